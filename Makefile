@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# One makefile, no recursion but for build variants; everything made lies under build/.
+# Adding a source file to a folder is the whole change: the rules below find it.
+
+VERSION := 0.1.0
+PREFIX  ?= /usr
+DESTDIR ?=
+CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+CLANG   ?= clang
+V       ?= 0
+Q       := $(if $(filter 1,$(V)),,@)
+
+# Variants keep apart: build/ (gcc), build/clang, build/san (SAN=1), build/fuzz.
+VARIANT := $(if $(SAN),san,$(if $(findstring clang,$(CC)),clang,))
+O       ?= build$(if $(VARIANT),/$(VARIANT))
+B       := build/bpf
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
+	-Wvla -Werror
+CPPFLAGS := -I. -isystem $(B) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DUW_VERSION='"$(VERSION)"' \
+	-DUW_LIBEXEC_DIR='"$(PREFIX)/libexec/uw"' -DUW_VENDOR_DIR='"$(PREFIX)/lib/uw"'
+CFLAGS   ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
+CFLAGS   += -std=gnu17 $(WARN) $(EXTRA_CFLAGS)
+LDFLAGS  ?= -Wl,-z,relro,-z,now
+LDLIBS   := -lbpf -lelf -lz -lcgroup -linih -ljansson -lsystemd -lpthread
+
+ifdef SAN
+CFLAGS  := -O1 -g -std=gnu17 $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer
+LDFLAGS := -fsanitize=address,undefined
+endif
+
+LAYERS   := base model policy conf kern sense act guard ipc cli daemon
+LIBS     := $(LAYERS:%=$(O)/lib/%.a) $(O)/lib/cgroups.a
+SRC       = $(filter-out %/main.c,$(wildcard user/$1/*.c))
+OBJ       = $(patsubst %.c,$(O)/obj/%.o,$1)
+BPF_SRC  := $(wildcard bpf/*.bpf.c)
+SKELS    := $(BPF_SRC:bpf/%.bpf.c=$(B)/%.skel.h)
+UNITS    := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+SIMS     := $(patsubst tests/sim/%.c,$(O)/tests/sim/%,$(wildcard tests/sim/test_*.c))
+FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+GUESTS   := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/vm/*.c) $(wildcard tests/bench/*.c))
+PROGRAMS := $(O)/uwd $(O)/uwctl $(O)/uw-guard
+MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.scd))
+
+BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror -I.
+
+.PHONY: all demo demo-host check unit sim vm bench fuzz lint layers install uninstall clean help guests fuzzers
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(PROGRAMS) $(MAN) ## build uwd, uwctl, uw-guard and the man pages (the default)
+
+# ---- dependencies: each stamp is newer than scripts/deps once its packages are there ----
+build/deps/%: scripts/deps
+	$(Q)mkdir -p $(@D)
+	$(Q)scripts/deps $*
+	$(Q)touch $@
+
+# ---- BPF ----
+$(B)/%.bpf.o: bpf/%.bpf.c | build/deps/build
+	$(Q)mkdir -p $(@D)
+	@echo "  BPF     $@"
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+
+$(B)/%.skel.h: $(B)/%.bpf.o
+	$(Q)PATH=$$PATH:/usr/sbin bpftool gen skeleton $< name $(subst -,_,$*) >$@
+
+# ---- C ----
+$(O)/obj/user/kern/%.o: | $(SKELS)
+
+$(O)/obj/%.o: %.c | build/deps/build
+	$(Q)mkdir -p $(@D)
+	@echo "  CC      $@"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+define LAYER_RULE
+$(O)/lib/$1.a: $$(call OBJ,$$(call SRC,$1))
+endef
+$(foreach l,$(LAYERS),$(eval $(call LAYER_RULE,$l)))
+$(O)/lib/cgroups.a: $(call OBJ,$(wildcard cgroups/*.c))
+
+$(O)/lib/%.a:
+	$(Q)mkdir -p $(@D)
+	$(Q)rm -f $@
+	$(Q)ar rcsD $@ $^
+
+libs = -Wl,--start-group $(patsubst %,$(O)/lib/%.a,$1) -Wl,--end-group
+CLI_LAYERS    := cli conf policy ipc cgroups kern act sense model base
+DAEMON_LAYERS := daemon conf policy ipc cgroups kern act sense model base
+
+$(O)/uwctl: $(O)/obj/user/cli/main.o $(CLI_LAYERS:%=$(O)/lib/%.a)
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(CLI_LAYERS)) $(LDLIBS) -o $@
+
+$(O)/uwd: $(O)/obj/user/daemon/main.o $(DAEMON_LAYERS:%=$(O)/lib/%.a)
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(DAEMON_LAYERS)) $(LDLIBS) -o $@
+
+# The guard is static: it must run when nothing else can be loaded.
+GUARD_OBJ := $(call OBJ,$(wildcard user/guard/*.c) $(wildcard user/act/ledger*.c) $(wildcard user/base/*.c))
+$(O)/uw-guard: $(GUARD_OBJ)
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-static) $^ -o $@
+
+build/man/%: scripts/man/%.scd | build/deps/build
+	$(Q)mkdir -p $(@D)
+	$(Q)scdoc <$< >$@
+
+# ---- tests ----
+TEST_LAYERS := cli daemon guard conf policy ipc cgroups kern act sense model base
+$(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_LAYERS:%=$(O)/lib/%.a) | build/deps/test
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lcmocka -o $@
+
+$(O)/tests/sim/%: $(O)/obj/tests/sim/%.o $(call OBJ,$(filter-out tests/sim/test_%.c,$(wildcard tests/sim/*.c))) \
+		$(O)/lib/policy.a $(O)/lib/model.a $(O)/lib/base.a | build/deps/test
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(call libs,policy model base) -lcmocka -o $@
+
+$(O)/tests/fuzz/%: $(O)/obj/tests/fuzz/%.o $(TEST_LAYERS:%=$(O)/lib/%.a)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -o $@
+
+# Programs that run inside the guest.
+$(O)/tests/vm/%: $(O)/obj/tests/vm/%.o $(TEST_LAYERS:%=$(O)/lib/%.a)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -o $@
+
+$(O)/tests/bench/txn: $(O)/obj/tests/bench/txn.o | build/deps/test
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< -lsqlite3 -lm -o $@
+
+$(O)/tests/bench/%: $(O)/obj/tests/bench/%.o | build/deps/build
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static $< -lm -o $@
+
+guests: $(GUESTS)
+fuzzers: $(FUZZERS)
+
+unit: $(UNITS) ## unit tests: no root, under a minute
+	$(Q)scripts/run-units $(UNITS)
+
+sim: $(SIMS) ## the policy against a simulated machine: invariants under seeded load
+	$(Q)scripts/run-units $(SIMS)
+
+FUZZ_S ?= 5
+fuzz: | build/deps/build build/deps/test ## every parser under libFuzzer, FUZZ_S=5 seconds each
+	$(Q)$(MAKE) --no-print-directory O=build/fuzz CC=clang VARIANT=fuzz LDFLAGS=-fsanitize=address,undefined \
+		CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" fuzzers
+	$(Q)scripts/run-fuzz $(FUZZ_S) build/fuzz/tests/fuzz
+
+layers: all ## who includes whom, what pure objects import, what lies where
+	$(Q)scripts/check-layers
+	$(Q)scripts/check-tree
+
+lint: | build/deps/lint ## clang-format, clang-tidy, cppcheck, shellcheck
+	$(Q)scripts/lint
+
+KERNELS ?= 6.1 6.12 7.x
+vm: all guests | build/deps/vm ## the kernel matrix: every VM case on KERNELS="6.1 6.12 7.x"
+	$(Q)scripts/vm-matrix $(KERNELS)
+
+check: ## everything but the benches; within 20 minutes on 2 cores
+	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)for step in layers unit sim fuzz vm; do \
+		echo "check: $$step"; $(MAKE) --no-print-directory -j2 $$step || exit; done
+	@echo "check: all passed"
+
+demo: all guests | build/deps/vm ## a leak beside a trading stack, without and with uwctl, in a VM
+	$(Q)scripts/demo
+
+demo-host: all guests ## the same on this machine, as root, where it can (uwctl check says so)
+	$(Q)scripts/demo --host
+
+BENCHES := protect overhead daemon react
+bench: $(BENCHES:%=bench-%) ## all benches; each writes build/bench/NAME.json
+bench-%: all guests | build/deps/vm ## one bench: protect, overhead, daemon, react
+	$(Q)scripts/bench $*
+
+# ---- install ----
+install: all ## DESTDIR= PREFIX=/usr
+	install -Dm755 $(O)/uwd $(DESTDIR)$(PREFIX)/sbin/uwd
+	install -Dm755 $(O)/uwctl $(DESTDIR)$(PREFIX)/bin/uwctl
+	install -Dm755 $(O)/uw-guard $(DESTDIR)$(PREFIX)/libexec/uw/uw-guard
+	install -Dm644 scripts/uwd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/uwd.service
+	install -Dm644 scripts/uwctl.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/uwctl
+	$(Q)for p in cgroups/profiles/*.conf; do \
+		install -Dm644 $$p $(DESTDIR)$(PREFIX)/lib/uw/profiles/$${p##*/}; done
+	$(Q)for m in $(MAN); do s=$${m##*.}; \
+		install -Dm644 $$m $(DESTDIR)$(PREFIX)/share/man/man$$s/$${m##*/}; done
+
+uninstall: ## what install put there; configuration in /etc/uw stays
+	rm -f $(DESTDIR)$(PREFIX)/sbin/uwd $(DESTDIR)$(PREFIX)/bin/uwctl
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/uwd.service
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/uwctl
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/uw $(DESTDIR)$(PREFIX)/lib/uw
+	$(Q)for m in $(MAN); do s=$${m##*.}; rm -f $(DESTDIR)$(PREFIX)/share/man/man$$s/$${m##*/}; done
+
+clean: ## removes build/ (VM images and kernels are cached elsewhere: scripts/vm --help)
+	rm -rf build
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+-include $(shell find build -name '*.d' 2>/dev/null)
