@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+
+#define LOG_LINE_LEN 1024
+
+static enum log_level log_max = LOG_LEVEL_INFO;
+
+/* priority: sd-daemon(3); word: what a terminal shows in its place. */
+static const struct {
+	const char *name;
+	const char *priority;
+	const char *word;
+} levels[LOG_LEVEL__COUNT] = {
+	[LOG_LEVEL_ERR] = {"err", "<3>", "error: "},
+	[LOG_LEVEL_WARNING] = {"warning", "<4>", "warning: "},
+	[LOG_LEVEL_NOTICE] = {"notice", "<5>", ""},
+	[LOG_LEVEL_INFO] = {"info", "<6>", ""},
+	[LOG_LEVEL_DEBUG] = {"debug", "<7>", "debug: "},
+};
+
+void log_set_level(enum log_level level)
+{
+	log_max = level;
+}
+
+int log_level_from_name(const char *name, enum log_level *ret_level)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
+		if (strcmp(levels[i].name, name))
+			continue;
+		*ret_level = (enum log_level)i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* systemd names the journal's socket in JOURNAL_STREAM=device:inode; it counts only when stderr is
+ * still that socket (systemd.exec(5)). */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+	char *end;
+
+	if (!stream)
+		return false;
+	dev = strtoull(stream, &end, 10);
+	if (*end != ':')
+		return false;
+	ino = strtoull(end + 1, &end, 10);
+	return !*end && !fstat(STDERR_FILENO, &st) && st.st_dev == dev && st.st_ino == ino;
+}
+
+static size_t add_prefix(char *line, size_t size, enum log_level level)
+{
+	int len;
+
+	if (stderr_is_journal())
+		len = snprintf(line, size, "%s", levels[level].priority);
+	else
+		len = snprintf(line, size, "%s: %s", program_invocation_short_name,
+			       levels[level].word);
+	return len < 0 ? 0 : (size_t)len < size ? (size_t)len : size - 1;
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	char line[LOG_LINE_LEN];
+	int saved_errno = errno;
+	size_t begin, end;
+	ssize_t written;
+	va_list args;
+
+	if (level > log_max)
+		return;
+	/* One byte stays free, so that the newline can take the terminator's place. */
+	begin = add_prefix(line, sizeof(line) - 1, level);
+	va_start(args, fmt);
+	if (vsnprintf(line + begin, sizeof(line) - 1 - begin, fmt, args) < 0)
+		line[begin] = '\0';
+	va_end(args);
+	end = begin + strlen(line + begin);
+	for (size_t i = begin; i < end; i++)
+		if ((unsigned char)line[i] < 0x20)
+			line[i] = ' ';
+	line[end++] = '\n';
+	/* A log that cannot be written has nowhere to complain. */
+	written = write(STDERR_FILENO, line, end);
+	(void)written;
+	errno = saved_errno;
+}
