@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/model/component.h"
+
+static const char *const level_names[LEVEL__COUNT] = {
+	[LEVEL_NORMAL] = "normal",
+	[LEVEL_LOW] = "low",
+	[LEVEL_MEDIUM] = "medium",
+	[LEVEL_HIGH] = "high",
+	[LEVEL_CRITICAL] = "critical",
+	[LEVEL_EMERGENCY] = "emergency",
+};
+
+static const char *const tier_names[TIER__COUNT] = {
+	[TIER_NONE] = "none",
+	[TIER_LIGHT] = "light",
+	[TIER_MODERATE] = "moderate",
+	[TIER_AGGRESSIVE] = "aggressive",
+	[TIER_EMERGENCY] = "emergency",
+	[TIER_FREEZE] = "freeze",
+	[TIER_KILL] = "kill",
+};
+
+static const char *const protect_names[PROTECT__COUNT] = {
+	[PROTECT_NONE] = "none",
+	[PROTECT_BUDGET] = "budget",
+	[PROTECT_WORKING_SET] = "working-set",
+};
+
+static const char *const kill_rule_names[KILL__COUNT] = {
+	[KILL_NO] = "no",
+	[KILL_LAST_RESORT] = "last-resort",
+};
+
+const char *level_name(enum level level)
+{
+	return (unsigned int)level < LEVEL__COUNT ? level_names[level] : "?";
+}
+
+const char *tier_name(enum tier tier)
+{
+	return (unsigned int)tier < TIER__COUNT ? tier_names[tier] : "?";
+}
+
+const char *protect_name(enum protect protect)
+{
+	return (unsigned int)protect < PROTECT__COUNT ? protect_names[protect] : "?";
+}
+
+const char *kill_rule_name(enum kill_rule kill)
+{
+	return (unsigned int)kill < KILL__COUNT ? kill_rule_names[kill] : "?";
+}

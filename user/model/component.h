@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a component is: a named share of the budget with a priority and rules for what may be done
+ * to it. Plain values, filled by conf, read by everybody, owned by struct config.
+ */
+#ifndef UW_MODEL_COMPONENT_H
+#define UW_MODEL_COMPONENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <linux/types.h>
+
+#include "bpf/uw_abi.h"
+
+/* Pressure levels, by percent of the budget in force; edges are in struct config. */
+enum level {
+	LEVEL_NORMAL,
+	LEVEL_LOW,
+	LEVEL_MEDIUM,
+	LEVEL_HIGH,
+	LEVEL_CRITICAL,
+	LEVEL_EMERGENCY,
+	LEVEL__COUNT
+};
+
+/* What is done about pressure, mildest first. */
+enum tier {
+	TIER_NONE,
+	TIER_LIGHT,
+	TIER_MODERATE,
+	TIER_AGGRESSIVE,
+	TIER_EMERGENCY,
+	TIER_FREEZE,
+	TIER_KILL,
+	TIER__COUNT
+};
+
+enum protect {
+	PROTECT_NONE,        /* memory.low = 0, memory.min = 0 */
+	PROTECT_BUDGET,      /* memory.low = budget: kept while others have more to give */
+	PROTECT_WORKING_SET, /* and memory.min follows the measured working set, up to the budget */
+	PROTECT__COUNT
+};
+
+enum kill_rule {
+	KILL_NO,
+	KILL_LAST_RESORT,
+	KILL__COUNT
+};
+
+#define PRIORITY_MIN 1
+#define PRIORITY_MAX 10
+
+struct component {
+	char name[UW_NAME_LEN];
+	uint32_t share_permyriad; /* of usable; 0 when budget_bytes is given */
+	uint64_t budget_bytes;    /* resolved: share of usable, or as configured */
+	uint32_t priority;        /* 1 to 10; 9-10 critical, 7-8 high, 5-6 normal, 3-4 low, 1-2 deferred */
+	enum protect protect;
+	enum kill_rule kill;
+	bool freeze; /* its leaves may be frozen by policy */
+	bool lend;   /* its idle budget may be lent */
+	bool borrow; /* it may use what others lend */
+};
+
+/* Names as they stand in configuration, status and logs; "?" out of range. */
+const char *level_name(enum level level);
+const char *tier_name(enum tier tier);
+const char *protect_name(enum protect protect);
+const char *kill_rule_name(enum kill_rule kill);
+
+#endif

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/model/config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "user/base/units.h"
+
+static const char *const sense_pages_names[SENSE_PAGES__COUNT] = {
+	[SENSE_PAGES_OFF] = "off",
+	[SENSE_PAGES_BATCHED] = "batched",
+	[SENSE_PAGES_FULL] = "full",
+};
+
+const char *sense_pages_name(enum sense_pages pages)
+{
+	return (unsigned int)pages < SENSE_PAGES__COUNT ? sense_pages_names[pages] : "?";
+}
+
+/* bytes * permyriad / 10000, exact and without overflow. */
+static uint64_t share_of(uint64_t bytes, uint32_t permyriad)
+{
+	return bytes / PERMYRIAD_ONE * permyriad + bytes % PERMYRIAD_ONE * permyriad / PERMYRIAD_ONE;
+}
+
+/* part of a whole that is shared out in the ratio weight/sum. */
+static uint64_t part_of(uint64_t whole, uint32_t weight, uint64_t sum)
+{
+	return whole / sum * weight + whole % sum * weight / sum;
+}
+
+int config_resolve(struct config *config, uint64_t usable_bytes)
+{
+	uint64_t usable = config->usable_conf_bytes ? config->usable_conf_bytes : usable_bytes;
+	uint64_t ours = usable - share_of(usable, config->reserve_permyriad);
+	uint64_t fixed = 0, shares = 0, left;
+
+	for (uint32_t i = 0; i < config->component_count; i++) {
+		const struct component *c = &config->component[i];
+
+		if (c->share_permyriad) {
+			shares += c->share_permyriad;
+			continue;
+		}
+		if (c->budget_bytes > ours - fixed)
+			return -ERANGE;
+		fixed += c->budget_bytes;
+	}
+
+	/* Shares are of usable as long as they leave the reserve alone, else of what is left. */
+	left = ours - fixed;
+	for (uint32_t i = 0; i < config->component_count; i++) {
+		struct component *c = &config->component[i];
+
+		if (!c->share_permyriad)
+			continue;
+		if (shares <= PERMYRIAD_ONE && share_of(usable, (uint32_t)shares) <= left)
+			c->budget_bytes = share_of(usable, c->share_permyriad);
+		else
+			c->budget_bytes = part_of(left, c->share_permyriad, shares);
+	}
+	config->usable_bytes = usable;
+	return 0;
+}
+
+int config_find(const struct config *config, const char *name)
+{
+	for (uint32_t i = 0; i < config->component_count; i++)
+		if (!strcmp(config->component[i].name, name))
+			return (int)i;
+	return -1;
+}

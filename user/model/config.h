@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The whole configuration after reading and validation. Plain values: copying it is a reload.
+ * Defaults and ranges stand in the option table of user/conf.
+ */
+#ifndef UW_MODEL_CONFIG_H
+#define UW_MODEL_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/model/component.h"
+
+enum sense_pages {
+	SENSE_PAGES_OFF,
+	SENSE_PAGES_BATCHED, /* the charge hook: exact, about once in 64 pages */
+	SENSE_PAGES_FULL,    /* and every page by tracepoint, with orders */
+	SENSE_PAGES__COUNT
+};
+
+struct policy_conf {
+	uint32_t edge_pct[LEVEL__COUNT]; /* [NORMAL] = 0, then 70 80 85 90 95 */
+	uint32_t hysteresis_pct;         /* points below an edge before a level goes down */
+	uint64_t dwell_us;               /* calm for so long before one level down */
+	uint64_t freeze_max_us;          /* the longest freeze of one leaf */
+	uint64_t freeze_dwell_us;        /* the shortest freeze, against flapping */
+	uint32_t freeze_budget;          /* freezes of one component ... */
+	uint64_t freeze_window_us;       /* ... in this window */
+	uint64_t kill_after_us;          /* emergency for so long before a last-resort kill */
+	uint64_t kill_delay_us;          /* between two kills */
+	uint64_t reclaim_chunk_bytes;    /* one memory.reclaim write */
+	uint64_t reclaim_deadline_us;    /* one reclaim action */
+	uint64_t stall_burst_us;         /* stall time within the window that wakes the loop */
+	uint64_t stall_window_us;
+	uint32_t act_target_pct; /* reclaim aims at this percent of the budget (82) */
+};
+
+struct config {
+	uint64_t usable_bytes;     /* resolved; 0 = auto, not yet resolved */
+	uint64_t usable_conf_bytes; /* as configured, 0 = auto */
+	uint32_t usable_conf_permyriad; /* as configured, of MemTotal; 0 = auto or in bytes */
+	uint32_t reserve_permyriad; /* kept back from lending and from admission, of usable */
+	char root[256];            /* cgroup root; "auto" */
+	char socket_group[32];     /* group that may talk to uwd beside root */
+	enum sense_pages pages;
+	bool bpf; /* false: PSI triggers and polling only */
+	uint64_t rest_period_us;
+	uint64_t pressed_period_us;
+	struct policy_conf policy;
+	uint32_t component_count;
+	struct component component[UW_COMPONENTS_MAX];
+};
+
+/*
+ * Turns shares into budgets for a pool of usable bytes. usable is what auto found, used only when
+ * the configuration names none. 0, or -ERANGE when fixed budgets do not fit.
+ */
+int config_resolve(struct config *config, uint64_t usable_bytes);
+
+/* Index of the component called name, or -1. */
+int config_find(const struct config *config, const char *name);
+
+const char *sense_pages_name(enum sense_pages pages);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * All inputs of one tick. Sense fills it, policy reads it, trace may record it. Everything that can
+ * change a decision is in here: samples, kernel events, outcomes of earlier actions, requests of
+ * clients. Absent is not zero: each group of sensors has a validity bit, and policy says what it
+ * does without the group.
+ */
+#ifndef UW_MODEL_FRAME_H
+#define UW_MODEL_FRAME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/model/component.h"
+#include "user/model/plan.h"
+
+#define FRAME_LEAVES_MAX   256
+#define FRAME_EVENTS_MAX   64
+#define FRAME_OUTCOMES_MAX 64
+#define FRAME_REQUESTS_MAX 16
+
+enum frame_kind {
+	FRAME_FULL,   /* slow lane: every sensor was read */
+	FRAME_URGENT, /* fast lane: only what an event made urgent; the validity bits say what */
+};
+
+struct host_sample {
+	bool valid;
+	uint64_t total_bytes, available_bytes; /* /proc/meminfo MemTotal, MemAvailable */
+	uint64_t swap_total_bytes, swap_free_bytes;
+	uint64_t psi_some_us, psi_full_us; /* running totals of /proc/pressure/memory */
+};
+
+enum sample_group {
+	SAMPLE_USAGE = 1U << 0,  /* current_bytes */
+	SAMPLE_STAT = 1U << 1,   /* memory.stat: files, anon, slab, scans, refaults */
+	SAMPLE_PSI = 1U << 2,    /* psi_* */
+	SAMPLE_EVENTS = 1U << 3, /* ev_* */
+	SAMPLE_SWAP = 1U << 4,   /* swap_bytes */
+	SAMPLE_LIMITS = 1U << 5, /* high_bytes, low_bytes, min_bytes as they stand in the kernel */
+	SAMPLE_BPF = 1U << 6,    /* bpf_* */
+};
+
+/* One component's cgroup. Totals are monotonic since the group was made. UINT64_MAX is "max". */
+struct component_sample {
+	uint32_t valid; /* enum sample_group */
+	uint64_t current_bytes;
+	uint64_t swap_bytes;
+	uint64_t anon_bytes, active_file_bytes, inactive_file_bytes, slab_reclaimable_bytes,
+		unevictable_bytes;
+	uint64_t pgscan, pgsteal;            /* pages */
+	uint64_t refault_anon, refault_file; /* pages */
+	uint64_t ev_high, ev_max, ev_oom, ev_oom_kill;
+	uint64_t psi_some_us, psi_full_us;
+	uint64_t high_bytes, low_bytes, min_bytes;
+	uint64_t bpf_charged_bytes; /* total charged, from the charge hook */
+	uint64_t bpf_stall_us;      /* total memstall time of its tasks, wall clock */
+	uint64_t bpf_stalls;
+};
+
+/* A launched workload: the unit of freezing and killing. */
+struct leaf_sample {
+	uint64_t cgid;      /* cgroup id, unique for a boot */
+	uint32_t component; /* index */
+	bool populated, frozen;
+	uint64_t born_us; /* first seen, CLOCK_MONOTONIC */
+	uint64_t current_bytes, swap_bytes;
+};
+
+enum event_kind {
+	EVENT_USAGE_MARK,  /* a component's usage reached the armed mark, value/threshold in bytes */
+	EVENT_STALL_FIRST, /* first stall after calm, value in us */
+	EVENT_STALL_BURST, /* stall time reached the configured burst, in us */
+	EVENT_OOM,         /* the kernel chose a victim; pid in value */
+	EVENT_PSI,         /* a PSI trigger fired (fallback without BPF) */
+	EVENT_MEMORY,      /* memory.events changed (fallback) */
+	EVENT__COUNT
+};
+
+struct frame_event {
+	enum event_kind kind;
+	uint32_t component; /* index, or COMPONENT_NONE for the host */
+	uint64_t at_us;
+	uint64_t observed, threshold;
+};
+
+enum request_kind {
+	REQUEST_FREEZE,
+	REQUEST_THAW,
+	REQUEST_RECLAIM,
+	REQUEST__COUNT
+};
+
+/* What a client asked for; amount in bytes (reclaim) or duration in us (freeze, 0 = the maximum). */
+struct frame_request {
+	enum request_kind kind;
+	uint32_t component;
+	uint64_t leaf; /* cgid, 0 = the whole component */
+	uint64_t amount;
+};
+
+struct frame {
+	uint64_t now_us;
+	uint64_t sequence;
+	enum frame_kind kind;
+	struct host_sample host;
+	uint32_t component_count;
+	struct component_sample component[UW_COMPONENTS_MAX];
+	bool leaves_valid;
+	uint32_t leaf_count;
+	struct leaf_sample leaf[FRAME_LEAVES_MAX];
+	uint32_t event_count;
+	struct frame_event event[FRAME_EVENTS_MAX];
+	uint32_t outcome_count;
+	struct outcome outcome[FRAME_OUTCOMES_MAX];
+	uint32_t request_count;
+	struct frame_request request[FRAME_REQUESTS_MAX];
+	uint32_t events_dropped; /* events that found no room since the last frame */
+};
+
+const char *event_name(enum event_kind kind);
+
+#endif

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/model/plan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "user/base/units.h"
+
+static const char *const action_names[ACTION__COUNT] = {
+	[ACTION_SET_MIN] = "set-min",	[ACTION_SET_LOW] = "set-low",
+	[ACTION_SET_HIGH] = "set-high", [ACTION_RECLAIM] = "reclaim",
+	[ACTION_FREEZE] = "freeze",	[ACTION_THAW] = "thaw",
+	[ACTION_KILL] = "kill",		[ACTION_ARM_MARK] = "arm-mark",
+	[ACTION_NOTICE] = "notice",
+};
+
+static const char *const outcome_names[OUTCOME__COUNT] = {
+	[OUTCOME_DONE] = "done", [OUTCOME_SHORT] = "short",   [OUTCOME_DEADLINE] = "deadline",
+	[OUTCOME_GONE] = "gone", [OUTCOME_FAILED] = "failed",
+};
+
+/* A clause is BEFORE observed BETWEEN threshold; without a unit BEFORE stands alone. */
+struct reason_row {
+	const char *name;
+	enum reason_unit unit;
+	const char *before, *between;
+};
+
+static const struct reason_row reasons[REASON__COUNT] = {
+	[REASON_NONE] = {"none", REASON_UNIT_NONE, "no reason", NULL},
+	[REASON_USAGE] = {"usage", REASON_UNIT_PERMYRIAD, "usage ", " reached the edge "},
+	[REASON_USAGE_MARK] = {"usage-mark", REASON_UNIT_BYTES, "the kernel saw usage ",
+			       " pass the mark "},
+	[REASON_FORECAST] = {"forecast", REASON_UNIT_US, "limit forecast in ", ", horizon "},
+	[REASON_PSI_SOME] = {"psi-some", REASON_UNIT_PERMYRIAD, "some task stalled ",
+			     " of the time, threshold "},
+	[REASON_PSI_FULL] = {"psi-full", REASON_UNIT_PERMYRIAD, "all tasks stalled ",
+			     " of the time, threshold "},
+	[REASON_PROTECTED_STALL] = {"protected-stall", REASON_UNIT_US,
+				    "a protected component stalled ", ", threshold "},
+	[REASON_THRASH] = {"thrash", REASON_UNIT_PER_S, "refaults ", ", limit "},
+	[REASON_OVER_BUDGET] = {"over-budget", REASON_UNIT_BYTES, "holds ",
+				" over its budget of "},
+	[REASON_HOST_AVAILABLE] = {"host-available", REASON_UNIT_BYTES, "the host has ",
+				   " available, needs "},
+	[REASON_NO_SWAP] = {"no-swap", REASON_UNIT_BYTES, "swap has ", " free, needs "},
+	[REASON_WORKING_SET] = {"working-set", REASON_UNIT_BYTES, "working set ",
+				", protected so far "},
+	[REASON_BUDGET] = {"budget", REASON_UNIT_BYTES, "limit was ", ", configured "},
+	[REASON_LOAN] = {"loan", REASON_UNIT_BYTES, "limit was ", ", with loans "},
+	[REASON_OWNER_PAYBACK] = {"owner-payback", REASON_UNIT_BYTES, "an owner needs ",
+				  " back, limit in force "},
+	[REASON_RECOVERED] = {"recovered", REASON_UNIT_PERMYRIAD, "usage ", " is back under "},
+	[REASON_ROOM] = {"room", REASON_UNIT_BYTES, "room for ", ", needs "},
+	[REASON_DEADLINE] = {"deadline", REASON_UNIT_US, "lasted ", ", limit "},
+	[REASON_LIVELOCK] = {"livelock", REASON_UNIT_PER_S, "memory.high events ",
+			     " without progress, limit "},
+	[REASON_SIDE_EFFECT] = {"side-effect", REASON_UNIT_PERMYRIAD, "another component stalled ",
+				" after the freeze, threshold "},
+	[REASON_FREEZE_BUDGET] = {"freeze-budget", REASON_UNIT_COUNT, "froze ",
+				  " times, allowed "},
+	[REASON_OUT_OF_TIERS] = {"out-of-tiers", REASON_UNIT_PERMYRIAD, "usage ",
+				 " and nothing is left that the configuration allows, edge "},
+	[REASON_LAST_RESORT] = {"last-resort", REASON_UNIT_US, "emergency for ", ", limit "},
+	[REASON_REQUEST] = {"request", REASON_UNIT_NONE, "a client asked", NULL},
+	[REASON_STARTUP] = {"startup", REASON_UNIT_NONE, "left by an earlier instance", NULL},
+};
+
+const char *action_name(enum action_kind kind)
+{
+	return (unsigned int)kind < ACTION__COUNT ? action_names[kind] : "?";
+}
+
+const char *outcome_name(enum outcome_result result)
+{
+	return (unsigned int)result < OUTCOME__COUNT ? outcome_names[result] : "?";
+}
+
+const char *reason_name(enum reason reason)
+{
+	return (unsigned int)reason < REASON__COUNT ? reasons[reason].name : "?";
+}
+
+enum reason_unit reason_unit(enum reason reason)
+{
+	return (unsigned int)reason < REASON__COUNT ? reasons[reason].unit : REASON_UNIT_NONE;
+}
+
+static const char *value_text(enum reason_unit unit, uint64_t value, char buf[UNITS_TEXT_LEN])
+{
+	switch (unit) {
+	case REASON_UNIT_BYTES:
+		if (value == BYTES_MAX)
+			return "max";
+		return units_print_bytes(value, buf);
+	case REASON_UNIT_US:
+		if (value == UINT64_MAX)
+			return "never";
+		return units_print_us(value, buf);
+	case REASON_UNIT_PERMYRIAD:
+		return units_print_permyriad(value, buf);
+	case REASON_UNIT_PER_S:
+		snprintf(buf, UNITS_TEXT_LEN, "%" PRIu64 "/s", value);
+		return buf;
+	case REASON_UNIT_COUNT:
+		snprintf(buf, UNITS_TEXT_LEN, "%" PRIu64, value);
+		return buf;
+	case REASON_UNIT_NONE:
+		break;
+	}
+	return "";
+}
+
+const char *reason_text(const struct why *why, char *buf, unsigned long size)
+{
+	const struct reason_row *row;
+	char observed[UNITS_TEXT_LEN], threshold[UNITS_TEXT_LEN];
+
+	if (!size)
+		return buf;
+	if ((unsigned int)why->reason >= REASON__COUNT) {
+		snprintf(buf, size, "?");
+		return buf;
+	}
+	row = &reasons[why->reason];
+	if (row->unit == REASON_UNIT_NONE)
+		snprintf(buf, size, "%s", row->before);
+	else
+		snprintf(buf, size, "%s%s%s%s", row->before,
+			 value_text(row->unit, why->observed, observed), row->between,
+			 value_text(row->unit, why->threshold, threshold));
+	return buf;
+}
