@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/conf/option.h"
+
+#include <string.h>
+
+#include "user/base/clock.h"
+#include "user/base/cleanup.h"
+#include "user/base/units.h"
+
+#define US_PER_MIN  (60 * US_PER_SEC)
+#define US_PER_HOUR (60 * US_PER_MIN)
+#define TIB	    (1024 * GIB)
+
+#define NEAR_MAX     2	/* typing errors that still look like one */
+#define NEAR_LEN_MAX 31 /* longer words are not compared */
+
+static const char *const section_names[SECTION__COUNT] = {
+	[SECTION_POOL] = "pool",
+	[SECTION_POLICY] = "policy",
+	[SECTION_SENSE] = "sense",
+	[SECTION_COMPONENT] = "component",
+};
+
+static const char *pages_word(uint32_t value)
+{
+	return sense_pages_name((enum sense_pages)value);
+}
+
+static const char *protect_word(uint32_t value)
+{
+	return protect_name((enum protect)value);
+}
+
+static const char *kill_word(uint32_t value)
+{
+	return kill_rule_name((enum kill_rule)value);
+}
+
+/* Constants of policy and sense: measured reaction times and published systems; HACKING in
+ * README.md says which is which. */
+const struct option option_table[] = {
+	{
+		.section = SECTION_POOL,
+		.key = "usable",
+		.kind = KIND_USABLE,
+		.min = MIB,
+		.max = 64 * TIB,
+		.fallback = "auto",
+		.help = "memory that is shared out; auto leaves room for the system",
+	},
+	{
+		.section = SECTION_POOL,
+		.key = "reserve",
+		.kind = KIND_PERMYRIAD,
+		.offset = offsetof(struct config, reserve_permyriad),
+		.max = 5000,
+		.fallback = "3%",
+		.help = "part of usable that is neither lent nor promised to jobs",
+	},
+	{
+		.section = SECTION_POOL,
+		.key = "root",
+		.kind = KIND_ROOT,
+		.offset = offsetof(struct config, root),
+		.max = 160,
+		.fallback = "auto",
+		.help = "cgroup that holds the components; auto asks systemd for a scope",
+	},
+	{
+		.section = SECTION_POOL,
+		.key = "group",
+		.kind = KIND_GROUP,
+		.offset = offsetof(struct config, socket_group),
+		.max = sizeof(((struct config *)0)->socket_group) - 1,
+		.fallback = "uw",
+		.help = "user group that may talk to uwd, beside root",
+	},
+	{
+		.section = SECTION_POLICY,
+		.key = "edges",
+		.kind = KIND_EDGES,
+		.offset = offsetof(struct config, policy.edge_pct),
+		.min = 1,
+		.max = 100,
+		.fallback = "70% 80% 85% 90% 95%",
+		.help = "use of the budget at which the levels low to emergency begin",
+	},
+	{
+		.section = SECTION_POLICY,
+		.key = "hysteresis",
+		.kind = KIND_PERCENT,
+		.offset = offsetof(struct config, policy.hysteresis_pct),
+		.min = 1,
+		.max = 20,
+		.fallback = "3%",
+		.help = "points below an edge before the level goes down again",
+	},
+	{
+		.section = SECTION_POLICY,
+		.key = "dwell",
+		.kind = KIND_US,
+		.offset = offsetof(struct config, policy.dwell_us),
+		.min = 100 * US_PER_MS,
+		.max = US_PER_HOUR,
+		.fallback = "10s",
+		.help = "calm for so long before the level goes down by one",
+	},
+	{
+		.section = SECTION_POLICY,
+		.key = "freeze-max",
+		.kind = KIND_US,
+		.offset = offsetof(struct config, policy.freeze_max_us),
+		.min = 100 * US_PER_MS,
+		.max = US_PER_HOUR,
+		.fallback = "60s",
+		.help = "the longest freeze of one workload",
+	},
+	{
+		.section = SECTION_POLICY,
+		.key = "freeze-dwell",
+		.kind = KIND_US,
+		.offset = offsetof(struct config, policy.freeze_dwell_us),
+		.max = 10 * US_PER_MIN,
+		.fallback = "2s",
+		.help = "the shortest freeze, against flapping",
+	},
+	{
+		.section = SECTION_POLICY,
+		.key = "freeze-budget",
+		.kind = KIND_COUNT,
+		.offset = offsetof(struct config, policy.freeze_budget),
+		.max = 10000,
+		.fallback = "10",
+		.help = "freezes of one component within freeze-window",
+	},
+	{
+		.section = SECTION_POLICY,
+		.key = "freeze-window",
+		.kind = KIND_US,
+		.offset = offsetof(struct config, policy.freeze_window_us),
+		.min = US_PER_SEC,
+		.max = 24 * US_PER_HOUR,
+		.fallback = "5min",
+		.help = "the time over which freeze-budget counts",
+	},
+	{
+		.section = SECTION_POLICY,
+		.key = "kill-after",
+		.kind = KIND_US,
+		.offset = offsetof(struct config, policy.kill_after_us),
+		.min = US_PER_SEC,
+		.max = US_PER_HOUR,
+		.fallback = "10s",
+		.help = "emergency for so long before a kill, where kill = last-resort",
+	},
+	{
+		.section = SECTION_POLICY,
+		.key = "kill-delay",
+		.kind = KIND_US,
+		.offset = offsetof(struct config, policy.kill_delay_us),
+		.min = US_PER_SEC,
+		.max = US_PER_HOUR,
+		.fallback = "15s",
+		.help = "the time between two kills",
+	},
+	{
+		.section = SECTION_POLICY,
+		.key = "reclaim-target",
+		.kind = KIND_PERCENT,
+		.offset = offsetof(struct config, policy.act_target_pct),
+		.min = 10,
+		.max = 100,
+		.fallback = "82%",
+		.help = "reclaim aims at this part of the budget",
+	},
+	{
+		.section = SECTION_POLICY,
+		.key = "reclaim-chunk",
+		.kind = KIND_BYTES,
+		.offset = offsetof(struct config, policy.reclaim_chunk_bytes),
+		.min = 256 * KIB,
+		.max = GIB,
+		.fallback = "8M",
+		.help = "one write to memory.reclaim; the deadline is looked at in between",
+	},
+	{
+		.section = SECTION_POLICY,
+		.key = "reclaim-deadline",
+		.kind = KIND_US,
+		.offset = offsetof(struct config, policy.reclaim_deadline_us),
+		.min = 10 * US_PER_MS,
+		.max = US_PER_MIN,
+		.fallback = "2s",
+		.help = "one reclaim ends after this time",
+	},
+	{
+		.section = SECTION_POLICY,
+		.key = "stall-burst",
+		.kind = KIND_US,
+		.offset = offsetof(struct config, policy.stall_burst_us),
+		.min = 100,
+		.max = 10 * US_PER_SEC,
+		.fallback = "5ms",
+		.help = "stall time within stall-window that wakes uwd",
+	},
+	{
+		.section = SECTION_POLICY,
+		.key = "stall-window",
+		.kind = KIND_US,
+		.offset = offsetof(struct config, policy.stall_window_us),
+		.min = US_PER_MS,
+		.max = 10 * US_PER_SEC,
+		.fallback = "50ms",
+		.help = "the time over which stall-burst is summed",
+	},
+	{
+		.section = SECTION_SENSE,
+		.key = "bpf",
+		.kind = KIND_BOOL,
+		.offset = offsetof(struct config, bpf),
+		.fallback = "yes",
+		.help = "use BPF where the kernel can; no: PSI triggers and polling only",
+	},
+	{
+		.section = SECTION_SENSE,
+		.key = "pages",
+		.kind = KIND_WORD,
+		.offset = offsetof(struct config, pages),
+		.max = SENSE_PAGES__COUNT - 1,
+		.word = pages_word,
+		.fallback = "batched",
+		.help = "page counting: batched is exact, full adds orders and costs 7 to 9 %",
+	},
+	{
+		.section = SECTION_SENSE,
+		.key = "rest-period",
+		.kind = KIND_US,
+		.offset = offsetof(struct config, rest_period_us),
+		.min = 100 * US_PER_MS,
+		.max = US_PER_MIN,
+		.fallback = "1s",
+		.help = "between two full readings while nothing presses",
+	},
+	{
+		.section = SECTION_SENSE,
+		.key = "pressed-period",
+		.kind = KIND_US,
+		.offset = offsetof(struct config, pressed_period_us),
+		.min = 10 * US_PER_MS,
+		.max = US_PER_MIN,
+		.fallback = "100ms",
+		.help = "between two full readings under pressure",
+	},
+	{
+		.section = SECTION_COMPONENT,
+		.key = "share",
+		.kind = KIND_SHARE,
+		.min = 1,
+		.max = PERMYRIAD_ONE,
+		.excludes = "budget",
+		.help = "its budget, as a part of usable",
+	},
+	{
+		.section = SECTION_COMPONENT,
+		.key = "budget",
+		.kind = KIND_BUDGET,
+		.min = MIB,
+		.max = 64 * TIB,
+		.excludes = "share",
+		.help = "its budget, as a size, in place of share",
+	},
+	{
+		.section = SECTION_COMPONENT,
+		.key = "priority",
+		.kind = KIND_COUNT,
+		.offset = offsetof(struct component, priority),
+		.min = PRIORITY_MIN,
+		.max = PRIORITY_MAX,
+		.fallback = "5",
+		.help = "9-10 critical, 7-8 high, 5-6 normal, 3-4 low, 1-2 deferred",
+	},
+	{
+		.section = SECTION_COMPONENT,
+		.key = "protect",
+		.kind = KIND_WORD,
+		.offset = offsetof(struct component, protect),
+		.max = PROTECT__COUNT - 1,
+		.word = protect_word,
+		.fallback = "budget",
+		.help = "what the kernel keeps from reclaim (memory.low, memory.min)",
+	},
+	{
+		.section = SECTION_COMPONENT,
+		.key = "freeze",
+		.kind = KIND_BOOL,
+		.offset = offsetof(struct component, freeze),
+		.fallback = "no",
+		.help = "whether its workloads may be frozen",
+	},
+	{
+		.section = SECTION_COMPONENT,
+		.key = "kill",
+		.kind = KIND_WORD,
+		.offset = offsetof(struct component, kill),
+		.max = KILL__COUNT - 1,
+		.word = kill_word,
+		.fallback = "no",
+		.help = "whether a workload may be killed when nothing else is left",
+	},
+	{
+		.section = SECTION_COMPONENT,
+		.key = "lend",
+		.kind = KIND_BOOL,
+		.offset = offsetof(struct component, lend),
+		.fallback = "no",
+		.help = "whether others may use its idle budget",
+	},
+	{
+		.section = SECTION_COMPONENT,
+		.key = "borrow",
+		.kind = KIND_BOOL,
+		.offset = offsetof(struct component, borrow),
+		.fallback = "no",
+		.help = "whether it may use what others lend",
+	},
+};
+
+const unsigned int option_count = ARRAY_SIZE(option_table);
+_Static_assert(ARRAY_SIZE(option_table) <= OPTION_MAX, "raise OPTION_MAX");
+
+const char *section_name(enum section section)
+{
+	return section_names[section];
+}
+
+enum section section_find(const char *name)
+{
+	enum section section = SECTION_POOL;
+
+	while (section < SECTION__COUNT && strcmp(section_names[section], name))
+		section++;
+	return section;
+}
+
+const struct option *option_find(enum section section, const char *key)
+{
+	for (unsigned int i = 0; i < option_count; i++)
+		if (option_table[i].section == section && !strcmp(option_table[i].key, key))
+			return &option_table[i];
+	return NULL;
+}
+
+static unsigned int min3(unsigned int a, unsigned int b, unsigned int c)
+{
+	unsigned int m = a < b ? a : b;
+
+	return m < c ? m : c;
+}
+
+/* Levenshtein distance, one row of the table at a time. */
+static unsigned int edit_distance(const char *a, const char *b)
+{
+	size_t a_len = strnlen(a, NEAR_LEN_MAX + 1), b_len = strnlen(b, NEAR_LEN_MAX + 1);
+	unsigned int row[NEAR_LEN_MAX + 1];
+
+	if (a_len > NEAR_LEN_MAX || b_len > NEAR_LEN_MAX)
+		return NEAR_LEN_MAX;
+	for (unsigned int j = 0; j <= b_len; j++)
+		row[j] = j;
+	for (unsigned int i = 1; i <= a_len; i++) {
+		unsigned int diagonal = row[0];
+
+		row[0] = i;
+		for (unsigned int j = 1; j <= b_len; j++) {
+			unsigned int changed = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			row[j] = min3(changed, row[j] + 1, row[j - 1] + 1);
+		}
+	}
+	return row[b_len];
+}
+
+/* Two errors in a word of three letters make it any other word. */
+static unsigned int near_limit(const char *word)
+{
+	return strnlen(word, NEAR_LEN_MAX) < 5 ? 1 : NEAR_MAX;
+}
+
+const char *option_near(enum section section, const char *key, enum section *ret_section)
+{
+	unsigned int best = near_limit(key) + 1;
+	const char *found = NULL;
+
+	*ret_section = section;
+	for (unsigned int i = 0; i < option_count; i++) {
+		const struct option *option = &option_table[i];
+		unsigned int distance = edit_distance(key, option->key);
+
+		if (option->section != section) {
+			if (!distance && !found)
+				*ret_section = option->section;
+			continue;
+		}
+		if (distance < best) {
+			best = distance;
+			found = option->key;
+		}
+	}
+	if (found)
+		*ret_section = section;
+	return found ? found : *ret_section != section ? key : NULL;
+}
+
+const char *section_near(const char *name)
+{
+	const char *found = NULL;
+	unsigned int best = NEAR_MAX + 1;
+
+	for (unsigned int i = 0; i < SECTION__COUNT; i++) {
+		unsigned int distance = edit_distance(name, section_names[i]);
+
+		if (distance < best) {
+			best = distance;
+			found = section_names[i];
+		}
+	}
+	return found;
+}
+
+const void *option_field_const(const struct option *option, const struct config *config,
+			       unsigned int index)
+{
+	const char *base = option->section == SECTION_COMPONENT
+				   ? (const char *)&config->component[index]
+				   : (const char *)config;
+
+	return base + option->offset;
+}
+
+void *option_field(const struct option *option, struct config *config, unsigned int index)
+{
+	char *base = option->section == SECTION_COMPONENT ? (char *)&config->component[index]
+							  : (char *)config;
+
+	return base + option->offset;
+}
