@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Starting programs inside a cgroup; the guard in particular. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cgroups/internal.h"
+#include "user/base/cleanup.h"
+#include "user/base/text.h"
+
+#define EXIT_NOT_STARTED 125
+#define FIRST_FREE_FD    3
+#define OOM_NEVER        "-1000"
+
+static pid_t fork_into(int cgroup_dirfd, int *ret_pidfd)
+{
+	int pidfd = -1;
+	struct clone_args args = {
+		.flags = CLONE_PIDFD | (cgroup_dirfd >= 0 ? CLONE_INTO_CGROUP : 0),
+		.pidfd = (__u64)(uintptr_t)&pidfd,
+		.exit_signal = SIGCHLD,
+		.cgroup = cgroup_dirfd >= 0 ? (__u64)cgroup_dirfd : 0,
+	};
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+	if (pid < 0)
+		return -errno;
+	if (pid && ret_pidfd)
+		*ret_pidfd = pidfd;
+	else if (pid)
+		close(pidfd);
+	return (pid_t)pid;
+}
+
+pid_t cg_fork_into(int cgroup_dirfd, int *ret_pidfd)
+{
+	return cgroup_dirfd < 0 ? -EBADF : fork_into(cgroup_dirfd, ret_pidfd);
+}
+
+int cg_guard_find(int holder_dirfd, pid_t *ret_pid, int *ret_pidfd)
+{
+	pid_t pid;
+	int count = cg_procs_read(holder_dirfd, &pid, 1), fd;
+
+	if (count <= 0)
+		return count ? count : -ESRCH;
+	fd = pidfd_open(pid, 0);
+	if (fd < 0)
+		return -errno;
+	*ret_pid = pid;
+	*ret_pidfd = fd;
+	return 0;
+}
+
+/* ---- the child, between clone3 and exec: only what is safe in a signal handler ---- */
+
+struct child {
+	const char *program, *pool_path;
+	int go, report;
+};
+
+static void detach_stdio(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	dup2(kmsg >= 0 ? kmsg : null, STDERR_FILENO);
+}
+
+static void default_signals(void)
+{
+	static const int reset[] = {SIGPIPE, SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+	sigset_t none;
+
+	for (size_t i = 0; i < ARRAY_SIZE(reset); i++)
+		signal(reset[i], SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* The kernel must not take the one that undoes what uwd left behind. */
+static void spare_from_oom(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, OOM_NEVER, strlen(OOM_NEVER)) < 0)
+		errno = 0; /* in a user namespace: the guard runs on without */
+	close(fd);
+}
+
+static void __attribute__((noreturn)) run_child(const struct child *child)
+{
+	char *argv[] = {(char *)child->program, (char *)"--pool", (char *)child->pool_path, NULL};
+	int failure;
+	char go;
+
+	setsid();
+	default_signals();
+	spare_from_oom();
+	if (chdir("/") || read(child->go, &go, 1) != 1)
+		_exit(EXIT_NOT_STARTED);
+	detach_stdio();
+	close_range(FIRST_FREE_FD, ~0U, CLOSE_RANGE_CLOEXEC);
+	execv(child->program, argv);
+	failure = errno;
+	if (write(child->report, &failure, sizeof(failure)) < 0)
+		_exit(EXIT_NOT_STARTED);
+	_exit(EXIT_NOT_STARTED);
+}
+
+/* ---- the parent ---- */
+
+int cg_guard_begin(const char *program, const char *pool_path, int holder_dirfd,
+		   struct cg_guard_start *ret_start, struct uw_err *err)
+{
+	AUTO_CLOSE int go_r = -1, go_w = -1, report_r = -1, report_w = -1;
+	char path[PATH_MAX]; /* the child changes its directory */
+	struct child child = {.program = path, .pool_path = pool_path};
+	int fds[2], pidfd = -1;
+	pid_t pid;
+
+	if (!realpath(program, path) || access(path, X_OK))
+		return err_set(err, -errno, "guard: %s: %s; run 'make install'", program,
+			       strerror(errno));
+	if (pipe2(fds, O_CLOEXEC))
+		return err_set(err, -errno, "guard: pipe: %s", strerror(errno));
+	go_r = fds[0];
+	go_w = fds[1];
+	if (pipe2(fds, O_CLOEXEC))
+		return err_set(err, -errno, "guard: pipe: %s", strerror(errno));
+	report_r = fds[0];
+	report_w = fds[1];
+	child.go = go_r;
+	child.report = report_w;
+
+	pid = fork_into(holder_dirfd, &pidfd);
+	if (!pid) {
+		close(go_w);
+		run_child(&child);
+	}
+	if (pid < 0)
+		return err_set(err, pid, "guard: clone3: %s", strerror(-pid));
+	*ret_start = (struct cg_guard_start){.pid = pid,
+					     .pidfd = pidfd,
+					     .go = TAKE_FD(go_w),
+					     .report = TAKE_FD(report_r)};
+	return 0;
+}
+
+static void reap(const struct cg_guard_start *start)
+{
+	while (waitpid(start->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+void cg_guard_abort(struct cg_guard_start *start)
+{
+	close(start->go);
+	close(start->report);
+	reap(start);
+	close(start->pidfd);
+}
+
+int cg_guard_finish(struct cg_guard_start *start, const char *program, int *ret_pidfd,
+		    struct uw_err *err)
+{
+	int failure = 0;
+	ssize_t n;
+
+	if (write(start->go, "", 1) != 1) {
+		cg_guard_abort(start);
+		return err_set(err, -EPIPE, "guard: it died before it started");
+	}
+	do
+		n = read(start->report, &failure, sizeof(failure));
+	while (n < 0 && errno == EINTR);
+	if (n) {
+		cg_guard_abort(start);
+		return err_set(err, -failure, "guard: exec %s: %s", program, strerror(failure));
+	}
+	close(start->go);
+	close(start->report);
+	*ret_pidfd = start->pidfd;
+	return 0;
+}

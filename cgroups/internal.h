@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Shared inside cgroups/. A struct cg_op is one setup or teardown: where it works, whom it tells,
+ * and whether it may change anything. Paths are relative to the cgroup2 mount; "" is the mount.
+ */
+#ifndef CGROUPS_INTERNAL_H
+#define CGROUPS_INTERNAL_H
+
+#include <stdio.h>
+
+#include "cgroups/cgroups.h"
+
+#define CG_RUN_DIR "/run/uw"
+
+/* ---- host.c ---- */
+
+/* Fills mount, options and flags from text in the form of /proc/self/mountinfo. */
+int cg_host_read_mounts(FILE *mountinfo, struct cg_host *ret_host, bool *ret_memory_v1);
+
+/* Whether dirfd/file (cgroup.controllers, cgroup.subtree_control) names the memory controller. */
+bool cg_has_memory(int dirfd, const char *file);
+
+/* Whether mount options are ours to change: not where systemd keeps them. */
+bool cg_host_owns_mount(const struct cg_host *host);
+int cg_host_remount_recursive(const struct cg_host *host);
+
+/* ---- group.c ---- */
+
+int cg_parse_u64(const char *text, uint64_t *ret_value); /* "max" is CG_MAX; -EINVAL */
+void cg_print_u64(uint64_t value, char *buf, size_t size);
+int cg_parse_state(const char *text, bool *ret_populated, bool *ret_frozen);
+
+/* ---- names.c ---- */
+
+int cg_check_root(const char *root, struct uw_err *err);
+int cg_check_component(const char *name, struct uw_err *err);
+int cg_check_leaf(const char *name, struct uw_err *err);
+
+/* Whether the root lies in a unit of systemd, whose ancestors systemd configures. */
+bool cg_root_is_unit(const char *root);
+
+/* "a/b" into buf; -ENAMETOOLONG. An empty parent gives "b". */
+int cg_join(char *buf, size_t size, const char *parent, const char *name);
+
+/* ---- op.c ---- */
+
+struct cg_op {
+	const struct cg_host *host;
+	const struct cg_change *change; /* may be NULL */
+	struct uw_err *err;
+	int mount; /* dirfd */
+	int lock;  /* -1 in a dry run */
+	bool lib_ready;
+};
+
+int cg_op_open(struct cg_op *op, const struct cg_host *host, const struct cg_change *change,
+	       struct uw_err *err);
+void cg_op_close(struct cg_op *op);
+bool cg_op_dry(const struct cg_op *op);
+void cg_op_note(const struct cg_op *op, const char *verb, const char *path, const char *value);
+
+/* The directory of path, "" included; -ENOENT. The caller closes it. */
+int cg_op_dir(const struct cg_op *op, const char *path);
+bool cg_op_exists(const struct cg_op *op, const char *path);
+
+/* Makes a group through libcgroup, which switches memory on in every ancestor. */
+int cg_op_make(struct cg_op *op, const char *path);
+
+/* Makes a group and nothing else: where the parent may still hold processes. */
+int cg_op_mkdir(struct cg_op *op, const char *path);
+
+/* Lets children of path have the memory controller. */
+int cg_op_enable(struct cg_op *op, const char *path);
+
+/* Writes a limit where it differs, rounded down to pages as the kernel does. */
+int cg_op_set(struct cg_op *op, const char *path, enum cg_knob knob, uint64_t value);
+
+/* "Ours": an extended attribute. mark is CG_MARK_*; an existing one is replaced when it differs. */
+#define CG_MARK_RECURSIVE "recursiveprot" /* of a pool: protection reaches the leaves */
+#define CG_MARK_LEAVES    "leafprot"      /* of a pool: each leaf must be given its own */
+#define CG_MARK_PART      "part"          /* of what is in it */
+int cg_op_mark(struct cg_op *op, const char *path, const char *mark);
+int cg_mark_read(int dirfd, char *buf, size_t size); /* -ENODATA when it is not ours */
+
+/* rmdir of path and of the empty groups in it. -EBUSY when something runs in it. */
+int cg_op_remove(struct cg_op *op, const char *path);
+
+/* ---- lib.c: libcgroup ---- */
+
+int cg_lib_init(struct uw_err *err);
+int cg_lib_create(const char *path, struct uw_err *err);
+int cg_lib_set(const char *path, const char *file, const char *value, struct uw_err *err);
+int cg_lib_attach(int leaf_dirfd, pid_t pid, struct uw_err *err);
+
+/* ---- procs.c ---- */
+
+/* Reads up to max pids of dirfd's own cgroup.procs; the count or a negative errno. */
+int cg_procs_read(int dirfd, pid_t *ret_pids, int max);
+
+/* Moves every process of one group to another, until none is left. -EBUSY when they keep coming. */
+int cg_procs_move(int from_dirfd, int to_dirfd);
+
+/* Whether something runs in the group or below it; true when that cannot be read. */
+bool cg_populated(int dirfd);
+
+/* Waits until the group and all below it are empty. -ETIMEDOUT. */
+int cg_procs_wait_empty(int dirfd, int timeout_ms);
+
+/* Calls fn for each child group; a negative return stops and is passed up. */
+int cg_each_child(int dirfd, cg_leaf_fn fn, void *data);
+
+/* ---- record.c: /run/uw ---- */
+
+int cg_record_lock(int *ret_fd, struct uw_err *err);
+int cg_record_write(const char *root, struct uw_err *err);
+void cg_record_remove(const char *root); /* when it is root that is recorded */
+
+/* ---- root.c ---- */
+
+/* Remounts with memory_recursiveprot where that is ours to do; host->recursiveprot says the result. */
+void cg_want_recursiveprot(struct cg_op *op, struct cg_host *host);
+
+/* -EEXIST when another pool is set up. */
+int cg_check_no_other(const struct cg_op *op, const char *root);
+
+/* Makes or adopts the pool's own group and its holder, and lets children have memory. */
+int cg_pool_make(struct cg_op *op, const char *root);
+
+/* ---- guard.c ---- */
+
+struct cg_guard_start {
+	pid_t pid;
+	int pidfd;
+	int go;     /* a byte written here lets it exec */
+	int report; /* end of file: exec succeeded; else an errno */
+};
+
+int cg_guard_find(int holder_dirfd, pid_t *ret_pid, int *ret_pidfd);
+
+/* Forks the guard, held back before its exec; in holder_dirfd when that is not -1. */
+int cg_guard_begin(const char *program, const char *pool_path, int holder_dirfd,
+		   struct cg_guard_start *ret_start, struct uw_err *err);
+/* Lets it go and hands its pidfd over; or gives up on it. */
+int cg_guard_finish(struct cg_guard_start *start, const char *program, int *ret_pidfd,
+		    struct uw_err *err);
+void cg_guard_abort(struct cg_guard_start *start);
+
+/* ---- scope.c: sd-bus ---- */
+
+#define CG_SCOPE_ROOT "uw.slice/uw-pool.scope"
+
+/* Starts uw-pool.scope with pid in it and waits until pid is there. */
+int cg_scope_start_pool(pid_t pid, struct uw_err *err);
+
+/* Ends uw-pool.scope; 0 too when there is none. systemd removes its cgroup. */
+int cg_scope_stop_pool(struct uw_err *err);
+
+/* A new scope for processes that outlive the pool; its path relative to the mount. */
+int cg_scope_start_kept(const pid_t *pids, int count, char *ret_path, size_t size,
+			struct uw_err *err);
+
+#endif
