@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/kern/hooks.h"
+
+#include <bpf/btf.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "uw_groups.skel.h"
+#include "uw_oom.skel.h"
+#include "uw_pages.skel.h"
+#include "uw_reclaim.skel.h"
+#include "uw_stall.skel.h"
+#include "uw_trace.skel.h"
+
+#define SENSORS_ALL ((1U << KERN_SENSOR__COUNT) - 1)
+
+const struct kern_elf kern_elves[OBJECT__COUNT] = {
+	[OBJECT_GROUPS] = {"uw_groups", SENSORS_ALL, uw_groups__elf_bytes},
+	[OBJECT_PAGES] = {"uw_pages", 1U << KERN_PAGES, uw_pages__elf_bytes},
+	[OBJECT_STALL] = {"uw_stall", 1U << KERN_STALL, uw_stall__elf_bytes},
+	[OBJECT_RECLAIM] = {"uw_reclaim", 1U << KERN_RECLAIM, uw_reclaim__elf_bytes},
+	[OBJECT_OOM] = {"uw_oom", 1U << KERN_OOM, uw_oom__elf_bytes},
+	[OBJECT_TRACE] = {"uw_trace", 1U << KERN_TRACE, uw_trace__elf_bytes},
+};
+
+const struct kern_hook kern_hooks[] = {
+	{.object = OBJECT_GROUPS, .program = "uw_groups", .type = HOOK_ITERATOR,
+	 .symbol = "cgroup", .required = true,
+	 .lost = "components cannot be told from their page counters: no BPF sensor works"},
+	{.object = OBJECT_GROUPS, .program = "uw_rmdir", .type = HOOK_TRACEPOINT,
+	 .symbol = "cgroup_rmdir",
+	 .lost = "entries of removed components stay until uwd looks"},
+	{.object = OBJECT_PAGES, .program = "uw_try_charge", .type = HOOK_FUNCTION,
+	 .symbol = "page_counter_try_charge", .required = true,
+	 .lost = "no usage marks: a crossing is seen at the next poll or stall"},
+	{.object = OBJECT_PAGES, .program = "uw_charge", .type = HOOK_FUNCTION,
+	 .symbol = "page_counter_charge",
+	 .lost = "forced charges are missing from charged_bytes"},
+	{.object = OBJECT_PAGES, .program = "uw_uncharge", .type = HOOK_FUNCTION,
+	 .symbol = "page_counter_uncharge",
+	 .lost = "usage_bytes follows growth only, not what is given back"},
+	{.object = OBJECT_STALL, .program = "uw_stall_enter", .type = HOOK_FUNCTION,
+	 .symbol = "psi_memstall_enter", .required = true,
+	 .lost = "no stall events: PSI triggers take over, 20 to 70 ms later"},
+	{.object = OBJECT_STALL, .program = "uw_stall_leave", .type = HOOK_FUNCTION,
+	 .symbol = "psi_memstall_leave", .required = true,
+	 .lost = "no stall events: PSI triggers take over, 20 to 70 ms later"},
+	{.object = OBJECT_RECLAIM, .program = "uw_reclaim_in", .type = HOOK_FUNCTION,
+	 .symbol = "try_to_free_mem_cgroup_pages", .required = true,
+	 .lost = "no reclaim times by component"},
+	{.object = OBJECT_RECLAIM, .program = "uw_reclaim_out", .type = HOOK_FUNCTION,
+	 .symbol = "try_to_free_mem_cgroup_pages", .required = true,
+	 .lost = "no reclaim times by component"},
+	{.object = OBJECT_RECLAIM, .program = "uw_direct_in", .type = HOOK_TRACEPOINT,
+	 .symbol = "mm_vmscan_direct_reclaim_begin",
+	 .lost = "time in reclaim for the host's sake is not counted"},
+	{.object = OBJECT_RECLAIM, .program = "uw_direct_out", .type = HOOK_TRACEPOINT,
+	 .symbol = "mm_vmscan_direct_reclaim_end",
+	 .lost = "time in reclaim for the host's sake is not counted"},
+	{.object = OBJECT_RECLAIM, .program = "uw_pressure", .type = HOOK_FUNCTION,
+	 .symbol = "vmpressure", .args = 5,
+	 .lost = "pages scanned and freed under pressure are not counted by component"},
+	{.object = OBJECT_RECLAIM, .program = "uw_pressure_ord", .type = HOOK_FUNCTION,
+	 .symbol = "vmpressure", .args = 6, .unless = "uw_pressure",
+	 .lost = "pages scanned and freed under pressure are not counted by component"},
+	{.object = OBJECT_RECLAIM, .program = "uw_shrink", .type = HOOK_TRACEPOINT,
+	 .symbol = "mm_vmscan_lru_shrink_inactive",
+	 .lost = "pages scanned by memory.reclaim are not counted"},
+	{.object = OBJECT_OOM, .program = "uw_oom_victim", .type = HOOK_TRACEPOINT,
+	 .symbol = "mark_victim", .args = 2,
+	 .lost = "of a group OOM kill only the first victim is seen"},
+	{.object = OBJECT_OOM, .program = "uw_oom_kill", .type = HOOK_FUNCTION,
+	 .symbol = "oom_kill_process", .args = 2, .unless = "uw_oom_victim",
+	 .lost = "OOM kills are seen by polling memory.events only, without the victim"},
+	{.object = OBJECT_TRACE, .program = "uw_page_alloc", .type = HOOK_TRACEPOINT,
+	 .symbol = "mm_page_alloc", .required = true,
+	 .lost = "no full page tracing (pages = full)"},
+};
+
+const size_t kern_hook_count = sizeof(kern_hooks) / sizeof(kern_hooks[0]);
+
+const struct kern_hook *hook_find(const char *program)
+{
+	for (size_t i = 0; i < kern_hook_count; i++)
+		if (!strcmp(kern_hooks[i].program, program))
+			return &kern_hooks[i];
+	return NULL;
+}
+
+/* The prototype of a function or tracepoint; NULL when there is none of that name. */
+static const struct btf_type *prototype(const struct btf *btf, const struct kern_hook *hook)
+{
+	const struct btf_type *type;
+	char name[128];
+	int id;
+
+	if (hook->type == HOOK_TRACEPOINT) {
+		snprintf(name, sizeof(name), "btf_trace_%s", hook->symbol);
+		id = btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF);
+	} else {
+		id = btf__find_by_name_kind(btf, hook->symbol, BTF_KIND_FUNC);
+	}
+	if (id < 0)
+		return NULL;
+	type = btf__type_by_id(btf, btf__type_by_id(btf, (__u32)id)->type);
+	if (hook->type == HOOK_TRACEPOINT) /* a typedef of a pointer to the prototype */
+		type = btf__type_by_id(btf, type->type);
+	return btf_is_func_proto(type) ? type : NULL;
+}
+
+static bool symbol_fits(const struct btf *btf, const struct kern_hook *hook)
+{
+	const struct btf_type *proto;
+	char name[128];
+	int args;
+
+	if (hook->type == HOOK_ITERATOR) {
+		snprintf(name, sizeof(name), "bpf_iter__%s", hook->symbol);
+		return btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT) >= 0;
+	}
+	proto = prototype(btf, hook);
+	if (!proto)
+		return false;
+	args = btf_vlen(proto);
+	if (hook->type == HOOK_TRACEPOINT)
+		args--; /* the first one is the tracepoint's own data */
+	return !hook->args || hook->args == args;
+}
+
+bool hook_usable(const struct btf *btf, const struct kern_hook *hook)
+{
+	const struct kern_hook *better = hook->unless ? hook_find(hook->unless) : NULL;
+
+	return symbol_fits(btf, hook) && !(better && symbol_fits(btf, better));
+}

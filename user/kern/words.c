@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/kern/words.h"
+
+#include <bpf/libbpf.h>
+#include <stdbool.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/text.h"
+
+static char last_words[200];
+static bool to_stderr;
+
+/* A verifier's log comes as one print of many lines: its last full line says what it objects to,
+ * before the statistics. Everything else is one line already. */
+static const char *pick_line(char *text)
+{
+	char *line = text;
+	char *next;
+
+	for (next = strtok(text, "\n"); next; next = strtok(NULL, "\n"))
+		if (strncmp(next, "processed ", 10) && strncmp(next, "-- END", 6) &&
+		    strncmp(next, "verification time", 17))
+			line = next;
+	return line;
+}
+
+static bool is_echo(const char *line)
+{
+	/* After the reason, libbpf says once more that the object failed. */
+	return *last_words && (strstr(line, "failed to load object") ||
+			       strstr(line, "failed to load BPF skeleton") ||
+			       strstr(line, "failed to load: "));
+}
+
+static int catch_words(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char text[16384];
+	const char *line;
+	va_list again;
+
+	if (to_stderr) {
+		va_copy(again, args);
+		vfprintf(stderr, format, again);
+		va_end(again);
+	}
+	if (level != LIBBPF_WARN)
+		return 0;
+	vsnprintf(text, sizeof(text), format, args);
+	line = pick_line(text);
+	if (!strncmp(line, "libbpf: ", 8))
+		line += 8;
+	if (*line && !is_echo(line))
+		text_copy(last_words, sizeof(last_words), line);
+	return 0;
+}
+
+void words_catch(void)
+{
+	to_stderr = getenv("UW_BPF_LOG") != NULL;
+	words_forget();
+	libbpf_set_print(catch_words);
+}
+
+void words_forget(void)
+{
+	last_words[0] = '\0';
+}
+
+const char *words_last(void)
+{
+	return last_words;
+}
