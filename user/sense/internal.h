@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The inside of struct sense, shared by user/sense/. One allocation, made by sense_new. */
+#ifndef UW_SENSE_INTERNAL_H
+#define UW_SENSE_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "cgroups/cgroups.h"
+#include "user/sense/sense.h"
+
+#define SENSE_TEXT_LEN 16384 /* memory.stat of 7.x is 1.5 KiB; numbers grow, keys are added */
+
+struct sense_component {
+	char name[UW_NAME_LEN];
+	struct cg_group group; /* dir is -1 while it is not there */
+	int watch;             /* inotify, -1 without */
+};
+
+struct sense_leaf {
+	struct cg_group group;
+	uint32_t component;
+	uint64_t born_us;
+	bool seen; /* by the search that is going on */
+};
+
+struct sense {
+	int pool; /* borrowed */
+	int meminfo, pressure;
+	int inotify;
+	uint32_t component_count;
+	struct sense_component component[UW_COMPONENTS_MAX];
+	uint32_t leaf_count;
+	struct sense_leaf leaf[FRAME_LEAVES_MAX];
+	bool leaves_dirty;    /* something said that leaves came or went */
+	uint64_t searched_us; /* of the last search */
+	sense_leaf_fn leaf_fn;
+	void *leaf_data;
+	char text[SENSE_TEXT_LEN];
+};
+
+/* ---- leaves.c ---- */
+
+void sense_watch_component(struct sense *sense, struct sense_component *component);
+void sense_forget_leaves(struct sense *sense, uint32_t component);
+/* Searches when it is due, then reads each leaf into the frame. */
+void sense_read_leaves(struct sense *sense, struct frame *frame);
+
+#endif

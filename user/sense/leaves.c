@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Leaves come and go by uwctl run, by jobs and by hand. inotify on each component's directory says
+ * when to look; a look now and then covers a lost notification.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "user/base/clock.h"
+#include "user/base/text.h"
+#include "user/sense/internal.h"
+#include "user/sense/parse.h"
+
+#define SEARCH_US      US_PER_SEC /* without inotify */
+#define SEARCH_IDLE_US (10 * US_PER_SEC)
+#define LEAF_KNOBS     (1U << CG_CURRENT | 1U << CG_SWAP_CURRENT | 1U << CG_CGROUP_EVENTS)
+
+void sense_watch_component(struct sense *sense, struct sense_component *component)
+{
+	char path[64];
+
+	if (sense->inotify < 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", component->group.dir);
+	component->watch = inotify_add_watch(sense->inotify, path,
+					     IN_CREATE | IN_DELETE | IN_ONLYDIR);
+}
+
+/* ---- the table ---- */
+
+static void tell(const struct sense *sense, const struct sense_leaf *leaf, bool came)
+{
+	if (sense->leaf_fn)
+		sense->leaf_fn(sense->leaf_data, leaf->component, leaf->group.id,
+			       came ? leaf->group.name : NULL);
+}
+
+static void drop_leaf(struct sense *sense, uint32_t index)
+{
+	tell(sense, &sense->leaf[index], false);
+	cg_group_close(&sense->leaf[index].group);
+	sense->leaf[index] = sense->leaf[--sense->leaf_count];
+}
+
+void sense_forget_leaves(struct sense *sense, uint32_t component)
+{
+	for (uint32_t i = sense->leaf_count; i-- > 0;)
+		if (sense->leaf[i].component == component)
+			drop_leaf(sense, i);
+	sense->leaves_dirty = true;
+}
+
+/* The id, not the name: a leaf that was removed and made anew is another leaf. */
+static struct sense_leaf *find_leaf(struct sense *sense, uint32_t component, uint64_t cgid)
+{
+	for (uint32_t i = 0; i < sense->leaf_count; i++)
+		if (sense->leaf[i].group.id == cgid && sense->leaf[i].component == component)
+			return &sense->leaf[i];
+	return NULL;
+}
+
+static void add_leaf(struct sense *sense, uint32_t component, const char *name)
+{
+	struct sense_leaf *leaf = &sense->leaf[sense->leaf_count];
+
+	if (sense->leaf_count == FRAME_LEAVES_MAX || strlen(name) >= CG_NAME_LEN)
+		return;
+	if (cg_group_open(sense->component[component].group.dir, name, LEAF_KNOBS, &leaf->group))
+		return;
+	leaf->component = component;
+	leaf->born_us = clock_now_us();
+	leaf->seen = true;
+	sense->leaf_count++;
+	tell(sense, leaf, true);
+}
+
+/* ---- the search ---- */
+
+/* On 64-bit kernels d_ino is the cgroup id; a known one costs nothing more. */
+static void see_entry(struct sense *sense, uint32_t component, const struct dirent64 *entry)
+{
+	struct sense_leaf *leaf;
+
+	if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+		return;
+	leaf = find_leaf(sense, component, entry->d_ino);
+	if (leaf)
+		leaf->seen = true;
+	else
+		add_leaf(sense, component, entry->d_name);
+}
+
+static void search_component(struct sense *sense, uint32_t component)
+{
+	int dir = sense->component[component].group.dir;
+	ssize_t n;
+
+	if (dir < 0 || lseek(dir, 0, SEEK_SET) < 0)
+		return;
+	while ((n = getdents64(dir, sense->text, sizeof(sense->text))) > 0)
+		for (ssize_t at = 0; at < n;) {
+			const struct dirent64 *entry = (const void *)(sense->text + at);
+
+			see_entry(sense, component, entry);
+			at += entry->d_reclen;
+		}
+}
+
+static void search(struct sense *sense)
+{
+	for (uint32_t i = 0; i < sense->leaf_count; i++)
+		sense->leaf[i].seen = false;
+	for (uint32_t i = 0; i < sense->component_count; i++)
+		search_component(sense, i);
+	for (uint32_t i = sense->leaf_count; i-- > 0;)
+		if (!sense->leaf[i].seen)
+			drop_leaf(sense, i);
+}
+
+/* What exactly changed is not asked: the search finds out. */
+static bool drain_inotify(struct sense *sense)
+{
+	bool any = false;
+
+	while (sense->inotify >= 0 &&
+	       read(sense->inotify, sense->text, sizeof(sense->text)) > 0)
+		any = true;
+	return any;
+}
+
+static uint64_t search_period(const struct sense *sense)
+{
+	for (uint32_t i = 0; i < sense->component_count; i++)
+		if (sense->component[i].group.dir >= 0 && sense->component[i].watch < 0)
+			return SEARCH_US;
+	return SEARCH_IDLE_US;
+}
+
+static void search_when_due(struct sense *sense)
+{
+	uint64_t now_us = clock_now_us();
+	bool changed = drain_inotify(sense);
+
+	if (!changed && !sense->leaves_dirty && sense->searched_us &&
+	    now_us - sense->searched_us < search_period(sense))
+		return;
+	sense->leaves_dirty = false;
+	sense->searched_us = now_us;
+	search(sense);
+}
+
+/* ---- the frame ---- */
+
+static bool read_value(struct sense *sense, const struct cg_group *group, enum cg_knob knob,
+		       uint64_t *ret_bytes)
+{
+	return group->fd[knob] >= 0 &&
+	       cg_read_text(group, knob, sense->text, sizeof(sense->text)) >= 0 &&
+	       parse_bytes(sense->text, ret_bytes);
+}
+
+static bool read_leaf(struct sense *sense, const struct sense_leaf *leaf,
+		      struct leaf_sample *ret_sample)
+{
+	struct leaf_sample sample = {
+		.cgid = leaf->group.id,
+		.component = leaf->component,
+		.born_us = leaf->born_us,
+	};
+
+	if (cg_read_text(&leaf->group, CG_CGROUP_EVENTS, sense->text, sizeof(sense->text)) < 0 ||
+	    !parse_cgroup_events(sense->text, &sample.populated, &sample.frozen))
+		return false;
+	read_value(sense, &leaf->group, CG_CURRENT, &sample.current_bytes);
+	read_value(sense, &leaf->group, CG_SWAP_CURRENT, &sample.swap_bytes);
+	*ret_sample = sample;
+	return true;
+}
+
+void sense_read_leaves(struct sense *sense, struct frame *frame)
+{
+	uint32_t count = 0;
+
+	search_when_due(sense);
+	for (uint32_t i = sense->leaf_count; i-- > 0;) {
+		if (read_leaf(sense, &sense->leaf[i], &frame->leaf[count]))
+			count++;
+		else
+			drop_leaf(sense, i);
+	}
+	frame->leaf_count = count;
+	frame->leaves_valid = true;
+}
+
+/* ---- names ---- */
+
+uint32_t sense_leaf_name(const struct sense *sense, uint64_t cgid, char *buf, size_t size)
+{
+	for (uint32_t i = 0; i < sense->leaf_count; i++) {
+		if (sense->leaf[i].group.id != cgid)
+			continue;
+		text_copy(buf, size, sense->leaf[i].group.name);
+		return sense->leaf[i].component;
+	}
+	text_copy(buf, size, "");
+	return COMPONENT_NONE;
+}
+
+uint64_t sense_leaf_find(const struct sense *sense, uint32_t component, const char *name)
+{
+	for (uint32_t i = 0; i < sense->leaf_count; i++)
+		if (sense->leaf[i].component == component &&
+		    !strcmp(sense->leaf[i].group.name, name))
+			return sense->leaf[i].group.id;
+	return 0;
+}
+
+/* Those that are there already are told of at once. */
+void sense_watch_leaves(struct sense *sense, sense_leaf_fn fn, void *data)
+{
+	sense->leaf_fn = fn;
+	sense->leaf_data = data;
+	for (uint32_t i = 0; fn && i < sense->leaf_count; i++)
+		tell(sense, &sense->leaf[i], true);
+}

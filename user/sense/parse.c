@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/sense/parse.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/units.h"
+
+#define NEED(i) (1U << (i))
+
+/* The first fields of each table are those that are needed. */
+struct field {
+	const char *key;
+	size_t len;
+	size_t offset;
+};
+
+#define FIELD(key, type, member) {key, sizeof(key) - 1, offsetof(type, member)}
+
+static const struct field stat_fields[] = {
+	FIELD("anon", struct component_sample, anon_bytes),
+	FIELD("active_file", struct component_sample, active_file_bytes),
+	FIELD("inactive_file", struct component_sample, inactive_file_bytes),
+	FIELD("unevictable", struct component_sample, unevictable_bytes),
+	FIELD("slab_reclaimable", struct component_sample, slab_reclaimable_bytes),
+	FIELD("workingset_refault_anon", struct component_sample, refault_anon),
+	FIELD("workingset_refault_file", struct component_sample, refault_file),
+	FIELD("pgscan", struct component_sample, pgscan),
+	FIELD("pgsteal", struct component_sample, pgsteal),
+};
+
+static const struct field events_fields[] = {
+	FIELD("high", struct component_sample, ev_high),
+	FIELD("max", struct component_sample, ev_max),
+	FIELD("oom", struct component_sample, ev_oom),
+	FIELD("oom_kill", struct component_sample, ev_oom_kill),
+};
+
+static const struct field meminfo_fields[] = {
+	FIELD("MemTotal", struct host_sample, total_bytes),
+	FIELD("MemAvailable", struct host_sample, available_bytes),
+	FIELD("SwapTotal", struct host_sample, swap_total_bytes),
+	FIELD("SwapFree", struct host_sample, swap_free_bytes),
+};
+
+struct cgroup_events {
+	uint64_t populated, frozen;
+};
+
+static const struct field cgroup_events_fields[] = {
+	FIELD("populated", struct cgroup_events, populated),
+	FIELD("frozen", struct cgroup_events, frozen),
+};
+
+static bool read_number(const char **at, uint64_t *ret_value)
+{
+	const char *digit = *at;
+	uint64_t value = 0;
+
+	if (*digit < '0' || *digit > '9')
+		return false;
+	for (; *digit >= '0' && *digit <= '9'; digit++)
+		if (__builtin_mul_overflow(value, 10U, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)(*digit - '0'), &value))
+			return false;
+	*at = digit;
+	*ret_value = value;
+	return true;
+}
+
+static const struct field *find_field(const struct field *fields, size_t count, const char *key,
+				      size_t len)
+{
+	for (size_t i = 0; i < count; i++)
+		if (fields[i].len == len && !memcmp(fields[i].key, key, len))
+			return &fields[i];
+	return NULL;
+}
+
+/* "key 123", "key: 123 kB". Returns the mask of the fields that were there. */
+static uint32_t read_fields(const char *text, const struct field *fields, size_t count, void *base)
+{
+	uint32_t found = 0;
+
+	while (*text) {
+		size_t len = strcspn(text, " :\n");
+		const struct field *field = find_field(fields, count, text, len);
+		uint64_t value;
+
+		text += len;
+		if (field) {
+			text += strspn(text, " :");
+			if (read_number(&text, &value)) {
+				memcpy((char *)base + field->offset, &value, sizeof(value));
+				found |= 1U << (field - fields);
+			}
+		}
+		text = strchrnul(text, '\n');
+		if (*text)
+			text++;
+	}
+	return found;
+}
+
+static bool has_all(uint32_t found, uint32_t needed)
+{
+	return (found & needed) == needed;
+}
+
+bool parse_bytes(const char *text, uint64_t *ret_bytes)
+{
+	uint64_t value = BYTES_MAX;
+
+	if (!strncmp(text, "max", 3))
+		text += 3;
+	else if (!read_number(&text, &value))
+		return false;
+	if (*text && *text != '\n')
+		return false;
+	*ret_bytes = value;
+	return true;
+}
+
+bool parse_memory_stat(const char *text, struct component_sample *ret_sample)
+{
+	struct component_sample read = *ret_sample;
+
+	read.unevictable_bytes = read.slab_reclaimable_bytes = 0;
+	read.refault_anon = read.refault_file = read.pgscan = read.pgsteal = 0;
+	if (!has_all(read_fields(text, stat_fields, ARRAY_SIZE(stat_fields), &read),
+		     NEED(0) | NEED(1) | NEED(2)))
+		return false;
+	*ret_sample = read;
+	return true;
+}
+
+bool parse_memory_events(const char *text, struct component_sample *ret_sample)
+{
+	struct component_sample read = *ret_sample;
+
+	read.ev_oom = read.ev_oom_kill = 0;
+	if (!has_all(read_fields(text, events_fields, ARRAY_SIZE(events_fields), &read),
+		     NEED(0) | NEED(1)))
+		return false;
+	*ret_sample = read;
+	return true;
+}
+
+bool parse_meminfo(const char *text, struct host_sample *ret_sample)
+{
+	struct host_sample read = *ret_sample;
+
+	read.swap_total_bytes = read.swap_free_bytes = 0;
+	if (!has_all(read_fields(text, meminfo_fields, ARRAY_SIZE(meminfo_fields), &read),
+		     NEED(0) | NEED(1)))
+		return false;
+	if ((read.total_bytes | read.available_bytes | read.swap_total_bytes |
+	     read.swap_free_bytes) > UINT64_MAX / KIB)
+		return false;
+	ret_sample->total_bytes = read.total_bytes * KIB;
+	ret_sample->available_bytes = read.available_bytes * KIB;
+	ret_sample->swap_total_bytes = read.swap_total_bytes * KIB;
+	ret_sample->swap_free_bytes = read.swap_free_bytes * KIB;
+	return true;
+}
+
+bool parse_cgroup_events(const char *text, bool *ret_populated, bool *ret_frozen)
+{
+	struct cgroup_events read = {0};
+
+	if (!has_all(read_fields(text, cgroup_events_fields, ARRAY_SIZE(cgroup_events_fields),
+				 &read),
+		     NEED(0)))
+		return false;
+	*ret_populated = read.populated != 0;
+	*ret_frozen = read.frozen != 0;
+	return true;
+}
+
+/* "some avg10=0.00 avg60=0.00 avg300=0.00 total=12345" */
+static bool read_total(const char *line, size_t len, uint64_t *ret_us)
+{
+	static const char key[] = " total=";
+	const char *at = memmem(line, len, key, sizeof(key) - 1);
+
+	if (!at)
+		return false;
+	at += sizeof(key) - 1;
+	return read_number(&at, ret_us);
+}
+
+bool parse_pressure(const char *text, uint64_t *ret_some_us, uint64_t *ret_full_us)
+{
+	uint64_t some = 0, full = 0;
+	bool found = false;
+
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+
+		if (!strncmp(text, "some ", 5))
+			found = read_total(text, len, &some);
+		else if (!strncmp(text, "full ", 5))
+			read_total(text, len, &full);
+		text += len + (text[len] == '\n');
+	}
+	if (!found)
+		return false;
+	*ret_some_us = some;
+	*ret_full_us = full;
+	return true;
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/sense/sense.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/text.h"
+#include "user/sense/internal.h"
+#include "user/sense/parse.h"
+
+/* 4 fds a leaf here and as many in act, 15 a component: beyond the usual soft limit of 1024. */
+#define FILES_WANTED 8192
+
+#define COMPONENT_KNOBS                                                                            \
+	(1U << CG_CURRENT | 1U << CG_SWAP_CURRENT | 1U << CG_MIN | 1U << CG_LOW | 1U << CG_HIGH |  \
+	 1U << CG_STAT | 1U << CG_EVENTS | 1U << CG_PRESSURE)
+
+/* ---- one component ---- */
+
+static void set_absent(struct sense_component *component)
+{
+	component->group = (struct cg_group){.dir = -1};
+	for (int k = 0; k < CG_KNOB__COUNT; k++)
+		component->group.fd[k] = -1;
+	component->watch = -1;
+}
+
+static void open_component(struct sense *sense, struct sense_component *component)
+{
+	if (component->group.dir >= 0)
+		return;
+	if (cg_group_open(sense->pool, component->name, COMPONENT_KNOBS, &component->group))
+		return;
+	sense_watch_component(sense, component);
+	sense->leaves_dirty = true;
+}
+
+/* Removed, perhaps made anew since: the next full frame looks for it by name. */
+static void lose_component(struct sense *sense, uint32_t index)
+{
+	struct sense_component *component = &sense->component[index];
+
+	sense_forget_leaves(sense, index);
+	cg_group_close(&component->group);
+	set_absent(component);
+}
+
+static bool read_file(struct sense *sense, const struct cg_group *group, enum cg_knob knob)
+{
+	return group->fd[knob] >= 0 &&
+	       cg_read_text(group, knob, sense->text, sizeof(sense->text)) >= 0;
+}
+
+static bool read_bytes(struct sense *sense, const struct cg_group *group, enum cg_knob knob,
+		       uint64_t *ret_bytes)
+{
+	return read_file(sense, group, knob) && parse_bytes(sense->text, ret_bytes);
+}
+
+static bool read_limits(struct sense *sense, const struct cg_group *group,
+			struct component_sample *sample)
+{
+	return read_bytes(sense, group, CG_HIGH, &sample->high_bytes) &&
+	       read_bytes(sense, group, CG_LOW, &sample->low_bytes) &&
+	       read_bytes(sense, group, CG_MIN, &sample->min_bytes);
+}
+
+/* memory.current decides whether the group is alive: it is in every kernel and every group. */
+static bool read_usage(struct sense *sense, uint32_t index, struct component_sample *sample)
+{
+	const struct cg_group *group = &sense->component[index].group;
+
+	if (group->dir < 0)
+		return false;
+	if (read_bytes(sense, group, CG_CURRENT, &sample->current_bytes)) {
+		sample->valid |= SAMPLE_USAGE;
+		return true;
+	}
+	lose_component(sense, index);
+	return false;
+}
+
+static void read_component(struct sense *sense, uint32_t index, struct component_sample *sample)
+{
+	const struct cg_group *group = &sense->component[index].group;
+
+	open_component(sense, &sense->component[index]);
+	if (!read_usage(sense, index, sample)) {
+		open_component(sense, &sense->component[index]);
+		if (!read_usage(sense, index, sample))
+			return;
+	}
+	if (read_bytes(sense, group, CG_SWAP_CURRENT, &sample->swap_bytes))
+		sample->valid |= SAMPLE_SWAP;
+	if (read_file(sense, group, CG_STAT) && parse_memory_stat(sense->text, sample))
+		sample->valid |= SAMPLE_STAT;
+	if (read_file(sense, group, CG_EVENTS) && parse_memory_events(sense->text, sample))
+		sample->valid |= SAMPLE_EVENTS;
+	if (read_file(sense, group, CG_PRESSURE) &&
+	    parse_pressure(sense->text, &sample->psi_some_us, &sample->psi_full_us))
+		sample->valid |= SAMPLE_PSI;
+	if (read_limits(sense, group, sample))
+		sample->valid |= SAMPLE_LIMITS;
+}
+
+/* ---- the host ---- */
+
+static void read_meminfo(struct sense *sense, struct host_sample *host)
+{
+	host->valid = sense->meminfo >= 0 &&
+		      text_pread(sense->meminfo, sense->text, sizeof(sense->text)) >= 0 &&
+		      parse_meminfo(sense->text, host);
+}
+
+/* Without PSI the totals stand still at 0. */
+static void read_host_pressure(struct sense *sense, struct host_sample *host)
+{
+	if (sense->pressure >= 0 &&
+	    text_pread(sense->pressure, sense->text, sizeof(sense->text)) >= 0)
+		parse_pressure(sense->text, &host->psi_some_us, &host->psi_full_us);
+}
+
+/* ---- frames ---- */
+
+void sense_full(struct sense *sense, struct frame *frame)
+{
+	frame->host = (struct host_sample){0};
+	read_meminfo(sense, &frame->host);
+	read_host_pressure(sense, &frame->host);
+	frame->component_count = sense->component_count;
+	for (uint32_t i = 0; i < sense->component_count; i++) {
+		frame->component[i] = (struct component_sample){0};
+		read_component(sense, i, &frame->component[i]);
+	}
+	sense_read_leaves(sense, frame);
+}
+
+void sense_urgent(struct sense *sense, struct frame *frame)
+{
+	frame->component_count = sense->component_count;
+	for (uint32_t i = 0; i < sense->component_count; i++) {
+		frame->component[i].valid = 0;
+		read_usage(sense, i, &frame->component[i]);
+	}
+	read_meminfo(sense, &frame->host);
+	frame->leaves_valid = false;
+}
+
+/* ---- lifetime ---- */
+
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= FILES_WANTED)
+		return;
+	limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int sense_new(const struct config *config, int pool_dirfd, struct sense **ret_sense,
+	      struct uw_err *err)
+{
+	struct sense *sense = calloc(1, sizeof(*sense));
+
+	if (!sense)
+		return err_set(err, -ENOMEM, "sense: out of memory");
+	raise_file_limit();
+	sense->pool = pool_dirfd;
+	sense->meminfo = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	sense->pressure = open("/proc/pressure/memory", O_RDONLY | O_CLOEXEC);
+	sense->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	sense->component_count = config->component_count;
+	for (uint32_t i = 0; i < sense->component_count; i++) {
+		struct sense_component *component = &sense->component[i];
+
+		text_copy(component->name, sizeof(component->name), config->component[i].name);
+		set_absent(component);
+		open_component(sense, component);
+	}
+	*ret_sense = sense;
+	return 0;
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void sense_free(struct sense *sense)
+{
+	if (!sense)
+		return;
+	sense->leaf_fn = NULL;
+	for (uint32_t i = 0; i < sense->component_count; i++)
+		lose_component(sense, i);
+	close_fd(sense->meminfo);
+	close_fd(sense->pressure);
+	close_fd(sense->inotify);
+	free(sense);
+}
+
+uint64_t sense_component_cgid(const struct sense *sense, uint32_t component)
+{
+	return component < sense->component_count ? sense->component[component].group.id : 0;
+}
+
+/* ---- the fallback without BPF ---- */
+
+/* The kernel's shortest window for anyone before 6.6, kernel/sched/psi.c WINDOW_MIN_US. */
+#define OLD_WINDOW_US 500000ULL
+
+static int write_trigger(int fd, uint64_t stall_us, uint64_t window_us)
+{
+	char text[64];
+	int len = snprintf(text, sizeof(text), "some %llu %llu", (unsigned long long)stall_us,
+			   (unsigned long long)window_us);
+
+	/* The terminator belongs to it: without, 6.1 reads past the number. */
+	return write(fd, text, (size_t)len + 1) < 0 ? -errno : 0;
+}
+
+int sense_psi_open(const struct sense *sense, uint32_t component, uint64_t stall_us,
+		   uint64_t window_us, int *ret_fd)
+{
+	AUTO_CLOSE int fd = -1;
+	int ret;
+
+	if (component >= sense->component_count || sense->component[component].group.dir < 0)
+		return -ENODEV;
+	fd = openat(sense->component[component].group.dir, cg_knob_file(CG_PRESSURE),
+		    O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -EOPNOTSUPP : -errno;
+	ret = write_trigger(fd, stall_us, window_us);
+	if (ret == -EINVAL && window_us < OLD_WINDOW_US)
+		ret = write_trigger(fd, stall_us, OLD_WINDOW_US);
+	if (ret)
+		return ret;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Fills frames: cgroup files of the components and their leaves, /proc/meminfo and
+ * /proc/pressure/memory, all through kept fds. Allocates in sense_new only. What cannot be read is
+ * absent in the frame (validity bits), never zero and never an error. One owner, the loop thread.
+ */
+#ifndef UW_SENSE_SENSE_H
+#define UW_SENSE_SENSE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "user/base/err.h"
+#include "user/model/config.h"
+#include "user/model/frame.h"
+
+struct sense;
+
+/*
+ * Opens the component groups of config below pool_dirfd (borrowed; must outlive sense). A component
+ * that is not there is absent until it is. -ENOMEM.
+ */
+int sense_new(const struct config *config, int pool_dirfd, struct sense **ret_sense,
+	      struct uw_err *err);
+void sense_free(struct sense *sense); /* NULL is fine */
+
+/*
+ * Everything: host, each component's files, each leaf. Leaves are searched for when a component's
+ * directory changed or a second has passed. Writes frame->host, ->component*, ->leaf*; nothing else.
+ * Cost: about 8 pread(2) a component, 3 a leaf.
+ */
+void sense_full(struct sense *sense, struct frame *frame);
+
+/* The fast lane: only usage of each component and the host's meminfo; the rest is marked absent
+ * (leaves stay as of the last full frame, with leaves_valid false). One pread(2) a component. */
+void sense_urgent(struct sense *sense, struct frame *frame);
+
+/* Cgroup id of component index (config order), 0 while it is not there. Changes when recreated. */
+uint64_t sense_component_cgid(const struct sense *sense, uint32_t component);
+
+/* The leaf's name ("hog") into buf; "" when unknown. Returns its component or COMPONENT_NONE. */
+uint32_t sense_leaf_name(const struct sense *sense, uint64_t cgid, char *buf, size_t size);
+
+/* The leaf called name in component; 0 when there is none. */
+uint64_t sense_leaf_find(const struct sense *sense, uint32_t component, const char *name);
+
+/*
+ * Told by sense_full of each leaf that came (name) or went (NULL), in that order of discovery, so
+ * that others can keep their own fds.
+ */
+typedef void (*sense_leaf_fn)(void *data, uint32_t component, uint64_t cgid, const char *name);
+void sense_watch_leaves(struct sense *sense, sense_leaf_fn fn, void *data);
+
+/*
+ * The fallback without BPF: a PSI trigger on component's memory.pressure, "some" stall_us within
+ * window_us (raised to the 500 ms that 6.1 wants when the kernel refuses shorter). *ret_fd becomes
+ * ready with EPOLLPRI; the caller closes it. -EOPNOTSUPP without PSI.
+ */
+int sense_psi_open(const struct sense *sense, uint32_t component, uint64_t stall_us,
+		   uint64_t window_us, int *ret_fd);
+
+#endif
