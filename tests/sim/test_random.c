@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Seeded random load on random machines: leaves come, grow, shrink, sweep, fill with cache and go,
+ * and the invariants hold after every step. SIM_SEEDS=N runs more seeds, SIM_SEED=N one of them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/sim/invariants.h"
+#include "tests/sim/machine.h"
+#include "user/base/clock.h"
+#include "user/base/units.h"
+
+#define SEEDS_DEFAULT 60
+#define EPISODE_S     180
+
+struct random {
+	uint64_t state;
+};
+
+static uint64_t roll(struct random *r, uint64_t below)
+{
+	r->state ^= r->state << 13;
+	r->state ^= r->state >> 7;
+	r->state ^= r->state << 17;
+	return r->state % below;
+}
+
+static void make_machine(struct sim *sim, struct random *r)
+{
+	uint64_t total = (1 + roll(r, 24)) * GIB;
+	uint32_t count = 2 + (uint32_t)roll(r, 5), left = 9700;
+	char name[16];
+
+	sim_init(sim, total, total / 16, roll(r, 4) ? total / 4 : 0);
+	sim->config.policy.freeze_max_us = (5 + roll(r, 55)) * US_PER_SEC;
+	sim->config.policy.freeze_budget = (uint32_t)roll(r, 12);
+	sim->reclaim_per_s = (20 + roll(r, 300)) * MIB;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t share = i + 1 == count ? left : left / 4 + (uint32_t)roll(r, left / 2);
+		uint32_t index;
+		struct component *c;
+
+		left -= share;
+		snprintf(name, sizeof(name), "c%u", i);
+		index = sim_add_component(sim, name, share, 1 + (uint32_t)roll(r, 10),
+					  (enum protect)roll(r, PROTECT__COUNT));
+		c = &sim->config.component[index];
+		c->freeze = roll(r, 2);
+		c->kill = roll(r, 4) ? KILL_NO : KILL_LAST_RESORT;
+		c->lend = roll(r, 4) != 0;
+		c->borrow = roll(r, 2);
+	}
+	sim_start(sim, total / 6 * 5);
+	sim->check = invariants_hold;
+}
+
+static void change_load(struct sim *sim, struct random *r)
+{
+	uint32_t component = (uint32_t)roll(r, sim->config.component_count);
+	uint64_t budget = sim->config.component[component].budget_bytes;
+	struct sim_leaf *leaf;
+
+	if (sim->leaf_count < SIM_LEAVES_MAX && roll(r, 3) == 0)
+		leaf = sim_add_leaf(sim, component, roll(r, 16 * MIB));
+	else if (sim->leaf_count)
+		leaf = &sim->leaf[roll(r, sim->leaf_count)];
+	else
+		return;
+	if (roll(r, 8) == 0) {
+		sim_exit_leaf(sim, leaf);
+		return;
+	}
+	leaf->target_bytes = roll(r, budget + budget / 2);
+	leaf->rate_per_s = (1 + roll(r, 1000)) * MIB;
+	leaf->sweeps = roll(r, 2);
+	if (roll(r, 4) == 0 && sim_free(sim) > budget / 8 &&
+	    sim_current(sim, component) + budget / 10 < sim->component[component].high_bytes)
+		leaf->cache_bytes += roll(r, budget / 10);
+}
+
+static void request_something(struct sim *sim, struct random *r)
+{
+	struct frame_request *request = &sim->frame->request[0];
+	uint32_t component = (uint32_t)roll(r, sim->config.component_count);
+
+	if (roll(r, 10) || !sim->config.component[component].freeze)
+		return;
+	*request = (struct frame_request){
+		.kind = (enum request_kind)roll(r, REQUEST__COUNT),
+		.component = component,
+	};
+	request->amount = request->kind == REQUEST_RECLAIM ? roll(r, 300 * MIB)
+							   : roll(r, 10 * US_PER_SEC);
+	sim->frame->request_count = 1;
+}
+
+static uint64_t run_seed(uint64_t seed)
+{
+	struct random r = {seed * 2654435761U + 1};
+	struct sim sim;
+	uint64_t hash, set = 0;
+
+	make_machine(&sim, &r);
+	sim.trace = getenv("SIM_TRACE") != NULL;
+	for (uint32_t s = 0; s < EPISODE_S; s++) {
+		if (roll(&r, 3) == 0)
+			change_load(&sim, &r);
+		request_something(&sim, &r);
+		sim_run(&sim, US_PER_SEC);
+	}
+	assert_int_equal(sim.counts.dropped, 0);
+	for (int kind = ACTION_SET_MIN; kind <= ACTION_SET_HIGH; kind++)
+		set += sim.counts.actions[kind];
+	/* Limits follow slowly: fewer than one write in 2 s and component. */
+	assert_true(set < EPISODE_S * sim.config.component_count / 2);
+
+	/* And nothing stays frozen for longer than its lease. */
+	for (uint32_t i = 0; i < sim.leaf_count; i++)
+		sim_exit_leaf(&sim, &sim.leaf[i]);
+	sim_run(&sim, 15 * US_PER_SEC);
+	for (uint32_t i = 0; i < sim.leaf_count; i++)
+		assert_false(sim.leaf[i].frozen);
+	hash = sim.counts.plan_hash;
+	sim_done(&sim);
+	return hash;
+}
+
+static uint64_t number_of(const char *name, uint64_t fallback)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 10) : fallback;
+}
+
+static void test_random_load_keeps_invariants(void **data)
+{
+	uint64_t only = number_of("SIM_SEED", 0), seeds = number_of("SIM_SEEDS", SEEDS_DEFAULT);
+
+	(void)data;
+	for (uint64_t seed = only ? only : 1; seed <= (only ? only : seeds); seed++) {
+		if (getenv("SIM_VERBOSE"))
+			fprintf(stderr, "seed %llu\n", (unsigned long long)seed);
+		run_seed(seed);
+	}
+}
+
+static void test_same_load_gives_same_plans(void **data)
+{
+	(void)data;
+	for (uint64_t seed = 1; seed <= 5; seed++)
+		assert_true(run_seed(seed) == run_seed(seed));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_random_load_keeps_invariants),
+		cmocka_unit_test(test_same_load_gives_same_plans),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

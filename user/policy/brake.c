@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/policy/brake.h"
+
+#include "user/policy/donor.h"
+#include "user/policy/freeze.h"
+#include "user/policy/limits.h"
+#include "user/policy/loans.h"
+#include "user/policy/num.h"
+#include "user/policy/room.h"
+#include "user/policy/signal.h"
+
+#define HORIZON_US	 (2 * US_PER_SEC)
+#define TAKES_EFFECT_US	 (300 * US_PER_MS) /* a freeze shows in use within this */
+#define DONOR_SPACING_US (500 * US_PER_MS)
+#define PRESSING_FULL	 2000
+#define PAYBACK_US	 (8 * US_PER_SEC)
+#define EVIDENCE_PCT	 12 /* of the host available: less is evidence */
+#define GROWING_PCT	 25 /* less is evidence beside a growing donor */
+#define STALLED_SOME	 200 /* permyriad of 2 s */
+
+/* Growing by its trend; between full frames the last step counts too, which the trend has not seen. */
+static bool grows_now(const struct step *step, uint32_t i)
+{
+	const struct signal *s = &step->state->component[i].signal;
+	uint64_t budget = step->config->component[i].budget_bytes;
+
+	if (signal_is_growing(s, budget))
+		return true;
+	return step->frame->kind == FRAME_URGENT && s->usage_at_us == step->now_us &&
+	       s->step_per_s > (int64_t)max_u64(MIB, budget / 100);
+}
+
+static bool is_at_edge(const struct step *step, const struct component_state *cs)
+{
+	enum level edge = host_has_swap(&step->state->host) ? LEVEL_EMERGENCY : LEVEL_CRITICAL;
+
+	return cs->level.seen >= edge;
+}
+
+static bool payback_is_due(const struct step *step, const struct component_state *cs)
+{
+	return cs->loans.owes_since_us && step->now_us - cs->loans.owes_since_us >= PAYBACK_US;
+}
+
+static struct why own_reason(const struct step *step, const struct component_state *cs)
+{
+	if (cs->mark_fired)
+		return (struct why){REASON_USAGE_MARK, cs->signal.current_bytes, cs->fired_bytes};
+	if (!host_has_swap(&step->state->host) && cs->level.seen < LEVEL_EMERGENCY)
+		return (struct why){REASON_NO_SWAP, 0, cs->signal.ws_bytes};
+	return cs->level.seen_why;
+}
+
+/* The component's own budget. */
+static void brake_component(struct step *step, uint32_t i)
+{
+	const struct policy_conf *conf = &step->config->policy;
+	struct component_state *cs = &step->state->component[i];
+	bool due = payback_is_due(step, cs) && !cs->frozen_leaves;
+	struct leaf_state *leaf;
+
+	if (cs->squeeze != SQUEEZE_NONE || (!is_at_edge(step, cs) && !due))
+		return;
+	if (!due && !grows_now(step, i) && cs->signal.full_permyriad < PRESSING_FULL)
+		return;
+	if (cs->frozen_leaves && step->now_us - cs->last_freeze_us < TAKES_EFFECT_US)
+		return;
+	leaf = freeze_pick(step, i);
+	if (!leaf || freeze_count(step, i) >= conf->freeze_budget)
+		return;
+	if (due)
+		freeze_leaf(step, leaf, FREEZE_PAYBACK, conf->freeze_max_us,
+			    (struct why){REASON_OWNER_PAYBACK, loans_owed(step, i),
+					 cs->in_force_bytes});
+	else
+		freeze_leaf(step, leaf, FREEZE_PRESSURE, conf->freeze_max_us, own_reason(step, cs));
+}
+
+/* What the pool will take of the host within the horizon, each component up to its own limit. */
+static uint64_t host_ahead(const struct step *step)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		const struct component_state *cs = &step->state->component[i];
+		int64_t slope = cs->signal.slope_per_s;
+
+		if (step->frame->kind == FRAME_URGENT && grows_now(step, i) &&
+		    cs->signal.step_per_s > slope)
+			slope = cs->signal.step_per_s;
+		sum += min_u64(grown(slope, HORIZON_US),
+			       sub_sat(limits_high(cs), cs->signal.current_bytes));
+	}
+	return sum;
+}
+
+static bool is_over_budget(const struct step *step, uint32_t i)
+{
+	const struct component_state *cs = &step->state->component[i];
+	uint64_t budget = step->config->component[i].budget_bytes;
+
+	return cs->signal.current_bytes > budget + limits_slack(budget);
+}
+
+static bool may_stop(const struct step *step, uint32_t i)
+{
+	return step->state->component[i].signal.seen && freeze_pick(step, i) &&
+	       (is_over_budget(step, i) || grows_now(step, i));
+}
+
+static bool stop_donor(struct step *step, struct why why)
+{
+	uint32_t donor;
+
+	if (step->state->last_donor_us &&
+	    step->now_us - step->state->last_donor_us < DONOR_SPACING_US)
+		return false;
+	donor = donor_first(step, may_stop);
+	if (donor == COMPONENT_NONE)
+		return false;
+	step->state->component[donor].squeeze = SQUEEZE_NONE;
+	if (!freeze_leaf(step, freeze_pick(step, donor), FREEZE_DONOR,
+			 step->config->policy.freeze_max_us, why))
+		return false;
+	step->state->last_donor_us = step->now_us;
+	return true;
+}
+
+static bool any_over_or_growing(const struct step *step, uint32_t but, bool growing)
+{
+	for (uint32_t i = 0; i < step->config->component_count; i++)
+		if (i != but && (growing ? grows_now(step, i) : is_over_budget(step, i)))
+			return true;
+	return false;
+}
+
+/* A stall alone is a false alarm as often as not: memory must show it too. */
+static bool has_evidence(const struct step *step, uint32_t stalled, bool strong_only)
+{
+	const struct host_state *host = &step->state->host;
+	bool growing = any_over_or_growing(step, stalled, true);
+	bool over = any_over_or_growing(step, stalled, false);
+
+	if (!host->valid)
+		return growing || over;
+	if (host->available_bytes < percent_of(host->total_bytes, EVIDENCE_PCT))
+		return growing || over || !strong_only;
+	if (strong_only)
+		return false;
+	return over ||
+	       (growing && host->available_bytes < percent_of(host->total_bytes, GROWING_PCT));
+}
+
+static bool stalls_at_own_limit(const struct component_state *cs)
+{
+	uint64_t high = limits_high(cs);
+
+	return high != BYTES_MAX && cs->signal.current_bytes >= high - high / 50;
+}
+
+static void answer_stall(struct step *step, uint32_t i)
+{
+	struct component_state *cs = &step->state->component[i];
+	bool lasting = cs->signal.some_permyriad >= STALLED_SOME;
+	bool event = cs->burst_us || cs->stall_first;
+	struct why why = {REASON_PROTECTED_STALL, cs->burst_us,
+			  step->config->policy.stall_burst_us};
+
+	if (!component_is_protected(&step->config->component[i]) || (!event && !lasting) ||
+	    stalls_at_own_limit(cs) || !has_evidence(step, i, !cs->burst_us && !lasting))
+		return;
+	if (!cs->burst_us)
+		why = (struct why){REASON_PROTECTED_STALL, cs->signal.some_permyriad * 200,
+				   STALLED_SOME * 200};
+	step->state->host_wants = true;
+	stop_donor(step, why);
+}
+
+void brake_step(struct step *step)
+{
+	const struct host_state *host = &step->state->host;
+	uint64_t need = room_host_reserve(step) + host_ahead(step);
+
+	step->state->host_wants = false;
+	for (uint32_t i = 0; i < step->config->component_count; i++)
+		if (step->state->component[i].signal.seen)
+			brake_component(step, i);
+	if (host->valid && host->available_bytes < need) {
+		step->state->host_wants = true;
+		stop_donor(step, (struct why){REASON_HOST_AVAILABLE, host->available_bytes, need});
+	}
+	for (uint32_t i = 0; i < step->config->component_count; i++)
+		answer_stall(step, i);
+}

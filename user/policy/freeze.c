@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/policy/freeze.h"
+
+#include <string.h>
+
+#include "user/policy/limits.h"
+#include "user/policy/num.h"
+#include "user/policy/room.h"
+
+#define DEADLINE_MARGIN_US (2 * US_PER_SEC)  /* ours comes before the guard's */
+#define CONFIRM_US	   (3 * US_PER_SEC)  /* the freezer is asynchronous: up to 1 s was seen */
+#define THAW_RETRY_US	   US_PER_SEC
+#define THAW_SPACING_US	   (5 * US_PER_SEC)
+#define RELAPSE_US	   (20 * US_PER_SEC)
+#define RELAPSES_MAX	   5
+#define EFFECT_AFTER_US	   (2 * US_PER_SEC)
+#define EFFECT_PERMYRIAD   2000
+#define ROOM_GREW_PART	   10 /* the limit in force grew by a tenth: no need to wait longer */
+
+static struct leaf_state *leaf_find(struct policy_state *state, uint64_t cgid)
+{
+	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
+		if (state->leaf[i].cgid == cgid)
+			return &state->leaf[i];
+	return NULL;
+}
+
+static void take_leaf(struct policy_state *state, const struct leaf_sample *sample, uint64_t now_us)
+{
+	struct leaf_state *leaf = leaf_find(state, sample->cgid);
+	uint64_t dt;
+
+	if (!leaf)
+		leaf = leaf_find(state, 0);
+	if (!leaf || sample->component >= state->component_count)
+		return;
+	if (!leaf->cgid) {
+		*leaf = (struct leaf_state){.cgid = sample->cgid, .born_us = sample->born_us};
+		leaf->current_bytes = sample->current_bytes;
+		leaf->seen_us = now_us;
+	}
+	dt = now_us - leaf->seen_us;
+	if (dt >= 50 * US_PER_MS) {
+		leaf->growth_per_s = ((int64_t)sample->current_bytes - (int64_t)leaf->current_bytes) *
+				     1000 / (int64_t)dt * 1000;
+		leaf->seen_us = now_us;
+		leaf->current_bytes = sample->current_bytes;
+	}
+	leaf->component = sample->component;
+	leaf->populated = sample->populated;
+	leaf->kernel_frozen = sample->frozen;
+	leaf->swap_bytes = sample->swap_bytes;
+}
+
+static bool in_frame(const struct frame *frame, uint64_t cgid)
+{
+	for (uint32_t i = 0; i < frame->leaf_count && i < FRAME_LEAVES_MAX; i++)
+		if (frame->leaf[i].cgid == cgid)
+			return true;
+	return false;
+}
+
+/* A full frame that is not itself cut short names every leaf: what it lacks is gone. */
+static void forget_gone(struct step *step)
+{
+	if (step->frame->kind != FRAME_FULL || step->frame->leaf_count >= FRAME_LEAVES_MAX)
+		return;
+	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+		struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (leaf->cgid && !in_frame(step->frame, leaf->cgid))
+			*leaf = (struct leaf_state){0};
+	}
+}
+
+static void forget_freeze(struct leaf_state *leaf, uint64_t now_us)
+{
+	leaf->cause = FREEZE_NOT;
+	leaf->thaw_sent_us = 0;
+	leaf->thawed_us = now_us;
+}
+
+/* What an earlier instance froze has no deadline that anyone keeps. */
+static void adopt(struct step *step)
+{
+	step->state->adopted = true;
+	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+		struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (leaf->cgid && leaf->kernel_frozen && leaf->cause == FREEZE_NOT) {
+			leaf->cause = FREEZE_CLIENT;
+			leaf->frozen_us = leaf->deadline_us = step->now_us;
+			thaw_leaf(step, leaf, (struct why){REASON_STARTUP, 0, 0});
+		}
+	}
+}
+
+/* Thawed by somebody else: the guard, or a person. */
+static void accept_foreign_thaw(struct leaf_state *leaf, uint64_t now_us)
+{
+	if (leaf->cause != FREEZE_NOT && !leaf->kernel_frozen &&
+	    (leaf->thaw_sent_us || now_us - leaf->frozen_us >= CONFIRM_US))
+		forget_freeze(leaf, now_us);
+}
+
+static void take_outcome(struct step *step, const struct outcome *outcome)
+{
+	struct leaf_state *leaf = outcome->leaf ? leaf_find(step->state, outcome->leaf) : NULL;
+	bool failed = outcome->result == OUTCOME_FAILED || outcome->result == OUTCOME_GONE;
+
+	if (!leaf)
+		return;
+	if (outcome->kind == ACTION_FREEZE && outcome->id == leaf->freeze_id && failed) {
+		forget_freeze(leaf, step->now_us);
+		leaf->spared_until_us = step->now_us + 10 * US_PER_SEC;
+	}
+	if (outcome->kind == ACTION_THAW && outcome->id == leaf->thaw_id &&
+	    outcome->result != OUTCOME_FAILED)
+		forget_freeze(leaf, step->now_us);
+}
+
+static void count_leaves(struct step *step)
+{
+	struct policy_state *state = step->state;
+	bool any[UW_COMPONENTS_MAX] = {false};
+
+	for (uint32_t i = 0; i < state->component_count; i++)
+		state->component[i].frozen_leaves = state->component[i].active_leaves = 0;
+	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+		const struct leaf_state *leaf = &state->leaf[i];
+
+		if (!leaf->cgid)
+			continue;
+		any[leaf->component] |= leaf->populated;
+		if (leaf->cause != FREEZE_NOT)
+			state->component[leaf->component].frozen_leaves++;
+		else if (leaf->populated && !leaf->kernel_frozen)
+			state->component[leaf->component].active_leaves++;
+	}
+	for (uint32_t i = 0; i < state->component_count; i++)
+		state->component[i].used = any[i] || !state->adopted;
+}
+
+void freeze_take(struct step *step)
+{
+	const struct frame *frame = step->frame;
+
+	for (uint32_t i = 0; i < frame->outcome_count && i < FRAME_OUTCOMES_MAX; i++)
+		take_outcome(step, &frame->outcome[i]);
+	if (frame->leaves_valid) {
+		forget_gone(step);
+		for (uint32_t i = 0; i < frame->leaf_count && i < FRAME_LEAVES_MAX; i++)
+			if (frame->leaf[i].cgid)
+				take_leaf(step->state, &frame->leaf[i], step->now_us);
+		if (!step->state->adopted)
+			adopt(step);
+		for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
+			accept_foreign_thaw(&step->state->leaf[i], step->now_us);
+	}
+	count_leaves(step);
+}
+
+static bool may_freeze(const struct leaf_state *leaf, uint32_t component, uint64_t now_us)
+{
+	return leaf->cgid && leaf->component == component && leaf->populated &&
+	       leaf->cause == FREEZE_NOT && !leaf->kernel_frozen && now_us >= leaf->spared_until_us;
+}
+
+int freeze_order(const struct leaf_state *a, const struct leaf_state *b)
+{
+	bool a_grows = a->growth_per_s > (int64_t)MIB, b_grows = b->growth_per_s > (int64_t)MIB;
+
+	if (a_grows != b_grows)
+		return a_grows ? -1 : 1;
+	if (a_grows && a->growth_per_s != b->growth_per_s)
+		return a->growth_per_s > b->growth_per_s ? -1 : 1;
+	if (a->born_us != b->born_us)
+		return a->born_us > b->born_us ? -1 : 1;
+	return a->cgid < b->cgid ? -1 : a->cgid > b->cgid;
+}
+
+struct leaf_state *freeze_pick(const struct step *step, uint32_t component)
+{
+	struct leaf_state *best = NULL;
+
+	if (!step->config->component[component].freeze)
+		return NULL;
+	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+		struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (may_freeze(leaf, component, step->now_us) &&
+		    (!best || freeze_order(leaf, best) < 0))
+			best = leaf;
+	}
+	return best;
+}
+
+uint32_t freeze_count(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < FREEZES_KEPT; i++)
+		if (cs->freeze_at_us[i] && step->now_us - cs->freeze_at_us[i] <
+						   step->config->policy.freeze_window_us)
+			count++;
+	return count;
+}
+
+static void watch_effect(struct step *step, const struct leaf_state *leaf)
+{
+	struct freeze_watch *watch = &step->state->watch;
+
+	*watch = (struct freeze_watch){.leaf = leaf->cgid, .at_us = step->now_us};
+	for (uint32_t i = 0; i < step->state->component_count; i++)
+		watch->was_calm[i] = i != leaf->component &&
+				     step->state->component[i].signal.full_short_permyriad < 500;
+}
+
+bool freeze_leaf(struct step *step, struct leaf_state *leaf, enum freeze_cause cause,
+		 uint64_t max_us, struct why why)
+{
+	struct component_state *cs = &step->state->component[leaf->component];
+	struct action action = {
+		.kind = ACTION_FREEZE,
+		.tier = TIER_FREEZE,
+		.component = leaf->component,
+		.leaf = leaf->cgid,
+		.swappiness = -1,
+		.deadline_us = step->now_us + max_us,
+		.why = why,
+	};
+	const struct action *sent = step_act(step, &action);
+
+	if (!sent)
+		return false;
+	if (leaf->thawed_us && step->now_us - leaf->thawed_us < RELAPSE_US)
+		leaf->relapses += leaf->relapses < RELAPSES_MAX;
+	else
+		leaf->relapses = 0;
+	leaf->cause = cause;
+	leaf->freeze_id = sent->id;
+	leaf->frozen_us = step->now_us;
+	leaf->deadline_us = action.deadline_us;
+	leaf->thaw_sent_us = 0;
+	leaf->room_then_bytes = cs->in_force_bytes;
+	leaf->slope_then_per_s = cs->signal.slope_per_s;
+	cs->frozen_leaves++;
+	cs->active_leaves -= cs->active_leaves > 0;
+	if (cause == FREEZE_CLIENT)
+		return true;
+	cs->last_freeze_us = step->now_us;
+	cs->freeze_at_us[cs->freeze_next] = step->now_us;
+	cs->freeze_next = (cs->freeze_next + 1) % FREEZES_KEPT;
+	step_enter_tier(step, leaf->component, TIER_FREEZE);
+	watch_effect(step, leaf);
+	return true;
+}
+
+bool thaw_leaf(struct step *step, struct leaf_state *leaf, struct why why)
+{
+	struct action action = {
+		.kind = ACTION_THAW,
+		.tier = TIER_FREEZE,
+		.component = leaf->component,
+		.leaf = leaf->cgid,
+		.swappiness = -1,
+		.why = why,
+	};
+	const struct action *sent = step_act(step, &action);
+
+	if (!sent)
+		return false;
+	leaf->thaw_id = sent->id;
+	leaf->thaw_sent_us = step->now_us;
+	step->state->last_thaw_us = step->now_us;
+	return true;
+}
+
+const struct leaf_state *freeze_largest(const struct step *step, uint32_t component)
+{
+	const struct leaf_state *best = NULL;
+
+	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+		const struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (!leaf->cgid || leaf->component != component || leaf->cause == FREEZE_NOT ||
+		    leaf->thaw_sent_us)
+			continue;
+		if (!best || leaf->current_bytes > best->current_bytes)
+			best = leaf;
+	}
+	return best;
+}
+
+uint64_t freeze_until(const struct step *step, uint32_t component)
+{
+	uint64_t until = 0;
+
+	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+		const struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (leaf->cgid && leaf->component == component && leaf->cause != FREEZE_NOT)
+			until = max_u64(until, leaf->deadline_us);
+	}
+	return until;
+}
+
+/* A freeze that makes another component stall has stopped somebody it waits for. */
+static void judge_effect(struct step *step)
+{
+	struct freeze_watch *watch = &step->state->watch;
+	struct leaf_state *leaf;
+
+	if (!watch->leaf || step->now_us - watch->at_us < EFFECT_AFTER_US)
+		return;
+	leaf = leaf_find(step->state, watch->leaf);
+	watch->leaf = 0;
+	if (!leaf || leaf->cause == FREEZE_NOT || !room_on_host(step, 0))
+		return;
+	for (uint32_t i = 0; i < step->state->component_count; i++) {
+		const struct component_state *cs = &step->state->component[i];
+		uint64_t full = cs->signal.full_short_permyriad;
+
+		if (!watch->was_calm[i] || cs->squeeze != SQUEEZE_NONE || full < EFFECT_PERMYRIAD ||
+		    cs->signal.current_bytes + limits_slack(cs->in_force_bytes) >= limits_high(cs))
+			continue;
+		leaf->spared_until_us = UINT64_MAX;
+		thaw_leaf(step, leaf, (struct why){REASON_SIDE_EFFECT, full, EFFECT_PERMYRIAD});
+		return;
+	}
+}
+
+static uint64_t shortest_freeze(const struct step *step, const struct leaf_state *leaf)
+{
+	const struct policy_conf *conf = &step->config->policy;
+	uint64_t in_force = step->state->component[leaf->component].in_force_bytes;
+	uint64_t us = conf->freeze_dwell_us << leaf->relapses;
+
+	if (in_force >= leaf->room_then_bytes + leaf->room_then_bytes / ROOM_GREW_PART)
+		us = conf->freeze_dwell_us;
+	return min_u64(us, conf->freeze_max_us);
+}
+
+/* Not too soon and not two at a time, unless the lease ends anyway. */
+static bool thaw_into_room(struct step *step, struct leaf_state *leaf, bool due)
+{
+	struct why why = {REASON_ROOM, 0, 0};
+
+	if (!due && (step->now_us - leaf->frozen_us < shortest_freeze(step, leaf) ||
+		     step->now_us - step->state->last_thaw_us < THAW_SPACING_US))
+		return false;
+	if (!room_for_thaw(step, leaf, &why))
+		return false;
+	room_release(step, leaf->component, why);
+	return thaw_leaf(step, leaf, why);
+}
+
+static void leaf_step(struct step *step, struct leaf_state *leaf)
+{
+	uint64_t age = step->now_us - leaf->frozen_us;
+	struct why late = {REASON_DEADLINE, age, leaf->deadline_us - leaf->frozen_us};
+	uint64_t margin = min_u64(DEADLINE_MARGIN_US, (leaf->deadline_us - leaf->frozen_us) / 4);
+	bool due = step->now_us + margin >= leaf->deadline_us;
+
+	if (leaf->thaw_sent_us) {
+		if (step->now_us - leaf->thaw_sent_us >= THAW_RETRY_US)
+			thaw_leaf(step, leaf, late);
+		return;
+	}
+	if (!leaf->populated) {
+		thaw_leaf(step, leaf, (struct why){REASON_ROOM, leaf->current_bytes, 0});
+		return;
+	}
+	if (leaf->cause == FREEZE_CLIENT) {
+		if (step->now_us >= leaf->deadline_us)
+			thaw_leaf(step, leaf, late);
+		return;
+	}
+	if (thaw_into_room(step, leaf, due) || !due)
+		return;
+	if (room_probation(step, leaf->component, late))
+		thaw_leaf(step, leaf, late);
+}
+
+void freeze_step(struct step *step)
+{
+	judge_effect(step);
+	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+		struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (leaf->cgid && leaf->cause != FREEZE_NOT)
+			leaf_step(step, leaf);
+	}
+}

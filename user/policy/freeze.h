@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Leaves, and the freezing and thawing of them. A freeze is a lease: it has a deadline, and a way out
+ * at it. A leaf is thawed when there is room for what it gave up; at the deadline it runs on probation
+ * under memory.high = what it has; what still presses is frozen again while its component's budget of
+ * freezes lasts, and stays throttled after that.
+ */
+#ifndef UW_POLICY_FREEZE_H
+#define UW_POLICY_FREEZE_H
+
+#include "user/policy/state.h"
+
+/* Takes leaves and the outcomes of freezes and thaws from the frame; adopts in the first one. */
+void freeze_take(struct step *step);
+
+/* The leaf to stop in a component: the one that grows most, else the youngest; NULL when none may be
+ * frozen. */
+struct leaf_state *freeze_pick(const struct step *step, uint32_t component);
+
+/* Which of two leaves is stopped first: negative when a. A total order. */
+int freeze_order(const struct leaf_state *a, const struct leaf_state *b);
+
+/* Freezes of a component that count against its budget now. */
+uint32_t freeze_count(const struct step *step, uint32_t component);
+
+/* Freezes; budgets and rules are the caller's. False when the plan is full. */
+bool freeze_leaf(struct step *step, struct leaf_state *leaf, enum freeze_cause cause,
+		 uint64_t max_us, struct why why);
+
+/* Thaws; a squeezed limit is raised before it when there is room. */
+bool thaw_leaf(struct step *step, struct leaf_state *leaf, struct why why);
+
+/* The largest frozen leaf of a component, whose pages are taken first; NULL when none is. */
+const struct leaf_state *freeze_largest(const struct step *step, uint32_t component);
+
+/* Deadlines, room, side effects, probation. */
+void freeze_step(struct step *step);
+
+/* Latest deadline of a component's frozen leaves, 0 = none. */
+uint64_t freeze_until(const struct step *step, uint32_t component);
+
+#endif

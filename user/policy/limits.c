@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/policy/limits.h"
+
+#include "user/policy/loans.h"
+#include "user/policy/num.h"
+#include "user/policy/signal.h"
+
+#define SETTLE_US	 US_PER_SEC /* a write shows in samples within this */
+#define RETRY_US	 (2 * US_PER_SEC)
+#define LOWER_US	 (5 * US_PER_SEC)
+#define MIN_LOWER_US	 (30 * US_PER_SEC)
+#define ROUNDING	 (64 * KIB) /* the kernel rounds limits to pages */
+#define MIN_SLACK_PART	 50	    /* memory.min is the working set and a fiftieth */
+#define MIN_AHEAD_US	 (2 * US_PER_SEC)
+#define MIN_HOST_PERCENT 80	    /* overcommitted memory.min kills: never more of the host */
+
+static const struct limit_row {
+	enum action_kind action;
+	uint32_t offset; /* of the sampled value in struct component_sample */
+} limit_rows[LIMIT__COUNT] = {
+	[LIMIT_MIN] = {ACTION_SET_MIN, __builtin_offsetof(struct component_sample, min_bytes)},
+	[LIMIT_LOW] = {ACTION_SET_LOW, __builtin_offsetof(struct component_sample, low_bytes)},
+	[LIMIT_HIGH] = {ACTION_SET_HIGH, __builtin_offsetof(struct component_sample, high_bytes)},
+};
+
+static uint64_t sampled(const struct component_sample *c, enum limit limit)
+{
+	return *(const uint64_t *)(const void *)((const char *)c + limit_rows[limit].offset);
+}
+
+static bool differ(uint64_t a, uint64_t b)
+{
+	return (a > b ? a - b : b - a) > ROUNDING;
+}
+
+/* A write that failed says nothing about what is in force: the next sample does. */
+static void take_outcome(struct step *step, const struct outcome *o)
+{
+	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		struct component_state *cs = &step->state->component[i];
+
+		if (cs->squeeze_id == o->id)
+			cs->squeeze_id = ID_NONE;
+		for (unsigned int k = 0; k < LIMIT__COUNT; k++)
+			if (cs->limit[k].id == o->id && o->result == OUTCOME_FAILED)
+				cs->limit[k].known = false;
+	}
+}
+
+void limits_take(struct step *step)
+{
+	for (uint32_t i = 0; i < step->frame->outcome_count && i < FRAME_OUTCOMES_MAX; i++)
+		if (step->frame->outcome[i].id != ID_NONE)
+			take_outcome(step, &step->frame->outcome[i]);
+	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		const struct component_sample *sample = &step->frame->component[i];
+
+		if (!(sample->valid & SAMPLE_LIMITS))
+			continue;
+		for (unsigned int k = 0; k < LIMIT__COUNT; k++) {
+			struct limit_state *l = &step->state->component[i].limit[k];
+
+			if (l->written_us && step->now_us - l->written_us < SETTLE_US)
+				continue;
+			l->known = true;
+			l->kernel_bytes = sampled(sample, (enum limit)k);
+		}
+	}
+}
+
+static uint32_t set_limit(struct step *step, uint32_t component, enum limit limit,
+			  uint64_t bytes, uint64_t deadline_us, struct why why)
+{
+	struct component_state *cs = &step->state->component[component];
+	struct limit_state *l = &cs->limit[limit];
+	struct action action = {
+		.kind = limit_rows[limit].action,
+		.tier = cs->tier,
+		.component = component,
+		.amount = bytes,
+		.swappiness = -1,
+		.deadline_us = deadline_us,
+		.why = why,
+	};
+	const struct action *sent;
+
+	/* What did not take is written again, but not on every tick. */
+	if (l->written_us && !differ(l->wanted_bytes, bytes) &&
+	    step->now_us - l->written_us < RETRY_US)
+		return ID_NONE;
+	sent = step_act(step, &action);
+	if (!sent)
+		return ID_NONE;
+	*l = (struct limit_state){
+		.known = true,
+		.id = sent->id,
+		.kernel_bytes = bytes,
+		.wanted_bytes = bytes,
+		.written_us = step->now_us,
+	};
+	return sent->id;
+}
+
+uint32_t limits_set_high(struct step *step, uint32_t component, uint64_t bytes,
+			 uint64_t deadline_us, struct why why)
+{
+	return set_limit(step, component, LIMIT_HIGH, bytes, deadline_us, why);
+}
+
+uint64_t limits_high(const struct component_state *cs)
+{
+	const struct limit_state *l = &cs->limit[LIMIT_HIGH];
+
+	return l->known ? l->kernel_bytes : BYTES_MAX;
+}
+
+uint64_t limits_slack(uint64_t budget_bytes)
+{
+	return max_u64(budget_bytes / 100, min_u64(4 * MIB, budget_bytes / 10));
+}
+
+/* True once a lower value has been wanted for so long. */
+static bool lower_is_due(struct limit_state *l, bool lower, uint64_t dwell_us, uint64_t now_us)
+{
+	if (!lower) {
+		l->lower_since_us = 0;
+		return false;
+	}
+	if (!l->lower_since_us)
+		l->lower_since_us = now_us;
+	return now_us - l->lower_since_us >= dwell_us;
+}
+
+static void keep_low(struct step *step, uint32_t i)
+{
+	const struct component *c = &step->config->component[i];
+	const struct limit_state *l = &step->state->component[i].limit[LIMIT_LOW];
+	uint64_t want = c->protect == PROTECT_NONE ? 0 : c->budget_bytes;
+
+	if (l->known && differ(l->kernel_bytes, want))
+		set_limit(step, i, LIMIT_LOW, want, 0,
+			  (struct why){REASON_BUDGET, l->kernel_bytes, want});
+}
+
+/* A component's part of what the host can promise to all. */
+static uint64_t min_cap(const struct step *step, uint32_t component)
+{
+	uint64_t budget = step->config->component[component].budget_bytes;
+	uint64_t promised = 0;
+	uint64_t host = percent_of(step->state->host.total_bytes, MIN_HOST_PERCENT);
+
+	for (uint32_t i = 0; i < step->config->component_count; i++)
+		if (step->config->component[i].protect == PROTECT_WORKING_SET)
+			promised += step->config->component[i].budget_bytes;
+	if (step->state->host.valid && promised > host)
+		return mul_div(budget, host, promised);
+	return budget;
+}
+
+/* The working set, a fiftieth of it, and what it grows by in 2 s, so that it is ahead of its use. */
+static uint64_t min_wanted(const struct step *step, uint32_t i)
+{
+	const struct component_state *cs = &step->state->component[i];
+	uint64_t ws = cs->signal.ws_bytes;
+
+	if (step->config->component[i].protect != PROTECT_WORKING_SET || !cs->used)
+		return 0;
+	ws += max_u64(ws / MIN_SLACK_PART, grown(cs->signal.slope_per_s, MIN_AHEAD_US));
+	ws -= ws % MIB;
+	return min_u64(ws, min_cap(step, i));
+}
+
+static void keep_min(struct step *step, uint32_t i)
+{
+	const struct component_state *cs = &step->state->component[i];
+	struct limit_state *l = &step->state->component[i].limit[LIMIT_MIN];
+	uint64_t budget = step->config->component[i].budget_bytes, cap = min_cap(step, i);
+	uint64_t want = min_wanted(step, i), has = l->kernel_bytes, ws = cs->signal.ws_bytes;
+	bool raise = want > has && min_u64(ws + ws / (2 * MIN_SLACK_PART), cap) > has;
+	bool lower = want + max_u64(16 * MIB, budget / 20) < has;
+	bool at_once = !want || has > cap;
+
+	if (!l->known || !cs->signal.seen)
+		return;
+	if (lower_is_due(l, lower, MIN_LOWER_US, step->now_us) ||
+	    ((raise || at_once) && differ(want, has)))
+		set_limit(step, i, LIMIT_MIN, want, 0,
+			  (struct why){REASON_WORKING_SET, ws, has});
+}
+
+/* "budget" is said only of the budget itself: it is what a limit goes back to. */
+static struct why high_reason(const struct step *step, uint32_t i, uint64_t want, uint64_t has)
+{
+	const struct component_state *cs = &step->state->component[i];
+	uint64_t budget = step->config->component[i].budget_bytes;
+
+	if (want == budget)
+		return (struct why){REASON_BUDGET, has, want};
+	if (cs->loans.owes_since_us)
+		return (struct why){REASON_OWNER_PAYBACK, loans_owed(step, i), cs->in_force_bytes};
+	if (want > cs->in_force_bytes)
+		return (struct why){REASON_OVER_BUDGET, sub_sat(cs->signal.current_bytes, budget),
+				    budget};
+	return (struct why){REASON_LOAN, has, want};
+}
+
+/* Nothing in it moves: a lowered memory.high blocks nobody. */
+static bool is_quiet(const struct component_state *cs, uint64_t budget)
+{
+	return !cs->active_leaves ||
+	       (!signal_is_growing(&cs->signal, budget) && cs->signal.some_permyriad < 100);
+}
+
+static void keep_high(struct step *step, uint32_t i)
+{
+	const struct component *c = &step->config->component[i];
+	struct component_state *cs = &step->state->component[i];
+	struct limit_state *l = &cs->limit[LIMIT_HIGH];
+	uint64_t want = cs->squeeze == SQUEEZE_NONE ? cs->in_force_bytes : cs->squeeze_bytes;
+	uint64_t has = l->kernel_bytes, held = cs->signal.current_bytes;
+	uint64_t deadband = loans_deadband(c->budget_bytes);
+	uint64_t floor = held + limits_slack(c->budget_bytes);
+	bool near = held + 2 * limits_slack(c->budget_bytes) >= has;
+
+	if (!l->known || !cs->signal.seen)
+		return;
+	if (want > has) {
+		l->lower_since_us = 0;
+		if ((near || want - has >= deadband || want == c->budget_bytes) &&
+		    differ(want, has))
+			set_limit(step, i, LIMIT_HIGH, want, 0, high_reason(step, i, want, has));
+		return;
+	}
+	want = max_u64(want, floor);
+	if (!is_quiet(cs, c->budget_bytes) && cs->squeeze == SQUEEZE_NONE)
+		want = has;
+	if (lower_is_due(l, want + deadband <= has, has == BYTES_MAX ? 0 : LOWER_US, step->now_us))
+		set_limit(step, i, LIMIT_HIGH, want, 0, high_reason(step, i, want, has));
+}
+
+void limits_step(struct step *step)
+{
+	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		keep_high(step, i);
+		keep_min(step, i);
+		keep_low(step, i);
+	}
+}

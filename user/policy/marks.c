@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/policy/marks.h"
+
+#include "user/policy/limits.h"
+#include "user/policy/num.h"
+#include "user/policy/room.h"
+
+#define LEAD_US (20 * US_PER_MS) /* an edge that is reached sooner is not worth a wake */
+
+/* The edge that must not be missed: without swap there is one level less to act in. */
+static enum level last_edge(const struct step *step)
+{
+	return host_has_swap(&step->state->host) ? LEVEL_EMERGENCY : LEVEL_CRITICAL;
+}
+
+static uint64_t next_edge(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+	const struct signal *s = &cs->signal;
+	uint64_t limit = step->config->component[component].budget_bytes + cs->loans.loan_bytes;
+	uint64_t cold = s->current_bytes - s->ws_bytes;
+	uint64_t soon = s->current_bytes + grown(s->step_per_s, LEAD_US);
+	enum level last = last_edge(step);
+
+	for (unsigned int l = LEVEL_LOW; l <= last; l++) {
+		uint64_t edge = percent_of(limit, step->config->policy.edge_pct[l]) + cold;
+
+		if (edge > s->current_bytes && (edge >= soon || l == last))
+			return edge;
+	}
+	return s->current_bytes + limits_slack(limit);
+}
+
+uint64_t marks_next(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+	const struct host_state *host = &step->state->host;
+	uint64_t budget = step->config->component[component].budget_bytes;
+	uint64_t current = cs->signal.current_bytes, high = limits_high(cs);
+	uint64_t mark = next_edge(step, component);
+	uint64_t room;
+
+	if (cs->loans.lent_bytes && high > current && high < budget)
+		mark = min_u64(mark, current + (high - current) / 2);
+	/* Half of what the host has left: the rate since then says whether to wait for the rest. */
+	if (host->valid) {
+		room = sub_sat(host->available_bytes, room_host_reserve(step)) / 2;
+		mark = min_u64(mark, current + max_u64(room, limits_slack(budget)));
+	}
+	return max_u64(mark - mark % (4 * KIB), current + 4 * KIB);
+}
+
+static void mark_step(struct step *step, uint32_t component)
+{
+	struct component_state *cs = &step->state->component[component];
+	uint64_t limit = cs->in_force_bytes, mark = marks_next(step, component);
+	uint64_t noise = max_u64(MIB, limit / 200);
+	uint64_t off = mark > cs->mark_bytes ? mark - cs->mark_bytes : cs->mark_bytes - mark;
+	struct action action = {
+		.kind = ACTION_ARM_MARK,
+		.tier = cs->tier,
+		.component = component,
+		.amount = mark,
+		.swappiness = -1,
+		.why = {REASON_USAGE_MARK, cs->signal.current_bytes, mark},
+	};
+
+	if (cs->mark_bytes && !cs->mark_fired && off <= noise &&
+	    cs->mark_bytes > cs->signal.current_bytes)
+		return;
+	if (step_act(step, &action))
+		cs->mark_bytes = mark;
+}
+
+void marks_step(struct step *step)
+{
+	for (uint32_t i = 0; i < step->config->component_count; i++)
+		if (step->state->component[i].signal.seen)
+			mark_step(step, i);
+}

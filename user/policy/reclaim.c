@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/policy/reclaim.h"
+
+#include <errno.h>
+
+#include "user/policy/donor.h"
+#include "user/policy/freeze.h"
+#include "user/policy/level.h"
+#include "user/policy/limits.h"
+#include "user/policy/loans.h"
+#include "user/policy/num.h"
+#include "user/policy/room.h"
+#include "user/policy/signal.h"
+
+#define ACTION_MAX_BYTES (64 * MIB)
+#define ACTION_MIN_BYTES MIB
+#define FORECAST_US	 (5 * US_PER_SEC)
+#define LOST_AFTER_US	 (5 * US_PER_SEC) /* past its deadline: the outcome will not come */
+#define SHORT_MAX	 2
+#define EXHAUSTED_US	 (30 * US_PER_SEC)
+#define LIGHT_PART	 100 /* 1 % of what it holds, */
+#define LIGHT_SOME	 10  /* less the nearer some comes to .1 % */
+#define MODERATE_PCT	 3
+#define PROTECTED_PART	 4 /* of its inactive file: kernels without swappiness= take anonymous
+			    * pages too when file pages run low */
+#define HOST_TARGET_PCT	 10
+#define PAYBACK_HARD_US	 (3 * US_PER_SEC)
+
+static const struct tier_rule {
+	enum tier tier;
+	uint64_t every_us;
+	int32_t swappiness;
+} tier_rules[LEVEL__COUNT] = {
+	[LEVEL_NORMAL] = {TIER_NONE, 0, 0},
+	[LEVEL_LOW] = {TIER_LIGHT, 6 * US_PER_SEC, 0},
+	[LEVEL_MEDIUM] = {TIER_LIGHT, 6 * US_PER_SEC, 0},
+	[LEVEL_HIGH] = {TIER_MODERATE, US_PER_SEC, -1},
+	[LEVEL_CRITICAL] = {TIER_AGGRESSIVE, 500 * US_PER_MS, 100},
+	[LEVEL_EMERGENCY] = {TIER_EMERGENCY, 200 * US_PER_MS, 100},
+};
+
+/* One wish to take memory from a component. */
+struct reclaim_wish {
+	uint64_t bytes;
+	enum tier tier;
+	int32_t swappiness;
+	struct why why;
+};
+
+static void take_outcome(struct reclaim_state *r, const struct outcome *o, uint64_t now_us)
+{
+	uint64_t took = max_u64(sub_sat(o->ended_us, o->began_us), US_PER_MS);
+
+	r->id = ID_NONE;
+	r->freed_per_s = mul_div(o->done, US_PER_SEC, took);
+	r->requested_bytes = sub_sat(r->requested_bytes, o->done);
+	if (o->error == ECANCELED)
+		return; /* taken back for something more urgent: says nothing of the donor */
+	if (o->done >= o->asked / 4) {
+		r->short_count = 0;
+	} else if (++r->short_count >= SHORT_MAX) {
+		r->short_count = 0;
+		r->exhausted_until_us = now_us + EXHAUSTED_US;
+		r->requested_bytes = 0;
+	}
+}
+
+void reclaim_take(struct step *step)
+{
+	const struct frame *frame = step->frame;
+
+	for (uint32_t k = 0; k < step->state->component_count; k++) {
+		struct reclaim_state *r = &step->state->component[k].reclaim;
+
+		for (uint32_t i = 0; i < frame->outcome_count && i < FRAME_OUTCOMES_MAX; i++)
+			if (r->id != ID_NONE && frame->outcome[i].id == r->id)
+				take_outcome(r, &frame->outcome[i], step->now_us);
+		if (r->id != ID_NONE && step->now_us > r->until_us + LOST_AFTER_US)
+			r->id = ID_NONE;
+	}
+}
+
+/* Pages that reclaim can find: file pages, and anonymous ones as far as swap reaches. */
+static uint64_t reclaimable(const struct step *step, uint32_t component, bool file_only)
+{
+	const struct component_state *cs = &step->state->component[component];
+	const struct signal *s = &cs->signal;
+	const struct host_state *host = &step->state->host;
+	uint64_t file = s->inactive_file_bytes, anon = s->anon_bytes;
+
+	if (!s->stat_seen)
+		return file_only ? 0 : s->current_bytes / 2;
+	if (file_only)
+		return component_is_protected(&step->config->component[component])
+			       ? file / PROTECTED_PART
+			       : file;
+	if (host->valid)
+		anon = min_u64(anon, host->swap_free_bytes);
+	return file + s->active_file_bytes / 2 + anon;
+}
+
+/* Down to the target of its limit, ahead of its growth, and what an owner is owed. */
+static uint64_t wanted(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+	uint64_t limit = step->config->component[component].budget_bytes + cs->loans.loan_bytes;
+	uint64_t target = percent_of(limit, step->config->policy.act_target_pct);
+	uint64_t over = sub_sat(cs->signal.ws_bytes, target);
+	uint64_t ahead = over && !cs->frozen_leaves ? grown(cs->signal.slope_per_s, FORECAST_US) : 0;
+
+	return max_u64(max_u64(over, ahead), loans_owed(step, component));
+}
+
+static struct reclaim_wish by_level(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+	const struct signal *s = &cs->signal;
+	const struct tier_rule *rule = &tier_rules[cs->level.level];
+	struct reclaim_wish wish = {.tier = rule->tier,
+				    .swappiness = rule->swappiness,
+				    .why = cs->level.why};
+
+	if (step->now_us - cs->reclaim.last_us < rule->every_us)
+		return (struct reclaim_wish){0};
+	switch (rule->tier) {
+	case TIER_LIGHT:
+		wish.bytes = mul_div(s->current_bytes / LIGHT_PART,
+				     sub_sat(LIGHT_SOME, s->some_permyriad), LIGHT_SOME);
+		break;
+	case TIER_MODERATE:
+		wish.bytes = min_u64(wanted(step, component),
+				     percent_of(s->current_bytes, MODERATE_PCT));
+		if (cs->reclaim.freed_per_s)
+			wish.bytes = min_u64(wish.bytes,
+					     max_u64(cs->reclaim.freed_per_s, 4 * MIB));
+		break;
+	case TIER_AGGRESSIVE:
+	case TIER_EMERGENCY:
+		wish.bytes = wanted(step, component);
+		break;
+	default:
+		break;
+	}
+	return wish;
+}
+
+/* An owner's memory comes back in steps: reclaim, and harder after 3 s; the brake freezes later. */
+static struct reclaim_wish by_payback(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+	uint64_t owed = loans_owed(step, component);
+	bool hard = step->now_us - cs->loans.owes_since_us >= PAYBACK_HARD_US;
+
+	return (struct reclaim_wish){
+		.bytes = owed,
+		.tier = hard ? TIER_AGGRESSIVE : TIER_MODERATE,
+		.swappiness = hard ? 100 : -1,
+		.why = {REASON_OWNER_PAYBACK, owed, cs->in_force_bytes},
+	};
+}
+
+/* The host is short: what it lacks to its target. */
+static struct reclaim_wish by_host(const struct step *step)
+{
+	const struct host_state *host = &step->state->host;
+	uint64_t target = room_host_reserve(step) + percent_of(host->total_bytes, HOST_TARGET_PCT);
+
+	return (struct reclaim_wish){
+		.bytes = sub_sat(target, host->available_bytes),
+		.tier = TIER_AGGRESSIVE,
+		.swappiness = -1,
+		.why = {REASON_HOST_AVAILABLE, host->available_bytes, target},
+	};
+}
+
+static struct reclaim_wish by_request(struct step *step, uint32_t component)
+{
+	struct reclaim_state *r = &step->state->component[component].reclaim;
+
+	if (step->now_us >= r->requested_until_us)
+		r->requested_bytes = 0;
+	return (struct reclaim_wish){
+		.bytes = r->requested_bytes,
+		.tier = TIER_MODERATE,
+		.swappiness = -1,
+		.why = {REASON_REQUEST, 0, 0},
+	};
+}
+
+static void begin(struct step *step, uint32_t component, struct reclaim_wish wish)
+{
+	struct component_state *cs = &step->state->component[component];
+	const struct leaf_state *frozen = freeze_largest(step, component);
+	bool file_only = wish.swappiness == 0 || !host_has_swap(&step->state->host) ||
+			 component_is_protected(&step->config->component[component]);
+	struct action action = {
+		.kind = ACTION_RECLAIM,
+		.tier = wish.tier,
+		.component = component,
+		.leaf = frozen ? frozen->cgid : 0,
+		.swappiness = file_only ? 0 : wish.swappiness,
+		.deadline_us = step->now_us + step->config->policy.reclaim_deadline_us,
+		.why = wish.why,
+	};
+	const struct action *sent;
+
+	action.amount = min_u64(wish.bytes, reclaimable(step, component, file_only));
+	if (frozen)
+		action.amount = min_u64(action.amount, frozen->current_bytes);
+	action.amount = min_u64(action.amount, ACTION_MAX_BYTES);
+	action.amount -= action.amount % (64 * KIB);
+	if (action.amount < ACTION_MIN_BYTES)
+		return;
+	sent = step_act(step, &action);
+	if (!sent)
+		return;
+	cs->reclaim.id = sent->id;
+	cs->reclaim.until_us = action.deadline_us;
+	cs->reclaim.last_us = step->now_us;
+	step_enter_tier(step, component, wish.tier);
+}
+
+static bool is_free(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+
+	return cs->signal.seen && cs->reclaim.id == ID_NONE &&
+	       step->now_us >= cs->reclaim.exhausted_until_us;
+}
+
+/* Whom the host may ask: nobody protected, and nobody who has nothing. */
+static bool may_give(const struct step *step, uint32_t component)
+{
+	return is_free(step, component) &&
+	       !component_is_protected(&step->config->component[component]) &&
+	       reclaimable(step, component, !host_has_swap(&step->state->host)) >=
+		       ACTION_MIN_BYTES;
+}
+
+static bool is_squeezed(const struct component_state *cs)
+{
+	return cs->squeeze != SQUEEZE_NONE && !cs->frozen_leaves;
+}
+
+static struct reclaim_wish largest(struct reclaim_wish a, struct reclaim_wish b)
+{
+	return b.bytes > a.bytes ? b : a;
+}
+
+void reclaim_step(struct step *step)
+{
+	uint32_t donor = COMPONENT_NONE;
+
+	if (!room_on_host(step, 0) || step->state->host_wants)
+		donor = donor_first(step, may_give);
+	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		struct reclaim_wish wish;
+
+		if (!is_free(step, i))
+			continue;
+		wish = by_request(step, i);
+		if (!is_squeezed(&step->state->component[i]))
+			wish = largest(wish, by_level(step, i));
+		wish = largest(wish, by_payback(step, i));
+		if (i == donor)
+			wish = largest(wish, by_host(step));
+		begin(step, i, wish);
+	}
+}

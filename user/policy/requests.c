@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/policy/requests.h"
+
+#include "user/policy/freeze.h"
+#include "user/policy/num.h"
+
+#define SPARE_US   (5 * US_PER_SEC)
+#define RECLAIM_US (30 * US_PER_SEC)
+
+static const struct why asked = {REASON_REQUEST, 0, 0};
+
+static void request_freeze(struct step *step, struct leaf_state *leaf, uint64_t amount)
+{
+	uint64_t max = step->config->policy.freeze_max_us;
+
+	if (leaf->populated)
+		freeze_leaf(step, leaf, FREEZE_CLIENT, amount ? min_u64(amount, max) : max, asked);
+}
+
+static void request_thaw(struct step *step, struct leaf_state *leaf, uint64_t amount)
+{
+	(void)amount;
+	if (leaf->cause == FREEZE_NOT && !leaf->kernel_frozen)
+		return;
+	leaf->spared_until_us = max_u64(leaf->spared_until_us, step->now_us + SPARE_US);
+	thaw_leaf(step, leaf, asked);
+}
+
+static void each_leaf(struct step *step, const struct frame_request *request,
+		      void (*fn)(struct step *step, struct leaf_state *leaf, uint64_t amount))
+{
+	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+		struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (leaf->cgid && leaf->component == request->component &&
+		    (!request->leaf || request->leaf == leaf->cgid))
+			fn(step, leaf, request->amount);
+	}
+}
+
+static void request_reclaim(struct step *step, const struct frame_request *request)
+{
+	struct reclaim_state *r = &step->state->component[request->component].reclaim;
+
+	r->requested_bytes = request->amount;
+	r->requested_until_us = step->now_us + RECLAIM_US;
+	r->exhausted_until_us = 0;
+}
+
+void requests_step(struct step *step)
+{
+	for (uint32_t i = 0; i < step->frame->request_count && i < FRAME_REQUESTS_MAX; i++) {
+		const struct frame_request *request = &step->frame->request[i];
+
+		if (request->component >= step->config->component_count)
+			continue;
+		switch (request->kind) {
+		case REQUEST_FREEZE:
+			each_leaf(step, request, request_freeze);
+			break;
+		case REQUEST_THAW:
+			each_leaf(step, request, request_thaw);
+			break;
+		case REQUEST_RECLAIM:
+			request_reclaim(step, request);
+			break;
+		case REQUEST__COUNT:
+			break;
+		}
+	}
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What clients asked for in this frame. A client's freeze lasts as long as it asked for, up to
+ * freeze_max, and only a client ends it earlier; a client's thaw is not undone for 5 s.
+ */
+#ifndef UW_POLICY_REQUESTS_H
+#define UW_POLICY_REQUESTS_H
+
+#include "user/policy/state.h"
+
+void requests_step(struct step *step);
+
+#endif

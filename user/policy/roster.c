@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/policy/roster.h"
+
+#include <string.h>
+
+static uint32_t find_slot(const struct policy_state *state, uint32_t from, const char *name)
+{
+	for (uint32_t i = from; i < UW_COMPONENTS_MAX; i++)
+		if (!strcmp(state->component[i].name, name))
+			return i;
+	return COMPONENT_NONE;
+}
+
+static void swap_slots(struct policy_state *state, uint32_t a, uint32_t b)
+{
+	struct component_state kept;
+
+	if (a == b)
+		return;
+	kept = state->component[a];
+	state->component[a] = state->component[b];
+	state->component[b] = kept;
+	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+		struct leaf_state *leaf = &state->leaf[i];
+
+		if (leaf->component == a)
+			leaf->component = b;
+		else if (leaf->component == b)
+			leaf->component = a;
+	}
+}
+
+static void forget_leaves(struct policy_state *state, uint32_t component)
+{
+	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
+		if (state->leaf[i].cgid && state->leaf[i].component == component)
+			state->leaf[i] = (struct leaf_state){0};
+}
+
+/* The first slot from here on whose component the configuration does not name. There is one: not
+ * all slots can be named when the name looked for has none. */
+static uint32_t free_slot(const struct policy_state *state, const struct config *config,
+			  uint32_t from)
+{
+	for (uint32_t i = from; i < UW_COMPONENTS_MAX; i++)
+		if (!state->component[i].name[0] ||
+		    config_find(config, state->component[i].name) < 0)
+			return i;
+	return from;
+}
+
+static bool matches(const struct policy_state *state, const struct config *config)
+{
+	if (state->component_count != config->component_count)
+		return false;
+	for (uint32_t i = 0; i < config->component_count; i++)
+		if (strcmp(state->component[i].name, config->component[i].name))
+			return false;
+	return true;
+}
+
+void roster_match(struct policy_state *state, const struct config *config)
+{
+	if (matches(state, config))
+		return;
+	for (uint32_t i = 0; i < config->component_count; i++) {
+		const char *name = config->component[i].name;
+		uint32_t slot = find_slot(state, i, name);
+
+		if (slot != COMPONENT_NONE) {
+			swap_slots(state, i, slot);
+			continue;
+		}
+		swap_slots(state, i, free_slot(state, config, i));
+		forget_leaves(state, i);
+		memset(&state->component[i], 0, sizeof(state->component[i]));
+		memcpy(state->component[i].name, name, sizeof(state->component[i].name));
+	}
+	for (uint32_t i = config->component_count; i < UW_COMPONENTS_MAX; i++) {
+		forget_leaves(state, i);
+		memset(&state->component[i], 0, sizeof(state->component[i]));
+	}
+	state->component_count = config->component_count;
+	state->watch.leaf = 0; /* its component numbers are the old ones */
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Keeps what is remembered with its component when a reload moves, adds or removes components: they
+ * are matched by name.
+ */
+#ifndef UW_POLICY_ROSTER_H
+#define UW_POLICY_ROSTER_H
+
+#include "user/policy/state.h"
+
+void roster_match(struct policy_state *state, const struct config *config);
+
+#endif

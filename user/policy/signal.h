@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Samples to signals, one component at a time: working set, growth, stall shares, refaults, and
+ * whether use stands still under its limit. Decides nothing. O(history) a sample.
+ */
+#ifndef UW_POLICY_SIGNAL_H
+#define UW_POLICY_SIGNAL_H
+
+#include "user/policy/state.h"
+
+/*
+ * Takes what the frame has of one component. event_bytes is the usage that an event of this frame
+ * reported, 0 when none did. Totals that go back (the group was made anew) start from there.
+ */
+void signal_update(struct signal *s, const struct component_sample *sample, uint64_t event_bytes,
+		   uint64_t now_us);
+
+/* Microseconds until the working set reaches limit; 0 when it has, TTL_NEVER when not growing. */
+uint64_t signal_time_to(const struct signal *s, uint64_t limit_bytes, uint64_t budget_bytes);
+
+/* Growing by more than a thousandth of the budget a second, and 1 MiB/s. */
+bool signal_is_growing(const struct signal *s, uint64_t budget_bytes);
+
+/* More refaults than the file cache can explain, or reclaim that finds little under stalls. */
+bool signal_is_thrashing(const struct signal *s);
+
+/*
+ * Throttled by high_bytes without getting anywhere for 5 s: events over 1000/s, or all tasks stalled
+ * while reclaim frees less than a tenth of what it scans.
+ */
+bool signal_is_livelocked(const struct signal *s, uint64_t high_bytes, uint64_t now_us);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the policy remembers between two frames, for its own files only. Fixed size and plain values:
+ * equal states are equal bytes. Components stand at their index in the configuration of the last
+ * step; leaves are found by cgroup id.
+ */
+#ifndef UW_POLICY_STATE_H
+#define UW_POLICY_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/model/config.h"
+#include "user/model/frame.h"
+#include "user/model/plan.h"
+#include "user/model/view.h"
+
+#define STALL_HISTORY 64 /* samples at least 90 ms apart: more than 5 s at 10 Hz */
+#define FREEZES_KEPT  32 /* freezes of one component that are counted against its budget */
+#define ID_NONE	      0  /* no action outstanding */
+
+/* ---- signal.c ---- */
+
+struct stall_sample {
+	uint64_t at_us, some_us, full_us;
+};
+
+struct signal {
+	bool seen; /* a usage sample was ever taken */
+	uint64_t usage_at_us;
+	uint64_t current_bytes, ws_bytes, swap_bytes;
+	int64_t step_per_s; /* growth between the last two usage samples */
+
+	uint64_t holt_at_us;
+	int64_t holt_bytes, slope_per_s;
+
+	bool stat_seen;
+	uint64_t stat_at_us, stat_current_bytes;
+	uint64_t cold_bytes; /* inactive file and reclaimable slab: not working set */
+	uint64_t inactive_file_bytes, active_file_bytes, anon_bytes, unreclaimable_bytes;
+	uint32_t file_growth_permyriad; /* how much of recent growth was page cache */
+	uint64_t rate_at_us, pgscan, pgsteal, refaults;
+	uint64_t refaults_per_s, scans_per_s;
+	uint32_t steal_permyriad; /* of what was scanned; all when nothing was */
+
+	uint32_t stall_count, stall_next;
+	struct stall_sample stall[STALL_HISTORY];
+	uint64_t some_permyriad, full_permyriad; /* 2 s and 5 s windows */
+	uint64_t full_short_permyriad;           /* 2 s window */
+	uint64_t full_since_us;                  /* full has been over 60 % since; 0 = is not */
+
+	bool high_seen;
+	uint64_t still_at_us, still_bytes, still_ev_high; /* where and when use came to stand still */
+	uint64_t high_events_per_s;
+};
+
+/* ---- level.c ---- */
+
+struct level_state {
+	enum level level;
+	uint64_t since_us;
+	enum level rising; /* seen once, taken when seen again */
+	enum level seen;   /* what the last sample says, without hysteresis */
+	uint64_t calm_since_us;
+	uint8_t forecast_hits; /* the last three samples, newest in bit 0 */
+	uint64_t emergency_since_us;
+	struct why why;      /* what set the level */
+	struct why seen_why; /* of the last sample */
+};
+
+/* ---- loans.c ---- */
+
+struct loan_state {
+	uint64_t loan_bytes, lent_bytes; /* in force = budget + loan - lent */
+	uint64_t spare_now, spare_before; /* smallest spare of this and the last dwell */
+	uint64_t spare_at_us;
+	uint64_t shrink_since_us; /* the loan has been larger than the need since */
+	uint64_t owes_since_us;   /* holds more than is in force, because an owner took back */
+};
+
+/* ---- limits.c ---- */
+
+enum limit {
+	LIMIT_MIN,
+	LIMIT_LOW,
+	LIMIT_HIGH,
+	LIMIT__COUNT
+};
+
+struct limit_state {
+	bool known;
+	uint64_t kernel_bytes; /* as sampled, or as last written */
+	uint64_t wanted_bytes; /* last written by us */
+	uint64_t written_us;   /* 0 = never */
+	uint32_t id;	       /* of that write */
+	uint64_t lower_since_us;
+};
+
+enum squeeze {
+	SQUEEZE_NONE,
+	SQUEEZE_PROBATION, /* let run at memory.high = what it had at the end of a freeze */
+	SQUEEZE_THROTTLED, /* the same, and the budget of freezes is spent */
+};
+
+/* ---- freeze.c ---- */
+
+enum freeze_cause {
+	FREEZE_NOT,
+	FREEZE_PRESSURE, /* its component reached the emergency edge */
+	FREEZE_DONOR,    /* the host ran out, or a protected component stalled */
+	FREEZE_PAYBACK,  /* an owner is owed */
+	FREEZE_CLIENT,
+};
+
+struct leaf_state {
+	uint64_t cgid; /* 0 = free slot */
+	uint32_t component;
+	bool populated, kernel_frozen;
+	uint64_t born_us, seen_us, current_bytes, swap_bytes;
+	int64_t growth_per_s;
+
+	enum freeze_cause cause;
+	uint32_t freeze_id;
+	uint64_t frozen_us, deadline_us;
+	uint64_t room_then_bytes; /* limit in force when it was frozen */
+	int64_t slope_then_per_s;
+	uint64_t thaw_sent_us; /* a THAW is under way */
+	uint32_t thaw_id;
+
+	uint64_t thawed_us;
+	uint32_t relapses;	  /* frozen again soon after a thaw, in a row */
+	uint64_t spared_until_us; /* not frozen again before; UINT64_MAX after a side effect */
+};
+
+/* The last freeze, watched for what it does to others. */
+struct freeze_watch {
+	uint64_t leaf; /* 0 = nothing to watch */
+	uint64_t at_us;
+	bool was_calm[UW_COMPONENTS_MAX]; /* who did not stall then */
+};
+
+/* ---- tiers.c ---- */
+
+struct reclaim_state {
+	uint32_t id; /* of the outstanding action */
+	uint64_t until_us;
+	uint64_t last_us;
+	uint32_t short_count;
+	uint64_t exhausted_until_us;
+	uint64_t freed_per_s; /* of the last reclaim */
+	uint64_t requested_bytes, requested_until_us;
+};
+
+struct component_state {
+	char name[UW_NAME_LEN]; /* "" = free slot */
+	struct signal signal;
+	struct level_state level;
+	struct loan_state loans;
+	uint64_t in_force_bytes;
+	bool used; /* has a process in it, as far as is known */
+	uint32_t frozen_leaves; /* by us, or on their way */
+	uint32_t active_leaves; /* with processes that run */
+
+	struct limit_state limit[LIMIT__COUNT];
+	enum squeeze squeeze;
+	uint64_t squeeze_bytes, squeeze_since_us, squeeze_until_us;
+	uint32_t squeeze_id; /* of the write that is not done yet */
+
+	uint64_t freeze_at_us[FREEZES_KEPT];
+	uint32_t freeze_next;
+	uint64_t last_freeze_us;
+
+	struct reclaim_state reclaim;
+	uint64_t mark_bytes; /* as armed; 0 = none */
+	bool mark_fired;     /* in this frame */
+	uint64_t burst_us;   /* stall reported by an event of this frame, else 0 */
+	bool stall_first;    /* and whether it was only the first stall after calm */
+	uint64_t fired_bytes; /* the mark that fired */
+	uint64_t notice_us;
+	uint64_t tier_until_us;
+	enum tier tier;
+};
+
+struct host_state {
+	bool valid;
+	uint64_t total_bytes, available_bytes, swap_total_bytes, swap_free_bytes;
+	uint64_t pool_bytes; /* what all components held at that sample */
+};
+
+struct policy_state {
+	uint32_t next_id;
+	bool adopted;     /* leaves have been seen once */
+	uint64_t last_us; /* frame times never go back in here */
+	uint64_t next_full_us;
+	uint32_t component_count;
+	struct host_state host;
+	struct component_state component[UW_COMPONENTS_MAX];
+	struct leaf_state leaf[FRAME_LEAVES_MAX];
+	struct freeze_watch watch;
+	uint64_t last_thaw_us, last_kill_us, last_donor_us;
+	bool host_wants; /* the host or a protected component needs memory from a donor */
+	struct component_view view[UW_COMPONENTS_MAX];
+};
+
+/* One step's view of things: state, what it is decided by, and where the decision goes. */
+struct step {
+	struct policy_state *state;
+	const struct config *config;
+	const struct frame *frame;
+	struct plan *plan;
+	uint64_t now_us;
+};
+
+/* Appends an action; its id is given here. NULL when the plan is full: counted, tried again later. */
+struct action *step_act(struct step *step, const struct action *action);
+
+/* Shows tier as the component's for a while; the highest of a while is shown. */
+void step_enter_tier(struct step *step, uint32_t component, enum tier tier);
+
+/* The pure conditions that several files ask. */
+bool component_is_protected(const struct component *c);
+bool host_has_swap(const struct host_state *host); /* true when unknown */
+
+#endif

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/policy/step.h"
+
+#include <string.h>
+
+#include "user/policy/brake.h"
+#include "user/policy/freeze.h"
+#include "user/policy/level.h"
+#include "user/policy/limits.h"
+#include "user/policy/loans.h"
+#include "user/policy/marks.h"
+#include "user/policy/num.h"
+#include "user/policy/reclaim.h"
+#include "user/policy/requests.h"
+#include "user/policy/room.h"
+#include "user/policy/roster.h"
+#include "user/policy/signal.h"
+#include "user/policy/state.h"
+#include "user/policy/tiers.h"
+
+#define TIER_SHOWN_US	   (2 * US_PER_SEC)
+#define WATCH_FORECAST_US  (20 * US_PER_SEC)
+#define HOST_ROOMY_PERCENT 5
+#define PAGE_BYTES	   4096ULL
+
+unsigned long policy_state_size(void)
+{
+	return sizeof(struct policy_state);
+}
+
+void policy_init(struct policy_state *state)
+{
+	memset(state, 0, sizeof(*state));
+}
+
+struct action *step_act(struct step *step, const struct action *action)
+{
+	struct plan *plan = step->plan;
+	struct action *slot;
+
+	if (plan->action_count >= PLAN_ACTIONS_MAX) {
+		plan->actions_dropped++;
+		return NULL;
+	}
+	slot = &plan->action[plan->action_count++];
+	*slot = *action;
+	if (++step->state->next_id == ID_NONE)
+		step->state->next_id = ID_NONE + 1;
+	slot->id = step->state->next_id;
+	return slot;
+}
+
+void step_enter_tier(struct step *step, uint32_t component, enum tier tier)
+{
+	struct component_state *cs = &step->state->component[component];
+
+	if (tier < cs->tier && step->now_us < cs->tier_until_us)
+		return;
+	cs->tier = tier;
+	cs->tier_until_us = step->now_us + TIER_SHOWN_US;
+}
+
+bool component_is_protected(const struct component *c)
+{
+	return c->protect == PROTECT_WORKING_SET ||
+	       (c->protect == PROTECT_BUDGET && c->priority >= 7);
+}
+
+bool host_has_swap(const struct host_state *host)
+{
+	return !host->valid || host->swap_total_bytes > 0;
+}
+
+/* ---- what the frame brings ---- */
+
+static void take_events(struct step *step, uint64_t usage[UW_COMPONENTS_MAX])
+{
+	const struct frame *frame = step->frame;
+
+	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		struct component_state *cs = &step->state->component[i];
+
+		usage[i] = 0;
+		cs->mark_fired = cs->stall_first = false;
+		cs->burst_us = 0;
+	}
+	for (uint32_t i = 0; i < frame->event_count && i < FRAME_EVENTS_MAX; i++) {
+		const struct frame_event *e = &frame->event[i];
+		struct component_state *cs;
+
+		if (e->component >= step->config->component_count)
+			continue;
+		cs = &step->state->component[e->component];
+		switch (e->kind) {
+		case EVENT_USAGE_MARK:
+			cs->mark_fired = true;
+			cs->fired_bytes = e->threshold;
+			usage[e->component] = max_u64(usage[e->component], e->observed);
+			break;
+		case EVENT_STALL_FIRST:
+			cs->stall_first = true;
+			break;
+		case EVENT_STALL_BURST:
+		case EVENT_PSI:
+			cs->burst_us = max_u64(max_u64(cs->burst_us, e->observed), 1);
+			break;
+		case EVENT_OOM:
+		case EVENT_MEMORY:
+		case EVENT__COUNT:
+			break;
+		}
+	}
+}
+
+static void take_samples(struct step *step)
+{
+	uint64_t usage[UW_COMPONENTS_MAX];
+
+	take_events(step, usage);
+	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		static const struct component_sample nothing;
+		const struct component_sample *sample =
+			i < step->frame->component_count ? &step->frame->component[i] : &nothing;
+		uint64_t event = sample->valid & SAMPLE_USAGE ? 0 : usage[i];
+
+		signal_update(&step->state->component[i].signal, sample, event, step->now_us);
+	}
+}
+
+static uint64_t pool_bytes(const struct step *step)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < step->config->component_count; i++)
+		sum += step->state->component[i].signal.current_bytes;
+	return sum;
+}
+
+/* Between full frames what the pool took since is taken off what the host had. */
+static void take_host(struct step *step)
+{
+	const struct host_sample *sample = &step->frame->host;
+	struct host_state *host = &step->state->host;
+	uint64_t pool = pool_bytes(step);
+
+	if (sample->valid) {
+		*host = (struct host_state){
+			.valid = true,
+			.total_bytes = sample->total_bytes,
+			.available_bytes = sample->available_bytes,
+			.swap_total_bytes = sample->swap_total_bytes,
+			.swap_free_bytes = sample->swap_free_bytes,
+		};
+	} else if (host->valid) {
+		host->available_bytes = sub_sat(host->available_bytes, sub_sat(pool, host->pool_bytes));
+	}
+	host->pool_bytes = pool;
+}
+
+/* ---- levels ---- */
+
+static void level_of_component(struct step *step, uint32_t i)
+{
+	struct component_state *cs = &step->state->component[i];
+	const struct signal *s = &cs->signal;
+	const struct host_state *host = &step->state->host;
+	uint64_t budget = step->config->component[i].budget_bytes;
+	uint64_t limit = budget + cs->loans.loan_bytes;
+	uint64_t file_pages = (s->inactive_file_bytes + s->active_file_bytes) / PAGE_BYTES;
+	struct level_input in = {
+		.use_permyriad = permyriad_of(s->ws_bytes, limit),
+		.solid_permyriad = permyriad_of(sub_sat(s->ws_bytes, s->active_file_bytes), limit),
+		.room_bytes = sub_sat(limit, s->ws_bytes),
+		.limit_bytes = limit,
+		.time_to_limit_us = signal_time_to(s, limit, budget),
+		.some_permyriad = s->some_permyriad,
+		.full_permyriad = s->full_permyriad,
+		.refaults_per_s = s->refaults_per_s,
+		.refault_limit_per_s = file_pages / 100,
+		.thrashing = signal_is_thrashing(s),
+		.host_roomy = !host->valid ||
+			      host->available_bytes > percent_of(host->total_bytes,
+								 HOST_ROOMY_PERCENT),
+	};
+
+	if (s->seen && limit)
+		level_step(&cs->level, &in, &step->config->policy, step->now_us);
+}
+
+static void expire_tiers(struct step *step)
+{
+	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		struct component_state *cs = &step->state->component[i];
+
+		if (step->now_us >= cs->tier_until_us)
+			cs->tier = cs->frozen_leaves ? TIER_FREEZE : TIER_NONE;
+	}
+}
+
+/* ---- when next, and what is shown ---- */
+
+static bool is_pressed(const struct step *step)
+{
+	if (step->state->host_wants)
+		return true;
+	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		const struct component_state *cs = &step->state->component[i];
+		uint64_t budget = step->config->component[i].budget_bytes;
+		uint64_t limit = budget + cs->loans.loan_bytes;
+
+		if (cs->level.level >= LEVEL_MEDIUM || cs->level.seen >= LEVEL_MEDIUM ||
+		    cs->frozen_leaves || cs->squeeze != SQUEEZE_NONE || cs->loans.owes_since_us ||
+		    cs->reclaim.id != ID_NONE ||
+		    signal_time_to(&cs->signal, limit, budget) < WATCH_FORECAST_US)
+			return true;
+	}
+	return false;
+}
+
+/* A mark fired at the edge and no leaf was known to freeze: look at everything now. */
+static bool looks_again(const struct step *step)
+{
+	if (step->frame->kind == FRAME_FULL)
+		return false;
+	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		const struct component_state *cs = &step->state->component[i];
+
+		if (cs->mark_fired && cs->level.seen >= LEVEL_CRITICAL && !cs->frozen_leaves)
+			return true;
+	}
+	return false;
+}
+
+static void set_next(struct step *step)
+{
+	const struct config *config = step->config;
+	struct policy_state *state = step->state;
+	uint64_t period = is_pressed(step) ? config->pressed_period_us : config->rest_period_us;
+	uint64_t next = step->now_us + period;
+
+	if (step->frame->kind == FRAME_URGENT && state->next_full_us > step->now_us)
+		next = min_u64(next, state->next_full_us);
+	if (looks_again(step))
+		next = step->now_us;
+	state->next_full_us = next;
+	step->plan->next_us = next;
+}
+
+static void show(struct step *step, uint32_t i)
+{
+	const struct component *c = &step->config->component[i];
+	const struct component_state *cs = &step->state->component[i];
+	const struct signal *s = &cs->signal;
+	uint64_t limit = c->budget_bytes + cs->loans.loan_bytes;
+
+	step->state->view[i] = (struct component_view){
+		.level = cs->level.level,
+		.tier = cs->tier,
+		.level_since_us = cs->level.since_us,
+		.budget_bytes = c->budget_bytes,
+		.in_force_bytes = cs->in_force_bytes,
+		.borrowed_bytes = cs->loans.loan_bytes,
+		.lent_bytes = cs->loans.lent_bytes,
+		.current_bytes = s->current_bytes,
+		.working_set_bytes = s->ws_bytes,
+		.swap_bytes = s->swap_bytes,
+		.use_permyriad = permyriad_of(s->ws_bytes, limit),
+		.slope_bytes_per_s = s->slope_per_s,
+		.time_to_limit_us = signal_time_to(s, limit, c->budget_bytes),
+		.some_permyriad = s->some_permyriad,
+		.full_permyriad = s->full_permyriad,
+		.frozen_leaves = cs->frozen_leaves,
+		.thaw_by_us = freeze_until(step, i),
+		.squeezed = cs->squeeze != SQUEEZE_NONE,
+		.why = cs->level.why,
+	};
+}
+
+void policy_step(struct policy_state *state, const struct config *config, const struct frame *frame,
+		 struct plan *ret_plan)
+{
+	struct step step = {state, config, frame, ret_plan, max_u64(frame->now_us, state->last_us)};
+
+	ret_plan->action_count = 0;
+	ret_plan->actions_dropped = 0;
+	state->last_us = step.now_us;
+	roster_match(state, config);
+
+	take_samples(&step);
+	take_host(&step);
+	freeze_take(&step);
+	reclaim_take(&step);
+	limits_take(&step);
+
+	loans_step(&step);
+	for (uint32_t i = 0; i < config->component_count; i++)
+		level_of_component(&step, i);
+	expire_tiers(&step);
+
+	requests_step(&step);
+	brake_step(&step);
+	freeze_step(&step);
+	room_step(&step);
+	tiers_last_resort(&step);
+	reclaim_step(&step);
+	limits_step(&step);
+	marks_step(&step);
+
+	for (uint32_t i = 0; i < config->component_count; i++)
+		show(&step, i);
+	set_next(&step);
+}
+
+void policy_view(const struct policy_state *state, uint32_t component,
+		 struct component_view *ret_view)
+{
+	if (component < UW_COMPONENTS_MAX)
+		*ret_view = state->view[component];
+	else
+		*ret_view = (struct component_view){.time_to_limit_us = TTL_NEVER};
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/policy/tiers.h"
+
+#include "user/policy/freeze.h"
+#include "user/policy/level.h"
+#include "user/policy/num.h"
+#include "user/policy/signal.h"
+
+#define NOTICE_EVERY_US	 (60 * US_PER_SEC)
+#define FULL_LASTING_US	 (30 * US_PER_SEC)
+#define TTL_HOPELESS_US	 (5 * US_PER_SEC)
+#define HOST_LAST_PCT	 2
+#define SWAP_LAST_BYTES	 (4 * MIB)
+#define PAYBACK_KILL_US	 (60 * US_PER_SEC)
+#define UNANSWERED_US	 (10 * US_PER_SEC)
+
+void tiers_notice(struct step *step, uint32_t component, struct why why)
+{
+	struct component_state *cs = &step->state->component[component];
+	struct action action = {
+		.kind = ACTION_NOTICE,
+		.tier = cs->tier,
+		.component = component,
+		.swappiness = -1,
+		.why = why,
+	};
+
+	if (cs->notice_us && step->now_us - cs->notice_us < NOTICE_EVERY_US)
+		return;
+	if (step_act(step, &action))
+		cs->notice_us = step->now_us;
+}
+
+static bool freezes_are_left(const struct step *step, uint32_t component)
+{
+	return freeze_pick(step, component) &&
+	       freeze_count(step, component) < step->config->policy.freeze_budget;
+}
+
+/* Emergency has lasted and the machine itself is going under. */
+static bool is_hopeless(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+	const struct component *c = &step->config->component[component];
+	const struct host_state *host = &step->state->host;
+	uint64_t limit = c->budget_bytes + cs->loans.loan_bytes;
+
+	if (cs->level.level != LEVEL_EMERGENCY ||
+	    step->now_us - cs->level.emergency_since_us < step->config->policy.kill_after_us)
+		return false;
+	if (host->valid && host->available_bytes < percent_of(host->total_bytes, HOST_LAST_PCT))
+		return true;
+	if (freezes_are_left(step, component) || cs->frozen_leaves)
+		return false;
+	if (cs->signal.full_since_us && step->now_us - cs->signal.full_since_us >= FULL_LASTING_US)
+		return true;
+	return host->valid && host->swap_free_bytes < SWAP_LAST_BYTES &&
+	       signal_time_to(&cs->signal, limit, c->budget_bytes) < TTL_HOPELESS_US;
+}
+
+static bool is_owed_too_long(const struct step *step, uint32_t component)
+{
+	const struct loan_state *l = &step->state->component[component].loans;
+
+	return l->owes_since_us && step->now_us - l->owes_since_us >= PAYBACK_KILL_US;
+}
+
+/* The leaf that grows most or came last, frozen or not. */
+static const struct leaf_state *pick_victim(const struct step *step, uint32_t component)
+{
+	const struct leaf_state *best = NULL;
+
+	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+		const struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (leaf->cgid && leaf->component == component && leaf->populated &&
+		    (!best || freeze_order(leaf, best) < 0))
+			best = leaf;
+	}
+	return best;
+}
+
+static bool kill_one(struct step *step, uint32_t component)
+{
+	struct component_state *cs = &step->state->component[component];
+	const struct leaf_state *leaf = pick_victim(step, component);
+	bool owed = is_owed_too_long(step, component);
+	uint64_t since = owed ? cs->loans.owes_since_us : cs->level.emergency_since_us;
+	struct action action = {
+		.kind = ACTION_KILL,
+		.tier = TIER_KILL,
+		.component = component,
+		.swappiness = -1,
+		.why = {REASON_LAST_RESORT, step->now_us - since,
+			owed ? PAYBACK_KILL_US : step->config->policy.kill_after_us},
+	};
+
+	if (!leaf)
+		return false;
+	action.leaf = leaf->cgid;
+	if (!step_act(step, &action))
+		return false;
+	step->state->last_kill_us = step->now_us;
+	step_enter_tier(step, component, TIER_KILL);
+	return true;
+}
+
+/* In emergency for long, nothing frozen, nothing that may be, nothing that may be killed. */
+static void say_if_unanswered(struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+
+	if (cs->level.level != LEVEL_EMERGENCY || cs->level.seen != LEVEL_EMERGENCY ||
+	    cs->frozen_leaves || freezes_are_left(step, component) ||
+	    step->now_us - cs->level.emergency_since_us < UNANSWERED_US)
+		return;
+	tiers_notice(step, component,
+		     (struct why){REASON_OUT_OF_TIERS, cs->level.why.observed,
+				  level_edge(&step->config->policy, LEVEL_EMERGENCY)});
+}
+
+void tiers_last_resort(struct step *step)
+{
+	uint64_t last = step->state->last_kill_us;
+	bool delay = last && step->now_us - last < step->config->policy.kill_delay_us;
+
+	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		bool wanted = is_hopeless(step, i) || is_owed_too_long(step, i);
+
+		if (wanted && step->config->component[i].kill == KILL_LAST_RESORT) {
+			if (!delay && kill_one(step, i))
+				delay = true;
+		} else {
+			say_if_unanswered(step, i);
+		}
+	}
+}
