@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A guard and a stand-in for uwd, each a process, over a pool of plain files. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "tests/unit/tmp_pool.h"
+#include "user/act/ledger.h"
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/base/log.h"
+#include "user/guard/guard.h"
+
+#define KILLS_GUARDED 100
+#define KILLS_ALONE   200
+#define HOME_HIGH     400000000ULL
+#define SQUEEZED_HIGH "300000000"
+#define PROMISED_US   (1 * US_PER_SEC) /* nothing is left after so long */
+#define BUSY_SPIN_MAX 20000	       /* instructions, roughly, before the kill */
+#define ONE_MS_IN_NS  1000000L
+
+struct fixture {
+	struct tmp_pool pool;
+	char pool_path[96];
+	struct guard_options options;
+	uint64_t jobs, leaf;
+};
+
+static int setup(void **state)
+{
+	static struct fixture f;
+
+	tmp_pool_init(&f.pool);
+	snprintf(f.pool_path, sizeof(f.pool_path), "%s/pool", f.pool.path);
+	f.options = (struct guard_options){.pool = f.pool_path, .ledger = f.pool.ledger};
+	f.jobs = tmp_pool_group(&f.pool, "jobs");
+	f.leaf = tmp_pool_group(&f.pool, "jobs/train");
+	tmp_pool_write(&f.pool, "jobs", "memory.high", "400000000");
+	log_set_level(LOG_LEVEL_ERR);
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	tmp_pool_done(&f->pool);
+	return 0;
+}
+
+/* ---- the stand-in for uwd: freezes, squeezes, undoes, without end ---- */
+
+static void put(int fd, const char *value)
+{
+	if (pwrite(fd, value, strlen(value), 0) < 0)
+		_exit(3);
+}
+
+static void run_uwd(const struct fixture *f, int ready, unsigned int turns)
+{
+	struct ledger_entry freeze = {
+		.kind = LEDGER_FREEZE, .cgid = f->leaf, .new_value = 1, .path = "jobs/train"};
+	struct ledger_entry squeeze = {
+		.kind = LEDGER_HIGH, .cgid = f->jobs, .old_value = HOME_HIGH, .path = "jobs"};
+	int freeze_fd = openat(f->pool.dirfd, "jobs/train/cgroup.freeze", O_WRONLY);
+	int high_fd = openat(f->pool.dirfd, "jobs/memory.high", O_WRONLY);
+	struct ledger *ledger;
+
+	if (ledger_open(f->pool.ledger, true, &ledger, NULL) ||
+	    ledger_take(ledger, LEDGER_UWD, 5 * US_PER_SEC) < 0)
+		_exit(2);
+	ledger_write_pool(ledger, f->pool.dirfd);
+	for (unsigned int turn = 0; !turns || turn < turns; turn++) {
+		freeze.deadline_us = clock_now_us() + 60 * US_PER_SEC;
+		ledger_enter(ledger, &freeze);
+		put(freeze_fd, "1");
+		ledger_enter(ledger, &squeeze);
+		put(high_fd, SQUEEZED_HIGH);
+		if (!turn && write(ready, "", 1) != 1)
+			_exit(4);
+		if (turn + 1 == turns)
+			break;
+		put(high_fd, "400000000");
+		ledger_clear(ledger, LEDGER_HIGH, f->jobs);
+		put(freeze_fd, "0");
+		ledger_clear(ledger, LEDGER_FREEZE, f->leaf);
+	}
+	for (;;)
+		pause();
+}
+
+/* turns: 0 = without end; else stands still, frozen and squeezed, in the last one. */
+static pid_t start_uwd(const struct fixture *f, unsigned int turns)
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		run_uwd(f, ready[1], turns);
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+static pid_t start_guard(const struct fixture *f)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		int rc = guard_run(&f->options, NULL);
+
+		_exit(rc ? 1 : 0);
+	}
+	return pid;
+}
+
+static int end(pid_t pid, int number)
+{
+	int status;
+
+	assert_int_equal(kill(pid, number), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static bool is_clean(const struct fixture *f)
+{
+	return !tmp_pool_read(&f->pool, "jobs/train", "cgroup.freeze") &&
+	       tmp_pool_read(&f->pool, "jobs", "memory.high") == HOME_HIGH;
+}
+
+static void spin(unsigned int count)
+{
+	for (volatile unsigned int i = 0; i < count; i++)
+		;
+}
+
+/* Looks once a millisecond, for as long as the promise has to be kept. */
+static uint64_t await_clean(const struct fixture *f)
+{
+	const struct timespec pause = {.tv_nsec = ONE_MS_IN_NS};
+	uint64_t began_us = clock_now_us();
+
+	while (!is_clean(f)) {
+		assert_true(clock_now_us() - began_us < PROMISED_US);
+		nanosleep(&pause, NULL);
+	}
+	return clock_now_us() - began_us;
+}
+
+static void test_guard_undoes_after_every_kill(void **state)
+{
+	struct fixture *f = *state;
+	pid_t guard = start_guard(f);
+	uint64_t took_us, worst_us = 0;
+
+	srandom(1);
+	for (int i = 0; i < KILLS_GUARDED; i++) {
+		pid_t uwd = start_uwd(f, 0);
+
+		spin((unsigned int)random() % BUSY_SPIN_MAX);
+		end(uwd, SIGKILL);
+		took_us = await_clean(f);
+		if (took_us > worst_us)
+			worst_us = took_us;
+	}
+	assert_int_equal(end(guard, SIGTERM), 0);
+	print_message("worst of %d: %llu us\n", KILLS_GUARDED, (unsigned long long)worst_us);
+}
+
+static void test_undo_once_after_every_kill_without_a_guard(void **state)
+{
+	struct fixture *f = *state;
+
+	srandom(2);
+	for (int i = 0; i < KILLS_ALONE; i++) {
+		pid_t uwd = start_uwd(f, 0);
+
+		spin((unsigned int)random() % BUSY_SPIN_MAX);
+		end(uwd, SIGKILL);
+		assert_int_equal(guard_undo_once(&f->options, NULL), 0);
+		assert_true(is_clean(f));
+	}
+}
+
+static void test_undo_once_finds_the_pool_in_the_ledger(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.pool = NULL;
+	end(start_uwd(f, 1), SIGKILL);
+	assert_false(is_clean(f));
+	assert_int_equal(guard_undo_once(&f->options, NULL), 0);
+	assert_true(is_clean(f));
+}
+
+static void test_undo_once_without_a_ledger_makes_none(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(guard_undo_once(&f->options, NULL), 0);
+	assert_int_equal(access(f->options.ledger, F_OK), -1);
+}
+
+static void test_guard_killed_while_uwd_is_dead_is_made_good_by_the_next(void **state)
+{
+	struct fixture *f = *state;
+	pid_t guard = start_guard(f), uwd = start_uwd(f, 1);
+
+	end(guard, SIGKILL);
+	end(uwd, SIGKILL);
+	assert_false(is_clean(f));
+	guard = start_guard(f);
+	await_clean(f);
+	assert_int_equal(end(guard, SIGTERM), 0);
+}
+
+static void test_guard_second_one_gives_way(void **state)
+{
+	struct fixture *f = *state;
+	pid_t guard = start_guard(f), uwd = start_uwd(f, 1), second;
+	struct ledger *ledger;
+	struct ledger_peer peer = {0};
+	int status;
+
+	assert_int_equal(ledger_open(f->options.ledger, false, &ledger, NULL), 0);
+	while (!peer.pid)
+		ledger_read_peer(ledger, LEDGER_GUARD, &peer);
+	assert_int_equal(peer.pid, guard);
+	ledger_close(ledger);
+	second = start_guard(f);
+	assert_int_equal(waitpid(second, &status, 0), second);
+	assert_int_equal(WEXITSTATUS(status), 1);
+	end(uwd, SIGKILL);
+	await_clean(f);
+	end(guard, SIGTERM);
+}
+
+static void test_guard_undoes_what_a_stopped_uwd_holds(void **state)
+{
+	struct fixture *f = *state;
+	pid_t guard = start_guard(f), uwd = start_uwd(f, 1);
+	uint64_t began_us = clock_now_us();
+
+	assert_int_equal(kill(uwd, SIGSTOP), 0);
+	while (!is_clean(f))
+		assert_true(clock_now_us() - began_us < LEDGER_STALE_US + PROMISED_US);
+	assert_true(clock_now_us() - began_us > LEDGER_STALE_US / 2);
+	end(uwd, SIGKILL);
+	end(guard, SIGTERM);
+}
+
+/* ---- a uwd whose last thread outlives its first ---- */
+
+static void *straggle(void *data)
+{
+	const struct fixture *f = data;
+
+	/* What a worker on its way into a write does, after the main thread has gone. */
+	nanosleep(&(struct timespec){.tv_nsec = 50 * ONE_MS_IN_NS}, NULL);
+	put(openat(f->pool.dirfd, "jobs/memory.high", O_WRONLY), SQUEEZED_HIGH);
+	nanosleep(&(struct timespec){.tv_nsec = 150 * ONE_MS_IN_NS}, NULL);
+	_exit(0);
+}
+
+static void test_guard_outlasts_the_last_thread(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger_entry squeeze = {
+		.kind = LEDGER_HIGH, .cgid = f->jobs, .old_value = HOME_HIGH, .path = "jobs"};
+	pid_t guard = start_guard(f), uwd = fork();
+	struct ledger *ledger;
+
+	assert_true(uwd >= 0);
+	if (!uwd) {
+		pthread_t thread;
+
+		if (ledger_open(f->pool.ledger, true, &ledger, NULL) ||
+		    ledger_take(ledger, LEDGER_UWD, US_PER_SEC) < 0 ||
+		    ledger_enter(ledger, &squeeze) || pthread_create(&thread, NULL, straggle, f))
+			_exit(2);
+		pthread_exit(NULL);
+	}
+	assert_int_equal(waitpid(uwd, NULL, 0), uwd);
+	await_clean(f);
+	assert_int_equal(ledger_open(f->pool.ledger, false, &ledger, NULL), 0);
+	assert_int_equal(ledger_take(ledger, LEDGER_UWD, PROMISED_US), 0);
+	assert_int_equal(ledger_count(ledger), 0);
+	assert_true(is_clean(f));
+	ledger_close(ledger);
+	end(guard, SIGTERM);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(test_guard_undoes_after_every_kill),
+		TEST(test_undo_once_after_every_kill_without_a_guard),
+		TEST(test_undo_once_finds_the_pool_in_the_ledger),
+		TEST(test_undo_once_without_a_ledger_makes_none),
+		TEST(test_guard_killed_while_uwd_is_dead_is_made_good_by_the_next),
+		TEST(test_guard_second_one_gives_way),
+		TEST(test_guard_undoes_what_a_stopped_uwd_holds),
+		TEST(test_guard_outlasts_the_last_thread),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Executes plans. What cannot wait and does not block is written at once by the calling (loop)
+ * thread: freeze, thaw, kill, protections, a raised memory.high. What blocks for seconds runs in a
+ * worker thread of its component: memory.reclaim, and a lowered memory.high. act decides nothing;
+ * what became of each action comes back as an outcome. It allocates and starts threads only in
+ * act_open and act_track_*.
+ *
+ * All functions are for one thread, the one that took the ledger.
+ */
+#ifndef UW_ACT_ACT_H
+#define UW_ACT_ACT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cgroups/cgroups.h"
+#include "user/act/ledger.h"
+#include "user/base/err.h"
+#include "user/model/config.h"
+#include "user/model/plan.h"
+
+/* How the world is touched. write and read are called from workers too. */
+struct act_ops {
+	bool dry; /* nothing is changed, so nothing is entered in the ledger */
+	int (*write)(void *data, const struct cg_group *group, enum cg_knob knob,
+		     const char *value);
+	int (*read)(void *data, const struct cg_group *group, enum cg_knob knob,
+		    uint64_t *ret_value);
+	int (*populated)(void *data, const struct cg_group *group, bool *ret_populated);
+	uint64_t (*now_us)(void *data);
+};
+
+/* Writes through the kept fds of cgroups.h; data is not used. */
+extern const struct act_ops act_ops_real;
+
+/* Reads for real; tells writes to a cg_note_fn as "write", NAME/FILE, VALUE. */
+extern const struct act_ops act_ops_dry_run;
+
+struct act_dry { /* the data of act_ops_dry_run */
+	cg_note_fn note;
+	void *data;
+};
+
+struct act_setup {
+	const struct act_ops *ops;
+	void *ops_data;
+	struct ledger *ledger;		/* borrowed, taken by this thread; NULL only for dry ops */
+	int pool_dirfd;			/* borrowed */
+	const struct policy_conf *conf; /* copied; see act_configure */
+	/* ACTION_ARM_MARK: 0 or a negative errno. NULL: such actions fail with ENOSYS. */
+	int (*arm_mark)(void *data, uint32_t component, uint64_t bytes);
+	void *arm_data;
+};
+
+struct act_stats {
+	uint64_t actions;	   /* executed or handed to a worker */
+	uint64_t superseded;	   /* taken back from a worker for a more urgent one */
+	uint64_t outcomes_dropped; /* the ring was full */
+	uint64_t writes_failed;
+	uint64_t freed_bytes; /* by reclaim, counted as outcomes count it */
+	uint32_t workers_busy;
+	bool swappiness; /* memory.reclaim takes swappiness= (6.12 on; assumed until refused) */
+};
+
+struct act;
+
+/*
+ * Installs a do-nothing handler for SIGUSR1, by which workers are interrupted, and undoes what the
+ * ledger still holds of an earlier uwd. -EPERM when the ledger is not taken.
+ */
+int act_open(const struct act_setup *setup, struct act **ret_act, struct uw_err *err);
+
+/* Stops the workers and closes; undoes nothing. NULL is fine. */
+void act_close(struct act *act);
+
+/* Chunk size and deadline of reclaim, after a reload. */
+void act_configure(struct act *act, const struct policy_conf *conf);
+
+/*
+ * Opens what component (an index of the configuration) needs and starts its worker, with a stack of
+ * 64 KiB: call it after mlockall(MCL_FUTURE). Its memory.high, low and min as they stand (or as the
+ * ledger says they stood before an earlier uwd changed them) are what is restored in the end, until
+ * an action with REASON_BUDGET sets new ones. -EEXIST, -ENOENT, -EAGAIN of pthread_create.
+ */
+int act_track_component(struct act *act, uint32_t component, const char *name);
+
+/* With its leaves. Entries in the ledger stay and count again when it is tracked again. */
+void act_untrack_component(struct act *act, uint32_t component);
+
+/* Keeps three fds. 0 also when it is tracked already. -ENOENT, -ENOSPC beyond FRAME_LEAVES_MAX. */
+int act_track_leaf(struct act *act, uint32_t component, const char *name, uint64_t *ret_cgid);
+
+/* The leaf is gone: its entry is cleared. */
+void act_untrack_leaf(struct act *act, uint64_t cgid);
+
+/*
+ * Executes in the order of the plan. Each action but NOTICE yields exactly one outcome, unless
+ * outcomes_dropped counts it.
+ *
+ * FREEZE   entered with its deadline, then written; DONE when written: whether it holds is for
+ *sense to judge. Freezing what is frozen moves the deadline. SET_HIGH below what the component's
+ *own value is: entered as a squeeze with the deadline, and written by the worker, which gives the
+ *kernel 2 s to reclaim; the value stands even when use has not come down (SHORT). done = by how
+ *much use fell. A raise is written at once, wins over a lowering under way, and ends the squeeze.
+ * RECLAIM  chunks until asked is freed, the deadline (its own, or that of the configuration when it
+ *	    is 0), two chunks in a row with nothing freed, or a more urgent action.
+ *
+ * A worker holds one action at work, and one reclaim and one lowered limit waiting. A new one of a
+ * higher tier interrupts the one at work (which ends SHORT or FAILED with ECANCELED). A waiting
+ * limit is replaced by a newer one, a waiting reclaim by one of at least its tier; what is pushed
+ * out is FAILED with ECANCELED, what is not let in FAILED with EBUSY. RECLAIM takes a leaf or, with
+ * 0, the component; limits are the component's only (EINVAL).
+ */
+void act_plan(struct act *act, const struct plan *plan);
+
+/* Readable (an eventfd) while a worker's outcome, or a failure, waits to be taken. */
+int act_outcomes_fd(const struct act *act);
+
+/* Takes the oldest outcomes, at most max. Never blocks. */
+uint32_t act_outcomes_take(struct act *act, struct outcome *ret_outcome, uint32_t max);
+
+/*
+ * For a clean end: stops the workers, restores, thaws, clears the ledger but for loans. The number
+ * of entries that could not be undone (they stay entered; guard tries again).
+ */
+uint32_t act_release_all(struct act *act);
+
+void act_read_stats(const struct act *act, struct act_stats *ret_stats);
+
+/* A pidfd of uw-guard, readable when it is dead. -ESRCH when there is none: start one. */
+int act_guard_watch(const struct act *act, int *ret_pidfd);
+
+#endif

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/act/internal.h"
+#include "user/base/text.h"
+
+/* Returned by an executor whose outcome will come from a worker. */
+#define HANDED_OVER 1
+
+struct target {
+	struct act_component *component;
+	const struct cg_group *group; /* the leaf's, or the component's own */
+	char path[LEDGER_PATH_LEN];
+};
+
+static int find_target(struct act *act, const struct action *action, struct target *ret_target)
+{
+	struct act_component *component;
+	struct act_leaf *leaf;
+	int len;
+
+	if (action->component >= UW_COMPONENTS_MAX || !act->component[action->component].used)
+		return -ENODEV;
+	component = &act->component[action->component];
+	ret_target->component = component;
+	ret_target->group = &component->group;
+	if (!action->leaf || action->leaf == component->group.id)
+		return text_copy(ret_target->path, LEDGER_PATH_LEN, component->group.name)
+			       ? 0
+			       : -ENAMETOOLONG;
+	leaf = act_find_leaf(act, action->leaf);
+	if (!leaf)
+		return -ENODEV;
+	ret_target->group = &leaf->group;
+	len = snprintf(ret_target->path, LEDGER_PATH_LEN, "%s/%s", component->group.name,
+		       leaf->group.name);
+	return len < LEDGER_PATH_LEN ? 0 : -ENAMETOOLONG;
+}
+
+static int enter(struct act *act, const struct target *target, enum ledger_kind kind,
+		 uint64_t old_value, const struct action *action, uint64_t new_value)
+{
+	struct ledger_entry entry = {
+		.kind = kind,
+		.cgid = target->group->id,
+		.old_value = old_value,
+		.new_value = new_value,
+		.at_us = act->ops->now_us(act->ops_data),
+		.deadline_us = action->deadline_us,
+	};
+
+	if (act->ops->dry)
+		return 0;
+	memcpy(entry.path, target->path, sizeof(entry.path));
+	return ledger_enter(act->ledger, &entry);
+}
+
+static void clear(struct act *act, const struct cg_group *group, enum ledger_kind kind)
+{
+	if (!act->ops->dry)
+		ledger_clear(act->ledger, kind, group->id);
+}
+
+static int freeze(struct act *act, const struct target *target, const struct action *action)
+{
+	int rc = enter(act, target, LEDGER_FREEZE, 0, action, 1);
+
+	if (rc)
+		return rc;
+	rc = act_write_u64(act, target->group, CG_FREEZE, 1);
+	if (rc)
+		clear(act, target->group, LEDGER_FREEZE);
+	return rc;
+}
+
+static int thaw(struct act *act, const struct target *target, const struct action *action)
+{
+	int rc = act_write_u64(act, target->group, CG_FREEZE, 0);
+
+	(void)action;
+	if (!rc || rc == -ENODEV || rc == -ENOENT)
+		clear(act, target->group, LEDGER_FREEZE);
+	return rc;
+}
+
+/* What was populated when policy looked may have ended; its name and cgid are then nobody's. */
+static int kill_group(struct act *act, const struct target *target, const struct action *action)
+{
+	bool populated = false;
+	int rc = act->ops->populated(act->ops_data, target->group, &populated);
+
+	(void)action;
+	if (rc)
+		return rc;
+	if (!populated)
+		return -ENOENT;
+	return act_write_u64(act, target->group, CG_KILL, 1);
+}
+
+static int reclaim(struct act *act, const struct target *target, const struct action *action)
+{
+	struct act_component *component = target->component;
+	const char *leaf = target->group == &component->group ? "" : target->group->name;
+
+	(void)act;
+	act_worker_submit(&component->worker, WORK_RECLAIM, action, leaf);
+	return HANDED_OVER;
+}
+
+/* Limits are a component's; leaves have none of their own. */
+static int read_limit(struct act *act, const struct target *target, enum cg_knob knob,
+		      uint64_t *ret_bytes)
+{
+	if (target->group != &target->component->group)
+		return -EINVAL;
+	return act->ops->read(act->ops_data, target->group, knob, ret_bytes);
+}
+
+/* As the kernel will show it: it keeps limits in whole pages. */
+static uint64_t limit_of(const struct action *action)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return action->amount == CG_MAX ? CG_MAX : action->amount / page * page;
+}
+
+/* A configured value is the new home; there is nothing to go back from any more. */
+static void adopt_home(struct act_component *component, enum ledger_kind kind,
+		       const struct action *action)
+{
+	if (action->why.reason == REASON_BUDGET)
+		component->home[kind] = limit_of(action);
+}
+
+/* The ledger's side of a limit that is, or is about to be, action->amount. */
+static int record_limit(struct act *act, const struct target *target, enum ledger_kind kind,
+			const struct action *action)
+{
+	uint64_t home = target->component->home[kind];
+
+	if (limit_of(action) != home)
+		return enter(act, target, kind, home, action, limit_of(action));
+	clear(act, target->group, kind);
+	return 0;
+}
+
+/* Entered before a lowering; after a raise, so that a death in between still finds the squeeze. */
+static int set_protection(struct act *act, const struct target *target, const struct action *action,
+			  enum ledger_kind kind, enum cg_knob knob)
+{
+	uint64_t in_force = 0;
+	int rc = read_limit(act, target, knob, &in_force);
+
+	if (rc)
+		return rc;
+	adopt_home(target->component, kind, action);
+	if (limit_of(action) < in_force) {
+		rc = record_limit(act, target, kind, action);
+		if (rc)
+			return rc;
+		return act_write_u64(act, target->group, knob, action->amount);
+	}
+	rc = act_write_u64(act, target->group, knob, action->amount);
+	if (!rc)
+		record_limit(act, target, kind, action); /* a loan may go unrecorded */
+	return rc;
+}
+
+static int set_min(struct act *act, const struct target *target, const struct action *action)
+{
+	return set_protection(act, target, action, LEDGER_MIN, CG_MIN);
+}
+
+static int set_low(struct act *act, const struct target *target, const struct action *action)
+{
+	return set_protection(act, target, action, LEDGER_LOW, CG_LOW);
+}
+
+static int raise_high(struct act *act, const struct target *target, const struct action *action)
+{
+	struct act_component *component = target->component;
+	bool lowering = act_worker_overtake_high(&component->worker, action->amount);
+	int rc = act_write_u64(act, target->group, CG_HIGH, action->amount);
+
+	if (rc)
+		return rc;
+	component->high_settling = lowering && limit_of(action) == component->home[LEDGER_HIGH];
+	if (!component->high_settling)
+		record_limit(act, target, LEDGER_HIGH, action);
+	return 0;
+}
+
+static int lower_high(struct act *act, const struct target *target, const struct action *action)
+{
+	struct act_component *component = target->component;
+	int rc = 0;
+
+	component->high_settling = limit_of(action) == component->home[LEDGER_HIGH];
+	if (!component->high_settling)
+		rc = record_limit(act, target, LEDGER_HIGH, action);
+	if (rc)
+		return rc;
+	act_worker_submit(&component->worker, WORK_HIGH, action, "");
+	return HANDED_OVER;
+}
+
+static int set_high(struct act *act, const struct target *target, const struct action *action)
+{
+	uint64_t in_force = 0;
+	int rc = read_limit(act, target, CG_HIGH, &in_force);
+
+	if (rc)
+		return rc;
+	adopt_home(target->component, LEDGER_HIGH, action);
+	if (limit_of(action) >= in_force)
+		return raise_high(act, target, action);
+	return lower_high(act, target, action);
+}
+
+static int arm_mark(struct act *act, const struct target *target, const struct action *action)
+{
+	(void)target;
+	if (!act->arm_mark)
+		return -ENOSYS;
+	return act->arm_mark(act->arm_data, action->component, action->amount);
+}
+
+static int (*const executor[ACTION__COUNT])(struct act *act, const struct target *target,
+					    const struct action *action) = {
+	[ACTION_SET_MIN] = set_min, [ACTION_SET_LOW] = set_low,	  [ACTION_SET_HIGH] = set_high,
+	[ACTION_RECLAIM] = reclaim, [ACTION_FREEZE] = freeze,	  [ACTION_THAW] = thaw,
+	[ACTION_KILL] = kill_group, [ACTION_ARM_MARK] = arm_mark,
+};
+
+static void execute(struct act *act, const struct action *action)
+{
+	uint64_t began_us = act->ops->now_us(act->ops_data);
+	struct target target;
+	struct outcome outcome;
+	int rc;
+
+	if ((unsigned int)action->kind >= ACTION__COUNT || !executor[action->kind])
+		return;
+	act->actions++;
+	rc = find_target(act, action, &target);
+	if (!rc)
+		rc = executor[action->kind](act, &target, action);
+	if (rc == HANDED_OVER)
+		return;
+	outcome = act_outcome_of(action, began_us, rc);
+	outcome.done = rc ? 0 : action->amount;
+	outcome.ended_us = act->ops->now_us(act->ops_data);
+	act_outcomes_put(&act->outcomes, &outcome, rc != 0);
+}
+
+void act_plan(struct act *act, const struct plan *plan)
+{
+	act_settle(act);
+	for (uint32_t i = 0; i < plan->action_count; i++)
+		execute(act, &plan->action[i]);
+}
+
+/* What was to be the last word may have been pushed out of the worker: only home is settled. */
+static void settle(struct act *act, struct act_component *component)
+{
+	uint64_t in_force = 0;
+
+	component->high_settling = false;
+	act->ops->read(act->ops_data, &component->group, CG_HIGH, &in_force);
+	if (in_force == component->home[LEDGER_HIGH])
+		clear(act, &component->group, LEDGER_HIGH);
+}
+
+void act_settle(struct act *act)
+{
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++) {
+		struct act_component *component = &act->component[i];
+
+		if (component->used && component->high_settling &&
+		    !act_worker_is_lowering(&component->worker))
+			settle(act, component);
+	}
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside of act: the loop thread's tables, a component's worker, the ring of outcomes. */
+#ifndef UW_ACT_INTERNAL_H
+#define UW_ACT_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "user/act/act.h"
+#include "user/model/frame.h"
+
+#define ACT_OUTCOMES  256 /* a power of two; four full plans */
+#define ACT_LIMITS    3	  /* LEDGER_HIGH, LEDGER_MIN, LEDGER_LOW */
+#define ACT_VALUE_LEN 24
+
+/* ---- outcomes (outcomes.c): one ring, any thread puts, the loop takes ---- */
+
+struct act_outcomes {
+	pthread_mutex_t lock; /* held for one copy */
+	int eventfd;
+	uint32_t head, count;
+	uint64_t dropped;
+	struct outcome ring[ACT_OUTCOMES];
+};
+
+int act_outcomes_init(struct act_outcomes *outcomes);
+void act_outcomes_done(struct act_outcomes *outcomes);
+void act_outcomes_put(struct act_outcomes *outcomes, const struct outcome *outcome, bool wake);
+
+/* The outcome of action, begun now; result and error as for a negative errno (0 = DONE). */
+struct outcome act_outcome_of(const struct action *action, uint64_t began_us, int error);
+
+/* ---- a worker (worker.c) ---- */
+
+/* In the order in which they run at the same tier: memory.high waits for what reclaim can bring. */
+enum act_work_kind {
+	WORK_RECLAIM,
+	WORK_HIGH,
+	WORK__COUNT
+};
+
+struct act_work {
+	bool waiting;
+	struct action action;
+	char leaf[CG_NAME_LEN]; /* RECLAIM of one leaf; "" = the component */
+};
+
+struct act_worker {
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct cg_group group; /* its own fds: a write that blocks holds the file it came by */
+	timer_t timer;	       /* interrupts its write: at the deadline, or now */
+
+	/* under lock */
+	bool ready, stop, busy;
+	int ready_error;
+	struct act_work now, next[WORK__COUNT];
+	bool raise_after; /* a raise overtook the lowering under way: write it again */
+	uint64_t raise_bytes;
+
+	atomic_bool interrupted; /* set under lock, read between chunks */
+	struct act *act;
+};
+
+/* Starts the thread. group is moved in. 0 or a negative errno. */
+int act_worker_start(struct act_worker *worker, struct act *act, struct cg_group *group);
+
+/* Interrupts, joins, closes; what waits is told as cancelled. */
+void act_worker_stop(struct act_worker *worker);
+
+/* Hands over as act.h says; whatever is pushed out or refused gets its outcome here. */
+void act_worker_submit(struct act_worker *worker, enum act_work_kind kind,
+		       const struct action *action, const char *leaf);
+
+/*
+ * The loop is about to write bytes, a raise, to memory.high: no lowering may land after it. True
+ * when one is under way; then the worker writes the raise once more after it.
+ */
+bool act_worker_overtake_high(struct act_worker *worker, uint64_t bytes);
+bool act_worker_is_lowering(struct act_worker *worker); /* at work on, or waiting with, one */
+bool act_worker_is_busy(struct act_worker *worker);
+
+/* What a worker does (reclaim.c): fills result, error, done. */
+void act_run_reclaim(struct act_worker *worker, const struct act_work *work, uint64_t until_us,
+		     struct outcome *outcome);
+void act_run_high(struct act_worker *worker, const struct action *action, struct outcome *outcome);
+
+/* ---- the whole ---- */
+
+struct act_component {
+	bool used;
+	struct cg_group group;
+	uint64_t home[ACT_LIMITS]; /* what is restored, by enum ledger_kind */
+	bool high_settling; /* its entry goes when no lowering is under way and high is home */
+	struct act_worker worker;
+};
+
+struct act_leaf {
+	bool used;
+	uint32_t component;
+	struct cg_group group;
+};
+
+struct act {
+	const struct act_ops *ops;
+	void *ops_data;
+	struct ledger *ledger;
+	int pool_dirfd;
+	int (*arm_mark)(void *data, uint32_t component, uint64_t bytes);
+	void *arm_data;
+
+	_Atomic uint64_t chunk_bytes, reclaim_deadline_us;
+	atomic_bool swappiness;
+	_Atomic uint64_t superseded, writes_failed, freed_bytes;
+	uint64_t actions;
+
+	struct act_outcomes outcomes;
+	struct act_component component[UW_COMPONENTS_MAX];
+	struct act_leaf leaf[FRAME_LEAVES_MAX];
+};
+
+struct act_leaf *act_find_leaf(struct act *act, uint64_t cgid);
+int act_write_u64(struct act *act, const struct cg_group *group, enum cg_knob knob, uint64_t value);
+const char *act_print_u64(uint64_t value, char buf[static ACT_VALUE_LEN]);
+
+/* Clears ledger entries whose undoing was waiting for a worker. */
+void act_settle(struct act *act);
+
+#endif

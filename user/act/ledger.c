@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/act/ledger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/act/ledger_file.h"
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/base/text.h"
+
+#define OPEN_TRIES 8
+
+static const char *const kind_names[LEDGER__COUNT] = {
+	[LEDGER_HIGH] = "memory.high",
+	[LEDGER_MIN] = "memory.min",
+	[LEDGER_LOW] = "memory.low",
+	[LEDGER_FREEZE] = "cgroup.freeze",
+};
+
+const char *ledger_kind_name(enum ledger_kind kind)
+{
+	return (unsigned int)kind < LEDGER__COUNT ? kind_names[kind] : "?";
+}
+
+/* ---- the file ---- */
+
+static int read_boot_id(char id[LEDGER_BOOT_ID_LEN])
+{
+	long len =
+		text_read_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", id, LEDGER_BOOT_ID_LEN);
+
+	return len < 0 ? (int)len : 0;
+}
+
+static int init_lock(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t attr;
+	int rc;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	rc = pthread_mutex_init(lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+	return -rc;
+}
+
+static int fill_fresh(int fd)
+{
+	struct ledger_file *file;
+	int rc;
+
+	/* Now, not at the first store to a page that a full tmpfs cannot give. */
+	rc = posix_fallocate(fd, 0, sizeof(*file));
+	if (rc)
+		return -rc;
+	file = mmap(NULL, sizeof(*file), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (file == MAP_FAILED)
+		return -errno;
+	file->version = LEDGER_VERSION;
+	file->entries = LEDGER_ENTRIES;
+	rc = read_boot_id(file->boot_id);
+	if (!rc)
+		rc = init_lock(&file->lock);
+	memcpy(file->magic, LEDGER_MAGIC, sizeof(file->magic));
+	munmap(file, sizeof(*file));
+	return rc;
+}
+
+/* A whole file appears under its name at once: nobody ever maps one that is half made. */
+static int create_fresh(const char *path, bool replace)
+{
+	char temp[512];
+	AUTO_CLOSE int fd = -1;
+	int rc;
+
+	if ((size_t)snprintf(temp, sizeof(temp), "%s.%d", path, (int)getpid()) >= sizeof(temp))
+		return -ENAMETOOLONG;
+	unlink(temp);
+	fd = open(temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	rc = fill_fresh(fd);
+	if (!rc && (replace ? rename(temp, path) : link(temp, path)) && errno != EEXIST)
+		rc = -errno;
+	if (rc || !replace)
+		unlink(temp);
+	return rc;
+}
+
+static bool is_ours(const struct ledger_file *file)
+{
+	char boot_id[LEDGER_BOOT_ID_LEN];
+
+	return !memcmp(file->magic, LEDGER_MAGIC, sizeof(file->magic)) &&
+	       file->version == LEDGER_VERSION && file->entries == LEDGER_ENTRIES &&
+	       !read_boot_id(boot_id) && !strncmp(file->boot_id, boot_id, LEDGER_BOOT_ID_LEN);
+}
+
+/* 0 and both outputs, or -EUCLEAN when the content is not ours. */
+static int map_existing(const char *path, int *ret_fd, struct ledger_file **ret_file)
+{
+	AUTO_CLOSE int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	struct ledger_file *file;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_size != sizeof(*file))
+		return -EUCLEAN;
+	file = mmap(NULL, sizeof(*file), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+	if (file == MAP_FAILED)
+		return -errno;
+	if (!is_ours(file)) {
+		munmap(file, sizeof(*file));
+		return -EUCLEAN;
+	}
+	*ret_fd = TAKE_FD(fd);
+	*ret_file = file;
+	return 0;
+}
+
+static int map_or_create(const char *path, bool replace, int *ret_fd, struct ledger_file **ret_file)
+{
+	int rc = -EAGAIN;
+
+	for (int try = 0; try < OPEN_TRIES; try++) {
+		rc = map_existing(path, ret_fd, ret_file);
+		if (rc == -ENOENT)
+			rc = create_fresh(path, false);
+		else if (rc == -EUCLEAN && replace)
+			rc = create_fresh(path, true);
+		else
+			return rc;
+		if (rc)
+			return rc;
+	}
+	return rc ? rc : -EAGAIN;
+}
+
+int ledger_open(const char *path, bool replace, struct ledger **ret_ledger, struct uw_err *err)
+{
+	struct ledger *ledger = calloc(1, sizeof(*ledger));
+	int rc;
+
+	if (!ledger)
+		return err_set(err, -ENOMEM, "ledger: out of memory");
+	rc = map_or_create(path, replace, &ledger->fd, &ledger->file);
+	if (rc) {
+		free(ledger);
+		return err_set(err, rc, "ledger: %s: %s", path,
+			       rc == -EUCLEAN ? "not a ledger of this version and boot"
+					      : strerror(-rc));
+	}
+	*ret_ledger = ledger;
+	return 0;
+}
+
+void ledger_close(struct ledger *ledger)
+{
+	if (!ledger)
+		return;
+	ledger_release(ledger);
+	munmap(ledger->file, sizeof(*ledger->file));
+	close(ledger->fd);
+	free(ledger);
+}
+
+/* ---- who is who ---- */
+
+/* Field 22 of /proc/PID/stat; the name in field 2 may hold anything, so count from its last ')'. */
+static int read_start_ticks(pid_t pid, uint64_t *ret_ticks)
+{
+	char path[32], stat[1024];
+	const char *at;
+	long len;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	len = text_read_at(AT_FDCWD, path, stat, sizeof(stat));
+	if (len < 0)
+		return (int)len;
+	at = strrchr(stat, ')');
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	if (!at)
+		return -EPROTO;
+	*ret_ticks = strtoull(at + 1, NULL, 10);
+	return 0;
+}
+
+static void sign(struct ledger *ledger, enum ledger_role role)
+{
+	struct ledger_line *line = &ledger->file->line[role];
+	uint64_t ticks = 0;
+
+	read_start_ticks(getpid(), &ticks);
+	atomic_store_explicit(&line->beat_us, clock_now_us(), memory_order_relaxed);
+	atomic_store_explicit(&line->start_ticks, ticks, memory_order_relaxed);
+	atomic_store_explicit(&line->pid, getpid(), memory_order_release);
+	atomic_fetch_add_explicit(&line->sequence, 1, memory_order_release);
+	syscall(SYS_futex, &line->sequence, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+int ledger_sign_guard(struct ledger *ledger)
+{
+	if (flock(ledger->fd, LOCK_EX | LOCK_NB))
+		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	sign(ledger, LEDGER_GUARD);
+	return 0;
+}
+
+void ledger_beat(struct ledger *ledger, enum ledger_role role, uint64_t now_us)
+{
+	atomic_store_explicit(&ledger->file->line[role].beat_us, now_us, memory_order_relaxed);
+}
+
+void ledger_read_peer(const struct ledger *ledger, enum ledger_role role,
+		      struct ledger_peer *ret_peer)
+{
+	const struct ledger_line *line = &ledger->file->line[role];
+
+	*ret_peer = (struct ledger_peer){
+		.pid = (pid_t)atomic_load_explicit(&line->pid, memory_order_acquire),
+		.start_ticks = atomic_load_explicit(&line->start_ticks, memory_order_relaxed),
+		.beat_us = atomic_load_explicit(&line->beat_us, memory_order_relaxed),
+	};
+}
+
+int ledger_open_peer(const struct ledger *ledger, enum ledger_role role, int *ret_pidfd)
+{
+	struct ledger_peer peer;
+	uint64_t ticks = 0;
+	int fd;
+
+	ledger_read_peer(ledger, role, &peer);
+	if (peer.pid <= 0)
+		return -ESRCH;
+	fd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
+	if (fd < 0)
+		return -errno;
+	/* Looked at after the open: if it is the same process now, it was when the fd was made. */
+	if (read_start_ticks(peer.pid, &ticks) || ticks != peer.start_ticks) {
+		close(fd);
+		return -ESRCH;
+	}
+	*ret_pidfd = fd;
+	return 0;
+}
+
+int ledger_write_pool(struct ledger *ledger, int pool_dirfd)
+{
+	char link[32], path[LEDGER_POOL_LEN];
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", pool_dirfd);
+	len = readlink(link, path, sizeof(path) - 1);
+	if (len < 0)
+		return -errno;
+	path[len] = '\0';
+	text_copy(ledger->file->pool, LEDGER_POOL_LEN, path);
+	return 0;
+}
+
+void ledger_read_pool(const struct ledger *ledger, char ret_path[static LEDGER_POOL_LEN])
+{
+	text_copy(ret_path, LEDGER_POOL_LEN, ledger->file->pool);
+}
+
+/* ---- the lock ---- */
+
+static int lock_within(pthread_mutex_t *lock, uint64_t timeout_us)
+{
+	uint64_t until_us = clock_now_us() + timeout_us;
+	struct timespec until = {
+		.tv_sec = (time_t)(until_us / US_PER_SEC),
+		.tv_nsec = (long)(until_us % US_PER_SEC * NS_PER_US),
+	};
+
+	return timeout_us ? pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &until)
+			  : pthread_mutex_trylock(lock);
+}
+
+bool ledger_is_replaced(const struct ledger *ledger)
+{
+	struct stat st;
+
+	return fstat(ledger->fd, &st) || !st.st_nlink;
+}
+
+int ledger_take(struct ledger *ledger, enum ledger_role role, uint64_t timeout_us)
+{
+	pthread_mutex_t *lock = &ledger->file->lock;
+	int rc = lock_within(lock, timeout_us);
+
+	if (rc == EBUSY || rc == ETIMEDOUT)
+		return -EBUSY;
+	if (rc == EOWNERDEAD)
+		pthread_mutex_consistent(lock);
+	else if (rc)
+		return -rc;
+	if (role != LEDGER_GUARD && ledger_is_replaced(ledger)) {
+		pthread_mutex_unlock(lock);
+		return -ESTALE;
+	}
+	ledger->taken = true;
+	if (role == LEDGER_UWD)
+		sign(ledger, role);
+	return rc ? LEDGER_TAKEN_OVER : 0;
+}
+
+void ledger_release(struct ledger *ledger)
+{
+	if (!ledger->taken)
+		return;
+	ledger->taken = false;
+	pthread_mutex_unlock(&ledger->file->lock);
+}
+
+void ledger_release_and_wait(struct ledger *ledger, uint64_t timeout_us)
+{
+	_Atomic uint32_t *sequence = &ledger->file->line[LEDGER_UWD].sequence;
+	const struct timespec timeout = {
+		.tv_sec = (time_t)(timeout_us / US_PER_SEC),
+		.tv_nsec = (long)(timeout_us % US_PER_SEC * NS_PER_US),
+	};
+	/* Read with the lock still held: no uwd signs before it has it. */
+	uint32_t seen = atomic_load_explicit(sequence, memory_order_relaxed);
+
+	ledger_release(ledger);
+	syscall(SYS_futex, sequence, FUTEX_WAIT, seen, &timeout, NULL, 0);
+}
+
+bool ledger_is_taken(const struct ledger *ledger)
+{
+	return ledger->taken;
+}

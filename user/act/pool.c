@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "user/act/pool.h"
+
+#include <errno.h>
+
+#include "user/base/cleanup.h"
+
+int pool_usable(const struct cg_host *host, const struct config *config, uint64_t *ret_bytes,
+		struct uw_err *err)
+{
+	char root[CG_PATH_LEN];
+	AUTO_CLOSE int dir = -1;
+	int rc;
+
+	rc = cg_pool_root(host, config->root, root, sizeof(root), err);
+	if (rc < 0)
+		return rc;
+	if (cg_tree_open(host, root, &dir, NULL) < 0)
+		dir = -1; /* not there yet: nothing of it is in use */
+	return cg_usable_auto(dir, ret_bytes, err);
+}
+
+static void component_spec(const struct config *config, struct cg_component_spec *spec)
+{
+	for (uint32_t i = 0; i < config->component_count; i++) {
+		const struct component *component = &config->component[i];
+
+		spec[i] = (struct cg_component_spec){
+			.name = component->name,
+			.low_bytes =
+				component->protect == PROTECT_NONE ? 0 : component->budget_bytes,
+			.high_bytes = component->budget_bytes,
+			.max_bytes = CG_MAX, /* the pool's own maximum bounds it */
+		};
+	}
+}
+
+int pool_setup(const struct cg_host *host, const struct config *config,
+	       const struct cg_change *change, struct cg_pool *ret_pool, struct uw_err *err)
+{
+	struct cg_component_spec component[UW_COMPONENTS_MAX];
+	struct cg_tree_spec spec = {
+		.max_bytes = config->usable_bytes,
+		.count = config->component_count,
+		.component = component,
+	};
+	struct cg_pool pool = {.dir = -1, .guard = -1};
+	int rc;
+
+	rc = cg_pool_create(host, config->root, NULL, change, &pool, err);
+	if (rc < 0)
+		return rc;
+	component_spec(config, component);
+	spec.root = pool.root;
+	rc = cg_tree_setup(host, &spec, change, err);
+	if (rc < 0) {
+		cg_pool_close(&pool);
+		return rc;
+	}
+	*ret_pool = pool;
+	return 0;
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+
+#include "user/act/internal.h"
+
+#define RECLAIM_TEXT_LEN 48
+
+/* So many chunks in a row that freed nothing end a reclaim: one may have met a writeback peak. */
+#define BARREN_CHUNKS 2
+
+static uint64_t read_current(struct act *act, const struct cg_group *group)
+{
+	uint64_t bytes = 0;
+
+	act->ops->read(act->ops_data, group, CG_CURRENT, &bytes);
+	return bytes;
+}
+
+static int write_chunk(struct act *act, const struct cg_group *group, uint64_t bytes,
+		       int32_t swappiness)
+{
+	char text[RECLAIM_TEXT_LEN];
+	int rc;
+
+	if (swappiness >= 0 && atomic_load(&act->swappiness)) {
+		snprintf(text, sizeof(text), "%llu swappiness=%d", (unsigned long long)bytes,
+			 (int)swappiness);
+		rc = act->ops->write(act->ops_data, group, CG_RECLAIM, text);
+		if (rc != -EINVAL)
+			return rc;
+		atomic_store(&act->swappiness, false);
+	}
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)bytes);
+	return act->ops->write(act->ops_data, group, CG_RECLAIM, text);
+}
+
+/*
+ * What one chunk freed. A write that succeeds has freed at least what it asked for: the kernel
+ * counted the pages, while memory.current may have grown meanwhile. One that came up short has
+ * freed what use fell by, if it fell.
+ */
+static int reclaim_chunk(struct act *act, const struct cg_group *group, uint64_t bytes,
+			 int32_t swappiness, uint64_t *ret_freed)
+{
+	uint64_t before = read_current(act, group), after;
+	int rc = write_chunk(act, group, bytes, swappiness);
+
+	if (!rc) {
+		*ret_freed = bytes;
+		return 0;
+	}
+	after = read_current(act, group);
+	*ret_freed = before > after ? before - after : 0;
+	if (*ret_freed > bytes)
+		*ret_freed = bytes;
+	return rc;
+}
+
+/* Whether to go on after a chunk; fills the outcome where not. */
+static bool judge(int rc, uint64_t freed, unsigned int *barren, struct outcome *outcome)
+{
+	outcome->done += freed;
+	*barren = freed ? 0 : *barren + 1;
+	if (!rc || rc == -EINTR || (rc == -EAGAIN && *barren < BARREN_CHUNKS))
+		return true;
+	if (rc == -EAGAIN) {
+		outcome->result = OUTCOME_SHORT;
+		return false;
+	}
+	outcome->result = rc == -ENODEV || rc == -ENOENT ? OUTCOME_GONE : OUTCOME_FAILED;
+	outcome->error = -rc;
+	return false;
+}
+
+/* Whether to stop before the next chunk; fills the outcome then. */
+static bool is_over(const struct act_worker *worker, uint64_t until_us, struct outcome *outcome)
+{
+	const struct act *act = worker->act;
+
+	if (atomic_load(&worker->interrupted)) {
+		outcome->result = OUTCOME_SHORT;
+		outcome->error = ECANCELED;
+		return true;
+	}
+	if (act->ops->now_us(act->ops_data) >= until_us) {
+		outcome->result = OUTCOME_DEADLINE;
+		return true;
+	}
+	return false;
+}
+
+static void reclaim_group(struct act_worker *worker, const struct cg_group *group,
+			  const struct action *action, uint64_t until_us, struct outcome *outcome)
+{
+	uint64_t chunk_max = atomic_load(&worker->act->chunk_bytes), freed;
+	unsigned int barren = 0;
+	bool go_on = true;
+
+	while (go_on && outcome->done < action->amount && !is_over(worker, until_us, outcome)) {
+		uint64_t left = action->amount - outcome->done;
+		int rc = reclaim_chunk(worker->act, group, left < chunk_max ? left : chunk_max,
+				       action->swappiness, &freed);
+
+		go_on = judge(rc, freed, &barren, outcome);
+	}
+	atomic_fetch_add(&worker->act->freed_bytes, outcome->done);
+}
+
+/* A leaf is opened here and not by the loop, which might close it under a write. */
+void act_run_reclaim(struct act_worker *worker, const struct act_work *work, uint64_t until_us,
+		     struct outcome *outcome)
+{
+	struct cg_group leaf = {0};
+	int rc;
+
+	if (!work->leaf[0]) {
+		reclaim_group(worker, &worker->group, &work->action, until_us, outcome);
+		return;
+	}
+	rc = cg_group_open(worker->group.dir, work->leaf, 1U << CG_CURRENT | 1U << CG_RECLAIM,
+			   &leaf);
+	if (!rc && leaf.id != work->action.leaf)
+		rc = -ENODEV;
+	if (rc)
+		*outcome = act_outcome_of(&work->action, outcome->began_us, rc);
+	else
+		reclaim_group(worker, &leaf, &work->action, until_us, outcome);
+	cg_group_close(&leaf);
+}
+
+/* The value stands from the start of the write; how far use came down is another question. */
+void act_run_high(struct act_worker *worker, const struct action *action, struct outcome *outcome)
+{
+	struct act *act = worker->act;
+	uint64_t before = read_current(act, &worker->group), after;
+	int rc = -ECANCELED;
+
+	if (!atomic_load(&worker->interrupted))
+		rc = act_write_u64(act, &worker->group, CG_HIGH, action->amount);
+	if (rc) {
+		*outcome = act_outcome_of(action, outcome->began_us, rc);
+		return;
+	}
+	after = read_current(act, &worker->group);
+	outcome->done = before > after ? before - after : 0;
+	if (after > action->amount)
+		outcome->result = OUTCOME_SHORT;
+	if (atomic_load(&worker->interrupted))
+		outcome->error = ECANCELED;
+}

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "user/act/internal.h"
+#include "user/base/clock.h"
+#include "user/base/text.h"
+
+#define STACK_BYTES	 (64 * 1024UL)
+#define STACK_USED_BYTES (16 * 1024UL) /* four times what a reclaim was seen to use */
+
+/* An interruption that comes just before the system call is lost on it, so it is repeated. */
+#define INTERRUPT_EVERY_NS 20000000L
+
+/* How long the kernel may reclaim for a lowered memory.high: prototypes saw 10 to 21 s unbounded.
+ */
+#define HIGH_WRITE_US 2000000ULL
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+static void arm_timer(struct act_worker *worker, uint64_t at_us)
+{
+	const struct itimerspec at = {
+		.it_interval = {.tv_nsec = at_us ? INTERRUPT_EVERY_NS : 0},
+		.it_value = {.tv_sec = (time_t)(at_us / US_PER_SEC),
+			     .tv_nsec = (long)(at_us % US_PER_SEC * NS_PER_US)},
+	};
+
+	timer_settime(worker->timer, TIMER_ABSTIME, &at, NULL);
+}
+
+/* Under lock. 1 us after boot is long past, and so at once. */
+static void interrupt(struct act_worker *worker)
+{
+	atomic_store(&worker->interrupted, true);
+	arm_timer(worker, 1);
+}
+
+static void refuse(struct act_worker *worker, const struct action *action, int error)
+{
+	struct act *act = worker->act;
+	struct outcome outcome = act_outcome_of(action, act->ops->now_us(act->ops_data), error);
+
+	act_outcomes_put(&act->outcomes, &outcome, true);
+}
+
+static void cancel(struct act_worker *worker, struct act_work *work)
+{
+	if (!work->waiting)
+		return;
+	work->waiting = false;
+	atomic_fetch_add(&worker->act->superseded, 1);
+	refuse(worker, &work->action, -ECANCELED);
+}
+
+static uint64_t until_of(const struct act_worker *worker, const struct action *action,
+			 uint64_t now_us)
+{
+	if (action->kind == ACTION_SET_HIGH)
+		return now_us + HIGH_WRITE_US;
+	if (action->deadline_us)
+		return action->deadline_us;
+	return now_us + atomic_load(&worker->act->reclaim_deadline_us);
+}
+
+static struct outcome run(struct act_worker *worker, const struct act_work *work, uint64_t until_us)
+{
+	struct act *act = worker->act;
+	struct outcome outcome = act_outcome_of(&work->action, act->ops->now_us(act->ops_data), 0);
+
+	if (work->action.kind == ACTION_RECLAIM)
+		act_run_reclaim(worker, work, until_us, &outcome);
+	else
+		act_run_high(worker, &work->action, &outcome);
+	outcome.ended_us = act->ops->now_us(act->ops_data);
+	return outcome;
+}
+
+/* Under lock, given up around the write; a later raise may come meanwhile. */
+static void write_raise(struct act_worker *worker)
+{
+	while (worker->raise_after) {
+		uint64_t bytes = worker->raise_bytes;
+
+		worker->raise_after = false;
+		pthread_mutex_unlock(&worker->lock);
+		act_write_u64(worker->act, &worker->group, CG_HIGH, bytes);
+		pthread_mutex_lock(&worker->lock);
+	}
+}
+
+/* Under lock. The higher tier first. */
+static struct act_work *pick(struct act_worker *worker)
+{
+	struct act_work *best = NULL;
+
+	for (int kind = 0; kind < WORK__COUNT; kind++) {
+		struct act_work *next = &worker->next[kind];
+
+		if (next->waiting && (!best || next->action.tier > best->action.tier))
+			best = next;
+	}
+	return best;
+}
+
+/* Under lock, given up while the work runs. */
+static void run_work(struct act_worker *worker, struct act_work *next)
+{
+	struct act *act = worker->act;
+	struct outcome outcome;
+	uint64_t until_us;
+
+	worker->now = *next;
+	next->waiting = false;
+	worker->busy = true;
+	atomic_store(&worker->interrupted, false);
+	until_us = until_of(worker, &worker->now.action, act->ops->now_us(act->ops_data));
+	arm_timer(worker, until_us);
+	pthread_mutex_unlock(&worker->lock);
+
+	outcome = run(worker, &worker->now, until_us);
+
+	pthread_mutex_lock(&worker->lock);
+	write_raise(worker);
+	arm_timer(worker, 0);
+	worker->busy = false;
+	/* Last: whoever has the outcome finds the worker done with it. */
+	act_outcomes_put(&act->outcomes, &outcome, true);
+}
+
+static int make_timer(struct act_worker *worker)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1};
+
+	event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+	return timer_create(CLOCK_MONOTONIC, &event, &worker->timer) ? -errno : 0;
+}
+
+/* With MCL_ONFAULT only what was touched is there when memory has run out. */
+static void touch_stack(void)
+{
+	volatile char stack[STACK_USED_BYTES];
+
+	for (size_t i = 0; i < sizeof(stack); i += 1024)
+		stack[i] = 0;
+}
+
+static void *worker_main(void *data)
+{
+	struct act_worker *worker = data;
+
+	touch_stack();
+	pthread_mutex_lock(&worker->lock);
+	worker->ready_error = make_timer(worker);
+	worker->ready = true;
+	pthread_cond_broadcast(&worker->wake);
+	while (!worker->ready_error && !worker->stop) {
+		struct act_work *next = pick(worker);
+
+		if (next)
+			run_work(worker, next);
+		else
+			pthread_cond_wait(&worker->wake, &worker->lock);
+	}
+	pthread_mutex_unlock(&worker->lock);
+	if (!worker->ready_error)
+		timer_delete(worker->timer);
+	return NULL;
+}
+
+/* The thread takes no signal but its own: those of the process are the loop's. */
+static int create_thread(struct act_worker *worker)
+{
+	sigset_t all, before;
+	pthread_attr_t attr;
+	long least = sysconf(_SC_THREAD_STACK_MIN);
+	int rc;
+
+	sigfillset(&all);
+	sigdelset(&all, SIGUSR1);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, (least > 0 ? (size_t)least : 0) + STACK_BYTES);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&worker->thread, &attr, worker_main, worker);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	return -rc;
+}
+
+int act_worker_start(struct act_worker *worker, struct act *act, struct cg_group *group)
+{
+	int rc;
+
+	memset(worker, 0, sizeof(*worker));
+	worker->act = act;
+	pthread_mutex_init(&worker->lock, NULL);
+	pthread_cond_init(&worker->wake, NULL);
+	rc = create_thread(worker);
+	if (rc)
+		return rc;
+	worker->started = true;
+	worker->group = *group;
+	*group = (struct cg_group){0};
+	pthread_mutex_lock(&worker->lock);
+	while (!worker->ready)
+		pthread_cond_wait(&worker->wake, &worker->lock);
+	rc = worker->ready_error;
+	pthread_mutex_unlock(&worker->lock);
+	if (rc)
+		act_worker_stop(worker);
+	return rc;
+}
+
+void act_worker_stop(struct act_worker *worker)
+{
+	if (!worker->started)
+		return;
+	pthread_mutex_lock(&worker->lock);
+	worker->stop = true;
+	if (worker->busy)
+		interrupt(worker);
+	pthread_cond_broadcast(&worker->wake);
+	pthread_mutex_unlock(&worker->lock);
+	pthread_join(worker->thread, NULL);
+	worker->started = false;
+	for (int kind = 0; kind < WORK__COUNT; kind++)
+		cancel(worker, &worker->next[kind]);
+	cg_group_close(&worker->group);
+	pthread_cond_destroy(&worker->wake);
+	pthread_mutex_destroy(&worker->lock);
+}
+
+/* The latest word on a limit stands; a reclaim gives way only to one at least as urgent. */
+static bool may_replace(const struct act_work *waiting, const struct action *action)
+{
+	return !waiting->waiting || action->kind == ACTION_SET_HIGH ||
+	       action->tier >= waiting->action.tier;
+}
+
+void act_worker_submit(struct act_worker *worker, enum act_work_kind kind,
+		       const struct action *action, const char *leaf)
+{
+	struct act_work *next = &worker->next[kind];
+
+	pthread_mutex_lock(&worker->lock);
+	if (!may_replace(next, action)) {
+		refuse(worker, action, -EBUSY);
+	} else {
+		cancel(worker, next);
+		next->action = *action;
+		text_copy(next->leaf, sizeof(next->leaf), leaf);
+		next->waiting = true;
+		if (worker->busy && action->tier > worker->now.action.tier) {
+			atomic_fetch_add(&worker->act->superseded, 1);
+			interrupt(worker);
+		}
+		pthread_cond_signal(&worker->wake);
+	}
+	pthread_mutex_unlock(&worker->lock);
+}
+
+static bool is_writing_high(const struct act_worker *worker)
+{
+	return worker->busy && worker->now.action.kind == ACTION_SET_HIGH;
+}
+
+bool act_worker_overtake_high(struct act_worker *worker, uint64_t bytes)
+{
+	bool lowering;
+
+	pthread_mutex_lock(&worker->lock);
+	cancel(worker, &worker->next[WORK_HIGH]);
+	lowering = is_writing_high(worker);
+	if (lowering) {
+		worker->raise_after = true;
+		worker->raise_bytes = bytes;
+		interrupt(worker);
+	}
+	pthread_mutex_unlock(&worker->lock);
+	return lowering;
+}
+
+bool act_worker_is_lowering(struct act_worker *worker)
+{
+	bool lowering;
+
+	if (!worker->started)
+		return false;
+	pthread_mutex_lock(&worker->lock);
+	lowering = is_writing_high(worker) || worker->next[WORK_HIGH].waiting;
+	pthread_mutex_unlock(&worker->lock);
+	return lowering;
+}
+
+bool act_worker_is_busy(struct act_worker *worker)
+{
+	bool busy;
+
+	if (!worker->started)
+		return false;
+	pthread_mutex_lock(&worker->lock);
+	busy = worker->busy || pick(worker);
+	pthread_mutex_unlock(&worker->lock);
+	return busy;
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/guard/guard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/act/ledger.h"
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/base/log.h"
+#include "user/base/text.h"
+
+#define PRESSED_US	(100 * US_PER_MS) /* something is entered */
+#define IDLE_US		(500 * US_PER_MS)
+#define GRACE_US	(250 * US_PER_MS) /* uwd thaws at a deadline; the guard somewhat later */
+#define ONCE_TIMEOUT_US (5 * US_PER_SEC)  /* another may just be undoing */
+
+struct guard {
+	const struct guard_options *options;
+	int pool_dirfd;
+	struct ledger *ledger;	  /* NULL: none that is ours to read, look again */
+	uint64_t hang_beat_us;	  /* the heartbeat at which a hang was noted, 0 = none */
+	uint64_t orphan_since_us; /* the lock is held, its holder is dead; 0 = not so */
+};
+
+/* The only way out of the loop; set by SIGTERM and SIGINT. */
+static volatile sig_atomic_t stop;
+
+static void on_stop(int number)
+{
+	(void)number;
+	stop = 1;
+}
+
+static void take_signals(void)
+{
+	const struct sigaction end = {.sa_handler = on_stop};
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+	sigaction(SIGTERM, &end, NULL);
+	sigaction(SIGINT, &end, NULL);
+	sigaction(SIGHUP, &ignore, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+/* What an OOM or a full memory must not reach. Without the rights it still works, less surely. */
+static void harden(void)
+{
+	if (text_write_at(AT_FDCWD, "/proc/self/oom_score_adj", "-1000"))
+		log_warning("guard: oom_score_adj not set: %s", strerror(errno));
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
+		log_warning("guard: mlockall: %s", strerror(errno));
+}
+
+static void nap(uint64_t us)
+{
+	const struct timespec time = {.tv_sec = (time_t)(us / US_PER_SEC),
+				      .tv_nsec = (long)(us % US_PER_SEC * NS_PER_US)};
+
+	nanosleep(&time, NULL);
+}
+
+/* ---- the ledger and the pool ---- */
+
+static int open_pool(struct guard *guard, struct uw_err *err)
+{
+	char named[LEDGER_POOL_LEN];
+	const char *path = guard->options->pool;
+
+	if (!path) {
+		ledger_read_pool(guard->ledger, named);
+		path = named;
+	}
+	guard->pool_dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (guard->pool_dirfd < 0)
+		return err_set(err, -errno, "guard: pool %s: %s", path, strerror(errno));
+	return 0;
+}
+
+static int open_ledger(struct guard *guard, struct uw_err *err)
+{
+	int rc = ledger_open(guard->options->ledger, false, &guard->ledger, err);
+
+	if (rc)
+		return rc;
+	rc = ledger_sign_guard(guard->ledger);
+	if (!rc)
+		return 0;
+	ledger_close(guard->ledger);
+	guard->ledger = NULL;
+	return err_set(err, rc, "guard: %s: %s", guard->options->ledger,
+		       rc == -EBUSY ? "another guard watches it" : strerror(-rc));
+}
+
+static void drop_ledger(struct guard *guard)
+{
+	ledger_close(guard->ledger);
+	guard->ledger = NULL;
+	guard->hang_beat_us = 0;
+	guard->orphan_since_us = 0;
+}
+
+/* ---- undoing ---- */
+
+static void add(struct ledger_undone *sum, const struct ledger_undone *more)
+{
+	sum->changed += more->changed;
+	sum->gone += more->gone;
+	sum->failed = more->failed;
+	if (more->error)
+		sum->error = more->error;
+}
+
+static void undo_all(struct guard *guard, enum ledger_undo how, struct ledger_undone *sum)
+{
+	struct ledger_undone undone = {0};
+
+	ledger_undo(guard->ledger, guard->pool_dirfd, how, LEDGER_KINDS_ALL, UINT64_MAX, &undone);
+	add(sum, &undone);
+	ledger_beat(guard->ledger, LEDGER_GUARD, clock_now_us());
+}
+
+static void report(const char *what, const struct ledger_undone *undone, uint64_t took_us)
+{
+	log_warning("guard: %s undone=%u gone=%u failed=%u error=%d took_us=%llu", what,
+		    undone->changed, undone->gone, undone->failed, -undone->error,
+		    (unsigned long long)took_us);
+}
+
+/* Until uwd's last thread is gone, undoing what it may still do on its way out. */
+static void outlast_uwd(struct guard *guard, struct ledger_undone *sum)
+{
+	AUTO_CLOSE int pidfd = -1;
+	struct pollfd poll_fd;
+
+	if (ledger_open_peer(guard->ledger, LEDGER_UWD, &pidfd))
+		return;
+	poll_fd = (struct pollfd){.fd = pidfd, .events = POLLIN};
+	while (poll(&poll_fd, 1, (int)(PRESSED_US / US_PER_MS)) <= 0)
+		undo_all(guard, LEDGER_UNDO_KEEP, sum);
+}
+
+/* With the lock. Loans alone are nothing to undo and need no report. */
+static int take_over(struct guard *guard)
+{
+	struct ledger_undone undone = {0};
+	uint64_t began_us = clock_now_us(), took_us;
+
+	if (!ledger_count(guard->ledger))
+		return 0;
+	undo_all(guard, LEDGER_UNDO_KEEP, &undone);
+	took_us = clock_now_us() - began_us;
+	outlast_uwd(guard, &undone);
+	undo_all(guard, LEDGER_UNDO_CLEAR, &undone);
+	if (undone.changed || undone.failed) {
+		ledger_note_undone(guard->ledger, &undone, took_us, false);
+		report("uwd is gone", &undone, took_us);
+	}
+	return undone.failed ? -EIO : 0;
+}
+
+/* ---- while uwd lives ---- */
+
+static bool uwd_is_dead(const struct guard *guard)
+{
+	AUTO_CLOSE int pidfd = -1;
+	struct pollfd poll_fd;
+
+	if (ledger_open_peer(guard->ledger, LEDGER_UWD, &pidfd))
+		return true;
+	poll_fd = (struct pollfd){.fd = pidfd, .events = POLLIN};
+	return poll(&poll_fd, 1, 0) > 0;
+}
+
+/*
+ * The lock is held and who signed is dead: a new uwd that has not signed yet, or a uwd whose lock
+ * the kernel could not mark (its memory was reaped by the OOM killer first). The second is told by
+ * its lasting; then nobody can take this file any more, and a fresh one is put in its place.
+ */
+static void watch_orphan(struct guard *guard, uint64_t now_us)
+{
+	struct ledger_undone undone = {0};
+
+	undo_all(guard, LEDGER_UNDO_KEEP, &undone);
+	if (!guard->orphan_since_us)
+		guard->orphan_since_us = now_us;
+	if (now_us - guard->orphan_since_us < LEDGER_STALE_US)
+		return;
+	report("uwd died without its lock", &undone, now_us - guard->orphan_since_us);
+	if (!ledger_is_replaced(guard->ledger))
+		unlink(guard->options->ledger);
+	drop_ledger(guard);
+}
+
+/* Its entries stay: it may come back, and is their only writer. */
+static void watch_hang(struct guard *guard, uint64_t beat_us, uint64_t now_us)
+{
+	struct ledger_undone undone = {0};
+
+	undo_all(guard, LEDGER_UNDO_KEEP, &undone);
+	if (guard->hang_beat_us == beat_us)
+		return;
+	guard->hang_beat_us = beat_us;
+	ledger_note_undone(guard->ledger, &undone, clock_now_us() - now_us, true);
+	report("uwd hangs", &undone, clock_now_us() - now_us);
+}
+
+static void watch_deadlines(struct guard *guard, uint64_t now_us)
+{
+	struct ledger_undone undone = {0};
+
+	ledger_undo(guard->ledger, guard->pool_dirfd, LEDGER_UNDO_KEEP, 1U << LEDGER_FREEZE,
+		    now_us - GRACE_US, &undone);
+	if (undone.changed)
+		report("a freeze was past its deadline", &undone, 0);
+}
+
+static void watch_uwd(struct guard *guard)
+{
+	uint64_t now_us = clock_now_us();
+	struct ledger_peer uwd;
+
+	if (!ledger_count(guard->ledger))
+		return;
+	if (uwd_is_dead(guard)) {
+		watch_orphan(guard, now_us);
+		return;
+	}
+	guard->orphan_since_us = 0;
+	ledger_read_peer(guard->ledger, LEDGER_UWD, &uwd);
+	if (now_us > uwd.beat_us + LEDGER_STALE_US)
+		watch_hang(guard, uwd.beat_us, now_us);
+	else
+		watch_deadlines(guard, now_us);
+}
+
+/* ---- the loop ---- */
+
+static uint64_t wait_of(const struct guard *guard)
+{
+	return ledger_count(guard->ledger) ? PRESSED_US : IDLE_US;
+}
+
+/* -EBUSY ends the guard: another one has the new file. */
+static int look_again(struct guard *guard, struct uw_err *err)
+{
+	if (open_ledger(guard, err) == -EBUSY)
+		return -EBUSY;
+	if (!guard->ledger)
+		nap(IDLE_US);
+	return 0;
+}
+
+static int turn(struct guard *guard, struct uw_err *err)
+{
+	int rc;
+
+	if (!guard->ledger)
+		return look_again(guard, err);
+	ledger_beat(guard->ledger, LEDGER_GUARD, clock_now_us());
+	rc = ledger_take(guard->ledger, LEDGER_GUARD, wait_of(guard));
+	if (rc >= 0) {
+		take_over(guard);
+		ledger_release_and_wait(guard->ledger, IDLE_US);
+		if (ledger_is_replaced(guard->ledger))
+			drop_ledger(guard);
+	} else if (rc == -EBUSY) {
+		watch_uwd(guard);
+	} else {
+		log_err("guard: the ledger's lock is broken: %s", strerror(-rc));
+		drop_ledger(guard);
+		nap(IDLE_US);
+	}
+	return 0;
+}
+
+/* A living uwd needs no undoing; it notices that its guard has gone. */
+static int finish(struct guard *guard)
+{
+	int rc = 0;
+
+	if (!guard->ledger || ledger_take(guard->ledger, LEDGER_GUARD, 0) < 0)
+		return 0;
+	rc = take_over(guard);
+	ledger_release(guard->ledger);
+	return rc;
+}
+
+static void guard_done(struct guard *guard)
+{
+	ledger_close(guard->ledger);
+	if (guard->pool_dirfd >= 0)
+		close(guard->pool_dirfd);
+}
+
+int guard_run(const struct guard_options *options, struct uw_err *err)
+{
+	struct guard guard = {.options = options, .pool_dirfd = -1};
+	int rc;
+
+	take_signals();
+	rc = open_ledger(&guard, err);
+	if (rc == -EUCLEAN)
+		rc = 0; /* uwd will replace it */
+	if (!rc && (options->pool || guard.ledger))
+		rc = open_pool(&guard, err);
+	if (!rc)
+		harden();
+	while (!rc && !stop)
+		rc = turn(&guard, err);
+	if (!rc && finish(&guard))
+		rc = err_set(err, -EIO, "guard: not everything could be undone");
+	guard_done(&guard);
+	return rc;
+}
+
+int guard_undo_once(const struct guard_options *options, struct uw_err *err)
+{
+	struct guard guard = {.options = options, .pool_dirfd = -1};
+	int rc;
+
+	if (access(options->ledger, F_OK))
+		return 0;
+	rc = ledger_open(options->ledger, false, &guard.ledger, err);
+	if (rc)
+		return rc == -EUCLEAN ? 0 : rc;
+	rc = ledger_take(guard.ledger, LEDGER_ONESHOT, ONCE_TIMEOUT_US);
+	if (rc < 0)
+		err_set(err, rc, "guard: %s is held: uwd is running", options->ledger);
+	else if (!ledger_count(guard.ledger))
+		rc = 0;
+	else if (!(rc = open_pool(&guard, err)) && take_over(&guard))
+		rc = err_set(err, -EIO, "guard: not everything could be undone");
+	guard_done(&guard);
+	return rc < 0 ? rc : 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * uw-guard's one loop. It waits on the ledger's lock; when it gets it, uwd is gone and whatever the
+ * ledger holds is undone at once (the hand-over stands in user/act/ledger.h). While uwd lives it
+ * looks ten times a second, or twice when nothing is entered, for freezes past their deadline and
+ * for a heartbeat that stopped. It allocates nothing after its start.
+ */
+#ifndef UW_GUARD_GUARD_H
+#define UW_GUARD_GUARD_H
+
+#include "user/base/err.h"
+
+struct guard_options {
+	const char *pool;   /* directory; NULL: the one the ledger names */
+	const char *ledger; /* file */
+};
+
+/* Until SIGTERM or SIGINT; then what a dead uwd left is undone before it returns. 0, or a negative
+ * errno: -EBUSY when another guard watches this ledger. */
+int guard_run(const struct guard_options *options, struct uw_err *err);
+
+/* Undoes once what a dead uwd left. 0 also when there is nothing; -EBUSY while a uwd lives; -EIO
+ * when something could not be undone. */
+int guard_undo_once(const struct guard_options *options, struct uw_err *err);
+
+#endif
