@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "user/base/cleanup.h"
+#include "user/ipc/client.h"
+#include "user/ipc/json.h"
+#include "user/ipc/server.h"
+
+/* A server on a socket of its own in a folder of its own; now_us is ours to move. */
+struct fixture {
+	char folder[32];
+	char path[64];
+	const char *group; /* one of ours, so that no root is needed */
+	struct ipc_server *server;
+	uint64_t now_us;
+	size_t answer_bytes; /* of padding in each answer */
+	unsigned int handled;
+};
+
+static void handle(void *data, const struct ipc_call *call, struct ipc_answer *answer)
+{
+	struct fixture *fixture = data;
+	AUTO_FREE char *padding = calloc(1, fixture->answer_bytes + 1);
+
+	memset(padding, 'x', fixture->answer_bytes);
+	fixture->handled++;
+	answer->follow = call->more;
+	answer->parameters =
+		json_pack("{s:i, s:s}", "number", (int)fixture->handled, "padding", padding);
+}
+
+static int start(struct fixture *fixture)
+{
+	struct ipc_server_conf conf = {
+		.path = fixture->path,
+		.group = fixture->group,
+		.version = "0",
+		.handle = handle,
+		.data = fixture,
+	};
+	struct uw_err err = {0};
+
+	return ipc_server_new(&conf, &fixture->server, &err);
+}
+
+static int setup(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+	snprintf(fixture->folder, sizeof(fixture->folder), "/tmp/uw-test-XXXXXX");
+	assert_non_null(mkdtemp(fixture->folder));
+	snprintf(fixture->path, sizeof(fixture->path), "%s/uwd.sock", fixture->folder);
+	fixture->now_us = 1000000;
+	fixture->group = getgrgid(getgid())->gr_name;
+	assert_int_equal(start(fixture), 0);
+	*state = fixture;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *fixture = *state;
+
+	ipc_server_free(fixture->server);
+	assert_int_equal(access(fixture->path, F_OK), -1);
+	assert_int_equal(rmdir(fixture->folder), 0);
+	free(fixture);
+	return 0;
+}
+
+static int connect_to(const struct fixture *fixture)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	strncpy(address.sun_path, fixture->path, sizeof(address.sun_path) - 1);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static void turns(struct fixture *fixture, int count)
+{
+	while (count--)
+		assert_int_equal(ipc_server_dispatch(fixture->server, fixture->now_us), 0);
+}
+
+static void send_calls(int fd, int count)
+{
+	static const char call[] = "{\"method\":\"io.uwctl.Control.Status\"}";
+
+	while (count--)
+		assert_int_equal(send(fd, call, sizeof(call), 0), (int)sizeof(call));
+}
+
+static void follow_log(int fd)
+{
+	static const char call[] = "{\"method\":\"io.uwctl.Control.Log\",\"more\":true}";
+
+	assert_int_equal(send(fd, call, sizeof(call), 0), (int)sizeof(call));
+}
+
+/* Reads what is there; the number of NULs in it. -1 when the server closed. */
+static int answers(int fd)
+{
+	char buf[4096];
+	ssize_t got;
+	int count = 0;
+
+	while ((got = recv(fd, buf, sizeof(buf), 0)) > 0) {
+		for (ssize_t i = 0; i < got; i++)
+			count += buf[i] == '\0';
+	}
+	return got == 0 && !count ? -1 : count;
+}
+
+static struct ipc_server_stats stats_of(const struct fixture *fixture)
+{
+	struct ipc_server_stats stats;
+
+	ipc_server_stats(fixture->server, &stats);
+	return stats;
+}
+
+static void test_server_socket_is_roots_alone_without_a_group(void **state)
+{
+	struct fixture *fixture = *state;
+	struct stat st;
+
+	assert_int_equal(stat(fixture->path, &st), 0);
+	assert_true(S_ISSOCK(st.st_mode));
+	assert_int_equal(st.st_mode & 0777, 0660);
+	ipc_server_free(fixture->server);
+	fixture->group = "";
+	assert_int_equal(start(fixture), IPC_NO_GROUP);
+	assert_int_equal(stat(fixture->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void test_server_second_one_on_a_path_is_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	struct fixture second = *fixture;
+
+	assert_int_equal(start(&second), -EADDRINUSE);
+}
+
+static void test_server_replaces_a_dead_socket(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ipc_server_free(fixture->server);
+	strncpy(address.sun_path, fixture->path, sizeof(address.sun_path) - 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(fd);
+	assert_int_equal(start(fixture), 0);
+}
+
+static void test_server_takes_few_calls_of_a_client_a_turn(void **state)
+{
+	struct fixture *fixture = *state;
+	int greedy = connect_to(fixture), modest = connect_to(fixture);
+
+	send_calls(greedy, 10);
+	send_calls(modest, 1);
+	turns(fixture, 1); /* accepts */
+	turns(fixture, 1);
+	assert_int_equal(answers(greedy), IPC_CALLS_A_TURN);
+	assert_int_equal(answers(modest), 1);
+	turns(fixture, 1);
+	assert_int_equal(answers(greedy), IPC_CALLS_A_TURN);
+	turns(fixture, 1);
+	assert_int_equal(answers(greedy), 2);
+	turns(fixture, 2);
+	assert_int_equal(fixture->handled, 11);
+	close(greedy);
+	close(modest);
+	turns(fixture, 1);
+	assert_int_equal(stats_of(fixture).clients, 0);
+}
+
+static void test_server_unread_answer_stops_its_client_then_drops_it(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd = connect_to(fixture);
+
+	fixture->answer_bytes = 700000; /* more than a socket buffer holds */
+	send_calls(fd, 3);
+	turns(fixture, 5);
+	assert_int_equal(fixture->handled, 1);
+	ipc_server_expire(fixture->server, fixture->now_us + IPC_UNREAD_US - 1);
+	assert_int_equal(stats_of(fixture).clients, 1);
+	ipc_server_expire(fixture->server, fixture->now_us + IPC_UNREAD_US);
+	assert_int_equal(stats_of(fixture).clients, 0);
+	assert_int_equal(stats_of(fixture).dropped_slow, 1);
+	close(fd);
+}
+
+static void test_server_slow_reader_gets_the_whole_answer(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd = connect_to(fixture), got = 0;
+
+	fixture->answer_bytes = 900000;
+	send_calls(fd, 2);
+	for (int i = 0; i < 200 && got < 2; i++) {
+		turns(fixture, 1);
+		got += answers(fd);
+	}
+	assert_int_equal(got, 2);
+	close(fd);
+	turns(fixture, 1);
+}
+
+static void test_server_publishes_to_followers_only(void **state)
+{
+	struct fixture *fixture = *state;
+	int follower = connect_to(fixture), other = connect_to(fixture);
+	AUTO_JSON json_t *news = json_pack("{s:i}", "news", 1);
+
+	follow_log(follower);
+	send_calls(other, 1);
+	turns(fixture, 2);
+	assert_int_equal(answers(follower), 1);
+	assert_int_equal(answers(other), 1);
+	assert_int_equal(stats_of(fixture).followers, 1);
+	ipc_server_publish(fixture->server, IPC_LOG, news, fixture->now_us);
+	ipc_server_publish(fixture->server, IPC_STATUS, news, fixture->now_us);
+	assert_int_equal(answers(follower), 1);
+	assert_int_equal(answers(other), 0);
+	close(follower);
+	turns(fixture, 1);
+	assert_int_equal(stats_of(fixture).followers, 0);
+	close(other);
+	turns(fixture, 1);
+}
+
+static void test_server_follower_that_does_not_read_is_dropped(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd = connect_to(fixture);
+	char text[4096];
+	AUTO_JSON json_t *news = NULL;
+
+	memset(text, 'n', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	news = json_pack("{s:s}", "news", text);
+	follow_log(fd);
+	turns(fixture, 2);
+	for (int i = 0; i < 1000 && stats_of(fixture).clients; i++)
+		ipc_server_publish(fixture->server, IPC_LOG, news, fixture->now_us);
+	assert_int_equal(stats_of(fixture).clients, 0);
+	assert_int_equal(stats_of(fixture).dropped_slow, 1);
+	close(fd);
+}
+
+static void test_server_drops_who_sends_nonsense(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t count;
+	} rows[] = {
+		{"hello\n\0", 7},
+		{"{}\0", 3},
+		{"{\"method\":\"io.uwctl.Control.Status\",\"parameters\":7}\0", 53},
+	};
+	struct fixture *fixture = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		int fd = connect_to(fixture);
+
+		assert_int_equal(send(fd, rows[i].bytes, rows[i].count, 0), (int)rows[i].count);
+		turns(fixture, 2);
+		assert_int_equal(answers(fd), -1);
+		assert_int_equal(stats_of(fixture).clients, 0);
+		close(fd);
+	}
+	assert_int_equal(fixture->handled, 0);
+}
+
+static void test_server_call_without_end_is_dropped(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd = connect_to(fixture);
+	char spaces[4096];
+
+	memset(spaces, ' ', sizeof(spaces));
+	for (int i = 0; i < 64 && stats_of(fixture).dropped_bad == 0; i++) {
+		(void)!send(fd, spaces, sizeof(spaces), MSG_NOSIGNAL);
+		turns(fixture, 2);
+	}
+	assert_int_equal(stats_of(fixture).dropped_bad, 1);
+	close(fd);
+}
+
+static void test_server_full_house_turns_away_in_words(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd[IPC_CLIENTS_MAX + 1];
+	char text[256] = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++) {
+		fd[i] = connect_to(fixture);
+		turns(fixture, 1);
+	}
+	assert_true(stats_of(fixture).clients <= IPC_CLIENTS_MAX);
+	assert_true(recv(fd[IPC_CLIENTS_MAX], text, sizeof(text) - 1, 0) > 0);
+	assert_non_null(strstr(text, IPC_ERROR_BUSY));
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		close(fd[i]);
+	turns(fixture, 4);
+	assert_int_equal(stats_of(fixture).clients, 0);
+}
+
+/* ---- the client's words ---- */
+
+static void test_client_without_a_server_says_what_to_do(void **state)
+{
+	struct ipc_client client = {.fd = -1};
+	struct uw_err err = {0};
+
+	(void)state;
+	assert_int_equal(ipc_client_open("/tmp/uw-test-none/uwd.sock", &client, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "uwd is not running (no /tmp/uw-test-none/uwd.sock)"));
+	assert_non_null(strstr(err.text, "start it with"));
+	assert_int_equal(client.fd, -1);
+}
+
+static void test_client_silent_server_times_out(void **state)
+{
+	struct fixture *fixture = *state;
+	struct ipc_client client = {.fd = -1};
+	struct uw_err err = {0};
+	json_t *answer = NULL;
+
+	assert_int_equal(ipc_client_open(fixture->path, &client, &err), 0);
+	assert_int_equal(ipc_client_call(&client, IPC_STATUS, NULL, 1000, &answer, &err),
+			 -ETIMEDOUT);
+	assert_null(answer);
+	ipc_client_close(&client);
+	turns(fixture, 2);
+}
+
+static void test_client_answer_that_is_there_is_taken(void **state)
+{
+	struct fixture *fixture = *state;
+	struct ipc_client client = {.fd = -1};
+	struct uw_err err = {0};
+	AUTO_JSON json_t *answer = NULL;
+
+	assert_int_equal(ipc_client_open(fixture->path, &client, &err), 0);
+	assert_int_equal(ipc_client_send(&client, IPC_STATUS, NULL, false, &err), 0);
+	turns(fixture, 2);
+	assert_int_equal(ipc_client_next(&client, 1000000, &answer, &err), 0);
+	assert_int_equal(json_get_i64(answer, "number"), 1);
+	ipc_client_close(&client);
+	turns(fixture, 1);
+}
+
+#define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SERVER_TEST(test_server_socket_is_roots_alone_without_a_group),
+		SERVER_TEST(test_server_second_one_on_a_path_is_refused),
+		SERVER_TEST(test_server_replaces_a_dead_socket),
+		SERVER_TEST(test_server_takes_few_calls_of_a_client_a_turn),
+		SERVER_TEST(test_server_unread_answer_stops_its_client_then_drops_it),
+		SERVER_TEST(test_server_slow_reader_gets_the_whole_answer),
+		SERVER_TEST(test_server_publishes_to_followers_only),
+		SERVER_TEST(test_server_follower_that_does_not_read_is_dropped),
+		SERVER_TEST(test_server_drops_who_sends_nonsense),
+		SERVER_TEST(test_server_call_without_end_is_dropped),
+		SERVER_TEST(test_server_full_house_turns_away_in_words),
+		cmocka_unit_test(test_client_without_a_server_says_what_to_do),
+		SERVER_TEST(test_client_silent_server_times_out),
+		SERVER_TEST(test_client_answer_that_is_there_is_taken),
+	};
+
+	return cmocka_run_group_tests_name("server", tests, NULL, NULL);
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/ipc/interface.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+
+/* Numbers that may be "max" or "never" are ?int and then null. Times called _in_us are from now. */
+static const char types[] =
+	"# What uwd sees, decides and does about memory\n"
+	"interface " IPC_INTERFACE "\n"
+	"\n"
+	"# Why something was done: the value observed and the threshold it was held against.\n"
+	"# unit is one of: none, bytes, us, permyriad, count, per_s\n"
+	"type Why (\n"
+	"\treason: string,\n"
+	"\tobserved: ?int,\n"
+	"\tthreshold: ?int,\n"
+	"\tunit: string,\n"
+	"\ttext: string\n"
+	")\n"
+	"\n"
+	"# tick_max_us: the longest way from sensing to acting. guard_undone: what uw-guard had to undo\n"
+	"type Daemon (\n"
+	"\tversion: string,\n"
+	"\tpid: int,\n"
+	"\tup_us: int,\n"
+	"\tticks: int,\n"
+	"\turgent_ticks: int,\n"
+	"\ttick_max_us: int,\n"
+	"\tevents: int,\n"
+	"\tevents_dropped: int,\n"
+	"\tactions: int,\n"
+	"\tactions_dropped: int,\n"
+	"\tguard_pid: int,\n"
+	"\tguard_restarts: int,\n"
+	"\tguard_undone: int,\n"
+	"\tsensors: []Sensor,\n"
+	"\tdrops: []Drop\n"
+	")\n"
+	"\n"
+	"# text says why it is off\n"
+	"type Sensor (name: string, on: bool, text: string)\n"
+	"\n"
+	"# What the sensors had to leave out, by kind\n"
+	"type Drop (name: string, count: int)\n"
+	"\n"
+	"type Host (\n"
+	"\ttotal_bytes: ?int,\n"
+	"\tavailable_bytes: ?int,\n"
+	"\tswap_total_bytes: ?int,\n"
+	"\tswap_free_bytes: ?int,\n"
+	"\tsome_us: ?int,\n"
+	"\tfull_us: ?int\n"
+	")\n"
+	"\n"
+	"type Pool (root: string, usable_bytes: ?int)\n"
+	"\n"
+	"type Leaf (\n"
+	"\tname: string,\n"
+	"\tid: int,\n"
+	"\tpopulated: bool,\n"
+	"\tfrozen: bool,\n"
+	"\tage_us: int,\n"
+	"\tcurrent_bytes: int,\n"
+	"\tswap_bytes: int\n"
+	")\n"
+	"\n"
+	"type Component (\n"
+	"\tname: string,\n"
+	"\tpriority: int,\n"
+	"\tlevel: string,\n"
+	"\tlevel_for_us: int,\n"
+	"\ttier: string,\n"
+	"\tbudget_bytes: int,\n"
+	"\tin_force_bytes: int,\n"
+	"\tborrowed_bytes: int,\n"
+	"\tlent_bytes: int,\n"
+	"\tcurrent_bytes: int,\n"
+	"\tworking_set_bytes: int,\n"
+	"\tswap_bytes: int,\n"
+	"\tuse_permyriad: int,\n"
+	"\tgrowth_bytes_per_s: int,\n"
+	"\ttime_to_limit_us: ?int,\n"
+	"\tsome_permyriad: int,\n"
+	"\tfull_permyriad: int,\n"
+	"\tmin_bytes: ?int,\n"
+	"\tlow_bytes: ?int,\n"
+	"\thigh_bytes: ?int,\n"
+	"\tsqueezed: bool,\n"
+	"\tfrozen_leaves: int,\n"
+	"\tthaw_in_us: ?int,\n"
+	"\twhy: Why,\n"
+	"\tleaves: []Leaf\n"
+	")\n"
+	"\n"
+	"# One thing that was decided and what came of it. result is empty until it is known; within_us\n"
+	"# is the time it was given, for a freeze the longest.\n"
+	"type Record (\n"
+	"\tsequence: int,\n"
+	"\twall_us: int,\n"
+	"\tid: int,\n"
+	"\taction: string,\n"
+	"\ttier: string,\n"
+	"\tlevel: string,\n"
+	"\tcomponent: string,\n"
+	"\tleaf: string,\n"
+	"\tamount_bytes: ?int,\n"
+	"\twithin_us: ?int,\n"
+	"\twhy: Why,\n"
+	"\tresult: string,\n"
+	"\terror: string,\n"
+	"\tdone_bytes: int,\n"
+	"\ttook_us: int\n"
+	")\n"
+	"\n"
+	"# One condition: met says whether observed OP threshold holds; leads_to is a level, or a tier.\n"
+	"type Condition (\n"
+	"\tname: string,\n"
+	"\tobserved: ?int,\n"
+	"\top: (at_least, at_most),\n"
+	"\tthreshold: ?int,\n"
+	"\tunit: string,\n"
+	"\tmet: bool,\n"
+	"\tleads_to: string,\n"
+	"\ttier: string,\n"
+	"\ttext: string\n"
+	")\n"
+	"\n"
+	"type Explanation (\n"
+	"\tcomponent: string,\n"
+	"\tlevel: string,\n"
+	"\ttier: string,\n"
+	"\tallowed: []string,\n"
+	"\tconditions: []Condition\n"
+	")\n"
+	"\n"
+	"error Failed (reason: string)\n"
+	"error NotPermitted (reason: string)\n"
+	"error Busy (reason: string)\n"
+	"error NoSuchComponent (reason: string)\n";
+
+static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
+	[IPC_STATUS] = {
+		.name = "Status",
+		.doc = "The pool and each component, or one of them",
+		.in = "(component: ?string)",
+		.out = "(daemon: Daemon, pool: Pool, host: Host, components: []Component)",
+	},
+	[IPC_LOG] = {
+		.name = "Log",
+		.doc = "The last records, oldest first; with \"more\", new ones as they come",
+		.in = "(count: ?int, after: ?int, component: ?string)",
+		.out = "(records: []Record)",
+		.more = true,
+	},
+	[IPC_WHY] = {
+		.name = "Why",
+		.doc = "What a component is like and what was last done to it, newest last",
+		.in = "(component: string, count: ?int)",
+		.out = "(component: Component, records: []Record)",
+	},
+	[IPC_EXPLAIN] = {
+		.name = "Explain",
+		.doc = "Each condition of each tier with its live value",
+		.in = "(component: ?string)",
+		.out = "(components: []Explanation)",
+	},
+	[IPC_CONFIG] = {
+		.name = "Config",
+		.doc = "The configuration in force, as text that uw.conf would take",
+		.in = "()",
+		.out = "(path: string, text: string)",
+	},
+	[IPC_RELOAD] = {
+		.name = "Reload",
+		.doc = "Reads the configuration again: all of it, or nothing and Failed",
+		.in = "()",
+		.out = "(changes: []string)",
+		.needs_root = true,
+	},
+	[IPC_FREEZE] = {
+		.name = "Freeze",
+		.doc = "Freezes a component's leaves or one of them; after = last record before it",
+		.in = "(component: string, leaf: ?string, for_us: ?int)",
+		.out = "(after: int)",
+		.needs_root = true,
+	},
+	[IPC_THAW] = {
+		.name = "Thaw",
+		.doc = "Thaws a component's leaves or one of them",
+		.in = "(component: string, leaf: ?string)",
+		.out = "(after: int)",
+		.needs_root = true,
+	},
+	[IPC_RECLAIM] = {
+		.name = "Reclaim",
+		.doc = "Asks the kernel to take bytes back from a component",
+		.in = "(component: string, bytes: int)",
+		.out = "(after: int)",
+		.needs_root = true,
+	},
+};
+
+const struct ipc_method_row *ipc_method_row(enum ipc_method method)
+{
+	return &methods[method];
+}
+
+int ipc_method_find(const char *full_name)
+{
+	static const char prefix[] = IPC_INTERFACE ".";
+
+	if (strncmp(full_name, prefix, sizeof(prefix) - 1) != 0)
+		return -1;
+	full_name += sizeof(prefix) - 1;
+	for (int i = 0; i < IPC_METHOD__COUNT; i++) {
+		if (!strcmp(full_name, methods[i].name))
+			return i;
+	}
+	return -1;
+}
+
+char *ipc_interface_text(void)
+{
+	AUTO_FREE char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	fputs(types, out);
+	for (int i = 0; i < IPC_METHOD__COUNT; i++) {
+		const struct ipc_method_row *row = &methods[i];
+
+		fprintf(out, "\n# %s%s\nmethod %s%s -> %s\n", row->doc,
+			row->needs_root ? " (root only)" : "", row->name, row->in, row->out);
+	}
+	return fclose(out) == 0 ? TAKE(text) : NULL;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control interface of uwd, io.uwctl.Control, as one table: what there is to call, with what,
+ * and who may. The Varlink text that `varlinkctl introspect` shows is made from it, and the server
+ * checks rights by it, so neither can drift from the other.
+ */
+#ifndef UW_IPC_INTERFACE_H
+#define UW_IPC_INTERFACE_H
+
+#include <stdbool.h>
+
+#define IPC_INTERFACE   "io.uwctl.Control"
+#define IPC_SOCKET_PATH "/run/uw/uwd.sock"
+
+enum ipc_method {
+	IPC_STATUS,
+	IPC_LOG,
+	IPC_WHY,
+	IPC_EXPLAIN,
+	IPC_CONFIG,
+	IPC_RELOAD,
+	IPC_FREEZE,
+	IPC_THAW,
+	IPC_RECLAIM,
+	IPC_METHOD__COUNT
+};
+
+struct ipc_method_row {
+	const char *name;
+	const char *doc;
+	const char *in, *out; /* Varlink structs, with their parentheses */
+	bool needs_root;      /* else root and members of the socket's group */
+	bool more;            /* may be called with "more" and then answers many times */
+};
+
+const struct ipc_method_row *ipc_method_row(enum ipc_method method);
+
+/* Of a full name, "io.uwctl.Control.Status". -1 when there is none. */
+int ipc_method_find(const char *full_name);
+
+/* The interface description, malloced; NULL when memory is short. */
+char *ipc_interface_text(void);
+
+/* Errors that carry {reason: string}, full names. */
+#define IPC_ERROR_FAILED        IPC_INTERFACE ".Failed"
+#define IPC_ERROR_NOT_PERMITTED IPC_INTERFACE ".NotPermitted"
+#define IPC_ERROR_BUSY          IPC_INTERFACE ".Busy"
+#define IPC_ERROR_NO_COMPONENT  IPC_INTERFACE ".NoSuchComponent"
+
+/* Of the Varlink service interface itself. */
+#define IPC_SERVICE                  "org.varlink.service"
+#define IPC_ERROR_NO_INTERFACE       IPC_SERVICE ".InterfaceNotFound"
+#define IPC_ERROR_NO_METHOD          IPC_SERVICE ".MethodNotFound"
+#define IPC_ERROR_INVALID_PARAMETER  IPC_SERVICE ".InvalidParameter"
+#define IPC_ERROR_EXPECTED_MORE      IPC_SERVICE ".ExpectedMore"
+#define IPC_ERROR_NOT_IMPLEMENTED    IPC_SERVICE ".MethodNotImplemented"
+
+#endif

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/ipc/json.h"
+
+json_t *json_u64(uint64_t value)
+{
+	return value > INT64_MAX ? json_null() : json_integer((json_int_t)value);
+}
+
+uint64_t json_get_u64_or(const json_t *object, const char *key, uint64_t otherwise)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (!json_is_integer(value) || json_integer_value(value) < 0)
+		return otherwise;
+	return (uint64_t)json_integer_value(value);
+}
+
+uint64_t json_get_u64(const json_t *object, const char *key)
+{
+	return json_get_u64_or(object, key, UINT64_MAX);
+}
+
+int64_t json_get_i64(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+bool json_get_bool(const json_t *object, const char *key)
+{
+	return json_is_true(json_object_get(object, key));
+}
+
+const char *json_get_text(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}

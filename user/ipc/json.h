@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The few things about jansson objects that both ends of the socket say often: ownership in a
+ * local, absent numbers, and typed reads that have a default.
+ */
+#ifndef UW_IPC_JSON_H
+#define UW_IPC_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+static inline void cleanup_json(json_t **json)
+{
+	json_decref(*json);
+}
+
+#define AUTO_JSON __attribute__((cleanup(cleanup_json)))
+
+/* A JSON integer, or null when value does not fit into one: "max" and "never" are UINT64_MAX. */
+json_t *json_u64(uint64_t value);
+
+/* The reverse: null, a missing key and what is no natural number are UINT64_MAX or otherwise. */
+uint64_t json_get_u64(const json_t *object, const char *key);
+uint64_t json_get_u64_or(const json_t *object, const char *key, uint64_t otherwise);
+int64_t json_get_i64(const json_t *object, const char *key);
+bool json_get_bool(const json_t *object, const char *key);
+
+/* Never NULL: "" when there is no string of that key. Lives as long as object. */
+const char *json_get_text(const json_t *object, const char *key);
+
+#endif

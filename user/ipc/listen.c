@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/ipc/listen.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/text.h"
+
+#define BACKLOG 16
+
+bool listen_group(const char *name, gid_t *ret_gid)
+{
+	const struct group *group = name && *name ? getgrnam(name) : NULL;
+
+	if (!group)
+		return false;
+	*ret_gid = group->gr_gid;
+	return true;
+}
+
+/* Makes the folder of path, one level; an existing one is left as it is. */
+static int make_folder(const char *path)
+{
+	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char *slash;
+
+	text_copy(folder, sizeof(folder), path);
+	slash = strrchr(folder, '/');
+	if (!slash || slash == folder)
+		return 0;
+	*slash = '\0';
+	return mkdir(folder, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* True when somebody accepts connections at address. */
+static bool is_served(const struct sockaddr_un *address)
+{
+	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return false;
+	/* EAGAIN: its backlog is full, so it lives. */
+	return connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+	       errno == EAGAIN;
+}
+
+static int bind_path(int fd, const struct sockaddr_un *address, const gid_t *gid)
+{
+	/* The mode of the fd is the mode that bind(2) gives the file: never open to others, not
+	 * even for a moment. */
+	if (fchmod(fd, 0600) < 0)
+		return -errno;
+	if (unlink(address->sun_path) < 0 && errno != ENOENT)
+		return -errno;
+	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
+		return -errno;
+	if (!gid)
+		return 0;
+	if (chown(address->sun_path, (uid_t)-1, *gid) < 0 || chmod(address->sun_path, 0660) < 0)
+		return -errno;
+	return 0;
+}
+
+int listen_open(const char *path, const gid_t *gid, int *ret_fd, struct uw_err *err)
+{
+	AUTO_CLOSE int fd = -1;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int r;
+
+	if (!text_copy(address.sun_path, sizeof(address.sun_path), path))
+		return err_set(err, -ENAMETOOLONG, "control socket: %s: longer than %zu bytes", path,
+			       sizeof(address.sun_path) - 1);
+	r = make_folder(path);
+	if (r < 0)
+		return err_set(err, r, "control socket: folder of %s: %s", path, strerror(-r));
+	if (is_served(&address))
+		return err_set(err, -EADDRINUSE, "control socket: another uwd answers on %s", path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_set(err, -errno, "control socket: socket: %s", strerror(errno));
+	r = bind_path(fd, &address, gid);
+	if (r == 0 && listen(fd, BACKLOG) < 0)
+		r = -errno;
+	if (r < 0)
+		return err_set(err, r, "control socket: %s: %s", path, strerror(-r));
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static bool peer_in_group(int fd, gid_t gid)
+{
+	socklen_t size = 0;
+	AUTO_FREE gid_t *groups = NULL;
+
+	/* Asked with no room it fails with ERANGE and says how much it wants. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0 || errno != ERANGE)
+		return false;
+	groups = malloc(size);
+	if (!groups || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+		return false;
+	for (size_t i = 0; i < size / sizeof(*groups); i++) {
+		if (groups[i] == gid)
+			return true;
+	}
+	return false;
+}
+
+int listen_peer(int fd, bool has_group, gid_t gid, struct ipc_peer *ret_peer)
+{
+	struct ucred cred;
+	socklen_t size = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
+		return -errno;
+	ret_peer->pid = cred.pid;
+	ret_peer->uid = cred.uid;
+	ret_peer->member = cred.uid == 0 ||
+			   (has_group && (cred.gid == gid || peer_in_group(fd, gid)));
+	return 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The socket file and who is behind a connection. Internal to ipc. */
+#ifndef UW_IPC_LISTEN_H
+#define UW_IPC_LISTEN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "user/base/err.h"
+#include "user/ipc/server.h"
+
+/* True and *ret_gid when a group of that name is there. */
+bool listen_group(const char *name, gid_t *ret_gid);
+
+/*
+ * A listening, non-blocking unix stream socket at path: root's alone (0600), or 0660 for *gid when
+ * gid is not NULL. Makes the folder of path when it is missing. A socket file that nobody answers on
+ * is replaced; -EADDRINUSE when somebody does.
+ */
+int listen_open(const char *path, const gid_t *gid, int *ret_fd, struct uw_err *err);
+
+/* Who is at the other end of fd, as the kernel recorded it at connect(2). */
+int listen_peer(int fd, bool has_group, gid_t gid, struct ipc_peer *ret_peer);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The listening side of the control socket. One fd, an epoll of its own, sits in the caller's loop;
+ * the caller dispatches when it is readable, and never blocks here. Clients are guests of a loop
+ * that has better things to do: a turn answers few calls of each, a client that does not read its
+ * answers is dropped, and a client cannot make the server hold more than one answer for it.
+ * Allocates for messages only, never for anything that policy waits for.
+ */
+#ifndef UW_IPC_SERVER_H
+#define UW_IPC_SERVER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "user/base/err.h"
+#include "user/ipc/interface.h"
+
+#define IPC_CLIENTS_MAX    32U
+#define IPC_CALLS_A_TURN   4U           /* of one client; the rest waits for the next turn */
+#define IPC_REQUEST_MAX    (64U << 10)  /* bytes of a call; ours are under 1 KiB */
+#define IPC_UNREAD_MAX     (256U << 10) /* unread bytes of a follower before it is dropped */
+#define IPC_UNREAD_US      5000000ULL   /* an answer that stands unread so long drops its client */
+
+/* Who is at the other end, as the kernel says (SO_PEERCRED, SO_PEERGROUPS). */
+struct ipc_peer {
+	pid_t pid;
+	uid_t uid;
+	bool member; /* of the socket's group, or root */
+};
+
+struct ipc_call {
+	enum ipc_method method;
+	const json_t *parameters; /* always an object */
+	const struct ipc_peer *peer;
+	bool more;
+};
+
+/* What a handler says. Zeroed before the call. */
+struct ipc_answer {
+	json_t *parameters; /* an object, ownership passes; NULL = {} */
+	const char *error;  /* a full error name, or NULL */
+	bool follow;        /* only where call->more: keep it open for ipc_server_publish */
+};
+
+typedef void (*ipc_handle_fn)(void *data, const struct ipc_call *call, struct ipc_answer *answer);
+
+struct ipc_server_conf {
+	const char *path;    /* made anew; a socket that nobody listens on is replaced */
+	const char *group;   /* who may talk to us beside root; "" or unknown = root only */
+	const char *version; /* of GetInfo */
+	ipc_handle_fn handle;
+	void *data;
+};
+
+struct ipc_server;
+
+/*
+ * Listens. IPC_NO_GROUP (positive) when it does, but the group is unknown, so that only root may
+ * connect. -EADDRINUSE when another one answers on the path.
+ */
+#define IPC_NO_GROUP 1
+int ipc_server_new(const struct ipc_server_conf *conf, struct ipc_server **ret_server,
+		   struct uw_err *err);
+void ipc_server_free(struct ipc_server *server); /* unlinks the path */
+
+/* Readable when there is work. */
+int ipc_server_fd(const struct ipc_server *server);
+
+/* Does one turn of it. 0, or a negative errno when the epoll itself is broken. */
+int ipc_server_dispatch(struct ipc_server *server, uint64_t now_us);
+
+/* Drops who has not read for IPC_UNREAD_US; call it about once a second. */
+void ipc_server_expire(struct ipc_server *server, uint64_t now_us);
+
+/* Sends parameters (borrowed) to each client that follows method. */
+void ipc_server_publish(struct ipc_server *server, enum ipc_method method, json_t *parameters,
+			uint64_t now_us);
+
+struct ipc_server_stats {
+	uint32_t clients, followers;
+	uint64_t calls, refused, dropped_slow, dropped_bad;
+};
+void ipc_server_stats(const struct ipc_server *server, struct ipc_server_stats *ret_stats);
+
+/* Fills answer with error and {reason: text}, or for a bad parameter {parameter: name}. */
+void ipc_answer_fail(struct ipc_answer *answer, const char *error, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void ipc_answer_bad_parameter(struct ipc_answer *answer, const char *parameter);
+
+#endif

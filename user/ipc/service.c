@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/ipc/service.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/ipc/json.h"
+
+#define PRODUCT "uwctl"
+#define VENDOR  "The uwctl authors"
+#define URL     "https://github.com/uwctl/uwctl"
+
+json_t *service_reply(json_t *parameters, const char *error, bool continues)
+{
+	json_t *reply = json_object();
+
+	if (!parameters)
+		parameters = json_object();
+	if (json_object_set_new(reply, "parameters", parameters) < 0)
+		goto fail;
+	if (error && json_object_set_new(reply, "error", json_string(error)) < 0)
+		goto fail;
+	if (continues && json_object_set_new(reply, "continues", json_true()) < 0)
+		goto fail;
+	return reply;
+fail:
+	json_decref(reply);
+	return NULL;
+}
+
+void ipc_answer_fail(struct ipc_answer *answer, const char *error, const char *fmt, ...)
+{
+	char text[UW_ERR_TEXT_LEN];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	json_decref(answer->parameters);
+	answer->parameters = json_pack("{s:s}", "reason", text);
+	answer->error = error;
+	answer->follow = false;
+}
+
+void ipc_answer_bad_parameter(struct ipc_answer *answer, const char *parameter)
+{
+	json_decref(answer->parameters);
+	answer->parameters = json_pack("{s:s}", "parameter", parameter);
+	answer->error = IPC_ERROR_INVALID_PARAMETER;
+	answer->follow = false;
+}
+
+static void service_get_info(const struct ipc_server_conf *conf, const json_t *parameters,
+			     struct ipc_answer *answer)
+{
+	(void)parameters;
+	answer->parameters = json_pack("{s:s, s:s, s:s, s:s, s:[s, s]}", "vendor", VENDOR, "product",
+				       PRODUCT, "version", conf->version, "url", URL, "interfaces",
+				       IPC_SERVICE, IPC_INTERFACE);
+}
+
+static const char service_interface_text[] =
+	"# What every Varlink service answers\n"
+	"interface org.varlink.service\n"
+	"\n"
+	"method GetInfo() -> (\n"
+	"\tvendor: string, product: string, version: string, url: string,\n"
+	"\tinterfaces: []string\n"
+	")\n"
+	"\n"
+	"method GetInterfaceDescription(interface: string) -> (description: string)\n"
+	"\n"
+	"error InterfaceNotFound (interface: string)\n"
+	"error MethodNotFound (method: string)\n"
+	"error MethodNotImplemented (method: string)\n"
+	"error InvalidParameter (parameter: string)\n"
+	"error PermissionDenied ()\n"
+	"error ExpectedMore ()\n";
+
+static void service_get_description(const struct ipc_server_conf *conf, const json_t *parameters,
+				    struct ipc_answer *answer)
+{
+	const char *name = json_string_value(json_object_get(parameters, "interface"));
+	AUTO_FREE char *text = NULL;
+
+	(void)conf;
+	if (!name) {
+		ipc_answer_bad_parameter(answer, "interface");
+	} else if (!strcmp(name, IPC_SERVICE)) {
+		answer->parameters = json_pack("{s:s}", "description", service_interface_text);
+	} else if (!strcmp(name, IPC_INTERFACE)) {
+		text = ipc_interface_text();
+		answer->parameters = json_pack("{s:s}", "description", text ? text : "");
+	} else {
+		answer->parameters = json_pack("{s:s}", "interface", name);
+		answer->error = IPC_ERROR_NO_INTERFACE;
+	}
+}
+
+static const struct service_method {
+	const char *name;
+	void (*answer)(const struct ipc_server_conf *conf, const json_t *parameters,
+		       struct ipc_answer *answer);
+} service_methods[] = {
+	{IPC_SERVICE ".GetInfo", service_get_info},
+	{IPC_SERVICE ".GetInterfaceDescription", service_get_description},
+};
+
+static const struct service_method *service_method_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(service_methods); i++) {
+		if (!strcmp(service_methods[i].name, name))
+			return &service_methods[i];
+	}
+	return NULL;
+}
+
+/* True when peer may call row; says why not otherwise. */
+static bool peer_may(const struct ipc_peer *peer, const struct ipc_method_row *row,
+		     struct ipc_answer *answer)
+{
+	if (peer->uid == 0 || (peer->member && !row->needs_root))
+		return true;
+	if (row->needs_root)
+		ipc_answer_fail(answer, IPC_ERROR_NOT_PERMITTED,
+				"%s changes things and is for root only; uid %u asked", row->name,
+				(unsigned int)peer->uid);
+	else
+		ipc_answer_fail(answer, IPC_ERROR_NOT_PERMITTED,
+				"%s is for root and members of the socket's group; uid %u is neither",
+				row->name, (unsigned int)peer->uid);
+	return false;
+}
+
+/* 1 when the peer had no right, else 0. */
+static int method_answer(const struct ipc_server_conf *conf, const struct ipc_call *call,
+			 struct ipc_answer *answer)
+{
+	const struct ipc_method_row *row = ipc_method_row(call->method);
+
+	if (!peer_may(call->peer, row, answer))
+		return 1;
+	conf->handle(conf->data, call, answer);
+	if (!call->more || answer->error)
+		answer->follow = false;
+	return 0;
+}
+
+static void unknown_method(const char *name, struct ipc_answer *answer)
+{
+	answer->parameters = json_pack("{s:s}", "method", name);
+	answer->error = IPC_ERROR_NO_METHOD;
+}
+
+static bool message_flag(const json_t *message, const char *key)
+{
+	return json_is_true(json_object_get(message, key));
+}
+
+int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *peer,
+		   const json_t *message, json_t **ret_reply, int *ret_follow)
+{
+	const char *name = json_string_value(json_object_get(message, "method"));
+	json_t *parameters = json_object_get(message, "parameters");
+	AUTO_JSON json_t *none = json_object();
+	const struct service_method *service;
+	struct ipc_answer answer = {0};
+	struct ipc_call call = {.peer = peer};
+	int index, refused = 0;
+
+	if (!name || (parameters && !json_is_object(parameters)))
+		return -EBADMSG;
+	if (!none)
+		return -ENOMEM;
+	call.parameters = parameters ? parameters : none;
+	call.more = message_flag(message, "more");
+	service = service_method_find(name);
+	index = ipc_method_find(name);
+	if (service) {
+		service->answer(conf, call.parameters, &answer);
+	} else if (index >= 0) {
+		call.method = (enum ipc_method)index;
+		refused = method_answer(conf, &call, &answer);
+	} else {
+		unknown_method(name, &answer);
+	}
+	*ret_follow = SERVICE_NO_FOLLOW;
+	*ret_reply = NULL;
+	if (message_flag(message, "oneway")) {
+		json_decref(answer.parameters);
+		return refused;
+	}
+	if (answer.follow)
+		*ret_follow = index;
+	*ret_reply = service_reply(answer.parameters, answer.error, answer.follow);
+	return *ret_reply ? refused : -ENOMEM;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From one call to one answer, with no socket in sight: which method, may this peer, what came out;
+ * and the org.varlink.service methods by which `varlinkctl` finds out about us. Internal to ipc.
+ */
+#ifndef UW_IPC_SERVICE_H
+#define UW_IPC_SERVICE_H
+
+#include "user/ipc/server.h"
+
+#define SERVICE_NO_FOLLOW (-1)
+
+/*
+ * Answers message. *ret_reply is the caller's, NULL for a "oneway" call; *ret_follow is the method
+ * to follow or SERVICE_NO_FOLLOW. 0; 1 when the peer had no right to it (it is answered all the
+ * same); -EBADMSG when it is no call; -ENOMEM.
+ */
+int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *peer,
+		   const json_t *message, json_t **ret_reply, int *ret_follow);
+
+/* A reply object; steals parameters (NULL = {}). error NULL for success. NULL when out of memory. */
+json_t *service_reply(json_t *parameters, const char *error, bool continues);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The Varlink wire: one JSON object and a NUL byte a message (varlink.org, "Method Call"). Framing
+ * and decoding only: no sockets, no clock, so that a fuzzer and a test can drive it byte by byte.
+ * What comes in is hostile: length and nesting are bounded before jansson sees the text, duplicate
+ * keys and bad UTF-8 are refused by jansson.
+ */
+#ifndef UW_IPC_WIRE_H
+#define UW_IPC_WIRE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "user/base/err.h"
+
+/* A full status of 32 components and 256 leaves is under 100 KiB. */
+#define WIRE_MESSAGE_MAX (1U << 20)
+
+/* Our deepest message nests 5 deep; jansson recurses, so this also bounds its stack. */
+#define WIRE_DEPTH_MAX 32U
+
+/* Bytes received and not yet taken as messages. All zero is an empty one. */
+struct wire_reader {
+	size_t limit; /* of bytes waiting, so of a message too; 0 = WIRE_MESSAGE_MAX */
+	char *buf;
+	size_t size;    /* allocated */
+	size_t start;   /* first byte not yet taken */
+	size_t end;     /* one past the last byte received */
+	size_t scanned; /* no NUL before this one */
+};
+
+void wire_reader_done(struct wire_reader *reader);
+
+/*
+ * Adds received bytes. -EMSGSIZE when more than the limit would be waiting (the caller takes
+ * messages out before it feeds more), -ENOMEM.
+ */
+int wire_reader_feed(struct wire_reader *reader, const void *bytes, size_t count);
+
+/*
+ * Takes the next whole message. 1 and *ret_message (an object, the caller's) when there is one, 0
+ * when more bytes are needed, -EBADMSG with a text when the bytes are no JSON object: the peer is
+ * out of step then and the connection is of no more use.
+ */
+int wire_reader_next(struct wire_reader *reader, json_t **ret_message, struct uw_err *err);
+
+/* True when a whole message is waiting, good or bad. */
+bool wire_reader_has_message(struct wire_reader *reader);
+
+/* The bytes of a message with its NUL, malloced; *ret_count includes the NUL. -ENOMEM, -EMSGSIZE. */
+int wire_encode(const json_t *message, char **ret_bytes, size_t *ret_count);
+
+/* Deepest nesting of [ and { outside of strings in the first count bytes of text. */
+size_t wire_depth(const char *text, size_t count);
+
+#endif
