@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "cgroups/cgroups.h"
+#include "user/base/cleanup.h"
+#include "user/cli/command.h"
+#include "user/ipc/json.h"
+#include "user/kern/kern.h"
+
+#define NAME_COLUMN 13
+
+struct findings {
+	struct cg_host host;
+	struct utsname kernel;
+	struct kern_feature feature[KERN_FEATURES_MAX];
+	size_t count;
+	size_t missing[KERN_NEED_EXTRA + 1]; /* by enum kern_need */
+};
+
+static const struct memory_row {
+	const char *word, *text, *remedy;
+} memory_rows[] = {
+	[CG_MEMORY_V2] = {"v2", "the memory controller is on cgroup v2", ""},
+	[CG_MEMORY_V1] = {"v1", "the memory controller is on cgroup v1 (hybrid hierarchy)",
+			  "boot with systemd.unified_cgroup_hierarchy=1 cgroup_no_v1=all, or "
+			  "mount nothing of v1"},
+	[CG_MEMORY_NONE] = {"none", "there is no memory controller on a mounted cgroup v2",
+			    "mount -t cgroup2 none /sys/fs/cgroup; and boot without "
+			    "cgroup_disable=memory"},
+};
+
+static const struct verdict_row {
+	const char *word, *text;
+	enum paint paint;
+	int status;
+} verdicts[] = {
+	{"ok", "everything that uwctl uses is there", PAINT_GOOD, CLI_OK},
+	{"degraded", "uwctl works here, without what is lost above", PAINT_WARN, CLI_DEGRADED},
+	{"unsupported", "uwctl cannot work here", PAINT_BAD, CLI_UNSUPPORTED},
+};
+
+static const struct verdict_row *verdict_of(const struct findings *found)
+{
+	if (found->host.memory != CG_MEMORY_V2 || found->missing[KERN_NEED_REQUIRED])
+		return &verdicts[2];
+	return &verdicts[found->missing[KERN_NEED_DEGRADED] ? 1 : 0];
+}
+
+static int look(struct findings *found, struct uw_err *err)
+{
+	int r = cg_host_probe(&found->host, err);
+
+	if (r < 0)
+		return r;
+	uname(&found->kernel);
+	found->count = kern_probe(found->host.mount, found->feature, KERN_FEATURES_MAX);
+	for (size_t i = 0; i < found->count; i++) {
+		if (!found->feature[i].present)
+			found->missing[found->feature[i].need]++;
+	}
+	return 0;
+}
+
+static const char *const need_words[] = {
+	[KERN_NEED_REQUIRED] = "required",
+	[KERN_NEED_DEGRADED] = "degraded",
+	[KERN_NEED_EXTRA] = "extra",
+};
+
+static json_t *feature_json(const struct kern_feature *feature)
+{
+	return json_pack("{s:s, s:s, s:b, s:s, s:s, s:s}", "name", feature->name, "need",
+			 need_words[feature->need], "present", feature->present, "lost",
+			 feature->lost ?: "", "remedy", feature->remedy ?: "", "detail",
+			 feature->detail);
+}
+
+static int print_json(const struct cli *cli, const struct findings *found)
+{
+	const struct verdict_row *verdict = verdict_of(found);
+	json_t *features = json_array();
+	json_t *all;
+
+	for (size_t i = 0; i < found->count; i++)
+		json_array_append_new(features, feature_json(&found->feature[i]));
+	all = json_pack("{s:s, s:s, s:b, s:{s:s, s:s, s:s, s:b, s:b}, s:o}", "verdict",
+			verdict->word, "kernel", found->kernel.release, "root", geteuid() == 0,
+			"cgroup", "mount", found->host.mount, "memory",
+			memory_rows[found->host.memory].word, "remedy",
+			memory_rows[found->host.memory].remedy, "recursiveprot",
+			found->host.recursiveprot, "systemd", found->host.systemd, "features",
+			features);
+	return cli_print_json(cli, all) == CLI_OK ? verdict->status : CLI_FAILED;
+}
+
+static void print_memory(const struct screen *screen, const struct cg_host *host)
+{
+	const struct memory_row *row = &memory_rows[host->memory];
+	bool good = host->memory == CG_MEMORY_V2;
+
+	fprintf(screen->out, "  ");
+	screen_paint(screen, good ? PAINT_GOOD : PAINT_BAD, "%-9s", good ? "ok" : "missing");
+	screen_wrap(screen, PAINT_PLAIN, 11, NAME_COLUMN, row->text);
+	if (*row->remedy) {
+		fprintf(screen->out, "%*sremedy:", NAME_COLUMN, "");
+		screen_wrap(screen, PAINT_PLAIN, NAME_COLUMN + 7, NAME_COLUMN, row->remedy);
+	}
+}
+
+/* "  ok         cgroup.kill (Linux 6.12.9, wanted 5.14)" */
+static void print_name(const struct screen *screen, enum paint paint, const char *word,
+		       const struct kern_feature *feature)
+{
+	char detail[sizeof(feature->detail) + 2] = "";
+	int at;
+
+	if (*feature->detail)
+		snprintf(detail, sizeof(detail), "(%s)", feature->detail);
+	fprintf(screen->out, "  ");
+	screen_paint(screen, paint, "%-9s", word);
+	at = 2 + 9 + fprintf(screen->out, "  %s", feature->name);
+	screen_wrap(screen, PAINT_DIM, at, NAME_COLUMN + 2, detail);
+}
+
+static void print_absent(const struct screen *screen, const struct kern_feature *feature)
+{
+	static const struct {
+		const char *word;
+		enum paint paint;
+	} look_of[] = {
+		[KERN_NEED_REQUIRED] = {"missing", PAINT_BAD},
+		[KERN_NEED_DEGRADED] = {"degraded", PAINT_WARN},
+		[KERN_NEED_EXTRA] = {"without", PAINT_DIM},
+	};
+
+	print_name(screen, look_of[feature->need].paint, look_of[feature->need].word, feature);
+	if (feature->lost && *feature->lost) {
+		fprintf(screen->out, "%*slost:", NAME_COLUMN, "");
+		screen_wrap(screen, PAINT_PLAIN, NAME_COLUMN + 5, NAME_COLUMN + 8, feature->lost);
+	}
+	if (feature->remedy && *feature->remedy) {
+		fprintf(screen->out, "%*sremedy:", NAME_COLUMN, "");
+		screen_wrap(screen, PAINT_PLAIN, NAME_COLUMN + 7, NAME_COLUMN + 8,
+			    feature->remedy);
+	}
+}
+
+static void print_present(const struct screen *screen, const struct kern_feature *feature)
+{
+	print_name(screen, PAINT_GOOD, "ok", feature);
+}
+
+static int print_text(const struct cli *cli, const struct findings *found)
+{
+	const struct verdict_row *verdict = verdict_of(found);
+	const struct screen *screen = &cli->screen;
+
+	fprintf(screen->out, "Linux %s, cgroup2 at %s, %s systemd\n\n", found->kernel.release,
+		*found->host.mount ? found->host.mount : "(nowhere)",
+		found->host.systemd ? "with" : "without");
+	print_memory(screen, &found->host);
+	for (size_t i = 0; i < found->count; i++) {
+		if (found->feature[i].present)
+			print_present(screen, &found->feature[i]);
+		else
+			print_absent(screen, &found->feature[i]);
+	}
+	fputc('\n', screen->out);
+	screen_paint(screen, verdict->paint, "%s", verdict->word);
+	fprintf(screen->out, ": %s\n", verdict->text);
+	if (geteuid() != 0)
+		fprintf(screen->out, "(not as root: what needs privileges to be seen reads as "
+				     "missing)\n");
+	return verdict->status;
+}
+
+int command_check(struct cli *cli)
+{
+	struct findings found = {0};
+	struct uw_err err = {0};
+
+	if (look(&found, &err) < 0)
+		return cli_fail(cli, &err);
+	return cli->options.json ? print_json(cli, &found) : print_text(cli, &found);
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdio.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/cli/command.h"
+#include "user/cli/records.h"
+#include "user/cli/remote.h"
+
+#define SHOWN_MAX 512U /* actions that are under way at a time are far fewer */
+
+/* Sequences of records that were printed before they ended. */
+struct follow {
+	const struct cli *cli;
+	uint64_t begun[SHOWN_MAX];
+};
+
+static bool was_begun(const struct follow *follow, uint64_t sequence)
+{
+	return follow->begun[sequence % SHOWN_MAX] == sequence;
+}
+
+static void print_record(struct follow *follow, const json_t *record)
+{
+	const struct screen *screen = &follow->cli->screen;
+	uint64_t sequence = json_get_u64_or(record, "sequence", 0);
+	bool ended = *json_get_text(record, "result");
+
+	if (ended && was_begun(follow, sequence))
+		record_print_end(screen, record);
+	else
+		record_print(screen, record);
+	follow->begun[sequence % SHOWN_MAX] = ended ? 0 : sequence;
+}
+
+/* uwd sends followers everything. */
+static bool is_wanted(const struct cli *cli, const json_t *record)
+{
+	return !cli->argc || !strcmp(cli->argv[0], json_get_text(record, "component"));
+}
+
+static void print_line_json(const struct cli *cli, const json_t *record)
+{
+	AUTO_JSON json_t *all = json_pack("{s:i, s:O}", "v", 1, "record", record);
+
+	json_dumpf(all, cli->screen.out, JSON_COMPACT);
+	fputc('\n', cli->screen.out);
+}
+
+static void print_records(struct follow *follow, json_t *answer)
+{
+	const struct cli *cli = follow->cli;
+	const json_t *record;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "records"), i, record) {
+		if (!is_wanted(cli, record))
+			continue;
+		if (cli->options.json)
+			print_line_json(cli, record);
+		else
+			print_record(follow, record);
+	}
+	fflush(cli->screen.out);
+}
+
+static json_t *log_parameters(const struct cli *cli)
+{
+	json_t *parameters = remote_component(cli);
+
+	if (cli->options.count)
+		json_object_set_new(parameters, "count",
+				    json_integer((json_int_t)cli->options.count));
+	return parameters;
+}
+
+static int log_follow(const struct cli *cli)
+{
+	struct ipc_client client = {.fd = -1};
+	struct follow follow = {.cli = cli};
+	struct uw_err err = {0};
+	int r = remote_open(cli, &client, &err);
+
+	if (r >= 0)
+		r = ipc_client_send(&client, IPC_LOG, log_parameters(cli), true, &err);
+	while (r >= 0) {
+		AUTO_JSON json_t *answer = NULL;
+
+		r = ipc_client_next(&client, UINT64_MAX, &answer, &err);
+		if (r < 0)
+			break;
+		print_records(&follow, answer);
+		if (r == 0)
+			break;
+	}
+	ipc_client_close(&client);
+	return r < 0 ? cli_fail(cli, &err) : CLI_OK;
+}
+
+int command_log(struct cli *cli)
+{
+	AUTO_JSON json_t *answer = NULL;
+	struct follow follow = {.cli = cli};
+	struct uw_err err = {0};
+
+	if (cli->options.follow)
+		return log_follow(cli);
+	if (remote_call(cli, IPC_LOG, log_parameters(cli), &answer, &err) < 0)
+		return cli_fail(cli, &err);
+	if (cli->options.json)
+		return cli_print_json(cli, TAKE(answer));
+	if (!json_array_size(json_object_get(answer, "records")))
+		fprintf(cli->screen.out, "nothing was done yet\n");
+	print_records(&follow, answer);
+	return CLI_OK;
+}
+
+static void print_now(const struct screen *screen, const json_t *component)
+{
+	const char *level = json_get_text(component, "level");
+	char time[VALUE_LEN], set[VALUE_LEN], force[VALUE_LEN], use[VALUE_LEN], rate[VALUE_LEN],
+		limit[VALUE_LEN];
+
+	screen_paint(screen, PAINT_BOLD, "%s", json_get_text(component, "name"));
+	fprintf(screen->out, " is at level ");
+	screen_paint(screen, level_paint(level), "%s", level);
+	fprintf(screen->out, " for %s, tier %s", value_us(component, "level_for_us", time),
+		json_get_text(component, "tier"));
+	if (strcmp(level, "normal") != 0)
+		fprintf(screen->out, ": %s",
+			json_get_text(json_object_get(component, "why"), "text"));
+	fputc('\n', screen->out);
+	fprintf(screen->out, "working set %s of %s in force (%s), growth %s, limit in %s\n\n",
+		value_bytes(component, "working_set_bytes", set),
+		value_bytes(component, "in_force_bytes", force),
+		value_permyriad(component, "use_permyriad", use),
+		value_rate(component, "growth_bytes_per_s", rate),
+		value_us(component, "time_to_limit_us", limit));
+}
+
+int command_why(struct cli *cli)
+{
+	AUTO_JSON json_t *answer = NULL;
+	struct uw_err err = {0};
+	const json_t *record;
+	size_t i;
+
+	if (remote_call(cli, IPC_WHY, log_parameters(cli), &answer, &err) < 0)
+		return cli_fail(cli, &err);
+	if (cli->options.json)
+		return cli_print_json(cli, TAKE(answer));
+	print_now(&cli->screen, json_object_get(answer, "component"));
+	json_array_foreach(json_object_get(answer, "records"), i, record)
+		record_print_long(&cli->screen, record);
+	if (!json_array_size(json_object_get(answer, "records")))
+		fprintf(cli->screen.out, "nothing was done to it yet\n");
+	return CLI_OK;
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/cli/records.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/cli/remote.h"
+
+#define TIME_LEN    16
+#define NAME_WIDTH  12
+#define LINE_INDENT 14
+
+static const char *record_time(const json_t *record, char buf[static TIME_LEN])
+{
+	uint64_t wall_us = json_get_u64_or(record, "wall_us", 0);
+	time_t seconds = (time_t)(wall_us / US_PER_SEC);
+	struct tm local = {0};
+	size_t at;
+
+	localtime_r(&seconds, &local);
+	at = strftime(buf, TIME_LEN, "%H:%M:%S", &local);
+	snprintf(buf + at, TIME_LEN - at, ".%03u", (unsigned int)(wall_us / 1000 % 1000));
+	return buf;
+}
+
+const char *record_what(const json_t *record, char *buf, size_t size)
+{
+	static const struct {
+		const char *action, *words;
+		bool amount;
+	} rows[] = {
+		{"set-min", "memory.min =", true}, {"set-low", "memory.low =", true},
+		{"set-high", "memory.high =", true}, {"reclaim", "reclaim", true},
+	};
+	const char *action = json_get_text(record, "action");
+	const char *leaf = json_get_text(record, "leaf");
+	char amount[VALUE_LEN];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (strcmp(rows[i].action, action) != 0)
+			continue;
+		snprintf(buf, size, "%s%s%s %s", leaf, *leaf ? " " : "", rows[i].words,
+			 value_limit(record, "amount_bytes", amount));
+		return buf;
+	}
+	snprintf(buf, size, "%s%s%s", action, *leaf ? " " : "", leaf);
+	return buf;
+}
+
+const char *record_effect(const json_t *record, char *buf, size_t size)
+{
+	const char *result = json_get_text(record, "result");
+	const char *error = json_get_text(record, "error");
+	char done[VALUE_LEN], asked[VALUE_LEN], took_text[VALUE_LEN];
+	const char *took = value_us(record, "took_us", took_text);
+
+	if (!*result)
+		snprintf(buf, size, "%s",
+			 strcmp(json_get_text(record, "action"), "notice") ? "under way" : "");
+	else if (*error)
+		snprintf(buf, size, "%s: %s", result, error);
+	else if (!strcmp(json_get_text(record, "action"), "reclaim"))
+		snprintf(buf, size, "freed %s of %s in %s", value_bytes(record, "done_bytes", done),
+			 value_bytes(record, "amount_bytes", asked), took);
+	else if (!strcmp(json_get_text(record, "action"), "freeze"))
+		snprintf(buf, size, "%s in %s, thaws within %s", result, took,
+			 value_us(record, "within_us", asked));
+	else
+		snprintf(buf, size, "%s in %s", result, took);
+	return buf;
+}
+
+/* Wrapped for a person, one line for a program. */
+static void print_rest(const struct screen *screen, int at, int indent, const char *text)
+{
+	if (screen->width)
+		screen_wrap(screen, PAINT_PLAIN, at, indent, text);
+	else
+		fprintf(screen->out, " %s\n", text);
+}
+
+static int print_when_and_whom(const struct screen *screen, const json_t *record)
+{
+	const char *component = json_get_text(record, "component");
+	char when[TIME_LEN];
+
+	screen_paint(screen, PAINT_DIM, "%s", record_time(record, when));
+	fprintf(screen->out, "  ");
+	screen_paint(screen, PAINT_BOLD, "%-*s", NAME_WIDTH, *component ? component : "host");
+	return LINE_INDENT +
+	       (strlen(component) > NAME_WIDTH ? (int)strlen(component) : NAME_WIDTH);
+}
+
+void record_print(const struct screen *screen, const json_t *record)
+{
+	const json_t *why = json_object_get(record, "why");
+	char what[128], effect[128], text[512];
+	int at = print_when_and_whom(screen, record);
+
+	record_effect(record, effect, sizeof(effect));
+	snprintf(text, sizeof(text), "%s: %s%s%s", record_what(record, what, sizeof(what)),
+		 json_get_text(why, "text"), *effect ? "; " : "", effect);
+	print_rest(screen, at, LINE_INDENT, text);
+}
+
+void record_print_end(const struct screen *screen, const json_t *record)
+{
+	char what[128], effect[128], text[512];
+	int at = print_when_and_whom(screen, record);
+
+	snprintf(text, sizeof(text), "%s: %s", record_what(record, what, sizeof(what)),
+		 record_effect(record, effect, sizeof(effect)));
+	print_rest(screen, at, LINE_INDENT, text);
+}
+
+static void print_labelled(const struct screen *screen, const char *label, const char *text)
+{
+	fprintf(screen->out, "%*s", LINE_INDENT, "");
+	screen_paint(screen, PAINT_DIM, "%-9s", label);
+	screen_wrap(screen, PAINT_PLAIN, LINE_INDENT + 9, LINE_INDENT + 9, text);
+}
+
+void record_print_long(const struct screen *screen, const json_t *record)
+{
+	const json_t *why = json_object_get(record, "why");
+	const char *unit = json_get_text(why, "unit");
+	char what[128], text[512], observed[VALUE_LEN], threshold[VALUE_LEN], when[TIME_LEN];
+	const char *level = json_get_text(record, "level");
+
+	screen_paint(screen, PAINT_DIM, "%s", record_time(record, when));
+	fprintf(screen->out, "  ");
+	screen_paint(screen, PAINT_BOLD, "%s", record_what(record, what, sizeof(what)));
+	fprintf(screen->out, "  tier %s, at level ", json_get_text(record, "tier"));
+	screen_paint(screen, level_paint(level), "%s", level);
+	fputc('\n', screen->out);
+	if (strcmp(unit, "none") != 0)
+		snprintf(text, sizeof(text), "%s: %s (observed %s, threshold %s)",
+			 json_get_text(why, "reason"), json_get_text(why, "text"),
+			 value_in_unit(why, "observed", unit, observed),
+			 value_in_unit(why, "threshold", unit, threshold));
+	else
+		snprintf(text, sizeof(text), "%s: %s", json_get_text(why, "reason"),
+			 json_get_text(why, "text"));
+	print_labelled(screen, "reason", text);
+	if (*record_effect(record, text, sizeof(text)))
+		print_labelled(screen, "effect", text);
+}

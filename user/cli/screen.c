@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/cli/screen.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define WIDTH_DEFAULT 80
+#define COLUMN_GAP    2
+
+/* ECMA-48 select graphic rendition. */
+static const char *const paint_on[PAINT__COUNT] = {
+	[PAINT_PLAIN] = "",
+	[PAINT_DIM] = "\033[2m",
+	[PAINT_BOLD] = "\033[1m",
+	[PAINT_GOOD] = "\033[32m",
+	[PAINT_NOTE] = "\033[36m",
+	[PAINT_WARN] = "\033[33m",
+	[PAINT_BAD] = "\033[1;31m",
+};
+#define PAINT_OFF "\033[0m"
+
+static int terminal_width(int fd)
+{
+	struct winsize size;
+
+	if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col)
+		return size.ws_col;
+	return WIDTH_DEFAULT;
+}
+
+void screen_init(struct screen *screen, FILE *out)
+{
+	const char *no_color = getenv("NO_COLOR");
+	const char *term = getenv("TERM");
+	bool tty = isatty(fileno(out)) == 1;
+	bool dumb = term && !strcmp(term, "dumb");
+
+	screen->out = out;
+	screen->colour = tty && !dumb && !(no_color && *no_color);
+	screen->width = tty ? terminal_width(fileno(out)) : 0;
+}
+
+static void paint_begin(const struct screen *screen, enum paint paint)
+{
+	if (screen->colour)
+		fputs(paint_on[paint], screen->out);
+}
+
+static void paint_end(const struct screen *screen, enum paint paint)
+{
+	if (screen->colour && paint != PAINT_PLAIN)
+		fputs(PAINT_OFF, screen->out);
+}
+
+void screen_paint(const struct screen *screen, enum paint paint, const char *fmt, ...)
+{
+	va_list ap;
+
+	paint_begin(screen, paint);
+	va_start(ap, fmt);
+	vfprintf(screen->out, fmt, ap);
+	va_end(ap);
+	paint_end(screen, paint);
+}
+
+void screen_wrap(const struct screen *screen, enum paint paint, int first, int indent,
+		 const char *text)
+{
+	int width = screen->width ? screen->width : WIDTH_DEFAULT;
+	int at = first;
+
+	if (at < indent)
+		at += fprintf(screen->out, "%*s", indent - at, "");
+	paint_begin(screen, paint);
+	while (*text) {
+		int word = (int)strcspn(text, " ");
+
+		if (at > indent && at + 1 + word > width)
+			at = fprintf(screen->out, "\n%*s", indent, "") - 1;
+		else if (at > indent)
+			at += fprintf(screen->out, " ");
+		at += fprintf(screen->out, "%.*s", word, text);
+		text += word + (int)strspn(text + word, " ");
+	}
+	paint_end(screen, paint);
+	fputc('\n', screen->out);
+}
+
+void table_init(struct table *table, const struct column *column, int columns)
+{
+	*table = (struct table){.column = column, .columns = columns};
+	table->row = calloc(TABLE_ROWS_MAX, sizeof(*table->row));
+}
+
+void table_done(struct table *table)
+{
+	free(table->row);
+	table->row = NULL;
+}
+
+void table_cell(struct table *table, enum paint paint, const char *fmt, ...)
+{
+	struct cell *cell;
+	va_list ap;
+
+	if (!table->row || (table->at == 0 && table->rows == TABLE_ROWS_MAX))
+		return;
+	if (table->at == 0)
+		table->rows++;
+	cell = &table->row[table->rows - 1][table->at];
+	cell->paint = paint;
+	va_start(ap, fmt);
+	vsnprintf(cell->text, sizeof(cell->text), fmt, ap);
+	va_end(ap);
+	table->at = (table->at + 1) % table->columns;
+}
+
+static int column_width(const struct table *table, int column)
+{
+	size_t width = strlen(table->column[column].title);
+
+	for (int i = 0; i < table->rows; i++) {
+		size_t cell = strlen(table->row[i][column].text);
+
+		width = cell > width ? cell : width;
+	}
+	return (int)width;
+}
+
+/* Widths by column; a column that found no room has 0. */
+static void fit_columns(const struct table *table, int room, int width[TABLE_COLUMNS_MAX])
+{
+	int sum = -COLUMN_GAP;
+
+	for (int i = 0; i < table->columns; i++) {
+		width[i] = column_width(table, i);
+		sum += width[i] + COLUMN_GAP;
+	}
+	while (room && sum > room) {
+		int worst = 0;
+
+		for (int i = 1; i < table->columns; i++) {
+			if (width[i] && table->column[i].rank > table->column[worst].rank)
+				worst = i;
+			else if (!width[worst])
+				worst = i;
+		}
+		if (table->column[worst].rank == 0 || !width[worst])
+			return;
+		sum -= width[worst] + COLUMN_GAP;
+		width[worst] = 0;
+	}
+}
+
+static void print_cell(const struct screen *screen, const struct column *column,
+		       const struct cell *cell, int width, bool last)
+{
+	int pad = width - (int)strlen(cell->text);
+
+	if (column->right)
+		fprintf(screen->out, "%*s", pad, "");
+	screen_paint(screen, cell->paint, "%s", cell->text);
+	if (!column->right && !last)
+		fprintf(screen->out, "%*s", pad, "");
+	if (!last)
+		fprintf(screen->out, "%*s", COLUMN_GAP, "");
+}
+
+/* The last column of a row (-1: the titles) that shows something: nothing is padded after it. */
+static int last_column(const struct table *table, int row, const int width[TABLE_COLUMNS_MAX])
+{
+	int last = 0;
+
+	for (int i = 0; i < table->columns; i++) {
+		if (width[i] && (row < 0 || *table->row[row][i].text))
+			last = i;
+	}
+	return last;
+}
+
+void table_print(const struct table *table, const struct screen *screen)
+{
+	int width[TABLE_COLUMNS_MAX];
+
+	if (!table->row)
+		return;
+	fit_columns(table, screen->width, width);
+	for (int r = -1; r < table->rows; r++) {
+		int last = last_column(table, r, width);
+
+		for (int i = 0; i <= last; i++) {
+			struct cell title = {.paint = PAINT_DIM};
+
+			if (!width[i])
+				continue;
+			snprintf(title.text, sizeof(title.text), "%s", table->column[i].title);
+			print_cell(screen, &table->column[i], r < 0 ? &title : &table->row[r][i],
+				   width[i], i == last);
+		}
+		fputc('\n', screen->out);
+	}
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where the output goes and what it can show: colours only on a terminal and never with NO_COLOR
+ * (no-color.org), as wide as the terminal or 80 columns. Aligned columns that give up the least
+ * important ones when there is no room.
+ */
+#ifndef UW_CLI_SCREEN_H
+#define UW_CLI_SCREEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+enum paint {
+	PAINT_PLAIN,
+	PAINT_DIM,
+	PAINT_BOLD,
+	PAINT_GOOD,
+	PAINT_NOTE,
+	PAINT_WARN,
+	PAINT_BAD,
+	PAINT__COUNT
+};
+
+struct screen {
+	FILE *out;
+	bool colour;
+	int width; /* columns; 0 = unlimited (a file or a pipe) */
+};
+
+void screen_init(struct screen *screen, FILE *out);
+
+/* Prints in a colour; no newline is added. */
+void screen_paint(const struct screen *screen, enum paint paint, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/*
+ * Prints text broken at spaces so that it fits, indented by indent columns; first is how far the
+ * cursor already is. Ends with a newline.
+ */
+void screen_wrap(const struct screen *screen, enum paint paint, int first, int indent,
+		 const char *text);
+
+#define TABLE_COLUMNS_MAX 16
+#define TABLE_ROWS_MAX    512
+#define TABLE_CELL_LEN    96
+
+struct column {
+	const char *title;
+	bool right; /* numbers */
+	int rank;   /* 0 stays; of the others the highest goes first when the room is too small */
+};
+
+struct cell {
+	enum paint paint;
+	char text[TABLE_CELL_LEN];
+};
+
+struct table {
+	const struct column *column;
+	int columns, rows, at;
+	struct cell (*row)[TABLE_COLUMNS_MAX]; /* malloced */
+};
+
+/* Columns are borrowed. table_done frees. Rows past TABLE_ROWS_MAX are left out. */
+void table_init(struct table *table, const struct column *column, int columns);
+void table_done(struct table *table);
+
+/* Fills the next cell; after the last column of a row comes the first of the next. */
+void table_cell(struct table *table, enum paint paint, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+void table_print(const struct table *table, const struct screen *screen);
+
+#endif

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cgroups/cgroups.h"
+#include "user/act/pool.h"
+#include "user/base/cleanup.h"
+#include "user/base/units.h"
+#include "user/cli/changes.h"
+#include "user/cli/command.h"
+#include "user/conf/conf.h"
+#include "user/ipc/client.h"
+#include "user/ipc/json.h"
+#include "user/kern/kern.h"
+
+static int load(const struct cli *cli, const struct cg_host *host, struct config *config,
+		struct uw_err *err)
+{
+	uint64_t usable_bytes;
+	int r = conf_load(NULL, cli->options.config, config, err);
+
+	if (r < 0)
+		return r;
+	r = pool_usable(host, config, &usable_bytes, err);
+	if (r < 0)
+		return r;
+	r = config_resolve(config, usable_bytes);
+	if (r < 0)
+		return err_set(err, r, "the components' budgets do not fit in the %llu MiB that "
+				       "are usable; 'uwctl config show' prints them",
+			       (unsigned long long)(usable_bytes / MIB));
+	return conf_check_budget(config, config->usable_bytes, err);
+}
+
+static void add_row(struct table *table, const struct component *component)
+{
+	char share[UNITS_TEXT_LEN], budget[UNITS_TEXT_LEN];
+
+	table_cell(table, PAINT_BOLD, "%s", component->name);
+	table_cell(table, PAINT_PLAIN, "%s",
+		   component->share_permyriad
+			   ? units_print_permyriad(component->share_permyriad, share)
+			   : "-");
+	table_cell(table, PAINT_PLAIN, "%s", units_print_bytes(component->budget_bytes, budget));
+	table_cell(table, PAINT_PLAIN, "%u", component->priority);
+	table_cell(table, PAINT_PLAIN, "%s", protect_name(component->protect));
+	table_cell(table, PAINT_PLAIN, "%s", component->freeze ? "yes" : "no");
+	table_cell(table, PAINT_PLAIN, "%s", kill_rule_name(component->kill));
+	table_cell(table, PAINT_PLAIN, "%s", component->lend ? "yes" : "no");
+	table_cell(table, PAINT_PLAIN, "%s", component->borrow ? "yes" : "no");
+}
+
+static void print_budgets(const struct cli *cli, const struct config *config, const char *root)
+{
+	static const struct column columns[] = {
+		{"COMPONENT", false, 0}, {"SHARE", true, 3},	{"BUDGET", true, 0},
+		{"PRIORITY", true, 1},	 {"PROTECT", false, 2}, {"FREEZE", false, 4},
+		{"KILL", false, 5},	 {"LEND", false, 7},	{"BORROW", false, 6},
+	};
+	char usable[UNITS_TEXT_LEN];
+	struct table table;
+
+	fprintf(cli->screen.out, "pool %s: %s usable%s\n\n", root,
+		units_print_bytes(config->usable_bytes, usable),
+		config->usable_conf_bytes ? "" : " (auto)");
+	table_init(&table, columns, ARRAY_SIZE(columns));
+	for (uint32_t i = 0; i < config->component_count; i++)
+		add_row(&table, &config->component[i]);
+	table_print(&table, &cli->screen);
+	table_done(&table);
+}
+
+static json_t *budgets_json(const struct config *config)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < config->component_count; i++) {
+		const struct component *component = &config->component[i];
+
+		json_array_append_new(
+			list, json_pack("{s:s, s:i, s:I, s:i, s:s, s:b, s:s, s:b, s:b}", "name",
+					component->name, "share_permyriad",
+					(int)component->share_permyriad, "budget_bytes",
+					(json_int_t)component->budget_bytes, "priority",
+					(int)component->priority, "protect",
+					protect_name(component->protect), "freeze",
+					component->freeze, "kill", kill_rule_name(component->kill),
+					"lend", component->lend, "borrow", component->borrow));
+	}
+	return list;
+}
+
+static int report(const struct cli *cli, const struct config *config, const struct cg_pool *pool,
+		  const struct changes *changes)
+{
+	if (cli->options.json)
+		return cli_print_json(
+			cli, json_pack("{s:b, s:s, s:I, s:o, s:o, s:i}", "dry_run",
+				       cli->options.dry_run, "root", pool->root, "usable_bytes",
+				       (json_int_t)config->usable_bytes, "components",
+				       budgets_json(config), "changes", changes_json(changes),
+				       "guard_pid", (int)pool->guard_pid));
+	if (changes->count)
+		fputc('\n', cli->screen.out);
+	print_budgets(cli, config, pool->root);
+	fprintf(cli->screen.out, "\n%s\n",
+		cli->options.dry_run ? "dry run: nothing was changed"
+		: changes->count     ? "done; 'uwd' watches over it, 'uwctl run' starts work in it"
+				     : "nothing to do: it is all as it should be");
+	return CLI_OK;
+}
+
+int command_setup(struct cli *cli)
+{
+	struct cg_pool pool = {.dir = -1, .guard = -1};
+	struct cg_host host;
+	struct config config;
+	struct changes changes;
+	struct uw_err err = {0};
+	int status;
+
+	if (cg_host_probe(&host, &err) < 0 || load(cli, &host, &config, &err) < 0)
+		return cli_fail(cli, &err);
+	changes_init(&changes, cli, host.mount);
+	if (pool_setup(&host, &config, &changes.change, &pool, &err) < 0)
+		status = cli_fail(cli, &err);
+	else
+		status = report(cli, &config, &pool, &changes);
+	cg_pool_close(&pool);
+	changes_done(&changes);
+	return status;
+}
+
+static enum cg_teardown teardown_how(const struct options *options)
+{
+	if (options->kill)
+		return CG_TEARDOWN_KILL;
+	return options->keep_running ? CG_TEARDOWN_KEEP_RUNNING : CG_TEARDOWN_REFUSE;
+}
+
+/* uwd would make the tree anew at once. */
+static int refuse_beside_uwd(struct uw_err *err)
+{
+	struct ipc_client client = {.fd = -1};
+
+	if (ipc_client_open(IPC_SOCKET_PATH, &client, NULL) < 0)
+		return 0;
+	ipc_client_close(&client);
+	return err_set(err, -EBUSY, "uwd runs and would make the pool anew; stop it first: "
+				    "'systemctl stop uwd', or 'kill PID' where there is no systemd");
+}
+
+static int unpin(const struct cli *cli, struct changes *changes, struct uw_err *err)
+{
+	if (access(KERN_PIN_DIR, F_OK) < 0)
+		return 0;
+	changes_note(changes, "unpin", KERN_PIN_DIR, NULL);
+	return cli->options.dry_run ? 0 : kern_unpin(err);
+}
+
+static int teardown(const struct cli *cli, const struct cg_host *host, struct changes *changes,
+		    bool *ret_found, struct uw_err *err)
+{
+	char root[CG_PATH_LEN];
+	int r = refuse_beside_uwd(err);
+
+	if (r < 0)
+		return r;
+	r = cg_tree_root(root, sizeof(root));
+	*ret_found = r != -ENOENT;
+	if (r < 0 && r != -ENOENT)
+		return err_set(err, r, "/run/uw/pool: %s", strerror(-r));
+	if (*ret_found) {
+		r = cg_tree_teardown(host, root, teardown_how(&cli->options), &changes->change,
+				     err);
+		if (r < 0)
+			return r;
+	}
+	return unpin(cli, changes, err);
+}
+
+int command_teardown(struct cli *cli)
+{
+	struct changes changes;
+	struct cg_host host;
+	struct uw_err err = {0};
+	bool found = false;
+	int status = CLI_OK;
+
+	if (cli->options.kill && cli->options.keep_running)
+		return cli_usage(cli, "--kill and --keep-running exclude each other");
+	if (cg_host_probe(&host, &err) < 0)
+		return cli_fail(cli, &err);
+	changes_init(&changes, cli, host.mount);
+	if (teardown(cli, &host, &changes, &found, &err) < 0)
+		status = cli_fail(cli, &err);
+	else if (cli->options.json)
+		status = cli_print_json(cli, json_pack("{s:b, s:b, s:o}", "dry_run",
+						       cli->options.dry_run, "found", found,
+						       "changes", changes_json(&changes)));
+	else if (!changes.count)
+		fprintf(cli->screen.out, "nothing to do: there is no pool\n");
+	else if (cli->options.dry_run)
+		fprintf(cli->screen.out, "\ndry run: nothing was changed\n");
+	changes_done(&changes);
+	return status;
+}
