@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * uwd: one thread that senses, decides and acts. The way of the data, once a tick:
+ *	sense and kern fill frame -> policy_step -> plan -> act -> outcomes of the next frame
+ * Two lanes feed the same tick: an event of the kernel wakes it at once with an urgent frame, a
+ * timer wakes it with a full one at the time the last plan asked for. Nothing allocates on the tick.
+ * Clients come last (methods.c) and only read this struct or queue requests for the next frame.
+ */
+#ifndef UW_DAEMON_DAEMON_H
+#define UW_DAEMON_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "cgroups/cgroups.h"
+#include "user/act/act.h"
+#include "user/act/ledger.h"
+#include "user/daemon/record.h"
+#include "user/ipc/server.h"
+#include "user/kern/kern.h"
+#include "user/model/config.h"
+#include "user/model/frame.h"
+#include "user/model/view.h"
+#include "user/policy/step.h"
+#include "user/sense/sense.h"
+
+struct daemon;
+
+struct daemon_stats {
+	uint64_t started_us;
+	uint64_t ticks_full, ticks_urgent;
+	uint64_t events, actions, actions_dropped, events_dropped;
+	uint64_t tick_max_us; /* the longest tick, sense to act */
+	uint64_t guard_restarts;
+};
+
+/* One PSI trigger of the fallback without BPF. */
+struct loop_psi {
+	struct daemon *daemon;
+	uint32_t component;
+	int fd;
+	sd_event_source *source; /* NULL: not armed */
+};
+
+struct daemon_options {
+	const char *config_file; /* NULL: the standard places */
+	const char *root;        /* NULL: as configured */
+	bool dry_run;            /* decides and says, writes nothing */
+};
+
+struct daemon {
+	struct daemon_options options;
+	struct config config;
+	struct cg_host host;
+	struct cg_pool pool;
+
+	struct kern *kern; /* NULL: no BPF here, kern_why says why */
+	struct uw_err kern_why;
+	struct sense *sense;
+	struct act *act;
+	struct ledger *ledger;
+	struct policy_state *policy;
+	struct ipc_server *server;
+
+	struct frame frame; /* of the last tick */
+	struct plan plan;
+	struct component_view view[UW_COMPONENTS_MAX]; /* after the last tick */
+	struct records records;
+	struct daemon_stats stats;
+
+	uint32_t request_count; /* wait for the next frame */
+	struct frame_request request[FRAME_REQUESTS_MAX];
+	uint32_t psi_fired; /* components whose PSI trigger fired since the last frame */
+
+	sd_event *event;
+	sd_event_source *tick_timer;
+	sd_event_source *kern_source;
+	sd_event_source *outcome_source;
+	sd_event_source *client_source;
+	sd_event_source *guard_source;
+	struct loop_psi psi[UW_COMPONENTS_MAX];
+};
+
+/*
+ * daemon_open: reads the configuration, makes or adopts the tree, loads BPF, undoes what an earlier
+ * instance left behind, and is ready to run. daemon_run serves until SIGTERM. daemon_close thaws
+ * and restores what this instance froze or squeezed; limits and protections of the tree stay, so
+ * does counting. -EINVAL: the configuration; -EOPNOTSUPP: the host; -EBUSY: another uwd runs.
+ */
+int daemon_open(struct daemon *daemon, const struct daemon_options *options, struct uw_err *err);
+int daemon_run(struct daemon *daemon, struct uw_err *err);
+void daemon_close(struct daemon *daemon); /* takes a zeroed or half-opened one */
+
+/* Reads the configuration again; on any fault nothing changes and err says what is wrong. */
+int daemon_reload(struct daemon *daemon, struct uw_err *err);
+
+/* Queues a client's request for the next frame and asks for that frame now. -EBUSY when full. */
+int daemon_request(struct daemon *daemon, const struct frame_request *request);
+
+/* One tick. kind says which lane. Never fails: what could not be read is absent in the frame. */
+void daemon_tick(struct daemon *daemon, enum frame_kind kind);
+
+/* Starts a guard when none lives, and watches it. */
+void daemon_mend_guard(struct daemon *daemon);
+
+/* The handler of the control socket (ipc_handle_fn), and the push to those who follow the log. */
+void methods_handle(void *data, const struct ipc_call *call, struct ipc_answer *answer);
+void methods_publish(struct daemon *daemon, const struct record *record);
+
+#endif

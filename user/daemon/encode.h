@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The daemon's state as JSON, in the types of the control interface (user/ipc/interface.c). Reads
+ * and changes nothing; each function returns a new object, or NULL when memory is short.
+ */
+#ifndef UW_DAEMON_ENCODE_H
+#define UW_DAEMON_ENCODE_H
+
+#include <jansson.h>
+
+#include "user/daemon/daemon.h"
+
+json_t *encode_daemon(const struct daemon *daemon);
+json_t *encode_pool(const struct daemon *daemon);
+json_t *encode_host(const struct daemon *daemon);
+json_t *encode_component(const struct daemon *daemon, uint32_t component);
+json_t *encode_record(const struct record *record);
+json_t *encode_why(const struct why *why);
+
+const char *encode_unit(enum reason_unit unit); /* "bytes", "us", ... */
+
+#endif

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/daemon/explain.h"
+
+#include <stdio.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/base/units.h"
+#include "user/daemon/encode.h"
+#include "user/ipc/json.h"
+#include "user/policy/level.h"
+
+/* What a level is answered with, when the configuration allows it. */
+static const enum tier tier_of_level[LEVEL__COUNT] = {
+	[LEVEL_NORMAL] = TIER_NONE,	    [LEVEL_LOW] = TIER_LIGHT,
+	[LEVEL_MEDIUM] = TIER_LIGHT,	    [LEVEL_HIGH] = TIER_MODERATE,
+	[LEVEL_CRITICAL] = TIER_AGGRESSIVE, [LEVEL_EMERGENCY] = TIER_EMERGENCY,
+};
+
+struct condition {
+	const char *name;
+	uint64_t observed, threshold;
+	enum reason_unit unit;
+	bool at_most; /* else at least */
+	const char *leads_to;
+	enum tier tier;
+};
+
+static bool is_met(const struct condition *condition)
+{
+	return condition->at_most ? condition->observed <= condition->threshold
+				  : condition->observed >= condition->threshold;
+}
+
+static void add(json_t *list, const struct condition *condition, const char *text)
+{
+	json_array_append_new(
+		list, json_pack("{s:s, s:o, s:s, s:o, s:s, s:b, s:s, s:s, s:s}", "name",
+				condition->name, "observed", json_u64(condition->observed), "op",
+				condition->at_most ? "at_most" : "at_least", "threshold",
+				json_u64(condition->threshold), "unit",
+				encode_unit(condition->unit), "met", is_met(condition), "leads_to",
+				condition->leads_to, "tier", tier_name(condition->tier), "text",
+				text));
+}
+
+/* "1.2G more, in 12s at +100M/s" */
+static const char *room_text(const struct component_view *view, uint64_t edge_permyriad, char *buf,
+			     size_t size)
+{
+	uint64_t edge_bytes = view->in_force_bytes / PERMYRIAD_ONE * edge_permyriad;
+	char room[UNITS_TEXT_LEN], rate[UNITS_TEXT_LEN], time[UNITS_TEXT_LEN];
+	uint64_t room_bytes, slope;
+
+	if (view->working_set_bytes >= edge_bytes) {
+		snprintf(buf, size, "%s over it",
+			 units_print_bytes(view->working_set_bytes - edge_bytes, room));
+		return buf;
+	}
+	room_bytes = edge_bytes - view->working_set_bytes;
+	slope = view->slope_bytes_per_s > 0 ? (uint64_t)view->slope_bytes_per_s : 0;
+	units_print_bytes(room_bytes, room);
+	if (slope < MIB)
+		snprintf(buf, size, "%s more", room);
+	else
+		snprintf(buf, size, "%s more, in %s at +%s/s", room,
+			 units_print_us(room_bytes / slope * US_PER_SEC +
+						room_bytes % slope * US_PER_SEC / slope,
+					time),
+			 units_print_bytes(slope, rate));
+	return buf;
+}
+
+static void add_usage(const struct daemon *daemon, const struct component_view *view, json_t *list)
+{
+	for (int l = LEVEL_LOW; l <= LEVEL_EMERGENCY; l++) {
+		enum level level = (enum level)l;
+		struct condition condition = {
+			.name = "use of the budget",
+			.observed = view->use_permyriad,
+			.threshold = level_edge(&daemon->config.policy, level),
+			.unit = REASON_UNIT_PERMYRIAD,
+			.leads_to = level_name(level),
+			.tier = tier_of_level[level],
+		};
+		char text[128];
+
+		add(list, &condition, room_text(view, condition.threshold, text, sizeof(text)));
+	}
+}
+
+static void add_stalls(const struct component_view *view, json_t *list)
+{
+	for (uint32_t i = 0; i < LEVEL_STALL_RULES; i++) {
+		const struct level_stall_rule *rule = &level_stall_rules[i];
+		struct condition condition = {
+			.name = rule->full ? "all tasks stalled, of 5s" : "some task stalled, of 2s",
+			.observed = rule->full ? view->full_permyriad : view->some_permyriad,
+			.threshold = rule->permyriad,
+			.unit = REASON_UNIT_PERMYRIAD,
+			.leads_to = level_name(rule->level),
+			.tier = tier_of_level[rule->level],
+		};
+
+		add(list, &condition, "");
+	}
+}
+
+static void add_forecast(const struct component_view *view, json_t *list)
+{
+	static const struct {
+		uint64_t within_us;
+		const char *leads_to;
+	} rows[] = {
+		{LEVEL_FORECAST_FAR_US, "one level up"},
+		{LEVEL_FORECAST_NEAR_US, "two levels up"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct condition condition = {
+			.name = "time to limit",
+			.observed = view->time_to_limit_us,
+			.threshold = rows[i].within_us,
+			.unit = REASON_UNIT_US,
+			.at_most = true,
+			.leads_to = rows[i].leads_to,
+		};
+
+		add(list, &condition, "twice in three samples, at most to critical");
+	}
+}
+
+static void add_last_resort(const struct daemon *daemon, const struct component *conf,
+			    const struct component_view *view, json_t *list)
+{
+	uint64_t now_us = clock_now_us();
+	struct condition condition = {
+		.name = "emergency lasts",
+		.observed = view->level == LEVEL_EMERGENCY ? now_us - view->level_since_us : 0,
+		.threshold = daemon->config.policy.kill_after_us,
+		.unit = REASON_UNIT_US,
+		.leads_to = "last resort",
+		.tier = TIER_KILL,
+	};
+
+	if (conf->kill == KILL_LAST_RESORT)
+		add(list, &condition, "and all tasks stalled, swap full, or the host out of memory");
+}
+
+static json_t *allowed_tiers(const struct component *conf)
+{
+	json_t *list = json_array();
+
+	for (int t = TIER_LIGHT; t < TIER__COUNT; t++) {
+		if ((t == TIER_FREEZE && !conf->freeze) || (t == TIER_KILL && conf->kill == KILL_NO))
+			continue;
+		json_array_append_new(list, json_string(tier_name((enum tier)t)));
+	}
+	return list;
+}
+
+json_t *explain_component(const struct daemon *daemon, uint32_t component)
+{
+	const struct component *conf = &daemon->config.component[component];
+	const struct component_view *view = &daemon->view[component];
+	json_t *list = json_array();
+
+	add_usage(daemon, view, list);
+	add_stalls(view, list);
+	add_forecast(view, list);
+	add_last_resort(daemon, conf, view, list);
+	return json_pack("{s:s, s:s, s:s, s:o, s:o}", "component", conf->name, "level",
+			 level_name(view->level), "tier", tier_name(view->tier), "allowed",
+			 allowed_tiers(conf), "conditions", list);
+}

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/base/text.h"
+#include "user/conf/conf.h"
+#include "user/daemon/daemon.h"
+#include "user/daemon/encode.h"
+#include "user/daemon/explain.h"
+#include "user/ipc/json.h"
+
+#define RECORDS_DEFAULT 20U
+
+/* ---- parameters: each says in answer what is wrong with it and returns false ---- */
+
+static bool read_count(const struct ipc_call *call, struct ipc_answer *answer, const char *key,
+		       uint64_t fallback, uint64_t max, uint64_t *ret_value)
+{
+	const json_t *value = json_object_get(call->parameters, key);
+	uint64_t number = json_get_u64_or(call->parameters, key, UINT64_MAX);
+
+	if (!value || json_is_null(value)) {
+		*ret_value = fallback;
+		return true;
+	}
+	if (number > max) {
+		ipc_answer_bad_parameter(answer, key);
+		return false;
+	}
+	*ret_value = number;
+	return true;
+}
+
+static void no_component(const struct daemon *daemon, const char *name, struct ipc_answer *answer)
+{
+	char list[UW_COMPONENTS_MAX * (UW_NAME_LEN + 2)] = "";
+	size_t at = 0;
+
+	for (uint32_t i = 0; i < daemon->config.component_count && at < sizeof(list); i++)
+		at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", i ? ", " : "",
+				       daemon->config.component[i].name);
+	ipc_answer_fail(answer, IPC_ERROR_NO_COMPONENT,
+			"there is no component '%.64s'; there are: %s", name, list);
+}
+
+/* COMPONENT_NONE when none is named and none is needed. */
+static bool read_component(const struct daemon *daemon, const struct ipc_call *call,
+			   bool is_needed, struct ipc_answer *answer, uint32_t *ret_component)
+{
+	const json_t *value = json_object_get(call->parameters, "component");
+	int index;
+
+	if (!is_needed && (!value || json_is_null(value))) {
+		*ret_component = COMPONENT_NONE;
+		return true;
+	}
+	if (!json_is_string(value)) {
+		ipc_answer_bad_parameter(answer, "component");
+		return false;
+	}
+	index = config_find(&daemon->config, json_string_value(value));
+	if (index < 0) {
+		no_component(daemon, json_string_value(value), answer);
+		return false;
+	}
+	*ret_component = (uint32_t)index;
+	return true;
+}
+
+/* *ret_leaf is 0 for the whole component. */
+static bool read_leaf(const struct daemon *daemon, const struct ipc_call *call, uint32_t component,
+		      struct ipc_answer *answer, uint64_t *ret_leaf)
+{
+	const json_t *value = json_object_get(call->parameters, "leaf");
+	const char *name = json_string_value(value);
+
+	*ret_leaf = 0;
+	if (!value || json_is_null(value))
+		return true;
+	if (!name) {
+		ipc_answer_bad_parameter(answer, "leaf");
+		return false;
+	}
+	*ret_leaf = sense_leaf_find(daemon->sense, component, name);
+	if (!*ret_leaf)
+		ipc_answer_fail(answer, IPC_ERROR_FAILED,
+				"there is no leaf '%.64s' in %s; 'uwctl status %s' lists them", name,
+				daemon->config.component[component].name,
+				daemon->config.component[component].name);
+	return *ret_leaf != 0;
+}
+
+/* ---- reading ---- */
+
+static void method_status(struct daemon *daemon, const struct ipc_call *call,
+			  struct ipc_answer *answer)
+{
+	json_t *components;
+	uint32_t only;
+
+	if (!read_component(daemon, call, false, answer, &only))
+		return;
+	components = json_array();
+	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
+		if (only == COMPONENT_NONE || only == i)
+			json_array_append_new(components, encode_component(daemon, i));
+	}
+	answer->parameters = json_pack("{s:o, s:o, s:o, s:o}", "daemon", encode_daemon(daemon),
+				       "pool", encode_pool(daemon), "host", encode_host(daemon),
+				       "components", components);
+}
+
+static bool record_is_of(const struct record *record, const char *component)
+{
+	return !component || !strcmp(record->component, component);
+}
+
+/* The newest count records after a sequence, oldest first. */
+static json_t *encode_records(const struct daemon *daemon, uint64_t after, uint64_t count,
+			      const char *component)
+{
+	const struct records *records = &daemon->records;
+	uint64_t first = records->next > RECORDS_MAX ? records->next - RECORDS_MAX : 1;
+	uint64_t from = records->next;
+	json_t *list = json_array();
+
+	first = after >= first ? after + 1 : first;
+	while (from > first && count) {
+		const struct record *record = records_get(records, from - 1);
+
+		count -= record && record_is_of(record, component);
+		from--;
+	}
+	for (; from < records->next; from++) {
+		const struct record *record = records_get(records, from);
+
+		if (record && record_is_of(record, component))
+			json_array_append_new(list, encode_record(record));
+	}
+	return list;
+}
+
+static void method_log(struct daemon *daemon, const struct ipc_call *call,
+		       struct ipc_answer *answer)
+{
+	uint32_t component;
+	uint64_t count, after;
+
+	if (!read_component(daemon, call, false, answer, &component) ||
+	    !read_count(call, answer, "count", RECORDS_DEFAULT, RECORDS_MAX, &count) ||
+	    !read_count(call, answer, "after", 0, INT64_MAX, &after))
+		return;
+	answer->follow = call->more;
+	answer->parameters =
+		json_pack("{s:o}", "records",
+			  encode_records(daemon, after, count,
+					 component == COMPONENT_NONE
+						 ? NULL
+						 : daemon->config.component[component].name));
+}
+
+static void method_why(struct daemon *daemon, const struct ipc_call *call,
+		       struct ipc_answer *answer)
+{
+	uint32_t component;
+	uint64_t count;
+
+	if (!read_component(daemon, call, true, answer, &component) ||
+	    !read_count(call, answer, "count", RECORDS_DEFAULT, RECORDS_MAX, &count))
+		return;
+	answer->parameters =
+		json_pack("{s:o, s:o}", "component", encode_component(daemon, component), "records",
+			  encode_records(daemon, 0, count,
+					 daemon->config.component[component].name));
+}
+
+static void method_explain(struct daemon *daemon, const struct ipc_call *call,
+			   struct ipc_answer *answer)
+{
+	json_t *components;
+	uint32_t only;
+
+	if (!read_component(daemon, call, false, answer, &only))
+		return;
+	components = json_array();
+	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
+		if (only == COMPONENT_NONE || only == i)
+			json_array_append_new(components, explain_component(daemon, i));
+	}
+	answer->parameters = json_pack("{s:o}", "components", components);
+}
+
+static void method_config(struct daemon *daemon, const struct ipc_call *call,
+			  struct ipc_answer *answer)
+{
+	AUTO_FREE char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	int r;
+
+	(void)call;
+	r = out ? conf_print(&daemon->config, out) : -ENOMEM;
+	if (out && fclose(out) != 0)
+		r = -ENOMEM;
+	if (r < 0)
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "the configuration as text: %s",
+				strerror(-r));
+	else
+		answer->parameters =
+			json_pack("{s:s, s:s}", "path", daemon->options.config_file ?: "", "text",
+				  text);
+}
+
+/* ---- changing ---- */
+
+static void add_change(const struct conf_change *change, void *data)
+{
+	char text[CONF_PATH_LEN + 2 * CONF_VALUE_LEN];
+
+	json_array_append_new(data, json_string(conf_change_text(change, text, sizeof(text))));
+}
+
+static void method_reload(struct daemon *daemon, const struct ipc_call *call,
+			  struct ipc_answer *answer)
+{
+	AUTO_FREE struct config *before = malloc(sizeof(*before));
+	struct uw_err err = {0};
+	json_t *changes;
+
+	(void)call;
+	if (!before) {
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory; nothing was changed");
+		return;
+	}
+	*before = daemon->config;
+	if (daemon_reload(daemon, &err) < 0) {
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "%s", err.text);
+		return;
+	}
+	changes = json_array();
+	conf_diff(before, &daemon->config, add_change, changes);
+	answer->parameters = json_pack("{s:o}", "changes", changes);
+}
+
+/* Queues it for the next frame; what becomes of it are the records after "after". */
+static void request(struct daemon *daemon, const struct frame_request *wanted,
+		    struct ipc_answer *answer)
+{
+	uint64_t last = daemon->records.next - 1;
+
+	if (daemon_request(daemon, wanted) < 0)
+		ipc_answer_fail(answer, IPC_ERROR_BUSY,
+				"%d requests wait for the next tick already; try again",
+				FRAME_REQUESTS_MAX);
+	else
+		answer->parameters = json_pack("{s:I}", "after", (json_int_t)last);
+}
+
+static bool has_leaf(const struct daemon *daemon, uint32_t component)
+{
+	const struct frame *frame = &daemon->frame;
+
+	for (uint32_t i = 0; i < frame->leaf_count; i++) {
+		if (frame->leaf[i].component == component && frame->leaf[i].populated)
+			return true;
+	}
+	return false;
+}
+
+static void method_freeze(struct daemon *daemon, const struct ipc_call *call,
+			  struct ipc_answer *answer)
+{
+	struct frame_request wanted = {.kind = REQUEST_FREEZE};
+	uint64_t max_us = daemon->config.policy.freeze_max_us;
+
+	if (!read_component(daemon, call, true, answer, &wanted.component) ||
+	    !read_leaf(daemon, call, wanted.component, answer, &wanted.leaf) ||
+	    !read_count(call, answer, "for_us", 0, max_us, &wanted.amount))
+		return;
+	if (!has_leaf(daemon, wanted.component))
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "nothing runs in %s",
+				daemon->config.component[wanted.component].name);
+	else
+		request(daemon, &wanted, answer);
+}
+
+static void method_thaw(struct daemon *daemon, const struct ipc_call *call,
+			struct ipc_answer *answer)
+{
+	struct frame_request wanted = {.kind = REQUEST_THAW};
+
+	if (!read_component(daemon, call, true, answer, &wanted.component) ||
+	    !read_leaf(daemon, call, wanted.component, answer, &wanted.leaf))
+		return;
+	if (!daemon->view[wanted.component].frozen_leaves)
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "uwd has frozen nothing in %s",
+				daemon->config.component[wanted.component].name);
+	else
+		request(daemon, &wanted, answer);
+}
+
+static void method_reclaim(struct daemon *daemon, const struct ipc_call *call,
+			   struct ipc_answer *answer)
+{
+	struct frame_request wanted = {.kind = REQUEST_RECLAIM};
+
+	if (!read_component(daemon, call, true, answer, &wanted.component) ||
+	    !read_count(call, answer, "bytes", 0, INT64_MAX, &wanted.amount))
+		return;
+	if (!wanted.amount)
+		ipc_answer_bad_parameter(answer, "bytes");
+	else
+		request(daemon, &wanted, answer);
+}
+
+typedef void (*method_fn)(struct daemon *daemon, const struct ipc_call *call,
+			  struct ipc_answer *answer);
+
+static const method_fn methods[IPC_METHOD__COUNT] = {
+	[IPC_STATUS] = method_status,	[IPC_LOG] = method_log,
+	[IPC_WHY] = method_why,		[IPC_EXPLAIN] = method_explain,
+	[IPC_CONFIG] = method_config,	[IPC_RELOAD] = method_reload,
+	[IPC_FREEZE] = method_freeze,	[IPC_THAW] = method_thaw,
+	[IPC_RECLAIM] = method_reclaim,
+};
+
+void methods_handle(void *data, const struct ipc_call *call, struct ipc_answer *answer)
+{
+	methods[call->method](data, call, answer);
+}
+
+void methods_publish(struct daemon *daemon, const struct record *record)
+{
+	AUTO_JSON json_t *parameters = NULL;
+	struct ipc_server_stats stats;
+
+	if (!daemon->server)
+		return;
+	ipc_server_stats(daemon->server, &stats);
+	if (!stats.followers)
+		return;
+	parameters = json_pack("{s:[o]}", "records", encode_record(record));
+	if (parameters)
+		ipc_server_publish(daemon->server, IPC_LOG, parameters, clock_now_us());
+}

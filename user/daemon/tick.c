@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "user/daemon/daemon.h"
+
+#include <string.h>
+
+#include "user/base/clock.h"
+#include "user/base/log.h"
+
+#define LINE_LEN 768
+
+static const enum event_kind event_of_kern[UW_EVENT__COUNT] = {
+	[UW_EVENT_MARK] = EVENT_USAGE_MARK,
+	[UW_EVENT_STALL_FIRST] = EVENT_STALL_FIRST,
+	[UW_EVENT_STALL_BURST] = EVENT_STALL_BURST,
+	[UW_EVENT_OOM] = EVENT_OOM,
+};
+
+static void add_kern_event(void *data, const struct kern_event *from)
+{
+	struct daemon *daemon = data;
+	struct frame *frame = &daemon->frame;
+	struct frame_event *to;
+
+	daemon->stats.events++;
+	if (frame->event_count == FRAME_EVENTS_MAX) {
+		frame->events_dropped++;
+		daemon->stats.events_dropped++;
+		return;
+	}
+	to = &frame->event[frame->event_count++];
+	to->kind = event_of_kern[from->kind];
+	to->component = from->slot < daemon->config.component_count ? from->slot : COMPONENT_NONE;
+	to->at_us = from->at_us;
+	to->observed = from->observed;
+	to->threshold = from->threshold;
+}
+
+static void read_bpf_counts(struct daemon *daemon)
+{
+	struct frame *frame = &daemon->frame;
+
+	for (uint32_t i = 0; i < frame->component_count; i++) {
+		struct component_sample *sample = &frame->component[i];
+		uint64_t cgid = sense_component_cgid(daemon->sense, i);
+		struct uw_component counts;
+
+		if (!cgid || kern_read_counts(daemon->kern, cgid, &counts) < 0)
+			continue;
+		sample->bpf_charged_bytes = counts.charged_bytes;
+		sample->bpf_stall_us = counts.stall_us;
+		sample->bpf_stalls = counts.stalls;
+		sample->valid |= SAMPLE_BPF;
+	}
+}
+
+/* Triggers that fired without BPF; observed is what they were set to, PSI says no more. */
+static void add_psi_events(struct daemon *daemon)
+{
+	struct frame *frame = &daemon->frame;
+
+	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
+		if (!(daemon->psi_fired & (1U << i)) || frame->event_count == FRAME_EVENTS_MAX)
+			continue;
+		frame->event[frame->event_count++] = (struct frame_event){
+			.kind = EVENT_PSI,
+			.component = i,
+			.at_us = frame->now_us,
+			.observed = daemon->config.policy.stall_burst_us,
+			.threshold = daemon->config.policy.stall_burst_us,
+		};
+	}
+	daemon->psi_fired = 0;
+}
+
+static void fill_frame(struct daemon *daemon, enum frame_kind kind)
+{
+	struct frame *frame = &daemon->frame;
+
+	frame->kind = kind;
+	frame->now_us = clock_now_us();
+	frame->sequence++;
+	frame->event_count = 0;
+	frame->events_dropped = 0;
+	if (daemon->kern)
+		kern_events_drain(daemon->kern, add_kern_event, daemon);
+	add_psi_events(daemon);
+	if (kind == FRAME_FULL)
+		sense_full(daemon->sense, frame);
+	else
+		sense_urgent(daemon->sense, frame);
+	if (daemon->kern && kind == FRAME_FULL)
+		read_bpf_counts(daemon);
+	frame->outcome_count =
+		act_outcomes_take(daemon->act, frame->outcome, FRAME_OUTCOMES_MAX);
+	frame->request_count = daemon->request_count;
+	memcpy(frame->request, daemon->request, daemon->request_count * sizeof(daemon->request[0]));
+	daemon->request_count = 0;
+}
+
+/* Arming a mark is bookkeeping of every tick, not an act upon anybody. */
+static bool is_recorded(enum action_kind kind)
+{
+	return kind != ACTION_ARM_MARK;
+}
+
+static void record_outcomes(struct daemon *daemon)
+{
+	char line[LINE_LEN];
+
+	for (uint32_t i = 0; i < daemon->frame.outcome_count; i++) {
+		const struct outcome *outcome = &daemon->frame.outcome[i];
+		struct record *record;
+
+		if (!is_recorded(outcome->kind))
+			continue;
+		record = records_of_action(&daemon->records, outcome->id);
+		if (!record)
+			continue;
+		record->ended = true;
+		record->outcome = *outcome;
+		if (outcome->result == OUTCOME_FAILED)
+			log_warning("%s", record_line(record, line, sizeof(line)));
+		else
+			log_info("%s", record_line(record, line, sizeof(line)));
+		methods_publish(daemon, record);
+	}
+}
+
+static enum log_level action_log_level(const struct action *action)
+{
+	if (action->kind == ACTION_KILL || action->kind == ACTION_NOTICE)
+		return LOG_LEVEL_WARNING;
+	return action->tier >= TIER_AGGRESSIVE ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO;
+}
+
+static void record_action(struct daemon *daemon, const struct action *action)
+{
+	struct record *record = records_add(&daemon->records);
+	char line[LINE_LEN];
+
+	record->at_us = daemon->frame.now_us;
+	record->wall_us = clock_wall_us();
+	record->action = *action;
+	if (action->component < daemon->config.component_count) {
+		memcpy(record->component, daemon->config.component[action->component].name,
+		       sizeof(record->component));
+		record->level = daemon->view[action->component].level;
+	}
+	if (action->leaf)
+		sense_leaf_name(daemon->sense, action->leaf, record->leaf, sizeof(record->leaf));
+	log_line(action_log_level(action), "%s", record_line(record, line, sizeof(line)));
+	methods_publish(daemon, record);
+}
+
+static void record_plan(struct daemon *daemon)
+{
+	for (uint32_t i = 0; i < daemon->plan.action_count; i++)
+		if (is_recorded(daemon->plan.action[i].kind))
+			record_action(daemon, &daemon->plan.action[i]);
+	daemon->stats.actions += daemon->plan.action_count;
+	if (daemon->plan.actions_dropped) {
+		daemon->stats.actions_dropped += daemon->plan.actions_dropped;
+		log_err("plan is full dropped=%u", daemon->plan.actions_dropped);
+	}
+}
+
+void daemon_tick(struct daemon *daemon, enum frame_kind kind)
+{
+	uint64_t took_us;
+
+	fill_frame(daemon, kind);
+	policy_step(daemon->policy, &daemon->config, &daemon->frame, &daemon->plan);
+	act_plan(daemon->act, &daemon->plan);
+	took_us = clock_now_us() - daemon->frame.now_us;
+
+	for (uint32_t i = 0; i < daemon->config.component_count; i++)
+		policy_view(daemon->policy, i, &daemon->view[i]);
+	record_outcomes(daemon);
+	record_plan(daemon);
+	if (kind == FRAME_FULL)
+		daemon->stats.ticks_full++;
+	else
+		daemon->stats.ticks_urgent++;
+	if (took_us > daemon->stats.tick_max_us)
+		daemon->stats.tick_max_us = took_us;
+}
