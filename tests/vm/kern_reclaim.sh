@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Reclaim against memory.stat: direct under a limit, proactive through memory.reclaim. The kernel
+# counts a page that it looks at again in the same pass once or twice (pgscan, scan_control), and slab
+# only in one of the two: a tenth is left for that.
+near() {
+	expect_in "$1" "$2" $(($3 * 85 / 100)) $(($3 * 115 / 100 + 64))
+}
+
+pages_since() {
+	echo $(($(stat_of a memory.stat "$1") - ${2:-0}))
+}
+
+kern_setup a b
+echo $((32 << 20)) >"$KERN/a/memory.high"
+kern_watch a b
+in_job a timeout 8 "$PUT/hog" --max 64 --hold 0.1 --rand --log /tmp/hog.log || true
+kern_report
+scan=$(stat_of a memory.stat pgscan) steal=$(stat_of a memory.stat pgsteal)
+echo "direct: pgscan $scan pgsteal $steal; counted $(count a reclaim_scanned_pages)" \
+	"$(count a reclaim_reclaimed_pages) in $(count a reclaims) calls, $(count a reclaim_us) us"
+near "scanned" "$(count a reclaim_scanned_pages)" "$scan"
+near "reclaimed" "$(count a reclaim_reclaimed_pages)" "$steal"
+expect_in "calls" "$(count a reclaims)" 1 100000
+expect_in "time" "$(count a reclaim_us)" 1000 9000000
+expect "none of it proactive" "$(count a proactive_reclaims)" 0
+
+echo max >"$KERN/a/memory.high"
+in_job a "$PUT/hog" --max 32 --hold 60 --touch 0 --rand --log /tmp/hog.log &
+wait_until 60 grep -q FULL /tmp/hog.log
+scan=$(stat_of a memory.stat pgscan) steal=$(stat_of a memory.stat pgsteal)
+direct=$(count a reclaims)
+echo 16M >"$KERN/a/memory.reclaim"
+"$PUT/kern" counts a b >/tmp/kern.out
+scan=$(pages_since pgscan "$scan") steal=$(pages_since pgsteal "$steal")
+echo "proactive: pgscan $scan pgsteal $steal; counted $(count a proactive_scanned_pages)" \
+	"$(count a proactive_reclaimed_pages) in $(count a proactive_us) us"
+near "proactive scanned" "$(count a proactive_scanned_pages)" "$scan"
+near "proactive reclaimed" "$(count a proactive_reclaimed_pages)" "$steal"
+expect_in "proactive time" "$(count a proactive_us)" 100 60000000
+expect "none of it direct" "$(count a reclaims)" "$direct"
+expect "b was left alone" "$(count b reclaim_scanned_pages)" 0

@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vm: --swap none
+# The six levels by use of the budget, and what each tier may do. Without swap and without file cache
+# nothing can be reclaimed, so use stands still at each step.
+
+config <<'END'
+[pool]
+usable = 1000M
+[component work]
+share = 40%
+priority = 5
+freeze = no
+lend = no
+borrow = no
+[component idle]
+share = 40%
+lend = no
+END
+start_uwd
+
+step() { # NAME MB LEVEL
+	grow work "$1" "$2" --rate 50
+	wait_until 20 grown "$1"
+	wait_until 40 level_is work "$3" # a forecast may have raised it; one level a dwell down
+}
+
+step normal 250 normal    # of 400 MB
+step low 38 low           # 72 %
+step medium 40 medium     # 82 %
+step high 20 high         # 87 %
+step critical 20 critical # 92 %
+step emergency 14 emergency
+
+logged 'act=notice component=work .*reason=out-of-tiers' ||
+	wait_until 70 logged 'act=notice component=work .*reason=out-of-tiers'
+! logged 'act=freeze' || fail "froze what the configuration protects from it"
+! logged 'act=kill' || fail "killed"
+
+# Down again, a level a dwell, never below what use says.
+for name in emergency critical high medium low normal; do
+	kill -TERM "$(head -n 1 "$POOL/work/$name/cgroup.procs")"
+done
+wait_until 80 level_is work normal

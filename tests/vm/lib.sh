@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Words that the VM cases share. A case is read after this file in a shell with -eu.
+
+POOL=/sys/fs/cgroup/uw
+# shellcheck disable=SC2034 # for the cases
+PUT=/run/put
+
+fail() {
+	echo "FAIL: $*"
+	exit 1
+}
+
+skip() {
+	echo "$*"
+	exit 77
+}
+
+# expect WHAT GOT WANT
+expect() {
+	[ "$2" = "$3" ] || fail "$1: got '$2', want '$3'"
+}
+
+# expect_in WHAT VALUE LOW HIGH
+expect_in() {
+	[ "$2" -ge "$3" ] && [ "$2" -le "$4" ] || fail "$1: got $2, want $3 to $4"
+}
+
+# expect_rc WANT COMMAND...: output in $OUT
+expect_rc() {
+	local want=$1 rc=0
+	shift
+	OUT=$("$@" 2>&1) || rc=$?
+	[ "$rc" = "$want" ] || fail "$*: exit $rc, want $want: $OUT"
+}
+
+# expect_match WHAT TEXT REGEX
+expect_match() {
+	[[ $2 =~ $3 ]] || fail "$1: '$2' does not match '$3'"
+}
+
+# wait_until SECONDS COMMAND...: polls each 50 ms
+wait_until() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || fail "waited in vain for: $*"
+		sleep 0.05
+	done
+}
+
+config() {
+	mkdir -p /etc/uw
+	cat >/etc/uw/uw.conf
+}
+
+start_uwd() {
+	uwd "$@" 2>>/tmp/uwd.log &
+	UWD_PID=$!
+	echo "$UWD_PID" >/run/uwd-under-test.pid
+	wait_until 20 uwctl status
+}
+
+stop_uwd() {
+	kill -TERM "$UWD_PID"
+	wait "$UWD_PID" || true
+}
+
+cg() {
+	cat "$POOL/$1"
+}
+
+is_frozen() {
+	grep -qx 'frozen 1' "$POOL/$1/cgroup.events"
+}
+
+kernel_at_least() {
+	local have
+	have=$(uname -r)
+	[ "$(printf '%s\n%s\n' "$1" "${have%%-*}" | sort -V | head -n 1)" = "$1" ]
+}
+
+# Between two cases: no uwd, no tree, no configuration, no pins.
+reset_all() {
+	local pid
+	if pid=$(cat /run/uwd-under-test.pid 2>/dev/null) && [ -d "/proc/$pid" ]; then
+		kill -KILL "$pid"
+		while [ -d "/proc/$pid" ]; do sleep 0.05; done
+	fi
+	rm -f /run/uwd-under-test.pid
+	uwctl teardown --kill || true
+	[ ! -d "$POOL" ] || return 1
+	rm -rf /etc/uw /run/uw /var/lib/uw /sys/fs/bpf/uw /tmp/uwd.log
+}
+
+# status_of COMPONENT KEY: one value of `uwctl status --json`
+status_of() {
+	uwctl status "$1" --json | python3 -c '
+import json, sys
+for component in json.load(sys.stdin)["components"]:
+    if component["name"] == sys.argv[1]:
+        print(component[sys.argv[2]])' "$1" "$2"
+}
+
+level_is() {
+	[ "$(status_of "$1" level)" = "$2" ]
+}
+
+# logged REGEX: uwd said so
+logged() {
+	grep -Eq -- "$1" /tmp/uwd.log
+}
+
+# grow COMPONENT NAME MB [OPTION of hog]...: grows in a leaf of its own, and holds
+grow() {
+	local component=$1 name=$2 mb=$3
+	shift 3
+	uwctl run "$component" --name "$name" -- "$PUT/hog" --max "$mb" --hold 600 --touch 0 \
+		--log "/tmp/$name.log" "$@" &
+	wait_until 10 test -d "$POOL/$component/$name"
+}
+
+grown() {
+	grep -q '^FULL' "/tmp/$1.log"
+}
+
+# ---- the kernel's sensors without the daemon: cgroups under uw-kern, and the program kern ----
+
+KERN=/sys/fs/cgroup/uw-kern
+
+kern_setup() {
+	local name
+	trap kern_done EXIT
+	echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+	mkdir -p "$KERN"
+	echo +memory >"$KERN/cgroup.subtree_control"
+	for name in "$@"; do
+		mkdir -p "$KERN/$name"
+		echo +memory >"$KERN/$name/cgroup.subtree_control"
+		mkdir -p "$KERN/$name/job"
+	done
+}
+
+kern_done() {
+	[ -z "${WATCH_PID-}" ] || kill -KILL "$WATCH_PID" 2>/dev/null || true
+	[ ! -d "$KERN" ] || echo 1 >"$KERN/cgroup.kill"
+	wait_until 20 grep -qx 'populated 0' "$KERN/cgroup.events"
+	find "$KERN" -depth -type d -exec rmdir {} +
+	"$PUT/kern" unpin
+}
+
+# kern_watch OPTION... NAME...: events go to /tmp/kern.out
+kern_watch() {
+	"$PUT/kern" watch "$@" >/tmp/kern.out 2>&1 &
+	WATCH_PID=$!
+	wait_until 20 grep -qx ready /tmp/kern.out
+}
+
+# Ends kern_watch; the counters follow in /tmp/kern.out.
+kern_report() {
+	kill -TERM "$WATCH_PID"
+	wait "$WATCH_PID" || fail "kern: $(tail -n 3 /tmp/kern.out)"
+	WATCH_PID=
+}
+
+# count NAME FIELD, of /tmp/kern.out
+count() {
+	awk -v name="$1" -v field="$2" \
+		'$1 == "count" && $2 == name && $3 == field { value = $4 } END { print value }' /tmp/kern.out
+}
+
+# in_job NAME COMMAND...: in a leaf of the component
+in_job() {
+	# shellcheck disable=SC2016 # expands in the inner shell
+	bash -c 'echo $$ >"$0/job/cgroup.procs" && exec "$@"' "$KERN/$1" "${@:2}"
+}
+
+# stat_of NAME FILE KEY
+stat_of() {
+	awk -v key="$3" '$1 == key { print $2 }' "$KERN/$1/$2"
+}

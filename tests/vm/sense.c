@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * user/sense against a pool made by hand: /sys/fs/cgroup/uw with cache/ and jobs/. Each step checks
+ * frames against what the kernel's files say. Exit status 1 and one line a fault.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cgroups/cgroups.h"
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/base/text.h"
+#include "user/base/units.h"
+#include "user/sense/sense.h"
+
+#define POOL        "/sys/fs/cgroup/uw"
+#define SAMPLE_ALL  (SAMPLE_USAGE | SAMPLE_STAT | SAMPLE_PSI | SAMPLE_EVENTS | SAMPLE_SWAP | SAMPLE_LIMITS)
+#define FULL_ROUNDS 200
+
+enum { CACHE, JOBS, MISSING, COMPONENTS };
+
+/* How far two readings of a live group may lie apart: per-CPU charge batches of 64 pages, 2 CPUs. */
+#define CHARGE_SLACK (2 * 64 * 4096ULL)
+
+struct told {
+	int came, went;
+	char name[CG_NAME_LEN];
+};
+
+struct bench {
+	struct sense *sense;
+	int pool;
+	struct frame frame;
+	struct told told;
+	int faults;
+};
+
+static void check(struct bench *bench, bool ok, const char *what)
+{
+	if (ok)
+		return;
+	printf("not so: %s\n", what);
+	bench->faults++;
+}
+
+static void on_leaf(void *data, uint32_t component, uint64_t cgid, const char *name)
+{
+	struct told *told = data;
+
+	(void)component;
+	(void)cgid;
+	if (name) {
+		told->came++;
+		text_copy(told->name, sizeof(told->name), name);
+	} else {
+		told->went++;
+	}
+}
+
+static void must(int ret, const char *what)
+{
+	if (ret >= 0)
+		return;
+	printf("cannot %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static uint64_t file_u64(const char *path)
+{
+	char text[64];
+	long len = text_read_at(AT_FDCWD, path, text, sizeof(text));
+
+	return len < 0 ? 0 : strtoull(text, NULL, 10);
+}
+
+static bool near(uint64_t a, uint64_t b)
+{
+	return (a > b ? a - b : b - a) <= CHARGE_SLACK;
+}
+
+static void full(struct bench *bench)
+{
+	bench->frame.now_us = clock_now_us();
+	sense_full(bench->sense, &bench->frame);
+}
+
+/* A child in the leaf that holds so much anonymous memory until it is killed. */
+static pid_t start_holder(const char *leaf, size_t bytes)
+{
+	AUTO_CLOSE int dir = open(leaf, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	must(dir, "open the leaf");
+	must(pipe(ready), "pipe");
+	pid = cg_fork_into(dir, NULL);
+	must(pid, "clone3 into the leaf");
+	if (!pid) {
+		memset(mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+		       1, bytes);
+		must((int)write(ready[1], "", 1), "tell");
+		pause();
+		_exit(0);
+	}
+	close(ready[1]);
+	must((int)read(ready[0], &byte, 1) - 1, "wait for the child");
+	close(ready[0]);
+	return pid;
+}
+
+static void end_holder(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void wait_for(const char *path, const char *text)
+{
+	char now[128] = "";
+
+	for (int i = 0; i < 500 && !strstr(now, text); i++) {
+		text_read_at(AT_FDCWD, path, now, sizeof(now));
+		usleep(10000);
+	}
+}
+
+/* ---- steps ---- */
+
+static void step_components(struct bench *bench)
+{
+	const struct component_sample *cache = &bench->frame.component[CACHE];
+
+	full(bench);
+	check(bench, bench->frame.component_count == COMPONENTS, "three components");
+	check(bench, cache->valid == SAMPLE_ALL, "every sensor of cache is valid");
+	check(bench, bench->frame.component[MISSING].valid == 0, "a missing component is absent");
+	check(bench, sense_component_cgid(bench->sense, MISSING) == 0, "and has no id");
+	check(bench, cache->low_bytes == file_u64(POOL "/cache/memory.low"), "memory.low");
+	check(bench, cache->high_bytes == file_u64(POOL "/cache/memory.high"), "memory.high");
+	check(bench, cache->min_bytes == 0, "memory.min");
+	check(bench, bench->frame.host.valid, "the host is valid");
+	check(bench, bench->frame.host.total_bytes > 256 * MIB, "MemTotal");
+	check(bench, bench->frame.host.swap_total_bytes > 0, "SwapTotal");
+	check(bench, bench->frame.leaves_valid && !bench->frame.leaf_count, "no leaves yet");
+}
+
+static void step_leaf(struct bench *bench)
+{
+	const struct component_sample *jobs = &bench->frame.component[JOBS];
+	const struct leaf_sample *leaf = &bench->frame.leaf[0];
+	char name[CG_NAME_LEN];
+	struct stat st;
+	pid_t pid;
+
+	must(mkdir(POOL "/jobs/one", 0755), "mkdir a leaf");
+	pid = start_holder(POOL "/jobs/one", 20 * MIB);
+	full(bench);
+	stat(POOL "/jobs/one", &st);
+	check(bench, bench->frame.leaf_count == 1, "a new leaf is found at once");
+	check(bench, leaf->cgid == st.st_ino && leaf->component == JOBS, "with id and component");
+	check(bench, leaf->populated && !leaf->frozen && leaf->born_us, "populated, not frozen");
+	check(bench, near(leaf->current_bytes, file_u64(POOL "/jobs/one/memory.current")),
+	      "its memory.current");
+	check(bench, near(jobs->anon_bytes, 20 * MIB), "20 MiB of anonymous memory");
+	check(bench, jobs->current_bytes >= 20 * MIB, "charged to the component");
+	check(bench, bench->told.came == 1 && !strcmp(bench->told.name, "one"), "and told of");
+	check(bench, sense_leaf_name(bench->sense, leaf->cgid, name, sizeof(name)) == JOBS &&
+			     !strcmp(name, "one"),
+	      "its name");
+	check(bench, sense_leaf_find(bench->sense, JOBS, "one") == leaf->cgid, "by name too");
+	check(bench, sense_leaf_find(bench->sense, CACHE, "one") == 0, "in its component only");
+
+	must(text_write_at(AT_FDCWD, POOL "/jobs/one/cgroup.freeze", "1"), "freeze");
+	wait_for(POOL "/jobs/one/cgroup.events", "frozen 1");
+	full(bench);
+	check(bench, leaf->frozen, "frozen is seen");
+	sense_urgent(bench->sense, &bench->frame);
+	check(bench, jobs->valid == SAMPLE_USAGE && !bench->frame.leaves_valid,
+	      "urgent reads usage alone");
+
+	end_holder(pid);
+	wait_for(POOL "/jobs/one/cgroup.events", "populated 0");
+	full(bench);
+	check(bench, bench->frame.leaf_count == 1 && !leaf->populated, "an empty leaf stays");
+	must(rmdir(POOL "/jobs/one"), "rmdir the leaf");
+	full(bench);
+	check(bench, bench->frame.leaf_count == 0 && bench->told.went == 1, "a removed one goes");
+}
+
+static void step_recreated(struct bench *bench)
+{
+	const struct component_sample *cache = &bench->frame.component[CACHE];
+	uint64_t before = sense_component_cgid(bench->sense, CACHE), after;
+
+	must(mkdir(POOL "/cache/two", 0755), "mkdir a leaf");
+	full(bench);
+	check(bench, bench->frame.leaf_count == 1, "a leaf of cache");
+	must(rmdir(POOL "/cache/two"), "rmdir the leaf");
+	must(rmdir(POOL "/cache"), "rmdir a component");
+	sense_urgent(bench->sense, &bench->frame);
+	check(bench, cache->valid == 0, "a removed component is absent");
+	full(bench);
+	check(bench, cache->valid == 0 && bench->frame.leaf_count == 0, "and its leaves are gone");
+	must(mkdir(POOL "/cache", 0755), "mkdir it again");
+	must(text_write_at(AT_FDCWD, POOL "/cache/cgroup.subtree_control", "+memory"), "enable");
+	must(mkdir(POOL "/cache/three", 0755), "mkdir a leaf");
+	full(bench);
+	after = sense_component_cgid(bench->sense, CACHE);
+	check(bench, cache->valid == SAMPLE_ALL, "made anew it is back");
+	check(bench, after && after != before, "with another id");
+	check(bench, bench->frame.leaf_count == 1, "and its leaf");
+	must(rmdir(POOL "/cache/three"), "rmdir the leaf");
+	full(bench);
+	check(bench, bench->frame.leaf_count == 0, "which goes");
+}
+
+static void step_many_leaves(struct bench *bench)
+{
+	char path[64];
+
+	for (int i = 0; i < FRAME_LEAVES_MAX + 20; i++) {
+		snprintf(path, sizeof(path), POOL "/jobs/l%d", i);
+		must(mkdir(path, 0755), "mkdir many leaves");
+	}
+	full(bench);
+	check(bench, bench->frame.leaf_count == FRAME_LEAVES_MAX, "as many leaves as fit");
+	for (int i = 0; i < FRAME_LEAVES_MAX + 20; i++) {
+		snprintf(path, sizeof(path), POOL "/jobs/l%d", i);
+		must(rmdir(path), "rmdir many leaves");
+	}
+	full(bench);
+	check(bench, bench->frame.leaf_count == 0, "all gone");
+}
+
+/* A small group under memory.high with swap stalls soon enough. */
+static void step_psi_trigger(struct bench *bench)
+{
+	struct pollfd trigger = {.events = POLLPRI};
+	pid_t pid;
+
+	must(sense_psi_open(bench->sense, JOBS, 1000, 100000, &trigger.fd), "set a PSI trigger");
+	must(mkdir(POOL "/jobs/stall", 0755), "mkdir a leaf");
+	must(text_write_at(AT_FDCWD, POOL "/jobs/stall/memory.high", "4M"), "squeeze");
+	pid = start_holder(POOL "/jobs/stall", 40 * MIB);
+	check(bench, poll(&trigger, 1, 10000) == 1 && (trigger.revents & POLLPRI),
+	      "the PSI trigger fires");
+	full(bench);
+	check(bench, bench->frame.component[JOBS].psi_some_us >= 1000, "the totals say so too");
+	check(bench, bench->frame.component[JOBS].swap_bytes > 0, "and swap");
+	check(bench, bench->frame.leaf[0].swap_bytes > 0, "of the leaf");
+	check(bench, bench->frame.component[JOBS].pgsteal > 0, "and reclaim");
+	check(bench, bench->frame.component[JOBS].ev_high > 0, "and memory.events");
+	end_holder(pid);
+	close(trigger.fd);
+	wait_for(POOL "/jobs/stall/cgroup.events", "populated 0");
+	must(rmdir(POOL "/jobs/stall"), "rmdir the leaf");
+	check(bench, sense_psi_open(bench->sense, MISSING, 1000, 100000, &trigger.fd) == -ENODEV,
+	      "no trigger on a missing component");
+}
+
+static void step_cost(struct bench *bench)
+{
+	uint64_t began_us;
+
+	full(bench);
+	began_us = clock_now_us();
+	for (int i = 0; i < FULL_ROUNDS; i++)
+		full(bench);
+	printf("sense_full of 2 components: %" PRIu64 " us\n",
+	       (clock_now_us() - began_us) / FULL_ROUNDS);
+	began_us = clock_now_us();
+	for (int i = 0; i < FULL_ROUNDS; i++)
+		sense_urgent(bench->sense, &bench->frame);
+	printf("sense_urgent: %" PRIu64 " us\n", (clock_now_us() - began_us) / FULL_ROUNDS);
+}
+
+int main(void)
+{
+	static const char *const names[COMPONENTS] = {"cache", "jobs", "missing"};
+	static void (*const steps[])(struct bench *) = {
+		step_components, step_leaf, step_recreated, step_many_leaves, step_psi_trigger,
+		step_cost,
+	};
+	static struct bench bench;
+	static struct config config = {.component_count = COMPONENTS};
+
+	for (int i = 0; i < COMPONENTS; i++)
+		text_copy(config.component[i].name, UW_NAME_LEN, names[i]);
+	bench.pool = open(POOL, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	must(bench.pool, "open " POOL);
+	must(sense_new(&config, bench.pool, &bench.sense, NULL), "open sense");
+	sense_watch_leaves(bench.sense, on_leaf, &bench.told);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		steps[i](&bench);
+	sense_free(bench.sense);
+	close(bench.pool);
+	printf("%d faults\n", bench.faults);
+	return bench.faults ? 1 : 0;
+}
