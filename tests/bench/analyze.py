@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""analyze.py NAME RECORDS --kernel K --out FILE: reduces a bench's records to FILE (JSON) and prints a table."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import cost
+import measure
+import protect
+import react
+import table
+
+
+def run_folders(records):
+    return sorted(path for path in Path(records).iterdir() if path.is_dir())
+
+
+def by_key(runs, key):
+    """Runs in lists by one of their fields, in the order of first appearance."""
+    groups = {}
+    for run in runs:
+        groups.setdefault(run[key], []).append(run)
+    return groups
+
+
+def reduce_protect(records):
+    runs = []
+    for folder in run_folders(records):
+        runs.append({"system": folder.name.rsplit("-", 1)[0], **protect.measure_run(folder)})
+    order = ["uwctl", "none", "earlyoom"]
+    groups = by_key(sorted(runs, key=lambda run: (order + [run["system"]]).index(run["system"])), "system")
+    return {name: protect.summarize(group) for name, group in groups.items()}, runs
+
+
+def show_protect(metrics):
+    header = ["system", "first action", "p50", "p99", "max", "redis swapped", "hog alive", "goes on", "actions"]
+    return header, [
+        [name, table.show_number(row["first_action_after_onset_s"], 2, " s"), table.show_ratio(row["p50_ratio"]),
+         table.show_ratio(row["p99_ratio"]), table.show_ratio(row["max_ratio"]),
+         table.show_bytes(row["protected_swapped_bytes"]), table.show_yes(row["hog_alive"]),
+         table.show_yes(row["hog_resumed"]), table.show_number(row["action_count"], 0)]
+        for name, row in metrics.items()
+    ]
+
+
+def reduce_overhead(records):
+    runs = [cost.measure_overhead(folder) for folder in run_folders(records)]
+    return {run["kernel"]: {key: run[key] for key in ("default_ratio", "full_ratio")} for run in runs}, runs
+
+
+def show_overhead(metrics):
+    return ["kernel", "default", "every page traced"], [
+        [kernel, table.show_number(row["default_ratio"], 4), table.show_number(row["full_ratio"], 4)]
+        for kernel, row in metrics.items()
+    ]
+
+
+def reduce_daemon(records):
+    runs = [run for folder in run_folders(records) for run in cost.measure_daemons(folder)]
+    return {run["daemon"]: {key: run[key] for key in ("rss_bytes", "idle_ticks_per_s")} for run in runs}, runs
+
+
+def show_daemon(metrics):
+    return ["daemon", "resident", "ticks/s at rest"], [
+        [name, table.show_bytes(row["rss_bytes"], zero_is_good=False), table.show_number(row["idle_ticks_per_s"], 3)]
+        for name, row in metrics.items()
+    ]
+
+
+def reduce_react(records):
+    runs = []
+    metrics = {}
+    for folder in run_folders(records):
+        trials = react.read_trials(folder)
+        metrics[folder.name] = react.summarize(trials)
+        runs += [{"kernel": folder.name, **trial} for trial in trials]
+    return metrics, runs
+
+
+def show_react(metrics):
+    header = ["kernel", "crossing to stop", "stall to stop", "PSI trigger to stop", "events to stop", "overrun"]
+    return header, [
+        [kernel, *(table.show_number(row[name], 1, " ms") for name in
+                   ("crossing_to_stop_ms", "stall_to_stop_ms", "psi_trigger_to_stop_ms", "events_to_stop_ms")),
+         table.show_bytes(row["overrun_bytes"], zero_is_good=False)]
+        for kernel, row in metrics.items()
+    ]
+
+
+BENCHES = {
+    "protect": (reduce_protect, show_protect),
+    "overhead": (reduce_overhead, show_overhead),
+    "daemon": (reduce_daemon, show_daemon),
+    "react": (reduce_react, show_react),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=BENCHES)
+    parser.add_argument("records")
+    parser.add_argument("--kernel", default="6.12")
+    parser.add_argument("--out", required=True)
+    options = parser.parse_args()
+    reduce, show = BENCHES[options.name]
+    metrics, runs = reduce(options.records)
+    kernel = " ".join(metrics) if options.kernel == "all" else options.kernel
+    measure.write_result(options.out, options.name, kernel, metrics, runs)
+    header, rows = show(metrics)
+    print("\n".join(["", *table.render(header, rows, table.wants_colour()), ""]))
+    print(f"  {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

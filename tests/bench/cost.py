@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""bench-overhead and bench-daemon: what sensing costs a page fault, and what a daemon costs at rest."""
+
+import csv
+
+import measure
+
+TICK_NS = 10_000_000  # a tick of 100 Hz, in which the published figures are given
+
+
+def read_rounds(path):
+    """Ticks of the time-stamp counter a fault, one round a line."""
+    return [float(line) for line in measure.read_text(path).split()]
+
+
+def measure_overhead(folder):
+    """Medians over the rounds: a round may hold a timer tick or a wakeup that is not the fault's own cost."""
+    costs = {}
+    for mode in ("none", "default", "full"):
+        rounds = read_rounds(folder / f"{mode}.txt")
+        if not rounds:
+            raise ValueError(f"{folder}: no rounds of mode {mode}")
+        costs[mode] = measure.median(rounds)
+    return {
+        "kernel": folder.name,
+        "ticks_per_fault": costs,
+        "default_ratio": costs["default"] / costs["none"],
+        "full_ratio": costs["full"] / costs["none"],
+    }
+
+
+def measure_daemons(folder):
+    runs = []
+    for row in csv.DictReader(measure.read_text(folder / "daemons.csv").splitlines()):
+        seconds = float(row["rest_ms"]) / 1000
+        runs.append({
+            "daemon": row["name"],
+            "rss_bytes": int(row["rss_kb"]) * 1024,
+            "idle_ticks_per_s": float(row["cpu_ns"]) / TICK_NS / seconds,
+            "rest_s": seconds,
+        })
+    if not runs:
+        raise ValueError(f"{folder}: no daemon was measured")
+    return sorted(runs, key=lambda run: run["daemon"] != "uwd")

@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# In the guest: how fast a hog at full speed is stopped, and how far it overran. Four ways, trials=N of each:
+#   crossing  uwd, by the mark in the kernel on the hog's component
+#   stall     uwd, by the first stall of a protected component, well before that mark
+#   psi       no uwd: react freezes on a PSI trigger of the protected group, which stalls in the same way
+#   events    no uwd: react freezes on memory.events of a hog with memory.high at the mark, which itself brakes
+# The protected service stalls on a signal, under a memory.high of its own, while the hog grows freely: what is
+# measured is the way from the stall to the brake, and no shortage slows the hog on it.
+# One CSV line a trial in $OUT/react.csv: the way, and the fields of react.c.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=guest.sh
+. "${0%/*}/guest.sh"
+
+trials=15
+ways='crossing stall psi events'
+budget_mb=200        # of ml_models in react.conf
+mark_percent=95      # of its budget: the edge at which a job that may be frozen is stopped
+psi_window_us=500000 # the shortest that 6.1 takes from root
+stall_at_mb=20       # the hog's growth at which the service stalls
+service_high=6M      # between the two sizes of churn's blocks
+shortage_mb=170      # what the ballast leaves available: a stall without evidence in memory is a false alarm
+growth=/dev/shm/uw-growth
+hog=$POOL/ml_models/hog
+service=$POOL/cache/service
+
+mark_bytes() {
+	echo $((budget_mb * 1048576 * mark_percent / 100))
+}
+
+available_mb() {
+	awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo
+}
+
+start_service() {
+	workload cache service "$PUT/churn"
+	service_pid=$started
+	wait_until 10 grep -q . "$service/cgroup.procs" || die 'the service did not start'
+	echo "$service_high" >"$service/memory.high"
+}
+
+# Memory outside the pool that cannot be reclaimed.
+start_ballast() {
+	local mb=$(($(available_mb) - shortage_mb))
+	make_group ballast max
+	inside "$CGROUP/ballast" "$PUT/hog" --max "$mb" --hold 600 --touch 0 --log "$OUT/ballast.log" &
+	ballast_pid=$!
+	wait_until 30 grep -q FULL "$OUT/ballast.log" || die 'the ballast did not come up'
+}
+
+stop_ballast() {
+	kill -KILL "$ballast_pid"
+	wait "$ballast_pid" 2>/dev/null || true
+}
+
+# run_trial WAY [OPTION of react]...: the hog waits for react's go, so that everything is armed first.
+run_trial() {
+	local way=$1 react_pid
+	shift
+	rm -f $growth
+	"$PUT/react" --hog "$hog" --protected "$service" --publish $growth "$@" >"$OUT/trial.txt" &
+	react_pid=$!
+	wait_until 10 test -s $growth || die 'react did not start'
+	workload ml_models hog "$PUT/hog" --max 2000 --touch 0 --log "$OUT/hog.log" --publish $growth --wait
+	wait "$react_pid" || die "react: $way"
+	echo "$way,$(cat "$OUT/trial.txt")" | tee -a "$OUT/react.csv"
+}
+
+# use_uwd CONFIG
+use_uwd() {
+	system=uwctl
+	set_up "$PUT/$1"
+	start_daemon
+	sleep 2
+}
+
+use_none() {
+	system=none
+	set_up none
+}
+
+clear_all() {
+	stop_run "$hog"
+	stop_run "$service"
+	wait "$service_pid" 2>/dev/null || true
+	stop_daemon
+	if [ "$system" = uwctl ]; then
+		uwctl teardown --kill >>"$OUT/setup.log" 2>&1 || note 'teardown failed'
+	else
+		find "$POOL" -mindepth 1 -depth -type d -exec rmdir {} +
+		rmdir "$POOL"
+	fi
+}
+
+trial_crossing() {
+	use_uwd react.conf
+	start_service
+	run_trial crossing --by watch --threshold "$(mark_bytes)"
+	clear_all
+}
+
+trial_stall() {
+	use_uwd react-stall.conf
+	start_service
+	start_ballast
+	run_trial stall --by watch --stall-at "$stall_at_mb"
+	stop_ballast
+	clear_all
+}
+
+trial_psi() {
+	use_none
+	start_service
+	start_ballast
+	run_trial psi --by psi --stall-at "$stall_at_mb" --trigger "some 50000 $psi_window_us"
+	stop_ballast
+	clear_all
+}
+
+trial_events() {
+	use_none
+	start_service
+	make_leaf ml_models hog
+	mark_bytes >"$hog/memory.high"
+	run_trial events --by events --threshold "$(mark_bytes)"
+	clear_all
+}
+
+begin "$@"
+echo 'way,by,go_us,crossing_us,stall_us,signal_us,stop_us,grown_bytes,overrun_bytes,frozen' >"$OUT/react.csv"
+for way in $ways; do
+	for ((i = 0; i < trials; i++)); do
+		"trial_$way"
+	done
+done
+finish

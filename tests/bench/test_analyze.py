@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Self-test of the analysis on synthetic records: python3 -m unittest discover -s tests/bench"""
+
+import json
+import math
+import tempfile
+import unittest
+from pathlib import Path
+
+import analyze
+import cost
+import demo
+import measure
+import protect
+import react
+import table
+
+
+class Folder(unittest.TestCase):
+    """A run's folder, written row by row."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.top = Path(scratch.name)
+
+    def write(self, path, *lines):
+        path = self.top / path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+
+def latency_lines(spans):
+    """A record with 10 requests a second: spans are (from_ms, to_ms, latency_us)."""
+    lines = ["due_ms,latency_us"]
+    for from_ms, to_ms, latency in spans:
+        lines += [f"{due},{latency}" for due in range(from_ms, to_ms, 100)]
+    return lines
+
+
+MON_COLUMNS = ["at_ms", "grown_kb", "some_us", "redis.swap_kb", "redis.some_us", "hog.current_kb", "hog.swap_kb",
+               "hog.ev_oom_kill", "hog.frozen"]
+
+
+def mon_lines(rows):
+    """Rows are dicts; what is left out is 0."""
+    return [",".join(MON_COLUMNS)] + [",".join(str(row.get(name, 0)) for name in MON_COLUMNS) for row in rows]
+
+
+class TestMeasure(Folder):
+    def test_percentile_of_ranks(self):
+        values = list(range(100))
+        self.assertEqual(measure.percentile(values, 0.50), 50)
+        self.assertEqual(measure.percentile(values, 0.99), 99)
+        self.assertEqual(measure.percentile([7], 0.99), 7)
+        self.assertTrue(math.isnan(measure.percentile([], 0.5)))
+
+    def test_unanswered_request_counts_with_its_age(self):
+        samples = [(1000.0, 50.0), (2000.0, -1.0), (5000.0, 60.0)]
+        self.assertEqual(measure.latencies_us(samples, 2000, 2000), [(5000 + 1000 - 2000) * 1000])
+        self.assertEqual(measure.count_lost(samples, 0, 9000), 1)
+
+    def test_ratios_need_both_windows(self):
+        samples = [(float(at), 100.0 if at < 1000 else 300.0) for at in range(0, 2000, 10)]
+        figures = measure.latency_ratios(samples, (0, 990), (1000, 2000))
+        self.assertEqual(figures["p50_ratio"], 3)
+        self.assertIsNone(measure.latency_ratios(samples, (5000, 6000), (0, 10))["p50_ratio"])
+
+    def test_torn_last_line_is_left_out(self):
+        path = self.write("torn.csv", "due_ms,latency_us", "1,2", "3")
+        self.assertEqual(measure.read_samples(path), [(1.0, 2.0)])
+
+    def test_absent_file_is_empty(self):
+        self.assertEqual(measure.read_table(self.top / "none.csv"), [])
+
+    def test_actions_are_read_loosely(self):
+        log = 'uwd: ready\nuwd: act=freeze component=ml at_us=12 why="usage 96% reached 95%"\nuwd: end=freeze id=1\n'
+        actions = measure.read_actions(log)
+        self.assertEqual(len(actions), 1)
+        self.assertEqual(actions[0]["why"], "usage 96% reached 95%")
+
+    def test_nan_becomes_null(self):
+        self.assertEqual(measure.rounded({"a": [math.nan, 1.23456]}), {"a": [None, 1.2346]})
+
+
+class TestProtect(Folder):
+    def run_folder(self, name, rows, log, events=()):
+        self.write(f"{name}/events", "1000 baseline start", "10000 hog start", "30000 episode end", *events)
+        self.write(f"{name}/probe.csv", *latency_lines([(1000, 20000, 200), (20000, 31000, 400)]))
+        self.write(f"{name}/mon.csv", *mon_lines(rows))
+        self.write(f"{name}/daemon.log", log)
+        return self.top / name
+
+    def test_action_before_the_stall_is_negative(self):
+        folder = self.run_folder(
+            "uwctl-1",
+            [{"at_ms": 9000}, {"at_ms": 20100, "some_us": 9000, "redis.some_us": 4000, "hog.frozen": 1}],
+            "uwd: act=arm-mark at_us=9000000\nuwd: act=freeze at_us=19990000 why=x",
+            ["30000 hog alive", "30000 redis alive"])
+        self.write("uwctl-1/stalls.csv", "at_ms,some_us", "20010,4000")
+        run = protect.measure_run(folder)
+        self.assertEqual(run["onset_of"], "protected")
+        self.assertAlmostEqual(run["first_action_after_onset_s"], 19.990 - 20.006, places=6)
+        self.assertEqual(run["action_count"], 1)
+        self.assertTrue(run["hog_alive"])
+        self.assertEqual(run["p50_ratio"], 2)
+
+    def test_without_protected_stall_the_system_counts(self):
+        folder = self.run_folder("none-1", [{"at_ms": 9000}, {"at_ms": 15000, "some_us": 5000},
+                                            {"at_ms": 17000, "some_us": 9000, "hog.ev_oom_kill": 1}], "")
+        run = protect.measure_run(folder)
+        self.assertEqual(run["onset_of"], "system")
+        self.assertEqual(run["first_action_after_onset_s"], 2)
+        self.assertFalse(run["hog_alive"])
+
+    def test_resumed_is_growth_within_20_s_of_free_memory(self):
+        rows = [{"at_ms": 9000, "grown_kb": 0}, {"at_ms": 40000, "grown_kb": 500000}]
+        events = [(41000.0, "memory free")]
+        late = rows + [{"at_ms": 62000, "grown_kb": 900000}]
+        soon = rows + [{"at_ms": 50000, "grown_kb": 900000}]
+        self.assertFalse(protect.has_resumed(events, late))
+        self.assertTrue(protect.has_resumed(events, soon))
+        self.assertFalse(protect.has_resumed([], soon))
+
+    def test_incomplete_run_is_refused(self):
+        self.write("x/events", "1000 baseline start")
+        with self.assertRaises(ValueError):
+            protect.measure_run(self.top / "x")
+
+    def test_summary_is_median_and_all(self):
+        runs = [{"p99_ratio": value, "hog_alive": value < 5, "hog_resumed": True, "protected_alive": True}
+                for value in (1, 2, 9)]
+        summary = protect.summarize(runs)
+        self.assertEqual(summary["p99_ratio"], 2)
+        self.assertFalse(summary["hog_alive"])
+        self.assertTrue(summary["hog_resumed"])
+
+
+class TestCost(Folder):
+    def test_overhead_is_a_ratio_of_medians(self):
+        for mode, rounds in (("none", "1000 1000 9000"), ("default", "1002 1002"), ("full", "1080")):
+            self.write(f"6.1/{mode}.txt", rounds.replace(" ", "\n"))
+        run = cost.measure_overhead(self.top / "6.1")
+        self.assertEqual((run["default_ratio"], run["full_ratio"]), (1.002, 1.08))
+
+    def test_daemon_ticks_come_from_ns(self):
+        self.write("rest/daemons.csv", "name,rss_kb,cpu_ns,rest_ms", "earlyoom,1700,240000000,60000",
+                   "uwd,4000,120000000,60000")
+        runs = cost.measure_daemons(self.top / "rest")
+        self.assertEqual([run["daemon"] for run in runs], ["uwd", "earlyoom"])
+        self.assertAlmostEqual(runs[0]["idle_ticks_per_s"], 0.2)
+        self.assertEqual(runs[0]["rss_bytes"], 4096000)
+
+
+class TestReact(Folder):
+    def test_medians_by_way_and_void_trials(self):
+        self.write("6.1/react.csv",
+                   "way,by,go_us,crossing_us,stall_us,signal_us,stop_us,grown_bytes,overrun_bytes,frozen",
+                   "crossing,watch,1,1000,0,0,4000,9,100,1", "crossing,watch,1,1000,0,0,6000,9,300,1",
+                   "crossing,watch,1,1000,0,0,90000,9,900,0", "psi,psi,1,0,1000,70000,71000,9,0,1",
+                   "stall,watch,1,0,0,0,71000,9,0,1")
+        metrics = react.summarize(react.read_trials(self.top / "6.1"))
+        self.assertEqual(metrics["crossing_to_stop_ms"], 4)
+        self.assertEqual(metrics["overrun_bytes"], 200)
+        self.assertEqual(metrics["psi_trigger_to_stop_ms"], 70)
+        self.assertIsNone(metrics["stall_to_stop_ms"])
+        self.assertEqual(metrics["void_trials"], 2)
+
+
+class TestDemo(Folder):
+    def write_run(self, system, leak_event, oom):
+        names = list(demo.WORKLOADS)
+        columns = ["at_ms", "grown_kb", "leak.frozen"] + [f"{name}.swap_kb" for name in names]
+        self.write(f"{system}/events", "1000 phase calm", "11000 phase leak", leak_event, "31000 leak end")
+        self.write(f"{system}/oom.log", oom)
+        self.write(f"{system}/mon.csv", ",".join(columns), "12000,4096,0,0,2048,0,0", "20000,8192,1,0,0,0,0")
+        for name in names:
+            self.write(f"{system}/{name}.csv", *latency_lines([(1000, 11000, 100), (11000, 31000, 500)]))
+
+    def test_picture_tells_both_fates(self):
+        self.write_run("none", "25000 leak exit rc=137", "[1] Out of memory: Killed process 9 (leak) total-vm:1")
+        self.write_run("uwctl", "31000 leak alive mb=8", "")
+        runs = {system: demo.measure_run(self.top / system) for system in demo.SYSTEMS}
+        self.assertEqual(runs["none"]["killed"], ["leak"])
+        self.assertEqual(runs["none"]["leak"]["lived_s"], 14)
+        self.assertEqual(runs["uwctl"]["components"]["cache"]["swapped_bytes"], 2048 * 1024)
+        text = "\n".join(demo.picture(runs, colour=False))
+        self.assertIn("held at 8 MB, alive, frozen", text)
+        self.assertIn("14 s of the leaking job", text)
+        self.assertNotIn("\033", text)
+
+
+class TestTable(unittest.TestCase):
+    def test_columns_line_up(self):
+        lines = table.render(["a", "b"], [["long name", "1"], None, ["x", "1000"]])
+        self.assertEqual(len({len(line) for line in lines if "─" not in line}), 1)
+
+    def test_ratio_moods(self):
+        self.assertEqual((table.show_ratio(2.0).text, table.show_ratio(2.0).mood), ("2.0x", "good"))
+        self.assertEqual((table.show_ratio(48.2).text, table.show_ratio(48.2).mood), ("48x", "bad"))
+        self.assertEqual(table.show_ratio(None).text, "-")
+
+
+class TestResult(Folder):
+    def test_result_has_the_agreed_form(self):
+        self.write("records/6.1/none.txt", "10")
+        self.write("records/6.1/default.txt", "10")
+        self.write("records/6.1/full.txt", "10")
+        metrics, runs = analyze.reduce_overhead(self.top / "records")
+        measure.write_result(self.top / "out.json", "overhead", "6.1", metrics, runs)
+        result = json.loads((self.top / "out.json").read_text())
+        self.assertEqual(sorted(result), ["commit", "kernel", "metrics", "name", "runs"])
+        self.assertEqual(result["metrics"]["6.1"]["default_ratio"], 1.0)
+
+
+if __name__ == "__main__":
+    unittest.main()
