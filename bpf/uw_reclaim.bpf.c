@@ -5,13 +5,16 @@
  * Hooks: fentry and fexit try_to_free_mem_cgroup_pages (a cgroup's own limit, or memory.reclaim);
  * tp_btf mm_vmscan_direct_reclaim_begin and _end (the host is short); fentry vmpressure, which the
  * kernel calls with scanned and reclaimed of each cgroup unless reclaim is proactive; tp_btf
- * mm_vmscan_lru_shrink_inactive for what the proactive kind scans. Linux 6.1, 6.12, 7.x.
+ * mm_vmscan_lru_isolate for what the proactive kind scans. Linux 6.1, 6.12, 7.x.
  * Cost: nothing outside of reclaim; a few map lookups for each call and each cgroup in it.
  */
 #include "bpf/uw_counters.h"
 
 /* include/linux/swap.h, in the reclaim_options of try_to_free_mem_cgroup_pages; not in BTF. */
 #define MEMCG_RECLAIM_PROACTIVE (1U << 2)
+
+/* include/linux/mmzone.h: the bit that tells enum lru_list's active lists. */
+#define LRU_ACTIVE 1
 
 struct reclaim_task {
 	__u64 start_ns;  /* 0 = not in reclaim */
@@ -177,20 +180,36 @@ int BPF_PROG(uw_pressure_ord, unsigned int gfp, int order, struct mem_cgroup *me
 	return 0;
 }
 
-SEC("tp_btf/mm_vmscan_lru_shrink_inactive")
-int BPF_PROG(uw_shrink, int nid, unsigned long scanned)
+/* Pages taken off a list to be looked at. What the kernel calls scanned is inactive lists only. */
+static __always_inline void account_isolated(__u64 scanned, int lru)
 {
 	struct uw_component *component;
 	struct reclaim_task *own;
 
-	if (!uw_active())
-		return 0;
+	if (lru & LRU_ACTIVE || !uw_active())
+		return;
 	own = bpf_task_storage_get(&uw_reclaim_tasks, bpf_get_current_task_btf(), NULL, 0);
 	if (!own || !own->proactive)
-		return 0;
+		return;
 	component = uw_component(own->proactive);
 	if (component)
 		uw_add(&component->proactive_scanned_pages, scanned);
+}
+
+/* Again one of two: 6.1 has the isolation mode before the list. */
+SEC("tp_btf/mm_vmscan_lru_isolate")
+int BPF_PROG(uw_isolate, int zone, int order, unsigned long requested, unsigned long scanned,
+	     unsigned long skipped, unsigned long taken, int lru)
+{
+	account_isolated(scanned, lru);
+	return 0;
+}
+
+SEC("tp_btf/mm_vmscan_lru_isolate")
+int BPF_PROG(uw_isolate_mode, int zone, int order, unsigned long requested, unsigned long scanned,
+	     unsigned long skipped, unsigned long taken, unsigned int mode, int lru)
+{
+	account_isolated(scanned, lru);
 	return 0;
 }
 

@@ -47,7 +47,7 @@ static int move_one(int to_dirfd, pid_t pid)
 
 int cg_procs_move(int from_dirfd, int to_dirfd)
 {
-	pid_t pids[BATCH];
+	pid_t pids[BATCH] = {0};
 
 	for (int round = 0; round < ROUNDS_MAX; round++) {
 		int count = cg_procs_read(from_dirfd, pids, BATCH);

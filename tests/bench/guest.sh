@@ -11,6 +11,7 @@ POOL=$CGROUP/uw
 REDIS_PORT=${REDIS_PORT:-6379}
 DAEMON_SOCKET=/run/uw/uwd.sock
 system=${system:-uwctl}
+uwd_options=${uwd_options:-}
 daemon_pid=
 
 now_ms() {
@@ -113,7 +114,7 @@ set_up() {
 
 daemon_command() {
 	case $system in
-	uwctl) echo "uwd --config $config" ;;
+	uwctl) echo "uwd --config $config $uwd_options" ;;
 	earlyoom) echo "earlyoom -r 3600 --avoid ^(redis-server|probe|mon)\$" ;;
 	none) ;;
 	*) die "unknown system $system" ;;

@@ -16,13 +16,13 @@
 #include <poll.h>
 #include <sched.h>
 
-#define READY_TIMEOUT_US   20000000
-#define QUIET_US	   100000		   /* no growth for so long, and frozen: stopped */
-#define CHARGE_BATCH_BYTES (64 * BENCH_PAGE_BYTES) /* MEMCG_CHARGE_BATCH, mm/memcontrol.c */
-#define QUIET_LONG_US	   1500000		   /* no growth for so long: stopped, by whatever */
+#define READY_TIMEOUT_US 20000000
+#define QUIET_US	 100000	 /* no growth for so long, and frozen: stopped */
+#define QUIET_LONG_US	 1500000 /* no growth for so long: stopped, by whatever */
 
 static const char *by = "watch";
 static const char *hog_directory;
+static const char *used_directory;
 static const char *protected_directory;
 static const char *growth_path = "/dev/shm/uw-growth";
 static const char *trigger = "some 50000 500000";
@@ -33,11 +33,11 @@ static double timeout_s = 30;
 static const struct bench_option options[] = {
 	{"by", BENCH_TEXT, &by, "who stops the hog: watch (somebody else), psi, events"},
 	{"hog", BENCH_TEXT, &hog_directory, "the hog's cgroup"},
+	{"used", BENCH_TEXT, &used_directory, "the cgroup with the threshold, if not the hog's"},
 	{"protected", BENCH_TEXT, &protected_directory, "the cgroup whose stalls count"},
 	{"publish", BENCH_TEXT, &growth_path, "the hog's growth file, made here"},
 	{"trigger", BENCH_TEXT, &trigger, "PSI trigger on the protected cgroup"},
-	{"threshold", BENCH_LONG, &threshold_bytes,
-	 "bytes of the hog's cgroup whose crossing counts; 0 = none"},
+	{"threshold", BENCH_LONG, &threshold_bytes, "bytes in use whose crossing counts; 0 = none"},
 	{"stall-at", BENCH_LONG, &stall_at_mb,
 	 "MB of growth at which the protected cgroup's churn is told to stall; 0 = never"},
 	{"timeout", BENCH_DOUBLE, &timeout_s, "seconds for the whole trial"},
@@ -50,7 +50,11 @@ struct trial {
 	struct pollfd signal; /* fd -1 = only watch */
 	int freeze_fd;
 	int64_t go_us, stall_us, signal_us, last_step_us;
-	int64_t base_bytes, base_stall_us; /* before the hog grew */
+	int64_t base_stall_us; /* before the hog grew */
+	int64_t used_bytes;    /* at the last sample, when the hog had grown to used_grown_bytes */
+	uint64_t used_grown_bytes;
+	bool crossed;
+	uint64_t crossed_grown_bytes;
 	uint64_t grown_bytes;
 	bool frozen;
 	bool told_to_stall;
@@ -100,7 +104,8 @@ static void trial_open(struct trial *trial)
 	*trial = (struct trial){.freeze_fd = -1};
 	trial->signal = (struct pollfd){.fd = -1, .events = POLLPRI};
 	trial->growth = growth_create(growth_path);
-	trial->current = (struct cgfile){hog_directory, "memory.current", -1};
+	trial->current = (struct cgfile){used_directory ? used_directory : hog_directory,
+					 "memory.current", -1};
 	trial->events = (struct cgfile){hog_directory, "cgroup.events", -1};
 	trial->stalls = (struct cgfile){protected_directory, "memory.pressure", -1};
 }
@@ -118,16 +123,12 @@ static void trial_wait_for_hog(struct trial *trial)
 
 static void trial_arm(struct trial *trial)
 {
-	const char *current = NULL;
-
 	if (strcmp(by, "psi") == 0)
 		trial->signal.fd = open_psi_trigger();
 	else if (strcmp(by, "events") == 0)
 		trial->signal.fd = open_memory_events();
 	if (trial->signal.fd >= 0)
 		trial->freeze_fd = open_in(hog_directory, "cgroup.freeze", O_WRONLY);
-	current = cgfile_read(&trial->current);
-	trial->base_bytes = current ? cgfile_find(current, "") : 0;
 	trial->base_stall_us = read_stall_us(trial);
 	trial->go_us = trial->last_step_us = bench_now_us();
 	atomic_store(&trial->growth->go, 1);
@@ -143,10 +144,11 @@ static void trial_take_signal(struct trial *trial)
 	trial->signal.fd = -1;
 }
 
-/* SIGUSR1 to all of the protected cgroup, which is churn. */
+/* SIGUSR1 to all of the protected cgroup, which is churn. What stalled before is not the stall. */
 static void trial_cause_stall(struct trial *trial)
 {
 	struct cgfile procs = {protected_directory, "cgroup.procs", -1};
+	int64_t before_us = read_stall_us(trial);
 	const char *text = NULL;
 	char *end = NULL;
 
@@ -158,6 +160,8 @@ static void trial_cause_stall(struct trial *trial)
 		kill((pid_t)pid, SIGUSR1);
 	if (procs.fd >= 0)
 		close(procs.fd);
+	trial->stall_us = 0;
+	trial->base_stall_us = before_us;
 	trial->told_to_stall = true;
 }
 
@@ -190,6 +194,30 @@ static void trial_note_growth(struct trial *trial)
 	trial->frozen = events && cgfile_find(events, "frozen") == 1;
 }
 
+/*
+ * The use is read a thousand times a second, and the growth just before it. From the last sample
+ * under the threshold on, use and growth go together: what the use lacked then is what the hog
+ * still grew. Good to one batch of charges (64 pages); pages reclaimed earlier do not matter.
+ */
+static void trial_note_crossing(struct trial *trial)
+{
+	uint64_t grown_bytes = atomic_load(&trial->growth->bytes);
+	const char *text = threshold_bytes && !trial->crossed ? cgfile_read(&trial->current) : NULL;
+	int64_t used_bytes = text ? cgfile_find(text, "") : 0;
+
+	if (!text)
+		return;
+	if (used_bytes >= threshold_bytes) {
+		trial->crossed = true;
+		trial->crossed_grown_bytes =
+			trial->used_grown_bytes + (uint64_t)(threshold_bytes - trial->used_bytes);
+		if (trial->crossed_grown_bytes > grown_bytes)
+			trial->crossed_grown_bytes = grown_bytes;
+	}
+	trial->used_bytes = used_bytes;
+	trial->used_grown_bytes = grown_bytes;
+}
+
 static bool trial_is_over(const struct trial *trial)
 {
 	int64_t quiet_us = bench_now_us() - trial->last_step_us;
@@ -207,34 +235,32 @@ static void trial_run(struct trial *trial)
 	while (!bench_stopped && bench_now_us() < end_us && !trial_is_over(trial)) {
 		if (ppoll(&trial->signal, 1, &tick, NULL) > 0)
 			trial_take_signal(trial);
+		trial_note_crossing(trial);
 		trial_note_stall(trial);
 		trial_note_growth(trial);
 		trial_cause_stall(trial);
 	}
 }
 
-/*
- * How far the hog had grown when its group's use crossed the threshold, at the earliest: the use is
- * the growth, what was there before, one page table for 512 pages, and up to one batch that is
- * charged ahead.
- */
-static uint64_t growth_at_threshold(const struct trial *trial)
+/* The step before, so that a reaction is not told too short. */
+static int64_t crossing_us(struct trial *trial)
 {
-	int64_t above_base = threshold_bytes - trial->base_bytes - CHARGE_BATCH_BYTES;
+	uint64_t step_bytes = trial->crossed_grown_bytes / GROWTH_STEP_BYTES * GROWTH_STEP_BYTES;
 
-	return above_base > 0 ? (uint64_t)above_base / 513 * 512 : 0;
+	if (!trial->crossed)
+		return 0;
+	return step_bytes ? growth_reached_us(trial->growth, step_bytes) : trial->go_us;
 }
 
 static void trial_print(struct trial *trial)
 {
-	uint64_t at_threshold = growth_at_threshold(trial);
-	int64_t crossing_us = threshold_bytes ? growth_reached_us(trial->growth, at_threshold) : 0;
-	int64_t overrun = crossing_us ? (int64_t)(trial->grown_bytes - at_threshold) : 0;
+	uint64_t overrun_bytes =
+		trial->crossed ? trial->grown_bytes - trial->crossed_grown_bytes : 0;
 
-	printf("%s,%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRIu64 ",%" PRId64
+	printf("%s,%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRIu64 ",%" PRIu64
 	       ",%d\n",
-	       by, trial->go_us, crossing_us, trial->stall_us, trial->signal_us,
-	       trial->last_step_us, trial->grown_bytes, overrun, trial->frozen);
+	       by, trial->go_us, crossing_us(trial), trial->stall_us, trial->signal_us,
+	       trial->last_step_us, trial->grown_bytes, overrun_bytes, trial->frozen);
 }
 
 /* Ahead of the hog on the CPU, as any daemon that is to stop it would be. */

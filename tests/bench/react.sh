@@ -20,7 +20,7 @@ mark_percent=95      # of its budget: the edge at which a job that may be frozen
 psi_window_us=500000 # the shortest that 6.1 takes from root
 stall_at_mb=20       # the hog's growth at which the service stalls
 service_high=6M      # between the two sizes of churn's blocks
-shortage_mb=170      # what the ballast leaves available: a stall without evidence in memory is a false alarm
+shortage_mb=270      # what the ballast leaves available: a stall with memory to spare is a false alarm
 growth=/dev/shm/uw-growth
 hog=$POOL/ml_models/hog
 service=$POOL/cache/service
@@ -38,11 +38,13 @@ start_service() {
 	service_pid=$started
 	wait_until 10 grep -q . "$service/cgroup.procs" || die 'the service did not start'
 	echo "$service_high" >"$service/memory.high"
+	echo 0 >"$service/memory.swap.max" # over its high it has nothing to reclaim: one stall that lasts
 }
 
 # Memory outside the pool that cannot be reclaimed.
 start_ballast() {
 	local mb=$(($(available_mb) - shortage_mb))
+	rm -f "$OUT/ballast.log"
 	make_group ballast max
 	inside "$CGROUP/ballast" "$PUT/hog" --max "$mb" --hold 600 --touch 0 --log "$OUT/ballast.log" &
 	ballast_pid=$!
@@ -96,7 +98,7 @@ clear_all() {
 trial_crossing() {
 	use_uwd react.conf
 	start_service
-	run_trial crossing --by watch --threshold "$(mark_bytes)"
+	run_trial crossing --by watch --used "$POOL/ml_models" --threshold "$(mark_bytes)"
 	clear_all
 }
 

@@ -2,8 +2,8 @@
 /*
  * A toy machine in steps of 10 ms: components with leaves that want memory, one pool of memory and
  * swap, limits that throttle, a reclaim that takes time, and a freezer. It closes the loop around
- * policy_step: plans are carried out, frames are made of what came of it. Not a model of the kernel's
- * page aging; what it keeps is accounting, delays and who is stopped by what.
+ * policy_step: plans are carried out, frames are made of what came of it. Not a model of the
+ * kernel's page aging; what it keeps is accounting, delays and who is stopped by what.
  */
 #ifndef TESTS_SIM_MACHINE_H
 #define TESTS_SIM_MACHINE_H

@@ -96,8 +96,8 @@ static void request_something(struct sim *sim, struct random *r)
 		.kind = (enum request_kind)roll(r, REQUEST__COUNT),
 		.component = component,
 	};
-	request->amount = request->kind == REQUEST_RECLAIM ? roll(r, 300 * MIB)
-							   : roll(r, 10 * US_PER_SEC);
+	request->amount =
+		request->kind == REQUEST_RECLAIM ? roll(r, 300 * MIB) : roll(r, 10 * US_PER_SEC);
 	sim->frame->request_count = 1;
 }
 

@@ -106,9 +106,14 @@ static void test_suggest_distance_counts_edits(void **state)
 		const char *a, *b;
 		unsigned int distance;
 	} rows[] = {
-		{"", "", 0},	       {"a", "", 1},	      {"", "abc", 3},
-		{"status", "status", 0}, {"status", "stauts", 1}, {"freeze", "freez", 1},
-		{"log", "lag", 1},     {"kitten", "sitting", 3},
+		{"", "", 0},
+		{"a", "", 1},
+		{"", "abc", 3},
+		{"status", "status", 0},
+		{"status", "stauts", 1},
+		{"freeze", "freez", 1},
+		{"log", "lag", 1},
+		{"kitten", "sitting", 3},
 	};
 
 	(void)state;
@@ -123,9 +128,10 @@ static void test_suggest_near_commands_are_found_and_far_ones_not(void **state)
 	static const struct {
 		const char *word, *meant;
 	} rows[] = {
-		{"stauts", "status"}, {"stat", "status"}, {"frezze", "freeze"}, {"chekc", "check"},
-		{"unfreeze", "freeze"}, {"explian", "explain"}, {"tear", "teardown"},
-		{"xyzzy", NULL}, {"", NULL}, {"q", NULL},
+		{"stauts", "status"}, {"stat", "status"},     {"frezze", "freeze"},
+		{"chekc", "check"},   {"unfreeze", "freeze"}, {"explian", "explain"},
+		{"tear", "teardown"}, {"xyzzy", NULL},	      {"", NULL},
+		{"q", NULL},
 	};
 
 	(void)state;
@@ -156,7 +162,10 @@ static char *printed(const struct table *table, int width)
 static void test_table_drops_the_least_important_columns_first(void **state)
 {
 	static const struct column columns[] = {
-		{"NAME", false, 0}, {"USED", true, 2}, {"AGE", true, 1}, {"NOTE", false, 0},
+		{"NAME", false, 0},
+		{"USED", true, 2},
+		{"AGE", true, 1},
+		{"NOTE", false, 0},
 	};
 	static const struct {
 		int width;

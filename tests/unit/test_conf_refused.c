@@ -80,12 +80,20 @@ static const struct {
 	{"[pool]\nusable = 99999999999999999999T\n" ONE,
 	 "t:2: usable: '99999999999999999999T' is out of range, allowed: auto, a percentage of "
 	 "MemTotal or a size from 1M to 64T"},
-	{"[pool]\nroot = uw\n" ONE,
-	 "t:2: root: 'uw' is not understood, allowed: auto or an absolute path of at most 160 "
-	 "letters, digits and /_-.@:\\"},
-	{"[pool]\nroot = /sys/fs/cgroup/../../etc\n" ONE,
-	 "t:2: root: '/sys/fs/cgroup/../../etc' is not understood, allowed: auto or an absolute "
-	 "path of at most 160 letters, digits and /_-.@:\\"},
+	{"[pool]\nroot = /sys/fs/cgroup/uw\n" ONE,
+	 "t:2: root: '/sys/fs/cgroup/uw' is not understood, allowed: auto or a path below the cgroup2 mount, like uw.slice/pool, up to 160 characters"},
+	{"[pool]\nroot = a/../../etc\n" ONE,
+	 "t:2: root: 'a/../../etc' is not understood, allowed: auto or a path below the cgroup2 mount, like uw.slice/pool, up to 160 characters"},
+	{"[pool]\nroot = ..\n" ONE,
+	 "t:2: root: '..' is not understood, allowed: auto or a path below the cgroup2 mount, like uw.slice/pool, up to 160 characters"},
+	{"[pool]\nroot = \n" ONE,
+	 "t:2: root: '' is not understood, allowed: auto or a path below the cgroup2 mount, like uw.slice/pool, up to 160 characters"},
+	{"[pool]\nroot = uw/\n" ONE,
+	 "t:2: root: 'uw/' is not understood, allowed: auto or a path below the cgroup2 mount, like uw.slice/pool, up to 160 characters"},
+	{"[pool]\nroot = a//b\n" ONE,
+	 "t:2: root: 'a//b' is not understood, allowed: auto or a path below the cgroup2 mount, like uw.slice/pool, up to 160 characters"},
+	{"[pool]\nroot = -x\n" ONE,
+	 "t:2: root: '-x' is not understood, allowed: auto or a path below the cgroup2 mount, like uw.slice/pool, up to 160 characters"},
 	{"[pool]\ngroup = Wheel!\n" ONE,
 	 "t:2: group: 'Wheel!' is not understood, allowed: a group name of at most 31 of a-z 0-9 _ "
 	 "-"},

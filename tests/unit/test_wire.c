@@ -163,8 +163,8 @@ static const struct ipc_peer member = {.uid = 1000, .member = true};
 static const struct ipc_peer stranger = {.uid = 1001};
 
 /* Answers text as peer and returns the reply; handled counts calls of the handler. */
-static json_t *answer(const struct ipc_peer *peer, const char *text, int *ret_status, int *ret_follow,
-		      int *handled)
+static json_t *answer(const struct ipc_peer *peer, const char *text, int *ret_status,
+		      int *ret_follow, int *handled)
 {
 	struct ipc_server_conf conf = {
 		.version = "1.2.3",
@@ -243,9 +243,9 @@ static void test_service_follow_wants_more(void **state)
 	(void)state;
 	assert_int_equal(follow, SERVICE_NO_FOLLOW);
 	assert_null(json_object_get(once, "continues"));
-	AUTO_JSON json_t *more = answer(&root,
-					"{\"method\":\"io.uwctl.Control.Log\",\"more\":true}",
-					&status, &follow, &handled);
+	AUTO_JSON json_t *more =
+		answer(&root, "{\"method\":\"io.uwctl.Control.Log\",\"more\":true}", &status,
+		       &follow, &handled);
 
 	assert_int_equal(follow, IPC_LOG);
 	assert_true(json_get_bool(more, "continues"));
@@ -285,9 +285,9 @@ static void test_service_describes_every_method(void **state)
 
 static void test_json_u64_beyond_int64_is_null(void **state)
 {
-	AUTO_JSON json_t *object = json_pack("{s:o, s:o, s:i, s:s}", "max", json_u64(UINT64_MAX),
-					     "largest", json_u64(INT64_MAX), "below", -1, "text",
-					     "7");
+	AUTO_JSON json_t *object =
+		json_pack("{s:o, s:o, s:i, s:s}", "max", json_u64(UINT64_MAX), "largest",
+			  json_u64(INT64_MAX), "below", -1, "text", "7");
 
 	(void)state;
 	assert_true(json_is_null(json_object_get(object, "max")));
@@ -297,6 +297,25 @@ static void test_json_u64_beyond_int64_is_null(void **state)
 	assert_int_equal(json_get_u64_or(object, "text", 6), 6);
 	assert_int_equal(json_get_u64_or(object, "none", 7), 7);
 	assert_string_equal(json_get_text(object, "none"), "");
+}
+
+static void test_json_text_from_outside_is_made_printable(void **state)
+{
+	static const struct {
+		const char *text, *clean;
+	} rows[] = {
+		{"hog-1", "hog-1"},
+		{"", ""},
+		{"a\xff\x80", "a??"},
+		{"\033[31mred\n", "?[31mred?"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_JSON json_t *clean = json_text(rows[i].text);
+
+		assert_string_equal(json_string_value(clean), rows[i].clean);
+	}
 }
 
 int main(void)
@@ -312,6 +331,7 @@ int main(void)
 		cmocka_unit_test(test_service_what_is_no_call_is_out_of_step),
 		cmocka_unit_test(test_service_follow_wants_more),
 		cmocka_unit_test(test_service_describes_every_method),
+		cmocka_unit_test(test_json_text_from_outside_is_made_printable),
 		cmocka_unit_test(test_json_u64_beyond_int64_is_null),
 	};
 

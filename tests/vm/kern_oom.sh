@@ -15,7 +15,8 @@ in_job a sleep 60 &
 in_job a "$PUT/hog" --max 64 --hold 1 --log /tmp/hog.log || true
 wait_until 10 grep -qx 'populated 0' "$KERN/a/cgroup.events"
 kern_report
-expect "oom_kills" "$(count a oom_kills)" "$(stat_of a memory.events oom_kill)"
-expect_in "three victims" "$(count a oom_kills)" 3 4
+# The kernel counts the victim of a group kill twice, when it is chosen and as one of the group.
+expect "oom_kills" "$(count a oom_kills)" 3
+expect_in "memory.events" "$(stat_of a memory.events oom_kill)" 3 4
 expect "an event each" "$(grep -c '^event a oom' /tmp/kern.out)" "$(count a oom_kills)"
 expect "b had none" "$(count b oom_kills)" 0

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # In the guest: run.sh CASE...: each case in a shell of its own from a clean state. A case passes
-# with 0, is skipped with 77 and a reason on its last line, and fails with all else or after 120 s.
+# with 0, is skipped with 77 and a reason on its last line, and fails with all else, or after
+# 120 s, or what its line "# timeout: S" says.
 set -u
 cd /run/put || exit 1
 . ./lib.sh
@@ -9,7 +10,8 @@ cd /run/put || exit 1
 bad=0
 for name in "$@"; do
 	began=$(date +%s%N)
-	timeout 120 bash -eu -c '. ./lib.sh; . "./$0.sh"' "$name" >"/tmp/$name.log" 2>&1 </dev/null
+	limit=$(sed -n "s/^# timeout: //p" "$name.sh")
+	timeout "${limit:-120}" bash -eu -c '. ./lib.sh; . "./$0.sh"' "$name" >"/tmp/$name.log" 2>&1 </dev/null
 	rc=$?
 	took=$((($(date +%s%N) - began) / 1000000))
 	case $rc in

@@ -2,8 +2,19 @@
 #include "user/act/pool.h"
 
 #include <errno.h>
+#include <sys/sysinfo.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/units.h"
+
+/* sysinfo(2) counts what /proc/meminfo calls MemTotal, and cannot fail. */
+static uint64_t part_of_total(uint32_t permyriad)
+{
+	struct sysinfo info;
+
+	sysinfo(&info);
+	return (uint64_t)info.totalram * info.mem_unit / PERMYRIAD_ONE * permyriad;
+}
 
 int pool_usable(const struct cg_host *host, const struct config *config, uint64_t *ret_bytes,
 		struct uw_err *err)
@@ -12,6 +23,10 @@ int pool_usable(const struct cg_host *host, const struct config *config, uint64_
 	AUTO_CLOSE int dir = -1;
 	int rc;
 
+	if (config->usable_conf_permyriad) {
+		*ret_bytes = part_of_total(config->usable_conf_permyriad);
+		return 0;
+	}
 	rc = cg_pool_root(host, config->root, root, sizeof(root), err);
 	if (rc < 0)
 		return rc;

@@ -14,8 +14,8 @@ int command_version(struct cli *cli)
 	if (remote_call(cli, IPC_STATUS, NULL, &status, NULL) >= 0)
 		daemon = json_get_text(json_object_get(status, "daemon"), "version");
 	if (cli->options.json)
-		return cli_print_json(cli, json_pack("{s:s, s:s?}", "uwctl", UW_VERSION, "uwd",
-						     daemon));
+		return cli_print_json(cli,
+				      json_pack("{s:s, s:s?}", "uwctl", UW_VERSION, "uwd", daemon));
 	fprintf(cli->screen.out, "uwctl %s\n", UW_VERSION);
 	if (daemon)
 		fprintf(cli->screen.out, "uwd %s\n", daemon);

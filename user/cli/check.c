@@ -86,13 +86,12 @@ static int print_json(const struct cli *cli, const struct findings *found)
 
 	for (size_t i = 0; i < found->count; i++)
 		json_array_append_new(features, feature_json(&found->feature[i]));
-	all = json_pack("{s:s, s:s, s:b, s:{s:s, s:s, s:s, s:b, s:b}, s:o}", "verdict",
-			verdict->word, "kernel", found->kernel.release, "root", geteuid() == 0,
-			"cgroup", "mount", found->host.mount, "memory",
-			memory_rows[found->host.memory].word, "remedy",
-			memory_rows[found->host.memory].remedy, "recursiveprot",
-			found->host.recursiveprot, "systemd", found->host.systemd, "features",
-			features);
+	all = json_pack(
+		"{s:s, s:s, s:b, s:{s:s, s:s, s:s, s:b, s:b}, s:o}", "verdict", verdict->word,
+		"kernel", found->kernel.release, "root", geteuid() == 0, "cgroup", "mount",
+		found->host.mount, "memory", memory_rows[found->host.memory].word, "remedy",
+		memory_rows[found->host.memory].remedy, "recursiveprot", found->host.recursiveprot,
+		"systemd", found->host.systemd, "features", features);
 	return cli_print_json(cli, all) == CLI_OK ? verdict->status : CLI_FAILED;
 }
 
@@ -143,8 +142,7 @@ static void print_absent(const struct screen *screen, const struct kern_feature 
 	}
 	if (feature->remedy && *feature->remedy) {
 		fprintf(screen->out, "%*sremedy:", NAME_COLUMN, "");
-		screen_wrap(screen, PAINT_PLAIN, NAME_COLUMN + 7, NAME_COLUMN + 8,
-			    feature->remedy);
+		screen_wrap(screen, PAINT_PLAIN, NAME_COLUMN + 7, NAME_COLUMN + 8, feature->remedy);
 	}
 }
 

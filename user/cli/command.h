@@ -20,14 +20,14 @@ enum cli_exit {
 	CLI_OK = 0,
 	CLI_FAILED = 1,
 	CLI_USAGE = 2,
-	CLI_NOT_RUNNING = 3,    /* status: uwd does not run */
-	CLI_DEGRADED = 1,       /* check: works, and something is lost */
-	CLI_UNSUPPORTED = 2,    /* check */
-	CLI_DIFFERENT = 1,      /* config diff: something differs */
-	CLI_RUN_FAILED = 125,   /* as of timeout(1) and docker run */
-	CLI_CANNOT_EXEC = 126,  /* as of sh(1) */
+	CLI_NOT_RUNNING = 3,   /* status: uwd does not run */
+	CLI_DEGRADED = 1,      /* check: works, and something is lost */
+	CLI_UNSUPPORTED = 2,   /* check */
+	CLI_DIFFERENT = 1,     /* config diff: something differs */
+	CLI_RUN_FAILED = 125,  /* as of timeout(1) and docker run */
+	CLI_CANNOT_EXEC = 126, /* as of sh(1) */
 	CLI_NOT_FOUND = 127,
-	CLI_SIGNALLED = 128,    /* plus the signal */
+	CLI_SIGNALLED = 128, /* plus the signal */
 };
 
 /* One invocation. Everything is borrowed from main. */
@@ -47,8 +47,8 @@ struct command {
 	const char *example; /* lines, each a command and what it does */
 	uint32_t options;    /* mask of OPTION_BIT */
 	int words_min, words_max;
-	bool in_order;       /* the first word ends the options */
-	bool own_exits;      /* failures of ours are CLI_RUN_FAILED */
+	bool in_order;	/* the first word ends the options */
+	bool own_exits; /* failures of ours are CLI_RUN_FAILED */
 	int (*run)(struct cli *cli);
 };
 
@@ -71,8 +71,8 @@ int cli_usage(const struct cli *cli, const char *fmt, ...) __attribute__((format
 /* Prints object, which it steals, with "v": 1 in front. CLI_OK, or CLI_FAILED when it is NULL. */
 int cli_print_json(const struct cli *cli, json_t *object);
 
-/* Prints in what file (NULL: what is installed) differs from what uwd goes by. The number of options
- * that do; -1 when it failed, which it has said. */
+/* Prints in what file (NULL: what is installed) differs from what uwd goes by. The number of
+ * options that do; -1 when it failed, which it has said. */
 int config_print_diff(const struct cli *cli, const char *file);
 
 /* The commands, each in the file of its name or of its group. */

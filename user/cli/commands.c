@@ -45,12 +45,13 @@ const struct command commands[] = {
 		.name = "run",
 		.brief = "run a command in a component, from its first instruction on",
 		.words = "COMPONENT [--name NAME] [--] COMMAND [ARGUMENT...]",
-		.detail = "The command gets a leaf of its own, which is the unit of freezing and "
-			  "killing. It shares our terminal and process group, so pipelines and job "
-			  "control work; signals sent to us are passed on. Exits with the command's "
-			  "status, 128+N when signal N ended it, 127 when there is no such command, "
-			  "126 when it cannot be run, 125 when uwctl failed. With --json a summary "
-			  "goes to stderr at the end, since stdout is the command's.",
+		.detail =
+			"The command gets a leaf of its own, which is the unit of freezing and "
+			"killing. It shares our terminal and process group, so pipelines and job "
+			"control work; signals sent to us are passed on. Exits with the command's "
+			"status, 128+N when signal N ended it, 127 when there is no such command, "
+			"126 when it cannot be run, 125 when uwctl failed. With --json a summary "
+			"goes to stderr at the end, since stdout is the command's.",
 		.example = "uwctl run ml_models -- python3 train.py\n"
 			   "uwctl run cache --name redis -- redis-server --port 6379",
 		.options = CHANGE | OPTION_BIT(OPTION_NAME),
@@ -141,8 +142,9 @@ const struct command commands[] = {
 		.name = "freeze",
 		.brief = "freeze a component or one of its leaves",
 		.words = "COMPONENT[/LEAF] [--for TIME]",
-		.detail = "Never for longer than the configuration's freeze-max: uwd thaws it then, "
-			  "and uw-guard does when uwd cannot.",
+		.detail =
+			"Never for longer than the configuration's freeze-max: uwd thaws it then, "
+			"and uw-guard does when uwd cannot.",
 		.example = "uwctl freeze ml_models --for 30s\nuwctl freeze ml_models/train",
 		.options = CLIENT | OPTION_BIT(OPTION_DRY_RUN) | OPTION_BIT(OPTION_FOR),
 		.words_min = 1,

@@ -15,7 +15,7 @@
 #include "user/cli/remote.h"
 
 #define BEGIN_US (3 * US_PER_SEC)  /* a request is taken up by the next tick */
-#define END_US   (60 * US_PER_SEC) /* the longest reclaim that uwd does at a time */
+#define END_US	 (60 * US_PER_SEC) /* the longest reclaim that uwd does at a time */
 
 /* "ml_models/train" */
 struct target {
@@ -31,7 +31,8 @@ static int target_parse(const char *word, struct target *ret_target, struct uw_e
 
 	if (length < sizeof(target.component))
 		memcpy(target.component, word, length);
-	if (!text_is_name(target.component) || (target.leaf && !*target.leaf))
+	if (!text_is_name(target.component) ||
+	    (target.leaf && (!*target.leaf || strchr(target.leaf, '/'))))
 		return err_set(err, -EINVAL, "'%s' is not COMPONENT or COMPONENT/LEAF", word);
 	*ret_target = target;
 	return 0;
@@ -60,7 +61,8 @@ static void requested_take(struct requested *requested, const json_t *answer)
 	size_t i;
 	const char *key;
 
-	json_array_foreach(json_object_get(answer, "records"), i, record) {
+	json_array_foreach(json_object_get(answer, "records"), i, record)
+	{
 		char sequence[24];
 
 		if (strcmp(json_get_text(record, "component"), requested->component) != 0 ||
@@ -72,7 +74,8 @@ static void requested_take(struct requested *requested, const json_t *answer)
 	}
 	requested->under_way = 0;
 	requested->done_bytes = 0;
-	json_object_foreach(requested->records, key, kept) {
+	json_object_foreach(requested->records, key, kept)
+	{
 		requested->under_way += !*json_get_text(kept, "result");
 		requested->done_bytes += json_get_u64_or(kept, "done_bytes", 0);
 	}
@@ -90,10 +93,10 @@ static int await(struct ipc_client *client, json_int_t after, struct requested *
 		 struct uw_err *err)
 {
 	uint64_t deadline_us = clock_now_us() + BEGIN_US;
-	int r = ipc_client_send(client, IPC_LOG,
-				json_pack("{s:I, s:s}", "after", after, "component",
-					  requested->component),
-				true, err);
+	int r = ipc_client_send(
+		client, IPC_LOG,
+		json_pack("{s:I, s:s}", "after", after, "component", requested->component), true,
+		err);
 
 	while (r >= 0 && !requested_done(requested)) {
 		AUTO_JSON json_t *answer = NULL;
@@ -118,7 +121,8 @@ static bool any_failed(const struct requested *requested)
 	json_t *record;
 	const char *key;
 
-	json_object_foreach(requested->records, key, record) {
+	json_object_foreach(requested->records, key, record)
+	{
 		const char *result = json_get_text(record, "result");
 
 		if (!strcmp(result, "failed") || !strcmp(result, "gone"))
@@ -139,10 +143,9 @@ static int report(const struct cli *cli, const struct requested *requested)
 		return status;
 	}
 	list = json_array();
-	json_object_foreach(requested->records, key, record)
-		json_array_append(list, record);
+	json_object_foreach(requested->records, key, record) json_array_append(list, record);
 	return cli_print_json(cli, json_pack("{s:o}", "records", list)) == CLI_OK ? status
-										   : CLI_FAILED;
+										  : CLI_FAILED;
 }
 
 static int nothing_came(const struct requested *requested, struct uw_err *err)
@@ -230,10 +233,12 @@ static int dry_freezer(const struct cli *cli, const struct target *target, const
 
 	if (dry_begin(cli, target->component, &dry, &component, &err) < 0)
 		return cli_fail(cli, &err);
-	json_array_foreach(json_object_get(component, "leaves"), i, leaf) {
+	json_array_foreach(json_object_get(component, "leaves"), i, leaf)
+	{
 		const char *name = json_get_text(leaf, "name");
 
-		if (!json_get_bool(leaf, "populated") || (target->leaf && strcmp(target->leaf, name)))
+		if (!json_get_bool(leaf, "populated") ||
+		    (target->leaf && strcmp(target->leaf, name)))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s/cgroup.freeze", dry.base, name);
 		changes_note(&dry.changes, "write", path, value);
@@ -260,7 +265,7 @@ static int dry_reclaim(const struct cli *cli, const char *component_name, uint64
 
 int command_freeze(struct cli *cli)
 {
-	struct target target;
+	struct target target = {0};
 	struct uw_err err = {0};
 	json_t *parameters;
 
@@ -279,7 +284,7 @@ int command_freeze(struct cli *cli)
 
 int command_thaw(struct cli *cli)
 {
-	struct target target;
+	struct target target = {0};
 	struct uw_err err = {0};
 
 	if (target_parse(cli->argv[0], &target, &err) < 0)
@@ -297,16 +302,16 @@ int command_reclaim(struct cli *cli)
 	uint64_t bytes;
 
 	if (units_parse_bytes(size, &bytes) < 0 || !bytes || bytes > INT64_MAX)
-		return cli_usage(cli, "'%s' is not a number of bytes with its unit, like 256M or "
-				      "1.5G", size);
+		return cli_usage(cli,
+				 "'%s' is not a number of bytes with its unit, like 256M or "
+				 "1.5G",
+				 size);
 	if (cli->options.dry_run)
 		return dry_reclaim(cli, component, bytes);
 	return request(cli, IPC_RECLAIM,
-		       (struct requested){.component = component,
-					  .action = "reclaim",
-					  .want_bytes = bytes},
-		       json_pack("{s:s, s:I}", "component", component, "bytes",
-				 (json_int_t)bytes));
+		       (struct requested){
+			       .component = component, .action = "reclaim", .want_bytes = bytes},
+		       json_pack("{s:s, s:I}", "component", component, "bytes", (json_int_t)bytes));
 }
 
 int command_reload(struct cli *cli)

@@ -16,12 +16,12 @@ static void add_row(struct table *table, const json_t *condition)
 
 	table_cell(table, paint, "%s", json_get_text(condition, "name"));
 	table_cell(table, paint, "%s", value_in_unit(condition, "observed", unit, text));
-	table_cell(table, paint, "%s %s", at_most ? "<=" : ">=",
-		   value_in_unit(condition, "threshold", unit, text));
+	table_cell(table, paint, "%s %s",
+		   at_most ? "<=" : ">=", value_in_unit(condition, "threshold", unit, text));
 	table_cell(table, paint, "%s", json_get_bool(condition, "met") ? "yes" : "no");
 	table_cell(table, paint, "%s", json_get_text(condition, "leads_to"));
 	table_cell(table, paint, "%s", strcmp(tier, "none") ? tier : "");
-	table_cell(table, PAINT_DIM, "%s", json_get_text(condition, "text"));
+	table_cell(table, PAINT_PLAIN, "%s", json_get_text(condition, "text"));
 }
 
 static void print_allowed(const struct screen *screen, const json_t *tiers)
@@ -30,7 +30,8 @@ static void print_allowed(const struct screen *screen, const json_t *tiers)
 	size_t at = strlen(text), i;
 	const json_t *tier;
 
-	json_array_foreach(tiers, i, tier) {
+	json_array_foreach(tiers, i, tier)
+	{
 		if (at < sizeof(text))
 			at += (size_t)snprintf(text + at, sizeof(text) - at, "%s %s", i ? "," : "",
 					       json_string_value(tier));
@@ -41,9 +42,9 @@ static void print_allowed(const struct screen *screen, const json_t *tiers)
 static void print_explanation(const struct screen *screen, const json_t *explanation)
 {
 	static const struct column columns[] = {
-		{"CONDITION", false, 0}, {"NOW", true, 0},     {"FIRES AT", true, 0},
-		{"MET", false, 0},	 {"LEVEL", false, 0}, {"TIER", false, 1},
-		{"DISTANCE", false, 2},
+		{"CONDITION", false, 0}, {"NOW", true, 0},    {"FIRES AT", true, 0},
+		{"MET", false, 2},	 {"LEVEL", false, 0}, {"TIER", false, 1},
+		{"DISTANCE", false, 0},
 	};
 	const char *level = json_get_text(explanation, "level");
 	const json_t *condition;
@@ -73,7 +74,8 @@ int command_explain(struct cli *cli)
 		return cli_fail(cli, &err);
 	if (cli->options.json)
 		return cli_print_json(cli, TAKE(answer));
-	json_array_foreach(json_object_get(answer, "components"), i, explanation) {
+	json_array_foreach(json_object_get(answer, "components"), i, explanation)
+	{
 		if (i)
 			fputc('\n', cli->screen.out);
 		print_explanation(&cli->screen, explanation);

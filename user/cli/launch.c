@@ -14,8 +14,8 @@
 #include "cgroups/cgroups.h"
 #include "user/base/cleanup.h"
 
-/* What somebody may send to us and mean the command. Stops that the terminal sends reach the command
- * by itself; we stop after it has (see child_changed). */
+/* What somebody may send to us and mean the command. Stops that the terminal sends reach the
+ * command by itself; we stop after it has (see child_changed). */
 static const int passed_on[] = {
 	SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT, SIGWINCH, SIGALRM,
 };
@@ -50,11 +50,13 @@ static int start_error(int r, struct uw_err *err)
 	switch (r) {
 	case -EACCES:
 	case -EPERM:
-		return err_set(err, r, "no right to start a process in this component: run it as "
-				       "root, or have the pool delegated to you");
+		return err_set(err, r,
+			       "no right to start a process in this component: run it as "
+			       "root, or have the pool delegated to you");
 	case -EBUSY:
-		return err_set(err, r, "the kernel lets no process start in this group; is "
-				       "cgroup.subtree_control of the leaf set?");
+		return err_set(err, r,
+			       "the kernel lets no process start in this group; is "
+			       "cgroup.subtree_control of the leaf set?");
 	default:
 		return err_set(err, r, "clone3 into the component's group: %s", strerror(-r));
 	}
@@ -98,7 +100,8 @@ static void stop_like(int signal)
 
 	sigemptyset(&one);
 	sigaddset(&one, signal);
-	/* Raised while blocked, it joins the one that the terminal may have sent: one stop, not two. */
+	/* Raised while blocked, it joins the one that the terminal may have sent: one stop, not
+	 * two. */
 	raise(signal);
 	sigprocmask(SIG_UNBLOCK, &one, NULL);
 	sigprocmask(SIG_BLOCK, &one, NULL);

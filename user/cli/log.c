@@ -53,7 +53,8 @@ static void print_records(struct follow *follow, json_t *answer)
 	const json_t *record;
 	size_t i;
 
-	json_array_foreach(json_object_get(answer, "records"), i, record) {
+	json_array_foreach(json_object_get(answer, "records"), i, record)
+	{
 		if (!is_wanted(cli, record))
 			continue;
 		if (cli->options.json)
@@ -118,24 +119,26 @@ int command_log(struct cli *cli)
 static void print_now(const struct screen *screen, const json_t *component)
 {
 	const char *level = json_get_text(component, "level");
+	const char *why = json_get_text(json_object_get(component, "why"), "text");
+	bool normal = !strcmp(level, "normal");
 	char time[VALUE_LEN], set[VALUE_LEN], force[VALUE_LEN], use[VALUE_LEN], rate[VALUE_LEN],
-		limit[VALUE_LEN];
+		limit[VALUE_LEN], text[512];
 
 	screen_paint(screen, PAINT_BOLD, "%s", json_get_text(component, "name"));
-	fprintf(screen->out, " is at level ");
+	fprintf(screen->out, "  level ");
 	screen_paint(screen, level_paint(level), "%s", level);
-	fprintf(screen->out, " for %s, tier %s", value_us(component, "level_for_us", time),
+	fprintf(screen->out, " for %s, tier %s\n", value_us(component, "level_for_us", time),
 		json_get_text(component, "tier"));
-	if (strcmp(level, "normal") != 0)
-		fprintf(screen->out, ": %s",
-			json_get_text(json_object_get(component, "why"), "text"));
+	if (!normal)
+		screen_wrap(screen, PAINT_PLAIN, 0, 2, why);
+	snprintf(text, sizeof(text), "working set %s of %s in force (%s), growth %s, full in %s",
+		 value_bytes(component, "working_set_bytes", set),
+		 value_bytes(component, "in_force_bytes", force),
+		 value_permyriad(component, "use_permyriad", use),
+		 value_rate(component, "growth_bytes_per_s", rate),
+		 value_us(component, "time_to_limit_us", limit));
+	screen_wrap(screen, PAINT_PLAIN, 0, 2, text);
 	fputc('\n', screen->out);
-	fprintf(screen->out, "working set %s of %s in force (%s), growth %s, limit in %s\n\n",
-		value_bytes(component, "working_set_bytes", set),
-		value_bytes(component, "in_force_bytes", force),
-		value_permyriad(component, "use_permyriad", use),
-		value_rate(component, "growth_bytes_per_s", rate),
-		value_us(component, "time_to_limit_us", limit));
 }
 
 int command_why(struct cli *cli)

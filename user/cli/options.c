@@ -28,30 +28,42 @@ static const struct option_full {
 	enum option_type type;
 	size_t offset; /* into struct options */
 } table[OPTION__COUNT] = {
-	[OPTION_HELP] = {{"help", 'h', NULL, "print this text"}, TYPE_FLAG,
+	[OPTION_HELP] = {{"help", 'h', NULL, "print this text"},
+			 TYPE_FLAG,
 			 offsetof(struct options, help)},
-	[OPTION_JSON] = {{"json", 'j', NULL, "print one JSON object with \"v\": 1"}, TYPE_FLAG,
+	[OPTION_JSON] = {{"json", 'j', NULL, "print one JSON object with \"v\": 1"},
+			 TYPE_FLAG,
 			 offsetof(struct options, json)},
 	[OPTION_DRY_RUN] = {{"dry-run", 'n', NULL, "print the exact writes and do nothing"},
-			    TYPE_FLAG, offsetof(struct options, dry_run)},
-	[OPTION_CONFIG] = {{"config", 'c', "FILE", "read FILE and no drop-ins"}, TYPE_TEXT,
+			    TYPE_FLAG,
+			    offsetof(struct options, dry_run)},
+	[OPTION_CONFIG] = {{"config", 'c', "FILE", "read FILE and no drop-ins"},
+			   TYPE_TEXT,
 			   offsetof(struct options, config)},
 	[OPTION_SOCKET] = {{"socket", 's', "PATH", "where uwd listens (/run/uw/uwd.sock)"},
-			   TYPE_TEXT, offsetof(struct options, socket)},
+			   TYPE_TEXT,
+			   offsetof(struct options, socket)},
 	[OPTION_NAME] = {{"name", 'N', "NAME", "name of the leaf: a-z 0-9 _ -, at most 31"},
-			 TYPE_LEAF_NAME, offsetof(struct options, name)},
-	[OPTION_KILL] = {{"kill", 0, NULL, "kill what runs in the pool"}, TYPE_FLAG,
+			 TYPE_LEAF_NAME,
+			 offsetof(struct options, name)},
+	[OPTION_KILL] = {{"kill", 0, NULL, "kill what runs in the pool"},
+			 TYPE_FLAG,
 			 offsetof(struct options, kill)},
 	[OPTION_KEEP_RUNNING] = {{"keep-running", 0, NULL,
 				  "move what runs in the pool to the group above it"},
-				 TYPE_FLAG, offsetof(struct options, keep_running)},
+				 TYPE_FLAG,
+				 offsetof(struct options, keep_running)},
 	[OPTION_WATCH] = {{"watch", 'w', NULL, "print it again each second until interrupted"},
-			  TYPE_FLAG, offsetof(struct options, watch)},
-	[OPTION_FOLLOW] = {{"follow", 'f', NULL, "go on printing records as they come"}, TYPE_FLAG,
+			  TYPE_FLAG,
+			  offsetof(struct options, watch)},
+	[OPTION_FOLLOW] = {{"follow", 'f', NULL, "go on printing records as they come"},
+			   TYPE_FLAG,
 			   offsetof(struct options, follow)},
-	[OPTION_COUNT] = {{"lines", 'l', "N", "how many records, 1 to 512"}, TYPE_COUNT,
+	[OPTION_COUNT] = {{"lines", 'l', "N", "how many records, 1 to 512"},
+			  TYPE_COUNT,
 			  offsetof(struct options, count)},
-	[OPTION_FOR] = {{"for", 0, "TIME", "at most for so long: 500ms, 30s, 2min"}, TYPE_DURATION,
+	[OPTION_FOR] = {{"for", 0, "TIME", "at most for so long: 500ms, 30s, 2min"},
+			TYPE_DURATION,
 			offsetof(struct options, for_us)},
 };
 
@@ -101,8 +113,8 @@ static const struct type_row {
 	[TYPE_DURATION] = {set_duration, "a time with its unit: 500ms, 30s, 2min"},
 };
 
-static int option_set(const struct option_full *option, const char *text,
-		      struct options *options, struct uw_err *err)
+static int option_set(const struct option_full *option, const char *text, struct options *options,
+		      struct uw_err *err)
 {
 	const struct type_row *type = &types[option->type];
 	int r = type->set((char *)options + option->offset, text);

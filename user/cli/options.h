@@ -40,7 +40,7 @@ struct options {
 
 struct option_row {
 	const char *name;
-	char letter;       /* 0: none */
+	char letter;	   /* 0: none */
 	const char *value; /* what the help calls its value; NULL for a flag */
 	const char *help;
 };
@@ -49,9 +49,9 @@ const struct option_row *option_row(enum option_id id);
 
 /*
  * Reads the options of mask out of argv (argv[0] is skipped) into options, which keeps what is not
- * given. Words that are none go to the end of argv, and *ret_first is the index of the first of them;
- * with in_order the first such word ends the options ("run COMPONENT -- CMD" keeps CMD's own).
- * -EINVAL with a text that names the option, what is wrong and what was probably meant.
+ * given. Words that are none go to the end of argv, and *ret_first is the index of the first of
+ * them; with in_order the first such word ends the options ("run COMPONENT -- CMD" keeps CMD's
+ * own). -EINVAL with a text that names the option, what is wrong and what was probably meant.
  */
 int options_parse(int argc, char **argv, uint32_t mask, bool in_order, struct options *options,
 		  int *ret_first, struct uw_err *err);

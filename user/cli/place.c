@@ -19,8 +19,9 @@ int place_open(struct place *ret_place, struct uw_err *err)
 	if (r < 0)
 		return r;
 	if (place.host.memory != CG_MEMORY_V2)
-		return err_set(err, -EOPNOTSUPP, "the memory controller is not on cgroup v2 here; "
-						 "'uwctl check' says what to do");
+		return err_set(err, -EOPNOTSUPP,
+			       "the memory controller is not on cgroup v2 here; "
+			       "'uwctl check' says what to do");
 	r = cg_tree_root(place.root, sizeof(place.root));
 	if (r == -ENOENT)
 		return err_set(err, r, "there is no pool yet; run 'uwctl setup' as root first");

@@ -33,8 +33,10 @@ const char *record_what(const json_t *record, char *buf, size_t size)
 		const char *action, *words;
 		bool amount;
 	} rows[] = {
-		{"set-min", "memory.min =", true}, {"set-low", "memory.low =", true},
-		{"set-high", "memory.high =", true}, {"reclaim", "reclaim", true},
+		{"set-min", "memory.min =", true},
+		{"set-low", "memory.low =", true},
+		{"set-high", "memory.high =", true},
+		{"reclaim", "reclaim", true},
 	};
 	const char *action = json_get_text(record, "action");
 	const char *leaf = json_get_text(record, "leaf");
@@ -91,8 +93,7 @@ static int print_when_and_whom(const struct screen *screen, const json_t *record
 	screen_paint(screen, PAINT_DIM, "%s", record_time(record, when));
 	fprintf(screen->out, "  ");
 	screen_paint(screen, PAINT_BOLD, "%-*s", NAME_WIDTH, *component ? component : "host");
-	return LINE_INDENT +
-	       (strlen(component) > NAME_WIDTH ? (int)strlen(component) : NAME_WIDTH);
+	return LINE_INDENT + (strlen(component) > NAME_WIDTH ? (int)strlen(component) : NAME_WIDTH);
 }
 
 void record_print(const struct screen *screen, const json_t *record)
@@ -127,8 +128,7 @@ static void print_labelled(const struct screen *screen, const char *label, const
 void record_print_long(const struct screen *screen, const json_t *record)
 {
 	const json_t *why = json_object_get(record, "why");
-	const char *unit = json_get_text(why, "unit");
-	char what[128], text[512], observed[VALUE_LEN], threshold[VALUE_LEN], when[TIME_LEN];
+	char what[128], text[512], when[TIME_LEN];
 	const char *level = json_get_text(record, "level");
 
 	screen_paint(screen, PAINT_DIM, "%s", record_time(record, when));
@@ -137,14 +137,8 @@ void record_print_long(const struct screen *screen, const json_t *record)
 	fprintf(screen->out, "  tier %s, at level ", json_get_text(record, "tier"));
 	screen_paint(screen, level_paint(level), "%s", level);
 	fputc('\n', screen->out);
-	if (strcmp(unit, "none") != 0)
-		snprintf(text, sizeof(text), "%s: %s (observed %s, threshold %s)",
-			 json_get_text(why, "reason"), json_get_text(why, "text"),
-			 value_in_unit(why, "observed", unit, observed),
-			 value_in_unit(why, "threshold", unit, threshold));
-	else
-		snprintf(text, sizeof(text), "%s: %s", json_get_text(why, "reason"),
-			 json_get_text(why, "text"));
+	snprintf(text, sizeof(text), "%s: %s", json_get_text(why, "reason"),
+		 json_get_text(why, "text"));
 	print_labelled(screen, "reason", text);
 	if (*record_effect(record, text, sizeof(text)))
 		print_labelled(screen, "effect", text);

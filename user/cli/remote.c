@@ -74,6 +74,14 @@ const char *value_permyriad(const json_t *object, const char *key, char buf[stat
 	return absent_or("-", object, key, &value) ?: units_print_permyriad(value, buf);
 }
 
+const char *value_percent(const json_t *object, const char *key, char buf[static VALUE_LEN])
+{
+	uint64_t value;
+
+	return absent_or("-", object, key, &value)
+		       ?: units_print_permyriad((value + 5) / 10 * 10, buf);
+}
+
 /* Below a page a second it stands still. */
 const char *value_rate(const json_t *object, const char *key, char buf[static VALUE_LEN])
 {
@@ -121,8 +129,8 @@ const char *value_in_unit(const json_t *object, const char *key, const char *uni
 enum paint level_paint(const char *level)
 {
 	static const enum paint paints[LEVEL__COUNT] = {
-		[LEVEL_NORMAL] = PAINT_GOOD, [LEVEL_LOW] = PAINT_NOTE,
-		[LEVEL_MEDIUM] = PAINT_NOTE, [LEVEL_HIGH] = PAINT_WARN,
+		[LEVEL_NORMAL] = PAINT_GOOD,  [LEVEL_LOW] = PAINT_NOTE,
+		[LEVEL_MEDIUM] = PAINT_NOTE,  [LEVEL_HIGH] = PAINT_WARN,
 		[LEVEL_CRITICAL] = PAINT_BAD, [LEVEL_EMERGENCY] = PAINT_BAD,
 	};
 

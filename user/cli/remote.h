@@ -25,11 +25,13 @@ json_t *remote_component(const struct cli *cli);
 
 #define VALUE_LEN UNITS_TEXT_LEN
 
-/* A number of object in its unit; absent is "-", or "max" and "never" where that is what it means. */
+/* A number of object in its unit; absent is "-", or "max" and "never" where that is what it means.
+ */
 const char *value_bytes(const json_t *object, const char *key, char buf[static VALUE_LEN]);
 const char *value_limit(const json_t *object, const char *key, char buf[static VALUE_LEN]);
 const char *value_us(const json_t *object, const char *key, char buf[static VALUE_LEN]);
 const char *value_permyriad(const json_t *object, const char *key, char buf[static VALUE_LEN]);
+const char *value_percent(const json_t *object, const char *key, char buf[static VALUE_LEN]);
 const char *value_rate(const json_t *object, const char *key, char buf[static VALUE_LEN]);
 
 /* By the name of its unit, as the interface gives it. */

@@ -12,12 +12,8 @@
 
 /* ECMA-48 select graphic rendition. */
 static const char *const paint_on[PAINT__COUNT] = {
-	[PAINT_PLAIN] = "",
-	[PAINT_DIM] = "\033[2m",
-	[PAINT_BOLD] = "\033[1m",
-	[PAINT_GOOD] = "\033[32m",
-	[PAINT_NOTE] = "\033[36m",
-	[PAINT_WARN] = "\033[33m",
+	[PAINT_PLAIN] = "",	    [PAINT_DIM] = "\033[2m",   [PAINT_BOLD] = "\033[1m",
+	[PAINT_GOOD] = "\033[32m",  [PAINT_NOTE] = "\033[36m", [PAINT_WARN] = "\033[33m",
 	[PAINT_BAD] = "\033[1;31m",
 };
 #define PAINT_OFF "\033[0m"
@@ -183,7 +179,7 @@ static int last_column(const struct table *table, int row, const int width[TABLE
 
 void table_print(const struct table *table, const struct screen *screen)
 {
-	int width[TABLE_COLUMNS_MAX];
+	int width[TABLE_COLUMNS_MAX] = {0};
 
 	if (!table->row)
 		return;

@@ -28,8 +28,9 @@ static int load(const struct cli *cli, const struct cg_host *host, struct config
 		return r;
 	r = config_resolve(config, usable_bytes);
 	if (r < 0)
-		return err_set(err, r, "the components' budgets do not fit in the %llu MiB that "
-				       "are usable; 'uwctl config show' prints them",
+		return err_set(err, r,
+			       "the components' budgets do not fit in the %llu MiB that "
+			       "are usable; 'uwctl config show' prints them",
 			       (unsigned long long)(usable_bytes / MIB));
 	return conf_check_budget(config, config->usable_bytes, err);
 }
@@ -148,8 +149,9 @@ static int refuse_beside_uwd(struct uw_err *err)
 	if (ipc_client_open(IPC_SOCKET_PATH, &client, NULL) < 0)
 		return 0;
 	ipc_client_close(&client);
-	return err_set(err, -EBUSY, "uwd runs and would make the pool anew; stop it first: "
-				    "'systemctl stop uwd', or 'kill PID' where there is no systemd");
+	return err_set(err, -EBUSY,
+		       "uwd runs and would make the pool anew; stop it first: "
+		       "'systemctl stop uwd', or 'kill PID' where there is no systemd");
 }
 
 static int unpin(const struct cli *cli, struct changes *changes, struct uw_err *err)

@@ -25,7 +25,8 @@ static void print_sensors(const struct screen *screen, const json_t *daemon)
 	size_t i;
 
 	label(screen, "sensors");
-	json_array_foreach(json_object_get(daemon, "sensors"), i, sensor) {
+	json_array_foreach(json_object_get(daemon, "sensors"), i, sensor)
+	{
 		if (!json_get_bool(sensor, "on"))
 			continue;
 		fprintf(screen->out, "%s%s", comma, json_get_text(sensor, "name"));
@@ -47,7 +48,8 @@ static void print_drops(const struct screen *screen, const json_t *daemon)
 			     actions);
 		fputc('\n', screen->out);
 	}
-	json_array_foreach(json_object_get(daemon, "drops"), i, drop) {
+	json_array_foreach(json_object_get(daemon, "drops"), i, drop)
+	{
 		uint64_t count = json_get_u64_or(drop, "count", 0);
 
 		if (!count)
@@ -93,13 +95,13 @@ static void add_row(struct table *table, const json_t *component)
 	table_cell(table, PAINT_BOLD, "%s", json_get_text(component, "name"));
 	table_cell(table, level_paint(level), "%s", level);
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(component, "current_bytes", text));
-	table_cell(table, PAINT_PLAIN, "%s", value_bytes(component, "working_set_bytes", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(component, "in_force_bytes", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(component, "budget_bytes", text));
-	table_cell(table, PAINT_PLAIN, "%s", value_permyriad(component, "use_permyriad", text));
+	table_cell(table, PAINT_PLAIN, "%s", value_bytes(component, "working_set_bytes", text));
+	table_cell(table, PAINT_PLAIN, "%s", value_percent(component, "use_permyriad", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(component, "swap_bytes", text));
 	table_cell(table, stalls ? PAINT_WARN : PAINT_PLAIN, "%s",
-		   value_permyriad(component, "some_permyriad", text));
+		   value_percent(component, "some_permyriad", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_rate(component, "growth_bytes_per_s", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_us(component, "time_to_limit_us", text));
 	table_cell(table, strcmp(tier, "none") ? PAINT_WARN : PAINT_DIM, "%s", tier);
@@ -108,18 +110,17 @@ static void add_row(struct table *table, const json_t *component)
 static void print_table(const struct screen *screen, const json_t *components)
 {
 	static const struct column columns[] = {
-		{"COMPONENT", false, 0}, {"LEVEL", false, 0},   {"USED", true, 0},
-		{"SET", true, 5},	 {"IN FORCE", true, 0}, {"BUDGET", true, 6},
-		{"USE", true, 0},	 {"SWAP", true, 3},	{"STALL", true, 2},
-		{"GROWTH", true, 1},	 {"LIMIT IN", true, 4}, {"TIER", false, 0},
+		{"COMPONENT", false, 0}, {"LEVEL", false, 0},  {"USED", true, 0},
+		{"OF", true, 0},	 {"BUDGET", true, 6},  {"SET", true, 7},
+		{"USE", true, 0},	 {"SWAP", true, 3},    {"STALL", true, 2},
+		{"GROWTH", true, 4},	 {"FULL IN", true, 1}, {"TIER", false, 0},
 	};
 	const json_t *component;
 	struct table table;
 	size_t i;
 
 	table_init(&table, columns, ARRAY_SIZE(columns));
-	json_array_foreach(components, i, component)
-		add_row(&table, component);
+	json_array_foreach(components, i, component) add_row(&table, component);
 	table_print(&table, screen);
 	table_done(&table);
 }
@@ -133,8 +134,8 @@ static void state_text(const json_t *component, char *buf, size_t size)
 
 	*buf = '\0';
 	if (frozen)
-		at = (size_t)snprintf(buf, size, "; %" PRIu64 " %s frozen, thawed within %s", frozen,
-				      frozen == 1 ? "leaf" : "leaves",
+		at = (size_t)snprintf(buf, size, "; %" PRIu64 " %s frozen, thawed within %s",
+				      frozen, frozen == 1 ? "leaf" : "leaves",
 				      value_us(component, "thaw_in_us", text));
 	if (json_get_bool(component, "squeezed") && at < size)
 		snprintf(buf + at, size - at, "; memory.high squeezed to %s",
@@ -177,12 +178,10 @@ static void print_all(const struct screen *screen, const json_t *status)
 
 	print_head(screen, status);
 	print_table(screen, components);
-	json_array_foreach(components, i, component)
-		any |= is_remarkable(component);
+	json_array_foreach(components, i, component) any |= is_remarkable(component);
 	if (any)
 		fputc('\n', screen->out);
-	json_array_foreach(components, i, component)
-		print_remark(screen, component);
+	json_array_foreach(components, i, component) print_remark(screen, component);
 }
 
 /* ---- one component ---- */
@@ -221,7 +220,8 @@ static void print_leaves(const struct screen *screen, const json_t *leaves)
 	size_t i;
 
 	table_init(&table, columns, ARRAY_SIZE(columns));
-	json_array_foreach(leaves, i, leaf) {
+	json_array_foreach(leaves, i, leaf)
+	{
 		bool frozen = json_get_bool(leaf, "frozen");
 		const char *state = json_get_bool(leaf, "populated") ? "running" : "empty";
 		char text[VALUE_LEN];

@@ -182,18 +182,3 @@ int build_end(const struct build *build, struct config *ret_config, struct uw_er
 		*ret_config = *config;
 	return rc;
 }
-
-uint64_t conf_usable_bytes(const struct config *config, uint64_t total_bytes,
-			   uint64_t outside_bytes)
-{
-	uint64_t most = total_bytes - total_bytes / 6;
-	uint64_t apart = outside_bytes + total_bytes / 100 * 3;
-	uint64_t rest = total_bytes > apart ? total_bytes - apart : 0;
-	uint64_t usable = most < rest ? most : rest;
-
-	if (config->usable_conf_bytes)
-		usable = config->usable_conf_bytes;
-	else if (config->usable_conf_permyriad)
-		usable = share_bytes(total_bytes, config->usable_conf_permyriad);
-	return usable > MIB ? usable : MIB;
-}

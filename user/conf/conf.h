@@ -82,13 +82,6 @@ typedef void (*conf_help_fn)(const struct conf_help *help, void *arg);
 
 void conf_option_each(conf_help_fn each, void *arg);
 
-/*
- * The memory to be shared out, from the configuration or for "auto" from the machine: min(5/6 of
- * MemTotal, MemTotal - what lies outside of the pool - 3 % of MemTotal). At least 1 MiB.
- */
-uint64_t conf_usable_bytes(const struct config *config, uint64_t total_bytes,
-			   uint64_t outside_bytes);
-
 /* Whether budgets and shares fit in a pool of usable_bytes (the kernel kills when memory.min is
  * overcommitted, and min may rise to the budget). 0 or -EINVAL. */
 int conf_check_budget(const struct config *config, uint64_t usable_bytes, struct uw_err *err);

@@ -354,23 +354,31 @@ static void word_allowed(const struct option *option, char *buf, size_t size)
 	}
 }
 
-static bool is_path_char(char c)
+/* "uw", "uw.slice/pool": parts that neither begin with a dot or dash nor are empty. */
+static bool is_root_path(const char *text)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       strchr("/_-.@:\\", c);
+	static const char first[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+	static const char later[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.@:\\";
+
+	for (;;) {
+		if (!*text || !strchr(first, *text))
+			return false;
+		text += strspn(text, later);
+		if (!*text)
+			return true;
+		if (*text++ != '/')
+			return false;
+	}
 }
 
 static int root_parse(const struct option *option, const char *text, void *field)
 {
 	if (strlen(text) > option->max)
 		return -ERANGE;
-	if (strcmp(text, "auto")) {
-		if (text[0] != '/' || strstr(text, ".."))
-			return -EINVAL;
-		for (const char *c = text; *c; c++)
-			if (!is_path_char(*c))
-				return -EINVAL;
-	}
+	if (!is_root_path(text))
+		return -EINVAL;
 	text_copy(field, option->max + 1, text);
 	return 0;
 }
@@ -384,7 +392,8 @@ static bool text_print(const struct option *option, const void *field, char *buf
 static void root_allowed(const struct option *option, char *buf, size_t size)
 {
 	snprintf(buf, size,
-		 "auto or an absolute path of at most %" PRIu64 " letters, digits and /_-.@:\\",
+		 "auto or a path below the cgroup2 mount, like uw.slice/pool, up to %" PRIu64
+		 " characters",
 		 option->max);
 }
 

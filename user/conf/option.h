@@ -32,7 +32,7 @@ enum option_kind {
 	KIND_COUNT,	/* uint32_t */
 	KIND_BOOL,	/* bool */
 	KIND_WORD,	/* an enum, by its names */
-	KIND_ROOT,	/* char[max + 1]: auto or an absolute path */
+	KIND_ROOT,	/* char[max + 1]: auto or a path below the cgroup2 mount */
 	KIND_GROUP,	/* char[max + 1]: the name of a user group */
 	KIND_EDGES,	/* uint32_t[LEVEL__COUNT] */
 	KIND__COUNT

@@ -34,8 +34,10 @@ static int read_config(const struct daemon *daemon, struct config *ret_config, s
 		return rc;
 	rc = config_resolve(ret_config, usable_bytes);
 	if (rc < 0)
-		return err_set(err, -EINVAL, "configuration: fixed budgets do not fit in the pool of %" PRIu64
-			       " bytes; lower them or set usable", usable_bytes);
+		return err_set(err, -EINVAL,
+			       "configuration: fixed budgets do not fit in the pool of %" PRIu64
+			       " bytes; lower them or set usable",
+			       usable_bytes);
 	return conf_check_budget(ret_config, ret_config->usable_bytes, err);
 }
 
@@ -86,7 +88,8 @@ static void open_kern(struct daemon *daemon)
 	struct kern_options options = kern_options(daemon);
 
 	if (!daemon->config.bpf) {
-		err_set(&daemon->kern_why, -EOPNOTSUPP, "switched off by the configuration (bpf = no)");
+		err_set(&daemon->kern_why, -EOPNOTSUPP,
+			"switched off by the configuration (bpf = no)");
 		return;
 	}
 	if (kern_open(&options, &daemon->kern, &daemon->kern_why) < 0) {
@@ -99,7 +102,8 @@ static void open_kern(struct daemon *daemon)
 		const char *why = kern_sensor_error(daemon->kern, (enum kern_sensor)i);
 
 		if (why)
-			log_warning("sensor is off name=%s: %s", kern_sensor_name((enum kern_sensor)i), why);
+			log_warning("sensor is off name=%s: %s",
+				    kern_sensor_name((enum kern_sensor)i), why);
 	}
 }
 
@@ -194,8 +198,8 @@ static int track_components(struct daemon *daemon, struct uw_err *err)
 
 		rc = act_track_component(daemon->act, i, name);
 		if (rc < 0)
-			return err_set(err, rc, "component %s: its cgroup cannot be acted upon: %s", name,
-				       strerror(-rc));
+			return err_set(err, rc, "component %s: its cgroup cannot be acted upon: %s",
+				       name, strerror(-rc));
 		if (!daemon->kern)
 			continue;
 		rc = kern_track(daemon->kern, name, cgid, i);
@@ -299,7 +303,8 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 
 int daemon_run(struct daemon *daemon, struct uw_err *err)
 {
-	log_notice("ready version=" UW_VERSION " pool=%s components=%u usable_bytes=%" PRIu64 " bpf=%s",
+	log_notice("ready version=" UW_VERSION " pool=%s components=%u usable_bytes=%" PRIu64
+		   " bpf=%s",
 		   daemon->pool.root, daemon->config.component_count, daemon->config.usable_bytes,
 		   daemon->kern ? "yes" : "no");
 	return loop_run(daemon, err);
@@ -339,7 +344,19 @@ void daemon_mend_guard(struct daemon *daemon)
 	if (rc >= 0)
 		rc = loop_watch_guard(daemon);
 	if (rc < 0)
-		log_err("no guard: what uwd leaves behind is undone only at its next start: %s", err.text);
+		log_err("no guard: what uwd leaves behind is undone only at its next start: %s",
+			err.text);
+}
+
+/* Those that the new configuration does not know are counted no longer. */
+static void forget_components(struct daemon *daemon, const struct config *next)
+{
+	for (uint32_t i = 0; daemon->kern && i < daemon->config.component_count; i++) {
+		uint64_t cgid = sense_component_cgid(daemon->sense, i);
+
+		if (cgid && config_find(next, daemon->config.component[i].name) < 0)
+			kern_untrack(daemon->kern, cgid);
+	}
 }
 
 static void log_change(const struct conf_change *change, void *arg)
@@ -359,8 +376,10 @@ int daemon_reload(struct daemon *daemon, struct uw_err *err)
 	int rc = read_config(daemon, &config, err);
 
 	if (rc >= 0 && strcmp(config.root, daemon->config.root) != 0)
-		rc = err_set(err, -EINVAL, "pool.root: cannot change from %s to %s while uwd runs; "
-			     "teardown and setup", daemon->config.root, config.root);
+		rc = err_set(err, -EINVAL,
+			     "pool.root: cannot change from %s to %s while uwd runs; "
+			     "teardown and setup",
+			     daemon->config.root, config.root);
 	if (rc >= 0)
 		rc = pool_setup(&daemon->host, &config, &change, &pool, err);
 	if (rc < 0)
@@ -369,6 +388,7 @@ int daemon_reload(struct daemon *daemon, struct uw_err *err)
 	conf_diff(&daemon->config, &config, log_change, NULL);
 
 	loop_unwatch_psi(daemon);
+	forget_components(daemon, &config);
 	untrack_components(daemon);
 	daemon->config = config;
 	act_configure(daemon->act, &daemon->config.policy);

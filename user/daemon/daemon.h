@@ -3,8 +3,9 @@
  * uwd: one thread that senses, decides and acts. The way of the data, once a tick:
  *	sense and kern fill frame -> policy_step -> plan -> act -> outcomes of the next frame
  * Two lanes feed the same tick: an event of the kernel wakes it at once with an urgent frame, a
- * timer wakes it with a full one at the time the last plan asked for. Nothing allocates on the tick.
- * Clients come last (methods.c) and only read this struct or queue requests for the next frame.
+ * timer wakes it with a full one at the time the last plan asked for. Nothing allocates on the
+ *tick. Clients come last (methods.c) and only read this struct or queue requests for the next
+ *frame.
  */
 #ifndef UW_DAEMON_DAEMON_H
 #define UW_DAEMON_DAEMON_H
@@ -45,8 +46,8 @@ struct loop_psi {
 
 struct daemon_options {
 	const char *config_file; /* NULL: the standard places */
-	const char *root;        /* NULL: as configured */
-	bool dry_run;            /* decides and says, writes nothing */
+	const char *root;	 /* NULL: as configured */
+	bool dry_run;		 /* decides and says, writes nothing */
 };
 
 struct daemon {

@@ -11,12 +11,9 @@
 #define TEXT_LEN 160
 
 static const char *const units[] = {
-	[REASON_UNIT_NONE] = "none",
-	[REASON_UNIT_BYTES] = "bytes",
-	[REASON_UNIT_US] = "us",
-	[REASON_UNIT_PERMYRIAD] = "permyriad",
-	[REASON_UNIT_COUNT] = "count",
-	[REASON_UNIT_PER_S] = "per_s",
+	[REASON_UNIT_NONE] = "none",   [REASON_UNIT_BYTES] = "bytes",
+	[REASON_UNIT_US] = "us",       [REASON_UNIT_PERMYRIAD] = "permyriad",
+	[REASON_UNIT_COUNT] = "count", [REASON_UNIT_PER_S] = "per_s",
 };
 
 const char *encode_unit(enum reason_unit unit)
@@ -35,6 +32,12 @@ static json_t *sampled(bool valid, uint64_t value)
 	return valid ? json_u64(value) : json_null();
 }
 
+/* Keys in the order of the interface, one a line. */
+static void put(json_t *object, const char *key, json_t *value)
+{
+	json_object_set_new(object, key, value);
+}
+
 static uint64_t since(uint64_t then_us, uint64_t now_us)
 {
 	return now_us > then_us ? now_us - then_us : 0;
@@ -42,31 +45,38 @@ static uint64_t since(uint64_t then_us, uint64_t now_us)
 
 json_t *encode_why(const struct why *why)
 {
+	json_t *object = json_object();
 	char text[TEXT_LEN];
 
-	return json_pack("{s:s, s:o, s:o, s:s, s:s}", "reason", reason_name(why->reason),
-			 "observed", json_u64(why->observed), "threshold",
-			 json_u64(why->threshold), "unit", encode_unit(reason_unit(why->reason)),
-			 "text", reason_text(why, text, sizeof(text)));
+	put(object, "reason", json_string(reason_name(why->reason)));
+	put(object, "observed", json_u64(why->observed));
+	put(object, "threshold", json_u64(why->threshold));
+	put(object, "unit", json_string(encode_unit(reason_unit(why->reason))));
+	put(object, "text", json_string(reason_text(why, text, sizeof(text))));
+	return object;
+}
+
+static json_t *encode_sensor(const struct daemon *daemon, enum kern_sensor sensor)
+{
+	bool on = daemon->kern && kern_sensors(daemon->kern) & (1U << sensor);
+	const char *why =
+		daemon->kern ? kern_sensor_error(daemon->kern, sensor) : daemon->kern_why.text;
+	json_t *object = json_object();
+
+	if (!why)
+		why = "not asked for by the configuration";
+	put(object, "name", json_string(kern_sensor_name(sensor)));
+	put(object, "on", json_boolean(on));
+	put(object, "text", json_string(on ? "" : why));
+	return object;
 }
 
 static json_t *encode_sensors(const struct daemon *daemon)
 {
-	uint32_t on = daemon->kern ? kern_sensors(daemon->kern) : 0;
 	json_t *list = json_array();
 
-	for (int i = 0; i < KERN_SENSOR__COUNT; i++) {
-		enum kern_sensor sensor = (enum kern_sensor)i;
-		const char *why = daemon->kern ? kern_sensor_error(daemon->kern, sensor)
-					       : daemon->kern_why.text;
-		bool is_on = on & (1U << sensor);
-
-		if (!is_on && !why)
-			why = "not asked for by the configuration";
-		json_array_append_new(list, json_pack("{s:s, s:b, s:s}", "name",
-						      kern_sensor_name(sensor), "on", is_on, "text",
-						      is_on ? "" : why));
-	}
+	for (int i = 0; i < KERN_SENSOR__COUNT; i++)
+		json_array_append_new(list, encode_sensor(daemon, (enum kern_sensor)i));
 	return list;
 }
 
@@ -78,9 +88,13 @@ static json_t *encode_drops(const struct daemon *daemon)
 
 	if (daemon->kern)
 		count = kern_drops(daemon->kern, drops, ARRAY_SIZE(drops));
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(list, json_pack("{s:s, s:o}", "name", drops[i].name, "count",
-						      number(drops[i].count)));
+	for (size_t i = 0; i < count; i++) {
+		json_t *drop = json_object();
+
+		put(drop, "name", json_string(drops[i].name));
+		put(drop, "count", number(drops[i].count));
+		json_array_append_new(list, drop);
+	}
 	return list;
 }
 
@@ -88,50 +102,65 @@ json_t *encode_daemon(const struct daemon *daemon)
 {
 	const struct daemon_stats *stats = &daemon->stats;
 	struct ledger_guard_stats guard = {0};
+	json_t *object = json_object();
 
 	if (daemon->ledger)
 		ledger_read_stats(daemon->ledger, &guard);
-	return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o}",
-			 "version", UW_VERSION, "pid", (int)getpid(), "up_us",
-			 number(since(stats->started_us, clock_now_us())), "ticks",
-			 number(stats->ticks_full + stats->ticks_urgent), "urgent_ticks",
-			 number(stats->ticks_urgent), "tick_max_us", number(stats->tick_max_us),
-			 "events", number(stats->events), "events_dropped",
-			 number(stats->events_dropped), "actions", number(stats->actions),
-			 "actions_dropped", number(stats->actions_dropped), "guard_pid",
-			 (int)daemon->pool.guard_pid, "guard_restarts",
-			 number(stats->guard_restarts), "guard_undone", number(guard.undone),
-			 "sensors", encode_sensors(daemon), "drops", encode_drops(daemon));
+	put(object, "version", json_string(UW_VERSION));
+	put(object, "pid", json_integer(getpid()));
+	put(object, "up_us", number(since(stats->started_us, clock_now_us())));
+	put(object, "ticks", number(stats->ticks_full + stats->ticks_urgent));
+	put(object, "urgent_ticks", number(stats->ticks_urgent));
+	put(object, "tick_max_us", number(stats->tick_max_us));
+	put(object, "events", number(stats->events));
+	put(object, "events_dropped", number(stats->events_dropped));
+	put(object, "actions", number(stats->actions));
+	put(object, "actions_dropped", number(stats->actions_dropped));
+	put(object, "guard_pid", json_integer(daemon->pool.guard_pid));
+	put(object, "guard_restarts", number(stats->guard_restarts));
+	put(object, "guard_undone", number(guard.undone));
+	put(object, "sensors", encode_sensors(daemon));
+	put(object, "drops", encode_drops(daemon));
+	return object;
 }
 
 json_t *encode_pool(const struct daemon *daemon)
 {
-	return json_pack("{s:s, s:o}", "root", daemon->pool.root, "usable_bytes",
-			 json_u64(daemon->config.usable_bytes));
+	json_t *object = json_object();
+
+	put(object, "root", json_string(daemon->pool.root));
+	put(object, "usable_bytes", json_u64(daemon->config.usable_bytes));
+	return object;
 }
 
 json_t *encode_host(const struct daemon *daemon)
 {
 	const struct host_sample *host = &daemon->frame.host;
+	json_t *object = json_object();
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "total_bytes",
-			 sampled(host->valid, host->total_bytes), "available_bytes",
-			 sampled(host->valid, host->available_bytes), "swap_total_bytes",
-			 sampled(host->valid, host->swap_total_bytes), "swap_free_bytes",
-			 sampled(host->valid, host->swap_free_bytes), "some_us",
-			 sampled(host->valid, host->psi_some_us), "full_us",
-			 sampled(host->valid, host->psi_full_us));
+	put(object, "total_bytes", sampled(host->valid, host->total_bytes));
+	put(object, "available_bytes", sampled(host->valid, host->available_bytes));
+	put(object, "swap_total_bytes", sampled(host->valid, host->swap_total_bytes));
+	put(object, "swap_free_bytes", sampled(host->valid, host->swap_free_bytes));
+	put(object, "some_us", sampled(host->valid, host->psi_some_us));
+	put(object, "full_us", sampled(host->valid, host->psi_full_us));
+	return object;
 }
 
 static json_t *encode_leaf(const struct daemon *daemon, const struct leaf_sample *leaf)
 {
+	json_t *object = json_object();
 	char name[RECORD_LEAF_LEN];
 
 	sense_leaf_name(daemon->sense, leaf->cgid, name, sizeof(name));
-	return json_pack("{s:s, s:o, s:b, s:b, s:o, s:o, s:o}", "name", name, "id",
-			 number(leaf->cgid), "populated", leaf->populated, "frozen", leaf->frozen,
-			 "age_us", number(since(leaf->born_us, clock_now_us())), "current_bytes",
-			 number(leaf->current_bytes), "swap_bytes", number(leaf->swap_bytes));
+	put(object, "name", json_text(name));
+	put(object, "id", number(leaf->cgid));
+	put(object, "populated", json_boolean(leaf->populated));
+	put(object, "frozen", json_boolean(leaf->frozen));
+	put(object, "age_us", number(since(leaf->born_us, clock_now_us())));
+	put(object, "current_bytes", number(leaf->current_bytes));
+	put(object, "swap_bytes", number(leaf->swap_bytes));
+	return object;
 }
 
 static json_t *encode_leaves(const struct daemon *daemon, uint32_t component)
@@ -146,51 +175,52 @@ static json_t *encode_leaves(const struct daemon *daemon, uint32_t component)
 	return list;
 }
 
-static void add_limits(const struct daemon *daemon, uint32_t component, json_t *object)
+static void put_view(json_t *object, const struct component_view *view)
 {
-	const struct component_sample *sample = &daemon->frame.component[component];
-	bool valid = sample->valid & SAMPLE_LIMITS;
-
-	json_object_set_new(object, "min_bytes", sampled(valid, sample->min_bytes));
-	json_object_set_new(object, "low_bytes", sampled(valid, sample->low_bytes));
-	json_object_set_new(object, "high_bytes", sampled(valid, sample->high_bytes));
+	put(object, "budget_bytes", number(view->budget_bytes));
+	put(object, "in_force_bytes", number(view->in_force_bytes));
+	put(object, "borrowed_bytes", number(view->borrowed_bytes));
+	put(object, "lent_bytes", number(view->lent_bytes));
+	put(object, "current_bytes", number(view->current_bytes));
+	put(object, "working_set_bytes", number(view->working_set_bytes));
+	put(object, "swap_bytes", number(view->swap_bytes));
+	put(object, "use_permyriad", number(view->use_permyriad));
+	put(object, "growth_bytes_per_s", json_integer(view->slope_bytes_per_s));
+	put(object, "time_to_limit_us", json_u64(view->time_to_limit_us));
+	put(object, "some_permyriad", number(view->some_permyriad));
+	put(object, "full_permyriad", number(view->full_permyriad));
 }
 
-static void add_state(const struct component_view *view, uint64_t now_us, json_t *object)
+static void put_limits(json_t *object, const struct component_sample *sample)
 {
-	json_object_set_new(object, "squeezed", json_boolean(view->squeezed));
-	json_object_set_new(object, "frozen_leaves", number(view->frozen_leaves));
-	json_object_set_new(object, "thaw_in_us",
-			    view->thaw_by_us ? number(since(now_us, view->thaw_by_us))
-					     : json_null());
-	json_object_set_new(object, "why", encode_why(&view->why));
+	bool valid = sample->valid & SAMPLE_LIMITS;
+
+	put(object, "min_bytes", sampled(valid, sample->min_bytes));
+	put(object, "low_bytes", sampled(valid, sample->low_bytes));
+	put(object, "high_bytes", sampled(valid, sample->high_bytes));
 }
 
 json_t *encode_component(const struct daemon *daemon, uint32_t component)
 {
 	const struct component *conf = &daemon->config.component[component];
 	const struct component_view *view = &daemon->view[component];
+	uint64_t level_since_us = view->level_since_us ?: daemon->stats.started_us;
 	uint64_t now_us = clock_now_us();
-	json_t *object = json_pack(
-		"{s:s, s:i, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
-		"name", conf->name, "priority", (int)conf->priority, "level",
-		level_name(view->level), "level_for_us",
-		number(since(view->level_since_us ?: daemon->stats.started_us, now_us)), "tier",
-		tier_name(view->tier), "budget_bytes", number(view->budget_bytes),
-		"in_force_bytes", number(view->in_force_bytes), "borrowed_bytes",
-		number(view->borrowed_bytes), "lent_bytes", number(view->lent_bytes),
-		"current_bytes", number(view->current_bytes), "working_set_bytes",
-		number(view->working_set_bytes), "swap_bytes", number(view->swap_bytes),
-		"use_permyriad", number(view->use_permyriad), "growth_bytes_per_s",
-		(json_int_t)view->slope_bytes_per_s, "time_to_limit_us",
-		json_u64(view->time_to_limit_us), "some_permyriad", number(view->some_permyriad),
-		"full_permyriad", number(view->full_permyriad));
+	json_t *object = json_object();
 
-	if (!object)
-		return NULL;
-	add_limits(daemon, component, object);
-	add_state(view, now_us, object);
-	json_object_set_new(object, "leaves", encode_leaves(daemon, component));
+	put(object, "name", json_string(conf->name));
+	put(object, "priority", json_integer(conf->priority));
+	put(object, "level", json_string(level_name(view->level)));
+	put(object, "level_for_us", number(since(level_since_us, now_us)));
+	put(object, "tier", json_string(tier_name(view->tier)));
+	put_view(object, view);
+	put_limits(object, &daemon->frame.component[component]);
+	put(object, "squeezed", json_boolean(view->squeezed));
+	put(object, "frozen_leaves", number(view->frozen_leaves));
+	put(object, "thaw_in_us",
+	    view->thaw_by_us ? number(since(now_us, view->thaw_by_us)) : json_null());
+	put(object, "why", encode_why(&view->why));
+	put(object, "leaves", encode_leaves(daemon, component));
 	return object;
 }
 
@@ -207,26 +237,45 @@ static bool amount_is_bytes(enum action_kind kind)
 	}
 }
 
+static void put_outcome(json_t *object, const struct outcome *outcome)
+{
+	const char *error = outcome->error ? strerrorname_np(abs(outcome->error)) : "";
+
+	put(object, "result", json_string(outcome_name(outcome->result)));
+	put(object, "error", json_string(error ?: "?"));
+	put(object, "done_bytes", number(outcome->done));
+	put(object, "took_us", number(since(outcome->began_us, outcome->ended_us)));
+}
+
+static void put_no_outcome(json_t *object)
+{
+	put(object, "result", json_string(""));
+	put(object, "error", json_string(""));
+	put(object, "done_bytes", json_integer(0));
+	put(object, "took_us", json_integer(0));
+}
+
 json_t *encode_record(const struct record *record)
 {
 	const struct action *action = &record->action;
-	const struct outcome *outcome = &record->outcome;
-	bool ended = record->ended;
+	bool bytes = amount_is_bytes(action->kind);
+	json_t *object = json_object();
 
-	return json_pack(
-		"{s:o, s:o, s:i, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:o}", "sequence",
-		number(record->sequence), "wall_us", number(record->wall_us), "id", (int)action->id,
-		"action", action_name(action->kind), "tier", tier_name(action->tier), "level",
-		level_name(record->level), "component", record->component, "leaf", record->leaf,
-		"amount_bytes",
-		amount_is_bytes(action->kind) ? json_u64(action->amount) : json_null(),
-		"within_us",
-		action->deadline_us ? number(since(record->at_us, action->deadline_us))
-				    : json_null(),
-		"why",
-		encode_why(&action->why), "result", ended ? outcome_name(outcome->result) : "",
-		"error",
-		ended && outcome->error ? strerrorname_np(abs(outcome->error)) ?: "?" : "",
-		"done_bytes", number(ended ? outcome->done : 0), "took_us",
-		number(ended ? since(outcome->began_us, outcome->ended_us) : 0));
+	put(object, "sequence", number(record->sequence));
+	put(object, "wall_us", number(record->wall_us));
+	put(object, "id", json_integer(action->id));
+	put(object, "action", json_string(action_name(action->kind)));
+	put(object, "tier", json_string(tier_name(action->tier)));
+	put(object, "level", json_string(level_name(record->level)));
+	put(object, "component", json_string(record->component));
+	put(object, "leaf", json_text(record->leaf));
+	put(object, "amount_bytes", bytes ? json_u64(action->amount) : json_null());
+	put(object, "within_us",
+	    action->deadline_us ? number(since(record->at_us, action->deadline_us)) : json_null());
+	put(object, "why", encode_why(&action->why));
+	if (record->ended)
+		put_outcome(object, &record->outcome);
+	else
+		put_no_outcome(object);
+	return object;
 }

@@ -34,14 +34,14 @@ static bool is_met(const struct condition *condition)
 
 static void add(json_t *list, const struct condition *condition, const char *text)
 {
-	json_array_append_new(
-		list, json_pack("{s:s, s:o, s:s, s:o, s:s, s:b, s:s, s:s, s:s}", "name",
-				condition->name, "observed", json_u64(condition->observed), "op",
-				condition->at_most ? "at_most" : "at_least", "threshold",
-				json_u64(condition->threshold), "unit",
-				encode_unit(condition->unit), "met", is_met(condition), "leads_to",
-				condition->leads_to, "tier", tier_name(condition->tier), "text",
-				text));
+	json_array_append_new(list,
+			      json_pack("{s:s, s:o, s:s, s:o, s:s, s:b, s:s, s:s, s:s}", "name",
+					condition->name, "observed", json_u64(condition->observed),
+					"op", condition->at_most ? "at_most" : "at_least",
+					"threshold", json_u64(condition->threshold), "unit",
+					encode_unit(condition->unit), "met", is_met(condition),
+					"leads_to", condition->leads_to, "tier",
+					tier_name(condition->tier), "text", text));
 }
 
 /* "1.2G more, in 12s at +100M/s" */
@@ -76,7 +76,7 @@ static void add_usage(const struct daemon *daemon, const struct component_view *
 	for (int l = LEVEL_LOW; l <= LEVEL_EMERGENCY; l++) {
 		enum level level = (enum level)l;
 		struct condition condition = {
-			.name = "use of the budget",
+			.name = "use of budget",
 			.observed = view->use_permyriad,
 			.threshold = level_edge(&daemon->config.policy, level),
 			.unit = REASON_UNIT_PERMYRIAD,
@@ -94,7 +94,8 @@ static void add_stalls(const struct component_view *view, json_t *list)
 	for (uint32_t i = 0; i < LEVEL_STALL_RULES; i++) {
 		const struct level_stall_rule *rule = &level_stall_rules[i];
 		struct condition condition = {
-			.name = rule->full ? "all tasks stalled, of 5s" : "some task stalled, of 2s",
+			.name = rule->full ? "all stalled (5s)"
+					   : "some stalled (2s)",
 			.observed = rule->full ? view->full_permyriad : view->some_permyriad,
 			.threshold = rule->permyriad,
 			.unit = REASON_UNIT_PERMYRIAD,
@@ -112,8 +113,8 @@ static void add_forecast(const struct component_view *view, json_t *list)
 		uint64_t within_us;
 		const char *leads_to;
 	} rows[] = {
-		{LEVEL_FORECAST_FAR_US, "one level up"},
-		{LEVEL_FORECAST_NEAR_US, "two levels up"},
+		{LEVEL_FORECAST_FAR_US, "+1 level"},
+		{LEVEL_FORECAST_NEAR_US, "+2 levels"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -126,7 +127,7 @@ static void add_forecast(const struct component_view *view, json_t *list)
 			.leads_to = rows[i].leads_to,
 		};
 
-		add(list, &condition, "twice in three samples, at most to critical");
+		add(list, &condition, "twice in three samples");
 	}
 }
 
@@ -144,7 +145,8 @@ static void add_last_resort(const struct daemon *daemon, const struct component 
 	};
 
 	if (conf->kill == KILL_LAST_RESORT)
-		add(list, &condition, "and all tasks stalled, swap full, or the host out of memory");
+		add(list, &condition,
+		    "and all tasks stalled, swap full, or the host out of memory");
 }
 
 static json_t *allowed_tiers(const struct component *conf)
@@ -152,7 +154,8 @@ static json_t *allowed_tiers(const struct component *conf)
 	json_t *list = json_array();
 
 	for (int t = TIER_LIGHT; t < TIER__COUNT; t++) {
-		if ((t == TIER_FREEZE && !conf->freeze) || (t == TIER_KILL && conf->kill == KILL_NO))
+		if ((t == TIER_FREEZE && !conf->freeze) ||
+		    (t == TIER_KILL && conf->kill == KILL_NO))
 			continue;
 		json_array_append_new(list, json_string(tier_name((enum tier)t)));
 	}

@@ -142,8 +142,9 @@ static int add_signals(struct daemon *daemon)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && rc >= 0; i++) {
 		sd_event_source *source = NULL;
 
-		rc = sd_event_add_signal(daemon->event, &source, rows[i].signal | SD_EVENT_SIGNAL_PROCMASK,
-					 rows[i].handler, daemon);
+		rc = sd_event_add_signal(daemon->event, &source,
+					 rows[i].signal | SD_EVENT_SIGNAL_PROCMASK, rows[i].handler,
+					 daemon);
 		if (rc < 0)
 			break;
 		rc = sd_event_source_set_priority(source, SOURCE_SIGNALS);

@@ -7,7 +7,7 @@
 #include "user/base/log.h"
 #include "user/daemon/daemon.h"
 
-#define EXIT_USAGE       2
+#define EXIT_USAGE	 2
 #define EXIT_UNSUPPORTED 2
 
 static const char help[] =
@@ -27,7 +27,9 @@ static const char help[] =
 	"Example: uwd --config ./uw.conf --log-level debug\n"
 	"See uwd(8), uw.conf(5).\n";
 
-enum { OPTION_VERSION = 256 };
+enum {
+	OPTION_VERSION = 256
+};
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'},

@@ -48,8 +48,8 @@ static void no_component(const struct daemon *daemon, const char *name, struct i
 }
 
 /* COMPONENT_NONE when none is named and none is needed. */
-static bool read_component(const struct daemon *daemon, const struct ipc_call *call,
-			   bool is_needed, struct ipc_answer *answer, uint32_t *ret_component)
+static bool read_component(const struct daemon *daemon, const struct ipc_call *call, bool is_needed,
+			   struct ipc_answer *answer, uint32_t *ret_component)
 {
 	const json_t *value = json_object_get(call->parameters, "component");
 	int index;
@@ -88,8 +88,8 @@ static bool read_leaf(const struct daemon *daemon, const struct ipc_call *call, 
 	*ret_leaf = sense_leaf_find(daemon->sense, component, name);
 	if (!*ret_leaf)
 		ipc_answer_fail(answer, IPC_ERROR_FAILED,
-				"there is no leaf '%.64s' in %s; 'uwctl status %s' lists them", name,
-				daemon->config.component[component].name,
+				"there is no leaf '%.64s' in %s; 'uwctl status %s' lists them",
+				name, daemon->config.component[component].name,
 				daemon->config.component[component].name);
 	return *ret_leaf != 0;
 }
@@ -172,10 +172,9 @@ static void method_why(struct daemon *daemon, const struct ipc_call *call,
 	if (!read_component(daemon, call, true, answer, &component) ||
 	    !read_count(call, answer, "count", RECORDS_DEFAULT, RECORDS_MAX, &count))
 		return;
-	answer->parameters =
-		json_pack("{s:o, s:o}", "component", encode_component(daemon, component), "records",
-			  encode_records(daemon, 0, count,
-					 daemon->config.component[component].name));
+	answer->parameters = json_pack(
+		"{s:o, s:o}", "component", encode_component(daemon, component), "records",
+		encode_records(daemon, 0, count, daemon->config.component[component].name));
 }
 
 static void method_explain(struct daemon *daemon, const struct ipc_call *call,
@@ -210,9 +209,8 @@ static void method_config(struct daemon *daemon, const struct ipc_call *call,
 		ipc_answer_fail(answer, IPC_ERROR_FAILED, "the configuration as text: %s",
 				strerror(-r));
 	else
-		answer->parameters =
-			json_pack("{s:s, s:s}", "path", daemon->options.config_file ?: "", "text",
-				  text);
+		answer->parameters = json_pack("{s:s, s:s}", "path",
+					       daemon->options.config_file ?: "", "text", text);
 }
 
 /* ---- changing ---- */

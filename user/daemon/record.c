@@ -42,7 +42,8 @@ const struct record *records_get(const struct records *records, uint64_t sequenc
 
 static int line_target(const struct record *record, char *buf, size_t size)
 {
-	return snprintf(buf, size, "component=%s%s%s", record->component[0] ? record->component : "-",
+	return snprintf(buf, size, "component=%s%s%s",
+			record->component[0] ? record->component : "-",
 			record->leaf[0] ? " leaf=" : "", record->leaf);
 }
 
@@ -67,8 +68,9 @@ const char *record_line(const struct record *record, char *buf, size_t size)
 	}
 	reason_text(&action->why, why, sizeof(why));
 	snprintf(buf, size,
-		 "act=%s %s reason=%s at_us=%" PRIu64 " id=%" PRIu32 " tier=%s level=%s amount=%" PRIu64
-		 " observed=%" PRIu64 " threshold=%" PRIu64 " why=\"%s\"",
+		 "act=%s %s reason=%s at_us=%" PRIu64 " id=%" PRIu32
+		 " tier=%s level=%s amount=%" PRIu64 " observed=%" PRIu64 " threshold=%" PRIu64
+		 " why=\"%s\"",
 		 action_name(action->kind), target, reason_name(action->why.reason), record->at_us,
 		 action->id, tier_name(action->tier), level_name(record->level), action->amount,
 		 action->why.observed, action->why.threshold, why);

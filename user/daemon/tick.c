@@ -90,8 +90,7 @@ static void fill_frame(struct daemon *daemon, enum frame_kind kind)
 		sense_urgent(daemon->sense, frame);
 	if (daemon->kern && kind == FRAME_FULL)
 		read_bpf_counts(daemon);
-	frame->outcome_count =
-		act_outcomes_take(daemon->act, frame->outcome, FRAME_OUTCOMES_MAX);
+	frame->outcome_count = act_outcomes_take(daemon->act, frame->outcome, FRAME_OUTCOMES_MAX);
 	frame->request_count = daemon->request_count;
 	memcpy(frame->request, daemon->request, daemon->request_count * sizeof(daemon->request[0]));
 	daemon->request_count = 0;

@@ -196,8 +196,9 @@ static int receive(struct ipc_client *client, uint64_t deadline_us, struct uw_er
 		return err_set(err, r, "wait for uwd's answer: %s", strerror(-r));
 	count = recv(client->fd, chunk, sizeof(chunk), 0);
 	if (count == 0 || (count < 0 && errno == ECONNRESET))
-		return err_set(err, -EPIPE, "uwd closed the connection; 'uwctl status' says whether "
-					    "it runs");
+		return err_set(err, -EPIPE,
+			       "uwd closed the connection; 'uwctl status' says whether "
+			       "it runs");
 	if (count < 0)
 		return errno == EAGAIN || errno == EINTR
 			       ? 0

@@ -143,65 +143,74 @@ static const char types[] =
 	"error NoSuchComponent (reason: string)\n";
 
 static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
-	[IPC_STATUS] = {
-		.name = "Status",
-		.doc = "The pool and each component, or one of them",
-		.in = "(component: ?string)",
-		.out = "(daemon: Daemon, pool: Pool, host: Host, components: []Component)",
-	},
-	[IPC_LOG] = {
-		.name = "Log",
-		.doc = "The last records, oldest first; with \"more\", new ones as they come",
-		.in = "(count: ?int, after: ?int, component: ?string)",
-		.out = "(records: []Record)",
-		.more = true,
-	},
-	[IPC_WHY] = {
-		.name = "Why",
-		.doc = "What a component is like and what was last done to it, newest last",
-		.in = "(component: string, count: ?int)",
-		.out = "(component: Component, records: []Record)",
-	},
-	[IPC_EXPLAIN] = {
-		.name = "Explain",
-		.doc = "Each condition of each tier with its live value",
-		.in = "(component: ?string)",
-		.out = "(components: []Explanation)",
-	},
-	[IPC_CONFIG] = {
-		.name = "Config",
-		.doc = "The configuration in force, as text that uw.conf would take",
-		.in = "()",
-		.out = "(path: string, text: string)",
-	},
-	[IPC_RELOAD] = {
-		.name = "Reload",
-		.doc = "Reads the configuration again: all of it, or nothing and Failed",
-		.in = "()",
-		.out = "(changes: []string)",
-		.needs_root = true,
-	},
-	[IPC_FREEZE] = {
-		.name = "Freeze",
-		.doc = "Freezes a component's leaves or one of them; after = last record before it",
-		.in = "(component: string, leaf: ?string, for_us: ?int)",
-		.out = "(after: int)",
-		.needs_root = true,
-	},
-	[IPC_THAW] = {
-		.name = "Thaw",
-		.doc = "Thaws a component's leaves or one of them",
-		.in = "(component: string, leaf: ?string)",
-		.out = "(after: int)",
-		.needs_root = true,
-	},
-	[IPC_RECLAIM] = {
-		.name = "Reclaim",
-		.doc = "Asks the kernel to take bytes back from a component",
-		.in = "(component: string, bytes: int)",
-		.out = "(after: int)",
-		.needs_root = true,
-	},
+	[IPC_STATUS] =
+		{
+			.name = "Status",
+			.doc = "The pool and each component, or one of them",
+			.in = "(component: ?string)",
+			.out = "(daemon: Daemon, pool: Pool, host: Host, components: []Component)",
+		},
+	[IPC_LOG] =
+		{
+			.name = "Log",
+			.doc = "The last records, oldest first; with \"more\", new ones as they come",
+			.in = "(count: ?int, after: ?int, component: ?string)",
+			.out = "(records: []Record)",
+			.more = true,
+		},
+	[IPC_WHY] =
+		{
+			.name = "Why",
+			.doc = "What a component is like and what was last done to it, newest last",
+			.in = "(component: string, count: ?int)",
+			.out = "(component: Component, records: []Record)",
+		},
+	[IPC_EXPLAIN] =
+		{
+			.name = "Explain",
+			.doc = "Each condition of each tier with its live value",
+			.in = "(component: ?string)",
+			.out = "(components: []Explanation)",
+		},
+	[IPC_CONFIG] =
+		{
+			.name = "Config",
+			.doc = "The configuration in force, as text that uw.conf would take",
+			.in = "()",
+			.out = "(path: string, text: string)",
+		},
+	[IPC_RELOAD] =
+		{
+			.name = "Reload",
+			.doc = "Reads the configuration again: all of it, or nothing and Failed",
+			.in = "()",
+			.out = "(changes: []string)",
+			.needs_root = true,
+		},
+	[IPC_FREEZE] =
+		{
+			.name = "Freeze",
+			.doc = "Freezes a component's leaves or one of them; after = last record before it",
+			.in = "(component: string, leaf: ?string, for_us: ?int)",
+			.out = "(after: int)",
+			.needs_root = true,
+		},
+	[IPC_THAW] =
+		{
+			.name = "Thaw",
+			.doc = "Thaws a component's leaves or one of them",
+			.in = "(component: string, leaf: ?string)",
+			.out = "(after: int)",
+			.needs_root = true,
+		},
+	[IPC_RECLAIM] =
+		{
+			.name = "Reclaim",
+			.doc = "Asks the kernel to take bytes back from a component",
+			.in = "(component: string, bytes: int)",
+			.out = "(after: int)",
+			.needs_root = true,
+		},
 };
 
 const struct ipc_method_row *ipc_method_row(enum ipc_method method)

@@ -6,6 +6,17 @@ json_t *json_u64(uint64_t value)
 	return value > INT64_MAX ? json_null() : json_integer((json_int_t)value);
 }
 
+json_t *json_text(const char *text)
+{
+	char clean[256];
+	size_t i;
+
+	for (i = 0; i < sizeof(clean) - 1 && text[i]; i++)
+		clean[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	clean[i] = '\0';
+	return json_string(clean);
+}
+
 uint64_t json_get_u64_or(const json_t *object, const char *key, uint64_t otherwise)
 {
 	const json_t *value = json_object_get(object, key);

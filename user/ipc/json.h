@@ -20,7 +20,12 @@ static inline void cleanup_json(json_t **json)
 /* A JSON integer, or null when value does not fit into one: "max" and "never" are UINT64_MAX. */
 json_t *json_u64(uint64_t value);
 
-/* The reverse: null, a missing key and what is no natural number are UINT64_MAX or otherwise. */
+/* A JSON string of text from outside (a cgroup's name): what cannot be printed or is not UTF-8 is
+ * '?', up to 255 bytes. */
+json_t *json_text(const char *text);
+
+/* The reverse of json_u64: null, a missing key and what is no natural number are UINT64_MAX or
+ * otherwise. */
 uint64_t json_get_u64(const json_t *object, const char *key);
 uint64_t json_get_u64_or(const json_t *object, const char *key, uint64_t otherwise);
 int64_t json_get_i64(const json_t *object, const char *key);

@@ -74,8 +74,8 @@ int listen_open(const char *path, const gid_t *gid, int *ret_fd, struct uw_err *
 	int r;
 
 	if (!text_copy(address.sun_path, sizeof(address.sun_path), path))
-		return err_set(err, -ENAMETOOLONG, "control socket: %s: longer than %zu bytes", path,
-			       sizeof(address.sun_path) - 1);
+		return err_set(err, -ENAMETOOLONG, "control socket: %s: longer than %zu bytes",
+			       path, sizeof(address.sun_path) - 1);
 	r = make_folder(path);
 	if (r < 0)
 		return err_set(err, r, "control socket: folder of %s: %s", path, strerror(-r));
@@ -120,7 +120,7 @@ int listen_peer(int fd, bool has_group, gid_t gid, struct ipc_peer *ret_peer)
 		return -errno;
 	ret_peer->pid = cred.pid;
 	ret_peer->uid = cred.uid;
-	ret_peer->member = cred.uid == 0 ||
-			   (has_group && (cred.gid == gid || peer_in_group(fd, gid)));
+	ret_peer->member =
+		cred.uid == 0 || (has_group && (cred.gid == gid || peer_in_group(fd, gid)));
 	return 0;
 }

@@ -14,8 +14,8 @@ bool listen_group(const char *name, gid_t *ret_gid);
 
 /*
  * A listening, non-blocking unix stream socket at path: root's alone (0600), or 0660 for *gid when
- * gid is not NULL. Makes the folder of path when it is missing. A socket file that nobody answers on
- * is replaced; -EADDRINUSE when somebody does.
+ * gid is not NULL. Makes the folder of path when it is missing. A socket file that nobody answers
+ * on is replaced; -EADDRINUSE when somebody does.
  */
 int listen_open(const char *path, const gid_t *gid, int *ret_fd, struct uw_err *err);
 

@@ -87,9 +87,9 @@ static int client_queue(struct ipc_server *server, struct client *client, const 
 static int client_flush(struct ipc_server *server, struct client *client)
 {
 	while (client->out_sent < client->out_count) {
-		ssize_t sent = send(client->fd, client->out + client->out_sent,
-				    client->out_count - client->out_sent,
-				    MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t sent =
+			send(client->fd, client->out + client->out_sent,
+			     client->out_count - client->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (sent < 0)
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;

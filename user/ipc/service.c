@@ -9,8 +9,8 @@
 #include "user/ipc/json.h"
 
 #define PRODUCT "uwctl"
-#define VENDOR  "The uwctl authors"
-#define URL     "https://github.com/uwctl/uwctl"
+#define VENDOR	"The uwctl authors"
+#define URL	"https://github.com/uwctl/uwctl"
 
 json_t *service_reply(json_t *parameters, const char *error, bool continues)
 {
@@ -56,9 +56,9 @@ static void service_get_info(const struct ipc_server_conf *conf, const json_t *p
 			     struct ipc_answer *answer)
 {
 	(void)parameters;
-	answer->parameters = json_pack("{s:s, s:s, s:s, s:s, s:[s, s]}", "vendor", VENDOR, "product",
-				       PRODUCT, "version", conf->version, "url", URL, "interfaces",
-				       IPC_SERVICE, IPC_INTERFACE);
+	answer->parameters = json_pack("{s:s, s:s, s:s, s:s, s:[s, s]}", "vendor", VENDOR,
+				       "product", PRODUCT, "version", conf->version, "url", URL,
+				       "interfaces", IPC_SERVICE, IPC_INTERFACE);
 }
 
 static const char service_interface_text[] =
@@ -128,9 +128,10 @@ static bool peer_may(const struct ipc_peer *peer, const struct ipc_method_row *r
 				"%s changes things and is for root only; uid %u asked", row->name,
 				(unsigned int)peer->uid);
 	else
-		ipc_answer_fail(answer, IPC_ERROR_NOT_PERMITTED,
-				"%s is for root and members of the socket's group; uid %u is neither",
-				row->name, (unsigned int)peer->uid);
+		ipc_answer_fail(
+			answer, IPC_ERROR_NOT_PERMITTED,
+			"%s is for root and members of the socket's group; uid %u is neither",
+			row->name, (unsigned int)peer->uid);
 	return false;
 }
 

@@ -18,7 +18,8 @@
 int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *peer,
 		   const json_t *message, json_t **ret_reply, int *ret_follow);
 
-/* A reply object; steals parameters (NULL = {}). error NULL for success. NULL when out of memory. */
+/* A reply object; steals parameters (NULL = {}). error NULL for success. NULL when out of memory.
+ */
 json_t *service_reply(json_t *parameters, const char *error, bool continues);
 
 #endif

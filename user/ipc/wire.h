@@ -24,9 +24,9 @@
 struct wire_reader {
 	size_t limit; /* of bytes waiting, so of a message too; 0 = WIRE_MESSAGE_MAX */
 	char *buf;
-	size_t size;    /* allocated */
-	size_t start;   /* first byte not yet taken */
-	size_t end;     /* one past the last byte received */
+	size_t size;	/* allocated */
+	size_t start;	/* first byte not yet taken */
+	size_t end;	/* one past the last byte received */
 	size_t scanned; /* no NUL before this one */
 };
 
@@ -48,7 +48,8 @@ int wire_reader_next(struct wire_reader *reader, json_t **ret_message, struct uw
 /* True when a whole message is waiting, good or bad. */
 bool wire_reader_has_message(struct wire_reader *reader);
 
-/* The bytes of a message with its NUL, malloced; *ret_count includes the NUL. -ENOMEM, -EMSGSIZE. */
+/* The bytes of a message with its NUL, malloced; *ret_count includes the NUL. -ENOMEM, -EMSGSIZE.
+ */
 int wire_encode(const json_t *message, char **ret_bytes, size_t *ret_count);
 
 /* Deepest nesting of [ and { outside of strings in the first count bytes of text. */

@@ -20,7 +20,8 @@ const char *sense_pages_name(enum sense_pages pages)
 /* bytes * permyriad / 10000, exact and without overflow. */
 static uint64_t share_of(uint64_t bytes, uint32_t permyriad)
 {
-	return bytes / PERMYRIAD_ONE * permyriad + bytes % PERMYRIAD_ONE * permyriad / PERMYRIAD_ONE;
+	return bytes / PERMYRIAD_ONE * permyriad +
+	       bytes % PERMYRIAD_ONE * permyriad / PERMYRIAD_ONE;
 }
 
 /* part of a whole that is shared out in the ratio weight/sum. */

@@ -14,11 +14,12 @@
 #define DONOR_SPACING_US (500 * US_PER_MS)
 #define PRESSING_FULL	 2000
 #define PAYBACK_US	 (8 * US_PER_SEC)
-#define EVIDENCE_PCT	 12 /* of the host available: less is evidence */
-#define GROWING_PCT	 25 /* less is evidence beside a growing donor */
+#define EVIDENCE_PCT	 12  /* of the host available: less is evidence */
+#define GROWING_PCT	 25  /* less is evidence beside a growing donor */
 #define STALLED_SOME	 200 /* permyriad of 2 s */
 
-/* Growing by its trend; between full frames the last step counts too, which the trend has not seen. */
+/* Growing by its trend; between full frames the last step counts too, which the trend has not seen.
+ */
 static bool grows_now(const struct step *step, uint32_t i)
 {
 	const struct signal *s = &step->state->component[i].signal;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who gives memory first when somebody must: most over its own budget, then least priority, most cold
- * bytes, fewest refaults, lowest index. A total order, so that equal frames choose equally.
+ * Who gives memory first when somebody must: most over its own budget, then least priority, most
+ * cold bytes, fewest refaults, lowest index. A total order, so that equal frames choose equally.
  */
 #ifndef UW_POLICY_DONOR_H
 #define UW_POLICY_DONOR_H

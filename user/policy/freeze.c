@@ -6,9 +6,10 @@
 #include "user/policy/limits.h"
 #include "user/policy/num.h"
 #include "user/policy/room.h"
+#include "user/policy/signal.h"
 
-#define DEADLINE_MARGIN_US (2 * US_PER_SEC)  /* ours comes before the guard's */
-#define CONFIRM_US	   (3 * US_PER_SEC)  /* the freezer is asynchronous: up to 1 s was seen */
+#define DEADLINE_MARGIN_US (2 * US_PER_SEC) /* ours comes before the guard's */
+#define CONFIRM_US	   (3 * US_PER_SEC) /* the freezer is asynchronous: up to 1 s was seen */
 #define THAW_RETRY_US	   US_PER_SEC
 #define THAW_SPACING_US	   (5 * US_PER_SEC)
 #define RELAPSE_US	   (20 * US_PER_SEC)
@@ -28,7 +29,7 @@ static struct leaf_state *leaf_find(struct policy_state *state, uint64_t cgid)
 static void take_leaf(struct policy_state *state, const struct leaf_sample *sample, uint64_t now_us)
 {
 	struct leaf_state *leaf = leaf_find(state, sample->cgid);
-	uint64_t dt;
+	uint64_t current = min_u64(sample->current_bytes, BYTES_SANE), dt;
 
 	if (!leaf)
 		leaf = leaf_find(state, 0);
@@ -36,15 +37,14 @@ static void take_leaf(struct policy_state *state, const struct leaf_sample *samp
 		return;
 	if (!leaf->cgid) {
 		*leaf = (struct leaf_state){.cgid = sample->cgid, .born_us = sample->born_us};
-		leaf->current_bytes = sample->current_bytes;
+		leaf->current_bytes = current;
 		leaf->seen_us = now_us;
 	}
 	dt = now_us - leaf->seen_us;
 	if (dt >= 50 * US_PER_MS) {
-		leaf->growth_per_s = ((int64_t)sample->current_bytes - (int64_t)leaf->current_bytes) *
-				     1000 / (int64_t)dt * 1000;
+		leaf->growth_per_s = rate_of(leaf->current_bytes, current, dt);
 		leaf->seen_us = now_us;
-		leaf->current_bytes = sample->current_bytes;
+		leaf->current_bytes = current;
 	}
 	leaf->component = sample->component;
 	leaf->populated = sample->populated;
@@ -201,8 +201,8 @@ uint32_t freeze_count(const struct step *step, uint32_t component)
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < FREEZES_KEPT; i++)
-		if (cs->freeze_at_us[i] && step->now_us - cs->freeze_at_us[i] <
-						   step->config->policy.freeze_window_us)
+		if (cs->freeze_at_us[i] &&
+		    step->now_us - cs->freeze_at_us[i] < step->config->policy.freeze_window_us)
 			count++;
 	return count;
 }
@@ -249,6 +249,7 @@ bool freeze_leaf(struct step *step, struct leaf_state *leaf, enum freeze_cause c
 	cs->active_leaves -= cs->active_leaves > 0;
 	if (cause == FREEZE_CLIENT)
 		return true;
+	signal_forget_trend(&cs->signal, step->now_us);
 	cs->last_freeze_us = step->now_us;
 	cs->freeze_at_us[cs->freeze_next] = step->now_us;
 	cs->freeze_next = (cs->freeze_next + 1) % FREEZES_KEPT;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Leaves, and the freezing and thawing of them. A freeze is a lease: it has a deadline, and a way out
- * at it. A leaf is thawed when there is room for what it gave up; at the deadline it runs on probation
- * under memory.high = what it has; what still presses is frozen again while its component's budget of
- * freezes lasts, and stays throttled after that.
+ * Leaves, and the freezing and thawing of them. A freeze is a lease: it has a deadline, and a way
+ * out at it. A leaf is thawed when there is room for what it gave up; at the deadline it runs on
+ * probation under memory.high = what it has; what still presses is frozen again while its
+ * component's budget of freezes lasts, and stays throttled after that.
  */
 #ifndef UW_POLICY_FREEZE_H
 #define UW_POLICY_FREEZE_H
@@ -13,8 +13,8 @@
 /* Takes leaves and the outcomes of freezes and thaws from the frame; adopts in the first one. */
 void freeze_take(struct step *step);
 
-/* The leaf to stop in a component: the one that grows most, else the youngest; NULL when none may be
- * frozen. */
+/* The leaf to stop in a component: the one that grows most, else the youngest; NULL when none may
+ * be frozen. */
 struct leaf_state *freeze_pick(const struct step *step, uint32_t component);
 
 /* Which of two leaves is stopped first: negative when a. A total order. */

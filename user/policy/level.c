@@ -3,9 +3,9 @@
 
 #include "user/policy/num.h"
 
-#define FORECAST_ROOM_PCT  10
-#define SOME_CALM	   200 /* permyriad of 2 s: calm enough to go down */
-#define SOME_IDLE	   100 /* nobody waits: cache alone is no pressure */
+#define FORECAST_ROOM_PCT 10
+#define SOME_CALM	  200 /* permyriad of 2 s: calm enough to go down */
+#define SOME_IDLE	  100 /* nobody waits: cache alone is no pressure */
 
 const struct level_stall_rule level_stall_rules[LEVEL_STALL_RULES] = {
 	{true, 2000, LEVEL_CRITICAL},
@@ -132,14 +132,15 @@ static void go_down(struct level_state *ls, const struct level_input *in,
 	ls->why = (struct why){REASON_RECOVERED, in->use_permyriad, edge};
 }
 
-void level_step(struct level_state *ls, const struct level_input *in, const struct policy_conf *conf,
-		uint64_t now_us)
+void level_step(struct level_state *ls, const struct level_input *in,
+		const struct policy_conf *conf, uint64_t now_us)
 {
 	unsigned int boost = forecast_boost(ls, in);
 	struct why why;
 
 	ls->seen = level_of(in, conf, boost, &why);
 	ls->seen_why = why;
+	ls->use_permyriad = in->use_permyriad;
 	if (ls->seen > ls->level) {
 		go_up(ls, ls->seen, now_us);
 		ls->why = why;

@@ -10,7 +10,7 @@
 #include "user/policy/state.h"
 
 #define LEVEL_FORECAST_FAR_US  (20 * US_PER_SEC) /* one level up within this of the limit, */
-#define LEVEL_FORECAST_NEAR_US (5 * US_PER_SEC)  /* two within this */
+#define LEVEL_FORECAST_NEAR_US (5 * US_PER_SEC)	 /* two within this */
 
 /* Stalls raise a level: all tasks over 5 s, or some task over 2 s. For level_of and for whoever
  * explains it. */
@@ -33,8 +33,8 @@ struct level_input {
 	bool host_roomy; /* more than 5 % of the host is available */
 };
 
-void level_step(struct level_state *ls, const struct level_input *in, const struct policy_conf *conf,
-		uint64_t now_us);
+void level_step(struct level_state *ls, const struct level_input *in,
+		const struct policy_conf *conf, uint64_t now_us);
 
 /* What the input says right now, without memory; the reason goes to *ret_why. forecast_boost is 0,
  * 1 or 2 levels. */

@@ -12,7 +12,7 @@
 #define ROUNDING	 (64 * KIB) /* the kernel rounds limits to pages */
 #define MIN_SLACK_PART	 50	    /* memory.min is the working set and a fiftieth */
 #define MIN_AHEAD_US	 (2 * US_PER_SEC)
-#define MIN_HOST_PERCENT 80	    /* overcommitted memory.min kills: never more of the host */
+#define MIN_HOST_PERCENT 80 /* overcommitted memory.min kills: never more of the host */
 
 static const struct limit_row {
 	enum action_kind action;
@@ -68,8 +68,8 @@ void limits_take(struct step *step)
 	}
 }
 
-static uint32_t set_limit(struct step *step, uint32_t component, enum limit limit,
-			  uint64_t bytes, uint64_t deadline_us, struct why why)
+static uint32_t set_limit(struct step *step, uint32_t component, enum limit limit, uint64_t bytes,
+			  uint64_t deadline_us, struct why why)
 {
 	struct component_state *cs = &step->state->component[component];
 	struct limit_state *l = &cs->limit[limit];
@@ -157,7 +157,8 @@ static uint64_t min_cap(const struct step *step, uint32_t component)
 	return budget;
 }
 
-/* The working set, a fiftieth of it, and what it grows by in 2 s, so that it is ahead of its use. */
+/* The working set, a fiftieth of it, and what it grows by in 2 s, so that it is ahead of its use.
+ */
 static uint64_t min_wanted(const struct step *step, uint32_t i)
 {
 	const struct component_state *cs = &step->state->component[i];
@@ -184,8 +185,7 @@ static void keep_min(struct step *step, uint32_t i)
 		return;
 	if (lower_is_due(l, lower, MIN_LOWER_US, step->now_us) ||
 	    ((raise || at_once) && differ(want, has)))
-		set_limit(step, i, LIMIT_MIN, want, 0,
-			  (struct why){REASON_WORKING_SET, ws, has});
+		set_limit(step, i, LIMIT_MIN, want, 0, (struct why){REASON_WORKING_SET, ws, has});
 }
 
 /* "budget" is said only of the budget itself: it is what a limit goes back to. */

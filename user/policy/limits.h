@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * memory.min, memory.low and memory.high of every component: what they should be, and the writes that
- * bring them there. A raise of memory.high is written at once; it is lowered only to above what the
- * component holds, and only while that stands still or is frozen, because the kernel blocks whoever
- * lowers it under an active group.
+ * memory.min, memory.low and memory.high of every component: what they should be, and the writes
+ * that bring them there. A raise of memory.high is written at once; it is lowered only to above
+ * what the component holds, and only while that stands still or is frozen, because the kernel
+ * blocks whoever lowers it under an active group.
  */
 #ifndef UW_POLICY_LIMITS_H
 #define UW_POLICY_LIMITS_H

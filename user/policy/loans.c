@@ -3,19 +3,21 @@
 
 #include "user/policy/num.h"
 
-#define DWELL_US	 (5 * US_PER_SEC)  /* spare budget must last so long before it is lent */
-#define SHRINK_US	 (10 * US_PER_SEC) /* and a loan be too large before it is cut */
-#define FORECAST_US	 (5 * US_PER_SEC)
-#define NEED_PCT	 105 /* of the working set */
-#define NEED_PRESSED_PCT 125 /* of what a throttled or stalled component holds */
-#define SOME_PRESSED	 100 /* permyriad */
-#define SLACK_PCT	 5   /* what a lender keeps above its use, */
+#define DWELL_US    (5 * US_PER_SEC)  /* spare budget must last so long before it is lent */
+#define SHRINK_US   (10 * US_PER_SEC) /* and a loan be too large before it is cut */
+#define FORECAST_US (5 * US_PER_SEC)
+#define NEED_PCT    105 /* of the working set: what a lender keeps */
+#define EASE_PCT                                                                        \
+	120 /* what a borrower asks for: at 105 it would stand at 95.2 %, the last edge \
+	     */
+#define NEED_PRESSED_PCT 125	    /* of what a throttled or stalled component holds */
+#define SOME_PRESSED	 100	    /* permyriad */
+#define SLACK_PCT	 5	    /* what a lender keeps above its use, */
 #define SLACK_MAX	 (64 * MIB) /* at most */
 
 struct ledger {
-	uint64_t need[UW_COMPONENTS_MAX];
 	uint64_t spare[UW_COMPONENTS_MAX];
-	uint64_t spare_sum;	  /* right now */
+	uint64_t spare_sum;	/* right now */
 	uint64_t spare_lasting; /* over the dwell */
 	uint64_t loan_sum;
 };
@@ -77,6 +79,14 @@ static uint64_t need_of(const struct component_state *cs)
 	return need;
 }
 
+/* What it would borrow: enough to be at ease, well below the edges of its levels. */
+static uint64_t wish_of(const struct component *c, const struct component_state *cs)
+{
+	uint64_t ease = cs->used ? percent_of(cs->signal.ws_bytes, EASE_PCT) : 0;
+
+	return c->borrow ? sub_sat(max_u64(need_of(cs), ease), c->budget_bytes) : 0;
+}
+
 /* What a component can do without for the moment. */
 static uint64_t spare_of(const struct component *c, const struct component_state *cs, uint64_t need)
 {
@@ -84,7 +94,8 @@ static uint64_t spare_of(const struct component *c, const struct component_state
 	uint64_t slack = min_u64(percent_of(budget, SLACK_PCT), SLACK_MAX);
 	uint64_t keep;
 
-	if (!c->lend || need >= budget || cs->loans.loan_bytes || !cs->signal.seen)
+	if (!c->lend || need >= budget || cs->loans.loan_bytes || !cs->signal.seen ||
+	    wish_of(c, cs))
 		return 0;
 	keep = need + (budget - need) / 4;
 	keep = max_u64(keep, cs->signal.current_bytes + slack);
@@ -116,17 +127,11 @@ static void take_stock(struct step *step, struct ledger *ledger)
 		const struct component *c = &step->config->component[i];
 		struct component_state *cs = &step->state->component[i];
 
-		ledger->need[i] = need_of(cs);
-		ledger->spare[i] = spare_of(c, cs, ledger->need[i]);
+		ledger->spare[i] = spare_of(c, cs, need_of(cs));
 		ledger->spare_sum += ledger->spare[i];
 		ledger->spare_lasting += lasting_spare(cs, ledger->spare[i], step->now_us);
 		ledger->loan_sum += cs->loans.loan_bytes;
 	}
-}
-
-static uint64_t wish_of(const struct component *c, const struct ledger *ledger, uint32_t i)
-{
-	return c->borrow ? sub_sat(ledger->need[i], c->budget_bytes) : 0;
 }
 
 static uint64_t weight_of(const struct component *c)
@@ -151,8 +156,8 @@ static void take_back(struct step *step, struct ledger *ledger)
 		struct component_state *cs = &step->state->component[i];
 		uint64_t after = step->config->component[i].budget_bytes + wish[i].got_bytes;
 
-		if (wish[i].got_bytes < cs->loans.loan_bytes &&
-		    cs->signal.current_bytes > after && !cs->loans.owes_since_us)
+		if (wish[i].got_bytes < cs->loans.loan_bytes && cs->signal.current_bytes > after &&
+		    !cs->loans.owes_since_us)
 			cs->loans.owes_since_us = step->now_us;
 		cs->loans.loan_bytes = wish[i].got_bytes;
 		ledger->loan_sum += wish[i].got_bytes;
@@ -165,7 +170,7 @@ static void shrink_idle(struct step *step, struct ledger *ledger)
 		const struct component *c = &step->config->component[i];
 		struct component_state *cs = &step->state->component[i];
 		uint64_t held = sub_sat(cs->signal.current_bytes, c->budget_bytes);
-		uint64_t keep = max_u64(wish_of(c, ledger, i), min_u64(held, cs->loans.loan_bytes));
+		uint64_t keep = max_u64(wish_of(c, cs), min_u64(held, cs->loans.loan_bytes));
 		uint64_t slack = keep ? loans_deadband(c->budget_bytes) : 0;
 
 		if (!c->borrow)
@@ -192,8 +197,9 @@ static void grant(struct step *step, struct ledger *ledger)
 
 	for (uint32_t i = 0; i < n; i++) {
 		const struct component *c = &step->config->component[i];
-		const struct loan_state *l = &step->state->component[i].loans;
-		uint64_t want = sub_sat(wish_of(c, ledger, i), l->loan_bytes);
+		const struct component_state *cs = &step->state->component[i];
+		const struct loan_state *l = &cs->loans;
+		uint64_t want = sub_sat(wish_of(c, cs), l->loan_bytes);
 
 		if (l->owes_since_us || want < loans_deadband(c->budget_bytes))
 			want = 0;
@@ -220,8 +226,7 @@ static void settle(struct step *step, const struct ledger *ledger)
 
 		cs->loans.lent_bytes = min_u64(min_u64(part + 1, ledger->spare[i]), open);
 		open -= cs->loans.lent_bytes;
-		cs->in_force_bytes =
-			c->budget_bytes + cs->loans.loan_bytes - cs->loans.lent_bytes;
+		cs->in_force_bytes = c->budget_bytes + cs->loans.loan_bytes - cs->loans.lent_bytes;
 		if (cs->signal.current_bytes <= cs->in_force_bytes)
 			cs->loans.owes_since_us = 0;
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Lends idle budget and takes it back. A lender keeps what it needs, a quarter of what it does not,
- * and room above its use; the rest goes to borrowers in need, by weight. An owner that needs more has
- * it at once, and then a borrower owes. For all frames:
- *	sum(min(in force, budget)) + sum(loans) <= sum(budgets) <= usable - reserve
+ * and room above its use; the rest goes to borrowers in need, by weight. An owner that needs more
+ *has it at once, and then a borrower owes. For all frames: sum(min(in force, budget)) + sum(loans)
+ *<= sum(budgets) <= usable - reserve
  */
 #ifndef UW_POLICY_LOANS_H
 #define UW_POLICY_LOANS_H

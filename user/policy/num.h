@@ -64,6 +64,18 @@ static inline uint64_t permyriad_of(uint64_t part, uint64_t whole)
 	return mul_div(part, PERMYRIAD_ONE, whole);
 }
 
+/* Keeps the arithmetic of a broken sample in range: 1 PiB. */
+#define BYTES_SANE (1ULL << 50)
+
+/* Change per second from before to after, both at most BYTES_SANE; 0 within less than a
+ * millisecond, which says nothing. */
+static inline int64_t rate_of(uint64_t before, uint64_t after, uint64_t us)
+{
+	if (us < US_PER_MS)
+		return 0;
+	return ((int64_t)after - (int64_t)before) * 1000 / (int64_t)us * 1000;
+}
+
 /* What a rate gives in a time; a negative rate gives nothing. */
 static inline uint64_t grown(int64_t per_s, uint64_t us)
 {

@@ -21,10 +21,11 @@
 #define LIGHT_PART	 100 /* 1 % of what it holds, */
 #define LIGHT_SOME	 10  /* less the nearer some comes to .1 % */
 #define MODERATE_PCT	 3
-#define PROTECTED_PART	 4 /* of its inactive file: kernels without swappiness= take anonymous
-			    * pages too when file pages run low */
-#define HOST_TARGET_PCT	 10
-#define PAYBACK_HARD_US	 (3 * US_PER_SEC)
+#define FILE_PART                                                                       \
+	4 /* of inactive file pages: kernels without swappiness= turn to anonymous ones \
+	   * where file pages run low */
+#define HOST_TARGET_PCT 10
+#define PAYBACK_HARD_US (3 * US_PER_SEC)
 
 static const struct tier_rule {
 	enum tier tier;
@@ -91,9 +92,7 @@ static uint64_t reclaimable(const struct step *step, uint32_t component, bool fi
 	if (!s->stat_seen)
 		return file_only ? 0 : s->current_bytes / 2;
 	if (file_only)
-		return component_is_protected(&step->config->component[component])
-			       ? file / PROTECTED_PART
-			       : file;
+		return host_has_swap(host) ? file / FILE_PART : file;
 	if (host->valid)
 		anon = min_u64(anon, host->swap_free_bytes);
 	return file + s->active_file_bytes / 2 + anon;
@@ -106,7 +105,8 @@ static uint64_t wanted(const struct step *step, uint32_t component)
 	uint64_t limit = step->config->component[component].budget_bytes + cs->loans.loan_bytes;
 	uint64_t target = percent_of(limit, step->config->policy.act_target_pct);
 	uint64_t over = sub_sat(cs->signal.ws_bytes, target);
-	uint64_t ahead = over && !cs->frozen_leaves ? grown(cs->signal.slope_per_s, FORECAST_US) : 0;
+	uint64_t ahead =
+		over && !cs->frozen_leaves ? grown(cs->signal.slope_per_s, FORECAST_US) : 0;
 
 	return max_u64(max_u64(over, ahead), loans_owed(step, component));
 }
@@ -116,12 +116,15 @@ static struct reclaim_wish by_level(const struct step *step, uint32_t component)
 	const struct component_state *cs = &step->state->component[component];
 	const struct signal *s = &cs->signal;
 	const struct tier_rule *rule = &tier_rules[cs->level.level];
-	struct reclaim_wish wish = {.tier = rule->tier,
-				    .swappiness = rule->swappiness,
-				    .why = cs->level.why};
+	struct reclaim_wish wish = {
+		.tier = rule->tier, .swappiness = rule->swappiness, .why = cs->level.why};
 
 	if (step->now_us - cs->reclaim.last_us < rule->every_us)
 		return (struct reclaim_wish){0};
+	/* A forecast is no reason to swap anybody out. */
+	if (cs->level.use_permyriad < level_edge(&step->config->policy, LEVEL_HIGH) &&
+	    s->full_permyriad == 0)
+		wish.swappiness = 0;
 	switch (rule->tier) {
 	case TIER_LIGHT:
 		wish.bytes = mul_div(s->current_bytes / LIGHT_PART,
@@ -131,8 +134,7 @@ static struct reclaim_wish by_level(const struct step *step, uint32_t component)
 		wish.bytes = min_u64(wanted(step, component),
 				     percent_of(s->current_bytes, MODERATE_PCT));
 		if (cs->reclaim.freed_per_s)
-			wish.bytes = min_u64(wish.bytes,
-					     max_u64(cs->reclaim.freed_per_s, 4 * MIB));
+			wish.bytes = min_u64(wish.bytes, max_u64(cs->reclaim.freed_per_s, 4 * MIB));
 		break;
 	case TIER_AGGRESSIVE:
 	case TIER_EMERGENCY:
@@ -233,8 +235,7 @@ static bool may_give(const struct step *step, uint32_t component)
 {
 	return is_free(step, component) &&
 	       !component_is_protected(&step->config->component[component]) &&
-	       reclaimable(step, component, !host_has_swap(&step->state->host)) >=
-		       ACTION_MIN_BYTES;
+	       reclaimable(step, component, !host_has_swap(&step->state->host)) >= ACTION_MIN_BYTES;
 }
 
 static bool is_squeezed(const struct component_state *cs)

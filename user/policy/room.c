@@ -8,22 +8,23 @@
 #include "user/policy/signal.h"
 #include "user/policy/tiers.h"
 
-#define PROBATION_US	 (10 * US_PER_SEC)
-#define SETTLE_MAX_US	 US_PER_SEC
-#define GROWTH_US	 (2 * US_PER_SEC)
-#define ROOM_MIN_PCT	 5  /* of the limit in force, below the emergency edge */
-#define ROOM_GROWTH_PCT	 10 /* as much of it as a second's growth takes, at most */
-#define SWAP_BACK_PCT	 120
-#define DONOR_MARGIN_PCT 5 /* of the host: thawed later than frozen */
-#define PRESSING_FULL	 2000
-#define OWN_LIMIT_PCT	 98
-#define CALM_SOME	 200
-#define WATCHDOG_RAISE	 20 /* a twentieth: 5 % */
+#define PROBATION_US	  (10 * US_PER_SEC)
+#define PROBATION_OVER_US (3 * US_PER_SEC) /* of who holds more than it may: it creeps up */
+#define SETTLE_MAX_US	  US_PER_SEC
+#define GROWTH_US	  (500 * US_PER_MS) /* the brake catches what goes on longer */
+#define ROOM_MIN_PCT	  5		    /* of the limit in force, below the emergency edge */
+#define ROOM_GROWTH_PCT	  10		    /* as much of it as a second's growth takes, at most */
+#define SWAP_BACK_PCT	  120
+#define DONOR_MARGIN_PCT  5 /* of the host: thawed later than frozen */
+#define PRESSING_FULL	  2000
+#define OWN_LIMIT_PCT	  98
+#define CALM_SOME	  200
+#define WATCHDOG_RAISE	  20 /* a twentieth: 5 % */
 
 uint64_t room_host_reserve(const struct step *step)
 {
-	uint64_t reserve = mul_div(step->config->usable_bytes, step->config->reserve_permyriad,
-				   PERMYRIAD_ONE);
+	uint64_t reserve =
+		mul_div(step->config->usable_bytes, step->config->reserve_permyriad, PERMYRIAD_ONE);
 
 	return max_u64(reserve, step->state->host.total_bytes / 100);
 }
@@ -57,8 +58,8 @@ static bool protected_are_calm(const struct step *step)
 static uint64_t component_room(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
-	uint64_t edge = percent_of(cs->in_force_bytes,
-				   step->config->policy.edge_pct[LEVEL_EMERGENCY]);
+	uint64_t edge =
+		percent_of(cs->in_force_bytes, step->config->policy.edge_pct[LEVEL_EMERGENCY]);
 
 	return sub_sat(edge, max_u64(cs->signal.ws_bytes, 1));
 }
@@ -104,7 +105,8 @@ static void squeeze(struct step *step, uint32_t component, enum squeeze how, uin
 	cs->squeeze = how;
 	cs->squeeze_bytes = bytes;
 	cs->squeeze_since_us = step->now_us;
-	cs->squeeze_until_us = step->now_us + PROBATION_US;
+	cs->squeeze_until_us =
+		step->now_us + (bytes > cs->in_force_bytes ? PROBATION_OVER_US : PROBATION_US);
 	cs->squeeze_id = limits_set_high(step, component, bytes,
 					 cs->squeeze_until_us + PROBATION_US / 2, why);
 }
@@ -113,13 +115,17 @@ bool room_probation(struct step *step, uint32_t component, struct why why)
 {
 	struct component_state *cs = &step->state->component[component];
 	uint64_t slack = limits_slack(step->config->component[component].budget_bytes);
+	uint64_t holds = cs->signal.current_bytes;
 
+	/* A limit just written for another leaf stands for one tick at least. */
+	if (cs->limit[LIMIT_HIGH].written_us == step->now_us)
+		return false;
 	if (cs->squeeze == SQUEEZE_NONE) {
-		squeeze(step, component, SQUEEZE_PROBATION, cs->signal.current_bytes + slack, why);
+		squeeze(step, component, SQUEEZE_PROBATION,
+			max_u64(holds, min_u64(holds + slack, cs->in_force_bytes)), why);
 		return false;
 	}
-	return cs->squeeze_id == ID_NONE ||
-	       step->now_us - cs->squeeze_since_us >= SETTLE_MAX_US;
+	return cs->squeeze_id == ID_NONE || step->now_us - cs->squeeze_since_us >= SETTLE_MAX_US;
 }
 
 static bool still_presses(const struct step *step, const struct component_state *cs)
@@ -129,7 +135,8 @@ static bool still_presses(const struct step *step, const struct component_state 
 	       !room_on_host(step, 0);
 }
 
-/* The squeeze did not help: freeze while the budget of freezes lasts, else stay at bytes and say so. */
+/* The squeeze did not help: freeze while the budget of freezes lasts, else stay at bytes and say
+ * so. */
 static void next_tier(struct step *step, uint32_t component, uint64_t bytes, struct why why)
 {
 	struct component_state *cs = &step->state->component[component];
@@ -161,7 +168,7 @@ static void squeeze_step(struct step *step, uint32_t component)
 	uint64_t age = step->now_us - cs->squeeze_since_us;
 	uint64_t need = percent_of(cs->in_force_bytes, ROOM_MIN_PCT);
 	uint64_t room = component_room(step, component);
-	struct why why = {REASON_DEADLINE, age, PROBATION_US};
+	struct why why = {REASON_DEADLINE, age, cs->squeeze_until_us - cs->squeeze_since_us};
 	bool stuck = signal_is_livelocked(&cs->signal, limits_high(cs), step->now_us);
 
 	if (!cs->active_leaves || !age)
@@ -180,10 +187,9 @@ static void squeeze_step(struct step *step, uint32_t component)
 	if (still_presses(step, cs))
 		next_tier(step, component, stuck ? raised(cs) : cs->squeeze_bytes, why);
 	else
-		room_release(step, component, (struct why){REASON_RECOVERED,
-							   cs->level.why.observed,
-							   level_edge(&step->config->policy,
-								      LEVEL_EMERGENCY)});
+		room_release(step, component,
+			     (struct why){REASON_RECOVERED, cs->level.why.observed,
+					  level_edge(&step->config->policy, LEVEL_EMERGENCY)});
 }
 
 /* Under no squeeze of ours and yet stuck at its limit: the kernel's own throttling got nowhere. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Is there room for what was frozen, and how a component runs when there is none: on probation, under
- * memory.high = what it holds. Each such squeeze has a deadline and a next tier, and a watchdog for
- * the livelock in which memory.high alone ends.
+ * Is there room for what was frozen, and how a component runs when there is none: on probation,
+ * under memory.high = what it holds. Each such squeeze has a deadline and a next tier, and a
+ * watchdog for the livelock in which memory.high alone ends.
  */
 #ifndef UW_POLICY_ROOM_H
 #define UW_POLICY_ROOM_H
@@ -25,7 +25,8 @@ bool room_for_thaw(const struct step *step, const struct leaf_state *leaf, struc
 /* Ends a squeeze: memory.high goes back to the limit in force, before anything is thawed. */
 void room_release(struct step *step, uint32_t component, struct why why);
 
-/* Begins probation of a frozen component; true once its limit is written, so that it may be thawed. */
+/* Begins probation of a frozen component; true once its limit is written, so that it may be thawed.
+ */
 bool room_probation(struct step *step, uint32_t component, struct why why);
 
 /* Ends of probation, and the livelock watchdog. */

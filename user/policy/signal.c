@@ -13,7 +13,6 @@
 #define WINDOW_FULL_US	  (5 * US_PER_SEC)
 #define FULL_LASTING	  6000 /* systemd-oomd's threshold: 60 % */
 #define PAGE_BYTES	  4096ULL
-#define BYTES_SANE	  (1ULL << 50) /* keeps the arithmetic of a broken sample in range */
 #define SLOPE_SANE	  (1LL << 45)
 #define GROWTH_MIN_PER_S  ((int64_t)MIB)
 #define STILL_US	  (5 * US_PER_SEC)
@@ -38,10 +37,10 @@ static void take_stat(struct signal *s, const struct component_sample *c, uint64
 	uint64_t file_before = s->inactive_file_bytes + s->active_file_bytes;
 
 	if (s->stat_seen && c->current_bytes > s->stat_current_bytes + MIB)
-		s->file_growth_permyriad = (uint32_t)min_u64(
-			permyriad_of(sub_sat(file, file_before),
-				     c->current_bytes - s->stat_current_bytes),
-			PERMYRIAD_ONE);
+		s->file_growth_permyriad =
+			(uint32_t)min_u64(permyriad_of(sub_sat(file, file_before),
+						       c->current_bytes - s->stat_current_bytes),
+					  PERMYRIAD_ONE);
 	else
 		s->file_growth_permyriad /= 2;
 	s->stat_seen = true;
@@ -109,12 +108,10 @@ static void take_trend(struct signal *s, uint64_t now_us)
 static void take_usage(struct signal *s, uint64_t current, uint64_t now_us)
 {
 	uint64_t dt = now_us - s->usage_at_us;
-	int64_t change;
 
 	current = min_u64(current, BYTES_SANE);
-	change = (int64_t)current - (int64_t)s->current_bytes;
 	if (s->seen && dt >= US_PER_MS)
-		s->step_per_s = change * 1000 / (int64_t)dt * 1000;
+		s->step_per_s = rate_of(s->current_bytes, current, dt);
 	s->seen = true;
 	s->usage_at_us = now_us;
 	s->current_bytes = current;
@@ -135,7 +132,8 @@ static uint64_t stall_share(const struct signal *s, const struct stall_sample *n
 		if (now->at_us - then->at_us >= window_us)
 			break;
 	}
-	stalled = full ? sub_sat(now->full_us, then->full_us) : sub_sat(now->some_us, then->some_us);
+	stalled =
+		full ? sub_sat(now->full_us, then->full_us) : sub_sat(now->some_us, then->some_us);
 	span = max_u64(now->at_us - then->at_us, window_us);
 	return min_u64(permyriad_of(stalled, span), PERMYRIAD_ONE);
 }
@@ -204,6 +202,13 @@ void signal_update(struct signal *s, const struct component_sample *sample, uint
 		take_stalls(s, sample, now_us);
 	if (usage && (sample->valid & SAMPLE_EVENTS))
 		take_stillness(s, sample->ev_high, now_us);
+}
+
+void signal_forget_trend(struct signal *s, uint64_t now_us)
+{
+	s->holt_bytes = (int64_t)s->ws_bytes;
+	s->holt_at_us = now_us;
+	s->slope_per_s = s->step_per_s = 0;
 }
 
 uint64_t signal_time_to(const struct signal *s, uint64_t limit_bytes, uint64_t budget_bytes)

@@ -15,6 +15,9 @@
 void signal_update(struct signal *s, const struct component_sample *sample, uint64_t event_bytes,
 		   uint64_t now_us);
 
+/* What grew was stopped: the trend starts anew from here, so that nobody else is taken for it. */
+void signal_forget_trend(struct signal *s, uint64_t now_us);
+
 /* Microseconds until the working set reaches limit; 0 when it has, TTL_NEVER when not growing. */
 uint64_t signal_time_to(const struct signal *s, uint64_t limit_bytes, uint64_t budget_bytes);
 
@@ -25,8 +28,8 @@ bool signal_is_growing(const struct signal *s, uint64_t budget_bytes);
 bool signal_is_thrashing(const struct signal *s);
 
 /*
- * Throttled by high_bytes without getting anywhere for 5 s: events over 1000/s, or all tasks stalled
- * while reclaim frees less than a tenth of what it scans.
+ * Throttled by high_bytes without getting anywhere for 5 s: events over 1000/s, or all tasks
+ * stalled while reclaim frees less than a tenth of what it scans.
  */
 bool signal_is_livelocked(const struct signal *s, uint64_t high_bytes, uint64_t now_us);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the policy remembers between two frames, for its own files only. Fixed size and plain values:
- * equal states are equal bytes. Components stand at their index in the configuration of the last
- * step; leaves are found by cgroup id.
+ * What the policy remembers between two frames, for its own files only. Fixed size and plain
+ * values: equal states are equal bytes. Components stand at their index in the configuration of the
+ * last step; leaves are found by cgroup id.
  */
 #ifndef UW_POLICY_STATE_H
 #define UW_POLICY_STATE_H
@@ -17,7 +17,7 @@
 
 #define STALL_HISTORY 64 /* samples at least 90 ms apart: more than 5 s at 10 Hz */
 #define FREEZES_KEPT  32 /* freezes of one component that are counted against its budget */
-#define ID_NONE	      0  /* no action outstanding */
+#define ID_NONE	      0	 /* no action outstanding */
 
 /* ---- signal.c ---- */
 
@@ -46,11 +46,12 @@ struct signal {
 	uint32_t stall_count, stall_next;
 	struct stall_sample stall[STALL_HISTORY];
 	uint64_t some_permyriad, full_permyriad; /* 2 s and 5 s windows */
-	uint64_t full_short_permyriad;           /* 2 s window */
-	uint64_t full_since_us;                  /* full has been over 60 % since; 0 = is not */
+	uint64_t full_short_permyriad;		 /* 2 s window */
+	uint64_t full_since_us;			 /* full has been over 60 % since; 0 = is not */
 
 	bool high_seen;
-	uint64_t still_at_us, still_bytes, still_ev_high; /* where and when use came to stand still */
+	uint64_t still_at_us, still_bytes,
+		still_ev_high; /* where and when use came to stand still */
 	uint64_t high_events_per_s;
 };
 
@@ -62,20 +63,21 @@ struct level_state {
 	enum level rising; /* seen once, taken when seen again */
 	enum level seen;   /* what the last sample says, without hysteresis */
 	uint64_t calm_since_us;
-	uint8_t forecast_hits; /* the last three samples, newest in bit 0 */
+	uint64_t use_permyriad; /* of the last sample */
+	uint8_t forecast_hits;	/* the last three samples, newest in bit 0 */
 	uint64_t emergency_since_us;
-	struct why why;      /* what set the level */
+	struct why why;	     /* what set the level */
 	struct why seen_why; /* of the last sample */
 };
 
 /* ---- loans.c ---- */
 
 struct loan_state {
-	uint64_t loan_bytes, lent_bytes; /* in force = budget + loan - lent */
+	uint64_t loan_bytes, lent_bytes;  /* in force = budget + loan - lent */
 	uint64_t spare_now, spare_before; /* smallest spare of this and the last dwell */
 	uint64_t spare_at_us;
 	uint64_t shrink_since_us; /* the loan has been larger than the need since */
-	uint64_t owes_since_us;   /* holds more than is in force, because an owner took back */
+	uint64_t owes_since_us;	  /* holds more than is in force, because an owner took back */
 };
 
 /* ---- limits.c ---- */
@@ -107,8 +109,8 @@ enum squeeze {
 enum freeze_cause {
 	FREEZE_NOT,
 	FREEZE_PRESSURE, /* its component reached the emergency edge */
-	FREEZE_DONOR,    /* the host ran out, or a protected component stalled */
-	FREEZE_PAYBACK,  /* an owner is owed */
+	FREEZE_DONOR,	 /* the host ran out, or a protected component stalled */
+	FREEZE_PAYBACK,	 /* an owner is owed */
 	FREEZE_CLIENT,
 };
 
@@ -157,7 +159,7 @@ struct component_state {
 	struct level_state level;
 	struct loan_state loans;
 	uint64_t in_force_bytes;
-	bool used; /* has a process in it, as far as is known */
+	bool used;		/* has a process in it, as far as is known */
 	uint32_t frozen_leaves; /* by us, or on their way */
 	uint32_t active_leaves; /* with processes that run */
 
@@ -171,10 +173,10 @@ struct component_state {
 	uint64_t last_freeze_us;
 
 	struct reclaim_state reclaim;
-	uint64_t mark_bytes; /* as armed; 0 = none */
-	bool mark_fired;     /* in this frame */
-	uint64_t burst_us;   /* stall reported by an event of this frame, else 0 */
-	bool stall_first;    /* and whether it was only the first stall after calm */
+	uint64_t mark_bytes;  /* as armed; 0 = none */
+	bool mark_fired;      /* in this frame */
+	uint64_t burst_us;    /* stall reported by an event of this frame, else 0 */
+	bool stall_first;     /* and whether it was only the first stall after calm */
 	uint64_t fired_bytes; /* the mark that fired */
 	uint64_t notice_us;
 	uint64_t tier_until_us;
@@ -189,7 +191,7 @@ struct host_state {
 
 struct policy_state {
 	uint32_t next_id;
-	bool adopted;     /* leaves have been seen once */
+	bool adopted;	  /* leaves have been seen once */
 	uint64_t last_us; /* frame times never go back in here */
 	uint64_t next_full_us;
 	uint32_t component_count;
@@ -211,7 +213,8 @@ struct step {
 	uint64_t now_us;
 };
 
-/* Appends an action; its id is given here. NULL when the plan is full: counted, tried again later. */
+/* Appends an action; its id is given here. NULL when the plan is full: counted, tried again later.
+ */
 struct action *step_act(struct step *step, const struct action *action);
 
 /* Shows tier as the component's for a while; the highest of a while is shown. */

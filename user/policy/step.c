@@ -152,7 +152,8 @@ static void take_host(struct step *step)
 			.swap_free_bytes = sample->swap_free_bytes,
 		};
 	} else if (host->valid) {
-		host->available_bytes = sub_sat(host->available_bytes, sub_sat(pool, host->pool_bytes));
+		host->available_bytes =
+			sub_sat(host->available_bytes, sub_sat(pool, host->pool_bytes));
 	}
 	host->pool_bytes = pool;
 }
@@ -178,9 +179,9 @@ static void level_of_component(struct step *step, uint32_t i)
 		.refaults_per_s = s->refaults_per_s,
 		.refault_limit_per_s = file_pages / 100,
 		.thrashing = signal_is_thrashing(s),
-		.host_roomy = !host->valid ||
-			      host->available_bytes > percent_of(host->total_bytes,
-								 HOST_ROOMY_PERCENT),
+		.host_roomy =
+			!host->valid ||
+			host->available_bytes > percent_of(host->total_bytes, HOST_ROOMY_PERCENT),
 	};
 
 	if (s->seen && limit)

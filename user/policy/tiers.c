@@ -6,13 +6,14 @@
 #include "user/policy/num.h"
 #include "user/policy/signal.h"
 
-#define NOTICE_EVERY_US	 (60 * US_PER_SEC)
-#define FULL_LASTING_US	 (30 * US_PER_SEC)
-#define TTL_HOPELESS_US	 (5 * US_PER_SEC)
-#define HOST_LAST_PCT	 2
-#define SWAP_LAST_BYTES	 (4 * MIB)
-#define PAYBACK_KILL_US	 (60 * US_PER_SEC)
-#define UNANSWERED_US	 (10 * US_PER_SEC)
+#define NOTICE_EVERY_US (60 * US_PER_SEC)
+#define FULL_LASTING_US (30 * US_PER_SEC)
+#define TTL_HOPELESS_US (5 * US_PER_SEC)
+#define HOST_LAST_PCT	2
+#define SWAP_LAST_BYTES (4 * MIB)
+#define PAYBACK_KILL_US (60 * US_PER_SEC)
+#define STALLED_SOME	1000
+#define UNANSWERED_US	(10 * US_PER_SEC)
 
 void tiers_notice(struct step *step, uint32_t component, struct why why)
 {
@@ -105,13 +106,14 @@ static bool kill_one(struct step *step, uint32_t component)
 	return true;
 }
 
-/* In emergency for long, nothing frozen, nothing that may be, nothing that may be killed. */
+/* In emergency for long and stalled by it, with nothing frozen that could be, nor to be killed. */
 static void say_if_unanswered(struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
 
 	if (cs->level.level != LEVEL_EMERGENCY || cs->level.seen != LEVEL_EMERGENCY ||
-	    cs->frozen_leaves || freezes_are_left(step, component) ||
+	    cs->signal.some_permyriad < STALLED_SOME || cs->frozen_leaves ||
+	    cs->squeeze != SQUEEZE_NONE || freezes_are_left(step, component) ||
 	    step->now_us - cs->level.emergency_since_us < UNANSWERED_US)
 		return;
 	tiers_notice(step, component,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The end of the ladder: killing one leaf where the configuration and everything else say so, and the
- * loud word when nothing is left that the configuration allows.
+ * The end of the ladder: killing one leaf where the configuration and everything else say so, and
+ * the loud word when nothing is left that the configuration allows.
  */
 #ifndef UW_POLICY_TIERS_H
 #define UW_POLICY_TIERS_H

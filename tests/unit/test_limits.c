@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* memory.min, memory.low, memory.high and the marks. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/policy_fixture.h"
+
+static void test_start_brings_limits_to_the_configuration(void **data)
+{
+	struct fixture *f = *data;
+	const struct action *a;
+
+	f->frame.component[HOG].high_bytes = BYTES_MAX;
+	f->frame.component[HOG].low_bytes = 77 * MIB;
+	fixture_step(f);
+	a = fixture_find(f, ACTION_SET_HIGH, HOG);
+	assert_non_null(a);
+	assert_int_equal(a->amount, 600 * MIB);
+	assert_int_equal(a->why.reason, REASON_BUDGET);
+	a = fixture_find(f, ACTION_SET_LOW, HOG);
+	assert_non_null(a);
+	assert_int_equal(a->amount, 0);
+	a = fixture_find(f, ACTION_SET_LOW, REDIS);
+	assert_non_null(a);
+	assert_int_equal(a->amount, 400 * MIB);
+}
+
+static void test_limits_in_place_are_not_written(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_step(f);
+	for (int tick = 0; tick < 100; tick++) {
+		fixture_next(f, 100 * US_PER_MS);
+		for (uint32_t i = 0; i < f->plan.action_count; i++)
+			assert_int_equal(f->plan.action[i].kind, ACTION_ARM_MARK);
+	}
+}
+
+static void test_min_follows_the_working_set_ahead(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_step(f);
+	assert_in_range(f->frame.component[REDIS].min_bytes, 100 * MIB, 104 * MIB);
+	for (int tick = 0; tick < 25; tick++) {
+		fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes + 10 * MIB);
+		fixture_next(f, 100 * US_PER_MS);
+		assert_true(f->frame.component[REDIS].min_bytes >=
+			    f->frame.component[REDIS].current_bytes);
+	}
+	assert_true(f->frame.component[REDIS].min_bytes <= 400 * MIB);
+	assert_int_equal(f->frame.component[HOG].min_bytes, 0);
+}
+
+static void test_min_leaves_cold_cache_out_and_stays_within_the_budget(void **data)
+{
+	struct fixture *f = *data;
+
+	f->frame.component[REDIS].current_bytes = 600 * MIB;
+	f->frame.component[REDIS].inactive_file_bytes = 500 * MIB;
+	fixture_step(f);
+	assert_in_range(f->frame.component[REDIS].min_bytes, 100 * MIB, 104 * MIB);
+	f->frame.component[REDIS].inactive_file_bytes = 0;
+	fixture_run(f, US_PER_SEC);
+	assert_int_equal(f->frame.component[REDIS].min_bytes, 400 * MIB);
+}
+
+static void test_min_is_lowered_after_half_a_minute(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_use(f, REDIS, 300 * MIB);
+	fixture_step(f);
+	fixture_use(f, REDIS, 100 * MIB);
+	fixture_run(f, 29 * US_PER_SEC);
+	assert_true(f->frame.component[REDIS].min_bytes >= 300 * MIB);
+	fixture_run(f, 5 * US_PER_SEC);
+	assert_true(f->frame.component[REDIS].min_bytes < 110 * MIB);
+}
+
+static void test_min_never_promises_more_than_the_host_has(void **data)
+{
+	struct fixture *f = *data;
+
+	f->config.component[HOG].protect = PROTECT_WORKING_SET;
+	f->frame.host.total_bytes = 800 * MIB;
+	fixture_use(f, REDIS, 400 * MIB);
+	fixture_use(f, HOG, 600 * MIB);
+	fixture_step(f);
+	fixture_run(f, US_PER_SEC);
+	assert_true(f->frame.component[REDIS].min_bytes + f->frame.component[HOG].min_bytes <=
+		    640 * MIB);
+	assert_true(f->frame.component[REDIS].min_bytes > 200 * MIB);
+}
+
+static void test_high_is_not_lowered_under_a_growing_group(void **data)
+{
+	struct fixture *f = *data;
+
+	f->frame.component[HOG].high_bytes = 900 * MIB;
+	f->config.component[HOG].freeze = false;
+	fixture_use(f, HOG, 700 * MIB);
+	fixture_step(f);
+	for (int tick = 0; tick < 20; tick++) {
+		const struct action *a;
+
+		fixture_use(f, HOG, f->frame.component[HOG].current_bytes + 5 * MIB);
+		fixture_next(f, 100 * US_PER_MS);
+		a = fixture_find(f, ACTION_SET_HIGH, HOG);
+		assert_true(!a || a->amount >= f->frame.component[HOG].current_bytes);
+	}
+}
+
+static void test_high_of_a_quiet_group_goes_down_to_what_it_holds(void **data)
+{
+	struct fixture *f = *data;
+
+	f->frame.component[HOG].high_bytes = 900 * MIB;
+	f->config.component[HOG].freeze = false;
+	f->frame.host.swap_free_bytes = 0;
+	fixture_use(f, HOG, 700 * MIB);
+	fixture_step(f);
+	fixture_run(f, 20 * US_PER_SEC);
+	assert_in_range(f->frame.component[HOG].high_bytes, 700 * MIB, 720 * MIB);
+}
+
+static void test_failed_write_is_tried_again(void **data)
+{
+	struct fixture *f = *data;
+	uint32_t tries = 0;
+
+	for (int tick = 0; tick < 100; tick++) {
+		f->frame.component[HOG].high_bytes = BYTES_MAX;
+		fixture_next(f, 100 * US_PER_MS);
+		tries += fixture_find(f, ACTION_SET_HIGH, HOG) != NULL;
+	}
+	assert_in_range(tries, 3, 6);
+}
+
+static void test_mark_is_the_next_edge_above_use(void **data)
+{
+	static const struct {
+		uint64_t use_mib, mark_mib;
+	} rows[] = {{100, 420}, {430, 480}, {490, 510}, {520, 540}, {545, 570}};
+	struct fixture *f = *data;
+	const struct action *a;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		fixture_use(f, HOG, rows[i].use_mib * MIB);
+		policy_init(f->state);
+		fixture_step(f);
+		a = fixture_find(f, ACTION_ARM_MARK, HOG);
+		assert_non_null(a);
+		assert_int_equal(a->amount, rows[i].mark_mib * MIB);
+	}
+}
+
+static void test_mark_counts_cold_cache_on_top_of_the_edge(void **data)
+{
+	struct fixture *f = *data;
+
+	f->frame.component[HOG].current_bytes = 150 * MIB;
+	f->frame.component[HOG].inactive_file_bytes = 50 * MIB;
+	fixture_step(f);
+	assert_int_equal(fixture_find(f, ACTION_ARM_MARK, HOG)->amount, 470 * MIB);
+}
+
+static void test_mark_comes_early_when_the_host_is_short(void **data)
+{
+	struct fixture *f = *data;
+	const struct action *a;
+
+	f->frame.host.available_bytes = 130 * MIB;
+	fixture_step(f);
+	a = fixture_find(f, ACTION_ARM_MARK, HOG);
+	assert_non_null(a);
+	assert_in_range(a->amount, 140 * MIB, 160 * MIB);
+}
+
+static void test_mark_is_armed_again_only_when_it_fired_or_moved(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_step(f);
+	fixture_next(f, US_PER_SEC);
+	assert_null(fixture_find(f, ACTION_ARM_MARK, HOG));
+	fixture_use(f, HOG, 421 * MIB);
+	fixture_mark(f, HOG, 420 * MIB);
+	fixture_urgent(f, 100 * US_PER_MS);
+	assert_non_null(fixture_find(f, ACTION_ARM_MARK, HOG));
+	assert_true(fixture_find(f, ACTION_ARM_MARK, HOG)->amount > 421 * MIB);
+}
+
+#define FIXTURE_TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FIXTURE_TEST(test_start_brings_limits_to_the_configuration),
+		FIXTURE_TEST(test_limits_in_place_are_not_written),
+		FIXTURE_TEST(test_min_follows_the_working_set_ahead),
+		FIXTURE_TEST(test_min_leaves_cold_cache_out_and_stays_within_the_budget),
+		FIXTURE_TEST(test_min_is_lowered_after_half_a_minute),
+		FIXTURE_TEST(test_min_never_promises_more_than_the_host_has),
+		FIXTURE_TEST(test_high_is_not_lowered_under_a_growing_group),
+		FIXTURE_TEST(test_high_of_a_quiet_group_goes_down_to_what_it_holds),
+		FIXTURE_TEST(test_failed_write_is_tried_again),
+		FIXTURE_TEST(test_mark_is_the_next_edge_above_use),
+		FIXTURE_TEST(test_mark_counts_cold_cache_on_top_of_the_edge),
+		FIXTURE_TEST(test_mark_comes_early_when_the_host_is_short),
+		FIXTURE_TEST(test_mark_is_armed_again_only_when_it_fired_or_moved),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

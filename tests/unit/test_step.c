@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The step as a whole: purity, reload, hostile frames, a full plan, the next tick. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/policy_fixture.h"
+
+static void test_equal_states_and_frames_give_equal_plans(void **data)
+{
+	struct fixture *f = *data;
+	struct policy_state *twin = malloc(policy_state_size());
+	struct plan *plan = calloc(1, sizeof(*plan));
+
+	assert_non_null(twin);
+	assert_non_null(plan);
+	policy_init(twin);
+	for (int tick = 0; tick < 200; tick++) {
+		f->frame.now_us += 100 * US_PER_MS;
+		fixture_use(f, HOG, 100 * MIB + (uint64_t)tick * 4 * MIB);
+		memset(&f->plan, 0, sizeof(f->plan));
+		memset(plan, 0, sizeof(*plan));
+		policy_step(twin, &f->config, &f->frame, plan);
+		fixture_step(f);
+		assert_memory_equal(plan, &f->plan, sizeof(*plan));
+		assert_memory_equal(twin, f->state, policy_state_size());
+	}
+	free(plan);
+	free(twin);
+}
+
+static void test_rest_ticks_slowly_and_pressure_fast(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_step(f);
+	assert_int_equal(f->plan.next_us, f->frame.now_us + US_PER_SEC);
+	fixture_use(f, HOG, 520 * MIB);
+	fixture_run(f, 200 * US_PER_MS);
+	assert_int_equal(f->plan.next_us, f->frame.now_us + 100 * US_PER_MS);
+}
+
+static void test_urgent_frames_do_not_put_off_the_full_one(void **data)
+{
+	struct fixture *f = *data;
+	uint64_t due;
+
+	fixture_step(f);
+	due = f->plan.next_us;
+	for (int i = 0; i < 5; i++) {
+		fixture_urgent(f, 100 * US_PER_MS);
+		assert_true(f->plan.next_us <= due);
+	}
+}
+
+static void test_mark_without_a_known_leaf_looks_again_at_once(void **data)
+{
+	struct fixture *f = *data;
+
+	f->frame.leaf_count = 1;
+	fixture_step(f);
+	fixture_next(f, US_PER_SEC);
+	fixture_use(f, HOG, 580 * MIB);
+	fixture_mark(f, HOG, 570 * MIB);
+	fixture_urgent(f, 100 * US_PER_MS);
+	assert_int_equal(f->plan.next_us, f->frame.now_us);
+	f->frame.leaf_count = 2;
+	fixture_use(f, HOG, 590 * MIB);
+	fixture_next(f, 5 * US_PER_MS);
+	assert_non_null(fixture_find(f, ACTION_FREEZE, HOG));
+}
+
+static void test_reload_keeps_what_is_known_by_name(void **data)
+{
+	struct fixture *f = *data;
+	struct component redis = f->config.component[REDIS], hog = f->config.component[HOG];
+
+	fixture_step(f);
+	fixture_grow(f, HOG, 571 * MIB, 60 * MIB);
+	assert_int_equal(fixture_view(f, HOG).frozen_leaves, 1);
+
+	/* hog comes first now, and a new component stands between. */
+	f->config.component_count = f->frame.component_count = 3;
+	f->config.component[0] = hog;
+	f->config.component[2] = redis;
+	strcpy(f->config.component[1].name, "new");
+	f->config.component[1].protect = PROTECT_NONE;
+	f->frame.component[2] = f->frame.component[REDIS];
+	f->frame.component[0] = f->frame.component[HOG];
+	f->frame.component[1] = (struct component_sample){0};
+	f->frame.leaf[HOG].component = 0;
+	f->frame.leaf[REDIS].component = 2;
+	f->frame.outcome_count = 0;
+	f->frame.now_us += 100 * US_PER_MS;
+	policy_step(f->state, &f->config, &f->frame, &f->plan);
+	assert_int_equal(fixture_view(f, 0).frozen_leaves, 1);
+	assert_int_equal(fixture_view(f, 0).level, LEVEL_EMERGENCY);
+	assert_int_equal(fixture_view(f, 1).frozen_leaves, 0);
+	assert_int_equal(fixture_view(f, 2).level, LEVEL_NORMAL);
+	for (uint32_t i = 0; i < f->plan.action_count; i++)
+		assert_int_not_equal(f->plan.action[i].kind, ACTION_THAW);
+}
+
+static void test_reload_with_every_slot_taken_matches_all(void **data)
+{
+	struct fixture *f = *data;
+
+	f->config.component_count = f->frame.component_count = UW_COMPONENTS_MAX;
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++) {
+		fixture_component(f, i, "x", 10 * MIB, 5);
+		snprintf(f->config.component[i].name, UW_NAME_LEN, "c%u", i);
+	}
+	fixture_step(f);
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++)
+		snprintf(f->config.component[i].name, UW_NAME_LEN, "c%u",
+			 (i * 7 + 3) % (UW_COMPONENTS_MAX + 1));
+	f->frame.now_us += US_PER_SEC;
+	policy_step(f->state, &f->config, &f->frame, &f->plan);
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++)
+		assert_int_equal(fixture_view(f, i).budget_bytes, 10 * MIB);
+}
+
+static void test_full_plan_counts_and_goes_on_in_the_next(void **data)
+{
+	struct fixture *f = *data;
+
+	f->config.component_count = f->frame.component_count = UW_COMPONENTS_MAX;
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++) {
+		fixture_component(f, i, "x", 10 * MIB, 5);
+		snprintf(f->config.component[i].name, UW_NAME_LEN, "c%u", i);
+		fixture_use(f, i, 2 * MIB);
+		f->config.component[i].protect = PROTECT_WORKING_SET;
+		f->frame.component[i].high_bytes = BYTES_MAX;
+	}
+	f->frame.leaf_count = UW_COMPONENTS_MAX;
+	fixture_step(f);
+	assert_int_equal(f->plan.action_count, PLAN_ACTIONS_MAX);
+	assert_true(f->plan.actions_dropped > 0);
+	for (int tick = 0; tick < 10; tick++) {
+		fixture_next(f, 100 * US_PER_MS);
+	}
+	assert_int_equal(f->plan.actions_dropped, 0);
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++) {
+		assert_int_equal(f->frame.component[i].high_bytes, 10 * MIB);
+		assert_int_equal(f->frame.component[i].low_bytes, 10 * MIB);
+	}
+}
+
+static void test_empty_frame_decides_nothing(void **data)
+{
+	struct fixture *f = *data;
+	static struct frame empty;
+
+	empty.now_us = 1000;
+	policy_step(f->state, &f->config, &empty, &f->plan);
+	assert_int_equal(f->plan.action_count, 0);
+}
+
+static void test_time_that_goes_back_is_no_time(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_step(f);
+	f->frame.now_us -= 50 * US_PER_SEC;
+	fixture_step(f);
+	assert_int_equal(f->plan.next_us, 101 * US_PER_SEC);
+}
+
+static uint64_t roll(uint64_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
+
+/* Frames of random bytes where only the counts make sense. */
+static void test_random_bytes_are_survived(void **data)
+{
+	struct fixture *f = *data;
+	uint64_t seed = 88172645463325252;
+
+	for (int round = 0; round < 2000; round++) {
+		uint64_t *words = (uint64_t *)&f->frame;
+
+		for (size_t i = 0; i < sizeof(f->frame) / sizeof(*words); i += 1 + roll(&seed) % 40)
+			words[i] = roll(&seed) >> roll(&seed) % 64;
+		f->frame.kind = roll(&seed) % 2 ? FRAME_FULL : FRAME_URGENT;
+		f->frame.host.valid = roll(&seed) % 2;
+		f->frame.leaves_valid = roll(&seed) % 2;
+		f->frame.component_count = FIXTURE_COMPONENTS;
+		for (int i = 0; i < FRAME_LEAVES_MAX; i++)
+			f->frame.leaf[i].populated = f->frame.leaf[i].frozen = i % 2;
+		f->frame.now_us = f->frame.now_us % (1ULL << 40);
+		policy_step(f->state, &f->config, &f->frame, &f->plan);
+		assert_true(f->plan.action_count <= PLAN_ACTIONS_MAX);
+	}
+}
+
+static void test_view_of_no_component_is_empty(void **data)
+{
+	struct fixture *f = *data;
+	struct component_view view;
+
+	fixture_step(f);
+	policy_view(f->state, UW_COMPONENTS_MAX, &view);
+	assert_int_equal(view.budget_bytes, 0);
+	assert_true(view.time_to_limit_us == TTL_NEVER);
+}
+
+#define FIXTURE_TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FIXTURE_TEST(test_equal_states_and_frames_give_equal_plans),
+		FIXTURE_TEST(test_rest_ticks_slowly_and_pressure_fast),
+		FIXTURE_TEST(test_urgent_frames_do_not_put_off_the_full_one),
+		FIXTURE_TEST(test_mark_without_a_known_leaf_looks_again_at_once),
+		FIXTURE_TEST(test_reload_keeps_what_is_known_by_name),
+		FIXTURE_TEST(test_reload_with_every_slot_taken_matches_all),
+		FIXTURE_TEST(test_full_plan_counts_and_goes_on_in_the_next),
+		FIXTURE_TEST(test_empty_frame_decides_nothing),
+		FIXTURE_TEST(test_time_that_goes_back_is_no_time),
+		FIXTURE_TEST(test_random_bytes_are_survived),
+		FIXTURE_TEST(test_view_of_no_component_is_empty),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
