@@ -30,17 +30,17 @@ struct uw_cgid {
  */
 struct uw_component {
 	char name[UW_NAME_LEN];
-	__u64 usage_bytes;             /* of the cgroup's page counter, as of the last batch */
-	__u64 charged_bytes;           /* all that was ever charged, */
-	__u64 uncharged_bytes;         /* and uncharged */
-	__u64 charge_batches;          /* the kernel charges about 64 pages at a time */
-	__u64 marks_fired;             /* crossings of an armed usage mark */
-	__u64 stalled_tasks;           /* right now */
-	__u64 stall_us;                /* memory stalls, summed over tasks */
-	__u64 stall_some_us;           /* time in which at least one task was stalled */
+	__u64 usage_bytes;     /* of the cgroup's page counter, as of the last batch */
+	__u64 charged_bytes;   /* all that was ever charged, */
+	__u64 uncharged_bytes; /* and uncharged */
+	__u64 charge_batches;  /* the kernel charges about 64 pages at a time */
+	__u64 marks_fired;     /* crossings of an armed usage mark */
+	__u64 stalled_tasks;   /* right now */
+	__u64 stall_us;        /* memory stalls, summed over tasks */
+	__u64 stall_some_us;   /* time in which at least one task was stalled */
 	__u64 stalls;
-	__u64 stall_bursts;            /* windows in which stall_some_us grew by the burst */
-	__u64 reclaim_us;              /* its tasks' time in direct reclaim (own limit or global) */
+	__u64 stall_bursts; /* windows in which stall_some_us grew by the burst */
+	__u64 reclaim_us;   /* its tasks' time in direct reclaim (own limit or global) */
 	__u64 reclaims;
 	__u64 reclaim_scanned_pages;   /* its pages looked at by direct reclaim and kswapd, */
 	__u64 reclaim_reclaimed_pages; /* and freed */
@@ -119,7 +119,7 @@ enum uw_drop {
 	UW_DROP_EVENT_OOM,
 	UW_DROP_STALL_STORAGE, /* no memory for a task's stall start: that stall is not counted */
 	UW_DROP_STALL_TIMER,   /* a burst timer could not be armed: bursts are seen at their end */
-	UW_DROP_STALL_RESET,   /* a stall's end was missed and the count of stalled tasks set right */
+	UW_DROP_STALL_RESET, /* a stall's end was missed and the count of stalled tasks set right */
 	UW_DROP_RECLAIM_STORAGE,
 	UW_DROP_COUNTER_INSERT, /* a component's page counter did not fit into uw_counters */
 	UW_DROP__COUNT

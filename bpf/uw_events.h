@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The ring through which programs wake the daemon. Events are rare (a mark once armed, a stall after
- * calm, a victim), so each one wakes at once instead of waiting for a batch.
+ * The ring through which programs wake the daemon. Events are rare (a mark once armed, a stall
+ * after calm, a victim), so each one wakes at once instead of waiting for a batch.
  */
 #ifndef UW_EVENTS_H
 #define UW_EVENTS_H
@@ -15,8 +15,8 @@ struct {
 
 /* Room for one event with everything but pid and comm filled in; NULL when the ring is full, which
  * is then counted as drop. */
-static __always_inline struct uw_event *uw_event_begin(enum uw_event_kind kind,
-						       __u64 cgid, enum uw_drop drop)
+static __always_inline struct uw_event *uw_event_begin(enum uw_event_kind kind, __u64 cgid,
+						       enum uw_drop drop)
 {
 	struct uw_event *event = bpf_ringbuf_reserve(&uw_events, sizeof(*event), 0);
 

@@ -13,8 +13,8 @@ static __always_inline struct page_counter *memory_counter(struct cgroup *cgroup
 {
 	__u64 index = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
 	struct cgroup_subsys_state *css = NULL;
-	const char *slot = (const char *)cgroup +
-			   bpf_core_field_offset(struct cgroup, subsys) + index * sizeof(css);
+	const char *slot = (const char *)cgroup + bpf_core_field_offset(struct cgroup, subsys) +
+			   index * sizeof(css);
 	struct mem_cgroup *memcg;
 
 	if (bpf_probe_read_kernel(&css, sizeof(css), slot) || !css)
@@ -45,8 +45,7 @@ int uw_groups(struct bpf_iter__cgroup *ctx)
 	owner.seen_ns = bpf_ktime_get_ns();
 	if (bpf_map_update_elem(&uw_counters, &key, &owner, BPF_ANY))
 		uw_drop(UW_DROP_COUNTER_INSERT);
-	component->usage_bytes = (__u64)BPF_CORE_READ(counter, usage.counter)
-				 << uw_load.page_shift;
+	component->usage_bytes = (__u64)BPF_CORE_READ(counter, usage.counter) << uw_load.page_shift;
 	return 0;
 }
 

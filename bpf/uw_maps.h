@@ -14,7 +14,7 @@
 
 #include "bpf/uw_abi.h"
 
-/* Cgroups between a workload and its component, or a counter and its component's; pools are flat. */
+/* Cgroups between a workload and its component, or a counter and its component's. */
 #define UW_DEPTH_MAX 6
 
 #define NS_PER_US 1000ULL

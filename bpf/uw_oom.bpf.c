@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Question: whom does the kernel's OOM killer kill, and in which component?
- * Hooks: tp_btf mark_victim where it hands over the task, fentry oom_kill_process where it has only a
- * pid (kernels before 6.8, unless patched): the loader attaches one of the two. Linux 6.1, 6.12, 7.x.
- * Cost: nothing until a kill. mark_victim sees each task of a memory.oom.group kill,
- * oom_kill_process only the first.
+ * Hooks: tp_btf mark_victim where it hands over the task, fentry oom_kill_process where it has only
+ * a pid (kernels before 6.8, unless patched): the loader attaches one of the two.
+ * Linux 6.1, 6.12, 7.x. Cost: nothing until a kill. mark_victim sees each task of a
+ * memory.oom.group kill, oom_kill_process only the first.
  */
 #include "bpf/uw_events.h"
 

@@ -4,8 +4,8 @@
  * the mark that user space armed?
  * Hooks: fexit page_counter_try_charge and page_counter_charge, fentry page_counter_uncharge. Linux
  * 6.1, 6.12, 7.x.
- * Cost: the kernel charges a memory cgroup in batches of 64 pages per CPU, so these run about once in
- * 64 page faults. A swap or hugetlb counter is not registered, and misses.
+ * Cost: the kernel charges a memory cgroup in batches of 64 pages per CPU, so these run about once
+ * in 64 page faults. A swap or hugetlb counter is not registered, and misses.
  */
 #include "bpf/uw_counters.h"
 #include "bpf/uw_events.h"

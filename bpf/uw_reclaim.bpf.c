@@ -122,7 +122,8 @@ int BPF_PROG(uw_reclaim_out, struct mem_cgroup *memcg, unsigned long nr_pages, u
 		account_proactive(uw_component(cgid), us, reclaimed);
 		return 0;
 	}
-	/* Who waits is the current task; a writer of memory.high from outside works for the target. */
+	/* Who waits is the current task; a writer of memory.high from outside works for the target.
+	 */
 	if (uw_component(uw_current_cgid(settings)))
 		cgid = uw_current_cgid(settings);
 	account_direct(uw_component(cgid), us);
@@ -149,8 +150,7 @@ int BPF_PROG(uw_direct_out)
 	return 0;
 }
 
-static __always_inline void account_pages(struct mem_cgroup *memcg, __u64 scanned,
-					  __u64 reclaimed)
+static __always_inline void account_pages(struct mem_cgroup *memcg, __u64 scanned, __u64 reclaimed)
 {
 	struct uw_component *component = uw_component(memcg_cgid(memcg));
 
@@ -180,8 +180,9 @@ int BPF_PROG(uw_pressure_ord, unsigned int gfp, int order, struct mem_cgroup *me
 	return 0;
 }
 
-/* Pages taken off a list to be looked at. What the kernel calls scanned is inactive lists only. */
-static __always_inline void account_isolated(__u64 scanned, int lru)
+/* Pages taken off an inactive list to be looked at: what pgscan counts. (The scanned of the
+ * multi-generational LRU is more: it has pages in it that were only sorted.) */
+static __always_inline void account_isolated(__u64 taken, int lru)
 {
 	struct uw_component *component;
 	struct reclaim_task *own;
@@ -193,7 +194,7 @@ static __always_inline void account_isolated(__u64 scanned, int lru)
 		return;
 	component = uw_component(own->proactive);
 	if (component)
-		uw_add(&component->proactive_scanned_pages, scanned);
+		uw_add(&component->proactive_scanned_pages, taken);
 }
 
 /* Again one of two: 6.1 has the isolation mode before the list. */
@@ -201,7 +202,7 @@ SEC("tp_btf/mm_vmscan_lru_isolate")
 int BPF_PROG(uw_isolate, int zone, int order, unsigned long requested, unsigned long scanned,
 	     unsigned long skipped, unsigned long taken, int lru)
 {
-	account_isolated(scanned, lru);
+	account_isolated(taken, lru);
 	return 0;
 }
 
@@ -209,7 +210,7 @@ SEC("tp_btf/mm_vmscan_lru_isolate")
 int BPF_PROG(uw_isolate_mode, int zone, int order, unsigned long requested, unsigned long scanned,
 	     unsigned long skipped, unsigned long taken, unsigned int mode, int lru)
 {
-	account_isolated(scanned, lru);
+	account_isolated(taken, lru);
 	return 0;
 }
 

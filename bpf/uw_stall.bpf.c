@@ -10,9 +10,9 @@
 #include "bpf/uw_events.h"
 #include "bpf/uw_stalls.h"
 
-/* A component in which "a task is stalled" but nobody came or left for so long has lost a leave (the
- * kernel skips a program that is active already): longer than any throttle (2 s, mm/memcontrol.c
- * MEMCG_MAX_HIGH_DELAY_JIFFIES). */
+/* A component in which "a task is stalled" but nobody came or left for so long has lost a leave
+ * (the kernel skips a program that is active already): longer than any throttle (2 s,
+ * mm/memcontrol.c MEMCG_MAX_HIGH_DELAY_JIFFIES). */
 #define STALL_FORGOTTEN_NS 10000000000ULL
 
 struct stall_task {

@@ -7,12 +7,12 @@
 
 struct uw_stall {
 	struct bpf_timer timer;
-	__u64 since_ns;        /* last time a task entered or left, or the timer looked */
-	__u64 calm_since_ns;   /* end of the last stall, 0 = none yet */
+	__u64 since_ns;      /* last time a task entered or left, or the timer looked */
+	__u64 calm_since_ns; /* end of the last stall, 0 = none yet */
 	__u64 window_since_ns;
-	__u64 window_busy_ns;  /* time in this window with at least one task stalled */
+	__u64 window_busy_ns; /* time in this window with at least one task stalled */
 	__u32 stalled_tasks;
-	__u32 burst_sent;      /* in this window */
+	__u32 burst_sent; /* in this window */
 	__u32 timer_ready;
 	__u32 pad;
 };

@@ -28,9 +28,9 @@ enum cg_memory {
 struct cg_host {
 	char mount[CG_PATH_LEN]; /* where cgroup2 is mounted; "" when nowhere */
 	enum cg_memory memory;
-	bool recursiveprot; /* mount option memory_recursiveprot */
-	bool systemd;       /* systemd is PID 1 */
-	bool read_only;     /* the mount takes no writes */
+	bool recursiveprot;        /* mount option memory_recursiveprot */
+	bool systemd;              /* systemd is PID 1 */
+	bool read_only;            /* the mount takes no writes */
 	unsigned long mount_flags; /* MS_*, and the options below: for a remount */
 	char options[256];
 };
@@ -44,21 +44,21 @@ int cg_host_check(const struct cg_host *host, struct uw_err *err);
 /* ---- knobs, read and written through kept fds ---- */
 
 enum cg_knob {
-	CG_CURRENT,        /* memory.current */
-	CG_SWAP_CURRENT,   /* memory.swap.current */
-	CG_MIN,            /* memory.min */
-	CG_LOW,            /* memory.low */
-	CG_HIGH,           /* memory.high */
-	CG_LIMIT,          /* memory.max */
-	CG_STAT,           /* memory.stat */
-	CG_EVENTS,         /* memory.events */
-	CG_PRESSURE,       /* memory.pressure */
-	CG_RECLAIM,        /* memory.reclaim */
-	CG_FREEZE,         /* cgroup.freeze */
-	CG_CGROUP_EVENTS,  /* cgroup.events */
-	CG_KILL,           /* cgroup.kill */
-	CG_PROCS,          /* cgroup.procs */
-	CG_PEAK,           /* memory.peak */
+	CG_CURRENT,       /* memory.current */
+	CG_SWAP_CURRENT,  /* memory.swap.current */
+	CG_MIN,           /* memory.min */
+	CG_LOW,           /* memory.low */
+	CG_HIGH,          /* memory.high */
+	CG_LIMIT,         /* memory.max */
+	CG_STAT,          /* memory.stat */
+	CG_EVENTS,        /* memory.events */
+	CG_PRESSURE,      /* memory.pressure */
+	CG_RECLAIM,       /* memory.reclaim */
+	CG_FREEZE,        /* cgroup.freeze */
+	CG_CGROUP_EVENTS, /* cgroup.events */
+	CG_KILL,          /* cgroup.kill */
+	CG_PROCS,         /* cgroup.procs */
+	CG_PEAK,          /* memory.peak */
 	CG_KNOB__COUNT
 };
 
@@ -92,28 +92,28 @@ int cg_read_state(const struct cg_group *group, bool *ret_populated, bool *ret_f
 #define CG_ADOPTED "adopted" /* the leaf for processes found directly in a component */
 
 struct cg_component_spec {
-	const char *name; /* as text_is_name, and not "holder" */
+	const char *name;                          /* as text_is_name, and not "holder" */
 	uint64_t low_bytes, high_bytes, max_bytes; /* CG_MAX for "max" */
 };
 
 struct cg_tree_spec {
-	const char *root;    /* pool path relative to the mount, e.g. "uw" or
-			      * "uw.slice/uw-pool.scope" */
-	uint64_t max_bytes;  /* of the pool */
+	const char *root;   /* pool path relative to the mount, e.g. "uw" or
+			     * "uw.slice/uw-pool.scope" */
+	uint64_t max_bytes; /* of the pool */
 	uint32_t count;
 	const struct cg_component_spec *component;
 };
 
 /*
  * Told of each change before it is made, as VERB PATH VALUE:
- *	mkdir, rmdir, kill	a group, NULL
- *	write			a file, what is written
- *	keep			a file, what is not written: it is for the daemon, the write would block
- *	mark			a group, an extended attribute that says "ours"
- *	move			a group, where its processes go
- *	remount			the mount point, an option
- *	scope, stop		the pool's root, properties or NULL
- *	spawn			a program, the group it starts in
+ * - mkdir, rmdir, kill: a group, NULL
+ * - write: a file, what is written
+ * - keep: a file, what is not written (a memory.high below use: it would block, the daemon does it)
+ * - mark: a group, the extended attribute that says "ours"
+ * - move: a group, where its processes go
+ * - remount: the mount point, an option
+ * - scope, stop: the pool's root, properties or NULL
+ * - spawn: a program, the group it starts in
  */
 typedef void (*cg_note_fn)(void *data, const char *verb, const char *path, const char *value);
 
@@ -137,8 +137,8 @@ int cg_tree_setup(const struct cg_host *host, const struct cg_tree_spec *spec,
 		  const struct cg_change *change, struct uw_err *err);
 
 enum cg_teardown {
-	CG_TEARDOWN_REFUSE,       /* -EBUSY, naming the leaf, while something runs in it */
-	CG_TEARDOWN_KILL,         /* cgroup.kill, wait for populated 0, rmdir */
+	CG_TEARDOWN_REFUSE, /* -EBUSY, naming the leaf, while something runs in it */
+	CG_TEARDOWN_KILL,   /* cgroup.kill, wait for populated 0, rmdir */
 	/* Thaw, move the processes out, rmdir: to the top of the hierarchy, to ROOT-kept where the
 	 * pool's parent is not the top, to a scope uw-kept-PID.scope under systemd. */
 	CG_TEARDOWN_KEEP_RUNNING,
@@ -162,8 +162,8 @@ int cg_tree_open(const struct cg_host *host, const char *root, int *ret_dirfd, s
 /* ---- leaves ---- */
 
 /*
- * Makes <pool>/<component>/<name>; NULL name picks "run-<pid>-<n>". -EEXIST when a populated leaf of
- * that name is there. *ret_dirfd is for clone3(CLONE_INTO_CGROUP).
+ * Makes <pool>/<component>/<name>; NULL name picks "run-<pid>-<n>". -EEXIST when a populated leaf
+ * of that name is there. *ret_dirfd is for clone3(CLONE_INTO_CGROUP).
  */
 int cg_leaf_create(int pool_dirfd, const char *component, const char *name, char *ret_name,
 		   size_t size, int *ret_dirfd, struct uw_err *err);
@@ -219,7 +219,11 @@ int cg_pool_root(const struct cg_host *host, const char *root, char *ret_root, s
 int cg_pool_create(const struct cg_host *host, const char *root, const char *guard,
 		   const struct cg_change *change, struct cg_pool *ret_pool, struct uw_err *err);
 
-/* A new guard for a pool whose guard died, unless one lives there already. Updates pool->guard. */
+/*
+ * A new guard for a pool whose guard died, unless one lives there already. Updates pool->guard.
+ * -ENOENT, -ENODEV: the pool itself is gone (an idle scope goes with its guard); cg_pool_create and
+ * cg_tree_setup make it anew, with new cgroup ids.
+ */
 int cg_pool_guard_spawn(const struct cg_host *host, struct cg_pool *pool, const char *guard,
 			struct uw_err *err);
 

@@ -154,10 +154,8 @@ int cg_guard_begin(const char *program, const char *pool_path, int holder_dirfd,
 	}
 	if (pid < 0)
 		return err_set(err, pid, "guard: clone3: %s", strerror(-pid));
-	*ret_start = (struct cg_guard_start){.pid = pid,
-					     .pidfd = pidfd,
-					     .go = TAKE_FD(go_w),
-					     .report = TAKE_FD(report_r)};
+	*ret_start = (struct cg_guard_start){
+		.pid = pid, .pidfd = pidfd, .go = TAKE_FD(go_w), .report = TAKE_FD(report_r)};
 	return 0;
 }
 

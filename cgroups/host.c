@@ -17,7 +17,11 @@
 #define LINE_LEN 4096
 
 /* Fields of a mountinfo line, proc(5). */
-enum { FIELD_POINT = 4, FIELD_FLAGS = 5, FIELD_OPTIONAL = 6 };
+enum {
+	FIELD_POINT = 4,
+	FIELD_FLAGS = 5,
+	FIELD_OPTIONAL = 6
+};
 
 struct mount_line {
 	char *point, *flags, *type, *options;
@@ -27,12 +31,8 @@ static const struct {
 	const char *name;
 	unsigned long flag;
 } mount_flags[] = {
-	{"ro", MS_RDONLY},
-	{"nosuid", MS_NOSUID},
-	{"nodev", MS_NODEV},
-	{"noexec", MS_NOEXEC},
-	{"noatime", MS_NOATIME},
-	{"nodiratime", MS_NODIRATIME},
+	{"ro", MS_RDONLY},         {"nosuid", MS_NOSUID},   {"nodev", MS_NODEV},
+	{"noexec", MS_NOEXEC},     {"noatime", MS_NOATIME}, {"nodiratime", MS_NODIRATIME},
 	{"relatime", MS_RELATIME},
 };
 
@@ -46,13 +46,19 @@ static bool has_option(const char *options, const char *name)
 	return false;
 }
 
+static bool is_octal(char c)
+{
+	return c >= '0' && c <= '7';
+}
+
 /* mountinfo writes blanks and backslashes as \ooo. */
 static void unescape(char *text)
 {
 	char *out = text;
 
 	for (const char *in = text; *in; out++) {
-		if (in[0] == '\\' && in[1] >= '0' && in[1] <= '3' && in[2] && in[3]) {
+		if (in[0] == '\\' && in[1] <= '3' && is_octal(in[1]) && is_octal(in[2]) &&
+		    is_octal(in[3])) {
 			*out = (char)((in[1] - '0') << 6 | (in[2] - '0') << 3 | (in[3] - '0'));
 			in += 4;
 		} else {
@@ -178,10 +184,9 @@ int cg_host_check(const struct cg_host *host, struct uw_err *err)
 		return err_set(err, -EOPNOTSUPP, "cgroups: %s; %s",
 			       host->mount[0] ? "the memory controller is not available"
 					      : "no cgroup2 mount",
-			       host->mount[0]
-				       ? "boot without cgroup_disable=memory, or have the "
-					 "container's parent delegate it"
-				       : "mount -t cgroup2 cgroup2 /sys/fs/cgroup");
+			       host->mount[0] ? "boot without cgroup_disable=memory, or have the "
+						"container's parent delegate it"
+					      : "mount -t cgroup2 cgroup2 /sys/fs/cgroup");
 	case CG_MEMORY_V2:
 		break;
 	}

@@ -117,7 +117,8 @@ void cg_record_remove(const char *root); /* when it is root that is recorded */
 
 /* ---- root.c ---- */
 
-/* Remounts with memory_recursiveprot where that is ours to do; host->recursiveprot says the result. */
+/* Remounts with memory_recursiveprot where that is ours to do; host->recursiveprot says the result.
+ */
 void cg_want_recursiveprot(struct cg_op *op, struct cg_host *host);
 
 /* -EEXIST when another pool is set up. */

@@ -211,8 +211,8 @@ int cg_attach(int pool_dirfd, const char *component, const char *leaf, pid_t pid
 	if (ret)
 		return ret;
 	if (pid <= 1)
-		return err_set(err, -EINVAL, "cgroups: attach %d: want the pid of a process, not init",
-			       (int)pid);
+		return err_set(err, -EINVAL,
+			       "cgroups: attach %d: want the pid of a process, not init", (int)pid);
 	ret = ensure_leaf(pool_dirfd, component, name, &dir, err);
 	return ret ? ret : cg_lib_attach(dir, pid, err);
 }

@@ -159,6 +159,6 @@ int cg_lib_attach(int leaf_dirfd, pid_t pid, struct uw_err *err)
 	if (!code)
 		return 0;
 	ret = lib_errno(code);
-	return err_set(err, ret, "cgroups: attach %d to %s: %s%s", (int)pid, path,
-		       strerror(-ret), attach_remedy(ret));
+	return err_set(err, ret, "cgroups: attach %d to %s: %s%s", (int)pid, path, strerror(-ret),
+		       attach_remedy(ret));
 }

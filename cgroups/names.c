@@ -50,8 +50,9 @@ int cg_check_component(const char *name, struct uw_err *err)
 			       "a letter or digit",
 			       name);
 	if (!strcmp(name, CG_HOLDER))
-		return err_set(err, -EINVAL,
-			       "cgroups: component 'holder': the name is the guard's; take another");
+		return err_set(
+			err, -EINVAL,
+			"cgroups: component 'holder': the name is the guard's; take another");
 	return 0;
 }
 

@@ -12,10 +12,10 @@
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
 
-#define MARK_XATTR   "user.uw" /* cgroup2 takes user xattrs since 5.7 */
-#define VALUE_LEN    24
-#define NESTING_MAX  16  /* groups that a workload may have made below its leaf */
-#define RMDIR_TRIES  50  /* a group stays busy for a moment after its last exit */
+#define MARK_XATTR    "user.uw" /* cgroup2 takes user xattrs since 5.7 */
+#define VALUE_LEN     24
+#define NESTING_MAX   16 /* groups that a workload may have made below its leaf */
+#define RMDIR_TRIES   50 /* a group stays busy for a moment after its last exit */
 #define RMDIR_WAIT_NS 10000000L
 
 int cg_op_open(struct cg_op *op, const struct cg_host *host, const struct cg_change *change,
@@ -237,8 +237,8 @@ static int rmdir_patiently(int parent, const char *name)
 static int remove_group(void *data, const char *name)
 {
 	const struct removal *above = data;
-	AUTO_CLOSE int dir = openat(above->dir, name,
-				    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_CLOSE int dir =
+		openat(above->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct removal below = {.dir = dir, .depth = above->depth + 1};
 	pid_t pid;
 	int ret;

@@ -37,8 +37,8 @@ int cg_record_lock(int *ret_fd, struct uw_err *err)
 
 int cg_record_write(const char *root, struct uw_err *err)
 {
-	AUTO_CLOSE int fd = open(POOL_TEMP, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-				 0644);
+	AUTO_CLOSE int fd =
+		open(POOL_TEMP, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	size_t len = strlen(root);
 
 	if (fd < 0 || write(fd, root, len) != (ssize_t)len || write(fd, "\n", 1) != 1 ||

@@ -10,7 +10,8 @@
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
 
-/* Without the option low and min of a component reach no leaf. Not ours to change: leaves get it. */
+/* Without the option low and min of a component reach no leaf. Not ours to change: leaves get it.
+ */
 void cg_want_recursiveprot(struct cg_op *op, struct cg_host *host)
 {
 	struct cg_host now;
@@ -115,8 +116,9 @@ static int check_unit(const struct cg_op *op, const char *root)
 	if (dir == -ENOENT && cg_op_dry(op))
 		return 0;
 	if (dir < 0)
-		return err_set(op->err, dir, "cgroups: scope %s: %s; start uwd or run 'uwctl setup'",
-			       root, strerror(-dir));
+		return err_set(op->err, dir,
+			       "cgroups: scope %s: %s; start uwd or run 'uwctl setup'", root,
+			       strerror(-dir));
 	if (!cg_has_memory(dir, "cgroup.controllers"))
 		return err_set(op->err, -EOPNOTSUPP,
 			       "cgroups: systemd did not delegate memory to %s; check "
@@ -133,10 +135,11 @@ static int check_no_strays(const struct cg_op *op, const char *root)
 
 	if (dir < 0 || cg_procs_read(dir, &pid, 1) <= 0)
 		return 0;
-	return err_set(op->err, -EBUSY,
-		       "cgroups: process %d sits directly in %s, where the kernel allows none; move "
-		       "it, or end it",
-		       (int)pid, root);
+	return err_set(
+		op->err, -EBUSY,
+		"cgroups: process %d sits directly in %s, where the kernel allows none; move "
+		"it, or end it",
+		(int)pid, root);
 }
 
 static const char *pool_mark(const struct cg_op *op)

@@ -15,15 +15,15 @@
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
 
-#define PRIVATE_BUS   "unix:path=/run/systemd/private"
-#define UNIT_EXISTS   "org.freedesktop.systemd1.UnitExists"
-#define NO_SUCH_UNIT  "org.freedesktop.systemd1.NoSuchUnit"
-#define SCOPE_EXISTS  1
-#define POOL_UNIT     "uw-pool.scope"
-#define POOL_SLICE    "uw.slice"
-#define WAIT_STEP_NS  10000000L
-#define WAIT_STEPS    500 /* 5 s: an emulated systemd under load takes one */
-#define START_TRIES   50  /* while an earlier scope of the name is being collected */
+#define PRIVATE_BUS  "unix:path=/run/systemd/private"
+#define UNIT_EXISTS  "org.freedesktop.systemd1.UnitExists"
+#define NO_SUCH_UNIT "org.freedesktop.systemd1.NoSuchUnit"
+#define SCOPE_EXISTS 1
+#define POOL_UNIT    "uw-pool.scope"
+#define POOL_SLICE   "uw.slice"
+#define WAIT_STEP_NS 10000000L
+#define WAIT_STEPS   500 /* 5 s: an emulated systemd under load takes one */
+#define START_TRIES  50  /* while an earlier scope of the name is being collected */
 
 static void cleanup_bus(sd_bus **bus)
 {
@@ -109,10 +109,9 @@ static int append_properties(sd_bus_message *m, const struct scope *scope)
 static int call_start(sd_bus *bus, const struct scope *scope, sd_bus_error *error)
 {
 	AUTO_MESSAGE sd_bus_message *m = NULL;
-	int ret = sd_bus_message_new_method_call(bus, &m, "org.freedesktop.systemd1",
-						 "/org/freedesktop/systemd1",
-						 "org.freedesktop.systemd1.Manager",
-						 "StartTransientUnit");
+	int ret = sd_bus_message_new_method_call(
+		bus, &m, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+		"org.freedesktop.systemd1.Manager", "StartTransientUnit");
 
 	if (ret >= 0)
 		ret = sd_bus_message_append(m, "ss", scope->unit, "fail");

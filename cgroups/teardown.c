@@ -29,8 +29,8 @@ struct walk {
 static int visit(void *data, const char *name)
 {
 	const struct walk *walk = data;
-	AUTO_CLOSE int dir = openat(walk->pool, name,
-				    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_CLOSE int dir =
+		openat(walk->pool, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	char path[CG_PATH_LEN], mark[32];
 
 	if (dir < 0 || !strcmp(name, CG_HOLDER) || cg_mark_read(dir, mark, sizeof(mark)))
@@ -120,7 +120,8 @@ static void release(int dir)
 	text_write_at(dir, cg_knob_file(CG_FREEZE), "0");
 }
 
-/* The pool's parent takes processes only at the top of the hierarchy; a slice of systemd does not. */
+/* The pool's parent takes processes only at the top of the hierarchy; a slice of systemd does not.
+ */
 static int open_destination(struct cg_op *op, int from, int *ret_to)
 {
 	char path[CG_PATH_LEN];
@@ -161,8 +162,8 @@ static int move_out(struct collect *at)
 static int keep_group(void *data, const char *name)
 {
 	struct collect *above = data;
-	AUTO_CLOSE int dir = openat(above->dir, name,
-				    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_CLOSE int dir =
+		openat(above->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	char path[CG_PATH_LEN];
 	struct collect at = *above;
 	int ret;

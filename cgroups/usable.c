@@ -54,8 +54,9 @@ int cg_usable_auto(int pool_dirfd, uint64_t *ret_bytes, struct uw_err *err)
 		return err_set(err, (int)len, "cgroups: /proc/meminfo: %s", strerror((int)-len));
 	if (text_key_u64(text, "MemTotal:", &total_kib) ||
 	    text_key_u64(text, "MemAvailable:", &available_kib))
-		return err_set(err, -EINVAL, "cgroups: /proc/meminfo names no MemTotal or "
-					     "MemAvailable");
+		return err_set(err, -EINVAL,
+			       "cgroups: /proc/meminfo names no MemTotal or "
+			       "MemAvailable");
 	*ret_bytes = cg_usable_of(total_kib * KIB, available_kib * KIB, pool_held(pool_dirfd));
 	return 0;
 }

@@ -49,6 +49,7 @@ start_ballast() {
 	inside "$CGROUP/ballast" "$PUT/hog" --max "$mb" --hold 600 --touch 0 --log "$OUT/ballast.log" &
 	ballast_pid=$!
 	wait_until 30 grep -q FULL "$OUT/ballast.log" || die 'the ballast did not come up'
+	sleep 2 # what it pushed out comes back, and stalls the service once
 }
 
 stop_ballast() {

@@ -31,9 +31,9 @@ struct fake {
 	uint32_t write_count;
 	int error[CG_KNOB__COUNT]; /* what a write returns */
 	bool no_swappiness;
-	uint64_t frees_bytes;	/* each chunk, when error[CG_RECLAIM] is -EAGAIN */
+	uint64_t frees_bytes;   /* each chunk, when error[CG_RECLAIM] is -EAGAIN */
 	uint64_t now_per_chunk; /* time a chunk takes */
-	bool blocks;		/* a write by a worker stands until a signal */
+	bool blocks;            /* a write by a worker stands until a signal */
 	atomic_bool is_blocked;
 	bool populated;
 	struct ledger *ledger; /* looked at by each write: */

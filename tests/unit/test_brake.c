@@ -91,6 +91,44 @@ static void test_first_stall_acts_only_when_the_host_is_short(void **data)
 	assert_non_null(fixture_find(f, ACTION_FREEZE, HOG));
 }
 
+/* The stall comes before its cause shows: a hog has hardly begun. */
+static void test_stall_without_a_grower_yet_is_watched_closely(void **data)
+{
+	struct fixture *f = *data;
+	const struct action *freeze = NULL;
+	uint64_t stalled_us;
+
+	fixture_step(f);
+	fixture_next(f, US_PER_SEC);
+	f->frame.host.available_bytes = 120 * MIB;
+	stall_event(f, EVENT_STALL_FIRST);
+	fixture_urgent(f, 900 * US_PER_MS);
+	assert_null(fixture_find(f, ACTION_FREEZE, HOG));
+	stalled_us = f->frame.now_us;
+	while (!freeze && f->frame.now_us < stalled_us + 100 * US_PER_MS) {
+		assert_int_equal(f->plan.next_us, f->frame.now_us + 5 * US_PER_MS);
+		fixture_use(f, HOG, f->frame.component[HOG].current_bytes + 2 * MIB);
+		fixture_next(f, 5 * US_PER_MS);
+		freeze = fixture_find(f, ACTION_FREEZE, HOG);
+	}
+	assert_non_null(freeze);
+	assert_int_equal(f->frame.now_us, stalled_us + 5 * US_PER_MS);
+}
+
+static void test_watch_for_a_cause_ends(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_step(f);
+	f->frame.host.available_bytes = 120 * MIB;
+	stall_event(f, EVENT_STALL_FIRST);
+	fixture_urgent(f, 100 * US_PER_MS);
+	for (int i = 0; i < 40; i++)
+		fixture_next(f, 5 * US_PER_MS);
+	assert_true(f->plan.next_us >= f->frame.now_us + 100 * US_PER_MS);
+	assert_null(fixture_find(f, ACTION_FREEZE, HOG));
+}
+
 static void test_stall_at_its_own_limit_is_nobody_elses_fault(void **data)
 {
 	struct fixture *f = *data;
@@ -161,6 +199,8 @@ int main(void)
 		FIXTURE_TEST(test_burst_of_a_protected_stall_with_evidence_stops_the_donor),
 		FIXTURE_TEST(test_stall_without_evidence_in_memory_is_a_false_alarm),
 		FIXTURE_TEST(test_first_stall_acts_only_when_the_host_is_short),
+		FIXTURE_TEST(test_stall_without_a_grower_yet_is_watched_closely),
+		FIXTURE_TEST(test_watch_for_a_cause_ends),
 		FIXTURE_TEST(test_stall_at_its_own_limit_is_nobody_elses_fault),
 		FIXTURE_TEST(test_donor_is_not_thawed_while_the_protected_stalls),
 		FIXTURE_TEST(test_no_host_sample_is_no_alarm),

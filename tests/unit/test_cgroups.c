@@ -63,8 +63,17 @@ static void test_root_too_long_is_refused(void **state)
 static void test_component_and_leaf_hostile_names_are_refused(void **state)
 {
 	static const char *const rows[] = {
-		"",	"..", ".",	 "a/b", "../x", "a b",
-		"Upper", "-x", "a\nb", "cgroup.procs", "a234567890123456789012345678901b",
+		"",
+		"..",
+		".",
+		"a/b",
+		"../x",
+		"a b",
+		"Upper",
+		"-x",
+		"a\nb",
+		"cgroup.procs",
+		"a234567890123456789012345678901b",
 	};
 
 	(void)state;
@@ -155,9 +164,9 @@ static void test_mounts_v1_controller_name_is_a_whole_word(void **state)
 	bool v1 = true;
 
 	(void)state;
-	assert_int_equal(read_mounts("31 25 0:27 / /x rw - cgroup cgroup rw,name=memory_x\n", &host,
-				     &v1),
-			 0);
+	assert_int_equal(
+		read_mounts("31 25 0:27 / /x rw - cgroup cgroup rw,name=memory_x\n", &host, &v1),
+		0);
 	assert_false(v1);
 	assert_string_equal(host.mount, "");
 }
@@ -168,9 +177,9 @@ static void test_mounts_read_only_and_blanks_are_seen(void **state)
 	bool v1;
 
 	(void)state;
-	assert_int_equal(read_mounts("27 23 0:23 / /my\\040cg ro,nosuid - cgroup2 none rw\n", &host,
-				     &v1),
-			 0);
+	assert_int_equal(
+		read_mounts("27 23 0:23 / /my\\040cg ro,nosuid - cgroup2 none rw\n", &host, &v1),
+		0);
 	assert_string_equal(host.mount, "/my cg");
 	assert_true(host.read_only);
 }
@@ -189,6 +198,22 @@ static void test_mounts_last_of_several_on_one_place_counts(void **state)
 	assert_string_equal(host.mount, "/c");
 	assert_true(host.read_only);
 	assert_false(host.recursiveprot);
+}
+
+static void test_mounts_broken_escapes_stay_as_they_are(void **state)
+{
+	static const char *const rows[] = {"/a\\0\xfd\xff", "/a\\", "/a\\04", "/a\\049", "/a\\700"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct cg_host host = {0};
+		char line[128];
+		bool v1;
+
+		snprintf(line, sizeof(line), "27 23 0:23 / %s rw - cgroup2 none rw\n", rows[i]);
+		assert_int_equal(read_mounts(line, &host, &v1), 0);
+		assert_string_equal(host.mount, rows[i]);
+	}
 }
 
 static void test_mounts_hostile_lines_are_passed_over(void **state)
@@ -252,9 +277,9 @@ static void test_tree_spec_faults_are_refused_before_the_host_is_touched(void **
 {
 	static const struct cg_component_spec twice[] = {{.name = "a"}, {.name = "a"}};
 	static const struct cg_component_spec much[] = {{.name = "a", .low_bytes = 60},
-							 {.name = "b", .low_bytes = 60}};
+							{.name = "b", .low_bytes = 60}};
 	static const struct cg_component_spec vast[] = {{.name = "a", .low_bytes = UINT64_MAX},
-							 {.name = "b", .low_bytes = 60}};
+							{.name = "b", .low_bytes = 60}};
 	struct cg_host host = {.memory = CG_MEMORY_NONE};
 	struct cg_tree_spec spec = {.root = "uw", .max_bytes = 100, .count = 2};
 	struct uw_err err = {0};
@@ -282,7 +307,9 @@ static void test_unsuitable_hosts_are_refused_with_a_remedy(void **state)
 		{{.mount = "/c", .memory = CG_MEMORY_V1}, -EOPNOTSUPP, "cgroup_no_v1"},
 		{{.memory = CG_MEMORY_NONE}, -EOPNOTSUPP, "mount -t cgroup2"},
 		{{.mount = "/c", .memory = CG_MEMORY_NONE}, -EOPNOTSUPP, "cgroup_disable"},
-		{{.mount = "/c", .memory = CG_MEMORY_V2, .read_only = true}, -EROFS, "remount,rw /c"},
+		{{.mount = "/c", .memory = CG_MEMORY_V2, .read_only = true},
+		 -EROFS,
+		 "remount,rw /c"},
 	};
 
 	(void)state;
@@ -307,6 +334,7 @@ int main(void)
 		cmocka_unit_test(test_mounts_v1_controller_name_is_a_whole_word),
 		cmocka_unit_test(test_mounts_read_only_and_blanks_are_seen),
 		cmocka_unit_test(test_mounts_last_of_several_on_one_place_counts),
+		cmocka_unit_test(test_mounts_broken_escapes_stay_as_they_are),
 		cmocka_unit_test(test_mounts_hostile_lines_are_passed_over),
 		cmocka_unit_test(test_u64_and_max_read_and_print),
 		cmocka_unit_test(test_usable_of_the_mission_is_20_of_24_gib),

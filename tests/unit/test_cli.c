@@ -39,7 +39,7 @@ static void test_options_good_ones_are_read(void **state)
 		int first;
 	} rows[] = {
 		{{"log"}, {0}, 1},
-		{{"log", "-l", "3", "cache"}, {.count = 3}, 3},
+		{{"log", "-n", "3", "cache"}, {.count = 3}, 3},
 		{{"log", "cache", "--lines=512", "-f"}, {.count = 512, .follow = true}, 3},
 		{{"log", "--jso"}, {.json = true}, 2},
 		{{"freeze", "ml", "--for", "30s"}, {.for_us = 30000000}, 3},
@@ -69,7 +69,7 @@ static void test_options_bad_ones_say_what_is_meant(void **state)
 	} rows[] = {
 		{{"log", "--lnes", "3"}, "did you mean '--lines'"},
 		{{"log", "--lines"}, "--lines needs a value"},
-		{{"log", "-l"}, "--lines needs a value"},
+		{{"log", "-n"}, "--lines needs a value"},
 		{{"log", "--lines", "0"}, "number from 1 to 512"},
 		{{"log", "--lines", "513"}, "number from 1 to 512"},
 		{{"log", "--lines", "-1"}, "number from 1 to 512"},
@@ -130,7 +130,7 @@ static void test_suggest_near_commands_are_found_and_far_ones_not(void **state)
 	} rows[] = {
 		{"stauts", "status"}, {"stat", "status"},     {"frezze", "freeze"},
 		{"chekc", "check"},   {"unfreeze", "freeze"}, {"explian", "explain"},
-		{"tear", "teardown"}, {"xyzzy", NULL},	      {"", NULL},
+		{"tear", "teardown"}, {"xyzzy", NULL},        {"", NULL},
 		{"q", NULL},
 	};
 
@@ -239,7 +239,16 @@ static void test_commands_each_row_is_complete(void **state)
 	(void)state;
 	for (size_t i = 0; i < command_count; i++) {
 		const struct command *command = &commands[i];
-		char start[64];
+		char start[64], letters[OPTION__COUNT + 1] = "";
+
+		for (int id = 0; id < OPTION__COUNT; id++) {
+			char letter = option_row((enum option_id)id)->letter;
+
+			if (!letter || !(command->options & OPTION_BIT(id)))
+				continue;
+			assert_null(strchr(letters, letter));
+			letters[strlen(letters)] = letter;
+		}
 
 		assert_non_null(command->run);
 		assert_non_null(command->words);

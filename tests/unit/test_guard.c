@@ -18,7 +18,7 @@
 #define HOME_HIGH     400000000ULL
 #define SQUEEZED_HIGH "300000000"
 #define PROMISED_US   (1 * US_PER_SEC) /* nothing is left after so long */
-#define BUSY_SPIN_MAX 20000	       /* instructions, roughly, before the kill */
+#define BUSY_SPIN_MAX 20000            /* instructions, roughly, before the kill */
 #define ONE_MS_IN_NS  1000000L
 
 struct fixture {

@@ -75,6 +75,21 @@ static void test_nothing_is_lent_by_who_does_not_lend(void **data)
 	assert_int_equal(fixture_view(f, HOG).borrowed_bytes, 0);
 }
 
+static void test_what_swap_would_not_hold_is_not_lent(void **data)
+{
+	struct fixture *f = *data;
+
+	setup_lending(f);
+	f->frame.host.swap_free_bytes = 0;
+	fixture_step(f);
+	fixture_grow(f, HOG, 560 * MIB, 400 * MIB);
+	fixture_run(f, 11 * US_PER_SEC);
+	assert_int_equal(fixture_view(f, HOG).borrowed_bytes, 0);
+	f->config.component[HOG].kill = KILL_LAST_RESORT;
+	fixture_run(f, US_PER_SEC);
+	assert_true(fixture_view(f, HOG).borrowed_bytes > 0);
+}
+
 static void test_unused_budget_is_lent_at_once(void **data)
 {
 	struct fixture *f = *data;
@@ -187,6 +202,7 @@ int main(void)
 		cmocka_unit_test(test_fill_never_gives_more_than_wanted_or_there),
 		FIXTURE_TEST(test_idle_budget_is_lent_after_a_dwell),
 		FIXTURE_TEST(test_nothing_is_lent_by_who_does_not_lend),
+		FIXTURE_TEST(test_what_swap_would_not_hold_is_not_lent),
 		FIXTURE_TEST(test_unused_budget_is_lent_at_once),
 		FIXTURE_TEST(test_owner_has_its_budget_back_in_one_step),
 		FIXTURE_TEST(test_borrower_that_does_not_pay_is_frozen),

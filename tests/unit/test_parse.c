@@ -34,7 +34,12 @@ static const struct kernel kernels[] = {
 		 .refault_file = 952,
 		 .pgscan = 94188,
 		 .pgsteal = 39344},
-		252, 964946, 964946, 1251856, 1092884, 261892,
+		252,
+		964946,
+		964946,
+		1251856,
+		1092884,
+		261892,
 	},
 	{
 		"6.12",
@@ -45,7 +50,12 @@ static const struct kernel kernels[] = {
 		 .refault_file = 1074,
 		 .pgscan = 105747,
 		 .pgsteal = 46047},
-		512, 787637, 787637, 1246392, 1097036, 261680,
+		512,
+		787637,
+		787637,
+		1246392,
+		1097036,
+		261680,
 	},
 	{
 		"7.x",
@@ -55,7 +65,12 @@ static const struct kernel kernels[] = {
 		 .refault_file = 7563,
 		 .pgscan = 108726,
 		 .pgsteal = 76835},
-		667, 1038383, 1038383, 1238448, 1052440, 262140,
+		667,
+		1038383,
+		1038383,
+		1238448,
+		1052440,
+		262140,
 	},
 };
 
@@ -101,7 +116,8 @@ static void test_pressure_of_each_kernel_gives_its_totals(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(kernels); i++) {
 		uint64_t some = 0, full = 0;
 
-		assert_true(parse_pressure(fixture(kernels[i].name, "memory.pressure"), &some, &full));
+		assert_true(
+			parse_pressure(fixture(kernels[i].name, "memory.pressure"), &some, &full));
 		assert_int_equal(some, kernels[i].some_us);
 		assert_int_equal(full, kernels[i].full_us);
 	}
@@ -230,7 +246,8 @@ static void test_meminfo_without_available_or_too_large_is_refused(void **state)
 
 	(void)state;
 	assert_false(parse_meminfo("MemTotal: 100 kB\nMemFree: 3 kB\n", &host));
-	assert_false(parse_meminfo("MemTotal: 18446744073709551615 kB\nMemAvailable: 1 kB\n", &host));
+	assert_false(
+		parse_meminfo("MemTotal: 18446744073709551615 kB\nMemAvailable: 1 kB\n", &host));
 	assert_int_equal(host.total_bytes, 5);
 	assert_true(parse_meminfo("MemTotal: 100 kB\nMemAvailable: 3 kB\n", &host));
 	assert_int_equal(host.total_bytes, 100 * KIB);

@@ -283,6 +283,29 @@ static void test_service_describes_every_method(void **state)
 	}
 }
 
+/* Types, methods and errors of an interface share one space of names. */
+static void test_interface_defines_each_name_once(void **state)
+{
+	AUTO_FREE char *text = ipc_interface_text();
+	char names[64][32];
+	size_t count = 0;
+
+	(void)state;
+	assert_non_null(text);
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		char word[8];
+
+		line += *line == '\n';
+		if (sscanf(line, "%7s %31[A-Za-z]", word, names[count]) != 2 ||
+		    (strcmp(word, "type") && strcmp(word, "method") && strcmp(word, "error")))
+			continue;
+		for (size_t i = 0; i < count; i++)
+			assert_string_not_equal(names[i], names[count]);
+		count++;
+	}
+	assert_true(count > IPC_METHOD__COUNT + 8);
+}
+
 static void test_json_u64_beyond_int64_is_null(void **state)
 {
 	AUTO_JSON json_t *object =
@@ -331,6 +354,7 @@ int main(void)
 		cmocka_unit_test(test_service_what_is_no_call_is_out_of_step),
 		cmocka_unit_test(test_service_follow_wants_more),
 		cmocka_unit_test(test_service_describes_every_method),
+		cmocka_unit_test(test_interface_defines_each_name_once),
 		cmocka_unit_test(test_json_text_from_outside_is_made_printable),
 		cmocka_unit_test(test_json_u64_beyond_int64_is_null),
 	};

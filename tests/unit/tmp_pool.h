@@ -24,9 +24,9 @@
 #include "user/base/text.h"
 
 struct tmp_pool {
-	char path[64];	 /* a fresh directory, holding "pool" and "ledger" */
+	char path[64];   /* a fresh directory, holding "pool" and "ledger" */
 	char ledger[96]; /* where a ledger may be made */
-	int dirfd;	 /* of the pool */
+	int dirfd;       /* of the pool */
 };
 
 static inline void tmp_pool_init(struct tmp_pool *pool)
@@ -74,9 +74,9 @@ static inline uint64_t tmp_pool_group(const struct tmp_pool *pool, const char *g
 {
 	static const char *const file[][2] = {
 		{"memory.current", "1000000"}, {"memory.high", "max"},
-		{"memory.low", "0"},	       {"memory.min", "0"},
-		{"memory.reclaim", ""},	       {"cgroup.freeze", "0"},
-		{"cgroup.kill", ""},	       {"cgroup.events", "populated 1\nfrozen 0\n"},
+		{"memory.low", "0"},           {"memory.min", "0"},
+		{"memory.reclaim", ""},        {"cgroup.freeze", "0"},
+		{"cgroup.kill", ""},           {"cgroup.events", "populated 1\nfrozen 0\n"},
 	};
 	struct stat st;
 

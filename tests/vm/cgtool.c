@@ -127,8 +127,8 @@ static int run_leaf(struct tool *tool)
 	int ret = tool->argc < 1 ? bad_usage(&tool->err) : open_pool(tool, &pool);
 
 	if (!ret)
-		ret = cg_leaf_create(pool, tool->argv[0], tool->argc > 1 ? tool->argv[1] : NULL, name,
-				     sizeof(name), &leaf, &tool->err);
+		ret = cg_leaf_create(pool, tool->argv[0], tool->argc > 1 ? tool->argv[1] : NULL,
+				     name, sizeof(name), &leaf, &tool->err);
 	if (!ret)
 		printf("%s\n", name);
 	return ret;
@@ -140,8 +140,7 @@ static int run_attach(struct tool *tool)
 	int ret = tool->argc < 3 ? bad_usage(&tool->err) : open_pool(tool, &pool);
 
 	return ret ? ret
-		   : cg_attach(pool, tool->argv[0], tool->argv[1], atoi(tool->argv[2]),
-			       &tool->err);
+		   : cg_attach(pool, tool->argv[0], tool->argv[1], atoi(tool->argv[2]), &tool->err);
 }
 
 static int run_min(struct tool *tool)

@@ -237,7 +237,7 @@ expect "attached" "$(cat /proc/$pid/cgroup)" 0::/uw/database/mine
 expect_rc 2 uwctl attach 0 database
 expect_rc 2 uwctl attach 12x database
 expect_rc 1 uwctl attach 4194304 database
-expect_rc 1 uwctl attach 2 database
+expect_rc 2 uwctl attach 2 database
 expect_rc 1 uwctl attach $pid databse
 expect_match "near miss of attach" "$OUT" "did you mean 'database'"
 kill $pid
@@ -259,7 +259,7 @@ expect_rc 0 uwctl config show
 printf '[component cache]\nshre = 20%%\n' >/tmp/bad.conf
 expect_rc 2 uwctl config check /tmp/bad.conf
 expect_match "fault in a file" "$OUT" "/tmp/bad.conf:2: "
-expect_rc 1 uwctl setup --config /tmp/bad.conf
+expect_rc 2 uwctl setup --config /tmp/bad.conf
 expect_rc 2 uwctl config check /tmp/none.conf
 expect_rc 1 uwctl config diff
 
@@ -295,7 +295,7 @@ expect_match "thaw of nothing" "$OUT" "has frozen nothing"
 expect_rc 1 uwctl freeze ml_models/none
 expect_rc 1 uwctl freeze cache
 expect_match "freeze of nothing" "$OUT" "nothing runs in cache"
-expect_rc 1 uwctl freeze ml_models --for 1h
+expect_rc 2 uwctl freeze ml_models --for 1h
 
 uwctl run ml_models --name file -- sh -c \
 	'head -c 40M /dev/zero >/var/tmp/file; cat /var/tmp/file >/dev/null; sleep 100' &
@@ -334,7 +334,7 @@ expect_rc 0 uwctl reload
 expect_match "reload" "$OUT" "component.ml_models.priority: 3 -> 4"
 expect_rc 0 uwctl config diff
 sed -i 's/priority = 4/priority = 44/' /etc/uw/uw.conf
-expect_rc 1 uwctl reload
+expect_rc 2 uwctl reload
 expect_match "reload of a fault" "$OUT" "uw.conf:[0-9]+: "
 expect "what is in force" "$(uwctl config show | grep -c '^priority = 4$')" 1
 

@@ -2,10 +2,9 @@
 /*
  * The kernel's sensors on their own, without the daemon:
  *	kern probe                          rows of kern_probe
- *	kern watch [-t] [-m NAME=BYTES]... NAME...  tracks components of /sys/fs/cgroup/uw-kern, says "ready",
- *	                                    prints events as they come; counters at SIGTERM
- *	kern counts NAME...                 goes on from what is pinned, prints counters
- *	kern unpin
+ *	kern watch [-t] [-m NAME=BYTES]... NAME...  tracks components of /sys/fs/cgroup/uw-kern,
+ *says "ready", prints events as they come; counters at SIGTERM kern counts NAME... goes on from
+ *what is pinned, prints counters kern unpin
  */
 #include <errno.h>
 #include <poll.h>
@@ -24,7 +23,10 @@ static const struct {
 	const char *name;
 	size_t at;
 } fields[] = {
-#define FIELD(name) {#name, offsetof(struct uw_component, name)}
+#define FIELD(name)                                        \
+	{                                                  \
+#name, offsetof(struct uw_component, name) \
+	}
 	FIELD(usage_bytes),
 	FIELD(charged_bytes),
 	FIELD(uncharged_bytes),
@@ -144,7 +146,8 @@ static void print_counts(const struct kern *kern)
 	}
 	for (size_t i = 0; i < n; i++)
 		if (drops[i].count)
-			printf("drop %s: %llu\n", drops[i].name, (unsigned long long)drops[i].count);
+			printf("drop %s: %llu\n", drops[i].name,
+			       (unsigned long long)drops[i].count);
 	fflush(stdout);
 }
 
@@ -153,8 +156,7 @@ static void print_event(void *data, const struct kern_event *event)
 	(void)data;
 	printf("event %s %s observed %llu threshold %llu pid %u comm %s late_us %llu\n",
 	       watched[event->slot].name, kinds[event->kind], (unsigned long long)event->observed,
-	       (unsigned long long)event->threshold, event->pid,
-	       *event->comm ? event->comm : "-",
+	       (unsigned long long)event->threshold, event->pid, *event->comm ? event->comm : "-",
 	       (unsigned long long)(clock_now_us() - event->at_us));
 	fflush(stdout);
 }

@@ -1,8 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Reclaim against memory.stat: direct under a limit, proactive through memory.reclaim. Slab counts in
-# one of the two only, and the multi-generational LRU calls scanned what it isolated, where we count
-# what it looked at.
+# one of the two only, and so do pages that a list gave back at once: a seventh is left for that.
 near() {
 	expect_in "$1" "$2" $(($3 * 85 / 100)) $(($3 * 115 / 100 + 64))
 }
@@ -35,7 +34,7 @@ echo 16M >"$KERN/a/memory.reclaim"
 scan=$(pages_since pgscan "$scan") steal=$(pages_since pgsteal "$steal")
 echo "proactive: pgscan $scan pgsteal $steal; counted $(count a proactive_scanned_pages)" \
 	"$(count a proactive_reclaimed_pages) in $(count a proactive_us) us"
-expect_in "proactive scanned" "$(count a proactive_scanned_pages)" $((scan * 85 / 100)) $((scan * 150 / 100))
+near "proactive scanned" "$(count a proactive_scanned_pages)" "$scan"
 near "proactive reclaimed" "$(count a proactive_reclaimed_pages)" "$steal"
 expect_in "proactive time" "$(count a proactive_us)" 100 60000000
 expect "none of it direct" "$(count a reclaims)" "$direct"

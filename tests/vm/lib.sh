@@ -83,10 +83,10 @@ kernel_at_least() {
 # Between two cases: no uwd, no tree, no configuration, no pins.
 reset_all() {
 	local pid
-	if pid=$(cat /run/uwd-under-test.pid 2>/dev/null) && [ -d "/proc/$pid" ]; then
+	for pid in $(pidof uwd); do
 		kill -KILL "$pid"
 		while [ -d "/proc/$pid" ]; do sleep 0.05; done
-	fi
+	done
 	rm -f /run/uwd-under-test.pid
 	uwctl teardown --kill || true
 	[ ! -d "$POOL" ] || return 1

@@ -23,13 +23,20 @@
 #include "user/base/units.h"
 #include "user/sense/sense.h"
 
-#define POOL        "/sys/fs/cgroup/uw"
-#define SAMPLE_ALL  (SAMPLE_USAGE | SAMPLE_STAT | SAMPLE_PSI | SAMPLE_EVENTS | SAMPLE_SWAP | SAMPLE_LIMITS)
+#define POOL "/sys/fs/cgroup/uw"
+#define SAMPLE_ALL \
+	(SAMPLE_USAGE | SAMPLE_STAT | SAMPLE_PSI | SAMPLE_EVENTS | SAMPLE_SWAP | SAMPLE_LIMITS)
 #define FULL_ROUNDS 200
 
-enum { CACHE, JOBS, MISSING, COMPONENTS };
+enum {
+	CACHE,
+	JOBS,
+	MISSING,
+	COMPONENTS
+};
 
-/* How far two readings of a live group may lie apart: per-CPU charge batches of 64 pages, 2 CPUs. */
+/* How far two readings of a live group may lie apart: per-CPU charge batches of 64 pages, 2 CPUs.
+ */
 #define CHARGE_SLACK (2 * 64 * 4096ULL)
 
 struct told {
@@ -107,7 +114,8 @@ static pid_t start_holder(const char *leaf, size_t bytes)
 	pid = cg_fork_into(dir, NULL);
 	must(pid, "clone3 into the leaf");
 	if (!pid) {
-		memset(mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+		memset(mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			    0),
 		       1, bytes);
 		must((int)write(ready[1], "", 1), "tell");
 		pause();
@@ -175,8 +183,9 @@ static void step_leaf(struct bench *bench)
 	check(bench, near(jobs->anon_bytes, 20 * MIB), "20 MiB of anonymous memory");
 	check(bench, jobs->current_bytes >= 20 * MIB, "charged to the component");
 	check(bench, bench->told.came == 1 && !strcmp(bench->told.name, "one"), "and told of");
-	check(bench, sense_leaf_name(bench->sense, leaf->cgid, name, sizeof(name)) == JOBS &&
-			     !strcmp(name, "one"),
+	check(bench,
+	      sense_leaf_name(bench->sense, leaf->cgid, name, sizeof(name)) == JOBS &&
+		      !strcmp(name, "one"),
 	      "its name");
 	check(bench, sense_leaf_find(bench->sense, JOBS, "one") == leaf->cgid, "by name too");
 	check(bench, sense_leaf_find(bench->sense, CACHE, "one") == 0, "in its component only");
@@ -289,8 +298,8 @@ int main(void)
 {
 	static const char *const names[COMPONENTS] = {"cache", "jobs", "missing"};
 	static void (*const steps[])(struct bench *) = {
-		step_components, step_leaf, step_recreated, step_many_leaves, step_psi_trigger,
-		step_cost,
+		step_components,  step_leaf,        step_recreated,
+		step_many_leaves, step_psi_trigger, step_cost,
 	};
 	static struct bench bench;
 	static struct config config = {.component_count = COMPONENTS};

@@ -20,10 +20,10 @@ END
 systemctl start uwd
 expect "the unit runs" "$(systemctl is-active uwd)" active
 expect "budget" "$(cg cache/memory.high)" $((240 << 20))
-[ -s "$POOL/holder/cgroup.procs" ] || fail "no guard in holder/"
+grep -q . "$POOL/holder/cgroup.procs" || fail "no guard in holder/"
 
 uwctl run cache --name sleeper -- sleep 300 &
-wait_until 10 test -s "$POOL/cache/sleeper/cgroup.procs"
+wait_until 10 grep -q . "$POOL/cache/sleeper/cgroup.procs"
 pid=$(head -n 1 "$POOL/cache/sleeper/cgroup.procs")
 
 systemctl daemon-reload

@@ -45,8 +45,8 @@ struct act_dry { /* the data of act_ops_dry_run */
 struct act_setup {
 	const struct act_ops *ops;
 	void *ops_data;
-	struct ledger *ledger;		/* borrowed, taken by this thread; NULL only for dry ops */
-	int pool_dirfd;			/* borrowed */
+	struct ledger *ledger;          /* borrowed, taken by this thread; NULL only for dry ops */
+	int pool_dirfd;                 /* borrowed */
 	const struct policy_conf *conf; /* copied; see act_configure */
 	/* ACTION_ARM_MARK: 0 or a negative errno. NULL: such actions fail with ENOSYS. */
 	int (*arm_mark)(void *data, uint32_t component, uint64_t bytes);
@@ -54,8 +54,8 @@ struct act_setup {
 };
 
 struct act_stats {
-	uint64_t actions;	   /* executed or handed to a worker */
-	uint64_t superseded;	   /* taken back from a worker for a more urgent one */
+	uint64_t actions;          /* executed or handed to a worker */
+	uint64_t superseded;       /* taken back from a worker for a more urgent one */
 	uint64_t outcomes_dropped; /* the ring was full */
 	uint64_t writes_failed;
 	uint64_t freed_bytes; /* by reclaim, counted as outcomes count it */
@@ -85,7 +85,8 @@ void act_configure(struct act *act, const struct policy_conf *conf);
  */
 int act_track_component(struct act *act, uint32_t component, const char *name);
 
-/* With its leaves. Entries in the ledger stay and count again when it is tracked again. */
+/* With its leaves. Entries in the ledger stay and count again when it is tracked again. Waits for
+ * the worker, which a write in the kernel may hold for one batch of reclaim: never on the tick. */
 void act_untrack_component(struct act *act, uint32_t component);
 
 /* Keeps three fds. 0 also when it is tracked already. -ENOENT, -ENOSPC beyond FRAME_LEAVES_MAX. */

@@ -230,8 +230,8 @@ static int arm_mark(struct act *act, const struct target *target, const struct a
 
 static int (*const executor[ACTION__COUNT])(struct act *act, const struct target *target,
 					    const struct action *action) = {
-	[ACTION_SET_MIN] = set_min, [ACTION_SET_LOW] = set_low,	  [ACTION_SET_HIGH] = set_high,
-	[ACTION_RECLAIM] = reclaim, [ACTION_FREEZE] = freeze,	  [ACTION_THAW] = thaw,
+	[ACTION_SET_MIN] = set_min, [ACTION_SET_LOW] = set_low,   [ACTION_SET_HIGH] = set_high,
+	[ACTION_RECLAIM] = reclaim, [ACTION_FREEZE] = freeze,     [ACTION_THAW] = thaw,
 	[ACTION_KILL] = kill_group, [ACTION_ARM_MARK] = arm_mark,
 };
 

@@ -13,7 +13,7 @@
 #include "user/model/frame.h"
 
 #define ACT_OUTCOMES  256 /* a power of two; four full plans */
-#define ACT_LIMITS    3	  /* LEDGER_HIGH, LEDGER_MIN, LEDGER_LOW */
+#define ACT_LIMITS    3   /* LEDGER_HIGH, LEDGER_MIN, LEDGER_LOW */
 #define ACT_VALUE_LEN 24
 
 /* ---- outcomes (outcomes.c): one ring, any thread puts, the loop takes ---- */
@@ -54,7 +54,7 @@ struct act_worker {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct cg_group group; /* its own fds: a write that blocks holds the file it came by */
-	timer_t timer;	       /* interrupts its write: at the deadline, or now */
+	timer_t timer;         /* interrupts its write: at the deadline, or now */
 
 	/* under lock */
 	bool ready, stop, busy;

@@ -33,11 +33,11 @@
 
 #include "user/base/err.h"
 
-#define LEDGER_PATH	"/run/uw/ledger"
+#define LEDGER_PATH     "/run/uw/ledger"
 #define LEDGER_PATH_LEN 112 /* component/leaf: 31 + 1 + 63 characters, terminated */
 #define LEDGER_POOL_LEN 512
-#define LEDGER_ENTRIES	384 /* 256 leaves frozen, and four entries of each of 32 components */
-#define LEDGER_MAX	UINT64_MAX /* "max" */
+#define LEDGER_ENTRIES  384 /* 256 leaves frozen, and four entries of each of 32 components */
+#define LEDGER_MAX      UINT64_MAX /* "max" */
 
 /* uwd beats at least once a second, ten times when pressed; two beats missed is a hang. */
 #define LEDGER_STALE_US 2000000ULL
@@ -56,11 +56,11 @@ const char *ledger_kind_name(enum ledger_kind kind); /* the file: "memory.high" 
 
 struct ledger_entry {
 	enum ledger_kind kind;
-	uint64_t cgid;		    /* cgroup id; 0 = not known, undone by path alone */
-	uint64_t old_value;	    /* before the first change; LEDGER_MAX for "max" */
-	uint64_t new_value;	    /* of the last change; above old_value it is a loan */
-	uint64_t at_us;		    /* of the first change, CLOCK_MONOTONIC */
-	uint64_t deadline_us;	    /* the guard undoes then if nobody has; 0 = none */
+	uint64_t cgid;              /* cgroup id; 0 = not known, undone by path alone */
+	uint64_t old_value;         /* before the first change; LEDGER_MAX for "max" */
+	uint64_t new_value;         /* of the last change; above old_value it is a loan */
+	uint64_t at_us;             /* of the first change, CLOCK_MONOTONIC */
+	uint64_t deadline_us;       /* the guard undoes then if nobody has; 0 = none */
 	char path[LEDGER_PATH_LEN]; /* of the cgroup, relative to the pool */
 };
 
@@ -80,7 +80,7 @@ struct ledger_peer {
 /* What uw-guard did, for status; it survives uwd. */
 struct ledger_guard_stats {
 	uint64_t takeovers;    /* uwd found dead */
-	uint64_t hangs;	       /* stale heartbeats acted on */
+	uint64_t hangs;        /* stale heartbeats acted on */
 	uint64_t undone;       /* freezes thawed and limits restored */
 	uint64_t failed;       /* writes that failed and were tried again */
 	uint64_t last_at_us;   /* of the last undoing */
@@ -169,9 +169,9 @@ enum ledger_undo {
 
 struct ledger_undone {
 	uint32_t changed; /* writes that were needed */
-	uint32_t gone;	  /* the cgroup is no longer there */
+	uint32_t gone;    /* the cgroup is no longer there */
 	uint32_t failed;  /* to be tried again; the entry stays */
-	int error;	  /* of the last failure */
+	int error;        /* of the last failure */
 };
 
 /*

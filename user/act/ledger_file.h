@@ -14,8 +14,8 @@
 
 #include "user/act/ledger.h"
 
-#define LEDGER_MAGIC	   "uwledger"
-#define LEDGER_VERSION	   1
+#define LEDGER_MAGIC       "uwledger"
+#define LEDGER_VERSION     1
 #define LEDGER_BOOT_ID_LEN 40
 
 enum ledger_state {

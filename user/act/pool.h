@@ -14,8 +14,9 @@
 #include "user/base/err.h"
 #include "user/model/config.h"
 
-/* What is usable on this machine, in bytes, with the pool there or not yet: the configured percentage
- * of MemTotal, or what "usable = auto" comes to. A configured size is config_resolve()'s business. */
+/* What is usable on this machine, in bytes, with the pool there or not yet: the configured
+ * percentage of MemTotal, or what "usable = auto" comes to. A configured size is config_resolve()'s
+ * business. */
 int pool_usable(const struct cg_host *host, const struct config *config, uint64_t *ret_bytes,
 		struct uw_err *err);
 

@@ -9,7 +9,7 @@
 #include "user/base/clock.h"
 #include "user/base/text.h"
 
-#define STACK_BYTES	 (64 * 1024UL)
+#define STACK_BYTES      (64 * 1024UL)
 #define STACK_USED_BYTES (16 * 1024UL) /* four times what a reclaim was seen to use */
 
 /* An interruption that comes just before the system call is lost on it, so it is repeated. */

@@ -13,9 +13,9 @@
 
 struct changes {
 	const struct cli *cli;
-	const char *mount;	 /* where cgroup2 is; borrowed */
+	const char *mount;       /* where cgroup2 is; borrowed */
 	struct cg_change change; /* to hand to cgroups and act */
-	json_t *list;		 /* with --json */
+	json_t *list;            /* with --json */
 	unsigned int count;
 };
 

@@ -19,7 +19,7 @@
 enum cli_exit {
 	CLI_OK = 0,
 	CLI_FAILED = 1,
-	CLI_USAGE = 2,
+	CLI_USAGE = 2,         /* or a wrong configuration */
 	CLI_NOT_RUNNING = 3,   /* status: uwd does not run */
 	CLI_DEGRADED = 1,      /* check: works, and something is lost */
 	CLI_UNSUPPORTED = 2,   /* check */
@@ -47,7 +47,7 @@ struct command {
 	const char *example; /* lines, each a command and what it does */
 	uint32_t options;    /* mask of OPTION_BIT */
 	int words_min, words_max;
-	bool in_order;	/* the first word ends the options */
+	bool in_order;  /* the first word ends the options */
 	bool own_exits; /* failures of ours are CLI_RUN_FAILED */
 	int (*run)(struct cli *cli);
 };
@@ -63,7 +63,8 @@ void command_print_help(const struct screen *screen, const struct command *comma
 
 /*
  * Says what went wrong, once, on stderr (and with --json as {"v":1,"error":{...}} on stdout), and
- * returns the exit status for it.
+ * returns the exit status for it: CLI_USAGE for -EINVAL, where what was given or configured is
+ * wrong, else CLI_FAILED.
  */
 int cli_fail(const struct cli *cli, const struct uw_err *err);
 int cli_usage(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -72,7 +73,7 @@ int cli_usage(const struct cli *cli, const char *fmt, ...) __attribute__((format
 int cli_print_json(const struct cli *cli, json_t *object);
 
 /* Prints in what file (NULL: what is installed) differs from what uwd goes by. The number of
- * options that do; -1 when it failed, which it has said. */
+ * options that do; minus the exit status when it failed, which it has said. */
 int config_print_diff(const struct cli *cli, const char *file);
 
 /* The commands, each in the file of its name or of its group. */

@@ -88,7 +88,7 @@ const struct command commands[] = {
 		.brief = "what was done lately, and why",
 		.words = "[COMPONENT]",
 		.detail = "Oldest first. The journal has it all; uwd keeps the last 512 records.",
-		.example = "uwctl log --lines 50\nuwctl log --follow ml_models",
+		.example = "uwctl log -n 50\nuwctl log --follow ml_models",
 		.options = CLIENT | OPTION_BIT(OPTION_COUNT) | OPTION_BIT(OPTION_FOLLOW),
 		.words_max = 1,
 		.run = command_log,
@@ -99,7 +99,7 @@ const struct command commands[] = {
 		.words = "COMPONENT",
 		.detail = "The state it is in, and the last actions on it with the value that was "
 			  "observed, the threshold it was held against, and what came of it.",
-		.example = "uwctl why ml_models\nuwctl why ml_models --lines 20 --json",
+		.example = "uwctl why ml_models\nuwctl why ml_models -n 20 --json",
 		.options = CLIENT | OPTION_BIT(OPTION_COUNT),
 		.words_min = 1,
 		.words_max = 1,

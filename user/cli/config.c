@@ -100,10 +100,8 @@ int config_print_diff(const struct cli *cli, const char *file)
 	unsigned int count;
 	json_t *list;
 
-	if (load_in_force(cli, &in_force, &err) < 0 || conf_load(NULL, file, &wanted, &err) < 0) {
-		cli_fail(cli, &err);
-		return -1;
-	}
+	if (load_in_force(cli, &in_force, &err) < 0 || conf_load(NULL, file, &wanted, &err) < 0)
+		return -cli_fail(cli, &err);
 	if (cli->options.json) {
 		list = json_array();
 		count = conf_diff(&in_force, &wanted, add_change, list);
@@ -123,7 +121,7 @@ static int config_diff(const struct cli *cli)
 	int count = config_print_diff(cli, named_file(cli));
 
 	if (count < 0)
-		return CLI_FAILED;
+		return -count;
 	return count ? CLI_DIFFERENT : CLI_OK;
 }
 

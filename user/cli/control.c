@@ -15,7 +15,7 @@
 #include "user/cli/remote.h"
 
 #define BEGIN_US (3 * US_PER_SEC)  /* a request is taken up by the next tick */
-#define END_US	 (60 * US_PER_SEC) /* the longest reclaim that uwd does at a time */
+#define END_US   (60 * US_PER_SEC) /* the longest reclaim that uwd does at a time */
 
 /* "ml_models/train" */
 struct target {
@@ -321,8 +321,11 @@ int command_reload(struct cli *cli)
 	const json_t *change;
 	size_t i;
 
-	if (cli->options.dry_run)
-		return config_print_diff(cli, NULL) < 0 ? CLI_FAILED : CLI_OK;
+	if (cli->options.dry_run) {
+		int count = config_print_diff(cli, NULL);
+
+		return count < 0 ? -count : CLI_OK;
+	}
 	if (remote_call(cli, IPC_RELOAD, NULL, &answer, &err) < 0)
 		return cli_fail(cli, &err);
 	if (cli->options.json)

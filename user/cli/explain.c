@@ -43,7 +43,7 @@ static void print_explanation(const struct screen *screen, const json_t *explana
 {
 	static const struct column columns[] = {
 		{"CONDITION", false, 0}, {"NOW", true, 0},    {"FIRES AT", true, 0},
-		{"MET", false, 2},	 {"LEVEL", false, 0}, {"TIER", false, 1},
+		{"MET", false, 2},       {"LEVEL", false, 0}, {"TIER", false, 1},
 		{"DISTANCE", false, 0},
 	};
 	const char *level = json_get_text(explanation, "level");

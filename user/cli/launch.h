@@ -12,8 +12,8 @@
 
 struct launch {
 	pid_t pid;
-	int exit_code;	/* of the command when it exited, else -1 */
-	int signal;	/* that ended it, else 0 */
+	int exit_code;  /* of the command when it exited, else -1 */
+	int signal;     /* that ended it, else 0 */
 	int exec_error; /* errno when it could not be executed, else 0 */
 };
 

@@ -41,7 +41,7 @@ static int read_words(int argc, char **argv, struct cli *cli)
 	if (cli->options.help)
 		return CLI_OK;
 	if (cli->argc < command->words_min)
-		return cli_usage(cli, "not enough words");
+		return cli_usage(cli, "words are missing");
 	if (command->words_max >= 0 && cli->argc > command->words_max)
 		return cli_usage(cli, "'%s' is one word too many", cli->argv[command->words_max]);
 	return CLI_OK;

@@ -59,7 +59,7 @@ static const struct option_full {
 	[OPTION_FOLLOW] = {{"follow", 'f', NULL, "go on printing records as they come"},
 			   TYPE_FLAG,
 			   offsetof(struct options, follow)},
-	[OPTION_COUNT] = {{"lines", 'l', "N", "how many records, 1 to 512"},
+	[OPTION_COUNT] = {{"lines", 'n', "N", "how many records, 1 to 512"},
 			  TYPE_COUNT,
 			  offsetof(struct options, count)},
 	[OPTION_FOR] = {{"for", 0, "TIME", "at most for so long: 500ms, 30s, 2min"},
@@ -158,12 +158,13 @@ static void getopt_fill(uint32_t mask, bool in_order, struct getopt_tables *tabl
 	}
 }
 
-static const struct option_full *option_of(int value)
+/* A letter means one option of a command, and may mean another of another command. */
+static const struct option_full *option_of(int value, uint32_t mask)
 {
 	if (value >= 256 && value < 256 + OPTION__COUNT)
 		return &table[value - 256];
 	for (int id = 0; id < OPTION__COUNT; id++) {
-		if (value && table[id].row.letter == value)
+		if (mask & OPTION_BIT(id) && value && table[id].row.letter == value)
 			return &table[id];
 	}
 	return NULL;
@@ -191,9 +192,10 @@ static int unknown_option(const char *word, const struct getopt_tables *tables, 
 }
 
 /* What went wrong with the option that getopt_long has just refused. */
-static int refused(int value, char **argv, const struct getopt_tables *tables, struct uw_err *err)
+static int refused(int value, char **argv, uint32_t mask, const struct getopt_tables *tables,
+		   struct uw_err *err)
 {
-	const struct option_full *option = option_of(optopt);
+	const struct option_full *option = option_of(optopt, mask);
 
 	if (value == ':')
 		return err_set(err, -EINVAL, "--%s needs a value: %s", option->row.name,
@@ -214,8 +216,8 @@ int options_parse(int argc, char **argv, uint32_t mask, bool in_order, struct op
 	opterr = 0;
 	while ((value = getopt_long(argc, argv, tables.shorts, tables.longs, NULL)) != -1) {
 		if (value == '?' || value == ':')
-			return refused(value, argv, &tables, err);
-		r = option_set(option_of(value), optarg ? optarg : "", options, err);
+			return refused(value, argv, mask, &tables, err);
+		r = option_set(option_of(value, mask), optarg ? optarg : "", options, err);
 		if (r < 0)
 			return r;
 	}

@@ -40,7 +40,7 @@ struct options {
 
 struct option_row {
 	const char *name;
-	char letter;	   /* 0: none */
+	char letter;       /* 0: none */
 	const char *value; /* what the help calls its value; NULL for a flag */
 	const char *help;
 };

@@ -106,7 +106,7 @@ int cli_fail(const struct cli *cli, const struct uw_err *err)
 		cli_print_json(cli, json_pack("{s:{s:s, s:s}}", "error", "code",
 					      strerrorname_np(-err->code) ?: "unknown", "text",
 					      err->text));
-	return say(cli, err->text, CLI_FAILED);
+	return say(cli, err->text, err->code == -EINVAL ? CLI_USAGE : CLI_FAILED);
 }
 
 int cli_usage(const struct cli *cli, const char *fmt, ...)

@@ -8,7 +8,7 @@
 struct place {
 	struct cg_host host;
 	char root[CG_PATH_LEN]; /* of the pool, relative to the mount */
-	int dir;		/* of the pool; -1 when not open */
+	int dir;                /* of the pool; -1 when not open */
 };
 
 /* -ENOENT when nothing is set up; the text says what to do. */

@@ -12,7 +12,7 @@
 
 /* ECMA-48 select graphic rendition. */
 static const char *const paint_on[PAINT__COUNT] = {
-	[PAINT_PLAIN] = "",	    [PAINT_DIM] = "\033[2m",   [PAINT_BOLD] = "\033[1m",
+	[PAINT_PLAIN] = "",         [PAINT_DIM] = "\033[2m",   [PAINT_BOLD] = "\033[1m",
 	[PAINT_GOOD] = "\033[32m",  [PAINT_NOTE] = "\033[36m", [PAINT_WARN] = "\033[33m",
 	[PAINT_BAD] = "\033[1;31m",
 };

@@ -42,8 +42,8 @@ void screen_wrap(const struct screen *screen, enum paint paint, int first, int i
 		 const char *text);
 
 #define TABLE_COLUMNS_MAX 16
-#define TABLE_ROWS_MAX	  512
-#define TABLE_CELL_LEN	  96
+#define TABLE_ROWS_MAX    512
+#define TABLE_CELL_LEN    96
 
 struct column {
 	const char *title;

@@ -56,9 +56,9 @@ static void add_row(struct table *table, const struct component *component)
 static void print_budgets(const struct cli *cli, const struct config *config, const char *root)
 {
 	static const struct column columns[] = {
-		{"COMPONENT", false, 0}, {"SHARE", true, 3},	{"BUDGET", true, 0},
-		{"PRIORITY", true, 1},	 {"PROTECT", false, 2}, {"FREEZE", false, 4},
-		{"KILL", false, 5},	 {"LEND", false, 7},	{"BORROW", false, 6},
+		{"COMPONENT", false, 0}, {"SHARE", true, 3},    {"BUDGET", true, 0},
+		{"PRIORITY", true, 1},   {"PROTECT", false, 2}, {"FREEZE", false, 4},
+		{"KILL", false, 5},      {"LEND", false, 7},    {"BORROW", false, 6},
 	};
 	char usable[UNITS_TEXT_LEN];
 	struct table table;

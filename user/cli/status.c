@@ -17,48 +17,68 @@ static void label(const struct screen *screen, const char *text)
 	screen_paint(screen, PAINT_DIM, "%-*s", LABEL_WIDTH, text);
 }
 
-/* "pages, stall, oom", or with its why where one is off and was wanted. */
+/* "pages, stalls", and why what is wanted beside them is off. */
 static void print_sensors(const struct screen *screen, const json_t *daemon)
 {
-	const json_t *sensor;
-	const char *comma = "";
+	const json_t *sensors = json_object_get(daemon, "sensors"), *sensor;
+	const char *comma = "", *why, *said = "";
 	size_t i;
 
 	label(screen, "sensors");
-	json_array_foreach(json_object_get(daemon, "sensors"), i, sensor)
+	json_array_foreach(sensors, i, sensor)
 	{
 		if (!json_get_bool(sensor, "on"))
 			continue;
 		fprintf(screen->out, "%s%s", comma, json_get_text(sensor, "name"));
 		comma = ", ";
 	}
-	fprintf(screen->out, "%s\n", *comma ? "" : "none; PSI triggers and polling");
+	fprintf(screen->out, "%s\n", *comma ? "" : "no BPF: PSI triggers and polling");
+	json_array_foreach(sensors, i, sensor)
+	{
+		why = json_get_text(sensor, "text");
+		if (!*why || !strcmp(why, said))
+			continue;
+		label(screen, "");
+		screen_paint(screen, PAINT_WARN, "off:");
+		screen_wrap(screen, PAINT_PLAIN, LABEL_WIDTH + 4, LABEL_WIDTH, why);
+		said = why;
+	}
+}
+
+static void print_drop(const struct screen *screen, uint64_t count, const char *what)
+{
+	if (!count)
+		return;
+	label(screen, "dropped");
+	screen_paint(screen, PAINT_WARN, "%" PRIu64 " %s", count, what);
+	fputc('\n', screen->out);
 }
 
 static void print_drops(const struct screen *screen, const json_t *daemon)
 {
-	uint64_t events = json_get_u64_or(daemon, "events_dropped", 0);
-	uint64_t actions = json_get_u64_or(daemon, "actions_dropped", 0);
-	const json_t *drop;
+	const json_t *acts = json_object_get(daemon, "acts"), *drop;
 	size_t i;
 
-	if (events || actions) {
-		label(screen, "dropped");
-		screen_paint(screen, PAINT_WARN, "%" PRIu64 " events, %" PRIu64 " actions", events,
-			     actions);
-		fputc('\n', screen->out);
-	}
+	print_drop(screen, json_get_u64_or(daemon, "events_dropped", 0), "events: frame full");
+	print_drop(screen, json_get_u64_or(daemon, "actions_dropped", 0), "actions: plan full");
+	print_drop(screen, json_get_u64_or(acts, "outcomes_dropped", 0), "outcomes: ring full");
 	json_array_foreach(json_object_get(daemon, "drops"), i, drop)
-	{
-		uint64_t count = json_get_u64_or(drop, "count", 0);
+		print_drop(screen, json_get_u64_or(drop, "count", 0), json_get_text(drop, "name"));
+}
 
-		if (!count)
-			continue;
-		label(screen, "dropped");
-		screen_paint(screen, PAINT_WARN, "%" PRIu64 " %s", count,
-			     json_get_text(drop, "name"));
-		fputc('\n', screen->out);
-	}
+/* What uw-guard had to mend is worth a line; that it lives is not. */
+static void print_guard(const struct screen *screen, const json_t *guard)
+{
+	uint64_t undone = json_get_u64_or(guard, "undone", 0);
+	char text[VALUE_LEN];
+
+	if (!undone)
+		return;
+	label(screen, "guard");
+	screen_paint(screen, PAINT_WARN,
+		     "undid %" PRIu64 " freezes and limits, the last time in %s", undone,
+		     value_us(guard, "last_took_us", text));
+	fputc('\n', screen->out);
 }
 
 static void print_head(const struct screen *screen, const json_t *status)
@@ -81,6 +101,7 @@ static void print_head(const struct screen *screen, const json_t *status)
 		value_bytes(host, "available_bytes", a), value_bytes(host, "total_bytes", b),
 		value_bytes(host, "swap_free_bytes", c), value_bytes(host, "swap_total_bytes", d));
 	print_sensors(screen, daemon);
+	print_guard(screen, json_object_get(daemon, "guard"));
 	print_drops(screen, daemon);
 	fputc('\n', screen->out);
 }
@@ -111,9 +132,9 @@ static void print_table(const struct screen *screen, const json_t *components)
 {
 	static const struct column columns[] = {
 		{"COMPONENT", false, 0}, {"LEVEL", false, 0},  {"USED", true, 0},
-		{"OF", true, 0},	 {"BUDGET", true, 6},  {"SET", true, 7},
-		{"USE", true, 0},	 {"SWAP", true, 3},    {"STALL", true, 2},
-		{"GROWTH", true, 4},	 {"FULL IN", true, 1}, {"TIER", false, 0},
+		{"OF", true, 0},         {"BUDGET", true, 6},  {"SET", true, 7},
+		{"USE", true, 0},        {"SWAP", true, 3},    {"STALL", true, 2},
+		{"GROWTH", true, 4},     {"FULL IN", true, 1}, {"TIER", false, 0},
 	};
 	const json_t *component;
 	struct table table;
@@ -213,7 +234,7 @@ static void print_leaves(const struct screen *screen, const json_t *leaves)
 {
 	static const struct column columns[] = {
 		{"LEAF", false, 0}, {"STATE", false, 0}, {"USED", true, 0},
-		{"SWAP", true, 1},  {"AGE", true, 2},	 {"CGROUP ID", true, 3},
+		{"SWAP", true, 1},  {"AGE", true, 2},    {"CGROUP ID", true, 3},
 	};
 	const json_t *leaf;
 	struct table table;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "user/act/pool.h"
 #include "user/base/clock.h"
@@ -19,6 +20,7 @@
 /* The guard gives the ledger up once the last thread of the uwd before us is gone; one that is in
  * memory.reclaim takes up to 3 s to die (kernel-side batch). */
 #define LEDGER_WAIT_US (10 * US_PER_SEC)
+#define RUN_DIR        "/run/uw"
 
 static int read_config(const struct daemon *daemon, struct config *ret_config, struct uw_err *err)
 {
@@ -41,18 +43,22 @@ static int read_config(const struct daemon *daemon, struct config *ret_config, s
 	return conf_check_budget(ret_config, ret_config->usable_bytes, err);
 }
 
-static int open_pool(struct daemon *daemon, struct uw_err *err)
+static int read_host(struct daemon *daemon, struct uw_err *err)
 {
-	struct cg_change change = {.dry_run = daemon->options.dry_run};
 	int rc = cg_host_probe(&daemon->host, err);
 
 	if (rc >= 0)
 		rc = cg_host_check(&daemon->host, err);
 	if (rc >= 0)
 		rc = read_config(daemon, &daemon->config, err);
-	if (rc >= 0)
-		rc = pool_setup(&daemon->host, &daemon->config, &change, &daemon->pool, err);
 	return rc;
+}
+
+static int open_pool(struct daemon *daemon, struct uw_err *err)
+{
+	struct cg_change change = {.dry_run = daemon->options.dry_run};
+
+	return pool_setup(&daemon->host, &daemon->config, &change, &daemon->pool, err);
 }
 
 static uint32_t path_depth(const char *path)
@@ -118,6 +124,9 @@ static int open_ledger(struct daemon *daemon, struct uw_err *err)
 {
 	int rc;
 
+	if (mkdir(RUN_DIR, 0755) < 0 && errno != EEXIST)
+		return err_set(err, -errno, "%s: cannot be made: %s; uwd runs as root", RUN_DIR,
+			       strerror(errno));
 	do {
 		ledger_close(daemon->ledger);
 		daemon->ledger = NULL;
@@ -277,7 +286,11 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 	daemon->pool = (struct cg_pool){.dir = -1, .guard = -1};
 	daemon->stats.started_us = clock_now_us();
 	records_init(&daemon->records);
-	rc = open_pool(daemon, err);
+	rc = read_host(daemon, err);
+	if (rc >= 0)
+		rc = open_ledger(daemon, err); /* first: a second uwd must change nothing */
+	if (rc >= 0)
+		rc = open_pool(daemon, err);
 	if (rc < 0)
 		return rc;
 	open_kern(daemon); /* forks, so before threads and locked memory */
@@ -287,9 +300,7 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 	if (!daemon->policy)
 		return err_set(err, -ENOMEM, "uwd: out of memory");
 	policy_init(daemon->policy);
-	rc = open_ledger(daemon, err);
-	if (rc >= 0)
-		rc = open_act(daemon, err);
+	rc = open_act(daemon, err);
 	if (rc >= 0)
 		rc = track_components(daemon, err);
 	if (rc >= 0)

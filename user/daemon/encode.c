@@ -63,11 +63,9 @@ static json_t *encode_sensor(const struct daemon *daemon, enum kern_sensor senso
 		daemon->kern ? kern_sensor_error(daemon->kern, sensor) : daemon->kern_why.text;
 	json_t *object = json_object();
 
-	if (!why)
-		why = "not asked for by the configuration";
 	put(object, "name", json_string(kern_sensor_name(sensor)));
 	put(object, "on", json_boolean(on));
-	put(object, "text", json_string(on ? "" : why));
+	put(object, "text", json_string(on || !why ? "" : why));
 	return object;
 }
 
@@ -98,14 +96,60 @@ static json_t *encode_drops(const struct daemon *daemon)
 	return list;
 }
 
-json_t *encode_daemon(const struct daemon *daemon)
+static json_t *encode_acts(const struct daemon *daemon)
 {
-	const struct daemon_stats *stats = &daemon->stats;
-	struct ledger_guard_stats guard = {0};
+	struct act_stats stats = {0};
+	json_t *object = json_object();
+
+	if (daemon->act)
+		act_read_stats(daemon->act, &stats);
+	put(object, "done", number(stats.actions));
+	put(object, "superseded", number(stats.superseded));
+	put(object, "failed_writes", number(stats.writes_failed));
+	put(object, "outcomes_dropped", number(stats.outcomes_dropped));
+	put(object, "freed_bytes", number(stats.freed_bytes));
+	put(object, "workers_busy", json_integer(stats.workers_busy));
+	return object;
+}
+
+static json_t *encode_guard(const struct daemon *daemon)
+{
+	struct ledger_guard_stats stats = {0};
 	json_t *object = json_object();
 
 	if (daemon->ledger)
-		ledger_read_stats(daemon->ledger, &guard);
+		ledger_read_stats(daemon->ledger, &stats);
+	put(object, "pid", json_integer(daemon->pool.guard_pid));
+	put(object, "restarts", number(daemon->stats.guard_restarts));
+	put(object, "takeovers", number(stats.takeovers));
+	put(object, "hangs", number(stats.hangs));
+	put(object, "undone", number(stats.undone));
+	put(object, "failed", number(stats.failed));
+	put(object, "last_took_us", number(stats.last_took_us));
+	return object;
+}
+
+static json_t *encode_clients(const struct daemon *daemon)
+{
+	struct ipc_server_stats stats = {0};
+	json_t *object = json_object();
+
+	if (daemon->server)
+		ipc_server_stats(daemon->server, &stats);
+	put(object, "connected", json_integer(stats.clients));
+	put(object, "followers", json_integer(stats.followers));
+	put(object, "calls", number(stats.calls));
+	put(object, "refused", number(stats.refused));
+	put(object, "dropped_slow", number(stats.dropped_slow));
+	put(object, "dropped_bad", number(stats.dropped_bad));
+	return object;
+}
+
+json_t *encode_daemon(const struct daemon *daemon)
+{
+	const struct daemon_stats *stats = &daemon->stats;
+	json_t *object = json_object();
+
 	put(object, "version", json_string(UW_VERSION));
 	put(object, "pid", json_integer(getpid()));
 	put(object, "up_us", number(since(stats->started_us, clock_now_us())));
@@ -116,9 +160,9 @@ json_t *encode_daemon(const struct daemon *daemon)
 	put(object, "events_dropped", number(stats->events_dropped));
 	put(object, "actions", number(stats->actions));
 	put(object, "actions_dropped", number(stats->actions_dropped));
-	put(object, "guard_pid", json_integer(daemon->pool.guard_pid));
-	put(object, "guard_restarts", number(stats->guard_restarts));
-	put(object, "guard_undone", number(guard.undone));
+	put(object, "acts", encode_acts(daemon));
+	put(object, "guard", encode_guard(daemon));
+	put(object, "clients", encode_clients(daemon));
 	put(object, "sensors", encode_sensors(daemon));
 	put(object, "drops", encode_drops(daemon));
 	return object;

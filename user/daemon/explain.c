@@ -12,8 +12,8 @@
 
 /* What a level is answered with, when the configuration allows it. */
 static const enum tier tier_of_level[LEVEL__COUNT] = {
-	[LEVEL_NORMAL] = TIER_NONE,	    [LEVEL_LOW] = TIER_LIGHT,
-	[LEVEL_MEDIUM] = TIER_LIGHT,	    [LEVEL_HIGH] = TIER_MODERATE,
+	[LEVEL_NORMAL] = TIER_NONE,         [LEVEL_LOW] = TIER_LIGHT,
+	[LEVEL_MEDIUM] = TIER_LIGHT,        [LEVEL_HIGH] = TIER_MODERATE,
 	[LEVEL_CRITICAL] = TIER_AGGRESSIVE, [LEVEL_EMERGENCY] = TIER_EMERGENCY,
 };
 
@@ -94,8 +94,7 @@ static void add_stalls(const struct component_view *view, json_t *list)
 	for (uint32_t i = 0; i < LEVEL_STALL_RULES; i++) {
 		const struct level_stall_rule *rule = &level_stall_rules[i];
 		struct condition condition = {
-			.name = rule->full ? "all stalled (5s)"
-					   : "some stalled (2s)",
+			.name = rule->full ? "all stalled (5s)" : "some stalled (2s)",
 			.observed = rule->full ? view->full_permyriad : view->some_permyriad,
 			.threshold = rule->permyriad,
 			.unit = REASON_UNIT_PERMYRIAD,

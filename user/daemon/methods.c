@@ -228,6 +228,7 @@ static void method_reload(struct daemon *daemon, const struct ipc_call *call,
 	AUTO_FREE struct config *before = malloc(sizeof(*before));
 	struct uw_err err = {0};
 	json_t *changes;
+	int r;
 
 	(void)call;
 	if (!before) {
@@ -235,8 +236,10 @@ static void method_reload(struct daemon *daemon, const struct ipc_call *call,
 		return;
 	}
 	*before = daemon->config;
-	if (daemon_reload(daemon, &err) < 0) {
-		ipc_answer_fail(answer, IPC_ERROR_FAILED, "%s", err.text);
+	r = daemon_reload(daemon, &err);
+	if (r < 0) {
+		ipc_answer_fail(answer, r == -EINVAL ? IPC_ERROR_BAD_CONFIG : IPC_ERROR_FAILED,
+				"%s", err.text);
 		return;
 	}
 	changes = json_array();
@@ -319,10 +322,10 @@ typedef void (*method_fn)(struct daemon *daemon, const struct ipc_call *call,
 			  struct ipc_answer *answer);
 
 static const method_fn methods[IPC_METHOD__COUNT] = {
-	[IPC_STATUS] = method_status,	[IPC_LOG] = method_log,
-	[IPC_WHY] = method_why,		[IPC_EXPLAIN] = method_explain,
-	[IPC_CONFIG] = method_config,	[IPC_RELOAD] = method_reload,
-	[IPC_FREEZE] = method_freeze,	[IPC_THAW] = method_thaw,
+	[IPC_STATUS] = method_status,   [IPC_LOG] = method_log,
+	[IPC_WHY] = method_why,         [IPC_EXPLAIN] = method_explain,
+	[IPC_CONFIG] = method_config,   [IPC_RELOAD] = method_reload,
+	[IPC_FREEZE] = method_freeze,   [IPC_THAW] = method_thaw,
 	[IPC_RECLAIM] = method_reclaim,
 };
 

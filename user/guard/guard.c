@@ -17,16 +17,16 @@
 #include "user/base/log.h"
 #include "user/base/text.h"
 
-#define PRESSED_US	(100 * US_PER_MS) /* something is entered */
-#define IDLE_US		(500 * US_PER_MS)
-#define GRACE_US	(250 * US_PER_MS) /* uwd thaws at a deadline; the guard somewhat later */
-#define ONCE_TIMEOUT_US (5 * US_PER_SEC)  /* another may just be undoing */
+#define PRESSED_US      (100 * US_PER_MS) /* something is entered */
+#define IDLE_US         (500 * US_PER_MS)
+#define GRACE_US        US_PER_SEC /* uwd thaws at a deadline; the guard, a tick of uwd later */
+#define ONCE_TIMEOUT_US (5 * US_PER_SEC) /* another may just be undoing */
 
 struct guard {
 	const struct guard_options *options;
 	int pool_dirfd;
-	struct ledger *ledger;	  /* NULL: none that is ours to read, look again */
-	uint64_t hang_beat_us;	  /* the heartbeat at which a hang was noted, 0 = none */
+	struct ledger *ledger;    /* NULL: none that is ours to read, look again */
+	uint64_t hang_beat_us;    /* the heartbeat at which a hang was noted, 0 = none */
 	uint64_t orphan_since_us; /* the lock is held, its holder is dead; 0 = not so */
 };
 
@@ -53,8 +53,10 @@ static void take_signals(void)
 /* What an OOM or a full memory must not reach. Without the rights it still works, less surely. */
 static void harden(void)
 {
-	if (text_write_at(AT_FDCWD, "/proc/self/oom_score_adj", "-1000"))
-		log_warning("guard: oom_score_adj not set: %s", strerror(errno));
+	int rc = text_write_at(AT_FDCWD, "/proc/self/oom_score_adj", "-1000");
+
+	if (rc)
+		log_warning("guard: oom_score_adj not set: %s", strerror(-rc));
 	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
 		log_warning("guard: mlockall: %s", strerror(errno));
 }
@@ -78,6 +80,8 @@ static int open_pool(struct guard *guard, struct uw_err *err)
 		ledger_read_pool(guard->ledger, named);
 		path = named;
 	}
+	if (!path[0])
+		return err_set(err, -EINVAL, "guard: the ledger names no pool; give --pool");
 	guard->pool_dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (guard->pool_dirfd < 0)
 		return err_set(err, -errno, "guard: pool %s: %s", path, strerror(errno));
@@ -255,7 +259,7 @@ static int look_again(struct guard *guard, struct uw_err *err)
 		return -EBUSY;
 	if (!guard->ledger)
 		nap(IDLE_US);
-	return 0;
+	return guard->ledger && guard->pool_dirfd < 0 ? open_pool(guard, err) : 0;
 }
 
 static int turn(struct guard *guard, struct uw_err *err)
@@ -321,6 +325,21 @@ int guard_run(const struct guard_options *options, struct uw_err *err)
 	return rc;
 }
 
+/* With the lock. A pool that is gone took with it what there was to undo. */
+static int undo_held(struct guard *guard, struct uw_err *err)
+{
+	int rc;
+
+	if (!ledger_count(guard->ledger))
+		return 0;
+	rc = open_pool(guard, err);
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	if (take_over(guard))
+		return err_set(err, -EIO, "guard: not everything could be undone");
+	return 0;
+}
+
 int guard_undo_once(const struct guard_options *options, struct uw_err *err)
 {
 	struct guard guard = {.options = options, .pool_dirfd = -1};
@@ -334,10 +353,8 @@ int guard_undo_once(const struct guard_options *options, struct uw_err *err)
 	rc = ledger_take(guard.ledger, LEDGER_ONESHOT, ONCE_TIMEOUT_US);
 	if (rc < 0)
 		err_set(err, rc, "guard: %s is held: uwd is running", options->ledger);
-	else if (!ledger_count(guard.ledger))
-		rc = 0;
-	else if (!(rc = open_pool(&guard, err)) && take_over(&guard))
-		rc = err_set(err, -EIO, "guard: not everything could be undone");
+	else
+		rc = undo_held(&guard, err);
 	guard_done(&guard);
-	return rc < 0 ? rc : 0;
+	return rc;
 }

@@ -143,6 +143,7 @@ static const struct error_row {
 	const char *format;
 } error_rows[] = {
 	{IPC_ERROR_FAILED, -EREMOTEIO, "reason", "%s"},
+	{IPC_ERROR_BAD_CONFIG, -EINVAL, "reason", "%s"},
 	{IPC_ERROR_NOT_PERMITTED, -EPERM, "reason", "%s"},
 	{IPC_ERROR_BUSY, -EBUSY, "reason", "%s"},
 	{IPC_ERROR_NO_COMPONENT, -ENOENT, "reason", "%s"},

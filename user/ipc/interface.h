@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#define IPC_INTERFACE	"io.uwctl.Control"
+#define IPC_INTERFACE   "io.uwctl.Control"
 #define IPC_SOCKET_PATH "/run/uw/uwd.sock"
 
 enum ipc_method {
@@ -30,7 +30,7 @@ struct ipc_method_row {
 	const char *doc;
 	const char *in, *out; /* Varlink structs, with their parentheses */
 	bool needs_root;      /* else root and members of the socket's group */
-	bool more;	      /* may be called with "more" and then answers many times */
+	bool more;            /* may be called with "more" and then answers many times */
 };
 
 const struct ipc_method_row *ipc_method_row(enum ipc_method method);
@@ -42,17 +42,18 @@ int ipc_method_find(const char *full_name);
 char *ipc_interface_text(void);
 
 /* Errors that carry {reason: string}, full names. */
-#define IPC_ERROR_FAILED	IPC_INTERFACE ".Failed"
+#define IPC_ERROR_FAILED        IPC_INTERFACE ".Failed"
+#define IPC_ERROR_BAD_CONFIG    IPC_INTERFACE ".BadConfiguration"
 #define IPC_ERROR_NOT_PERMITTED IPC_INTERFACE ".NotPermitted"
-#define IPC_ERROR_BUSY		IPC_INTERFACE ".Busy"
-#define IPC_ERROR_NO_COMPONENT	IPC_INTERFACE ".NoSuchComponent"
+#define IPC_ERROR_BUSY          IPC_INTERFACE ".Busy"
+#define IPC_ERROR_NO_COMPONENT  IPC_INTERFACE ".NoSuchComponent"
 
 /* Of the Varlink service interface itself. */
-#define IPC_SERVICE		    "org.varlink.service"
-#define IPC_ERROR_NO_INTERFACE	    IPC_SERVICE ".InterfaceNotFound"
-#define IPC_ERROR_NO_METHOD	    IPC_SERVICE ".MethodNotFound"
+#define IPC_SERVICE                 "org.varlink.service"
+#define IPC_ERROR_NO_INTERFACE      IPC_SERVICE ".InterfaceNotFound"
+#define IPC_ERROR_NO_METHOD         IPC_SERVICE ".MethodNotFound"
 #define IPC_ERROR_INVALID_PARAMETER IPC_SERVICE ".InvalidParameter"
-#define IPC_ERROR_EXPECTED_MORE	    IPC_SERVICE ".ExpectedMore"
+#define IPC_ERROR_EXPECTED_MORE     IPC_SERVICE ".ExpectedMore"
 #define IPC_ERROR_NOT_IMPLEMENTED   IPC_SERVICE ".MethodNotImplemented"
 
 #endif

@@ -11,8 +11,11 @@ json_t *json_text(const char *text)
 	char clean[256];
 	size_t i;
 
-	for (i = 0; i < sizeof(clean) - 1 && text[i]; i++)
-		clean[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	for (i = 0; i < sizeof(clean) - 1 && text[i]; i++) {
+		clean[i] = '?';
+		if (text[i] >= ' ' && text[i] <= '~')
+			clean[i] = text[i];
+	}
 	clean[i] = '\0';
 	return json_string(clean);
 }

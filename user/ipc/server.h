@@ -17,11 +17,11 @@
 #include "user/base/err.h"
 #include "user/ipc/interface.h"
 
-#define IPC_CLIENTS_MAX	 32U
-#define IPC_CALLS_A_TURN 4U	      /* of one client; the rest waits for the next turn */
-#define IPC_REQUEST_MAX	 (64U << 10)  /* bytes of a call; ours are under 1 KiB */
-#define IPC_UNREAD_MAX	 (256U << 10) /* unread bytes of a follower before it is dropped */
-#define IPC_UNREAD_US	 5000000ULL   /* an answer that stands unread so long drops its client */
+#define IPC_CLIENTS_MAX  32U
+#define IPC_CALLS_A_TURN 4U           /* of one client; the rest waits for the next turn */
+#define IPC_REQUEST_MAX  (64U << 10)  /* bytes of a call; ours are under 1 KiB */
+#define IPC_UNREAD_MAX   (256U << 10) /* unread bytes of a follower before it is dropped */
+#define IPC_UNREAD_US    5000000ULL   /* an answer that stands unread so long drops its client */
 
 /* Who is at the other end, as the kernel says (SO_PEERCRED, SO_PEERGROUPS). */
 struct ipc_peer {
@@ -41,7 +41,7 @@ struct ipc_call {
 struct ipc_answer {
 	json_t *parameters; /* an object, ownership passes; NULL = {} */
 	const char *error;  /* a full error name, or NULL */
-	bool follow;	    /* only where call->more: keep it open for ipc_server_publish */
+	bool follow;        /* only where call->more: keep it open for ipc_server_publish */
 };
 
 typedef void (*ipc_handle_fn)(void *data, const struct ipc_call *call, struct ipc_answer *answer);

@@ -9,8 +9,8 @@
 #include "user/ipc/json.h"
 
 #define PRODUCT "uwctl"
-#define VENDOR	"The uwctl authors"
-#define URL	"https://github.com/uwctl/uwctl"
+#define VENDOR  "The uwctl authors"
+#define URL     "man:uwctl(8)"
 
 json_t *service_reply(json_t *parameters, const char *error, bool continues)
 {

@@ -24,9 +24,9 @@
 struct wire_reader {
 	size_t limit; /* of bytes waiting, so of a message too; 0 = WIRE_MESSAGE_MAX */
 	char *buf;
-	size_t size;	/* allocated */
-	size_t start;	/* first byte not yet taken */
-	size_t end;	/* one past the last byte received */
+	size_t size;    /* allocated */
+	size_t start;   /* first byte not yet taken */
+	size_t end;     /* one past the last byte received */
 	size_t scanned; /* no NUL before this one */
 };
 

@@ -13,10 +13,10 @@
 /* Runs the iterator for one cgroup: it registers the address of the page counter. */
 static int register_counter(const struct kern *kern, uint64_t cgid)
 {
-	union bpf_iter_link_info where = {.cgroup = {.order = BPF_CGROUP_ITER_SELF_ONLY,
-						     .cgroup_id = cgid}};
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .iter_info = &where,
-		    .iter_info_len = sizeof(where));
+	union bpf_iter_link_info where = {
+		.cgroup = {.order = BPF_CGROUP_ITER_SELF_ONLY, .cgroup_id = cgid}};
+	struct bpf_link_create_opts opts = {
+		.sz = sizeof(opts), .iter_info = &where, .iter_info_len = sizeof(where)};
 	AUTO_CLOSE int link = bpf_link_create(kern->groups, 0, BPF_TRACE_ITER, &opts);
 	AUTO_CLOSE int iterator = link < 0 ? -1 : bpf_iter_create(link);
 	char nothing[8];

@@ -18,8 +18,8 @@ static const char *const drop_names[UW_DROP__COUNT] = {
 	[UW_DROP_COUNTER_INSERT] = "page counters not registered",
 };
 
-/* Runs that the kernel skipped because the program was active on that CPU already; 0 for what is not
- * a link. */
+/* Runs that the kernel skipped because the program was active on that CPU already; 0 for what is
+ * not a link. */
 static uint64_t link_misses(const char *path)
 {
 	AUTO_CLOSE int link = bpf_obj_get(path);

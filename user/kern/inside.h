@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the sources of kern share about an open kern: the fds of the pinned maps. Private to kern. */
+/* What the sources of kern share about an open kern: the fds of the pinned maps. Private to kern.
+ */
 #ifndef UW_KERN_INSIDE_H
 #define UW_KERN_INSIDE_H
 

@@ -30,7 +30,7 @@ static const struct {
 };
 
 static const char *const sensor_names[KERN_SENSOR__COUNT] = {
-	[KERN_PAGES] = "pages",	  [KERN_STALL] = "stalls",	[KERN_RECLAIM] = "reclaim",
+	[KERN_PAGES] = "pages",   [KERN_STALL] = "stalls",       [KERN_RECLAIM] = "reclaim",
 	[KERN_OOM] = "oom kills", [KERN_TRACE] = "page tracing",
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The kernel side's sensors: which there are, their lifetime, their counters and events. Programs
- * and maps are pinned under KERN_PIN_DIR and outlive the process: a later kern_open goes on from the
- * same counters, and when the programs are another build it hands over without a gap. Loading
+ * and maps are pinned under KERN_PIN_DIR and outlive the process: a later kern_open goes on from
+ * the same counters, and when the programs are another build it hands over without a gap. Loading
  * happens in a short-lived child, so the caller keeps only a few map fds and no libbpf objects.
  * Reading counters and draining events allocates nothing. Not thread-safe; one owner.
  */
@@ -56,7 +56,7 @@ enum kern_sensor {
 	KERN_SENSOR__COUNT
 };
 
-#define KERN_SENSORS_DEFAULT                                                                       \
+#define KERN_SENSORS_DEFAULT \
 	((1U << KERN_PAGES) | (1U << KERN_STALL) | (1U << KERN_RECLAIM) | (1U << KERN_OOM))
 
 const char *kern_sensor_name(enum kern_sensor sensor);

@@ -21,7 +21,7 @@
 #include "user/kern/kern.h"
 #include "user/kern/words.h"
 
-#define RELEASE(major, minor) ((major) * 1000U + (minor))
+#define RELEASE(major, minor) ((major)*1000U + (minor))
 
 struct probe {
 	const char *mount;
@@ -234,9 +234,8 @@ static const struct row rows[] = {
 	 "add a swap device of a fifth of the memory, or zram"},
 	{"zswap", KERN_NEED_EXTRA, look_zswap, "/sys/module/zswap/parameters/enabled", 0,
 	 "swapping goes to the device at once", "boot with zswap.enabled=1"},
-	{"multi-generational LRU", KERN_NEED_EXTRA, look_lru_gen,
-	 "/sys/kernel/mm/lru_gen/enabled", 0, "reclaim finds cold pages less well",
-	 "echo y > /sys/kernel/mm/lru_gen/enabled"},
+	{"multi-generational LRU", KERN_NEED_EXTRA, look_lru_gen, "/sys/kernel/mm/lru_gen/enabled",
+	 0, "reclaim finds cold pages less well", "echo y > /sys/kernel/mm/lru_gen/enabled"},
 	{"root", KERN_NEED_DEGRADED, look_privilege, NULL, 0,
 	 "no BPF sensors, and only what is delegated can be controlled", "run as root"},
 	{"BTF of the kernel", KERN_NEED_DEGRADED, look_btf, NULL, 0,
@@ -244,8 +243,8 @@ static const struct row rows[] = {
 	 "a kernel with CONFIG_DEBUG_INFO_BTF=y, as Debian's is"},
 	{"bpffs", KERN_NEED_DEGRADED, look_bpffs, "/sys/fs/bpf", 0,
 	 "no BPF sensors: nothing can be pinned", "mount -t bpf bpf /sys/fs/bpf"},
-	{"BPF tracing programs", KERN_NEED_DEGRADED, look_program_type, NULL,
-	 BPF_PROG_TYPE_TRACING, "no BPF sensors: PSI triggers and polling take over", CONFIG},
+	{"BPF tracing programs", KERN_NEED_DEGRADED, look_program_type, NULL, BPF_PROG_TYPE_TRACING,
+	 "no BPF sensors: PSI triggers and polling take over", CONFIG},
 	{"BPF ring buffer", KERN_NEED_DEGRADED, look_map_type, NULL, BPF_MAP_TYPE_RINGBUF,
 	 "no events from the kernel: PSI triggers and polling take over", CONFIG},
 	{"BPF task storage", KERN_NEED_DEGRADED, look_map_type, NULL, BPF_MAP_TYPE_TASK_STORAGE,

@@ -30,10 +30,13 @@ static const char *pick_line(char *text)
 static bool is_echo(const char *line)
 {
 	/* After the reason, libbpf says once more that the object failed. */
-	return *last_words && (strstr(line, "failed to load object") ||
-			       strstr(line, "failed to load BPF skeleton") ||
-			       strstr(line, "failed to load: "));
+	return *last_words &&
+	       (strstr(line, "failed to load object") ||
+		strstr(line, "failed to load BPF skeleton") || strstr(line, "failed to load: "));
 }
+
+static int catch_words(enum libbpf_print_level level, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
 
 static int catch_words(enum libbpf_print_level level, const char *format, va_list args)
 {

@@ -3,8 +3,8 @@
 #ifndef UW_KERN_WORDS_H
 #define UW_KERN_WORDS_H
 
-/* From now on libbpf prints nothing and its warnings are kept; UW_BPF_LOG=1 in the environment sends
- * everything to stderr as well, verifier logs included. */
+/* From now on libbpf prints nothing and its warnings are kept; UW_BPF_LOG=1 in the environment
+ * sends everything to stderr as well, verifier logs included. */
 void words_catch(void);
 
 void words_forget(void);

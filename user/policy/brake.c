@@ -9,17 +9,22 @@
 #include "user/policy/room.h"
 #include "user/policy/signal.h"
 
-#define HORIZON_US	 (2 * US_PER_SEC)
-#define TAKES_EFFECT_US	 (300 * US_PER_MS) /* a freeze shows in use within this */
+#define HORIZON_US       (2 * US_PER_SEC)
+#define TAKES_EFFECT_US  (300 * US_PER_MS) /* a freeze shows in use within this */
 #define DONOR_SPACING_US (500 * US_PER_MS)
-#define PRESSING_FULL	 2000
-#define PAYBACK_US	 (8 * US_PER_SEC)
-#define EVIDENCE_PCT	 12  /* of the host available: less is evidence */
-#define GROWING_PCT	 25  /* less is evidence beside a growing donor */
-#define STALLED_SOME	 200 /* permyriad of 2 s */
+#define PRESSING_FULL    2000
+#define PAYBACK_US       (8 * US_PER_SEC)
+#define EVIDENCE_PCT     12                /* of the host available: less is evidence */
+#define GROWING_PCT      25                /* less is evidence beside a growing donor */
+#define STALLED_SOME     200               /* permyriad of 2 s */
+#define WATCH_US         (200 * US_PER_MS) /* for its cause to show after a stall */
 
-/* Growing by its trend; between full frames the last step counts too, which the trend has not seen.
- */
+bool brake_is_watching(const struct step *step)
+{
+	return step->now_us < step->state->stall_watch_until_us;
+}
+
+/* Growing by its trend; in the fast lane the last step counts too, which the trend has not seen. */
 static bool grows_now(const struct step *step, uint32_t i)
 {
 	const struct signal *s = &step->state->component[i].signal;
@@ -27,7 +32,8 @@ static bool grows_now(const struct step *step, uint32_t i)
 
 	if (signal_is_growing(s, budget))
 		return true;
-	return step->frame->kind == FRAME_URGENT && s->usage_at_us == step->now_us &&
+	return (step->frame->kind == FRAME_URGENT || brake_is_watching(step)) &&
+	       s->usage_at_us == step->now_us &&
 	       s->step_per_s > (int64_t)max_u64(MIB, budget / 100);
 }
 
@@ -145,7 +151,7 @@ static bool has_evidence(const struct step *step, uint32_t stalled, bool strong_
 	if (!host->valid)
 		return growing || over;
 	if (host->available_bytes < percent_of(host->total_bytes, EVIDENCE_PCT))
-		return growing || over || !strong_only;
+		return true;
 	if (strong_only)
 		return false;
 	return over ||
@@ -162,19 +168,22 @@ static bool stalls_at_own_limit(const struct component_state *cs)
 static void answer_stall(struct step *step, uint32_t i)
 {
 	struct component_state *cs = &step->state->component[i];
+	uint64_t some_us = cs->signal.some_permyriad * 200; /* of 2 s */
 	bool lasting = cs->signal.some_permyriad >= STALLED_SOME;
-	bool event = cs->burst_us || cs->stall_first;
-	struct why why = {REASON_PROTECTED_STALL, cs->burst_us,
-			  step->config->policy.stall_burst_us};
+	bool event = cs->burst_us || cs->stall_first || brake_is_watching(step);
+	struct why why = {REASON_PROTECTED_STALL, some_us, STALLED_SOME * 200};
 
 	if (!component_is_protected(&step->config->component[i]) || (!event && !lasting) ||
 	    stalls_at_own_limit(cs) || !has_evidence(step, i, !cs->burst_us && !lasting))
 		return;
-	if (!cs->burst_us)
-		why = (struct why){REASON_PROTECTED_STALL, cs->signal.some_permyriad * 200,
-				   STALLED_SOME * 200};
+	if (cs->burst_us)
+		why = (struct why){REASON_PROTECTED_STALL, cs->burst_us,
+				   step->config->policy.stall_burst_us};
 	step->state->host_wants = true;
-	stop_donor(step, why);
+	if (stop_donor(step, why))
+		step->state->stall_watch_until_us = 0;
+	else if (cs->burst_us || cs->stall_first)
+		step->state->stall_watch_until_us = step->now_us + WATCH_US;
 }
 
 void brake_step(struct step *step)

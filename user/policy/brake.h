@@ -12,4 +12,8 @@
 
 void brake_step(struct step *step);
 
+/* A protected component stalled a moment ago, the host is short, and nobody was seen to grow yet:
+ * the next frame should come at once. */
+bool brake_is_watching(const struct step *step);
+
 #endif

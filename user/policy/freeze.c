@@ -9,14 +9,14 @@
 #include "user/policy/signal.h"
 
 #define DEADLINE_MARGIN_US (2 * US_PER_SEC) /* ours comes before the guard's */
-#define CONFIRM_US	   (3 * US_PER_SEC) /* the freezer is asynchronous: up to 1 s was seen */
-#define THAW_RETRY_US	   US_PER_SEC
-#define THAW_SPACING_US	   (5 * US_PER_SEC)
-#define RELAPSE_US	   (20 * US_PER_SEC)
-#define RELAPSES_MAX	   5
-#define EFFECT_AFTER_US	   (2 * US_PER_SEC)
+#define CONFIRM_US         (3 * US_PER_SEC) /* the freezer is asynchronous: up to 1 s was seen */
+#define THAW_RETRY_US      US_PER_SEC
+#define THAW_SPACING_US    (5 * US_PER_SEC)
+#define RELAPSE_US         (20 * US_PER_SEC)
+#define RELAPSES_MAX       5
+#define EFFECT_AFTER_US    (2 * US_PER_SEC)
 #define EFFECT_PERMYRIAD   2000
-#define ROOM_GREW_PART	   10 /* the limit in force grew by a tenth: no need to wait longer */
+#define ROOM_GREW_PART     10 /* the limit in force grew by a tenth: no need to wait longer */
 
 static struct leaf_state *leaf_find(struct policy_state *state, uint64_t cgid)
 {

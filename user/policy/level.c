@@ -4,8 +4,8 @@
 #include "user/policy/num.h"
 
 #define FORECAST_ROOM_PCT 10
-#define SOME_CALM	  200 /* permyriad of 2 s: calm enough to go down */
-#define SOME_IDLE	  100 /* nobody waits: cache alone is no pressure */
+#define SOME_CALM         200 /* permyriad of 2 s: calm enough to go down */
+#define SOME_IDLE         100 /* nobody waits: cache alone is no pressure */
 
 const struct level_stall_rule level_stall_rules[LEVEL_STALL_RULES] = {
 	{true, 2000, LEVEL_CRITICAL},

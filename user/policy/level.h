@@ -10,7 +10,7 @@
 #include "user/policy/state.h"
 
 #define LEVEL_FORECAST_FAR_US  (20 * US_PER_SEC) /* one level up within this of the limit, */
-#define LEVEL_FORECAST_NEAR_US (5 * US_PER_SEC)	 /* two within this */
+#define LEVEL_FORECAST_NEAR_US (5 * US_PER_SEC)  /* two within this */
 
 /* Stalls raise a level: all tasks over 5 s, or some task over 2 s. For level_of and for whoever
  * explains it. */
@@ -23,7 +23,7 @@ struct level_stall_rule {
 extern const struct level_stall_rule level_stall_rules[LEVEL_STALL_RULES];
 
 struct level_input {
-	uint64_t use_permyriad;	  /* working set of the limit it is measured against */
+	uint64_t use_permyriad;   /* working set of the limit it is measured against */
 	uint64_t solid_permyriad; /* the same without active page cache */
 	uint64_t room_bytes, limit_bytes;
 	uint64_t time_to_limit_us;

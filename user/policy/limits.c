@@ -5,13 +5,12 @@
 #include "user/policy/num.h"
 #include "user/policy/signal.h"
 
-#define SETTLE_US	 US_PER_SEC /* a write shows in samples within this */
-#define RETRY_US	 (2 * US_PER_SEC)
-#define LOWER_US	 (5 * US_PER_SEC)
-#define MIN_LOWER_US	 (30 * US_PER_SEC)
-#define ROUNDING	 (64 * KIB) /* the kernel rounds limits to pages */
-#define MIN_SLACK_PART	 50	    /* memory.min is the working set and a fiftieth */
-#define MIN_AHEAD_US	 (2 * US_PER_SEC)
+#define SETTLE_US        US_PER_SEC /* a write shows in samples within this */
+#define RETRY_US         (2 * US_PER_SEC)
+#define LOWER_US         (5 * US_PER_SEC)
+#define MIN_LOWER_US     (30 * US_PER_SEC)
+#define ROUNDING         (64 * KIB) /* the kernel rounds limits to pages */
+#define MIN_AHEAD_US     (2 * US_PER_SEC)
 #define MIN_HOST_PERCENT 80 /* overcommitted memory.min kills: never more of the host */
 
 static const struct limit_row {
@@ -157,18 +156,21 @@ static uint64_t min_cap(const struct step *step, uint32_t component)
 	return budget;
 }
 
-/* The working set, a fiftieth of it, and what it grows by in 2 s, so that it is ahead of its use.
- */
+/* Kept above the working set: a fiftieth of it, 2 MiB, or what it grows by in 2 s. */
+static uint64_t min_slack(const struct signal *s)
+{
+	return max_u64(max_u64(s->ws_bytes / 50, 2 * MIB), grown(s->slope_per_s, MIN_AHEAD_US));
+}
+
 static uint64_t min_wanted(const struct step *step, uint32_t i)
 {
-	const struct component_state *cs = &step->state->component[i];
-	uint64_t ws = cs->signal.ws_bytes;
+	const struct signal *s = &step->state->component[i].signal;
+	uint64_t want = s->ws_bytes + min_slack(s);
 
-	if (step->config->component[i].protect != PROTECT_WORKING_SET || !cs->used)
+	if (step->config->component[i].protect != PROTECT_WORKING_SET ||
+	    !step->state->component[i].used)
 		return 0;
-	ws += max_u64(ws / MIN_SLACK_PART, grown(cs->signal.slope_per_s, MIN_AHEAD_US));
-	ws -= ws % MIB;
-	return min_u64(ws, min_cap(step, i));
+	return min_u64(want - want % MIB, min_cap(step, i));
 }
 
 static void keep_min(struct step *step, uint32_t i)
@@ -177,7 +179,7 @@ static void keep_min(struct step *step, uint32_t i)
 	struct limit_state *l = &step->state->component[i].limit[LIMIT_MIN];
 	uint64_t budget = step->config->component[i].budget_bytes, cap = min_cap(step, i);
 	uint64_t want = min_wanted(step, i), has = l->kernel_bytes, ws = cs->signal.ws_bytes;
-	bool raise = want > has && min_u64(ws + ws / (2 * MIN_SLACK_PART), cap) > has;
+	bool raise = want > has && min_u64(ws + min_slack(&cs->signal) / 2, cap) > has;
 	bool lower = want + max_u64(16 * MIB, budget / 20) < has;
 	bool at_once = !want || has > cap;
 

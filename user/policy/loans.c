@@ -10,15 +10,16 @@
 #define EASE_PCT                                                                        \
 	120 /* what a borrower asks for: at 105 it would stand at 95.2 %, the last edge \
 	     */
-#define NEED_PRESSED_PCT 125	    /* of what a throttled or stalled component holds */
-#define SOME_PRESSED	 100	    /* permyriad */
-#define SLACK_PCT	 5	    /* what a lender keeps above its use, */
-#define SLACK_MAX	 (64 * MIB) /* at most */
+#define NEED_PRESSED_PCT 125        /* of what a throttled or stalled component holds */
+#define SOME_PRESSED     100        /* permyriad */
+#define SLACK_PCT        5          /* what a lender keeps above its use, */
+#define SLACK_MAX        (64 * MIB) /* at most */
 
 struct ledger {
 	uint64_t spare[UW_COMPONENTS_MAX];
-	uint64_t spare_sum;	/* right now */
+	uint64_t spare_sum;     /* right now */
 	uint64_t spare_lasting; /* over the dwell */
+	uint64_t spare_unused;  /* of components without processes */
 	uint64_t loan_sum;
 };
 
@@ -129,6 +130,7 @@ static void take_stock(struct step *step, struct ledger *ledger)
 
 		ledger->spare[i] = spare_of(c, cs, need_of(cs));
 		ledger->spare_sum += ledger->spare[i];
+		ledger->spare_unused += cs->used ? 0 : ledger->spare[i];
 		ledger->spare_lasting += lasting_spare(cs, ledger->spare[i], step->now_us);
 		ledger->loan_sum += cs->loans.loan_bytes;
 	}
@@ -189,28 +191,52 @@ static void shrink_idle(struct step *step, struct ledger *ledger)
 	}
 }
 
+/*
+ * What may still be lent to those who may not be killed: reclaim takes it back only as far as swap
+ * holds it, and freezing frees nothing. What nobody uses now hurts nobody now.
+ */
+static uint64_t repayable(const struct step *step, const struct ledger *ledger)
+{
+	const struct host_state *host = &step->state->host;
+	uint64_t lent = 0;
+
+	if (!host->valid)
+		return UINT64_MAX;
+	for (uint32_t i = 0; i < step->config->component_count; i++)
+		if (step->config->component[i].kill == KILL_NO)
+			lent += step->state->component[i].loans.loan_bytes;
+	return sub_sat(add_sat(ledger->spare_unused, host->swap_free_bytes), lent);
+}
+
 static void grant(struct step *step, struct ledger *ledger)
 {
 	struct loan_wish wish[UW_COMPONENTS_MAX];
 	uint32_t n = step->config->component_count;
 	uint64_t pot = sub_sat(min_u64(ledger->spare_sum, ledger->spare_lasting), ledger->loan_sum);
+	uint64_t safe = repayable(step, ledger);
 
 	for (uint32_t i = 0; i < n; i++) {
 		const struct component *c = &step->config->component[i];
 		const struct component_state *cs = &step->state->component[i];
-		const struct loan_state *l = &cs->loans;
-		uint64_t want = sub_sat(wish_of(c, cs), l->loan_bytes);
+		uint64_t want = sub_sat(wish_of(c, cs), cs->loans.loan_bytes);
 
-		if (l->owes_since_us || want < loans_deadband(c->budget_bytes))
+		if (cs->loans.owes_since_us || want < loans_deadband(c->budget_bytes))
 			want = 0;
 		wish[i] = (struct loan_wish){want, weight_of(c), 0};
 	}
 	loans_fill(wish, n, pot);
 	for (uint32_t i = 0; i < n; i++) {
-		if (wish[i].got_bytes < loans_deadband(step->config->component[i].budget_bytes))
+		const struct component *c = &step->config->component[i];
+		uint64_t got = wish[i].got_bytes;
+
+		if (c->kill == KILL_NO)
+			got = min_u64(got, safe);
+		if (got < loans_deadband(c->budget_bytes))
 			continue;
-		step->state->component[i].loans.loan_bytes += wish[i].got_bytes;
-		ledger->loan_sum += wish[i].got_bytes;
+		if (c->kill == KILL_NO)
+			safe -= got;
+		step->state->component[i].loans.loan_bytes += got;
+		ledger->loan_sum += got;
 	}
 }
 

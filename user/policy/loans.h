@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Lends idle budget and takes it back. A lender keeps what it needs, a quarter of what it does not,
- * and room above its use; the rest goes to borrowers in need, by weight. An owner that needs more
- *has it at once, and then a borrower owes. For all frames: sum(min(in force, budget)) + sum(loans)
- *<= sum(budgets) <= usable - reserve
+ * Lends idle budget and takes it back. A lender keeps what it needs, a quarter of what it does
+ * not, and room above its use; the rest goes to borrowers in need, by weight. An owner that needs
+ * more has it at once, and then a borrower owes. What a borrower that may not be killed could
+ * never give back, because swap would not hold it, is lent only from components without processes.
+ *
+ * Invariant of every step, where budgets sum to at most usable - reserve:
+ *
+ *	sum(min(in force, budget)) + sum(loans) <= sum(budgets)
  */
 #ifndef UW_POLICY_LOANS_H
 #define UW_POLICY_LOANS_H

@@ -14,13 +14,13 @@
 
 #define ACTION_MAX_BYTES (64 * MIB)
 #define ACTION_MIN_BYTES MIB
-#define FORECAST_US	 (5 * US_PER_SEC)
-#define LOST_AFTER_US	 (5 * US_PER_SEC) /* past its deadline: the outcome will not come */
-#define SHORT_MAX	 2
-#define EXHAUSTED_US	 (30 * US_PER_SEC)
-#define LIGHT_PART	 100 /* 1 % of what it holds, */
-#define LIGHT_SOME	 10  /* less the nearer some comes to .1 % */
-#define MODERATE_PCT	 3
+#define FORECAST_US      (5 * US_PER_SEC)
+#define LOST_AFTER_US    (5 * US_PER_SEC) /* past its deadline: the outcome will not come */
+#define SHORT_MAX        2
+#define EXHAUSTED_US     (30 * US_PER_SEC)
+#define LIGHT_PART       100 /* 1 % of what it holds, */
+#define LIGHT_SOME       10  /* less the nearer some comes to .1 % */
+#define MODERATE_PCT     3
 #define FILE_PART                                                                       \
 	4 /* of inactive file pages: kernels without swappiness= turn to anonymous ones \
 	   * where file pages run low */

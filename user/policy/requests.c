@@ -12,9 +12,12 @@ static const struct why asked = {REASON_REQUEST, 0, 0};
 static void request_freeze(struct step *step, struct leaf_state *leaf, uint64_t amount)
 {
 	uint64_t max = step->config->policy.freeze_max_us;
+	uint64_t us = amount ? min_u64(amount, max) : max;
+	bool by_policy = leaf->cause != FREEZE_NOT && leaf->cause != FREEZE_CLIENT;
 
-	if (leaf->populated)
-		freeze_leaf(step, leaf, FREEZE_CLIENT, amount ? min_u64(amount, max) : max, asked);
+	/* A client makes a freeze of ours longer, never shorter. */
+	if (leaf->populated && !(by_policy && step->now_us + us <= leaf->deadline_us))
+		freeze_leaf(step, leaf, FREEZE_CLIENT, us, asked);
 }
 
 static void request_thaw(struct step *step, struct leaf_state *leaf, uint64_t amount)

@@ -8,18 +8,19 @@
 #include "user/policy/signal.h"
 #include "user/policy/tiers.h"
 
-#define PROBATION_US	  (10 * US_PER_SEC)
+#define PROBATION_US      (10 * US_PER_SEC)
 #define PROBATION_OVER_US (3 * US_PER_SEC) /* of who holds more than it may: it creeps up */
-#define SETTLE_MAX_US	  US_PER_SEC
-#define GROWTH_US	  (500 * US_PER_MS) /* the brake catches what goes on longer */
-#define ROOM_MIN_PCT	  5		    /* of the limit in force, below the emergency edge */
-#define ROOM_GROWTH_PCT	  10		    /* as much of it as a second's growth takes, at most */
-#define SWAP_BACK_PCT	  120
+#define ROUNDING          (64 * KIB)       /* the kernel rounds limits to pages */
+#define SETTLE_MAX_US     US_PER_SEC
+#define GROWTH_US         (500 * US_PER_MS) /* the brake catches what goes on longer */
+#define ROOM_MIN_PCT      5                 /* of the limit in force, below the emergency edge */
+#define ROOM_GROWTH_PCT   10                /* as much of it as a second's growth takes, at most */
+#define SWAP_BACK_PCT     120
 #define DONOR_MARGIN_PCT  5 /* of the host: thawed later than frozen */
-#define PRESSING_FULL	  2000
-#define OWN_LIMIT_PCT	  98
-#define CALM_SOME	  200
-#define WATCHDOG_RAISE	  20 /* a twentieth: 5 % */
+#define PRESSING_FULL     2000
+#define OWN_LIMIT_PCT     98
+#define CALM_SOME         200
+#define WATCHDOG_RAISE    20 /* a twentieth: 5 % */
 
 uint64_t room_host_reserve(const struct step *step)
 {
@@ -92,7 +93,7 @@ void room_release(struct step *step, uint32_t component, struct why why)
 	struct component_state *cs = &step->state->component[component];
 
 	cs->squeeze = SQUEEZE_NONE;
-	if (limits_high(cs) < cs->in_force_bytes)
+	if (limits_high(cs) + ROUNDING < cs->in_force_bytes)
 		limits_set_high(step, component, cs->in_force_bytes, 0, why);
 }
 

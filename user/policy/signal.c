@@ -6,19 +6,19 @@
 #include "user/policy/num.h"
 
 #define HOLT_STEP_MIN_US  (50 * US_PER_MS) /* closer samples are noise of charge batches */
-#define HOLT_GAP_MAX_US	  (5 * US_PER_SEC) /* after a longer gap the trend says nothing */
+#define HOLT_GAP_MAX_US   (5 * US_PER_SEC) /* after a longer gap the trend says nothing */
 #define RATE_STEP_MIN_US  (900 * US_PER_MS)
 #define STALL_STEP_MIN_US (90 * US_PER_MS)
-#define WINDOW_SOME_US	  (2 * US_PER_SEC)
-#define WINDOW_FULL_US	  (5 * US_PER_SEC)
-#define FULL_LASTING	  6000 /* systemd-oomd's threshold: 60 % */
-#define PAGE_BYTES	  4096ULL
-#define SLOPE_SANE	  (1LL << 45)
+#define WINDOW_SOME_US    (2 * US_PER_SEC)
+#define WINDOW_FULL_US    (5 * US_PER_SEC)
+#define FULL_LASTING      6000 /* systemd-oomd's threshold: 60 % */
+#define PAGE_BYTES        4096ULL
+#define SLOPE_SANE        (1LL << 45)
 #define GROWTH_MIN_PER_S  ((int64_t)MIB)
-#define STILL_US	  (5 * US_PER_SEC)
-#define LIVELOCK_PER_S	  1000
-#define LIVELOCK_FULL	  4000 /* permyriad of 5 s */
-#define LIVELOCK_STEAL	  1000 /* permyriad of what was scanned */
+#define STILL_US          (5 * US_PER_SEC)
+#define LIVELOCK_PER_S    1000
+#define LIVELOCK_FULL     4000 /* permyriad of 5 s */
+#define LIVELOCK_STEAL    1000 /* permyriad of what was scanned */
 
 /* An estimate of what is not working set, when the frame brought usage without memory.stat. */
 static uint64_t cold_estimate(const struct signal *s, uint64_t current)

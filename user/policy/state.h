@@ -17,7 +17,7 @@
 
 #define STALL_HISTORY 64 /* samples at least 90 ms apart: more than 5 s at 10 Hz */
 #define FREEZES_KEPT  32 /* freezes of one component that are counted against its budget */
-#define ID_NONE	      0	 /* no action outstanding */
+#define ID_NONE       0  /* no action outstanding */
 
 /* ---- signal.c ---- */
 
@@ -46,8 +46,8 @@ struct signal {
 	uint32_t stall_count, stall_next;
 	struct stall_sample stall[STALL_HISTORY];
 	uint64_t some_permyriad, full_permyriad; /* 2 s and 5 s windows */
-	uint64_t full_short_permyriad;		 /* 2 s window */
-	uint64_t full_since_us;			 /* full has been over 60 % since; 0 = is not */
+	uint64_t full_short_permyriad;           /* 2 s window */
+	uint64_t full_since_us;                  /* full has been over 60 % since; 0 = is not */
 
 	bool high_seen;
 	uint64_t still_at_us, still_bytes,
@@ -64,9 +64,9 @@ struct level_state {
 	enum level seen;   /* what the last sample says, without hysteresis */
 	uint64_t calm_since_us;
 	uint64_t use_permyriad; /* of the last sample */
-	uint8_t forecast_hits;	/* the last three samples, newest in bit 0 */
+	uint8_t forecast_hits;  /* the last three samples, newest in bit 0 */
 	uint64_t emergency_since_us;
-	struct why why;	     /* what set the level */
+	struct why why;      /* what set the level */
 	struct why seen_why; /* of the last sample */
 };
 
@@ -77,7 +77,7 @@ struct loan_state {
 	uint64_t spare_now, spare_before; /* smallest spare of this and the last dwell */
 	uint64_t spare_at_us;
 	uint64_t shrink_since_us; /* the loan has been larger than the need since */
-	uint64_t owes_since_us;	  /* holds more than is in force, because an owner took back */
+	uint64_t owes_since_us;   /* holds more than is in force, because an owner took back */
 };
 
 /* ---- limits.c ---- */
@@ -94,7 +94,7 @@ struct limit_state {
 	uint64_t kernel_bytes; /* as sampled, or as last written */
 	uint64_t wanted_bytes; /* last written by us */
 	uint64_t written_us;   /* 0 = never */
-	uint32_t id;	       /* of that write */
+	uint32_t id;           /* of that write */
 	uint64_t lower_since_us;
 };
 
@@ -109,8 +109,8 @@ enum squeeze {
 enum freeze_cause {
 	FREEZE_NOT,
 	FREEZE_PRESSURE, /* its component reached the emergency edge */
-	FREEZE_DONOR,	 /* the host ran out, or a protected component stalled */
-	FREEZE_PAYBACK,	 /* an owner is owed */
+	FREEZE_DONOR,    /* the host ran out, or a protected component stalled */
+	FREEZE_PAYBACK,  /* an owner is owed */
 	FREEZE_CLIENT,
 };
 
@@ -130,7 +130,7 @@ struct leaf_state {
 	uint32_t thaw_id;
 
 	uint64_t thawed_us;
-	uint32_t relapses;	  /* frozen again soon after a thaw, in a row */
+	uint32_t relapses;        /* frozen again soon after a thaw, in a row */
 	uint64_t spared_until_us; /* not frozen again before; UINT64_MAX after a side effect */
 };
 
@@ -159,7 +159,7 @@ struct component_state {
 	struct level_state level;
 	struct loan_state loans;
 	uint64_t in_force_bytes;
-	bool used;		/* has a process in it, as far as is known */
+	bool used;              /* has a process in it, as far as is known */
 	uint32_t frozen_leaves; /* by us, or on their way */
 	uint32_t active_leaves; /* with processes that run */
 
@@ -191,7 +191,7 @@ struct host_state {
 
 struct policy_state {
 	uint32_t next_id;
-	bool adopted;	  /* leaves have been seen once */
+	bool adopted;     /* leaves have been seen once */
 	uint64_t last_us; /* frame times never go back in here */
 	uint64_t next_full_us;
 	uint32_t component_count;
@@ -200,6 +200,7 @@ struct policy_state {
 	struct leaf_state leaf[FRAME_LEAVES_MAX];
 	struct freeze_watch watch;
 	uint64_t last_thaw_us, last_kill_us, last_donor_us;
+	uint64_t stall_watch_until_us; /* a protected stall waits for its cause to show */
 	bool host_wants; /* the host or a protected component needs memory from a donor */
 	struct component_view view[UW_COMPONENTS_MAX];
 };

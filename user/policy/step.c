@@ -18,10 +18,11 @@
 #include "user/policy/state.h"
 #include "user/policy/tiers.h"
 
-#define TIER_SHOWN_US	   (2 * US_PER_SEC)
+#define TIER_SHOWN_US      (2 * US_PER_SEC)
 #define WATCH_FORECAST_US  (20 * US_PER_SEC)
+#define WATCH_PERIOD_US    (5 * US_PER_MS)
 #define HOST_ROOMY_PERCENT 5
-#define PAGE_BYTES	   4096ULL
+#define PAGE_BYTES         4096ULL
 
 unsigned long policy_state_size(void)
 {
@@ -241,6 +242,8 @@ static void set_next(struct step *step)
 
 	if (step->frame->kind == FRAME_URGENT && state->next_full_us > step->now_us)
 		next = min_u64(next, state->next_full_us);
+	if (brake_is_watching(step))
+		next = min_u64(next, step->now_us + WATCH_PERIOD_US);
 	if (looks_again(step))
 		next = step->now_us;
 	state->next_full_us = next;

@@ -9,11 +9,11 @@
 #define NOTICE_EVERY_US (60 * US_PER_SEC)
 #define FULL_LASTING_US (30 * US_PER_SEC)
 #define TTL_HOPELESS_US (5 * US_PER_SEC)
-#define HOST_LAST_PCT	2
+#define HOST_LAST_PCT   2
 #define SWAP_LAST_BYTES (4 * MIB)
 #define PAYBACK_KILL_US (60 * US_PER_SEC)
-#define STALLED_SOME	1000
-#define UNANSWERED_US	(10 * US_PER_SEC)
+#define STALLED_SOME    1000
+#define UNANSWERED_US   (10 * US_PER_SEC)
 
 void tiers_notice(struct step *step, uint32_t component, struct why why)
 {

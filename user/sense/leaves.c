@@ -26,8 +26,8 @@ void sense_watch_component(struct sense *sense, struct sense_component *componen
 	if (sense->inotify < 0)
 		return;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", component->group.dir);
-	component->watch = inotify_add_watch(sense->inotify, path,
-					     IN_CREATE | IN_DELETE | IN_ONLYDIR);
+	component->watch =
+		inotify_add_watch(sense->inotify, path, IN_CREATE | IN_DELETE | IN_ONLYDIR);
 }
 
 /* ---- the table ---- */
@@ -126,8 +126,7 @@ static bool drain_inotify(struct sense *sense)
 {
 	bool any = false;
 
-	while (sense->inotify >= 0 &&
-	       read(sense->inotify, sense->text, sizeof(sense->text)) > 0)
+	while (sense->inotify >= 0 && read(sense->inotify, sense->text, sizeof(sense->text)) > 0)
 		any = true;
 	return any;
 }

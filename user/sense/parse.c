@@ -16,7 +16,10 @@ struct field {
 	size_t offset;
 };
 
-#define FIELD(key, type, member) {key, sizeof(key) - 1, offsetof(type, member)}
+#define FIELD(key, type, member)                             \
+	{                                                    \
+		key, sizeof(key) - 1, offsetof(type, member) \
+	}
 
 static const struct field stat_fields[] = {
 	FIELD("anon", struct component_sample, anon_bytes),

@@ -18,8 +18,8 @@
 /* 4 fds a leaf here and as many in act, 15 a component: beyond the usual soft limit of 1024. */
 #define FILES_WANTED 8192
 
-#define COMPONENT_KNOBS                                                                            \
-	(1U << CG_CURRENT | 1U << CG_SWAP_CURRENT | 1U << CG_MIN | 1U << CG_LOW | 1U << CG_HIGH |  \
+#define COMPONENT_KNOBS                                                                           \
+	(1U << CG_CURRENT | 1U << CG_SWAP_CURRENT | 1U << CG_MIN | 1U << CG_LOW | 1U << CG_HIGH | \
 	 1U << CG_STAT | 1U << CG_EVENTS | 1U << CG_PRESSURE)
 
 /* ---- one component ---- */

@@ -25,9 +25,10 @@ int sense_new(const struct config *config, int pool_dirfd, struct sense **ret_se
 void sense_free(struct sense *sense); /* NULL is fine */
 
 /*
- * Everything: host, each component's files, each leaf. Leaves are searched for when a component's
- * directory changed or a second has passed. Writes frame->host, ->component*, ->leaf*; nothing else.
- * Cost: about 8 pread(2) a component, 3 a leaf.
+ * Everything: host, each component's files, each leaf. Leaves are searched for when inotify says
+ * that a component's directory changed, and every 10 s (every second without inotify); the first
+ * FRAME_LEAVES_MAX found are sensed. A group that vanished is absent and looked for again by name.
+ * Writes frame->host, ->component*, ->leaf*; nothing else. Cost: 10 pread(2) a component, 3 a leaf.
  */
 void sense_full(struct sense *sense, struct frame *frame);
 
@@ -46,7 +47,8 @@ uint64_t sense_leaf_find(const struct sense *sense, uint32_t component, const ch
 
 /*
  * Told by sense_full of each leaf that came (name) or went (NULL), in that order of discovery, so
- * that others can keep their own fds.
+ * that others can keep their own fds. Those that are known already are told of at once; sense_free
+ * tells nothing.
  */
 typedef void (*sense_leaf_fn)(void *data, uint32_t component, uint64_t cgid, const char *name);
 void sense_watch_leaves(struct sense *sense, sense_leaf_fn fn, void *data);
