@@ -190,9 +190,10 @@ int cg_attach(int pool_dirfd, const char *component, const char *leaf, pid_t pid
 int cg_leaf_protect(int pool_dirfd, const char *component);
 
 /*
- * fork() whose child starts in the cgroup from its first instruction (clone3). Returns 0 in the
- * child, its pid in the parent, negative errno. A threaded caller's child may only do what is safe
- * in a signal handler until exec. ret_pidfd may be NULL.
+ * fork() whose child starts in the cgroup from its first instruction (clone3; where seccomp forbids
+ * that, it moves there before this returns). Returns 0 in the child, its pid in the parent,
+ * negative errno. A threaded caller's child may only do what is safe in a signal handler until
+ * exec. ret_pidfd may be NULL.
  */
 pid_t cg_fork_into(int cgroup_dirfd, int *ret_pidfd);
 
@@ -238,7 +239,8 @@ void cg_pool_close(struct cg_pool *pool);
  */
 uint64_t cg_usable_of(uint64_t total_bytes, uint64_t available_bytes, uint64_t pool_held_bytes);
 
-/* The same from /proc/meminfo and the pool (-1: there is none yet). */
+/* The same from /proc/meminfo and the pool (-1: there is none yet). A pool whose memory.max is
+ * within 2 % of total of that keeps it, so that setup is idempotent while the machine breathes. */
 int cg_usable_auto(int pool_dirfd, uint64_t *ret_bytes, struct uw_err *err);
 
 #endif

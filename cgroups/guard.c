@@ -22,24 +22,77 @@
 #define FIRST_FREE_FD    3
 #define OOM_NEVER        "-1000"
 
-static pid_t fork_into(int cgroup_dirfd, int *ret_pidfd)
+static pid_t clone_into(int cgroup_dirfd, int *ret_pidfd)
 {
-	int pidfd = -1;
 	struct clone_args args = {
 		.flags = CLONE_PIDFD | (cgroup_dirfd >= 0 ? CLONE_INTO_CGROUP : 0),
-		.pidfd = (__u64)(uintptr_t)&pidfd,
+		.pidfd = (__u64)(uintptr_t)ret_pidfd,
 		.exit_signal = SIGCHLD,
 		.cgroup = cgroup_dirfd >= 0 ? (__u64)cgroup_dirfd : 0,
 	};
 	long pid = syscall(SYS_clone3, &args, sizeof(args));
 
+	return pid < 0 ? -errno : (pid_t)pid;
+}
+
+/* 0 is whoever writes. */
+static int join_self(int cgroup_dirfd)
+{
+	return cgroup_dirfd < 0 ? 0 : text_write_at(cgroup_dirfd, "cgroup.procs", "0");
+}
+
+static _Noreturn void give_up(int report, int failure)
+{
+	ssize_t n = write(report, &failure, sizeof(failure));
+
+	_exit(n == (ssize_t)sizeof(failure) ? EXIT_NOT_STARTED : EXIT_FAILURE);
+}
+
+/* The child is in the group before fork_and_join returns in either process. */
+static pid_t fork_and_join(int cgroup_dirfd, int *ret_pidfd)
+{
+	AUTO_CLOSE int ours = -1, childs = -1;
+	int ends[2], failure = 0;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	ours = ends[0];
+	childs = ends[1];
+	pid = fork();
 	if (pid < 0)
 		return -errno;
-	if (pid && ret_pidfd)
+	if (!pid) {
+		failure = -join_self(cgroup_dirfd);
+		if (failure)
+			give_up(childs, failure);
+		return 0;
+	}
+	close(TAKE_FD(childs));
+	if (read(ours, &failure, sizeof(failure)) == (ssize_t)sizeof(failure)) {
+		waitpid(pid, NULL, 0);
+		return -failure;
+	}
+	*ret_pidfd = pidfd_open(pid, 0);
+	return pid;
+}
+
+/*
+ * A seccomp filter cannot look into clone3's arguments, so those of systemd's RestrictNamespaces=
+ * and of older container runtimes answer ENOSYS.
+ */
+static pid_t fork_into(int cgroup_dirfd, int *ret_pidfd)
+{
+	int pidfd = -1;
+	pid_t pid = clone_into(cgroup_dirfd, &pidfd);
+
+	if (pid == -ENOSYS)
+		pid = fork_and_join(cgroup_dirfd, &pidfd);
+	if (pid > 0 && ret_pidfd)
 		*ret_pidfd = pidfd;
-	else if (pid)
+	else if (pid > 0)
 		close(pidfd);
-	return (pid_t)pid;
+	return pid;
 }
 
 pid_t cg_fork_into(int cgroup_dirfd, int *ret_pidfd)

@@ -10,6 +10,7 @@
 #include "user/base/units.h"
 
 #define RESERVE_PCT 3
+#define NEAR_PCT    2 /* of total: what the rest of a machine uses moves by less all the time */
 #define TEXT_LEN    8192
 
 uint64_t cg_usable_of(uint64_t total_bytes, uint64_t available_bytes, uint64_t pool_held_bytes)
@@ -44,6 +45,20 @@ static uint64_t pool_held(int pool_dirfd)
 	return held;
 }
 
+/* What the pool was set up with, when that is still as good as right: a second setup then has
+ * nothing to change. */
+static uint64_t keep_if_near(int pool_dirfd, uint64_t usable, uint64_t total_bytes)
+{
+	uint64_t near = total_bytes / 100 * NEAR_PCT, now;
+	char text[64];
+
+	if (pool_dirfd < 0 ||
+	    text_read_at(pool_dirfd, cg_knob_file(CG_LIMIT), text, sizeof(text)) < 0 ||
+	    cg_parse_u64(text, &now) || now == CG_MAX)
+		return usable;
+	return now + near >= usable && now <= usable + near ? now : usable;
+}
+
 int cg_usable_auto(int pool_dirfd, uint64_t *ret_bytes, struct uw_err *err)
 {
 	char text[TEXT_LEN];
@@ -57,6 +72,9 @@ int cg_usable_auto(int pool_dirfd, uint64_t *ret_bytes, struct uw_err *err)
 		return err_set(err, -EINVAL,
 			       "cgroups: /proc/meminfo names no MemTotal or "
 			       "MemAvailable");
-	*ret_bytes = cg_usable_of(total_kib * KIB, available_kib * KIB, pool_held(pool_dirfd));
+	*ret_bytes = keep_if_near(
+		pool_dirfd,
+		cg_usable_of(total_kib * KIB, available_kib * KIB, pool_held(pool_dirfd)),
+		total_kib * KIB);
 	return 0;
 }

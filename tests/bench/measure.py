@@ -128,10 +128,13 @@ def rounded(value, digits=4):
 
 
 def current_commit():
-    """Of the working tree, marked when it is not clean; 'unknown' outside git."""
+    """Of the working tree, marked when it is not clean; 'unknown' without git."""
     here = Path(__file__).resolve().parent
-    done = subprocess.run(["git", "-C", here, "describe", "--always", "--dirty"],
-                          capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(["git", "-C", here, "describe", "--always", "--dirty"],
+                              capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return "unknown"
     return done.stdout.strip() or "unknown"
 
 

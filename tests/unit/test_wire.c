@@ -296,7 +296,7 @@ static void test_interface_defines_each_name_once(void **state)
 		char word[8];
 
 		line += *line == '\n';
-		if (sscanf(line, "%7s %31[A-Za-z]", word, names[count]) != 2 ||
+		if (*line == '\n' || sscanf(line, "%7s %31[A-Za-z]", word, names[count]) != 2 ||
 		    (strcmp(word, "type") && strcmp(word, "method") && strcmp(word, "error")))
 			continue;
 		for (size_t i = 0; i < count; i++)

@@ -61,8 +61,7 @@ static void requested_take(struct requested *requested, const json_t *answer)
 	size_t i;
 	const char *key;
 
-	json_array_foreach(json_object_get(answer, "records"), i, record)
-	{
+	json_array_foreach (json_object_get(answer, "records"), i, record) {
 		char sequence[24];
 
 		if (strcmp(json_get_text(record, "component"), requested->component) != 0 ||
@@ -74,8 +73,7 @@ static void requested_take(struct requested *requested, const json_t *answer)
 	}
 	requested->under_way = 0;
 	requested->done_bytes = 0;
-	json_object_foreach(requested->records, key, kept)
-	{
+	json_object_foreach (requested->records, key, kept) {
 		requested->under_way += !*json_get_text(kept, "result");
 		requested->done_bytes += json_get_u64_or(kept, "done_bytes", 0);
 	}
@@ -121,8 +119,7 @@ static bool any_failed(const struct requested *requested)
 	json_t *record;
 	const char *key;
 
-	json_object_foreach(requested->records, key, record)
-	{
+	json_object_foreach (requested->records, key, record) {
 		const char *result = json_get_text(record, "result");
 
 		if (!strcmp(result, "failed") || !strcmp(result, "gone"))
@@ -138,12 +135,13 @@ static int report(const struct cli *cli, const struct requested *requested)
 	const char *key;
 
 	if (!cli->options.json) {
-		json_object_foreach(requested->records, key, record)
+		json_object_foreach (requested->records, key, record)
 			record_print_end(&cli->screen, record);
 		return status;
 	}
 	list = json_array();
-	json_object_foreach(requested->records, key, record) json_array_append(list, record);
+	json_object_foreach (requested->records, key, record)
+		json_array_append(list, record);
 	return cli_print_json(cli, json_pack("{s:o}", "records", list)) == CLI_OK ? status
 										  : CLI_FAILED;
 }
@@ -233,8 +231,7 @@ static int dry_freezer(const struct cli *cli, const struct target *target, const
 
 	if (dry_begin(cli, target->component, &dry, &component, &err) < 0)
 		return cli_fail(cli, &err);
-	json_array_foreach(json_object_get(component, "leaves"), i, leaf)
-	{
+	json_array_foreach (json_object_get(component, "leaves"), i, leaf) {
 		const char *name = json_get_text(leaf, "name");
 
 		if (!json_get_bool(leaf, "populated") ||
@@ -330,7 +327,7 @@ int command_reload(struct cli *cli)
 		return cli_fail(cli, &err);
 	if (cli->options.json)
 		return cli_print_json(cli, TAKE(answer));
-	json_array_foreach(json_object_get(answer, "changes"), i, change)
+	json_array_foreach (json_object_get(answer, "changes"), i, change)
 		fprintf(cli->screen.out, "%s\n", json_string_value(change));
 	if (!json_array_size(json_object_get(answer, "changes")))
 		fprintf(cli->screen.out, "read again; nothing differs\n");

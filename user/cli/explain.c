@@ -30,8 +30,7 @@ static void print_allowed(const struct screen *screen, const json_t *tiers)
 	size_t at = strlen(text), i;
 	const json_t *tier;
 
-	json_array_foreach(tiers, i, tier)
-	{
+	json_array_foreach (tiers, i, tier) {
 		if (at < sizeof(text))
 			at += (size_t)snprintf(text + at, sizeof(text) - at, "%s %s", i ? "," : "",
 					       json_string_value(tier));
@@ -57,7 +56,7 @@ static void print_explanation(const struct screen *screen, const json_t *explana
 	fprintf(screen->out, ", tier %s\n", json_get_text(explanation, "tier"));
 	print_allowed(screen, json_object_get(explanation, "allowed"));
 	table_init(&table, columns, ARRAY_SIZE(columns));
-	json_array_foreach(json_object_get(explanation, "conditions"), i, condition)
+	json_array_foreach (json_object_get(explanation, "conditions"), i, condition)
 		add_row(&table, condition);
 	table_print(&table, screen);
 	table_done(&table);
@@ -74,8 +73,7 @@ int command_explain(struct cli *cli)
 		return cli_fail(cli, &err);
 	if (cli->options.json)
 		return cli_print_json(cli, TAKE(answer));
-	json_array_foreach(json_object_get(answer, "components"), i, explanation)
-	{
+	json_array_foreach (json_object_get(answer, "components"), i, explanation) {
 		if (i)
 			fputc('\n', cli->screen.out);
 		print_explanation(&cli->screen, explanation);

@@ -53,8 +53,7 @@ static void print_records(struct follow *follow, json_t *answer)
 	const json_t *record;
 	size_t i;
 
-	json_array_foreach(json_object_get(answer, "records"), i, record)
-	{
+	json_array_foreach (json_object_get(answer, "records"), i, record) {
 		if (!is_wanted(cli, record))
 			continue;
 		if (cli->options.json)
@@ -153,7 +152,7 @@ int command_why(struct cli *cli)
 	if (cli->options.json)
 		return cli_print_json(cli, TAKE(answer));
 	print_now(&cli->screen, json_object_get(answer, "component"));
-	json_array_foreach(json_object_get(answer, "records"), i, record)
+	json_array_foreach (json_object_get(answer, "records"), i, record)
 		record_print_long(&cli->screen, record);
 	if (!json_array_size(json_object_get(answer, "records")))
 		fprintf(cli->screen.out, "nothing was done to it yet\n");

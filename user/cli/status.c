@@ -25,16 +25,14 @@ static void print_sensors(const struct screen *screen, const json_t *daemon)
 	size_t i;
 
 	label(screen, "sensors");
-	json_array_foreach(sensors, i, sensor)
-	{
+	json_array_foreach (sensors, i, sensor) {
 		if (!json_get_bool(sensor, "on"))
 			continue;
 		fprintf(screen->out, "%s%s", comma, json_get_text(sensor, "name"));
 		comma = ", ";
 	}
 	fprintf(screen->out, "%s\n", *comma ? "" : "no BPF: PSI triggers and polling");
-	json_array_foreach(sensors, i, sensor)
-	{
+	json_array_foreach (sensors, i, sensor) {
 		why = json_get_text(sensor, "text");
 		if (!*why || !strcmp(why, said))
 			continue;
@@ -62,7 +60,7 @@ static void print_drops(const struct screen *screen, const json_t *daemon)
 	print_drop(screen, json_get_u64_or(daemon, "events_dropped", 0), "events: frame full");
 	print_drop(screen, json_get_u64_or(daemon, "actions_dropped", 0), "actions: plan full");
 	print_drop(screen, json_get_u64_or(acts, "outcomes_dropped", 0), "outcomes: ring full");
-	json_array_foreach(json_object_get(daemon, "drops"), i, drop)
+	json_array_foreach (json_object_get(daemon, "drops"), i, drop)
 		print_drop(screen, json_get_u64_or(drop, "count", 0), json_get_text(drop, "name"));
 }
 
@@ -141,7 +139,8 @@ static void print_table(const struct screen *screen, const json_t *components)
 	size_t i;
 
 	table_init(&table, columns, ARRAY_SIZE(columns));
-	json_array_foreach(components, i, component) add_row(&table, component);
+	json_array_foreach (components, i, component)
+		add_row(&table, component);
 	table_print(&table, screen);
 	table_done(&table);
 }
@@ -199,10 +198,12 @@ static void print_all(const struct screen *screen, const json_t *status)
 
 	print_head(screen, status);
 	print_table(screen, components);
-	json_array_foreach(components, i, component) any |= is_remarkable(component);
+	json_array_foreach (components, i, component)
+		any |= is_remarkable(component);
 	if (any)
 		fputc('\n', screen->out);
-	json_array_foreach(components, i, component) print_remark(screen, component);
+	json_array_foreach (components, i, component)
+		print_remark(screen, component);
 }
 
 /* ---- one component ---- */
@@ -241,8 +242,7 @@ static void print_leaves(const struct screen *screen, const json_t *leaves)
 	size_t i;
 
 	table_init(&table, columns, ARRAY_SIZE(columns));
-	json_array_foreach(leaves, i, leaf)
-	{
+	json_array_foreach (leaves, i, leaf) {
 		bool frozen = json_get_bool(leaf, "frozen");
 		const char *state = json_get_bool(leaf, "populated") ? "running" : "empty";
 		char text[VALUE_LEN];

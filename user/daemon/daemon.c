@@ -216,6 +216,7 @@ static int track_components(struct daemon *daemon, struct uw_err *err)
 			log_warning("component is not counted by BPF component=%s error=%s", name,
 				    strerrorname_np(-rc));
 	}
+	memset(daemon->frame.component, 0, sizeof(daemon->frame.component)); /* other indices */
 	sense_watch_leaves(daemon->sense, on_leaf, daemon);
 	return 0;
 }

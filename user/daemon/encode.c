@@ -237,7 +237,7 @@ static void put_view(json_t *object, const struct component_view *view)
 
 static void put_limits(json_t *object, const struct component_sample *sample)
 {
-	bool valid = sample->valid & SAMPLE_LIMITS;
+	bool valid = sample->known & SAMPLE_LIMITS;
 
 	put(object, "min_bytes", sampled(valid, sample->min_bytes));
 	put(object, "low_bytes", sampled(valid, sample->low_bytes));

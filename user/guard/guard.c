@@ -18,7 +18,7 @@
 #include "user/base/text.h"
 
 #define PRESSED_US      (100 * US_PER_MS) /* something is entered */
-#define IDLE_US         (500 * US_PER_MS)
+#define IDLE_US         US_PER_SEC /* the death of uwd wakes it; this is for hangs and deadlines */
 #define GRACE_US        US_PER_SEC /* uwd thaws at a deadline; the guard, a tick of uwd later */
 #define ONCE_TIMEOUT_US (5 * US_PER_SEC) /* another may just be undoing */
 

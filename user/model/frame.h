@@ -32,35 +32,40 @@ struct host_sample {
 };
 
 enum sample_group {
-	SAMPLE_USAGE = 1U << 0,	 /* current_bytes */
-	SAMPLE_STAT = 1U << 1,	 /* memory.stat: files, anon, slab, scans, refaults */
-	SAMPLE_PSI = 1U << 2,	 /* psi_* */
+	SAMPLE_USAGE = 1U << 0,  /* current_bytes */
+	SAMPLE_STAT = 1U << 1,   /* memory.stat: files, anon, slab, scans, refaults */
+	SAMPLE_PSI = 1U << 2,    /* psi_* */
 	SAMPLE_EVENTS = 1U << 3, /* ev_* */
-	SAMPLE_SWAP = 1U << 4,	 /* swap_bytes */
+	SAMPLE_SWAP = 1U << 4,   /* swap_bytes */
 	SAMPLE_LIMITS = 1U << 5, /* high_bytes, low_bytes, min_bytes as they stand in the kernel */
-	SAMPLE_BPF = 1U << 6,	 /* bpf_* */
+	SAMPLE_BPF = 1U << 6,    /* bpf_* */
 };
 
-/* One component's cgroup. Totals are monotonic since the group was made. UINT64_MAX is "max". */
+/*
+ * One component's cgroup. Totals are monotonic since the group was made. UINT64_MAX is "max". What
+ * was not read this time keeps the value of the last reading; policy goes by valid, display by
+ * known.
+ */
 struct component_sample {
-	uint32_t valid; /* enum sample_group */
+	uint32_t valid; /* enum sample_group: read for this frame */
+	uint32_t known; /* read at all since the group was opened */
 	uint64_t current_bytes;
 	uint64_t swap_bytes;
 	uint64_t anon_bytes, active_file_bytes, inactive_file_bytes, slab_reclaimable_bytes,
 		unevictable_bytes;
-	uint64_t pgscan, pgsteal;	     /* pages */
+	uint64_t pgscan, pgsteal;            /* pages */
 	uint64_t refault_anon, refault_file; /* pages */
 	uint64_t ev_high, ev_max, ev_oom, ev_oom_kill;
 	uint64_t psi_some_us, psi_full_us;
 	uint64_t high_bytes, low_bytes, min_bytes;
 	uint64_t bpf_charged_bytes; /* total charged, from the charge hook */
-	uint64_t bpf_stall_us;	    /* total memstall time of its tasks, wall clock */
+	uint64_t bpf_stall_us;      /* total memstall time of its tasks, wall clock */
 	uint64_t bpf_stalls;
 };
 
 /* A launched workload: the unit of freezing and killing. */
 struct leaf_sample {
-	uint64_t cgid;	    /* cgroup id, unique for a boot */
+	uint64_t cgid;      /* cgroup id, unique for a boot */
 	uint32_t component; /* index */
 	bool populated, frozen;
 	uint64_t born_us; /* first seen, CLOCK_MONOTONIC */
@@ -71,9 +76,9 @@ enum event_kind {
 	EVENT_USAGE_MARK, /* a component's usage reached the armed mark, value/threshold in bytes */
 	EVENT_STALL_FIRST, /* first stall after calm, value in us */
 	EVENT_STALL_BURST, /* stall time reached the configured burst, in us */
-	EVENT_OOM,	   /* the kernel chose a victim; pid in value */
-	EVENT_PSI,	   /* a PSI trigger fired (fallback without BPF) */
-	EVENT_MEMORY,	   /* memory.events changed (fallback) */
+	EVENT_OOM,         /* the kernel chose a victim; pid in value */
+	EVENT_PSI,         /* a PSI trigger fired (fallback without BPF) */
+	EVENT_MEMORY,      /* memory.events changed (fallback) */
 	EVENT__COUNT
 };
 

@@ -9,15 +9,16 @@
 #include "user/policy/room.h"
 #include "user/policy/signal.h"
 
-#define HORIZON_US       (2 * US_PER_SEC)
-#define TAKES_EFFECT_US  (300 * US_PER_MS) /* a freeze shows in use within this */
-#define DONOR_SPACING_US (500 * US_PER_MS)
-#define PRESSING_FULL    2000
-#define PAYBACK_US       (8 * US_PER_SEC)
-#define EVIDENCE_PCT     12                /* of the host available: less is evidence */
-#define GROWING_PCT      25                /* less is evidence beside a growing donor */
-#define STALLED_SOME     200               /* permyriad of 2 s */
-#define WATCH_US         (200 * US_PER_MS) /* for its cause to show after a stall */
+#define HORIZON_US         (2 * US_PER_SEC)
+#define TAKES_EFFECT_US    (300 * US_PER_MS) /* a freeze shows in use within this */
+#define DONOR_SPACING_US   (500 * US_PER_MS)
+#define STALLED_HORIZON_US (5 * US_PER_SEC) /* beside a first stall */
+#define PRESSING_FULL      2000
+#define PAYBACK_US         (8 * US_PER_SEC)
+#define EVIDENCE_PCT       12                /* of the host available: less is evidence */
+#define GROWING_PCT        25                /* less is evidence beside a growing donor */
+#define STALLED_SOME       200               /* permyriad of 2 s */
+#define WATCH_US           (200 * US_PER_MS) /* for its cause to show after a stall */
 
 bool brake_is_watching(const struct step *step)
 {
@@ -84,7 +85,7 @@ static void brake_component(struct step *step, uint32_t i)
 }
 
 /* What the pool will take of the host within the horizon, each component up to its own limit. */
-static uint64_t host_ahead(const struct step *step)
+static uint64_t host_ahead(const struct step *step, uint64_t horizon_us)
 {
 	uint64_t sum = 0;
 
@@ -95,7 +96,7 @@ static uint64_t host_ahead(const struct step *step)
 		if (step->frame->kind == FRAME_URGENT && grows_now(step, i) &&
 		    cs->signal.step_per_s > slope)
 			slope = cs->signal.step_per_s;
-		sum += min_u64(grown(slope, HORIZON_US),
+		sum += min_u64(grown(slope, horizon_us),
 			       sub_sat(limits_high(cs), cs->signal.current_bytes));
 	}
 	return sum;
@@ -153,7 +154,9 @@ static bool has_evidence(const struct step *step, uint32_t stalled, bool strong_
 	if (host->available_bytes < percent_of(host->total_bytes, EVIDENCE_PCT))
 		return true;
 	if (strong_only)
-		return false;
+		return growing &&
+		       host->available_bytes <
+			       room_host_reserve(step) + host_ahead(step, STALLED_HORIZON_US);
 	return over ||
 	       (growing && host->available_bytes < percent_of(host->total_bytes, GROWING_PCT));
 }
@@ -189,7 +192,7 @@ static void answer_stall(struct step *step, uint32_t i)
 void brake_step(struct step *step)
 {
 	const struct host_state *host = &step->state->host;
-	uint64_t need = room_host_reserve(step) + host_ahead(step);
+	uint64_t need = room_host_reserve(step) + host_ahead(step, HORIZON_US);
 
 	step->state->host_wants = false;
 	for (uint32_t i = 0; i < step->config->component_count; i++)

@@ -7,6 +7,8 @@
 
 #define HOLT_STEP_MIN_US  (50 * US_PER_MS) /* closer samples are noise of charge batches */
 #define HOLT_GAP_MAX_US   (5 * US_PER_SEC) /* after a longer gap the trend says nothing */
+#define STEP_MIN_US       (20 * US_PER_MS)
+#define BATCHES_BYTES     MIB /* what the charge batches of a few CPUs can add at once */
 #define RATE_STEP_MIN_US  (900 * US_PER_MS)
 #define STALL_STEP_MIN_US (90 * US_PER_MS)
 #define WINDOW_SOME_US    (2 * US_PER_SEC)
@@ -107,11 +109,16 @@ static void take_trend(struct signal *s, uint64_t now_us)
 
 static void take_usage(struct signal *s, uint64_t current, uint64_t now_us)
 {
-	uint64_t dt = now_us - s->usage_at_us;
+	uint64_t dt = now_us - s->step_at_us;
 
 	current = min_u64(current, BYTES_SANE);
-	if (s->seen && dt >= US_PER_MS)
-		s->step_per_s = rate_of(s->current_bytes, current, dt);
+	s->step_per_s = s->seen ? rate_of(s->step_from_bytes, current, dt) : 0;
+	if (current < s->step_from_bytes + BATCHES_BYTES)
+		s->step_per_s = 0;
+	if (!s->seen || dt >= STEP_MIN_US) {
+		s->step_at_us = now_us;
+		s->step_from_bytes = current;
+	}
 	s->seen = true;
 	s->usage_at_us = now_us;
 	s->current_bytes = current;

@@ -29,7 +29,8 @@ struct signal {
 	bool seen; /* a usage sample was ever taken */
 	uint64_t usage_at_us;
 	uint64_t current_bytes, ws_bytes, swap_bytes;
-	int64_t step_per_s; /* growth between the last two usage samples */
+	uint64_t step_at_us, step_from_bytes; /* a sample at least 20 ms old, */
+	int64_t step_per_s;                   /* and the growth since then */
 
 	uint64_t holt_at_us;
 	int64_t holt_bytes, slope_per_s;

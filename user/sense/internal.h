@@ -14,6 +14,8 @@ struct sense_component {
 	char name[UW_NAME_LEN];
 	struct cg_group group; /* dir is -1 while it is not there */
 	int watch;             /* inotify, -1 without */
+	/* When everything was last read, and what it was by: see is_settled. */
+	uint64_t settled_us, settled_bytes, settled_psi_us;
 };
 
 struct sense_leaf {

@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/base/text.h"
+#include "user/base/units.h"
 #include "user/sense/internal.h"
 #include "user/sense/parse.h"
 
@@ -22,6 +24,9 @@
 	(1U << CG_CURRENT | 1U << CG_SWAP_CURRENT | 1U << CG_MIN | 1U << CG_LOW | 1U << CG_HIGH | \
 	 1U << CG_STAT | 1U << CG_EVENTS | 1U << CG_PRESSURE)
 
+#define SETTLED_US    (5 * US_PER_SEC)
+#define SETTLED_BYTES MIB
+
 /* ---- one component ---- */
 
 static void set_absent(struct sense_component *component)
@@ -30,6 +35,7 @@ static void set_absent(struct sense_component *component)
 	for (int k = 0; k < CG_KNOB__COUNT; k++)
 		component->group.fd[k] = -1;
 	component->watch = -1;
+	component->settled_us = 0;
 }
 
 static void open_component(struct sense *sense, struct sense_component *component)
@@ -87,27 +93,58 @@ static bool read_usage(struct sense *sense, uint32_t index, struct component_sam
 	return false;
 }
 
-static void read_component(struct sense *sense, uint32_t index, struct component_sample *sample)
+/*
+ * Usage stands still and nobody stalled: the rest has not changed either, but for slow drift, and
+ * is read every SETTLED_US. At rest this is most of the daemon's work.
+ */
+static bool is_settled(const struct sense_component *component,
+		       const struct component_sample *sample, uint64_t now_us)
 {
-	const struct cg_group *group = &sense->component[index].group;
+	uint64_t moved = sample->current_bytes > component->settled_bytes
+				 ? sample->current_bytes - component->settled_bytes
+				 : component->settled_bytes - sample->current_bytes;
 
-	open_component(sense, &sense->component[index]);
-	if (!read_usage(sense, index, sample)) {
-		open_component(sense, &sense->component[index]);
-		if (!read_usage(sense, index, sample))
-			return;
-	}
+	return component->settled_us && now_us - component->settled_us < SETTLED_US &&
+	       moved < SETTLED_BYTES && sample->psi_some_us == component->settled_psi_us;
+}
+
+static void read_rest(struct sense *sense, const struct cg_group *group,
+		      struct component_sample *sample)
+{
 	if (read_bytes(sense, group, CG_SWAP_CURRENT, &sample->swap_bytes))
 		sample->valid |= SAMPLE_SWAP;
 	if (read_file(sense, group, CG_STAT) && parse_memory_stat(sense->text, sample))
 		sample->valid |= SAMPLE_STAT;
 	if (read_file(sense, group, CG_EVENTS) && parse_memory_events(sense->text, sample))
 		sample->valid |= SAMPLE_EVENTS;
+	if (read_limits(sense, group, sample))
+		sample->valid |= SAMPLE_LIMITS;
+}
+
+static void read_component(struct sense *sense, uint32_t index, uint64_t now_us,
+			   struct component_sample *sample)
+{
+	struct sense_component *component = &sense->component[index];
+	const struct cg_group *group = &component->group;
+
+	sample->valid = 0;
+	open_component(sense, component);
+	if (!read_usage(sense, index, sample)) {
+		*sample = (struct component_sample){0};
+		open_component(sense, component);
+		if (!read_usage(sense, index, sample))
+			return;
+	}
 	if (read_file(sense, group, CG_PRESSURE) &&
 	    parse_pressure(sense->text, &sample->psi_some_us, &sample->psi_full_us))
 		sample->valid |= SAMPLE_PSI;
-	if (read_limits(sense, group, sample))
-		sample->valid |= SAMPLE_LIMITS;
+	if (!is_settled(component, sample, now_us)) {
+		read_rest(sense, group, sample);
+		component->settled_us = now_us;
+		component->settled_bytes = sample->current_bytes;
+		component->settled_psi_us = sample->psi_some_us;
+	}
+	sample->known |= sample->valid;
 }
 
 /* ---- the host ---- */
@@ -136,8 +173,7 @@ void sense_full(struct sense *sense, struct frame *frame)
 	read_host_pressure(sense, &frame->host);
 	frame->component_count = sense->component_count;
 	for (uint32_t i = 0; i < sense->component_count; i++) {
-		frame->component[i] = (struct component_sample){0};
-		read_component(sense, i, &frame->component[i]);
+		read_component(sense, i, frame->now_us, &frame->component[i]);
 	}
 	sense_read_leaves(sense, frame);
 }
