@@ -138,8 +138,9 @@ $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o | build/deps/build
 guests: $(GUESTS)
 fuzzers: $(FUZZERS)
 
-unit: $(UNITS) ## unit tests: no root, under a minute
+unit: $(UNITS) | build/deps/test ## unit tests: no root, under a minute
 	$(Q)scripts/run-units $(UNITS)
+	$(Q)python3 -B -m unittest discover -q -s tests/bench
 
 sim: $(SIMS) ## the policy against a simulated machine: invariants under seeded load
 	$(Q)scripts/run-units $(SIMS)

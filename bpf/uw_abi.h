@@ -137,10 +137,21 @@ struct uw_drop_count {
  * bpf/uw_stalls.h); user space makes the entry, zeroed. */
 #define UW_STALL_SIZE 64
 
-/* Map uw_pages, pinned as "pages": full tracing, per CPU. */
+/*
+ * Map uw_pages, pinned as "pages": full tracing, per CPU. An array and not a hash, because it is
+ * looked at for each page: a component has one of the UW_ROW_TRIES rows that follow from its cgid;
+ * user space gives them out.
+ */
 struct uw_orders {
+	__u64 cgid;                   /* 0 = free */
 	__u64 allocations[UW_ORDERS]; /* by order: 2^order pages each */
 };
+
+#define UW_ROWS      64 /* a power of two */
+#define UW_ROW_TRIES 4
+
+/* Cgroup ids are inode numbers, a few dozen apart. */
+#define UW_ROW(cgid, i) (((__u32)(cgid) + (i)) % UW_ROWS)
 
 #define UW_ABI_SIZE(type, size) _Static_assert(sizeof(struct type) == (size), "size of " #type)
 UW_ABI_SIZE(uw_cgid, 8);
@@ -153,6 +164,6 @@ UW_ABI_SIZE(uw_owner, 16);
 UW_ABI_SIZE(uw_event, 56);
 UW_ABI_SIZE(uw_drop_key, 4);
 UW_ABI_SIZE(uw_drop_count, 8);
-UW_ABI_SIZE(uw_orders, 88);
+UW_ABI_SIZE(uw_orders, 96);
 
 #endif

@@ -53,6 +53,7 @@ static pid_t fork_and_join(int cgroup_dirfd, int *ret_pidfd)
 {
 	AUTO_CLOSE int ours = -1, childs = -1;
 	int ends[2], failure = 0;
+	ssize_t n;
 	pid_t pid;
 
 	if (pipe2(ends, O_CLOEXEC))
@@ -69,7 +70,10 @@ static pid_t fork_and_join(int cgroup_dirfd, int *ret_pidfd)
 		return 0;
 	}
 	close(TAKE_FD(childs));
-	if (read(ours, &failure, sizeof(failure)) == (ssize_t)sizeof(failure)) {
+	do
+		n = read(ours, &failure, sizeof(failure));
+	while (n < 0 && errno == EINTR);
+	if (n == (ssize_t)sizeof(failure)) {
 		waitpid(pid, NULL, 0);
 		return -failure;
 	}

@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #define BENCH_PAGE_BYTES 4096
-#define BENCH_LOST	 (-1) /* latency of a request that never got its answer */
+#define BENCH_LOST       (-1) /* latency of a request that never got its answer */
 
 __attribute__((noreturn, format(printf, 1, 2))) static inline void bench_fail(const char *format,
 									      ...)

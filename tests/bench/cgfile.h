@@ -12,7 +12,7 @@
 #include <fcntl.h>
 
 #define CGFILE_TEXT_BYTES 8192
-#define CGFILE_ABSENT	  (-1)
+#define CGFILE_ABSENT     (-1)
 
 struct cgfile {
 	const char *directory;

@@ -19,6 +19,7 @@ WORKLOADS = {
     "database": "sqlite, transfers",
     "ml_models": "svm-train, rounds",
 }
+TOLD = measure.RELIEF | {"thaw"}
 SYSTEMS = {"none": "without uwctl", "uwctl": "with uwctl"}
 
 
@@ -115,13 +116,19 @@ def fate_lines(runs, colour):
     return table.render(header, rows, colour, left=len(header))
 
 
-def action_lines(run, limit=3):
-    """What uwd said about the first things that it did."""
-    lines = [f"    +{action['after_s']:4.1f} s  {action['act']} {action.get('component', '')}: "
-             f"{action.get('why', action.get('reason', ''))}"
-             for action in run["actions"] if action["act"] in measure.RELIEF]
-    more = [f"    and {len(lines) - limit} more"] if len(lines) > limit else []
-    return lines[:limit] + more
+def action_lines(run):
+    """What uwd said about the first action of each kind, and how many followed."""
+    by_kind = {}
+    for action in run["actions"]:
+        if action["act"] in TOLD:
+            by_kind.setdefault(action["act"], []).append(action)
+    lines = []
+    for kind, actions in sorted(by_kind.items(), key=lambda item: item[1][0]["after_s"]):
+        first = actions[0]
+        target = "/".join(filter(None, (first.get("component"), first.get("leaf"))))
+        more = f" (and {len(actions) - 1} more)" if len(actions) > 1 else ""
+        lines.append(f"    +{first['after_s']:4.1f} s  {kind:<7}  {target}: {first.get('why', '')}{more}")
+    return lines
 
 
 def picture(runs, colour):

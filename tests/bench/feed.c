@@ -9,10 +9,10 @@
 
 #include <fcntl.h>
 
-#define PRICE_LEVELS	8192
-#define MID_LEVEL	(PRICE_LEVELS / 2)
-#define NONE		UINT32_MAX
-#define ADD_PERMILLE	560
+#define PRICE_LEVELS    8192
+#define MID_LEVEL       (PRICE_LEVELS / 2)
+#define NONE            UINT32_MAX
+#define ADD_PERMILLE    560
 #define CANCEL_PERMILLE 400 /* the rest are trades */
 
 static double rate_per_s = 300;

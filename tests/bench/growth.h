@@ -21,6 +21,8 @@ struct growth {
 	_Atomic uint32_t ready; /* the hog waits for go */
 	_Atomic uint32_t go;
 	_Atomic uint64_t bytes;
+	_Atomic int64_t
+		stalled_us; /* when the service of a trial (churn) first stalled; 0 = not yet */
 	_Atomic int64_t at_us[GROWTH_MAX_STEPS]; /* when step i was complete, CLOCK_MONOTONIC */
 };
 

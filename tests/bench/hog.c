@@ -11,8 +11,8 @@
 
 #include <inttypes.h>
 
-#define MB		     ((size_t)1 << 20)
-#define LOG_EVERY_MB	     64
+#define MB                   ((size_t)1 << 20)
+#define LOG_EVERY_MB         64
 #define HOLD_TOUCH_PERIOD_US 10000
 
 static double rate_mb_per_s;

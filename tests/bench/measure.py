@@ -2,7 +2,7 @@
 """Reads what one run in the VM left behind, and reduces it to figures.
 
 A run is a folder: events ("MS TEXT" lines), latency records (due_ms,latency_us; -1 = never answered), mon.csv
-(samples of cgroups), stalls.csv, hog.log and daemon.log. All times are CLOCK_MONOTONIC of the guest.
+(samples of cgroups), hog.log and daemon.log. All times are CLOCK_MONOTONIC of the guest.
 """
 
 import csv

@@ -1,31 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * mon - samples cgroups, the system's memory and a hog's growth at an interval, into memory, and
- * writes them as CSV with a header line when SIGTERM comes. With --stalls it also looks at the
- * first cgroup's stall time every few milliseconds, and writes each increase: the instant of the
- * first stall, closer than a sample would tell.
+ * writes them as CSV with a header line when SIGTERM comes. An interval under 50 ms falsifies the
+ * stall times: the kernel weighs them by whole jiffies between two readings (kernel/sched/psi.c,
+ * collect_percpu_times), for uwd as well.
  */
 #include "cgfile.h"
 #include "growth.h"
 
 #define MAX_GROUPS    8
-#define MAX_STALLS    65536
-#define BUFFER_BYTES  ((size_t)24 << 20)
+#define BUFFER_BYTES  ((size_t)4 << 20)
 #define ROW_MAX_BYTES 4096
 
 static long interval_ms = 100;
-static long stall_interval_ms = 5;
 static const char *out_path = "mon.csv";
-static const char *stalls_path;
 static const char *growth_path;
 
 static const struct bench_option options[] = {
 	{"interval", BENCH_LONG, &interval_ms, "milliseconds between samples"},
 	{"out", BENCH_TEXT, &out_path, "CSV file for the samples"},
-	{"stalls", BENCH_TEXT, &stalls_path,
-	 "CSV file for the first cgroup's stalls: at_ms,some_us"},
-	{"stall-every", BENCH_LONG, &stall_interval_ms,
-	 "milliseconds between looks at the stall time"},
 	{"growth", BENCH_TEXT, &growth_path, "growth file to make for a hog and to sample"},
 	{NULL, BENCH_FLAG, NULL, NULL},
 };
@@ -76,13 +69,9 @@ struct monitor {
 	struct group groups[MAX_GROUPS];
 	size_t group_count;
 	struct cgfile system_files[COUNT_OF(system_columns)];
-	struct cgfile stall_file;
 	struct growth *growth;
 	char *rows;
 	size_t rows_bytes;
-	struct bench_sample *stalls;
-	size_t stall_count;
-	int64_t stall_us;
 };
 
 static void files_init(struct cgfile *files, const struct column *columns, size_t count,
@@ -166,17 +155,6 @@ static void monitor_sample(struct monitor *monitor)
 	monitor_print(monitor, "\n");
 }
 
-static void monitor_look_at_stalls(struct monitor *monitor)
-{
-	const char *text = cgfile_read(&monitor->stall_file);
-	int64_t stall_us = text ? cgfile_find_stall_us(text, "some") : CGFILE_ABSENT;
-
-	if (stall_us <= monitor->stall_us || monitor->stall_count == MAX_STALLS)
-		return;
-	monitor->stalls[monitor->stall_count++] = (struct bench_sample){bench_now_us(), stall_us};
-	monitor->stall_us = stall_us;
-}
-
 static void monitor_init(struct monitor *monitor, int argc, char **argv)
 {
 	int at = bench_parse_options(argc, argv, "mon [OPTION]... NAME=CGROUP_DIRECTORY...",
@@ -188,27 +166,15 @@ static void monitor_init(struct monitor *monitor, int argc, char **argv)
 	files_init(monitor->system_files, system_columns, COUNT_OF(system_columns), "/proc");
 	if (growth_path)
 		monitor->growth = growth_create(growth_path);
-	if (stalls_path && monitor->group_count) {
-		monitor->stall_file =
-			(struct cgfile){monitor->groups[0].directory, "memory.pressure", -1};
-		monitor->stalls = bench_reserve(MAX_STALLS * sizeof(*monitor->stalls));
-	}
 }
 
 static void monitor_run(struct monitor *monitor)
 {
 	int64_t next_us = bench_now_us();
-	int64_t step_us = (monitor->stalls ? stall_interval_ms : interval_ms) * 1000;
-	int64_t sample_us = next_us;
 
 	while (!bench_stopped) {
-		if (monitor->stalls)
-			monitor_look_at_stalls(monitor);
-		if (bench_now_us() >= sample_us) {
-			monitor_sample(monitor);
-			sample_us += interval_ms * 1000;
-		}
-		next_us += step_us;
+		monitor_sample(monitor);
+		next_us += interval_ms * 1000;
 		if (next_us < bench_now_us())
 			next_us = bench_now_us();
 		bench_sleep_until_us(next_us);
@@ -222,17 +188,6 @@ static void monitor_write(const struct monitor *monitor)
 	if (!out || fwrite(monitor->rows, 1, monitor->rows_bytes, out) != monitor->rows_bytes ||
 	    fclose(out))
 		bench_fail("%s", out_path);
-	if (!monitor->stalls)
-		return;
-	out = fopen(stalls_path, "we");
-	if (!out)
-		bench_fail("%s", stalls_path);
-	fputs("at_ms,some_us\n", out);
-	for (size_t i = 0; i < monitor->stall_count; i++)
-		fprintf(out, "%.3f,%lld\n", (double)monitor->stalls[i].due_us / 1e3,
-			(long long)monitor->stalls[i].latency_us);
-	if (fclose(out))
-		bench_fail("%s", stalls_path);
 }
 
 int main(int argc, char **argv)

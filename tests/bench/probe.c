@@ -15,8 +15,8 @@
 #include <sys/socket.h>
 
 #define REQUEST_MAX_BYTES 64
-#define RECONNECT_US	  250000
-#define LAST_ANSWER_US	  1000000 /* how long past the last request an answer still counts */
+#define RECONNECT_US      250000
+#define LAST_ANSWER_US    1000000 /* how long past the last request an answer still counts */
 
 static long port = 6379;
 static double rate_per_s = 100;

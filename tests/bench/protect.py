@@ -16,21 +16,17 @@ MEDIANS = ("first_action_after_onset_s", "p50_ratio", "p99_ratio", "max_ratio", 
 ALWAYS = ("hog_alive", "hog_resumed", "protected_alive")
 
 
-def first_stall_ms(folder, from_ms):
-    """The first stall of the protected cgroup after `from_ms`: when its total rose, less the rise."""
-    before_us = 0.0
-    for row in measure.read_table(folder / "stalls.csv"):
-        if row["at_ms"] > from_ms:
-            return row["at_ms"] - min(row["some_us"] - before_us, (row["at_ms"] - from_ms) * 1000) / 1000
-        before_us = row["some_us"]
+def onset_ms(samples, column, from_ms, noise_us=0):
+    """The latest sample after `from_ms` at which the stall time of `column` had not risen yet: no stall is older."""
+    base_us = next((row[column] for row in reversed(samples) if row["at_ms"] <= from_ms), 0.0)
+    before_ms = from_ms
+    for row in samples:
+        if row["at_ms"] <= from_ms:
+            continue
+        if row[column] > base_us + noise_us:
+            return before_ms
+        before_ms = row["at_ms"]
     return None
-
-
-def system_onset_ms(samples, from_ms):
-    """The first sample at which the whole system had stalled noticeably since `from_ms`."""
-    base_us = next((row["some_us"] for row in reversed(samples) if row["at_ms"] <= from_ms), 0.0)
-    return next((row["at_ms"] for row in samples
-                 if row["at_ms"] > from_ms and row["some_us"] > base_us + PSI_NOISE_US), None)
 
 
 def logged_actions(folder, from_ms):
@@ -79,23 +75,23 @@ def measure_run(folder):
     if not samples or None in (calm_ms, hog_ms, end_ms):
         raise ValueError(f"{folder}: the run is incomplete")
 
-    stall_ms = first_stall_ms(folder, hog_ms)
-    pressed_ms = system_onset_ms(samples, hog_ms)
-    onset_ms = stall_ms if stall_ms is not None else pressed_ms
+    stall_ms = onset_ms(samples, "redis.some_us", hog_ms)
+    pressed_ms = onset_ms(samples, "some_us", hog_ms, PSI_NOISE_US)
+    start_ms = stall_ms if stall_ms is not None else pressed_ms
     logged = logged_actions(folder, hog_ms)
     actions = sorted(logged + observed_actions(folder, samples, hog_ms))
     during = [row for row in samples if hog_ms < row["at_ms"] <= end_ms]
-    starts = [at_ms for at_ms in (onset_ms, pressed_ms) if at_ms is not None]
+    starts = [at_ms for at_ms in (stall_ms, pressed_ms) if at_ms is not None]
     episode = (min(starts, default=hog_ms), end_ms + EPISODE_TAIL_MS)
 
     figures = measure.latency_ratios(measure.read_samples(folder / "probe.csv"),
                                      (calm_ms + CALM_SETTLE_MS, hog_ms), episode)
     figures.update({
         "folder": folder.name,
-        "onset_s": (onset_ms - hog_ms) / 1000 if onset_ms else None,
+        "onset_s": (start_ms - hog_ms) / 1000 if start_ms else None,
         "onset_of": "protected" if stall_ms is not None else "system" if pressed_ms else None,
         "first_action_s": (actions[0] - hog_ms) / 1000 if actions else None,
-        "first_action_after_onset_s": (actions[0] - onset_ms) / 1000 if actions and onset_ms else None,
+        "first_action_after_onset_s": (actions[0] - start_ms) / 1000 if actions and start_ms else None,
         "action_count": len(logged) if logged else len(observed_actions(folder, samples, hog_ms)[:1]),
         "protected_swapped_bytes": peak(during, "redis.swap_kb"),
         "protected_stall_s": max((row["redis.some_us"] for row in during), default=0) / 1e6,

@@ -13,7 +13,7 @@ redis=$POOL/cache/redis
 hog=$POOL/ml_models/hog
 
 start_monitor() {
-	observe "$PUT/mon" --interval 100 --out "$OUT/mon.csv" --stalls "$OUT/stalls.csv" --growth $growth \
+	observe "$PUT/mon" --interval 50 --out "$OUT/mon.csv" --growth $growth \
 		"redis=$redis" "hog=$hog" "cache=$POOL/cache" "ml=$POOL/ml_models"
 	monitor_pid=$observer
 	wait_until 10 test -s $growth || die 'the monitor did not start'

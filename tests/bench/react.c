@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * react - one trial of how fast a growing hog is stopped, and by how much it overran. It lets a
- * waiting hog (hog --publish --wait) go, notes the first stall of a protected cgroup, and judges
- * the end by growth: the hog has stopped when it is frozen and its last step lies some time back.
- * It either only watches while somebody else acts (--by watch), or freezes the hog itself on a PSI
- * trigger (psi) or on memory.events (events).
+ * waiting hog (hog --publish --wait) go, takes the first stall from the service in the protected
+ * cgroup (churn), and judges the end by growth: the hog has stopped when it is frozen and its last
+ * step lies some time back. It either only watches while somebody else acts (--by watch), or
+ * freezes the hog itself on a PSI trigger (psi) or on memory.events (events).
  *
  * One CSV line on standard output; absent times are 0:
  * by,go_us,crossing_us,stall_us,signal_us,stop_us,grown_bytes,overrun_bytes,frozen
@@ -16,9 +16,10 @@
 #include <poll.h>
 #include <sched.h>
 
-#define READY_TIMEOUT_US 20000000
-#define QUIET_US	 100000	 /* no growth for so long, and frozen: stopped */
-#define QUIET_LONG_US	 1500000 /* no growth for so long: stopped, by whatever */
+#define READY_TIMEOUT_US   20000000
+#define QUIET_US           100000                  /* no growth for so long, and frozen: stopped */
+#define CHARGE_BATCH_BYTES (64 * BENCH_PAGE_BYTES) /* MEMCG_CHARGE_BATCH, mm/memcontrol.c */
+#define QUIET_LONG_US      1500000                 /* no growth for so long: stopped, by whatever */
 
 static const char *by = "watch";
 static const char *hog_directory;
@@ -46,12 +47,11 @@ static const struct bench_option options[] = {
 
 struct trial {
 	struct growth *growth;
-	struct cgfile current, events, stalls;
+	struct cgfile current, events;
 	struct pollfd signal; /* fd -1 = only watch */
 	int freeze_fd;
-	int64_t go_us, stall_us, signal_us, last_step_us;
-	int64_t base_stall_us; /* before the hog grew */
-	int64_t used_bytes;    /* at the last sample, when the hog had grown to used_grown_bytes */
+	int64_t go_us, signal_us, last_step_us;
+	int64_t used_bytes; /* at the last sample, when the hog had grown to used_grown_bytes */
 	uint64_t used_grown_bytes;
 	bool crossed;
 	uint64_t crossed_grown_bytes;
@@ -92,13 +92,6 @@ static int open_memory_events(void)
 	return fd;
 }
 
-static int64_t read_stall_us(struct trial *trial)
-{
-	const char *text = cgfile_read(&trial->stalls);
-
-	return text ? cgfile_find_stall_us(text, "some") : 0;
-}
-
 static void trial_open(struct trial *trial)
 {
 	*trial = (struct trial){.freeze_fd = -1};
@@ -107,7 +100,6 @@ static void trial_open(struct trial *trial)
 	trial->current = (struct cgfile){used_directory ? used_directory : hog_directory,
 					 "memory.current", -1};
 	trial->events = (struct cgfile){hog_directory, "cgroup.events", -1};
-	trial->stalls = (struct cgfile){protected_directory, "memory.pressure", -1};
 }
 
 static void trial_wait_for_hog(struct trial *trial)
@@ -129,7 +121,6 @@ static void trial_arm(struct trial *trial)
 		trial->signal.fd = open_memory_events();
 	if (trial->signal.fd >= 0)
 		trial->freeze_fd = open_in(hog_directory, "cgroup.freeze", O_WRONLY);
-	trial->base_stall_us = read_stall_us(trial);
 	trial->go_us = trial->last_step_us = bench_now_us();
 	atomic_store(&trial->growth->go, 1);
 }
@@ -144,11 +135,10 @@ static void trial_take_signal(struct trial *trial)
 	trial->signal.fd = -1;
 }
 
-/* SIGUSR1 to all of the protected cgroup, which is churn. What stalled before is not the stall. */
+/* SIGUSR1 to all of the protected cgroup, which is churn. */
 static void trial_cause_stall(struct trial *trial)
 {
 	struct cgfile procs = {protected_directory, "cgroup.procs", -1};
-	int64_t before_us = read_stall_us(trial);
 	const char *text = NULL;
 	char *end = NULL;
 
@@ -160,22 +150,7 @@ static void trial_cause_stall(struct trial *trial)
 		kill((pid_t)pid, SIGUSR1);
 	if (procs.fd >= 0)
 		close(procs.fd);
-	trial->stall_us = 0;
-	trial->base_stall_us = before_us;
 	trial->told_to_stall = true;
-}
-
-/* The stall began as long ago as the total has grown since; the total is summed anew at each read.
- */
-static void trial_note_stall(struct trial *trial)
-{
-	int64_t stalled_us = 0;
-
-	if (trial->stall_us)
-		return;
-	stalled_us = read_stall_us(trial) - trial->base_stall_us;
-	if (stalled_us > 0)
-		trial->stall_us = bench_now_us() - stalled_us;
 }
 
 static void trial_note_growth(struct trial *trial)
@@ -197,20 +172,22 @@ static void trial_note_growth(struct trial *trial)
 /*
  * The use is read a thousand times a second, and the growth just before it. From the last sample
  * under the threshold on, use and growth go together: what the use lacked then is what the hog
- * still grew. Good to one batch of charges (64 pages); pages reclaimed earlier do not matter.
+ * still grew, less a batch that may have been charged ahead. Pages reclaimed earlier do not matter.
  */
 static void trial_note_crossing(struct trial *trial)
 {
 	uint64_t grown_bytes = atomic_load(&trial->growth->bytes);
 	const char *text = threshold_bytes && !trial->crossed ? cgfile_read(&trial->current) : NULL;
 	int64_t used_bytes = text ? cgfile_find(text, "") : 0;
+	int64_t ahead_bytes = 0;
 
 	if (!text)
 		return;
 	if (used_bytes >= threshold_bytes) {
 		trial->crossed = true;
+		ahead_bytes = threshold_bytes - trial->used_bytes - CHARGE_BATCH_BYTES;
 		trial->crossed_grown_bytes =
-			trial->used_grown_bytes + (uint64_t)(threshold_bytes - trial->used_bytes);
+			trial->used_grown_bytes + (uint64_t)(ahead_bytes > 0 ? ahead_bytes : 0);
 		if (trial->crossed_grown_bytes > grown_bytes)
 			trial->crossed_grown_bytes = grown_bytes;
 	}
@@ -236,7 +213,6 @@ static void trial_run(struct trial *trial)
 		if (ppoll(&trial->signal, 1, &tick, NULL) > 0)
 			trial_take_signal(trial);
 		trial_note_crossing(trial);
-		trial_note_stall(trial);
 		trial_note_growth(trial);
 		trial_cause_stall(trial);
 	}
@@ -254,12 +230,13 @@ static int64_t crossing_us(struct trial *trial)
 
 static void trial_print(struct trial *trial)
 {
+	int64_t stall_us = atomic_load(&trial->growth->stalled_us);
 	uint64_t overrun_bytes =
 		trial->crossed ? trial->grown_bytes - trial->crossed_grown_bytes : 0;
 
 	printf("%s,%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRIu64 ",%" PRIu64
 	       ",%d\n",
-	       by, trial->go_us, crossing_us(trial), trial->stall_us, trial->signal_us,
+	       by, trial->go_us, crossing_us(trial), stall_us, trial->signal_us,
 	       trial->last_step_us, trial->grown_bytes, overrun_bytes, trial->frozen);
 }
 

@@ -8,7 +8,7 @@
 
 #include <sys/wait.h>
 
-#define MAX_ROUNDS	    4096
+#define MAX_ROUNDS          4096
 #define RETRY_AFTER_LOSS_US 200000
 
 static const char *out_path = "rounds.csv";

@@ -10,7 +10,7 @@
 #include "user/base/clock.h"
 #include "user/base/units.h"
 
-#define RECLAIM_MAX	(64 * MIB)
+#define RECLAIM_MAX     (64 * MIB)
 #define FREEZE_SLACK_US US_PER_SEC
 
 static uint64_t min64(uint64_t a, uint64_t b)

@@ -10,10 +10,10 @@
 
 #define FREEZE_TAKES_US (5 * US_PER_MS)
 #define URGENT_AFTER_US SIM_STEP_US
-#define CREEP_PER_S	(MIB / 2) /* growth over memory.high where nothing can be reclaimed */
-#define RECLAIM_CHUNK	(8 * MIB)
+#define CREEP_PER_S     (MIB / 2) /* growth over memory.high where nothing can be reclaimed */
+#define RECLAIM_CHUNK   (8 * MIB)
 #define RECLAIM_DEFAULT (100 * MIB)
-#define HASH_PRIME	1099511628211ULL
+#define HASH_PRIME      1099511628211ULL
 
 static uint64_t min64(uint64_t a, uint64_t b)
 {

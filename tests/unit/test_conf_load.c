@@ -65,7 +65,7 @@ static void test_shipped_profiles_fit_their_machines(void **state)
 static int root_setup(void **state)
 {
 	static const char *const dirs[] = {
-		"/etc",	    "/etc/uw",	   "/etc/uw/uw.conf.d",	   "/usr",
+		"/etc",     "/etc/uw",     "/etc/uw/uw.conf.d",    "/usr",
 		"/usr/lib", "/usr/lib/uw", "/usr/lib/uw/uw.conf.d"};
 	static char root[32], path[96];
 

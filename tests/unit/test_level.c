@@ -38,9 +38,9 @@ static void test_bands_follow_the_edges(void **data)
 		uint64_t use;
 		enum level level;
 	} rows[] = {
-		{0, LEVEL_NORMAL},	  {6999, LEVEL_NORMAL},	  {7000, LEVEL_LOW},
-		{7999, LEVEL_LOW},	  {8000, LEVEL_MEDIUM},	  {8500, LEVEL_HIGH},
-		{9000, LEVEL_CRITICAL},	  {9499, LEVEL_CRITICAL}, {9500, LEVEL_EMERGENCY},
+		{0, LEVEL_NORMAL},        {6999, LEVEL_NORMAL},   {7000, LEVEL_LOW},
+		{7999, LEVEL_LOW},        {8000, LEVEL_MEDIUM},   {8500, LEVEL_HIGH},
+		{9000, LEVEL_CRITICAL},   {9499, LEVEL_CRITICAL}, {9500, LEVEL_EMERGENCY},
 		{20000, LEVEL_EMERGENCY},
 	};
 

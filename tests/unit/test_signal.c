@@ -11,7 +11,7 @@
 #include "user/policy/num.h"
 #include "user/policy/signal.h"
 
-#define TICK_US	 (100 * US_PER_MS)
+#define TICK_US  (100 * US_PER_MS)
 #define START_US (100 * US_PER_SEC)
 
 static struct component_sample anon(uint64_t bytes)

@@ -32,7 +32,7 @@ static void test_copy_truncates_and_says_so(void **state)
 
 static void test_names_are_short_and_safe_in_a_path(void **state)
 {
-	static const char *const good[] = {"a",	    "9",   "ml_models",
+	static const char *const good[] = {"a",     "9",   "ml_models",
 					   "a-b-c", "x__", "abcdefghijklmnopqrstuvwxyz01234"};
 	static const char *const bad[] = {
 		"",
@@ -76,7 +76,7 @@ static void test_pread_takes_the_whole_file_or_none_of_it(void **state)
 		size_t len, size;
 		long rc;
 	} rows[] = {
-		{0, 1, 0},	    {0, 64, 0},		{5, 6, 5},	    {5, 5, -ENOBUFS},
+		{0, 1, 0},          {0, 64, 0},         {5, 6, 5},          {5, 5, -ENOBUFS},
 		{5, 1, -ENOBUFS},   {2047, 2048, 2047}, {2048, 2049, 2048}, {2048, 2048, -ENOBUFS},
 		{5000, 8192, 5000},
 	};

@@ -96,10 +96,12 @@ static void test_protected_gives_only_cold_file_pages(void **data)
 	hold_at(f, REDIS, 92);
 	assert_null(first_reclaim(f, REDIS, 5 * US_PER_SEC));
 	add_cache(f, REDIS, 20 * MIB);
+	assert_null(first_reclaim(f, REDIS, 5 * US_PER_SEC));
+	add_cache(f, REDIS, 80 * MIB);
 	reclaim = first_reclaim(f, REDIS, 5 * US_PER_SEC);
 	assert_non_null(reclaim);
 	assert_int_equal(reclaim->swappiness, 0);
-	assert_true(reclaim->amount <= 5 * MIB);
+	assert_true(reclaim->amount <= 20 * MIB);
 }
 
 static void test_without_swap_only_file_pages_are_taken(void **data)

@@ -169,8 +169,8 @@ static int parse_bool(const char *text, uint64_t *ret_value)
 static void test_booleans_are_eight_words_and_no_more(void **state)
 {
 	static const struct parse_row rows[] = {
-		{"yes", 0, 1},	      {"true", 0, 1},	  {"on", 0, 1},	     {"1", 0, 1},
-		{"no", 0, 0},	      {"false", 0, 0},	  {"off", 0, 0},     {"0", 0, 0},
+		{"yes", 0, 1},        {"true", 0, 1},     {"on", 0, 1},      {"1", 0, 1},
+		{"no", 0, 0},         {"false", 0, 0},    {"off", 0, 0},     {"0", 0, 0},
 		{"Yes", -EINVAL, 0},  {"y", -EINVAL, 0},  {"2", -EINVAL, 0}, {"", -EINVAL, 0},
 		{"yes ", -EINVAL, 0}, {"00", -EINVAL, 0},
 	};
@@ -187,7 +187,7 @@ static int parse_priority(const char *text, uint64_t *ret_value)
 static void test_numbers_outside_of_their_range_are_refused(void **state)
 {
 	static const struct parse_row rows[] = {
-		{"1", 0, 1},	     {"10", 0, 10},	  {"0010", 0, 10},
+		{"1", 0, 1},         {"10", 0, 10},       {"0010", 0, 10},
 		{"0", -ERANGE, 0},   {"11", -ERANGE, 0},  {"18446744073709551617", -ERANGE, 0},
 		{"5.0", -EINVAL, 0}, {"5.", -EINVAL, 0},  {"-5", -EINVAL, 0},
 		{"+5", -EINVAL, 0},  {"5 ", -EINVAL, 0},  {"5x", -EINVAL, 0},
@@ -262,7 +262,7 @@ static void test_times_print_in_their_largest_unit(void **state)
 static void test_percentages_print_without_idle_zeros(void **state)
 {
 	static const struct print_row rows[] = {
-		{0, "0%"},    {3500, "35%"},	{250, "2.5%"},
+		{0, "0%"},    {3500, "35%"},    {250, "2.5%"},
 		{1, "0.01%"}, {1005, "10.05%"}, {12000, "120%"},
 	};
 

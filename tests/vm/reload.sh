@@ -14,7 +14,7 @@ wait_until 20 grown small
 expect "budget" "$(cg jobs/memory.high)" $((240 << 20))
 
 base 70% | config
-expect_rc 1 uwctl reload
+expect_rc 2 uwctl reload
 expect_match "names the sum" "$OUT" "110"
 expect "unchanged" "$(cg jobs/memory.high)" $((240 << 20))
 

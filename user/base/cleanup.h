@@ -40,19 +40,19 @@ static inline void cleanup_closedir(DIR **d)
 #define AUTO_CLOSEDIR __attribute__((cleanup(cleanup_closedir)))
 
 /* Moves a pointer out of an owning local. */
-#define TAKE(ptr)                                                                                  \
-	({                                                                                         \
-		__typeof__(ptr) take_tmp_ = (ptr);                                                 \
-		(ptr) = NULL;                                                                      \
-		take_tmp_;                                                                         \
+#define TAKE(ptr)                                  \
+	({                                         \
+		__typeof__(ptr) take_tmp_ = (ptr); \
+		(ptr) = NULL;                      \
+		take_tmp_;                         \
 	})
 
 /* Moves a file descriptor out of an owning local. */
-#define TAKE_FD(fd)                                                                                \
-	({                                                                                         \
-		int take_fd_ = (fd);                                                               \
-		(fd) = -1;                                                                         \
-		take_fd_;                                                                          \
+#define TAKE_FD(fd)                  \
+	({                           \
+		int take_fd_ = (fd); \
+		(fd) = -1;           \
+		take_fd_;            \
 	})
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

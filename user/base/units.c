@@ -12,7 +12,7 @@
 
 /* Six digits after the point keep fraction * multiplier within 64 bits for every unit below. */
 #define FRACTION_DIGITS 6
-#define FRACTION_ONE	1000000ULL
+#define FRACTION_ONE    1000000ULL
 
 #define US_PER_MIN  (60 * US_PER_SEC)
 #define US_PER_HOUR (60 * US_PER_MIN)
@@ -30,12 +30,12 @@ struct decimal {
 };
 
 static const struct unit byte_units[] = {
-	{"B", 1},     {"K", KIB},   {"M", MIB},	  {"G", GIB},	       {"T", GIB * 1024},
+	{"B", 1},     {"K", KIB},   {"M", MIB},   {"G", GIB},          {"T", GIB * 1024},
 	{"KiB", KIB}, {"MiB", MIB}, {"GiB", GIB}, {"TiB", GIB * 1024},
 };
 
 static const struct unit time_units[] = {
-	{"us", 1},	   {"ms", US_PER_MS},  {"s", US_PER_SEC}, {"min", US_PER_MIN},
+	{"us", 1},         {"ms", US_PER_MS},  {"s", US_PER_SEC}, {"min", US_PER_MIN},
 	{"m", US_PER_MIN}, {"h", US_PER_HOUR}, {"d", US_PER_DAY},
 };
 

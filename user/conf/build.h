@@ -14,9 +14,9 @@
 #include "user/model/config.h"
 
 /* What keys belong to: the sections that exist once, then each component. */
-#define TARGET_NONE	  UINT32_MAX
+#define TARGET_NONE       UINT32_MAX
 #define TARGET_COMPONENT0 SECTION_COMPONENT
-#define TARGET_MAX	  (TARGET_COMPONENT0 + UW_COMPONENTS_MAX)
+#define TARGET_MAX        (TARGET_COMPONENT0 + UW_COMPONENTS_MAX)
 
 struct origin {
 	const char *name;  /* of the text; NULL: never set, the default holds */

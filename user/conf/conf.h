@@ -16,8 +16,8 @@
 #include "user/base/err.h"
 #include "user/model/config.h"
 
-#define CONF_VALUE_LEN	 256 /* the longest value as text, with its terminator */
-#define CONF_PATH_LEN	 96  /* "component.NAME.KEY" */
+#define CONF_VALUE_LEN   256 /* the longest value as text, with its terminator */
+#define CONF_PATH_LEN    96  /* "component.NAME.KEY" */
 #define CONF_ALLOWED_LEN 160
 
 /* The built-in profile: what holds when no file says anything (cgroups/profiles/24g.conf). */

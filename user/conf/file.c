@@ -17,7 +17,7 @@
 
 #define FILE_MAX_BYTES 65536
 #define DROPINS_MAX    64
-#define SUFFIX	       ".conf"
+#define SUFFIX         ".conf"
 
 static const char *const main_files[] = {"/etc/uw/uw.conf", "/usr/lib/uw/uw.conf"};
 
@@ -26,7 +26,7 @@ static const char *const dropin_dirs[] = {"/etc/uw/uw.conf.d", "/usr/lib/uw/uw.c
 
 struct dropin {
 	char path[PATH_MAX]; /* outlives the build, whose messages name it */
-	size_t name_at;	     /* where the file's name begins */
+	size_t name_at;      /* where the file's name begins */
 };
 
 struct dropins {

@@ -9,9 +9,9 @@
 
 #define US_PER_MIN  (60 * US_PER_SEC)
 #define US_PER_HOUR (60 * US_PER_MIN)
-#define TIB	    (1024 * GIB)
+#define TIB         (1024 * GIB)
 
-#define NEAR_MAX     2	/* typing errors that still look like one */
+#define NEAR_MAX     2  /* typing errors that still look like one */
 #define NEAR_LEN_MAX 31 /* longer words are not compared */
 
 static const char *const section_names[SECTION__COUNT] = {

@@ -22,19 +22,19 @@ enum section {
 };
 
 enum option_kind {
-	KIND_USABLE,	/* auto, size or percentage; the field is struct config */
-	KIND_SHARE,	/* percentage of usable; the field is struct component */
-	KIND_BUDGET,	/* size; the field is struct component */
-	KIND_BYTES,	/* uint64_t */
-	KIND_US,	/* uint64_t */
+	KIND_USABLE,    /* auto, size or percentage; the field is struct config */
+	KIND_SHARE,     /* percentage of usable; the field is struct component */
+	KIND_BUDGET,    /* size; the field is struct component */
+	KIND_BYTES,     /* uint64_t */
+	KIND_US,        /* uint64_t */
 	KIND_PERMYRIAD, /* uint32_t */
-	KIND_PERCENT,	/* uint32_t, whole points */
-	KIND_COUNT,	/* uint32_t */
-	KIND_BOOL,	/* bool */
-	KIND_WORD,	/* an enum, by its names */
-	KIND_ROOT,	/* char[max + 1]: auto or a path below the cgroup2 mount */
-	KIND_GROUP,	/* char[max + 1]: the name of a user group */
-	KIND_EDGES,	/* uint32_t[LEVEL__COUNT] */
+	KIND_PERCENT,   /* uint32_t, whole points */
+	KIND_COUNT,     /* uint32_t */
+	KIND_BOOL,      /* bool */
+	KIND_WORD,      /* an enum, by its names */
+	KIND_ROOT,      /* char[max + 1]: auto or a path below the cgroup2 mount */
+	KIND_GROUP,     /* char[max + 1]: the name of a user group */
+	KIND_EDGES,     /* uint32_t[LEVEL__COUNT] */
 	KIND__COUNT
 };
 
@@ -42,11 +42,11 @@ struct option {
 	enum section section;
 	const char *key;
 	enum option_kind kind;
-	size_t offset;			     /* in struct config or struct component */
-	uint64_t min, max;		     /* in the unit of the field */
+	size_t offset;                       /* in struct config or struct component */
+	uint64_t min, max;                   /* in the unit of the field */
 	const char *(*word)(uint32_t value); /* KIND_WORD: names from 0; max is the last */
-	const char *excludes;		     /* a key that may not stand beside this one */
-	const char *fallback;		     /* default as text; NULL when there is none */
+	const char *excludes;                /* a key that may not stand beside this one */
+	const char *fallback;                /* default as text; NULL when there is none */
 	const char *help;
 };
 

@@ -353,6 +353,13 @@ void daemon_mend_guard(struct daemon *daemon)
 	int rc = cg_pool_guard_spawn(&daemon->host, &daemon->pool, NULL, &err);
 
 	daemon->stats.guard_restarts++;
+	if (rc == -ENOENT || rc == -ENODEV) {
+		/* An idle systemd scope goes with its last process: start over from nothing. */
+		log_err("the pool has gone with its guard, uwd ends to be started anew: %s",
+			err.text);
+		loop_stop(daemon, rc);
+		return;
+	}
 	if (rc >= 0)
 		rc = loop_watch_guard(daemon);
 	if (rc < 0)

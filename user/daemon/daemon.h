@@ -46,8 +46,8 @@ struct loop_psi {
 
 struct daemon_options {
 	const char *config_file; /* NULL: the standard places */
-	const char *root;	 /* NULL: as configured */
-	bool dry_run;		 /* decides and says, writes nothing */
+	const char *root;        /* NULL: as configured */
+	bool dry_run;            /* decides and says, writes nothing */
 };
 
 struct daemon {

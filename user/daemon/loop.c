@@ -191,6 +191,11 @@ void loop_tick_now(struct daemon *daemon)
 	sd_event_source_set_enabled(daemon->tick_timer, SD_EVENT_ONESHOT);
 }
 
+void loop_stop(struct daemon *daemon, int rc)
+{
+	sd_event_exit(daemon->event, rc);
+}
+
 int loop_open(struct daemon *daemon, struct uw_err *err)
 {
 	int rc = sd_event_default(&daemon->event);

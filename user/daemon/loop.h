@@ -18,6 +18,9 @@ void loop_unwatch_guard(struct daemon *daemon);
 int loop_watch_psi(struct daemon *daemon, uint32_t component, int fd);
 void loop_unwatch_psi(struct daemon *daemon);
 
+/* loop_run returns rc. */
+void loop_stop(struct daemon *daemon, int rc);
+
 /* Brings the next full frame forward to now. */
 void loop_tick_now(struct daemon *daemon);
 

@@ -7,7 +7,7 @@
 #include "user/base/log.h"
 #include "user/daemon/daemon.h"
 
-#define EXIT_USAGE	 2
+#define EXIT_USAGE       2
 #define EXIT_UNSUPPORTED 2
 
 static const char help[] =

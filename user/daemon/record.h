@@ -13,16 +13,16 @@
 
 #include "user/model/plan.h"
 
-#define RECORDS_MAX	512
+#define RECORDS_MAX     512
 #define RECORD_LEAF_LEN 64
 
 struct record {
 	uint64_t sequence; /* from 1, never reused in the life of the daemon */
-	uint64_t at_us;	   /* CLOCK_MONOTONIC */
+	uint64_t at_us;    /* CLOCK_MONOTONIC */
 	uint64_t wall_us;
 	char component[UW_NAME_LEN]; /* "" for the host */
 	char leaf[RECORD_LEAF_LEN];  /* "" for the component's own group */
-	enum level level;	     /* of the component at that time */
+	enum level level;            /* of the component at that time */
 	struct action action;
 	bool ended;
 	struct outcome outcome; /* valid when ended */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
 #include "user/kern/inside.h"
+#include "user/kern/rows.h"
 
 /* Runs the iterator for one cgroup: it registers the address of the page counter. */
 static int register_counter(const struct kern *kern, uint64_t cgid)
@@ -51,8 +51,7 @@ static void drop_entries(struct kern *kern, uint64_t cgid)
 	drop_counters(kern, cgid, UINT64_MAX);
 	bpf_map_delete_elem(kern->map[MAP_MARKS], &key);
 	bpf_map_delete_elem(kern->map[MAP_STALLS], &key);
-	if (kern->map[MAP_PAGES] >= 0)
-		bpf_map_delete_elem(kern->map[MAP_PAGES], &key);
+	rows_drop(kern, cgid);
 	bpf_map_delete_elem(kern->map[MAP_COMPONENTS], &key);
 	if (tracked)
 		memset(tracked, 0, sizeof(*tracked));
@@ -85,16 +84,6 @@ static int add_entry(int map, uint64_t cgid, const void *value)
 	return 0;
 }
 
-static int add_pages_entry(const struct kern *kern, uint64_t cgid)
-{
-	AUTO_FREE struct uw_orders *none = NULL;
-
-	if (kern->map[MAP_PAGES] < 0)
-		return 0;
-	none = calloc((size_t)kern->cpus, sizeof(*none));
-	return none ? add_entry(kern->map[MAP_PAGES], cgid, none) : -ENOMEM;
-}
-
 static uint64_t now_ns(void)
 {
 	struct timespec now;
@@ -122,7 +111,7 @@ int kern_track(struct kern *kern, const char *name, uint64_t cgid, uint32_t slot
 	if (!r)
 		r = add_entry(kern->map[MAP_STALLS], cgid, no_stall);
 	if (!r)
-		r = add_pages_entry(kern, cgid);
+		r = rows_add(kern, cgid);
 	if (!r)
 		r = register_counter(kern, cgid);
 	if (r) {
@@ -158,24 +147,4 @@ int kern_read_counts(const struct kern *kern, uint64_t cgid, struct uw_component
 	struct uw_cgid key = {.cgid = cgid};
 
 	return bpf_map_lookup_elem(kern->map[MAP_COMPONENTS], &key, ret_counts) ? -errno : 0;
-}
-
-#define CPUS_MAX 512
-
-int kern_read_pages(const struct kern *kern, uint64_t cgid, uint64_t ret_allocations[UW_ORDERS])
-{
-	static struct uw_orders pages[CPUS_MAX]; /* one owner: see the contract */
-	struct uw_cgid key = {.cgid = cgid};
-
-	if (kern->map[MAP_PAGES] < 0)
-		return -ENODATA;
-	if (kern->cpus > CPUS_MAX)
-		return -EOVERFLOW;
-	if (bpf_map_lookup_elem(kern->map[MAP_PAGES], &key, pages))
-		return -errno;
-	memset(ret_allocations, 0, UW_ORDERS * sizeof(*ret_allocations));
-	for (int cpu = 0; cpu < kern->cpus; cpu++)
-		for (int order = 0; order < UW_ORDERS; order++)
-			ret_allocations[order] += pages[cpu].allocations[order];
-	return 0;
 }

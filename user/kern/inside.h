@@ -29,6 +29,7 @@ struct kern {
 	int map[MAP__COUNT]; /* -1 where its sensor is not there */
 	int groups;          /* the iterator program */
 	int cpus;
+	struct uw_orders *orders; /* one row of all CPUs, NULL without page tracing */
 	struct ring_buffer *ring;
 	kern_event_fn fn;
 	void *data;

@@ -110,6 +110,11 @@ static int open_maps(struct kern *kern, struct uw_err *err)
 	kern->groups = bpf_obj_get(path);
 	if (kern->groups < 0)
 		return err_set(err, -errno, "%s: %s", path, strerror(errno));
+	if (kern->map[MAP_PAGES] >= 0) {
+		kern->orders = calloc((size_t)kern->cpus, sizeof(*kern->orders));
+		if (!kern->orders)
+			return err_set(err, -ENOMEM, "no memory");
+	}
 	if (kern->map[MAP_EVENTS] < 0)
 		return 0;
 	kern->ring = ring_buffer__new(kern->map[MAP_EVENTS], pass_event, kern, NULL);
@@ -153,6 +158,7 @@ void kern_close(struct kern *kern)
 			close(kern->map[i]);
 	if (kern->groups >= 0)
 		close(kern->groups);
+	free(kern->orders);
 	free(kern);
 }
 

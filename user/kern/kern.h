@@ -115,7 +115,8 @@ int kern_mark_set(struct kern *kern, uint64_t cgid, uint64_t bytes);
 /* -ENOENT when the component is not tracked. */
 int kern_read_counts(const struct kern *kern, uint64_t cgid, struct uw_component *ret_counts);
 
-/* Allocations by order, summed over CPUs. -ENODATA without KERN_TRACE. */
+/* Allocations by order, summed over CPUs. -ENODATA without KERN_TRACE, and where
+ * others have the UW_ROW_TRIES rows that follow from cgid. */
 int kern_read_pages(const struct kern *kern, uint64_t cgid, uint64_t ret_allocations[UW_ORDERS]);
 
 /* ---- events ---- */

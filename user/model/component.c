@@ -2,13 +2,13 @@
 #include "user/model/component.h"
 
 static const char *const level_names[LEVEL__COUNT] = {
-	[LEVEL_NORMAL] = "normal", [LEVEL_LOW] = "low",		  [LEVEL_MEDIUM] = "medium",
-	[LEVEL_HIGH] = "high",	   [LEVEL_CRITICAL] = "critical", [LEVEL_EMERGENCY] = "emergency",
+	[LEVEL_NORMAL] = "normal", [LEVEL_LOW] = "low",           [LEVEL_MEDIUM] = "medium",
+	[LEVEL_HIGH] = "high",     [LEVEL_CRITICAL] = "critical", [LEVEL_EMERGENCY] = "emergency",
 };
 
 static const char *const tier_names[TIER__COUNT] = {
-	[TIER_NONE] = "none",		[TIER_LIGHT] = "light",
-	[TIER_MODERATE] = "moderate",	[TIER_AGGRESSIVE] = "aggressive",
+	[TIER_NONE] = "none",           [TIER_LIGHT] = "light",
+	[TIER_MODERATE] = "moderate",   [TIER_AGGRESSIVE] = "aggressive",
 	[TIER_EMERGENCY] = "emergency", [TIER_FREEZE] = "freeze",
 	[TIER_KILL] = "kill",
 };

@@ -36,8 +36,8 @@ enum tier {
 };
 
 enum protect {
-	PROTECT_NONE,	     /* memory.low = 0, memory.min = 0 */
-	PROTECT_BUDGET,	     /* memory.low = budget: kept while others have more to give */
+	PROTECT_NONE,        /* memory.low = 0, memory.min = 0 */
+	PROTECT_BUDGET,      /* memory.low = budget: kept while others have more to give */
 	PROTECT_WORKING_SET, /* and memory.min follows the measured working set, up to the budget */
 	PROTECT__COUNT
 };
@@ -54,7 +54,7 @@ enum kill_rule {
 struct component {
 	char name[UW_NAME_LEN];
 	uint32_t share_permyriad; /* of usable; 0 when budget_bytes is given */
-	uint64_t budget_bytes;	  /* resolved: share of usable, or as configured */
+	uint64_t budget_bytes;    /* resolved: share of usable, or as configured */
 	uint32_t priority; /* 1 to 10; 9-10 critical, 7-8 high, 5-6 normal, 3-4 low, 1-2 deferred */
 	enum protect protect;
 	enum kill_rule kill;

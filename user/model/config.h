@@ -20,28 +20,28 @@ enum sense_pages {
 
 struct policy_conf {
 	uint32_t edge_pct[LEVEL__COUNT]; /* [NORMAL] = 0, then 70 80 85 90 95 */
-	uint32_t hysteresis_pct;	 /* points below an edge before a level goes down */
-	uint64_t dwell_us;		 /* calm for so long before one level down */
-	uint64_t freeze_max_us;		 /* the longest freeze of one leaf */
-	uint64_t freeze_dwell_us;	 /* the shortest freeze, against flapping */
-	uint32_t freeze_budget;		 /* freezes of one component ... */
-	uint64_t freeze_window_us;	 /* ... in this window */
-	uint64_t kill_after_us;		 /* emergency for so long before a last-resort kill */
-	uint64_t kill_delay_us;		 /* between two kills */
-	uint64_t reclaim_chunk_bytes;	 /* one memory.reclaim write */
-	uint64_t reclaim_deadline_us;	 /* one reclaim action */
-	uint64_t stall_burst_us;	 /* stall time within the window that wakes the loop */
+	uint32_t hysteresis_pct;         /* points below an edge before a level goes down */
+	uint64_t dwell_us;               /* calm for so long before one level down */
+	uint64_t freeze_max_us;          /* the longest freeze of one leaf */
+	uint64_t freeze_dwell_us;        /* the shortest freeze, against flapping */
+	uint32_t freeze_budget;          /* freezes of one component ... */
+	uint64_t freeze_window_us;       /* ... in this window */
+	uint64_t kill_after_us;          /* emergency for so long before a last-resort kill */
+	uint64_t kill_delay_us;          /* between two kills */
+	uint64_t reclaim_chunk_bytes;    /* one memory.reclaim write */
+	uint64_t reclaim_deadline_us;    /* one reclaim action */
+	uint64_t stall_burst_us;         /* stall time within the window that wakes the loop */
 	uint64_t stall_window_us;
 	uint32_t act_target_pct; /* reclaim aims at this percent of the budget (82) */
 };
 
 struct config {
-	uint64_t usable_bytes;		/* resolved; 0 = auto, not yet resolved */
-	uint64_t usable_conf_bytes;	/* as configured, 0 = auto */
+	uint64_t usable_bytes;          /* resolved; 0 = auto, not yet resolved */
+	uint64_t usable_conf_bytes;     /* as configured, 0 = auto */
 	uint32_t usable_conf_permyriad; /* as configured, of MemTotal; 0 = auto or in bytes */
-	uint32_t reserve_permyriad;	/* kept back from lending and from admission, of usable */
-	char root[256];			/* cgroup root; "auto" */
-	char socket_group[32];		/* group that may talk to uwd beside root */
+	uint32_t reserve_permyriad;     /* kept back from lending and from admission, of usable */
+	char root[256];                 /* cgroup root; "auto" */
+	char socket_group[32];          /* group that may talk to uwd beside root */
 	enum sense_pages pages;
 	bool bpf; /* false: PSI triggers and polling only */
 	uint64_t rest_period_us;

@@ -7,10 +7,10 @@
 #include "user/base/units.h"
 
 static const char *const action_names[ACTION__COUNT] = {
-	[ACTION_SET_MIN] = "set-min",	[ACTION_SET_LOW] = "set-low",
+	[ACTION_SET_MIN] = "set-min",   [ACTION_SET_LOW] = "set-low",
 	[ACTION_SET_HIGH] = "set-high", [ACTION_RECLAIM] = "reclaim",
-	[ACTION_FREEZE] = "freeze",	[ACTION_THAW] = "thaw",
-	[ACTION_KILL] = "kill",		[ACTION_ARM_MARK] = "arm-mark",
+	[ACTION_FREEZE] = "freeze",     [ACTION_THAW] = "thaw",
+	[ACTION_KILL] = "kill",         [ACTION_ARM_MARK] = "arm-mark",
 	[ACTION_NOTICE] = "notice",
 };
 

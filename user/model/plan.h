@@ -12,49 +12,49 @@
 #include "user/model/component.h"
 
 #define PLAN_ACTIONS_MAX 64
-#define COMPONENT_NONE	 UINT32_MAX
-#define BYTES_MAX	 UINT64_MAX /* "max" in a limit file */
+#define COMPONENT_NONE   UINT32_MAX
+#define BYTES_MAX        UINT64_MAX /* "max" in a limit file */
 
 enum action_kind {
-	ACTION_SET_MIN,	 /* memory.min = amount */
-	ACTION_SET_LOW,	 /* memory.low = amount */
+	ACTION_SET_MIN,  /* memory.min = amount */
+	ACTION_SET_LOW,  /* memory.low = amount */
 	ACTION_SET_HIGH, /* memory.high = amount; a lowering blocks and runs in a worker */
-	ACTION_RECLAIM,	 /* memory.reclaim of amount bytes in chunks until deadline_us */
-	ACTION_FREEZE,	 /* one leaf; deadline_us is when guard thaws it if nobody else did */
-	ACTION_THAW,	 /* one leaf */
-	ACTION_KILL,	 /* one leaf, cgroup.kill */
+	ACTION_RECLAIM,  /* memory.reclaim of amount bytes in chunks until deadline_us */
+	ACTION_FREEZE,   /* one leaf; deadline_us is when guard thaws it if nobody else did */
+	ACTION_THAW,     /* one leaf */
+	ACTION_KILL,     /* one leaf, cgroup.kill */
 	ACTION_ARM_MARK, /* kernel wakes us when usage reaches amount; 0 disarms */
-	ACTION_NOTICE,	 /* nothing is done; the reason is said loudly (out of tiers) */
+	ACTION_NOTICE,   /* nothing is done; the reason is said loudly (out of tiers) */
 	ACTION__COUNT
 };
 
 /* Why. The unit of observed and threshold is in the table of user/model/plan.c. */
 enum reason {
 	REASON_NONE,
-	REASON_USAGE,		/* usage over a level's edge: permyriad of the budget in force */
-	REASON_USAGE_MARK,	/* the kernel saw usage reach the mark: bytes */
-	REASON_FORECAST,	/* the limit will be reached in observed us, horizon in threshold */
-	REASON_PSI_SOME,	/* permyriad of time */
-	REASON_PSI_FULL,	/* permyriad of time */
+	REASON_USAGE,           /* usage over a level's edge: permyriad of the budget in force */
+	REASON_USAGE_MARK,      /* the kernel saw usage reach the mark: bytes */
+	REASON_FORECAST,        /* the limit will be reached in observed us, horizon in threshold */
+	REASON_PSI_SOME,        /* permyriad of time */
+	REASON_PSI_FULL,        /* permyriad of time */
 	REASON_PROTECTED_STALL, /* a protected component stalled: us */
-	REASON_THRASH,		/* refaults a second against the limit */
-	REASON_OVER_BUDGET,	/* donor: bytes over its budget */
-	REASON_HOST_AVAILABLE,	/* MemAvailable: bytes */
-	REASON_NO_SWAP,		/* nothing anonymous can be reclaimed */
-	REASON_WORKING_SET,	/* protection follows the working set: bytes */
-	REASON_BUDGET,		/* limits follow the configuration: bytes */
-	REASON_LOAN,		/* limits follow a loan: bytes */
-	REASON_OWNER_PAYBACK,	/* an owner takes its budget back: bytes */
-	REASON_RECOVERED,	/* pressure is gone: permyriad of the budget */
-	REASON_ROOM,		/* there is room to thaw: bytes available, bytes needed */
-	REASON_DEADLINE,	/* a squeeze or freeze reached its deadline: us */
-	REASON_LIVELOCK,	/* memory.high events rise while use stands still: events/s */
-	REASON_SIDE_EFFECT,	/* another component stalled after a freeze: permyriad */
-	REASON_FREEZE_BUDGET,	/* the budget of freezes is spent: count */
-	REASON_OUT_OF_TIERS,	/* nothing that the configuration allows is left */
-	REASON_LAST_RESORT,	/* emergency for so long: us */
-	REASON_REQUEST,		/* a client asked */
-	REASON_STARTUP,		/* adoption: undo what an earlier instance left */
+	REASON_THRASH,          /* refaults a second against the limit */
+	REASON_OVER_BUDGET,     /* donor: bytes over its budget */
+	REASON_HOST_AVAILABLE,  /* MemAvailable: bytes */
+	REASON_NO_SWAP,         /* nothing anonymous can be reclaimed */
+	REASON_WORKING_SET,     /* protection follows the working set: bytes */
+	REASON_BUDGET,          /* limits follow the configuration: bytes */
+	REASON_LOAN,            /* limits follow a loan: bytes */
+	REASON_OWNER_PAYBACK,   /* an owner takes its budget back: bytes */
+	REASON_RECOVERED,       /* pressure is gone: permyriad of the budget */
+	REASON_ROOM,            /* there is room to thaw: bytes available, bytes needed */
+	REASON_DEADLINE,        /* a squeeze or freeze reached its deadline: us */
+	REASON_LIVELOCK,        /* memory.high events rise while use stands still: events/s */
+	REASON_SIDE_EFFECT,     /* another component stalled after a freeze: permyriad */
+	REASON_FREEZE_BUDGET,   /* the budget of freezes is spent: count */
+	REASON_OUT_OF_TIERS,    /* nothing that the configuration allows is left */
+	REASON_LAST_RESORT,     /* emergency for so long: us */
+	REASON_REQUEST,         /* a client asked */
+	REASON_STARTUP,         /* adoption: undo what an earlier instance left */
 	REASON__COUNT
 };
 
@@ -78,7 +78,7 @@ struct action {
 	enum action_kind kind;
 	enum tier tier;
 	uint32_t component;
-	uint64_t leaf;	      /* cgid; 0 = the component's own group */
+	uint64_t leaf;        /* cgid; 0 = the component's own group */
 	uint64_t amount;      /* bytes; see kind */
 	int32_t swappiness;   /* RECLAIM: 0 = file only, 1..200, -1 = the kernel's own */
 	uint64_t deadline_us; /* absolute CLOCK_MONOTONIC; 0 = none */
@@ -87,10 +87,10 @@ struct action {
 
 enum outcome_result {
 	OUTCOME_DONE,
-	OUTCOME_SHORT,	  /* reclaim freed less than asked */
+	OUTCOME_SHORT,    /* reclaim freed less than asked */
 	OUTCOME_DEADLINE, /* stopped at its deadline */
-	OUTCOME_GONE,	  /* the group or leaf is not there any more */
-	OUTCOME_FAILED,	  /* error holds the errno */
+	OUTCOME_GONE,     /* the group or leaf is not there any more */
+	OUTCOME_FAILED,   /* error holds the errno */
 	OUTCOME__COUNT
 };
 
@@ -110,7 +110,7 @@ struct plan {
 	uint32_t action_count;
 	struct action action[PLAN_ACTIONS_MAX];
 	uint32_t actions_dropped; /* did not fit; counted and logged, never silent */
-	uint64_t next_us;	  /* absolute time at which policy wants the next full frame */
+	uint64_t next_us;         /* absolute time at which policy wants the next full frame */
 };
 
 const char *action_name(enum action_kind kind);

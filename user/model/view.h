@@ -21,14 +21,14 @@ struct component_view {
 	uint64_t budget_bytes, in_force_bytes; /* in force = budget + loans - lent */
 	uint64_t borrowed_bytes, lent_bytes;
 	uint64_t current_bytes, working_set_bytes, swap_bytes;
-	uint64_t use_permyriad;			 /* working set of the budget in force */
-	int64_t slope_bytes_per_s;		 /* forecast trend */
-	uint64_t time_to_limit_us;		 /* TTL_NEVER when not growing */
+	uint64_t use_permyriad;                  /* working set of the budget in force */
+	int64_t slope_bytes_per_s;               /* forecast trend */
+	uint64_t time_to_limit_us;               /* TTL_NEVER when not growing */
 	uint64_t some_permyriad, full_permyriad; /* stall share, last 2 s and 5 s */
 	uint32_t frozen_leaves;
 	uint64_t thaw_by_us; /* latest deadline of its frozen leaves, 0 = none */
-	bool squeezed;	     /* memory.high is below the budget in force */
-	struct why why;	     /* what set the level */
+	bool squeezed;       /* memory.high is below the budget in force */
+	struct why why;      /* what set the level */
 };
 
 #endif

@@ -180,8 +180,8 @@ static void keep_min(struct step *step, uint32_t i)
 	uint64_t budget = step->config->component[i].budget_bytes, cap = min_cap(step, i);
 	uint64_t want = min_wanted(step, i), has = l->kernel_bytes, ws = cs->signal.ws_bytes;
 	bool raise = want > has && min_u64(ws + min_slack(&cs->signal) / 2, cap) > has;
-	bool lower = want + max_u64(16 * MIB, budget / 20) < has;
-	bool at_once = !want || has > cap;
+	bool lower = want < has && (!want || want + max_u64(16 * MIB, budget / 20) < has);
+	bool at_once = has > cap;
 
 	if (!l->known || !cs->signal.seen)
 		return;

@@ -12,20 +12,20 @@
 #include "user/policy/room.h"
 #include "user/policy/signal.h"
 
-#define ACTION_MAX_BYTES (64 * MIB)
-#define ACTION_MIN_BYTES MIB
-#define FORECAST_US      (5 * US_PER_SEC)
-#define LOST_AFTER_US    (5 * US_PER_SEC) /* past its deadline: the outcome will not come */
-#define SHORT_MAX        2
-#define EXHAUSTED_US     (30 * US_PER_SEC)
-#define LIGHT_PART       100 /* 1 % of what it holds, */
-#define LIGHT_SOME       10  /* less the nearer some comes to .1 % */
-#define MODERATE_PCT     3
-#define FILE_PART                                                                       \
-	4 /* of inactive file pages: kernels without swappiness= turn to anonymous ones \
-	   * where file pages run low */
-#define HOST_TARGET_PCT 10
-#define PAYBACK_HARD_US (3 * US_PER_SEC)
+#define ACTION_MAX_BYTES     (64 * MIB)
+#define ACTION_MIN_BYTES     MIB
+#define FORECAST_US          (5 * US_PER_SEC)
+#define LOST_AFTER_US        (5 * US_PER_SEC) /* past its deadline: the outcome will not come */
+#define SHORT_MAX            2
+#define EXHAUSTED_US         (30 * US_PER_SEC)
+#define LIGHT_PART           100 /* 1 % of what it holds, */
+#define LIGHT_SOME           10  /* less the nearer some comes to .1 % */
+#define MODERATE_PCT         3
+#define FILE_PART            4 /* of inactive file pages at most */
+#define FILE_FLOOR           (16 * MIB)
+#define FILE_FLOOR_PROTECTED (64 * MIB)
+#define HOST_TARGET_PCT      10
+#define PAYBACK_HARD_US      (3 * US_PER_SEC)
 
 static const struct tier_rule {
 	enum tier tier;
@@ -81,6 +81,16 @@ void reclaim_take(struct step *step)
 	}
 }
 
+/*
+ * Kernels without swappiness= (6.1) take anonymous pages too where file pages are few: below 16 MiB
+ * of them inactive even an easy reclaim does (mm/vmscan.c, cache_trim_mode), and nobody protected
+ * may come near that.
+ */
+static uint64_t file_floor(const struct component *c)
+{
+	return component_is_protected(c) ? FILE_FLOOR_PROTECTED : FILE_FLOOR;
+}
+
 /* Pages that reclaim can find: file pages, and anonymous ones as far as swap reaches. */
 static uint64_t reclaimable(const struct step *step, uint32_t component, bool file_only)
 {
@@ -91,8 +101,11 @@ static uint64_t reclaimable(const struct step *step, uint32_t component, bool fi
 
 	if (!s->stat_seen)
 		return file_only ? 0 : s->current_bytes / 2;
+	if (file_only && host_has_swap(host))
+		return file >= file_floor(&step->config->component[component]) ? file / FILE_PART
+									       : 0;
 	if (file_only)
-		return host_has_swap(host) ? file / FILE_PART : file;
+		return file;
 	if (host->valid)
 		anon = min_u64(anon, host->swap_free_bytes);
 	return file + s->active_file_bytes / 2 + anon;
@@ -193,8 +206,10 @@ static void begin(struct step *step, uint32_t component, struct reclaim_wish wis
 {
 	struct component_state *cs = &step->state->component[component];
 	const struct leaf_state *frozen = freeze_largest(step, component);
-	bool file_only = wish.swappiness == 0 || !host_has_swap(&step->state->host) ||
-			 component_is_protected(&step->config->component[component]);
+	/* Who asks for it by hand may swap out even what is protected. */
+	bool spared = wish.why.reason != REASON_REQUEST &&
+		      component_is_protected(&step->config->component[component]);
+	bool file_only = wish.swappiness == 0 || !host_has_swap(&step->state->host) || spared;
 	struct action action = {
 		.kind = ACTION_RECLAIM,
 		.tier = wish.tier,
