@@ -67,7 +67,7 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 	$(Q)PATH=$$PATH:/usr/sbin bpftool gen skeleton $< name $(subst -,_,$*) >$@
 
 # ---- C ----
-$(O)/obj/user/kern/%.o: | $(SKELS)
+$(call OBJ,$(wildcard user/kern/*.c)): | $(SKELS)
 
 $(O)/obj/%.o: %.c | build/deps/build
 	$(Q)mkdir -p $(@D)
