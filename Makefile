@@ -57,6 +57,11 @@ build/deps/%: scripts/deps
 	$(Q)scripts/deps $*
 	$(Q)touch $@
 
+# One apt at a time under -j.
+build/deps/test: | build/deps/build
+build/deps/vm build/deps/lint: | build/deps/test
+build/deps/lint: | build/deps/vm
+
 # ---- BPF ----
 $(B)/%.bpf.o: bpf/%.bpf.c | build/deps/build
 	$(Q)mkdir -p $(@D)
@@ -67,7 +72,8 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 	$(Q)PATH=$$PATH:/usr/sbin bpftool gen skeleton $< name $(subst -,_,$*) >$@
 
 # ---- C ----
-$(call OBJ,$(wildcard user/kern/*.c)): | $(SKELS)
+$(call OBJ,$(wildcard user/kern/*.c)): $(SKELS)
+$(call OBJ,$(wildcard tests/*/*.c)): | build/deps/test
 
 $(O)/obj/%.o: %.c | build/deps/build
 	$(Q)mkdir -p $(@D)

@@ -135,7 +135,7 @@ struct uw_drop_count {
 
 /* Map uw_stalls, pinned as "stalls": one component's state between two stalls. BPF's own (see
  * bpf/uw_stalls.h); user space makes the entry, zeroed. */
-#define UW_STALL_SIZE 64
+#define UW_STALL_SIZE 72
 
 /*
  * Map uw_pages, pinned as "pages": full tracing, per CPU. An array and not a hash, because it is

@@ -42,8 +42,10 @@ static __always_inline void check_mark(struct uw_component *component, __u64 cgi
 		return;
 	uw_add(&component->marks_fired, 1);
 	event = uw_event_begin(UW_EVENT_MARK, cgid, UW_DROP_EVENT_MARK);
-	if (!event)
+	if (!event) {
+		mark->armed = 1; /* the next batch tries again */
 		return;
+	}
 	event->observed = usage_bytes;
 	event->threshold = mark_bytes;
 	uw_event_blame_current(event);

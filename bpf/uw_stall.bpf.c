@@ -98,8 +98,13 @@ static int look(void *map, struct uw_cgid *key, struct uw_stall *stall)
 
 	if (!settings || !component || !settings->burst_us || (__s32)stall->stalled_tasks <= 0)
 		return 0;
-	if (now - stall->since_ns > STALL_FORGOTTEN_NS)
+	if (now - stall->moved_ns > STALL_FORGOTTEN_NS) {
+		stall->stalled_tasks = 0;
+		stall->calm_since_ns = now;
+		component->stalled_tasks = 0;
+		uw_drop(UW_DROP_STALL_RESET);
 		return 0;
+	}
 	advance(stall, component, key->cgid, settings, now, true);
 	bpf_timer_start(&stall->timer, next_look_ns(stall, settings, now), 0);
 	return 0;
@@ -124,11 +129,12 @@ static __always_inline void begin_stall(struct uw_stall *stall, struct uw_compon
 	__u32 before = __sync_fetch_and_add(&stall->stalled_tasks, 1);
 	__u64 calm_ns;
 
-	if (before && now - stall->since_ns > STALL_FORGOTTEN_NS) {
+	if (before && now - stall->moved_ns > STALL_FORGOTTEN_NS) {
 		stall->stalled_tasks = 1;
 		before = 0;
 		uw_drop(UW_DROP_STALL_RESET);
 	}
+	stall->moved_ns = now;
 	calm_ns = now - stall->calm_since_ns;
 	advance(stall, component, cgid, settings, now, before > 0);
 	component->stalled_tasks = stall->stalled_tasks;
@@ -142,6 +148,7 @@ static __always_inline void begin_stall(struct uw_stall *stall, struct uw_compon
 static __always_inline void end_stall(struct uw_stall *stall, struct uw_component *component,
 				      __u64 cgid, const struct uw_settings *settings, __u64 now)
 {
+	stall->moved_ns = now;
 	advance(stall, component, cgid, settings, now, true);
 	if ((__s32)__sync_fetch_and_add(&stall->stalled_tasks, -1) <= 1) {
 		stall->stalled_tasks = 0;

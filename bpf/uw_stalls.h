@@ -7,7 +7,8 @@
 
 struct uw_stall {
 	struct bpf_timer timer;
-	__u64 since_ns;      /* last time a task entered or left, or the timer looked */
+	__u64 since_ns;      /* accounted up to here: a task entered or left, or the timer looked */
+	__u64 moved_ns;      /* last time a task entered or left */
 	__u64 calm_since_ns; /* end of the last stall, 0 = none yet */
 	__u64 window_since_ns;
 	__u64 window_busy_ns; /* time in this window with at least one task stalled */

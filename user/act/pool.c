@@ -2,9 +2,11 @@
 #include "user/act/pool.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/sysinfo.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/text.h"
 #include "user/base/units.h"
 
 /* sysinfo(2) counts what /proc/meminfo calls MemTotal, and cannot fail. */
@@ -15,6 +17,8 @@ static uint64_t part_of_total(uint32_t permyriad)
 	sysinfo(&info);
 	return (uint64_t)info.totalram * info.mem_unit / PERMYRIAD_ONE * permyriad;
 }
+
+#define POOL_SLACK 32 /* a thirty-second of what is in use */
 
 int pool_usable(const struct cg_host *host, const struct config *config, uint64_t *ret_bytes,
 		struct uw_err *err)
@@ -50,12 +54,27 @@ static void component_spec(const struct config *config, struct cg_component_spec
 	}
 }
 
+/*
+ * usable, or what is in use if that is more: the kernel kills for a memory.max below use, and a
+ * daemon that does not start helps nobody. A later setup lowers it.
+ */
+static uint64_t pool_max(const struct cg_pool *pool, uint64_t usable_bytes)
+{
+	uint64_t current;
+	char text[32];
+
+	if (pool->dir < 0 || text_read_at(pool->dir, "memory.current", text, sizeof(text)) < 0)
+		return usable_bytes;
+	current = strtoull(text, NULL, 10);
+	current += current / POOL_SLACK;
+	return current > usable_bytes ? current : usable_bytes;
+}
+
 int pool_setup(const struct cg_host *host, const struct config *config,
 	       const struct cg_change *change, struct cg_pool *ret_pool, struct uw_err *err)
 {
 	struct cg_component_spec component[UW_COMPONENTS_MAX];
 	struct cg_tree_spec spec = {
-		.max_bytes = config->usable_bytes,
 		.count = config->component_count,
 		.component = component,
 	};
@@ -67,6 +86,7 @@ int pool_setup(const struct cg_host *host, const struct config *config,
 		return rc;
 	component_spec(config, component);
 	spec.root = pool.root;
+	spec.max_bytes = pool_max(&pool, config->usable_bytes);
 	rc = cg_tree_setup(host, &spec, change, err);
 	if (rc < 0) {
 		cg_pool_close(&pool);

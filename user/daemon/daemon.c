@@ -416,7 +416,11 @@ int daemon_reload(struct daemon *daemon, struct uw_err *err)
 		kern_configure(daemon->kern, &options);
 	}
 	rc = track_components(daemon, err);
+	if (rc < 0) {
+		loop_stop(daemon, rc); /* half a set of components is worse than a restart */
+		return rc;
+	}
 	open_psi(daemon);
 	loop_tick_now(daemon);
-	return rc;
+	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The event loop: what wakes the daemon, in which order of importance. Kernel events first, then
- * outcomes of our own writes, the timer, the guard, and clients last.
+ * outcomes of our own writes, the timer, the guard, and clients last; signals before all.
  */
 #include "user/daemon/loop.h"
 
@@ -9,17 +9,18 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
 
 enum source_priority {
+	SOURCE_SIGNALS = -200, /* rare, and nothing may starve them */
 	SOURCE_KERNEL_EVENTS = -100,
 	SOURCE_OUTCOMES = -50,
 	SOURCE_TIMER = 0,
 	SOURCE_GUARD = 10,
-	SOURCE_SIGNALS = 20,
 	SOURCE_CLIENTS = 100,
 };
 
@@ -72,7 +73,12 @@ static int on_psi(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct loop_psi *psi = data;
 
-	(void)source, (void)fd, (void)revents;
+	(void)source, (void)fd;
+	if (revents & (EPOLLERR | EPOLLHUP)) { /* the group is gone, and it would fire for ever */
+		psi->source = sd_event_source_disable_unref(psi->source);
+		close(psi->fd);
+		return 0;
+	}
 	psi->daemon->psi_fired |= 1U << psi->component;
 	tick(psi->daemon, FRAME_URGENT);
 	return 0;
@@ -81,9 +87,11 @@ static int on_psi(sd_event_source *source, int fd, uint32_t revents, void *data)
 static int on_guard_exit(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct daemon *daemon = data;
+	siginfo_t ended;
 
-	(void)source, (void)fd, (void)revents;
+	(void)source, (void)revents;
 	log_warning("guard is gone, starting another");
+	waitid(P_PIDFD, (id_t)fd, &ended, WEXITED | WNOHANG); /* a child of ours, or not */
 	loop_unwatch_guard(daemon);
 	daemon_mend_guard(daemon);
 	return 0;

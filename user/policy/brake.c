@@ -134,10 +134,20 @@ static bool stop_donor(struct step *step, struct why why)
 	return true;
 }
 
+/* Beyond what is its own and what it was lent. */
+static bool is_over_its_right(const struct step *step, uint32_t i)
+{
+	const struct component_state *cs = &step->state->component[i];
+	uint64_t budget = step->config->component[i].budget_bytes;
+
+	return cs->signal.current_bytes >
+	       max_u64(budget, cs->in_force_bytes) + limits_slack(budget);
+}
+
 static bool any_over_or_growing(const struct step *step, uint32_t but, bool growing)
 {
 	for (uint32_t i = 0; i < step->config->component_count; i++)
-		if (i != but && (growing ? grows_now(step, i) : is_over_budget(step, i)))
+		if (i != but && (growing ? grows_now(step, i) : is_over_its_right(step, i)))
 			return true;
 	return false;
 }

@@ -65,7 +65,8 @@ static void mark_step(struct step *step, uint32_t component)
 		.why = {REASON_USAGE_MARK, cs->signal.current_bytes, mark},
 	};
 
-	if (cs->mark_bytes && !cs->mark_fired && off <= noise &&
+	/* A dropped event may have been this mark's: set it anew. */
+	if (cs->mark_bytes && !cs->mark_fired && !step->frame->events_dropped && off <= noise &&
 	    cs->mark_bytes > cs->signal.current_bytes)
 		return;
 	if (step_act(step, &action))

@@ -3,7 +3,9 @@
 
 #include "user/policy/freeze.h"
 #include "user/policy/level.h"
+#include "user/policy/loans.h"
 #include "user/policy/num.h"
+#include "user/policy/room.h"
 #include "user/policy/signal.h"
 
 #define NOTICE_EVERY_US (60 * US_PER_SEC)
@@ -59,11 +61,13 @@ static bool is_hopeless(const struct step *step, uint32_t component)
 	       signal_time_to(&cs->signal, limit, c->budget_bytes) < TTL_HOPELESS_US;
 }
 
+/* And the host has not the room to serve the owner from elsewhere. */
 static bool is_owed_too_long(const struct step *step, uint32_t component)
 {
 	const struct loan_state *l = &step->state->component[component].loans;
 
-	return l->owes_since_us && step->now_us - l->owes_since_us >= PAYBACK_KILL_US;
+	return l->owes_since_us && step->now_us - l->owes_since_us >= PAYBACK_KILL_US &&
+	       !room_on_host(step, loans_owed(step, component));
 }
 
 /* The leaf that grows most or came last, frozen or not. */

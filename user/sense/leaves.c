@@ -17,7 +17,8 @@
 
 #define SEARCH_US      US_PER_SEC /* without inotify */
 #define SEARCH_IDLE_US (10 * US_PER_SEC)
-#define LEAF_KNOBS     (1U << CG_CURRENT | 1U << CG_SWAP_CURRENT | 1U << CG_CGROUP_EVENTS)
+#define LEAF_KNOBS \
+	(1U << CG_CURRENT | 1U << CG_SWAP_CURRENT | 1U << CG_CGROUP_EVENTS | 1U << CG_FREEZE)
 
 void sense_watch_component(struct sense *sense, struct sense_component *component)
 {
@@ -162,22 +163,32 @@ static bool read_value(struct sense *sense, const struct cg_group *group, enum c
 	       parse_bytes(sense->text, ret_bytes);
 }
 
-static bool read_leaf(struct sense *sense, const struct sense_leaf *leaf,
-		      struct leaf_sample *ret_sample)
+/*
+ * Frozen is what cgroup.freeze says: "frozen 1" of cgroup.events comes only once the last task has
+ * stopped, and one in the kernel's depths can hold it off for seconds.
+ */
+static int read_leaf(struct sense *sense, const struct sense_leaf *leaf,
+		     struct leaf_sample *ret_sample)
 {
+	uint64_t frozen = 0;
+	bool stopped;
+	long length;
 	struct leaf_sample sample = {
 		.cgid = leaf->group.id,
 		.component = leaf->component,
 		.born_us = leaf->born_us,
 	};
 
-	if (cg_read_text(&leaf->group, CG_CGROUP_EVENTS, sense->text, sizeof(sense->text)) < 0 ||
-	    !parse_cgroup_events(sense->text, &sample.populated, &sample.frozen))
-		return false;
+	length = cg_read_text(&leaf->group, CG_CGROUP_EVENTS, sense->text, sizeof(sense->text));
+	if (length < 0)
+		return (int)length;
+	if (!parse_cgroup_events(sense->text, &sample.populated, &stopped))
+		return -EBADMSG;
+	sample.frozen = read_value(sense, &leaf->group, CG_FREEZE, &frozen) ? frozen : stopped;
 	read_value(sense, &leaf->group, CG_CURRENT, &sample.current_bytes);
 	read_value(sense, &leaf->group, CG_SWAP_CURRENT, &sample.swap_bytes);
 	*ret_sample = sample;
-	return true;
+	return 0;
 }
 
 void sense_read_leaves(struct sense *sense, struct frame *frame)
@@ -186,10 +197,12 @@ void sense_read_leaves(struct sense *sense, struct frame *frame)
 
 	search_when_due(sense);
 	for (uint32_t i = sense->leaf_count; i-- > 0;) {
-		if (read_leaf(sense, &sense->leaf[i], &frame->leaf[count]))
+		int rc = read_leaf(sense, &sense->leaf[i], &frame->leaf[count]);
+
+		if (!rc)
 			count++;
-		else
-			drop_leaf(sense, i);
+		else if (rc == -ENODEV || rc == -ENOENT)
+			drop_leaf(sense, i); /* any other failure passes */
 	}
 	frame->leaf_count = count;
 	frame->leaves_valid = true;
