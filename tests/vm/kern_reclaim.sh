@@ -29,11 +29,13 @@ in_job a "$PUT/hog" --max 32 --hold 60 --touch 0 --rand --log /tmp/hog.log &
 wait_until 60 grep -q FULL /tmp/hog.log
 scan=$(stat_of a memory.stat pgscan) steal=$(stat_of a memory.stat pgsteal)
 direct=$(count a reclaims)
-echo 16M >"$KERN/a/memory.reclaim"
+# EAGAIN says that less than asked was freed, which is no fault of the counting.
+echo 16M >"$KERN/a/memory.reclaim" || true
 "$PUT/kern" counts a b >/tmp/kern.out
 scan=$(pages_since pgscan "$scan") steal=$(pages_since pgsteal "$steal")
 echo "proactive: pgscan $scan pgsteal $steal; counted $(count a proactive_scanned_pages)" \
 	"$(count a proactive_reclaimed_pages) in $(count a proactive_us) us"
+expect_in "proactive pages" "$steal" 256 8192
 near "proactive scanned" "$(count a proactive_scanned_pages)" "$scan"
 near "proactive reclaimed" "$(count a proactive_reclaimed_pages)" "$steal"
 expect_in "proactive time" "$(count a proactive_us)" 100 60000000
