@@ -19,7 +19,8 @@
 #define READY_TIMEOUT_US   20000000
 #define QUIET_US           100000                  /* no growth for so long, and frozen: stopped */
 #define CHARGE_BATCH_BYTES (64 * BENCH_PAGE_BYTES) /* MEMCG_CHARGE_BATCH, mm/memcontrol.c */
-#define QUIET_LONG_US      1500000                 /* no growth for so long: stopped, by whatever */
+#define STALL_TOLD_US      4000000
+#define QUIET_LONG_US      1500000 /* no growth for so long: stopped, by whatever */
 
 static const char *by = "watch";
 static const char *hog_directory;
@@ -200,6 +201,10 @@ static bool trial_is_over(const struct trial *trial)
 	int64_t quiet_us = bench_now_us() - trial->last_step_us;
 
 	if (trial->grown_bytes == 0)
+		return false;
+	/* The service says when it stalled only after that stall: a throttle lasts up to 2 s. */
+	if (trial->told_to_stall && !atomic_load(&trial->growth->stalled_us) &&
+	    quiet_us < STALL_TOLD_US)
 		return false;
 	return quiet_us > QUIET_LONG_US || (quiet_us > QUIET_US && trial->frozen);
 }

@@ -21,6 +21,7 @@ psi_window_us=500000 # the shortest that 6.1 takes from root
 stall_at_mb=20       # the hog's growth at which the service stalls
 service_high=6M      # between the two sizes of churn's blocks
 shortage_mb=270      # what the ballast leaves available: a stall with memory to spare is a false alarm
+calm_s=2             # a first stall is one after a second of calm
 growth=/dev/shm/uw-growth
 hog=$POOL/ml_models/hog
 service=$POOL/cache/service
@@ -49,7 +50,7 @@ start_ballast() {
 	inside "$CGROUP/ballast" "$PUT/hog" --max "$mb" --hold 600 --touch 0 --log "$OUT/ballast.log" &
 	ballast_pid=$!
 	wait_until 30 grep -q FULL "$OUT/ballast.log" || die 'the ballast did not come up'
-	sleep 2 # what it pushed out comes back, and stalls the service once
+	sleep $calm_s # what it pushed out comes back
 }
 
 stop_ballast() {
@@ -57,7 +58,8 @@ stop_ballast() {
 	wait "$ballast_pid" 2>/dev/null || true
 }
 
-# run_trial WAY [OPTION of react]...: the hog waits for react's go, so that everything is armed first.
+# run_trial WAY [OPTION of react]...: the hog waits for react's go, so that everything is armed first. Afterwards
+# it is gone, leaf and all, and its way is calm again.
 run_trial() {
 	local way=$1 react_pid
 	shift
@@ -68,25 +70,26 @@ run_trial() {
 	workload ml_models hog "$PUT/hog" --max 2000 --touch 0 --log "$OUT/hog.log" --publish $growth --wait
 	wait "$react_pid" || die "react: $way"
 	echo "$way,$(cat "$OUT/trial.txt")" | tee -a "$OUT/react.csv"
+	stop_run "$hog"
+	wait "$started" 2>/dev/null || true
+	[ ! -d "$hog" ] || rmdir "$hog" # a frozen leaf would freeze the next one
+	sleep $calm_s
 }
 
-# use_uwd CONFIG
-use_uwd() {
-	system=uwctl
-	set_up "$PUT/$1"
+# use SYSTEM [CONFIG]: the system of the following trials.
+use() {
+	system=$1
+	set_up "$PUT/${2:-none}"
 	start_daemon
-	sleep 2
+	sleep $calm_s
 }
 
-use_none() {
-	system=none
-	set_up none
+stop_service() {
+	stop_run "$service"
+	wait "$service_pid" 2>/dev/null || true
 }
 
 clear_all() {
-	stop_run "$hog"
-	stop_run "$service"
-	wait "$service_pid" 2>/dev/null || true
 	stop_daemon
 	if [ "$system" = uwctl ]; then
 		uwctl teardown --kill >>"$OUT/setup.log" 2>&1 || note 'teardown failed'
@@ -97,44 +100,72 @@ clear_all() {
 }
 
 trial_crossing() {
-	use_uwd react.conf
-	start_service
 	run_trial crossing --by watch --used "$POOL/ml_models" --threshold "$(mark_bytes)"
-	clear_all
 }
 
+# A service that was told to stall stalls on: each of these trials has its own.
 trial_stall() {
-	use_uwd react-stall.conf
 	start_service
-	start_ballast
+	sleep $calm_s
 	run_trial stall --by watch --stall-at "$stall_at_mb"
-	stop_ballast
-	clear_all
+	stop_service
 }
 
 trial_psi() {
-	use_none
 	start_service
-	start_ballast
+	sleep $calm_s
 	run_trial psi --by psi --stall-at "$stall_at_mb" --trigger "some 50000 $psi_window_us"
+	stop_service
+}
+
+trial_events() {
+	make_leaf ml_models hog
+	mark_bytes >"$hog/memory.high"
+	run_trial events --by events --threshold "$(mark_bytes)"
+}
+
+run_trials() {
+	local i
+	for ((i = 0; i < trials; i++)); do
+		"trial_$1"
+	done
+}
+
+way_crossing() {
+	use uwctl react.conf
+	start_service
+	run_trials crossing
+	stop_service
+	clear_all
+}
+
+way_stall() {
+	use uwctl react-stall.conf
+	start_ballast
+	run_trials stall
 	stop_ballast
 	clear_all
 }
 
-trial_events() {
-	use_none
+way_psi() {
+	use none
+	start_ballast
+	run_trials psi
+	stop_ballast
+	clear_all
+}
+
+way_events() {
+	use none
 	start_service
-	make_leaf ml_models hog
-	mark_bytes >"$hog/memory.high"
-	run_trial events --by events --threshold "$(mark_bytes)"
+	run_trials events
+	stop_service
 	clear_all
 }
 
 begin "$@"
 echo 'way,by,go_us,crossing_us,stall_us,signal_us,stop_us,grown_bytes,overrun_bytes,frozen' >"$OUT/react.csv"
 for way in $ways; do
-	for ((i = 0; i < trials; i++)); do
-		"trial_$way"
-	done
+	"way_$way"
 done
 finish

@@ -115,6 +115,60 @@ static void test_stall_without_a_grower_yet_is_watched_closely(void **data)
 	assert_int_equal(f->frame.now_us, stalled_us + 5 * US_PER_MS);
 }
 
+/* With a fifth of the machine left a burst needs a grower beside it, and is not forgotten
+ * meanwhile. */
+static void test_burst_waits_for_its_grower_to_show(void **data)
+{
+	struct fixture *f = *data;
+	const struct action *freeze;
+
+	fixture_step(f);
+	fixture_next(f, US_PER_SEC);
+	f->frame.host.available_bytes = 300 * MIB;
+	stall_event(f, EVENT_STALL_BURST);
+	fixture_urgent(f, 900 * US_PER_MS);
+	assert_null(fixture_find(f, ACTION_FREEZE, HOG));
+	assert_int_equal(f->plan.next_us, f->frame.now_us + 5 * US_PER_MS);
+	fixture_use(f, HOG, f->frame.component[HOG].current_bytes + 2 * MIB);
+	fixture_next(f, 5 * US_PER_MS);
+	freeze = fixture_find(f, ACTION_FREEZE, HOG);
+	assert_non_null(freeze);
+	assert_int_equal(freeze->why.observed, 5 * US_PER_MS);
+}
+
+/* A look 5 ms after another is too soon to say that growth has ended. */
+static void test_burst_right_after_a_look_still_knows_the_grower(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_step(f);
+	fixture_next(f, US_PER_SEC);
+	f->frame.host.available_bytes = 300 * MIB;
+	fixture_use(f, HOG, f->frame.component[HOG].current_bytes + 20 * MIB);
+	stall_event(f, EVENT_STALL_FIRST);
+	fixture_urgent(f, 500 * US_PER_MS);
+	assert_null(fixture_find(f, ACTION_FREEZE, HOG));
+	fixture_use(f, HOG, f->frame.component[HOG].current_bytes + MIB / 2);
+	stall_event(f, EVENT_STALL_BURST);
+	fixture_urgent(f, 5 * US_PER_MS);
+	assert_non_null(fixture_find(f, ACTION_FREEZE, HOG));
+}
+
+static void test_stalls_on_and_on_are_not_watched_all_the_time(void **data)
+{
+	struct fixture *f = *data;
+	uint64_t looks = 0;
+
+	fixture_step(f);
+	f->frame.host.available_bytes = 300 * MIB;
+	for (int i = 0; i < 20; i++) {
+		stall_event(f, EVENT_STALL_BURST);
+		fixture_urgent(f, 100 * US_PER_MS);
+		looks += f->plan.next_us == f->frame.now_us + 5 * US_PER_MS;
+	}
+	assert_in_range(looks, 2, 5);
+}
+
 static void test_watch_for_a_cause_ends(void **data)
 {
 	struct fixture *f = *data;
@@ -200,6 +254,9 @@ int main(void)
 		FIXTURE_TEST(test_stall_without_evidence_in_memory_is_a_false_alarm),
 		FIXTURE_TEST(test_first_stall_acts_only_when_the_host_is_short),
 		FIXTURE_TEST(test_stall_without_a_grower_yet_is_watched_closely),
+		FIXTURE_TEST(test_burst_waits_for_its_grower_to_show),
+		FIXTURE_TEST(test_burst_right_after_a_look_still_knows_the_grower),
+		FIXTURE_TEST(test_stalls_on_and_on_are_not_watched_all_the_time),
 		FIXTURE_TEST(test_watch_for_a_cause_ends),
 		FIXTURE_TEST(test_stall_at_its_own_limit_is_nobody_elses_fault),
 		FIXTURE_TEST(test_donor_is_not_thawed_while_the_protected_stalls),

@@ -19,10 +19,14 @@
 #define GROWING_PCT        25                /* less is evidence beside a growing donor */
 #define STALLED_SOME       200               /* permyriad of 2 s */
 #define WATCH_US           (200 * US_PER_MS) /* for its cause to show after a stall */
+#define WATCH_SPACING_US   US_PER_SEC        /* looking that closely costs */
 
 bool brake_is_watching(const struct step *step)
 {
-	return step->now_us < step->state->stall_watch_until_us;
+	for (uint32_t i = 0; i < step->config->component_count; i++)
+		if (step->now_us < step->state->component[i].watch_until_us)
+			return true;
+	return false;
 }
 
 /* Growing by its trend; in the fast lane the last step counts too, which the trend has not seen. */
@@ -178,25 +182,58 @@ static bool stalls_at_own_limit(const struct component_state *cs)
 	return high != BYTES_MAX && cs->signal.current_bytes >= high - high / 50;
 }
 
+/* Growth that has not shown yet would be evidence. */
+static bool is_worth_watching(const struct host_state *host)
+{
+	return !host->valid || host->available_bytes < percent_of(host->total_bytes, GROWING_PCT);
+}
+
+/* The burst that is being answered: of this frame, or of a watch that still waits for its cause. */
+static uint64_t burst_in_question(const struct step *step, const struct component_state *cs)
+{
+	if (step->now_us < cs->watch_until_us)
+		return max_u64(cs->burst_us, cs->watched_burst_us);
+	return cs->burst_us;
+}
+
+static void watch_for_cause(const struct step *step, struct component_state *cs)
+{
+	bool watched = step->now_us < cs->watch_until_us;
+
+	if (!cs->burst_us && !cs->stall_first)
+		return;
+	if (!watched && step->now_us < cs->watch_until_us + WATCH_SPACING_US)
+		return;
+	cs->watched_burst_us = burst_in_question(step, cs);
+	if (!watched)
+		cs->watch_until_us = step->now_us + WATCH_US;
+}
+
 static void answer_stall(struct step *step, uint32_t i)
 {
 	struct component_state *cs = &step->state->component[i];
 	uint64_t some_us = cs->signal.some_permyriad * 200; /* of 2 s */
+	uint64_t burst_us = burst_in_question(step, cs);
 	bool lasting = cs->signal.some_permyriad >= STALLED_SOME;
-	bool event = cs->burst_us || cs->stall_first || brake_is_watching(step);
+	bool event = burst_us || cs->stall_first || step->now_us < cs->watch_until_us;
 	struct why why = {REASON_PROTECTED_STALL, some_us, STALLED_SOME * 200};
 
 	if (!component_is_protected(&step->config->component[i]) || (!event && !lasting) ||
-	    stalls_at_own_limit(cs) || !has_evidence(step, i, !cs->burst_us && !lasting))
+	    stalls_at_own_limit(cs))
 		return;
-	if (cs->burst_us)
-		why = (struct why){REASON_PROTECTED_STALL, cs->burst_us,
+	if (burst_us)
+		why = (struct why){REASON_PROTECTED_STALL, burst_us,
 				   step->config->policy.stall_burst_us};
-	step->state->host_wants = true;
-	if (stop_donor(step, why))
-		step->state->stall_watch_until_us = 0;
-	else if (cs->burst_us || cs->stall_first)
-		step->state->stall_watch_until_us = step->now_us + WATCH_US;
+	if (has_evidence(step, i, !burst_us && !lasting)) {
+		step->state->host_wants = true;
+		if (stop_donor(step, why)) {
+			cs->watch_until_us = 0;
+			return;
+		}
+	} else if (!is_worth_watching(&step->state->host)) {
+		return;
+	}
+	watch_for_cause(step, cs);
 }
 
 void brake_step(struct step *step)

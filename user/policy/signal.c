@@ -112,9 +112,10 @@ static void take_usage(struct signal *s, uint64_t current, uint64_t now_us)
 	uint64_t dt = now_us - s->step_at_us;
 
 	current = min_u64(current, BYTES_SANE);
-	s->step_per_s = s->seen ? rate_of(s->step_from_bytes, current, dt) : 0;
-	if (current < s->step_from_bytes + BATCHES_BYTES)
-		s->step_per_s = 0;
+	if (s->seen && current >= s->step_from_bytes + BATCHES_BYTES)
+		s->step_per_s = rate_of(s->step_from_bytes, current, dt);
+	else if (!s->seen || dt >= STEP_MIN_US)
+		s->step_per_s = 0; /* sooner it is too early to say that growth has ended */
 	if (!s->seen || dt >= STEP_MIN_US) {
 		s->step_at_us = now_us;
 		s->step_from_bytes = current;

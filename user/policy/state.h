@@ -174,11 +174,12 @@ struct component_state {
 	uint64_t last_freeze_us;
 
 	struct reclaim_state reclaim;
-	uint64_t mark_bytes;  /* as armed; 0 = none */
-	bool mark_fired;      /* in this frame */
-	uint64_t burst_us;    /* stall reported by an event of this frame, else 0 */
-	bool stall_first;     /* and whether it was only the first stall after calm */
-	uint64_t fired_bytes; /* the mark that fired */
+	uint64_t mark_bytes; /* as armed; 0 = none */
+	bool mark_fired;     /* in this frame */
+	uint64_t burst_us;   /* stall reported by an event of this frame, else 0 */
+	bool stall_first;    /* and whether it was only the first stall after calm */
+	uint64_t watch_until_us, watched_burst_us; /* a stall waits for its cause to show */
+	uint64_t fired_bytes;                      /* the mark that fired */
 	uint64_t notice_us;
 	uint64_t tier_until_us;
 	enum tier tier;
@@ -201,7 +202,6 @@ struct policy_state {
 	struct leaf_state leaf[FRAME_LEAVES_MAX];
 	struct freeze_watch watch;
 	uint64_t last_thaw_us, last_kill_us, last_donor_us;
-	uint64_t stall_watch_until_us; /* a protected stall waits for its cause to show */
 	bool host_wants; /* the host or a protected component needs memory from a donor */
 	struct component_view view[UW_COMPONENTS_MAX];
 };
