@@ -59,12 +59,13 @@ def show_overhead(metrics):
 
 def reduce_daemon(records):
     runs = [run for folder in run_folders(records) for run in cost.measure_daemons(folder)]
-    return {run["daemon"]: {key: run[key] for key in ("rss_bytes", "idle_ticks_per_s")} for run in runs}, runs
+    return cost.compare_daemons(runs), runs
 
 
 def show_daemon(metrics):
-    return ["daemon", "resident", "ticks/s at rest"], [
-        [name, table.show_bytes(row["rss_bytes"], zero_is_good=False), table.show_number(row["idle_ticks_per_s"], 3)]
+    return ["daemon", "resident", "ticks/s at rest", "over earlyoom"], [
+        [name, table.show_bytes(row["rss_bytes"], zero_is_good=False), table.show_number(row["idle_ticks_per_s"], 4),
+         table.show_ratio(row["idle_over_earlyoom"])]
         for name, row in metrics.items()
     ]
 

@@ -5,7 +5,7 @@ import csv
 
 import measure
 
-TICK_NS = 10_000_000  # a tick of 100 Hz, in which the published figures are given
+TICK_NS = 10_000_000  # a tick of 100 Hz; the guest's clock counts instructions, one a ns
 
 
 def read_rounds(path):
@@ -42,3 +42,16 @@ def measure_daemons(folder):
     if not runs:
         raise ValueError(f"{folder}: no daemon was measured")
     return sorted(runs, key=lambda run: run["daemon"] != "uwd")
+
+
+def compare_daemons(runs):
+    """By daemon; CPU also as a ratio to earlyoom's of the same run, None where that was not measured."""
+    peer = next((run["idle_ticks_per_s"] for run in runs if run["daemon"] == "earlyoom"), None)
+    return {
+        run["daemon"]: {
+            "rss_bytes": run["rss_bytes"],
+            "idle_ticks_per_s": run["idle_ticks_per_s"],
+            "idle_over_earlyoom": run["idle_ticks_per_s"] / peer if peer else None,
+        }
+        for run in runs
+    }

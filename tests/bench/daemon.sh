@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # In a guest with systemd: what each daemon costs at rest, all of them running at once. CPU time is the sum over a
-# daemon's threads of what the scheduler accounted to them, in ns; memory is its VmRSS at the end.
+# daemon's threads of what the scheduler accounted to them, in ns; memory is its VmRSS at the end. The guest runs
+# with its clock counting instructions, one a ns, so that the figures repeat whatever else the host is doing.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=guest.sh
 . "${0%/*}/guest.sh"

@@ -150,6 +150,7 @@ class TestCost(Folder):
         self.assertEqual([run["daemon"] for run in runs], ["uwd", "earlyoom"])
         self.assertAlmostEqual(runs[0]["idle_ticks_per_s"], 0.2)
         self.assertEqual(runs[0]["rss_bytes"], 4096000)
+        self.assertAlmostEqual(cost.compare_daemons(runs)["uwd"]["idle_over_earlyoom"], 0.5)
 
 
 class TestReact(Folder):

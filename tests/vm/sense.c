@@ -98,7 +98,7 @@ static bool near(uint64_t a, uint64_t b)
 static void full(struct bench *bench)
 {
 	bench->frame.now_us = clock_now_us();
-	sense_full(bench->sense, &bench->frame);
+	sense_full(bench->sense, &bench->frame, 0);
 }
 
 /* A child in the leaf that holds so much anonymous memory until it is killed. */

@@ -72,6 +72,7 @@ struct daemon {
 
 	uint32_t request_count; /* wait for the next frame */
 	struct frame_request request[FRAME_REQUESTS_MAX];
+	uint64_t stalls[UW_COMPONENTS_MAX]; /* that BPF had counted at the last full frame */
 	uint32_t psi_fired; /* components whose PSI trigger fired since the last frame */
 
 	sd_event *event;

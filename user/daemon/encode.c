@@ -177,9 +177,8 @@ json_t *encode_pool(const struct daemon *daemon)
 	return object;
 }
 
-json_t *encode_host(const struct daemon *daemon)
+json_t *encode_host(const struct host_sample *host)
 {
-	const struct host_sample *host = &daemon->frame.host;
 	json_t *object = json_object();
 
 	put(object, "total_bytes", sampled(host->valid, host->total_bytes));

@@ -12,7 +12,7 @@
 
 json_t *encode_daemon(const struct daemon *daemon);
 json_t *encode_pool(const struct daemon *daemon);
-json_t *encode_host(const struct daemon *daemon);
+json_t *encode_host(const struct host_sample *host);
 json_t *encode_component(const struct daemon *daemon, uint32_t component);
 json_t *encode_record(const struct record *record);
 json_t *encode_why(const struct why *why);

@@ -99,18 +99,20 @@ static bool read_leaf(const struct daemon *daemon, const struct ipc_call *call, 
 static void method_status(struct daemon *daemon, const struct ipc_call *call,
 			  struct ipc_answer *answer)
 {
+	struct host_sample host;
 	json_t *components;
 	uint32_t only;
 
 	if (!read_component(daemon, call, false, answer, &only))
 		return;
+	sense_host(daemon->sense, &host);
 	components = json_array();
 	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
 		if (only == COMPONENT_NONE || only == i)
 			json_array_append_new(components, encode_component(daemon, i));
 	}
 	answer->parameters = json_pack("{s:o, s:o, s:o, s:o}", "daemon", encode_daemon(daemon),
-				       "pool", encode_pool(daemon), "host", encode_host(daemon),
+				       "pool", encode_pool(daemon), "host", encode_host(&host),
 				       "components", components);
 }
 
@@ -180,11 +182,13 @@ static void method_why(struct daemon *daemon, const struct ipc_call *call,
 static void method_explain(struct daemon *daemon, const struct ipc_call *call,
 			   struct ipc_answer *answer)
 {
+	struct host_sample host;
 	json_t *components;
 	uint32_t only;
 
 	if (!read_component(daemon, call, false, answer, &only))
 		return;
+	sense_host(daemon->sense, &host);
 	components = json_array();
 	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
 		if (only == COMPONENT_NONE || only == i)

@@ -35,20 +35,51 @@ static void add_kern_event(void *data, const struct kern_event *from)
 	to->threshold = from->threshold;
 }
 
-static void read_bpf_counts(struct daemon *daemon)
+/* Returns the components whose counts could be read. */
+static uint32_t read_bpf_counts(struct daemon *daemon, struct uw_component counts[])
+{
+	uint32_t read = 0;
+
+	for (uint32_t i = 0; i < daemon->config.component_count && daemon->kern; i++) {
+		uint64_t cgid = sense_component_cgid(daemon->sense, i);
+
+		if (cgid && kern_read_counts(daemon->kern, cgid, &counts[i]) >= 0)
+			read |= 1U << i;
+	}
+	return read;
+}
+
+/* The components in which nobody stalled since the last full frame. */
+static uint32_t calm_components(struct daemon *daemon, const struct uw_component counts[],
+				uint32_t read)
+{
+	uint32_t calm = 0;
+
+	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
+		if (!(read & 1U << i))
+			continue;
+		if (!counts[i].stalled_tasks && counts[i].stalls == daemon->stalls[i])
+			calm |= 1U << i;
+		daemon->stalls[i] = counts[i].stalls;
+	}
+	return calm;
+}
+
+static void sense_everything(struct daemon *daemon)
 {
 	struct frame *frame = &daemon->frame;
+	struct uw_component counts[UW_COMPONENTS_MAX];
+	uint32_t read = read_bpf_counts(daemon, counts);
 
+	sense_full(daemon->sense, frame, calm_components(daemon, counts, read));
 	for (uint32_t i = 0; i < frame->component_count; i++) {
 		struct component_sample *sample = &frame->component[i];
-		uint64_t cgid = sense_component_cgid(daemon->sense, i);
-		struct uw_component counts;
 
-		if (!cgid || kern_read_counts(daemon->kern, cgid, &counts) < 0)
+		if (!(read & 1U << i))
 			continue;
-		sample->bpf_charged_bytes = counts.charged_bytes;
-		sample->bpf_stall_us = counts.stall_us;
-		sample->bpf_stalls = counts.stalls;
+		sample->bpf_charged_bytes = counts[i].charged_bytes;
+		sample->bpf_stall_us = counts[i].stall_us;
+		sample->bpf_stalls = counts[i].stalls;
 		sample->valid |= SAMPLE_BPF;
 	}
 }
@@ -85,11 +116,9 @@ static void fill_frame(struct daemon *daemon, enum frame_kind kind)
 		kern_events_drain(daemon->kern, add_kern_event, daemon);
 	add_psi_events(daemon);
 	if (kind == FRAME_FULL)
-		sense_full(daemon->sense, frame);
+		sense_everything(daemon);
 	else
 		sense_urgent(daemon->sense, frame);
-	if (daemon->kern && kind == FRAME_FULL)
-		read_bpf_counts(daemon);
 	frame->outcome_count = act_outcomes_take(daemon->act, frame->outcome, FRAME_OUTCOMES_MAX);
 	frame->request_count = daemon->request_count;
 	memcpy(frame->request, daemon->request, daemon->request_count * sizeof(daemon->request[0]));

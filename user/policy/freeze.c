@@ -20,10 +20,20 @@
 
 static struct leaf_state *leaf_find(struct policy_state *state, uint64_t cgid)
 {
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
+	for (uint32_t i = 0; i < state->leaf_end; i++)
 		if (state->leaf[i].cgid == cgid)
 			return &state->leaf[i];
 	return NULL;
+}
+
+/* A free slot; NULL when there are more leaves than are followed. */
+static struct leaf_state *leaf_new(struct policy_state *state)
+{
+	struct leaf_state *hole = leaf_find(state, 0);
+
+	if (!hole && state->leaf_end < FRAME_LEAVES_MAX)
+		hole = &state->leaf[state->leaf_end++];
+	return hole;
 }
 
 static void take_leaf(struct policy_state *state, const struct leaf_sample *sample, uint64_t now_us)
@@ -31,9 +41,11 @@ static void take_leaf(struct policy_state *state, const struct leaf_sample *samp
 	struct leaf_state *leaf = leaf_find(state, sample->cgid);
 	uint64_t current = min_u64(sample->current_bytes, BYTES_SANE), dt;
 
+	if (sample->component >= state->component_count)
+		return;
 	if (!leaf)
-		leaf = leaf_find(state, 0);
-	if (!leaf || sample->component >= state->component_count)
+		leaf = leaf_new(state);
+	if (!leaf)
 		return;
 	if (!leaf->cgid) {
 		*leaf = (struct leaf_state){.cgid = sample->cgid, .born_us = sample->born_us};
@@ -65,7 +77,7 @@ static void forget_gone(struct step *step)
 {
 	if (step->frame->kind != FRAME_FULL || step->frame->leaf_count >= FRAME_LEAVES_MAX)
 		return;
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
 		struct leaf_state *leaf = &step->state->leaf[i];
 
 		if (leaf->cgid && !in_frame(step->frame, leaf->cgid))
@@ -84,7 +96,7 @@ static void forget_freeze(struct leaf_state *leaf, uint64_t now_us)
 static void adopt(struct step *step)
 {
 	step->state->adopted = true;
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
 		struct leaf_state *leaf = &step->state->leaf[i];
 
 		if (leaf->cgid && leaf->kernel_frozen && leaf->cause == FREEZE_NOT) {
@@ -124,9 +136,11 @@ static void count_leaves(struct step *step)
 	struct policy_state *state = step->state;
 	bool any[UW_COMPONENTS_MAX] = {false};
 
+	while (state->leaf_end && !state->leaf[state->leaf_end - 1].cgid)
+		state->leaf_end--;
 	for (uint32_t i = 0; i < state->component_count; i++)
 		state->component[i].frozen_leaves = state->component[i].active_leaves = 0;
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+	for (uint32_t i = 0; i < state->leaf_end; i++) {
 		const struct leaf_state *leaf = &state->leaf[i];
 
 		if (!leaf->cgid)
@@ -154,7 +168,7 @@ void freeze_take(struct step *step)
 				take_leaf(step->state, &frame->leaf[i], step->now_us);
 		if (!step->state->adopted)
 			adopt(step);
-		for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
+		for (uint32_t i = 0; i < step->state->leaf_end; i++)
 			accept_foreign_thaw(&step->state->leaf[i], step->now_us);
 	}
 	count_leaves(step);
@@ -185,7 +199,7 @@ struct leaf_state *freeze_pick(const struct step *step, uint32_t component)
 
 	if (!step->config->component[component].freeze)
 		return NULL;
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
 		struct leaf_state *leaf = &step->state->leaf[i];
 
 		if (may_freeze(leaf, component, step->now_us) &&
@@ -282,7 +296,7 @@ const struct leaf_state *freeze_largest(const struct step *step, uint32_t compon
 {
 	const struct leaf_state *best = NULL;
 
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
 		const struct leaf_state *leaf = &step->state->leaf[i];
 
 		if (!leaf->cgid || leaf->component != component || leaf->cause == FREEZE_NOT ||
@@ -298,7 +312,7 @@ uint64_t freeze_until(const struct step *step, uint32_t component)
 {
 	uint64_t until = 0;
 
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
 		const struct leaf_state *leaf = &step->state->leaf[i];
 
 		if (leaf->cgid && leaf->component == component && leaf->cause != FREEZE_NOT)
@@ -387,7 +401,7 @@ static void leaf_step(struct step *step, struct leaf_state *leaf)
 void freeze_step(struct step *step)
 {
 	judge_effect(step);
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
 		struct leaf_state *leaf = &step->state->leaf[i];
 
 		if (leaf->cgid && leaf->cause != FREEZE_NOT)

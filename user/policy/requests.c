@@ -32,7 +32,7 @@ static void request_thaw(struct step *step, struct leaf_state *leaf, uint64_t am
 static void each_leaf(struct step *step, const struct frame_request *request,
 		      void (*fn)(struct step *step, struct leaf_state *leaf, uint64_t amount))
 {
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
 		struct leaf_state *leaf = &step->state->leaf[i];
 
 		if (leaf->cgid && leaf->component == request->component &&

@@ -20,7 +20,7 @@ static void swap_slots(struct policy_state *state, uint32_t a, uint32_t b)
 	kept = state->component[a];
 	state->component[a] = state->component[b];
 	state->component[b] = kept;
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+	for (uint32_t i = 0; i < state->leaf_end; i++) {
 		struct leaf_state *leaf = &state->leaf[i];
 
 		if (leaf->component == a)
@@ -32,7 +32,7 @@ static void swap_slots(struct policy_state *state, uint32_t a, uint32_t b)
 
 static void forget_leaves(struct policy_state *state, uint32_t component)
 {
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
+	for (uint32_t i = 0; i < state->leaf_end; i++)
 		if (state->leaf[i].cgid && state->leaf[i].component == component)
 			state->leaf[i] = (struct leaf_state){0};
 }

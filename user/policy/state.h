@@ -199,6 +199,7 @@ struct policy_state {
 	uint32_t component_count;
 	struct host_state host;
 	struct component_state component[UW_COMPONENTS_MAX];
+	uint32_t leaf_end; /* behind the last slot of leaf[] in use; free ones have cgid 0 */
 	struct leaf_state leaf[FRAME_LEAVES_MAX];
 	struct freeze_watch watch;
 	uint64_t last_thaw_us, last_kill_us, last_donor_us;

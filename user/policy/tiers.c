@@ -75,7 +75,7 @@ static const struct leaf_state *pick_victim(const struct step *step, uint32_t co
 {
 	const struct leaf_state *best = NULL;
 
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
 		const struct leaf_state *leaf = &step->state->leaf[i];
 
 		if (leaf->cgid && leaf->component == component && leaf->populated &&

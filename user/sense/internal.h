@@ -14,6 +14,8 @@ struct sense_component {
 	char name[UW_NAME_LEN];
 	struct cg_group group; /* dir is -1 while it is not there */
 	int watch;             /* inotify, -1 without */
+	bool pressure_known;   /* these are as memory.pressure said last */
+	uint64_t psi_some_us, psi_full_us;
 	/* When everything was last read, and what it was by: see is_settled. */
 	uint64_t settled_us, settled_bytes, settled_psi_us;
 };
@@ -37,6 +39,7 @@ struct sense {
 	uint64_t searched_us; /* of the last search */
 	sense_leaf_fn leaf_fn;
 	void *leaf_data;
+	uint64_t full_us, meminfo_us; /* of the last full frame, and of its last meminfo */
 	char text[SENSE_TEXT_LEN];
 };
 

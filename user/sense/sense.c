@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
@@ -24,8 +25,12 @@
 	(1U << CG_CURRENT | 1U << CG_SWAP_CURRENT | 1U << CG_MIN | 1U << CG_LOW | 1U << CG_HIGH | \
 	 1U << CG_STAT | 1U << CG_EVENTS | 1U << CG_PRESSURE)
 
-#define SETTLED_US    (5 * US_PER_SEC)
+#define SETTLED_US    (20 * US_PER_SEC)
 #define SETTLED_BYTES MIB
+
+#define REST_US       (500 * US_PER_MS) /* frames further apart than that are of a host at rest */
+#define ROOMY_HOST_US (5 * US_PER_SEC)
+#define ROOMY_PART    4 /* of the host free: far from anything the policy would do */
 
 /* ---- one component ---- */
 
@@ -36,6 +41,7 @@ static void set_absent(struct sense_component *component)
 		component->group.fd[k] = -1;
 	component->watch = -1;
 	component->settled_us = 0;
+	component->pressure_known = false;
 }
 
 static void open_component(struct sense *sense, struct sense_component *component)
@@ -95,7 +101,7 @@ static bool read_usage(struct sense *sense, uint32_t index, struct component_sam
 
 /*
  * Usage stands still and nobody stalled: the rest has not changed either, but for slow drift, and
- * is read every SETTLED_US: two reads instead of eight.
+ * is read every SETTLED_US.
  */
 static bool is_settled(const struct sense_component *component,
 		       const struct component_sample *sample, uint64_t now_us)
@@ -121,7 +127,21 @@ static void read_rest(struct sense *sense, const struct cg_group *group,
 		sample->valid |= SAMPLE_LIMITS;
 }
 
-static void read_component(struct sense *sense, uint32_t index, uint64_t now_us,
+static void read_pressure(struct sense *sense, struct sense_component *component, bool calm,
+			  struct component_sample *sample)
+{
+	if (!calm || !component->pressure_known)
+		component->pressure_known = read_file(sense, &component->group, CG_PRESSURE) &&
+					    parse_pressure(sense->text, &component->psi_some_us,
+							   &component->psi_full_us);
+	if (!component->pressure_known)
+		return;
+	sample->psi_some_us = component->psi_some_us;
+	sample->psi_full_us = component->psi_full_us;
+	sample->valid |= SAMPLE_PSI;
+}
+
+static void read_component(struct sense *sense, uint32_t index, bool calm, uint64_t now_us,
 			   struct component_sample *sample)
 {
 	struct sense_component *component = &sense->component[index];
@@ -135,9 +155,7 @@ static void read_component(struct sense *sense, uint32_t index, uint64_t now_us,
 		if (!read_usage(sense, index, sample))
 			return;
 	}
-	if (read_file(sense, group, CG_PRESSURE) &&
-	    parse_pressure(sense->text, &sample->psi_some_us, &sample->psi_full_us))
-		sample->valid |= SAMPLE_PSI;
+	read_pressure(sense, component, calm, sample);
 	if (!is_settled(component, sample, now_us)) {
 		read_rest(sense, group, sample);
 		component->settled_us = now_us;
@@ -156,26 +174,46 @@ static void read_meminfo(struct sense *sense, struct host_sample *host)
 		      parse_meminfo(sense->text, host);
 }
 
-/* Without PSI the totals stand still at 0. */
-static void read_host_pressure(struct sense *sense, struct host_sample *host)
+void sense_host(struct sense *sense, struct host_sample *ret_host)
 {
+	*ret_host = (struct host_sample){0};
+	read_meminfo(sense, ret_host);
+	/* Without PSI the totals stand still at 0. */
 	if (sense->pressure >= 0 &&
 	    text_pread(sense->pressure, sense->text, sizeof(sense->text)) >= 0)
-		parse_pressure(sense->text, &host->psi_some_us, &host->psi_full_us);
+		parse_pressure(sense->text, &ret_host->psi_some_us, &ret_host->psi_full_us);
+}
+
+/* sysinfo(2) costs a thirtieth of meminfo. What is free is available, but for the low watermarks.
+ */
+static bool host_is_roomy(void)
+{
+	struct sysinfo info;
+
+	return sysinfo(&info) == 0 && info.freeram >= info.totalram / ROOMY_PART;
+}
+
+static void read_host(struct sense *sense, uint64_t now_us, struct host_sample *host)
+{
+	bool at_rest = now_us - sense->full_us >= REST_US;
+
+	*host = (struct host_sample){0};
+	if (at_rest && now_us - sense->meminfo_us < ROOMY_HOST_US && host_is_roomy())
+		return;
+	read_meminfo(sense, host);
+	sense->meminfo_us = now_us;
 }
 
 /* ---- frames ---- */
 
-void sense_full(struct sense *sense, struct frame *frame)
+void sense_full(struct sense *sense, struct frame *frame, uint32_t calm)
 {
-	frame->host = (struct host_sample){0};
-	read_meminfo(sense, &frame->host);
-	read_host_pressure(sense, &frame->host);
+	read_host(sense, frame->now_us, &frame->host);
 	frame->component_count = sense->component_count;
-	for (uint32_t i = 0; i < sense->component_count; i++) {
-		read_component(sense, i, frame->now_us, &frame->component[i]);
-	}
+	for (uint32_t i = 0; i < sense->component_count; i++)
+		read_component(sense, i, calm >> i & 1, frame->now_us, &frame->component[i]);
 	sense_read_leaves(sense, frame);
+	sense->full_us = frame->now_us;
 }
 
 void sense_urgent(struct sense *sense, struct frame *frame)

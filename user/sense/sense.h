@@ -28,9 +28,16 @@ void sense_free(struct sense *sense); /* NULL is fine */
  * Everything: host, each component's files, each leaf. Leaves are searched for when inotify says
  * that a component's directory changed, and every 10 s (every second without inotify); the first
  * FRAME_LEAVES_MAX found are sensed. A group that vanished is absent and looked for again by name.
- * Writes frame->host, ->component*, ->leaf*; nothing else. Cost: 10 pread(2) a component, 3 a leaf.
+ * Bit i of calm says that no task of component i stalled since the last full frame: its pressure
+ * stands where it was and is not read. Of the host only meminfo, without its pressure; at rest, and
+ * while a quarter of it is free, every 5 s, absent in between.
+ * Writes frame->host, ->component*, ->leaf*; nothing else. Cost: 10 pread(2) a component, 3 a leaf;
+ * while nothing moves and all is calm 1 a component.
  */
-void sense_full(struct sense *sense, struct frame *frame);
+void sense_full(struct sense *sense, struct frame *frame, uint32_t calm);
+
+/* The host as it is now, its pressure too: for who asks, not for the tick. */
+void sense_host(struct sense *sense, struct host_sample *ret_host);
 
 /* The fast lane: only usage of each component and the host's meminfo; the rest is marked absent
  * (leaves stay as of the last full frame, with leaves_valid false). One pread(2) a component. */
