@@ -161,7 +161,7 @@ layers: all ## who includes whom, what pure objects import, what lies where
 	$(Q)scripts/check-layers
 	$(Q)scripts/check-tree
 
-lint: | build/deps/lint ## clang-format, clang-tidy, cppcheck, shellcheck
+lint: $(SKELS) | build/deps/lint ## clang-format, clang-tidy, cppcheck, shellcheck
 	$(Q)scripts/lint
 
 KERNELS ?= 6.1 6.12 7.x

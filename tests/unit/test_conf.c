@@ -48,6 +48,7 @@ static void test_unusual_but_sound_text_is_read(void **state)
 static const char everything[] = "[pool]\nusable = 20G\nreserve = 2.5%\n"
 				 "root = trading.slice/uw-pool.scope\ngroup = trading\n"
 				 "[policy]\nedges = 60%, 70%, 80%, 88%, 97%\nhysteresis = 4%\n"
+				 "adaptive-edges = yes\n"
 				 "dwell = 1.5s\nfreeze-max = 2min\nfreeze-dwell = 0\n"
 				 "freeze-budget = 3\nfreeze-window = 1d\nkill-after = 20s\n"
 				 "kill-delay = 1h\nreclaim-target = 75%\nreclaim-chunk = 1.5M\n"
@@ -74,6 +75,7 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_int_equal(c.policy.edge_pct[LEVEL_NORMAL], 0);
 	assert_int_equal(c.policy.edge_pct[LEVEL_LOW], 60);
 	assert_int_equal(c.policy.edge_pct[LEVEL_EMERGENCY], 97);
+	assert_true(c.policy.edges_adapt);
 	assert_int_equal(c.policy.hysteresis_pct, 4);
 	assert_int_equal(c.policy.dwell_us, 1500000);
 	assert_int_equal(c.policy.freeze_max_us, 120000000);
@@ -247,7 +249,7 @@ static void test_every_option_explains_itself(void **state)
 
 	(void)state;
 	conf_option_each(check_help, &count);
-	assert_int_equal(count, 30);
+	assert_int_equal(count, 31);
 }
 
 static void test_budgets_over_the_pool_are_refused(void **state)

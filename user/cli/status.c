@@ -213,6 +213,18 @@ struct field {
 	const char *(*text)(const json_t *object, const char *key, char buf[static VALUE_LEN]);
 };
 
+static const char *value_points(const json_t *object, const char *key, char buf[static VALUE_LEN])
+{
+	int64_t permyriad = json_get_i64(object, key);
+	uint64_t size = permyriad < 0 ? (uint64_t)-permyriad : (uint64_t)permyriad;
+
+	if (!size)
+		return "0";
+	snprintf(buf, VALUE_LEN, "%c%" PRIu64 ".%02" PRIu64 " points", permyriad < 0 ? '-' : '+',
+		 size / 100, size % 100);
+	return buf;
+}
+
 static const struct field fields[] = {
 	{"used", "current_bytes", value_bytes},
 	{"working set", "working_set_bytes", value_bytes},
@@ -221,6 +233,7 @@ static const struct field fields[] = {
 	{"borrowed", "borrowed_bytes", value_bytes},
 	{"lent", "lent_bytes", value_bytes},
 	{"use", "use_permyriad", value_permyriad},
+	{"edges moved", "edge_shift_permyriad", value_points},
 	{"swap", "swap_bytes", value_bytes},
 	{"growth", "growth_bytes_per_s", value_rate},
 	{"limit in", "time_to_limit_us", value_us},

@@ -91,6 +91,14 @@ const struct option option_table[] = {
 	},
 	{
 		.section = SECTION_POLICY,
+		.key = "adaptive-edges",
+		.kind = KIND_BOOL,
+		.offset = offsetof(struct config, policy.edges_adapt),
+		.fallback = "no",
+		.help = "Edges move, by -8 to +3 points, to where a component begins to stall",
+	},
+	{
+		.section = SECTION_POLICY,
 		.key = "hysteresis",
 		.kind = KIND_PERCENT,
 		.offset = offsetof(struct config, policy.hysteresis_pct),

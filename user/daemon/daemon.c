@@ -15,6 +15,7 @@
 #include "user/base/log.h"
 #include "user/base/text.h"
 #include "user/conf/conf.h"
+#include "user/daemon/edges.h"
 #include "user/daemon/loop.h"
 
 /* The guard gives the ledger up once the last thread of the uwd before us is gone; one that is in
@@ -301,6 +302,7 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 	if (!daemon->policy)
 		return err_set(err, -ENOMEM, "uwd: out of memory");
 	policy_init(daemon->policy);
+	edges_load(daemon, EDGES_FILE);
 	rc = open_act(daemon, err);
 	if (rc >= 0)
 		rc = track_components(daemon, err);

@@ -72,7 +72,8 @@ struct daemon {
 
 	uint32_t request_count; /* wait for the next frame */
 	struct frame_request request[FRAME_REQUESTS_MAX];
-	uint64_t stalls[UW_COMPONENTS_MAX]; /* that BPF had counted at the last full frame */
+	uint64_t stalls[UW_COMPONENTS_MAX];    /* that BPF had counted at the last full frame */
+	int32_t edges_kept[UW_COMPONENTS_MAX]; /* as written to EDGES_FILE */
 	uint32_t psi_fired; /* components whose PSI trigger fired since the last frame */
 
 	sd_event *event;

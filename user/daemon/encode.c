@@ -228,6 +228,7 @@ static void put_view(json_t *object, const struct component_view *view)
 	put(object, "working_set_bytes", number(view->working_set_bytes));
 	put(object, "swap_bytes", number(view->swap_bytes));
 	put(object, "use_permyriad", number(view->use_permyriad));
+	put(object, "edge_shift_permyriad", json_integer(view->edge_shift_permyriad));
 	put(object, "growth_bytes_per_s", json_integer(view->slope_bytes_per_s));
 	put(object, "time_to_limit_us", json_u64(view->time_to_limit_us));
 	put(object, "some_permyriad", number(view->some_permyriad));

@@ -14,6 +14,7 @@
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
+#include "user/daemon/edges.h"
 
 enum source_priority {
 	SOURCE_SIGNALS = -200, /* rare, and nothing may starve them */
@@ -65,6 +66,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 
 	(void)source, (void)usec;
 	tick(daemon, FRAME_FULL);
+	edges_save(daemon, EDGES_FILE);
 	ipc_server_expire(daemon->server, daemon->frame.now_us);
 	return 0;
 }

@@ -112,6 +112,7 @@ static const char types[] =
 	"\tworking_set_bytes: int,\n"
 	"\tswap_bytes: int,\n"
 	"\tuse_permyriad: int,\n"
+	"\tedge_shift_permyriad: int,\n"
 	"\tgrowth_bytes_per_s: int,\n"
 	"\ttime_to_limit_us: ?int,\n"
 	"\tsome_permyriad: int,\n"

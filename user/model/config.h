@@ -20,6 +20,7 @@ enum sense_pages {
 
 struct policy_conf {
 	uint32_t edge_pct[LEVEL__COUNT]; /* [NORMAL] = 0, then 70 80 85 90 95 */
+	bool edges_adapt;                /* the edges follow what each component's stalls say */
 	uint32_t hysteresis_pct;         /* points below an edge before a level goes down */
 	uint64_t dwell_us;               /* calm for so long before one level down */
 	uint64_t freeze_max_us;          /* the longest freeze of one leaf */

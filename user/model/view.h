@@ -26,9 +26,10 @@ struct component_view {
 	uint64_t time_to_limit_us;               /* TTL_NEVER when not growing */
 	uint64_t some_permyriad, full_permyriad; /* stall share, last 2 s and 5 s */
 	uint32_t frozen_leaves;
-	uint64_t thaw_by_us; /* latest deadline of its frozen leaves, 0 = none */
-	bool squeezed;       /* memory.high is below the budget in force */
-	struct why why;      /* what set the level */
+	uint64_t thaw_by_us;          /* latest deadline of its frozen leaves, 0 = none */
+	bool squeezed;                /* memory.high is below the budget in force */
+	struct why why;               /* what set the level */
+	int32_t edge_shift_permyriad; /* of the edges of its levels, by adaptive edges */
 };
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "user/policy/marks.h"
 
+#include "user/policy/edges.h"
 #include "user/policy/limits.h"
 #include "user/policy/num.h"
 #include "user/policy/room.h"
@@ -23,7 +24,9 @@ static uint64_t next_edge(const struct step *step, uint32_t component)
 	enum level last = last_edge(step);
 
 	for (unsigned int l = LEVEL_LOW; l <= last; l++) {
-		uint64_t edge = percent_of(limit, step->config->policy.edge_pct[l]) + cold;
+		uint64_t edge =
+			mul_div(limit, edges_of(step, component, (enum level)l), PERMYRIAD_ONE) +
+			cold;
 
 		if (edge > s->current_bytes && (edge >= soon || l == last))
 			return edge;

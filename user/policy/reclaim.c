@@ -5,7 +5,7 @@
 
 #include "user/policy/donor.h"
 #include "user/policy/freeze.h"
-#include "user/policy/level.h"
+#include "user/policy/edges.h"
 #include "user/policy/limits.h"
 #include "user/policy/loans.h"
 #include "user/policy/num.h"
@@ -135,7 +135,7 @@ static struct reclaim_wish by_level(const struct step *step, uint32_t component)
 	if (step->now_us - cs->reclaim.last_us < rule->every_us)
 		return (struct reclaim_wish){0};
 	/* A forecast is no reason to swap anybody out. */
-	if (cs->level.use_permyriad < level_edge(&step->config->policy, LEVEL_HIGH) &&
+	if (cs->level.use_permyriad < edges_of(step, component, LEVEL_HIGH) &&
 	    s->full_permyriad == 0)
 		wish.swappiness = 0;
 	switch (rule->tier) {

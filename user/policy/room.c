@@ -2,7 +2,7 @@
 #include "user/policy/room.h"
 
 #include "user/policy/freeze.h"
-#include "user/policy/level.h"
+#include "user/policy/edges.h"
 #include "user/policy/limits.h"
 #include "user/policy/num.h"
 #include "user/policy/signal.h"
@@ -59,8 +59,8 @@ static bool protected_are_calm(const struct step *step)
 static uint64_t component_room(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
-	uint64_t edge =
-		percent_of(cs->in_force_bytes, step->config->policy.edge_pct[LEVEL_EMERGENCY]);
+	uint64_t edge = mul_div(cs->in_force_bytes, edges_of(step, component, LEVEL_EMERGENCY),
+				PERMYRIAD_ONE);
 
 	return sub_sat(edge, max_u64(cs->signal.ws_bytes, 1));
 }
@@ -190,7 +190,7 @@ static void squeeze_step(struct step *step, uint32_t component)
 	else
 		room_release(step, component,
 			     (struct why){REASON_RECOVERED, cs->level.why.observed,
-					  level_edge(&step->config->policy, LEVEL_EMERGENCY)});
+					  edges_of(step, component, LEVEL_EMERGENCY)});
 }
 
 /* Under no squeeze of ours and yet stuck at its limit: the kernel's own throttling got nowhere. */

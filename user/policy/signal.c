@@ -157,6 +157,7 @@ static void take_stalls(struct signal *s, const struct component_sample *c, uint
 	} else {
 		now.some_us = c->bpf_stall_us;
 	}
+	s->stalled_us = now.some_us;
 	s->some_permyriad = stall_share(s, &now, WINDOW_SOME_US, false);
 	s->full_permyriad = stall_share(s, &now, WINDOW_FULL_US, true);
 	s->full_short_permyriad = stall_share(s, &now, WINDOW_SOME_US, true);

@@ -42,6 +42,7 @@ struct signal {
 	uint32_t file_growth_permyriad; /* how much of recent growth was page cache */
 	uint64_t rate_at_us, pgscan, pgsteal, refaults;
 	uint64_t refaults_per_s, scans_per_s;
+	uint64_t stalled_us;      /* by some task, in all */
 	uint32_t steal_permyriad; /* of what was scanned; all when nothing was */
 
 	uint32_t stall_count, stall_next;
@@ -154,10 +155,25 @@ struct reclaim_state {
 	uint64_t requested_bytes, requested_until_us;
 };
 
+/* ---- edges.c ---- */
+
+#define EDGES_FIRST_PCT 70
+#define EDGES_POINTS    31 /* 70 to 100 % of the limit; what is above counts as 100 */
+
+struct edges_state {
+	int32_t shift_permyriad; /* of all its edges */
+	uint64_t judged_us;
+	uint64_t look_at_us; /* the observation that goes on; 0 = none */
+	uint32_t look_point;
+	uint64_t look_stalled_us;
+	uint32_t seen[EDGES_POINTS], stalled[EDGES_POINTS]; /* observations, those with stalls */
+};
+
 struct component_state {
 	char name[UW_NAME_LEN]; /* "" = free slot */
 	struct signal signal;
 	struct level_state level;
+	struct edges_state edges;
 	struct loan_state loans;
 	uint64_t in_force_bytes;
 	bool used;              /* has a process in it, as far as is known */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "user/policy/brake.h"
+#include "user/policy/edges.h"
 #include "user/policy/freeze.h"
 #include "user/policy/level.h"
 #include "user/policy/limits.h"
@@ -185,6 +186,8 @@ static void level_of_component(struct step *step, uint32_t i)
 			host->available_bytes > percent_of(host->total_bytes, HOST_ROOMY_PERCENT),
 	};
 
+	if (step->config->policy.edges_adapt)
+		in.edge_shift_permyriad = cs->edges.shift_permyriad;
 	if (s->seen && limit)
 		level_step(&cs->level, &in, &step->config->policy, step->now_us);
 }
@@ -276,6 +279,8 @@ static void show(struct step *step, uint32_t i)
 		.frozen_leaves = cs->frozen_leaves,
 		.thaw_by_us = freeze_until(step, i),
 		.squeezed = cs->squeeze != SQUEEZE_NONE,
+		.edge_shift_permyriad =
+			step->config->policy.edges_adapt ? cs->edges.shift_permyriad : 0,
 		.why = cs->level.why,
 	};
 }
@@ -297,8 +302,10 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 	limits_take(&step);
 
 	loans_step(&step);
-	for (uint32_t i = 0; i < config->component_count; i++)
+	for (uint32_t i = 0; i < config->component_count; i++) {
 		level_of_component(&step, i);
+		edges_step(&step, i);
+	}
 	expire_tiers(&step);
 
 	requests_step(&step);

@@ -2,7 +2,7 @@
 #include "user/policy/tiers.h"
 
 #include "user/policy/freeze.h"
-#include "user/policy/level.h"
+#include "user/policy/edges.h"
 #include "user/policy/loans.h"
 #include "user/policy/num.h"
 #include "user/policy/room.h"
@@ -122,7 +122,7 @@ static void say_if_unanswered(struct step *step, uint32_t component)
 		return;
 	tiers_notice(step, component,
 		     (struct why){REASON_OUT_OF_TIERS, cs->level.why.observed,
-				  level_edge(&step->config->policy, LEVEL_EMERGENCY)});
+				  edges_of(step, component, LEVEL_EMERGENCY)});
 }
 
 void tiers_last_resort(struct step *step)

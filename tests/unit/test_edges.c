@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Edges that follow where a component's stalls begin. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <unistd.h>
+
+#include "tests/unit/policy_fixture.h"
+#include "user/daemon/edges.h"
+#include "user/policy/edges.h"
+
+/* Hours at use_pct of the budget, 10 s a frame; one look in stalled_each has 2 s of stalls. */
+static void live_on(struct fixture *f, uint64_t use_pct, unsigned int hours,
+		    unsigned int stalled_each)
+{
+	fixture_use(f, REDIS, f->config.component[REDIS].budget_bytes / 100 * use_pct + MIB / 4);
+	for (unsigned int i = 0; i < hours * 360; i++) {
+		if (stalled_each && i % stalled_each == 0)
+			f->frame.component[REDIS].psi_some_us += 2 * US_PER_SEC;
+		fixture_next(f, 10 * US_PER_SEC);
+	}
+}
+
+static int32_t shift_of(struct fixture *f)
+{
+	return f->state->component[REDIS].edges.shift_permyriad;
+}
+
+static int setup(void **data)
+{
+	struct fixture *f;
+
+	fixture_setup(data);
+	f = *data;
+	f->config.policy.edges_adapt = true;
+	fixture_step(f);
+	return 0;
+}
+
+static void test_stalls_below_the_knee_move_the_edges_down(void **data)
+{
+	struct fixture *f = *data;
+
+	live_on(f, 84, 1, 10);
+	live_on(f, 84, 1, 10);
+	assert_in_range(shift_of(f) + 1000, 900, 950);
+	live_on(f, 84, 20, 10);
+	assert_int_equal(shift_of(f), -600); /* 82, 83 and 84 speak together: 82 - 88 */
+}
+
+static void test_half_a_point_an_hour_is_the_fastest(void **data)
+{
+	struct fixture *f = *data;
+	int32_t before = 0;
+
+	for (int hour = 0; hour < 30; hour++) {
+		live_on(f, 71, 1, 5);
+		assert_in_range(before - shift_of(f), 0, EDGES_HOUR_MAX);
+		before = shift_of(f);
+	}
+	assert_int_equal(before, EDGES_SHIFT_MIN);
+}
+
+static void test_calm_up_there_moves_the_edges_up(void **data)
+{
+	struct fixture *f = *data;
+
+	live_on(f, 89, 20, 0);
+	assert_int_equal(shift_of(f), EDGES_SHIFT_MAX);
+	assert_int_equal(edges_of(&(struct step){f->state, &f->config, &f->frame, &f->plan, 0},
+				  REDIS, LEVEL_EMERGENCY),
+			 9800);
+	assert_int_equal(fixture_view(f, REDIS).edge_shift_permyriad, EDGES_SHIFT_MAX);
+}
+
+static void test_rare_stalls_are_no_edge(void **data)
+{
+	struct fixture *f = *data;
+
+	live_on(f, 89, 20, 40);
+	assert_int_equal(shift_of(f), EDGES_SHIFT_MAX);
+}
+
+static void test_use_that_never_gets_there_says_nothing(void **data)
+{
+	struct fixture *f = *data;
+
+	live_on(f, 75, 5, 0);
+	live_on(f, 30, 5, 3);
+	assert_int_equal(shift_of(f), 0);
+}
+
+static void test_without_leave_nothing_moves(void **data)
+{
+	struct fixture *f = *data;
+
+	f->config.policy.edges_adapt = false;
+	live_on(f, 84, 5, 5);
+	assert_int_equal(fixture_view(f, REDIS).edge_shift_permyriad, 0);
+	assert_int_equal(edges_of(&(struct step){f->state, &f->config, &f->frame, &f->plan, 0},
+				  REDIS, LEVEL_HIGH),
+			 8500);
+}
+
+static void test_restored_shift_is_held_to_its_range(void **data)
+{
+	struct fixture *f = *data;
+
+	policy_restore_edges(f->state, &f->config, REDIS, -350);
+	fixture_next(f, US_PER_SEC);
+	assert_int_equal(fixture_view(f, REDIS).edge_shift_permyriad, -350);
+	policy_restore_edges(f->state, &f->config, REDIS, -5000);
+	assert_int_equal(shift_of(f), EDGES_SHIFT_MIN);
+	policy_restore_edges(f->state, &f->config, REDIS, 5000);
+	assert_int_equal(shift_of(f), EDGES_SHIFT_MAX);
+}
+
+/* ---- what the daemon keeps of it ---- */
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void test_shifts_outlive_the_daemon(void **data)
+{
+	struct fixture *f = *data;
+	char directory[] = "/tmp/uw-edges-XXXXXX", path[64];
+	struct daemon *daemon = calloc(1, sizeof(*daemon));
+
+	assert_non_null(daemon);
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/state/edges", directory);
+	daemon->config = f->config;
+	daemon->policy = f->state;
+	daemon->view[REDIS].edge_shift_permyriad = -250;
+	edges_save(daemon, path);
+	edges_load(daemon, path);
+	assert_int_equal(shift_of(f), -250);
+	assert_int_equal(daemon->edges_kept[REDIS], -250);
+
+	write_file(path, "redis\nhog 99999999999999999999\nnobody 10\n\xff\xff 3\nredis -125 x\n");
+	edges_load(daemon, path);
+	assert_int_equal(shift_of(f), -125);
+	assert_in_range(f->state->component[HOG].edges.shift_permyriad + 1000, 200, 1300);
+
+	unlink(path);
+	*strrchr(path, '/') = '\0';
+	rmdir(path);
+	rmdir(directory);
+	free(daemon);
+}
+
+#define FIXTURE_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, fixture_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FIXTURE_TEST(test_stalls_below_the_knee_move_the_edges_down),
+		FIXTURE_TEST(test_half_a_point_an_hour_is_the_fastest),
+		FIXTURE_TEST(test_calm_up_there_moves_the_edges_up),
+		FIXTURE_TEST(test_rare_stalls_are_no_edge),
+		FIXTURE_TEST(test_use_that_never_gets_there_says_nothing),
+		FIXTURE_TEST(test_without_leave_nothing_moves),
+		FIXTURE_TEST(test_restored_shift_is_held_to_its_range),
+		FIXTURE_TEST(test_shifts_outlive_the_daemon),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

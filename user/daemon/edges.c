@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/daemon/edges.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/log.h"
+#include "user/base/text.h"
+
+#define LINE_LEN 128
+
+void edges_load(struct daemon *daemon, const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char line[LINE_LEN], name[LINE_LEN];
+	int shift, component;
+
+	if (!file)
+		return;
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%127s %6d", name, &shift) != 2)
+			continue;
+		component = config_find(&daemon->config, name);
+		if (component < 0)
+			continue;
+		policy_restore_edges(daemon->policy, &daemon->config, (uint32_t)component, shift);
+		daemon->edges_kept[component] = shift;
+	}
+	fclose(file);
+}
+
+static bool is_kept(const struct daemon *daemon)
+{
+	for (uint32_t i = 0; i < daemon->config.component_count; i++)
+		if (daemon->view[i].edge_shift_permyriad != daemon->edges_kept[i])
+			return false;
+	return true;
+}
+
+static bool write_shifts(const struct daemon *daemon, const char *path)
+{
+	FILE *file = fopen(path, "we");
+	bool written = true;
+
+	if (!file)
+		return false;
+	for (uint32_t i = 0; i < daemon->config.component_count; i++)
+		written &= fprintf(file, "%s %d\n", daemon->config.component[i].name,
+				   daemon->view[i].edge_shift_permyriad) > 0;
+	return fclose(file) == 0 && written;
+}
+
+static bool make_parent(const char *path)
+{
+	char parent[256];
+	char *slash;
+
+	text_copy(parent, sizeof(parent), path);
+	slash = strrchr(parent, '/');
+	if (!slash || slash == parent)
+		return true;
+	*slash = '\0';
+	return mkdir(parent, 0755) == 0 || errno == EEXIST;
+}
+
+void edges_save(struct daemon *daemon, const char *path)
+{
+	char fresh[256];
+
+	if (!daemon->config.policy.edges_adapt || is_kept(daemon))
+		return;
+	/* Once, also when it fails: the next change tries again. */
+	for (uint32_t i = 0; i < daemon->config.component_count; i++)
+		daemon->edges_kept[i] = daemon->view[i].edge_shift_permyriad;
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	if (!make_parent(path) || !write_shifts(daemon, fresh) || rename(fresh, path))
+		log_warning("adaptive edges are not kept over a restart file=%s error=%s", path,
+			    strerror(errno));
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What adaptive edges have learned, kept over restarts: one line a component in EDGES_FILE, its
+ * name and the shift in permyriad. A file that is gone or damaged costs what was learned, nothing
+ * else.
+ */
+#ifndef UW_DAEMON_EDGES_H
+#define UW_DAEMON_EDGES_H
+
+#include "user/daemon/daemon.h"
+
+#define EDGES_FILE "/var/lib/uw/edges"
+
+/* After policy_init. */
+void edges_load(struct daemon *daemon, const char *path);
+
+/* Written anew, whole, when a shift differs from what was written last; hourly at most. */
+void edges_save(struct daemon *daemon, const char *path);
+
+#endif
