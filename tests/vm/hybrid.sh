@@ -9,7 +9,19 @@
 
 before=$(find /sys/fs/cgroup -type d | sort)
 
+# Map ids count up: one map here, one there, and none in between that somebody tried.
+map_id() {
+	mkdir -p /tmp/bpf
+	mountpoint -q /tmp/bpf || mount -t bpf bpf /tmp/bpf
+	bpftool map create /tmp/bpf/probe type array key 4 value 4 entries 1 name probe
+	bpftool -j map show pinned /tmp/bpf/probe | python3 -c 'import json,sys; print(json.load(sys.stdin)["id"])'
+	rm /tmp/bpf/probe
+}
+first=$(map_id)
 expect_rc 2 uwctl check
+expect "nothing was loaded to see whether it could be" "$(map_id)" $((first + 1))
+expect_match "check says so" "$OUT" "types were not tried"
+expect_match "check says the rest" "$OUT" "PSI.*swap.*BTF of the kernel"
 expect_match "check names the cause" "$OUT" "cgroup v1"
 expect_match "check names the remedy" "$OUT" "systemd.unified_cgroup_hierarchy|cgroup_no_v1"
 

@@ -217,7 +217,7 @@ static int probe(void)
 		[KERN_NEED_EXTRA] = "extra",
 	};
 	struct kern_feature features[KERN_FEATURES_MAX];
-	size_t n = kern_probe("/sys/fs/cgroup", features, ARRAY_SIZE(features));
+	size_t n = kern_probe("/sys/fs/cgroup", true, features, ARRAY_SIZE(features));
 
 	for (size_t i = 0; i < n; i++)
 		printf("%s %s %s [%s]%s%s\n", features[i].present ? "yes" : "no ",

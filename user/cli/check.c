@@ -56,7 +56,9 @@ static int look(struct findings *found, struct uw_err *err)
 	if (r < 0)
 		return r;
 	uname(&found->kernel);
-	found->count = kern_probe(found->host.mount, found->feature, KERN_FEATURES_MAX);
+	/* Where uwctl cannot work it loads nothing, not even to see whether it could. */
+	found->count = kern_probe(found->host.mount, found->host.memory == CG_MEMORY_V2,
+				  found->feature, KERN_FEATURES_MAX);
 	for (size_t i = 0; i < found->count; i++) {
 		if (!found->feature[i].present)
 			found->missing[found->feature[i].need]++;
@@ -169,6 +171,9 @@ static int print_text(const struct cli *cli, const struct findings *found)
 	fputc('\n', screen->out);
 	screen_paint(screen, verdict->paint, "%s", verdict->word);
 	fprintf(screen->out, ": %s\n", verdict->text);
+	if (found->host.memory != CG_MEMORY_V2)
+		fprintf(screen->out, "(BPF types were not tried: nothing is loaded on a host that "
+				     "uwctl cannot work on)\n");
 	if (geteuid() != 0)
 		fprintf(screen->out, "(not as root: what needs privileges to be seen reads as "
 				     "missing)\n");

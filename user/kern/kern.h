@@ -40,10 +40,12 @@ struct kern_feature {
 
 /*
  * Looks at the running kernel: BTF, hooks, map and program types, PSI, the cgroup files below
- * cgroup_mount, swap. Loads no program of ours, changes nothing. Without privileges it says less
- * (program types read as missing; detail says why). Returns the number of rows written.
+ * cgroup_mount, swap. Changes nothing. Map and program types are tried by loading an empty one,
+ * which may_load must allow: else their rows are left out. Without privileges it says less (types
+ * read as missing; detail says why). Returns the number of rows written.
  */
-size_t kern_probe(const char *cgroup_mount, struct kern_feature *ret_features, size_t capacity);
+size_t kern_probe(const char *cgroup_mount, bool may_load, struct kern_feature *ret_features,
+		  size_t capacity);
 
 /* ---- lifetime ---- */
 

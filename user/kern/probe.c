@@ -120,30 +120,28 @@ static bool look_bpffs(const struct probe *probe, const struct row *row, struct 
 	return true;
 }
 
+/* tried is what libbpf's trial said: it loads a program, or makes a map, and throws it away. */
+static bool tell_trial(struct kern_feature *ret, int tried)
+{
+	if (tried < 0)
+		say(ret, "cannot be tried: %s", strerror(-tried));
+	else if (!tried && geteuid() != 0)
+		say(ret, "cannot be tried without root");
+	return tried > 0;
+}
+
 static bool look_map_type(const struct probe *probe, const struct row *row,
 			  struct kern_feature *ret)
 {
-	int r = libbpf_probe_bpf_map_type((enum bpf_map_type)row->number, NULL);
-
 	(void)probe;
-	if (r < 0)
-		say(ret, "cannot be tried: %s", strerror(-r));
-	else if (!r && geteuid() != 0)
-		say(ret, "cannot be tried without root");
-	return r > 0;
+	return tell_trial(ret, libbpf_probe_bpf_map_type((enum bpf_map_type)row->number, NULL));
 }
 
 static bool look_program_type(const struct probe *probe, const struct row *row,
 			      struct kern_feature *ret)
 {
-	int r = libbpf_probe_bpf_prog_type((enum bpf_prog_type)row->number, NULL);
-
 	(void)probe;
-	if (r < 0)
-		say(ret, "cannot be tried: %s", strerror(-r));
-	else if (!r && geteuid() != 0)
-		say(ret, "cannot be tried without root");
-	return r > 0;
+	return tell_trial(ret, libbpf_probe_bpf_prog_type((enum bpf_prog_type)row->number, NULL));
 }
 
 static bool look_psi(const struct probe *probe, const struct row *row, struct kern_feature *ret)
@@ -289,7 +287,13 @@ static bool is_told(const struct probe *probe, const struct kern_hook *hook)
 	return false;
 }
 
-size_t kern_probe(const char *cgroup_mount, struct kern_feature *ret_features, size_t capacity)
+static bool is_trial(const struct row *row)
+{
+	return row->look == look_map_type || row->look == look_program_type;
+}
+
+size_t kern_probe(const char *cgroup_mount, bool may_load, struct kern_feature *ret_features,
+		  size_t capacity)
 {
 	struct probe probe = {.mount = cgroup_mount};
 	struct utsname host;
@@ -305,7 +309,8 @@ size_t kern_probe(const char *cgroup_mount, struct kern_feature *ret_features, s
 	probe.btf = btf__load_vmlinux_btf();
 	memset(ret_features, 0, capacity * sizeof(*ret_features));
 	for (size_t i = 0; i < ARRAY_SIZE(rows) && n < capacity; i++)
-		look_at_row(&probe, &rows[i], &ret_features[n++]);
+		if (may_load || !is_trial(&rows[i]))
+			look_at_row(&probe, &rows[i], &ret_features[n++]);
 	for (size_t i = 0; i < kern_hook_count && n < capacity; i++)
 		if (!is_told(&probe, &kern_hooks[i]))
 			look_at_hook(&probe, &kern_hooks[i], &ret_features[n++]);
