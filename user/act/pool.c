@@ -8,6 +8,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
 #include "user/base/units.h"
+#include "user/conf/conf.h"
 
 /* sysinfo(2) counts what /proc/meminfo calls MemTotal, and cannot fail. */
 static uint64_t part_of_total(uint32_t permyriad)
@@ -20,8 +21,8 @@ static uint64_t part_of_total(uint32_t permyriad)
 
 #define POOL_SLACK 32 /* a thirty-second of what is in use */
 
-int pool_usable(const struct cg_host *host, const struct config *config, uint64_t *ret_bytes,
-		struct uw_err *err)
+static int usable_here(const struct cg_host *host, const struct config *config, uint64_t *ret_bytes,
+		       struct uw_err *err)
 {
 	char root[CG_PATH_LEN];
 	AUTO_CLOSE int dir = -1;
@@ -37,6 +38,27 @@ int pool_usable(const struct cg_host *host, const struct config *config, uint64_
 	if (cg_tree_open(host, root, &dir, NULL) < 0)
 		dir = -1; /* not there yet: nothing of it is in use */
 	return cg_usable_auto(dir, ret_bytes, err);
+}
+
+int pool_read_config(const struct cg_host *host, const char *file, const char *root,
+		     struct config *ret_config, struct uw_err *err)
+{
+	uint64_t usable_bytes;
+	int rc = conf_load(NULL, file, ret_config, err);
+
+	if (rc < 0)
+		return rc;
+	if (root)
+		text_copy(ret_config->root, sizeof(ret_config->root), root);
+	rc = usable_here(host, ret_config, &usable_bytes, err);
+	if (rc < 0)
+		return rc;
+	if (config_resolve(ret_config, usable_bytes) < 0)
+		return err_set(err, -EINVAL,
+			       "configuration: the components' budgets do not fit in the %llu "
+			       "MiB that are usable; 'uwctl config show' prints them",
+			       (unsigned long long)(usable_bytes / MIB));
+	return conf_check_budget(ret_config, ret_config->usable_bytes, err);
 }
 
 static void component_spec(const struct config *config, struct cg_component_spec *spec)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Brings the pool in line with a configuration: the one way of `uwctl setup`, of uwd's start and of
- * a reload. Two steps, so that everything is checked before anything is changed:
- *	pool_usable -> config_resolve, conf_check_budget -> pool_setup
- * Runs at setup only; may take a second under systemd (the bus).
+ * a reload. Two steps, so that everything is checked before anything is changed. Runs at setup
+ * only; may take a second under systemd (the bus).
  */
 #ifndef UW_ACT_POOL_H
 #define UW_ACT_POOL_H
@@ -14,11 +13,14 @@
 #include "user/base/err.h"
 #include "user/model/config.h"
 
-/* What is usable on this machine, in bytes, with the pool there or not yet: the configured
- * percentage of MemTotal, or what "usable = auto" comes to. A configured size is config_resolve()'s
- * business. */
-int pool_usable(const struct cg_host *host, const struct config *config, uint64_t *ret_bytes,
-		struct uw_err *err);
+/*
+ * Reads the configuration (conf_load of file) for this machine: what is usable - the configured
+ * size or percentage of MemTotal, or what "usable = auto" comes to with the pool there or not yet -
+ * and what each budget is of it. root, unless NULL, stands in for the configured one. -EINVAL when
+ * it is wrong or does not fit; others as of conf_load and cg_usable_auto.
+ */
+int pool_read_config(const struct cg_host *host, const char *file, const char *root,
+		     struct config *ret_config, struct uw_err *err);
 
 /*
  * Makes or adopts the pool, its guard and one group per component: memory.low = the budget (0 for

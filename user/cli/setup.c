@@ -10,30 +10,9 @@
 #include "user/base/units.h"
 #include "user/cli/changes.h"
 #include "user/cli/command.h"
-#include "user/conf/conf.h"
 #include "user/ipc/client.h"
 #include "user/ipc/json.h"
 #include "user/kern/kern.h"
-
-static int load(const struct cli *cli, const struct cg_host *host, struct config *config,
-		struct uw_err *err)
-{
-	uint64_t usable_bytes;
-	int r = conf_load(NULL, cli->options.config, config, err);
-
-	if (r < 0)
-		return r;
-	r = pool_usable(host, config, &usable_bytes, err);
-	if (r < 0)
-		return r;
-	r = config_resolve(config, usable_bytes);
-	if (r < 0)
-		return err_set(err, r,
-			       "the components' budgets do not fit in the %llu MiB that "
-			       "are usable; 'uwctl config show' prints them",
-			       (unsigned long long)(usable_bytes / MIB));
-	return conf_check_budget(config, config->usable_bytes, err);
-}
 
 static void add_row(struct table *table, const struct component *component)
 {
@@ -122,7 +101,8 @@ int command_setup(struct cli *cli)
 	struct uw_err err = {0};
 	int status;
 
-	if (cg_host_probe(&host, &err) < 0 || load(cli, &host, &config, &err) < 0)
+	if (cg_host_probe(&host, &err) < 0 ||
+	    pool_read_config(&host, cli->options.config, NULL, &config, &err) < 0)
 		return cli_fail(cli, &err);
 	changes_init(&changes, cli, host.mount);
 	if (pool_setup(&host, &config, &changes.change, &pool, &err) < 0)

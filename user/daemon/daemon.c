@@ -13,7 +13,6 @@
 #include "user/act/pool.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/base/text.h"
 #include "user/conf/conf.h"
 #include "user/daemon/edges.h"
 #include "user/daemon/loop.h"
@@ -25,23 +24,8 @@
 
 static int read_config(const struct daemon *daemon, struct config *ret_config, struct uw_err *err)
 {
-	uint64_t usable_bytes;
-	int rc = conf_load(NULL, daemon->options.config_file, ret_config, err);
-
-	if (rc < 0)
-		return rc;
-	if (daemon->options.root)
-		text_copy(ret_config->root, sizeof(ret_config->root), daemon->options.root);
-	rc = pool_usable(&daemon->host, ret_config, &usable_bytes, err);
-	if (rc < 0)
-		return rc;
-	rc = config_resolve(ret_config, usable_bytes);
-	if (rc < 0)
-		return err_set(err, -EINVAL,
-			       "configuration: fixed budgets do not fit in the pool of %" PRIu64
-			       " bytes; lower them or set usable",
-			       usable_bytes);
-	return conf_check_budget(ret_config, ret_config->usable_bytes, err);
+	return pool_read_config(&daemon->host, daemon->options.config_file, daemon->options.root,
+				ret_config, err);
 }
 
 static int read_host(struct daemon *daemon, struct uw_err *err)
