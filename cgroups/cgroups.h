@@ -119,6 +119,7 @@ typedef void (*cg_note_fn)(void *data, const char *verb, const char *path, const
 
 struct cg_change {
 	bool dry_run;    /* note, do not do */
+	bool no_wait;    /* -EAGAIN while another setup or teardown is at work */
 	cg_note_fn note; /* may be NULL */
 	void *data;
 };
@@ -222,6 +223,7 @@ int cg_pool_create(const struct cg_host *host, const char *root, const char *gua
 
 /*
  * A new guard for a pool whose guard died, unless one lives there already. Updates pool->guard.
+ * -EAGAIN while a setup or teardown is at work, which may have ended it.
  * -ENOENT, -ENODEV: the pool itself is gone (an idle scope goes with its guard); cg_pool_create and
  * cg_tree_setup make it anew, with new cgroup ids.
  */

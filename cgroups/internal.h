@@ -111,7 +111,7 @@ int cg_each_child(int dirfd, cg_leaf_fn fn, void *data);
 
 /* ---- record.c: /run/uw ---- */
 
-int cg_record_lock(int *ret_fd, struct uw_err *err);
+int cg_record_lock(int *ret_fd, bool may_wait, struct uw_err *err);
 int cg_record_write(const char *root, struct uw_err *err);
 void cg_record_remove(const char *root); /* when it is root that is recorded */
 

@@ -29,7 +29,9 @@ int cg_op_open(struct cg_op *op, const struct cg_host *host, const struct cg_cha
 	op->mount = open(host->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (op->mount < 0)
 		return err_set(err, -errno, "cgroups: open %s: %s", host->mount, strerror(errno));
-	return cg_op_dry(op) ? 0 : cg_record_lock(&op->lock, err);
+	if (cg_op_dry(op))
+		return 0;
+	return cg_record_lock(&op->lock, !change || !change->no_wait, err);
 }
 
 void cg_op_close(struct cg_op *op)

@@ -176,10 +176,13 @@ int cg_pool_guard_spawn(const struct cg_host *host, struct cg_pool *pool, const 
 			struct uw_err *err)
 {
 	struct cg_pool next = *pool;
-	AUTO_CLOSE int holder = -1;
+	AUTO_CLOSE int holder = -1, lock = -1;
 	struct cg_group group;
-	int ret = cg_group_open(pool->dir, CG_HOLDER, 0, &group);
+	int ret = cg_record_lock(&lock, false, err);
 
+	if (ret)
+		return ret;
+	ret = cg_group_open(pool->dir, CG_HOLDER, 0, &group);
 	if (ret)
 		return err_set(err, ret, "cgroups: %s/%s: %s; the pool is gone, run 'uwctl setup'",
 			       pool->root, CG_HOLDER, strerror(-ret));

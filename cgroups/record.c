@@ -15,8 +15,9 @@
 #define POOL_FILE CG_RUN_DIR "/pool"
 #define POOL_TEMP CG_RUN_DIR "/pool.new"
 
-/* Waits for another setup to end: each takes milliseconds. */
-int cg_record_lock(int *ret_fd, struct uw_err *err)
+/* Waits, where it may, for another setup to end: each takes milliseconds; a teardown takes as long
+ * as what it kills. */
+int cg_record_lock(int *ret_fd, bool may_wait, struct uw_err *err)
 {
 	AUTO_CLOSE int fd = -1;
 
@@ -27,8 +28,11 @@ int cg_record_lock(int *ret_fd, struct uw_err *err)
 	if (fd < 0)
 		return err_set(err, -errno, "cgroups: open %s: %s%s", LOCK_FILE, strerror(errno),
 			       errno == EACCES ? "; run it as root" : "");
-	while (flock(fd, LOCK_EX))
-		if (errno != EINTR)
+	while (flock(fd, LOCK_EX | (may_wait ? 0 : LOCK_NB)))
+		if (errno == EWOULDBLOCK)
+			return err_set(err, -EAGAIN,
+				       "cgroups: another setup or teardown is at work; try again");
+		else if (errno != EINTR)
 			return err_set(err, -errno, "cgroups: lock %s: %s", LOCK_FILE,
 				       strerror(errno));
 	*ret_fd = TAKE_FD(fd);

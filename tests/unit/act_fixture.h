@@ -167,6 +167,18 @@ static inline int arm_mark(void *data, uint32_t component, uint64_t bytes)
 
 /* ---- the fixture ---- */
 
+/* The configuration names these, in this order, with HOME_HIGH each; second may be NULL. */
+static inline void follow(struct act *act, const char *first, const char *second)
+{
+	static struct config config;
+
+	config.component_count = second ? 2 : 1;
+	config.component[0].budget_bytes = config.component[1].budget_bytes = HOME_HIGH;
+	text_copy(config.component[0].name, UW_NAME_LEN, first);
+	text_copy(config.component[1].name, UW_NAME_LEN, second ? second : "");
+	assert_int_equal(act_follow(act, &config, NULL), 0);
+}
+
 static inline int setup(void **state)
 {
 	static const struct policy_conf conf = {.reclaim_chunk_bytes = CHUNK_BYTES,
@@ -194,7 +206,7 @@ static inline int setup(void **state)
 	f.fake.loop = pthread_self();
 	act.pool_dirfd = f.pool.dirfd;
 	assert_int_equal(act_open(&act, &f.act, NULL), 0);
-	assert_int_equal(act_track_component(f.act, 0, "jobs"), 0);
+	follow(f.act, "jobs", NULL);
 	assert_int_equal(act_track_leaf(f.act, 0, "train", &f.leaf), 0);
 	*state = &f;
 	return 0;

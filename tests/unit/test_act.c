@@ -202,23 +202,52 @@ static void test_protection_lowered_is_entered_and_raised_home_cleared(void **st
 	assert_true(has_entry(f, LEDGER_MIN, f->jobs));
 }
 
-static void test_home_is_what_the_ledger_says_while_our_change_stands(void **state)
+static void follow_with(struct fixture *f, uint64_t budget_bytes)
+{
+	static struct config config = {.component_count = 1, .component[0].name = "jobs"};
+
+	config.component[0].budget_bytes = budget_bytes;
+	assert_int_equal(act_follow(f->act, &config, NULL), 0);
+}
+
+static void test_home_is_what_is_configured(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger_entry entry;
+
+	/* A loan, and then a reload whose setup wrote the new budget. */
+	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = 500 * MIB});
+	await(f);
+	f->fake.value[CG_HIGH] = 450 * MIB;
+	follow_with(f, 450 * MIB);
+	assert_false(has_entry(f, LEDGER_HIGH, f->jobs));
+	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = 420 * MIB});
+	await(f);
+	assert_true(ledger_find(f->ledger, LEDGER_HIGH, f->jobs, &entry));
+	assert_int_equal(entry.old_value, 450 * MIB);
+
+	/* One that setup could not write, since use is above it: still a squeeze, and on record. */
+	follow_with(f, 440 * MIB);
+	assert_true(has_entry(f, LEDGER_HIGH, f->jobs));
+	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = 440 * MIB});
+	await(f);
+	assert_false(has_entry(f, LEDGER_HIGH, f->jobs));
+}
+
+static void test_lowering_under_way_is_on_record_after_a_reload(void **state)
 {
 	struct fixture *f = *state;
 
-	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = 500 * MIB});
-	act_untrack_component(f->act, 0);
-	assert_int_equal(act_track_component(f->act, 0, "jobs"), 0);
+	f->fake.blocks = true;
+	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = 300 * MIB});
+	await_blocked(f);
+	f->fake.value[CG_HIGH] = HOME_HIGH; /* as before the worker's write */
+	follow_with(f, HOME_HIGH);
+	assert_true(has_entry(f, LEDGER_HIGH, f->jobs));
+	f->fake.blocks = false;
 	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = HOME_HIGH});
 	await(f);
 	await(f);
-	assert_false(has_entry(f, LEDGER_HIGH, f->jobs));
-
-	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = 500 * MIB});
-	act_untrack_component(f->act, 0);
-	f->fake.value[CG_HIGH] = 450 * MIB; /* a setup with another configuration */
-	assert_int_equal(act_track_component(f->act, 0, "jobs"), 0);
-	assert_false(has_entry(f, LEDGER_HIGH, f->jobs));
 }
 
 int main(void)
@@ -240,7 +269,8 @@ int main(void)
 		TEST(test_raise_overtakes_a_lowering_under_way),
 		TEST(test_limit_of_a_leaf_is_refused),
 		TEST(test_protection_lowered_is_entered_and_raised_home_cleared),
-		TEST(test_home_is_what_the_ledger_says_while_our_change_stands),
+		TEST(test_home_is_what_is_configured),
+		TEST(test_lowering_under_way_is_on_record_after_a_reload),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

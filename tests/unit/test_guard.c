@@ -259,6 +259,54 @@ static void test_guard_undoes_what_a_stopped_uwd_holds(void **state)
 	end(guard, SIGTERM);
 }
 
+/* ---- a uwd that beats on and lets deadlines pass ---- */
+
+static void beat_past_deadlines(const struct fixture *f)
+{
+	uint64_t now_us = clock_now_us();
+	struct ledger_entry freeze = {.kind = LEDGER_FREEZE,
+				      .cgid = f->leaf,
+				      .new_value = 1,
+				      .deadline_us = now_us - 3 * US_PER_SEC,
+				      .path = "jobs/train"};
+	struct ledger_entry squeeze = {.kind = LEDGER_HIGH,
+				       .cgid = f->jobs,
+				       .old_value = HOME_HIGH,
+				       .deadline_us = now_us - 3 * US_PER_SEC,
+				       .path = "jobs"};
+	struct ledger *ledger;
+
+	if (ledger_open(f->pool.ledger, true, &ledger, NULL) ||
+	    ledger_take(ledger, LEDGER_UWD, US_PER_SEC) < 0 || ledger_enter(ledger, &freeze) ||
+	    ledger_enter(ledger, &squeeze))
+		_exit(2);
+	put(openat(f->pool.dirfd, "jobs/memory.high", O_WRONLY), SQUEEZED_HIGH);
+	put(openat(f->pool.dirfd, "jobs/train/cgroup.freeze", O_WRONLY), "1");
+	for (;;) {
+		ledger_beat(ledger, LEDGER_UWD, clock_now_us());
+		nanosleep(&(struct timespec){.tv_nsec = 50 * ONE_MS_IN_NS}, NULL);
+	}
+}
+
+/* What is frozen cannot help itself; what is squeezed runs on, and uwd judges it with each tick. */
+static void test_guard_thaws_at_a_deadline_and_leaves_a_squeeze_to_a_live_uwd(void **state)
+{
+	struct fixture *f = *state;
+	pid_t guard = start_guard(f), uwd = fork();
+	uint64_t began_us = clock_now_us();
+
+	assert_true(uwd >= 0);
+	if (!uwd)
+		beat_past_deadlines(f);
+	while (tmp_pool_read(&f->pool, "jobs", "memory.high") == HOME_HIGH ||
+	       tmp_pool_read(&f->pool, "jobs/train", "cgroup.freeze"))
+		assert_true(clock_now_us() - began_us < LEDGER_STALE_US + PROMISED_US);
+	assert_int_equal(tmp_pool_read(&f->pool, "jobs", "memory.high"), 300000000);
+	end(uwd, SIGKILL);
+	await_clean(f);
+	end(guard, SIGTERM);
+}
+
 /* ---- a uwd whose last thread outlives its first ---- */
 
 static void *straggle(void *data)
@@ -312,6 +360,7 @@ int main(void)
 		TEST(test_guard_killed_while_uwd_is_dead_is_made_good_by_the_next),
 		TEST(test_guard_second_one_gives_way),
 		TEST(test_guard_undoes_what_a_stopped_uwd_holds),
+		TEST(test_guard_thaws_at_a_deadline_and_leaves_a_squeeze_to_a_live_uwd),
 		TEST(test_guard_outlasts_the_last_thread),
 	};
 

@@ -123,6 +123,39 @@ static void test_reload_with_every_slot_taken_matches_all(void **data)
 		assert_int_equal(fixture_view(f, i).budget_bytes, 10 * MIB);
 }
 
+static void test_component_made_anew_starts_over(void **data)
+{
+	struct fixture *f = *data;
+	const struct action *mark;
+
+	f->frame.component[HOG].cgid = 7;
+	f->frame.component[REDIS].cgid = 8;
+	fixture_step(f);
+	fixture_grow(f, HOG, 571 * MIB, 60 * MIB);
+	fixture_run(f, US_PER_SEC);
+	assert_null(fixture_find(f, ACTION_ARM_MARK, HOG)); /* it stands */
+
+	/* Removed and made anew: empty, without limits, its totals at nothing. */
+	f->frame.component[HOG] = (struct component_sample){
+		.valid = f->frame.component[HOG].valid, .cgid = 9, .high_bytes = BYTES_MAX};
+	f->frame.leaf_count = 1;
+	fixture_next(f, 100 * US_PER_MS);
+	mark = fixture_find(f, ACTION_ARM_MARK, HOG);
+	assert_non_null(mark);
+	assert_non_null(fixture_find(f, ACTION_SET_HIGH, HOG));
+	assert_int_equal(f->frame.component[HOG].high_bytes, 600 * MIB);
+	assert_int_equal(fixture_view(f, HOG).level, LEVEL_NORMAL);
+	assert_int_equal(fixture_view(f, HOG).frozen_leaves, 0);
+	assert_null(fixture_find(f, ACTION_ARM_MARK, REDIS));
+
+	/* Absent for a moment is not made anew. */
+	f->frame.component[HOG].cgid = 0;
+	fixture_next(f, 100 * US_PER_MS);
+	f->frame.component[HOG].cgid = 9;
+	fixture_next(f, 100 * US_PER_MS);
+	assert_null(fixture_find(f, ACTION_ARM_MARK, HOG));
+}
+
 static void test_full_plan_counts_and_goes_on_in_the_next(void **data)
 {
 	struct fixture *f = *data;
@@ -222,6 +255,7 @@ int main(void)
 		FIXTURE_TEST(test_mark_without_a_known_leaf_looks_again_at_once),
 		FIXTURE_TEST(test_reload_keeps_what_is_known_by_name),
 		FIXTURE_TEST(test_reload_with_every_slot_taken_matches_all),
+		FIXTURE_TEST(test_component_made_anew_starts_over),
 		FIXTURE_TEST(test_full_plan_counts_and_goes_on_in_the_next),
 		FIXTURE_TEST(test_empty_frame_decides_nothing),
 		FIXTURE_TEST(test_time_that_goes_back_is_no_time),

@@ -47,6 +47,7 @@ struct told {
 struct bench {
 	struct sense *sense;
 	int pool;
+	struct config config;
 	struct frame frame;
 	struct told told;
 	int faults;
@@ -211,6 +212,7 @@ static void step_recreated(struct bench *bench)
 {
 	const struct component_sample *cache = &bench->frame.component[CACHE];
 	uint64_t before = sense_component_cgid(bench->sense, CACHE), after;
+	uint64_t generation = sense_generation(bench->sense);
 
 	must(mkdir(POOL "/cache/two", 0755), "mkdir a leaf");
 	full(bench);
@@ -221,6 +223,9 @@ static void step_recreated(struct bench *bench)
 	check(bench, cache->valid == 0, "a removed component is absent");
 	full(bench);
 	check(bench, cache->valid == 0 && bench->frame.leaf_count == 0, "and its leaves are gone");
+	check(bench, cache->cgid == 0, "and its cgroup");
+	check(bench, sense_generation(bench->sense) > generation, "which is a new generation");
+	generation = sense_generation(bench->sense);
 	must(mkdir(POOL "/cache", 0755), "mkdir it again");
 	must(text_write_at(AT_FDCWD, POOL "/cache/cgroup.subtree_control", "+memory"), "enable");
 	must(mkdir(POOL "/cache/three", 0755), "mkdir a leaf");
@@ -228,10 +233,42 @@ static void step_recreated(struct bench *bench)
 	after = sense_component_cgid(bench->sense, CACHE);
 	check(bench, cache->valid == SAMPLE_ALL, "made anew it is back");
 	check(bench, after && after != before, "with another id");
+	check(bench, cache->cgid == after, "which the frame has");
+	check(bench, sense_generation(bench->sense) > generation, "and that is one more");
 	check(bench, bench->frame.leaf_count == 1, "and its leaf");
 	must(rmdir(POOL "/cache/three"), "rmdir the leaf");
 	full(bench);
 	check(bench, bench->frame.leaf_count == 0, "which goes");
+}
+
+/* In another order, with one less and one more: what is known moves along. */
+static void step_followed(struct bench *bench)
+{
+	static const struct config turned = {.component_count = 2,
+					     .component = {{.name = "jobs"}, {.name = "late"}}};
+	uint64_t jobs = sense_component_cgid(bench->sense, JOBS), born_us;
+
+	must(mkdir(POOL "/jobs/stays", 0755), "mkdir a leaf");
+	must(mkdir(POOL "/cache/goes", 0755), "mkdir a leaf");
+	full(bench);
+	born_us = bench->frame.leaf[bench->frame.leaf[0].component == JOBS ? 0 : 1].born_us;
+	bench->told = (struct told){0};
+	sense_follow(bench->sense, &turned, bench->pool);
+	check(bench, bench->told.went == 1, "the leaf of what is not named is told of as gone");
+	check(bench, sense_component_cgid(bench->sense, 0) == jobs, "a component moves");
+	full(bench);
+	check(bench, bench->frame.component_count == 2, "two components");
+	check(bench, bench->frame.component[0].valid == SAMPLE_ALL, "read whole in its new place");
+	check(bench, bench->frame.leaf_count == 1 && bench->frame.leaf[0].component == 0,
+	      "with its leaf");
+	check(bench, bench->frame.leaf[0].born_us == born_us, "which is as old as it was");
+	check(bench, bench->told.came == 0, "and is not told of again");
+	sense_follow(bench->sense, &bench->config, bench->pool);
+	must(rmdir(POOL "/jobs/stays"), "rmdir the leaf");
+	must(rmdir(POOL "/cache/goes"), "rmdir the leaf");
+	full(bench);
+	check(bench, bench->frame.component[CACHE].valid == SAMPLE_ALL, "cache is back");
+	check(bench, bench->frame.leaf_count == 0, "and the leaves are gone");
 }
 
 static void step_many_leaves(struct bench *bench)
@@ -298,17 +335,17 @@ int main(void)
 {
 	static const char *const names[COMPONENTS] = {"cache", "jobs", "missing"};
 	static void (*const steps[])(struct bench *) = {
-		step_components,  step_leaf,        step_recreated,
+		step_components,  step_leaf,        step_recreated, step_followed,
 		step_many_leaves, step_psi_trigger, step_cost,
 	};
 	static struct bench bench;
-	static struct config config = {.component_count = COMPONENTS};
 
+	bench.config.component_count = COMPONENTS;
 	for (int i = 0; i < COMPONENTS; i++)
-		text_copy(config.component[i].name, UW_NAME_LEN, names[i]);
+		text_copy(bench.config.component[i].name, UW_NAME_LEN, names[i]);
 	bench.pool = open(POOL, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	must(bench.pool, "open " POOL);
-	must(sense_new(&config, bench.pool, &bench.sense, NULL), "open sense");
+	must(sense_new(&bench.config, bench.pool, &bench.sense, NULL), "open sense");
 	sense_watch_leaves(bench.sense, on_leaf, &bench.told);
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
 		steps[i](&bench);

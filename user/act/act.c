@@ -8,19 +8,6 @@
 
 #include "user/act/internal.h"
 
-/* What the loop writes itself, and what a worker writes, each by fds of its own. */
-#define COMPONENT_KNOBS                                                                     \
-	(1U << CG_CURRENT | 1U << CG_HIGH | 1U << CG_MIN | 1U << CG_LOW | 1U << CG_FREEZE | \
-	 1U << CG_KILL | 1U << CG_CGROUP_EVENTS)
-#define WORKER_KNOBS (1U << CG_CURRENT | 1U << CG_HIGH | 1U << CG_RECLAIM)
-#define LEAF_KNOBS   (1U << CG_FREEZE | 1U << CG_KILL | 1U << CG_CGROUP_EVENTS)
-
-static const enum cg_knob limit_knob[ACT_LIMITS] = {
-	[LEDGER_HIGH] = CG_HIGH,
-	[LEDGER_MIN] = CG_MIN,
-	[LEDGER_LOW] = CG_LOW,
-};
-
 static void on_interrupt(int number)
 {
 	(void)number;
@@ -67,12 +54,24 @@ int act_open(const struct act_setup *setup, struct act **ret_act, struct uw_err 
 	return 0;
 }
 
+/* All are interrupted before the first is waited for. */
+static void stop_workers(struct act *act)
+{
+	for (uint32_t i = 0; i < ACT_SLOTS; i++)
+		act_worker_end(&act->slot[i].worker);
+	for (uint32_t i = 0; i < ACT_SLOTS; i++)
+		act_worker_stop(&act->slot[i].worker);
+}
+
 void act_close(struct act *act)
 {
 	if (!act)
 		return;
-	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++)
-		act_untrack_component(act, i);
+	stop_workers(act);
+	for (uint32_t i = 0; i < ACT_SLOTS; i++)
+		cg_group_close(&act->slot[i].group);
+	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
+		cg_group_close(&act->leaf[i].group);
 	act_outcomes_done(&act->outcomes);
 	free(act);
 }
@@ -81,124 +80,6 @@ void act_configure(struct act *act, const struct policy_conf *conf)
 {
 	atomic_store(&act->chunk_bytes, conf->reclaim_chunk_bytes);
 	atomic_store(&act->reclaim_deadline_us, conf->reclaim_deadline_us);
-}
-
-/*
- * What is restored in the end: the limit as it stands, unless it stands where an entry says that we
- * put it. An entry that no longer says what stands was overtaken by a setup or a reload.
- */
-static void read_home(struct act *act, struct act_component *component, enum ledger_kind kind)
-{
-	uint64_t in_force = kind == LEDGER_HIGH ? CG_MAX : 0;
-	struct ledger_entry entry;
-
-	act->ops->read(act->ops_data, &component->group, limit_knob[kind], &in_force);
-	component->home[kind] = in_force;
-	if (act->ops->dry || !ledger_find(act->ledger, kind, component->group.id, &entry))
-		return;
-	if (entry.new_value == in_force)
-		component->home[kind] = entry.old_value;
-	else
-		ledger_clear(act->ledger, kind, component->group.id);
-}
-
-int act_track_component(struct act *act, uint32_t index, const char *name)
-{
-	struct act_component *component;
-	struct cg_group worker = {0};
-	int rc;
-
-	if (index >= UW_COMPONENTS_MAX)
-		return -EINVAL;
-	component = &act->component[index];
-	if (component->used)
-		return -EEXIST;
-	rc = cg_group_open(act->pool_dirfd, name, COMPONENT_KNOBS, &component->group);
-	if (!rc)
-		rc = cg_group_open(act->pool_dirfd, name, WORKER_KNOBS, &worker);
-	if (!rc)
-		rc = act_worker_start(&component->worker, act, &worker);
-	if (rc) {
-		cg_group_close(&worker);
-		cg_group_close(&component->group);
-		return rc;
-	}
-	for (enum ledger_kind kind = 0; kind < ACT_LIMITS; kind++)
-		read_home(act, component, kind);
-	component->high_settling = false;
-	component->used = true;
-	return 0;
-}
-
-static void drop_leaf(struct act_leaf *leaf)
-{
-	cg_group_close(&leaf->group);
-	leaf->used = false;
-}
-
-void act_untrack_component(struct act *act, uint32_t index)
-{
-	struct act_component *component;
-
-	if (index >= UW_COMPONENTS_MAX || !act->component[index].used)
-		return;
-	component = &act->component[index];
-	act_worker_stop(&component->worker);
-	act_settle(act);
-	cg_group_close(&component->group);
-	component->used = false;
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
-		if (act->leaf[i].used && act->leaf[i].component == index)
-			drop_leaf(&act->leaf[i]);
-}
-
-struct act_leaf *act_find_leaf(struct act *act, uint64_t cgid)
-{
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
-		if (act->leaf[i].used && act->leaf[i].group.id == cgid)
-			return &act->leaf[i];
-	return NULL;
-}
-
-static struct act_leaf *unused_leaf(struct act *act)
-{
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
-		if (!act->leaf[i].used)
-			return &act->leaf[i];
-	return NULL;
-}
-
-int act_track_leaf(struct act *act, uint32_t index, const char *name, uint64_t *ret_cgid)
-{
-	struct act_leaf *leaf = unused_leaf(act);
-	struct cg_group group;
-	int rc;
-
-	if (index >= UW_COMPONENTS_MAX || !act->component[index].used)
-		return -EINVAL;
-	if (!leaf)
-		return -ENOSPC;
-	rc = cg_group_open(act->component[index].group.dir, name, LEAF_KNOBS, &group);
-	if (rc)
-		return rc;
-	*ret_cgid = group.id;
-	if (act_find_leaf(act, group.id)) {
-		cg_group_close(&group);
-		return 0;
-	}
-	*leaf = (struct act_leaf){.used = true, .component = index, .group = group};
-	return 0;
-}
-
-void act_untrack_leaf(struct act *act, uint64_t cgid)
-{
-	struct act_leaf *leaf = act_find_leaf(act, cgid);
-
-	if (!leaf)
-		return;
-	drop_leaf(leaf);
-	if (!act->ops->dry)
-		ledger_clear(act->ledger, LEDGER_FREEZE, cgid);
 }
 
 uint32_t act_release_all(struct act *act)
@@ -210,8 +91,7 @@ uint32_t act_release_all(struct act *act)
 	/* Frozen tasks do not wait for workers; a worker's last write is undone after it. */
 	ledger_undo(act->ledger, act->pool_dirfd, LEDGER_UNDO_KEEP, LEDGER_KINDS_ALL, UINT64_MAX,
 		    &undone);
-	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++)
-		act_worker_stop(&act->component[i].worker);
+	stop_workers(act);
 	ledger_undo(act->ledger, act->pool_dirfd, LEDGER_UNDO_CLEAR, LEDGER_KINDS_ALL, UINT64_MAX,
 		    &undone);
 	return undone.failed;
@@ -231,8 +111,8 @@ void act_read_stats(const struct act *act, struct act_stats *ret_stats)
 	pthread_mutex_lock(&mutable->outcomes.lock);
 	ret_stats->outcomes_dropped = act->outcomes.dropped;
 	pthread_mutex_unlock(&mutable->outcomes.lock);
-	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++)
-		ret_stats->workers_busy += act_worker_is_busy(&mutable->component[i].worker);
+	for (uint32_t i = 0; i < ACT_SLOTS; i++)
+		ret_stats->workers_busy += act_worker_is_busy(&mutable->slot[i].worker);
 }
 
 int act_guard_watch(const struct act *act, int *ret_pidfd)

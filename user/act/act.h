@@ -4,7 +4,7 @@
  * thread: freeze, thaw, kill, protections, a raised memory.high. What blocks for seconds runs in a
  * worker thread of its component: memory.reclaim, and a lowered memory.high. act decides nothing;
  * what became of each action comes back as an outcome. It allocates and starts threads only in
- * act_open and act_track_*.
+ * act_open, act_follow and act_track_leaf.
  *
  * All functions are for one thread, the one that took the ledger.
  */
@@ -78,16 +78,24 @@ void act_close(struct act *act);
 void act_configure(struct act *act, const struct policy_conf *conf);
 
 /*
- * Opens what component (an index of the configuration) needs and starts its worker, with a stack of
- * 64 KiB: call it after mlockall(MCL_FUTURE). Its memory.high, low and min as they stand (or as the
- * ledger says they stood before an earlier uwd changed them) are what is restored in the end, until
- * an action with REASON_BUDGET sets new ones. -EEXIST, -ENOENT, -EAGAIN of pthread_create.
+ * Makes the components be those of config, by its indices, for the pool as it stands now:
+ * - one that is known keeps its fds, its worker and what that has at work;
+ * - one whose cgroup was made anew under its name is opened again, the old one's entries cleared;
+ * - a new one is opened and gets a worker, with a stack of 64 KiB: call it after
+ *   mlockall(MCL_FUTURE). One whose cgroup is not there is passed over until the next call;
+ * - of one that config does not name everything is undone first (its leaves are thawed, memory.high
+ *   goes back, memory.min and low are 0), and its worker is told to end, which nobody waits for.
+ * What config says of memory.high and low, and a memory.min of 0, is what is restored in the end.
+ * -EAGAIN of pthread_create, -EMFILE. Not for the tick: it opens and starts. It
+ * waits, and beats meanwhile, only for the worker of a component that was dropped a moment ago.
  */
-int act_track_component(struct act *act, uint32_t component, const char *name);
+int act_follow(struct act *act, const struct config *config, struct uw_err *err);
 
-/* With its leaves. Entries in the ledger stay and count again when it is tracked again. Waits for
- * the worker, which a write in the kernel may hold for one batch of reclaim: never on the tick. */
-void act_untrack_component(struct act *act, uint32_t component);
+/* The pool was made anew, borrowed as at the start; act_follow comes next. */
+void act_set_pool(struct act *act, int pool_dirfd);
+
+/* The cgroup that component index is acted upon by; 0 for none. */
+uint64_t act_component_cgid(const struct act *act, uint32_t component);
 
 /* Keeps three fds. 0 also when it is tracked already. -ENOENT, -ENOSPC beyond FRAME_LEAVES_MAX. */
 int act_track_leaf(struct act *act, uint32_t component, const char *name, uint64_t *ret_cgid);

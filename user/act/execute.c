@@ -22,9 +22,9 @@ static int find_target(struct act *act, const struct action *action, struct targ
 	struct act_leaf *leaf;
 	int len;
 
-	if (action->component >= UW_COMPONENTS_MAX || !act->component[action->component].used)
+	if (action->component >= UW_COMPONENTS_MAX || !act->component[action->component])
 		return -ENODEV;
-	component = &act->component[action->component];
+	component = act->component[action->component];
 	ret_target->component = component;
 	ret_target->group = &component->group;
 	if (!action->leaf || action->leaf == component->group.id)
@@ -276,10 +276,11 @@ static void settle(struct act *act, struct act_component *component)
 
 void act_settle(struct act *act)
 {
-	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++) {
-		struct act_component *component = &act->component[i];
+	act_reap(act);
+	for (uint32_t i = 0; i < ACT_SLOTS; i++) {
+		struct act_component *component = &act->slot[i];
 
-		if (component->used && component->high_settling &&
+		if (component->used && !component->ending && component->high_settling &&
 		    !act_worker_is_lowering(&component->worker))
 			settle(act, component);
 	}

@@ -58,6 +58,8 @@ struct act_worker {
 
 	/* under lock */
 	bool ready, stop, busy;
+	bool moved; /* next_group is to be its group before it does anything else */
+	struct cg_group next_group;
 	int ready_error;
 	struct act_work now, next[WORK__COUNT];
 	bool raise_after; /* a raise overtook the lowering under way: write it again */
@@ -70,7 +72,18 @@ struct act_worker {
 /* Starts the thread. group is moved in. 0 or a negative errno. */
 int act_worker_start(struct act_worker *worker, struct act *act, struct cg_group *group);
 
-/* Interrupts, joins, closes; what waits is told as cancelled. */
+/* Gives it another cgroup, moved in, without waiting: what is at work is interrupted and ends on
+ * the old one, what waits is told as cancelled. */
+void act_worker_move(struct act_worker *worker, struct cg_group *group);
+
+/* Interrupts and tells it to end, without waiting. */
+void act_worker_end(struct act_worker *worker);
+
+/* After act_worker_end: true once it has ended, and then everything of it is closed; what waited is
+ * told as cancelled. True for one that was never started. */
+bool act_worker_reap(struct act_worker *worker);
+
+/* Both, waiting for as long as a write in the kernel takes to be interrupted. */
 void act_worker_stop(struct act_worker *worker);
 
 /* Hands over as act.h says; whatever is pushed out or refused gets its outcome here. */
@@ -92,8 +105,14 @@ void act_run_high(struct act_worker *worker, const struct action *action, struct
 
 /* ---- the whole ---- */
 
+/* Those in force, and as many whose workers are still ending. */
+#define ACT_SLOTS (2 * UW_COMPONENTS_MAX)
+
 struct act_component {
 	bool used;
+	bool ending; /* dropped: what is undone of it is undone once more when its worker has ended
+		      */
+	char name[UW_NAME_LEN];
 	struct cg_group group;
 	uint64_t home[ACT_LIMITS]; /* what is restored, by enum ledger_kind */
 	bool high_settling; /* its entry goes when no lowering is under way and high is home */
@@ -102,7 +121,7 @@ struct act_component {
 
 struct act_leaf {
 	bool used;
-	uint32_t component;
+	const struct act_component *component;
 	struct cg_group group;
 };
 
@@ -120,7 +139,8 @@ struct act {
 	uint64_t actions;
 
 	struct act_outcomes outcomes;
-	struct act_component component[UW_COMPONENTS_MAX];
+	struct act_component slot[ACT_SLOTS];
+	struct act_component *component[UW_COMPONENTS_MAX]; /* by index; NULL: not there */
 	struct act_leaf leaf[FRAME_LEAVES_MAX];
 };
 
@@ -130,5 +150,8 @@ const char *act_print_u64(uint64_t value, char buf[static ACT_VALUE_LEN]);
 
 /* Clears ledger entries whose undoing was waiting for a worker. */
 void act_settle(struct act *act);
+
+/* Of the components that were dropped, closes those whose workers have ended (components.c). */
+void act_reap(struct act *act);
 
 #endif

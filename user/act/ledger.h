@@ -60,7 +60,8 @@ struct ledger_entry {
 	uint64_t old_value;         /* before the first change; LEDGER_MAX for "max" */
 	uint64_t new_value;         /* of the last change; above old_value it is a loan */
 	uint64_t at_us;             /* of the first change, CLOCK_MONOTONIC */
-	uint64_t deadline_us;       /* the guard undoes then if nobody has; 0 = none */
+	uint64_t deadline_us;       /* 0 = none. A freeze the guard thaws then if nobody has; a
+				     * squeezed one runs, and is left to a uwd that lives */
 	char path[LEDGER_PATH_LEN]; /* of the cgroup, relative to the pool */
 };
 
@@ -184,6 +185,10 @@ struct ledger_undone {
  */
 void ledger_undo(struct ledger *ledger, int pool_dirfd, enum ledger_undo how, uint32_t kinds,
 		 uint64_t before_us, struct ledger_undone *ret_undone);
+
+/* The same for all entries of the cgroup called group, relative to the pool, and of those below. */
+void ledger_undo_group(struct ledger *ledger, int pool_dirfd, enum ledger_undo how,
+		       const char *group, struct ledger_undone *ret_undone);
 
 #define LEDGER_KINDS_ALL ((1U << LEDGER__COUNT) - 1)
 

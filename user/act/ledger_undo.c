@@ -38,6 +38,10 @@ enum undo_result {
 struct undo {
 	struct ledger *ledger;
 	int pool_dirfd;
+	enum ledger_undo how;
+	uint32_t kinds;
+	uint64_t before_us;
+	const char *group; /* this one and what is below it; NULL: all */
 	enum undo_pass pass;
 	bool to_max[LEDGER_ENTRIES]; /* by PASS_RAISE */
 	enum undo_result result[LEDGER_ENTRIES];
@@ -193,49 +197,85 @@ static void undo_entry(struct undo *undo, const struct ledger_entry *entry, uint
 	undo->result[slot] = result;
 }
 
-static bool is_due(const struct ledger_entry *entry, uint32_t kinds, uint64_t before_us)
+static bool is_below(const char *path, const char *group)
 {
-	if (!(kinds & (1U << entry->kind)))
+	size_t len = strlen(group);
+
+	return !strncmp(path, group, len) && (!path[len] || path[len] == '/');
+}
+
+static bool is_due(const struct undo *undo, const struct ledger_entry *entry)
+{
+	if (!(undo->kinds & (1U << entry->kind)))
 		return false;
-	return before_us == UINT64_MAX || (entry->deadline_us && entry->deadline_us <= before_us);
+	if (undo->group && !is_below(entry->path, undo->group))
+		return false;
+	return undo->before_us == UINT64_MAX ||
+	       (entry->deadline_us && entry->deadline_us <= undo->before_us);
 }
 
 /* By kind within a pass: the order of enum ledger_kind is the order of undoing. */
-static void run_pass(struct undo *undo, uint32_t kinds, uint64_t before_us)
+static void run_pass(struct undo *undo)
 {
 	struct ledger_entry entry;
 
 	for (enum ledger_kind kind = 0; kind < LEDGER__COUNT; kind++)
 		for (uint32_t slot = 0; slot < LEDGER_ENTRIES; slot++)
 			if (ledger_read(undo->ledger, slot, &entry) && entry.kind == kind &&
-			    is_due(&entry, kinds, before_us) && is_of_pass(undo, &entry, slot))
+			    is_due(undo, &entry) && is_of_pass(undo, &entry, slot))
 				undo_entry(undo, &entry, slot);
 }
 
-static void settle(struct undo *undo, enum ledger_undo how, uint32_t kinds, uint64_t before_us)
+static void settle(struct undo *undo)
 {
 	struct ledger_entry entry;
 
 	for (uint32_t slot = 0; slot < LEDGER_ENTRIES; slot++) {
 		enum undo_result result = undo->result[slot];
 
-		if (!ledger_read(undo->ledger, slot, &entry) || !is_due(&entry, kinds, before_us))
+		if (!ledger_read(undo->ledger, slot, &entry) || !is_due(undo, &entry))
 			continue;
 		undo->sum.changed += result == UNDO_CHANGED;
 		undo->sum.gone += result == UNDO_GONE;
 		undo->sum.failed += result == UNDO_FAILED;
-		if (how == LEDGER_UNDO_CLEAR && result != UNDO_FAILED && result != UNDO_LOAN)
+		if (undo->how == LEDGER_UNDO_CLEAR && result != UNDO_FAILED && result != UNDO_LOAN)
 			ledger_clear_slot(undo->ledger, slot);
 	}
+}
+
+static void run(struct undo *undo, struct ledger_undone *ret_undone)
+{
+	for (undo->pass = 0; undo->pass < PASS__COUNT; undo->pass++)
+		run_pass(undo);
+	settle(undo);
+	*ret_undone = undo->sum;
 }
 
 void ledger_undo(struct ledger *ledger, int pool_dirfd, enum ledger_undo how, uint32_t kinds,
 		 uint64_t before_us, struct ledger_undone *ret_undone)
 {
-	struct undo undo = {.ledger = ledger, .pool_dirfd = pool_dirfd};
+	struct undo undo = {
+		.ledger = ledger,
+		.pool_dirfd = pool_dirfd,
+		.how = how,
+		.kinds = kinds,
+		.before_us = before_us,
+	};
 
-	for (undo.pass = 0; undo.pass < PASS__COUNT; undo.pass++)
-		run_pass(&undo, kinds, before_us);
-	settle(&undo, how, kinds, before_us);
-	*ret_undone = undo.sum;
+	run(&undo, ret_undone);
+}
+
+void ledger_undo_group(struct ledger *ledger, int pool_dirfd, enum ledger_undo how,
+		       const char *group, struct ledger_undone *ret_undone)
+{
+	struct undo undo = {
+		.ledger = ledger,
+		.pool_dirfd = pool_dirfd,
+		.how = how,
+		.kinds = LEDGER_KINDS_ALL,
+		.before_us = UINT64_MAX,
+		.group = group,
+	};
+
+	run(&undo, ret_undone);
 }

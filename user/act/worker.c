@@ -133,6 +133,15 @@ static void run_work(struct act_worker *worker, struct act_work *next)
 	act_outcomes_put(&act->outcomes, &outcome, true);
 }
 
+/* Under lock. */
+static void take_group(struct act_worker *worker)
+{
+	cg_group_close(&worker->group);
+	worker->group = worker->next_group;
+	worker->next_group = (struct cg_group){0};
+	worker->moved = false;
+}
+
 static int make_timer(struct act_worker *worker)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1};
@@ -162,7 +171,9 @@ static void *worker_main(void *data)
 	while (!worker->ready_error && !worker->stop) {
 		struct act_work *next = pick(worker);
 
-		if (next)
+		if (worker->moved)
+			take_group(worker);
+		else if (next)
 			run_work(worker, next);
 		else
 			pthread_cond_wait(&worker->wake, &worker->lock);
@@ -216,7 +227,23 @@ int act_worker_start(struct act_worker *worker, struct act *act, struct cg_group
 	return rc;
 }
 
-void act_worker_stop(struct act_worker *worker)
+void act_worker_move(struct act_worker *worker, struct cg_group *group)
+{
+	pthread_mutex_lock(&worker->lock);
+	cg_group_close(&worker->next_group);
+	worker->next_group = *group;
+	worker->moved = true;
+	worker->raise_after = false;
+	*group = (struct cg_group){0};
+	for (int kind = 0; kind < WORK__COUNT; kind++)
+		cancel(worker, &worker->next[kind]);
+	if (worker->busy)
+		interrupt(worker);
+	pthread_cond_signal(&worker->wake);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+void act_worker_end(struct act_worker *worker)
 {
 	if (!worker->started)
 		return;
@@ -226,13 +253,37 @@ void act_worker_stop(struct act_worker *worker)
 		interrupt(worker);
 	pthread_cond_broadcast(&worker->wake);
 	pthread_mutex_unlock(&worker->lock);
-	pthread_join(worker->thread, NULL);
+}
+
+/* The thread is no more. */
+static void finish(struct act_worker *worker)
+{
 	worker->started = false;
 	for (int kind = 0; kind < WORK__COUNT; kind++)
 		cancel(worker, &worker->next[kind]);
 	cg_group_close(&worker->group);
+	cg_group_close(&worker->next_group);
 	pthread_cond_destroy(&worker->wake);
 	pthread_mutex_destroy(&worker->lock);
+}
+
+bool act_worker_reap(struct act_worker *worker)
+{
+	if (!worker->started)
+		return true;
+	if (pthread_tryjoin_np(worker->thread, NULL))
+		return false;
+	finish(worker);
+	return true;
+}
+
+void act_worker_stop(struct act_worker *worker)
+{
+	if (!worker->started)
+		return;
+	act_worker_end(worker);
+	pthread_join(worker->thread, NULL);
+	finish(worker);
 }
 
 /* The latest word on a limit stands; a reclaim gives way only to one at least as urgent. */

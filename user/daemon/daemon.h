@@ -61,6 +61,7 @@ struct daemon {
 	struct sense *sense;
 	struct act *act;
 	struct ledger *ledger;
+	uint64_t followed;    /* sense_generation that act and kern have followed */
 	struct policy_state *policy;
 	struct ipc_server *server;
 
@@ -78,6 +79,7 @@ struct daemon {
 
 	sd_event *event;
 	sd_event_source *tick_timer;
+	sd_event_source *mend_timer;
 	sd_event_source *kern_source;
 	sd_event_source *outcome_source;
 	sd_event_source *client_source;
@@ -95,7 +97,11 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 int daemon_run(struct daemon *daemon, struct uw_err *err);
 void daemon_close(struct daemon *daemon); /* takes a zeroed or half-opened one */
 
-/* Reads the configuration again; on any fault nothing changes and err says what is wrong. */
+/*
+ * Reads the configuration again; on any fault nothing changes and err says what is wrong.
+ * Components that stay keep all they have; of one that goes everything is undone. Waits for nobody:
+ * -EAGAIN while another setup is at work.
+ */
 int daemon_reload(struct daemon *daemon, struct uw_err *err);
 
 /* Queues a client's request for the next frame and asks for that frame now. -EBUSY when full. */
@@ -103,6 +109,13 @@ int daemon_request(struct daemon *daemon, const struct frame_request *request);
 
 /* One tick. kind says which lane. Never fails: what could not be read is absent in the frame. */
 void daemon_tick(struct daemon *daemon, enum frame_kind kind);
+
+/*
+ * Cgroups of ours were removed, or made anew by hand or by a setup: makes what is missing and sets
+ * what is configured, as at the start, and has everybody turn to them. Off the tick, within 0.2 s
+ * of its being noticed. What fails is said and tried again.
+ */
+void daemon_mend_tree(struct daemon *daemon);
 
 /* Starts a guard when none lives, and watches it. */
 void daemon_mend_guard(struct daemon *daemon);

@@ -15,6 +15,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/daemon/edges.h"
+#include "user/daemon/tree.h"
 
 enum source_priority {
 	SOURCE_SIGNALS = -200, /* rare, and nothing may starve them */
@@ -22,6 +23,7 @@ enum source_priority {
 	SOURCE_OUTCOMES = -50,
 	SOURCE_TIMER = 0,
 	SOURCE_GUARD = 10,
+	SOURCE_MEND = 20,
 	SOURCE_CLIENTS = 100,
 };
 
@@ -44,6 +46,8 @@ static void tick(struct daemon *daemon, enum frame_kind kind)
 	daemon_tick(daemon, kind);
 	ledger_beat(daemon->ledger, LEDGER_UWD, clock_now_us());
 	schedule_tick(daemon);
+	if (!tree_is_followed(daemon))
+		loop_mend_in(daemon, MEND_AFTER_US);
 }
 
 static int on_kernel_event(sd_event_source *source, int fd, uint32_t revents, void *data)
@@ -68,6 +72,16 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 	tick(daemon, FRAME_FULL);
 	edges_save(daemon, EDGES_FILE);
 	ipc_server_expire(daemon->server, daemon->frame.now_us);
+	return 0;
+}
+
+static int on_mend(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon *daemon = data;
+
+	(void)source, (void)usec;
+	daemon_mend_tree(daemon);
+	ledger_beat(daemon->ledger, LEDGER_UWD, clock_now_us());
 	return 0;
 }
 
@@ -195,6 +209,17 @@ void loop_unwatch_psi(struct daemon *daemon)
 	}
 }
 
+void loop_mend_in(struct daemon *daemon, uint64_t us)
+{
+	int enabled = SD_EVENT_OFF;
+
+	sd_event_source_get_enabled(daemon->mend_timer, &enabled);
+	if (enabled != SD_EVENT_OFF)
+		return;
+	sd_event_source_set_time(daemon->mend_timer, clock_now_us() + us);
+	sd_event_source_set_enabled(daemon->mend_timer, SD_EVENT_ONESHOT);
+}
+
 void loop_tick_now(struct daemon *daemon)
 {
 	sd_event_source_set_time(daemon->tick_timer, 0);
@@ -215,6 +240,13 @@ int loop_open(struct daemon *daemon, struct uw_err *err)
 				       on_timer, daemon);
 	if (rc >= 0)
 		rc = sd_event_source_set_priority(daemon->tick_timer, SOURCE_TIMER);
+	if (rc >= 0)
+		rc = sd_event_add_time(daemon->event, &daemon->mend_timer, CLOCK_MONOTONIC, 0, 1,
+				       on_mend, daemon);
+	if (rc >= 0)
+		rc = sd_event_source_set_priority(daemon->mend_timer, SOURCE_MEND);
+	if (rc >= 0)
+		rc = sd_event_source_set_enabled(daemon->mend_timer, SD_EVENT_OFF);
 	if (rc >= 0 && daemon->kern)
 		rc = add_io(daemon, kern_events_fd(daemon->kern), EPOLLIN, on_kernel_event, daemon,
 			    SOURCE_KERNEL_EVENTS, &daemon->kern_source);
@@ -251,6 +283,7 @@ void loop_close(struct daemon *daemon)
 	daemon->client_source = sd_event_source_disable_unref(daemon->client_source);
 	daemon->outcome_source = sd_event_source_disable_unref(daemon->outcome_source);
 	daemon->kern_source = sd_event_source_disable_unref(daemon->kern_source);
+	daemon->mend_timer = sd_event_source_disable_unref(daemon->mend_timer);
 	daemon->tick_timer = sd_event_source_disable_unref(daemon->tick_timer);
 	daemon->event = sd_event_unref(daemon->event);
 }

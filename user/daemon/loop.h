@@ -3,6 +3,7 @@
 #ifndef UW_DAEMON_LOOP_H
 #define UW_DAEMON_LOOP_H
 
+#include "user/base/clock.h"
 #include "user/daemon/daemon.h"
 
 /* Wants everything but the loop itself to be open. */
@@ -20,6 +21,12 @@ void loop_unwatch_psi(struct daemon *daemon);
 
 /* loop_run returns rc. */
 void loop_stop(struct daemon *daemon, int rc);
+
+/* Who removes one cgroup of ours is seldom done then; another setup takes milliseconds. */
+#define MEND_AFTER_US (200 * US_PER_MS)
+
+/* Calls daemon_mend_tree then, unless it is to be called already. */
+void loop_mend_in(struct daemon *daemon, uint64_t us);
 
 /* Brings the next full frame forward to now. */
 void loop_tick_now(struct daemon *daemon);

@@ -216,6 +216,11 @@ static void watch_hang(struct guard *guard, uint64_t beat_us, uint64_t now_us)
 	report("uwd hangs", &undone, clock_now_us() - now_us);
 }
 
+/*
+ * Freezes alone: what is frozen cannot help itself. A squeezed component runs on, uwd judges it
+ * with each tick and holds the squeeze over its deadline while all that is in it is frozen; a
+ * second writer of memory.high would only fight it. Squeezes are undone once uwd hangs or is gone.
+ */
 static void watch_deadlines(struct guard *guard, uint64_t now_us)
 {
 	struct ledger_undone undone = {0};

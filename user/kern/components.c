@@ -57,7 +57,7 @@ static void drop_entries(struct kern *kern, uint64_t cgid)
 		memset(tracked, 0, sizeof(*tracked));
 }
 
-/* The cgroup was recreated: its name is on another id. */
+/* All of that name but cgid: the cgroup was recreated, its name is on another id. */
 static void drop_namesakes(struct kern *kern, const char *name, uint64_t cgid)
 {
 	int map = kern->map[MAP_COMPONENTS];
@@ -124,12 +124,9 @@ int kern_track(struct kern *kern, const char *name, uint64_t cgid, uint32_t slot
 	return 0;
 }
 
-int kern_untrack(struct kern *kern, uint64_t cgid)
+void kern_untrack(struct kern *kern, const char *name)
 {
-	if (!cgid || !kern_find_tracked(kern, cgid))
-		return -ENOENT;
-	drop_entries(kern, cgid);
-	return 0;
+	drop_namesakes(kern, name, 0);
 }
 
 int kern_mark_set(struct kern *kern, uint64_t cgid, uint64_t bytes)

@@ -107,8 +107,8 @@ const char *kern_sensor_error(const struct kern *kern, enum kern_sensor sensor);
  */
 int kern_track(struct kern *kern, const char *name, uint64_t cgid, uint32_t slot);
 
-/* Forgets a component and its counters. -ENOENT when it is not known. */
-int kern_untrack(struct kern *kern, uint64_t cgid);
+/* Forgets a component and its counters, whichever cgroup it had. */
+void kern_untrack(struct kern *kern, const char *name);
 
 /* Arms the one mark of a component, 0 disarms. The event comes once, with the first batch charged
  * at or above bytes, and disarms: set it again for the next. */

@@ -49,6 +49,7 @@ enum sample_group {
 struct component_sample {
 	uint32_t valid; /* enum sample_group: read for this frame */
 	uint32_t known; /* read at all since the group was opened */
+	uint64_t cgid;  /* of its cgroup, 0 while there is none: another one was made anew */
 	uint64_t current_bytes;
 	uint64_t swap_bytes;
 	uint64_t anon_bytes, active_file_bytes, inactive_file_bytes, slab_reclaimable_bytes,

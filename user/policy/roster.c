@@ -83,3 +83,33 @@ void roster_match(struct policy_state *state, const struct config *config)
 	state->component_count = config->component_count;
 	state->watch.leaf = 0; /* its component numbers are the old ones */
 }
+
+static void renew(struct component_state *cs, uint64_t cgid, uint64_t now_us)
+{
+	const struct component_state old = *cs;
+
+	*cs = (struct component_state){
+		.cgid = cgid,
+		.loans = old.loans,
+		.in_force_bytes = old.in_force_bytes,
+		.used = old.used,
+		.level.since_us = now_us,
+		.freeze_next = old.freeze_next,
+		.last_freeze_us = old.last_freeze_us,
+	};
+	memcpy(cs->name, old.name, sizeof(cs->name));
+	memcpy(cs->freeze_at_us, old.freeze_at_us, sizeof(cs->freeze_at_us));
+}
+
+void roster_renew(struct policy_state *state, const struct frame *frame)
+{
+	for (uint32_t i = 0; i < state->component_count && i < frame->component_count; i++) {
+		struct component_state *cs = &state->component[i];
+		uint64_t cgid = frame->component[i].cgid;
+
+		if (cs->cgid && cgid && cs->cgid != cgid)
+			renew(cs, cgid, frame->now_us);
+		else if (cgid)
+			cs->cgid = cgid;
+	}
+}

@@ -10,4 +10,10 @@
 
 void roster_match(struct policy_state *state, const struct config *config);
 
+/*
+ * A component whose cgroup was removed and made anew starts over: limits, marks, stalls and totals
+ * were the old cgroup's. What it was lent, and how often it was frozen of late, stands.
+ */
+void roster_renew(struct policy_state *state, const struct frame *frame);
+
 #endif

@@ -171,6 +171,7 @@ struct edges_state {
 
 struct component_state {
 	char name[UW_NAME_LEN]; /* "" = free slot */
+	uint64_t cgid;          /* of its cgroup; 0 = not seen yet */
 	struct signal signal;
 	struct level_state level;
 	struct edges_state edges;

@@ -294,6 +294,7 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 	ret_plan->actions_dropped = 0;
 	state->last_us = step.now_us;
 	roster_match(state, config);
+	roster_renew(state, frame);
 
 	take_samples(&step);
 	take_host(&step);

@@ -31,6 +31,7 @@ struct sense {
 	int pool; /* borrowed */
 	int meminfo, pressure;
 	int inotify;
+	uint64_t generation;
 	uint32_t component_count;
 	struct sense_component component[UW_COMPONENTS_MAX];
 	uint32_t leaf_count;
@@ -46,6 +47,7 @@ struct sense {
 /* ---- leaves.c ---- */
 
 void sense_watch_component(struct sense *sense, struct sense_component *component);
+void sense_unwatch_component(struct sense *sense, const struct sense_component *component);
 void sense_forget_leaves(struct sense *sense, uint32_t component);
 /* Searches when it is due, then reads each leaf into the frame. */
 void sense_read_leaves(struct sense *sense, struct frame *frame);

@@ -31,6 +31,13 @@ void sense_watch_component(struct sense *sense, struct sense_component *componen
 		inotify_add_watch(sense->inotify, path, IN_CREATE | IN_DELETE | IN_ONLYDIR);
 }
 
+/* One that was removed has lost its watch already. */
+void sense_unwatch_component(struct sense *sense, const struct sense_component *component)
+{
+	if (component->watch >= 0)
+		inotify_rm_watch(sense->inotify, component->watch);
+}
+
 /* ---- the table ---- */
 
 static void tell(const struct sense *sense, const struct sense_leaf *leaf, bool came)

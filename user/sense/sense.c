@@ -52,6 +52,7 @@ static void open_component(struct sense *sense, struct sense_component *componen
 		return;
 	sense_watch_component(sense, component);
 	sense->leaves_dirty = true;
+	sense->generation++;
 }
 
 /* Removed, perhaps made anew since: the next full frame looks for it by name. */
@@ -59,9 +60,13 @@ static void lose_component(struct sense *sense, uint32_t index)
 {
 	struct sense_component *component = &sense->component[index];
 
+	if (component->group.dir < 0)
+		return;
 	sense_forget_leaves(sense, index);
+	sense_unwatch_component(sense, component);
 	cg_group_close(&component->group);
 	set_absent(component);
+	sense->generation++;
 }
 
 static bool read_file(struct sense *sense, const struct cg_group *group, enum cg_knob knob)
@@ -89,6 +94,7 @@ static bool read_usage(struct sense *sense, uint32_t index, struct component_sam
 {
 	const struct cg_group *group = &sense->component[index].group;
 
+	sample->cgid = group->id;
 	if (group->dir < 0)
 		return false;
 	if (read_bytes(sense, group, CG_CURRENT, &sample->current_bytes)) {
@@ -239,6 +245,52 @@ static void raise_file_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* ---- the components ---- */
+
+/* The component at index of the old configuration, or an absent one, is now called name. */
+static struct sense_component take_component(struct sense *sense, const char *name,
+					     uint32_t ret_to[UW_COMPONENTS_MAX], uint32_t to)
+{
+	struct sense_component component;
+
+	for (uint32_t i = 0; i < sense->component_count; i++) {
+		if (strcmp(sense->component[i].name, name))
+			continue;
+		ret_to[i] = to;
+		component = sense->component[i];
+		component.settled_us = 0; /* its sample is read whole into its new place */
+		return component;
+	}
+	component = (struct sense_component){0};
+	text_copy(component.name, sizeof(component.name), name);
+	set_absent(&component);
+	return component;
+}
+
+void sense_follow(struct sense *sense, const struct config *config, int pool_dirfd)
+{
+	struct sense_component next[UW_COMPONENTS_MAX];
+	uint32_t to[UW_COMPONENTS_MAX] = {0};
+
+	for (uint32_t i = 0; i < sense->component_count; i++)
+		if (pool_dirfd != sense->pool || config_find(config, sense->component[i].name) < 0)
+			lose_component(sense, i);
+	sense->pool = pool_dirfd;
+	for (uint32_t i = 0; i < config->component_count; i++)
+		next[i] = take_component(sense, config->component[i].name, to, i);
+	for (uint32_t i = 0; i < sense->leaf_count; i++)
+		sense->leaf[i].component = to[sense->leaf[i].component];
+	sense->component_count = config->component_count;
+	memcpy(sense->component, next, config->component_count * sizeof(next[0]));
+	for (uint32_t i = 0; i < sense->component_count; i++)
+		open_component(sense, &sense->component[i]);
+}
+
+uint64_t sense_generation(const struct sense *sense)
+{
+	return sense->generation;
+}
+
 int sense_new(const struct config *config, int pool_dirfd, struct sense **ret_sense,
 	      struct uw_err *err)
 {
@@ -247,18 +299,10 @@ int sense_new(const struct config *config, int pool_dirfd, struct sense **ret_se
 	if (!sense)
 		return err_set(err, -ENOMEM, "sense: out of memory");
 	raise_file_limit();
-	sense->pool = pool_dirfd;
 	sense->meminfo = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
 	sense->pressure = open("/proc/pressure/memory", O_RDONLY | O_CLOEXEC);
 	sense->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	sense->component_count = config->component_count;
-	for (uint32_t i = 0; i < sense->component_count; i++) {
-		struct sense_component *component = &sense->component[i];
-
-		text_copy(component->name, sizeof(component->name), config->component[i].name);
-		set_absent(component);
-		open_component(sense, component);
-	}
+	sense_follow(sense, config, pool_dirfd);
 	*ret_sense = sense;
 	return 0;
 }

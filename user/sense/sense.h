@@ -25,6 +25,16 @@ int sense_new(const struct config *config, int pool_dirfd, struct sense **ret_se
 void sense_free(struct sense *sense); /* NULL is fine */
 
 /*
+ * Another configuration, or another pool: a component of a known name keeps its fds and its leaves
+ * under its new index, unless the pool is another; what config does not name is closed, its leaves
+ * told of as gone; what is missing is looked for.
+ */
+void sense_follow(struct sense *sense, const struct config *config, int pool_dirfd);
+
+/* Grows whenever a component's cgroup is found or lost: whoever keeps fds of its own compares. */
+uint64_t sense_generation(const struct sense *sense);
+
+/*
  * Everything: host, each component's files, each leaf. Leaves are searched for when inotify says
  * that a component's directory changed, and every 10 s (every second without inotify); the first
  * FRAME_LEAVES_MAX found are sensed. A group that vanished is absent and looked for again by name.

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Which components and leaves there are to act upon, and by which fds. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/act/internal.h"
+#include "user/base/text.h"
+
+/* What the loop writes itself, and what a worker writes, each by fds of its own. */
+#define COMPONENT_KNOBS                                                                     \
+	(1U << CG_CURRENT | 1U << CG_HIGH | 1U << CG_MIN | 1U << CG_LOW | 1U << CG_FREEZE | \
+	 1U << CG_KILL | 1U << CG_CGROUP_EVENTS)
+#define WORKER_KNOBS (1U << CG_CURRENT | 1U << CG_HIGH | 1U << CG_RECLAIM)
+#define LEAF_KNOBS   (1U << CG_FREEZE | 1U << CG_KILL | 1U << CG_CGROUP_EVENTS)
+
+static const enum cg_knob limit_knob[ACT_LIMITS] = {
+	[LEDGER_HIGH] = CG_HIGH,
+	[LEDGER_MIN] = CG_MIN,
+	[LEDGER_LOW] = CG_LOW,
+};
+
+#define LOOK_AGAIN_NS 10000000L /* at a worker that is ending */
+
+/* ---- what the ledger holds of a component ---- */
+
+/* What is restored in the end: what is configured, as the kernel shows it, in whole pages. */
+static void set_homes(struct act_component *component, const struct component *conf)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t budget = conf->budget_bytes / page * page;
+
+	component->home[LEDGER_HIGH] = budget;
+	component->home[LEDGER_LOW] = conf->protect == PROTECT_NONE ? 0 : budget;
+	component->home[LEDGER_MIN] = 0; /* measured anew */
+}
+
+/* An entry of a limit that stands at home, or above it, has nothing to undo, and a home of its own
+ * that may be an earlier one. */
+static void clear_overtaken(struct act *act, struct act_component *component, enum ledger_kind kind)
+{
+	uint64_t in_force = 0;
+
+	if (act->ops->dry || (kind == LEDGER_HIGH && act_worker_is_lowering(&component->worker)) ||
+	    act->ops->read(act->ops_data, &component->group, limit_knob[kind], &in_force))
+		return;
+	if (in_force >= component->home[kind])
+		ledger_clear(act->ledger, kind, component->group.id);
+}
+
+static void take_homes(struct act *act, struct act_component *component,
+		       const struct component *conf)
+{
+	set_homes(component, conf);
+	for (enum ledger_kind kind = 0; kind < ACT_LIMITS; kind++)
+		clear_overtaken(act, component, kind);
+}
+
+static void undo(struct act *act, const struct act_component *component, enum ledger_undo how)
+{
+	struct ledger_undone undone;
+
+	if (!act->ops->dry)
+		ledger_undo_group(act->ledger, act->pool_dirfd, how, component->name, &undone);
+}
+
+static void forget_entries(struct act *act, uint64_t cgid)
+{
+	for (enum ledger_kind kind = 0; !act->ops->dry && kind < LEDGER__COUNT; kind++)
+		ledger_clear(act->ledger, kind, cgid);
+}
+
+/* Its budget belongs to others now, and so does what its measured use was protected by. */
+static void end_protection(struct act *act, struct act_component *component)
+{
+	for (enum ledger_kind kind = LEDGER_MIN; kind <= LEDGER_LOW; kind++) {
+		if (!act->ops->dry)
+			ledger_clear(act->ledger, kind, component->group.id);
+		act_write_u64(act, &component->group, limit_knob[kind], 0);
+	}
+}
+
+/* Above use a lowered memory.high is only a number; below it whoever writes it would wait. */
+static void end_loan(struct act *act, struct act_component *component)
+{
+	uint64_t home = component->home[LEDGER_HIGH], high = 0, use = 0;
+	const struct cg_group *group = &component->group;
+
+	if (act->ops->read(act->ops_data, group, CG_HIGH, &high) ||
+	    act->ops->read(act->ops_data, group, CG_CURRENT, &use))
+		return;
+	if (high > home && use < home)
+		act_write_u64(act, group, CG_HIGH, home);
+}
+
+/* ---- components that go ---- */
+
+static void drop_leaf(struct act_leaf *leaf)
+{
+	cg_group_close(&leaf->group);
+	*leaf = (struct act_leaf){0};
+}
+
+static void drop_leaves(struct act *act, const struct act_component *component)
+{
+	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
+		if (act->leaf[i].used && act->leaf[i].component == component)
+			drop_leaf(&act->leaf[i]);
+}
+
+/* With its worker ended. What that may have written on its way out is undone too. */
+static void close_component(struct act *act, struct act_component *component)
+{
+	undo(act, component, LEDGER_UNDO_CLEAR);
+	if (!act->ops->dry)
+		ledger_clear(act->ledger, LEDGER_HIGH, component->group.id); /* a loan */
+	cg_group_close(&component->group);
+	*component = (struct act_component){0};
+}
+
+static void drop_component(struct act *act, struct act_component *component)
+{
+	act_worker_end(&component->worker);
+	undo(act, component, LEDGER_UNDO_KEEP);
+	end_protection(act, component);
+	end_loan(act, component);
+	drop_leaves(act, component);
+	component->ending = true;
+}
+
+void act_reap(struct act *act)
+{
+	for (uint32_t i = 0; i < ACT_SLOTS; i++) {
+		struct act_component *component = &act->slot[i];
+
+		if (component->ending && act_worker_reap(&component->worker))
+			close_component(act, component);
+	}
+}
+
+/* The heart beats on meanwhile: a worker in the kernel takes up to 3 s. */
+static void await_end(struct act *act, const struct act_component *component)
+{
+	const struct timespec pause = {.tv_nsec = LOOK_AGAIN_NS};
+
+	for (act_reap(act); component->ending; act_reap(act)) {
+		if (act->ledger)
+			ledger_beat(act->ledger, LEDGER_UWD, act->ops->now_us(act->ops_data));
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* ---- components that come, or are made anew ---- */
+
+static int open_groups(const struct act *act, const char *name, struct cg_group *ret_group,
+		       struct cg_group *ret_worker)
+{
+	int rc = cg_group_open(act->pool_dirfd, name, COMPONENT_KNOBS, ret_group);
+
+	if (rc)
+		return rc;
+	rc = cg_group_open(act->pool_dirfd, name, WORKER_KNOBS, ret_worker);
+	if (!rc && ret_worker->id != ret_group->id) {
+		cg_group_close(ret_worker);
+		rc = -ENOENT; /* made anew in between: the next look finds it */
+	}
+	if (rc)
+		cg_group_close(ret_group);
+	return rc;
+}
+
+/* A free slot: not all of them are in force. One of that name whose worker is still ending is
+ * waited for, so that a cgroup has one worker. */
+static struct act_component *take_slot(struct act *act, const char *name)
+{
+	struct act_component *unused = NULL;
+
+	for (uint32_t i = 0; i < ACT_SLOTS; i++) {
+		struct act_component *component = &act->slot[i];
+
+		if (component->ending && !strcmp(component->name, name))
+			await_end(act, component);
+		if (!component->used)
+			unused = component;
+	}
+	for (uint32_t i = 0; !unused; i++) {
+		if (!act->slot[i].ending)
+			continue;
+		unused = &act->slot[i];
+		await_end(act, unused);
+	}
+	return unused;
+}
+
+static int track(struct act *act, const char *name, struct act_component **ret_component)
+{
+	struct act_component *component = take_slot(act, name);
+	struct cg_group worker = {0};
+	int rc = open_groups(act, name, &component->group, &worker);
+
+	if (rc)
+		return rc;
+	rc = act_worker_start(&component->worker, act, &worker);
+	if (rc) {
+		cg_group_close(&worker);
+		cg_group_close(&component->group);
+		return rc;
+	}
+	text_copy(component->name, sizeof(component->name), name);
+	component->used = true;
+	*ret_component = component;
+	return 0;
+}
+
+/* By name and by fd: a memory controller that was off and on leaves the id, but no fd that works.
+ */
+static bool is_current(const struct act *act, const struct act_component *component)
+{
+	struct stat st;
+	uint64_t bytes;
+
+	return !fstatat(act->pool_dirfd, component->name, &st, AT_SYMLINK_NOFOLLOW) &&
+	       st.st_ino == component->group.id &&
+	       !act->ops->read(act->ops_data, &component->group, CG_CURRENT, &bytes);
+}
+
+static int follow(struct act *act, struct act_component *component)
+{
+	struct cg_group group = {0}, worker = {0};
+	int rc;
+
+	if (is_current(act, component))
+		return 0;
+	rc = open_groups(act, component->name, &group, &worker);
+	if (rc)
+		return rc;
+	if (group.id != component->group.id)
+		forget_entries(act, component->group.id);
+	drop_leaves(act, component);
+	cg_group_close(&component->group);
+	component->group = group;
+	act_worker_move(&component->worker, &worker);
+	component->high_settling = false;
+	return 0;
+}
+
+static struct act_component *find_named(struct act *act, const char *name)
+{
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++)
+		if (act->component[i] && !strcmp(act->component[i]->name, name))
+			return act->component[i];
+	return NULL;
+}
+
+int act_follow(struct act *act, const struct config *config, struct uw_err *err)
+{
+	struct act_component *next[UW_COMPONENTS_MAX] = {NULL};
+
+	for (uint32_t i = 0; i < config->component_count; i++)
+		next[i] = find_named(act, config->component[i].name);
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++)
+		if (act->component[i] && config_find(config, act->component[i]->name) < 0)
+			drop_component(act, act->component[i]);
+	memcpy(act->component, next, sizeof(next));
+	act_reap(act);
+	for (uint32_t i = 0; i < config->component_count; i++) {
+		const char *name = config->component[i].name;
+		int rc = act->component[i] ? follow(act, act->component[i])
+					   : track(act, name, &act->component[i]);
+
+		if (rc && rc != -ENOENT)
+			return err_set(err, rc, "component %s: its cgroup cannot be acted upon: %s",
+				       name, strerror(-rc));
+		if (!rc)
+			take_homes(act, act->component[i], &config->component[i]);
+	}
+	return 0;
+}
+
+void act_set_pool(struct act *act, int pool_dirfd)
+{
+	act->pool_dirfd = pool_dirfd;
+	if (!act->ops->dry)
+		ledger_write_pool(act->ledger, pool_dirfd);
+}
+
+uint64_t act_component_cgid(const struct act *act, uint32_t index)
+{
+	if (index >= UW_COMPONENTS_MAX || !act->component[index])
+		return 0;
+	return act->component[index]->group.id;
+}
+
+/* ---- leaves ---- */
+
+struct act_leaf *act_find_leaf(struct act *act, uint64_t cgid)
+{
+	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
+		if (act->leaf[i].used && act->leaf[i].group.id == cgid)
+			return &act->leaf[i];
+	return NULL;
+}
+
+static struct act_leaf *unused_leaf(struct act *act)
+{
+	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
+		if (!act->leaf[i].used)
+			return &act->leaf[i];
+	return NULL;
+}
+
+int act_track_leaf(struct act *act, uint32_t index, const char *name, uint64_t *ret_cgid)
+{
+	struct act_leaf *leaf = unused_leaf(act);
+	struct cg_group group;
+	int rc;
+
+	if (index >= UW_COMPONENTS_MAX || !act->component[index])
+		return -EINVAL;
+	if (!leaf)
+		return -ENOSPC;
+	rc = cg_group_open(act->component[index]->group.dir, name, LEAF_KNOBS, &group);
+	if (rc)
+		return rc;
+	*ret_cgid = group.id;
+	if (act_find_leaf(act, group.id)) {
+		cg_group_close(&group);
+		return 0;
+	}
+	*leaf = (struct act_leaf){.used = true, .component = act->component[index], .group = group};
+	return 0;
+}
+
+void act_untrack_leaf(struct act *act, uint64_t cgid)
+{
+	struct act_leaf *leaf = act_find_leaf(act, cgid);
+
+	if (!leaf)
+		return;
+	drop_leaf(leaf);
+	if (!act->ops->dry)
+		ledger_clear(act->ledger, LEDGER_FREEZE, cgid);
+}
