@@ -230,6 +230,12 @@ int cg_pool_create(const struct cg_host *host, const char *root, const char *gua
 int cg_pool_guard_spawn(const struct cg_host *host, struct cg_pool *pool, const char *guard,
 			struct uw_err *err);
 
+/*
+ * Notes on the pool's cgroup that a uwd runs over it. True when one did before, or when that cannot
+ * be known: the note lives as long as the cgroup does, and so as long as any freeze below it.
+ */
+bool cg_pool_note_uwd(int pool_dirfd);
+
 void cg_pool_close(struct cg_pool *pool);
 
 /* ---- usable = auto ---- */

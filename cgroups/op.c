@@ -13,6 +13,7 @@
 #include "user/base/text.h"
 
 #define MARK_XATTR    "user.uw" /* cgroup2 takes user xattrs since 5.7 */
+#define UWD_XATTR     "user.uw.uwd"
 #define VALUE_LEN     24
 #define NESTING_MAX   16 /* groups that a workload may have made below its leaf */
 #define RMDIR_TRIES   50 /* a group stays busy for a moment after its last exit */
@@ -214,6 +215,11 @@ int cg_op_mark(struct cg_op *op, const char *path, const char *mark)
 		return err_set(op->err, dir < 0 ? dir : -errno, "cgroups: mark %s as ours: %s",
 			       path, strerror(dir < 0 ? -dir : errno));
 	return 0;
+}
+
+bool cg_pool_note_uwd(int pool_dirfd)
+{
+	return fsetxattr(pool_dirfd, UWD_XATTR, "1", 1, XATTR_CREATE) < 0;
 }
 
 struct removal {

@@ -280,16 +280,35 @@ static void test_high_is_raised_before_the_thaw(void **data)
 	assert_true(raise && raise < thaw);
 }
 
-static void test_frozen_leaf_nobody_remembers_is_thawed_at_the_start(void **data)
+static void test_frozen_leaf_of_an_earlier_uwd_is_thawed_at_the_start(void **data)
 {
 	struct fixture *f = *data;
 	const struct action *thaw;
 
-	f->frame.leaf[HOG].frozen = true;
+	f->frame.leaf[HOG].frozen = f->frame.leaf[HOG].ours = true;
 	fixture_step(f);
 	thaw = fixture_find(f, ACTION_THAW, HOG);
 	assert_non_null(thaw);
 	assert_int_equal(thaw->why.reason, REASON_STARTUP);
+}
+
+static void stays_frozen(struct fixture *f)
+{
+	for (int tick = 0; tick < 50; tick++) {
+		fixture_next(f, 100 * US_PER_MS);
+		assert_null(fixture_find(f, ACTION_THAW, HOG));
+	}
+	assert_int_equal(fixture_view(f, HOG).frozen_leaves, 0);
+}
+
+static void test_freeze_of_another_hand_is_not_ours_at_the_start(void **data)
+{
+	struct fixture *f = *data;
+
+	f->frame.leaf[HOG].frozen = true;
+	fixture_step(f);
+	assert_null(fixture_find(f, ACTION_THAW, HOG));
+	stays_frozen(f);
 }
 
 static void test_freeze_of_another_hand_is_not_ours_later(void **data)
@@ -298,10 +317,7 @@ static void test_freeze_of_another_hand_is_not_ours_later(void **data)
 
 	fixture_step(f);
 	f->frame.leaf[HOG].frozen = true;
-	for (int tick = 0; tick < 50; tick++) {
-		fixture_next(f, 100 * US_PER_MS);
-		assert_null(fixture_find(f, ACTION_THAW, HOG));
-	}
+	stays_frozen(f);
 }
 
 static void test_thaw_by_another_hand_is_accepted(void **data)
@@ -348,6 +364,21 @@ static void test_client_freeze_lasts_as_asked_and_no_longer(void **data)
 	assert_int_equal(fixture_find(f, ACTION_FREEZE, HOG)->why.reason, REASON_REQUEST);
 	asked_us = f->frame.now_us;
 	assert_int_equal(run_to_thaw(f, 20 * US_PER_SEC), asked_us + 7 * US_PER_SEC);
+}
+
+static void test_client_does_not_touch_the_freeze_of_another_hand(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_step(f);
+	f->frame.leaf[HOG].frozen = true;
+	fixture_next(f, 100 * US_PER_MS);
+	request(f, REQUEST_FREEZE, 7 * US_PER_SEC);
+	fixture_next(f, 100 * US_PER_MS);
+	assert_null(fixture_find(f, ACTION_FREEZE, HOG));
+	request(f, REQUEST_THAW, 0);
+	fixture_next(f, 100 * US_PER_MS);
+	assert_null(fixture_find(f, ACTION_THAW, HOG));
 }
 
 static void test_client_thaw_ends_any_freeze_and_holds(void **data)
@@ -406,8 +437,10 @@ int main(void)
 		FIXTURE_TEST(test_hog_that_still_presses_after_probation_is_frozen_again),
 		FIXTURE_TEST(test_spent_budget_of_freezes_throttles_and_says_so),
 		FIXTURE_TEST(test_high_is_raised_before_the_thaw),
-		FIXTURE_TEST(test_frozen_leaf_nobody_remembers_is_thawed_at_the_start),
+		FIXTURE_TEST(test_frozen_leaf_of_an_earlier_uwd_is_thawed_at_the_start),
+		FIXTURE_TEST(test_freeze_of_another_hand_is_not_ours_at_the_start),
 		FIXTURE_TEST(test_freeze_of_another_hand_is_not_ours_later),
+		FIXTURE_TEST(test_client_does_not_touch_the_freeze_of_another_hand),
 		FIXTURE_TEST(test_thaw_by_another_hand_is_accepted),
 		FIXTURE_TEST(test_failed_freeze_is_forgotten_and_not_repeated_at_once),
 		FIXTURE_TEST(test_client_freeze_lasts_as_asked_and_no_longer),

@@ -226,7 +226,8 @@ static void test_random_bytes_are_survived(void **data)
 		f->frame.leaves_valid = roll(&seed) % 2;
 		f->frame.component_count = FIXTURE_COMPONENTS;
 		for (int i = 0; i < FRAME_LEAVES_MAX; i++)
-			f->frame.leaf[i].populated = f->frame.leaf[i].frozen = i % 2;
+			f->frame.leaf[i].populated = f->frame.leaf[i].frozen =
+				f->frame.leaf[i].ours = i % 2;
 		f->frame.now_us = f->frame.now_us % (1ULL << 40);
 		policy_step(f->state, &f->config, &f->frame, &f->plan);
 		assert_true(f->plan.action_count <= PLAN_ACTIONS_MAX);

@@ -44,3 +44,60 @@ sleep 3
 is_frozen hogs/hog || fail "a client's freeze did not hold"
 uwctl thaw hogs/hog
 wait_until 5 eval '! is_frozen hogs/hog'
+
+# ---- frozen by somebody else: left alone, now and by the next uwd, and shown ----
+by_other() {
+	uwctl status hogs | grep -q 'hog .*frozen, by other'
+}
+echo 1 >"$POOL/hogs/hog/cgroup.freeze"
+wait_until 5 by_other
+uwctl status | grep -q '1 leaf frozen, by other' || fail "status does not show it in short"
+expect_rc 1 uwctl thaw hogs/hog
+expect_match "thaw" "$OUT" "somebody else froze it"
+expect_rc 1 uwctl freeze hogs/hog --for 1s
+expect_match "freeze" "$OUT" "somebody else froze it"
+kill -KILL "$UWD_PID"
+wait "$UWD_PID" 2>/dev/null || true
+start_uwd
+wait_until 5 by_other
+sleep 2
+is_frozen hogs/hog || fail "thawed by the next uwd, which did not freeze it"
+! logged 'act=thaw .*reason=startup' || fail "a thaw at the start is on record"
+
+# Beside one of ours, when uwd dies: ours is thawed, the other one stays.
+grow hogs ours 20
+wait_until 20 grown ours
+uwctl freeze hogs/ours --for 60s
+wait_until 5 is_frozen hogs/ours
+expect "who froze what" "$(uwctl status hogs --json | python3 -c '
+import json, sys
+leaves = json.load(sys.stdin)["components"][0]["leaves"]
+print(sorted((leaf["name"], leaf["frozen_by"]) for leaf in leaves))')" "[('hog', 'other'), ('ours', 'uwd')]"
+kill -KILL "$UWD_PID" "$(cat "$POOL/holder/cgroup.procs")"
+wait "$UWD_PID" 2>/dev/null || true
+start_uwd
+wait_until 5 eval '! is_frozen hogs/ours'
+is_frozen hogs/hog || fail "thawed with ours"
+
+# The ledger lost with both that had it mapped: nobody knows any more, and nothing stays frozen.
+uwctl freeze hogs/ours --for 60s
+wait_until 5 is_frozen hogs/ours
+kill -KILL "$UWD_PID" "$(cat "$POOL/holder/cgroup.procs")"
+wait "$UWD_PID" 2>/dev/null || true
+rm /run/uw/ledger
+start_uwd
+wait_until 5 eval '! is_frozen hogs/ours'
+wait_until 5 eval '! is_frozen hogs/hog'
+logged 'act=thaw .*reason=startup' || fail "and nobody says so"
+stop_uwd
+
+# A pool that no uwd had: what is frozen in it is by somebody else for sure.
+uwctl teardown --kill
+uwctl setup >/dev/null
+uwctl run hogs --name early -- sleep 600 &
+wait_until 10 grep -q . "$POOL/hogs/early/cgroup.procs"
+echo 1 >"$POOL/hogs/early/cgroup.freeze"
+rm -f /run/uw/ledger
+start_uwd
+sleep 2
+is_frozen hogs/early || fail "a first uwd thawed what it cannot have frozen"

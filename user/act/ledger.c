@@ -301,6 +301,11 @@ bool ledger_is_replaced(const struct ledger *ledger)
 	return fstat(ledger->fd, &st) || !st.st_nlink;
 }
 
+bool ledger_is_first(const struct ledger *ledger)
+{
+	return atomic_load(&ledger->file->line[LEDGER_UWD].sequence) == 1;
+}
+
 int ledger_take(struct ledger *ledger, enum ledger_role role, uint64_t timeout_us)
 {
 	pthread_mutex_t *lock = &ledger->file->lock;

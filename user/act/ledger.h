@@ -118,6 +118,10 @@ bool ledger_is_taken(const struct ledger *ledger); /* by us */
 /* Another file, or none, has the name by now. A guard stays with the old one as long as its uwd. */
 bool ledger_is_replaced(const struct ledger *ledger);
 
+/* With the lock, as LEDGER_UWD: no uwd has had this file before, so it says nothing of what an
+ * earlier one did. */
+bool ledger_is_first(const struct ledger *ledger);
+
 /* The guard has no lock in normal times: it signs by this. -EBUSY when another guard lives. */
 int ledger_sign_guard(struct ledger *ledger);
 

@@ -145,18 +145,44 @@ static void print_table(const struct screen *screen, const json_t *components)
 	table_done(&table);
 }
 
-/* "1 leaf frozen, thawed within 12s; memory.high squeezed to 600M; " or "" */
+static bool is_frozen_by_other(const json_t *leaf)
+{
+	return json_get_bool(leaf, "frozen") && !strcmp(json_get_text(leaf, "frozen_by"), "other");
+}
+
+static uint64_t frozen_by_other(const json_t *component)
+{
+	const json_t *leaf;
+	uint64_t count = 0;
+	size_t i;
+
+	json_array_foreach (json_object_get(component, "leaves"), i, leaf)
+		count += is_frozen_by_other(leaf);
+	return count;
+}
+
+static const char *leaves_word(uint64_t count)
+{
+	return count == 1 ? "leaf" : "leaves";
+}
+
+/* "; 1 leaf frozen, thawed within 12s; 1 leaf frozen, by other; memory.high squeezed to 600M" or ""
+ */
 static void state_text(const json_t *component, char *buf, size_t size)
 {
 	uint64_t frozen = json_get_u64_or(component, "frozen_leaves", 0);
+	uint64_t others = frozen_by_other(component);
 	char text[VALUE_LEN];
 	size_t at = 0;
 
 	*buf = '\0';
 	if (frozen)
 		at = (size_t)snprintf(buf, size, "; %" PRIu64 " %s frozen, thawed within %s",
-				      frozen, frozen == 1 ? "leaf" : "leaves",
+				      frozen, leaves_word(frozen),
 				      value_us(component, "thaw_in_us", text));
+	if (others && at < size)
+		at += (size_t)snprintf(buf + at, size - at, "; %" PRIu64 " %s frozen, by other",
+				       others, leaves_word(others));
 	if (json_get_bool(component, "squeezed") && at < size)
 		snprintf(buf + at, size - at, "; memory.high squeezed to %s",
 			 value_limit(component, "high_bytes", text));
@@ -166,7 +192,7 @@ static bool is_remarkable(const json_t *component)
 {
 	return strcmp(json_get_text(component, "level"), "normal") != 0 ||
 	       strcmp(json_get_text(component, "tier"), "none") != 0 ||
-	       json_get_u64_or(component, "frozen_leaves", 0) ||
+	       json_get_u64_or(component, "frozen_leaves", 0) || frozen_by_other(component) ||
 	       json_get_bool(component, "squeezed");
 }
 
@@ -244,6 +270,15 @@ static const struct field fields[] = {
 	{"memory.high", "high_bytes", value_limit},
 };
 
+static const char *leaf_state(const json_t *leaf)
+{
+	if (is_frozen_by_other(leaf))
+		return "frozen, by other";
+	if (json_get_bool(leaf, "frozen"))
+		return "frozen";
+	return json_get_bool(leaf, "populated") ? "running" : "empty";
+}
+
 static void print_leaves(const struct screen *screen, const json_t *leaves)
 {
 	static const struct column columns[] = {
@@ -257,12 +292,10 @@ static void print_leaves(const struct screen *screen, const json_t *leaves)
 	table_init(&table, columns, ARRAY_SIZE(columns));
 	json_array_foreach (leaves, i, leaf) {
 		bool frozen = json_get_bool(leaf, "frozen");
-		const char *state = json_get_bool(leaf, "populated") ? "running" : "empty";
 		char text[VALUE_LEN];
 
 		table_cell(&table, PAINT_BOLD, "%s", json_get_text(leaf, "name"));
-		table_cell(&table, frozen ? PAINT_WARN : PAINT_PLAIN, "%s",
-			   frozen ? "frozen" : state);
+		table_cell(&table, frozen ? PAINT_WARN : PAINT_PLAIN, "%s", leaf_state(leaf));
 		table_cell(&table, PAINT_PLAIN, "%s", value_bytes(leaf, "current_bytes", text));
 		table_cell(&table, PAINT_PLAIN, "%s", value_bytes(leaf, "swap_bytes", text));
 		table_cell(&table, PAINT_PLAIN, "%s", value_us(leaf, "age_us", text));

@@ -84,6 +84,7 @@ static int open_ledger(struct daemon *daemon, struct uw_err *err)
 			       LEDGER_PATH);
 	if (rc < 0)
 		return err_set(err, rc, "ledger %s: %s", LEDGER_PATH, strerror(-rc));
+	daemon->ledger_is_first = ledger_is_first(daemon->ledger);
 	if (rc == LEDGER_TAKEN_OVER)
 		log_notice("an earlier uwd died; what it left is being undone");
 	return 0;

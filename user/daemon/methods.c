@@ -96,24 +96,45 @@ static bool read_leaf(const struct daemon *daemon, const struct ipc_call *call, 
 
 /* ---- reading ---- */
 
-static void method_status(struct daemon *daemon, const struct ipc_call *call,
-			  struct ipc_answer *answer)
+/* A list of what encode says of the component that is named, or of all; NULL when that is answered
+ * already. */
+static json_t *encode_named(struct daemon *daemon, const struct ipc_call *call,
+			    struct ipc_answer *answer,
+			    json_t *(*encode)(const struct daemon *daemon, uint32_t component))
 {
-	struct host_sample host;
-	json_t *components;
+	json_t *list;
 	uint32_t only;
 
 	if (!read_component(daemon, call, false, answer, &only))
+		return NULL;
+	list = json_array();
+	for (uint32_t i = 0; i < daemon->config.component_count; i++)
+		if (only == COMPONENT_NONE || only == i)
+			json_array_append_new(list, encode(daemon, i));
+	return list;
+}
+
+static void method_status(struct daemon *daemon, const struct ipc_call *call,
+			  struct ipc_answer *answer)
+{
+	json_t *components = encode_named(daemon, call, answer, encode_component);
+	struct host_sample host;
+
+	if (!components)
 		return;
 	sense_host(daemon->sense, &host);
-	components = json_array();
-	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
-		if (only == COMPONENT_NONE || only == i)
-			json_array_append_new(components, encode_component(daemon, i));
-	}
 	answer->parameters = json_pack("{s:o, s:o, s:o, s:o}", "daemon", encode_daemon(daemon),
 				       "pool", encode_pool(daemon), "host", encode_host(&host),
 				       "components", components);
+}
+
+static void method_explain(struct daemon *daemon, const struct ipc_call *call,
+			   struct ipc_answer *answer)
+{
+	json_t *components = encode_named(daemon, call, answer, explain_component);
+
+	if (components)
+		answer->parameters = json_pack("{s:o}", "components", components);
 }
 
 static bool record_is_of(const struct record *record, const char *component)
@@ -177,24 +198,6 @@ static void method_why(struct daemon *daemon, const struct ipc_call *call,
 	answer->parameters = json_pack(
 		"{s:o, s:o}", "component", encode_component(daemon, component), "records",
 		encode_records(daemon, 0, count, daemon->config.component[component].name));
-}
-
-static void method_explain(struct daemon *daemon, const struct ipc_call *call,
-			   struct ipc_answer *answer)
-{
-	struct host_sample host;
-	json_t *components;
-	uint32_t only;
-
-	if (!read_component(daemon, call, false, answer, &only))
-		return;
-	sense_host(daemon->sense, &host);
-	components = json_array();
-	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
-		if (only == COMPONENT_NONE || only == i)
-			json_array_append_new(components, explain_component(daemon, i));
-	}
-	answer->parameters = json_pack("{s:o}", "components", components);
 }
 
 static void method_config(struct daemon *daemon, const struct ipc_call *call,
@@ -276,6 +279,24 @@ static bool has_leaf(const struct daemon *daemon, uint32_t component)
 	return false;
 }
 
+/* False, after saying so, for a leaf that somebody else froze; cgid is 0 when none is named. */
+static bool is_ours_to_freeze(const struct daemon *daemon, uint64_t cgid, struct ipc_answer *answer)
+{
+	struct ledger_entry entry;
+
+	for (uint32_t i = 0; cgid && i < daemon->frame.leaf_count; i++) {
+		const struct leaf_sample *leaf = &daemon->frame.leaf[i];
+
+		if (leaf->cgid != cgid || !leaf->frozen ||
+		    ledger_find(daemon->ledger, LEDGER_FREEZE, cgid, &entry))
+			continue;
+		ipc_answer_fail(answer, IPC_ERROR_FAILED,
+				"somebody else froze it and thaws it: echo 0 > cgroup.freeze");
+		return false;
+	}
+	return true;
+}
+
 static void method_freeze(struct daemon *daemon, const struct ipc_call *call,
 			  struct ipc_answer *answer)
 {
@@ -284,7 +305,8 @@ static void method_freeze(struct daemon *daemon, const struct ipc_call *call,
 
 	if (!read_component(daemon, call, true, answer, &wanted.component) ||
 	    !read_leaf(daemon, call, wanted.component, answer, &wanted.leaf) ||
-	    !read_count(call, answer, "for_us", 0, max_us, &wanted.amount))
+	    !read_count(call, answer, "for_us", 0, max_us, &wanted.amount) ||
+	    !is_ours_to_freeze(daemon, wanted.leaf, answer))
 		return;
 	if (!has_leaf(daemon, wanted.component))
 		ipc_answer_fail(answer, IPC_ERROR_FAILED, "nothing runs in %s",
@@ -299,7 +321,8 @@ static void method_thaw(struct daemon *daemon, const struct ipc_call *call,
 	struct frame_request wanted = {.kind = REQUEST_THAW};
 
 	if (!read_component(daemon, call, true, answer, &wanted.component) ||
-	    !read_leaf(daemon, call, wanted.component, answer, &wanted.leaf))
+	    !read_leaf(daemon, call, wanted.component, answer, &wanted.leaf) ||
+	    !is_ours_to_freeze(daemon, wanted.leaf, answer))
 		return;
 	if (!daemon->view[wanted.component].frozen_leaves)
 		ipc_answer_fail(answer, IPC_ERROR_FAILED, "uwd has frozen nothing in %s",

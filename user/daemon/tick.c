@@ -103,6 +103,24 @@ static void add_psi_events(struct daemon *daemon)
 	daemon->psi_fired = 0;
 }
 
+/*
+ * Whose freezes they are the ledger says. One that is new over a pool that an earlier uwd had is
+ * another than that uwd's, which was lost: then nobody knows, and they are taken for ours. A
+ * workload that stops for ever is worse than one that somebody has to freeze again.
+ */
+static void tell_freezes(struct daemon *daemon)
+{
+	bool is_lost = daemon->ledger_is_first && daemon->pool_had_uwd;
+
+	for (uint32_t i = 0; i < daemon->frame.leaf_count; i++) {
+		struct leaf_sample *leaf = &daemon->frame.leaf[i];
+		struct ledger_entry entry;
+
+		leaf->ours = leaf->frozen && (is_lost || ledger_find(daemon->ledger, LEDGER_FREEZE,
+								     leaf->cgid, &entry));
+	}
+}
+
 static void fill_frame(struct daemon *daemon, enum frame_kind kind)
 {
 	struct frame *frame = &daemon->frame;
@@ -119,6 +137,8 @@ static void fill_frame(struct daemon *daemon, enum frame_kind kind)
 		sense_everything(daemon);
 	else
 		sense_urgent(daemon->sense, frame);
+	if (kind == FRAME_FULL)
+		tell_freezes(daemon);
 	frame->outcome_count = act_outcomes_take(daemon->act, frame->outcome, FRAME_OUTCOMES_MAX);
 	frame->request_count = daemon->request_count;
 	memcpy(frame->request, daemon->request, daemon->request_count * sizeof(daemon->request[0]));

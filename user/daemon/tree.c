@@ -26,8 +26,11 @@ int tree_read_config(const struct daemon *daemon, struct config *ret_config, str
 int tree_open_pool(struct daemon *daemon, struct uw_err *err)
 {
 	struct cg_change change = {.dry_run = daemon->options.dry_run};
+	int rc = pool_setup(&daemon->host, &daemon->config, &change, &daemon->pool, err);
 
-	return pool_setup(&daemon->host, &daemon->config, &change, &daemon->pool, err);
+	if (rc >= 0 && !change.dry_run)
+		daemon->pool_had_uwd = cg_pool_note_uwd(daemon->pool.dir);
+	return rc;
 }
 
 static uint32_t path_depth(const char *path)
@@ -148,6 +151,7 @@ static int take_pool(struct daemon *daemon, struct cg_pool *pool)
 	sense_follow(daemon->sense, &daemon->config, pool->dir);
 	cg_pool_close(&daemon->pool);
 	daemon->pool = *pool;
+	cg_pool_note_uwd(pool->dir);
 	return loop_watch_guard(daemon);
 }
 

@@ -69,6 +69,7 @@ struct leaf_sample {
 	uint64_t cgid;      /* cgroup id, unique for a boot */
 	uint32_t component; /* index */
 	bool populated, frozen;
+	bool ours; /* frozen, and the ledger has it, or nobody knows: else by somebody else */
 	uint64_t born_us; /* first seen, CLOCK_MONOTONIC */
 	uint64_t current_bytes, swap_bytes;
 };

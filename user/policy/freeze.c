@@ -61,6 +61,7 @@ static void take_leaf(struct policy_state *state, const struct leaf_sample *samp
 	leaf->component = sample->component;
 	leaf->populated = sample->populated;
 	leaf->kernel_frozen = sample->frozen;
+	leaf->ours = sample->frozen && sample->ours;
 	leaf->swap_bytes = sample->swap_bytes;
 }
 
@@ -92,14 +93,15 @@ static void forget_freeze(struct leaf_state *leaf, uint64_t now_us)
 	leaf->thawed_us = now_us;
 }
 
-/* What an earlier instance froze has no deadline that anyone keeps. */
+/* What an earlier instance froze has no deadline that anyone keeps. What somebody else froze is
+ * theirs to thaw. */
 static void adopt(struct step *step)
 {
 	step->state->adopted = true;
 	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
 		struct leaf_state *leaf = &step->state->leaf[i];
 
-		if (leaf->cgid && leaf->kernel_frozen && leaf->cause == FREEZE_NOT) {
+		if (leaf->cgid && leaf->ours && leaf->cause == FREEZE_NOT) {
 			leaf->cause = FREEZE_CLIENT;
 			leaf->frozen_us = leaf->deadline_us = step->now_us;
 			thaw_leaf(step, leaf, (struct why){REASON_STARTUP, 0, 0});

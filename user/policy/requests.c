@@ -15,6 +15,9 @@ static void request_freeze(struct step *step, struct leaf_state *leaf, uint64_t 
 	uint64_t us = amount ? min_u64(amount, max) : max;
 	bool by_policy = leaf->cause != FREEZE_NOT && leaf->cause != FREEZE_CLIENT;
 
+	/* Entered for us, a freeze of somebody else's would end with ours. */
+	if (leaf->cause == FREEZE_NOT && leaf->kernel_frozen)
+		return;
 	/* A client makes a freeze of ours longer, never shorter. */
 	if (leaf->populated && !(by_policy && step->now_us + us <= leaf->deadline_us))
 		freeze_leaf(step, leaf, FREEZE_CLIENT, us, asked);
@@ -23,7 +26,7 @@ static void request_freeze(struct step *step, struct leaf_state *leaf, uint64_t 
 static void request_thaw(struct step *step, struct leaf_state *leaf, uint64_t amount)
 {
 	(void)amount;
-	if (leaf->cause == FREEZE_NOT && !leaf->kernel_frozen)
+	if (leaf->cause == FREEZE_NOT)
 		return;
 	leaf->spared_until_us = max_u64(leaf->spared_until_us, step->now_us + SPARE_US);
 	thaw_leaf(step, leaf, asked);

@@ -120,6 +120,7 @@ struct leaf_state {
 	uint64_t cgid; /* 0 = free slot */
 	uint32_t component;
 	bool populated, kernel_frozen;
+	bool ours; /* kernel_frozen by us, or by nobody knows whom */
 	uint64_t born_us, seen_us, current_bytes, swap_bytes;
 	int64_t growth_per_s;
 
