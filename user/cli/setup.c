@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,7 +11,7 @@
 #include "user/base/units.h"
 #include "user/cli/changes.h"
 #include "user/cli/command.h"
-#include "user/ipc/client.h"
+#include "user/cli/remote.h"
 #include "user/ipc/json.h"
 #include "user/kern/kern.h"
 
@@ -73,23 +74,78 @@ static json_t *budgets_json(const struct config *config)
 }
 
 static int report(const struct cli *cli, const struct config *config, const struct cg_pool *pool,
-		  const struct changes *changes)
+		  const struct changes *changes, bool told)
 {
 	if (cli->options.json)
 		return cli_print_json(
-			cli, json_pack("{s:b, s:s, s:I, s:o, s:o, s:i}", "dry_run",
+			cli, json_pack("{s:b, s:s, s:I, s:o, s:o, s:i, s:b}", "dry_run",
 				       cli->options.dry_run, "root", pool->root, "usable_bytes",
 				       (json_int_t)config->usable_bytes, "components",
 				       budgets_json(config), "changes", changes_json(changes),
-				       "guard_pid", (int)pool->guard_pid));
+				       "guard_pid", (int)pool->guard_pid, "uwd_reloaded", told));
 	if (changes->count)
 		fputc('\n', cli->screen.out);
 	print_budgets(cli, config, pool->root);
 	fprintf(cli->screen.out, "\n%s\n",
 		cli->options.dry_run ? "dry run: nothing was changed"
+		: told               ? "done; uwd, which runs, has taken it over"
 		: changes->count     ? "done; 'uwd' watches over it, 'uwctl run' starts work in it"
 				     : "nothing to do: it is all as it should be");
 	return CLI_OK;
+}
+
+/* ---- a uwd that runs ---- */
+
+/* The same file, or both the installed ones (""). */
+static bool is_same_source(const char *ours, const char *uwds)
+{
+	AUTO_FREE char *real_ours = realpath(ours, NULL);
+	AUTO_FREE char *real_uwds = realpath(uwds, NULL);
+
+	if (!*ours || !*uwds || !real_ours || !real_uwds)
+		return !strcmp(ours, uwds);
+	return !strcmp(real_ours, real_uwds);
+}
+
+/* A uwd that goes by another file would set what that one says at its next look. */
+static int check_source(const struct cli *cli, struct uw_err *err)
+{
+	AUTO_JSON json_t *answer = NULL;
+	const char *ours = cli->options.config ?: "", *uwds;
+	int r = remote_call(cli, IPC_CONFIG, NULL, &answer, err);
+
+	if (r < 0)
+		return r;
+	uwds = json_get_text(answer, "path");
+	if (is_same_source(ours, uwds))
+		return 0;
+	return err_set(err, -EBUSY,
+		       "uwd runs and goes by %s, not by %s: change that and run 'uwctl reload', or "
+		       "stop uwd first",
+		       *uwds ? uwds : "the installed files", *ours ? ours : "the installed files");
+}
+
+/*
+ * A uwd that runs takes the configuration over first: it makes the tree itself and keeps it, so
+ * that at no time the one stands and the other goes by something else. 0 also without a uwd.
+ */
+static int tell_uwd(const struct cli *cli, bool *ret_told, struct uw_err *err)
+{
+	AUTO_JSON json_t *answer = NULL;
+	struct uw_err ignored = {0};
+	struct ipc_client client = {.fd = -1};
+	int r = remote_open(cli, &client, &ignored);
+
+	if (remote_is_absent(r))
+		return 0;
+	ipc_client_close(&client);
+	r = check_source(cli, err);
+	if (r >= 0 && !cli->options.dry_run)
+		r = remote_call(cli, IPC_RELOAD, NULL, &answer, err);
+	if (r < 0)
+		return r;
+	*ret_told = !cli->options.dry_run && json_array_size(json_object_get(answer, "changes"));
+	return 0;
 }
 
 int command_setup(struct cli *cli)
@@ -99,16 +155,18 @@ int command_setup(struct cli *cli)
 	struct config config;
 	struct changes changes;
 	struct uw_err err = {0};
+	bool told = false;
 	int status;
 
 	if (cg_host_probe(&host, &err) < 0 ||
-	    pool_read_config(&host, cli->options.config, NULL, &config, &err) < 0)
+	    pool_read_config(&host, cli->options.config, NULL, &config, &err) < 0 ||
+	    tell_uwd(cli, &told, &err) < 0)
 		return cli_fail(cli, &err);
 	changes_init(&changes, cli, host.mount);
 	if (pool_setup(&host, &config, &changes.change, &pool, &err) < 0)
 		status = cli_fail(cli, &err);
 	else
-		status = report(cli, &config, &pool, &changes);
+		status = report(cli, &config, &pool, &changes, told);
 	cg_pool_close(&pool);
 	changes_done(&changes);
 	return status;

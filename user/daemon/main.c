@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -54,6 +55,8 @@ static int set_log_level(const char *name)
 	return 0;
 }
 
+static char config_path[PATH_MAX];
+
 /* Returns -1 to go on, else the exit status. */
 static int read_options(int argc, char **argv, struct daemon_options *options)
 {
@@ -62,7 +65,9 @@ static int read_options(int argc, char **argv, struct daemon_options *options)
 	while ((c = getopt_long(argc, argv, "c:r:nl:h", long_options, NULL)) >= 0) {
 		switch (c) {
 		case 'c':
-			options->config_file = optarg;
+			/* Told to clients, who stand elsewhere. One that is not there is
+			 * complained about when it is read. */
+			options->config_file = realpath(optarg, config_path) ?: optarg;
 			break;
 		case 'r':
 			options->root = optarg;
