@@ -26,7 +26,8 @@ const struct command commands[] = {
 		.brief = "make the pool and its components as the configuration says",
 		.words = "",
 		.detail = "Makes what is missing and corrects what differs; what is right already "
-			  "is left alone, so it may be run at any time. Starts uw-guard.",
+			  "is left alone, so it may be run at any time. Starts uw-guard. A uwd "
+			  "that runs takes the configuration over first.",
 		.example = "uwctl setup --dry-run\nuwctl setup --config my.conf",
 		.options = CHANGE | OPTION_BIT(OPTION_CONFIG),
 		.run = command_setup,
@@ -156,7 +157,7 @@ const struct command commands[] = {
 		.brief = "thaw a component or one of its leaves",
 		.words = "COMPONENT[/LEAF]",
 		.detail = "Thaws what uwd froze, for whatever reason; under pressure it may be "
-			  "frozen again.",
+			  "frozen again. What somebody else froze is theirs to thaw.",
 		.example = "uwctl thaw ml_models",
 		.options = CLIENT | OPTION_BIT(OPTION_DRY_RUN),
 		.words_min = 1,
