@@ -133,12 +133,12 @@ static void fill_frame(struct daemon *daemon, enum frame_kind kind)
 	if (daemon->kern)
 		kern_events_drain(daemon->kern, add_kern_event, daemon);
 	add_psi_events(daemon);
-	if (kind == FRAME_FULL)
+	if (kind == FRAME_FULL) {
 		sense_everything(daemon);
-	else
-		sense_urgent(daemon->sense, frame);
-	if (kind == FRAME_FULL)
 		tell_freezes(daemon);
+	} else {
+		sense_urgent(daemon->sense, frame);
+	}
 	frame->outcome_count = act_outcomes_take(daemon->act, frame->outcome, FRAME_OUTCOMES_MAX);
 	frame->request_count = daemon->request_count;
 	memcpy(frame->request, daemon->request, daemon->request_count * sizeof(daemon->request[0]));
