@@ -112,6 +112,7 @@ struct cg_tree_spec {
  * - mark: a group, the extended attribute that says "ours"
  * - move: a group, where its processes go
  * - remount: the mount point, an option
+ * - property: a unit of systemd, PROPERTY=VALUE (a limit of the unit's own cgroup)
  * - scope, stop: the pool's root, properties or NULL
  * - spawn: a program, the group it starts in
  */

@@ -39,6 +39,9 @@ int cg_check_leaf(const char *name, struct uw_err *err);
 /* Whether the root lies in a unit of systemd, whose ancestors systemd configures. */
 bool cg_root_is_unit(const char *root);
 
+/* The unit whose own cgroup path is, "uw-pool.scope"; NULL when it is none's. */
+const char *cg_unit_of(const char *path);
+
 /* "a/b" into buf; -ENAMETOOLONG. An empty parent gives "b". */
 int cg_join(char *buf, size_t size, const char *parent, const char *name);
 
@@ -72,13 +75,19 @@ int cg_op_mkdir(struct cg_op *op, const char *path);
 /* Lets children of path have the memory controller. */
 int cg_op_enable(struct cg_op *op, const char *path);
 
-/* Writes a limit where it differs, rounded down to pages as the kernel does. */
+/* Writes a limit where it differs, rounded down to pages as the kernel does. Of a unit's own cgroup
+ * the limit is set through systemd, which would write the file anew otherwise; but for memory.min. */
 int cg_op_set(struct cg_op *op, const char *path, enum cg_knob knob, uint64_t value);
 
+/* The limit in force; 0 or "max", as a new group has it, where there is none. */
+uint64_t cg_op_get(const struct cg_op *op, const char *path, enum cg_knob knob);
+
 /* "Ours": an extended attribute. mark is CG_MARK_*; an existing one is replaced when it differs. */
+#define CG_MARK_XATTR     "user.uw"       /* cgroup2 takes user xattrs since 5.7 */
 #define CG_MARK_RECURSIVE "recursiveprot" /* of a pool: protection reaches the leaves */
 #define CG_MARK_LEAVES    "leafprot"      /* of a pool: each leaf must be given its own */
 #define CG_MARK_PART      "part"          /* of what is in it */
+#define CG_MARK_SLICE     "slice"         /* of uw.slice, where setup started it */
 int cg_op_mark(struct cg_op *op, const char *path, const char *mark);
 int cg_mark_read(int dirfd, char *buf, size_t size); /* -ENODATA when it is not ours */
 
@@ -148,13 +157,23 @@ void cg_guard_abort(struct cg_guard_start *start);
 
 /* ---- scope.c: sd-bus ---- */
 
-#define CG_SCOPE_ROOT "uw.slice/uw-pool.scope"
+#define CG_SLICE       "uw.slice"
+#define CG_SCOPE       "uw-pool.scope"
+#define CG_SCOPE_ROOT  CG_SLICE "/" CG_SCOPE
+#define CG_UNIT_EXISTS 1
 
 /* Starts uw-pool.scope with pid in it and waits until pid is there. */
 int cg_scope_start_pool(pid_t pid, struct uw_err *err);
 
-/* Ends uw-pool.scope; 0 too when there is none. systemd removes its cgroup. */
-int cg_scope_stop_pool(struct uw_err *err);
+/* Begins to end a unit; 0 too when there is none. systemd removes its cgroup. */
+int cg_unit_stop(const char *unit, struct uw_err *err);
+
+/* Sets the property that stands for knob (a limit) until the unit or the machine ends. */
+int cg_unit_set(const char *unit, enum cg_knob knob, uint64_t value, struct uw_err *err);
+const char *cg_unit_property(enum cg_knob knob); /* "MemoryMax"; NULL where there is none */
+
+/* Starts uw.slice as a transient unit. CG_UNIT_EXISTS: it is one already, or has a file. */
+int cg_slice_start(struct uw_err *err);
 
 /* A new scope for processes that outlive the pool; its path relative to the mount. */
 int cg_scope_start_kept(const pid_t *pids, int count, char *ret_path, size_t size,

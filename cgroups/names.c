@@ -81,6 +81,14 @@ bool cg_root_is_unit(const char *root)
 	       ends_with(root, n, ".service");
 }
 
+const char *cg_unit_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+
+	return cg_root_is_unit(name) ? name : NULL;
+}
+
 int cg_join(char *buf, size_t size, const char *parent, const char *name)
 {
 	int n = snprintf(buf, size, "%s%s%s", parent, *parent ? "/" : "", name);

@@ -12,7 +12,6 @@
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
 
-#define MARK_XATTR    "user.uw" /* cgroup2 takes user xattrs since 5.7 */
 #define UWD_XATTR     "user.uw.uwd"
 #define VALUE_LEN     24
 #define NESTING_MAX   16 /* groups that a workload may have made below its leaf */
@@ -147,6 +146,17 @@ static int check_below_use(struct cg_op *op, int dir, const char *file, uint64_t
 		       file, (unsigned long long)value, (unsigned long long)current);
 }
 
+static int set_property(const struct cg_op *op, const char *unit, enum cg_knob knob, uint64_t value,
+			const char *text)
+{
+	char assignment[64];
+
+	snprintf(assignment, sizeof(assignment), "%s=%s", cg_unit_property(knob),
+		 value == CG_MAX ? "infinity" : text);
+	cg_op_note(op, "property", unit, assignment);
+	return cg_op_dry(op) ? 0 : cg_unit_set(unit, knob, value, op->err);
+}
+
 /*
  * A limit below use: memory.max would make the kernel kill, memory.high would hold the writer for
  * seconds, and the daemon moves it anyway.
@@ -159,6 +169,8 @@ static int set_value(struct cg_op *op, int dir, const char *path, const char *fi
 
 	if (ret && knob == CG_LIMIT)
 		return ret;
+	if (!ret && op->host->systemd && cg_unit_of(path) && knob != CG_MIN)
+		return set_property(op, cg_unit_of(path), knob, value, text);
 	cg_op_note(op, ret ? "keep" : "write", file, text);
 	if (cg_op_dry(op) || ret)
 		return 0;
@@ -166,24 +178,33 @@ static int set_value(struct cg_op *op, int dir, const char *path, const char *fi
 	return ret ? ret : cg_lib_set(path, cg_knob_file(knob), text, op->err);
 }
 
-/* What a group that a dry run would make starts with. */
-static bool is_default(enum cg_knob knob, uint64_t value)
+/* What a group starts with, and one that a dry run would make. */
+static uint64_t default_of(enum cg_knob knob)
 {
-	return value == (knob == CG_HIGH || knob == CG_LIMIT ? CG_MAX : 0);
+	return knob == CG_HIGH || knob == CG_LIMIT ? CG_MAX : 0;
+}
+
+uint64_t cg_op_get(const struct cg_op *op, const char *path, enum cg_knob knob)
+{
+	AUTO_CLOSE int dir = cg_op_dir(op, path);
+	char text[VALUE_LEN + 8];
+	uint64_t value;
+
+	if (dir < 0 || text_read_at(dir, cg_knob_file(knob), text, sizeof(text)) < 0 ||
+	    cg_parse_u64(text, &value))
+		return default_of(knob);
+	return value;
 }
 
 int cg_op_set(struct cg_op *op, const char *path, enum cg_knob knob, uint64_t value)
 {
 	AUTO_CLOSE int dir = cg_op_dir(op, path);
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), now;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	char file[CG_PATH_LEN], text[VALUE_LEN + 8];
 
 	if (value != CG_MAX)
 		value -= value % page;
-	if (dir < 0 && is_default(knob, value))
-		return 0;
-	if (dir >= 0 && text_read_at(dir, cg_knob_file(knob), text, sizeof(text)) >= 0 &&
-	    !cg_parse_u64(text, &now) && now == value)
+	if (cg_op_get(op, path, knob) == value)
 		return 0;
 	if (cg_join(file, sizeof(file), path, cg_knob_file(knob)))
 		return err_set(op->err, -ENAMETOOLONG, "cgroups: path too long: %s", path);
@@ -193,7 +214,7 @@ int cg_op_set(struct cg_op *op, const char *path, enum cg_knob knob, uint64_t va
 
 int cg_mark_read(int dirfd, char *buf, size_t size)
 {
-	ssize_t n = fgetxattr(dirfd, MARK_XATTR, buf, size - 1);
+	ssize_t n = fgetxattr(dirfd, CG_MARK_XATTR, buf, size - 1);
 
 	if (n < 0)
 		return -errno;
@@ -211,7 +232,7 @@ int cg_op_mark(struct cg_op *op, const char *path, const char *mark)
 	cg_op_note(op, "mark", path, mark);
 	if (cg_op_dry(op))
 		return 0;
-	if (dir < 0 || fsetxattr(dir, MARK_XATTR, mark, strlen(mark), 0))
+	if (dir < 0 || fsetxattr(dir, CG_MARK_XATTR, mark, strlen(mark), 0))
 		return err_set(op->err, dir < 0 ? dir : -errno, "cgroups: mark %s as ours: %s",
 			       path, strerror(dir < 0 ? -dir : errno));
 	return 0;

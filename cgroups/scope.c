@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Transient scopes of systemd. Component cgroups must not live below uwd's own unit, whose restart
- * would kill them; a delegated scope is left alone by daemon-reload and lives while a process does.
+ * Transient units of systemd. Component cgroups must not live below uwd's own unit, whose restart
+ * would kill them; a delegated scope lives while a process does, and daemon-reload leaves what is
+ * in it alone. The unit's own files are systemd's: it writes them all anew at daemon-reload and
+ * with each property that changes, from its properties.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,9 +20,6 @@
 #define PRIVATE_BUS  "unix:path=/run/systemd/private"
 #define UNIT_EXISTS  "org.freedesktop.systemd1.UnitExists"
 #define NO_SUCH_UNIT "org.freedesktop.systemd1.NoSuchUnit"
-#define SCOPE_EXISTS 1
-#define POOL_UNIT    "uw-pool.scope"
-#define POOL_SLICE   "uw.slice"
 #define WAIT_STEP_NS 10000000L
 #define WAIT_STEPS   500 /* 5 s: an emulated systemd under load takes one */
 #define START_TRIES  50  /* while an earlier scope of the name is being collected */
@@ -39,7 +38,8 @@ static void cleanup_message(sd_bus_message **message)
 #define AUTO_MESSAGE __attribute__((cleanup(cleanup_message)))
 
 struct scope {
-	const char *unit, *slice, *description;
+	const char *unit, *description;
+	const char *slice; /* NULL: this is a slice itself, and has no processes */
 	bool delegate;
 	const pid_t *pids;
 	int count;
@@ -94,14 +94,15 @@ static int append_properties(sd_bus_message *m, const struct scope *scope)
 	int ret = sd_bus_message_open_container(m, 'a', "(sv)");
 
 	if (ret >= 0)
-		ret = sd_bus_message_append(m, "(sv)(sv)(sv)", "Description", "s",
-					    scope->description, "Slice", "s", scope->slice,
+		ret = sd_bus_message_append(m, "(sv)(sv)", "Description", "s", scope->description,
 					    "CollectMode", "s", "inactive-or-failed");
+	if (ret >= 0 && scope->slice)
+		ret = sd_bus_message_append(m, "(sv)", "Slice", "s", scope->slice);
 	if (ret >= 0 && scope->delegate)
 		ret = sd_bus_message_append(m, "(sv)(sv)(sv)", "Delegate", "b", 1,
 					    "MemoryAccounting", "b", 1, "ManagedOOMPreference", "s",
 					    "omit");
-	if (ret >= 0)
+	if (ret >= 0 && scope->count)
 		ret = append_pids(m, scope);
 	return ret < 0 ? ret : sd_bus_message_close_container(m);
 }
@@ -179,7 +180,7 @@ static int call_stop(sd_bus *bus, const char *unit)
 	return ret < 0 ? ret : 0;
 }
 
-/* 0, SCOPE_EXISTS, or a negative errno with its text. */
+/* 0, CG_UNIT_EXISTS, or a negative errno with its text. */
 static int try_start(sd_bus *bus, const struct scope *scope, struct uw_err *err)
 {
 	sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -189,7 +190,7 @@ static int try_start(sd_bus *bus, const struct scope *scope, struct uw_err *err)
 		err_set(err, ret, "systemd: start %s: %s", scope->unit,
 			error.message ? error.message : strerror(-ret));
 	if (sd_bus_error_has_name(&error, UNIT_EXISTS))
-		ret = SCOPE_EXISTS;
+		ret = CG_UNIT_EXISTS;
 	else if (ret > 0)
 		ret = 0;
 	sd_bus_error_free(&error);
@@ -204,13 +205,13 @@ static int start(const struct scope *scope, char *ret_path, size_t size, struct 
 	if (ret)
 		return ret;
 	ret = try_start(bus, scope, err);
-	for (int i = 0; ret == SCOPE_EXISTS && i < START_TRIES; i++) {
+	for (int i = 0; ret == CG_UNIT_EXISTS && i < START_TRIES; i++) {
 		call_stop(bus, scope->unit);
 		pause_step();
 		ret = try_start(bus, scope, err);
 	}
 	if (ret)
-		return ret == SCOPE_EXISTS ? -EEXIST : ret;
+		return ret == CG_UNIT_EXISTS ? -EEXIST : ret;
 	ret = wait_for_move(scope->pids[0], scope->unit, ret_path, size);
 	if (ret)
 		return err_set(err, ret, "systemd: %s did not start: %s; see 'systemctl status %s'",
@@ -218,21 +219,63 @@ static int start(const struct scope *scope, char *ret_path, size_t size, struct 
 	return 0;
 }
 
-int cg_scope_stop_pool(struct uw_err *err)
+int cg_unit_stop(const char *unit, struct uw_err *err)
 {
 	AUTO_BUS sd_bus *bus = NULL;
 	int ret = open_bus(&bus, err);
 
 	if (!ret)
-		ret = call_stop(bus, POOL_UNIT);
-	return ret ? err_set(err, ret, "systemd: stop %s: %s", POOL_UNIT, strerror(-ret)) : 0;
+		ret = call_stop(bus, unit);
+	return ret ? err_set(err, ret, "systemd: stop %s: %s", unit, strerror(-ret)) : 0;
+}
+
+const char *cg_unit_property(enum cg_knob knob)
+{
+	static const char *const names[CG_KNOB__COUNT] = {
+		[CG_MIN] = "MemoryMin",
+		[CG_LOW] = "MemoryLow",
+		[CG_HIGH] = "MemoryHigh",
+		[CG_LIMIT] = "MemoryMax",
+	};
+
+	return names[knob];
+}
+
+/* Answered once the cgroup has it. Runtime: gone with the boot, and with a transient unit. */
+int cg_unit_set(const char *unit, enum cg_knob knob, uint64_t value, struct uw_err *err)
+{
+	const char *property = cg_unit_property(knob);
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	AUTO_BUS sd_bus *bus = NULL;
+	int ret = open_bus(&bus, err);
+
+	if (ret)
+		return ret;
+	ret = sd_bus_call_method(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+				 "org.freedesktop.systemd1.Manager", "SetUnitProperties", &error,
+				 NULL, "sba(sv)", unit, 1, 1, property, "t", value);
+	if (ret < 0)
+		err_set(err, ret, "systemd: set %s of %s: %s", property, unit,
+			error.message ? error.message : strerror(-ret));
+	sd_bus_error_free(&error);
+	return ret < 0 ? ret : 0;
+}
+
+/* A slice that is only implied may still become a transient one; one with a file may not. */
+int cg_slice_start(struct uw_err *err)
+{
+	const struct scope slice = {.unit = CG_SLICE, .description = "Memory of uwd"};
+	AUTO_BUS sd_bus *bus = NULL;
+	int ret = open_bus(&bus, err);
+
+	return ret ? ret : try_start(bus, &slice, err);
 }
 
 int cg_scope_start_pool(pid_t pid, struct uw_err *err)
 {
 	const struct scope scope = {
-		.unit = POOL_UNIT,
-		.slice = POOL_SLICE,
+		.unit = CG_SCOPE,
+		.slice = CG_SLICE,
 		.description = "Memory pool of uwd",
 		.delegate = true,
 		.pids = &pid,
@@ -242,7 +285,7 @@ int cg_scope_start_pool(pid_t pid, struct uw_err *err)
 	int ret = start(&scope, path, sizeof(path), err);
 
 	if (!ret && strcmp(path, CG_SCOPE_ROOT) != 0)
-		return err_set(err, -EXDEV, "systemd: %s started at %s, not at %s", POOL_UNIT, path,
+		return err_set(err, -EXDEV, "systemd: %s started at %s, not at %s", CG_SCOPE, path,
 			       CG_SCOPE_ROOT);
 	return ret;
 }

@@ -265,8 +265,12 @@ static int name_leftover(void *data, const char *name)
 /* The scope's cgroup is systemd's: removed by us, the unit would stay behind as active. */
 static int remove_scope(struct cg_op *op, const char *root)
 {
+	int ret = 0;
+
 	cg_op_note(op, "stop", root, NULL);
-	return cg_op_dry(op) ? 0 : cg_scope_stop_pool(op->err);
+	if (!cg_op_dry(op))
+		ret = cg_unit_stop(CG_SCOPE, op->err);
+	return ret;
 }
 
 static int remove_pool(struct cg_op *op, int pool, const char *root)

@@ -97,6 +97,40 @@ static void test_unit_roots_are_told_by_their_first_part(void **state)
 	assert_false(cg_root_is_unit("slice"));
 }
 
+static void test_a_unit_is_told_by_its_own_cgroup(void **state)
+{
+	static const struct {
+		const char *path, *unit;
+	} rows[] = {
+		{"uw.slice", "uw.slice"},
+		{CG_SCOPE_ROOT, CG_SCOPE},
+		{"system.slice/x.service", "x.service"},
+		{CG_SCOPE_ROOT "/cache", NULL},
+		{"x.service/uw", NULL},
+		{"uw", NULL},
+		{"a/b", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *unit = cg_unit_of(rows[i].path);
+
+		assert_int_equal(!unit, !rows[i].unit);
+		if (unit)
+			assert_string_equal(unit, rows[i].unit);
+	}
+}
+
+static void test_each_limit_of_a_unit_has_a_property(void **state)
+{
+	(void)state;
+	assert_string_equal(cg_unit_property(CG_LOW), "MemoryLow");
+	assert_string_equal(cg_unit_property(CG_MIN), "MemoryMin");
+	assert_string_equal(cg_unit_property(CG_HIGH), "MemoryHigh");
+	assert_string_equal(cg_unit_property(CG_LIMIT), "MemoryMax");
+	assert_null(cg_unit_property(CG_FREEZE));
+}
+
 static void test_pool_root_auto_follows_systemd(void **state)
 {
 	struct cg_host host = {.systemd = true};
@@ -328,6 +362,8 @@ int main(void)
 		cmocka_unit_test(test_root_too_long_is_refused),
 		cmocka_unit_test(test_component_and_leaf_hostile_names_are_refused),
 		cmocka_unit_test(test_unit_roots_are_told_by_their_first_part),
+		cmocka_unit_test(test_a_unit_is_told_by_its_own_cgroup),
+		cmocka_unit_test(test_each_limit_of_a_unit_has_a_property),
 		cmocka_unit_test(test_pool_root_auto_follows_systemd),
 		cmocka_unit_test(test_mounts_pure_v2_gives_place_and_options),
 		cmocka_unit_test(test_mounts_hybrid_is_told),
