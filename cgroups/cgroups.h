@@ -113,7 +113,7 @@ struct cg_tree_spec {
  * - move: a group, where its processes go
  * - remount: the mount point, an option
  * - property: a unit of systemd, PROPERTY=VALUE (a limit of the unit's own cgroup)
- * - scope, stop: the pool's root, properties or NULL
+ * - scope, stop: the pool's root, or its slice; properties or NULL
  * - spawn: a program, the group it starts in
  */
 typedef void (*cg_note_fn)(void *data, const char *verb, const char *path, const char *value);
@@ -130,7 +130,9 @@ struct cg_change {
  * nothing); what an interrupted setup left half-made is completed. Concurrent setups are serialised
  * by a lock file in /run/uw. Components of the pool that spec does not name are left alone when
  * populated and removed when empty. Processes directly in a component move to its leaf "adopted".
- * memory.min is not touched. A memory.high below use is not written ("keep"): that blocks.
+ * memory.low of the pool (and of uw.slice, where setup started it) becomes the sum of the
+ * components'. memory.min of a component is not touched, the pool's is raised to their sum. A
+ * memory.high below use is not written ("keep"): that blocks.
  * -EOPNOTSUPP, -EROFS, -EACCES: the host; -EINVAL, -ERANGE: the spec (sum of low over max_bytes);
  * -EEXIST: the root belongs to another program; -EBUSY: a limit below what is in use, or processes
  * where the kernel allows none; -ENOENT: a systemd scope that cg_pool_create has not made.
@@ -154,6 +156,30 @@ int cg_tree_teardown(const struct cg_host *host, const char *root, enum cg_teard
  * within its memory.max. -ERANGE otherwise: overcommitted memory.min makes the kernel kill.
  */
 int cg_min_check(int pool_dirfd, const char *component, uint64_t min_bytes, struct uw_err *err);
+
+/* What the pool's components have in sum; CG_MAX where it does not fit. */
+uint64_t cg_min_sum(int pool_dirfd);
+uint64_t cg_low_sum(int pool_dirfd);
+
+#define CG_BOUNDS_MAX 2
+
+/*
+ * Opens the groups whose memory.min bounds that of the components and is ours to write: the pool's
+ * own, and then uw.slice above it where setup started it; their names are "." and "..". How many.
+ * The caller closes them.
+ */
+uint32_t cg_pool_open_bounds(int pool_dirfd, uint32_t knobs,
+			     struct cg_group ret_group[static CG_BOUNDS_MAX]);
+
+/* How much of the components' memory.low counts against reclaim from outside of the pool. */
+struct cg_reach {
+	uint64_t want_bytes;    /* the components' sum */
+	uint64_t low_bytes;     /* what the pool and all above it have at least, up to that */
+	char path[CG_PATH_LEN]; /* the group that has so little; "" when nothing lacks */
+};
+
+/* -ENOENT: there is no pool. Needs no rights. */
+int cg_pool_reach(const struct cg_host *host, const char *root, struct cg_reach *ret_reach);
 
 /* The pool of a running setup: recorded by setup in /run/uw/pool. -ENOENT when there is none. */
 int cg_tree_root(char *ret_root, size_t size);

@@ -76,7 +76,8 @@ int cg_op_mkdir(struct cg_op *op, const char *path);
 int cg_op_enable(struct cg_op *op, const char *path);
 
 /* Writes a limit where it differs, rounded down to pages as the kernel does. Of a unit's own cgroup
- * the limit is set through systemd, which would write the file anew otherwise; but for memory.min. */
+ * the limit is set through systemd, which would write the file anew otherwise; memory.min is not:
+ * see protect.c. */
 int cg_op_set(struct cg_op *op, const char *path, enum cg_knob knob, uint64_t value);
 
 /* The limit in force; 0 or "max", as a new group has it, where there is none. */
@@ -135,6 +136,25 @@ int cg_check_no_other(const struct cg_op *op, const char *root);
 
 /* Makes or adopts the pool's own group and its holder, and lets children have memory. */
 int cg_pool_make(struct cg_op *op, const char *root);
+
+/* ---- protect.c ---- */
+
+/* Which part of the work cg_protect_pool does: a parent is raised before its children are, and
+ * lowered after them. */
+enum cg_protect {
+	CG_PROTECT_RAISE,
+	CG_PROTECT_LOWER,
+};
+
+/* Brings memory.low of the pool, and of its slice, to low_bytes; memory.min is raised to the sum of
+ * the components' where it is below that. */
+int cg_protect_pool(struct cg_op *op, const char *root, enum cg_protect what, uint64_t low_bytes);
+
+/* Starts and marks uw.slice, unless it is somebody else's: then it stays as it is. */
+int cg_slice_make(struct cg_op *op);
+
+/* Undoes that; with others in it, only the protection goes. */
+int cg_slice_remove(struct cg_op *op);
 
 /* ---- guard.c ---- */
 

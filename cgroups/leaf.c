@@ -217,23 +217,24 @@ int cg_attach(int pool_dirfd, const char *component, const char *leaf, pid_t pid
 	return ret ? ret : cg_lib_attach(dir, pid, err);
 }
 
-/* ---- memory.min ---- */
+/* ---- sums over the components ---- */
 
-struct min_sum {
+struct knob_sum {
 	int pool;
+	enum cg_knob knob;
 	const char *except;
 	uint64_t bytes;
 };
 
-static int add_min(void *data, const char *name)
+static int add_knob(void *data, const char *name)
 {
-	struct min_sum *sum = data;
+	struct knob_sum *sum = data;
 	AUTO_CLOSE int dir = open_group(sum->pool, name);
 	char text[VALUE_LEN];
 	uint64_t value;
 
 	if (dir < 0 || !strcmp(name, sum->except) ||
-	    text_read_at(dir, cg_knob_file(CG_MIN), text, sizeof(text)) < 0 ||
+	    text_read_at(dir, cg_knob_file(sum->knob), text, sizeof(text)) < 0 ||
 	    cg_parse_u64(text, &value))
 		return 0;
 	if (__builtin_add_overflow(sum->bytes, value, &sum->bytes))
@@ -241,21 +242,38 @@ static int add_min(void *data, const char *name)
 	return 0;
 }
 
+static uint64_t sum_of(int pool_dirfd, enum cg_knob knob, const char *except, uint64_t bytes)
+{
+	struct knob_sum sum = {.pool = pool_dirfd, .knob = knob, .except = except, .bytes = bytes};
+
+	cg_each_child(pool_dirfd, add_knob, &sum);
+	return sum.bytes;
+}
+
+uint64_t cg_min_sum(int pool_dirfd)
+{
+	return sum_of(pool_dirfd, CG_MIN, "", 0);
+}
+
+uint64_t cg_low_sum(int pool_dirfd)
+{
+	return sum_of(pool_dirfd, CG_LOW, "", 0);
+}
+
 int cg_min_check(int pool_dirfd, const char *component, uint64_t min_bytes, struct uw_err *err)
 {
-	struct min_sum sum = {.pool = pool_dirfd, .except = component, .bytes = min_bytes};
 	char text[VALUE_LEN];
-	uint64_t max;
+	uint64_t max, sum;
 	long len = text_read_at(pool_dirfd, cg_knob_file(CG_LIMIT), text, sizeof(text));
 
 	if (len < 0 || cg_parse_u64(text, &max))
 		return err_set(err, len < 0 ? (int)len : -EINVAL, "cgroups: read the pool's %s",
 			       cg_knob_file(CG_LIMIT));
-	cg_each_child(pool_dirfd, add_min, &sum);
-	if (sum.bytes > max)
+	sum = sum_of(pool_dirfd, CG_MIN, component, min_bytes);
+	if (sum > max)
 		return err_set(err, -ERANGE,
 			       "cgroups: %s: memory.min = %" PRIu64 " makes a sum of %" PRIu64
 			       ", over the pool's memory.max of %" PRIu64,
-			       component, min_bytes, sum.bytes, max);
+			       component, min_bytes, sum, max);
 	return 0;
 }

@@ -120,11 +120,13 @@ static bool scope_missing(const struct cg_op *op, const struct cg_pool *pool)
 }
 
 /* Structure is noted by cg_tree_setup; here only what it does not do. */
-static int rehearse(const struct cg_op *op, const char *program, const struct cg_pool *pool)
+static int rehearse(struct cg_op *op, const char *program, const struct cg_pool *pool)
 {
 	AUTO_CLOSE int holder = open_holder(op, pool->root), guard = -1;
 	pid_t pid;
 
+	if (!strcmp(pool->root, CG_SCOPE_ROOT))
+		cg_slice_make(op);
 	if (scope_missing(op, pool))
 		cg_op_note(op, "scope", pool->root, "Delegate=yes");
 	if (holder < 0 || cg_guard_find(holder, &pid, &guard))
@@ -142,6 +144,9 @@ static int make_pool(struct cg_op *op, struct cg_host *host, const char *program
 		return rehearse(op, program, pool);
 	}
 	cg_want_recursiveprot(op, host);
+	ret = strcmp(pool->root, CG_SCOPE_ROOT) ? 0 : cg_slice_make(op);
+	if (ret)
+		return ret;
 	ret = scope_missing(op, pool) ? -ENOENT : make_plain(op, program, pool);
 	if (ret && scope_missing(op, pool))
 		ret = make_scope(op, program, pool);

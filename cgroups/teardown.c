@@ -270,7 +270,7 @@ static int remove_scope(struct cg_op *op, const char *root)
 	cg_op_note(op, "stop", root, NULL);
 	if (!cg_op_dry(op))
 		ret = cg_unit_stop(CG_SCOPE, op->err);
-	return ret;
+	return ret ? ret : cg_slice_remove(op);
 }
 
 static int remove_pool(struct cg_op *op, int pool, const char *root)

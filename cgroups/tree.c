@@ -143,6 +143,43 @@ static int protect_leaves(struct cg_op *op, const struct cg_tree_spec *spec)
 	return 0;
 }
 
+struct others {
+	const struct cg_tree_spec *spec;
+	int pool;
+	uint64_t low_bytes;
+};
+
+/* What setup leaves alone keeps its part: see prune_unnamed. */
+static int add_other(void *data, const char *name)
+{
+	struct others *others = data;
+	AUTO_CLOSE int dir = openat(others->pool, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char text[32];
+	uint64_t low;
+
+	if (dir < 0 || named_in(others->spec, name) || !cg_populated(dir) ||
+	    text_read_at(dir, cg_knob_file(CG_LOW), text, sizeof(text)) < 0 ||
+	    cg_parse_u64(text, &low))
+		return 0;
+	if (__builtin_add_overflow(others->low_bytes, low, &others->low_bytes))
+		others->low_bytes = CG_MAX;
+	return 0;
+}
+
+/* What the components will have in sum, in pages as the kernel keeps it. */
+static uint64_t low_wanted(const struct cg_op *op, const struct cg_tree_spec *spec)
+{
+	AUTO_CLOSE int pool = cg_op_dir(op, spec->root);
+	struct others others = {.spec = spec, .pool = pool};
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), sum = 0;
+
+	if (pool >= 0)
+		cg_each_child(pool, add_other, &others);
+	for (uint32_t i = 0; i < spec->count; i++)
+		sum += spec->component[i].low_bytes / page * page; /* within max: check_spec */
+	return __builtin_add_overflow(sum, others.low_bytes, &sum) ? CG_MAX : sum;
+}
+
 /* ---- setup ---- */
 
 static int setup_locked(struct cg_op *op, const struct cg_tree_spec *spec)
@@ -151,10 +188,14 @@ static int setup_locked(struct cg_op *op, const struct cg_tree_spec *spec)
 
 	if (!ret)
 		ret = cg_op_set(op, spec->root, CG_LIMIT, spec->max_bytes);
+	if (!ret)
+		ret = cg_protect_pool(op, spec->root, CG_PROTECT_RAISE, low_wanted(op, spec));
 	for (uint32_t i = 0; !ret && i < spec->count; i++)
 		ret = make_component(op, spec->root, &spec->component[i]);
 	if (!ret)
 		ret = prune_unnamed(op, spec);
+	if (!ret)
+		ret = cg_protect_pool(op, spec->root, CG_PROTECT_LOWER, low_wanted(op, spec));
 	if (!ret)
 		ret = protect_leaves(op, spec);
 	return ret || cg_op_dry(op) ? ret : cg_record_write(spec->root, op->err);

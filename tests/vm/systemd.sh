@@ -28,6 +28,9 @@ pid=$(head -n 1 "$POOL/cache/sleeper/cgroup.procs")
 
 systemctl daemon-reload
 expect "limits after daemon-reload" "$(cg cache/memory.high)" $((240 << 20))
+expect "of the pool too" "$(cg memory.max)" $((600 << 20))
+expect "and its protection" "$(cat "$POOL"/memory.low "$POOL"/../memory.low | xargs)" \
+	"$((480 << 20)) $((480 << 20))"
 
 systemctl kill -s KILL uwd
 wait_until 20 uwctl status
@@ -52,6 +55,7 @@ expect_rc 1 uwctl teardown
 expect_match "teardown names what runs" "$OUT" sleeper
 uwctl teardown --kill
 wait_until 10 test ! -d "$POOL"
+[ ! -e "${POOL%/*}" ] || fail "the slice stayed"
 
 # Idle, the scope goes with its guard: the uwd that runs makes it anew.
 systemctl start uwd
@@ -76,3 +80,4 @@ expect "the same uwd" "$(systemctl show -p MainPID --value uwd)" "$main"
 systemctl stop uwd
 uwctl teardown --kill
 wait_until 10 test ! -d "$POOL"
+[ ! -e "${POOL%/*}" ] || fail "the slice stayed"

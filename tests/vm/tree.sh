@@ -7,7 +7,7 @@ SPEC=(setup uw 600M "cache=100M:100M" "jobs=200M:200M:300M")
 tool() { "$PUT/cgtool" "$@"; }
 
 everything() {
-	(cd "$POOL" && for f in memory.max {cache,jobs}/memory.{low,high,max} {,cache/,jobs/}cgroup.subtree_control; do
+	(cd "$POOL" && for f in memory.max memory.low {cache,jobs}/memory.{low,high,max} {,cache/,jobs/}cgroup.subtree_control; do
 		echo "$f $(cat "$f")"
 	done)
 }
@@ -22,6 +22,7 @@ expect "the record" "$(cat /run/uw/pool)" uw
 expect "low" "$(cg cache/memory.low)" $((100 << 20))
 expect "max" "$(cg jobs/memory.max)" $((300 << 20))
 expect "pool" "$(cg memory.max)" $((600 << 20))
+expect "the pool's low is the sum" "$(cg memory.low)" $((300 << 20))
 grep -q 'cgroup2.*memory_recursiveprot' /proc/self/mountinfo || fail "not remounted"
 whole=$(everything)
 
@@ -64,8 +65,21 @@ expect "after adoption" "$(everything)" "$whole"
 tool setup uw 600M "logs=10M" >/dev/null
 [ -d "$POOL/cache" ] || fail "a populated component was removed"
 [ ! -d "$POOL/jobs" ] || fail "an empty component stayed"
+expect "low, with what stayed" "$(cg memory.low)" $((110 << 20))
 tool "${SPEC[@]}" >/dev/null
 expect "back again" "$(everything)" "$whole"
+
+# A parent is raised before its children, and lowered after them. memory.min is only raised.
+order() { tool setup uw 600M "cache=$1:100M" "jobs=$2:200M:300M" | sed -n "s/^write uw\(.*\)memory.low.*/\1/p" | xargs; }
+expect "raised" "$(order 150M 250M)" "/ /cache/ /jobs/"
+expect "lowered" "$(order 100M 200M)" "/cache/ /jobs/ /"
+expect "moved within" "$(order 50M 250M)" "/cache/ /jobs/"
+order 100M 200M >/dev/null
+echo 4M >"$POOL/cache/memory.min"
+expect "the sum of what is there" "$(tool "${SPEC[@]}")" "write uw/memory.min $((4 << 20))"
+echo 0 >"$POOL/cache/memory.min"
+expect "is uwd's to lower" "$(tool "${SPEC[@]}")" ""
+echo 0 >"$POOL/memory.min"
 
 # A limit below use is refused (max) or left to the daemon (high).
 expect_rc 16 tool setup uw 600M "cache=0:max:0"

@@ -24,9 +24,9 @@ int pool_read_config(const struct cg_host *host, const char *file, const char *r
 
 /*
  * Makes or adopts the pool, its guard and one group per component: memory.low = the budget (0 for
- * protect = none), memory.high = the budget, memory.max = the pool's, which is usable. config is
- * resolved. Idempotent; change may ask for a dry run. Errors as cg_pool_create and cg_tree_setup.
- * *ret_pool is the caller's, to be closed.
+ * protect = none), memory.high = the budget, memory.max = the pool's, which is usable. The pool's
+ * memory.low is the sum of theirs. config is resolved. Idempotent; change may ask for a dry run.
+ * Errors as cg_pool_create and cg_tree_setup. *ret_pool is the caller's, to be closed.
  */
 int pool_setup(const struct cg_host *host, const struct config *config,
 	       const struct cg_change *change, struct cg_pool *ret_pool, struct uw_err *err);
