@@ -29,6 +29,8 @@ struct fake_write {
 struct fake {
 	pthread_mutex_t lock;
 	uint64_t value[CG_KNOB__COUNT];
+	uint64_t pool_min;                             /* the pool's own memory.min */
+	uint64_t pool_min_at_write, min_at_pool_write; /* the other's, when either was written */
 	uint64_t now_us;
 	struct fake_write write[WRITES_MAX];
 	uint32_t write_count;
@@ -104,15 +106,28 @@ static inline int do_write(struct fake *fake, enum cg_knob knob, const char *tex
 	return fake->error[knob];
 }
 
+static inline bool is_pool(const struct cg_group *group)
+{
+	return !strcmp(group->name, ".");
+}
+
+static inline int write_pool_min(struct fake *fake, const char *value)
+{
+	fake->pool_min = strtoull(value, NULL, 10);
+	fake->min_at_pool_write = fake->value[CG_MIN];
+	return 0;
+}
+
 static inline int fake_write(void *data, const struct cg_group *group, enum cg_knob knob,
 			     const char *value)
 {
 	struct fake *fake = data;
 	int rc;
 
-	(void)group;
 	pthread_mutex_lock(&fake->lock);
-	rc = do_write(fake, knob, value);
+	if (knob == CG_MIN && !is_pool(group))
+		fake->pool_min_at_write = fake->pool_min;
+	rc = is_pool(group) ? write_pool_min(fake, value) : do_write(fake, knob, value);
 	pthread_mutex_unlock(&fake->lock);
 	return rc;
 }
@@ -122,9 +137,8 @@ static inline int fake_read(void *data, const struct cg_group *group, enum cg_kn
 {
 	struct fake *fake = data;
 
-	(void)group;
 	pthread_mutex_lock(&fake->lock);
-	*ret_value = fake->value[knob];
+	*ret_value = is_pool(group) ? fake->pool_min : fake->value[knob];
 	pthread_mutex_unlock(&fake->lock);
 	return 0;
 }

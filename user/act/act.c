@@ -50,6 +50,7 @@ int act_open(const struct act_setup *setup, struct act **ret_act, struct uw_err 
 	}
 	sigaction(SIGUSR1, &action, NULL);
 	take_ledger(act);
+	act_bounds_open(act);
 	*ret_act = act;
 	return 0;
 }
@@ -72,6 +73,7 @@ void act_close(struct act *act)
 		cg_group_close(&act->slot[i].group);
 	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
 		cg_group_close(&act->leaf[i].group);
+	act_bounds_close(act);
 	act_outcomes_done(&act->outcomes);
 	free(act);
 }

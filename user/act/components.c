@@ -277,12 +277,15 @@ int act_follow(struct act *act, const struct config *config, struct uw_err *err)
 		if (!rc)
 			take_homes(act, act->component[i], &config->component[i]);
 	}
+	act_bounds_count(act);
 	return 0;
 }
 
 void act_set_pool(struct act *act, int pool_dirfd)
 {
 	act->pool_dirfd = pool_dirfd;
+	act_bounds_close(act);
+	act_bounds_open(act);
 	if (!act->ops->dry)
 		ledger_write_pool(act->ledger, pool_dirfd);
 }

@@ -171,7 +171,13 @@ static int set_protection(struct act *act, const struct target *target, const st
 
 static int set_min(struct act *act, const struct target *target, const struct action *action)
 {
-	return set_protection(act, target, action, LEDGER_MIN, CG_MIN);
+	uint64_t bytes = limit_of(action);
+	int rc;
+
+	act_bounds_before(act, target->component, bytes);
+	rc = set_protection(act, target, action, LEDGER_MIN, CG_MIN);
+	act_bounds_after(act, target->component, rc ? target->component->min_bytes : bytes);
+	return rc;
 }
 
 static int set_low(struct act *act, const struct target *target, const struct action *action)
@@ -259,6 +265,7 @@ static void execute(struct act *act, const struct action *action)
 void act_plan(struct act *act, const struct plan *plan)
 {
 	act_settle(act);
+	act_bounds_keep(act, act->ops->now_us(act->ops_data));
 	for (uint32_t i = 0; i < plan->action_count; i++)
 		execute(act, &plan->action[i]);
 }

@@ -115,6 +115,7 @@ struct act_component {
 	char name[UW_NAME_LEN];
 	struct cg_group group;
 	uint64_t home[ACT_LIMITS]; /* what is restored, by enum ledger_kind */
+	uint64_t min_bytes;        /* memory.min as last read or written; see bounds.c */
 	bool high_settling; /* its entry goes when no lowering is under way and high is home */
 	struct act_worker worker;
 };
@@ -123,6 +124,14 @@ struct act_leaf {
 	bool used;
 	const struct act_component *component;
 	struct cg_group group;
+};
+
+/* The groups above the components that have their sum of memory.min. */
+struct act_bounds {
+	struct cg_group group[CG_BOUNDS_MAX]; /* innermost first */
+	uint32_t count;
+	uint64_t others_bytes; /* of groups in the pool that are not tracked */
+	uint64_t kept_us;      /* when last compared with what is in force; 0 = never */
 };
 
 struct act {
@@ -138,6 +147,7 @@ struct act {
 	_Atomic uint64_t superseded, writes_failed, freed_bytes;
 	uint64_t actions;
 
+	struct act_bounds bounds;
 	struct act_outcomes outcomes;
 	struct act_component slot[ACT_SLOTS];
 	struct act_component *component[UW_COMPONENTS_MAX]; /* by index; NULL: not there */
@@ -147,6 +157,21 @@ struct act {
 struct act_leaf *act_find_leaf(struct act *act, uint64_t cgid);
 int act_write_u64(struct act *act, const struct cg_group *group, enum cg_knob knob, uint64_t value);
 const char *act_print_u64(uint64_t value, char buf[static ACT_VALUE_LEN]);
+
+/* ---- the pool's own memory.min (bounds.c) ---- */
+
+void act_bounds_open(struct act *act);
+void act_bounds_close(struct act *act);
+
+/* After a component came or went: reads what each has. Never on the tick. */
+void act_bounds_count(struct act *act);
+
+/* Around a write of bytes to component's memory.min. */
+void act_bounds_before(struct act *act, const struct act_component *component, uint64_t bytes);
+void act_bounds_after(struct act *act, struct act_component *component, uint64_t bytes);
+
+/* Once a second, and after act_bounds_count: mends what another has written. */
+void act_bounds_keep(struct act *act, uint64_t now_us);
 
 /* Clears ledger entries whose undoing was waiting for a worker. */
 void act_settle(struct act *act);

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The pool's own memory.min: the sum of the components', kept while they move. What the ledger
+ * undoes lowers theirs only, so the pool's needs no entry of its own. What a death between the two
+ * writes of a change leaves over is that one change, and the next uwd takes it back.
+ */
+#include "user/act/internal.h"
+
+#define BOUNDS_KNOBS (1U << CG_MIN)
+#define KEEP_US      1000000ULL /* systemd puts its own value there at each daemon-reload */
+
+void act_bounds_open(struct act *act)
+{
+	act->bounds.count = cg_pool_open_bounds(act->pool_dirfd, BOUNDS_KNOBS, act->bounds.group);
+}
+
+void act_bounds_close(struct act *act)
+{
+	for (uint32_t i = 0; i < act->bounds.count; i++)
+		cg_group_close(&act->bounds.group[i]);
+	act->bounds.count = 0;
+}
+
+/* Others are components of an earlier configuration, still in use. */
+void act_bounds_count(struct act *act)
+{
+	uint64_t all, tracked = 0, min = 0;
+
+	if (!act->bounds.count)
+		return;
+	all = cg_min_sum(act->pool_dirfd);
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++) {
+		struct act_component *component = act->component[i];
+
+		if (!component ||
+		    act->ops->read(act->ops_data, &component->group, CG_MIN, &min))
+			continue;
+		component->min_bytes = min;
+		tracked += min;
+	}
+	act->bounds.others_bytes = all > tracked ? all - tracked : 0;
+	act->bounds.kept_us = 0;
+}
+
+static uint64_t sum_now(const struct act *act)
+{
+	uint64_t sum = act->bounds.others_bytes;
+
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++) {
+		const struct act_component *component = act->component[i];
+
+		if (component)
+			sum += component->min_bytes;
+	}
+	return sum;
+}
+
+static void set_one(struct act *act, const struct cg_group *group, bool raise, uint64_t bytes)
+{
+	uint64_t now;
+
+	if (act->ops->read(act->ops_data, group, CG_MIN, &now))
+		return;
+	if (raise ? now < bytes : now > bytes)
+		act_write_u64(act, group, CG_MIN, bytes);
+}
+
+/* Raised from the outermost inwards, lowered outwards: no parent has less than its children. */
+static void set_all(struct act *act, uint64_t bytes)
+{
+	struct act_bounds *bounds = &act->bounds;
+
+	for (uint32_t i = bounds->count; i-- > 0;)
+		set_one(act, &bounds->group[i], true, bytes);
+	for (uint32_t i = 0; i < bounds->count; i++)
+		set_one(act, &bounds->group[i], false, bytes);
+}
+
+void act_bounds_before(struct act *act, const struct act_component *component, uint64_t bytes)
+{
+	if (bytes > component->min_bytes)
+		set_all(act, sum_now(act) + (bytes - component->min_bytes));
+}
+
+void act_bounds_after(struct act *act, struct act_component *component, uint64_t bytes)
+{
+	component->min_bytes = bytes;
+	set_all(act, sum_now(act));
+}
+
+void act_bounds_keep(struct act *act, uint64_t now_us)
+{
+	if (!act->bounds.count || act->ops->dry)
+		return;
+	if (now_us - act->bounds.kept_us < KEEP_US)
+		return;
+	act->bounds.kept_us = now_us;
+	set_all(act, sum_now(act));
+}
