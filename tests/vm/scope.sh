@@ -9,11 +9,14 @@ POOL=/sys/fs/cgroup/$ROOT
 GUARD=/usr/libexec/uw/uw-guard
 SPEC=(setup "$ROOT" 600M "cache=100M:100M" "jobs=200M:200M")
 tool() { "$PUT/cgtool" "$@"; }
+property() { systemctl show -p "$1" --value "$2"; }
 unit_is_gone() { ! systemctl list-units --all --no-legend uw-pool.scope | grep -q .; }
 
 expect_rc 2 tool "${SPEC[@]}"
 expect_match "no scope yet" "$OUT" "run 'uwctl setup'"
 expect_match "dry run" "$(tool -n pool auto "$GUARD")" "scope $ROOT Delegate=yes"
+expect_match "of limits" "$(tool -n "${SPEC[@]}")" \
+	"uw-pool.scope MemoryMax=.*uw.slice MemoryLow=$((300 << 20)).*uw-pool.scope MemoryLow=$((300 << 20))"
 [ ! -e "$POOL" ] || fail "a dry run made the scope"
 
 pids=()
@@ -25,8 +28,17 @@ for pid in "${pids[@]}"; do
 	wait "$pid" || fail "one of four setups at once failed: $(cat /tmp/race.*)"
 done
 expect "one guard" "$(wc -l <"$POOL/holder/cgroup.procs")" 1
-expect "delegated" "$(systemctl show -p Delegate --value uw-pool.scope)" yes
+expect "delegated" "$(property Delegate uw-pool.scope)" yes
 expect "idempotent" "$(tool "${SPEC[@]}")" ""
+
+# Limits of the units are their properties: systemd writes the files anew as it likes.
+LOW=$((300 << 20))
+expect "the maximum" "$(property MemoryMax uw-pool.scope)" $((600 << 20))
+for unit in uw-pool.scope uw.slice; do
+	expect "protection of $unit" "$(property MemoryLow "$unit")" "$LOW"
+done
+limits() { cat "$POOL"/memory.{max,low} "$POOL/../memory.low" | xargs; }
+expect "in force" "$(limits)" "$((600 << 20)) $LOW $LOW"
 
 # With a workload the scope outlives its guard; a new one moves in.
 sleep 300 &
@@ -37,6 +49,13 @@ tool pool auto "$GUARD" >/dev/null
 expect "a new guard" "$(wc -l <"$POOL/holder/cgroup.procs")" 1
 systemctl daemon-reload
 expect "limits after daemon-reload" "$(cg cache/memory.high)" $((100 << 20))
+expect "of the units too" "$(limits)" "$((600 << 20)) $LOW $LOW"
+expect "still idempotent" "$(tool "${SPEC[@]}")" ""
+expect_match "a change" "$(tool setup "$ROOT" 600M cache=100M:100M jobs=150M:200M)" \
+	"write $ROOT/jobs/memory.low.*property uw-pool.scope MemoryLow=.*property uw.slice MemoryLow="
+expect_match "and back" "$(tool "${SPEC[@]}")" \
+	"property uw.slice MemoryLow=.*property uw-pool.scope MemoryLow=.*write $ROOT/jobs/memory.low"
+expect "after both" "$(limits)" "$((600 << 20)) $LOW $LOW"
 
 # What is kept running moves to a scope of its own; the pool's goes.
 expect_rc 16 tool teardown "$ROOT" refuse
@@ -44,6 +63,7 @@ tool teardown "$ROOT" keep >/dev/null
 expect "kept" "$(cat "/proc/$job/cgroup")" "0::/system.slice/uw-kept-$job.scope"
 wait_until 5 unit_is_gone
 [ ! -e "$POOL" ] || fail "the scope's cgroup stayed"
+[ ! -e "${POOL%/*}" ] || fail "the slice's cgroup stayed"
 kill "$job"
 wait "$job" || true
 
@@ -56,8 +76,10 @@ tool "${SPEC[@]}" >/dev/null
 expect "limits anew" "$(cg cache/memory.high)" $((100 << 20))
 kill -KILL "$(cg holder/cgroup.procs)"
 wait_until 5 test ! -e "$POOL"
+echo 4M >"${POOL%/*}/memory.min" # of components that went with it
 tool pool auto "$GUARD" >/dev/null
 tool "${SPEC[@]}" >/dev/null
+expect "what the slice keeps for nobody" "$(cat "${POOL%/*}/memory.min")" 0
 
 # Without dbus: systemd's own socket.
 systemctl stop dbus.socket dbus.service 2>/dev/null || true
@@ -66,6 +88,33 @@ wait_until 5 test ! -e "$POOL"
 tool pool auto "$GUARD" >/dev/null
 expect "a guard without dbus" "$(wc -l <"$POOL/holder/cgroup.procs")" 1
 tool teardown "$ROOT" kill >/dev/null
+
+# In company the slice stays, and only its protection goes.
+systemctl start dbus.socket 2>/dev/null || true
+tool pool auto "$GUARD" >/dev/null
+tool "${SPEC[@]}" >/dev/null
+systemd-run --quiet --slice=uw.slice --unit=uw-company sleep 300
+tool teardown "$ROOT" kill >/dev/null
+expect "the company" "$(systemctl is-active uw-company)" active
+expect "its slice" "$(cat "${POOL%/*}/memory.low")" 0
+systemctl stop uw-company
+systemctl stop uw.slice
+wait_until 5 test ! -e "${POOL%/*}"
+
+# An administrator's slice is never written to.
+printf '[Slice]\nMemoryLow=10M\n' >/run/systemd/system/uw.slice
+systemctl daemon-reload
+tool pool auto "$GUARD" >/dev/null
+tool "${SPEC[@]}" >/dev/null
+expect "idempotent in a foreign slice" "$(tool "${SPEC[@]}")" ""
+expect "a foreign slice" "$(limits)" "$((600 << 20)) $LOW $((10 << 20))"
+expect_match "is told of" "$(uwctl check --json || true)" "uw.slice has memory.low = 10M"
+tool teardown "$ROOT" kill >/dev/null
+wait_until 5 test ! -e "$POOL"
+expect "stays" "$(property MemoryLow uw.slice)" $((10 << 20))
+rm /run/systemd/system/uw.slice
+systemctl stop uw.slice
+systemctl daemon-reload
 
 # A plain root beside systemd.
 tool pool uw "$GUARD" >/dev/null

@@ -1,0 +1,7 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vm: --systemd --suite trixie
+# kernels: 6.12
+# The scope and its slice under the next Debian's systemd.
+
+. ./scope.sh
