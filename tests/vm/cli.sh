@@ -64,6 +64,7 @@ esac
 # ---- setup: a dry run changes nothing and names what setup then does ----
 expect_rc 0 uwctl setup --dry-run
 expect_match "dry run" "$OUT" "write $POOL/cache/memory.high [0-9]+"
+expect_match "the pool's own" "$OUT" "write $POOL/memory.low [0-9]+"
 [ ! -e "$POOL" ] || fail "a dry run made the pool"
 expect_rc 0 uwctl setup
 for component in trading_data ml_models database cache; do
