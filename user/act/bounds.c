@@ -32,8 +32,7 @@ void act_bounds_count(struct act *act)
 	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++) {
 		struct act_component *component = act->component[i];
 
-		if (!component ||
-		    act->ops->read(act->ops_data, &component->group, CG_MIN, &min))
+		if (!component || act->ops->read(act->ops_data, &component->group, CG_MIN, &min))
 			continue;
 		component->min_bytes = min;
 		tracked += min;
