@@ -101,6 +101,31 @@ static void test_drop_does_not_wait_for_a_worker_in_the_kernel(void **state)
 	assert_int_equal(await(f).result, OUTCOME_SHORT); /* the other is acted upon */
 }
 
+static void test_dropped_and_named_again_has_one_worker_and_no_old_entry(void **state)
+{
+	struct fixture *f = *state;
+	struct act_stats stats;
+
+	tmp_pool_group(&f->pool, "late");
+	f->fake.blocks = true;
+	plan(f, lower(0));
+	await_blocked(f);
+	f->fake.blocks = false;
+	tmp_pool_write(&f->pool, "jobs", "memory.high", "314572800");
+	follow(f->act, "late", NULL);
+	follow(f->act, "late", "jobs");
+	assert_int_equal(act_component_cgid(f->act, 1), f->jobs);
+	assert_int_equal(tmp_pool_read(&f->pool, "jobs", "memory.high"), HOME_HIGH);
+	assert_int_equal(ledger_count(f->ledger), 0);
+	act_read_stats(f->act, &stats);
+	assert_int_equal(stats.workers_busy, 0);
+	assert_int_equal(await(f).error, ECANCELED);
+	f->fake.value[CG_HIGH] = HOME_HIGH;
+	plan(f, lower(1));
+	assert_int_equal(await(f).result, OUTCOME_SHORT);
+	assert_true(has_entry(f, LEDGER_HIGH, f->jobs));
+}
+
 /* Under the same name, with another id: removed and made anew. */
 static uint64_t make_anew(struct fixture *f)
 {
@@ -179,6 +204,7 @@ int main(void)
 		TEST(test_dropped_component_is_thawed_and_restored),
 		TEST(test_dropping_a_component_leaves_its_namesakes_alone),
 		TEST(test_drop_does_not_wait_for_a_worker_in_the_kernel),
+		TEST(test_dropped_and_named_again_has_one_worker_and_no_old_entry),
 		TEST(test_component_made_anew_is_acted_upon),
 		TEST(test_component_without_a_cgroup_is_passed_over_until_there_is_one),
 		TEST(test_pool_made_anew_is_acted_upon),

@@ -51,7 +51,7 @@ by_other() {
 }
 echo 1 >"$POOL/hogs/hog/cgroup.freeze"
 wait_until 5 by_other
-uwctl status | grep -q '1 leaf frozen, by other' || fail "status does not show it in short"
+uwctl status | tr -s ' \n' ' ' | grep -q '1 leaf frozen, by other' || fail "status does not show it in short"
 expect_rc 1 uwctl thaw hogs/hog
 expect_match "thaw" "$OUT" "somebody else froze it"
 expect_rc 1 uwctl freeze hogs/hog --for 1s

@@ -56,28 +56,3 @@ expect_match "teardown names what runs" "$OUT" sleeper
 uwctl teardown --kill
 wait_until 10 test ! -d "$POOL"
 [ ! -e "${POOL%/*}" ] || fail "the slice stayed"
-
-# Idle, the scope goes with its guard: the uwd that runs makes it anew.
-systemctl start uwd
-wait_until 20 uwctl status
-main=$(systemctl show -p MainPID --value uwd)
-before=$(stat -c %i "$POOL")
-kill -KILL "$(cat "$POOL/holder/cgroup.procs")"
-made_anew() {
-	[ "$(stat -c %i "$POOL")" != "$before" ] && grep -q . "$POOL/holder/cgroup.procs" &&
-		[ "$(cg cache/memory.high)" = $((240 << 20)) ]
-}
-wait_until 30 made_anew
-uwctl run cache --name again -- sleep 600 &
-again_is_known() {
-	uwctl status cache | grep -q again
-}
-wait_until 20 again_is_known
-uwctl freeze cache/again --for 60s
-wait_until 10 is_frozen cache/again
-expect "the same uwd" "$(systemctl show -p MainPID --value uwd)" "$main"
-
-systemctl stop uwd
-uwctl teardown --kill
-wait_until 10 test ! -d "$POOL"
-[ ! -e "${POOL%/*}" ] || fail "the slice stayed"

@@ -172,34 +172,40 @@ static int open_groups(const struct act *act, const char *name, struct cg_group 
 	return rc;
 }
 
-/* A free slot: not all of them are in force. One of that name whose worker is still ending is
- * waited for, so that a cgroup has one worker. */
+static struct act_component *unused_slot(struct act *act)
+{
+	for (uint32_t i = 0; i < ACT_SLOTS; i++)
+		if (!act->slot[i].used)
+			return &act->slot[i];
+	return NULL;
+}
+
+/* Waits for those that are still ending and are called name, or for all of them with NULL. */
+static void await_ends(struct act *act, const char *name)
+{
+	for (uint32_t i = 0; i < ACT_SLOTS; i++)
+		if (act->slot[i].ending && (!name || !strcmp(act->slot[i].name, name)))
+			await_end(act, &act->slot[i]);
+}
+
+/* A cgroup has one worker at a time. */
 static struct act_component *take_slot(struct act *act, const char *name)
 {
-	struct act_component *unused = NULL;
+	struct act_component *component;
 
-	for (uint32_t i = 0; i < ACT_SLOTS; i++) {
-		struct act_component *component = &act->slot[i];
-
-		if (component->ending && !strcmp(component->name, name))
-			await_end(act, component);
-		if (!component->used)
-			unused = component;
-	}
-	for (uint32_t i = 0; !unused; i++) {
-		if (!act->slot[i].ending)
-			continue;
-		unused = &act->slot[i];
-		await_end(act, unused);
-	}
-	return unused;
+	await_ends(act, name);
+	component = unused_slot(act);
+	if (component)
+		return component;
+	await_ends(act, NULL);
+	return unused_slot(act);
 }
 
 static int track(struct act *act, const char *name, struct act_component **ret_component)
 {
 	struct act_component *component = take_slot(act, name);
 	struct cg_group worker = {0};
-	int rc = open_groups(act, name, &component->group, &worker);
+	int rc = component ? open_groups(act, name, &component->group, &worker) : -ENOSPC;
 
 	if (rc)
 		return rc;

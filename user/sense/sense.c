@@ -269,7 +269,7 @@ static struct sense_component take_component(struct sense *sense, const char *na
 
 void sense_follow(struct sense *sense, const struct config *config, int pool_dirfd)
 {
-	struct sense_component next[UW_COMPONENTS_MAX];
+	struct sense_component next[UW_COMPONENTS_MAX] = {0};
 	uint32_t to[UW_COMPONENTS_MAX] = {0};
 
 	for (uint32_t i = 0; i < sense->component_count; i++)
