@@ -263,6 +263,9 @@ int cg_pool_guard_spawn(const struct cg_host *host, struct cg_pool *pool, const 
  */
 bool cg_pool_note_uwd(int pool_dirfd);
 
+/* Of the same pool: takes the guard over and closes the rest of from. */
+void cg_pool_take_guard(struct cg_pool *pool, struct cg_pool *from);
+
 void cg_pool_close(struct cg_pool *pool);
 
 /* ---- usable = auto ---- */

@@ -203,6 +203,16 @@ int cg_pool_guard_spawn(const struct cg_host *host, struct cg_pool *pool, const 
 	return 0;
 }
 
+void cg_pool_take_guard(struct cg_pool *pool, struct cg_pool *from)
+{
+	if (pool->guard >= 0)
+		close(pool->guard);
+	pool->guard = from->guard;
+	pool->guard_pid = from->guard_pid;
+	from->guard = -1;
+	cg_pool_close(from);
+}
+
 void cg_pool_close(struct cg_pool *pool)
 {
 	if (!pool)

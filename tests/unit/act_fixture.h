@@ -29,6 +29,7 @@ struct fake_write {
 struct fake {
 	pthread_mutex_t lock;
 	uint64_t value[CG_KNOB__COUNT];
+	bool gone;                                     /* reads say that the group was removed */
 	uint64_t pool_min;                             /* the pool's own memory.min */
 	uint64_t pool_min_at_write, min_at_pool_write; /* the other's, when either was written */
 	uint64_t now_us;
@@ -140,7 +141,7 @@ static inline int fake_read(void *data, const struct cg_group *group, enum cg_kn
 	pthread_mutex_lock(&fake->lock);
 	*ret_value = is_pool(group) ? fake->pool_min : fake->value[knob];
 	pthread_mutex_unlock(&fake->lock);
-	return 0;
+	return fake->gone ? -ENODEV : 0;
 }
 
 static inline int fake_populated(void *data, const struct cg_group *group, bool *ret_populated)

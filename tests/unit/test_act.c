@@ -69,11 +69,28 @@ static void test_leaf_gone_clears_its_entry(void **state)
 	struct fixture *f = *state;
 
 	plan(f, (struct action){.kind = ACTION_FREEZE, .leaf = f->leaf});
+	f->fake.gone = true;
 	act_untrack_leaf(f->act, f->leaf);
+	f->fake.gone = false;
 	assert_int_equal(ledger_count(f->ledger), 0);
 	plan(f, (struct action){.kind = ACTION_THAW, .leaf = f->leaf});
 	assert_int_equal(await(f).result, OUTCOME_DONE);
 	assert_int_equal(await(f).result, OUTCOME_GONE);
+}
+
+/* Its component was lost from sight and found again: the freeze stood all the time. */
+static void test_leaf_out_of_sight_keeps_its_entry(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t again;
+
+	plan(f, (struct action){.kind = ACTION_FREEZE, .leaf = f->leaf});
+	act_untrack_leaf(f->act, f->leaf);
+	assert_int_equal(ledger_count(f->ledger), 1);
+	assert_int_equal(act_track_leaf(f->act, 0, "train", &again), 0);
+	assert_int_equal(again, f->leaf);
+	plan(f, (struct action){.kind = ACTION_THAW, .leaf = f->leaf});
+	assert_int_equal(ledger_count(f->ledger), 0);
 }
 
 static void test_kill_of_an_empty_leaf_is_not_written(void **state)
@@ -259,6 +276,7 @@ int main(void)
 		TEST(test_freeze_without_room_in_the_ledger_is_not_done),
 		TEST(test_thaw_clears_the_entry),
 		TEST(test_leaf_gone_clears_its_entry),
+		TEST(test_leaf_out_of_sight_keeps_its_entry),
 		TEST(test_kill_of_an_empty_leaf_is_not_written),
 		TEST(test_mark_is_passed_on),
 		TEST(test_untracked_component_is_gone),

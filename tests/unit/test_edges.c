@@ -142,7 +142,11 @@ static void test_shifts_outlive_the_daemon(void **data)
 	daemon->config = f->config;
 	daemon->policy = f->state;
 	daemon->view[REDIS].edge_shift_permyriad = -250;
-	edges_save(daemon, path);
+	daemon->view[REDIS].level = LEVEL_HIGH;
+	edges_save(daemon, path, false);
+	assert_int_equal(access(path, F_OK), -1); /* not while it presses */
+	daemon->view[REDIS].level = LEVEL_NORMAL;
+	edges_save(daemon, path, false);
 	edges_load(daemon, path);
 	assert_int_equal(shift_of(f), -250);
 	assert_int_equal(daemon->edges_kept[REDIS], -250);

@@ -107,3 +107,19 @@ empty fourth
 wait_until 15 limits_stand
 is_braked fifth
 kill -0 "$UWD_PID" || fail "uwd ended"
+
+# ---- a guard that goes while another setup is at work: what is frozen stays on record ----
+wait_until 20 is_frozen hogs/fifth
+guard=$(cat "$POOL/holder/cgroup.procs")
+exec 8>/run/uw/setup.lock
+flock 8
+kill -KILL "$guard"
+sleep 1
+[ -z "$(cat "$POOL/holder/cgroup.procs")" ] || fail "a guard came past the lock"
+exec 8>&-
+wait_until 10 grep -q . "$POOL/holder/cgroup.procs"
+sleep 1.5
+is_frozen hogs/fifth || fail "a new guard thawed it"
+kill -KILL "$UWD_PID"
+wait_until 2 eval '! is_frozen hogs/fifth'
+wait "$UWD_PID" 2>/dev/null || true

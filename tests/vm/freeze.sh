@@ -44,6 +44,9 @@ sleep 3
 is_frozen hogs/hog || fail "a client's freeze did not hold"
 uwctl thaw hogs/hog
 wait_until 5 eval '! is_frozen hogs/hog'
+uwctl freeze hogs/hog --for 60s || fail "thawed by uwd, and taken for somebody else's"
+uwctl thaw hogs/hog
+wait_until 5 eval '! is_frozen hogs/hog'
 
 # ---- frozen by somebody else: left alone, now and by the next uwd, and shown ----
 by_other() {

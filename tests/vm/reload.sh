@@ -95,6 +95,7 @@ wait_until 10 eval '[ "$(cg cache/memory.min)" -gt $((40 << 20)) ]'
 printf '[pool]\nusable = 600M\n[component %s]\nshare = 50%%\n%s\n[component %s]\nshare = 40%%\n%s\n' \
 	cache 'lend = yes' jobs 'borrow = yes' | config
 uwctl reload
+sleep 11 # spare budget is lent once it has lasted for two dwells of 5 s
 grow jobs greedy 900 --rate 60
 wait_until 30 eval '[ "$(cg cache/memory.high)" -lt $((300 << 20)) ]'
 printf '[pool]\nusable = 600M\n[component jobs]\nshare = 40%%\n' | config

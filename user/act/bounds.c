@@ -7,7 +7,8 @@
 #include "user/act/internal.h"
 
 #define BOUNDS_KNOBS (1U << CG_MIN)
-#define KEEP_US      1000000ULL /* systemd puts its own value there at each daemon-reload */
+#define COUNT_US     20000000ULL /* others go without a word */
+#define KEEP_US      1000000ULL  /* systemd puts its own value there at each daemon-reload */
 
 void act_bounds_open(struct act *act)
 {
@@ -41,6 +42,11 @@ void act_bounds_count(struct act *act)
 	act->bounds.kept_us = 0;
 }
 
+static uint64_t sum_sat(uint64_t a, uint64_t b)
+{
+	return a > CG_MAX - b ? CG_MAX : a + b;
+}
+
 static uint64_t sum_now(const struct act *act)
 {
 	uint64_t sum = act->bounds.others_bytes;
@@ -49,7 +55,7 @@ static uint64_t sum_now(const struct act *act)
 		const struct act_component *component = act->component[i];
 
 		if (component)
-			sum += component->min_bytes;
+			sum = sum_sat(sum, component->min_bytes);
 	}
 	return sum;
 }
@@ -78,7 +84,7 @@ static void set_all(struct act *act, uint64_t bytes)
 void act_bounds_before(struct act *act, const struct act_component *component, uint64_t bytes)
 {
 	if (bytes > component->min_bytes)
-		set_all(act, sum_now(act) + (bytes - component->min_bytes));
+		set_all(act, sum_sat(sum_now(act), bytes - component->min_bytes));
 }
 
 void act_bounds_after(struct act *act, struct act_component *component, uint64_t bytes)
@@ -94,5 +100,9 @@ void act_bounds_keep(struct act *act, uint64_t now_us)
 	if (now_us - act->bounds.kept_us < KEEP_US)
 		return;
 	act->bounds.kept_us = now_us;
+	if (act->bounds.others_bytes && now_us - act->bounds.counted_us >= COUNT_US) {
+		act_bounds_count(act);
+		act->bounds.counted_us = now_us;
+	}
 	set_all(act, sum_now(act));
 }

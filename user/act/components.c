@@ -23,7 +23,8 @@ static const enum cg_knob limit_knob[ACT_LIMITS] = {
 	[LEDGER_LOW] = CG_LOW,
 };
 
-#define LOOK_AGAIN_NS 10000000L /* at a worker that is ending */
+#define LOOK_AGAIN_NS 10000000L /* at a worker that is ending, */
+#define LOOKS_MAX     300       /* for 3 s: a batch of reclaim in the kernel */
 
 /* ---- what the ledger holds of a component ---- */
 
@@ -65,12 +66,6 @@ static void undo(struct act *act, const struct act_component *component, enum le
 
 	if (!act->ops->dry)
 		ledger_undo_group(act->ledger, act->pool_dirfd, how, component->name, &undone);
-}
-
-static void forget_entries(struct act *act, uint64_t cgid)
-{
-	for (enum ledger_kind kind = 0; !act->ops->dry && kind < LEDGER__COUNT; kind++)
-		ledger_clear(act->ledger, kind, cgid);
 }
 
 /* Its budget belongs to others now, and so does what its measured use was protected by. */
@@ -141,15 +136,17 @@ void act_reap(struct act *act)
 	}
 }
 
-/* The heart beats on meanwhile: a worker in the kernel takes up to 3 s. */
+/* The heart beats on meanwhile. */
 static void await_end(struct act *act, const struct act_component *component)
 {
 	const struct timespec pause = {.tv_nsec = LOOK_AGAIN_NS};
 
-	for (act_reap(act); component->ending; act_reap(act)) {
+	act_reap(act);
+	for (int look = 0; component->ending && look < LOOKS_MAX; look++) {
 		if (act->ledger)
 			ledger_beat(act->ledger, LEDGER_UWD, act->ops->now_us(act->ops_data));
 		nanosleep(&pause, NULL);
+		act_reap(act);
 	}
 }
 
@@ -188,12 +185,22 @@ static void await_ends(struct act *act, const char *name)
 			await_end(act, &act->slot[i]);
 }
 
-/* A cgroup has one worker at a time. */
+static bool is_ending(const struct act *act, const char *name)
+{
+	for (uint32_t i = 0; i < ACT_SLOTS; i++)
+		if (act->slot[i].ending && !strcmp(act->slot[i].name, name))
+			return true;
+	return false;
+}
+
+/* A cgroup has one worker at a time. NULL: the last one is still ending. */
 static struct act_component *take_slot(struct act *act, const char *name)
 {
 	struct act_component *component;
 
 	await_ends(act, name);
+	if (is_ending(act, name))
+		return NULL;
 	component = unused_slot(act);
 	if (component)
 		return component;
@@ -205,7 +212,7 @@ static int track(struct act *act, const char *name, struct act_component **ret_c
 {
 	struct act_component *component = take_slot(act, name);
 	struct cg_group worker = {0};
-	int rc = component ? open_groups(act, name, &component->group, &worker) : -ENOSPC;
+	int rc = component ? open_groups(act, name, &component->group, &worker) : -ENOENT;
 
 	if (rc)
 		return rc;
@@ -244,7 +251,7 @@ static int follow(struct act *act, struct act_component *component)
 	if (rc)
 		return rc;
 	if (group.id != component->group.id)
-		forget_entries(act, component->group.id);
+		undo(act, component, LEDGER_UNDO_CLEAR); /* what is gone is only cleared */
 	drop_leaves(act, component);
 	cg_group_close(&component->group);
 	component->group = group;
@@ -346,10 +353,15 @@ int act_track_leaf(struct act *act, uint32_t index, const char *name, uint64_t *
 void act_untrack_leaf(struct act *act, uint64_t cgid)
 {
 	struct act_leaf *leaf = act_find_leaf(act, cgid);
+	uint64_t frozen = 1;
+	bool is_gone;
 
 	if (!leaf)
 		return;
+	/* Lost from sight only, its freeze stands, and so does the entry: for who finds it again,
+	 * or undoes it. */
+	is_gone = act->ops->read(act->ops_data, &leaf->group, CG_FREEZE, &frozen) == -ENODEV;
 	drop_leaf(leaf);
-	if (!act->ops->dry)
+	if (!act->ops->dry && (is_gone || !frozen))
 		ledger_clear(act->ledger, LEDGER_FREEZE, cgid);
 }

@@ -131,6 +131,7 @@ struct act_bounds {
 	struct cg_group group[CG_BOUNDS_MAX]; /* innermost first */
 	uint32_t count;
 	uint64_t others_bytes; /* of groups in the pool that are not tracked */
+	uint64_t counted_us;   /* when others_bytes was last summed up on the tick */
 	uint64_t kept_us;      /* when last compared with what is in force; 0 = never */
 };
 
@@ -163,7 +164,7 @@ const char *act_print_u64(uint64_t value, char buf[static ACT_VALUE_LEN]);
 void act_bounds_open(struct act *act);
 void act_bounds_close(struct act *act);
 
-/* After a component came or went: reads what each has. Never on the tick. */
+/* After a component came or went: reads what each has. On the tick only while there are others. */
 void act_bounds_count(struct act *act);
 
 /* Around a write of bytes to component's memory.min. */

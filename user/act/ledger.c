@@ -301,9 +301,14 @@ bool ledger_is_replaced(const struct ledger *ledger)
 	return fstat(ledger->fd, &st) || !st.st_nlink;
 }
 
-bool ledger_is_first(const struct ledger *ledger)
+bool ledger_is_adopted(const struct ledger *ledger)
 {
-	return atomic_load(&ledger->file->line[LEDGER_UWD].sequence) == 1;
+	return atomic_load(&ledger->file->adopted);
+}
+
+void ledger_set_adopted(struct ledger *ledger)
+{
+	atomic_store(&ledger->file->adopted, 1);
 }
 
 int ledger_take(struct ledger *ledger, enum ledger_role role, uint64_t timeout_us)

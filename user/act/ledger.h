@@ -118,9 +118,10 @@ bool ledger_is_taken(const struct ledger *ledger); /* by us */
 /* Another file, or none, has the name by now. A guard stays with the old one as long as its uwd. */
 bool ledger_is_replaced(const struct ledger *ledger);
 
-/* With the lock, as LEDGER_UWD: no uwd has had this file before, so it says nothing of what an
- * earlier one did. */
-bool ledger_is_first(const struct ledger *ledger);
+/* Whether a uwd that had this file has dealt with what it found frozen. Until then the file, being
+ * new, says nothing of what an earlier uwd did. The lock's holder sets it. */
+bool ledger_is_adopted(const struct ledger *ledger);
+void ledger_set_adopted(struct ledger *ledger);
 
 /* The guard has no lock in normal times: it signs by this. -EBUSY when another guard lives. */
 int ledger_sign_guard(struct ledger *ledger);

@@ -15,7 +15,7 @@
 #include "user/act/ledger.h"
 
 #define LEDGER_MAGIC       "uwledger"
-#define LEDGER_VERSION     1
+#define LEDGER_VERSION     2
 #define LEDGER_BOOT_ID_LEN 40
 
 enum ledger_state {
@@ -48,7 +48,9 @@ struct ledger_file {
 	uint32_t version;
 	uint32_t entries;
 	char boot_id[LEDGER_BOOT_ID_LEN];
-	uint64_t pad[1];
+	_Atomic uint32_t
+		adopted; /* a uwd has looked at all that was frozen when this file was new */
+	uint32_t pad[1];
 	union {
 		pthread_mutex_t lock; /* robust, process-shared */
 		char lock_room[64];

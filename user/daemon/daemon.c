@@ -84,7 +84,6 @@ static int open_ledger(struct daemon *daemon, struct uw_err *err)
 			       LEDGER_PATH);
 	if (rc < 0)
 		return err_set(err, rc, "ledger %s: %s", LEDGER_PATH, strerror(-rc));
-	daemon->ledger_is_first = ledger_is_first(daemon->ledger);
 	if (rc == LEDGER_TAKEN_OVER)
 		log_notice("an earlier uwd died; what it left is being undone");
 	return 0;
@@ -205,6 +204,8 @@ void daemon_close(struct daemon *daemon)
 
 	if (left)
 		log_err("could not be undone, the guard goes on trying entries=%u", left);
+	if (daemon->policy)
+		edges_save(daemon, EDGES_FILE, true);
 	loop_close(daemon);
 	ipc_server_free(daemon->server);
 	act_close(daemon->act);
@@ -238,7 +239,10 @@ void daemon_mend_guard(struct daemon *daemon)
 	daemon->stats.guard_restarts++;
 	if (rc >= 0)
 		rc = loop_watch_guard(daemon);
-	if (rc < 0)
-		log_err("no guard: what uwd leaves behind is undone only at its next start: %s",
-			err.text);
+	if (rc >= 0)
+		return;
+	log_err("no guard, tried again in 5 s: what uwd leaves behind until then is undone only at "
+		"its next start: %s",
+		err.text);
+	loop_mend_in(daemon, MEND_AGAIN_US);
 }

@@ -61,9 +61,8 @@ struct daemon {
 	struct sense *sense;
 	struct act *act;
 	struct ledger *ledger;
-	bool ledger_is_first; /* no uwd before this one entered anything in it, */
-	bool pool_had_uwd;    /* and yet one has been here */
-	uint64_t followed;    /* sense_generation that act and kern have followed */
+	bool pool_had_uwd; /* when this one came */
+	uint64_t followed; /* sense_generation that act and kern have followed */
 	struct policy_state *policy;
 	struct ipc_server *server;
 

@@ -66,11 +66,20 @@ static bool make_parent(const char *path)
 	return mkdir(parent, 0755) == 0 || errno == EEXIST;
 }
 
-void edges_save(struct daemon *daemon, const char *path)
+/* A write may wait for the disk that is being swapped to. */
+static bool is_calm(const struct daemon *daemon)
+{
+	for (uint32_t i = 0; i < daemon->config.component_count; i++)
+		if (daemon->view[i].level > LEVEL_NORMAL || daemon->view[i].frozen_leaves)
+			return false;
+	return true;
+}
+
+void edges_save(struct daemon *daemon, const char *path, bool last)
 {
 	char fresh[256];
 
-	if (!daemon->config.policy.edges_adapt || is_kept(daemon))
+	if (!daemon->config.policy.edges_adapt || is_kept(daemon) || (!last && !is_calm(daemon)))
 		return;
 	/* Once, also when it fails: the next change tries again. */
 	for (uint32_t i = 0; i < daemon->config.component_count; i++)

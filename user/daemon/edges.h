@@ -14,7 +14,8 @@
 /* After policy_init. */
 void edges_load(struct daemon *daemon, const char *path);
 
-/* Written anew, whole, when a shift differs from what was written last; hourly at most. */
-void edges_save(struct daemon *daemon, const char *path);
+/* Written anew, whole, when a shift differs from what was written last: hourly at most, and while
+ * all is calm; last is the daemon's end, when it no longer waits. */
+void edges_save(struct daemon *daemon, const char *path, bool last);
 
 #endif

@@ -190,14 +190,11 @@ json_t *encode_host(const struct host_sample *host)
 	return object;
 }
 
-/* By the ledger: what is in it is ours to thaw, the rest is not. */
-static const char *frozen_by(const struct daemon *daemon, const struct leaf_sample *leaf)
+static const char *frozen_by(const struct leaf_sample *leaf)
 {
-	struct ledger_entry entry;
-
 	if (!leaf->frozen)
 		return "";
-	return ledger_find(daemon->ledger, LEDGER_FREEZE, leaf->cgid, &entry) ? "uwd" : "other";
+	return leaf->ours ? "uwd" : "other";
 }
 
 static json_t *encode_leaf(const struct daemon *daemon, const struct leaf_sample *leaf)
@@ -210,7 +207,7 @@ static json_t *encode_leaf(const struct daemon *daemon, const struct leaf_sample
 	put(object, "id", number(leaf->cgid));
 	put(object, "populated", json_boolean(leaf->populated));
 	put(object, "frozen", json_boolean(leaf->frozen));
-	put(object, "frozen_by", json_string(frozen_by(daemon, leaf)));
+	put(object, "frozen_by", json_string(frozen_by(leaf)));
 	put(object, "age_us", number(since(leaf->born_us, clock_now_us())));
 	put(object, "current_bytes", number(leaf->current_bytes));
 	put(object, "swap_bytes", number(leaf->swap_bytes));

@@ -70,7 +70,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 
 	(void)source, (void)usec;
 	tick(daemon, FRAME_FULL);
-	edges_save(daemon, EDGES_FILE);
+	edges_save(daemon, EDGES_FILE, false);
 	ipc_server_expire(daemon->server, daemon->frame.now_us);
 	return 0;
 }

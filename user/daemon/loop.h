@@ -24,6 +24,7 @@ void loop_stop(struct daemon *daemon, int rc);
 
 /* Who removes one cgroup of ours is seldom done then; another setup takes milliseconds. */
 #define MEND_AFTER_US (200 * US_PER_MS)
+#define MEND_AGAIN_US (5 * US_PER_SEC) /* after a failure */
 
 /* Calls daemon_mend_tree then, unless it is to be called already. */
 void loop_mend_in(struct daemon *daemon, uint64_t us);

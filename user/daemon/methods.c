@@ -282,13 +282,10 @@ static bool has_leaf(const struct daemon *daemon, uint32_t component)
 /* False, after saying so, for a leaf that somebody else froze; cgid is 0 when none is named. */
 static bool is_ours_to_freeze(const struct daemon *daemon, uint64_t cgid, struct ipc_answer *answer)
 {
-	struct ledger_entry entry;
-
 	for (uint32_t i = 0; cgid && i < daemon->frame.leaf_count; i++) {
 		const struct leaf_sample *leaf = &daemon->frame.leaf[i];
 
-		if (leaf->cgid != cgid || !leaf->frozen ||
-		    ledger_find(daemon->ledger, LEDGER_FREEZE, cgid, &entry))
+		if (leaf->cgid != cgid || !leaf->frozen || leaf->ours)
 			continue;
 		ipc_answer_fail(answer, IPC_ERROR_FAILED,
 				"somebody else froze it and thaws it: echo 0 > cgroup.freeze");

@@ -49,12 +49,14 @@ static uint32_t read_bpf_counts(struct daemon *daemon, struct uw_component count
 	return read;
 }
 
-/* The components in which nobody stalled since the last full frame. */
+/* The components in which nobody stalled since the last full frame: none without who counts. */
 static uint32_t calm_components(struct daemon *daemon, const struct uw_component counts[],
 				uint32_t read)
 {
 	uint32_t calm = 0;
 
+	if (!daemon->kern || !(kern_sensors(daemon->kern) & 1U << KERN_STALL))
+		return 0;
 	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
 		if (!(read & 1U << i))
 			continue;
@@ -110,7 +112,7 @@ static void add_psi_events(struct daemon *daemon)
  */
 static void tell_freezes(struct daemon *daemon)
 {
-	bool is_lost = daemon->ledger_is_first && daemon->pool_had_uwd;
+	bool is_lost = daemon->pool_had_uwd && !ledger_is_adopted(daemon->ledger);
 
 	for (uint32_t i = 0; i < daemon->frame.leaf_count; i++) {
 		struct leaf_sample *leaf = &daemon->frame.leaf[i];
@@ -225,10 +227,13 @@ void daemon_tick(struct daemon *daemon, enum frame_kind kind)
 		policy_view(daemon->policy, i, &daemon->view[i]);
 	record_outcomes(daemon);
 	record_plan(daemon);
-	if (kind == FRAME_FULL)
+	if (kind == FRAME_FULL) {
 		daemon->stats.ticks_full++;
-	else
+		if (!daemon->options.dry_run)
+			ledger_set_adopted(daemon->ledger);
+	} else {
 		daemon->stats.ticks_urgent++;
+	}
 	if (took_us > daemon->stats.tick_max_us)
 		daemon->stats.tick_max_us = took_us;
 }

@@ -15,8 +15,6 @@
 #include "user/conf/conf.h"
 #include "user/daemon/loop.h"
 
-#define MEND_AGAIN_US (5 * US_PER_SEC)
-
 int tree_read_config(const struct daemon *daemon, struct config *ret_config, struct uw_err *err)
 {
 	return pool_read_config(&daemon->host, daemon->options.config_file, daemon->options.root,
@@ -103,6 +101,11 @@ int tree_follow(struct daemon *daemon, struct uw_err *err)
 	memset(daemon->frame.component, 0, sizeof(daemon->frame.component)); /* other indices */
 	sense_watch_leaves(daemon->sense, on_leaf, daemon);
 	daemon->followed = sense_generation(daemon->sense);
+	for (uint32_t i = 0; i < daemon->config.component_count; i++)
+		if (sense_component_cgid(daemon->sense, i) != act_component_cgid(daemon->act, i)) {
+			loop_mend_in(daemon, MEND_AGAIN_US); /* its last worker is still ending */
+			break;
+		}
 	return 0;
 }
 
@@ -136,15 +139,27 @@ static bool is_same_group(int a, int b)
 	return !fstat(a, &one) && !fstat(b, &other) && one.st_ino == other.st_ino;
 }
 
-/* Takes pool. One that is the old one is closed, unless it brought the guard that nobody watches.
- */
-static int take_pool(struct daemon *daemon, struct cg_pool *pool)
+/* The same pool, and the guard that setup found or started in it. */
+static int take_guard(struct daemon *daemon, struct cg_pool *pool)
 {
-	if (daemon->options.dry_run ||
-	    (is_same_group(daemon->pool.dir, pool->dir) && daemon->guard_source)) {
+	if (daemon->guard_source) {
 		cg_pool_close(pool);
 		return 0;
 	}
+	daemon->stats.guard_restarts++;
+	cg_pool_take_guard(&daemon->pool, pool);
+	return loop_watch_guard(daemon);
+}
+
+/* Takes pool. Fds of one that is the old one stay: nothing in it has come or gone. */
+static int take_pool(struct daemon *daemon, struct cg_pool *pool)
+{
+	if (daemon->options.dry_run) {
+		cg_pool_close(pool);
+		return 0;
+	}
+	if (is_same_group(daemon->pool.dir, pool->dir))
+		return take_guard(daemon, pool);
 	daemon->stats.guard_restarts++;
 	loop_unwatch_guard(daemon);
 	act_set_pool(daemon->act, pool->dir);

@@ -15,7 +15,7 @@ struct sense_component {
 	struct cg_group group; /* dir is -1 while it is not there */
 	int watch;             /* inotify, -1 without */
 	bool pressure_known;   /* these are as memory.pressure said last */
-	uint64_t psi_some_us, psi_full_us;
+	uint64_t psi_some_us, psi_full_us, pressure_us;
 	/* When everything was last read, and what it was by: see is_settled. */
 	uint64_t settled_us, settled_bytes, settled_psi_us;
 };

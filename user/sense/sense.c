@@ -28,6 +28,7 @@
 #define SETTLED_US    (20 * US_PER_SEC)
 #define SETTLED_BYTES MIB
 
+#define PRESSURE_US   (5 * US_PER_SEC)
 #define REST_US       (500 * US_PER_MS) /* frames further apart than that are of a host at rest */
 #define ROOMY_HOST_US (5 * US_PER_SEC)
 #define ROOMY_PART    4 /* of the host free: far from anything the policy would do */
@@ -133,13 +134,18 @@ static void read_rest(struct sense *sense, const struct cg_group *group,
 		sample->valid |= SAMPLE_LIMITS;
 }
 
+/* Nobody is calm for ever: who counts stalls may miss one, and forgets one that lasts for 10 s. */
 static void read_pressure(struct sense *sense, struct sense_component *component, bool calm,
-			  struct component_sample *sample)
+			  uint64_t now_us, struct component_sample *sample)
 {
-	if (!calm || !component->pressure_known)
+	bool is_old = now_us - component->pressure_us >= PRESSURE_US;
+
+	if (!calm || !component->pressure_known || is_old) {
 		component->pressure_known = read_file(sense, &component->group, CG_PRESSURE) &&
 					    parse_pressure(sense->text, &component->psi_some_us,
 							   &component->psi_full_us);
+		component->pressure_us = now_us;
+	}
 	if (!component->pressure_known)
 		return;
 	sample->psi_some_us = component->psi_some_us;
@@ -161,7 +167,7 @@ static void read_component(struct sense *sense, uint32_t index, bool calm, uint6
 		if (!read_usage(sense, index, sample))
 			return;
 	}
-	read_pressure(sense, component, calm, sample);
+	read_pressure(sense, component, calm, now_us, sample);
 	if (!is_settled(component, sample, now_us)) {
 		read_rest(sense, group, sample);
 		component->settled_us = now_us;

@@ -39,10 +39,10 @@ uint64_t sense_generation(const struct sense *sense);
  * that a component's directory changed, and every 10 s (every second without inotify); the first
  * FRAME_LEAVES_MAX found are sensed. A group that vanished is absent and looked for again by name.
  * Bit i of calm says that no task of component i stalled since the last full frame: its pressure
- * stands where it was and is not read. Of the host only meminfo, without its pressure; at rest, and
- * while a quarter of it is free, every 5 s, absent in between.
- * Writes frame->host, ->component*, ->leaf*; nothing else. Cost: 10 pread(2) a component, 3 a leaf;
- * while nothing moves and all is calm 1 a component.
+ * stands where it was and is read every 5 s only. Of the host only meminfo, without its pressure;
+ * at rest, and while a quarter of it is free, every 5 s, absent in between. Writes frame->host,
+ * ->component*, ->leaf*; nothing else. Cost: 10 pread(2) a component, 3 a leaf; while nothing moves
+ * and all is calm 1 a component.
  */
 void sense_full(struct sense *sense, struct frame *frame, uint32_t calm);
 
