@@ -109,7 +109,10 @@ is_braked fifth
 kill -0 "$UWD_PID" || fail "uwd ended"
 
 # ---- a guard that goes while another setup is at work: what is frozen stays on record ----
-wait_until 20 is_frozen hogs/fifth
+empty fifth
+uwctl run hogs --name still -- sleep 600 &
+wait_until 20 uwctl freeze hogs/still --for 60s
+wait_until 10 is_frozen hogs/still
 guard=$(cat "$POOL/holder/cgroup.procs")
 exec 8>/run/uw/setup.lock
 flock 8
@@ -119,7 +122,7 @@ sleep 1
 exec 8>&-
 wait_until 10 grep -q . "$POOL/holder/cgroup.procs"
 sleep 1.5
-is_frozen hogs/fifth || fail "a new guard thawed it"
+is_frozen hogs/still || fail "a new guard thawed it"
 kill -KILL "$UWD_PID"
-wait_until 2 eval '! is_frozen hogs/fifth'
+wait_until 2 eval '! is_frozen hogs/still'
 wait "$UWD_PID" 2>/dev/null || true
