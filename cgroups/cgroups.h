@@ -119,8 +119,8 @@ struct cg_tree_spec {
 typedef void (*cg_note_fn)(void *data, const char *verb, const char *path, const char *value);
 
 struct cg_change {
-	bool dry_run;    /* note, do not do */
-	bool no_wait;    /* -EAGAIN while another setup or teardown is at work */
+	bool dry_run; /* note, do not do */
+	bool no_wait; /* -EAGAIN while another setup or teardown is at work, or systemd is slow */
 	cg_note_fn note; /* may be NULL */
 	void *data;
 };
@@ -243,7 +243,8 @@ int cg_pool_root(const struct cg_host *host, const char *root, char *ret_root, s
  * systemd the root is a transient delegated scope, made through the system bus with the guard as
  * first member; elsewhere, and for a root given as a path, a plain cgroup. guard is the program
  * (NULL: UW_LIBEXEC_DIR/uw-guard). Repeatable: a scope that vanished is made anew, a dead guard
- * replaced. Errors as cg_tree_setup, and -ENOENT: no guard program, -ECONNREFUSED: no system bus.
+ * replaced. Errors as cg_tree_setup, and -ENOENT: no guard program, -ECONNREFUSED: no system bus,
+ * -EAGAIN: systemd did not answer, within 5 s or, with no_wait, soon.
  */
 int cg_pool_create(const struct cg_host *host, const char *root, const char *guard,
 		   const struct cg_change *change, struct cg_pool *ret_pool, struct uw_err *err);

@@ -54,6 +54,7 @@ struct cg_op {
 	int mount; /* dirfd */
 	int lock;  /* -1 in a dry run */
 	bool lib_ready;
+	uint64_t until_us; /* of change->no_wait: no longer for systemd; 0 = see cg_wait_until */
 };
 
 int cg_op_open(struct cg_op *op, const struct cg_host *host, const struct cg_change *change,
@@ -153,7 +154,7 @@ int cg_protect_pool(struct cg_op *op, const char *root, enum cg_protect what, ui
 /* Starts and marks uw.slice, unless it is somebody else's: then it stays as it is. */
 int cg_slice_make(struct cg_op *op);
 
-/* Undoes that; with others in it, only the protection goes. */
+/* Undoes cg_slice_make; with others in it, only the protection goes. */
 int cg_slice_remove(struct cg_op *op);
 
 /* ---- guard.c ---- */
@@ -182,21 +183,38 @@ void cg_guard_abort(struct cg_guard_start *start);
 #define CG_SCOPE_ROOT  CG_SLICE "/" CG_SCOPE
 #define CG_UNIT_EXISTS 1
 
+/*
+ * All of these ask systemd and wait for its answer: -EAGAIN when there is none in time. In time is
+ * CG_WAIT_S for each, where the caller may wait. uwd's loop may not: the guard takes it for hung
+ * LEDGER_STALE_US (2 s) after a heartbeat, of which there is one a second at least, so all of an
+ * operation has CG_NO_WAIT_US. The pool's scope has CG_SCOPE_MORE_US on top: without a pool nobody
+ * waits for uwd, and one that is given up too soon never comes where systemd is slow.
+ */
+#define CG_WAIT_S        5 /* an emulated systemd under load takes one */
+#define CG_NO_WAIT_US    700000ULL
+#define CG_SCOPE_MORE_US 800000ULL
+
+/* When a wait for systemd that begins now has to end. */
+uint64_t cg_wait_until(const struct cg_op *op);
+
+/* Sleeps for a moment; false without that when the time is over. */
+bool cg_wait_step(uint64_t until_us);
+
 /* Starts uw-pool.scope with pid in it and waits until pid is there. */
-int cg_scope_start_pool(pid_t pid, struct uw_err *err);
+int cg_scope_start_pool(const struct cg_op *op, pid_t pid);
 
 /* Begins to end a unit; 0 too when there is none. systemd removes its cgroup. */
-int cg_unit_stop(const char *unit, struct uw_err *err);
+int cg_unit_stop(const struct cg_op *op, const char *unit);
 
 /* Sets the property that stands for knob (a limit) until the unit or the machine ends. */
-int cg_unit_set(const char *unit, enum cg_knob knob, uint64_t value, struct uw_err *err);
+int cg_unit_set(const struct cg_op *op, const char *unit, enum cg_knob knob, uint64_t value);
 const char *cg_unit_property(enum cg_knob knob); /* "MemoryMax"; NULL where there is none */
 
 /* Starts uw.slice as a transient unit. CG_UNIT_EXISTS: it is one already, or has a file. */
-int cg_slice_start(struct uw_err *err);
+int cg_slice_start(const struct cg_op *op);
 
 /* A new scope for processes that outlive the pool; its path relative to the mount. */
-int cg_scope_start_kept(const pid_t *pids, int count, char *ret_path, size_t size,
-			struct uw_err *err);
+int cg_scope_start_kept(const struct cg_op *op, const pid_t *pids, int count, char *ret_path,
+			size_t size);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "cgroups/internal.h"
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/base/text.h"
 
 #define UWD_XATTR     "user.uw.uwd"
@@ -26,6 +27,8 @@ int cg_op_open(struct cg_op *op, const struct cg_host *host, const struct cg_cha
 	*op = (struct cg_op){.host = host, .change = change, .err = err, .mount = -1, .lock = -1};
 	if (ret)
 		return ret;
+	if (change && change->no_wait)
+		op->until_us = clock_now_us() + CG_NO_WAIT_US;
 	op->mount = open(host->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (op->mount < 0)
 		return err_set(err, -errno, "cgroups: open %s: %s", host->mount, strerror(errno));
@@ -154,7 +157,7 @@ static int set_property(const struct cg_op *op, const char *unit, enum cg_knob k
 	snprintf(assignment, sizeof(assignment), "%s=%s", cg_unit_property(knob),
 		 value == CG_MAX ? "infinity" : text);
 	cg_op_note(op, "property", unit, assignment);
-	return cg_op_dry(op) ? 0 : cg_unit_set(unit, knob, value, op->err);
+	return cg_op_dry(op) ? 0 : cg_unit_set(op, unit, knob, value);
 }
 
 /*

@@ -51,7 +51,7 @@ static int make_scope(struct cg_op *op, const char *program, struct cg_pool *poo
 	if (ret)
 		return ret;
 	cg_op_note(op, "scope", pool->root, "Delegate=yes");
-	ret = cg_scope_start_pool(start.pid, op->err);
+	ret = cg_scope_start_pool(op, start.pid);
 	if (!ret) {
 		char file[CG_PATH_LEN];
 

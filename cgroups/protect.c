@@ -15,7 +15,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sys/xattr.h>
@@ -24,16 +23,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
 
-#define WAIT_STEP_NS 10000000L
-#define START_STEPS  50  /* while an earlier slice is being collected */
-#define STOP_STEPS   500 /* 5 s */
-
-static void pause_step(void)
-{
-	const struct timespec step = {.tv_nsec = WAIT_STEP_NS};
-
-	nanosleep(&step, NULL);
-}
+#define START_STEPS 50 /* while an earlier slice is being collected */
 
 static bool is_marked_slice(int dirfd)
 {
@@ -98,16 +88,19 @@ static bool slice_is_there(const struct cg_op *op)
 	return cg_op_exists(op, CG_SLICE);
 }
 
-static int start_slice(struct cg_op *op)
+static int start_slice(const struct cg_op *op)
 {
-	int ret = cg_slice_start(op->err);
+	uint64_t until_us = cg_wait_until(op);
+	int ret = cg_slice_start(op);
 
-	for (int i = 0; ret == CG_UNIT_EXISTS && !slice_is_there(op) && i < START_STEPS; i++) {
-		pause_step();
-		ret = cg_slice_start(op->err);
-	}
-	for (int i = 0; !ret && !slice_is_there(op) && i < STOP_STEPS; i++)
-		pause_step();
+	for (int i = 0; ret == CG_UNIT_EXISTS && !slice_is_there(op) && i < START_STEPS &&
+			cg_wait_step(until_us);
+	     i++)
+		ret = cg_slice_start(op);
+	while (!ret && !slice_is_there(op))
+		if (!cg_wait_step(until_us))
+			return err_set(op->err, -EAGAIN,
+				       "systemd: %s did not start in time; try again", CG_SLICE);
 	return ret;
 }
 
@@ -149,6 +142,7 @@ static int unprotect_slice(struct cg_op *op, int dir)
 int cg_slice_remove(struct cg_op *op)
 {
 	AUTO_CLOSE int dir = cg_op_dir(op, CG_SLICE);
+	uint64_t until_us;
 	int ret;
 
 	if (dir < 0 || !is_marked_slice(dir))
@@ -158,9 +152,10 @@ int cg_slice_remove(struct cg_op *op)
 	cg_op_note(op, "stop", CG_SLICE, NULL);
 	if (cg_op_dry(op))
 		return 0;
-	ret = cg_unit_stop(CG_SLICE, op->err);
-	for (int i = 0; !ret && slice_is_there(op) && i < STOP_STEPS; i++)
-		pause_step();
+	until_us = cg_wait_until(op);
+	ret = cg_unit_stop(op, CG_SLICE);
+	while (!ret && slice_is_there(op) && cg_wait_step(until_us))
+		;
 	return ret;
 }
 

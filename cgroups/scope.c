@@ -15,18 +15,23 @@
 
 #include "cgroups/internal.h"
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/base/text.h"
 
 #define PRIVATE_BUS  "unix:path=/run/systemd/private"
-#define UNIT_EXISTS  "org.freedesktop.systemd1.UnitExists"
-#define NO_SUCH_UNIT "org.freedesktop.systemd1.NoSuchUnit"
+#define SYSTEMD      "org.freedesktop.systemd1"
+#define SYSTEMD_PATH "/org/freedesktop/systemd1"
+#define MANAGER      SYSTEMD ".Manager"
+#define UNIT_EXISTS  SYSTEMD ".UnitExists"
+#define NO_SUCH_UNIT SYSTEMD ".NoSuchUnit"
 #define WAIT_STEP_NS 10000000L
-#define WAIT_STEPS   500 /* 5 s: an emulated systemd under load takes one */
-#define START_TRIES  50  /* while an earlier scope of the name is being collected */
+#define WAIT_US      (CG_WAIT_S * US_PER_SEC)
+#define START_TRIES  50 /* while an earlier scope of the name is being collected */
 
+/* All that is sent is answered: a flush would only wait for a bus that does not read. */
 static void cleanup_bus(sd_bus **bus)
 {
-	sd_bus_flush_close_unref(*bus);
+	sd_bus_close_unref(*bus);
 }
 
 static void cleanup_message(sd_bus_message **message)
@@ -36,6 +41,7 @@ static void cleanup_message(sd_bus_message **message)
 
 #define AUTO_BUS     __attribute__((cleanup(cleanup_bus)))
 #define AUTO_MESSAGE __attribute__((cleanup(cleanup_message)))
+#define AUTO_ERROR   __attribute__((cleanup(sd_bus_error_free)))
 
 struct scope {
 	const char *unit, *description;
@@ -44,6 +50,40 @@ struct scope {
 	const pid_t *pids;
 	int count;
 };
+
+/* ---- waiting ---- */
+
+uint64_t cg_wait_until(const struct cg_op *op)
+{
+	return op->until_us ? op->until_us : clock_now_us() + WAIT_US;
+}
+
+bool cg_wait_step(uint64_t until_us)
+{
+	const struct timespec step = {.tv_nsec = WAIT_STEP_NS};
+
+	if (clock_now_us() >= until_us)
+		return false;
+	nanosleep(&step, NULL);
+	return true;
+}
+
+/* What a call came to: 0, or its error with a text. */
+static int answer(const struct cg_op *op, int ret, const sd_bus_error *error, const char *what,
+		  const char *unit)
+{
+	if (ret >= 0)
+		return 0;
+	if (ret == -ETIMEDOUT)
+		return err_set(op->err, -EAGAIN,
+			       "systemd: %s %s: no answer in time; try again, or look why with "
+			       "'systemctl status'",
+			       what, unit);
+	return err_set(op->err, ret, "systemd: %s %s: %s", what, unit,
+		       error->message ? error->message : strerror(-ret));
+}
+
+/* ---- the bus ---- */
 
 /* The socket that systemctl uses: there before dbus is, and without dbus installed. Root only. */
 static int open_private(sd_bus **ret_bus)
@@ -60,17 +100,52 @@ static int open_private(sd_bus **ret_bus)
 	return ret;
 }
 
-static int open_bus(sd_bus **ret_bus, struct uw_err *err)
+/* A call waits for that by itself, and without an end. */
+static int wait_ready(sd_bus *bus, uint64_t until_us)
 {
-	int ret = sd_bus_open_system(ret_bus);
+	uint64_t now_us;
+	int ret = sd_bus_is_ready(bus);
 
-	if (ret < 0 && open_private(ret_bus) < 0)
-		return err_set(err, ret,
+	while (!ret) {
+		ret = sd_bus_process(bus, NULL);
+		now_us = clock_now_us();
+		if (!ret && now_us >= until_us)
+			return -ETIMEDOUT;
+		if (!ret)
+			ret = sd_bus_wait(bus, until_us - now_us);
+		if (ret >= 0 || ret == -EINTR)
+			ret = sd_bus_is_ready(bus);
+	}
+	return ret;
+}
+
+static int open_bus(const struct cg_op *op, sd_bus **ret_bus)
+{
+	AUTO_ERROR sd_bus_error error = SD_BUS_ERROR_NULL;
+	AUTO_BUS sd_bus *bus = NULL;
+	int ret = sd_bus_open_system(&bus);
+
+	if (ret < 0 && open_private(&bus) < 0)
+		return err_set(op->err, ret,
 			       "systemd: no system bus: %s; start dbus, or set root = uw to do "
 			       "without systemd's scope",
 			       strerror(-ret));
-	return 0;
+	ret = answer(op, wait_ready(bus, cg_wait_until(op)), &error, "connect to", "its bus");
+	if (!ret)
+		*ret_bus = TAKE(bus);
+	return ret;
 }
+
+/* The next call's; sd-bus by itself waits for 25 s. */
+static int limit_call(sd_bus *bus, const struct cg_op *op)
+{
+	uint64_t until_us = cg_wait_until(op), now_us = clock_now_us();
+
+	return now_us >= until_us ? -ETIMEDOUT
+				  : sd_bus_set_method_call_timeout(bus, until_us - now_us);
+}
+
+/* ---- starting and stopping ---- */
 
 static int append_pids(sd_bus_message *m, const struct scope *scope)
 {
@@ -107,13 +182,15 @@ static int append_properties(sd_bus_message *m, const struct scope *scope)
 	return ret < 0 ? ret : sd_bus_message_close_container(m);
 }
 
-static int call_start(sd_bus *bus, const struct scope *scope, sd_bus_error *error)
+static int call_start(sd_bus *bus, const struct cg_op *op, const struct scope *scope,
+		      sd_bus_error *error)
 {
 	AUTO_MESSAGE sd_bus_message *m = NULL;
-	int ret = sd_bus_message_new_method_call(
-		bus, &m, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
-		"org.freedesktop.systemd1.Manager", "StartTransientUnit");
+	int ret = limit_call(bus, op);
 
+	if (ret >= 0)
+		ret = sd_bus_message_new_method_call(bus, &m, SYSTEMD, SYSTEMD_PATH, MANAGER,
+						     "StartTransientUnit");
 	if (ret >= 0)
 		ret = sd_bus_message_append(m, "ss", scope->unit, "fail");
 	if (ret >= 0)
@@ -121,13 +198,6 @@ static int call_start(sd_bus *bus, const struct scope *scope, sd_bus_error *erro
 	if (ret >= 0)
 		ret = sd_bus_message_append(m, "a(sa(sv))", 0);
 	return ret < 0 ? ret : sd_bus_call(bus, m, 0, error, NULL);
-}
-
-static void pause_step(void)
-{
-	const struct timespec step = {.tv_nsec = WAIT_STEP_NS};
-
-	nanosleep(&step, NULL);
 }
 
 /* The unified path of pid out of /proc/PID/cgroup ("0::/path"), without the leading slash. */
@@ -149,85 +219,79 @@ static int path_of(pid_t pid, char *buf, size_t size)
 	return text_copy(buf, size, line) ? 0 : -ENAMETOOLONG;
 }
 
-static int wait_for_move(pid_t pid, const char *unit, char *ret_path, size_t size)
+static int wait_for_move(pid_t pid, const char *unit, uint64_t until_us, char *ret_path,
+			 size_t size)
 {
 	size_t len, want = strlen(unit);
-	int ret = -ETIMEDOUT;
 
-	for (int i = 0; i < WAIT_STEPS; i++) {
-		ret = path_of(pid, ret_path, size);
+	do {
+		int ret = path_of(pid, ret_path, size);
+
 		if (ret)
 			return ret;
 		len = strlen(ret_path);
 		if (len >= want && !strcmp(ret_path + len - want, unit))
 			return 0;
-		pause_step();
-	}
-	return -ETIMEDOUT;
+	} while (cg_wait_step(until_us));
+	return -EAGAIN;
 }
 
 /* A unit without its cgroup: removed behind systemd's back, or on its way out. */
-static int call_stop(sd_bus *bus, const char *unit)
+static int call_stop(sd_bus *bus, const struct cg_op *op, const char *unit)
 {
-	sd_bus_error error = SD_BUS_ERROR_NULL;
-	int ret = sd_bus_call_method(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
-				     "org.freedesktop.systemd1.Manager", "StopUnit", &error, NULL,
-				     "ss", unit, "replace");
+	AUTO_ERROR sd_bus_error error = SD_BUS_ERROR_NULL;
+	int ret = limit_call(bus, op);
 
+	if (ret >= 0)
+		ret = sd_bus_call_method(bus, SYSTEMD, SYSTEMD_PATH, MANAGER, "StopUnit", &error,
+					 NULL, "ss", unit, "replace");
 	if (sd_bus_error_has_name(&error, NO_SUCH_UNIT))
 		ret = 0;
-	sd_bus_error_free(&error);
-	return ret < 0 ? ret : 0;
+	return answer(op, ret, &error, "stop", unit);
 }
 
 /* 0, CG_UNIT_EXISTS, or a negative errno with its text. */
-static int try_start(sd_bus *bus, const struct scope *scope, struct uw_err *err)
+static int try_start(sd_bus *bus, const struct cg_op *op, const struct scope *scope)
 {
-	sd_bus_error error = SD_BUS_ERROR_NULL;
-	int ret = call_start(bus, scope, &error);
+	AUTO_ERROR sd_bus_error error = SD_BUS_ERROR_NULL;
+	int ret = answer(op, call_start(bus, op, scope, &error), &error, "start", scope->unit);
 
-	if (ret < 0)
-		err_set(err, ret, "systemd: start %s: %s", scope->unit,
-			error.message ? error.message : strerror(-ret));
-	if (sd_bus_error_has_name(&error, UNIT_EXISTS))
-		ret = CG_UNIT_EXISTS;
-	else if (ret > 0)
-		ret = 0;
-	sd_bus_error_free(&error);
-	return ret;
+	return sd_bus_error_has_name(&error, UNIT_EXISTS) ? CG_UNIT_EXISTS : ret;
 }
 
-static int start(const struct scope *scope, char *ret_path, size_t size, struct uw_err *err)
+static int start(const struct cg_op *op, const struct scope *scope, char *ret_path, size_t size)
 {
+	uint64_t until_us = cg_wait_until(op);
 	AUTO_BUS sd_bus *bus = NULL;
-	int ret = open_bus(&bus, err);
+	int ret = open_bus(op, &bus);
 
 	if (ret)
 		return ret;
-	ret = try_start(bus, scope, err);
-	for (int i = 0; ret == CG_UNIT_EXISTS && i < START_TRIES; i++) {
-		call_stop(bus, scope->unit);
-		pause_step();
-		ret = try_start(bus, scope, err);
+	ret = try_start(bus, op, scope);
+	for (int i = 0; ret == CG_UNIT_EXISTS && i < START_TRIES && cg_wait_step(until_us); i++) {
+		call_stop(bus, op, scope->unit);
+		ret = try_start(bus, op, scope);
 	}
 	if (ret)
 		return ret == CG_UNIT_EXISTS ? -EEXIST : ret;
-	ret = wait_for_move(scope->pids[0], scope->unit, ret_path, size);
+	ret = wait_for_move(scope->pids[0], scope->unit, cg_wait_until(op), ret_path, size);
 	if (ret)
-		return err_set(err, ret, "systemd: %s did not start: %s; see 'systemctl status %s'",
-			       scope->unit, strerror(-ret), scope->unit);
+		return err_set(
+			op->err, ret, "systemd: %s did not start: %s; see 'systemctl status %s'",
+			scope->unit, ret == -EAGAIN ? "not in time, try again" : strerror(-ret),
+			scope->unit);
 	return 0;
 }
 
-int cg_unit_stop(const char *unit, struct uw_err *err)
+int cg_unit_stop(const struct cg_op *op, const char *unit)
 {
 	AUTO_BUS sd_bus *bus = NULL;
-	int ret = open_bus(&bus, err);
+	int ret = open_bus(op, &bus);
 
-	if (!ret)
-		ret = call_stop(bus, unit);
-	return ret ? err_set(err, ret, "systemd: stop %s: %s", unit, strerror(-ret)) : 0;
+	return ret ? ret : call_stop(bus, op, unit);
 }
+
+/* ---- limits ---- */
 
 const char *cg_unit_property(enum cg_knob knob)
 {
@@ -242,36 +306,37 @@ const char *cg_unit_property(enum cg_knob knob)
 }
 
 /* Answered once the cgroup has it. Runtime: gone with the boot, and with a transient unit. */
-int cg_unit_set(const char *unit, enum cg_knob knob, uint64_t value, struct uw_err *err)
+int cg_unit_set(const struct cg_op *op, const char *unit, enum cg_knob knob, uint64_t value)
 {
 	const char *property = cg_unit_property(knob);
-	sd_bus_error error = SD_BUS_ERROR_NULL;
+	AUTO_ERROR sd_bus_error error = SD_BUS_ERROR_NULL;
 	AUTO_BUS sd_bus *bus = NULL;
-	int ret = open_bus(&bus, err);
+	int ret = open_bus(op, &bus);
+	char what[32];
 
 	if (ret)
 		return ret;
-	ret = sd_bus_call_method(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
-				 "org.freedesktop.systemd1.Manager", "SetUnitProperties", &error,
-				 NULL, "sba(sv)", unit, 1, 1, property, "t", value);
-	if (ret < 0)
-		err_set(err, ret, "systemd: set %s of %s: %s", property, unit,
-			error.message ? error.message : strerror(-ret));
-	sd_bus_error_free(&error);
-	return ret < 0 ? ret : 0;
+	ret = limit_call(bus, op);
+	if (ret >= 0)
+		ret = sd_bus_call_method(bus, SYSTEMD, SYSTEMD_PATH, MANAGER, "SetUnitProperties",
+					 &error, NULL, "sba(sv)", unit, 1, 1, property, "t", value);
+	snprintf(what, sizeof(what), "set %s of", property);
+	return answer(op, ret, &error, what, unit);
 }
 
+/* ---- the units ---- */
+
 /* A slice that is only implied may still become a transient one; one with a file may not. */
-int cg_slice_start(struct uw_err *err)
+int cg_slice_start(const struct cg_op *op)
 {
 	const struct scope slice = {.unit = CG_SLICE, .description = "Memory of uwd"};
 	AUTO_BUS sd_bus *bus = NULL;
-	int ret = open_bus(&bus, err);
+	int ret = open_bus(op, &bus);
 
-	return ret ? ret : try_start(bus, &slice, err);
+	return ret ? ret : try_start(bus, op, &slice);
 }
 
-int cg_scope_start_pool(pid_t pid, struct uw_err *err)
+int cg_scope_start_pool(const struct cg_op *op, pid_t pid)
 {
 	const struct scope scope = {
 		.unit = CG_SCOPE,
@@ -281,17 +346,21 @@ int cg_scope_start_pool(pid_t pid, struct uw_err *err)
 		.pids = &pid,
 		.count = 1,
 	};
+	struct cg_op slower = *op;
 	char path[CG_PATH_LEN];
-	int ret = start(&scope, path, sizeof(path), err);
+	int ret;
 
+	if (slower.until_us)
+		slower.until_us += CG_SCOPE_MORE_US;
+	ret = start(&slower, &scope, path, sizeof(path));
 	if (!ret && strcmp(path, CG_SCOPE_ROOT) != 0)
-		return err_set(err, -EXDEV, "systemd: %s started at %s, not at %s", CG_SCOPE, path,
-			       CG_SCOPE_ROOT);
+		return err_set(op->err, -EXDEV, "systemd: %s started at %s, not at %s", CG_SCOPE,
+			       path, CG_SCOPE_ROOT);
 	return ret;
 }
 
-int cg_scope_start_kept(const pid_t *pids, int count, char *ret_path, size_t size,
-			struct uw_err *err)
+int cg_scope_start_kept(const struct cg_op *op, const pid_t *pids, int count, char *ret_path,
+			size_t size)
 {
 	char unit[64];
 	const struct scope scope = {
@@ -303,5 +372,5 @@ int cg_scope_start_kept(const pid_t *pids, int count, char *ret_path, size_t siz
 	};
 
 	snprintf(unit, sizeof(unit), "uw-kept-%d.scope", (int)pids[0]);
-	return start(&scope, ret_path, size, err);
+	return start(op, &scope, ret_path, size);
 }

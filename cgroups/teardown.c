@@ -130,7 +130,7 @@ static int open_destination(struct cg_op *op, int from, int *ret_to)
 
 	if (count <= 0)
 		return count;
-	ret = cg_scope_start_kept(pids, count, path, sizeof(path), op->err);
+	ret = cg_scope_start_kept(op, pids, count, path, sizeof(path));
 	if (ret)
 		return ret;
 	*ret_to = cg_op_dir(op, path);
@@ -269,7 +269,7 @@ static int remove_scope(struct cg_op *op, const char *root)
 
 	cg_op_note(op, "stop", root, NULL);
 	if (!cg_op_dry(op))
-		ret = cg_unit_stop(CG_SCOPE, op->err);
+		ret = cg_unit_stop(op, CG_SCOPE);
 	return ret ? ret : cg_slice_remove(op);
 }
 

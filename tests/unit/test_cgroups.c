@@ -5,13 +5,18 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "cgroups/internal.h"
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/base/units.h"
 
 static void test_root_hostile_paths_are_refused(void **state)
@@ -129,6 +134,56 @@ static void test_each_limit_of_a_unit_has_a_property(void **state)
 	assert_string_equal(cg_unit_property(CG_HIGH), "MemoryHigh");
 	assert_string_equal(cg_unit_property(CG_LIMIT), "MemoryMax");
 	assert_null(cg_unit_property(CG_FREEZE));
+}
+
+static void test_a_wait_ends_when_it_has_to(void **state)
+{
+	const struct cg_op patient = {.mount = -1}, hurried = {.until_us = 7};
+	uint64_t now_us = clock_now_us();
+
+	(void)state;
+	assert_true(cg_wait_until(&patient) >= now_us + CG_WAIT_S * US_PER_SEC);
+	assert_int_equal(cg_wait_until(&hurried), 7);
+	assert_false(cg_wait_step(7));
+	assert_true(cg_wait_step(now_us + CG_WAIT_S * US_PER_SEC));
+}
+
+/* Takes connections, as its backlog does, and never says a word. */
+static int listen_silently(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	return fd;
+}
+
+static void test_a_silent_bus_is_given_up_in_time(void **state)
+{
+	const uint64_t wait_us = 50 * US_PER_MS, most_us = 2 * US_PER_SEC;
+	char dir[] = "/tmp/uw-bus-XXXXXX", path[64], address[80];
+	struct uw_err err = {0};
+	struct cg_op op = {.err = &err, .mount = -1};
+	uint64_t began_us;
+	AUTO_CLOSE int fd = -1;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/bus", dir);
+	snprintf(address, sizeof(address), "unix:path=%s", path);
+	assert_int_equal(setenv("DBUS_SYSTEM_BUS_ADDRESS", address, 1), 0);
+	fd = listen_silently(path);
+	began_us = clock_now_us();
+	op.until_us = began_us + wait_us;
+	assert_int_equal(cg_unit_stop(&op, "uw-no-such.scope"), -EAGAIN);
+	assert_in_range(clock_now_us() - began_us, wait_us, most_us);
+	assert_non_null(strstr(err.text, "no answer in time; try again"));
+	unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
+	unlink(path);
+	rmdir(dir);
 }
 
 static void test_pool_root_auto_follows_systemd(void **state)
@@ -364,6 +419,8 @@ int main(void)
 		cmocka_unit_test(test_unit_roots_are_told_by_their_first_part),
 		cmocka_unit_test(test_a_unit_is_told_by_its_own_cgroup),
 		cmocka_unit_test(test_each_limit_of_a_unit_has_a_property),
+		cmocka_unit_test(test_a_wait_ends_when_it_has_to),
+		cmocka_unit_test(test_a_silent_bus_is_given_up_in_time),
 		cmocka_unit_test(test_pool_root_auto_follows_systemd),
 		cmocka_unit_test(test_mounts_pure_v2_gives_place_and_options),
 		cmocka_unit_test(test_mounts_hybrid_is_told),

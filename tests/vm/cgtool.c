@@ -3,13 +3,14 @@
  * The cgroup library by hand, for VM cases that want less than uwctl does. Prints each change as
  * "VERB PATH VALUE"; an error goes to stderr and its errno is the exit status.
  *
- *	cgtool [-n] [-r] setup ROOT MAX NAME=LOW[:HIGH[:MAX]]...
- *	cgtool [-n] pool ROOT GUARD            prints "guard PID"
+ *	cgtool [-n] [-r] [-w] setup ROOT MAX NAME=LOW[:HIGH[:MAX]]...
+ *	cgtool [-n] [-w] pool ROOT GUARD       prints "guard PID"
  *	cgtool [-n] teardown ROOT refuse|kill|keep
  *	cgtool leaf ROOT COMPONENT [NAME]      prints the name
  *	cgtool attach ROOT COMPONENT LEAF PID
  *	cgtool min ROOT COMPONENT BYTES
- * -n: dry run. -r: as on a host that may not remount with memory_recursiveprot.
+ * -n: dry run. -r: as on a host that may not remount with memory_recursiveprot. -w: does not wait,
+ *as uwd's loop.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -176,9 +177,10 @@ int main(int argc, char **argv)
 	bool foreign_mount = false;
 	int option, ret;
 
-	while ((option = getopt(argc, argv, "+nr")) != -1) {
+	while ((option = getopt(argc, argv, "+nrw")) != -1) {
 		tool.change.dry_run |= option == 'n';
 		foreign_mount |= option == 'r';
+		tool.change.no_wait |= option == 'w';
 	}
 	if (argc - optind < 2) {
 		ret = bad_usage(&tool.err);

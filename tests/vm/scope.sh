@@ -81,6 +81,26 @@ tool pool auto "$GUARD" >/dev/null
 tool "${SPEC[@]}" >/dev/null
 expect "what the slice keeps for nobody" "$(cat "${POOL%/*}/memory.min")" 0
 
+# A bus that does not answer: said soon to whom may not wait, in the end to whom may.
+silence_bus() {
+	bus=$(property MainPID dbus.service)
+	trap 'kill -CONT "$bus"' EXIT
+	kill -STOP "$bus"
+}
+wake_bus() {
+	trap - EXIT
+	kill -CONT "$bus"
+}
+silence_bus
+began=$(date +%s%N)
+expect_rc 11 tool -w setup "$ROOT" 500M cache=100M:100M jobs=200M:200M
+took=$((($(date +%s%N) - began) / 1000000))
+expect_match "the reason" "$OUT" "systemd: .*: no answer in time; try again"
+expect_in "ms until uwd's loop goes on" "$took" 600 1900
+expect "nothing is half done" "$(limits)" "$((600 << 20)) $LOW $LOW"
+expect "nothing to ask" "$(tool -w "${SPEC[@]}")" ""
+wake_bus
+
 # Without dbus: systemd's own socket.
 systemctl stop dbus.socket dbus.service 2>/dev/null || true
 tool teardown "$ROOT" kill >/dev/null

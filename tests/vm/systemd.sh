@@ -22,6 +22,38 @@ expect "the unit runs" "$(systemctl is-active uwd)" active
 expect "budget" "$(cg cache/memory.high)" $((240 << 20))
 grep -q . "$POOL/holder/cgroup.procs" || fail "no guard in holder/"
 
+new_guard() {
+	local now
+	now=$(head -n 1 "$POOL/holder/cgroup.procs")
+	[ -n "$now" ] && [ "$now" != "$guard" ]
+}
+
+# Idle, the scope goes with its guard, and uwd makes both anew.
+guard=$(head -n 1 "$POOL/holder/cgroup.procs")
+kill -KILL "$guard"
+wait_until 20 new_guard
+limit_is() {
+	[ "$(cg memory.max)" = "$1" ]
+}
+wait_until 10 limit_is $((600 << 20))
+
+# A bus that does not answer holds up the client who asked, and not uwd.
+bus=$(systemctl show -p MainPID --value dbus.service)
+trap 'kill -CONT "$bus"' EXIT
+kill -STOP "$bus"
+sed -i 's/600M/580M/' /etc/uw/uw.conf
+expect_rc 1 uwctl reload
+expect_match "the reason" "$OUT" "systemd: .*: no answer in time; try again"
+expect "the limit" "$(cg memory.max)" $((600 << 20))
+trap - EXIT
+kill -CONT "$bus"
+uwctl reload
+expect "the limit afterwards" "$(cg memory.max)" $((580 << 20))
+sed -i 's/580M/600M/' /etc/uw/uw.conf
+uwctl reload
+expect "hangs seen by the guard" "$(uwctl status --json |
+	python3 -c 'import json,sys; print(json.load(sys.stdin)["daemon"]["guard"]["hangs"])')" 0
+
 uwctl run cache --name sleeper -- sleep 300 &
 wait_until 10 grep -q . "$POOL/cache/sleeper/cgroup.procs"
 pid=$(head -n 1 "$POOL/cache/sleeper/cgroup.procs")
@@ -40,11 +72,6 @@ expect "the unit came back" "$(systemctl is-active uwd)" active
 
 guard=$(head -n 1 "$POOL/holder/cgroup.procs")
 kill -KILL "$guard"
-new_guard() {
-	local now
-	now=$(head -n 1 "$POOL/holder/cgroup.procs")
-	[ -n "$now" ] && [ "$now" != "$guard" ]
-}
 wait_until 10 new_guard
 
 systemctl stop uwd
