@@ -154,7 +154,10 @@ int cg_protect_pool(struct cg_op *op, const char *root, enum cg_protect what, ui
 /* Starts and marks uw.slice, unless it is somebody else's: then it stays as it is. */
 int cg_slice_make(struct cg_op *op);
 
-/* Undoes cg_slice_make; with others in it, only the protection goes. */
+/* Whether it is there with our mark. */
+bool cg_slice_is_marked(const struct cg_op *op);
+
+/* Undoes cg_slice_make; with others in it, only the protection goes. -ETIMEDOUT: it stayed. */
 int cg_slice_remove(struct cg_op *op);
 
 /* ---- guard.c ---- */

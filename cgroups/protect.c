@@ -88,6 +88,13 @@ static bool slice_is_there(const struct cg_op *op)
 	return cg_op_exists(op, CG_SLICE);
 }
 
+bool cg_slice_is_marked(const struct cg_op *op)
+{
+	AUTO_CLOSE int dir = cg_op_dir(op, CG_SLICE);
+
+	return dir >= 0 && is_marked_slice(dir);
+}
+
 static int start_slice(const struct cg_op *op)
 {
 	uint64_t until_us = cg_wait_until(op);
@@ -154,8 +161,12 @@ int cg_slice_remove(struct cg_op *op)
 		return 0;
 	until_us = cg_wait_until(op);
 	ret = cg_unit_stop(op, CG_SLICE);
-	while (!ret && slice_is_there(op) && cg_wait_step(until_us))
-		;
+	while (!ret && slice_is_there(op))
+		if (!cg_wait_step(until_us))
+			ret = err_set(op->err, -ETIMEDOUT,
+				      "teardown: %s is still there, %d s after systemd was told to "
+				      "stop it; run 'systemctl stop %s'",
+				      CG_SLICE, CG_WAIT_S, CG_SLICE);
 	return ret;
 }
 

@@ -300,14 +300,13 @@ static int check_ours(const struct cg_op *op, int pool, const char *root)
 	return 0;
 }
 
-static int teardown_locked(struct cg_op *op, const char *root, enum cg_teardown how)
+static int clear_pool(struct cg_op *op, int pool, const char *root, enum cg_teardown how)
 {
 	static const part_fn clear[] = {
 		[CG_TEARDOWN_REFUSE] = refuse_running,
 		[CG_TEARDOWN_KILL] = kill_part,
 		[CG_TEARDOWN_KEEP_RUNNING] = keep_part,
 	};
-	AUTO_CLOSE int pool = cg_op_dir(op, root);
 	int ret = check_ours(op, pool, root);
 
 	if (!ret)
@@ -316,8 +315,21 @@ static int teardown_locked(struct cg_op *op, const char *root, enum cg_teardown 
 		ret = each_part(op, pool, root, remove_part);
 	if (!ret)
 		ret = end_guard(op, root);
-	if (!ret)
-		ret = remove_pool(op, pool, root);
+	return ret ? ret : remove_pool(op, pool, root);
+}
+
+/* The scope ended by itself, or an earlier teardown came only so far. */
+static bool only_slice_is_left(const struct cg_op *op, int pool, const char *root)
+{
+	return pool == -ENOENT && !strcmp(root, CG_SCOPE_ROOT) && cg_slice_is_marked(op);
+}
+
+static int teardown_locked(struct cg_op *op, const char *root, enum cg_teardown how)
+{
+	AUTO_CLOSE int pool = cg_op_dir(op, root);
+	int ret = only_slice_is_left(op, pool, root) ? cg_slice_remove(op)
+						     : clear_pool(op, pool, root, how);
+
 	if (!ret && !cg_op_dry(op))
 		cg_record_remove(root);
 	return ret;

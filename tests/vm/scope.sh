@@ -99,7 +99,30 @@ expect_match "the reason" "$OUT" "systemd: .*: no answer in time; try again"
 expect_in "ms until uwd's loop goes on" "$took" 600 1900
 expect "nothing is half done" "$(limits)" "$((600 << 20)) $LOW $LOW"
 expect "nothing to ask" "$(tool -w "${SPEC[@]}")" ""
+expect_rc 11 tool teardown "$ROOT" kill
+wait_until 5 test ! -e "$POOL"
 wake_bus
+expect "the slice is still protected" "$(cat "${POOL%/*}/memory.low")" "$LOW"
+
+# What a teardown left, the next one takes.
+expect "the rest" "$(tool -n teardown "$ROOT" refuse)" "stop uw.slice"
+tool teardown "$ROOT" refuse >/dev/null
+[ ! -e "${POOL%/*}" ] || fail "the slice stayed"
+expect_rc 2 tool teardown "$ROOT" refuse
+
+# A slice that takes its time.
+tool pool auto "$GUARD" >/dev/null
+tool "${SPEC[@]}" >/dev/null
+systemd-run --quiet --collect --slice=uw.slice --unit=uw-slow -p Type=oneshot -p RemainAfterExit=yes \
+	-p 'ExecStop=/bin/sleep 60' true
+[ ! -e "${POOL%/*}/uw-slow.service" ] || rmdir "${POOL%/*}/uw-slow.service"
+expect_rc 110 tool teardown "$ROOT" kill
+expect_match "the remedy" "$OUT" "uw.slice is still there.*run 'systemctl stop uw.slice'"
+expect_match "and again" "$(tool teardown "$ROOT" kill)" "uw.slice"
+systemctl kill -s KILL uw-slow
+wait_until 10 test ! -e "${POOL%/*}"
+tool pool auto "$GUARD" >/dev/null
+tool "${SPEC[@]}" >/dev/null
 
 # Without dbus: systemd's own socket.
 systemctl stop dbus.socket dbus.service 2>/dev/null || true
