@@ -151,7 +151,8 @@ enum cg_protect {
  * the components' where it is below that. */
 int cg_protect_pool(struct cg_op *op, const char *root, enum cg_protect what, uint64_t low_bytes);
 
-/* Starts and marks uw.slice, unless it is somebody else's: then it stays as it is. */
+/* Starts and marks uw.slice, unless it is somebody else's: then it stays as it is. One that was
+ * started and not marked, by a setup that was killed, is marked. */
 int cg_slice_make(struct cg_op *op);
 
 /* Whether it is there with our mark. */
@@ -181,10 +182,11 @@ void cg_guard_abort(struct cg_guard_start *start);
 
 /* ---- scope.c: sd-bus ---- */
 
-#define CG_SLICE       "uw.slice"
-#define CG_SCOPE       "uw-pool.scope"
-#define CG_SCOPE_ROOT  CG_SLICE "/" CG_SCOPE
-#define CG_UNIT_EXISTS 1
+#define CG_SLICE        "uw.slice"
+#define CG_SCOPE        "uw-pool.scope"
+#define CG_SCOPE_ROOT   CG_SLICE "/" CG_SCOPE
+#define CG_UNIT_EXISTS  1
+#define CG_UNIT_FOREIGN 2
 
 /*
  * All of these ask systemd and wait for its answer: -EAGAIN when there is none in time. In time is
@@ -206,6 +208,9 @@ bool cg_wait_step(uint64_t until_us);
 /* Starts uw-pool.scope with pid in it and waits until pid is there. */
 int cg_scope_start_pool(const struct cg_op *op, pid_t pid);
 
+/* Begins to start a unit that systemd knows. */
+int cg_unit_begin(const struct cg_op *op, const char *unit);
+
 /* Begins to end a unit; 0 too when there is none. systemd removes its cgroup. */
 int cg_unit_stop(const struct cg_op *op, const char *unit);
 
@@ -213,7 +218,8 @@ int cg_unit_stop(const struct cg_op *op, const char *unit);
 int cg_unit_set(const struct cg_op *op, const char *unit, enum cg_knob knob, uint64_t value);
 const char *cg_unit_property(enum cg_knob knob); /* "MemoryMax"; NULL where there is none */
 
-/* Starts uw.slice as a transient unit. CG_UNIT_EXISTS: it is one already, or has a file. */
+/* Starts uw.slice as a transient unit. CG_UNIT_EXISTS: it is the one that an earlier call started,
+ * perhaps stopped by now. CG_UNIT_FOREIGN: it has a file, or another program started it. */
 int cg_slice_start(const struct cg_op *op);
 
 /* A new scope for processes that outlive the pool; its path relative to the mount. */

@@ -23,7 +23,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
 
-#define START_STEPS 50 /* while an earlier slice is being collected */
+#define FOREIGN_XATTR "user.uw.foreign"
 
 static bool is_marked_slice(int dirfd)
 {
@@ -95,20 +95,50 @@ bool cg_slice_is_marked(const struct cg_op *op)
 	return dir >= 0 && is_marked_slice(dir);
 }
 
-static int start_slice(const struct cg_op *op)
+/* Noted on it that it is not ours, for as long as it lives: uwd's loop asks once. */
+static bool is_known_foreign(int dirfd)
+{
+	return fgetxattr(dirfd, FOREIGN_XATTR, NULL, 0) >= 0;
+}
+
+static void note_foreign(const struct cg_op *op)
+{
+	AUTO_CLOSE int dir = cg_op_dir(op, CG_SLICE);
+
+	if (dir >= 0)
+		fsetxattr(dir, FOREIGN_XATTR, "1", 1, 0);
+}
+
+static int wait_for_slice(const struct cg_op *op)
 {
 	uint64_t until_us = cg_wait_until(op);
-	int ret = cg_slice_start(op);
 
-	for (int i = 0; ret == CG_UNIT_EXISTS && !slice_is_there(op) && i < START_STEPS &&
-			cg_wait_step(until_us);
-	     i++)
-		ret = cg_slice_start(op);
-	while (!ret && !slice_is_there(op))
+	while (!slice_is_there(op))
 		if (!cg_wait_step(until_us))
 			return err_set(op->err, -EAGAIN,
 				       "systemd: %s did not start in time; try again", CG_SLICE);
-	return ret;
+	return 0;
+}
+
+/* Ours but stopped: it waits to be collected, or a unit that was in it holds it. Either way it can
+ * be started again, and what was collected meanwhile is then only implied, and becomes transient.
+ */
+static int restart_slice(const struct cg_op *op)
+{
+	int ret = cg_unit_begin(op, CG_SLICE);
+
+	if (!ret)
+		ret = wait_for_slice(op);
+	return ret ? ret : cg_slice_start(op);
+}
+
+static int start_slice(const struct cg_op *op)
+{
+	int ret = cg_slice_start(op);
+
+	if (ret == CG_UNIT_EXISTS && !slice_is_there(op))
+		return restart_slice(op);
+	return ret ? ret : wait_for_slice(op);
 }
 
 int cg_slice_make(struct cg_op *op)
@@ -123,9 +153,13 @@ int cg_slice_make(struct cg_op *op)
 			cg_op_note(op, "mark", CG_SLICE, CG_MARK_SLICE);
 		return 0;
 	}
+	if (dir >= 0 && op->until_us && is_known_foreign(dir))
+		return 0;
 	ret = start_slice(op);
-	if (ret)
-		return ret == CG_UNIT_EXISTS ? 0 : ret;
+	if (ret == CG_UNIT_FOREIGN)
+		note_foreign(op);
+	if (ret < 0 || ret == CG_UNIT_FOREIGN)
+		return ret < 0 ? ret : 0;
 	return cg_op_mark(op, CG_SLICE, CG_MARK_SLICE);
 }
 

@@ -21,9 +21,12 @@
 #define PRIVATE_BUS  "unix:path=/run/systemd/private"
 #define SYSTEMD      "org.freedesktop.systemd1"
 #define SYSTEMD_PATH "/org/freedesktop/systemd1"
+#define SLICE_PATH   SYSTEMD_PATH "/unit/uw_2eslice"
 #define MANAGER      SYSTEMD ".Manager"
+#define UNIT         SYSTEMD ".Unit"
 #define UNIT_EXISTS  SYSTEMD ".UnitExists"
 #define NO_SUCH_UNIT SYSTEMD ".NoSuchUnit"
+#define SLICE_TEXT   "Memory of uwd" /* of a transient uw.slice: it is ours */
 #define WAIT_STEP_NS 10000000L
 #define WAIT_US      (CG_WAIT_S * US_PER_SEC)
 #define START_TRIES  50 /* while an earlier scope of the name is being collected */
@@ -236,6 +239,17 @@ static int wait_for_move(pid_t pid, const char *unit, uint64_t until_us, char *r
 	return -EAGAIN;
 }
 
+static int call_begin(sd_bus *bus, const struct cg_op *op, const char *unit)
+{
+	AUTO_ERROR sd_bus_error error = SD_BUS_ERROR_NULL;
+	int ret = limit_call(bus, op);
+
+	if (ret >= 0)
+		ret = sd_bus_call_method(bus, SYSTEMD, SYSTEMD_PATH, MANAGER, "StartUnit", &error,
+					 NULL, "ss", unit, "replace");
+	return answer(op, ret, &error, "start", unit);
+}
+
 /* A unit without its cgroup: removed behind systemd's back, or on its way out. */
 static int call_stop(sd_bus *bus, const struct cg_op *op, const char *unit)
 {
@@ -291,6 +305,14 @@ int cg_unit_stop(const struct cg_op *op, const char *unit)
 	return ret ? ret : call_stop(bus, op, unit);
 }
 
+int cg_unit_begin(const struct cg_op *op, const char *unit)
+{
+	AUTO_BUS sd_bus *bus = NULL;
+	int ret = open_bus(op, &bus);
+
+	return ret ? ret : call_begin(bus, op, unit);
+}
+
 /* ---- limits ---- */
 
 const char *cg_unit_property(enum cg_knob knob)
@@ -326,14 +348,46 @@ int cg_unit_set(const struct cg_op *op, const char *unit, enum cg_knob knob, uin
 
 /* ---- the units ---- */
 
-/* A slice that is only implied may still become a transient one; one with a file may not. */
+/* An administrator's is not transient, nor is one that systemd only implies. */
+static int look_slice_is_ours(sd_bus *bus, const struct cg_op *op, bool *ret_transient,
+			      bool *ret_ours)
+{
+	AUTO_ERROR sd_bus_error error = SD_BUS_ERROR_NULL;
+	AUTO_FREE char *text = NULL;
+	int transient = 0, ret = limit_call(bus, op);
+
+	if (ret >= 0)
+		ret = sd_bus_get_property_trivial(bus, SYSTEMD, SLICE_PATH, UNIT, "Transient",
+						  &error, 'b', &transient);
+	if (ret >= 0 && transient)
+		ret = limit_call(bus, op);
+	if (ret >= 0 && transient)
+		ret = sd_bus_get_property_string(bus, SYSTEMD, SLICE_PATH, UNIT, "Description",
+						 &error, &text);
+	if (ret < 0)
+		return answer(op, ret, &error, "look at", CG_SLICE);
+	*ret_transient = transient;
+	*ret_ours = transient && !strcmp(text, SLICE_TEXT);
+	return 0;
+}
+
+/* A slice that is only implied may still become a transient one; one with a file may not. Looked at
+ * first: one that is collected between a start that fails and a look would pass for another's. */
 int cg_slice_start(const struct cg_op *op)
 {
-	const struct scope slice = {.unit = CG_SLICE, .description = "Memory of uwd"};
+	const struct scope slice = {.unit = CG_SLICE, .description = SLICE_TEXT};
+	bool transient = false, ours = false;
 	AUTO_BUS sd_bus *bus = NULL;
 	int ret = open_bus(op, &bus);
 
-	return ret ? ret : try_start(bus, op, &slice);
+	if (!ret)
+		ret = look_slice_is_ours(bus, op, &transient, &ours);
+	if (ret)
+		return ret;
+	if (transient)
+		return ours ? CG_UNIT_EXISTS : CG_UNIT_FOREIGN;
+	ret = try_start(bus, op, &slice);
+	return ret == CG_UNIT_EXISTS ? CG_UNIT_FOREIGN : ret;
 }
 
 int cg_scope_start_pool(const struct cg_op *op, pid_t pid)

@@ -10,6 +10,12 @@ GUARD=/usr/libexec/uw/uw-guard
 SPEC=(setup "$ROOT" 600M "cache=100M:100M" "jobs=200M:200M")
 tool() { "$PUT/cgtool" "$@"; }
 property() { systemctl show -p "$1" --value "$2"; }
+start_unit() { # start_unit NAME DESCRIPTION
+	wait_until 5 busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1 \
+		org.freedesktop.systemd1.Manager StartTransientUnit 'ssa(sv)a(sa(sv))' \
+		"$1" fail 1 Description s "$2" 0
+	wait_until 5 test -d "/sys/fs/cgroup/$1"
+}
 unit_is_gone() { ! systemctl list-units --all --no-legend uw-pool.scope | grep -q .; }
 
 expect_rc 2 tool "${SPEC[@]}"
@@ -110,10 +116,30 @@ tool teardown "$ROOT" refuse >/dev/null
 [ ! -e "${POOL%/*}" ] || fail "the slice stayed"
 expect_rc 2 tool teardown "$ROOT" refuse
 
+# A setup was killed between starting the slice and marking it. Another program's is left alone.
+start_unit uw.slice "Memory of uwd"
+expect_match "ours" "$(tool pool auto "$GUARD")" "mark uw.slice slice"
+tool "${SPEC[@]}" >/dev/null
+expect "is protected" "$(limits)" "$((600 << 20)) $LOW $LOW"
+tool teardown "$ROOT" kill >/dev/null
+[ ! -e "${POOL%/*}" ] || fail "the slice stayed"
+start_unit uw.slice "Memory of another"
+for option in "" -w -w; do
+	# shellcheck disable=SC2086 # none, or one
+	expect "not ours" "$(tool $option pool auto "$GUARD" | grep -c '^mark uw.slice ')" 0
+done
+silence_bus
+tool -w pool auto "$GUARD" >/dev/null # asked once
+wake_bus
+tool teardown "$ROOT" kill >/dev/null
+[ -e "${POOL%/*}" ] || fail "another's slice was stopped"
+systemctl stop uw.slice
+wait_until 5 test ! -e "${POOL%/*}"
+
 # A slice that takes its time.
 tool pool auto "$GUARD" >/dev/null
 tool "${SPEC[@]}" >/dev/null
-systemd-run --quiet --collect --slice=uw.slice --unit=uw-slow -p Type=oneshot -p RemainAfterExit=yes \
+systemd-run --quiet --slice=uw.slice --unit=uw-slow -p Type=oneshot -p RemainAfterExit=yes \
 	-p 'ExecStop=/bin/sleep 60' true
 [ ! -e "${POOL%/*}/uw-slow.service" ] || rmdir "${POOL%/*}/uw-slow.service"
 expect_rc 110 tool teardown "$ROOT" kill
@@ -121,8 +147,13 @@ expect_match "the remedy" "$OUT" "uw.slice is still there.*run 'systemctl stop u
 expect_match "and again" "$(tool teardown "$ROOT" kill)" "uw.slice"
 systemctl kill -s KILL uw-slow
 wait_until 10 test ! -e "${POOL%/*}"
-tool pool auto "$GUARD" >/dev/null
+
+# The unit that failed holds the slice's, which is started again.
+expect "held" "$(property Transient uw.slice)" yes
+expect_match "ours again" "$(tool pool auto "$GUARD")" "mark uw.slice slice"
 tool "${SPEC[@]}" >/dev/null
+expect "is protected again" "$(limits)" "$((600 << 20)) $LOW $LOW"
+systemctl reset-failed uw-slow
 
 # Without dbus: systemd's own socket.
 systemctl stop dbus.socket dbus.service 2>/dev/null || true
