@@ -48,7 +48,8 @@ static void cleanup_message(sd_bus_message **message)
 
 struct scope {
 	const char *unit, *description;
-	const char *slice; /* NULL: this is a slice itself, and has no processes */
+	const char *slice;  /* NULL: this is a slice itself, and has no processes */
+	const char *before; /* that unit stops before this one does; NULL: none */
 	bool delegate;
 	const pid_t *pids;
 	int count;
@@ -180,6 +181,8 @@ static int append_properties(sd_bus_message *m, const struct scope *scope)
 		ret = sd_bus_message_append(m, "(sv)(sv)(sv)", "Delegate", "b", 1,
 					    "MemoryAccounting", "b", 1, "ManagedOOMPreference", "s",
 					    "omit");
+	if (ret >= 0 && scope->before)
+		ret = sd_bus_message_append(m, "(sv)", "Before", "as", 1, scope->before);
 	if (ret >= 0 && scope->count)
 		ret = append_pids(m, scope);
 	return ret < 0 ? ret : sd_bus_message_close_container(m);
@@ -390,11 +393,16 @@ int cg_slice_start(const struct cg_op *op)
 	return ret == CG_UNIT_EXISTS ? CG_UNIT_FOREIGN : ret;
 }
 
+/*
+ * The order stands here and not as After= in the service: what a loaded unit names is referenced
+ * and never collected, and the scope's name would not be free again after its end.
+ */
 int cg_scope_start_pool(const struct cg_op *op, pid_t pid)
 {
 	const struct scope scope = {
 		.unit = CG_SCOPE,
 		.slice = CG_SLICE,
+		.before = "uwd.service",
 		.description = "Memory pool of uwd",
 		.delegate = true,
 		.pids = &pid,
