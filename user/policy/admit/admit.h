@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Admission: which task starts when, with how much memory. Pure: no clock, file, malloc, global or
+ * float; equal calls give equal decisions, to the byte. Time is the caller's now_us, of any clock
+ * that never goes back and is the same for submit_us. The caller owns the memory (admit_size) and
+ * carries decisions out; what it was told it reports back as events. An event costs O(log n) of
+ * what is queued, admit_decide() O(components * log n) a decision.
+ *
+ * Events in:  admit_supply, admit_submit, admit_started, admit_usage, admit_exit, admit_hold,
+ *             admit_release, admit_cancel, admit_frozen, admit_thawed. After any of them, and once
+ *             a second, call admit_decide() until it leaves `more` unset.
+ * Not inside: dependencies (--after): submit a task when it may run, with its true submit_us.
+ *             Names: tasks, keys and components are numbers here. Storage.
+ *
+ * Order. A task's turn is K = submit + 5 * min(predicted run, 1 h) - bonus[class]
+ *        - 60 s * (memory_priority - 5), ties by id; smallest first (policy.md section 4).
+ * Bounded bypass, two parts:
+ *  1. In turn: at most ADMIT_TURN_SPAN_US passes between a task's submit and its turn, and a turn
+ *     only moves forward, so no task submitted later than that ever stands before it.
+ *  2. Backfill: a start out of turn must not delay the head's reservation as predicted. As
+ *     predictions fail, a head that has stood blocked for config.bypass_us since it became head
+ *     ends all backfill that could take its memory: from then on it waits only for tasks that
+ *     already run. So a head starts at the latest bypass_us + (longest run still to go) after it
+ *     became head.
+ */
+#ifndef UW_POLICY_ADMIT_ADMIT_H
+#define UW_POLICY_ADMIT_ADMIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/model/component.h"
+#include "user/policy/admit/estimate.h"
+
+#define ADMIT_CLASSES 5
+/* 5 h of runtime term, 2 h of the DEFERRED bonus, 4 min of memory priority 1. */
+#define ADMIT_TURN_SPAN_US ((5ULL * 3600 + 7200 + 240) * 1000000)
+
+enum admit_class {
+	ADMIT_CRITICAL, /* priority 9, 10 */
+	ADMIT_HIGH,     /* 7, 8 */
+	ADMIT_NORMAL,   /* 5, 6 */
+	ADMIT_LOW,      /* 3, 4 */
+	ADMIT_DEFERRED, /* 1, 2 */
+	ADMIT_CLASS__COUNT
+};
+
+/* How wide backfill reaches and how much is kept free; ADAPTIVE picks one by pressure level. */
+enum admit_strategy {
+	ADMIT_BALANCED,   /* the default: policy.md section 4 */
+	ADMIT_THROUGHPUT, /* low pressure: nothing kept back */
+	ADMIT_LATENCY,    /* high pressure: 10 % kept free, out of turn only what ends in time */
+	ADMIT_ADAPTIVE,   /* normal, low: throughput; medium: balanced; from high on: latency.
+			     To a stricter one after 2 s, back after 60 s at the lower level */
+	ADMIT_STRATEGY__COUNT
+};
+
+enum admit_order {
+	ADMIT_ORDER_TURN, /* K, backfill */
+	ADMIT_ORDER_FCFS, /* submit, nothing out of turn */
+	ADMIT_ORDER_EASY, /* submit, backfill in that order */
+	ADMIT_ORDER__COUNT
+};
+
+enum admit_trust {
+	ADMIT_TRUST_LEARNED, /* footprint and runtime by the estimator */
+	ADMIT_TRUST_REQUEST, /* what was asked and declared */
+	ADMIT_TRUST__COUNT
+};
+
+struct admit_config {
+	enum admit_order order;
+	enum admit_trust trust;
+	enum admit_strategy strategy;
+	bool preempt;                     /* freeze running tasks for queued ones; off by default */
+	uint64_t bypass_us;               /* 0: 30 min */
+	uint64_t bonus_us[ADMIT_CLASSES]; /* added to 2 h: critical 3 h, high 2 h 15 min, 2 h,
+					     1 h 30 min, 0. All 0: these */
+	uint32_t component_count;         /* 1 to UW_COMPONENTS_MAX */
+};
+
+/* How many there may be at once. Keys over the limit push out the least recently used one. */
+struct admit_limits {
+	uint32_t tasks; /* queued and running together */
+	uint32_t keys;
+};
+
+/* What there is to give out. Bytes; refresh at least once a second. */
+struct admit_supply {
+	bool host_valid;               /* without it only budgets count */
+	uint64_t host_available_bytes; /* MemAvailable */
+	uint64_t host_reserve_bytes;   /* R: never given out */
+	uint64_t swap_free_bytes;      /* for preemption */
+	uint64_t swap_bytes_per_s;     /* measured; 0 = unknown, then no preemption */
+	enum level level;              /* the highest of all components, for ADAPTIVE */
+	struct {
+		uint64_t budget_bytes; /* in force: with loans, without what is lent */
+		uint64_t other_bytes;  /* of it: leases, and what runs there and is no task */
+	} component[UW_COMPONENTS_MAX];
+};
+
+enum admit_flag {
+	ADMIT_HELD = 1U << 0,        /* does not start until released; keeps its turn */
+	ADMIT_FREEZABLE = 1U << 1,   /* may be paused */
+	ADMIT_RESTARTABLE = 1U << 2, /* may run twice; without it the full request is reserved
+					and nothing ever restarts it */
+};
+
+struct admit_task {
+	uint64_t id;             /* unique, not 0; the last tie break */
+	uint64_t key;            /* what it learns from; 0: nothing */
+	uint64_t submit_us;      /* <= now: it may have waited elsewhere */
+	uint64_t request_bytes;  /* > 0 */
+	uint64_t declared_us;    /* longest runtime; 0: unknown */
+	uint64_t input_bytes;    /* size of the input, if the caller knows; 0: unknown */
+	uint64_t least_bytes;    /* reserve no less (an earlier attempt outgrew it); 0: none */
+	uint32_t component;      /* index below component_count */
+	uint8_t priority;        /* 1..10, gives the class */
+	uint8_t memory_priority; /* 1..10; 0 is 5 */
+	uint8_t flags;           /* enum admit_flag */
+	uint8_t attempts;        /* that were restarted for memory; later ones reserve more */
+};
+
+enum admit_state {
+	ADMIT_QUEUED,
+	ADMIT_ONHOLD,
+	ADMIT_STARTING, /* START was decided: its memory is reserved */
+	ADMIT_RUNNING,
+	ADMIT_PAUSED, /* FREEZE was decided */
+	ADMIT_STATE__COUNT
+};
+
+enum admit_verdict {
+	ADMIT_START,    /* start with amount as its memory limit; runs out about until_us */
+	ADMIT_WAIT,     /* the head of its component is blocked: why; starts about until_us */
+	ADMIT_GROW,     /* raise its limit to amount; done at once */
+	ADMIT_SHRINK,   /* lower its limit to amount: it is through with growing */
+	ADMIT_THROTTLE, /* keep it at amount until until_us: no room to grow yet */
+	ADMIT_FREEZE,   /* pause it; for is whom it makes room for, 0: itself has none to grow */
+	ADMIT_THAW,     /* raise its limit to amount, then let it go on */
+	ADMIT_RESTART,  /* end it and report ADMIT_EXIT_RESTART: queues again with amount */
+	ADMIT_SWITCH,   /* strategy is now amount (enum admit_strategy), why says from what */
+	ADMIT_VERDICT__COUNT
+};
+
+/* Why. The unit of observed and threshold is bytes unless said otherwise. */
+enum admit_reason {
+	ADMIT_WHY_NONE,
+	ADMIT_WHY_FITS,           /* in turn: footprint, free */
+	ADMIT_WHY_ENDS_BEFORE,    /* out of turn: predicted end, reservation of the head; us */
+	ADMIT_WHY_BESIDE,         /* out of turn: footprint, spare beside the head */
+	ADMIT_WHY_CANARY,         /* nothing is known of its key: request, free */
+	ADMIT_WHY_NO_ROOM_HOST,   /* footprint, free on the host */
+	ADMIT_WHY_NO_ROOM_BUDGET, /* footprint, free in its component */
+	ADMIT_WHY_NEVER_FITS,     /* footprint, budget of its component */
+	ADMIT_WHY_TURN,           /* tasks before it; of its component */
+	ADMIT_WHY_HELD,
+	ADMIT_WHY_GROWTH_FIRST,    /* a running task waits to grow: by bytes, free */
+	ADMIT_WHY_OUTGREW,         /* current, reserved */
+	ADMIT_WHY_PLATEAU,         /* peak, reserved */
+	ADMIT_WHY_NO_ROOM_TO_GROW, /* wanted, free, for so long */
+	ADMIT_WHY_ROOM,            /* free, wanted */
+	ADMIT_WHY_DEADLOCK,        /* only paused tasks are left: current, wanted */
+	ADMIT_WHY_PREEMPTED,       /* saved by the one that starts, cost of the pause; us of wait
+				      weighed by class */
+	ADMIT_WHY_PAUSE_OVER,      /* paused for, limit; us */
+	ADMIT_WHY_PRESSURE,        /* level now, level that the strategy was chosen by */
+	ADMIT_WHY_RELEASED,
+	ADMIT_REASON__COUNT
+};
+
+struct admit_why {
+	enum admit_reason reason;
+	uint64_t observed, threshold;
+};
+
+struct admit_decision {
+	enum admit_verdict verdict;
+	uint64_t id;     /* of the task; 0 with SWITCH */
+	uint64_t for_id; /* FREEZE: who starts instead, or 0 */
+	uint64_t amount;
+	uint64_t until_us; /* predicted end, start, or deadline; 0: unknown */
+	struct admit_why why;
+};
+
+#define ADMIT_DECISIONS_MAX 64
+
+struct admit_decisions {
+	uint32_t count;
+	bool more; /* ask again */
+	struct admit_decision decision[ADMIT_DECISIONS_MAX];
+};
+
+enum admit_exit_how {
+	ADMIT_EXIT_DONE,    /* status 0: teaches peak and runtime */
+	ADMIT_EXIT_FAILED,  /* another status, or killed by somebody: teaches a peak above what is
+			       known, nothing else */
+	ADMIT_EXIT_MEMORY,  /* killed at its limit: queues again with more if restartable */
+	ADMIT_EXIT_RESTART, /* as RESTART asked */
+	ADMIT_EXIT_NOT_RUN, /* could not be started, or lost: teaches nothing */
+	ADMIT_EXIT_AGAIN,   /* the same, and queue it again as it was */
+	ADMIT_EXIT_HOW__COUNT
+};
+
+/* What is known of a task, for `queue` and `status`. */
+struct admit_view {
+	enum admit_state state;
+	enum admit_class class;
+	struct admit_task task;   /* as submitted; attempts and least_bytes as they are now */
+	uint32_t position;        /* 1 = next; 0 when not queued */
+	uint64_t footprint_bytes; /* queued: what it will reserve; else what it reserves */
+	uint64_t current_bytes, peak_bytes; /* as reported */
+	uint64_t run_us;                    /* predicted runtime */
+	uint64_t start_us, end_us;          /* predicted, or as they happened; 0: unknown */
+	struct admit_why why;               /* why it waits, or why it was started */
+	uint32_t overtaken;                 /* starts before it of tasks whose turn was later */
+	bool canary;                        /* the footprint is the request, as nothing is known */
+};
+
+struct admit_summary {
+	uint32_t queued, on_hold, starting, running, paused;
+	uint64_t reserved_bytes;      /* all that started */
+	uint64_t free_bytes;          /* for a start now, host-wide */
+	uint64_t head_id;             /* first blocked one, 0: none */
+	uint64_t head_start_us;       /* its reservation */
+	enum admit_strategy strategy; /* in force, never ADAPTIVE */
+	uint64_t strategy_since_us;
+	struct admit_why strategy_why;
+	struct {
+		uint64_t reserved_bytes, free_bytes;
+		uint32_t queued, running;
+	} component[UW_COMPONENTS_MAX];
+};
+
+struct admit; /* the caller owns the memory: admit_size() bytes, aligned for uint64_t */
+
+/* Bytes for these limits: about 200 a task and 1.2 KiB a key. */
+uint64_t admit_size(const struct admit_limits *limits);
+
+/* Starts empty. -EINVAL: component_count or limits are 0 or too large. */
+int admit_init(struct admit *admit, const struct admit_limits *limits,
+	       const struct admit_config *config);
+
+/*
+ * New rules for what is decided from now on; O(n log n) when the order or the bonuses change.
+ * component_count may grow; tasks of components past it must be gone (-EBUSY).
+ */
+int admit_configure(struct admit *admit, const struct admit_config *config);
+
+void admit_supply(struct admit *admit, const struct admit_supply *supply, uint64_t now_us);
+
+/* -EINVAL: a value out of range; -EEXIST: the id is known; -ENOSPC: limits.tasks. */
+int admit_submit(struct admit *admit, const struct admit_task *task, uint64_t now_us);
+
+/*
+ * START was carried out at now_us. Also adopts a task that ran already when the caller started:
+ * submit it and report it started, without a START in between; its reservation is then
+ * reserved_bytes (0: what the core would give it) even where it does not fit. -ENOENT.
+ */
+int admit_started(struct admit *admit, uint64_t id, uint64_t reserved_bytes, uint64_t now_us);
+
+/* memory.current and memory.peak of its leaf, whenever they were read. -ENOENT. */
+int admit_usage(struct admit *admit, uint64_t id, uint64_t current_bytes, uint64_t peak_bytes,
+		uint64_t now_us);
+
+/* FREEZE or THAW was carried out (or a person did the same). -ENOENT; -EINVAL: it does not run. */
+int admit_frozen(struct admit *admit, uint64_t id, uint64_t now_us);
+int admit_thawed(struct admit *admit, uint64_t id, uint64_t now_us);
+
+enum admit_exit_outcome {
+	ADMIT_GONE,     /* forgotten */
+	ADMIT_REQUEUED, /* queued again; admit_view() tells with how much */
+};
+
+/* An admit_exit_outcome, or -ENOENT. peak_bytes 0: unknown. */
+int admit_exit(struct admit *admit, uint64_t id, enum admit_exit_how how, uint64_t peak_bytes,
+	       uint64_t now_us);
+
+/* A held task keeps its turn. -ENOENT; -EBUSY: it has started. */
+int admit_hold(struct admit *admit, uint64_t id);
+int admit_release(struct admit *admit, uint64_t id);
+
+/* Forgets a task that has not started. -ENOENT; -EBUSY: it has started: end it, then admit_exit. */
+int admit_cancel(struct admit *admit, uint64_t id);
+
+/*
+ * What to do now. Decisions count as carried out as soon as they are returned: memory is reserved
+ * by them. What could not be done is reported by admit_exit(ADMIT_EXIT_AGAIN or NOT_RUN).
+ */
+void admit_decide(struct admit *admit, uint64_t now_us, struct admit_decisions *ret);
+
+/* When admit_decide() may have something to say without an event: UINT64_MAX for never. */
+uint64_t admit_next_us(const struct admit *admit, uint64_t now_us);
+
+/* O(log n). -ENOENT. */
+int admit_view(const struct admit *admit, uint64_t id, uint64_t now_us, struct admit_view *ret);
+void admit_summary(const struct admit *admit, uint64_t now_us, struct admit_summary *ret);
+
+/*
+ * Ids of up to count queued tasks in the order of their turns, from position `from` (0 = first).
+ * Held ones are not among them. Returns how many were written. O(count * log n).
+ */
+uint32_t admit_queue(const struct admit *admit, uint32_t from, uint64_t *ret_ids, uint32_t count);
+/* The same of those that started, in no order that lasts. */
+uint32_t admit_running(const struct admit *admit, uint32_t from, uint64_t *ret_ids, uint32_t count);
+
+/*
+ * The estimator's memory of a key, for storage. Import before the first submit of the key; it
+ * replaces what is known. Export after admit_exit() of one of its tasks. -ENOENT: not held.
+ */
+int admit_key_export(const struct admit *admit, uint64_t key, struct admit_key *ret);
+int admit_key_import(struct admit *admit, const struct admit_key *key);
+
+enum admit_class admit_class_of(uint32_t priority);
+
+/* The words of logs, JSON and `queue`; "?" out of range. */
+const char *admit_class_name(enum admit_class class);
+const char *admit_strategy_name(enum admit_strategy strategy);
+const char *admit_state_name(enum admit_state state);
+const char *admit_verdict_name(enum admit_verdict verdict);
+const char *admit_reason_name(enum admit_reason reason);
+
+/* One clause a person reads, with both numbers in their unit: "needs 800M, free 512M". Times are
+ * told relative to now_us. Writes at most size bytes, terminated; returns buf. */
+const char *admit_why_text(const struct admit_why *why, uint64_t now_us, char *buf,
+			   unsigned long size);
+
+#endif
