@@ -32,7 +32,7 @@ endif
 
 LAYERS   := base model policy conf kern sense act guard ipc cli daemon
 LIBS     := $(LAYERS:%=$(O)/lib/%.a) $(O)/lib/cgroups.a
-SRC       = $(filter-out %/main.c,$(wildcard user/$1/*.c))
+SRC       = $(filter-out %/main.c,$(wildcard user/$1/*.c user/$1/*/*.c))
 OBJ       = $(patsubst %.c,$(O)/obj/%.o,$1)
 BPF_SRC  := $(wildcard bpf/*.bpf.c)
 SKELS    := $(BPF_SRC:bpf/%.bpf.c=$(B)/%.skel.h)

@@ -12,16 +12,16 @@
  * Not inside: dependencies (--after): submit a task when it may run, with its true submit_us.
  *             Names: tasks, keys and components are numbers here. Storage.
  *
- * Order. A task's turn is K = submit + 5 * min(predicted run, 1 h) - bonus[class]
- *        - 60 s * (memory_priority - 5), ties by id; smallest first (policy.md section 4).
+ * Order. A task's turn is K = submit + 5 * min(predicted run, 1 h) + delay[class]
+ *        + 60 s * (10 - memory_priority), ties by id; smallest first (policy: bonuses as delays).
  * Bounded bypass, two parts:
- *  1. In turn: at most ADMIT_TURN_SPAN_US passes between a task's submit and its turn, and a turn
- *     only moves forward, so no task submitted later than that ever stands before it.
+ *  1. In turn: a turn lies at most ADMIT_TURN_SPAN_US after the submit, so no task submitted later
+ *     than that ever stands before it.
  *  2. Backfill: a start out of turn must not delay the head's reservation as predicted. As
- *     predictions fail, a head that has stood blocked for config.bypass_us since it became head
- *     ends all backfill that could take its memory: from then on it waits only for tasks that
- *     already run. So a head starts at the latest bypass_us + (longest run still to go) after it
- *     became head.
+ *     predictions fail, a head that has stood blocked for 2 * bypass_us since it became the head
+ *     of its component ends every start that could take its memory: from then on it waits only
+ *     for tasks that already run and for their growth. So it starts at the latest when the last of
+ *     those has ended, while no task with an earlier turn comes in.
  */
 #ifndef UW_POLICY_ADMIT_ADMIT_H
 #define UW_POLICY_ADMIT_ADMIT_H
@@ -32,9 +32,8 @@
 #include "user/model/component.h"
 #include "user/policy/admit/estimate.h"
 
-#define ADMIT_CLASSES 5
-/* 5 h of runtime term, 2 h of the DEFERRED bonus, 4 min of memory priority 1. */
-#define ADMIT_TURN_SPAN_US ((5ULL * 3600 + 7200 + 240) * 1000000)
+/* 5 h of the runtime term, 3 h of DEFERRED's delay, 9 min of memory priority 1; by default. */
+#define ADMIT_TURN_SPAN_US ((5ULL * 3600 + 3 * 3600 + 540) * 1000000)
 
 enum admit_class {
 	ADMIT_CRITICAL, /* priority 9, 10 */
@@ -72,11 +71,11 @@ struct admit_config {
 	enum admit_order order;
 	enum admit_trust trust;
 	enum admit_strategy strategy;
-	bool preempt;                     /* freeze running tasks for queued ones; off by default */
-	uint64_t bypass_us;               /* 0: 30 min */
-	uint64_t bonus_us[ADMIT_CLASSES]; /* added to 2 h: critical 3 h, high 2 h 15 min, 2 h,
-					     1 h 30 min, 0. All 0: these */
-	uint32_t component_count;         /* 1 to UW_COMPONENTS_MAX */
+	bool preempt;       /* freeze running tasks for queued ones; off by default */
+	uint64_t bypass_us; /* 0: 30 min */
+	/* Critical 0, high 45 min, normal 60 min, low 90 min, deferred 3 h. All 0: these. */
+	uint64_t delay_us[ADMIT_CLASS__COUNT];
+	uint32_t component_count; /* 1 to UW_COMPONENTS_MAX */
 };
 
 /* How many there may be at once. Keys over the limit push out the least recently used one. */
@@ -154,6 +153,8 @@ enum admit_reason {
 	ADMIT_WHY_NO_ROOM_BUDGET, /* footprint, free in its component */
 	ADMIT_WHY_NEVER_FITS,     /* footprint, budget of its component */
 	ADMIT_WHY_TURN,           /* tasks before it; of its component */
+	ADMIT_WHY_HEAD_FIRST,     /* first of its component, but not on the host: footprint, spare
+				     beside the head there */
 	ADMIT_WHY_HELD,
 	ADMIT_WHY_GROWTH_FIRST,    /* a running task waits to grow: by bytes, free */
 	ADMIT_WHY_OUTGREW,         /* current, reserved */
@@ -163,9 +164,7 @@ enum admit_reason {
 	ADMIT_WHY_DEADLOCK,        /* only paused tasks are left: current, wanted */
 	ADMIT_WHY_PREEMPTED,       /* saved by the one that starts, cost of the pause; us of wait
 				      weighed by class */
-	ADMIT_WHY_PAUSE_OVER,      /* paused for, limit; us */
 	ADMIT_WHY_PRESSURE,        /* level now, level that the strategy was chosen by */
-	ADMIT_WHY_RELEASED,
 	ADMIT_REASON__COUNT
 };
 
@@ -232,9 +231,10 @@ struct admit_summary {
 	} component[UW_COMPONENTS_MAX];
 };
 
-struct admit; /* the caller owns the memory: admit_size() bytes, aligned for uint64_t */
+struct admit; /* the caller owns the memory: admit_size() bytes, aligned for uint64_t, never moved
+	       */
 
-/* Bytes for these limits: about 200 a task and 1.2 KiB a key. */
+/* Bytes for these limits: about 256 a task and 1.2 KiB a key. */
 uint64_t admit_size(const struct admit_limits *limits);
 
 /* Starts empty. -EINVAL: component_count or limits are 0 or too large. */
@@ -298,7 +298,8 @@ void admit_summary(const struct admit *admit, uint64_t now_us, struct admit_summ
 
 /*
  * Ids of up to count queued tasks in the order of their turns, from position `from` (0 = first).
- * Held ones are not among them. Returns how many were written. O(count * log n).
+ * Held ones, and those wider than their component, are not among them. Returns how many were
+ * written. O(from + count).
  */
 uint32_t admit_queue(const struct admit *admit, uint32_t from, uint64_t *ret_ids, uint32_t count);
 /* The same of those that started, in no order that lasts. */

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/policy/admit/inside.h"
+
+#define THROTTLE_US     (10 * US_PER_SEC)
+#define PAUSE_LIMIT_US  (600 * US_PER_SEC) /* for another; then it has the next room */
+#define STEP_PERCENT    125
+#define SEEN_PERCENT    102
+#define CURRENT_PERCENT 110
+#define PEAK_PERCENT    115
+#define NOTICEABLE      20 /* a change under 1/20 is not worth a write */
+#define LEAST_STEP      16 /* growth under 1/16 only delays the next one */
+#define EVERY_COMPONENT UINT32_MAX
+
+void need_add(struct admit *admit, uint32_t i, enum need need)
+{
+	struct slot *slot = &admit->slot[i];
+
+	if (slot->need == NEED_NOTHING) {
+		slot->prev = admit->needs.last;
+		slot->next = NONE;
+		if (slot->prev != NONE)
+			admit->slot[slot->prev].next = i;
+		else
+			admit->needs.first = i;
+		admit->needs.last = i;
+	}
+	slot->need = (uint8_t)need;
+}
+
+void need_remove(struct admit *admit, uint32_t i)
+{
+	struct slot *slot = &admit->slot[i];
+
+	if (slot->need == NEED_NOTHING)
+		return;
+	if (slot->prev != NONE)
+		admit->slot[slot->prev].next = slot->next;
+	else
+		admit->needs.first = slot->next;
+	if (slot->next != NONE)
+		admit->slot[slot->next].prev = slot->prev;
+	else
+		admit->needs.last = slot->prev;
+	slot->next = slot->prev = NONE;
+	slot->need = NEED_NOTHING;
+}
+
+static uint64_t most_seen(const struct admit *admit, const struct slot *slot)
+{
+	return slot->key == NONE ? 0 : admit->key[slot->key].digest.most_bytes;
+}
+
+uint64_t grow_target(const struct admit *admit, const struct slot *slot)
+{
+	uint64_t seen = percent_of(most_seen(admit, slot), SEEN_PERCENT);
+	uint64_t target = percent_of(max_u64(slot->bytes, slot->current_bytes), STEP_PERCENT);
+	uint64_t budget = admit->supply.component[slot->task.component].budget_bytes;
+
+	if (seen > slot->bytes + slot->bytes / NOTICEABLE)
+		target = seen;
+	if (slot->bytes < slot->task.request_bytes)
+		target = min_u64(target, slot->task.request_bytes);
+	return max_u64(min_u64(target, budget), slot->bytes);
+}
+
+uint64_t grow_restart_bytes(const struct admit *admit, const struct slot *slot)
+{
+	const struct admit_task *task = &slot->task;
+	uint64_t seen = percent_of(most_seen(admit, slot), SEEN_PERCENT);
+	uint64_t more = max_u64(2 * slot->bytes, min_u64(task->request_bytes, seen));
+
+	/* Within the request, as long as that was not outgrown. */
+	if (slot->bytes < task->request_bytes)
+		more = min_u64(more, task->request_bytes);
+	return min_u64(more, max_u64(admit->supply.component[task->component].budget_bytes,
+				     task->request_bytes));
+}
+
+static bool is_overdue(const struct admit *admit, const struct slot *slot, uint64_t now_us)
+{
+	return now_us - slot->until_us >= PAUSE_LIMIT_US || slot_find(admit, slot->for_id) == NONE;
+}
+
+static struct admit_decision decision_of(const struct slot *slot, enum admit_verdict verdict,
+					 uint64_t amount, struct admit_why why)
+{
+	return (struct admit_decision){
+		.verdict = verdict, .id = slot->task.id, .amount = amount, .why = why};
+}
+
+static bool give_back(struct admit *admit, uint32_t i, struct admit_decisions *ret)
+{
+	struct slot *slot = &admit->slot[i];
+	uint64_t keep = max_u64(percent_of(slot->current_bytes, CURRENT_PERCENT),
+				percent_of(slot->peak_bytes, PEAK_PERCENT));
+	struct admit_decision decision =
+		decision_of(slot, ADMIT_SHRINK, keep,
+			    (struct admit_why){ADMIT_WHY_PLATEAU, slot->peak_bytes, slot->bytes});
+
+	if (keep + slot->bytes / NOTICEABLE < slot->bytes) {
+		if (!decide_push(ret, &decision))
+			return false;
+		run_reserve(admit, i, keep);
+	}
+	need_remove(admit, i);
+	return true;
+}
+
+static bool is_paused(const struct slot *slot)
+{
+	return slot->place == PLACE_PAUSED;
+}
+
+static uint64_t room_for(const struct admit *admit, const struct slot *slot)
+{
+	return min_u64(free_of_component(admit, slot->task.component), free_of_host(admit));
+}
+
+/* What it has to get to go on: all it wants where a pause would only be repeated. */
+static uint64_t least_of(const struct slot *slot, uint64_t target)
+{
+	return is_paused(slot) ? target : min_u64(target, slot->bytes + slot->bytes / LEAST_STEP);
+}
+
+static bool try_grow(struct admit *admit, uint32_t i, uint64_t now_us, struct admit_decisions *ret,
+		     bool *ret_done)
+{
+	struct slot *slot = &admit->slot[i];
+	uint64_t target = grow_target(admit, slot), room = room_for(admit, slot);
+	uint64_t amount = min_u64(target, slot->bytes + room);
+	bool paused = is_paused(slot);
+	struct admit_decision decision = decision_of(
+		slot, paused ? ADMIT_THAW : ADMIT_GROW, amount,
+		paused ? (struct admit_why){ADMIT_WHY_ROOM, room, target - slot->bytes}
+		       : (struct admit_why){ADMIT_WHY_OUTGREW, slot->current_bytes, slot->bytes});
+
+	*ret_done = amount >= least_of(slot, target);
+	if (!*ret_done)
+		return true;
+	if (amount > slot->bytes || paused) {
+		if (!decide_push(ret, &decision))
+			return false;
+		run_reserve(admit, i, amount);
+		if (paused)
+			run_resume(admit, i, now_us);
+	}
+	need_remove(admit, i);
+	return true;
+}
+
+static bool end_it(struct admit *admit, uint32_t i, uint64_t now_us, struct admit_why why,
+		   struct admit_decisions *ret)
+{
+	struct slot *slot = &admit->slot[i];
+	struct admit_decision decision =
+		decision_of(slot, ADMIT_RESTART, grow_restart_bytes(admit, slot), why);
+
+	if (!decide_push(ret, &decision))
+		return false;
+	slot->ending = true;
+	if (is_paused(slot))
+		run_resume(admit, i, now_us);
+	need_remove(admit, i);
+	return true;
+}
+
+/* Of those that wait for room in its component: the youngest that may be restarted. */
+static uint32_t youngest_stuck(const struct admit *admit, const struct slot *slot)
+{
+	uint32_t found = NONE;
+
+	for (uint32_t i = admit->needs.first; i != NONE; i = admit->slot[i].next) {
+		const struct slot *s = &admit->slot[i];
+
+		if (s->task.component != slot->task.component || s->need != NEED_PAUSED ||
+		    !(s->task.flags & ADMIT_RESTARTABLE))
+			continue;
+		if (found == NONE || s->since_us > admit->slot[found].since_us ||
+		    (s->since_us == admit->slot[found].since_us &&
+		     s->task.id > admit->slot[found].task.id))
+			found = i;
+	}
+	return found;
+}
+
+/* Everything there is paused: one has to give way, or else the first goes on within its limit. */
+static bool break_deadlock(struct admit *admit, uint32_t i, uint64_t now_us,
+			   struct admit_decisions *ret)
+{
+	struct slot *slot = &admit->slot[i];
+	uint32_t victim = youngest_stuck(admit, slot);
+	struct admit_why why = {ADMIT_WHY_DEADLOCK, slot->current_bytes, grow_target(admit, slot)};
+	struct admit_decision thaw = decision_of(slot, ADMIT_THAW, slot->bytes, why);
+
+	if (victim != NONE)
+		return end_it(admit, victim, now_us, why, ret);
+	if (!decide_push(ret, &thaw))
+		return false;
+	run_resume(admit, i, now_us);
+	need_remove(admit, i);
+	return true;
+}
+
+/* No room yet: throttled for a while, then paused, until room is farther off than what a restart
+ * would lose. */
+static bool wait_for_room(struct admit *admit, uint32_t i, uint64_t now_us,
+			  struct admit_decisions *ret)
+{
+	struct slot *slot = &admit->slot[i];
+	uint64_t wanted = grow_target(admit, slot) - slot->bytes, spare, host_spare, at;
+	struct admit_why why = {ADMIT_WHY_NO_ROOM_TO_GROW, wanted, room_for(admit, slot)};
+	struct admit_decision decision = decision_of(slot, ADMIT_THROTTLE, slot->bytes, why);
+	bool freezable = slot->task.flags & ADMIT_FREEZABLE;
+
+	if (slot->need == NEED_ROOM) {
+		decision.until_us = now_us + THROTTLE_US;
+		if (!decide_push(ret, &decision))
+			return false;
+		need_add(admit, i, NEED_THROTTLE);
+		slot->until_us = decision.until_us;
+		return true;
+	}
+	if (slot->need == NEED_THROTTLE && now_us < slot->until_us)
+		return true;
+	if (slot->need == NEED_THROTTLE && freezable) {
+		decision.verdict = ADMIT_FREEZE;
+		if (!decide_push(ret, &decision))
+			return false;
+		need_add(admit, i, NEED_PAUSED);
+		run_pause(admit, i);
+		return true;
+	}
+	at = run_room_at(admit, slot->task.component, wanted, now_us, &spare, &host_spare);
+	if (at == UINT64_MAX && is_paused(slot) && !tree_count(&component_of(admit, slot)->ends))
+		return break_deadlock(admit, i, now_us, ret);
+	if (slot->task.flags & ADMIT_RESTARTABLE && at != UINT64_MAX &&
+	    at - now_us > now_us - slot->since_us)
+		return end_it(admit, i, now_us, why, ret);
+	return true;
+}
+
+bool grow_is_pressing(const struct slot *slot)
+{
+	return slot->need == NEED_ROOM || slot->need == NEED_THROTTLE || slot->need == NEED_PAUSED;
+}
+
+static bool serve(struct admit *admit, uint32_t i, uint64_t now_us, struct admit_decisions *ret,
+		  uint32_t *blocked)
+{
+	struct slot *slot = &admit->slot[i];
+	bool done = false, pressing;
+
+	if (slot->need == NEED_LESS)
+		return give_back(admit, i, ret);
+	pressing = grow_is_pressing(slot) || is_overdue(admit, slot, now_us);
+	if ((pressing || admit->host.head == NONE) && !try_grow(admit, i, now_us, ret, &done))
+		return false;
+	if (done || !pressing)
+		return true;
+	*blocked |= room_for(admit, slot) < free_of_component(admit, slot->task.component)
+			    ? EVERY_COMPONENT
+			    : 1U << slot->task.component;
+	return slot->need == NEED_BACK || wait_for_room(admit, i, now_us, ret);
+}
+
+bool grow_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret,
+	       uint32_t *ret_blocked)
+{
+	uint32_t next;
+
+	*ret_blocked = 0;
+	for (uint32_t i = admit->needs.first; i != NONE; i = next) {
+		next = admit->slot[i].next;
+		if (!serve(admit, i, now_us, ret, ret_blocked))
+			return false;
+		/* A deadlock may have ended the neighbour. */
+		if (next != NONE && admit->slot[next].need == NEED_NOTHING) {
+			ret->more = true;
+			break;
+		}
+	}
+	return true;
+}

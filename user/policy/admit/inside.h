@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the admission core share: its state and the steps between them. Nobody else
+ * includes this. Tasks and keys are slots in two arrays behind struct admit; links are indices.
+ */
+#ifndef UW_POLICY_ADMIT_INSIDE_H
+#define UW_POLICY_ADMIT_INSIDE_H
+
+#include "user/policy/admit/admit.h"
+#include "user/policy/admit/tree.h"
+#include "user/policy/num.h"
+
+#define NONE UINT32_MAX
+/* Stands in for a runtime of which nothing is known or declared. */
+#define RUN_UNKNOWN_US (24 * 3600 * US_PER_SEC)
+
+enum place {
+	PLACE_FREE,   /* in the list of free slots */
+	PLACE_ASIDE,  /* on hold: in no tree */
+	PLACE_QUEUE,  /* in the trees turn and brief of its component */
+	PLACE_PARKED, /* wider than its component's budget: in the tree parked */
+	PLACE_ENDS,   /* started: in the trees ends of its component and of the host */
+	PLACE_PAUSED, /* started, and ends nobody knows when: in no tree */
+};
+
+/* Nodes of a task, by what it is in. */
+enum {
+	NODE_TURN = 0,
+	NODE_BRIEF = 1,
+	NODE_PARKED = 0,
+	NODE_ENDS = 0,
+	NODE_HOST_ENDS = 1
+};
+
+enum need {
+	NEED_NOTHING,
+	NEED_ROOM,     /* outgrew its reservation */
+	NEED_THROTTLE, /* the same, throttled until need_until_us */
+	NEED_PAUSED,   /* the same, paused until there is room */
+	NEED_BACK,     /* was paused for another, wants to go on */
+	NEED_LESS,     /* may give back */
+};
+
+struct slot {
+	struct admit_task task;
+	struct tree_node node[2];
+	uint64_t bytes;  /* queued: footprint; else reserved */
+	uint64_t run_us; /* predicted */
+	uint64_t current_bytes, peak_bytes;
+	uint64_t since_us; /* queued: blocked as a head since, 0 never; else start */
+	uint64_t grown_us; /* when the peak last rose noticeably */
+	uint64_t until_us; /* of a need: deadline, or when the pause began */
+	uint64_t for_id;   /* paused for */
+	uint64_t why_observed, why_threshold;
+	uint32_t key;        /* slot of its key, NONE */
+	uint32_t next, prev; /* queued: of its key; with a need: in that list; free: the next */
+	uint32_t version;    /* of the key's estimate that bytes and run_us are of */
+	uint32_t overtaken;  /* as the node's marks, when it is not in the queue */
+	uint8_t why;
+	uint8_t place;
+	uint8_t state;
+	uint8_t need;
+	bool canary, settled, ending, in_turn;
+};
+
+struct key_slot {
+	struct admit_key key;
+	struct admit_digest digest;
+	uint64_t shown_bytes; /* highest peak of those that run */
+	uint32_t first, last; /* queued and parked ones, the stale ones first */
+	uint32_t running, waiting;
+	uint32_t version;
+	uint32_t dirty_next;   /* NONE: the last; itself: not in the list */
+	uint32_t newer, older; /* by last use */
+	bool settled;
+};
+
+struct list {
+	uint32_t first, last;
+};
+
+struct reservation {
+	uint32_t head; /* slot, NONE: nothing is blocked */
+	uint64_t start_us;
+	uint64_t spare_bytes; /* beside the head once it has started */
+};
+
+struct component_queue {
+	struct tree turn, brief, parked, ends;
+	uint64_t reserved_bytes;
+	uint32_t started;
+	struct reservation reservation;
+	uint64_t told_id;
+	enum admit_reason told;
+};
+
+struct admit {
+	struct admit_limits limits;
+	struct admit_config config;
+	struct admit_supply supply;
+	struct slot *slot;
+	struct key_slot *key;
+	uint32_t *slot_hash, *key_hash; /* slots + 1, 0: empty */
+	uint32_t slot_mask, key_mask;
+	uint32_t slot_free;
+	uint32_t keys;
+	struct list dirty, needs;
+	uint32_t key_newest, key_oldest;
+	uint32_t queued, held, paused, started;
+	struct tree host_ends;
+	uint64_t reserved_bytes;
+	uint64_t promised_bytes; /* of it, not yet used */
+	struct reservation host;
+	enum admit_strategy strategy;
+	enum level strategy_level, level_seen;
+	struct admit_why strategy_why;
+	uint64_t strategy_us, level_us;
+	struct component_queue component[UW_COMPONENTS_MAX];
+};
+
+/* What a strategy changes; a table over enum admit_strategy. */
+struct strategy_rule {
+	uint32_t headroom_permyriad; /* kept free of NORMAL and below */
+	bool beside;                 /* out of turn what fits beside the head, however long */
+	uint32_t patience;           /* times bypass_us / 2 */
+};
+
+static inline uint64_t run_of(const struct slot *slot)
+{
+	return slot->run_us ?: RUN_UNKNOWN_US;
+}
+
+/* core.c */
+uint32_t slot_find(const struct admit *admit, uint64_t id);
+uint32_t slot_take(struct admit *admit, uint64_t id);
+void slot_give(struct admit *admit, uint32_t i);
+struct component_queue *component_of(struct admit *admit, const struct slot *slot);
+
+/* words of a decision; false when there is no room: `more` is set */
+bool decide_push(struct admit_decisions *ret, const struct admit_decision *decision);
+void slot_set_why(struct slot *slot, struct admit_why why);
+
+/* keys.c */
+uint32_t key_find(const struct admit *admit, uint64_t id);
+uint32_t key_use(struct admit *admit, uint64_t id); /* finds or makes; NONE: all in use */
+void key_enqueue(struct admit *admit, uint32_t i);
+void key_dequeue(struct admit *admit, uint32_t i);
+void key_started(struct admit *admit, uint32_t i);
+void key_ended(struct admit *admit, uint32_t i);
+void key_learn(struct admit *admit, uint32_t i, enum admit_exit_how how, uint64_t now_us);
+void key_show(struct admit *admit, uint32_t i); /* the slot's peak or its settling is news */
+void key_refresh(struct admit *admit);          /* a few stale estimates */
+void slot_estimate(struct admit *admit, uint32_t i);
+
+/* queue.c */
+void queue_add(struct admit *admit, uint32_t i); /* estimates too */
+void queue_remove(struct admit *admit, uint32_t i);
+void queue_unpark(struct admit *admit, uint32_t component);
+
+/* running.c */
+uint64_t free_of_component(const struct admit *admit, uint32_t component);
+uint64_t free_of_host(const struct admit *admit);
+void run_begin(struct admit *admit, uint32_t i, uint64_t now_us);
+void run_end(struct admit *admit, uint32_t i);
+void run_pause(struct admit *admit, uint32_t i);
+void run_resume(struct admit *admit, uint32_t i, uint64_t now_us);
+void run_reserve(struct admit *admit, uint32_t i, uint64_t bytes);
+void run_use(struct admit *admit, uint32_t i, uint64_t current_bytes);
+void run_expire(struct admit *admit, uint64_t now_us);
+/* When bytes are free in the component and on the host by predicted ends; UINT64_MAX: never. The
+ * spares are what is free beside them then. */
+uint64_t run_room_at(const struct admit *admit, uint32_t component, uint64_t bytes, uint64_t now_us,
+		     uint64_t *ret_spare, uint64_t *ret_host_spare);
+
+/* grow.c */
+void need_add(struct admit *admit, uint32_t i, enum need need);
+void need_remove(struct admit *admit, uint32_t i);
+/* False: no room in ret. ret_blocked: a bit for each component in which nothing may start before
+ * what runs there has grown. */
+bool grow_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret,
+	       uint32_t *ret_blocked);
+uint64_t grow_target(const struct admit *admit, const struct slot *slot);
+uint64_t grow_restart_bytes(const struct admit *admit, const struct slot *slot);
+bool grow_is_pressing(const struct slot *slot);
+
+/* start.c */
+bool start_step(struct admit *admit, uint64_t now_us, uint32_t blocked,
+		struct admit_decisions *ret);
+
+/* pause.c */
+bool pause_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret);
+
+/* strategy.c */
+const struct strategy_rule *strategy_rule_of(const struct admit *admit);
+void strategy_see(struct admit *admit, enum level level, uint64_t now_us);
+bool strategy_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret);
+
+#endif

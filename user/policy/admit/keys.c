@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <string.h>
+
+#include "user/policy/admit/inside.h"
+
+/* Stale estimates of queued tasks that one event brings up to date: what keeps it O(log n). */
+#define REFRESH_TASKS 16
+/* A peak that rose by less is no news to siblings. */
+#define NEWS_PERCENT 102
+
+static uint32_t hash_of(uint64_t id, uint32_t mask)
+{
+	id *= 0xbf58476d1ce4e5b9ULL;
+	return (uint32_t)(id >> 32) & mask;
+}
+
+static uint32_t hash_place(const struct admit *admit, uint64_t id)
+{
+	uint32_t at = hash_of(id, admit->key_mask);
+
+	while (admit->key_hash[at] && admit->key[admit->key_hash[at] - 1].key.key != id)
+		at = (at + 1) & admit->key_mask;
+	return at;
+}
+
+uint32_t key_find(const struct admit *admit, uint64_t id)
+{
+	return admit->key_hash[hash_place(admit, id)] - 1;
+}
+
+static void hash_remove(struct admit *admit, uint32_t at)
+{
+	uint32_t mask = admit->key_mask;
+
+	for (uint32_t next = (at + 1) & mask; admit->key_hash[next]; next = (next + 1) & mask) {
+		uint32_t home = hash_of(admit->key[admit->key_hash[next] - 1].key.key, mask);
+
+		if (((next - home) & mask) < ((next - at) & mask))
+			continue;
+		admit->key_hash[at] = admit->key_hash[next];
+		at = next;
+	}
+	admit->key_hash[at] = 0;
+}
+
+static void use_unlink(struct admit *admit, uint32_t k)
+{
+	const struct key_slot *key = &admit->key[k];
+
+	if (key->newer != NONE)
+		admit->key[key->newer].older = key->older;
+	else
+		admit->key_newest = key->older;
+	if (key->older != NONE)
+		admit->key[key->older].newer = key->newer;
+	else
+		admit->key_oldest = key->newer;
+}
+
+static void use_link(struct admit *admit, uint32_t k)
+{
+	admit->key[k].newer = NONE;
+	admit->key[k].older = admit->key_newest;
+	if (admit->key_newest != NONE)
+		admit->key[admit->key_newest].newer = k;
+	else
+		admit->key_oldest = k;
+	admit->key_newest = k;
+}
+
+/* The slot of the least recently used key that no task needs. */
+static uint32_t evict(struct admit *admit)
+{
+	uint32_t k = admit->key_oldest;
+
+	while (k != NONE &&
+	       (admit->key[k].running || admit->key[k].waiting || admit->key[k].dirty_next != k))
+		k = admit->key[k].newer;
+	if (k == NONE)
+		return NONE;
+	hash_remove(admit, hash_place(admit, admit->key[k].key.key));
+	use_unlink(admit, k);
+	return k;
+}
+
+uint32_t key_use(struct admit *admit, uint64_t id)
+{
+	uint32_t k = key_find(admit, id);
+
+	if (k != NONE) {
+		use_unlink(admit, k);
+		use_link(admit, k);
+		return k;
+	}
+	k = admit->keys < admit->limits.keys ? admit->keys++ : evict(admit);
+	if (k == NONE)
+		return NONE;
+	memset(&admit->key[k], 0, sizeof(admit->key[k]));
+	admit_key_init(&admit->key[k].key, id);
+	admit->key[k].first = admit->key[k].last = NONE;
+	admit->key[k].dirty_next = k;
+	admit->key_hash[hash_place(admit, id)] = k + 1;
+	use_link(admit, k);
+	return k;
+}
+
+void slot_estimate(struct admit *admit, uint32_t i)
+{
+	static const struct key_slot unknown;
+	struct slot *slot = &admit->slot[i];
+	const struct key_slot *key = slot->key == NONE ? &unknown : &admit->key[slot->key];
+	const struct admit_task *task = &slot->task;
+	struct admit_estimate estimate = {.bytes = task->request_bytes,
+					  .run_us = task->declared_us};
+
+	if (admit->config.trust == ADMIT_TRUST_LEARNED)
+		admit_key_estimate(&key->digest, task->request_bytes, task->declared_us,
+				   key->shown_bytes, key->settled, &estimate);
+	if (!(task->flags & ADMIT_RESTARTABLE))
+		estimate.bytes = task->request_bytes;
+	slot->bytes = max_u64(estimate.bytes, task->least_bytes);
+	slot->run_us = estimate.run_us;
+	slot->canary = estimate.canary;
+	slot->version = key->version;
+}
+
+static void list_append(struct admit *admit, struct key_slot *key, uint32_t i)
+{
+	admit->slot[i].prev = key->last;
+	admit->slot[i].next = NONE;
+	if (key->last != NONE)
+		admit->slot[key->last].next = i;
+	else
+		key->first = i;
+	key->last = i;
+}
+
+static void list_unlink(struct admit *admit, struct key_slot *key, uint32_t i)
+{
+	const struct slot *slot = &admit->slot[i];
+
+	if (slot->prev != NONE)
+		admit->slot[slot->prev].next = slot->next;
+	else
+		key->first = slot->next;
+	if (slot->next != NONE)
+		admit->slot[slot->next].prev = slot->prev;
+	else
+		key->last = slot->prev;
+}
+
+/* What is fresh stands behind what is stale. */
+void key_enqueue(struct admit *admit, uint32_t i)
+{
+	if (admit->slot[i].key != NONE)
+		list_append(admit, &admit->key[admit->slot[i].key], i);
+}
+
+void key_dequeue(struct admit *admit, uint32_t i)
+{
+	if (admit->slot[i].key != NONE)
+		list_unlink(admit, &admit->key[admit->slot[i].key], i);
+}
+
+/* A key is in the list of dirty ones as long as its dirty_next is not itself. */
+static void set_dirty(struct admit *admit, uint32_t k)
+{
+	struct key_slot *key = &admit->key[k];
+
+	key->version++;
+	if (key->dirty_next != k)
+		return;
+	key->dirty_next = NONE;
+	if (admit->dirty.last != NONE)
+		admit->key[admit->dirty.last].dirty_next = k;
+	else
+		admit->dirty.first = k;
+	admit->dirty.last = k;
+}
+
+static void next_dirty(struct admit *admit)
+{
+	uint32_t k = admit->dirty.first;
+
+	admit->dirty.first = admit->key[k].dirty_next;
+	if (admit->dirty.first == NONE)
+		admit->dirty.last = NONE;
+	admit->key[k].dirty_next = k;
+}
+
+/* Also takes a slot whose estimate did not change to the end of the list. */
+static void refresh_slot(struct admit *admit, uint32_t i)
+{
+	struct slot *slot = &admit->slot[i];
+	struct slot before = *slot;
+
+	slot_estimate(admit, i);
+	if (slot->bytes == before.bytes && slot->run_us == before.run_us) {
+		key_dequeue(admit, i);
+		key_enqueue(admit, i);
+		return;
+	}
+	*slot = before;
+	queue_remove(admit, i);
+	queue_add(admit, i);
+}
+
+void key_refresh(struct admit *admit)
+{
+	for (int n = 0; n < REFRESH_TASKS && admit->dirty.first != NONE; n++) {
+		const struct key_slot *key = &admit->key[admit->dirty.first];
+
+		if (key->first == NONE || admit->slot[key->first].version == key->version)
+			next_dirty(admit);
+		else
+			refresh_slot(admit, key->first);
+	}
+}
+
+void key_started(struct admit *admit, uint32_t i)
+{
+	if (admit->slot[i].key != NONE)
+		admit->key[admit->slot[i].key].running++;
+}
+
+void key_ended(struct admit *admit, uint32_t i)
+{
+	struct key_slot *key;
+
+	if (admit->slot[i].key == NONE)
+		return;
+	key = &admit->key[admit->slot[i].key];
+	if (--key->running)
+		return;
+	key->shown_bytes = 0;
+	key->settled = false;
+}
+
+void key_show(struct admit *admit, uint32_t i)
+{
+	const struct slot *slot = &admit->slot[i];
+	struct key_slot *key;
+	bool rose, news;
+
+	if (slot->key == NONE)
+		return;
+	key = &admit->key[slot->key];
+	rose = slot->peak_bytes > percent_of(key->shown_bytes, NEWS_PERCENT);
+	news = rose && slot->peak_bytes > key->digest.base_bytes && key->digest.base_bytes;
+	if (rose)
+		key->shown_bytes = slot->peak_bytes;
+	if (!key->digest.base_bytes && slot->settled) {
+		news = rose || !key->settled;
+		key->settled = true;
+	}
+	if (news)
+		set_dirty(admit, slot->key);
+}
+
+static uint32_t to_kib(uint64_t bytes)
+{
+	return (uint32_t)min_u64((bytes + KIB - 1) / KIB, UINT32_MAX);
+}
+
+void key_learn(struct admit *admit, uint32_t i, enum admit_exit_how how, uint64_t now_us)
+{
+	const struct slot *slot = &admit->slot[i];
+	struct admit_run run = {
+		.peak_kib = to_kib(slot->peak_bytes),
+		.input_kib = to_kib(slot->task.input_bytes),
+		.asked_kib = to_kib(slot->task.request_bytes),
+	};
+	struct key_slot *key;
+
+	if (slot->key == NONE)
+		return;
+	key = &admit->key[slot->key];
+	if (how == ADMIT_EXIT_MEMORY || how == ADMIT_EXIT_RESTART)
+		key->key.outgrown++;
+	if (!run.peak_kib || how == ADMIT_EXIT_NOT_RUN || how == ADMIT_EXIT_AGAIN)
+		return;
+	if (how != ADMIT_EXIT_DONE && slot->peak_bytes <= key->digest.most_bytes)
+		return;
+	if (how == ADMIT_EXIT_DONE)
+		run.run_ms = (uint32_t)min_u64(sub_sat(now_us, slot->since_us) / US_PER_MS + 1,
+					       UINT32_MAX);
+	admit_key_learn(&key->key, &run);
+	admit_key_digest(&key->key, &key->digest);
+	set_dirty(admit, slot->key);
+}
+
+int admit_key_export(const struct admit *admit, uint64_t key, struct admit_key *ret)
+{
+	uint32_t k = key_find(admit, key);
+
+	if (k == NONE)
+		return -ENOENT;
+	*ret = admit->key[k].key;
+	return 0;
+}
+
+static bool key_is_sane(const struct admit_key *key)
+{
+	return key->version == ADMIT_KEY_VERSION && key->key && key->count <= ADMIT_KEY_RUNS &&
+	       key->first < ADMIT_KEY_RUNS;
+}
+
+int admit_key_import(struct admit *admit, const struct admit_key *key)
+{
+	uint32_t k;
+
+	if (!key_is_sane(key))
+		return -EINVAL;
+	k = key_use(admit, key->key);
+	if (k == NONE)
+		return -ENOSPC;
+	admit->key[k].key = *key;
+	admit_key_digest(key, &admit->key[k].digest);
+	set_dirty(admit, k);
+	return 0;
+}

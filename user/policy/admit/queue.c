@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/policy/admit/inside.h"
+
+#define RUN_WEIGHT       5
+#define RUN_COUNTED_US   (3600 * US_PER_SEC)
+#define MEMORY_WEIGHT_US (60 * US_PER_SEC)
+#define MEMORY_DEFAULT   5
+
+static uint64_t turn_of(const struct admit *admit, const struct slot *slot)
+{
+	const struct admit_task *task = &slot->task;
+	uint32_t memory = task->memory_priority ?: MEMORY_DEFAULT;
+
+	if (admit->config.order != ADMIT_ORDER_TURN)
+		return task->submit_us;
+	return add_sat(task->submit_us,
+		       RUN_WEIGHT * min_u64(run_of(slot), RUN_COUNTED_US) +
+			       admit->config.delay_us[admit_class_of(task->priority)] +
+			       (PRIORITY_MAX - memory) * MEMORY_WEIGHT_US);
+}
+
+/* Work: MiB * ms. */
+static uint64_t work_of(const struct slot *slot)
+{
+	uint64_t ms = max_u64(run_of(slot) / US_PER_MS, 1);
+	uint64_t mib = max_u64(slot->bytes / MIB, 1);
+
+	return mib > UINT64_MAX / ms ? UINT64_MAX : mib * ms;
+}
+
+static uint64_t room_ever(const struct admit *admit, uint32_t component)
+{
+	return sub_sat(admit->supply.component[component].budget_bytes,
+		       admit->supply.component[component].other_bytes);
+}
+
+void queue_add(struct admit *admit, uint32_t i)
+{
+	struct slot *slot = &admit->slot[i];
+	struct component_queue *queue = component_of(admit, slot);
+	uint64_t id = slot->task.id, turn;
+
+	slot_estimate(admit, i);
+	key_enqueue(admit, i);
+	if (slot->bytes > room_ever(admit, slot->task.component)) {
+		slot->place = PLACE_PARKED;
+		tree_insert(&queue->parked, i, slot->bytes, id, 0);
+		return;
+	}
+	turn = turn_of(admit, slot);
+	slot->place = PLACE_QUEUE;
+	tree_insert(&queue->turn, i, turn, id, work_of(slot));
+	tree_insert(&queue->brief, i, admit->config.order == ADMIT_ORDER_TURN ? run_of(slot) : turn,
+		    id, slot->bytes);
+}
+
+void queue_remove(struct admit *admit, uint32_t i)
+{
+	struct slot *slot = &admit->slot[i];
+	struct component_queue *queue = component_of(admit, slot);
+
+	key_dequeue(admit, i);
+	if (slot->place == PLACE_PARKED) {
+		tree_remove(&queue->parked, i);
+	} else {
+		slot->overtaken += tree_marks(&queue->turn, i);
+		tree_remove(&queue->turn, i);
+		tree_remove(&queue->brief, i);
+	}
+	slot->place = PLACE_ASIDE;
+}
+
+void queue_unpark(struct admit *admit, uint32_t component)
+{
+	struct tree *parked = &admit->component[component].parked;
+	uint32_t i;
+
+	while ((i = tree_first(parked)) != TREE_NONE &&
+	       tree_at(parked, i)->key <= room_ever(admit, component)) {
+		queue_remove(admit, i);
+		queue_add(admit, i);
+	}
+}

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/policy/admit/inside.h"
+
+/* One round of starts: what is blocked by now, and what may still be given out. */
+struct round {
+	struct admit *admit;
+	struct admit_decisions *ret;
+	uint64_t now_us;
+	uint32_t blocked;    /* a bit a component */
+	uint32_t growing;    /* components that wait for growth */
+	uint64_t kept_bytes; /* on the host, for heads whose patience is over */
+};
+
+/* What the strategy keeps free for classes above NORMAL. */
+static uint64_t headroom(const struct admit *admit, uint32_t c)
+{
+	const struct strategy_rule *rule = strategy_rule_of(admit);
+
+	if (!rule->headroom_permyriad || !admit->component[c].started)
+		return 0;
+	return mul_div(admit->supply.component[c].budget_bytes, rule->headroom_permyriad,
+		       PERMYRIAD_ONE);
+}
+
+static uint64_t room_in(const struct round *round, uint32_t component)
+{
+	return min_u64(free_of_component(round->admit, component),
+		       sub_sat(free_of_host(round->admit), round->kept_bytes));
+}
+
+static bool is_patient(const struct round *round, const struct slot *slot)
+{
+	const struct admit *admit = round->admit;
+	uint64_t patience = admit->config.bypass_us / 2 * strategy_rule_of(admit)->patience;
+
+	return admit->config.order != ADMIT_ORDER_TURN ||
+	       sub_sat(round->now_us, slot->since_us) < patience;
+}
+
+static uint64_t end_of(const struct slot *slot, uint64_t now_us)
+{
+	return add_sat(now_us, run_of(slot));
+}
+
+static bool push_start(struct round *round, uint32_t i, struct admit_why why)
+{
+	const struct slot *slot = &round->admit->slot[i];
+	struct admit_decision decision = {
+		.verdict = ADMIT_START,
+		.id = slot->task.id,
+		.amount = slot->bytes,
+		.until_us = slot->run_us ? round->now_us + slot->run_us : 0,
+		.why = why,
+	};
+
+	return decide_push(round->ret, &decision);
+}
+
+/* Those whose turn was earlier have been overtaken once more. */
+static void mark_overtaken(struct admit *admit, uint32_t i)
+{
+	const struct tree_node *node = &admit->slot[i].node[NODE_TURN];
+
+	for (uint32_t c = 0; c < admit->config.component_count; c++)
+		tree_mark_before(&admit->component[c].turn, node->key, node->id);
+}
+
+static bool start(struct round *round, uint32_t i, struct admit_why why, bool in_turn)
+{
+	struct admit *admit = round->admit;
+	struct slot *slot = &admit->slot[i];
+
+	if (!push_start(round, i, why))
+		return false;
+	mark_overtaken(admit, i);
+	queue_remove(admit, i);
+	slot_set_why(slot, why);
+	slot->in_turn = in_turn;
+	admit->queued--;
+	run_begin(admit, i, round->now_us);
+	return true;
+}
+
+/* Out of turn: what the reservations leave is less by it, where it ends after them. */
+static void take_spare(struct reservation *reservation, uint64_t end_us, uint64_t bytes)
+{
+	if (reservation->head != NONE && end_us > reservation->start_us)
+		reservation->spare_bytes = sub_sat(reservation->spare_bytes, bytes);
+}
+
+/* What a start of this length may take at most beside a reservation. */
+static uint64_t spare_of(const struct round *round, const struct reservation *reservation,
+			 uint64_t end_us)
+{
+	if (reservation->head == NONE || end_us <= reservation->start_us)
+		return UINT64_MAX;
+	return strategy_rule_of(round->admit)->beside ? reservation->spare_bytes : 0;
+}
+
+static bool start_aside(struct round *round, uint32_t i)
+{
+	struct admit *admit = round->admit;
+	struct slot *slot = &admit->slot[i];
+	struct component_queue *queue = component_of(admit, slot);
+	const struct reservation *by =
+		queue->reservation.head != NONE ? &queue->reservation : &admit->host;
+	uint64_t end = end_of(slot, round->now_us), bytes = slot->bytes;
+	struct admit_why why = {ADMIT_WHY_ENDS_BEFORE, end, by->start_us};
+
+	if (end > by->start_us)
+		why = (struct admit_why){ADMIT_WHY_BESIDE, bytes, by->spare_bytes};
+	if (!start(round, i, why, false))
+		return false;
+	take_spare(&queue->reservation, end, bytes);
+	take_spare(&admit->host, end, bytes);
+	return true;
+}
+
+static void tell_wait(struct round *round, struct component_queue *queue, struct slot *slot,
+		      struct admit_why why)
+{
+	struct admit_decision decision = {
+		.verdict = ADMIT_WAIT,
+		.id = slot->task.id,
+		.amount = slot->bytes,
+		.until_us =
+			queue->reservation.start_us == UINT64_MAX ? 0 : queue->reservation.start_us,
+		.why = why,
+	};
+
+	slot_set_why(slot, why);
+	if (queue->told_id == slot->task.id && queue->told == why.reason)
+		return;
+	if (!decide_push(round->ret, &decision))
+		return;
+	queue->told_id = slot->task.id;
+	queue->told = why.reason;
+}
+
+/* The head of its component cannot start: it gets a reservation, and the first of all one on the
+ * host too. */
+static void block(struct round *round, uint32_t i, struct admit_why why)
+{
+	struct admit *admit = round->admit;
+	struct slot *slot = &admit->slot[i];
+	struct component_queue *queue = component_of(admit, slot);
+	struct reservation *own = &queue->reservation;
+	uint64_t host_spare;
+
+	if (!slot->since_us)
+		slot->since_us = round->now_us;
+	own->head = i;
+	own->start_us = run_room_at(admit, slot->task.component, slot->bytes, round->now_us,
+				    &own->spare_bytes, &host_spare);
+	if (admit->host.head == NONE)
+		admit->host = (struct reservation){i, own->start_us, host_spare};
+	else
+		own->start_us = max_u64(own->start_us, admit->host.start_us);
+	round->blocked |= 1U << slot->task.component;
+	if (!is_patient(round, slot)) {
+		round->growing |= 1U << slot->task.component;
+		round->kept_bytes = add_sat(round->kept_bytes, slot->bytes);
+	}
+	tell_wait(round, queue, slot, why);
+}
+
+/* The head with the earliest turn among components that are not blocked. */
+static uint32_t next_head(const struct round *round)
+{
+	const struct admit *admit = round->admit;
+	uint32_t best = NONE;
+
+	for (uint32_t c = 0; c < admit->config.component_count; c++) {
+		uint32_t i = tree_first(&admit->component[c].turn);
+		const struct tree_node *node, *other;
+
+		if (i == TREE_NONE || round->blocked & 1U << c)
+			continue;
+		node = &admit->slot[i].node[NODE_TURN];
+		other = best == NONE ? NULL : &admit->slot[best].node[NODE_TURN];
+		if (!other || node->key < other->key ||
+		    (node->key == other->key && node->id < other->id))
+			best = i;
+	}
+	return best;
+}
+
+/* A budget that shrank may leave a queued task too wide for ever: it must not block the others. */
+static bool park_if_never(struct admit *admit, uint32_t i)
+{
+	const struct slot *slot = &admit->slot[i];
+	uint32_t c = slot->task.component;
+
+	if (slot->bytes <= sub_sat(admit->supply.component[c].budget_bytes,
+				   admit->supply.component[c].other_bytes))
+		return false;
+	queue_remove(admit, i);
+	queue_add(admit, i);
+	return true;
+}
+
+/* Heads in turn, as long as they fit. */
+static bool start_heads(struct round *round)
+{
+	struct admit *admit = round->admit;
+	uint32_t i;
+
+	while ((i = next_head(round)) != NONE) {
+		struct slot *slot = &admit->slot[i];
+		uint32_t c = slot->task.component;
+		uint64_t own = free_of_component(admit, c), room = room_in(round, c);
+		uint64_t end = end_of(slot, round->now_us);
+		bool urgent = admit_class_of(slot->task.priority) < ADMIT_NORMAL;
+		uint64_t kept = urgent ? 0 : headroom(admit, c);
+		struct admit_why why = {slot->canary ? ADMIT_WHY_CANARY : ADMIT_WHY_FITS,
+					slot->bytes, room};
+
+		if (park_if_never(admit, i))
+			continue;
+		if (round->growing & 1U << c) {
+			why.reason = ADMIT_WHY_GROWTH_FIRST;
+			block(round, i, why);
+		} else if (add_sat(slot->bytes, kept) > room) {
+			why.reason =
+				own <= room ? ADMIT_WHY_NO_ROOM_BUDGET : ADMIT_WHY_NO_ROOM_HOST;
+			block(round, i, why);
+		} else if (slot->bytes > spare_of(round, &admit->host, end)) {
+			why = (struct admit_why){ADMIT_WHY_HEAD_FIRST, slot->bytes,
+						 admit->host.spare_bytes};
+			block(round, i, why);
+		} else if (!start(round, i, why, true)) {
+			return false;
+		} else {
+			take_spare(&admit->host, end, admit->slot[i].bytes);
+		}
+	}
+	return true;
+}
+
+/* The briefest of a component that is within the room and what both reservations leave. */
+static uint32_t briefest(const struct round *round, uint32_t c)
+{
+	const struct admit *admit = round->admit;
+	const struct component_queue *queue = &admit->component[c];
+	const struct reservation *by[2] = {&queue->reservation, &admit->host};
+	uint64_t room = sub_sat(room_in(round, c), headroom(admit, c)), from = 0;
+
+	if (by[0]->start_us > by[1]->start_us) {
+		by[0] = &admit->host;
+		by[1] = &queue->reservation;
+	}
+	for (int k = 0; k < 3; k++) {
+		/* Runs of up to `until` end before the k-th reservation, later ones after it. */
+		uint64_t until = k < 2 ? sub_sat(by[k]->start_us, round->now_us) : UINT64_MAX;
+		uint32_t i = tree_first_within(&queue->brief, from, 0, room);
+
+		if (i == TREE_NONE || run_of(&admit->slot[i]) <= until)
+			return i;
+		from = add_sat(until, 1);
+		room = min_u64(room, strategy_rule_of(admit)->beside ? by[k]->spare_bytes : 0);
+	}
+	return NONE;
+}
+
+/* Of ADMIT_ORDER_EASY: the first in the order of submits. O(n) at worst. */
+static uint32_t earliest(const struct round *round, uint32_t c)
+{
+	const struct admit *admit = round->admit;
+	const struct component_queue *queue = &admit->component[c];
+	uint64_t room = room_in(round, c);
+	uint32_t i = tree_first_within(&queue->brief, 0, 0, room);
+
+	while (i != TREE_NONE) {
+		const struct slot *slot = &admit->slot[i];
+		uint64_t end = end_of(slot, round->now_us);
+
+		if (slot->bytes <= spare_of(round, &queue->reservation, end) &&
+		    slot->bytes <= spare_of(round, &admit->host, end))
+			return i;
+		i = tree_first_within(&queue->brief, slot->node[NODE_BRIEF].key, slot->task.id + 1,
+				      room);
+	}
+	return NONE;
+}
+
+static uint32_t candidate(const struct round *round, uint32_t c)
+{
+	switch (round->admit->config.order) {
+	case ADMIT_ORDER_TURN:
+		return briefest(round, c);
+	case ADMIT_ORDER_EASY:
+		return earliest(round, c);
+	default:
+		return NONE;
+	}
+}
+
+/* Out of turn, in components whose head is blocked. */
+static bool backfill(struct round *round)
+{
+	struct admit *admit = round->admit;
+	uint32_t open = round->blocked & ~round->growing;
+
+	while (open) {
+		uint32_t best = NONE;
+
+		for (uint32_t c = 0; c < admit->config.component_count; c++) {
+			uint32_t i = open & 1U << c ? candidate(round, c) : NONE;
+			const struct tree_node *node, *other;
+
+			if (i == NONE) {
+				open &= ~(1U << c);
+				continue;
+			}
+			node = &admit->slot[i].node[NODE_BRIEF];
+			other = best == NONE ? NULL : &admit->slot[best].node[NODE_BRIEF];
+			if (!other || node->key < other->key ||
+			    (node->key == other->key && node->id < other->id))
+				best = i;
+		}
+		if (best != NONE && !start_aside(round, best))
+			return false;
+	}
+	return true;
+}
+
+bool start_step(struct admit *admit, uint64_t now_us, uint32_t growing, struct admit_decisions *ret)
+{
+	struct round round = {.admit = admit, .ret = ret, .now_us = now_us, .growing = growing};
+
+	admit->host.head = NONE;
+	admit->host.start_us = UINT64_MAX;
+	for (uint32_t c = 0; c < admit->config.component_count; c++) {
+		admit->component[c].reservation.head = NONE;
+		admit->component[c].reservation.start_us = UINT64_MAX;
+	}
+	return start_heads(&round) && backfill(&round);
+}

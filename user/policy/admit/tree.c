@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdbool.h>
+
+#include "user/policy/admit/tree.h"
+#include "user/policy/num.h"
+
+/* splitmix64: neighbours in id are strangers in rank. */
+static uint64_t rank_of(uint64_t id)
+{
+	id += 0x9e3779b97f4a7c15ULL;
+	id = (id ^ (id >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	id = (id ^ (id >> 27)) * 0x94d049bb133111ebULL;
+	return id ^ (id >> 31);
+}
+
+static bool stands_before(const struct tree_node *node, uint64_t key, uint64_t id)
+{
+	return node->key < key || (node->key == key && node->id < id);
+}
+
+static void add_up(const struct tree *tree, struct tree_node *node)
+{
+	node->count = 1;
+	node->total = node->weight;
+	for (int side = 0; side < 2; side++) {
+		uint32_t child = side ? node->right : node->left;
+		const struct tree_node *c;
+
+		if (child == TREE_NONE)
+			continue;
+		c = tree_at(tree, child);
+		node->count += c->count;
+		node->total = tree->total == TREE_SUM ? add_sat(node->total, c->total)
+						      : min_u64(node->total, c->total);
+	}
+}
+
+static void hand_down(const struct tree *tree, struct tree_node *node)
+{
+	if (!node->below)
+		return;
+	node->marks += node->below;
+	if (node->left != TREE_NONE)
+		tree_at(tree, node->left)->below += node->below;
+	if (node->right != TREE_NONE)
+		tree_at(tree, node->right)->below += node->below;
+	node->below = 0;
+}
+
+static void set_child(struct tree *tree, uint32_t parent, uint32_t old, uint32_t new)
+{
+	if (parent == TREE_NONE)
+		tree->root = new;
+	else if (tree_at(tree, parent)->left == old)
+		tree_at(tree, parent)->left = new;
+	else
+		tree_at(tree, parent)->right = new;
+	if (new != TREE_NONE)
+		tree_at(tree, new)->parent = parent;
+}
+
+/* Turns i and its parent round, so that i is the upper one. */
+static void lift(struct tree *tree, uint32_t i)
+{
+	struct tree_node *node = tree_at(tree, i);
+	uint32_t p = node->parent;
+	struct tree_node *parent = tree_at(tree, p);
+	uint32_t inner;
+
+	hand_down(tree, parent);
+	hand_down(tree, node);
+	set_child(tree, parent->parent, p, i);
+	if (parent->left == i) {
+		inner = node->right;
+		parent->left = inner;
+		node->right = p;
+	} else {
+		inner = node->left;
+		parent->right = inner;
+		node->left = p;
+	}
+	if (inner != TREE_NONE)
+		tree_at(tree, inner)->parent = p;
+	parent->parent = i;
+	add_up(tree, parent);
+	add_up(tree, node);
+}
+
+static void add_up_from(struct tree *tree, uint32_t i)
+{
+	for (; i != TREE_NONE; i = tree_at(tree, i)->parent)
+		add_up(tree, tree_at(tree, i));
+}
+
+void tree_insert(struct tree *tree, uint32_t i, uint64_t key, uint64_t id, uint64_t weight)
+{
+	struct tree_node *node = tree_at(tree, i);
+	uint32_t at = tree->root, parent = TREE_NONE;
+	uint64_t rank = rank_of(id);
+	bool right = false;
+
+	*node = (struct tree_node){key,       id,        weight, weight, TREE_NONE,
+				   TREE_NONE, TREE_NONE, 1,      0,      0};
+	while (at != TREE_NONE) {
+		struct tree_node *n = tree_at(tree, at);
+
+		hand_down(tree, n);
+		parent = at;
+		right = stands_before(n, key, id);
+		at = right ? n->right : n->left;
+	}
+	node->parent = parent;
+	if (parent == TREE_NONE) {
+		tree->root = i;
+		return;
+	}
+	if (right)
+		tree_at(tree, parent)->right = i;
+	else
+		tree_at(tree, parent)->left = i;
+	while (node->parent != TREE_NONE && rank_of(tree_at(tree, node->parent)->id) < rank)
+		lift(tree, i);
+	add_up_from(tree, node->parent);
+}
+
+/* The child that may come up: the one of the higher rank. */
+static uint32_t upper_child(const struct tree *tree, const struct tree_node *node)
+{
+	if (node->left == TREE_NONE || node->right == TREE_NONE)
+		return node->left == TREE_NONE ? node->right : node->left;
+	return rank_of(tree_at(tree, node->left)->id) > rank_of(tree_at(tree, node->right)->id)
+		       ? node->left
+		       : node->right;
+}
+
+void tree_remove(struct tree *tree, uint32_t i)
+{
+	struct tree_node *node = tree_at(tree, i);
+	uint32_t child, parent;
+
+	while ((child = upper_child(tree, node)) != TREE_NONE)
+		lift(tree, child);
+	parent = node->parent;
+	set_child(tree, parent, i, TREE_NONE);
+	add_up_from(tree, parent);
+	node->left = node->right = node->parent = TREE_NONE;
+}
+
+static uint32_t leftmost(const struct tree *tree, uint32_t i)
+{
+	while (i != TREE_NONE && tree_at(tree, i)->left != TREE_NONE)
+		i = tree_at(tree, i)->left;
+	return i;
+}
+
+uint32_t tree_first(const struct tree *tree)
+{
+	return leftmost(tree, tree->root);
+}
+
+uint32_t tree_next(const struct tree *tree, uint32_t i)
+{
+	uint32_t parent;
+
+	if (tree_at(tree, i)->right != TREE_NONE)
+		return leftmost(tree, tree_at(tree, i)->right);
+	parent = tree_at(tree, i)->parent;
+	while (parent != TREE_NONE && tree_at(tree, parent)->right == i) {
+		i = parent;
+		parent = tree_at(tree, i)->parent;
+	}
+	return parent;
+}
+
+static uint32_t count_of(const struct tree *tree, uint32_t i)
+{
+	return i == TREE_NONE ? 0 : tree_at(tree, i)->count;
+}
+
+static uint64_t sum_of(const struct tree *tree, uint32_t i)
+{
+	return i == TREE_NONE ? 0 : tree_at(tree, i)->total;
+}
+
+uint32_t tree_nth(const struct tree *tree, uint32_t rank)
+{
+	uint32_t at = tree->root;
+
+	while (at != TREE_NONE) {
+		const struct tree_node *node = tree_at(tree, at);
+		uint32_t before = count_of(tree, node->left);
+
+		if (rank == before)
+			return at;
+		at = rank < before ? node->left : node->right;
+		rank -= rank < before ? 0 : before + 1;
+	}
+	return TREE_NONE;
+}
+
+static bool reaches_within(const struct tree *tree, uint32_t i, uint64_t most)
+{
+	return i != TREE_NONE && tree_at(tree, i)->total <= most;
+}
+
+/* The first of a subtree that holds one. */
+static uint32_t first_within(const struct tree *tree, uint32_t at, uint64_t most)
+{
+	for (;;) {
+		const struct tree_node *node = tree_at(tree, at);
+
+		if (reaches_within(tree, node->left, most))
+			at = node->left;
+		else if (node->weight <= most)
+			return at;
+		else
+			at = node->right;
+	}
+}
+
+uint32_t tree_first_within(const struct tree *tree, uint64_t key, uint64_t id, uint64_t most)
+{
+	uint32_t at = tree->root, found = TREE_NONE;
+	bool whole = false; /* found heads a right subtree, else it stands for itself */
+
+	/* Down to where (key, id) would stand; the last turn to the left that has one is nearest.
+	 */
+	while (at != TREE_NONE) {
+		const struct tree_node *node = tree_at(tree, at);
+
+		if (stands_before(node, key, id)) {
+			at = node->right;
+			continue;
+		}
+		if (node->weight <= most) {
+			found = at;
+			whole = false;
+		} else if (reaches_within(tree, node->right, most)) {
+			found = node->right;
+			whole = true;
+		}
+		at = node->left;
+	}
+	return whole ? first_within(tree, found, most) : found;
+}
+
+uint32_t tree_rank(const struct tree *tree, uint32_t i, uint64_t *ret_sum)
+{
+	const struct tree_node *node = tree_at(tree, i);
+	uint32_t rank = count_of(tree, node->left);
+	uint64_t sum = sum_of(tree, node->left);
+
+	for (uint32_t p = node->parent; p != TREE_NONE; i = p, p = tree_at(tree, p)->parent) {
+		node = tree_at(tree, p);
+		if (node->right != i)
+			continue;
+		rank += count_of(tree, node->left) + 1;
+		sum = add_sat(sum, add_sat(sum_of(tree, node->left), node->weight));
+	}
+	*ret_sum = sum;
+	return rank;
+}
+
+uint32_t tree_reach(const struct tree *tree, uint64_t sum)
+{
+	uint32_t at = tree->root, found = TREE_NONE;
+
+	while (at != TREE_NONE) {
+		const struct tree_node *node = tree_at(tree, at);
+		uint64_t before = sum_of(tree, node->left);
+		uint64_t with = add_sat(before, node->weight);
+
+		if (with >= sum) {
+			found = at;
+			if (before < sum)
+				return found;
+			at = node->left;
+		} else {
+			sum -= with;
+			at = node->right;
+		}
+	}
+	return found;
+}
+
+uint64_t tree_sum_until(const struct tree *tree, uint64_t key)
+{
+	uint32_t at = tree->root;
+	uint64_t sum = 0;
+
+	while (at != TREE_NONE) {
+		const struct tree_node *node = tree_at(tree, at);
+
+		if (node->key <= key) {
+			sum = add_sat(sum, add_sat(sum_of(tree, node->left), node->weight));
+			at = node->right;
+		} else {
+			at = node->left;
+		}
+	}
+	return sum;
+}
+
+void tree_mark_before(struct tree *tree, uint64_t key, uint64_t id)
+{
+	uint32_t at = tree->root;
+
+	while (at != TREE_NONE) {
+		struct tree_node *node = tree_at(tree, at);
+
+		if (!stands_before(node, key, id)) {
+			at = node->left;
+			continue;
+		}
+		node->marks++;
+		if (node->left != TREE_NONE)
+			tree_at(tree, node->left)->below++;
+		at = node->right;
+	}
+}
+
+uint32_t tree_marks(const struct tree *tree, uint32_t i)
+{
+	uint32_t marks = tree_at(tree, i)->marks;
+
+	for (; i != TREE_NONE; i = tree_at(tree, i)->parent)
+		marks += tree_at(tree, i)->below;
+	return marks;
+}

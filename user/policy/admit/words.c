@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdio.h>
+
+#include "user/policy/admit/inside.h"
+
+#define WORD(table, i) ((size_t)(i) < sizeof(table) / sizeof((table)[0]) ? (table)[i] : "?")
+
+static const char *const classes[] = {
+	[ADMIT_CRITICAL] = "critical", [ADMIT_HIGH] = "high",         [ADMIT_NORMAL] = "normal",
+	[ADMIT_LOW] = "low",           [ADMIT_DEFERRED] = "deferred",
+};
+
+static const char *const strategies[] = {
+	[ADMIT_BALANCED] = "balanced",
+	[ADMIT_THROUGHPUT] = "throughput",
+	[ADMIT_LATENCY] = "latency",
+	[ADMIT_ADAPTIVE] = "adaptive",
+};
+
+static const char *const states[] = {
+	[ADMIT_QUEUED] = "queued",   [ADMIT_ONHOLD] = "held",   [ADMIT_STARTING] = "starting",
+	[ADMIT_RUNNING] = "running", [ADMIT_PAUSED] = "paused",
+};
+
+static const char *const verdicts[] = {
+	[ADMIT_START] = "start",   [ADMIT_WAIT] = "wait",         [ADMIT_GROW] = "grow",
+	[ADMIT_SHRINK] = "shrink", [ADMIT_THROTTLE] = "throttle", [ADMIT_FREEZE] = "freeze",
+	[ADMIT_THAW] = "thaw",     [ADMIT_RESTART] = "restart",   [ADMIT_SWITCH] = "switch",
+};
+
+enum unit {
+	UNIT_NONE,
+	UNIT_BYTES,
+	UNIT_TIMES, /* points in time, told from now */
+	UNIT_SPANS,
+	UNIT_COUNT,
+	UNIT_LEVEL,
+};
+
+/* The clause: before, observed, between, threshold, after. */
+static const struct reason_row {
+	const char *name, *before, *between, *after;
+	enum unit unit;
+} reasons[] = {
+	[ADMIT_WHY_NONE] = {"none", "", "", "", UNIT_NONE},
+	[ADMIT_WHY_FITS] = {"fits", "needs ", ", free ", "", UNIT_BYTES},
+	[ADMIT_WHY_ENDS_BEFORE] = {"ends-before", "ends in ", ", before the head starts in ", "",
+				   UNIT_TIMES},
+	[ADMIT_WHY_BESIDE] = {"beside", "needs ", ", spare beside the head ", "", UNIT_BYTES},
+	[ADMIT_WHY_CANARY] = {"canary", "the first of its key, gets its request ", ", free ", "",
+			      UNIT_BYTES},
+	[ADMIT_WHY_NO_ROOM_HOST] = {"no-room-host", "needs ", ", free on the host ", "",
+				    UNIT_BYTES},
+	[ADMIT_WHY_NO_ROOM_BUDGET] = {"no-room-budget", "needs ", ", free in its component ", "",
+				      UNIT_BYTES},
+	[ADMIT_WHY_NEVER_FITS] = {"never-fits", "needs ", ", more than the budget ", "",
+				  UNIT_BYTES},
+	[ADMIT_WHY_TURN] = {"turn", "", " before it", "", UNIT_COUNT},
+	[ADMIT_WHY_HEAD_FIRST] = {"head-first", "needs ",
+				  ", and another head has the next room; spare beside it ", "",
+				  UNIT_BYTES},
+	[ADMIT_WHY_HELD] = {"held", "held until released", "", "", UNIT_NONE},
+	[ADMIT_WHY_GROWTH_FIRST] = {"growth-first", "needs ",
+				    ", and a running task has the next room; free ", "",
+				    UNIT_BYTES},
+	[ADMIT_WHY_OUTGREW] = {"outgrew", "uses ", " of ", " reserved", UNIT_BYTES},
+	[ADMIT_WHY_PLATEAU] = {"plateau", "settled at ", " of ", " reserved", UNIT_BYTES},
+	[ADMIT_WHY_NO_ROOM_TO_GROW] = {"no-room-to-grow", "wants ", " more, free ", "", UNIT_BYTES},
+	[ADMIT_WHY_ROOM] = {"room", "free ", ", wants ", "", UNIT_BYTES},
+	[ADMIT_WHY_DEADLOCK] = {"deadlock", "all that run are paused; uses ", ", wants ", "",
+				UNIT_BYTES},
+	[ADMIT_WHY_PREEMPTED] = {"preempted", "weighed wait saved ", ", cost ", "", UNIT_SPANS},
+	[ADMIT_WHY_PRESSURE] = {"pressure", "pressure is ", ", was ", "", UNIT_LEVEL},
+};
+
+const char *admit_class_name(enum admit_class class)
+{
+	return WORD(classes, class);
+}
+
+const char *admit_strategy_name(enum admit_strategy strategy)
+{
+	return WORD(strategies, strategy);
+}
+
+const char *admit_state_name(enum admit_state state)
+{
+	return WORD(states, state);
+}
+
+const char *admit_verdict_name(enum admit_verdict verdict)
+{
+	return WORD(verdicts, verdict);
+}
+
+const char *admit_reason_name(enum admit_reason reason)
+{
+	return (unsigned int)reason < ADMIT_REASON__COUNT ? reasons[reason].name : "?";
+}
+
+enum admit_class admit_class_of(uint32_t priority)
+{
+	static const enum admit_class by_priority[PRIORITY_MAX + 1] = {
+		[10] = ADMIT_CRITICAL, [9] = ADMIT_CRITICAL, [8] = ADMIT_HIGH,     [7] = ADMIT_HIGH,
+		[6] = ADMIT_NORMAL,    [5] = ADMIT_NORMAL,   [4] = ADMIT_LOW,      [3] = ADMIT_LOW,
+		[2] = ADMIT_DEFERRED,  [1] = ADMIT_DEFERRED, [0] = ADMIT_DEFERRED,
+	};
+
+	return by_priority[priority > PRIORITY_MAX ? PRIORITY_MAX : priority];
+}
+
+static const char *number(enum unit unit, uint64_t value, uint64_t now_us,
+			  char buf[static UNITS_TEXT_LEN])
+{
+	switch (unit) {
+	case UNIT_BYTES:
+		return units_print_bytes(value, buf);
+	case UNIT_TIMES:
+		return units_print_us(sub_sat(value, now_us), buf);
+	case UNIT_SPANS:
+		return units_print_us(value, buf);
+	case UNIT_LEVEL:
+		return level_name((enum level)value);
+	case UNIT_COUNT:
+		snprintf(buf, UNITS_TEXT_LEN, "%llu", (unsigned long long)value);
+		return buf;
+	default:
+		return "";
+	}
+}
+
+const char *admit_why_text(const struct admit_why *why, uint64_t now_us, char *buf,
+			   unsigned long size)
+{
+	char observed[UNITS_TEXT_LEN], threshold[UNITS_TEXT_LEN];
+	const struct reason_row *row;
+
+	if ((unsigned int)why->reason >= ADMIT_REASON__COUNT) {
+		snprintf(buf, size, "?");
+		return buf;
+	}
+	row = &reasons[why->reason];
+	snprintf(buf, size, "%s%s%s%s%s", row->before,
+		 number(row->unit, why->observed, now_us, observed), row->between,
+		 row->unit == UNIT_COUNT ? ""
+					 : number(row->unit, why->threshold, now_us, threshold),
+		 row->after);
+	return buf;
+}
