@@ -12,11 +12,12 @@
  * Not inside: dependencies (--after): submit a task when it may run, with its true submit_us.
  *             Names: tasks, keys and components are numbers here. Storage.
  *
- * Order. A task's turn is K = submit + 5 * min(predicted run, 1 h) + delay[class]
+ * Order. A task's turn is K = submit + 5 * predicted run + delay[class]
  *        + 60 s * (10 - memory_priority), ties by id; smallest first (policy: bonuses as delays).
+ *        The predicted run is never more than the declared one, and 24 h where nothing is known.
  * Bounded bypass, two parts:
- *  1. In turn: a turn lies at most ADMIT_TURN_SPAN_US after the submit, so no task submitted later
- *     than that ever stands before it.
+ *  1. In turn: a turn lies at most admit_turn_span() after the submit - by default 5 times the
+ *     declared time and 3 h 9 min - so no task submitted later than that ever stands before it.
  *  2. Backfill: a start out of turn must not delay the head's reservation as predicted. As
  *     predictions fail, a head that has stood blocked for 2 * bypass_us since it became the head
  *     of its component ends every start that could take its memory: from then on it waits only
@@ -31,9 +32,6 @@
 
 #include "user/model/component.h"
 #include "user/policy/admit/estimate.h"
-
-/* 5 h of the runtime term, 3 h of DEFERRED's delay, 9 min of memory priority 1; by default. */
-#define ADMIT_TURN_SPAN_US ((5ULL * 3600 + 3 * 3600 + 540) * 1000000)
 
 enum admit_class {
 	ADMIT_CRITICAL, /* priority 9, 10 */
@@ -72,7 +70,7 @@ struct admit_config {
 	enum admit_trust trust;
 	enum admit_strategy strategy;
 	bool preempt;       /* freeze running tasks for queued ones; off by default */
-	uint64_t bypass_us; /* 0: 30 min */
+	uint64_t bypass_us; /* 0: 60 min */
 	/* Critical 0, high 45 min, normal 60 min, low 90 min, deferred 3 h. All 0: these. */
 	uint64_t delay_us[ADMIT_CLASS__COUNT];
 	uint32_t component_count; /* 1 to UW_COMPONENTS_MAX */
@@ -311,6 +309,9 @@ uint32_t admit_running(const struct admit *admit, uint32_t from, uint64_t *ret_i
  */
 int admit_key_export(const struct admit *admit, uint64_t key, struct admit_key *ret);
 int admit_key_import(struct admit *admit, const struct admit_key *key);
+
+/* How long after its submit a task's turn comes at the latest; 5 * 24 h + with declared_us 0. */
+uint64_t admit_turn_span(const struct admit_config *config, uint64_t declared_us);
 
 enum admit_class admit_class_of(uint32_t priority);
 

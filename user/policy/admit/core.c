@@ -6,7 +6,7 @@
 
 #define TASKS_MAX         (1U << 24)
 #define KEYS_MAX          (1U << 20)
-#define BYPASS_DEFAULT_US (1800 * US_PER_SEC)
+#define BYPASS_DEFAULT_US (3600 * US_PER_SEC)
 
 static const uint64_t delay_default_us[ADMIT_CLASS__COUNT] = {
 	[ADMIT_CRITICAL] = 0,
@@ -62,17 +62,19 @@ static int config_check(const struct admit_config *config)
 	return 0;
 }
 
+uint64_t admit_delay_us(const struct admit_config *config, enum admit_class class)
+{
+	for (int i = 0; i < ADMIT_CLASS__COUNT; i++)
+		if (config->delay_us[i])
+			return config->delay_us[class];
+	return delay_default_us[class];
+}
+
 static void set_config(struct admit *admit, const struct admit_config *config)
 {
-	bool given = false;
-
 	admit->config = *config;
 	if (!config->bypass_us)
 		admit->config.bypass_us = BYPASS_DEFAULT_US;
-	for (int i = 0; i < ADMIT_CLASS__COUNT; i++)
-		given |= config->delay_us[i] != 0;
-	if (!given)
-		memcpy(admit->config.delay_us, delay_default_us, sizeof(delay_default_us));
 	if (config->strategy != ADMIT_ADAPTIVE)
 		admit->strategy = config->strategy;
 }

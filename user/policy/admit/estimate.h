@@ -3,10 +3,15 @@
  * What a key's runs teach: how much memory and how long the next one will take. Pure integers.
  * struct admit_key is plain values, fixed in size, for storage as one blob: version first.
  *
- * Memory: with n runs min(request, max(p90 of the last 64, max of the last 5) * (1.05 +
- * .5/sqrt(n))). A run that still goes on teaches too: its peak when it is over what is known, and
- * in place of the request for a key without any run, once the peak has stood still for as long as
- * it took to reach. Time: mean of the last 2, capped by the declared one.
+ * Memory, of n runs: min(request, base * (1.03 + .3 * min(1, 2 * spread) / sqrt(n) + .3 / n)) with
+ *   base   = max(p90 of the last 64, max of the last 5),  spread = (max - min) / max.
+ * So keys whose runs are alike get little on top, and one run alone gets a third. p90 and not more
+ * since growth in place mends what is missing. Without any run it is the request; a run that still
+ * goes on stands in once its peak has not risen for as long as it took to get there.
+ * Time: mean of the last 2. Without any run it is the declared time as far as others use theirs:
+ * times the median of run / declared of the last 128 runs of all keys (struct admit_pace). That is
+ * about what lets the first of a key in early, for its siblings to learn from; never more than the
+ * declared time.
  */
 #ifndef UW_POLICY_ADMIT_ESTIMATE_H
 #define UW_POLICY_ADMIT_ESTIMATE_H
@@ -22,6 +27,7 @@ struct admit_run {
 	uint32_t input_kib; /* 0: unknown */
 	uint32_t run_ms;    /* 0: did not end well: only the peak counts */
 	uint32_t asked_kib;
+	uint32_t declared_s; /* 0: none */
 };
 
 struct admit_key {
@@ -48,6 +54,20 @@ struct admit_estimate {
 	bool canary;     /* no run of the key is known: bytes is the request */
 };
 
+/* How much of their declared time runs take, of all keys. */
+#define ADMIT_PACE_RUNS 128
+
+struct admit_pace {
+	uint32_t count, next;
+	uint16_t ring[ADMIT_PACE_RUNS]; /* permyriad, in the order they came */
+	uint16_t sorted[ADMIT_PACE_RUNS];
+};
+
+/* One run more; without a declared time or a runtime it teaches nothing. */
+void admit_pace_learn(struct admit_pace *pace, const struct admit_run *run);
+/* The median, permyriad; PERMYRIAD_ONE before the first. */
+uint32_t admit_pace_of(const struct admit_pace *pace);
+
 /* Forgets all; names the key. */
 void admit_key_init(struct admit_key *key, uint64_t id);
 
@@ -58,7 +78,8 @@ void admit_key_digest(const struct admit_key *key, struct admit_digest *ret);
 
 /*
  * For a task with this request and declared runtime (0: none). shown_bytes: the highest peak so far
- * among runs that go on; settled: it has stopped growing.
+ * among runs that go on; settled: it has stopped growing. The pace
+ * of others is not in it.
  */
 void admit_key_estimate(const struct admit_digest *digest, uint64_t request_bytes,
 			uint64_t declared_us, uint64_t shown_bytes, bool settled,

@@ -5,6 +5,7 @@
 
 #define GROWN_PERCENT   102 /* a peak that rose by more has not settled */
 #define SETTLE_LEAST_US (10 * US_PER_SEC)
+#define CANARY_LOOK_US  (300 * US_PER_SEC)
 #define OUTGROWN_PART   64 /* within 1/64 of its reservation counts as outgrown */
 
 static bool task_is_sane(const struct admit *admit, const struct admit_task *task, uint64_t now_us)
@@ -114,11 +115,18 @@ static void look_at_peak(struct admit *admit, uint32_t i, uint64_t peak_bytes, u
 	key_show(admit, i);
 }
 
-/* The reservation follows what it really uses once it is half through (policy.md section 4). */
+/*
+ * The reservation follows what it really uses once it is half through and has stopped growing. The
+ * first of a key holds its whole request only for as long as it takes to see where it goes.
+ */
 static bool may_give_back(const struct admit *admit, const struct slot *slot, uint64_t now_us)
 {
-	return admit->config.trust == ADMIT_TRUST_LEARNED && slot->settled &&
-	       now_us - slot->since_us >= slot->run_us / 2;
+	uint64_t ran = now_us - slot->since_us;
+
+	if (admit->config.trust != ADMIT_TRUST_LEARNED || !slot->peak_bytes)
+		return false;
+	return (slot->settled && ran >= slot->run_us / 2) ||
+	       (slot->canary && ran >= CANARY_LOOK_US);
 }
 
 int admit_usage(struct admit *admit, uint64_t id, uint64_t current_bytes, uint64_t peak_bytes,

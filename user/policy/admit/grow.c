@@ -7,6 +7,9 @@
 #define SEEN_PERCENT    102
 #define CURRENT_PERCENT 110
 #define PEAK_PERCENT    115
+#define CANARY_PERCENT                                                                           \
+	200                /* of the peak of one that still grows, and of which nothing is known \
+			    */
 #define NOTICEABLE      20 /* a change under 1/20 is not worth a write */
 #define LEAST_STEP      16 /* growth under 1/16 only delays the next one */
 #define EVERY_COMPONENT UINT32_MAX
@@ -91,8 +94,9 @@ static struct admit_decision decision_of(const struct slot *slot, enum admit_ver
 static bool give_back(struct admit *admit, uint32_t i, struct admit_decisions *ret)
 {
 	struct slot *slot = &admit->slot[i];
+	uint32_t peak_percent = slot->settled ? PEAK_PERCENT : CANARY_PERCENT;
 	uint64_t keep = max_u64(percent_of(slot->current_bytes, CURRENT_PERCENT),
-				percent_of(slot->peak_bytes, PEAK_PERCENT));
+				percent_of(slot->peak_bytes, peak_percent));
 	struct admit_decision decision =
 		decision_of(slot, ADMIT_SHRINK, keep,
 			    (struct admit_why){ADMIT_WHY_PLATEAU, slot->peak_bytes, slot->bytes});

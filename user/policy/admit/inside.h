@@ -107,6 +107,7 @@ struct admit {
 	struct list dirty, needs;
 	uint32_t key_newest, key_oldest;
 	uint32_t queued, held, paused, started;
+	struct admit_pace pace;
 	struct tree host_ends;
 	uint64_t reserved_bytes;
 	uint64_t promised_bytes; /* of it, not yet used */
@@ -136,7 +137,9 @@ uint32_t slot_take(struct admit *admit, uint64_t id);
 void slot_give(struct admit *admit, uint32_t i);
 struct component_queue *component_of(struct admit *admit, const struct slot *slot);
 
-/* words of a decision; false when there is no room: `more` is set */
+uint64_t admit_delay_us(const struct admit_config *config, enum admit_class class);
+
+/* False when there is no room: `more` is set. */
 bool decide_push(struct admit_decisions *ret, const struct admit_decision *decision);
 void slot_set_why(struct slot *slot, struct admit_why why);
 

@@ -8,6 +8,8 @@
 #define REFRESH_TASKS 16
 /* A peak that rose by less is no news to siblings. */
 #define NEWS_PERCENT 102
+/* Of an imported key: so many runs teach the pace of all, so that no key drowns the others. */
+#define PACE_IMPORT 8
 
 static uint32_t hash_of(uint64_t id, uint32_t mask)
 {
@@ -117,6 +119,9 @@ void slot_estimate(struct admit *admit, uint32_t i)
 	if (admit->config.trust == ADMIT_TRUST_LEARNED)
 		admit_key_estimate(&key->digest, task->request_bytes, task->declared_us,
 				   key->shown_bytes, key->settled, &estimate);
+	if (estimate.canary && task->declared_us)
+		estimate.run_us =
+			mul_div(task->declared_us, admit_pace_of(&admit->pace), PERMYRIAD_ONE);
 	if (!(task->flags & ADMIT_RESTARTABLE))
 		estimate.bytes = task->request_bytes;
 	slot->bytes = max_u64(estimate.bytes, task->least_bytes);
@@ -270,6 +275,7 @@ void key_learn(struct admit *admit, uint32_t i, enum admit_exit_how how, uint64_
 		.peak_kib = to_kib(slot->peak_bytes),
 		.input_kib = to_kib(slot->task.input_bytes),
 		.asked_kib = to_kib(slot->task.request_bytes),
+		.declared_s = (uint32_t)min_u64(slot->task.declared_us / US_PER_SEC, UINT32_MAX),
 	};
 	struct key_slot *key;
 
@@ -286,6 +292,7 @@ void key_learn(struct admit *admit, uint32_t i, enum admit_exit_how how, uint64_
 		run.run_ms = (uint32_t)min_u64(sub_sat(now_us, slot->since_us) / US_PER_MS + 1,
 					       UINT32_MAX);
 	admit_key_learn(&key->key, &run);
+	admit_pace_learn(&admit->pace, &run);
 	admit_key_digest(&key->key, &key->digest);
 	set_dirty(admit, slot->key);
 }
@@ -317,6 +324,9 @@ int admit_key_import(struct admit *admit, const struct admit_key *key)
 		return -ENOSPC;
 	admit->key[k].key = *key;
 	admit_key_digest(key, &admit->key[k].digest);
+	for (uint32_t i = key->count > PACE_IMPORT ? key->count - PACE_IMPORT : 0; i < key->count;
+	     i++)
+		admit_pace_learn(&admit->pace, &key->run[(key->first + i) % ADMIT_KEY_RUNS]);
 	set_dirty(admit, k);
 	return 0;
 }

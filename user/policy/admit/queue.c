@@ -2,7 +2,6 @@
 #include "user/policy/admit/inside.h"
 
 #define RUN_WEIGHT       5
-#define RUN_COUNTED_US   (3600 * US_PER_SEC)
 #define MEMORY_WEIGHT_US (60 * US_PER_SEC)
 #define MEMORY_DEFAULT   5
 
@@ -14,9 +13,19 @@ static uint64_t turn_of(const struct admit *admit, const struct slot *slot)
 	if (admit->config.order != ADMIT_ORDER_TURN)
 		return task->submit_us;
 	return add_sat(task->submit_us,
-		       RUN_WEIGHT * min_u64(run_of(slot), RUN_COUNTED_US) +
-			       admit->config.delay_us[admit_class_of(task->priority)] +
+		       RUN_WEIGHT * min_u64(run_of(slot), RUN_UNKNOWN_US) +
+			       admit_delay_us(&admit->config, admit_class_of(task->priority)) +
 			       (PRIORITY_MAX - memory) * MEMORY_WEIGHT_US);
+}
+
+uint64_t admit_turn_span(const struct admit_config *config, uint64_t declared_us)
+{
+	uint64_t run = declared_us ? min_u64(declared_us, RUN_UNKNOWN_US) : RUN_UNKNOWN_US,
+		 delay = 0;
+
+	for (int i = 0; i < ADMIT_CLASS__COUNT; i++)
+		delay = max_u64(delay, admit_delay_us(config, (enum admit_class)i));
+	return RUN_WEIGHT * run + delay + (PRIORITY_MAX - PRIORITY_MIN) * MEMORY_WEIGHT_US;
 }
 
 /* Work: MiB * ms. */

@@ -1,0 +1,566 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/cli/replay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/policy/num.h"
+
+#define REPORTS    8                 /* of memory in use, a run at least, */
+#define REPORT_US  (60 * US_PER_SEC) /* and so often */
+#define PER_MILLE  1000
+#define TOLD_EVERY 256 /* events between two calls of progress */
+
+static const struct policy_row {
+	const char *name;
+	enum admit_order order;
+	enum admit_trust trust;
+	bool told_truth; /* request and declared runtime are what it will be */
+} policies[REPLAY_POLICY__COUNT] = {
+	[REPLAY_FCFS] = {"fcfs", ADMIT_ORDER_FCFS, ADMIT_TRUST_REQUEST, false},
+	[REPLAY_EASY] = {"easy", ADMIT_ORDER_EASY, ADMIT_TRUST_REQUEST, false},
+	[REPLAY_UW] = {"uw", ADMIT_ORDER_TURN, ADMIT_TRUST_LEARNED, false},
+	[REPLAY_ORACLE] = {"oracle", ADMIT_ORDER_TURN, ADMIT_TRUST_REQUEST, true},
+};
+
+/* Ends first: what they free is there for what comes at the same time. */
+enum kind {
+	KIND_END,
+	KIND_BURNT,  /* the end of an attempt that failed */
+	KIND_REPORT, /* memory in use */
+	KIND_CROSS,  /* it would pass its reservation */
+};
+
+struct event {
+	uint64_t at_us;
+	uint32_t job, stamp;
+	enum kind kind;
+};
+
+enum phase {
+	PHASE_WAITING,
+	PHASE_GOING,
+	PHASE_STILL,   /* as the core said, or at its reservation */
+	PHASE_BURNING, /* restarted, and not yet over */
+};
+
+struct live {
+	enum phase phase;
+	uint32_t stamp;    /* events of an older one are void */
+	uint64_t from_us;  /* of the attempt */
+	uint64_t since_us; /* of the phase */
+	uint64_t done_us;  /* of its run, before the phase */
+	uint64_t reserved_bytes;
+};
+
+struct play {
+	const struct trace *trace;
+	const struct replay_options *options;
+	struct replay *out;
+	struct admit *admit;
+	struct live *live;
+	uint32_t *order; /* of submits */
+	uint32_t submitted, ended, spans_max;
+	struct event *heap;
+	uint32_t events, events_max;
+	uint64_t now_us, tick_us;
+	uint64_t reserved_bytes, reserved_since_us;
+	uint64_t allocated_mib_ms;
+	bool failed; /* out of memory */
+};
+
+static bool event_before(const struct event *a, const struct event *b)
+{
+	if (a->at_us != b->at_us)
+		return a->at_us < b->at_us;
+	if (a->kind != b->kind)
+		return a->kind < b->kind;
+	return a->job < b->job;
+}
+
+static void event_push(struct play *play, struct event event)
+{
+	uint32_t i = play->events, max = play->events_max ? 2 * play->events_max : 1024;
+	struct event *heap;
+
+	if (play->events == play->events_max) {
+		heap = reallocarray(play->heap, max, sizeof(*heap));
+		if (!heap) {
+			play->failed = true;
+			return;
+		}
+		play->heap = heap;
+		play->events_max = max;
+	}
+	play->events++;
+	for (; i && event_before(&event, &play->heap[(i - 1) / 2]); i = (i - 1) / 2)
+		play->heap[i] = play->heap[(i - 1) / 2];
+	play->heap[i] = event;
+}
+
+static struct event event_pop(struct play *play)
+{
+	struct event first = play->heap[0], last = play->heap[--play->events];
+	uint32_t i = 0, child;
+
+	while ((child = 2 * i + 1) < play->events) {
+		if (child + 1 < play->events &&
+		    event_before(&play->heap[child + 1], &play->heap[child]))
+			child++;
+		if (!event_before(&play->heap[child], &last))
+			break;
+		play->heap[i] = play->heap[child];
+		i = child;
+	}
+	play->heap[i] = last;
+	return first;
+}
+
+static void at(struct play *play, uint32_t job, uint64_t when_us, enum kind kind)
+{
+	event_push(play, (struct event){when_us, job, play->live[job].stamp, kind});
+}
+
+static uint64_t ramp_of(const struct play *play, const struct trace_job *job)
+{
+	return job->run_us / PER_MILLE * play->options->ramp_permille +
+	       job->run_us % PER_MILLE * play->options->ramp_permille / PER_MILLE;
+}
+
+static uint64_t use_at(const struct play *play, const struct trace_job *job, uint64_t done_us)
+{
+	uint64_t ramp = ramp_of(play, job);
+
+	return done_us >= ramp ? job->peak_bytes : mul_div(job->peak_bytes, done_us, ramp);
+}
+
+static uint64_t done_of(const struct play *play, uint32_t i)
+{
+	const struct live *live = &play->live[i];
+
+	return live->done_us + (live->phase == PHASE_GOING ? play->now_us - live->since_us : 0);
+}
+
+/* From now on by what it has reserved: until it ends or would pass that, and the next report. */
+static void go(struct play *play, uint32_t i)
+{
+	const struct trace_job *job = &play->trace->job[i];
+	struct live *live = &play->live[i];
+	uint64_t ramp = ramp_of(play, job), every, report, cross;
+
+	live->done_us = done_of(play, i);
+	live->since_us = play->now_us;
+	live->phase = PHASE_GOING;
+	live->stamp++;
+	at(play, i, play->now_us + job->run_us - live->done_us, KIND_END);
+	if (job->peak_bytes > live->reserved_bytes) {
+		cross = mul_div(ramp, live->reserved_bytes, job->peak_bytes);
+		at(play, i, play->now_us + sub_sat(cross, live->done_us), KIND_CROSS);
+	}
+	every = min_u64(job->run_us / REPORTS + 1, REPORT_US);
+	report = (live->done_us / every + 1) * every;
+	if (report < job->run_us && policies[play->options->policy].trust == ADMIT_TRUST_LEARNED)
+		at(play, i, play->now_us + report - live->done_us, KIND_REPORT);
+}
+
+static void stand_still(struct play *play, uint32_t i)
+{
+	struct live *live = &play->live[i];
+
+	if (live->phase != PHASE_GOING)
+		return;
+	live->done_us = done_of(play, i);
+	live->since_us = play->now_us;
+	live->phase = PHASE_STILL;
+	live->stamp++;
+}
+
+static void set_reserved(struct play *play, uint32_t i, uint64_t bytes)
+{
+	play->allocated_mib_ms +=
+		play->reserved_bytes / MIB * ((play->now_us - play->reserved_since_us) / US_PER_MS);
+	/* What is left of a millisecond counts next time. */
+	play->reserved_since_us =
+		play->now_us - (play->now_us - play->reserved_since_us) % US_PER_MS;
+	play->reserved_bytes += bytes - play->live[i].reserved_bytes;
+	play->live[i].reserved_bytes = bytes;
+}
+
+static void start(struct play *play, uint32_t i, uint64_t bytes)
+{
+	struct replay_job *out = &play->out->job[i];
+	struct live *live = &play->live[i];
+	struct admit_view view;
+
+	set_reserved(play, i, bytes);
+	live->phase = PHASE_STILL;
+	live->done_us = 0;
+	live->from_us = live->since_us = play->now_us;
+	out->start_us = play->now_us;
+	if (!out->failed)
+		out->first_us = play->now_us;
+	admit_started(play->admit, i + 1, 0, play->now_us);
+	if (!admit_view(play->admit, i + 1, play->now_us, &view))
+		out->overtaken = view.overtaken;
+	go(play, i);
+}
+
+static void more(struct play *play, uint32_t i, uint64_t bytes)
+{
+	struct replay_job *out = &play->out->job[i];
+	struct live *live = &play->live[i];
+
+	out->grown += bytes > live->reserved_bytes;
+	set_reserved(play, i, bytes);
+	if (live->phase == PHASE_STILL)
+		out->stood_us += play->now_us - live->since_us;
+	go(play, i);
+}
+
+/* The attempt failed; what it would still have run is lost too, where the whole run is charged. */
+static void burn(struct play *play, uint32_t i)
+{
+	struct live *live = &play->live[i];
+	uint64_t left = play->trace->job[i].run_us - done_of(play, i);
+
+	live->phase = PHASE_BURNING;
+	live->stamp++;
+	at(play, i, play->now_us + (play->options->charge_whole ? left : 0), KIND_BURNT);
+}
+
+static void carry_out(struct play *play, const struct admit_decision *decision)
+{
+	uint32_t i = (uint32_t)decision->id - 1;
+
+	play->out->decisions++;
+	switch (decision->verdict) {
+	case ADMIT_START:
+		start(play, i, decision->amount);
+		break;
+	case ADMIT_GROW:
+	case ADMIT_THAW:
+		more(play, i, decision->amount);
+		break;
+	case ADMIT_SHRINK:
+		set_reserved(play, i, decision->amount);
+		go(play, i);
+		break;
+	case ADMIT_FREEZE:
+		stand_still(play, i);
+		break;
+	case ADMIT_RESTART:
+		burn(play, i);
+		break;
+	default:
+		break;
+	}
+}
+
+static void decide(struct play *play)
+{
+	struct admit_decisions decisions;
+
+	do {
+		admit_decide(play->admit, play->now_us, &decisions);
+		for (uint32_t k = 0; k < decisions.count; k++)
+			carry_out(play, &decisions.decision[k]);
+	} while (decisions.more);
+	play->tick_us = admit_next_us(play->admit, play->now_us);
+	if (play->tick_us <= play->now_us)
+		play->tick_us = play->now_us + US_PER_SEC;
+}
+
+static void note_span(struct play *play, uint32_t i, bool failed)
+{
+	struct replay *out = play->out;
+	uint32_t max = play->spans_max ? 2 * play->spans_max : 1024;
+	struct replay_span *span;
+
+	if (out->spans == play->spans_max) {
+		span = reallocarray(out->span, max, sizeof(*span));
+		if (!span) {
+			play->failed = true;
+			return;
+		}
+		out->span = span;
+		play->spans_max = max;
+	}
+	out->span[out->spans++] = (struct replay_span){
+		.job = i,
+		.failed = failed,
+		.from_us = play->live[i].from_us,
+		.to_us = play->now_us,
+		.bytes = play->live[i].reserved_bytes,
+	};
+}
+
+static void end(struct play *play, uint32_t i)
+{
+	const struct trace_job *job = &play->trace->job[i];
+	struct replay_job *out = &play->out->job[i];
+
+	note_span(play, i, false);
+	out->end_us = play->now_us;
+	out->wait_us = out->end_us - out->submit_us - job->run_us;
+	out->reserved_bytes = play->live[i].reserved_bytes;
+	set_reserved(play, i, 0);
+	play->live[i].stamp++;
+	play->live[i].phase = PHASE_WAITING;
+	play->ended++;
+	admit_exit(play->admit, i + 1, ADMIT_EXIT_DONE, job->peak_bytes, play->now_us);
+}
+
+static void end_burnt(struct play *play, uint32_t i)
+{
+	uint64_t peak = play->live[i].reserved_bytes;
+
+	note_span(play, i, true);
+	play->out->job[i].failed++;
+	set_reserved(play, i, 0);
+	play->live[i].stamp++;
+	play->live[i].phase = PHASE_WAITING;
+	admit_exit(play->admit, i + 1, ADMIT_EXIT_RESTART, peak, play->now_us);
+}
+
+static void report(struct play *play, uint32_t i)
+{
+	uint64_t use = use_at(play, &play->trace->job[i], done_of(play, i));
+
+	use = min_u64(use, play->live[i].reserved_bytes);
+	admit_usage(play->admit, i + 1, use, use, play->now_us);
+	go(play, i);
+}
+
+static void cross(struct play *play, uint32_t i)
+{
+	uint64_t use = play->live[i].reserved_bytes;
+
+	stand_still(play, i);
+	admit_usage(play->admit, i + 1, use, use, play->now_us);
+}
+
+static void happen(struct play *play, const struct event *event)
+{
+	static void (*const by_kind[])(struct play * play, uint32_t i) = {
+		[KIND_END] = end,
+		[KIND_BURNT] = end_burnt,
+		[KIND_REPORT] = report,
+		[KIND_CROSS] = cross,
+	};
+
+	if (event->stamp == play->live[event->job].stamp)
+		by_kind[event->kind](play, event->job);
+}
+
+static void submit(struct play *play, uint32_t i)
+{
+	const struct policy_row *policy = &policies[play->options->policy];
+	const struct trace_job *job = &play->trace->job[i];
+	struct admit_task task = {
+		.id = i + 1,
+		.key = job->key,
+		.submit_us = play->now_us,
+		.request_bytes =
+			policy->told_truth ? max_u64(job->peak_bytes, 1) : job->asked_bytes,
+		.declared_us = policy->told_truth ? job->run_us : job->declared_us,
+		.input_bytes = job->input_bytes,
+		.priority = (uint8_t)(PRIORITY_MAX - 2 * job->class),
+		.memory_priority = job->memory_priority,
+		.flags = ADMIT_FREEZABLE | ADMIT_RESTARTABLE,
+	};
+
+	admit_submit(play->admit, &task, play->now_us);
+}
+
+static bool never_fits(const struct trace_job *job, uint64_t capacity)
+{
+	return job->asked_bytes > capacity || job->peak_bytes > capacity;
+}
+
+static void tell(const struct play *play, uint32_t turn)
+{
+	uint32_t all = play->out->count - play->out->never;
+
+	if (play->options->progress && turn % TOLD_EVERY == 0)
+		play->options->progress((uint32_t)((uint64_t)play->ended * PER_MILLE / all),
+					play->options->progress_data);
+}
+
+static uint64_t next_time(const struct play *play)
+{
+	const struct replay_job *job = play->out->job;
+	uint64_t next = play->tick_us;
+
+	if (play->events)
+		next = min_u64(next, play->heap[0].at_us);
+	if (play->submitted < play->out->count)
+		next = min_u64(next, job[play->order[play->submitted]].submit_us);
+	return next;
+}
+
+static void play_on(struct play *play)
+{
+	uint32_t all = play->out->count - play->out->never;
+
+	for (uint32_t turn = 0; play->ended < all && !play->failed; turn++) {
+		play->now_us = next_time(play);
+		while (play->events && play->heap[0].at_us <= play->now_us) {
+			struct event event = event_pop(play);
+
+			happen(play, &event);
+		}
+		while (play->submitted < play->out->count) {
+			uint32_t i = play->order[play->submitted];
+
+			if (play->out->job[i].submit_us > play->now_us)
+				break;
+			if (!never_fits(&play->trace->job[i], play->options->capacity_bytes))
+				submit(play, i);
+			play->submitted++;
+		}
+		decide(play);
+		tell(play, turn);
+	}
+}
+
+static uint64_t random_next(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15ULL; /* splitmix64 */
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+static void set_submits(struct play *play)
+{
+	uint64_t jitter = play->options->jitter_us, state = play->options->seed;
+
+	for (uint32_t i = 0; i < play->out->count; i++) {
+		uint64_t submit = mul_div(play->trace->job[i].submit_us,
+					  play->options->stretch_permille, PER_MILLE);
+
+		if (jitter)
+			submit = sub_sat(submit + random_next(&state) % (2 * jitter + 1), jitter);
+		play->out->job[i].submit_us = submit;
+	}
+}
+
+static int by_submit(const void *a, const void *b, void *data)
+{
+	const struct replay_job *job = data;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	if (job[x].submit_us != job[y].submit_us)
+		return job[x].submit_us < job[y].submit_us ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+static int begin_core(struct play *play, uint32_t keys)
+{
+	const struct policy_row *policy = &policies[play->options->policy];
+	struct admit_limits limits = {.tasks = play->out->count, .keys = keys};
+	struct admit_config config = {
+		.order = policy->order, .trust = policy->trust, .component_count = 1};
+	struct admit_supply supply = {
+		.component[0] = {.budget_bytes = play->options->capacity_bytes}};
+
+	play->admit = malloc(admit_size(&limits));
+	if (!play->admit || admit_init(play->admit, &limits, &config) < 0)
+		return -ENOMEM;
+	admit_supply(play->admit, &supply, 0);
+	return 0;
+}
+
+#define KEYS_HELD 4096
+
+static int begin(struct play *play, struct uw_err *err)
+{
+	struct replay *out = play->out;
+	uint32_t n = play->trace->count;
+
+	out->count = n;
+	out->capacity_bytes = play->options->capacity_bytes;
+	out->job = calloc(n, sizeof(*out->job));
+	play->live = calloc(n, sizeof(*play->live));
+	play->order = calloc(n, sizeof(*play->order));
+	if (!out->job || !play->live || !play->order || begin_core(play, KEYS_HELD) < 0)
+		return err_set(err, -ENOMEM, "out of memory for %u jobs", n);
+	for (uint32_t i = 0; i < n; i++) {
+		play->order[i] = i;
+		out->never += never_fits(&play->trace->job[i], out->capacity_bytes);
+	}
+	if (out->never == n)
+		return err_set(err, -EINVAL, "no job of the trace fits the capacity");
+	set_submits(play);
+	qsort_r(play->order, n, sizeof(*play->order), by_submit, out->job);
+	out->begin_us = out->job[play->order[0]].submit_us;
+	play->reserved_since_us = out->begin_us;
+	play->tick_us = UINT64_MAX;
+	return 0;
+}
+
+static void sum_up(struct play *play)
+{
+	struct replay *out = play->out;
+	uint64_t used = 0, all;
+
+	out->end_us = play->now_us;
+	for (uint32_t i = 0; i < out->count; i++) {
+		const struct trace_job *job = &play->trace->job[i];
+
+		out->failed_attempts += out->job[i].failed;
+		out->failed_jobs += out->job[i].failed > 0;
+		if (!never_fits(job, out->capacity_bytes))
+			used += job->peak_bytes / KIB * (job->run_us / US_PER_MS) / KIB;
+	}
+	all = out->capacity_bytes / MIB * ((out->end_us - out->begin_us) / US_PER_MS);
+	out->allocated_permyriad = (uint32_t)permyriad_of(play->allocated_mib_ms, all);
+	out->used_permyriad = (uint32_t)permyriad_of(used, all);
+}
+
+int replay_run(const struct trace *trace, const struct replay_options *options, struct replay *ret,
+	       struct uw_err *err)
+{
+	struct play play = {.trace = trace, .options = options, .out = ret};
+	int r;
+
+	*ret = (struct replay){0};
+	r = begin(&play, err);
+	if (!r) {
+		play_on(&play);
+		sum_up(&play);
+		if (play.failed)
+			r = err_set(err, -ENOMEM, "out of memory");
+	}
+	free(play.admit);
+	free(play.live);
+	free(play.order);
+	free(play.heap);
+	return r;
+}
+
+void replay_done(struct replay *replay)
+{
+	free(replay->job);
+	free(replay->span);
+	*replay = (struct replay){0};
+}
+
+const char *replay_policy_name(enum replay_policy policy)
+{
+	return (unsigned int)policy < REPLAY_POLICY__COUNT ? policies[policy].name : "?";
+}
+
+int replay_policy_parse(const char *text, enum replay_policy *ret_policy)
+{
+	for (int i = 0; i < REPLAY_POLICY__COUNT; i++) {
+		if (strcmp(policies[i].name, text) != 0)
+			continue;
+		*ret_policy = (enum replay_policy)i;
+		return 0;
+	}
+	return -EINVAL;
+}
