@@ -114,6 +114,14 @@ static void lay_out(struct admit *admit)
 	admit->key_mask = hash_size(admit->limits.keys) - 1;
 }
 
+/* Memory that is zero already is only read: fresh from the kernel it does not become resident. */
+static void clear(uint32_t *words, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++)
+		if (words[i])
+			words[i] = 0;
+}
+
 int admit_init(struct admit *admit, const struct admit_limits *limits,
 	       const struct admit_config *config)
 {
@@ -122,11 +130,10 @@ int admit_init(struct admit *admit, const struct admit_limits *limits,
 	memset(admit, 0, sizeof(*admit));
 	admit->limits = *limits;
 	lay_out(admit);
-	memset(admit->slot_hash, 0, (admit->slot_mask + 1) * sizeof(uint32_t));
-	memset(admit->key_hash, 0, (admit->key_mask + 1) * sizeof(uint32_t));
+	clear(admit->slot_hash, admit->slot_mask + 1);
+	clear(admit->key_hash, admit->key_mask + 1);
 	set_config(admit, config);
-	for (uint32_t i = 0; i < limits->tasks; i++)
-		admit->slot[i] = (struct slot){.next = i + 1 < limits->tasks ? i + 1 : NONE};
+	admit->slot_free = NONE;
 	admit->dirty = admit->needs = (struct list){NONE, NONE};
 	admit->key_newest = admit->key_oldest = NONE;
 	admit->host_ends = tree_over(admit, NODE_HOST_ENDS, TREE_SUM);
@@ -138,7 +145,7 @@ int admit_init(struct admit *admit, const struct admit_limits *limits,
 
 static bool is_used_past(const struct admit *admit, uint32_t count)
 {
-	for (uint32_t i = 0; i < admit->limits.tasks; i++)
+	for (uint32_t i = 0; i < admit->slot_used; i++)
 		if (admit->slot[i].place != PLACE_FREE && admit->slot[i].task.component >= count)
 			return true;
 	return false;
@@ -152,7 +159,7 @@ int admit_configure(struct admit *admit, const struct admit_config *config)
 	    is_used_past(admit, config->component_count))
 		return -EBUSY;
 	set_config(admit, config);
-	for (uint32_t i = 0; i < admit->limits.tasks; i++) {
+	for (uint32_t i = 0; i < admit->slot_used; i++) {
 		struct slot *slot = &admit->slot[i];
 
 		if (slot->place != PLACE_QUEUE && slot->place != PLACE_PARKED)
@@ -186,9 +193,12 @@ uint32_t slot_take(struct admit *admit, uint64_t id)
 {
 	uint32_t i = admit->slot_free, at = hash_of(id, admit->slot_mask);
 
-	if (i == NONE)
+	if (i != NONE)
+		admit->slot_free = admit->slot[i].next;
+	else if (admit->slot_used < admit->limits.tasks)
+		i = admit->slot_used++;
+	else
 		return NONE;
-	admit->slot_free = admit->slot[i].next;
 	while (admit->slot_hash[at])
 		at = (at + 1) & admit->slot_mask;
 	admit->slot_hash[at] = i + 1;

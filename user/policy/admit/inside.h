@@ -102,7 +102,8 @@ struct admit {
 	struct key_slot *key;
 	uint32_t *slot_hash, *key_hash; /* slots + 1, 0: empty */
 	uint32_t slot_mask, key_mask;
-	uint32_t slot_free;
+	uint32_t slot_free; /* first of a list */
+	uint32_t slot_used; /* slots from here on have never been used */
 	uint32_t keys;
 	struct list dirty, needs;
 	uint32_t key_newest, key_oldest;
