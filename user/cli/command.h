@@ -91,6 +91,7 @@ int command_reload(struct cli *cli);
 int command_freeze(struct cli *cli);
 int command_thaw(struct cli *cli);
 int command_reclaim(struct cli *cli);
+int command_simulate(struct cli *cli);
 int command_version(struct cli *cli);
 int command_help(struct cli *cli);
 

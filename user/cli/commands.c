@@ -177,6 +177,31 @@ const struct command commands[] = {
 		.run = command_reclaim,
 	},
 	{
+		.name = "simulate",
+		.brief = "replay a trace of jobs through the scheduler that uwd uses",
+		.words = "TRACE",
+		.detail =
+			"TRACE has a job a line, in one of two formats: the 18 fields of the Parallel "
+			"Workloads Archive's SWF, or the columns submit run declared asked_mb peak_mb "
+			"key class memory_priority [input_mb] (seconds and MiB; class 0 critical to 4 "
+			"deferred). Prints what the jobs waited, their slowdown, how full the machine "
+			"was, what failed, and who overtook whom. A job's memory rises to its peak in "
+			"a line over --ramp of its run; an attempt that outgrows what it was given and "
+			"cannot get more burns its whole run. oracle knows every peak and runtime: a "
+			"bound, not a policy. Touches nothing and needs no uwd.",
+		.example =
+			"uwctl simulate jobs.trace --capacity 20G\n"
+			"uwctl simulate jobs.trace --policy easy --stretch 12 --jitter 2min --runs 5\n"
+			"uwctl simulate jobs.trace --html schedule.html",
+		.options = COMMON | OPTION_BIT(OPTION_POLICY) | OPTION_BIT(OPTION_CAPACITY) |
+			   OPTION_BIT(OPTION_STRETCH) | OPTION_BIT(OPTION_JITTER) |
+			   OPTION_BIT(OPTION_RAMP) | OPTION_BIT(OPTION_SEED) |
+			   OPTION_BIT(OPTION_RUNS) | OPTION_BIT(OPTION_HTML),
+		.words_min = 1,
+		.words_max = 1,
+		.run = command_simulate,
+	},
+	{
 		.name = "version",
 		.brief = "the version of uwctl, and of uwd where it runs",
 		.words = "",

@@ -24,6 +24,15 @@ enum option_id {
 	OPTION_FOLLOW,
 	OPTION_COUNT,
 	OPTION_FOR,
+	/* Of simulate. */
+	OPTION_POLICY,
+	OPTION_CAPACITY,
+	OPTION_STRETCH,
+	OPTION_JITTER,
+	OPTION_RAMP,
+	OPTION_SEED,
+	OPTION_RUNS,
+	OPTION_HTML,
 	OPTION__COUNT
 };
 
@@ -34,6 +43,7 @@ struct options {
 	bool help, json, dry_run;
 	bool kill, keep_running, watch, follow;
 	const char *config, *socket, *name;
+	const char *policy, *capacity, *stretch, *jitter, *ramp, *seed, *runs, *html;
 	uint64_t count;
 	uint64_t for_us;
 };

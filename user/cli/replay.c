@@ -219,7 +219,7 @@ static void more(struct play *play, uint32_t i, uint64_t bytes)
 	go(play, i);
 }
 
-/* The attempt failed; what it would still have run is lost too, where the whole run is charged. */
+/* The attempt failed; what it would still have run is lost too. */
 static void burn(struct play *play, uint32_t i)
 {
 	struct live *live = &play->live[i];
@@ -227,7 +227,7 @@ static void burn(struct play *play, uint32_t i)
 
 	live->phase = PHASE_BURNING;
 	live->stamp++;
-	at(play, i, play->now_us + (play->options->charge_whole ? left : 0), KIND_BURNT);
+	at(play, i, play->now_us + left, KIND_BURNT);
 }
 
 static void carry_out(struct play *play, const struct admit_decision *decision)

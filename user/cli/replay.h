@@ -6,7 +6,7 @@
  * Memory of a job: rises linearly to its peak over the first `ramp` of its run and stays there. At
  * the moment it would pass its reservation the core is told; until it has given more, or thawed it,
  * the job stands still. An attempt that the core restarts occupies what it had for the rest of its
- * run as if it had failed at its very end (charge_whole), and all of that counts as wait.
+ * run, as if it had failed at its very end, and all of that counts as wait.
  */
 #ifndef UW_CLI_REPLAY_H
 #define UW_CLI_REPLAY_H
@@ -29,7 +29,6 @@ struct replay_options {
 	uint64_t jitter_us;        /* submit times, uniform, both ways */
 	uint64_t seed;
 	uint32_t ramp_permille; /* 0 to 1000 of the run */
-	bool charge_whole;      /* else a restarted attempt ends when the core says so */
 	/* Called now and then with the share of jobs that ended; may be NULL. */
 	void (*progress)(uint32_t permille, void *data);
 	void *progress_data;
