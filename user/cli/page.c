@@ -137,8 +137,8 @@ static void gather(struct page *page)
 		int layer = span->failed ? FAILED : job->class;
 
 		add(page, page->reserved.value[layer], page->reserved.change[layer], span->from_us,
-		    span->to_us, (double)span->bytes);
-		add(page, page->used, change, span->from_us, span->to_us, (double)job->peak_bytes);
+		    span->to_us, (double)span->reserved_bytes);
+		add(page, page->used, change, span->from_us, span->to_us, (double)span->used_bytes);
 	}
 	for (uint32_t i = 0; i < replay->count; i++) {
 		const struct replay_job *job = &replay->job[i];
@@ -277,8 +277,7 @@ static void put_memory(const struct page *page)
 	double y = y_of(&picture, capacity);
 
 	fprintf(page->out,
-		"<h2>%s reserved, by class</h2>\n<p>The line is what the jobs that ran came to use "
-		"at their peaks; dashed, the capacity.</p>\n<ul>\n",
+		"<h2>%s reserved, by class</h2>\n<p>The line is what was in use; dashed, the capacity.</p>\n<ul>\n",
 		processors ? "Processors" : "Memory");
 	put_legend(page, page->replay->failed_attempts > 0);
 	fputs("</ul>\n", page->out);

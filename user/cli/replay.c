@@ -48,10 +48,11 @@ enum phase {
 
 struct live {
 	enum phase phase;
-	uint32_t stamp;    /* events of an older one are void */
-	uint64_t from_us;  /* of the attempt */
-	uint64_t since_us; /* of the phase */
-	uint64_t done_us;  /* of its run, before the phase */
+	uint32_t stamp;      /* events of an older one are void */
+	uint64_t from_us;    /* of the span */
+	uint64_t from_bytes; /* in use then */
+	uint64_t since_us;   /* of the phase */
+	uint64_t done_us;    /* of its run, before the phase */
 	uint64_t reserved_bytes;
 };
 
@@ -177,8 +178,40 @@ static void stand_still(struct play *play, uint32_t i)
 	live->stamp++;
 }
 
-static void set_reserved(struct play *play, uint32_t i, uint64_t bytes)
+static void note_span(struct play *play, uint32_t i, bool failed)
 {
+	uint64_t use = use_at(play, &play->trace->job[i], done_of(play, i));
+	struct live *live = &play->live[i];
+	struct replay *out = play->out;
+	uint32_t max = play->spans_max ? 2 * play->spans_max : 1024;
+	struct replay_span *span;
+
+	use = min_u64(use, live->reserved_bytes);
+	if (out->spans == play->spans_max) {
+		span = reallocarray(out->span, max, sizeof(*span));
+		if (!span) {
+			play->failed = true;
+			return;
+		}
+		out->span = span;
+		play->spans_max = max;
+	}
+	out->span[out->spans++] = (struct replay_span){
+		.job = i,
+		.failed = failed,
+		.from_us = live->from_us,
+		.to_us = play->now_us,
+		.reserved_bytes = live->reserved_bytes,
+		.used_bytes = (live->from_bytes + use) / 2,
+	};
+	live->from_us = play->now_us;
+	live->from_bytes = use;
+}
+
+static void set_reserved(struct play *play, uint32_t i, uint64_t bytes, bool failed)
+{
+	if (play->live[i].reserved_bytes)
+		note_span(play, i, failed);
 	play->allocated_mib_ms +=
 		play->reserved_bytes / MIB * ((play->now_us - play->reserved_since_us) / US_PER_MS);
 	/* What is left of a millisecond counts next time. */
@@ -194,10 +227,11 @@ static void start(struct play *play, uint32_t i, uint64_t bytes)
 	struct live *live = &play->live[i];
 	struct admit_view view;
 
-	set_reserved(play, i, bytes);
+	set_reserved(play, i, bytes, false);
 	live->phase = PHASE_STILL;
 	live->done_us = 0;
 	live->from_us = live->since_us = play->now_us;
+	live->from_bytes = 0;
 	out->start_us = play->now_us;
 	if (!out->failed)
 		out->first_us = play->now_us;
@@ -213,7 +247,7 @@ static void more(struct play *play, uint32_t i, uint64_t bytes)
 	struct live *live = &play->live[i];
 
 	out->grown += bytes > live->reserved_bytes;
-	set_reserved(play, i, bytes);
+	set_reserved(play, i, bytes, false);
 	if (live->phase == PHASE_STILL)
 		out->stood_us += play->now_us - live->since_us;
 	go(play, i);
@@ -244,7 +278,7 @@ static void carry_out(struct play *play, const struct admit_decision *decision)
 		more(play, i, decision->amount);
 		break;
 	case ADMIT_SHRINK:
-		set_reserved(play, i, decision->amount);
+		set_reserved(play, i, decision->amount, false);
 		go(play, i);
 		break;
 	case ADMIT_FREEZE:
@@ -272,40 +306,15 @@ static void decide(struct play *play)
 		play->tick_us = play->now_us + US_PER_SEC;
 }
 
-static void note_span(struct play *play, uint32_t i, bool failed)
-{
-	struct replay *out = play->out;
-	uint32_t max = play->spans_max ? 2 * play->spans_max : 1024;
-	struct replay_span *span;
-
-	if (out->spans == play->spans_max) {
-		span = reallocarray(out->span, max, sizeof(*span));
-		if (!span) {
-			play->failed = true;
-			return;
-		}
-		out->span = span;
-		play->spans_max = max;
-	}
-	out->span[out->spans++] = (struct replay_span){
-		.job = i,
-		.failed = failed,
-		.from_us = play->live[i].from_us,
-		.to_us = play->now_us,
-		.bytes = play->live[i].reserved_bytes,
-	};
-}
-
 static void end(struct play *play, uint32_t i)
 {
 	const struct trace_job *job = &play->trace->job[i];
 	struct replay_job *out = &play->out->job[i];
 
-	note_span(play, i, false);
 	out->end_us = play->now_us;
 	out->wait_us = out->end_us - out->submit_us - job->run_us;
 	out->reserved_bytes = play->live[i].reserved_bytes;
-	set_reserved(play, i, 0);
+	set_reserved(play, i, 0, false);
 	play->live[i].stamp++;
 	play->live[i].phase = PHASE_WAITING;
 	play->ended++;
@@ -316,9 +325,8 @@ static void end_burnt(struct play *play, uint32_t i)
 {
 	uint64_t peak = play->live[i].reserved_bytes;
 
-	note_span(play, i, true);
 	play->out->job[i].failed++;
-	set_reserved(play, i, 0);
+	set_reserved(play, i, 0, true);
 	play->live[i].stamp++;
 	play->live[i].phase = PHASE_WAITING;
 	admit_exit(play->admit, i + 1, ADMIT_EXIT_RESTART, peak, play->now_us);

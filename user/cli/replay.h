@@ -47,12 +47,12 @@ struct replay_job {
 	uint64_t stood_us; /* still, waiting for more */
 };
 
-/* An attempt: what it reserved from when to when. */
+/* What an attempt had from one change to the next. */
 struct replay_span {
 	uint32_t job; /* index */
-	bool failed;
+	bool failed;  /* the last of an attempt that was restarted */
 	uint64_t from_us, to_us;
-	uint64_t bytes; /* what it had at its end */
+	uint64_t reserved_bytes, used_bytes; /* used: the mean */
 };
 
 struct replay {

@@ -19,10 +19,10 @@
  *  1. In turn: a turn lies at most admit_turn_span() after the submit - by default 5 times the
  *     declared time and 3 h 9 min - so no task submitted later than that ever stands before it.
  *  2. Backfill: a start out of turn must not delay the head's reservation as predicted. As
- *     predictions fail, a head that has stood blocked for 2 * bypass_us since it became the head
- *     of its component ends every start that could take its memory: from then on it waits only
- *     for tasks that already run and for their growth. So it starts at the latest when the last of
- *     those has ended, while no task with an earlier turn comes in.
+ *     predictions fail, a head that has not started 2 * bypass_us after the start that was
+ *     promised when it became the head of its component ends every start that could take its
+ *     memory: from then on it waits only for what already runs and for its growth, and starts at
+ *     the latest when the last of that has ended, while no task with an earlier turn comes in.
  */
 #ifndef UW_POLICY_ADMIT_ADMIT_H
 #define UW_POLICY_ADMIT_ADMIT_H
@@ -218,7 +218,7 @@ struct admit_summary {
 	uint32_t queued, on_hold, starting, running, paused;
 	uint64_t reserved_bytes;      /* all that started */
 	uint64_t free_bytes;          /* for a start now, host-wide */
-	uint64_t head_id;             /* first blocked one, 0: none */
+	uint64_t head_id;             /* first blocked one, or one that waits to grow; 0: none */
 	uint64_t head_start_us;       /* its reservation */
 	enum admit_strategy strategy; /* in force, never ADAPTIVE */
 	uint64_t strategy_since_us;

@@ -16,6 +16,8 @@
 #define SPREAD_PERMIL  300 /* * min(1, 2 * spread) / sqrt(n) */
 #define SPREAD_COUNTED 2
 #define FEW_PERMIL     300 /* / n */
+#define OUTGROWN_PART  4
+#define PPM            1000000ULL
 #define SHOWN_PCT      133 /* of the peak of a run that goes on, where no other is known */
 
 void admit_key_init(struct admit_key *key, uint64_t id)
@@ -27,6 +29,12 @@ void admit_key_init(struct admit_key *key, uint64_t id)
 
 void admit_key_learn(struct admit_key *key, const struct admit_run *run)
 {
+	if (!run->run_ms) {
+		key->least_kib = (uint32_t)max_u64(key->least_kib, run->peak_kib);
+		return;
+	}
+	if (run->peak_kib >= key->least_kib)
+		key->least_kib = 0;
 	if (key->count < ADMIT_KEY_RUNS) {
 		key->run[(key->first + key->count++) % ADMIT_KEY_RUNS] = *run;
 	} else {
@@ -43,26 +51,60 @@ static const struct admit_run *run_back(const struct admit_key *key, uint32_t ba
 	return &key->run[(key->first + key->count - 1 - back) % ADMIT_KEY_RUNS];
 }
 
-static uint32_t sort_peaks(const struct admit_key *key, uint32_t sorted[static ADMIT_KEY_RUNS])
+/* What is learned of a run: its peak in KiB, or that as a share of its request. */
+static uint64_t peak_of(const struct admit_run *run)
 {
-	for (uint32_t i = 0; i < key->count; i++) {
-		uint32_t peak = run_back(key, i)->peak_kib, at = i;
-
-		for (; at && sorted[at - 1] > peak; at--)
-			sorted[at] = sorted[at - 1];
-		sorted[at] = peak;
-	}
-	return key->count;
+	return run->peak_kib;
 }
 
-static uint32_t recent_peak(const struct admit_key *key)
+static uint64_t share_of(const struct admit_run *run)
 {
-	uint32_t most = 0;
+	return mul_div(run->peak_kib, PPM, run->asked_kib);
+}
+
+typedef uint64_t (*measure_fn)(const struct admit_run *run);
+
+/* Of the runs kept: what most of them stay within, and how much they differ, in permille. */
+struct sample {
+	uint64_t least, base, most;
+	uint64_t spread;
+};
+
+static void sort(const struct admit_key *key, measure_fn measure,
+		 uint64_t sorted[static ADMIT_KEY_RUNS])
+{
+	for (uint32_t i = 0; i < key->count; i++) {
+		uint64_t value = measure(run_back(key, i));
+		uint32_t at = i;
+
+		for (; at && sorted[at - 1] > value; at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = value;
+	}
+}
+
+static uint64_t most_recent(const struct admit_key *key, measure_fn measure)
+{
+	uint64_t most = 0;
 
 	for (uint32_t i = 0; i < key->count && i < RECENT; i++)
-		if (run_back(key, i)->peak_kib > most)
-			most = run_back(key, i)->peak_kib;
+		most = max_u64(most, measure(run_back(key, i)));
 	return most;
+}
+
+static struct sample sample_of(const struct admit_key *key, measure_fn measure)
+{
+	bool often = key->outgrown > key->total / OUTGROWN_PART;
+	uint32_t n = key->count, at = often ? n - 1 : (n * QUANTILE_PCT + 99) / 100 - 1;
+	uint64_t sorted[ADMIT_KEY_RUNS] = {0};
+	struct sample sample;
+
+	sort(key, measure, sorted);
+	sample.least = sorted[0];
+	sample.most = sorted[n - 1];
+	sample.base = max_u64(sorted[at], most_recent(key, measure));
+	sample.spread = mul_div(sample.most - sample.least, 1000, sample.most);
+	return sample;
 }
 
 /* 1000 * sqrt(n), rounded down; n <= ADMIT_KEY_RUNS. */
@@ -81,35 +123,45 @@ static uint64_t mean_run(const struct admit_key *key)
 	uint64_t sum = 0;
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < key->count && n < RECENT_RUNS; i++) {
-		if (!run_back(key, i)->run_ms)
-			continue;
-		sum += run_back(key, i)->run_ms;
-		n++;
-	}
+	for (; n < key->count && n < RECENT_RUNS; n++)
+		sum += run_back(key, n)->run_ms;
 	return n ? sum * US_PER_MS / n : 0;
 }
 
-static uint64_t margin_permil(uint32_t n, uint64_t least, uint64_t most)
+static uint64_t with_margin(const struct sample *sample, uint32_t n, uint64_t scale)
 {
-	uint64_t spread = min_u64(SPREAD_COUNTED * mul_div(most - least, 1000, most), 1000);
+	uint64_t counted = min_u64(SPREAD_COUNTED * sample->spread, 1000);
+	uint64_t permille =
+		MARGIN_PERMIL + SPREAD_PERMIL * counted / root_permille(n) + FEW_PERMIL / n;
 
-	return MARGIN_PERMIL + SPREAD_PERMIL * spread / root_permille(n) + FEW_PERMIL / n;
+	return mul_div(sample->base * scale, permille, 1000);
+}
+
+static bool all_asked(const struct admit_key *key)
+{
+	for (uint32_t i = 0; i < key->count; i++)
+		if (!run_back(key, i)->asked_kib)
+			return false;
+	return true;
 }
 
 void admit_key_digest(const struct admit_key *key, struct admit_digest *ret)
 {
-	uint32_t sorted[ADMIT_KEY_RUNS];
-	uint32_t n = sort_peaks(key, sorted);
-	uint64_t base;
+	struct sample peaks, shares;
 
 	*ret = (struct admit_digest){0};
-	if (!n)
+	if (!key->count)
 		return;
-	base = max_u64(sorted[(n * QUANTILE_PCT + 99) / 100 - 1], recent_peak(key));
-	ret->base_bytes = mul_div(base * KIB, margin_permil(n, sorted[0], sorted[n - 1]), 1000);
-	ret->most_bytes = (uint64_t)sorted[n - 1] * KIB;
+	peaks = sample_of(key, peak_of);
+	ret->base_bytes =
+		max_u64(with_margin(&peaks, key->count, KIB), max_u64(key->least_kib * KIB, 1));
+	ret->most_bytes = max_u64(peaks.most, key->least_kib) * KIB;
 	ret->run_us = mean_run(key);
+	if (!all_asked(key))
+		return;
+	shares = sample_of(key, share_of);
+	if (shares.spread <= peaks.spread)
+		ret->base_ppm = max_u64(with_margin(&shares, key->count, 1), 1);
 }
 
 static void forget_oldest(struct admit_pace *pace)
@@ -153,7 +205,9 @@ void admit_key_estimate(const struct admit_digest *digest, uint64_t request_byte
 	ret->run_us = digest->run_us ?: declared_us;
 	if (declared_us && ret->run_us > declared_us)
 		ret->run_us = declared_us;
-	if (digest->base_bytes)
+	if (digest->base_ppm)
+		ret->bytes = mul_div(request_bytes, digest->base_ppm, PPM);
+	else if (digest->base_bytes)
 		ret->bytes = max_u64(digest->base_bytes, shown_bytes);
 	else if (settled && shown_bytes)
 		ret->bytes = percent_of(shown_bytes, SHOWN_PCT);

@@ -6,12 +6,14 @@
  * Memory, of n runs: min(request, base * (1.03 + .3 * min(1, 2 * spread) / sqrt(n) + .3 / n)) with
  *   base   = max(p90 of the last 64, max of the last 5),  spread = (max - min) / max.
  * So keys whose runs are alike get little on top, and one run alone gets a third. p90 and not more
- * since growth in place mends what is missing. Without any run it is the request; a run that still
- * goes on stands in once its peak has not risen for as long as it took to get there.
- * Time: mean of the last 2. Without any run it is the declared time as far as others use theirs:
- * times the median of run / declared of the last 128 runs of all keys (struct admit_pace). That is
- * about what lets the first of a key in early, for its siblings to learn from; never more than the
- * declared time.
+ * since growth in place mends what is missing; where more than a quarter of the runs outgrew what
+ * they had it is the highest. All of it of the shares that the
+ * peaks are of their requests or, where they vary less, of the peaks. Without any run it is the
+ * request; a run that still goes on stands in once its peak has not risen for as long as it took to
+ * get there. Time: mean of the last 2. Without any run it is the declared time as far as others use
+ * theirs: times the median of run / declared of the last 128 runs of all keys (struct admit_pace).
+ * That is about what lets the first of a key in early, for its siblings to learn from; never more
+ * than the declared time.
  */
 #ifndef UW_POLICY_ADMIT_ESTIMATE_H
 #define UW_POLICY_ADMIT_ESTIMATE_H
@@ -25,7 +27,7 @@
 struct admit_run {
 	uint32_t peak_kib;
 	uint32_t input_kib; /* 0: unknown */
-	uint32_t run_ms;    /* 0: did not end well: only the peak counts */
+	uint32_t run_ms;    /* 0: did not end well: the peak is a lower bound */
 	uint32_t asked_kib;
 	uint32_t declared_s; /* 0: none */
 };
@@ -36,14 +38,16 @@ struct admit_key {
 	uint32_t first;
 	uint32_t total; /* runs ever, saturating */
 	uint64_t key;
-	uint32_t outgrown; /* attempts that needed more than was reserved */
-	uint32_t pad;
+	uint32_t outgrown;  /* runs that needed more than was reserved */
+	uint32_t least_kib; /* what failed runs used at least, until one that ended well used as
+			       much */
 	struct admit_run run[ADMIT_KEY_RUNS];
 };
 
 /* What estimates are made of, worked out once a run: O(runs * log runs). */
 struct admit_digest {
 	uint64_t base_bytes; /* the quantile, with its margin; 0: no run is known */
+	uint64_t base_ppm;   /* the same of peak / request, in millionths; 0: bytes say more */
 	uint64_t most_bytes; /* highest peak kept */
 	uint64_t run_us;     /* 0: none is known */
 };

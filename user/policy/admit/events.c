@@ -6,7 +6,8 @@
 #define GROWN_PERCENT   102 /* a peak that rose by more has not settled */
 #define SETTLE_LEAST_US (10 * US_PER_SEC)
 #define CANARY_LOOK_US  (300 * US_PER_SEC)
-#define OUTGROWN_PART   64 /* within 1/64 of its reservation counts as outgrown */
+#define OUTGROWN_PART   64   /* within 1/64 of its reservation counts as outgrown, */
+#define LIMIT_PART      1024 /* and within 1/1024 where that is its request */
 
 static bool task_is_sane(const struct admit *admit, const struct admit_task *task, uint64_t now_us)
 {
@@ -20,7 +21,7 @@ static void enter(struct admit *admit, uint32_t i)
 {
 	struct slot *slot = &admit->slot[i];
 
-	slot->since_us = 0;
+	slot->until_us = 0;
 	if (slot->task.flags & ADMIT_HELD) {
 		slot->state = ADMIT_ONHOLD;
 		slot->place = PLACE_ASIDE;
@@ -104,8 +105,9 @@ static void look_at_peak(struct admit *admit, uint32_t i, uint64_t peak_bytes, u
 {
 	struct slot *slot = &admit->slot[i];
 
-	if (peak_bytes > percent_of(slot->peak_bytes, GROWN_PERCENT)) {
+	if (peak_bytes > percent_of(slot->grown_bytes, GROWN_PERCENT)) {
 		slot->grown_us = now_us;
+		slot->grown_bytes = peak_bytes;
 		slot->settled = false;
 	}
 	slot->peak_bytes = max_u64(slot->peak_bytes, peak_bytes);
@@ -129,6 +131,14 @@ static bool may_give_back(const struct admit *admit, const struct slot *slot, ui
 	       (slot->canary && ran >= CANARY_LOOK_US);
 }
 
+/* Before its request is used up a little early; after it only what is at its limit. */
+static bool is_outgrown(const struct slot *slot)
+{
+	uint64_t part = slot->bytes < slot->task.request_bytes ? OUTGROWN_PART : LIMIT_PART;
+
+	return slot->current_bytes >= slot->bytes - slot->bytes / part;
+}
+
 int admit_usage(struct admit *admit, uint64_t id, uint64_t current_bytes, uint64_t peak_bytes,
 		uint64_t now_us)
 {
@@ -146,9 +156,11 @@ int admit_usage(struct admit *admit, uint64_t id, uint64_t current_bytes, uint64
 		run_reserve(admit, i, slot->current_bytes);
 	if (slot->state == ADMIT_PAUSED || slot->ending)
 		return 0;
-	if (slot->current_bytes >= slot->bytes - slot->bytes / OUTGROWN_PART) {
-		if (!grow_is_pressing(slot) && grow_target(admit, slot) > slot->bytes)
+	if (is_outgrown(slot)) {
+		if (!grow_is_pressing(slot) && grow_target(admit, slot) > slot->bytes) {
+			slot->outgrew = true;
 			need_add(admit, i, NEED_ROOM);
+		}
 	} else if (grow_is_pressing(slot)) {
 		need_remove(admit, i);
 	} else if (may_give_back(admit, slot, now_us)) {
@@ -276,13 +288,11 @@ int admit_cancel(struct admit *admit, uint64_t id)
 
 void admit_decide(struct admit *admit, uint64_t now_us, struct admit_decisions *ret)
 {
-	uint32_t growing;
-
 	ret->count = 0;
 	ret->more = false;
 	key_refresh(admit);
 	run_expire(admit, now_us);
-	if (strategy_step(admit, now_us, ret) && grow_step(admit, now_us, ret, &growing) &&
-	    start_step(admit, now_us, growing, ret))
+	if (strategy_step(admit, now_us, ret) && grow_step(admit, now_us, ret) &&
+	    start_step(admit, now_us, ret))
 		pause_step(admit, now_us, ret);
 }

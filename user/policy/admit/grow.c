@@ -7,12 +7,11 @@
 #define SEEN_PERCENT    102
 #define CURRENT_PERCENT 110
 #define PEAK_PERCENT    115
-#define CANARY_PERCENT                                                                           \
-	200                /* of the peak of one that still grows, and of which nothing is known \
-			    */
-#define NOTICEABLE      20 /* a change under 1/20 is not worth a write */
-#define LEAST_STEP      16 /* growth under 1/16 only delays the next one */
-#define EVERY_COMPONENT UINT32_MAX
+#define CANARY_PERCENT                                                                      \
+	200           /* of the peak of one that still grows, and of which nothing is known \
+		       */
+#define NOTICEABLE 20 /* a change under 1/20 is not worth a write */
+#define LEAST_STEP 16 /* growth under 1/16 only delays the next one */
 
 void need_add(struct admit *admit, uint32_t i, enum need need)
 {
@@ -248,34 +247,34 @@ bool grow_is_pressing(const struct slot *slot)
 	return slot->need == NEED_ROOM || slot->need == NEED_THROTTLE || slot->need == NEED_PAUSED;
 }
 
-static bool serve(struct admit *admit, uint32_t i, uint64_t now_us, struct admit_decisions *ret,
-		  uint32_t *blocked)
+bool grow_is_first(const struct admit *admit, const struct slot *slot, uint64_t now_us)
+{
+	return grow_is_pressing(slot) ||
+	       (slot->need == NEED_BACK && is_overdue(admit, slot, now_us));
+}
+
+static bool serve(struct admit *admit, uint32_t i, uint64_t now_us, struct admit_decisions *ret)
 {
 	struct slot *slot = &admit->slot[i];
 	bool done = false, pressing;
 
 	if (slot->need == NEED_LESS)
 		return give_back(admit, i, ret);
-	pressing = grow_is_pressing(slot) || is_overdue(admit, slot, now_us);
+	pressing = grow_is_first(admit, slot, now_us);
 	if ((pressing || admit->host.head == NONE) && !try_grow(admit, i, now_us, ret, &done))
 		return false;
 	if (done || !pressing)
 		return true;
-	*blocked |= room_for(admit, slot) < free_of_component(admit, slot->task.component)
-			    ? EVERY_COMPONENT
-			    : 1U << slot->task.component;
 	return slot->need == NEED_BACK || wait_for_room(admit, i, now_us, ret);
 }
 
-bool grow_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret,
-	       uint32_t *ret_blocked)
+bool grow_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret)
 {
 	uint32_t next;
 
-	*ret_blocked = 0;
 	for (uint32_t i = admit->needs.first; i != NONE; i = next) {
 		next = admit->slot[i].next;
-		if (!serve(admit, i, now_us, ret, ret_blocked))
+		if (!serve(admit, i, now_us, ret))
 			return false;
 		/* A deadlock may have ended the neighbour. */
 		if (next != NONE && admit->slot[next].need == NEED_NOTHING) {

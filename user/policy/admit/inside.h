@@ -47,10 +47,11 @@ struct slot {
 	uint64_t bytes;  /* queued: footprint; else reserved */
 	uint64_t run_us; /* predicted */
 	uint64_t current_bytes, peak_bytes;
-	uint64_t since_us; /* queued: blocked as a head since, 0 never; else start */
-	uint64_t grown_us; /* when the peak last rose noticeably */
-	uint64_t until_us; /* of a need: deadline, or when the pause began */
-	uint64_t for_id;   /* paused for */
+	uint64_t since_us;    /* start */
+	uint64_t grown_us;    /* when the peak last rose noticeably, */
+	uint64_t grown_bytes; /* and to what */
+	uint64_t until_us;    /* of a need: deadline, or when the pause began */
+	uint64_t for_id;      /* paused for */
 	uint64_t why_observed, why_threshold;
 	uint32_t key;        /* slot of its key, NONE */
 	uint32_t next, prev; /* queued: of its key; with a need: in that list; free: the next */
@@ -60,7 +61,7 @@ struct slot {
 	uint8_t place;
 	uint8_t state;
 	uint8_t need;
-	bool canary, settled, ending, in_turn;
+	bool canary, settled, ending, outgrew;
 };
 
 struct key_slot {
@@ -80,7 +81,7 @@ struct list {
 };
 
 struct reservation {
-	uint32_t head; /* slot, NONE: nothing is blocked */
+	uint32_t head; /* slot of a queued task, or of one that waits to grow; NONE: no such */
 	uint64_t start_us;
 	uint64_t spare_bytes; /* beside the head once it has started */
 };
@@ -179,17 +180,16 @@ uint64_t run_room_at(const struct admit *admit, uint32_t component, uint64_t byt
 /* grow.c */
 void need_add(struct admit *admit, uint32_t i, enum need need);
 void need_remove(struct admit *admit, uint32_t i);
-/* False: no room in ret. ret_blocked: a bit for each component in which nothing may start before
- * what runs there has grown. */
-bool grow_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret,
-	       uint32_t *ret_blocked);
+/* False: no room in ret. */
+bool grow_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret);
+/* It waits for room, and has the next there is. */
+bool grow_is_first(const struct admit *admit, const struct slot *slot, uint64_t now_us);
 uint64_t grow_target(const struct admit *admit, const struct slot *slot);
 uint64_t grow_restart_bytes(const struct admit *admit, const struct slot *slot);
 bool grow_is_pressing(const struct slot *slot);
 
 /* start.c */
-bool start_step(struct admit *admit, uint64_t now_us, uint32_t blocked,
-		struct admit_decisions *ret);
+bool start_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret);
 
 /* pause.c */
 bool pause_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret);

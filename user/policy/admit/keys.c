@@ -282,7 +282,7 @@ void key_learn(struct admit *admit, uint32_t i, enum admit_exit_how how, uint64_
 	if (slot->key == NONE)
 		return;
 	key = &admit->key[slot->key];
-	if (how == ADMIT_EXIT_MEMORY || how == ADMIT_EXIT_RESTART)
+	if (slot->outgrew || how == ADMIT_EXIT_MEMORY || how == ADMIT_EXIT_RESTART)
 		key->key.outgrown++;
 	if (!run.peak_kib || how == ADMIT_EXIT_NOT_RUN || how == ADMIT_EXIT_AGAIN)
 		return;

@@ -109,7 +109,8 @@ bool pause_step(struct admit *admit, uint64_t now_us, struct admit_decisions *re
 		if (reservation->head == NONE || has_paused(admit, c))
 			continue;
 		head = &admit->slot[reservation->head];
-		if (admit_class_of(head->task.priority) > ADMIT_HIGH ||
+		if (head->place != PLACE_QUEUE ||
+		    admit_class_of(head->task.priority) > ADMIT_HIGH ||
 		    reservation->start_us <= now_us)
 			continue;
 		bargain = best_victim(admit, head, now_us);

@@ -82,8 +82,9 @@ void run_begin(struct admit *admit, uint32_t i, uint64_t now_us)
 	struct slot *slot = &admit->slot[i];
 
 	slot->since_us = slot->grown_us = now_us;
+	slot->grown_bytes = slot->until_us = 0;
 	slot->state = ADMIT_STARTING;
-	slot->settled = slot->ending = false;
+	slot->settled = slot->ending = slot->outgrew = false;
 	account(admit, slot, true);
 	ends_insert(admit, i, end_of(slot));
 	component_of(admit, slot)->started++;

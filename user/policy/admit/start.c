@@ -6,8 +6,10 @@ struct round {
 	struct admit *admit;
 	struct admit_decisions *ret;
 	uint64_t now_us;
-	uint32_t blocked;    /* a bit a component */
-	uint32_t growing;    /* components that wait for growth */
+	uint32_t done;       /* a bit a component: its head has been seen to be blocked */
+	uint32_t blocked;    /* those with a reservation */
+	uint32_t growing;    /* of them those that hold a reservation for growth */
+	uint32_t closed;     /* and those in which nothing starts out of turn */
 	uint64_t kept_bytes; /* on the host, for heads whose patience is over */
 };
 
@@ -34,7 +36,7 @@ static bool is_patient(const struct round *round, const struct slot *slot)
 	uint64_t patience = admit->config.bypass_us / 2 * strategy_rule_of(admit)->patience;
 
 	return admit->config.order != ADMIT_ORDER_TURN ||
-	       sub_sat(round->now_us, slot->since_us) < patience;
+	       round->now_us < add_sat(slot->until_us, patience);
 }
 
 static uint64_t end_of(const struct slot *slot, uint64_t now_us)
@@ -65,7 +67,7 @@ static void mark_overtaken(struct admit *admit, uint32_t i)
 		tree_mark_before(&admit->component[c].turn, node->key, node->id);
 }
 
-static bool start(struct round *round, uint32_t i, struct admit_why why, bool in_turn)
+static bool start(struct round *round, uint32_t i, struct admit_why why)
 {
 	struct admit *admit = round->admit;
 	struct slot *slot = &admit->slot[i];
@@ -75,7 +77,6 @@ static bool start(struct round *round, uint32_t i, struct admit_why why, bool in
 	mark_overtaken(admit, i);
 	queue_remove(admit, i);
 	slot_set_why(slot, why);
-	slot->in_turn = in_turn;
 	admit->queued--;
 	run_begin(admit, i, round->now_us);
 	return true;
@@ -109,7 +110,7 @@ static bool start_aside(struct round *round, uint32_t i)
 
 	if (end > by->start_us)
 		why = (struct admit_why){ADMIT_WHY_BESIDE, bytes, by->spare_bytes};
-	if (!start(round, i, why, false))
+	if (!start(round, i, why))
 		return false;
 	take_spare(&queue->reservation, end, bytes);
 	take_spare(&admit->host, end, bytes);
@@ -137,6 +138,56 @@ static void tell_wait(struct round *round, struct component_queue *queue, struct
 	queue->told = why.reason;
 }
 
+/* Who has been overtaken for long enough: nothing starts any more that could take its memory. */
+static void lose_patience(struct round *round, const struct slot *slot)
+{
+	if (is_patient(round, slot))
+		return;
+	round->closed |= 1U << slot->task.component;
+	round->kept_bytes = add_sat(round->kept_bytes, slot->bytes);
+}
+
+static void reserve(struct round *round, uint32_t i, uint64_t bytes)
+{
+	struct admit *admit = round->admit;
+	uint32_t c = admit->slot[i].task.component;
+	struct reservation *own = &admit->component[c].reservation;
+	uint64_t host_spare;
+
+	own->head = i;
+	own->start_us = run_room_at(admit, c, bytes, round->now_us, &own->spare_bytes, &host_spare);
+	if (admit->host.head == NONE)
+		admit->host = (struct reservation){i, own->start_us, host_spare};
+	else
+		own->start_us = max_u64(own->start_us, admit->host.start_us);
+	round->blocked |= 1U << c;
+}
+
+/* The first that waits to grow in a component is served like a head: what fits beside it may
+ * start. Where no end is in sight that would make room for it, nothing may. */
+static void reserve_growth(struct round *round)
+{
+	struct admit *admit = round->admit;
+
+	for (uint32_t i = admit->needs.first; i != NONE; i = admit->slot[i].next) {
+		const struct slot *slot = &admit->slot[i];
+		uint32_t bit = 1U << slot->task.component;
+
+		if (round->growing & bit || !grow_is_first(admit, slot, round->now_us))
+			continue;
+		reserve(round, i, grow_target(admit, slot) - slot->bytes);
+		round->growing |= bit;
+		if (component_of(admit, slot)->reservation.start_us == UINT64_MAX)
+			round->closed |= bit;
+	}
+}
+
+/* The start that a head can count on; where no end is in sight that would make room, now. */
+static uint64_t promise_of(const struct round *round, const struct reservation *reservation)
+{
+	return reservation->start_us == UINT64_MAX ? round->now_us : reservation->start_us;
+}
+
 /* The head of its component cannot start: it gets a reservation, and the first of all one on the
  * host too. */
 static void block(struct round *round, uint32_t i, struct admit_why why)
@@ -144,23 +195,13 @@ static void block(struct round *round, uint32_t i, struct admit_why why)
 	struct admit *admit = round->admit;
 	struct slot *slot = &admit->slot[i];
 	struct component_queue *queue = component_of(admit, slot);
-	struct reservation *own = &queue->reservation;
-	uint64_t host_spare;
 
-	if (!slot->since_us)
-		slot->since_us = round->now_us;
-	own->head = i;
-	own->start_us = run_room_at(admit, slot->task.component, slot->bytes, round->now_us,
-				    &own->spare_bytes, &host_spare);
-	if (admit->host.head == NONE)
-		admit->host = (struct reservation){i, own->start_us, host_spare};
-	else
-		own->start_us = max_u64(own->start_us, admit->host.start_us);
-	round->blocked |= 1U << slot->task.component;
-	if (!is_patient(round, slot)) {
-		round->growing |= 1U << slot->task.component;
-		round->kept_bytes = add_sat(round->kept_bytes, slot->bytes);
-	}
+	if (!(round->growing & 1U << slot->task.component))
+		reserve(round, i, slot->bytes);
+	if (!slot->until_us)
+		slot->until_us = promise_of(round, &queue->reservation);
+	round->done |= 1U << slot->task.component;
+	lose_patience(round, slot);
 	tell_wait(round, queue, slot, why);
 }
 
@@ -174,7 +215,7 @@ static uint32_t next_head(const struct round *round)
 		uint32_t i = tree_first(&admit->component[c].turn);
 		const struct tree_node *node, *other;
 
-		if (i == TREE_NONE || round->blocked & 1U << c)
+		if (i == TREE_NONE || round->done & 1U << c)
 			continue;
 		node = &admit->slot[i].node[NODE_TURN];
 		other = best == NONE ? NULL : &admit->slot[best].node[NODE_TURN];
@@ -228,7 +269,7 @@ static bool start_heads(struct round *round)
 			why = (struct admit_why){ADMIT_WHY_HEAD_FIRST, slot->bytes,
 						 admit->host.spare_bytes};
 			block(round, i, why);
-		} else if (!start(round, i, why, true)) {
+		} else if (!start(round, i, why)) {
 			return false;
 		} else {
 			take_spare(&admit->host, end, admit->slot[i].bytes);
@@ -299,7 +340,7 @@ static uint32_t candidate(const struct round *round, uint32_t c)
 static bool backfill(struct round *round)
 {
 	struct admit *admit = round->admit;
-	uint32_t open = round->blocked & ~round->growing;
+	uint32_t open = round->blocked & ~round->closed;
 
 	while (open) {
 		uint32_t best = NONE;
@@ -324,9 +365,9 @@ static bool backfill(struct round *round)
 	return true;
 }
 
-bool start_step(struct admit *admit, uint64_t now_us, uint32_t growing, struct admit_decisions *ret)
+bool start_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret)
 {
-	struct round round = {.admit = admit, .ret = ret, .now_us = now_us, .growing = growing};
+	struct round round = {.admit = admit, .ret = ret, .now_us = now_us};
 
 	admit->host.head = NONE;
 	admit->host.start_us = UINT64_MAX;
@@ -334,5 +375,6 @@ bool start_step(struct admit *admit, uint64_t now_us, uint32_t growing, struct a
 		admit->component[c].reservation.head = NONE;
 		admit->component[c].reservation.start_us = UINT64_MAX;
 	}
+	reserve_growth(&round);
 	return start_heads(&round) && backfill(&round);
 }

@@ -161,7 +161,7 @@ static uint64_t head_patience_us(const struct admit *admit, const struct reserva
 {
 	if (reservation->head == NONE)
 		return UINT64_MAX;
-	return add_sat(admit->slot[reservation->head].since_us,
+	return add_sat(admit->slot[reservation->head].until_us,
 		       admit->config.bypass_us / 2 * strategy_rule_of(admit)->patience);
 }
 
