@@ -343,7 +343,7 @@ static void report(struct play *play, uint32_t i)
 
 static void cross(struct play *play, uint32_t i)
 {
-	uint64_t use = play->live[i].reserved_bytes;
+	uint64_t use = play->live[i].reserved_bytes + 1;
 
 	stand_still(play, i);
 	admit_usage(play->admit, i + 1, use, use, play->now_us);

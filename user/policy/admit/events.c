@@ -6,8 +6,7 @@
 #define GROWN_PERCENT   102 /* a peak that rose by more has not settled */
 #define SETTLE_LEAST_US (10 * US_PER_SEC)
 #define CANARY_LOOK_US  (300 * US_PER_SEC)
-#define OUTGROWN_PART   64   /* within 1/64 of its reservation counts as outgrown, */
-#define LIMIT_PART      1024 /* and within 1/1024 where that is its request */
+#define OUTGROWN_PART   64 /* within 1/64 of what it was given, below its request */
 
 static bool task_is_sane(const struct admit *admit, const struct admit_task *task, uint64_t now_us)
 {
@@ -131,12 +130,11 @@ static bool may_give_back(const struct admit *admit, const struct slot *slot, ui
 	       (slot->canary && ran >= CANARY_LOOK_US);
 }
 
-/* Before its request is used up a little early; after it only what is at its limit. */
 static bool is_outgrown(const struct slot *slot)
 {
-	uint64_t part = slot->bytes < slot->task.request_bytes ? OUTGROWN_PART : LIMIT_PART;
-
-	return slot->current_bytes >= slot->bytes - slot->bytes / part;
+	if (slot->bytes >= slot->task.request_bytes)
+		return slot->current_bytes > slot->bytes;
+	return slot->current_bytes >= slot->bytes - slot->bytes / OUTGROWN_PART;
 }
 
 int admit_usage(struct admit *admit, uint64_t id, uint64_t current_bytes, uint64_t peak_bytes,
