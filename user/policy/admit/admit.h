@@ -18,11 +18,12 @@
  * Bounded bypass, two parts:
  *  1. In turn: a turn lies at most admit_turn_span() after the submit - by default 5 times the
  *     declared time and 3 h 9 min - so no task submitted later than that ever stands before it.
- *  2. Backfill: a start out of turn must not delay the head's reservation as predicted. As
- *     predictions fail, a head that has not started 2 * bypass_us after the start that was
- *     promised when it became the head of its component ends every start that could take its
- *     memory: from then on it waits only for what already runs and for its growth, and starts at
- *     the latest when the last of that has ended, while no task with an earlier turn comes in.
+ *  2. Backfill: out of turn the briefest goes first, ties by id, whatever its class; such a start
+ *     must not delay the head's reservation as predicted. As predictions fail, a head that has not
+ *     started 2 * bypass_us after the start that was promised when it became the head of its
+ *     component ends every start that could take its memory: from then on it waits only for what
+ *     already runs and for its growth, and starts at the latest when the last of that has ended,
+ *     while no task with an earlier turn comes in.
  */
 #ifndef UW_POLICY_ADMIT_ADMIT_H
 #define UW_POLICY_ADMIT_ADMIT_H
@@ -108,7 +109,7 @@ struct admit_task {
 	uint64_t key;            /* what it learns from; 0: nothing */
 	uint64_t submit_us;      /* <= now: it may have waited elsewhere */
 	uint64_t request_bytes;  /* > 0 */
-	uint64_t declared_us;    /* longest runtime; 0: unknown */
+	uint64_t declared_us;    /* longest runtime, up to 100 years; 0: unknown */
 	uint64_t input_bytes;    /* size of the input, if the caller knows; 0: unknown */
 	uint64_t least_bytes;    /* reserve no less (an earlier attempt outgrew it); 0: none */
 	uint32_t component;      /* index below component_count */

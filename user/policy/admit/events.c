@@ -4,6 +4,7 @@
 #include "user/policy/admit/inside.h"
 
 #define GROWN_PERCENT   102 /* a peak that rose by more has not settled */
+#define DECLARED_MAX_US (100ULL * 365 * 24 * 3600 * US_PER_SEC)
 #define SETTLE_LEAST_US (10 * US_PER_SEC)
 #define CANARY_LOOK_US  (300 * US_PER_SEC)
 #define OUTGROWN_PART   64 /* within 1/64 of what it was given, below its request */
@@ -12,6 +13,7 @@ static bool task_is_sane(const struct admit *admit, const struct admit_task *tas
 {
 	return task->id && task->request_bytes && task->request_bytes <= BYTES_SANE &&
 	       task->least_bytes <= BYTES_SANE && task->submit_us <= now_us &&
+	       task->declared_us <= DECLARED_MAX_US &&
 	       task->component < admit->config.component_count && task->priority >= PRIORITY_MIN &&
 	       task->priority <= PRIORITY_MAX && task->memory_priority <= PRIORITY_MAX;
 }

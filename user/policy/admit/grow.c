@@ -276,11 +276,9 @@ bool grow_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret
 		next = admit->slot[i].next;
 		if (!serve(admit, i, now_us, ret))
 			return false;
-		/* A deadlock may have ended the neighbour. */
-		if (next != NONE && admit->slot[next].need == NEED_NOTHING) {
-			ret->more = true;
-			break;
-		}
+		/* Where it had to wait, a neighbour may have been ended for it. */
+		if (admit->slot[i].need != NEED_NOTHING)
+			next = admit->slot[i].next;
 	}
 	return true;
 }

@@ -174,7 +174,7 @@ static void set_dirty(struct admit *admit, uint32_t k)
 	struct key_slot *key = &admit->key[k];
 
 	key->version++;
-	if (key->dirty_next != k)
+	if (key->dirty_next != k || key->first == NONE)
 		return;
 	key->dirty_next = NONE;
 	if (admit->dirty.last != NONE)

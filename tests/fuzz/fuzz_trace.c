@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Any bytes as a trace: refused with a place and a reason, or read within the ranges that replay
+ * relies on. What is read, and small, is replayed: every job that fits ends.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/units.h"
+#include "user/cli/replay.h"
+
+#define JOBS_REPLAYED 24
+#define CAPACITY      (64 * GIB)
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+
+static void require(int condition, const char *what)
+{
+	if (condition)
+		return;
+	fprintf(stderr, "fuzz_trace: %s\n", what);
+	abort();
+}
+
+static void check_jobs(const struct trace *trace)
+{
+	for (uint32_t i = 0; i < trace->count; i++) {
+		const struct trace_job *job = &trace->job[i];
+
+		require(job->class < ADMIT_CLASS__COUNT, "class out of range");
+		require(job->memory_priority >= 1 && job->memory_priority <= 10,
+			"memory priority out of range");
+		require(job->asked_bytes > 0, "a job that asks for nothing");
+	}
+}
+
+static void check_replay(const struct trace *trace)
+{
+	struct replay_options options = {
+		.policy = REPLAY_UW,
+		.capacity_bytes = CAPACITY,
+		.stretch_permille = 1000,
+		.ramp_permille = 500,
+	};
+	struct replay replay;
+	struct uw_err err = {0};
+	uint32_t ended = 0;
+	int r;
+
+	/* One week at most: ticks of a second add up. */
+	for (uint32_t i = 0; i < trace->count; i++)
+		if (trace->job[i].submit_us > 7ULL * 86400 * 1000000 ||
+		    trace->job[i].run_us > 86400ULL * 1000000)
+			return;
+	r = replay_run(trace, &options, &replay, &err);
+	require(!r || r == -EINVAL, "replay failed");
+	for (uint32_t i = 0; !r && i < replay.count; i++)
+		ended += replay.job[i].end_us > 0 || trace->job[i].run_us == 0;
+	require(r || ended >= replay.count - replay.never, "a job that never ended");
+	replay_done(&replay);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+	struct trace trace;
+	struct uw_err err = {0};
+	FILE *file;
+	int r;
+
+	if (!len)
+		return 0;
+	file = fmemopen((void *)(uintptr_t)bytes, len, "r");
+	if (!file)
+		return 0;
+	r = trace_read(file, "fuzz", &trace, &err);
+	fclose(file);
+	require(!r || err.text[0], "refused without a word");
+	require(r != -EINVAL || !strncmp(err.text, "fuzz:", 5), "refused without a place");
+	if (!r)
+		check_jobs(&trace);
+	if (!r && trace.count <= JOBS_REPLAYED)
+		check_replay(&trace);
+	trace_done(&trace);
+	return 0;
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "user/base/units.h"
+#include "user/cli/figures.h"
+#include "user/cli/page.h"
+#include "user/cli/trace.h"
+
+static int read_text(const char *text, struct trace *trace, struct uw_err *err)
+{
+	FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+	int r;
+
+	assert_non_null(file);
+	*err = (struct uw_err){0};
+	r = trace_read(file, "t", trace, err);
+	fclose(file);
+	return r;
+}
+
+static void test_columns_are_read_to_the_microsecond_and_byte(void **data)
+{
+	struct trace trace;
+	struct uw_err err;
+
+	(void)data;
+	assert_int_equal(read_text("# c\n\n0.25 60.5 600 1.5 0.25 7 4 9 2\n1 2 -1 3 4 -1 0 1 -1\n",
+				   &trace, &err),
+			 0);
+	assert_int_equal(trace.count, 2);
+	assert_int_equal(trace.job[0].submit_us, 250000);
+	assert_int_equal(trace.job[0].run_us, 60500000);
+	assert_int_equal(trace.job[0].declared_us, 600000000);
+	assert_int_equal(trace.job[0].asked_bytes, MIB + MIB / 2);
+	assert_int_equal(trace.job[0].peak_bytes, MIB / 4);
+	assert_int_equal(trace.job[0].input_bytes, 2 * MIB);
+	assert_int_equal(trace.job[0].key, 8);
+	assert_int_equal(trace.job[0].class, 4);
+	assert_int_equal(trace.job[0].memory_priority, 9);
+	assert_int_equal(trace.job[1].declared_us, 0);
+	assert_int_equal(trace.job[1].key, 0);
+	trace_done(&trace);
+}
+
+static void test_swf_without_memory_is_in_processors(void **data)
+{
+	struct trace trace;
+	struct uw_err err;
+
+	(void)data;
+	assert_int_equal(read_text("; MaxProcs: 100\n"
+				   "1 10 5 3477 4 -1 -1 8 53940 -1 1 3 1 2 1 -1 -1 -1\n"
+				   "2 11 5 0 4 -1 -1 4 60 -1 0 3 1 2 1 -1 -1 -1\n"
+				   "3 12 5 9 -1 -1 -1 -1 60 -1 0 3 1 2 1 -1 -1 -1\n",
+				   &trace, &err),
+			 0);
+	assert_true(trace.processors);
+	assert_int_equal(trace.count, 1);
+	assert_int_equal(trace.left_out, 2);
+	assert_int_equal(trace.job[0].asked_bytes, 8 * MIB);
+	assert_int_equal(trace.job[0].peak_bytes, 4 * MIB);
+	assert_int_equal(trace.job[0].declared_us, 53940000000);
+	trace_done(&trace);
+}
+
+static void test_swf_with_memory_is_in_bytes_of_all_processors(void **data)
+{
+	struct trace trace;
+	struct uw_err err;
+
+	(void)data;
+	assert_int_equal(
+		read_text("1 0 0 60 4 -1 1024 4 90 2048 1 3 1 2 1 -1 -1 -1\n", &trace, &err), 0);
+	assert_false(trace.processors);
+	assert_int_equal(trace.job[0].asked_bytes, 8 * MIB);
+	assert_int_equal(trace.job[0].peak_bytes, 4 * MIB);
+	trace_done(&trace);
+}
+
+static void test_mistakes_are_named_with_line_and_field(void **data)
+{
+	static const struct {
+		const char *text, *said;
+	} rows[] = {
+		{"0 1 2\n", "t:1: line: allowed: 8 or 9 columns, or the 18 fields of SWF"},
+		{"# x\n0 1 2 3 4 5 2 5\n0 1 2 3 4 5 2 5 6\n",
+		 "t:3: line: more or fewer fields than the lines before"},
+		{"0 x 2 3 4 5 2 5\n", "t:1: run: not a number"},
+		{"0 1e3 2 3 4 5 2 5\n", "t:1: run: not a number"},
+		{"0 nan 2 3 4 5 2 5\n", "t:1: run: not a number"},
+		{"-5 1 2 3 4 5 2 5\n", "t:1: submit: not a number"},
+		{"-1 1 2 3 4 5 2 5\n", "t:1: submit: not a number"},
+		{"0 1 2 3 4 5 5 5\n", "t:1: class: out of range"},
+		{"0 1 2 3 4 5 2.5 5\n", "t:1: class: not a whole number"},
+		{"0 1 2 3 4 5 2 0\n", "t:1: memory_priority: 0, allowed: 1 to 10"},
+		{"0 1 2 99999999999999999999 4 5 2 5\n", "t:1: asked_mb: out of range"},
+		{"0 1 2 3 4. 5 2 5x\n", "t:1: memory_priority: not a number"},
+		{"1 0 0 60 4 -1 -1 4 90 -1 1 3 1 2 1 -1 -1\n",
+		 "t:1: line: allowed: 8 or 9 columns, or the 18 fields of SWF"},
+		{"1 x 0 60 4 -1 -1 4 90 -1 1 3 1 2 1 -1 -1 -1\n", "t:1: submit time: not a number"},
+	};
+	struct trace trace;
+	struct uw_err err;
+
+	(void)data;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(read_text(rows[i].text, &trace, &err), -EINVAL);
+		assert_string_equal(err.text, rows[i].said);
+		trace_done(&trace);
+	}
+	assert_int_equal(read_text("# nothing\n", &trace, &err), -ENODATA);
+	trace_done(&trace);
+}
+
+static void test_a_line_without_end_is_refused(void **data)
+{
+	char *text = malloc(10000);
+	struct trace trace;
+	struct uw_err err;
+
+	(void)data;
+	assert_non_null(text);
+	memset(text, '1', 9999);
+	text[9999] = '\0';
+	assert_int_equal(read_text(text, &trace, &err), -EINVAL);
+	assert_string_equal(err.text, "t:1: line: longer than 4094 bytes");
+	trace_done(&trace);
+	free(text);
+}
+
+/* Two jobs of 60 MiB on 100 MiB: one after the other. */
+static void replay_two(struct trace *trace, struct replay *replay, enum replay_policy policy)
+{
+	struct replay_options options = {
+		.policy = policy,
+		.capacity_bytes = 100 * MIB,
+		.stretch_permille = 1000,
+		.ramp_permille = 1000,
+	};
+	struct uw_err err;
+
+	assert_int_equal(read_text("0 100 100 60 60 1 2 5\n0 100 100 60 60 2 2 5\n", trace, &err),
+			 0);
+	assert_int_equal(replay_run(trace, &options, replay, &err), 0);
+}
+
+static void test_replay_and_its_figures_are_as_by_hand(void **data)
+{
+	struct trace trace;
+	struct replay replay;
+	struct figures figures;
+	struct uw_err err = {0};
+
+	(void)data;
+	for (int policy = 0; policy < REPLAY_POLICY__COUNT; policy++) {
+		replay_two(&trace, &replay, (enum replay_policy)policy);
+		assert_int_equal(replay.job[0].wait_us, 0);
+		assert_int_equal(replay.job[1].wait_us, 100000000);
+		assert_int_equal(replay.allocated_permyriad, 6000);
+		assert_int_equal(replay.used_permyriad, 6000);
+		assert_int_equal(figures_of(&trace, &replay, &figures, &err), 0);
+		assert_true(figures.wait_s.mean == 50);
+		assert_true(figures.slowdown.mean == 1.5);
+		assert_true(figures.makespan_s == 200);
+		replay_done(&replay);
+		trace_done(&trace);
+	}
+}
+
+static void test_page_holds_the_pictures_and_escapes_its_title(void **data)
+{
+	char path[] = "/tmp/uwctl-page-XXXXXX", page[200000];
+	struct trace trace;
+	struct replay replay;
+	struct figures figures;
+	struct uw_err err = {0};
+	size_t n;
+	FILE *file;
+	int fd = mkstemp(path);
+
+	(void)data;
+	assert_true(fd >= 0);
+	replay_two(&trace, &replay, REPLAY_UW);
+	assert_int_equal(figures_of(&trace, &replay, &figures, &err), 0);
+	assert_int_equal(page_write(path, "<b>&", &trace, &replay, &figures, &err), 0);
+	file = fdopen(fd, "r");
+	assert_non_null(file);
+	n = fread(page, 1, sizeof(page) - 1, file);
+	page[n] = '\0';
+	fclose(file);
+	assert_non_null(strstr(page, "<title>&lt;b&gt;&amp;</title>"));
+	assert_null(strstr(page, "<b>&"));
+	assert_null(strstr(page, "http"));
+	assert_null(strstr(page, "nan"));
+	assert_non_null(strstr(page, "</svg>"));
+	assert_non_null(strstr(page, "</html>"));
+	assert_int_equal(page_write("/no/such/folder/x", "t", &trace, &replay, &figures, &err),
+			 -ENOENT);
+	remove(path);
+	replay_done(&replay);
+	trace_done(&trace);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_columns_are_read_to_the_microsecond_and_byte),
+		cmocka_unit_test(test_swf_without_memory_is_in_processors),
+		cmocka_unit_test(test_swf_with_memory_is_in_bytes_of_all_processors),
+		cmocka_unit_test(test_mistakes_are_named_with_line_and_field),
+		cmocka_unit_test(test_a_line_without_end_is_refused),
+		cmocka_unit_test(test_replay_and_its_figures_are_as_by_hand),
+		cmocka_unit_test(test_page_holds_the_pictures_and_escapes_its_title),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
