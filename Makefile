@@ -45,7 +45,7 @@ MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.sc
 
 BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror -I.
 
-.PHONY: all demo demo-host check unit sim vm bench fuzz lint layers install uninstall clean help guests fuzzers
+.PHONY: all demo demo-host check unit sim vm bench bench-sched fuzz lint layers install uninstall clean help guests fuzzers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -137,6 +137,10 @@ $(O)/tests/bench/txn: $(O)/obj/tests/bench/txn.o | build/deps/test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< -lsqlite3 -lm -o $@
 
+$(O)/tests/bench/admit: $(O)/obj/tests/bench/admit.o $(O)/lib/policy.a $(O)/lib/model.a $(O)/lib/base.a
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,policy model base) -o $@
+
 $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o | build/deps/build
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static $< -lm -o $@
@@ -180,10 +184,15 @@ demo: all guests | build/deps/vm ## a leak beside a trading stack, without and w
 demo-host: all guests ## the same on this machine, as root, where it can (uwctl check says so)
 	$(Q)scripts/demo --host
 
-BENCHES := protect overhead daemon react
+BENCHES := protect overhead daemon react sched
 bench: $(BENCHES:%=bench-%) ## all benches; each writes build/bench/NAME.json
-bench-%: all guests | build/deps/vm ## one bench: protect, overhead, daemon, react
+bench-%: all guests | build/deps/vm ## one bench: protect, overhead, daemon, react, sched
 	$(Q)scripts/bench $*
+
+# The scheduler on recorded workloads, which are not part of the project; needs no guest.
+TRACES ?= ../shared/data
+bench-sched: all
+	$(Q)python3 -B tests/bench/sched.py $(TRACES)
 
 # ---- install ----
 install: all ## DESTDIR= PREFIX=/usr

@@ -335,6 +335,7 @@ static void test_first_of_a_key_gets_its_request_and_teaches(void **data)
 	assert_int_equal(view(f, 2).footprint_bytes, M(90));
 	f->now_us += S(100);
 	end_task(f, 1, 10);
+	admit_supply(f->admit, &f->supply, f->now_us);
 	/* 1.03 + 0 spread + .3 / 1 */
 	assert_int_equal(view(f, 2).footprint_bytes / KIB, M(10) * 133 / 100 / KIB);
 	assert_int_equal(view(f, 2).run_us / US_PER_SEC, 100);

@@ -66,7 +66,7 @@ struct play {
 	uint32_t submitted, ended, spans_max;
 	struct event *heap;
 	uint32_t events, events_max;
-	uint64_t now_us, tick_us;
+	uint64_t now_us, tick_us, supplied_us;
 	uint64_t reserved_bytes, reserved_since_us;
 	uint64_t allocated_mib_ms;
 	bool failed; /* out of memory */
@@ -292,10 +292,22 @@ static void carry_out(struct play *play, const struct admit_decision *decision)
 	}
 }
 
+/* As uwd does, once a second. */
+static void supply(struct play *play)
+{
+	struct admit_supply given = {
+		.component[0] = {.budget_bytes = play->options->capacity_bytes}};
+
+	play->supplied_us = play->now_us;
+	admit_supply(play->admit, &given, play->now_us);
+}
+
 static void decide(struct play *play)
 {
 	struct admit_decisions decisions;
 
+	if (play->now_us - play->supplied_us >= US_PER_SEC || !play->supplied_us)
+		supply(play);
 	do {
 		admit_decide(play->admit, play->now_us, &decisions);
 		for (uint32_t k = 0; k < decisions.count; k++)
@@ -472,13 +484,11 @@ static int begin_core(struct play *play, uint32_t keys)
 	struct admit_limits limits = {.tasks = play->out->count, .keys = keys};
 	struct admit_config config = {
 		.order = policy->order, .trust = policy->trust, .component_count = 1};
-	struct admit_supply supply = {
-		.component[0] = {.budget_bytes = play->options->capacity_bytes}};
 
 	play->admit = malloc(admit_size(&limits));
 	if (!play->admit || admit_init(play->admit, &limits, &config) < 0)
 		return -ENOMEM;
-	admit_supply(play->admit, &supply, 0);
+	supply(play);
 	return 0;
 }
 

@@ -211,7 +211,7 @@ struct admit_view {
 	uint64_t run_us;                    /* predicted runtime */
 	uint64_t start_us, end_us;          /* predicted, or as they happened; 0: unknown */
 	struct admit_why why;               /* why it waits, or why it was started */
-	uint32_t overtaken;                 /* starts before it of tasks whose turn was later */
+	uint32_t overtaken;                 /* starts before it, in its component, of later turns */
 	bool canary;                        /* the footprint is the request, as nothing is known */
 };
 
@@ -233,7 +233,7 @@ struct admit_summary {
 struct admit; /* the caller owns the memory: admit_size() bytes, aligned for uint64_t, never moved
 	       */
 
-/* Bytes for these limits: about 256 a task and 1.2 KiB a key. */
+/* Bytes for these limits: about 320 a task and 1.2 KiB a key. */
 uint64_t admit_size(const struct admit_limits *limits);
 
 /* Starts empty. -EINVAL: component_count or limits are 0 or too large. */

@@ -38,9 +38,11 @@ static bool limits_are_sane(const struct admit_limits *limits)
 	       limits->keys <= KEYS_MAX;
 }
 
+#define LINE 64 /* bytes; of a cache */
+
 static uint64_t rounded(uint64_t bytes)
 {
-	return (bytes + 15) / 16 * 16;
+	return (bytes + LINE - 1) / LINE * LINE;
 }
 
 uint64_t admit_size(const struct admit_limits *limits)
@@ -48,6 +50,7 @@ uint64_t admit_size(const struct admit_limits *limits)
 	if (!limits_are_sane(limits))
 		return 0;
 	return rounded(sizeof(struct admit)) + rounded(limits->tasks * sizeof(struct slot)) +
+	       2 * rounded(limits->tasks * sizeof(struct tree_node)) + LINE +
 	       rounded(limits->keys * sizeof(struct key_slot)) +
 	       rounded(hash_size(limits->tasks) * sizeof(uint32_t)) +
 	       rounded(hash_size(limits->keys) * sizeof(uint32_t));
@@ -79,12 +82,10 @@ static void set_config(struct admit *admit, const struct admit_config *config)
 		admit->strategy = config->strategy;
 }
 
-static struct tree tree_over(struct admit *admit, int node, enum tree_total total)
+static struct tree tree_over(struct admit *admit, enum node_of node, enum tree_total total)
 {
 	return (struct tree){
-		.nodes = (unsigned char *)admit->slot + offsetof(struct slot, node) +
-			 (unsigned long)node * sizeof(struct tree_node),
-		.stride = sizeof(struct slot),
+		.node = admit->node[node],
 		.root = TREE_NONE,
 		.total = total,
 	};
@@ -103,6 +104,11 @@ static void lay_out(struct admit *admit)
 {
 	unsigned char *at = (unsigned char *)admit + rounded(sizeof(*admit));
 
+	at += (LINE - (uintptr_t)at % LINE) % LINE;
+	for (int i = 0; i < 2; i++) {
+		admit->node[i] = (struct tree_node *)(void *)at;
+		at += rounded(admit->limits.tasks * sizeof(struct tree_node));
+	}
 	admit->slot = (struct slot *)(void *)at;
 	at += rounded(admit->limits.tasks * sizeof(struct slot));
 	admit->key = (struct key_slot *)(void *)at;
@@ -176,7 +182,7 @@ void admit_supply(struct admit *admit, const struct admit_supply *supply, uint64
 	admit->supply = *supply;
 	for (uint32_t i = 0; i < admit->config.component_count; i++)
 		queue_unpark(admit, i);
-	key_refresh(admit);
+	key_refresh(admit, true);
 }
 
 uint32_t slot_find(const struct admit *admit, uint64_t id)

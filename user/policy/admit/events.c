@@ -71,7 +71,6 @@ int admit_submit(struct admit *admit, const struct admit_task *task, uint64_t no
 	if (admit->slot[i].key != NONE)
 		admit->key[admit->slot[i].key].waiting++;
 	enter(admit, i);
-	key_refresh(admit);
 	return 0;
 }
 
@@ -234,7 +233,6 @@ int admit_exit(struct admit *admit, uint64_t id, enum admit_exit_how how, uint64
 		enter(admit, i);
 	else
 		forget(admit, i);
-	key_refresh(admit);
 	return again ? ADMIT_REQUEUED : ADMIT_GONE;
 }
 
@@ -290,7 +288,7 @@ void admit_decide(struct admit *admit, uint64_t now_us, struct admit_decisions *
 {
 	ret->count = 0;
 	ret->more = false;
-	key_refresh(admit);
+	key_refresh(admit, false);
 	run_expire(admit, now_us);
 	if (strategy_step(admit, now_us, ret) && grow_step(admit, now_us, ret) &&
 	    start_step(admit, now_us, ret))

@@ -24,7 +24,7 @@ enum place {
 };
 
 /* Nodes of a task, by what it is in. */
-enum {
+enum node_of {
 	NODE_TURN = 0,
 	NODE_BRIEF = 1,
 	NODE_PARKED = 0,
@@ -43,7 +43,6 @@ enum need {
 
 struct slot {
 	struct admit_task task;
-	struct tree_node node[2];
 	uint64_t bytes;  /* queued: footprint; else reserved */
 	uint64_t run_us; /* predicted */
 	uint64_t current_bytes, peak_bytes;
@@ -100,6 +99,7 @@ struct admit {
 	struct admit_config config;
 	struct admit_supply supply;
 	struct slot *slot;
+	struct tree_node *node[2]; /* two a slot, by enum */
 	struct key_slot *key;
 	uint32_t *slot_hash, *key_hash; /* slots + 1, 0: empty */
 	uint32_t slot_mask, key_mask;
@@ -153,8 +153,8 @@ void key_dequeue(struct admit *admit, uint32_t i);
 void key_started(struct admit *admit, uint32_t i);
 void key_ended(struct admit *admit, uint32_t i);
 void key_learn(struct admit *admit, uint32_t i, enum admit_exit_how how, uint64_t now_us);
-void key_show(struct admit *admit, uint32_t i); /* the slot's peak or its settling is news */
-void key_refresh(struct admit *admit);          /* a few stale estimates */
+void key_show(struct admit *admit, uint32_t i);     /* the slot's peak or its settling is news */
+void key_refresh(struct admit *admit, bool second); /* a few stale estimates, or more */
 void slot_estimate(struct admit *admit, uint32_t i);
 
 /* queue.c */

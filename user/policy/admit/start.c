@@ -58,15 +58,6 @@ static bool push_start(struct round *round, uint32_t i, struct admit_why why)
 	return decide_push(round->ret, &decision);
 }
 
-/* Those whose turn was earlier have been overtaken once more. */
-static void mark_overtaken(struct admit *admit, uint32_t i)
-{
-	const struct tree_node *node = &admit->slot[i].node[NODE_TURN];
-
-	for (uint32_t c = 0; c < admit->config.component_count; c++)
-		tree_mark_before(&admit->component[c].turn, node->key, node->id);
-}
-
 static bool start(struct round *round, uint32_t i, struct admit_why why)
 {
 	struct admit *admit = round->admit;
@@ -74,7 +65,8 @@ static bool start(struct round *round, uint32_t i, struct admit_why why)
 
 	if (!push_start(round, i, why))
 		return false;
-	mark_overtaken(admit, i);
+	tree_mark_before(&component_of(admit, slot)->turn, admit->node[NODE_TURN][i].key,
+			 slot->task.id);
 	queue_remove(admit, i);
 	slot_set_why(slot, why);
 	admit->queued--;
@@ -217,8 +209,8 @@ static uint32_t next_head(const struct round *round)
 
 		if (i == TREE_NONE || round->done & 1U << c)
 			continue;
-		node = &admit->slot[i].node[NODE_TURN];
-		other = best == NONE ? NULL : &admit->slot[best].node[NODE_TURN];
+		node = &admit->node[NODE_TURN][i];
+		other = best == NONE ? NULL : &admit->node[NODE_TURN][best];
 		if (!other || node->key < other->key ||
 		    (node->key == other->key && node->id < other->id))
 			best = i;
@@ -318,8 +310,8 @@ static uint32_t earliest(const struct round *round, uint32_t c)
 		if (slot->bytes <= spare_of(round, &queue->reservation, end) &&
 		    slot->bytes <= spare_of(round, &admit->host, end))
 			return i;
-		i = tree_first_within(&queue->brief, slot->node[NODE_BRIEF].key, slot->task.id + 1,
-				      room);
+		i = tree_first_within(&queue->brief, admit->node[NODE_BRIEF][i].key,
+				      slot->task.id + 1, room);
 	}
 	return NONE;
 }
@@ -336,32 +328,57 @@ static uint32_t candidate(const struct round *round, uint32_t c)
 	}
 }
 
+/* The room only shrinks: a candidate stays the first of its component for as long as it fits. */
+static bool still_fits(const struct round *round, uint32_t i)
+{
+	const struct admit *admit = round->admit;
+	const struct slot *slot = &admit->slot[i];
+	uint32_t c = slot->task.component;
+	uint64_t end = end_of(slot, round->now_us), room = room_in(round, c);
+
+	if (admit->config.order == ADMIT_ORDER_TURN)
+		room = sub_sat(room, headroom(admit, c));
+	return slot->place == PLACE_QUEUE && slot->bytes <= room &&
+	       slot->bytes <= spare_of(round, &admit->component[c].reservation, end) &&
+	       slot->bytes <= spare_of(round, &admit->host, end);
+}
+
+/* The briefest of the components' candidates; one that does not fit any more is replaced. */
+static uint32_t best_candidate(const struct round *round, uint32_t *open, uint32_t *found)
+{
+	const struct admit *admit = round->admit;
+	const struct tree_node *node, *other = NULL;
+	uint32_t best = NONE;
+
+	for (uint32_t c = 0; c < admit->config.component_count; c++) {
+		if (!(*open & 1U << c))
+			continue;
+		if (found[c] == NONE || !still_fits(round, found[c]))
+			found[c] = candidate(round, c);
+		if (found[c] == NONE) {
+			*open &= ~(1U << c);
+			continue;
+		}
+		node = &admit->node[NODE_BRIEF][found[c]];
+		if (!other || node->key < other->key ||
+		    (node->key == other->key && node->id < other->id)) {
+			best = found[c];
+			other = node;
+		}
+	}
+	return best;
+}
+
 /* Out of turn, in components whose head is blocked. */
 static bool backfill(struct round *round)
 {
-	struct admit *admit = round->admit;
-	uint32_t open = round->blocked & ~round->closed;
+	uint32_t open = round->blocked & ~round->closed, found[UW_COMPONENTS_MAX], i;
 
-	while (open) {
-		uint32_t best = NONE;
-
-		for (uint32_t c = 0; c < admit->config.component_count; c++) {
-			uint32_t i = open & 1U << c ? candidate(round, c) : NONE;
-			const struct tree_node *node, *other;
-
-			if (i == NONE) {
-				open &= ~(1U << c);
-				continue;
-			}
-			node = &admit->slot[i].node[NODE_BRIEF];
-			other = best == NONE ? NULL : &admit->slot[best].node[NODE_BRIEF];
-			if (!other || node->key < other->key ||
-			    (node->key == other->key && node->id < other->id))
-				best = i;
-		}
-		if (best != NONE && !start_aside(round, best))
+	for (uint32_t c = 0; c < UW_COMPONENTS_MAX; c++)
+		found[c] = NONE;
+	while ((i = best_candidate(round, &open, found)) != NONE)
+		if (!start_aside(round, i))
 			return false;
-	}
 	return true;
 }
 

@@ -96,11 +96,19 @@ void tree_insert(struct tree *tree, uint32_t i, uint64_t key, uint64_t id, uint6
 {
 	struct tree_node *node = tree_at(tree, i);
 	uint32_t at = tree->root, parent = TREE_NONE;
-	uint64_t rank = rank_of(id);
 	bool right = false;
 
-	*node = (struct tree_node){key,       id,        weight, weight, TREE_NONE,
-				   TREE_NONE, TREE_NONE, 1,      0,      0};
+	*node = (struct tree_node){
+		.key = key,
+		.id = id,
+		.weight = weight,
+		.total = weight,
+		.rank = rank_of(id),
+		.left = TREE_NONE,
+		.right = TREE_NONE,
+		.parent = TREE_NONE,
+		.count = 1,
+	};
 	while (at != TREE_NONE) {
 		struct tree_node *n = tree_at(tree, at);
 
@@ -118,7 +126,7 @@ void tree_insert(struct tree *tree, uint32_t i, uint64_t key, uint64_t id, uint6
 		tree_at(tree, parent)->right = i;
 	else
 		tree_at(tree, parent)->left = i;
-	while (node->parent != TREE_NONE && rank_of(tree_at(tree, node->parent)->id) < rank)
+	while (node->parent != TREE_NONE && tree_at(tree, node->parent)->rank < node->rank)
 		lift(tree, i);
 	add_up_from(tree, node->parent);
 }
@@ -128,9 +136,8 @@ static uint32_t upper_child(const struct tree *tree, const struct tree_node *nod
 {
 	if (node->left == TREE_NONE || node->right == TREE_NONE)
 		return node->left == TREE_NONE ? node->right : node->left;
-	return rank_of(tree_at(tree, node->left)->id) > rank_of(tree_at(tree, node->right)->id)
-		       ? node->left
-		       : node->right;
+	return tree_at(tree, node->left)->rank > tree_at(tree, node->right)->rank ? node->left
+										  : node->right;
 }
 
 void tree_remove(struct tree *tree, uint32_t i)

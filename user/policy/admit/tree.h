@@ -12,6 +12,7 @@
 
 #define TREE_NONE UINT32_MAX
 
+/* A cache line each: a search touches one a level. */
 struct tree_node {
 	uint64_t key;
 	uint64_t id;
@@ -21,24 +22,25 @@ struct tree_node {
 	uint32_t count; /* of the subtree */
 	uint32_t marks; /* of this node alone, */
 	uint32_t below; /* and of all of its subtree: not yet handed down */
+	uint64_t rank;  /* in the heap: a mix of the id */
 };
+
+_Static_assert(sizeof(struct tree_node) == 64, "a cache line");
 
 enum tree_total {
 	TREE_SUM,
 	TREE_LEAST,
 };
 
-/* Nodes are `stride` bytes apart: they stand within larger things. */
 struct tree {
-	unsigned char *nodes;
-	uint32_t stride;
+	struct tree_node *node; /* of all that may be in it, by index */
 	uint32_t root;
 	enum tree_total total;
 };
 
 static inline struct tree_node *tree_at(const struct tree *tree, uint32_t i)
 {
-	return (struct tree_node *)(void *)(tree->nodes + (unsigned long)i * tree->stride);
+	return &tree->node[i];
 }
 
 void tree_insert(struct tree *tree, uint32_t i, uint64_t key, uint64_t id, uint64_t weight);

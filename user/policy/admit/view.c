@@ -118,8 +118,8 @@ static uint32_t earliest(const struct admit *admit, const uint32_t next[UW_COMPO
 
 		if (next[c] == TREE_NONE)
 			continue;
-		node = &admit->slot[next[c]].node[NODE_TURN];
-		other = best == NONE ? NULL : &admit->slot[next[best]].node[NODE_TURN];
+		node = &admit->node[NODE_TURN][next[c]];
+		other = best == NONE ? NULL : &admit->node[NODE_TURN][next[best]];
 		if (!other || node->key < other->key ||
 		    (node->key == other->key && node->id < other->id))
 			best = c;
