@@ -192,7 +192,7 @@ bench-%: all guests | build/deps/vm ## one bench: protect, overhead, daemon, rea
 # The scheduler on recorded workloads, which are not part of the project; needs no guest.
 TRACES ?= ../shared/data
 bench-sched: all
-	$(Q)python3 -B tests/bench/sched.py $(TRACES)
+	$(Q)python3 -B tests/bench/sched_bench.py $(TRACES)
 
 # ---- install ----
 install: all ## DESTDIR= PREFIX=/usr
