@@ -71,7 +71,7 @@ static const struct option_full {
 	[OPTION_CAPACITY] = {{"capacity", 0, "SIZE", "memory to give out (20G)"},
 			     TYPE_TEXT,
 			     offsetof(struct options, capacity)},
-	[OPTION_STRETCH] = {{"stretch", 0, "FACTOR", "submit times multiplied: 0.001 to 1000 (1)"},
+	[OPTION_STRETCH] = {{"stretch", 0, "TIMES", "submit times multiplied: 0.001 to 1000 (1)"},
 			    TYPE_TEXT,
 			    offsetof(struct options, stretch)},
 	[OPTION_JITTER] = {{"jitter", 0, "TIME", "submit times moved by up to that, both ways (0)"},

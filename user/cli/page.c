@@ -182,7 +182,8 @@ static void put_y_axis(const struct page *page, const struct picture *picture)
 {
 	double top = picture->most / picture->scale, step = round_step(top, 5);
 
-	for (double v = 0; v <= top; v += step) {
+	for (int k = 0; k * step <= top; k++) {
+		double v = k * step;
 		double y = y_of(picture, v * picture->scale);
 
 		fprintf(page->out,
@@ -209,10 +210,11 @@ static void put_x_axis(const struct page *page, const struct picture *picture)
 		u++;
 	all = all_us / (double)units[u].us;
 	step = round_step(all, 9);
-	for (double v = 0; all > 0 && v <= all; v += step)
+	for (int k = 0; all > 0 && k * step <= all; k++)
 		fprintf(page->out,
 			"<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%g%s</text>\n",
-			x_of(v / all * BUCKETS), picture->height - 8, v, units[u].unit);
+			x_of(k * step / all * BUCKETS), picture->height - 8, k * step,
+			units[u].unit);
 }
 
 /* One layer on top of those below, whose sums are in base and which it is added to. */

@@ -198,7 +198,8 @@ static int print_json(const struct cli *cli, const struct simulation *sim,
 
 	for (uint32_t i = 0; i < sim->runs; i++) {
 		run = figures_json(&sim->figures[i]);
-		json_object_set_new(run, "seed", json_integer((json_int_t)(sim->seed + i)));
+		json_object_set_new(run, "seed",
+				    json_integer((json_int_t)sim->seed + (json_int_t)i));
 		json_array_append_new(runs, run);
 	}
 	return cli_print_json(
