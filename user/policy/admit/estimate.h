@@ -7,12 +7,13 @@
  *   base   = max(p90 of the last 64, max of the last 5),  spread = (max - min) / max.
  * So keys whose runs are alike get little on top, and one run alone gets a third. p90 and not more
  * since growth in place mends what is missing; where more than a quarter of the runs outgrew what
- * they had it is the highest. All of it of the shares that the
- * peaks are of their requests or, where they vary less, of the peaks. Without any run it is the
- * request; a run that still goes on stands in once its peak has not risen for as long as it took to
- * get there. Time: mean of the last 2. Without any run it is the declared time as far as others use
- * theirs: times the median of run / declared of the last 128 runs of all keys (struct admit_pace).
- * That is about what lets the first of a key in early, for its siblings to learn from; never more
+ * they had it is the highest. All of it of the shares that the peaks are of their requests or,
+ * where they vary less, of the peaks. Without any run it is the request; a run that still goes on
+ * stands in once its peak has not risen for as long as it took to get there.
+ *
+ * Time: mean of the last 2. Without any run it is the declared time as far as others use theirs:
+ * times the share that 30 % of the last 128 runs of all keys stayed within (struct admit_pace).
+ * That is about what lets the first of a key in early, for its siblings to learn from. Never more
  * than the declared time.
  */
 #ifndef UW_POLICY_ADMIT_ESTIMATE_H
@@ -69,7 +70,7 @@ struct admit_pace {
 
 /* One run more; without a declared time or a runtime it teaches nothing. */
 void admit_pace_learn(struct admit_pace *pace, const struct admit_run *run);
-/* The median, permyriad; PERMYRIAD_ONE before the first. */
+/* What 30 % of them stayed within, permyriad; PERMYRIAD_ONE before the first. */
 uint32_t admit_pace_of(const struct admit_pace *pace);
 
 /* Forgets all; names the key. */
