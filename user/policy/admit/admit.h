@@ -92,7 +92,9 @@ struct admit_supply {
 	uint64_t swap_bytes_per_s;     /* measured; 0 = unknown, then no preemption */
 	enum level level;              /* the highest of all components, for ADAPTIVE */
 	struct {
-		uint64_t budget_bytes; /* in force: with loans, without what is lent */
+		uint64_t budget_bytes; /* its right and its loans; what it lent counts too, as it
+					  comes back on demand and the host's figure holds till then
+					*/
 		uint64_t other_bytes;  /* of it: leases, and what runs there and is no task */
 	} component[UW_COMPONENTS_MAX];
 };

@@ -15,6 +15,9 @@
  * times the share that 30 % of the last 128 runs of all keys stayed within (struct admit_pace).
  * That is about what lets the first of a key in early, for its siblings to learn from. Never more
  * than the declared time.
+ *
+ * The size of the input is kept with each run, and nothing follows from it: lines through it, for
+ * memory or for time, made no difference on the traces of the bench (819 s without, 837 to 867 s).
  */
 #ifndef UW_POLICY_ADMIT_ESTIMATE_H
 #define UW_POLICY_ADMIT_ESTIMATE_H

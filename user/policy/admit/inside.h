@@ -35,7 +35,7 @@ enum node_of {
 enum need {
 	NEED_NOTHING,
 	NEED_ROOM,     /* outgrew its reservation */
-	NEED_THROTTLE, /* the same, throttled until need_until_us */
+	NEED_THROTTLE, /* the same, throttled until until_us */
 	NEED_PAUSED,   /* the same, paused until there is room */
 	NEED_BACK,     /* was paused for another, wants to go on */
 	NEED_LESS,     /* may give back */
@@ -46,10 +46,11 @@ struct slot {
 	uint64_t bytes;  /* queued: footprint; else reserved */
 	uint64_t run_us; /* predicted */
 	uint64_t current_bytes, peak_bytes;
-	uint64_t since_us;    /* start */
+	uint64_t since_us;    /* its start */
 	uint64_t grown_us;    /* when the peak last rose noticeably, */
 	uint64_t grown_bytes; /* and to what */
-	uint64_t until_us;    /* of a need: deadline, or when the pause began */
+	uint64_t until_us;    /* queued: the start it was promised, 0 before it was a head;
+				 with a need: the end of the throttle, or the begin of the pause */
 	uint64_t for_id;      /* paused for */
 	uint64_t why_observed, why_threshold;
 	uint32_t key;        /* slot of its key, NONE */
@@ -99,7 +100,7 @@ struct admit {
 	struct admit_config config;
 	struct admit_supply supply;
 	struct slot *slot;
-	struct tree_node *node[2]; /* two a slot, by enum */
+	struct tree_node *node[2]; /* by node_of, one a slot each */
 	struct key_slot *key;
 	uint32_t *slot_hash, *key_hash; /* slots + 1, 0: empty */
 	uint32_t slot_mask, key_mask;
