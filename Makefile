@@ -184,13 +184,13 @@ demo: all guests | build/deps/vm ## a leak beside a trading stack, without and w
 demo-host: all guests ## the same on this machine, as root, where it can (uwctl check says so)
 	$(Q)scripts/demo --host
 
-BENCHES := protect overhead daemon react sched
+TRACES  ?= ../shared/data
+BENCHES := protect overhead daemon react $(if $(wildcard $(TRACES)/*.jobs),sched)
 bench: $(BENCHES:%=bench-%) ## all benches; each writes build/bench/NAME.json
 bench-%: all guests | build/deps/vm ## one bench: protect, overhead, daemon, react, sched
 	$(Q)scripts/bench $*
 
-# The scheduler on recorded workloads, which are not part of the project; needs no guest.
-TRACES ?= ../shared/data
+# The scheduler on recorded workloads in TRACES, which are not part of the project; needs no guest.
 bench-sched: all
 	$(Q)python3 -B tests/bench/sched_bench.py $(TRACES)
 
