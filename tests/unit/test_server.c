@@ -251,6 +251,23 @@ static void test_server_publishes_to_followers_only(void **state)
 	turns(fixture, 1);
 }
 
+static void test_server_publishes_to_one_user_and_root_only(void **state)
+{
+	struct fixture *fixture = *state;
+	int follower = connect_to(fixture);
+	AUTO_JSON json_t *news = json_pack("{s:i}", "news", 1);
+
+	follow_log(follower);
+	turns(fixture, 2);
+	assert_int_equal(answers(follower), 1);
+	ipc_server_publish_to(fixture->server, IPC_LOG, getuid(), news, fixture->now_us);
+	assert_int_equal(answers(follower), 1);
+	ipc_server_publish_to(fixture->server, IPC_LOG, getuid() + 1, news, fixture->now_us);
+	assert_int_equal(answers(follower), getuid() == 0 ? 1 : 0);
+	close(follower);
+	turns(fixture, 1);
+}
+
 static void test_server_follower_that_does_not_read_is_dropped(void **state)
 {
 	struct fixture *fixture = *state;
@@ -301,7 +318,8 @@ static void test_server_call_without_end_is_dropped(void **state)
 	char spaces[4096];
 
 	memset(spaces, ' ', sizeof(spaces));
-	for (int i = 0; i < 64 && stats_of(fixture).dropped_bad == 0; i++) {
+	for (size_t sent = 0; sent <= IPC_REQUEST_MAX && !stats_of(fixture).dropped_bad;
+	     sent += sizeof(spaces)) {
 		(void)!send(fd, spaces, sizeof(spaces), MSG_NOSIGNAL);
 		turns(fixture, 2);
 	}
@@ -385,6 +403,7 @@ int main(void)
 		SERVER_TEST(test_server_unread_answer_stops_its_client_then_drops_it),
 		SERVER_TEST(test_server_slow_reader_gets_the_whole_answer),
 		SERVER_TEST(test_server_publishes_to_followers_only),
+		SERVER_TEST(test_server_publishes_to_one_user_and_root_only),
 		SERVER_TEST(test_server_follower_that_does_not_read_is_dropped),
 		SERVER_TEST(test_server_drops_who_sends_nonsense),
 		SERVER_TEST(test_server_call_without_end_is_dropped),

@@ -287,7 +287,7 @@ static void test_service_describes_every_method(void **state)
 static void test_interface_defines_each_name_once(void **state)
 {
 	AUTO_FREE char *text = ipc_interface_text();
-	char names[64][32];
+	char names[128][32];
 	size_t count = 0;
 
 	(void)state;
@@ -304,6 +304,43 @@ static void test_interface_defines_each_name_once(void **state)
 		count++;
 	}
 	assert_true(count > IPC_METHOD__COUNT + 8);
+}
+
+static bool interface_has(const char *words)
+{
+	AUTO_FREE char *text = ipc_interface_text();
+
+	return text && strstr(text, words);
+}
+
+/* Words behind a colon are types: Varlink's own, or defined in the interface. */
+static void test_interface_names_no_type_that_is_not_defined(void **state)
+{
+	static const char *const own[] = {"int", "string", "bool", "at_least"};
+	AUTO_FREE char *text = ipc_interface_text();
+	size_t count = 0;
+
+	(void)state;
+	assert_non_null(text);
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		for (char *at = *line == '#' ? NULL : strchr(line, ':'); at; at = strchr(at, ':')) {
+			char name[32], definition[48];
+			bool known = false;
+
+			at += 1 + strspn(at + 1, " ?[](");
+			snprintf(name, sizeof(name), "%.*s",
+				 (int)strspn(at, "abcdefghijklmnopqrstuvwxyz_"
+						 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+				 at);
+			for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+				known |= !strcmp(own[i], name);
+			snprintf(definition, sizeof(definition), "\ntype %s (", name);
+			count += !known;
+			if (!known && !interface_has(definition))
+				fail_msg("no type %s: %s", name, line);
+		}
+	}
+	assert_true(count > 30);
 }
 
 static void test_json_u64_beyond_int64_is_null(void **state)
@@ -355,6 +392,7 @@ int main(void)
 		cmocka_unit_test(test_service_follow_wants_more),
 		cmocka_unit_test(test_service_describes_every_method),
 		cmocka_unit_test(test_interface_defines_each_name_once),
+		cmocka_unit_test(test_interface_names_no_type_that_is_not_defined),
 		cmocka_unit_test(test_json_text_from_outside_is_made_printable),
 		cmocka_unit_test(test_json_u64_beyond_int64_is_null),
 	};

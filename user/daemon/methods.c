@@ -355,7 +355,12 @@ static const method_fn methods[IPC_METHOD__COUNT] = {
 
 void methods_handle(void *data, const struct ipc_call *call, struct ipc_answer *answer)
 {
-	methods[call->method](data, call, answer);
+	if (methods[call->method]) {
+		methods[call->method](data, call, answer);
+		return;
+	}
+	answer->error = IPC_ERROR_NOT_IMPLEMENTED;
+	answer->parameters = json_pack("{s:s}", "method", ipc_method_row(call->method)->name);
 }
 
 void methods_publish(struct daemon *daemon, const struct record *record)

@@ -147,9 +147,13 @@ static const struct error_row {
 	{IPC_ERROR_NOT_PERMITTED, -EPERM, "reason", "%s"},
 	{IPC_ERROR_BUSY, -EBUSY, "reason", "%s"},
 	{IPC_ERROR_NO_COMPONENT, -ENOENT, "reason", "%s"},
+	{IPC_ERROR_BAD_JOB, -EINVAL, "reason", "%s"},
+	{IPC_ERROR_NO_JOB, -ESRCH, "reason", "%s"},
+	{IPC_ERROR_QUEUE_FULL, -EDQUOT, "reason", "%s"},
 	{IPC_ERROR_INVALID_PARAMETER, -EINVAL, "parameter", "uwd does not accept this value of %s"},
 	{IPC_ERROR_NO_METHOD, -EOPNOTSUPP, "method",
 	 "this uwd has no %s; is it older than uwctl? restart it"},
+	{IPC_ERROR_NOT_IMPLEMENTED, -EOPNOTSUPP, "method", "this uwd was built without %s"},
 };
 
 static int answer_error(const json_t *message, const char *name, struct uw_err *err)

@@ -176,13 +176,17 @@ static const char types[] =
 	"error Busy (reason: string)\n"
 	"error NoSuchComponent (reason: string)\n";
 
+/* The first 1000 of them, those that were left alone first. */
+#define JOB_CHANGES "(changed: int, refused: int, jobs: []JobChange)"
+
 static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 	[IPC_STATUS] =
 		{
 			.name = "Status",
 			.doc = "The pool and each component, or one of them",
 			.in = "(component: ?string)",
-			.out = "(daemon: Daemon, pool: Pool, host: Host, components: []Component)",
+			.out = "(daemon: Daemon, pool: Pool, host: Host, components: []Component, "
+			       "queue: ?QueueState)",
 		},
 	[IPC_LOG] =
 		{
@@ -245,6 +249,91 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.out = "(after: int)",
 			.needs_root = true,
 		},
+	[IPC_SUBMIT] =
+		{
+			.name = "Submit",
+			.doc = "Queues jobs as the caller: all of them, on disk, or none and an error",
+			.in = "(context: JobContext, jobs: []JobSpec, dry_run: ?bool)",
+			.out = "(jobs: []Submitted)",
+		},
+	[IPC_QUEUE] =
+		{
+			.name = "Queue",
+			.doc = "Jobs that have not ended: those that run, then in the order of the\n"
+			       "# queue. A page of at most count (500) from where the last one ended",
+			.in = "(select: ?JobSelect, count: ?int, from: ?int)",
+			.out = "(jobs: []QueueEntry, total: int, next: ?int)",
+		},
+	[IPC_JOB] =
+		{
+			.name = "Job",
+			.doc = "One job, queued or ended (one of the two is null), and what happened to "
+			       "it",
+			.in = "(job: JobRange)",
+			.out = "(queued: ?QueueEntry, ended: ?HistoryEntry, argv: []string, cwd: string, "
+			       "after: []int, steps: []JobStep)",
+		},
+	[IPC_WAIT] =
+		{
+			.name = "Wait",
+			.doc = "How many of these have ended, the first 1000 of them (those that ended "
+			       "badly\n# first) and how many have not; with \"more\", then each job of "
+			       "the caller's as\n# it ends, whether it was asked for or not",
+			.in = "(jobs: []JobRange)",
+			.out = "(ended: []JobEnd, ended_count: int, left: int)",
+			.more = true,
+		},
+	[IPC_CANCEL] =
+		{
+			.name = "Cancel",
+			.doc = "Takes jobs out of the queue, or ends them: SIGTERM, SIGKILL after "
+			       "grace_us",
+			.in = "(select: JobSelect, grace_us: ?int, dry_run: ?bool)",
+			.out = JOB_CHANGES,
+		},
+	[IPC_HOLD] =
+		{
+			.name = "Hold",
+			.doc = "Keeps jobs that have not started from starting",
+			.in = "(select: JobSelect, dry_run: ?bool)",
+			.out = JOB_CHANGES,
+		},
+	[IPC_RELEASE] =
+		{
+			.name = "Release",
+			.doc = "Lets held jobs start in their turn",
+			.in = "(select: JobSelect, dry_run: ?bool)",
+			.out = JOB_CHANGES,
+		},
+	[IPC_REQUEUE] =
+		{
+			.name = "Requeue",
+			.doc = "Queues jobs again from their start, those that run and those that ended",
+			.in = "(select: JobSelect, dry_run: ?bool)",
+			.out = JOB_CHANGES,
+		},
+	[IPC_LOGS] =
+		{
+			.name = "Logs",
+			.doc = "Where the output of a job is; its owner may read the files",
+			.in = "(job: JobRange)",
+			.out = "(id: int, state: string, out: LogFile, err: LogFile)",
+		},
+	[IPC_HISTORY] =
+		{
+			.name = "History",
+			.doc = "Jobs that have ended, the last one first: a page of at most count (500) "
+			       "from\n# where the last page ended",
+			.in = "(select: ?JobSelect, since_wall_us: ?int, count: ?int, from: ?int)",
+			.out = "(jobs: []HistoryEntry, next: ?int)",
+		},
+	[IPC_RECOMMEND] =
+		{
+			.name = "Recommend",
+			.doc = "What jobs asked for, what they used and what would have served",
+			.in = "(key: ?string, component: ?string, count: ?int, from: ?int)",
+			.out = "(keys: []KeyAdvice, components: []ComponentAdvice, next: ?int)",
+		},
 };
 
 const struct ipc_method_row *ipc_method_row(enum ipc_method method)
@@ -275,6 +364,7 @@ char *ipc_interface_text(void)
 	if (!out)
 		return NULL;
 	fputs(types, out);
+	fputs(ipc_job_types, out);
 	for (int i = 0; i < IPC_METHOD__COUNT; i++) {
 		const struct ipc_method_row *row = &methods[i];
 

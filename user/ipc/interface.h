@@ -22,6 +22,17 @@ enum ipc_method {
 	IPC_FREEZE,
 	IPC_THAW,
 	IPC_RECLAIM,
+	IPC_SUBMIT,
+	IPC_QUEUE,
+	IPC_JOB,
+	IPC_WAIT,
+	IPC_CANCEL,
+	IPC_HOLD,
+	IPC_RELEASE,
+	IPC_REQUEUE,
+	IPC_LOGS,
+	IPC_HISTORY,
+	IPC_RECOMMEND,
 	IPC_METHOD__COUNT
 };
 
@@ -38,6 +49,12 @@ const struct ipc_method_row *ipc_method_row(enum ipc_method method);
 /* Of a full name, "io.uwctl.Control.Status". -1 when there is none. */
 int ipc_method_find(const char *full_name);
 
+/* The types and errors of jobs: a part of the description, in interface_jobs.c. */
+extern const char ipc_job_types[];
+
+#define IPC_JOBS_A_PAGE 500  /* of Queue, History and Recommend */
+#define IPC_JOBS_SHOWN  1000 /* of an answer that names jobs without pages */
+
 /* The interface description, malloced; NULL when memory is short. */
 char *ipc_interface_text(void);
 
@@ -47,6 +64,9 @@ char *ipc_interface_text(void);
 #define IPC_ERROR_NOT_PERMITTED IPC_INTERFACE ".NotPermitted"
 #define IPC_ERROR_BUSY          IPC_INTERFACE ".Busy"
 #define IPC_ERROR_NO_COMPONENT  IPC_INTERFACE ".NoSuchComponent"
+#define IPC_ERROR_BAD_JOB       IPC_INTERFACE ".BadJob"
+#define IPC_ERROR_NO_JOB        IPC_INTERFACE ".NoSuchJob"
+#define IPC_ERROR_QUEUE_FULL    IPC_INTERFACE ".QueueFull"
 
 /* Of the Varlink service interface itself. */
 #define IPC_SERVICE                 "org.varlink.service"

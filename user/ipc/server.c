@@ -301,8 +301,16 @@ static int client_publish(struct ipc_server *server, struct client *client, cons
 	return r < 0 ? r : client_watch(server, client);
 }
 
-void ipc_server_publish(struct ipc_server *server, enum ipc_method method, json_t *parameters,
-			uint64_t now_us)
+static void client_offer(struct ipc_server *server, struct client *client, const json_t *message)
+{
+	if (client_publish(server, client, message) >= 0)
+		return;
+	server->stats.dropped_slow++;
+	client_close(server, client);
+}
+
+static void server_publish(struct ipc_server *server, enum ipc_method method, const uid_t *uid,
+			   json_t *parameters, uint64_t now_us)
 {
 	AUTO_JSON json_t *message = NULL;
 
@@ -315,13 +323,22 @@ void ipc_server_publish(struct ipc_server *server, enum ipc_method method, json_
 	for (uint32_t i = 0; i < IPC_CLIENTS_MAX; i++) {
 		struct client *client = &server->client[i];
 
-		if (client->fd < 0 || client->follow != (int)method)
-			continue;
-		if (client_publish(server, client, message) < 0) {
-			server->stats.dropped_slow++;
-			client_close(server, client);
-		}
+		if (client->fd >= 0 && client->follow == (int)method &&
+		    (!uid || client->peer.uid == 0 || client->peer.uid == *uid))
+			client_offer(server, client, message);
 	}
+}
+
+void ipc_server_publish(struct ipc_server *server, enum ipc_method method, json_t *parameters,
+			uint64_t now_us)
+{
+	server_publish(server, method, NULL, parameters, now_us);
+}
+
+void ipc_server_publish_to(struct ipc_server *server, enum ipc_method method, uid_t uid,
+			   json_t *parameters, uint64_t now_us)
+{
+	server_publish(server, method, &uid, parameters, now_us);
 }
 
 static int server_watch(struct ipc_server *server, int fd, uint32_t tag)

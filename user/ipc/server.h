@@ -19,7 +19,7 @@
 
 #define IPC_CLIENTS_MAX  32U
 #define IPC_CALLS_A_TURN 4U           /* of one client; the rest waits for the next turn */
-#define IPC_REQUEST_MAX  (64U << 10)  /* bytes of a call; ours are under 1 KiB */
+#define IPC_REQUEST_MAX  (512U << 10) /* bytes of a call; a Submit carries an environment */
 #define IPC_UNREAD_MAX   (256U << 10) /* unread bytes of a follower before it is dropped */
 #define IPC_UNREAD_US    5000000ULL   /* an answer that stands unread so long drops its client */
 
@@ -77,6 +77,10 @@ void ipc_server_expire(struct ipc_server *server, uint64_t now_us);
 /* Sends parameters (borrowed) to each client that follows method. */
 void ipc_server_publish(struct ipc_server *server, enum ipc_method method, json_t *parameters,
 			uint64_t now_us);
+
+/* The same, but only to root's clients and those of uid. */
+void ipc_server_publish_to(struct ipc_server *server, enum ipc_method method, uid_t uid,
+			   json_t *parameters, uint64_t now_us);
 
 struct ipc_server_stats {
 	uint32_t clients, followers;
