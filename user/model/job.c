@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/model/job.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/text.h"
+#include "user/base/units.h"
+
+#define UMASK_MAX    0777U
+#define EXIT_SIGNAL  128
+#define EXIT_UNKNOWN 255
+
+static const char *const class_names[JOB_CLASS__COUNT] = {
+	[JOB_DEFERRED] = "deferred", [JOB_LOW] = "low",           [JOB_NORMAL] = "normal",
+	[JOB_HIGH] = "high",         [JOB_CRITICAL] = "critical",
+};
+
+static const char *const state_names[JOB_STATE__COUNT] = {
+	[JOB_HELD] = "held",         [JOB_WAITING] = "waiting", [JOB_QUEUED] = "queued",
+	[JOB_STARTING] = "starting", [JOB_RUNNING] = "running", [JOB_FROZEN] = "frozen",
+	[JOB_DONE] = "done",         [JOB_FAILED] = "failed",   [JOB_CANCELLED] = "cancelled",
+	[JOB_LOST] = "lost",
+};
+
+static const char *const step_names[JOB_STEP__COUNT] = {
+	[JOB_STEP_SUBMITTED] = "submitted", [JOB_STEP_HELD] = "held",
+	[JOB_STEP_RELEASED] = "released",   [JOB_STEP_STARTED] = "started",
+	[JOB_STEP_ADOPTED] = "adopted",     [JOB_STEP_GREW] = "grew",
+	[JOB_STEP_THROTTLED] = "throttled", [JOB_STEP_FROZEN] = "frozen",
+	[JOB_STEP_RECLAIMED] = "reclaimed", [JOB_STEP_THAWED] = "thawed",
+	[JOB_STEP_RESTARTED] = "restarted", [JOB_STEP_REQUEUED] = "requeued",
+	[JOB_STEP_CANCELLED] = "cancelled", [JOB_STEP_ENDED] = "ended",
+	[JOB_STEP_LOST] = "lost",
+};
+
+/* A clause is BEFORE observed BETWEEN threshold AFTER; each number in its own unit. */
+struct reason_row {
+	const char *name;
+	enum reason_unit observed, threshold;
+	const char *before, *between, *after;
+};
+
+#define BYTES REASON_UNIT_BYTES
+#define US    REASON_UNIT_US
+#define COUNT REASON_UNIT_COUNT
+#define NONE  REASON_UNIT_NONE
+
+static const struct reason_row reasons[JOB_REASON__COUNT] = {
+	[JOB_BECAUSE_NONE] = {"none", NONE, NONE, "no reason", "", ""},
+	[JOB_BECAUSE_SUBMIT] = {"submit", NONE, NONE, "it was submitted", "", ""},
+	[JOB_BECAUSE_REQUEST] = {"request", COUNT, NONE, "uid ", " asked for it", ""},
+	[JOB_BECAUSE_AFTER] = {"after", COUNT, NONE, "job ", " has not ended", ""},
+	[JOB_BECAUSE_AFTER_FAILED] = {"after-failed", COUNT, NONE, "job ", " did not end well", ""},
+	[JOB_BECAUSE_MEMORY] = {"memory", BYTES, BYTES, "needs ", ", ",
+				" are free in its component"},
+	[JOB_BECAUSE_HOST] = {"host", BYTES, BYTES, "needs ", ", the host can give ", ""},
+	[JOB_BECAUSE_BEHIND] = {"behind", COUNT, BYTES, "would delay job ",
+				", for which are reserved ", ""},
+	[JOB_BECAUSE_TOO_LARGE] = {"too-large", BYTES, BYTES, "needs ",
+				   ", its component has at most ", ""},
+	[JOB_BECAUSE_SLOTS] = {"slots", COUNT, COUNT, "", " jobs run, at most ", " may"},
+	[JOB_BECAUSE_FITS] = {"fits", BYTES, BYTES, "needs ", ", ", " are free"},
+	[JOB_BECAUSE_BACKFILL] = {"backfill", US, US, "should end within ",
+				  ", the head of the queue can start in ", ""},
+	[JOB_BECAUSE_GROWTH] = {"growth", BYTES, BYTES, "uses ", ", reserved were ", ""},
+	[JOB_BECAUSE_STILL_GROWING] = {"still-growing", US, US, "held back for ", ", limit ", ""},
+	[JOB_BECAUSE_PREEMPTED] = {"preempted", COUNT, BYTES, "job ", " needs ", ""},
+	[JOB_BECAUSE_ROOM] = {"room", BYTES, BYTES, "room for ", ", needs ", ""},
+	[JOB_BECAUSE_PRESSURE] = {"pressure", NONE, NONE, "memory pressure", "", ""},
+	[JOB_BECAUSE_MEMORY_LIMIT] = {"memory-limit", BYTES, BYTES, "peaked at ", ", limit ", ""},
+	[JOB_BECAUSE_TIME_LIMIT] = {"time-limit", US, US, "ran ", ", limit ", ""},
+	[JOB_BECAUSE_OOM] = {"oom", COUNT, NONE, "the kernel killed ", " of its tasks", ""},
+	[JOB_BECAUSE_EXIT] = {"exit", COUNT, NONE, "exit status ", "", ""},
+	[JOB_BECAUSE_SIGNAL] = {"signal", COUNT, NONE, "ended by signal ", "", ""},
+	[JOB_BECAUSE_START_FAILED] = {"start-failed", COUNT, NONE, "could not be started, error ",
+				      "", ""},
+	[JOB_BECAUSE_REBOOT] = {"reboot", NONE, NONE, "the machine went down while it ran", "", ""},
+	[JOB_BECAUSE_SHIM_LOST] = {"shim-lost", NONE, NONE,
+				   "what watched it was killed, its end is not known", "", ""},
+};
+
+#undef BYTES
+#undef US
+#undef COUNT
+#undef NONE
+
+enum job_class job_class_of(uint32_t priority)
+{
+	if (priority < PRIORITY_MIN)
+		return JOB_DEFERRED;
+	return priority >= PRIORITY_MAX ? JOB_CRITICAL : (enum job_class)((priority - 1) / 2);
+}
+
+bool job_state_is_end(enum job_state state)
+{
+	return state >= JOB_DONE && state < JOB_STATE__COUNT;
+}
+
+bool job_state_is_active(enum job_state state)
+{
+	return state == JOB_STARTING || state == JOB_RUNNING || state == JOB_FROZEN;
+}
+
+int job_exit_code(const struct job_result *result)
+{
+	if (result->signal)
+		return EXIT_SIGNAL + result->signal;
+	return result->status >= 0 ? result->status : EXIT_UNKNOWN;
+}
+
+/* ---- words ---- */
+
+static const char *name_of(const char *const *names, unsigned int count, unsigned int at)
+{
+	return at < count && names[at] ? names[at] : "?";
+}
+
+static int find_name(const char *const *names, unsigned int count, const char *name)
+{
+	for (unsigned int i = 0; i < count; i++)
+		if (!strcmp(names[i], name))
+			return (int)i;
+	return -1;
+}
+
+const char *job_class_name(enum job_class class)
+{
+	return name_of(class_names, JOB_CLASS__COUNT, class);
+}
+
+const char *job_state_name(enum job_state state)
+{
+	return name_of(state_names, JOB_STATE__COUNT, state);
+}
+
+const char *job_step_name(enum job_step step)
+{
+	return name_of(step_names, JOB_STEP__COUNT, step);
+}
+
+const char *job_reason_name(enum job_reason reason)
+{
+	return (unsigned int)reason < JOB_REASON__COUNT ? reasons[reason].name : "?";
+}
+
+int job_class_find(const char *name)
+{
+	return find_name(class_names, JOB_CLASS__COUNT, name);
+}
+
+int job_state_find(const char *name)
+{
+	return find_name(state_names, JOB_STATE__COUNT, name);
+}
+
+static const char *value_text(enum reason_unit unit, uint64_t value, char buf[UNITS_TEXT_LEN])
+{
+	switch (unit) {
+	case REASON_UNIT_BYTES:
+		return units_print_bytes(value, buf);
+	case REASON_UNIT_US:
+		return units_print_us(value, buf);
+	case REASON_UNIT_COUNT:
+		snprintf(buf, UNITS_TEXT_LEN, "%" PRIu64, value);
+		return buf;
+	case REASON_UNIT_PERMYRIAD:
+	case REASON_UNIT_PER_S:
+	case REASON_UNIT_NONE:
+		break;
+	}
+	return "";
+}
+
+const char *job_why_text(const struct job_why *why, char *buf, unsigned long size)
+{
+	char observed[UNITS_TEXT_LEN], threshold[UNITS_TEXT_LEN];
+	const struct reason_row *row;
+
+	if (!size)
+		return buf;
+	if ((unsigned int)why->reason >= JOB_REASON__COUNT) {
+		snprintf(buf, size, "?");
+		return buf;
+	}
+	row = &reasons[why->reason];
+	snprintf(buf, size, "%s%s%s%s%s", row->before,
+		 value_text(row->observed, why->observed, observed), row->between,
+		 value_text(row->threshold, why->threshold, threshold), row->after);
+	return buf;
+}
+
+/* ---- blocks of strings ---- */
+
+uint32_t job_block_count(const struct job_block *block)
+{
+	uint32_t count = 0;
+
+	if (block->size && block->data[block->size - 1])
+		return UINT32_MAX;
+	for (uint32_t i = 0; i < block->size; i++)
+		count += !block->data[i];
+	return count;
+}
+
+const char *job_block_next(const struct job_block *block, const char *at)
+{
+	const char *next = at ? at + strlen(at) + 1 : block->data;
+
+	return block->size && next < block->data + block->size ? next : NULL;
+}
+
+/* ---- a submission ---- */
+
+static bool is_word(const char *text, size_t size, bool may_be_empty)
+{
+	static const char others[] = "_-.:@/+";
+
+	if (!memchr(text, '\0', size) || (!*text && !may_be_empty))
+		return false;
+	for (; *text; text++) {
+		char c = *text;
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      memchr(others, c, sizeof(others) - 1)))
+			return false;
+	}
+	return true;
+}
+
+static int check_words(const struct job_spec *spec, struct uw_err *err)
+{
+	if (!memchr(spec->component, '\0', sizeof(spec->component)) ||
+	    !text_is_name(spec->component))
+		return err_set(err, -EINVAL, "submit: component: not a name");
+	if (!is_word(spec->key, sizeof(spec->key), true))
+		return err_set(err, -EINVAL,
+			       "submit: key: at most %d letters, digits and _-.:@/+ are allowed",
+			       JOB_KEY_LEN - 1);
+	if (spec->tag_count > JOB_TAGS_MAX)
+		return err_set(err, -EINVAL, "submit: tags: %u of them, at most %d are allowed",
+			       spec->tag_count, JOB_TAGS_MAX);
+	for (uint32_t i = 0; i < spec->tag_count; i++)
+		if (!is_word(spec->tag[i], sizeof(spec->tag[i]), false))
+			return err_set(
+				err, -EINVAL,
+				"submit: tags: 1 to %d letters, digits and _-.:@/+ are allowed",
+				JOB_TAG_LEN - 1);
+	return 0;
+}
+
+/* Numbers with their range, as a table. */
+static int check_numbers(const struct job_spec *spec, struct uw_err *err)
+{
+	const struct {
+		const char *field;
+		uint64_t value, min, max;
+	} rows[] = {
+		{"memory", spec->memory_bytes, 1, INT64_MAX},
+		{"time", spec->time_us, 0, INT64_MAX},
+		{"time limit", spec->time_limit_us, 0, INT64_MAX},
+		{"priority", spec->priority, PRIORITY_MIN, PRIORITY_MAX},
+		{"memory priority", spec->memory_priority, PRIORITY_MIN, PRIORITY_MAX},
+		{"retries", spec->retries, 0, JOB_RETRIES_MAX},
+		{"after", spec->after_count, 0, JOB_AFTER_MAX},
+		{"groups", spec->group_count, 0, JOB_GROUPS_MAX},
+		{"umask", spec->umask, 0, UMASK_MAX},
+		{"arguments", spec->argv.size, 1, JOB_BLOCK_MAX},
+		{"environment", spec->env.size, 0, JOB_BLOCK_MAX},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].value < rows[i].min || rows[i].value > rows[i].max)
+			return err_set(err, -EINVAL,
+				       "submit: %s: is %" PRIu64 ", %" PRIu64 " to %" PRIu64
+				       " are allowed",
+				       rows[i].field, rows[i].value, rows[i].min, rows[i].max);
+	if (spec->index != JOB_NO_INDEX && spec->index >= JOB_ARRAY_MAX)
+		return err_set(err, -EINVAL, "submit: array: index %u, at most %u are allowed",
+			       spec->index, JOB_ARRAY_MAX - 1);
+	return 0;
+}
+
+static int check_command(const struct job_spec *spec, struct uw_err *err)
+{
+	uint32_t arguments = job_block_count(&spec->argv);
+
+	if (arguments == UINT32_MAX || !spec->argv.data[0])
+		return err_set(err, -EINVAL, "submit: command: is empty or has no end");
+	if (job_block_count(&spec->env) == UINT32_MAX)
+		return err_set(err, -EINVAL, "submit: environment: has no end");
+	for (const char *at = job_block_next(&spec->env, NULL); at;
+	     at = job_block_next(&spec->env, at))
+		if (*at == '=' || !strchr(at, '='))
+			return err_set(err, -EINVAL,
+				       "submit: environment: '%.40s' is not NAME=value", at);
+	if (!spec->cwd || spec->cwd[0] != '/' || strnlen(spec->cwd, JOB_PATH_LEN) == JOB_PATH_LEN)
+		return err_set(err, -EINVAL,
+			       "submit: directory: is no absolute path of up to %d bytes",
+			       JOB_PATH_LEN - 1);
+	return 0;
+}
+
+int job_spec_check(const struct job_spec *spec, struct uw_err *err)
+{
+	int rc = check_words(spec, err);
+
+	if (rc == 0)
+		rc = check_numbers(spec, err);
+	return rc ? rc : check_command(spec, err);
+}
+
+static const char *last_element(const char *path)
+{
+	const char *last = path;
+
+	for (const char *at = path; *at; at++)
+		if (*at == '/' && at[1])
+			last = at + 1;
+	return last;
+}
+
+void job_init(struct job *job, const struct job_spec *spec)
+{
+	*job = (struct job){
+		.memory_bytes = spec->memory_bytes,
+		.reserved_bytes = spec->memory_bytes,
+		.time_us = spec->time_us,
+		.time_limit_us = spec->time_limit_us,
+		.index = spec->index,
+		.uid = spec->uid,
+		.gid = spec->gid,
+		.flags = (uint16_t)spec->flags,
+		.state = JOB_QUEUED,
+		.priority = (uint8_t)spec->priority,
+		.memory_priority = (uint8_t)spec->memory_priority,
+		.retries = (uint8_t)spec->retries,
+	};
+	if (spec->held)
+		job->state = JOB_HELD;
+	else if (spec->after_count)
+		job->state = JOB_WAITING;
+	text_copy(job->name, sizeof(job->name),
+		  spec->key[0] ? spec->key : last_element(spec->argv.data));
+}
