@@ -56,9 +56,15 @@ static const char everything[] = "[pool]\nusable = 20G\nreserve = 2.5%\n"
 				 "stall-window = 500ms\n"
 				 "[sense]\nbpf = off\npages = full\nrest-period = 2s\n"
 				 "pressed-period = 50ms\n"
+				 "[admission]\nstrategy = adaptive\nfootprints = asked\n"
+				 "preemption = yes\nbypass = 1h\nmax-running = 200\n"
+				 "max-queued = 1000000\nkill-grace = 0\noutput-limit = 1M\n"
+				 "history-count = 0\nhistory-age = 2d\n"
 				 "[component a]\nshare = 33.33%\npriority = 10\nprotect = no\n"
 				 "freeze = yes\nkill = last-resort\nlend = true\nborrow = on\n"
-				 "[component b-2]\nbudget = 4G\nprotect = working-set\n";
+				 "submit = alice  @trading,bob\n"
+				 "[component b-2]\nbudget = 4G\nprotect = working-set\n"
+				 "submit = *\n";
 
 static void test_every_option_reaches_its_field(void **state)
 {
@@ -93,6 +99,16 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_int_equal(c.pages, SENSE_PAGES_FULL);
 	assert_int_equal(c.rest_period_us, 2000000);
 	assert_int_equal(c.pressed_period_us, 50000);
+	assert_int_equal(c.admission.strategy, STRATEGY_ADAPTIVE);
+	assert_int_equal(c.admission.footprints, FOOTPRINTS_ASKED);
+	assert_true(c.admission.preemption);
+	assert_int_equal(c.admission.bypass_us, 3600000000);
+	assert_int_equal(c.admission.max_running, 200);
+	assert_int_equal(c.admission.max_queued, 1000000);
+	assert_int_equal(c.admission.kill_grace_us, 0);
+	assert_int_equal(c.admission.output_bytes, MIB);
+	assert_int_equal(c.admission.history_count, 0);
+	assert_int_equal(c.admission.history_age_us, 2 * 86400000000);
 	assert_int_equal(c.component_count, 2);
 	assert_string_equal(c.component[0].name, "a");
 	assert_int_equal(c.component[0].share_permyriad, 3333);
@@ -102,12 +118,31 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_int_equal(c.component[0].kill, KILL_LAST_RESORT);
 	assert_true(c.component[0].lend);
 	assert_true(c.component[0].borrow);
+	assert_string_equal(c.component[0].submit, "alice, @trading, bob");
 	assert_string_equal(c.component[1].name, "b-2");
 	assert_int_equal(c.component[1].share_permyriad, 0);
 	assert_int_equal(c.component[1].budget_bytes, 4 * GIB);
 	assert_int_equal(c.component[1].priority, 5);
 	assert_int_equal(c.component[1].protect, PROTECT_WORKING_SET);
 	assert_false(c.component[1].freeze);
+	assert_string_equal(c.component[1].submit, "*");
+}
+
+static void test_submit_list_is_walked_word_by_word(void **state)
+{
+	static const char *const words[] = {"alice", "@trading", "bob"};
+	char word[SUBMIT_WORD_LEN];
+	const char *at = "alice, @trading  bob";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		at = submit_next(at, word);
+		assert_non_null(at);
+		assert_string_equal(word, words[i]);
+	}
+	assert_null(submit_next(at, word));
+	assert_null(submit_next("", word));
+	assert_null(submit_next("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", word));
 }
 
 static void print_to(const struct config *config, char *buf, size_t size)
@@ -249,7 +284,7 @@ static void test_every_option_explains_itself(void **state)
 
 	(void)state;
 	conf_option_each(check_help, &count);
-	assert_int_equal(count, 31);
+	assert_int_equal(count, 42);
 }
 
 static void test_budgets_over_the_pool_are_refused(void **state)
@@ -273,6 +308,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unusual_but_sound_text_is_read),
 		cmocka_unit_test(test_every_option_reaches_its_field),
+		cmocka_unit_test(test_submit_list_is_walked_word_by_word),
 		cmocka_unit_test(test_what_is_printed_reads_back_the_same),
 		cmocka_unit_test(test_resolved_budgets_still_print_as_shares),
 		cmocka_unit_test(test_diff_names_each_change_with_both_values),

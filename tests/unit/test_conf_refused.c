@@ -128,25 +128,47 @@ static const struct {
 	 "t:2: stall-burst: '5ms' is over '1ms' of stall-window, allowed: up to it"},
 	{"[sense]\npressed-period = 2s\n" ONE,
 	 "t:2: pressed-period: '2s' is over '1s' of rest-period, allowed: up to it"},
+	{"[admission]\nstrategy = no\n" ONE,
+	 "t:2: strategy: 'no' is not understood, allowed: balanced, throughput, latency or adaptive"},
+	{"[admission]\nhistory-age = 10s\n" ONE,
+	 "t:2: history-age: '10s' is out of range, allowed: a time from 1min to 3650d"},
+	{"[admission]\nmax-running = 0\n" ONE,
+	 "t:2: max-running: '0' is out of range, allowed: a number from 1 to 200"},
+	{"[admission]\nsubmit = root\n" ONE,
+	 "t:2: submit: not a key of [admission], allowed: in [component]"},
+	{ONE "submit =\n",
+	 "t:3: submit: '' is not understood, allowed: root, or users, @groups or * for each that "
+	 "may talk to uwd, up to 127 characters"},
+	{ONE "submit = @\n",
+	 "t:3: submit: '@' is not understood, allowed: root, or users, @groups or * for each that "
+	 "may talk to uwd, up to 127 characters"},
+	{ONE "submit = alice, 1000\n",
+	 "t:3: submit: 'alice, 1000' is not understood, allowed: root, or users, @groups or * for "
+	 "each that may talk to uwd, up to 127 characters"},
+	{ONE "submit = aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
+	 "t:3: submit: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' is out of range, "
+	 "allowed: root, or users, @groups or * for each that may talk to uwd, up to 127 "
+	 "characters"},
 	{"[sense]\npages = all\n" ONE,
 	 "t:2: pages: 'all' is not understood, allowed: off, batched or full"},
 	{"usable = auto\n" ONE,
 	 "t:1: 'usable' stands before the first section, allowed: [pool], [policy], [sense], "
-	 "[component NAME] above it"},
+	 "[admission], [component NAME] above it"},
 	{"[poool]\n",
 	 "t:1: unknown section 'poool' (did you mean 'pool'?), allowed: [pool], [policy], [sense], "
-	 "[component NAME]"},
-	{"[]\n", "t:1: unknown section '', allowed: [pool], [policy], [sense], [component NAME]"},
+	 "[admission], [component NAME]"},
+	{"[]\n",
+	 "t:1: unknown section '', allowed: [pool], [policy], [sense], [admission], [component NAME]"},
 	{"[pool\n",
-	 "t:1: '[pool' is no section, allowed: [pool], [policy], [sense], [component NAME] on a line "
+	 "t:1: '[pool' is no section, allowed: [pool], [policy], [sense], [admission], [component NAME] on a line "
 	 "of its own"},
 	{"[pool] usable = auto\n",
-	 "t:1: '[pool] usable = auto' is no section, allowed: [pool], [policy], [sense], [component "
+	 "t:1: '[pool] usable = auto' is no section, allowed: [pool], [policy], [sense], [admission], [component "
 	 "NAME] on a line of its own"},
 	{"[pool a]\n",
-	 "t:1: [pool] has too many words, allowed: [pool], [policy], [sense], [component NAME]"},
+	 "t:1: [pool] has too many words, allowed: [pool], [policy], [sense], [admission], [component NAME]"},
 	{"[component a b]\n",
-	 "t:1: [component] has too many words, allowed: [pool], [policy], [sense], [component NAME]"},
+	 "t:1: [component] has too many words, allowed: [pool], [policy], [sense], [admission], [component NAME]"},
 	{"[component]\n",
 	 "t:1: component '': bad name, allowed: 1 to 31 of a-z 0-9 _ -, the first a letter or digit"},
 	{"[component holder]\n",

@@ -25,7 +25,7 @@ struct reader {
 	int rc;
 };
 
-static const char sections_allowed[] = "[pool], [policy], [sense], [component NAME]";
+static const char sections_allowed[] = "[pool], [policy], [sense], [admission], [component NAME]";
 
 static enum section target_section(unsigned int target)
 {

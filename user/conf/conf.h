@@ -58,7 +58,7 @@ const char *conf_change_text(const struct conf_change *change, char *buf, size_t
 
 /* One option with its value in config, in the order of the table. */
 struct conf_value {
-	const char *section;   /* "pool" "policy" "sense" "component" */
+	const char *section;   /* "pool" "policy" "sense" "admission" "component" */
 	const char *component; /* NULL outside of a component */
 	const char *key;
 	const char *text;

@@ -11,11 +11,14 @@
 #include "user/base/text.h"
 #include "user/base/units.h"
 
+#define DAY_US     (24 * 3600 * US_PER_SEC)
 #define EDGE_COUNT (LEVEL__COUNT - 1) /* normal has none */
 
 _Static_assert(sizeof(enum protect) == sizeof(uint32_t), "KIND_WORD writes a uint32_t");
 _Static_assert(sizeof(enum kill_rule) == sizeof(uint32_t), "KIND_WORD writes a uint32_t");
 _Static_assert(sizeof(enum sense_pages) == sizeof(uint32_t), "KIND_WORD writes a uint32_t");
+_Static_assert(sizeof(enum strategy) == sizeof(uint32_t), "KIND_WORD writes a uint32_t");
+_Static_assert(sizeof(enum footprints) == sizeof(uint32_t), "KIND_WORD writes a uint32_t");
 
 struct kind {
 	int (*parse)(const struct option *option, const char *text, void *field);
@@ -52,14 +55,14 @@ static void print_bytes(uint64_t bytes, char *buf, size_t size)
 static void print_us(uint64_t us, char *buf, size_t size)
 {
 	static const struct unit units[] = {
-		{3600 * US_PER_SEC, "h"},
-		{60 * US_PER_SEC, "min"},
-		{US_PER_SEC, "s"},
-		{US_PER_MS, "ms"},
-		{1, "us"},
+		{DAY_US, "d"},     {3600 * US_PER_SEC, "h"}, {60 * US_PER_SEC, "min"},
+		{US_PER_SEC, "s"}, {US_PER_MS, "ms"},        {1, "us"},
 	};
 
-	print_exact(us, units, ARRAY_SIZE(units), buf, size);
+	if (us < 2 * DAY_US) /* a day is said as 24h */
+		print_exact(us, units + 1, ARRAY_SIZE(units) - 1, buf, size);
+	else
+		print_exact(us, units, ARRAY_SIZE(units), buf, size);
 }
 
 static int in_range(const struct option *option, uint64_t value)
@@ -322,12 +325,17 @@ static void bool_allowed(const struct option *option, char *buf, size_t size)
 	text_copy(buf, size, "yes or no");
 }
 
-/* The first word of each list means none of it, so "no" is understood for it everywhere. */
+/* Where the first word means none of it, "no" is understood for it. */
+static bool means_no(const char *word)
+{
+	return !strcmp(word, "no") || !strcmp(word, "off") || !strcmp(word, "none");
+}
+
 static int word_parse(const struct option *option, const char *text, void *field)
 {
 	uint32_t value = 0;
 
-	if (strcmp(text, "no"))
+	if (strcmp(text, "no") || !means_no(option->word(0)))
 		while (value <= option->max && strcmp(text, option->word(value)))
 			value++;
 	if (value > option->max)
@@ -462,6 +470,49 @@ static void edges_allowed(const struct option *option, char *buf, size_t size)
 		 EDGE_COUNT, option->min, option->max);
 }
 
+/* "alice", "@trading", "*": names as shadow-utils and most directories have them. */
+static bool is_submitter(const char *word)
+{
+	static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+	static const char later[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789.-";
+
+	if (!strcmp(word, "*"))
+		return true;
+	word += *word == '@';
+	return *word && strchr(first, *word) && !word[strspn(word, later)];
+}
+
+static int submit_parse(const struct option *option, const char *text, void *field)
+{
+	char list[SUBMIT_LEN] = "", word[SUBMIT_WORD_LEN];
+	size_t len = 0;
+
+	while ((text += strspn(text, " \t,")), *text) {
+		text = submit_next(text, word);
+		if (!text)
+			return -ERANGE;
+		if (!is_submitter(word))
+			return -EINVAL;
+		if (len + strlen(word) + 2 > option->max)
+			return -ERANGE;
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "",
+					word);
+	}
+	if (!len)
+		return -EINVAL;
+	text_copy(field, option->max + 1, list);
+	return 0;
+}
+
+static void submit_allowed(const struct option *option, char *buf, size_t size)
+{
+	snprintf(buf, size,
+		 "root, or users, @groups or * for each that may talk to uwd, up to %" PRIu64
+		 " characters",
+		 option->max);
+}
+
 static const struct kind kinds[KIND__COUNT] = {
 	[KIND_USABLE] = {usable_parse, usable_print, usable_allowed},
 	[KIND_SHARE] = {share_parse, share_print, permyriad_allowed},
@@ -476,6 +527,7 @@ static const struct kind kinds[KIND__COUNT] = {
 	[KIND_ROOT] = {root_parse, text_print, root_allowed},
 	[KIND_GROUP] = {group_parse, text_print, group_allowed},
 	[KIND_EDGES] = {edges_parse, edges_print, edges_allowed},
+	[KIND_SUBMIT] = {submit_parse, text_print, submit_allowed},
 };
 
 int option_parse(const struct option *option, const char *text, void *field)

@@ -15,15 +15,24 @@
 #define NEAR_LEN_MAX 31 /* longer words are not compared */
 
 static const char *const section_names[SECTION__COUNT] = {
-	[SECTION_POOL] = "pool",
-	[SECTION_POLICY] = "policy",
-	[SECTION_SENSE] = "sense",
+	[SECTION_POOL] = "pool",           [SECTION_POLICY] = "policy",
+	[SECTION_SENSE] = "sense",         [SECTION_ADMISSION] = "admission",
 	[SECTION_COMPONENT] = "component",
 };
 
 static const char *pages_word(uint32_t value)
 {
 	return sense_pages_name((enum sense_pages)value);
+}
+
+static const char *strategy_word(uint32_t value)
+{
+	return strategy_name((enum strategy)value);
+}
+
+static const char *footprints_word(uint32_t value)
+{
+	return footprints_name((enum footprints)value);
 }
 
 static const char *protect_word(uint32_t value)
@@ -264,6 +273,102 @@ const struct option option_table[] = {
 		.help = "Between two full readings under pressure",
 	},
 	{
+		.section = SECTION_ADMISSION,
+		.key = "strategy",
+		.kind = KIND_WORD,
+		.offset = offsetof(struct config, admission.strategy),
+		.max = STRATEGY__COUNT - 1,
+		.word = strategy_word,
+		.fallback = "balanced",
+		.help = "How wide backfill reaches; adaptive picks one by pressure level",
+	},
+	{
+		.section = SECTION_ADMISSION,
+		.key = "footprints",
+		.kind = KIND_WORD,
+		.offset = offsetof(struct config, admission.footprints),
+		.max = FOOTPRINTS__COUNT - 1,
+		.word = footprints_word,
+		.fallback = "learned",
+		.help = "What a job is given: what runs of its key used, or what it asked for",
+	},
+	{
+		.section = SECTION_ADMISSION,
+		.key = "preemption",
+		.kind = KIND_BOOL,
+		.offset = offsetof(struct config, admission.preemption),
+		.fallback = "no",
+		.help = "Whether running jobs that are freezable are frozen for queued ones",
+	},
+	{
+		.section = SECTION_ADMISSION,
+		.key = "bypass",
+		.kind = KIND_US,
+		.offset = offsetof(struct config, admission.bypass_us),
+		.min = US_PER_SEC,
+		.max = 24 * US_PER_HOUR,
+		.fallback = "30min",
+		.help = "Blocked for so long when it is its turn, nothing starts past a job",
+	},
+	{
+		.section = SECTION_ADMISSION,
+		.key = "max-running",
+		.kind = KIND_COUNT,
+		.offset = offsetof(struct config, admission.max_running),
+		.min = 1,
+		.max = 200,
+		.fallback = "64",
+		.help = "Jobs that run at a time, of all components",
+	},
+	{
+		.section = SECTION_ADMISSION,
+		.key = "max-queued",
+		.kind = KIND_COUNT,
+		.offset = offsetof(struct config, admission.max_queued),
+		.min = 1,
+		.max = 1000000,
+		.fallback = "100000",
+		.help = "Jobs that have not ended; more are refused",
+	},
+	{
+		.section = SECTION_ADMISSION,
+		.key = "kill-grace",
+		.kind = KIND_US,
+		.offset = offsetof(struct config, admission.kill_grace_us),
+		.max = US_PER_HOUR,
+		.fallback = "10s",
+		.help = "From SIGTERM to SIGKILL, for jobs that are cancelled or over their limit",
+	},
+	{
+		.section = SECTION_ADMISSION,
+		.key = "output-limit",
+		.kind = KIND_BYTES,
+		.offset = offsetof(struct config, admission.output_bytes),
+		.min = 4 * KIB,
+		.max = TIB,
+		.fallback = "64M",
+		.help = "Kept of what a job writes to its output, and of its errors",
+	},
+	{
+		.section = SECTION_ADMISSION,
+		.key = "history-count",
+		.kind = KIND_COUNT,
+		.offset = offsetof(struct config, admission.history_count),
+		.max = 10000000,
+		.fallback = "100000",
+		.help = "Ended jobs that are remembered, with their output",
+	},
+	{
+		.section = SECTION_ADMISSION,
+		.key = "history-age",
+		.kind = KIND_US,
+		.offset = offsetof(struct config, admission.history_age_us),
+		.min = US_PER_MIN,
+		.max = 3650 * 24 * US_PER_HOUR,
+		.fallback = "90d",
+		.help = "How long ended jobs are remembered",
+	},
+	{
 		.section = SECTION_COMPONENT,
 		.key = "share",
 		.kind = KIND_SHARE,
@@ -334,6 +439,15 @@ const struct option option_table[] = {
 		.offset = offsetof(struct component, borrow),
 		.fallback = "no",
 		.help = "Whether it may use what others lend",
+	},
+	{
+		.section = SECTION_COMPONENT,
+		.key = "submit",
+		.kind = KIND_SUBMIT,
+		.offset = offsetof(struct component, submit),
+		.max = SUBMIT_LEN - 1,
+		.fallback = "root",
+		.help = "Who beside root may queue jobs in it",
 	},
 };
 

@@ -17,6 +17,7 @@ enum section {
 	SECTION_POOL,
 	SECTION_POLICY,
 	SECTION_SENSE,
+	SECTION_ADMISSION,
 	SECTION_COMPONENT, /* "[component NAME]", once for each name */
 	SECTION__COUNT
 };
@@ -35,6 +36,7 @@ enum option_kind {
 	KIND_ROOT,      /* char[max + 1]: auto or a path below the cgroup2 mount */
 	KIND_GROUP,     /* char[max + 1]: the name of a user group */
 	KIND_EDGES,     /* uint32_t[LEVEL__COUNT] */
+	KIND_SUBMIT,    /* char[max + 1]: users, @groups or "*" */
 	KIND__COUNT
 };
 
@@ -50,7 +52,7 @@ struct option {
 	const char *help;
 };
 
-#define OPTION_MAX 40 /* rows there may be */
+#define OPTION_MAX 48 /* rows there may be */
 
 extern const struct option option_table[];
 extern const unsigned int option_count;

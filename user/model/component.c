@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "user/model/component.h"
 
+#include <string.h>
+
 static const char *const level_names[LEVEL__COUNT] = {
 	[LEVEL_NORMAL] = "normal", [LEVEL_LOW] = "low",           [LEVEL_MEDIUM] = "medium",
 	[LEVEL_HIGH] = "high",     [LEVEL_CRITICAL] = "critical", [LEVEL_EMERGENCY] = "emergency",
@@ -42,4 +44,17 @@ const char *protect_name(enum protect protect)
 const char *kill_rule_name(enum kill_rule kill)
 {
 	return (unsigned int)kill < KILL__COUNT ? kill_rule_names[kill] : "?";
+}
+
+const char *submit_next(const char *at, char buf[static SUBMIT_WORD_LEN])
+{
+	size_t len;
+
+	at += strspn(at, " \t,");
+	len = strcspn(at, " \t,");
+	if (!len || len >= SUBMIT_WORD_LEN)
+		return NULL;
+	memcpy(buf, at, len);
+	buf[len] = '\0';
+	return at + len;
 }

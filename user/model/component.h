@@ -48,6 +48,9 @@ enum kill_rule {
 	KILL__COUNT
 };
 
+#define SUBMIT_LEN      128 /* of a list of who may submit jobs, with its terminator */
+#define SUBMIT_WORD_LEN 33
+
 #define PRIORITY_MIN 1
 #define PRIORITY_MAX 10
 
@@ -58,10 +61,18 @@ struct component {
 	uint32_t priority; /* 1 to 10; 9-10 critical, 7-8 high, 5-6 normal, 3-4 low, 1-2 deferred */
 	enum protect protect;
 	enum kill_rule kill;
-	bool freeze; /* its leaves may be frozen by policy */
-	bool lend;   /* its idle budget may be lent */
-	bool borrow; /* it may use what others lend */
+	bool freeze;             /* its leaves may be frozen by policy */
+	bool lend;               /* its idle budget may be lent */
+	bool borrow;             /* it may use what others lend */
+	char submit[SUBMIT_LEN]; /* who beside root may queue jobs: "alice, @trading", "*", "root"
+				  */
 };
+
+/*
+ * The next entry of a submit list: a user's name, "@" and a group's, or "*" for whoever may talk to
+ * uwd. Returns where to go on, NULL when there was none left.
+ */
+const char *submit_next(const char *at, char buf[static SUBMIT_WORD_LEN]);
 
 /* Names as they stand in configuration, status and logs; "?" out of range. */
 const char *level_name(enum level level);

@@ -12,6 +12,28 @@ static const char *const sense_pages_names[SENSE_PAGES__COUNT] = {
 	[SENSE_PAGES_FULL] = "full",
 };
 
+static const char *const strategy_names[STRATEGY__COUNT] = {
+	[STRATEGY_BALANCED] = "balanced",
+	[STRATEGY_THROUGHPUT] = "throughput",
+	[STRATEGY_LATENCY] = "latency",
+	[STRATEGY_ADAPTIVE] = "adaptive",
+};
+
+static const char *const footprints_names[FOOTPRINTS__COUNT] = {
+	[FOOTPRINTS_ASKED] = "asked",
+	[FOOTPRINTS_LEARNED] = "learned",
+};
+
+const char *strategy_name(enum strategy strategy)
+{
+	return (unsigned int)strategy < STRATEGY__COUNT ? strategy_names[strategy] : "?";
+}
+
+const char *footprints_name(enum footprints footprints)
+{
+	return (unsigned int)footprints < FOOTPRINTS__COUNT ? footprints_names[footprints] : "?";
+}
+
 const char *sense_pages_name(enum sense_pages pages)
 {
 	return (unsigned int)pages < SENSE_PAGES__COUNT ? sense_pages_names[pages] : "?";

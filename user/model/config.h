@@ -18,6 +18,35 @@ enum sense_pages {
 	SENSE_PAGES__COUNT
 };
 
+/* How wide backfill reaches and how much is kept free for those whose turn it is. */
+enum strategy {
+	STRATEGY_BALANCED,
+	STRATEGY_THROUGHPUT, /* nothing is kept back */
+	STRATEGY_LATENCY,    /* some is kept free; out of turn only what ends in time */
+	STRATEGY_ADAPTIVE,   /* one of these, by pressure level */
+	STRATEGY__COUNT
+};
+
+/* What a job is given when it starts. */
+enum footprints {
+	FOOTPRINTS_ASKED,
+	FOOTPRINTS_LEARNED, /* what earlier runs of its key used, and never more than it asked */
+	FOOTPRINTS__COUNT
+};
+
+struct admission_conf {
+	enum strategy strategy;
+	enum footprints footprints;
+	bool preemption;         /* freeze running jobs for queued ones */
+	uint64_t bypass_us;      /* blocked at the head for so long ends backfill past it */
+	uint32_t max_running;    /* jobs, of all components */
+	uint32_t max_queued;     /* jobs that have not ended */
+	uint64_t kill_grace_us;  /* from SIGTERM to SIGKILL */
+	uint64_t output_bytes;   /* kept of each of a job's two outputs */
+	uint32_t history_count;  /* ended jobs that are remembered ... */
+	uint64_t history_age_us; /* ... for so long */
+};
+
 struct policy_conf {
 	uint32_t edge_pct[LEVEL__COUNT]; /* [NORMAL] = 0, then 70 80 85 90 95 */
 	bool edges_adapt;                /* the edges follow what each component's stalls say */
@@ -48,6 +77,7 @@ struct config {
 	uint64_t rest_period_us;
 	uint64_t pressed_period_us;
 	struct policy_conf policy;
+	struct admission_conf admission;
 	uint32_t component_count;
 	struct component component[UW_COMPONENTS_MAX];
 };
@@ -62,5 +92,7 @@ int config_resolve(struct config *config, uint64_t usable_bytes);
 int config_find(const struct config *config, const char *name);
 
 const char *sense_pages_name(enum sense_pages pages);
+const char *strategy_name(enum strategy strategy);
+const char *footprints_name(enum footprints footprints);
 
 #endif
