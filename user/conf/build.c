@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "user/base/text.h"
+#include "user/conf/lines.h"
 
 /* libinih knows neither line numbers nor section starts in its callback, cuts long lines in two and
  * takes indented lines for continuations. So lines are checked and section headers read on the way
@@ -13,15 +14,12 @@
 #define INI_LINE_SPARE 3 /* ini.h: a line may be as long as the buffer less these */
 
 #define NAME_RESERVED "holder" /* the group of uw-guard */
-#define SHOWN_MAX     48       /* of a value in a message */
+#define SHOWN_MAX     LINES_SHOWN_MAX
 
 struct reader {
 	struct build *build;
-	const char *name;
-	const char *next, *end;
-	unsigned int line;
+	struct lines lines;
 	unsigned int target;
-	struct uw_err *err;
 	int rc;
 };
 
@@ -32,69 +30,16 @@ static enum section target_section(unsigned int target)
 	return target < TARGET_COMPONENT0 ? (enum section)target : SECTION_COMPONENT;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-/* Fails on the first byte that a person cannot see. */
-static int check_bytes(struct reader *reader, const char *line, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)line[i];
-
-		if ((c < 0x20 && c != '\t') || c >= 0x7f)
-			return err_set(reader->err, -EINVAL,
-				       "%s:%u: byte 0x%02x at column %zu, allowed: plain ASCII "
-				       "text outside of comments",
-				       reader->name, reader->line, c, i + 1);
-	}
-	return 0;
-}
-
-/* A comment is a line that begins with ; or #, or the rest of a line from a ; behind a blank. It
- * may hold any byte, so it goes before anything of the line can get into a message. */
-static size_t cut_comment(const char *line, size_t len)
-{
-	size_t end = 0;
-
-	if (len && (line[0] == ';' || line[0] == '#'))
-		return 0;
-	while (end < len && (line[end] != ';' || !end || !is_blank(line[end - 1])))
-		end++;
-	return end;
-}
-
-/* Takes the next line without its end, indentation, comment and trailing blanks. */
-static size_t take_line(struct reader *reader, const char **ret_line)
-{
-	const char *line = reader->next;
-	const char *end = memchr(line, '\n', (size_t)(reader->end - line));
-
-	reader->next = end ? end + 1 : reader->end;
-	reader->line++;
-	if (!end)
-		end = reader->end;
-	if (reader->line == 1 && end - line >= 3 && !memcmp(line, "\xef\xbb\xbf", 3))
-		line += 3;
-	while (line < end && is_blank(*line))
-		line++;
-	end = line + cut_comment(line, (size_t)(end - line));
-	while (end > line && (is_blank(end[-1]) || end[-1] == '\r'))
-		end--;
-	*ret_line = line;
-	return (size_t)(end - line);
-}
-
 static int begin_section(struct reader *reader, unsigned int target)
 {
 	struct origin *origin = &reader->build->section[target];
 
 	if (origin->name && origin->text == reader->build->text_count)
-		return err_set(reader->err, -EINVAL,
-			       "%s:%u: this section began in line %u already, allowed: once a file",
-			       reader->name, reader->line, origin->line);
-	*origin = (struct origin){reader->name, reader->line, reader->build->text_count};
+		return lines_fail(&reader->lines,
+				  "this section began in line %u already, allowed: once a file",
+				  origin->line);
+	*origin = (struct origin){reader->lines.name, reader->lines.number,
+				  reader->build->text_count};
 	reader->target = target;
 	return 0;
 }
@@ -106,39 +51,25 @@ static int begin_component(struct reader *reader, const char *name)
 	int index;
 
 	if (!strcmp(name, NAME_RESERVED))
-		return err_set(reader->err, -EINVAL,
-			       "%s:%u: component '%s': the name is taken by uw-guard's own group, "
-			       "allowed: any other",
-			       reader->name, reader->line, name);
+		return lines_fail(&reader->lines,
+				  "component '%s': the name is taken by uw-guard's own group, "
+				  "allowed: any other",
+				  name);
 	if (!text_is_name(name))
-		return err_set(
-			reader->err, -EINVAL,
-			"%s:%u: component '%.*s': bad name, allowed: 1 to 31 of a-z 0-9 _ -, "
-			"the first a letter or digit",
-			reader->name, reader->line, SHOWN_MAX, name);
+		return lines_fail(&reader->lines,
+				  "component '%.*s': bad name, allowed: 1 to 31 of a-z 0-9 _ -, "
+				  "the first a letter or digit",
+				  SHOWN_MAX, name);
 	index = config_find(config, name);
 	if (index < 0) {
 		if (config->component_count == UW_COMPONENTS_MAX)
-			return err_set(reader->err, -EINVAL,
-				       "%s:%u: component '%s': too many, allowed: %d", reader->name,
-				       reader->line, name, UW_COMPONENTS_MAX);
+			return lines_fail(&reader->lines, "component '%s': too many, allowed: %d",
+					  name, UW_COMPONENTS_MAX);
 		index = (int)config->component_count++;
 		component = &config->component[index];
 		text_copy(component->name, sizeof(component->name), name);
 	}
 	return begin_section(reader, TARGET_COMPONENT0 + (unsigned int)index);
-}
-
-/* Cuts the first word off text, in place. */
-static char *cut_word(char **text)
-{
-	char *word = *text + strspn(*text, " \t");
-	size_t len = strcspn(word, " \t");
-
-	*text = word + len;
-	if (word[len])
-		*(*text)++ = '\0';
-	return word;
 }
 
 static int read_section(struct reader *reader, const char *line, size_t len)
@@ -152,40 +83,37 @@ static int read_section(struct reader *reader, const char *line, size_t len)
 	text[len - 1] = '\0';
 	close = strchr(text, ']');
 	if (!close || close[1])
-		return err_set(reader->err, -EINVAL,
-			       "%s:%u: '%.*s' is no section, allowed: %s on a line of its own",
-			       reader->name, reader->line, (int)(len < SHOWN_MAX ? len : SHOWN_MAX),
-			       line, sections_allowed);
+		return lines_fail(&reader->lines,
+				  "'%.*s' is no section, allowed: %s on a line of its own",
+				  (int)(len < SHOWN_MAX ? len : SHOWN_MAX), line, sections_allowed);
 	*close = '\0';
-	kind = cut_word(&rest);
-	name = cut_word(&rest);
+	kind = lines_cut_word(&rest);
+	name = lines_cut_word(&rest);
 	section = section_find(kind);
 	if (section == SECTION__COUNT) {
 		near = section_near(kind);
-		return err_set(reader->err, -EINVAL,
-			       "%s:%u: unknown section '%.*s'%s%s%s, allowed: %s", reader->name,
-			       reader->line, SHOWN_MAX, kind, near ? " (did you mean '" : "",
-			       near ? near : "", near ? "'?)" : "", sections_allowed);
+		return lines_fail(&reader->lines, "unknown section '%.*s'%s%s%s, allowed: %s",
+				  SHOWN_MAX, kind, near ? " (did you mean '" : "", near ? near : "",
+				  near ? "'?)" : "", sections_allowed);
 	}
-	if (*cut_word(&rest) || (section != SECTION_COMPONENT && *name))
-		return err_set(reader->err, -EINVAL, "%s:%u: [%s] has too many words, allowed: %s",
-			       reader->name, reader->line, kind, sections_allowed);
+	if (*lines_cut_word(&rest) || (section != SECTION_COMPONENT && *name))
+		return lines_fail(&reader->lines, "[%s] has too many words, allowed: %s", kind,
+				  sections_allowed);
 	return section == SECTION_COMPONENT ? begin_component(reader, name)
 					    : begin_section(reader, section);
 }
 
 static int check_line(struct reader *reader, const char *line, size_t len)
 {
-	if (check_bytes(reader, line, len))
+	if (lines_check_bytes(&reader->lines, line, len))
 		return -EINVAL;
 	if (len && *line == '[')
 		return read_section(reader, line, len);
 	if (len && !memchr(line, '=', len))
-		return err_set(reader->err, -EINVAL,
-			       "%s:%u: '%.*s' is neither a section nor a setting, allowed: "
-			       "KEY = VALUE",
-			       reader->name, reader->line, (int)(len < SHOWN_MAX ? len : SHOWN_MAX),
-			       line);
+		return lines_fail(&reader->lines,
+				  "'%.*s' is neither a section nor a setting, allowed: "
+				  "KEY = VALUE",
+				  (int)(len < SHOWN_MAX ? len : SHOWN_MAX), line);
 	return 0;
 }
 
@@ -197,15 +125,14 @@ static char *read_line(char *buf, int size, void *arg)
 	const char *line;
 	size_t len;
 
-	if (reader->rc || reader->next == reader->end)
+	if (reader->rc || !lines_more(&reader->lines))
 		return NULL;
-	len = take_line(reader, &line);
+	len = lines_take(&reader->lines, &line);
 	if (max > INI_MAX_LINE - INI_LINE_SPARE)
 		max = INI_MAX_LINE - INI_LINE_SPARE;
 	if (len > max)
-		reader->rc = err_set(reader->err, -EINVAL,
-				     "%s:%u: the line is %zu characters long, allowed: %zu",
-				     reader->name, reader->line, len, max);
+		reader->rc = lines_fail(&reader->lines,
+					"the line is %zu characters long, allowed: %zu", len, max);
 	else
 		reader->rc = check_line(reader, line, len);
 	if (reader->rc)
@@ -223,18 +150,14 @@ static int fail_key(struct reader *reader, const char *key, enum section section
 	const char *near = option_near(section, key, &near_section);
 
 	if (near && near_section != section)
-		return err_set(reader->err, -EINVAL,
-			       "%s:%u: %s: not a key of [%s], allowed: in [%s]", reader->name,
-			       reader->line, key, section_name(section),
-			       section_name(near_section));
+		return lines_fail(&reader->lines, "%s: not a key of [%s], allowed: in [%s]", key,
+				  section_name(section), section_name(near_section));
 	if (near)
-		return err_set(reader->err, -EINVAL,
-			       "%s:%u: unknown key '%.*s' in [%s], did you mean '%s'?",
-			       reader->name, reader->line, SHOWN_MAX, key, section_name(section),
-			       near);
-	return err_set(reader->err, -EINVAL,
-		       "%s:%u: unknown key '%.*s' in [%s], allowed: see 'uwctl config show'",
-		       reader->name, reader->line, SHOWN_MAX, key, section_name(section));
+		return lines_fail(&reader->lines, "unknown key '%.*s' in [%s], did you mean '%s'?",
+				  SHOWN_MAX, key, section_name(section), near);
+	return lines_fail(&reader->lines,
+			  "unknown key '%.*s' in [%s], allowed: see 'uwctl config show'", SHOWN_MAX,
+			  key, section_name(section));
 }
 
 static int fail_value(struct reader *reader, const struct option *option, const char *value, int rc)
@@ -245,9 +168,8 @@ static int fail_value(struct reader *reader, const struct option *option, const 
 	const char *hint = strchr(value, '#') ? "; a comment behind a value begins with ' ;'" : "";
 	char allowed[CONF_ALLOWED_LEN];
 
-	return err_set(reader->err, -EINVAL, "%s:%u: %s: '%.*s' %s, allowed: %s%s", reader->name,
-		       reader->line, option->key, SHOWN_MAX, value, what,
-		       option_allowed(option, allowed, sizeof(allowed)), hint);
+	return lines_fail(&reader->lines, "%s: '%.*s' %s, allowed: %s%s", option->key, SHOWN_MAX,
+			  value, what, option_allowed(option, allowed, sizeof(allowed)), hint);
 }
 
 /* Two settings in one text contradict each other; across texts the later one wins. */
@@ -259,12 +181,11 @@ static int check_again(struct reader *reader, const struct option *option, const
 	if (!origin->name || origin->text != reader->build->text_count)
 		return 0;
 	if (other == option)
-		return err_set(reader->err, -EINVAL,
-			       "%s:%u: %s: set in line %u already, allowed: once a file",
-			       reader->name, reader->line, option->key, origin->line);
-	return err_set(reader->err, -EINVAL,
-		       "%s:%u: %s: '%s' is set in line %u, allowed: one of the two", reader->name,
-		       reader->line, option->key, other->key, origin->line);
+		return lines_fail(&reader->lines,
+				  "%s: set in line %u already, allowed: once a file", option->key,
+				  origin->line);
+	return lines_fail(&reader->lines, "%s: '%s' is set in line %u, allowed: one of the two",
+			  option->key, other->key, origin->line);
 }
 
 static int set_key(struct reader *reader, const char *key, const char *value)
@@ -276,10 +197,9 @@ static int set_key(struct reader *reader, const char *key, const char *value)
 	int rc;
 
 	if (reader->target == TARGET_NONE)
-		return err_set(
-			reader->err, -EINVAL,
-			"%s:%u: '%.*s' stands before the first section, allowed: %s above it",
-			reader->name, reader->line, SHOWN_MAX, key, sections_allowed);
+		return lines_fail(&reader->lines,
+				  "'%.*s' stands before the first section, allowed: %s above it",
+				  SHOWN_MAX, key, sections_allowed);
 	section = target_section(reader->target);
 	option = option_find(section, key);
 	if (!option)
@@ -292,7 +212,7 @@ static int set_key(struct reader *reader, const char *key, const char *value)
 	if (rc)
 		return fail_value(reader, option, value, rc);
 	build->key[reader->target][option - option_table] =
-		(struct origin){reader->name, reader->line, build->text_count};
+		(struct origin){reader->lines.name, reader->lines.number, build->text_count};
 	return 0;
 }
 
@@ -331,11 +251,12 @@ int build_text(struct build *build, const char *name, const char *text, size_t l
 {
 	struct reader reader = {
 		.build = build,
-		.name = name,
-		.next = text,
-		.end = text + len,
+		.lines = {.name = name,
+			  .next = text,
+			  .end = text + len,
+			  .comments_at_ends = true,
+			  .err = err},
 		.target = TARGET_NONE,
-		.err = err,
 	};
 	int line;
 
