@@ -538,20 +538,25 @@ const char *option_near(enum section section, const char *key, enum section *ret
 	return found ? found : *ret_section != section ? key : NULL;
 }
 
-const char *section_near(const char *name)
+const char *word_near(const char *word, const char *const *names, size_t count)
 {
+	unsigned int best = near_limit(word) + 1;
 	const char *found = NULL;
-	unsigned int best = NEAR_MAX + 1;
 
-	for (unsigned int i = 0; i < SECTION__COUNT; i++) {
-		unsigned int distance = edit_distance(name, section_names[i]);
+	for (size_t i = 0; i < count; i++) {
+		unsigned int distance = edit_distance(word, names[i]);
 
 		if (distance < best) {
 			best = distance;
-			found = section_names[i];
+			found = names[i];
 		}
 	}
 	return found;
+}
+
+const char *section_near(const char *name)
+{
+	return word_near(name, section_names, SECTION__COUNT);
 }
 
 const void *option_field_const(const struct option *option, const struct config *config,

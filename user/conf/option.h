@@ -71,6 +71,7 @@ const struct option *option_find(enum section section, const char *key);
  */
 const char *option_near(enum section section, const char *key, enum section *ret_section);
 const char *section_near(const char *name);
+const char *word_near(const char *word, const char *const *names, size_t count);
 
 /* The field of option; index is that of the component, unused elsewhere. */
 void *option_field(const struct option *option, struct config *config, unsigned int index);
