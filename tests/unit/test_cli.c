@@ -128,10 +128,17 @@ static void test_suggest_near_commands_are_found_and_far_ones_not(void **state)
 	static const struct {
 		const char *word, *meant;
 	} rows[] = {
-		{"stauts", "status"}, {"stat", "status"},     {"frezze", "freeze"},
-		{"chekc", "check"},   {"unfreeze", "freeze"}, {"explian", "explain"},
-		{"tear", "teardown"}, {"xyzzy", NULL},        {"", NULL},
-		{"q", NULL},
+		{"stauts", "status"},
+		{"stat", "status"},
+		{"frezze", "freeze"},
+		{"chekc", "check"},
+		{"unfreeze", "freeze"},
+		{"explian", "explain"},
+		{"tear", "teardown"},
+		{"xyzzy", NULL},
+		{"", NULL},
+		{"q", "queue"},
+		{"z", NULL},
 	};
 
 	(void)state;

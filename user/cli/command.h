@@ -15,7 +15,8 @@
 #include "user/cli/options.h"
 #include "user/cli/screen.h"
 
-/* Exit status of uwctl. Of `run`: what the command said, or one of the last three. */
+/* Exit status of uwctl. Of `run`, `wait` and `submit --wait`: what the command said, or one of the
+ * last five. */
 enum cli_exit {
 	CLI_OK = 0,
 	CLI_FAILED = 1,
@@ -24,6 +25,7 @@ enum cli_exit {
 	CLI_DEGRADED = 1,      /* check: works, and something is lost */
 	CLI_UNSUPPORTED = 2,   /* check */
 	CLI_DIFFERENT = 1,     /* config diff: something differs */
+	CLI_TIMED_OUT = 124,   /* wait, as of timeout(1) */
 	CLI_RUN_FAILED = 125,  /* as of timeout(1) and docker run */
 	CLI_CANNOT_EXEC = 126, /* as of sh(1) */
 	CLI_NOT_FOUND = 127,
@@ -45,10 +47,12 @@ struct command {
 	const char *words;   /* what comes after the name, as the help shows it */
 	const char *detail;  /* sentences */
 	const char *example; /* lines, each a command and what it does */
-	uint32_t options;    /* mask of OPTION_BIT */
+	uint64_t options;    /* mask of OPTION_BIT */
 	int words_min, words_max;
-	bool in_order;  /* the first word ends the options */
-	bool own_exits; /* failures of ours are CLI_RUN_FAILED */
+	bool in_order;      /* the first word ends the options ... */
+	bool options_again; /* ... and more of them may come behind it */
+	bool own_exits;     /* failures of ours are CLI_RUN_FAILED */
+	bool shares_stdout; /* with a command that it runs */
 	int (*run)(struct cli *cli);
 };
 
@@ -92,6 +96,16 @@ int command_freeze(struct cli *cli);
 int command_thaw(struct cli *cli);
 int command_reclaim(struct cli *cli);
 int command_simulate(struct cli *cli);
+int command_submit(struct cli *cli);
+int command_queue(struct cli *cli);
+int command_wait(struct cli *cli);
+int command_cancel(struct cli *cli);
+int command_hold(struct cli *cli);
+int command_release(struct cli *cli);
+int command_requeue(struct cli *cli);
+int command_logs(struct cli *cli);
+int command_history(struct cli *cli);
+int command_recommend(struct cli *cli);
 int command_version(struct cli *cli);
 int command_help(struct cli *cli);
 

@@ -9,6 +9,15 @@
 #define CLIENT (COMMON | OPTION_BIT(OPTION_SOCKET))
 #define CHANGE (COMMON | OPTION_BIT(OPTION_DRY_RUN))
 
+/* What picks jobs, beside their ids. */
+#define SELECT                                                                  \
+	(CLIENT | OPTION_BIT(OPTION_OF_COMPONENT) | OPTION_BIT(OPTION_OF_KEY) | \
+	 OPTION_BIT(OPTION_OF_TAG) | OPTION_BIT(OPTION_STATE) | OPTION_BIT(OPTION_MINE))
+#define TASK_OPTIONS (~0ULL << OPTION_TASK_FIRST & (OPTION_BIT(OPTION__COUNT) - 1))
+#define JOB_IDS                                                                                 \
+	"ID is 12, a range 12-20, or of an array the element 12_3 or some of them 12_3-5; the " \
+	"id of an array alone means all of it. "
+
 const struct command commands[] = {
 	{
 		.name = "check",
@@ -59,7 +68,9 @@ const struct command commands[] = {
 		.words_min = 2,
 		.words_max = -1,
 		.in_order = true,
+		.options_again = true,
 		.own_exits = true,
+		.shares_stdout = true,
 		.run = command_run,
 	},
 	{
@@ -78,9 +89,12 @@ const struct command commands[] = {
 		.name = "status",
 		.brief = "what each component has, uses and suffers, and what is done about it",
 		.words = "[COMPONENT]",
-		.detail = "Exits 3 when uwd does not run.",
-		.example = "uwctl status\nuwctl status ml_models\nuwctl status --watch",
-		.options = CLIENT | OPTION_BIT(OPTION_WATCH),
+		.detail = "--jobs shows the figures of the queue: how many, how long they waited "
+			  "and ran, what was given and what was used. Exits 3 when uwd does not "
+			  "run.",
+		.example = "uwctl status\nuwctl status ml_models\nuwctl status --watch\n"
+			   "uwctl status --jobs",
+		.options = CLIENT | OPTION_BIT(OPTION_WATCH) | OPTION_BIT(OPTION_JOBS),
 		.words_max = 1,
 		.run = command_status,
 	},
@@ -200,6 +214,134 @@ const struct command commands[] = {
 		.words_min = 1,
 		.words_max = 1,
 		.run = command_simulate,
+	},
+	{
+		.name = "submit",
+		.brief = "queue a command, to be started when its memory is there",
+		.words = "--component NAME [--] COMMAND [ARGUMENT...] | --file TASKS",
+		.detail =
+			"The job runs as you, here and with this environment, in a leaf of its own "
+			"whose limit is what was reserved for it. Prints its id; with --wait it "
+			"exits with the job's status. Without --memory it gets what jobs of its "
+			"key have used. A file holds many tasks, which are queued all or not at "
+			"all; options say what its tasks leave open. See uwctl-jobs(7).",
+		.example =
+			"uwctl submit -c ml_models -m 800M -t 30m -p high -- python3 train.py\n"
+			"uwctl submit -c ml_models -m 2G --array 0-9 -- sh -c './fold $UW_ARRAY_INDEX'\n"
+			"uwctl submit --file nightly.ini --dry-run",
+		.options = CLIENT | TASK_OPTIONS | OPTION_BIT(OPTION_DRY_RUN) |
+			   OPTION_BIT(OPTION_FILE) | OPTION_BIT(OPTION_WAIT) |
+			   OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_NO_ENV),
+		.words_max = -1,
+		.in_order = true,
+		.run = command_submit,
+	},
+	{
+		.name = "queue",
+		.brief = "the jobs that have not ended, when they should start and why they wait",
+		.words = "[ID...]",
+		.detail = JOB_IDS "Those that run come first, then the others in the order of "
+				  "the queue. POS is the place in it, START and END are predicted, "
+				  "MEMORY is what it holds or will start with, PRI its priority. "
+				  "One ID shows all that is known of the job and what happened to "
+				  "it. Users see their own jobs, root sees all.",
+		.example = "uwctl queue\nuwctl queue --state queued -c ml_models\nuwctl queue 12_3",
+		.options = SELECT | OPTION_BIT(OPTION_LINES),
+		.words_max = -1,
+		.run = command_queue,
+	},
+	{
+		.name = "wait",
+		.brief = "wait for jobs and exit with the highest of their statuses",
+		.words = "ID...",
+		.detail = JOB_IDS
+		"Goes on waiting while uwd restarts. Exits with the job's status, 128+N "
+		"when signal N ended it, 255 when it was cancelled or lost before it had "
+		"one, 124 after --timeout, 125 when uwctl failed.",
+		.example = "uwctl wait 12\nuwctl wait 12-20 --any --timeout 1h",
+		.options = CLIENT | OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_ANY),
+		.words_min = 1,
+		.words_max = -1,
+		.own_exits = true,
+		.run = command_wait,
+	},
+	{
+		.name = "cancel",
+		.brief = "take jobs out of the queue, or end them",
+		.words = "[ID...]",
+		.detail = JOB_IDS "What runs gets SIGTERM, and SIGKILL after the configuration's "
+				  "kill-grace. Exits 1 when any was left alone.",
+		.example = "uwctl cancel 12_3-5\nuwctl cancel --tag nightly --dry-run",
+		.options = SELECT | OPTION_BIT(OPTION_DRY_RUN) | OPTION_BIT(OPTION_GRACE),
+		.words_max = -1,
+		.run = command_cancel,
+	},
+	{
+		.name = "hold",
+		.brief = "keep jobs that have not started from starting",
+		.words = "[ID...]",
+		.detail = JOB_IDS "They keep their turn. Exits 1 when any was left alone.",
+		.example = "uwctl hold 12-20\nuwctl hold --key ml_models/train.py",
+		.options = SELECT | OPTION_BIT(OPTION_DRY_RUN),
+		.words_max = -1,
+		.run = command_hold,
+	},
+	{
+		.name = "release",
+		.brief = "let held jobs start in their turn",
+		.words = "[ID...]",
+		.detail = JOB_IDS "Exits 1 when any was left alone.",
+		.example = "uwctl release 12-20\nuwctl release --state held --mine",
+		.options = SELECT | OPTION_BIT(OPTION_DRY_RUN),
+		.words_max = -1,
+		.run = command_release,
+	},
+	{
+		.name = "requeue",
+		.brief = "queue jobs again from their start",
+		.words = "[ID...]",
+		.detail = JOB_IDS "Those that ended, and those that run, which are ended first. "
+				  "Exits 1 when any was left alone.",
+		.example = "uwctl requeue 12\nuwctl requeue --state failed --tag nightly",
+		.options = SELECT | OPTION_BIT(OPTION_DRY_RUN),
+		.words_max = -1,
+		.run = command_requeue,
+	},
+	{
+		.name = "logs",
+		.brief = "what a job wrote",
+		.words = "ID",
+		.detail = "ID is 12, or of an array 12_3. Its owner and root may read it. "
+			  "--follow goes on until the job has ended.",
+		.example = "uwctl logs 12\nuwctl logs 12_3 --err --follow",
+		.options = CLIENT | OPTION_BIT(OPTION_FOLLOW) | OPTION_BIT(OPTION_ERR),
+		.words_min = 1,
+		.words_max = 1,
+		.run = command_logs,
+	},
+	{
+		.name = "history",
+		.brief = "jobs that have ended, the last one first",
+		.words = "[ID...]",
+		.detail = JOB_IDS "ASKED is what was asked for, GIVEN what it had reserved, PEAK "
+				  "what it used. One ID shows all that is known of the job. "
+				  "Without --lines the last 20.",
+		.example = "uwctl history --since 1d --state failed\nuwctl history 12",
+		.options = SELECT | OPTION_BIT(OPTION_LINES) | OPTION_BIT(OPTION_SINCE),
+		.words_max = -1,
+		.run = command_history,
+	},
+	{
+		.name = "recommend",
+		.brief = "what jobs asked for, what they used, and what would have served",
+		.words = "",
+		.detail = "By component and by key: the median, the 95th percentile and the "
+			  "maximum of what was used, the request that would have been enough "
+			  "(of a component, the share that serves), and what that would save.",
+		.example = "uwctl recommend\nuwctl recommend --key ml_models/train.py --json",
+		.options = CLIENT | OPTION_BIT(OPTION_OF_COMPONENT) | OPTION_BIT(OPTION_OF_KEY) |
+			   OPTION_BIT(OPTION_LINES),
+		.run = command_recommend,
 	},
 	{
 		.name = "version",

@@ -5,7 +5,7 @@
 #include "user/cli/command.h"
 
 /*
- * Options before the first word and, where words end the options, between it and the second:
+ * Options before the first word and, where they may go on behind it, between it and the second:
  * "run --name a cache -- cmd" and "run cache --name a -- cmd".
  */
 static int read_options(int argc, char **argv, struct cli *cli, struct uw_err *err)
@@ -19,7 +19,7 @@ static int read_options(int argc, char **argv, struct cli *cli, struct uw_err *e
 		return r;
 	cli->argc = argc - first;
 	cli->argv = argv + first;
-	if (!command->in_order || !cli->argc)
+	if (!command->options_again || !cli->argc)
 		return 0;
 	r = options_parse(cli->argc, cli->argv, command->options, true, &cli->options, &second,
 			  err);

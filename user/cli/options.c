@@ -18,9 +18,13 @@ enum option_type {
 	TYPE_LEAF_NAME,
 	TYPE_COUNT,
 	TYPE_DURATION,
+	TYPE_GRACE,
+	TYPE_LINES,
+	TYPE_TASK, /* kept as it is, read by user/conf */
 	TYPE__COUNT
 };
 
+#define LINES_MAX 10000000
 #define COUNT_MAX 512 /* as many records as uwd keeps */
 
 static const struct option_full {
@@ -34,7 +38,8 @@ static const struct option_full {
 	[OPTION_JSON] = {{"json", 'j', NULL, "print one JSON object with \"v\": 1"},
 			 TYPE_FLAG,
 			 offsetof(struct options, json)},
-	[OPTION_DRY_RUN] = {{"dry-run", 'n', NULL, "print the exact writes and do nothing"},
+	[OPTION_DRY_RUN] = {{"dry-run", 'n', NULL,
+			     "say exactly what would be done, and do nothing"},
 			    TYPE_FLAG,
 			    offsetof(struct options, dry_run)},
 	[OPTION_CONFIG] = {{"config", 'c', "FILE", "read FILE and no drop-ins"},
@@ -90,6 +95,102 @@ static const struct option_full {
 	[OPTION_HTML] = {{"html", 0, "FILE", "the schedule of the first run as a picture"},
 			 TYPE_TEXT,
 			 offsetof(struct options, html)},
+	[OPTION_FILE] = {{"file", 'F', "TASKS",
+			  "submit the tasks of this file; - is standard input"},
+			 TYPE_TEXT,
+			 offsetof(struct options, file)},
+	[OPTION_WAIT] = {{"wait", 'w', NULL, "wait for the end, exit with its status"},
+			 TYPE_FLAG,
+			 offsetof(struct options, wait)},
+	[OPTION_NO_ENV] = {{"no-env", 0, NULL,
+			    "pass on --env, PATH, HOME, USER, SHELL, LANG and TZ only"},
+			   TYPE_FLAG,
+			   offsetof(struct options, no_env)},
+	[OPTION_TIMEOUT] = {{"timeout", 0, "TIME", "give up after so long, with exit status 124"},
+			    TYPE_DURATION,
+			    offsetof(struct options, timeout_us)},
+	[OPTION_ANY] = {{"any", 0, NULL, "until one of them has ended"},
+			TYPE_FLAG,
+			offsetof(struct options, any)},
+	[OPTION_GRACE] = {{"grace", 0, "TIME", "from SIGTERM to SIGKILL; 0 kills at once"},
+			  TYPE_GRACE,
+			  offsetof(struct options, grace_us)},
+	[OPTION_ERR] = {{"err", 'e', NULL, "what it wrote to standard error"},
+			TYPE_FLAG,
+			offsetof(struct options, err)},
+	[OPTION_SINCE] = {{"since", 0, "TIME", "that ended within this time: 1h, 7d"},
+			  TYPE_DURATION,
+			  offsetof(struct options, since_us)},
+	[OPTION_JOBS] = {{"jobs", 0, NULL, "the queue: figures by class and component"},
+			 TYPE_FLAG,
+			 offsetof(struct options, jobs)},
+	[OPTION_OF_COMPONENT] = {{"component", 'c', "NAME", "of this component"},
+				 TYPE_TEXT,
+				 offsetof(struct options, component)},
+	[OPTION_OF_KEY] = {{"key", 'k', "KEY", "with this key"},
+			   TYPE_TEXT,
+			   offsetof(struct options, key)},
+	[OPTION_OF_TAG] = {{"tag", 'T', "TAG", "with this tag"},
+			   TYPE_TEXT,
+			   offsetof(struct options, tag)},
+	[OPTION_STATE] = {{"state", 'S', "STATE,...", "in one of these states"},
+			  TYPE_TEXT,
+			  offsetof(struct options, state)},
+	[OPTION_MINE] = {{"mine", 0, NULL, "of one's own, where root would see all"},
+			 TYPE_FLAG,
+			 offsetof(struct options, mine)},
+	[OPTION_LINES] = {{"lines", 'n', "N", "how many jobs; 0 is all"},
+			  TYPE_LINES,
+			  offsetof(struct options, lines)},
+	[OPTION_COMPONENT] = {{"component", 'c', "NAME", "the component it runs in"}, TYPE_TASK, 0},
+	[OPTION_MEMORY] = {{"memory", 'm', "SIZE",
+			    "what it needs at most (what its key has learned)"},
+			   TYPE_TASK,
+			   0},
+	[OPTION_TIME] = {{"time", 't', "TIME", "how long it takes, as far as one knows"},
+			 TYPE_TASK,
+			 0},
+	[OPTION_TIME_LIMIT] = {{"time-limit", 0, "TIME", "ended when it has run for so long"},
+			       TYPE_TASK,
+			       0},
+	[OPTION_PRIORITY] = {{"priority", 'p', "PRIO",
+			      "critical, high, normal, low, deferred, or 10 to 1 (normal)"},
+			     TYPE_TASK,
+			     0},
+	[OPTION_MEMORY_PRIORITY] = {{"memory-priority", 0, "PRIO",
+				     "10 to 1: goes a minute a step before its like (5)"},
+				    TYPE_TASK,
+				    0},
+	[OPTION_KEY] = {{"key", 'k', "KEY",
+			 "jobs of a key learn from each other "
+			 "(COMPONENT/COMMAND)"},
+			TYPE_TASK,
+			0},
+	[OPTION_TAG] = {{"tag", 'T', "TAG", "a word to find it by; up to 8 of them"}, TYPE_TASK, 0},
+	[OPTION_AFTER] = {{"after", 'a', "ID", "once this job has ended well; up to 32 of them"},
+			  TYPE_TASK,
+			  0},
+	[OPTION_AFTER_ANY] = {{"after-any", 0, NULL, "however those have ended"}, TYPE_TASK, 0},
+	[OPTION_FREEZABLE] = {{"freezable", 0, NULL, "it takes no harm from standing still"},
+			      TYPE_TASK,
+			      0},
+	[OPTION_RETRIES] = {{"retries", 0, "N", "try so often again after it failed (0)"},
+			    TYPE_TASK,
+			    0},
+	[OPTION_RERUN] = {{"rerun", 0, NULL,
+			   "it may run again from its start, so that it may get what was learned"},
+			  TYPE_TASK,
+			  0},
+	[OPTION_HOLD] = {{"hold", 0, NULL, "do not start it before 'uwctl release'"}, TYPE_TASK, 0},
+	[OPTION_ARRAY] = {{"array", 0, "INDICES", "one job for each: 0-9 or 1,3,7"}, TYPE_TASK, 0},
+	[OPTION_INPUT] = {{"input", 'i', "FILE|SIZE",
+			   "what it reads: memory is learned by the size of it"},
+			  TYPE_TASK,
+			  0},
+	[OPTION_ENV] = {{"env", 'E', "NAME[=VALUE]", "a variable; without =, its value here"},
+			TYPE_TASK,
+			0},
+	[OPTION_CWD] = {{"cwd", 'D', "DIR", "the directory it runs in (this one)"}, TYPE_TASK, 0},
 };
 
 const struct option_row *option_row(enum option_id id)
@@ -126,6 +227,24 @@ static int set_duration(void *place, const char *text)
 	return units_parse_us(text, place);
 }
 
+static int set_grace(void *place, const char *text)
+{
+	struct options *options =
+		(struct options *)((char *)place - offsetof(struct options, grace_us));
+
+	options->has_grace = true;
+	return units_parse_us(text, place);
+}
+
+static int set_lines(void *place, const char *text)
+{
+	struct options *options =
+		(struct options *)((char *)place - offsetof(struct options, lines));
+
+	options->has_lines = true;
+	return units_parse_uint(text, 0, LINES_MAX, place);
+}
+
 static const struct type_row {
 	int (*set)(void *place, const char *text);
 	const char *allowed;
@@ -136,13 +255,33 @@ static const struct type_row {
 			    "1 to 31 of a-z 0-9 _ -, the first one a letter or a digit"},
 	[TYPE_COUNT] = {set_count, "a number from 1 to 512"},
 	[TYPE_DURATION] = {set_duration, "a time with its unit: 500ms, 30s, 2min"},
+	[TYPE_GRACE] = {set_grace, "a time with its unit: 500ms, 30s, 2min"},
+	[TYPE_LINES] = {set_lines, "a number from 0 to 10000000"},
+	[TYPE_TASK] = {NULL, "a value"},
 };
+
+static int keep_setting(const struct option_full *option, const char *text, struct options *options,
+			struct uw_err *err)
+{
+	if (options->setting_count == OPTION_SETTINGS_MAX)
+		return err_set(err, -EINVAL, "--%s: too many options, allowed: %d",
+			       option->row.name, OPTION_SETTINGS_MAX);
+	options->setting[options->setting_count++] = (struct option_setting){
+		.id = (enum option_id)(option - table),
+		.value = option->row.value ? text : "yes",
+	};
+	return 0;
+}
 
 static int option_set(const struct option_full *option, const char *text, struct options *options,
 		      struct uw_err *err)
 {
 	const struct type_row *type = &types[option->type];
-	int r = type->set((char *)options + option->offset, text);
+	int r;
+
+	if (option->type == TYPE_TASK)
+		return keep_setting(option, text, options, err);
+	r = type->set((char *)options + option->offset, text);
 
 	if (r < 0)
 		return err_set(err, -EINVAL, "--%s: '%s' is not %s", option->row.name, text,
@@ -156,7 +295,7 @@ struct getopt_tables {
 	char shorts[2 * OPTION__COUNT + 3];
 };
 
-static void getopt_fill(uint32_t mask, bool in_order, struct getopt_tables *tables)
+static void getopt_fill(uint64_t mask, bool in_order, struct getopt_tables *tables)
 {
 	char *shorts = tables->shorts;
 	int count = 0;
@@ -184,7 +323,7 @@ static void getopt_fill(uint32_t mask, bool in_order, struct getopt_tables *tabl
 }
 
 /* A letter means one option of a command, and may mean another of another command. */
-static const struct option_full *option_of(int value, uint32_t mask)
+static const struct option_full *option_of(int value, uint64_t mask)
 {
 	if (value >= 256 && value < 256 + OPTION__COUNT)
 		return &table[value - 256];
@@ -217,7 +356,7 @@ static int unknown_option(const char *word, const struct getopt_tables *tables, 
 }
 
 /* What went wrong with the option that getopt_long has just refused. */
-static int refused(int value, char **argv, uint32_t mask, const struct getopt_tables *tables,
+static int refused(int value, char **argv, uint64_t mask, const struct getopt_tables *tables,
 		   struct uw_err *err)
 {
 	const struct option_full *option = option_of(optopt, mask);
@@ -230,7 +369,7 @@ static int refused(int value, char **argv, uint32_t mask, const struct getopt_ta
 	return unknown_option(argv[optind - 1], tables, err);
 }
 
-int options_parse(int argc, char **argv, uint32_t mask, bool in_order, struct options *options,
+int options_parse(int argc, char **argv, uint64_t mask, bool in_order, struct options *options,
 		  int *ret_first, struct uw_err *err)
 {
 	struct getopt_tables tables;

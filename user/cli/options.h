@@ -33,19 +33,68 @@ enum option_id {
 	OPTION_SEED,
 	OPTION_RUNS,
 	OPTION_HTML,
+	OPTION_FILE,
+	OPTION_WAIT,
+	OPTION_NO_ENV,
+	OPTION_TIMEOUT,
+	OPTION_ANY,
+	OPTION_GRACE,
+	OPTION_ERR,
+	OPTION_SINCE,
+	OPTION_JOBS,
+	OPTION_OF_COMPONENT,
+	OPTION_OF_KEY,
+	OPTION_OF_TAG,
+	OPTION_STATE,
+	OPTION_MINE,
+	OPTION_LINES,
+	/* What a task may say: the keys of user/conf/task.c but its command. */
+	OPTION_COMPONENT,
+	OPTION_MEMORY,
+	OPTION_TIME,
+	OPTION_TIME_LIMIT,
+	OPTION_PRIORITY,
+	OPTION_MEMORY_PRIORITY,
+	OPTION_KEY,
+	OPTION_TAG,
+	OPTION_AFTER,
+	OPTION_AFTER_ANY,
+	OPTION_FREEZABLE,
+	OPTION_RETRIES,
+	OPTION_RERUN,
+	OPTION_HOLD,
+	OPTION_ARRAY,
+	OPTION_INPUT,
+	OPTION_ENV,
+	OPTION_CWD,
 	OPTION__COUNT
 };
 
-#define OPTION_BIT(id) (1U << (id))
+#define OPTION_TASK_FIRST OPTION_COMPONENT
+#define OPTION_BIT(id)    (1ULL << (id))
+_Static_assert(OPTION__COUNT <= 64, "a mask has a bit for each option");
+
+#define OPTION_SETTINGS_MAX 256
+
+/* An option that may be given again and again; for a flag value is "yes". */
+struct option_setting {
+	enum option_id id;
+	const char *value;
+};
 
 /* What was given; zero where it was not. Texts point into argv. */
 struct options {
 	bool help, json, dry_run;
 	bool kill, keep_running, watch, follow;
-	const char *config, *socket, *name;
+	bool wait, no_env, any, err, jobs, mine;
+	const char *config, *socket, *name, *file;
+	const char *component, *key, *tag, *state;
 	const char *policy, *capacity, *stretch, *jitter, *ramp, *seed, *runs, *html;
-	uint64_t count;
-	uint64_t for_us;
+	uint64_t count, lines;
+	uint64_t for_us, timeout_us, grace_us, since_us;
+	bool has_grace, has_lines; /* 0 says something */
+	uint32_t setting_count;
+	struct option_setting setting[OPTION_SETTINGS_MAX];
 };
 
 struct option_row {
@@ -63,7 +112,7 @@ const struct option_row *option_row(enum option_id id);
  * them; with in_order the first such word ends the options ("run COMPONENT -- CMD" keeps CMD's
  * own). -EINVAL with a text that names the option, what is wrong and what was probably meant.
  */
-int options_parse(int argc, char **argv, uint32_t mask, bool in_order, struct options *options,
+int options_parse(int argc, char **argv, uint64_t mask, bool in_order, struct options *options,
 		  int *ret_first, struct uw_err *err);
 
 #endif

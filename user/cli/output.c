@@ -6,8 +6,9 @@
 
 #include "user/cli/command.h"
 
-#define HELP_INDENT 2
-#define HELP_COLUMN 22
+#define HELP_INDENT     2
+#define HELP_COLUMN     22
+#define HELP_COLUMN_MAX 30
 
 void command_print_overview(const struct screen *screen)
 {
@@ -20,20 +21,53 @@ void command_print_overview(const struct screen *screen)
 	fprintf(screen->out, "\n'uwctl COMMAND --help' tells more, with an example.\n");
 }
 
-static void print_options(const struct screen *screen, uint32_t mask)
+/* "  -n, --dry-run", "      --for TIME"; how long it is. */
+static int option_text(const struct option_row *row, char *buf, size_t size)
 {
+	char letter[8] = "";
+
+	if (row->letter)
+		snprintf(letter, sizeof(letter), "-%c, ", row->letter);
+	return snprintf(buf, size, "  %4s--%s%s%s", letter, row->name, row->value ? " " : "",
+			row->value ? row->value : "");
+}
+
+/* Where the help of a command's options begins. What is longer has a line of its own. */
+static int help_column(uint64_t mask)
+{
+	int column = HELP_COLUMN;
+	char left[64];
+
+	for (int id = 0; id < OPTION__COUNT; id++) {
+		int width = mask & OPTION_BIT(id) ? option_text(option_row((enum option_id)id),
+								left, sizeof(left)) +
+							    HELP_INDENT
+						  : 0;
+
+		if (width > column && width <= HELP_COLUMN_MAX)
+			column = width;
+	}
+	return column;
+}
+
+static void print_options(const struct screen *screen, uint64_t mask)
+{
+	int column = help_column(mask);
+
 	for (int id = 0; id < OPTION__COUNT; id++) {
 		const struct option_row *row = option_row((enum option_id)id);
-		char left[40], letter[8] = "";
+		char left[64];
+		int width;
 
 		if (!(mask & OPTION_BIT(id)))
 			continue;
-		if (row->letter)
-			snprintf(letter, sizeof(letter), "-%c, ", row->letter);
-		snprintf(left, sizeof(left), "%4s--%s%s%s", letter, row->name,
-			 row->value ? " " : "", row->value ? row->value : "");
-		screen_wrap(screen, PAINT_PLAIN, fprintf(screen->out, "  %-20s", left), HELP_COLUMN,
-			    row->help);
+		width = option_text(row, left, sizeof(left));
+		fputs(left, screen->out);
+		if (width + HELP_INDENT > column) {
+			fputc('\n', screen->out);
+			width = 0;
+		}
+		screen_wrap(screen, PAINT_PLAIN, width, column, row->help);
 	}
 }
 
@@ -96,13 +130,17 @@ static int say(const struct cli *cli, const char *text, int status)
 
 	screen_init(&screen, stderr);
 	screen_paint(&screen, PAINT_BAD, "uwctl %s:", cli->command->name);
-	fprintf(stderr, " %s\n", text);
-	return cli->command->own_exits ? CLI_RUN_FAILED : status;
+	fputc(' ', stderr);
+	for (; *text; text++) /* it may hold what somebody else typed */
+		fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, stderr);
+	fputc('\n', stderr);
+	/* Where another's status is passed on, ours must not look like it. */
+	return cli->command->own_exits || cli->options.wait ? CLI_RUN_FAILED : status;
 }
 
 int cli_fail(const struct cli *cli, const struct uw_err *err)
 {
-	if (cli->options.json && !cli->command->own_exits)
+	if (cli->options.json && !cli->command->shares_stdout)
 		cli_print_json(cli, json_pack("{s:{s:s, s:s}}", "error", "code",
 					      strerrorname_np(-err->code) ?: "unknown", "text",
 					      err->text));

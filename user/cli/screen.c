@@ -62,6 +62,22 @@ void screen_paint(const struct screen *screen, enum paint paint, const char *fmt
 	paint_end(screen, paint);
 }
 
+char *screen_clean(char *text)
+{
+	for (char *c = text; *c; c++) {
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	}
+	return text;
+}
+
+static int print_clean(const struct screen *screen, const char *text, int count)
+{
+	for (int i = 0; i < count; i++)
+		fputc(text[i] < ' ' || text[i] > '~' ? '?' : text[i], screen->out);
+	return count;
+}
+
 void screen_wrap(const struct screen *screen, enum paint paint, int first, int indent,
 		 const char *text)
 {
@@ -78,7 +94,7 @@ void screen_wrap(const struct screen *screen, enum paint paint, int first, int i
 			at = fprintf(screen->out, "\n%*s", indent, "") - 1;
 		else if (at > indent)
 			at += fprintf(screen->out, " ");
-		at += fprintf(screen->out, "%.*s", word, text);
+		at += print_clean(screen, text, word);
 		text += word + (int)strspn(text + word, " ");
 	}
 	paint_end(screen, paint);
@@ -111,6 +127,7 @@ void table_cell(struct table *table, enum paint paint, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(cell->text, sizeof(cell->text), fmt, ap);
 	va_end(ap);
+	screen_clean(cell->text);
 	table->at = (table->at + 1) % table->columns;
 }
 
@@ -118,6 +135,8 @@ static int column_width(const struct table *table, int column)
 {
 	size_t width = strlen(table->column[column].title);
 
+	if (width < (size_t)table->least[column])
+		width = (size_t)table->least[column];
 	for (int i = 0; i < table->rows; i++) {
 		size_t cell = strlen(table->row[i][column].text);
 
@@ -177,6 +196,14 @@ static int last_column(const struct table *table, int row, const int width[TABLE
 	return last;
 }
 
+void table_continue(struct table *table)
+{
+	for (int i = 0; i < table->columns; i++)
+		table->least[i] = column_width(table, i);
+	table->rows = 0;
+	table->untitled = true;
+}
+
 void table_print(const struct table *table, const struct screen *screen)
 {
 	int width[TABLE_COLUMNS_MAX] = {0};
@@ -184,7 +211,7 @@ void table_print(const struct table *table, const struct screen *screen)
 	if (!table->row)
 		return;
 	fit_columns(table, screen->width, width);
-	for (int r = -1; r < table->rows; r++) {
+	for (int r = table->untitled ? 0 : -1; r < table->rows; r++) {
 		int last = last_column(table, r, width);
 
 		for (int i = 0; i <= last; i++) {

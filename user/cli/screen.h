@@ -59,6 +59,8 @@ struct cell {
 struct table {
 	const struct column *column;
 	int columns, rows, at;
+	bool untitled;                         /* goes on below what was printed before */
+	int least[TABLE_COLUMNS_MAX];          /* widths of what was printed before */
 	struct cell (*row)[TABLE_COLUMNS_MAX]; /* malloced */
 };
 
@@ -66,10 +68,17 @@ struct table {
 void table_init(struct table *table, const struct column *column, int columns);
 void table_done(struct table *table);
 
-/* Fills the next cell; after the last column of a row comes the first of the next. */
+/* Fills the next cell; after the last column of a row comes the first of the next. What is not
+ * printable ASCII becomes '?': names come from anybody. */
 void table_cell(struct table *table, enum paint paint, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 void table_print(const struct table *table, const struct screen *screen);
+
+/* Empty again, for rows that go on below those that were printed. */
+void table_continue(struct table *table);
+
+/* Replaces what is not printable ASCII by '?', in place. Returns text. */
+char *screen_clean(char *text);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/cli/command.h"
+#include "user/cli/jobstats.h"
 #include "user/cli/remote.h"
 
 #define LABEL_WIDTH 10
@@ -98,6 +99,10 @@ static void print_head(const struct screen *screen, const json_t *status)
 	fprintf(screen->out, "%s of %s available, swap %s of %s free\n",
 		value_bytes(host, "available_bytes", a), value_bytes(host, "total_bytes", b),
 		value_bytes(host, "swap_free_bytes", c), value_bytes(host, "swap_total_bytes", d));
+	if (json_is_object(json_object_get(status, "queue"))) {
+		label(screen, "jobs");
+		jobstats_line(screen, json_object_get(status, "queue"), LABEL_WIDTH);
+	}
 	print_sensors(screen, daemon);
 	print_guard(screen, json_object_get(daemon, "guard"));
 	print_drops(screen, daemon);
@@ -341,7 +346,9 @@ static int print_status(const struct cli *cli, json_t *status)
 		return cli_print_json(cli, json_incref(status));
 	if (cli->options.watch && cli->screen.width)
 		fputs("\033[H\033[J", cli->screen.out);
-	if (cli->argc)
+	if (cli->options.jobs)
+		jobstats_print(&cli->screen, json_object_get(status, "queue"));
+	else if (cli->argc)
 		print_one(&cli->screen, json_array_get(components, 0));
 	else
 		print_all(&cli->screen, status);

@@ -52,8 +52,9 @@ int ipc_method_find(const char *full_name);
 /* The types and errors of jobs: a part of the description, in interface_jobs.c. */
 extern const char ipc_job_types[];
 
-#define IPC_JOBS_A_PAGE 500  /* of Queue, History and Recommend */
-#define IPC_JOBS_SHOWN  1000 /* of an answer that names jobs without pages */
+#define IPC_REQUEST_MAX (512U << 10) /* bytes of a call; a Submit carries an environment */
+#define IPC_JOBS_A_PAGE 500          /* of Queue, History and Recommend */
+#define IPC_JOBS_SHOWN  1000         /* of an answer that names jobs without pages */
 
 /* The interface description, malloced; NULL when memory is short. */
 char *ipc_interface_text(void);

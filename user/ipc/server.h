@@ -19,7 +19,6 @@
 
 #define IPC_CLIENTS_MAX  32U
 #define IPC_CALLS_A_TURN 4U           /* of one client; the rest waits for the next turn */
-#define IPC_REQUEST_MAX  (512U << 10) /* bytes of a call; a Submit carries an environment */
 #define IPC_UNREAD_MAX   (256U << 10) /* unread bytes of a follower before it is dropped */
 #define IPC_UNREAD_US    5000000ULL   /* an answer that stands unread so long drops its client */
 

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A uwd that answers what a test has written down, on a socket of its own in a thread of its own,
+ * and a uwctl that is run against it in this process. Whoever includes this is one test program.
+ */
+#ifndef UW_TESTS_CLI_FIXTURE_H
+#define UW_TESTS_CLI_FIXTURE_H
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/cli/command.h"
+#include "user/ipc/json.h"
+#include "user/ipc/server.h"
+
+#define FAKE_ANSWERS 8
+#define FAKE_WORDS   48
+
+struct fake {
+	char folder[32];
+	char path[64];
+	struct ipc_server *server;
+	pthread_t thread;
+	atomic_bool stop, publish;
+	/* In turn; the last one again and again. An answer that begins with "!" is an error:
+	 * "!NAME reason". Of Wait, one that begins with "+" goes on with news. */
+	const char *answer[IPC_METHOD__COUNT][FAKE_ANSWERS];
+	const char *news[FAKE_ANSWERS]; /* of Wait, after its first answer */
+	unsigned int calls[IPC_METHOD__COUNT];
+	json_t *said[IPC_METHOD__COUNT][FAKE_ANSWERS]; /* parameters, ours */
+};
+
+static void fake_fail(struct ipc_answer *answer, const char *text)
+{
+	char name[64];
+	int length = (int)strcspn(text + 1, " ");
+
+	snprintf(name, sizeof(name), "%.*s", length, text + 1);
+	ipc_answer_fail(answer,
+			!strcmp(name, "Busy")        ? IPC_ERROR_BUSY
+			: !strcmp(name, "NoSuchJob") ? IPC_ERROR_NO_JOB
+			: !strcmp(name, "QueueFull") ? IPC_ERROR_QUEUE_FULL
+						     : IPC_ERROR_BAD_JOB,
+			"%s", text + 2 + length);
+}
+
+static void fake_handle(void *data, const struct ipc_call *call, struct ipc_answer *answer)
+{
+	struct fake *fake = data;
+	unsigned int at = fake->calls[call->method]++;
+	const char *text;
+
+	if (at < FAKE_ANSWERS)
+		fake->said[call->method][at] = json_deep_copy(call->parameters);
+	while (at && (at >= FAKE_ANSWERS || !fake->answer[call->method][at]))
+		at--;
+	text = fake->answer[call->method][at];
+	if (!text || *text == '!') {
+		fake_fail(answer, text ? text : "!BadJob the test has no answer");
+		return;
+	}
+	answer->follow = *text == '+';
+	answer->parameters = json_loads(text + answer->follow, 0, NULL);
+	if (answer->follow)
+		fake->publish = true;
+}
+
+static void fake_publish(struct fake *fake)
+{
+	for (int i = 0; i < FAKE_ANSWERS && fake->news[i]; i++) {
+		json_t *news = json_loads(fake->news[i], 0, NULL);
+
+		ipc_server_publish(fake->server, IPC_WAIT, news, clock_now_us());
+		json_decref(news);
+	}
+	fake->publish = false;
+}
+
+static void *fake_run(void *data)
+{
+	struct fake *fake = data;
+	struct pollfd fd = {.fd = ipc_server_fd(fake->server), .events = POLLIN};
+
+	while (!fake->stop) {
+		poll(&fd, 1, 10);
+		ipc_server_dispatch(fake->server, clock_now_us());
+		if (fake->publish)
+			fake_publish(fake);
+	}
+	return NULL;
+}
+
+static inline int fake_setup(void **state)
+{
+	struct fake *fake = calloc(1, sizeof(*fake));
+	struct ipc_server_conf conf = {
+		.group = "", .version = "0", .handle = fake_handle, .data = fake};
+	struct uw_err err = {0};
+
+	snprintf(fake->folder, sizeof(fake->folder), "/tmp/uw-test-XXXXXX");
+	if (!mkdtemp(fake->folder))
+		return -1;
+	snprintf(fake->path, sizeof(fake->path), "%s/uwd.sock", fake->folder);
+	conf.path = fake->path;
+	if (ipc_server_new(&conf, &fake->server, &err) < 0)
+		return -1;
+	*state = fake;
+	return pthread_create(&fake->thread, NULL, fake_run, fake);
+}
+
+static inline int fake_teardown(void **state)
+{
+	struct fake *fake = *state;
+
+	fake->stop = true;
+	pthread_join(fake->thread, NULL);
+	ipc_server_free(fake->server);
+	rmdir(fake->folder);
+	for (int method = 0; method < IPC_METHOD__COUNT; method++) {
+		for (int i = 0; i < FAKE_ANSWERS; i++)
+			json_decref(fake->said[method][i]);
+	}
+	free(fake);
+	return 0;
+}
+
+/*
+ * Runs "uwctl WORDS" with output as wide as width (0: a pipe). The exit status; *ret_text is what
+ * it printed.
+ */
+static inline int fake_uwctl(const struct fake *fake, int width, const char *const *words,
+			     char **ret_text)
+{
+	char *argv[FAKE_WORDS + 3];
+	struct cli cli = {.command = command_find(words[0])};
+	struct uw_err err = {0};
+	size_t size = 0;
+	int argc = 0, first, status;
+
+	*ret_text = NULL;
+	argv[argc++] = (char *)(uintptr_t)words[0];
+	argv[argc++] = (char *)(uintptr_t) "--socket";
+	argv[argc++] = (char *)(uintptr_t)fake->path;
+	for (int i = 1; words[i]; i++)
+		argv[argc++] = (char *)(uintptr_t)words[i];
+	argv[argc] = NULL;
+	cli.screen.out = open_memstream(ret_text, &size);
+	cli.screen.width = width;
+	if (options_parse(argc, argv, cli.command->options, cli.command->in_order, &cli.options,
+			  &first, &err) < 0) {
+		fputs(err.text, cli.screen.out);
+		fclose(cli.screen.out);
+		return CLI_USAGE;
+	}
+	cli.argc = argc - first;
+	cli.argv = argv + first;
+	status = cli.command->run(&cli);
+	fclose(cli.screen.out);
+	return status;
+}
+
+#define UWCTL(fake, width, text, ...) \
+	fake_uwctl(fake, width, (const char *const[]){__VA_ARGS__, NULL}, text)
+
+#endif

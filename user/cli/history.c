@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/cli/jobs.h"
+#include "user/cli/pages.h"
+
+#define SHOWN_DEFAULT 20
+
+static const struct column columns[] = {
+	{"ID", false, 0},    {"STATE", false, 0}, {"CODE", true, 0},  {"ENDED", true, 0},
+	{"WAITED", true, 3}, {"RAN", true, 0},    {"ASKED", true, 0}, {"GIVEN", true, 5},
+	{"PEAK", true, 0},   {"TRIES", true, 7},  {"USER", false, 6}, {"COMPONENT", false, 2},
+	{"NAME", false, 0},  {"WHY", false, 4},
+};
+
+/* Of a job that ran or failed; one that was cancelled before has none. */
+static const char *code_text(const json_t *job, char buf[static JOB_TEXT_LEN])
+{
+	if (json_get_u64(job, "start_wall_us") == UINT64_MAX)
+		return "-";
+	snprintf(buf, JOB_TEXT_LEN, "%" PRIu64, json_get_u64_or(job, "code", 0));
+	return buf;
+}
+
+static void add_row(struct table *table, const json_t *job, uint64_t now_us)
+{
+	const char *state = json_get_text(job, "state");
+	char text[JOB_TEXT_LEN];
+
+	table_cell(table, PAINT_BOLD, "%s", jobs_id(job, text));
+	table_cell(table, jobs_paint(state), "%s", state);
+	table_cell(table, PAINT_PLAIN, "%s", code_text(job, text));
+	table_cell(table, PAINT_PLAIN, "%s", jobs_ago(job, "end_wall_us", now_us, text));
+	table_cell(table, PAINT_PLAIN, "%s", jobs_time(job, "wait_us", text));
+	table_cell(table, PAINT_PLAIN, "%s", jobs_time(job, "run_us", text));
+	table_cell(table, PAINT_PLAIN, "%s", value_bytes(job, "memory_bytes", text));
+	table_cell(table, PAINT_PLAIN, "%s", value_bytes(job, "reserved_bytes", text));
+	table_cell(table, PAINT_PLAIN, "%s", value_bytes(job, "peak_bytes", text));
+	table_cell(table, PAINT_PLAIN, "%" PRIu64, json_get_u64_or(job, "attempts", 0));
+	table_cell(table, PAINT_PLAIN, "%s", jobs_user(job, text));
+	table_cell(table, PAINT_PLAIN, "%s", json_get_text(job, "component"));
+	table_cell(table, PAINT_PLAIN, "%s", json_get_text(job, "name"));
+	table_cell(table, PAINT_DIM, "%s", json_get_text(json_object_get(job, "why"), "text"));
+}
+
+void history_print(struct table *table, const struct screen *screen, const json_t *jobs,
+		   uint64_t now_us)
+{
+	const json_t *job;
+	size_t i;
+
+	if (!table->row)
+		table_init(table, columns, ARRAY_SIZE(columns));
+	json_array_foreach (jobs, i, job)
+		add_row(table, job, now_us);
+	if (table->rows)
+		table_print(table, screen);
+	table_continue(table);
+}
+
+static void print_page(struct pages *pages, const json_t *answer)
+{
+	history_print(&pages->table, &pages->cli->screen, json_object_get(answer, "jobs"),
+		      clock_wall_us());
+}
+
+int command_history(struct cli *cli)
+{
+	const struct options *options = &cli->options;
+	AUTO_JSON json_t *select = NULL;
+	struct pages pages = {.cli = cli,
+			      .method = IPC_HISTORY,
+			      .print = print_page,
+			      .most = options->has_lines ? options->lines : SHOWN_DEFAULT};
+	struct uw_err err = {0};
+	json_t *parameters;
+	int status;
+
+	if (jobs_select(cli, false, &select, &err) < 0)
+		return cli_fail(cli, &err);
+	if (pages_is_one(cli, IPC_HISTORY, select))
+		return jobs_show(cli, cli->argv[0]);
+	parameters = json_pack("{s:O}", "select", select);
+	if (options->since_us)
+		json_object_set_new(
+			parameters, "since_wall_us",
+			json_integer((json_int_t)(clock_wall_us() - options->since_us)));
+	status = pages_read(&pages, parameters);
+	if (status == CLI_OK && !options->json && !pages.count)
+		fprintf(cli->screen.out, "no job of these has ended\n");
+	table_done(&pages.table);
+	return status;
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/base/text.h"
+#include "user/cli/jobs.h"
+#include "user/model/job.h"
+
+#define CHUNK         16384
+#define LOOK_US       200000ULL     /* for new output */
+#define ASK_US        (5 * LOOK_US) /* uwd, whether the job still runs */
+#define PATH_TEXT_LEN 512
+
+struct tail {
+	const struct cli *cli;
+	char path[PATH_TEXT_LEN];
+	int fd;
+	bool plain; /* what could steer the terminal is shown as '?' */
+};
+
+/* Of one's own output one knows what it does to the terminal. */
+static bool is_foreign(const struct screen *screen, int fd)
+{
+	struct stat st;
+
+	return screen->width && (fstat(fd, &st) < 0 || st.st_uid != getuid());
+}
+
+static void make_plain(char *bytes, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		unsigned char c = (unsigned char)bytes[i];
+		bool c1 = i && (unsigned char)bytes[i - 1] == 0xc2 && c >= 0x80 && c < 0xa0;
+
+		if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f || c1)
+			bytes[i] = '?';
+	}
+}
+
+/* Prints what is there. How many bytes, or a negative errno. */
+static ssize_t tail_copy(struct tail *tail)
+{
+	FILE *out = tail->cli->screen.out;
+	char bytes[CHUNK];
+	ssize_t all = 0, count;
+
+	while ((count = read(tail->fd, bytes, sizeof(bytes))) > 0) {
+		if (tail->plain)
+			make_plain(bytes, (size_t)count);
+		if (fwrite(bytes, 1, (size_t)count, out) != (size_t)count)
+			return -EIO;
+		all += count;
+	}
+	fflush(out);
+	return count < 0 ? -errno : all;
+}
+
+static int tail_open(struct tail *tail, const json_t *file, struct uw_err *err)
+{
+	const char *path = json_get_text(file, "path");
+	int fd;
+
+	if (tail->fd >= 0 && !strcmp(path, tail->path))
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT)
+		return 0; /* it has not started, or was started again */
+	if (fd < 0)
+		return err_set(err, -errno, "%s: %s", path, strerror(errno));
+	if (tail->fd >= 0)
+		close(tail->fd);
+	tail->fd = fd;
+	tail->plain = is_foreign(&tail->cli->screen, fd);
+	text_copy(tail->path, sizeof(tail->path), path);
+	return 0;
+}
+
+static void say_dropped(const json_t *file)
+{
+	uint64_t dropped = json_get_u64_or(file, "dropped_bytes", 0);
+	char kept[VALUE_LEN], lost[VALUE_LEN];
+
+	if (dropped)
+		fprintf(stderr,
+			"uwctl logs: %s more were written and not kept, output-limit is "
+			"%s\n",
+			units_print_bytes(dropped, lost), value_limit(file, "limit_bytes", kept));
+}
+
+static int ask(const struct cli *cli, json_t **ret_answer, struct uw_err *err)
+{
+	json_t *range;
+	int r = jobs_range(cli->argv[0], &range, err);
+
+	return r < 0 ? r
+		     : jobs_call(cli, IPC_LOGS, json_pack("{s:o}", "job", range), ret_answer, err);
+}
+
+static const json_t *file_of(const struct cli *cli, const json_t *answer)
+{
+	return json_object_get(answer, cli->options.err ? "err" : "out");
+}
+
+static bool has_ended(const json_t *answer)
+{
+	int state = job_state_find(json_get_text(answer, "state"));
+
+	return state >= 0 && job_state_is_end((enum job_state)state);
+}
+
+static void sleep_us(uint64_t us)
+{
+	struct timespec time = {.tv_nsec = (long)(us * NS_PER_US)};
+
+	nanosleep(&time, NULL);
+}
+
+/* Prints until the job has ended. A uwd that is away is asked again: the files are still there. */
+static int tail_follow(struct tail *tail, struct uw_err *err)
+{
+	bool ended = false;
+
+	while (!ended) {
+		AUTO_JSON json_t *answer = NULL;
+		struct uw_err away = {0};
+		int r = ask(tail->cli, &answer, &away);
+
+		if (r >= 0) {
+			ended = has_ended(answer);
+			r = tail_open(tail, file_of(tail->cli, answer), err);
+		} else if (!remote_is_absent(r) && r != -EPIPE && r != -EBUSY) {
+			*err = away;
+			return r;
+		} else {
+			r = 0;
+		}
+		for (uint64_t us = 0; r >= 0 && us < ASK_US; us += LOOK_US) {
+			if (tail->fd >= 0)
+				r = (int)tail_copy(tail);
+			if (r >= 0 && !ended)
+				sleep_us(LOOK_US);
+		}
+		if (r < 0)
+			return err->code ? r : err_set(err, r, "%s: %s", tail->path, strerror(-r));
+	}
+	return 0;
+}
+
+static int print_once(struct tail *tail, const json_t *answer, struct uw_err *err)
+{
+	const json_t *file = file_of(tail->cli, answer);
+	ssize_t count = 0;
+	int r = tail_open(tail, file, err);
+
+	if (r < 0)
+		return r;
+	if (tail->fd >= 0)
+		count = tail_copy(tail);
+	if (count < 0)
+		return err_set(err, (int)count, "%s: %s", tail->path, strerror((int)-count));
+	say_dropped(file);
+	return 0;
+}
+
+int command_logs(struct cli *cli)
+{
+	AUTO_JSON json_t *answer = NULL;
+	struct tail tail = {.cli = cli, .fd = -1};
+	struct uw_err err = {0};
+	int r = ask(cli, &answer, &err);
+
+	if (r >= 0 && cli->options.json)
+		return cli_print_json(cli, TAKE(answer));
+	if (r >= 0)
+		r = cli->options.follow ? tail_follow(&tail, &err)
+					: print_once(&tail, answer, &err);
+	if (tail.fd >= 0)
+		close(tail.fd);
+	return r < 0 ? cli_fail(cli, &err) : CLI_OK;
+}

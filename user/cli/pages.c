@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/cli/pages.h"
+
+#include "user/base/cleanup.h"
+#include "user/cli/jobs.h"
+
+/* The list that "count" counts: the first of the answer's. */
+static json_t *first_list(const json_t *answer)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach ((json_t *)(uintptr_t)answer, key, value) {
+		if (json_is_array(value))
+			return value;
+	}
+	return NULL;
+}
+
+static uint64_t wanted(const struct pages *pages)
+{
+	uint64_t left = pages->most ? pages->most - pages->count : IPC_JOBS_A_PAGE;
+
+	return left < IPC_JOBS_A_PAGE ? left : IPC_JOBS_A_PAGE;
+}
+
+/* Adds a page's list to that of the first page. Lists that only the first page has stay. */
+static void gather(json_t **all, const json_t *answer)
+{
+	if (!*all)
+		*all = json_incref((json_t *)(uintptr_t)answer);
+	else
+		json_array_extend(first_list(*all), first_list(answer));
+}
+
+static int read_page(struct pages *pages, struct ipc_client *client, const json_t *parameters,
+		     json_t **ret_answer, struct uw_err *err)
+{
+	json_t *page = json_copy((json_t *)(uintptr_t)parameters);
+
+	json_object_set_new(page, "count", json_integer((json_int_t)wanted(pages)));
+	return ipc_client_call(client, pages->method, page, JOBS_TIMEOUT_US, ret_answer, err);
+}
+
+int pages_read(struct pages *pages, json_t *parameters)
+{
+	AUTO_JSON json_t *all = NULL, *said = parameters;
+	struct ipc_client client = {.fd = -1};
+	struct uw_err err = {0};
+	uint64_t next = 0;
+	int r = remote_open(pages->cli, &client, &err);
+
+	while (r >= 0 && next != UINT64_MAX) {
+		AUTO_JSON json_t *answer = NULL;
+		size_t count;
+
+		r = read_page(pages, &client, said, &answer, &err);
+		if (r < 0)
+			break;
+		count = json_array_size(first_list(answer));
+		pages->count += count;
+		if (pages->cli->options.json)
+			gather(&all, answer);
+		else
+			pages->print(pages, answer);
+		next = json_get_u64(answer, "next");
+		if (!count || (pages->most && pages->count >= pages->most))
+			break;
+		json_object_set_new(said, "from", json_u64(next));
+	}
+	ipc_client_close(&client);
+	if (r < 0)
+		return cli_fail(pages->cli, &err);
+	if (all)
+		json_object_del(all, "next");
+	return all ? cli_print_json(pages->cli, TAKE(all)) : CLI_OK;
+}
+
+bool pages_is_one(const struct cli *cli, enum ipc_method method, const json_t *select)
+{
+	AUTO_JSON json_t *answer = NULL;
+	struct uw_err err = {0};
+
+	if (cli->argc != 1 || json_object_size(select) != 1)
+		return false;
+	if (jobs_call(cli, method,
+		      json_pack("{s:O, s:i}", "select", (json_t *)(uintptr_t)select, "count", 2),
+		      &answer, &err) < 0)
+		return true;
+	return json_array_size(first_list(answer)) < 2;
+}

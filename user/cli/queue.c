@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/cli/jobs.h"
+#include "user/cli/pages.h"
+
+#define SHOWN_ON_TERMINAL 100 /* more than that nobody reads from the top */
+#define WIDE_ENOUGH       120 /* for whole clauses */
+
+static const struct column columns[] = {
+	{"ID", false, 0},   {"STATE", false, 0},     {"POS", true, 2},  {"START", true, 0},
+	{"END", true, 5},   {"MEMORY", true, 0},     {"USED", true, 4}, {"ASKED", true, 7},
+	{"USER", false, 6}, {"COMPONENT", false, 0}, {"PRI", true, 1},  {"NAME", false, 3},
+	{"WHY", false, 0},
+};
+
+/* "12min ago" of one that runs, "in 2min" of one that waits. */
+static const char *start_text(const json_t *job, uint64_t now_us, char buf[static JOB_TEXT_LEN])
+{
+	char time[JOB_TEXT_LEN];
+
+	if (json_get_u64(job, "start_wall_us") != UINT64_MAX)
+		return jobs_ago(job, "start_wall_us", now_us, buf);
+	if (json_get_u64(job, "start_in_us") == UINT64_MAX)
+		return "-";
+	snprintf(buf, JOB_TEXT_LEN, "in %.20s", jobs_time(job, "start_in_us", time));
+	return buf;
+}
+
+static const char *position_text(const json_t *job, char buf[static JOB_TEXT_LEN])
+{
+	uint64_t position = json_get_u64(job, "position");
+
+	if (position == UINT64_MAX)
+		return "-";
+	snprintf(buf, JOB_TEXT_LEN, "%" PRIu64, position);
+	return buf;
+}
+
+static void add_row(struct table *table, const json_t *job, uint64_t now_us, bool wide)
+{
+	const char *state = json_get_text(job, "state");
+	const json_t *why = json_object_get(job, "why");
+	char text[JOB_TEXT_LEN], cell[TABLE_CELL_LEN];
+
+	table_cell(table, PAINT_BOLD, "%s", jobs_id(job, text));
+	table_cell(table, jobs_paint(state), "%s", state);
+	table_cell(table, PAINT_PLAIN, "%s", position_text(job, text));
+	table_cell(table, PAINT_PLAIN, "%s", start_text(job, now_us, text));
+	table_cell(table, PAINT_PLAIN, "%s", jobs_time(job, "end_in_us", text));
+	table_cell(table, PAINT_PLAIN, "%s", value_bytes(job, "reserved_bytes", text));
+	table_cell(table, PAINT_PLAIN, "%s", value_bytes(job, "current_bytes", text));
+	table_cell(table, PAINT_PLAIN, "%s", value_bytes(job, "memory_bytes", text));
+	table_cell(table, PAINT_PLAIN, "%s", jobs_user(job, text));
+	table_cell(table, PAINT_PLAIN, "%s", json_get_text(job, "component"));
+	table_cell(table, PAINT_PLAIN, "%" PRIu64, json_get_u64_or(job, "priority", 0));
+	table_cell(table, PAINT_PLAIN, "%s", json_get_text(job, "name"));
+	table_cell(table, PAINT_DIM, "%s",
+		   wide ? json_get_text(why, "text") : jobs_why_short(why, cell));
+}
+
+void queue_print(struct table *table, const struct screen *screen, const json_t *jobs,
+		 uint64_t now_us)
+{
+	const json_t *job;
+	size_t i;
+
+	if (!table->row)
+		table_init(table, columns, ARRAY_SIZE(columns));
+	json_array_foreach (jobs, i, job)
+		add_row(table, job, now_us, !screen->width || screen->width >= WIDE_ENOUGH);
+	if (table->rows)
+		table_print(table, screen);
+	table_continue(table);
+}
+
+static void print_page(struct pages *pages, const json_t *answer)
+{
+	queue_print(&pages->table, &pages->cli->screen, json_object_get(answer, "jobs"),
+		    clock_wall_us());
+	pages->total = json_get_u64_or(answer, "total", 0);
+}
+
+static uint64_t lines_wanted(const struct cli *cli)
+{
+	if (cli->options.has_lines || cli->options.json || !cli->screen.width)
+		return cli->options.lines;
+	return SHOWN_ON_TERMINAL;
+}
+
+int command_queue(struct cli *cli)
+{
+	AUTO_JSON json_t *select = NULL;
+	struct uw_err err = {0};
+	struct pages pages = {
+		.cli = cli, .method = IPC_QUEUE, .print = print_page, .most = lines_wanted(cli)};
+	int status;
+
+	if (jobs_select(cli, false, &select, &err) < 0)
+		return cli_fail(cli, &err);
+	if (pages_is_one(cli, IPC_QUEUE, select))
+		return jobs_show(cli, cli->argv[0]);
+	status = pages_read(&pages, json_pack("{s:O}", "select", select));
+	if (status == CLI_OK && !cli->options.json && !pages.count)
+		fprintf(cli->screen.out, "no job is in the queue\n");
+	else if (status == CLI_OK && !cli->options.json && pages.total > pages.count)
+		fprintf(cli->screen.out, "and %" PRIu64 " more; --lines 0 shows all\n",
+			pages.total - pages.count);
+	table_done(&pages.table);
+	return status;
+}

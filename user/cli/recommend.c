@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/cli/jobs.h"
+#include "user/cli/pages.h"
+#include "user/cli/recommend.h"
+
+#define MIB_S_PER_GIB_H (1024 * 3600ULL)
+
+/* Memory over time, in GiB hours with one decimal below ten. */
+static const char *saved_text(const json_t *advice, char buf[static JOB_TEXT_LEN])
+{
+	uint64_t mib_s = json_get_u64(advice, "saved_mib_s");
+	uint64_t tenths;
+
+	if (mib_s == UINT64_MAX)
+		return "-";
+	tenths = mib_s / (MIB_S_PER_GIB_H / 10);
+	if (tenths < 100)
+		snprintf(buf, JOB_TEXT_LEN, "%" PRIu64 ".%" PRIu64 " GiB h", tenths / 10,
+			 tenths % 10);
+	else
+		snprintf(buf, JOB_TEXT_LEN, "%" PRIu64 " GiB h", tenths / 10);
+	return buf;
+}
+
+static void add_memory(struct table *table, const json_t *advice)
+{
+	char text[VALUE_LEN];
+
+	table_cell(table, PAINT_PLAIN, "%" PRIu64, json_get_u64_or(advice, "runs", 0));
+	table_cell(table, PAINT_PLAIN, "%s", value_bytes(advice, "asked_bytes", text));
+	table_cell(table, PAINT_PLAIN, "%s", value_bytes(advice, "p50_bytes", text));
+	table_cell(table, PAINT_PLAIN, "%s", value_bytes(advice, "p95_bytes", text));
+	table_cell(table, PAINT_PLAIN, "%s", value_bytes(advice, "max_bytes", text));
+	table_cell(table, PAINT_BOLD, "%s", value_bytes(advice, "request_bytes", text));
+}
+
+static void print_keys(struct table *table, const struct screen *screen, const json_t *keys)
+{
+	static const struct column columns[] = {
+		{"KEY", false, 0},   {"RUNS", true, 3},  {"ASKED", true, 0},
+		{"P50", true, 2},    {"P95", true, 0},   {"MAX", true, 0},
+		{"ENOUGH", true, 0}, {"SAVES", true, 0}, {"IN ALL", true, 4},
+	};
+	const json_t *advice;
+	char text[JOB_TEXT_LEN];
+	size_t i;
+
+	if (!table->row)
+		table_init(table, columns, ARRAY_SIZE(columns));
+	json_array_foreach (keys, i, advice) {
+		table_cell(table, PAINT_PLAIN, "%s", json_get_text(advice, "key"));
+		add_memory(table, advice);
+		table_cell(table, PAINT_GOOD, "%s", value_bytes(advice, "saved_bytes", text));
+		table_cell(table, PAINT_PLAIN, "%s", saved_text(advice, text));
+	}
+	if (table->rows)
+		table_print(table, screen);
+	table_continue(table);
+}
+
+static void print_components(const struct screen *screen, const json_t *components)
+{
+	static const struct column columns[] = {
+		{"COMPONENT", false, 0}, {"RUNS", true, 3},   {"ASKED", true, 4},
+		{"P50", true, 2},        {"P95", true, 0},    {"MAX", true, 0},
+		{"ENOUGH", true, 0},     {"BUDGET", true, 0}, {"SHARE", true, 1},
+		{"SERVES", true, 0},     {"SAVES", true, 0},
+	};
+	struct table table;
+	const json_t *advice;
+	char text[VALUE_LEN];
+	size_t i;
+
+	table_init(&table, columns, ARRAY_SIZE(columns));
+	json_array_foreach (components, i, advice) {
+		table_cell(&table, PAINT_PLAIN, "%s", json_get_text(advice, "component"));
+		add_memory(&table, advice);
+		table_cell(&table, PAINT_PLAIN, "%s", value_bytes(advice, "budget_bytes", text));
+		table_cell(&table, PAINT_PLAIN, "%s",
+			   value_percent(advice, "share_permyriad", text));
+		table_cell(&table, PAINT_BOLD, "%s",
+			   value_percent(advice, "serving_permyriad", text));
+		table_cell(&table, PAINT_GOOD, "%s", value_bytes(advice, "saved_bytes", text));
+	}
+	if (table.rows)
+		table_print(&table, screen);
+	table_done(&table);
+}
+
+void recommend_print(struct table *table, const struct screen *screen, const json_t *answer,
+		     bool first)
+{
+	if (first && json_array_size(json_object_get(answer, "components"))) {
+		print_components(screen, json_object_get(answer, "components"));
+		fputc('\n', screen->out);
+	}
+	print_keys(table, screen, json_object_get(answer, "keys"));
+}
+
+static void print_page(struct pages *pages, const json_t *answer)
+{
+	recommend_print(&pages->table, &pages->cli->screen, answer, !pages->table.row);
+}
+
+int command_recommend(struct cli *cli)
+{
+	struct pages pages = {.cli = cli,
+			      .method = IPC_RECOMMEND,
+			      .print = print_page,
+			      .most = cli->options.lines};
+	int status = pages_read(&pages, json_pack("{s:s*, s:s*}", "key", cli->options.key,
+						  "component", cli->options.component));
+
+	if (status == CLI_OK && !cli->options.json && !pages.count)
+		fprintf(cli->screen.out, "nothing has been learned yet: no job with a key has "
+					 "ended\n");
+	table_done(&pages.table);
+	return status;
+}

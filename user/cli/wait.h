@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Waiting for jobs, across restarts of uwd. */
+#ifndef UW_CLI_WAIT_H
+#define UW_CLI_WAIT_H
+
+#include "user/cli/command.h"
+
+/*
+ * Waits until all jobs of the ranges (--any: one of them) have ended and says so, each in a line or
+ * with --json all in an object. Returns the highest of their codes, CLI_TIMED_OUT, or as of
+ * cli_fail.
+ */
+int wait_for_jobs(const struct cli *cli, const json_t *ranges);
+
+#endif
