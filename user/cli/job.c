@@ -10,7 +10,8 @@
 #include "user/model/job.h"
 
 #define LABEL_WIDTH 11
-#define STEP_INDENT 32
+#define STEP_WIDTH  11
+#define STEP_INDENT 34
 #define WHEN_LEN    24
 
 static const char *when(const json_t *object, const char *key, char buf[static WHEN_LEN])
@@ -153,14 +154,14 @@ static void print_step(const struct screen *screen, const json_t *step)
 	int at = fprintf(screen->out, "  %s  ", when(step, "wall_us", then));
 
 	snprintf(name, sizeof(name), "%.*s", JOB_TEXT_LEN - 1, json_get_text(step, "step"));
-	screen_paint(screen, PAINT_BOLD, "%-9s", screen_clean(name));
+	screen_paint(screen, PAINT_BOLD, "%-*s", STEP_WIDTH, screen_clean(name));
 	*text = '\0';
 	if (before != UINT64_MAX && after != UINT64_MAX && before != after)
 		snprintf(text, sizeof(text), "%s to %s: ", units_print_bytes(before, from),
 			 units_print_bytes(after, to));
 	snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s",
 		 json_get_text(json_object_get(step, "why"), "text"));
-	screen_wrap(screen, PAINT_PLAIN, at + 9, STEP_INDENT, text);
+	screen_wrap(screen, PAINT_PLAIN, at + STEP_WIDTH, STEP_INDENT, text);
 }
 
 static void print_job(const struct screen *screen, const json_t *answer)

@@ -107,6 +107,8 @@ void jobstats_print(const struct screen *screen, const json_t *queue)
 	fputc('\n', screen->out);
 	print_table(screen, "CLASS", json_object_get(queue, "classes"),
 		    json_object_get(queue, "total"));
+	if (!json_array_size(json_object_get(queue, "components")))
+		return;
 	fputc('\n', screen->out);
 	print_table(screen, "COMPONENT", json_object_get(queue, "components"), NULL);
 }

@@ -41,10 +41,25 @@ static const char *position_text(const json_t *job, char buf[static JOB_TEXT_LEN
 	return buf;
 }
 
+/* The whole clause where there is room; else of what runs, when it should end. */
+static const char *why_text(const json_t *job, bool wide, char buf[static TABLE_CELL_LEN])
+{
+	const json_t *why = json_object_get(job, "why");
+	char time[JOB_TEXT_LEN];
+
+	if (wide)
+		return json_get_text(why, "text");
+	if (strcmp(json_get_text(job, "state"), "running") != 0)
+		return jobs_why_short(why, buf);
+	if (json_get_u64(job, "end_in_us") == UINT64_MAX)
+		return "";
+	snprintf(buf, TABLE_CELL_LEN, "ends in %s", jobs_time(job, "end_in_us", time));
+	return buf;
+}
+
 static void add_row(struct table *table, const json_t *job, uint64_t now_us, bool wide)
 {
 	const char *state = json_get_text(job, "state");
-	const json_t *why = json_object_get(job, "why");
 	char text[JOB_TEXT_LEN], cell[TABLE_CELL_LEN];
 
 	table_cell(table, PAINT_BOLD, "%s", jobs_id(job, text));
@@ -59,8 +74,7 @@ static void add_row(struct table *table, const json_t *job, uint64_t now_us, boo
 	table_cell(table, PAINT_PLAIN, "%s", json_get_text(job, "component"));
 	table_cell(table, PAINT_PLAIN, "%" PRIu64, json_get_u64_or(job, "priority", 0));
 	table_cell(table, PAINT_PLAIN, "%s", json_get_text(job, "name"));
-	table_cell(table, PAINT_DIM, "%s",
-		   wide ? json_get_text(why, "text") : jobs_why_short(why, cell));
+	table_cell(table, PAINT_DIM, "%s", why_text(job, wide, cell));
 }
 
 void queue_print(struct table *table, const struct screen *screen, const json_t *jobs,

@@ -19,7 +19,9 @@ static const char *saved_text(const json_t *advice, char buf[static JOB_TEXT_LEN
 	if (mib_s == UINT64_MAX)
 		return "-";
 	tenths = mib_s / (MIB_S_PER_GIB_H / 10);
-	if (tenths < 100)
+	if (!tenths)
+		snprintf(buf, JOB_TEXT_LEN, "%" PRIu64 " MiB h", mib_s / 3600);
+	else if (tenths < 100)
 		snprintf(buf, JOB_TEXT_LEN, "%" PRIu64 ".%" PRIu64 " GiB h", tenths / 10,
 			 tenths % 10);
 	else

@@ -306,5 +306,5 @@ int main(void)
 		cmocka_unit_test(test_every_key_of_a_task_is_an_option_of_submit),
 	};
 
-	return cmocka_run_group_tests_name("submit", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("cli_submit", tests, NULL, NULL);
 }
