@@ -61,7 +61,6 @@ static void check_task(const struct task *tasks, size_t i, const char *room, siz
 	require(task_elements(task) >= 1 && task_elements(task) <= JOB_ARRAY_MAX, "a bad array");
 	check_block(&task->command, room, size);
 	check_block(&task->environment, room, size);
-	check_block(&task->input, room, size);
 }
 
 static void read_as_file(const char *text, size_t len)

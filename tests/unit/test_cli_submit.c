@@ -44,8 +44,8 @@ static void test_options_of_a_task_reach_uwd(void **state)
 			       "--tag", "a", "-T", "b/c", "--after", "7", "-a", "8", "--after-any",
 			       "--freezable", "--retries", "2", "--rerun", "--hold", "--array",
 			       "0-3", "--array", "7", "--env", "A=x y", "--env", "UW_TEST_HERE",
-			       "-E", "UW_TEST_NOT_HERE", "--input", "1M", "-i", "2M", "--cwd",
-			       "/usr/..", "--", "/usr/bin/python3", "train.py", "--help", "-m"),
+			       "-E", "UW_TEST_NOT_HERE", "--cwd", "/usr/..", "--",
+			       "/usr/bin/python3", "train.py", "--help", "-m"),
 			 0);
 	assert_string_equal(text, "12\n");
 	said = fake->said[IPC_SUBMIT][0];
@@ -53,7 +53,6 @@ static void test_options_of_a_task_reach_uwd(void **state)
 		    "{\"name\": \"train.py\", \"component\": \"ml\", \"key\": \"ml/train.py\", "
 		    "\"command\": [\"/usr/bin/python3\", \"train.py\", \"--help\", \"-m\"], "
 		    "\"environment\": [\"A=x y\", \"UW_TEST_HERE=a b\"], "
-		    "\"input_bytes\": 3145728, "
 		    "\"memory_bytes\": 838860800, \"time_us\": 1800000000, "
 		    "\"time_limit_us\": 7200000000, \"priority\": 7, \"memory_priority\": 9, "
 		    "\"retries\": 2, \"after_any\": true, \"freezable\": true, \"rerun\": true, "
@@ -152,10 +151,6 @@ static void test_what_is_wrong_is_said_and_nothing_is_sent(void **state)
 		{{"submit", "-j", "-c", "ml", "-E", "=x", "ls"}, "--env: '=x' is not NAME=VALUE"},
 		{{"submit", "-j", "-c", "ml", "-D", "/no/such", "ls"},
 		 "--cwd: '/no/such': No such"},
-		{{"submit", "-j", "-c", "ml", "-i", "/no/such", "ls"},
-		 "--input: '/no/such': No such"},
-		{{"submit", "-j", "-c", "ml", "-i", "/tmp", "ls"},
-		 "--input: '/tmp': not a regular"},
 		{{"submit", "-j", "-c", "ml", "ls", "\xff"}, "argument 1 is not UTF-8"},
 		{{"submit", "-j", "-F", "/no/such"}, "/no/such: cannot be read: No such"},
 		{{"submit", "-j", "-F", "/dev/null"}, "/dev/null: no task, allowed: at least one"},

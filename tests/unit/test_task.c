@@ -146,7 +146,6 @@ static void test_file_every_key_reaches_its_field(void **state)
 				   "retries = 3\n"
 				   "rerun = yes\n"
 				   "hold = yes\n"
-				   "input = /data/in.csv 3G\n"
 				   "env = OMP_NUM_THREADS=4 'NOTE=a b' PATH\n"
 				   "cwd = '/srv/a b'\n"
 				   "command = python3 prepare.py \\\n"
@@ -179,7 +178,6 @@ static void test_file_every_key_reaches_its_field(void **state)
 	assert_int_equal(t->after[1], 13);
 	assert_true(t->after_any && t->freezable && t->rerun && t->hold);
 	assert_int_equal(t->retries, 3);
-	assert_string_equal(joined(&t->input, buf), "/data/in.csv|3G|");
 	assert_string_equal(joined(&t->environment, buf), "OMP_NUM_THREADS=4|NOTE=a b|PATH|");
 	assert_string_equal(t->cwd, "/srv/a b");
 	assert_string_equal(joined(&t->command, buf), "python3|prepare.py|--out|a b|");

@@ -30,7 +30,7 @@ static bool is_list(enum option_id id)
 /* Options whose value is taken as it is, without the quoting that a file has. */
 static bool is_raw(enum option_id id)
 {
-	return id == OPTION_ENV || id == OPTION_INPUT || id == OPTION_CWD;
+	return id == OPTION_ENV || id == OPTION_CWD;
 }
 
 static int set_task(struct task *task, enum option_id id, const char *value, struct uw_err *err)
@@ -115,7 +115,6 @@ static int take_raw(const struct options *options, struct job_list *list, struct
 	if (!at)
 		return err_set(err, -ENOMEM, "out of memory");
 	task->environment = take_block(options, OPTION_ENV, &at);
-	task->input = take_block(options, OPTION_INPUT, &at);
 	if (check_environment(&task->environment, err) < 0)
 		return -EINVAL;
 	return take_cwd(options, &at, &task->cwd, err);

@@ -168,44 +168,6 @@ static void put_lists(json_t *spec, const struct task *task)
 		json_decref(ranges);
 }
 
-static int add_input(const char *word, uint64_t *bytes, struct uw_err *err)
-{
-	struct stat st;
-	uint64_t size;
-
-	if (units_parse_bytes(word, &size) == 0) {
-		*bytes += size;
-		return 0;
-	}
-	if (stat(word, &st) < 0)
-		return err_set(err, -EINVAL,
-			       "--input: '%s': %s; allowed: a file, or a size like "
-			       "2G",
-			       word, strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, -EINVAL,
-			       "--input: '%s': not a regular file, allowed: a file, "
-			       "or a size like 2G",
-			       word);
-	*bytes += (uint64_t)st.st_size;
-	return 0;
-}
-
-static int put_input(json_t *spec, const struct task *task, struct uw_err *err)
-{
-	uint64_t bytes = 0;
-
-	for (const char *at = job_block_next(&task->input, NULL); at;
-	     at = job_block_next(&task->input, at)) {
-		int r = add_input(at, &bytes, err);
-
-		if (r < 0)
-			return r;
-	}
-	put_number(spec, "input_bytes", bytes);
-	return 0;
-}
-
 static int spec_json(const struct task *task, json_t **ret_spec, struct uw_err *err)
 {
 	AUTO_JSON json_t *spec = json_object();
@@ -218,10 +180,10 @@ static int spec_json(const struct task *task, json_t **ret_spec, struct uw_err *
 	r = put_command(spec, task, err);
 	if (r >= 0)
 		r = put_environment(spec, task, err);
-	if (r >= 0)
-		r = put_input(spec, task, err);
+	if (r < 0 && task->line)
+		err_prefix(err, "task '%s'", task->name);
 	if (r < 0)
-		return *task->name && task->line ? err_prefix(err, "task '%s'", task->name) : r;
+		return r;
 	put_number(spec, "memory_bytes", task->memory_bytes);
 	put_number(spec, "time_us", task->time_us);
 	put_number(spec, "time_limit_us", task->time_limit_us);

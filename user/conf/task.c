@@ -268,11 +268,6 @@ static int set_environment(struct setting *setting)
 	return 0;
 }
 
-static int set_input(struct setting *setting)
-{
-	return split_value(setting, &setting->task->input);
-}
-
 static int set_cwd(struct setting *setting)
 {
 	struct job_block block;
@@ -324,7 +319,6 @@ static const struct task_row rows[] = {
 	{.option = {.key = "array"},
 	 .set = set_array,
 	 .allowed = "up to 32 indices or ranges of them, 0-9 or 1,3,7, below 100000"},
-	{.option = {.key = "input"}, .set = set_input, .allowed = "files, or sizes"},
 	{.option = {.key = "env"},
 	 .set = set_environment,
 	 .allowed = "NAME=VALUE or NAME, quoted "

@@ -44,7 +44,6 @@ struct task {
 	const char *cwd;
 	struct job_block command;
 	struct job_block environment; /* NAME=VALUE, or NAME for the submitter's value */
-	struct job_block input;       /* files, or sizes */
 };
 
 /* Where strings go. */
