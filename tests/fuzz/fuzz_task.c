@@ -93,8 +93,8 @@ static void check_again(const char *word)
 	quoted[used++] = '\'';
 	for (const char *c = word; *c; c++) {
 		if (*c == '\'') {
-			memcpy(quoted + used, "'\\'", 3);
-			used += 3;
+			for (const char *escape = "'\\'"; *escape; escape++)
+				quoted[used++] = *escape;
 		}
 		quoted[used++] = *c;
 	}

@@ -197,11 +197,11 @@ static int read_command(const struct cli *cli, const struct task *said, struct j
 			       "--file TASKS");
 	for (int i = 0; i < cli->argc; i++)
 		size += strlen(cli->argv[i]) + 1;
-	at = list->room = malloc(size);
-	list->task = calloc(1, sizeof(*list->task));
 	if (size > JOB_BLOCK_MAX)
 		return err_set(err, -EINVAL, "command: has %zu bytes, allowed: %u", size,
 			       JOB_BLOCK_MAX);
+	at = list->room = calloc(1, size);
+	list->task = calloc(1, sizeof(*list->task));
 	if (!at || !list->task)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (int i = 0; i < cli->argc; i++)

@@ -60,7 +60,7 @@ int jobs_ranges(const struct cli *cli, json_t **ret_ranges, struct uw_err *err)
 	AUTO_JSON json_t *ranges = json_array();
 
 	for (int i = 0; i < cli->argc; i++) {
-		json_t *range;
+		json_t *range = NULL;
 		int r = jobs_range(cli->argv[i], &range, err);
 
 		if (r < 0)

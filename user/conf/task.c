@@ -240,7 +240,7 @@ static int split_value(struct setting *setting, struct job_block *ret_block)
 
 static int set_command(struct setting *setting)
 {
-	struct job_block block;
+	struct job_block block = {0};
 	int rc = split_value(setting, &block);
 
 	if (rc)
@@ -255,7 +255,7 @@ static int set_command(struct setting *setting)
 
 static int set_environment(struct setting *setting)
 {
-	struct job_block block;
+	struct job_block block = {0};
 	int rc = split_value(setting, &block);
 
 	if (rc)
@@ -270,12 +270,13 @@ static int set_environment(struct setting *setting)
 
 static int set_cwd(struct setting *setting)
 {
-	struct job_block block;
+	struct job_block block = {0};
 	int rc = split_value(setting, &block);
 
 	if (rc)
 		return rc;
-	if (job_block_count(&block) != 1 || *block.data != '/' || block.size > JOB_PATH_LEN)
+	if (!block.size || job_block_count(&block) != 1 || *block.data != '/' ||
+	    block.size > JOB_PATH_LEN)
 		return -EINVAL;
 	setting->task->cwd = block.data;
 	return 0;
