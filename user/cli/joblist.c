@@ -191,7 +191,7 @@ static int read_command(const struct cli *cli, const struct task *said, struct j
 		return err_set(err, -EINVAL,
 			       "which component? allowed: --component NAME; "
 			       "'uwctl config show' names them");
-	if (!cli->argc || !*cli->argv[0])
+	if (cli->argc < 1 || !*cli->argv[0])
 		return err_set(err, -EINVAL,
 			       "which command? allowed: -- COMMAND [ARGUMENT...], or "
 			       "--file TASKS");
