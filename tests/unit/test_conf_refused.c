@@ -137,17 +137,17 @@ static const struct {
 	{"[admission]\nsubmit = root\n" ONE,
 	 "t:2: submit: not a key of [admission], allowed: in [component]"},
 	{ONE "submit =\n",
-	 "t:3: submit: '' is not understood, allowed: root, or users, @groups or * for each that "
-	 "may talk to uwd, up to 127 characters"},
+	 "t:3: submit: '' is not understood, allowed: root, or users, @groups or * for all "
+	 "users, up to 127 characters"},
 	{ONE "submit = @\n",
-	 "t:3: submit: '@' is not understood, allowed: root, or users, @groups or * for each that "
-	 "may talk to uwd, up to 127 characters"},
+	 "t:3: submit: '@' is not understood, allowed: root, or users, @groups or * for all "
+	 "users, up to 127 characters"},
 	{ONE "submit = alice, 1000\n",
-	 "t:3: submit: 'alice, 1000' is not understood, allowed: root, or users, @groups or * for "
-	 "each that may talk to uwd, up to 127 characters"},
+	 "t:3: submit: 'alice, 1000' is not understood, allowed: root, or users, @groups or * for all "
+	 "users, up to 127 characters"},
 	{ONE "submit = aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
 	 "t:3: submit: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' is out of range, "
-	 "allowed: root, or users, @groups or * for each that may talk to uwd, up to 127 "
+	 "allowed: root, or users, @groups or * for all users, up to 127 "
 	 "characters"},
 	{"[sense]\npages = all\n" ONE,
 	 "t:2: pages: 'all' is not understood, allowed: off, batched or full"},

@@ -508,8 +508,7 @@ static int submit_parse(const struct option *option, const char *text, void *fie
 static void submit_allowed(const struct option *option, char *buf, size_t size)
 {
 	snprintf(buf, size,
-		 "root, or users, @groups or * for each that may talk to uwd, up to %" PRIu64
-		 " characters",
+		 "root, or users, @groups or * for all users, up to %" PRIu64 " characters",
 		 option->max);
 }
 

@@ -69,8 +69,8 @@ struct component {
 };
 
 /*
- * The next entry of a submit list: a user's name, "@" and a group's, or "*" for whoever may talk to
- * uwd. Returns where to go on, NULL when there was none left.
+ * The next entry of a submit list: a user's name, "@" and a group's, or "*" for everybody. Returns
+ * where to go on, NULL when there was none left.
  */
 const char *submit_next(const char *at, char buf[static SUBMIT_WORD_LEN]);
 
