@@ -56,6 +56,7 @@ static void test_options_good_ones_are_read(void **state)
 		assert_int_equal(parse(command_find(rows[i].words[0]), rows[i].words, &options,
 				       &first, &err),
 				 0);
+		options.given = 0;
 		assert_memory_equal(&options, &rows[i].want, sizeof(options));
 		assert_int_equal(first, rows[i].first);
 	}

@@ -75,7 +75,8 @@ int command_history(struct cli *cli)
 	struct pages pages = {.cli = cli,
 			      .method = IPC_HISTORY,
 			      .print = print_page,
-			      .most = options->has_lines ? options->lines : SHOWN_DEFAULT};
+			      .most = option_given(options, OPTION_LINES) ? options->lines
+									  : SHOWN_DEFAULT};
 	struct uw_err err = {0};
 	json_t *parameters;
 	int status;

@@ -38,7 +38,7 @@ static int change(struct cli *cli, enum ipc_method method, const char *done, con
 	if (jobs_select(cli, true, &select, &err) < 0)
 		return cli_fail(cli, &err);
 	parameters = json_pack("{s:o}", "select", select);
-	if (cli->options.has_grace)
+	if (option_given(&cli->options, OPTION_GRACE))
 		json_object_set_new(parameters, "grace_us",
 				    json_integer((json_int_t)cli->options.grace_us));
 	if (cli->options.dry_run)

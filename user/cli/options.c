@@ -18,7 +18,6 @@ enum option_type {
 	TYPE_LEAF_NAME,
 	TYPE_COUNT,
 	TYPE_DURATION,
-	TYPE_GRACE,
 	TYPE_LINES,
 	TYPE_TASK, /* kept as it is, read by user/conf */
 	TYPE__COUNT
@@ -113,7 +112,7 @@ static const struct option_full {
 			TYPE_FLAG,
 			offsetof(struct options, any)},
 	[OPTION_GRACE] = {{"grace", 0, "TIME", "from SIGTERM to SIGKILL; 0 kills at once"},
-			  TYPE_GRACE,
+			  TYPE_DURATION,
 			  offsetof(struct options, grace_us)},
 	[OPTION_ERR] = {{"err", 'e', NULL, "what it wrote to standard error"},
 			TYPE_FLAG,
@@ -223,21 +222,8 @@ static int set_duration(void *place, const char *text)
 	return units_parse_us(text, place);
 }
 
-static int set_grace(void *place, const char *text)
-{
-	struct options *options =
-		(struct options *)((char *)place - offsetof(struct options, grace_us));
-
-	options->has_grace = true;
-	return units_parse_us(text, place);
-}
-
 static int set_lines(void *place, const char *text)
 {
-	struct options *options =
-		(struct options *)((char *)place - offsetof(struct options, lines));
-
-	options->has_lines = true;
 	return units_parse_uint(text, 0, LINES_MAX, place);
 }
 
@@ -251,7 +237,6 @@ static const struct type_row {
 			    "1 to 31 of a-z 0-9 _ -, the first one a letter or a digit"},
 	[TYPE_COUNT] = {set_count, "a number from 1 to 512"},
 	[TYPE_DURATION] = {set_duration, "a time with its unit: 500ms, 30s, 2min"},
-	[TYPE_GRACE] = {set_grace, "a time with its unit: 500ms, 30s, 2min"},
 	[TYPE_LINES] = {set_lines, "a number from 0 to 10000000"},
 	[TYPE_TASK] = {NULL, "a value"},
 };
@@ -275,6 +260,7 @@ static int option_set(const struct option_full *option, const char *text, struct
 	const struct type_row *type = &types[option->type];
 	int r;
 
+	options->given |= OPTION_BIT(option - table);
 	if (option->type == TYPE_TASK)
 		return keep_setting(option, text, options, err);
 	r = type->set((char *)options + option->offset, text);

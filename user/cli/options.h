@@ -83,6 +83,7 @@ struct option_setting {
 
 /* What was given; zero where it was not. Texts point into argv. */
 struct options {
+	uint64_t given; /* mask of OPTION_BIT: 0 and "no" say something too */
 	bool help, json, dry_run;
 	bool kill, keep_running, watch, follow;
 	bool wait, no_env, any, err, jobs, mine;
@@ -91,7 +92,6 @@ struct options {
 	const char *policy, *capacity, *stretch, *jitter, *ramp, *seed, *runs, *html;
 	uint64_t count, lines;
 	uint64_t for_us, timeout_us, grace_us, since_us;
-	bool has_grace, has_lines; /* 0 says something */
 	uint32_t setting_count;
 	struct option_setting setting[OPTION_SETTINGS_MAX];
 };
@@ -102,6 +102,11 @@ struct option_row {
 	const char *value; /* what the help calls its value; NULL for a flag */
 	const char *help;
 };
+
+static inline bool option_given(const struct options *options, enum option_id id)
+{
+	return options->given & OPTION_BIT(id);
+}
 
 const struct option_row *option_row(enum option_id id);
 

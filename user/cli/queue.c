@@ -101,7 +101,7 @@ static void print_page(struct pages *pages, const json_t *answer)
 
 static uint64_t lines_wanted(const struct cli *cli)
 {
-	if (cli->options.has_lines || cli->options.json || !cli->screen.width)
+	if (option_given(&cli->options, OPTION_LINES) || cli->options.json || !cli->screen.width)
 		return cli->options.lines;
 	return SHOWN_ON_TERMINAL;
 }
