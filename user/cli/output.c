@@ -117,7 +117,8 @@ int cli_print_json(const struct cli *cli, json_t *object)
 	int r = -1;
 
 	if (all)
-		r = json_dumpf(all, cli->screen.out, JSON_INDENT(2));
+		r = json_dumpf(all, cli->screen.out,
+			       JSON_INDENT(2) | (cli->screen.width ? JSON_ENSURE_ASCII : 0U));
 	json_decref(all);
 	fputc('\n', cli->screen.out);
 	fflush(cli->screen.out);
