@@ -55,6 +55,20 @@ int jobs_range(const char *word, json_t **ret_range, struct uw_err *err)
 	return 0;
 }
 
+void jobs_add_range(json_t *ranges, json_t *range)
+{
+	json_t *before = json_array_get(ranges, json_array_size(ranges) - 1);
+	bool plain = !json_object_get(range, "index_first") && before &&
+		     !json_object_get(before, "index_first");
+
+	if (plain && json_get_u64(range, "first") == json_get_u64(before, "last") + 1) {
+		json_object_set(before, "last", json_object_get(range, "last"));
+		json_decref(range);
+	} else {
+		json_array_append_new(ranges, range);
+	}
+}
+
 int jobs_ranges(const struct cli *cli, json_t **ret_ranges, struct uw_err *err)
 {
 	AUTO_JSON json_t *ranges = json_array();
@@ -65,7 +79,7 @@ int jobs_ranges(const struct cli *cli, json_t **ret_ranges, struct uw_err *err)
 
 		if (r < 0)
 			return r;
-		json_array_append_new(ranges, range);
+		jobs_add_range(ranges, range);
 	}
 	*ret_ranges = TAKE(ranges);
 	return 0;

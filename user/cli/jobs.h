@@ -13,6 +13,9 @@
 /* A JobRange of the interface. -EINVAL with the allowed forms. */
 int jobs_range(const char *word, json_t **ret_range, struct uw_err *err);
 
+/* Appends range, which it steals, or lets the last one go on where it follows. */
+void jobs_add_range(json_t *ranges, json_t *range);
+
 /* All words of the command line as a list of them. */
 int jobs_ranges(const struct cli *cli, json_t **ret_ranges, struct uw_err *err);
 

@@ -87,8 +87,8 @@ static json_t *ranges_of(const json_t *answer)
 		uint64_t id = json_get_u64_or(job, "id", 0);
 		uint64_t count = json_get_u64_or(job, "count", 1);
 
-		json_array_append_new(ranges, json_pack("{s:I, s:I}", "first", (json_int_t)id,
-							"last", (json_int_t)(id + count - 1)));
+		jobs_add_range(ranges, json_pack("{s:I, s:I}", "first", (json_int_t)id, "last",
+						 (json_int_t)(id + count - 1)));
 	}
 	return ranges;
 }
