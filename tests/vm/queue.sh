@@ -119,11 +119,11 @@ expect_match "the component" "$OUT" "no component 'nosuch'"
 expect "nothing of it is queued" "$(uwctl queue --json | json total)" 0
 
 # ---- what was learned stands in for what is not said ----
-expect_rc 2 uwctl submit -c batch -- /bin/true
+expect_rc 2 uwctl submit -c batch --key fresh -- true
 expect_match "the remedy" "$OUT" "memory"
-expect_rc 0 uwctl submit -c batch -m 64M --rerun --wait -- /bin/true
-expect_rc 0 uwctl submit -c batch --rerun --wait -- /bin/true
-expect "advice" "$(uwctl recommend --key batch/true --json | json keys.0.key)" batch/true
+expect_rc 0 uwctl submit -c batch --key fresh -m 64M --rerun --wait -- true
+expect_rc 0 uwctl submit -c batch --key fresh --rerun --wait -- true
+expect "advice" "$(uwctl recommend --key fresh --json | json keys.0.key)" fresh
 expect_rc 0 uwctl status --jobs
 expect_match "figures" "$OUT" 'CLASS .*normal'
 expect "in JSON" "$(uwctl status --json | json queue.total.failed | grep -c '^[1-9]')" 1
