@@ -123,35 +123,48 @@ static void sleep_us(uint64_t us)
 	nanosleep(&time, NULL);
 }
 
-/* Prints until the job has ended. A uwd that is away is asked again: the files are still there. */
+/* What comes until it is time to ask again; of a job that has ended, what is left. */
+static int tail_watch(struct tail *tail, bool ended, struct uw_err *err)
+{
+	for (uint64_t us = 0; us < ASK_US; us += LOOK_US) {
+		ssize_t count = tail->fd >= 0 ? tail_copy(tail) : 0;
+
+		if (count < 0)
+			return err_set(err, (int)count, "%s: %s", tail->path,
+				       strerror((int)-count));
+		if (ended)
+			return 0;
+		sleep_us(LOOK_US);
+	}
+	return 0;
+}
+
+/* A uwd that restarts or is crowded answers soon, and the files are there meanwhile. */
+static bool is_away(int r)
+{
+	return remote_is_absent(r) || r == -EPIPE || r == -EBUSY;
+}
+
+/* Prints until the job has ended. */
 static int tail_follow(struct tail *tail, struct uw_err *err)
 {
 	bool ended = false;
+	int r = 0;
 
-	while (!ended) {
+	while (r >= 0 && !ended) {
 		AUTO_JSON json_t *answer = NULL;
-		struct uw_err away = {0};
-		int r = ask(tail->cli, &answer, &away);
 
-		if (r >= 0) {
-			ended = has_ended(answer);
-			r = tail_open(tail, file_of(tail->cli, answer), err);
-		} else if (!remote_is_absent(r) && r != -EPIPE && r != -EBUSY) {
-			*err = away;
+		r = ask(tail->cli, &answer, err);
+		if (r < 0 && !is_away(r))
 			return r;
-		} else {
-			r = 0;
-		}
-		for (uint64_t us = 0; r >= 0 && us < ASK_US; us += LOOK_US) {
-			if (tail->fd >= 0)
-				r = (int)tail_copy(tail);
-			if (r >= 0 && !ended)
-				sleep_us(LOOK_US);
-		}
-		if (r < 0)
-			return err->code ? r : err_set(err, r, "%s: %s", tail->path, strerror(-r));
+		ended = answer && has_ended(answer);
+		r = answer ? tail_open(tail, file_of(tail->cli, answer), err) : 0;
+		if (r >= 0)
+			r = tail_watch(tail, ended, err);
+		if (r >= 0 && ended)
+			say_dropped(file_of(tail->cli, answer));
 	}
-	return 0;
+	return r;
 }
 
 static int print_once(struct tail *tail, const json_t *answer, struct uw_err *err)
