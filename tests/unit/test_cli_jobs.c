@@ -93,7 +93,7 @@ static const char record_text[] =
 	"\"run_us\": 61000000, \"cpu_us\": 60000000, \"attempts\": 1, "
 	"\"why\": {\"text\": \"ended by signal 9\"}}, \"argv\": [\"./fold\", \"\\u001b[2J\", "
 	"\"a b\"], \"cwd\": \"/srv\", \"after\": [], \"steps\": [{\"wall_us\": 2000000000, "
-	"\"step\": \"started\", \"before_bytes\": null, \"after_bytes\": 335544320, "
+	"\"step\": \"started\", \"before_bytes\": 0, \"after_bytes\": 335544320, "
 	"\"why\": {\"text\": \"needs 320M, 512M are free\"}}, {\"wall_us\": 2500000000, "
 	"\"step\": \"throttled\", \"before_bytes\": 314572800, \"after_bytes\": 335544320, "
 	"\"why\": {\"text\": \"uses 322M, reserved were 300M\"}}]}";
@@ -111,7 +111,7 @@ static const char record_80[] =
 	"  command    ./fold ?[2J a b\n"
 	"  directory  /srv\n"
 	"\n"
-	"  1970-01-01 00:33:20  started    needs 320M, 512M are free\n"
+	"  1970-01-01 00:33:20  started    320M: needs 320M, 512M are free\n"
 	"  1970-01-01 00:41:40  throttled  300M to 320M: uses 322M, reserved were 300M\n";
 
 static void test_one_job_is_shown_at_length(void **state)

@@ -156,7 +156,9 @@ static void print_step(const struct screen *screen, const json_t *step)
 	snprintf(name, sizeof(name), "%.*s", JOB_TEXT_LEN - 1, json_get_text(step, "step"));
 	screen_paint(screen, PAINT_BOLD, "%-*s", STEP_WIDTH, screen_clean(name));
 	*text = '\0';
-	if (before != UINT64_MAX && after != UINT64_MAX && before != after)
+	if (!before && after != UINT64_MAX)
+		snprintf(text, sizeof(text), "%s: ", units_print_bytes(after, to));
+	else if (before != UINT64_MAX && after != UINT64_MAX && before != after)
 		snprintf(text, sizeof(text), "%s to %s: ", units_print_bytes(before, from),
 			 units_print_bytes(after, to));
 	snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s",

@@ -97,13 +97,15 @@ static void print_table(const struct screen *screen, const char *title, const js
 
 void jobstats_print(const struct screen *screen, const json_t *queue)
 {
+	const char *why = json_get_text(json_object_get(queue, "why"), "text");
 	char text[400], time[JOB_TEXT_LEN];
 
 	jobstats_line(screen, queue, 0);
-	snprintf(text, sizeof(text), "%s for %s: %s", json_get_text(queue, "strategy"),
-		 jobs_time(queue, "strategy_for_us", time),
-		 json_get_text(json_object_get(queue, "why"), "text"));
-	screen_wrap(screen, PAINT_DIM, 0, 2, text);
+	if (*why) {
+		snprintf(text, sizeof(text), "%s for %s: %s", json_get_text(queue, "strategy"),
+			 jobs_time(queue, "strategy_for_us", time), why);
+		screen_wrap(screen, PAINT_DIM, 0, 2, text);
+	}
 	fputc('\n', screen->out);
 	print_table(screen, "CLASS", json_object_get(queue, "classes"),
 		    json_object_get(queue, "total"));

@@ -19,6 +19,8 @@ static const char *saved_text(const json_t *advice, char buf[static JOB_TEXT_LEN
 	if (mib_s == UINT64_MAX)
 		return "-";
 	tenths = mib_s / (MIB_S_PER_GIB_H / 10);
+	if (mib_s < 3600)
+		return "0";
 	if (!tenths)
 		snprintf(buf, JOB_TEXT_LEN, "%" PRIu64 " MiB h", mib_s / 3600);
 	else if (tenths < 100)
