@@ -227,7 +227,7 @@ const struct command commands[] = {
 			"all; options say what its tasks leave open. See uwctl-jobs(7).",
 		.example =
 			"uwctl submit -c ml_models -m 800M -t 30m -p high -- python3 train.py\n"
-			"uwctl submit -c ml_models -m 2G --array 0-9 -- sh -c './fold $UW_ARRAY_INDEX'\n"
+			"uwctl submit -c ml_models -m 2G --array 0-9 -- sh -c './fold $UW_JOB_INDEX'\n"
 			"uwctl submit --file nightly.ini --dry-run",
 		.options = CLIENT | TASK_OPTIONS | OPTION_BIT(OPTION_DRY_RUN) |
 			   OPTION_BIT(OPTION_FILE) | OPTION_BIT(OPTION_WAIT) |
