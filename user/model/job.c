@@ -64,6 +64,18 @@ static const struct reason_row reasons[JOB_REASON__COUNT] = {
 				   ", its component has at most ", ""},
 	[JOB_BECAUSE_SLOTS] = {"slots", COUNT, COUNT, "", " jobs run, at most ", " may"},
 	[JOB_BECAUSE_FITS] = {"fits", BYTES, BYTES, "needs ", ", ", " are free"},
+	[JOB_BECAUSE_BESIDE] = {"beside", BYTES, BYTES, "needs ", ", beside the head of the queue ",
+				" are free"},
+	[JOB_BECAUSE_CANARY] = {"canary", BYTES, BYTES, "nothing is known of its key: asks for ",
+				", free are ", ""},
+	[JOB_BECAUSE_TURN] = {"turn", COUNT, NONE, "", " jobs are before it", ""},
+	[JOB_BECAUSE_GROWTH_FIRST] = {"growth-first", BYTES, BYTES, "a job that runs waits for ",
+				      ", free are ", ""},
+	[JOB_BECAUSE_PLATEAU] = {"plateau", BYTES, BYTES, "peaked at ", ", reserved were ", ""},
+	[JOB_BECAUSE_NO_GROWTH] = {"no-growth", BYTES, BYTES, "wants ", ", free are ", ""},
+	[JOB_BECAUSE_DEADLOCK] = {"deadlock", BYTES, BYTES, "only frozen jobs are left: has ",
+				  ", wants ", ""},
+	[JOB_BECAUSE_PAUSE_OVER] = {"pause-over", US, US, "stood still for ", ", at most ", ""},
 	[JOB_BECAUSE_BACKFILL] = {"backfill", US, US, "should end within ",
 				  ", the head of the queue can start in ", ""},
 	[JOB_BECAUSE_GROWTH] = {"growth", BYTES, BYTES, "uses ", ", reserved were ", ""},
@@ -79,6 +91,8 @@ static const struct reason_row reasons[JOB_REASON__COUNT] = {
 	[JOB_BECAUSE_START_FAILED] = {"start-failed", COUNT, NONE, "could not be started, error ",
 				      "", ""},
 	[JOB_BECAUSE_REBOOT] = {"reboot", NONE, NONE, "the machine went down while it ran", "", ""},
+	[JOB_BECAUSE_NO_COMPONENT] = {"no-component", NONE, NONE,
+				      "its component is not configured any more", "", ""},
 	[JOB_BECAUSE_SHIM_LOST] = {"shim-lost", NONE, NONE,
 				   "what watched it was killed, its end is not known", "", ""},
 };
@@ -193,26 +207,6 @@ const char *job_why_text(const struct job_why *why, char *buf, unsigned long siz
 	return buf;
 }
 
-/* ---- blocks of strings ---- */
-
-uint32_t job_block_count(const struct job_block *block)
-{
-	uint32_t count = 0;
-
-	if (block->size && block->data[block->size - 1])
-		return UINT32_MAX;
-	for (uint32_t i = 0; i < block->size; i++)
-		count += !block->data[i];
-	return count;
-}
-
-const char *job_block_next(const struct job_block *block, const char *at)
-{
-	const char *next = at ? at + strlen(at) + 1 : block->data;
-
-	return block->size && next < block->data + block->size ? next : NULL;
-}
-
 /* ---- a submission ---- */
 
 static bool is_word(const char *text, size_t size, bool may_be_empty)
@@ -236,6 +230,10 @@ static int check_words(const struct job_spec *spec, struct uw_err *err)
 	if (!memchr(spec->component, '\0', sizeof(spec->component)) ||
 	    !text_is_name(spec->component))
 		return err_set(err, -EINVAL, "submit: component: not a name");
+	if (!is_word(spec->name, sizeof(spec->name), true))
+		return err_set(err, -EINVAL,
+			       "submit: name: at most %d letters, digits and _-.:@/+ are allowed",
+			       JOB_NAME_LEN - 1);
 	if (!is_word(spec->key, sizeof(spec->key), true))
 		return err_set(err, -EINVAL,
 			       "submit: key: at most %d letters, digits and _-.:@/+ are allowed",
@@ -344,5 +342,20 @@ void job_init(struct job *job, const struct job_spec *spec)
 	else if (spec->after_count)
 		job->state = JOB_WAITING;
 	text_copy(job->name, sizeof(job->name),
-		  spec->key[0] ? spec->key : last_element(spec->argv.data));
+		  spec->name[0]  ? spec->name
+		  : spec->key[0] ? spec->key
+				 : last_element(spec->argv.data));
+}
+
+const char *job_command_text(const struct job_spec *spec, char *buf, unsigned long size)
+{
+	unsigned long at = 0;
+
+	for (uint32_t i = 0; i + 1 < spec->argv.size && at + 1 < size; i++) {
+		char c = spec->argv.data[i];
+
+		buf[at++] = !c ? ' ' : (c < ' ' || c > '~') ? '?' : c;
+	}
+	buf[at] = '\0';
+	return buf;
 }

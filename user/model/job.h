@@ -24,7 +24,9 @@
 #define JOB_GROUPS_MAX  64 /* supplementary groups that it runs with */
 #define JOB_PATH_LEN    1024
 #define JOB_BLOCK_MAX   (256U * 1024) /* bytes of the arguments, and of the environment */
-#define JOB_ARRAY_MAX   100000U       /* elements of one array */
+#define JOB_PACK_MAX    (2 * JOB_BLOCK_MAX + 8192)
+#define JOB_COMMAND_LEN 200     /* of a command as a queue shows it, with the terminator */
+#define JOB_ARRAY_MAX   100000U /* elements of one array */
 #define JOB_RETRIES_MAX 100
 #define JOB_NO_INDEX    UINT32_MAX /* is no element of an array */
 
@@ -68,6 +70,14 @@ enum job_reason {
 	JOB_BECAUSE_TOO_LARGE,    /* needs observed bytes, its component has threshold at most */
 	JOB_BECAUSE_SLOTS,        /* observed jobs run, threshold may */
 	JOB_BECAUSE_FITS,         /* needs observed bytes, threshold are free */
+	JOB_BECAUSE_BESIDE,       /* needs observed bytes, beside the head are threshold to spare */
+	JOB_BECAUSE_CANARY, /* of its key nothing is known: asked observed, threshold are free */
+	JOB_BECAUSE_TURN,   /* observed jobs are before it */
+	JOB_BECAUSE_GROWTH_FIRST, /* one that runs waits for observed bytes, threshold are free */
+	JOB_BECAUSE_PLATEAU,      /* peaked at observed bytes, reserved were threshold */
+	JOB_BECAUSE_NO_GROWTH,    /* wants observed bytes, threshold are free */
+	JOB_BECAUSE_DEADLOCK,     /* only frozen jobs are left: has observed, wants threshold */
+	JOB_BECAUSE_PAUSE_OVER,   /* stood still for observed us, at most threshold */
 	JOB_BECAUSE_BACKFILL, /* ends within observed us, the head's memory is free in threshold */
 	JOB_BECAUSE_GROWTH,   /* uses observed bytes, reserved were threshold */
 	JOB_BECAUSE_STILL_GROWING, /* throttled or frozen for observed us, allowed are threshold */
@@ -81,6 +91,7 @@ enum job_reason {
 	JOB_BECAUSE_SIGNAL,        /* its command was ended by signal observed */
 	JOB_BECAUSE_START_FAILED,  /* errno observed */
 	JOB_BECAUSE_REBOOT,        /* the machine went down while it ran */
+	JOB_BECAUSE_NO_COMPONENT,  /* its component is not configured any more */
 	JOB_BECAUSE_SHIM_LOST,     /* what watched it was killed, so that its end is not known */
 	JOB_REASON__COUNT
 };
@@ -144,9 +155,9 @@ struct job {
 	uint64_t observed, threshold; /* of reason */
 	uint64_t array;               /* id of the array's first element; its own otherwise */
 	uint32_t index;               /* within its array, or JOB_NO_INDEX */
-	uint32_t key;                 /* interned by the daemon; 0 = no key */
+	uint32_t key, tags, command;  /* interned by the daemon; 0 = none */
 	uint32_t uid, gid;
-	int32_t shim_pid;  /* while it runs */
+	uint32_t slot;     /* where its shim writes; while it runs */
 	uint16_t attempts; /* started so often */
 	uint16_t flags;    /* enum job_flag */
 	uint8_t component; /* index in the configuration */
@@ -166,7 +177,8 @@ struct job_block {
 /* All that a submission says. Points into memory of its maker. */
 struct job_spec {
 	char component[UW_NAME_LEN];
-	char key[JOB_KEY_LEN]; /* "" = none: nothing is learned from it and for it */
+	char key[JOB_KEY_LEN];   /* "" = none: nothing is learned from it and for it */
+	char name[JOB_NAME_LEN]; /* "" = after the key or the command */
 	uint64_t memory_bytes;
 	uint64_t time_us, time_limit_us;
 	uint32_t priority, memory_priority;
@@ -228,6 +240,18 @@ int job_spec_check(const struct job_spec *spec, struct uw_err *err);
 
 /* The in-memory part of a new job of that spec; id, component, key and times are the caller's. */
 void job_init(struct job *job, const struct job_spec *spec);
+
+/* The arguments with a blank between them, cut to size, unprintable bytes as '?'. Returns buf. */
+const char *job_command_text(const struct job_spec *spec, char *buf, unsigned long size);
+
+/*
+ * A spec as bytes, for the disk and for uw-shim: versioned, self-contained. Without with_env it has
+ * no environment. Returns the bytes that it takes; written are at most size of them.
+ */
+unsigned long job_pack(const struct job_spec *spec, bool with_env, char *buf, unsigned long size);
+
+/* The reverse; ret_spec points into buf. -EBADMSG: not such bytes, or not of this version. */
+int job_unpack(const char *buf, unsigned long size, struct job_spec *ret_spec);
 
 /* Number of strings in block; UINT32_MAX when its last one has no end. */
 uint32_t job_block_count(const struct job_block *block);

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Strings one after the other: arguments and environments. uw-shim needs this and no more. */
+#include <string.h>
+
+#include "user/model/job.h"
+
+uint32_t job_block_count(const struct job_block *block)
+{
+	uint32_t count = 0;
+
+	if (block->size && block->data[block->size - 1])
+		return UINT32_MAX;
+	for (uint32_t i = 0; i < block->size; i++)
+		count += !block->data[i];
+	return count;
+}
+
+const char *job_block_next(const struct job_block *block, const char *at)
+{
+	const char *next = at ? at + strlen(at) + 1 : block->data;
+
+	return block->size && next < block->data + block->size ? next : NULL;
+}
