@@ -22,7 +22,7 @@ CPPFLAGS := -I. -isystem $(B) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DUW_VERSION=
 CFLAGS   ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 CFLAGS   += -std=gnu17 $(WARN) $(EXTRA_CFLAGS)
 LDFLAGS  ?= -Wl,-z,relro,-z,now
-LDLIBS   := -lbpf -lelf -lz -lcgroup -linih -ljansson -lsystemd -lpthread
+LDLIBS   := -lbpf -lelf -lz -lcgroup -linih -ljansson -lsystemd -lsqlite3 -lpthread
 
 ifdef SAN
 CFLAGS  := -O1 -g -std=gnu17 $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=undefined \
@@ -30,7 +30,7 @@ CFLAGS  := -O1 -g -std=gnu17 $(WARN) -fsanitize=address,undefined -fno-sanitize-
 LDFLAGS := -fsanitize=address,undefined
 endif
 
-LAYERS   := base model policy conf kern sense act guard ipc cli daemon
+LAYERS   := base model policy conf kern sense act guard store shim ipc cli daemon
 LIBS     := $(LAYERS:%=$(O)/lib/%.a) $(O)/lib/cgroups.a
 SRC       = $(filter-out %/main.c,$(wildcard user/$1/*.c user/$1/*/*.c))
 OBJ       = $(patsubst %.c,$(O)/obj/%.o,$1)
@@ -40,7 +40,7 @@ UNITS    := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/te
 SIMS     := $(patsubst tests/sim/%.c,$(O)/tests/sim/%,$(wildcard tests/sim/test_*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 GUESTS   := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/vm/*.c) $(wildcard tests/bench/*.c))
-PROGRAMS := $(O)/uwd $(O)/uwctl $(O)/uw-guard
+PROGRAMS := $(O)/uwd $(O)/uwctl $(O)/uw-guard $(O)/uw-shim
 MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.scd))
 
 BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror -I.
@@ -49,7 +49,7 @@ BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(PROGRAMS) $(MAN) ## build uwd, uwctl, uw-guard and the man pages (the default)
+all: $(PROGRAMS) $(MAN) ## build uwd, uwctl, uw-guard, uw-shim and the man pages (the default)
 
 # ---- dependencies: each stamp is newer than scripts/deps once its packages are there ----
 build/deps/%: scripts/deps
@@ -93,7 +93,7 @@ $(O)/lib/%.a:
 
 libs = -Wl,--start-group $(patsubst %,$(O)/lib/%.a,$1) -Wl,--end-group
 CLI_LAYERS    := cli conf policy ipc cgroups kern act sense model base
-DAEMON_LAYERS := daemon conf policy ipc cgroups kern act sense model base
+DAEMON_LAYERS := daemon store conf policy ipc cgroups kern act sense model base
 
 $(O)/uwctl: $(O)/obj/user/cli/main.o $(CLI_LAYERS:%=$(O)/lib/%.a)
 	@echo "  LINK    $@"
@@ -109,12 +109,19 @@ $(O)/uw-guard: $(GUARD_OBJ)
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-static) $^ -o $@
 
+# So is the shim, one of which stands behind each job: it must be small.
+SHIM_OBJ := $(call OBJ,$(wildcard user/shim/*.c) user/store/slots.c user/model/job_pack.c user/model/job_block.c \
+	cgroups/guard.c cgroups/procs.c cgroups/group.c $(wildcard user/base/*.c))
+$(O)/uw-shim: $(SHIM_OBJ)
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-static) $^ -o $@
+
 build/man/%: scripts/man/%.scd | build/deps/build
 	$(Q)mkdir -p $(@D)
 	$(Q)scdoc <$< >$@
 
 # ---- tests ----
-TEST_LAYERS := cli daemon guard conf policy ipc cgroups kern act sense model base
+TEST_LAYERS := cli daemon store shim guard conf policy ipc cgroups kern act sense model base
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_LAYERS:%=$(O)/lib/%.a) | build/deps/test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lcmocka -o $@
@@ -199,6 +206,7 @@ install: all ## DESTDIR= PREFIX=/usr
 	install -Dm755 $(O)/uwd $(DESTDIR)$(PREFIX)/sbin/uwd
 	install -Dm755 $(O)/uwctl $(DESTDIR)$(PREFIX)/bin/uwctl
 	install -Dm755 $(O)/uw-guard $(DESTDIR)$(PREFIX)/libexec/uw/uw-guard
+	install -Dm755 $(O)/uw-shim $(DESTDIR)$(PREFIX)/libexec/uw/uw-shim
 	install -Dm644 scripts/uwd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/uwd.service
 	install -Dm644 scripts/uwctl.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/uwctl
 	$(Q)for p in cgroups/profiles/*.conf; do \

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* From root to the submitter's command. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <linux/close_range.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/shim/internal.h"
+
+#define OWN_VARIABLES 6
+#define VARIABLE_LEN  64
+#define EXIT_NOT_RUN  127
+
+/* ---- what is made before the fork ---- */
+
+static char **list_of(const struct job_block *block, uint32_t more)
+{
+	uint32_t count = job_block_count(block), at = 0;
+	char **list = calloc((size_t)count + more + 1, sizeof(*list));
+
+	if (!list)
+		return NULL;
+	for (const char *text = job_block_next(block, NULL); text;
+	     text = job_block_next(block, text))
+		list[at++] = (char *)text;
+	return list;
+}
+
+/* Ours replace what the submitter had of these names, as a job may submit jobs. */
+static bool is_ours(const char *variable)
+{
+	static const char *const prefixes[] = {"UW_JOB_", "UW_COMPONENT="};
+
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+		if (!strncmp(variable, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return false;
+}
+
+static void drop_ours(char **env)
+{
+	char **to = env;
+
+	for (char **from = env; *from; from++)
+		if (!is_ours(*from))
+			*to++ = *from;
+	*to = NULL;
+}
+
+static void add_ours(char **env, const struct job_spec *spec, const struct slot *slot)
+{
+	static char text[OWN_VARIABLES][VARIABLE_LEN];
+	int at = 0;
+
+	while (*env)
+		env++;
+	snprintf(text[at++], VARIABLE_LEN, "UW_JOB_ID=%" PRIu64, slot->job);
+	snprintf(text[at++], VARIABLE_LEN, "UW_JOB_ATTEMPT=%" PRIu32, slot->attempt);
+	snprintf(text[at++], VARIABLE_LEN, "UW_JOB_MEMORY=%" PRIu64, spec->memory_bytes);
+	snprintf(text[at++], VARIABLE_LEN, "UW_COMPONENT=%s", spec->component);
+	if (spec->index != JOB_NO_INDEX)
+		snprintf(text[at++], VARIABLE_LEN, "UW_JOB_INDEX=%" PRIu32, spec->index);
+	for (int i = 0; i < at; i++)
+		env[i] = text[i];
+	env[at] = NULL;
+}
+
+int command_make(const struct job_spec *spec, const struct slot *slot, struct command *ret_command)
+{
+	char **argv = list_of(&spec->argv, 0), **env = list_of(&spec->env, OWN_VARIABLES);
+
+	if (!argv || !env) {
+		free(argv);
+		free(env);
+		return -ENOMEM;
+	}
+	drop_ours(env);
+	add_ours(env, spec, slot);
+	*ret_command = (struct command){.spec = spec, .argv = argv, .env = env, .report = -1};
+	return 0;
+}
+
+/* ---- in the child ---- */
+
+/* uwd raised these for itself; a job gets what a login would have (kernel: include/asm-generic/
+ * resource.h, and the 8 MiB that may be locked since 5.16). Root's jobs keep what they have. */
+static int set_limits(uint32_t uid)
+{
+	static const struct rlimit locked = {.rlim_cur = 8U << 20, .rlim_max = 8U << 20};
+	struct rlimit now;
+
+	if (!uid || getrlimit(RLIMIT_MEMLOCK, &now) || now.rlim_max <= locked.rlim_max)
+		return 0;
+	return setrlimit(RLIMIT_MEMLOCK, &locked) ? -errno : 0;
+}
+
+/* Written with uwd's rights it also becomes the least that the job may choose. */
+static int set_oom_score(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC), rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, "0", 1) != 1 && !geteuid()) /* else it has one that is not ours */
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int set_files(const struct command *command)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(command->out, STDOUT_FILENO) < 0 ||
+	    dup2(command->err, STDERR_FILENO) < 0)
+		return -errno;
+	return close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) ? -errno : 0;
+}
+
+/* Groups before user: afterwards there is no right to. What is not ours to change as no root (a
+ * test) must be so already. */
+static int become(const struct job_spec *spec)
+{
+	gid_t groups[JOB_GROUPS_MAX];
+
+	for (uint32_t i = 0; i < spec->group_count; i++)
+		groups[i] = spec->group[i];
+	if (geteuid() && geteuid() == spec->uid)
+		return 0;
+	if (setgroups(spec->group_count, groups) || setresgid(spec->gid, spec->gid, spec->gid) ||
+	    setresuid(spec->uid, spec->uid, spec->uid))
+		return -errno;
+	if (spec->uid && !setresuid(0, 0, 0))
+		return -EPERM; /* it must not be possible to come back */
+	return 0;
+}
+
+static int prepare(const struct command *command)
+{
+	const struct job_spec *spec = command->spec;
+	int rc;
+
+	if (setsid() < 0)
+		return -errno;
+	reset_signals();
+	rc = set_oom_score();
+	if (!rc)
+		rc = set_limits(spec->uid);
+	if (!rc)
+		rc = set_files(command);
+	if (!rc)
+		rc = become(spec);
+	umask(spec->umask);
+	/* As the submitter, so that nothing opens up that is closed to them. */
+	if (!rc && chdir(spec->cwd))
+		rc = -errno;
+	return rc;
+}
+
+void command_exec(const struct command *command)
+{
+	int rc = prepare(command), error;
+
+	if (!rc) {
+		environ = command->env; /* its PATH is the one that is searched */
+		execvp(command->argv[0], command->argv);
+		rc = -errno;
+	}
+	error = -rc;
+	_exit(write(command->report, &error, sizeof(error)) < 0 ? EXIT_FAILURE : EXIT_NOT_RUN);
+}

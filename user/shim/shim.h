@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * uw-shim: the parent of one queued job. It becomes the submitter, starts the command in the job's
+ * leaf, writes its output to files up to a limit, and keeps its end in a slot (store/slots.h), so
+ * that jobs outlive uwd. It stands outside of the job's leaf, in holder/jobs of the pool: freezing
+ * and killing the leaf do not reach it, and its memory (about 0.3 MB) is not the job's.
+ *
+ * It stays root, without capabilities but CAP_KILL, so that the submitter can neither forge nor
+ * hide an exit status. The command runs as the submitter: user, groups, directory, umask,
+ * environment; limits and OOM score as of a login, not those of uwd. no_new_privs is not set: a job
+ * may do what its submitter may do in a shell, as with cron and at.
+ *
+ * When the command has ended, the job has: what it left behind in the leaf is uwd's to kill.
+ * SIGTERM to the shim goes on to the command's session.
+ */
+#ifndef UW_SHIM_SHIM_H
+#define UW_SHIM_SHIM_H
+
+#include <stdint.h>
+
+#include "user/base/err.h"
+
+/* What it is started with: uw-shim SLOT LOG-LIMIT-BYTES, and these file descriptors. */
+enum shim_fd {
+	SHIM_FD_SPEC = 3, /* a file of job_pack with the environment */
+	SHIM_FD_SLOTS,    /* its own description, with the slot locked */
+	SHIM_FD_LEAF,     /* the leaf's directory; a description of anything else: no cgroup */
+	SHIM_FD_OUT,
+	SHIM_FD_ERR,
+	SHIM_FD__END
+};
+
+struct shim_options {
+	uint32_t slot;
+	uint64_t log_limit_bytes; /* of each of the two files */
+};
+
+/* Runs the job whose slot that is until it has ended. 0 when its end is on disk. */
+int shim_run(const struct shim_options *options, struct uw_err *err);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading what is committed, on a connection of its own: in WAL mode it neither waits for the
+ * recorder nor holds it up. Strings of a row live until the next call. A row costs about 3 us; what
+ * is asked for is bounded by the caller. 0 or a negative errno as in store.h.
+ */
+#ifndef UW_STORE_HISTORY_H
+#define UW_STORE_HISTORY_H
+
+#include "user/store/store.h"
+
+int store_reader_open(const struct store_options *options, struct store_reader **ret_reader,
+		      struct uw_err *err);
+void store_reader_close(struct store_reader *reader); /* NULL is fine */
+
+/* A job, whatever its state. */
+struct store_row {
+	struct job job; /* key, tags, command, component: below */
+	const char *component, *key;
+	struct job_result result; /* of one that has ended */
+	struct job_spec spec;     /* without environment */
+};
+
+/* -ENOENT. */
+int store_find(struct store_reader *reader, uint64_t id, struct store_row *ret_row);
+
+/* What was learned of a key; lives until the next call. -ENOENT. */
+int store_find_key(struct store_reader *reader, uint64_t key, const void **ret_bytes,
+		   unsigned long *ret_size);
+
+/* A positive return ends it with 0, a negative one is passed up. */
+typedef int (*store_row_fn)(void *data, const struct store_row *row);
+
+/* Those whose id or array lies in first..last, in the order of ids. */
+int store_each_in(struct store_reader *reader, uint64_t first, uint64_t last, store_row_fn fn,
+		  void *data);
+
+/* Those that have ended since since_us, the last one first, without the first skip of them. */
+int store_each_ended(struct store_reader *reader, uint64_t since_us, uint64_t skip, store_row_fn fn,
+		     void *data);
+
+/* The last 64 steps of a job, oldest first. */
+typedef int (*store_event_fn)(void *data, const struct job_event *event);
+int store_each_event(struct store_reader *reader, uint64_t id, store_event_fn fn, void *data);
+
+/* Attempts that are over, by key and component and then by time. NULL: all keys, all components. */
+struct store_run_row {
+	const char *key, *component;
+	enum job_state state;
+	uint64_t asked_bytes, reserved_first_bytes, peak_bytes;
+	uint64_t run_us;
+};
+typedef int (*store_run_fn)(void *data, const struct store_run_row *run);
+int store_each_run(struct store_reader *reader, const char *key, const char *component,
+		   store_run_fn fn, void *data);
+
+/* Sums since the first day, by component, class and how it ended; state JOB_QUEUED: attempts after
+ * which the job was queued again, which count as runs but not as jobs. */
+struct store_total {
+	const char *component;
+	enum job_class class;
+	enum job_state state;
+	uint64_t jobs, runs, sufficed;
+	uint64_t wait_us, wait_max_us, run_us;
+	double asked_bytes, reserved_bytes, peak_bytes;
+};
+typedef int (*store_total_fn)(void *data, const struct store_total *total);
+int store_each_total(struct store_reader *reader, store_total_fn fn, void *data);
+
+#endif

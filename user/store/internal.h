@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The connection and its prepared statements. Internal to store. */
+#ifndef UW_STORE_INTERNAL_H
+#define UW_STORE_INTERNAL_H
+
+#include <sqlite3.h>
+
+#include "user/store/store.h"
+
+enum store_statement {
+	ST_BEGIN,
+	ST_COMMIT,
+	ST_ROLLBACK,
+	ST_ADD,
+	ST_FIND_ENV,
+	ST_ADD_ENV,
+	ST_UPDATE,
+	ST_ADD_EVENT,
+	ST_TRIM_EVENTS,
+	ST_ADD_RUN,
+	ST_ADD_TOTALS,
+	ST_END,
+	ST_PUT_KEY,
+	ST_EACH_LIVE,
+	ST_EACH_KEY,
+	ST_LAST_ID,
+	ST_READ_PACK,
+	ST_FORGET_CUT,
+	ST_FORGET_JOBS,
+	ST_FORGET_EVENTS,
+	ST_FORGET_RUNS,
+	ST_FORGET_KEYS,
+	ST_FORGET_ENV,
+	ST__COUNT
+};
+
+struct store {
+	sqlite3 *db;
+	sqlite3_stmt *statement[ST__COUNT];
+	char *dir;
+	uint64_t reserve_bytes;
+	bool full;
+	int64_t env_id; /* of the environment that was added last ... */
+	uint64_t env_hash;
+	uint32_t env_size;
+	char *env; /* ... which most often is the next one's too */
+};
+
+extern const char *const store_sql[ST__COUNT];
+extern const char store_schema[];
+
+#define STORE_SCHEMA_VERSION 1
+
+/* A ready statement, prepared when it is first used; NULL with the error in the connection. */
+sqlite3_stmt *store_prepare(struct store *store, enum store_statement which);
+
+/* Runs a statement that yields no rows and makes it ready for the next use. 0 or a negative errno.
+ */
+int store_run_statement(struct store *store, sqlite3_stmt *statement);
+
+/* SQLite's result as a negative errno, 0 for success. */
+int store_errno(int result);
+
+/* Frees what stands for bad weather, so that the next commit finds room. */
+void store_give_reserve_up(struct store *store);
+
+#endif

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/store/slots.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/text.h"
+
+#define SLOT_MAGIC 0x31534c54U /* "TLS1" */
+#define HEAD_MAGIC 0x31485755U /* "UWH1" */
+#define FILE_SIZE  ((off_t)(SLOTS_COUNT + 1) * SLOT_SIZE)
+#define PATH_LEN   512
+#define BOOT_FILE  "/proc/sys/kernel/random/boot_id"
+
+struct record {
+	uint32_t magic;
+	uint32_t sum; /* of all that follows */
+	struct slot slot;
+};
+
+_Static_assert(sizeof(struct record) <= SLOT_SIZE, "a slot lies in one sector");
+
+struct head {
+	uint32_t magic;
+	uint32_t count, size;
+	uint32_t sum; /* of last_id */
+	uint64_t last_id;
+};
+
+/* FNV-1a: against torn and stale records, not against malice. */
+static uint32_t sum_of(const void *bytes, size_t count)
+{
+	const unsigned char *at = bytes;
+	uint32_t sum = 0x811c9dc5U;
+
+	while (count--)
+		sum = (sum ^ *at++) * 0x01000193U;
+	return sum;
+}
+
+static off_t offset_of(uint32_t index)
+{
+	return (off_t)index * SLOT_SIZE;
+}
+
+static int read_at(int fd, void *to, size_t count, uint32_t index)
+{
+	ssize_t n = pread(fd, to, count, offset_of(index));
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == count ? 0 : -EUCLEAN;
+}
+
+static int write_at(int fd, const void *from, size_t count, uint32_t index)
+{
+	ssize_t n = pwrite(fd, from, count, offset_of(index));
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == count ? 0 : -EIO;
+}
+
+/* ---- the file ---- */
+
+static int write_head(int fd, uint64_t last_id)
+{
+	struct head head = {
+		.magic = HEAD_MAGIC,
+		.count = SLOTS_COUNT,
+		.size = SLOT_SIZE,
+		.sum = sum_of(&last_id, sizeof(last_id)),
+		.last_id = last_id,
+	};
+
+	return write_at(fd, &head, sizeof(head), 0);
+}
+
+/* Zeros are written, not only allocated: a later write then changes no metadata. */
+static int make_file(int fd)
+{
+	static const char zeros[64 * SLOT_SIZE];
+
+	for (off_t at = 0; at < FILE_SIZE; at += (off_t)sizeof(zeros)) {
+		size_t count = FILE_SIZE - at < (off_t)sizeof(zeros) ? (size_t)(FILE_SIZE - at)
+								     : sizeof(zeros);
+		ssize_t n = pwrite(fd, zeros, count, at);
+
+		if (n < 0)
+			return -errno;
+		if ((size_t)n < count)
+			return -ENOSPC;
+	}
+	return fsync(fd) ? -errno : 0;
+}
+
+static int check_file(int fd)
+{
+	struct stat now;
+	struct head head;
+	int rc;
+
+	if (fstat(fd, &now))
+		return -errno;
+	if (now.st_size < FILE_SIZE) { /* new, or its making was cut short: nothing ran yet */
+		rc = make_file(fd);
+		if (!rc)
+			rc = write_head(fd, 0);
+		return rc ? rc : fsync(fd) ? -errno : 0;
+	}
+	rc = read_at(fd, &head, sizeof(head), 0);
+	if (rc)
+		return rc;
+	if (!head.magic) /* all zeros: the head had not been written */
+		return write_head(fd, 0);
+	return head.magic == HEAD_MAGIC && head.count == SLOTS_COUNT && head.size == SLOT_SIZE
+		       ? 0
+		       : -EUCLEAN;
+}
+
+static void path_of(const char *dir, char path[PATH_LEN])
+{
+	snprintf(path, PATH_LEN, "%s/%s", dir, SLOTS_FILE);
+}
+
+int slots_reopen(const char *dir)
+{
+	char path[PATH_LEN];
+	int fd;
+
+	path_of(dir, path);
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
+}
+
+int slots_open(const char *dir, int *ret_fd, struct uw_err *err)
+{
+	AUTO_CLOSE int fd = -1;
+	char path[PATH_LEN];
+	int rc;
+
+	path_of(dir, path);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_set(err, -errno, "store: %s: %s", path, strerror(errno));
+	rc = check_file(fd);
+	if (rc == -EUCLEAN)
+		return err_set(err, rc,
+			       "store: %s is of another uwd; with no job running, remove it", path);
+	if (rc)
+		return err_set(err, rc, "store: %s: %s", path, strerror(-rc));
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int slots_read_last_id(int fd, uint64_t *ret_id)
+{
+	struct head head;
+	int rc = read_at(fd, &head, sizeof(head), 0);
+
+	if (!rc && head.sum != sum_of(&head.last_id, sizeof(head.last_id)))
+		rc = -EUCLEAN;
+	if (!rc)
+		*ret_id = head.last_id;
+	return rc;
+}
+
+int slots_write_last_id(int fd, uint64_t id)
+{
+	return write_head(fd, id);
+}
+
+/* ---- slots ---- */
+
+int slot_read(int fd, uint32_t index, struct slot *ret_slot)
+{
+	struct record record;
+	int rc = index && index <= SLOTS_COUNT ? read_at(fd, &record, sizeof(record), index)
+					       : -EINVAL;
+
+	*ret_slot = (struct slot){0};
+	if (rc)
+		return rc;
+	if (record.magic != SLOT_MAGIC || record.sum != sum_of(&record.slot, sizeof(record.slot)) ||
+	    record.slot.phase >= SLOT_PHASE__COUNT)
+		return -EUCLEAN;
+	*ret_slot = record.slot;
+	return 0;
+}
+
+int slot_write(int fd, uint32_t index, const struct slot *slot, bool sync)
+{
+	struct record record;
+	int rc;
+
+	if (!index || index > SLOTS_COUNT)
+		return -EINVAL;
+	memset(&record, 0, sizeof(record)); /* the padding is summed too */
+	record.magic = SLOT_MAGIC;
+	memcpy(&record.slot, slot, sizeof(*slot));
+	record.sum = sum_of(&record.slot, sizeof(record.slot));
+	rc = write_at(fd, &record, sizeof(record), index);
+	if (!rc && sync && fdatasync(fd))
+		rc = -errno;
+	return rc;
+}
+
+static struct flock range_of(uint32_t index, short type)
+{
+	return (struct flock){
+		.l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = offset_of(index),
+		.l_len = SLOT_SIZE,
+	};
+}
+
+int slot_lock(int fd, uint32_t index)
+{
+	struct flock range = range_of(index, F_WRLCK);
+
+	if (!fcntl(fd, F_OFD_SETLK, &range))
+		return 0;
+	return errno == EACCES ? -EAGAIN : -errno;
+}
+
+void slot_unlock(int fd, uint32_t index)
+{
+	struct flock range = range_of(index, F_UNLCK);
+
+	if (fcntl(fd, F_OFD_SETLK, &range))
+		return; /* not held: that is what was wanted */
+}
+
+bool slot_is_locked(int fd, uint32_t index)
+{
+	struct flock range = range_of(index, F_WRLCK);
+
+	return fcntl(fd, F_OFD_GETLK, &range) || range.l_type != F_UNLCK;
+}
+
+int slot_boot_id(char ret_boot[static BOOT_ID_LEN])
+{
+	char text[BOOT_ID_LEN + 1];
+	long n = text_read_at(AT_FDCWD, BOOT_FILE, text, sizeof(text));
+
+	if (n < 0)
+		return (int)n;
+	text[strcspn(text, "\n")] = '\0';
+	return text_copy(ret_boot, BOOT_ID_LEN, text) ? 0 : -EBADMSG;
+}

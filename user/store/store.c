@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The connection: opening, transactions, errors, and what is done about a full disk. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/store/internal.h"
+
+#define PATH_LEN     512
+#define BUSY_WAIT_MS 2000 /* a reader of ours, at most; another uwd is kept out by the ledger */
+
+/* synchronous = FULL: without it a power cut takes the last commits in WAL mode. The log is cut
+ * back to 16 MiB after a checkpoint. Memory: 2 MiB of pages. */
+static const char settings[] = "PRAGMA journal_mode = WAL;"
+			       "PRAGMA synchronous = FULL;"
+			       "PRAGMA journal_size_limit = 16777216;"
+			       "PRAGMA cache_size = -2048;"
+			       "PRAGMA foreign_keys = OFF;"
+			       "PRAGMA temp_store = MEMORY;";
+
+int store_errno(int result)
+{
+	switch (result & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_DONE:
+	case SQLITE_ROW:
+		return 0;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_SCHEMA:
+		return -EUCLEAN;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+	case SQLITE_CANTOPEN:
+	case SQLITE_AUTH:
+		return -EACCES;
+	default:
+		return -EIO;
+	}
+}
+
+const char *store_error(const struct store *store)
+{
+	return store->db ? sqlite3_errmsg(store->db) : "not open";
+}
+
+static void path_of(const char *dir, const char *file, char path[PATH_LEN])
+{
+	snprintf(path, PATH_LEN, "%s/%s", dir, file);
+}
+
+/* ---- the reserve ---- */
+
+void store_give_reserve_up(struct store *store)
+{
+	char path[PATH_LEN];
+
+	path_of(store->dir, STORE_RESERVE_FILE, path);
+	unlink(path);
+	store->full = true;
+}
+
+/* Allocated for real, so that giving it up gives something. */
+static int take_reserve(struct store *store)
+{
+	char path[PATH_LEN];
+	AUTO_CLOSE int fd = -1;
+	struct stat now;
+	int rc;
+
+	path_of(store->dir, STORE_RESERVE_FILE, path);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	if (!fstat(fd, &now) && (uint64_t)now.st_blocks * 512 >= store->reserve_bytes)
+		return 0;
+	rc = -posix_fallocate(fd, 0, (off_t)store->reserve_bytes);
+	if (rc)
+		unlink(path);
+	return rc;
+}
+
+bool store_is_full(const struct store *store)
+{
+	return store->full;
+}
+
+int store_mend(struct store *store)
+{
+	int rc = take_reserve(store);
+
+	store->full = rc < 0;
+	return rc;
+}
+
+/* ---- statements and transactions ---- */
+
+sqlite3_stmt *store_prepare(struct store *store, enum store_statement which)
+{
+	sqlite3_stmt **statement = &store->statement[which];
+
+	if (!*statement)
+		sqlite3_prepare_v3(store->db, store_sql[which], -1, SQLITE_PREPARE_PERSISTENT,
+				   statement, NULL);
+	return *statement;
+}
+
+int store_run_statement(struct store *store, sqlite3_stmt *statement)
+{
+	int result = statement ? sqlite3_step(statement) : sqlite3_errcode(store->db);
+
+	while (result == SQLITE_ROW)
+		result = sqlite3_step(statement);
+	sqlite3_reset(statement);
+	sqlite3_clear_bindings(statement);
+	return store_errno(result);
+}
+
+static int run_plain(struct store *store, enum store_statement which)
+{
+	return store_run_statement(store, store_prepare(store, which));
+}
+
+int store_begin(struct store *store)
+{
+	return run_plain(store, ST_BEGIN);
+}
+
+int store_commit(struct store *store)
+{
+	int rc = run_plain(store, ST_COMMIT);
+
+	if (rc == -ENOSPC)
+		store_give_reserve_up(store);
+	return rc;
+}
+
+void store_rollback(struct store *store)
+{
+	/* SQLite may have rolled back by itself: then there is nothing to undo, and it says so. */
+	if (!sqlite3_get_autocommit(store->db))
+		run_plain(store, ST_ROLLBACK);
+	store->env_id = 0;
+}
+
+/* ---- opening ---- */
+
+static int pragma_int(sqlite3 *db, const char *sql, int *ret_value)
+{
+	sqlite3_stmt *statement = NULL;
+	int result = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+
+	if (result == SQLITE_OK)
+		result = sqlite3_step(statement);
+	if (result == SQLITE_ROW)
+		*ret_value = sqlite3_column_int(statement, 0);
+	sqlite3_finalize(statement);
+	return result == SQLITE_ROW ? 0 : store_errno(result);
+}
+
+/* 0 when SQLite finds every page and index in order; -EUCLEAN with its first complaint. */
+static int check_pages(struct store *store, struct uw_err *err)
+{
+	sqlite3_stmt *statement = NULL;
+	int rc = store_errno(
+		sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &statement, NULL));
+	const char *said = "unreadable";
+
+	if (!rc && sqlite3_step(statement) == SQLITE_ROW)
+		said = (const char *)sqlite3_column_text(statement, 0);
+	if (!said || strcmp(said, "ok") != 0)
+		rc = err_set(err, -EUCLEAN, "is damaged: %.120s", rc ? store_error(store) : said);
+	sqlite3_finalize(statement);
+	return rc;
+}
+
+static int make_schema(struct store *store, struct uw_err *err)
+{
+	char version[48];
+	int result = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+
+	snprintf(version, sizeof(version), "PRAGMA user_version = %d", STORE_SCHEMA_VERSION);
+	if (result == SQLITE_OK)
+		result = sqlite3_exec(store->db, store_schema, NULL, NULL, NULL);
+	if (result == SQLITE_OK)
+		result = sqlite3_exec(store->db, version, NULL, NULL, NULL);
+	if (result == SQLITE_OK)
+		result = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
+	return result == SQLITE_OK ? 0
+				   : err_set(err, store_errno(result), "cannot be made: %s",
+					     store_error(store));
+}
+
+static int check_schema(struct store *store, struct uw_err *err)
+{
+	int version = 0;
+	int rc = pragma_int(store->db, "PRAGMA user_version", &version);
+
+	if (rc == -EUCLEAN)
+		return err_set(err, rc, "is no database: %s", store_error(store));
+	if (rc < 0)
+		return err_set(err, rc, "cannot be read: %s", store_error(store));
+	if (version > STORE_SCHEMA_VERSION)
+		return err_set(err, -EUCLEAN, "is of a newer uwd (schema %d, known is %d)", version,
+			       STORE_SCHEMA_VERSION);
+	if (version == 0)
+		return make_schema(store, err);
+	return check_pages(store, err);
+}
+
+static int open_database(struct store *store, const char *path, const char *vfs, struct uw_err *err)
+{
+	int result = sqlite3_open_v2(
+		path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+		vfs);
+
+	if (result == SQLITE_OK)
+		result = sqlite3_extended_result_codes(store->db, 1);
+	if (result == SQLITE_OK)
+		result = sqlite3_busy_timeout(store->db, BUSY_WAIT_MS);
+	if (result == SQLITE_OK)
+		result = sqlite3_exec(store->db, settings, NULL, NULL, NULL);
+	if (store_errno(result) == -EUCLEAN)
+		return err_set(err, -EUCLEAN, "is no database: %s", store_error(store));
+	if (result != SQLITE_OK)
+		return err_set(err, store_errno(result), "cannot be opened: %s",
+			       store_error(store));
+	return check_schema(store, err);
+}
+
+static void close_database(struct store *store)
+{
+	for (int i = 0; i < ST__COUNT; i++)
+		sqlite3_finalize(TAKE(store->statement[i]));
+	sqlite3_close(TAKE(store->db));
+}
+
+/* The database with its log and index, so that it can be looked into as it was. */
+static int set_aside(const char *path, struct uw_err *err)
+{
+	static const char *const parts[] = {"", "-wal", "-shm"};
+	char from[PATH_LEN + 8], to[PATH_LEN + 48], why[UW_ERR_TEXT_LEN];
+	uint64_t at_s = clock_wall_us() / US_PER_SEC;
+
+	snprintf(why, sizeof(why), "%s", err->text);
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		snprintf(from, sizeof(from), "%s%s", path, parts[i]);
+		snprintf(to, sizeof(to), "%s.set-aside-%" PRIu64 "%s", path, at_s, parts[i]);
+		if (rename(from, to) && errno != ENOENT)
+			return err_set(err, -errno, "store: %s %.160s, and cannot be set aside: %s",
+				       path, why, strerror(errno));
+	}
+	err_set(err, -EUCLEAN,
+		"store: %s %.160s; set aside as %s.set-aside-%" PRIu64 ", the queue begins empty",
+		path, why, path, at_s);
+	return STORE_SET_ASIDE;
+}
+
+static int open_or_set_aside(struct store *store, const char *vfs, struct uw_err *err)
+{
+	struct uw_err again = {0};
+	char path[PATH_LEN];
+	int rc;
+
+	path_of(store->dir, STORE_FILE, path);
+	rc = open_database(store, path, vfs, err);
+	if (rc == -ENOSPC) { /* making its log may be all that is missing */
+		close_database(store);
+		store_give_reserve_up(store);
+		rc = open_database(store, path, vfs, err);
+	}
+	if (rc != -EUCLEAN)
+		return rc < 0 ? err_prefix(err, "store: %s", path) : rc;
+	close_database(store);
+	rc = set_aside(path, err);
+	if (rc < 0)
+		return rc;
+	rc = open_database(store, path, vfs, &again);
+	return rc < 0 ? err_set(err, rc, "store: %s: %s", path, again.text) : STORE_SET_ASIDE;
+}
+
+int store_open(const struct store_options *options, struct store **ret_store, struct uw_err *err)
+{
+	struct uw_err mine = {0};
+	struct store *store = calloc(1, sizeof(*store));
+	int rc;
+
+	if (!store)
+		return err_set(err, -ENOMEM, "store: out of memory");
+	store->reserve_bytes =
+		options->reserve_bytes ? options->reserve_bytes : STORE_RESERVE_BYTES;
+	store->dir = strdup(options->dir);
+	rc = store->dir ? open_or_set_aside(store, options->vfs, &mine)
+			: err_set(&mine, -ENOMEM, "store: out of memory");
+	if (rc)
+		err_set(err, mine.code, "%s", mine.text);
+	if (rc < 0) {
+		store_close(store);
+		return rc;
+	}
+	store_mend(store);
+	*ret_store = store;
+	return rc;
+}
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	close_database(store);
+	free(store->dir);
+	free(store->env);
+	free(store);
+}
