@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Shims without a cgroup: a slots file, a command, and what the slot says in the end. */
+#include <errno.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "tests/unit/tmp_pool.h"
+#include "user/base/cleanup.h"
+#include "user/base/log.h"
+#include "user/model/job.h"
+#include "user/shim/shim.h"
+#include "user/store/slots.h"
+
+#define SLOT      7U
+#define JOB       42U
+#define LOG_LIMIT 4096U
+#define WAIT_MS   10000
+#define NOBODY    65534U
+
+struct fixture {
+	struct tmp_pool pool;
+	int slots;
+	char out[128], err[128];
+};
+
+static int setup(void **state)
+{
+	static struct fixture f;
+	struct uw_err err = {0};
+
+	tmp_pool_init(&f.pool);
+	assert_int_equal(slots_open(f.pool.path, &f.slots, &err), 0);
+	snprintf(f.out, sizeof(f.out), "%s/out", f.pool.path);
+	snprintf(f.err, sizeof(f.err), "%s/err", f.pool.path);
+	log_set_level(LOG_LEVEL_ERR);
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	close(f->slots);
+	tmp_pool_done(&f->pool);
+	return 0;
+}
+
+static const struct job_spec plain = {
+	.component = "ml_models",
+	.memory_bytes = 1 << 20,
+	.priority = 5,
+	.memory_priority = 5,
+	.index = JOB_NO_INDEX,
+	.umask = 022,
+	.cwd = "/",
+};
+
+/* A spec whose command is sh -c text. */
+static void sh(struct job_spec *spec, const char *text, char *buf, size_t size)
+{
+	*spec = plain;
+	spec->uid = getuid();
+	spec->gid = getgid();
+	spec->argv.data = buf;
+	spec->argv.size = (uint32_t)snprintf(buf, size, "sh%c-c%c%s", 0, 0, text) + 1;
+	spec->env = (struct job_block){"PATH=/usr/bin:/bin\0UW_JOB_ID=1\0X=y", 36};
+}
+
+static void take_fd(int from, int to)
+{
+	if (dup2(from, to) < 0)
+		_exit(99);
+}
+
+/* What uwd does: lock on a description of its own, TAKEN, fork. */
+static pid_t launch(const struct fixture *f, const struct job_spec *spec)
+{
+	struct shim_options options = {.slot = SLOT, .log_limit_bytes = LOG_LIMIT};
+	struct slot slot = {.job = JOB, .attempt = 1, .phase = SLOT_TAKEN, .status = -1};
+	int own = slots_reopen(f->pool.path), pack = memfd_create("job", MFD_CLOEXEC);
+	unsigned long size = job_pack(spec, true, NULL, 0);
+	char *bytes = malloc(size);
+	int fds[5];
+	pid_t pid;
+
+	assert_true(own >= 0 && pack >= 0 && bytes);
+	job_pack(spec, true, bytes, size);
+	assert_int_equal(write(pack, bytes, size), (ssize_t)size);
+	free(bytes);
+	assert_int_equal(slot_lock(own, SLOT), 0);
+	assert_int_equal(slot_write(f->slots, SLOT, &slot, false), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		struct uw_err err = {0};
+
+		fds[0] = fcntl(pack, F_DUPFD, 20);
+		fds[1] = fcntl(own, F_DUPFD, 20);
+		fds[2] = open("/dev/null", O_RDONLY);
+		fds[2] = fcntl(fds[2], F_DUPFD, 20);
+		fds[3] = fcntl(open(f->out, O_WRONLY | O_CREAT | O_APPEND, 0600), F_DUPFD, 20);
+		fds[4] = fcntl(open(f->err, O_WRONLY | O_CREAT | O_APPEND, 0600), F_DUPFD, 20);
+		close(f->slots);
+		for (int i = 0; i < 5; i++)
+			take_fd(fds[i], SHIM_FD_SPEC + i);
+		closefrom(SHIM_FD__END);
+		_exit(shim_run(&options, &err) ? 1 : 0);
+	}
+	close(own);
+	close(pack);
+	return pid;
+}
+
+static void wait_for(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static struct slot read_slot(const struct fixture *f)
+{
+	struct slot slot;
+
+	assert_int_equal(slot_read(f->slots, SLOT, &slot), 0);
+	assert_int_equal(slot.job, JOB);
+	return slot;
+}
+
+static struct slot run_sh(const struct fixture *f, const char *text)
+{
+	struct job_spec spec;
+	char argv[512];
+
+	sh(&spec, text, argv, sizeof(argv));
+	wait_for(launch(f, &spec));
+	assert_false(slot_is_locked(f->slots, SLOT));
+	return read_slot(f);
+}
+
+static void wait_phase(const struct fixture *f, enum slot_phase phase, bool with_child)
+{
+	struct slot slot;
+
+	for (int i = 0; i < WAIT_MS; i++) {
+		if (!slot_read(f->slots, SLOT, &slot) && slot.phase == phase &&
+		    (!with_child || slot.child_pid))
+			return;
+		poll(NULL, 0, 1);
+	}
+	fail_msg("phase is %u, not %u", slot.phase, (unsigned int)phase);
+}
+
+static void assert_file(const char *path, const char *text)
+{
+	char buf[LOG_LIMIT + 64];
+
+	assert_true(text_read_at(AT_FDCWD, path, buf, sizeof(buf)) >= 0);
+	assert_string_equal(buf, text);
+}
+
+static void test_exit_status_is_kept(void **state)
+{
+	struct slot slot = run_sh(*state, "exit 7");
+
+	assert_int_equal(slot.phase, SLOT_ENDED);
+	assert_int_equal(slot.status, 7);
+	assert_int_equal(slot.signal, 0);
+	assert_true(slot.end_us >= slot.start_us && slot.start_us);
+}
+
+static void test_signal_is_kept(void **state)
+{
+	struct slot slot = run_sh(*state, "kill -SEGV $$");
+
+	assert_int_equal(slot.phase, SLOT_ENDED);
+	assert_int_equal(slot.status, -1);
+	assert_int_equal(slot.signal, SIGSEGV);
+}
+
+static void test_output_goes_to_its_files(void **state)
+{
+	const struct fixture *f = *state;
+	struct slot slot = run_sh(f, "echo out; echo err >&2");
+
+	assert_int_equal(slot.status, 0);
+	assert_file(f->out, "out\n");
+	assert_file(f->err, "err\n");
+	assert_int_equal(slot.out_bytes, 4);
+}
+
+static void test_output_beyond_its_limit_is_dropped_and_counted(void **state)
+{
+	const struct fixture *f = *state;
+	struct slot slot = run_sh(f, "head -c 100000 /dev/zero");
+	struct stat file;
+
+	assert_int_equal(slot.status, 0);
+	assert_int_equal(stat(f->out, &file), 0);
+	assert_int_equal(file.st_size, LOG_LIMIT);
+	assert_int_equal(slot.out_bytes, LOG_LIMIT);
+	assert_int_equal(slot.out_dropped, 100000 - LOG_LIMIT);
+}
+
+static void test_environment_directory_and_umask_are_the_submitters(void **state)
+{
+	const struct fixture *f = *state;
+
+	run_sh(f, "echo $X $UW_JOB_ID $UW_JOB_ATTEMPT $UW_COMPONENT; pwd; umask; env | grep -c "
+		  "UW_JOB_ID");
+	assert_file(f->out, "y 42 1 ml_models\n/\n0022\n1\n");
+}
+
+static void test_nothing_of_the_shim_reaches_the_command(void **state)
+{
+	const struct fixture *f = *state;
+
+	run_sh(f, "ls /proc/self/fd | wc -l; cat /proc/self/oom_score_adj");
+	assert_file(f->out, "4\n0\n"); /* 0, 1, 2, and the folder that ls reads */
+}
+
+static void test_a_command_that_is_not_there_has_not_run(void **state)
+{
+	const struct fixture *f = *state;
+	struct job_spec spec = plain;
+	struct slot slot;
+
+	spec.uid = getuid();
+	spec.gid = getgid();
+	spec.argv = (struct job_block){"/nowhere/at/all", 16};
+	wait_for(launch(f, &spec));
+	slot = read_slot(f);
+	assert_int_equal(slot.phase, SLOT_NOT_RUN);
+	assert_int_equal(slot.error, ENOENT);
+}
+
+static void test_a_directory_that_is_closed_to_the_submitter_is_not_entered(void **state)
+{
+	const struct fixture *f = *state;
+	struct job_spec spec;
+	struct slot slot;
+	char argv[64];
+
+	if (getuid())
+		skip(); /* only root can become somebody else */
+	sh(&spec, "true", argv, sizeof(argv));
+	spec.uid = NOBODY;
+	spec.gid = NOBODY;
+	spec.cwd = f->pool.path; /* 0700, root's */
+	wait_for(launch(f, &spec));
+	slot = read_slot(f);
+	assert_int_equal(slot.phase, SLOT_NOT_RUN);
+	assert_int_equal(slot.error, EACCES);
+}
+
+static void test_the_command_is_the_submitter_and_cannot_come_back(void **state)
+{
+	const struct fixture *f = *state;
+	struct job_spec spec;
+	char argv[256];
+
+	if (getuid())
+		skip(); /* only root can become somebody else */
+	sh(&spec,
+	   "id -u; id -g; id -G; grep -E '^Cap(Eff|Prm|Inh|Amb)' /proc/self/status | sort -u "
+	   "-k2 | wc -l; ulimit -l",
+	   argv, sizeof(argv));
+	spec.uid = NOBODY;
+	spec.gid = NOBODY;
+	spec.group_count = 1;
+	spec.group[0] = 1234;
+	wait_for(launch(f, &spec));
+	assert_int_equal(read_slot(f).status, 0);
+	assert_file(f->out, "65534\n65534\n65534 1234\n1\n8192\n");
+}
+
+static void test_what_holds_the_output_open_does_not_hold_the_end_up(void **state)
+{
+	struct slot slot = run_sh(*state, "sleep 30 & exit 3");
+
+	assert_int_equal(slot.status, 3);
+	kill(-slot.child_pid, SIGKILL);
+}
+
+static void test_sigterm_goes_on_to_the_command(void **state)
+{
+	const struct fixture *f = *state;
+	struct job_spec spec;
+	char argv[128];
+	pid_t shim;
+
+	sh(&spec, "trap 'exit 9' TERM; echo ready; while :; do sleep 0.01; done", argv,
+	   sizeof(argv));
+	shim = launch(f, &spec);
+	wait_phase(f, SLOT_RUN, true);
+	for (int i = 0; i < WAIT_MS; i++) {
+		struct stat file;
+
+		if (!stat(f->out, &file) && file.st_size)
+			break;
+		poll(NULL, 0, 1);
+	}
+	kill(shim, SIGTERM);
+	wait_for(shim);
+	assert_int_equal(read_slot(f).status, 9);
+}
+
+static void test_a_slot_is_locked_as_long_as_its_shim_lives(void **state)
+{
+	const struct fixture *f = *state;
+	struct job_spec spec;
+	char argv[64];
+	pid_t shim;
+	int status;
+
+	sh(&spec, "sleep 30", argv, sizeof(argv));
+	shim = launch(f, &spec);
+	wait_phase(f, SLOT_RUN, true);
+	assert_true(slot_is_locked(f->slots, SLOT));
+	assert_int_equal(read_slot(f).shim_pid, shim);
+	kill(shim, SIGKILL);
+	assert_int_equal(waitpid(shim, &status, 0), shim);
+	/* The command lives on, but it does not hold the lock: the slot is final. */
+	assert_false(slot_is_locked(f->slots, SLOT));
+	assert_int_equal(read_slot(f).phase, SLOT_RUN);
+	kill(-read_slot(f).child_pid, SIGKILL);
+}
+
+static void test_a_slot_that_is_not_taken_starts_nothing(void **state)
+{
+	const struct fixture *f = *state;
+	struct slot other = {.job = 1, .attempt = 1, .phase = SLOT_ENDED};
+	struct shim_options options = {.slot = SLOT + 1};
+	struct uw_err err = {0};
+	pid_t pid;
+	int status;
+
+	assert_int_equal(slot_write(f->slots, SLOT + 1, &other, false), 0);
+	pid = fork();
+	if (!pid) {
+		take_fd(f->slots, SHIM_FD_SLOTS);
+		_exit(shim_run(&options, &err) == -EBADMSG ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_exit_status_is_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_signal_is_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_output_goes_to_its_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_output_beyond_its_limit_is_dropped_and_counted,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_environment_directory_and_umask_are_the_submitters, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nothing_of_the_shim_reaches_the_command, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_command_that_is_not_there_has_not_run, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_directory_that_is_closed_to_the_submitter_is_not_entered, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			test_the_command_is_the_submitter_and_cannot_come_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_what_holds_the_output_open_does_not_hold_the_end_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sigterm_goes_on_to_the_command, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_slot_is_locked_as_long_as_its_shim_lives,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_slot_that_is_not_taken_starts_nothing, setup,
+						teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
