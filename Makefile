@@ -155,7 +155,7 @@ $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o | build/deps/build
 guests: $(GUESTS)
 fuzzers: $(FUZZERS)
 
-unit: $(UNITS) | build/deps/test ## unit tests: no root, under a minute
+unit: $(UNITS) $(O)/uw-shim | build/deps/test ## unit tests: no root, under a minute
 	$(Q)scripts/run-units $(UNITS)
 	$(Q)python3 -B -m unittest discover -q -s tests/bench
 

@@ -197,7 +197,7 @@ static int faulty_delete(sqlite3_vfs *vfs, const char *name, int sync)
 	return real->xDelete(real, name, sync);
 }
 
-static inline void faulty_register(void)
+static inline void faulty_register(bool as_default)
 {
 	static sqlite3_vfs own;
 	sqlite3_vfs *real = sqlite3_vfs_find(NULL);
@@ -211,7 +211,7 @@ static inline void faulty_register(void)
 	own.szOsFile = (int)sizeof(struct faulty_file);
 	own.xOpen = faulty_open;
 	own.xDelete = faulty_delete;
-	sqlite3_vfs_register(&own, 0);
+	sqlite3_vfs_register(&own, as_default);
 }
 
 #endif

@@ -251,7 +251,7 @@ static void test_store_killed_at_any_write_keeps_what_it_acknowledged(void **sta
 	struct fixture *f = *state;
 	int acks = 0, status = FAULTY_EXIT, partial = 0;
 
-	faulty_register();
+	faulty_register(false);
 	for (long n = 0; status == FAULTY_EXIT; n++) {
 		teardown(state);
 		setup(state);
@@ -293,7 +293,7 @@ static void test_store_on_a_full_disk_refuses_what_is_new_and_keeps_ends(void **
 	char reserve[128];
 	uint64_t id = 0;
 
-	faulty_register();
+	faulty_register(false);
 	options.vfs = FAULTY_VFS;
 	snprintf(reserve, sizeof(reserve), "%s/%s", f->pool.path, STORE_RESERVE_FILE);
 	assert_int_equal(store_open(&options, &store, &err), 0);

@@ -73,11 +73,12 @@ enum job_reason {
 	JOB_BECAUSE_BESIDE,       /* needs observed bytes, beside the head are threshold to spare */
 	JOB_BECAUSE_CANARY, /* of its key nothing is known: asked observed, threshold are free */
 	JOB_BECAUSE_TURN,   /* observed jobs are before it */
+	JOB_BECAUSE_HEAD_FIRST,   /* needs observed bytes, beside the head of another component are
+				     threshold */
 	JOB_BECAUSE_GROWTH_FIRST, /* one that runs waits for observed bytes, threshold are free */
 	JOB_BECAUSE_PLATEAU,      /* peaked at observed bytes, reserved were threshold */
 	JOB_BECAUSE_NO_GROWTH,    /* wants observed bytes, threshold are free */
 	JOB_BECAUSE_DEADLOCK,     /* only frozen jobs are left: has observed, wants threshold */
-	JOB_BECAUSE_PAUSE_OVER,   /* stood still for observed us, at most threshold */
 	JOB_BECAUSE_BACKFILL, /* ends within observed us, the head's memory is free in threshold */
 	JOB_BECAUSE_GROWTH,   /* uses observed bytes, reserved were threshold */
 	JOB_BECAUSE_STILL_GROWING, /* throttled or frozen for observed us, allowed are threshold */

@@ -175,7 +175,8 @@ static void pass_on(const struct shim *shim)
 
 	/* Not reaped yet, so the number is still the child's; its session began with it. */
 	while (read(shim->signals, &info, sizeof(info)) == sizeof(info))
-		kill(-shim->child, SIGTERM);
+		if (kill(-shim->child, SIGTERM)) /* it has no session of its own yet */
+			kill(shim->child, SIGTERM);
 }
 
 static void close_pump(struct pump *pump)

@@ -179,12 +179,12 @@ static int read_row(sqlite3_stmt *statement, struct store_row *to)
 		.start_us = job->start_us,
 		.end_us = job->end_us,
 		.peak_bytes = job->peak_bytes,
-		.cpu_us = next_int(&row),
-		.status = (int32_t)next_int(&row),
-		.signal = (int32_t)next_int(&row),
-		.oom_kills = next_int(&row),
 		.why = {(enum job_reason)job->reason, job->observed, job->threshold},
 	};
+	to->result.cpu_us = next_int(&row);
+	to->result.status = (int32_t)next_int(&row);
+	to->result.signal = (int32_t)next_int(&row);
+	to->result.oom_kills = next_int(&row);
 	return job_unpack(sqlite3_column_blob(statement, row.at),
 			  (unsigned long)sqlite3_column_bytes(statement, row.at), &to->spec) < 0
 		       ? -EUCLEAN

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A queue with a real store and real shims, but without cgroups: jobs are sessions, and memory is
+ * what the test says. The fixture plays uwd's loop.
+ */
+#ifndef UW_TEST_JOBS_FIXTURE_H
+#define UW_TEST_JOBS_FIXTURE_H
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "tests/unit/tmp_pool.h"
+#include "user/base/clock.h"
+#include "user/base/log.h"
+#include "user/daemon/jobs.h"
+#include "user/daemon/jobs_launch.h"
+#include "user/store/slots.h"
+
+#define JOBS_BUDGET  (1ULL << 30)
+#define JOBS_TICK_US (20 * US_PER_MS)
+
+struct jobs_fixture {
+	struct tmp_pool pool;
+	char dir[96], ran[96], shim[PATH_MAX];
+	struct config config;
+	struct jobs *jobs;
+	uint64_t tick_us;
+	uint64_t current_bytes; /* of every job */
+	uint64_t frozen;        /* id of the one that stands still */
+	uint64_t limit_bytes;   /* the last that was set */
+	uint32_t submitted, ended;
+	int submit_rc;
+	uint64_t first_id;
+	struct job_result result; /* of the last that ended */
+	int launches_until_exit;  /* < 0: never; the process ends in launch */
+	bool exit_before_launch;
+};
+
+/* ---- the machine ---- */
+
+static int fake_launch(void *data, const struct jobs_launch *launch, struct uw_err *err)
+{
+	struct jobs_fixture *f = data;
+	struct launch_place place = {
+		.dir = f->dir,
+		.program = f->shim,
+		.log_limit_bytes = 1 << 20,
+		.shims_dirfd = -1,
+		.leaf_dirfd = -1,
+	};
+	bool last = f->launches_until_exit >= 0 && !f->launches_until_exit--;
+	int rc;
+
+	if (last && f->exit_before_launch)
+		_exit(77);
+	rc = launch_shim(&place, launch, err);
+	if (last)
+		_exit(77);
+	return rc;
+}
+
+static void fake_clean(void *data, const char *component, const char *leaf)
+{
+	(void)data, (void)component, (void)leaf;
+}
+
+static int fake_open(void *data, const char *component, const char *leaf, struct cg_group *group)
+{
+	(void)data, (void)component;
+	for (int i = 0; i < CG_KNOB__COUNT; i++)
+		group->fd[i] = -1;
+	group->dir = -1;
+	group->id = strtoull(strchr(leaf, '-') + 1, NULL, 10);
+	return 0;
+}
+
+static int fake_usage(void *data, const struct cg_group *leaf, struct jobs_usage *ret_usage)
+{
+	const struct jobs_fixture *f = data;
+
+	*ret_usage = (struct jobs_usage){
+		.current_bytes = f->current_bytes,
+		.peak_bytes = f->current_bytes,
+		.populated = true,
+		.frozen = f->frozen == leaf->id,
+	};
+	return 0;
+}
+
+static int fake_limit(void *data, const struct cg_group *leaf, uint64_t bytes)
+{
+	struct jobs_fixture *f = data;
+
+	(void)leaf;
+	f->limit_bytes = bytes;
+	return 0;
+}
+
+/* The slot knows the session. */
+static int fake_kill(void *data, const struct cg_group *leaf)
+{
+	const struct jobs_fixture *f = data;
+	int fd = slots_reopen(f->dir);
+	struct slot slot;
+
+	for (uint32_t i = 1; i <= SLOTS_COUNT; i++)
+		if (!slot_read(fd, i, &slot) && slot.job == leaf->id && slot.child_pid > 0 &&
+		    slot.phase == SLOT_RUN)
+			kill(-slot.child_pid, SIGKILL);
+	close(fd);
+	return 0;
+}
+
+static int fake_freeze(void *data, uint32_t component, const struct cg_group *leaf, bool on,
+		       uint64_t for_us)
+{
+	struct jobs_fixture *f = data;
+
+	(void)component, (void)for_us;
+	f->frozen = on ? leaf->id : 0;
+	return 0;
+}
+
+static const struct jobs_ops fake_ops = {
+	.launch = fake_launch,
+	.clean = fake_clean,
+	.open = fake_open,
+	.usage = fake_usage,
+	.limit = fake_limit,
+	.kill = fake_kill,
+	.freeze = fake_freeze,
+};
+
+/* ---- uwd ---- */
+
+static void on_ended(void *data, const struct job *job, const struct job_result *result)
+{
+	struct jobs_fixture *f = data;
+
+	(void)job;
+	f->ended++;
+	f->result = *result;
+}
+
+static inline void jobs_fixture_init(struct jobs_fixture *f)
+{
+	char self[PATH_MAX - 32] = "";
+
+	memset(f, 0, sizeof(*f));
+	tmp_pool_init(&f->pool);
+	chmod(f->pool.path, 0755);
+	snprintf(f->dir, sizeof(f->dir), "%s/state", f->pool.path);
+	snprintf(f->ran, sizeof(f->ran), "%s/ran", f->pool.path);
+	assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
+	/* build/tests/unit/test_jobs -> build/uw-shim */
+	snprintf(f->shim, sizeof(f->shim), "%s/../../uw-shim", dirname(self));
+	f->launches_until_exit = -1;
+	f->config.component_count = 2;
+	strcpy(f->config.component[0].name, "ml_models");
+	strcpy(f->config.component[1].name, "cache");
+	f->config.admission.max_queued = 1000;
+	f->config.admission.kill_grace_us = 200 * US_PER_MS;
+	f->config.admission.history_count = 1000;
+	f->config.admission.history_age_us = 3600 * US_PER_SEC;
+	f->current_bytes = 1 << 20;
+	log_set_level(LOG_LEVEL_ERR);
+}
+
+static inline void jobs_fixture_done(struct jobs_fixture *f)
+{
+	jobs_close(f->jobs);
+	tmp_pool_done(&f->pool);
+}
+
+static inline int jobs_fixture_open(struct jobs_fixture *f)
+{
+	struct admit_config admit = {.component_count = f->config.component_count};
+	struct jobs_setup setup = {
+		.dir = f->dir,
+		.ops = &fake_ops,
+		.ops_data = f,
+		.config = &f->config,
+		.admit = &admit,
+		.ended = on_ended,
+		.data = f,
+	};
+	struct uw_err err = {0};
+	int rc = jobs_open(&setup, &f->jobs, &err);
+
+	if (rc)
+		fprintf(stderr, "%s\n", err.text);
+	return rc;
+}
+
+static inline void jobs_fixture_tick(struct jobs_fixture *f)
+{
+	struct admit_supply supply = {
+		.host_valid = true,
+		.host_available_bytes = 2 * JOBS_BUDGET,
+	};
+
+	for (uint32_t i = 0; i < f->config.component_count; i++)
+		supply.component[i].budget_bytes = JOBS_BUDGET;
+	jobs_tick(f->jobs, &supply);
+	f->tick_us = clock_now_us() + JOBS_TICK_US;
+}
+
+/* One turn of the loop. */
+static inline void jobs_fixture_turn(struct jobs_fixture *f)
+{
+	struct pollfd fd = {.fd = jobs_fd(f->jobs), .events = POLLIN};
+
+	if (poll(&fd, 1, 5) > 0)
+		jobs_dispatch(f->jobs);
+	if (clock_now_us() >= f->tick_us)
+		jobs_fixture_tick(f);
+}
+
+/* Turns until what is true; fails the test after 20 s. */
+#define JOBS_UNTIL(f, what)                                          \
+	do {                                                         \
+		uint64_t end_us_ = clock_now_us() + 20 * US_PER_SEC; \
+		while (!(what)) {                                    \
+			assert_true(clock_now_us() < end_us_);       \
+			jobs_fixture_turn(f);                        \
+		}                                                    \
+	} while (0)
+
+static void on_submitted(void *data, int rc, const struct uw_err *err,
+			 const struct jobs_item *items, uint32_t count)
+{
+	struct jobs_fixture *f = data;
+
+	(void)err;
+	f->submit_rc = rc;
+	f->first_id = items[0].first_id;
+	for (uint32_t i = 0; i < count; i++)
+		f->submitted += items[i].count;
+}
+
+/* An item that runs sh -c text; the strings must outlive the call of jobs_submit only. */
+static inline struct jobs_item sh_item(const char *text, char *buf, size_t size)
+{
+	struct jobs_item item = {
+		.spec =
+			{
+				.component = "ml_models",
+				.memory_bytes = 64 << 20,
+				.priority = 5,
+				.memory_priority = 5,
+				.index = JOB_NO_INDEX,
+				.uid = getuid(),
+				.gid = getgid(),
+				.umask = 022,
+				.cwd = "/",
+				.env = {"PATH=/usr/bin:/bin", 19},
+			},
+	};
+
+	item.spec.argv.data = buf;
+	item.spec.argv.size = (uint32_t)snprintf(buf, size, "sh%c-c%c%s", 0, 0, text) + 1;
+	return item;
+}
+
+static inline void submit(struct jobs_fixture *f, struct jobs_item *items, uint32_t count)
+{
+	struct uw_err err = {0};
+	uint32_t before = f->submitted;
+	int rc = jobs_submit(f->jobs, items, count, on_submitted, f, &err);
+
+	if (rc)
+		fail_msg("%s", err.text);
+	JOBS_UNTIL(f, f->submitted > before);
+	assert_int_equal(f->submit_rc, 0);
+}
+
+static inline uint64_t submit_sh(struct jobs_fixture *f, const char *text)
+{
+	char buf[512];
+	struct jobs_item item = sh_item(text, buf, sizeof(buf));
+
+	submit(f, &item, 1);
+	return f->first_id;
+}
+
+#endif

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The life of queued jobs, with a real store and real shims. */
+#include "tests/unit/jobs_fixture.h"
+
+#include "user/base/cleanup.h"
+
+static int setup(void **state)
+{
+	static struct jobs_fixture f;
+
+	jobs_fixture_init(&f);
+	if (access(f.shim, X_OK)) {
+		printf("no %s\n", f.shim);
+		return -1;
+	}
+	assert_int_equal(jobs_fixture_open(&f), 0);
+	jobs_fixture_tick(&f);
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	jobs_fixture_done(*state);
+	return 0;
+}
+
+static struct store_row row_of(const struct jobs_fixture *f, uint64_t id)
+{
+	struct store_row row;
+
+	assert_int_equal(store_find(jobs_reader(f->jobs), id, &row), 0);
+	return row;
+}
+
+static void restart(struct jobs_fixture *f)
+{
+	jobs_close(f->jobs);
+	f->jobs = NULL;
+	assert_int_equal(jobs_fixture_open(f), 0);
+	jobs_fixture_tick(f);
+}
+
+static enum job_state state_of(const struct jobs_fixture *f, uint64_t id)
+{
+	const struct job *job = jobs_find(f->jobs, id);
+
+	return job ? (enum job_state)job->state : JOB_STATE__COUNT;
+}
+
+/* ---- ends ---- */
+
+static void test_jobs_exit_status_arrives(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t good = submit_sh(f, "exit 0"), bad = submit_sh(f, "exit 9");
+
+	JOBS_UNTIL(f, f->ended == 2);
+	assert_int_equal(row_of(f, good).job.state, JOB_DONE);
+	assert_int_equal(row_of(f, bad).job.state, JOB_FAILED);
+	assert_int_equal(row_of(f, bad).result.status, 9);
+	assert_int_equal(row_of(f, bad).job.attempts, 1);
+	assert_int_equal(jobs_count(f->jobs), 0);
+}
+
+static void test_jobs_retries_are_for_bad_ends(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256], text[192];
+	struct jobs_item item;
+
+	snprintf(text, sizeof(text), "echo x >>%s; test $UW_JOB_ATTEMPT = 3", f->ran);
+	item = sh_item(text, buf, sizeof(buf));
+	item.spec.retries = 5;
+	submit(f, &item, 1);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, f->first_id).job.state, JOB_DONE);
+	assert_int_equal(row_of(f, f->first_id).job.attempts, 3);
+	assert_int_equal(row_of(f, f->first_id).job.retries, 3);
+}
+
+static void test_jobs_command_that_is_not_there_fails_once(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("", buf, sizeof(buf));
+
+	item.spec.argv = (struct job_block){"/nowhere", 9};
+	item.spec.retries = 2;
+	submit(f, &item, 1);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, f->first_id).job.state, JOB_FAILED);
+	assert_int_equal(row_of(f, f->first_id).job.reason, JOB_BECAUSE_START_FAILED);
+	assert_int_equal(row_of(f, f->first_id).job.observed, ENOENT);
+}
+
+static void test_jobs_over_their_time_limit_are_ended(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("sleep 60", buf, sizeof(buf));
+
+	item.spec.time_limit_us = 100 * US_PER_MS;
+	submit(f, &item, 1);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, f->first_id).job.state, JOB_FAILED);
+	assert_int_equal(row_of(f, f->first_id).job.reason, JOB_BECAUSE_TIME_LIMIT);
+}
+
+/* ---- arrays and those that wait for others ---- */
+
+static void test_jobs_array_has_its_indices(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct jobs_range range[] = {{3, 5}, {9, 9}};
+	char buf[256], text[192], ran[64];
+	struct jobs_item item;
+
+	snprintf(text, sizeof(text), "echo $UW_JOB_INDEX >>%s", f->ran);
+	item = sh_item(text, buf, sizeof(buf));
+	item.range = range;
+	item.range_count = 2;
+	submit(f, &item, 1);
+	assert_int_equal(f->submitted, 4);
+	JOBS_UNTIL(f, f->ended == 4);
+	assert_int_equal(text_read_at(AT_FDCWD, f->ran, ran, sizeof(ran)), 8);
+	for (const char *c = "3459"; *c; c++)
+		assert_non_null(strchr(ran, *c));
+	assert_int_equal(row_of(f, f->first_id + 3).job.index, 9);
+	assert_int_equal(row_of(f, f->first_id + 3).job.array, f->first_id);
+}
+
+static void test_jobs_wait_for_the_good_end_of_others(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t first = submit_sh(f, "sleep 0.2"), bad = submit_sh(f, "sleep 0.2; exit 1");
+	char buf[256];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+	uint64_t good_after, bad_after, any_after;
+
+	item.spec.after_count = 1;
+	item.spec.after[0] = first;
+	submit(f, &item, 1);
+	good_after = f->first_id;
+	item.spec.after[0] = bad;
+	submit(f, &item, 1);
+	bad_after = f->first_id;
+	item.spec.flags = JOB_AFTER_ANY;
+	submit(f, &item, 1);
+	any_after = f->first_id;
+	assert_int_equal(state_of(f, good_after), JOB_WAITING);
+	restart(f); /* they still wait then */
+	assert_int_equal(state_of(f, good_after), JOB_WAITING);
+	JOBS_UNTIL(f, f->ended == 5);
+	assert_int_equal(row_of(f, good_after).job.state, JOB_DONE);
+	assert_int_equal(row_of(f, any_after).job.state, JOB_DONE);
+	assert_int_equal(row_of(f, bad_after).job.state, JOB_CANCELLED);
+	assert_int_equal(row_of(f, bad_after).job.reason, JOB_BECAUSE_AFTER_FAILED);
+	assert_int_equal(row_of(f, bad_after).job.observed, bad);
+}
+
+static void test_jobs_after_what_is_not_known_is_refused(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct uw_err err = {0};
+	char buf[256];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+
+	item.spec.after_count = 1;
+	item.spec.after[0] = 4711;
+	assert_int_equal(jobs_submit(f->jobs, &item, 1, on_submitted, f, &err), -ESRCH);
+	assert_non_null(strstr(err.text, "4711"));
+}
+
+/* ---- what owners ask for ---- */
+
+static void changed(void *data, int rc)
+{
+	*(int *)data = rc;
+}
+
+static void test_jobs_held_until_released(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+	int rc = 1;
+
+	item.spec.held = true;
+	submit(f, &item, 1);
+	assert_int_equal(state_of(f, f->first_id), JOB_HELD);
+	restart(f);
+	assert_int_equal(state_of(f, f->first_id), JOB_HELD);
+	assert_int_equal(jobs_hold(f->jobs, f->first_id, 0, changed, &rc), -EALREADY);
+	assert_int_equal(jobs_release(f->jobs, f->first_id, 0, changed, &rc), 0);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(rc, 0);
+	assert_int_equal(row_of(f, f->first_id).job.state, JOB_DONE);
+}
+
+static void test_jobs_cancelled_while_running_ends_as_cancelled(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id, soft;
+	char text[192];
+	int rc = 1;
+
+	snprintf(text, sizeof(text), "trap '' TERM; echo >%s; sleep 60", f->ran);
+	id = submit_sh(f, text);
+	JOBS_UNTIL(f, !access(f->ran, F_OK));
+	assert_int_equal(jobs_cancel(f->jobs, id, 0, 50 * US_PER_MS, changed, &rc), 0);
+	assert_int_equal(jobs_cancel(f->jobs, id, 0, 0, changed, &rc), -EALREADY);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).job.state, JOB_CANCELLED);
+	assert_int_equal(row_of(f, id).result.signal, SIGKILL);
+
+	soft = submit_sh(f, "exec sleep 60");
+	JOBS_UNTIL(f, state_of(f, soft) == JOB_RUNNING);
+	assert_int_equal(jobs_cancel(f->jobs, soft, 0, 20 * US_PER_SEC, changed, &rc), 0);
+	JOBS_UNTIL(f, f->ended == 2);
+	assert_int_equal(row_of(f, soft).result.signal, SIGTERM);
+}
+
+static void test_jobs_cancelled_while_waiting_never_run(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+	int rc = 1;
+
+	item.spec.held = true;
+	submit(f, &item, 1);
+	assert_int_equal(jobs_cancel(f->jobs, f->first_id, 0, 0, changed, &rc), 0);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, f->first_id).job.state, JOB_CANCELLED);
+	assert_int_equal(row_of(f, f->first_id).job.attempts, 0);
+	assert_int_equal(jobs_cancel(f->jobs, f->first_id, 0, 0, changed, &rc), -ESRCH);
+}
+
+static void test_jobs_requeued_run_again(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = submit_sh(f, "exit 4");
+	int rc = 1;
+
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(jobs_requeue(f->jobs, id, 0, changed, &rc), 0);
+	JOBS_UNTIL(f, f->ended == 2);
+	assert_int_equal(row_of(f, id).job.attempts, 2);
+	assert_int_equal(row_of(f, id).job.state, JOB_FAILED);
+}
+
+/* ---- memory ---- */
+
+static void test_jobs_start_only_when_their_memory_is_there(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("sleep 0.3", buf, sizeof(buf));
+	uint64_t first;
+
+	item.spec.memory_bytes = JOBS_BUDGET / 10 * 7;
+	submit(f, &item, 1);
+	first = f->first_id;
+	JOBS_UNTIL(f, state_of(f, first) == JOB_RUNNING);
+	submit(f, &item, 1);
+	jobs_fixture_turn(f);
+	assert_int_equal(state_of(f, f->first_id), JOB_QUEUED);
+	JOBS_UNTIL(f, f->ended == 2);
+	assert_true(row_of(f, f->first_id).result.start_us >= row_of(f, first).result.end_us);
+}
+
+/* ---- uwd comes and goes ---- */
+
+static void test_jobs_end_while_uwd_is_away(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = submit_sh(f, "sleep 0.2; exit 6");
+
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	jobs_close(f->jobs);
+	f->jobs = NULL;
+	poll(NULL, 0, 400);
+	assert_int_equal(jobs_fixture_open(f), 0);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).result.status, 6);
+	assert_int_equal(row_of(f, id).job.attempts, 1);
+}
+
+static void test_jobs_running_are_adopted(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = submit_sh(f, "sleep 0.5; exit 8");
+	struct jobs_stats stats;
+
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	restart(f);
+	JOBS_UNTIL(f, (jobs_stats(f->jobs, &stats), stats.adopted == 1));
+	assert_int_equal(state_of(f, id), JOB_RUNNING);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).result.status, 8);
+}
+
+static void kill_shim_of(const struct jobs_fixture *f, uint64_t id)
+{
+	int fd = slots_reopen(f->dir);
+	struct slot slot;
+
+	for (uint32_t i = 1; i <= SLOTS_COUNT; i++)
+		if (!slot_read(fd, i, &slot) && slot.job == id && slot.phase == SLOT_RUN) {
+			kill(slot.shim_pid, SIGKILL);
+			kill(-slot.child_pid, SIGKILL);
+		}
+	close(fd);
+}
+
+static void test_jobs_whose_shim_was_killed_are_lost(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = submit_sh(f, "sleep 60");
+
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	poll(NULL, 0, 50); /* until it has written RUN */
+	kill_shim_of(f, id);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).job.state, JOB_LOST);
+	assert_int_equal(row_of(f, id).job.reason, JOB_BECAUSE_SHIM_LOST);
+}
+
+static void test_jobs_that_may_rerun_are_queued_again_when_lost(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item =
+		sh_item("test $UW_JOB_ATTEMPT = 2 || exec sleep 60", buf, sizeof(buf));
+
+	item.spec.flags = JOB_RERUN;
+	submit(f, &item, 1);
+	JOBS_UNTIL(f, state_of(f, f->first_id) == JOB_RUNNING);
+	poll(NULL, 0, 50);
+	kill_shim_of(f, f->first_id);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, f->first_id).job.state, JOB_DONE);
+	assert_int_equal(row_of(f, f->first_id).job.attempts, 2);
+}
+
+/* What a reboot leaves: a slot of another boot, in RUN, without a lock. */
+static void test_jobs_running_at_a_reboot_are_lost(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = submit_sh(f, "sleep 60");
+	struct slot slot;
+	int fd;
+
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	poll(NULL, 0, 50);
+	jobs_close(f->jobs);
+	f->jobs = NULL;
+	kill_shim_of(f, id);
+	fd = slots_reopen(f->dir);
+	for (uint32_t i = 1; i <= SLOTS_COUNT; i++)
+		if (!slot_read(fd, i, &slot) && slot.job == id) {
+			while (slot_is_locked(fd, i))
+				poll(NULL, 0, 1);
+			slot.boot[0] ^= 1;
+			assert_int_equal(slot_write(fd, i, &slot, false), 0);
+		}
+	close(fd);
+	assert_int_equal(jobs_fixture_open(f), 0);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).job.state, JOB_LOST);
+	assert_int_equal(row_of(f, id).job.reason, JOB_BECAUSE_REBOOT);
+}
+
+static void test_jobs_estimates_survive_a_restart(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("sleep 0.1", buf, sizeof(buf));
+	uint64_t key = jobs_learn_key("ml_models", getuid(), "train");
+	struct admit_key before, after;
+
+	strcpy(item.spec.key, "train");
+	submit(f, &item, 1);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(admit_key_export(jobs_admit(f->jobs), key, &before), 0);
+	restart(f);
+	assert_int_equal(admit_key_export(jobs_admit(f->jobs), key, &after), 0);
+	assert_int_equal(after.count, 1);
+	assert_memory_equal(&before, &after, sizeof(before));
+}
+
+static void test_jobs_configuration_with_other_components_keeps_the_queue(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct admit_config admit = {.component_count = 3};
+	struct uw_err err = {0};
+	char buf[256];
+	struct jobs_item item = sh_item("sleep 0.2", buf, sizeof(buf));
+	uint64_t running, queued;
+
+	item.spec.memory_bytes = JOBS_BUDGET / 10 * 7;
+	submit(f, &item, 1);
+	running = f->first_id;
+	JOBS_UNTIL(f, state_of(f, running) == JOB_RUNNING);
+	submit(f, &item, 1);
+	queued = f->first_id;
+	f->config.component_count = 3;
+	strcpy(f->config.component[0].name, "new");
+	strcpy(f->config.component[1].name, "cache");
+	strcpy(f->config.component[2].name, "ml_models");
+	assert_int_equal(jobs_configure(f->jobs, &admit, &err), 0);
+	assert_int_equal(jobs_find(f->jobs, running)->component, 2);
+	assert_int_equal(state_of(f, running), JOB_RUNNING);
+	jobs_fixture_tick(f);
+	assert_int_equal(state_of(f, queued), JOB_QUEUED); /* the memory is still taken */
+	JOBS_UNTIL(f, f->ended == 2);
+	assert_int_equal(row_of(f, queued).job.state, JOB_DONE);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_jobs_exit_status_arrives),
+		TEST(test_jobs_retries_are_for_bad_ends),
+		TEST(test_jobs_command_that_is_not_there_fails_once),
+		TEST(test_jobs_over_their_time_limit_are_ended),
+		TEST(test_jobs_array_has_its_indices),
+		TEST(test_jobs_wait_for_the_good_end_of_others),
+		TEST(test_jobs_after_what_is_not_known_is_refused),
+		TEST(test_jobs_held_until_released),
+		TEST(test_jobs_cancelled_while_running_ends_as_cancelled),
+		TEST(test_jobs_cancelled_while_waiting_never_run),
+		TEST(test_jobs_requeued_run_again),
+		TEST(test_jobs_start_only_when_their_memory_is_there),
+		TEST(test_jobs_end_while_uwd_is_away),
+		TEST(test_jobs_running_are_adopted),
+		TEST(test_jobs_whose_shim_was_killed_are_lost),
+		TEST(test_jobs_that_may_rerun_are_queued_again_when_lost),
+		TEST(test_jobs_running_at_a_reboot_are_lost),
+		TEST(test_jobs_estimates_survive_a_restart),
+		TEST(test_jobs_configuration_with_other_components_keeps_the_queue),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

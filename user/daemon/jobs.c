@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/daemon/jobs.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "user/base/clock.h"
+#include "user/base/log.h"
+#include "user/base/text.h"
+#include "user/daemon/jobs_internal.h"
+
+#define TAG_RECORDER    0U /* slots count from 1 */
+#define EVENTS_A_TURN   64
+#define KEEP_RUNS_A_KEY 200U
+
+uint64_t jobs_now_us(const struct jobs *jobs)
+{
+	return clock_now_us() + jobs->clock_offset_us;
+}
+
+/* ---- another configuration ---- */
+
+uint8_t jobs_component_find(const struct jobs *jobs, const char *name)
+{
+	for (uint32_t i = 0; i < jobs->component_count; i++)
+		if (!strcmp(jobs->component[i], name))
+			return (uint8_t)i;
+	return UINT8_MAX;
+}
+
+static void take_components(struct jobs *jobs)
+{
+	const struct config *config = jobs->setup.config;
+
+	jobs->component_count = config->component_count;
+	for (uint32_t i = 0; i < config->component_count; i++)
+		text_copy(jobs->component[i], sizeof(jobs->component[i]),
+			  config->component[i].name);
+}
+
+static bool components_are_the_same(const struct jobs *jobs)
+{
+	const struct config *config = jobs->setup.config;
+
+	if (jobs->component_count != config->component_count)
+		return false;
+	for (uint32_t i = 0; i < config->component_count; i++)
+		if (strcmp(jobs->component[i], config->component[i].name) != 0)
+			return false;
+	return true;
+}
+
+/* By its own name, as the indices have changed; then into the core as at a start. */
+static void enter_again(struct jobs *jobs, struct job *job, const char *component)
+{
+	enum job_state state = (enum job_state)job->state;
+
+	job->component = jobs_component_find(jobs, component);
+	if (state == JOB_WAITING || job_state_is_end(state))
+		return;
+	if (job_state_is_active(state))
+		job->state = JOB_QUEUED;
+	if (jobs_enqueue(jobs, job, NULL) || !job_state_is_active(state))
+		return;
+	job->state = (uint8_t)state;
+	admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
+}
+
+static int enter_all_again(struct jobs *jobs, struct uw_err *err)
+{
+	static char before[UW_COMPONENTS_MAX][UW_NAME_LEN];
+	struct admit_limits limits = {.tasks = JOBS_MAX, .keys = JOBS_KEYS_MAX};
+	uint32_t count = jobs->component_count;
+
+	memcpy(before, jobs->component, sizeof(before));
+	take_components(jobs);
+	if (admit_init(jobs->admit, &limits, &jobs->admit_config))
+		return err_set(err, -EINVAL, "queue: the core takes no such configuration");
+	admit_supply(jobs->admit, &jobs->supply, jobs_now_us(jobs));
+	for (const struct job *at = table_next(&jobs->table, NULL); at;
+	     at = table_next(&jobs->table, at)) {
+		struct job *job = table_find(&jobs->table, at->id);
+
+		enter_again(jobs, job, job->component < count ? before[job->component] : "");
+	}
+	return 0;
+}
+
+int jobs_configure(struct jobs *jobs, const struct admit_config *admit, struct uw_err *err)
+{
+	int rc;
+
+	jobs->admit_config = *admit;
+	if (!components_are_the_same(jobs))
+		return enter_all_again(jobs, err);
+	rc = admit_configure(jobs->admit, admit);
+	return rc ? err_set(err, rc, "queue: the core refuses this configuration: %s",
+			    strerror(-rc))
+		  : 0;
+}
+
+/* ---- opening ---- */
+
+static int make_dir(const char *path, mode_t mode, struct uw_err *err)
+{
+	if (mkdir(path, mode) && errno != EEXIST)
+		return err_set(err, -errno, "queue: %s cannot be made: %s", path, strerror(errno));
+	return 0;
+}
+
+/* The log directory may be entered but not listed: each file in it is its owner's. */
+static int make_dirs(struct jobs *jobs, struct uw_err *err)
+{
+	char path[JOBS_DIR_LEN + 8];
+	int rc;
+
+	if (!text_copy(jobs->dir, sizeof(jobs->dir), jobs->setup.dir))
+		return err_set(err, -ENAMETOOLONG, "queue: %s: longer than %d bytes",
+			       jobs->setup.dir, JOBS_DIR_LEN - 1);
+	rc = make_dir(jobs->dir, 0755, err);
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "%s/%s", jobs->dir, JOBS_LOG_DIR);
+	rc = make_dir(path, 0711, err);
+	return rc || !chmod(path, 0711)
+		       ? rc
+		       : err_set(err, -errno, "queue: chmod %s: %s", path, strerror(errno));
+}
+
+static int open_core(struct jobs *jobs, struct uw_err *err)
+{
+	struct admit_limits limits = {.tasks = JOBS_MAX, .keys = JOBS_KEYS_MAX};
+	void *at;
+	int rc;
+
+	jobs->admit_bytes = admit_size(&limits);
+	at = mmap(NULL, jobs->admit_bytes, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at == MAP_FAILED)
+		return err_set(err, -errno, "queue: %" PRIu64 " bytes for the core: %s",
+			       jobs->admit_bytes, strerror(errno));
+	jobs->admit = at;
+	rc = admit_init(jobs->admit, &limits, &jobs->admit_config);
+	return rc ? err_set(err, rc, "queue: the core takes no such configuration") : 0;
+}
+
+static int open_memory(struct jobs *jobs, struct uw_err *err)
+{
+	int rc = table_init(&jobs->table);
+
+	if (!rc)
+		rc = after_init(&jobs->after);
+	if (!rc) {
+		jobs->words = words_new();
+		rc = jobs->words ? 0 : -ENOMEM;
+	}
+	return rc ? err_set(err, rc, "queue: out of memory") : open_core(jobs, err);
+}
+
+static int watch_recorder(struct jobs *jobs, struct uw_err *err)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = TAG_RECORDER};
+
+	if (epoll_ctl(jobs->epoll, EPOLL_CTL_ADD, recorder_fd(jobs->recorder), &event))
+		return err_set(err, -errno, "queue: epoll: %s", strerror(errno));
+	return 0;
+}
+
+/* Takes the store over. */
+static int start_recorder(struct jobs *jobs, struct store *store, struct uw_err *err)
+{
+	const struct admission_conf *admission = &jobs->setup.config->admission;
+	struct store_keep keep = {
+		.jobs = admission->history_count,
+		.runs_a_key = KEEP_RUNS_A_KEY,
+		.oldest_us = admission->history_age_us,
+	};
+	int rc = recorder_new(store, &keep, jobs, &jobs->recorder, err);
+
+	if (rc) {
+		store_close(store);
+		return rc;
+	}
+	return watch_recorder(jobs, err);
+}
+
+static int open_store(struct jobs *jobs, struct uw_err *err)
+{
+	struct store_options options = {.dir = jobs->dir};
+	struct store *store = NULL;
+	struct uw_err aside = {0};
+	int set_aside = store_open(&options, &store, &aside), rc;
+
+	if (set_aside < 0)
+		return err_set(err, set_aside, "%s", aside.text);
+	rc = store_reader_open(&options, &jobs->reader, err);
+	if (!rc)
+		rc = jobs_load(jobs, store, err);
+	if (rc) {
+		store_close(store);
+		return rc;
+	}
+	rc = start_recorder(jobs, store, err);
+	if (!rc && set_aside)
+		err_set(err, aside.code, "%s", aside.text);
+	return rc ? rc : set_aside;
+}
+
+static int open_jobs(struct jobs *jobs, struct uw_err *err)
+{
+	int rc = make_dirs(jobs, err);
+
+	if (!rc)
+		rc = slots_open(jobs->dir, &jobs->slots, err);
+	if (!rc && slots_read_last_id(jobs->slots, &jobs->last_id))
+		jobs->last_id = 0; /* the database knows it too */
+	if (!rc) {
+		rc = slot_boot_id(jobs->boot);
+		if (rc)
+			err_set(err, rc, "queue: this boot's id: %s", strerror(-rc));
+	}
+	if (!rc)
+		rc = open_memory(jobs, err);
+	if (rc)
+		return rc;
+	rc = open_store(jobs, err);
+	if (rc >= 0)
+		jobs_adopt_all(jobs);
+	return rc;
+}
+
+int jobs_open(const struct jobs_setup *setup, struct jobs **ret_jobs, struct uw_err *err)
+{
+	struct jobs *jobs = calloc(1, sizeof(*jobs));
+	int rc;
+
+	if (!jobs)
+		return err_set(err, -ENOMEM, "queue: out of memory");
+	jobs->setup = *setup;
+	jobs->admit_config = *setup->admit;
+	take_components(jobs);
+	jobs->slots = -1;
+	jobs->clock_offset_us = clock_wall_us() - clock_now_us();
+	jobs->epoll = epoll_create1(EPOLL_CLOEXEC);
+	rc = jobs->epoll < 0 ? err_set(err, -errno, "queue: epoll: %s", strerror(errno))
+			     : open_jobs(jobs, err);
+	if (rc < 0) {
+		jobs_close(jobs);
+		return rc;
+	}
+	*ret_jobs = jobs;
+	return rc;
+}
+
+void jobs_close(struct jobs *jobs)
+{
+	if (!jobs)
+		return;
+	jobs->deciding = true; /* nothing new on the way out */
+	recorder_free(jobs->recorder);
+	for (uint32_t slot = 1; slot <= SLOTS_COUNT; slot++)
+		jobs_run_free(jobs, slot);
+	store_reader_close(jobs->reader);
+	words_free(jobs->words);
+	after_done(&jobs->after);
+	table_done(&jobs->table);
+	if (jobs->admit)
+		munmap(jobs->admit, jobs->admit_bytes);
+	if (jobs->slots >= 0)
+		close(jobs->slots);
+	if (jobs->epoll >= 0)
+		close(jobs->epoll);
+	free(jobs->loaded_waiting);
+	free(jobs);
+}
+
+/* ---- the loop ---- */
+
+int jobs_fd(const struct jobs *jobs)
+{
+	return jobs->epoll;
+}
+
+void jobs_dispatch(struct jobs *jobs)
+{
+	struct epoll_event events[EVENTS_A_TURN];
+	int count = epoll_wait(jobs->epoll, events, EVENTS_A_TURN, 0);
+
+	for (int i = 0; i < count; i++) {
+		uint32_t tag = events[i].data.u32;
+
+		if (tag == TAG_RECORDER)
+			recorder_dispatch(jobs->recorder);
+		else if (jobs->run[tag])
+			jobs_exit(jobs, tag);
+	}
+}
+
+static void end_overdue(struct jobs *jobs, struct job *job, struct run *run)
+{
+	uint64_t now_us = clock_wall_us();
+	struct job_why why = {JOB_BECAUSE_TIME_LIMIT, now_us - job->start_us, job->time_limit_us};
+
+	if (run->kill_us && clock_now_us() >= run->kill_us && run->leaf_open) {
+		jobs->setup.ops->kill(jobs->setup.ops_data, &run->leaf);
+		return;
+	}
+	if (job->time_limit_us && now_us > job->start_us &&
+	    now_us - job->start_us > job->time_limit_us && !(job->flags & JOB_TIMED_OUT))
+		jobs_wish(jobs, job, JOB_TIMED_OUT, &why,
+			  jobs->setup.config->admission.kill_grace_us, NULL, NULL);
+}
+
+/* Frozen by uwd for others' sake, or by a person; or what was to stand still does not. */
+static void follow_freezer(struct jobs *jobs, struct job *job, struct run *run, bool frozen)
+{
+	if (run->paused) {
+		if (!frozen)
+			jobs->setup.ops->freeze(jobs->setup.ops_data, job->component, &run->leaf,
+						true, 0);
+		return;
+	}
+	job->state = frozen ? JOB_FROZEN : JOB_RUNNING;
+}
+
+static void look_at_run(struct jobs *jobs, uint32_t slot)
+{
+	struct run *run = jobs->run[slot];
+	struct job *job = table_find(&jobs->table, run->id);
+	struct jobs_usage usage;
+
+	if (!job || run->ending || !run->launched)
+		return;
+	if (run->leaf_open && !jobs->setup.ops->usage(jobs->setup.ops_data, &run->leaf, &usage)) {
+		run->current_bytes = usage.current_bytes;
+		if (usage.peak_bytes > run->peak_bytes)
+			run->peak_bytes = usage.peak_bytes;
+		job->peak_bytes = run->peak_bytes;
+		admit_usage(jobs->admit, job->id, usage.current_bytes, run->peak_bytes,
+			    jobs_now_us(jobs));
+		follow_freezer(jobs, job, run, usage.frozen);
+	}
+	end_overdue(jobs, job, run);
+}
+
+void jobs_tick(struct jobs *jobs, const struct admit_supply *supply)
+{
+	jobs->supply = *supply;
+	jobs_give_supply(jobs);
+	if (jobs->limbo)
+		jobs_adopt_rest(jobs);
+	for (uint32_t slot = 1; jobs->stats.slots_used && slot <= SLOTS_COUNT; slot++)
+		if (jobs->run[slot])
+			look_at_run(jobs, slot);
+	jobs_decide(jobs);
+}
+
+/* ---- looking ---- */
+
+const struct job *jobs_find(const struct jobs *jobs, uint64_t id)
+{
+	const struct job *job = table_find(&jobs->table, id);
+
+	return job && !job_state_is_end((enum job_state)job->state) ? job : NULL;
+}
+
+const struct job *jobs_next(const struct jobs *jobs, const struct job *at)
+{
+	do
+		at = table_next(&jobs->table, at);
+	while (at && job_state_is_end((enum job_state)at->state));
+	return at;
+}
+
+uint32_t jobs_count(const struct jobs *jobs)
+{
+	return jobs->table.count;
+}
+
+const char *jobs_key(const struct jobs *jobs, const struct job *job)
+{
+	return words_text(jobs->words, job->key);
+}
+
+const char *jobs_tags(const struct jobs *jobs, const struct job *job)
+{
+	return words_text(jobs->words, job->tags);
+}
+
+const char *jobs_command(const struct jobs *jobs, const struct job *job)
+{
+	return words_text(jobs->words, job->command);
+}
+
+bool jobs_usage_of(const struct jobs *jobs, const struct job *job, uint64_t *ret_current_bytes,
+		   uint64_t *ret_peak_bytes)
+{
+	const struct run *run = job->slot ? jobs->run[job->slot] : NULL;
+
+	if (!run || !run->launched)
+		return false;
+	*ret_current_bytes = run->current_bytes;
+	*ret_peak_bytes = run->peak_bytes;
+	return true;
+}
+
+const struct admit *jobs_admit(const struct jobs *jobs)
+{
+	return jobs->admit;
+}
+
+struct store_reader *jobs_reader(const struct jobs *jobs)
+{
+	return jobs->reader;
+}
+
+const char *jobs_log_path(const struct jobs *jobs, uint64_t id, bool err_file, char *buf,
+			  size_t size)
+{
+	snprintf(buf, size, "%s/%s/%" PRIu64 ".%s", jobs->dir, JOBS_LOG_DIR, id,
+		 err_file ? "err" : "out");
+	return buf;
+}
+
+void jobs_stats(const struct jobs *jobs, struct jobs_stats *ret_stats)
+{
+	struct recorder_stats disk;
+
+	recorder_stats(jobs->recorder, &disk);
+	*ret_stats = jobs->stats;
+	ret_stats->queue_waiting = disk.waiting;
+	ret_stats->disk_full = disk.full;
+	ret_stats->disk_stuck = disk.stuck;
+	for (const struct job *job = jobs_next(jobs, NULL); job; job = jobs_next(jobs, job))
+		ret_stats->count[job->state]++;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Queued tasks, from Submit to the last line of their record: events go into the admission core
+ * (policy/admit), what it decides is carried out, and nothing is said to have happened before it is
+ * on disk (recorder.h, store/). All functions are for the loop's thread; none of them waits.
+ *
+ * A job never runs twice unless it said it may, and is never lost. What holds that, instant by
+ * instant, and what the next uwd finds when this one dies there:
+ *
+ *  1 decided, not on disk	the database says queued: it waits on
+ *  2 STARTING, attempt and slot on disk; the slot not written
+ *				the slot is not this attempt's: nothing ran, queued again
+ *  3 slot locked and TAKEN, no shim
+ *				unlocked and TAKEN: nothing ran, queued again
+ *  4 shim made			locked: it lives, and is adopted
+ *  5 shim killed before RUN	unlocked, SHIM: nothing ran, queued again
+ *  6 RUN on disk, command not begun, or running and shim killed
+ *				unlocked, RUN: it may have run; what is in its leaf is killed; lost,
+ *				or queued again if it said so
+ *  7 command ended, ENDED not on disk, shim killed: as 6
+ *  8 ENDED on disk, uwd away	the end is taken from the slot
+ *  9 the end in the database	the slot is free; its leaf is removed, or was
+ * A reboot finds no locks: 2, 3, 5, 6, 8 and 9 as above, 4 as what the slot says; RUN is on disk
+ * before the command's first instruction, so TAKEN and SHIM can be believed.
+ */
+#ifndef UW_DAEMON_JOBS_H
+#define UW_DAEMON_JOBS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cgroups/cgroups.h"
+#include "user/base/err.h"
+#include "user/model/config.h"
+#include "user/model/job.h"
+#include "user/policy/admit/admit.h"
+#include "user/store/history.h"
+#include "user/store/store.h"
+
+#define JOBS_MAX      (1U << 17) /* that have not ended */
+#define JOBS_KEYS_MAX 2048U      /* of which something learned is kept in memory */
+#define JOBS_LEAF_LEN 32
+#define JOBS_LOG_DIR  "log"
+
+struct jobs;
+
+/* What a job's leaf says. */
+struct jobs_usage {
+	uint64_t current_bytes, peak_bytes;
+	uint64_t cpu_us;
+	uint64_t oom_kills;
+	bool populated, frozen;
+};
+
+struct jobs_launch {
+	uint64_t id;
+	uint32_t attempt, slot;
+	uint32_t uid, gid;
+	uint64_t limit_bytes; /* memory.high of the leaf */
+	char component[UW_NAME_LEN], leaf[JOBS_LEAF_LEN];
+	const char *pack; /* job_pack with the environment */
+	unsigned long pack_size;
+};
+
+/* How the machine is touched; a bench and tests have their own. launch and clean are called on the
+ * recorder's thread, all else on the loop's. */
+struct jobs_ops {
+	/* Starts a shim for it: its pidfd, or a negative errno; then nothing has run. */
+	int (*launch)(void *data, const struct jobs_launch *launch, struct uw_err *err);
+	/* Ends what is left in the leaf and removes it. */
+	void (*clean)(void *data, const char *component, const char *leaf);
+	int (*open)(void *data, const char *component, const char *leaf, struct cg_group *ret_leaf);
+	int (*usage)(void *data, const struct cg_group *leaf, struct jobs_usage *ret_usage);
+	int (*limit)(void *data, const struct cg_group *leaf, uint64_t bytes);
+	int (*kill)(void *data, const struct cg_group *leaf);
+	/* on: asks for at most for_us of standing still. */
+	int (*freeze)(void *data, uint32_t component, const struct cg_group *leaf, bool on,
+		      uint64_t for_us);
+};
+
+struct jobs_setup {
+	const char *dir; /* state directory; made when it is missing */
+	const struct jobs_ops *ops;
+	void *ops_data;
+	const struct config *config;      /* borrowed, read at each use */
+	const struct admit_config *admit; /* copied */
+	/* A job has ended, and that is on disk. */
+	void (*ended)(void *data, const struct job *job, const struct job_result *result);
+	/* One line for the log: "job=17 step=started ...". */
+	void (*step)(void *data, const struct job *job, const struct job_event *event);
+	void *data;
+};
+
+/*
+ * Opens the store, reads the queue back, adopts what runs. JOBS_SET_ASIDE: the database that was
+ * there could not be used; err says where it is now.
+ */
+#define JOBS_SET_ASIDE 1
+int jobs_open(const struct jobs_setup *setup, struct jobs **ret_jobs, struct uw_err *err);
+
+/* Writes what waits and closes; what runs goes on. NULL is fine. */
+void jobs_close(struct jobs *jobs);
+
+/* Readable when there is something to do; then jobs_dispatch. */
+int jobs_fd(const struct jobs *jobs);
+void jobs_dispatch(struct jobs *jobs);
+
+/* Once a second: what there is to give out, how large jobs are, what is over its time. */
+void jobs_tick(struct jobs *jobs, const struct admit_supply *supply);
+
+/* Components were added, removed or given another place: the queue is sorted anew. */
+int jobs_configure(struct jobs *jobs, const struct admit_config *admit, struct uw_err *err);
+
+/* The core's clock: wall time, but never going back. */
+uint64_t jobs_now_us(const struct jobs *jobs);
+
+/* ---- changing ---- */
+
+/* Elements first to last of an array; one element of index JOB_NO_INDEX is no array. */
+struct jobs_range {
+	uint32_t first, last;
+};
+
+struct jobs_item {
+	struct job_spec spec;
+	uint32_t range_count; /* 0: no array */
+	struct jobs_range *range;
+	uint32_t after_item_count; /* other items of the call, by their place */
+	uint32_t after_item[JOB_AFTER_MAX];
+	uint64_t first_id; /* set by jobs_submit */
+	uint32_t count;
+};
+
+struct jobs_submit; /* a submission on its way to the disk */
+
+/*
+ * All items or none. Checks them, gives ids, and calls done when they are on disk and in the queue
+ * (rc 0) or not (rc < 0, err says why). The items are copied. -EINVAL, -ENOSPC (too many, or the
+ * disk is full), -ESRCH (after names none that is known): said at once, and done is not called.
+ */
+typedef void (*jobs_submitted_fn)(void *data, int rc, const struct uw_err *err,
+				  const struct jobs_item *items, uint32_t count);
+int jobs_submit(struct jobs *jobs, struct jobs_item *items, uint32_t count, jobs_submitted_fn done,
+		void *data, struct uw_err *err);
+
+/* Called when a change is on disk; rc 0 or a negative errno. */
+typedef void (*jobs_changed_fn)(void *data, int rc);
+
+/*
+ * One job. 0: on its way, done will be called. -ESRCH: no such job that has not ended; -EALREADY:
+ * it is so already; -EBUSY: it has started (hold), or is about to be changed otherwise.
+ */
+int jobs_cancel(struct jobs *jobs, uint64_t id, uint32_t uid, uint64_t grace_us,
+		jobs_changed_fn done, void *data);
+int jobs_hold(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn done, void *data);
+int jobs_release(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn done, void *data);
+
+/* Also one that has ended. */
+int jobs_requeue(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn done, void *data);
+
+/* ---- looking ---- */
+
+/* Lives until the next call that changes anything; NULL when there is none that has not ended. */
+const struct job *jobs_find(const struct jobs *jobs, uint64_t id);
+
+/* In no order that lasts; NULL at begins, NULL is the end. */
+const struct job *jobs_next(const struct jobs *jobs, const struct job *at);
+uint32_t jobs_count(const struct jobs *jobs);
+
+const char *jobs_key(const struct jobs *jobs, const struct job *job);
+const char *jobs_tags(const struct jobs *jobs, const struct job *job); /* "a,b" */
+const char *jobs_command(const struct jobs *jobs, const struct job *job);
+
+/* Of one that runs; false when it does not. */
+bool jobs_usage_of(const struct jobs *jobs, const struct job *job, uint64_t *ret_current_bytes,
+		   uint64_t *ret_peak_bytes);
+
+/* The core, to be asked with admit_view, admit_queue and admit_summary. */
+const struct admit *jobs_admit(const struct jobs *jobs);
+
+/* What is on disk, to be read on the loop's thread. */
+struct store_reader *jobs_reader(const struct jobs *jobs);
+
+/* The id by which the core and the store know what was learned of a key. */
+uint64_t jobs_learn_key(const char *component, uint32_t uid, const char *key);
+
+/* Files of a job's output. err_file false: standard output. Returns buf. */
+const char *jobs_log_path(const struct jobs *jobs, uint64_t id, bool err_file, char *buf,
+			  size_t size);
+
+struct jobs_stats {
+	uint32_t count[JOB_STATE__COUNT]; /* those that have not ended */
+	uint64_t submitted, started, ended, adopted, lost, restarted;
+	uint64_t slots_used;
+	uint64_t queue_waiting; /* for the disk */
+	bool disk_full, disk_stuck;
+};
+void jobs_stats(const struct jobs *jobs, struct jobs_stats *ret_stats);
+
+#endif

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A new uwd finds the queue of the one before, and what still runs: the table of instants in jobs.h
+ * read from below. A slot's lock is looked at before what it says: unlocked, it changes no more.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "user/base/log.h"
+#include "user/daemon/jobs_internal.h"
+
+/* ---- the queue ---- */
+
+struct loading {
+	struct jobs *jobs;
+	uint64_t *waiting; /* for others: looked at when all are there */
+	uint32_t waiting_count, waiting_size;
+	uint64_t latest_us;
+};
+
+static int remember_waiting(struct loading *loading, uint64_t id)
+{
+	uint64_t *more;
+
+	if (loading->waiting_count == loading->waiting_size) {
+		loading->waiting_size = loading->waiting_size ? loading->waiting_size * 2 : 256;
+		more = reallocarray(loading->waiting, loading->waiting_size, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		loading->waiting = more;
+	}
+	loading->waiting[loading->waiting_count++] = id;
+	return 0;
+}
+
+/* It has a slot, or had one that is not this attempt's: jobs_exit finds that out. */
+static int load_active(struct jobs *jobs, struct job *job, const struct job_spec *spec,
+		       uint32_t slot)
+{
+	int rc;
+
+	job->state = JOB_QUEUED; /* for the core: first it waits, then it runs */
+	rc = jobs_enqueue(jobs, job, spec);
+	if (rc)
+		return 0; /* held: its component is gone, and what ran ends as unknown to us */
+	if (!slot || slot > SLOTS_COUNT || jobs->run[slot])
+		return 0;
+	admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
+	job->state = JOB_STARTING;
+	return jobs_run_new(jobs, job, slot) ? 0 : -ENOMEM;
+}
+
+static int load_one(void *data, const struct store_live *live)
+{
+	struct loading *loading = data;
+	struct jobs *jobs = loading->jobs;
+	struct job *job = jobs_insert(jobs, &live->job, &live->spec);
+
+	if (!job)
+		return -ENOSPC;
+	if (job->id > jobs->last_id)
+		jobs->last_id = job->id;
+	if (job_state_is_active((enum job_state)job->state))
+		return load_active(jobs, job, &live->spec, live->slot);
+	if (job->state == JOB_WAITING)
+		return remember_waiting(loading, job->id);
+	jobs_enqueue(jobs, job, &live->spec);
+	return 0;
+}
+
+static int load_key(void *data, const void *bytes, unsigned long size)
+{
+	struct jobs *jobs = data;
+	struct admit_key key;
+
+	if (size != sizeof(key))
+		return 0; /* of another version: it is learned anew */
+	memcpy(&key, bytes, size);
+	admit_key_import(jobs->admit, &key);
+	return 0;
+}
+
+static void load_waiting(struct jobs *jobs, const struct loading *loading)
+{
+	struct store_row row;
+
+	for (uint32_t i = 0; i < loading->waiting_count; i++) {
+		struct job *job = table_find(&jobs->table, loading->waiting[i]);
+
+		if (job && !store_find(jobs->reader, job->id, &row))
+			jobs_enqueue(jobs, job, &row.spec);
+	}
+}
+
+int jobs_load(struct jobs *jobs, struct store *store, struct uw_err *err)
+{
+	struct loading loading = {.jobs = jobs};
+	uint64_t last_id = 0;
+	int rc = store_last_id(store, &last_id);
+
+	if (last_id > jobs->last_id)
+		jobs->last_id = last_id;
+	if (!rc)
+		rc = store_each_key(store, JOBS_KEYS_MAX, load_key, jobs);
+	if (!rc)
+		rc = store_each_live(store, load_one, &loading);
+	jobs->loaded_waiting = loading.waiting;
+	jobs->loaded_waiting_count = loading.waiting_count;
+	return rc ? err_set(err, rc, "queue: %s cannot be read back: %s", jobs->dir, strerror(-rc))
+		  : 0;
+}
+
+/* ---- what runs ---- */
+
+static void adopt(struct jobs *jobs, struct job *job, struct run *run, int pidfd)
+{
+	static const struct job_why none = {JOB_BECAUSE_NONE, 0, 0};
+
+	run->pidfd = pidfd;
+	run->launched = true;
+	job->state = JOB_RUNNING;
+	jobs->stats.adopted++;
+	jobs_open_leaf(jobs, run, job);
+	jobs_watch(jobs, job->slot);
+	entry_note(jobs, job, JOB_STEP_ADOPTED, &none);
+	if (job->flags & (JOB_CANCELLING | JOB_REQUEUING | JOB_TIMED_OUT | JOB_ENLARGING))
+		jobs_terminate(jobs, job, jobs->setup.config->admission.kill_grace_us);
+}
+
+/*
+ * The pid in the slot was written by the shim itself. Still locked after the pidfd was opened, the
+ * shim lived at that moment, so the pid was its own.
+ */
+static void look_at(struct jobs *jobs, uint32_t index)
+{
+	struct run *run = jobs->run[index];
+	struct job *job = table_find(&jobs->table, run->id);
+	bool locked = slot_is_locked(jobs->slots, index);
+	struct slot slot;
+	int pidfd = -1;
+
+	if (slot_read(jobs->slots, index, &slot) || slot.job != job->id ||
+	    slot.attempt != job->attempts)
+		locked = false;
+	if (locked && slot.shim_pid > 0)
+		pidfd = pidfd_open(slot.shim_pid, 0);
+	if (locked && pidfd >= 0 && slot_is_locked(jobs->slots, index)) {
+		adopt(jobs, job, run, pidfd);
+		return;
+	}
+	if (pidfd >= 0)
+		close(pidfd);
+	if (locked && slot_is_locked(jobs->slots, index))
+		return; /* it has yet to say its pid */
+	jobs_exit(jobs, index);
+}
+
+void jobs_adopt_rest(struct jobs *jobs)
+{
+	jobs->limbo = 0;
+	for (uint32_t slot = 1; slot <= SLOTS_COUNT; slot++) {
+		if (!jobs->run[slot] || !jobs->run[slot]->found || jobs->run[slot]->launched ||
+		    jobs->run[slot]->ending)
+			continue;
+		look_at(jobs, slot);
+		jobs->limbo +=
+			jobs->run[slot] && !jobs->run[slot]->launched && !jobs->run[slot]->ending;
+	}
+}
+
+void jobs_adopt_all(struct jobs *jobs)
+{
+	struct loading loading = {
+		.waiting = jobs->loaded_waiting,
+		.waiting_count = jobs->loaded_waiting_count,
+	};
+
+	for (uint32_t slot = 1; slot <= SLOTS_COUNT; slot++)
+		if (jobs->run[slot])
+			jobs->run[slot]->found = true;
+	load_waiting(jobs, &loading);
+	free(jobs->loaded_waiting);
+	jobs->loaded_waiting = NULL;
+	jobs->loaded_waiting_count = 0;
+	jobs_adopt_rest(jobs);
+	if (jobs->stats.adopted || jobs->limbo)
+		log_notice("queue adopted running=%lu in_doubt=%u",
+			   (unsigned long)jobs->stats.adopted, jobs->limbo);
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Who waits for whom, found by the one that is waited for. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "user/daemon/jobs_internal.h"
+
+#define BUCKETS_MIN 256U
+
+int after_init(struct after *after)
+{
+	*after = (struct after){.buckets = BUCKETS_MIN, .capacity = BUCKETS_MIN, .count = 1};
+	after->bucket = calloc(after->buckets, sizeof(*after->bucket));
+	after->edge = calloc(after->capacity, sizeof(*after->edge));
+	if (after->bucket && after->edge)
+		return 0;
+	after_done(after);
+	return -ENOMEM;
+}
+
+void after_done(struct after *after)
+{
+	free(after->bucket);
+	free(after->edge);
+	*after = (struct after){0};
+}
+
+static uint32_t *bucket_of(const struct after *after, uint64_t on)
+{
+	return &after->bucket[(on * 0x9e3779b97f4a7c15ULL >> 32) & (after->buckets - 1)];
+}
+
+/* As many buckets as edges; failing to grow makes it slower, not wrong. */
+static void spread(struct after *after)
+{
+	uint32_t *old = after->bucket, buckets = after->buckets;
+	uint32_t *more = calloc((size_t)buckets * 2, sizeof(*more));
+
+	if (!more)
+		return;
+	after->bucket = more;
+	after->buckets *= 2;
+	for (uint32_t i = 0; i < buckets; i++)
+		for (uint32_t at = old[i], next; at; at = next) {
+			uint32_t *bucket = bucket_of(after, after->edge[at].on);
+
+			next = after->edge[at].next;
+			after->edge[at].next = *bucket;
+			*bucket = at;
+		}
+	free(old);
+}
+
+static uint32_t take_edge(struct after *after)
+{
+	uint32_t at = after->free;
+	struct edge *more;
+
+	if (at) {
+		after->free = after->edge[at].next;
+		return at;
+	}
+	if (after->count == after->capacity) {
+		more = reallocarray(after->edge, after->capacity * 2UL, sizeof(*more));
+		if (!more)
+			return 0;
+		after->edge = more;
+		after->capacity *= 2;
+		spread(after);
+	}
+	return after->count++;
+}
+
+int after_add(struct after *after, uint64_t on, uint64_t job)
+{
+	uint32_t at = take_edge(after);
+	uint32_t *bucket;
+
+	if (!at)
+		return -ENOMEM;
+	bucket = bucket_of(after, on);
+	after->edge[at] = (struct edge){.on = on, .job = job, .next = *bucket};
+	*bucket = at;
+	return 0;
+}
+
+bool after_waits(const struct after *after, uint64_t on)
+{
+	uint32_t at = *bucket_of(after, on);
+
+	while (at && after->edge[at].on != on)
+		at = after->edge[at].next;
+	return at;
+}
+
+/* First out of the list, then told of: fn may add to it. */
+void after_take(struct after *after, uint64_t on, after_fn fn, void *data)
+{
+	uint32_t *link = bucket_of(after, on);
+	uint32_t taken = 0;
+
+	while (*link) {
+		struct edge *edge = &after->edge[*link];
+		uint32_t at = *link;
+
+		if (edge->on != on) {
+			link = &edge->next;
+			continue;
+		}
+		*link = edge->next;
+		edge->next = taken;
+		taken = at;
+	}
+	while (taken) {
+		uint32_t at = taken;
+		uint64_t job = after->edge[at].job;
+
+		taken = after->edge[at].next;
+		after->edge[at] = (struct edge){.next = after->free};
+		after->free = at;
+		fn(data, job);
+	}
+}

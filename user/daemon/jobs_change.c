@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Where a job waits, and what its owner may do to it. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/clock.h"
+#include "user/base/log.h"
+#include "user/daemon/jobs_internal.h"
+
+const char *jobs_component(const struct jobs *jobs, const struct job *job)
+{
+	return job->component < jobs->component_count ? jobs->component[job->component] : "";
+}
+
+/* ---- who waits for whom ---- */
+
+/* 1 when it has not ended, 0 when it has, well or any; -ECANCELED: badly; -ESRCH: not known. */
+static int look_after(const struct jobs *jobs, uint64_t on, bool any)
+{
+	struct store_row row;
+	int rc;
+
+	if (table_find(&jobs->table, on))
+		return 1;
+	rc = store_find(jobs->reader, on, &row);
+	if (rc == -ENOENT)
+		return -ESRCH;
+	if (rc)
+		return rc;
+	if (!job_state_is_end((enum job_state)row.job.state))
+		return 1; /* on its way into the table */
+	return any || row.job.state == JOB_DONE ? 0 : -ECANCELED;
+}
+
+int jobs_check_after(struct jobs *jobs, const uint64_t *after, uint32_t count, bool any,
+		     uint32_t *ret_left, uint64_t *ret_failed)
+{
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		int rc = look_after(jobs, after[i], any);
+
+		if (rc < 0) {
+			*ret_failed = after[i];
+			return rc;
+		}
+		left += (uint32_t)rc;
+	}
+	*ret_left = left;
+	return 0;
+}
+
+/* ---- into the queue of the core ---- */
+
+uint64_t jobs_learn_key(const char *component, uint32_t uid, const char *key)
+{
+	uint64_t hash = 0xcbf29ce484222325ULL;
+
+	if (!*key)
+		return 0;
+	/* Of each user by itself: nobody may teach the scheduler about the jobs of others. */
+	hash = (hash ^ uid) * 0x100000001b3ULL;
+	for (const char *at = component; *at; at++)
+		hash = (hash ^ (uint8_t)*at) * 0x100000001b3ULL;
+	hash = (hash ^ '/') * 0x100000001b3ULL;
+	for (const char *at = key; *at; at++)
+		hash = (hash ^ (uint8_t)*at) * 0x100000001b3ULL;
+	return hash >> 1 ? hash >> 1 : 1; /* SQLite's integers have a sign */
+}
+
+/* What was learned of a key that the core has pushed out. */
+static void recall(struct jobs *jobs, uint64_t key)
+{
+	struct admit_key known;
+	const void *bytes;
+	unsigned long size;
+
+	if (!key || !admit_key_export(jobs->admit, key, &known))
+		return;
+	if (store_find_key(jobs->reader, key, &bytes, &size) || size != sizeof(known))
+		return;
+	memcpy(&known, bytes, sizeof(known));
+	admit_key_import(jobs->admit, &known);
+}
+
+static int submit_to_core(struct jobs *jobs, struct job *job)
+{
+	bool again = (job->flags & JOB_RERUN) || job->retries;
+	struct admit_task task = {
+		.id = job->id,
+		.key = jobs_learn_key(jobs_component(jobs, job), job->uid, jobs_key(jobs, job)),
+		.submit_us = job->submit_us,
+		.request_bytes = job->memory_bytes,
+		.declared_us = job->time_us ? job->time_us : job->time_limit_us,
+		.least_bytes = job->attempts ? job->reserved_bytes : 0,
+		.component = job->component,
+		.priority = job->priority,
+		.memory_priority = job->memory_priority,
+		.flags = (uint8_t)((job->state == JOB_HELD ? ADMIT_HELD : 0) |
+				   (job->flags & JOB_FREEZABLE ? ADMIT_FREEZABLE : 0) |
+				   (again ? ADMIT_RESTARTABLE : 0)),
+	};
+
+	if (job->component >= jobs->component_count)
+		return -ENOENT;
+	if (jobs->recorder)
+		recall(jobs, task.key);
+	return admit_submit(jobs->admit, &task, jobs_now_us(jobs));
+}
+
+static void hold_unknown(struct job *job, int rc)
+{
+	log_warning("job is held job=%" PRIu64 " error=%s", job->id, strerrorname_np(-rc));
+	job->state = JOB_HELD;
+	job->reason = JOB_BECAUSE_NO_COMPONENT;
+	job->observed = 0;
+	job->threshold = 0;
+}
+
+/* Ended without having run, because of one that it waited for. */
+static void give_up(struct jobs *jobs, struct job *job, uint64_t failed)
+{
+	struct job_why why = {JOB_BECAUSE_AFTER_FAILED, failed, 0};
+	struct job_entry *entry;
+
+	job->state = JOB_CANCELLED;
+	job->reason = JOB_BECAUSE_AFTER_FAILED;
+	job->observed = failed;
+	job->end_us = clock_wall_us();
+	entry = entry_new(jobs, job, ENTRY_END);
+	if (!entry)
+		return;
+	entry->result = (struct job_result){
+		.state = JOB_CANCELLED,
+		.status = -1,
+		.end_us = job->end_us,
+		.why = why,
+	};
+	entry_event(entry, JOB_STEP_CANCELLED, &why, 0, 0);
+	entry_put(entry);
+}
+
+static void wait_for_others(struct jobs *jobs, struct job *job, const struct job_spec *spec)
+{
+	uint64_t failed = 0;
+	uint32_t left = 0;
+	int rc = jobs_check_after(jobs, spec->after, spec->after_count, spec->flags & JOB_AFTER_ANY,
+				  &left, &failed);
+
+	/* Forgotten since: it ended so long ago that only its having ended is known. */
+	if (rc == -ESRCH && (spec->flags & JOB_AFTER_ANY))
+		rc = 0;
+	if (rc == -ECANCELED || rc == -ESRCH) {
+		give_up(jobs, job, failed);
+		return;
+	}
+	if (!left) {
+		job->state = JOB_QUEUED;
+		jobs_enqueue(jobs, job, spec);
+		return;
+	}
+	for (uint32_t i = 0; i < spec->after_count; i++) {
+		if (!table_find(&jobs->table, spec->after[i]))
+			continue;
+		if (after_add(&jobs->after, spec->after[i], job->id)) {
+			hold_unknown(job, -ENOMEM);
+			return;
+		}
+		job->reason = JOB_BECAUSE_AFTER;
+		job->observed = spec->after[i];
+	}
+}
+
+int jobs_enqueue(struct jobs *jobs, struct job *job, const struct job_spec *spec)
+{
+	int rc;
+
+	if (job->state == JOB_WAITING) {
+		wait_for_others(jobs, job, spec);
+		return 0;
+	}
+	rc = submit_to_core(jobs, job);
+	if (rc)
+		hold_unknown(job, rc);
+	return rc;
+}
+
+/* ---- an end, for those that waited for it ---- */
+
+static void check_waiting(void *data, uint64_t id)
+{
+	struct jobs *jobs = data;
+	struct job *job = table_find(&jobs->table, id);
+	struct store_row row;
+
+	if (!job || job->state != JOB_WAITING || store_find(jobs->reader, id, &row))
+		return;
+	wait_for_others(jobs, job, &row.spec);
+}
+
+void jobs_after_end(struct jobs *jobs, uint64_t on)
+{
+	after_take(&jobs->after, on, check_waiting, jobs);
+}
+
+void jobs_forget(struct jobs *jobs, struct job *job)
+{
+	words_drop(jobs->words, job->key);
+	words_drop(jobs->words, job->tags);
+	words_drop(jobs->words, job->command);
+	table_remove(&jobs->table, job);
+}
+
+/* ---- what an owner asks for ---- */
+
+static int put_change(struct jobs *jobs, struct job *job, enum job_step step, uint32_t uid,
+		      jobs_changed_fn done, void *data)
+{
+	struct job_why why = {JOB_BECAUSE_REQUEST, uid, 0};
+	struct job_entry *entry = entry_new(jobs, job, ENTRY_UPDATE);
+
+	if (!entry)
+		return -ENOMEM;
+	entry->done = done;
+	entry->data = data;
+	entry_event(entry, step, &why, 0, 0);
+	entry_put(entry);
+	return 0;
+}
+
+static int cancel_waiting(struct jobs *jobs, struct job *job, uint32_t uid, jobs_changed_fn done,
+			  void *data)
+{
+	struct job_why why = {JOB_BECAUSE_REQUEST, uid, 0};
+	struct job_entry *entry = entry_new(jobs, job, ENTRY_END);
+
+	if (!entry)
+		return -ENOMEM;
+	admit_cancel(jobs->admit, job->id); /* -ENOENT: it waited elsewhere */
+	job->state = JOB_CANCELLED;
+	job->end_us = clock_wall_us();
+	entry->job = *job;
+	entry->done = done;
+	entry->data = data;
+	entry->result = (struct job_result){
+		.state = JOB_CANCELLED,
+		.status = -1,
+		.end_us = job->end_us,
+		.why = why,
+	};
+	entry_event(entry, JOB_STEP_CANCELLED, &why, 0, 0);
+	entry_put(entry);
+	return 0;
+}
+
+/* The wish is on disk before the job hears of it: else an uwd that dies in between would take the
+ * end that it caused for one of the job's own. */
+struct wish {
+	struct jobs *jobs;
+	uint64_t id, grace_us;
+	jobs_changed_fn done;
+	void *data;
+};
+
+static void wish_done(void *data, int rc)
+{
+	struct wish *wish = data;
+	struct job *job = table_find(&wish->jobs->table, wish->id);
+
+	if (!rc && job)
+		jobs_terminate(wish->jobs, job, wish->grace_us);
+	if (wish->done)
+		wish->done(wish->data, rc);
+	free(wish);
+}
+
+int jobs_wish(struct jobs *jobs, struct job *job, enum job_flag flag, const struct job_why *why,
+	      uint64_t grace_us, jobs_changed_fn done, void *data)
+{
+	struct wish *wish = calloc(1, sizeof(*wish));
+	struct job_entry *entry;
+
+	if (!wish)
+		return -ENOMEM;
+	*wish = (struct wish){jobs, job->id, grace_us, done, data};
+	job->flags |= (uint16_t)flag;
+	entry = entry_new(jobs, job, ENTRY_UPDATE);
+	if (!entry) {
+		job->flags &= (uint16_t)~flag;
+		free(wish);
+		return -ENOMEM;
+	}
+	entry->done = wish_done;
+	entry->data = wish;
+	entry_event(entry, flag == JOB_REQUEUING ? JOB_STEP_REQUEUED : JOB_STEP_CANCELLED, why, 0,
+		    0);
+	entry_put(entry);
+	return 0;
+}
+
+int jobs_cancel(struct jobs *jobs, uint64_t id, uint32_t uid, uint64_t grace_us,
+		jobs_changed_fn done, void *data)
+{
+	struct job_why why = {JOB_BECAUSE_REQUEST, uid, 0};
+	struct job *job = table_find(&jobs->table, id);
+
+	if (!job || job_state_is_end((enum job_state)job->state))
+		return -ESRCH;
+	if (!job_state_is_active((enum job_state)job->state))
+		return cancel_waiting(jobs, job, uid, done, data);
+	if (job->flags & JOB_CANCELLING)
+		return -EALREADY;
+	return jobs_wish(jobs, job, JOB_CANCELLING, &why, grace_us, done, data);
+}
+
+int jobs_hold(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn done, void *data)
+{
+	struct job *job = table_find(&jobs->table, id);
+
+	if (!job || job_state_is_end((enum job_state)job->state))
+		return -ESRCH;
+	if (job->state == JOB_HELD)
+		return -EALREADY;
+	if (job_state_is_active((enum job_state)job->state))
+		return -EBUSY;
+	if (job->state == JOB_QUEUED && admit_hold(jobs->admit, id))
+		return -EBUSY;
+	job->state = JOB_HELD;
+	job->reason = JOB_BECAUSE_REQUEST;
+	job->observed = uid;
+	job->threshold = 0;
+	return put_change(jobs, job, JOB_STEP_HELD, uid, done, data);
+}
+
+int jobs_release(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn done, void *data)
+{
+	struct job *job = table_find(&jobs->table, id);
+	struct store_row row;
+	int rc;
+
+	if (!job || job_state_is_end((enum job_state)job->state))
+		return -ESRCH;
+	if (job->state != JOB_HELD)
+		return -EALREADY;
+	rc = store_find(jobs->reader, id, &row);
+	if (rc)
+		return rc;
+	if (!row.spec.after_count && !admit_release(jobs->admit, id)) {
+		job->state = JOB_QUEUED;
+	} else {
+		admit_cancel(jobs->admit, id); /* it waits for others first, if it was in there */
+		job->state = row.spec.after_count ? JOB_WAITING : JOB_QUEUED;
+		rc = jobs_enqueue(jobs, job, &row.spec);
+	}
+	if (rc)
+		return rc;
+	rc = put_change(jobs, job, JOB_STEP_RELEASED, uid, done, data);
+	jobs_decide(jobs);
+	return rc;
+}
+
+/* ---- again ---- */
+
+static int requeue_ended(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn done,
+			 void *data)
+{
+	struct store_row row;
+	struct job *job;
+	int rc = store_find(jobs->reader, id, &row);
+
+	if (rc)
+		return rc == -ENOENT ? -ESRCH : rc;
+	if (!job_state_is_end((enum job_state)row.job.state))
+		return -EBUSY;
+	row.job.state = JOB_QUEUED;
+	row.job.retries = (uint8_t)row.spec.retries;
+	row.job.submit_us = jobs_now_us(jobs);
+	row.job.start_us = 0;
+	row.job.end_us = 0;
+	job = jobs_insert(jobs, &row.job, &row.spec);
+	if (!job)
+		return -EDQUOT;
+	rc = jobs_enqueue(jobs, job, &row.spec);
+	if (!rc)
+		rc = put_change(jobs, job, JOB_STEP_REQUEUED, uid, done, data);
+	jobs_decide(jobs);
+	return rc;
+}
+
+int jobs_requeue(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn done, void *data)
+{
+	struct job_why why = {JOB_BECAUSE_REQUEST, uid, 0};
+	struct job *job = table_find(&jobs->table, id);
+
+	if (!job)
+		return requeue_ended(jobs, id, uid, done, data);
+	if (!job_state_is_active((enum job_state)job->state))
+		return job_state_is_end((enum job_state)job->state) ? -EBUSY : -EALREADY;
+	if (job->flags & (JOB_CANCELLING | JOB_REQUEUING))
+		return -EALREADY;
+	return jobs_wish(jobs, job, JOB_REQUEUING, &why,
+			 jobs->setup.config->admission.kill_grace_us, done, data);
+}

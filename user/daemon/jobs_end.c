@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The end of an attempt: what the slot and the leaf say of it, and what becomes of the job. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+
+#include "user/base/clock.h"
+#include "user/base/log.h"
+#include "user/daemon/jobs_internal.h"
+
+struct verdict {
+	enum job_state state; /* JOB_QUEUED: again */
+	enum job_step step;
+	enum admit_exit_how how;
+	bool has_run;
+	struct job_why why;
+};
+
+static bool may_run_again(const struct job *job)
+{
+	return (job->flags & JOB_RERUN) || job->retries;
+}
+
+/* Nothing ran: the attempt does not count. */
+static struct verdict never_ran(struct job *job, int error)
+{
+	job->attempts--;
+	return (struct verdict){
+		.state = job->flags & JOB_CANCELLING ? JOB_CANCELLED : JOB_QUEUED,
+		.step = job->flags & JOB_CANCELLING ? JOB_STEP_ENDED : JOB_STEP_REQUEUED,
+		.how = job->flags & JOB_CANCELLING ? ADMIT_EXIT_NOT_RUN : ADMIT_EXIT_AGAIN,
+		.why = {JOB_BECAUSE_START_FAILED, (uint64_t)(error ? error : ECANCELED), 0},
+	};
+}
+
+/* It may have run, and nobody saw its end. */
+static struct verdict unseen(const struct jobs *jobs, const struct job *job,
+			     const struct slot *slot)
+{
+	struct verdict verdict = {
+		.state = JOB_LOST,
+		.step = JOB_STEP_LOST,
+		.how = ADMIT_EXIT_NOT_RUN,
+		.has_run = true,
+		.why.reason =
+			strcmp(slot->boot, jobs->boot) ? JOB_BECAUSE_REBOOT : JOB_BECAUSE_SHIM_LOST,
+	};
+
+	if (job->flags & JOB_CANCELLING) {
+		verdict.state = JOB_CANCELLED;
+	} else if (job->flags & (JOB_RERUN | JOB_REQUEUING | JOB_ENLARGING)) {
+		verdict.state = JOB_QUEUED;
+		verdict.step = JOB_STEP_REQUEUED;
+		verdict.how = job->flags & JOB_ENLARGING ? ADMIT_EXIT_RESTART : ADMIT_EXIT_AGAIN;
+	}
+	return verdict;
+}
+
+static struct verdict could_not_run(const struct slot *slot)
+{
+	return (struct verdict){
+		.state = JOB_FAILED,
+		.step = JOB_STEP_ENDED,
+		.how = ADMIT_EXIT_NOT_RUN,
+		.why = {JOB_BECAUSE_START_FAILED, (uint64_t)slot->error, 0},
+	};
+}
+
+static struct job_why why_ended(const struct job *job, const struct slot *slot,
+				const struct jobs_usage *usage)
+{
+	uint64_t run_us = slot->end_us > slot->start_us ? slot->end_us - slot->start_us : 0;
+
+	if (job->flags & JOB_TIMED_OUT)
+		return (struct job_why){JOB_BECAUSE_TIME_LIMIT, run_us, job->time_limit_us};
+	if (usage->oom_kills && slot->status != 0)
+		return (struct job_why){JOB_BECAUSE_OOM, usage->oom_kills, 0};
+	if (slot->signal)
+		return (struct job_why){JOB_BECAUSE_SIGNAL, (uint64_t)slot->signal, 0};
+	return (struct job_why){JOB_BECAUSE_EXIT, (uint64_t)slot->status, 0};
+}
+
+/* One that ends by itself with 0 has done its work, whatever was about to be done to it. */
+static struct verdict ended(struct job *job, const struct slot *slot,
+			    const struct jobs_usage *usage)
+{
+	struct verdict verdict = {
+		.state = JOB_FAILED,
+		.step = JOB_STEP_ENDED,
+		.how = ADMIT_EXIT_FAILED,
+		.has_run = true,
+		.why = why_ended(job, slot, usage),
+	};
+
+	if (job->flags & JOB_CANCELLING) {
+		verdict.state = JOB_CANCELLED;
+	} else if (job->flags & JOB_REQUEUING) {
+		verdict.state = JOB_QUEUED;
+		verdict.step = JOB_STEP_REQUEUED;
+		verdict.how = ADMIT_EXIT_AGAIN;
+	} else if (slot->status == 0) {
+		verdict.state = JOB_DONE;
+		verdict.how = ADMIT_EXIT_DONE;
+	} else if (job->flags & JOB_ENLARGING) {
+		verdict.state = JOB_QUEUED;
+		verdict.step = JOB_STEP_RESTARTED;
+		verdict.how = ADMIT_EXIT_RESTART;
+	} else if (!(job->flags & JOB_TIMED_OUT) && job->retries) {
+		verdict.state = JOB_QUEUED;
+		verdict.step = JOB_STEP_REQUEUED;
+		verdict.how = usage->oom_kills ? ADMIT_EXIT_MEMORY : ADMIT_EXIT_AGAIN;
+		job->retries--;
+	} else if (usage->oom_kills && may_run_again(job) && !(job->flags & JOB_TIMED_OUT)) {
+		verdict.state = JOB_QUEUED;
+		verdict.step = JOB_STEP_RESTARTED;
+		verdict.how = ADMIT_EXIT_MEMORY;
+	}
+	return verdict;
+}
+
+static struct verdict judge(const struct jobs *jobs, struct job *job, const struct slot *slot,
+			    bool is_ours, const struct jobs_usage *usage, int error)
+{
+	if (!is_ours)
+		return never_ran(job, error);
+	switch ((enum slot_phase)slot->phase) {
+	case SLOT_RUN:
+		return unseen(jobs, job, slot);
+	case SLOT_NOT_RUN:
+		return could_not_run(slot);
+	case SLOT_ENDED:
+		return ended(job, slot, usage);
+	case SLOT_EMPTY:
+	case SLOT_TAKEN:
+	case SLOT_SHIM:
+	case SLOT_PHASE__COUNT:
+		break;
+	}
+	return never_ran(job, error);
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void fill_result(const struct job *job, const struct run *run, const struct slot *slot,
+			const struct jobs_usage *usage, const struct verdict *verdict,
+			struct job_result *result)
+{
+	bool has_end = verdict->has_run && slot->phase == SLOT_ENDED;
+
+	*result = (struct job_result){
+		.state = verdict->state,
+		.status = has_end ? slot->status : -1,
+		.signal = has_end ? slot->signal : 0,
+		.start_us = verdict->has_run ? slot->start_us : job->start_us,
+		.end_us = has_end ? slot->end_us : clock_wall_us(),
+		.peak_bytes = max_u64(run->peak_bytes, usage->peak_bytes),
+		.cpu_us = max_u64(usage->cpu_us, has_end ? slot->cpu_us : 0),
+		.oom_kills = usage->oom_kills,
+		.why = verdict->why,
+	};
+}
+
+/* The core forgets it, or has it in its queue again; what it learned is to be kept. */
+static void tell_core(struct jobs *jobs, struct job *job, struct verdict *verdict,
+		      struct job_entry *entry)
+{
+	uint64_t key = jobs_learn_key(entry->component, job->uid, entry->key);
+	uint64_t now_us = jobs_now_us(jobs);
+	int rc = admit_exit(jobs->admit, job->id, verdict->how, entry->result.peak_bytes, now_us);
+	struct admit_view view;
+
+	if (verdict->state == JOB_QUEUED && rc != ADMIT_REQUEUED) {
+		verdict->state = JOB_FAILED; /* it may not be started again, says the core */
+		verdict->step = JOB_STEP_ENDED;
+	}
+	if (verdict->state == JOB_QUEUED && !admit_view(jobs->admit, job->id, now_us, &view))
+		job->reserved_bytes = view.footprint_bytes;
+	if (key && !admit_key_export(jobs->admit, key, &entry->learned))
+		entry->has_learned = true;
+}
+
+static void set_state(struct job *job, const struct verdict *verdict)
+{
+	job->state = (uint8_t)verdict->state;
+	job->reason = (uint8_t)verdict->why.reason;
+	job->observed = verdict->why.observed;
+	job->threshold = verdict->why.threshold;
+	job->flags &= (uint16_t) ~(JOB_CANCELLING | JOB_REQUEUING | JOB_TIMED_OUT | JOB_ENLARGING);
+	job->slot = SLOT_NONE;
+}
+
+static void read_usage(const struct jobs *jobs, struct run *run, const struct job *job,
+		       struct jobs_usage *ret_usage)
+{
+	*ret_usage = (struct jobs_usage){0};
+	jobs_open_leaf((struct jobs *)jobs, run, job);
+	if (run->leaf_open)
+		jobs->setup.ops->usage(jobs->setup.ops_data, &run->leaf, ret_usage);
+}
+
+static bool read_slot(const struct jobs *jobs, uint32_t index, const struct job *job,
+		      struct slot *ret_slot)
+{
+	return !slot_read(jobs->slots, index, ret_slot) && ret_slot->job == job->id &&
+	       ret_slot->attempt == job->attempts;
+}
+
+void jobs_exit(struct jobs *jobs, uint32_t index)
+{
+	struct run *run = jobs->run[index];
+	struct job *job = table_find(&jobs->table, run->id);
+	struct job_entry *entry = job ? entry_new(jobs, job, ENTRY_END) : NULL;
+	struct jobs_usage usage;
+	struct verdict verdict;
+	struct slot slot;
+	siginfo_t info;
+	bool is_ours;
+
+	if (run->ending || !entry)
+		return; /* out of memory: looked at again in a second */
+	if (run->pidfd >= 0)
+		waitid(P_PIDFD, (id_t)run->pidfd, &info, WEXITED | WNOHANG); /* ours, or not */
+	if (run->pidfd >= 0)                                                 /* it stays readable */
+		epoll_ctl(jobs->epoll, EPOLL_CTL_DEL, run->pidfd, NULL);
+	run->ending = true;
+	is_ours = read_slot(jobs, index, job, &slot);
+	read_usage(jobs, run, job, &usage);
+	verdict = judge(jobs, job, &slot, is_ours, &usage, run->error);
+	fill_result(job, run, &slot, &usage, &verdict, &entry->result);
+	tell_core(jobs, job, &verdict, entry);
+	entry->result.state = verdict.state;
+	entry->first_bytes = run->first_bytes;
+	entry->has_run = verdict.has_run;
+	entry->clean = true;
+	entry->slot = index;
+	job->peak_bytes = entry->result.peak_bytes;
+	job->end_us = entry->result.end_us;
+	set_state(job, &verdict);
+	entry->job = *job;
+	entry->boot[0] = '\0';
+	entry_event(entry, verdict.step, &verdict.why, 0, entry->result.peak_bytes);
+	jobs->stats.lost += verdict.state == JOB_LOST;
+	jobs->stats.restarted += verdict.state == JOB_QUEUED;
+	entry_put(entry);
+	if (verdict.how == ADMIT_EXIT_AGAIN && !verdict.has_run && !run->found)
+		jobs_pause(jobs); /* its shim came to nothing, and so may the next */
+	jobs_decide(jobs);
+}
+
+void jobs_end_done(struct jobs *jobs, struct job_entry *entry)
+{
+	struct job *job = table_find(&jobs->table, entry->job.id);
+	enum job_state state = (enum job_state)entry->job.state;
+
+	if (entry->entry.rc)
+		return; /* uwd ends; the next one finds the same end */
+	jobs_run_free(jobs, entry->slot);
+	if (!job || !job_state_is_end(state))
+		return;
+	jobs->stats.ended++;
+	if (jobs->setup.ended)
+		jobs->setup.ended(jobs->setup.data, job, &entry->result);
+	jobs_forget(jobs, job);
+	jobs_after_end(jobs, entry->job.id);
+	jobs_decide(jobs);
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* One job's way to the disk and back: what is written, in one transaction, and who hears of it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/base/text.h"
+#include "user/daemon/jobs_internal.h"
+
+/* ---- on the recorder's thread ---- */
+
+static int write_events(struct store *store, const struct job_entry *entry)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; !rc && i < entry->event_count; i++)
+		rc = store_add_event(store, entry->job.id, &entry->event[i]);
+	return rc;
+}
+
+static int write_run(struct store *store, const struct job_entry *entry)
+{
+	struct store_run run = {
+		.job = &entry->job,
+		.component = entry->component,
+		.key = entry->key,
+		.result = &entry->result,
+		.reserved_first_bytes = entry->first_bytes,
+		.has_run = entry->has_run,
+	};
+
+	return store_add_run(store, &run);
+}
+
+static int write_learned(struct store *store, const struct job_entry *entry)
+{
+	if (!entry->has_learned)
+		return 0;
+	return store_put_key(store, entry->learned.key, entry->result.end_us, &entry->learned,
+			     sizeof(entry->learned));
+}
+
+static int write_entry(struct store *store, struct entry *base)
+{
+	struct job_entry *entry = (struct job_entry *)base;
+	int rc;
+
+	if (entry->kind == ENTRY_END && job_state_is_end((enum job_state)entry->job.state))
+		rc = store_end(store, &entry->job, &entry->result);
+	else
+		rc = store_update(store, &entry->job, entry->job.slot, entry->boot);
+	if (!rc)
+		rc = write_events(store, entry);
+	if (!rc && entry->kind == ENTRY_END)
+		rc = write_run(store, entry);
+	if (!rc && entry->kind == ENTRY_END)
+		rc = write_learned(store, entry);
+	if (!rc && entry->kind == ENTRY_START) {
+		free(TAKE(entry->pack)); /* of a try that failed */
+		rc = store_read_pack(store, entry->job.id, &entry->pack, &entry->pack_size);
+	}
+	return rc;
+}
+
+/* Instants 2 to 4 of jobs.h. */
+static int take_slot(const struct jobs *jobs, const struct job_entry *entry)
+{
+	struct slot slot = {
+		.job = entry->job.id,
+		.attempt = entry->job.attempts,
+		.phase = SLOT_TAKEN,
+		.status = -1,
+	};
+
+	text_copy(slot.boot, sizeof(slot.boot), entry->boot);
+	return slot_write(jobs->slots, entry->slot, &slot, false);
+}
+
+static void launch(const struct jobs *jobs, struct job_entry *entry)
+{
+	struct jobs_launch launch = {
+		.id = entry->job.id,
+		.attempt = entry->job.attempts,
+		.slot = entry->slot,
+		.uid = entry->job.uid,
+		.gid = entry->job.gid,
+		.limit_bytes = entry->job.reserved_bytes,
+		.pack = entry->pack,
+		.pack_size = entry->pack_size,
+	};
+	int rc = take_slot(jobs, entry);
+
+	text_copy(launch.component, sizeof(launch.component), entry->component);
+	text_copy(launch.leaf, sizeof(launch.leaf), entry->leaf);
+	if (rc)
+		err_set(&entry->err, rc, "slot %u: %s", entry->slot, strerror(-rc));
+	else
+		rc = jobs->setup.ops->launch(jobs->setup.ops_data, &launch, &entry->err);
+	entry->launched = rc;
+}
+
+static void after_entry(void *data, struct entry *base)
+{
+	struct job_entry *entry = (struct job_entry *)base;
+	const struct jobs *jobs = entry->jobs;
+
+	(void)data;
+	if (entry->kind == ENTRY_START)
+		launch(jobs, entry);
+	else if (entry->clean)
+		jobs->setup.ops->clean(jobs->setup.ops_data, entry->component, entry->leaf);
+}
+
+/* ---- on the loop's thread ---- */
+
+static void entry_done(void *data, struct entry *base)
+{
+	struct job_entry *entry = (struct job_entry *)base;
+
+	(void)data;
+	if (entry->kind == ENTRY_START)
+		jobs_start_done(entry->jobs, entry);
+	else if (entry->kind == ENTRY_END)
+		jobs_end_done(entry->jobs, entry);
+	if (entry->done)
+		entry->done(entry->data, base->rc);
+	free(entry->pack);
+	free(entry);
+}
+
+struct job_entry *entry_new(struct jobs *jobs, const struct job *job, enum job_entry_kind kind)
+{
+	struct job_entry *entry = calloc(1, sizeof(*entry));
+
+	if (!entry)
+		return NULL;
+	entry->entry = (struct entry){
+		.must = kind != ENTRY_START,
+		.write = write_entry,
+		.after = after_entry,
+		.done = entry_done,
+	};
+	entry->jobs = jobs;
+	entry->kind = kind;
+	entry->job = *job;
+	entry->slot = job->slot;
+	if (job->slot)
+		text_copy(entry->boot, sizeof(entry->boot), jobs->boot);
+	text_copy(entry->component, sizeof(entry->component), jobs_component(jobs, job));
+	text_copy(entry->key, sizeof(entry->key), jobs_key(jobs, job));
+	jobs_leaf_name(job->id, entry->leaf);
+	entry->launched = -ECANCELED;
+	return entry;
+}
+
+void entry_event(struct job_entry *entry, enum job_step step, const struct job_why *why,
+		 uint64_t before_bytes, uint64_t after_bytes)
+{
+	if (entry->event_count == JOBS_EVENTS_MAX)
+		return;
+	entry->event[entry->event_count++] = (struct job_event){
+		.wall_us = clock_wall_us(),
+		.step = step,
+		.attempt = entry->job.attempts,
+		.before_bytes = before_bytes,
+		.after_bytes = after_bytes,
+		.why = *why,
+	};
+}
+
+void entry_put(struct job_entry *entry)
+{
+	const struct jobs_setup *setup = &entry->jobs->setup;
+
+	for (uint32_t i = 0; setup->step && i < entry->event_count; i++)
+		setup->step(setup->data, &entry->job, &entry->event[i]);
+	recorder_put(entry->jobs->recorder, &entry->entry);
+}
+
+void entry_note(struct jobs *jobs, const struct job *job, enum job_step step,
+		const struct job_why *why)
+{
+	struct job_entry *entry = entry_new(jobs, job, ENTRY_UPDATE);
+
+	if (!entry)
+		return; /* the state in memory is right, and the next entry writes it */
+	entry_event(entry, step, why, 0, 0);
+	entry_put(entry);
+}

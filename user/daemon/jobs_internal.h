@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The inside of jobs.h: the table, what runs, what is on its way to the disk. */
+#ifndef UW_DAEMON_JOBS_INTERNAL_H
+#define UW_DAEMON_JOBS_INTERNAL_H
+
+#include "user/daemon/jobs.h"
+#include "user/daemon/recorder.h"
+#include "user/daemon/words.h"
+#include "user/store/slots.h"
+
+#define JOBS_DIR_LEN    256
+#define JOBS_PAUSE_US   (5 * 1000000ULL) /* no starts for so long after one that failed */
+#define JOBS_EVENTS_MAX 2
+
+/* ---- jobs_table.c: those that have not ended, by id ---- */
+
+struct table {
+	struct job *job;  /* JOBS_MAX places, made resident as they are used */
+	uint32_t *bucket; /* index + 1; a power of two of them, linear probing */
+	uint32_t *free;   /* a stack of places */
+	uint32_t free_count, used, count;
+};
+
+int table_init(struct table *table);
+void table_done(struct table *table);
+struct job *table_add(struct table *table, uint64_t id); /* NULL: full, or there already */
+struct job *table_find(const struct table *table, uint64_t id);
+void table_remove(struct table *table, struct job *job);
+const struct job *table_next(const struct table *table, const struct job *at);
+
+/* ---- jobs_after.c: who waits for whom ---- */
+
+struct edge {
+	uint64_t on, job;
+	uint32_t next;
+};
+
+struct after {
+	struct edge *edge; /* [0] is not used */
+	uint32_t *bucket;
+	uint32_t count, capacity, free, buckets;
+};
+
+int after_init(struct after *after);
+void after_done(struct after *after);
+int after_add(struct after *after, uint64_t on, uint64_t job);
+/* Calls fn for each that waits for on, and forgets that they do. */
+typedef void (*after_fn)(void *data, uint64_t job);
+void after_take(struct after *after, uint64_t on, after_fn fn, void *data);
+bool after_waits(const struct after *after, uint64_t on);
+
+/* ---- what runs ---- */
+
+struct run {
+	uint64_t id;
+	int pidfd; /* of the shim; -1 not known yet */
+	struct cg_group leaf;
+	bool leaf_open;
+	uint64_t first_bytes; /* what it started with */
+	uint64_t current_bytes, peak_bytes;
+	uint64_t kill_us; /* on clock_now_us: SIGKILL then; 0 = not to be ended */
+	bool ending;      /* its end is on its way to the disk */
+	bool launched;    /* a shim was made, or adopted */
+	bool paused;      /* the core wants it to stand still */
+	int error;        /* errno of a shim that could not be made */
+	bool found;       /* of the uwd before this one */
+};
+
+struct jobs {
+	struct jobs_setup setup;
+	struct admit_config admit_config;
+	uint32_t component_count; /* as the core knows them; the configuration may be ahead */
+	char component[UW_COMPONENTS_MAX][UW_NAME_LEN];
+	char dir[JOBS_DIR_LEN];
+	char boot[BOOT_ID_LEN];
+	int epoll, slots;
+	uint64_t clock_offset_us;
+	uint64_t last_id;
+	struct table table;
+	struct after after;
+	struct words *words;
+	struct admit *admit;
+	uint64_t admit_bytes;
+	struct recorder *recorder;
+	struct store_reader *reader;
+	struct run *run[SLOTS_COUNT + 1]; /* by slot */
+	uint32_t slot_hint;
+	uint32_t pending;         /* jobs on their way to the disk */
+	uint32_t limbo;           /* locked slots whose shim has not said its pid */
+	uint64_t *loaded_waiting; /* between load and adoption: jobs that wait for others */
+	uint32_t loaded_waiting_count;
+	uint64_t pause_us; /* no starts before that, on clock_now_us */
+	bool deciding;
+	bool closed; /* to starts: too many run, or a pause */
+	struct admit_supply supply;
+	struct admit_decisions decisions;
+	struct jobs_stats stats;
+};
+
+/* ---- jobs_entry.c: one job's way to the disk ---- */
+
+enum job_entry_kind {
+	ENTRY_UPDATE,
+	ENTRY_START,
+	ENTRY_END, /* of an attempt: the job may have ended, or be queued again */
+};
+
+struct job_entry {
+	struct entry entry;
+	struct jobs *jobs;
+	enum job_entry_kind kind;
+	struct job job; /* as it is to be on disk */
+	char component[UW_NAME_LEN], key[JOB_KEY_LEN + 48], leaf[JOBS_LEAF_LEN];
+	char boot[BOOT_ID_LEN];
+	uint32_t slot; /* START: its own; END: that becomes free */
+	uint32_t event_count;
+	struct job_event event[JOBS_EVENTS_MAX];
+	struct job_result result; /* END */
+	bool has_run;             /* END: it counts as a run */
+	bool clean;               /* END: its leaf is to be removed */
+	uint64_t first_bytes;
+	bool has_learned;
+	struct admit_key learned;
+	char *pack; /* START */
+	unsigned long pack_size;
+	int launched; /* START: the shim's pidfd or a negative errno */
+	struct uw_err err;
+	jobs_changed_fn done;
+	void *data;
+};
+
+/* A copy of job as it is now, for the disk. NULL: out of memory. */
+struct job_entry *entry_new(struct jobs *jobs, const struct job *job, enum job_entry_kind kind);
+void entry_event(struct job_entry *entry, enum job_step step, const struct job_why *why,
+		 uint64_t before_bytes, uint64_t after_bytes);
+/* Hands it over; tells setup.step of its events. */
+void entry_put(struct job_entry *entry);
+/* An update of job with one event; must be written. */
+void entry_note(struct jobs *jobs, const struct job *job, enum job_step step,
+		const struct job_why *why);
+
+/* ---- jobs_run.c ---- */
+
+/* Asks the core what to do now, and does it. */
+void jobs_decide(struct jobs *jobs);
+void jobs_give_supply(struct jobs *jobs); /* what there is, or nothing while closed */
+void jobs_pause(struct jobs *jobs);       /* no starts for a while */
+void jobs_start_done(struct jobs *jobs, struct job_entry *entry);
+/* The shim of what runs in slot is gone: its end is read and goes to the disk. */
+void jobs_exit(struct jobs *jobs, uint32_t slot);
+void jobs_end_done(struct jobs *jobs, struct job_entry *entry);
+/* SIGTERM now, SIGKILL after grace_us. */
+void jobs_terminate(struct jobs *jobs, struct job *job, uint64_t grace_us);
+struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot);
+void jobs_run_free(struct jobs *jobs, uint32_t slot);
+int jobs_watch(struct jobs *jobs, uint32_t slot);
+void jobs_open_leaf(struct jobs *jobs, struct run *run, const struct job *job);
+const char *jobs_leaf_name(uint64_t id, char buf[JOBS_LEAF_LEN]);
+
+/* ---- jobs_submit.c ---- */
+
+/* Into the table, by what it was submitted with. NULL: full. */
+struct job *jobs_insert(struct jobs *jobs, const struct job *from, const struct job_spec *spec);
+
+/* ---- jobs_change.c ---- */
+
+/* Puts a job that is on disk into the queue of the core, or where else it waits. */
+int jobs_enqueue(struct jobs *jobs, struct job *job, const struct job_spec *spec);
+/* on has ended, and that is on disk: who waited for it may go, or never will. */
+void jobs_after_end(struct jobs *jobs, uint64_t on);
+/* How many in after have not ended. -ESRCH: *ret_failed is not known; -ECANCELED: it ended badly,
+ * which with any does not matter. */
+int jobs_check_after(struct jobs *jobs, const uint64_t *after, uint32_t count, bool any,
+		     uint32_t *ret_left, uint64_t *ret_failed);
+/* Sets a flag of a job that runs, and when that is on disk ends it. */
+int jobs_wish(struct jobs *jobs, struct job *job, enum job_flag flag, const struct job_why *why,
+	      uint64_t grace_us, jobs_changed_fn done, void *data);
+void jobs_forget(struct jobs *jobs, struct job *job);
+/* The index of a component as the core knows it; UINT8_MAX when there is none. */
+uint8_t jobs_component_find(const struct jobs *jobs, const char *name);
+const char *jobs_component(const struct jobs *jobs, const struct job *job);
+
+/* ---- jobs_adopt.c ---- */
+
+int jobs_load(struct jobs *jobs, struct store *store, struct uw_err *err);
+void jobs_adopt_all(struct jobs *jobs);
+/* Looks again at slots that were locked without a pid. */
+void jobs_adopt_rest(struct jobs *jobs);
+
+#endif

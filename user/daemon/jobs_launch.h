@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Making a shim for a job that is on disk as starting. For the recorder's thread. */
+#ifndef UW_DAEMON_JOBS_LAUNCH_H
+#define UW_DAEMON_JOBS_LAUNCH_H
+
+#include "user/daemon/jobs.h"
+
+struct launch_place {
+	const char *dir;          /* state directory */
+	const char *program;      /* uw-shim */
+	uint64_t log_limit_bytes; /* of each of its two files */
+	int shims_dirfd;          /* the cgroup that shims stand in; -1: the caller's */
+	int leaf_dirfd;           /* the job's leaf; -1: none */
+};
+
+/*
+ * Locks the job's slot, makes its log files, which are its submitter's, and starts its shim. The
+ * shim's pidfd, or a negative errno: then no shim is left. Takes about 1 ms, most of it the fork.
+ */
+int launch_shim(const struct launch_place *place, const struct jobs_launch *launch,
+		struct uw_err *err);
+
+#endif

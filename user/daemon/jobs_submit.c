@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* New jobs: checked, given ids, written all or none, and only then in the queue. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/text.h"
+#include "user/daemon/jobs_internal.h"
+
+struct pack {
+	char *bytes; /* without the environment; the spec's strings point into it */
+	unsigned long size;
+	char *env;
+};
+
+/* Some hundred bytes for each item, whatever the number of its elements. */
+struct submission {
+	struct entry entry;
+	struct jobs *jobs;
+	uint64_t submit_us;
+	jobs_submitted_fn done;
+	void *data;
+	uint32_t count;
+	struct jobs_item *item;
+	struct pack *pack;
+};
+
+static void submission_free(struct submission *submission)
+{
+	if (!submission)
+		return;
+	for (uint32_t i = 0; i < submission->count; i++) {
+		free(submission->pack[i].bytes);
+		free(submission->pack[i].env);
+		free(submission->item[i].range);
+	}
+	free(submission->pack);
+	free(submission->item);
+	free(submission);
+}
+
+static void cleanup_submission(struct submission **submission)
+{
+	submission_free(*submission);
+}
+
+/* ---- an element of an item ---- */
+
+static uint32_t index_of(const struct jobs_item *item, uint32_t element)
+{
+	for (uint32_t i = 0; i < item->range_count; i++) {
+		uint32_t size = item->range[i].last - item->range[i].first + 1;
+
+		if (element < size)
+			return item->range[i].first + element;
+		element -= size;
+	}
+	return JOB_NO_INDEX;
+}
+
+static void make_job(const struct submission *submission, const struct jobs_item *item,
+		     uint32_t element, struct job_spec *ret_spec, struct job *ret_job)
+{
+	*ret_spec = item->spec;
+	ret_spec->index = index_of(item, element);
+	job_init(ret_job, ret_spec);
+	ret_job->id = item->first_id + element;
+	ret_job->array = item->first_id;
+	ret_job->submit_us = submission->submit_us;
+	ret_job->reason = ret_spec->held ? JOB_BECAUSE_REQUEST : JOB_BECAUSE_SUBMIT;
+	ret_job->observed = ret_spec->uid;
+	if (ret_job->state == JOB_WAITING) {
+		ret_job->reason = JOB_BECAUSE_AFTER;
+		ret_job->observed = ret_spec->after[0];
+	}
+}
+
+/* ---- on the recorder's thread ---- */
+
+static int write_element(struct store *store, const struct submission *submission,
+			 const struct jobs_item *item, uint32_t element, char *bytes,
+			 unsigned long size)
+{
+	struct job_spec spec;
+	struct job job;
+	struct store_new new = {
+		.job = &job,
+		.component = item->spec.component,
+		.key = item->spec.key,
+		.pack = bytes,
+		.pack_size = size,
+		.env = item->spec.env,
+	};
+
+	make_job(submission, item, element, &spec, &job);
+	job_pack(&spec, false, bytes, size);
+	return store_add(store, &new);
+}
+
+static int write_item(struct store *store, const struct submission *submission,
+		      const struct jobs_item *item, unsigned long size)
+{
+	AUTO_FREE char *bytes = malloc(size);
+	int rc = bytes ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; !rc && i < item->count; i++)
+		rc = write_element(store, submission, item, i, bytes, size);
+	return rc;
+}
+
+static int write_submission(struct store *store, struct entry *entry)
+{
+	const struct submission *submission = (const struct submission *)entry;
+	int rc = 0;
+
+	for (uint32_t i = 0; !rc && i < submission->count; i++)
+		rc = write_item(store, submission, &submission->item[i], submission->pack[i].size);
+	return rc;
+}
+
+/* ---- on the loop's thread ---- */
+
+static void tags_text(const struct job_spec *spec, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (uint32_t i = 0; i < spec->tag_count && at < size; i++)
+		at += (size_t)snprintf(buf + at, size - at, "%s%s", i ? "," : "", spec->tag[i]);
+}
+
+struct job *jobs_insert(struct jobs *jobs, const struct job *from, const struct job_spec *spec)
+{
+	char command[JOB_COMMAND_LEN], tags[JOB_TAGS_MAX * JOB_TAG_LEN];
+	struct job *job = table_add(&jobs->table, from->id);
+
+	if (!job)
+		return NULL;
+	*job = *from;
+	job->component = jobs_component_find(jobs, spec->component);
+	job->key = words_hold(jobs->words, spec->key);
+	tags_text(spec, tags, sizeof(tags));
+	job->tags = words_hold(jobs->words, tags);
+	job->command = words_hold(jobs->words, job_command_text(spec, command, sizeof(command)));
+	return job;
+}
+
+static void insert_item(struct jobs *jobs, const struct submission *submission,
+			const struct jobs_item *item)
+{
+	struct job_spec spec;
+	struct job from, *job;
+
+	for (uint32_t i = 0; i < item->count; i++) {
+		make_job(submission, item, i, &spec, &from);
+		job = jobs_insert(jobs, &from, &spec);
+		if (job)
+			jobs_enqueue(jobs, job, &spec);
+	}
+}
+
+static void submission_done(void *data, struct entry *entry)
+{
+	struct submission *submission = (struct submission *)entry;
+	struct jobs *jobs = submission->jobs;
+	struct uw_err err = {0};
+
+	(void)data;
+	for (uint32_t i = 0; i < submission->count; i++)
+		jobs->pending -= submission->item[i].count;
+	if (entry->rc == -ENOSPC)
+		err_set(&err, entry->rc,
+			"submit: the disk of %s is full; what is queued goes on, nothing new is "
+			"taken until there is room",
+			jobs->dir);
+	else if (entry->rc)
+		err_set(&err, entry->rc, "submit: %s cannot be written: %s", jobs->dir,
+			strerror(-entry->rc));
+	for (uint32_t i = 0; !entry->rc && i < submission->count; i++) {
+		insert_item(jobs, submission, &submission->item[i]);
+		jobs->stats.submitted += submission->item[i].count;
+	}
+	if (!entry->rc)
+		jobs_decide(jobs);
+	submission->done(submission->data, entry->rc, &err, submission->item, submission->count);
+	submission_free(submission);
+}
+
+/* ---- what comes in ---- */
+
+static int check_ranges(struct jobs_item *item, struct uw_err *err)
+{
+	uint64_t count = item->range_count ? 0 : 1;
+
+	for (uint32_t i = 0; i < item->range_count; i++) {
+		const struct jobs_range *range = &item->range[i];
+
+		if (range->first > range->last || range->last >= JOB_ARRAY_MAX)
+			return err_set(err, -EINVAL,
+				       "submit: array: %u to %u, allowed are 0 to %u, the first "
+				       "one not over the last",
+				       range->first, range->last, JOB_ARRAY_MAX - 1);
+		count += range->last - range->first + 1ULL;
+	}
+	if (count > JOB_ARRAY_MAX)
+		return err_set(err, -EINVAL, "submit: array: %" PRIu64 " elements, at most %u",
+			       count, JOB_ARRAY_MAX);
+	item->count = (uint32_t)count;
+	return 0;
+}
+
+/* Others of the call become ids, an array those of each of its elements. */
+static int resolve_after(struct jobs_item *items, uint32_t count, struct jobs_item *item,
+			 struct uw_err *err)
+{
+	for (uint32_t i = 0; i < item->after_item_count; i++) {
+		uint32_t place = item->after_item[i];
+		const struct jobs_item *other = place < count ? &items[place] : NULL;
+
+		if (!other || other >= item)
+			return err_set(err, -EINVAL,
+				       "submit: after: job %u of this call does not stand before "
+				       "the one that waits for it",
+				       place);
+		if (other->count + item->spec.after_count > JOB_AFTER_MAX)
+			return err_set(err, -EINVAL,
+				       "submit: after: more than %d jobs, counting the elements of "
+				       "arrays",
+				       JOB_AFTER_MAX);
+		for (uint32_t n = 0; n < other->count; n++)
+			item->spec.after[item->spec.after_count++] = other->first_id + n;
+	}
+	return 0;
+}
+
+static int check_item(struct jobs *jobs, struct jobs_item *item, struct uw_err *err)
+{
+	uint32_t left;
+	uint64_t failed = 0;
+	int rc = job_spec_check(&item->spec, err);
+
+	if (!rc)
+		rc = check_ranges(item, err);
+	if (!rc && jobs_component_find(jobs, item->spec.component) == UINT8_MAX)
+		rc = err_set(err, -EINVAL, "submit: component: there is no '%s'",
+			     item->spec.component);
+	if (rc)
+		return rc;
+	rc = jobs_check_after(jobs, item->spec.after, item->spec.after_count,
+			      item->spec.flags & JOB_AFTER_ANY, &left, &failed);
+	if (rc == -ESRCH)
+		return err_set(err, rc, "submit: after: there is no job %" PRIu64, failed);
+	if (rc == -ECANCELED)
+		return err_set(err, -EINVAL,
+			       "submit: after: job %" PRIu64 " did not end well; --after-any "
+			       "waits for any end",
+			       failed);
+	return rc;
+}
+
+static int copy_block(struct job_block *block, char **ret_copy)
+{
+	char *copy = malloc(block->size + 1UL);
+
+	if (!copy)
+		return -ENOMEM;
+	if (block->size)
+		memcpy(copy, block->data, block->size);
+	block->data = copy;
+	*ret_copy = copy;
+	return 0;
+}
+
+/* From here on the strings are ours. */
+static int copy_item(const struct jobs_item *from, struct jobs_item *to, struct pack *pack)
+{
+	struct job_block env = from->spec.env;
+	int rc;
+
+	*to = *from;
+	to->range = NULL;
+	if (from->range_count) {
+		to->range = reallocarray(NULL, from->range_count, sizeof(*to->range));
+		if (!to->range)
+			return -ENOMEM;
+		memcpy(to->range, from->range, from->range_count * sizeof(*to->range));
+	}
+	pack->size = job_pack(&from->spec, false, NULL, 0);
+	pack->bytes = malloc(pack->size);
+	if (!pack->bytes)
+		return -ENOMEM;
+	job_pack(&from->spec, false, pack->bytes, pack->size);
+	rc = job_unpack(pack->bytes, pack->size, &to->spec);
+	if (!rc)
+		rc = copy_block(&env, &pack->env);
+	to->spec.env = env;
+	return rc;
+}
+
+static struct submission *submission_new(struct jobs *jobs, uint32_t count)
+{
+	struct submission *submission = calloc(1, sizeof(*submission));
+
+	if (!submission)
+		return NULL;
+	submission->item = calloc(count, sizeof(*submission->item));
+	submission->pack = calloc(count, sizeof(*submission->pack));
+	if (!submission->item || !submission->pack) {
+		submission_free(submission);
+		return NULL;
+	}
+	submission->count = count;
+	submission->jobs = jobs;
+	submission->submit_us = jobs_now_us(jobs);
+	submission->entry = (struct entry){
+		.new = true,
+		.write = write_submission,
+		.done = submission_done,
+	};
+	return submission;
+}
+
+static int give_ids(struct jobs *jobs, struct jobs_item *items, uint32_t count, struct uw_err *err)
+{
+	uint64_t total = 0, next = jobs->last_id + 1;
+	uint32_t max = jobs->setup.config->admission.max_queued;
+	int rc = 0;
+
+	for (uint32_t i = 0; !rc && i < count; i++) {
+		rc = check_item(jobs, &items[i], err);
+		if (!rc && items[i].after_item_count)
+			rc = resolve_after(items, count, &items[i], err);
+		items[i].first_id = next + total;
+		total += items[i].count;
+	}
+	if (rc)
+		return rc;
+	max = max && max < JOBS_MAX ? max : JOBS_MAX;
+	if (total + jobs->table.count + jobs->pending > JOBS_MAX)
+		return err_set(
+			err, -EDQUOT,
+			"submit: the queue holds %u of %u jobs, there is no room for %" PRIu64
+			" more",
+			jobs->table.count + jobs->pending, JOBS_MAX, total);
+	/* Before anything is on disk: an id that was given is never given again. */
+	rc = slots_write_last_id(jobs->slots, jobs->last_id + total);
+	if (rc)
+		return err_set(err, rc, "submit: %s: %s", jobs->dir, strerror(-rc));
+	jobs->last_id += total;
+	jobs->pending += (uint32_t)total;
+	return 0;
+}
+
+int jobs_submit(struct jobs *jobs, struct jobs_item *items, uint32_t count, jobs_submitted_fn done,
+		void *data, struct uw_err *err)
+{
+	__attribute__((cleanup(cleanup_submission))) struct submission *submission =
+		submission_new(jobs, count);
+	int rc = submission ? give_ids(jobs, items, count, err)
+			    : err_set(err, -ENOMEM, "submit: out of memory");
+
+	if (rc)
+		return rc;
+	for (uint32_t i = 0; !rc && i < count; i++)
+		rc = copy_item(&items[i], &submission->item[i], &submission->pack[i]);
+	if (rc) {
+		for (uint32_t i = 0; i < count; i++)
+			jobs->pending -= items[i].count;
+		return err_set(err, rc, "submit: %s", strerror(-rc));
+	}
+	submission->done = done;
+	submission->data = data;
+	recorder_put(jobs->recorder, &submission->entry);
+	submission = NULL;
+	return 0;
+}

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/daemon/recorder.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/base/log.h"
+
+#define BATCH_MAX       1024U
+#define STACK_BYTES     (512U << 10)
+#define RETRY_US        US_PER_SEC
+#define MEND_US         (5 * US_PER_SEC)
+#define FORGET_US       (600 * US_PER_SEC)
+#define FORGET_BATCH    500U
+#define CLOSE_TRIES_MAX 5 /* of what must be written, when uwd ends; the slots know it too */
+
+struct queue {
+	struct entry *first, **last;
+	uint32_t count;
+};
+
+struct recorder {
+	struct store *store;
+	struct store_keep keep;
+	void *data;
+	int fd;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct queue waiting, done; /* these and what follows under the lock */
+	bool closing;
+	struct recorder_stats stats;
+	uint64_t mend_us, forget_us; /* the thread's own: when next */
+};
+
+static void queue_init(struct queue *queue)
+{
+	*queue = (struct queue){.last = &queue->first};
+}
+
+static void queue_add(struct queue *queue, struct entry *entry)
+{
+	entry->next = NULL;
+	*queue->last = entry;
+	queue->last = &entry->next;
+	queue->count++;
+}
+
+static struct entry *queue_take(struct queue *queue)
+{
+	struct entry *entry = queue->first;
+
+	if (!entry)
+		return NULL;
+	queue->first = entry->next;
+	if (!queue->first)
+		queue->last = &queue->first;
+	queue->count--;
+	return entry;
+}
+
+static void queue_move(struct queue *from, struct queue *to, uint32_t max)
+{
+	struct entry *entry;
+
+	while (max-- && (entry = queue_take(from)))
+		queue_add(to, entry);
+}
+
+/* ---- one transaction ---- */
+
+static int write_all(struct recorder *recorder, const struct queue *batch)
+{
+	int rc = store_begin(recorder->store);
+
+	for (struct entry *entry = batch->first; !rc && entry; entry = entry->next) {
+		if (entry->new &&store_is_full(recorder->store))
+			rc = -ENOSPC;
+		else if (entry->write)
+			rc = entry->write(recorder->store, entry);
+	}
+	if (!rc)
+		rc = store_commit(recorder->store);
+	if (rc)
+		store_rollback(recorder->store);
+	return rc;
+}
+
+static void finish(struct recorder *recorder, struct entry *entry, int rc)
+{
+	entry->rc = rc;
+	if (!rc && entry->after)
+		entry->after(recorder->data, entry);
+	pthread_mutex_lock(&recorder->lock);
+	queue_add(&recorder->done, entry);
+	pthread_mutex_unlock(&recorder->lock);
+	if (eventfd_write(recorder->fd, 1) < 0)
+		return; /* full: it is readable, which is all that is wanted */
+}
+
+/* What cannot be written stays in front of what waits, in its order. */
+static void keep_for_later(struct recorder *recorder, struct queue *left)
+{
+	pthread_mutex_lock(&recorder->lock);
+	queue_move(&recorder->waiting, left, UINT32_MAX);
+	queue_init(&recorder->waiting);
+	queue_move(left, &recorder->waiting, UINT32_MAX);
+	pthread_mutex_unlock(&recorder->lock);
+}
+
+static int write_alone(struct recorder *recorder, struct entry *entry)
+{
+	struct queue one;
+	int rc;
+
+	if (entry->new &&store_is_full(recorder->store))
+		return -ENOSPC;
+	queue_init(&one);
+	queue_add(&one, entry);
+	rc = write_all(recorder, &one);
+	/* The first to find the disk full made room by giving the reserve up. */
+	return rc == -ENOSPC && !entry->new ? write_all(recorder, &one) : rc;
+}
+
+/* 0, or the error that something must be kept for. */
+static int write_each(struct recorder *recorder, struct queue *batch)
+{
+	struct queue left;
+	struct entry *entry;
+	int rc, stuck = 0;
+
+	queue_init(&left);
+	while ((entry = queue_take(batch))) {
+		rc = entry->must && stuck ? stuck : write_alone(recorder, entry);
+		if (rc && entry->must) {
+			stuck = rc;
+			queue_add(&left, entry);
+		} else {
+			finish(recorder, entry, rc);
+		}
+	}
+	if (stuck)
+		keep_for_later(recorder, &left);
+	return stuck;
+}
+
+static void note(struct recorder *recorder, int rc, int stuck, uint64_t took_us)
+{
+	struct recorder_stats *stats = &recorder->stats;
+	bool full = store_is_full(recorder->store), was_stuck, was_full;
+
+	pthread_mutex_lock(&recorder->lock);
+	was_stuck = stats->stuck;
+	was_full = stats->full;
+	stats->commits++;
+	stats->failures += rc != 0;
+	stats->stuck = stuck != 0;
+	stats->full = full;
+	if (rc)
+		stats->error = rc;
+	if (took_us > stats->commit_max_us)
+		stats->commit_max_us = took_us;
+	pthread_mutex_unlock(&recorder->lock);
+	if (full && !was_full)
+		log_err("the disk of the queue is full: jobs go on, new ones are refused");
+	if (stuck && !was_stuck)
+		log_err("the queue cannot be written, trying on error=%s: %s",
+			strerrorname_np(-stuck), store_error(recorder->store));
+	if (!stuck && was_stuck)
+		log_notice("the queue can be written again");
+}
+
+static int write_batch(struct recorder *recorder, struct queue *batch)
+{
+	uint64_t began_us = clock_now_us();
+	struct entry *entry;
+	int rc = write_all(recorder, batch), stuck = 0;
+
+	if (rc)
+		stuck = write_each(recorder, batch);
+	else
+		while ((entry = queue_take(batch)))
+			finish(recorder, entry, 0);
+	note(recorder, rc, stuck, clock_now_us() - began_us);
+	return stuck;
+}
+
+/* ---- housekeeping, when nothing waits ---- */
+
+static void forget_old(struct recorder *recorder)
+{
+	struct store_keep keep = recorder->keep;
+	uint64_t now_us = clock_wall_us();
+	int rc;
+
+	keep.oldest_us = now_us > keep.oldest_us ? now_us - keep.oldest_us : 0;
+	rc = store_begin(recorder->store);
+	if (!rc)
+		rc = store_forget(recorder->store, &keep, FORGET_BATCH);
+	if (rc < 0 || store_commit(recorder->store) < 0)
+		store_rollback(recorder->store);
+	/* More of it: soon, but after whoever waits. */
+	recorder->forget_us = clock_now_us() + (rc == 1 ? RETRY_US / 10 : FORGET_US);
+}
+
+static void keep_house(struct recorder *recorder)
+{
+	uint64_t now_us = clock_now_us();
+
+	if (store_is_full(recorder->store) && now_us >= recorder->mend_us) {
+		recorder->mend_us = now_us + MEND_US;
+		if (!store_mend(recorder->store)) {
+			pthread_mutex_lock(&recorder->lock);
+			recorder->stats.full = false;
+			pthread_mutex_unlock(&recorder->lock);
+			log_notice("the disk of the queue has room again");
+		}
+	}
+	if (!store_is_full(recorder->store) && now_us >= recorder->forget_us)
+		forget_old(recorder);
+}
+
+/* ---- the thread ---- */
+
+static void wait_a_second(struct recorder *recorder)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec++;
+	pthread_cond_timedwait(&recorder->wake, &recorder->lock, &until);
+}
+
+/* False when it is time to end. stuck: what waits has just failed, so wait first. */
+static bool next_batch(struct recorder *recorder, bool stuck, struct queue *ret_batch)
+{
+	bool go_on;
+
+	queue_init(ret_batch);
+	pthread_mutex_lock(&recorder->lock);
+	if ((stuck || !recorder->waiting.first) && !recorder->closing)
+		wait_a_second(recorder);
+	queue_move(&recorder->waiting, ret_batch, BATCH_MAX);
+	go_on = ret_batch->first || !recorder->closing;
+	pthread_mutex_unlock(&recorder->lock);
+	return go_on;
+}
+
+static void *run(void *data)
+{
+	struct recorder *recorder = data;
+	struct queue batch;
+	int stuck = 0, tries = 0;
+
+	while (next_batch(recorder, stuck, &batch)) {
+		stuck = batch.first ? write_batch(recorder, &batch) : 0;
+		if (stuck && recorder->closing && ++tries == CLOSE_TRIES_MAX)
+			break;
+		if (!batch.first && !recorder->closing)
+			keep_house(recorder);
+	}
+	return NULL;
+}
+
+static int start_thread(struct recorder *recorder)
+{
+	pthread_condattr_t clock;
+	pthread_attr_t small;
+	int rc;
+
+	pthread_mutex_init(&recorder->lock, NULL);
+	pthread_condattr_init(&clock);
+	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&recorder->wake, &clock);
+	pthread_condattr_destroy(&clock);
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, STACK_BYTES);
+	rc = pthread_create(&recorder->thread, &small, run, recorder);
+	pthread_attr_destroy(&small);
+	return -rc;
+}
+
+int recorder_new(struct store *store, const struct store_keep *keep, void *data,
+		 struct recorder **ret_recorder, struct uw_err *err)
+{
+	struct recorder *recorder = calloc(1, sizeof(*recorder));
+	int rc;
+
+	if (!recorder)
+		return err_set(err, -ENOMEM, "recorder: out of memory");
+	recorder->store = store;
+	recorder->keep = *keep;
+	recorder->data = data;
+	recorder->forget_us = clock_now_us() + MEND_US;
+	queue_init(&recorder->waiting);
+	queue_init(&recorder->done);
+	recorder->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	rc = recorder->fd < 0 ? -errno : start_thread(recorder);
+	if (rc) {
+		if (recorder->fd >= 0)
+			close(recorder->fd);
+		free(recorder);
+		return err_set(err, rc, "recorder: %s", strerror(-rc));
+	}
+	*ret_recorder = recorder;
+	return 0;
+}
+
+void recorder_free(struct recorder *recorder)
+{
+	struct entry *entry;
+
+	if (!recorder)
+		return;
+	pthread_mutex_lock(&recorder->lock);
+	recorder->closing = true;
+	pthread_cond_signal(&recorder->wake);
+	pthread_mutex_unlock(&recorder->lock);
+	pthread_join(recorder->thread, NULL);
+	do { /* what is done may hand more over */
+		while ((entry = queue_take(&recorder->waiting))) {
+			entry->rc = -ECANCELED;
+			queue_add(&recorder->done, entry);
+		}
+		recorder_dispatch(recorder);
+	} while (recorder->waiting.first);
+	store_close(recorder->store);
+	pthread_cond_destroy(&recorder->wake);
+	pthread_mutex_destroy(&recorder->lock);
+	close(recorder->fd);
+	free(recorder);
+}
+
+void recorder_put(struct recorder *recorder, struct entry *entry)
+{
+	pthread_mutex_lock(&recorder->lock);
+	queue_add(&recorder->waiting, entry);
+	recorder->stats.entries++;
+	if (recorder->waiting.count == 1)
+		pthread_cond_signal(&recorder->wake);
+	pthread_mutex_unlock(&recorder->lock);
+}
+
+int recorder_fd(const struct recorder *recorder)
+{
+	return recorder->fd;
+}
+
+void recorder_dispatch(struct recorder *recorder)
+{
+	struct queue done;
+	struct entry *entry;
+	eventfd_t count;
+
+	queue_init(&done);
+	if (eventfd_read(recorder->fd, &count) < 0 && errno != EAGAIN)
+		return;
+	pthread_mutex_lock(&recorder->lock);
+	queue_move(&recorder->done, &done, UINT32_MAX);
+	pthread_mutex_unlock(&recorder->lock);
+	while ((entry = queue_take(&done)))
+		entry->done(recorder->data, entry);
+}
+
+void recorder_stats(struct recorder *recorder, struct recorder_stats *ret_stats)
+{
+	pthread_mutex_lock(&recorder->lock);
+	*ret_stats = recorder->stats;
+	ret_stats->waiting = recorder->waiting.count;
+	pthread_mutex_unlock(&recorder->lock);
+}

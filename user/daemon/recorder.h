@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The thread that writes to the store, so that the loop never waits for a disk. What is handed over
+ * is written in that order, all that waits at a time in one transaction (group commit: one
+ * fdatasync for many), then its after() runs on this thread, and then its done() on the loop's.
+ *
+ * When a transaction fails, each of its entries is tried alone. What `must` be written is kept and
+ * tried again each second, for as long as it takes: ends of jobs are never given up. Everything
+ * else is answered with the error. While the disk is full what is `new` is refused at once.
+ */
+#ifndef UW_DAEMON_RECORDER_H
+#define UW_DAEMON_RECORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/store/store.h"
+
+struct entry {
+	struct entry *next;
+	bool must, new;
+	int rc; /* 0 when it is on disk, when done() is called */
+	/* In the transaction; may be called again after a failure. NULL: nothing to write. */
+	int (*write)(struct store *store, struct entry *entry);
+	/* On the recorder's thread when it is on disk. May be NULL. */
+	void (*after)(void *data, struct entry *entry);
+	/* On the loop's thread; frees the entry. */
+	void (*done)(void *data, struct entry *entry);
+};
+
+struct recorder;
+
+/* Takes the store over; recorder_free closes it. data is for after and done; they share nothing. */
+int recorder_new(struct store *store, const struct store_keep *keep, void *data,
+		 struct recorder **ret_recorder, struct uw_err *err);
+
+/* Writes what waits, for at most some seconds, and ends the thread; calls done for all of it. */
+void recorder_free(struct recorder *recorder);
+
+/* Hands entry over. O(1), never blocks but for the time of a pointer's exchange. */
+void recorder_put(struct recorder *recorder, struct entry *entry);
+
+/* An eventfd, readable when something is done. */
+int recorder_fd(const struct recorder *recorder);
+
+/* Calls done of what is done. */
+void recorder_dispatch(struct recorder *recorder);
+
+struct recorder_stats {
+	uint64_t entries, commits, failures;
+	uint64_t commit_max_us;
+	uint32_t waiting;
+	bool full;  /* the disk: what is new is refused */
+	bool stuck; /* something that must be written cannot be */
+	int error;  /* the last, negative errno */
+};
+
+void recorder_stats(struct recorder *recorder, struct recorder_stats *ret_stats);
+
+#endif
