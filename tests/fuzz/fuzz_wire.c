@@ -51,7 +51,7 @@ static void answer(const json_t *message)
 		AUTO_JSON json_t *reply = NULL;
 		int follow;
 
-		if (service_answer(&conf, &peers[i], message, &reply, &follow) >= 0 && reply)
+		if (service_answer(&conf, &peers[i], 1, message, &reply, &follow) >= 0 && reply)
 			check_reply(reply);
 	}
 }

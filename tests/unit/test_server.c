@@ -30,6 +30,8 @@ struct fixture {
 	uint64_t now_us;
 	size_t answer_bytes; /* of padding in each answer */
 	unsigned int handled;
+	bool later; /* answer nothing yet */
+	uint64_t token;
 };
 
 static void handle(void *data, const struct ipc_call *call, struct ipc_answer *answer)
@@ -39,6 +41,11 @@ static void handle(void *data, const struct ipc_call *call, struct ipc_answer *a
 
 	memset(padding, 'x', fixture->answer_bytes);
 	fixture->handled++;
+	if (fixture->later) {
+		fixture->token = call->token;
+		answer->later = true;
+		return;
+	}
 	answer->follow = call->more;
 	answer->parameters =
 		json_pack("{s:i, s:s}", "number", (int)fixture->handled, "padding", padding);
@@ -342,8 +349,71 @@ static void test_server_full_house_turns_away_in_words(void **state)
 	assert_non_null(strstr(text, IPC_ERROR_BUSY));
 	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
 		close(fd[i]);
-	turns(fixture, 4);
+	turns(fixture, IPC_CLIENTS_MAX);
 	assert_int_equal(stats_of(fixture).clients, 0);
+}
+
+/* ---- answers that come later ---- */
+
+static void test_server_answer_that_comes_later_holds_up_its_client_only(void **state)
+{
+	struct fixture *fixture = *state;
+	int waits = connect_to(fixture), other = connect_to(fixture);
+	struct ipc_answer answer = {.parameters = json_pack("{s:i}", "late", 1)};
+
+	fixture->later = true;
+	send_calls(waits, 2);
+	turns(fixture, 2);
+	fixture->later = false;
+	send_calls(other, 1);
+	turns(fixture, 2);
+	assert_int_equal(answers(waits), 0);
+	assert_int_equal(answers(other), 1);
+	assert_int_equal(fixture->handled, 2); /* the second call of the first waits */
+	ipc_server_answer(fixture->server, fixture->token, &answer, fixture->now_us);
+	assert_int_equal(answers(waits), 1);
+	turns(fixture, 2);
+	assert_int_equal(answers(waits), 1);
+	assert_int_equal(fixture->handled, 3);
+	close(waits);
+	close(other);
+	turns(fixture, 2);
+}
+
+static void test_server_answer_to_a_client_that_has_gone_is_dropped(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd = connect_to(fixture);
+	struct ipc_answer answer = {.parameters = json_pack("{s:i}", "late", 1)};
+
+	fixture->later = true;
+	send_calls(fd, 1);
+	turns(fixture, 2);
+	assert_int_equal(stats_of(fixture).clients, 1);
+	close(fd);
+	turns(fixture, 2);
+	assert_int_equal(stats_of(fixture).clients, 0);
+	ipc_server_answer(fixture->server, fixture->token, &answer, fixture->now_us);
+	assert_null(answer.parameters);
+}
+
+static mode_t mode_of(const struct fixture *fixture)
+{
+	struct stat file;
+
+	assert_int_equal(stat(fixture->path, &file), 0);
+	return file.st_mode & 07777;
+}
+
+static void test_server_is_open_to_all_only_when_told(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_int_equal(mode_of(fixture), 0660);
+	assert_int_equal(ipc_server_set_open(fixture->server, true), 0);
+	assert_int_equal(mode_of(fixture), 0666);
+	assert_int_equal(ipc_server_set_open(fixture->server, false), 0);
+	assert_int_equal(mode_of(fixture), 0660);
 }
 
 /* ---- the client's words ---- */
@@ -408,6 +478,9 @@ int main(void)
 		SERVER_TEST(test_server_drops_who_sends_nonsense),
 		SERVER_TEST(test_server_call_without_end_is_dropped),
 		SERVER_TEST(test_server_full_house_turns_away_in_words),
+		SERVER_TEST(test_server_answer_that_comes_later_holds_up_its_client_only),
+		SERVER_TEST(test_server_answer_to_a_client_that_has_gone_is_dropped),
+		SERVER_TEST(test_server_is_open_to_all_only_when_told),
 		cmocka_unit_test(test_client_without_a_server_says_what_to_do),
 		SERVER_TEST(test_client_silent_server_times_out),
 		SERVER_TEST(test_client_answer_that_is_there_is_taken),

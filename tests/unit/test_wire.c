@@ -176,7 +176,7 @@ static json_t *answer(const struct ipc_peer *peer, const char *text, int *ret_st
 
 	assert_non_null(message);
 	*ret_follow = SERVICE_NO_FOLLOW;
-	*ret_status = service_answer(&conf, peer, message, &reply, ret_follow);
+	*ret_status = service_answer(&conf, peer, 1, message, &reply, ret_follow);
 	return reply;
 }
 

@@ -255,6 +255,7 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.doc = "Queues jobs as the caller: all of them, on disk, or none and an error",
 			.in = "(context: JobContext, jobs: []JobSpec, dry_run: ?bool)",
 			.out = "(jobs: []Submitted)",
+			.by_job = true,
 		},
 	[IPC_QUEUE] =
 		{
@@ -263,6 +264,7 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			       "# queue. A page of at most count (500) from where the last one ended",
 			.in = "(select: ?JobSelect, count: ?int, from: ?int)",
 			.out = "(jobs: []QueueEntry, total: int, next: ?int)",
+			.by_job = true,
 		},
 	[IPC_JOB] =
 		{
@@ -272,6 +274,7 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.in = "(job: JobRange)",
 			.out = "(queued: ?QueueEntry, ended: ?HistoryEntry, argv: []string, cwd: string, "
 			       "after: []int, steps: []JobStep)",
+			.by_job = true,
 		},
 	[IPC_WAIT] =
 		{
@@ -282,6 +285,7 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.in = "(jobs: []JobRange)",
 			.out = "(ended: []JobEnd, ended_count: int, left: int)",
 			.more = true,
+			.by_job = true,
 		},
 	[IPC_CANCEL] =
 		{
@@ -290,6 +294,7 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			       "grace_us",
 			.in = "(select: JobSelect, grace_us: ?int, dry_run: ?bool)",
 			.out = JOB_CHANGES,
+			.by_job = true,
 		},
 	[IPC_HOLD] =
 		{
@@ -297,6 +302,7 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.doc = "Keeps jobs that have not started from starting",
 			.in = "(select: JobSelect, dry_run: ?bool)",
 			.out = JOB_CHANGES,
+			.by_job = true,
 		},
 	[IPC_RELEASE] =
 		{
@@ -304,6 +310,7 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.doc = "Lets held jobs start in their turn",
 			.in = "(select: JobSelect, dry_run: ?bool)",
 			.out = JOB_CHANGES,
+			.by_job = true,
 		},
 	[IPC_REQUEUE] =
 		{
@@ -311,6 +318,7 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.doc = "Queues jobs again from their start, those that run and those that ended",
 			.in = "(select: JobSelect, dry_run: ?bool)",
 			.out = JOB_CHANGES,
+			.by_job = true,
 		},
 	[IPC_LOGS] =
 		{
@@ -318,6 +326,7 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.doc = "Where the output of a job is; its owner may read the files",
 			.in = "(job: JobRange)",
 			.out = "(id: int, state: string, out: LogFile, err: LogFile)",
+			.by_job = true,
 		},
 	[IPC_HISTORY] =
 		{
@@ -326,6 +335,7 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			       "from\n# where the last page ended",
 			.in = "(select: ?JobSelect, since_wall_us: ?int, count: ?int, from: ?int)",
 			.out = "(jobs: []HistoryEntry, next: ?int)",
+			.by_job = true,
 		},
 	[IPC_RECOMMEND] =
 		{
@@ -333,6 +343,7 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.doc = "What jobs asked for, what they used and what would have served",
 			.in = "(key: ?string, component: ?string, count: ?int, from: ?int)",
 			.out = "(keys: []KeyAdvice, components: []ComponentAdvice, next: ?int)",
+			.by_job = true,
 		},
 };
 

@@ -40,7 +40,8 @@ struct ipc_method_row {
 	const char *name;
 	const char *doc;
 	const char *in, *out; /* Varlink structs, with their parentheses */
-	bool needs_root;      /* else root and members of the socket's group */
+	bool needs_root;      /* else root and members of the socket's group ... */
+	bool by_job;          /* ... or whoever may connect: whose jobs they are decides */
 	bool more;            /* may be called with "more" and then answers many times */
 };
 

@@ -50,7 +50,12 @@ static bool is_served(const struct sockaddr_un *address)
 	       errno == EAGAIN;
 }
 
-static int bind_path(int fd, const struct sockaddr_un *address, const gid_t *gid)
+int listen_set_mode(const char *path, bool has_group, bool open)
+{
+	return chmod(path, open ? 0666 : has_group ? 0660 : 0600) < 0 ? -errno : 0;
+}
+
+static int bind_path(int fd, const struct sockaddr_un *address, const gid_t *gid, bool open)
 {
 	/* The mode of the fd is the mode that bind(2) gives the file: never open to others, not
 	 * even for a moment. */
@@ -60,14 +65,12 @@ static int bind_path(int fd, const struct sockaddr_un *address, const gid_t *gid
 		return -errno;
 	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
 		return -errno;
-	if (!gid)
-		return 0;
-	if (chown(address->sun_path, (uid_t)-1, *gid) < 0 || chmod(address->sun_path, 0660) < 0)
+	if (gid && chown(address->sun_path, (uid_t)-1, *gid) < 0)
 		return -errno;
-	return 0;
+	return listen_set_mode(address->sun_path, gid, open);
 }
 
-int listen_open(const char *path, const gid_t *gid, int *ret_fd, struct uw_err *err)
+int listen_open(const char *path, const gid_t *gid, bool open, int *ret_fd, struct uw_err *err)
 {
 	AUTO_CLOSE int fd = -1;
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -84,7 +87,7 @@ int listen_open(const char *path, const gid_t *gid, int *ret_fd, struct uw_err *
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_set(err, -errno, "control socket: socket: %s", strerror(errno));
-	r = bind_path(fd, &address, gid);
+	r = bind_path(fd, &address, gid, open);
 	if (r == 0 && listen(fd, BACKLOG) < 0)
 		r = -errno;
 	if (r < 0)
@@ -93,22 +96,28 @@ int listen_open(const char *path, const gid_t *gid, int *ret_fd, struct uw_err *
 	return 0;
 }
 
-static bool peer_in_group(int fd, gid_t gid)
+/* Those beyond IPC_GROUPS_MAX are left out: they give no rights then. */
+static void peer_groups(int fd, struct ipc_peer *peer)
 {
 	socklen_t size = 0;
 	AUTO_FREE gid_t *groups = NULL;
 
 	/* Asked with no room it fails with ERANGE and says how much it wants. */
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0 || errno != ERANGE)
-		return false;
+		return;
 	groups = malloc(size);
 	if (!groups || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
-		return false;
-	for (size_t i = 0; i < size / sizeof(*groups); i++) {
-		if (groups[i] == gid)
+		return;
+	for (size_t i = 0; i < size / sizeof(*groups) && i < IPC_GROUPS_MAX; i++)
+		peer->group[peer->group_count++] = groups[i];
+}
+
+static bool peer_in_group(const struct ipc_peer *peer, gid_t gid)
+{
+	for (uint32_t i = 0; i < peer->group_count; i++)
+		if (peer->group[i] == gid)
 			return true;
-	}
-	return false;
+	return peer->gid == gid;
 }
 
 int listen_peer(int fd, bool has_group, gid_t gid, struct ipc_peer *ret_peer)
@@ -118,9 +127,8 @@ int listen_peer(int fd, bool has_group, gid_t gid, struct ipc_peer *ret_peer)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
 		return -errno;
-	ret_peer->pid = cred.pid;
-	ret_peer->uid = cred.uid;
-	ret_peer->member =
-		cred.uid == 0 || (has_group && (cred.gid == gid || peer_in_group(fd, gid)));
+	*ret_peer = (struct ipc_peer){.pid = cred.pid, .uid = cred.uid, .gid = cred.gid};
+	peer_groups(fd, ret_peer);
+	ret_peer->member = cred.uid == 0 || (has_group && peer_in_group(ret_peer, gid));
 	return 0;
 }

@@ -14,10 +14,13 @@ bool listen_group(const char *name, gid_t *ret_gid);
 
 /*
  * A listening, non-blocking unix stream socket at path: root's alone (0600), or 0660 for *gid when
- * gid is not NULL. Makes the folder of path when it is missing. A socket file that nobody answers
- * on is replaced; -EADDRINUSE when somebody does.
+ * gid is not NULL, or 0666 when open. Makes the folder of path when it is missing. A socket file
+ * that nobody answers on is replaced; -EADDRINUSE when somebody does.
  */
-int listen_open(const char *path, const gid_t *gid, int *ret_fd, struct uw_err *err);
+int listen_open(const char *path, const gid_t *gid, bool open, int *ret_fd, struct uw_err *err);
+
+/* The mode of the socket file: 0666 when open, else 0660 with a group and 0600 without. */
+int listen_set_mode(const char *path, bool has_group, bool open);
 
 /* Who is at the other end of fd, as the kernel recorded it at connect(2). */
 int listen_peer(int fd, bool has_group, gid_t gid, struct ipc_peer *ret_peer);

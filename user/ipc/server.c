@@ -19,7 +19,7 @@
 #define ACCEPTS_A_TURN 8
 
 /* Slots that only root may take, so that a crowd of readers cannot lock root out. */
-#define CLIENTS_ROOT_ONLY 8U
+#define CLIENTS_ROOT_ONLY 16U
 
 #define TAG_LISTEN UINT32_MAX
 #define TAG_KICK   (UINT32_MAX - 1)
@@ -32,6 +32,7 @@ struct client {
 	size_t out_count, out_sent;
 	uint64_t out_since_us; /* when the oldest unread byte was queued */
 	int follow;
+	uint64_t later; /* token of the call that is yet to be answered, 0 = none */
 };
 
 struct ipc_server {
@@ -41,6 +42,7 @@ struct ipc_server {
 	bool has_group;
 	int epoll, listen, kick;
 	uint64_t now_us; /* of this turn */
+	uint64_t last_token;
 	struct ipc_server_stats stats;
 	struct client client[IPC_CLIENTS_MAX];
 };
@@ -125,10 +127,15 @@ static int client_answer(struct ipc_server *server, struct client *client, const
 	int r;
 
 	server->stats.calls++;
-	r = service_answer(&server->conf, &client->peer, message, &reply, &client->follow);
+	r = service_answer(&server->conf, &client->peer, ++server->last_token, message, &reply,
+			   &client->follow);
 	if (r < 0)
 		return r;
 	server->stats.refused += (uint64_t)r;
+	if (client->follow == SERVICE_LATER) {
+		client->follow = SERVICE_NO_FOLLOW;
+		client->later = server->last_token;
+	}
 	if (client->follow != SERVICE_NO_FOLLOW)
 		server->stats.followers++;
 	r = reply ? client_queue(server, client, reply) : 0;
@@ -141,7 +148,7 @@ static int client_work(struct ipc_server *server, struct client *client)
 	unsigned int calls = 0;
 	int r = client_flush(server, client);
 
-	while (r >= 0 && !client->out_count && calls < IPC_CALLS_A_TURN) {
+	while (r >= 0 && !client->out_count && !client->later && calls < IPC_CALLS_A_TURN) {
 		AUTO_JSON json_t *message = NULL;
 
 		r = wire_reader_next(&client->in, &message, NULL);
@@ -162,7 +169,9 @@ static int client_work(struct ipc_server *server, struct client *client)
 static int client_watch(struct ipc_server *server, struct client *client)
 {
 	struct epoll_event event = {
-		.events = client->out_count ? EPOLLOUT : EPOLLIN,
+		.events = client->out_count ? EPOLLOUT
+			  : client->later   ? EPOLLRDHUP
+					    : EPOLLIN,
 		.data.u32 = (uint32_t)(client - server->client),
 	};
 
@@ -176,12 +185,16 @@ static void server_kick(const struct ipc_server *server)
 		return; /* full counter: it is readable, which is all that is wanted */
 }
 
-static void client_turn(struct ipc_server *server, struct client *client)
+static void client_turn(struct ipc_server *server, struct client *client, uint32_t events)
 {
 	int r;
 
 	if (client->fd < 0)
 		return;
+	if (client->later && (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))) {
+		client_close(server, client); /* nobody is there to hear the answer */
+		return;
+	}
 	r = client_work(server, client);
 	if (r >= 0)
 		r = client_watch(server, client);
@@ -190,15 +203,25 @@ static void client_turn(struct ipc_server *server, struct client *client)
 		client_close(server, client);
 		return;
 	}
-	if (!client->out_count && wire_reader_has_message(&client->in))
+	if (!client->out_count && !client->later && wire_reader_has_message(&client->in))
 		server_kick(server);
+}
+
+static uint32_t seats_of(const struct ipc_server *server, uid_t uid)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < IPC_CLIENTS_MAX; i++)
+		count += server->client[i].fd >= 0 && server->client[i].peer.uid == uid;
+	return count;
 }
 
 static struct client *server_free_slot(struct ipc_server *server, const struct ipc_peer *peer)
 {
 	uint32_t usable = peer->uid == 0 ? IPC_CLIENTS_MAX : IPC_CLIENTS_MAX - CLIENTS_ROOT_ONLY;
 
-	if (server->stats.clients >= usable)
+	if (server->stats.clients >= usable ||
+	    (peer->uid != 0 && seats_of(server, peer->uid) >= IPC_CLIENTS_USER))
 		return NULL;
 	for (uint32_t i = 0; i < IPC_CLIENTS_MAX; i++) {
 		if (server->client[i].fd < 0)
@@ -248,7 +271,7 @@ static int server_accept(struct ipc_server *server)
 	return 0;
 }
 
-static void server_event(struct ipc_server *server, uint32_t tag)
+static void server_event(struct ipc_server *server, uint32_t tag, uint32_t ready)
 {
 	eventfd_t count;
 
@@ -259,9 +282,9 @@ static void server_event(struct ipc_server *server, uint32_t tag)
 		if (eventfd_read(server->kick, &count) < 0)
 			return;
 		for (uint32_t i = 0; i < IPC_CLIENTS_MAX; i++)
-			client_turn(server, &server->client[i]);
+			client_turn(server, &server->client[i], 0);
 	} else {
-		client_turn(server, &server->client[tag]);
+		client_turn(server, &server->client[tag], ready);
 	}
 }
 
@@ -274,7 +297,7 @@ int ipc_server_dispatch(struct ipc_server *server, uint64_t now_us)
 		return errno == EINTR ? 0 : -errno;
 	server->now_us = now_us;
 	for (int i = 0; i < count; i++)
-		server_event(server, events[i].data.u32);
+		server_event(server, events[i].data.u32, events[i].events);
 	return 0;
 }
 
@@ -341,6 +364,33 @@ void ipc_server_publish_to(struct ipc_server *server, enum ipc_method method, ui
 	server_publish(server, method, &uid, parameters, now_us);
 }
 
+void ipc_server_answer(struct ipc_server *server, uint64_t token, struct ipc_answer *answer,
+		       uint64_t now_us)
+{
+	AUTO_JSON json_t *reply = service_reply(answer->parameters, answer->error, answer->follow);
+	struct client *client = NULL;
+
+	answer->parameters = NULL;
+	for (uint32_t i = 0; token && !client && i < IPC_CLIENTS_MAX; i++)
+		if (server->client[i].fd >= 0 && server->client[i].later == token)
+			client = &server->client[i];
+	if (!client)
+		return;
+	server->now_us = now_us;
+	client->later = 0;
+	if (!reply || client_queue(server, client, reply) < 0 || client_flush(server, client) < 0 ||
+	    client_watch(server, client) < 0)
+		client_close(server, client);
+	else
+		server_kick(server); /* for calls that came behind it */
+}
+
+int ipc_server_set_open(struct ipc_server *server, bool open)
+{
+	server->conf.open = open;
+	return listen_set_mode(server->path, server->has_group, open);
+}
+
 static int server_watch(struct ipc_server *server, int fd, uint32_t tag)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.u32 = tag};
@@ -353,8 +403,8 @@ static int server_open(struct ipc_server *server, struct uw_err *err)
 	int r;
 
 	server->has_group = listen_group(server->conf.group, &server->gid);
-	r = listen_open(server->path, server->has_group ? &server->gid : NULL, &server->listen,
-			err);
+	r = listen_open(server->path, server->has_group ? &server->gid : NULL, server->conf.open,
+			&server->listen, err);
 	if (r < 0)
 		return r;
 	server->epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -17,7 +17,9 @@
 #include "user/base/err.h"
 #include "user/ipc/interface.h"
 
-#define IPC_CLIENTS_MAX  32U
+#define IPC_CLIENTS_MAX  256U /* many of them wait for jobs */
+#define IPC_CLIENTS_USER 32U  /* of one user that is not root */
+#define IPC_GROUPS_MAX   64U
 #define IPC_CALLS_A_TURN 4U           /* of one client; the rest waits for the next turn */
 #define IPC_UNREAD_MAX   (256U << 10) /* unread bytes of a follower before it is dropped */
 #define IPC_UNREAD_US    5000000ULL   /* an answer that stands unread so long drops its client */
@@ -26,13 +28,17 @@
 struct ipc_peer {
 	pid_t pid;
 	uid_t uid;
+	gid_t gid;
 	bool member; /* of the socket's group, or root */
+	uint32_t group_count;
+	gid_t group[IPC_GROUPS_MAX]; /* supplementary ones */
 };
 
 struct ipc_call {
 	enum ipc_method method;
 	const json_t *parameters; /* always an object */
 	const struct ipc_peer *peer;
+	uint64_t token; /* for ipc_server_answer */
 	bool more;
 };
 
@@ -41,6 +47,8 @@ struct ipc_answer {
 	json_t *parameters; /* an object, ownership passes; NULL = {} */
 	const char *error;  /* a full error name, or NULL */
 	bool follow;        /* only where call->more: keep it open for ipc_server_publish */
+	bool later;         /* comes by ipc_server_answer with the call's token; until then the
+			     * client's other calls wait */
 };
 
 typedef void (*ipc_handle_fn)(void *data, const struct ipc_call *call, struct ipc_answer *answer);
@@ -49,6 +57,7 @@ struct ipc_server_conf {
 	const char *path;    /* made anew; a socket that nobody listens on is replaced */
 	const char *group;   /* who may talk to us beside root; "" or unknown = root only */
 	const char *version; /* of GetInfo */
+	bool open;           /* any user may connect; who may what is for the handler to say */
 	ipc_handle_fn handle;
 	void *data;
 };
@@ -69,6 +78,14 @@ int ipc_server_fd(const struct ipc_server *server);
 
 /* Does one turn of it. 0, or a negative errno when the epoll itself is broken. */
 int ipc_server_dispatch(struct ipc_server *server, uint64_t now_us);
+
+/* The answer to a call that was to come later; nothing when its client has gone. Takes
+ * answer->parameters. */
+void ipc_server_answer(struct ipc_server *server, uint64_t token, struct ipc_answer *answer,
+		       uint64_t now_us);
+
+/* Lets any user connect from now on, or only root and the group. 0 or a negative errno. */
+int ipc_server_set_open(struct ipc_server *server, bool open);
 
 /* Drops who has not read for IPC_UNREAD_US; call it about once a second. */
 void ipc_server_expire(struct ipc_server *server, uint64_t now_us);

@@ -121,7 +121,7 @@ static const struct service_method *service_method_find(const char *name)
 static bool peer_may(const struct ipc_peer *peer, const struct ipc_method_row *row,
 		     struct ipc_answer *answer)
 {
-	if (peer->uid == 0 || (peer->member && !row->needs_root))
+	if (peer->uid == 0 || row->by_job || (peer->member && !row->needs_root))
 		return true;
 	if (row->needs_root)
 		ipc_answer_fail(answer, IPC_ERROR_NOT_PERMITTED,
@@ -160,7 +160,7 @@ static bool message_flag(const json_t *message, const char *key)
 	return json_is_true(json_object_get(message, key));
 }
 
-int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *peer,
+int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *peer, uint64_t token,
 		   const json_t *message, json_t **ret_reply, int *ret_follow)
 {
 	const char *name = json_string_value(json_object_get(message, "method"));
@@ -168,7 +168,7 @@ int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *pe
 	AUTO_JSON json_t *none = json_object();
 	const struct service_method *service;
 	struct ipc_answer answer = {0};
-	struct ipc_call call = {.peer = peer};
+	struct ipc_call call = {.peer = peer, .token = token};
 	int index, refused = 0;
 
 	if (!name || (parameters && !json_is_object(parameters)))
@@ -191,6 +191,10 @@ int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *pe
 	*ret_reply = NULL;
 	if (message_flag(message, "oneway")) {
 		json_decref(answer.parameters);
+		return refused;
+	}
+	if (answer.later) {
+		*ret_follow = SERVICE_LATER;
 		return refused;
 	}
 	if (answer.follow)

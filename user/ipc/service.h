@@ -9,13 +9,14 @@
 #include "user/ipc/server.h"
 
 #define SERVICE_NO_FOLLOW (-1)
+#define SERVICE_LATER     (-2) /* no reply yet */
 
 /*
  * Answers message. *ret_reply is the caller's, NULL for a "oneway" call; *ret_follow is the method
- * to follow or SERVICE_NO_FOLLOW. 0; 1 when the peer had no right to it (it is answered all the
- * same); -EBADMSG when it is no call; -ENOMEM.
+ * to follow, SERVICE_NO_FOLLOW or SERVICE_LATER. 0; 1 when the peer had no right to it (it is
+ * answered all the same); -EBADMSG when it is no call; -ENOMEM.
  */
-int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *peer,
+int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *peer, uint64_t token,
 		   const json_t *message, json_t **ret_reply, int *ret_follow);
 
 /* A reply object; steals parameters (NULL = {}). error NULL for success. NULL when out of memory.
