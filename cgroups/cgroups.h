@@ -88,8 +88,9 @@ int cg_read_state(const struct cg_group *group, bool *ret_populated, bool *ret_f
 
 /* ---- the tree ---- */
 
-#define CG_HOLDER  "holder"  /* the guard's group, beside the components */
-#define CG_ADOPTED "adopted" /* the leaf for processes found directly in a component */
+#define CG_HOLDER  "holder"          /* the guard's group, beside the components */
+#define CG_SHIMS   CG_HOLDER "/jobs" /* where the parents of queued jobs stand */
+#define CG_ADOPTED "adopted"         /* the leaf for processes found directly in a component */
 
 struct cg_component_spec {
 	const char *name;                          /* as text_is_name, and not "holder" */

@@ -11,9 +11,10 @@
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
 
-#define KILL_WAIT_MS 10000 /* a group with swap needed 680 ms */
-#define NESTING_MAX  16
-#define KEPT_MAX     64
+#define KILL_WAIT_MS  10000 /* a group with swap needed 680 ms */
+#define SHIMS_WAIT_MS 2000  /* they write one record to a disk */
+#define NESTING_MAX   16
+#define KEPT_MAX      64
 
 typedef int (*part_fn)(struct cg_op *op, int dir, const char *path);
 
@@ -243,6 +244,27 @@ static int remove_part(struct cg_op *op, int dir, const char *path)
 	return cg_op_remove(op, path);
 }
 
+/*
+ * The parents of queued jobs: killed with the guard they could not say how their jobs have ended.
+ * Where jobs go on so do they; else they end by themselves once their jobs were killed.
+ */
+static int see_shims_off(struct cg_op *op, const char *root, enum cg_teardown how)
+{
+	char shims[CG_PATH_LEN], holder[CG_PATH_LEN];
+	AUTO_CLOSE int dir = -1;
+
+	if (cg_join(shims, sizeof(shims), root, CG_SHIMS) ||
+	    cg_join(holder, sizeof(holder), root, CG_HOLDER))
+		return 0;
+	dir = cg_op_dir(op, shims);
+	if (dir < 0 || cg_op_dry(op))
+		return 0;
+	if (how == CG_TEARDOWN_KEEP_RUNNING)
+		return keep_part(op, dir, holder); /* beside the pool, as from a component */
+	cg_procs_wait_empty(dir, SHIMS_WAIT_MS);
+	return 0;
+}
+
 static int end_guard(struct cg_op *op, const char *root)
 {
 	char holder[CG_PATH_LEN];
@@ -313,6 +335,8 @@ static int clear_pool(struct cg_op *op, int pool, const char *root, enum cg_tear
 		ret = each_part(op, pool, root, clear[how]);
 	if (!ret)
 		ret = each_part(op, pool, root, remove_part);
+	if (!ret)
+		ret = see_shims_off(op, root, how);
 	if (!ret)
 		ret = end_guard(op, root);
 	return ret ? ret : remove_pool(op, pool, root);
