@@ -78,14 +78,15 @@ static int fake_open(void *data, const char *component, const char *leaf, struct
 	return 0;
 }
 
-static int fake_usage(void *data, const struct cg_group *leaf, struct jobs_usage *ret_usage)
+static int fake_usage(void *data, const struct cg_group *leaf, bool at_end,
+		      struct jobs_usage *ret_usage)
 {
 	const struct jobs_fixture *f = data;
 
+	(void)at_end;
 	*ret_usage = (struct jobs_usage){
 		.current_bytes = f->current_bytes,
 		.peak_bytes = f->current_bytes,
-		.populated = true,
 		.frozen = f->frozen == leaf->id,
 	};
 	return 0;
@@ -205,6 +206,7 @@ static inline void jobs_fixture_tick(struct jobs_fixture *f)
 
 	for (uint32_t i = 0; i < f->config.component_count; i++)
 		supply.component[i].budget_bytes = JOBS_BUDGET;
+	jobs_look(f->jobs);
 	jobs_tick(f->jobs, &supply);
 	f->tick_us = clock_now_us() + JOBS_TICK_US;
 }

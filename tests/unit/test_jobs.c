@@ -270,6 +270,67 @@ static void test_jobs_start_only_when_their_memory_is_there(void **state)
 	assert_true(row_of(f, f->first_id).result.start_us >= row_of(f, first).result.end_us);
 }
 
+struct steps {
+	enum job_step want;
+	uint32_t count;
+	uint64_t before_bytes, after_bytes;
+};
+
+static int see_step(void *data, const struct job_event *event)
+{
+	struct steps *steps = data;
+
+	if (event->step != steps->want)
+		return 0;
+	steps->count++;
+	steps->before_bytes = event->before_bytes;
+	steps->after_bytes = event->after_bytes;
+	return 0;
+}
+
+static struct steps steps_of(const struct jobs_fixture *f, uint64_t id, enum job_step want)
+{
+	struct steps steps = {.want = want};
+
+	assert_int_equal(store_each_event(jobs_reader(f->jobs), id, see_step, &steps), 0);
+	return steps;
+}
+
+static void test_jobs_that_outgrow_their_reservation_grow_in_place(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("sleep 0.4", buf, sizeof(buf));
+	struct steps grew;
+
+	item.spec.memory_bytes = 64 << 20;
+	submit(f, &item, 1);
+	JOBS_UNTIL(f, state_of(f, f->first_id) == JOB_RUNNING);
+	f->current_bytes = 80 << 20;
+	JOBS_UNTIL(f, f->limit_bytes > f->current_bytes);
+	assert_true(jobs_find(f->jobs, f->first_id)->reserved_bytes == f->limit_bytes);
+	JOBS_UNTIL(f, f->ended == 1);
+	grew = steps_of(f, f->first_id, JOB_STEP_GREW);
+	assert_true(grew.count >= 1);
+	assert_int_equal(grew.after_bytes, f->limit_bytes);
+	assert_int_equal(row_of(f, f->first_id).result.peak_bytes, 80 << 20);
+}
+
+/* Frozen by policy, for others' sake: it shows as such, and goes on as running. */
+static void test_jobs_follow_the_freezer(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = submit_sh(f, "sleep 0.5");
+
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	f->frozen = id;
+	JOBS_UNTIL(f, state_of(f, id) == JOB_FROZEN);
+	f->frozen = 0;
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).job.state, JOB_DONE);
+}
+
 /* ---- uwd comes and goes ---- */
 
 static void test_jobs_end_while_uwd_is_away(void **state)
@@ -418,6 +479,29 @@ static void test_jobs_configuration_with_other_components_keeps_the_queue(void *
 	assert_int_equal(row_of(f, queued).job.state, JOB_DONE);
 }
 
+static void test_jobs_of_a_component_that_is_gone_wait_for_it(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct admit_config admit = {.component_count = 1};
+	struct uw_err err = {0};
+	char buf[256];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+
+	item.spec.memory_bytes = 4 * JOBS_BUDGET; /* so that it stays in the queue */
+	submit(f, &item, 1);
+	strcpy(f->config.component[0].name, "cache");
+	f->config.component_count = 1;
+	assert_int_equal(jobs_configure(f->jobs, &admit, &err), 0);
+	assert_int_equal(state_of(f, f->first_id), JOB_HELD);
+	assert_int_equal(jobs_find(f->jobs, f->first_id)->reason, JOB_BECAUSE_NO_COMPONENT);
+	strcpy(f->config.component[1].name, "ml_models");
+	f->config.component_count = 2;
+	admit.component_count = 2;
+	assert_int_equal(jobs_configure(f->jobs, &admit, &err), 0);
+	assert_int_equal(state_of(f, f->first_id), JOB_QUEUED);
+	assert_int_equal(jobs_find(f->jobs, f->first_id)->component, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -435,6 +519,8 @@ int main(void)
 		TEST(test_jobs_cancelled_while_waiting_never_run),
 		TEST(test_jobs_requeued_run_again),
 		TEST(test_jobs_start_only_when_their_memory_is_there),
+		TEST(test_jobs_that_outgrow_their_reservation_grow_in_place),
+		TEST(test_jobs_follow_the_freezer),
 		TEST(test_jobs_end_while_uwd_is_away),
 		TEST(test_jobs_running_are_adopted),
 		TEST(test_jobs_whose_shim_was_killed_are_lost),
@@ -442,6 +528,7 @@ int main(void)
 		TEST(test_jobs_running_at_a_reboot_are_lost),
 		TEST(test_jobs_estimates_survive_a_restart),
 		TEST(test_jobs_configuration_with_other_components_keeps_the_queue),
+		TEST(test_jobs_of_a_component_that_is_gone_wait_for_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,7 +67,7 @@ static void sh(struct job_spec *spec, const char *text, char *buf, size_t size)
 	spec->gid = getgid();
 	spec->argv.data = buf;
 	spec->argv.size = (uint32_t)snprintf(buf, size, "sh%c-c%c%s", 0, 0, text) + 1;
-	spec->env = (struct job_block){"PATH=/usr/bin:/bin\0UW_JOB_ID=1\0X=y", 36};
+	spec->env = (struct job_block){"PATH=/usr/bin:/bin\0UW_JOB_ID=1\0X=y", 35};
 }
 
 static void take_fd(int from, int to)
@@ -155,6 +155,20 @@ static void wait_phase(const struct fixture *f, enum slot_phase phase, bool with
 		poll(NULL, 0, 1);
 	}
 	fail_msg("phase is %u, not %u", slot.phase, (unsigned int)phase);
+}
+
+/* The command itself runs then, and not only what becomes it. */
+static void wait_output(const struct fixture *f)
+{
+	struct stat file = {0};
+
+	for (int i = 0; i < WAIT_MS && !file.st_size; i++) {
+		poll(NULL, 0, 1);
+		if (stat(f->out, &file))
+			file.st_size = 0;
+	}
+	assert_true(file.st_size > 0);
+	wait_phase(f, SLOT_RUN, true);
 }
 
 static void assert_file(const char *path, const char *text)
@@ -298,14 +312,7 @@ static void test_sigterm_goes_on_to_the_command(void **state)
 	sh(&spec, "trap 'exit 9' TERM; echo ready; while :; do sleep 0.01; done", argv,
 	   sizeof(argv));
 	shim = launch(f, &spec);
-	wait_phase(f, SLOT_RUN, true);
-	for (int i = 0; i < WAIT_MS; i++) {
-		struct stat file;
-
-		if (!stat(f->out, &file) && file.st_size)
-			break;
-		poll(NULL, 0, 1);
-	}
+	wait_output(f);
 	kill(shim, SIGTERM);
 	wait_for(shim);
 	assert_int_equal(read_slot(f).status, 9);
@@ -319,9 +326,9 @@ static void test_a_slot_is_locked_as_long_as_its_shim_lives(void **state)
 	pid_t shim;
 	int status;
 
-	sh(&spec, "sleep 30", argv, sizeof(argv));
+	sh(&spec, "echo; sleep 30", argv, sizeof(argv));
 	shim = launch(f, &spec);
-	wait_phase(f, SLOT_RUN, true);
+	wait_output(f);
 	assert_true(slot_is_locked(f->slots, SLOT));
 	assert_int_equal(read_slot(f).shim_pid, shim);
 	kill(shim, SIGKILL);

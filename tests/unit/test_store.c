@@ -7,7 +7,6 @@
 #include "tests/unit/tmp_pool.h"
 #include "user/base/cleanup.h"
 #include "user/store/history.h"
-#include "user/store/slots.h"
 #include "user/store/store.h"
 
 #define SMALL_RESERVE (64U << 10)
@@ -470,7 +469,7 @@ static void test_store_keeps_as_many_as_it_is_told_and_all_sums(void **state)
 	}
 	assert_int_equal(store_each_ended(reader, 0, 0, count_row, &rows), 0);
 	assert_int_equal(rows, 10);
-	assert_int_equal(store_each_run(reader, "train", NULL, count_run, &runs), 0);
+	assert_int_equal(store_each_run(reader, "train", NULL, NULL, count_run, &runs), 0);
 	assert_int_equal(runs, 5);
 	assert_int_equal(store_each_total(reader, check_total, &total), 0);
 	assert_int_equal(total, 30);
@@ -522,67 +521,6 @@ static void test_store_keeps_what_was_learned(void **state)
 	store_close(store);
 }
 
-/* ---- slots ---- */
-
-static void test_slots_torn_record_is_no_record(void **state)
-{
-	const struct fixture *f = *state;
-	struct slot slot = {.job = 3, .attempt = 1, .phase = SLOT_RUN, .status = -1}, back;
-	struct uw_err err = {0};
-	int fd = -1;
-
-	assert_int_equal(slots_open(f->pool.path, &fd, &err), 0);
-	assert_int_equal(slot_read(fd, 9, &back), -EUCLEAN);
-	assert_int_equal(slot_write(fd, 9, &slot, true), 0);
-	assert_int_equal(slot_read(fd, 9, &back), 0);
-	assert_int_equal(back.job, 3);
-	assert_int_equal(back.phase, SLOT_RUN);
-	spoil(f, SLOTS_FILE, 9 * SLOT_SIZE + 40, "torn");
-	assert_int_equal(slot_read(fd, 9, &back), -EUCLEAN);
-	assert_int_equal(back.job, 0);
-	assert_int_equal(slot_write(fd, 0, &slot, false), -EINVAL);
-	assert_int_equal(slot_write(fd, SLOTS_COUNT + 1, &slot, false), -EINVAL);
-	close(fd);
-}
-
-static void test_slots_lock_is_seen_by_others_only(void **state)
-{
-	const struct fixture *f = *state;
-	struct uw_err err = {0};
-	int fd = -1, other;
-
-	assert_int_equal(slots_open(f->pool.path, &fd, &err), 0);
-	other = slots_reopen(f->pool.path);
-	assert_true(other >= 0);
-	assert_int_equal(slot_lock(other, 4), 0);
-	assert_true(slot_is_locked(fd, 4));
-	assert_false(slot_is_locked(other, 4));
-	assert_false(slot_is_locked(fd, 5));
-	assert_int_equal(slot_lock(fd, 4), -EAGAIN);
-	close(other);
-	assert_false(slot_is_locked(fd, 4));
-	close(fd);
-}
-
-static void test_slots_remember_the_last_id_and_survive_a_cut_short_making(void **state)
-{
-	const struct fixture *f = *state;
-	struct uw_err err = {0};
-	uint64_t id = 1;
-	int fd = -1;
-
-	spoil(f, SLOTS_FILE, 0, "\1\2\3"); /* a file of three bytes */
-	assert_int_equal(slots_open(f->pool.path, &fd, &err), 0);
-	assert_int_equal(slots_read_last_id(fd, &id), 0);
-	assert_int_equal(id, 0);
-	assert_int_equal(slots_write_last_id(fd, 12345), 0);
-	close(fd);
-	assert_int_equal(slots_open(f->pool.path, &fd, &err), 0);
-	assert_int_equal(slots_read_last_id(fd, &id), 0);
-	assert_int_equal(id, 12345);
-	close(fd);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -598,9 +536,6 @@ int main(void)
 		TEST(test_store_keeps_as_many_as_it_is_told_and_all_sums),
 		TEST(test_store_reader_sees_commits_and_nothing_else),
 		TEST(test_store_keeps_what_was_learned),
-		TEST(test_slots_torn_record_is_no_record),
-		TEST(test_slots_lock_is_seen_by_others_only),
-		TEST(test_slots_remember_the_last_id_and_survive_a_cut_short_making),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,9 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/daemon/edges.h"
+#include "user/daemon/job_submit.h"
 #include "user/daemon/loop.h"
+#include "user/daemon/queue.h"
 #include "user/daemon/tree.h"
 
 /* The guard gives the ledger up once the last thread of the uwd before us is gone; one that is in
@@ -128,12 +130,13 @@ static int open_server(struct daemon *daemon, struct uw_err *err)
 		.path = IPC_SOCKET_PATH,
 		.group = daemon->config.socket_group,
 		.version = UW_VERSION,
+		.open = submit_is_open(&daemon->config),
 		.handle = methods_handle,
 		.data = daemon,
 	};
 	int rc = ipc_server_new(&conf, &daemon->server, err);
 
-	if (rc == IPC_NO_GROUP)
+	if (rc == IPC_NO_GROUP && !conf.open)
 		log_info("no group %s: only root may talk to uwd", conf.group);
 	return rc < 0 ? rc : 0;
 }
@@ -149,6 +152,15 @@ static void block_signals(void)
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Without it uwd does all else: the pool must not go unwatched for the queue's sake. */
+static void open_queue(struct daemon *daemon)
+{
+	if (daemon->options.dry_run)
+		err_set(&daemon->jobs_why, -EOPNOTSUPP, "this is a dry run");
+	else if (queue_open(daemon, &daemon->jobs_why) < 0)
+		log_err("no queue of jobs: %s", daemon->jobs_why.text);
 }
 
 int daemon_open(struct daemon *daemon, const struct daemon_options *options, struct uw_err *err)
@@ -181,6 +193,8 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 	if (rc >= 0)
 		rc = tree_follow(daemon, err);
 	if (rc >= 0)
+		open_queue(daemon);
+	if (rc >= 0)
 		rc = open_server(daemon, err);
 	if (rc >= 0)
 		rc = loop_open(daemon, err);
@@ -207,6 +221,7 @@ void daemon_close(struct daemon *daemon)
 	if (daemon->policy)
 		edges_save(daemon, EDGES_FILE, true);
 	loop_close(daemon);
+	queue_close(daemon);
 	ipc_server_free(daemon->server);
 	act_close(daemon->act);
 	sense_free(daemon->sense);

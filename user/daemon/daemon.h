@@ -27,6 +27,7 @@
 #include "user/sense/sense.h"
 
 struct daemon;
+struct jobs;
 
 struct daemon_stats {
 	uint64_t started_us;
@@ -65,6 +66,9 @@ struct daemon {
 	uint64_t followed; /* sense_generation that act and kern have followed */
 	struct policy_state *policy;
 	struct ipc_server *server;
+	struct jobs *jobs; /* NULL: no queue here, jobs_why says why */
+	struct uw_err jobs_why;
+	uint64_t jobs_look_us; /* when next */
 
 	struct frame frame; /* of the last tick */
 	struct plan plan;
@@ -83,6 +87,7 @@ struct daemon {
 	sd_event_source *mend_timer;
 	sd_event_source *kern_source;
 	sd_event_source *outcome_source;
+	sd_event_source *jobs_source;
 	sd_event_source *client_source;
 	sd_event_source *guard_source;
 	struct loop_psi psi[UW_COMPONENTS_MAX];

@@ -57,20 +57,35 @@ static bool components_are_the_same(const struct jobs *jobs)
 	return true;
 }
 
+/* Its component was not configured when it was last looked for: the disk knows its name. */
+static uint8_t find_lost_component(const struct jobs *jobs, const struct job *job)
+{
+	struct store_row row;
+
+	if (store_find(jobs->reader, job->id, &row))
+		return UINT8_MAX;
+	return jobs_component_find(jobs, row.component);
+}
+
 /* By its own name, as the indices have changed; then into the core as at a start. */
 static void enter_again(struct jobs *jobs, struct job *job, const char *component)
 {
 	enum job_state state = (enum job_state)job->state;
 
-	job->component = jobs_component_find(jobs, component);
+	job->component =
+		*component ? jobs_component_find(jobs, component) : find_lost_component(jobs, job);
 	if (state == JOB_WAITING || job_state_is_end(state))
 		return;
-	if (job_state_is_active(state))
+	if (job_state_is_active(state) ||
+	    (state == JOB_HELD && job->reason == JOB_BECAUSE_NO_COMPONENT))
 		job->state = JOB_QUEUED;
-	if (jobs_enqueue(jobs, job, NULL) || !job_state_is_active(state))
+	if (!job_state_is_active(state)) {
+		jobs_enqueue(jobs, job, NULL);
 		return;
+	}
+	if (!jobs_enqueue(jobs, job, NULL))
+		admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
 	job->state = (uint8_t)state;
-	admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
 }
 
 static int enter_all_again(struct jobs *jobs, struct uw_err *err)
@@ -200,6 +215,8 @@ static int open_store(struct jobs *jobs, struct uw_err *err)
 
 	if (set_aside < 0)
 		return err_set(err, set_aside, "%s", aside.text);
+	if (set_aside && slots_read_last_id(jobs->slots, &jobs->last_id))
+		jobs->last_id = 0; /* never written: nothing was ever submitted */
 	rc = store_reader_open(&options, &jobs->reader, err);
 	if (!rc)
 		rc = jobs_load(jobs, store, err);
@@ -219,8 +236,6 @@ static int open_jobs(struct jobs *jobs, struct uw_err *err)
 
 	if (!rc)
 		rc = slots_open(jobs->dir, &jobs->slots, err);
-	if (!rc && slots_read_last_id(jobs->slots, &jobs->last_id))
-		jobs->last_id = 0; /* the database knows it too */
 	if (!rc) {
 		rc = slot_boot_id(jobs->boot);
 		if (rc)
@@ -338,7 +353,8 @@ static void look_at_run(struct jobs *jobs, uint32_t slot)
 
 	if (!job || run->ending || !run->launched)
 		return;
-	if (run->leaf_open && !jobs->setup.ops->usage(jobs->setup.ops_data, &run->leaf, &usage)) {
+	if (run->leaf_open &&
+	    !jobs->setup.ops->usage(jobs->setup.ops_data, &run->leaf, false, &usage)) {
 		run->current_bytes = usage.current_bytes;
 		if (usage.peak_bytes > run->peak_bytes)
 			run->peak_bytes = usage.peak_bytes;
@@ -350,15 +366,19 @@ static void look_at_run(struct jobs *jobs, uint32_t slot)
 	end_overdue(jobs, job, run);
 }
 
-void jobs_tick(struct jobs *jobs, const struct admit_supply *supply)
+void jobs_look(struct jobs *jobs)
 {
-	jobs->supply = *supply;
-	jobs_give_supply(jobs);
 	if (jobs->limbo)
 		jobs_adopt_rest(jobs);
 	for (uint32_t slot = 1; jobs->stats.slots_used && slot <= SLOTS_COUNT; slot++)
 		if (jobs->run[slot])
 			look_at_run(jobs, slot);
+}
+
+void jobs_tick(struct jobs *jobs, const struct admit_supply *supply)
+{
+	jobs->supply = *supply;
+	jobs_give_supply(jobs);
 	jobs_decide(jobs);
 }
 
@@ -384,6 +404,16 @@ uint32_t jobs_count(const struct jobs *jobs)
 	return jobs->table.count;
 }
 
+uint32_t jobs_place(const struct jobs *jobs, const struct job *job)
+{
+	return (uint32_t)(job - jobs->table.job);
+}
+
+const char *jobs_component_name(const struct jobs *jobs, const struct job *job)
+{
+	return jobs_component(jobs, job);
+}
+
 const char *jobs_key(const struct jobs *jobs, const struct job *job)
 {
 	return words_text(jobs->words, job->key);
@@ -392,11 +422,6 @@ const char *jobs_key(const struct jobs *jobs, const struct job *job)
 const char *jobs_tags(const struct jobs *jobs, const struct job *job)
 {
 	return words_text(jobs->words, job->tags);
-}
-
-const char *jobs_command(const struct jobs *jobs, const struct job *job)
-{
-	return words_text(jobs->words, job->command);
 }
 
 bool jobs_usage_of(const struct jobs *jobs, const struct job *job, uint64_t *ret_current_bytes,

@@ -50,7 +50,7 @@ struct jobs_usage {
 	uint64_t current_bytes, peak_bytes;
 	uint64_t cpu_us;
 	uint64_t oom_kills;
-	bool populated, frozen;
+	bool frozen;
 };
 
 struct jobs_launch {
@@ -71,7 +71,9 @@ struct jobs_ops {
 	/* Ends what is left in the leaf and removes it. */
 	void (*clean)(void *data, const char *component, const char *leaf);
 	int (*open)(void *data, const char *component, const char *leaf, struct cg_group *ret_leaf);
-	int (*usage)(void *data, const struct cg_group *leaf, struct jobs_usage *ret_usage);
+	/* at_end: all of it; else what is looked at each second, sizes and whether it is frozen. */
+	int (*usage)(void *data, const struct cg_group *leaf, bool at_end,
+		     struct jobs_usage *ret_usage);
 	int (*limit)(void *data, const struct cg_group *leaf, uint64_t bytes);
 	int (*kill)(void *data, const struct cg_group *leaf);
 	/* on: asks for at most for_us of standing still. */
@@ -106,7 +108,9 @@ void jobs_close(struct jobs *jobs);
 int jobs_fd(const struct jobs *jobs);
 void jobs_dispatch(struct jobs *jobs);
 
-/* Once a second: what there is to give out, how large jobs are, what is over its time. */
+/* Once a second: how large jobs are, what is over its time, what is still in doubt. Then what there
+ * is to give out, read right after it, as both change together. */
+void jobs_look(struct jobs *jobs);
 void jobs_tick(struct jobs *jobs, const struct admit_supply *supply);
 
 /* Components were added, removed or given another place: the queue is sorted anew. */
@@ -144,6 +148,9 @@ typedef void (*jobs_submitted_fn)(void *data, int rc, const struct uw_err *err,
 int jobs_submit(struct jobs *jobs, struct jobs_item *items, uint32_t count, jobs_submitted_fn done,
 		void *data, struct uw_err *err);
 
+/* The checks of jobs_submit and nothing else; sets count of each item. */
+int jobs_check(struct jobs *jobs, struct jobs_item *items, uint32_t count, struct uw_err *err);
+
 /* Called when a change is on disk; rc 0 or a negative errno. */
 typedef void (*jobs_changed_fn)(void *data, int rc);
 
@@ -168,9 +175,12 @@ const struct job *jobs_find(const struct jobs *jobs, uint64_t id);
 const struct job *jobs_next(const struct jobs *jobs, const struct job *at);
 uint32_t jobs_count(const struct jobs *jobs);
 
+/* Where it stands in the table, below JOBS_MAX: a number of its own while it has not ended. */
+uint32_t jobs_place(const struct jobs *jobs, const struct job *job);
+
+const char *jobs_component_name(const struct jobs *jobs, const struct job *job);
 const char *jobs_key(const struct jobs *jobs, const struct job *job);
 const char *jobs_tags(const struct jobs *jobs, const struct job *job); /* "a,b" */
-const char *jobs_command(const struct jobs *jobs, const struct job *job);
 
 /* Of one that runs; false when it does not. */
 bool jobs_usage_of(const struct jobs *jobs, const struct job *job, uint64_t *ret_current_bytes,
@@ -184,6 +194,12 @@ struct store_reader *jobs_reader(const struct jobs *jobs);
 
 /* The id by which the core and the store know what was learned of a key. */
 uint64_t jobs_learn_key(const char *component, uint32_t uid, const char *key);
+
+/* What was learned of a key, from memory or from the disk. -ENOENT. */
+int jobs_recall(const struct jobs *jobs, uint64_t key, struct admit_key *ret_key);
+
+/* A reason of the core in the words of job.h. */
+enum job_reason jobs_reason_of(enum admit_reason reason);
 
 /* Files of a job's output. err_file false: standard output. Returns buf. */
 const char *jobs_log_path(const struct jobs *jobs, uint64_t id, bool err_file, char *buf,

@@ -70,19 +70,28 @@ uint64_t jobs_learn_key(const char *component, uint32_t uid, const char *key)
 	return hash >> 1 ? hash >> 1 : 1; /* SQLite's integers have a sign */
 }
 
+int jobs_recall(const struct jobs *jobs, uint64_t key, struct admit_key *ret_key)
+{
+	const void *bytes;
+	unsigned long size;
+	int rc = admit_key_export(jobs->admit, key, ret_key);
+
+	if (!rc)
+		return 0;
+	rc = store_find_key(jobs->reader, key, &bytes, &size);
+	if (rc || size != sizeof(*ret_key))
+		return rc ? rc : -ENOENT;
+	memcpy(ret_key, bytes, sizeof(*ret_key));
+	return ret_key->version == ADMIT_KEY_VERSION ? 0 : -ENOENT;
+}
+
 /* What was learned of a key that the core has pushed out. */
 static void recall(struct jobs *jobs, uint64_t key)
 {
 	struct admit_key known;
-	const void *bytes;
-	unsigned long size;
 
-	if (!key || !admit_key_export(jobs->admit, key, &known))
-		return;
-	if (store_find_key(jobs->reader, key, &bytes, &size) || size != sizeof(known))
-		return;
-	memcpy(&known, bytes, sizeof(known));
-	admit_key_import(jobs->admit, &known);
+	if (key && admit_key_export(jobs->admit, key, &known) && !jobs_recall(jobs, key, &known))
+		admit_key_import(jobs->admit, &known);
 }
 
 static int submit_to_core(struct jobs *jobs, struct job *job)
@@ -209,7 +218,6 @@ void jobs_forget(struct jobs *jobs, struct job *job)
 {
 	words_drop(jobs->words, job->key);
 	words_drop(jobs->words, job->tags);
-	words_drop(jobs->words, job->command);
 	table_remove(&jobs->table, job);
 }
 

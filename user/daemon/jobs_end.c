@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
+#include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/daemon/jobs_internal.h"
@@ -162,6 +164,8 @@ static void fill_result(const struct job *job, const struct run *run, const stru
 		.peak_bytes = max_u64(run->peak_bytes, usage->peak_bytes),
 		.cpu_us = max_u64(usage->cpu_us, has_end ? slot->cpu_us : 0),
 		.oom_kills = usage->oom_kills,
+		.out_dropped = slot->out_dropped,
+		.err_dropped = slot->err_dropped,
 		.why = verdict->why,
 	};
 }
@@ -181,8 +185,9 @@ static void tell_core(struct jobs *jobs, struct job *job, struct verdict *verdic
 	}
 	if (verdict->state == JOB_QUEUED && !admit_view(jobs->admit, job->id, now_us, &view))
 		job->reserved_bytes = view.footprint_bytes;
-	if (key && !admit_key_export(jobs->admit, key, &entry->learned))
-		entry->has_learned = true;
+	entry->learned = key ? malloc(sizeof(*entry->learned)) : NULL;
+	if (entry->learned && admit_key_export(jobs->admit, key, entry->learned))
+		free(TAKE(entry->learned));
 }
 
 static void set_state(struct job *job, const struct verdict *verdict)
@@ -201,7 +206,7 @@ static void read_usage(const struct jobs *jobs, struct run *run, const struct jo
 	*ret_usage = (struct jobs_usage){0};
 	jobs_open_leaf((struct jobs *)jobs, run, job);
 	if (run->leaf_open)
-		jobs->setup.ops->usage(jobs->setup.ops_data, &run->leaf, ret_usage);
+		jobs->setup.ops->usage(jobs->setup.ops_data, &run->leaf, true, ret_usage);
 }
 
 static bool read_slot(const struct jobs *jobs, uint32_t index, const struct job *job,

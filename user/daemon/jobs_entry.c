@@ -7,6 +7,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
+#include "user/base/log.h"
 #include "user/base/text.h"
 #include "user/daemon/jobs_internal.h"
 
@@ -37,10 +38,10 @@ static int write_run(struct store *store, const struct job_entry *entry)
 
 static int write_learned(struct store *store, const struct job_entry *entry)
 {
-	if (!entry->has_learned)
+	if (!entry->learned)
 		return 0;
-	return store_put_key(store, entry->learned.key, entry->result.end_us, &entry->learned,
-			     sizeof(entry->learned));
+	return store_put_key(store, entry->learned->key, entry->result.end_us, entry->learned,
+			     sizeof(*entry->learned));
 }
 
 static int write_entry(struct store *store, struct entry *base)
@@ -91,14 +92,18 @@ static void launch(const struct jobs *jobs, struct job_entry *entry)
 		.pack = entry->pack,
 		.pack_size = entry->pack_size,
 	};
+	struct uw_err err = {0};
 	int rc = take_slot(jobs, entry);
 
 	text_copy(launch.component, sizeof(launch.component), entry->component);
 	text_copy(launch.leaf, sizeof(launch.leaf), entry->leaf);
 	if (rc)
-		err_set(&entry->err, rc, "slot %u: %s", entry->slot, strerror(-rc));
+		err_set(&err, rc, "slot %u: %s", entry->slot, strerror(-rc));
 	else
-		rc = jobs->setup.ops->launch(jobs->setup.ops_data, &launch, &entry->err);
+		rc = jobs->setup.ops->launch(jobs->setup.ops_data, &launch, &err);
+	if (rc < 0)
+		log_warning("job could not be started, no starts for a while job=%llu error=%s: %s",
+			    (unsigned long long)launch.id, strerrorname_np(-rc), err.text);
 	entry->launched = rc;
 }
 
@@ -128,6 +133,7 @@ static void entry_done(void *data, struct entry *base)
 	if (entry->done)
 		entry->done(entry->data, base->rc);
 	free(entry->pack);
+	free(entry->learned);
 	free(entry);
 }
 

@@ -75,7 +75,7 @@ struct jobs {
 	char boot[BOOT_ID_LEN];
 	int epoll, slots;
 	uint64_t clock_offset_us;
-	uint64_t last_id;
+	uint64_t last_id, promised_id;
 	struct table table;
 	struct after after;
 	struct words *words;
@@ -119,12 +119,10 @@ struct job_entry {
 	bool has_run;             /* END: it counts as a run */
 	bool clean;               /* END: its leaf is to be removed */
 	uint64_t first_bytes;
-	bool has_learned;
-	struct admit_key learned;
-	char *pack; /* START */
+	struct admit_key *learned; /* END: of its key, or NULL */
+	char *pack;                /* START */
 	unsigned long pack_size;
 	int launched; /* START: the shim's pidfd or a negative errno */
-	struct uw_err err;
 	jobs_changed_fn done;
 	void *data;
 };

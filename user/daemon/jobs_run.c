@@ -128,6 +128,11 @@ static const enum job_reason reason_of[ADMIT_REASON__COUNT] = {
 	[ADMIT_WHY_PRESSURE] = JOB_BECAUSE_PRESSURE,
 };
 
+enum job_reason jobs_reason_of(enum admit_reason reason)
+{
+	return (unsigned int)reason < ADMIT_REASON__COUNT ? reason_of[reason] : JOB_BECAUSE_NONE;
+}
+
 static struct job_why why_of(const struct admit_decision *decision)
 {
 	struct job_why why = {
@@ -229,8 +234,6 @@ static void not_written(struct jobs *jobs, struct job *job, const struct job_ent
 /* The slot says whether something ran: as a rule nothing did. */
 static void not_launched(struct jobs *jobs, struct run *run, const struct job_entry *entry)
 {
-	log_warning("job could not be started, no starts for a while job=%" PRIu64 " error=%s: %s",
-		    run->id, strerrorname_np(-entry->launched), entry->err.text);
 	run->error = -entry->launched;
 	jobs_exit(jobs, entry->slot);
 }

@@ -10,6 +10,8 @@
 #include "user/base/text.h"
 #include "user/daemon/jobs_internal.h"
 
+#define IDS_AHEAD 1000U
+
 struct pack {
 	char *bytes; /* without the environment; the spec's strings point into it */
 	unsigned long size;
@@ -134,7 +136,7 @@ static void tags_text(const struct job_spec *spec, char *buf, size_t size)
 
 struct job *jobs_insert(struct jobs *jobs, const struct job *from, const struct job_spec *spec)
 {
-	char command[JOB_COMMAND_LEN], tags[JOB_TAGS_MAX * JOB_TAG_LEN];
+	char tags[JOB_TAGS_MAX * JOB_TAG_LEN];
 	struct job *job = table_add(&jobs->table, from->id);
 
 	if (!job)
@@ -144,7 +146,6 @@ struct job *jobs_insert(struct jobs *jobs, const struct job *from, const struct 
 	job->key = words_hold(jobs->words, spec->key);
 	tags_text(spec, tags, sizeof(tags));
 	job->tags = words_hold(jobs->words, tags);
-	job->command = words_hold(jobs->words, job_command_text(spec, command, sizeof(command)));
 	return job;
 }
 
@@ -323,6 +324,31 @@ static struct submission *submission_new(struct jobs *jobs, uint32_t count)
 	return submission;
 }
 
+int jobs_check(struct jobs *jobs, struct jobs_item *items, uint32_t count, struct uw_err *err)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; !rc && i < count; i++)
+		rc = check_item(jobs, &items[i], err);
+	return rc;
+}
+
+/*
+ * Beside the database stands an id that is not below any that was given, for the day when the
+ * database has to be set aside. It is written ahead of time, as every submission would have to.
+ */
+static int promise_ids(struct jobs *jobs, uint64_t upto)
+{
+	int rc;
+
+	if (upto <= jobs->promised_id)
+		return 0;
+	rc = slots_write_last_id(jobs->slots, upto + IDS_AHEAD);
+	if (!rc)
+		jobs->promised_id = upto + IDS_AHEAD;
+	return rc;
+}
+
 static int give_ids(struct jobs *jobs, struct jobs_item *items, uint32_t count, struct uw_err *err)
 {
 	uint64_t total = 0, next = jobs->last_id + 1;
@@ -345,8 +371,7 @@ static int give_ids(struct jobs *jobs, struct jobs_item *items, uint32_t count, 
 			"submit: the queue holds %u of %u jobs, there is no room for %" PRIu64
 			" more",
 			jobs->table.count + jobs->pending, JOBS_MAX, total);
-	/* Before anything is on disk: an id that was given is never given again. */
-	rc = slots_write_last_id(jobs->slots, jobs->last_id + total);
+	rc = promise_ids(jobs, jobs->last_id + total);
 	if (rc)
 		return err_set(err, rc, "submit: %s: %s", jobs->dir, strerror(-rc));
 	jobs->last_id += total;

@@ -15,6 +15,8 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/daemon/edges.h"
+#include "user/daemon/jobs.h"
+#include "user/daemon/queue.h"
 #include "user/daemon/tree.h"
 
 enum source_priority {
@@ -24,6 +26,7 @@ enum source_priority {
 	SOURCE_TIMER = 0,
 	SOURCE_GUARD = 10,
 	SOURCE_MEND = 20,
+	SOURCE_JOBS = 50,
 	SOURCE_CLIENTS = 100,
 };
 
@@ -71,6 +74,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 	(void)source, (void)usec;
 	tick(daemon, FRAME_FULL);
 	edges_save(daemon, EDGES_FILE, false);
+	queue_tick(daemon);
 	ipc_server_expire(daemon->server, daemon->frame.now_us);
 	return 0;
 }
@@ -110,6 +114,15 @@ static int on_guard_exit(sd_event_source *source, int fd, uint32_t revents, void
 	waitid(P_PIDFD, (id_t)fd, &ended, WEXITED | WNOHANG); /* a child of ours, or not */
 	loop_unwatch_guard(daemon);
 	daemon_mend_guard(daemon);
+	return 0;
+}
+
+static int on_jobs(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+
+	(void)source, (void)fd, (void)revents;
+	jobs_dispatch(daemon->jobs);
 	return 0;
 }
 
@@ -189,6 +202,18 @@ void loop_unwatch_guard(struct daemon *daemon)
 	daemon->guard_source = sd_event_source_disable_unref(daemon->guard_source);
 }
 
+int loop_watch_jobs(struct daemon *daemon)
+{
+	return daemon->jobs ? add_io(daemon, jobs_fd(daemon->jobs), EPOLLIN, on_jobs, daemon,
+				     SOURCE_JOBS, &daemon->jobs_source)
+			    : 0;
+}
+
+void loop_unwatch_jobs(struct daemon *daemon)
+{
+	daemon->jobs_source = sd_event_source_disable_unref(daemon->jobs_source);
+}
+
 int loop_watch_psi(struct daemon *daemon, uint32_t component, int fd)
 {
 	struct loop_psi *psi = &daemon->psi[component];
@@ -259,6 +284,8 @@ int loop_open(struct daemon *daemon, struct uw_err *err)
 	if (rc >= 0)
 		rc = loop_watch_guard(daemon);
 	if (rc >= 0)
+		rc = loop_watch_jobs(daemon);
+	if (rc >= 0)
 		rc = add_signals(daemon);
 	if (rc >= 0)
 		rc = sd_event_set_watchdog(daemon->event, 1);
@@ -280,6 +307,7 @@ void loop_close(struct daemon *daemon)
 {
 	loop_unwatch_guard(daemon);
 	loop_unwatch_psi(daemon);
+	loop_unwatch_jobs(daemon);
 	daemon->client_source = sd_event_source_disable_unref(daemon->client_source);
 	daemon->outcome_source = sd_event_source_disable_unref(daemon->outcome_source);
 	daemon->kern_source = sd_event_source_disable_unref(daemon->kern_source);

@@ -15,6 +15,10 @@ void loop_close(struct daemon *daemon); /* takes a half-opened one */
 int loop_watch_guard(struct daemon *daemon);
 void loop_unwatch_guard(struct daemon *daemon);
 
+/* Follows the queue of jobs, if there is one. */
+int loop_watch_jobs(struct daemon *daemon);
+void loop_unwatch_jobs(struct daemon *daemon);
+
 /* The fallback without BPF: an urgent frame when the PSI trigger fd fires. Takes the fd. */
 int loop_watch_psi(struct daemon *daemon, uint32_t component, int fd);
 void loop_unwatch_psi(struct daemon *daemon);

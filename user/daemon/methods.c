@@ -11,6 +11,8 @@
 #include "user/daemon/daemon.h"
 #include "user/daemon/encode.h"
 #include "user/daemon/explain.h"
+#include "user/daemon/job_encode.h"
+#include "user/daemon/job_methods.h"
 #include "user/ipc/json.h"
 
 #define RECORDS_DEFAULT 20U
@@ -123,9 +125,10 @@ static void method_status(struct daemon *daemon, const struct ipc_call *call,
 	if (!components)
 		return;
 	sense_host(daemon->sense, &host);
-	answer->parameters = json_pack("{s:o, s:o, s:o, s:o}", "daemon", encode_daemon(daemon),
-				       "pool", encode_pool(daemon), "host", encode_host(&host),
-				       "components", components);
+	answer->parameters =
+		json_pack("{s:o, s:o, s:o, s:o, s:o}", "daemon", encode_daemon(daemon), "pool",
+			  encode_pool(daemon), "host", encode_host(&host), "components", components,
+			  "queue", encode_queue_state(daemon));
 }
 
 static void method_explain(struct daemon *daemon, const struct ipc_call *call,
@@ -359,6 +362,8 @@ void methods_handle(void *data, const struct ipc_call *call, struct ipc_answer *
 		methods[call->method](data, call, answer);
 		return;
 	}
+	if (job_methods_handle(data, call, answer))
+		return;
 	answer->error = IPC_ERROR_NOT_IMPLEMENTED;
 	answer->parameters = json_pack("{s:s}", "method", ipc_method_row(call->method)->name);
 }

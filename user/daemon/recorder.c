@@ -35,9 +35,11 @@ struct recorder {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct queue waiting, done; /* these and what follows under the lock */
+	bool idle;                  /* the thread waits to be woken */
 	bool closing;
 	struct recorder_stats stats;
-	uint64_t mend_us, forget_us; /* the thread's own: when next */
+	uint64_t mend_us, forget_us; /* the thread's own: when next ... */
+	struct queue taken;          /* ... and what it has taken over */
 };
 
 static void queue_init(struct queue *queue)
@@ -64,6 +66,17 @@ static struct entry *queue_take(struct queue *queue)
 		queue->last = &queue->first;
 	queue->count--;
 	return entry;
+}
+
+/* All of from behind to, in no time: under the lock nothing else is done. */
+static void queue_splice(struct queue *from, struct queue *to)
+{
+	if (!from->first)
+		return;
+	*to->last = from->first;
+	to->last = from->last;
+	to->count += from->count;
+	queue_init(from);
 }
 
 static void queue_move(struct queue *from, struct queue *to, uint32_t max)
@@ -93,26 +106,33 @@ static int write_all(struct recorder *recorder, const struct queue *batch)
 	return rc;
 }
 
-static void finish(struct recorder *recorder, struct entry *entry, int rc)
+static void hand_back(struct recorder *recorder, struct queue *ready)
 {
-	entry->rc = rc;
-	if (!rc && entry->after)
-		entry->after(recorder->data, entry);
+	if (!ready->first)
+		return;
 	pthread_mutex_lock(&recorder->lock);
-	queue_add(&recorder->done, entry);
+	queue_splice(ready, &recorder->done);
 	pthread_mutex_unlock(&recorder->lock);
 	if (eventfd_write(recorder->fd, 1) < 0)
 		return; /* full: it is readable, which is all that is wanted */
 }
 
+/* What takes its time afterwards is handed back by itself. */
+static void finish(struct recorder *recorder, struct entry *entry, int rc, struct queue *ready)
+{
+	entry->rc = rc;
+	queue_add(ready, entry);
+	if (rc || !entry->after)
+		return;
+	entry->after(recorder->data, entry);
+	hand_back(recorder, ready);
+}
+
 /* What cannot be written stays in front of what waits, in its order. */
 static void keep_for_later(struct recorder *recorder, struct queue *left)
 {
-	pthread_mutex_lock(&recorder->lock);
-	queue_move(&recorder->waiting, left, UINT32_MAX);
-	queue_init(&recorder->waiting);
-	queue_move(left, &recorder->waiting, UINT32_MAX);
-	pthread_mutex_unlock(&recorder->lock);
+	queue_splice(&recorder->taken, left);
+	queue_splice(left, &recorder->taken);
 }
 
 static int write_alone(struct recorder *recorder, struct entry *entry)
@@ -132,20 +152,22 @@ static int write_alone(struct recorder *recorder, struct entry *entry)
 /* 0, or the error that something must be kept for. */
 static int write_each(struct recorder *recorder, struct queue *batch)
 {
-	struct queue left;
+	struct queue left, ready;
 	struct entry *entry;
 	int rc, stuck = 0;
 
 	queue_init(&left);
+	queue_init(&ready);
 	while ((entry = queue_take(batch))) {
 		rc = entry->must && stuck ? stuck : write_alone(recorder, entry);
 		if (rc && entry->must) {
 			stuck = rc;
 			queue_add(&left, entry);
 		} else {
-			finish(recorder, entry, rc);
+			finish(recorder, entry, rc, &ready);
 		}
 	}
+	hand_back(recorder, &ready);
 	if (stuck)
 		keep_for_later(recorder, &left);
 	return stuck;
@@ -180,14 +202,16 @@ static void note(struct recorder *recorder, int rc, int stuck, uint64_t took_us)
 static int write_batch(struct recorder *recorder, struct queue *batch)
 {
 	uint64_t began_us = clock_now_us();
+	struct queue ready;
 	struct entry *entry;
 	int rc = write_all(recorder, batch), stuck = 0;
 
+	queue_init(&ready);
 	if (rc)
 		stuck = write_each(recorder, batch);
-	else
-		while ((entry = queue_take(batch)))
-			finish(recorder, entry, 0);
+	while (!rc && (entry = queue_take(batch)))
+		finish(recorder, entry, 0, &ready);
+	hand_back(recorder, &ready);
 	note(recorder, rc, stuck, clock_now_us() - began_us);
 	return stuck;
 }
@@ -235,7 +259,9 @@ static void wait_a_second(struct recorder *recorder)
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec++;
+	recorder->idle = true;
 	pthread_cond_timedwait(&recorder->wake, &recorder->lock, &until);
+	recorder->idle = false;
 }
 
 /* False when it is time to end. stuck: what waits has just failed, so wait first. */
@@ -245,11 +271,13 @@ static bool next_batch(struct recorder *recorder, bool stuck, struct queue *ret_
 
 	queue_init(ret_batch);
 	pthread_mutex_lock(&recorder->lock);
-	if ((stuck || !recorder->waiting.first) && !recorder->closing)
+	if ((stuck || (!recorder->waiting.first && !recorder->taken.first)) && !recorder->closing)
 		wait_a_second(recorder);
-	queue_move(&recorder->waiting, ret_batch, BATCH_MAX);
-	go_on = ret_batch->first || !recorder->closing;
+	queue_splice(&recorder->waiting, &recorder->taken);
+	go_on = recorder->taken.first || !recorder->closing;
+	recorder->stats.waiting = recorder->taken.count;
 	pthread_mutex_unlock(&recorder->lock);
+	queue_move(&recorder->taken, ret_batch, BATCH_MAX);
 	return go_on;
 }
 
@@ -301,6 +329,7 @@ int recorder_new(struct store *store, const struct store_keep *keep, void *data,
 	recorder->forget_us = clock_now_us() + MEND_US;
 	queue_init(&recorder->waiting);
 	queue_init(&recorder->done);
+	queue_init(&recorder->taken);
 	recorder->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	rc = recorder->fd < 0 ? -errno : start_thread(recorder);
 	if (rc) {
@@ -324,6 +353,8 @@ void recorder_free(struct recorder *recorder)
 	pthread_cond_signal(&recorder->wake);
 	pthread_mutex_unlock(&recorder->lock);
 	pthread_join(recorder->thread, NULL);
+	queue_splice(&recorder->waiting, &recorder->taken);
+	queue_splice(&recorder->taken, &recorder->waiting);
 	do { /* what is done may hand more over */
 		while ((entry = queue_take(&recorder->waiting))) {
 			entry->rc = -ECANCELED;
@@ -343,8 +374,10 @@ void recorder_put(struct recorder *recorder, struct entry *entry)
 	pthread_mutex_lock(&recorder->lock);
 	queue_add(&recorder->waiting, entry);
 	recorder->stats.entries++;
-	if (recorder->waiting.count == 1)
+	if (recorder->idle) {
+		recorder->idle = false;
 		pthread_cond_signal(&recorder->wake);
+	}
 	pthread_mutex_unlock(&recorder->lock);
 }
 
@@ -363,7 +396,7 @@ void recorder_dispatch(struct recorder *recorder)
 	if (eventfd_read(recorder->fd, &count) < 0 && errno != EAGAIN)
 		return;
 	pthread_mutex_lock(&recorder->lock);
-	queue_move(&recorder->done, &done, UINT32_MAX);
+	queue_splice(&recorder->done, &done);
 	pthread_mutex_unlock(&recorder->lock);
 	while ((entry = queue_take(&done)))
 		entry->done(recorder->data, entry);
@@ -373,6 +406,6 @@ void recorder_stats(struct recorder *recorder, struct recorder_stats *ret_stats)
 {
 	pthread_mutex_lock(&recorder->lock);
 	*ret_stats = recorder->stats;
-	ret_stats->waiting = recorder->waiting.count;
+	ret_stats->waiting += recorder->waiting.count;
 	pthread_mutex_unlock(&recorder->lock);
 }

@@ -14,6 +14,7 @@
 #include "user/base/log.h"
 #include "user/conf/conf.h"
 #include "user/daemon/loop.h"
+#include "user/daemon/queue.h"
 
 int tree_read_config(const struct daemon *daemon, struct config *ret_config, struct uw_err *err)
 {
@@ -304,6 +305,7 @@ int daemon_reload(struct daemon *daemon, struct uw_err *err)
 		return rc;
 	}
 	tree_watch_psi(daemon);
+	queue_configure(daemon);
 	loop_tick_now(daemon);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Strings that many jobs share (keys, tags, commands), each kept once and named by a number. 0 is
+ * Strings that many jobs share (keys, tags), each kept once and named by a number. 0 is
  * the empty string. Counted: a number is free for another string once nobody holds it. O(1).
  */
 #ifndef UW_DAEMON_WORDS_H

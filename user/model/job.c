@@ -162,6 +162,12 @@ const char *job_reason_name(enum job_reason reason)
 	return (unsigned int)reason < JOB_REASON__COUNT ? reasons[reason].name : "?";
 }
 
+enum reason_unit job_reason_unit(enum job_reason reason)
+{
+	return (unsigned int)reason < JOB_REASON__COUNT ? reasons[reason].observed
+							: REASON_UNIT_NONE;
+}
+
 int job_class_find(const char *name)
 {
 	return find_name(class_names, JOB_CLASS__COUNT, name);

@@ -156,7 +156,7 @@ struct job {
 	uint64_t observed, threshold; /* of reason */
 	uint64_t array;               /* id of the array's first element; its own otherwise */
 	uint32_t index;               /* within its array, or JOB_NO_INDEX */
-	uint32_t key, tags, command;  /* interned by the daemon; 0 = none */
+	uint32_t key, tags;           /* interned by the daemon; 0 = none */
 	uint32_t uid, gid;
 	uint32_t slot;     /* where its shim writes; while it runs */
 	uint16_t attempts; /* started so often */
@@ -209,6 +209,7 @@ struct job_result {
 	uint64_t peak_bytes;
 	uint64_t cpu_us;
 	uint64_t oom_kills;
+	uint64_t out_dropped, err_dropped; /* bytes of output beyond the limit */
 	struct job_why why;
 };
 
@@ -224,6 +225,9 @@ const char *job_class_name(enum job_class class);
 const char *job_state_name(enum job_state state);
 const char *job_reason_name(enum job_reason reason);
 const char *job_step_name(enum job_step step);
+
+/* The unit of a reason's numbers. */
+enum reason_unit job_reason_unit(enum job_reason reason);
 
 /* The class or state of that name, or -1. */
 int job_class_find(const char *name);

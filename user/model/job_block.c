@@ -10,8 +10,8 @@ uint32_t job_block_count(const struct job_block *block)
 
 	if (block->size && block->data[block->size - 1])
 		return UINT32_MAX;
-	for (uint32_t i = 0; i < block->size; i++)
-		count += !block->data[i];
+	for (const char *at = job_block_next(block, NULL); at; at = job_block_next(block, at))
+		count++;
 	return count;
 }
 

@@ -90,16 +90,30 @@ int command_make(const struct job_spec *spec, const struct slot *slot, struct co
 
 /* ---- in the child ---- */
 
-/* uwd raised these for itself; a job gets what a login would have (kernel: include/asm-generic/
- * resource.h, and the 8 MiB that may be locked since 5.16). Root's jobs keep what they have. */
-static int set_limits(uint32_t uid)
+/*
+ * uwd raised these for itself; a job gets what a login would have: files that select(2) can hold,
+ * and but for root the 8 MiB of locked memory that the kernel gives since 5.16.
+ */
+#define FILES_SOFT   1024U
+#define LOCKED_BYTES (8U << 20)
+
+static int lower(int resource, rlim_t soft, bool hard_too)
 {
-	static const struct rlimit locked = {.rlim_cur = 8U << 20, .rlim_max = 8U << 20};
 	struct rlimit now;
 
-	if (!uid || getrlimit(RLIMIT_MEMLOCK, &now) || now.rlim_max <= locked.rlim_max)
+	if (getrlimit((__rlimit_resource_t)resource, &now) || now.rlim_cur <= soft)
 		return 0;
-	return setrlimit(RLIMIT_MEMLOCK, &locked) ? -errno : 0;
+	now.rlim_cur = soft;
+	if (hard_too)
+		now.rlim_max = soft;
+	return setrlimit((__rlimit_resource_t)resource, &now) ? -errno : 0;
+}
+
+static int set_limits(uint32_t uid)
+{
+	int rc = lower(RLIMIT_NOFILE, FILES_SOFT, false);
+
+	return rc || !uid ? rc : lower(RLIMIT_MEMLOCK, LOCKED_BYTES, true);
 }
 
 /* Written with uwd's rights it also becomes the least that the job may choose. */

@@ -31,7 +31,7 @@ struct store_reader {
 #define ROW                                                                                      \
 	"SELECT id, state, component, key, name, uid, gid, priority, memory_priority, memory,"   \
 	" reserved, time, time_limit, array, idx, flags, retries, attempts, submit, start, end," \
-	" reason, observed, threshold, peak, cpu, status, signal, oom_kills, spec FROM jobs"
+	" reason, observed, threshold, peak, cpu, status, signal, oom_kills, out_dropped, err_dropped, spec FROM jobs"
 
 static const char *const sql[RD__COUNT] = {
 	[RD_FIND] = ROW " WHERE id = ?1",
@@ -44,6 +44,7 @@ static const char *const sql[RD__COUNT] = {
 		      " ORDER BY rowid DESC LIMIT 64) ORDER BY n",
 	[RD_RUNS] = "SELECT key, component, state, asked, reserved_first, peak, run FROM runs"
 		    " WHERE (?1 IS NULL OR key = ?1) AND (?2 IS NULL OR component = ?2)"
+		    " AND (?3 IS NULL OR uid = ?3)"
 		    " ORDER BY key, component, id",
 	[RD_TOTALS] = "SELECT component, class, state, jobs, runs, sufficed, wait, wait_max, run,"
 		      " asked, reserved, peak FROM totals",
@@ -185,6 +186,8 @@ static int read_row(sqlite3_stmt *statement, struct store_row *to)
 	to->result.status = (int32_t)next_int(&row);
 	to->result.signal = (int32_t)next_int(&row);
 	to->result.oom_kills = next_int(&row);
+	to->result.out_dropped = next_int(&row);
+	to->result.err_dropped = next_int(&row);
 	return job_unpack(sqlite3_column_blob(statement, row.at),
 			  (unsigned long)sqlite3_column_bytes(statement, row.at), &to->spec) < 0
 		       ? -EUCLEAN
@@ -346,13 +349,15 @@ static int call_run(void *data, sqlite3_stmt *statement)
 }
 
 int store_each_run(struct store_reader *reader, const char *key, const char *component,
-		   store_run_fn fn, void *data)
+		   const uint32_t *uid, store_run_fn fn, void *data)
 {
 	sqlite3_stmt *statement = prepare(reader, RD_RUNS);
 	struct run_call call = {fn, data};
 
 	sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
 	sqlite3_bind_text(statement, 2, component, -1, SQLITE_STATIC);
+	if (uid)
+		sqlite3_bind_int64(statement, 3, *uid);
 	return each(reader, statement, call_run, &call);
 }
 

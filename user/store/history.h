@@ -43,7 +43,8 @@ int store_each_ended(struct store_reader *reader, uint64_t since_us, uint64_t sk
 typedef int (*store_event_fn)(void *data, const struct job_event *event);
 int store_each_event(struct store_reader *reader, uint64_t id, store_event_fn fn, void *data);
 
-/* Attempts that are over, by key and component and then by time. NULL: all keys, all components. */
+/* Attempts that are over, by key and component and then by time. NULL: all keys, all components,
+ * all users. */
 struct store_run_row {
 	const char *key, *component;
 	enum job_state state;
@@ -52,7 +53,7 @@ struct store_run_row {
 };
 typedef int (*store_run_fn)(void *data, const struct store_run_row *run);
 int store_each_run(struct store_reader *reader, const char *key, const char *component,
-		   store_run_fn fn, void *data);
+		   const uint32_t *uid, store_run_fn fn, void *data);
 
 /* Sums since the first day, by component, class and how it ended; state JOB_QUEUED: attempts after
  * which the job was queued again, which count as runs but not as jobs. */

@@ -41,7 +41,6 @@ struct store {
 	uint64_t reserve_bytes;
 	bool full;
 	int64_t env_id; /* of the environment that was added last ... */
-	uint64_t env_hash;
 	uint32_t env_size;
 	char *env; /* ... which most often is the next one's too */
 };

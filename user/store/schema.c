@@ -22,6 +22,7 @@ const char store_schema[] =
 	" threshold INTEGER NOT NULL, peak INTEGER NOT NULL DEFAULT 0,"
 	" cpu INTEGER NOT NULL DEFAULT 0, status INTEGER NOT NULL DEFAULT -1,"
 	" signal INTEGER NOT NULL DEFAULT 0, oom_kills INTEGER NOT NULL DEFAULT 0,"
+	" out_dropped INTEGER NOT NULL DEFAULT 0, err_dropped INTEGER NOT NULL DEFAULT 0,"
 	" env INTEGER NOT NULL, spec BLOB NOT NULL);"
 	"CREATE INDEX jobs_live ON jobs (id) WHERE state < 6;"
 	"CREATE INDEX jobs_ended ON jobs (end) WHERE state >= 6;"
@@ -34,6 +35,7 @@ const char store_schema[] =
 	"CREATE INDEX events_job ON events (job);"
 	"CREATE TABLE runs ("
 	" id INTEGER PRIMARY KEY, job INTEGER NOT NULL, attempt INTEGER NOT NULL,"
+	" uid INTEGER NOT NULL,"
 	" component TEXT NOT NULL, key TEXT NOT NULL, class INTEGER NOT NULL,"
 	" state INTEGER NOT NULL, asked INTEGER NOT NULL, reserved_first INTEGER NOT NULL,"
 	" reserved INTEGER NOT NULL, peak INTEGER NOT NULL, cpu INTEGER NOT NULL,"
@@ -66,9 +68,9 @@ const char *const store_sql[ST__COUNT] = {
 	[ST_TRIM_EVENTS] = "DELETE FROM events WHERE job = ?1 AND rowid <="
 			   " (SELECT rowid FROM events WHERE job = ?1"
 			   " ORDER BY rowid DESC LIMIT 1 OFFSET 64)",
-	[ST_ADD_RUN] = "INSERT INTO runs (job, attempt, component, key, class, state, asked,"
+	[ST_ADD_RUN] = "INSERT INTO runs (job, attempt, uid, component, key, class, state, asked,"
 		       " reserved_first, reserved, peak, cpu, wait, run, end)"
-		       " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		       " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ST_ADD_TOTALS] = "INSERT INTO totals VALUES (?1,?2,?3,?4,?11,?5,?6,?6,?7,?8,?9,?10)"
 			  " ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs,"
 			  " runs = runs + excluded.runs, sufficed = sufficed + excluded.sufficed,"
@@ -78,7 +80,8 @@ const char *const store_sql[ST__COUNT] = {
 			  " reserved = reserved + excluded.reserved, peak = peak + excluded.peak",
 	[ST_END] = "UPDATE jobs SET state = ?2, flags = ?3, attempts = ?4, start = ?5, end = ?6,"
 		   " reserved = ?7, reason = ?8, observed = ?9, threshold = ?10, peak = ?11,"
-		   " cpu = ?12, status = ?13, signal = ?14, oom_kills = ?15 WHERE id = ?1",
+		   " cpu = ?12, status = ?13, signal = ?14, oom_kills = ?15, out_dropped = ?16,"
+		   " err_dropped = ?17 WHERE id = ?1",
 	[ST_PUT_KEY] = "INSERT OR REPLACE INTO keys VALUES (?1, ?2, ?3)",
 	[ST_EACH_LIVE] = "SELECT id, state, key, name, uid, gid, priority, memory_priority, memory,"
 			 " reserved, time, time_limit, array, idx, flags, retries, attempts, slot,"

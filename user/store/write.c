@@ -56,14 +56,13 @@ static uint64_t hash_of(const struct job_block *block)
 	return hash;
 }
 
-static bool is_last_env(const struct store *store, const struct job_block *env, uint64_t hash)
+static bool is_last_env(const struct store *store, const struct job_block *env)
 {
-	return store->env_id && store->env_hash == hash && store->env_size == env->size &&
+	return store->env_id && store->env_size == env->size &&
 	       (!env->size || !memcmp(store->env, env->data, env->size));
 }
 
-static void remember_env(struct store *store, const struct job_block *env, uint64_t hash,
-			 int64_t id)
+static void remember_env(struct store *store, const struct job_block *env, int64_t id)
 {
 	char *copy = realloc(store->env, env->size + 1U);
 
@@ -74,7 +73,6 @@ static void remember_env(struct store *store, const struct job_block *env, uint6
 		memcpy(copy, env->data, env->size);
 	store->env = copy;
 	store->env_size = env->size;
-	store->env_hash = hash;
 	store->env_id = id;
 }
 
@@ -96,15 +94,16 @@ static int find_env(struct store *store, const struct job_block *env, uint64_t h
 
 static int put_env(struct store *store, const struct job_block *env, int64_t *ret_id)
 {
-	uint64_t hash = hash_of(env);
 	struct binder add;
 	int64_t id = 0;
+	uint64_t hash;
 	int rc;
 
-	if (is_last_env(store, env, hash)) {
+	if (is_last_env(store, env)) {
 		*ret_id = store->env_id;
 		return 0;
 	}
+	hash = hash_of(env);
 	rc = find_env(store, env, hash, &id);
 	if (rc == -ENOENT) {
 		add = bind(store, ST_ADD_ENV);
@@ -115,7 +114,7 @@ static int put_env(struct store *store, const struct job_block *env, int64_t *re
 	}
 	if (rc < 0)
 		return rc;
-	remember_env(store, env, hash, id);
+	remember_env(store, env, id);
 	*ret_id = id;
 	return 0;
 }
@@ -201,6 +200,8 @@ int store_end(struct store *store, const struct job *job, const struct job_resul
 	bind_int(&end, (uint64_t)(int64_t)result->status);
 	bind_int(&end, (uint64_t)result->signal);
 	bind_int(&end, result->oom_kills);
+	bind_int(&end, result->out_dropped);
+	bind_int(&end, result->err_dropped);
 	rc = run(store, &end);
 	return rc || sqlite3_changes(store->db) ? rc : -ENOENT;
 }
@@ -270,6 +271,7 @@ static int add_run(struct store *store, const struct store_run *run_row)
 
 	bind_int(&add, job->id);
 	bind_int(&add, job->attempts);
+	bind_int(&add, job->uid);
 	bind_text(&add, run_row->component);
 	bind_text(&add, run_row->key);
 	bind_int(&add, job_class_of(job->priority));

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The file of running jobs: torn records, locks, a making that was cut short. */
+#include <errno.h>
+
+#include "tests/unit/tmp_pool.h"
+#include "user/store/slots.h"
+
+struct fixture {
+	struct tmp_pool pool;
+};
+
+static int setup(void **state)
+{
+	static struct fixture f;
+
+	tmp_pool_init(&f.pool);
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	tmp_pool_done(&f->pool);
+	return 0;
+}
+
+static void spoil(const struct fixture *f, off_t at, const char *bytes)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", f->pool.path, SLOTS_FILE);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, bytes, strlen(bytes), at), (ssize_t)strlen(bytes));
+	close(fd);
+}
+
+static void test_slots_torn_record_is_no_record(void **state)
+{
+	const struct fixture *f = *state;
+	struct slot slot = {.job = 3, .attempt = 1, .phase = SLOT_RUN, .status = -1}, back;
+	struct uw_err err = {0};
+	int fd = -1;
+
+	assert_int_equal(slots_open(f->pool.path, &fd, &err), 0);
+	assert_int_equal(slot_read(fd, 9, &back), -EUCLEAN);
+	assert_int_equal(slot_write(fd, 9, &slot, true), 0);
+	assert_int_equal(slot_read(fd, 9, &back), 0);
+	assert_int_equal(back.job, 3);
+	assert_int_equal(back.phase, SLOT_RUN);
+	spoil(f, 9 * SLOT_SIZE + 40, "torn");
+	assert_int_equal(slot_read(fd, 9, &back), -EUCLEAN);
+	assert_int_equal(back.job, 0);
+	assert_int_equal(slot_write(fd, 0, &slot, false), -EINVAL);
+	assert_int_equal(slot_write(fd, SLOTS_COUNT + 1, &slot, false), -EINVAL);
+	close(fd);
+}
+
+static void test_slots_lock_is_seen_by_others_only(void **state)
+{
+	const struct fixture *f = *state;
+	struct uw_err err = {0};
+	int fd = -1, other;
+
+	assert_int_equal(slots_open(f->pool.path, &fd, &err), 0);
+	other = slots_reopen(f->pool.path);
+	assert_true(other >= 0);
+	assert_int_equal(slot_lock(other, 4), 0);
+	assert_true(slot_is_locked(fd, 4));
+	assert_false(slot_is_locked(other, 4));
+	assert_false(slot_is_locked(fd, 5));
+	assert_int_equal(slot_lock(fd, 4), -EAGAIN);
+	close(other);
+	assert_false(slot_is_locked(fd, 4));
+	close(fd);
+}
+
+static void test_slots_remember_the_last_id_and_survive_a_cut_short_making(void **state)
+{
+	const struct fixture *f = *state;
+	struct uw_err err = {0};
+	uint64_t id = 1;
+	int fd = -1;
+
+	spoil(f, 0, "\1\2\3"); /* a file of three bytes */
+	assert_int_equal(slots_open(f->pool.path, &fd, &err), 0);
+	assert_int_equal(slots_read_last_id(fd, &id), 0);
+	assert_int_equal(id, 0);
+	assert_int_equal(slots_write_last_id(fd, 12345), 0);
+	close(fd);
+	assert_int_equal(slots_open(f->pool.path, &fd, &err), 0);
+	assert_int_equal(slots_read_last_id(fd, &id), 0);
+	assert_int_equal(id, 12345);
+	close(fd);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_slots_torn_record_is_no_record),
+		TEST(test_slots_lock_is_seen_by_others_only),
+		TEST(test_slots_remember_the_last_id_and_survive_a_cut_short_making),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

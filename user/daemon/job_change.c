@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/daemon/job_change.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/daemon/job_encode.h"
+#include "user/daemon/job_select.h"
+#include "user/daemon/jobs.h"
+#include "user/ipc/json.h"
+
+#define BATCH 1000U /* changes on their way to the disk at a time */
+
+/* One call. Lives until the last of its changes is on disk. */
+struct change {
+	struct daemon *daemon;
+	enum ipc_method method;
+	uint64_t token;
+	uint32_t uid;
+	uint64_t grace_us;
+	bool dry_run;
+	struct job_select select;
+	json_t *parameters; /* the select points into them */
+	uint64_t *id;       /* what was selected */
+	uint32_t count, size, next, pending;
+	uint64_t changed, refused;
+	json_t *left_alone, *done;
+};
+
+/* One job of it. */
+struct one {
+	struct change *change;
+	uint64_t id;
+};
+
+static void change_free(struct change *change)
+{
+	json_decref(change->parameters);
+	json_decref(change->left_alone);
+	json_decref(change->done);
+	free(change->id);
+	free(change);
+}
+
+/* ---- what was selected ---- */
+
+static int remember(struct change *change, uint64_t id)
+{
+	uint64_t *more;
+
+	if (change->count == change->size) {
+		change->size = change->size ? change->size * 2 : 64;
+		more = reallocarray(change->id, change->size, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		change->id = more;
+	}
+	change->id[change->count++] = id;
+	return 0;
+}
+
+static int remember_row(void *data, const struct store_row *row)
+{
+	struct change *change = data;
+
+	if (!job_state_is_end((enum job_state)row->job.state) ||
+	    !select_has_row(&change->select, row) || jobs_find(change->daemon->jobs, row->job.id))
+		return 0;
+	return remember(change, row->job.id);
+}
+
+/* Those that have ended are meant only where they are named. */
+static int select_all(struct change *change)
+{
+	struct jobs *jobs = change->daemon->jobs;
+	int rc = 0;
+
+	for (const struct job *job = jobs_next(jobs, NULL); !rc && job; job = jobs_next(jobs, job))
+		if (select_has(&change->select, jobs, job))
+			rc = remember(change, job->id);
+	for (uint32_t i = 0; !rc && i < change->select.range_count; i++)
+		rc = store_each_in(jobs_reader(jobs), change->select.range[i].first,
+				   change->select.range[i].last, remember_row, change);
+	return rc;
+}
+
+/* ---- one after the other ---- */
+
+static const char *why_not(const struct change *change, int rc)
+{
+	switch (rc) {
+	case -ESRCH:
+		return "it has ended";
+	case -EALREADY:
+		return change->method == IPC_CANCEL    ? "it is being cancelled already"
+		       : change->method == IPC_HOLD    ? "it is held already"
+		       : change->method == IPC_RELEASE ? "it is not held"
+						       : "it is queued already";
+	case -EBUSY:
+		return change->method == IPC_HOLD ? "it has started" : "its end is not on disk yet";
+	default:
+		return strerror(-rc);
+	}
+}
+
+static void note(struct change *change, uint64_t id, int rc)
+{
+	const struct job *job = jobs_find(change->daemon->jobs, id);
+	struct store_row row;
+	json_t *object;
+	size_t shown = json_array_size(change->left_alone) + json_array_size(change->done);
+
+	change->changed += rc == 0;
+	change->refused += rc != 0;
+	if (shown >= IPC_JOBS_SHOWN)
+		return;
+	if (!job && !store_find(jobs_reader(change->daemon->jobs), id, &row))
+		job = &row.job;
+	if (!job)
+		return;
+	object = json_object();
+	json_object_set_new(object, "id", json_u64(id));
+	encode_place(object, job);
+	json_object_set_new(object, "changed", json_boolean(rc == 0));
+	json_object_set_new(object, "state",
+			    json_string(job_state_name((enum job_state)job->state)));
+	json_object_set_new(object, "text", json_string(rc ? why_not(change, rc) : ""));
+	json_array_append_new(rc ? change->left_alone : change->done, object);
+}
+
+static void go_on(struct change *change);
+
+static void is_changed(void *data, int rc)
+{
+	struct one *one = data;
+	struct change *change = one->change;
+
+	note(change, one->id, rc);
+	change->pending--;
+	free(one);
+	go_on(change);
+}
+
+/* In a dry run only whether it would be tried: its state says the rest. */
+static int would(const struct change *change, uint64_t id)
+{
+	const struct job *job = jobs_find(change->daemon->jobs, id);
+	bool active = job && job_state_is_active((enum job_state)job->state);
+
+	switch (change->method) {
+	case IPC_CANCEL:
+		return !job ? -ESRCH : job->flags & JOB_CANCELLING ? -EALREADY : 0;
+	case IPC_HOLD:
+		return !job ? -ESRCH : active ? -EBUSY : job->state == JOB_HELD ? -EALREADY : 0;
+	case IPC_RELEASE:
+		return !job ? -ESRCH : job->state != JOB_HELD ? -EALREADY : 0;
+	default:
+		return job && !active ? -EALREADY : 0;
+	}
+}
+
+static int try_one(struct change *change, uint64_t id, struct one *one)
+{
+	struct jobs *jobs = change->daemon->jobs;
+
+	switch (change->method) {
+	case IPC_CANCEL:
+		return jobs_cancel(jobs, id, change->uid, change->grace_us, is_changed, one);
+	case IPC_HOLD:
+		return jobs_hold(jobs, id, change->uid, is_changed, one);
+	case IPC_RELEASE:
+		return jobs_release(jobs, id, change->uid, is_changed, one);
+	default:
+		return jobs_requeue(jobs, id, change->uid, is_changed, one);
+	}
+}
+
+static void change_one(struct change *change, uint64_t id)
+{
+	struct one *one = change->dry_run ? NULL : malloc(sizeof(*one));
+	int rc;
+
+	if (change->dry_run) {
+		note(change, id, would(change, id));
+		return;
+	}
+	if (!one) {
+		note(change, id, -ENOMEM);
+		return;
+	}
+	*one = (struct one){change, id};
+	rc = try_one(change, id, one);
+	if (rc) {
+		free(one);
+		note(change, id, rc);
+		return;
+	}
+	change->pending++;
+}
+
+static json_t *encode(struct change *change)
+{
+	json_array_extend(change->left_alone, change->done);
+	return json_pack("{s:I, s:I, s:O}", "changed", (json_int_t)change->changed, "refused",
+			 (json_int_t)change->refused, "jobs", change->left_alone);
+}
+
+/* True when all is done. */
+static bool step(struct change *change)
+{
+	while (change->next < change->count && change->pending < BATCH)
+		change_one(change, change->id[change->next++]);
+	return change->next == change->count && !change->pending;
+}
+
+static void go_on(struct change *change)
+{
+	struct ipc_answer answer = {0};
+
+	if (!step(change))
+		return;
+	answer.parameters = encode(change);
+	if (change->daemon->server)
+		ipc_server_answer(change->daemon->server, change->token, &answer, clock_now_us());
+	else
+		json_decref(answer.parameters);
+	change_free(change);
+}
+
+static struct change *change_new(struct daemon *daemon, const struct ipc_call *call)
+{
+	struct change *change = calloc(1, sizeof(*change));
+
+	if (!change)
+		return NULL;
+	change->daemon = daemon;
+	change->method = call->method;
+	change->token = call->token;
+	change->uid = call->peer->uid;
+	change->dry_run = json_get_bool(call->parameters, "dry_run");
+	change->grace_us = json_get_u64_or(call->parameters, "grace_us",
+					   daemon->config.admission.kill_grace_us);
+	change->left_alone = json_array();
+	change->done = json_array();
+	change->parameters = json_incref((json_t *)call->parameters);
+	return change;
+}
+
+void method_change(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer)
+{
+	struct change *change = change_new(daemon, call);
+
+	if (!change || !select_read(call, answer, "select", &change->select)) {
+		if (change)
+			change_free(change);
+		else
+			ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
+		return;
+	}
+	if (select_all(change) < 0)
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "the jobs cannot be read");
+	else if (!change->count)
+		ipc_answer_fail(answer, IPC_ERROR_NO_JOB, "there is no such job of yours");
+	if (answer->error) {
+		change_free(change);
+		return;
+	}
+	change->pending++; /* so that no change that is on disk at once ends it */
+	step(change);
+	change->pending--;
+	if (!step(change)) {
+		answer->later = true;
+		return;
+	}
+	answer->parameters = encode(change);
+	change_free(change);
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/daemon/job_encode.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/daemon/encode.h"
+#include "user/ipc/json.h"
+
+#define TEXT_LEN 200
+
+static void put(json_t *object, const char *key, json_t *value)
+{
+	json_object_set_new(object, key, value);
+}
+
+static json_t *number(uint64_t value)
+{
+	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+}
+
+/* 0 stands for "not known". */
+static json_t *known(uint64_t value)
+{
+	return value ? number(value) : json_null();
+}
+
+static json_t *from_now(uint64_t then_us, uint64_t now_us)
+{
+	if (!then_us || then_us == UINT64_MAX)
+		return json_null();
+	return number(then_us > now_us ? then_us - now_us : 0);
+}
+
+void encode_place(json_t *object, const struct job *job)
+{
+	bool is_element = job->index != JOB_NO_INDEX;
+
+	put(object, "array", is_element ? number(job->array) : json_null());
+	put(object, "index", is_element ? number(job->index) : json_null());
+}
+
+json_t *encode_job_why(const struct job_why *why)
+{
+	json_t *object = json_object();
+	char text[TEXT_LEN];
+
+	put(object, "reason", json_string(job_reason_name(why->reason)));
+	put(object, "observed", json_u64(why->observed));
+	put(object, "threshold", json_u64(why->threshold));
+	put(object, "unit", json_string(encode_unit(job_reason_unit(why->reason))));
+	put(object, "text", json_string(job_why_text(why, text, sizeof(text))));
+	return object;
+}
+
+json_t *encode_admit_why(const struct jobs *jobs, const struct admit_why *why)
+{
+	struct job_why translated = {jobs_reason_of(why->reason), why->observed, why->threshold};
+	json_t *object = encode_job_why(&translated);
+	char text[TEXT_LEN];
+
+	put(object, "text",
+	    json_string(admit_why_text(why, jobs_now_us(jobs), text, sizeof(text))));
+	return object;
+}
+
+static json_t *tags_of_text(const char *tags)
+{
+	json_t *list = json_array();
+	size_t length;
+
+	for (; *tags; tags += length + (tags[length] == ',')) {
+		length = strcspn(tags, ",");
+		json_array_append_new(list, json_stringn(tags, length));
+	}
+	return list;
+}
+
+static json_t *tags_of_spec(const struct job_spec *spec)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < spec->tag_count; i++)
+		json_array_append_new(list, json_text(spec->tag[i]));
+	return list;
+}
+
+/* ---- a job that has not ended ---- */
+
+static void put_prediction(json_t *object, const struct jobs *jobs, const struct job *job,
+			   const struct admit_view *view)
+{
+	uint64_t now_us = jobs_now_us(jobs);
+	bool queued = job->state == JOB_QUEUED;
+
+	put(object, "position", queued ? known(view->position) : json_null());
+	put(object, "start_in_us", queued ? from_now(view->start_us, now_us) : json_null());
+	put(object, "end_in_us", from_now(view->end_us, now_us));
+	put(object, "reserved_bytes",
+	    number(queued && view->footprint_bytes ? view->footprint_bytes : job->reserved_bytes));
+}
+
+static json_t *why_it_waits(const struct jobs *jobs, const struct job *job,
+			    const struct admit_view *view)
+{
+	struct job_why why = {(enum job_reason)job->reason, job->observed, job->threshold};
+
+	if (job->state == JOB_QUEUED && view->why.reason != ADMIT_WHY_NONE)
+		return encode_admit_why(jobs, &view->why);
+	return encode_job_why(&why);
+}
+
+/* Not in memory, as each job's is another: 10 us from the database for what is shown. */
+static json_t *command_of(const struct jobs *jobs, const struct job *job)
+{
+	char command[JOB_COMMAND_LEN] = "";
+	struct store_row row;
+
+	if (!store_find(jobs_reader(jobs), job->id, &row))
+		job_command_text(&row.spec, command, sizeof(command));
+	return json_string(command);
+}
+
+json_t *encode_queue_entry(const struct jobs *jobs, const struct job *job)
+{
+	struct admit_view view = {0};
+	uint64_t current_bytes = 0, peak_bytes = 0;
+	bool runs = jobs_usage_of(jobs, job, &current_bytes, &peak_bytes);
+	json_t *object = json_object();
+
+	if (admit_view(jobs_admit(jobs), job->id, jobs_now_us(jobs), &view))
+		view = (struct admit_view){0};
+	put(object, "id", number(job->id));
+	encode_place(object, job);
+	put(object, "name", json_text(job->name));
+	put(object, "component", json_text(jobs_component_name(jobs, job)));
+	put(object, "key", json_text(jobs_key(jobs, job)));
+	put(object, "tags", tags_of_text(jobs_tags(jobs, job)));
+	put(object, "user", number(job->uid));
+	put(object, "state", json_string(job_state_name((enum job_state)job->state)));
+	put(object, "priority", number(job->priority));
+	put(object, "memory_priority", number(job->memory_priority));
+	put(object, "memory_bytes", number(job->memory_bytes));
+	put(object, "current_bytes", runs ? number(current_bytes) : json_null());
+	put(object, "peak_bytes", runs ? number(peak_bytes) : json_null());
+	put(object, "time_us", known(job->time_us));
+	put(object, "submit_wall_us", number(job->submit_us));
+	put(object, "start_wall_us", known(job->start_us));
+	put_prediction(object, jobs, job, &view);
+	put(object, "attempts", number(job->attempts));
+	put(object, "freezable", json_boolean(job->flags & JOB_FREEZABLE));
+	put(object, "command", command_of(jobs, job));
+	put(object, "why", why_it_waits(jobs, job, &view));
+	return object;
+}
+
+/* ---- one that has ended ---- */
+
+static uint64_t since(uint64_t then_us, uint64_t before_us)
+{
+	return before_us && then_us > before_us ? then_us - before_us : 0;
+}
+
+static void put_result(json_t *object, const struct job_result *result)
+{
+	put(object, "state", json_string(job_state_name(result->state)));
+	put(object, "status",
+	    result->status >= 0 && !result->signal ? json_integer(result->status) : json_null());
+	put(object, "signal", result->signal ? json_integer(result->signal) : json_null());
+	put(object, "code", json_integer(job_exit_code(result)));
+	put(object, "why", encode_job_why(&result->why));
+}
+
+json_t *encode_job_end(const struct job *job, const struct job_result *result)
+{
+	json_t *object = json_object();
+
+	put(object, "id", number(job->id));
+	encode_place(object, job);
+	put(object, "user", number(job->uid));
+	put_result(object, result);
+	return object;
+}
+
+json_t *encode_history_entry(const struct store_row *row)
+{
+	const struct job *job = &row->job;
+	const struct job_result *result = &row->result;
+	json_t *object = json_object();
+	char command[JOB_COMMAND_LEN];
+
+	put(object, "id", number(job->id));
+	encode_place(object, job);
+	put(object, "name", json_text(job->name));
+	put(object, "component", json_text(row->component));
+	put(object, "key", json_text(row->key));
+	put(object, "tags", tags_of_spec(&row->spec));
+	put(object, "user", number(job->uid));
+	put_result(object, result);
+	put(object, "priority", number(job->priority));
+	put(object, "memory_priority", number(job->memory_priority));
+	put(object, "memory_bytes", number(job->memory_bytes));
+	put(object, "reserved_bytes", number(job->reserved_bytes));
+	put(object, "peak_bytes", known(result->peak_bytes));
+	put(object, "time_us", known(job->time_us));
+	put(object, "submit_wall_us", number(job->submit_us));
+	put(object, "start_wall_us", known(job->start_us));
+	put(object, "end_wall_us", number(job->end_us));
+	put(object, "wait_us",
+	    number(since(job->start_us ? job->start_us : job->end_us, job->submit_us)));
+	put(object, "run_us", number(since(job->end_us, job->start_us)));
+	put(object, "cpu_us", number(result->cpu_us));
+	put(object, "oom_kills", number(result->oom_kills));
+	put(object, "attempts", number(job->attempts));
+	put(object, "command", json_text(job_command_text(&row->spec, command, sizeof(command))));
+	return object;
+}
+
+json_t *encode_job_step(const struct job_event *event)
+{
+	json_t *object = json_object();
+	bool has_bytes = event->before_bytes || event->after_bytes;
+
+	put(object, "wall_us", number(event->wall_us));
+	put(object, "step", json_string(job_step_name(event->step)));
+	put(object, "attempt", number(event->attempt));
+	put(object, "before_bytes", has_bytes ? number(event->before_bytes) : json_null());
+	put(object, "after_bytes", has_bytes ? number(event->after_bytes) : json_null());
+	put(object, "why", encode_job_why(&event->why));
+	return object;
+}

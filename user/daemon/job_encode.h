@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Jobs as JSON, in the types of the control interface (user/ipc/interface_jobs.c). Reads only. */
+#ifndef UW_DAEMON_JOB_ENCODE_H
+#define UW_DAEMON_JOB_ENCODE_H
+
+#include <jansson.h>
+
+#include "user/daemon/daemon.h"
+#include "user/daemon/jobs.h"
+
+json_t *encode_queue_entry(const struct jobs *jobs, const struct job *job);
+json_t *encode_history_entry(const struct store_row *row);
+json_t *encode_job_end(const struct job *job, const struct job_result *result);
+json_t *encode_job_why(const struct job_why *why);
+json_t *encode_admit_why(const struct jobs *jobs, const struct admit_why *why);
+json_t *encode_job_step(const struct job_event *event);
+
+/* The queue's part of Status: QueueState; null when there is no queue. */
+json_t *encode_queue_state(struct daemon *daemon);
+
+/* array and index, which many types have: null outside of an array. */
+void encode_place(json_t *object, const struct job *job);
+
+#endif

@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/daemon/job_methods.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/daemon/job_advice.h"
+#include "user/daemon/job_change.h"
+#include "user/daemon/job_encode.h"
+#include "user/daemon/job_select.h"
+#include "user/daemon/job_submit.h"
+#include "user/daemon/jobs.h"
+#include "user/ipc/json.h"
+
+#define PATH_LEN 512
+
+static uint64_t page_of(const struct ipc_call *call)
+{
+	uint64_t count = json_get_u64_or(call->parameters, "count", IPC_JOBS_A_PAGE);
+
+	return count < IPC_JOBS_A_PAGE ? count : IPC_JOBS_A_PAGE;
+}
+
+/* ---- Queue: those that run, those in the order of the queue, and then the rest ---- */
+
+struct page {
+	const struct jobs *jobs;
+	const struct job_select *select;
+	uint64_t from, count, total;
+	json_t *list;
+};
+
+static void offer(struct page *page, const struct job *job)
+{
+	if (!job || !select_has(page->select, page->jobs, job))
+		return;
+	if (page->total >= page->from && page->total - page->from < page->count)
+		json_array_append_new(page->list, encode_queue_entry(page->jobs, job));
+	page->total++;
+}
+
+static void offer_active(struct page *page)
+{
+	for (const struct job *job = jobs_next(page->jobs, NULL); job;
+	     job = jobs_next(page->jobs, job))
+		if (job_state_is_active((enum job_state)job->state))
+			offer(page, job);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	uint64_t x = (*(const struct job *const *)a)->id, y = (*(const struct job *const *)b)->id;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Held, waiting for others, or too large for their component as it is. */
+static void offer_rest(struct page *page, const uint64_t *queued, uint32_t count)
+{
+	uint32_t rest = 0;
+	AUTO_FREE const struct job **list = NULL;
+	AUTO_FREE uint8_t *seen = calloc(JOBS_MAX, 1);
+
+	list = calloc(jobs_count(page->jobs) + 1UL, sizeof(*list));
+	if (!list || !seen)
+		return;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct job *job = jobs_find(page->jobs, queued[i]);
+
+		if (job)
+			seen[jobs_place(page->jobs, job)] = 1;
+	}
+	for (const struct job *job = jobs_next(page->jobs, NULL); job;
+	     job = jobs_next(page->jobs, job))
+		if (!job_state_is_active((enum job_state)job->state) &&
+		    !seen[jobs_place(page->jobs, job)])
+			list[rest++] = job;
+	qsort(list, rest, sizeof(*list), by_id);
+	for (uint32_t i = 0; i < rest; i++)
+		offer(page, list[i]);
+}
+
+static void method_queue(struct daemon *daemon, const struct ipc_call *call,
+			 struct ipc_answer *answer)
+{
+	AUTO_FREE uint64_t *queued = calloc(jobs_count(daemon->jobs) + 1UL, sizeof(*queued));
+	struct job_select select;
+	struct page page = {
+		.jobs = daemon->jobs,
+		.select = &select,
+		.from = json_get_u64_or(call->parameters, "from", 0),
+		.count = page_of(call),
+	};
+	uint32_t count;
+	uint64_t end;
+
+	if (!queued) {
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
+		return;
+	}
+	if (!select_read(call, answer, "select", &select))
+		return;
+	page.list = json_array();
+	offer_active(&page);
+	count = admit_queue(jobs_admit(daemon->jobs), 0, queued, jobs_count(daemon->jobs));
+	for (uint32_t i = 0; i < count; i++)
+		offer(&page, jobs_find(daemon->jobs, queued[i]));
+	offer_rest(&page, queued, count);
+	end = page.from + page.count;
+	answer->parameters =
+		json_pack("{s:o, s:I, s:o}", "jobs", page.list, "total", (json_int_t)page.total,
+			  "next", end < page.total ? json_u64(end) : json_null());
+}
+
+/* ---- History ---- */
+
+struct past {
+	const struct job_select *select;
+	uint64_t seen, count;
+	json_t *list;
+};
+
+static int offer_past(void *data, const struct store_row *row)
+{
+	struct past *past = data;
+
+	if (json_array_size(past->list) == past->count)
+		return 1;
+	past->seen++;
+	if (select_has_row(past->select, row))
+		json_array_append_new(past->list, encode_history_entry(row));
+	return 0;
+}
+
+static void method_history(struct daemon *daemon, const struct ipc_call *call,
+			   struct ipc_answer *answer)
+{
+	uint64_t from = json_get_u64_or(call->parameters, "from", 0);
+	uint64_t since_us = json_get_u64_or(call->parameters, "since_wall_us", 0);
+	struct job_select select;
+	struct past past = {.select = &select, .count = page_of(call)};
+	bool is_full;
+
+	if (!select_read(call, answer, "select", &select))
+		return;
+	past.list = json_array();
+	if (store_each_ended(jobs_reader(daemon->jobs), since_us, from, offer_past, &past) < 0) {
+		json_decref(past.list);
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "the history cannot be read");
+		return;
+	}
+	is_full = json_array_size(past.list) == past.count;
+	answer->parameters = json_pack("{s:o, s:o}", "jobs", past.list, "next",
+				       is_full ? json_u64(from + past.seen) : json_null());
+}
+
+/* ---- one job ---- */
+
+static void no_job(struct ipc_answer *answer)
+{
+	ipc_answer_fail(answer, IPC_ERROR_NO_JOB, "there is no such job of yours");
+}
+
+static int take_first(void *data, const struct store_row *row)
+{
+	const struct job_select *select = ((void **)data)[0];
+	uint64_t *id = ((void **)data)[1];
+
+	if (!select_has_row(select, row))
+		return 0;
+	*id = row->job.id;
+	return 1;
+}
+
+/* The first that the range names; its row is that of the last read. */
+static bool find_one(const struct daemon *daemon, const struct ipc_call *call,
+		     struct ipc_answer *answer, struct store_row *ret_row)
+{
+	struct job_select select = {0};
+	uint64_t id = 0;
+	void *data[] = {&select, &id};
+
+	if (!select_read_ranges(call, answer, json_object_get(call->parameters, "job"), &select))
+		return false;
+	if (store_each_in(jobs_reader(daemon->jobs), select.range[0].first, select.range[0].last,
+			  take_first, data) < 0 ||
+	    !id || store_find(jobs_reader(daemon->jobs), id, ret_row)) {
+		no_job(answer);
+		return false;
+	}
+	return true;
+}
+
+static json_t *encode_argv(const struct job_spec *spec)
+{
+	json_t *list = json_array();
+
+	for (const char *at = job_block_next(&spec->argv, NULL); at;
+	     at = job_block_next(&spec->argv, at))
+		json_array_append_new(list, json_string(at));
+	return list;
+}
+
+static json_t *encode_after(const struct job_spec *spec)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < spec->after_count; i++)
+		json_array_append_new(list, json_u64(spec->after[i]));
+	return list;
+}
+
+static int add_step(void *data, const struct job_event *event)
+{
+	json_array_append_new(data, encode_job_step(event));
+	return 0;
+}
+
+static json_t *encode_steps(const struct daemon *daemon, const struct job *job)
+{
+	json_t *list = json_array();
+	struct job_event submitted = {
+		.wall_us = job->submit_us,
+		.step = JOB_STEP_SUBMITTED,
+		.why = {JOB_BECAUSE_SUBMIT, job->uid, 0},
+	};
+
+	add_step(list, &submitted);
+	store_each_event(jobs_reader(daemon->jobs), job->id, add_step, list);
+	return list;
+}
+
+static void method_job(struct daemon *daemon, const struct ipc_call *call,
+		       struct ipc_answer *answer)
+{
+	struct store_row row;
+	const struct job *live;
+	bool ended;
+
+	if (!find_one(daemon, call, answer, &row))
+		return;
+	live = jobs_find(daemon->jobs, row.job.id);
+	ended = job_state_is_end((enum job_state)row.job.state);
+	if (!live && !ended) {
+		no_job(answer); /* its end is on the way to the disk */
+		return;
+	}
+	answer->parameters = json_pack("{s:o, s:s, s:o, s:o}", "argv", encode_argv(&row.spec),
+				       "cwd", row.spec.cwd, "after", encode_after(&row.spec),
+				       "ended", live ? json_null() : encode_history_entry(&row));
+	if (!answer->parameters) {
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "job %" PRIu64 " is no text", row.job.id);
+		return;
+	}
+	/* Last, as it reads too, and the strings of row live until the next read. */
+	json_object_set_new(answer->parameters, "queued",
+			    live ? encode_queue_entry(daemon->jobs, live) : json_null());
+	json_object_set_new(answer->parameters, "steps", encode_steps(daemon, &row.job));
+}
+
+static json_t *encode_log(const struct daemon *daemon, const struct store_row *row, bool err_file)
+{
+	uint64_t dropped = err_file ? row->result.err_dropped : row->result.out_dropped;
+	char path[PATH_LEN];
+	struct stat file = {0};
+
+	jobs_log_path(daemon->jobs, row->job.id, err_file, path, sizeof(path));
+	if (stat(path, &file))
+		file.st_size = 0;
+	return json_pack("{s:s, s:I, s:o, s:o}", "path", path, "bytes", (json_int_t)file.st_size,
+			 "dropped_bytes", json_u64(dropped), "limit_bytes",
+			 json_u64(daemon->config.admission.output_bytes));
+}
+
+static void method_logs(struct daemon *daemon, const struct ipc_call *call,
+			struct ipc_answer *answer)
+{
+	const struct job *live;
+	struct store_row row;
+
+	if (!find_one(daemon, call, answer, &row))
+		return;
+	live = jobs_find(daemon->jobs, row.job.id);
+	answer->parameters = json_pack(
+		"{s:o, s:s, s:o, s:o}", "id", json_u64(row.job.id), "state",
+		job_state_name((enum job_state)(live ? live->state : row.job.state)), "out",
+		encode_log(daemon, &row, false), "err", encode_log(daemon, &row, true));
+}
+
+/* ---- Wait ---- */
+
+struct ends {
+	const struct daemon *daemon;
+	const struct job_select *select;
+	json_t *bad, *good;
+	uint64_t ended, left;
+};
+
+static int count_end(void *data, const struct store_row *row)
+{
+	struct ends *ends = data;
+	json_t *list = row->job.state == JOB_DONE ? ends->good : ends->bad;
+
+	if (!select_has_row(ends->select, row))
+		return 0;
+	if (!job_state_is_end((enum job_state)row->job.state) ||
+	    jobs_find(ends->daemon->jobs, row->job.id)) {
+		ends->left++;
+		return 0;
+	}
+	ends->ended++;
+	if (json_array_size(list) < IPC_JOBS_SHOWN)
+		json_array_append_new(list, encode_job_end(&row->job, &row->result));
+	return 0;
+}
+
+/* Ranges may overlap: each job is counted in the first that names it. */
+static void count_ends(struct ends *ends, const struct job_select *select)
+{
+	for (uint32_t i = 0; i < select->range_count; i++) {
+		struct job_select one = *select;
+
+		one.range_count = 1;
+		one.range[0] = select->range[i];
+		ends->select = &one;
+		store_each_in(jobs_reader(ends->daemon->jobs), one.range[0].first,
+			      one.range[0].last, count_end, ends);
+	}
+}
+
+static void method_wait(struct daemon *daemon, const struct ipc_call *call,
+			struct ipc_answer *answer)
+{
+	const json_t *jobs = json_object_get(call->parameters, "jobs");
+	struct ends ends = {.daemon = daemon};
+	struct job_select select = {0};
+
+	if (!json_is_array(jobs)) {
+		ipc_answer_bad_parameter(answer, "jobs");
+		return;
+	}
+	if (!select_read_ranges(call, answer, jobs, &select))
+		return;
+	ends.bad = json_array();
+	ends.good = json_array();
+	count_ends(&ends, &select);
+	json_array_extend(ends.bad, ends.good);
+	json_decref(ends.good);
+	while (json_array_size(ends.bad) > IPC_JOBS_SHOWN)
+		json_array_remove(ends.bad, json_array_size(ends.bad) - 1);
+	if (!ends.ended && !ends.left) {
+		json_decref(ends.bad);
+		no_job(answer);
+		return;
+	}
+	answer->follow = call->more;
+	answer->parameters = json_pack("{s:o, s:I, s:I}", "ended", ends.bad, "ended_count",
+				       (json_int_t)ends.ended, "left", (json_int_t)ends.left);
+}
+
+void job_methods_ended(struct daemon *daemon, const struct job *job,
+		       const struct job_result *result)
+{
+	AUTO_JSON json_t *parameters = NULL;
+	struct ipc_server_stats stats;
+
+	if (!daemon->server)
+		return;
+	ipc_server_stats(daemon->server, &stats);
+	if (!stats.followers)
+		return;
+	parameters = json_pack("{s:[o], s:i, s:i}", "ended", encode_job_end(job, result),
+			       "ended_count", 1, "left", 0);
+	if (parameters)
+		ipc_server_publish_to(daemon->server, IPC_WAIT, job->uid, parameters,
+				      clock_now_us());
+}
+
+/* ---- */
+
+typedef void (*method_fn)(struct daemon *daemon, const struct ipc_call *call,
+			  struct ipc_answer *answer);
+
+static const method_fn methods[IPC_METHOD__COUNT] = {
+	[IPC_SUBMIT] = method_submit,
+	[IPC_QUEUE] = method_queue,
+	[IPC_JOB] = method_job,
+	[IPC_WAIT] = method_wait,
+	[IPC_CANCEL] = method_change,
+	[IPC_HOLD] = method_change,
+	[IPC_RELEASE] = method_change,
+	[IPC_REQUEUE] = method_change,
+	[IPC_LOGS] = method_logs,
+	[IPC_HISTORY] = method_history,
+	[IPC_RECOMMEND] = method_recommend,
+};
+
+bool job_methods_handle(struct daemon *daemon, const struct ipc_call *call,
+			struct ipc_answer *answer)
+{
+	if (!methods[call->method])
+		return false;
+	if (daemon->jobs)
+		methods[call->method](daemon, call, answer);
+	else
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "uwd has no queue: %s",
+				daemon->jobs_why.text);
+	return true;
+}

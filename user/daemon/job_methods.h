@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The methods of jobs. A user sees and changes their own, root all; who may submit to a component
+ * says its `submit`. What changes something is answered when it is on disk.
+ */
+#ifndef UW_DAEMON_JOB_METHODS_H
+#define UW_DAEMON_JOB_METHODS_H
+
+#include "user/daemon/daemon.h"
+#include "user/model/job.h"
+
+/* False when method is none of them. */
+bool job_methods_handle(struct daemon *daemon, const struct ipc_call *call,
+			struct ipc_answer *answer);
+
+/* Tells those who wait that a job has ended. */
+void job_methods_ended(struct daemon *daemon, const struct job *job,
+		       const struct job_result *result);
+
+#endif

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The queue in sums: by class, by component, and all of it, since the history begins. */
+#include <string.h>
+
+#include "user/daemon/job_encode.h"
+#include "user/daemon/jobs.h"
+#include "user/ipc/json.h"
+
+#define PERMYRIAD 10000
+
+struct sums {
+	uint64_t queued, running;
+	uint64_t ended[JOB_STATE__COUNT];
+	uint64_t runs, sufficed, wait_us, wait_max_us, run_us;
+	double asked_bytes, reserved_bytes, peak_bytes;
+};
+
+struct all_sums {
+	const struct config *config;
+	struct sums total, class[JOB_CLASS__COUNT], component[UW_COMPONENTS_MAX];
+};
+
+static void add_to(struct sums *sums, const struct store_total *from)
+{
+	sums->ended[from->state] += from->jobs;
+	sums->runs += from->runs;
+	sums->sufficed += from->sufficed;
+	sums->wait_us += from->wait_us;
+	sums->run_us += from->run_us;
+	if (from->wait_max_us > sums->wait_max_us)
+		sums->wait_max_us = from->wait_max_us;
+	sums->asked_bytes += from->asked_bytes;
+	sums->reserved_bytes += from->reserved_bytes;
+	sums->peak_bytes += from->peak_bytes;
+}
+
+static int add_total(void *data, const struct store_total *total)
+{
+	struct all_sums *all = data;
+	int component = config_find(all->config, total->component);
+
+	if (total->state >= JOB_STATE__COUNT || total->class >= JOB_CLASS__COUNT)
+		return 0;
+	add_to(&all->total, total);
+	add_to(&all->class[total->class], total);
+	if (component >= 0)
+		add_to(&all->component[component], total);
+	return 0;
+}
+
+static void count_job(struct sums *sums, const struct job *job)
+{
+	if (job_state_is_active((enum job_state)job->state))
+		sums->running++;
+	else
+		sums->queued++;
+}
+
+static json_t *number(uint64_t value)
+{
+	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+}
+
+static json_t *ratio(uint64_t part, uint64_t whole, uint64_t scale)
+{
+	return whole ? number(part * scale / whole) : json_null();
+}
+
+static json_t *mean(double sum, uint64_t count)
+{
+	return count ? json_integer((json_int_t)(sum / (double)count)) : json_null();
+}
+
+static json_t *encode_sums(const char *name, const struct sums *sums)
+{
+	const uint64_t *ended = sums->ended;
+	uint64_t all = ended[JOB_DONE] + ended[JOB_FAILED] + ended[JOB_CANCELLED] + ended[JOB_LOST];
+
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+			 "s:o}",
+			 "name", name, "queued", number(sums->queued), "running",
+			 number(sums->running), "done", number(ended[JOB_DONE]), "failed",
+			 number(ended[JOB_FAILED]), "cancelled", number(ended[JOB_CANCELLED]),
+			 "lost", number(ended[JOB_LOST]), "completed_permyriad",
+			 ratio(ended[JOB_DONE], all, PERMYRIAD), "allocated_permyriad",
+			 ratio(sums->sufficed, sums->runs, PERMYRIAD), "wait_mean_us",
+			 ratio(sums->wait_us, sums->runs, 1), "wait_max_us",
+			 sums->runs ? number(sums->wait_max_us) : json_null(), "run_mean_us",
+			 ratio(sums->run_us, sums->runs, 1), "asked_mean_bytes",
+			 mean(sums->asked_bytes, sums->runs), "reserved_mean_bytes",
+			 mean(sums->reserved_bytes, sums->runs), "peak_mean_bytes",
+			 mean(sums->peak_bytes, sums->runs));
+}
+
+static json_t *encode_classes(const struct all_sums *all)
+{
+	json_t *list = json_array();
+
+	for (int class = JOB_CLASS__COUNT - 1; class >= 0; class --)
+		json_array_append_new(list, encode_sums(job_class_name((enum job_class) class),
+							&all->class[class]));
+	return list;
+}
+
+static json_t *encode_components(const struct all_sums *all)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < all->config->component_count; i++)
+		json_array_append_new(
+			list, encode_sums(all->config->component[i].name, &all->component[i]));
+	return list;
+}
+
+json_t *encode_queue_state(struct daemon *daemon)
+{
+	static struct all_sums all; /* on the loop's thread alone */
+	struct admit_summary summary;
+	struct jobs_stats stats;
+	json_t *next = json_null();
+	uint64_t now_us;
+
+	if (!daemon->jobs)
+		return json_null();
+	memset(&all, 0, sizeof(all));
+	all.config = &daemon->config;
+	now_us = jobs_now_us(daemon->jobs);
+	store_each_total(jobs_reader(daemon->jobs), add_total, &all);
+	for (const struct job *job = jobs_next(daemon->jobs, NULL); job;
+	     job = jobs_next(daemon->jobs, job)) {
+		count_job(&all.total, job);
+		count_job(&all.class[job_class_of(job->priority)], job);
+		if (job->component < daemon->config.component_count)
+			count_job(&all.component[job->component], job);
+	}
+	jobs_stats(daemon->jobs, &stats);
+	admit_summary(jobs_admit(daemon->jobs), now_us, &summary);
+	if (summary.head_id && summary.head_start_us != UINT64_MAX && summary.head_start_us)
+		next = number(summary.head_start_us > now_us ? summary.head_start_us - now_us : 0);
+	return json_pack(
+		"{s:s, s:b, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"strategy", admit_strategy_name(summary.strategy), "adaptive",
+		daemon->config.admission.strategy == STRATEGY_ADAPTIVE, "strategy_for_us",
+		number(now_us > summary.strategy_since_us ? now_us - summary.strategy_since_us : 0),
+		"why", encode_admit_why(daemon->jobs, &summary.strategy_why), "held",
+		stats.count[JOB_HELD], "waiting", stats.count[JOB_WAITING], "queued",
+		stats.count[JOB_QUEUED], "running",
+		stats.count[JOB_RUNNING] + stats.count[JOB_STARTING], "frozen",
+		stats.count[JOB_FROZEN], "reserved_bytes", number(summary.reserved_bytes),
+		"free_bytes", number(summary.free_bytes), "next_start_in_us", next, "total",
+		encode_sums("", &all.total), "classes", encode_classes(&all), "components",
+		encode_components(&all));
+}
