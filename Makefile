@@ -148,6 +148,12 @@ $(O)/tests/bench/admit: $(O)/obj/tests/bench/admit.o $(O)/lib/policy.a $(O)/lib/
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,policy model base) -o $@
 
+# The daemon's own queue, with starts that start nothing.
+QUEUE_LAYERS := daemon store policy model cgroups base
+$(O)/tests/bench/queue: $(O)/obj/tests/bench/queue.o $(QUEUE_LAYERS:%=$(O)/lib/%.a)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(QUEUE_LAYERS)) $(LDLIBS) -o $@
+
 $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o | build/deps/build
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static $< -lm -o $@
@@ -192,9 +198,9 @@ demo-host: all guests ## the same on this machine, as root, where it can (uwctl 
 	$(Q)scripts/demo --host
 
 TRACES  ?= ../shared/data
-BENCHES := protect overhead daemon react $(if $(wildcard $(TRACES)/*.jobs),sched)
+BENCHES := protect overhead daemon react queue jobs $(if $(wildcard $(TRACES)/*.jobs),sched)
 bench: $(BENCHES:%=bench-%) ## all benches; each writes build/bench/NAME.json
-bench-%: all guests | build/deps/vm ## one bench: protect, overhead, daemon, react, sched
+bench-%: all guests | build/deps/vm ## one bench: protect, overhead, daemon, react, queue, jobs, sched
 	$(Q)scripts/bench $*
 
 # The scheduler on recorded workloads in TRACES, which are not part of the project; needs no guest.

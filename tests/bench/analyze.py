@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import cost
+import jobs
 import measure
 import protect
 import react
@@ -90,11 +91,41 @@ def show_react(metrics):
     ]
 
 
+def reduce_queue(records):
+    runs = [jobs.measure_queue(folder) for folder in run_folders(records)]
+    return {key: value for key, value in runs[-1].items() if key != "jobs"}, runs
+
+
+def show_queue(metrics):
+    return ["", "submit p99", "start p99", "exit p99", "resident", "restart"], [
+        ["queue", *(table.show_number(metrics[name], 1, " us") for name in
+                    ("submit_p99_us", "start_p99_us", "exit_p99_us")),
+         table.show_bytes(metrics["rss_bytes"], zero_is_good=False),
+         table.show_number(metrics["restart_s"], 2, " s")]
+    ]
+
+
+def reduce_jobs(records):
+    runs = [jobs.measure_jobs(folder) for folder in run_folders(records)]
+    wanted = ("two_jobs_over_serial", "killed", "lost", "doubled")
+    return {run["kernel"]: {key: run[key] for key in wanted} for run in runs}, runs
+
+
+def show_jobs(metrics):
+    return ["kernel", "two over serial", "killed", "lost", "doubled"], [
+        [kernel, table.show_ratio(row["two_jobs_over_serial"]),
+         *(table.show_number(row[name], 0) for name in ("killed", "lost", "doubled"))]
+        for kernel, row in metrics.items()
+    ]
+
+
 BENCHES = {
     "protect": (reduce_protect, show_protect),
     "overhead": (reduce_overhead, show_overhead),
     "daemon": (reduce_daemon, show_daemon),
     "react": (reduce_react, show_react),
+    "queue": (reduce_queue, show_queue),
+    "jobs": (reduce_jobs, show_jobs),
 }
 
 

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the benches of the queue left behind: files of "NAME VALUE" lines."""
+
+
+def read_values(path):
+    values = {}
+    for line in path.read_text().splitlines():
+        name, value = line.split()
+        values[name] = float(value)
+    return values
+
+
+def measure_queue(folder):
+    values = read_values(folder / "queue.txt")
+    return {
+        "jobs": int(values["jobs"]),
+        "submit_p99_us": values["submit_p99_us"],
+        "start_p99_us": values["start_p99_us"],
+        "exit_p99_us": values["exit_p99_us"],
+        "rss_bytes": int(values["rss_bytes"]),
+        "restart_s": values["restart_s"],
+    }
+
+
+def measure_jobs(folder):
+    values = read_values(folder / "jobs.txt")
+    return {
+        "kernel": folder.name,
+        "two_jobs_over_serial": values["queued_ms"] / values["serial_ms"],
+        "killed": int(values["killed"]),
+        "lost": int(values["small_lost"] + values["steps_lost"]),
+        "doubled": int(values["small_doubled"] + values["steps_doubled"]),
+        "kills": int(values["kills"]),
+        "small_ms": int(values["small_ms"]),
+    }
