@@ -423,6 +423,12 @@ static void test_store_never_gives_an_id_twice(void **state)
 	store_close(store);
 }
 
+static void count_forgotten(void *data, uint64_t job)
+{
+	assert_true(job >= 1 && job <= 20);
+	++*(uint32_t *)data;
+}
+
 static int count_row(void *data, const struct store_row *row)
 {
 	assert_int_equal(row->job.state, JOB_DONE);
@@ -447,7 +453,13 @@ static int check_total(void *data, const struct store_total *total)
 
 static void test_store_keeps_as_many_as_it_is_told_and_all_sums(void **state)
 {
-	struct store_keep keep = {.jobs = 10, .runs_a_key = 5};
+	uint32_t forgotten = 0;
+	struct store_keep keep = {
+		.jobs = 10,
+		.runs_a_key = 5,
+		.forget = count_forgotten,
+		.data = &forgotten,
+	};
 	struct store *store = open_store(*state);
 	struct store_reader *reader = open_reader(*state);
 	uint32_t rows = 0, runs = 0, total = 0;
@@ -469,6 +481,7 @@ static void test_store_keeps_as_many_as_it_is_told_and_all_sums(void **state)
 	}
 	assert_int_equal(store_each_ended(reader, 0, 0, count_row, &rows), 0);
 	assert_int_equal(rows, 10);
+	assert_int_equal(forgotten, 20);
 	assert_int_equal(store_each_run(reader, "train", NULL, NULL, count_run, &runs), 0);
 	assert_int_equal(runs, 5);
 	assert_int_equal(store_each_total(reader, check_total, &total), 0);

@@ -105,7 +105,7 @@ expect "lost jobs" "$(ended lost)" 0
 
 # ---- two that do not fit together, and a third beside them ----
 began=$SECONDS
-for n in 1 2; do
+for _ in 1 2; do
 	uwctl submit -c batch -m 700M -t 20s -- "$PUT/hog" --max 640 --hold 8 --touch 0 >/dev/null
 done
 sleep 2

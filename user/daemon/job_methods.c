@@ -54,7 +54,7 @@ static void offer_active(struct page *page)
 
 static int by_id(const void *a, const void *b)
 {
-	uint64_t x = (*(const struct job *const *)a)->id, y = (*(const struct job *const *)b)->id;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
 	return x < y ? -1 : x > y;
 }
@@ -62,12 +62,11 @@ static int by_id(const void *a, const void *b)
 /* Held, waiting for others, or too large for their component as it is. */
 static void offer_rest(struct page *page, const uint64_t *queued, uint32_t count)
 {
-	uint32_t rest = 0;
-	AUTO_FREE const struct job **list = NULL;
+	AUTO_FREE uint64_t *rest = calloc(jobs_count(page->jobs) + 1UL, sizeof(*rest));
 	AUTO_FREE uint8_t *seen = calloc(JOBS_MAX, 1);
+	uint32_t found = 0;
 
-	list = calloc(jobs_count(page->jobs) + 1UL, sizeof(*list));
-	if (!list || !seen)
+	if (!rest || !seen)
 		return;
 	for (uint32_t i = 0; i < count; i++) {
 		const struct job *job = jobs_find(page->jobs, queued[i]);
@@ -79,10 +78,10 @@ static void offer_rest(struct page *page, const uint64_t *queued, uint32_t count
 	     job = jobs_next(page->jobs, job))
 		if (!job_state_is_active((enum job_state)job->state) &&
 		    !seen[jobs_place(page->jobs, job)])
-			list[rest++] = job;
-	qsort(list, rest, sizeof(*list), by_id);
-	for (uint32_t i = 0; i < rest; i++)
-		offer(page, list[i]);
+			rest[found++] = job->id;
+	qsort(rest, found, sizeof(*rest), by_id);
+	for (uint32_t i = 0; i < found; i++)
+		offer(page, jobs_find(page->jobs, rest[i]));
 }
 
 static void method_queue(struct daemon *daemon, const struct ipc_call *call,
@@ -296,7 +295,7 @@ static void method_logs(struct daemon *daemon, const struct ipc_call *call,
 
 struct ends {
 	const struct daemon *daemon;
-	const struct job_select *select;
+	struct job_select select; /* one range of the call at a time */
 	json_t *bad, *good;
 	uint64_t ended, left;
 };
@@ -306,7 +305,7 @@ static int count_end(void *data, const struct store_row *row)
 	struct ends *ends = data;
 	json_t *list = row->job.state == JOB_DONE ? ends->good : ends->bad;
 
-	if (!select_has_row(ends->select, row))
+	if (!select_has_row(&ends->select, row))
 		return 0;
 	if (!job_state_is_end((enum job_state)row->job.state) ||
 	    jobs_find(ends->daemon->jobs, row->job.id)) {
@@ -319,17 +318,16 @@ static int count_end(void *data, const struct store_row *row)
 	return 0;
 }
 
-/* Ranges may overlap: each job is counted in the first that names it. */
 static void count_ends(struct ends *ends, const struct job_select *select)
 {
+	ends->select = *select;
+	ends->select.range_count = 1;
 	for (uint32_t i = 0; i < select->range_count; i++) {
-		struct job_select one = *select;
+		const struct job_range *range = &select->range[i];
 
-		one.range_count = 1;
-		one.range[0] = select->range[i];
-		ends->select = &one;
-		store_each_in(jobs_reader(ends->daemon->jobs), one.range[0].first,
-			      one.range[0].last, count_end, ends);
+		ends->select.range[0] = *range;
+		store_each_in(jobs_reader(ends->daemon->jobs), range->first, range->last, count_end,
+			      ends);
 	}
 }
 

@@ -188,6 +188,18 @@ static int watch_recorder(struct jobs *jobs, struct uw_err *err)
 	return 0;
 }
 
+/* On the recorder's thread: what a job wrote goes when the job is forgotten. */
+static void remove_logs(void *data, uint64_t id)
+{
+	char path[JOBS_DIR_LEN + 64];
+
+	for (int err_file = 0; err_file < 2; err_file++)
+		if (unlink(jobs_log_path(data, id, err_file, path, sizeof(path))) &&
+		    errno != ENOENT)
+			log_warning("output of a job stays path=%s error=%s", path,
+				    strerrorname_np(errno));
+}
+
 /* Takes the store over. */
 static int start_recorder(struct jobs *jobs, struct store *store, struct uw_err *err)
 {
@@ -196,6 +208,8 @@ static int start_recorder(struct jobs *jobs, struct store *store, struct uw_err 
 		.jobs = admission->history_count,
 		.runs_a_key = KEEP_RUNS_A_KEY,
 		.oldest_us = admission->history_age_us,
+		.forget = remove_logs,
+		.data = jobs,
 	};
 	int rc = recorder_new(store, &keep, jobs, &jobs->recorder, err);
 

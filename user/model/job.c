@@ -361,7 +361,12 @@ const char *job_command_text(const struct job_spec *spec, char *buf, unsigned lo
 	for (uint32_t i = 0; i + 1 < spec->argv.size && at + 1 < size; i++) {
 		char c = spec->argv.data[i];
 
-		buf[at++] = !c ? ' ' : (c < ' ' || c > '~') ? '?' : c;
+		buf[at] = c;
+		if (!c)
+			buf[at] = ' ';
+		else if (c < ' ' || c > '~')
+			buf[at] = '?';
+		at++;
 	}
 	buf[at] = '\0';
 	return buf;

@@ -135,8 +135,9 @@ static void take_block(struct reader *from, struct job_block *ret_block)
 
 	if (data && size && data[size - 1])
 		from->bad = true;
-	*ret_block =
-		from->bad ? (struct job_block){0} : (struct job_block){.data = data, .size = size};
+	*ret_block = (struct job_block){0};
+	if (!from->bad)
+		*ret_block = (struct job_block){.data = data, .size = size};
 }
 
 static const char *take_string(struct reader *from)

@@ -94,6 +94,8 @@ const char *const store_sql[ST__COUNT] = {
 			 " WHERE jobs.id = ?1",
 	[ST_FORGET_CUT] = "SELECT max(ifnull((SELECT end FROM jobs INDEXED BY jobs_ended"
 			  " WHERE state >= 6 ORDER BY end DESC LIMIT 1 OFFSET ?1), 0), ?2)",
+	[ST_FORGET_WHOM] = "SELECT id FROM jobs INDEXED BY jobs_ended"
+			   " WHERE state >= 6 AND end <= ?1 ORDER BY end LIMIT ?2",
 	[ST_FORGET_EVENTS] = "DELETE FROM events WHERE job IN (SELECT id FROM jobs"
 			     " INDEXED BY jobs_ended WHERE state >= 6 AND end <= ?1"
 			     " ORDER BY end LIMIT ?2)",

@@ -97,9 +97,11 @@ int store_put_key(struct store *store, uint64_t key, uint64_t used_us, const voi
 		  unsigned long size);
 
 struct store_keep {
-	uint32_t jobs;       /* ended ones that are kept at most */
-	uint32_t runs_a_key; /* runs of one key that are kept at most */
-	uint64_t oldest_us;  /* wall clock: what ended before is forgotten */
+	uint32_t jobs;                            /* ended ones that are kept at most */
+	uint32_t runs_a_key;                      /* runs of one key that are kept at most */
+	uint64_t oldest_us;                       /* wall clock: what ended before is forgotten */
+	void (*forget)(void *data, uint64_t job); /* told of each job first; may be NULL */
+	void *data;
 };
 
 /* Forgets at most about batch jobs; 1 when there is more to forget, 0 when not. Call it in a

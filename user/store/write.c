@@ -321,6 +321,24 @@ static int find_cut(struct store *store, const struct store_keep *keep, uint64_t
 	return result == SQLITE_ROW ? 0 : store_errno(result);
 }
 
+static int tell_whom(struct store *store, const struct store_keep *keep, uint64_t cut_us,
+		     uint32_t batch)
+{
+	struct binder whom = bind(store, ST_FORGET_WHOM);
+	int result = SQLITE_DONE;
+
+	if (!keep->forget)
+		return 0;
+	bind_int(&whom, cut_us);
+	bind_int(&whom, batch);
+	while (whom.statement && (result = sqlite3_step(whom.statement)) == SQLITE_ROW)
+		keep->forget(keep->data, (uint64_t)sqlite3_column_int64(whom.statement, 0));
+	if (!whom.statement)
+		result = sqlite3_errcode(store->db);
+	sqlite3_reset(whom.statement);
+	return store_errno(result);
+}
+
 static int forget_upto(struct store *store, enum store_statement which, uint64_t cut_us,
 		       uint32_t second)
 {
@@ -351,6 +369,8 @@ int store_forget(struct store *store, const struct store_keep *keep, uint32_t ba
 	uint64_t cut_us = 0;
 	int rc = find_cut(store, keep, &cut_us);
 
+	if (!rc)
+		rc = tell_whom(store, keep, cut_us, batch);
 	if (!rc)
 		rc = forget_upto(store, ST_FORGET_EVENTS, cut_us, batch);
 	if (!rc)
