@@ -170,6 +170,7 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 	memset(daemon, 0, sizeof(*daemon));
 	daemon->options = *options;
 	daemon->pool = (struct cg_pool){.dir = -1, .guard = -1};
+	pthread_mutex_init(&daemon->pool_lock, NULL);
 	daemon->stats.started_us = clock_now_us();
 	records_init(&daemon->records);
 	rc = read_host(daemon, err);

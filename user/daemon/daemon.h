@@ -10,6 +10,7 @@
 #ifndef UW_DAEMON_DAEMON_H
 #define UW_DAEMON_DAEMON_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
@@ -56,6 +57,7 @@ struct daemon {
 	struct config config;
 	struct cg_host host;
 	struct cg_pool pool;
+	pthread_mutex_t pool_lock; /* held to change pool.dir, and to read it on another thread */
 
 	struct kern *kern; /* NULL: no BPF here, kern_why says why */
 	struct uw_err kern_why;

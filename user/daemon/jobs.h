@@ -57,7 +57,8 @@ struct jobs_launch {
 	uint64_t id;
 	uint32_t attempt, slot;
 	uint32_t uid, gid;
-	uint64_t limit_bytes; /* memory.high of the leaf */
+	uint64_t limit_bytes;  /* memory.high of the leaf */
+	uint64_t output_bytes; /* kept of each of its outputs */
 	char component[UW_NAME_LEN], leaf[JOBS_LEAF_LEN];
 	const char *pack; /* job_pack with the environment */
 	unsigned long pack_size;

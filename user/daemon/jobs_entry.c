@@ -89,6 +89,7 @@ static void launch(const struct jobs *jobs, struct job_entry *entry)
 		.uid = entry->job.uid,
 		.gid = entry->job.gid,
 		.limit_bytes = entry->job.reserved_bytes,
+		.output_bytes = entry->output_bytes,
 		.pack = entry->pack,
 		.pack_size = entry->pack_size,
 	};
@@ -158,6 +159,7 @@ struct job_entry *entry_new(struct jobs *jobs, const struct job *job, enum job_e
 	text_copy(entry->component, sizeof(entry->component), jobs_component(jobs, job));
 	text_copy(entry->key, sizeof(entry->key), jobs_key(jobs, job));
 	jobs_leaf_name(job->id, entry->leaf);
+	entry->output_bytes = jobs->setup.config->admission.output_bytes;
 	entry->launched = -ECANCELED;
 	return entry;
 }

@@ -121,6 +121,7 @@ struct job_entry {
 	uint64_t first_bytes;
 	struct admit_key *learned; /* END: of its key, or NULL */
 	char *pack;                /* START */
+	uint64_t output_bytes;     /* START */
 	unsigned long pack_size;
 	int launched; /* START: the shim's pidfd or a negative errno */
 	jobs_changed_fn done;

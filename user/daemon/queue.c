@@ -31,37 +31,45 @@
 
 /* ---- on the recorder's thread ---- */
 
-static int open_shims_group(const struct daemon *daemon)
+/* The pool may be made anew at any time, and its fd with it: one of our own. */
+static int pool_dir(struct daemon *daemon)
 {
 	int fd;
 
-	if (mkdirat(daemon->pool.dir, CG_SHIMS, 0755) && errno != EEXIST)
-		return -errno;
-	fd = openat(daemon->pool.dir, CG_SHIMS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	pthread_mutex_lock(&daemon->pool_lock);
+	fd = fcntl(daemon->pool.dir, F_DUPFD_CLOEXEC, 0);
+	pthread_mutex_unlock(&daemon->pool_lock);
 	return fd < 0 ? -errno : fd;
 }
 
-static int open_leaf_dir(const struct daemon *daemon, const char *component, const char *leaf)
+static int open_shims_group(int pool)
+{
+	int fd;
+
+	if (mkdirat(pool, CG_SHIMS, 0755) && errno != EEXIST)
+		return -errno;
+	fd = openat(pool, CG_SHIMS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_leaf_dir(int pool, const char *component, const char *leaf)
 {
 	char path[CG_PATH_LEN];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", component, leaf);
-	fd = openat(daemon->pool.dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(pool, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
 /* What an ended job left behind does not go on: its memory is given to others. */
-static void op_clean(void *data, const char *component, const char *leaf)
+static void clean_leaf(int pool, const char *component, const char *leaf)
 {
-	const struct daemon *daemon = data;
-	AUTO_CLOSE int dir = open_leaf_dir(daemon, component, leaf);
+	AUTO_CLOSE int dir = open_leaf_dir(pool, component, leaf);
 	int rc = dir < 0 ? 0 : -EBUSY;
 
-	if (dir < 0)
-		return;
 	for (int i = 0; rc == -EBUSY && i < CLEAN_TRIES; i++) {
-		rc = cg_leaf_remove(daemon->pool.dir, component, leaf);
+		rc = cg_leaf_remove(pool, component, leaf);
 		if (rc != -EBUSY)
 			break;
 		text_write_at(dir, cg_knob_file(CG_KILL), "1");
@@ -72,17 +80,24 @@ static void op_clean(void *data, const char *component, const char *leaf)
 			    strerrorname_np(-rc));
 }
 
-static int make_leaf(struct daemon *daemon, const struct jobs_launch *launch, int *ret_dirfd,
-		     struct uw_err *err)
+static void op_clean(void *data, const char *component, const char *leaf)
+{
+	AUTO_CLOSE int pool = pool_dir(data);
+
+	if (pool >= 0)
+		clean_leaf(pool, component, leaf);
+}
+
+static int make_leaf(int pool, const struct jobs_launch *launch, int *ret_dirfd, struct uw_err *err)
 {
 	char name[JOBS_LEAF_LEN], limit[24];
-	int rc = cg_leaf_create(daemon->pool.dir, launch->component, launch->leaf, name,
-				sizeof(name), ret_dirfd, err);
+	int rc = cg_leaf_create(pool, launch->component, launch->leaf, name, sizeof(name),
+				ret_dirfd, err);
 
 	if (rc == -EEXIST) { /* of an attempt whose end nobody saw */
-		op_clean(daemon, launch->component, launch->leaf);
-		rc = cg_leaf_create(daemon->pool.dir, launch->component, launch->leaf, name,
-				    sizeof(name), ret_dirfd, err);
+		clean_leaf(pool, launch->component, launch->leaf);
+		rc = cg_leaf_create(pool, launch->component, launch->leaf, name, sizeof(name),
+				    ret_dirfd, err);
 	}
 	if (rc)
 		return rc;
@@ -95,25 +110,25 @@ static int make_leaf(struct daemon *daemon, const struct jobs_launch *launch, in
 
 static int op_launch(void *data, const struct jobs_launch *launch, struct uw_err *err)
 {
-	struct daemon *daemon = data;
-	AUTO_CLOSE int shims = open_shims_group(daemon), leaf = -1;
+	AUTO_CLOSE int pool = pool_dir(data), shims = -1, leaf = -1;
 	struct launch_place place = {
 		.dir = QUEUE_DIR,
 		.program = SHIM_PROGRAM,
-		.log_limit_bytes = daemon->config.admission.output_bytes,
-		.shims_dirfd = shims,
+		.log_limit_bytes = launch->output_bytes,
 	};
 	int rc;
 
+	shims = pool < 0 ? pool : open_shims_group(pool);
 	if (shims < 0)
 		return err_set(err, shims, "cgroup %s: %s", CG_SHIMS, strerror(-shims));
-	rc = make_leaf(daemon, launch, &leaf, err);
+	rc = make_leaf(pool, launch, &leaf, err);
 	if (!rc) {
+		place.shims_dirfd = shims;
 		place.leaf_dirfd = leaf;
 		rc = launch_shim(&place, launch, err);
 	}
 	if (rc < 0)
-		cg_leaf_remove(daemon->pool.dir, launch->component, launch->leaf);
+		cg_leaf_remove(pool, launch->component, launch->leaf);
 	return rc;
 }
 

@@ -165,8 +165,10 @@ static int take_pool(struct daemon *daemon, struct cg_pool *pool)
 	loop_unwatch_guard(daemon);
 	act_set_pool(daemon->act, pool->dir);
 	sense_follow(daemon->sense, &daemon->config, pool->dir);
+	pthread_mutex_lock(&daemon->pool_lock);
 	cg_pool_close(&daemon->pool);
 	daemon->pool = *pool;
+	pthread_mutex_unlock(&daemon->pool_lock);
 	cg_pool_note_uwd(pool->dir);
 	return loop_watch_guard(daemon);
 }
