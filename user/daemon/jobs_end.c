@@ -272,6 +272,9 @@ void jobs_end_done(struct jobs *jobs, struct job_entry *entry)
 	if (jobs->setup.ended)
 		jobs->setup.ended(jobs->setup.data, job, &entry->result);
 	jobs_forget(jobs, job);
-	jobs_after_end(jobs, entry->job.id);
+	if (after_waits(&jobs->after, entry->job.id))
+		jobs_after_end(jobs, entry->job.id);
+	else if (!jobs->closed)
+		return; /* its memory was given out when it ended */
 	jobs_decide(jobs);
 }
