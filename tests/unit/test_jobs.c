@@ -362,6 +362,20 @@ static void test_jobs_running_are_adopted(void **state)
 	assert_int_equal(row_of(f, id).result.status, 8);
 }
 
+/* The command runs, and its slot says so. */
+static bool has_run(const struct jobs_fixture *f, uint64_t id)
+{
+	int fd = slots_reopen(f->dir);
+	struct slot slot;
+	bool found = false;
+
+	for (uint32_t i = 1; i <= SLOTS_COUNT && !found; i++)
+		found = !slot_read(fd, i, &slot) && slot.job == id && slot.phase == SLOT_RUN &&
+			slot.child_pid > 0;
+	close(fd);
+	return found;
+}
+
 static void kill_shim_of(const struct jobs_fixture *f, uint64_t id)
 {
 	int fd = slots_reopen(f->dir);
@@ -380,8 +394,7 @@ static void test_jobs_whose_shim_was_killed_are_lost(void **state)
 	struct jobs_fixture *f = *state;
 	uint64_t id = submit_sh(f, "sleep 60");
 
-	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
-	poll(NULL, 0, 50); /* until it has written RUN */
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING && has_run(f, id));
 	kill_shim_of(f, id);
 	JOBS_UNTIL(f, f->ended == 1);
 	assert_int_equal(row_of(f, id).job.state, JOB_LOST);
@@ -397,8 +410,7 @@ static void test_jobs_that_may_rerun_are_queued_again_when_lost(void **state)
 
 	item.spec.flags = JOB_RERUN;
 	submit(f, &item, 1);
-	JOBS_UNTIL(f, state_of(f, f->first_id) == JOB_RUNNING);
-	poll(NULL, 0, 50);
+	JOBS_UNTIL(f, state_of(f, f->first_id) == JOB_RUNNING && has_run(f, f->first_id));
 	kill_shim_of(f, f->first_id);
 	JOBS_UNTIL(f, f->ended == 1);
 	assert_int_equal(row_of(f, f->first_id).job.state, JOB_DONE);
@@ -413,8 +425,7 @@ static void test_jobs_running_at_a_reboot_are_lost(void **state)
 	struct slot slot;
 	int fd;
 
-	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
-	poll(NULL, 0, 50);
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING && has_run(f, id));
 	jobs_close(f->jobs);
 	f->jobs = NULL;
 	kill_shim_of(f, id);
