@@ -159,6 +159,26 @@ static void test_jobs_wait_for_the_good_end_of_others(void **state)
 	assert_int_equal(row_of(f, bad_after).job.observed, bad);
 }
 
+static void test_jobs_wait_for_all_of_an_array(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct jobs_range range = {0, 2};
+	char first[256], then[256], text[192], ran[64];
+	struct jobs_item item[2];
+
+	snprintf(text, sizeof(text), "sleep 0.$UW_JOB_INDEX; echo $UW_JOB_INDEX >>%s", f->ran);
+	item[0] = sh_item(text, first, sizeof(first));
+	item[0].range = &range;
+	item[0].range_count = 1;
+	snprintf(text, sizeof(text), "echo then >>%s", f->ran);
+	item[1] = sh_item(text, then, sizeof(then));
+	item[1].after_item_count = 1; /* the one before it in the call */
+	submit(f, item, 2);
+	JOBS_UNTIL(f, f->ended == 4);
+	assert_true(text_read_at(AT_FDCWD, f->ran, ran, sizeof(ran)) > 0);
+	assert_string_equal(ran, "0\n1\n2\nthen\n");
+}
+
 static void test_jobs_after_what_is_not_known_is_refused(void **state)
 {
 	struct jobs_fixture *f = *state;
@@ -524,6 +544,7 @@ int main(void)
 		TEST(test_jobs_over_their_time_limit_are_ended),
 		TEST(test_jobs_array_has_its_indices),
 		TEST(test_jobs_wait_for_the_good_end_of_others),
+		TEST(test_jobs_wait_for_all_of_an_array),
 		TEST(test_jobs_after_what_is_not_known_is_refused),
 		TEST(test_jobs_held_until_released),
 		TEST(test_jobs_cancelled_while_running_ends_as_cancelled),

@@ -16,39 +16,66 @@ const char *jobs_component(const struct jobs *jobs, const struct job *job)
 
 /* ---- who waits for whom ---- */
 
-/* 1 when it has not ended, 0 when it has, well or any; -ECANCELED: badly; -ESRCH: not known. */
-static int look_after(const struct jobs *jobs, uint64_t on, bool any)
+/* A job that is waited for, and where it is the first of an array all of that. */
+struct awaited {
+	const struct jobs *jobs;
+	uint64_t on;
+	uint64_t live; /* the last one that has not ended */
+	bool known, bad;
+};
+
+static int see_awaited(void *data, const struct store_row *row)
 {
-	struct store_row row;
+	struct awaited *awaited = data;
+	const struct job *job = &row->job;
+
+	if (job->id != awaited->on && job->array != awaited->on)
+		return 0;
+	awaited->known = true;
+	if (table_find(&awaited->jobs->table, job->id) ||
+	    !job_state_is_end((enum job_state)job->state))
+		awaited->live = job->id; /* in the table, or on its way into it */
+	else if (job->state != JOB_DONE)
+		awaited->bad = true;
+	return 0;
+}
+
+/* 1 when it has not ended, and on which to wait; 0 when it has, well or any; -ECANCELED: badly;
+ * -ESRCH: not known. */
+static int look_after(const struct jobs *jobs, uint64_t on, bool any, uint64_t *ret_live)
+{
+	struct awaited awaited = {.jobs = jobs, .on = on};
+	const struct job *job = table_find(&jobs->table, on);
 	int rc;
 
-	if (table_find(&jobs->table, on))
+	*ret_live = on;
+	if (job && job->index == JOB_NO_INDEX)
 		return 1;
-	rc = store_find(jobs->reader, on, &row);
-	if (rc == -ENOENT)
-		return -ESRCH;
-	if (rc)
+	rc = store_each_in(jobs->reader, on, on, see_awaited, &awaited);
+	if (rc < 0)
 		return rc;
-	if (!job_state_is_end((enum job_state)row.job.state))
-		return 1; /* on its way into the table */
-	return any || row.job.state == JOB_DONE ? 0 : -ECANCELED;
+	if (!awaited.known)
+		return -ESRCH;
+	if (awaited.bad && !any)
+		return -ECANCELED;
+	*ret_live = awaited.live;
+	return awaited.live ? 1 : 0;
 }
 
 int jobs_check_after(struct jobs *jobs, const uint64_t *after, uint32_t count, bool any,
-		     uint32_t *ret_left, uint64_t *ret_failed)
+		     uint64_t *ret_live, uint64_t *ret_failed)
 {
-	uint32_t left = 0;
-
 	for (uint32_t i = 0; i < count; i++) {
-		int rc = look_after(jobs, after[i], any);
+		uint64_t live;
+		int rc = look_after(jobs, after[i], any, &live);
 
 		if (rc < 0) {
 			*ret_failed = after[i];
 			return rc;
 		}
-		left += (uint32_t)rc;
+		if (rc)
+			*ret_live = live;
 	}
-	*ret_left = left;
 	return 0;
 }
 
@@ -151,35 +178,29 @@ static void give_up(struct jobs *jobs, struct job *job, uint64_t failed)
 	entry_put(entry);
 }
 
+/* On one of those that have not ended: at its end all of them are looked at again. */
 static void wait_for_others(struct jobs *jobs, struct job *job, const struct job_spec *spec)
 {
-	uint64_t failed = 0;
-	uint32_t left = 0;
-	int rc = jobs_check_after(jobs, spec->after, spec->after_count, spec->flags & JOB_AFTER_ANY,
-				  &left, &failed);
+	uint64_t failed = 0, live = JOB_NONE;
+	bool any = spec->flags & JOB_AFTER_ANY;
+	int rc = jobs_check_after(jobs, spec->after, spec->after_count, any, &live, &failed);
 
 	/* Forgotten since: it ended so long ago that only its having ended is known. */
-	if (rc == -ESRCH && (spec->flags & JOB_AFTER_ANY))
+	if (rc == -ESRCH && any)
 		rc = 0;
 	if (rc == -ECANCELED || rc == -ESRCH) {
 		give_up(jobs, job, failed);
 		return;
 	}
-	if (!left) {
+	if (!live) {
 		job->state = JOB_QUEUED;
 		jobs_enqueue(jobs, job, spec);
 		return;
 	}
-	for (uint32_t i = 0; i < spec->after_count; i++) {
-		if (!table_find(&jobs->table, spec->after[i]))
-			continue;
-		if (after_add(&jobs->after, spec->after[i], job->id)) {
-			hold_unknown(job, -ENOMEM);
-			return;
-		}
-		job->reason = JOB_BECAUSE_AFTER;
-		job->observed = spec->after[i];
-	}
+	job->reason = JOB_BECAUSE_AFTER;
+	job->observed = live;
+	if (after_add(&jobs->after, live, job->id))
+		hold_unknown(job, -ENOMEM);
 }
 
 int jobs_enqueue(struct jobs *jobs, struct job *job, const struct job_spec *spec)

@@ -167,10 +167,11 @@ struct job *jobs_insert(struct jobs *jobs, const struct job *from, const struct 
 int jobs_enqueue(struct jobs *jobs, struct job *job, const struct job_spec *spec);
 /* on has ended, and that is on disk: who waited for it may go, or never will. */
 void jobs_after_end(struct jobs *jobs, uint64_t on);
-/* How many in after have not ended. -ESRCH: *ret_failed is not known; -ECANCELED: it ended badly,
- * which with any does not matter. */
+/* *ret_live is one of those in after that have not ended, untouched when all have; an array's first
+ * element stands for all of it. -ESRCH: *ret_failed is not known; -ECANCELED: it ended badly, which
+ * with any does not matter. */
 int jobs_check_after(struct jobs *jobs, const uint64_t *after, uint32_t count, bool any,
-		     uint32_t *ret_left, uint64_t *ret_failed);
+		     uint64_t *ret_live, uint64_t *ret_failed);
 /* Sets a flag of a job that runs, and when that is on disk ends it. */
 int jobs_wish(struct jobs *jobs, struct job *job, enum job_flag flag, const struct job_why *why,
 	      uint64_t grace_us, jobs_changed_fn done, void *data);

@@ -213,7 +213,7 @@ static int check_ranges(struct jobs_item *item, struct uw_err *err)
 	return 0;
 }
 
-/* Others of the call become ids, an array those of each of its elements. */
+/* Others of the call become ids; an array's is that of its first element. */
 static int resolve_after(struct jobs_item *items, uint32_t count, struct jobs_item *item,
 			 struct uw_err *err)
 {
@@ -226,21 +226,17 @@ static int resolve_after(struct jobs_item *items, uint32_t count, struct jobs_it
 				       "submit: after: job %u of this call does not stand before "
 				       "the one that waits for it",
 				       place);
-		if (other->count + item->spec.after_count > JOB_AFTER_MAX)
-			return err_set(err, -EINVAL,
-				       "submit: after: more than %d jobs, counting the elements of "
-				       "arrays",
+		if (item->spec.after_count == JOB_AFTER_MAX)
+			return err_set(err, -EINVAL, "submit: after: more than %d jobs",
 				       JOB_AFTER_MAX);
-		for (uint32_t n = 0; n < other->count; n++)
-			item->spec.after[item->spec.after_count++] = other->first_id + n;
+		item->spec.after[item->spec.after_count++] = other->first_id;
 	}
 	return 0;
 }
 
 static int check_item(struct jobs *jobs, struct jobs_item *item, struct uw_err *err)
 {
-	uint32_t left;
-	uint64_t failed = 0;
+	uint64_t live, failed = 0;
 	int rc = job_spec_check(&item->spec, err);
 
 	if (!rc)
@@ -251,7 +247,7 @@ static int check_item(struct jobs *jobs, struct jobs_item *item, struct uw_err *
 	if (rc)
 		return rc;
 	rc = jobs_check_after(jobs, item->spec.after, item->spec.after_count,
-			      item->spec.flags & JOB_AFTER_ANY, &left, &failed);
+			      item->spec.flags & JOB_AFTER_ANY, &live, &failed);
 	if (rc == -ESRCH)
 		return err_set(err, rc, "submit: after: there is no job %" PRIu64, failed);
 	if (rc == -ECANCELED)
