@@ -46,10 +46,38 @@ static void offer(struct page *page, const struct job *job)
 
 static void offer_active(struct page *page)
 {
-	for (const struct job *job = jobs_next(page->jobs, NULL); job;
-	     job = jobs_next(page->jobs, job))
-		if (job_state_is_active((enum job_state)job->state))
-			offer(page, job);
+	uint32_t slot = 0;
+	const struct job *job;
+
+	while ((job = jobs_next_active(page->jobs, &slot)))
+		offer(page, job);
+}
+
+/* All jobs, and a page that lies among those that run and those that wait for their turn: nothing
+ * else needs to be looked at. False when it does not. */
+static bool offer_plain_page(struct page *page)
+{
+	const struct job_select *select = page->select;
+	uint64_t end = page->from + page->count, skip;
+	uint64_t queued[IPC_JOBS_A_PAGE];
+	uint32_t count, want;
+
+	if (select->range_count || select->component || select->key || select->tag ||
+	    select->states || select->one_user)
+		return false;
+	offer_active(page);
+	if (end > page->total) {
+		skip = page->from > page->total ? page->from - page->total : 0;
+		want = (uint32_t)(end - page->total - skip);
+		count = admit_queue(jobs_admit(page->jobs), (uint32_t)skip, queued, want);
+		page->total += skip;
+		for (uint32_t i = 0; i < count; i++)
+			offer(page, jobs_find(page->jobs, queued[i]));
+		if (count < want)
+			return false;
+	}
+	page->total = jobs_count(page->jobs);
+	return true;
 }
 
 static int by_id(const void *a, const void *b)
@@ -84,6 +112,14 @@ static void offer_rest(struct page *page, const uint64_t *queued, uint32_t count
 		offer(page, jobs_find(page->jobs, rest[i]));
 }
 
+static json_t *queue_page(const struct page *page)
+{
+	uint64_t end = page->from + page->count;
+
+	return json_pack("{s:o, s:I, s:o}", "jobs", page->list, "total", (json_int_t)page->total,
+			 "next", end < page->total ? json_u64(end) : json_null());
+}
+
 static void method_queue(struct daemon *daemon, const struct ipc_call *call,
 			 struct ipc_answer *answer)
 {
@@ -96,7 +132,6 @@ static void method_queue(struct daemon *daemon, const struct ipc_call *call,
 		.count = page_of(call),
 	};
 	uint32_t count;
-	uint64_t end;
 
 	if (!queued) {
 		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
@@ -105,15 +140,18 @@ static void method_queue(struct daemon *daemon, const struct ipc_call *call,
 	if (!select_read(call, answer, "select", &select))
 		return;
 	page.list = json_array();
+	if (offer_plain_page(&page)) {
+		answer->parameters = queue_page(&page);
+		return;
+	}
+	page.total = 0;
+	json_array_clear(page.list);
 	offer_active(&page);
 	count = admit_queue(jobs_admit(daemon->jobs), 0, queued, jobs_count(daemon->jobs));
 	for (uint32_t i = 0; i < count; i++)
 		offer(&page, jobs_find(daemon->jobs, queued[i]));
 	offer_rest(&page, queued, count);
-	end = page.from + page.count;
-	answer->parameters =
-		json_pack("{s:o, s:I, s:o}", "jobs", page.list, "total", (json_int_t)page.total,
-			  "next", end < page.total ? json_u64(end) : json_null());
+	answer->parameters = queue_page(&page);
 }
 
 /* ---- History ---- */

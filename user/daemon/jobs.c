@@ -413,6 +413,20 @@ const struct job *jobs_next(const struct jobs *jobs, const struct job *at)
 	return at;
 }
 
+const struct job *jobs_next_active(const struct jobs *jobs, uint32_t *slot)
+{
+	const struct job *job;
+
+	while (jobs->stats.slots_used && ++*slot <= SLOTS_COUNT) {
+		if (!jobs->run[*slot] || jobs->run[*slot]->ending)
+			continue;
+		job = table_find(&jobs->table, jobs->run[*slot]->id);
+		if (job && job_state_is_active((enum job_state)job->state))
+			return job;
+	}
+	return NULL;
+}
+
 uint32_t jobs_count(const struct jobs *jobs)
 {
 	return jobs->table.count;

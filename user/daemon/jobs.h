@@ -176,6 +176,9 @@ const struct job *jobs_find(const struct jobs *jobs, uint64_t id);
 const struct job *jobs_next(const struct jobs *jobs, const struct job *at);
 uint32_t jobs_count(const struct jobs *jobs);
 
+/* Of those that start or run, without a look at the others; *slot 0 begins, NULL is the end. */
+const struct job *jobs_next_active(const struct jobs *jobs, uint32_t *slot);
+
 /* Where it stands in the table, below JOBS_MAX: a number of its own while it has not ended. */
 uint32_t jobs_place(const struct jobs *jobs, const struct job *job);
 

@@ -252,20 +252,25 @@ static struct admit_config core_config(const struct config *config)
 	};
 }
 
-/* Of what runs in the component without being a job nothing is known but its size now. */
-static uint64_t other_bytes(const struct daemon *daemon, uint32_t component)
+/* Of what runs in a component without being a job nothing is known but its size now. */
+static void read_others(const struct daemon *daemon, struct admit_supply *supply)
 {
-	uint64_t held = daemon->frame.component[component].current_bytes, jobs_hold = 0;
+	uint64_t held[UW_COMPONENTS_MAX] = {0};
+	uint32_t slot = 0;
+	const struct job *job;
 
-	for (const struct job *job = jobs_next(daemon->jobs, NULL); job;
-	     job = jobs_next(daemon->jobs, job)) {
+	while ((job = jobs_next_active(daemon->jobs, &slot))) {
 		uint64_t current_bytes, peak_bytes;
 
-		if (job->component == component &&
+		if (job->component < UW_COMPONENTS_MAX &&
 		    jobs_usage_of(daemon->jobs, job, &current_bytes, &peak_bytes))
-			jobs_hold += current_bytes;
+			held[job->component] += current_bytes;
 	}
-	return held > jobs_hold ? held - jobs_hold : 0;
+	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
+		uint64_t all = daemon->frame.component[i].current_bytes;
+
+		supply->component[i].other_bytes = all > held[i] ? all - held[i] : 0;
+	}
 }
 
 static void read_supply(const struct daemon *daemon, struct admit_supply *supply)
@@ -286,10 +291,10 @@ static void read_supply(const struct daemon *daemon, struct admit_supply *supply
 		supply->component[i].budget_bytes = view->in_force_bytes
 							    ? view->in_force_bytes
 							    : config->component[i].budget_bytes;
-		supply->component[i].other_bytes = other_bytes(daemon, i);
 		if (view->level > supply->level)
 			supply->level = view->level;
 	}
+	read_others(daemon, supply);
 }
 
 /* ---- leaves that an uwd before us could not remove any more ---- */
