@@ -173,7 +173,7 @@ static void take_head(struct reader *from, struct job_spec *spec)
 	spec->memory_priority = take_u32(from);
 	spec->retries = take_u32(from);
 	spec->flags = take_u32(from);
-	spec->held = take_u32(from);
+	spec->held = take_count(from, 1);
 	spec->index = take_u32(from);
 }
 
