@@ -72,3 +72,8 @@ accepts() {
 	uwctl submit -c batch -m 1M -- true
 }
 wait_until 20 accepts
+
+# As it was found: the state that is not on the tmpfs.
+systemctl stop uwd
+uwctl teardown --kill >/dev/null
+umount /var/lib/uw
