@@ -222,12 +222,38 @@ static int check_schema(struct store *store, struct uw_err *err)
 	return check_pages(store, err);
 }
 
+/* The database, its log and its index. */
+static const char *const parts[] = {"", "-wal", "-shm"};
+
+/* In there are the environments of all users, and who may open the index may lock it, even for
+ * reading only. SQLite gives its log and index the mode of the database. */
+static int keep_private(const char *path, struct uw_err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		AUTO_CLOSE int fd = -1;
+		char name[PATH_LEN + 8];
+
+		snprintf(name, sizeof(name), "%s%s", path, parts[i]);
+		fd = open(name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | (*parts[i] ? 0 : O_CREAT),
+			  0600);
+		if (fd < 0 && errno == ENOENT && *parts[i])
+			continue;
+		if (fd < 0 || fchmod(fd, 0600))
+			return err_set(err, -errno, "%s cannot be kept to root: %s",
+				       *parts[i] ? parts[i] : "it", strerror(errno));
+	}
+	return 0;
+}
+
 static int open_database(struct store *store, const char *path, const char *vfs, struct uw_err *err)
 {
-	int result = sqlite3_open_v2(
-		path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-		vfs);
+	int rc = keep_private(path, err), result;
 
+	if (rc)
+		return rc;
+	result = sqlite3_open_v2(path, &store->db,
+				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+				 vfs);
 	if (result == SQLITE_OK)
 		result = sqlite3_extended_result_codes(store->db, 1);
 	if (result == SQLITE_OK)
@@ -249,10 +275,9 @@ static void close_database(struct store *store)
 	sqlite3_close(TAKE(store->db));
 }
 
-/* The database with its log and index, so that it can be looked into as it was. */
+/* With its log and index, so that it can be looked into as it was. */
 static int set_aside(const char *path, struct uw_err *err)
 {
-	static const char *const parts[] = {"", "-wal", "-shm"};
 	char from[PATH_LEN + 8], to[PATH_LEN + 48], why[UW_ERR_TEXT_LEN];
 	uint64_t at_s = clock_wall_us() / US_PER_SEC;
 
