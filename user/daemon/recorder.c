@@ -149,7 +149,14 @@ static int write_alone(struct recorder *recorder, struct entry *entry)
 	return rc == -ENOSPC && !entry->new ? write_all(recorder, &one) : rc;
 }
 
-/* 0, or the error that something must be kept for. */
+/* What has no row any more never will: to try on would keep all that waits behind it. */
+static bool is_final(const struct entry *entry, int rc)
+{
+	return !rc || rc == -ENOENT || !entry->must;
+}
+
+/* 0, or the error that something must be kept for. Behind that nothing is written: a start that
+ * overtook the end before it would be undone by it. */
 static int write_each(struct recorder *recorder, struct queue *batch)
 {
 	struct queue left, ready;
@@ -159,12 +166,12 @@ static int write_each(struct recorder *recorder, struct queue *batch)
 	queue_init(&left);
 	queue_init(&ready);
 	while ((entry = queue_take(batch))) {
-		rc = entry->must && stuck ? stuck : write_alone(recorder, entry);
-		if (rc && entry->must) {
+		rc = stuck ? stuck : write_alone(recorder, entry);
+		if (is_final(entry, rc)) {
+			finish(recorder, entry, rc, &ready);
+		} else {
 			stuck = rc;
 			queue_add(&left, entry);
-		} else {
-			finish(recorder, entry, rc, &ready);
 		}
 	}
 	hand_back(recorder, &ready);

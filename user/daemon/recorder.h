@@ -6,7 +6,9 @@
  *
  * When a transaction fails, each of its entries is tried alone. What `must` be written is kept and
  * tried again each second, for as long as it takes: ends of jobs are never given up. Everything
- * else is answered with the error. While the disk is full what is `new` is refused at once.
+ * else is answered with the error, and so is all behind what is kept: nothing overtakes it. -ENOENT
+ * is an answer for everyone, as a row that is gone does not come back. While the disk is full what
+ * is `new` is refused at once.
  */
 #ifndef UW_DAEMON_RECORDER_H
 #define UW_DAEMON_RECORDER_H

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The order of what is written, when some of it cannot be. */
+#include <errno.h>
+#include <poll.h>
+
+#include "tests/unit/tmp_pool.h"
+#include "user/base/clock.h"
+#include "user/base/log.h"
+#include "user/daemon/recorder.h"
+
+#define ENTRIES 4
+
+struct trial {
+	struct entry entry;
+	uint32_t failures; /* so many times before it succeeds */
+	int rc;            /* that it fails with */
+	uint32_t written;  /* its place among those that succeeded, from 1 */
+	bool done;
+};
+
+struct fixture {
+	struct tmp_pool pool;
+	struct store *store;
+	struct recorder *recorder;
+	struct gate {
+		struct entry entry;
+		int entered[2], open[2];
+	} gate; /* keeps the thread busy, so that what follows is one batch */
+	struct trial trial[ENTRIES];
+};
+
+static uint32_t successes; /* the recorder's thread's, until all is done */
+
+static int setup(void **state)
+{
+	static struct fixture f;
+	static const struct store_keep keep = {.jobs = 10};
+	struct store_options options = {.reserve_bytes = 64 << 10};
+	struct uw_err err = {0};
+
+	memset(&f, 0, sizeof(f));
+	successes = 0;
+	log_set_level(LOG_LEVEL_ERR);
+	assert_int_equal(pipe(f.gate.entered), 0);
+	assert_int_equal(pipe(f.gate.open), 0);
+	tmp_pool_init(&f.pool);
+	options.dir = f.pool.path;
+	assert_int_equal(store_open(&options, &f.store, &err), 0);
+	*state = &f;
+	return recorder_new(f.store, &keep, &f, &f.recorder, &err);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	recorder_free(f->recorder);
+	for (int i = 0; i < 2; i++) {
+		close(f->gate.entered[i]);
+		close(f->gate.open[i]);
+	}
+	tmp_pool_done(&f->pool);
+	return 0;
+}
+
+static int write_gate(struct store *store, struct entry *entry)
+{
+	const struct gate *gate = (const struct gate *)entry;
+	char byte = 0;
+
+	(void)store;
+	return write(gate->entered[1], &byte, 1) == 1 && read(gate->open[0], &byte, 1) == 1
+		       ? 0
+		       : -EPIPE;
+}
+
+static void gate_done(void *data, struct entry *entry)
+{
+	(void)data, (void)entry;
+}
+
+static int write_trial(struct store *store, struct entry *entry)
+{
+	struct trial *trial = (struct trial *)entry;
+
+	(void)store;
+	if (trial->failures) {
+		trial->failures--;
+		return trial->rc;
+	}
+	trial->written = ++successes;
+	return 0;
+}
+
+static void trial_done(void *data, struct entry *entry)
+{
+	(void)data;
+	((struct trial *)entry)->done = true;
+}
+
+static void put_all(struct fixture *f, uint32_t count)
+{
+	struct pollfd fd = {.fd = recorder_fd(f->recorder), .events = POLLIN};
+	uint64_t end_us = clock_now_us() + 20 * US_PER_SEC;
+	char byte = 0;
+
+	f->gate.entry.write = write_gate;
+	f->gate.entry.done = gate_done;
+	recorder_put(f->recorder, &f->gate.entry);
+	assert_int_equal(read(f->gate.entered[0], &byte, 1), 1);
+	for (uint32_t i = 0; i < count; i++) {
+		f->trial[i].entry.write = write_trial;
+		f->trial[i].entry.done = trial_done;
+		recorder_put(f->recorder, &f->trial[i].entry);
+	}
+	assert_int_equal(write(f->gate.open[1], &byte, 1), 1);
+	for (uint32_t i = 0; i < count;) {
+		assert_true(clock_now_us() < end_us);
+		if (poll(&fd, 1, 10) > 0)
+			recorder_dispatch(f->recorder);
+		i += f->trial[i].done;
+	}
+}
+
+/* The first fails once with all of its batch, and once alone. */
+static void test_recorder_nothing_overtakes_what_is_stuck(void **state)
+{
+	struct fixture *f = *state;
+
+	f->trial[0] = (struct trial){.entry.must = true, .failures = 2, .rc = -EIO};
+	f->trial[1] = (struct trial){.entry.must = false};
+	f->trial[2] = (struct trial){.entry.must = true};
+	put_all(f, 3);
+	assert_int_equal(f->trial[0].entry.rc, 0);
+	assert_int_equal(f->trial[2].entry.rc, 0);
+	assert_true(f->trial[0].written < f->trial[2].written);
+	assert_int_equal(f->trial[1].entry.rc, -EIO);
+	assert_int_equal(f->trial[1].written, 0);
+}
+
+static void test_recorder_what_is_gone_keeps_nobody(void **state)
+{
+	struct fixture *f = *state;
+	struct recorder_stats stats;
+
+	f->trial[0] = (struct trial){.entry.must = true, .failures = UINT32_MAX, .rc = -ENOENT};
+	f->trial[1] = (struct trial){.entry.must = true};
+	f->trial[2] = (struct trial){.entry.must = false};
+	put_all(f, 3);
+	assert_int_equal(f->trial[0].entry.rc, -ENOENT);
+	assert_int_equal(f->trial[1].entry.rc, 0);
+	assert_int_equal(f->trial[2].entry.rc, 0);
+	recorder_stats(f->recorder, &stats);
+	assert_false(stats.stuck);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_recorder_nothing_overtakes_what_is_stuck),
+		TEST(test_recorder_what_is_gone_keeps_nobody),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
