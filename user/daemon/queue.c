@@ -52,12 +52,21 @@ static int open_shims_group(int pool)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Below the pool, whatever is asked: without a component the path would begin at the root. */
+static int leaf_path(const char *component, const char *leaf, char path[CG_PATH_LEN])
+{
+	int n = snprintf(path, CG_PATH_LEN, "%s/%s", component, leaf);
+
+	return !*component || *component == '/' || n >= CG_PATH_LEN ? -ENOENT : 0;
+}
+
 static int open_leaf_dir(int pool, const char *component, const char *leaf)
 {
 	char path[CG_PATH_LEN];
-	int fd;
+	int fd = leaf_path(component, leaf, path);
 
-	snprintf(path, sizeof(path), "%s/%s", component, leaf);
+	if (fd)
+		return fd;
 	fd = openat(pool, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
@@ -141,9 +150,9 @@ static int op_open(void *data, const char *component, const char *leaf, struct c
 {
 	const struct daemon *daemon = data;
 	char path[CG_PATH_LEN];
+	int rc = leaf_path(component, leaf, path);
 
-	snprintf(path, sizeof(path), "%s/%s", component, leaf);
-	return cg_group_open(daemon->pool.dir, path, LEAF_KNOBS, ret_leaf);
+	return rc ? rc : cg_group_open(daemon->pool.dir, path, LEAF_KNOBS, ret_leaf);
 }
 
 static void read_rest(const struct cg_group *leaf, struct jobs_usage *usage)
