@@ -50,7 +50,7 @@ static int load_active(struct jobs *jobs, struct job *job, const struct job_spec
 		return 0;
 	admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
 	job->state = JOB_STARTING;
-	return jobs_run_new(jobs, job, slot) ? 0 : -ENOMEM;
+	return jobs_run_new(jobs, job, slot, spec->component) ? 0 : -ENOMEM;
 }
 
 static int load_one(void *data, const struct store_live *live)
@@ -123,7 +123,7 @@ static void adopt(struct jobs *jobs, struct job *job, struct run *run, int pidfd
 	run->launched = true;
 	job->state = JOB_RUNNING;
 	jobs->stats.adopted++;
-	jobs_open_leaf(jobs, run, job);
+	jobs_open_leaf(jobs, run);
 	jobs_watch(jobs, job->slot);
 	entry_note(jobs, job, JOB_STEP_ADOPTED, &none);
 	if (job->flags & (JOB_CANCELLING | JOB_REQUEUING | JOB_TIMED_OUT | JOB_ENLARGING))

@@ -200,11 +200,10 @@ static void set_state(struct job *job, const struct verdict *verdict)
 	job->slot = SLOT_NONE;
 }
 
-static void read_usage(const struct jobs *jobs, struct run *run, const struct job *job,
-		       struct jobs_usage *ret_usage)
+static void read_usage(struct jobs *jobs, struct run *run, struct jobs_usage *ret_usage)
 {
 	*ret_usage = (struct jobs_usage){0};
-	jobs_open_leaf((struct jobs *)jobs, run, job);
+	jobs_open_leaf(jobs, run);
 	if (run->leaf_open)
 		jobs->setup.ops->usage(jobs->setup.ops_data, &run->leaf, true, ret_usage);
 }
@@ -235,7 +234,7 @@ void jobs_exit(struct jobs *jobs, uint32_t index)
 		epoll_ctl(jobs->epoll, EPOLL_CTL_DEL, run->pidfd, NULL);
 	run->ending = true;
 	is_ours = read_slot(jobs, index, job, &slot);
-	read_usage(jobs, run, job, &usage);
+	read_usage(jobs, run, &usage);
 	verdict = judge(jobs, job, &slot, is_ours, &usage, run->error);
 	fill_result(job, run, &slot, &usage, &verdict, &entry->result);
 	tell_core(jobs, job, &verdict, entry);

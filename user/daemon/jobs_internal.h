@@ -56,7 +56,8 @@ struct run {
 	int pidfd; /* of the shim; -1 not known yet */
 	struct cg_group leaf;
 	bool leaf_open;
-	uint64_t first_bytes; /* what it started with */
+	char component[UW_NAME_LEN]; /* that its leaf is in, configured or not */
+	uint64_t first_bytes;        /* what it started with */
 	uint64_t current_bytes, peak_bytes;
 	uint64_t kill_us; /* on clock_now_us: SIGKILL then; 0 = not to be ended */
 	bool ending;      /* its end is on its way to the disk */
@@ -150,10 +151,10 @@ void jobs_exit(struct jobs *jobs, uint32_t slot);
 void jobs_end_done(struct jobs *jobs, struct job_entry *entry);
 /* SIGTERM now, SIGKILL after grace_us. */
 void jobs_terminate(struct jobs *jobs, struct job *job, uint64_t grace_us);
-struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot);
+struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot, const char *component);
 void jobs_run_free(struct jobs *jobs, uint32_t slot);
 int jobs_watch(struct jobs *jobs, uint32_t slot);
-void jobs_open_leaf(struct jobs *jobs, struct run *run, const struct job *job);
+void jobs_open_leaf(struct jobs *jobs, struct run *run);
 const char *jobs_leaf_name(uint64_t id, char buf[JOBS_LEAF_LEN]);
 
 /* ---- jobs_submit.c ---- */

@@ -39,7 +39,7 @@ static uint32_t free_slot(struct jobs *jobs)
 	return SLOT_NONE;
 }
 
-struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot)
+struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot, const char *component)
 {
 	struct run *run = calloc(1, sizeof(*run));
 
@@ -50,6 +50,7 @@ struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot)
 	run->leaf.dir = -1;
 	for (int i = 0; i < CG_KNOB__COUNT; i++)
 		run->leaf.fd[i] = -1;
+	text_copy(run->component, sizeof(run->component), component);
 	run->first_bytes = job->reserved_bytes;
 	job->slot = slot;
 	jobs->run[slot] = run;
@@ -79,14 +80,14 @@ int jobs_watch(struct jobs *jobs, uint32_t slot)
 	return epoll_ctl(jobs->epoll, EPOLL_CTL_ADD, jobs->run[slot]->pidfd, &event) ? -errno : 0;
 }
 
-void jobs_open_leaf(struct jobs *jobs, struct run *run, const struct job *job)
+void jobs_open_leaf(struct jobs *jobs, struct run *run)
 {
 	char name[JOBS_LEAF_LEN];
 
 	if (run->leaf_open)
 		return;
-	run->leaf_open = jobs->setup.ops->open(jobs->setup.ops_data, jobs_component(jobs, job),
-					       jobs_leaf_name(job->id, name), &run->leaf) == 0;
+	run->leaf_open = jobs->setup.ops->open(jobs->setup.ops_data, run->component,
+					       jobs_leaf_name(run->id, name), &run->leaf) == 0;
 }
 
 void jobs_terminate(struct jobs *jobs, struct job *job, uint64_t grace_us)
@@ -196,7 +197,7 @@ static void start(struct jobs *jobs, struct job *job, const struct admit_decisio
 	uint32_t slot = is_closed(jobs) ? SLOT_NONE : free_slot(jobs);
 	struct job_entry *entry;
 
-	if (!slot || !jobs_run_new(jobs, job, slot)) {
+	if (!slot || !jobs_run_new(jobs, job, slot, jobs_component(jobs, job))) {
 		give_back(jobs, job);
 		jobs_give_supply(jobs);
 		return;
@@ -259,7 +260,7 @@ void jobs_start_done(struct jobs *jobs, struct job_entry *entry)
 	run->launched = true;
 	job->state = JOB_RUNNING;
 	jobs->stats.started++;
-	jobs_open_leaf(jobs, run, job);
+	jobs_open_leaf(jobs, run);
 	admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
 	if (jobs_watch(jobs, entry->slot))
 		log_err("job is not watched job=%" PRIu64 " error=%s", job->id,
