@@ -46,7 +46,7 @@ static void test_slots_torn_record_is_no_record(void **state)
 	int fd = -1;
 
 	assert_int_equal(slots_open(f->pool.path, &fd, &err), 0);
-	assert_int_equal(slot_read(fd, 9, &back), -EUCLEAN);
+	assert_int_equal(slot_read(fd, 9, &back), -ENODATA);
 	assert_int_equal(slot_write(fd, 9, &slot, true), 0);
 	assert_int_equal(slot_read(fd, 9, &back), 0);
 	assert_int_equal(back.job, 3);

@@ -142,8 +142,7 @@ static void look_at(struct jobs *jobs, uint32_t index)
 	struct slot slot;
 	int pidfd = -1;
 
-	if (slot_read(jobs->slots, index, &slot) || slot.job != job->id ||
-	    slot.attempt != job->attempts)
+	if (slot_read_of(jobs->slots, index, job, &slot) == -ENODATA)
 		locked = false;
 	if (locked && slot.shim_pid > 0)
 		pidfd = pidfd_open(slot.shim_pid, 0);

@@ -7,10 +7,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
+#include "user/base/text.h"
 #include "user/daemon/jobs_internal.h"
 
 struct verdict {
@@ -208,34 +210,75 @@ static void read_usage(struct jobs *jobs, struct run *run, struct jobs_usage *re
 		jobs->setup.ops->usage(jobs->setup.ops_data, &run->leaf, true, ret_usage);
 }
 
-static bool read_slot(const struct jobs *jobs, uint32_t index, const struct job *job,
-		      struct slot *ret_slot)
+int slot_read_of(int slots, uint32_t index, const struct job *job, struct slot *ret_slot)
 {
-	return !slot_read(jobs->slots, index, ret_slot) && ret_slot->job == job->id &&
-	       ret_slot->attempt == job->attempts;
+	int rc = slot_read(slots, index, ret_slot);
+
+	return !rc && (ret_slot->job != job->id || ret_slot->attempt != job->attempts) ? -ENODATA
+										       : rc;
+}
+
+/*
+ * 0: how far the attempt came. -ENODATA: the slot is not its own, nothing ran. -EAGAIN: not to be
+ * said yet, as its shim lives or the slot cannot be read. Torn for good says that it may have run.
+ */
+static int read_end(const struct jobs *jobs, uint32_t index, const struct job *job,
+		    struct slot *ret_slot)
+{
+	/* Where no shim could be made the lock, if there is one, is of another. */
+	bool locked = !jobs->run[index]->error && slot_is_locked(jobs->slots, index);
+	int rc = slot_read_of(jobs->slots, index, job, ret_slot);
+
+	if (rc == -ENODATA || (!rc && !locked))
+		return rc;
+	if (locked || rc != -EUCLEAN)
+		return -EAGAIN;
+	*ret_slot = (struct slot){.phase = SLOT_RUN, .start_us = job->start_us};
+	text_copy(ret_slot->boot, sizeof(ret_slot->boot), jobs->boot);
+	return 0;
+}
+
+/* As one that was found at a start: looked at again each second. */
+static void stay_in_doubt(struct jobs *jobs, struct run *run)
+{
+	if (run->found && !run->launched)
+		return;
+	log_warning("end of a job is in doubt job=%" PRIu64, run->id);
+	run->found = true;
+	run->launched = false;
+	if (run->pidfd >= 0)
+		close(TAKE_FD(run->pidfd)); /* and out of the epoll with it */
+	jobs->limbo++;
 }
 
 void jobs_exit(struct jobs *jobs, uint32_t index)
 {
 	struct run *run = jobs->run[index];
 	struct job *job = table_find(&jobs->table, run->id);
-	struct job_entry *entry = job ? entry_new(jobs, job, ENTRY_END) : NULL;
+	struct job_entry *entry;
 	struct jobs_usage usage;
 	struct verdict verdict;
 	struct slot slot;
 	siginfo_t info;
-	bool is_ours;
+	int rc;
 
-	if (run->ending || !entry)
-		return; /* out of memory: looked at again in a second */
+	if (run->ending || !job)
+		return;
 	if (run->pidfd >= 0)
 		waitid(P_PIDFD, (id_t)run->pidfd, &info, WEXITED | WNOHANG); /* ours, or not */
-	if (run->pidfd >= 0)                                                 /* it stays readable */
+	rc = read_end(jobs, index, job, &slot);
+	if (rc == -EAGAIN) {
+		stay_in_doubt(jobs, run);
+		return;
+	}
+	entry = entry_new(jobs, job, ENTRY_END);
+	if (!entry)
+		return;      /* out of memory: looked at again in a second */
+	if (run->pidfd >= 0) /* it stays readable */
 		epoll_ctl(jobs->epoll, EPOLL_CTL_DEL, run->pidfd, NULL);
 	run->ending = true;
-	is_ours = read_slot(jobs, index, job, &slot);
 	read_usage(jobs, run, &usage);
-	verdict = judge(jobs, job, &slot, is_ours, &usage, run->error);
+	verdict = judge(jobs, job, &slot, !rc, &usage, run->error);
 	fill_result(job, run, &slot, &usage, &verdict, &entry->result);
 	tell_core(jobs, job, &verdict, entry);
 	entry->result.state = verdict.state;

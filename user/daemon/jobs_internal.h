@@ -149,6 +149,8 @@ void jobs_start_done(struct jobs *jobs, struct job_entry *entry);
 /* The shim of what runs in slot is gone: its end is read and goes to the disk. */
 void jobs_exit(struct jobs *jobs, uint32_t slot);
 void jobs_end_done(struct jobs *jobs, struct job_entry *entry);
+/* As slot_read; -ENODATA too when it is of another attempt than job's. */
+int slot_read_of(int slots, uint32_t index, const struct job *job, struct slot *ret_slot);
 /* SIGTERM now, SIGKILL after grace_us. */
 void jobs_terminate(struct jobs *jobs, struct job *job, uint64_t grace_us);
 struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot, const char *component);

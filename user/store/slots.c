@@ -178,6 +178,13 @@ int slots_write_last_id(int fd, uint64_t id)
 
 /* ---- slots ---- */
 
+static bool is_blank(const struct record *record)
+{
+	static const struct record blank;
+
+	return !memcmp(record, &blank, sizeof(blank));
+}
+
 int slot_read(int fd, uint32_t index, struct slot *ret_slot)
 {
 	struct record record;
@@ -187,6 +194,8 @@ int slot_read(int fd, uint32_t index, struct slot *ret_slot)
 	*ret_slot = (struct slot){0};
 	if (rc)
 		return rc;
+	if (is_blank(&record))
+		return -ENODATA;
 	if (record.magic != SLOT_MAGIC || record.sum != sum_of(&record.slot, sizeof(record.slot)) ||
 	    record.slot.phase >= SLOT_PHASE__COUNT)
 		return -EUCLEAN;

@@ -63,7 +63,8 @@ int slots_reopen(const char *dir);
 int slots_read_last_id(int fd, uint64_t *ret_id);
 int slots_write_last_id(int fd, uint64_t id);
 
-/* -EUCLEAN: torn or never written; then *ret_slot is empty. */
+/* -ENODATA: never written; -EUCLEAN: torn, for the moment while another one writes it. Then
+ * *ret_slot is empty. */
 int slot_read(int fd, uint32_t index, struct slot *ret_slot);
 
 /* With sync it is on disk when this returns. */
