@@ -298,7 +298,7 @@ static void wish_done(void *data, int rc)
 	struct wish *wish = data;
 	struct job *job = table_find(&wish->jobs->table, wish->id);
 
-	if (!rc && job)
+	if ((!rc || rc == -ENOENT) && job) /* gone from the disk: no other uwd will ask */
 		jobs_terminate(wish->jobs, job, wish->grace_us);
 	if (wish->done)
 		wish->done(wish->data, rc);
@@ -392,6 +392,57 @@ int jobs_release(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn d
 
 /* ---- again ---- */
 
+struct again {
+	struct jobs *jobs;
+	uint64_t id;
+	jobs_changed_fn done;
+	void *data;
+};
+
+/* On disk, or still ended; meanwhile it may have been cancelled, or sorted anew. */
+static void again_done(void *data, int rc)
+{
+	struct again *again = data;
+	struct jobs *jobs = again->jobs;
+	struct job *job = table_find(&jobs->table, again->id);
+	struct admit_view view;
+
+	if (job && job->state == JOB_QUEUED &&
+	    admit_view(jobs->admit, job->id, jobs_now_us(jobs), &view)) {
+		if (rc)
+			jobs_forget(jobs, job);
+		else
+			jobs_enqueue(jobs, job, NULL);
+	}
+	if (!rc)
+		jobs_decide(jobs);
+	if (again->done)
+		again->done(again->data, rc);
+	free(again);
+}
+
+/* Into the core when it is on disk, and no sooner: else it could start, and the disk say later that
+ * it had ended. */
+static int put_again(struct jobs *jobs, struct job *job, uint32_t uid, jobs_changed_fn done,
+		     void *data)
+{
+	struct job_why why = {JOB_BECAUSE_REQUEST, uid, 0};
+	struct again *again = calloc(1, sizeof(*again));
+	struct job_entry *entry = again ? entry_new(jobs, job, ENTRY_UPDATE) : NULL;
+
+	if (!entry) {
+		free(again);
+		return -ENOMEM;
+	}
+	*again = (struct again){jobs, job->id, done, data};
+	entry->entry.must = false;
+	entry->done = again_done;
+	entry->data = again;
+	entry_event(entry, JOB_STEP_REQUEUED, &why, 0, 0);
+	entry_put(entry);
+	return 0;
+}
+
 static int requeue_ended(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn done,
 			 void *data)
 {
@@ -403,6 +454,8 @@ static int requeue_ended(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_chan
 		return rc == -ENOENT ? -ESRCH : rc;
 	if (!job_state_is_end((enum job_state)row.job.state))
 		return -EBUSY;
+	if (jobs_component_find(jobs, row.component) == UINT8_MAX)
+		return -ENOENT;
 	row.job.state = JOB_QUEUED;
 	row.job.retries = (uint8_t)row.spec.retries;
 	row.job.submit_us = jobs_now_us(jobs);
@@ -411,10 +464,9 @@ static int requeue_ended(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_chan
 	job = jobs_insert(jobs, &row.job, &row.spec);
 	if (!job)
 		return -EDQUOT;
-	rc = jobs_enqueue(jobs, job, &row.spec);
-	if (!rc)
-		rc = put_change(jobs, job, JOB_STEP_REQUEUED, uid, done, data);
-	jobs_decide(jobs);
+	rc = put_again(jobs, job, uid, done, data);
+	if (rc)
+		jobs_forget(jobs, job);
 	return rc;
 }
 

@@ -44,15 +44,21 @@ static int write_learned(struct store *store, const struct job_entry *entry)
 			     sizeof(*entry->learned));
 }
 
+/* -ENOENT: nobody knows the job any more. What is over is over then too: its leaf is cleaned. */
+static int write_job(struct store *store, const struct job_entry *entry)
+{
+	if (entry->kind == ENTRY_END && job_state_is_end((enum job_state)entry->job.state))
+		return store_end(store, &entry->job, &entry->result);
+	return store_update(store, &entry->job, entry->job.slot, entry->boot);
+}
+
 static int write_entry(struct store *store, struct entry *base)
 {
 	struct job_entry *entry = (struct job_entry *)base;
-	int rc;
+	int rc = write_job(store, entry);
 
-	if (entry->kind == ENTRY_END && job_state_is_end((enum job_state)entry->job.state))
-		rc = store_end(store, &entry->job, &entry->result);
-	else
-		rc = store_update(store, &entry->job, entry->job.slot, entry->boot);
+	if (rc == -ENOENT && entry->kind == ENTRY_END)
+		return 0;
 	if (!rc)
 		rc = write_events(store, entry);
 	if (!rc && entry->kind == ENTRY_END)

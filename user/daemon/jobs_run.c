@@ -232,6 +232,17 @@ static void not_written(struct jobs *jobs, struct job *job, const struct job_ent
 	jobs_pause(jobs);
 }
 
+/* Nothing ran, and nothing ever can: what is to be run is not known any more. */
+static void row_is_gone(struct jobs *jobs, struct job *job, const struct job_entry *entry)
+{
+	log_err("job is gone from the database job=%" PRIu64, entry->job.id);
+	jobs_run_free(jobs, entry->slot);
+	admit_exit(jobs->admit, job->id, ADMIT_EXIT_NOT_RUN, 0, jobs_now_us(jobs));
+	jobs_forget(jobs, job);
+	jobs_after_end(jobs, entry->job.id);
+	jobs_decide(jobs);
+}
+
 /* The slot says whether something ran: as a rule nothing did. */
 static void not_launched(struct jobs *jobs, struct run *run, const struct job_entry *entry)
 {
@@ -248,6 +259,10 @@ void jobs_start_done(struct jobs *jobs, struct job_entry *entry)
 
 	if (!job || !run)
 		return;
+	if (entry->entry.rc == -ENOENT) {
+		row_is_gone(jobs, job, entry);
+		return;
+	}
 	if (entry->entry.rc) {
 		not_written(jobs, job, entry);
 		return;
