@@ -35,8 +35,9 @@ struct jobs_fixture {
 	uint32_t submitted, ended;
 	int submit_rc;
 	uint64_t first_id;
-	struct job_result result; /* of the last that ended */
-	int launches_until_exit;  /* < 0: never; the process ends in launch */
+	struct job_result result;  /* of the last that ended */
+	char cleaned[UW_NAME_LEN]; /* the component of the last leaf that was removed */
+	int launches_until_exit;   /* < 0: never; the process ends in launch */
 	bool exit_before_launch;
 };
 
@@ -65,7 +66,10 @@ static int fake_launch(void *data, const struct jobs_launch *launch, struct uw_e
 
 static void fake_clean(void *data, const char *component, const char *leaf)
 {
-	(void)data, (void)component, (void)leaf;
+	struct jobs_fixture *f = data;
+
+	(void)leaf;
+	snprintf(f->cleaned, sizeof(f->cleaned), "%s", component);
 }
 
 static int fake_open(void *data, const char *component, const char *leaf, struct cg_group *group)
