@@ -361,12 +361,12 @@ static int give_ids(struct jobs *jobs, struct jobs_item *items, uint32_t count, 
 	if (rc)
 		return rc;
 	max = max && max < JOBS_MAX ? max : JOBS_MAX;
-	if (total + jobs->table.count + jobs->pending > JOBS_MAX)
+	if (total + jobs->table.count + jobs->pending > max)
 		return err_set(
 			err, -EDQUOT,
 			"submit: the queue holds %u of %u jobs, there is no room for %" PRIu64
 			" more",
-			jobs->table.count + jobs->pending, JOBS_MAX, total);
+			jobs->table.count + jobs->pending, max, total);
 	rc = promise_ids(jobs, jobs->last_id + total);
 	if (rc)
 		return err_set(err, rc, "submit: %s: %s", jobs->dir, strerror(-rc));
