@@ -67,7 +67,7 @@ static int remember_row(void *data, const struct store_row *row)
 	struct change *change = data;
 
 	if (!job_state_is_end((enum job_state)row->job.state) ||
-	    !select_has_row(&change->select, row) || jobs_find(change->daemon->jobs, row->job.id))
+	    jobs_find(change->daemon->jobs, row->job.id))
 		return 0;
 	return remember(change, row->job.id);
 }
@@ -81,10 +81,7 @@ static int select_all(struct change *change)
 	for (const struct job *job = jobs_next(jobs, NULL); !rc && job; job = jobs_next(jobs, job))
 		if (select_has(&change->select, jobs, job))
 			rc = remember(change, job->id);
-	for (uint32_t i = 0; !rc && i < change->select.range_count; i++)
-		rc = store_each_in(jobs_reader(jobs), change->select.range[i].first,
-				   change->select.range[i].last, remember_row, change);
-	return rc;
+	return rc ? rc : select_each_row(&change->select, jobs_reader(jobs), remember_row, change);
 }
 
 /* ---- one after the other ---- */
