@@ -8,7 +8,6 @@
 #include "user/base/text.h"
 #include "user/daemon/daemon.h"
 #include "user/daemon/job_methods.h"
-#include "user/daemon/job_submit.h"
 #include "user/ipc/json.h"
 
 #define USER  4711

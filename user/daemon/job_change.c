@@ -8,9 +8,9 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/text.h"
+#include "user/daemon/job_allow.h"
 #include "user/daemon/job_encode.h"
 #include "user/daemon/job_select.h"
-#include "user/daemon/job_submit.h"
 #include "user/daemon/jobs.h"
 #include "user/ipc/json.h"
 
