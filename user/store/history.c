@@ -55,8 +55,8 @@ static const char *const sql[RD__COUNT] = {
 		    " WHERE (?1 IS NULL OR key = ?1) AND (?2 IS NULL OR component = ?2)"
 		    " AND (?3 IS NULL OR uid = ?3)"
 		    " ORDER BY key, component, id",
-	[RD_TOTALS] = "SELECT component, class, state, jobs, runs, sufficed, wait, wait_max, run,"
-		      " asked, reserved, peak FROM totals",
+	[RD_TOTALS] = ("SELECT component, class, state, jobs, runs, sufficed, wait, wait_max, run,"
+		       " asked, reserved, peak FROM totals"),
 };
 
 #define PATH_LEN     512
