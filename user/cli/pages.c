@@ -52,6 +52,7 @@ int pages_read(struct pages *pages, json_t *parameters)
 
 	while (r >= 0 && next != UINT64_MAX) {
 		AUTO_JSON json_t *answer = NULL;
+		uint64_t from = json_get_u64_or(said, "from", 0);
 		size_t count;
 
 		r = read_page(pages, &client, said, &answer, &err);
@@ -64,7 +65,7 @@ int pages_read(struct pages *pages, json_t *parameters)
 		else
 			pages->print(pages, answer);
 		next = json_get_u64(answer, "next");
-		if (!count || (pages->most && pages->count >= pages->most))
+		if ((!count && next <= from) || (pages->most && pages->count >= pages->most))
 			break;
 		json_object_set_new(said, "from", json_u64(next));
 	}

@@ -13,7 +13,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/daemon/edges.h"
-#include "user/daemon/job_submit.h"
+#include "user/daemon/job_allow.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/queue.h"
 #include "user/daemon/tree.h"

@@ -7,6 +7,8 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
+#include "user/base/text.h"
+#include "user/daemon/job_allow.h"
 #include "user/daemon/job_encode.h"
 #include "user/daemon/job_select.h"
 #include "user/daemon/jobs.h"
@@ -19,7 +21,9 @@ struct change {
 	struct daemon *daemon;
 	enum ipc_method method;
 	uint64_t token;
-	uint32_t uid;
+	struct ipc_peer peer;
+	char asked[UW_NAME_LEN]; /* the last component that was asked about */
+	bool allowed;            /* to submit to it */
 	uint64_t grace_us;
 	bool dry_run;
 	struct job_select select;
@@ -67,7 +71,7 @@ static int remember_row(void *data, const struct store_row *row)
 	struct change *change = data;
 
 	if (!job_state_is_end((enum job_state)row->job.state) ||
-	    !select_has_row(&change->select, row) || jobs_find(change->daemon->jobs, row->job.id))
+	    jobs_find(change->daemon->jobs, row->job.id))
 		return 0;
 	return remember(change, row->job.id);
 }
@@ -81,10 +85,7 @@ static int select_all(struct change *change)
 	for (const struct job *job = jobs_next(jobs, NULL); !rc && job; job = jobs_next(jobs, job))
 		if (select_has(&change->select, jobs, job))
 			rc = remember(change, job->id);
-	for (uint32_t i = 0; !rc && i < change->select.range_count; i++)
-		rc = store_each_in(jobs_reader(jobs), change->select.range[i].first,
-				   change->select.range[i].last, remember_row, change);
-	return rc;
+	return rc ? rc : select_each_row(&change->select, jobs_reader(jobs), remember_row, change);
 }
 
 /* ---- one after the other ---- */
@@ -101,6 +102,8 @@ static const char *why_not(const struct change *change, int rc)
 						       : "it is queued already";
 	case -EBUSY:
 		return change->method == IPC_HOLD ? "it has started" : "its end is not on disk yet";
+	case -EPERM:
+		return "you may not submit to its component, or are not in all of its groups";
 	default:
 		return strerror(-rc);
 	}
@@ -144,6 +147,48 @@ static void is_changed(void *data, int rc)
 	go_on(change);
 }
 
+/* ---- again: what may be submitted may be queued again ---- */
+
+static bool is_allowed(struct change *change, const char *component)
+{
+	const struct config *config = &change->daemon->config;
+	int at;
+
+	if (strcmp(change->asked, component) != 0) {
+		at = config_find(config, component);
+		change->allowed =
+			at >= 0 && submit_is_allowed(&config->component[at], &change->peer);
+		text_copy(change->asked, sizeof(change->asked), component);
+	}
+	return change->allowed;
+}
+
+static bool has_group(const struct ipc_peer *peer, gid_t gid)
+{
+	for (uint32_t i = 0; i < peer->group_count; i++)
+		if (peer->group[i] == gid)
+			return true;
+	return peer->gid == gid;
+}
+
+/* It runs with the groups it was submitted with: its owner must have them still. */
+static int check_requeue(struct change *change, uint64_t id)
+{
+	struct store_row row;
+	bool has_all;
+	int rc;
+
+	if (change->method != IPC_REQUEUE || change->peer.uid == 0)
+		return 0;
+	rc = store_find(jobs_reader(change->daemon->jobs), id, &row);
+	if (rc)
+		return rc == -ENOENT ? -ESRCH : rc;
+	has_all = has_group(&change->peer, row.spec.gid);
+	for (uint32_t i = 0; has_all && i < row.spec.group_count; i++)
+		has_all = has_group(&change->peer, row.spec.group[i]);
+	return has_all && is_allowed(change, row.component) ? 0 : -EPERM;
+}
+
 /* In a dry run only whether it would be tried: its state says the rest. */
 static int would(const struct change *change, uint64_t id)
 {
@@ -168,25 +213,26 @@ static int try_one(struct change *change, uint64_t id, struct one *one)
 
 	switch (change->method) {
 	case IPC_CANCEL:
-		return jobs_cancel(jobs, id, change->uid, change->grace_us, is_changed, one);
+		return jobs_cancel(jobs, id, change->peer.uid, change->grace_us, is_changed, one);
 	case IPC_HOLD:
-		return jobs_hold(jobs, id, change->uid, is_changed, one);
+		return jobs_hold(jobs, id, change->peer.uid, is_changed, one);
 	case IPC_RELEASE:
-		return jobs_release(jobs, id, change->uid, is_changed, one);
+		return jobs_release(jobs, id, change->peer.uid, is_changed, one);
 	default:
-		return jobs_requeue(jobs, id, change->uid, is_changed, one);
+		return jobs_requeue(jobs, id, change->peer.uid, is_changed, one);
 	}
 }
 
 static void change_one(struct change *change, uint64_t id)
 {
-	struct one *one = change->dry_run ? NULL : malloc(sizeof(*one));
-	int rc;
+	int rc = check_requeue(change, id);
+	struct one *one;
 
-	if (change->dry_run) {
-		note(change, id, would(change, id));
+	if (rc || change->dry_run) {
+		note(change, id, rc ? rc : would(change, id));
 		return;
 	}
+	one = malloc(sizeof(*one));
 	if (!one) {
 		note(change, id, -ENOMEM);
 		return;
@@ -239,7 +285,7 @@ static struct change *change_new(struct daemon *daemon, const struct ipc_call *c
 	change->daemon = daemon;
 	change->method = call->method;
 	change->token = call->token;
-	change->uid = call->peer->uid;
+	change->peer = *call->peer;
 	change->dry_run = json_get_bool(call->parameters, "dry_run");
 	change->grace_us = json_get_u64_or(call->parameters, "grace_us",
 					   daemon->config.admission.kill_grace_us);

@@ -17,7 +17,8 @@
 #include "user/daemon/jobs.h"
 #include "user/ipc/json.h"
 
-#define PATH_LEN 512
+#define PATH_LEN       512
+#define ROWS_A_HISTORY 20000U /* that are looked at for one page */
 
 static uint64_t page_of(const struct ipc_call *call)
 {
@@ -159,6 +160,7 @@ static void method_queue(struct daemon *daemon, const struct ipc_call *call,
 struct past {
 	const struct job_select *select;
 	uint64_t seen, count;
+	bool more;
 	json_t *list;
 };
 
@@ -166,8 +168,10 @@ static int offer_past(void *data, const struct store_row *row)
 {
 	struct past *past = data;
 
-	if (json_array_size(past->list) == past->count)
+	if (json_array_size(past->list) == past->count || past->seen == ROWS_A_HISTORY) {
+		past->more = true;
 		return 1;
+	}
 	past->seen++;
 	if (select_has_row(past->select, row))
 		json_array_append_new(past->list, encode_history_entry(row));
@@ -181,7 +185,6 @@ static void method_history(struct daemon *daemon, const struct ipc_call *call,
 	uint64_t since_us = json_get_u64_or(call->parameters, "since_wall_us", 0);
 	struct job_select select;
 	struct past past = {.select = &select, .count = page_of(call)};
-	bool is_full;
 
 	if (!select_read(call, answer, "select", &select))
 		return;
@@ -191,9 +194,8 @@ static void method_history(struct daemon *daemon, const struct ipc_call *call,
 		ipc_answer_fail(answer, IPC_ERROR_FAILED, "the history cannot be read");
 		return;
 	}
-	is_full = json_array_size(past.list) == past.count;
 	answer->parameters = json_pack("{s:o, s:o}", "jobs", past.list, "next",
-				       is_full ? json_u64(from + past.seen) : json_null());
+				       past.more ? json_u64(from + past.seen) : json_null());
 }
 
 /* ---- one job ---- */
@@ -205,12 +207,10 @@ static void no_job(struct ipc_answer *answer)
 
 static int take_first(void *data, const struct store_row *row)
 {
-	const struct job_select *select = ((void **)data)[0];
-	uint64_t *id = ((void **)data)[1];
+	uint64_t *id = data;
 
-	if (!select_has_row(select, row))
-		return 0;
-	*id = row->job.id;
+	if (!*id)
+		*id = row->job.id;
 	return 1;
 }
 
@@ -220,13 +220,11 @@ static bool find_one(const struct daemon *daemon, const struct ipc_call *call,
 {
 	struct job_select select = {0};
 	uint64_t id = 0;
-	void *data[] = {&select, &id};
 
 	if (!select_read_ranges(call, answer, json_object_get(call->parameters, "job"), &select))
 		return false;
-	if (store_each_in(jobs_reader(daemon->jobs), select.range[0].first, select.range[0].last,
-			  take_first, data) < 0 ||
-	    !id || store_find(jobs_reader(daemon->jobs), id, ret_row)) {
+	if (select_each_row(&select, jobs_reader(daemon->jobs), take_first, &id) < 0 || !id ||
+	    store_find(jobs_reader(daemon->jobs), id, ret_row)) {
 		no_job(answer);
 		return false;
 	}
@@ -333,7 +331,6 @@ static void method_logs(struct daemon *daemon, const struct ipc_call *call,
 
 struct ends {
 	const struct daemon *daemon;
-	struct job_select select; /* one range of the call at a time */
 	json_t *bad, *good;
 	uint64_t ended, left;
 };
@@ -343,8 +340,6 @@ static int count_end(void *data, const struct store_row *row)
 	struct ends *ends = data;
 	json_t *list = row->job.state == JOB_DONE ? ends->good : ends->bad;
 
-	if (!select_has_row(&ends->select, row))
-		return 0;
 	if (!job_state_is_end((enum job_state)row->job.state) ||
 	    jobs_find(ends->daemon->jobs, row->job.id)) {
 		ends->left++;
@@ -354,19 +349,6 @@ static int count_end(void *data, const struct store_row *row)
 	if (json_array_size(list) < IPC_JOBS_SHOWN)
 		json_array_append_new(list, encode_job_end(&row->job, &row->result));
 	return 0;
-}
-
-static void count_ends(struct ends *ends, const struct job_select *select)
-{
-	ends->select = *select;
-	ends->select.range_count = 1;
-	for (uint32_t i = 0; i < select->range_count; i++) {
-		const struct job_range *range = &select->range[i];
-
-		ends->select.range[0] = *range;
-		store_each_in(jobs_reader(ends->daemon->jobs), range->first, range->last, count_end,
-			      ends);
-	}
 }
 
 static void method_wait(struct daemon *daemon, const struct ipc_call *call,
@@ -384,7 +366,7 @@ static void method_wait(struct daemon *daemon, const struct ipc_call *call,
 		return;
 	ends.bad = json_array();
 	ends.good = json_array();
-	count_ends(&ends, &select);
+	select_each_row(&select, jobs_reader(daemon->jobs), count_end, &ends);
 	json_array_extend(ends.bad, ends.good);
 	json_decref(ends.good);
 	while (json_array_size(ends.bad) > IPC_JOBS_SHOWN)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "user/daemon/job_select.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "user/ipc/json.h"
@@ -11,7 +12,8 @@ static bool read_range(const json_t *from, struct job_range *to)
 	to->last = json_get_u64(from, "last");
 	to->index_first = json_get_u64(from, "index_first");
 	to->index_last = json_get_u64_or(from, "index_last", to->index_first);
-	return to->first != UINT64_MAX && to->last != UINT64_MAX && to->first <= to->last;
+	return to->first != UINT64_MAX && to->last != UINT64_MAX && to->first <= to->last &&
+	       to->last - to->first < SELECT_IDS_MAX;
 }
 
 static void own_only(const struct ipc_call *call, struct job_select *select)
@@ -24,6 +26,7 @@ bool select_read_ranges(const struct ipc_call *call, struct ipc_answer *answer, 
 			struct job_select *ret_select)
 {
 	size_t count = json_is_array(jobs) ? json_array_size(jobs) : 1;
+	uint64_t ids = 0;
 
 	if (count > SELECT_RANGES_MAX) {
 		ipc_answer_bad_parameter(answer, "jobs");
@@ -32,7 +35,11 @@ bool select_read_ranges(const struct ipc_call *call, struct ipc_answer *answer, 
 	for (size_t i = 0; i < count; i++) {
 		const json_t *range = json_is_array(jobs) ? json_array_get(jobs, i) : jobs;
 
-		if (!read_range(range, &ret_select->range[i])) {
+		if (read_range(range, &ret_select->range[i]))
+			ids += ret_select->range[i].last - ret_select->range[i].first + 1;
+		else
+			ids = UINT64_MAX;
+		if (ids > SELECT_IDS_MAX) {
 			ipc_answer_bad_parameter(answer, "jobs");
 			return false;
 		}
@@ -136,4 +143,73 @@ bool select_has_row(const struct job_select *select, const struct store_row *row
 	       (!select->component || !strcmp(row->component, select->component)) &&
 	       (!select->key || !strcmp(row->key, select->key)) &&
 	       (!select->tag || spec_has_tag(&row->spec, select->tag));
+}
+
+/* ---- each row once ---- */
+
+struct span {
+	uint64_t first, last;
+};
+
+struct walk {
+	const struct job_select *select;
+	struct span span[SELECT_RANGES_MAX]; /* in their order, none touches another */
+	uint32_t count, at;
+	store_row_fn fn;
+	void *data;
+};
+
+static int by_first(const void *a, const void *b)
+{
+	const struct span *x = a, *y = b;
+
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+static void merge(struct walk *walk)
+{
+	uint32_t kept = 0;
+
+	qsort(walk->span, walk->count, sizeof(walk->span[0]), by_first);
+	for (uint32_t i = 1; i < walk->count; i++) {
+		struct span *last = &walk->span[kept];
+
+		if (walk->span[i].first > last->last + 1)
+			walk->span[++kept] = walk->span[i];
+		else if (walk->span[i].last > last->last)
+			last->last = walk->span[i].last;
+	}
+	walk->count = walk->count ? kept + 1 : 0;
+}
+
+/* An array's id is that of its first element, so the span of the array comes first. */
+static int walk_row(void *data, const struct store_row *row)
+{
+	const struct walk *walk = data;
+	uint64_t array = row->job.array;
+
+	for (uint32_t i = 0; i < walk->at; i++)
+		if (array >= walk->span[i].first && array <= walk->span[i].last)
+			return 0;
+	return select_has_row(walk->select, row) ? walk->fn(walk->data, row) : 0;
+}
+
+int select_each_row(const struct job_select *select, struct store_reader *reader, store_row_fn fn,
+		    void *data)
+{
+	struct walk walk = {
+		.select = select,
+		.count = select->range_count,
+		.fn = fn,
+		.data = data,
+	};
+	int rc = 0;
+
+	for (uint32_t i = 0; i < walk.count; i++)
+		walk.span[i] = (struct span){select->range[i].first, select->range[i].last};
+	merge(&walk);
+	for (walk.at = 0; !rc && walk.at < walk.count; walk.at++)
+		rc = store_each_in(reader, walk.span[walk.at].first, walk.span[walk.at].last,
+				   select->one_user ? &select->uid : NULL, walk_row, &walk);
+	return rc;
 }

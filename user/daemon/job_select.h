@@ -8,6 +8,7 @@
 #include "user/daemon/jobs.h"
 
 #define SELECT_RANGES_MAX 256U
+#define SELECT_IDS_MAX    (1U << 20) /* that the ranges of a call cover */
 
 struct job_range {
 	uint64_t first, last;
@@ -31,6 +32,10 @@ bool select_read_ranges(const struct ipc_call *call, struct ipc_answer *answer, 
 			struct job_select *ret_select);
 
 bool select_has(const struct job_select *select, const struct jobs *jobs, const struct job *job);
+/* Each row that the ranges name, as select_has_row, once, whatever they are; no range: none. */
+int select_each_row(const struct job_select *select, struct store_reader *reader, store_row_fn fn,
+		    void *data);
+
 bool select_has_row(const struct job_select *select, const struct store_row *row);
 
 #endif

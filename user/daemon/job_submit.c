@@ -2,19 +2,22 @@
 #include "user/daemon/job_submit.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/text.h"
+#include "user/daemon/job_allow.h"
 #include "user/daemon/job_encode.h"
 #include "user/daemon/jobs.h"
 #include "user/ipc/json.h"
 
-#define ITEMS_MAX 10000U /* of one call */
+#define ITEMS_MAX     10000U       /* of one call */
+#define VARIABLES_MAX 4096U        /* of one environment */
+#define ENV_TOTAL_MAX (64UL << 20) /* bytes of the environments of one call, merged ... */
+#define ENV_COUNT_MAX (2UL << 20)  /* ... and variables in them */
+#define RANGES_MAX    256U         /* of one array */
 
 /* What one call wants, with the memory of its strings. */
 struct wanted {
@@ -24,6 +27,13 @@ struct wanted {
 	uint32_t count;
 	struct jobs_item *item;
 	char **text; /* two blocks an item: arguments and environment */
+	size_t env_total, env_count;
+	struct jobs_item *plain; /* the first that has the environment of the context */
+	enum may {
+		MAY_UNKNOWN,
+		MAY,
+		MAY_NOT
+	} may[UW_COMPONENTS_MAX];
 };
 
 /* The answer is to go to whom, when it is on disk. */
@@ -42,61 +52,13 @@ static void wanted_done(struct wanted *wanted)
 	free(wanted->item);
 }
 
-/* ---- who may ---- */
-
-static bool is_in_group(const struct ipc_peer *peer, const char *name)
-{
-	const struct group *group = getgrnam(name);
-
-	if (!group)
-		return false;
-	for (uint32_t i = 0; i < peer->group_count; i++)
-		if (peer->group[i] == group->gr_gid)
-			return true;
-	return peer->gid == group->gr_gid;
-}
-
-static bool is_user(const struct ipc_peer *peer, const char *name)
-{
-	const struct passwd *user = getpwnam(name);
-
-	return user && user->pw_uid == peer->uid;
-}
-
-static bool may_submit(const struct component *component, const struct ipc_peer *peer)
-{
-	const char *at = component->submit;
-	char word[SUBMIT_WORD_LEN];
-
-	if (peer->uid == 0)
-		return true;
-	while ((at = submit_next(at, word)))
-		if (!strcmp(word, "*") || (word[0] == '@' && is_in_group(peer, word + 1)) ||
-		    is_user(peer, word))
-			return true;
-	return false;
-}
-
-bool submit_is_open(const struct config *config)
-{
-	char word[SUBMIT_WORD_LEN];
-
-	for (uint32_t i = 0; i < config->component_count; i++) {
-		const char *at = config->component[i].submit;
-
-		while ((at = submit_next(at, word)))
-			if (strcmp(word, "root") != 0)
-				return true;
-	}
-	return false;
-}
-
 /* ---- from JSON ---- */
 
 static bool bad(const struct wanted *wanted, const char *name, const char *field)
 {
-	ipc_answer_fail(wanted->answer, IPC_ERROR_BAD_JOB, "%s: %s: is missing or of another kind",
-			*name ? name : "job", field);
+	ipc_answer_fail(wanted->answer, IPC_ERROR_BAD_JOB,
+			"%s: %s: is missing, of another kind, or too long", *name ? name : "job",
+			field);
 	return false;
 }
 
@@ -111,25 +73,23 @@ static size_t block_size(const json_t *list)
 	return size;
 }
 
-static bool same_name(const char *a, const char *b)
+/* The names in a list of NAME=VALUE. */
+static json_t *names_of(const json_t *list)
 {
-	size_t length = strcspn(a, "=");
-
-	return !strncmp(a, b, length) && b[length] == '=';
-}
-
-static bool is_replaced(const char *variable, const json_t *over)
-{
+	json_t *names = json_object();
 	const json_t *text;
 	size_t i;
 
-	json_array_foreach (over, i, text)
-		if (json_is_string(text) && same_name(json_string_value(text), variable))
-			return true;
-	return false;
+	json_array_foreach (list, i, text) {
+		const char *word = json_string_value(text);
+
+		json_object_setn_new_nocheck(names, word, strcspn(word, "="), json_true());
+	}
+	return names;
 }
 
-static void add_block(struct job_block *block, char *room, const json_t *list, const json_t *over)
+static void add_block(struct job_block *block, char *room, const json_t *list,
+		      const json_t *without)
 {
 	const json_t *text;
 	size_t i;
@@ -138,7 +98,7 @@ static void add_block(struct job_block *block, char *room, const json_t *list, c
 		const char *word = json_string_value(text);
 		size_t size = strlen(word) + 1;
 
-		if (over && is_replaced(word, over))
+		if (without && json_object_getn(without, word, strcspn(word, "=")))
 			continue;
 		memcpy(room + block->size, word, size);
 		block->size += (uint32_t)size;
@@ -160,18 +120,40 @@ static bool are_strings(const json_t *list)
 static bool make_block(const json_t *list, const json_t *over, char **ret_room,
 		       struct job_block *ret_block)
 {
-	char *room;
+	AUTO_JSON json_t *names = json_array_size(over) ? names_of(over) : NULL;
+	char *room = malloc(block_size(list) + block_size(over) + 1);
 
-	if (!are_strings(list) || !are_strings(over))
-		return false;
-	room = malloc(block_size(list) + block_size(over) + 1);
 	if (!room)
 		return false;
 	*ret_room = room;
 	*ret_block = (struct job_block){.data = room};
-	add_block(ret_block, room, list, over);
+	add_block(ret_block, room, list, names);
 	add_block(ret_block, room, over, NULL);
 	return true;
+}
+
+/* That of the context with an item's own over it. The context's alone is made once a call. */
+static bool make_environment(struct wanted *wanted, const json_t *from, uint32_t at)
+{
+	const json_t *context = json_object_get(wanted->call->parameters, "context");
+	const json_t *list = json_object_get(context, "environment");
+	const json_t *over = json_object_get(from, "environment");
+	struct jobs_item *item = &wanted->item[at];
+
+	if (!are_strings(over) || json_array_size(over) > VARIABLES_MAX)
+		return false;
+	if (!json_array_size(over) && wanted->plain) {
+		item->same_env = wanted->plain;
+		item->spec.env = wanted->plain->spec.env;
+		return true;
+	}
+	wanted->env_total += block_size(list) + block_size(over);
+	wanted->env_count += json_array_size(list) + json_array_size(over);
+	if (wanted->env_total > ENV_TOTAL_MAX || wanted->env_count > ENV_COUNT_MAX)
+		return false;
+	if (!json_array_size(over))
+		wanted->plain = item;
+	return make_block(list, over, &wanted->text[at * 2 + 1], &item->spec.env);
 }
 
 static bool read_word(const json_t *from, const char *key, char *to, size_t size)
@@ -224,6 +206,8 @@ static bool read_array(const json_t *from, struct jobs_item *item)
 
 	if (!json_array_size(ranges))
 		return true;
+	if (json_array_size(ranges) > RANGES_MAX)
+		return false;
 	item->range = calloc(json_array_size(ranges), sizeof(*item->range));
 	if (!item->range)
 		return false;
@@ -313,19 +297,51 @@ static bool find_memory(const struct wanted *wanted, struct job_spec *spec, cons
 
 static bool read_strings(struct wanted *wanted, const json_t *from, uint32_t at, const char *name)
 {
-	const json_t *context = json_object_get(wanted->call->parameters, "context");
+	const json_t *command = json_object_get(from, "command");
 	struct job_spec *spec = &wanted->item[at].spec;
 	const json_t *cwd = json_object_get(from, "cwd");
 
-	if (!make_block(json_object_get(from, "command"), NULL, &wanted->text[at * 2], &spec->argv))
+	if (!are_strings(command) || !make_block(command, NULL, &wanted->text[at * 2], &spec->argv))
 		return bad(wanted, name, "command");
-	if (!make_block(json_object_get(context, "environment"),
-			json_object_get(from, "environment"), &wanted->text[at * 2 + 1],
-			&spec->env))
+	if (!make_environment(wanted, from, at))
 		return bad(wanted, name, "environment");
 	if (json_is_string(cwd))
 		spec->cwd = json_string_value(cwd);
 	return true;
+}
+
+/* Asked of the user database once a component, as that may be far away. */
+static bool is_permitted(struct wanted *wanted, const char *name)
+{
+	const struct config *config = &wanted->daemon->config;
+	const struct ipc_peer *peer = wanted->call->peer;
+	int at = config_find(config, name);
+
+	if (at < 0) {
+		ipc_answer_fail(wanted->answer, IPC_ERROR_NO_COMPONENT,
+				"there is no component '%s'; 'uwctl status' lists them", name);
+		return false;
+	}
+	if (!wanted->may[at])
+		wanted->may[at] = submit_is_allowed(&config->component[at], peer) ? MAY : MAY_NOT;
+	if (wanted->may[at] == MAY)
+		return true;
+	ipc_answer_fail(wanted->answer, IPC_ERROR_NOT_PERMITTED,
+			"uid %u may not submit to %s; 'submit' of [component %s] in uw.conf "
+			"says who may",
+			(unsigned int)peer->uid, name, name);
+	return false;
+}
+
+/* What all items share; before any of them is read, as each looks at it. */
+static bool read_context(const struct wanted *wanted)
+{
+	const json_t *context = json_object_get(wanted->call->parameters, "context");
+	const json_t *environment = json_object_get(context, "environment");
+
+	if (are_strings(environment) && json_array_size(environment) <= VARIABLES_MAX)
+		return true;
+	return bad(wanted, "context", "environment");
 }
 
 static bool read_item(struct wanted *wanted, const json_t *from, uint32_t at)
@@ -333,12 +349,13 @@ static bool read_item(struct wanted *wanted, const json_t *from, uint32_t at)
 	struct jobs_item *item = &wanted->item[at];
 	struct job_spec *spec = &item->spec;
 	const char *name = json_get_text(from, "name");
-	int component;
 
 	if (!read_word(from, "name", spec->name, sizeof(spec->name)))
 		spec->name[0] = '\0'; /* too long to be shown: its key will do */
 	if (!read_word(from, "component", spec->component, sizeof(spec->component)))
 		return bad(wanted, name, "component");
+	if (!is_permitted(wanted, spec->component))
+		return false;
 	if (!read_word(from, "key", spec->key, sizeof(spec->key)))
 		return bad(wanted, name, "key");
 	read_numbers(from, spec);
@@ -352,21 +369,6 @@ static bool read_item(struct wanted *wanted, const json_t *from, uint32_t at)
 		return bad(wanted, name, "array");
 	if (!read_strings(wanted, from, at, name))
 		return false;
-	component = config_find(&wanted->daemon->config, spec->component);
-	if (component < 0) {
-		ipc_answer_fail(wanted->answer, IPC_ERROR_NO_COMPONENT,
-				"there is no component '%s'; 'uwctl status' lists them",
-				spec->component);
-		return false;
-	}
-	if (!may_submit(&wanted->daemon->config.component[component], wanted->call->peer)) {
-		ipc_answer_fail(
-			wanted->answer, IPC_ERROR_NOT_PERMITTED,
-			"uid %u may not submit to %s; 'submit' of [component %s] in uw.conf "
-			"says who may",
-			(unsigned int)wanted->call->peer->uid, spec->component, spec->component);
-		return false;
-	}
 	return find_memory(wanted, spec, name);
 }
 
@@ -386,6 +388,8 @@ static bool read_call(struct wanted *wanted)
 		ipc_answer_fail(wanted->answer, IPC_ERROR_FAILED, "out of memory");
 		return false;
 	}
+	if (!read_context(wanted))
+		return false;
 	json_array_foreach (list, i, from)
 		if (!read_item(wanted, from, (uint32_t)i))
 			return false;

@@ -7,7 +7,4 @@
 
 void method_submit(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer);
 
-/* Whether any component lets others than root submit: then any user may connect. */
-bool submit_is_open(const struct config *config);
-
 #endif

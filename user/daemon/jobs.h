@@ -129,7 +129,9 @@ struct jobs_range {
 
 struct jobs_item {
 	struct job_spec spec;
-	uint32_t range_count; /* 0: no array */
+	const struct jobs_item *same_env; /* one before it in the call with the same environment,
+					   * which is then kept once; NULL: its own */
+	uint32_t range_count;             /* 0: no array */
 	struct jobs_range *range;
 	uint32_t after_item_count; /* other items of the call, by their place */
 	uint32_t after_item[JOB_AFTER_MAX];

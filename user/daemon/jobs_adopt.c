@@ -87,12 +87,14 @@ static void load_waiting(struct jobs *jobs, const struct loading *loading)
 {
 	struct store_row row;
 
+	jobs_keep_awaited(jobs, true);
 	for (uint32_t i = 0; i < loading->waiting_count; i++) {
 		struct job *job = table_find(&jobs->table, loading->waiting[i]);
 
 		if (job && !store_find(jobs->reader, job->id, &row))
 			jobs_enqueue(jobs, job, &row.spec);
 	}
+	jobs_keep_awaited(jobs, false);
 }
 
 int jobs_load(struct jobs *jobs, struct store *store, struct uw_err *err)

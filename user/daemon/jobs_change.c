@@ -16,44 +16,44 @@ const char *jobs_component(const struct jobs *jobs, const struct job *job)
 
 /* ---- who waits for whom ---- */
 
-/* A job that is waited for, and where it is the first of an array all of that. */
-struct awaited {
-	const struct jobs *jobs;
-	uint64_t on;
-	uint64_t live; /* the last one that has not ended */
-	bool known, bad;
-};
-
-static int see_awaited(void *data, const struct store_row *row)
+/* Elements of an array wait for the same ones, each at its place in the list: asked once. */
+static int find_awaited(struct jobs *jobs, uint64_t on, uint32_t place,
+			struct store_awaited *ret_awaited)
 {
-	struct awaited *awaited = data;
-	const struct job *job = &row->job;
+	struct store_awaited *known = &jobs->awaited[place];
+	int rc;
 
-	if (job->id != awaited->on && job->array != awaited->on)
+	if (jobs->awaited_kept && known->on == on) {
+		*ret_awaited = *known;
 		return 0;
-	awaited->known = true;
-	if (table_find(&awaited->jobs->table, job->id) ||
-	    !job_state_is_end((enum job_state)job->state))
-		awaited->live = job->id; /* in the table, or on its way into it */
-	else if (job->state != JOB_DONE)
-		awaited->bad = true;
-	return 0;
+	}
+	rc = store_find_awaited(jobs->reader, on, ret_awaited);
+	*known = rc ? (struct store_awaited){0} : *ret_awaited;
+	return rc;
+}
+
+void jobs_keep_awaited(struct jobs *jobs, bool keep)
+{
+	memset(jobs->awaited, 0, sizeof(jobs->awaited));
+	jobs->awaited_kept = keep;
 }
 
 /* 1 when it has not ended, and on which to wait; 0 when it has, well or any; -ECANCELED: badly;
  * -ESRCH: not known. */
-static int look_after(const struct jobs *jobs, uint64_t on, bool any, uint64_t *ret_live)
+static int look_after(struct jobs *jobs, uint64_t on, uint32_t place, bool any, uint64_t *ret_live)
 {
-	struct awaited awaited = {.jobs = jobs, .on = on};
 	const struct job *job = table_find(&jobs->table, on);
+	struct store_awaited awaited;
 	int rc;
 
 	*ret_live = on;
 	if (job && job->index == JOB_NO_INDEX)
 		return 1;
-	rc = store_each_in(jobs->reader, on, on, see_awaited, &awaited);
+	rc = find_awaited(jobs, on, place, &awaited);
 	if (rc < 0)
 		return rc;
+	if (job && !awaited.live)
+		awaited.live = on; /* it is queued again, or its end is not told of yet */
 	if (!awaited.known)
 		return -ESRCH;
 	if (awaited.bad && !any)
@@ -67,7 +67,7 @@ int jobs_check_after(struct jobs *jobs, const uint64_t *after, uint32_t count, b
 {
 	for (uint32_t i = 0; i < count; i++) {
 		uint64_t live;
-		int rc = look_after(jobs, after[i], any, &live);
+		int rc = look_after(jobs, after[i], i, any, &live);
 
 		if (rc < 0) {
 			*ret_failed = after[i];
@@ -232,7 +232,9 @@ static void check_waiting(void *data, uint64_t id)
 
 void jobs_after_end(struct jobs *jobs, uint64_t on)
 {
+	jobs_keep_awaited(jobs, true);
 	after_take(&jobs->after, on, check_waiting, jobs);
+	jobs_keep_awaited(jobs, false);
 }
 
 void jobs_forget(struct jobs *jobs, struct job *job)

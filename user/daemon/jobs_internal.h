@@ -86,6 +86,10 @@ struct jobs {
 	struct store_reader *reader;
 	struct run *run[SLOTS_COUNT + 1]; /* by slot */
 	uint32_t slot_hint;
+	/* What is known of those in a list of after, by their place in it, while many lists are
+	 * looked at in one go. */
+	struct store_awaited awaited[JOB_AFTER_MAX];
+	bool awaited_kept;
 	uint32_t pending;         /* jobs on their way to the disk */
 	uint32_t limbo;           /* locked slots whose shim has not said its pid */
 	uint64_t *loaded_waiting; /* between load and adoption: jobs that wait for others */
@@ -175,6 +179,9 @@ void jobs_after_end(struct jobs *jobs, uint64_t on);
  * with any does not matter. */
 int jobs_check_after(struct jobs *jobs, const uint64_t *after, uint32_t count, bool any,
 		     uint64_t *ret_live, uint64_t *ret_failed);
+/* keep: what jobs_check_after learns is true until the end of this turn of the loop, so that an
+ * array after an array reads each of them once. */
+void jobs_keep_awaited(struct jobs *jobs, bool keep);
 /* Sets a flag of a job that runs, and when that is on disk ends it. */
 int jobs_wish(struct jobs *jobs, struct job *job, enum job_flag flag, const struct job_why *why,
 	      uint64_t grace_us, jobs_changed_fn done, void *data);

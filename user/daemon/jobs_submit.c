@@ -15,7 +15,7 @@
 struct pack {
 	char *bytes; /* without the environment; the spec's strings point into it */
 	unsigned long size;
-	char *env;
+	char *env; /* NULL where it is another item's */
 };
 
 /* Some hundred bytes for each item, whatever the number of its elements. */
@@ -180,10 +180,12 @@ static void submission_done(void *data, struct entry *entry)
 	else if (entry->rc)
 		err_set(&err, entry->rc, "submit: %s cannot be written: %s", jobs->dir,
 			strerror(-entry->rc));
+	jobs_keep_awaited(jobs, true);
 	for (uint32_t i = 0; !entry->rc && i < submission->count; i++) {
 		insert_item(jobs, submission, &submission->item[i]);
 		jobs->stats.submitted += submission->item[i].count;
 	}
+	jobs_keep_awaited(jobs, false);
 	if (!entry->rc)
 		jobs_decide(jobs);
 	submission->done(submission->data, entry->rc, &err, submission->item, submission->count);
@@ -291,7 +293,7 @@ static int copy_item(const struct jobs_item *from, struct jobs_item *to, struct 
 		return -ENOMEM;
 	job_pack(&from->spec, false, pack->bytes, pack->size);
 	rc = job_unpack(pack->bytes, pack->size, &to->spec);
-	if (!rc)
+	if (!rc && !from->same_env)
 		rc = copy_block(&env, &pack->env);
 	to->spec.env = env;
 	return rc;
@@ -324,8 +326,10 @@ int jobs_check(struct jobs *jobs, struct jobs_item *items, uint32_t count, struc
 {
 	int rc = 0;
 
+	jobs_keep_awaited(jobs, true);
 	for (uint32_t i = 0; !rc && i < count; i++)
 		rc = check_item(jobs, &items[i], err);
+	jobs_keep_awaited(jobs, false);
 	return rc;
 }
 
@@ -349,11 +353,10 @@ static int give_ids(struct jobs *jobs, struct jobs_item *items, uint32_t count, 
 {
 	uint64_t total = 0, next = jobs->last_id + 1;
 	uint32_t max = jobs->setup.config->admission.max_queued;
-	int rc = 0;
+	int rc = jobs_check(jobs, items, count, err);
 
 	for (uint32_t i = 0; !rc && i < count; i++) {
-		rc = check_item(jobs, &items[i], err);
-		if (!rc && items[i].after_item_count)
+		if (items[i].after_item_count)
 			rc = resolve_after(items, count, &items[i], err);
 		items[i].first_id = next + total;
 		total += items[i].count;
@@ -361,12 +364,12 @@ static int give_ids(struct jobs *jobs, struct jobs_item *items, uint32_t count, 
 	if (rc)
 		return rc;
 	max = max && max < JOBS_MAX ? max : JOBS_MAX;
-	if (total + jobs->table.count + jobs->pending > JOBS_MAX)
+	if (total + jobs->table.count + jobs->pending > max)
 		return err_set(
 			err, -EDQUOT,
 			"submit: the queue holds %u of %u jobs, there is no room for %" PRIu64
 			" more",
-			jobs->table.count + jobs->pending, JOBS_MAX, total);
+			jobs->table.count + jobs->pending, max, total);
 	rc = promise_ids(jobs, jobs->last_id + total);
 	if (rc)
 		return err_set(err, rc, "submit: %s: %s", jobs->dir, strerror(-rc));
@@ -385,8 +388,14 @@ int jobs_submit(struct jobs *jobs, struct jobs_item *items, uint32_t count, jobs
 
 	if (rc)
 		return rc;
-	for (uint32_t i = 0; !rc && i < count; i++)
-		rc = copy_item(&items[i], &submission->item[i], &submission->pack[i]);
+	for (uint32_t i = 0; !rc && i < count; i++) {
+		struct jobs_item *item = &submission->item[i];
+
+		rc = copy_item(&items[i], item, &submission->pack[i]);
+		if (!rc && item->same_env)
+			item->spec.env = submission->item[item->same_env - items].spec.env;
+		item->same_env = NULL;
+	}
 	if (rc) {
 		for (uint32_t i = 0; i < count; i++)
 			jobs->pending -= items[i].count;

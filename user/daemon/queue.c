@@ -19,7 +19,7 @@
 #include "user/daemon/jobs.h"
 #include "user/daemon/jobs_launch.h"
 #include "user/daemon/job_methods.h"
-#include "user/daemon/job_submit.h"
+#include "user/daemon/job_allow.h"
 #include "user/daemon/loop.h"
 #include "user/policy/admit/admit.h"
 

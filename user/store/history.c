@@ -15,6 +15,7 @@ enum reader_statement {
 	RD_KEY,
 	RD_IN,
 	RD_ENDED,
+	RD_AWAITED,
 	RD_EVENTS,
 	RD_RUNS,
 	RD_TOTALS,
@@ -36,9 +37,17 @@ struct store_reader {
 static const char *const sql[RD__COUNT] = {
 	[RD_FIND] = ROW " WHERE id = ?1",
 	[RD_KEY] = "SELECT data FROM keys WHERE key = ?1",
-	[RD_IN] = ROW " WHERE id BETWEEN ?1 AND ?2 OR array BETWEEN ?1 AND ?2 ORDER BY id",
+	[RD_IN] = ROW " WHERE (id BETWEEN ?1 AND ?2 OR array BETWEEN ?1 AND ?2)"
+		      " AND (?3 IS NULL OR uid = ?3) ORDER BY id",
 	[RD_ENDED] = ROW " INDEXED BY jobs_ended WHERE state >= 6 AND end >= ?1"
 			 " ORDER BY end DESC, id DESC LIMIT -1 OFFSET ?2",
+	/* Seeks: no look at the elements themselves. */
+	[RD_AWAITED] = "SELECT (SELECT max(id) FROM jobs INDEXED BY jobs_array_live"
+		       " WHERE array = ?1 AND state < 6),"
+		       " EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_array_bad"
+		       " WHERE array = ?1 AND state > 6),"
+		       " EXISTS (SELECT 1 FROM jobs WHERE array = ?1),"
+		       " (SELECT state FROM jobs WHERE id = ?1)",
 	[RD_EVENTS] = "SELECT at, step, attempt, before, after, reason, observed, threshold FROM"
 		      " (SELECT rowid AS n, * FROM events WHERE job = ?1"
 		      " ORDER BY rowid DESC LIMIT 64) ORDER BY n",
@@ -46,8 +55,8 @@ static const char *const sql[RD__COUNT] = {
 		    " WHERE (?1 IS NULL OR key = ?1) AND (?2 IS NULL OR component = ?2)"
 		    " AND (?3 IS NULL OR uid = ?3)"
 		    " ORDER BY key, component, id",
-	[RD_TOTALS] = "SELECT component, class, state, jobs, runs, sufficed, wait, wait_max, run,"
-		      " asked, reserved, peak FROM totals",
+	[RD_TOTALS] = ("SELECT component, class, state, jobs, runs, sufficed, wait, wait_max, run,"
+		       " asked, reserved, peak FROM totals"),
 };
 
 #define PATH_LEN     512
@@ -272,14 +281,16 @@ int store_find_key(struct store_reader *reader, uint64_t key, const void **ret_b
 	return rc;
 }
 
-int store_each_in(struct store_reader *reader, uint64_t first, uint64_t last, store_row_fn fn,
-		  void *data)
+int store_each_in(struct store_reader *reader, uint64_t first, uint64_t last, const uint32_t *uid,
+		  store_row_fn fn, void *data)
 {
 	sqlite3_stmt *statement = prepare(reader, RD_IN);
 	struct row_call call = {fn, data};
 
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)first);
 	sqlite3_bind_int64(statement, 2, (sqlite3_int64)last);
+	if (uid)
+		sqlite3_bind_int64(statement, 3, *uid);
 	return each(reader, statement, call_row, &call);
 }
 
@@ -292,6 +303,29 @@ int store_each_ended(struct store_reader *reader, uint64_t since_us, uint64_t sk
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)since_us);
 	sqlite3_bind_int64(statement, 2, (sqlite3_int64)skip);
 	return each(reader, statement, call_row, &call);
+}
+
+static int read_awaited(void *data, sqlite3_stmt *statement)
+{
+	struct store_awaited *awaited = data;
+	bool is_there = sqlite3_column_type(statement, 3) != SQLITE_NULL;
+	enum job_state state = (enum job_state)sqlite3_column_int(statement, 3);
+
+	awaited->live = (uint64_t)sqlite3_column_int64(statement, 0);
+	if (is_there && !job_state_is_end(state) && !awaited->live)
+		awaited->live = awaited->on;
+	awaited->bad = sqlite3_column_int(statement, 1) || (is_there && state > JOB_DONE);
+	awaited->known = is_there || sqlite3_column_int(statement, 2);
+	return 0;
+}
+
+int store_find_awaited(struct store_reader *reader, uint64_t on, struct store_awaited *ret_awaited)
+{
+	sqlite3_stmt *statement = prepare(reader, RD_AWAITED);
+
+	*ret_awaited = (struct store_awaited){.on = on};
+	sqlite3_bind_int64(statement, 1, (sqlite3_int64)on);
+	return each(reader, statement, read_awaited, ret_awaited);
 }
 
 /* ---- events, runs, totals ---- */

@@ -31,13 +31,23 @@ int store_find_key(struct store_reader *reader, uint64_t key, const void **ret_b
 /* A positive return ends it with 0, a negative one is passed up. */
 typedef int (*store_row_fn)(void *data, const struct store_row *row);
 
-/* Those whose id or array lies in first..last, in the order of ids. */
-int store_each_in(struct store_reader *reader, uint64_t first, uint64_t last, store_row_fn fn,
-		  void *data);
+/* Those whose id or array lies in first..last, in the order of ids. uid NULL: of all users; rows of
+ * others are not unpacked. */
+int store_each_in(struct store_reader *reader, uint64_t first, uint64_t last, const uint32_t *uid,
+		  store_row_fn fn, void *data);
 
 /* Those that have ended since since_us, the last one first, without the first skip of them. */
 int store_each_ended(struct store_reader *reader, uint64_t since_us, uint64_t skip, store_row_fn fn,
 		     void *data);
+
+/* A job, and where it is the first of an array all of that; as quick for a large one as for a
+ * small one. */
+struct store_awaited {
+	uint64_t on;
+	uint64_t live;   /* the last that has not ended; 0: all have */
+	bool known, bad; /* bad: one has ended otherwise than well */
+};
+int store_find_awaited(struct store_reader *reader, uint64_t on, struct store_awaited *ret_awaited);
 
 /* The last 64 steps of a job, oldest first. */
 typedef int (*store_event_fn)(void *data, const struct job_event *event);

@@ -47,7 +47,7 @@ struct store {
 };
 
 extern const char *const store_sql[ST__COUNT];
-extern const char store_schema[];
+extern const char store_schema[], store_indexes[];
 
 #define STORE_SCHEMA_VERSION 1
 

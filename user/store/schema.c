@@ -51,6 +51,11 @@ const char store_schema[] =
 	"CREATE TABLE keys (key INTEGER PRIMARY KEY, used INTEGER NOT NULL, data BLOB NOT NULL);"
 	"CREATE INDEX keys_used ON keys (used);";
 
+/* Made where they are missing, as in databases that are older than they are. */
+const char store_indexes[] =
+	"CREATE INDEX IF NOT EXISTS jobs_array_live ON jobs (array) WHERE state < 6;"
+	"CREATE INDEX IF NOT EXISTS jobs_array_bad ON jobs (array) WHERE state > 6;";
+
 const char *const store_sql[ST__COUNT] = {
 	[ST_BEGIN] = "BEGIN IMMEDIATE",
 	[ST_COMMIT] = "COMMIT",

@@ -205,6 +205,15 @@ static int make_schema(struct store *store, struct uw_err *err)
 					     store_error(store));
 }
 
+static int make_indexes(struct store *store, struct uw_err *err)
+{
+	int result = sqlite3_exec(store->db, store_indexes, NULL, NULL, NULL);
+
+	return result == SQLITE_OK ? 0
+				   : err_set(err, store_errno(result), "cannot be indexed: %s",
+					     store_error(store));
+}
+
 static int check_schema(struct store *store, struct uw_err *err)
 {
 	int version = 0;
@@ -217,9 +226,8 @@ static int check_schema(struct store *store, struct uw_err *err)
 	if (version > STORE_SCHEMA_VERSION)
 		return err_set(err, -EUCLEAN, "is of a newer uwd (schema %d, known is %d)", version,
 			       STORE_SCHEMA_VERSION);
-	if (version == 0)
-		return make_schema(store, err);
-	return check_pages(store, err);
+	rc = version ? check_pages(store, err) : make_schema(store, err);
+	return rc < 0 ? rc : make_indexes(store, err);
 }
 
 /* The database, its log and its index. */

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a caller may ask of the queue, and how much of it. */
+#include "tests/unit/jobs_fixture.h"
+
+#include <jansson.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/text.h"
+#include "user/daemon/daemon.h"
+#include "user/daemon/job_methods.h"
+#include "user/ipc/json.h"
+
+#define USER  4711
+#define GROUP 4712
+#define MANY  4000U
+
+static int setup(void **state)
+{
+	static struct jobs_fixture f;
+
+	jobs_fixture_init(&f);
+	assert_int_equal(access(f.shim, X_OK), 0);
+	assert_int_equal(jobs_fixture_open(&f), 0);
+	jobs_fixture_tick(&f);
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	jobs_fixture_done(*state);
+	return 0;
+}
+
+/* ---- the limit of the queue ---- */
+
+static void test_calls_no_more_than_max_queued(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct uw_err err = {0};
+	struct jobs_range range = {0, 1};
+	char buf[256];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+
+	f->config.admission.max_queued = 2;
+	item.spec.held = true;
+	submit(f, &item, 1);
+	item.range = &range;
+	item.range_count = 1;
+	assert_int_equal(jobs_submit(f->jobs, &item, 1, on_submitted, f, &err), -EDQUOT);
+	assert_string_equal(err.text,
+			    "submit: the queue holds 1 of 2 jobs, there is no room for 2 more");
+	item.range_count = 0;
+	submit(f, &item, 1);
+	assert_int_equal(jobs_count(f->jobs), 2);
+}
+
+/* ---- calls, as the server hands them over ---- */
+
+struct asked {
+	struct daemon daemon;
+	struct ipc_peer peer;
+	struct ipc_answer answer;
+};
+
+static void asked_init(struct asked *asked, const struct jobs_fixture *f)
+{
+	memset(asked, 0, sizeof(*asked));
+	asked->daemon.jobs = f->jobs;
+	asked->daemon.config = f->config;
+	asked->peer.uid = USER;
+	asked->peer.gid = GROUP;
+}
+
+/* Takes the parameters. */
+static const struct ipc_answer *ask(struct asked *asked, enum ipc_method method, json_t *parameters)
+{
+	struct ipc_call call = {
+		.method = method,
+		.parameters = parameters,
+		.peer = &asked->peer,
+	};
+
+	assert_non_null(parameters);
+	json_decref(asked->answer.parameters);
+	asked->answer = (struct ipc_answer){0};
+	assert_true(job_methods_handle(&asked->daemon, &call, &asked->answer));
+	json_decref(parameters);
+	return &asked->answer;
+}
+
+static void asked_done(struct asked *asked)
+{
+	json_decref(asked->answer.parameters);
+}
+
+static uint64_t number(const struct ipc_answer *answer, const char *key)
+{
+	if (answer->error)
+		fail_msg("%s", answer->error);
+	return json_get_u64(answer->parameters, key);
+}
+
+/* "V0=text" and on. */
+static json_t *variables(uint32_t count, const char *text)
+{
+	json_t *list = json_array();
+	char word[64];
+
+	for (uint32_t i = 0; i < count; i++) {
+		snprintf(word, sizeof(word), "V%u=%s", i, text);
+		json_array_append_new(list, json_string(word));
+	}
+	return list;
+}
+
+static json_t *submission(uint32_t of_context, uint32_t of_item)
+{
+	return json_pack("{s:b, s:{s:s, s:o}, s:[{s:s, s:[s], s:o, s:i}]}", "dry_run", 1, "context",
+			 "cwd", "/", "environment", variables(of_context, "context"), "jobs",
+			 "component", "ml_models", "command", "true", "environment",
+			 variables(of_item, "item"), "memory_bytes", 1 << 20);
+}
+
+static void test_calls_who_may_not_submit_is_told_before_all_else(void **state)
+{
+	struct asked asked;
+	json_t *parameters;
+
+	asked_init(&asked, *state);
+	parameters = submission(1, 1);
+	json_object_set_new(json_array_get(json_object_get(parameters, "jobs"), 0), "command",
+			    json_true());
+	assert_string_equal(ask(&asked, IPC_SUBMIT, json_incref(parameters))->error,
+			    IPC_ERROR_NOT_PERMITTED);
+	strcpy(asked.daemon.config.component[0].submit, "*");
+	assert_string_equal(ask(&asked, IPC_SUBMIT, parameters)->error, IPC_ERROR_BAD_JOB);
+	asked_done(&asked);
+}
+
+static void test_calls_environments_have_bounds(void **state)
+{
+	struct asked asked;
+	uint64_t start_us = clock_now_us();
+
+	asked_init(&asked, *state);
+	strcpy(asked.daemon.config.component[0].submit, "*");
+	assert_string_equal(ask(&asked, IPC_SUBMIT, submission(4097, 0))->error, IPC_ERROR_BAD_JOB);
+	assert_string_equal(ask(&asked, IPC_SUBMIT, submission(0, 4097))->error, IPC_ERROR_BAD_JOB);
+	assert_null(ask(&asked, IPC_SUBMIT, submission(4096, 4096))->error);
+	assert_true(clock_now_us() - start_us < 5 * US_PER_SEC);
+	asked_done(&asked);
+}
+
+static void test_calls_many_environments_are_too_many_together(void **state)
+{
+	struct asked asked;
+	json_t *parameters = submission(4096, 1), *jobs = json_object_get(parameters, "jobs");
+	json_t *shared = submission(4096, 0), *plain = json_object_get(shared, "jobs");
+
+	asked_init(&asked, *state);
+	strcpy(asked.daemon.config.component[0].submit, "*");
+	for (uint32_t i = 1; i < 600; i++) {
+		json_array_append(jobs, json_array_get(jobs, 0));
+		json_array_append(plain, json_array_get(plain, 0));
+	}
+	assert_string_equal(ask(&asked, IPC_SUBMIT, parameters)->error, IPC_ERROR_BAD_JOB);
+	assert_null(ask(&asked, IPC_SUBMIT, shared)->error);
+	asked_done(&asked);
+}
+
+/* The second has the first's environment, and the third its own. */
+static void test_calls_a_shared_environment_arrives(void **state)
+{
+	struct jobs_fixture *f = *state;
+	static const char env[] = "PATH=/usr/bin:/bin\0W=shared",
+			  own[] = "PATH=/usr/bin:/bin\0W=own";
+	char text[3][192], buf[3][256], ran[64];
+	struct jobs_item item[3];
+
+	for (uint32_t i = 0; i < 3; i++) {
+		snprintf(text[i], sizeof(text[i]), "echo %u$W >>%s", i, f->ran);
+		item[i] = sh_item(text[i], buf[i], sizeof(buf[i]));
+		item[i].spec.env = (struct job_block){env, sizeof(env)};
+		item[i].after_item[0] = i - 1;
+		item[i].after_item_count = i > 0;
+	}
+	item[1].same_env = &item[0];
+	item[2].spec.env = (struct job_block){own, sizeof(own)};
+	submit(f, item, 3);
+	JOBS_UNTIL(f, f->ended == 3);
+	assert_true(text_read_at(AT_FDCWD, f->ran, ran, sizeof(ran)) > 0);
+	assert_string_equal(ran, "0shared\n1shared\n2own\n");
+}
+
+/* ---- ranges ---- */
+
+static uint64_t submit_held(struct jobs_fixture *f, uint32_t count)
+{
+	struct jobs_range range = {0, count - 1};
+	char buf[256];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+
+	item.spec.memory_bytes = 4 * JOBS_BUDGET; /* it never starts */
+	item.spec.held = true;
+	item.spec.uid = USER;
+	item.spec.gid = GROUP;
+	item.range = &range;
+	item.range_count = count > 1;
+	submit(f, &item, 1);
+	return f->first_id;
+}
+
+static void test_calls_ranges_that_overlap_count_a_job_once(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t first = submit_held(f, 5), other = submit_held(f, 1);
+	json_int_t a = (json_int_t)first, b = (json_int_t)other;
+	struct asked asked;
+
+	asked_init(&asked, f);
+	assert_int_equal(
+		number(ask(&asked, IPC_WAIT,
+			   json_pack("{s:[{s:I, s:I}, {s:I, s:I}, {s:I, s:I}, {s:I, s:I}]}", "jobs",
+				     "first", a + 3, "last", b, "first", a, "last", a, "first", a,
+				     "last", a, "first", a + 1, "last", a + 1)),
+		       "left"),
+		6);
+	asked.peer.uid = USER + 1;
+	assert_string_equal(
+		ask(&asked, IPC_WAIT, json_pack("{s:[{s:I, s:I}]}", "jobs", "first", a, "last", b))
+			->error,
+		IPC_ERROR_NO_JOB);
+	asked_done(&asked);
+}
+
+static void test_calls_ranges_have_bounds(void **state)
+{
+	struct jobs_fixture *f = *state;
+	json_int_t id = (json_int_t)submit_held(f, 1);
+	json_int_t far = (json_int_t)1 << 62;
+	struct asked asked;
+
+	asked_init(&asked, f);
+	assert_non_null(ask(&asked, IPC_WAIT,
+			    json_pack("{s:[{s:I, s:I}]}", "jobs", "first", id, "last", far))
+				->error);
+	assert_non_null(ask(&asked, IPC_CANCEL,
+			    json_pack("{s:{s:[{s:I, s:I}, {s:I, s:I}]}}", "select", "jobs", "first",
+				      id, "last", id + 600000, "first", id, "last", id + 600000))
+				->error);
+	assert_int_equal(
+		number(ask(&asked, IPC_WAIT,
+			   json_pack("{s:[{s:I, s:I}]}", "jobs", "first", id, "last", id + 600000)),
+		       "left"),
+		1);
+	asked_done(&asked);
+}
+
+/* ---- history ---- */
+
+/* Jobs of others that have ended, and a first one of USER. */
+static void add_history(const struct jobs_fixture *f, uint32_t count)
+{
+	struct store_options options = {.dir = f->dir, .reserve_bytes = 4096};
+	struct store *store = NULL;
+	struct uw_err err = {0};
+	char buf[64], pack[1024];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+	struct store_new new = {
+		.component = "cache", .key = "", .pack = pack, .env = item.spec.env};
+	struct job job;
+
+	assert_int_equal(store_open(&options, &store, &err), 0);
+	new.pack_size = job_pack(&item.spec, false, pack, sizeof(pack));
+	assert_true(new.pack_size <= sizeof(pack));
+	assert_int_equal(store_begin(store), 0);
+	for (uint64_t id = 1; id <= count; id++) {
+		struct job_result result = {.state = JOB_DONE, .end_us = id};
+
+		item.spec.uid = id == 1 ? USER : USER + 1;
+		job_init(&job, &item.spec);
+		job.id = job.array = id;
+		new.job = &job;
+		assert_int_equal(store_add(store, &new), 0);
+		assert_int_equal(store_end(store, &job, &result), 0);
+	}
+	assert_int_equal(store_commit(store), 0);
+	store_close(store);
+}
+
+static void test_calls_history_looks_at_so_many_rows_a_page(void **state)
+{
+	struct jobs_fixture *f = *state;
+	const struct ipc_answer *answer;
+	struct asked asked;
+	uint64_t next;
+
+	asked_init(&asked, f);
+	add_history(f, 25000);
+	answer = ask(&asked, IPC_HISTORY, json_object());
+	next = number(answer, "next");
+	assert_int_equal(next, 20000);
+	assert_int_equal(json_array_size(json_object_get(answer->parameters, "jobs")), 0);
+	answer = ask(&asked, IPC_HISTORY, json_pack("{s:I}", "from", (json_int_t)next));
+	assert_int_equal(number(answer, "next"), UINT64_MAX);
+	assert_int_equal(json_array_size(json_object_get(answer->parameters, "jobs")), 1);
+	asked_done(&asked);
+}
+
+/* ---- after an array ---- */
+
+static void changed(void *data, int rc)
+{
+	*(int *)data = rc;
+}
+
+static void cancel(struct jobs_fixture *f, uint64_t id)
+{
+	int rc = 1;
+
+	assert_int_equal(jobs_cancel(f->jobs, id, USER, 0, changed, &rc), 0);
+	JOBS_UNTIL(f, rc != 1);
+	assert_int_equal(rc, 0);
+}
+
+static uint64_t submit_after(struct jobs_fixture *f, uint64_t on, uint32_t count)
+{
+	struct jobs_range range = {0, count - 1};
+	char buf[256];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+
+	item.spec.memory_bytes = 4 * JOBS_BUDGET;
+	item.spec.flags = JOB_AFTER_ANY;
+	item.spec.after[0] = on;
+	item.spec.after_count = 1;
+	item.range = &range;
+	item.range_count = 1;
+	submit(f, &item, 1);
+	return f->first_id;
+}
+
+/* As one of them did not end well. */
+static bool is_refused_after(struct jobs_fixture *f, uint64_t on)
+{
+	struct uw_err err = {0};
+	char buf[256];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+
+	item.spec.after[0] = on;
+	item.spec.after_count = 1;
+	return jobs_check(f->jobs, &item, 1, &err) == -EINVAL &&
+	       strstr(err.text, "did not end well");
+}
+
+static void test_calls_an_array_after_an_array_takes_no_time(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t first, then, start_us;
+
+	f->config.admission.max_queued = 0;
+	first = submit_held(f, MANY);
+	start_us = clock_now_us();
+	then = submit_after(f, first, MANY);
+	assert_true(clock_now_us() - start_us < 5 * US_PER_SEC); /* 16 million rows take longer */
+	assert_int_equal(jobs_find(f->jobs, then + MANY - 1)->state, JOB_WAITING);
+	assert_int_equal(jobs_find(f->jobs, then)->observed, first + MANY - 1);
+}
+
+static void test_calls_all_of_an_array_is_waited_for(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t first = submit_held(f, 3), then = submit_after(f, first, 2);
+
+	for (uint64_t id = first + 3; id-- > first;) {
+		assert_int_equal(jobs_find(f->jobs, then + 1)->state, JOB_WAITING);
+		assert_int_equal(jobs_find(f->jobs, then + 1)->observed, id);
+		cancel(f, id);
+		assert_true(is_refused_after(f, first));
+	}
+	JOBS_UNTIL(f, jobs_find(f->jobs, then + 1)->state == JOB_QUEUED);
+	assert_int_equal(jobs_find(f->jobs, then)->state, JOB_QUEUED);
+}
+
+/* ---- again ---- */
+
+static uint64_t requeue(struct asked *asked, struct jobs_fixture *f, uint64_t id)
+{
+	json_int_t at = (json_int_t)id;
+	uint64_t refused = 0;
+	const struct ipc_answer *answer =
+		ask(asked, IPC_REQUEUE,
+		    json_pack("{s:{s:[{s:I, s:I}]}}", "select", "jobs", "first", at, "last", at));
+
+	if (!answer->later)
+		refused = number(answer, "refused");
+	JOBS_UNTIL(f, refused || jobs_find(f->jobs, id));
+	return refused;
+}
+
+static void test_calls_requeue_asks_who_may_submit(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = submit_held(f, 1);
+	struct asked asked;
+
+	asked_init(&asked, f);
+	cancel(f, id);
+	JOBS_UNTIL(f, !jobs_find(f->jobs, id));
+	assert_int_equal(requeue(&asked, f, id), 1);
+	strcpy(asked.daemon.config.component[0].submit, "*");
+	asked.peer.gid = GROUP + 1; /* not in the group of the job any more */
+	assert_int_equal(requeue(&asked, f, id), 1);
+	asked.peer.group[0] = GROUP;
+	asked.peer.group_count = 1;
+	assert_int_equal(requeue(&asked, f, id), 0);
+	for (int i = 0; i < 20; i++) /* until its update is on disk, and the call answered */
+		jobs_fixture_turn(f);
+	asked_done(&asked);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_calls_no_more_than_max_queued),
+		TEST(test_calls_who_may_not_submit_is_told_before_all_else),
+		TEST(test_calls_environments_have_bounds),
+		TEST(test_calls_many_environments_are_too_many_together),
+		TEST(test_calls_a_shared_environment_arrives),
+		TEST(test_calls_ranges_that_overlap_count_a_job_once),
+		TEST(test_calls_ranges_have_bounds),
+		TEST(test_calls_history_looks_at_so_many_rows_a_page),
+		TEST(test_calls_an_array_after_an_array_takes_no_time),
+		TEST(test_calls_all_of_an_array_is_waited_for),
+		TEST(test_calls_requeue_asks_who_may_submit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
