@@ -44,13 +44,13 @@ static int load_active(struct jobs *jobs, struct job *job, const struct job_spec
 
 	job->state = JOB_QUEUED; /* for the core: first it waits, then it runs */
 	rc = jobs_enqueue(jobs, job, spec);
-	if (rc)
-		return 0; /* held: its component is gone, and what ran ends as unknown to us */
 	if (!slot || slot > SLOTS_COUNT || jobs->run[slot])
 		return 0;
-	admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
+	/* Its component may be gone and the core not know it: what runs, runs all the same. */
+	if (!rc)
+		admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
 	job->state = JOB_STARTING;
-	return jobs_run_new(jobs, job, slot) ? 0 : -ENOMEM;
+	return jobs_run_new(jobs, job, slot, spec->component) ? 0 : -ENOMEM;
 }
 
 static int load_one(void *data, const struct store_live *live)

@@ -53,7 +53,8 @@ bool after_waits(const struct after *after, uint64_t on);
 
 struct run {
 	uint64_t id;
-	int pidfd; /* of the shim; -1 not known yet */
+	char component[UW_NAME_LEN]; /* also when it is not configured any more */
+	int pidfd;                   /* of the shim; -1 not known yet */
 	struct cg_group leaf;
 	bool leaf_open;
 	uint64_t first_bytes; /* what it started with */
@@ -150,7 +151,7 @@ void jobs_exit(struct jobs *jobs, uint32_t slot);
 void jobs_end_done(struct jobs *jobs, struct job_entry *entry);
 /* SIGTERM now, SIGKILL after grace_us. */
 void jobs_terminate(struct jobs *jobs, struct job *job, uint64_t grace_us);
-struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot);
+struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot, const char *component);
 void jobs_run_free(struct jobs *jobs, uint32_t slot);
 int jobs_watch(struct jobs *jobs, uint32_t slot);
 void jobs_open_leaf(struct jobs *jobs, struct run *run, const struct job *job);
@@ -179,6 +180,7 @@ void jobs_forget(struct jobs *jobs, struct job *job);
 /* The index of a component as the core knows it; UINT8_MAX when there is none. */
 uint8_t jobs_component_find(const struct jobs *jobs, const char *name);
 const char *jobs_component(const struct jobs *jobs, const struct job *job);
+/* Where it runs, or is to run; "" when that is not configured. */
 
 /* ---- jobs_adopt.c ---- */
 

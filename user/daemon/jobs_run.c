@@ -39,13 +39,14 @@ static uint32_t free_slot(struct jobs *jobs)
 	return SLOT_NONE;
 }
 
-struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot)
+struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot, const char *component)
 {
 	struct run *run = calloc(1, sizeof(*run));
 
 	if (!run)
 		return NULL;
 	run->id = job->id;
+	text_copy(run->component, sizeof(run->component), component);
 	run->pidfd = -1;
 	run->leaf.dir = -1;
 	for (int i = 0; i < CG_KNOB__COUNT; i++)
@@ -196,7 +197,7 @@ static void start(struct jobs *jobs, struct job *job, const struct admit_decisio
 	uint32_t slot = is_closed(jobs) ? SLOT_NONE : free_slot(jobs);
 	struct job_entry *entry;
 
-	if (!slot || !jobs_run_new(jobs, job, slot)) {
+	if (!slot || !jobs_run_new(jobs, job, slot, jobs_component(jobs, job))) {
 		give_back(jobs, job);
 		jobs_give_supply(jobs);
 		return;

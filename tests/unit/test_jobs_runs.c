@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What runs, when what is around it is not there: its component. */
+#include "tests/unit/jobs_fixture.h"
+
+#include "user/daemon/jobs_internal.h"
+
+static int setup(void **state)
+{
+	static struct jobs_fixture f;
+
+	jobs_fixture_init(&f);
+	if (access(f.shim, X_OK)) {
+		printf("no %s\n", f.shim);
+		return -1;
+	}
+	assert_int_equal(jobs_fixture_open(&f), 0);
+	jobs_fixture_tick(&f);
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	jobs_fixture_done(*state);
+	return 0;
+}
+
+static struct store_row row_of(const struct jobs_fixture *f, uint64_t id)
+{
+	struct store_row row;
+
+	assert_int_equal(store_find(jobs_reader(f->jobs), id, &row), 0);
+	return row;
+}
+
+static enum job_state state_of(const struct jobs_fixture *f, uint64_t id)
+{
+	const struct job *job = jobs_find(f->jobs, id);
+
+	return job ? (enum job_state)job->state : JOB_STATE__COUNT;
+}
+
+static void restart(struct jobs_fixture *f)
+{
+	jobs_close(f->jobs);
+	f->jobs = NULL;
+	assert_int_equal(jobs_fixture_open(f), 0);
+	jobs_fixture_tick(f);
+}
+
+static uint32_t times_ran(const struct jobs_fixture *f)
+{
+	FILE *ran = fopen(f->ran, "re");
+	uint32_t lines = 0;
+
+	for (int c; ran && (c = fgetc(ran)) != EOF;)
+		lines += c == '\n';
+	if (ran)
+		fclose(ran);
+	return lines;
+}
+
+/* Runs, and uwd comes back without its component. */
+static uint64_t run_without_component(struct jobs_fixture *f, const char *rest, uint16_t flags)
+{
+	char buf[256], text[192];
+	struct jobs_item item;
+
+	snprintf(text, sizeof(text), "echo x >>%s; %s", f->ran, rest);
+	item = sh_item(text, buf, sizeof(buf));
+	item.spec.flags |= flags;
+	submit(f, &item, 1);
+	JOBS_UNTIL(f, state_of(f, f->first_id) == JOB_RUNNING && times_ran(f) == 1);
+	strcpy(f->config.component[0].name, "cache");
+	f->config.component_count = 1;
+	restart(f);
+	return f->first_id;
+}
+
+static void give_component_back(struct jobs_fixture *f)
+{
+	struct admit_config admit = {.component_count = 2};
+	struct uw_err err = {0};
+
+	strcpy(f->config.component[1].name, "ml_models");
+	f->config.component_count = 2;
+	assert_int_equal(jobs_configure(f->jobs, &admit, &err), 0);
+	jobs_fixture_tick(f);
+}
+
+static void test_jobs_run_once_though_their_component_was_away(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = run_without_component(f, "sleep 0.5; exit 8", 0);
+
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	assert_string_equal(f->opened, "ml_models");
+	give_component_back(f);
+	assert_int_equal(state_of(f, id), JOB_RUNNING);
+	assert_int_equal(jobs_find(f->jobs, id)->component, 1);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).result.status, 8);
+	assert_int_equal(row_of(f, id).job.attempts, 1);
+	assert_int_equal(times_ran(f), 1);
+}
+
+static void test_jobs_without_their_component_are_cancelled_for_real(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = run_without_component(f, "trap '' TERM; while :; do sleep 0.1; done", 0);
+
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 100 * US_PER_MS, NULL, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).job.state, JOB_CANCELLED);
+	assert_int_equal(row_of(f, id).result.signal, SIGKILL);
+}
+
+static void test_jobs_queued_again_wait_for_their_component(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = run_without_component(f, "test $UW_JOB_ATTEMPT = 2 || sleep 60", 0);
+
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	assert_int_equal(jobs_requeue(f->jobs, id, getuid(), NULL, NULL), 0);
+	JOBS_UNTIL(f, state_of(f, id) == JOB_HELD && !f->jobs->stats.slots_used);
+	assert_int_equal(jobs_find(f->jobs, id)->reason, JOB_BECAUSE_NO_COMPONENT);
+	assert_int_equal(row_of(f, id).job.state, JOB_QUEUED); /* for an uwd that knows it */
+	give_component_back(f);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).job.state, JOB_DONE);
+	assert_int_equal(row_of(f, id).job.attempts, 2);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_jobs_run_once_though_their_component_was_away),
+		TEST(test_jobs_without_their_component_are_cancelled_for_real),
+		TEST(test_jobs_queued_again_wait_for_their_component),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
