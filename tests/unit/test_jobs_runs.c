@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What runs, when what is around it is not there: its component. */
+/* What runs, when what is around it is not there: its component, or who hears of its end. */
 #include "tests/unit/jobs_fixture.h"
 
+#include "user/daemon/daemon.h"
+#include "user/daemon/job_methods.h"
 #include "user/daemon/jobs_internal.h"
 
 static int setup(void **state)
@@ -132,6 +134,56 @@ static void test_jobs_queued_again_wait_for_their_component(void **state)
 	assert_int_equal(row_of(f, id).job.attempts, 2);
 }
 
+/* ---- Wait ---- */
+
+static json_t *ask_wait(struct jobs_fixture *f, uint64_t id)
+{
+	static struct daemon daemon;
+	struct ipc_peer peer = {.uid = getuid()};
+	json_t *jobs = json_pack("{s:[{s:I, s:I}]}", "jobs", "first", (json_int_t)id, "last",
+				 (json_int_t)id);
+	struct ipc_call call = {.method = IPC_WAIT, .parameters = jobs, .peer = &peer};
+	struct ipc_answer answer = {0};
+
+	daemon.jobs = f->jobs;
+	assert_true(job_methods_handle(&daemon, &call, &answer));
+	assert_null(answer.error);
+	json_decref(jobs);
+	return answer.parameters;
+}
+
+static void expect_wait(struct jobs_fixture *f, uint64_t id, json_int_t ended, json_int_t left)
+{
+	json_t *answer = ask_wait(f, id);
+
+	assert_int_equal(json_integer_value(json_object_get(answer, "ended_count")), ended);
+	assert_int_equal(json_integer_value(json_object_get(answer, "left")), left);
+	json_decref(answer);
+}
+
+/* On disk it has ended; the followers of Wait have yet to hear of it. */
+static void test_jobs_whose_end_is_not_told_are_left(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+	uint64_t id, end_us = clock_now_us() + 20 * US_PER_SEC;
+
+	item.spec.memory_bytes = 4 * JOBS_BUDGET; /* so that it stays in the queue */
+	submit(f, &item, 1);
+	id = f->first_id;
+	expect_wait(f, id, 0, 1);
+	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
+	while (row_of(f, id).job.state != JOB_CANCELLED) {
+		assert_true(clock_now_us() < end_us);
+		poll(NULL, 0, 1);
+	}
+	assert_int_equal(f->ended, 0);
+	expect_wait(f, id, 0, 1);
+	JOBS_UNTIL(f, f->ended == 1);
+	expect_wait(f, id, 1, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -140,6 +192,7 @@ int main(void)
 		TEST(test_jobs_run_once_though_their_component_was_away),
 		TEST(test_jobs_without_their_component_are_cancelled_for_real),
 		TEST(test_jobs_queued_again_wait_for_their_component),
+		TEST(test_jobs_whose_end_is_not_told_are_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -405,6 +405,11 @@ const struct job *jobs_find(const struct jobs *jobs, uint64_t id)
 	return job && !job_state_is_end((enum job_state)job->state) ? job : NULL;
 }
 
+bool jobs_is_untold(const struct jobs *jobs, uint64_t id)
+{
+	return table_find(&jobs->table, id);
+}
+
 const struct job *jobs_next(const struct jobs *jobs, const struct job *at)
 {
 	do
