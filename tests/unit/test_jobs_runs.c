@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What runs, when what is around it is not there: its component, or who hears of its end. */
+/* What runs, when what is around it is not there: its component, its leaf, its clock, its end. */
 #include "tests/unit/jobs_fixture.h"
 
 #include "user/daemon/daemon.h"
@@ -48,6 +48,15 @@ static void restart(struct jobs_fixture *f)
 	f->jobs = NULL;
 	assert_int_equal(jobs_fixture_open(f), 0);
 	jobs_fixture_tick(f);
+}
+
+static struct run *run_of(const struct jobs_fixture *f, uint64_t id)
+{
+	const struct job *job = jobs_find(f->jobs, id);
+
+	assert_non_null(job);
+	assert_non_null(f->jobs->run[job->slot]);
+	return f->jobs->run[job->slot];
 }
 
 static uint32_t times_ran(const struct jobs_fixture *f)
@@ -184,6 +193,112 @@ static void test_jobs_whose_end_is_not_told_are_left(void **state)
 	expect_wait(f, id, 1, 0);
 }
 
+/* ---- the clock, and the leaf ---- */
+
+/* The wall clock went on by an hour: so did what it says of the start. */
+static void test_jobs_time_limits_do_not_follow_the_wall_clock(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("sleep 0.3", buf, sizeof(buf));
+	uint64_t id;
+
+	item.spec.time_limit_us = 60 * US_PER_SEC;
+	submit(f, &item, 1);
+	id = f->first_id;
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	table_find(&f->jobs->table, id)->start_us -= 3600 * US_PER_SEC;
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).job.state, JOB_DONE);
+}
+
+static void test_jobs_time_limits_go_on_when_adopted(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("sleep 60", buf, sizeof(buf));
+	uint64_t id;
+
+	item.spec.time_limit_us = 700 * US_PER_MS;
+	submit(f, &item, 1);
+	id = f->first_id;
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	jobs_close(f->jobs);
+	f->jobs = NULL;
+	poll(NULL, 0, 600);
+	assert_int_equal(jobs_fixture_open(f), 0);
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	assert_true(clock_now_us() - run_of(f, id)->started_us >= 600 * US_PER_MS);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).job.reason, JOB_BECAUSE_TIME_LIMIT);
+}
+
+static void test_jobs_leaf_is_opened_when_it_can_be(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id;
+
+	f->no_leaf = true;
+	id = submit_sh(f, "sleep 60");
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	jobs_fixture_tick(f);
+	assert_false(run_of(f, id)->leaf_open);
+	f->no_leaf = false;
+	jobs_fixture_tick(f);
+	assert_true(run_of(f, id)->leaf_open);
+	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 1);
+}
+
+/* It has outgrown what it has, and the rest of the component is taken. Times the core froze it. */
+static uint32_t outgrow(struct jobs_fixture *f, uint64_t id)
+{
+	struct jobs *jobs = f->jobs;
+	uint32_t frozen = 0;
+
+	for (int i = 0; i < 10; i++) {
+		jobs->clock_offset_us += 60 * US_PER_SEC;
+		admit_usage(jobs->admit, id, JOBS_BUDGET / 2, JOBS_BUDGET / 2, jobs_now_us(jobs));
+		jobs_decide(jobs);
+		for (uint32_t n = 0; n < jobs->decisions.count; n++)
+			frozen += jobs->decisions.decision[n].verdict == ADMIT_FREEZE &&
+				  jobs->decisions.decision[n].id == id;
+	}
+	return frozen;
+}
+
+static void freeze_one(struct jobs_fixture *f, bool no_leaf)
+{
+	char buf[256];
+	struct jobs_item item = sh_item("sleep 60", buf, sizeof(buf));
+	uint64_t id, other;
+
+	f->no_leaf = no_leaf;
+	item.spec.memory_bytes = JOBS_BUDGET / 4 * 3;
+	submit(f, &item, 1);
+	other = f->first_id;
+	item.spec.memory_bytes = JOBS_BUDGET / 4;
+	item.spec.flags = JOB_FREEZABLE;
+	submit(f, &item, 1);
+	id = f->first_id;
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING && state_of(f, other) == JOB_RUNNING);
+	assert_true(outgrow(f, id) > 0);
+	assert_int_equal(f->freezes > 0, !no_leaf);
+	assert_int_equal(state_of(f, id), no_leaf ? JOB_RUNNING : JOB_FROZEN);
+	f->no_leaf = false;
+	jobs_look(f->jobs);
+	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
+	assert_int_equal(jobs_cancel(f->jobs, other, getuid(), 0, NULL, NULL), 0);
+	JOBS_UNTIL(f, !jobs_count(f->jobs));
+}
+
+/* A leaf that is not known would name all of its component. */
+static void test_jobs_without_a_leaf_freeze_nobody(void **state)
+{
+	freeze_one(*state, true);
+	freeze_one(*state, false);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -193,6 +308,10 @@ int main(void)
 		TEST(test_jobs_without_their_component_are_cancelled_for_real),
 		TEST(test_jobs_queued_again_wait_for_their_component),
 		TEST(test_jobs_whose_end_is_not_told_are_left),
+		TEST(test_jobs_time_limits_do_not_follow_the_wall_clock),
+		TEST(test_jobs_time_limits_go_on_when_adopted),
+		TEST(test_jobs_leaf_is_opened_when_it_can_be),
+		TEST(test_jobs_without_a_leaf_freeze_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

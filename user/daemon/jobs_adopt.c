@@ -9,6 +9,7 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/daemon/jobs_internal.h"
 
@@ -115,12 +116,22 @@ int jobs_load(struct jobs *jobs, struct store *store, struct uw_err *err)
 
 /* ---- what runs ---- */
 
+/* Its lock says that it started in this boot; how long ago, only the wall clock knows. */
+static uint64_t when_started(const struct job *job)
+{
+	uint64_t now_us = clock_now_us(), wall_us = clock_wall_us();
+	uint64_t ago_us = wall_us > job->start_us ? wall_us - job->start_us : 0;
+
+	return now_us > ago_us ? now_us - ago_us : 0;
+}
+
 static void adopt(struct jobs *jobs, struct job *job, struct run *run, int pidfd)
 {
 	static const struct job_why none = {JOB_BECAUSE_NONE, 0, 0};
 
 	run->pidfd = pidfd;
 	run->launched = true;
+	run->started_us = when_started(job);
 	job->state = JOB_RUNNING;
 	jobs->stats.adopted++;
 	jobs_open_leaf(jobs, run, job);

@@ -57,6 +57,7 @@ struct run {
 	int pidfd;                   /* of the shim; -1 not known yet */
 	struct cg_group leaf;
 	bool leaf_open;
+	uint64_t started_us;  /* on clock_now_us, which nobody sets */
 	uint64_t first_bytes; /* what it started with */
 	uint64_t current_bytes, peak_bytes;
 	uint64_t kill_us; /* on clock_now_us: SIGKILL then; 0 = not to be ended */
@@ -179,8 +180,8 @@ int jobs_wish(struct jobs *jobs, struct job *job, enum job_flag flag, const stru
 void jobs_forget(struct jobs *jobs, struct job *job);
 /* The index of a component as the core knows it; UINT8_MAX when there is none. */
 uint8_t jobs_component_find(const struct jobs *jobs, const char *name);
-const char *jobs_component(const struct jobs *jobs, const struct job *job);
 /* Where it runs, or is to run; "" when that is not configured. */
+const char *jobs_component(const struct jobs *jobs, const struct job *job);
 
 /* ---- jobs_adopt.c ---- */
 

@@ -51,6 +51,7 @@ struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot, cons
 	run->leaf.dir = -1;
 	for (int i = 0; i < CG_KNOB__COUNT; i++)
 		run->leaf.fd[i] = -1;
+	run->started_us = clock_now_us();
 	run->first_bytes = job->reserved_bytes;
 	job->slot = slot;
 	jobs->run[slot] = run;
@@ -304,6 +305,11 @@ static void freeze(struct jobs *jobs, struct job *job, struct run *run,
 {
 	struct job_why why = why_of(decision);
 
+	/* Without a leaf there is nothing to name but all of its component. */
+	if (!run->leaf_open) {
+		admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
+		return;
+	}
 	run->paused = true;
 	job->state = JOB_FROZEN;
 	set_why(job, &why);
@@ -318,8 +324,9 @@ static void thaw(struct jobs *jobs, struct job *job, struct run *run,
 {
 	struct job_why why = why_of(decision);
 
-	if (run->leaf_open)
-		jobs->setup.ops->limit(jobs->setup.ops_data, &run->leaf, decision->amount);
+	if (!run->leaf_open)
+		return; /* never frozen */
+	jobs->setup.ops->limit(jobs->setup.ops_data, &run->leaf, decision->amount);
 	run->paused = false;
 	job->state = JOB_RUNNING;
 	job->reserved_bytes = decision->amount;
