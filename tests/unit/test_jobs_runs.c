@@ -299,6 +299,33 @@ static void test_jobs_without_a_leaf_freeze_nobody(void **state)
 	freeze_one(*state, false);
 }
 
+/* Written below what is there, memory.high would be reclaimed down to on the loop. */
+static void test_jobs_limit_follows_use_down(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = submit_sh(f, "sleep 60");
+	struct run *run;
+
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	run = run_of(f, id);
+	assert_int_equal(run->limit_bytes, 64 << 20);
+	f->current_bytes = 40 << 20;
+	jobs_limit(f->jobs, run, 20 << 20);
+	assert_int_equal(f->limit_bytes, 41 << 20);
+	f->current_bytes = 50 << 20; /* it is not raised again */
+	jobs_limit(f->jobs, run, 20 << 20);
+	assert_int_equal(f->limit_bytes, 41 << 20);
+	f->current_bytes = 10 << 20;
+	table_find(&f->jobs->table, id)->reserved_bytes = 20 << 20;
+	jobs_look(f->jobs);
+	assert_int_equal(f->limit_bytes, 20 << 20);
+	f->current_bytes = 30 << 20; /* more, and still too little */
+	jobs_limit(f->jobs, run, 25 << 20);
+	assert_int_equal(f->limit_bytes, 31 << 20);
+	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -312,6 +339,7 @@ int main(void)
 		TEST(test_jobs_time_limits_go_on_when_adopted),
 		TEST(test_jobs_leaf_is_opened_when_it_can_be),
 		TEST(test_jobs_without_a_leaf_freeze_nobody),
+		TEST(test_jobs_limit_follows_use_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -376,6 +376,7 @@ static void look_at_run(struct jobs *jobs, uint32_t slot)
 		admit_usage(jobs->admit, job->id, usage.current_bytes, run->peak_bytes,
 			    jobs_now_us(jobs));
 		follow_freezer(jobs, job, run, usage.frozen);
+		jobs_limit(jobs, run, job->reserved_bytes);
 	}
 	end_overdue(jobs, job, run);
 }

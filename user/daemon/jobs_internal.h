@@ -59,6 +59,7 @@ struct run {
 	bool leaf_open;
 	uint64_t started_us;  /* on clock_now_us, which nobody sets */
 	uint64_t first_bytes; /* what it started with */
+	uint64_t limit_bytes; /* memory.high as last written; 0 = not by this uwd */
 	uint64_t current_bytes, peak_bytes;
 	uint64_t kill_us; /* on clock_now_us: SIGKILL then; 0 = not to be ended */
 	bool ending;      /* its end is on its way to the disk */
@@ -155,6 +156,8 @@ void jobs_terminate(struct jobs *jobs, struct job *job, uint64_t grace_us);
 struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot, const char *component);
 void jobs_run_free(struct jobs *jobs, uint32_t slot);
 int jobs_watch(struct jobs *jobs, uint32_t slot);
+/* What it may have, as far as that can be written without waiting. */
+void jobs_limit(struct jobs *jobs, struct run *run, uint64_t bytes);
 void jobs_open_leaf(struct jobs *jobs, struct run *run, const struct job *job);
 const char *jobs_leaf_name(uint64_t id, char buf[JOBS_LEAF_LEN]);
 
