@@ -29,9 +29,12 @@ struct jobs_fixture {
 	struct config config;
 	struct jobs *jobs;
 	uint64_t tick_us;
-	uint64_t current_bytes; /* of every job */
-	uint64_t frozen;        /* id of the one that stands still */
-	uint64_t limit_bytes;   /* the last that was set */
+	uint64_t current_bytes;   /* of every job */
+	uint64_t frozen;          /* id of the one that stands still */
+	uint64_t limit_bytes;     /* the last that was set */
+	bool no_leaf;             /* none can be opened */
+	uint32_t freezes;         /* asked for */
+	char opened[UW_NAME_LEN]; /* component of the last leaf that was */
 	uint32_t submitted, ended;
 	int submit_rc;
 	uint64_t first_id;
@@ -74,7 +77,11 @@ static void fake_clean(void *data, const char *component, const char *leaf)
 
 static int fake_open(void *data, const char *component, const char *leaf, struct cg_group *group)
 {
-	(void)data, (void)component;
+	struct jobs_fixture *f = data;
+
+	if (f->no_leaf)
+		return -EMFILE;
+	snprintf(f->opened, sizeof(f->opened), "%s", component);
 	for (int i = 0; i < CG_KNOB__COUNT; i++)
 		group->fd[i] = -1;
 	group->dir = -1;
@@ -126,6 +133,7 @@ static int fake_freeze(void *data, uint32_t component, const struct cg_group *le
 	struct jobs_fixture *f = data;
 
 	(void)component, (void)for_us;
+	f->freezes += on;
 	f->frozen = on ? leaf->id : 0;
 	return 0;
 }

@@ -180,6 +180,37 @@ static void test_wait_passes_the_highest_status_on(void **state)
 	assert_string_equal(text, "12  failed  \n13  done  \n14  failed  \n");
 }
 
+/* An end that is in the first answer, or was told before, is not one more. */
+static void test_wait_counts_each_end_once(void **state)
+{
+	struct fake *fake = *state;
+	AUTO_FREE char *text = NULL;
+
+	fake->answer[IPC_WAIT][0] =
+		"+{\"ended\": [" END("12", "done", "0") "], \"ended_count\": 1, \"left\": 2}";
+	fake->news[0] = NEWS(END("12", "done", "0"));
+	fake->news[1] = NEWS(END("13", "done", "0"));
+	fake->news[2] = NEWS(END("13", "done", "0"));
+	fake->news[3] = NEWS(END("14", "failed", "7"));
+	assert_int_equal(UWCTL(fake, 80, &text, "wait", "12-14"), 7);
+	assert_string_equal(text, "12  done  \n13  done  \n14  failed  \n");
+}
+
+/* Told before uwd restarted, then queued again: the new uwd waits for it, and so does wait. */
+static void test_wait_counts_what_runs_again(void **state)
+{
+	struct fake *fake = *state;
+	AUTO_FREE char *text = NULL;
+
+	fake->answer[IPC_WAIT][0] =
+		"{\"ended\": [" END("12", "done", "0") "], \"ended_count\": 1, \"left\": 1}";
+	fake->answer[IPC_WAIT][1] = "+{\"ended\": [], \"ended_count\": 0, \"left\": 2}";
+	fake->news[0] = NEWS(END("12", "done", "0"));
+	fake->news[1] = NEWS(END("13", "done", "0"));
+	assert_int_equal(UWCTL(fake, 80, &text, "wait", "12-13", "--timeout", "10s"), 0);
+	assert_string_equal(text, "12  done  \n13  done  \n");
+}
+
 static void test_wait_any_ends_with_the_first(void **state)
 {
 	struct fake *fake = *state;
@@ -296,6 +327,8 @@ int main(void)
 		TEST(test_an_array_is_shown_as_a_table),
 		TEST(test_changes_are_told_one_by_one),
 		TEST(test_wait_passes_the_highest_status_on),
+		TEST(test_wait_counts_each_end_once),
+		TEST(test_wait_counts_what_runs_again),
 		TEST(test_wait_any_ends_with_the_first),
 		TEST(test_wait_goes_on_when_uwd_went_away),
 		TEST(test_wait_gives_up_in_time),

@@ -15,7 +15,8 @@ struct waiting {
 	const struct cli *cli;
 	const json_t *ranges;
 	uint64_t deadline_us;
-	json_t *ended; /* by id, so that none is told twice after a reconnection */
+	json_t *ended;   /* by id, so that none is told twice after a reconnection */
+	json_t *counted; /* by id: their ends are in what follows, of this connection */
 	uint64_t ended_count;
 	uint64_t left;
 	uint64_t code; /* the highest */
@@ -38,18 +39,30 @@ static void say_end(const struct waiting *waiting, const json_t *job)
 	fflush(screen->out);
 }
 
-static void take_end(struct waiting *waiting, const json_t *job)
+/* False when this connection has told its end before. */
+static bool count_once(struct waiting *waiting, const char *id)
+{
+	if (json_object_get(waiting->counted, id))
+		return false;
+	json_object_set_new(waiting->counted, id, json_true());
+	return true;
+}
+
+static bool take_end(struct waiting *waiting, const json_t *job)
 {
 	uint64_t code = json_get_u64_or(job, "code", 0);
 	char id[JOB_TEXT_LEN];
 
 	snprintf(id, sizeof(id), "%" PRIu64, json_get_u64_or(job, "id", 0));
+	if (!count_once(waiting, id))
+		return false;
 	if (json_object_get(waiting->ended, id))
-		return;
+		return true;
 	json_object_set(waiting->ended, id, (json_t *)(uintptr_t)job);
 	if (code > waiting->code)
 		waiting->code = code;
 	say_end(waiting, job);
+	return true;
 }
 
 /* The first answer: what is so now. */
@@ -60,6 +73,7 @@ static void take_state(struct waiting *waiting, const json_t *answer)
 
 	waiting->left = json_get_u64_or(answer, "left", 0);
 	waiting->ended_count = json_get_u64_or(answer, "ended_count", 0);
+	json_object_clear(waiting->counted);
 	json_array_foreach (json_object_get(answer, "ended"), i, job)
 		take_end(waiting, job);
 }
@@ -71,11 +85,10 @@ static void take_news(struct waiting *waiting, const json_t *answer)
 	size_t i;
 
 	json_array_foreach (json_object_get(answer, "ended"), i, job) {
-		if (!jobs_match(waiting->ranges, job))
+		if (!jobs_match(waiting->ranges, job) || !take_end(waiting, job))
 			continue;
 		waiting->left -= waiting->left > 0;
 		waiting->ended_count++;
-		take_end(waiting, job);
 	}
 }
 
@@ -168,13 +181,14 @@ static int timed_out(const struct waiting *waiting)
 
 int wait_for_jobs(const struct cli *cli, const json_t *ranges)
 {
-	AUTO_JSON json_t *ended = json_object();
+	AUTO_JSON json_t *ended = json_object(), *counted = json_object();
 	uint64_t timeout_us = cli->options.timeout_us;
 	struct waiting waiting = {
 		.cli = cli,
 		.ranges = ranges,
 		.deadline_us = timeout_us ? clock_now_us() + timeout_us : UINT64_MAX,
 		.ended = ended,
+		.counted = counted,
 	};
 	struct uw_err err = {0};
 	bool reached = false;

@@ -340,8 +340,10 @@ static int count_end(void *data, const struct store_row *row)
 	struct ends *ends = data;
 	json_t *list = row->job.state == JOB_DONE ? ends->good : ends->bad;
 
+	/* One whose end is on disk and not yet told is told to this follower too: once is enough.
+	 */
 	if (!job_state_is_end((enum job_state)row->job.state) ||
-	    jobs_find(ends->daemon->jobs, row->job.id)) {
+	    jobs_is_untold(ends->daemon->jobs, row->job.id)) {
 		ends->left++;
 		return 0;
 	}

@@ -334,15 +334,14 @@ void jobs_dispatch(struct jobs *jobs)
 
 static void end_overdue(struct jobs *jobs, struct job *job, struct run *run)
 {
-	uint64_t now_us = clock_wall_us();
-	struct job_why why = {JOB_BECAUSE_TIME_LIMIT, now_us - job->start_us, job->time_limit_us};
+	uint64_t now_us = clock_now_us(), ran_us = now_us - run->started_us;
+	struct job_why why = {JOB_BECAUSE_TIME_LIMIT, ran_us, job->time_limit_us};
 
-	if (run->kill_us && clock_now_us() >= run->kill_us && run->leaf_open) {
+	if (run->kill_us && now_us >= run->kill_us && run->leaf_open) {
 		jobs->setup.ops->kill(jobs->setup.ops_data, &run->leaf);
 		return;
 	}
-	if (job->time_limit_us && now_us > job->start_us &&
-	    now_us - job->start_us > job->time_limit_us && !(job->flags & JOB_TIMED_OUT))
+	if (job->time_limit_us && ran_us > job->time_limit_us && !(job->flags & JOB_TIMED_OUT))
 		jobs_wish(jobs, job, JOB_TIMED_OUT, &why,
 			  jobs->setup.config->admission.kill_grace_us, NULL, NULL);
 }
@@ -367,6 +366,7 @@ static void look_at_run(struct jobs *jobs, uint32_t slot)
 
 	if (!job || run->ending || !run->launched)
 		return;
+	jobs_open_leaf(jobs, run); /* where that failed before */
 	if (run->leaf_open &&
 	    !jobs->setup.ops->usage(jobs->setup.ops_data, &run->leaf, false, &usage)) {
 		run->current_bytes = usage.current_bytes;
@@ -376,6 +376,7 @@ static void look_at_run(struct jobs *jobs, uint32_t slot)
 		admit_usage(jobs->admit, job->id, usage.current_bytes, run->peak_bytes,
 			    jobs_now_us(jobs));
 		follow_freezer(jobs, job, run, usage.frozen);
+		jobs_limit(jobs, run, job->reserved_bytes);
 	}
 	end_overdue(jobs, job, run);
 }
@@ -403,6 +404,11 @@ const struct job *jobs_find(const struct jobs *jobs, uint64_t id)
 	const struct job *job = table_find(&jobs->table, id);
 
 	return job && !job_state_is_end((enum job_state)job->state) ? job : NULL;
+}
+
+bool jobs_is_untold(const struct jobs *jobs, uint64_t id)
+{
+	return table_find(&jobs->table, id);
 }
 
 const struct job *jobs_next(const struct jobs *jobs, const struct job *at)

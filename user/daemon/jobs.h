@@ -174,6 +174,9 @@ int jobs_requeue(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn d
 /* Lives until the next call that changes anything; NULL when there is none that has not ended. */
 const struct job *jobs_find(const struct jobs *jobs, uint64_t id);
 
+/* Its end has not been told to setup.ended yet, though it may be on disk already. */
+bool jobs_is_untold(const struct jobs *jobs, uint64_t id);
+
 /* In no order that lasts; NULL at begins, NULL is the end. */
 const struct job *jobs_next(const struct jobs *jobs, const struct job *at);
 uint32_t jobs_count(const struct jobs *jobs);

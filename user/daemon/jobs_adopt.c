@@ -9,6 +9,7 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/daemon/jobs_internal.h"
 
@@ -44,11 +45,11 @@ static int load_active(struct jobs *jobs, struct job *job, const struct job_spec
 
 	job->state = JOB_QUEUED; /* for the core: first it waits, then it runs */
 	rc = jobs_enqueue(jobs, job, spec);
-	if (rc)
-		return 0; /* held: its component is gone, and what ran ends as unknown to us */
 	if (!slot || slot > SLOTS_COUNT || jobs->run[slot])
 		return 0;
-	admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
+	/* Its component may be gone and the core not know it: what runs, runs all the same. */
+	if (!rc)
+		admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
 	job->state = JOB_STARTING;
 	return jobs_run_new(jobs, job, slot, spec->component) ? 0 : -ENOMEM;
 }
@@ -117,12 +118,22 @@ int jobs_load(struct jobs *jobs, struct store *store, struct uw_err *err)
 
 /* ---- what runs ---- */
 
+/* Its lock says that it started in this boot; how long ago, only the wall clock knows. */
+static uint64_t when_started(const struct job *job)
+{
+	uint64_t now_us = clock_now_us(), wall_us = clock_wall_us();
+	uint64_t ago_us = wall_us > job->start_us ? wall_us - job->start_us : 0;
+
+	return now_us > ago_us ? now_us - ago_us : 0;
+}
+
 static void adopt(struct jobs *jobs, struct job *job, struct run *run, int pidfd)
 {
 	static const struct job_why none = {JOB_BECAUSE_NONE, 0, 0};
 
 	run->pidfd = pidfd;
 	run->launched = true;
+	run->started_us = when_started(job);
 	job->state = JOB_RUNNING;
 	jobs->stats.adopted++;
 	jobs_open_leaf(jobs, run);

@@ -11,6 +11,10 @@
 
 const char *jobs_component(const struct jobs *jobs, const struct job *job)
 {
+	const struct run *run = job->slot ? jobs->run[job->slot] : NULL;
+
+	if (run && run->id == job->id)
+		return run->component;
 	return job->component < jobs->component_count ? jobs->component[job->component] : "";
 }
 

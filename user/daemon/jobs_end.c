@@ -172,6 +172,12 @@ static void fill_result(const struct job *job, const struct run *run, const stru
 	};
 }
 
+/* The core has nothing of a job whose component is not configured. */
+static bool is_known(const struct jobs *jobs, const struct job *job)
+{
+	return job->component < jobs->component_count;
+}
+
 /* The core forgets it, or has it in its queue again; what it learned is to be kept. */
 static void tell_core(struct jobs *jobs, struct job *job, struct verdict *verdict,
 		      struct job_entry *entry)
@@ -181,7 +187,7 @@ static void tell_core(struct jobs *jobs, struct job *job, struct verdict *verdic
 	int rc = admit_exit(jobs->admit, job->id, verdict->how, entry->result.peak_bytes, now_us);
 	struct admit_view view;
 
-	if (verdict->state == JOB_QUEUED && rc != ADMIT_REQUEUED) {
+	if (verdict->state == JOB_QUEUED && rc != ADMIT_REQUEUED && is_known(jobs, job)) {
 		verdict->state = JOB_FAILED; /* it may not be started again, says the core */
 		verdict->step = JOB_STEP_ENDED;
 	}
@@ -295,6 +301,8 @@ void jobs_exit(struct jobs *jobs, uint32_t index)
 	jobs->stats.lost += verdict.state == JOB_LOST;
 	jobs->stats.restarted += verdict.state == JOB_QUEUED;
 	entry_put(entry);
+	if (verdict.state == JOB_QUEUED && !is_known(jobs, job))
+		jobs_enqueue(jobs, job, NULL); /* held until its component is back */
 	if (verdict.how == ADMIT_EXIT_AGAIN && !verdict.has_run && !run->found)
 		jobs_pause(jobs); /* its shim came to nothing, and so may the next */
 	jobs_decide(jobs);

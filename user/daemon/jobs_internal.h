@@ -53,11 +53,13 @@ bool after_waits(const struct after *after, uint64_t on);
 
 struct run {
 	uint64_t id;
-	int pidfd; /* of the shim; -1 not known yet */
+	char component[UW_NAME_LEN]; /* also when it is not configured any more */
+	int pidfd;                   /* of the shim; -1 not known yet */
 	struct cg_group leaf;
 	bool leaf_open;
-	char component[UW_NAME_LEN]; /* that its leaf is in, configured or not */
-	uint64_t first_bytes;        /* what it started with */
+	uint64_t started_us;  /* on clock_now_us, which nobody sets */
+	uint64_t first_bytes; /* what it started with */
+	uint64_t limit_bytes; /* memory.high as last written; 0 = not by this uwd */
 	uint64_t current_bytes, peak_bytes;
 	uint64_t kill_us; /* on clock_now_us: SIGKILL then; 0 = not to be ended */
 	bool ending;      /* its end is on its way to the disk */
@@ -160,6 +162,8 @@ void jobs_terminate(struct jobs *jobs, struct job *job, uint64_t grace_us);
 struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot, const char *component);
 void jobs_run_free(struct jobs *jobs, uint32_t slot);
 int jobs_watch(struct jobs *jobs, uint32_t slot);
+/* What it may have, as far as that can be written without waiting. */
+void jobs_limit(struct jobs *jobs, struct run *run, uint64_t bytes);
 void jobs_open_leaf(struct jobs *jobs, struct run *run);
 const char *jobs_leaf_name(uint64_t id, char buf[JOBS_LEAF_LEN]);
 
@@ -188,6 +192,7 @@ int jobs_wish(struct jobs *jobs, struct job *job, enum job_flag flag, const stru
 void jobs_forget(struct jobs *jobs, struct job *job);
 /* The index of a component as the core knows it; UINT8_MAX when there is none. */
 uint8_t jobs_component_find(const struct jobs *jobs, const char *name);
+/* Where it runs, or is to run; "" when that is not configured. */
 const char *jobs_component(const struct jobs *jobs, const struct job *job);
 
 /* ---- jobs_adopt.c ---- */

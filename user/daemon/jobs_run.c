@@ -17,6 +17,8 @@
 #include "user/base/text.h"
 #include "user/daemon/jobs_internal.h"
 
+#define LIMIT_SLACK_BYTES (1ULL << 20) /* what may be added between the look and the write */
+
 const char *jobs_leaf_name(uint64_t id, char buf[JOBS_LEAF_LEN])
 {
 	snprintf(buf, JOBS_LEAF_LEN, "job-%" PRIu64, id);
@@ -51,6 +53,7 @@ struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot, cons
 	for (int i = 0; i < CG_KNOB__COUNT; i++)
 		run->leaf.fd[i] = -1;
 	text_copy(run->component, sizeof(run->component), component);
+	run->started_us = clock_now_us();
 	run->first_bytes = job->reserved_bytes;
 	job->slot = slot;
 	jobs->run[slot] = run;
@@ -208,6 +211,7 @@ static void start(struct jobs *jobs, struct job *job, const struct admit_decisio
 	job->reserved_bytes = decision->amount;
 	job->peak_bytes = 0;
 	jobs->run[slot]->first_bytes = decision->amount;
+	jobs->run[slot]->limit_bytes = decision->amount;
 	set_why(job, &why);
 	entry = entry_new(jobs, job, ENTRY_START);
 	if (!entry) {
@@ -286,6 +290,27 @@ void jobs_start_done(struct jobs *jobs, struct job_entry *entry)
 
 /* ---- what the core says of those that run ---- */
 
+/*
+ * A memory.high below what is there is reclaimed down to within the write, on the loop: what is
+ * there, read just now, and a little more is the least that is written. Later looks follow it down.
+ */
+void jobs_limit(struct jobs *jobs, struct run *run, uint64_t bytes)
+{
+	uint64_t least_bytes;
+	struct jobs_usage usage;
+
+	if (!run->leaf_open || bytes == run->limit_bytes ||
+	    jobs->setup.ops->usage(jobs->setup.ops_data, &run->leaf, false, &usage))
+		return;
+	least_bytes = usage.current_bytes + LIMIT_SLACK_BYTES;
+	if (bytes < run->limit_bytes && least_bytes >= run->limit_bytes)
+		return;
+	if (bytes < least_bytes)
+		bytes = least_bytes;
+	if (!jobs->setup.ops->limit(jobs->setup.ops_data, &run->leaf, bytes))
+		run->limit_bytes = bytes;
+}
+
 static void resize(struct jobs *jobs, struct job *job, struct run *run,
 		   const struct admit_decision *decision)
 {
@@ -294,10 +319,7 @@ static void resize(struct jobs *jobs, struct job *job, struct run *run,
 	struct job_entry *entry;
 
 	job->reserved_bytes = decision->amount;
-	/* Lowered below what it has the write would block in reclaim; the next look does it. */
-	if (run->leaf_open &&
-	    (decision->amount >= before_bytes || decision->amount > run->current_bytes))
-		jobs->setup.ops->limit(jobs->setup.ops_data, &run->leaf, decision->amount);
+	jobs_limit(jobs, run, decision->amount);
 	if (decision->verdict == ADMIT_SHRINK)
 		return;
 	entry = entry_new(jobs, job, ENTRY_UPDATE);
@@ -319,6 +341,11 @@ static void freeze(struct jobs *jobs, struct job *job, struct run *run,
 {
 	struct job_why why = why_of(decision);
 
+	/* Without a leaf there is nothing to name but all of its component. */
+	if (!run->leaf_open) {
+		admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
+		return;
+	}
 	run->paused = true;
 	job->state = JOB_FROZEN;
 	set_why(job, &why);
@@ -333,8 +360,9 @@ static void thaw(struct jobs *jobs, struct job *job, struct run *run,
 {
 	struct job_why why = why_of(decision);
 
-	if (run->leaf_open)
-		jobs->setup.ops->limit(jobs->setup.ops_data, &run->leaf, decision->amount);
+	if (!run->leaf_open)
+		return; /* never frozen */
+	jobs_limit(jobs, run, decision->amount);
 	run->paused = false;
 	job->state = JOB_RUNNING;
 	job->reserved_bytes = decision->amount;

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What runs, when what is around it is not there: its component, its leaf, its clock, its end. */
+#include "tests/unit/jobs_fixture.h"
+
+#include "user/daemon/daemon.h"
+#include "user/daemon/job_methods.h"
+#include "user/daemon/jobs_internal.h"
+
+static int setup(void **state)
+{
+	static struct jobs_fixture f;
+
+	jobs_fixture_init(&f);
+	if (access(f.shim, X_OK)) {
+		printf("no %s\n", f.shim);
+		return -1;
+	}
+	assert_int_equal(jobs_fixture_open(&f), 0);
+	jobs_fixture_tick(&f);
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	jobs_fixture_done(*state);
+	return 0;
+}
+
+static struct store_row row_of(const struct jobs_fixture *f, uint64_t id)
+{
+	struct store_row row;
+
+	assert_int_equal(store_find(jobs_reader(f->jobs), id, &row), 0);
+	return row;
+}
+
+static enum job_state state_of(const struct jobs_fixture *f, uint64_t id)
+{
+	const struct job *job = jobs_find(f->jobs, id);
+
+	return job ? (enum job_state)job->state : JOB_STATE__COUNT;
+}
+
+static void restart(struct jobs_fixture *f)
+{
+	jobs_close(f->jobs);
+	f->jobs = NULL;
+	assert_int_equal(jobs_fixture_open(f), 0);
+	jobs_fixture_tick(f);
+}
+
+static struct run *run_of(const struct jobs_fixture *f, uint64_t id)
+{
+	const struct job *job = jobs_find(f->jobs, id);
+
+	assert_non_null(job);
+	assert_non_null(f->jobs->run[job->slot]);
+	return f->jobs->run[job->slot];
+}
+
+static uint32_t times_ran(const struct jobs_fixture *f)
+{
+	FILE *ran = fopen(f->ran, "re");
+	uint32_t lines = 0;
+
+	for (int c; ran && (c = fgetc(ran)) != EOF;)
+		lines += c == '\n';
+	if (ran)
+		fclose(ran);
+	return lines;
+}
+
+/* Runs, and uwd comes back without its component. */
+static uint64_t run_without_component(struct jobs_fixture *f, const char *rest, uint16_t flags)
+{
+	char buf[256], text[192];
+	struct jobs_item item;
+
+	snprintf(text, sizeof(text), "echo x >>%s; %s", f->ran, rest);
+	item = sh_item(text, buf, sizeof(buf));
+	item.spec.flags |= flags;
+	submit(f, &item, 1);
+	JOBS_UNTIL(f, state_of(f, f->first_id) == JOB_RUNNING && times_ran(f) == 1);
+	strcpy(f->config.component[0].name, "cache");
+	f->config.component_count = 1;
+	restart(f);
+	return f->first_id;
+}
+
+static void give_component_back(struct jobs_fixture *f)
+{
+	struct admit_config admit = {.component_count = 2};
+	struct uw_err err = {0};
+
+	strcpy(f->config.component[1].name, "ml_models");
+	f->config.component_count = 2;
+	assert_int_equal(jobs_configure(f->jobs, &admit, &err), 0);
+	jobs_fixture_tick(f);
+}
+
+static void test_jobs_run_once_though_their_component_was_away(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = run_without_component(f, "sleep 0.5; exit 8", 0);
+
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	assert_string_equal(f->opened, "ml_models");
+	give_component_back(f);
+	assert_int_equal(state_of(f, id), JOB_RUNNING);
+	assert_int_equal(jobs_find(f->jobs, id)->component, 1);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).result.status, 8);
+	assert_int_equal(row_of(f, id).job.attempts, 1);
+	assert_int_equal(times_ran(f), 1);
+}
+
+static void test_jobs_without_their_component_are_cancelled_for_real(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = run_without_component(f, "trap '' TERM; while :; do sleep 0.1; done", 0);
+
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 100 * US_PER_MS, NULL, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).job.state, JOB_CANCELLED);
+	assert_int_equal(row_of(f, id).result.signal, SIGKILL);
+}
+
+static void test_jobs_queued_again_wait_for_their_component(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = run_without_component(f, "test $UW_JOB_ATTEMPT = 2 || sleep 60", 0);
+
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	assert_int_equal(jobs_requeue(f->jobs, id, getuid(), NULL, NULL), 0);
+	JOBS_UNTIL(f, state_of(f, id) == JOB_HELD && !f->jobs->stats.slots_used);
+	assert_int_equal(jobs_find(f->jobs, id)->reason, JOB_BECAUSE_NO_COMPONENT);
+	assert_int_equal(row_of(f, id).job.state, JOB_QUEUED); /* for an uwd that knows it */
+	give_component_back(f);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).job.state, JOB_DONE);
+	assert_int_equal(row_of(f, id).job.attempts, 2);
+}
+
+/* ---- Wait ---- */
+
+static json_t *ask_wait(struct jobs_fixture *f, uint64_t id)
+{
+	static struct daemon daemon;
+	struct ipc_peer peer = {.uid = getuid()};
+	json_t *jobs = json_pack("{s:[{s:I, s:I}]}", "jobs", "first", (json_int_t)id, "last",
+				 (json_int_t)id);
+	struct ipc_call call = {.method = IPC_WAIT, .parameters = jobs, .peer = &peer};
+	struct ipc_answer answer = {0};
+
+	daemon.jobs = f->jobs;
+	assert_true(job_methods_handle(&daemon, &call, &answer));
+	assert_null(answer.error);
+	json_decref(jobs);
+	return answer.parameters;
+}
+
+static void expect_wait(struct jobs_fixture *f, uint64_t id, json_int_t ended, json_int_t left)
+{
+	json_t *answer = ask_wait(f, id);
+
+	assert_int_equal(json_integer_value(json_object_get(answer, "ended_count")), ended);
+	assert_int_equal(json_integer_value(json_object_get(answer, "left")), left);
+	json_decref(answer);
+}
+
+/* On disk it has ended; the followers of Wait have yet to hear of it. */
+static void test_jobs_whose_end_is_not_told_are_left(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+	uint64_t id, end_us = clock_now_us() + 20 * US_PER_SEC;
+
+	item.spec.memory_bytes = 4 * JOBS_BUDGET; /* so that it stays in the queue */
+	submit(f, &item, 1);
+	id = f->first_id;
+	expect_wait(f, id, 0, 1);
+	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
+	while (row_of(f, id).job.state != JOB_CANCELLED) {
+		assert_true(clock_now_us() < end_us);
+		poll(NULL, 0, 1);
+	}
+	assert_int_equal(f->ended, 0);
+	expect_wait(f, id, 0, 1);
+	JOBS_UNTIL(f, f->ended == 1);
+	expect_wait(f, id, 1, 0);
+}
+
+/* ---- the clock, and the leaf ---- */
+
+/* The wall clock went on by an hour: so did what it says of the start. */
+static void test_jobs_time_limits_do_not_follow_the_wall_clock(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("sleep 0.3", buf, sizeof(buf));
+	uint64_t id;
+
+	item.spec.time_limit_us = 60 * US_PER_SEC;
+	submit(f, &item, 1);
+	id = f->first_id;
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	table_find(&f->jobs->table, id)->start_us -= 3600 * US_PER_SEC;
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).job.state, JOB_DONE);
+}
+
+static void test_jobs_time_limits_go_on_when_adopted(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("sleep 60", buf, sizeof(buf));
+	uint64_t id;
+
+	item.spec.time_limit_us = 700 * US_PER_MS;
+	submit(f, &item, 1);
+	id = f->first_id;
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	jobs_close(f->jobs);
+	f->jobs = NULL;
+	poll(NULL, 0, 600);
+	assert_int_equal(jobs_fixture_open(f), 0);
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	assert_true(clock_now_us() - run_of(f, id)->started_us >= 600 * US_PER_MS);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).job.reason, JOB_BECAUSE_TIME_LIMIT);
+}
+
+static void test_jobs_leaf_is_opened_when_it_can_be(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id;
+
+	f->no_leaf = true;
+	id = submit_sh(f, "sleep 60");
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	jobs_fixture_tick(f);
+	assert_false(run_of(f, id)->leaf_open);
+	f->no_leaf = false;
+	jobs_fixture_tick(f);
+	assert_true(run_of(f, id)->leaf_open);
+	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 1);
+}
+
+/* It has outgrown what it has, and the rest of the component is taken. Times the core froze it. */
+static uint32_t outgrow(struct jobs_fixture *f, uint64_t id)
+{
+	struct jobs *jobs = f->jobs;
+	uint32_t frozen = 0;
+
+	for (int i = 0; i < 10; i++) {
+		jobs->clock_offset_us += 60 * US_PER_SEC;
+		admit_usage(jobs->admit, id, JOBS_BUDGET / 2, JOBS_BUDGET / 2, jobs_now_us(jobs));
+		jobs_decide(jobs);
+		for (uint32_t n = 0; n < jobs->decisions.count; n++)
+			frozen += jobs->decisions.decision[n].verdict == ADMIT_FREEZE &&
+				  jobs->decisions.decision[n].id == id;
+	}
+	return frozen;
+}
+
+static void freeze_one(struct jobs_fixture *f, bool no_leaf)
+{
+	char buf[256];
+	struct jobs_item item = sh_item("sleep 60", buf, sizeof(buf));
+	uint64_t id, other;
+
+	f->no_leaf = no_leaf;
+	item.spec.memory_bytes = JOBS_BUDGET / 4 * 3;
+	submit(f, &item, 1);
+	other = f->first_id;
+	item.spec.memory_bytes = JOBS_BUDGET / 4;
+	item.spec.flags = JOB_FREEZABLE;
+	submit(f, &item, 1);
+	id = f->first_id;
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING && state_of(f, other) == JOB_RUNNING);
+	assert_true(outgrow(f, id) > 0);
+	assert_int_equal(f->freezes > 0, !no_leaf);
+	assert_int_equal(state_of(f, id), no_leaf ? JOB_RUNNING : JOB_FROZEN);
+	f->no_leaf = false;
+	jobs_look(f->jobs);
+	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
+	assert_int_equal(jobs_cancel(f->jobs, other, getuid(), 0, NULL, NULL), 0);
+	JOBS_UNTIL(f, !jobs_count(f->jobs));
+}
+
+/* A leaf that is not known would name all of its component. */
+static void test_jobs_without_a_leaf_freeze_nobody(void **state)
+{
+	freeze_one(*state, true);
+	freeze_one(*state, false);
+}
+
+/* Written below what is there, memory.high would be reclaimed down to on the loop. */
+static void test_jobs_limit_follows_use_down(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = submit_sh(f, "sleep 60");
+	struct run *run;
+
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	run = run_of(f, id);
+	assert_int_equal(run->limit_bytes, 64 << 20);
+	f->current_bytes = 40 << 20;
+	jobs_limit(f->jobs, run, 20 << 20);
+	assert_int_equal(f->limit_bytes, 41 << 20);
+	f->current_bytes = 50 << 20; /* it is not raised again */
+	jobs_limit(f->jobs, run, 20 << 20);
+	assert_int_equal(f->limit_bytes, 41 << 20);
+	f->current_bytes = 10 << 20;
+	table_find(&f->jobs->table, id)->reserved_bytes = 20 << 20;
+	jobs_look(f->jobs);
+	assert_int_equal(f->limit_bytes, 20 << 20);
+	f->current_bytes = 30 << 20; /* more, and still too little */
+	jobs_limit(f->jobs, run, 25 << 20);
+	assert_int_equal(f->limit_bytes, 31 << 20);
+	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_jobs_run_once_though_their_component_was_away),
+		TEST(test_jobs_without_their_component_are_cancelled_for_real),
+		TEST(test_jobs_queued_again_wait_for_their_component),
+		TEST(test_jobs_whose_end_is_not_told_are_left),
+		TEST(test_jobs_time_limits_do_not_follow_the_wall_clock),
+		TEST(test_jobs_time_limits_go_on_when_adopted),
+		TEST(test_jobs_leaf_is_opened_when_it_can_be),
+		TEST(test_jobs_without_a_leaf_freeze_nobody),
+		TEST(test_jobs_limit_follows_use_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
