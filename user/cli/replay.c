@@ -391,7 +391,8 @@ static void submit(struct play *play, uint32_t i)
 		.flags = ADMIT_FREEZABLE | ADMIT_RESTARTABLE,
 	};
 
-	admit_submit(play->admit, &task, play->now_us);
+	if (admit_submit(play->admit, &task, play->now_us))
+		play->out->never++;
 }
 
 static bool never_fits(const struct trace_job *job, uint64_t capacity)
@@ -420,11 +421,15 @@ static uint64_t next_time(const struct play *play)
 	return next;
 }
 
+/* What is refused at its submit is over, too. */
+static bool is_over(const struct play *play)
+{
+	return play->ended + play->out->never >= play->out->count;
+}
+
 static void play_on(struct play *play)
 {
-	uint32_t all = play->out->count - play->out->never;
-
-	for (uint32_t turn = 0; play->ended < all && !play->failed; turn++) {
+	for (uint32_t turn = 0; !is_over(play) && !play->failed; turn++) {
 		play->now_us = next_time(play);
 		while (play->events && play->heap[0].at_us <= play->now_us) {
 			struct event event = event_pop(play);

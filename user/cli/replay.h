@@ -64,7 +64,7 @@ struct replay {
 	uint64_t capacity_bytes;
 	uint32_t allocated_permyriad, used_permyriad; /* of capacity, begin to end */
 	uint32_t failed_attempts, failed_jobs;
-	uint32_t never; /* jobs wider than capacity, left out */
+	uint32_t never; /* jobs wider than capacity, or that the scheduler refuses: left out */
 	uint64_t decisions;
 };
 

@@ -13,7 +13,7 @@
 #define LINE_MAX_LEN 4096
 #define MICRO        1000000ULL
 /* Values past these are mistakes, and would overflow what is worked out of them. */
-#define SECONDS_MAX (1ULL << 33)
+#define SECONDS_MAX (100ULL * 365 * 24 * 3600) /* what the scheduler takes */
 #define MIB_MAX     (1ULL << 24)
 #define NUMBER_MAX  (1ULL << 40)
 
