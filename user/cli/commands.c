@@ -192,7 +192,7 @@ const struct command commands[] = {
 	},
 	{
 		.name = "simulate",
-		.brief = "replay a trace of jobs through the scheduler that uwd uses",
+		.brief = "replay a trace of jobs through the admission scheduler",
 		.words = "TRACE",
 		.detail =
 			"TRACE has a job a line, in one of two formats: the 18 fields of the Parallel "

@@ -292,7 +292,7 @@ static void carry_out(struct play *play, const struct admit_decision *decision)
 	}
 }
 
-/* As uwd does, once a second. */
+/* As a daemon would, once a second. */
 static void supply(struct play *play)
 {
 	struct admit_supply given = {
