@@ -122,10 +122,15 @@ static int no_kill(void *data, const struct cg_group *leaf)
 	return 0;
 }
 
-static int no_freeze(void *data, uint32_t component, const struct cg_group *leaf, bool on,
-		     uint64_t for_us)
+static int no_freeze(void *data, uint32_t component, const struct cg_group *leaf, bool on)
 {
-	(void)data, (void)component, (void)leaf, (void)on, (void)for_us;
+	(void)data, (void)component, (void)leaf, (void)on;
+	return 0;
+}
+
+static int no_reclaim(void *data, uint32_t component, const struct cg_group *leaf, uint64_t bytes)
+{
+	(void)data, (void)component, (void)leaf, (void)bytes;
 	return 0;
 }
 
@@ -137,6 +142,7 @@ static const struct jobs_ops ops = {
 	.limit = no_limit,
 	.kill = no_kill,
 	.freeze = no_freeze,
+	.reclaim = no_reclaim,
 };
 
 /* ---- the daemon's part ---- */

@@ -34,6 +34,8 @@ struct jobs_fixture {
 	uint64_t limit_bytes;     /* the last that was set */
 	bool no_leaf;             /* none can be opened */
 	uint32_t freezes;         /* asked for */
+	bool busy;                /* takes no such request now */
+	uint64_t reclaimed_bytes; /* the last that was asked for */
 	char opened[UW_NAME_LEN]; /* component of the last leaf that was */
 	uint32_t submitted, ended;
 	int submit_rc;
@@ -127,14 +129,24 @@ static int fake_kill(void *data, const struct cg_group *leaf)
 	return 0;
 }
 
-static int fake_freeze(void *data, uint32_t component, const struct cg_group *leaf, bool on,
-		       uint64_t for_us)
+static int fake_freeze(void *data, uint32_t component, const struct cg_group *leaf, bool on)
 {
 	struct jobs_fixture *f = data;
 
-	(void)component, (void)for_us;
+	(void)component;
+	if (f->busy)
+		return -EBUSY;
 	f->freezes += on;
 	f->frozen = on ? leaf->id : 0;
+	return 0;
+}
+
+static int fake_reclaim(void *data, uint32_t component, const struct cg_group *leaf, uint64_t bytes)
+{
+	struct jobs_fixture *f = data;
+
+	(void)component, (void)leaf;
+	f->reclaimed_bytes = bytes;
 	return 0;
 }
 
@@ -146,6 +158,7 @@ static const struct jobs_ops fake_ops = {
 	.limit = fake_limit,
 	.kill = fake_kill,
 	.freeze = fake_freeze,
+	.reclaim = fake_reclaim,
 };
 
 /* ---- uwd ---- */

@@ -271,11 +271,13 @@ static void read_caller(const struct wanted *wanted, struct job_spec *spec)
 	spec->cwd = json_string_value(json_object_get(context, "cwd"));
 }
 
-/* What was learned of its key stands in for a size that is not given. */
+/*
+ * What was learned of its key stands in for a size that is not given: in bytes, as there is no
+ * request that it could be a share of.
+ */
 static bool find_memory(const struct wanted *wanted, struct job_spec *spec, const char *name)
 {
 	uint64_t key = jobs_learn_key(spec->component, spec->uid, spec->key);
-	struct admit_estimate estimate = {0};
 	struct admit_digest digest;
 	struct admit_key known;
 
@@ -283,10 +285,7 @@ static bool find_memory(const struct wanted *wanted, struct job_spec *spec, cons
 		return true;
 	if (key && !jobs_recall(wanted->daemon->jobs, key, &known) && known.count) {
 		admit_key_digest(&known, &digest);
-		admit_key_estimate(&digest, INT64_MAX, 0, 0, false, &estimate);
-	}
-	if (estimate.bytes && !estimate.canary) {
-		spec->memory_bytes = estimate.bytes;
+		spec->memory_bytes = digest.base_bytes;
 		return true;
 	}
 	ipc_answer_fail(wanted->answer, IPC_ERROR_BAD_JOB,

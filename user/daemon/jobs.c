@@ -86,6 +86,7 @@ static void enter_again(struct jobs *jobs, struct job *job, const char *componen
 	if (!jobs_enqueue(jobs, job, NULL))
 		admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
 	job->state = (uint8_t)state;
+	jobs_unpause(jobs, job);
 }
 
 static int enter_all_again(struct jobs *jobs, struct uw_err *err)
@@ -346,18 +347,6 @@ static void end_overdue(struct jobs *jobs, struct job *job, struct run *run)
 			  jobs->setup.config->admission.kill_grace_us, NULL, NULL);
 }
 
-/* Frozen by uwd for others' sake, or by a person; or what was to stand still does not. */
-static void follow_freezer(struct jobs *jobs, struct job *job, struct run *run, bool frozen)
-{
-	if (run->paused) {
-		if (!frozen)
-			jobs->setup.ops->freeze(jobs->setup.ops_data, job->component, &run->leaf,
-						true, 0);
-		return;
-	}
-	job->state = frozen ? JOB_FROZEN : JOB_RUNNING;
-}
-
 static void look_at_run(struct jobs *jobs, uint32_t slot)
 {
 	struct run *run = jobs->run[slot];
@@ -369,13 +358,14 @@ static void look_at_run(struct jobs *jobs, uint32_t slot)
 	jobs_open_leaf(jobs, run); /* where that failed before */
 	if (run->leaf_open &&
 	    !jobs->setup.ops->usage(jobs->setup.ops_data, &run->leaf, false, &usage)) {
+		jobs_see_swapped(jobs, run, usage.current_bytes);
 		run->current_bytes = usage.current_bytes;
 		if (usage.peak_bytes > run->peak_bytes)
 			run->peak_bytes = usage.peak_bytes;
 		job->peak_bytes = run->peak_bytes;
 		admit_usage(jobs->admit, job->id, usage.current_bytes, run->peak_bytes,
 			    jobs_now_us(jobs));
-		follow_freezer(jobs, job, run, usage.frozen);
+		jobs_follow_freezer(jobs, job, run, usage.frozen);
 		jobs_limit(jobs, run, job->reserved_bytes);
 	}
 	end_overdue(jobs, job, run);

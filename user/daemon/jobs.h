@@ -77,9 +77,10 @@ struct jobs_ops {
 		     struct jobs_usage *ret_usage);
 	int (*limit)(void *data, const struct cg_group *leaf, uint64_t bytes);
 	int (*kill)(void *data, const struct cg_group *leaf);
-	/* on: asks for at most for_us of standing still. */
-	int (*freeze)(void *data, uint32_t component, const struct cg_group *leaf, bool on,
-		      uint64_t for_us);
+	/* on: for as long as the configuration lets anything stand still, unless asked again. */
+	int (*freeze)(void *data, uint32_t component, const struct cg_group *leaf, bool on);
+	/* Out of memory with so much of it, while it stands still. Done in the background. */
+	int (*reclaim)(void *data, uint32_t component, const struct cg_group *leaf, uint64_t bytes);
 };
 
 struct jobs_setup {

@@ -65,6 +65,10 @@ struct run {
 	bool ending;      /* its end is on its way to the disk */
 	bool launched;    /* a shim was made, or adopted */
 	bool paused;      /* the core wants it to stand still */
+	bool preempted;   /* for another, which needs its memory */
+	bool thawing;     /* it is to go on, and was not seen doing so */
+	uint64_t asked_us; /* when it was last asked to stand still, on clock_now_us */
+	uint64_t looked_us; /* when current_bytes was read, on clock_now_us */
 	int error;        /* errno of a shim that could not be made */
 	bool found;       /* of the uwd before this one */
 };
@@ -99,6 +103,7 @@ struct jobs {
 	uint64_t pause_us; /* no starts before that, on clock_now_us */
 	bool deciding;
 	bool closed; /* to starts: too many run, or a pause */
+	uint64_t swapped_bytes, swapped_us; /* what preempted jobs gave back, and how long it took */
 	struct admit_supply supply;
 	struct admit_decisions decisions;
 	struct jobs_stats stats;
@@ -194,6 +199,24 @@ void jobs_forget(struct jobs *jobs, struct job *job);
 uint8_t jobs_component_find(const struct jobs *jobs, const char *name);
 /* Where it runs, or is to run; "" when that is not configured. */
 const char *jobs_component(const struct jobs *jobs, const struct job *job);
+
+struct job_why jobs_why_of(const struct admit_decision *decision);
+void jobs_set_why(struct job *job, const struct job_why *why);
+
+/* ---- jobs_pause.c ---- */
+
+void jobs_freeze(struct jobs *jobs, struct job *job, struct run *run,
+		 const struct admit_decision *decision);
+void jobs_thaw(struct jobs *jobs, struct job *job, struct run *run,
+	       const struct admit_decision *decision);
+/* A core that was begun anew knows no pauses: what it paused goes on. */
+void jobs_unpause(struct jobs *jobs, struct job *job);
+/* At each look: what is to stand still does, what is to go on does, and the rest shows as it is. */
+void jobs_follow_freezer(struct jobs *jobs, struct job *job, struct run *run, bool frozen);
+/* Bytes a second that preempted jobs go out of memory with, measured; call before current_bytes of
+ * a run is changed. */
+uint64_t jobs_swap_speed(const struct jobs *jobs);
+void jobs_see_swapped(struct jobs *jobs, struct run *run, uint64_t current_bytes);
 
 /* ---- jobs_adopt.c ---- */
 

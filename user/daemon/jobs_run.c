@@ -137,7 +137,7 @@ enum job_reason jobs_reason_of(enum admit_reason reason)
 	return (unsigned int)reason < ADMIT_REASON__COUNT ? reason_of[reason] : JOB_BECAUSE_NONE;
 }
 
-static struct job_why why_of(const struct admit_decision *decision)
+struct job_why jobs_why_of(const struct admit_decision *decision)
 {
 	struct job_why why = {
 		.reason = reason_of[decision->why.reason],
@@ -151,7 +151,7 @@ static struct job_why why_of(const struct admit_decision *decision)
 	return why;
 }
 
-static void set_why(struct job *job, const struct job_why *why)
+void jobs_set_why(struct job *job, const struct job_why *why)
 {
 	job->reason = (uint8_t)why->reason;
 	job->observed = why->observed;
@@ -177,6 +177,7 @@ void jobs_give_supply(struct jobs *jobs)
 		supply.host_valid = true;
 		supply.host_available_bytes = 0;
 	}
+	supply.swap_bytes_per_s = jobs_swap_speed(jobs);
 	admit_supply(jobs->admit, &supply, jobs_now_us(jobs));
 }
 
@@ -196,7 +197,7 @@ static void give_back(struct jobs *jobs, struct job *job)
 
 static void start(struct jobs *jobs, struct job *job, const struct admit_decision *decision)
 {
-	struct job_why why = why_of(decision);
+	struct job_why why = jobs_why_of(decision);
 	uint32_t slot = is_closed(jobs) ? SLOT_NONE : free_slot(jobs);
 	struct job_entry *entry;
 
@@ -212,7 +213,7 @@ static void start(struct jobs *jobs, struct job *job, const struct admit_decisio
 	job->peak_bytes = 0;
 	jobs->run[slot]->first_bytes = decision->amount;
 	jobs->run[slot]->limit_bytes = decision->amount;
-	set_why(job, &why);
+	jobs_set_why(job, &why);
 	entry = entry_new(jobs, job, ENTRY_START);
 	if (!entry) {
 		jobs_run_free(jobs, slot);
@@ -314,7 +315,7 @@ void jobs_limit(struct jobs *jobs, struct run *run, uint64_t bytes)
 static void resize(struct jobs *jobs, struct job *job, struct run *run,
 		   const struct admit_decision *decision)
 {
-	struct job_why why = why_of(decision);
+	struct job_why why = jobs_why_of(decision);
 	uint64_t before_bytes = job->reserved_bytes;
 	struct job_entry *entry;
 
@@ -329,56 +330,13 @@ static void resize(struct jobs *jobs, struct job *job, struct run *run,
 	entry_put(entry);
 }
 
-static uint64_t time_until(const struct jobs *jobs, uint64_t until_us)
-{
-	uint64_t now_us = jobs_now_us(jobs);
-
-	return until_us > now_us ? until_us - now_us : 0;
-}
-
-static void freeze(struct jobs *jobs, struct job *job, struct run *run,
-		   const struct admit_decision *decision)
-{
-	struct job_why why = why_of(decision);
-
-	/* Without a leaf there is nothing to name but all of its component. */
-	if (!run->leaf_open) {
-		admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
-		return;
-	}
-	run->paused = true;
-	job->state = JOB_FROZEN;
-	set_why(job, &why);
-	jobs->setup.ops->freeze(jobs->setup.ops_data, job->component, &run->leaf, true,
-				time_until(jobs, decision->until_us));
-	admit_frozen(jobs->admit, job->id, jobs_now_us(jobs));
-	entry_note(jobs, job, JOB_STEP_FROZEN, &why);
-}
-
-static void thaw(struct jobs *jobs, struct job *job, struct run *run,
-		 const struct admit_decision *decision)
-{
-	struct job_why why = why_of(decision);
-
-	if (!run->leaf_open)
-		return; /* never frozen */
-	jobs_limit(jobs, run, decision->amount);
-	run->paused = false;
-	job->state = JOB_RUNNING;
-	job->reserved_bytes = decision->amount;
-	set_why(job, &why);
-	jobs->setup.ops->freeze(jobs->setup.ops_data, job->component, &run->leaf, false, 0);
-	admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
-	entry_note(jobs, job, JOB_STEP_THAWED, &why);
-}
-
 /* Killed at once: it stands still, and it said that it may be started again. */
 static void restart(struct jobs *jobs, struct job *job, const struct admit_decision *decision)
 {
-	struct job_why why = why_of(decision);
+	struct job_why why = jobs_why_of(decision);
 
 	job->flags |= JOB_ENLARGING;
-	set_why(job, &why);
+	jobs_set_why(job, &why);
 	entry_note(jobs, job, JOB_STEP_RESTARTED, &why);
 	jobs_terminate(jobs, job, 0);
 }
@@ -394,8 +352,8 @@ static void carry_out(struct jobs *jobs, const struct admit_decision *decision)
 		return;
 	}
 	if (decision->verdict == ADMIT_WAIT && job) {
-		why = why_of(decision);
-		set_why(job, &why);
+		why = jobs_why_of(decision);
+		jobs_set_why(job, &why);
 		return;
 	}
 	if (decision->verdict == ADMIT_SWITCH) {
@@ -411,14 +369,14 @@ static void carry_out(struct jobs *jobs, const struct admit_decision *decision)
 		resize(jobs, job, run, decision);
 		break;
 	case ADMIT_THROTTLE:
-		why = why_of(decision);
+		why = jobs_why_of(decision);
 		entry_note(jobs, job, JOB_STEP_THROTTLED, &why);
 		break;
 	case ADMIT_FREEZE:
-		freeze(jobs, job, run, decision);
+		jobs_freeze(jobs, job, run, decision);
 		break;
 	case ADMIT_THAW:
-		thaw(jobs, job, run, decision);
+		jobs_thaw(jobs, job, run, decision);
 		break;
 	case ADMIT_RESTART:
 		restart(jobs, job, decision);

@@ -198,14 +198,24 @@ static int op_kill(void *data, const struct cg_group *leaf)
 }
 
 /* Through policy, as a client's wish: it is in the ledger, with a deadline, before it is done. */
-static int op_freeze(void *data, uint32_t component, const struct cg_group *leaf, bool on,
-		     uint64_t for_us)
+static int op_freeze(void *data, uint32_t component, const struct cg_group *leaf, bool on)
 {
 	struct frame_request request = {
 		.kind = on ? REQUEST_FREEZE : REQUEST_THAW,
 		.component = component,
 		.leaf = leaf->id,
-		.amount = on ? for_us : 0,
+	};
+
+	return daemon_request(data, &request);
+}
+
+static int op_reclaim(void *data, uint32_t component, const struct cg_group *leaf, uint64_t bytes)
+{
+	struct frame_request request = {
+		.kind = REQUEST_RECLAIM,
+		.component = component,
+		.leaf = leaf->id,
+		.amount = bytes,
 	};
 
 	return daemon_request(data, &request);
@@ -219,6 +229,7 @@ static const struct jobs_ops ops = {
 	.limit = op_limit,
 	.kill = op_kill,
 	.freeze = op_freeze,
+	.reclaim = op_reclaim,
 };
 
 /* ---- what happens to jobs ---- */

@@ -294,6 +294,16 @@ bool thaw_leaf(struct step *step, struct leaf_state *leaf, struct why why)
 	return true;
 }
 
+const struct leaf_state *freeze_find(const struct step *step, uint32_t component, uint64_t cgid)
+{
+	const struct leaf_state *leaf = cgid ? leaf_find(step->state, cgid) : NULL;
+
+	return leaf && leaf->component == component && leaf->cause != FREEZE_NOT &&
+			       !leaf->thaw_sent_us
+		       ? leaf
+		       : NULL;
+}
+
 const struct leaf_state *freeze_largest(const struct step *step, uint32_t component)
 {
 	const struct leaf_state *best = NULL;

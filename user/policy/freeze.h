@@ -30,6 +30,9 @@ bool freeze_leaf(struct step *step, struct leaf_state *leaf, enum freeze_cause c
 /* Thaws; a squeezed limit is raised before it when there is room. */
 bool thaw_leaf(struct step *step, struct leaf_state *leaf, struct why why);
 
+/* That leaf of the component while uwd keeps it frozen, or NULL. */
+const struct leaf_state *freeze_find(const struct step *step, uint32_t component, uint64_t cgid);
+
 /* The largest frozen leaf of a component, whose pages are taken first; NULL when none is. */
 const struct leaf_state *freeze_largest(const struct step *step, uint32_t component);
 

@@ -202,10 +202,21 @@ static struct reclaim_wish by_request(struct step *step, uint32_t component)
 	};
 }
 
+/* Who stands still gives first: nobody waits for its pages. */
+static const struct leaf_state *frozen_donor(const struct step *step, uint32_t component,
+					     bool requested)
+{
+	uint64_t leaf = step->state->component[component].reclaim.requested_leaf;
+	const struct leaf_state *named = requested ? freeze_find(step, component, leaf) : NULL;
+
+	return named ? named : freeze_largest(step, component);
+}
+
 static void begin(struct step *step, uint32_t component, struct reclaim_wish wish)
 {
 	struct component_state *cs = &step->state->component[component];
-	const struct leaf_state *frozen = freeze_largest(step, component);
+	const struct leaf_state *frozen =
+		frozen_donor(step, component, wish.why.reason == REASON_REQUEST);
 	/* Who asks for it by hand may swap out even what is protected. */
 	bool spared = wish.why.reason != REASON_REQUEST &&
 		      component_is_protected(&step->config->component[component]);

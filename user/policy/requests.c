@@ -49,6 +49,7 @@ static void request_reclaim(struct step *step, const struct frame_request *reque
 	struct reclaim_state *r = &step->state->component[request->component].reclaim;
 
 	r->requested_bytes = request->amount;
+	r->requested_leaf = request->leaf;
 	r->requested_until_us = step->now_us + RECLAIM_US;
 	r->exhausted_until_us = 0;
 }

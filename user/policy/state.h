@@ -154,6 +154,7 @@ struct reclaim_state {
 	uint64_t exhausted_until_us;
 	uint64_t freed_per_s; /* of the last reclaim */
 	uint64_t requested_bytes, requested_until_us;
+	uint64_t requested_leaf; /* cgid; while it is frozen the request is for it */
 };
 
 /* ---- edges.c ---- */

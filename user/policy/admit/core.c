@@ -178,6 +178,8 @@ int admit_configure(struct admit *admit, const struct admit_config *config)
 
 void admit_supply(struct admit *admit, const struct admit_supply *supply, uint64_t now_us)
 {
+	if (!admit->strategy_us)
+		admit->strategy_us = now_us;
 	strategy_see(admit, supply->level, now_us);
 	admit->supply = *supply;
 	for (uint32_t i = 0; i < admit->config.component_count; i++)

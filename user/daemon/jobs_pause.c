@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Jobs that stand still: because the core says so, for want of room or for another (preemption), or
+ * because policy or a person froze them. What the core wants is asked of policy, which lets nothing
+ * stand still for longer than freeze-max: asked again in time, a pause lasts, and without uwd it ends.
+ */
+#include <stddef.h>
+
+#include "user/base/clock.h"
+#include "user/daemon/jobs_internal.h"
+
+/* Until it is measured: as much as a hard disk writes in a second, and it counts as one second. */
+#define SWAP_PRIOR_BYTES (50ULL << 20)
+#define SWAP_WINDOW_US   (60 * US_PER_SEC) /* of swapping; what is older counts half */
+#define CONFIRM_US       (3 * US_PER_SEC)  /* the freezer is asynchronous: up to 1 s was seen */
+
+uint64_t jobs_swap_speed(const struct jobs *jobs)
+{
+	double took_s = 1 + (double)jobs->swapped_us / US_PER_SEC;
+
+	return (uint64_t)((double)(SWAP_PRIOR_BYTES + jobs->swapped_bytes) / took_s);
+}
+
+void jobs_see_swapped(struct jobs *jobs, struct run *run, uint64_t current_bytes)
+{
+	uint64_t now_us = clock_now_us();
+
+	if (run->preempted && run->looked_us && current_bytes < run->current_bytes) {
+		jobs->swapped_bytes += run->current_bytes - current_bytes;
+		jobs->swapped_us += now_us - run->looked_us;
+	}
+	if (jobs->swapped_us > SWAP_WINDOW_US) {
+		jobs->swapped_bytes /= 2;
+		jobs->swapped_us /= 2;
+	}
+	run->looked_us = now_us;
+}
+
+/* Where that is refused, as too much is asked for at once, the next look asks again. */
+static void ask_to_stand_still(struct jobs *jobs, const struct job *job, struct run *run)
+{
+	const struct jobs_ops *ops = jobs->setup.ops;
+
+	if (ops->freeze(jobs->setup.ops_data, job->component, &run->leaf, true))
+		return;
+	run->asked_us = clock_now_us();
+	if (run->preempted && run->current_bytes)
+		ops->reclaim(jobs->setup.ops_data, job->component, &run->leaf, run->current_bytes);
+}
+
+static void ask_to_go_on(struct jobs *jobs, const struct job *job, struct run *run)
+{
+	run->paused = run->preempted = false;
+	run->thawing = true;
+	run->asked_us = 0;
+	jobs->setup.ops->freeze(jobs->setup.ops_data, job->component, &run->leaf, false);
+}
+
+void jobs_freeze(struct jobs *jobs, struct job *job, struct run *run,
+		 const struct admit_decision *decision)
+{
+	struct job_why why = jobs_why_of(decision);
+
+	/* Without a leaf there is nothing to name but all of its component. */
+	if (!run->leaf_open) {
+		admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
+		return;
+	}
+	run->paused = true;
+	run->preempted = decision->for_id != 0;
+	run->thawing = false;
+	job->state = JOB_FROZEN;
+	jobs_set_why(job, &why);
+	ask_to_stand_still(jobs, job, run);
+	admit_frozen(jobs->admit, job->id, jobs_now_us(jobs));
+	entry_note(jobs, job, JOB_STEP_FROZEN, &why);
+}
+
+void jobs_thaw(struct jobs *jobs, struct job *job, struct run *run,
+	       const struct admit_decision *decision)
+{
+	struct job_why why = jobs_why_of(decision);
+
+	if (!run->leaf_open)
+		return; /* never frozen */
+	jobs_limit(jobs, run, decision->amount);
+	job->state = JOB_RUNNING;
+	job->reserved_bytes = decision->amount;
+	jobs_set_why(job, &why);
+	ask_to_go_on(jobs, job, run);
+	admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
+	entry_note(jobs, job, JOB_STEP_THAWED, &why);
+}
+
+/* The core knows it as running: if it is to stand still again, it will say so. */
+void jobs_unpause(struct jobs *jobs, struct job *job)
+{
+	struct run *run = job->slot ? jobs->run[job->slot] : NULL;
+
+	if (!run || !run->paused)
+		return;
+	job->state = JOB_RUNNING;
+	ask_to_go_on(jobs, job, run);
+}
+
+/* A person thawed it, or policy could not freeze it: so be it. */
+static void accept_thaw(struct jobs *jobs, struct job *job, struct run *run)
+{
+	static const struct job_why why = {JOB_BECAUSE_REQUEST, 0, 0};
+
+	run->paused = run->preempted = false;
+	job->state = JOB_RUNNING;
+	jobs_set_why(job, &why);
+	admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
+	entry_note(jobs, job, JOB_STEP_THAWED, &why);
+}
+
+void jobs_follow_freezer(struct jobs *jobs, struct job *job, struct run *run, bool frozen)
+{
+	uint64_t asked_ago_us = clock_now_us() - run->asked_us;
+
+	if (run->paused && (!run->asked_us ||
+			    (frozen && asked_ago_us >= jobs->setup.config->policy.freeze_max_us / 2)))
+		ask_to_stand_still(jobs, job, run);
+	else if (run->paused && !frozen && asked_ago_us >= CONFIRM_US)
+		accept_thaw(jobs, job, run);
+	if (run->paused)
+		return;
+	run->thawing = run->thawing && frozen;
+	if (run->thawing)
+		ask_to_go_on(jobs, job, run);
+	job->state = frozen ? JOB_FROZEN : JOB_RUNNING;
+}
