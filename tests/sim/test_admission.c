@@ -248,7 +248,7 @@ static void advance(struct world *w, struct job *job)
 	if (job->phase != PHASE_GOING) {
 		if (job->swaps) /* half of what is left, a tick */
 			job->limit_bytes = job->current_bytes /= 2;
-		admit_usage(w->admit, job->task.id, job->current_bytes, 0, w->now_us);
+		admit_usage(w->admit, job->task.id, job->current_bytes, 0, 0, w->now_us);
 		return;
 	}
 	if (use <= job->limit_bytes || job->limit_bytes >= BUDGET)
@@ -259,7 +259,7 @@ static void advance(struct world *w, struct job *job)
 		end_job(w, job);
 		return;
 	}
-	admit_usage(w->admit, job->task.id, job->current_bytes, use, w->now_us);
+	admit_usage(w->admit, job->task.id, job->current_bytes, 0, use, w->now_us);
 }
 
 static void disturb(struct world *w)

@@ -85,7 +85,7 @@ static void test_components_have_budgets_of_their_own_and_share_the_host(void **
 	assert_int_equal(must(f, ADMIT_WAIT, 3)->why.reason, ADMIT_WHY_NO_ROOM_HOST);
 	assert_int_equal(must(f, ADMIT_WAIT, 3)->why.threshold, M(70));
 	/* What 1 uses is gone from what is available, and no longer promised on top of it. */
-	admit_usage(f->admit, 1, M(50), M(50), f->now_us);
+	admit_usage(f->admit, 1, M(50), 0, M(50), f->now_us);
 	f->supply.host_available_bytes = M(121);
 	admit_supply(f->admit, &f->supply, f->now_us);
 	step(f);

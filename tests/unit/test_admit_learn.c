@@ -29,7 +29,7 @@ static void test_a_running_peak_that_stands_still_teaches_siblings(void **data)
 	step(f);
 	for (uint32_t i = 0; i < 40; i++) {
 		f->now_us += S(1);
-		admit_usage(f->admit, 1, M(i < 10 ? i + 1 : 10U), M(10), f->now_us);
+		admit_usage(f->admit, 1, M(i < 10 ? i + 1 : 10U), 0, M(10), f->now_us);
 	}
 	step(f);
 	must(f, ADMIT_START, 2);
@@ -62,7 +62,7 @@ static void test_what_may_not_run_twice_has_its_request(void **data)
 	submit(f, t);
 	step(f);
 	assert_int_equal(must(f, ADMIT_START, 1)->amount, M(90));
-	admit_usage(f->admit, 1, M(10), M(10), f->now_us);
+	admit_usage(f->admit, 1, M(10), 0, M(10), f->now_us);
 	assert_int_equal(admit_exit(f->admit, 1, ADMIT_EXIT_MEMORY, M(90), f->now_us), ADMIT_GONE);
 }
 
@@ -73,7 +73,7 @@ static void test_growth_takes_free_memory_at_once(void **data)
 	teach(f, 64, 10, 90);
 	submit(f, keyed(1, 90, 100));
 	step(f);
-	admit_usage(f->admit, 1, must(f, ADMIT_START, 1)->amount, 0, f->now_us);
+	admit_usage(f->admit, 1, must(f, ADMIT_START, 1)->amount, 0, 0, f->now_us);
 	step(f);
 	assert_int_equal(must(f, ADMIT_GROW, 1)->why.reason, ADMIT_WHY_OUTGREW);
 	assert_true(must(f, ADMIT_GROW, 1)->amount > M(12));
@@ -90,7 +90,7 @@ static uint64_t outgrow(struct fixture *f)
 	step(f);
 	must(f, ADMIT_START, 2);
 	f->now_us += S(600);
-	admit_usage(f->admit, 1, view(f, 1).footprint_bytes, 0, f->now_us);
+	admit_usage(f->admit, 1, view(f, 1).footprint_bytes, 0, 0, f->now_us);
 	step(f);
 	return must(f, ADMIT_THROTTLE, 1)->until_us;
 }
@@ -124,7 +124,7 @@ static void test_growth_is_dropped_when_use_falls_again(void **data)
 
 	outgrow(f);
 	f->now_us += S(1);
-	admit_usage(f->admit, 1, M(1), 0, f->now_us);
+	admit_usage(f->admit, 1, M(1), 0, 0, f->now_us);
 	f->now_us += S(20);
 	step(f);
 	assert_int_equal(f->got.count, 0);
@@ -163,7 +163,7 @@ static void test_a_deadlock_of_growth_is_broken(void **data)
 		t.flags = id == 1 ? ADMIT_FREEZABLE : ADMIT_FREEZABLE | ADMIT_RESTARTABLE;
 		submit(f, t);
 		admit_started(f->admit, id, M(50), f->now_us);
-		admit_usage(f->admit, id, M(50), 0, f->now_us);
+		admit_usage(f->admit, id, M(50), 0, 0, f->now_us);
 	}
 	for (int i = 0; i < 3 && !find(f, ADMIT_RESTART, 2); i++) {
 		step(f);
@@ -186,7 +186,7 @@ static void test_reservation_shrinks_once_use_has_settled(void **data)
 	step(f);
 	for (int i = 0; i < 60 && !shrink; i++) {
 		f->now_us += S(1);
-		admit_usage(f->admit, 1, M(20), M(20), f->now_us);
+		admit_usage(f->admit, 1, M(20), 0, M(20), f->now_us);
 		step(f);
 		shrink = find(f, ADMIT_SHRINK, 1);
 	}
@@ -202,11 +202,11 @@ static void test_unknown_gives_back_what_it_does_not_use(void **data)
 	submit(f, keyed(1, 90, 100000));
 	step(f);
 	f->now_us += S(299);
-	admit_usage(f->admit, 1, M(20), M(20), f->now_us);
+	admit_usage(f->admit, 1, M(20), 0, M(20), f->now_us);
 	step(f);
 	assert_null(find(f, ADMIT_SHRINK, 1));
 	f->now_us += S(1);
-	admit_usage(f->admit, 1, M(21), M(21), f->now_us);
+	admit_usage(f->admit, 1, M(21), 0, M(21), f->now_us);
 	step(f);
 	assert_int_equal(must(f, ADMIT_SHRINK, 1)->amount, M(42));
 }
@@ -259,7 +259,7 @@ static void in_the_way(struct fixture *f, bool preempt, uint64_t swap_bytes_per_
 	t.priority = 1;
 	submit(f, t);
 	step(f);
-	admit_usage(f->admit, 1, M(60), 0, f->now_us);
+	admit_usage(f->admit, 1, M(60), 0, 0, f->now_us);
 	f->now_us += S(10);
 	t = task(2, 50, 60);
 	t.priority = 10;
@@ -275,7 +275,7 @@ static void test_preemption_pauses_for_the_urgent_and_resumes(void **data)
 	assert_int_equal(must(f, ADMIT_FREEZE, 1)->for_id, 2);
 	assert_int_equal(must(f, ADMIT_FREEZE, 1)->why.reason, ADMIT_WHY_PREEMPTED);
 	f->now_us += S(2);
-	admit_usage(f->admit, 1, M(5), M(60), f->now_us);
+	admit_usage(f->admit, 1, M(5), 0, M(60), f->now_us);
 	step(f);
 	must(f, ADMIT_START, 2);
 	f->now_us += S(60);

@@ -258,7 +258,8 @@ static uint32_t outgrow(struct jobs_fixture *f, uint64_t id)
 
 	for (int i = 0; i < 10; i++) {
 		jobs->clock_offset_us += 60 * US_PER_SEC;
-		admit_usage(jobs->admit, id, JOBS_BUDGET / 2, JOBS_BUDGET / 2, jobs_now_us(jobs));
+		admit_usage(jobs->admit, id, JOBS_BUDGET / 2, 0, JOBS_BUDGET / 2,
+			    jobs_now_us(jobs));
 		jobs_decide(jobs);
 		for (uint32_t n = 0; n < jobs->decisions.count; n++)
 			frozen += jobs->decisions.decision[n].verdict == ADMIT_FREEZE &&

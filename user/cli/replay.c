@@ -349,7 +349,7 @@ static void report(struct play *play, uint32_t i)
 	uint64_t use = use_at(play, &play->trace->job[i], done_of(play, i));
 
 	use = min_u64(use, play->live[i].reserved_bytes);
-	admit_usage(play->admit, i + 1, use, use, play->now_us);
+	admit_usage(play->admit, i + 1, use, 0, use, play->now_us);
 	go(play, i);
 }
 
@@ -358,7 +358,7 @@ static void cross(struct play *play, uint32_t i)
 	uint64_t use = play->live[i].reserved_bytes + 1;
 
 	stand_still(play, i);
-	admit_usage(play->admit, i + 1, use, use, play->now_us);
+	admit_usage(play->admit, i + 1, use, 0, use, play->now_us);
 }
 
 static void happen(struct play *play, const struct event *event)

@@ -347,6 +347,17 @@ static void end_overdue(struct jobs *jobs, struct job *job, struct run *run)
 			  jobs->setup.config->admission.kill_grace_us, NULL, NULL);
 }
 
+/* memory.peak cannot rise past memory.high by what is swapped out instead. */
+static void see_peak(struct run *run, const struct jobs_usage *usage)
+{
+	uint64_t used_bytes = usage->current_bytes + usage->swapped_bytes;
+
+	if (used_bytes < usage->peak_bytes)
+		used_bytes = usage->peak_bytes;
+	if (used_bytes > run->peak_bytes)
+		run->peak_bytes = used_bytes;
+}
+
 static void look_at_run(struct jobs *jobs, uint32_t slot)
 {
 	struct run *run = jobs->run[slot];
@@ -360,11 +371,10 @@ static void look_at_run(struct jobs *jobs, uint32_t slot)
 	    !jobs->setup.ops->usage(jobs->setup.ops_data, &run->leaf, false, &usage)) {
 		jobs_see_swapped(jobs, run, usage.current_bytes);
 		run->current_bytes = usage.current_bytes;
-		if (usage.peak_bytes > run->peak_bytes)
-			run->peak_bytes = usage.peak_bytes;
+		see_peak(run, &usage);
 		job->peak_bytes = run->peak_bytes;
-		admit_usage(jobs->admit, job->id, usage.current_bytes, run->peak_bytes,
-			    jobs_now_us(jobs));
+		admit_usage(jobs->admit, job->id, usage.current_bytes, usage.swapped_bytes,
+			    run->peak_bytes, jobs_now_us(jobs));
 		jobs_follow_freezer(jobs, job, run, usage.frozen);
 		jobs_limit(jobs, run, job->reserved_bytes);
 	}

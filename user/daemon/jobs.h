@@ -48,6 +48,7 @@ struct jobs;
 /* What a job's leaf says. */
 struct jobs_usage {
 	uint64_t current_bytes, peak_bytes;
+	uint64_t swapped_bytes; /* in swap, and not in memory as well */
 	uint64_t cpu_us;
 	uint64_t oom_kills;
 	bool frozen;

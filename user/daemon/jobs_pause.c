@@ -2,7 +2,8 @@
 /*
  * Jobs that stand still: because the core says so, for want of room or for another (preemption), or
  * because policy or a person froze them. What the core wants is asked of policy, which lets nothing
- * stand still for longer than freeze-max: asked again in time, a pause lasts, and without uwd it ends.
+ * stand still for longer than freeze-max: asked again in time, a pause lasts, and without uwd it
+ * ends.
  */
 #include <stddef.h>
 
@@ -119,8 +120,9 @@ void jobs_follow_freezer(struct jobs *jobs, struct job *job, struct run *run, bo
 {
 	uint64_t asked_ago_us = clock_now_us() - run->asked_us;
 
-	if (run->paused && (!run->asked_us ||
-			    (frozen && asked_ago_us >= jobs->setup.config->policy.freeze_max_us / 2)))
+	if (run->paused &&
+	    (!run->asked_us ||
+	     (frozen && asked_ago_us >= jobs->setup.config->policy.freeze_max_us / 2)))
 		ask_to_stand_still(jobs, job, run);
 	else if (run->paused && !frozen && asked_ago_us >= CONFIRM_US)
 		accept_thaw(jobs, job, run);

@@ -146,8 +146,7 @@ struct job_why jobs_why_of(const struct admit_decision *decision)
 	};
 
 	if (decision->verdict == ADMIT_FREEZE && decision->for_id)
-		why = (struct job_why){JOB_BECAUSE_PREEMPTED, decision->for_id,
-				       decision->why.observed};
+		why = (struct job_why){JOB_BECAUSE_PREEMPTED, decision->for_id, 0};
 	return why;
 }
 

@@ -143,8 +143,8 @@ static int op_launch(void *data, const struct jobs_launch *launch, struct uw_err
 
 /* ---- on the loop's thread ---- */
 
-/* Five fds a job with its shim's and the folder's. */
-#define LEAF_KNOBS (1U << CG_CURRENT | 1U << CG_PEAK | 1U << CG_FREEZE)
+/* Six fds a job with its shim's and the folder's. */
+#define LEAF_KNOBS (1U << CG_CURRENT | 1U << CG_SWAP_CURRENT | 1U << CG_PEAK | 1U << CG_FREEZE)
 
 static int op_open(void *data, const char *component, const char *leaf, struct cg_group *ret_leaf)
 {
@@ -165,6 +165,19 @@ static void read_rest(const struct cg_group *leaf, struct jobs_usage *usage)
 		text_key_u64(text, "usage_usec", &usage->cpu_us);
 }
 
+/* A page that was read back keeps its place in swap for a while, and counts twice. */
+static uint64_t read_swapped(const struct cg_group *leaf)
+{
+	uint64_t bytes = 0, cached = 0;
+	char text[STAT_LEN];
+
+	if (cg_read_u64(leaf, CG_SWAP_CURRENT, &bytes) || !bytes)
+		return 0;
+	if (text_read_at(leaf->dir, cg_knob_file(CG_STAT), text, sizeof(text)) >= 0)
+		text_key_u64(text, "swapcached", &cached);
+	return bytes > cached ? bytes - cached : 0;
+}
+
 static int op_usage(void *data, const struct cg_group *leaf, bool at_end,
 		    struct jobs_usage *ret_usage)
 {
@@ -177,6 +190,7 @@ static int op_usage(void *data, const struct cg_group *leaf, bool at_end,
 		return rc;
 	if (cg_read_u64(leaf, CG_PEAK, &usage.peak_bytes))
 		usage.peak_bytes = usage.current_bytes;
+	usage.swapped_bytes = read_swapped(leaf);
 	if (!cg_read_u64(leaf, CG_FREEZE, &frozen))
 		usage.frozen = frozen != 0;
 	if (at_end)

@@ -81,7 +81,7 @@ static const struct reason_row reasons[JOB_REASON__COUNT] = {
 				  ", the head of the queue can start in ", ""},
 	[JOB_BECAUSE_GROWTH] = {"growth", BYTES, BYTES, "uses ", ", reserved were ", ""},
 	[JOB_BECAUSE_STILL_GROWING] = {"still-growing", US, US, "held back for ", ", limit ", ""},
-	[JOB_BECAUSE_PREEMPTED] = {"preempted", COUNT, BYTES, "job ", " needs ", ""},
+	[JOB_BECAUSE_PREEMPTED] = {"preempted", COUNT, NONE, "gives its memory to job ", "", ""},
 	[JOB_BECAUSE_ROOM] = {"room", BYTES, BYTES, "room for ", ", needs ", ""},
 	[JOB_BECAUSE_PRESSURE] = {"pressure", NONE, NONE, "memory pressure", "", ""},
 	[JOB_BECAUSE_MEMORY_LIMIT] = {"memory-limit", BYTES, BYTES, "peaked at ", ", limit ", ""},

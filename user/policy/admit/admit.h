@@ -261,12 +261,14 @@ int admit_submit(struct admit *admit, const struct admit_task *task, uint64_t no
 int admit_started(struct admit *admit, uint64_t id, uint64_t reserved_bytes, uint64_t now_us);
 
 /*
- * memory.current and memory.peak of its leaf, whenever they were read. -ENOENT. A task outgrows its
- * reservation when current is within 1/64 of one that is less than its request, or past one that
- * is not (memory.high = the reservation lets it get a little past; memory.max would kill it).
+ * memory.current and memory.peak of its leaf, and what of it is in swap and not in memory, whenever
+ * they were read. -ENOENT. A task outgrows its reservation when both together are within 1/64 of one
+ * that is less than its request, or past one that is not. memory.high = the reservation: where there
+ * is swap, current stays below it and what it lacks is swapped; where there is none, current gets
+ * past it, slowly.
  */
-int admit_usage(struct admit *admit, uint64_t id, uint64_t current_bytes, uint64_t peak_bytes,
-		uint64_t now_us);
+int admit_usage(struct admit *admit, uint64_t id, uint64_t current_bytes, uint64_t swapped_bytes,
+		uint64_t peak_bytes, uint64_t now_us);
 
 /* FREEZE or THAW was carried out (or a person did the same). -ENOENT; -EINVAL: it does not run. */
 int admit_frozen(struct admit *admit, uint64_t id, uint64_t now_us);

@@ -134,12 +134,12 @@ static bool may_give_back(const struct admit *admit, const struct slot *slot, ui
 static bool is_outgrown(const struct slot *slot)
 {
 	if (slot->bytes >= slot->task.request_bytes)
-		return slot->current_bytes > slot->bytes;
-	return slot->current_bytes >= slot->bytes - slot->bytes / OUTGROWN_PART;
+		return slot_used(slot) > slot->bytes;
+	return slot_used(slot) >= slot->bytes - slot->bytes / OUTGROWN_PART;
 }
 
-int admit_usage(struct admit *admit, uint64_t id, uint64_t current_bytes, uint64_t peak_bytes,
-		uint64_t now_us)
+int admit_usage(struct admit *admit, uint64_t id, uint64_t current_bytes, uint64_t swapped_bytes,
+		uint64_t peak_bytes, uint64_t now_us)
 {
 	uint32_t i = slot_find(admit, id);
 	struct slot *slot;
@@ -150,8 +150,10 @@ int admit_usage(struct admit *admit, uint64_t id, uint64_t current_bytes, uint64
 	if (slot->state == ADMIT_QUEUED || slot->state == ADMIT_ONHOLD)
 		return -ENOENT;
 	run_use(admit, i, min_u64(current_bytes, BYTES_SANE));
-	look_at_peak(admit, i, min_u64(max_u64(peak_bytes, current_bytes), BYTES_SANE), now_us);
-	if (slot->need == NEED_BACK && slot->current_bytes < slot->bytes)
+	slot->swapped_bytes = min_u64(swapped_bytes, BYTES_SANE);
+	look_at_peak(admit, i, min_u64(max_u64(peak_bytes, slot_used(slot)), BYTES_SANE), now_us);
+	/* Its reservation goes as it is swapped out, and no sooner. */
+	if (slot->need == NEED_BACK && slot->current_bytes != slot->bytes)
 		run_reserve(admit, i, slot->current_bytes);
 	if (slot->state == ADMIT_PAUSED || slot->ending)
 		return 0;

@@ -55,7 +55,7 @@ static uint64_t most_seen(const struct admit *admit, const struct slot *slot)
 uint64_t grow_target(const struct admit *admit, const struct slot *slot)
 {
 	uint64_t seen = percent_of(most_seen(admit, slot), SEEN_PERCENT);
-	uint64_t target = percent_of(max_u64(slot->bytes, slot->current_bytes), STEP_PERCENT);
+	uint64_t target = percent_of(max_u64(slot->bytes, slot_used(slot)), STEP_PERCENT);
 	uint64_t budget = admit->supply.component[slot->task.component].budget_bytes;
 
 	if (seen > slot->bytes + slot->bytes / NOTICEABLE)
@@ -94,7 +94,7 @@ static bool give_back(struct admit *admit, uint32_t i, struct admit_decisions *r
 {
 	struct slot *slot = &admit->slot[i];
 	uint32_t peak_percent = slot->settled ? PEAK_PERCENT : CANARY_PERCENT;
-	uint64_t keep = max_u64(percent_of(slot->current_bytes, CURRENT_PERCENT),
+	uint64_t keep = max_u64(percent_of(slot_used(slot), CURRENT_PERCENT),
 				percent_of(slot->peak_bytes, peak_percent));
 	struct admit_decision decision =
 		decision_of(slot, ADMIT_SHRINK, keep,
@@ -135,7 +135,7 @@ static bool try_grow(struct admit *admit, uint32_t i, uint64_t now_us, struct ad
 	struct admit_decision decision = decision_of(
 		slot, paused ? ADMIT_THAW : ADMIT_GROW, amount,
 		paused ? (struct admit_why){ADMIT_WHY_ROOM, room, target - slot->bytes}
-		       : (struct admit_why){ADMIT_WHY_OUTGREW, slot->current_bytes, slot->bytes});
+		       : (struct admit_why){ADMIT_WHY_OUTGREW, slot_used(slot), slot->bytes});
 
 	*ret_done = amount >= least_of(slot, target);
 	if (!*ret_done)
@@ -192,7 +192,7 @@ static bool break_deadlock(struct admit *admit, uint32_t i, uint64_t now_us,
 {
 	struct slot *slot = &admit->slot[i];
 	uint32_t victim = youngest_stuck(admit, slot);
-	struct admit_why why = {ADMIT_WHY_DEADLOCK, slot->current_bytes, grow_target(admit, slot)};
+	struct admit_why why = {ADMIT_WHY_DEADLOCK, slot_used(slot), grow_target(admit, slot)};
 	struct admit_decision thaw = decision_of(slot, ADMIT_THAW, slot->bytes, why);
 
 	if (victim != NONE)

@@ -45,7 +45,7 @@ struct slot {
 	struct admit_task task;
 	uint64_t bytes;  /* queued: footprint; else reserved */
 	uint64_t run_us; /* predicted */
-	uint64_t current_bytes, peak_bytes;
+	uint64_t current_bytes, swapped_bytes, peak_bytes;
 	uint64_t since_us;    /* its start */
 	uint64_t grown_us;    /* when the peak last rose noticeably, */
 	uint64_t grown_bytes; /* and to what */
@@ -128,6 +128,12 @@ struct strategy_rule {
 	bool beside;                 /* out of turn what fits beside the head, however long */
 	uint32_t patience;           /* times bypass_us / 2 */
 };
+
+/* What it would hold if it were not squeezed. */
+static inline uint64_t slot_used(const struct slot *slot)
+{
+	return slot->current_bytes + slot->swapped_bytes;
+}
 
 static inline uint64_t run_of(const struct slot *slot)
 {

@@ -93,7 +93,6 @@ static bool pause_for(struct admit *admit, const struct slot *head, const struct
 	victim->for_id = head->task.id;
 	victim->until_us = now_us;
 	need_add(admit, bargain->victim, NEED_BACK);
-	run_reserve(admit, bargain->victim, victim->current_bytes);
 	return true;
 }
 

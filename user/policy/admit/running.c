@@ -106,7 +106,7 @@ void run_end(struct admit *admit, uint32_t i)
 	admit->started--;
 	key_ended(admit, i);
 	slot->place = PLACE_ASIDE;
-	slot->current_bytes = slot->peak_bytes = 0;
+	slot->current_bytes = slot->swapped_bytes = slot->peak_bytes = 0;
 }
 
 void run_pause(struct admit *admit, uint32_t i)
