@@ -32,6 +32,8 @@ struct jobs_fixture {
 	uint64_t current_bytes;   /* of every job */
 	uint64_t frozen;          /* id of the one that stands still */
 	uint64_t limit_bytes;     /* the last that was set */
+	uint64_t swap_free_bytes; /* of the host */
+	bool preempt;             /* when it is opened */
 	bool no_leaf;             /* none can be opened */
 	uint32_t freezes;         /* asked for */
 	bool busy;                /* takes no such request now */
@@ -204,7 +206,10 @@ static inline void jobs_fixture_done(struct jobs_fixture *f)
 
 static inline int jobs_fixture_open(struct jobs_fixture *f)
 {
-	struct admit_config admit = {.component_count = f->config.component_count};
+	struct admit_config admit = {
+		.component_count = f->config.component_count,
+		.preempt = f->preempt,
+	};
 	struct jobs_setup setup = {
 		.dir = f->dir,
 		.ops = &fake_ops,
@@ -227,6 +232,7 @@ static inline void jobs_fixture_tick(struct jobs_fixture *f)
 	struct admit_supply supply = {
 		.host_valid = true,
 		.host_available_bytes = 2 * JOBS_BUDGET,
+		.swap_free_bytes = f->swap_free_bytes,
 	};
 
 	for (uint32_t i = 0; i < f->config.component_count; i++)
