@@ -107,14 +107,15 @@ def show_queue(metrics):
 
 def reduce_jobs(records):
     runs = [jobs.measure_jobs(folder) for folder in run_folders(records)]
-    wanted = ("two_jobs_over_serial", "killed", "lost", "doubled")
+    wanted = ("two_jobs_over_serial", "backfilled", "killed", "lost", "doubled", "kills_with_running")
     return {run["kernel"]: {key: run[key] for key in wanted} for run in runs}, runs
 
 
 def show_jobs(metrics):
-    return ["kernel", "two over serial", "killed", "lost", "doubled"], [
+    return ["kernel", "two over serial", "backfilled", "killed", "lost", "doubled", "kill -9 while jobs ran"], [
         [kernel, table.show_ratio(row["two_jobs_over_serial"]),
-         *(table.show_number(row[name], 0) for name in ("killed", "lost", "doubled"))]
+         *(table.show_number(row[name], 0) for name in
+           ("backfilled", "killed", "lost", "doubled", "kills_with_running"))]
         for kernel, row in metrics.items()
     ]
 

@@ -3,10 +3,11 @@
 
 
 def read_values(path):
+    """Each name's value, and the sum of one that stands there more than once."""
     values = {}
     for line in path.read_text().splitlines():
         name, value = line.split()
-        values[name] = float(value)
+        values[name] = values.get(name, 0) + float(value)
     return values
 
 
@@ -30,6 +31,8 @@ def measure_jobs(folder):
         "killed": int(values["killed"]),
         "lost": int(values["small_lost"] + values["steps_lost"]),
         "doubled": int(values["small_doubled"] + values["steps_doubled"]),
+        "backfilled": int(values["backfilled"]),
         "kills": int(values["kills"]),
+        "kills_with_running": int(values["kills_with_running"]),
         "small_ms": int(values["small_ms"]),
     }

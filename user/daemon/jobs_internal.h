@@ -61,16 +61,17 @@ struct run {
 	uint64_t first_bytes; /* what it started with */
 	uint64_t limit_bytes; /* memory.high as last written; 0 = not by this uwd */
 	uint64_t current_bytes, peak_bytes;
-	uint64_t kill_us;   /* on clock_now_us: SIGKILL then; 0 = not to be ended */
-	bool ending;        /* its end is on its way to the disk */
-	bool launched;      /* a shim was made, or adopted */
-	bool paused;        /* the core wants it to stand still */
-	bool preempted;     /* for another, which needs its memory */
-	bool thawing;       /* it is to go on, and was not seen doing so */
-	uint64_t asked_us;  /* when it was last asked to stand still, on clock_now_us */
-	uint64_t looked_us; /* when current_bytes was read, on clock_now_us */
-	int error;          /* errno of a shim that could not be made */
-	bool found;         /* of the uwd before this one */
+	uint64_t kill_us;    /* on clock_now_us: SIGKILL then; 0 = not to be ended */
+	bool ending;         /* its end is on its way to the disk */
+	bool launched;       /* a shim was made, or adopted */
+	bool paused;         /* the core wants it to stand still */
+	bool preempted;      /* for another, which needs its memory */
+	bool thawing;        /* it is to go on, and was not seen doing so */
+	uint64_t asked_us;   /* when it was last asked to stand still, on clock_now_us */
+	uint64_t reclaim_us; /* when its memory was last asked for, on clock_now_us */
+	uint64_t looked_us;  /* when current_bytes was read, on clock_now_us */
+	int error;           /* errno of a shim that could not be made */
+	bool found;          /* of the uwd before this one */
 };
 
 struct jobs {

@@ -15,6 +15,9 @@
 #define SWAP_WINDOW_US   (60 * US_PER_SEC) /* of swapping; what is older counts half */
 #define CONFIRM_US       (3 * US_PER_SEC)  /* the freezer is asynchronous: up to 1 s was seen */
 
+#define RECLAIM_EVERY_US    (5 * US_PER_SEC)
+#define RECLAIM_LEAST_BYTES (4ULL << 20) /* not worth another reclaim */
+
 uint64_t jobs_swap_speed(const struct jobs *jobs)
 {
 	double took_s = 1 + (double)jobs->swapped_us / US_PER_SEC;
@@ -45,8 +48,22 @@ static void ask_to_stand_still(struct jobs *jobs, const struct job *job, struct 
 	if (ops->freeze(jobs->setup.ops_data, job->component, &run->leaf, true))
 		return;
 	run->asked_us = clock_now_us();
-	if (run->preempted && run->current_bytes)
-		ops->reclaim(jobs->setup.ops_data, job->component, &run->leaf, run->current_bytes);
+}
+
+/* What it holds now, as the last look may be older than most of it; again, as some may have failed.
+ */
+static void ask_for_its_memory(struct jobs *jobs, const struct job *job, struct run *run)
+{
+	const struct jobs_ops *ops = jobs->setup.ops;
+	uint64_t now_us = clock_now_us();
+	struct jobs_usage usage;
+
+	if (!run->preempted || now_us - run->reclaim_us < RECLAIM_EVERY_US ||
+	    ops->usage(jobs->setup.ops_data, &run->leaf, false, &usage) ||
+	    usage.current_bytes < RECLAIM_LEAST_BYTES)
+		return;
+	if (!ops->reclaim(jobs->setup.ops_data, job->component, &run->leaf, usage.current_bytes))
+		run->reclaim_us = now_us;
 }
 
 static void ask_to_go_on(struct jobs *jobs, const struct job *job, struct run *run)
@@ -69,10 +86,12 @@ void jobs_freeze(struct jobs *jobs, struct job *job, struct run *run,
 	}
 	run->paused = true;
 	run->preempted = decision->for_id != 0;
+	run->reclaim_us = 0;
 	run->thawing = false;
 	job->state = JOB_FROZEN;
 	jobs_set_why(job, &why);
 	ask_to_stand_still(jobs, job, run);
+	ask_for_its_memory(jobs, job, run);
 	admit_frozen(jobs->admit, job->id, jobs_now_us(jobs));
 	entry_note(jobs, job, JOB_STEP_FROZEN, &why);
 }
@@ -126,8 +145,10 @@ void jobs_follow_freezer(struct jobs *jobs, struct job *job, struct run *run, bo
 		ask_to_stand_still(jobs, job, run);
 	else if (run->paused && !frozen && asked_ago_us >= CONFIRM_US)
 		accept_thaw(jobs, job, run);
-	if (run->paused)
+	if (run->paused) {
+		ask_for_its_memory(jobs, job, run);
 		return;
+	}
 	run->thawing = run->thawing && frozen;
 	if (run->thawing)
 		ask_to_go_on(jobs, job, run);
