@@ -32,7 +32,9 @@ static int find_awaited(struct jobs *jobs, uint64_t on, uint32_t place,
 		return 0;
 	}
 	rc = store_find_awaited(jobs->reader, on, ret_awaited);
-	*known = rc ? (struct store_awaited){0} : *ret_awaited;
+	memset(known, 0, sizeof(*known));
+	if (!rc)
+		*known = *ret_awaited;
 	return rc;
 }
 
