@@ -80,13 +80,23 @@ jobs = [job for job in json.load(sys.stdin)["jobs"] if job["index"] is not None]
 print(len(jobs), sum(job["status"] == job["index"] % 2 for job in jobs))')" "$SMALL $SMALL"
 
 # ---- uwd is killed at random, and nothing is lost or doubled ----
-expect_rc 0 uwctl submit -c batch -m 30M --array 0-$((QUEUE - 1)) --key steps -- \
-	sh -c 'echo $UW_JOB_INDEX >>/tmp/jobs/queue; sleep 1; exit $((UW_JOB_INDEX % 3))'
+# Fifteen run at a time, for about as long as the kills take: most of these find some running.
+HOLD=$((KILLS / 6))
+expect_rc 0 uwctl submit -c batch -m 60M --array 0-$((QUEUE - 1)) --key steps -- \
+	sh -c "echo \$UW_JOB_INDEX >>/tmp/jobs/queue; sleep $HOLD; exit \$((UW_JOB_INDEX % 3))"
 first=$(uwctl queue --json | python3 -c 'import json,sys;print(json.load(sys.stdin)["jobs"][0]["array"])')
+some_run() {
+	local leaf
+	for leaf in "$POOL"/batch/job-*; do
+		[ ! -d "$leaf" ] || return 0
+	done
+	return 1
+}
 RANDOM=7
-kills=0
+kills=0 busy=0
 while [ "$kills" -lt "$KILLS" ]; do
 	sleep "0.$((RANDOM % 10))"
+	! some_run || busy=$((busy + 1))
 	kill -KILL "$UWD_PID"
 	wait "$UWD_PID" 2>/dev/null || true
 	kills=$((kills + 1))
@@ -94,6 +104,7 @@ while [ "$kills" -lt "$KILLS" ]; do
 	UWD_PID=$!
 	echo "$UWD_PID" >/run/uwd-under-test.pid
 done
+[ "$busy" -ge $((KILLS * 3 / 4)) ] || fail "only $busy of $KILLS kills found a job running"
 wait_until 20 uwctl status
 expect_rc 2 uwctl wait "$first" --timeout 120s
 expect "a queue with $KILLS kills" "$(once_each /tmp/jobs/queue $QUEUE)" once
