@@ -34,7 +34,7 @@ enum tree_total {
 
 struct tree {
 	struct tree_node *node; /* of all that may be in it, by index */
-	uint32_t root;
+	uint32_t root, first;
 	enum tree_total total;
 };
 
@@ -58,7 +58,11 @@ static inline uint64_t tree_sum(const struct tree *tree)
 }
 
 /* TREE_NONE when there is none. */
-uint32_t tree_first(const struct tree *tree);
+static inline uint32_t tree_first(const struct tree *tree)
+{
+	return tree->first;
+}
+
 uint32_t tree_next(const struct tree *tree, uint32_t i);
 uint32_t tree_nth(const struct tree *tree, uint32_t rank);
 
