@@ -92,20 +92,35 @@ static void lift(struct tree *tree, uint32_t i)
 }
 
 /*
- * The subtree of node lost one of this weight. What its children say is only looked at where the
- * rest cannot be told without them: they are seldom in a cache. A sum at its limit says nothing of
- * its parts; a least one stays as it is while another is as light.
+ * What stands over node lost one of this weight. Children are only looked at where the rest cannot
+ * be told without them, as they are seldom in a cache: a sum at its limit says nothing of its
+ * parts. A least weight that stays says that all over it stay too.
  */
-static void take_out(const struct tree *tree, struct tree_node *node, uint64_t weight)
+static void take_out_sum(const struct tree *tree, uint32_t i, uint64_t weight)
 {
-	if (tree->total == TREE_SUM ? node->total == UINT64_MAX
-				    : node->total == weight && node->weight != weight) {
-		add_up(tree, node);
-		return;
-	}
-	node->count--;
-	if (tree->total == TREE_SUM)
+	for (; i != TREE_NONE; i = tree_at(tree, i)->parent) {
+		struct tree_node *node = tree_at(tree, i);
+
+		if (node->total == UINT64_MAX) {
+			add_up(tree, node);
+			continue;
+		}
+		node->count--;
 		node->total -= weight;
+	}
+}
+
+static void take_out_least(const struct tree *tree, uint32_t i, uint64_t weight)
+{
+	for (; i != TREE_NONE; i = tree_at(tree, i)->parent) {
+		struct tree_node *node = tree_at(tree, i);
+
+		if (node->total != weight || node->weight == weight)
+			return;
+		add_up(tree, node);
+		if (node->total == weight)
+			return;
+	}
 }
 
 static uint32_t leftmost(const struct tree *tree, uint32_t i)
@@ -191,8 +206,10 @@ void tree_remove(struct tree *tree, uint32_t i)
 	while ((child = upper_child(tree, node)) != TREE_NONE)
 		lift(tree, child);
 	set_child(tree, node->parent, i, TREE_NONE);
-	for (uint32_t at = node->parent; at != TREE_NONE; at = tree_at(tree, at)->parent)
-		take_out(tree, tree_at(tree, at), node->weight);
+	if (tree->total == TREE_SUM)
+		take_out_sum(tree, node->parent, node->weight);
+	else
+		take_out_least(tree, node->parent, node->weight);
 	node->left = node->right = node->parent = TREE_NONE;
 }
 
@@ -331,6 +348,8 @@ void tree_mark_before(struct tree *tree, uint64_t key, uint64_t id)
 {
 	uint32_t at = tree->root;
 
+	if (at == TREE_NONE || !stands_before(tree_at(tree, tree->first), key, id))
+		return;
 	while (at != TREE_NONE) {
 		struct tree_node *node = tree_at(tree, at);
 
