@@ -46,6 +46,7 @@ struct jobs_fixture {
 	char cleaned[UW_NAME_LEN]; /* the component of the last leaf that was removed */
 	int launches_until_exit;   /* < 0: never; the process ends in launch */
 	bool exit_before_launch;
+	bool launch_waits; /* until the shim has ended */
 };
 
 /* ---- the machine ---- */
@@ -68,6 +69,8 @@ static int fake_launch(void *data, const struct jobs_launch *launch, struct uw_e
 	rc = launch_shim(&place, launch, err);
 	if (last)
 		_exit(77);
+	if (rc >= 0 && f->launch_waits)
+		poll(&(struct pollfd){.fd = rc, .events = POLLIN}, 1, 10000);
 	return rc;
 }
 

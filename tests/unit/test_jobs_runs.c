@@ -327,6 +327,19 @@ static void test_jobs_limit_follows_use_down(void **state)
 	JOBS_UNTIL(f, f->ended == 1);
 }
 
+/* The end of its shim is told once, and here before it is known that there is one. */
+static void test_jobs_that_end_before_their_start_is_through_have_ended(void **state)
+{
+	struct jobs_fixture *f = *state;
+
+	f->launch_waits = true;
+	for (uint32_t i = 1; i <= 20; i++) {
+		submit_sh(f, "exit 3");
+		JOBS_UNTIL(f, f->ended == i);
+		assert_int_equal(f->result.status, 3);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -341,6 +354,7 @@ int main(void)
 		TEST(test_jobs_leaf_is_opened_when_it_can_be),
 		TEST(test_jobs_without_a_leaf_freeze_nobody),
 		TEST(test_jobs_limit_follows_use_down),
+		TEST(test_jobs_that_end_before_their_start_is_through_have_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -328,8 +328,10 @@ void jobs_dispatch(struct jobs *jobs)
 
 		if (tag == TAG_RECORDER)
 			recorder_dispatch(jobs->recorder);
-		else if (jobs->run[tag])
+		else if (jobs->run[tag] && jobs->run[tag]->launched)
 			jobs_exit(jobs, tag);
+		else if (jobs->run[tag])
+			jobs->run[tag]->gone = true; /* seen before its start is through */
 	}
 }
 

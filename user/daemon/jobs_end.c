@@ -5,9 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
@@ -252,8 +249,7 @@ static void stay_in_doubt(struct jobs *jobs, struct run *run)
 	log_warning("end of a job is in doubt job=%" PRIu64, run->id);
 	run->found = true;
 	run->launched = false;
-	if (run->pidfd >= 0)
-		close(TAKE_FD(run->pidfd)); /* and out of the epoll with it */
+	entry_reap(TAKE_FD(run->pidfd));
 	jobs->limbo++;
 }
 
@@ -265,24 +261,23 @@ void jobs_exit(struct jobs *jobs, uint32_t index)
 	struct jobs_usage usage;
 	struct verdict verdict;
 	struct slot slot;
-	siginfo_t info;
 	int rc;
 
 	if (run->ending || !job)
 		return;
-	if (run->pidfd >= 0)
-		waitid(P_PIDFD, (id_t)run->pidfd, &info, WEXITED | WNOHANG); /* ours, or not */
 	rc = read_end(jobs, index, job, &slot);
 	if (rc == -EAGAIN) {
 		stay_in_doubt(jobs, run);
 		return;
 	}
 	entry = entry_new(jobs, job, ENTRY_END);
-	if (!entry)
-		return;      /* out of memory: looked at again in a second */
-	if (run->pidfd >= 0) /* it stays readable */
-		epoll_ctl(jobs->epoll, EPOLL_CTL_DEL, run->pidfd, NULL);
+	if (!entry) { /* out of memory: told again in the next turn, or looked at in a second */
+		if (run->pidfd >= 0)
+			jobs_watch(jobs, index, run->pidfd);
+		return;
+	}
 	run->ending = true;
+	entry->ended = TAKE_FD(run->pidfd);
 	read_usage(jobs, run, &usage);
 	verdict = judge(jobs, job, &slot, !rc, &usage, run->error);
 	fill_result(job, run, &slot, &usage, &verdict, &entry->result);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
@@ -111,7 +112,19 @@ static void launch(const struct jobs *jobs, struct job_entry *entry)
 	if (rc < 0)
 		log_warning("job could not be started, no starts for a while job=%llu error=%s: %s",
 			    (unsigned long long)launch.id, strerrorname_np(-rc), err.text);
+	else
+		jobs_watch(jobs, entry->slot, rc);
 	entry->launched = rc;
+}
+
+void entry_reap(int pidfd)
+{
+	siginfo_t info;
+
+	if (pidfd < 0)
+		return;
+	waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG); /* ours, or not */
+	close(pidfd);                                           /* and out of the epoll with it */
 }
 
 static void after_entry(void *data, struct entry *base)
@@ -120,6 +133,7 @@ static void after_entry(void *data, struct entry *base)
 	const struct jobs *jobs = entry->jobs;
 
 	(void)data;
+	entry_reap(TAKE_FD(entry->ended));
 	if (entry->kind == ENTRY_START)
 		launch(jobs, entry);
 	else if (entry->clean)
@@ -139,6 +153,7 @@ static void entry_done(void *data, struct entry *base)
 		jobs_end_done(entry->jobs, entry);
 	if (entry->done)
 		entry->done(entry->data, base->rc);
+	entry_reap(entry->ended); /* not written */
 	free(entry->pack);
 	free(entry->learned);
 	free(entry);
@@ -169,6 +184,7 @@ struct job_entry *entry_new(struct jobs *jobs, const struct job *job, enum job_e
 	jobs_leaf_name(job->id, entry->leaf);
 	entry->output_bytes = jobs->setup.config->admission.output_bytes;
 	entry->launched = -ECANCELED;
+	entry->ended = -1;
 	return entry;
 }
 

@@ -64,6 +64,7 @@ struct run {
 	uint64_t kill_us;    /* on clock_now_us: SIGKILL then; 0 = not to be ended */
 	bool ending;         /* its end is on its way to the disk */
 	bool launched;       /* a shim was made, or adopted */
+	bool gone;           /* and has ended, before it was known here that it was made */
 	bool paused;         /* the core wants it to stand still */
 	bool preempted;      /* for another, which needs its memory */
 	bool thawing;        /* it is to go on, and was not seen doing so */
@@ -132,6 +133,7 @@ struct job_entry {
 	struct job_result result; /* END */
 	bool has_run;             /* END: it counts as a run */
 	bool clean;               /* END: its leaf is to be removed */
+	int ended;                /* END: the shim's pidfd, to be reaped and closed; or -1 */
 	uint64_t first_bytes;
 	struct admit_key *learned; /* END: of its key, or NULL */
 	char *pack;                /* START */
@@ -148,6 +150,9 @@ void entry_event(struct job_entry *entry, enum job_step step, const struct job_w
 		 uint64_t before_bytes, uint64_t after_bytes);
 /* Hands it over; tells setup.step of its events. */
 void entry_put(struct job_entry *entry);
+/* Of a shim that is gone; -1 is fine. Both cost as much as the rest of what an end takes, so what
+ * the recorder's thread can do of them it does. */
+void entry_reap(int pidfd);
 /* An update of job with one event; must be written. */
 void entry_note(struct jobs *jobs, const struct job *job, enum job_step step,
 		const struct job_why *why);
@@ -168,7 +173,8 @@ int slot_read_of(int slots, uint32_t index, const struct job *job, struct slot *
 void jobs_terminate(struct jobs *jobs, struct job *job, uint64_t grace_us);
 struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot, const char *component);
 void jobs_run_free(struct jobs *jobs, uint32_t slot);
-int jobs_watch(struct jobs *jobs, uint32_t slot);
+/* The end of the shim in slot is told once; to be told again, watch it again. Of any thread. */
+int jobs_watch(const struct jobs *jobs, uint32_t slot, int pidfd);
 /* What it may have, as far as that can be written without waiting. */
 void jobs_limit(struct jobs *jobs, struct run *run, uint64_t bytes);
 void jobs_open_leaf(struct jobs *jobs, struct run *run);

@@ -76,11 +76,15 @@ void jobs_run_free(struct jobs *jobs, uint32_t slot)
 	jobs->stats.slots_used--;
 }
 
-int jobs_watch(struct jobs *jobs, uint32_t slot)
+int jobs_watch(const struct jobs *jobs, uint32_t slot, int pidfd)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.u32 = slot};
+	struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.u32 = slot};
 
-	return epoll_ctl(jobs->epoll, EPOLL_CTL_ADD, jobs->run[slot]->pidfd, &event) ? -errno : 0;
+	if (!epoll_ctl(jobs->epoll, EPOLL_CTL_ADD, pidfd, &event) ||
+	    (errno == EEXIST && !epoll_ctl(jobs->epoll, EPOLL_CTL_MOD, pidfd, &event)))
+		return 0;
+	log_err("end of a job is not watched slot=%u error=%s", slot, strerrorname_np(errno));
+	return -errno;
 }
 
 void jobs_open_leaf(struct jobs *jobs, struct run *run)
@@ -281,10 +285,9 @@ void jobs_start_done(struct jobs *jobs, struct job_entry *entry)
 	jobs->stats.started++;
 	jobs_open_leaf(jobs, run);
 	admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
-	if (jobs_watch(jobs, entry->slot))
-		log_err("job is not watched job=%" PRIu64 " error=%s", job->id,
-			strerrorname_np(errno));
-	if (job->flags & ENDING)
+	if (run->gone)
+		jobs_exit(jobs, entry->slot);
+	else if (job->flags & ENDING)
 		jobs_terminate(jobs, job, jobs->setup.config->admission.kill_grace_us);
 }
 

@@ -16,6 +16,8 @@
 #define BATCH_MAX       1024U
 #define STACK_BYTES     (512U << 10)
 #define RETRY_US        US_PER_SEC
+#define LINGER_US       (5 * US_PER_MS) /* after the last of it */
+#define NAP_US          250U
 #define MEND_US         (5 * US_PER_SEC)
 #define FORGET_US       (600 * US_PER_SEC)
 #define FORGET_BATCH    500U
@@ -39,6 +41,7 @@ struct recorder {
 	bool closing;
 	struct recorder_stats stats;
 	uint64_t mend_us, forget_us; /* the thread's own: when next ... */
+	uint64_t linger_us;          /* ... until when it looks by itself */
 	struct queue taken;          /* ... and what it has taken over */
 };
 
@@ -219,6 +222,7 @@ static int write_batch(struct recorder *recorder, struct queue *batch)
 	while (!rc && (entry = queue_take(batch)))
 		finish(recorder, entry, 0, &ready);
 	hand_back(recorder, &ready);
+	recorder->linger_us = clock_now_us() + LINGER_US;
 	note(recorder, rc, stuck, clock_now_us() - began_us);
 	return stuck;
 }
@@ -260,13 +264,22 @@ static void keep_house(struct recorder *recorder)
 
 /* ---- the thread ---- */
 
-static void wait_a_second(struct recorder *recorder)
+/*
+ * A second, or until it is woken. To wake a thread on a processor that sleeps is the dearest part
+ * of handing something over (7 to 9 us of 15 to 20, in a VM), so where one follows the other this
+ * one looks by itself: few naps, and each lets more come together in one transaction.
+ */
+static void wait_for_more(struct recorder *recorder, bool stuck)
 {
-	struct timespec until;
+	uint64_t now_us = clock_now_us();
+	bool nap = !stuck && now_us < recorder->linger_us;
+	uint64_t until_us = now_us + (nap ? NAP_US : US_PER_SEC);
+	struct timespec until = {
+		.tv_sec = (time_t)(until_us / US_PER_SEC),
+		.tv_nsec = (long)(until_us % US_PER_SEC * 1000),
+	};
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec++;
-	recorder->idle = true;
+	recorder->idle = !nap;
 	pthread_cond_timedwait(&recorder->wake, &recorder->lock, &until);
 	recorder->idle = false;
 }
@@ -279,7 +292,7 @@ static bool next_batch(struct recorder *recorder, bool stuck, struct queue *ret_
 	queue_init(ret_batch);
 	pthread_mutex_lock(&recorder->lock);
 	if ((stuck || (!recorder->waiting.first && !recorder->taken.first)) && !recorder->closing)
-		wait_a_second(recorder);
+		wait_for_more(recorder, stuck);
 	queue_splice(&recorder->waiting, &recorder->taken);
 	go_on = recorder->taken.first || !recorder->closing;
 	recorder->stats.waiting = recorder->taken.count;

@@ -87,6 +87,7 @@ static struct tree tree_over(struct admit *admit, enum node_of node, enum tree_t
 	return (struct tree){
 		.node = admit->node[node],
 		.root = TREE_NONE,
+		.first = TREE_NONE,
 		.total = total,
 	};
 }

@@ -18,6 +18,11 @@ static bool stands_before(const struct tree_node *node, uint64_t key, uint64_t i
 	return node->key < key || (node->key == key && node->id < id);
 }
 
+static uint64_t join(const struct tree *tree, uint64_t a, uint64_t b)
+{
+	return tree->total == TREE_SUM ? add_sat(a, b) : min_u64(a, b);
+}
+
 static void add_up(const struct tree *tree, struct tree_node *node)
 {
 	node->count = 1;
@@ -30,8 +35,7 @@ static void add_up(const struct tree *tree, struct tree_node *node)
 			continue;
 		c = tree_at(tree, child);
 		node->count += c->count;
-		node->total = tree->total == TREE_SUM ? add_sat(node->total, c->total)
-						      : min_u64(node->total, c->total);
+		node->total = join(tree, node->total, c->total);
 	}
 }
 
@@ -82,14 +86,62 @@ static void lift(struct tree *tree, uint32_t i)
 	if (inner != TREE_NONE)
 		tree_at(tree, inner)->parent = p;
 	parent->parent = i;
+	node->count = parent->count; /* over the same nodes as before */
+	node->total = parent->total;
 	add_up(tree, parent);
-	add_up(tree, node);
 }
 
-static void add_up_from(struct tree *tree, uint32_t i)
+/*
+ * What stands over node lost one of this weight. Children are only looked at where the rest cannot
+ * be told without them, as they are seldom in a cache: a sum at its limit says nothing of its
+ * parts. A least weight that stays says that all over it stay too.
+ */
+static void take_out_sum(const struct tree *tree, uint32_t i, uint64_t weight)
 {
-	for (; i != TREE_NONE; i = tree_at(tree, i)->parent)
-		add_up(tree, tree_at(tree, i));
+	for (; i != TREE_NONE; i = tree_at(tree, i)->parent) {
+		struct tree_node *node = tree_at(tree, i);
+
+		if (node->total == UINT64_MAX) {
+			add_up(tree, node);
+			continue;
+		}
+		node->count--;
+		node->total -= weight;
+	}
+}
+
+static void take_out_least(const struct tree *tree, uint32_t i, uint64_t weight)
+{
+	for (; i != TREE_NONE; i = tree_at(tree, i)->parent) {
+		struct tree_node *node = tree_at(tree, i);
+
+		if (node->total != weight || node->weight == weight)
+			return;
+		add_up(tree, node);
+		if (node->total == weight)
+			return;
+	}
+}
+
+static uint32_t leftmost(const struct tree *tree, uint32_t i)
+{
+	while (i != TREE_NONE && tree_at(tree, i)->left != TREE_NONE)
+		i = tree_at(tree, i)->left;
+	return i;
+}
+
+uint32_t tree_next(const struct tree *tree, uint32_t i)
+{
+	uint32_t parent;
+
+	if (tree_at(tree, i)->right != TREE_NONE)
+		return leftmost(tree, tree_at(tree, i)->right);
+	parent = tree_at(tree, i)->parent;
+	while (parent != TREE_NONE && tree_at(tree, parent)->right == i) {
+		i = parent;
+		parent = tree_at(tree, i)->parent;
+	}
+	return parent;
 }
 
 void tree_insert(struct tree *tree, uint32_t i, uint64_t key, uint64_t id, uint64_t weight)
@@ -113,11 +165,16 @@ void tree_insert(struct tree *tree, uint32_t i, uint64_t key, uint64_t id, uint6
 		struct tree_node *n = tree_at(tree, at);
 
 		hand_down(tree, n);
+		n->count++;
+		n->total = join(tree, n->total, weight);
 		parent = at;
 		right = stands_before(n, key, id);
 		at = right ? n->right : n->left;
 	}
 	node->parent = parent;
+	if (tree->first == TREE_NONE ||
+	    stands_before(node, tree_at(tree, tree->first)->key, tree_at(tree, tree->first)->id))
+		tree->first = i;
 	if (parent == TREE_NONE) {
 		tree->root = i;
 		return;
@@ -128,7 +185,6 @@ void tree_insert(struct tree *tree, uint32_t i, uint64_t key, uint64_t id, uint6
 		tree_at(tree, parent)->left = i;
 	while (node->parent != TREE_NONE && tree_at(tree, node->parent)->rank < node->rank)
 		lift(tree, i);
-	add_up_from(tree, node->parent);
 }
 
 /* The child that may come up: the one of the higher rank. */
@@ -143,40 +199,18 @@ static uint32_t upper_child(const struct tree *tree, const struct tree_node *nod
 void tree_remove(struct tree *tree, uint32_t i)
 {
 	struct tree_node *node = tree_at(tree, i);
-	uint32_t child, parent;
+	uint32_t child;
 
+	if (tree->first == i)
+		tree->first = tree_next(tree, i);
 	while ((child = upper_child(tree, node)) != TREE_NONE)
 		lift(tree, child);
-	parent = node->parent;
-	set_child(tree, parent, i, TREE_NONE);
-	add_up_from(tree, parent);
+	set_child(tree, node->parent, i, TREE_NONE);
+	if (tree->total == TREE_SUM)
+		take_out_sum(tree, node->parent, node->weight);
+	else
+		take_out_least(tree, node->parent, node->weight);
 	node->left = node->right = node->parent = TREE_NONE;
-}
-
-static uint32_t leftmost(const struct tree *tree, uint32_t i)
-{
-	while (i != TREE_NONE && tree_at(tree, i)->left != TREE_NONE)
-		i = tree_at(tree, i)->left;
-	return i;
-}
-
-uint32_t tree_first(const struct tree *tree)
-{
-	return leftmost(tree, tree->root);
-}
-
-uint32_t tree_next(const struct tree *tree, uint32_t i)
-{
-	uint32_t parent;
-
-	if (tree_at(tree, i)->right != TREE_NONE)
-		return leftmost(tree, tree_at(tree, i)->right);
-	parent = tree_at(tree, i)->parent;
-	while (parent != TREE_NONE && tree_at(tree, parent)->right == i) {
-		i = parent;
-		parent = tree_at(tree, i)->parent;
-	}
-	return parent;
 }
 
 static uint32_t count_of(const struct tree *tree, uint32_t i)
@@ -225,30 +259,32 @@ static uint32_t first_within(const struct tree *tree, uint32_t at, uint64_t most
 	}
 }
 
+/*
+ * Down to where (key, id) would stand, but not into what is too heavy, and up again: of those on
+ * the way that do not stand before it the lowest is the nearest, and behind it comes its right
+ * subtree.
+ */
 uint32_t tree_first_within(const struct tree *tree, uint64_t key, uint64_t id, uint64_t most)
 {
-	uint32_t at = tree->root, found = TREE_NONE;
-	bool whole = false; /* found heads a right subtree, else it stands for itself */
+	uint32_t at = tree->root, last = TREE_NONE;
 
-	/* Down to where (key, id) would stand; the last turn to the left that has one is nearest.
-	 */
-	while (at != TREE_NONE) {
+	while (reaches_within(tree, at, most)) {
 		const struct tree_node *node = tree_at(tree, at);
 
-		if (stands_before(node, key, id)) {
-			at = node->right;
-			continue;
-		}
-		if (node->weight <= most) {
-			found = at;
-			whole = false;
-		} else if (reaches_within(tree, node->right, most)) {
-			found = node->right;
-			whole = true;
-		}
-		at = node->left;
+		last = at;
+		at = stands_before(node, key, id) ? node->right : node->left;
 	}
-	return whole ? first_within(tree, found, most) : found;
+	for (at = last; at != TREE_NONE; at = tree_at(tree, at)->parent) {
+		const struct tree_node *node = tree_at(tree, at);
+
+		if (stands_before(node, key, id))
+			continue;
+		if (node->weight <= most)
+			return at;
+		if (reaches_within(tree, node->right, most))
+			return first_within(tree, node->right, most);
+	}
+	return TREE_NONE;
 }
 
 uint32_t tree_rank(const struct tree *tree, uint32_t i, uint64_t *ret_sum)
@@ -312,6 +348,8 @@ void tree_mark_before(struct tree *tree, uint64_t key, uint64_t id)
 {
 	uint32_t at = tree->root;
 
+	if (at == TREE_NONE || !stands_before(tree_at(tree, tree->first), key, id))
+		return;
 	while (at != TREE_NONE) {
 		struct tree_node *node = tree_at(tree, at);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Ordered sets of tasks: treaps whose nodes lie in an array of the caller, addressed by index and
- * ordered by (key, id). Each node carries a weight; subtrees know their count, and the sum or the
- * least of their weights. The heap order comes from a mix of the id, so that equal sets are equal
- * trees. All O(log n) expected, without allocation.
+ * ordered by (key, id). Each node carries a weight; subtrees know the sum of their weights and
+ * their count, or the least of their weights. The heap order comes from a mix of the id, so that
+ * equal sets are equal trees. All O(log n) expected, without allocation.
  */
 #ifndef UW_POLICY_ADMIT_TREE_H
 #define UW_POLICY_ADMIT_TREE_H
@@ -19,7 +19,7 @@ struct tree_node {
 	uint64_t weight;
 	uint64_t total; /* of the subtree's weights: their saturating sum, or the least */
 	uint32_t left, right, parent;
-	uint32_t count; /* of the subtree */
+	uint32_t count; /* of the subtree; of a TREE_SUM */
 	uint32_t marks; /* of this node alone, */
 	uint32_t below; /* and of all of its subtree: not yet handed down */
 	uint64_t rank;  /* in the heap: a mix of the id */
@@ -34,7 +34,7 @@ enum tree_total {
 
 struct tree {
 	struct tree_node *node; /* of all that may be in it, by index */
-	uint32_t root;
+	uint32_t root, first;
 	enum tree_total total;
 };
 
@@ -46,19 +46,23 @@ static inline struct tree_node *tree_at(const struct tree *tree, uint32_t i)
 void tree_insert(struct tree *tree, uint32_t i, uint64_t key, uint64_t id, uint64_t weight);
 void tree_remove(struct tree *tree, uint32_t i);
 
+/* Of a TREE_SUM, as are tree_nth, tree_rank, tree_sum, tree_reach and tree_sum_until. */
 static inline uint32_t tree_count(const struct tree *tree)
 {
 	return tree->root == TREE_NONE ? 0 : tree_at(tree, tree->root)->count;
 }
 
-/* Of a TREE_SUM, as are tree_rank's sum, tree_reach and tree_sum_until. */
 static inline uint64_t tree_sum(const struct tree *tree)
 {
 	return tree->root == TREE_NONE ? 0 : tree_at(tree, tree->root)->total;
 }
 
 /* TREE_NONE when there is none. */
-uint32_t tree_first(const struct tree *tree);
+static inline uint32_t tree_first(const struct tree *tree)
+{
+	return tree->first;
+}
+
 uint32_t tree_next(const struct tree *tree, uint32_t i);
 uint32_t tree_nth(const struct tree *tree, uint32_t rank);
 
