@@ -23,6 +23,9 @@ enum place {
 	PLACE_PAUSED, /* started, and ends nobody knows when: in no tree */
 };
 
+/* Of a component that are set aside in a round, or come back with a supply: about 2 ms of work. */
+#define ADMIT_PARK_MAX 2048
+
 /* Nodes of a task, by what it is in. */
 enum node_of {
 	NODE_TURN = 0,

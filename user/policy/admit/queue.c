@@ -84,8 +84,9 @@ void queue_unpark(struct admit *admit, uint32_t component)
 	struct tree *parked = &admit->component[component].parked;
 	uint32_t i;
 
-	while ((i = tree_first(parked)) != TREE_NONE &&
-	       tree_at(parked, i)->key <= room_ever(admit, component)) {
+	for (int n = 0; n < ADMIT_PARK_MAX && (i = tree_first(parked)) != TREE_NONE &&
+			tree_at(parked, i)->key <= room_ever(admit, component);
+	     n++) {
 		queue_remove(admit, i);
 		queue_add(admit, i);
 	}

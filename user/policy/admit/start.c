@@ -10,6 +10,7 @@ struct round {
 	uint32_t blocked;    /* those with a reservation */
 	uint32_t growing;    /* of them those that hold a reservation for growth */
 	uint32_t closed;     /* and those in which nothing starts out of turn */
+	uint32_t parked;     /* tasks, in this round */
 	uint64_t kept_bytes; /* on the host, for heads whose patience is over */
 };
 
@@ -218,18 +219,29 @@ static uint32_t next_head(const struct round *round)
 	return best;
 }
 
-/* A budget that shrank may leave a queued task too wide for ever: it must not block the others. */
-static bool park_if_never(struct admit *admit, uint32_t i)
+static bool never_fits(const struct admit *admit, const struct slot *slot)
 {
-	const struct slot *slot = &admit->slot[i];
 	uint32_t c = slot->task.component;
 
-	if (slot->bytes <= sub_sat(admit->supply.component[c].budget_bytes,
-				   admit->supply.component[c].other_bytes))
-		return false;
+	return slot->bytes > sub_sat(admit->supply.component[c].budget_bytes,
+				     admit->supply.component[c].other_bytes);
+}
+
+/*
+ * A budget that shrank may leave a queued task too wide for ever: it must not block the others. Where
+ * that is so of thousands, the rest of its component is looked at in the next rounds.
+ */
+static void park(struct round *round, uint32_t i)
+{
+	struct admit *admit = round->admit;
+
+	if (round->parked++ == ADMIT_PARK_MAX) {
+		round->done |= 1U << admit->slot[i].task.component;
+		round->parked = 0;
+		return;
+	}
 	queue_remove(admit, i);
 	queue_add(admit, i);
-	return true;
 }
 
 /* Heads in turn, as long as they fit. */
@@ -248,8 +260,10 @@ static bool start_heads(struct round *round)
 		struct admit_why why = {slot->canary ? ADMIT_WHY_CANARY : ADMIT_WHY_FITS,
 					slot->bytes, room};
 
-		if (park_if_never(admit, i))
+		if (never_fits(admit, slot)) {
+			park(round, i);
 			continue;
+		}
 		if (round->growing & 1U << c) {
 			why.reason = ADMIT_WHY_GROWTH_FIRST;
 			block(round, i, why);
