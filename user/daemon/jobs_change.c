@@ -467,6 +467,7 @@ static int requeue_ended(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_chan
 	row.job.state = JOB_QUEUED;
 	row.job.retries = (uint8_t)row.spec.retries;
 	row.job.submit_us = jobs_now_us(jobs);
+	row.job.queued_us = row.job.submit_us;
 	row.job.start_us = 0;
 	row.job.end_us = 0;
 	job = jobs_insert(jobs, &row.job, &row.spec);

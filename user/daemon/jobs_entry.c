@@ -32,6 +32,7 @@ static int write_run(struct store *store, const struct job_entry *entry)
 		.result = &entry->result,
 		.reserved_first_bytes = entry->first_bytes,
 		.has_run = entry->has_run,
+		.outgrew = entry->outgrew,
 	};
 
 	return store_add_run(store, &run);

@@ -132,6 +132,7 @@ struct job_entry {
 	struct job_event event[JOBS_EVENTS_MAX];
 	struct job_result result; /* END */
 	bool has_run;             /* END: it counts as a run */
+	bool outgrew;             /* END: for want of memory */
 	bool clean;               /* END: its leaf is to be removed */
 	int ended;                /* END: the shim's pidfd, to be reaped and closed; or -1 */
 	uint64_t first_bytes;

@@ -72,6 +72,7 @@ static void make_job(const struct submission *submission, const struct jobs_item
 	ret_job->id = item->first_id + element;
 	ret_job->array = item->first_id;
 	ret_job->submit_us = submission->submit_us;
+	ret_job->queued_us = submission->submit_us;
 	ret_job->reason = ret_spec->held ? JOB_BECAUSE_REQUEST : JOB_BECAUSE_SUBMIT;
 	ret_job->observed = ret_spec->uid;
 	if (ret_job->state == JOB_WAITING) {

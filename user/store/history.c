@@ -29,9 +29,9 @@ struct store_reader {
 	char component[UW_NAME_LEN], key[JOB_KEY_LEN];
 };
 
-#define ROW                                                                                      \
-	"SELECT id, state, component, key, name, uid, gid, priority, memory_priority, memory,"   \
-	" reserved, time, time_limit, array, idx, flags, retries, attempts, submit, start, end," \
+#define ROW                                                                                              \
+	"SELECT id, state, component, key, name, uid, gid, priority, memory_priority, memory,"           \
+	" reserved, time, time_limit, array, idx, flags, retries, attempts, submit, queued, start, end," \
 	" reason, observed, threshold, peak, cpu, status, signal, oom_kills, out_dropped, err_dropped, spec FROM jobs"
 
 static const char *const sql[RD__COUNT] = {
@@ -169,6 +169,7 @@ static void read_job(struct columns *row, struct store_row *to)
 	job->retries = (uint8_t)next_int(row);
 	job->attempts = (uint16_t)next_int(row);
 	job->submit_us = next_int(row);
+	job->queued_us = next_int(row);
 	job->start_us = next_int(row);
 	job->end_us = next_int(row);
 	job->reason = (uint8_t)next_int(row);
@@ -186,6 +187,7 @@ static int read_row(sqlite3_stmt *statement, struct store_row *to)
 	job->peak_bytes = next_int(&row);
 	to->result = (struct job_result){
 		.state = (enum job_state)job->state,
+		.queued_us = job->queued_us,
 		.start_us = job->start_us,
 		.end_us = job->end_us,
 		.peak_bytes = job->peak_bytes,

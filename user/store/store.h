@@ -72,8 +72,8 @@ struct store_new {
 };
 int store_add(struct store *store, const struct store_new *new);
 
-/* State, flags, times, reservation, reason, attempts, retries of a job that is there. slot is where
- * its shim writes (slots.h), boot the boot it belongs to. -ENOENT. */
+/* State, flags, queued_us, times, reservation, reason, attempts, retries of a job that is there.
+ * slot is where its shim writes (slots.h), boot the boot it belongs to. -ENOENT. */
 int store_update(struct store *store, const struct job *job, uint32_t slot, const char *boot);
 
 int store_add_event(struct store *store, uint64_t id, const struct job_event *event);
@@ -86,6 +86,7 @@ struct store_run {
 	const struct job_result *result;
 	uint64_t reserved_first_bytes; /* what it started with */
 	bool has_run;                  /* else only the job's end counts */
+	bool outgrew; /* ended for want of memory: its peak is less than it needed */
 };
 int store_add_run(struct store *store, const struct store_run *run);
 

@@ -150,6 +150,7 @@ int store_add(struct store *store, const struct store_new *new)
 	bind_int(&add, job->retries);
 	bind_int(&add, job->attempts);
 	bind_int(&add, job->submit_us);
+	bind_int(&add, job->queued_us);
 	bind_int(&add, job->reason);
 	bind_int(&add, job->observed);
 	bind_int(&add, job->threshold);
@@ -176,6 +177,7 @@ int store_update(struct store *store, const struct job *job, uint32_t slot, cons
 	bind_int(&update, slot);
 	bind_text(&update, boot);
 	bind_int(&update, job->peak_bytes);
+	bind_int(&update, job->queued_us);
 	rc = run(store, &update);
 	return rc || sqlite3_changes(store->db) ? rc : -ENOENT;
 }
@@ -254,7 +256,7 @@ static int add_totals(struct store *store, const struct store_run *run_row)
 	bind_int(&add, ended ? job->state : JOB_QUEUED);
 	bind_int(&add, ended);
 	bind_int(&add, ran && job->reserved_bytes <= run_row->reserved_first_bytes);
-	bind_int(&add, ran ? since(result->start_us, job->submit_us) : 0);
+	bind_int(&add, ran ? since(result->start_us, result->queued_us) : 0);
 	bind_int(&add, ran ? since(result->end_us, result->start_us) : 0);
 	bind_real(&add, ran ? job->memory_bytes : 0);
 	bind_real(&add, ran ? run_row->reserved_first_bytes : 0);
@@ -281,9 +283,10 @@ static int add_run(struct store *store, const struct store_run *run_row)
 	bind_int(&add, job->reserved_bytes);
 	bind_int(&add, result->peak_bytes);
 	bind_int(&add, result->cpu_us);
-	bind_int(&add, since(result->start_us, job->submit_us));
+	bind_int(&add, since(result->start_us, result->queued_us));
 	bind_int(&add, since(result->end_us, result->start_us));
 	bind_int(&add, result->end_us);
+	bind_int(&add, run_row->outgrew);
 	return run(store, &add);
 }
 
