@@ -419,6 +419,22 @@ static void test_calls_requeue_asks_who_may_submit(void **state)
 	asked_done(&asked);
 }
 
+static void test_calls_requeue_is_bound_by_max_queued(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = submit_held(f, 1);
+	int rc = 1;
+
+	cancel(f, id);
+	JOBS_UNTIL(f, !jobs_find(f->jobs, id));
+	f->config.admission.max_queued = 2;
+	submit_held(f, 2);
+	assert_int_equal(jobs_requeue(f->jobs, id, USER, changed, &rc), -EDQUOT);
+	f->config.admission.max_queued = 3;
+	assert_int_equal(jobs_requeue(f->jobs, id, USER, changed, &rc), 0);
+	JOBS_UNTIL(f, rc != 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -435,6 +451,7 @@ int main(void)
 		TEST(test_calls_an_array_after_an_array_takes_no_time),
 		TEST(test_calls_all_of_an_array_is_waited_for),
 		TEST(test_calls_requeue_asks_who_may_submit),
+		TEST(test_calls_requeue_is_bound_by_max_queued),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

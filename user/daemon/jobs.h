@@ -38,7 +38,7 @@
 #include "user/store/history.h"
 #include "user/store/store.h"
 
-#define JOBS_MAX      (1U << 17) /* that have not ended */
+#define JOBS_MAX      (1U << 17) /* that have not ended; max-queued goes no further */
 #define JOBS_KEYS_MAX 2048U      /* of which something learned is kept in memory */
 #define JOBS_LEAF_LEN 32
 #define JOBS_LOG_DIR  "log"

@@ -183,6 +183,9 @@ const char *jobs_leaf_name(uint64_t id, char buf[JOBS_LEAF_LEN]);
 
 /* ---- jobs_submit.c ---- */
 
+/* Jobs that may still be added: max-queued, less those that are there or on their way. */
+uint32_t jobs_room(const struct jobs *jobs);
+
 /* Into the table, by what it was submitted with. NULL: full. */
 struct job *jobs_insert(struct jobs *jobs, const struct job *from, const struct job_spec *spec);
 
