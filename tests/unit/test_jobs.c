@@ -25,14 +25,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct store_row row_of(const struct jobs_fixture *f, uint64_t id)
-{
-	struct store_row row;
-
-	assert_int_equal(store_find(jobs_reader(f->jobs), id, &row), 0);
-	return row;
-}
-
 static void restart(struct jobs_fixture *f)
 {
 	jobs_close(f->jobs);
@@ -61,36 +53,6 @@ static void test_jobs_exit_status_arrives(void **state)
 	assert_int_equal(row_of(f, bad).result.status, 9);
 	assert_int_equal(row_of(f, bad).job.attempts, 1);
 	assert_int_equal(jobs_count(f->jobs), 0);
-}
-
-/* A first attempt of 0.3 s is no wait of the second: neither in its row nor in the sums. */
-static int add_wait(void *data, const struct store_total *total)
-{
-	*(uint64_t *)data += total->wait_us;
-	return 0;
-}
-
-static void test_jobs_wait_is_that_of_the_last_attempt(void **state)
-{
-	struct jobs_fixture *f = *state;
-	char text[256], buf[320];
-	struct jobs_item item;
-	struct store_row row;
-	uint64_t wait_us = 0;
-
-	snprintf(text, sizeof(text), "test -e %s || { sleep 0.3; touch %s; exit 1; }", f->ran,
-		 f->ran);
-	item = sh_item(text, buf, sizeof(buf));
-	item.spec.retries = 1;
-	submit(f, &item, 1);
-	JOBS_UNTIL(f, f->ended == 1);
-	row = row_of(f, f->first_id);
-	assert_int_equal(row.job.attempts, 2);
-	assert_true(row.job.start_us - row.job.submit_us >= 300 * US_PER_MS);
-	assert_true(row.job.queued_us - row.job.submit_us >= 300 * US_PER_MS);
-	assert_true(row.job.queued_us <= row.job.start_us);
-	assert_int_equal(store_each_total(jobs_reader(f->jobs), add_wait, &wait_us), 0);
-	assert_true(wait_us < row.job.start_us - row.job.submit_us);
 }
 
 static void test_jobs_retries_are_for_bad_ends(void **state)
@@ -570,7 +532,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_jobs_exit_status_arrives),
 		TEST(test_jobs_retries_are_for_bad_ends),
-		TEST(test_jobs_wait_is_that_of_the_last_attempt),
 		TEST(test_jobs_command_that_is_not_there_fails_once),
 		TEST(test_jobs_over_their_time_limit_are_ended),
 		TEST(test_jobs_array_has_its_indices),

@@ -109,10 +109,37 @@ static int enter_all_again(struct jobs *jobs, struct uw_err *err)
 	return 0;
 }
 
+/* On the recorder's thread: what a job wrote goes when the job is forgotten. */
+static void remove_logs(void *data, uint64_t id)
+{
+	char path[JOBS_DIR_LEN + 64];
+
+	for (int err_file = 0; err_file < 2; err_file++)
+		if (unlink(jobs_log_path(data, id, err_file, path, sizeof(path))) &&
+		    errno != ENOENT)
+			log_warning("output of a job stays path=%s error=%s", path,
+				    strerrorname_np(errno));
+}
+
+static struct store_keep what_to_keep(struct jobs *jobs)
+{
+	const struct admission_conf *admission = &jobs->setup.config->admission;
+
+	return (struct store_keep){
+		.jobs = admission->history_count,
+		.runs_a_key = KEEP_RUNS_A_KEY,
+		.oldest_us = admission->history_age_us,
+		.forget = remove_logs,
+		.data = jobs,
+	};
+}
+
 int jobs_configure(struct jobs *jobs, const struct admit_config *admit, struct uw_err *err)
 {
+	struct store_keep keep = what_to_keep(jobs);
 	int rc;
 
+	recorder_configure(jobs->recorder, &keep);
 	jobs->admit_config = *admit;
 	if (!components_are_the_same(jobs))
 		return enter_all_again(jobs, err);
@@ -189,29 +216,10 @@ static int watch_recorder(struct jobs *jobs, struct uw_err *err)
 	return 0;
 }
 
-/* On the recorder's thread: what a job wrote goes when the job is forgotten. */
-static void remove_logs(void *data, uint64_t id)
-{
-	char path[JOBS_DIR_LEN + 64];
-
-	for (int err_file = 0; err_file < 2; err_file++)
-		if (unlink(jobs_log_path(data, id, err_file, path, sizeof(path))) &&
-		    errno != ENOENT)
-			log_warning("output of a job stays path=%s error=%s", path,
-				    strerrorname_np(errno));
-}
-
 /* Takes the store over. */
 static int start_recorder(struct jobs *jobs, struct store *store, struct uw_err *err)
 {
-	const struct admission_conf *admission = &jobs->setup.config->admission;
-	struct store_keep keep = {
-		.jobs = admission->history_count,
-		.runs_a_key = KEEP_RUNS_A_KEY,
-		.oldest_us = admission->history_age_us,
-		.forget = remove_logs,
-		.data = jobs,
-	};
+	struct store_keep keep = what_to_keep(jobs);
 	int rc = recorder_new(store, &keep, jobs, &jobs->recorder, err);
 
 	if (rc) {

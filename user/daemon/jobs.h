@@ -99,7 +99,8 @@ struct jobs_setup {
 
 /*
  * Opens the store, reads the queue back, adopts what runs. JOBS_SET_ASIDE: the database that was
- * there could not be used; err says where it is now.
+ * there is damaged; err says where it is now. One of a newer uwd is refused with
+ * -EPROTONOSUPPORT.
  */
 #define JOBS_SET_ASIDE 1
 int jobs_open(const struct jobs_setup *setup, struct jobs **ret_jobs, struct uw_err *err);
