@@ -354,18 +354,31 @@ static void test_store_that_is_no_database_is_set_aside(void **state)
 	expect_set_aside(*state, "is no database");
 }
 
-static void test_store_of_a_newer_schema_is_set_aside(void **state)
+static void test_store_of_a_newer_schema_is_refused_and_left(void **state)
 {
 	const struct fixture *f = *state;
+	struct store *store = open_store(f);
+	struct uw_err err = {0};
 	char path[128];
 	sqlite3 *db;
 
-	store_close(open_store(f));
+	assert_int_equal(store_begin(store), 0);
+	assert_int_equal(add(store, 1), 0);
+	assert_int_equal(store_commit(store), 0);
+	store_close(TAKE(store));
 	snprintf(path, sizeof(path), "%s/%s", f->pool.path, STORE_FILE);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
-	expect_set_aside(f, "newer uwd (schema 99");
+	assert_int_equal(store_open(&f->options, &store, &err), -EPROTONOSUPPORT);
+	assert_null(store);
+	assert_non_null(strstr(err.text, "newer uwd (schema 99"));
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	store = open_store(f);
+	assert_int_equal(see(store).count, 1);
+	store_close(store);
 }
 
 static void test_store_with_damaged_pages_is_set_aside(void **state)
@@ -542,7 +555,7 @@ int main(void)
 		TEST(test_store_killed_at_any_write_keeps_what_it_acknowledged),
 		TEST(test_store_on_a_full_disk_refuses_what_is_new_and_keeps_ends),
 		TEST(test_store_that_is_no_database_is_set_aside),
-		TEST(test_store_of_a_newer_schema_is_set_aside),
+		TEST(test_store_of_a_newer_schema_is_refused_and_left),
 		TEST(test_store_with_damaged_pages_is_set_aside),
 		TEST(test_store_gives_back_what_it_was_given),
 		TEST(test_store_never_gives_an_id_twice),

@@ -36,9 +36,9 @@ struct store_options {
 };
 
 /*
- * Opens or makes the database. STORE_SET_ASIDE: the one that was there is damaged, or of a newer
- * uwd; it was renamed, a new one made, and err says so in one line. -ENOSPC, -EACCES, -EBUSY: as it
- * says in err.
+ * Opens or makes the database. STORE_SET_ASIDE: the one that was there is damaged; it was renamed,
+ * a new one made, and err says so in one line. -EPROTONOSUPPORT: it is of a newer uwd, which may
+ * come back, and was left as it is. -ENOSPC, -EACCES, -EBUSY: as it says in err.
  */
 #define STORE_SET_ASIDE 1
 int store_open(const struct store_options *options, struct store **ret_store, struct uw_err *err);
