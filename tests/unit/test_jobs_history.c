@@ -61,7 +61,7 @@ static uint32_t ended_on_disk(const struct jobs_fixture *f)
 {
 	uint32_t count = 0;
 
-	assert_int_equal(store_each_ended(jobs_reader(f->jobs), 0, 0, count_ended, &count), 0);
+	assert_int_equal(store_each_ended(jobs_reader(f->jobs), 0, NULL, count_ended, &count), 0);
 	return count;
 }
 

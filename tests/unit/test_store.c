@@ -492,10 +492,10 @@ static void test_store_keeps_as_many_as_it_is_told_and_all_sums(void **state)
 		assert_true(more >= 0);
 		assert_int_equal(store_commit(store), 0);
 	}
-	assert_int_equal(store_each_ended(reader, 0, 0, count_row, &rows), 0);
+	assert_int_equal(store_each_ended(reader, 0, NULL, count_row, &rows), 0);
 	assert_int_equal(rows, 10);
 	assert_int_equal(forgotten, 20);
-	assert_int_equal(store_each_run(reader, "train", NULL, NULL, count_run, &runs), 0);
+	assert_int_equal(store_each_run(reader, NULL, "ml_models", NULL, count_run, &runs), 0);
 	assert_int_equal(runs, 5);
 	assert_int_equal(store_each_total(reader, check_total, &total), 0);
 	assert_int_equal(total, 30);

@@ -204,6 +204,10 @@ const struct admit *jobs_admit(const struct jobs *jobs);
 /* What is on disk, to be read on the loop's thread. */
 struct store_reader *jobs_reader(const struct jobs *jobs);
 
+/* The same, for reads that take long. */
+struct reading;
+struct reading *jobs_reading(const struct jobs *jobs);
+
 /* The id by which the core and the store know what was learned of a key. */
 uint64_t jobs_learn_key(const char *component, uint32_t uid, const char *key);
 

@@ -4,6 +4,7 @@
 #define UW_DAEMON_JOBS_INTERNAL_H
 
 #include "user/daemon/jobs.h"
+#include "user/daemon/reading.h"
 #include "user/daemon/recorder.h"
 #include "user/daemon/words.h"
 #include "user/store/slots.h"
@@ -92,6 +93,7 @@ struct jobs {
 	uint64_t admit_bytes;
 	struct recorder *recorder;
 	struct store_reader *reader;
+	struct reading *reading;
 	struct run *run[SLOTS_COUNT + 1]; /* by slot */
 	uint32_t slot_hint;
 	/* What is known of those in a list of after, by their place in it, while many lists are

@@ -108,9 +108,10 @@ const char *const store_sql[ST__COUNT] = {
 	[ST_FORGET_JOBS] = "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs"
 			   " INDEXED BY jobs_ended WHERE state >= 6 AND end <= ?1"
 			   " ORDER BY end LIMIT ?2)",
-	[ST_FORGET_RUNS] = "DELETE FROM runs WHERE end <= ?1 OR id IN (SELECT id FROM"
-			   " (SELECT id, row_number() OVER (PARTITION BY key, component"
-			   " ORDER BY id DESC) AS age FROM runs) WHERE age > ?2)",
+	[ST_FORGET_RUNS] = "DELETE FROM runs WHERE end <= ?1"
+			   " OR (id <= (SELECT max(id) FROM runs) - ?3 AND id IN (SELECT id FROM"
+			   " (SELECT id, row_number() OVER (PARTITION BY key, component, uid"
+			   " ORDER BY id DESC) AS age FROM runs) WHERE age > ?2))",
 	[ST_FORGET_KEYS] = "DELETE FROM keys WHERE used <= ?1 OR used <= (SELECT used FROM keys"
 			   " ORDER BY used DESC LIMIT 1 OFFSET ?2)",
 	[ST_FORGET_ENV] = "DELETE FROM env WHERE NOT EXISTS"

@@ -99,7 +99,8 @@ int store_put_key(struct store *store, uint64_t key, uint64_t used_us, const voi
 
 struct store_keep {
 	uint32_t jobs;                            /* ended ones that are kept at most */
-	uint32_t runs_a_key;                      /* runs of one key that are kept at most */
+	uint32_t runs_last;                       /* runs that are kept, whatever their key */
+	uint32_t runs_a_key;                      /* older ones of one user's key that are */
 	uint64_t oldest_us;                       /* wall clock: what ended before is forgotten */
 	void (*forget)(void *data, uint64_t job); /* told of each job first; may be NULL */
 	void *data;

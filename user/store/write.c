@@ -355,8 +355,13 @@ static int forget_upto(struct store *store, enum store_statement which, uint64_t
 static int forget_rest(struct store *store, const struct store_keep *keep)
 {
 	struct binder plain;
-	int rc = forget_upto(store, ST_FORGET_RUNS, keep->oldest_us, keep->runs_a_key);
+	int rc;
 
+	plain = bind(store, ST_FORGET_RUNS);
+	bind_int(&plain, keep->oldest_us);
+	bind_int(&plain, keep->runs_a_key);
+	bind_int(&plain, keep->runs_last);
+	rc = run(store, &plain);
 	if (!rc)
 		rc = forget_upto(store, ST_FORGET_KEYS, keep->oldest_us, KEYS_KEPT);
 	if (!rc) {
