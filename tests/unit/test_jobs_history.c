@@ -83,6 +83,34 @@ static void test_jobs_history_follows_a_reload(void **state)
 	JOBS_UNTIL(f, ended_on_disk(f) == 0);
 }
 
+static int take_prediction(void *data, const struct store_prediction *prediction)
+{
+	struct store_prediction *to = data;
+
+	assert_string_equal(prediction->component, "ml_models");
+	to[prediction->what] = *prediction;
+	return 0;
+}
+
+/* It starts with the 64 MiB that it asked for, peaks at 1 MiB, and says that it takes 100 s. */
+static void test_jobs_predictions_are_held_against_what_came(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct store_prediction near[STORE_PREDICTED__COUNT] = {0};
+	char buf[256];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+
+	item.spec.time_us = 100 * US_PER_SEC;
+	submit(f, &item, 1);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(store_each_prediction(jobs_reader(f->jobs), take_prediction, near), 0);
+	assert_int_equal(near[STORE_PREDICTED_MEMORY].count, 1);
+	assert_int_equal(near[STORE_PREDICTED_MEMORY].bucket, STORE_BOUNDS);
+	assert_int_equal(near[STORE_PREDICTED_MEMORY].sum_permyriad, 640000);
+	assert_int_equal(near[STORE_PREDICTED_TIME].count, 1);
+	assert_int_equal(near[STORE_PREDICTED_TIME].bucket, STORE_BOUNDS);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -90,6 +118,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_jobs_wait_is_that_of_the_last_attempt),
 		TEST(test_jobs_history_follows_a_reload),
+		TEST(test_jobs_predictions_are_held_against_what_came),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -348,6 +348,22 @@ const struct command commands[] = {
 		.run = command_recommend,
 	},
 	{
+		.name = "export",
+		.brief = "what uwd counts and measures, for a monitoring system",
+		.words = "metrics",
+		.detail = "In the text format of Prometheus: the host, each component, and the "
+			  "queue by state, class and component, with histograms of what was "
+			  "predicted by what was needed. For node_exporter: write it to a file "
+			  "beside the .prom file of its textfile collector and rename that. "
+			  "With --json what Status of the control interface says.",
+		.example = "uwctl export metrics\n"
+			   "uwctl export metrics >uw.prom.new && mv uw.prom.new uw.prom",
+		.options = CLIENT,
+		.words_min = 1,
+		.words_max = 1,
+		.run = command_export,
+	},
+	{
 		.name = "version",
 		.brief = "the version of uwctl, and of uwd where it runs",
 		.words = "",

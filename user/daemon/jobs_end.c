@@ -190,9 +190,12 @@ static void tell_core(struct jobs *jobs, struct job *job, struct verdict *verdic
 {
 	uint64_t key = jobs_learn_key(entry->component, job->uid, entry->key);
 	uint64_t now_us = jobs_now_us(jobs);
-	int rc = admit_exit(jobs->admit, job->id, verdict->how, entry->result.peak_bytes, now_us);
 	struct admit_view view;
+	int rc;
 
+	if (!admit_view(jobs->admit, job->id, now_us, &view))
+		entry->predicted_us = view.run_us;
+	rc = admit_exit(jobs->admit, job->id, verdict->how, entry->result.peak_bytes, now_us);
 	if (verdict->state == JOB_QUEUED && rc != ADMIT_REQUEUED && is_known(jobs, job)) {
 		verdict->state = JOB_FAILED; /* it may not be started again, says the core */
 		verdict->step = JOB_STEP_ENDED;

@@ -137,7 +137,7 @@ struct job_entry {
 	bool outgrew;             /* END: for want of memory */
 	bool clean;               /* END: its leaf is to be removed */
 	int ended;                /* END: the shim's pidfd, to be reaped and closed; or -1 */
-	uint64_t first_bytes;
+	uint64_t first_bytes, predicted_us;
 	struct admit_key *learned; /* END: of its key, or NULL */
 	char *pack;                /* START */
 	uint64_t output_bytes;     /* START */

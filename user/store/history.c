@@ -20,6 +20,7 @@ enum reader_statement {
 	RD_RUNS,
 	RD_LATE_RUNS,
 	RD_TOTALS,
+	RD_PREDICTED,
 	RD__COUNT
 };
 
@@ -62,6 +63,7 @@ static const char *const sql[RD__COUNT] = {
 	[RD_LATE_RUNS] = RUN " WHERE id > (SELECT max(id) FROM runs) - ?1 ORDER BY id",
 	[RD_TOTALS] = ("SELECT component, class, state, jobs, runs, sufficed, wait, wait_max, run,"
 		       " asked, reserved, peak FROM totals"),
+	[RD_PREDICTED] = "SELECT component, what, bucket, count, sum FROM predicted",
 };
 
 #define PATH_LEN     512
@@ -448,4 +450,30 @@ int store_each_total(struct store_reader *reader, store_total_fn fn, void *data)
 	struct total_call call = {fn, data};
 
 	return each(reader, prepare(reader, RD_TOTALS), call_total, &call);
+}
+
+struct prediction_call {
+	store_prediction_fn fn;
+	void *data;
+};
+
+static int call_prediction(void *data, sqlite3_stmt *statement)
+{
+	const struct prediction_call *call = data;
+	struct columns row = {.statement = statement};
+	struct store_prediction prediction = {0};
+
+	prediction.component = next_text(&row);
+	prediction.what = (enum store_predicted)next_int(&row);
+	prediction.bucket = (uint32_t)next_int(&row);
+	prediction.count = next_int(&row);
+	prediction.sum_permyriad = next_int(&row);
+	return call->fn(call->data, &prediction);
+}
+
+int store_each_prediction(struct store_reader *reader, store_prediction_fn fn, void *data)
+{
+	struct prediction_call call = {fn, data};
+
+	return each(reader, prepare(reader, RD_PREDICTED), call_prediction, &call);
 }

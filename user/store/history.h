@@ -97,4 +97,15 @@ struct store_total {
 typedef int (*store_total_fn)(void *data, const struct store_total *total);
 int store_each_total(struct store_reader *reader, store_total_fn fn, void *data);
 
+/* Of a component, how many predictions lay in bucket: up to its bound (store.h) and above the one
+ * before; and the sum of their ratios. */
+struct store_prediction {
+	const char *component;
+	enum store_predicted what;
+	uint32_t bucket;
+	uint64_t count, sum_permyriad;
+};
+typedef int (*store_prediction_fn)(void *data, const struct store_prediction *prediction);
+int store_each_prediction(struct store_reader *reader, store_prediction_fn fn, void *data);
+
 #endif

@@ -5,7 +5,8 @@
 /*
  * jobs: those that have not ended, and the last that have; state is enum job_state, 6 and up ended.
  * spec is job_pack without the environment. runs: one row an attempt, for estimates and statistics.
- * totals: sums that outlive what is forgotten. AUTOINCREMENT: an id is never given twice.
+ * totals, predicted: sums that outlive what is forgotten. AUTOINCREMENT: an id is never given
+ * twice.
  */
 const char store_schema[] =
 	"CREATE TABLE env (id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, data BLOB NOT NULL);"
@@ -49,6 +50,10 @@ const char store_schema[] =
 	" wait INTEGER NOT NULL, wait_max INTEGER NOT NULL, run INTEGER NOT NULL,"
 	" asked REAL NOT NULL, reserved REAL NOT NULL, peak REAL NOT NULL,"
 	" PRIMARY KEY (component, class, state)) WITHOUT ROWID;"
+	"CREATE TABLE predicted ("
+	" component TEXT NOT NULL, what INTEGER NOT NULL, bucket INTEGER NOT NULL,"
+	" count INTEGER NOT NULL, sum INTEGER NOT NULL,"
+	" PRIMARY KEY (component, what, bucket)) WITHOUT ROWID;"
 	"CREATE TABLE keys (key INTEGER PRIMARY KEY, used INTEGER NOT NULL, data BLOB NOT NULL);"
 	"CREATE INDEX keys_used ON keys (used);";
 
@@ -84,6 +89,9 @@ const char *const store_sql[ST__COUNT] = {
 			  " wait_max = max(wait_max, excluded.wait_max),"
 			  " run = run + excluded.run, asked = asked + excluded.asked,"
 			  " reserved = reserved + excluded.reserved, peak = peak + excluded.peak",
+	[ST_ADD_PREDICTED] = "INSERT INTO predicted VALUES (?1,?2,?3,1,?4)"
+			     " ON CONFLICT DO UPDATE SET count = count + 1,"
+			     " sum = sum + excluded.sum",
 	[ST_END] = "UPDATE jobs SET state = ?2, flags = ?3, attempts = ?4, start = ?5, end = ?6,"
 		   " reserved = ?7, reason = ?8, observed = ?9, threshold = ?10, peak = ?11,"
 		   " cpu = ?12, status = ?13, signal = ?14, oom_kills = ?15, out_dropped = ?16,"

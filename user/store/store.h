@@ -78,6 +78,15 @@ int store_update(struct store *store, const struct job *job, uint32_t slot, cons
 
 int store_add_event(struct store *store, uint64_t id, const struct job_event *event);
 
+/* How near predictions came: predicted by actual, in permyriad, up to each bound, and above all. */
+enum store_predicted {
+	STORE_PREDICTED_MEMORY, /* what an attempt started with, by its peak */
+	STORE_PREDICTED_TIME,   /* of those that ended well */
+	STORE_PREDICTED__COUNT
+};
+#define STORE_BOUNDS 10
+extern const uint32_t store_bounds_permyriad[STORE_BOUNDS];
+
 /* An attempt is over, or a job that never ran: a row of the history of runs, and the totals of its
  * component and class. */
 struct store_run {
@@ -85,6 +94,7 @@ struct store_run {
 	const char *component, *key;
 	const struct job_result *result;
 	uint64_t reserved_first_bytes; /* what it started with */
+	uint64_t predicted_us;         /* its run time at its start; 0: not known */
 	bool has_run;                  /* else only the job's end counts */
 	bool outgrew; /* ended for want of memory: its peak is less than it needed */
 };

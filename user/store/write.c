@@ -290,10 +290,50 @@ static int add_run(struct store *store, const struct store_run *run_row)
 	return run(store, &add);
 }
 
+const uint32_t store_bounds_permyriad[STORE_BOUNDS] = {5000,  8000,  9000,  10000, 11000,
+						       12500, 15000, 20000, 40000, 80000};
+
+#define RATIO_MAX 1000000000ULL /* permyriad: what is above says nothing more */
+
+static int add_predicted(struct store *store, const char *component, enum store_predicted what,
+			 uint64_t predicted, uint64_t actual)
+{
+	double exact = (double)predicted * 10000 / (double)actual;
+	uint64_t ratio = exact < RATIO_MAX ? (uint64_t)exact : RATIO_MAX;
+	uint32_t bucket = 0;
+	struct binder add;
+
+	while (bucket < STORE_BOUNDS && ratio > store_bounds_permyriad[bucket])
+		bucket++;
+	add = bind(store, ST_ADD_PREDICTED);
+	bind_text(&add, component);
+	bind_int(&add, what);
+	bind_int(&add, bucket);
+	bind_int(&add, ratio);
+	return run(store, &add);
+}
+
+static int add_predictions(struct store *store, const struct store_run *run_row)
+{
+	const struct job_result *result = run_row->result;
+	uint64_t ran_us = since(result->end_us, result->start_us);
+	int rc = 0;
+
+	if (run_row->reserved_first_bytes && result->peak_bytes)
+		rc = add_predicted(store, run_row->component, STORE_PREDICTED_MEMORY,
+				   run_row->reserved_first_bytes, result->peak_bytes);
+	if (!rc && result->state == JOB_DONE && run_row->predicted_us && ran_us)
+		rc = add_predicted(store, run_row->component, STORE_PREDICTED_TIME,
+				   run_row->predicted_us, ran_us);
+	return rc;
+}
+
 int store_add_run(struct store *store, const struct store_run *run_row)
 {
 	int rc = run_row->has_run ? add_run(store, run_row) : 0;
 
+	if (!rc && run_row->has_run)
+		rc = add_predictions(store, run_row);
 	return rc ? rc : add_totals(store, run_row);
 }
 
