@@ -347,7 +347,7 @@ const struct option option_table[] = {
 		.min = 4 * KIB,
 		.max = TIB,
 		.fallback = "64M",
-		.help = "Kept of what a job writes to its output, and of its errors",
+		.help = "Kept of each output of an attempt: the first half, and the end",
 	},
 	{
 		.section = SECTION_ADMISSION,

@@ -260,11 +260,14 @@ static json_t *encode_log(const struct daemon *daemon, const struct store_row *r
 	uint64_t dropped = err_file ? row->result.err_dropped : row->result.out_dropped;
 	char path[PATH_LEN];
 	struct stat file = {0};
+	int64_t allocated;
 
 	jobs_log_path(daemon->jobs, row->job.id, err_file, path, sizeof(path));
 	if (stat(path, &file))
 		file.st_size = 0;
-	return json_pack("{s:s, s:I, s:o, s:o}", "path", path, "bytes", (json_int_t)file.st_size,
+	allocated = file.st_blocks * 512; /* less than its size where the middle was left out */
+	return json_pack("{s:s, s:I, s:o, s:o}", "path", path, "bytes",
+			 (json_int_t)(allocated < file.st_size ? allocated : file.st_size),
 			 "dropped_bytes", json_u64(dropped), "limit_bytes",
 			 json_u64(daemon->config.admission.output_bytes));
 }
