@@ -323,4 +323,12 @@ static inline uint64_t submit_sh(struct jobs_fixture *f, const char *text)
 	return f->first_id;
 }
 
+static inline struct store_row row_of(const struct jobs_fixture *f, uint64_t id)
+{
+	struct store_row row;
+
+	assert_int_equal(store_find(jobs_reader(f->jobs), id, &row), 0);
+	return row;
+}
+
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -302,6 +303,28 @@ static void test_logs_prints_the_file(void **state)
 	remove_file(fake, "err");
 }
 
+/* A block, a hole of almost a MiB, and the end. */
+static void test_logs_marks_what_was_left_out(void **state)
+{
+	struct fake *fake = *state;
+	AUTO_FREE char *answer = logs_answer(fake, "done"), *out = NULL;
+	char path[64], block[4096 + 1];
+	int fd;
+
+	memset(block, 'x', 4096);
+	block[4096] = '\0';
+	write_file(fake, "out", block);
+	snprintf(path, sizeof(path), "%s/out", fake->folder);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "end\n", 4, 1 << 20), 4);
+	close(fd);
+	fake->answer[IPC_LOGS][0] = answer;
+	assert_int_equal(UWCTL(fake, 0, &out, "logs", "12"), 0);
+	assert_memory_equal(out, block, 4096);
+	assert_string_equal(out + 4096, "\n[... 1020K left out ...]\nend\n");
+	remove_file(fake, "out");
+}
+
 static void test_logs_follow_ends_with_the_job(void **state)
 {
 	struct fake *fake = *state;
@@ -333,6 +356,7 @@ int main(void)
 		TEST(test_wait_goes_on_when_uwd_went_away),
 		TEST(test_wait_gives_up_in_time),
 		TEST(test_logs_prints_the_file),
+		TEST(test_logs_marks_what_was_left_out),
 		TEST(test_logs_follow_ends_with_the_job),
 	};
 

@@ -244,14 +244,14 @@ static void test_history_fits_the_terminal(void **state)
 }
 
 static const char advice_text[] =
-	"{\"keys\": [{\"key\": \"ml/train.py\", \"runs\": 120, \"asked_bytes\": 838860800, "
+	"{\"keys\": [{\"key\": \"ml/train.py\", \"user\": 0, \"runs\": 120, \"asked_bytes\": 838860800, "
 	"\"p50_bytes\": 301989888, \"p95_bytes\": 315621376, \"max_bytes\": 327155712, "
 	"\"request_bytes\": 335544320, \"saved_bytes\": 503316480, \"saved_mib_s\": 49000000},"
-	"{\"key\": \"ml/fold\", \"runs\": 2, \"asked_bytes\": 67108864, \"p50_bytes\": 1048576, "
-	"\"p95_bytes\": 2097152, \"max_bytes\": 2097152, \"request_bytes\": null, "
+	"{\"key\": \"ml/fold\", \"user\": 0, \"at_least\": true, \"runs\": 2, \"asked_bytes\": 67108864, \"p50_bytes\": 1048576, "
+	"\"p95_bytes\": 2097152, \"max_bytes\": 2097152, \"request_bytes\": 3145728, "
 	"\"saved_bytes\": null, \"saved_mib_s\": null}], \"components\": [{\"component\": \"ml\", "
 	"\"runs\": 122, \"asked_bytes\": 838860800, \"p50_bytes\": 301989888, "
-	"\"p95_bytes\": 315621376, \"max_bytes\": 327155712, \"request_bytes\": 335544320, "
+	"\"p95_bytes\": 315621376, \"max_bytes\": 327155712, \"serving_bytes\": 335544320, "
 	"\"budget_bytes\": 1073741824, \"share_permyriad\": 2500, \"serving_permyriad\": 1960, "
 	"\"saved_bytes\": 503316480}]}";
 
@@ -259,9 +259,9 @@ static const char advice_80[] =
 	"COMPONENT  RUNS  ASKED   P50   P95   MAX  ENOUGH  BUDGET  SHARE  SERVES  SAVES\n"
 	"ml          122   800M  288M  301M  312M    320M    1.0G    25%   19.6%   480M\n"
 	"\n"
-	"KEY          RUNS  ASKED   P50   P95   MAX  ENOUGH  SAVES    IN ALL\n"
-	"ml/train.py   120   800M  288M  301M  312M    320M   480M  13 GiB h\n"
-	"ml/fold         2    64M  1.0M  2.0M  2.0M       -      -         -\n";
+	"KEY          USER  RUNS  ASKED   P50   P95   MAX  ENOUGH  SAVES    IN ALL\n"
+	"ml/train.py  root   120   800M  288M  301M  312M    320M   480M  13 GiB h\n"
+	"ml/fold      root     2    64M  1.0M  2.0M  2.0M  >=3.0M      -         -\n";
 
 static void test_recommend_shows_what_would_have_served(void **state)
 {

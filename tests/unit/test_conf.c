@@ -58,7 +58,7 @@ static const char everything[] = "[pool]\nusable = 20G\nreserve = 2.5%\n"
 				 "pressed-period = 50ms\n"
 				 "[admission]\nstrategy = adaptive\nfootprints = asked\n"
 				 "preemption = yes\nbypass = 1h\nmax-running = 200\n"
-				 "max-queued = 1000000\nkill-grace = 0\noutput-limit = 1M\n"
+				 "max-queued = 131072\nkill-grace = 0\noutput-limit = 1M\n"
 				 "history-count = 0\nhistory-age = 2d\n"
 				 "[component a]\nshare = 33.33%\npriority = 10\nprotect = no\n"
 				 "freeze = yes\nkill = last-resort\nlend = true\nborrow = on\n"
@@ -104,7 +104,7 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_true(c.admission.preemption);
 	assert_int_equal(c.admission.bypass_us, 3600000000);
 	assert_int_equal(c.admission.max_running, 200);
-	assert_int_equal(c.admission.max_queued, 1000000);
+	assert_int_equal(c.admission.max_queued, 131072);
 	assert_int_equal(c.admission.kill_grace_us, 0);
 	assert_int_equal(c.admission.output_bytes, MIB);
 	assert_int_equal(c.admission.history_count, 0);

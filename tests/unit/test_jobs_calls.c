@@ -289,22 +289,21 @@ static void add_history(const struct jobs_fixture *f, uint32_t count)
 	store_close(store);
 }
 
-static void test_calls_history_looks_at_so_many_rows_a_page(void **state)
+/* The loop goes on meanwhile: longer than a frame at 10 Hz no call may take. */
+static void test_calls_what_takes_long_is_answered_later(void **state)
 {
 	struct jobs_fixture *f = *state;
-	const struct ipc_answer *answer;
 	struct asked asked;
-	uint64_t next;
+	uint64_t start_us;
 
 	asked_init(&asked, f);
 	add_history(f, 25000);
-	answer = ask(&asked, IPC_HISTORY, json_object());
-	next = number(answer, "next");
-	assert_int_equal(next, 20000);
-	assert_int_equal(json_array_size(json_object_get(answer->parameters, "jobs")), 0);
-	answer = ask(&asked, IPC_HISTORY, json_pack("{s:I}", "from", (json_int_t)next));
-	assert_int_equal(number(answer, "next"), UINT64_MAX);
-	assert_int_equal(json_array_size(json_object_get(answer->parameters, "jobs")), 1);
+	start_us = clock_now_us();
+	assert_true(ask(&asked, IPC_HISTORY, json_object())->later);
+	assert_true(ask(&asked, IPC_RECOMMEND, json_object())->later);
+	assert_true(clock_now_us() - start_us < 50 * US_PER_MS);
+	assert_string_equal(ask(&asked, IPC_HISTORY, json_pack("{s:s}", "from", "x"))->error,
+			    IPC_ERROR_INVALID_PARAMETER);
 	asked_done(&asked);
 }
 
@@ -419,6 +418,22 @@ static void test_calls_requeue_asks_who_may_submit(void **state)
 	asked_done(&asked);
 }
 
+static void test_calls_requeue_is_bound_by_max_queued(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = submit_held(f, 1);
+	int rc = 1;
+
+	cancel(f, id);
+	JOBS_UNTIL(f, !jobs_find(f->jobs, id));
+	f->config.admission.max_queued = 2;
+	submit_held(f, 2);
+	assert_int_equal(jobs_requeue(f->jobs, id, USER, changed, &rc), -EDQUOT);
+	f->config.admission.max_queued = 3;
+	assert_int_equal(jobs_requeue(f->jobs, id, USER, changed, &rc), 0);
+	JOBS_UNTIL(f, rc != 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -431,10 +446,11 @@ int main(void)
 		TEST(test_calls_a_shared_environment_arrives),
 		TEST(test_calls_ranges_that_overlap_count_a_job_once),
 		TEST(test_calls_ranges_have_bounds),
-		TEST(test_calls_history_looks_at_so_many_rows_a_page),
+		TEST(test_calls_what_takes_long_is_answered_later),
 		TEST(test_calls_an_array_after_an_array_takes_no_time),
 		TEST(test_calls_all_of_an_array_is_waited_for),
 		TEST(test_calls_requeue_asks_who_may_submit),
+		TEST(test_calls_requeue_is_bound_by_max_queued),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -158,7 +158,7 @@ static void check_end(const struct jobs_fixture *f, uint32_t want, bool acked)
 	struct tally tally = {0};
 
 	assert_int_equal(store_reader_open(&options, &reader, &err), 0);
-	assert_int_equal(store_each_ended(reader, 0, 0, check_row, &tally), 0);
+	assert_int_equal(store_each_ended(reader, 0, NULL, check_row, &tally), 0);
 	store_reader_close(reader);
 	if (acked || tally.count)
 		assert_int_equal(tally.count, want);

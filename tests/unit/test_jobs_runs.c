@@ -27,14 +27,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct store_row row_of(const struct jobs_fixture *f, uint64_t id)
-{
-	struct store_row row;
-
-	assert_int_equal(store_find(jobs_reader(f->jobs), id, &row), 0);
-	return row;
-}
-
 static enum job_state state_of(const struct jobs_fixture *f, uint64_t id)
 {
 	const struct job *job = jobs_find(f->jobs, id);

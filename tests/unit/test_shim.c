@@ -16,7 +16,7 @@
 
 #define SLOT      7U
 #define JOB       42U
-#define LOG_LIMIT 4096U
+#define LOG_LIMIT 65536
 #define WAIT_MS   10000
 #define NOBODY    65534U
 
@@ -209,17 +209,44 @@ static void test_output_goes_to_its_files(void **state)
 	assert_int_equal(slot.out_bytes, 4);
 }
 
-static void test_output_beyond_its_limit_is_dropped_and_counted(void **state)
+/* Of 400,000 bytes in lines of 8: the first half of the limit, and the end. */
+static void test_output_beyond_its_limit_loses_its_middle(void **state)
 {
 	const struct fixture *f = *state;
-	struct slot slot = run_sh(f, "head -c 100000 /dev/zero");
+	struct slot slot = run_sh(f, "seq -f %07.0f 50000");
+	AUTO_CLOSE int fd = open(f->out, O_RDONLY | O_CLOEXEC);
+	char first[9] = "", last[9] = "";
 	struct stat file;
+	off_t hole, data;
 
 	assert_int_equal(slot.status, 0);
-	assert_int_equal(stat(f->out, &file), 0);
-	assert_int_equal(file.st_size, LOG_LIMIT);
-	assert_int_equal(slot.out_bytes, LOG_LIMIT);
-	assert_int_equal(slot.out_dropped, 100000 - LOG_LIMIT);
+	assert_int_equal(slot.out_bytes + slot.out_dropped, 400000);
+	assert_true(slot.out_bytes <= LOG_LIMIT);
+	assert_true(slot.out_bytes >= LOG_LIMIT / 4 * 3);
+	assert_int_equal(fstat(fd, &file), 0);
+	assert_int_equal(file.st_size, 400000);
+	assert_true(file.st_blocks * 512 <= LOG_LIMIT + 2 * 4096);
+	assert_int_equal(pread(fd, first, 8, 0), 8);
+	assert_string_equal(first, "0000001\n");
+	assert_int_equal(pread(fd, last, 8, 400000 - 8), 8);
+	assert_string_equal(last, "0050000\n");
+	hole = lseek(fd, 0, SEEK_HOLE);
+	data = lseek(fd, hole, SEEK_DATA);
+	assert_true(hole >= LOG_LIMIT / 2);
+	assert_true(400000 - data >= LOG_LIMIT / 8 * 3);
+	assert_int_equal((uint64_t)(data - hole), slot.out_dropped);
+}
+
+/* What an attempt before it wrote costs the next one nothing. */
+static void test_output_of_each_attempt_has_its_own_limit(void **state)
+{
+	const struct fixture *f = *state;
+	struct slot slot = run_sh(f, "head -c 16000 /dev/zero");
+
+	assert_int_equal(slot.out_dropped, 0);
+	slot = run_sh(f, "head -c 30000 /dev/zero; echo end");
+	assert_int_equal(slot.out_dropped, 0);
+	assert_int_equal(slot.out_bytes, 30004);
 }
 
 static void test_environment_directory_and_umask_are_the_submitters(void **state)
@@ -364,7 +391,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_exit_status_is_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_signal_is_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_output_goes_to_its_files, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_output_beyond_its_limit_is_dropped_and_counted,
+		cmocka_unit_test_setup_teardown(test_output_of_each_attempt_has_its_own_limit,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_output_beyond_its_limit_loses_its_middle,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_environment_directory_and_umask_are_the_submitters, setup, teardown),

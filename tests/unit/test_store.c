@@ -354,18 +354,31 @@ static void test_store_that_is_no_database_is_set_aside(void **state)
 	expect_set_aside(*state, "is no database");
 }
 
-static void test_store_of_a_newer_schema_is_set_aside(void **state)
+static void test_store_of_a_newer_schema_is_refused_and_left(void **state)
 {
 	const struct fixture *f = *state;
+	struct store *store = open_store(f);
+	struct uw_err err = {0};
 	char path[128];
 	sqlite3 *db;
 
-	store_close(open_store(f));
+	assert_int_equal(store_begin(store), 0);
+	assert_int_equal(add(store, 1), 0);
+	assert_int_equal(store_commit(store), 0);
+	store_close(TAKE(store));
 	snprintf(path, sizeof(path), "%s/%s", f->pool.path, STORE_FILE);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
-	expect_set_aside(f, "newer uwd (schema 99");
+	assert_int_equal(store_open(&f->options, &store, &err), -EPROTONOSUPPORT);
+	assert_null(store);
+	assert_non_null(strstr(err.text, "newer uwd (schema 99"));
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	store = open_store(f);
+	assert_int_equal(see(store).count, 1);
+	store_close(store);
 }
 
 static void test_store_with_damaged_pages_is_set_aside(void **state)
@@ -479,10 +492,10 @@ static void test_store_keeps_as_many_as_it_is_told_and_all_sums(void **state)
 		assert_true(more >= 0);
 		assert_int_equal(store_commit(store), 0);
 	}
-	assert_int_equal(store_each_ended(reader, 0, 0, count_row, &rows), 0);
+	assert_int_equal(store_each_ended(reader, 0, NULL, count_row, &rows), 0);
 	assert_int_equal(rows, 10);
 	assert_int_equal(forgotten, 20);
-	assert_int_equal(store_each_run(reader, "train", NULL, NULL, count_run, &runs), 0);
+	assert_int_equal(store_each_run(reader, NULL, "ml_models", NULL, count_run, &runs), 0);
 	assert_int_equal(runs, 5);
 	assert_int_equal(store_each_total(reader, check_total, &total), 0);
 	assert_int_equal(total, 30);
@@ -542,7 +555,7 @@ int main(void)
 		TEST(test_store_killed_at_any_write_keeps_what_it_acknowledged),
 		TEST(test_store_on_a_full_disk_refuses_what_is_new_and_keeps_ends),
 		TEST(test_store_that_is_no_database_is_set_aside),
-		TEST(test_store_of_a_newer_schema_is_set_aside),
+		TEST(test_store_of_a_newer_schema_is_refused_and_left),
 		TEST(test_store_with_damaged_pages_is_set_aside),
 		TEST(test_store_gives_back_what_it_was_given),
 		TEST(test_store_never_gives_an_id_twice),

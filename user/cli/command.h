@@ -106,6 +106,7 @@ int command_requeue(struct cli *cli);
 int command_logs(struct cli *cli);
 int command_history(struct cli *cli);
 int command_recommend(struct cli *cli);
+int command_export(struct cli *cli);
 int command_version(struct cli *cli);
 int command_help(struct cli *cli);
 

@@ -335,13 +335,33 @@ const struct command commands[] = {
 		.name = "recommend",
 		.brief = "what jobs asked for, what they used, and what would have served",
 		.words = "",
-		.detail = "By component and by key: the median, the 95th percentile and the "
-			  "maximum of what was used, the request that would have been enough "
-			  "(of a component, the share that serves), and what that would save.",
+		.detail = "By key and user: the median, the 95th percentile and the maximum of "
+			  "what a run used, the request that would have been ENOUGH, and what "
+			  "that would save a run and in all. >= where the largest run ended for "
+			  "want of memory, so that more may be needed. By component, for root: "
+			  "the same of what its jobs held at the same time, by time; SERVES is "
+			  "the share for the 95th percentile of it and 5 %, and no less than "
+			  "its largest job; SAVES is what the budget has beyond.",
 		.example = "uwctl recommend\nuwctl recommend --key ml_models/train.py --json",
 		.options = CLIENT | OPTION_BIT(OPTION_OF_COMPONENT) | OPTION_BIT(OPTION_OF_KEY) |
 			   OPTION_BIT(OPTION_LINES),
 		.run = command_recommend,
+	},
+	{
+		.name = "export",
+		.brief = "what uwd counts and measures, for a monitoring system",
+		.words = "metrics",
+		.detail = "In the text format of Prometheus: the host, each component, and the "
+			  "queue by state, class and component, with histograms of what was "
+			  "predicted by what was needed. For node_exporter: write it to a file "
+			  "beside the .prom file of its textfile collector and rename that. "
+			  "With --json what Status of the control interface says.",
+		.example = "uwctl export metrics\n"
+			   "uwctl export metrics >uw.prom.new && mv uw.prom.new uw.prom",
+		.options = CLIENT,
+		.words_min = 1,
+		.words_max = 1,
+		.run = command_export,
 	},
 	{
 		.name = "version",

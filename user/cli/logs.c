@@ -45,6 +45,39 @@ static void make_plain(char *bytes, size_t count)
 	}
 }
 
+/* Marks the middle of an output that was too long: a hole in its file (user/shim/pump.c). */
+static void skip_hole(const struct tail *tail)
+{
+	off_t at = lseek(tail->fd, 0, SEEK_CUR), data;
+	char text[VALUE_LEN];
+
+	if (at < 0)
+		return; /* no file: it has no holes */
+	data = lseek(tail->fd, at, SEEK_DATA);
+	if (data > at)
+		fprintf(tail->cli->screen.out, "\n[... %s left out ...]\n",
+			units_print_bytes((uint64_t)(data - at), text));
+	else if (data < 0)
+		lseek(tail->fd, at, SEEK_SET);
+}
+
+/* How far it may be read before the next hole. */
+static size_t before_hole(const struct tail *tail, size_t most)
+{
+	off_t at = lseek(tail->fd, 0, SEEK_CUR);
+	off_t hole = at < 0 ? -1 : lseek(tail->fd, at, SEEK_HOLE);
+
+	if (at >= 0)
+		lseek(tail->fd, at, SEEK_SET);
+	return hole > at && (uint64_t)(hole - at) < most ? (size_t)(hole - at) : most;
+}
+
+static ssize_t read_data(const struct tail *tail, char *bytes, size_t size)
+{
+	skip_hole(tail);
+	return read(tail->fd, bytes, before_hole(tail, size));
+}
+
 /* Prints what is there. How many bytes, or a negative errno. */
 static ssize_t tail_copy(struct tail *tail)
 {
@@ -52,7 +85,7 @@ static ssize_t tail_copy(struct tail *tail)
 	char bytes[CHUNK];
 	ssize_t all = 0, count;
 
-	while ((count = read(tail->fd, bytes, sizeof(bytes))) > 0) {
+	while ((count = read_data(tail, bytes, sizeof(bytes))) > 0) {
 		if (tail->plain)
 			make_plain(bytes, (size_t)count);
 		if (fwrite(bytes, 1, (size_t)count, out) != (size_t)count)

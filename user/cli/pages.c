@@ -47,27 +47,26 @@ int pages_read(struct pages *pages, json_t *parameters)
 	AUTO_JSON json_t *all = NULL, *said = parameters;
 	struct ipc_client client = {.fd = -1};
 	struct uw_err err = {0};
-	uint64_t next = 0;
+	bool more = true;
 	int r = remote_open(pages->cli, &client, &err);
 
-	while (r >= 0 && next != UINT64_MAX) {
+	while (r >= 0 && more) {
 		AUTO_JSON json_t *answer = NULL;
-		uint64_t from = json_get_u64_or(said, "from", 0);
-		size_t count;
+		json_t *next;
 
 		r = read_page(pages, &client, said, &answer, &err);
 		if (r < 0)
 			break;
-		count = json_array_size(first_list(answer));
-		pages->count += count;
+		pages->count += json_array_size(first_list(answer));
 		if (pages->cli->options.json)
 			gather(&all, answer);
 		else
 			pages->print(pages, answer);
-		next = json_get_u64(answer, "next");
-		if ((!count && next <= from) || (pages->most && pages->count >= pages->most))
-			break;
-		json_object_set_new(said, "from", json_u64(next));
+		next = json_object_get(answer, "next");
+		more = next && !json_is_null(next) &&
+		       !json_equal(next, json_object_get(said, "from")) &&
+		       (!pages->most || pages->count < pages->most);
+		json_object_set(said, "from", next);
 	}
 	ipc_client_close(&client);
 	if (r < 0)

@@ -40,15 +40,23 @@ static void add_memory(struct table *table, const json_t *advice)
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(advice, "p50_bytes", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(advice, "p95_bytes", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(advice, "max_bytes", text));
-	table_cell(table, PAINT_BOLD, "%s", value_bytes(advice, "request_bytes", text));
+}
+
+/* ">=" where none that had more memory has ended well yet. */
+static void add_enough(struct table *table, const json_t *advice, const char *key)
+{
+	char text[VALUE_LEN];
+
+	table_cell(table, PAINT_BOLD, "%s%s", json_get_bool(advice, "at_least") ? ">=" : "",
+		   value_bytes(advice, key, text));
 }
 
 static void print_keys(struct table *table, const struct screen *screen, const json_t *keys)
 {
 	static const struct column columns[] = {
-		{"KEY", false, 0},   {"RUNS", true, 3},  {"ASKED", true, 0},
-		{"P50", true, 2},    {"P95", true, 0},   {"MAX", true, 0},
-		{"ENOUGH", true, 0}, {"SAVES", true, 0}, {"IN ALL", true, 4},
+		{"KEY", false, 0},  {"USER", false, 5},  {"RUNS", true, 3}, {"ASKED", true, 0},
+		{"P50", true, 2},   {"P95", true, 0},    {"MAX", true, 0},  {"ENOUGH", true, 0},
+		{"SAVES", true, 0}, {"IN ALL", true, 4},
 	};
 	const json_t *advice;
 	char text[JOB_TEXT_LEN];
@@ -58,7 +66,9 @@ static void print_keys(struct table *table, const struct screen *screen, const j
 		table_init(table, columns, ARRAY_SIZE(columns));
 	json_array_foreach (keys, i, advice) {
 		table_cell(table, PAINT_PLAIN, "%s", json_get_text(advice, "key"));
+		table_cell(table, PAINT_PLAIN, "%s", jobs_user(advice, text));
 		add_memory(table, advice);
+		add_enough(table, advice, "request_bytes");
 		table_cell(table, PAINT_GOOD, "%s", value_bytes(advice, "saved_bytes", text));
 		table_cell(table, PAINT_PLAIN, "%s", saved_text(advice, text));
 	}
@@ -84,6 +94,7 @@ static void print_components(const struct screen *screen, const json_t *componen
 	json_array_foreach (components, i, advice) {
 		table_cell(&table, PAINT_PLAIN, "%s", json_get_text(advice, "component"));
 		add_memory(&table, advice);
+		add_enough(&table, advice, "serving_bytes");
 		table_cell(&table, PAINT_PLAIN, "%s", value_bytes(advice, "budget_bytes", text));
 		table_cell(&table, PAINT_PLAIN, "%s",
 			   value_percent(advice, "share_permyriad", text));

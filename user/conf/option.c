@@ -326,7 +326,7 @@ const struct option option_table[] = {
 		.kind = KIND_COUNT,
 		.offset = offsetof(struct config, admission.max_queued),
 		.min = 1,
-		.max = 1000000,
+		.max = 131072, /* the places of its table, JOBS_MAX in user/daemon/jobs.h */
 		.fallback = "100000",
 		.help = "Jobs that have not ended; more are refused",
 	},
@@ -347,7 +347,7 @@ const struct option option_table[] = {
 		.min = 4 * KIB,
 		.max = TIB,
 		.fallback = "64M",
-		.help = "Kept of what a job writes to its output, and of its errors",
+		.help = "Kept of each output of an attempt: the first half, and the end",
 	},
 	{
 		.section = SECTION_ADMISSION,

@@ -252,6 +252,22 @@ static void put_limits(json_t *object, const struct component_sample *sample)
 	put(object, "high_bytes", sampled(valid, sample->high_bytes));
 }
 
+static void put_counts(json_t *object, const struct records *records, const char *component)
+{
+	static const struct {
+		const char *key;
+		enum action_kind kind;
+	} rows[] = {
+		{"freezes", ACTION_FREEZE},
+		{"thaws", ACTION_THAW},
+		{"kills", ACTION_KILL},
+		{"reclaims", ACTION_RECLAIM},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		put(object, rows[i].key, number(records_counted(records, component, rows[i].kind)));
+}
+
 json_t *encode_component(const struct daemon *daemon, uint32_t component)
 {
 	const struct component *conf = &daemon->config.component[component];
@@ -271,6 +287,7 @@ json_t *encode_component(const struct daemon *daemon, uint32_t component)
 	put(object, "frozen_leaves", number(view->frozen_leaves));
 	put(object, "thaw_in_us",
 	    view->thaw_by_us ? number(since(now_us, view->thaw_by_us)) : json_null());
+	put_counts(object, &daemon->records, conf->name);
 	put(object, "why", encode_why(&view->why));
 	put(object, "leaves", encode_leaves(daemon, component));
 	return object;

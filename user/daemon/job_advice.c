@@ -1,209 +1,354 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * From the runs that are kept (200 of a key): the peaks of those that ended well. What would have
- * served is the largest of them and 5 %, as the estimator adds at the least (policy/admit).
- */
 #include "user/daemon/job_advice.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
 #include "user/base/units.h"
+#include "user/daemon/job_page.h"
+#include "user/daemon/job_together.h"
 #include "user/daemon/jobs.h"
 #include "user/ipc/json.h"
 
-#define PEAKS_MAX  4096U /* of one group; more say nothing new */
+#define PEAKS_MAX  4096U /* of one key; of more each second, fourth ... is looked at */
 #define RUNS_SURE  3U    /* so many say something */
 #define MARGIN_PCT 5U
 
-/* The runs of a key, or of a component. */
+struct sample {
+	uint64_t peak_bytes, asked_bytes, run_us;
+};
+
+/* The runs of a key. */
 struct group {
-	uint64_t runs, failed;
+	struct store_key_at at;
+	uint64_t runs, failed, outgrew;
+	uint64_t max_bytes, max_outgrew_bytes;
 	double asked_bytes;
-	uint32_t peaks;
-	uint64_t peak[PEAKS_MAX];
-	uint64_t asked[PEAKS_MAX], run_us[PEAKS_MAX];
+	uint64_t usable; /* runs whose peak says something ... */
+	uint32_t stride; /* ... of which each so manieth is a sample */
+	uint32_t samples;
+	struct sample sample[PEAKS_MAX];
 };
 
 struct advice {
-	const struct daemon *daemon;
-	char key[JOB_KEY_LEN], component[UW_NAME_LEN];
-	bool has_key;
-	struct group one;
-	struct group *component_group; /* [component_count] */
-	uint64_t seen, from, count;
+	const struct advice_query *query;
+	struct group group;
+	struct store_key_at last; /* of the page */
+	bool more;
 	json_t *keys;
 };
-
-static void group_add(struct group *group, const struct store_run_row *run)
-{
-	group->runs++;
-	group->asked_bytes += (double)run->asked_bytes;
-	if (run->state != JOB_DONE) {
-		group->failed++;
-		return;
-	}
-	if (group->peaks == PEAKS_MAX)
-		return;
-	group->asked[group->peaks] = run->asked_bytes;
-	group->run_us[group->peaks] = run->run_us;
-	group->peak[group->peaks++] = run->peak_bytes;
-}
-
-static int by_size(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static uint64_t quantile(const struct group *group, uint32_t pct)
-{
-	return group->peaks ? group->peak[(group->peaks - 1) * pct / 100] : 0;
-}
-
-static uint64_t serving(const struct group *group)
-{
-	uint64_t max_bytes = quantile(group, 100);
-	uint64_t bytes = max_bytes + max_bytes / 100 * MARGIN_PCT;
-
-	return (bytes + MIB - 1) / MIB * MIB;
-}
-
-static double saved_mib_s(const struct group *group, uint64_t request_bytes)
-{
-	double sum = 0;
-
-	for (uint32_t i = 0; i < group->peaks; i++)
-		if (group->asked[i] > request_bytes)
-			sum += (double)(group->asked[i] - request_bytes) / (double)MIB *
-			       ((double)group->run_us[i] / 1e6);
-	return sum;
-}
 
 static json_t *number(uint64_t value)
 {
 	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
 }
 
-/* What both kinds of advice say. Sorts the peaks, which then belong to no run. */
-static json_t *encode_group(struct group *group)
+static uint64_t with_margin(uint64_t bytes)
 {
-	json_t *object = json_object();
-	uint64_t asked = group->runs ? (uint64_t)(group->asked_bytes / (double)group->runs) : 0;
-	bool sure = group->peaks >= RUNS_SURE;
-	uint64_t request_bytes;
-
-	qsort(group->peak, group->peaks, sizeof(group->peak[0]), by_size);
-	request_bytes = serving(group);
-	json_object_set_new(object, "runs", number(group->runs));
-	json_object_set_new(object, "failed", number(group->failed));
-	json_object_set_new(object, "asked_bytes", number(asked));
-	json_object_set_new(object, "p50_bytes", number(quantile(group, 50)));
-	json_object_set_new(object, "p95_bytes", number(quantile(group, 95)));
-	json_object_set_new(object, "max_bytes", number(quantile(group, 100)));
-	json_object_set_new(object, "request_bytes", sure ? number(request_bytes) : json_null());
-	json_object_set_new(object, "saved_bytes",
-			    sure ? number(asked > request_bytes ? asked - request_bytes : 0)
-				 : json_null());
-	json_object_set_new(object, "saved_mib_s",
-			    sure ? json_integer((json_int_t)saved_mib_s(group, request_bytes))
-				 : json_null());
-	return object;
+	bytes += bytes / 100 * MARGIN_PCT;
+	return (bytes + MIB - 1) / MIB * MIB;
 }
 
-/* ---- keys, one after the other ---- */
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* ---- the runs of a key ---- */
+
+/* Evenly over all of them, however many come: when there is no more room each second one goes. */
+static void add_sample(struct group *group, const struct store_run_row *run)
+{
+	if (group->usable++ % group->stride)
+		return;
+	if (group->samples == PEAKS_MAX) {
+		for (uint32_t i = 0; i < PEAKS_MAX / 2; i++)
+			group->sample[i] = group->sample[2 * i];
+		group->samples = PEAKS_MAX / 2;
+		group->stride *= 2;
+	}
+	group->sample[group->samples++] =
+		(struct sample){run->peak_bytes, run->asked_bytes, run->run_us};
+}
+
+static void group_add(struct group *group, const struct store_run_row *run)
+{
+	group->runs++;
+	group->asked_bytes += (double)run->asked_bytes;
+	group->failed += run->state != JOB_DONE;
+	group->outgrew += run->outgrew;
+	if (run->state != JOB_DONE && !run->outgrew)
+		return; /* ended before it was through: its peak says nothing */
+	group->max_bytes = max_u64(group->max_bytes, run->peak_bytes);
+	if (run->outgrew)
+		group->max_outgrew_bytes = max_u64(group->max_outgrew_bytes, run->peak_bytes);
+	add_sample(group, run);
+}
+
+static int by_peak(const void *a, const void *b)
+{
+	const struct sample *x = a, *y = b;
+
+	return x->peak_bytes < y->peak_bytes ? -1 : x->peak_bytes > y->peak_bytes;
+}
+
+static uint64_t quantile(const struct group *group, uint32_t pct)
+{
+	return group->samples ? group->sample[(group->samples - 1) * pct / 100].peak_bytes : 0;
+}
+
+static double saved_mib_s(const struct group *group, uint64_t request_bytes)
+{
+	double sum = 0;
+
+	for (uint32_t i = 0; i < group->samples; i++)
+		if (group->sample[i].asked_bytes > request_bytes)
+			sum += (double)(group->sample[i].asked_bytes - request_bytes) /
+			       (double)MIB * ((double)group->sample[i].run_us / 1e6);
+	return group->samples ? sum / group->samples * (double)group->usable : 0;
+}
+
+static json_t *encode_key(struct group *group)
+{
+	uint64_t asked = (uint64_t)(group->asked_bytes / (double)group->runs);
+	uint64_t request_bytes = with_margin(group->max_bytes);
+	bool sure = group->samples >= RUNS_SURE;
+	bool at_least = group->outgrew && group->max_outgrew_bytes >= group->max_bytes;
+	bool saves = sure && !at_least;
+
+	qsort(group->sample, group->samples, sizeof(group->sample[0]), by_peak);
+	return json_pack(
+		"{s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "key",
+		json_text(group->at.key), "component", json_text(group->at.component), "user",
+		(json_int_t)group->at.uid, "runs", number(group->runs), "failed",
+		number(group->failed), "outgrew", number(group->outgrew), "asked_bytes",
+		number(asked), "p50_bytes", number(quantile(group, 50)), "p95_bytes",
+		number(quantile(group, 95)), "max_bytes", number(group->max_bytes), "request_bytes",
+		sure ? number(request_bytes) : json_null(), "at_least", at_least, "saved_bytes",
+		saves ? number(asked > request_bytes ? asked - request_bytes : 0) : json_null(),
+		"saved_mib_s",
+		saves ? json_integer((json_int_t)saved_mib_s(group, request_bytes)) : json_null());
+}
+
+static bool is_of(const struct group *group, const struct store_run_row *run)
+{
+	return group->at.uid == run->uid && !strcmp(group->at.key, run->key) &&
+	       !strcmp(group->at.component, run->component);
+}
 
 static void end_key(struct advice *advice)
 {
-	json_t *object;
-
-	if (!advice->has_key)
+	if (!advice->group.runs)
 		return;
-	advice->has_key = false;
-	if (advice->key[0] && advice->seen++ >= advice->from &&
-	    json_array_size(advice->keys) < advice->count) {
-		object = encode_group(&advice->one);
-		json_object_set_new(object, "key", json_text(advice->key));
-		json_object_set_new(object, "component", json_text(advice->component));
-		json_array_append_new(advice->keys, object);
-	}
-	advice->one = (struct group){0};
+	json_array_append_new(advice->keys, encode_key(&advice->group));
+	advice->last = advice->group.at;
+	advice->group.runs = 0;
 }
 
 static int add_run(void *data, const struct store_run_row *run)
 {
 	struct advice *advice = data;
-	int component = config_find(&advice->daemon->config, run->component);
+	struct group *group = &advice->group;
 
-	if (strcmp(run->key, advice->key) != 0 || strcmp(run->component, advice->component) != 0)
+	if (*advice->query->key && strcmp(run->key, advice->query->key) != 0)
+		return strcmp(run->key, advice->query->key) > 0;
+	if (!group->runs || !is_of(group, run)) {
 		end_key(advice);
-	text_copy(advice->key, sizeof(advice->key), run->key);
-	text_copy(advice->component, sizeof(advice->component), run->component);
-	advice->has_key = true;
-	group_add(&advice->one, run);
-	if (component >= 0)
-		group_add(&advice->component_group[component], run);
+		if (json_array_size(advice->keys) >= advice->query->count) {
+			advice->more = true;
+			return 1;
+		}
+		*group = (struct group){.at.uid = run->uid, .stride = 1};
+		text_copy(group->at.key, sizeof(group->at.key), run->key);
+		text_copy(group->at.component, sizeof(group->at.component), run->component);
+	}
+	group_add(group, run);
 	return 0;
 }
 
-static json_t *encode_components(struct advice *advice)
+/* What is asked for one key begins right before it, as no user is below 0. */
+static int read_keys(struct store_reader *reader, struct advice *advice)
 {
-	const struct config *config = &advice->daemon->config;
-	json_t *list = json_array();
+	const struct advice_query *query = advice->query;
+	struct store_key_at before = {0};
 
-	for (uint32_t i = 0; i < config->component_count; i++) {
-		struct group *group = &advice->component_group[i];
-		const struct component *component = &config->component[i];
-		json_t *object;
+	if (query->has_after)
+		before = query->after;
+	else
+		text_copy(before.key, sizeof(before.key), query->key);
+	return store_each_run(reader, query->has_after || *query->key ? &before : NULL,
+			      query->component, query->one_user ? &query->uid : NULL, add_run,
+			      advice);
+}
 
-		if (!group->runs)
+/* ---- the runs of a component ---- */
+
+struct late {
+	const struct config *config;
+	uint32_t count;
+	struct together_run run[ADVICE_RUNS_LATE]; /* of all components, by time */
+	uint8_t component[ADVICE_RUNS_LATE];
+	struct together_run one[ADVICE_RUNS_LATE]; /* of the one that is looked at */
+};
+
+static int add_late(void *data, const struct store_run_row *run)
+{
+	struct late *late = data;
+	int component = config_find(late->config, run->component);
+
+	if (component < 0)
+		return 0;
+	if (late->count == ADVICE_RUNS_LATE)
+		return 1;
+	late->component[late->count] = (uint8_t)component;
+	late->run[late->count++] = (struct together_run){
+		.start_us = run->end_us > run->run_us ? run->end_us - run->run_us : 0,
+		.end_us = run->end_us,
+		.peak_bytes = run->peak_bytes,
+		.asked_bytes = run->asked_bytes,
+	};
+	return 0;
+}
+
+static uint32_t pick(struct late *late, uint32_t component, uint64_t *ret_largest_bytes)
+{
+	uint32_t count = 0;
+
+	*ret_largest_bytes = 0;
+	for (uint32_t i = 0; i < late->count; i++) {
+		if (late->component[i] != component)
 			continue;
-		object = encode_group(group);
-		json_object_del(object, "failed");
-		json_object_del(object, "saved_mib_s");
-		json_object_set_new(object, "component", json_string(component->name));
-		json_object_set_new(object, "budget_bytes", number(component->budget_bytes));
-		json_object_set_new(object, "share_permyriad",
-				    component->share_permyriad ? number(component->share_permyriad)
-							       : json_null());
-		json_object_set_new(
-			object, "serving_permyriad",
-			group->peaks >= RUNS_SURE && config->usable_bytes
-				? number(serving(group) * PERMYRIAD_ONE / config->usable_bytes)
-				: json_null());
-		json_array_append_new(list, object);
+		late->one[count++] = late->run[i];
+		*ret_largest_bytes = max_u64(*ret_largest_bytes, late->run[i].peak_bytes);
 	}
-	return list;
+	return count;
+}
+
+static json_t *encode_component(const struct config *config, const struct component *component,
+				const struct together *together, uint32_t runs,
+				uint64_t largest_bytes)
+{
+	uint64_t serving_bytes = with_margin(max_u64(together->p95_bytes, largest_bytes));
+	uint64_t budget_bytes = component->budget_bytes;
+	bool sure = runs >= RUNS_SURE;
+
+	return json_pack(
+		"{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "component",
+		component->name, "runs", (json_int_t)runs, "busy_us", number(together->busy_us),
+		"asked_bytes", number(together->asked_p95_bytes), "p50_bytes",
+		number(together->p50_bytes), "p95_bytes", number(together->p95_bytes), "max_bytes",
+		number(together->max_bytes), "largest_bytes", number(largest_bytes),
+		"serving_bytes", sure ? number(serving_bytes) : json_null(), "budget_bytes",
+		number(budget_bytes), "share_permyriad",
+		component->share_permyriad ? number(component->share_permyriad) : json_null(),
+		"serving_permyriad",
+		sure && config->usable_bytes
+			? number((serving_bytes * PERMYRIAD_ONE + config->usable_bytes - 1) /
+				 config->usable_bytes)
+			: json_null(),
+		"saved_bytes",
+		sure ? number(budget_bytes > serving_bytes ? budget_bytes - serving_bytes : 0)
+		     : json_null());
+}
+
+static int read_components(struct store_reader *reader, const struct advice_query *query,
+			   json_t *list)
+{
+	AUTO_FREE struct late *late = malloc(sizeof(*late));
+	int rc;
+
+	if (!late)
+		return -1;
+	late->config = &query->config;
+	late->count = 0;
+	rc = store_each_late_run(reader, ADVICE_RUNS_LATE, add_late, late);
+	for (uint32_t i = 0; !rc && i < query->config.component_count; i++) {
+		const struct component *component = &query->config.component[i];
+		struct together together;
+		uint64_t largest_bytes;
+		uint32_t count;
+
+		if (query->component && strcmp(query->component, component->name) != 0)
+			continue;
+		count = pick(late, i, &largest_bytes);
+		rc = count ? together_of(late->one, count, &together) : 0;
+		if (!rc && count)
+			json_array_append_new(list,
+					      encode_component(&query->config, component, &together,
+							       count, largest_bytes));
+	}
+	return rc;
+}
+
+/* ---- pages ---- */
+
+/* "UID COMPONENT KEY": neither a component nor a key has a blank in it. */
+static json_t *cursor(const struct store_key_at *at)
+{
+	return json_sprintf("%u %s %s", at->uid, at->component, at->key);
+}
+
+static bool read_cursor(const json_t *from, struct advice_query *query)
+{
+	_Static_assert(UW_NAME_LEN == 32 && JOB_KEY_LEN == 64, "the widths below");
+	const char *text = json_string_value(from);
+
+	query->has_after = text != NULL;
+	return !from || json_is_null(from) ||
+	       (text && sscanf(text, "%10u %31s %63s", &query->after.uid, query->after.component,
+			       query->after.key) == 3);
+}
+
+/* Components are told with the first page, and where no key was named. */
+json_t *advice_page(struct store_reader *reader, const void *data)
+{
+	AUTO_FREE struct advice *advice = calloc(1, sizeof(*advice));
+	const struct advice_query *query = data;
+	json_t *components = json_array();
+	int rc;
+
+	if (!advice) {
+		json_decref(components);
+		return NULL;
+	}
+	advice->query = query;
+	advice->keys = json_array();
+	rc = read_keys(reader, advice);
+	if (!rc && !advice->more)
+		end_key(advice);
+	if (!rc && !query->has_after && !query->one_user && !*query->key)
+		rc = read_components(reader, query, components);
+	if (rc < 0) {
+		json_decref(advice->keys);
+		json_decref(components);
+		return NULL;
+	}
+	return json_pack("{s:o, s:o, s:o}", "keys", advice->keys, "components", components, "next",
+			 advice->more ? cursor(&advice->last) : json_null());
 }
 
 void method_recommend(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer)
 {
-	AUTO_FREE struct advice *advice = calloc(1, sizeof(*advice));
-	AUTO_FREE struct group *groups = calloc(daemon->config.component_count, sizeof(*groups));
-	const json_t *key = json_object_get(call->parameters, "key");
-	const json_t *component = json_object_get(call->parameters, "component");
-	const uint32_t uid = call->peer->uid;
-	uint64_t end;
+	AUTO_FREE struct advice_query *query = calloc(1, sizeof(*query));
+	const json_t *parameters = call->parameters;
 
-	if (!advice || !groups) {
+	if (!query) {
 		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
 		return;
 	}
-	advice->daemon = daemon;
-	advice->component_group = groups;
-	advice->keys = json_array();
-	advice->from = json_get_u64_or(call->parameters, "from", 0);
-	advice->count = json_get_u64_or(call->parameters, "count", IPC_JOBS_A_PAGE);
-	if (advice->count > IPC_JOBS_A_PAGE)
-		advice->count = IPC_JOBS_A_PAGE;
-	store_each_run(jobs_reader(daemon->jobs), json_string_value(key),
-		       json_string_value(component), uid ? &uid : NULL, add_run, advice);
-	end_key(advice);
-	end = advice->from + advice->count;
-	answer->parameters = json_pack("{s:o, s:o, s:o}", "keys", advice->keys, "components",
-				       encode_components(advice), "next",
-				       end < advice->seen ? json_u64(end) : json_null());
+	query->config = daemon->config;
+	query->component = json_string_value(json_object_get(parameters, "component"));
+	text_copy(query->key, sizeof(query->key), json_get_text(parameters, "key"));
+	query->count = json_get_u64_or(parameters, "count", IPC_JOBS_A_PAGE);
+	if (!query->count || query->count > IPC_JOBS_A_PAGE)
+		query->count = IPC_JOBS_A_PAGE;
+	query->uid = call->peer->uid;
+	query->one_user = call->peer->uid != 0;
+	if (!read_cursor(json_object_get(parameters, "from"), query))
+		ipc_answer_bad_parameter(answer, "from");
+	else
+		page_later(daemon, call, answer, advice_page, query, sizeof(*query));
 }

@@ -1,9 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Recommend: what jobs asked for, what they used, and what would have served. */
+/*
+ * Recommend: what jobs asked for, what they used, and what would have served. Two questions, two
+ * sources:
+ *
+ * A key of a user, from the runs of it that are kept: the peaks of those that ended well, and of
+ * those that ended for want of memory, whose peak is less than they needed. What would have served
+ * is the largest peak and 5 %, as the estimator adds at the least (policy/admit); where the largest
+ * is of one that outgrew its memory it is only a bound from below (at_least).
+ *
+ * A component, from its last runs, whatever their key: how much they held at the same time
+ * (job_together.h). What would have served is the 95th percentile of that over the time in which
+ * any ran, but the largest single peak at the least, and 5 %. Not the maximum: in the 20th part of
+ * the time that is over it a job waits its turn a little, which is what the queue is for, while a
+ * share for the maximum stands idle for the rest. Only root is told, as nobody else's history has
+ * all of the runs.
+ */
 #ifndef UW_DAEMON_JOB_ADVICE_H
 #define UW_DAEMON_JOB_ADVICE_H
 
 #include "user/daemon/daemon.h"
+#include "user/store/history.h"
+
+#define ADVICE_RUNS_LATE 65536U /* of components; jobs.c has the store keep them */
+
+struct advice_query {
+	struct config config;
+	const char *component; /* NULL: all */
+	char key[JOB_KEY_LEN]; /* "": all */
+	uint64_t count;
+	bool one_user, has_after;
+	uint32_t uid;
+	struct store_key_at after;
+};
+json_t *advice_page(struct store_reader *reader, const void *query);
 
 void method_recommend(struct daemon *daemon, const struct ipc_call *call,
 		      struct ipc_answer *answer);

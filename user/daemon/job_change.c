@@ -104,6 +104,8 @@ static const char *why_not(const struct change *change, int rc)
 		return change->method == IPC_HOLD ? "it has started" : "its end is not on disk yet";
 	case -EPERM:
 		return "you may not submit to its component, or are not in all of its groups";
+	case -EDQUOT:
+		return "the queue is full: max-queued";
 	default:
 		return strerror(-rc);
 	}

@@ -205,10 +205,11 @@ json_t *encode_history_entry(const struct store_row *row)
 	put(object, "peak_bytes", known(result->peak_bytes));
 	put(object, "time_us", known(job->time_us));
 	put(object, "submit_wall_us", number(job->submit_us));
+	put(object, "queued_wall_us", number(job->queued_us));
 	put(object, "start_wall_us", known(job->start_us));
 	put(object, "end_wall_us", number(job->end_us));
 	put(object, "wait_us",
-	    number(since(job->start_us ? job->start_us : job->end_us, job->submit_us)));
+	    number(since(job->start_us ? job->start_us : job->end_us, job->queued_us)));
 	put(object, "run_us", number(since(job->end_us, job->start_us)));
 	put(object, "cpu_us", number(result->cpu_us));
 	put(object, "oom_kills", number(result->oom_kills));

@@ -12,13 +12,13 @@
 #include "user/daemon/job_advice.h"
 #include "user/daemon/job_change.h"
 #include "user/daemon/job_encode.h"
+#include "user/daemon/job_page.h"
 #include "user/daemon/job_select.h"
 #include "user/daemon/job_submit.h"
 #include "user/daemon/jobs.h"
 #include "user/ipc/json.h"
 
-#define PATH_LEN       512
-#define ROWS_A_HISTORY 20000U /* that are looked at for one page */
+#define PATH_LEN 512
 
 static uint64_t page_of(const struct ipc_call *call)
 {
@@ -155,49 +155,6 @@ static void method_queue(struct daemon *daemon, const struct ipc_call *call,
 	answer->parameters = queue_page(&page);
 }
 
-/* ---- History ---- */
-
-struct past {
-	const struct job_select *select;
-	uint64_t seen, count;
-	bool more;
-	json_t *list;
-};
-
-static int offer_past(void *data, const struct store_row *row)
-{
-	struct past *past = data;
-
-	if (json_array_size(past->list) == past->count || past->seen == ROWS_A_HISTORY) {
-		past->more = true;
-		return 1;
-	}
-	past->seen++;
-	if (select_has_row(past->select, row))
-		json_array_append_new(past->list, encode_history_entry(row));
-	return 0;
-}
-
-static void method_history(struct daemon *daemon, const struct ipc_call *call,
-			   struct ipc_answer *answer)
-{
-	uint64_t from = json_get_u64_or(call->parameters, "from", 0);
-	uint64_t since_us = json_get_u64_or(call->parameters, "since_wall_us", 0);
-	struct job_select select;
-	struct past past = {.select = &select, .count = page_of(call)};
-
-	if (!select_read(call, answer, "select", &select))
-		return;
-	past.list = json_array();
-	if (store_each_ended(jobs_reader(daemon->jobs), since_us, from, offer_past, &past) < 0) {
-		json_decref(past.list);
-		ipc_answer_fail(answer, IPC_ERROR_FAILED, "the history cannot be read");
-		return;
-	}
-	answer->parameters = json_pack("{s:o, s:o}", "jobs", past.list, "next",
-				       past.more ? json_u64(from + past.seen) : json_null());
-}
-
 /* ---- one job ---- */
 
 static void no_job(struct ipc_answer *answer)
@@ -303,11 +260,14 @@ static json_t *encode_log(const struct daemon *daemon, const struct store_row *r
 	uint64_t dropped = err_file ? row->result.err_dropped : row->result.out_dropped;
 	char path[PATH_LEN];
 	struct stat file = {0};
+	int64_t allocated;
 
 	jobs_log_path(daemon->jobs, row->job.id, err_file, path, sizeof(path));
 	if (stat(path, &file))
 		file.st_size = 0;
-	return json_pack("{s:s, s:I, s:o, s:o}", "path", path, "bytes", (json_int_t)file.st_size,
+	allocated = file.st_blocks * 512; /* less than its size where the middle was left out */
+	return json_pack("{s:s, s:I, s:o, s:o}", "path", path, "bytes",
+			 (json_int_t)(allocated < file.st_size ? allocated : file.st_size),
 			 "dropped_bytes", json_u64(dropped), "limit_bytes",
 			 json_u64(daemon->config.admission.output_bytes));
 }

@@ -77,11 +77,13 @@ static json_t *encode_sums(const char *name, const struct sums *sums)
 	uint64_t all = ended[JOB_DONE] + ended[JOB_FAILED] + ended[JOB_CANCELLED] + ended[JOB_LOST];
 
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-			 "s:o}",
+			 "s:o, s:o, s:o, s:o, s:o}",
 			 "name", name, "queued", number(sums->queued), "running",
 			 number(sums->running), "done", number(ended[JOB_DONE]), "failed",
 			 number(ended[JOB_FAILED]), "cancelled", number(ended[JOB_CANCELLED]),
-			 "lost", number(ended[JOB_LOST]), "completed_permyriad",
+			 "lost", number(ended[JOB_LOST]), "runs", number(sums->runs), "sufficed",
+			 number(sums->sufficed), "wait_us", number(sums->wait_us), "run_us",
+			 number(sums->run_us), "completed_permyriad",
 			 ratio(ended[JOB_DONE], all, PERMYRIAD), "allocated_permyriad",
 			 ratio(sums->sufficed, sums->runs, PERMYRIAD), "wait_mean_us",
 			 ratio(sums->wait_us, sums->runs, 1), "wait_max_us",
@@ -112,6 +114,64 @@ static json_t *encode_components(const struct all_sums *all)
 	return list;
 }
 
+/* ---- predictions ---- */
+
+struct near {
+	uint64_t count[STORE_BOUNDS + 1], sum_permyriad;
+};
+
+struct all_near {
+	const struct config *config;
+	struct near near[UW_COMPONENTS_MAX][STORE_PREDICTED__COUNT];
+};
+
+static int add_prediction(void *data, const struct store_prediction *prediction)
+{
+	struct all_near *all = data;
+	int component = config_find(all->config, prediction->component);
+	struct near *near;
+
+	if (component < 0 || prediction->what >= STORE_PREDICTED__COUNT ||
+	    prediction->bucket > STORE_BOUNDS)
+		return 0;
+	near = &all->near[component][prediction->what];
+	near->count[prediction->bucket] += prediction->count;
+	near->sum_permyriad += prediction->sum_permyriad;
+	return 0;
+}
+
+static json_t *encode_near(const char *component, const char *what, const struct near *near)
+{
+	json_t *bounds = json_array(), *counts = json_array();
+
+	for (uint32_t i = 0; i < STORE_BOUNDS; i++)
+		json_array_append_new(bounds, number(store_bounds_permyriad[i]));
+	for (uint32_t i = 0; i <= STORE_BOUNDS; i++)
+		json_array_append_new(counts, number(near->count[i]));
+	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "component", component, "what", what,
+			 "bounds_permyriad", bounds, "counts", counts, "sum_permyriad",
+			 number(near->sum_permyriad));
+}
+
+static json_t *encode_predictions(struct daemon *daemon)
+{
+	static const char *const words[STORE_PREDICTED__COUNT] = {
+		[STORE_PREDICTED_MEMORY] = "memory",
+		[STORE_PREDICTED_TIME] = "time",
+	};
+	static struct all_near all; /* on the loop's thread alone */
+	json_t *list = json_array();
+
+	memset(&all, 0, sizeof(all));
+	all.config = &daemon->config;
+	store_each_prediction(jobs_reader(daemon->jobs), add_prediction, &all);
+	for (uint32_t i = 0; i < daemon->config.component_count; i++)
+		for (int what = 0; what < STORE_PREDICTED__COUNT; what++)
+			json_array_append_new(list, encode_near(daemon->config.component[i].name,
+								words[what], &all.near[i][what]));
+	return list;
+}
+
 json_t *encode_queue_state(struct daemon *daemon)
 {
 	static struct all_sums all; /* on the loop's thread alone */
@@ -138,7 +198,7 @@ json_t *encode_queue_state(struct daemon *daemon)
 	if (summary.head_id && summary.head_start_us != UINT64_MAX && summary.head_start_us)
 		next = number(summary.head_start_us > now_us ? summary.head_start_us - now_us : 0);
 	return json_pack(
-		"{s:s, s:b, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:s, s:b, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"strategy", admit_strategy_name(summary.strategy), "adaptive",
 		daemon->config.admission.strategy == STRATEGY_ADAPTIVE, "strategy_for_us",
 		number(now_us > summary.strategy_since_us ? now_us - summary.strategy_since_us : 0),
@@ -149,5 +209,5 @@ json_t *encode_queue_state(struct daemon *daemon)
 		stats.count[JOB_FROZEN], "reserved_bytes", number(summary.reserved_bytes),
 		"free_bytes", number(summary.free_bytes), "next_start_in_us", next, "total",
 		encode_sums("", &all.total), "classes", encode_classes(&all), "components",
-		encode_components(&all));
+		encode_components(&all), "predictions", encode_predictions(daemon));
 }

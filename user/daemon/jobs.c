@@ -14,10 +14,12 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
+#include "user/daemon/job_advice.h"
 #include "user/daemon/jobs_internal.h"
 
 #define TAG_RECORDER    0U /* slots count from 1 */
 #define EVENTS_A_TURN   64
+#define TAG_READING     UINT32_MAX
 #define KEEP_RUNS_A_KEY 200U
 
 uint64_t jobs_now_us(const struct jobs *jobs)
@@ -109,10 +111,38 @@ static int enter_all_again(struct jobs *jobs, struct uw_err *err)
 	return 0;
 }
 
+/* On the recorder's thread: what a job wrote goes when the job is forgotten. */
+static void remove_logs(void *data, uint64_t id)
+{
+	char path[JOBS_DIR_LEN + 64];
+
+	for (int err_file = 0; err_file < 2; err_file++)
+		if (unlink(jobs_log_path(data, id, err_file, path, sizeof(path))) &&
+		    errno != ENOENT)
+			log_warning("output of a job stays path=%s error=%s", path,
+				    strerrorname_np(errno));
+}
+
+static struct store_keep what_to_keep(struct jobs *jobs)
+{
+	const struct admission_conf *admission = &jobs->setup.config->admission;
+
+	return (struct store_keep){
+		.jobs = admission->history_count,
+		.runs_last = ADVICE_RUNS_LATE,
+		.runs_a_key = KEEP_RUNS_A_KEY,
+		.oldest_us = admission->history_age_us,
+		.forget = remove_logs,
+		.data = jobs,
+	};
+}
+
 int jobs_configure(struct jobs *jobs, const struct admit_config *admit, struct uw_err *err)
 {
+	struct store_keep keep = what_to_keep(jobs);
 	int rc;
 
+	recorder_configure(jobs->recorder, &keep);
 	jobs->admit_config = *admit;
 	if (!components_are_the_same(jobs))
 		return enter_all_again(jobs, err);
@@ -180,45 +210,35 @@ static int open_memory(struct jobs *jobs, struct uw_err *err)
 	return rc ? err_set(err, rc, "queue: out of memory") : open_core(jobs, err);
 }
 
-static int watch_recorder(struct jobs *jobs, struct uw_err *err)
+static int watch(struct jobs *jobs, int fd, uint32_t tag, struct uw_err *err)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.u32 = TAG_RECORDER};
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = tag};
 
-	if (epoll_ctl(jobs->epoll, EPOLL_CTL_ADD, recorder_fd(jobs->recorder), &event))
+	if (epoll_ctl(jobs->epoll, EPOLL_CTL_ADD, fd, &event))
 		return err_set(err, -errno, "queue: epoll: %s", strerror(errno));
 	return 0;
 }
 
-/* On the recorder's thread: what a job wrote goes when the job is forgotten. */
-static void remove_logs(void *data, uint64_t id)
+static int start_reading(struct jobs *jobs, struct uw_err *err)
 {
-	char path[JOBS_DIR_LEN + 64];
+	struct store_options options = {.dir = jobs->dir};
+	int rc = reading_new(&options, &jobs->reading);
 
-	for (int err_file = 0; err_file < 2; err_file++)
-		if (unlink(jobs_log_path(data, id, err_file, path, sizeof(path))) &&
-		    errno != ENOENT)
-			log_warning("output of a job stays path=%s error=%s", path,
-				    strerrorname_np(errno));
+	return rc ? err_set(err, rc, "queue: %s", strerror(-rc))
+		  : watch(jobs, reading_fd(jobs->reading), TAG_READING, err);
 }
 
 /* Takes the store over. */
 static int start_recorder(struct jobs *jobs, struct store *store, struct uw_err *err)
 {
-	const struct admission_conf *admission = &jobs->setup.config->admission;
-	struct store_keep keep = {
-		.jobs = admission->history_count,
-		.runs_a_key = KEEP_RUNS_A_KEY,
-		.oldest_us = admission->history_age_us,
-		.forget = remove_logs,
-		.data = jobs,
-	};
+	struct store_keep keep = what_to_keep(jobs);
 	int rc = recorder_new(store, &keep, jobs, &jobs->recorder, err);
 
 	if (rc) {
 		store_close(store);
 		return rc;
 	}
-	return watch_recorder(jobs, err);
+	return watch(jobs, recorder_fd(jobs->recorder), TAG_RECORDER, err);
 }
 
 static int open_store(struct jobs *jobs, struct uw_err *err)
@@ -240,6 +260,8 @@ static int open_store(struct jobs *jobs, struct uw_err *err)
 		return rc;
 	}
 	rc = start_recorder(jobs, store, err);
+	if (!rc)
+		rc = start_reading(jobs, err);
 	if (!rc && set_aside)
 		err_set(err, aside.code, "%s", aside.text);
 	return rc ? rc : set_aside;
@@ -294,6 +316,7 @@ void jobs_close(struct jobs *jobs)
 	if (!jobs)
 		return;
 	jobs->deciding = true; /* nothing new on the way out */
+	reading_free(jobs->reading);
 	recorder_free(jobs->recorder);
 	for (uint32_t slot = 1; slot <= SLOTS_COUNT; slot++)
 		jobs_run_free(jobs, slot);
@@ -328,6 +351,8 @@ void jobs_dispatch(struct jobs *jobs)
 
 		if (tag == TAG_RECORDER)
 			recorder_dispatch(jobs->recorder);
+		else if (tag == TAG_READING)
+			reading_dispatch(jobs->reading);
 		else if (jobs->run[tag] && jobs->run[tag]->launched)
 			jobs_exit(jobs, tag);
 		else if (jobs->run[tag])
@@ -480,6 +505,11 @@ const struct admit *jobs_admit(const struct jobs *jobs)
 struct store_reader *jobs_reader(const struct jobs *jobs)
 {
 	return jobs->reader;
+}
+
+struct reading *jobs_reading(const struct jobs *jobs)
+{
+	return jobs->reading;
 }
 
 const char *jobs_log_path(const struct jobs *jobs, uint64_t id, bool err_file, char *buf,

@@ -38,7 +38,7 @@
 #include "user/store/history.h"
 #include "user/store/store.h"
 
-#define JOBS_MAX      (1U << 17) /* that have not ended */
+#define JOBS_MAX      (1U << 17) /* that have not ended; max-queued goes no further */
 #define JOBS_KEYS_MAX 2048U      /* of which something learned is kept in memory */
 #define JOBS_LEAF_LEN 32
 #define JOBS_LOG_DIR  "log"
@@ -99,7 +99,8 @@ struct jobs_setup {
 
 /*
  * Opens the store, reads the queue back, adopts what runs. JOBS_SET_ASIDE: the database that was
- * there could not be used; err says where it is now.
+ * there is damaged; err says where it is now. One of a newer uwd is refused with
+ * -EPROTONOSUPPORT.
  */
 #define JOBS_SET_ASIDE 1
 int jobs_open(const struct jobs_setup *setup, struct jobs **ret_jobs, struct uw_err *err);
@@ -202,6 +203,10 @@ const struct admit *jobs_admit(const struct jobs *jobs);
 
 /* What is on disk, to be read on the loop's thread. */
 struct store_reader *jobs_reader(const struct jobs *jobs);
+
+/* The same, for reads that take long. */
+struct reading;
+struct reading *jobs_reading(const struct jobs *jobs);
 
 /* The id by which the core and the store know what was learned of a key. */
 uint64_t jobs_learn_key(const char *component, uint32_t uid, const char *key);

@@ -464,9 +464,12 @@ static int requeue_ended(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_chan
 		return -EBUSY;
 	if (jobs_component_find(jobs, row.component) == UINT8_MAX)
 		return -ENOENT;
+	if (!jobs_room(jobs))
+		return -EDQUOT;
 	row.job.state = JOB_QUEUED;
 	row.job.retries = (uint8_t)row.spec.retries;
 	row.job.submit_us = jobs_now_us(jobs);
+	row.job.queued_us = row.job.submit_us;
 	row.job.start_us = 0;
 	row.job.end_us = 0;
 	job = jobs_insert(jobs, &row.job, &row.spec);

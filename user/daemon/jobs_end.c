@@ -158,6 +158,7 @@ static void fill_result(const struct job *job, const struct run *run, const stru
 		.state = verdict->state,
 		.status = has_end ? slot->status : -1,
 		.signal = has_end ? slot->signal : 0,
+		.queued_us = job->queued_us,
 		.start_us = verdict->has_run ? slot->start_us : job->start_us,
 		.end_us = has_end ? slot->end_us : clock_wall_us(),
 		.peak_bytes = max_u64(run->peak_bytes, usage->peak_bytes),
@@ -167,6 +168,14 @@ static void fill_result(const struct job *job, const struct run *run, const stru
 		.err_dropped = slot->err_dropped,
 		.why = verdict->why,
 	};
+}
+
+/* What it would have come to with enough memory nobody knows. */
+static bool has_outgrown(const struct job *job, const struct slot *slot,
+			 const struct jobs_usage *usage, const struct verdict *verdict)
+{
+	return verdict->has_run && slot->status != 0 &&
+	       (usage->oom_kills || (job->flags & JOB_ENLARGING));
 }
 
 /* The core has nothing of a job whose component is not configured. */
@@ -181,9 +190,12 @@ static void tell_core(struct jobs *jobs, struct job *job, struct verdict *verdic
 {
 	uint64_t key = jobs_learn_key(entry->component, job->uid, entry->key);
 	uint64_t now_us = jobs_now_us(jobs);
-	int rc = admit_exit(jobs->admit, job->id, verdict->how, entry->result.peak_bytes, now_us);
 	struct admit_view view;
+	int rc;
 
+	if (!admit_view(jobs->admit, job->id, now_us, &view))
+		entry->predicted_us = view.run_us;
+	rc = admit_exit(jobs->admit, job->id, verdict->how, entry->result.peak_bytes, now_us);
 	if (verdict->state == JOB_QUEUED && rc != ADMIT_REQUEUED && is_known(jobs, job)) {
 		verdict->state = JOB_FAILED; /* it may not be started again, says the core */
 		verdict->step = JOB_STEP_ENDED;
@@ -281,6 +293,7 @@ void jobs_exit(struct jobs *jobs, uint32_t index)
 	read_usage(jobs, run, &usage);
 	verdict = judge(jobs, job, &slot, !rc, &usage, run->error);
 	fill_result(job, run, &slot, &usage, &verdict, &entry->result);
+	entry->outgrew = has_outgrown(job, &slot, &usage, &verdict);
 	tell_core(jobs, job, &verdict, entry);
 	entry->result.state = verdict.state;
 	entry->first_bytes = run->first_bytes;
@@ -289,6 +302,8 @@ void jobs_exit(struct jobs *jobs, uint32_t index)
 	entry->slot = index;
 	job->peak_bytes = entry->result.peak_bytes;
 	job->end_us = entry->result.end_us;
+	if (verdict.has_run && verdict.state == JOB_QUEUED)
+		job->queued_us = entry->result.end_us;
 	set_state(job, &verdict);
 	entry->job = *job;
 	entry->boot[0] = '\0';

@@ -31,7 +31,9 @@ static int write_run(struct store *store, const struct job_entry *entry)
 		.key = entry->key,
 		.result = &entry->result,
 		.reserved_first_bytes = entry->first_bytes,
+		.predicted_us = entry->predicted_us,
 		.has_run = entry->has_run,
+		.outgrew = entry->outgrew,
 	};
 
 	return store_add_run(store, &run);

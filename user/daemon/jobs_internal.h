@@ -4,6 +4,7 @@
 #define UW_DAEMON_JOBS_INTERNAL_H
 
 #include "user/daemon/jobs.h"
+#include "user/daemon/reading.h"
 #include "user/daemon/recorder.h"
 #include "user/daemon/words.h"
 #include "user/store/slots.h"
@@ -92,6 +93,7 @@ struct jobs {
 	uint64_t admit_bytes;
 	struct recorder *recorder;
 	struct store_reader *reader;
+	struct reading *reading;
 	struct run *run[SLOTS_COUNT + 1]; /* by slot */
 	uint32_t slot_hint;
 	/* What is known of those in a list of after, by their place in it, while many lists are
@@ -132,9 +134,10 @@ struct job_entry {
 	struct job_event event[JOBS_EVENTS_MAX];
 	struct job_result result; /* END */
 	bool has_run;             /* END: it counts as a run */
+	bool outgrew;             /* END: for want of memory */
 	bool clean;               /* END: its leaf is to be removed */
 	int ended;                /* END: the shim's pidfd, to be reaped and closed; or -1 */
-	uint64_t first_bytes;
+	uint64_t first_bytes, predicted_us;
 	struct admit_key *learned; /* END: of its key, or NULL */
 	char *pack;                /* START */
 	uint64_t output_bytes;     /* START */
@@ -181,6 +184,9 @@ void jobs_open_leaf(struct jobs *jobs, struct run *run);
 const char *jobs_leaf_name(uint64_t id, char buf[JOBS_LEAF_LEN]);
 
 /* ---- jobs_submit.c ---- */
+
+/* Jobs that may still be added: max-queued, less those that are there or on their way. */
+uint32_t jobs_room(const struct jobs *jobs);
 
 /* Into the table, by what it was submitted with. NULL: full. */
 struct job *jobs_insert(struct jobs *jobs, const struct job *from, const struct job_spec *spec);

@@ -72,6 +72,7 @@ static void make_job(const struct submission *submission, const struct jobs_item
 	ret_job->id = item->first_id + element;
 	ret_job->array = item->first_id;
 	ret_job->submit_us = submission->submit_us;
+	ret_job->queued_us = submission->submit_us;
 	ret_job->reason = ret_spec->held ? JOB_BECAUSE_REQUEST : JOB_BECAUSE_SUBMIT;
 	ret_job->observed = ret_spec->uid;
 	if (ret_job->state == JOB_WAITING) {
@@ -349,10 +350,23 @@ static int promise_ids(struct jobs *jobs, uint64_t upto)
 	return rc;
 }
 
+static uint32_t jobs_most(const struct jobs *jobs)
+{
+	uint32_t max = jobs->setup.config->admission.max_queued;
+
+	return max && max < JOBS_MAX ? max : JOBS_MAX;
+}
+
+uint32_t jobs_room(const struct jobs *jobs)
+{
+	uint32_t held = jobs->table.count + jobs->pending, most = jobs_most(jobs);
+
+	return held < most ? most - held : 0;
+}
+
 static int give_ids(struct jobs *jobs, struct jobs_item *items, uint32_t count, struct uw_err *err)
 {
 	uint64_t total = 0, next = jobs->last_id + 1;
-	uint32_t max = jobs->setup.config->admission.max_queued;
 	int rc = jobs_check(jobs, items, count, err);
 
 	for (uint32_t i = 0; !rc && i < count; i++) {
@@ -363,13 +377,12 @@ static int give_ids(struct jobs *jobs, struct jobs_item *items, uint32_t count, 
 	}
 	if (rc)
 		return rc;
-	max = max && max < JOBS_MAX ? max : JOBS_MAX;
-	if (total + jobs->table.count + jobs->pending > max)
+	if (total > jobs_room(jobs))
 		return err_set(
 			err, -EDQUOT,
 			"submit: the queue holds %u of %u jobs, there is no room for %" PRIu64
 			" more",
-			jobs->table.count + jobs->pending, max, total);
+			jobs->table.count + jobs->pending, jobs_most(jobs), total);
 	rc = promise_ids(jobs, jobs->last_id + total);
 	if (rc)
 		return err_set(err, rc, "submit: %s: %s", jobs->dir, strerror(-rc));

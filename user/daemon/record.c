@@ -33,6 +33,33 @@ struct record *records_of_action(struct records *records, uint32_t id)
 	return NULL;
 }
 
+void records_count(struct records *records, const struct record *record)
+{
+	struct record_counts *counts = records->counts;
+
+	if (record->outcome.result != OUTCOME_DONE || !record->component[0])
+		return;
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++, counts++) {
+		if (!counts->component[0])
+			memcpy(counts->component, record->component, sizeof(counts->component));
+		if (!strcmp(counts->component, record->component)) {
+			counts->done[record->outcome.kind]++;
+			return;
+		}
+	}
+}
+
+uint64_t records_counted(const struct records *records, const char *component,
+			 enum action_kind kind)
+{
+	const struct record_counts *counts = records->counts;
+
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX && counts[i].component[0]; i++)
+		if (!strcmp(counts[i].component, component))
+			return counts[i].done[kind];
+	return 0;
+}
+
 const struct record *records_get(const struct records *records, uint64_t sequence)
 {
 	const struct record *record = &records->ring[sequence % RECORDS_MAX];

@@ -28,8 +28,15 @@ struct record {
 	struct outcome outcome; /* valid when ended */
 };
 
+/* Actions that ended well, of a component by its name, which a reload does not change. */
+struct record_counts {
+	char component[UW_NAME_LEN];
+	uint64_t done[ACTION__COUNT];
+};
+
 struct records {
 	uint64_t next; /* sequence of the next record, starts at 1 */
+	struct record_counts counts[UW_COMPONENTS_MAX];
 	struct record ring[RECORDS_MAX];
 };
 
@@ -40,6 +47,11 @@ struct record *records_add(struct records *records);
 
 /* The record of action id that has not ended, or NULL when it was overwritten. */
 struct record *records_of_action(struct records *records, uint32_t id);
+
+/* Counts the end of a record that was done; and how many of a kind there were. */
+void records_count(struct records *records, const struct record *record);
+uint64_t records_counted(const struct records *records, const char *component,
+			 enum action_kind kind);
 
 /* The record with that sequence, or NULL when it is gone or not yet there. */
 const struct record *records_get(const struct records *records, uint64_t sequence);

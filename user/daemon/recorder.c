@@ -30,7 +30,6 @@ struct queue {
 
 struct recorder {
 	struct store *store;
-	struct store_keep keep;
 	void *data;
 	int fd;
 	pthread_t thread;
@@ -39,6 +38,8 @@ struct recorder {
 	struct queue waiting, done; /* these and what follows under the lock */
 	bool idle;                  /* the thread waits to be woken */
 	bool closing;
+	struct store_keep keep;
+	bool keep_is_new; /* and is to be acted on now */
 	struct recorder_stats stats;
 	uint64_t mend_us, forget_us; /* the thread's own: when next ... */
 	uint64_t linger_us;          /* ... until when it looks by itself */
@@ -229,9 +230,30 @@ static int write_batch(struct recorder *recorder, struct queue *batch)
 
 /* ---- housekeeping, when nothing waits ---- */
 
+static struct store_keep what_to_keep(struct recorder *recorder)
+{
+	struct store_keep keep;
+
+	pthread_mutex_lock(&recorder->lock);
+	keep = recorder->keep;
+	recorder->keep_is_new = false;
+	pthread_mutex_unlock(&recorder->lock);
+	return keep;
+}
+
+static bool keep_is_new(struct recorder *recorder)
+{
+	bool is_new;
+
+	pthread_mutex_lock(&recorder->lock);
+	is_new = recorder->keep_is_new;
+	pthread_mutex_unlock(&recorder->lock);
+	return is_new;
+}
+
 static void forget_old(struct recorder *recorder)
 {
-	struct store_keep keep = recorder->keep;
+	struct store_keep keep = what_to_keep(recorder);
 	uint64_t now_us = clock_wall_us();
 	int rc;
 
@@ -258,7 +280,8 @@ static void keep_house(struct recorder *recorder)
 			log_notice("the disk of the queue has room again");
 		}
 	}
-	if (!store_is_full(recorder->store) && now_us >= recorder->forget_us)
+	if (!store_is_full(recorder->store) &&
+	    (now_us >= recorder->forget_us || keep_is_new(recorder)))
 		forget_old(recorder);
 }
 
@@ -387,6 +410,18 @@ void recorder_free(struct recorder *recorder)
 	pthread_mutex_destroy(&recorder->lock);
 	close(recorder->fd);
 	free(recorder);
+}
+
+void recorder_configure(struct recorder *recorder, const struct store_keep *keep)
+{
+	pthread_mutex_lock(&recorder->lock);
+	recorder->keep = *keep;
+	recorder->keep_is_new = true;
+	if (recorder->idle) {
+		recorder->idle = false;
+		pthread_cond_signal(&recorder->wake);
+	}
+	pthread_mutex_unlock(&recorder->lock);
 }
 
 void recorder_put(struct recorder *recorder, struct entry *entry)

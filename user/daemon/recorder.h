@@ -36,6 +36,9 @@ struct recorder;
 int recorder_new(struct store *store, const struct store_keep *keep, void *data,
 		 struct recorder **ret_recorder, struct uw_err *err);
 
+/* What is kept from now on; it is looked at when nothing waits. oldest_us here is an age. */
+void recorder_configure(struct recorder *recorder, const struct store_keep *keep);
+
 /* Writes what waits, for at most some seconds, and ends the thread; calls done for all of it. */
 void recorder_free(struct recorder *recorder);
 

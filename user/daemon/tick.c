@@ -168,6 +168,7 @@ static void record_outcomes(struct daemon *daemon)
 			continue;
 		record->ended = true;
 		record->outcome = *outcome;
+		records_count(&daemon->records, record);
 		if (outcome->result == OUTCOME_FAILED)
 			log_warning("%s", record_line(record, line, sizeof(line)));
 		else

@@ -100,6 +100,7 @@ static const char types[] =
 	"\tswap_bytes: int\n"
 	")\n"
 	"\n"
+	"# freezes, thaws, kills, reclaims: those that ended well, since uwd started.\n"
 	"type Component (\n"
 	"\tname: string,\n"
 	"\tpriority: int,\n"
@@ -125,6 +126,10 @@ static const char types[] =
 	"\tsqueezed: bool,\n"
 	"\tfrozen_leaves: int,\n"
 	"\tthaw_in_us: ?int,\n"
+	"\tfreezes: int,\n"
+	"\tthaws: int,\n"
+	"\tkills: int,\n"
+	"\treclaims: int,\n"
 	"\twhy: Reason,\n"
 	"\tleaves: []Leaf\n"
 	")\n"
@@ -332,17 +337,17 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 		{
 			.name = "History",
 			.doc = "Jobs that have ended, the last one first: a page of at most count (500) "
-			       "from\n# where the last page ended",
-			.in = "(select: ?JobSelect, since_wall_us: ?int, count: ?int, from: ?int)",
-			.out = "(jobs: []HistoryEntry, next: ?int)",
+			       "from\n# where the last page ended; it may be empty and not the last",
+			.in = "(select: ?JobSelect, since_wall_us: ?int, count: ?int, from: ?string)",
+			.out = "(jobs: []HistoryEntry, next: ?string)",
 			.by_job = true,
 		},
 	[IPC_RECOMMEND] =
 		{
 			.name = "Recommend",
 			.doc = "What jobs asked for, what they used and what would have served",
-			.in = "(key: ?string, component: ?string, count: ?int, from: ?int)",
-			.out = "(keys: []KeyAdvice, components: []ComponentAdvice, next: ?int)",
+			.in = "(key: ?string, component: ?string, count: ?int, from: ?string)",
+			.out = "(keys: []KeyAdvice, components: []ComponentAdvice, next: ?string)",
 			.by_job = true,
 		},
 };

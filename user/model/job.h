@@ -148,11 +148,12 @@ enum job_flag {
 struct job {
 	uint64_t id;
 	uint64_t submit_us, start_us, end_us; /* of the last attempt */
-	uint64_t memory_bytes;                /* asked */
-	uint64_t reserved_bytes;      /* while it runs; before that what it will start with */
-	uint64_t time_us;             /* how long it says it takes; 0 = unknown */
-	uint64_t time_limit_us;       /* ended after that; 0 = never */
-	uint64_t peak_bytes;          /* memory.peak of the last attempt, so far */
+	uint64_t queued_us;      /* when it last entered the queue: submitted, or to run again */
+	uint64_t memory_bytes;   /* asked */
+	uint64_t reserved_bytes; /* while it runs; before that what it will start with */
+	uint64_t time_us;        /* how long it says it takes; 0 = unknown */
+	uint64_t time_limit_us;  /* ended after that; 0 = never */
+	uint64_t peak_bytes;     /* memory.peak of the last attempt, so far */
 	uint64_t observed, threshold; /* of reason */
 	uint64_t array;               /* id of the array's first element; its own otherwise */
 	uint32_t index;               /* within its array, or JOB_NO_INDEX */
@@ -205,7 +206,7 @@ struct job_result {
 	enum job_state state;
 	int32_t status; /* exit status, or -1 */
 	int32_t signal; /* that ended it, or 0 */
-	uint64_t start_us, end_us;
+	uint64_t queued_us, start_us, end_us;
 	uint64_t peak_bytes;
 	uint64_t cpu_us;
 	uint64_t oom_kills;

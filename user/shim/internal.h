@@ -12,10 +12,21 @@
 
 /* One of the two outputs, on its way from the job to its file. */
 struct pump {
-	int from, to; /* from -1: closed */
-	uint64_t limit_bytes;
-	uint64_t written, dropped;
+	int from, to;         /* from -1: closed */
+	uint64_t limit_bytes; /* of this attempt */
+	uint64_t begin;       /* where in the file it begins */
+	uint64_t total;       /* written since */
+	uint64_t punched;     /* of those, taken out of the middle again */
+	uint64_t lost;        /* never written, as there was no room */
+	bool may_punch;
 };
+
+/* Makes the pipe; what the command writes into its end goes to the end of the file that to is,
+ * which is open for appending. A negative errno. */
+int pump_open(struct pump *pump, int to, uint64_t limit_bytes, int *ret_write_end);
+
+uint64_t pump_kept(const struct pump *pump);
+uint64_t pump_dropped(const struct pump *pump);
 
 /* Moves what is there; false when the pipe has ended. */
 bool pump_move(struct pump *pump);

@@ -2,23 +2,75 @@
 /*
  * Output through us and not straight into the file: RLIMIT_FSIZE would limit every file of the job,
  * and a limit that is looked at now and then does not hold.
+ *
+ * Of what is too much the middle goes, as the beginning says what was tried and the end why it
+ * failed. All of it is appended, and a hole is punched behind the first half of the limit that
+ * grows with what comes: the file is right at every instant, whoever is killed, it can be followed,
+ * and nothing is copied. Where no hole can be punched the file ends at its limit.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "user/shim/internal.h"
 
-#define CHUNK (32U << 10)
+#define CHUNK      (32U << 10)
+#define BLOCK      4096U /* holes are of whole blocks; of larger ones the rest is zeroes */
+#define BLOCKS_MIN 8U    /* a limit of fewer leaves no room for a hole */
 
 static char chunk[CHUNK];
+
+int pump_open(struct pump *pump, int to, uint64_t limit_bytes, int *ret_write_end)
+{
+	struct stat file;
+	int ends[2];
+
+	if (fstat(to, &file) || pipe2(ends, O_CLOEXEC) || fcntl(ends[0], F_SETFL, O_NONBLOCK))
+		return -errno;
+	*pump = (struct pump){
+		.from = ends[0],
+		.to = to,
+		.limit_bytes = limit_bytes,
+		.begin = (uint64_t)file.st_size, /* what earlier attempts wrote stays */
+		.may_punch = limit_bytes >= BLOCKS_MIN * BLOCK,
+	};
+	*ret_write_end = ends[1];
+	return 0;
+}
+
+/* The last 3/8 of the limit stay at the least, and the last half at the most. */
+static void punch(struct pump *pump)
+{
+	uint64_t end = pump->begin + pump->total;
+	uint64_t from = (pump->begin + pump->limit_bytes / 2 + BLOCK - 1) / BLOCK * BLOCK;
+	uint64_t to = (end - pump->limit_bytes / 8 * 3) / BLOCK * BLOCK;
+
+	from += pump->punched;
+	if (to <= from || pump->total - pump->punched <= pump->limit_bytes)
+		return;
+	if (fallocate(pump->to, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
+		      (off_t)(to - from)))
+		pump->may_punch = false;
+	else
+		pump->punched += to - from;
+}
+
+static uint64_t room(const struct pump *pump)
+{
+	uint64_t kept = pump->total - pump->punched;
+
+	return kept < pump->limit_bytes ? pump->limit_bytes - kept : 0;
+}
 
 /* What finds no room is dropped and counted; the job goes on. */
 static void pump_write(struct pump *pump, size_t count)
 {
 	size_t may = count, at = 0;
 
-	if (pump->limit_bytes - pump->written < may)
-		may = (size_t)(pump->limit_bytes - pump->written);
+	if (!pump->may_punch && room(pump) < may)
+		may = (size_t)room(pump);
 	while (at < may) {
 		ssize_t n = write(pump->to, chunk + at, may - at);
 
@@ -28,8 +80,20 @@ static void pump_write(struct pump *pump, size_t count)
 			break;
 		at += (size_t)n;
 	}
-	pump->written += at;
-	pump->dropped += count - at;
+	pump->total += at;
+	pump->lost += count - at;
+	if (pump->may_punch)
+		punch(pump);
+}
+
+uint64_t pump_kept(const struct pump *pump)
+{
+	return pump->total - pump->punched;
+}
+
+uint64_t pump_dropped(const struct pump *pump)
+{
+	return pump->punched + pump->lost;
 }
 
 bool pump_move(struct pump *pump)

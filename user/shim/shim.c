@@ -83,22 +83,6 @@ static int check_slot(struct shim *shim, struct uw_err *err)
 	return rc ? err_set(err, rc, "shim: slot %u is not ours", shim->options->slot) : 0;
 }
 
-static int open_pump(struct pump *pump, int to, uint64_t limit_bytes, int *ret_write_end)
-{
-	struct stat file;
-	int ends[2];
-
-	if (pipe2(ends, O_CLOEXEC) || fcntl(ends[0], F_SETFL, O_NONBLOCK))
-		return -errno;
-	/* Of an earlier attempt: it counts, as the file is one. */
-	*pump = (struct pump){.from = ends[0], .to = to, .limit_bytes = limit_bytes};
-	if (!fstat(to, &file) && file.st_size > 0)
-		pump->written =
-			(uint64_t)file.st_size < limit_bytes ? (uint64_t)file.st_size : limit_bytes;
-	*ret_write_end = ends[1];
-	return 0;
-}
-
 static int open_signals(void)
 {
 	sigset_t set;
@@ -117,10 +101,10 @@ static int open_pipes(struct shim *shim)
 {
 	uint64_t limit_bytes = shim->options->log_limit_bytes;
 	int ends[2];
-	int rc = open_pump(&shim->out, SHIM_FD_OUT, limit_bytes, &shim->command.out);
+	int rc = pump_open(&shim->out, SHIM_FD_OUT, limit_bytes, &shim->command.out);
 
 	if (!rc)
-		rc = open_pump(&shim->err, SHIM_FD_ERR, limit_bytes, &shim->command.err);
+		rc = pump_open(&shim->err, SHIM_FD_ERR, limit_bytes, &shim->command.err);
 	if (!rc && pipe2(ends, O_CLOEXEC))
 		rc = -errno;
 	if (rc)
@@ -224,10 +208,10 @@ static void note_end(struct shim *shim, int status, const struct rusage *usage)
 	slot->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	slot->cpu_us = us_of(&usage->ru_utime) + us_of(&usage->ru_stime);
 	slot->max_rss_bytes = (uint64_t)usage->ru_maxrss << 10;
-	slot->out_bytes = shim->out.written;
-	slot->err_bytes = shim->err.written;
-	slot->out_dropped = shim->out.dropped;
-	slot->err_dropped = shim->err.dropped;
+	slot->out_bytes = pump_kept(&shim->out);
+	slot->err_bytes = pump_kept(&shim->err);
+	slot->out_dropped = pump_dropped(&shim->out);
+	slot->err_dropped = pump_dropped(&shim->err);
 }
 
 /* A disk that fails for a while must not cost an exit status. */

@@ -32,7 +32,7 @@ enum shim_fd {
 
 struct shim_options {
 	uint32_t slot;
-	uint64_t log_limit_bytes; /* of each of the two files */
+	uint64_t log_limit_bytes; /* of each of the two files: the first half and the end */
 };
 
 /* Runs the job whose slot that is until it has ended. 0 when its end is on disk. */

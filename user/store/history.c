@@ -18,7 +18,9 @@ enum reader_statement {
 	RD_AWAITED,
 	RD_EVENTS,
 	RD_RUNS,
+	RD_LATE_RUNS,
 	RD_TOTALS,
+	RD_PREDICTED,
 	RD__COUNT
 };
 
@@ -29,10 +31,14 @@ struct store_reader {
 	char component[UW_NAME_LEN], key[JOB_KEY_LEN];
 };
 
-#define ROW                                                                                      \
-	"SELECT id, state, component, key, name, uid, gid, priority, memory_priority, memory,"   \
-	" reserved, time, time_limit, array, idx, flags, retries, attempts, submit, start, end," \
+#define ROW                                                                                              \
+	"SELECT id, state, component, key, name, uid, gid, priority, memory_priority, memory,"           \
+	" reserved, time, time_limit, array, idx, flags, retries, attempts, submit, queued, start, end," \
 	" reason, observed, threshold, peak, cpu, status, signal, oom_kills, out_dropped, err_dropped, spec FROM jobs"
+
+#define RUN                                                                                 \
+	"SELECT key, component, uid, outgrew, state, asked, reserved_first, peak, run, end" \
+	" FROM runs"
 
 static const char *const sql[RD__COUNT] = {
 	[RD_FIND] = ROW " WHERE id = ?1",
@@ -40,7 +46,7 @@ static const char *const sql[RD__COUNT] = {
 	[RD_IN] = ROW " WHERE (id BETWEEN ?1 AND ?2 OR array BETWEEN ?1 AND ?2)"
 		      " AND (?3 IS NULL OR uid = ?3) ORDER BY id",
 	[RD_ENDED] = ROW " INDEXED BY jobs_ended WHERE state >= 6 AND end >= ?1"
-			 " ORDER BY end DESC, id DESC LIMIT -1 OFFSET ?2",
+			 " AND (end, id) < (?2, ?3) ORDER BY end DESC, id DESC",
 	/* Seeks: no look at the elements themselves. */
 	[RD_AWAITED] = "SELECT (SELECT max(id) FROM jobs INDEXED BY jobs_array_live"
 		       " WHERE array = ?1 AND state < 6),"
@@ -51,12 +57,13 @@ static const char *const sql[RD__COUNT] = {
 	[RD_EVENTS] = "SELECT at, step, attempt, before, after, reason, observed, threshold FROM"
 		      " (SELECT rowid AS n, * FROM events WHERE job = ?1"
 		      " ORDER BY rowid DESC LIMIT 64) ORDER BY n",
-	[RD_RUNS] = "SELECT key, component, state, asked, reserved_first, peak, run FROM runs"
-		    " WHERE (?1 IS NULL OR key = ?1) AND (?2 IS NULL OR component = ?2)"
-		    " AND (?3 IS NULL OR uid = ?3)"
-		    " ORDER BY key, component, id",
+	[RD_RUNS] = RUN " INDEXED BY runs_key WHERE (key, component, uid) > (?1, ?2, ?3)"
+			" AND key > '' AND (?4 IS NULL OR component = ?4)"
+			" AND (?5 IS NULL OR uid = ?5) ORDER BY key, component, uid, id",
+	[RD_LATE_RUNS] = RUN " WHERE id > (SELECT max(id) FROM runs) - ?1 ORDER BY id",
 	[RD_TOTALS] = ("SELECT component, class, state, jobs, runs, sufficed, wait, wait_max, run,"
 		       " asked, reserved, peak FROM totals"),
+	[RD_PREDICTED] = "SELECT component, what, bucket, count, sum FROM predicted",
 };
 
 #define PATH_LEN     512
@@ -169,6 +176,7 @@ static void read_job(struct columns *row, struct store_row *to)
 	job->retries = (uint8_t)next_int(row);
 	job->attempts = (uint16_t)next_int(row);
 	job->submit_us = next_int(row);
+	job->queued_us = next_int(row);
 	job->start_us = next_int(row);
 	job->end_us = next_int(row);
 	job->reason = (uint8_t)next_int(row);
@@ -186,6 +194,7 @@ static int read_row(sqlite3_stmt *statement, struct store_row *to)
 	job->peak_bytes = next_int(&row);
 	to->result = (struct job_result){
 		.state = (enum job_state)job->state,
+		.queued_us = job->queued_us,
 		.start_us = job->start_us,
 		.end_us = job->end_us,
 		.peak_bytes = job->peak_bytes,
@@ -294,14 +303,15 @@ int store_each_in(struct store_reader *reader, uint64_t first, uint64_t last, co
 	return each(reader, statement, call_row, &call);
 }
 
-int store_each_ended(struct store_reader *reader, uint64_t since_us, uint64_t skip, store_row_fn fn,
-		     void *data)
+int store_each_ended(struct store_reader *reader, uint64_t since_us, const struct store_past *past,
+		     store_row_fn fn, void *data)
 {
 	sqlite3_stmt *statement = prepare(reader, RD_ENDED);
 	struct row_call call = {fn, data};
 
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)since_us);
-	sqlite3_bind_int64(statement, 2, (sqlite3_int64)skip);
+	sqlite3_bind_int64(statement, 2, past ? (sqlite3_int64)past->end_us : INT64_MAX);
+	sqlite3_bind_int64(statement, 3, past ? (sqlite3_int64)past->id : INT64_MAX);
 	return each(reader, statement, call_row, &call);
 }
 
@@ -374,24 +384,38 @@ static int call_run(void *data, sqlite3_stmt *statement)
 
 	run.key = next_text(&row);
 	run.component = next_text(&row);
+	run.uid = (uint32_t)next_int(&row);
+	run.outgrew = next_int(&row);
 	run.state = (enum job_state)next_int(&row);
 	run.asked_bytes = next_int(&row);
 	run.reserved_first_bytes = next_int(&row);
 	run.peak_bytes = next_int(&row);
 	run.run_us = next_int(&row);
+	run.end_us = next_int(&row);
 	return call->fn(call->data, &run);
 }
 
-int store_each_run(struct store_reader *reader, const char *key, const char *component,
-		   const uint32_t *uid, store_run_fn fn, void *data)
+int store_each_run(struct store_reader *reader, const struct store_key_at *after,
+		   const char *component, const uint32_t *uid, store_run_fn fn, void *data)
 {
 	sqlite3_stmt *statement = prepare(reader, RD_RUNS);
 	struct run_call call = {fn, data};
 
-	sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
-	sqlite3_bind_text(statement, 2, component, -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 1, after ? after->key : "", -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 2, after ? after->component : "", -1, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 3, after ? (sqlite3_int64)after->uid : -1);
+	sqlite3_bind_text(statement, 4, component, -1, SQLITE_STATIC);
 	if (uid)
-		sqlite3_bind_int64(statement, 3, *uid);
+		sqlite3_bind_int64(statement, 5, *uid);
+	return each(reader, statement, call_run, &call);
+}
+
+int store_each_late_run(struct store_reader *reader, uint32_t count, store_run_fn fn, void *data)
+{
+	sqlite3_stmt *statement = prepare(reader, RD_LATE_RUNS);
+	struct run_call call = {fn, data};
+
+	sqlite3_bind_int64(statement, 1, count);
 	return each(reader, statement, call_run, &call);
 }
 
@@ -426,4 +450,30 @@ int store_each_total(struct store_reader *reader, store_total_fn fn, void *data)
 	struct total_call call = {fn, data};
 
 	return each(reader, prepare(reader, RD_TOTALS), call_total, &call);
+}
+
+struct prediction_call {
+	store_prediction_fn fn;
+	void *data;
+};
+
+static int call_prediction(void *data, sqlite3_stmt *statement)
+{
+	const struct prediction_call *call = data;
+	struct columns row = {.statement = statement};
+	struct store_prediction prediction = {0};
+
+	prediction.component = next_text(&row);
+	prediction.what = (enum store_predicted)next_int(&row);
+	prediction.bucket = (uint32_t)next_int(&row);
+	prediction.count = next_int(&row);
+	prediction.sum_permyriad = next_int(&row);
+	return call->fn(call->data, &prediction);
+}
+
+int store_each_prediction(struct store_reader *reader, store_prediction_fn fn, void *data)
+{
+	struct prediction_call call = {fn, data};
+
+	return each(reader, prepare(reader, RD_PREDICTED), call_prediction, &call);
 }

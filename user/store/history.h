@@ -36,9 +36,15 @@ typedef int (*store_row_fn)(void *data, const struct store_row *row);
 int store_each_in(struct store_reader *reader, uint64_t first, uint64_t last, const uint32_t *uid,
 		  store_row_fn fn, void *data);
 
-/* Those that have ended since since_us, the last one first, without the first skip of them. */
-int store_each_ended(struct store_reader *reader, uint64_t since_us, uint64_t skip, store_row_fn fn,
-		     void *data);
+/* Where a walk through those that have ended stands: behind the job that ended then. */
+struct store_past {
+	uint64_t end_us, id;
+};
+
+/* Those that have ended since since_us, the last one first; past: what comes after that, NULL: from
+ * the last on. Each costs the same, however far back. */
+int store_each_ended(struct store_reader *reader, uint64_t since_us, const struct store_past *past,
+		     store_row_fn fn, void *data);
 
 /* A job, and where it is the first of an array all of that; as quick for a large one as for a
  * small one. */
@@ -53,17 +59,30 @@ int store_find_awaited(struct store_reader *reader, uint64_t on, struct store_aw
 typedef int (*store_event_fn)(void *data, const struct job_event *event);
 int store_each_event(struct store_reader *reader, uint64_t id, store_event_fn fn, void *data);
 
-/* Attempts that are over, by key and component and then by time. NULL: all keys, all components,
- * all users. */
+/* Attempts that are over. */
 struct store_run_row {
 	const char *key, *component;
+	uint32_t uid;
+	bool outgrew; /* ended for want of memory: its peak is less than it needed */
 	enum job_state state;
 	uint64_t asked_bytes, reserved_first_bytes, peak_bytes;
-	uint64_t run_us;
+	uint64_t run_us, end_us;
 };
 typedef int (*store_run_fn)(void *data, const struct store_run_row *run);
-int store_each_run(struct store_reader *reader, const char *key, const char *component,
-		   const uint32_t *uid, store_run_fn fn, void *data);
+
+/* A user's key in a component. */
+struct store_key_at {
+	char key[JOB_KEY_LEN], component[UW_NAME_LEN];
+	uint32_t uid;
+};
+
+/* Those with a key, by key, component and user, and then by time. after: of keys behind that one;
+ * NULL: from the first. component, uid NULL: of all. */
+int store_each_run(struct store_reader *reader, const struct store_key_at *after,
+		   const char *component, const uint32_t *uid, store_run_fn fn, void *data);
+
+/* The last count of them, whatever their key, by time. */
+int store_each_late_run(struct store_reader *reader, uint32_t count, store_run_fn fn, void *data);
 
 /* Sums since the first day, by component, class and how it ended; state JOB_QUEUED: attempts after
  * which the job was queued again, which count as runs but not as jobs. */
@@ -77,5 +96,16 @@ struct store_total {
 };
 typedef int (*store_total_fn)(void *data, const struct store_total *total);
 int store_each_total(struct store_reader *reader, store_total_fn fn, void *data);
+
+/* Of a component, how many predictions lay in bucket: up to its bound (store.h) and above the one
+ * before; and the sum of their ratios. */
+struct store_prediction {
+	const char *component;
+	enum store_predicted what;
+	uint32_t bucket;
+	uint64_t count, sum_permyriad;
+};
+typedef int (*store_prediction_fn)(void *data, const struct store_prediction *prediction);
+int store_each_prediction(struct store_reader *reader, store_prediction_fn fn, void *data);
 
 #endif

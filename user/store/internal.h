@@ -19,6 +19,7 @@ enum store_statement {
 	ST_TRIM_EVENTS,
 	ST_ADD_RUN,
 	ST_ADD_TOTALS,
+	ST_ADD_PREDICTED,
 	ST_END,
 	ST_PUT_KEY,
 	ST_EACH_LIVE,

@@ -52,6 +52,7 @@ static int read_live(sqlite3_stmt *statement, struct store_live *live)
 	live->slot = (uint32_t)next_int(&row);
 	live->boot = next_text(&row);
 	job->submit_us = next_int(&row);
+	job->queued_us = next_int(&row);
 	job->start_us = next_int(&row);
 	job->reason = (uint8_t)next_int(&row);
 	job->observed = next_int(&row);

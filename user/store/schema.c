@@ -5,7 +5,8 @@
 /*
  * jobs: those that have not ended, and the last that have; state is enum job_state, 6 and up ended.
  * spec is job_pack without the environment. runs: one row an attempt, for estimates and statistics.
- * totals: sums that outlive what is forgotten. AUTOINCREMENT: an id is never given twice.
+ * totals, predicted: sums that outlive what is forgotten. AUTOINCREMENT: an id is never given
+ * twice.
  */
 const char store_schema[] =
 	"CREATE TABLE env (id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, data BLOB NOT NULL);"
@@ -17,7 +18,8 @@ const char store_schema[] =
 	" reserved INTEGER NOT NULL, time INTEGER NOT NULL, time_limit INTEGER NOT NULL,"
 	" array INTEGER NOT NULL, idx INTEGER NOT NULL, flags INTEGER NOT NULL,"
 	" retries INTEGER NOT NULL, attempts INTEGER NOT NULL, slot INTEGER NOT NULL DEFAULT 0,"
-	" boot TEXT NOT NULL DEFAULT '', submit INTEGER NOT NULL, start INTEGER NOT NULL DEFAULT 0,"
+	" boot TEXT NOT NULL DEFAULT '', submit INTEGER NOT NULL, queued INTEGER NOT NULL,"
+	" start INTEGER NOT NULL DEFAULT 0,"
 	" end INTEGER NOT NULL DEFAULT 0, reason INTEGER NOT NULL, observed INTEGER NOT NULL,"
 	" threshold INTEGER NOT NULL, peak INTEGER NOT NULL DEFAULT 0,"
 	" cpu INTEGER NOT NULL DEFAULT 0, status INTEGER NOT NULL DEFAULT -1,"
@@ -39,15 +41,19 @@ const char store_schema[] =
 	" component TEXT NOT NULL, key TEXT NOT NULL, class INTEGER NOT NULL,"
 	" state INTEGER NOT NULL, asked INTEGER NOT NULL, reserved_first INTEGER NOT NULL,"
 	" reserved INTEGER NOT NULL, peak INTEGER NOT NULL, cpu INTEGER NOT NULL,"
-	" wait INTEGER NOT NULL, run INTEGER NOT NULL, end INTEGER NOT NULL);"
-	"CREATE INDEX runs_key ON runs (key, component, id);"
-	"CREATE INDEX runs_component ON runs (component, id);"
+	" wait INTEGER NOT NULL, run INTEGER NOT NULL, end INTEGER NOT NULL,"
+	" outgrew INTEGER NOT NULL);"
+	"CREATE INDEX runs_key ON runs (key, component, uid, id);"
 	"CREATE TABLE totals ("
 	" component TEXT NOT NULL, class INTEGER NOT NULL, state INTEGER NOT NULL,"
 	" jobs INTEGER NOT NULL, runs INTEGER NOT NULL, sufficed INTEGER NOT NULL,"
 	" wait INTEGER NOT NULL, wait_max INTEGER NOT NULL, run INTEGER NOT NULL,"
 	" asked REAL NOT NULL, reserved REAL NOT NULL, peak REAL NOT NULL,"
 	" PRIMARY KEY (component, class, state)) WITHOUT ROWID;"
+	"CREATE TABLE predicted ("
+	" component TEXT NOT NULL, what INTEGER NOT NULL, bucket INTEGER NOT NULL,"
+	" count INTEGER NOT NULL, sum INTEGER NOT NULL,"
+	" PRIMARY KEY (component, what, bucket)) WITHOUT ROWID;"
 	"CREATE TABLE keys (key INTEGER PRIMARY KEY, used INTEGER NOT NULL, data BLOB NOT NULL);"
 	"CREATE INDEX keys_used ON keys (used);";
 
@@ -62,20 +68,20 @@ const char *const store_sql[ST__COUNT] = {
 	[ST_ROLLBACK] = "ROLLBACK",
 	[ST_ADD] = "INSERT INTO jobs (id, state, component, key, name, uid, gid, priority,"
 		   " memory_priority, memory, reserved, time, time_limit, array, idx, flags,"
-		   " retries, attempts, submit, reason, observed, threshold, env, spec)"
-		   " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		   " retries, attempts, submit, queued, reason, observed, threshold, env, spec)"
+		   " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ST_FIND_ENV] = "SELECT id FROM env WHERE hash = ?1 AND data = ?2",
 	[ST_ADD_ENV] = "INSERT INTO env (hash, data) VALUES (?1, ?2)",
 	[ST_UPDATE] = "UPDATE jobs SET state = ?2, flags = ?3, retries = ?4, attempts = ?5,"
 		      " start = ?6, reserved = ?7, reason = ?8, observed = ?9, threshold = ?10,"
-		      " slot = ?11, boot = ?12, peak = ?13 WHERE id = ?1",
+		      " slot = ?11, boot = ?12, peak = ?13, queued = ?14 WHERE id = ?1",
 	[ST_ADD_EVENT] = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?)",
 	[ST_TRIM_EVENTS] = "DELETE FROM events WHERE job = ?1 AND rowid <="
 			   " (SELECT rowid FROM events WHERE job = ?1"
 			   " ORDER BY rowid DESC LIMIT 1 OFFSET 64)",
 	[ST_ADD_RUN] = "INSERT INTO runs (job, attempt, uid, component, key, class, state, asked,"
-		       " reserved_first, reserved, peak, cpu, wait, run, end)"
-		       " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		       " reserved_first, reserved, peak, cpu, wait, run, end, outgrew)"
+		       " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ST_ADD_TOTALS] = "INSERT INTO totals VALUES (?1,?2,?3,?4,?11,?5,?6,?6,?7,?8,?9,?10)"
 			  " ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs,"
 			  " runs = runs + excluded.runs, sufficed = sufficed + excluded.sufficed,"
@@ -83,6 +89,9 @@ const char *const store_sql[ST__COUNT] = {
 			  " wait_max = max(wait_max, excluded.wait_max),"
 			  " run = run + excluded.run, asked = asked + excluded.asked,"
 			  " reserved = reserved + excluded.reserved, peak = peak + excluded.peak",
+	[ST_ADD_PREDICTED] = "INSERT INTO predicted VALUES (?1,?2,?3,1,?4)"
+			     " ON CONFLICT DO UPDATE SET count = count + 1,"
+			     " sum = sum + excluded.sum",
 	[ST_END] = "UPDATE jobs SET state = ?2, flags = ?3, attempts = ?4, start = ?5, end = ?6,"
 		   " reserved = ?7, reason = ?8, observed = ?9, threshold = ?10, peak = ?11,"
 		   " cpu = ?12, status = ?13, signal = ?14, oom_kills = ?15, out_dropped = ?16,"
@@ -90,7 +99,7 @@ const char *const store_sql[ST__COUNT] = {
 	[ST_PUT_KEY] = "INSERT OR REPLACE INTO keys VALUES (?1, ?2, ?3)",
 	[ST_EACH_LIVE] = "SELECT id, state, key, name, uid, gid, priority, memory_priority, memory,"
 			 " reserved, time, time_limit, array, idx, flags, retries, attempts, slot,"
-			 " boot, submit, start, reason, observed, threshold, peak, spec"
+			 " boot, submit, queued, start, reason, observed, threshold, peak, spec"
 			 " FROM jobs INDEXED BY jobs_live WHERE state < 6 ORDER BY id",
 	[ST_EACH_KEY] = "SELECT data FROM (SELECT used, data FROM keys ORDER BY used DESC"
 			" LIMIT ?1) ORDER BY used",
@@ -107,9 +116,10 @@ const char *const store_sql[ST__COUNT] = {
 	[ST_FORGET_JOBS] = "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs"
 			   " INDEXED BY jobs_ended WHERE state >= 6 AND end <= ?1"
 			   " ORDER BY end LIMIT ?2)",
-	[ST_FORGET_RUNS] = "DELETE FROM runs WHERE end <= ?1 OR id IN (SELECT id FROM"
-			   " (SELECT id, row_number() OVER (PARTITION BY key, component"
-			   " ORDER BY id DESC) AS age FROM runs) WHERE age > ?2)",
+	[ST_FORGET_RUNS] = "DELETE FROM runs WHERE end <= ?1"
+			   " OR (id <= (SELECT max(id) FROM runs) - ?3 AND id IN (SELECT id FROM"
+			   " (SELECT id, row_number() OVER (PARTITION BY key, component, uid"
+			   " ORDER BY id DESC) AS age FROM runs) WHERE age > ?2))",
 	[ST_FORGET_KEYS] = "DELETE FROM keys WHERE used <= ?1 OR used <= (SELECT used FROM keys"
 			   " ORDER BY used DESC LIMIT 1 OFFSET ?2)",
 	[ST_FORGET_ENV] = "DELETE FROM env WHERE NOT EXISTS"

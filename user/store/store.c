@@ -224,8 +224,10 @@ static int check_schema(struct store *store, struct uw_err *err)
 	if (rc < 0)
 		return err_set(err, rc, "cannot be read: %s", store_error(store));
 	if (version > STORE_SCHEMA_VERSION)
-		return err_set(err, -EUCLEAN, "is of a newer uwd (schema %d, known is %d)", version,
-			       STORE_SCHEMA_VERSION);
+		return err_set(err, -EPROTONOSUPPORT,
+			       "is of a newer uwd (schema %d, known is %d) and is left as it is; "
+			       "install that uwd again, or move the file away for an empty queue",
+			       version, STORE_SCHEMA_VERSION);
 	rc = version ? check_pages(store, err) : make_schema(store, err);
 	return rc < 0 ? rc : make_indexes(store, err);
 }

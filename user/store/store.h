@@ -36,9 +36,9 @@ struct store_options {
 };
 
 /*
- * Opens or makes the database. STORE_SET_ASIDE: the one that was there is damaged, or of a newer
- * uwd; it was renamed, a new one made, and err says so in one line. -ENOSPC, -EACCES, -EBUSY: as it
- * says in err.
+ * Opens or makes the database. STORE_SET_ASIDE: the one that was there is damaged; it was renamed,
+ * a new one made, and err says so in one line. -EPROTONOSUPPORT: it is of a newer uwd, which may
+ * come back, and was left as it is. -ENOSPC, -EACCES, -EBUSY: as it says in err.
  */
 #define STORE_SET_ASIDE 1
 int store_open(const struct store_options *options, struct store **ret_store, struct uw_err *err);
@@ -72,11 +72,20 @@ struct store_new {
 };
 int store_add(struct store *store, const struct store_new *new);
 
-/* State, flags, times, reservation, reason, attempts, retries of a job that is there. slot is where
- * its shim writes (slots.h), boot the boot it belongs to. -ENOENT. */
+/* State, flags, queued_us, times, reservation, reason, attempts, retries of a job that is there.
+ * slot is where its shim writes (slots.h), boot the boot it belongs to. -ENOENT. */
 int store_update(struct store *store, const struct job *job, uint32_t slot, const char *boot);
 
 int store_add_event(struct store *store, uint64_t id, const struct job_event *event);
+
+/* How near predictions came: predicted by actual, in permyriad, up to each bound, and above all. */
+enum store_predicted {
+	STORE_PREDICTED_MEMORY, /* what an attempt started with, by its peak */
+	STORE_PREDICTED_TIME,   /* of those that ended well */
+	STORE_PREDICTED__COUNT
+};
+#define STORE_BOUNDS 10
+extern const uint32_t store_bounds_permyriad[STORE_BOUNDS];
 
 /* An attempt is over, or a job that never ran: a row of the history of runs, and the totals of its
  * component and class. */
@@ -85,7 +94,9 @@ struct store_run {
 	const char *component, *key;
 	const struct job_result *result;
 	uint64_t reserved_first_bytes; /* what it started with */
+	uint64_t predicted_us;         /* its run time at its start; 0: not known */
 	bool has_run;                  /* else only the job's end counts */
+	bool outgrew; /* ended for want of memory: its peak is less than it needed */
 };
 int store_add_run(struct store *store, const struct store_run *run);
 
@@ -98,7 +109,8 @@ int store_put_key(struct store *store, uint64_t key, uint64_t used_us, const voi
 
 struct store_keep {
 	uint32_t jobs;                            /* ended ones that are kept at most */
-	uint32_t runs_a_key;                      /* runs of one key that are kept at most */
+	uint32_t runs_last;                       /* runs that are kept, whatever their key */
+	uint32_t runs_a_key;                      /* older ones of one user's key that are */
 	uint64_t oldest_us;                       /* wall clock: what ended before is forgotten */
 	void (*forget)(void *data, uint64_t job); /* told of each job first; may be NULL */
 	void *data;

@@ -150,6 +150,7 @@ int store_add(struct store *store, const struct store_new *new)
 	bind_int(&add, job->retries);
 	bind_int(&add, job->attempts);
 	bind_int(&add, job->submit_us);
+	bind_int(&add, job->queued_us);
 	bind_int(&add, job->reason);
 	bind_int(&add, job->observed);
 	bind_int(&add, job->threshold);
@@ -176,6 +177,7 @@ int store_update(struct store *store, const struct job *job, uint32_t slot, cons
 	bind_int(&update, slot);
 	bind_text(&update, boot);
 	bind_int(&update, job->peak_bytes);
+	bind_int(&update, job->queued_us);
 	rc = run(store, &update);
 	return rc || sqlite3_changes(store->db) ? rc : -ENOENT;
 }
@@ -254,7 +256,7 @@ static int add_totals(struct store *store, const struct store_run *run_row)
 	bind_int(&add, ended ? job->state : JOB_QUEUED);
 	bind_int(&add, ended);
 	bind_int(&add, ran && job->reserved_bytes <= run_row->reserved_first_bytes);
-	bind_int(&add, ran ? since(result->start_us, job->submit_us) : 0);
+	bind_int(&add, ran ? since(result->start_us, result->queued_us) : 0);
 	bind_int(&add, ran ? since(result->end_us, result->start_us) : 0);
 	bind_real(&add, ran ? job->memory_bytes : 0);
 	bind_real(&add, ran ? run_row->reserved_first_bytes : 0);
@@ -281,16 +283,57 @@ static int add_run(struct store *store, const struct store_run *run_row)
 	bind_int(&add, job->reserved_bytes);
 	bind_int(&add, result->peak_bytes);
 	bind_int(&add, result->cpu_us);
-	bind_int(&add, since(result->start_us, job->submit_us));
+	bind_int(&add, since(result->start_us, result->queued_us));
 	bind_int(&add, since(result->end_us, result->start_us));
 	bind_int(&add, result->end_us);
+	bind_int(&add, run_row->outgrew);
 	return run(store, &add);
+}
+
+const uint32_t store_bounds_permyriad[STORE_BOUNDS] = {5000,  8000,  9000,  10000, 11000,
+						       12500, 15000, 20000, 40000, 80000};
+
+#define RATIO_MAX 1000000000ULL /* permyriad: what is above says nothing more */
+
+static int add_predicted(struct store *store, const char *component, enum store_predicted what,
+			 uint64_t predicted, uint64_t actual)
+{
+	double exact = (double)predicted * 10000 / (double)actual;
+	uint64_t ratio = exact < RATIO_MAX ? (uint64_t)exact : RATIO_MAX;
+	uint32_t bucket = 0;
+	struct binder add;
+
+	while (bucket < STORE_BOUNDS && ratio > store_bounds_permyriad[bucket])
+		bucket++;
+	add = bind(store, ST_ADD_PREDICTED);
+	bind_text(&add, component);
+	bind_int(&add, what);
+	bind_int(&add, bucket);
+	bind_int(&add, ratio);
+	return run(store, &add);
+}
+
+static int add_predictions(struct store *store, const struct store_run *run_row)
+{
+	const struct job_result *result = run_row->result;
+	uint64_t ran_us = since(result->end_us, result->start_us);
+	int rc = 0;
+
+	if (run_row->reserved_first_bytes && result->peak_bytes)
+		rc = add_predicted(store, run_row->component, STORE_PREDICTED_MEMORY,
+				   run_row->reserved_first_bytes, result->peak_bytes);
+	if (!rc && result->state == JOB_DONE && run_row->predicted_us && ran_us)
+		rc = add_predicted(store, run_row->component, STORE_PREDICTED_TIME,
+				   run_row->predicted_us, ran_us);
+	return rc;
 }
 
 int store_add_run(struct store *store, const struct store_run *run_row)
 {
 	int rc = run_row->has_run ? add_run(store, run_row) : 0;
 
+	if (!rc && run_row->has_run)
+		rc = add_predictions(store, run_row);
 	return rc ? rc : add_totals(store, run_row);
 }
 
@@ -352,8 +395,13 @@ static int forget_upto(struct store *store, enum store_statement which, uint64_t
 static int forget_rest(struct store *store, const struct store_keep *keep)
 {
 	struct binder plain;
-	int rc = forget_upto(store, ST_FORGET_RUNS, keep->oldest_us, keep->runs_a_key);
+	int rc;
 
+	plain = bind(store, ST_FORGET_RUNS);
+	bind_int(&plain, keep->oldest_us);
+	bind_int(&plain, keep->runs_a_key);
+	bind_int(&plain, keep->runs_last);
+	rc = run(store, &plain);
 	if (!rc)
 		rc = forget_upto(store, ST_FORGET_KEYS, keep->oldest_us, KEYS_KEPT);
 	if (!rc) {

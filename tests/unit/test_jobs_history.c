@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What is remembered of jobs that have ended, and for how long. */
+#include "tests/unit/jobs_fixture.h"
+
+static int setup(void **state)
+{
+	static struct jobs_fixture f;
+
+	jobs_fixture_init(&f);
+	assert_int_equal(access(f.shim, X_OK), 0);
+	assert_int_equal(jobs_fixture_open(&f), 0);
+	jobs_fixture_tick(&f);
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	jobs_fixture_done(*state);
+	return 0;
+}
+
+/* A first attempt of 0.3 s is no wait of the second: neither in its row nor in the sums. */
+static int add_wait(void *data, const struct store_total *total)
+{
+	*(uint64_t *)data += total->wait_us;
+	return 0;
+}
+
+static void test_jobs_wait_is_that_of_the_last_attempt(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char text[256], buf[320];
+	struct jobs_item item;
+	struct store_row row;
+	uint64_t wait_us = 0;
+
+	snprintf(text, sizeof(text), "test -e %s || { sleep 0.3; touch %s; exit 1; }", f->ran,
+		 f->ran);
+	item = sh_item(text, buf, sizeof(buf));
+	item.spec.retries = 1;
+	submit(f, &item, 1);
+	JOBS_UNTIL(f, f->ended == 1);
+	row = row_of(f, f->first_id);
+	assert_int_equal(row.job.attempts, 2);
+	assert_true(row.job.start_us - row.job.submit_us >= 300 * US_PER_MS);
+	assert_true(row.job.queued_us - row.job.submit_us >= 300 * US_PER_MS);
+	assert_true(row.job.queued_us <= row.job.start_us);
+	assert_int_equal(store_each_total(jobs_reader(f->jobs), add_wait, &wait_us), 0);
+	assert_true(wait_us < row.job.start_us - row.job.submit_us);
+}
+
+static int count_ended(void *data, const struct store_row *row)
+{
+	(void)row;
+	++*(uint32_t *)data;
+	return 0;
+}
+
+static uint32_t ended_on_disk(const struct jobs_fixture *f)
+{
+	uint32_t count = 0;
+
+	assert_int_equal(store_each_ended(jobs_reader(f->jobs), 0, NULL, count_ended, &count), 0);
+	return count;
+}
+
+static void test_jobs_history_follows_a_reload(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct admit_config admit = {.component_count = f->config.component_count};
+	struct uw_err err = {0};
+
+	for (uint32_t i = 0; i < 4; i++)
+		submit_sh(f, "exit 0");
+	JOBS_UNTIL(f, f->ended == 4);
+	assert_int_equal(ended_on_disk(f), 4);
+	f->config.admission.history_count = 1;
+	assert_int_equal(jobs_configure(f->jobs, &admit, &err), 0);
+	JOBS_UNTIL(f, ended_on_disk(f) == 1);
+	f->config.admission.history_age_us = 1;
+	assert_int_equal(jobs_configure(f->jobs, &admit, &err), 0);
+	JOBS_UNTIL(f, ended_on_disk(f) == 0);
+}
+
+static int take_prediction(void *data, const struct store_prediction *prediction)
+{
+	struct store_prediction *to = data;
+
+	assert_string_equal(prediction->component, "ml_models");
+	to[prediction->what] = *prediction;
+	return 0;
+}
+
+/* It starts with the 64 MiB that it asked for, peaks at 1 MiB, and says that it takes 100 s. */
+static void test_jobs_predictions_are_held_against_what_came(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct store_prediction near[STORE_PREDICTED__COUNT] = {0};
+	char buf[256];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+
+	item.spec.time_us = 100 * US_PER_SEC;
+	submit(f, &item, 1);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(store_each_prediction(jobs_reader(f->jobs), take_prediction, near), 0);
+	assert_int_equal(near[STORE_PREDICTED_MEMORY].count, 1);
+	assert_int_equal(near[STORE_PREDICTED_MEMORY].bucket, STORE_BOUNDS);
+	assert_int_equal(near[STORE_PREDICTED_MEMORY].sum_permyriad, 640000);
+	assert_int_equal(near[STORE_PREDICTED_TIME].count, 1);
+	assert_int_equal(near[STORE_PREDICTED_TIME].bucket, STORE_BOUNDS);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_jobs_wait_is_that_of_the_last_attempt),
+		TEST(test_jobs_history_follows_a_reload),
+		TEST(test_jobs_predictions_are_held_against_what_came),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/daemon/job_page.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/clock.h"
+#include "user/daemon/job_encode.h"
+#include "user/daemon/jobs.h"
+#include "user/daemon/reading.h"
+#include "user/ipc/json.h"
+
+struct page {
+	struct read read;
+	struct daemon *daemon;
+	uint64_t token;
+	json_t *parameters; /* kept for what points into it */
+	page_fn fn;
+	json_t *answer;
+	char query[];
+};
+
+static void read_page(struct read *read, struct store_reader *reader)
+{
+	struct page *page = (struct page *)read;
+
+	if (reader)
+		page->answer = page->fn(reader, page->query);
+}
+
+static void page_free(struct page *page)
+{
+	json_decref(page->parameters);
+	json_decref(page->answer);
+	free(page);
+}
+
+static void page_done(struct read *read)
+{
+	struct page *page = (struct page *)read;
+	struct ipc_answer answer = {.parameters = json_incref(page->answer)};
+
+	if (!answer.parameters)
+		ipc_answer_fail(&answer, IPC_ERROR_FAILED, "the history cannot be read");
+	if (page->daemon->server)
+		ipc_server_answer(page->daemon->server, page->token, &answer, clock_now_us());
+	else
+		json_decref(answer.parameters);
+	page_free(page);
+}
+
+void page_later(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer,
+		page_fn fn, const void *query, size_t size)
+{
+	struct page *page = calloc(1, sizeof(*page) + size);
+	int rc;
+
+	if (!page) {
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
+		return;
+	}
+	page->read = (struct read){.read = read_page, .done = page_done};
+	page->daemon = daemon;
+	page->token = call->token;
+	page->parameters = json_incref((json_t *)call->parameters);
+	page->fn = fn;
+	memcpy(page->query, query, size);
+	rc = reading_put(jobs_reading(daemon->jobs), &page->read);
+	if (rc) {
+		page_free(page);
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "too many read the history now: %s",
+				strerror(-rc));
+		return;
+	}
+	answer->later = true;
+}
+
+/* ---- History ---- */
+
+struct past {
+	const struct history_query *query;
+	uint64_t seen;
+	bool more;
+	struct store_past last;
+	json_t *list;
+};
+
+static int offer_past(void *data, const struct store_row *row)
+{
+	struct past *past = data;
+
+	if (json_array_size(past->list) >= past->query->count || past->seen == HISTORY_ROWS_MAX) {
+		past->more = true;
+		return 1;
+	}
+	past->seen++;
+	past->last = (struct store_past){row->job.end_us, row->job.id};
+	if (select_has_row(&past->query->select, row))
+		json_array_append_new(past->list, encode_history_entry(row));
+	return 0;
+}
+
+static json_t *cursor(const struct store_past *past)
+{
+	char text[48];
+
+	snprintf(text, sizeof(text), "%" PRIu64 ".%" PRIu64, past->end_us, past->id);
+	return json_string(text);
+}
+
+json_t *history_page(struct store_reader *reader, const void *data)
+{
+	const struct history_query *query = data;
+	struct past past = {.query = query, .last = query->past, .list = json_array()};
+
+	if (store_each_ended(reader, query->since_us, query->has_past ? &query->past : NULL,
+			     offer_past, &past) < 0) {
+		json_decref(past.list);
+		return NULL;
+	}
+	return json_pack("{s:o, s:o}", "jobs", past.list, "next",
+			 past.more ? cursor(&past.last) : json_null());
+}
+
+static bool read_cursor(const json_t *from, struct history_query *query)
+{
+	const char *text = json_string_value(from);
+	char end;
+
+	query->has_past = text != NULL;
+	return !from || json_is_null(from) ||
+	       (text && sscanf(text, "%20" SCNu64 ".%20" SCNu64 "%c", &query->past.end_us,
+			       &query->past.id, &end) == 2);
+}
+
+void method_history(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer)
+{
+	uint64_t count = json_get_u64_or(call->parameters, "count", IPC_JOBS_A_PAGE);
+	struct history_query query = {
+		.since_us = json_get_u64_or(call->parameters, "since_wall_us", 0),
+		.count = count < IPC_JOBS_A_PAGE ? count : IPC_JOBS_A_PAGE,
+	};
+
+	if (!read_cursor(json_object_get(call->parameters, "from"), &query))
+		ipc_answer_bad_parameter(answer, "from");
+	else if (select_read(call, answer, "select", &query.select))
+		page_later(daemon, call, answer, history_page, &query, sizeof(query));
+}
