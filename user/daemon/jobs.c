@@ -379,6 +379,7 @@ static void look_at_run(struct jobs *jobs, uint32_t slot)
 			    run->peak_bytes, jobs_now_us(jobs));
 		jobs_follow_freezer(jobs, job, run, usage.frozen);
 		jobs_limit(jobs, run, job->reserved_bytes);
+		jobs_follow_outgrown(jobs, job, run);
 	}
 	end_overdue(jobs, job, run);
 }

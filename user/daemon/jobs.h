@@ -197,6 +197,9 @@ const char *jobs_tags(const struct jobs *jobs, const struct job *job); /* "a,b" 
 bool jobs_usage_of(const struct jobs *jobs, const struct job *job, uint64_t *ret_current_bytes,
 		   uint64_t *ret_peak_bytes);
 
+/* How long it has been at its limit with no room to grow; 0: it is not. */
+uint64_t jobs_cramped_us(const struct jobs *jobs, const struct job *job);
+
 /* The core, to be asked with admit_view, admit_queue and admit_summary. */
 const struct admit *jobs_admit(const struct jobs *jobs);
 

@@ -139,7 +139,7 @@ static void adopt(struct jobs *jobs, struct job *job, struct run *run, int pidfd
 	jobs_open_leaf(jobs, run);
 	jobs_watch(jobs, job->slot, pidfd);
 	entry_note(jobs, job, JOB_STEP_ADOPTED, &none);
-	if (job->flags & (JOB_CANCELLING | JOB_REQUEUING | JOB_TIMED_OUT | JOB_ENLARGING))
+	if (job->flags & JOB_ENDING)
 		jobs_terminate(jobs, job, jobs->setup.config->admission.kill_grace_us);
 }
 

@@ -129,7 +129,6 @@ static void recall(struct jobs *jobs, uint64_t key)
 
 static int submit_to_core(struct jobs *jobs, struct job *job)
 {
-	bool again = (job->flags & JOB_RERUN) || job->retries;
 	struct admit_task task = {
 		.id = job->id,
 		.key = jobs_learn_key(jobs_component(jobs, job), job->uid, jobs_key(jobs, job)),
@@ -142,7 +141,7 @@ static int submit_to_core(struct jobs *jobs, struct job *job)
 		.memory_priority = job->memory_priority,
 		.flags = (uint8_t)((job->state == JOB_HELD ? ADMIT_HELD : 0) |
 				   (job->flags & JOB_FREEZABLE ? ADMIT_FREEZABLE : 0) |
-				   (again ? ADMIT_RESTARTABLE : 0)),
+				   (job_may_run_again(job) ? ADMIT_RESTARTABLE : 0)),
 	};
 
 	if (job->component >= jobs->component_count)

@@ -20,11 +20,6 @@ struct verdict {
 	struct job_why why;
 };
 
-static bool may_run_again(const struct job *job)
-{
-	return (job->flags & JOB_RERUN) || job->retries;
-}
-
 /* Nothing ran: the attempt does not count. */
 static struct verdict never_ran(struct job *job, int error)
 {
@@ -77,6 +72,9 @@ static struct job_why why_ended(const struct job *job, const struct slot *slot,
 
 	if (job->flags & JOB_TIMED_OUT)
 		return (struct job_why){JOB_BECAUSE_TIME_LIMIT, run_us, job->time_limit_us};
+	if (job->flags & JOB_OUTGROWN)
+		return (struct job_why){JOB_BECAUSE_MEMORY_LIMIT, usage->peak_bytes,
+					job->reserved_bytes};
 	if (usage->oom_kills && slot->status != 0)
 		return (struct job_why){JOB_BECAUSE_OOM, usage->oom_kills, 0};
 	if (slot->signal)
@@ -88,6 +86,7 @@ static struct job_why why_ended(const struct job *job, const struct slot *slot,
 static struct verdict ended(struct job *job, const struct slot *slot,
 			    const struct jobs_usage *usage)
 {
+	bool for_memory = usage->oom_kills || job->flags & JOB_OUTGROWN;
 	struct verdict verdict = {
 		.state = JOB_FAILED,
 		.step = JOB_STEP_ENDED,
@@ -112,12 +111,14 @@ static struct verdict ended(struct job *job, const struct slot *slot,
 	} else if (!(job->flags & JOB_TIMED_OUT) && job->retries) {
 		verdict.state = JOB_QUEUED;
 		verdict.step = JOB_STEP_REQUEUED;
-		verdict.how = usage->oom_kills ? ADMIT_EXIT_MEMORY : ADMIT_EXIT_AGAIN;
+		verdict.how = for_memory ? ADMIT_EXIT_MEMORY : ADMIT_EXIT_AGAIN;
 		job->retries--;
-	} else if (usage->oom_kills && may_run_again(job) && !(job->flags & JOB_TIMED_OUT)) {
+	} else if (for_memory && job_may_run_again(job) && !(job->flags & JOB_TIMED_OUT)) {
 		verdict.state = JOB_QUEUED;
 		verdict.step = JOB_STEP_RESTARTED;
 		verdict.how = ADMIT_EXIT_MEMORY;
+	} else if (for_memory && !job_may_run_again(job)) {
+		verdict.how = ADMIT_EXIT_MEMORY; /* how much is too little is worth knowing */
 	}
 	return verdict;
 }
@@ -201,7 +202,7 @@ static void set_state(struct job *job, const struct verdict *verdict)
 	job->reason = (uint8_t)verdict->why.reason;
 	job->observed = verdict->why.observed;
 	job->threshold = verdict->why.threshold;
-	job->flags &= (uint16_t) ~(JOB_CANCELLING | JOB_REQUEUING | JOB_TIMED_OUT | JOB_ENLARGING);
+	job->flags &= (uint16_t)~JOB_ENDING;
 	job->slot = SLOT_NONE;
 }
 

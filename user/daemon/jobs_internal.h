@@ -71,8 +71,11 @@ struct run {
 	uint64_t asked_us;   /* when it was last asked to stand still, on clock_now_us */
 	uint64_t reclaim_us; /* when its memory was last asked for, on clock_now_us */
 	uint64_t looked_us;  /* when current_bytes was read, on clock_now_us */
-	int error;           /* errno of a shim that could not be made */
-	bool found;          /* of the uwd before this one */
+	uint64_t cramped_us; /* at its limit without room to grow since, on clock_now_us; 0 = not */
+	uint64_t outgrown_us;      /* wants more than it has reserved since; 0 = does not */
+	uint64_t outgrown_seen_us; /* and was last seen to */
+	int error;                 /* errno of a shim that could not be made */
+	bool found;                /* of the uwd before this one */
 };
 
 struct jobs {
@@ -225,6 +228,14 @@ void jobs_follow_freezer(struct jobs *jobs, struct job *job, struct run *run, bo
  * a run is changed. */
 uint64_t jobs_swap_speed(const struct jobs *jobs);
 void jobs_see_swapped(struct jobs *jobs, struct run *run, uint64_t current_bytes);
+
+/* ---- jobs_outgrown.c: at its limit, and no room for more ---- */
+
+void jobs_has_no_room(struct jobs *jobs, struct job *job, struct run *run,
+		      const struct job_why *why);
+void jobs_has_room(struct job *job, struct run *run, const struct job_why *why);
+/* At each look: whether it still wants more, and how long that may last. */
+void jobs_follow_outgrown(struct jobs *jobs, struct job *job, struct run *run);
 
 /* ---- jobs_adopt.c ---- */
 

@@ -107,6 +107,8 @@ void jobs_thaw(struct jobs *jobs, struct job *job, struct run *run,
 	job->state = JOB_RUNNING;
 	job->reserved_bytes = decision->amount;
 	jobs_set_why(job, &why);
+	if (decision->why.reason == ADMIT_WHY_ROOM)
+		jobs_has_room(job, run, &why);
 	ask_to_go_on(jobs, job, run);
 	admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
 	entry_note(jobs, job, JOB_STEP_THAWED, &why);

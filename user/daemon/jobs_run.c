@@ -258,8 +258,6 @@ static void not_launched(struct jobs *jobs, struct run *run, const struct job_en
 	jobs_exit(jobs, entry->slot);
 }
 
-#define ENDING (JOB_CANCELLING | JOB_REQUEUING | JOB_TIMED_OUT | JOB_ENLARGING)
-
 void jobs_start_done(struct jobs *jobs, struct job_entry *entry)
 {
 	struct job *job = table_find(&jobs->table, entry->job.id);
@@ -287,7 +285,7 @@ void jobs_start_done(struct jobs *jobs, struct job_entry *entry)
 	admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
 	if (run->gone)
 		jobs_exit(jobs, entry->slot);
-	else if (job->flags & ENDING)
+	else if (job->flags & JOB_ENDING)
 		jobs_terminate(jobs, job, jobs->setup.config->admission.kill_grace_us);
 }
 
@@ -330,6 +328,7 @@ static void resize(struct jobs *jobs, struct job *job, struct run *run,
 		return;
 	entry_event(entry, JOB_STEP_GREW, &why, before_bytes, decision->amount);
 	entry_put(entry);
+	jobs_has_room(job, run, &why);
 }
 
 /* Killed at once: it stands still, and it said that it may be started again. */
@@ -372,7 +371,7 @@ static void carry_out(struct jobs *jobs, const struct admit_decision *decision)
 		break;
 	case ADMIT_THROTTLE:
 		why = jobs_why_of(decision);
-		entry_note(jobs, job, JOB_STEP_THROTTLED, &why);
+		jobs_has_no_room(jobs, job, run, &why);
 		break;
 	case ADMIT_FREEZE:
 		jobs_freeze(jobs, job, run, decision);

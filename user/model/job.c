@@ -74,7 +74,8 @@ static const struct reason_row reasons[JOB_REASON__COUNT] = {
 	[JOB_BECAUSE_GROWTH_FIRST] = {"growth-first", BYTES, BYTES, "a job that runs waits for ",
 				      ", free are ", ""},
 	[JOB_BECAUSE_PLATEAU] = {"plateau", BYTES, BYTES, "peaked at ", ", reserved were ", ""},
-	[JOB_BECAUSE_NO_GROWTH] = {"no-growth", BYTES, BYTES, "wants ", ", free are ", ""},
+	[JOB_BECAUSE_NO_GROWTH] = {"no-growth", BYTES, BYTES, "at its limit: wants ",
+				   " more, free are ", ""},
 	[JOB_BECAUSE_DEADLOCK] = {"deadlock", BYTES, BYTES, "only frozen jobs are left: has ",
 				  ", wants ", ""},
 	[JOB_BECAUSE_BACKFILL] = {"backfill", US, US, "should end within ",
@@ -118,6 +119,11 @@ bool job_state_is_end(enum job_state state)
 bool job_state_is_active(enum job_state state)
 {
 	return state == JOB_STARTING || state == JOB_RUNNING || state == JOB_FROZEN;
+}
+
+bool job_may_run_again(const struct job *job)
+{
+	return (job->flags & JOB_RERUN) || job->retries;
 }
 
 int job_exit_code(const struct job_result *result)

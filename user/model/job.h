@@ -133,13 +133,17 @@ struct job_event {
 
 enum job_flag {
 	JOB_FREEZABLE = 1U << 0,  /* it takes no harm from standing still */
-	JOB_RERUN = 1U << 1,      /* may run again from the start when it was lost */
+	JOB_RERUN = 1U << 1,      /* may be ended and run again from the start at any time */
 	JOB_AFTER_ANY = 1U << 2,  /* waits for the end of the others, not for their success */
 	JOB_CANCELLING = 1U << 3, /* its end is on its way: somebody cancelled it */
 	JOB_REQUEUING = 1U << 4,  /* its end is on its way: it goes back to the queue */
 	JOB_TIMED_OUT = 1U << 5,  /* its end is on its way: over its time limit */
 	JOB_ENLARGING = 1U << 6,  /* its end is on its way: it runs again with more memory */
+	JOB_OUTGROWN = 1U << 7,   /* its end is on its way: at its memory limit for too long */
 };
+
+/* Its end is on its way. */
+#define JOB_ENDING (JOB_CANCELLING | JOB_REQUEUING | JOB_TIMED_OUT | JOB_ENLARGING | JOB_OUTGROWN)
 
 /*
  * The part of a job that is kept in memory for each one that has not ended: 100,000 of them stand
@@ -216,6 +220,10 @@ struct job_result {
 enum job_class job_class_of(uint32_t priority);
 bool job_state_is_end(enum job_state state);    /* done, failed, cancelled, lost */
 bool job_state_is_active(enum job_state state); /* starting, running, frozen */
+
+/* Whether another attempt may follow that nobody asks for: with JOB_RERUN as often as is needed,
+ * else as long as retries are left, each of which is one. */
+bool job_may_run_again(const struct job *job);
 
 /* What a shell would say: the exit status, 128 + signal, or 255 when neither is known. */
 int job_exit_code(const struct job_result *result);

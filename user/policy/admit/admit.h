@@ -214,6 +214,7 @@ struct admit_view {
 	uint64_t start_us, end_us;          /* predicted, or as they happened; 0: unknown */
 	struct admit_why why;               /* why it waits, or why it was started */
 	uint32_t overtaken;                 /* starts before it, in its component, of later turns */
+	bool outgrown;                      /* started, and wants more than it has reserved */
 	bool canary;                        /* the footprint is the request, as nothing is known */
 };
 

@@ -72,6 +72,7 @@ int admit_view(const struct admit *admit, uint64_t id, uint64_t now_us, struct a
 	if (is_waiting(slot))
 		return 0;
 	ret->start_us = slot->since_us;
+	ret->outgrown = slot_is_outgrown(slot) || grow_is_pressing(slot);
 	if (slot->place == PLACE_ENDS)
 		ret->end_us = tree_at(&admit->host_ends, i)->key;
 	return 0;
