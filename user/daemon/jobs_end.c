@@ -12,13 +12,12 @@
 #include "user/base/text.h"
 #include "user/daemon/jobs_internal.h"
 
-struct verdict {
-	enum job_state state; /* JOB_QUEUED: again */
-	enum job_step step;
-	enum admit_exit_how how;
-	bool has_run;
-	struct job_why why;
-};
+/* Another attempt that nobody asked for is one of its retries, if it may not run again at will. */
+static void count_attempt(struct job *job)
+{
+	if (!(job->flags & JOB_RERUN) && job->retries)
+		job->retries--;
+}
 
 /* Nothing ran: the attempt does not count. */
 static struct verdict never_ran(struct job *job, int error)
@@ -33,8 +32,7 @@ static struct verdict never_ran(struct job *job, int error)
 }
 
 /* It may have run, and nobody saw its end. */
-static struct verdict unseen(const struct jobs *jobs, const struct job *job,
-			     const struct slot *slot)
+static struct verdict unseen(const struct jobs *jobs, struct job *job, const struct slot *slot)
 {
 	struct verdict verdict = {
 		.state = JOB_LOST,
@@ -47,10 +45,16 @@ static struct verdict unseen(const struct jobs *jobs, const struct job *job,
 
 	if (job->flags & JOB_CANCELLING) {
 		verdict.state = JOB_CANCELLED;
-	} else if (job->flags & (JOB_RERUN | JOB_REQUEUING | JOB_ENLARGING)) {
+	} else if (job->flags & JOB_REQUEUING) {
 		verdict.state = JOB_QUEUED;
 		verdict.step = JOB_STEP_REQUEUED;
-		verdict.how = job->flags & JOB_ENLARGING ? ADMIT_EXIT_RESTART : ADMIT_EXIT_AGAIN;
+		verdict.how = ADMIT_EXIT_AGAIN;
+	} else if (job_may_run_again(job) && !(job->flags & JOB_TIMED_OUT)) {
+		verdict.state = JOB_QUEUED;
+		verdict.step = JOB_STEP_REQUEUED;
+		verdict.how = job->flags & (JOB_ENLARGING | JOB_OUTGROWN) ? ADMIT_EXIT_RESTART
+									  : ADMIT_EXIT_AGAIN;
+		count_attempt(job);
 	}
 	return verdict;
 }
@@ -108,6 +112,7 @@ static struct verdict ended(struct job *job, const struct slot *slot,
 		verdict.state = JOB_QUEUED;
 		verdict.step = JOB_STEP_RESTARTED;
 		verdict.how = ADMIT_EXIT_RESTART;
+		count_attempt(job);
 	} else if (!(job->flags & JOB_TIMED_OUT) && job->retries) {
 		verdict.state = JOB_QUEUED;
 		verdict.step = JOB_STEP_REQUEUED;
@@ -123,8 +128,8 @@ static struct verdict ended(struct job *job, const struct slot *slot,
 	return verdict;
 }
 
-static struct verdict judge(const struct jobs *jobs, struct job *job, const struct slot *slot,
-			    bool is_ours, const struct jobs_usage *usage, int error)
+struct verdict jobs_judge(const struct jobs *jobs, struct job *job, const struct slot *slot,
+			  bool is_ours, const struct jobs_usage *usage, int error)
 {
 	if (!is_ours)
 		return never_ran(job, error);
@@ -176,6 +181,19 @@ static bool is_known(const struct jobs *jobs, const struct job *job)
 	return job->component < jobs->component_count;
 }
 
+/* Its last retry: from now on nothing may end it for its memory. */
+static void forbid_restart(struct jobs *jobs, struct job *job)
+{
+	struct admit_view view;
+
+	if (admit_view(jobs->admit, job->id, jobs_now_us(jobs), &view) ||
+	    !(view.task.flags & ADMIT_RESTARTABLE) || admit_cancel(jobs->admit, job->id))
+		return;
+	job->reserved_bytes = view.footprint_bytes;
+	job->state = JOB_QUEUED;
+	jobs_enqueue(jobs, job, NULL);
+}
+
 /* The core forgets it, or has it in its queue again; what it learned is to be kept. */
 static void tell_core(struct jobs *jobs, struct job *job, struct verdict *verdict,
 		      struct job_entry *entry)
@@ -189,6 +207,8 @@ static void tell_core(struct jobs *jobs, struct job *job, struct verdict *verdic
 		verdict->state = JOB_FAILED; /* it may not be started again, says the core */
 		verdict->step = JOB_STEP_ENDED;
 	}
+	if (verdict->state == JOB_QUEUED && rc == ADMIT_REQUEUED && !job_may_run_again(job))
+		forbid_restart(jobs, job);
 	if (verdict->state == JOB_QUEUED && !admit_view(jobs->admit, job->id, now_us, &view))
 		job->reserved_bytes = view.footprint_bytes;
 	entry->learned = key ? malloc(sizeof(*entry->learned)) : NULL;
@@ -280,7 +300,7 @@ void jobs_exit(struct jobs *jobs, uint32_t index)
 	run->ending = true;
 	entry->ended = TAKE_FD(run->pidfd);
 	read_usage(jobs, run, &usage);
-	verdict = judge(jobs, job, &slot, !rc, &usage, run->error);
+	verdict = jobs_judge(jobs, job, &slot, !rc, &usage, run->error);
 	fill_result(job, run, &slot, &usage, &verdict, &entry->result);
 	tell_core(jobs, job, &verdict, entry);
 	entry->result.state = verdict.state;

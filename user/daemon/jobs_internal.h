@@ -167,6 +167,19 @@ void jobs_decide(struct jobs *jobs);
 void jobs_give_supply(struct jobs *jobs); /* what there is, or nothing while closed */
 void jobs_pause(struct jobs *jobs);       /* no starts for a while */
 void jobs_start_done(struct jobs *jobs, struct job_entry *entry);
+/* What becomes of a job by the end of an attempt. */
+struct verdict {
+	enum job_state state; /* JOB_QUEUED: again */
+	enum job_step step;
+	enum admit_exit_how how;
+	bool has_run;
+	struct job_why why;
+};
+
+/* By what its slot says, which is_ours when it is this attempt's; counts the attempt and the retry
+ * in job. error: errno of a shim that could not be made. */
+struct verdict jobs_judge(const struct jobs *jobs, struct job *job, const struct slot *slot,
+			  bool is_ours, const struct jobs_usage *usage, int error);
 /* The shim of what runs in slot is gone: its end is read and goes to the disk. */
 void jobs_exit(struct jobs *jobs, uint32_t slot);
 void jobs_end_done(struct jobs *jobs, struct job_entry *entry);

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What becomes of a job by the end of an attempt: how far it came, what it allows, which boot. */
+#include "tests/unit/jobs_fixture.h"
+
+#include "user/daemon/jobs_internal.h"
+
+enum allows {
+	NOTHING,
+	RERUN,
+	RETRY,
+	BOTH,
+	ALLOWS__COUNT
+};
+
+static const struct {
+	uint16_t flags;
+	uint8_t retries;
+} allowed[ALLOWS__COUNT] = {
+	[RERUN] = {JOB_RERUN, 0},
+	[RETRY] = {0, 2},
+	[BOTH] = {JOB_RERUN, 2},
+};
+
+static struct verdict judge(struct job *job, const struct slot *slot, uint64_t oom_kills)
+{
+	static struct jobs jobs = {.boot = "this"};
+	struct jobs_usage usage = {.oom_kills = oom_kills};
+
+	return jobs_judge(&jobs, job, slot, true, &usage, 0);
+}
+
+static struct job job_that(enum allows allows, uint16_t flags)
+{
+	return (struct job){
+		.id = 1,
+		.attempts = 1,
+		.flags = (uint16_t)(allowed[allows].flags | flags),
+		.retries = allowed[allows].retries,
+	};
+}
+
+/* state and the retries that are left, for a job that allows each of enum allows. */
+struct row {
+	enum slot_phase phase;
+	int status;
+	uint16_t flags;
+	uint64_t oom_kills;
+	struct {
+		enum job_state state;
+		uint8_t retries;
+	} want[ALLOWS__COUNT];
+};
+
+#define NEVER_RAN                                                  \
+	{                                                          \
+		{JOB_QUEUED, 0}, {JOB_QUEUED, 0}, {JOB_QUEUED, 2}, \
+		{                                                  \
+			JOB_QUEUED, 2                              \
+		}                                                  \
+	}
+
+static const struct row rows[] = {
+	{SLOT_EMPTY, -1, 0, 0, NEVER_RAN},
+	{SLOT_TAKEN, -1, 0, 0, NEVER_RAN},
+	{SLOT_SHIM, -1, 0, 0, NEVER_RAN},
+	{SLOT_RUN, -1, 0, 0, {{JOB_LOST, 0}, {JOB_QUEUED, 0}, {JOB_QUEUED, 1}, {JOB_QUEUED, 2}}},
+	{SLOT_RUN,
+	 -1,
+	 JOB_CANCELLING,
+	 0,
+	 {{JOB_CANCELLED, 0}, {JOB_CANCELLED, 0}, {JOB_CANCELLED, 2}, {JOB_CANCELLED, 2}}},
+	{SLOT_RUN,
+	 -1,
+	 JOB_REQUEUING,
+	 0,
+	 {{JOB_QUEUED, 0}, {JOB_QUEUED, 0}, {JOB_QUEUED, 2}, {JOB_QUEUED, 2}}},
+	{SLOT_RUN,
+	 -1,
+	 JOB_ENLARGING,
+	 0,
+	 {{JOB_LOST, 0}, {JOB_QUEUED, 0}, {JOB_QUEUED, 1}, {JOB_QUEUED, 2}}},
+	{SLOT_NOT_RUN,
+	 -1,
+	 0,
+	 0,
+	 {{JOB_FAILED, 0}, {JOB_FAILED, 0}, {JOB_FAILED, 2}, {JOB_FAILED, 2}}},
+	{SLOT_ENDED, 0, 0, 0, {{JOB_DONE, 0}, {JOB_DONE, 0}, {JOB_DONE, 2}, {JOB_DONE, 2}}},
+	{SLOT_ENDED, 3, 0, 0, {{JOB_FAILED, 0}, {JOB_FAILED, 0}, {JOB_QUEUED, 1}, {JOB_QUEUED, 1}}},
+	{SLOT_ENDED,
+	 137,
+	 0,
+	 1,
+	 {{JOB_FAILED, 0}, {JOB_QUEUED, 0}, {JOB_QUEUED, 1}, {JOB_QUEUED, 1}}},
+	{SLOT_ENDED,
+	 137,
+	 JOB_ENLARGING,
+	 0,
+	 {{JOB_QUEUED, 0}, {JOB_QUEUED, 0}, {JOB_QUEUED, 1}, {JOB_QUEUED, 2}}},
+	{SLOT_ENDED,
+	 143,
+	 JOB_OUTGROWN,
+	 0,
+	 {{JOB_FAILED, 0}, {JOB_QUEUED, 0}, {JOB_QUEUED, 1}, {JOB_QUEUED, 1}}},
+	{SLOT_ENDED,
+	 143,
+	 JOB_TIMED_OUT,
+	 0,
+	 {{JOB_FAILED, 0}, {JOB_FAILED, 0}, {JOB_FAILED, 2}, {JOB_FAILED, 2}}},
+};
+
+static void check(const struct row *row, enum allows allows, bool same_boot)
+{
+	struct job job = job_that(allows, row->flags);
+	struct slot slot = {.phase = row->phase, .status = row->status};
+	struct verdict verdict;
+
+	strcpy(slot.boot, same_boot ? "this" : "that");
+	verdict = judge(&job, &slot, row->oom_kills);
+	if (verdict.state != row->want[allows].state || job.retries != row->want[allows].retries)
+		fail_msg("row %td allows %d same boot %d: %s, %u retries", row - rows, (int)allows,
+			 same_boot, job_state_name(verdict.state), job.retries);
+	assert_int_equal(job.attempts, row->phase <= SLOT_SHIM ? 0 : 1);
+	if (row->phase == SLOT_RUN)
+		assert_int_equal(verdict.why.reason,
+				 same_boot ? JOB_BECAUSE_SHIM_LOST : JOB_BECAUSE_REBOOT);
+}
+
+static void test_jobs_end_by_phase_by_what_they_allow_by_boot(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (int allows = 0; allows < ALLOWS__COUNT; allows++)
+			for (int same = 0; same < 2; same++)
+				check(&rows[i], (enum allows)allows, same);
+}
+
+/* ---- with a queue ---- */
+
+static int setup(void **state)
+{
+	static struct jobs_fixture f;
+
+	jobs_fixture_init(&f);
+	if (access(f.shim, X_OK)) {
+		printf("no %s\n", f.shim);
+		return -1;
+	}
+	assert_int_equal(jobs_fixture_open(&f), 0);
+	jobs_fixture_tick(&f);
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	jobs_fixture_done(*state);
+	return 0;
+}
+
+static uint8_t flags_in_core(const struct jobs_fixture *f, uint64_t id)
+{
+	struct admit_view view;
+
+	assert_int_equal(admit_view(f->jobs->admit, id, jobs_now_us(f->jobs), &view), 0);
+	return view.task.flags;
+}
+
+/* With the last retry gone the core may not end it for its memory any more. */
+static void test_jobs_last_attempt_is_not_restarted_for_memory(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item =
+		sh_item("test $UW_JOB_ATTEMPT = 2 || exit 1; sleep 60", buf, sizeof(buf));
+	const struct job *job;
+	uint64_t id;
+
+	item.spec.retries = 1;
+	submit(f, &item, 1);
+	id = f->first_id;
+	assert_true(flags_in_core(f, id) & ADMIT_RESTARTABLE);
+	JOBS_UNTIL(f, (job = jobs_find(f->jobs, id)) && job->state == JOB_RUNNING &&
+			      job->attempts == 2);
+	assert_false(flags_in_core(f, id) & ADMIT_RESTARTABLE);
+	assert_int_equal(job->reserved_bytes, 64 << 20);
+	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_jobs_end_by_phase_by_what_they_allow_by_boot),
+		cmocka_unit_test_setup_teardown(test_jobs_last_attempt_is_not_restarted_for_memory,
+						setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
