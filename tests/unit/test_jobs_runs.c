@@ -235,6 +235,58 @@ static void test_jobs_time_limits_go_on_when_adopted(void **state)
 	assert_int_equal(row_of(f, id).job.reason, JOB_BECAUSE_TIME_LIMIT);
 }
 
+static void test_jobs_time_limits_do_not_count_what_is_frozen(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("sleep 60", buf, sizeof(buf));
+	uint64_t id, end_us;
+
+	item.spec.time_limit_us = 600 * US_PER_MS;
+	f->config.policy.freeze_max_us = 60 * US_PER_SEC;
+	submit(f, &item, 1);
+	id = f->first_id;
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	f->frozen = id;
+	end_us = clock_now_us() + 900 * US_PER_MS;
+	JOBS_UNTIL(f, clock_now_us() > end_us);
+	assert_int_equal(state_of(f, id), JOB_FROZEN);
+	assert_true(run_of(f, id)->frozen_us > 600 * US_PER_MS);
+	assert_false(jobs_find(f->jobs, id)->flags & JOB_ENDING);
+	f->frozen = 0;
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).job.reason, JOB_BECAUSE_TIME_LIMIT);
+	assert_true(row_of(f, id).result.why.observed < 1400 * US_PER_MS);
+}
+
+/* The uwd before this one wrote down when it paused a job, and when it let it go on. */
+static void test_jobs_pauses_are_known_when_adopted(void **state)
+{
+	static const struct job_why why = {JOB_BECAUSE_NO_GROWTH, 0, 0};
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("sleep 60", buf, sizeof(buf));
+	struct job *job;
+	uint64_t id;
+
+	item.spec.time_limit_us = 60 * US_PER_SEC;
+	f->config.policy.freeze_max_us = 100 * US_PER_MS;
+	submit(f, &item, 1);
+	id = f->first_id;
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	job = table_find(&f->jobs->table, id);
+	entry_note(f->jobs, job, JOB_STEP_FROZEN, &why);
+	poll(NULL, 0, 300);
+	entry_note(f->jobs, job, JOB_STEP_THAWED, &why);
+	entry_note(f->jobs, job, JOB_STEP_FROZEN, &why); /* and then it died */
+	poll(NULL, 0, 300);
+	restart(f);
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	assert_in_range(run_of(f, id)->frozen_us, 400 * US_PER_MS, 1000 * US_PER_MS);
+	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 1);
+}
+
 static void test_jobs_leaf_is_opened_when_it_can_be(void **state)
 {
 	struct jobs_fixture *f = *state;
@@ -450,6 +502,8 @@ int main(void)
 		TEST(test_jobs_whose_end_is_not_told_are_left),
 		TEST(test_jobs_time_limits_do_not_follow_the_wall_clock),
 		TEST(test_jobs_time_limits_go_on_when_adopted),
+		TEST(test_jobs_time_limits_do_not_count_what_is_frozen),
+		TEST(test_jobs_pauses_are_known_when_adopted),
 		TEST(test_jobs_leaf_is_opened_when_it_can_be),
 		TEST(test_jobs_without_a_leaf_freeze_nobody),
 		TEST(test_jobs_limit_follows_use_down),

@@ -337,7 +337,7 @@ void jobs_dispatch(struct jobs *jobs)
 
 static void end_overdue(struct jobs *jobs, struct job *job, struct run *run)
 {
-	uint64_t now_us = clock_now_us(), ran_us = now_us - run->started_us;
+	uint64_t now_us = clock_now_us(), ran_us = jobs_ran_us(run, now_us);
 	struct job_why why = {JOB_BECAUSE_TIME_LIMIT, ran_us, job->time_limit_us};
 
 	if (run->kill_us && now_us >= run->kill_us && run->leaf_open) {

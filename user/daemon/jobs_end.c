@@ -301,6 +301,8 @@ void jobs_exit(struct jobs *jobs, uint32_t index)
 	entry->ended = TAKE_FD(run->pidfd);
 	read_usage(jobs, run, &usage);
 	verdict = jobs_judge(jobs, job, &slot, !rc, &usage, run->error);
+	if (verdict.why.reason == JOB_BECAUSE_TIME_LIMIT && verdict.why.observed > run->frozen_us)
+		verdict.why.observed -= run->frozen_us; /* it did not count */
 	fill_result(job, run, &slot, &usage, &verdict, &entry->result);
 	tell_core(jobs, job, &verdict, entry);
 	entry->result.state = verdict.state;

@@ -72,7 +72,9 @@ struct run {
 	uint64_t reclaim_us; /* when its memory was last asked for, on clock_now_us */
 	uint64_t looked_us;  /* when current_bytes was read, on clock_now_us */
 	uint64_t cramped_us; /* at its limit without room to grow since, on clock_now_us; 0 = not */
-	uint64_t outgrown_us;      /* wants more than it has reserved since; 0 = does not */
+	uint64_t frozen_us;  /* how long it stood still, in all */
+	uint64_t frozen_seen_us; /* when it was last seen to, on clock_now_us; 0 = it moved then */
+	uint64_t outgrown_us;    /* wants more than it has reserved since; 0 = does not */
 	uint64_t outgrown_seen_us; /* and was last seen to */
 	int error;                 /* errno of a shim that could not be made */
 	bool found;                /* of the uwd before this one */
@@ -235,6 +237,8 @@ void jobs_thaw(struct jobs *jobs, struct job *job, struct run *run,
 	       const struct admit_decision *decision);
 /* A core that was begun anew knows no pauses: what it paused goes on. */
 void jobs_unpause(struct jobs *jobs, struct job *job);
+/* How long it has run, without the time that it stood still. */
+uint64_t jobs_ran_us(const struct run *run, uint64_t now_us);
 /* At each look: what is to stand still does, what is to go on does, and the rest shows as it is. */
 void jobs_follow_freezer(struct jobs *jobs, struct job *job, struct run *run, bool frozen);
 /* Bytes a second that preempted jobs go out of memory with, measured; call before current_bytes of

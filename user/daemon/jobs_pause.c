@@ -137,10 +137,28 @@ static void accept_thaw(struct jobs *jobs, struct job *job, struct run *run)
 	entry_note(jobs, job, JOB_STEP_THAWED, &why);
 }
 
+uint64_t jobs_ran_us(const struct run *run, uint64_t now_us)
+{
+	uint64_t since_us = now_us - run->started_us;
+
+	return since_us > run->frozen_us ? since_us - run->frozen_us : 0;
+}
+
+/* From one look to the next: up to one period too little for each pause. */
+static void count_frozen(struct run *run, bool frozen)
+{
+	uint64_t now_us = clock_now_us();
+
+	if (frozen && run->frozen_seen_us)
+		run->frozen_us += now_us - run->frozen_seen_us;
+	run->frozen_seen_us = frozen ? now_us : 0;
+}
+
 void jobs_follow_freezer(struct jobs *jobs, struct job *job, struct run *run, bool frozen)
 {
 	uint64_t asked_ago_us = clock_now_us() - run->asked_us;
 
+	count_frozen(run, frozen);
 	if (run->paused &&
 	    (!run->asked_us ||
 	     (frozen && asked_ago_us >= jobs->setup.config->policy.freeze_max_us / 2)))
