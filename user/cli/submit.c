@@ -133,7 +133,7 @@ int command_submit(struct cli *cli)
 	ranges = ranges_of(answer);
 	if (!cli->options.json)
 		print_submitted(cli, answer);
-	else if (!waits)
-		return cli_print_json(cli, TAKE(answer));
-	return waits ? wait_for_jobs(cli, ranges) : CLI_OK;
+	else if (cli_print_json(cli, TAKE(answer)) != CLI_OK)
+		return waits ? CLI_RUN_FAILED : CLI_FAILED;
+	return waits ? wait_for_jobs(cli, ranges, true) : CLI_OK;
 }
