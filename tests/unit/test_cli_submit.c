@@ -211,6 +211,19 @@ static void test_dry_run_says_what_would_be(void **state)
 	assert_true(json_get_bool(fake->said[IPC_SUBMIT][0], "dry_run"));
 }
 
+static void test_submit_dry_run_says_that_there_is_room(void **state)
+{
+	struct fake *fake = *state;
+	AUTO_FREE char *text = NULL;
+
+	fake->answer[IPC_SUBMIT][0] =
+		"{\"jobs\": [{\"id\": null, \"name\": \"ls\", \"state\": \"queued\", "
+		"\"component\": \"ml\", \"memory_bytes\": 1048576, \"reserved_bytes\": 1048576, "
+		"\"position\": 1, \"start_in_us\": 0}]}";
+	assert_int_equal(UWCTL(fake, 80, &text, "submit", "-n", "-c", "ml", "ls"), 0);
+	assert_string_equal(text, "ls: queued in ml, 1.0M; position 1, starts at once\n");
+}
+
 static void test_submit_wait_passes_the_status_on(void **state)
 {
 	struct fake *fake = *state;
@@ -330,6 +343,7 @@ int main(void)
 		TEST(test_a_call_that_is_too_long_is_refused_here),
 		TEST(test_refusals_of_uwd_come_in_its_words),
 		TEST(test_dry_run_says_what_would_be),
+		TEST(test_submit_dry_run_says_that_there_is_room),
 		TEST(test_submit_wait_passes_the_status_on),
 		TEST(test_submit_wait_outlives_a_restart),
 		TEST(test_submit_wait_json_prints_the_id_first),

@@ -50,6 +50,7 @@ static void test_calls_no_more_than_max_queued(void **state)
 	assert_int_equal(jobs_submit(f->jobs, &item, 1, on_submitted, f, &err), -EDQUOT);
 	assert_string_equal(err.text,
 			    "submit: the queue holds 1 of 2 jobs, there is no room for 2 more");
+	assert_int_equal(jobs_check(f->jobs, &item, 1, &err), -EDQUOT); /* a dry run says it too */
 	item.range_count = 0;
 	submit(f, &item, 1);
 	assert_int_equal(jobs_count(f->jobs), 2);
@@ -382,6 +383,74 @@ static void test_calls_all_of_an_array_is_waited_for(void **state)
 	assert_int_equal(jobs_find(f->jobs, then)->state, JOB_QUEUED);
 }
 
+/* ---- dry runs ---- */
+
+static json_t *dry_run(struct asked *asked, const char *memory, const char *rest)
+{
+	char text[400];
+	const struct ipc_answer *answer;
+
+	snprintf(text, sizeof(text),
+		 "{\"dry_run\": true, \"context\": {\"environment\": [], \"cwd\": \"/\"}, "
+		 "\"jobs\": [{\"component\": \"ml_models\", \"command\": [\"true\"], "
+		 "\"memory_bytes\": %s%s}]}",
+		 memory, rest);
+	answer = ask(asked, IPC_SUBMIT, json_loads(text, 0, NULL));
+	if (answer->error)
+		return NULL;
+	return json_array_get(json_object_get(answer->parameters, "jobs"), 0);
+}
+
+static const char *reason(const json_t *job)
+{
+	return json_get_text(json_object_get(job, "why"), "reason");
+}
+
+static void test_calls_dry_run_tells_what_would_be(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct admit_key known = {.version = ADMIT_KEY_VERSION, .least_kib = 0};
+	struct asked asked;
+	char buf[256];
+	struct jobs_item item = sh_item("sleep 60", buf, sizeof(buf));
+	const json_t *job;
+
+	asked_init(&asked, f);
+	strcpy(asked.daemon.config.component[0].submit, "*");
+	job = dry_run(&asked, "67108864", "");
+	assert_string_equal(reason(job), "fits");
+	assert_int_equal(json_get_u64(job, "position"), 1);
+	assert_int_equal(json_get_u64(job, "start_in_us"), 0);
+	known.key = jobs_learn_key("ml_models", USER, "fold");
+	for (int i = 0; i < 12; i++)
+		admit_key_learn(&known, &(struct admit_run){.peak_kib = 100 << 10,
+							    .asked_kib = 400 << 10,
+							    .run_ms = 60000});
+	assert_int_equal(admit_key_import((struct admit *)(uintptr_t)jobs_admit(f->jobs), &known),
+			 0);
+	job = dry_run(&asked, "419430400", ", \"key\": \"fold\", \"rerun\": true");
+	assert_in_range(json_get_u64(job, "reserved_bytes"), 100 << 20, 200 << 20);
+	job = dry_run(&asked, "419430400", ", \"key\": \"fold\"");
+	assert_int_equal(json_get_u64(job, "reserved_bytes"), 400 << 20);
+	item.spec.memory_bytes = JOBS_BUDGET / 4 * 3;
+	item.spec.time_us = 600 * US_PER_SEC;
+	submit(f, &item, 1);
+	JOBS_UNTIL(f, jobs_find(f->jobs, f->first_id)->state == JOB_RUNNING);
+	job = dry_run(&asked, "536870912", "");
+	assert_string_equal(reason(job), "memory");
+	assert_in_range(json_get_u64(job, "start_in_us"), 1, 7200 * US_PER_SEC);
+	job = dry_run(&asked, "2147483648", "");
+	assert_string_equal(reason(job), "too-large");
+	job = dry_run(&asked, "67108864", ", \"hold\": true");
+	assert_string_equal(json_get_text(job, "state"), "held");
+	assert_int_equal(json_get_u64(job, "position"), UINT64_MAX);
+	assert_int_equal(jobs_count(f->jobs), 1);
+	f->config.admission.max_queued = 1;
+	assert_null(dry_run(&asked, "67108864", ""));
+	asked_done(&asked);
+	cancel(f, f->first_id);
+}
+
 /* ---- again ---- */
 
 static uint64_t requeue(struct asked *asked, struct jobs_fixture *f, uint64_t id)
@@ -434,6 +503,7 @@ int main(void)
 		TEST(test_calls_history_looks_at_so_many_rows_a_page),
 		TEST(test_calls_an_array_after_an_array_takes_no_time),
 		TEST(test_calls_all_of_an_array_is_waited_for),
+		TEST(test_calls_dry_run_tells_what_would_be),
 		TEST(test_calls_requeue_asks_who_may_submit),
 	};
 

@@ -410,8 +410,34 @@ static void put(json_t *object, const char *key, json_t *value)
 	json_object_set_new(object, key, value);
 }
 
+/* Of one that was not queued: what would be. */
+static void put_preview(json_t *object, struct jobs *jobs, const struct jobs_item *item,
+			enum job_state state)
+{
+	struct job_why after = {JOB_BECAUSE_AFTER, 0, 0};
+	struct admit_view view;
+	uint64_t now_us;
+
+	if (jobs_preview(jobs, &item->spec, &view))
+		return;
+	now_us = jobs_now_us(jobs); /* not before that of the preview */
+	put(object, "reserved_bytes", json_u64(view.footprint_bytes));
+	if (item->spec.after_count)
+		after.observed = item->spec.after[0];
+	if (state == JOB_WAITING && after.observed)
+		put(object, "why", encode_job_why(&after));
+	if (state != JOB_QUEUED)
+		return;
+	if (view.position)
+		put(object, "position", json_u64(view.position));
+	if (view.start_us)
+		put(object, "start_in_us",
+		    json_u64(view.start_us > now_us ? view.start_us - now_us : 0));
+	put(object, "why", encode_admit_why(jobs, &view.why));
+}
+
 /* An array is told of by its first element. */
-static json_t *encode_submitted(const struct jobs *jobs, const struct jobs_item *item)
+static json_t *encode_submitted(struct jobs *jobs, const struct jobs_item *item)
 {
 	const struct job *job = item->first_id ? jobs_find(jobs, item->first_id) : NULL;
 	const struct job_spec *spec = &item->spec;
@@ -420,6 +446,8 @@ static json_t *encode_submitted(const struct jobs *jobs, const struct jobs_item 
 	struct job fresh;
 
 	job_init(&fresh, spec);
+	if (item->after_item_count && !spec->held)
+		fresh.state = JOB_WAITING;
 	if (job)
 		entry = encode_queue_entry(jobs, job);
 	put(object, "id", item->first_id ? json_u64(item->first_id) : json_null());
@@ -444,10 +472,12 @@ static json_t *encode_submitted(const struct jobs *jobs, const struct jobs_item 
 			json_object_set(object, same[i], json_object_get(entry, same[i]));
 		json_decref(entry);
 	}
+	if (!item->first_id)
+		put_preview(object, jobs, item, (enum job_state)fresh.state);
 	return object;
 }
 
-static json_t *encode_all(const struct jobs *jobs, const struct jobs_item *items, uint32_t count)
+static json_t *encode_all(struct jobs *jobs, const struct jobs_item *items, uint32_t count)
 {
 	json_t *list = json_array();
 

@@ -127,9 +127,9 @@ static void recall(struct jobs *jobs, uint64_t key)
 		admit_key_import(jobs->admit, &known);
 }
 
-static int submit_to_core(struct jobs *jobs, struct job *job)
+static struct admit_task task_of(const struct jobs *jobs, const struct job *job)
 {
-	struct admit_task task = {
+	return (struct admit_task){
 		.id = job->id,
 		.key = jobs_learn_key(jobs_component(jobs, job), job->uid, jobs_key(jobs, job)),
 		.submit_us = job->submit_us,
@@ -143,12 +143,35 @@ static int submit_to_core(struct jobs *jobs, struct job *job)
 				   (job->flags & JOB_FREEZABLE ? ADMIT_FREEZABLE : 0) |
 				   (job_may_run_again(job) ? ADMIT_RESTARTABLE : 0)),
 	};
+}
+
+static int submit_to_core(struct jobs *jobs, struct job *job)
+{
+	struct admit_task task = task_of(jobs, job);
 
 	if (job->component >= jobs->component_count)
 		return -ENOENT;
 	if (jobs->recorder)
 		recall(jobs, task.key);
 	return admit_submit(jobs->admit, &task, jobs_now_us(jobs));
+}
+
+int jobs_preview(struct jobs *jobs, const struct job_spec *spec, struct admit_view *ret_view)
+{
+	struct admit_task task;
+	struct job job;
+
+	job_init(&job, spec);
+	job.id = UINT64_MAX; /* never given */
+	job.submit_us = jobs_now_us(jobs);
+	job.component = jobs_component_find(jobs, spec->component);
+	if (job.component == UINT8_MAX)
+		return -ENOENT;
+	job.key = words_hold(jobs->words, spec->key);
+	task = task_of(jobs, &job);
+	recall(jobs, task.key);
+	words_drop(jobs->words, job.key);
+	return admit_preview(jobs->admit, &task, job.submit_us, ret_view);
 }
 
 static void hold_unknown(struct job *job, int rc)

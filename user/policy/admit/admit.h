@@ -255,6 +255,14 @@ void admit_supply(struct admit *admit, const struct admit_supply *supply, uint64
 int admit_submit(struct admit *admit, const struct admit_task *task, uint64_t now_us);
 
 /*
+ * What admit_submit() of task would lead to: its footprint, its place, when it would start. Queues
+ * nothing; its key counts as used. What is returned for a head says whether it fits. Errors as of
+ * admit_submit().
+ */
+int admit_preview(struct admit *admit, const struct admit_task *task, uint64_t now_us,
+		  struct admit_view *ret);
+
+/*
  * START was carried out at now_us. Also adopts a task that ran already when the caller started:
  * submit it and report it started, without a START in between; its reservation is then
  * reserved_bytes (0: what the core would give it) even where it does not fit. -ENOENT.
