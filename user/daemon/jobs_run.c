@@ -342,6 +342,15 @@ static void restart(struct jobs *jobs, struct job *job, const struct admit_decis
 	jobs_terminate(jobs, job, 0);
 }
 
+static void log_switch(const struct jobs *jobs, const struct admit_decision *decision)
+{
+	char why[160];
+
+	log_notice("queue strategy from=%s to=%s why=\"%s\"", admit_strategy_name(decision->before),
+		   admit_strategy_name((enum admit_strategy)decision->amount),
+		   admit_why_text(&decision->why, jobs_now_us(jobs), why, sizeof(why)));
+}
+
 static void carry_out(struct jobs *jobs, const struct admit_decision *decision)
 {
 	struct job *job = table_find(&jobs->table, decision->id);
@@ -358,8 +367,7 @@ static void carry_out(struct jobs *jobs, const struct admit_decision *decision)
 		return;
 	}
 	if (decision->verdict == ADMIT_SWITCH) {
-		log_notice("queue strategy=%s",
-			   admit_strategy_name((enum admit_strategy)decision->amount));
+		log_switch(jobs, decision);
 		return;
 	}
 	if (!run || run->ending)

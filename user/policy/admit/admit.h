@@ -180,6 +180,7 @@ struct admit_decision {
 	uint64_t for_id; /* FREEZE: who starts instead, or 0 */
 	uint64_t amount;
 	uint64_t until_us; /* predicted end, start, or deadline; 0: unknown */
+	enum admit_strategy before; /* SWITCH: what it was */
 	struct admit_why why;
 };
 
