@@ -187,11 +187,97 @@ static void test_jobs_last_attempt_is_not_restarted_for_memory(void **state)
 	JOBS_UNTIL(f, f->ended == 1);
 }
 
+/* ---- told to end ---- */
+
+static enum job_state state_of(const struct jobs_fixture *f, uint64_t id)
+{
+	const struct job *job = jobs_find(f->jobs, id);
+
+	return job ? (enum job_state)job->state : JOB_STATE__COUNT;
+}
+
+static void expect_end(struct jobs_fixture *f, uint64_t id, int32_t status, int32_t signal)
+{
+	struct store_row row;
+
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(store_find(jobs_reader(f->jobs), id, &row), 0);
+	assert_int_equal(row.job.state, JOB_CANCELLED);
+	assert_int_equal(row.result.status, status);
+	assert_int_equal(row.result.signal, signal);
+}
+
+/* It says on TERM that it was asked; its writing is slower than kill-grace. */
+#define SLOW_END "trap 'sleep 0.5; exit 9' TERM; while :; do sleep 0.05; done"
+
+static uint64_t freeze_one(struct jobs_fixture *f)
+{
+	uint64_t id = submit_sh(f, SLOW_END);
+
+	f->config.policy.freeze_max_us = 60 * US_PER_SEC;
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	poll(NULL, 0, 100); /* until its trap is set */
+	f->frozen = id;
+	JOBS_UNTIL(f, state_of(f, id) == JOB_FROZEN);
+	return id;
+}
+
+static void test_jobs_frozen_go_on_to_end_well(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = freeze_one(f);
+
+	assert_int_equal(jobs_cancel(f->jobs, id, 0, 20 * US_PER_SEC, NULL, NULL), 0);
+	expect_end(f, id, 9, 0);
+	assert_int_equal(f->frozen, 0);
+}
+
+static void test_jobs_frozen_are_killed_where_memory_is_short(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = freeze_one(f);
+
+	f->jobs->supply.level = LEVEL_HIGH;
+	assert_int_equal(jobs_cancel(f->jobs, id, 0, 20 * US_PER_SEC, NULL, NULL), 0);
+	f->tick_us = UINT64_MAX; /* no tick: it would say that all is well */
+	expect_end(f, id, -1, SIGKILL);
+	assert_int_equal(f->frozen, id);
+}
+
+/* Cancelled between its start's way to the disk and its shim. */
+static void test_jobs_that_start_get_the_grace_of_their_cancel(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item(SLOW_END, buf, sizeof(buf));
+	const struct run *run;
+	uint64_t id;
+
+	f->config.admission.kill_grace_us = 1;
+	item.spec.held = true;
+	submit(f, &item, 1);
+	id = f->first_id;
+	assert_int_equal(jobs_release(f->jobs, id, 0, NULL, NULL), 0);
+	assert_int_equal(state_of(f, id), JOB_STARTING);
+	assert_int_equal(jobs_cancel(f->jobs, id, 0, 20 * US_PER_SEC, NULL, NULL), 0);
+	run = f->jobs->run[jobs_find(f->jobs, id)->slot];
+	JOBS_UNTIL(f, f->ended == 1 || run->kill_us);
+	if (!f->ended)
+		assert_true(run->kill_us > clock_now_us() + 10 * US_PER_SEC);
+	JOBS_UNTIL(f, f->ended == 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_jobs_end_by_phase_by_what_they_allow_by_boot),
 		cmocka_unit_test_setup_teardown(test_jobs_last_attempt_is_not_restarted_for_memory,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_jobs_frozen_go_on_to_end_well, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_jobs_frozen_are_killed_where_memory_is_short,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_jobs_that_start_get_the_grace_of_their_cancel,
 						setup, teardown),
 	};
 

@@ -344,6 +344,8 @@ int jobs_wish(struct jobs *jobs, struct job *job, enum job_flag flag, const stru
 	if (!wish)
 		return -ENOMEM;
 	*wish = (struct wish){jobs, job->id, grace_us, done, data};
+	if (job->slot && jobs->run[job->slot])
+		jobs->run[job->slot]->grace_us = grace_us; /* it may have yet to start */
 	job->flags |= (uint16_t)flag;
 	entry = entry_new(jobs, job, ENTRY_UPDATE);
 	if (!entry) {

@@ -62,6 +62,7 @@ struct run {
 	uint64_t limit_bytes; /* memory.high as last written; 0 = not by this uwd */
 	uint64_t current_bytes, peak_bytes;
 	uint64_t kill_us;    /* on clock_now_us: SIGKILL then; 0 = not to be ended */
+	uint64_t grace_us;   /* for one that is to be ended before it has started */
 	bool ending;         /* its end is on its way to the disk */
 	bool launched;       /* a shim was made, or adopted */
 	bool gone;           /* and has ended, before it was known here that it was made */
@@ -187,7 +188,9 @@ void jobs_exit(struct jobs *jobs, uint32_t slot);
 void jobs_end_done(struct jobs *jobs, struct job_entry *entry);
 /* As slot_read; -ENODATA too when it is of another attempt than job's. */
 int slot_read_of(int slots, uint32_t index, const struct job *job, struct slot *ret_slot);
-/* SIGTERM now, SIGKILL after grace_us. */
+/* SIGTERM now, SIGKILL after grace_us; that of an earlier call stands if it is sooner. One that
+ * stands still goes on to hear it, and is killed at once where its memory is needed: see jobs_wake.
+ */
 void jobs_terminate(struct jobs *jobs, struct job *job, uint64_t grace_us);
 struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot, const char *component);
 void jobs_run_free(struct jobs *jobs, uint32_t slot);
@@ -235,6 +238,9 @@ void jobs_freeze(struct jobs *jobs, struct job *job, struct run *run,
 		 const struct admit_decision *decision);
 void jobs_thaw(struct jobs *jobs, struct job *job, struct run *run,
 	       const struct admit_decision *decision);
+/* Lets one that is to end go on. False: it is better killed, as it was stopped for another or
+ * memory is short. */
+bool jobs_wake(struct jobs *jobs, struct job *job, struct run *run);
 /* A core that was begun anew knows no pauses: what it paused goes on. */
 void jobs_unpause(struct jobs *jobs, struct job *job);
 /* How long it has run, without the time that it stood still. */

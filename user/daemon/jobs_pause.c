@@ -79,8 +79,9 @@ void jobs_freeze(struct jobs *jobs, struct job *job, struct run *run,
 {
 	struct job_why why = jobs_why_of(decision);
 
-	/* Without a leaf there is nothing to name but all of its component. */
-	if (!run->leaf_open) {
+	/* Without a leaf there is nothing to name but all of its component; and one that was told
+	 * to end is to do so. */
+	if (!run->leaf_open || job->flags & JOB_ENDING) {
 		admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
 		return;
 	}
@@ -112,6 +113,18 @@ void jobs_thaw(struct jobs *jobs, struct job *job, struct run *run,
 	ask_to_go_on(jobs, job, run);
 	admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
 	entry_note(jobs, job, JOB_STEP_THAWED, &why);
+}
+
+/* Going on, it would want back at once what was taken from it: from level high on policy may
+ * freeze. */
+bool jobs_wake(struct jobs *jobs, struct job *job, struct run *run)
+{
+	if (!run->leaf_open || run->preempted || jobs->supply.level >= LEVEL_HIGH)
+		return false;
+	if (run->paused)
+		admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
+	ask_to_go_on(jobs, job, run);
+	return true;
 }
 
 /* The core knows it as running: if it is to stand still again, it will say so. */

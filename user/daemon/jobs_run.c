@@ -100,15 +100,20 @@ void jobs_open_leaf(struct jobs *jobs, struct run *run)
 void jobs_terminate(struct jobs *jobs, struct job *job, uint64_t grace_us)
 {
 	struct run *run = job->slot ? jobs->run[job->slot] : NULL;
+	uint64_t now_us = clock_now_us(), kill_us = now_us + grace_us;
 
 	if (!run || run->ending || run->pidfd < 0)
 		return; /* when it has started, or at its end, its flags are looked at again */
-	if (grace_us && job->state != JOB_FROZEN) {
-		run->kill_us = clock_now_us() + grace_us;
+	if (grace_us && run->kill_us) { /* told already */
+		run->kill_us = kill_us < run->kill_us ? kill_us : run->kill_us;
+		return;
+	}
+	if (grace_us && (job->state != JOB_FROZEN || jobs_wake(jobs, job, run))) {
+		run->kill_us = kill_us;
 		if (!pidfd_send_signal(run->pidfd, SIGTERM, NULL, 0))
 			return;
 	}
-	run->kill_us = clock_now_us();
+	run->kill_us = now_us;
 	if (run->leaf_open)
 		jobs->setup.ops->kill(jobs->setup.ops_data, &run->leaf);
 }
@@ -286,7 +291,7 @@ void jobs_start_done(struct jobs *jobs, struct job_entry *entry)
 	if (run->gone)
 		jobs_exit(jobs, entry->slot);
 	else if (job->flags & JOB_ENDING)
-		jobs_terminate(jobs, job, jobs->setup.config->admission.kill_grace_us);
+		jobs_terminate(jobs, job, run->grace_us);
 }
 
 /* ---- what the core says of those that run ---- */
