@@ -92,6 +92,8 @@ static void test_jobs_command_that_is_not_there_fails_once(void **state)
 	assert_int_equal(row_of(f, f->first_id).job.state, JOB_FAILED);
 	assert_int_equal(row_of(f, f->first_id).job.reason, JOB_BECAUSE_START_FAILED);
 	assert_int_equal(row_of(f, f->first_id).job.observed, ENOENT);
+	assert_int_equal(row_of(f, f->first_id).job.threshold, JOB_START_COMMAND);
+	assert_int_equal(job_exit_code(&f->result), 127);
 }
 
 static void test_jobs_over_their_time_limit_are_ended(void **state)

@@ -200,6 +200,17 @@ json_t *encode_job_end(const struct job *job, const struct job_result *result)
 	return object;
 }
 
+/* With its spec it can be said what could not be run. */
+static void put_why_of(json_t *object, const struct store_row *row)
+{
+	json_t *why = encode_job_why(&row->result.why);
+	char text[TEXT_LEN];
+
+	put(why, "text",
+	    json_text(job_why_text_of(&row->result.why, &row->spec, text, sizeof(text))));
+	put(object, "why", why);
+}
+
 json_t *encode_history_entry(const struct store_row *row)
 {
 	const struct job *job = &row->job;
@@ -215,6 +226,7 @@ json_t *encode_history_entry(const struct store_row *row)
 	put(object, "tags", tags_of_spec(&row->spec));
 	put(object, "user", number(job->uid));
 	put_result(object, result);
+	put_why_of(object, row);
 	put(object, "priority", number(job->priority));
 	put(object, "memory_priority", number(job->memory_priority));
 	put(object, "memory_bytes", number(job->memory_bytes));

@@ -65,7 +65,7 @@ static struct verdict could_not_run(const struct slot *slot)
 		.state = JOB_FAILED,
 		.step = JOB_STEP_ENDED,
 		.how = ADMIT_EXIT_NOT_RUN,
-		.why = {JOB_BECAUSE_START_FAILED, (uint64_t)slot->error, 0},
+		.why = {JOB_BECAUSE_START_FAILED, (uint64_t)slot->error, slot->failed},
 	};
 }
 
