@@ -7,6 +7,7 @@
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
+#include "user/base/text.h"
 #include "user/daemon/jobs_internal.h"
 
 const char *jobs_component(const struct jobs *jobs, const struct job *job)
@@ -16,6 +17,15 @@ const char *jobs_component(const struct jobs *jobs, const struct job *job)
 	if (run && run->id == job->id)
 		return run->component;
 	return job->component < jobs->component_count ? jobs->component[job->component] : "";
+}
+
+void jobs_component_recall(const struct jobs *jobs, const struct job *job, char buf[UW_NAME_LEN])
+{
+	struct store_row row;
+
+	text_copy(buf, UW_NAME_LEN, jobs_component(jobs, job));
+	if (!*buf && jobs->reader && !store_find(jobs->reader, job->id, &row))
+		text_copy(buf, UW_NAME_LEN, row.component);
 }
 
 /* ---- who waits for whom ---- */
@@ -174,9 +184,19 @@ int jobs_preview(struct jobs *jobs, const struct job_spec *spec, struct admit_vi
 	return admit_preview(jobs->admit, &task, job.submit_us, ret_view);
 }
 
-static void hold_unknown(struct job *job, int rc)
+static void hold_unknown(const struct jobs *jobs, struct job *job, int rc)
 {
-	log_warning("job is held job=%" PRIu64 " error=%s", job->id, strerrorname_np(-rc));
+	char component[UW_NAME_LEN];
+
+	jobs_component_recall(jobs, job, component);
+	if (rc == -ENOENT)
+		log_warning("job has no component to run in job=%" PRIu64
+			    " component=%s: put [component %s] into the configuration and run "
+			    "'uwctl reload', or cancel it",
+			    job->id, component, component);
+	else
+		log_warning("job is held job=%" PRIu64 " component=%s error=%s", job->id, component,
+			    strerrorname_np(-rc));
 	job->state = JOB_HELD;
 	job->reason = JOB_BECAUSE_NO_COMPONENT;
 	job->observed = 0;
@@ -228,7 +248,7 @@ static void wait_for_others(struct jobs *jobs, struct job *job, const struct job
 	job->reason = JOB_BECAUSE_AFTER;
 	job->observed = live;
 	if (after_add(&jobs->after, live, job->id))
-		hold_unknown(job, -ENOMEM);
+		hold_unknown(jobs, job, -ENOMEM);
 }
 
 int jobs_enqueue(struct jobs *jobs, struct job *job, const struct job_spec *spec)
@@ -241,7 +261,7 @@ int jobs_enqueue(struct jobs *jobs, struct job *job, const struct job_spec *spec
 	}
 	rc = submit_to_core(jobs, job);
 	if (rc)
-		hold_unknown(job, rc);
+		hold_unknown(jobs, job, rc);
 	return rc;
 }
 

@@ -229,6 +229,9 @@ uint8_t jobs_component_find(const struct jobs *jobs, const char *name);
 /* Where it runs, or is to run; "" when that is not configured. */
 const char *jobs_component(const struct jobs *jobs, const struct job *job);
 
+/* The same, and of one that is not configured as the disk knows it. */
+void jobs_component_recall(const struct jobs *jobs, const struct job *job, char buf[UW_NAME_LEN]);
+
 struct job_why jobs_why_of(const struct admit_decision *decision);
 void jobs_set_why(struct job *job, const struct job_why *why);
 
