@@ -73,6 +73,14 @@ static void asked_init(struct asked *asked, const struct jobs_fixture *f)
 	asked->peer.gid = GROUP;
 }
 
+static void let_in(struct asked *asked, const char *submit)
+{
+	struct component *component = &asked->daemon.config.component[0];
+
+	assert_true(text_copy(component->submit, sizeof(component->submit), submit));
+	job_allow_resolve(component, &asked->daemon.allow[0]);
+}
+
 /* Takes the parameters. */
 static const struct ipc_answer *ask(struct asked *asked, enum ipc_method method, json_t *parameters)
 {
@@ -134,7 +142,7 @@ static void test_calls_who_may_not_submit_is_told_before_all_else(void **state)
 			    json_true());
 	assert_string_equal(ask(&asked, IPC_SUBMIT, json_incref(parameters))->error,
 			    IPC_ERROR_NOT_PERMITTED);
-	strcpy(asked.daemon.config.component[0].submit, "*");
+	let_in(&asked, "*");
 	assert_string_equal(ask(&asked, IPC_SUBMIT, parameters)->error, IPC_ERROR_BAD_JOB);
 	asked_done(&asked);
 }
@@ -145,7 +153,7 @@ static void test_calls_environments_have_bounds(void **state)
 	uint64_t start_us = clock_now_us();
 
 	asked_init(&asked, *state);
-	strcpy(asked.daemon.config.component[0].submit, "*");
+	let_in(&asked, "*");
 	assert_string_equal(ask(&asked, IPC_SUBMIT, submission(4097, 0))->error, IPC_ERROR_BAD_JOB);
 	assert_string_equal(ask(&asked, IPC_SUBMIT, submission(0, 4097))->error, IPC_ERROR_BAD_JOB);
 	assert_null(ask(&asked, IPC_SUBMIT, submission(4096, 4096))->error);
@@ -160,7 +168,7 @@ static void test_calls_many_environments_are_too_many_together(void **state)
 	json_t *shared = submission(4096, 0), *plain = json_object_get(shared, "jobs");
 
 	asked_init(&asked, *state);
-	strcpy(asked.daemon.config.component[0].submit, "*");
+	let_in(&asked, "*");
 	for (uint32_t i = 1; i < 600; i++) {
 		json_array_append(jobs, json_array_get(jobs, 0));
 		json_array_append(plain, json_array_get(plain, 0));
@@ -383,6 +391,37 @@ static void test_calls_all_of_an_array_is_waited_for(void **state)
 	assert_int_equal(jobs_find(f->jobs, then)->state, JOB_QUEUED);
 }
 
+/* ---- who may ---- */
+
+static void test_calls_allow_lists_are_numbers(void **state)
+{
+	static const struct {
+		const char *submit;
+		struct ipc_peer peer;
+		bool may;
+	} rows[] = {
+		{"root", {.uid = 0, .gid = 0}, true},
+		{"root", {.uid = USER, .gid = GROUP}, false},
+		{"*", {.uid = USER, .gid = GROUP}, true},
+		{"daemon", {.uid = 1, .gid = GROUP}, true},
+		{"daemon", {.uid = USER, .gid = 1}, false},
+		{"no-such-user, daemon", {.uid = 1, .gid = GROUP}, true},
+		{"no-such-user", {.uid = USER, .gid = GROUP}, false},
+		{"@daemon", {.uid = USER, .gid = 1}, true},
+		{"@daemon", {.uid = USER, .gid = GROUP, .group_count = 2, .group = {7, 1}}, true},
+		{"@daemon", {.uid = 1, .gid = GROUP, .group_count = 1, .group = {7}}, false},
+		{"@no-such-group", {.uid = USER, .gid = GROUP}, false},
+	};
+	struct asked asked;
+
+	asked_init(&asked, *state);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		let_in(&asked, rows[i].submit);
+		if (submit_is_allowed(&asked.daemon.allow[0], &rows[i].peer) != rows[i].may)
+			fail_msg("row %zu", i);
+	}
+}
+
 /* ---- dry runs ---- */
 
 static json_t *dry_run(struct asked *asked, const char *memory, const char *rest)
@@ -416,7 +455,7 @@ static void test_calls_dry_run_tells_what_would_be(void **state)
 	const json_t *job;
 
 	asked_init(&asked, f);
-	strcpy(asked.daemon.config.component[0].submit, "*");
+	let_in(&asked, "*");
 	job = dry_run(&asked, "67108864", "");
 	assert_string_equal(reason(job), "fits");
 	assert_int_equal(json_get_u64(job, "position"), 1);
@@ -477,7 +516,7 @@ static void test_calls_requeue_asks_who_may_submit(void **state)
 	cancel(f, id);
 	JOBS_UNTIL(f, !jobs_find(f->jobs, id));
 	assert_int_equal(requeue(&asked, f, id), 1);
-	strcpy(asked.daemon.config.component[0].submit, "*");
+	let_in(&asked, "*");
 	asked.peer.gid = GROUP + 1; /* not in the group of the job any more */
 	assert_int_equal(requeue(&asked, f, id), 1);
 	asked.peer.group[0] = GROUP;
@@ -503,6 +542,7 @@ int main(void)
 		TEST(test_calls_history_looks_at_so_many_rows_a_page),
 		TEST(test_calls_an_array_after_an_array_takes_no_time),
 		TEST(test_calls_all_of_an_array_is_waited_for),
+		TEST(test_calls_allow_lists_are_numbers),
 		TEST(test_calls_dry_run_tells_what_would_be),
 		TEST(test_calls_requeue_asks_who_may_submit),
 	};

@@ -29,11 +29,6 @@ struct wanted {
 	char **text; /* two blocks an item: arguments and environment */
 	size_t env_total, env_count;
 	struct jobs_item *plain; /* the first that has the environment of the context */
-	enum may {
-		MAY_UNKNOWN,
-		MAY,
-		MAY_NOT
-	} may[UW_COMPONENTS_MAX];
 };
 
 /* The answer is to go to whom, when it is on disk. */
@@ -309,8 +304,7 @@ static bool read_strings(struct wanted *wanted, const json_t *from, uint32_t at,
 	return true;
 }
 
-/* Asked of the user database once a component, as that may be far away. */
-static bool is_permitted(struct wanted *wanted, const char *name)
+static bool is_permitted(const struct wanted *wanted, const char *name)
 {
 	const struct config *config = &wanted->daemon->config;
 	const struct ipc_peer *peer = wanted->call->peer;
@@ -321,9 +315,7 @@ static bool is_permitted(struct wanted *wanted, const char *name)
 				"there is no component '%s'; 'uwctl status' lists them", name);
 		return false;
 	}
-	if (!wanted->may[at])
-		wanted->may[at] = submit_is_allowed(&config->component[at], peer) ? MAY : MAY_NOT;
-	if (wanted->may[at] == MAY)
+	if (submit_is_allowed(&wanted->daemon->allow[at], peer))
 		return true;
 	ipc_answer_fail(wanted->answer, IPC_ERROR_NOT_PERMITTED,
 			"uid %u may not submit to %s; 'submit' of [component %s] in uw.conf "
