@@ -163,6 +163,7 @@ fuzzers: $(FUZZERS)
 
 unit: $(UNITS) $(O)/uw-shim | build/deps/test ## unit tests: no root, under a minute
 	$(Q)scripts/run-units $(UNITS)
+	$(Q)tests/unit/test_completion.sh
 	$(Q)python3 -B -m unittest discover -q -s tests/bench
 
 sim: $(SIMS) ## the policy against a simulated machine: invariants under seeded load

@@ -29,6 +29,8 @@ struct fake {
 	struct ipc_server *server;
 	pthread_t thread;
 	atomic_bool stop, publish;
+	bool leaves;      /* uwd is away for a while when it has answered Submit */
+	uint64_t back_us; /* and then back; 0 = it is there */
 	/* In turn; the last one again and again. An answer that begins with "!" is an error:
 	 * "!NAME reason". Of Wait, one that begins with "+" goes on with news. */
 	const char *answer[IPC_METHOD__COUNT][FAKE_ANSWERS];
@@ -51,6 +53,32 @@ static void fake_fail(struct ipc_answer *answer, const char *text)
 			"%s", text + 2 + length);
 }
 
+#define FAKE_AWAY_US 300000ULL
+
+static void fake_away_path(const struct fake *fake, char path[static 80])
+{
+	snprintf(path, 80, "%s.away", fake->path);
+}
+
+/* Connections that stand go on; nobody gets a new one. */
+static void fake_leave(struct fake *fake)
+{
+	char away[80];
+
+	fake_away_path(fake, away);
+	if (!rename(fake->path, away))
+		fake->back_us = clock_now_us() + FAKE_AWAY_US;
+}
+
+static void fake_return(struct fake *fake)
+{
+	char away[80];
+
+	fake_away_path(fake, away);
+	if (!rename(away, fake->path))
+		fake->back_us = 0;
+}
+
 static void fake_handle(void *data, const struct ipc_call *call, struct ipc_answer *answer)
 {
 	struct fake *fake = data;
@@ -70,6 +98,8 @@ static void fake_handle(void *data, const struct ipc_call *call, struct ipc_answ
 	answer->parameters = json_loads(text + answer->follow, 0, NULL);
 	if (answer->follow)
 		fake->publish = true;
+	if (fake->leaves && call->method == IPC_SUBMIT)
+		fake_leave(fake);
 }
 
 static void fake_publish(struct fake *fake)
@@ -93,6 +123,8 @@ static void *fake_run(void *data)
 		ipc_server_dispatch(fake->server, clock_now_us());
 		if (fake->publish)
 			fake_publish(fake);
+		if (fake->back_us && clock_now_us() >= fake->back_us)
+			fake_return(fake);
 	}
 	return NULL;
 }

@@ -240,6 +240,7 @@ static void test_strategy_follows_pressure_with_hysteresis(void **data)
 	f->now_us += S(1);
 	step(f);
 	assert_int_equal(must(f, ADMIT_SWITCH, 0)->amount, ADMIT_THROUGHPUT);
+	assert_int_equal(must(f, ADMIT_SWITCH, 0)->before, ADMIT_LATENCY);
 	must(f, ADMIT_START, 2);
 	admit_summary(f->admit, f->now_us, &summary);
 	assert_int_equal(summary.strategy, ADMIT_THROUGHPUT);

@@ -211,6 +211,19 @@ static void test_dry_run_says_what_would_be(void **state)
 	assert_true(json_get_bool(fake->said[IPC_SUBMIT][0], "dry_run"));
 }
 
+static void test_submit_dry_run_says_that_there_is_room(void **state)
+{
+	struct fake *fake = *state;
+	AUTO_FREE char *text = NULL;
+
+	fake->answer[IPC_SUBMIT][0] =
+		"{\"jobs\": [{\"id\": null, \"name\": \"ls\", \"state\": \"queued\", "
+		"\"component\": \"ml\", \"memory_bytes\": 1048576, \"reserved_bytes\": 1048576, "
+		"\"position\": 1, \"start_in_us\": 0}]}";
+	assert_int_equal(UWCTL(fake, 80, &text, "submit", "-n", "-c", "ml", "ls"), 0);
+	assert_string_equal(text, "ls: queued in ml, 1.0M; position 1, starts at once\n");
+}
+
 static void test_submit_wait_passes_the_status_on(void **state)
 {
 	struct fake *fake = *state;
@@ -226,6 +239,40 @@ static void test_submit_wait_passes_the_status_on(void **state)
 	assert_string_equal(text, "12\n12_1  failed  exit status 7\n");
 	assert_json(json_object_get(fake->said[IPC_WAIT][0], "jobs"),
 		    "[{\"first\": 12, \"last\": 14}]");
+}
+
+/* uwd restarts between its acknowledgement and the wait. */
+static void test_submit_wait_outlives_a_restart(void **state)
+{
+	struct fake *fake = *state;
+	AUTO_FREE char *text = NULL;
+
+	fake->leaves = true;
+	fake->answer[IPC_SUBMIT][0] = "{\"jobs\": [{\"id\": 12, \"count\": 1}]}";
+	fake->answer[IPC_WAIT][0] = "{\"ended\": [{\"id\": 12, \"state\": \"failed\", "
+				    "\"code\": 7, \"why\": {}}], \"ended_count\": 1, \"left\": 0}";
+	assert_int_equal(UWCTL(fake, 0, &text, "submit", "-w", "-c", "ml", "ls"), 7);
+	assert_string_equal(text, "12\n12  failed  \n");
+}
+
+static void test_submit_wait_json_prints_the_id_first(void **state)
+{
+	struct fake *fake = *state;
+	AUTO_FREE char *text = NULL;
+	json_t *first, *second;
+	const char *rest;
+
+	fake->answer[IPC_SUBMIT][0] = "{\"jobs\": [{\"id\": 12, \"count\": 1}]}";
+	fake->answer[IPC_WAIT][0] = "{\"ended\": [], \"ended_count\": 1, \"left\": 0}";
+	assert_int_equal(UWCTL(fake, 0, &text, "submit", "-w", "-j", "-c", "ml", "ls"), 0);
+	rest = strstr(text, "\n}\n");
+	assert_non_null(rest);
+	first = json_loadb(text, (size_t)(rest - text) + 2, 0, NULL);
+	second = json_loads(rest + 3, 0, NULL);
+	assert_non_null(json_object_get(first, "jobs"));
+	assert_int_equal(json_get_u64(second, "code"), 0);
+	json_decref(first);
+	json_decref(second);
 }
 
 static void test_key_is_of_component_and_command(void **state)
@@ -296,7 +343,10 @@ int main(void)
 		TEST(test_a_call_that_is_too_long_is_refused_here),
 		TEST(test_refusals_of_uwd_come_in_its_words),
 		TEST(test_dry_run_says_what_would_be),
+		TEST(test_submit_dry_run_says_that_there_is_room),
 		TEST(test_submit_wait_passes_the_status_on),
+		TEST(test_submit_wait_outlives_a_restart),
+		TEST(test_submit_wait_json_prints_the_id_first),
 		cmocka_unit_test(test_key_is_of_component_and_command),
 		cmocka_unit_test(test_every_key_of_a_task_is_an_option_of_submit),
 	};

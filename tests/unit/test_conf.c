@@ -57,6 +57,7 @@ static const char everything[] = "[pool]\nusable = 20G\nreserve = 2.5%\n"
 				 "[sense]\nbpf = off\npages = full\nrest-period = 2s\n"
 				 "pressed-period = 50ms\n"
 				 "[admission]\nstrategy = adaptive\nfootprints = asked\n"
+				 "outgrown = fail\noutgrown-after = 1h\n"
 				 "preemption = yes\nbypass = 1h\nmax-running = 200\n"
 				 "max-queued = 131072\nkill-grace = 0\noutput-limit = 1M\n"
 				 "history-count = 0\nhistory-age = 2d\n"
@@ -101,6 +102,8 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_int_equal(c.pressed_period_us, 50000);
 	assert_int_equal(c.admission.strategy, STRATEGY_ADAPTIVE);
 	assert_int_equal(c.admission.footprints, FOOTPRINTS_ASKED);
+	assert_int_equal(c.admission.outgrown, OUTGROWN_FAIL);
+	assert_int_equal(c.admission.outgrown_us, 3600000000);
 	assert_true(c.admission.preemption);
 	assert_int_equal(c.admission.bypass_us, 3600000000);
 	assert_int_equal(c.admission.max_running, 200);
@@ -284,7 +287,7 @@ static void test_every_option_explains_itself(void **state)
 
 	(void)state;
 	conf_option_each(check_help, &count);
-	assert_int_equal(count, 42);
+	assert_int_equal(count, 44);
 }
 
 static void test_budgets_over_the_pool_are_refused(void **state)

@@ -219,6 +219,42 @@ static void test_class_and_exit_code(void **state)
 	assert_int_equal(job_exit_code(&(struct job_result){.status = -1}), 255);
 }
 
+static void test_start_that_failed_says_what(void **state)
+{
+	static const struct {
+		int error;
+		enum job_start failed;
+		const char *text, *text_of;
+		int code;
+	} rows[] = {
+		{ENOENT, JOB_START_COMMAND, "cannot run its command: No such file or directory",
+		 "cannot run ./x: No such file or directory", 127},
+		{EACCES, JOB_START_COMMAND, "cannot run its command: Permission denied",
+		 "cannot run ./x: Permission denied", 126},
+		{ENOENT, JOB_START_DIRECTORY,
+		 "cannot enter its directory: No such file or directory",
+		 "cannot enter /gone: No such file or directory", 126},
+		{EPERM, JOB_START_USER, "cannot become its user: Operation not permitted",
+		 "cannot become uid 7: Operation not permitted", 126},
+		{ENOMEM, JOB_START_ANYTHING, "could not be started: Cannot allocate memory",
+		 "could not be started: Cannot allocate memory", 126},
+	};
+	struct job_spec spec = {.uid = 7, .cwd = "/gone", .argv = {"./x", 4}};
+	char text[200];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct job_why why = {JOB_BECAUSE_START_FAILED, (uint64_t)rows[i].error,
+				      rows[i].failed};
+		struct job_result result = {.state = JOB_FAILED, .status = -1, .why = why};
+
+		assert_string_equal(job_why_text(&why, text, sizeof(text)), rows[i].text);
+		assert_string_equal(job_why_text_of(&why, &spec, text, sizeof(text)),
+				    rows[i].text_of);
+		assert_int_equal(job_exit_code(&result), rows[i].code);
+	}
+}
+
 static void test_name_is_given_or_found(void **state)
 {
 	struct job_spec spec = good;
@@ -250,6 +286,7 @@ int main(void)
 		cmocka_unit_test(test_every_value_has_a_word_of_its_own),
 		cmocka_unit_test(test_reasons_say_their_numbers),
 		cmocka_unit_test(test_class_and_exit_code),
+		cmocka_unit_test(test_start_that_failed_says_what),
 		cmocka_unit_test(test_name_is_given_or_found),
 	};
 

@@ -84,6 +84,8 @@ static void test_jobs_command_that_is_not_there_fails_once(void **state)
 	assert_int_equal(row_of(f, f->first_id).job.state, JOB_FAILED);
 	assert_int_equal(row_of(f, f->first_id).job.reason, JOB_BECAUSE_START_FAILED);
 	assert_int_equal(row_of(f, f->first_id).job.observed, ENOENT);
+	assert_int_equal(row_of(f, f->first_id).job.threshold, JOB_START_COMMAND);
+	assert_int_equal(job_exit_code(&f->result), 127);
 }
 
 static void test_jobs_over_their_time_limit_are_ended(void **state)
@@ -502,6 +504,26 @@ static void test_jobs_configuration_with_other_components_keeps_the_queue(void *
 	assert_int_equal(row_of(f, queued).job.state, JOB_DONE);
 }
 
+static int check_total(void *data, const struct store_total *total)
+{
+	assert_string_equal(total->component, "ml_models");
+	assert_int_equal(total->state, JOB_CANCELLED);
+	(*(uint32_t *)data)++;
+	return 0;
+}
+
+/* It never ran, and nothing in memory knows where it was to run: the history does. */
+static void cancel_without_component(struct jobs_fixture *f, uint64_t id)
+{
+	uint32_t totals = 0;
+	int rc = 1;
+
+	assert_int_equal(jobs_cancel(f->jobs, id, 0, 0, changed, &rc), 0);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(store_each_total(jobs_reader(f->jobs), check_total, &totals), 0);
+	assert_int_equal(totals, 1);
+}
+
 static void test_jobs_of_a_component_that_is_gone_wait_for_it(void **state)
 {
 	struct jobs_fixture *f = *state;
@@ -509,14 +531,18 @@ static void test_jobs_of_a_component_that_is_gone_wait_for_it(void **state)
 	struct uw_err err = {0};
 	char buf[256];
 	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+	uint64_t other;
 
 	item.spec.memory_bytes = 4 * JOBS_BUDGET; /* so that it stays in the queue */
+	submit(f, &item, 1);
+	other = f->first_id;
 	submit(f, &item, 1);
 	strcpy(f->config.component[0].name, "cache");
 	f->config.component_count = 1;
 	assert_int_equal(jobs_configure(f->jobs, &admit, &err), 0);
 	assert_int_equal(state_of(f, f->first_id), JOB_HELD);
 	assert_int_equal(jobs_find(f->jobs, f->first_id)->reason, JOB_BECAUSE_NO_COMPONENT);
+	cancel_without_component(f, other);
 	strcpy(f->config.component[1].name, "ml_models");
 	f->config.component_count = 2;
 	admit.component_count = 2;

@@ -50,6 +50,7 @@ static void test_calls_no_more_than_max_queued(void **state)
 	assert_int_equal(jobs_submit(f->jobs, &item, 1, on_submitted, f, &err), -EDQUOT);
 	assert_string_equal(err.text,
 			    "submit: the queue holds 1 of 2 jobs, there is no room for 2 more");
+	assert_int_equal(jobs_check(f->jobs, &item, 1, &err), -EDQUOT); /* a dry run says it too */
 	item.range_count = 0;
 	submit(f, &item, 1);
 	assert_int_equal(jobs_count(f->jobs), 2);
@@ -70,6 +71,14 @@ static void asked_init(struct asked *asked, const struct jobs_fixture *f)
 	asked->daemon.config = f->config;
 	asked->peer.uid = USER;
 	asked->peer.gid = GROUP;
+}
+
+static void let_in(struct asked *asked, const char *submit)
+{
+	struct component *component = &asked->daemon.config.component[0];
+
+	assert_true(text_copy(component->submit, sizeof(component->submit), submit));
+	job_allow_resolve(component, &asked->daemon.allow[0]);
 }
 
 /* Takes the parameters. */
@@ -133,7 +142,7 @@ static void test_calls_who_may_not_submit_is_told_before_all_else(void **state)
 			    json_true());
 	assert_string_equal(ask(&asked, IPC_SUBMIT, json_incref(parameters))->error,
 			    IPC_ERROR_NOT_PERMITTED);
-	strcpy(asked.daemon.config.component[0].submit, "*");
+	let_in(&asked, "*");
 	assert_string_equal(ask(&asked, IPC_SUBMIT, parameters)->error, IPC_ERROR_BAD_JOB);
 	asked_done(&asked);
 }
@@ -144,7 +153,7 @@ static void test_calls_environments_have_bounds(void **state)
 	uint64_t start_us = clock_now_us();
 
 	asked_init(&asked, *state);
-	strcpy(asked.daemon.config.component[0].submit, "*");
+	let_in(&asked, "*");
 	assert_string_equal(ask(&asked, IPC_SUBMIT, submission(4097, 0))->error, IPC_ERROR_BAD_JOB);
 	assert_string_equal(ask(&asked, IPC_SUBMIT, submission(0, 4097))->error, IPC_ERROR_BAD_JOB);
 	assert_null(ask(&asked, IPC_SUBMIT, submission(4096, 4096))->error);
@@ -159,7 +168,7 @@ static void test_calls_many_environments_are_too_many_together(void **state)
 	json_t *shared = submission(4096, 0), *plain = json_object_get(shared, "jobs");
 
 	asked_init(&asked, *state);
-	strcpy(asked.daemon.config.component[0].submit, "*");
+	let_in(&asked, "*");
 	for (uint32_t i = 1; i < 600; i++) {
 		json_array_append(jobs, json_array_get(jobs, 0));
 		json_array_append(plain, json_array_get(plain, 0));
@@ -381,6 +390,105 @@ static void test_calls_all_of_an_array_is_waited_for(void **state)
 	assert_int_equal(jobs_find(f->jobs, then)->state, JOB_QUEUED);
 }
 
+/* ---- who may ---- */
+
+static void test_calls_allow_lists_are_numbers(void **state)
+{
+	static const struct {
+		const char *submit;
+		struct ipc_peer peer;
+		bool may;
+	} rows[] = {
+		{"root", {.uid = 0, .gid = 0}, true},
+		{"root", {.uid = USER, .gid = GROUP}, false},
+		{"*", {.uid = USER, .gid = GROUP}, true},
+		{"daemon", {.uid = 1, .gid = GROUP}, true},
+		{"daemon", {.uid = USER, .gid = 1}, false},
+		{"no-such-user, daemon", {.uid = 1, .gid = GROUP}, true},
+		{"no-such-user", {.uid = USER, .gid = GROUP}, false},
+		{"@daemon", {.uid = USER, .gid = 1}, true},
+		{"@daemon", {.uid = USER, .gid = GROUP, .group_count = 2, .group = {7, 1}}, true},
+		{"@daemon", {.uid = 1, .gid = GROUP, .group_count = 1, .group = {7}}, false},
+		{"@no-such-group", {.uid = USER, .gid = GROUP}, false},
+	};
+	struct asked asked;
+
+	asked_init(&asked, *state);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		let_in(&asked, rows[i].submit);
+		if (submit_is_allowed(&asked.daemon.allow[0], &rows[i].peer) != rows[i].may)
+			fail_msg("row %zu", i);
+	}
+}
+
+/* ---- dry runs ---- */
+
+static json_t *dry_run(struct asked *asked, const char *memory, const char *rest)
+{
+	char text[400];
+	const struct ipc_answer *answer;
+
+	snprintf(text, sizeof(text),
+		 "{\"dry_run\": true, \"context\": {\"environment\": [], \"cwd\": \"/\"}, "
+		 "\"jobs\": [{\"component\": \"ml_models\", \"command\": [\"true\"], "
+		 "\"memory_bytes\": %s%s}]}",
+		 memory, rest);
+	answer = ask(asked, IPC_SUBMIT, json_loads(text, 0, NULL));
+	if (answer->error)
+		return NULL;
+	return json_array_get(json_object_get(answer->parameters, "jobs"), 0);
+}
+
+static const char *reason(const json_t *job)
+{
+	return json_get_text(json_object_get(job, "why"), "reason");
+}
+
+static void test_calls_dry_run_tells_what_would_be(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct admit_key known = {.version = ADMIT_KEY_VERSION, .least_kib = 0};
+	struct asked asked;
+	char buf[256];
+	struct jobs_item item = sh_item("sleep 60", buf, sizeof(buf));
+	const json_t *job;
+
+	asked_init(&asked, f);
+	let_in(&asked, "*");
+	job = dry_run(&asked, "67108864", "");
+	assert_string_equal(reason(job), "fits");
+	assert_int_equal(json_get_u64(job, "position"), 1);
+	assert_int_equal(json_get_u64(job, "start_in_us"), 0);
+	known.key = jobs_learn_key("ml_models", USER, "fold");
+	for (int i = 0; i < 12; i++)
+		admit_key_learn(&known, &(struct admit_run){.peak_kib = 100 << 10,
+							    .asked_kib = 400 << 10,
+							    .run_ms = 60000});
+	assert_int_equal(admit_key_import((struct admit *)(uintptr_t)jobs_admit(f->jobs), &known),
+			 0);
+	job = dry_run(&asked, "419430400", ", \"key\": \"fold\", \"rerun\": true");
+	assert_in_range(json_get_u64(job, "reserved_bytes"), 100 << 20, 200 << 20);
+	job = dry_run(&asked, "419430400", ", \"key\": \"fold\"");
+	assert_int_equal(json_get_u64(job, "reserved_bytes"), 400 << 20);
+	item.spec.memory_bytes = JOBS_BUDGET / 4 * 3;
+	item.spec.time_us = 600 * US_PER_SEC;
+	submit(f, &item, 1);
+	JOBS_UNTIL(f, jobs_find(f->jobs, f->first_id)->state == JOB_RUNNING);
+	job = dry_run(&asked, "536870912", "");
+	assert_string_equal(reason(job), "memory");
+	assert_in_range(json_get_u64(job, "start_in_us"), 1, 7200 * US_PER_SEC);
+	job = dry_run(&asked, "2147483648", "");
+	assert_string_equal(reason(job), "too-large");
+	job = dry_run(&asked, "67108864", ", \"hold\": true");
+	assert_string_equal(json_get_text(job, "state"), "held");
+	assert_int_equal(json_get_u64(job, "position"), UINT64_MAX);
+	assert_int_equal(jobs_count(f->jobs), 1);
+	f->config.admission.max_queued = 1;
+	assert_null(dry_run(&asked, "67108864", ""));
+	asked_done(&asked);
+	cancel(f, f->first_id);
+}
+
 /* ---- again ---- */
 
 static uint64_t requeue(struct asked *asked, struct jobs_fixture *f, uint64_t id)
@@ -407,7 +515,7 @@ static void test_calls_requeue_asks_who_may_submit(void **state)
 	cancel(f, id);
 	JOBS_UNTIL(f, !jobs_find(f->jobs, id));
 	assert_int_equal(requeue(&asked, f, id), 1);
-	strcpy(asked.daemon.config.component[0].submit, "*");
+	let_in(&asked, "*");
 	asked.peer.gid = GROUP + 1; /* not in the group of the job any more */
 	assert_int_equal(requeue(&asked, f, id), 1);
 	asked.peer.group[0] = GROUP;
@@ -449,6 +557,8 @@ int main(void)
 		TEST(test_calls_what_takes_long_is_answered_later),
 		TEST(test_calls_an_array_after_an_array_takes_no_time),
 		TEST(test_calls_all_of_an_array_is_waited_for),
+		TEST(test_calls_allow_lists_are_numbers),
+		TEST(test_calls_dry_run_tells_what_would_be),
 		TEST(test_calls_requeue_asks_who_may_submit),
 		TEST(test_calls_requeue_is_bound_by_max_queued),
 	};

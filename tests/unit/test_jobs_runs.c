@@ -3,8 +3,10 @@
 #include "tests/unit/jobs_fixture.h"
 
 #include "user/daemon/daemon.h"
+#include "user/daemon/job_encode.h"
 #include "user/daemon/job_methods.h"
 #include "user/daemon/jobs_internal.h"
+#include "user/ipc/json.h"
 
 static int setup(void **state)
 {
@@ -225,6 +227,58 @@ static void test_jobs_time_limits_go_on_when_adopted(void **state)
 	assert_int_equal(row_of(f, id).job.reason, JOB_BECAUSE_TIME_LIMIT);
 }
 
+static void test_jobs_time_limits_do_not_count_what_is_frozen(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("sleep 60", buf, sizeof(buf));
+	uint64_t id, end_us;
+
+	item.spec.time_limit_us = 600 * US_PER_MS;
+	f->config.policy.freeze_max_us = 60 * US_PER_SEC;
+	submit(f, &item, 1);
+	id = f->first_id;
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	f->frozen = id;
+	end_us = clock_now_us() + 900 * US_PER_MS;
+	JOBS_UNTIL(f, clock_now_us() > end_us);
+	assert_int_equal(state_of(f, id), JOB_FROZEN);
+	assert_true(run_of(f, id)->frozen_us > 600 * US_PER_MS);
+	assert_false(jobs_find(f->jobs, id)->flags & JOB_ENDING);
+	f->frozen = 0;
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).job.reason, JOB_BECAUSE_TIME_LIMIT);
+	assert_true(row_of(f, id).result.why.observed < 1400 * US_PER_MS);
+}
+
+/* The uwd before this one wrote down when it paused a job, and when it let it go on. */
+static void test_jobs_pauses_are_known_when_adopted(void **state)
+{
+	static const struct job_why why = {JOB_BECAUSE_NO_GROWTH, 0, 0};
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("sleep 60", buf, sizeof(buf));
+	struct job *job;
+	uint64_t id;
+
+	item.spec.time_limit_us = 60 * US_PER_SEC;
+	f->config.policy.freeze_max_us = 100 * US_PER_MS;
+	submit(f, &item, 1);
+	id = f->first_id;
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	job = table_find(&f->jobs->table, id);
+	entry_note(f->jobs, job, JOB_STEP_FROZEN, &why);
+	poll(NULL, 0, 300);
+	entry_note(f->jobs, job, JOB_STEP_THAWED, &why);
+	entry_note(f->jobs, job, JOB_STEP_FROZEN, &why); /* and then it died */
+	poll(NULL, 0, 300);
+	restart(f);
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	assert_in_range(run_of(f, id)->frozen_us, 400 * US_PER_MS, 1000 * US_PER_MS);
+	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 1);
+}
+
 static void test_jobs_leaf_is_opened_when_it_can_be(void **state)
 {
 	struct jobs_fixture *f = *state;
@@ -258,6 +312,103 @@ static uint32_t outgrow(struct jobs_fixture *f, uint64_t id)
 				  jobs->decisions.decision[n].id == id;
 	}
 	return frozen;
+}
+
+/* ---- at its limit ---- */
+
+/* Two that fill their component; the first wants more and has no way out but to wait. */
+static uint64_t cramp_one(struct jobs_fixture *f, const char *text)
+{
+	char buf[256];
+	struct jobs_item item = sh_item(text, buf, sizeof(buf));
+	uint64_t id;
+
+	item.spec.memory_bytes = JOBS_BUDGET / 2;
+	strcpy(item.spec.key, "hog");
+	submit(f, &item, 1);
+	id = f->first_id;
+	submit(f, &item, 1);
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING && state_of(f, id + 1) == JOB_RUNNING);
+	f->current_bytes = JOBS_BUDGET / 2 + (1 << 20);
+	jobs_fixture_tick(f);
+	return id;
+}
+
+static void test_jobs_without_room_to_grow_say_so(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = cramp_one(f, "sleep 60");
+	const struct job *job = jobs_find(f->jobs, id);
+	json_t *entry;
+
+	assert_int_equal(job->state, JOB_RUNNING);
+	assert_int_equal(job->reason, JOB_BECAUSE_NO_GROWTH);
+	run_of(f, id)->cramped_us -= 300 * US_PER_SEC;
+	assert_true(jobs_cramped_us(f->jobs, job) >= 300 * US_PER_SEC);
+	entry = encode_queue_entry(f->jobs, job);
+	assert_non_null(
+		strstr(json_get_text(json_object_get(entry, "why"), "text"), "for 5min now"));
+	json_decref(entry);
+	assert_int_equal(jobs_cancel(f->jobs, id + 1, getuid(), 0, NULL, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 1);
+	jobs_fixture_tick(f);
+	jobs_fixture_tick(f);
+	assert_int_equal(jobs_find(f->jobs, id)->reason, JOB_BECAUSE_GROWTH);
+	assert_int_equal(jobs_cramped_us(f->jobs, jobs_find(f->jobs, id)), 0);
+	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 2);
+}
+
+/* Nobody could give it more: the core is silent, but not uwd. */
+static void test_jobs_as_large_as_their_component_say_so(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("sleep 60", buf, sizeof(buf));
+	uint64_t id;
+
+	item.spec.memory_bytes = JOBS_BUDGET;
+	submit(f, &item, 1);
+	id = f->first_id;
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	f->current_bytes = JOBS_BUDGET + 1;
+	jobs_fixture_tick(f);
+	assert_int_equal(jobs_cramped_us(f->jobs, jobs_find(f->jobs, id)), 0);
+	assert_true(run_of(f, id)->outgrown_us > 0);
+	run_of(f, id)->outgrown_us -= 5 * US_PER_SEC;
+	jobs_fixture_tick(f);
+	assert_int_equal(jobs_find(f->jobs, id)->reason, JOB_BECAUSE_NO_GROWTH);
+	f->current_bytes = 1 << 20;
+	run_of(f, id)->outgrown_seen_us -= 10 * US_PER_SEC;
+	jobs_fixture_tick(f);
+	assert_int_equal(jobs_find(f->jobs, id)->reason, JOB_BECAUSE_NONE);
+	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 1);
+}
+
+static void test_jobs_without_room_to_grow_fail_where_that_is_asked(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t key = jobs_learn_key("ml_models", getuid(), "hog"), id;
+	struct admit_key learned;
+	struct job *job;
+
+	f->config.admission.outgrown_us = 60 * US_PER_SEC;
+	id = cramp_one(f, "sleep 60");
+	job = table_find(&f->jobs->table, id);
+	run_of(f, id)->cramped_us -= 61 * US_PER_SEC;
+	jobs_fixture_tick(f);
+	assert_false(job->flags & JOB_ENDING); /* it waits, unless the configuration says else */
+	f->config.admission.outgrown = OUTGROWN_FAIL;
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).job.state, JOB_FAILED);
+	assert_int_equal(row_of(f, id).job.reason, JOB_BECAUSE_MEMORY_LIMIT);
+	assert_int_equal(row_of(f, id).result.why.threshold, JOBS_BUDGET / 2);
+	assert_int_equal(admit_key_export(f->jobs->admit, key, &learned), 0);
+	assert_true(learned.least_kib > JOBS_BUDGET / 2 >> 10);
+	assert_int_equal(learned.outgrown, 1);
+	assert_int_equal(jobs_cancel(f->jobs, id + 1, getuid(), 0, NULL, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 2);
 }
 
 static void freeze_one(struct jobs_fixture *f, bool no_leaf)
@@ -343,10 +494,15 @@ int main(void)
 		TEST(test_jobs_whose_end_is_not_told_are_left),
 		TEST(test_jobs_time_limits_do_not_follow_the_wall_clock),
 		TEST(test_jobs_time_limits_go_on_when_adopted),
+		TEST(test_jobs_time_limits_do_not_count_what_is_frozen),
+		TEST(test_jobs_pauses_are_known_when_adopted),
 		TEST(test_jobs_leaf_is_opened_when_it_can_be),
 		TEST(test_jobs_without_a_leaf_freeze_nobody),
 		TEST(test_jobs_limit_follows_use_down),
 		TEST(test_jobs_that_end_before_their_start_is_through_have_ended),
+		TEST(test_jobs_without_room_to_grow_say_so),
+		TEST(test_jobs_as_large_as_their_component_say_so),
+		TEST(test_jobs_without_room_to_grow_fail_where_that_is_asked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -279,6 +279,7 @@ static void test_a_command_that_is_not_there_has_not_run(void **state)
 	slot = read_slot(f);
 	assert_int_equal(slot.phase, SLOT_NOT_RUN);
 	assert_int_equal(slot.error, ENOENT);
+	assert_int_equal(slot.failed, JOB_START_COMMAND);
 }
 
 static void test_a_directory_that_is_closed_to_the_submitter_is_not_entered(void **state)
@@ -298,6 +299,7 @@ static void test_a_directory_that_is_closed_to_the_submitter_is_not_entered(void
 	slot = read_slot(f);
 	assert_int_equal(slot.phase, SLOT_NOT_RUN);
 	assert_int_equal(slot.error, EACCES);
+	assert_int_equal(slot.failed, JOB_START_DIRECTORY);
 }
 
 static void test_the_command_is_the_submitter_and_cannot_come_back(void **state)

@@ -58,7 +58,7 @@ wait_until 10 job_is "$filler" running
 id=$(submit -m 100M -t 60s -k stands --freezable -- $(hog 200 12))
 wait_until 40 job_is "$id" frozen
 wait_until 5 is_frozen "batch/job-$id"
-expect_match "why" "$(uwctl queue "$id")" 'wants [0-9.]+M, free are'
+expect_match "why" "$(uwctl queue "$id")" 'wants [0-9.]+M more, free are'
 at=$(cg "batch/job-$id/memory.current")
 sleep 2
 expect_in "it stands still" "$(cg "batch/job-$id/memory.current")" $((at - (8 << 20))) $((at + (1 << 20)))

@@ -49,7 +49,8 @@ static const char *why_text(const json_t *job, bool wide, char buf[static TABLE_
 
 	if (wide)
 		return json_get_text(why, "text");
-	if (strcmp(json_get_text(job, "state"), "running") != 0)
+	if (strcmp(json_get_text(job, "state"), "running") != 0 ||
+	    json_get_u64(job, "at_limit_us") != UINT64_MAX)
 		return jobs_why_short(why, buf);
 	if (json_get_u64(job, "end_in_us") == UINT64_MAX)
 		return "";

@@ -20,6 +20,8 @@ static void when_text(const json_t *job, char *buf, size_t size)
 		snprintf(buf, size, "%s", json_get_text(json_object_get(job, "why"), "text"));
 	else if (json_get_u64(job, "start_in_us") == UINT64_MAX)
 		snprintf(buf, size, "position %" PRIu64, position);
+	else if (!json_get_u64(job, "start_in_us"))
+		snprintf(buf, size, "position %" PRIu64 ", starts at once", position);
 	else
 		snprintf(buf, size, "position %" PRIu64 ", starts in about %s", position,
 			 jobs_time(job, "start_in_us", time));
@@ -133,7 +135,7 @@ int command_submit(struct cli *cli)
 	ranges = ranges_of(answer);
 	if (!cli->options.json)
 		print_submitted(cli, answer);
-	else if (!waits)
-		return cli_print_json(cli, TAKE(answer));
-	return waits ? wait_for_jobs(cli, ranges) : CLI_OK;
+	else if (cli_print_json(cli, TAKE(answer)) != CLI_OK)
+		return waits ? CLI_RUN_FAILED : CLI_FAILED;
+	return waits ? wait_for_jobs(cli, ranges, true) : CLI_OK;
 }

@@ -179,7 +179,7 @@ static int timed_out(const struct waiting *waiting)
 	return report(waiting, CLI_TIMED_OUT);
 }
 
-int wait_for_jobs(const struct cli *cli, const json_t *ranges)
+int wait_for_jobs(const struct cli *cli, const json_t *ranges, bool known)
 {
 	AUTO_JSON json_t *ended = json_object(), *counted = json_object();
 	uint64_t timeout_us = cli->options.timeout_us;
@@ -191,7 +191,7 @@ int wait_for_jobs(const struct cli *cli, const json_t *ranges)
 		.counted = counted,
 	};
 	struct uw_err err = {0};
-	bool reached = false;
+	bool reached = known;
 	int r;
 
 	for (;;) {
@@ -213,5 +213,5 @@ int command_wait(struct cli *cli)
 
 	if (jobs_ranges(cli, &ranges, &err) < 0)
 		return cli_fail(cli, &err);
-	return wait_for_jobs(cli, ranges);
+	return wait_for_jobs(cli, ranges, false);
 }

@@ -3,13 +3,16 @@
 #ifndef UW_CLI_WAIT_H
 #define UW_CLI_WAIT_H
 
+#include <stdbool.h>
+
 #include "user/cli/command.h"
 
 /*
  * Waits until all jobs of the ranges (--any: one of them) have ended and says so, each in a line or
  * with --json all in an object. Returns the highest of their codes, CLI_TIMED_OUT, or as of
- * cli_fail.
+ * cli_fail. known: uwd has these jobs, so that one that is away comes back with them; else it has
+ * to be there at first.
  */
-int wait_for_jobs(const struct cli *cli, const json_t *ranges);
+int wait_for_jobs(const struct cli *cli, const json_t *ranges, bool known);
 
 #endif

@@ -19,6 +19,7 @@ _Static_assert(sizeof(enum kill_rule) == sizeof(uint32_t), "KIND_WORD writes a u
 _Static_assert(sizeof(enum sense_pages) == sizeof(uint32_t), "KIND_WORD writes a uint32_t");
 _Static_assert(sizeof(enum strategy) == sizeof(uint32_t), "KIND_WORD writes a uint32_t");
 _Static_assert(sizeof(enum footprints) == sizeof(uint32_t), "KIND_WORD writes a uint32_t");
+_Static_assert(sizeof(enum outgrown) == sizeof(uint32_t), "KIND_WORD writes a uint32_t");
 
 struct kind {
 	int (*parse)(const struct option *option, const char *text, void *field);

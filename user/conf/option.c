@@ -11,9 +11,6 @@
 #define US_PER_HOUR (60 * US_PER_MIN)
 #define TIB         (1024 * GIB)
 
-#define NEAR_MAX     2  /* typing errors that still look like one */
-#define NEAR_LEN_MAX 31 /* longer words are not compared */
-
 static const char *const section_names[SECTION__COUNT] = {
 	[SECTION_POOL] = "pool",           [SECTION_POLICY] = "policy",
 	[SECTION_SENSE] = "sense",         [SECTION_ADMISSION] = "admission",
@@ -33,6 +30,11 @@ static const char *strategy_word(uint32_t value)
 static const char *footprints_word(uint32_t value)
 {
 	return footprints_name((enum footprints)value);
+}
+
+static const char *outgrown_word(uint32_t value)
+{
+	return outgrown_name((enum outgrown)value);
 }
 
 static const char *protect_word(uint32_t value)
@@ -312,6 +314,26 @@ const struct option option_table[] = {
 	},
 	{
 		.section = SECTION_ADMISSION,
+		.key = "outgrown",
+		.kind = KIND_WORD,
+		.offset = offsetof(struct config, admission.outgrown),
+		.max = OUTGROWN__COUNT - 1,
+		.word = outgrown_word,
+		.fallback = "wait",
+		.help = "A job at its limit for which there is no room: it waits, or it fails",
+	},
+	{
+		.section = SECTION_ADMISSION,
+		.key = "outgrown-after",
+		.kind = KIND_US,
+		.offset = offsetof(struct config, admission.outgrown_us),
+		.min = US_PER_SEC,
+		.max = 365 * 24 * US_PER_HOUR,
+		.fallback = "30min",
+		.help = "With outgrown = fail: at its limit without room for so long",
+	},
+	{
+		.section = SECTION_ADMISSION,
 		.key = "max-running",
 		.kind = KIND_COUNT,
 		.offset = offsetof(struct config, admission.max_running),
@@ -474,84 +496,6 @@ const struct option *option_find(enum section section, const char *key)
 		if (option_table[i].section == section && !strcmp(option_table[i].key, key))
 			return &option_table[i];
 	return NULL;
-}
-
-static unsigned int min3(unsigned int a, unsigned int b, unsigned int c)
-{
-	unsigned int m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-/* Levenshtein distance, one row of the table at a time. */
-static unsigned int edit_distance(const char *a, const char *b)
-{
-	size_t a_len = strnlen(a, NEAR_LEN_MAX + 1), b_len = strnlen(b, NEAR_LEN_MAX + 1);
-	unsigned int row[NEAR_LEN_MAX + 1];
-
-	if (a_len > NEAR_LEN_MAX || b_len > NEAR_LEN_MAX)
-		return NEAR_LEN_MAX;
-	for (unsigned int j = 0; j <= b_len; j++)
-		row[j] = j;
-	for (unsigned int i = 1; i <= a_len; i++) {
-		unsigned int diagonal = row[0];
-
-		row[0] = i;
-		for (unsigned int j = 1; j <= b_len; j++) {
-			unsigned int changed = diagonal + (a[i - 1] != b[j - 1]);
-
-			diagonal = row[j];
-			row[j] = min3(changed, row[j] + 1, row[j - 1] + 1);
-		}
-	}
-	return row[b_len];
-}
-
-/* Two errors in a word of three letters make it any other word. */
-static unsigned int near_limit(const char *word)
-{
-	return strnlen(word, NEAR_LEN_MAX) < 5 ? 1 : NEAR_MAX;
-}
-
-const char *option_near(enum section section, const char *key, enum section *ret_section)
-{
-	unsigned int best = near_limit(key) + 1;
-	const char *found = NULL;
-
-	*ret_section = section;
-	for (unsigned int i = 0; i < option_count; i++) {
-		const struct option *option = &option_table[i];
-		unsigned int distance = edit_distance(key, option->key);
-
-		if (option->section != section) {
-			if (!distance && !found)
-				*ret_section = option->section;
-			continue;
-		}
-		if (distance < best) {
-			best = distance;
-			found = option->key;
-		}
-	}
-	if (found)
-		*ret_section = section;
-	return found ? found : *ret_section != section ? key : NULL;
-}
-
-const char *word_near(const char *word, const char *const *names, size_t count)
-{
-	unsigned int best = near_limit(word) + 1;
-	const char *found = NULL;
-
-	for (size_t i = 0; i < count; i++) {
-		unsigned int distance = edit_distance(word, names[i]);
-
-		if (distance < best) {
-			best = distance;
-			found = names[i];
-		}
-	}
-	return found;
 }
 
 const char *section_near(const char *name)

@@ -18,6 +18,7 @@
 #include "cgroups/cgroups.h"
 #include "user/act/act.h"
 #include "user/act/ledger.h"
+#include "user/daemon/job_allow.h"
 #include "user/daemon/record.h"
 #include "user/ipc/server.h"
 #include "user/kern/kern.h"
@@ -70,7 +71,8 @@ struct daemon {
 	struct ipc_server *server;
 	struct jobs *jobs; /* NULL: no queue here, jobs_why says why */
 	struct uw_err jobs_why;
-	uint64_t jobs_look_us; /* when next */
+	uint64_t jobs_look_us;                     /* when next */
+	struct job_allow allow[UW_COMPONENTS_MAX]; /* by component */
 
 	struct frame frame; /* of the last tick */
 	struct plan plan;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "user/daemon/job_encode.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/units.h"
 #include "user/daemon/encode.h"
 #include "user/ipc/json.h"
 
@@ -101,6 +103,18 @@ static void put_prediction(json_t *object, const struct jobs *jobs, const struct
 	    number(queued && view->footprint_bytes ? view->footprint_bytes : job->reserved_bytes));
 }
 
+/* Of one that stands at its limit its state says nothing. */
+static json_t *encode_cramped(const struct job_why *why, uint64_t cramped_us)
+{
+	json_t *object = encode_job_why(why);
+	char text[TEXT_LEN], clause[TEXT_LEN / 2], time[UNITS_TEXT_LEN];
+
+	snprintf(text, sizeof(text), "%s, for %s now", job_why_text(why, clause, sizeof(clause)),
+		 units_print_us(cramped_us, time));
+	put(object, "text", json_string(text));
+	return object;
+}
+
 static json_t *why_it_waits(const struct jobs *jobs, const struct job *job,
 			    const struct admit_view *view)
 {
@@ -108,6 +122,8 @@ static json_t *why_it_waits(const struct jobs *jobs, const struct job *job,
 
 	if (job->state == JOB_QUEUED && view->why.reason != ADMIT_WHY_NONE)
 		return encode_admit_why(jobs, &view->why);
+	if (jobs_cramped_us(jobs, job) && why.reason == JOB_BECAUSE_NO_GROWTH)
+		return encode_cramped(&why, jobs_cramped_us(jobs, job));
 	return encode_job_why(&why);
 }
 
@@ -148,6 +164,7 @@ json_t *encode_queue_entry(const struct jobs *jobs, const struct job *job)
 	put(object, "submit_wall_us", number(job->submit_us));
 	put(object, "start_wall_us", known(job->start_us));
 	put_prediction(object, jobs, job, &view);
+	put(object, "at_limit_us", known(jobs_cramped_us(jobs, job)));
 	put(object, "attempts", number(job->attempts));
 	put(object, "freezable", json_boolean(job->flags & JOB_FREEZABLE));
 	put(object, "command", command_of(jobs, job));
@@ -183,6 +200,17 @@ json_t *encode_job_end(const struct job *job, const struct job_result *result)
 	return object;
 }
 
+/* With its spec it can be said what could not be run. */
+static void put_why_of(json_t *object, const struct store_row *row)
+{
+	json_t *why = encode_job_why(&row->result.why);
+	char text[TEXT_LEN];
+
+	put(why, "text",
+	    json_text(job_why_text_of(&row->result.why, &row->spec, text, sizeof(text))));
+	put(object, "why", why);
+}
+
 json_t *encode_history_entry(const struct store_row *row)
 {
 	const struct job *job = &row->job;
@@ -198,6 +226,7 @@ json_t *encode_history_entry(const struct store_row *row)
 	put(object, "tags", tags_of_spec(&row->spec));
 	put(object, "user", number(job->uid));
 	put_result(object, result);
+	put_why_of(object, row);
 	put(object, "priority", number(job->priority));
 	put(object, "memory_priority", number(job->memory_priority));
 	put(object, "memory_bytes", number(job->memory_bytes));

@@ -29,11 +29,6 @@ struct wanted {
 	char **text; /* two blocks an item: arguments and environment */
 	size_t env_total, env_count;
 	struct jobs_item *plain; /* the first that has the environment of the context */
-	enum may {
-		MAY_UNKNOWN,
-		MAY,
-		MAY_NOT
-	} may[UW_COMPONENTS_MAX];
 };
 
 /* The answer is to go to whom, when it is on disk. */
@@ -309,8 +304,7 @@ static bool read_strings(struct wanted *wanted, const json_t *from, uint32_t at,
 	return true;
 }
 
-/* Asked of the user database once a component, as that may be far away. */
-static bool is_permitted(struct wanted *wanted, const char *name)
+static bool is_permitted(const struct wanted *wanted, const char *name)
 {
 	const struct config *config = &wanted->daemon->config;
 	const struct ipc_peer *peer = wanted->call->peer;
@@ -321,9 +315,7 @@ static bool is_permitted(struct wanted *wanted, const char *name)
 				"there is no component '%s'; 'uwctl status' lists them", name);
 		return false;
 	}
-	if (!wanted->may[at])
-		wanted->may[at] = submit_is_allowed(&config->component[at], peer) ? MAY : MAY_NOT;
-	if (wanted->may[at] == MAY)
+	if (submit_is_allowed(&wanted->daemon->allow[at], peer))
 		return true;
 	ipc_answer_fail(wanted->answer, IPC_ERROR_NOT_PERMITTED,
 			"uid %u may not submit to %s; 'submit' of [component %s] in uw.conf "
@@ -410,8 +402,34 @@ static void put(json_t *object, const char *key, json_t *value)
 	json_object_set_new(object, key, value);
 }
 
+/* Of one that was not queued: what would be. */
+static void put_preview(json_t *object, struct jobs *jobs, const struct jobs_item *item,
+			enum job_state state)
+{
+	struct job_why after = {JOB_BECAUSE_AFTER, 0, 0};
+	struct admit_view view;
+	uint64_t now_us;
+
+	if (jobs_preview(jobs, &item->spec, &view))
+		return;
+	now_us = jobs_now_us(jobs); /* not before that of the preview */
+	put(object, "reserved_bytes", json_u64(view.footprint_bytes));
+	if (item->spec.after_count)
+		after.observed = item->spec.after[0];
+	if (state == JOB_WAITING && after.observed)
+		put(object, "why", encode_job_why(&after));
+	if (state != JOB_QUEUED)
+		return;
+	if (view.position)
+		put(object, "position", json_u64(view.position));
+	if (view.start_us)
+		put(object, "start_in_us",
+		    json_u64(view.start_us > now_us ? view.start_us - now_us : 0));
+	put(object, "why", encode_admit_why(jobs, &view.why));
+}
+
 /* An array is told of by its first element. */
-static json_t *encode_submitted(const struct jobs *jobs, const struct jobs_item *item)
+static json_t *encode_submitted(struct jobs *jobs, const struct jobs_item *item)
 {
 	const struct job *job = item->first_id ? jobs_find(jobs, item->first_id) : NULL;
 	const struct job_spec *spec = &item->spec;
@@ -420,6 +438,8 @@ static json_t *encode_submitted(const struct jobs *jobs, const struct jobs_item 
 	struct job fresh;
 
 	job_init(&fresh, spec);
+	if (item->after_item_count && !spec->held)
+		fresh.state = JOB_WAITING;
 	if (job)
 		entry = encode_queue_entry(jobs, job);
 	put(object, "id", item->first_id ? json_u64(item->first_id) : json_null());
@@ -444,10 +464,12 @@ static json_t *encode_submitted(const struct jobs *jobs, const struct jobs_item 
 			json_object_set(object, same[i], json_object_get(entry, same[i]));
 		json_decref(entry);
 	}
+	if (!item->first_id)
+		put_preview(object, jobs, item, (enum job_state)fresh.state);
 	return object;
 }
 
-static json_t *encode_all(const struct jobs *jobs, const struct jobs_item *items, uint32_t count)
+static json_t *encode_all(struct jobs *jobs, const struct jobs_item *items, uint32_t count)
 {
 	json_t *list = json_array();
 

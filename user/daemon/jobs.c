@@ -362,7 +362,7 @@ void jobs_dispatch(struct jobs *jobs)
 
 static void end_overdue(struct jobs *jobs, struct job *job, struct run *run)
 {
-	uint64_t now_us = clock_now_us(), ran_us = now_us - run->started_us;
+	uint64_t now_us = clock_now_us(), ran_us = jobs_ran_us(run, now_us);
 	struct job_why why = {JOB_BECAUSE_TIME_LIMIT, ran_us, job->time_limit_us};
 
 	if (run->kill_us && now_us >= run->kill_us && run->leaf_open) {
@@ -404,6 +404,7 @@ static void look_at_run(struct jobs *jobs, uint32_t slot)
 			    run->peak_bytes, jobs_now_us(jobs));
 		jobs_follow_freezer(jobs, job, run, usage.frozen);
 		jobs_limit(jobs, run, job->reserved_bytes);
+		jobs_follow_outgrown(jobs, job, run);
 	}
 	end_overdue(jobs, job, run);
 }

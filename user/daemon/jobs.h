@@ -154,6 +154,10 @@ typedef void (*jobs_submitted_fn)(void *data, int rc, const struct uw_err *err,
 int jobs_submit(struct jobs *jobs, struct jobs_item *items, uint32_t count, jobs_submitted_fn done,
 		void *data, struct uw_err *err);
 
+/* What its first element would have reserved and when it would start, if it came now and alone; for
+ * the elements after it, and other items, the queue is longer. As of admit_preview; -ENOENT. */
+int jobs_preview(struct jobs *jobs, const struct job_spec *spec, struct admit_view *ret_view);
+
 /* The checks of jobs_submit and nothing else; sets count of each item. */
 int jobs_check(struct jobs *jobs, struct jobs_item *items, uint32_t count, struct uw_err *err);
 
@@ -197,6 +201,9 @@ const char *jobs_tags(const struct jobs *jobs, const struct job *job); /* "a,b" 
 /* Of one that runs; false when it does not. */
 bool jobs_usage_of(const struct jobs *jobs, const struct job *job, uint64_t *ret_current_bytes,
 		   uint64_t *ret_peak_bytes);
+
+/* How long it has been at its limit with no room to grow; 0: it is not. */
+uint64_t jobs_cramped_us(const struct jobs *jobs, const struct job *job);
 
 /* The core, to be asked with admit_view, admit_queue and admit_summary. */
 const struct admit *jobs_admit(const struct jobs *jobs);

@@ -127,6 +127,40 @@ static uint64_t when_started(const struct job *job)
 	return now_us > ago_us ? now_us - ago_us : 0;
 }
 
+struct pauses {
+	uint32_t attempt;
+	uint64_t since_us; /* of the one that has not ended */
+	uint64_t sum_us;
+};
+
+static int add_pause(void *data, const struct job_event *event)
+{
+	struct pauses *pauses = data;
+
+	if (event->attempt != pauses->attempt)
+		return 0;
+	if (event->step == JOB_STEP_THAWED && pauses->since_us && event->wall_us > pauses->since_us)
+		pauses->sum_us += event->wall_us - pauses->since_us;
+	if (event->step == JOB_STEP_FROZEN || event->step == JOB_STEP_THAWED)
+		pauses->since_us = event->step == JOB_STEP_FROZEN ? event->wall_us : 0;
+	return 0;
+}
+
+/* As its record says, which knows of the pauses for want of room and for others. The last one has
+ * ended by itself or with us. */
+static uint64_t frozen_before(const struct jobs *jobs, const struct job *job)
+{
+	uint64_t max_us = jobs->setup.config->policy.freeze_max_us, wall_us = clock_wall_us();
+	struct pauses pauses = {.attempt = job->attempts};
+
+	if (!job->time_limit_us || store_each_event(jobs->reader, job->id, add_pause, &pauses))
+		return 0;
+	if (pauses.since_us && wall_us > pauses.since_us)
+		pauses.sum_us +=
+			wall_us - pauses.since_us < max_us ? wall_us - pauses.since_us : max_us;
+	return pauses.sum_us;
+}
+
 static void adopt(struct jobs *jobs, struct job *job, struct run *run, int pidfd)
 {
 	static const struct job_why none = {JOB_BECAUSE_NONE, 0, 0};
@@ -134,12 +168,13 @@ static void adopt(struct jobs *jobs, struct job *job, struct run *run, int pidfd
 	run->pidfd = pidfd;
 	run->launched = true;
 	run->started_us = when_started(job);
+	run->frozen_us = frozen_before(jobs, job);
 	job->state = JOB_RUNNING;
 	jobs->stats.adopted++;
 	jobs_open_leaf(jobs, run);
 	jobs_watch(jobs, job->slot, pidfd);
 	entry_note(jobs, job, JOB_STEP_ADOPTED, &none);
-	if (job->flags & (JOB_CANCELLING | JOB_REQUEUING | JOB_TIMED_OUT | JOB_ENLARGING))
+	if (job->flags & JOB_ENDING)
 		jobs_terminate(jobs, job, jobs->setup.config->admission.kill_grace_us);
 }
 

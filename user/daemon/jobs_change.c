@@ -7,6 +7,7 @@
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
+#include "user/base/text.h"
 #include "user/daemon/jobs_internal.h"
 
 const char *jobs_component(const struct jobs *jobs, const struct job *job)
@@ -16,6 +17,15 @@ const char *jobs_component(const struct jobs *jobs, const struct job *job)
 	if (run && run->id == job->id)
 		return run->component;
 	return job->component < jobs->component_count ? jobs->component[job->component] : "";
+}
+
+void jobs_component_recall(const struct jobs *jobs, const struct job *job, char buf[UW_NAME_LEN])
+{
+	struct store_row row;
+
+	text_copy(buf, UW_NAME_LEN, jobs_component(jobs, job));
+	if (!*buf && jobs->reader && !store_find(jobs->reader, job->id, &row))
+		text_copy(buf, UW_NAME_LEN, row.component);
 }
 
 /* ---- who waits for whom ---- */
@@ -127,10 +137,9 @@ static void recall(struct jobs *jobs, uint64_t key)
 		admit_key_import(jobs->admit, &known);
 }
 
-static int submit_to_core(struct jobs *jobs, struct job *job)
+static struct admit_task task_of(const struct jobs *jobs, const struct job *job)
 {
-	bool again = (job->flags & JOB_RERUN) || job->retries;
-	struct admit_task task = {
+	return (struct admit_task){
 		.id = job->id,
 		.key = jobs_learn_key(jobs_component(jobs, job), job->uid, jobs_key(jobs, job)),
 		.submit_us = job->submit_us,
@@ -142,8 +151,13 @@ static int submit_to_core(struct jobs *jobs, struct job *job)
 		.memory_priority = job->memory_priority,
 		.flags = (uint8_t)((job->state == JOB_HELD ? ADMIT_HELD : 0) |
 				   (job->flags & JOB_FREEZABLE ? ADMIT_FREEZABLE : 0) |
-				   (again ? ADMIT_RESTARTABLE : 0)),
+				   (job_may_run_again(job) ? ADMIT_RESTARTABLE : 0)),
 	};
+}
+
+static int submit_to_core(struct jobs *jobs, struct job *job)
+{
+	struct admit_task task = task_of(jobs, job);
 
 	if (job->component >= jobs->component_count)
 		return -ENOENT;
@@ -152,9 +166,37 @@ static int submit_to_core(struct jobs *jobs, struct job *job)
 	return admit_submit(jobs->admit, &task, jobs_now_us(jobs));
 }
 
-static void hold_unknown(struct job *job, int rc)
+int jobs_preview(struct jobs *jobs, const struct job_spec *spec, struct admit_view *ret_view)
 {
-	log_warning("job is held job=%" PRIu64 " error=%s", job->id, strerrorname_np(-rc));
+	struct admit_task task;
+	struct job job;
+
+	job_init(&job, spec);
+	job.id = UINT64_MAX; /* never given */
+	job.submit_us = jobs_now_us(jobs);
+	job.component = jobs_component_find(jobs, spec->component);
+	if (job.component == UINT8_MAX)
+		return -ENOENT;
+	job.key = words_hold(jobs->words, spec->key);
+	task = task_of(jobs, &job);
+	recall(jobs, task.key);
+	words_drop(jobs->words, job.key);
+	return admit_preview(jobs->admit, &task, job.submit_us, ret_view);
+}
+
+static void hold_unknown(const struct jobs *jobs, struct job *job, int rc)
+{
+	char component[UW_NAME_LEN];
+
+	jobs_component_recall(jobs, job, component);
+	if (rc == -ENOENT)
+		log_warning("job has no component to run in job=%" PRIu64
+			    " component=%s: put [component %s] into the configuration and run "
+			    "'uwctl reload', or cancel it",
+			    job->id, component, component);
+	else
+		log_warning("job is held job=%" PRIu64 " component=%s error=%s", job->id, component,
+			    strerrorname_np(-rc));
 	job->state = JOB_HELD;
 	job->reason = JOB_BECAUSE_NO_COMPONENT;
 	job->observed = 0;
@@ -206,7 +248,7 @@ static void wait_for_others(struct jobs *jobs, struct job *job, const struct job
 	job->reason = JOB_BECAUSE_AFTER;
 	job->observed = live;
 	if (after_add(&jobs->after, live, job->id))
-		hold_unknown(job, -ENOMEM);
+		hold_unknown(jobs, job, -ENOMEM);
 }
 
 int jobs_enqueue(struct jobs *jobs, struct job *job, const struct job_spec *spec)
@@ -219,7 +261,7 @@ int jobs_enqueue(struct jobs *jobs, struct job *job, const struct job_spec *spec
 	}
 	rc = submit_to_core(jobs, job);
 	if (rc)
-		hold_unknown(job, rc);
+		hold_unknown(jobs, job, rc);
 	return rc;
 }
 
@@ -322,6 +364,8 @@ int jobs_wish(struct jobs *jobs, struct job *job, enum job_flag flag, const stru
 	if (!wish)
 		return -ENOMEM;
 	*wish = (struct wish){jobs, job->id, grace_us, done, data};
+	if (job->slot && jobs->run[job->slot])
+		jobs->run[job->slot]->grace_us = grace_us; /* it may have yet to start */
 	job->flags |= (uint16_t)flag;
 	entry = entry_new(jobs, job, ENTRY_UPDATE);
 	if (!entry) {

@@ -12,17 +12,11 @@
 #include "user/base/text.h"
 #include "user/daemon/jobs_internal.h"
 
-struct verdict {
-	enum job_state state; /* JOB_QUEUED: again */
-	enum job_step step;
-	enum admit_exit_how how;
-	bool has_run;
-	struct job_why why;
-};
-
-static bool may_run_again(const struct job *job)
+/* Another attempt that nobody asked for is one of its retries, if it may not run again at will. */
+static void count_attempt(struct job *job)
 {
-	return (job->flags & JOB_RERUN) || job->retries;
+	if (!(job->flags & JOB_RERUN) && job->retries)
+		job->retries--;
 }
 
 /* Nothing ran: the attempt does not count. */
@@ -38,8 +32,7 @@ static struct verdict never_ran(struct job *job, int error)
 }
 
 /* It may have run, and nobody saw its end. */
-static struct verdict unseen(const struct jobs *jobs, const struct job *job,
-			     const struct slot *slot)
+static struct verdict unseen(const struct jobs *jobs, struct job *job, const struct slot *slot)
 {
 	struct verdict verdict = {
 		.state = JOB_LOST,
@@ -52,10 +45,16 @@ static struct verdict unseen(const struct jobs *jobs, const struct job *job,
 
 	if (job->flags & JOB_CANCELLING) {
 		verdict.state = JOB_CANCELLED;
-	} else if (job->flags & (JOB_RERUN | JOB_REQUEUING | JOB_ENLARGING)) {
+	} else if (job->flags & JOB_REQUEUING) {
 		verdict.state = JOB_QUEUED;
 		verdict.step = JOB_STEP_REQUEUED;
-		verdict.how = job->flags & JOB_ENLARGING ? ADMIT_EXIT_RESTART : ADMIT_EXIT_AGAIN;
+		verdict.how = ADMIT_EXIT_AGAIN;
+	} else if (job_may_run_again(job) && !(job->flags & JOB_TIMED_OUT)) {
+		verdict.state = JOB_QUEUED;
+		verdict.step = JOB_STEP_REQUEUED;
+		verdict.how = job->flags & (JOB_ENLARGING | JOB_OUTGROWN) ? ADMIT_EXIT_RESTART
+									  : ADMIT_EXIT_AGAIN;
+		count_attempt(job);
 	}
 	return verdict;
 }
@@ -66,7 +65,7 @@ static struct verdict could_not_run(const struct slot *slot)
 		.state = JOB_FAILED,
 		.step = JOB_STEP_ENDED,
 		.how = ADMIT_EXIT_NOT_RUN,
-		.why = {JOB_BECAUSE_START_FAILED, (uint64_t)slot->error, 0},
+		.why = {JOB_BECAUSE_START_FAILED, (uint64_t)slot->error, slot->failed},
 	};
 }
 
@@ -77,6 +76,9 @@ static struct job_why why_ended(const struct job *job, const struct slot *slot,
 
 	if (job->flags & JOB_TIMED_OUT)
 		return (struct job_why){JOB_BECAUSE_TIME_LIMIT, run_us, job->time_limit_us};
+	if (job->flags & JOB_OUTGROWN)
+		return (struct job_why){JOB_BECAUSE_MEMORY_LIMIT, usage->peak_bytes,
+					job->reserved_bytes};
 	if (usage->oom_kills && slot->status != 0)
 		return (struct job_why){JOB_BECAUSE_OOM, usage->oom_kills, 0};
 	if (slot->signal)
@@ -88,6 +90,7 @@ static struct job_why why_ended(const struct job *job, const struct slot *slot,
 static struct verdict ended(struct job *job, const struct slot *slot,
 			    const struct jobs_usage *usage)
 {
+	bool for_memory = usage->oom_kills || job->flags & JOB_OUTGROWN;
 	struct verdict verdict = {
 		.state = JOB_FAILED,
 		.step = JOB_STEP_ENDED,
@@ -109,21 +112,24 @@ static struct verdict ended(struct job *job, const struct slot *slot,
 		verdict.state = JOB_QUEUED;
 		verdict.step = JOB_STEP_RESTARTED;
 		verdict.how = ADMIT_EXIT_RESTART;
+		count_attempt(job);
 	} else if (!(job->flags & JOB_TIMED_OUT) && job->retries) {
 		verdict.state = JOB_QUEUED;
 		verdict.step = JOB_STEP_REQUEUED;
-		verdict.how = usage->oom_kills ? ADMIT_EXIT_MEMORY : ADMIT_EXIT_AGAIN;
+		verdict.how = for_memory ? ADMIT_EXIT_MEMORY : ADMIT_EXIT_AGAIN;
 		job->retries--;
-	} else if (usage->oom_kills && may_run_again(job) && !(job->flags & JOB_TIMED_OUT)) {
+	} else if (for_memory && job_may_run_again(job) && !(job->flags & JOB_TIMED_OUT)) {
 		verdict.state = JOB_QUEUED;
 		verdict.step = JOB_STEP_RESTARTED;
 		verdict.how = ADMIT_EXIT_MEMORY;
+	} else if (for_memory && !job_may_run_again(job)) {
+		verdict.how = ADMIT_EXIT_MEMORY; /* how much is too little is worth knowing */
 	}
 	return verdict;
 }
 
-static struct verdict judge(const struct jobs *jobs, struct job *job, const struct slot *slot,
-			    bool is_ours, const struct jobs_usage *usage, int error)
+struct verdict jobs_judge(const struct jobs *jobs, struct job *job, const struct slot *slot,
+			  bool is_ours, const struct jobs_usage *usage, int error)
 {
 	if (!is_ours)
 		return never_ran(job, error);
@@ -184,6 +190,19 @@ static bool is_known(const struct jobs *jobs, const struct job *job)
 	return job->component < jobs->component_count;
 }
 
+/* Its last retry: from now on nothing may end it for its memory. */
+static void forbid_restart(struct jobs *jobs, struct job *job)
+{
+	struct admit_view view;
+
+	if (admit_view(jobs->admit, job->id, jobs_now_us(jobs), &view) ||
+	    !(view.task.flags & ADMIT_RESTARTABLE) || admit_cancel(jobs->admit, job->id))
+		return;
+	job->reserved_bytes = view.footprint_bytes;
+	job->state = JOB_QUEUED;
+	jobs_enqueue(jobs, job, NULL);
+}
+
 /* The core forgets it, or has it in its queue again; what it learned is to be kept. */
 static void tell_core(struct jobs *jobs, struct job *job, struct verdict *verdict,
 		      struct job_entry *entry)
@@ -200,6 +219,8 @@ static void tell_core(struct jobs *jobs, struct job *job, struct verdict *verdic
 		verdict->state = JOB_FAILED; /* it may not be started again, says the core */
 		verdict->step = JOB_STEP_ENDED;
 	}
+	if (verdict->state == JOB_QUEUED && rc == ADMIT_REQUEUED && !job_may_run_again(job))
+		forbid_restart(jobs, job);
 	if (verdict->state == JOB_QUEUED && !admit_view(jobs->admit, job->id, now_us, &view))
 		job->reserved_bytes = view.footprint_bytes;
 	entry->learned = key ? malloc(sizeof(*entry->learned)) : NULL;
@@ -213,7 +234,7 @@ static void set_state(struct job *job, const struct verdict *verdict)
 	job->reason = (uint8_t)verdict->why.reason;
 	job->observed = verdict->why.observed;
 	job->threshold = verdict->why.threshold;
-	job->flags &= (uint16_t) ~(JOB_CANCELLING | JOB_REQUEUING | JOB_TIMED_OUT | JOB_ENLARGING);
+	job->flags &= (uint16_t)~JOB_ENDING;
 	job->slot = SLOT_NONE;
 }
 
@@ -291,7 +312,9 @@ void jobs_exit(struct jobs *jobs, uint32_t index)
 	run->ending = true;
 	entry->ended = TAKE_FD(run->pidfd);
 	read_usage(jobs, run, &usage);
-	verdict = judge(jobs, job, &slot, !rc, &usage, run->error);
+	verdict = jobs_judge(jobs, job, &slot, !rc, &usage, run->error);
+	if (verdict.why.reason == JOB_BECAUSE_TIME_LIMIT && verdict.why.observed > run->frozen_us)
+		verdict.why.observed -= run->frozen_us; /* it did not count */
 	fill_result(job, run, &slot, &usage, &verdict, &entry->result);
 	entry->outgrew = has_outgrown(job, &slot, &usage, &verdict);
 	tell_core(jobs, job, &verdict, entry);

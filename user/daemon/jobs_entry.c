@@ -179,9 +179,11 @@ struct job_entry *entry_new(struct jobs *jobs, const struct job *job, enum job_e
 	entry->slot = job->slot;
 	if (job->slot)
 		text_copy(entry->boot, sizeof(entry->boot), jobs->boot);
-	text_copy(entry->component, sizeof(entry->component),
-		  job->slot && jobs->run[job->slot] ? jobs->run[job->slot]->component
-						    : jobs_component(jobs, job));
+	if (job->slot && jobs->run[job->slot])
+		text_copy(entry->component, sizeof(entry->component),
+			  jobs->run[job->slot]->component);
+	else
+		jobs_component_recall(jobs, job, entry->component);
 	text_copy(entry->key, sizeof(entry->key), jobs_key(jobs, job));
 	jobs_leaf_name(job->id, entry->leaf);
 	entry->output_bytes = jobs->setup.config->admission.output_bytes;

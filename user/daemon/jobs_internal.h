@@ -63,6 +63,7 @@ struct run {
 	uint64_t limit_bytes; /* memory.high as last written; 0 = not by this uwd */
 	uint64_t current_bytes, peak_bytes;
 	uint64_t kill_us;    /* on clock_now_us: SIGKILL then; 0 = not to be ended */
+	uint64_t grace_us;   /* for one that is to be ended before it has started */
 	bool ending;         /* its end is on its way to the disk */
 	bool launched;       /* a shim was made, or adopted */
 	bool gone;           /* and has ended, before it was known here that it was made */
@@ -72,8 +73,13 @@ struct run {
 	uint64_t asked_us;   /* when it was last asked to stand still, on clock_now_us */
 	uint64_t reclaim_us; /* when its memory was last asked for, on clock_now_us */
 	uint64_t looked_us;  /* when current_bytes was read, on clock_now_us */
-	int error;           /* errno of a shim that could not be made */
-	bool found;          /* of the uwd before this one */
+	uint64_t cramped_us; /* at its limit without room to grow since, on clock_now_us; 0 = not */
+	uint64_t frozen_us;  /* how long it stood still, in all */
+	uint64_t frozen_seen_us; /* when it was last seen to, on clock_now_us; 0 = it moved then */
+	uint64_t outgrown_us;    /* wants more than it has reserved since; 0 = does not */
+	uint64_t outgrown_seen_us; /* and was last seen to */
+	int error;                 /* errno of a shim that could not be made */
+	bool found;                /* of the uwd before this one */
 };
 
 struct jobs {
@@ -167,12 +173,27 @@ void jobs_decide(struct jobs *jobs);
 void jobs_give_supply(struct jobs *jobs); /* what there is, or nothing while closed */
 void jobs_pause(struct jobs *jobs);       /* no starts for a while */
 void jobs_start_done(struct jobs *jobs, struct job_entry *entry);
+/* What becomes of a job by the end of an attempt. */
+struct verdict {
+	enum job_state state; /* JOB_QUEUED: again */
+	enum job_step step;
+	enum admit_exit_how how;
+	bool has_run;
+	struct job_why why;
+};
+
+/* By what its slot says, which is_ours when it is this attempt's; counts the attempt and the retry
+ * in job. error: errno of a shim that could not be made. */
+struct verdict jobs_judge(const struct jobs *jobs, struct job *job, const struct slot *slot,
+			  bool is_ours, const struct jobs_usage *usage, int error);
 /* The shim of what runs in slot is gone: its end is read and goes to the disk. */
 void jobs_exit(struct jobs *jobs, uint32_t slot);
 void jobs_end_done(struct jobs *jobs, struct job_entry *entry);
 /* As slot_read; -ENODATA too when it is of another attempt than job's. */
 int slot_read_of(int slots, uint32_t index, const struct job *job, struct slot *ret_slot);
-/* SIGTERM now, SIGKILL after grace_us. */
+/* SIGTERM now, SIGKILL after grace_us; that of an earlier call stands if it is sooner. One that
+ * stands still goes on to hear it, and is killed at once where its memory is needed: see jobs_wake.
+ */
 void jobs_terminate(struct jobs *jobs, struct job *job, uint64_t grace_us);
 struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot, const char *component);
 void jobs_run_free(struct jobs *jobs, uint32_t slot);
@@ -214,6 +235,9 @@ uint8_t jobs_component_find(const struct jobs *jobs, const char *name);
 /* Where it runs, or is to run; "" when that is not configured. */
 const char *jobs_component(const struct jobs *jobs, const struct job *job);
 
+/* The same, and of one that is not configured as the disk knows it. */
+void jobs_component_recall(const struct jobs *jobs, const struct job *job, char buf[UW_NAME_LEN]);
+
 struct job_why jobs_why_of(const struct admit_decision *decision);
 void jobs_set_why(struct job *job, const struct job_why *why);
 
@@ -223,14 +247,27 @@ void jobs_freeze(struct jobs *jobs, struct job *job, struct run *run,
 		 const struct admit_decision *decision);
 void jobs_thaw(struct jobs *jobs, struct job *job, struct run *run,
 	       const struct admit_decision *decision);
+/* Lets one that is to end go on. False: it is better killed, as it was stopped for another or
+ * memory is short. */
+bool jobs_wake(struct jobs *jobs, struct job *job, struct run *run);
 /* A core that was begun anew knows no pauses: what it paused goes on. */
 void jobs_unpause(struct jobs *jobs, struct job *job);
+/* How long it has run, without the time that it stood still. */
+uint64_t jobs_ran_us(const struct run *run, uint64_t now_us);
 /* At each look: what is to stand still does, what is to go on does, and the rest shows as it is. */
 void jobs_follow_freezer(struct jobs *jobs, struct job *job, struct run *run, bool frozen);
 /* Bytes a second that preempted jobs go out of memory with, measured; call before current_bytes of
  * a run is changed. */
 uint64_t jobs_swap_speed(const struct jobs *jobs);
 void jobs_see_swapped(struct jobs *jobs, struct run *run, uint64_t current_bytes);
+
+/* ---- jobs_outgrown.c: at its limit, and no room for more ---- */
+
+void jobs_has_no_room(struct jobs *jobs, struct job *job, struct run *run,
+		      const struct job_why *why);
+void jobs_has_room(struct job *job, struct run *run, const struct job_why *why);
+/* At each look: whether it still wants more, and how long that may last. */
+void jobs_follow_outgrown(struct jobs *jobs, struct job *job, struct run *run);
 
 /* ---- jobs_adopt.c ---- */
 

@@ -79,8 +79,9 @@ void jobs_freeze(struct jobs *jobs, struct job *job, struct run *run,
 {
 	struct job_why why = jobs_why_of(decision);
 
-	/* Without a leaf there is nothing to name but all of its component. */
-	if (!run->leaf_open) {
+	/* Without a leaf there is nothing to name but all of its component; and one that was told
+	 * to end is to do so. */
+	if (!run->leaf_open || job->flags & JOB_ENDING) {
 		admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
 		return;
 	}
@@ -107,9 +108,23 @@ void jobs_thaw(struct jobs *jobs, struct job *job, struct run *run,
 	job->state = JOB_RUNNING;
 	job->reserved_bytes = decision->amount;
 	jobs_set_why(job, &why);
+	if (decision->why.reason == ADMIT_WHY_ROOM)
+		jobs_has_room(job, run, &why);
 	ask_to_go_on(jobs, job, run);
 	admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
 	entry_note(jobs, job, JOB_STEP_THAWED, &why);
+}
+
+/* Going on, it would want back at once what was taken from it: from level high on policy may
+ * freeze. */
+bool jobs_wake(struct jobs *jobs, struct job *job, struct run *run)
+{
+	if (!run->leaf_open || run->preempted || jobs->supply.level >= LEVEL_HIGH)
+		return false;
+	if (run->paused)
+		admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
+	ask_to_go_on(jobs, job, run);
+	return true;
 }
 
 /* The core knows it as running: if it is to stand still again, it will say so. */
@@ -135,10 +150,28 @@ static void accept_thaw(struct jobs *jobs, struct job *job, struct run *run)
 	entry_note(jobs, job, JOB_STEP_THAWED, &why);
 }
 
+uint64_t jobs_ran_us(const struct run *run, uint64_t now_us)
+{
+	uint64_t since_us = now_us - run->started_us;
+
+	return since_us > run->frozen_us ? since_us - run->frozen_us : 0;
+}
+
+/* From one look to the next: up to one period too little for each pause. */
+static void count_frozen(struct run *run, bool frozen)
+{
+	uint64_t now_us = clock_now_us();
+
+	if (frozen && run->frozen_seen_us)
+		run->frozen_us += now_us - run->frozen_seen_us;
+	run->frozen_seen_us = frozen ? now_us : 0;
+}
+
 void jobs_follow_freezer(struct jobs *jobs, struct job *job, struct run *run, bool frozen)
 {
 	uint64_t asked_ago_us = clock_now_us() - run->asked_us;
 
+	count_frozen(run, frozen);
 	if (run->paused &&
 	    (!run->asked_us ||
 	     (frozen && asked_ago_us >= jobs->setup.config->policy.freeze_max_us / 2)))

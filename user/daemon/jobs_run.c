@@ -100,15 +100,20 @@ void jobs_open_leaf(struct jobs *jobs, struct run *run)
 void jobs_terminate(struct jobs *jobs, struct job *job, uint64_t grace_us)
 {
 	struct run *run = job->slot ? jobs->run[job->slot] : NULL;
+	uint64_t now_us = clock_now_us(), kill_us = now_us + grace_us;
 
 	if (!run || run->ending || run->pidfd < 0)
 		return; /* when it has started, or at its end, its flags are looked at again */
-	if (grace_us && job->state != JOB_FROZEN) {
-		run->kill_us = clock_now_us() + grace_us;
+	if (grace_us && run->kill_us) { /* told already */
+		run->kill_us = kill_us < run->kill_us ? kill_us : run->kill_us;
+		return;
+	}
+	if (grace_us && (job->state != JOB_FROZEN || jobs_wake(jobs, job, run))) {
+		run->kill_us = kill_us;
 		if (!pidfd_send_signal(run->pidfd, SIGTERM, NULL, 0))
 			return;
 	}
-	run->kill_us = clock_now_us();
+	run->kill_us = now_us;
 	if (run->leaf_open)
 		jobs->setup.ops->kill(jobs->setup.ops_data, &run->leaf);
 }
@@ -258,8 +263,6 @@ static void not_launched(struct jobs *jobs, struct run *run, const struct job_en
 	jobs_exit(jobs, entry->slot);
 }
 
-#define ENDING (JOB_CANCELLING | JOB_REQUEUING | JOB_TIMED_OUT | JOB_ENLARGING)
-
 void jobs_start_done(struct jobs *jobs, struct job_entry *entry)
 {
 	struct job *job = table_find(&jobs->table, entry->job.id);
@@ -287,8 +290,8 @@ void jobs_start_done(struct jobs *jobs, struct job_entry *entry)
 	admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
 	if (run->gone)
 		jobs_exit(jobs, entry->slot);
-	else if (job->flags & ENDING)
-		jobs_terminate(jobs, job, jobs->setup.config->admission.kill_grace_us);
+	else if (job->flags & JOB_ENDING)
+		jobs_terminate(jobs, job, run->grace_us);
 }
 
 /* ---- what the core says of those that run ---- */
@@ -330,6 +333,7 @@ static void resize(struct jobs *jobs, struct job *job, struct run *run,
 		return;
 	entry_event(entry, JOB_STEP_GREW, &why, before_bytes, decision->amount);
 	entry_put(entry);
+	jobs_has_room(job, run, &why);
 }
 
 /* Killed at once: it stands still, and it said that it may be started again. */
@@ -341,6 +345,15 @@ static void restart(struct jobs *jobs, struct job *job, const struct admit_decis
 	jobs_set_why(job, &why);
 	entry_note(jobs, job, JOB_STEP_RESTARTED, &why);
 	jobs_terminate(jobs, job, 0);
+}
+
+static void log_switch(const struct jobs *jobs, const struct admit_decision *decision)
+{
+	char why[160];
+
+	log_notice("queue strategy from=%s to=%s why=\"%s\"", admit_strategy_name(decision->before),
+		   admit_strategy_name((enum admit_strategy)decision->amount),
+		   admit_why_text(&decision->why, jobs_now_us(jobs), why, sizeof(why)));
 }
 
 static void carry_out(struct jobs *jobs, const struct admit_decision *decision)
@@ -359,8 +372,7 @@ static void carry_out(struct jobs *jobs, const struct admit_decision *decision)
 		return;
 	}
 	if (decision->verdict == ADMIT_SWITCH) {
-		log_notice("queue strategy=%s",
-			   admit_strategy_name((enum admit_strategy)decision->amount));
+		log_switch(jobs, decision);
 		return;
 	}
 	if (!run || run->ending)
@@ -372,7 +384,7 @@ static void carry_out(struct jobs *jobs, const struct admit_decision *decision)
 		break;
 	case ADMIT_THROTTLE:
 		why = jobs_why_of(decision);
-		entry_note(jobs, job, JOB_STEP_THROTTLED, &why);
+		jobs_has_no_room(jobs, job, run, &why);
 		break;
 	case ADMIT_FREEZE:
 		jobs_freeze(jobs, job, run, decision);

@@ -216,25 +216,25 @@ static int check_ranges(struct jobs_item *item, struct uw_err *err)
 	return 0;
 }
 
-/* Others of the call become ids; an array's is that of its first element. */
-static int resolve_after(struct jobs_item *items, uint32_t count, struct jobs_item *item,
-			 struct uw_err *err)
+static int check_places(const struct jobs_item *items, const struct jobs_item *item,
+			struct uw_err *err)
 {
-	for (uint32_t i = 0; i < item->after_item_count; i++) {
-		uint32_t place = item->after_item[i];
-		const struct jobs_item *other = place < count ? &items[place] : NULL;
-
-		if (!other || other >= item)
+	for (uint32_t i = 0; i < item->after_item_count; i++)
+		if (item->after_item[i] >= item - items)
 			return err_set(err, -EINVAL,
 				       "submit: after: job %u of this call does not stand before "
 				       "the one that waits for it",
-				       place);
-		if (item->spec.after_count == JOB_AFTER_MAX)
-			return err_set(err, -EINVAL, "submit: after: more than %d jobs",
-				       JOB_AFTER_MAX);
-		item->spec.after[item->spec.after_count++] = other->first_id;
-	}
+				       item->after_item[i]);
+	if (item->spec.after_count + item->after_item_count > JOB_AFTER_MAX)
+		return err_set(err, -EINVAL, "submit: after: more than %d jobs", JOB_AFTER_MAX);
 	return 0;
+}
+
+/* Others of the call become ids; an array's is that of its first element. */
+static void resolve_after(const struct jobs_item *items, struct jobs_item *item)
+{
+	for (uint32_t i = 0; i < item->after_item_count; i++)
+		item->spec.after[item->spec.after_count++] = items[item->after_item[i]].first_id;
 }
 
 static int check_item(struct jobs *jobs, struct jobs_item *item, struct uw_err *err)
@@ -323,15 +323,44 @@ static struct submission *submission_new(struct jobs *jobs, uint32_t count)
 	return submission;
 }
 
+static uint32_t jobs_most(const struct jobs *jobs)
+{
+	uint32_t max = jobs->setup.config->admission.max_queued;
+
+	return max && max < JOBS_MAX ? max : JOBS_MAX;
+}
+
+uint32_t jobs_room(const struct jobs *jobs)
+{
+	uint32_t held = jobs->table.count + jobs->pending, most = jobs_most(jobs);
+
+	return held < most ? most - held : 0;
+}
+
+static int check_room(const struct jobs *jobs, uint64_t total, struct uw_err *err)
+{
+	if (total <= jobs_room(jobs))
+		return 0;
+	return err_set(err, -EDQUOT,
+		       "submit: the queue holds %u of %u jobs, there is no room for %" PRIu64
+		       " more",
+		       jobs->table.count + jobs->pending, jobs_most(jobs), total);
+}
+
 int jobs_check(struct jobs *jobs, struct jobs_item *items, uint32_t count, struct uw_err *err)
 {
+	uint64_t total = 0;
 	int rc = 0;
 
 	jobs_keep_awaited(jobs, true);
-	for (uint32_t i = 0; !rc && i < count; i++)
+	for (uint32_t i = 0; !rc && i < count; i++) {
 		rc = check_item(jobs, &items[i], err);
+		if (!rc)
+			rc = check_places(items, &items[i], err);
+		total += items[i].count;
+	}
 	jobs_keep_awaited(jobs, false);
-	return rc;
+	return rc ? rc : check_room(jobs, total, err);
 }
 
 /*
@@ -350,39 +379,18 @@ static int promise_ids(struct jobs *jobs, uint64_t upto)
 	return rc;
 }
 
-static uint32_t jobs_most(const struct jobs *jobs)
-{
-	uint32_t max = jobs->setup.config->admission.max_queued;
-
-	return max && max < JOBS_MAX ? max : JOBS_MAX;
-}
-
-uint32_t jobs_room(const struct jobs *jobs)
-{
-	uint32_t held = jobs->table.count + jobs->pending, most = jobs_most(jobs);
-
-	return held < most ? most - held : 0;
-}
-
 static int give_ids(struct jobs *jobs, struct jobs_item *items, uint32_t count, struct uw_err *err)
 {
 	uint64_t total = 0, next = jobs->last_id + 1;
 	int rc = jobs_check(jobs, items, count, err);
 
-	for (uint32_t i = 0; !rc && i < count; i++) {
-		if (items[i].after_item_count)
-			rc = resolve_after(items, count, &items[i], err);
+	if (rc)
+		return rc;
+	for (uint32_t i = 0; i < count; i++) {
+		resolve_after(items, &items[i]);
 		items[i].first_id = next + total;
 		total += items[i].count;
 	}
-	if (rc)
-		return rc;
-	if (total > jobs_room(jobs))
-		return err_set(
-			err, -EDQUOT,
-			"submit: the queue holds %u of %u jobs, there is no room for %" PRIu64
-			" more",
-			jobs->table.count + jobs->pending, jobs_most(jobs), total);
 	rc = promise_ids(jobs, jobs->last_id + total);
 	if (rc)
 		return err_set(err, rc, "submit: %s: %s", jobs->dir, strerror(-rc));

@@ -373,6 +373,12 @@ static void sweep_leaves(struct daemon *daemon)
 
 /* ---- in the daemon ---- */
 
+static void resolve_allowed(struct daemon *daemon)
+{
+	for (uint32_t i = 0; i < daemon->config.component_count; i++)
+		job_allow_resolve(&daemon->config.component[i], &daemon->allow[i]);
+}
+
 int queue_open(struct daemon *daemon, struct uw_err *err)
 {
 	struct admit_config admit = core_config(&daemon->config);
@@ -388,6 +394,7 @@ int queue_open(struct daemon *daemon, struct uw_err *err)
 	};
 	int rc = jobs_open(&setup, &daemon->jobs, err);
 
+	resolve_allowed(daemon);
 	if (rc == JOBS_SET_ASIDE)
 		log_err("%s", err->text);
 	if (rc >= 0)
@@ -418,6 +425,7 @@ void queue_configure(struct daemon *daemon)
 	struct admit_config admit = core_config(&daemon->config);
 	struct uw_err err = {0};
 
+	resolve_allowed(daemon);
 	if (daemon->jobs && jobs_configure(daemon->jobs, &admit, &err))
 		log_err("%s", err.text);
 	if (ipc_server_set_open(daemon->server, submit_is_open(&daemon->config)))

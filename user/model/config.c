@@ -24,6 +24,11 @@ static const char *const footprints_names[FOOTPRINTS__COUNT] = {
 	[FOOTPRINTS_LEARNED] = "learned",
 };
 
+static const char *const outgrown_names[OUTGROWN__COUNT] = {
+	[OUTGROWN_WAIT] = "wait",
+	[OUTGROWN_FAIL] = "fail",
+};
+
 const char *strategy_name(enum strategy strategy)
 {
 	return (unsigned int)strategy < STRATEGY__COUNT ? strategy_names[strategy] : "?";
@@ -32,6 +37,11 @@ const char *strategy_name(enum strategy strategy)
 const char *footprints_name(enum footprints footprints)
 {
 	return (unsigned int)footprints < FOOTPRINTS__COUNT ? footprints_names[footprints] : "?";
+}
+
+const char *outgrown_name(enum outgrown outgrown)
+{
+	return (unsigned int)outgrown < OUTGROWN__COUNT ? outgrown_names[outgrown] : "?";
 }
 
 const char *sense_pages_name(enum sense_pages pages)

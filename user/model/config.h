@@ -34,11 +34,20 @@ enum footprints {
 	FOOTPRINTS__COUNT
 };
 
+/* What becomes of a job that needs more than it has reserved while there is no room for it. */
+enum outgrown {
+	OUTGROWN_WAIT, /* it stays at its limit until there is room */
+	OUTGROWN_FAIL, /* it is ended after outgrown_us there */
+	OUTGROWN__COUNT
+};
+
 struct admission_conf {
 	enum strategy strategy;
 	enum footprints footprints;
-	bool preemption;         /* freeze running jobs for queued ones */
-	uint64_t bypass_us;      /* blocked at the head for so long ends backfill past it */
+	bool preemption;    /* freeze running jobs for queued ones */
+	uint64_t bypass_us; /* blocked at the head for so long ends backfill past it */
+	enum outgrown outgrown;
+	uint64_t outgrown_us;
 	uint32_t max_running;    /* jobs, of all components */
 	uint32_t max_queued;     /* jobs that have not ended */
 	uint64_t kill_grace_us;  /* from SIGTERM to SIGKILL */
@@ -94,5 +103,6 @@ int config_find(const struct config *config, const char *name);
 const char *sense_pages_name(enum sense_pages pages);
 const char *strategy_name(enum strategy strategy);
 const char *footprints_name(enum footprints footprints);
+const char *outgrown_name(enum outgrown outgrown);
 
 #endif

@@ -10,9 +10,11 @@
 #include "user/base/text.h"
 #include "user/base/units.h"
 
-#define UMASK_MAX    0777U
-#define EXIT_SIGNAL  128
-#define EXIT_UNKNOWN 255
+#define UMASK_MAX       0777U
+#define EXIT_SIGNAL     128
+#define EXIT_UNKNOWN    255
+#define EXIT_NO_COMMAND 127
+#define EXIT_NOT_RUN    126
 
 static const char *const class_names[JOB_CLASS__COUNT] = {
 	[JOB_DEFERRED] = "deferred", [JOB_LOW] = "low",           [JOB_NORMAL] = "normal",
@@ -74,7 +76,8 @@ static const struct reason_row reasons[JOB_REASON__COUNT] = {
 	[JOB_BECAUSE_GROWTH_FIRST] = {"growth-first", BYTES, BYTES, "a job that runs waits for ",
 				      ", free are ", ""},
 	[JOB_BECAUSE_PLATEAU] = {"plateau", BYTES, BYTES, "peaked at ", ", reserved were ", ""},
-	[JOB_BECAUSE_NO_GROWTH] = {"no-growth", BYTES, BYTES, "wants ", ", free are ", ""},
+	[JOB_BECAUSE_NO_GROWTH] = {"no-growth", BYTES, BYTES, "at its limit: wants ",
+				   " more, free are ", ""},
 	[JOB_BECAUSE_DEADLOCK] = {"deadlock", BYTES, BYTES, "only frozen jobs are left: has ",
 				  ", wants ", ""},
 	[JOB_BECAUSE_BACKFILL] = {"backfill", US, US, "should end within ",
@@ -89,8 +92,7 @@ static const struct reason_row reasons[JOB_REASON__COUNT] = {
 	[JOB_BECAUSE_OOM] = {"oom", COUNT, NONE, "the kernel killed ", " of its tasks", ""},
 	[JOB_BECAUSE_EXIT] = {"exit", COUNT, NONE, "exit status ", "", ""},
 	[JOB_BECAUSE_SIGNAL] = {"signal", COUNT, NONE, "ended by signal ", "", ""},
-	[JOB_BECAUSE_START_FAILED] = {"start-failed", COUNT, NONE, "could not be started, error ",
-				      "", ""},
+	[JOB_BECAUSE_START_FAILED] = {"start-failed", COUNT, NONE, "could not be started", "", ""},
 	[JOB_BECAUSE_REBOOT] = {"reboot", NONE, NONE, "the machine went down while it ran", "", ""},
 	[JOB_BECAUSE_NO_COMPONENT] = {"no-component", NONE, NONE,
 				      "its component is not configured any more", "", ""},
@@ -120,10 +122,21 @@ bool job_state_is_active(enum job_state state)
 	return state == JOB_STARTING || state == JOB_RUNNING || state == JOB_FROZEN;
 }
 
+bool job_may_run_again(const struct job *job)
+{
+	return (job->flags & JOB_RERUN) || job->retries;
+}
+
 int job_exit_code(const struct job_result *result)
 {
+	const struct job_why *why = &result->why;
+
 	if (result->signal)
 		return EXIT_SIGNAL + result->signal;
+	if (result->state == JOB_FAILED && why->reason == JOB_BECAUSE_START_FAILED)
+		return why->threshold == JOB_START_COMMAND && why->observed == ENOENT
+			       ? EXIT_NO_COMMAND
+			       : EXIT_NOT_RUN;
 	return result->status >= 0 ? result->status : EXIT_UNKNOWN;
 }
 
@@ -196,7 +209,42 @@ static const char *value_text(enum reason_unit unit, uint64_t value, char buf[UN
 	return "";
 }
 
+/* As a shell would; the errno is the kernel's. */
+static const char *start_failed_text(const struct job_why *why, const struct job_spec *spec,
+				     char *buf, unsigned long size)
+{
+	const char *error = strerrordesc_np((int)why->observed) ?: "unknown error";
+
+	switch ((enum job_start)why->threshold) {
+	case JOB_START_USER:
+		if (spec)
+			snprintf(buf, size, "cannot become uid %u: %s", spec->uid, error);
+		else
+			snprintf(buf, size, "cannot become its user: %s", error);
+		return buf;
+	case JOB_START_DIRECTORY:
+		snprintf(buf, size, "cannot enter %s: %s", spec ? spec->cwd : "its directory",
+			 error);
+		return buf;
+	case JOB_START_COMMAND:
+		snprintf(buf, size, "cannot run %s: %s", spec ? spec->argv.data : "its command",
+			 error);
+		return buf;
+	case JOB_START_ANYTHING:
+	case JOB_START__COUNT:
+		break;
+	}
+	snprintf(buf, size, "could not be started: %s", error);
+	return buf;
+}
+
 const char *job_why_text(const struct job_why *why, char *buf, unsigned long size)
+{
+	return job_why_text_of(why, NULL, buf, size);
+}
+
+const char *job_why_text_of(const struct job_why *why, const struct job_spec *spec, char *buf,
+			    unsigned long size)
 {
 	char observed[UNITS_TEXT_LEN], threshold[UNITS_TEXT_LEN];
 	const struct reason_row *row;
@@ -207,6 +255,8 @@ const char *job_why_text(const struct job_why *why, char *buf, unsigned long siz
 		snprintf(buf, size, "?");
 		return buf;
 	}
+	if (why->reason == JOB_BECAUSE_START_FAILED)
+		return start_failed_text(why, spec, buf, size);
 	row = &reasons[why->reason];
 	snprintf(buf, size, "%s%s%s%s%s", row->before,
 		 value_text(row->observed, why->observed, observed), row->between,

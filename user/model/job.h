@@ -90,11 +90,20 @@ enum job_reason {
 	JOB_BECAUSE_OOM,           /* the kernel killed observed of its tasks */
 	JOB_BECAUSE_EXIT,          /* its command ended; observed is the status */
 	JOB_BECAUSE_SIGNAL,        /* its command was ended by signal observed */
-	JOB_BECAUSE_START_FAILED,  /* errno observed */
+	JOB_BECAUSE_START_FAILED,  /* errno observed, at threshold (enum job_start) */
 	JOB_BECAUSE_REBOOT,        /* the machine went down while it ran */
 	JOB_BECAUSE_NO_COMPONENT,  /* its component is not configured any more */
 	JOB_BECAUSE_SHIM_LOST,     /* what watched it was killed, so that its end is not known */
 	JOB_REASON__COUNT
+};
+
+/* What a start failed at. */
+enum job_start {
+	JOB_START_ANYTHING, /* memory, a process, files: nothing of the job's own */
+	JOB_START_USER,
+	JOB_START_DIRECTORY,
+	JOB_START_COMMAND,
+	JOB_START__COUNT
 };
 
 /* What happened to it; its record lists these in order. */
@@ -133,13 +142,17 @@ struct job_event {
 
 enum job_flag {
 	JOB_FREEZABLE = 1U << 0,  /* it takes no harm from standing still */
-	JOB_RERUN = 1U << 1,      /* may run again from the start when it was lost */
+	JOB_RERUN = 1U << 1,      /* may be ended and run again from the start at any time */
 	JOB_AFTER_ANY = 1U << 2,  /* waits for the end of the others, not for their success */
 	JOB_CANCELLING = 1U << 3, /* its end is on its way: somebody cancelled it */
 	JOB_REQUEUING = 1U << 4,  /* its end is on its way: it goes back to the queue */
 	JOB_TIMED_OUT = 1U << 5,  /* its end is on its way: over its time limit */
 	JOB_ENLARGING = 1U << 6,  /* its end is on its way: it runs again with more memory */
+	JOB_OUTGROWN = 1U << 7,   /* its end is on its way: at its memory limit for too long */
 };
+
+/* Its end is on its way. */
+#define JOB_ENDING (JOB_CANCELLING | JOB_REQUEUING | JOB_TIMED_OUT | JOB_ENLARGING | JOB_OUTGROWN)
 
 /*
  * The part of a job that is kept in memory for each one that has not ended: 100,000 of them stand
@@ -218,7 +231,12 @@ enum job_class job_class_of(uint32_t priority);
 bool job_state_is_end(enum job_state state);    /* done, failed, cancelled, lost */
 bool job_state_is_active(enum job_state state); /* starting, running, frozen */
 
-/* What a shell would say: the exit status, 128 + signal, or 255 when neither is known. */
+/* Whether another attempt may follow that nobody asks for: with JOB_RERUN as often as is needed,
+ * else as long as retries are left, each of which is one. */
+bool job_may_run_again(const struct job *job);
+
+/* What a shell would say: the exit status, 128 + signal, 127 when there is no such command, 126
+ * when it could not be run otherwise, or 255 when none of this is known. */
 int job_exit_code(const struct job_result *result);
 
 /* Words of JSON, logs and the command line: "queued", "memory", "throttled"; "?" out of range. */
@@ -236,6 +254,11 @@ int job_state_find(const char *name);
 
 /* One clause with its numbers: "needs 800M, 512M are free in its component". Returns buf. */
 const char *job_why_text(const struct job_why *why, char *buf, unsigned long size);
+
+/* The same of a job of that spec, which says what could not be run: "cannot run ./x: No such file
+ * or directory". */
+const char *job_why_text_of(const struct job_why *why, const struct job_spec *spec, char *buf,
+			    unsigned long size);
 
 /*
  * Whether spec can be a job at all: ranges, lengths, characters of key and tags, a command, an

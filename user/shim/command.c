@@ -167,7 +167,7 @@ static int become(const struct job_spec *spec)
 	return 0;
 }
 
-static int prepare(const struct command *command)
+static int prepare(const struct command *command, uint32_t *ret_failed)
 {
 	const struct job_spec *spec = command->spec;
 	int rc;
@@ -180,24 +180,29 @@ static int prepare(const struct command *command)
 		rc = set_limits(spec->uid);
 	if (!rc)
 		rc = set_files(command);
-	if (!rc)
-		rc = become(spec);
+	if (rc)
+		return rc;
+	*ret_failed = JOB_START_USER;
+	rc = become(spec);
+	if (rc)
+		return rc;
 	umask(spec->umask);
 	/* As the submitter, so that nothing opens up that is closed to them. */
-	if (!rc && chdir(spec->cwd))
-		rc = -errno;
-	return rc;
+	*ret_failed = JOB_START_DIRECTORY;
+	return chdir(spec->cwd) ? -errno : 0;
 }
 
 void command_exec(const struct command *command)
 {
-	int rc = prepare(command), error;
+	struct command_report report = {.failed = JOB_START_ANYTHING};
+	int rc = prepare(command, &report.failed);
 
 	if (!rc) {
 		environ = command->env; /* its PATH is the one that is searched */
+		report.failed = JOB_START_COMMAND;
 		execvp(command->argv[0], command->argv);
 		rc = -errno;
 	}
-	error = -rc;
-	_exit(write(command->report, &error, sizeof(error)) < 0 ? EXIT_FAILURE : EXIT_NOT_RUN);
+	report.error = -rc;
+	_exit(write(command->report, &report, sizeof(report)) < 0 ? EXIT_FAILURE : EXIT_NOT_RUN);
 }

@@ -35,11 +35,17 @@ bool pump_move(struct pump *pump);
 void pump_drain(struct pump *pump);
 
 /* What the command gets; all of it made before the fork. */
+/* Why, and enum job_start. */
+struct command_report {
+	int error;
+	uint32_t failed;
+};
+
 struct command {
 	const struct job_spec *spec;
 	char **argv, **env;
 	int out, err; /* its ends of the pipes */
-	int report;   /* an errno is written here when exec did not come to be */
+	int report;   /* a command_report is written here when exec did not come to be */
 };
 
 /* argv and env of spec, and of the job that slot is for. -ENOMEM. */

@@ -232,13 +232,15 @@ static int keep_end(struct shim *shim, enum slot_phase phase)
 static int reap(struct shim *shim)
 {
 	struct rusage usage = {0};
-	int status = 0, error = 0;
+	struct command_report report;
+	int status = 0;
 
 	while (wait4(shim->child, &status, 0, &usage) < 0 && errno == EINTR)
 		;
 	note_end(shim, status, &usage);
-	if (read(shim->exec_report, &error, sizeof(error)) == sizeof(error)) {
-		shim->slot.error = error;
+	if (read(shim->exec_report, &report, sizeof(report)) == sizeof(report)) {
+		shim->slot.error = report.error;
+		shim->slot.failed = report.failed;
 		return keep_end(shim, SLOT_NOT_RUN);
 	}
 	return keep_end(shim, SLOT_ENDED);

@@ -42,9 +42,9 @@ struct slot {
 	uint32_t phase; /* enum slot_phase */
 	char boot[BOOT_ID_LEN + 3];
 	int32_t shim_pid, child_pid;
-	int32_t status, signal; /* as in struct job_result */
-	int32_t error;          /* errno of NOT_RUN */
-	uint32_t pad;
+	int32_t status, signal;    /* as in struct job_result */
+	int32_t error;             /* errno of NOT_RUN ... */
+	uint32_t failed;           /* ... and at what, enum job_start */
 	uint64_t start_us, end_us; /* wall clock */
 	uint64_t cpu_us;           /* of the command and of those it waited for */
 	uint64_t max_rss_bytes;

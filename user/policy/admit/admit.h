@@ -180,6 +180,7 @@ struct admit_decision {
 	uint64_t for_id; /* FREEZE: who starts instead, or 0 */
 	uint64_t amount;
 	uint64_t until_us; /* predicted end, start, or deadline; 0: unknown */
+	enum admit_strategy before; /* SWITCH: what it was */
 	struct admit_why why;
 };
 
@@ -214,6 +215,7 @@ struct admit_view {
 	uint64_t start_us, end_us;          /* predicted, or as they happened; 0: unknown */
 	struct admit_why why;               /* why it waits, or why it was started */
 	uint32_t overtaken;                 /* starts before it, in its component, of later turns */
+	bool outgrown;                      /* started, and wants more than it has reserved */
 	bool canary;                        /* the footprint is the request, as nothing is known */
 };
 
@@ -252,6 +254,14 @@ void admit_supply(struct admit *admit, const struct admit_supply *supply, uint64
 
 /* -EINVAL: a value out of range; -EEXIST: the id is known; -ENOSPC: limits.tasks. */
 int admit_submit(struct admit *admit, const struct admit_task *task, uint64_t now_us);
+
+/*
+ * What admit_submit() of task would lead to: its footprint, its place, when it would start. Queues
+ * nothing; its key counts as used. What is returned for a head says whether it fits. Errors as of
+ * admit_submit().
+ */
+int admit_preview(struct admit *admit, const struct admit_task *task, uint64_t now_us,
+		  struct admit_view *ret);
 
 /*
  * START was carried out at now_us. Also adopts a task that ran already when the caller started:

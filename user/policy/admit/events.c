@@ -131,7 +131,7 @@ static bool may_give_back(const struct admit *admit, const struct slot *slot, ui
 	       (slot->canary && ran >= CANARY_LOOK_US);
 }
 
-static bool is_outgrown(const struct slot *slot)
+bool slot_is_outgrown(const struct slot *slot)
 {
 	if (slot->bytes >= slot->task.request_bytes)
 		return slot_used(slot) > slot->bytes;
@@ -157,7 +157,7 @@ int admit_usage(struct admit *admit, uint64_t id, uint64_t current_bytes, uint64
 		run_reserve(admit, i, slot->current_bytes);
 	if (slot->state == ADMIT_PAUSED || slot->ending)
 		return 0;
-	if (is_outgrown(slot)) {
+	if (slot_is_outgrown(slot)) {
 		if (!grow_is_pressing(slot) && grow_target(admit, slot) > slot->bytes) {
 			slot->outgrew = true;
 			need_add(admit, i, NEED_ROOM);

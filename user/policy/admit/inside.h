@@ -155,6 +155,9 @@ uint64_t admit_delay_us(const struct admit_config *config, enum admit_class clas
 bool decide_push(struct admit_decisions *ret, const struct admit_decision *decision);
 void slot_set_why(struct slot *slot, struct admit_why why);
 
+/* events.c */
+bool slot_is_outgrown(const struct slot *slot); /* it wants more than it has reserved */
+
 /* keys.c */
 uint32_t key_find(const struct admit *admit, uint64_t id);
 uint32_t key_use(struct admit *admit, uint64_t id); /* finds or makes; NONE: all in use */

@@ -40,6 +40,7 @@ bool strategy_step(struct admit *admit, uint64_t now_us, struct admit_decisions 
 	struct admit_decision decision = {
 		.verdict = ADMIT_SWITCH,
 		.amount = wanted_at(level),
+		.before = admit->strategy,
 		.why = {ADMIT_WHY_PRESSURE, level, admit->strategy_level},
 	};
 

@@ -72,9 +72,42 @@ int admit_view(const struct admit *admit, uint64_t id, uint64_t now_us, struct a
 	if (is_waiting(slot))
 		return 0;
 	ret->start_us = slot->since_us;
+	ret->outgrown = slot_is_outgrown(slot) || grow_is_pressing(slot);
 	if (slot->place == PLACE_ENDS)
 		ret->end_us = tree_at(&admit->host_ends, i)->key;
 	return 0;
+}
+
+/* First in its component it is the next head, as which no reservation was made for it. */
+static void preview_head(const struct admit *admit, uint32_t component, uint64_t now_us,
+			 struct admit_view *view)
+{
+	uint64_t spare, host_spare, bytes = view->footprint_bytes;
+	uint64_t free = free_of_component(admit, component), host = free_of_host(admit);
+	uint64_t at = run_room_at(admit, component, bytes, now_us, &spare, &host_spare);
+
+	view->start_us = at == UINT64_MAX ? 0 : at;
+	view->end_us = view->start_us ? add_sat(at, view->run_us) : 0;
+	if (free < bytes)
+		view->why = (struct admit_why){ADMIT_WHY_NO_ROOM_BUDGET, bytes, free};
+	else if (host < bytes)
+		view->why = (struct admit_why){ADMIT_WHY_NO_ROOM_HOST, bytes, host};
+	else
+		view->why = (struct admit_why){ADMIT_WHY_FITS, bytes, min_u64(free, host)};
+}
+
+int admit_preview(struct admit *admit, const struct admit_task *task, uint64_t now_us,
+		  struct admit_view *ret)
+{
+	int r = admit_submit(admit, task, now_us);
+
+	if (r < 0)
+		return r;
+	r = admit_view(admit, task->id, now_us, ret);
+	admit_cancel(admit, task->id);
+	if (!r && ret->position == 1)
+		preview_head(admit, task->component, now_us, ret);
+	return r;
 }
 
 void admit_summary(const struct admit *admit, uint64_t now_us, struct admit_summary *ret)

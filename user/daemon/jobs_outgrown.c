@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A job that wants more than it has reserved while there is no room: the kernel holds it back at
+ * its memory.high, where it hardly moves. That shows, and by configuration it has an end.
+ */
+#include <inttypes.h>
+#include <stddef.h>
+
+#include "user/base/clock.h"
+#include "user/base/log.h"
+#include "user/base/units.h"
+#include "user/daemon/jobs_internal.h"
+
+/* With room it has been given more by then: the core grows what it can within a second. */
+#define SILENT_US (5 * US_PER_SEC)
+/* Held at memory.high a job is under it now and then: so long without is another matter. */
+#define CALM_US (10 * US_PER_SEC)
+
+#define STEP_PART 4 /* what the core gives at a time: a quarter more */
+
+uint64_t jobs_cramped_us(const struct jobs *jobs, const struct job *job)
+{
+	const struct run *run = job->slot ? jobs->run[job->slot] : NULL;
+
+	return run && run->cramped_us ? clock_now_us() - run->cramped_us : 0;
+}
+
+/* Those that can neither be frozen nor run again have no other way out. */
+static void warn(const struct jobs *jobs, const struct job *job, const struct run *run,
+		 const struct job_why *why)
+{
+	char limit[UNITS_TEXT_LEN], wanted[UNITS_TEXT_LEN], room[UNITS_TEXT_LEN];
+
+	if (job->flags & JOB_FREEZABLE || job_may_run_again(job))
+		return;
+	log_warning("job is at its memory limit and hardly moves job=%" PRIu64
+		    " component=%s limit=%s wants=%s free=%s outgrown=%s: cancel it and ask for "
+		    "more, or let others end",
+		    job->id, run->component, units_print_bytes(job->reserved_bytes, limit),
+		    units_print_bytes(why->observed, wanted),
+		    units_print_bytes(why->threshold, room),
+		    outgrown_name(jobs->setup.config->admission.outgrown));
+}
+
+void jobs_has_no_room(struct jobs *jobs, struct job *job, struct run *run,
+		      const struct job_why *why)
+{
+	uint64_t now_us = clock_now_us();
+
+	run->outgrown_seen_us = now_us;
+	if (!run->outgrown_us)
+		run->outgrown_us = now_us;
+	jobs_set_why(job, why);
+	if (run->cramped_us)
+		return;
+	run->cramped_us = run->outgrown_us;
+	warn(jobs, job, run, why);
+	entry_note(jobs, job, JOB_STEP_THROTTLED, why);
+}
+
+void jobs_has_room(struct job *job, struct run *run, const struct job_why *why)
+{
+	run->cramped_us = run->outgrown_us = 0;
+	jobs_set_why(job, why);
+}
+
+/* It asks for no more, by its own doing. */
+static void calm_down(struct job *job, struct run *run)
+{
+	static const struct job_why none = {JOB_BECAUSE_NONE, 0, 0};
+
+	run->outgrown_us = 0;
+	if (run->cramped_us)
+		jobs_has_room(job, run, &none);
+}
+
+static void end_it(struct jobs *jobs, struct job *job, const struct run *run)
+{
+	struct job_why why = {JOB_BECAUSE_MEMORY_LIMIT, run->peak_bytes, job->reserved_bytes};
+
+	jobs_wish(jobs, job, JOB_OUTGROWN, &why, jobs->setup.config->admission.kill_grace_us, NULL,
+		  NULL);
+}
+
+void jobs_follow_outgrown(struct jobs *jobs, struct job *job, struct run *run)
+{
+	const struct admission_conf *conf = &jobs->setup.config->admission;
+	struct job_why why = {JOB_BECAUSE_NO_GROWTH, job->reserved_bytes / STEP_PART, 0};
+	uint64_t now_us = clock_now_us();
+	struct admit_view view;
+
+	/* Stopped for another it has no more than it uses. */
+	if (!run->preempted && !admit_view(jobs->admit, job->id, jobs_now_us(jobs), &view) &&
+	    view.outgrown) {
+		run->outgrown_seen_us = now_us;
+		if (!run->outgrown_us)
+			run->outgrown_us = now_us;
+	} else if (now_us - run->outgrown_seen_us >= CALM_US) {
+		calm_down(job, run);
+	}
+	/* As large as its component may be, the core says nothing of it. */
+	if (!run->cramped_us && run->outgrown_us && now_us - run->outgrown_us >= SILENT_US)
+		jobs_has_no_room(jobs, job, run, &why);
+	if (conf->outgrown == OUTGROWN_FAIL && run->cramped_us && !(job->flags & JOB_ENDING) &&
+	    now_us - run->cramped_us >= conf->outgrown_us)
+		end_it(jobs, job, run);
+}
