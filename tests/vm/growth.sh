@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# timeout: 300
+# timeout: 400
 # Jobs that need more than they have, on a real kernel: they grow in place, stand still until there is
-# room, are started again with more, and are paused and swapped out for one that is urgent.
+# room, are started again with more, wait at their limit or fail there, and are paused and swapped out for
+# one that is urgent.
 
 config <<'END_OF_CONFIG'
 [pool]
@@ -36,6 +37,10 @@ steps_of() {
 	uwctl history "$1" --json | python3 -c '
 import json, sys
 print(*[step["step"] for step in json.load(sys.stdin)["steps"]])'
+}
+
+is_at_its_limit() {
+	uwctl queue "$1" | grep -q 'at its limit'
 }
 
 # Most of what there is, by one that uses nothing: given back only after five minutes.
@@ -78,6 +83,32 @@ expect_rc 0 uwctl wait "$id" --timeout 90s
 expect_match "started again" "$(steps_of "$id")" 'restarted .*started .*ended'
 expect "its attempts" "$(uwctl history "$id" --json | python3 -c '
 import json, sys; print(json.load(sys.stdin)["ended"]["attempts"])')" 2
+
+# ---- it may be neither: it hardly moves, and that is said ----
+filler=$(fill)
+wait_until 10 job_is "$filler" running
+# shellcheck disable=SC2046
+id=$(submit -m 100M -t 60s -k neither -- $(hog 160 4))
+wait_until 30 is_at_its_limit "$id"
+job_is "$id" running || fail "a job at its limit does not run"
+logged "job is at its memory limit and hardly moves job=$id" || fail "the log does not tell of it"
+expect_rc 0 uwctl cancel "$filler"
+expect_rc 0 uwctl wait "$id" --timeout 90s
+expect_match "let go on" "$(steps_of "$id")" 'throttled grew .*ended'
+
+# ---- and where the configuration says so, it fails ----
+printf 'outgrown = fail\noutgrown-after = 5s\n' >>/etc/uw/uw.conf
+uwctl reload
+filler=$(fill)
+wait_until 10 job_is "$filler" running
+# shellcheck disable=SC2046
+id=$(submit -m 100M -t 60s -k neither-nor -- $(hog 200 60))
+uwctl wait "$id" --timeout 60s && fail "a job that outgrew its memory ended well"
+expect "why it failed" "$(uwctl history "$id" --json | python3 -c '
+import json, sys
+ended = json.load(sys.stdin)["ended"]
+print(ended["state"], ended["why"]["reason"])')" "failed memory-limit"
+expect_rc 0 uwctl cancel "$filler" --grace 0
 
 # ---- one that is urgent: who may be paused gives it its memory ----
 victim=$(submit -m 200M -t 1h -k victim --freezable --priority deferred -- \
