@@ -10,7 +10,7 @@
 #include "user/base/units.h"
 
 #define RESERVE_PCT 3
-#define NEAR_PCT    2 /* of total: what the rest of a machine uses moves by less all the time */
+#define NEAR_PCT    5 /* of total: what the rest of a machine uses moves by less all the time */
 #define TEXT_LEN    8192
 
 uint64_t cg_usable_of(uint64_t total_bytes, uint64_t available_bytes, uint64_t pool_held_bytes)

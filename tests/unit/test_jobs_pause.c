@@ -130,6 +130,46 @@ static void test_pause_that_a_person_ends_is_over(void **state)
 	assert_int_equal(f->freezes, before);
 	assert_int_equal(admit_view(jobs_admit(f->jobs), victim, jobs_now_us(f->jobs), &view), 0);
 	assert_int_equal(view.state, ADMIT_RUNNING);
+	assert_int_equal(view.footprint_bytes, JOBS_BUDGET / 4 * 3); /* it may grow back to that */
+	for (int i = 0; i < 3; i++)
+		jobs_fixture_tick(f); /* and the other waits all the same */
+	assert_int_equal(f->freezes, before);
+	assert_int_equal(state_of(f, victim), JOB_RUNNING);
+}
+
+/* Somebody else froze it, or all of it is locked: the other would wait for nothing. */
+static void test_pause_that_gives_nothing_is_over(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t victim, urgent;
+
+	preempt(f, &victim, &urgent);
+	for (int i = 0; i < 5; i++) {
+		run_of(f, victim)->reclaim_us -= 5 * US_PER_SEC;
+		jobs_look(f->jobs);
+	}
+	assert_int_equal(state_of(f, victim), JOB_FROZEN);
+	run_of(f, victim)->reclaim_us -= 5 * US_PER_SEC;
+	jobs_look(f->jobs);
+	assert_int_equal(state_of(f, victim), JOB_RUNNING);
+	assert_int_equal(f->frozen, 0);
+	jobs_fixture_tick(f);
+	assert_int_equal(f->frozen, 0);
+}
+
+static void test_pause_asks_for_no_more_than_it_takes(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t victim, urgent;
+
+	preempt(f, &victim, &urgent);
+	f->current_bytes = 100 * MIB;
+	JOBS_UNTIL(f, state_of(f, urgent) == JOB_RUNNING);
+	f->reclaimed_bytes = 0;
+	run_of(f, victim)->reclaim_us -= 5 * US_PER_SEC;
+	jobs_look(f->jobs);
+	assert_int_equal(f->reclaimed_bytes, 0);
+	assert_int_equal(state_of(f, victim), JOB_FROZEN);
 }
 
 /* Only so many requests fit in a tick of policy. */
@@ -198,6 +238,8 @@ int main(void)
 		TEST(test_pause_takes_the_memory_it_is_for),
 		TEST(test_pause_is_asked_for_again_in_time),
 		TEST(test_pause_that_a_person_ends_is_over),
+		TEST(test_pause_that_gives_nothing_is_over),
+		TEST(test_pause_asks_for_no_more_than_it_takes),
 		TEST(test_pause_and_thaw_are_asked_for_until_they_are_taken),
 		TEST(test_pause_ends_when_the_queue_is_sorted_anew),
 		TEST(test_pause_measures_how_fast_swap_is),

@@ -191,6 +191,21 @@ static void test_client_reclaim_is_done_in_parts(void **data)
 	assert_int_equal(sum, 150 * MIB);
 }
 
+/* What is asked of one leaf while it stands still is not taken from others. */
+static void test_client_reclaim_of_a_leaf_is_of_a_frozen_one(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_step(f);
+	f->frame.component[HOG].anon_bytes = f->frame.component[HOG].current_bytes = 300 * MIB;
+	f->frame.request[f->frame.request_count++] = (struct frame_request){
+		.kind = REQUEST_RECLAIM, .component = HOG, .leaf = 4711, .amount = 150 * MIB};
+	for (int tick = 0; tick < 20; tick++) {
+		fixture_next(f, 100 * US_PER_MS);
+		assert_null(fixture_find(f, ACTION_RECLAIM, HOG));
+	}
+}
+
 /* Over the edge, all stalled, nothing that may be frozen. */
 static void press_hopelessly(struct fixture *f, uint64_t us, uint32_t *ret_kills)
 {
@@ -260,6 +275,7 @@ int main(void)
 		FIXTURE_TEST(test_reclaim_whose_outcome_never_comes_is_given_up),
 		FIXTURE_TEST(test_donor_that_gives_little_twice_rests_for_30_s),
 		FIXTURE_TEST(test_client_reclaim_is_done_in_parts),
+		FIXTURE_TEST(test_client_reclaim_of_a_leaf_is_of_a_frozen_one),
 		FIXTURE_TEST(test_kill_only_where_the_configuration_says_so),
 		FIXTURE_TEST(test_last_resort_waits_for_the_full_condition_and_between_kills),
 		FIXTURE_TEST(test_freeze_comes_before_the_kill),

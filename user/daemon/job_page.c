@@ -141,7 +141,7 @@ void method_history(struct daemon *daemon, const struct ipc_call *call, struct i
 	uint64_t count = json_get_u64_or(call->parameters, "count", IPC_JOBS_A_PAGE);
 	struct history_query query = {
 		.since_us = json_get_u64_or(call->parameters, "since_wall_us", 0),
-		.count = count < IPC_JOBS_A_PAGE ? count : IPC_JOBS_A_PAGE,
+		.count = count && count < IPC_JOBS_A_PAGE ? count : IPC_JOBS_A_PAGE,
 	};
 
 	if (!read_cursor(json_object_get(call->parameters, "from"), &query))

@@ -102,12 +102,20 @@ static int enter_all_again(struct jobs *jobs, struct uw_err *err)
 	if (admit_init(jobs->admit, &limits, &jobs->admit_config))
 		return err_set(err, -EINVAL, "queue: the core takes no such configuration");
 	admit_supply(jobs->admit, &jobs->supply, jobs_now_us(jobs));
+	jobs->entering = true;
+	jobs->without_component = 0;
 	for (const struct job *at = table_next(&jobs->table, NULL); at;
 	     at = table_next(&jobs->table, at)) {
 		struct job *job = table_find(&jobs->table, at->id);
 
 		enter_again(jobs, job, job->component < count ? before[job->component] : "");
 	}
+	jobs->entering = false;
+	if (jobs->without_component)
+		log_warning(
+			"jobs have no component to run in count=%u: 'uwctl queue' shows them; put "
+			"it into the configuration again, or cancel them",
+			jobs->without_component);
 	return 0;
 }
 
@@ -393,6 +401,8 @@ static void look_at_run(struct jobs *jobs, uint32_t slot)
 
 	if (!job || run->ending || !run->launched)
 		return;
+	if (run->unwatched)
+		run->unwatched = jobs_watch(jobs, slot, run->pidfd) != 0;
 	jobs_open_leaf(jobs, run); /* where that failed before */
 	if (run->leaf_open &&
 	    !jobs->setup.ops->usage(jobs->setup.ops_data, &run->leaf, false, &usage)) {

@@ -172,7 +172,7 @@ static void adopt(struct jobs *jobs, struct job *job, struct run *run, int pidfd
 	job->state = JOB_RUNNING;
 	jobs->stats.adopted++;
 	jobs_open_leaf(jobs, run);
-	jobs_watch(jobs, job->slot, pidfd);
+	run->unwatched = jobs_watch(jobs, job->slot, pidfd) != 0;
 	entry_note(jobs, job, JOB_STEP_ADOPTED, &none);
 	if (job->flags & JOB_ENDING)
 		jobs_terminate(jobs, job, jobs->setup.config->admission.kill_grace_us);

@@ -184,7 +184,7 @@ int jobs_preview(struct jobs *jobs, const struct job_spec *spec, struct admit_vi
 	return admit_preview(jobs->admit, &task, job.submit_us, ret_view);
 }
 
-static void hold_unknown(const struct jobs *jobs, struct job *job, int rc)
+static void say_unknown(const struct jobs *jobs, const struct job *job, int rc)
 {
 	char component[UW_NAME_LEN];
 
@@ -197,6 +197,15 @@ static void hold_unknown(const struct jobs *jobs, struct job *job, int rc)
 	else
 		log_warning("job is held job=%" PRIu64 " component=%s error=%s", job->id, component,
 			    strerrorname_np(-rc));
+}
+
+/* After a reload there may be thousands: they are told of in one line. */
+static void hold_unknown(struct jobs *jobs, struct job *job, int rc)
+{
+	if (jobs->entering && rc == -ENOENT)
+		jobs->without_component++;
+	else
+		say_unknown(jobs, job, rc);
 	job->state = JOB_HELD;
 	job->reason = JOB_BECAUSE_NO_COMPONENT;
 	job->observed = 0;

@@ -115,7 +115,7 @@ static void launch(const struct jobs *jobs, struct job_entry *entry)
 		log_warning("job could not be started, no starts for a while job=%llu error=%s: %s",
 			    (unsigned long long)launch.id, strerrorname_np(-rc), err.text);
 	else
-		jobs_watch(jobs, entry->slot, rc);
+		entry->unwatched = jobs_watch(jobs, entry->slot, rc) != 0;
 	entry->launched = rc;
 }
 

@@ -68,11 +68,15 @@ struct run {
 	bool launched;       /* a shim was made, or adopted */
 	bool gone;           /* and has ended, before it was known here that it was made */
 	bool paused;         /* the core wants it to stand still */
-	bool preempted;      /* for another, which needs its memory */
+	uint64_t for_id;     /* for this one, which needs its memory; 0: for its own want of room */
 	bool thawing;        /* it is to go on, and was not seen doing so */
+	uint64_t thaw_us;    /* since when, on clock_now_us */
 	uint64_t asked_us;   /* when it was last asked to stand still, on clock_now_us */
-	uint64_t reclaim_us; /* when its memory was last asked for, on clock_now_us */
-	uint64_t looked_us;  /* when current_bytes was read, on clock_now_us */
+	uint64_t reclaim_us; /* when its memory was last asked for, on clock_now_us, */
+	uint64_t reclaim_bytes; /* how much that was, */
+	uint32_t barren;        /* and how often in a row hardly any of it came */
+	bool unwatched;         /* the end of its shim would not be seen */
+	uint64_t looked_us;     /* when current_bytes was read, on clock_now_us */
 	uint64_t cramped_us; /* at its limit without room to grow since, on clock_now_us; 0 = not */
 	uint64_t frozen_us;  /* how long it stood still, in all */
 	uint64_t frozen_seen_us; /* when it was last seen to, on clock_now_us; 0 = it moved then */
@@ -112,7 +116,9 @@ struct jobs {
 	uint32_t loaded_waiting_count;
 	uint64_t pause_us; /* no starts before that, on clock_now_us */
 	bool deciding;
-	bool closed; /* to starts: too many run, or a pause */
+	bool entering;              /* all of them again */
+	uint32_t without_component; /* of these */
+	bool closed;                /* to starts: too many run, or a pause */
 	uint64_t swapped_bytes,
 		swapped_us; /* what preempted jobs gave back, and how long it took */
 	struct admit_supply supply;
@@ -148,7 +154,8 @@ struct job_entry {
 	char *pack;                /* START */
 	uint64_t output_bytes;     /* START */
 	unsigned long pack_size;
-	int launched; /* START: the shim's pidfd or a negative errno */
+	int launched;   /* START: the shim's pidfd or a negative errno */
+	bool unwatched; /* START: see struct run */
 	jobs_changed_fn done;
 	void *data;
 };

@@ -88,10 +88,12 @@ void jobs_follow_outgrown(struct jobs *jobs, struct job *job, struct run *run)
 	struct job_why why = {JOB_BECAUSE_NO_GROWTH, job->reserved_bytes / STEP_PART, 0};
 	uint64_t now_us = clock_now_us();
 	struct admit_view view;
-
 	/* Stopped for another it has no more than it uses. */
-	if (!run->preempted && !admit_view(jobs->admit, job->id, jobs_now_us(jobs), &view) &&
-	    view.outgrown) {
+	bool outgrown = !run->for_id &&
+			!admit_view(jobs->admit, job->id, jobs_now_us(jobs), &view) &&
+			view.outgrown;
+
+	if (outgrown) {
 		run->outgrown_seen_us = now_us;
 		if (!run->outgrown_us)
 			run->outgrown_us = now_us;
@@ -99,9 +101,9 @@ void jobs_follow_outgrown(struct jobs *jobs, struct job *job, struct run *run)
 		calm_down(job, run);
 	}
 	/* As large as its component may be, the core says nothing of it. */
-	if (!run->cramped_us && run->outgrown_us && now_us - run->outgrown_us >= SILENT_US)
+	if (outgrown && !run->cramped_us && now_us - run->outgrown_us >= SILENT_US)
 		jobs_has_no_room(jobs, job, run, &why);
-	if (conf->outgrown == OUTGROWN_FAIL && run->cramped_us && !(job->flags & JOB_ENDING) &&
-	    now_us - run->cramped_us >= conf->outgrown_us)
+	if (outgrown && conf->outgrown == OUTGROWN_FAIL && run->cramped_us &&
+	    !(job->flags & JOB_ENDING) && now_us - run->cramped_us >= conf->outgrown_us)
 		end_it(jobs, job, run);
 }

@@ -17,6 +17,7 @@
 
 #define RECLAIM_EVERY_US    (5 * US_PER_SEC)
 #define RECLAIM_LEAST_BYTES (4ULL << 20) /* not worth another reclaim */
+#define BARREN_MAX          6U
 
 uint64_t jobs_swap_speed(const struct jobs *jobs)
 {
@@ -29,7 +30,7 @@ void jobs_see_swapped(struct jobs *jobs, struct run *run, uint64_t current_bytes
 {
 	uint64_t now_us = clock_now_us();
 
-	if (run->preempted && run->looked_us && current_bytes < run->current_bytes) {
+	if (run->for_id && run->looked_us && current_bytes < run->current_bytes) {
 		jobs->swapped_bytes += run->current_bytes - current_bytes;
 		jobs->swapped_us += now_us - run->looked_us;
 	}
@@ -50,28 +51,65 @@ static void ask_to_stand_still(struct jobs *jobs, const struct job *job, struct 
 	run->asked_us = clock_now_us();
 }
 
-/* What it holds now, as the last look may be older than most of it; again, as some may have failed.
+static void ask_to_go_on(struct jobs *jobs, const struct job *job, struct run *run)
+{
+	run->paused = false;
+	run->for_id = 0;
+	run->asked_us = 0;
+	if (!run->thawing)
+		run->thaw_us = clock_now_us();
+	run->thawing = true;
+	jobs->setup.ops->freeze(jobs->setup.ops_data, job->component, &run->leaf, false);
+}
+
+/* A person thawed it, or it cannot be frozen, or its memory cannot be had: so be it. */
+static void give_up(struct jobs *jobs, struct job *job, struct run *run)
+{
+	static const struct job_why why = {JOB_BECAUSE_REQUEST, 0, 0};
+
+	run->paused = false;
+	run->for_id = 0;
+	job->state = JOB_RUNNING;
+	jobs_set_why(job, &why);
+	admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
+	entry_note(jobs, job, JOB_STEP_THAWED, &why);
+}
+
+static bool still_waits(const struct jobs *jobs, uint64_t id)
+{
+	const struct job *job = table_find(&jobs->table, id);
+
+	return job && job->state == JOB_QUEUED;
+}
+
+/*
+ * What it holds now, as the last look may be older than most of it; again, as some may have failed;
+ * and no more when the other has started. Where nothing comes it stands still for nothing.
  */
-static void ask_for_its_memory(struct jobs *jobs, const struct job *job, struct run *run)
+static void ask_for_its_memory(struct jobs *jobs, struct job *job, struct run *run)
 {
 	const struct jobs_ops *ops = jobs->setup.ops;
 	uint64_t now_us = clock_now_us();
 	struct jobs_usage usage;
 
-	if (!run->preempted || now_us - run->reclaim_us < RECLAIM_EVERY_US ||
+	if (!run->for_id || now_us - run->reclaim_us < RECLAIM_EVERY_US ||
+	    !still_waits(jobs, run->for_id) ||
 	    ops->usage(jobs->setup.ops_data, &run->leaf, false, &usage) ||
 	    usage.current_bytes < RECLAIM_LEAST_BYTES)
 		return;
-	if (!ops->reclaim(jobs->setup.ops_data, job->component, &run->leaf, usage.current_bytes))
-		run->reclaim_us = now_us;
-}
-
-static void ask_to_go_on(struct jobs *jobs, const struct job *job, struct run *run)
-{
-	run->paused = run->preempted = false;
-	run->thawing = true;
-	run->asked_us = 0;
-	jobs->setup.ops->freeze(jobs->setup.ops_data, job->component, &run->leaf, false);
+	if (run->reclaim_us && usage.current_bytes + RECLAIM_LEAST_BYTES > run->reclaim_bytes)
+		run->barren++;
+	else
+		run->barren = 0;
+	if (run->barren == BARREN_MAX) {
+		ask_to_go_on(jobs, job, run);
+		give_up(jobs, job, run);
+		return;
+	}
+	if (ops->reclaim(jobs->setup.ops_data, job->component, &run->leaf, usage.current_bytes))
+		return;
+	run->reclaim_us = now_us;
+	run->reclaim_bytes = usage.current_bytes;
 }
 
 void jobs_freeze(struct jobs *jobs, struct job *job, struct run *run,
@@ -86,15 +124,16 @@ void jobs_freeze(struct jobs *jobs, struct job *job, struct run *run,
 		return;
 	}
 	run->paused = true;
-	run->preempted = decision->for_id != 0;
+	run->for_id = decision->for_id;
 	run->reclaim_us = 0;
+	run->barren = 0;
 	run->thawing = false;
 	job->state = JOB_FROZEN;
 	jobs_set_why(job, &why);
-	ask_to_stand_still(jobs, job, run);
-	ask_for_its_memory(jobs, job, run);
 	admit_frozen(jobs->admit, job->id, jobs_now_us(jobs));
 	entry_note(jobs, job, JOB_STEP_FROZEN, &why);
+	ask_to_stand_still(jobs, job, run);
+	ask_for_its_memory(jobs, job, run);
 }
 
 void jobs_thaw(struct jobs *jobs, struct job *job, struct run *run,
@@ -119,7 +158,7 @@ void jobs_thaw(struct jobs *jobs, struct job *job, struct run *run,
  * freeze. */
 bool jobs_wake(struct jobs *jobs, struct job *job, struct run *run)
 {
-	if (!run->leaf_open || run->preempted || jobs->supply.level >= LEVEL_HIGH)
+	if (!run->leaf_open || run->for_id || jobs->supply.level >= LEVEL_HIGH)
 		return false;
 	if (run->paused)
 		admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
@@ -136,18 +175,6 @@ void jobs_unpause(struct jobs *jobs, struct job *job)
 		return;
 	job->state = JOB_RUNNING;
 	ask_to_go_on(jobs, job, run);
-}
-
-/* A person thawed it, or policy could not freeze it: so be it. */
-static void accept_thaw(struct jobs *jobs, struct job *job, struct run *run)
-{
-	static const struct job_why why = {JOB_BECAUSE_REQUEST, 0, 0};
-
-	run->paused = run->preempted = false;
-	job->state = JOB_RUNNING;
-	jobs_set_why(job, &why);
-	admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
-	entry_note(jobs, job, JOB_STEP_THAWED, &why);
 }
 
 uint64_t jobs_ran_us(const struct run *run, uint64_t now_us)
@@ -177,12 +204,13 @@ void jobs_follow_freezer(struct jobs *jobs, struct job *job, struct run *run, bo
 	     (frozen && asked_ago_us >= jobs->setup.config->policy.freeze_max_us / 2)))
 		ask_to_stand_still(jobs, job, run);
 	else if (run->paused && !frozen && asked_ago_us >= CONFIRM_US)
-		accept_thaw(jobs, job, run);
+		give_up(jobs, job, run);
 	if (run->paused) {
 		ask_for_its_memory(jobs, job, run);
 		return;
 	}
-	run->thawing = run->thawing && frozen;
+	/* What freezes it again meanwhile is another matter. */
+	run->thawing = run->thawing && frozen && clock_now_us() - run->thaw_us < CONFIRM_US;
 	if (run->thawing)
 		ask_to_go_on(jobs, job, run);
 	job->state = frozen ? JOB_FROZEN : JOB_RUNNING;

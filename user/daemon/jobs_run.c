@@ -284,6 +284,7 @@ void jobs_start_done(struct jobs *jobs, struct job_entry *entry)
 	}
 	run->pidfd = TAKE_FD(entry->launched);
 	run->launched = true;
+	run->unwatched = entry->unwatched;
 	job->state = JOB_RUNNING;
 	jobs->stats.started++;
 	jobs_open_leaf(jobs, run);

@@ -192,7 +192,9 @@ static struct reclaim_wish by_request(struct step *step, uint32_t component)
 {
 	struct reclaim_state *r = &step->state->component[component].reclaim;
 
-	if (step->now_us >= r->requested_until_us)
+	/* What was asked of a leaf that stands still is not taken from others when it goes on. */
+	if (step->now_us >= r->requested_until_us ||
+	    (r->requested_leaf && !freeze_find(step, component, r->requested_leaf)))
 		r->requested_bytes = 0;
 	return (struct reclaim_wish){
 		.bytes = r->requested_bytes,
@@ -202,14 +204,14 @@ static struct reclaim_wish by_request(struct step *step, uint32_t component)
 	};
 }
 
-/* Who stands still gives first: nobody waits for its pages. */
+/* Who stands still gives first: nobody waits for its pages. A request may name it. */
 static const struct leaf_state *frozen_donor(const struct step *step, uint32_t component,
 					     bool requested)
 {
 	uint64_t leaf = step->state->component[component].reclaim.requested_leaf;
-	const struct leaf_state *named = requested ? freeze_find(step, component, leaf) : NULL;
 
-	return named ? named : freeze_largest(step, component);
+	return requested && leaf ? freeze_find(step, component, leaf)
+				 : freeze_largest(step, component);
 }
 
 static void begin(struct step *step, uint32_t component, struct reclaim_wish wish)

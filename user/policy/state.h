@@ -154,7 +154,7 @@ struct reclaim_state {
 	uint64_t exhausted_until_us;
 	uint64_t freed_per_s; /* of the last reclaim */
 	uint64_t requested_bytes, requested_until_us;
-	uint64_t requested_leaf; /* cgid; while it is frozen the request is for it */
+	uint64_t requested_leaf; /* cgid: of it alone, while it is frozen; 0: of anybody */
 };
 
 /* ---- edges.c ---- */

@@ -319,7 +319,9 @@ static int add_predictions(struct store *store, const struct store_run *run_row)
 	uint64_t ran_us = since(result->end_us, result->start_us);
 	int rc = 0;
 
-	if (run_row->reserved_first_bytes && result->peak_bytes)
+	/* One that failed at once says nothing of what it would have needed. */
+	if (run_row->reserved_first_bytes && result->peak_bytes &&
+	    (result->state == JOB_DONE || run_row->outgrew))
 		rc = add_predicted(store, run_row->component, STORE_PREDICTED_MEMORY,
 				   run_row->reserved_first_bytes, result->peak_bytes);
 	if (!rc && result->state == JOB_DONE && run_row->predicted_us && ran_us)

@@ -280,7 +280,11 @@ int admit_started(struct admit *admit, uint64_t id, uint64_t reserved_bytes, uin
 int admit_usage(struct admit *admit, uint64_t id, uint64_t current_bytes, uint64_t swapped_bytes,
 		uint64_t peak_bytes, uint64_t now_us);
 
-/* FREEZE or THAW was carried out (or a person did the same). -ENOENT; -EINVAL: it does not run. */
+/*
+ * FREEZE or THAW was carried out (or a person did the same). -ENOENT; -EINVAL: it does not run. One
+ * that is thawed without a THAW has its reservation of before again, even where it does not fit, and
+ * is not paused for another for ten minutes.
+ */
 int admit_frozen(struct admit *admit, uint64_t id, uint64_t now_us);
 int admit_thawed(struct admit *admit, uint64_t id, uint64_t now_us);
 

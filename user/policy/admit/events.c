@@ -7,6 +7,7 @@
 #define DECLARED_MAX_US (100ULL * 365 * 24 * 3600 * US_PER_SEC)
 #define SETTLE_LEAST_US (10 * US_PER_SEC)
 #define CANARY_LOOK_US  (300 * US_PER_SEC)
+#define SPARE_US        (600 * US_PER_SEC)
 #define OUTGROWN_PART   64 /* within 1/64 of what it was given, below its request */
 
 static bool task_is_sane(const struct admit *admit, const struct admit_task *task, uint64_t now_us)
@@ -189,11 +190,17 @@ int admit_frozen(struct admit *admit, uint64_t id, uint64_t now_us)
 int admit_thawed(struct admit *admit, uint64_t id, uint64_t now_us)
 {
 	uint32_t i = slot_find(admit, id);
+	struct slot *slot;
 
 	if (i == NONE)
 		return -ENOENT;
-	if (admit->slot[i].place != PLACE_PAUSED)
-		return admit->slot[i].state == ADMIT_RUNNING ? 0 : -EINVAL;
+	slot = &admit->slot[i];
+	if (slot->place != PLACE_PAUSED)
+		return slot->state == ADMIT_RUNNING ? 0 : -EINVAL;
+	/* Not as decided here: it may grow back to its limit at once, and is not paused again soon. */
+	if (slot->need == NEED_BACK && slot->kept_bytes > slot->bytes)
+		run_reserve(admit, i, slot->kept_bytes);
+	slot->spared_us = now_us + SPARE_US;
 	need_remove(admit, i);
 	run_resume(admit, i, now_us);
 	return 0;

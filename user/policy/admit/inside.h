@@ -55,6 +55,8 @@ struct slot {
 	uint64_t until_us;    /* queued: the start it was promised, 0 before it was a head;
 				 with a need: the end of the throttle, or the begin of the pause */
 	uint64_t for_id;      /* paused for */
+	uint64_t kept_bytes;  /* reserved before that, and what its limit still is */
+	uint64_t spared_us;   /* not paused for another before that */
 	uint64_t why_observed, why_threshold;
 	uint32_t key;        /* slot of its key, NONE */
 	uint32_t next, prev; /* queued: of its key; with a need: in that list; free: the next */

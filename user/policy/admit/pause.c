@@ -27,9 +27,11 @@ static uint64_t cost_of(const struct admit *admit, const struct slot *victim,
 	return add_sat(moved_us, run_of(head)) * weight[admit_class_of(victim->task.priority)];
 }
 
-static bool may_pause(const struct admit *admit, const struct slot *victim, const struct slot *head)
+static bool may_pause(const struct admit *admit, const struct slot *victim, const struct slot *head,
+		      uint64_t now_us)
 {
 	return victim->state == ADMIT_RUNNING && victim->need == NEED_NOTHING && !victim->ending &&
+	       now_us >= victim->spared_us &&
 	       victim->task.flags & ADMIT_FREEZABLE &&
 	       victim->task.component == head->task.component &&
 	       admit_class_of(victim->task.priority) >=
@@ -55,7 +57,7 @@ static struct bargain best_victim(const struct admit *admit, const struct slot *
 		const struct slot *victim = &admit->slot[i];
 		uint64_t cost;
 
-		if (!may_pause(admit, victim, head) || victim->bytes < missing)
+		if (!may_pause(admit, victim, head, now_us) || victim->bytes < missing)
 			continue;
 		cost = cost_of(admit, victim, head);
 		if (cost < best.cost_us ||
@@ -92,6 +94,7 @@ static bool pause_for(struct admit *admit, const struct slot *head, const struct
 	run_pause(admit, bargain->victim);
 	victim->for_id = head->task.id;
 	victim->until_us = now_us;
+	victim->kept_bytes = victim->bytes;
 	need_add(admit, bargain->victim, NEED_BACK);
 	return true;
 }
