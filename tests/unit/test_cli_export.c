@@ -173,8 +173,8 @@ static void test_the_checker_finds_what_is_wrong(void **state)
 		"# HELP a Some help here.\n# TYPE a gauge\na{b=\"c} 1\n",
 		"# HELP a Some help here.\n# TYPE a gauge\na{2=\"c\"} 1\n",
 		"# HELP a Some help here.\n# TYPE a gauge\na 1\n# HELP a Some help here.\n",
-		HISTOGRAM "a_bucket{le=\"+Inf\"} 1\n",
-		HISTOGRAM "a_bucket{le=\"+Inf\"} 2\na_sum{} 2\na_count{} 3\n",
+		(HISTOGRAM "a_bucket{le=\"+Inf\"} 1\n"),
+		(HISTOGRAM "a_bucket{le=\"+Inf\"} 2\na_sum{} 2\na_count{} 3\n"),
 	};
 
 	(void)state;

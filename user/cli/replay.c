@@ -404,7 +404,7 @@ static void tell(const struct play *play, uint32_t turn)
 {
 	uint32_t all = play->out->count - play->out->never;
 
-	if (play->options->progress && turn % TOLD_EVERY == 0)
+	if (play->options->progress && all && turn % TOLD_EVERY == 0)
 		play->options->progress((uint32_t)((uint64_t)play->ended * PER_MILLE / all),
 					play->options->progress_data);
 }
