@@ -111,6 +111,41 @@ static void test_jobs_predictions_are_held_against_what_came(void **state)
 	assert_int_equal(near[STORE_PREDICTED_TIME].bucket, STORE_BOUNDS);
 }
 
+static bool has_output(const struct jobs_fixture *f, uint64_t id)
+{
+	char path[256];
+
+	return !access(jobs_log_path(f->jobs, id, false, path, sizeof(path)), F_OK);
+}
+
+/* 3 x 64 KiB in two jobs that end and one that runs on; 100 KiB are kept of ended ones. */
+static void test_jobs_output_that_is_too_much_goes_oldest_first(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct admit_config admit = {.component_count = f->config.component_count};
+	struct uw_err err = {0};
+	char text[256];
+
+	snprintf(text, sizeof(text), "head -c 65536 /dev/zero; touch %s; sleep 60", f->ran);
+	submit_sh(f, text);
+	JOBS_UNTIL(f, !access(f->ran, F_OK));
+	submit_sh(f, "head -c 65536 /dev/zero");
+	JOBS_UNTIL(f, f->ended == 1);
+	submit_sh(f, "head -c 65536 /dev/zero");
+	JOBS_UNTIL(f, f->ended == 2);
+	assert_true(has_output(f, f->first_id - 1));
+	f->config.admission.output_total_bytes = 100 << 10;
+	assert_int_equal(jobs_configure(f->jobs, &admit, &err), 0);
+	JOBS_UNTIL(f, !has_output(f, f->first_id - 1));
+	assert_int_equal(ended_on_disk(f), 2);
+	assert_true(has_output(f, f->first_id));
+	assert_true(has_output(f, f->first_id - 2));
+	assert_int_equal(jobs_cancel(f->jobs, f->first_id - 2, 0, 0, NULL, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 3);
+	JOBS_UNTIL(f, !has_output(f, f->first_id));
+	assert_true(has_output(f, f->first_id - 2));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -118,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_jobs_wait_is_that_of_the_last_attempt),
 		TEST(test_jobs_history_follows_a_reload),
+		TEST(test_jobs_output_that_is_too_much_goes_oldest_first),
 		TEST(test_jobs_predictions_are_held_against_what_came),
 	};
 

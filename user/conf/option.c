@@ -373,6 +373,16 @@ const struct option option_table[] = {
 	},
 	{
 		.section = SECTION_ADMISSION,
+		.key = "output-total",
+		.kind = KIND_BYTES,
+		.offset = offsetof(struct config, admission.output_total_bytes),
+		.min = MIB,
+		.max = 64 * TIB,
+		.fallback = "4G",
+		.help = "Kept of the output of all jobs that have ended; the oldest goes first",
+	},
+	{
+		.section = SECTION_ADMISSION,
 		.key = "history-count",
 		.kind = KIND_COUNT,
 		.offset = offsetof(struct config, admission.history_count),

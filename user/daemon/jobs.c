@@ -122,13 +122,14 @@ static int enter_all_again(struct jobs *jobs, struct uw_err *err)
 /* On the recorder's thread: what a job wrote goes when the job is forgotten. */
 static void remove_logs(void *data, uint64_t id)
 {
-	char path[JOBS_DIR_LEN + 64];
+	outputs_forget(data, id);
+}
 
-	for (int err_file = 0; err_file < 2; err_file++)
-		if (unlink(jobs_log_path(data, id, err_file, path, sizeof(path))) &&
-		    errno != ENOENT)
-			log_warning("output of a job stays path=%s error=%s", path,
-				    strerrorname_np(errno));
+static bool tidy_logs(void *data, struct store *store)
+{
+	const struct jobs *jobs = data;
+
+	return outputs_tidy(jobs->outputs, store);
 }
 
 static struct store_keep what_to_keep(struct jobs *jobs)
@@ -141,7 +142,7 @@ static struct store_keep what_to_keep(struct jobs *jobs)
 		.runs_a_key = KEEP_RUNS_A_KEY,
 		.oldest_us = admission->history_age_us,
 		.forget = remove_logs,
-		.data = jobs,
+		.data = jobs->outputs,
 	};
 }
 
@@ -151,6 +152,7 @@ int jobs_configure(struct jobs *jobs, const struct admit_config *admit, struct u
 	int rc;
 
 	recorder_configure(jobs->recorder, &keep);
+	outputs_limit(jobs->outputs, jobs->setup.config->admission.output_total_bytes);
 	jobs->admit_config = *admit;
 	if (!components_are_the_same(jobs))
 		return enter_all_again(jobs, err);
@@ -183,9 +185,12 @@ static int make_dirs(struct jobs *jobs, struct uw_err *err)
 		return rc;
 	snprintf(path, sizeof(path), "%s/%s", jobs->dir, JOBS_LOG_DIR);
 	rc = make_dir(path, 0711, err);
-	return rc || !chmod(path, 0711)
-		       ? rc
-		       : err_set(err, -errno, "queue: chmod %s: %s", path, strerror(errno));
+	if (rc)
+		return rc;
+	rc = chmod(path, 0711) ? -errno
+			       : outputs_new(path, jobs->setup.config->admission.output_total_bytes,
+					     &jobs->outputs);
+	return rc ? err_set(err, rc, "queue: %s: %s", path, strerror(-rc)) : 0;
 }
 
 static int open_core(struct jobs *jobs, struct uw_err *err)
@@ -240,7 +245,7 @@ static int start_reading(struct jobs *jobs, struct uw_err *err)
 static int start_recorder(struct jobs *jobs, struct store *store, struct uw_err *err)
 {
 	struct store_keep keep = what_to_keep(jobs);
-	int rc = recorder_new(store, &keep, jobs, &jobs->recorder, err);
+	int rc = recorder_new(store, &keep, tidy_logs, jobs, &jobs->recorder, err);
 
 	if (rc) {
 		store_close(store);
@@ -326,6 +331,7 @@ void jobs_close(struct jobs *jobs)
 	jobs->deciding = true; /* nothing new on the way out */
 	reading_free(jobs->reading);
 	recorder_free(jobs->recorder);
+	outputs_free(jobs->outputs);
 	for (uint32_t slot = 1; slot <= SLOTS_COUNT; slot++)
 		jobs_run_free(jobs, slot);
 	store_reader_close(jobs->reader);
@@ -526,8 +532,9 @@ struct reading *jobs_reading(const struct jobs *jobs)
 const char *jobs_log_path(const struct jobs *jobs, uint64_t id, bool err_file, char *buf,
 			  size_t size)
 {
-	snprintf(buf, size, "%s/%s/%" PRIu64 ".%s", jobs->dir, JOBS_LOG_DIR, id,
-		 err_file ? "err" : "out");
+	char name[OUTPUTS_NAME_LEN];
+
+	snprintf(buf, size, "%s/%s/%s", jobs->dir, JOBS_LOG_DIR, outputs_name(id, err_file, name));
 	return buf;
 }
 

@@ -4,6 +4,7 @@
 #define UW_DAEMON_JOBS_INTERNAL_H
 
 #include "user/daemon/jobs.h"
+#include "user/daemon/outputs.h"
 #include "user/daemon/reading.h"
 #include "user/daemon/recorder.h"
 #include "user/daemon/words.h"
@@ -102,6 +103,7 @@ struct jobs {
 	struct admit *admit;
 	uint64_t admit_bytes;
 	struct recorder *recorder;
+	struct outputs *outputs; /* the recorder's thread's */
 	struct store_reader *reader;
 	struct reading *reading;
 	struct run *run[SLOTS_COUNT + 1]; /* by slot */

@@ -25,6 +25,7 @@ enum store_statement {
 	ST_EACH_LIVE,
 	ST_EACH_KEY,
 	ST_LAST_ID,
+	ST_FIND_END,
 	ST_READ_PACK,
 	ST_FORGET_CUT,
 	ST_FORGET_WHOM,

@@ -141,6 +141,9 @@ int store_each_key(struct store *store, uint32_t max, store_key_fn fn, void *dat
 /* The highest id ever given, 0 when none was. */
 int store_last_id(struct store *store, uint64_t *ret_id);
 
+/* When a job ended, 0 while it has not. -ENOENT. */
+int store_find_end(struct store *store, uint64_t id, uint64_t *ret_us);
+
 /* A job as submitted with its environment, packed; malloced. -ENOENT. */
 int store_read_pack(struct store *store, uint64_t id, char **ret_pack, unsigned long *ret_size);
 
