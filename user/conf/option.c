@@ -369,7 +369,7 @@ const struct option option_table[] = {
 		.min = 4 * KIB,
 		.max = TIB,
 		.fallback = "64M",
-		.help = "Kept of each output of an attempt: the first half, and the end",
+		.help = "Kept of each of a job's two outputs: the first half, and the end",
 	},
 	{
 		.section = SECTION_ADMISSION,
