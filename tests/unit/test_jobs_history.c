@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is remembered of jobs that have ended, and for how long. */
 #include "tests/unit/jobs_fixture.h"
+#include "user/base/cleanup.h"
+#include "user/daemon/jobs_internal.h"
 
 static int setup(void **state)
 {
@@ -146,6 +148,36 @@ static void test_jobs_output_that_is_too_much_goes_oldest_first(void **state)
 	assert_true(has_output(f, f->first_id - 2));
 }
 
+/* A start that finds the database as the last uwd left it takes it as checked then. */
+static void test_jobs_closed_well_leave_a_database_that_need_not_be_checked(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct store_options options = {.dir = f->dir, .reserve_bytes = 64 << 10};
+	struct store *store = NULL;
+	struct uw_err err = {0};
+	uint64_t closed_us;
+
+	submit_sh(f, "exit 0");
+	JOBS_UNTIL(f, f->ended == 1);
+	jobs_close(TAKE(f->jobs));
+	closed_us = clock_wall_us();
+	assert_int_equal(store_open(&options, &store, &err), 0);
+	assert_in_range(store_checked_us(store), 1, closed_us);
+	store_close(store);
+}
+
+static void test_jobs_database_is_checked_when_it_is_time(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char mark[160];
+
+	snprintf(mark, sizeof(mark), "%s/checked", f->dir);
+	assert_int_equal(unlink(mark), 0);
+	f->jobs->check_us = clock_now_us();
+	JOBS_UNTIL(f, !access(mark, F_OK));
+	assert_true(f->jobs->check_us > clock_now_us() + 3600 * US_PER_SEC);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -154,6 +186,8 @@ int main(void)
 		TEST(test_jobs_wait_is_that_of_the_last_attempt),
 		TEST(test_jobs_history_follows_a_reload),
 		TEST(test_jobs_output_that_is_too_much_goes_oldest_first),
+		TEST(test_jobs_closed_well_leave_a_database_that_need_not_be_checked),
+		TEST(test_jobs_database_is_checked_when_it_is_time),
 		TEST(test_jobs_predictions_are_held_against_what_came),
 	};
 

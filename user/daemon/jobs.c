@@ -268,6 +268,9 @@ static int open_store(struct jobs *jobs, struct uw_err *err)
 	rc = store_reader_open(&options, &jobs->reader, err);
 	if (!rc)
 		rc = jobs_load(jobs, store, err);
+	if (rc == -EUCLEAN)
+		store_doubt(store); /* the next start sets it aside */
+	jobs_check_init(jobs, store);
 	if (rc) {
 		store_close(store);
 		return rc;
@@ -329,6 +332,7 @@ void jobs_close(struct jobs *jobs)
 	if (!jobs)
 		return;
 	jobs->deciding = true; /* nothing new on the way out */
+	jobs_check_stop(jobs);
 	reading_free(jobs->reading);
 	recorder_free(jobs->recorder);
 	outputs_free(jobs->outputs);
@@ -439,6 +443,7 @@ void jobs_tick(struct jobs *jobs, const struct admit_supply *supply)
 	jobs->supply = *supply;
 	jobs_give_supply(jobs);
 	jobs_decide(jobs);
+	jobs_check_tick(jobs);
 }
 
 /* ---- looking ---- */
