@@ -178,6 +178,47 @@ static void test_jobs_database_is_checked_when_it_is_time(void **state)
 	assert_true(f->jobs->check_us > clock_now_us() + 3600 * US_PER_SEC);
 }
 
+static void submit_many_that_wait(struct jobs_fixture *f)
+{
+	struct jobs_range range = {1, 400};
+	char buf[64];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+
+	item.spec.memory_bytes = 2 * JOBS_BUDGET;
+	item.range = &range;
+	item.range_count = 1;
+	submit(f, &item, 1);
+}
+
+/* Where it is damaged and was left as it is found, the file's time says nothing: reading the queue
+ * back does, and the database is set aside in the same start. */
+static void test_jobs_database_that_cannot_be_read_back_is_set_aside(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct store_options options = {.dir = f->dir, .reserve_bytes = 64 << 10};
+	struct store *store = NULL;
+	char path[160], bytes[4096];
+	struct uw_err err = {0};
+	struct stat file;
+	int fd;
+
+	submit_many_that_wait(f);
+	jobs_close(TAKE(f->jobs));
+	assert_int_equal(store_open(&options, &store, &err), 0);
+	store_close(store); /* its log goes into it */
+	snprintf(path, sizeof(path), "%s/%s", f->dir, STORE_FILE);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0 && !fstat(fd, &file));
+	memset(bytes, 0xff, sizeof(bytes));
+	for (off_t at = file.st_size / 8192 * 4096; at < file.st_size; at += 4096)
+		assert_int_equal(pwrite(fd, bytes, sizeof(bytes), at), sizeof(bytes));
+	assert_int_equal(futimens(fd, (struct timespec[]){file.st_atim, file.st_mtim}), 0);
+	close(fd);
+	assert_int_equal(jobs_fixture_open(f), JOBS_SET_ASIDE);
+	assert_null(jobs_next(f->jobs, NULL));
+	submit_sh(f, "exit 0");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -188,6 +229,7 @@ int main(void)
 		TEST(test_jobs_output_that_is_too_much_goes_oldest_first),
 		TEST(test_jobs_closed_well_leave_a_database_that_need_not_be_checked),
 		TEST(test_jobs_database_is_checked_when_it_is_time),
+		TEST(test_jobs_database_that_cannot_be_read_back_is_set_aside),
 		TEST(test_jobs_predictions_are_held_against_what_came),
 	};
 

@@ -269,7 +269,7 @@ static int open_store(struct jobs *jobs, struct uw_err *err)
 	if (!rc)
 		rc = jobs_load(jobs, store, err);
 	if (rc == -EUCLEAN)
-		store_doubt(store); /* the next start sets it aside */
+		store_doubt(store);
 	jobs_check_init(jobs, store);
 	if (rc) {
 		store_close(store);
@@ -304,7 +304,7 @@ static int open_jobs(struct jobs *jobs, struct uw_err *err)
 	return rc;
 }
 
-int jobs_open(const struct jobs_setup *setup, struct jobs **ret_jobs, struct uw_err *err)
+static int try_to_open(const struct jobs_setup *setup, struct jobs **ret_jobs, struct uw_err *err)
 {
 	struct jobs *jobs = calloc(1, sizeof(*jobs));
 	int rc;
@@ -325,6 +325,14 @@ int jobs_open(const struct jobs_setup *setup, struct jobs **ret_jobs, struct uw_
 	}
 	*ret_jobs = jobs;
 	return rc;
+}
+
+/* What is damaged where it is read back is set aside by the second try, as it is in doubt then. */
+int jobs_open(const struct jobs_setup *setup, struct jobs **ret_jobs, struct uw_err *err)
+{
+	int rc = try_to_open(setup, ret_jobs, err);
+
+	return rc == -EUCLEAN ? try_to_open(setup, ret_jobs, err) : rc;
 }
 
 void jobs_close(struct jobs *jobs)
