@@ -199,7 +199,7 @@ static void test_jobs_database_that_cannot_be_read_back_is_set_aside(void **stat
 	struct store *store = NULL;
 	char path[160], bytes[4096];
 	struct uw_err err = {0};
-	struct stat file;
+	struct stat file = {0};
 	int fd;
 
 	submit_many_that_wait(f);
