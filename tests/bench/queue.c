@@ -173,6 +173,7 @@ static int open_jobs(struct bench *bench)
 	bench->config.component_count = 1;
 	strcpy(bench->config.component[0].name, "ml_models");
 	bench->config.admission.max_queued = JOBS_MAX;
+	bench->config.admission.output_total_bytes = 4ULL << 30;
 	bench->config.admission.history_count = 10000;
 	bench->config.admission.history_age_us = 3600 * US_PER_SEC;
 	rc = jobs_open(&setup, &bench->jobs, &err);

@@ -195,6 +195,7 @@ static inline void jobs_fixture_init(struct jobs_fixture *f)
 	strcpy(f->config.component[1].name, "cache");
 	f->config.admission.max_queued = 1000;
 	f->config.admission.kill_grace_us = 200 * US_PER_MS;
+	f->config.admission.output_total_bytes = 1ULL << 30;
 	f->config.admission.history_count = 1000;
 	f->config.admission.history_age_us = 3600 * US_PER_SEC;
 	f->current_bytes = 1 << 20;

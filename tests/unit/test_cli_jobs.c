@@ -265,6 +265,40 @@ static char *logs_answer(const struct fake *fake, const char *state)
 	return strdup(text);
 }
 
+/* What it says on standard error, into text. */
+static int logs_complaint(struct fake *fake, const char *how, char text[256])
+{
+	AUTO_FCLOSE FILE *file = tmpfile();
+	AUTO_CLOSE int before = dup(STDERR_FILENO);
+	AUTO_FREE char *out = NULL;
+	int code;
+
+	assert_non_null(file);
+	assert_true(before >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
+	code = UWCTL(fake, 0, &out, "logs", "12", how);
+	assert_true(dup2(before, STDERR_FILENO) >= 0);
+	assert_string_equal(out, "");
+	rewind(file);
+	text[fread(text, 1, 255, file)] = '\0';
+	return code;
+}
+
+static void test_logs_says_that_the_output_was_removed(void **state)
+{
+	struct fake *fake = *state;
+	char text[256];
+
+	fake->answer[IPC_LOGS][0] =
+		"+{\"id\": 12, \"state\": \"done\", \"total_bytes\": 4294967296, "
+		"\"out\": {\"path\": \"/nowhere/12.out\", \"removed\": true}, "
+		"\"err\": {\"path\": \"/nowhere/12.err\", \"removed\": true}}";
+	assert_int_equal(logs_complaint(fake, "--err", text), CLI_FAILED);
+	assert_string_equal(text, "uwctl logs: job 12: its output was removed for want of room, "
+				  "output-total is 4.0G\n");
+	assert_int_equal(logs_complaint(fake, "--follow", text), CLI_FAILED);
+	assert_non_null(strstr(text, "its output was removed"));
+}
+
 static void write_file(const struct fake *fake, const char *name, const char *text)
 {
 	AUTO_FCLOSE FILE *file = NULL;
@@ -355,6 +389,7 @@ int main(void)
 		TEST(test_wait_any_ends_with_the_first),
 		TEST(test_wait_goes_on_when_uwd_went_away),
 		TEST(test_wait_gives_up_in_time),
+		TEST(test_logs_says_that_the_output_was_removed),
 		TEST(test_logs_prints_the_file),
 		TEST(test_logs_marks_what_was_left_out),
 		TEST(test_logs_follow_ends_with_the_job),

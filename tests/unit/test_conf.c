@@ -60,6 +60,7 @@ static const char everything[] = "[pool]\nusable = 20G\nreserve = 2.5%\n"
 				 "outgrown = fail\noutgrown-after = 1h\n"
 				 "preemption = yes\nbypass = 1h\nmax-running = 200\n"
 				 "max-queued = 131072\nkill-grace = 0\noutput-limit = 1M\n"
+				 "output-total = 20G\n"
 				 "history-count = 0\nhistory-age = 2d\n"
 				 "[component a]\nshare = 33.33%\npriority = 10\nprotect = no\n"
 				 "freeze = yes\nkill = last-resort\nlend = true\nborrow = on\n"
@@ -110,6 +111,7 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_int_equal(c.admission.max_queued, 131072);
 	assert_int_equal(c.admission.kill_grace_us, 0);
 	assert_int_equal(c.admission.output_bytes, MIB);
+	assert_int_equal(c.admission.output_total_bytes, 20 * GIB);
 	assert_int_equal(c.admission.history_count, 0);
 	assert_int_equal(c.admission.history_age_us, 2 * 86400000000);
 	assert_int_equal(c.component_count, 2);
@@ -287,7 +289,7 @@ static void test_every_option_explains_itself(void **state)
 
 	(void)state;
 	conf_option_each(check_help, &count);
-	assert_int_equal(count, 44);
+	assert_int_equal(count, 45);
 }
 
 static void test_budgets_over_the_pool_are_refused(void **state)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is remembered of jobs that have ended, and for how long. */
 #include "tests/unit/jobs_fixture.h"
+#include "user/base/cleanup.h"
+#include "user/daemon/jobs_internal.h"
 
 static int setup(void **state)
 {
@@ -111,6 +113,112 @@ static void test_jobs_predictions_are_held_against_what_came(void **state)
 	assert_int_equal(near[STORE_PREDICTED_TIME].bucket, STORE_BOUNDS);
 }
 
+static bool has_output(const struct jobs_fixture *f, uint64_t id)
+{
+	char path[256];
+
+	return !access(jobs_log_path(f->jobs, id, false, path, sizeof(path)), F_OK);
+}
+
+/* 3 x 64 KiB in two jobs that end and one that runs on; 100 KiB are kept of ended ones. */
+static void test_jobs_output_that_is_too_much_goes_oldest_first(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct admit_config admit = {.component_count = f->config.component_count};
+	struct uw_err err = {0};
+	char text[256];
+
+	snprintf(text, sizeof(text), "head -c 65536 /dev/zero; touch %s; sleep 60", f->ran);
+	submit_sh(f, text);
+	JOBS_UNTIL(f, !access(f->ran, F_OK));
+	submit_sh(f, "head -c 65536 /dev/zero");
+	JOBS_UNTIL(f, f->ended == 1);
+	submit_sh(f, "head -c 65536 /dev/zero");
+	JOBS_UNTIL(f, f->ended == 2);
+	assert_true(has_output(f, f->first_id - 1));
+	f->config.admission.output_total_bytes = 100 << 10;
+	assert_int_equal(jobs_configure(f->jobs, &admit, &err), 0);
+	JOBS_UNTIL(f, !has_output(f, f->first_id - 1));
+	assert_int_equal(ended_on_disk(f), 2);
+	assert_true(has_output(f, f->first_id));
+	assert_true(has_output(f, f->first_id - 2));
+	assert_int_equal(jobs_cancel(f->jobs, f->first_id - 2, 0, 0, NULL, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 3);
+	JOBS_UNTIL(f, !has_output(f, f->first_id));
+	assert_true(has_output(f, f->first_id - 2));
+}
+
+/* A start that finds the database as the last uwd left it takes it as checked then. */
+static void test_jobs_closed_well_leave_a_database_that_need_not_be_checked(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct store_options options = {.dir = f->dir, .reserve_bytes = 64 << 10};
+	struct store *store = NULL;
+	struct uw_err err = {0};
+	uint64_t closed_us;
+
+	submit_sh(f, "exit 0");
+	JOBS_UNTIL(f, f->ended == 1);
+	jobs_close(TAKE(f->jobs));
+	closed_us = clock_wall_us();
+	assert_int_equal(store_open(&options, &store, &err), 0);
+	assert_in_range(store_checked_us(store), 1, closed_us);
+	store_close(store);
+}
+
+static void test_jobs_database_is_checked_when_it_is_time(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char mark[160];
+
+	snprintf(mark, sizeof(mark), "%s/checked", f->dir);
+	assert_int_equal(unlink(mark), 0);
+	f->jobs->check_us = clock_now_us();
+	JOBS_UNTIL(f, !access(mark, F_OK));
+	assert_true(f->jobs->check_us > clock_now_us() + 3600 * US_PER_SEC);
+}
+
+static void submit_many_that_wait(struct jobs_fixture *f)
+{
+	struct jobs_range range = {1, 400};
+	char buf[64];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+
+	item.spec.memory_bytes = 2 * JOBS_BUDGET;
+	item.range = &range;
+	item.range_count = 1;
+	submit(f, &item, 1);
+}
+
+/* Where it is damaged and was left as it is found, the file's time says nothing: reading the queue
+ * back does, and the database is set aside in the same start. */
+static void test_jobs_database_that_cannot_be_read_back_is_set_aside(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct store_options options = {.dir = f->dir, .reserve_bytes = 64 << 10};
+	struct store *store = NULL;
+	char path[160], bytes[4096];
+	struct uw_err err = {0};
+	struct stat file = {0};
+	int fd;
+
+	submit_many_that_wait(f);
+	jobs_close(TAKE(f->jobs));
+	assert_int_equal(store_open(&options, &store, &err), 0);
+	store_close(store); /* its log goes into it */
+	snprintf(path, sizeof(path), "%s/%s", f->dir, STORE_FILE);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0 && !fstat(fd, &file));
+	memset(bytes, 0xff, sizeof(bytes));
+	for (off_t at = file.st_size / 8192 * 4096; at < file.st_size; at += 4096)
+		assert_int_equal(pwrite(fd, bytes, sizeof(bytes), at), sizeof(bytes));
+	assert_int_equal(futimens(fd, (struct timespec[]){file.st_atim, file.st_mtim}), 0);
+	close(fd);
+	assert_int_equal(jobs_fixture_open(f), JOBS_SET_ASIDE);
+	assert_null(jobs_next(f->jobs, NULL));
+	submit_sh(f, "exit 0");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -118,6 +226,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_jobs_wait_is_that_of_the_last_attempt),
 		TEST(test_jobs_history_follows_a_reload),
+		TEST(test_jobs_output_that_is_too_much_goes_oldest_first),
+		TEST(test_jobs_closed_well_leave_a_database_that_need_not_be_checked),
+		TEST(test_jobs_database_is_checked_when_it_is_time),
+		TEST(test_jobs_database_that_cannot_be_read_back_is_set_aside),
 		TEST(test_jobs_predictions_are_held_against_what_came),
 	};
 

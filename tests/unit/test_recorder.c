@@ -47,7 +47,7 @@ static int setup(void **state)
 	options.dir = f.pool.path;
 	assert_int_equal(store_open(&options, &f.store, &err), 0);
 	*state = &f;
-	return recorder_new(f.store, &keep, &f, &f.recorder, &err);
+	return recorder_new(f.store, &keep, NULL, &f, &f.recorder, &err);
 }
 
 static int teardown(void **state)

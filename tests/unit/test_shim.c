@@ -249,6 +249,34 @@ static void test_output_of_each_attempt_has_its_own_limit(void **state)
 	assert_int_equal(slot.out_bytes, 30004);
 }
 
+/* Of five attempts there is as much as of one: how the first began and how the last ended. */
+static void test_output_of_all_attempts_is_cut_to_the_limit(void **state)
+{
+	const struct fixture *f = *state;
+	char first[9] = "", last[9] = "", text[64];
+	struct stat file;
+	struct slot slot;
+
+	for (int attempt = 1; attempt <= 5; attempt++) {
+		AUTO_CLOSE int fd = -1;
+
+		snprintf(text, sizeof(text), "seq -f %%07.0f %d 1 %d", attempt * 10000,
+			 attempt * 10000 + 7499);
+		slot = run_sh(f, text);
+		fd = open(f->out, O_RDONLY | O_CLOEXEC);
+		assert_int_equal(fstat(fd, &file), 0);
+		assert_int_equal(file.st_size, attempt * 60000);
+		assert_true(file.st_blocks * 512 <= LOG_LIMIT + 2 * 4096);
+		assert_true(file.st_blocks * 512 >= (attempt > 1 ? LOG_LIMIT / 8 * 7 : 60000));
+		assert_int_equal(pread(fd, first, 8, 0), 8);
+		assert_string_equal(first, "0010000\n");
+		assert_int_equal(pread(fd, last, 8, file.st_size - 8), 8);
+		snprintf(text, sizeof(text), "00%05d\n", attempt * 10000 + 7499);
+		assert_string_equal(last, text);
+		assert_int_equal(slot.out_dropped != 0, attempt > 1);
+	}
+}
+
 static void test_environment_directory_and_umask_are_the_submitters(void **state)
 {
 	const struct fixture *f = *state;
@@ -394,6 +422,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_signal_is_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_output_goes_to_its_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_output_of_each_attempt_has_its_own_limit,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_output_of_all_attempts_is_cut_to_the_limit,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_output_beyond_its_limit_loses_its_middle,
 						setup, teardown),

@@ -128,6 +128,18 @@ static void say_dropped(const json_t *file)
 			units_print_bytes(dropped, lost), value_limit(file, "limit_bytes", kept));
 }
 
+static int check_removed(const json_t *answer, const json_t *file, struct uw_err *err)
+{
+	char total[VALUE_LEN];
+
+	if (!json_is_true(json_object_get(file, "removed")))
+		return 0;
+	return err_set(err, -ENOENT,
+		       "job %" PRIu64
+		       ": its output was removed for want of room, output-total is %s",
+		       json_get_u64_or(answer, "id", 0), value_limit(answer, "total_bytes", total));
+}
+
 static int ask(const struct cli *cli, json_t **ret_answer, struct uw_err *err)
 {
 	json_t *range;
@@ -191,6 +203,11 @@ static int tail_follow(struct tail *tail, struct uw_err *err)
 		if (r < 0 && !is_away(r))
 			return r;
 		ended = answer && has_ended(answer);
+		if (ended && tail->fd < 0) {
+			r = check_removed(answer, file_of(tail->cli, answer), err);
+			if (r < 0)
+				return r;
+		}
 		r = answer ? tail_open(tail, file_of(tail->cli, answer), err) : 0;
 		if (r >= 0)
 			r = tail_watch(tail, ended, err);
@@ -204,8 +221,10 @@ static int print_once(struct tail *tail, const json_t *answer, struct uw_err *er
 {
 	const json_t *file = file_of(tail->cli, answer);
 	ssize_t count = 0;
-	int r = tail_open(tail, file, err);
+	int r = check_removed(answer, file, err);
 
+	if (r >= 0)
+		r = tail_open(tail, file, err);
 	if (r < 0)
 		return r;
 	if (tail->fd >= 0)

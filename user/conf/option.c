@@ -369,7 +369,17 @@ const struct option option_table[] = {
 		.min = 4 * KIB,
 		.max = TIB,
 		.fallback = "64M",
-		.help = "Kept of each output of an attempt: the first half, and the end",
+		.help = "Kept of each of a job's two outputs: the first half, and the end",
+	},
+	{
+		.section = SECTION_ADMISSION,
+		.key = "output-total",
+		.kind = KIND_BYTES,
+		.offset = offsetof(struct config, admission.output_total_bytes),
+		.min = MIB,
+		.max = 64 * TIB,
+		.fallback = "4G",
+		.help = "Kept of the output of all jobs that have ended; the oldest goes first",
 	},
 	{
 		.section = SECTION_ADMISSION,

@@ -261,15 +261,20 @@ static json_t *encode_log(const struct daemon *daemon, const struct store_row *r
 	char path[PATH_LEN];
 	struct stat file = {0};
 	int64_t allocated;
+	bool removed = false;
 
 	jobs_log_path(daemon->jobs, row->job.id, err_file, path, sizeof(path));
-	if (stat(path, &file))
+	if (stat(path, &file)) {
+		/* Made before it ran; only for want of room it goes while the job is known. */
+		removed = errno == ENOENT && row->job.attempts &&
+			  job_state_is_end((enum job_state)row->job.state);
 		file.st_size = 0;
+	}
 	allocated = file.st_blocks * 512; /* less than its size where the middle was left out */
-	return json_pack("{s:s, s:I, s:o, s:o}", "path", path, "bytes",
+	return json_pack("{s:s, s:I, s:o, s:o, s:b}", "path", path, "bytes",
 			 (json_int_t)(allocated < file.st_size ? allocated : file.st_size),
 			 "dropped_bytes", json_u64(dropped), "limit_bytes",
-			 json_u64(daemon->config.admission.output_bytes));
+			 json_u64(daemon->config.admission.output_bytes), "removed", removed);
 }
 
 static void method_logs(struct daemon *daemon, const struct ipc_call *call,
@@ -282,9 +287,10 @@ static void method_logs(struct daemon *daemon, const struct ipc_call *call,
 		return;
 	live = jobs_find(daemon->jobs, row.job.id);
 	answer->parameters = json_pack(
-		"{s:o, s:s, s:o, s:o}", "id", json_u64(row.job.id), "state",
+		"{s:o, s:s, s:o, s:o, s:o}", "id", json_u64(row.job.id), "state",
 		job_state_name((enum job_state)(live ? live->state : row.job.state)), "out",
-		encode_log(daemon, &row, false), "err", encode_log(daemon, &row, true));
+		encode_log(daemon, &row, false), "err", encode_log(daemon, &row, true),
+		"total_bytes", json_u64(daemon->config.admission.output_total_bytes));
 }
 
 /* ---- Wait ---- */

@@ -122,13 +122,14 @@ static int enter_all_again(struct jobs *jobs, struct uw_err *err)
 /* On the recorder's thread: what a job wrote goes when the job is forgotten. */
 static void remove_logs(void *data, uint64_t id)
 {
-	char path[JOBS_DIR_LEN + 64];
+	outputs_forget(data, id);
+}
 
-	for (int err_file = 0; err_file < 2; err_file++)
-		if (unlink(jobs_log_path(data, id, err_file, path, sizeof(path))) &&
-		    errno != ENOENT)
-			log_warning("output of a job stays path=%s error=%s", path,
-				    strerrorname_np(errno));
+static bool tidy_logs(void *data, struct store *store)
+{
+	const struct jobs *jobs = data;
+
+	return outputs_tidy(jobs->outputs, store);
 }
 
 static struct store_keep what_to_keep(struct jobs *jobs)
@@ -141,7 +142,7 @@ static struct store_keep what_to_keep(struct jobs *jobs)
 		.runs_a_key = KEEP_RUNS_A_KEY,
 		.oldest_us = admission->history_age_us,
 		.forget = remove_logs,
-		.data = jobs,
+		.data = jobs->outputs,
 	};
 }
 
@@ -151,6 +152,7 @@ int jobs_configure(struct jobs *jobs, const struct admit_config *admit, struct u
 	int rc;
 
 	recorder_configure(jobs->recorder, &keep);
+	outputs_limit(jobs->outputs, jobs->setup.config->admission.output_total_bytes);
 	jobs->admit_config = *admit;
 	if (!components_are_the_same(jobs))
 		return enter_all_again(jobs, err);
@@ -183,9 +185,12 @@ static int make_dirs(struct jobs *jobs, struct uw_err *err)
 		return rc;
 	snprintf(path, sizeof(path), "%s/%s", jobs->dir, JOBS_LOG_DIR);
 	rc = make_dir(path, 0711, err);
-	return rc || !chmod(path, 0711)
-		       ? rc
-		       : err_set(err, -errno, "queue: chmod %s: %s", path, strerror(errno));
+	if (rc)
+		return rc;
+	rc = chmod(path, 0711) ? -errno
+			       : outputs_new(path, jobs->setup.config->admission.output_total_bytes,
+					     &jobs->outputs);
+	return rc ? err_set(err, rc, "queue: %s: %s", path, strerror(-rc)) : 0;
 }
 
 static int open_core(struct jobs *jobs, struct uw_err *err)
@@ -240,7 +245,7 @@ static int start_reading(struct jobs *jobs, struct uw_err *err)
 static int start_recorder(struct jobs *jobs, struct store *store, struct uw_err *err)
 {
 	struct store_keep keep = what_to_keep(jobs);
-	int rc = recorder_new(store, &keep, jobs, &jobs->recorder, err);
+	int rc = recorder_new(store, &keep, tidy_logs, jobs, &jobs->recorder, err);
 
 	if (rc) {
 		store_close(store);
@@ -263,6 +268,9 @@ static int open_store(struct jobs *jobs, struct uw_err *err)
 	rc = store_reader_open(&options, &jobs->reader, err);
 	if (!rc)
 		rc = jobs_load(jobs, store, err);
+	if (rc == -EUCLEAN)
+		store_doubt(store);
+	jobs_check_init(jobs, store);
 	if (rc) {
 		store_close(store);
 		return rc;
@@ -296,7 +304,7 @@ static int open_jobs(struct jobs *jobs, struct uw_err *err)
 	return rc;
 }
 
-int jobs_open(const struct jobs_setup *setup, struct jobs **ret_jobs, struct uw_err *err)
+static int try_to_open(const struct jobs_setup *setup, struct jobs **ret_jobs, struct uw_err *err)
 {
 	struct jobs *jobs = calloc(1, sizeof(*jobs));
 	int rc;
@@ -319,13 +327,23 @@ int jobs_open(const struct jobs_setup *setup, struct jobs **ret_jobs, struct uw_
 	return rc;
 }
 
+/* What is damaged where it is read back is set aside by the second try, as it is in doubt then. */
+int jobs_open(const struct jobs_setup *setup, struct jobs **ret_jobs, struct uw_err *err)
+{
+	int rc = try_to_open(setup, ret_jobs, err);
+
+	return rc == -EUCLEAN ? try_to_open(setup, ret_jobs, err) : rc;
+}
+
 void jobs_close(struct jobs *jobs)
 {
 	if (!jobs)
 		return;
 	jobs->deciding = true; /* nothing new on the way out */
+	jobs_check_stop(jobs);
 	reading_free(jobs->reading);
 	recorder_free(jobs->recorder);
+	outputs_free(jobs->outputs);
 	for (uint32_t slot = 1; slot <= SLOTS_COUNT; slot++)
 		jobs_run_free(jobs, slot);
 	store_reader_close(jobs->reader);
@@ -433,6 +451,7 @@ void jobs_tick(struct jobs *jobs, const struct admit_supply *supply)
 	jobs->supply = *supply;
 	jobs_give_supply(jobs);
 	jobs_decide(jobs);
+	jobs_check_tick(jobs);
 }
 
 /* ---- looking ---- */
@@ -526,8 +545,9 @@ struct reading *jobs_reading(const struct jobs *jobs)
 const char *jobs_log_path(const struct jobs *jobs, uint64_t id, bool err_file, char *buf,
 			  size_t size)
 {
-	snprintf(buf, size, "%s/%s/%" PRIu64 ".%s", jobs->dir, JOBS_LOG_DIR, id,
-		 err_file ? "err" : "out");
+	char name[OUTPUTS_NAME_LEN];
+
+	snprintf(buf, size, "%s/%s/%s", jobs->dir, JOBS_LOG_DIR, outputs_name(id, err_file, name));
 	return buf;
 }
 

@@ -129,6 +129,19 @@ void entry_reap(int pidfd)
 	close(pidfd);                                           /* and out of the epoll with it */
 }
 
+static void count_output(const struct jobs *jobs, const struct job_entry *entry)
+{
+	const struct job *job = &entry->job;
+	bool starts = entry->kind == ENTRY_START && job->attempts > 1;
+	bool ends = entry->kind == ENTRY_END && job_state_is_end((enum job_state)job->state) &&
+		    job->attempts;
+
+	if (starts || (ends && !entry->clean)) /* it may have ended before, and been requeued */
+		outputs_again(jobs->outputs, job->id);
+	if (ends)
+		outputs_ended(jobs->outputs, job->id, job->uid, entry->result.end_us);
+}
+
 static void after_entry(void *data, struct entry *base)
 {
 	struct job_entry *entry = (struct job_entry *)base;
@@ -136,6 +149,7 @@ static void after_entry(void *data, struct entry *base)
 
 	(void)data;
 	entry_reap(TAKE_FD(entry->ended));
+	count_output(jobs, entry);
 	if (entry->kind == ENTRY_START)
 		launch(jobs, entry);
 	else if (entry->clean)

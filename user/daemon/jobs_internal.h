@@ -4,6 +4,7 @@
 #define UW_DAEMON_JOBS_INTERNAL_H
 
 #include "user/daemon/jobs.h"
+#include "user/daemon/outputs.h"
 #include "user/daemon/reading.h"
 #include "user/daemon/recorder.h"
 #include "user/daemon/words.h"
@@ -102,9 +103,12 @@ struct jobs {
 	struct admit *admit;
 	uint64_t admit_bytes;
 	struct recorder *recorder;
+	struct outputs *outputs; /* the recorder's thread's */
 	struct store_reader *reader;
 	struct reading *reading;
-	struct run *run[SLOTS_COUNT + 1]; /* by slot */
+	uint64_t check_us; /* all of the database is read then, on clock_now_us ... */
+	struct store_reader *_Atomic checking; /* ... with this, while it is */
+	struct run *run[SLOTS_COUNT + 1];      /* by slot */
 	uint32_t slot_hint;
 	/* What is known of those in a list of after, by their place in it, while many lists are
 	 * looked at in one go. */
@@ -275,6 +279,12 @@ void jobs_has_no_room(struct jobs *jobs, struct job *job, struct run *run,
 void jobs_has_room(struct job *job, struct run *run, const struct job_why *why);
 /* At each look: whether it still wants more, and how long that may last. */
 void jobs_follow_outgrown(struct jobs *jobs, struct job *job, struct run *run);
+
+/* ---- jobs_check.c: whether the database is sound ---- */
+
+void jobs_check_init(struct jobs *jobs, const struct store *store);
+void jobs_check_tick(struct jobs *jobs);
+void jobs_check_stop(struct jobs *jobs); /* as uwd ends: what is left is read by the next */
 
 /* ---- jobs_adopt.c ---- */
 

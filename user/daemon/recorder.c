@@ -30,6 +30,7 @@ struct queue {
 
 struct recorder {
 	struct store *store;
+	recorder_tidy_fn tidy;
 	void *data;
 	int fd;
 	pthread_t thread;
@@ -285,6 +286,12 @@ static void keep_house(struct recorder *recorder)
 		forget_old(recorder);
 }
 
+static void tidy_up(struct recorder *recorder)
+{
+	if (recorder->tidy && recorder->tidy(recorder->data, recorder->store))
+		recorder->linger_us = clock_now_us() + LINGER_US;
+}
+
 /* ---- the thread ---- */
 
 /*
@@ -336,6 +343,8 @@ static void *run(void *data)
 			break;
 		if (!batch.first && !recorder->closing)
 			keep_house(recorder);
+		if (!recorder->closing)
+			tidy_up(recorder);
 	}
 	return NULL;
 }
@@ -358,8 +367,8 @@ static int start_thread(struct recorder *recorder)
 	return -rc;
 }
 
-int recorder_new(struct store *store, const struct store_keep *keep, void *data,
-		 struct recorder **ret_recorder, struct uw_err *err)
+int recorder_new(struct store *store, const struct store_keep *keep, recorder_tidy_fn tidy,
+		 void *data, struct recorder **ret_recorder, struct uw_err *err)
 {
 	struct recorder *recorder = calloc(1, sizeof(*recorder));
 	int rc;
@@ -368,6 +377,7 @@ int recorder_new(struct store *store, const struct store_keep *keep, void *data,
 		return err_set(err, -ENOMEM, "recorder: out of memory");
 	recorder->store = store;
 	recorder->keep = *keep;
+	recorder->tidy = tidy;
 	recorder->data = data;
 	recorder->forget_us = clock_now_us() + MEND_US;
 	queue_init(&recorder->waiting);

@@ -32,9 +32,14 @@ struct entry {
 
 struct recorder;
 
-/* Takes the store over; recorder_free closes it. data is for after and done; they share nothing. */
-int recorder_new(struct store *store, const struct store_keep *keep, void *data,
-		 struct recorder **ret_recorder, struct uw_err *err);
+/* On the recorder's thread, after each transaction and when nothing waits: a little of what is to
+ * be tidied up, in no transaction. True: there is more, and soon. */
+typedef bool (*recorder_tidy_fn)(void *data, struct store *store);
+
+/* Takes the store over; recorder_free closes it. data is for after, done and tidy, which may be
+ * NULL; they share nothing. */
+int recorder_new(struct store *store, const struct store_keep *keep, recorder_tidy_fn tidy,
+		 void *data, struct recorder **ret_recorder, struct uw_err *err);
 
 /* What is kept from now on; it is looked at when nothing waits. oldest_us here is an age. */
 void recorder_configure(struct recorder *recorder, const struct store_keep *keep);

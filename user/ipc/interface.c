@@ -330,7 +330,7 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.name = "Logs",
 			.doc = "Where the output of a job is; its owner may read the files",
 			.in = "(job: JobRange)",
-			.out = "(id: int, state: string, out: LogFile, err: LogFile)",
+			.out = "(id: int, state: string, out: LogFile, err: LogFile, total_bytes: ?int)",
 			.by_job = true,
 		},
 	[IPC_HISTORY] =

@@ -18,12 +18,16 @@ struct pump {
 	uint64_t total;       /* written since */
 	uint64_t punched;     /* of those, taken out of the middle again */
 	uint64_t lost;        /* never written, as there was no room */
+	uint64_t trimmed;     /* taken out at the end, of earlier attempts too */
 	bool may_punch;
 };
 
 /* Makes the pipe; what the command writes into its end goes to the end of the file that to is,
  * which is open for appending. A negative errno. */
 int pump_open(struct pump *pump, int to, uint64_t limit_bytes, int *ret_write_end);
+
+/* At the end: what all attempts wrote is cut to the limit of one. */
+void pump_trim(struct pump *pump);
 
 uint64_t pump_kept(const struct pump *pump);
 uint64_t pump_dropped(const struct pump *pump);

@@ -7,6 +7,9 @@
  * failed. All of it is appended, and a hole is punched behind the first half of the limit that
  * grows with what comes: the file is right at every instant, whoever is killed, it can be followed,
  * and nothing is copied. Where no hole can be punched the file ends at its limit.
+ *
+ * Another attempt begins behind those before it with a limit of its own, so that they do not cost
+ * it its output; at its end all of them together are cut to the limit in the same way.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -86,14 +89,38 @@ static void pump_write(struct pump *pump, size_t count)
 		punch(pump);
 }
 
+static uint64_t allocated(const struct pump *pump)
+{
+	struct stat file;
+
+	return fstat(pump->to, &file) ? 0 : (uint64_t)file.st_blocks * 512;
+}
+
+void pump_trim(struct pump *pump)
+{
+	uint64_t from = (pump->limit_bytes / 2 + BLOCK - 1) / BLOCK * BLOCK;
+	uint64_t to = pump->begin + pump->total;
+	uint64_t before = pump->begin && pump->may_punch ? allocated(pump) : 0;
+
+	if (before <= pump->limit_bytes || to <= from + pump->limit_bytes / 8 * 3)
+		return;
+	to = (to - pump->limit_bytes / 8 * 3) / BLOCK * BLOCK;
+	if (to > from && !fallocate(pump->to, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				    (off_t)from, (off_t)(to - from)))
+		pump->trimmed = before - allocated(pump);
+}
+
 uint64_t pump_kept(const struct pump *pump)
 {
-	return pump->total - pump->punched;
+	uint64_t kept = pump->total - pump->punched;
+	uint64_t all = pump->trimmed ? allocated(pump) : kept;
+
+	return all < kept ? all : kept;
 }
 
 uint64_t pump_dropped(const struct pump *pump)
 {
-	return pump->punched + pump->lost;
+	return pump->punched + pump->lost + pump->trimmed;
 }
 
 bool pump_move(struct pump *pump)

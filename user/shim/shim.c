@@ -203,6 +203,8 @@ static void note_end(struct shim *shim, int status, const struct rusage *usage)
 
 	pump_drain(&shim->out);
 	pump_drain(&shim->err);
+	pump_trim(&shim->out);
+	pump_trim(&shim->err);
 	slot->end_us = clock_wall_us();
 	slot->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 	slot->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;

@@ -95,6 +95,16 @@ int store_reader_open(const struct store_options *options, struct store_reader *
 	return 0;
 }
 
+sqlite3 *store_reader_db(struct store_reader *reader)
+{
+	return reader->db;
+}
+
+void store_reader_interrupt(struct store_reader *reader)
+{
+	sqlite3_interrupt(reader->db);
+}
+
 void store_reader_close(struct store_reader *reader)
 {
 	if (!reader)

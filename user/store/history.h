@@ -13,6 +13,14 @@ int store_reader_open(const struct store_options *options, struct store_reader *
 		      struct uw_err *err);
 void store_reader_close(struct store_reader *reader); /* NULL is fine */
 
+/* Reads all of it: 0; -ECANCELED when interrupted; -EUCLEAN with what is wrong in err, then the
+ * next store_open sets it aside. dir is that of the options. About 0.5 s for each 100 MB, and the
+ * disk. */
+int store_reader_check(struct store_reader *reader, const char *dir, struct uw_err *err);
+
+/* What it reads now ends with an error. Of any thread, while it is open. */
+void store_reader_interrupt(struct store_reader *reader);
+
 /* A job, whatever its state. */
 struct store_row {
 	struct job job; /* key, tags, command, component: below */

@@ -25,6 +25,7 @@ enum store_statement {
 	ST_EACH_LIVE,
 	ST_EACH_KEY,
 	ST_LAST_ID,
+	ST_FIND_END,
 	ST_READ_PACK,
 	ST_FORGET_CUT,
 	ST_FORGET_WHOM,
@@ -41,6 +42,7 @@ struct store {
 	sqlite3_stmt *statement[ST__COUNT];
 	char *dir;
 	uint64_t reserve_bytes;
+	uint64_t checked_us; /* wall clock; 0: not known to be sound */
 	bool full;
 	int64_t env_id; /* of the environment that was added last ... */
 	uint32_t env_size;
@@ -61,6 +63,18 @@ int store_run_statement(struct store *store, sqlite3_stmt *statement);
 
 /* SQLite's result as a negative errno, 0 for success. */
 int store_errno(int result);
+
+/* ---- check.c ---- */
+
+/* Whether all of it must be read before it is used, by what is beside it; ask before it is opened.
+ * *ret_checked_us: when that was last done, 0 when it is to be done soon. */
+bool store_check_is_due(const char *dir, uint64_t *ret_checked_us);
+void store_check_opened(struct store *store);
+void store_check_closed(const char *dir);
+/* 0 when SQLite finds every page and index in order; -EUCLEAN with its first complaint; -ECANCELED
+ * when it was interrupted. */
+int store_quick_check(sqlite3 *db, struct uw_err *err);
+sqlite3 *store_reader_db(struct store_reader *reader);
 
 /* Frees what stands for bad weather, so that the next commit finds room. */
 void store_give_reserve_up(struct store *store);

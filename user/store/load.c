@@ -103,6 +103,23 @@ int store_last_id(struct store *store, uint64_t *ret_id)
 	return store_errno(result);
 }
 
+int store_find_end(struct store *store, uint64_t id, uint64_t *ret_us)
+{
+	sqlite3_stmt *statement = store_prepare(store, ST_FIND_END);
+	int result;
+
+	if (!statement)
+		return store_errno(sqlite3_errcode(store->db));
+	sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
+	result = sqlite3_step(statement);
+	if (result == SQLITE_ROW)
+		*ret_us = (uint64_t)sqlite3_column_int64(statement, 0);
+	sqlite3_reset(statement);
+	if (result == SQLITE_DONE)
+		return -ENOENT;
+	return store_errno(result);
+}
+
 /* The two halves, as one pack with its environment. */
 static int join_pack(sqlite3_stmt *row, char **ret_pack, unsigned long *ret_size)
 {

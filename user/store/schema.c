@@ -104,6 +104,7 @@ const char *const store_sql[ST__COUNT] = {
 	[ST_EACH_KEY] = "SELECT data FROM (SELECT used, data FROM keys ORDER BY used DESC"
 			" LIMIT ?1) ORDER BY used",
 	[ST_LAST_ID] = "SELECT seq FROM sqlite_sequence WHERE name = 'jobs'",
+	[ST_FIND_END] = "SELECT iif(state < 6, 0, end) FROM jobs WHERE id = ?1",
 	[ST_READ_PACK] = "SELECT jobs.spec, env.data FROM jobs JOIN env ON env.id = jobs.env"
 			 " WHERE jobs.id = ?1",
 	[ST_FORGET_CUT] = "SELECT max(ifnull((SELECT end FROM jobs INDEXED BY jobs_ended"

@@ -127,6 +127,8 @@ int store_run_statement(struct store *store, sqlite3_stmt *statement)
 		result = sqlite3_step(statement);
 	sqlite3_reset(statement);
 	sqlite3_clear_bindings(statement);
+	if (store_errno(result) == -EUCLEAN)
+		store_doubt(store);
 	return store_errno(result);
 }
 
@@ -172,22 +174,6 @@ static int pragma_int(sqlite3 *db, const char *sql, int *ret_value)
 	return result == SQLITE_ROW ? 0 : store_errno(result);
 }
 
-/* 0 when SQLite finds every page and index in order; -EUCLEAN with its first complaint. */
-static int check_pages(struct store *store, struct uw_err *err)
-{
-	sqlite3_stmt *statement = NULL;
-	int rc = store_errno(
-		sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &statement, NULL));
-	const char *said = "unreadable";
-
-	if (!rc && sqlite3_step(statement) == SQLITE_ROW)
-		said = (const char *)sqlite3_column_text(statement, 0);
-	if (!said || strcmp(said, "ok") != 0)
-		rc = err_set(err, -EUCLEAN, "is damaged: %.120s", rc ? store_error(store) : said);
-	sqlite3_finalize(statement);
-	return rc;
-}
-
 static int make_schema(struct store *store, struct uw_err *err)
 {
 	char version[48];
@@ -214,7 +200,7 @@ static int make_indexes(struct store *store, struct uw_err *err)
 					     store_error(store));
 }
 
-static int check_schema(struct store *store, struct uw_err *err)
+static int check_schema(struct store *store, bool due, struct uw_err *err)
 {
 	int version = 0;
 	int rc = pragma_int(store->db, "PRAGMA user_version", &version);
@@ -228,8 +214,15 @@ static int check_schema(struct store *store, struct uw_err *err)
 			       "is of a newer uwd (schema %d, known is %d) and is left as it is; "
 			       "install that uwd again, or move the file away for an empty queue",
 			       version, STORE_SCHEMA_VERSION);
-	rc = version ? check_pages(store, err) : make_schema(store, err);
-	return rc < 0 ? rc : make_indexes(store, err);
+	if (!version)
+		rc = make_schema(store, err);
+	else if (due)
+		rc = store_quick_check(store->db, err);
+	if (rc < 0)
+		return rc;
+	if (due)
+		store->checked_us = clock_wall_us();
+	return make_indexes(store, err);
 }
 
 /* The database, its log and its index. */
@@ -257,6 +250,7 @@ static int keep_private(const char *path, struct uw_err *err)
 
 static int open_database(struct store *store, const char *path, const char *vfs, struct uw_err *err)
 {
+	bool due = store_check_is_due(store->dir, &store->checked_us);
 	int rc = keep_private(path, err), result;
 
 	if (rc)
@@ -275,7 +269,7 @@ static int open_database(struct store *store, const char *path, const char *vfs,
 	if (result != SQLITE_OK)
 		return err_set(err, store_errno(result), "cannot be opened: %s",
 			       store_error(store));
-	return check_schema(store, err);
+	return check_schema(store, due, err);
 }
 
 static void close_database(struct store *store)
@@ -324,6 +318,7 @@ static int open_or_set_aside(struct store *store, const char *vfs, struct uw_err
 	rc = set_aside(path, err);
 	if (rc < 0)
 		return rc;
+	store_doubt(store);
 	rc = open_database(store, path, vfs, &again);
 	return rc < 0 ? err_set(err, rc, "store: %s: %s", path, again.text) : STORE_SET_ASIDE;
 }
@@ -347,6 +342,7 @@ int store_open(const struct store_options *options, struct store **ret_store, st
 		store_close(store);
 		return rc;
 	}
+	store_check_opened(store);
 	store_mend(store);
 	*ret_store = store;
 	return rc;
@@ -356,7 +352,10 @@ void store_close(struct store *store)
 {
 	if (!store)
 		return;
-	close_database(store);
+	if (store->db) {
+		close_database(store);
+		store_check_closed(store->dir);
+	}
 	free(store->dir);
 	free(store->env);
 	free(store);

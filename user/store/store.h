@@ -44,6 +44,15 @@ struct store_options {
 int store_open(const struct store_options *options, struct store **ret_store, struct uw_err *err);
 void store_close(struct store *store); /* NULL is fine; what is not committed is gone */
 
+/* The next store_open reads all of it and sets it aside if it is damaged. What meets damage while
+ * it writes does this by itself. */
+void store_doubt(struct store *store);
+
+/* When all of it was last found sound, on the wall clock; 0: look again soon, store_reader_check.
+ * store_open does so only at the first start of a boot, when the file is not as it was left, and
+ * in doubt. */
+uint64_t store_checked_us(const struct store *store);
+
 /*
  * All that writes happens between begin and commit. After any error of a write or of commit the
  * whole transaction is undone: call store_rollback. -ENOSPC, -EIO, -EUCLEAN (damaged), -ENOMEM.
@@ -140,6 +149,9 @@ int store_each_key(struct store *store, uint32_t max, store_key_fn fn, void *dat
 
 /* The highest id ever given, 0 when none was. */
 int store_last_id(struct store *store, uint64_t *ret_id);
+
+/* When a job ended, 0 while it has not. -ENOENT. */
+int store_find_end(struct store *store, uint64_t id, uint64_t *ret_us);
 
 /* A job as submitted with its environment, packed; malloced. -ENOENT. */
 int store_read_pack(struct store *store, uint64_t id, char **ret_pack, unsigned long *ret_size);

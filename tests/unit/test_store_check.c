@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* When the database is read as a whole, and what becomes of one whose disk spoils it. */
+#include <errno.h>
+#include <sys/wait.h>
+
+#include "tests/unit/tmp_pool.h"
+#include "user/base/cleanup.h"
+#include "user/store/history.h"
+#include "user/store/store.h"
+
+#define JOBS 500U
+
+struct fixture {
+	struct tmp_pool pool;
+	struct store_options options;
+	char path[128];
+};
+
+static int setup(void **state)
+{
+	static struct fixture f;
+
+	tmp_pool_init(&f.pool);
+	f.options = (struct store_options){.dir = f.pool.path, .reserve_bytes = 64 << 10};
+	snprintf(f.path, sizeof(f.path), "%s/%s", f.pool.path, STORE_FILE);
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	tmp_pool_done(&f->pool);
+	return 0;
+}
+
+static struct store *open_store(const struct fixture *f)
+{
+	struct store *store = NULL;
+	struct uw_err err = {0};
+
+	assert_int_equal(store_open(&f->options, &store, &err), 0);
+	return store;
+}
+
+static struct store_reader *open_reader(const struct fixture *f)
+{
+	struct store_reader *reader = NULL;
+	struct uw_err err = {0};
+
+	assert_int_equal(store_reader_open(&f->options, &reader, &err), 0);
+	return reader;
+}
+
+static int add(struct store *store, uint64_t id)
+{
+	static const struct job_spec spec = {.component = "c", .cwd = "/", .index = JOB_NO_INDEX};
+	struct job job = {.id = id, .state = JOB_QUEUED, .index = JOB_NO_INDEX};
+	char pack[512];
+	struct store_new new = {.job = &job, .component = "c", .key = "", .pack = pack};
+
+	new.pack_size = job_pack(&spec, false, pack, sizeof(pack));
+	return store_add(store, &new);
+}
+
+static int update(struct store *store, uint64_t id)
+{
+	struct job job = {.id = id, .state = JOB_STARTING, .attempts = 1};
+
+	return store_update(store, &job, 5, "boot");
+}
+
+static void spoil(const char *path, off_t at, const char *bytes)
+{
+	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, bytes, strlen(bytes), at), (ssize_t)strlen(bytes));
+}
+
+static void expect_set_aside(const struct fixture *f)
+{
+	struct store *store = NULL;
+	struct uw_err err = {0};
+
+	assert_int_equal(store_open(&f->options, &store, &err), STORE_SET_ASIDE);
+	assert_non_null(strstr(err.text, "is damaged"));
+	store_close(TAKE(store));
+	store_close(open_store(f)); /* what was made anew is sound */
+}
+
+/* The second half of it, and the time put back: as a disk does. */
+static void rot(const struct fixture *f)
+{
+	struct stat file;
+
+	assert_int_equal(stat(f->path, &file), 0);
+	for (off_t page = file.st_size / 4096 / 2; page < file.st_size / 4096; page++)
+		spoil(f->path, page * 4096, "\xff\xff\xff\xff\xff\xff\xff\xff");
+	assert_int_equal(
+		utimensat(AT_FDCWD, f->path, (struct timespec[]){file.st_atim, file.st_mtim}, 0),
+		0);
+}
+
+static void fill_and_close(const struct fixture *f)
+{
+	struct store *store = open_store(f);
+
+	assert_int_equal(store_begin(store), 0);
+	for (uint64_t id = 1; id <= JOBS; id++)
+		assert_int_equal(add(store, id), 0);
+	assert_int_equal(store_commit(store), 0);
+	assert_true(store_checked_us(store) > 0);
+	store_close(store);
+}
+
+/* What is as it was left is not read again at the start; the daily look finds it, and the next
+ * start sets it aside. */
+static void test_check_of_each_day_finds_what_rots(void **state)
+{
+	const struct fixture *f = *state;
+	struct store_reader *reader;
+	struct uw_err err = {0};
+	struct store *store;
+
+	fill_and_close(f);
+	rot(f);
+	store = open_store(f);
+	reader = open_reader(f);
+	assert_true(store_checked_us(store) > 0);
+	assert_int_equal(store_reader_check(reader, f->pool.path, &err), -EUCLEAN);
+	assert_non_null(strstr(err.text, "is damaged"));
+	store_reader_close(reader);
+	store_close(store);
+	expect_set_aside(f);
+}
+
+static void test_check_follows_damage_that_was_met(void **state)
+{
+	const struct fixture *f = *state;
+	struct store *store;
+	uint64_t id = 1;
+	int rc = 0;
+
+	fill_and_close(f);
+	rot(f);
+	store = open_store(f);
+	assert_int_equal(store_begin(store), 0);
+	for (; !rc && id <= JOBS; id++)
+		rc = update(store, id);
+	assert_int_equal(rc, -EUCLEAN);
+	store_rollback(store);
+	store_close(store);
+	expect_set_aside(f);
+}
+
+static void test_check_is_made_when_the_file_was_changed(void **state)
+{
+	const struct fixture *f = *state;
+
+	fill_and_close(f);
+	rot(f);
+	assert_int_equal(utimensat(AT_FDCWD, f->path, NULL, 0), 0);
+	expect_set_aside(f);
+}
+
+static void test_check_is_made_at_the_first_start_of_a_boot(void **state)
+{
+	const struct fixture *f = *state;
+	char mark[160];
+
+	fill_and_close(f);
+	rot(f);
+	snprintf(mark, sizeof(mark), "%s/checked", f->pool.path);
+	spoil(mark, 2, "00000000-0000-0000-0000-000000000000");
+	expect_set_aside(f);
+}
+
+/* Its log makes good what it left; but that is looked at soon, beside all else. */
+static void test_check_after_a_kill_waits(void **state)
+{
+	const struct fixture *f = *state;
+	struct store_reader *reader;
+	struct uw_err err = {0};
+	struct store *store;
+	int status;
+	pid_t pid;
+
+	fill_and_close(f);
+	pid = fork();
+	if (!pid) {
+		store = open_store(f);
+		_exit(store_begin(store) || update(store, 1) || store_commit(store));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	store = open_store(f);
+	assert_int_equal(store_checked_us(store), 0);
+	reader = open_reader(f);
+	assert_int_equal(store_reader_check(reader, f->pool.path, &err), 0);
+	store_reader_close(reader);
+	store_close(store);
+	store = open_store(f);
+	assert_true(store_checked_us(store) > 0);
+	store_close(store);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_check_of_each_day_finds_what_rots),
+		TEST(test_check_follows_damage_that_was_met),
+		TEST(test_check_is_made_when_the_file_was_changed),
+		TEST(test_check_is_made_at_the_first_start_of_a_boot),
+		TEST(test_check_after_a_kill_waits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
