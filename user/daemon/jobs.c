@@ -257,7 +257,7 @@ static int start_recorder(struct jobs *jobs, struct store *store, struct uw_err 
 		store_close(store);
 		return rc;
 	}
-	return watch(jobs, recorder_fd(jobs->recorder), EPOLLIN, TAG_RECORDER, err);
+	return watch(jobs, recorder_fd(jobs->recorder), EPOLLIN | EPOLLET, TAG_RECORDER, err);
 }
 
 static int open_store(struct jobs *jobs, struct uw_err *err)

@@ -141,7 +141,7 @@ struct job_entry {
 	struct jobs *jobs;
 	enum job_entry_kind kind;
 	struct job job; /* as it is to be on disk */
-	char component[UW_NAME_LEN], key[JOB_KEY_LEN + 48], leaf[JOBS_LEAF_LEN];
+	char component[UW_NAME_LEN], key[JOB_KEY_LEN + 48];
 	char boot[BOOT_ID_LEN];
 	uint32_t slot; /* START: its own; END: that becomes free */
 	uint32_t event_count;
