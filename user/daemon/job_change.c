@@ -18,6 +18,7 @@
 
 /* One call. Lives until the last of its changes is on disk. */
 struct change {
+	struct jobs_later later; /* first: until what was submitted before it is in the queue */
 	struct daemon *daemon;
 	enum ipc_method method;
 	uint64_t token;
@@ -264,6 +265,14 @@ static bool step(struct change *change)
 	return change->next == change->count && !change->pending;
 }
 
+static void send(struct daemon *daemon, uint64_t token, struct ipc_answer *answer)
+{
+	if (daemon->server)
+		ipc_server_answer(daemon->server, token, answer, clock_now_us());
+	else
+		json_decref(answer->parameters);
+}
+
 static void go_on(struct change *change)
 {
 	struct ipc_answer answer = {0};
@@ -271,10 +280,7 @@ static void go_on(struct change *change)
 	if (!step(change))
 		return;
 	answer.parameters = encode(change);
-	if (change->daemon->server)
-		ipc_server_answer(change->daemon->server, change->token, &answer, clock_now_us());
-	else
-		json_decref(answer.parameters);
+	send(change->daemon, change->token, &answer);
 	change_free(change);
 }
 
@@ -297,17 +303,8 @@ static struct change *change_new(struct daemon *daemon, const struct ipc_call *c
 	return change;
 }
 
-void method_change(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer)
+static void begin(struct change *change, struct ipc_answer *answer)
 {
-	struct change *change = change_new(daemon, call);
-
-	if (!change || !select_read(call, answer, "select", &change->select)) {
-		if (change)
-			change_free(change);
-		else
-			ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
-		return;
-	}
 	if (select_all(change) < 0)
 		ipc_answer_fail(answer, IPC_ERROR_FAILED, "the jobs cannot be read");
 	else if (!change->count)
@@ -325,4 +322,38 @@ void method_change(struct daemon *daemon, const struct ipc_call *call, struct ip
 	}
 	answer->parameters = encode(change);
 	change_free(change);
+}
+
+static void begin_later(struct jobs_later *later, int rc)
+{
+	struct change *change = (struct change *)later;
+	struct daemon *daemon = change->daemon;
+	struct ipc_answer answer = {0};
+	uint64_t token = change->token;
+
+	if (rc) {
+		ipc_answer_fail(&answer, IPC_ERROR_FAILED, "uwd ends");
+		change_free(change);
+	} else {
+		begin(change, &answer);
+	}
+	if (!answer.later)
+		send(daemon, token, &answer);
+}
+
+void method_change(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer)
+{
+	struct change *change = change_new(daemon, call);
+
+	if (!change || !select_read(call, answer, "select", &change->select)) {
+		if (change)
+			change_free(change);
+		else
+			ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
+		return;
+	}
+	change->later.fn = begin_later;
+	answer->later = jobs_wait_coming(daemon->jobs, &change->later);
+	if (!answer->later)
+		begin(change, answer);
 }

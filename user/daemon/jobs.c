@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #define TAG_RECORDER    0U /* slots count from 1 */
 #define EVENTS_A_TURN   64
 #define TAG_READING     UINT32_MAX
+#define TAG_COMING      (UINT32_MAX - 1)
 #define KEEP_RUNS_A_KEY 200U
 
 uint64_t jobs_now_us(const struct jobs *jobs)
@@ -223,13 +225,22 @@ static int open_memory(struct jobs *jobs, struct uw_err *err)
 	return rc ? err_set(err, rc, "queue: out of memory") : open_core(jobs, err);
 }
 
-static int watch(struct jobs *jobs, int fd, uint32_t tag, struct uw_err *err)
+static int watch(struct jobs *jobs, int fd, uint32_t events, uint32_t tag, struct uw_err *err)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.u32 = tag};
+	struct epoll_event event = {.events = events, .data.u32 = tag};
 
 	if (epoll_ctl(jobs->epoll, EPOLL_CTL_ADD, fd, &event))
 		return err_set(err, -errno, "queue: epoll: %s", strerror(errno));
 	return 0;
+}
+
+/* Written to once for each turn that is to come, and never read. */
+static int watch_coming(struct jobs *jobs, struct uw_err *err)
+{
+	jobs->coming_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (jobs->coming_fd < 0)
+		return err_set(err, -errno, "queue: eventfd: %s", strerror(errno));
+	return watch(jobs, jobs->coming_fd, EPOLLIN | EPOLLET, TAG_COMING, err);
 }
 
 static int start_reading(struct jobs *jobs, struct uw_err *err)
@@ -238,7 +249,7 @@ static int start_reading(struct jobs *jobs, struct uw_err *err)
 	int rc = reading_new(&options, &jobs->reading);
 
 	return rc ? err_set(err, rc, "queue: %s", strerror(-rc))
-		  : watch(jobs, reading_fd(jobs->reading), TAG_READING, err);
+		  : watch(jobs, reading_fd(jobs->reading), EPOLLIN, TAG_READING, err);
 }
 
 /* Takes the store over. */
@@ -251,7 +262,7 @@ static int start_recorder(struct jobs *jobs, struct store *store, struct uw_err 
 		store_close(store);
 		return rc;
 	}
-	return watch(jobs, recorder_fd(jobs->recorder), TAG_RECORDER, err);
+	return watch(jobs, recorder_fd(jobs->recorder), EPOLLIN | EPOLLET, TAG_RECORDER, err);
 }
 
 static int open_store(struct jobs *jobs, struct uw_err *err)
@@ -296,6 +307,8 @@ static int open_jobs(struct jobs *jobs, struct uw_err *err)
 	}
 	if (!rc)
 		rc = open_memory(jobs, err);
+	if (!rc)
+		rc = watch_coming(jobs, err);
 	if (rc)
 		return rc;
 	rc = open_store(jobs, err);
@@ -315,6 +328,7 @@ static int try_to_open(const struct jobs_setup *setup, struct jobs **ret_jobs, s
 	jobs->admit_config = *setup->admit;
 	take_components(jobs);
 	jobs->slots = -1;
+	jobs->coming_fd = -1;
 	jobs->clock_offset_us = clock_wall_us() - clock_now_us();
 	jobs->epoll = epoll_create1(EPOLL_CLOEXEC);
 	rc = jobs->epoll < 0 ? err_set(err, -errno, "queue: epoll: %s", strerror(errno))
@@ -344,6 +358,7 @@ void jobs_close(struct jobs *jobs)
 	reading_free(jobs->reading);
 	recorder_free(jobs->recorder);
 	outputs_free(jobs->outputs);
+	jobs_enter_none(jobs);
 	for (uint32_t slot = 1; slot <= SLOTS_COUNT; slot++)
 		jobs_run_free(jobs, slot);
 	store_reader_close(jobs->reader);
@@ -354,6 +369,8 @@ void jobs_close(struct jobs *jobs)
 		munmap(jobs->admit, jobs->admit_bytes);
 	if (jobs->slots >= 0)
 		close(jobs->slots);
+	if (jobs->coming_fd >= 0)
+		close(jobs->coming_fd);
 	if (jobs->epoll >= 0)
 		close(jobs->epoll);
 	free(jobs->loaded_waiting);
@@ -379,11 +396,14 @@ void jobs_dispatch(struct jobs *jobs)
 			recorder_dispatch(jobs->recorder);
 		else if (tag == TAG_READING)
 			reading_dispatch(jobs->reading);
+		else if (tag == TAG_COMING)
+			continue;
 		else if (jobs->run[tag] && jobs->run[tag]->launched)
 			jobs_exit(jobs, tag);
 		else if (jobs->run[tag])
 			jobs->run[tag]->gone = true; /* seen before its start is through */
 	}
+	jobs_enter_some(jobs);
 }
 
 static void end_overdue(struct jobs *jobs, struct job *job, struct run *run)

@@ -142,8 +142,6 @@ struct jobs_item {
 	uint32_t count;
 };
 
-struct jobs_submit; /* a submission on its way to the disk */
-
 /*
  * All items or none. Checks them, gives ids, and calls done when they are on disk and in the queue
  * (rc 0) or not (rc < 0, err says why). The items are copied. -EINVAL, -ENOSPC (too many, or the
@@ -163,6 +161,18 @@ int jobs_check(struct jobs *jobs, struct jobs_item *items, uint32_t count, struc
 
 /* Called when a change is on disk; rc 0 or a negative errno. */
 typedef void (*jobs_changed_fn)(void *data, int rc);
+
+/*
+ * A large submission goes into the queue over many turns of the loop, and its first jobs may start
+ * and end meanwhile. What changes jobs waits for the rest, or it would miss them. False: there is
+ * nothing to wait for. Else fn is called once, when all is in that was on its way now (rc 0), or as
+ * uwd ends (-ECANCELED); it may change what it likes, and later is its own again.
+ */
+struct jobs_later {
+	struct jobs_later *next;
+	void (*fn)(struct jobs_later *later, int rc);
+};
+bool jobs_wait_coming(struct jobs *jobs, struct jobs_later *later);
 
 /*
  * One job. 0: on its way, done will be called. -ESRCH: no such job that has not ended; -EALREADY:

@@ -133,7 +133,7 @@ static void recall(struct jobs *jobs, uint64_t key)
 {
 	struct admit_key known;
 
-	if (key && admit_key_export(jobs->admit, key, &known) && !jobs_recall(jobs, key, &known))
+	if (key && admit_key_export(jobs->admit, key, NULL) && !jobs_recall(jobs, key, &known))
 		admit_key_import(jobs->admit, &known);
 }
 

@@ -106,7 +106,7 @@ static void launch(const struct jobs *jobs, struct job_entry *entry)
 	int rc = take_slot(jobs, entry);
 
 	text_copy(launch.component, sizeof(launch.component), entry->component);
-	text_copy(launch.leaf, sizeof(launch.leaf), entry->leaf);
+	jobs_leaf_name(entry->job.id, launch.leaf);
 	if (rc)
 		err_set(&err, rc, "slot %u: %s", entry->slot, strerror(-rc));
 	else
@@ -116,6 +116,7 @@ static void launch(const struct jobs *jobs, struct job_entry *entry)
 			    (unsigned long long)launch.id, strerrorname_np(-rc), err.text);
 	else
 		entry->unwatched = jobs_watch(jobs, entry->slot, rc) != 0;
+	free(TAKE(entry->pack));
 	entry->launched = rc;
 }
 
@@ -146,6 +147,7 @@ static void after_entry(void *data, struct entry *base)
 {
 	struct job_entry *entry = (struct job_entry *)base;
 	const struct jobs *jobs = entry->jobs;
+	char leaf[JOBS_LEAF_LEN];
 
 	(void)data;
 	entry_reap(TAKE_FD(entry->ended));
@@ -153,7 +155,8 @@ static void after_entry(void *data, struct entry *base)
 	if (entry->kind == ENTRY_START)
 		launch(jobs, entry);
 	else if (entry->clean)
-		jobs->setup.ops->clean(jobs->setup.ops_data, entry->component, entry->leaf);
+		jobs->setup.ops->clean(jobs->setup.ops_data, entry->component,
+				       jobs_leaf_name(entry->job.id, leaf));
 }
 
 /* ---- on the loop's thread ---- */
@@ -177,20 +180,26 @@ static void entry_done(void *data, struct entry *base)
 
 struct job_entry *entry_new(struct jobs *jobs, const struct job *job, enum job_entry_kind kind)
 {
-	struct job_entry *entry = calloc(1, sizeof(*entry));
+	struct job_entry *entry = malloc(sizeof(*entry)); /* calloc has no cache of free ones */
 
 	if (!entry)
 		return NULL;
-	entry->entry = (struct entry){
-		.must = kind != ENTRY_START,
-		.write = write_entry,
-		.after = after_entry,
-		.done = entry_done,
+	*entry = (struct job_entry){
+		.entry =
+			{
+				.must = kind != ENTRY_START,
+				.write = write_entry,
+				.after = after_entry,
+				.done = entry_done,
+			},
+		.jobs = jobs,
+		.kind = kind,
+		.job = *job,
+		.slot = job->slot,
+		.output_bytes = jobs->setup.config->admission.output_bytes,
+		.launched = -ECANCELED,
+		.ended = -1,
 	};
-	entry->jobs = jobs;
-	entry->kind = kind;
-	entry->job = *job;
-	entry->slot = job->slot;
 	if (job->slot)
 		text_copy(entry->boot, sizeof(entry->boot), jobs->boot);
 	if (job->slot && jobs->run[job->slot])
@@ -199,10 +208,6 @@ struct job_entry *entry_new(struct jobs *jobs, const struct job *job, enum job_e
 	else
 		jobs_component_recall(jobs, job, entry->component);
 	text_copy(entry->key, sizeof(entry->key), jobs_key(jobs, job));
-	jobs_leaf_name(job->id, entry->leaf);
-	entry->output_bytes = jobs->setup.config->admission.output_bytes;
-	entry->launched = -ECANCELED;
-	entry->ended = -1;
 	return entry;
 }
 

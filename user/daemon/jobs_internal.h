@@ -114,8 +114,10 @@ struct jobs {
 	 * looked at in one go. */
 	struct store_awaited awaited[JOB_AFTER_MAX];
 	bool awaited_kept;
-	uint32_t pending;         /* jobs on their way to the disk */
-	uint32_t limbo;           /* locked slots whose shim has not said its pid */
+	uint32_t pending; /* jobs on their way to the disk, and from there into the table */
+	struct submission *coming, **coming_last; /* on disk, and not all in the table */
+	int coming_fd;                            /* an eventfd: the next turn goes on with them */
+	uint32_t limbo;                           /* locked slots whose shim has not said its pid */
 	uint64_t *loaded_waiting; /* between load and adoption: jobs that wait for others */
 	uint32_t loaded_waiting_count;
 	uint64_t pause_us; /* no starts before that, on clock_now_us */
@@ -143,7 +145,7 @@ struct job_entry {
 	struct jobs *jobs;
 	enum job_entry_kind kind;
 	struct job job; /* as it is to be on disk */
-	char component[UW_NAME_LEN], key[JOB_KEY_LEN + 48], leaf[JOBS_LEAF_LEN];
+	char component[UW_NAME_LEN], key[JOB_KEY_LEN + 48];
 	char boot[BOOT_ID_LEN];
 	uint32_t slot; /* START: its own; END: that becomes free */
 	uint32_t event_count;
@@ -217,11 +219,47 @@ const char *jobs_leaf_name(uint64_t id, char buf[JOBS_LEAF_LEN]);
 
 /* ---- jobs_submit.c ---- */
 
+struct pack {
+	char *bytes; /* without the environment; the spec's strings point into it */
+	unsigned long size;
+	char *env; /* NULL where it is another item's */
+};
+
+/* Some hundred bytes for each item, whatever the number of its elements. */
+struct submission {
+	struct entry entry;
+	struct jobs *jobs;
+	uint64_t submit_us;
+	jobs_submitted_fn done;
+	void *data;
+	uint32_t count;
+	struct jobs_item *item;
+	struct pack *pack;
+	struct submission *next;    /* that enters the queue after this one */
+	uint32_t at_item, at;       /* the first element that has not */
+	struct jobs_later *waiting; /* for all of this one */
+};
+
+void submission_free(struct submission *submission);
+
 /* Jobs that may still be added: max-queued, less those that are there or on their way. */
 uint32_t jobs_room(const struct jobs *jobs);
 
+/* ---- jobs_enter.c: from the disk into the queue ---- */
+
+/* An element of an item of it. */
+void submission_job(const struct submission *submission, const struct jobs_item *item,
+		    uint32_t element, struct job_spec *ret_spec, struct job *ret_job);
+
 /* Into the table, by what it was submitted with. NULL: full. */
 struct job *jobs_insert(struct jobs *jobs, const struct job *from, const struct job_spec *spec);
+
+/* It is on disk: goes into the queue behind those before it, is answered and freed. */
+void jobs_enter(struct jobs *jobs, struct submission *submission);
+/* At the end of each turn: so many jobs as a turn may take. */
+void jobs_enter_some(struct jobs *jobs);
+/* uwd ends: the next one finds them on disk. */
+void jobs_enter_none(struct jobs *jobs);
 
 /* ---- jobs_change.c ---- */
 

@@ -43,18 +43,20 @@ static uint32_t free_slot(struct jobs *jobs)
 
 struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot, const char *component)
 {
-	struct run *run = calloc(1, sizeof(*run));
+	struct run *run = malloc(sizeof(*run)); /* as entry_new */
 
 	if (!run)
 		return NULL;
-	run->id = job->id;
-	run->pidfd = -1;
-	run->leaf.dir = -1;
+	*run = (struct run){
+		.id = job->id,
+		.pidfd = -1,
+		.leaf.dir = -1,
+		.started_us = clock_now_us(),
+		.first_bytes = job->reserved_bytes,
+	};
 	for (int i = 0; i < CG_KNOB__COUNT; i++)
 		run->leaf.fd[i] = -1;
 	text_copy(run->component, sizeof(run->component), component);
-	run->started_us = clock_now_us();
-	run->first_bytes = job->reserved_bytes;
 	job->slot = slot;
 	jobs->run[slot] = run;
 	jobs->stats.slots_used++;

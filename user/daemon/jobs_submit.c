@@ -1,36 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* New jobs: checked, given ids, written all or none, and only then in the queue. */
+/* New jobs: checked, given ids, written all or none; then they go to jobs_enter.c. */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "user/base/cleanup.h"
-#include "user/base/text.h"
 #include "user/daemon/jobs_internal.h"
 
 #define IDS_AHEAD 1000U
 
-struct pack {
-	char *bytes; /* without the environment; the spec's strings point into it */
-	unsigned long size;
-	char *env; /* NULL where it is another item's */
-};
-
-/* Some hundred bytes for each item, whatever the number of its elements. */
-struct submission {
-	struct entry entry;
-	struct jobs *jobs;
-	uint64_t submit_us;
-	jobs_submitted_fn done;
-	void *data;
-	uint32_t count;
-	struct jobs_item *item;
-	struct pack *pack;
-};
-
-static void submission_free(struct submission *submission)
+void submission_free(struct submission *submission)
 {
 	if (!submission)
 		return;
@@ -47,38 +27,6 @@ static void submission_free(struct submission *submission)
 static void cleanup_submission(struct submission **submission)
 {
 	submission_free(*submission);
-}
-
-/* ---- an element of an item ---- */
-
-static uint32_t index_of(const struct jobs_item *item, uint32_t element)
-{
-	for (uint32_t i = 0; i < item->range_count; i++) {
-		uint32_t size = item->range[i].last - item->range[i].first + 1;
-
-		if (element < size)
-			return item->range[i].first + element;
-		element -= size;
-	}
-	return JOB_NO_INDEX;
-}
-
-static void make_job(const struct submission *submission, const struct jobs_item *item,
-		     uint32_t element, struct job_spec *ret_spec, struct job *ret_job)
-{
-	*ret_spec = item->spec;
-	ret_spec->index = index_of(item, element);
-	job_init(ret_job, ret_spec);
-	ret_job->id = item->first_id + element;
-	ret_job->array = item->first_id;
-	ret_job->submit_us = submission->submit_us;
-	ret_job->queued_us = submission->submit_us;
-	ret_job->reason = ret_spec->held ? JOB_BECAUSE_REQUEST : JOB_BECAUSE_SUBMIT;
-	ret_job->observed = ret_spec->uid;
-	if (ret_job->state == JOB_WAITING) {
-		ret_job->reason = JOB_BECAUSE_AFTER;
-		ret_job->observed = ret_spec->after[0];
-	}
 }
 
 /* ---- on the recorder's thread ---- */
@@ -98,7 +46,7 @@ static int write_element(struct store *store, const struct submission *submissio
 		.env = item->spec.env,
 	};
 
-	make_job(submission, item, element, &spec, &job);
+	submission_job(submission, item, element, &spec, &job);
 	job_pack(&spec, false, bytes, size);
 	return store_add(store, &new);
 }
@@ -126,44 +74,6 @@ static int write_submission(struct store *store, struct entry *entry)
 
 /* ---- on the loop's thread ---- */
 
-static void tags_text(const struct job_spec *spec, char *buf, size_t size)
-{
-	size_t at = 0;
-
-	buf[0] = '\0';
-	for (uint32_t i = 0; i < spec->tag_count && at < size; i++)
-		at += (size_t)snprintf(buf + at, size - at, "%s%s", i ? "," : "", spec->tag[i]);
-}
-
-struct job *jobs_insert(struct jobs *jobs, const struct job *from, const struct job_spec *spec)
-{
-	char tags[JOB_TAGS_MAX * JOB_TAG_LEN];
-	struct job *job = table_add(&jobs->table, from->id);
-
-	if (!job)
-		return NULL;
-	*job = *from;
-	job->component = jobs_component_find(jobs, spec->component);
-	job->key = words_hold(jobs->words, spec->key);
-	tags_text(spec, tags, sizeof(tags));
-	job->tags = words_hold(jobs->words, tags);
-	return job;
-}
-
-static void insert_item(struct jobs *jobs, const struct submission *submission,
-			const struct jobs_item *item)
-{
-	struct job_spec spec;
-	struct job from, *job;
-
-	for (uint32_t i = 0; i < item->count; i++) {
-		make_job(submission, item, i, &spec, &from);
-		job = jobs_insert(jobs, &from, &spec);
-		if (job)
-			jobs_enqueue(jobs, job, &spec);
-	}
-}
-
 static void submission_done(void *data, struct entry *entry)
 {
 	struct submission *submission = (struct submission *)entry;
@@ -171,6 +81,10 @@ static void submission_done(void *data, struct entry *entry)
 	struct uw_err err = {0};
 
 	(void)data;
+	if (!entry->rc) {
+		jobs_enter(jobs, submission);
+		return;
+	}
 	for (uint32_t i = 0; i < submission->count; i++)
 		jobs->pending -= submission->item[i].count;
 	if (entry->rc == -ENOSPC)
@@ -178,17 +92,9 @@ static void submission_done(void *data, struct entry *entry)
 			"submit: the disk of %s is full; what is queued goes on, nothing new is "
 			"taken until there is room",
 			jobs->dir);
-	else if (entry->rc)
+	else
 		err_set(&err, entry->rc, "submit: %s cannot be written: %s", jobs->dir,
 			strerror(-entry->rc));
-	jobs_keep_awaited(jobs, true);
-	for (uint32_t i = 0; !entry->rc && i < submission->count; i++) {
-		insert_item(jobs, submission, &submission->item[i]);
-		jobs->stats.submitted += submission->item[i].count;
-	}
-	jobs_keep_awaited(jobs, false);
-	if (!entry->rc)
-		jobs_decide(jobs);
 	submission->done(submission->data, entry->rc, &err, submission->item, submission->count);
 	submission_free(submission);
 }

@@ -455,11 +455,8 @@ void recorder_dispatch(struct recorder *recorder)
 {
 	struct queue done;
 	struct entry *entry;
-	eventfd_t count;
 
 	queue_init(&done);
-	if (eventfd_read(recorder->fd, &count) < 0 && errno != EAGAIN)
-		return;
 	pthread_mutex_lock(&recorder->lock);
 	queue_splice(&recorder->done, &done);
 	pthread_mutex_unlock(&recorder->lock);

@@ -50,7 +50,7 @@ void recorder_free(struct recorder *recorder);
 /* Hands entry over. O(1), never blocks but for the time of a pointer's exchange. */
 void recorder_put(struct recorder *recorder, struct entry *entry);
 
-/* An eventfd, readable when something is done. */
+/* An eventfd, written to when something is done and never read: to be watched by edge. */
 int recorder_fd(const struct recorder *recorder);
 
 /* Calls done of what is done. */

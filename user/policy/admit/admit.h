@@ -328,7 +328,8 @@ uint32_t admit_running(const struct admit *admit, uint32_t from, uint64_t *ret_i
 
 /*
  * The estimator's memory of a key, for storage. Import before the first submit of the key; it
- * replaces what is known. Export after admit_exit() of one of its tasks. -ENOENT: not held.
+ * replaces what is known. Export after admit_exit() of one of its tasks; ret NULL asks only whether
+ * it is held. -ENOENT: not held.
  */
 int admit_key_export(const struct admit *admit, uint64_t key, struct admit_key *ret);
 int admit_key_import(struct admit *admit, const struct admit_key *key);

@@ -316,7 +316,8 @@ int admit_key_export(const struct admit *admit, uint64_t key, struct admit_key *
 
 	if (k == NONE)
 		return -ENOENT;
-	*ret = admit->key[k].key;
+	if (ret)
+		*ret = admit->key[k].key;
 	return 0;
 }
 

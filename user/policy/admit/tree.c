@@ -187,11 +187,9 @@ void tree_insert(struct tree *tree, uint32_t i, uint64_t key, uint64_t id, uint6
 		lift(tree, i);
 }
 
-/* The child that may come up: the one of the higher rank. */
+/* Of two children the one that may come up: that of the higher rank. */
 static uint32_t upper_child(const struct tree *tree, const struct tree_node *node)
 {
-	if (node->left == TREE_NONE || node->right == TREE_NONE)
-		return node->left == TREE_NONE ? node->right : node->left;
 	return tree_at(tree, node->left)->rank > tree_at(tree, node->right)->rank ? node->left
 										  : node->right;
 }
@@ -199,13 +197,13 @@ static uint32_t upper_child(const struct tree *tree, const struct tree_node *nod
 void tree_remove(struct tree *tree, uint32_t i)
 {
 	struct tree_node *node = tree_at(tree, i);
-	uint32_t child;
 
 	if (tree->first == i)
 		tree->first = tree_next(tree, i);
-	while ((child = upper_child(tree, node)) != TREE_NONE)
-		lift(tree, child);
-	set_child(tree, node->parent, i, TREE_NONE);
+	while (node->left != TREE_NONE && node->right != TREE_NONE)
+		lift(tree, upper_child(tree, node));
+	hand_down(tree, node);
+	set_child(tree, node->parent, i, node->left != TREE_NONE ? node->left : node->right);
 	if (tree->total == TREE_SUM)
 		take_out_sum(tree, node->parent, node->weight);
 	else

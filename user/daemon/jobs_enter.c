@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What was submitted and is on disk goes into the table and the core: a part in each turn of the
+ * loop, in the order of the submissions, of their items and of the elements of those, so that who
+ * waits for another of its call comes after it. Whoever asks meanwhile finds those that are in.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+
+#include "user/daemon/jobs_internal.h"
+
+#define ENTER_A_TURN 500U /* jobs: half a millisecond */
+
+/* ---- an element of an item ---- */
+
+static uint32_t index_of(const struct jobs_item *item, uint32_t element)
+{
+	for (uint32_t i = 0; i < item->range_count; i++) {
+		uint32_t size = item->range[i].last - item->range[i].first + 1;
+
+		if (element < size)
+			return item->range[i].first + element;
+		element -= size;
+	}
+	return JOB_NO_INDEX;
+}
+
+void submission_job(const struct submission *submission, const struct jobs_item *item,
+		    uint32_t element, struct job_spec *ret_spec, struct job *ret_job)
+{
+	*ret_spec = item->spec;
+	ret_spec->index = index_of(item, element);
+	job_init(ret_job, ret_spec);
+	ret_job->id = item->first_id + element;
+	ret_job->array = item->first_id;
+	ret_job->submit_us = submission->submit_us;
+	ret_job->queued_us = submission->submit_us;
+	ret_job->reason = ret_spec->held ? JOB_BECAUSE_REQUEST : JOB_BECAUSE_SUBMIT;
+	ret_job->observed = ret_spec->uid;
+	if (ret_job->state == JOB_WAITING) {
+		ret_job->reason = JOB_BECAUSE_AFTER;
+		ret_job->observed = ret_spec->after[0];
+	}
+}
+
+/* ---- one job ---- */
+
+static void tags_text(const struct job_spec *spec, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (uint32_t i = 0; i < spec->tag_count && at < size; i++)
+		at += (size_t)snprintf(buf + at, size - at, "%s%s", i ? "," : "", spec->tag[i]);
+}
+
+struct job *jobs_insert(struct jobs *jobs, const struct job *from, const struct job_spec *spec)
+{
+	char tags[JOB_TAGS_MAX * JOB_TAG_LEN];
+	struct job *job = table_add(&jobs->table, from->id);
+
+	if (!job)
+		return NULL;
+	*job = *from;
+	job->component = jobs_component_find(jobs, spec->component);
+	job->key = words_hold(jobs->words, spec->key);
+	tags_text(spec, tags, sizeof(tags));
+	job->tags = words_hold(jobs->words, tags);
+	return job;
+}
+
+static void enter_one(struct jobs *jobs, const struct submission *submission,
+		      const struct jobs_item *item, uint32_t element)
+{
+	struct job_spec spec;
+	struct job from, *job;
+
+	submission_job(submission, item, element, &spec, &from);
+	jobs->pending--;
+	jobs->stats.submitted++;
+	job = jobs_insert(jobs, &from, &spec);
+	if (job)
+		jobs_enqueue(jobs, job, &spec);
+}
+
+/* ---- a part of a submission ---- */
+
+static bool is_in(const struct submission *submission)
+{
+	return submission->at_item == submission->count;
+}
+
+/* So many, or the rest; how many there were. */
+static uint32_t enter_part(struct jobs *jobs, struct submission *submission, uint32_t max)
+{
+	uint32_t count = 0;
+
+	for (; count < max && !is_in(submission); count++) {
+		const struct jobs_item *item = &submission->item[submission->at_item];
+
+		enter_one(jobs, submission, item, submission->at);
+		if (++submission->at < item->count)
+			continue;
+		submission->at_item++;
+		submission->at = 0;
+	}
+	return count;
+}
+
+static void answer(struct submission *submission, int rc)
+{
+	struct jobs_later *later = submission->waiting;
+	static const struct uw_err none;
+
+	submission->done(submission->data, 0, &none, submission->item, submission->count);
+	submission_free(submission);
+	while (later) {
+		struct jobs_later *next = later->next;
+
+		later->fn(later, rc);
+		later = next;
+	}
+}
+
+static void answer_all(struct submission *submission, int rc)
+{
+	while (submission) {
+		struct submission *next = submission->next;
+
+		answer(submission, rc);
+		submission = next;
+	}
+}
+
+/* ---- all of them ---- */
+
+void jobs_enter(struct jobs *jobs, struct submission *submission)
+{
+	if (!jobs->coming)
+		jobs->coming_last = &jobs->coming;
+	*jobs->coming_last = submission;
+	jobs->coming_last = &submission->next;
+}
+
+/* The first of the list, all of whose jobs are in, and those behind it of which that is true. */
+static struct submission *take_entered(struct jobs *jobs)
+{
+	struct submission *first = jobs->coming, **link = &first;
+
+	while (*link && is_in(*link))
+		link = &(*link)->next;
+	jobs->coming = *link;
+	*link = NULL;
+	return first;
+}
+
+void jobs_enter_some(struct jobs *jobs)
+{
+	uint32_t left = ENTER_A_TURN;
+	struct submission *entered;
+
+	if (!jobs->coming)
+		return;
+	jobs_keep_awaited(jobs, true);
+	for (struct submission *at = jobs->coming; at && left; at = at->next)
+		left -= enter_part(jobs, at, left);
+	jobs_keep_awaited(jobs, false);
+	entered = take_entered(jobs);
+	if (entered)
+		jobs_decide(jobs);
+	answer_all(entered, 0);
+	if (jobs->coming && eventfd_write(jobs->coming_fd, 1) < 0)
+		return; /* full: it was written to, which is all that is wanted */
+}
+
+void jobs_enter_none(struct jobs *jobs)
+{
+	struct submission *rest = jobs->coming;
+
+	jobs->coming = NULL;
+	answer_all(rest, -ECANCELED);
+}
+
+bool jobs_wait_coming(struct jobs *jobs, struct jobs_later *later)
+{
+	struct submission *last = jobs->coming;
+	struct jobs_later **link;
+
+	if (!last)
+		return false;
+	while (last->next)
+		last = last->next;
+	for (link = &last->waiting; *link; link = &(*link)->next)
+		;
+	later->next = NULL;
+	*link = later;
+	return true;
+}
