@@ -14,6 +14,7 @@ def read_values(path):
 def measure_queue(folder):
     values = read_values(folder / "queue.txt")
     return {
+        "state": folder.name.split("-")[0],
         "jobs": int(values["jobs"]),
         "submit_p99_us": values["submit_p99_us"],
         "start_p99_us": values["start_p99_us"],
