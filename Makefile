@@ -30,7 +30,7 @@ CFLAGS  := -O1 -g -std=gnu17 $(WARN) -fsanitize=address,undefined -fno-sanitize-
 LDFLAGS := -fsanitize=address,undefined
 endif
 
-LAYERS   := base model policy conf kern sense act guard store shim ipc cli daemon
+LAYERS   := base model policy conf kern sense act guard store shim jobs ipc cli daemon
 LIBS     := $(LAYERS:%=$(O)/lib/%.a) $(O)/lib/cgroups.a
 SRC       = $(filter-out %/main.c,$(wildcard user/$1/*.c user/$1/*/*.c))
 OBJ       = $(patsubst %.c,$(O)/obj/%.o,$1)
@@ -93,7 +93,7 @@ $(O)/lib/%.a:
 
 libs = -Wl,--start-group $(patsubst %,$(O)/lib/%.a,$1) -Wl,--end-group
 CLI_LAYERS    := cli conf policy ipc cgroups kern act sense model base
-DAEMON_LAYERS := daemon store conf policy ipc cgroups kern act sense model base
+DAEMON_LAYERS := daemon jobs store conf policy ipc cgroups kern act sense model base
 
 $(O)/uwctl: $(O)/obj/user/cli/main.o $(CLI_LAYERS:%=$(O)/lib/%.a)
 	@echo "  LINK    $@"
@@ -121,7 +121,7 @@ build/man/%: scripts/man/%.scd | build/deps/build
 	$(Q)scdoc <$< >$@
 
 # ---- tests ----
-TEST_LAYERS := cli daemon store shim guard conf policy ipc cgroups kern act sense model base
+TEST_LAYERS := cli daemon jobs store shim guard conf policy ipc cgroups kern act sense model base
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_LAYERS:%=$(O)/lib/%.a) | build/deps/test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lcmocka -o $@
@@ -149,7 +149,7 @@ $(O)/tests/bench/admit: $(O)/obj/tests/bench/admit.o $(O)/lib/policy.a $(O)/lib/
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,policy model base) -o $@
 
 # The daemon's own queue, with starts that start nothing.
-QUEUE_LAYERS := daemon store policy model cgroups base
+QUEUE_LAYERS := jobs store policy model cgroups base
 $(O)/tests/bench/queue: $(O)/obj/tests/bench/queue.o $(QUEUE_LAYERS:%=$(O)/lib/%.a)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(QUEUE_LAYERS)) $(LDLIBS) -o $@

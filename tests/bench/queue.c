@@ -21,7 +21,7 @@
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/daemon/jobs.h"
+#include "user/jobs/jobs.h"
 #include "user/store/slots.h"
 
 #define JOBS_DEFAULT 100000U

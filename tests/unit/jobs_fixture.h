@@ -16,8 +16,8 @@
 #include "tests/unit/tmp_pool.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/daemon/jobs.h"
-#include "user/daemon/jobs_launch.h"
+#include "user/jobs/jobs.h"
+#include "user/jobs/launch.h"
 #include "user/store/slots.h"
 
 #define JOBS_BUDGET  (1ULL << 30)

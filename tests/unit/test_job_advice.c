@@ -7,7 +7,7 @@
 #include "user/daemon/job_advice.h"
 #include "user/daemon/job_page.h"
 #include "user/daemon/job_together.h"
-#include "user/daemon/reading.h"
+#include "user/jobs/reading.h"
 #include "user/ipc/json.h"
 
 struct fixture {

@@ -2,7 +2,7 @@
 /* What becomes of a job by the end of an attempt: how far it came, what it allows, which boot. */
 #include "tests/unit/jobs_fixture.h"
 
-#include "user/daemon/jobs_internal.h"
+#include "user/jobs/internal.h"
 
 enum allows {
 	NOTHING,

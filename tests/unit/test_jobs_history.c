@@ -2,7 +2,7 @@
 /* What is remembered of jobs that have ended, and for how long. */
 #include "tests/unit/jobs_fixture.h"
 #include "user/base/cleanup.h"
-#include "user/daemon/jobs_internal.h"
+#include "user/jobs/internal.h"
 
 static int setup(void **state)
 {

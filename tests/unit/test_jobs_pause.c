@@ -2,7 +2,7 @@
 /* Jobs that stand still for another: asked for, kept up, given back, and ended by somebody else. */
 #include "tests/unit/jobs_fixture.h"
 
-#include "user/daemon/jobs_internal.h"
+#include "user/jobs/internal.h"
 
 #define MIB (1ULL << 20)
 

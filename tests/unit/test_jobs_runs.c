@@ -5,7 +5,7 @@
 #include "user/daemon/daemon.h"
 #include "user/daemon/job_encode.h"
 #include "user/daemon/job_methods.h"
-#include "user/daemon/jobs_internal.h"
+#include "user/jobs/internal.h"
 #include "user/ipc/json.h"
 
 static int setup(void **state)

@@ -5,7 +5,7 @@
 #include "tests/unit/tmp_pool.h"
 #include "user/base/cleanup.h"
 #include "user/base/log.h"
-#include "user/daemon/outputs.h"
+#include "user/jobs/outputs.h"
 
 #define KIB64 65536U
 #define ALICE 1000U

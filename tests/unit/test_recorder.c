@@ -6,7 +6,7 @@
 #include "tests/unit/tmp_pool.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/daemon/recorder.h"
+#include "user/jobs/recorder.h"
 
 #define ENTRIES 4
 

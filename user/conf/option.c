@@ -348,7 +348,7 @@ const struct option option_table[] = {
 		.kind = KIND_COUNT,
 		.offset = offsetof(struct config, admission.max_queued),
 		.min = 1,
-		.max = 131072, /* the places of its table, JOBS_MAX in user/daemon/jobs.h */
+		.max = 131072, /* the places of its table, JOBS_MAX in user/jobs/jobs.h */
 		.fallback = "100000",
 		.help = "Jobs that have not ended; more are refused",
 	},

@@ -10,7 +10,7 @@
 #include "user/base/units.h"
 #include "user/daemon/job_page.h"
 #include "user/daemon/job_together.h"
-#include "user/daemon/jobs.h"
+#include "user/jobs/jobs.h"
 #include "user/ipc/json.h"
 
 #define PEAKS_MAX  4096U /* of one key; of more each second, fourth ... is looked at */
@@ -189,9 +189,9 @@ static int read_keys(struct store_reader *reader, struct advice *advice)
 struct late {
 	const struct config *config;
 	uint32_t count;
-	struct together_run run[ADVICE_RUNS_LATE]; /* of all components, by time */
-	uint8_t component[ADVICE_RUNS_LATE];
-	struct together_run one[ADVICE_RUNS_LATE]; /* of the one that is looked at */
+	struct together_run run[JOBS_RUNS_KEPT]; /* of all components, by time */
+	uint8_t component[JOBS_RUNS_KEPT];
+	struct together_run one[JOBS_RUNS_KEPT]; /* of the one that is looked at */
 };
 
 static int add_late(void *data, const struct store_run_row *run)
@@ -201,7 +201,7 @@ static int add_late(void *data, const struct store_run_row *run)
 
 	if (component < 0)
 		return 0;
-	if (late->count == ADVICE_RUNS_LATE)
+	if (late->count == JOBS_RUNS_KEPT)
 		return 1;
 	late->component[late->count] = (uint8_t)component;
 	late->run[late->count++] = (struct together_run){
@@ -264,7 +264,7 @@ static int read_components(struct store_reader *reader, const struct advice_quer
 		return -1;
 	late->config = &query->config;
 	late->count = 0;
-	rc = store_each_late_run(reader, ADVICE_RUNS_LATE, add_late, late);
+	rc = store_each_late_run(reader, JOBS_RUNS_KEPT, add_late, late);
 	for (uint32_t i = 0; !rc && i < query->config.component_count; i++) {
 		const struct component *component = &query->config.component[i];
 		struct together together;

@@ -21,8 +21,6 @@
 #include "user/daemon/daemon.h"
 #include "user/store/history.h"
 
-#define ADVICE_RUNS_LATE 65536U /* of components; jobs.c has the store keep them */
-
 struct advice_query {
 	struct config config;
 	const char *component; /* NULL: all */

@@ -11,7 +11,7 @@
 #include "user/daemon/job_allow.h"
 #include "user/daemon/job_encode.h"
 #include "user/daemon/job_select.h"
-#include "user/daemon/jobs.h"
+#include "user/jobs/jobs.h"
 #include "user/ipc/json.h"
 
 #define BATCH 1000U /* changes on their way to the disk at a time */

@@ -6,7 +6,7 @@
 #include <jansson.h>
 
 #include "user/daemon/daemon.h"
-#include "user/daemon/jobs.h"
+#include "user/jobs/jobs.h"
 
 json_t *encode_queue_entry(const struct jobs *jobs, const struct job *job);
 json_t *encode_history_entry(const struct store_row *row);

@@ -15,7 +15,7 @@
 #include "user/daemon/job_page.h"
 #include "user/daemon/job_select.h"
 #include "user/daemon/job_submit.h"
-#include "user/daemon/jobs.h"
+#include "user/jobs/jobs.h"
 #include "user/ipc/json.h"
 
 #define PATH_LEN 512

@@ -9,8 +9,8 @@
 
 #include "user/base/clock.h"
 #include "user/daemon/job_encode.h"
-#include "user/daemon/jobs.h"
-#include "user/daemon/reading.h"
+#include "user/jobs/jobs.h"
+#include "user/jobs/reading.h"
 #include "user/ipc/json.h"
 
 struct page {

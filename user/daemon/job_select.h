@@ -5,7 +5,7 @@
 #define UW_DAEMON_JOB_SELECT_H
 
 #include "user/daemon/daemon.h"
-#include "user/daemon/jobs.h"
+#include "user/jobs/jobs.h"
 
 #define SELECT_RANGES_MAX 256U
 #define SELECT_IDS_MAX    (1U << 20) /* that the ranges of a call cover */

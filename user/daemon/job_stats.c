@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "user/daemon/job_encode.h"
-#include "user/daemon/jobs.h"
+#include "user/jobs/jobs.h"
 #include "user/ipc/json.h"
 
 #define PERMYRIAD 10000

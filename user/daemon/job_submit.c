@@ -10,7 +10,7 @@
 #include "user/base/text.h"
 #include "user/daemon/job_allow.h"
 #include "user/daemon/job_encode.h"
-#include "user/daemon/jobs.h"
+#include "user/jobs/jobs.h"
 #include "user/ipc/json.h"
 
 #define ITEMS_MAX     10000U       /* of one call */

@@ -15,7 +15,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/daemon/edges.h"
-#include "user/daemon/jobs.h"
+#include "user/jobs/jobs.h"
 #include "user/daemon/queue.h"
 #include "user/daemon/tree.h"
 

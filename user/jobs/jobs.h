@@ -23,8 +23,8 @@
  * A reboot finds no locks: 2, 3, 5, 6, 8 and 9 as above, 4 as what the slot says; RUN is on disk
  * before the command's first instruction, so TAKEN and SHIM can be believed.
  */
-#ifndef UW_DAEMON_JOBS_H
-#define UW_DAEMON_JOBS_H
+#ifndef UW_JOBS_JOBS_H
+#define UW_JOBS_JOBS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,10 +38,11 @@
 #include "user/store/history.h"
 #include "user/store/store.h"
 
-#define JOBS_MAX      (1U << 17) /* that have not ended; max-queued goes no further */
-#define JOBS_KEYS_MAX 2048U      /* of which something learned is kept in memory */
-#define JOBS_LEAF_LEN 32
-#define JOBS_LOG_DIR  "log"
+#define JOBS_MAX       (1U << 17) /* that have not ended; max-queued goes no further */
+#define JOBS_KEYS_MAX  2048U      /* of which something learned is kept in memory */
+#define JOBS_LEAF_LEN  32
+#define JOBS_RUNS_KEPT 65536U /* the last ones, whatever their key: who ran beside whom */
+#define JOBS_LOG_DIR   "log"
 
 struct jobs;
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* New jobs: checked, given ids, written all or none; then they go to jobs_enter.c. */
+/* New jobs: checked, given ids, written all or none; then they go to enter.c. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "user/base/cleanup.h"
-#include "user/daemon/jobs_internal.h"
+#include "user/jobs/internal.h"
 
 #define IDS_AHEAD 1000U
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "user/daemon/jobs_internal.h"
+#include "user/jobs/internal.h"
 
 #define BUCKETS_MIN 256U
 

@@ -9,7 +9,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/units.h"
-#include "user/daemon/jobs_internal.h"
+#include "user/jobs/internal.h"
 
 /* With room it has been given more by then: the core grows what it can within a second. */
 #define SILENT_US (5 * US_PER_SEC)

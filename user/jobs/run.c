@@ -15,7 +15,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
-#include "user/daemon/jobs_internal.h"
+#include "user/jobs/internal.h"
 
 #define LIMIT_SLACK_BYTES (1ULL << 20) /* what may be added between the look and the write */
 

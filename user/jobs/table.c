@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "user/daemon/jobs_internal.h"
+#include "user/jobs/internal.h"
 
 #define BUCKETS (JOBS_MAX * 2U)
 

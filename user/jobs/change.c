@@ -8,7 +8,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
-#include "user/daemon/jobs_internal.h"
+#include "user/jobs/internal.h"
 
 const char *jobs_component(const struct jobs *jobs, const struct job *job)
 {

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The inside of jobs.h: the table, what runs, what is on its way to the disk. */
-#ifndef UW_DAEMON_JOBS_INTERNAL_H
-#define UW_DAEMON_JOBS_INTERNAL_H
+#ifndef UW_JOBS_INTERNAL_H
+#define UW_JOBS_INTERNAL_H
 
-#include "user/daemon/jobs.h"
-#include "user/daemon/outputs.h"
-#include "user/daemon/reading.h"
-#include "user/daemon/recorder.h"
-#include "user/daemon/words.h"
+#include "user/jobs/jobs.h"
+#include "user/jobs/outputs.h"
+#include "user/jobs/reading.h"
+#include "user/jobs/recorder.h"
+#include "user/jobs/words.h"
 #include "user/store/slots.h"
 
 #define JOBS_DIR_LEN    256
 #define JOBS_PAUSE_US   (5 * 1000000ULL) /* no starts for so long after one that failed */
 #define JOBS_EVENTS_MAX 2
 
-/* ---- jobs_table.c: those that have not ended, by id ---- */
+/* ---- table.c: those that have not ended, by id ---- */
 
 struct table {
 	struct job *job;  /* JOBS_MAX places, made resident as they are used */
@@ -30,7 +30,7 @@ struct job *table_find(const struct table *table, uint64_t id);
 void table_remove(struct table *table, struct job *job);
 const struct job *table_next(const struct table *table, const struct job *at);
 
-/* ---- jobs_after.c: who waits for whom ---- */
+/* ---- after.c: who waits for whom ---- */
 
 struct edge {
 	uint64_t on, job;
@@ -132,7 +132,7 @@ struct jobs {
 	struct jobs_stats stats;
 };
 
-/* ---- jobs_entry.c: one job's way to the disk ---- */
+/* ---- entry.c: one job's way to the disk ---- */
 
 enum job_entry_kind {
 	ENTRY_UPDATE,
@@ -179,7 +179,7 @@ void entry_reap(int pidfd);
 void entry_note(struct jobs *jobs, const struct job *job, enum job_step step,
 		const struct job_why *why);
 
-/* ---- jobs_run.c ---- */
+/* ---- run.c ---- */
 
 /* Asks the core what to do now, and does it. */
 void jobs_decide(struct jobs *jobs);
@@ -217,7 +217,7 @@ void jobs_limit(struct jobs *jobs, struct run *run, uint64_t bytes);
 void jobs_open_leaf(struct jobs *jobs, struct run *run);
 const char *jobs_leaf_name(uint64_t id, char buf[JOBS_LEAF_LEN]);
 
-/* ---- jobs_submit.c ---- */
+/* ---- submit.c ---- */
 
 struct pack {
 	char *bytes; /* without the environment; the spec's strings point into it */
@@ -245,7 +245,7 @@ void submission_free(struct submission *submission);
 /* Jobs that may still be added: max-queued, less those that are there or on their way. */
 uint32_t jobs_room(const struct jobs *jobs);
 
-/* ---- jobs_enter.c: from the disk into the queue ---- */
+/* ---- enter.c: from the disk into the queue ---- */
 
 /* An element of an item of it. */
 void submission_job(const struct submission *submission, const struct jobs_item *item,
@@ -261,7 +261,7 @@ void jobs_enter_some(struct jobs *jobs);
 /* uwd ends: the next one finds them on disk. */
 void jobs_enter_none(struct jobs *jobs);
 
-/* ---- jobs_change.c ---- */
+/* ---- change.c ---- */
 
 /* Puts a job that is on disk into the queue of the core, or where else it waits. */
 int jobs_enqueue(struct jobs *jobs, struct job *job, const struct job_spec *spec);
@@ -290,7 +290,7 @@ void jobs_component_recall(const struct jobs *jobs, const struct job *job, char 
 struct job_why jobs_why_of(const struct admit_decision *decision);
 void jobs_set_why(struct job *job, const struct job_why *why);
 
-/* ---- jobs_pause.c ---- */
+/* ---- pause.c ---- */
 
 void jobs_freeze(struct jobs *jobs, struct job *job, struct run *run,
 		 const struct admit_decision *decision);
@@ -310,7 +310,7 @@ void jobs_follow_freezer(struct jobs *jobs, struct job *job, struct run *run, bo
 uint64_t jobs_swap_speed(const struct jobs *jobs);
 void jobs_see_swapped(struct jobs *jobs, struct run *run, uint64_t current_bytes);
 
-/* ---- jobs_outgrown.c: at its limit, and no room for more ---- */
+/* ---- outgrown.c: at its limit, and no room for more ---- */
 
 void jobs_has_no_room(struct jobs *jobs, struct job *job, struct run *run,
 		      const struct job_why *why);
@@ -318,13 +318,13 @@ void jobs_has_room(struct job *job, struct run *run, const struct job_why *why);
 /* At each look: whether it still wants more, and how long that may last. */
 void jobs_follow_outgrown(struct jobs *jobs, struct job *job, struct run *run);
 
-/* ---- jobs_check.c: whether the database is sound ---- */
+/* ---- check.c: whether the database is sound ---- */
 
 void jobs_check_init(struct jobs *jobs, const struct store *store);
 void jobs_check_tick(struct jobs *jobs);
 void jobs_check_stop(struct jobs *jobs); /* as uwd ends: what is left is read by the next */
 
-/* ---- jobs_adopt.c ---- */
+/* ---- adopt.c ---- */
 
 int jobs_load(struct jobs *jobs, struct store *store, struct uw_err *err);
 void jobs_adopt_all(struct jobs *jobs);

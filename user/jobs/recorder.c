@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/daemon/recorder.h"
+#include "user/jobs/recorder.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "user/base/clock.h"
-#include "user/daemon/jobs_internal.h"
+#include "user/jobs/internal.h"
 
 /* Until it is measured: as much as a hard disk writes in a second, and it counts as one second. */
 #define SWAP_PRIOR_BYTES (50ULL << 20)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/daemon/jobs.h"
+#include "user/jobs/jobs.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,8 +15,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
-#include "user/daemon/job_advice.h"
-#include "user/daemon/jobs_internal.h"
+#include "user/jobs/internal.h"
 
 #define TAG_RECORDER    0U /* slots count from 1 */
 #define EVENTS_A_TURN   64
@@ -140,7 +139,7 @@ static struct store_keep what_to_keep(struct jobs *jobs)
 
 	return (struct store_keep){
 		.jobs = admission->history_count,
-		.runs_last = ADVICE_RUNS_LATE,
+		.runs_last = JOBS_RUNS_KEPT,
 		.runs_a_key = KEEP_RUNS_A_KEY,
 		.oldest_us = admission->history_age_us,
 		.forget = remove_logs,

@@ -10,8 +10,8 @@
  * is an answer for everyone, as a row that is gone does not come back. While the disk is full what
  * is `new` is refused at once.
  */
-#ifndef UW_DAEMON_RECORDER_H
-#define UW_DAEMON_RECORDER_H
+#ifndef UW_JOBS_RECORDER_H
+#define UW_JOBS_RECORDER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -11,7 +11,7 @@
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/daemon/jobs_internal.h"
+#include "user/jobs/internal.h"
 
 /* ---- the queue ---- */
 

@@ -7,7 +7,7 @@
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/daemon/jobs_internal.h"
+#include "user/jobs/internal.h"
 
 #define EACH_US (24 * 3600 * US_PER_SEC)
 #define SOON_US (60 * US_PER_SEC) /* after a start, and after one that found no place */

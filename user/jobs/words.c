@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/daemon/words.h"
+#include "user/jobs/words.h"
 
 #include <stdlib.h>
 #include <string.h>

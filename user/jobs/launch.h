@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Making a shim for a job that is on disk as starting. For the recorder's thread. */
-#ifndef UW_DAEMON_JOBS_LAUNCH_H
-#define UW_DAEMON_JOBS_LAUNCH_H
+#ifndef UW_JOBS_LAUNCH_H
+#define UW_JOBS_LAUNCH_H
 
-#include "user/daemon/jobs.h"
+#include "user/jobs/jobs.h"
 
 struct launch_place {
 	const char *dir;          /* state directory */

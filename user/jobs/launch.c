@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/daemon/jobs_launch.h"
+#include "user/jobs/launch.h"
 
 #include <errno.h>
 #include <fcntl.h>

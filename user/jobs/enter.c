@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <sys/eventfd.h>
 
-#include "user/daemon/jobs_internal.h"
+#include "user/jobs/internal.h"
 
 #define ENTER_A_TURN 500U /* jobs: half a millisecond */
 

@@ -10,7 +10,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
-#include "user/daemon/jobs_internal.h"
+#include "user/jobs/internal.h"
 
 /* ---- on the recorder's thread ---- */
 

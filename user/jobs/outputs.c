@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/daemon/outputs.h"
+#include "user/jobs/outputs.h"
 
 #include <dirent.h>
 #include <errno.h>

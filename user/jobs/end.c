@@ -10,7 +10,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
-#include "user/daemon/jobs_internal.h"
+#include "user/jobs/internal.h"
 
 /* Another attempt that nobody asked for is one of its retries, if it may not run again at will. */
 static void count_attempt(struct job *job)

@@ -11,8 +11,8 @@
  *
  * All of it is for the recorder's thread, but for outputs_limit.
  */
-#ifndef UW_DAEMON_OUTPUTS_H
-#define UW_DAEMON_OUTPUTS_H
+#ifndef UW_JOBS_OUTPUTS_H
+#define UW_JOBS_OUTPUTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
