@@ -38,7 +38,7 @@ struct job {
 	enum phase phase;
 	bool held, cancelled, swaps;
 	uint64_t run_us, peak_bytes, ramp_us; /* the truth */
-	uint64_t done_us, current_bytes, limit_bytes;
+	uint64_t done_us, current_bytes, swapped_bytes, limit_bytes;
 	uint64_t start_us, end_us;
 	uint32_t starts;
 };
@@ -48,7 +48,8 @@ struct world {
 	struct admit_supply supply;
 	struct job job[JOBS];
 	uint64_t now_us, random, hash;
-	uint32_t over;
+	uint32_t over, preempted, grown;
+	bool has_swap; /* then memory.current never passes the limit */
 };
 
 static uint64_t draw(struct world *w, uint64_t below)
@@ -110,6 +111,7 @@ static void world_init(struct world *w, uint64_t seed)
 
 	memset(w, 0, sizeof(*w));
 	w->random = seed;
+	w->has_swap = seed % 4 >= 2;
 	w->admit = malloc(admit_size(&limits));
 	assert_non_null(w->admit);
 	assert_int_equal(admit_init(w->admit, &limits, &config), 0);
@@ -160,7 +162,7 @@ static void on_start(struct world *w, struct job *job, uint64_t bytes)
 	assert_int_equal(job->phase, PHASE_WAITING);
 	assert_false(job->held);
 	job->phase = PHASE_GOING;
-	job->done_us = job->current_bytes = job->limit_bytes = 0;
+	job->done_us = job->current_bytes = job->swapped_bytes = job->limit_bytes = 0;
 	job->start_us = w->now_us;
 	job->starts++;
 	set_limit(w, job, bytes);
@@ -192,6 +194,7 @@ static void carry_out(struct world *w, const struct admit_decision *d)
 		break;
 	case ADMIT_GROW:
 	case ADMIT_SHRINK:
+		w->grown += d->verdict == ADMIT_GROW && w->has_swap;
 		assert_true(is_started(job));
 		set_limit(w, job, d->amount);
 		break;
@@ -200,6 +203,7 @@ static void carry_out(struct world *w, const struct admit_decision *d)
 		assert_int_equal(job->phase, PHASE_GOING);
 		job->phase = PHASE_PAUSED;
 		job->swaps = d->for_id != 0;
+		w->preempted += job->swaps;
 		if (job->swaps)
 			job->limit_bytes = job->current_bytes;
 		break;
@@ -246,20 +250,25 @@ static void advance(struct world *w, struct job *job)
 					    : mul_div(job->peak_bytes, done, job->ramp_us);
 
 	if (job->phase != PHASE_GOING) {
-		if (job->swaps) /* half of what is left, a tick */
+		if (job->swaps) { /* half of what is left, a tick */
+			job->swapped_bytes += job->current_bytes - job->current_bytes / 2;
 			job->limit_bytes = job->current_bytes /= 2;
-		admit_usage(w->admit, job->task.id, job->current_bytes, 0, 0, w->now_us);
+		}
+		admit_usage(w->admit, job->task.id, job->current_bytes, job->swapped_bytes, 0,
+			    w->now_us);
 		return;
 	}
 	if (use <= job->limit_bytes || job->limit_bytes >= BUDGET)
 		job->done_us = done;
-	/* memory.high lets it get a little past. */
-	job->current_bytes = min_u64(use, job->limit_bytes + 1);
+	/* memory.high lets it get a little past, or with swap swaps out what is more. */
+	job->current_bytes = min_u64(use, job->limit_bytes + !w->has_swap);
+	job->swapped_bytes = w->has_swap ? use - job->current_bytes : 0;
 	if (job->done_us >= job->run_us) {
 		end_job(w, job);
 		return;
 	}
-	admit_usage(w->admit, job->task.id, job->current_bytes, 0, use, w->now_us);
+	admit_usage(w->admit, job->task.id, job->current_bytes, job->swapped_bytes,
+		    w->has_swap ? job->current_bytes : use, w->now_us);
 }
 
 static void disturb(struct world *w)
@@ -335,15 +344,20 @@ static struct world world; /* too large for the stack */
 
 static void test_nothing_is_promised_twice_and_all_ends(void **data)
 {
-	uint32_t restarted = 0;
+	uint32_t restarted = 0, preempted = 0, grown = 0;
 
 	(void)data;
 	for (uint64_t seed = 1; seed <= 40; seed++) {
 		play(&world, seed);
+		preempted += world.preempted;
+		grown += world.grown;
 		for (uint32_t i = 0; i < JOBS; i++)
 			restarted += world.job[i].starts > 1;
 	}
-	assert_true(restarted > 0); /* or the load is too tame to say anything */
+	/* Or the load is too tame to say anything. */
+	assert_true(restarted > 0);
+	assert_true(preempted > 0);
+	assert_true(grown > 0);
 }
 
 static void test_equal_input_gives_equal_decisions(void **data)

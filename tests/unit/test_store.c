@@ -381,6 +381,35 @@ static void test_store_of_a_newer_schema_is_refused_and_left(void **state)
 	store_close(store);
 }
 
+/* The others are not to suffer for it. */
+static void test_store_leaves_out_a_row_that_makes_no_sense(void **state)
+{
+	const struct fixture *f = *state;
+	struct store *store = open_store(f);
+	char path[128];
+	sqlite3 *db;
+	struct seen seen;
+
+	assert_int_equal(store_begin(store), 0);
+	for (uint64_t id = 1; id <= 3; id++)
+		assert_int_equal(add(store, id), 0);
+	assert_int_equal(store_commit(store), 0);
+	store_close(store);
+	snprintf(path, sizeof(path), "%s/%s", f->pool.path, STORE_FILE);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db, "UPDATE jobs SET spec = x'ffff' WHERE id = 2", NULL, NULL, NULL),
+		SQLITE_OK);
+	assert_int_equal(sqlite3_changes(db), 1);
+	sqlite3_close(db);
+	store = open_store(f);
+	seen = see(store);
+	assert_int_equal(seen.count, 2);
+	assert_int_equal(seen.id[0], 1);
+	assert_int_equal(seen.id[1], 3);
+	store_close(store);
+}
+
 static void test_store_with_damaged_pages_is_set_aside(void **state)
 {
 	struct store *store = open_store(*state);
@@ -556,6 +585,7 @@ int main(void)
 		TEST(test_store_on_a_full_disk_refuses_what_is_new_and_keeps_ends),
 		TEST(test_store_that_is_no_database_is_set_aside),
 		TEST(test_store_of_a_newer_schema_is_refused_and_left),
+		TEST(test_store_leaves_out_a_row_that_makes_no_sense),
 		TEST(test_store_with_damaged_pages_is_set_aside),
 		TEST(test_store_gives_back_what_it_was_given),
 		TEST(test_store_never_gives_an_id_twice),

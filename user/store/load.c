@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/log.h"
 #include "user/base/text.h"
 #include "user/store/internal.h"
 
@@ -69,7 +70,12 @@ int store_each_live(struct store *store, store_live_fn fn, void *data)
 	int rc = 0, result = SQLITE_ROW;
 
 	while (statement && !rc && (result = sqlite3_step(statement)) == SQLITE_ROW) {
-		rc = read_live(statement, &live) < 0 ? -EUCLEAN : fn(data, &live);
+		if (read_live(statement, &live) < 0)
+			log_err("job cannot be read back, its row makes no sense; it stays in the "
+				"database and is not run job=%llu name=%s",
+				(unsigned long long)live.job.id, live.job.name);
+		else
+			rc = fn(data, &live);
 	}
 	if (!statement)
 		result = sqlite3_errcode(store->db);

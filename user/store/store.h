@@ -139,7 +139,8 @@ struct store_live {
 	struct job_spec spec; /* without environment; lives as long as the call */
 };
 
-/* Each job that has not ended, in the order of ids. A negative return of fn ends it. */
+/* Each job that has not ended, in the order of ids; one whose row makes no sense is logged and left
+ * out. A negative return of fn ends it. */
 typedef int (*store_live_fn)(void *data, const struct store_live *live);
 int store_each_live(struct store *store, store_live_fn fn, void *data);
 
