@@ -205,7 +205,10 @@ static void note(struct recorder *recorder, int rc, int stuck, uint64_t took_us)
 	if (full && !was_full)
 		log_err("the disk of the queue is full: jobs go on, new ones are refused");
 	if (stuck && !was_stuck)
-		log_err("the queue cannot be written, trying on error=%s: %s",
+		log_err("the queue cannot be written, %s error=%s: %s",
+			stuck == -EUCLEAN ? "its database is damaged: restart uwd, which sets it "
+					    "aside and begins another"
+					  : "trying on",
 			strerrorname_np(-stuck), store_error(recorder->store));
 	if (!stuck && was_stuck)
 		log_notice("the queue can be written again");
