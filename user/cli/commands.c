@@ -90,8 +90,9 @@ const struct command commands[] = {
 		.brief = "what each component has, uses and suffers, and what is done about it",
 		.words = "[COMPONENT]",
 		.detail = "--jobs shows the figures of the queue: how many, how long they waited "
-			  "and ran, what was given and what was used. Exits 3 when uwd does not "
-			  "run.",
+			  "and ran, what was asked for, given and used. GOOD is the share that "
+			  "ended well, FIT that of the attempts whose first reservation sufficed. "
+			  "Exits 3 when uwd does not run.",
 		.example = "uwctl status\nuwctl status ml_models\nuwctl status --watch\n"
 			   "uwctl status --jobs",
 		.options = CLIENT | OPTION_BIT(OPTION_WATCH) | OPTION_BIT(OPTION_JOBS),
@@ -223,8 +224,9 @@ const struct command commands[] = {
 			"The job runs as you, here and with this environment, in a leaf of its own "
 			"whose limit is what was reserved for it. Prints its id; with --wait it "
 			"exits with the job's status. Without --memory it gets what jobs of its "
-			"key have used. A file holds many tasks, which are queued all or not at "
-			"all; options say what its tasks leave open. See uwctl-jobs(7).",
+			"key have used, and the first of a key is refused. A file holds many "
+			"tasks, which are queued all or not at all; options say what its tasks "
+			"leave open. See uwctl-jobs(7).",
 		.example =
 			"uwctl submit -c ml_models -m 800M -t 30m -p high -- python3 train.py\n"
 			"uwctl submit -c ml_models -m 2G --array 0-9 -- sh -c './fold $UW_JOB_INDEX'\n"
@@ -244,7 +246,8 @@ const struct command commands[] = {
 				  "the queue. POS is the place in it, START and END are predicted, "
 				  "MEMORY is what it holds or will start with, PRI its priority. "
 				  "One ID shows all that is known of the job and what happened to "
-				  "it. Users see their own jobs, root sees all.",
+				  "it. Users see their own jobs, root sees all. On a "
+				  "terminal the first 100 without --lines.",
 		.example = "uwctl queue\nuwctl queue --state queued -c ml_models\nuwctl queue 12_3",
 		.options = SELECT | OPTION_BIT(OPTION_LINES),
 		.words_max = -1,
@@ -256,8 +259,9 @@ const struct command commands[] = {
 		.words = "ID...",
 		.detail = JOB_IDS
 		"Goes on waiting while uwd restarts. Exits with the job's status, 128+N "
-		"when signal N ended it, 255 when it was cancelled or lost before it had "
-		"one, 124 after --timeout, 125 when uwctl failed.",
+		"when signal N ended it, 127 when its command was not found, 126 when it "
+		"could not be run otherwise, 255 when it was cancelled or lost before it "
+		"had one, 124 after --timeout, 125 when uwctl failed.",
 		.example = "uwctl wait 12\nuwctl wait 12-20 --any --timeout 1h",
 		.options = CLIENT | OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_ANY),
 		.words_min = 1,
@@ -269,8 +273,9 @@ const struct command commands[] = {
 		.name = "cancel",
 		.brief = "take jobs out of the queue, or end them",
 		.words = "[ID...]",
-		.detail = JOB_IDS "What runs gets SIGTERM, and SIGKILL after the configuration's "
-				  "kill-grace. Exits 1 when any was left alone.",
+		.detail = JOB_IDS "What runs gets SIGTERM, and SIGKILL after --grace or the "
+				  "configuration's kill-grace. Exits 1 when any was left "
+				  "alone.",
 		.example = "uwctl cancel 12_3-5\nuwctl cancel --tag nightly --dry-run",
 		.options = SELECT | OPTION_BIT(OPTION_DRY_RUN) | OPTION_BIT(OPTION_GRACE),
 		.words_max = -1,
@@ -301,8 +306,9 @@ const struct command commands[] = {
 		.brief = "queue jobs again from their start",
 		.words = "[ID...]",
 		.detail = JOB_IDS "Those that ended, and those that run, which are ended first. "
-				  "Exits 1 when any was left alone.",
-		.example = "uwctl requeue 12\nuwctl requeue --state failed --tag nightly",
+				  "Ended jobs need their ids: options alone pick those that "
+				  "have not. Exits 1 when any was left alone.",
+		.example = "uwctl requeue 12\nuwctl requeue 12-20 --state failed",
 		.options = SELECT | OPTION_BIT(OPTION_DRY_RUN),
 		.words_max = -1,
 		.run = command_requeue,
