@@ -20,10 +20,10 @@
  *     declared time and 3 h 9 min - so no task submitted later than that ever stands before it.
  *  2. Backfill: out of turn the briefest goes first, ties by id, whatever its class; such a start
  *     must not delay the head's reservation as predicted. As predictions fail, a head that has not
- *     started 2 * bypass_us after the start that was promised when it became the head of its
- *     component ends every start that could take its memory: from then on it waits only for what
- *     already runs and for its growth, and starts at the latest when the last of that has ended,
- *     while no task with an earlier turn comes in.
+ *     started bypass_us (THROUGHPUT: twice that, LATENCY: half) after the start that was promised
+ *     when it became the head of its component ends every start that could take its memory: from
+ *     then on it waits only for what already runs and for its growth, and starts at the latest when
+ *     the last of that has ended, while no task with an earlier turn comes in.
  */
 #ifndef UW_POLICY_ADMIT_ADMIT_H
 #define UW_POLICY_ADMIT_ADMIT_H
