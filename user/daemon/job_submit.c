@@ -312,7 +312,7 @@ static bool is_permitted(const struct wanted *wanted, const char *name)
 
 	if (at < 0) {
 		ipc_answer_fail(wanted->answer, IPC_ERROR_NO_COMPONENT,
-				"there is no component '%s'; 'uwctl status' lists them", name);
+				"there is no component '%s'; uw.conf names them", name);
 		return false;
 	}
 	if (submit_is_allowed(&wanted->daemon->allow[at], peer))

@@ -181,7 +181,7 @@ static bool has_outgrown(const struct job *job, const struct slot *slot,
 			 const struct jobs_usage *usage, const struct verdict *verdict)
 {
 	return verdict->has_run && slot->status != 0 &&
-	       (usage->oom_kills || (job->flags & JOB_ENLARGING));
+	       (usage->oom_kills || (job->flags & (JOB_ENLARGING | JOB_OUTGROWN)));
 }
 
 /* The core has nothing of a job whose component is not configured. */

@@ -65,7 +65,7 @@ static void ask_to_go_on(struct jobs *jobs, const struct job *job, struct run *r
 /* A person thawed it, or it cannot be frozen, or its memory cannot be had: so be it. */
 static void give_up(struct jobs *jobs, struct job *job, struct run *run)
 {
-	static const struct job_why why = {JOB_BECAUSE_REQUEST, 0, 0};
+	static const struct job_why why = {JOB_BECAUSE_NONE, 0, 0};
 
 	run->paused = false;
 	run->for_id = 0;

@@ -143,9 +143,33 @@ static void resolve_after(const struct jobs_item *items, struct jobs_item *item)
 		item->spec.after[item->spec.after_count++] = items[item->after_item[i]].first_id;
 }
 
+/* Neither whether others' jobs are there nor how they ended is a user's business. */
+static bool may_await(const struct jobs *jobs, uint64_t id, uint32_t uid)
+{
+	const struct job *job = table_find(&jobs->table, id);
+	struct store_row row;
+
+	if (!uid || job)
+		return !uid || job->uid == uid;
+	return !store_find(jobs->reader, id, &row) && row.job.uid == uid;
+}
+
+static int check_after(struct jobs *jobs, const struct job_spec *spec, uint64_t *ret_failed)
+{
+	uint64_t live;
+
+	for (uint32_t i = 0; i < spec->after_count; i++) {
+		*ret_failed = spec->after[i];
+		if (!may_await(jobs, spec->after[i], spec->uid))
+			return -ESRCH;
+	}
+	return jobs_check_after(jobs, spec->after, spec->after_count, spec->flags & JOB_AFTER_ANY,
+				&live, ret_failed);
+}
+
 static int check_item(struct jobs *jobs, struct jobs_item *item, struct uw_err *err)
 {
-	uint64_t live, failed = 0;
+	uint64_t failed = 0;
 	int rc = job_spec_check(&item->spec, err);
 
 	if (!rc)
@@ -155,8 +179,7 @@ static int check_item(struct jobs *jobs, struct jobs_item *item, struct uw_err *
 			     item->spec.component);
 	if (rc)
 		return rc;
-	rc = jobs_check_after(jobs, item->spec.after, item->spec.after_count,
-			      item->spec.flags & JOB_AFTER_ANY, &live, &failed);
+	rc = check_after(jobs, &item->spec, &failed);
 	if (rc == -ESRCH)
 		return err_set(err, rc, "submit: after: there is no job %" PRIu64, failed);
 	if (rc == -ECANCELED)
