@@ -173,31 +173,6 @@ static void test_jobs_wait_for_all_of_an_array(void **state)
 	assert_string_equal(ran, "0\n1\n2\nthen\n");
 }
 
-/* Who is refused learns nothing: neither that it is there nor how it ended. */
-static void test_jobs_after_those_of_others_are_refused(void **state)
-{
-	struct jobs_fixture *f = *state;
-	uint64_t live = submit_sh(f, "sleep 60"), over = submit_sh(f, "exit 1");
-	const uint64_t theirs[] = {live, over};
-	char buf[64];
-	struct jobs_item item = sh_item("true", buf, sizeof(buf));
-	struct uw_err err = {0};
-
-	JOBS_UNTIL(f, f->ended == 1);
-	item.spec.uid = 12345;
-	item.spec.after_count = 1;
-	for (int i = 0; i < 2; i++) {
-		item.spec.after[0] = theirs[i];
-		assert_int_equal(jobs_check(f->jobs, &item, 1, &err), -ESRCH);
-		assert_non_null(strstr(err.text, "there is no job"));
-	}
-	item.spec.uid = 0;
-	item.spec.after[0] = live;
-	assert_int_equal(jobs_check(f->jobs, &item, 1, &err), 0);
-	assert_int_equal(jobs_cancel(f->jobs, live, getuid(), 0, NULL, NULL), 0);
-	JOBS_UNTIL(f, f->ended == 2);
-}
-
 static void test_jobs_after_what_is_not_known_is_refused(void **state)
 {
 	struct jobs_fixture *f = *state;
@@ -588,7 +563,6 @@ int main(void)
 		TEST(test_jobs_array_has_its_indices),
 		TEST(test_jobs_wait_for_the_good_end_of_others),
 		TEST(test_jobs_wait_for_all_of_an_array),
-		TEST(test_jobs_after_those_of_others_are_refused),
 		TEST(test_jobs_after_what_is_not_known_is_refused),
 		TEST(test_jobs_held_until_released),
 		TEST(test_jobs_cancelled_while_running_ends_as_cancelled),

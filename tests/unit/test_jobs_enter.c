@@ -212,6 +212,31 @@ static void test_enter_is_found_by_the_next_uwd(void **state)
 	assert_int_equal(count_in(f, JOB_QUEUED), MANY);
 }
 
+/* Who is refused learns nothing: neither that it is there nor how it ended. */
+static void test_enter_after_those_of_others_is_refused(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t live = submit_sh(f, "sleep 60"), over = submit_sh(f, "exit 1");
+	const uint64_t theirs[] = {live, over};
+	char buf[64];
+	struct jobs_item item = sh_item("true", buf, sizeof(buf));
+	struct uw_err err = {0};
+
+	JOBS_UNTIL(f, f->ended == 1);
+	item.spec.uid = 12345;
+	item.spec.after_count = 1;
+	for (int i = 0; i < 2; i++) {
+		item.spec.after[0] = theirs[i];
+		assert_int_equal(jobs_check(f->jobs, &item, 1, &err), -ESRCH);
+		assert_non_null(strstr(err.text, "there is no job"));
+	}
+	item.spec.uid = 0;
+	item.spec.after[0] = live;
+	assert_int_equal(jobs_check(f->jobs, &item, 1, &err), 0);
+	assert_int_equal(jobs_cancel(f->jobs, live, getuid(), 0, NULL, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -220,6 +245,7 @@ int main(void)
 		TEST(test_enter_is_answered_when_all_are_in),
 		TEST(test_enter_keeps_room_for_the_rest),
 		TEST(test_enter_after_holds_within_a_call),
+		TEST(test_enter_after_those_of_others_is_refused),
 		TEST(test_enter_goes_on_while_the_first_end),
 		TEST(test_enter_changes_are_of_all),
 		TEST(test_enter_is_found_by_the_next_uwd),

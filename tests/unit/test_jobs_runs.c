@@ -359,6 +359,27 @@ static void test_jobs_without_room_to_grow_say_so(void **state)
 	JOBS_UNTIL(f, f->ended == 2);
 }
 
+/* Not for want of memory: as many run as may. */
+static void test_jobs_past_max_running_say_so(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t first, id;
+	json_t *entry, *why;
+
+	f->config.admission.max_running = 1;
+	first = submit_sh(f, "sleep 60");
+	JOBS_UNTIL(f, state_of(f, first) == JOB_RUNNING);
+	id = submit_sh(f, "true");
+	jobs_fixture_tick(f);
+	entry = encode_queue_entry(f->jobs, jobs_find(f->jobs, id));
+	why = json_object_get(entry, "why");
+	assert_string_equal(json_get_text(why, "reason"), "slots");
+	assert_string_equal(json_get_text(why, "text"), "1 jobs run, at most 1 may");
+	json_decref(entry);
+	assert_int_equal(jobs_cancel(f->jobs, first, getuid(), 0, NULL, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 2);
+}
+
 /* Nobody could give it more: the core is silent, but not uwd. */
 static void test_jobs_as_large_as_their_component_say_so(void **state)
 {
@@ -501,6 +522,7 @@ int main(void)
 		TEST(test_jobs_limit_follows_use_down),
 		TEST(test_jobs_that_end_before_their_start_is_through_have_ended),
 		TEST(test_jobs_without_room_to_grow_say_so),
+		TEST(test_jobs_past_max_running_say_so),
 		TEST(test_jobs_as_large_as_their_component_say_so),
 		TEST(test_jobs_without_room_to_grow_fail_where_that_is_asked),
 	};

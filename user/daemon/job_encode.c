@@ -119,7 +119,12 @@ static json_t *why_it_waits(const struct jobs *jobs, const struct job *job,
 			    const struct admit_view *view)
 {
 	struct job_why why = {(enum job_reason)job->reason, job->observed, job->threshold};
+	struct job_why slots = {.reason = JOB_BECAUSE_SLOTS};
 
+	/* The core, which counts memory only, is then told that the host has none. */
+	if (job->state == JOB_QUEUED && view->why.reason == ADMIT_WHY_NO_ROOM_HOST &&
+	    jobs_is_full(jobs, &slots.observed, &slots.threshold))
+		return encode_job_why(&slots);
 	if (job->state == JOB_QUEUED && view->why.reason != ADMIT_WHY_NONE)
 		return encode_admit_why(jobs, &view->why);
 	if (jobs_cramped_us(jobs, job) && why.reason == JOB_BECAUSE_NO_GROWTH)

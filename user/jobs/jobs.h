@@ -199,6 +199,9 @@ bool jobs_is_untold(const struct jobs *jobs, uint64_t id);
 const struct job *jobs_next(const struct jobs *jobs, const struct job *at);
 uint32_t jobs_count(const struct jobs *jobs);
 
+/* As many run as may (max-running): nothing starts, however much memory there is. */
+bool jobs_is_full(const struct jobs *jobs, uint64_t *ret_running, uint64_t *ret_most);
+
 /* Of those that start or run, without a look at the others; *slot 0 begins, NULL is the end. */
 const struct job *jobs_next_active(const struct jobs *jobs, uint32_t *slot);
 

@@ -168,13 +168,20 @@ void jobs_set_why(struct job *job, const struct job_why *why)
 	job->threshold = why->threshold;
 }
 
-static bool is_closed(const struct jobs *jobs)
+bool jobs_is_full(const struct jobs *jobs, uint64_t *ret_running, uint64_t *ret_most)
 {
 	uint32_t max = jobs->setup.config->admission.max_running;
 
-	if (!max || max > SLOTS_COUNT)
-		max = SLOTS_COUNT;
-	return jobs->stats.slots_used >= max || clock_now_us() < jobs->pause_us;
+	*ret_running = jobs->stats.slots_used;
+	*ret_most = max && max < SLOTS_COUNT ? max : SLOTS_COUNT;
+	return *ret_running >= *ret_most;
+}
+
+static bool is_closed(const struct jobs *jobs)
+{
+	uint64_t running, most;
+
+	return jobs_is_full(jobs, &running, &most) || clock_now_us() < jobs->pause_us;
 }
 
 /* Closed, there is no room: asked again, the core would start the same jobs at once. */
