@@ -275,7 +275,7 @@ void cg_pool_close(struct cg_pool *pool);
 /*
  * min(5/6 of total, total - what lies outside the pool - 3 %), at least a quarter of total. Outside
  * is what is neither available nor held by the pool; pool_held_bytes is its memory.current less
- * the file cache and slab that MemAvailable counts already.
+ * the file cache and slab that MemAvailable counts already. In whole MiB.
  */
 uint64_t cg_usable_of(uint64_t total_bytes, uint64_t available_bytes, uint64_t pool_held_bytes);
 

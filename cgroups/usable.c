@@ -10,8 +10,11 @@
 #include "user/base/units.h"
 
 #define RESERVE_PCT 3
-#define NEAR_PCT    5 /* of total: what the rest of a machine uses moves by less all the time */
+#define NEAR_PCT    2 /* of total: what the rest of a machine uses moves by less all the time */
 #define TEXT_LEN    8192
+
+/* Limits are kept in pages: read back, the pool's own is to be what its shares were cut from. */
+#define STEP_BYTES (1ULL << 20)
 
 uint64_t cg_usable_of(uint64_t total_bytes, uint64_t available_bytes, uint64_t pool_held_bytes)
 {
@@ -25,7 +28,8 @@ uint64_t cg_usable_of(uint64_t total_bytes, uint64_t available_bytes, uint64_t p
 	usable = total_bytes > outside + reserve ? total_bytes - outside - reserve : 0;
 	if (usable > ceiling)
 		usable = ceiling;
-	return usable > floor ? usable : floor;
+	usable = usable > floor ? usable : floor;
+	return usable - usable % STEP_BYTES;
 }
 
 static uint64_t pool_held(int pool_dirfd)

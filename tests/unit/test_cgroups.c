@@ -357,9 +357,11 @@ static void test_usable_leaves_room_for_what_lies_outside(void **state)
 			 total - 200 * MIB - total / 100 * 3);
 	/* Never less than a quarter, never more than 5/6, whatever is claimed. */
 	assert_int_equal(cg_usable_of(total, 10 * MIB, 0), total / 4);
-	assert_int_equal(cg_usable_of(total, 10 * MIB, 5000 * MIB), total / 6 * 5);
-	assert_int_equal(cg_usable_of(total, 9000 * MIB, 0), total / 6 * 5);
+	assert_int_equal(cg_usable_of(total, 10 * MIB, 5000 * MIB), total / 6 * 5 / MIB * MIB);
+	assert_int_equal(cg_usable_of(total, 9000 * MIB, 0), total / 6 * 5 / MIB * MIB);
 	assert_int_equal(cg_usable_of(0, 0, 0), 0);
+	/* In whole pages, as the kernel keeps it: read back, it is the same. */
+	assert_int_equal(cg_usable_of(total, 600 * MIB - 1, 0), (1000 - 400 - 30 - 1) * MIB);
 }
 
 static void test_tree_spec_faults_are_refused_before_the_host_is_touched(void **state)
