@@ -5,21 +5,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "user/policy/admit/tree.h"
 #include "user/policy/num.h"
 
-#define NODES 64
-#define STEPS 20000
+#define TASKS_MAX 5000U
 
 struct model {
-	struct tree_node node[NODES];
+	struct tree_space space;
 	struct tree tree;
-	bool in[NODES];
-	uint64_t key[NODES], weight[NODES]; /* the id is the index + 1 */
-	uint32_t marks[NODES];
+	uint32_t tasks, count, keys;
+	uint32_t huge; /* one in so many has such a weight */
+	bool in[TASKS_MAX];
+	uint64_t key[TASKS_MAX], weight[TASKS_MAX]; /* the id is the index + 1 */
+	uint32_t marks[TASKS_MAX];
 	uint64_t random;
 };
 
@@ -41,26 +43,11 @@ static uint32_t first_of(const struct model *m, uint64_t key, uint64_t id, uint6
 {
 	uint32_t best = TREE_NONE;
 
-	for (uint32_t i = 0; i < NODES; i++)
+	for (uint32_t i = 0; i < m->tasks; i++)
 		if (m->in[i] && m->weight[i] <= most && !before(m, i, key, id) &&
 		    (best == TREE_NONE || before(m, i, m->key[best], best + 1)))
 			best = i;
 	return best;
-}
-
-static uint64_t total_of(const struct model *m, uint32_t *ret_count)
-{
-	uint64_t total = m->tree.total == TREE_SUM ? 0 : UINT64_MAX;
-
-	*ret_count = 0;
-	for (uint32_t i = 0; i < NODES; i++) {
-		if (!m->in[i])
-			continue;
-		++*ret_count;
-		total = m->tree.total == TREE_SUM ? add_sat(total, m->weight[i])
-						  : min_u64(total, m->weight[i]);
-	}
-	return total;
 }
 
 /* The sum of those before (key, id), and how many. */
@@ -69,7 +56,7 @@ static uint64_t sum_before(const struct model *m, uint64_t key, uint64_t id, uin
 	uint64_t sum = 0;
 
 	*ret_count = 0;
-	for (uint32_t i = 0; i < NODES; i++) {
+	for (uint32_t i = 0; i < m->tasks; i++) {
 		if (!m->in[i] || !before(m, i, key, id))
 			continue;
 		++*ret_count;
@@ -78,118 +65,334 @@ static uint64_t sum_before(const struct model *m, uint64_t key, uint64_t id, uin
 	return sum;
 }
 
-/* Few keys, so that ids decide; few weights, so that the least is often there twice; and now and
- * then one that fills a sum up. */
+/* Few keys, so that ids decide too; few weights, so that the least is often there twice; and now
+ * and then one that fills a sum up. */
 static void add(struct model *m, uint32_t i)
 {
 	m->in[i] = true;
-	m->key[i] = draw(m, 12);
-	m->weight[i] = draw(m, 40) ? draw(m, 6) * 100 : UINT64_MAX / 2;
+	m->key[i] = draw(m, m->keys);
+	m->weight[i] = draw(m, m->huge) ? draw(m, 6) * 100 : UINT64_MAX / 2;
 	m->marks[i] = 0;
+	m->count++;
 	tree_insert(&m->tree, i, m->key[i], i + 1, m->weight[i]);
 }
 
 static void mark(struct model *m, uint32_t i)
 {
 	tree_mark_before(&m->tree, m->key[i], i + 1);
-	for (uint32_t k = 0; k < NODES; k++)
+	for (uint32_t k = 0; k < m->tasks; k++)
 		m->marks[k] += m->in[k] && before(m, k, m->key[i], i + 1);
 }
 
-static void change(struct model *m)
+static void take(struct model *m, uint32_t i)
 {
-	uint32_t i = (uint32_t)draw(m, NODES);
+	m->in[i] = false;
+	m->count--;
+	tree_remove(&m->tree, i);
+}
 
-	if (!m->in[i]) {
-		add(m, i);
-	} else if (draw(m, 3)) {
-		m->in[i] = false;
-		tree_remove(&m->tree, i);
-	} else {
+/* It fills up and empties by turns. */
+static void change(struct model *m, bool fill)
+{
+	uint32_t i = (uint32_t)draw(m, m->tasks);
+
+	if (!draw(m, 8) && m->in[i])
 		mark(m, i);
+	else if (m->in[i] && (!fill || !draw(m, 4)))
+		take(m, i);
+	else if (!m->in[i] && (fill || !draw(m, 4)))
+		add(m, i);
+}
+
+/* ---- what holds of every tree ---- */
+
+struct shape {
+	uint32_t nodes, count;
+	uint32_t last_leaf;
+	uint64_t total;
+};
+
+static bool in_order(const struct tree_node *a, uint32_t at, const struct tree_node *b, uint32_t k)
+{
+	return a->key[at] < b->key[k] || (a->key[at] == b->key[k] && a->id[at] < b->id[k]);
+}
+
+static uint64_t joined(const struct tree *tree, uint64_t a, uint64_t b)
+{
+	return tree->total == TREE_SUM ? add_sat(a, b) : min_u64(a, b);
+}
+
+static void check_leaf(const struct tree *tree, uint32_t n, struct shape *shape)
+{
+	const struct tree_node *leaf = &tree->space->node[n];
+
+	if (shape->last_leaf == TREE_NONE)
+		assert_int_equal(tree->first, n);
+	else
+		assert_int_equal(tree->space->node[shape->last_leaf].next, n);
+	for (uint32_t at = 0; at < leaf->entries; at++) {
+		assert_int_equal(tree->space->leaf[leaf->child[at]], n);
+		assert_int_equal(leaf->count[at], 1);
 	}
+	shape->last_leaf = n;
+}
+
+static void check_node(const struct tree *tree, uint32_t n, uint32_t level, struct shape *ret);
+
+/* An entry says of its subtree what is so. */
+static void check_entry(const struct tree *tree, const struct tree_node *node, uint32_t at,
+			uint32_t level, struct shape *shape)
+{
+	const struct tree_node *child = &tree->space->node[node->child[at]];
+	struct shape below = {.last_leaf = shape->last_leaf, .nodes = shape->nodes};
+
+	assert_false(in_order(child, 0, node, at));
+	if (at + 1 < node->entries)
+		assert_true(in_order(child, child->entries - 1, node, at + 1));
+	check_node(tree, node->child[at], level - 1, &below);
+	assert_int_equal(below.count, node->count[at]);
+	assert_true(below.total == node->total[at]);
+	shape->last_leaf = below.last_leaf;
+	shape->nodes = below.nodes;
+}
+
+static void check_node(const struct tree *tree, uint32_t n, uint32_t level, struct shape *ret)
+{
+	const struct tree_node *node = &tree->space->node[n];
+
+	ret->nodes++;
+	ret->total = tree->total == TREE_SUM ? 0 : UINT64_MAX;
+	assert_in_range(node->entries, n == tree->root && level ? 2 : 1, TREE_FAN);
+	if (n != tree->root && (level || node->next != TREE_NONE))
+		assert_true(node->entries >= TREE_LOW);
+	if (!level)
+		check_leaf(tree, n, ret);
+	for (uint32_t at = 0; at < node->entries; at++) {
+		if (at)
+			assert_true(in_order(node, at - 1, node, at));
+		if (level)
+			check_entry(tree, node, at, level, ret);
+		ret->count += node->count[at];
+		ret->total = joined(tree, ret->total, node->total[at]);
+	}
+}
+
+static uint32_t free_nodes(const struct tree_space *space)
+{
+	uint32_t count = 0;
+
+	for (uint32_t n = space->free; n != TREE_NONE; n = space->node[n].next)
+		count++;
+	return count;
+}
+
+static uint64_t nodes_in(const struct tree_space *space)
+{
+	const unsigned char *begin = (const unsigned char *)space->node;
+
+	return (uint64_t)((const unsigned char *)space->leaf - begin) / sizeof(struct tree_node);
+}
+
+static void check_shape(const struct model *m)
+{
+	const struct tree *tree = &m->tree;
+	struct shape shape = {.last_leaf = TREE_NONE};
+
+	assert_true(tree->space->used <= nodes_in(tree->space));
+	assert_int_equal(tree_count(tree), m->count);
+	if (m->count) {
+		check_node(tree, tree->root, tree->height, &shape);
+		assert_int_equal(tree->space->node[shape.last_leaf].next, TREE_NONE);
+	} else {
+		assert_int_equal(tree->root, TREE_NONE);
+	}
+	assert_int_equal(shape.count, m->count);
+	assert_int_equal(shape.nodes + free_nodes(tree->space), tree->space->used);
+}
+
+/* ---- what it answers ---- */
+
+static const struct model *sorted_model;
+
+static int by_place(const void *a, const void *b)
+{
+	uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
+
+	return before(sorted_model, i, sorted_model->key[k], k + 1) ? -1 : 1;
 }
 
 static void check_order(const struct model *m)
 {
-	uint32_t i = first_of(m, 0, 0, UINT64_MAX), rank = 0;
+	static uint32_t order[TASKS_MAX + 1];
+	uint32_t count = 0, i = tree_first(&m->tree);
 
-	assert_int_equal(tree_first(&m->tree), i);
-	for (; i != TREE_NONE; rank++) {
-		if (m->tree.total == TREE_SUM)
-			assert_int_equal(tree_nth(&m->tree, rank), i);
+	for (uint32_t k = 0; k < m->tasks; k++)
+		if (m->in[k])
+			order[count++] = k;
+	sorted_model = m;
+	qsort(order, count, sizeof(order[0]), by_place);
+	order[count] = TREE_NONE;
+	for (uint32_t rank = 0; rank < count; rank++) {
+		assert_int_equal(i, order[rank]);
+		assert_int_equal(tree_nth(&m->tree, rank), i);
 		assert_int_equal(tree_marks(&m->tree, i), m->marks[i]);
-		assert_int_equal(tree_next(&m->tree, i), first_of(m, m->key[i], i + 2, UINT64_MAX));
+		assert_true(tree_key(&m->tree, i) == m->key[i]);
+		if (rank)
+			assert_true(tree_precedes(&m->space, order[rank - 1], i) &&
+				    !tree_precedes(&m->space, i, order[rank - 1]));
 		i = tree_next(&m->tree, i);
 	}
-	if (m->tree.total == TREE_SUM)
-		assert_int_equal(tree_count(&m->tree), rank);
-}
-
-static void check_totals(struct model *m)
-{
-	uint32_t count;
-	uint64_t total = total_of(m, &count);
-
-	if (m->tree.total == TREE_SUM)
-		assert_int_equal(tree_count(&m->tree), count);
-	assert_int_equal(m->tree.root == TREE_NONE, !count);
-	if (count)
-		assert_true(tree_at(&m->tree, m->tree.root)->total == total);
+	assert_int_equal(i, TREE_NONE);
+	assert_int_equal(tree_nth(&m->tree, count), TREE_NONE);
 }
 
 static void check_within(struct model *m)
 {
-	uint64_t key = draw(m, 13), id = draw(m, NODES + 2), most = draw(m, 7) * 100;
+	uint64_t key = draw(m, m->keys + 1), id = draw(m, m->tasks + 2), most = draw(m, 7) * 100;
 
+	if (!draw(m, 8))
+		most = UINT64_MAX;
 	assert_int_equal(tree_first_within(&m->tree, key, id, most), first_of(m, key, id, most));
 	assert_int_equal(tree_first_within(&m->tree, 0, 0, most), first_of(m, 0, 0, most));
 }
 
-static void check_sums(struct model *m)
+static void check_rank(struct model *m, uint32_t i)
 {
-	uint64_t key = draw(m, 13), before_it, sum;
-	uint32_t i = (uint32_t)draw(m, NODES), count;
+	uint64_t ahead, sum;
+	uint32_t count;
 
-	assert_true(tree_sum_until(&m->tree, key) == sum_before(m, key + 1, 0, &count));
-	if (!m->in[i])
-		return;
-	before_it = sum_before(m, m->key[i], i + 1, &count);
+	ahead = sum_before(m, m->key[i], i + 1, &count);
 	assert_int_equal(tree_rank(&m->tree, i, &sum), count);
-	assert_true(sum == before_it);
+	assert_true(sum == ahead);
 }
 
-static void check_kind(enum tree_total total)
+/* Nothing less than what it found is enough. */
+static void check_reach(struct model *m)
+{
+	uint64_t all = tree_sum_until(&m->tree, UINT64_MAX),
+		 sum = draw(m, 8) ? draw(m, all + 9) : all;
+	uint32_t i = tree_reach(&m->tree, sum), count;
+	uint64_t ahead;
+
+	if (i == TREE_NONE) {
+		assert_true(!m->count || all < sum);
+		return;
+	}
+	ahead = sum_before(m, m->key[i], i + 1, &count);
+	assert_true(add_sat(ahead, m->weight[i]) >= sum);
+	assert_true(!count || ahead < sum);
+}
+
+static void check_sums(struct model *m)
+{
+	uint64_t key = draw(m, m->keys + 1);
+	uint32_t i = (uint32_t)draw(m, m->tasks), count;
+
+	assert_true(tree_sum_until(&m->tree, key) == sum_before(m, key + 1, 0, &count));
+	assert_true(tree_sum_until(&m->tree, UINT64_MAX) == sum_before(m, UINT64_MAX, 0, &count));
+	check_reach(m);
+	if (m->in[i])
+		check_rank(m, i);
+}
+
+static void model_init(struct model *m, uint32_t tasks, uint32_t keys, enum tree_total total)
+{
+	uint64_t size = tree_space_size(tasks, 1);
+
+	*m = (struct model){
+		.tasks = tasks,
+		.keys = keys,
+		.huge = 40 + tasks / 2, /* a sum is at its limit now, and now not */
+		.random = 0x9e3779b97f4a7c15ULL,
+	};
+	tree_space_init(&m->space, aligned_alloc(sizeof(struct tree_node), size), tasks, 1);
+	assert_non_null(m->space.node);
+	tree_init(&m->tree, &m->space, total);
+}
+
+static void check_kind(enum tree_total total, uint32_t tasks, uint32_t keys, uint32_t steps)
 {
 	static struct model m;
 
-	m = (struct model){
-		.tree = {.root = TREE_NONE, .first = TREE_NONE, .total = total},
-		.random = 0x9e3779b97f4a7c15ULL,
-	};
-	m.tree.node = m.node;
-	for (int step = 0; step < STEPS; step++) {
-		change(&m);
-		check_totals(&m);
-		if (total == TREE_LEAST)
+	model_init(&m, tasks, keys, total);
+	for (uint32_t step = 0; step < steps; step++) {
+		change(&m, step / (4 * tasks) % 2 == 0);
+		if (total == TREE_LEAST && step % (1 + tasks / 512) == 0)
 			check_within(&m);
-		else
+		else if (step % (1 + tasks / 512) == 0)
 			check_sums(&m);
-		if (step % 16 == 0)
+		if (step % (tasks / 4) == 0) {
+			check_shape(&m);
 			check_order(&m);
+		}
 	}
+	for (uint32_t i = 0; i < tasks; i++)
+		if (m.in[i])
+			take(&m, i);
+	check_shape(&m);
+	check_order(&m);
+	free(m.space.node);
 }
 
 static void test_sum_random_changes_as_an_array(void **state)
 {
 	(void)state;
-	check_kind(TREE_SUM);
+	check_kind(TREE_SUM, 64, 12, 20000);
+	check_kind(TREE_SUM, TASKS_MAX, 60, 40000);
 }
 
 static void test_least_random_changes_as_an_array(void **state)
 {
 	(void)state;
-	check_kind(TREE_LEAST);
+	check_kind(TREE_LEAST, 64, 12, 20000);
+	check_kind(TREE_LEAST, TASKS_MAX, 60, 40000);
+}
+
+/* In order, against it, and from both sides; then emptied from the front. */
+static void test_insert_in_order_stays_within_its_memory(void **state)
+{
+	static struct model m;
+
+	(void)state;
+	for (int way = 0; way < 3; way++) {
+		model_init(&m, TASKS_MAX, 1, TREE_SUM);
+		for (uint32_t n = 0; n < TASKS_MAX; n++)
+			add(&m, way == 0   ? n
+				: way == 1 ? TASKS_MAX - 1 - n
+				: n % 2    ? n / 2
+					   : TASKS_MAX - 1 - n / 2);
+		check_shape(&m);
+		check_order(&m);
+		assert_true(way || m.space.used <= TASKS_MAX / (TREE_FAN - 1) * 11 / 10);
+		for (uint32_t n = 0; n < TASKS_MAX; n++) {
+			take(&m, n);
+			if (n % 64 == 0)
+				check_shape(&m);
+		}
+		check_shape(&m);
+		free(m.space.node);
+	}
+}
+
+/* Of every leaf all but as few as it may have are taken out, and the space filled up again behind
+ * them: what leaves most nodes behind. */
+static void test_remove_sparse_leaves_stay_within_their_memory(void **state)
+{
+	static struct model m;
+
+	(void)state;
+	model_init(&m, TASKS_MAX, 1, TREE_SUM);
+	for (uint32_t round = 0; round < 40; round++) {
+		for (uint32_t i = 0; i < TASKS_MAX; i++)
+			if (!m.in[i] && (i + round) % 40 < 20)
+				add(&m, i);
+		for (uint32_t i = 0; i < TASKS_MAX; i++)
+			if (m.in[i] && i % TREE_FAN >= TREE_LOW)
+				take(&m, i);
+		check_shape(&m);
+	}
+	check_order(&m);
+	free(m.space.node);
 }
 
 int main(void)
@@ -197,6 +400,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sum_random_changes_as_an_array),
 		cmocka_unit_test(test_least_random_changes_as_an_array),
+		cmocka_unit_test(test_insert_in_order_stays_within_its_memory),
+		cmocka_unit_test(test_remove_sparse_leaves_stay_within_their_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

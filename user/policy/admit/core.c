@@ -45,12 +45,20 @@ static uint64_t rounded(uint64_t bytes)
 	return (bytes + LINE - 1) / LINE * LINE;
 }
 
+/* In a component: turn, parked, ends; brief, and one of the host. */
+static const uint32_t trees_over[] = {
+	[SPACE_TURN] = 3 * UW_COMPONENTS_MAX,
+	[SPACE_BRIEF] = UW_COMPONENTS_MAX + 1,
+};
+
 uint64_t admit_size(const struct admit_limits *limits)
 {
 	if (!limits_are_sane(limits))
 		return 0;
-	return rounded(sizeof(struct admit)) + rounded(limits->tasks * sizeof(struct slot)) +
-	       2 * rounded(limits->tasks * sizeof(struct tree_node)) + LINE +
+	return rounded(sizeof(struct admit)) + sizeof(struct tree_node) +
+	       tree_space_size(limits->tasks, trees_over[SPACE_TURN]) +
+	       tree_space_size(limits->tasks, trees_over[SPACE_BRIEF]) +
+	       rounded(limits->tasks * sizeof(struct slot)) +
 	       rounded(limits->keys * sizeof(struct key_slot)) +
 	       rounded(hash_size(limits->tasks) * sizeof(uint32_t)) +
 	       rounded(hash_size(limits->keys) * sizeof(uint32_t));
@@ -82,33 +90,24 @@ static void set_config(struct admit *admit, const struct admit_config *config)
 		admit->strategy = config->strategy;
 }
 
-static struct tree tree_over(struct admit *admit, enum node_of node, enum tree_total total)
-{
-	return (struct tree){
-		.node = admit->node[node],
-		.root = TREE_NONE,
-		.first = TREE_NONE,
-		.total = total,
-	};
-}
-
 static void init_component(struct admit *admit, struct component_queue *queue)
 {
-	queue->turn = tree_over(admit, NODE_TURN, TREE_SUM);
-	queue->brief = tree_over(admit, NODE_BRIEF, TREE_LEAST);
-	queue->parked = tree_over(admit, NODE_PARKED, TREE_SUM);
-	queue->ends = tree_over(admit, NODE_ENDS, TREE_SUM);
+	tree_init(&queue->turn, &admit->space[SPACE_TURN], TREE_SUM);
+	tree_init(&queue->brief, &admit->space[SPACE_BRIEF], TREE_LEAST);
+	tree_init(&queue->parked, &admit->space[SPACE_PARKED], TREE_SUM);
+	tree_init(&queue->ends, &admit->space[SPACE_ENDS], TREE_SUM);
 	queue->reservation.head = NONE;
 }
 
 static void lay_out(struct admit *admit)
 {
+	const uint64_t node = sizeof(struct tree_node);
 	unsigned char *at = (unsigned char *)admit + rounded(sizeof(*admit));
 
-	at += (LINE - (uintptr_t)at % LINE) % LINE;
+	at += (node - (uintptr_t)at % node) % node;
 	for (int i = 0; i < 2; i++) {
-		admit->node[i] = (struct tree_node *)(void *)at;
-		at += rounded(admit->limits.tasks * sizeof(struct tree_node));
+		tree_space_init(&admit->space[i], at, admit->limits.tasks, trees_over[i]);
+		at += tree_space_size(admit->limits.tasks, trees_over[i]);
 	}
 	admit->slot = (struct slot *)(void *)at;
 	at += rounded(admit->limits.tasks * sizeof(struct slot));
@@ -143,7 +142,7 @@ int admit_init(struct admit *admit, const struct admit_limits *limits,
 	admit->slot_free = NONE;
 	admit->dirty = admit->needs = (struct list){NONE, NONE};
 	admit->key_newest = admit->key_oldest = NONE;
-	admit->host_ends = tree_over(admit, NODE_HOST_ENDS, TREE_SUM);
+	tree_init(&admit->host_ends, &admit->space[SPACE_HOST_ENDS], TREE_SUM);
 	admit->host.head = NONE;
 	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++)
 		init_component(admit, &admit->component[i]);

@@ -26,13 +26,13 @@ enum place {
 /* Of a component that are set aside in a round, or come back with a supply: about 2 ms of work. */
 #define ADMIT_PARK_MAX 2048
 
-/* Nodes of a task, by what it is in. */
-enum node_of {
-	NODE_TURN = 0,
-	NODE_BRIEF = 1,
-	NODE_PARKED = 0,
-	NODE_ENDS = 0,
-	NODE_HOST_ENDS = 1
+/* Spaces of the trees: of those over one space a task is in one at most. */
+enum space_of {
+	SPACE_TURN = 0,
+	SPACE_BRIEF = 1,
+	SPACE_PARKED = 0,
+	SPACE_ENDS = 0,
+	SPACE_HOST_ENDS = 1
 };
 
 enum need {
@@ -61,7 +61,7 @@ struct slot {
 	uint32_t key;        /* slot of its key, NONE */
 	uint32_t next, prev; /* queued: of its key; with a need: in that list; free: the next */
 	uint32_t version;    /* of the key's estimate that bytes and run_us are of */
-	uint32_t overtaken;  /* as the node's marks, when it is not in the queue */
+	uint32_t overtaken;  /* as the marks in turn, when it is not in the queue */
 	uint8_t why;
 	uint8_t place;
 	uint8_t state;
@@ -105,7 +105,7 @@ struct admit {
 	struct admit_config config;
 	struct admit_supply supply;
 	struct slot *slot;
-	struct tree_node *node[2]; /* by node_of, one a slot each */
+	struct tree_space space[2]; /* by space_of */
 	struct key_slot *key;
 	uint32_t *slot_hash, *key_hash; /* slots + 1, 0: empty */
 	uint32_t slot_mask, key_mask;

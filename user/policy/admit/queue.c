@@ -85,7 +85,7 @@ void queue_unpark(struct admit *admit, uint32_t component)
 	uint32_t i;
 
 	for (int n = 0; n < ADMIT_PARK_MAX && (i = tree_first(parked)) != TREE_NONE &&
-			tree_at(parked, i)->key <= room_ever(admit, component);
+			tree_key(parked, i) <= room_ever(admit, component);
 	     n++) {
 		queue_remove(admit, i);
 		queue_add(admit, i);

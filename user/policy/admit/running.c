@@ -129,8 +129,8 @@ void run_resume(struct admit *admit, uint32_t i, uint64_t now_us)
 void run_reserve(struct admit *admit, uint32_t i, uint64_t bytes)
 {
 	struct slot *slot = &admit->slot[i];
-	uint64_t end = tree_at(&admit->host_ends, i)->key;
 	bool ends = slot->place == PLACE_ENDS;
+	uint64_t end = ends ? tree_key(&admit->host_ends, i) : 0;
 
 	if (ends)
 		ends_remove(admit, i);
@@ -155,7 +155,7 @@ void run_expire(struct admit *admit, uint64_t now_us)
 	uint32_t i;
 
 	while ((i = tree_first(&admit->host_ends)) != TREE_NONE &&
-	       tree_at(&admit->host_ends, i)->key <= now_us) {
+	       tree_key(&admit->host_ends, i) <= now_us) {
 		ends_remove(admit, i);
 		ends_insert(admit, i, pushed_end(&admit->slot[i], now_us));
 	}
@@ -169,7 +169,7 @@ static uint64_t freed_at(const struct tree *ends, uint64_t free, uint64_t bytes,
 	if (free >= bytes)
 		return now_us;
 	i = tree_reach(ends, bytes - free);
-	return i == TREE_NONE ? UINT64_MAX : tree_at(ends, i)->key;
+	return i == TREE_NONE ? UINT64_MAX : tree_key(ends, i);
 }
 
 uint64_t run_room_at(const struct admit *admit, uint32_t component, uint64_t bytes, uint64_t now_us,

@@ -63,11 +63,11 @@ static bool start(struct round *round, uint32_t i, struct admit_why why)
 {
 	struct admit *admit = round->admit;
 	struct slot *slot = &admit->slot[i];
+	struct tree *turn = &component_of(admit, slot)->turn;
 
 	if (!push_start(round, i, why))
 		return false;
-	tree_mark_before(&component_of(admit, slot)->turn, admit->node[NODE_TURN][i].key,
-			 slot->task.id);
+	tree_mark_before(turn, tree_key(turn, i), slot->task.id);
 	queue_remove(admit, i);
 	slot_set_why(slot, why);
 	admit->queued--;
@@ -206,14 +206,10 @@ static uint32_t next_head(const struct round *round)
 
 	for (uint32_t c = 0; c < admit->config.component_count; c++) {
 		uint32_t i = tree_first(&admit->component[c].turn);
-		const struct tree_node *node, *other;
 
 		if (i == TREE_NONE || round->done & 1U << c)
 			continue;
-		node = &admit->node[NODE_TURN][i];
-		other = best == NONE ? NULL : &admit->node[NODE_TURN][best];
-		if (!other || node->key < other->key ||
-		    (node->key == other->key && node->id < other->id))
+		if (best == NONE || tree_precedes(&admit->space[SPACE_TURN], i, best))
 			best = i;
 	}
 	return best;
@@ -324,7 +320,7 @@ static uint32_t earliest(const struct round *round, uint32_t c)
 		if (slot->bytes <= spare_of(round, &queue->reservation, end) &&
 		    slot->bytes <= spare_of(round, &admit->host, end))
 			return i;
-		i = tree_first_within(&queue->brief, admit->node[NODE_BRIEF][i].key,
+		i = tree_first_within(&queue->brief, tree_key(&queue->brief, i),
 				      slot->task.id + 1, room);
 	}
 	return NONE;
@@ -361,7 +357,6 @@ static bool still_fits(const struct round *round, uint32_t i)
 static uint32_t best_candidate(const struct round *round, uint32_t *open, uint32_t *found)
 {
 	const struct admit *admit = round->admit;
-	const struct tree_node *node, *other = NULL;
 	uint32_t best = NONE;
 
 	for (uint32_t c = 0; c < admit->config.component_count; c++) {
@@ -373,12 +368,8 @@ static uint32_t best_candidate(const struct round *round, uint32_t *open, uint32
 			*open &= ~(1U << c);
 			continue;
 		}
-		node = &admit->node[NODE_BRIEF][found[c]];
-		if (!other || node->key < other->key ||
-		    (node->key == other->key && node->id < other->id)) {
+		if (best == NONE || tree_precedes(&admit->space[SPACE_BRIEF], found[c], best))
 			best = found[c];
-			other = node;
-		}
 	}
 	return best;
 }

@@ -1,372 +1,343 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <stdbool.h>
+#include <string.h>
 
-#include "user/policy/admit/tree.h"
-#include "user/policy/num.h"
+#include "user/policy/admit/tree_node.h"
 
-/* splitmix64: neighbours in id are strangers in rank. */
-static uint64_t rank_of(uint64_t id)
+/* Two at most that have so many entries become one, which then has room for some more. */
+#define MERGE_MAX (TREE_FAN * 3 / 4)
+/* To one that has so many a full neighbour gives some away. */
+#define SHARE_MAX (TREE_FAN * 3 / 4)
+
+/* From a root with two entries down: 2 * TREE_LOW^8 are more than 2^24 tasks. */
+#define LEVELS_MAX 9
+
+/* The way down to the leaf of a task, by level; that is level 0, and not in it. */
+struct path {
+	uint32_t node[LEVELS_MAX];
+	uint32_t at[LEVELS_MAX];
+};
+
+/* In all trees together: each has at most one leaf with fewer than TREE_LOW tasks, and on each level
+ * over the leaves at most one node with fewer entries, the root, but not under two. */
+static uint32_t nodes_of(uint32_t tasks, uint32_t trees)
 {
-	id += 0x9e3779b97f4a7c15ULL;
-	id = (id ^ (id >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	id = (id ^ (id >> 27)) * 0x94d049bb133111ebULL;
-	return id ^ (id >> 31);
-}
+	uint32_t level = tasks / TREE_LOW + (trees < tasks ? trees : tasks), nodes = level;
 
-static bool stands_before(const struct tree_node *node, uint64_t key, uint64_t id)
-{
-	return node->key < key || (node->key == key && node->id < id);
-}
-
-static uint64_t join(const struct tree *tree, uint64_t a, uint64_t b)
-{
-	return tree->total == TREE_SUM ? add_sat(a, b) : min_u64(a, b);
-}
-
-static void add_up(const struct tree *tree, struct tree_node *node)
-{
-	node->count = 1;
-	node->total = node->weight;
-	for (int side = 0; side < 2; side++) {
-		uint32_t child = side ? node->right : node->left;
-		const struct tree_node *c;
-
-		if (child == TREE_NONE)
-			continue;
-		c = tree_at(tree, child);
-		node->count += c->count;
-		node->total = join(tree, node->total, c->total);
+	while (level > 1) {
+		level = level / TREE_LOW + (trees < level / 2 ? trees : level / 2);
+		nodes += level;
 	}
+	return nodes;
 }
 
-static void hand_down(const struct tree *tree, struct tree_node *node)
+uint64_t tree_space_size(uint32_t tasks, uint32_t trees)
 {
-	if (!node->below)
-		return;
-	node->marks += node->below;
-	if (node->left != TREE_NONE)
-		tree_at(tree, node->left)->below += node->below;
-	if (node->right != TREE_NONE)
-		tree_at(tree, node->right)->below += node->below;
-	node->below = 0;
+	uint64_t size = sizeof(struct tree_node);
+
+	return nodes_of(tasks, trees) * size + (tasks * sizeof(uint32_t) + size - 1) / size * size;
 }
 
-static void set_child(struct tree *tree, uint32_t parent, uint32_t old, uint32_t new)
+void tree_space_init(struct tree_space *space, void *memory, uint32_t tasks, uint32_t trees)
 {
-	if (parent == TREE_NONE)
-		tree->root = new;
-	else if (tree_at(tree, parent)->left == old)
-		tree_at(tree, parent)->left = new;
+	space->node = memory;
+	space->leaf = (uint32_t *)(void *)(space->node + nodes_of(tasks, trees));
+	space->used = 0;
+	space->free = TREE_NONE;
+}
+
+void tree_init(struct tree *tree, struct tree_space *space, enum tree_total total)
+{
+	*tree = (struct tree){
+		.space = space,
+		.root = TREE_NONE,
+		.first = TREE_NONE,
+		.total = total,
+	};
+}
+
+static uint32_t take_node(struct tree_space *space)
+{
+	uint32_t n = space->free;
+
+	if (n != TREE_NONE)
+		space->free = space->node[n].next;
 	else
-		tree_at(tree, parent)->right = new;
-	if (new != TREE_NONE)
-		tree_at(tree, new)->parent = parent;
+		n = space->used++;
+	space->node[n].entries = 0;
+	space->node[n].next = TREE_NONE;
+	return n;
 }
 
-/* Turns i and its parent round, so that i is the upper one. */
-static void lift(struct tree *tree, uint32_t i)
+static void give_node(struct tree_space *space, uint32_t n)
 {
-	struct tree_node *node = tree_at(tree, i);
-	uint32_t p = node->parent;
-	struct tree_node *parent = tree_at(tree, p);
-	uint32_t inner;
+	space->node[n].next = space->free;
+	space->free = n;
+}
 
-	hand_down(tree, parent);
-	hand_down(tree, node);
-	set_child(tree, parent->parent, p, i);
-	if (parent->left == i) {
-		inner = node->right;
-		parent->left = inner;
-		node->right = p;
-	} else {
-		inner = node->left;
-		parent->right = inner;
-		node->left = p;
+static void copy_entries(struct tree_node *to, uint32_t at, const struct tree_node *from,
+			 uint32_t first, uint32_t count)
+{
+	memmove(&to->key[at], &from->key[first], count * sizeof(to->key[0]));
+	memmove(&to->id[at], &from->id[first], count * sizeof(to->id[0]));
+	memmove(&to->total[at], &from->total[first], count * sizeof(to->total[0]));
+	memmove(&to->child[at], &from->child[first], count * sizeof(to->child[0]));
+	memmove(&to->count[at], &from->count[first], count * sizeof(to->count[0]));
+	memmove(&to->marks[at], &from->marks[first], count * sizeof(to->marks[0]));
+}
+
+static void erase_entry(struct tree_node *node, uint32_t at)
+{
+	node->entries--;
+	copy_entries(node, at, node, at + 1, node->entries - at);
+}
+
+/* A gap where (key, id) begins. */
+static void open_entry(struct tree_node *node, uint32_t at, uint64_t key, uint64_t id)
+{
+	copy_entries(node, at + 1, node, at, node->entries - at);
+	node->entries++;
+	node->key[at] = key;
+	node->id[at] = id;
+	node->marks[at] = 0;
+}
+
+/* Tasks know their leaf. */
+static void tell_tasks(const struct tree *tree, uint32_t n, uint32_t at, uint32_t count)
+{
+	const struct tree_node *leaf = node_at(tree, n);
+
+	for (uint32_t k = at; k < at + count; k++)
+		tree->space->leaf[leaf->child[k]] = n;
+}
+
+/* From the front of r to the end of l, and back. */
+static void move_to_left(const struct tree *tree, uint32_t l, uint32_t r, uint32_t count,
+			 bool leaves)
+{
+	struct tree_node *left = node_at(tree, l), *right = node_at(tree, r);
+
+	copy_entries(left, left->entries, right, 0, count);
+	if (leaves)
+		tell_tasks(tree, l, left->entries, count);
+	left->entries += count;
+	right->entries -= count;
+	copy_entries(right, 0, right, count, right->entries);
+}
+
+static void move_to_right(const struct tree *tree, uint32_t l, uint32_t r, uint32_t count,
+			  bool leaves)
+{
+	struct tree_node *left = node_at(tree, l), *right = node_at(tree, r);
+
+	copy_entries(right, count, right, 0, right->entries);
+	left->entries -= count;
+	right->entries += count;
+	copy_entries(right, 0, left, left->entries, count);
+	if (leaves)
+		tell_tasks(tree, r, 0, count);
+}
+
+static void hand_down(const struct tree *tree, struct tree_node *node, uint32_t at)
+{
+	struct tree_node *child = node_at(tree, node->child[at]);
+	uint32_t marks = node->marks[at];
+
+	if (!marks)
+		return;
+	for (uint32_t k = 0; k < child->entries; k++)
+		child->marks[k] += marks;
+	node->marks[at] = 0;
+}
+
+/* What an entry says of its child. */
+static void add_up(const struct tree *tree, struct tree_node *node, uint32_t at)
+{
+	const struct tree_node *child = node_at(tree, node->child[at]);
+
+	node->count[at] = 0;
+	node->total[at] = tree->total == TREE_SUM ? 0 : UINT64_MAX;
+	for (uint32_t k = 0; k < child->entries; k++) {
+		node->count[at] += child->count[k];
+		node->total[at] = join(tree, node->total[at], child->total[k]);
 	}
-	if (inner != TREE_NONE)
-		tree_at(tree, inner)->parent = p;
-	parent->parent = i;
-	node->count = parent->count; /* over the same nodes as before */
-	node->total = parent->total;
-	add_up(tree, parent);
+}
+
+/* A root over the root. */
+static void grow(struct tree *tree)
+{
+	uint32_t n = take_node(tree->space);
+	const struct tree_node *old = node_at(tree, tree->root);
+	struct tree_node *root = node_at(tree, n);
+
+	open_entry(root, 0, old->key[0], old->id[0]);
+	root->child[0] = tree->root;
+	add_up(tree, root, 0);
+	tree->root = n;
+	tree->height++;
+}
+
+/* So many entries of a full child stay in it, the others move to a new node behind it. */
+static void split(struct tree *tree, struct tree_node *parent, uint32_t at, uint32_t keep,
+		  bool leaves)
+{
+	uint32_t l = parent->child[at], r = take_node(tree->space);
+	struct tree_node *left = node_at(tree, l), *right = node_at(tree, r);
+
+	move_to_right(tree, l, r, TREE_FAN - keep, leaves);
+	right->next = left->next;
+	left->next = r;
+	open_entry(parent, at + 1, right->key[0], right->id[0]);
+	parent->child[at + 1] = r;
+	add_up(tree, parent, at);
+	add_up(tree, parent, at + 1);
+}
+
+/* Makes one of two neighbours, or shares their entries out. */
+static void level_out(struct tree *tree, struct tree_node *parent, uint32_t at, bool leaves)
+{
+	uint32_t l = parent->child[at], r = parent->child[at + 1];
+	struct tree_node *left = node_at(tree, l), *right = node_at(tree, r);
+	uint32_t sum = left->entries + right->entries, half = sum / 2;
+
+	hand_down(tree, parent, at);
+	hand_down(tree, parent, at + 1);
+	if (sum <= MERGE_MAX)
+		move_to_left(tree, l, r, right->entries, leaves);
+	else if (left->entries < half)
+		move_to_left(tree, l, r, half - left->entries, leaves);
+	else
+		move_to_right(tree, l, r, left->entries - half, leaves);
+	add_up(tree, parent, at);
+	if (right->entries) {
+		parent->key[at + 1] = right->key[0];
+		parent->id[at + 1] = right->id[0];
+		add_up(tree, parent, at + 1);
+		return;
+	}
+	left->next = right->next;
+	give_node(tree->space, r);
+	erase_entry(parent, at + 1);
 }
 
 /*
- * What stands over node lost one of this weight. Children are only looked at where the rest cannot
- * be told without them, as they are seldom in a cache: a sum at its limit says nothing of its
- * parts. A least weight that stays says that all over it stay too.
+ * In a full child, for (key, id). By what its left neighbour can take, if that is enough to go on
+ * with, and else in halves; but the last leaf stays full where the new one comes to its end. What
+ * comes in order would leave nothing but halves behind.
  */
-static void take_out_sum(const struct tree *tree, uint32_t i, uint64_t weight)
+static void make_room(struct tree *tree, struct tree_node *parent, uint32_t at, bool leaves,
+		      uint64_t key, uint64_t id)
 {
-	for (; i != TREE_NONE; i = tree_at(tree, i)->parent) {
-		struct tree_node *node = tree_at(tree, i);
+	const struct tree_node *child = node_at(tree, parent->child[at]);
 
-		if (node->total == UINT64_MAX) {
-			add_up(tree, node);
-			continue;
-		}
-		node->count--;
-		node->total -= weight;
-	}
+	if (leaves && child->next == TREE_NONE && stands_before(child, TREE_FAN - 1, key, id))
+		split(tree, parent, at, TREE_FAN - 1, leaves);
+	else if (at && node_at(tree, parent->child[at - 1])->entries <= SHARE_MAX)
+		level_out(tree, parent, at - 1, leaves);
+	else
+		split(tree, parent, at, TREE_FAN / 2, leaves);
 }
 
-static void take_out_least(const struct tree *tree, uint32_t i, uint64_t weight)
+static void insert_in_leaf(struct tree *tree, uint32_t n, uint32_t i, uint64_t key, uint64_t id,
+			   uint64_t weight)
 {
-	for (; i != TREE_NONE; i = tree_at(tree, i)->parent) {
-		struct tree_node *node = tree_at(tree, i);
+	struct tree_node *leaf = node_at(tree, n);
+	uint32_t at = count_before(leaf, key, id);
 
-		if (node->total != weight || node->weight == weight)
-			return;
-		add_up(tree, node);
-		if (node->total == weight)
-			return;
-	}
+	open_entry(leaf, at, key, id);
+	leaf->child[at] = i;
+	leaf->count[at] = 1;
+	leaf->total[at] = weight;
+	tree->space->leaf[i] = n;
 }
 
-static uint32_t leftmost(const struct tree *tree, uint32_t i)
-{
-	while (i != TREE_NONE && tree_at(tree, i)->left != TREE_NONE)
-		i = tree_at(tree, i)->left;
-	return i;
-}
-
-uint32_t tree_next(const struct tree *tree, uint32_t i)
-{
-	uint32_t parent;
-
-	if (tree_at(tree, i)->right != TREE_NONE)
-		return leftmost(tree, tree_at(tree, i)->right);
-	parent = tree_at(tree, i)->parent;
-	while (parent != TREE_NONE && tree_at(tree, parent)->right == i) {
-		i = parent;
-		parent = tree_at(tree, i)->parent;
-	}
-	return parent;
-}
-
+/* Full nodes get room on the way down, so that there is always room in the parent. */
 void tree_insert(struct tree *tree, uint32_t i, uint64_t key, uint64_t id, uint64_t weight)
 {
-	struct tree_node *node = tree_at(tree, i);
-	uint32_t at = tree->root, parent = TREE_NONE;
-	bool right = false;
+	uint32_t n;
 
-	*node = (struct tree_node){
-		.key = key,
-		.id = id,
-		.weight = weight,
-		.total = weight,
-		.rank = rank_of(id),
-		.left = TREE_NONE,
-		.right = TREE_NONE,
-		.parent = TREE_NONE,
-		.count = 1,
-	};
-	while (at != TREE_NONE) {
-		struct tree_node *n = tree_at(tree, at);
+	if (tree->root == TREE_NONE)
+		tree->root = tree->first = take_node(tree->space);
+	else if (node_at(tree, tree->root)->entries == TREE_FAN)
+		grow(tree);
+	n = tree->root;
+	for (uint32_t level = tree->height; level; level--) {
+		struct tree_node *node = node_at(tree, n);
+		uint32_t at = entry_for(node, key, id);
 
-		hand_down(tree, n);
-		n->count++;
-		n->total = join(tree, n->total, weight);
-		parent = at;
-		right = stands_before(n, key, id);
-		at = right ? n->right : n->left;
+		hand_down(tree, node, at);
+		if (node_at(tree, node->child[at])->entries == TREE_FAN) {
+			make_room(tree, node, at, level == 1, key, id);
+			at = entry_for(node, key, id);
+		}
+		if (!stands_before(node, at, key, id)) { /* before all there are */
+			node->key[at] = key;
+			node->id[at] = id;
+		}
+		node->count[at]++;
+		node->total[at] = join(tree, node->total[at], weight);
+		n = node->child[at];
 	}
-	node->parent = parent;
-	if (tree->first == TREE_NONE ||
-	    stands_before(node, tree_at(tree, tree->first)->key, tree_at(tree, tree->first)->id))
-		tree->first = i;
-	if (parent == TREE_NONE) {
-		tree->root = i;
-		return;
-	}
-	if (right)
-		tree_at(tree, parent)->right = i;
-	else
-		tree_at(tree, parent)->left = i;
-	while (node->parent != TREE_NONE && tree_at(tree, node->parent)->rank < node->rank)
-		lift(tree, i);
+	insert_in_leaf(tree, n, i, key, id, weight);
+	tree->count++;
 }
 
-/* Of two children the one that may come up: that of the higher rank. */
-static uint32_t upper_child(const struct tree *tree, const struct tree_node *node)
+/* A root without entries, or over a single node: of the two that became it, to which all marks were
+ * handed down. */
+static void shrink(struct tree *tree)
 {
-	return tree_at(tree, node->left)->rank > tree_at(tree, node->right)->rank ? node->left
-										  : node->right;
+	uint32_t old = tree->root;
+	const struct tree_node *root = node_at(tree, old);
+
+	if (root->entries > (tree->height ? 1 : 0))
+		return;
+	if (tree->height) {
+		tree->root = root->child[0];
+		tree->height--;
+	} else {
+		tree->root = tree->first = TREE_NONE;
+	}
+	give_node(tree->space, old);
+}
+
+static void find_path(const struct tree *tree, uint64_t key, uint64_t id, struct path *ret)
+{
+	uint32_t n = tree->root;
+
+	for (uint32_t level = tree->height; level; level--) {
+		ret->node[level] = n;
+		ret->at[level] = entry_for(node_at(tree, n), key, id);
+		n = node_at(tree, n)->child[ret->at[level]];
+	}
+}
+
+/* The child is only added up where the rest cannot be told without it: a sum at its limit says
+ * nothing of its parts. */
+static void take_out(const struct tree *tree, struct tree_node *node, uint32_t at, uint64_t weight)
+{
+	node->count[at]--;
+	if (tree->total == TREE_SUM && node->total[at] != UINT64_MAX)
+		node->total[at] -= weight;
+	else if (tree->total == TREE_SUM || node->total[at] == weight)
+		add_up(tree, node, at);
 }
 
 void tree_remove(struct tree *tree, uint32_t i)
 {
-	struct tree_node *node = tree_at(tree, i);
+	struct tree_node *leaf = leaf_of(tree->space, i);
+	uint32_t place = place_of(leaf, i);
+	uint64_t weight = leaf->total[place];
+	struct path path;
 
-	if (tree->first == i)
-		tree->first = tree_next(tree, i);
-	while (node->left != TREE_NONE && node->right != TREE_NONE)
-		lift(tree, upper_child(tree, node));
-	hand_down(tree, node);
-	set_child(tree, node->parent, i, node->left != TREE_NONE ? node->left : node->right);
-	if (tree->total == TREE_SUM)
-		take_out_sum(tree, node->parent, node->weight);
-	else
-		take_out_least(tree, node->parent, node->weight);
-	node->left = node->right = node->parent = TREE_NONE;
-}
+	find_path(tree, leaf->key[place], leaf->id[place], &path);
+	erase_entry(leaf, place);
+	tree->count--;
+	for (uint32_t level = 1; level <= tree->height; level++) {
+		struct tree_node *node = node_at(tree, path.node[level]);
+		uint32_t at = path.at[level];
 
-static uint32_t count_of(const struct tree *tree, uint32_t i)
-{
-	return i == TREE_NONE ? 0 : tree_at(tree, i)->count;
-}
-
-static uint64_t sum_of(const struct tree *tree, uint32_t i)
-{
-	return i == TREE_NONE ? 0 : tree_at(tree, i)->total;
-}
-
-uint32_t tree_nth(const struct tree *tree, uint32_t rank)
-{
-	uint32_t at = tree->root;
-
-	while (at != TREE_NONE) {
-		const struct tree_node *node = tree_at(tree, at);
-		uint32_t before = count_of(tree, node->left);
-
-		if (rank == before)
-			return at;
-		at = rank < before ? node->left : node->right;
-		rank -= rank < before ? 0 : before + 1;
+		take_out(tree, node, at, weight);
+		if (node_at(tree, node->child[at])->entries < TREE_LOW)
+			level_out(tree, node, at + 1 < node->entries ? at : at - 1, level == 1);
 	}
-	return TREE_NONE;
-}
-
-static bool reaches_within(const struct tree *tree, uint32_t i, uint64_t most)
-{
-	return i != TREE_NONE && tree_at(tree, i)->total <= most;
-}
-
-/* The first of a subtree that holds one. */
-static uint32_t first_within(const struct tree *tree, uint32_t at, uint64_t most)
-{
-	for (;;) {
-		const struct tree_node *node = tree_at(tree, at);
-
-		if (reaches_within(tree, node->left, most))
-			at = node->left;
-		else if (node->weight <= most)
-			return at;
-		else
-			at = node->right;
-	}
-}
-
-/*
- * Down to where (key, id) would stand, but not into what is too heavy, and up again: of those on
- * the way that do not stand before it the lowest is the nearest, and behind it comes its right
- * subtree.
- */
-uint32_t tree_first_within(const struct tree *tree, uint64_t key, uint64_t id, uint64_t most)
-{
-	uint32_t at = tree->root, last = TREE_NONE;
-
-	while (reaches_within(tree, at, most)) {
-		const struct tree_node *node = tree_at(tree, at);
-
-		last = at;
-		at = stands_before(node, key, id) ? node->right : node->left;
-	}
-	for (at = last; at != TREE_NONE; at = tree_at(tree, at)->parent) {
-		const struct tree_node *node = tree_at(tree, at);
-
-		if (stands_before(node, key, id))
-			continue;
-		if (node->weight <= most)
-			return at;
-		if (reaches_within(tree, node->right, most))
-			return first_within(tree, node->right, most);
-	}
-	return TREE_NONE;
-}
-
-uint32_t tree_rank(const struct tree *tree, uint32_t i, uint64_t *ret_sum)
-{
-	const struct tree_node *node = tree_at(tree, i);
-	uint32_t rank = count_of(tree, node->left);
-	uint64_t sum = sum_of(tree, node->left);
-
-	for (uint32_t p = node->parent; p != TREE_NONE; i = p, p = tree_at(tree, p)->parent) {
-		node = tree_at(tree, p);
-		if (node->right != i)
-			continue;
-		rank += count_of(tree, node->left) + 1;
-		sum = add_sat(sum, add_sat(sum_of(tree, node->left), node->weight));
-	}
-	*ret_sum = sum;
-	return rank;
-}
-
-uint32_t tree_reach(const struct tree *tree, uint64_t sum)
-{
-	uint32_t at = tree->root, found = TREE_NONE;
-
-	while (at != TREE_NONE) {
-		const struct tree_node *node = tree_at(tree, at);
-		uint64_t before = sum_of(tree, node->left);
-		uint64_t with = add_sat(before, node->weight);
-
-		if (with >= sum) {
-			found = at;
-			if (before < sum)
-				return found;
-			at = node->left;
-		} else {
-			sum -= with;
-			at = node->right;
-		}
-	}
-	return found;
-}
-
-uint64_t tree_sum_until(const struct tree *tree, uint64_t key)
-{
-	uint32_t at = tree->root;
-	uint64_t sum = 0;
-
-	while (at != TREE_NONE) {
-		const struct tree_node *node = tree_at(tree, at);
-
-		if (node->key <= key) {
-			sum = add_sat(sum, add_sat(sum_of(tree, node->left), node->weight));
-			at = node->right;
-		} else {
-			at = node->left;
-		}
-	}
-	return sum;
-}
-
-void tree_mark_before(struct tree *tree, uint64_t key, uint64_t id)
-{
-	uint32_t at = tree->root;
-
-	if (at == TREE_NONE || !stands_before(tree_at(tree, tree->first), key, id))
-		return;
-	while (at != TREE_NONE) {
-		struct tree_node *node = tree_at(tree, at);
-
-		if (!stands_before(node, key, id)) {
-			at = node->left;
-			continue;
-		}
-		node->marks++;
-		if (node->left != TREE_NONE)
-			tree_at(tree, node->left)->below++;
-		at = node->right;
-	}
-}
-
-uint32_t tree_marks(const struct tree *tree, uint32_t i)
-{
-	uint32_t marks = tree_at(tree, i)->marks;
-
-	for (; i != TREE_NONE; i = tree_at(tree, i)->parent)
-		marks += tree_at(tree, i)->below;
-	return marks;
+	shrink(tree);
 }

@@ -1,31 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Ordered sets of tasks: treaps whose nodes lie in an array of the caller, addressed by index and
- * ordered by (key, id). Each node carries a weight; subtrees know the sum of their weights and
- * their count, or the least of their weights. The heap order comes from a mix of the id, so that
- * equal sets are equal trees. All O(log n) expected, without allocation.
+ * Ordered sets of tasks: B+trees whose nodes lie in memory of the caller. Tasks are addressed by
+ * index, ordered by (key, id) and carry a weight. An entry of a node stands for a subtree, or in a
+ * leaf for a task: it knows the count, and the sum or the least of the weights, of what it stands
+ * for. All O(log n), without allocation. A set may hold a task once, and of the sets over one space
+ * only one.
  */
 #ifndef UW_POLICY_ADMIT_TREE_H
 #define UW_POLICY_ADMIT_TREE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define TREE_NONE UINT32_MAX
+#define TREE_FAN  28             /* entries of a node, */
+#define TREE_LOW  (TREE_FAN / 3) /* and at least, but of a root or the last leaf */
 
-/* A cache line each: a search touches one a level. */
+/*
+ * A quarter of a page. What a search reads stands together, at the front. (key, id) of an entry is
+ * where its task stands; of a subtree, not after any in it and after all before it.
+ */
 struct tree_node {
-	uint64_t key;
-	uint64_t id;
-	uint64_t weight;
-	uint64_t total; /* of the subtree's weights: their saturating sum, or the least */
-	uint32_t left, right, parent;
-	uint32_t count; /* of the subtree; of a TREE_SUM */
-	uint32_t marks; /* of this node alone, */
-	uint32_t below; /* and of all of its subtree: not yet handed down */
-	uint64_t rank;  /* in the heap: a mix of the id */
+	_Alignas(64) uint32_t entries;
+	uint32_t next; /* of a leaf, the leaf behind it; of a free node, another */
+	uint64_t key[TREE_FAN];
+	uint64_t id[TREE_FAN];
+	uint64_t total[TREE_FAN]; /* of the weights: their saturating sum, or the least */
+	uint32_t child[TREE_FAN]; /* node, or task */
+	uint32_t count[TREE_FAN];
+	uint32_t marks[TREE_FAN]; /* of the task, or of all in the subtree: not yet handed down */
 };
 
-_Static_assert(sizeof(struct tree_node) == 64, "a cache line");
+_Static_assert(sizeof(struct tree_node) == 1024, "none lies on two pages");
+
+/* What several trees share. */
+struct tree_space {
+	struct tree_node *node;
+	uint32_t *leaf; /* by task: the node it is in */
+	uint32_t used;  /* nodes from here on have never been used */
+	uint32_t free;  /* first of a list */
+};
 
 enum tree_total {
 	TREE_SUM,
@@ -33,36 +47,38 @@ enum tree_total {
 };
 
 struct tree {
-	struct tree_node *node; /* of all that may be in it, by index */
-	uint32_t root, first;
+	struct tree_space *space;
+	uint32_t root, first; /* node, and leaf */
+	uint32_t height;      /* of the root over the leaves */
+	uint32_t count;
 	enum tree_total total;
 };
 
-static inline struct tree_node *tree_at(const struct tree *tree, uint32_t i)
-{
-	return &tree->node[i];
-}
+/*
+ * The memory of a space for so many tasks in so many trees, however they are filled: a multiple of
+ * a node. It is aligned as a node, if not more, and becomes resident as it is used.
+ */
+uint64_t tree_space_size(uint32_t tasks, uint32_t trees);
+void tree_space_init(struct tree_space *space, void *memory, uint32_t tasks, uint32_t trees);
+
+void tree_init(struct tree *tree, struct tree_space *space, enum tree_total total);
 
 void tree_insert(struct tree *tree, uint32_t i, uint64_t key, uint64_t id, uint64_t weight);
 void tree_remove(struct tree *tree, uint32_t i);
 
-/* Of a TREE_SUM, as are tree_nth, tree_rank, tree_sum, tree_reach and tree_sum_until. */
 static inline uint32_t tree_count(const struct tree *tree)
 {
-	return tree->root == TREE_NONE ? 0 : tree_at(tree, tree->root)->count;
+	return tree->count;
 }
 
-static inline uint64_t tree_sum(const struct tree *tree)
-{
-	return tree->root == TREE_NONE ? 0 : tree_at(tree, tree->root)->total;
-}
+/* The key of one that is in it. */
+uint64_t tree_key(const struct tree *tree, uint32_t i);
+
+/* Of two in trees over the same space. */
+bool tree_precedes(const struct tree_space *space, uint32_t i, uint32_t other);
 
 /* TREE_NONE when there is none. */
-static inline uint32_t tree_first(const struct tree *tree)
-{
-	return tree->first;
-}
-
+uint32_t tree_first(const struct tree *tree);
 uint32_t tree_next(const struct tree *tree, uint32_t i);
 uint32_t tree_nth(const struct tree *tree, uint32_t rank);
 
@@ -70,10 +86,11 @@ uint32_t tree_nth(const struct tree *tree, uint32_t rank);
  * TREE_LEAST. */
 uint32_t tree_first_within(const struct tree *tree, uint64_t key, uint64_t id, uint64_t most);
 
-/* How many stand before i, and the sum of their weights. */
+/* How many stand before i, and the sum of their weights; of a TREE_SUM, as are tree_reach and
+ * tree_sum_until. */
 uint32_t tree_rank(const struct tree *tree, uint32_t i, uint64_t *ret_sum);
 
-/* The first node up to which (itself included) the weights sum up to at least `sum`. */
+/* The first up to which (itself included) the weights sum up to at least `sum`. */
 uint32_t tree_reach(const struct tree *tree, uint64_t sum);
 
 /* The sum of the weights whose key is at most key. */

@@ -74,7 +74,7 @@ int admit_view(const struct admit *admit, uint64_t id, uint64_t now_us, struct a
 	ret->start_us = slot->since_us;
 	ret->outgrown = slot_is_outgrown(slot) || grow_is_pressing(slot);
 	if (slot->place == PLACE_ENDS)
-		ret->end_us = tree_at(&admit->host_ends, i)->key;
+		ret->end_us = tree_key(&admit->host_ends, i);
 	return 0;
 }
 
@@ -147,14 +147,10 @@ static uint32_t earliest(const struct admit *admit, const uint32_t next[UW_COMPO
 	uint32_t best = NONE;
 
 	for (uint32_t c = 0; c < admit->config.component_count; c++) {
-		const struct tree_node *node, *other;
-
 		if (next[c] == TREE_NONE)
 			continue;
-		node = &admit->node[NODE_TURN][next[c]];
-		other = best == NONE ? NULL : &admit->node[NODE_TURN][next[best]];
-		if (!other || node->key < other->key ||
-		    (node->key == other->key && node->id < other->id))
+		if (best == NONE ||
+		    tree_precedes(&admit->space[SPACE_TURN], next[c], next[best]))
 			best = c;
 	}
 	return best;
@@ -204,7 +200,7 @@ uint64_t admit_next_us(const struct admit *admit, uint64_t now_us)
 	uint64_t next = UINT64_MAX;
 
 	if (admit->queued && first != TREE_NONE)
-		next = tree_at(&admit->host_ends, first)->key;
+		next = tree_key(&admit->host_ends, first);
 	for (uint32_t i = admit->needs.first; i != NONE; i = admit->slot[i].next)
 		next = min_u64(next, max_u64(admit->slot[i].until_us, now_us + US_PER_SEC));
 	for (uint32_t c = 0; c < admit->config.component_count; c++) {
