@@ -16,7 +16,7 @@
 #include "tests/unit/tmp_pool.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/jobs/jobs.h"
+#include "user/jobs/internal.h"
 #include "user/jobs/launch.h"
 #include "user/store/slots.h"
 
@@ -189,6 +189,8 @@ static inline void jobs_fixture_init(struct jobs_fixture *f)
 	assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
 	/* build/tests/unit/test_jobs -> build/uw-shim */
 	snprintf(f->shim, sizeof(f->shim), "%s/../../uw-shim", dirname(self));
+	if (access(f->shim, X_OK))
+		fail_msg("there is no %s", f->shim);
 	f->launches_until_exit = -1;
 	f->config.component_count = 2;
 	strcpy(f->config.component[0].name, "ml_models");
@@ -330,6 +332,57 @@ static inline struct store_row row_of(const struct jobs_fixture *f, uint64_t id)
 
 	assert_int_equal(store_find(jobs_reader(f->jobs), id, &row), 0);
 	return row;
+}
+
+/* JOB_STATE__COUNT: it has ended, or nobody knows it. */
+static inline enum job_state state_of(const struct jobs_fixture *f, uint64_t id)
+{
+	const struct job *job = jobs_find(f->jobs, id);
+
+	return job ? (enum job_state)job->state : JOB_STATE__COUNT;
+}
+
+static inline struct run *run_of(const struct jobs_fixture *f, uint64_t id)
+{
+	const struct job *job = jobs_find(f->jobs, id);
+
+	assert_non_null(job);
+	assert_non_null(f->jobs->run[job->slot]);
+	return f->jobs->run[job->slot];
+}
+
+/* ---- of a test ---- */
+
+static inline int jobs_fixture_begin(struct jobs_fixture *f)
+{
+	int rc = jobs_fixture_open(f);
+
+	if (!rc)
+		jobs_fixture_tick(f);
+	return rc;
+}
+
+/* A new uwd. */
+static inline void restart(struct jobs_fixture *f)
+{
+	jobs_close(f->jobs);
+	f->jobs = NULL;
+	assert_int_equal(jobs_fixture_begin(f), 0);
+}
+
+static inline int jobs_setup(void **state)
+{
+	static struct jobs_fixture f;
+
+	jobs_fixture_init(&f);
+	*state = &f;
+	return jobs_fixture_begin(&f);
+}
+
+static inline int jobs_teardown(void **state)
+{
+	jobs_fixture_done(*state);
+	return 0;
 }
 
 #endif

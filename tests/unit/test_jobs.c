@@ -4,42 +4,6 @@
 
 #include "user/base/cleanup.h"
 
-static int setup(void **state)
-{
-	static struct jobs_fixture f;
-
-	jobs_fixture_init(&f);
-	if (access(f.shim, X_OK)) {
-		printf("no %s\n", f.shim);
-		return -1;
-	}
-	assert_int_equal(jobs_fixture_open(&f), 0);
-	jobs_fixture_tick(&f);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	jobs_fixture_done(*state);
-	return 0;
-}
-
-static void restart(struct jobs_fixture *f)
-{
-	jobs_close(f->jobs);
-	f->jobs = NULL;
-	assert_int_equal(jobs_fixture_open(f), 0);
-	jobs_fixture_tick(f);
-}
-
-static enum job_state state_of(const struct jobs_fixture *f, uint64_t id)
-{
-	const struct job *job = jobs_find(f->jobs, id);
-
-	return job ? (enum job_state)job->state : JOB_STATE__COUNT;
-}
-
 /* ---- ends ---- */
 
 static void test_jobs_exit_status_arrives(void **state)
@@ -551,7 +515,7 @@ static void test_jobs_of_a_component_that_is_gone_wait_for_it(void **state)
 	assert_int_equal(jobs_find(f->jobs, f->first_id)->component, 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, jobs_setup, jobs_teardown)
 
 int main(void)
 {

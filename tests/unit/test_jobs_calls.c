@@ -14,24 +14,6 @@
 #define GROUP 4712
 #define MANY  4000U
 
-static int setup(void **state)
-{
-	static struct jobs_fixture f;
-
-	jobs_fixture_init(&f);
-	assert_int_equal(access(f.shim, X_OK), 0);
-	assert_int_equal(jobs_fixture_open(&f), 0);
-	jobs_fixture_tick(&f);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	jobs_fixture_done(*state);
-	return 0;
-}
-
 /* ---- the limit of the queue ---- */
 
 static void test_calls_no_more_than_max_queued(void **state)
@@ -542,7 +524,7 @@ static void test_calls_requeue_is_bound_by_max_queued(void **state)
 	JOBS_UNTIL(f, rc != 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, jobs_setup, jobs_teardown)
 
 int main(void)
 {

@@ -18,17 +18,7 @@ static int setup(void **state)
 	static struct jobs_fixture f;
 
 	jobs_fixture_init(&f);
-	if (access(f.shim, X_OK)) {
-		printf("no %s\n", f.shim);
-		return -1;
-	}
 	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	jobs_fixture_done(*state);
 	return 0;
 }
 
@@ -182,7 +172,7 @@ static void test_jobs_killed_at_any_write_run_exactly_once(void **state)
 		bool acked;
 		pid_t pid;
 
-		teardown(state);
+		jobs_teardown(state);
 		setup(state);
 		pid = spawn(f, JOBS_FEW, n, &acks);
 		acked = finish(pid, acks, &status);
@@ -204,7 +194,7 @@ static void test_jobs_killed_around_a_launch_run_exactly_once(void **state)
 		bool acked;
 		pid_t pid;
 
-		teardown(state);
+		jobs_teardown(state);
 		setup(state);
 		f->launches_until_exit = n / 2;
 		f->exit_before_launch = n % 2;
@@ -241,7 +231,7 @@ static void test_jobs_killed_at_random_run_exactly_once(void **state)
 	check_end(f, JOBS_MANY, true);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, jobs_teardown)
 
 int main(void)
 {

@@ -2,8 +2,6 @@
 /* What becomes of a job by the end of an attempt: how far it came, what it allows, which boot. */
 #include "tests/unit/jobs_fixture.h"
 
-#include "user/jobs/internal.h"
-
 enum allows {
 	NOTHING,
 	RERUN,
@@ -136,27 +134,6 @@ static void test_jobs_end_by_phase_by_what_they_allow_by_boot(void **state)
 
 /* ---- with a queue ---- */
 
-static int setup(void **state)
-{
-	static struct jobs_fixture f;
-
-	jobs_fixture_init(&f);
-	if (access(f.shim, X_OK)) {
-		printf("no %s\n", f.shim);
-		return -1;
-	}
-	assert_int_equal(jobs_fixture_open(&f), 0);
-	jobs_fixture_tick(&f);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	jobs_fixture_done(*state);
-	return 0;
-}
-
 static uint8_t flags_in_core(const struct jobs_fixture *f, uint64_t id)
 {
 	struct admit_view view;
@@ -188,13 +165,6 @@ static void test_jobs_last_attempt_is_not_restarted_for_memory(void **state)
 }
 
 /* ---- told to end ---- */
-
-static enum job_state state_of(const struct jobs_fixture *f, uint64_t id)
-{
-	const struct job *job = jobs_find(f->jobs, id);
-
-	return job ? (enum job_state)job->state : JOB_STATE__COUNT;
-}
 
 static void expect_end(struct jobs_fixture *f, uint64_t id, int32_t status, int32_t signal)
 {
@@ -272,13 +242,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_jobs_end_by_phase_by_what_they_allow_by_boot),
 		cmocka_unit_test_setup_teardown(test_jobs_last_attempt_is_not_restarted_for_memory,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(test_jobs_frozen_go_on_to_end_well, setup,
-						teardown),
+						jobs_setup, jobs_teardown),
+		cmocka_unit_test_setup_teardown(test_jobs_frozen_go_on_to_end_well, jobs_setup,
+						jobs_teardown),
 		cmocka_unit_test_setup_teardown(test_jobs_frozen_are_killed_where_memory_is_short,
-						setup, teardown),
+						jobs_setup, jobs_teardown),
 		cmocka_unit_test_setup_teardown(test_jobs_that_start_get_the_grace_of_their_cancel,
-						setup, teardown),
+						jobs_setup, jobs_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,19 +12,11 @@
 
 static int setup(void **state)
 {
-	static struct jobs_fixture f;
+	struct jobs_fixture *f;
 
-	jobs_fixture_init(&f);
-	assert_int_equal(jobs_fixture_open(&f), 0);
-	jobs_fixture_tick(&f);
-	f.config.admission.max_queued = 2 * MANY;
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	jobs_fixture_done(*state);
+	jobs_setup(state);
+	f = *state;
+	f->config.admission.max_queued = 2 * MANY;
 	return 0;
 }
 
@@ -237,7 +229,7 @@ static void test_enter_after_those_of_others_is_refused(void **state)
 	JOBS_UNTIL(f, f->ended == 2);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, jobs_teardown)
 
 int main(void)
 {

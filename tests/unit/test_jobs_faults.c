@@ -4,34 +4,6 @@
 
 #include "tests/unit/jobs_fixture.h"
 
-static int setup(void **state)
-{
-	static struct jobs_fixture f;
-
-	jobs_fixture_init(&f);
-	if (access(f.shim, X_OK)) {
-		printf("no %s\n", f.shim);
-		return -1;
-	}
-	assert_int_equal(jobs_fixture_open(&f), 0);
-	jobs_fixture_tick(&f);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	jobs_fixture_done(*state);
-	return 0;
-}
-
-static enum job_state state_of(const struct jobs_fixture *f, uint64_t id)
-{
-	const struct job *job = jobs_find(f->jobs, id);
-
-	return job ? (enum job_state)job->state : JOB_STATE__COUNT;
-}
-
 static void look_for(struct jobs_fixture *f, uint64_t us)
 {
 	uint64_t end_us = clock_now_us() + us;
@@ -258,7 +230,7 @@ static void test_jobs_are_cleaned_where_they_ran(void **state)
 	assert_int_equal(totals, 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, jobs_setup, jobs_teardown)
 
 int main(void)
 {

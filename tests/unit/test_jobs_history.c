@@ -2,25 +2,6 @@
 /* What is remembered of jobs that have ended, and for how long. */
 #include "tests/unit/jobs_fixture.h"
 #include "user/base/cleanup.h"
-#include "user/jobs/internal.h"
-
-static int setup(void **state)
-{
-	static struct jobs_fixture f;
-
-	jobs_fixture_init(&f);
-	assert_int_equal(access(f.shim, X_OK), 0);
-	assert_int_equal(jobs_fixture_open(&f), 0);
-	jobs_fixture_tick(&f);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	jobs_fixture_done(*state);
-	return 0;
-}
 
 /* A first attempt of 0.3 s is no wait of the second: neither in its row nor in the sums. */
 static int add_wait(void *data, const struct store_total *total)
@@ -219,7 +200,7 @@ static void test_jobs_database_that_cannot_be_read_back_is_set_aside(void **stat
 	submit_sh(f, "exit 0");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, jobs_setup, jobs_teardown)
 
 int main(void)
 {

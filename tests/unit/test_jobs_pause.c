@@ -2,8 +2,6 @@
 /* Jobs that stand still for another: asked for, kept up, given back, and ended by somebody else. */
 #include "tests/unit/jobs_fixture.h"
 
-#include "user/jobs/internal.h"
-
 #define MIB (1ULL << 20)
 
 static int setup(void **state)
@@ -11,17 +9,11 @@ static int setup(void **state)
 	static struct jobs_fixture f;
 
 	jobs_fixture_init(&f);
-	if (access(f.shim, X_OK)) {
-		printf("no %s\n", f.shim);
-		return -1;
-	}
 	f.preempt = true;
 	f.swap_free_bytes = 4 * JOBS_BUDGET;
 	f.config.policy.freeze_max_us = 60 * US_PER_SEC;
-	assert_int_equal(jobs_fixture_open(&f), 0);
-	jobs_fixture_tick(&f);
 	*state = &f;
-	return 0;
+	return jobs_fixture_begin(&f);
 }
 
 static int teardown(void **state)
@@ -34,22 +26,6 @@ static int teardown(void **state)
 	JOBS_UNTIL(f, !jobs_count(f->jobs));
 	jobs_fixture_done(f);
 	return 0;
-}
-
-static enum job_state state_of(const struct jobs_fixture *f, uint64_t id)
-{
-	const struct job *job = jobs_find(f->jobs, id);
-
-	return job ? (enum job_state)job->state : JOB_STATE__COUNT;
-}
-
-static struct run *run_of(const struct jobs_fixture *f, uint64_t id)
-{
-	const struct job *job = jobs_find(f->jobs, id);
-
-	assert_non_null(job);
-	assert_non_null(f->jobs->run[job->slot]);
-	return f->jobs->run[job->slot];
 }
 
 static uint64_t sleeper(struct jobs_fixture *f, uint32_t priority, uint64_t time_us, uint64_t bytes)

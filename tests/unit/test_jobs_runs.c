@@ -5,53 +5,7 @@
 #include "user/daemon/daemon.h"
 #include "user/daemon/job_encode.h"
 #include "user/daemon/job_methods.h"
-#include "user/jobs/internal.h"
 #include "user/ipc/json.h"
-
-static int setup(void **state)
-{
-	static struct jobs_fixture f;
-
-	jobs_fixture_init(&f);
-	if (access(f.shim, X_OK)) {
-		printf("no %s\n", f.shim);
-		return -1;
-	}
-	assert_int_equal(jobs_fixture_open(&f), 0);
-	jobs_fixture_tick(&f);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	jobs_fixture_done(*state);
-	return 0;
-}
-
-static enum job_state state_of(const struct jobs_fixture *f, uint64_t id)
-{
-	const struct job *job = jobs_find(f->jobs, id);
-
-	return job ? (enum job_state)job->state : JOB_STATE__COUNT;
-}
-
-static void restart(struct jobs_fixture *f)
-{
-	jobs_close(f->jobs);
-	f->jobs = NULL;
-	assert_int_equal(jobs_fixture_open(f), 0);
-	jobs_fixture_tick(f);
-}
-
-static struct run *run_of(const struct jobs_fixture *f, uint64_t id)
-{
-	const struct job *job = jobs_find(f->jobs, id);
-
-	assert_non_null(job);
-	assert_non_null(f->jobs->run[job->slot]);
-	return f->jobs->run[job->slot];
-}
 
 static uint32_t times_ran(const struct jobs_fixture *f)
 {
@@ -504,7 +458,7 @@ static void test_jobs_that_end_before_their_start_is_through_have_ended(void **s
 	}
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, jobs_setup, jobs_teardown)
 
 int main(void)
 {

@@ -4,36 +4,10 @@
 #include <sys/wait.h>
 
 #include "tests/unit/faulty_vfs.h"
-#include "tests/unit/tmp_pool.h"
+#include "tests/unit/store_fixture.h"
 #include "user/base/cleanup.h"
-#include "user/store/history.h"
-#include "user/store/store.h"
 
-#define SMALL_RESERVE (64U << 10)
-#define ENV           "PATH=/bin\0HOME=/root"
-
-struct fixture {
-	struct tmp_pool pool;
-	struct store_options options;
-};
-
-static int setup(void **state)
-{
-	static struct fixture f;
-
-	tmp_pool_init(&f.pool);
-	f.options = (struct store_options){.dir = f.pool.path, .reserve_bytes = SMALL_RESERVE};
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	tmp_pool_done(&f->pool);
-	return 0;
-}
+#define ENV "PATH=/bin\0HOME=/root"
 
 static const struct job_spec some_spec = {
 	.component = "ml_models",
@@ -115,24 +89,6 @@ static int end_job(struct store *store, uint64_t id, uint64_t end_us)
 	if (!rc)
 		rc = store_add_run(store, &run);
 	return rc ? rc : store_put_key(store, 77, end_us, "learned", 7);
-}
-
-static struct store *open_store(const struct fixture *f)
-{
-	struct store *store = NULL;
-	struct uw_err err = {0};
-
-	assert_int_equal(store_open(&f->options, &store, &err), 0);
-	return store;
-}
-
-static struct store_reader *open_reader(const struct fixture *f)
-{
-	struct store_reader *reader = NULL;
-	struct uw_err err = {0};
-
-	assert_int_equal(store_reader_open(&f->options, &reader, &err), 0);
-	return reader;
 }
 
 struct seen {
@@ -359,21 +315,19 @@ static void test_store_of_a_newer_schema_is_refused_and_left(void **state)
 	const struct fixture *f = *state;
 	struct store *store = open_store(f);
 	struct uw_err err = {0};
-	char path[128];
 	sqlite3 *db;
 
 	assert_int_equal(store_begin(store), 0);
 	assert_int_equal(add(store, 1), 0);
 	assert_int_equal(store_commit(store), 0);
 	store_close(TAKE(store));
-	snprintf(path, sizeof(path), "%s/%s", f->pool.path, STORE_FILE);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
 	assert_int_equal(store_open(&f->options, &store, &err), -EPROTONOSUPPORT);
 	assert_null(store);
 	assert_non_null(strstr(err.text, "newer uwd (schema 99"));
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
 	store = open_store(f);
@@ -386,7 +340,6 @@ static void test_store_leaves_out_a_row_that_makes_no_sense(void **state)
 {
 	const struct fixture *f = *state;
 	struct store *store = open_store(f);
-	char path[128];
 	sqlite3 *db;
 	struct seen seen;
 
@@ -395,8 +348,7 @@ static void test_store_leaves_out_a_row_that_makes_no_sense(void **state)
 		assert_int_equal(add(store, id), 0);
 	assert_int_equal(store_commit(store), 0);
 	store_close(store);
-	snprintf(path, sizeof(path), "%s/%s", f->pool.path, STORE_FILE);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
 	assert_int_equal(
 		sqlite3_exec(db, "UPDATE jobs SET spec = x'ffff' WHERE id = 2", NULL, NULL, NULL),
 		SQLITE_OK);

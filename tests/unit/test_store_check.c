@@ -3,55 +3,10 @@
 #include <errno.h>
 #include <sys/wait.h>
 
-#include "tests/unit/tmp_pool.h"
+#include "tests/unit/store_fixture.h"
 #include "user/base/cleanup.h"
-#include "user/store/history.h"
-#include "user/store/store.h"
 
 #define JOBS 500U
-
-struct fixture {
-	struct tmp_pool pool;
-	struct store_options options;
-	char path[128];
-};
-
-static int setup(void **state)
-{
-	static struct fixture f;
-
-	tmp_pool_init(&f.pool);
-	f.options = (struct store_options){.dir = f.pool.path, .reserve_bytes = 64 << 10};
-	snprintf(f.path, sizeof(f.path), "%s/%s", f.pool.path, STORE_FILE);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	tmp_pool_done(&f->pool);
-	return 0;
-}
-
-static struct store *open_store(const struct fixture *f)
-{
-	struct store *store = NULL;
-	struct uw_err err = {0};
-
-	assert_int_equal(store_open(&f->options, &store, &err), 0);
-	return store;
-}
-
-static struct store_reader *open_reader(const struct fixture *f)
-{
-	struct store_reader *reader = NULL;
-	struct uw_err err = {0};
-
-	assert_int_equal(store_reader_open(&f->options, &reader, &err), 0);
-	return reader;
-}
 
 static int add(struct store *store, uint64_t id)
 {

@@ -4,41 +4,8 @@
 #include <errno.h>
 #include <sys/wait.h>
 
-#include "tests/unit/tmp_pool.h"
+#include "tests/unit/store_fixture.h"
 #include "user/base/cleanup.h"
-#include "user/store/store.h"
-
-struct fixture {
-	struct tmp_pool pool;
-	struct store_options options;
-};
-
-static int setup(void **state)
-{
-	static struct fixture f;
-
-	tmp_pool_init(&f.pool);
-	f.options = (struct store_options){.dir = f.pool.path, .reserve_bytes = 64U << 10};
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	tmp_pool_done(&f->pool);
-	return 0;
-}
-
-static struct store *open_store(const struct fixture *f)
-{
-	struct store *store = NULL;
-	struct uw_err err = {0};
-
-	assert_int_equal(store_open(&f->options, &store, &err), 0);
-	return store;
-}
 
 static void set_aside(const struct fixture *f)
 {

@@ -19,7 +19,6 @@ struct loading {
 	struct jobs *jobs;
 	uint64_t *waiting; /* for others: looked at when all are there */
 	uint32_t waiting_count, waiting_size;
-	uint64_t latest_us;
 };
 
 static int remember_waiting(struct loading *loading, uint64_t id)

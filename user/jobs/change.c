@@ -212,27 +212,30 @@ static void hold_unknown(struct jobs *jobs, struct job *job, int rc)
 	job->threshold = 0;
 }
 
-/* Ended without having run, because of one that it waited for. */
-static void give_up(struct jobs *jobs, struct job *job, uint64_t failed)
+/* Ended without having run. -ENOMEM: nothing has changed. */
+static int end_unrun(struct jobs *jobs, struct job *job, const struct job_why *why,
+		     jobs_changed_fn done, void *data)
 {
-	struct job_why why = {JOB_BECAUSE_AFTER_FAILED, failed, 0};
-	struct job_entry *entry;
+	struct job_entry *entry = entry_new(jobs, job, ENTRY_END);
 
-	job->state = JOB_CANCELLED;
-	job->reason = JOB_BECAUSE_AFTER_FAILED;
-	job->observed = failed;
-	job->end_us = clock_wall_us();
-	entry = entry_new(jobs, job, ENTRY_END);
 	if (!entry)
-		return;
+		return -ENOMEM;
+	admit_cancel(jobs->admit, job->id); /* -ENOENT: it waited elsewhere */
+	job->state = JOB_CANCELLED;
+	job->end_us = clock_wall_us();
+	jobs_set_why(job, why);
+	entry->job = *job;
+	entry->done = done;
+	entry->data = data;
 	entry->result = (struct job_result){
 		.state = JOB_CANCELLED,
 		.status = -1,
 		.end_us = job->end_us,
-		.why = why,
+		.why = *why,
 	};
-	entry_event(entry, JOB_STEP_CANCELLED, &why, 0, 0);
+	entry_event(entry, JOB_STEP_CANCELLED, why, 0, 0);
 	entry_put(entry);
+	return 0;
 }
 
 /* On one of those that have not ended: at its end all of them are looked at again. */
@@ -241,12 +244,13 @@ static void wait_for_others(struct jobs *jobs, struct job *job, const struct job
 	uint64_t failed = 0, live = JOB_NONE;
 	bool any = spec->flags & JOB_AFTER_ANY;
 	int rc = jobs_check_after(jobs, spec->after, spec->after_count, any, &live, &failed);
+	struct job_why why = {JOB_BECAUSE_AFTER_FAILED, failed, 0};
 
 	/* Forgotten since: it ended so long ago that only its having ended is known. */
 	if (rc == -ESRCH && any)
 		rc = 0;
 	if (rc == -ECANCELED || rc == -ESRCH) {
-		give_up(jobs, job, failed);
+		end_unrun(jobs, job, &why, NULL, NULL);
 		return;
 	}
 	if (!live) {
@@ -318,31 +322,6 @@ static int put_change(struct jobs *jobs, struct job *job, enum job_step step, ui
 	return 0;
 }
 
-static int cancel_waiting(struct jobs *jobs, struct job *job, uint32_t uid, jobs_changed_fn done,
-			  void *data)
-{
-	struct job_why why = {JOB_BECAUSE_REQUEST, uid, 0};
-	struct job_entry *entry = entry_new(jobs, job, ENTRY_END);
-
-	if (!entry)
-		return -ENOMEM;
-	admit_cancel(jobs->admit, job->id); /* -ENOENT: it waited elsewhere */
-	job->state = JOB_CANCELLED;
-	job->end_us = clock_wall_us();
-	entry->job = *job;
-	entry->done = done;
-	entry->data = data;
-	entry->result = (struct job_result){
-		.state = JOB_CANCELLED,
-		.status = -1,
-		.end_us = job->end_us,
-		.why = why,
-	};
-	entry_event(entry, JOB_STEP_CANCELLED, &why, 0, 0);
-	entry_put(entry);
-	return 0;
-}
-
 /* The wish is on disk before the job hears of it: else an uwd that dies in between would take the
  * end that it caused for one of the job's own. */
 struct wish {
@@ -399,7 +378,7 @@ int jobs_cancel(struct jobs *jobs, uint64_t id, uint32_t uid, uint64_t grace_us,
 	if (!job || job_state_is_end((enum job_state)job->state))
 		return -ESRCH;
 	if (!job_state_is_active((enum job_state)job->state))
-		return cancel_waiting(jobs, job, uid, done, data);
+		return end_unrun(jobs, job, &why, done, data);
 	if (job->flags & JOB_CANCELLING)
 		return -EALREADY;
 	return jobs_wish(jobs, job, JOB_CANCELLING, &why, grace_us, done, data);

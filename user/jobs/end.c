@@ -31,6 +31,19 @@ static struct verdict never_ran(struct job *job, int error)
 	};
 }
 
+/* An end that its owner wanted is that, however it came about. */
+static bool was_asked_for(const struct job *job, struct verdict *verdict)
+{
+	if (job->flags & JOB_CANCELLING) {
+		verdict->state = JOB_CANCELLED;
+	} else if (job->flags & JOB_REQUEUING) {
+		verdict->state = JOB_QUEUED;
+		verdict->step = JOB_STEP_REQUEUED;
+		verdict->how = ADMIT_EXIT_AGAIN;
+	}
+	return job->flags & (JOB_CANCELLING | JOB_REQUEUING);
+}
+
 /* It may have run, and nobody saw its end. */
 static struct verdict unseen(const struct jobs *jobs, struct job *job, const struct slot *slot)
 {
@@ -43,13 +56,9 @@ static struct verdict unseen(const struct jobs *jobs, struct job *job, const str
 			strcmp(slot->boot, jobs->boot) ? JOB_BECAUSE_REBOOT : JOB_BECAUSE_SHIM_LOST,
 	};
 
-	if (job->flags & JOB_CANCELLING) {
-		verdict.state = JOB_CANCELLED;
-	} else if (job->flags & JOB_REQUEUING) {
-		verdict.state = JOB_QUEUED;
-		verdict.step = JOB_STEP_REQUEUED;
-		verdict.how = ADMIT_EXIT_AGAIN;
-	} else if (job_may_run_again(job) && !(job->flags & JOB_TIMED_OUT)) {
+	if (was_asked_for(job, &verdict))
+		return verdict;
+	if (job_may_run_again(job) && !(job->flags & JOB_TIMED_OUT)) {
 		verdict.state = JOB_QUEUED;
 		verdict.step = JOB_STEP_REQUEUED;
 		verdict.how = job->flags & (JOB_ENLARGING | JOB_OUTGROWN) ? ADMIT_EXIT_RESTART
@@ -99,13 +108,9 @@ static struct verdict ended(struct job *job, const struct slot *slot,
 		.why = why_ended(job, slot, usage),
 	};
 
-	if (job->flags & JOB_CANCELLING) {
-		verdict.state = JOB_CANCELLED;
-	} else if (job->flags & JOB_REQUEUING) {
-		verdict.state = JOB_QUEUED;
-		verdict.step = JOB_STEP_REQUEUED;
-		verdict.how = ADMIT_EXIT_AGAIN;
-	} else if (slot->status == 0) {
+	if (was_asked_for(job, &verdict))
+		return verdict;
+	if (slot->status == 0) {
 		verdict.state = JOB_DONE;
 		verdict.how = ADMIT_EXIT_DONE;
 	} else if (job->flags & JOB_ENLARGING) {
