@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "user/act/ledger_file.h"
+#include "user/ledger/file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

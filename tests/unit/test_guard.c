@@ -7,11 +7,11 @@
 #include <sys/wait.h>
 
 #include "tests/unit/tmp_pool.h"
-#include "user/act/ledger.h"
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/guard/guard.h"
+#include "user/ledger/ledger.h"
 
 #define KILLS_GUARDED 100
 #define KILLS_ALONE   200

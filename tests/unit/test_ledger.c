@@ -4,9 +4,9 @@
 #include <sys/wait.h>
 
 #include "tests/unit/tmp_pool.h"
-#include "user/act/ledger_file.h"
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
+#include "user/ledger/file.h"
 
 #define OLD_HIGH 400000000ULL
 

@@ -2,8 +2,8 @@
 #include <errno.h>
 
 #include "tests/unit/tmp_pool.h"
-#include "user/act/ledger.h"
 #include "user/base/cleanup.h"
+#include "user/ledger/ledger.h"
 
 struct fixture {
 	struct tmp_pool pool;

@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 #include "cgroups/cgroups.h"
-#include "user/act/ledger.h"
 #include "user/base/err.h"
+#include "user/ledger/ledger.h"
 #include "user/model/config.h"
 #include "user/model/plan.h"
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "cgroups/cgroups.h"
-#include "user/act/pool.h"
+#include "user/act/setup.h"
 #include "user/base/cleanup.h"
 #include "user/base/units.h"
 #include "user/cli/changes.h"

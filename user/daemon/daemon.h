@@ -17,11 +17,11 @@
 
 #include "cgroups/cgroups.h"
 #include "user/act/act.h"
-#include "user/act/ledger.h"
 #include "user/daemon/job_allow.h"
 #include "user/daemon/record.h"
 #include "user/ipc/server.h"
 #include "user/kern/kern.h"
+#include "user/ledger/ledger.h"
 #include "user/model/config.h"
 #include "user/model/frame.h"
 #include "user/model/view.h"

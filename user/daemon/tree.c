@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "user/act/pool.h"
+#include "user/act/setup.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/conf/conf.h"

@@ -11,11 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "user/act/ledger.h"
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
+#include "user/ledger/ledger.h"
 
 #define PRESSED_US      (100 * US_PER_MS) /* something is entered */
 #define IDLE_US         US_PER_SEC /* the death of uwd wakes it; this is for hangs and deadlines */

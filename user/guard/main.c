@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "user/act/ledger.h"
 #include "user/base/log.h"
 #include "user/guard/guard.h"
+#include "user/ledger/ledger.h"
 
 static const char usage[] =
 	"Usage: uw-guard [--pool DIR] [--ledger FILE] [--undo]\n"

@@ -4,15 +4,15 @@
  * one writer; slots are written by the holder of the lock. A change of anything here is a new
  * LEDGER_VERSION.
  */
-#ifndef UW_ACT_LEDGER_FILE_H
-#define UW_ACT_LEDGER_FILE_H
+#ifndef UW_LEDGER_FILE_H
+#define UW_LEDGER_FILE_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "user/act/ledger.h"
+#include "user/ledger/ledger.h"
 
 #define LEDGER_MAGIC       "uwledger"
 #define LEDGER_VERSION     2

@@ -9,9 +9,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "user/act/ledger.h"
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
+#include "user/ledger/ledger.h"
 
 #define VALUE_LEN 24
 

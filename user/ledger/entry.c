@@ -2,10 +2,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "user/act/ledger.h"
-#include "user/act/ledger_file.h"
 #include "user/base/clock.h"
 #include "user/base/text.h"
+#include "user/ledger/file.h"
+#include "user/ledger/ledger.h"
 
 /* The guard writes below this path as root: nothing but names, and never upwards. */
 static bool is_plain_path(const char path[LEDGER_PATH_LEN])

@@ -4,8 +4,8 @@
  * a reload. Two steps, so that everything is checked before anything is changed. Runs at setup
  * only; may take a second under systemd (the bus).
  */
-#ifndef UW_ACT_POOL_H
-#define UW_ACT_POOL_H
+#ifndef UW_ACT_SETUP_H
+#define UW_ACT_SETUP_H
 
 #include <stdint.h>
 

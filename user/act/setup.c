@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "user/act/pool.h"
+#include "user/act/setup.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -24,8 +24,8 @@
  * changes nothing. A file of another version, another boot or with foreign content is replaced by
  * a fresh one (uwd) or left alone (guard).
  */
-#ifndef UW_ACT_LEDGER_H
-#define UW_ACT_LEDGER_H
+#ifndef UW_LEDGER_LEDGER_H
+#define UW_LEDGER_LEDGER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/act/ledger.h"
+#include "user/ledger/ledger.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,10 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "user/act/ledger_file.h"
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/text.h"
+#include "user/ledger/file.h"
 
 #define OPEN_TRIES 8
 
