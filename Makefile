@@ -30,7 +30,7 @@ CFLAGS  := -O1 -g -std=gnu17 $(WARN) -fsanitize=address,undefined -fno-sanitize-
 LDFLAGS := -fsanitize=address,undefined
 endif
 
-LAYERS   := base model policy conf kern sense act guard store shim jobs ipc cli daemon
+LAYERS   := base model policy conf kern sense ledger act guard store shim jobs ipc cli daemon
 LIBS     := $(LAYERS:%=$(O)/lib/%.a) $(O)/lib/cgroups.a
 SRC       = $(filter-out %/main.c,$(wildcard user/$1/*.c user/$1/*/*.c))
 OBJ       = $(patsubst %.c,$(O)/obj/%.o,$1)
@@ -92,8 +92,8 @@ $(O)/lib/%.a:
 	$(Q)ar rcsD $@ $^
 
 libs = -Wl,--start-group $(patsubst %,$(O)/lib/%.a,$1) -Wl,--end-group
-CLI_LAYERS    := cli conf policy ipc cgroups kern act sense model base
-DAEMON_LAYERS := daemon jobs store conf policy ipc cgroups kern act sense model base
+CLI_LAYERS    := cli conf policy ipc cgroups kern act ledger sense model base
+DAEMON_LAYERS := daemon jobs store conf policy ipc cgroups kern act ledger sense model base
 
 $(O)/uwctl: $(O)/obj/user/cli/main.o $(CLI_LAYERS:%=$(O)/lib/%.a)
 	@echo "  LINK    $@"
@@ -104,13 +104,13 @@ $(O)/uwd: $(O)/obj/user/daemon/main.o $(DAEMON_LAYERS:%=$(O)/lib/%.a)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(DAEMON_LAYERS)) $(LDLIBS) -o $@
 
 # The guard is static: it must run when nothing else can be loaded.
-GUARD_OBJ := $(call OBJ,$(wildcard user/guard/*.c) $(wildcard user/act/ledger*.c) $(wildcard user/base/*.c))
+GUARD_OBJ := $(call OBJ,$(wildcard user/guard/*.c) $(wildcard user/ledger/*.c) $(wildcard user/base/*.c))
 $(O)/uw-guard: $(GUARD_OBJ)
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-static) $^ -o $@
 
 # So is the shim, one of which stands behind each job: it must be small.
-SHIM_OBJ := $(call OBJ,$(wildcard user/shim/*.c) user/store/slots.c user/model/job_pack.c user/model/job_block.c \
+SHIM_OBJ := $(call OBJ,$(wildcard user/shim/*.c) user/shim/slots.c user/model/job_pack.c user/model/job_block.c \
 	cgroups/guard.c cgroups/procs.c cgroups/group.c $(wildcard user/base/*.c))
 $(O)/uw-shim: $(SHIM_OBJ)
 	@echo "  LINK    $@"
@@ -121,7 +121,7 @@ build/man/%: scripts/man/%.scd | build/deps/build
 	$(Q)scdoc <$< >$@
 
 # ---- tests ----
-TEST_LAYERS := cli daemon jobs store shim guard conf policy ipc cgroups kern act sense model base
+TEST_LAYERS := cli daemon jobs store shim guard conf policy ipc cgroups kern act ledger sense model base
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_LAYERS:%=$(O)/lib/%.a) | build/deps/test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lcmocka -o $@

@@ -22,7 +22,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/jobs/jobs.h"
-#include "user/store/slots.h"
+#include "user/shim/slots.h"
 
 #define JOBS_DEFAULT 100000U
 #define RUN_MAX      1000U

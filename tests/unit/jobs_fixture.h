@@ -18,7 +18,7 @@
 #include "user/base/log.h"
 #include "user/jobs/internal.h"
 #include "user/jobs/launch.h"
-#include "user/store/slots.h"
+#include "user/shim/slots.h"
 
 #define JOBS_BUDGET  (1ULL << 30)
 #define JOBS_TICK_US (20 * US_PER_MS)

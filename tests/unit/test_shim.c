@@ -12,7 +12,7 @@
 #include "user/base/log.h"
 #include "user/model/job.h"
 #include "user/shim/shim.h"
-#include "user/store/slots.h"
+#include "user/shim/slots.h"
 
 #define SLOT      7U
 #define JOB       42U

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "tests/unit/tmp_pool.h"
-#include "user/store/slots.h"
+#include "user/shim/slots.h"
 
 struct fixture {
 	struct tmp_pool pool;

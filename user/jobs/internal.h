@@ -8,7 +8,7 @@
 #include "user/jobs/reading.h"
 #include "user/jobs/recorder.h"
 #include "user/jobs/words.h"
-#include "user/store/slots.h"
+#include "user/shim/slots.h"
 
 #define JOBS_DIR_LEN    256
 #define JOBS_PAUSE_US   (5 * 1000000ULL) /* no starts for so long after one that failed */

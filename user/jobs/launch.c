@@ -14,7 +14,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/shim/shim.h"
-#include "user/store/slots.h"
+#include "user/shim/slots.h"
 
 #define FIRST_FD   64 /* ours, out of the way of the numbers that the shim wants */
 #define EXIT_NO_GO 127

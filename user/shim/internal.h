@@ -8,7 +8,7 @@
 
 #include "user/model/job.h"
 #include "user/shim/shim.h"
-#include "user/store/slots.h"
+#include "user/shim/slots.h"
 
 /* One of the two outputs, on its way from the job to its file. */
 struct pump {

@@ -7,7 +7,7 @@
 #include "user/base/log.h"
 #include "user/base/units.h"
 #include "user/shim/shim.h"
-#include "user/store/slots.h"
+#include "user/shim/slots.h"
 
 static const char usage[] = "Usage: uw-shim SLOT LOG-LIMIT-BYTES\n"
 			    "Started by uwd for each queued job, never by hand: it starts the\n"

@@ -20,9 +20,9 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/text.h"
+#include "user/shim/slots.h"
 #include "user/store/history.h"
 #include "user/store/internal.h"
-#include "user/store/slots.h"
 
 #define MARK_FILE "checked"
 #define MARK_LEN  160

@@ -12,8 +12,8 @@
  * A record is 256 bytes within one sector, with a checksum. Nothing here allocates: uw-shim uses
  * it.
  */
-#ifndef UW_STORE_SLOTS_H
-#define UW_STORE_SLOTS_H
+#ifndef UW_SHIM_SLOTS_H
+#define UW_SHIM_SLOTS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/store/slots.h"
+#include "user/shim/slots.h"
 
 #include <errno.h>
 #include <fcntl.h>
