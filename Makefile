@@ -93,7 +93,7 @@ $(O)/lib/%.a:
 
 libs = -Wl,--start-group $(patsubst %,$(O)/lib/%.a,$1) -Wl,--end-group
 CLI_LAYERS    := cli conf policy ipc cgroups kern act ledger sense model base
-DAEMON_LAYERS := daemon jobs store conf policy ipc cgroups kern act ledger sense model base
+DAEMON_LAYERS := daemon jobs shim store conf policy ipc cgroups kern act ledger sense model base
 
 $(O)/uwctl: $(O)/obj/user/cli/main.o $(CLI_LAYERS:%=$(O)/lib/%.a)
 	@echo "  LINK    $@"
@@ -149,7 +149,7 @@ $(O)/tests/bench/admit: $(O)/obj/tests/bench/admit.o $(O)/lib/policy.a $(O)/lib/
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,policy model base) -o $@
 
 # The daemon's own queue, with starts that start nothing.
-QUEUE_LAYERS := jobs store policy model cgroups base
+QUEUE_LAYERS := jobs shim store policy model cgroups base
 $(O)/tests/bench/queue: $(O)/obj/tests/bench/queue.o $(QUEUE_LAYERS:%=$(O)/lib/%.a)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(QUEUE_LAYERS)) $(LDLIBS) -o $@

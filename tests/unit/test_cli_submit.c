@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "cli_fixture.h"
-#include "user/cli/jobs.h"
-#include "user/cli/jobspec.h"
+#include "user/cli/jobs/jobs.h"
+#include "user/cli/jobs/spec.h"
 
 static const char one_job[] =
 	"{\"jobs\": [{\"id\": 12, \"count\": 1, \"name\": \"train.py\", \"component\": \"ml\", "

@@ -10,10 +10,10 @@
 #include <cmocka.h>
 
 #include "user/base/cleanup.h"
-#include "user/cli/jobs.h"
-#include "user/cli/jobstats.h"
-#include "user/cli/pages.h"
-#include "user/cli/recommend.h"
+#include "user/cli/jobs/jobs.h"
+#include "user/cli/jobs/pages.h"
+#include "user/cli/jobs/recommend.h"
+#include "user/cli/jobs/totals.h"
 #include "user/ipc/json.h"
 
 #define NOW_US 1000000000000000ULL /* of the tables below */

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "user/base/clock.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <time.h>
+
+#include "user/base/text.h"
+
+#define BOOT_FILE "/proc/sys/kernel/random/boot_id"
 
 static uint64_t read_us(clockid_t id)
 {
@@ -20,4 +27,15 @@ uint64_t clock_now_us(void)
 uint64_t clock_wall_us(void)
 {
 	return read_us(CLOCK_REALTIME);
+}
+
+int clock_boot_id(char ret_id[static CLOCK_BOOT_ID_LEN])
+{
+	char text[CLOCK_BOOT_ID_LEN + 1];
+	long n = text_read_at(AT_FDCWD, BOOT_FILE, text, sizeof(text));
+
+	if (n < 0)
+		return (int)n;
+	text[strcspn(text, "\n")] = '\0';
+	return text_copy(ret_id, CLOCK_BOOT_ID_LEN, text) ? 0 : -EBADMSG;
 }

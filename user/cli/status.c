@@ -7,7 +7,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/cli/command.h"
-#include "user/cli/jobstats.h"
+#include "user/cli/jobs/totals.h"
 #include "user/cli/remote.h"
 
 #define LABEL_WIDTH 10

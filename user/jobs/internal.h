@@ -3,6 +3,7 @@
 #ifndef UW_JOBS_INTERNAL_H
 #define UW_JOBS_INTERNAL_H
 
+#include "user/base/clock.h"
 #include "user/jobs/jobs.h"
 #include "user/jobs/outputs.h"
 #include "user/jobs/reading.h"
@@ -93,7 +94,7 @@ struct jobs {
 	uint32_t component_count; /* as the core knows them; the configuration may be ahead */
 	char component[UW_COMPONENTS_MAX][UW_NAME_LEN];
 	char dir[JOBS_DIR_LEN];
-	char boot[BOOT_ID_LEN];
+	char boot[CLOCK_BOOT_ID_LEN];
 	int epoll, slots;
 	uint64_t clock_offset_us;
 	uint64_t last_id, promised_id;
@@ -146,7 +147,7 @@ struct job_entry {
 	enum job_entry_kind kind;
 	struct job job; /* as it is to be on disk */
 	char component[UW_NAME_LEN], key[JOB_KEY_LEN + 48];
-	char boot[BOOT_ID_LEN];
+	char boot[CLOCK_BOOT_ID_LEN];
 	uint32_t slot; /* START: its own; END: that becomes free */
 	uint32_t event_count;
 	struct job_event event[JOBS_EVENTS_MAX];

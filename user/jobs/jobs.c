@@ -300,7 +300,7 @@ static int open_jobs(struct jobs *jobs, struct uw_err *err)
 	if (!rc)
 		rc = slots_open(jobs->dir, &jobs->slots, err);
 	if (!rc) {
-		rc = slot_boot_id(jobs->boot);
+		rc = clock_boot_id(jobs->boot);
 		if (rc)
 			err_set(err, rc, "queue: this boot's id: %s", strerror(-rc));
 	}

@@ -16,7 +16,6 @@
 #define HEAD_MAGIC 0x31485755U /* "UWH1" */
 #define FILE_SIZE  ((off_t)(SLOTS_COUNT + 1) * SLOT_SIZE)
 #define PATH_LEN   512
-#define BOOT_FILE  "/proc/sys/kernel/random/boot_id"
 
 struct record {
 	uint32_t magic;
@@ -252,15 +251,4 @@ bool slot_is_locked(int fd, uint32_t index)
 	struct flock range = range_of(index, F_WRLCK);
 
 	return fcntl(fd, F_OFD_GETLK, &range) || range.l_type != F_UNLCK;
-}
-
-int slot_boot_id(char ret_boot[static BOOT_ID_LEN])
-{
-	char text[BOOT_ID_LEN + 1];
-	long n = text_read_at(AT_FDCWD, BOOT_FILE, text, sizeof(text));
-
-	if (n < 0)
-		return (int)n;
-	text[strcspn(text, "\n")] = '\0';
-	return text_copy(ret_boot, BOOT_ID_LEN, text) ? 0 : -EBADMSG;
 }

@@ -18,13 +18,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "user/base/clock.h"
 #include "user/base/err.h"
 
 #define SLOTS_FILE  "slots"
 #define SLOTS_COUNT 4096U /* jobs that run at a time; slot 0 is the file's head */
 #define SLOT_SIZE   512U
 #define SLOT_NONE   0U
-#define BOOT_ID_LEN 37 /* /proc/sys/kernel/random/boot_id, with the terminator */
 
 enum slot_phase {
 	SLOT_EMPTY,
@@ -40,7 +40,7 @@ struct slot {
 	uint64_t job;
 	uint32_t attempt;
 	uint32_t phase; /* enum slot_phase */
-	char boot[BOOT_ID_LEN + 3];
+	char boot[CLOCK_BOOT_ID_LEN + 3];
 	int32_t shim_pid, child_pid;
 	int32_t status, signal;    /* as in struct job_result */
 	int32_t error;             /* errno of NOT_RUN ... */
@@ -76,8 +76,5 @@ void slot_unlock(int fd, uint32_t index);
 
 /* True when a description other than fd's holds it. */
 bool slot_is_locked(int fd, uint32_t index);
-
-/* This boot's id. */
-int slot_boot_id(char ret_boot[static BOOT_ID_LEN]);
 
 #endif

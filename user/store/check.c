@@ -20,7 +20,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/text.h"
-#include "user/shim/slots.h"
+#include "user/base/clock.h"
 #include "user/store/history.h"
 #include "user/store/internal.h"
 
@@ -30,7 +30,7 @@
 #define MARK_SCAN "1 %36s %" SCNu64 " %" SCNu32 " %" SCNu64 " %" SCNu64 " %" SCNu64
 
 struct mark {
-	char boot[BOOT_ID_LEN];
+	char boot[CLOCK_BOOT_ID_LEN];
 	uint64_t checked_us; /* wall clock */
 	uint32_t closed;     /* the file was left as: */
 	uint64_t inode, bytes, written_ns;
@@ -101,9 +101,9 @@ static bool is_as_left(const struct mark *left, const struct mark *now)
 
 bool store_check_is_due(const char *dir, uint64_t *ret_checked_us)
 {
-	char boot[BOOT_ID_LEN];
+	char boot[CLOCK_BOOT_ID_LEN];
 	struct mark mark, now = {0};
-	bool due = !read_mark(dir, &mark) || slot_boot_id(boot) || strcmp(boot, mark.boot) != 0 ||
+	bool due = !read_mark(dir, &mark) || clock_boot_id(boot) || strcmp(boot, mark.boot) != 0 ||
 		   !look(dir, &now) || !is_as_left(&mark, &now);
 
 	*ret_checked_us = due || !mark.closed ? 0 : mark.checked_us;
@@ -114,7 +114,7 @@ static void mark_checked(const char *dir, uint64_t checked_us)
 {
 	struct mark mark = {.checked_us = checked_us};
 
-	if (!slot_boot_id(mark.boot) && look(dir, &mark))
+	if (!clock_boot_id(mark.boot) && look(dir, &mark))
 		write_mark(dir, &mark);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/cli/jobspec.h"
+#include "user/cli/jobs/spec.h"
 
 #include <errno.h>
 #include <stdio.h>

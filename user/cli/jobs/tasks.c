@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "user/base/cleanup.h"
-#include "user/cli/jobspec.h"
+#include "user/cli/jobs/spec.h"
 
 #define FILE_MAX (1U << 20) /* a call of uwd has room for less than that */
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/cli/pages.h"
+#include "user/cli/jobs/pages.h"
 
 #include "user/base/cleanup.h"
-#include "user/cli/jobs.h"
+#include "user/cli/jobs/jobs.h"
 
 /* The list that "count" counts: the first of the answer's. */
 static json_t *first_list(const json_t *answer)

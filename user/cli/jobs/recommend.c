@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
-#include "user/cli/jobs.h"
-#include "user/cli/pages.h"
-#include "user/cli/recommend.h"
+#include "user/cli/jobs/jobs.h"
+#include "user/cli/jobs/pages.h"
+#include "user/cli/jobs/recommend.h"
 
 #define MIB_S_PER_GIB_H (1024 * 3600ULL)
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/cli/wait.h"
+#include "user/cli/jobs/wait.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
-#include "user/cli/jobs.h"
+#include "user/cli/jobs/jobs.h"
 
 struct waiting {
 	const struct cli *cli;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The queue in figures: a QueueState of the interface, for status. */
-#ifndef UW_CLI_JOBSTATS_H
-#define UW_CLI_JOBSTATS_H
+#ifndef UW_CLI_JOBS_TOTALS_H
+#define UW_CLI_JOBS_TOTALS_H
 
 #include <jansson.h>
 

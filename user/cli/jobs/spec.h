@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tasks as they go to uwd: options and files to struct task, and that to a Submit call. */
-#ifndef UW_CLI_JOBSPEC_H
-#define UW_CLI_JOBSPEC_H
+#ifndef UW_CLI_JOBS_SPEC_H
+#define UW_CLI_JOBS_SPEC_H
 
 #include "user/cli/remote.h"
 #include "user/conf/task.h"

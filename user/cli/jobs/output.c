@@ -11,7 +11,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/text.h"
-#include "user/cli/jobs.h"
+#include "user/cli/jobs/jobs.h"
 #include "user/model/job.h"
 
 #define CHUNK         16384

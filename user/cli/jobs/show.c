@@ -6,7 +6,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
-#include "user/cli/jobs.h"
+#include "user/cli/jobs/jobs.h"
 #include "user/model/job.h"
 
 #define LABEL_WIDTH 11

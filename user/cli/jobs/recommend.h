@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What jobs asked for, what they used, what would have served. */
-#ifndef UW_CLI_RECOMMEND_H
-#define UW_CLI_RECOMMEND_H
+#ifndef UW_CLI_JOBS_RECOMMEND_H
+#define UW_CLI_JOBS_RECOMMEND_H
 
 #include <jansson.h>
 

@@ -5,8 +5,8 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
-#include "user/cli/jobs.h"
-#include "user/cli/pages.h"
+#include "user/cli/jobs/jobs.h"
+#include "user/cli/jobs/pages.h"
 
 #define SHOWN_ON_TERMINAL 100 /* more than that nobody reads from the top */
 #define WIDE_ENOUGH       120 /* for whole clauses */

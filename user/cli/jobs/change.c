@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "user/base/cleanup.h"
-#include "user/cli/jobs.h"
+#include "user/cli/jobs/jobs.h"
 
 static void print_changes(const struct screen *screen, const json_t *answer, const char *done)
 {

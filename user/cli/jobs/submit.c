@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
-#include "user/cli/jobs.h"
-#include "user/cli/jobspec.h"
-#include "user/cli/wait.h"
+#include "user/cli/jobs/jobs.h"
+#include "user/cli/jobs/spec.h"
+#include "user/cli/jobs/wait.h"
 
 /* "in 2min at position 3", "held until 'uwctl release'" */
 static void when_text(const json_t *job, char *buf, size_t size)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/cli/jobs.h"
+#include "user/cli/jobs/jobs.h"
 
 #include <errno.h>
 #include <inttypes.h>

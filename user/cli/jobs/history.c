@@ -5,8 +5,8 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
-#include "user/cli/jobs.h"
-#include "user/cli/pages.h"
+#include "user/cli/jobs/jobs.h"
+#include "user/cli/jobs/pages.h"
 
 #define SHOWN_DEFAULT 20
 

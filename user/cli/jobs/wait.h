@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Waiting for jobs, across restarts of uwd. */
-#ifndef UW_CLI_WAIT_H
-#define UW_CLI_WAIT_H
+#ifndef UW_CLI_JOBS_WAIT_H
+#define UW_CLI_JOBS_WAIT_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Jobs as people name them and as the screen shows them: what the commands of the queue share. */
-#ifndef UW_CLI_JOBS_H
-#define UW_CLI_JOBS_H
+#ifndef UW_CLI_JOBS_JOBS_H
+#define UW_CLI_JOBS_JOBS_H
 
 #include "user/cli/remote.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Long lists of jobs, which uwd hands out a page at a time. */
-#ifndef UW_CLI_PAGES_H
-#define UW_CLI_PAGES_H
+#ifndef UW_CLI_JOBS_PAGES_H
+#define UW_CLI_JOBS_PAGES_H
 
 #include "user/cli/remote.h"
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/cli/jobstats.h"
+#include "user/cli/jobs/totals.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "user/base/cleanup.h"
-#include "user/cli/jobs.h"
+#include "user/cli/jobs/jobs.h"
 
 static const struct state_row {
 	const char *key, *words;
