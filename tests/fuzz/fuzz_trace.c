@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "user/base/units.h"
-#include "user/cli/replay.h"
+#include "user/cli/simulate/replay.h"
 
 #define JOBS_REPLAYED 24
 #define CAPACITY      (64 * GIB)

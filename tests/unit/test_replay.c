@@ -14,7 +14,7 @@
 
 #include "user/base/clock.h"
 #include "user/base/units.h"
-#include "user/cli/figures.h"
+#include "user/cli/simulate/figures.h"
 
 #define JOBS     1500
 #define KINDS    30

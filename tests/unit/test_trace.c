@@ -11,9 +11,9 @@
 #include <cmocka.h>
 
 #include "user/base/units.h"
-#include "user/cli/figures.h"
-#include "user/cli/page.h"
-#include "user/cli/trace.h"
+#include "user/cli/simulate/figures.h"
+#include "user/cli/simulate/html.h"
+#include "user/cli/simulate/trace.h"
 
 static int read_text(const char *text, struct trace *trace, struct uw_err *err)
 {

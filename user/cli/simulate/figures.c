@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/cli/figures.h"
+#include "user/cli/simulate/figures.h"
 
 #include <errno.h>
 #include <stdlib.h>

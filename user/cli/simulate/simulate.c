@@ -9,8 +9,8 @@
 #include "user/base/clock.h"
 #include "user/base/units.h"
 #include "user/cli/command.h"
-#include "user/cli/figures.h"
-#include "user/cli/page.h"
+#include "user/cli/simulate/figures.h"
+#include "user/cli/simulate/html.h"
 
 #define RUNS_MAX         1000
 #define CAPACITY_DEFAULT (20 * GIB)

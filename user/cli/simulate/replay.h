@@ -8,10 +8,10 @@
  * the job stands still. An attempt that the core restarts occupies what it had for the rest of its
  * run, as if it had failed at its very end, and all of that counts as wait.
  */
-#ifndef UW_CLI_REPLAY_H
-#define UW_CLI_REPLAY_H
+#ifndef UW_CLI_SIMULATE_REPLAY_H
+#define UW_CLI_SIMULATE_REPLAY_H
 
-#include "user/cli/trace.h"
+#include "user/cli/simulate/trace.h"
 #include "user/policy/admit/admit.h"
 
 enum replay_policy {

@@ -12,8 +12,8 @@
  *
  * Everything is integers; a number that does not fit its field is a fault of the trace.
  */
-#ifndef UW_CLI_TRACE_H
-#define UW_CLI_TRACE_H
+#ifndef UW_CLI_SIMULATE_TRACE_H
+#define UW_CLI_SIMULATE_TRACE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/cli/page.h"
+#include "user/cli/simulate/html.h"
 
 #include <errno.h>
 #include <stdio.h>

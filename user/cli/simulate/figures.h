@@ -4,10 +4,10 @@
  * max(1, (wait + run) / max(run, 10 s)) (Feitelson 2001). Quantiles are the value at rank
  * floor(q * (n - 1)) of the sorted ones.
  */
-#ifndef UW_CLI_FIGURES_H
-#define UW_CLI_FIGURES_H
+#ifndef UW_CLI_SIMULATE_FIGURES_H
+#define UW_CLI_SIMULATE_FIGURES_H
 
-#include "user/cli/replay.h"
+#include "user/cli/simulate/replay.h"
 
 struct figures_spread {
 	double mean, p50, p95, p99, max;
