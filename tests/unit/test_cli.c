@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "user/base/cleanup.h"
+#include "user/cli/actions.h"
 #include "user/cli/command.h"
-#include "user/cli/records.h"
 #include "user/cli/suggest.h"
 #include "user/ipc/json.h"
 

@@ -9,9 +9,9 @@
 #include "user/base/clock.h"
 #include "user/base/text.h"
 #include "user/base/units.h"
+#include "user/cli/actions.h"
 #include "user/cli/changes.h"
 #include "user/cli/command.h"
-#include "user/cli/records.h"
 #include "user/cli/remote.h"
 
 #define BEGIN_US (3 * US_PER_SEC)  /* a request is taken up by the next tick */

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
+#include "user/cli/actions.h"
 #include "user/cli/command.h"
-#include "user/cli/records.h"
 #include "user/cli/remote.h"
 
 #define SHOWN_MAX 512U /* actions that are under way at a time are far fewer */

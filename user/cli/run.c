@@ -12,7 +12,7 @@
 #include "user/base/units.h"
 #include "user/cli/changes.h"
 #include "user/cli/command.h"
-#include "user/cli/launch.h"
+#include "user/cli/foreground.h"
 #include "user/cli/place.h"
 #include "user/ipc/json.h"
 

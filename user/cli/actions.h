@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Records of what uwd did, as a person reads them. */
-#ifndef UW_CLI_RECORDS_H
-#define UW_CLI_RECORDS_H
+#ifndef UW_CLI_ACTIONS_H
+#define UW_CLI_ACTIONS_H
 
 #include <jansson.h>
 

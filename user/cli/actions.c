@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/cli/records.h"
+#include "user/cli/actions.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/cli/launch.h"
+#include "user/cli/foreground.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,8 +3,8 @@
  * A command in a cgroup, with us as the parent that is not there: the same process group, terminal
  * and files; signals sent to us go on to it, its stops are ours, its status is what we return.
  */
-#ifndef UW_CLI_LAUNCH_H
-#define UW_CLI_LAUNCH_H
+#ifndef UW_CLI_FOREGROUND_H
+#define UW_CLI_FOREGROUND_H
 
 #include <sys/types.h>
 
