@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "tests/unit/policy_fixture.h"
-#include "user/daemon/edges.h"
+#include "user/daemon/thresholds_file.h"
 #include "user/policy/edges.h"
 
 /* Hours at use_pct of the budget, 10 s a frame; one look in stalled_each has 2 s of stalls. */

@@ -12,11 +12,11 @@
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/daemon/edges.h"
-#include "user/daemon/job_allow.h"
 #include "user/daemon/loop.h"
+#include "user/daemon/pool.h"
 #include "user/daemon/queue.h"
-#include "user/daemon/tree.h"
+#include "user/daemon/submitters.h"
+#include "user/daemon/thresholds_file.h"
 
 /* The guard gives the ledger up once the last thread of the uwd before us is gone; one that is in
  * memory.reclaim takes up to 3 s to die (kernel-side batch). */

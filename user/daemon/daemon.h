@@ -17,8 +17,8 @@
 
 #include "cgroups/cgroups.h"
 #include "user/act/act.h"
-#include "user/daemon/job_allow.h"
-#include "user/daemon/record.h"
+#include "user/daemon/actions.h"
+#include "user/daemon/submitters.h"
 #include "user/ipc/server.h"
 #include "user/kern/kern.h"
 #include "user/ledger/ledger.h"

@@ -8,7 +8,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/text.h"
-#include "user/daemon/job_allow.h"
+#include "user/daemon/submitters.h"
 #include "user/daemon/job_encode.h"
 #include "user/daemon/job_select.h"
 #include "user/jobs/jobs.h"

@@ -14,10 +14,10 @@
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/daemon/edges.h"
+#include "user/daemon/thresholds_file.h"
 #include "user/jobs/jobs.h"
 #include "user/daemon/queue.h"
-#include "user/daemon/tree.h"
+#include "user/daemon/pool.h"
 
 enum source_priority {
 	SOURCE_SIGNALS = -200, /* rare, and nothing may starve them */

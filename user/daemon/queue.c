@@ -19,7 +19,7 @@
 #include "user/jobs/jobs.h"
 #include "user/jobs/launch.h"
 #include "user/daemon/job_methods.h"
-#include "user/daemon/job_allow.h"
+#include "user/daemon/submitters.h"
 #include "user/daemon/loop.h"
 #include "user/policy/admit/admit.h"
 

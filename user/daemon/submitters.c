@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/daemon/job_allow.h"
+#include "user/daemon/submitters.h"
 
 #include <errno.h>
 #include <grp.h>

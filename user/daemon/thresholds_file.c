@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/daemon/edges.h"
+#include "user/daemon/thresholds_file.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,8 +4,8 @@
  * oldest. What `uwctl log` and `uwctl why` print. One writer, the loop thread. O(1) a record, O(n)
  * to find an action's record when its outcome arrives.
  */
-#ifndef UW_DAEMON_RECORD_H
-#define UW_DAEMON_RECORD_H
+#ifndef UW_DAEMON_ACTIONS_H
+#define UW_DAEMON_ACTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  * name and the shift in permyriad. A file that is gone or damaged costs what was learned, nothing
  * else.
  */
-#ifndef UW_DAEMON_EDGES_H
-#define UW_DAEMON_EDGES_H
+#ifndef UW_DAEMON_THRESHOLDS_FILE_H
+#define UW_DAEMON_THRESHOLDS_FILE_H
 
 #include "user/daemon/daemon.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The configuration and the cgroups that uwd keeps as it says. Inside of the daemon; see tree.c. */
-#ifndef UW_DAEMON_TREE_H
-#define UW_DAEMON_TREE_H
+#ifndef UW_DAEMON_POOL_H
+#define UW_DAEMON_POOL_H
 
 #include "user/daemon/daemon.h"
 

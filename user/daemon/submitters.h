@@ -4,8 +4,8 @@
  * so it is asked when the configuration is read and never for a call; who is created later counts
  * from the next reload on.
  */
-#ifndef UW_DAEMON_JOB_ALLOW_H
-#define UW_DAEMON_JOB_ALLOW_H
+#ifndef UW_DAEMON_SUBMITTERS_H
+#define UW_DAEMON_SUBMITTERS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "user/daemon/record.h"
+#include "user/daemon/actions.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * uwd and the tree it keeps: the configuration and the pool are read and made in one way at the
  * start, by a reload, and when a cgroup of ours was removed under a living uwd.
  */
-#include "user/daemon/tree.h"
+#include "user/daemon/pool.h"
 
 #include <errno.h>
 #include <string.h>
