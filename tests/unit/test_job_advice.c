@@ -4,9 +4,9 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/units.h"
-#include "user/daemon/job_advice.h"
-#include "user/daemon/job_page.h"
-#include "user/daemon/job_together.h"
+#include "user/daemon/methods/recommend.h"
+#include "user/daemon/methods/history.h"
+#include "user/daemon/methods/together.h"
 #include "user/jobs/reading.h"
 #include "user/ipc/json.h"
 

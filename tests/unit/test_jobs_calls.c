@@ -7,7 +7,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
 #include "user/daemon/daemon.h"
-#include "user/daemon/job_methods.h"
+#include "user/daemon/methods/queue.h"
 #include "user/ipc/json.h"
 
 #define USER  4711

@@ -5,7 +5,7 @@
 #include <jansson.h>
 
 #include "user/daemon/daemon.h"
-#include "user/daemon/job_change.h"
+#include "user/daemon/methods/change.h"
 #include "user/ipc/json.h"
 
 #define MANY 3000U

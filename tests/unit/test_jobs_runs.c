@@ -3,8 +3,8 @@
 #include "tests/unit/jobs_fixture.h"
 
 #include "user/daemon/daemon.h"
-#include "user/daemon/job_encode.h"
-#include "user/daemon/job_methods.h"
+#include "user/daemon/methods/encode_job.h"
+#include "user/daemon/methods/queue.h"
 #include "user/ipc/json.h"
 
 static uint32_t times_ran(const struct jobs_fixture *f)

@@ -18,7 +18,7 @@
 #include "user/base/units.h"
 #include "user/jobs/jobs.h"
 #include "user/jobs/launch.h"
-#include "user/daemon/job_methods.h"
+#include "user/daemon/methods/queue.h"
 #include "user/daemon/submitters.h"
 #include "user/daemon/loop.h"
 #include "user/policy/admit/admit.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/daemon/job_advice.h"
+#include "user/daemon/methods/recommend.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
 #include "user/base/units.h"
-#include "user/daemon/job_page.h"
-#include "user/daemon/job_together.h"
+#include "user/daemon/methods/history.h"
+#include "user/daemon/methods/together.h"
 #include "user/jobs/jobs.h"
 #include "user/ipc/json.h"
 

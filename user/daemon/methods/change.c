@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/daemon/job_change.h"
+#include "user/daemon/methods/change.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,8 +9,8 @@
 #include "user/base/clock.h"
 #include "user/base/text.h"
 #include "user/daemon/submitters.h"
-#include "user/daemon/job_encode.h"
-#include "user/daemon/job_select.h"
+#include "user/daemon/methods/encode_job.h"
+#include "user/daemon/methods/select.h"
 #include "user/jobs/jobs.h"
 #include "user/ipc/json.h"
 

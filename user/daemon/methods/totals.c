@@ -2,7 +2,7 @@
 /* The queue in sums: by class, by component, and all of it, since the history begins. */
 #include <string.h>
 
-#include "user/daemon/job_encode.h"
+#include "user/daemon/methods/encode_job.h"
 #include "user/jobs/jobs.h"
 #include "user/ipc/json.h"
 

@@ -3,11 +3,11 @@
  * A page of what is long, made on the thread of reading.h, so that no call of a client holds up the
  * loop. The pages of Recommend and History, which end where the next begins ("next", "from").
  */
-#ifndef UW_DAEMON_JOB_PAGE_H
-#define UW_DAEMON_JOB_PAGE_H
+#ifndef UW_DAEMON_METHODS_HISTORY_H
+#define UW_DAEMON_METHODS_HISTORY_H
 
 #include "user/daemon/daemon.h"
-#include "user/daemon/job_select.h"
+#include "user/daemon/methods/select.h"
 #include "user/store/history.h"
 
 /* On the thread: the answer, or NULL when the history cannot be read. */

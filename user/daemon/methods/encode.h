@@ -3,8 +3,8 @@
  * The daemon's state as JSON, in the types of the control interface (user/ipc/interface.c). Reads
  * and changes nothing; each function returns a new object, or NULL when memory is short.
  */
-#ifndef UW_DAEMON_ENCODE_H
-#define UW_DAEMON_ENCODE_H
+#ifndef UW_DAEMON_METHODS_ENCODE_H
+#define UW_DAEMON_METHODS_ENCODE_H
 
 #include <jansson.h>
 

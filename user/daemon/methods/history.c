@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/daemon/job_page.h"
+#include "user/daemon/methods/history.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "user/base/clock.h"
-#include "user/daemon/job_encode.h"
+#include "user/daemon/methods/encode_job.h"
 #include "user/jobs/jobs.h"
 #include "user/jobs/reading.h"
 #include "user/ipc/json.h"

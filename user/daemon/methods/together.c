@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/daemon/job_together.h"
+#include "user/daemon/methods/together.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/daemon/job_methods.h"
+#include "user/daemon/methods/queue.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,12 +9,12 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
-#include "user/daemon/job_advice.h"
-#include "user/daemon/job_change.h"
-#include "user/daemon/job_encode.h"
-#include "user/daemon/job_page.h"
-#include "user/daemon/job_select.h"
-#include "user/daemon/job_submit.h"
+#include "user/daemon/methods/recommend.h"
+#include "user/daemon/methods/change.h"
+#include "user/daemon/methods/encode_job.h"
+#include "user/daemon/methods/history.h"
+#include "user/daemon/methods/select.h"
+#include "user/daemon/methods/submit.h"
 #include "user/jobs/jobs.h"
 #include "user/ipc/json.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which jobs a call is about, and which of them its caller may see: a JobSelect of the interface.
  */
-#ifndef UW_DAEMON_JOB_SELECT_H
-#define UW_DAEMON_JOB_SELECT_H
+#ifndef UW_DAEMON_METHODS_SELECT_H
+#define UW_DAEMON_METHODS_SELECT_H
 
 #include "user/daemon/daemon.h"
 #include "user/jobs/jobs.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/daemon/job_select.h"
+#include "user/daemon/methods/select.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Jobs as JSON, in the types of the control interface (user/ipc/interface_jobs.c). Reads only. */
-#ifndef UW_DAEMON_JOB_ENCODE_H
-#define UW_DAEMON_JOB_ENCODE_H
+#ifndef UW_DAEMON_METHODS_ENCODE_JOB_H
+#define UW_DAEMON_METHODS_ENCODE_JOB_H
 
 #include <jansson.h>
 

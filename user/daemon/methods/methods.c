@@ -9,10 +9,10 @@
 #include "user/base/text.h"
 #include "user/conf/conf.h"
 #include "user/daemon/daemon.h"
-#include "user/daemon/encode.h"
-#include "user/daemon/explain.h"
-#include "user/daemon/job_encode.h"
-#include "user/daemon/job_methods.h"
+#include "user/daemon/methods/encode.h"
+#include "user/daemon/methods/encode_job.h"
+#include "user/daemon/methods/explain.h"
+#include "user/daemon/methods/queue.h"
 #include "user/ipc/json.h"
 
 #define RECORDS_DEFAULT 20U

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/daemon/encode.h"
+#include "user/daemon/methods/encode.h"
 
 #include <string.h>
 #include <unistd.h>

@@ -4,8 +4,8 @@
  * so that the sum is a bound from above of what was used together. Time in which none of them ran
  * does not count. O(n log n); allocates 80 bytes a run for as long as it takes.
  */
-#ifndef UW_DAEMON_JOB_TOGETHER_H
-#define UW_DAEMON_JOB_TOGETHER_H
+#ifndef UW_DAEMON_METHODS_TOGETHER_H
+#define UW_DAEMON_METHODS_TOGETHER_H
 
 #include <stdint.h>
 

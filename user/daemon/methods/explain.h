@@ -3,8 +3,8 @@
  * Each condition that would raise a component's level or start a tier, with its live value and how
  * far it is from holding: what `uwctl explain` prints. Reads what policy shows; decides nothing.
  */
-#ifndef UW_DAEMON_EXPLAIN_H
-#define UW_DAEMON_EXPLAIN_H
+#ifndef UW_DAEMON_METHODS_EXPLAIN_H
+#define UW_DAEMON_METHODS_EXPLAIN_H
 
 #include <jansson.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/daemon/job_encode.h"
+#include "user/daemon/methods/encode_job.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/units.h"
-#include "user/daemon/encode.h"
+#include "user/daemon/methods/encode.h"
 #include "user/ipc/json.h"
 
 #define TEXT_LEN 200

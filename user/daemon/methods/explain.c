@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/daemon/explain.h"
+#include "user/daemon/methods/explain.h"
 
 #include <stdio.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/units.h"
-#include "user/daemon/encode.h"
+#include "user/daemon/methods/encode.h"
 #include "user/ipc/json.h"
 #include "user/policy/level.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Cancel, Hold, Release and Requeue of many jobs in one call. */
-#ifndef UW_DAEMON_JOB_CHANGE_H
-#define UW_DAEMON_JOB_CHANGE_H
+#ifndef UW_DAEMON_METHODS_CHANGE_H
+#define UW_DAEMON_METHODS_CHANGE_H
 
 #include "user/daemon/daemon.h"
 

@@ -3,8 +3,8 @@
  * The methods of jobs. A user sees and changes their own, root all; who may submit to a component
  * says its `submit`. What changes something is answered when it is on disk.
  */
-#ifndef UW_DAEMON_JOB_METHODS_H
-#define UW_DAEMON_JOB_METHODS_H
+#ifndef UW_DAEMON_METHODS_QUEUE_H
+#define UW_DAEMON_METHODS_QUEUE_H
 
 #include "user/daemon/daemon.h"
 #include "user/model/job.h"

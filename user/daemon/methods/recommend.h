@@ -15,8 +15,8 @@
  * share for the maximum stands idle for the rest. Only root is told, as nobody else's history has
  * all of the runs.
  */
-#ifndef UW_DAEMON_JOB_ADVICE_H
-#define UW_DAEMON_JOB_ADVICE_H
+#ifndef UW_DAEMON_METHODS_RECOMMEND_H
+#define UW_DAEMON_METHODS_RECOMMEND_H
 
 #include "user/daemon/daemon.h"
 #include "user/store/history.h"

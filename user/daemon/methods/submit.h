@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Submit: from the JSON of the call to jobs_submit, and its answer when it is on disk. */
-#ifndef UW_DAEMON_JOB_SUBMIT_H
-#define UW_DAEMON_JOB_SUBMIT_H
+#ifndef UW_DAEMON_METHODS_SUBMIT_H
+#define UW_DAEMON_METHODS_SUBMIT_H
 
 #include "user/daemon/daemon.h"
 
