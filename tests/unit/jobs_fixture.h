@@ -17,7 +17,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/jobs/internal.h"
-#include "user/jobs/launch.h"
+#include "user/jobs/shim_start.h"
 #include "user/shim/slots.h"
 
 #define JOBS_BUDGET  (1ULL << 30)

@@ -7,7 +7,7 @@
 #include "user/daemon/methods/recommend.h"
 #include "user/daemon/methods/history.h"
 #include "user/daemon/methods/together.h"
-#include "user/jobs/reading.h"
+#include "user/jobs/reader.h"
 #include "user/ipc/json.h"
 
 struct fixture {

@@ -17,7 +17,7 @@
 #include "user/base/text.h"
 #include "user/base/units.h"
 #include "user/jobs/jobs.h"
-#include "user/jobs/launch.h"
+#include "user/jobs/shim_start.h"
 #include "user/daemon/methods/queue.h"
 #include "user/daemon/submitters.h"
 #include "user/daemon/loop.h"

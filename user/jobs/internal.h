@@ -6,9 +6,9 @@
 #include "user/base/clock.h"
 #include "user/jobs/jobs.h"
 #include "user/jobs/outputs.h"
-#include "user/jobs/reading.h"
+#include "user/jobs/reader.h"
 #include "user/jobs/recorder.h"
-#include "user/jobs/words.h"
+#include "user/jobs/strings.h"
 #include "user/shim/slots.h"
 
 #define JOBS_DIR_LEN    256

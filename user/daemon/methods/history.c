@@ -10,7 +10,7 @@
 #include "user/base/clock.h"
 #include "user/daemon/methods/encode_job.h"
 #include "user/jobs/jobs.h"
-#include "user/jobs/reading.h"
+#include "user/jobs/reader.h"
 #include "user/ipc/json.h"
 
 struct page {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/jobs/launch.h"
+#include "user/jobs/shim_start.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/jobs/reading.h"
+#include "user/jobs/reader.h"
 
 #include <errno.h>
 #include <pthread.h>

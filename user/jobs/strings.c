@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/jobs/words.h"
+#include "user/jobs/strings.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  * Strings that many jobs share (keys, tags), each kept once and named by a number. 0 is
  * the empty string. Counted: a number is free for another string once nobody holds it. O(1).
  */
-#ifndef UW_JOBS_WORDS_H
-#define UW_JOBS_WORDS_H
+#ifndef UW_JOBS_STRINGS_H
+#define UW_JOBS_STRINGS_H
 
 #include <stdint.h>
 

@@ -4,8 +4,8 @@
  * hands a read over and hears when it is done. One after the other, in their order; the thread is
  * made when the first one comes. It yields to everything else (nice 10).
  */
-#ifndef UW_JOBS_READING_H
-#define UW_JOBS_READING_H
+#ifndef UW_JOBS_READER_H
+#define UW_JOBS_READER_H
 
 #include "user/store/history.h"
 

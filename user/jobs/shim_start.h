@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Making a shim for a job that is on disk as starting. For the recorder's thread. */
-#ifndef UW_JOBS_LAUNCH_H
-#define UW_JOBS_LAUNCH_H
+#ifndef UW_JOBS_SHIM_START_H
+#define UW_JOBS_SHIM_START_H
 
 #include "user/jobs/jobs.h"
 
