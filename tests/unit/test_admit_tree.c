@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "user/policy/admit/tree.h"
+#include "user/policy/admit/btree.h"
 #include "user/policy/num.h"
 
 #define TASKS_MAX 5000U

@@ -11,7 +11,7 @@
 
 #include "tests/unit/policy_fixture.h"
 #include "user/daemon/thresholds_file.h"
-#include "user/policy/edges.h"
+#include "user/policy/thresholds.h"
 
 /* Hours at use_pct of the budget, 10 s a frame; one look in stalled_each has 2 s of stalls. */
 static void live_on(struct fixture *f, uint64_t use_pct, unsigned int hours,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "user/policy/marks.h"
 
-#include "user/policy/edges.h"
 #include "user/policy/limits.h"
 #include "user/policy/num.h"
 #include "user/policy/room.h"
+#include "user/policy/thresholds.h"
 
 #define LEAD_US (20 * US_PER_MS) /* an edge that is reached sooner is not worth a wake */
 

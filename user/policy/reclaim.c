@@ -5,7 +5,7 @@
 
 #include "user/policy/donor.h"
 #include "user/policy/freeze.h"
-#include "user/policy/edges.h"
+#include "user/policy/thresholds.h"
 #include "user/policy/limits.h"
 #include "user/policy/loans.h"
 #include "user/policy/num.h"

@@ -2,11 +2,11 @@
 #include "user/policy/room.h"
 
 #include "user/policy/freeze.h"
-#include "user/policy/edges.h"
+#include "user/policy/thresholds.h"
 #include "user/policy/limits.h"
 #include "user/policy/num.h"
 #include "user/policy/signal.h"
-#include "user/policy/tiers.h"
+#include "user/policy/last_resort.h"
 
 #define PROBATION_US      (10 * US_PER_SEC)
 #define PROBATION_OVER_US (3 * US_PER_SEC) /* of who holds more than it may: it creeps up */

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "user/policy/brake.h"
-#include "user/policy/edges.h"
 #include "user/policy/freeze.h"
+#include "user/policy/last_resort.h"
 #include "user/policy/level.h"
 #include "user/policy/limits.h"
 #include "user/policy/loans.h"
@@ -17,7 +17,7 @@
 #include "user/policy/roster.h"
 #include "user/policy/signal.h"
 #include "user/policy/state.h"
-#include "user/policy/tiers.h"
+#include "user/policy/thresholds.h"
 
 #define TIER_SHOWN_US      (2 * US_PER_SEC)
 #define WATCH_FORECAST_US  (20 * US_PER_SEC)

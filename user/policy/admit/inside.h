@@ -7,7 +7,7 @@
 #define UW_POLICY_ADMIT_INSIDE_H
 
 #include "user/policy/admit/admit.h"
-#include "user/policy/admit/tree.h"
+#include "user/policy/admit/btree.h"
 #include "user/policy/num.h"
 
 #define NONE UINT32_MAX

@@ -3,8 +3,8 @@
  * The end of the ladder: killing one leaf where the configuration and everything else say so, and
  * the loud word when nothing is left that the configuration allows.
  */
-#ifndef UW_POLICY_TIERS_H
-#define UW_POLICY_TIERS_H
+#ifndef UW_POLICY_LAST_RESORT_H
+#define UW_POLICY_LAST_RESORT_H
 
 #include "user/policy/state.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/policy/edges.h"
+#include "user/policy/thresholds.h"
 
 #include "user/policy/level.h"
 #include "user/policy/num.h"

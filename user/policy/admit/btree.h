@@ -6,8 +6,8 @@
  * for. All O(log n), without allocation. A set may hold a task once, and of the sets over one space
  * only one.
  */
-#ifndef UW_POLICY_ADMIT_TREE_H
-#define UW_POLICY_ADMIT_TREE_H
+#ifndef UW_POLICY_ADMIT_BTREE_H
+#define UW_POLICY_ADMIT_BTREE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <string.h>
 
-#include "user/policy/admit/tree_node.h"
+#include "user/policy/admit/btree_node.h"
 
 /* Two at most that have so many entries become one, which then has room for some more. */
 #define MERGE_MAX (TREE_FAN * 3 / 4)

@@ -5,8 +5,8 @@
  * Once an hour all edges of the component move, by half a point at most, so that "high" ends where
  * stalls begin. O(1) a step, O(points) an hour.
  */
-#ifndef UW_POLICY_EDGES_H
-#define UW_POLICY_EDGES_H
+#ifndef UW_POLICY_THRESHOLDS_H
+#define UW_POLICY_THRESHOLDS_H
 
 #include "user/policy/state.h"
 

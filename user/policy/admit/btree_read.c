@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/policy/admit/tree_node.h"
+#include "user/policy/admit/btree_node.h"
 
 uint64_t tree_key(const struct tree *tree, uint32_t i)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What reads and what changes the trees have in common: where something stands in a node. Nobody
  * else includes this. */
-#ifndef UW_POLICY_ADMIT_TREE_NODE_H
-#define UW_POLICY_ADMIT_TREE_NODE_H
+#ifndef UW_POLICY_ADMIT_BTREE_NODE_H
+#define UW_POLICY_ADMIT_BTREE_NODE_H
 
-#include "user/policy/admit/tree.h"
+#include "user/policy/admit/btree.h"
 #include "user/policy/num.h"
 
 static inline struct tree_node *node_at(const struct tree *tree, uint32_t n)

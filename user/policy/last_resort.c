@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/policy/tiers.h"
+#include "user/policy/last_resort.h"
 
 #include "user/policy/freeze.h"
-#include "user/policy/edges.h"
+#include "user/policy/thresholds.h"
 #include "user/policy/loans.h"
 #include "user/policy/num.h"
 #include "user/policy/room.h"
