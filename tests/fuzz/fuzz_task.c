@@ -12,7 +12,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/conf/task.h"
-#include "user/conf/words.h"
+#include "user/conf/shell_words.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

@@ -12,7 +12,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/units.h"
 #include "user/conf/task.h"
-#include "user/conf/words.h"
+#include "user/conf/shell_words.h"
 
 #define TASKS 8
 #define T     "[task a]\ncomponent = ml\ncommand = ls\n" /* four lines with what follows it */

@@ -11,7 +11,7 @@
 #include "user/base/units.h"
 #include "user/conf/lines.h"
 #include "user/conf/option.h"
-#include "user/conf/words.h"
+#include "user/conf/shell_words.h"
 
 #define US_PER_HOUR (3600 * US_PER_SEC)
 #define TIME_MAX_US (366 * 24 * US_PER_HOUR)

@@ -6,8 +6,8 @@
  * something to a shell (| & ; < > ( ) $ `) must be quoted, so that nobody waits for a pipe that is
  * none. wordexp(3) runs commands and g_shell_parse_argv() is all of GLib.
  */
-#ifndef UW_CONF_WORDS_H
-#define UW_CONF_WORDS_H
+#ifndef UW_CONF_SHELL_WORDS_H
+#define UW_CONF_SHELL_WORDS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/conf/words.h"
+#include "user/conf/shell_words.h"
 
 #include <errno.h>
 #include <stdbool.h>
