@@ -12,7 +12,7 @@
 #include "user/base/cleanup.h"
 #include "user/kern/inside.h"
 #include "user/kern/pins.h"
-#include "user/kern/words.h"
+#include "user/kern/libbpf_log.h"
 
 static const struct {
 	const char *path;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/kern/words.h"
+#include "user/kern/libbpf_log.h"
 
 #include <bpf/libbpf.h>
 #include <stdbool.h>

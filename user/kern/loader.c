@@ -13,7 +13,7 @@
 #include "user/base/cleanup.h"
 #include "user/kern/object.h"
 #include "user/kern/pins.h"
-#include "user/kern/words.h"
+#include "user/kern/libbpf_log.h"
 
 /* FNV-1a over the programs as they were built into this binary. */
 static uint64_t hash_build(void)

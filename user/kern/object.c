@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "user/kern/words.h"
+#include "user/kern/libbpf_log.h"
 
 static uint32_t page_shift(void)
 {

@@ -19,7 +19,7 @@
 #include "user/base/text.h"
 #include "user/kern/hooks.h"
 #include "user/kern/kern.h"
-#include "user/kern/words.h"
+#include "user/kern/libbpf_log.h"
 
 #define RELEASE(major, minor) ((major)*1000U + (minor))
 
