@@ -36,12 +36,16 @@ const char *ledger_kind_name(enum ledger_kind kind)
 
 /* ---- the file ---- */
 
-static int read_boot_id(char id[LEDGER_BOOT_ID_LEN])
+/* A whole line, as the kernel's file has it: a ledger without the newline would be another one. */
+static int read_boot_line(char ret_line[static LEDGER_BOOT_ID_LEN])
 {
-	long len =
-		text_read_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", id, LEDGER_BOOT_ID_LEN);
+	char id[CLOCK_BOOT_ID_LEN];
+	int rc = clock_boot_id(id);
 
-	return len < 0 ? (int)len : 0;
+	if (rc)
+		return rc;
+	snprintf(ret_line, LEDGER_BOOT_ID_LEN, "%s\n", id);
+	return 0;
 }
 
 static int init_lock(pthread_mutex_t *lock)
@@ -71,7 +75,7 @@ static int fill_fresh(int fd)
 		return -errno;
 	file->version = LEDGER_VERSION;
 	file->entries = LEDGER_ENTRIES;
-	rc = read_boot_id(file->boot_id);
+	rc = read_boot_line(file->boot_id);
 	if (!rc)
 		rc = init_lock(&file->lock);
 	memcpy(file->magic, LEDGER_MAGIC, sizeof(file->magic));
@@ -106,7 +110,7 @@ static bool is_ours(const struct ledger_file *file)
 
 	return !memcmp(file->magic, LEDGER_MAGIC, sizeof(file->magic)) &&
 	       file->version == LEDGER_VERSION && file->entries == LEDGER_ENTRIES &&
-	       !read_boot_id(boot_id) && !strncmp(file->boot_id, boot_id, LEDGER_BOOT_ID_LEN);
+	       !read_boot_line(boot_id) && !strncmp(file->boot_id, boot_id, LEDGER_BOOT_ID_LEN);
 }
 
 /* 0 and both outputs, or -EUCLEAN when the content is not ours. */
