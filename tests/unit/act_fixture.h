@@ -183,7 +183,7 @@ static inline int arm_mark(void *data, uint32_t component, uint64_t bytes)
 /* ---- the fixture ---- */
 
 /* The configuration names these, in this order, with HOME_HIGH each; second may be NULL. */
-static inline void follow(struct act *act, const char *first, const char *second)
+static inline void sync_names(struct act *act, const char *first, const char *second)
 {
 	static struct config config;
 
@@ -191,7 +191,7 @@ static inline void follow(struct act *act, const char *first, const char *second
 	config.component[0].budget_bytes = config.component[1].budget_bytes = HOME_HIGH;
 	text_copy(config.component[0].name, UW_NAME_LEN, first);
 	text_copy(config.component[1].name, UW_NAME_LEN, second ? second : "");
-	assert_int_equal(act_follow(act, &config, NULL), 0);
+	assert_int_equal(act_sync(act, &config, NULL), 0);
 }
 
 static inline int setup(void **state)
@@ -221,7 +221,7 @@ static inline int setup(void **state)
 	f.fake.loop = pthread_self();
 	act.pool_dirfd = f.pool.dirfd;
 	assert_int_equal(act_open(&act, &f.act, NULL), 0);
-	follow(f.act, "jobs", NULL);
+	sync_names(f.act, "jobs", NULL);
 	assert_int_equal(act_track_leaf(f.act, 0, "train", &f.leaf), 0);
 	*state = &f;
 	return 0;
@@ -259,6 +259,14 @@ static inline struct outcome await(struct fixture *f)
 		poll(&fd, 1, PATIENCE_MS);
 	}
 	return outcome;
+}
+
+/* What a plan without an action does: what was waiting for a worker is cleared. */
+static inline void settle(struct fixture *f)
+{
+	static const struct plan nothing;
+
+	act_plan(f->act, &nothing);
 }
 
 static inline void await_blocked(struct fixture *f)

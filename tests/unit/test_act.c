@@ -190,6 +190,7 @@ static void test_raise_overtakes_a_lowering_under_way(void **state)
 	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = HOME_HIGH});
 	await(f);
 	await(f);
+	settle(f);
 	assert_false(has_entry(f, LEDGER_HIGH, f->jobs));
 	assert_int_equal(f->fake.value[CG_HIGH], HOME_HIGH);
 	/* Whatever the order of the two before, the raise was written after the lowering. */
@@ -219,12 +220,12 @@ static void test_protection_lowered_is_entered_and_raised_home_cleared(void **st
 	assert_true(has_entry(f, LEDGER_MIN, f->jobs));
 }
 
-static void follow_with(struct fixture *f, uint64_t budget_bytes)
+static void sync_budget(struct fixture *f, uint64_t budget_bytes)
 {
 	static struct config config = {.component_count = 1, .component[0].name = "jobs"};
 
 	config.component[0].budget_bytes = budget_bytes;
-	assert_int_equal(act_follow(f->act, &config, NULL), 0);
+	assert_int_equal(act_sync(f->act, &config, NULL), 0);
 }
 
 static void test_home_is_what_is_configured(void **state)
@@ -236,7 +237,7 @@ static void test_home_is_what_is_configured(void **state)
 	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = 500 * MIB});
 	await(f);
 	f->fake.value[CG_HIGH] = 450 * MIB;
-	follow_with(f, 450 * MIB);
+	sync_budget(f, 450 * MIB);
 	assert_false(has_entry(f, LEDGER_HIGH, f->jobs));
 	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = 420 * MIB});
 	await(f);
@@ -244,7 +245,7 @@ static void test_home_is_what_is_configured(void **state)
 	assert_int_equal(entry.old_value, 450 * MIB);
 
 	/* One that setup could not write, since use is above it: still a squeeze, and on record. */
-	follow_with(f, 440 * MIB);
+	sync_budget(f, 440 * MIB);
 	assert_true(has_entry(f, LEDGER_HIGH, f->jobs));
 	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = 440 * MIB});
 	await(f);
@@ -259,7 +260,7 @@ static void test_lowering_under_way_is_on_record_after_a_reload(void **state)
 	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = 300 * MIB});
 	await_blocked(f);
 	f->fake.value[CG_HIGH] = HOME_HIGH; /* as before the worker's write */
-	follow_with(f, HOME_HIGH);
+	sync_budget(f, HOME_HIGH);
 	assert_true(has_entry(f, LEDGER_HIGH, f->jobs));
 	f->fake.blocks = false;
 	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = HOME_HIGH});

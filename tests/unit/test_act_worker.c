@@ -190,7 +190,7 @@ static void test_dry_run_tells_and_does_not(void **state)
 	struct plan one = {.action_count = 1};
 
 	assert_int_equal(act_open(&setup_dry, &act, NULL), 0);
-	follow(act, "jobs", NULL);
+	sync_names(act, "jobs", NULL);
 	one.action[0] = (struct action){.kind = ACTION_FREEZE};
 	act_plan(act, &one);
 	assert_string_equal(told, "write jobs/cgroup.freeze 1");

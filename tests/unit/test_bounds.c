@@ -46,7 +46,7 @@ static void test_groups_that_nobody_tracks_count(void **state)
 
 	tmp_pool_group(&f->pool, "left");
 	tmp_pool_write(&f->pool, "left", "memory.min", "7340032");
-	follow(f->act, "jobs", NULL);
+	sync_names(f->act, "jobs", NULL);
 	set_min(f, 30 * MIB);
 	assert_int_equal(f->fake.pool_min, 37 * MIB);
 }

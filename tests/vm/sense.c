@@ -242,7 +242,7 @@ static void step_recreated(struct bench *bench)
 }
 
 /* In another order, with one less and one more: what is known moves along. */
-static void step_followed(struct bench *bench)
+static void step_synced(struct bench *bench)
 {
 	static const struct config turned = {.component_count = 2,
 					     .component = {{.name = "jobs"}, {.name = "late"}}};
@@ -253,7 +253,7 @@ static void step_followed(struct bench *bench)
 	full(bench);
 	born_us = bench->frame.leaf[bench->frame.leaf[0].component == JOBS ? 0 : 1].born_us;
 	bench->told = (struct told){0};
-	sense_follow(bench->sense, &turned, bench->pool);
+	sense_sync(bench->sense, &turned, bench->pool);
 	check(bench, bench->told.went == 1, "the leaf of what is not named is told of as gone");
 	check(bench, sense_component_cgid(bench->sense, 0) == jobs, "a component moves");
 	full(bench);
@@ -263,7 +263,7 @@ static void step_followed(struct bench *bench)
 	      "with its leaf");
 	check(bench, bench->frame.leaf[0].born_us == born_us, "which is as old as it was");
 	check(bench, bench->told.came == 0, "and is not told of again");
-	sense_follow(bench->sense, &bench->config, bench->pool);
+	sense_sync(bench->sense, &bench->config, bench->pool);
 	must(rmdir(POOL "/jobs/stays"), "rmdir the leaf");
 	must(rmdir(POOL "/cache/goes"), "rmdir the leaf");
 	full(bench);
@@ -335,7 +335,7 @@ int main(void)
 {
 	static const char *const names[COMPONENTS] = {"cache", "jobs", "missing"};
 	static void (*const steps[])(struct bench *) = {
-		step_components,  step_leaf,        step_recreated, step_followed,
+		step_components,  step_leaf,        step_recreated, step_synced,
 		step_many_leaves, step_psi_trigger, step_cost,
 	};
 	static struct bench bench;

@@ -4,7 +4,7 @@
  * thread: freeze, thaw, kill, protections, a raised memory.high. What blocks for seconds runs in a
  * worker thread of its component: memory.reclaim, and a lowered memory.high. act decides nothing;
  * what became of each action comes back as an outcome. It allocates and starts threads only in
- * act_open, act_follow and act_track_leaf.
+ * act_open, act_sync and act_track_leaf.
  *
  * All functions are for one thread, the one that took the ledger.
  */
@@ -89,9 +89,9 @@ void act_configure(struct act *act, const struct policy_conf *conf);
  * -EAGAIN of pthread_create, -EMFILE. Not for the tick: it opens and starts. It
  * waits, and beats meanwhile, only for the worker of a component that was dropped a moment ago.
  */
-int act_follow(struct act *act, const struct config *config, struct uw_err *err);
+int act_sync(struct act *act, const struct config *config, struct uw_err *err);
 
-/* The pool was made anew, borrowed as at the start; act_follow comes next. */
+/* The pool was made anew, borrowed as at the start; act_sync comes next. */
 void act_set_pool(struct act *act, int pool_dirfd);
 
 /* The cgroup that component index is acted upon by; 0 for none. */
@@ -104,16 +104,20 @@ int act_track_leaf(struct act *act, uint32_t component, const char *name, uint64
 void act_untrack_leaf(struct act *act, uint64_t cgid);
 
 /*
- * Executes in the order of the plan. Each action but NOTICE yields exactly one outcome, unless
- * outcomes_dropped counts it.
+ * First closes dropped components whose workers have ended, and clears the entries of limits that
+ * a worker has brought home meanwhile. Then executes in the order of the plan. Each action but
+ * NOTICE yields exactly one outcome, unless outcomes_dropped counts it.
  *
- * FREEZE   entered with its deadline, then written; DONE when written: whether it holds is for
- *sense to judge. Freezing what is frozen moves the deadline. SET_HIGH below what the component's
- *own value is: entered as a squeeze with the deadline, and written by the worker, which gives the
- *kernel 2 s to reclaim; the value stands even when use has not come down (SHORT). done = by how
- *much use fell. A raise is written at once, wins over a lowering under way, and ends the squeeze.
- * RECLAIM  chunks until asked is freed, the deadline (its own, or that of the configuration when it
- *	    is 0), two chunks in a row with nothing freed, or a more urgent action.
+ * FREEZE is entered with its deadline, then written. DONE when written: whether it holds is for
+ * sense to judge. Freezing what is frozen moves the deadline.
+ *
+ * SET_HIGH below what the component's own value is: it is entered as a squeeze with the deadline,
+ * and written by the worker, which gives the kernel 2 s to reclaim; the value stands even when use
+ * has not come down (SHORT). done = by how much use fell. A raise is written at once, wins over a
+ * lowering under way, and ends the squeeze.
+ *
+ * RECLAIM runs chunks until what was asked is freed, the deadline has come (its own, or that of the
+ * configuration when it is 0), two chunks in a row freed nothing, or a more urgent action comes.
  *
  * A worker holds one action at work, and one reclaim and one lowered limit waiting. A new one of a
  * higher tier interrupts the one at work (which ends SHORT or FAILED with ECANCELED). A waiting

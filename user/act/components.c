@@ -23,8 +23,9 @@ static const enum cg_knob limit_knob[ACT_LIMITS] = {
 	[LEDGER_LOW] = CG_LOW,
 };
 
-#define LOOK_AGAIN_NS 10000000L /* at a worker that is ending, */
-#define LOOKS_MAX     300       /* for 3 s: a batch of reclaim in the kernel */
+/* A worker that is ending is polled for 3 s: so long may a batch of reclaim take in the kernel. */
+#define POLL_NS   10000000L
+#define POLLS_MAX 300
 
 /* ---- what the ledger holds of a component ---- */
 
@@ -139,10 +140,10 @@ void act_reap(struct act *act)
 /* The heart beats on meanwhile. */
 static void await_end(struct act *act, const struct act_component *component)
 {
-	const struct timespec pause = {.tv_nsec = LOOK_AGAIN_NS};
+	const struct timespec pause = {.tv_nsec = POLL_NS};
 
 	act_reap(act);
-	for (int look = 0; component->ending && look < LOOKS_MAX; look++) {
+	for (int polls = 0; component->ending && polls < POLLS_MAX; polls++) {
 		if (act->ledger)
 			ledger_beat(act->ledger, LEDGER_UWD, act->ops->now_us(act->ops_data));
 		nanosleep(&pause, NULL);
@@ -162,7 +163,7 @@ static int open_groups(const struct act *act, const char *name, struct cg_group 
 	rc = cg_group_open(act->pool_dirfd, name, WORKER_KNOBS, ret_worker);
 	if (!rc && ret_worker->id != ret_group->id) {
 		cg_group_close(ret_worker);
-		rc = -ENOENT; /* made anew in between: the next look finds it */
+		rc = -ENOENT; /* made anew in between: the next call finds it */
 	}
 	if (rc)
 		cg_group_close(ret_group);
@@ -240,7 +241,7 @@ static bool is_current(const struct act *act, const struct act_component *compon
 	       !act->ops->read(act->ops_data, &component->group, CG_CURRENT, &bytes);
 }
 
-static int follow(struct act *act, struct act_component *component)
+static int sync_component(struct act *act, struct act_component *component)
 {
 	struct cg_group group = {0}, worker = {0};
 	int rc;
@@ -268,7 +269,7 @@ static struct act_component *find_named(struct act *act, const char *name)
 	return NULL;
 }
 
-int act_follow(struct act *act, const struct config *config, struct uw_err *err)
+int act_sync(struct act *act, const struct config *config, struct uw_err *err)
 {
 	struct act_component *next[UW_COMPONENTS_MAX] = {NULL};
 
@@ -281,7 +282,7 @@ int act_follow(struct act *act, const struct config *config, struct uw_err *err)
 	act_reap(act);
 	for (uint32_t i = 0; i < config->component_count; i++) {
 		const char *name = config->component[i].name;
-		int rc = act->component[i] ? follow(act, act->component[i])
+		int rc = act->component[i] ? sync_component(act, act->component[i])
 					   : track(act, name, &act->component[i]);
 
 		if (rc && rc != -ENOENT)

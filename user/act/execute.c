@@ -262,16 +262,8 @@ static void execute(struct act *act, const struct action *action)
 	act_outcomes_put(&act->outcomes, &outcome, rc != 0);
 }
 
-void act_plan(struct act *act, const struct plan *plan)
-{
-	act_settle(act);
-	act_bounds_keep(act, act->ops->now_us(act->ops_data));
-	for (uint32_t i = 0; i < plan->action_count; i++)
-		execute(act, &plan->action[i]);
-}
-
 /* What was to be the last word may have been pushed out of the worker: only home is settled. */
-static void settle(struct act *act, struct act_component *component)
+static void settle_high(struct act *act, struct act_component *component)
 {
 	uint64_t in_force = 0;
 
@@ -281,14 +273,23 @@ static void settle(struct act *act, struct act_component *component)
 		clear(act, &component->group, LEDGER_HIGH);
 }
 
-void act_settle(struct act *act)
+/* What had to wait for a worker to be done with memory.high. */
+static void settle_all(struct act *act)
 {
-	act_reap(act);
 	for (uint32_t i = 0; i < ACT_SLOTS; i++) {
 		struct act_component *component = &act->slot[i];
 
 		if (component->used && !component->ending && component->high_settling &&
 		    !act_worker_is_lowering(&component->worker))
-			settle(act, component);
+			settle_high(act, component);
 	}
+}
+
+void act_plan(struct act *act, const struct plan *plan)
+{
+	act_reap(act);
+	settle_all(act);
+	act_bounds_keep(act, act->ops->now_us(act->ops_data));
+	for (uint32_t i = 0; i < plan->action_count; i++)
+		execute(act, &plan->action[i]);
 }

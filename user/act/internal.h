@@ -98,7 +98,7 @@ bool act_worker_overtake_high(struct act_worker *worker, uint64_t bytes);
 bool act_worker_is_lowering(struct act_worker *worker); /* at work on, or waiting with, one */
 bool act_worker_is_busy(struct act_worker *worker);
 
-/* What a worker does (reclaim.c): fills result, error, done. */
+/* What a worker does (work.c): fills result, error, done. */
 void act_run_reclaim(struct act_worker *worker, const struct act_work *work, uint64_t until_us,
 		     struct outcome *outcome);
 void act_run_high(struct act_worker *worker, const struct action *action, struct outcome *outcome);
@@ -173,9 +173,6 @@ void act_bounds_after(struct act *act, struct act_component *component, uint64_t
 
 /* Once a second, and after act_bounds_count: mends what another has written. */
 void act_bounds_keep(struct act *act, uint64_t now_us);
-
-/* Clears ledger entries whose undoing was waiting for a worker. */
-void act_settle(struct act *act);
 
 /* Of the components that were dropped, closes those whose workers have ended (components.c). */
 void act_reap(struct act *act);

@@ -87,6 +87,5 @@ uint32_t act_outcomes_take(struct act *act, struct outcome *ret_outcome, uint32_
 	if (!outcomes->count)
 		eventfd_read(outcomes->eventfd, &wakes);
 	pthread_mutex_unlock(&outcomes->lock);
-	act_settle(act);
 	return taken;
 }

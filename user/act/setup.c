@@ -19,7 +19,7 @@ static uint64_t part_of_total(uint32_t permyriad)
 	return (uint64_t)info.totalram * info.mem_unit / PERMYRIAD_ONE * permyriad;
 }
 
-#define POOL_SLACK 32 /* a thirty-second of what is in use */
+#define POOL_SLACK 32 /* 1/32 of what is in use */
 
 static int usable_here(const struct cg_host *host, const struct config *config, uint64_t *ret_bytes,
 		       struct uw_err *err)

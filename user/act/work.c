@@ -7,7 +7,7 @@
 #define RECLAIM_TEXT_LEN 48
 
 /* So many chunks in a row that freed nothing end a reclaim: one may have met a writeback peak. */
-#define BARREN_CHUNKS 2
+#define EMPTY_CHUNKS 2
 
 static uint64_t read_current(struct act *act, const struct cg_group *group)
 {
@@ -58,11 +58,11 @@ static int reclaim_chunk(struct act *act, const struct cg_group *group, uint64_t
 }
 
 /* Whether to go on after a chunk; fills the outcome where not. */
-static bool judge(int rc, uint64_t freed, unsigned int *barren, struct outcome *outcome)
+static bool judge(int rc, uint64_t freed, unsigned int *empty, struct outcome *outcome)
 {
 	outcome->done += freed;
-	*barren = freed ? 0 : *barren + 1;
-	if (!rc || rc == -EINTR || (rc == -EAGAIN && *barren < BARREN_CHUNKS))
+	*empty = freed ? 0 : *empty + 1;
+	if (!rc || rc == -EINTR || (rc == -EAGAIN && *empty < EMPTY_CHUNKS))
 		return true;
 	if (rc == -EAGAIN) {
 		outcome->result = OUTCOME_SHORT;
@@ -94,7 +94,7 @@ static void reclaim_group(struct act_worker *worker, const struct cg_group *grou
 			  const struct action *action, uint64_t until_us, struct outcome *outcome)
 {
 	uint64_t chunk_max = atomic_load(&worker->act->chunk_bytes), freed;
-	unsigned int barren = 0;
+	unsigned int empty = 0;
 	bool go_on = true;
 
 	while (go_on && outcome->done < action->amount && !is_over(worker, until_us, outcome)) {
@@ -102,7 +102,7 @@ static void reclaim_group(struct act_worker *worker, const struct cg_group *grou
 		int rc = reclaim_chunk(worker->act, group, left < chunk_max ? left : chunk_max,
 				       action->swappiness, &freed);
 
-		go_on = judge(rc, freed, &barren, outcome);
+		go_on = judge(rc, freed, &empty, outcome);
 	}
 	atomic_fetch_add(&worker->act->freed_bytes, outcome->done);
 }

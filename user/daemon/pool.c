@@ -93,11 +93,11 @@ static void follow_by_kern(struct daemon *daemon)
 /* act first: of what goes it undoes everything, before sense says that it is gone. */
 int tree_follow(struct daemon *daemon, struct uw_err *err)
 {
-	int rc = act_follow(daemon->act, &daemon->config, err);
+	int rc = act_sync(daemon->act, &daemon->config, err);
 
 	if (rc < 0)
 		return rc;
-	sense_follow(daemon->sense, &daemon->config, daemon->pool.dir);
+	sense_sync(daemon->sense, &daemon->config, daemon->pool.dir);
 	follow_by_kern(daemon);
 	memset(daemon->frame.component, 0, sizeof(daemon->frame.component)); /* other indices */
 	sense_watch_leaves(daemon->sense, on_leaf, daemon);
@@ -164,7 +164,7 @@ static int take_pool(struct daemon *daemon, struct cg_pool *pool)
 	daemon->stats.guard_restarts++;
 	loop_unwatch_guard(daemon);
 	act_set_pool(daemon->act, pool->dir);
-	sense_follow(daemon->sense, &daemon->config, pool->dir);
+	sense_sync(daemon->sense, &daemon->config, pool->dir);
 	pthread_mutex_lock(&daemon->pool_lock);
 	cg_pool_close(&daemon->pool);
 	daemon->pool = *pool;

@@ -3,7 +3,7 @@
  * The ledger: a fixed-size mmapped file in /run/uw where every freeze and every changed limit is
  * entered, with the value it had before, *before* it is done, and cleared after it is undone. It
  * holds no policy. uwd and uw-guard map it; entering and clearing are a few stores to locked
- *memory, no system call.
+ * memory, no system call.
  *
  * Who may write entries: the holder of the ledger's one lock, a robust process-shared mutex. uwd's
  * main thread takes it at its start and keeps it for life. The hand-over is the lock's own: when
@@ -166,7 +166,7 @@ bool ledger_read(const struct ledger *ledger, uint32_t slot, struct ledger_entry
 
 uint32_t ledger_count(const struct ledger *ledger);
 
-/* ---- undoing (ledger_undo.c) ---- */
+/* ---- undoing (undo.c) ---- */
 
 enum ledger_undo {
 	LEDGER_UNDO_KEEP,  /* leave entries as they are: uwd may live */

@@ -273,7 +273,7 @@ static struct sense_component take_component(struct sense *sense, const char *na
 	return component;
 }
 
-void sense_follow(struct sense *sense, const struct config *config, int pool_dirfd)
+void sense_sync(struct sense *sense, const struct config *config, int pool_dirfd)
 {
 	struct sense_component next[UW_COMPONENTS_MAX] = {0};
 	uint32_t to[UW_COMPONENTS_MAX] = {0};
@@ -308,7 +308,7 @@ int sense_new(const struct config *config, int pool_dirfd, struct sense **ret_se
 	sense->meminfo = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
 	sense->pressure = open("/proc/pressure/memory", O_RDONLY | O_CLOEXEC);
 	sense->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	sense_follow(sense, config, pool_dirfd);
+	sense_sync(sense, config, pool_dirfd);
 	*ret_sense = sense;
 	return 0;
 }

@@ -29,7 +29,7 @@ void sense_free(struct sense *sense); /* NULL is fine */
  * under its new index, unless the pool is another; what config does not name is closed, its leaves
  * told of as gone; what is missing is looked for.
  */
-void sense_follow(struct sense *sense, const struct config *config, int pool_dirfd);
+void sense_sync(struct sense *sense, const struct config *config, int pool_dirfd);
 
 /* Grows whenever a component's cgroup is found or lost: whoever keeps fds of its own compares. */
 uint64_t sense_generation(const struct sense *sense);

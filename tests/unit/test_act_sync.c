@@ -19,7 +19,7 @@ static void test_component_that_stays_keeps_what_its_worker_does(void **state)
 	f->fake.blocks = true;
 	plan(f, lower(0));
 	await_blocked(f);
-	follow(f->act, "late", "jobs");
+	sync_names(f->act, "late", "jobs");
 	assert_true(atomic_load(&f->fake.is_blocked));
 	act_read_stats(f->act, &stats);
 	assert_int_equal(stats.workers_busy, 1);
@@ -49,16 +49,14 @@ static void test_dropped_component_is_thawed_and_restored(void **state)
 	tmp_pool_write(&f->pool, "jobs/train", "cgroup.freeze", "1");
 	tmp_pool_write(&f->pool, "jobs", "memory.high", "314572800");
 	tmp_pool_group(&f->pool, "late");
-	follow(f->act, "late", NULL);
+	sync_names(f->act, "late", NULL);
 	assert_int_equal(tmp_pool_read(&f->pool, "jobs/train", "cgroup.freeze"), 0);
 	assert_int_equal(tmp_pool_read(&f->pool, "jobs", "memory.high"), HOME_HIGH);
 	assert_int_equal(f->fake.value[CG_MIN], 0);
 	assert_int_equal(f->fake.value[CG_LOW], 0);
 	/* Its entries go with its worker, which this does not wait for longer than it takes. */
 	while (ledger_count(f->ledger)) {
-		struct outcome none;
-
-		act_outcomes_take(f->act, &none, 0);
+		settle(f);
 		sched_yield();
 	}
 }
@@ -71,11 +69,11 @@ static void test_dropping_a_component_leaves_its_namesakes_alone(void **state)
 	struct ledger_entry entry = {
 		.kind = LEDGER_HIGH, .cgid = more, .old_value = LEDGER_MAX, .path = "jobs-more"};
 
-	follow(f->act, "jobs", "jobs-more");
+	sync_names(f->act, "jobs", "jobs-more");
 	assert_int_equal(ledger_enter(f->ledger, &entry), 0);
 	tmp_pool_write(&f->pool, "jobs-more", "memory.high", "4096");
 	f->fake.value[CG_HIGH] = 4096;
-	follow(f->act, "jobs-more", NULL);
+	sync_names(f->act, "jobs-more", NULL);
 	assert_int_equal(tmp_pool_read(&f->pool, "jobs-more", "memory.high"), 4096);
 	assert_true(has_entry(f, LEDGER_HIGH, more));
 }
@@ -93,7 +91,7 @@ static void test_drop_does_not_wait_for_a_worker_in_the_kernel(void **state)
 	pthread_mutex_lock(&f->fake.lock); /* it cannot come back */
 	f->fake.blocks = false;
 	pthread_mutex_unlock(&f->fake.lock);
-	follow(f->act, "late", NULL);
+	sync_names(f->act, "late", NULL);
 	assert_in_range(clock_now_us() - began_us, 0, PATIENCE_MS * US_PER_MS / 2);
 	outcome = await(f);
 	assert_int_equal(outcome.result, OUTCOME_DONE); /* one chunk was all that was asked */
@@ -112,8 +110,8 @@ static void test_dropped_and_named_again_has_one_worker_and_no_old_entry(void **
 	await_blocked(f);
 	f->fake.blocks = false;
 	tmp_pool_write(&f->pool, "jobs", "memory.high", "314572800");
-	follow(f->act, "late", NULL);
-	follow(f->act, "late", "jobs");
+	sync_names(f->act, "late", NULL);
+	sync_names(f->act, "late", "jobs");
 	assert_int_equal(act_component_cgid(f->act, 1), f->jobs);
 	assert_int_equal(tmp_pool_read(&f->pool, "jobs", "memory.high"), HOME_HIGH);
 	assert_int_equal(ledger_count(f->ledger), 0);
@@ -150,7 +148,7 @@ static void test_component_made_anew_is_acted_upon(void **state)
 	jobs = make_anew(f);
 	assert_int_not_equal(jobs, f->jobs);
 	f->fake.value[CG_HIGH] = HOME_HIGH; /* as a setup made it */
-	follow(f->act, "jobs", NULL);
+	sync_names(f->act, "jobs", NULL);
 	assert_int_equal(act_component_cgid(f->act, 0), jobs);
 	assert_int_equal(ledger_count(f->ledger), 0);
 
@@ -159,7 +157,7 @@ static void test_component_made_anew_is_acted_upon(void **state)
 	plan(f, (struct action){.kind = ACTION_FREEZE, .leaf = leaf});
 	assert_int_equal(await(f).result, OUTCOME_DONE);
 	plan(f, (struct action){.kind = ACTION_RECLAIM, .leaf = leaf, .amount = MIB});
-	assert_int_equal(await(f).result, OUTCOME_DONE); /* the worker followed too */
+	assert_int_equal(await(f).result, OUTCOME_DONE); /* the worker was moved too */
 	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = MIB});
 	await(f);
 	assert_true(ledger_find(f->ledger, LEDGER_HIGH, jobs, &entry));
@@ -170,12 +168,12 @@ static void test_component_without_a_cgroup_is_passed_over_until_there_is_one(vo
 {
 	struct fixture *f = *state;
 
-	follow(f->act, "jobs", "late");
+	sync_names(f->act, "jobs", "late");
 	assert_int_equal(act_component_cgid(f->act, 1), 0);
 	plan(f, lower(1));
 	assert_int_equal(await(f).result, OUTCOME_GONE);
 	tmp_pool_group(&f->pool, "late");
-	follow(f->act, "jobs", "late");
+	sync_names(f->act, "jobs", "late");
 	plan(f, lower(1));
 	assert_int_equal(await(f).result, OUTCOME_SHORT);
 }
@@ -193,7 +191,7 @@ static void test_pool_made_anew_is_acted_upon(void **state)
 	f->pool.dirfd = pool;
 	f->jobs = tmp_pool_group(&f->pool, "jobs");
 	act_set_pool(f->act, pool);
-	follow(f->act, "jobs", NULL);
+	sync_names(f->act, "jobs", NULL);
 	assert_int_equal(act_component_cgid(f->act, 0), f->jobs);
 }
 
