@@ -132,7 +132,7 @@ int kern_open(const struct kern_options *options, struct kern **ret_kern, struct
 	kern->groups = -1;
 	kern->wanted = options->sensors;
 	kern->cpus = libbpf_num_possible_cpus();
-	words_catch();
+	libbpf_log_catch();
 	r = loader_run(options, &kern->outcome);
 	if (r && err)
 		*err = kern->outcome.err;

@@ -10,7 +10,7 @@
 
 #include "user/base/text.h"
 
-static char last_words[200];
+static char last_line[200];
 static bool to_stderr;
 
 /* A verifier's log comes as one print of many lines: its last full line says what it objects to,
@@ -30,15 +30,15 @@ static const char *pick_line(char *text)
 static bool is_echo(const char *line)
 {
 	/* After the reason, libbpf says once more that the object failed. */
-	return *last_words &&
+	return *last_line &&
 	       (strstr(line, "failed to load object") ||
 		strstr(line, "failed to load BPF skeleton") || strstr(line, "failed to load: "));
 }
 
-static int catch_words(enum libbpf_print_level level, const char *format, va_list args)
+static int keep_last(enum libbpf_print_level level, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));
 
-static int catch_words(enum libbpf_print_level level, const char *format, va_list args)
+static int keep_last(enum libbpf_print_level level, const char *format, va_list args)
 {
 	char text[16384];
 	const char *line;
@@ -56,23 +56,23 @@ static int catch_words(enum libbpf_print_level level, const char *format, va_lis
 	if (!strncmp(line, "libbpf: ", 8))
 		line += 8;
 	if (*line && !is_echo(line))
-		text_copy(last_words, sizeof(last_words), line);
+		text_copy(last_line, sizeof(last_line), line);
 	return 0;
 }
 
-void words_catch(void)
+void libbpf_log_catch(void)
 {
 	to_stderr = getenv("UW_BPF_LOG") != NULL;
-	words_forget();
-	libbpf_set_print(catch_words);
+	libbpf_log_forget();
+	libbpf_set_print(keep_last);
 }
 
-void words_forget(void)
+void libbpf_log_forget(void)
 {
-	last_words[0] = '\0';
+	last_line[0] = '\0';
 }
 
-const char *words_last(void)
+const char *libbpf_log_last(void)
 {
-	return last_words;
+	return last_line;
 }

@@ -170,7 +170,7 @@ static int load(const struct kern_options *options, struct loader_outcome *outco
 	AUTO_CLOSE int lock = -1; /* until the child ends */
 	int r;
 
-	words_catch();
+	libbpf_log_catch();
 	r = pins_prepare(&outcome->err);
 	if (r)
 		return r;

@@ -21,7 +21,7 @@ static int fail_object(struct install *install, enum kern_object object, int cod
 	char text[LOADER_TEXT_LEN];
 
 	snprintf(text, sizeof(text), "%s: %s: %s%s%s", which, what, strerror(-code),
-		 *words_last() ? ": " : "", words_last());
+		 *libbpf_log_last() ? ": " : "", libbpf_log_last());
 	for (int i = 0; i < KERN_SENSOR__COUNT; i++)
 		if (kern_elves[object].sensors & 1U << i && !*install->outcome->text[i])
 			memcpy(install->outcome->text[i], text, sizeof(text));
@@ -131,7 +131,7 @@ int object_install(struct install *install, enum kern_object which)
 	const void *bytes = elf->bytes(&size);
 	int r;
 
-	words_forget();
+	libbpf_log_forget();
 	object = bpf_object__open_mem(bytes, size, &opts);
 	if (!object)
 		return fail_object(install, which, -errno, "cannot be opened", elf->name);

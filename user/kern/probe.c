@@ -300,7 +300,7 @@ size_t kern_probe(const char *cgroup_mount, bool may_load, struct kern_feature *
 	unsigned int major = 0, minor = 0;
 	size_t n = 0;
 
-	words_catch();
+	libbpf_log_catch();
 	if (!uname(&host)) {
 		text_copy(probe.version, sizeof(probe.version), host.release);
 		sscanf(host.release, "%u.%u", &major, &minor);
