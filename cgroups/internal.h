@@ -120,11 +120,11 @@ int cg_procs_wait_empty(int dirfd, int timeout_ms);
 /* Calls fn for each child group; a negative return stops and is passed up. */
 int cg_each_child(int dirfd, cg_leaf_fn fn, void *data);
 
-/* ---- record.c: /run/uw ---- */
+/* ---- run_files.c: the files of /run/uw ---- */
 
-int cg_record_lock(int *ret_fd, bool may_wait, struct uw_err *err);
-int cg_record_write(const char *root, struct uw_err *err);
-void cg_record_remove(const char *root); /* when it is root that is recorded */
+int cg_setup_lock(int *ret_fd, bool may_wait, struct uw_err *err);
+int cg_pool_file_write(const char *root, struct uw_err *err);
+void cg_pool_file_remove(const char *root); /* when it is root that is recorded */
 
 /* ---- root.c ---- */
 

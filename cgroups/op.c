@@ -34,7 +34,7 @@ int cg_op_open(struct cg_op *op, const struct cg_host *host, const struct cg_cha
 		return err_set(err, -errno, "cgroups: open %s: %s", host->mount, strerror(errno));
 	if (cg_op_dry(op))
 		return 0;
-	return cg_record_lock(&op->lock, !change || !change->no_wait, err);
+	return cg_setup_lock(&op->lock, !change || !change->no_wait, err);
 }
 
 void cg_op_close(struct cg_op *op)

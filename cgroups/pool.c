@@ -151,7 +151,7 @@ static int make_pool(struct cg_op *op, struct cg_host *host, const char *program
 	if (ret && scope_missing(op, pool))
 		ret = make_scope(op, program, pool);
 	if (!ret)
-		ret = cg_record_write(pool->root, op->err);
+		ret = cg_pool_file_write(pool->root, op->err);
 	return ret ? ret : cg_tree_open(host, pool->root, &pool->dir, op->err);
 }
 
@@ -183,7 +183,7 @@ int cg_pool_guard_spawn(const struct cg_host *host, struct cg_pool *pool, const 
 	struct cg_pool next = *pool;
 	AUTO_CLOSE int holder = -1, lock = -1;
 	struct cg_group group;
-	int ret = cg_record_lock(&lock, false, err);
+	int ret = cg_setup_lock(&lock, false, err);
 
 	if (ret)
 		return ret;

@@ -17,7 +17,7 @@
 
 /* Waits, where it may, for another setup to end: each takes milliseconds; a teardown takes as long
  * as what it kills. */
-int cg_record_lock(int *ret_fd, bool may_wait, struct uw_err *err)
+int cg_setup_lock(int *ret_fd, bool may_wait, struct uw_err *err)
 {
 	AUTO_CLOSE int fd = -1;
 
@@ -39,7 +39,7 @@ int cg_record_lock(int *ret_fd, bool may_wait, struct uw_err *err)
 	return 0;
 }
 
-int cg_record_write(const char *root, struct uw_err *err)
+int cg_pool_file_write(const char *root, struct uw_err *err)
 {
 	AUTO_CLOSE int fd =
 		open(POOL_TEMP, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -65,7 +65,7 @@ int cg_tree_root(char *ret_root, size_t size)
 	return text_copy(ret_root, size, text) ? 0 : -ENAMETOOLONG;
 }
 
-void cg_record_remove(const char *root)
+void cg_pool_file_remove(const char *root)
 {
 	char recorded[CG_PATH_LEN];
 

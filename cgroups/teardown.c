@@ -18,7 +18,7 @@
 
 typedef int (*part_fn)(struct cg_op *op, int dir, const char *path);
 
-struct walk {
+struct group_walk {
 	struct cg_op *op;
 	int pool;
 	const char *root;
@@ -29,7 +29,7 @@ struct walk {
 
 static int visit(void *data, const char *name)
 {
-	const struct walk *walk = data;
+	const struct group_walk *walk = data;
 	AUTO_CLOSE int dir =
 		openat(walk->pool, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	char path[CG_PATH_LEN], mark[32];
@@ -44,7 +44,7 @@ static int visit(void *data, const char *name)
 
 static int each_part(struct cg_op *op, int pool, const char *root, part_fn fn)
 {
-	struct walk walk = {.op = op, .pool = pool, .root = root, .fn = fn};
+	struct group_walk walk = {.op = op, .pool = pool, .root = root, .fn = fn};
 
 	return cg_each_child(pool, visit, &walk);
 }
@@ -355,7 +355,7 @@ static int teardown_locked(struct cg_op *op, const char *root, enum cg_teardown 
 						     : clear_pool(op, pool, root, how);
 
 	if (!ret && !cg_op_dry(op))
-		cg_record_remove(root);
+		cg_pool_file_remove(root);
 	return ret;
 }
 

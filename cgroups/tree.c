@@ -198,7 +198,7 @@ static int setup_locked(struct cg_op *op, const struct cg_tree_spec *spec)
 		ret = cg_protect_pool(op, spec->root, CG_PROTECT_LOWER, low_wanted(op, spec));
 	if (!ret)
 		ret = protect_leaves(op, spec);
-	return ret || cg_op_dry(op) ? ret : cg_record_write(spec->root, op->err);
+	return ret || cg_op_dry(op) ? ret : cg_pool_file_write(spec->root, op->err);
 }
 
 int cg_tree_setup(const struct cg_host *host, const struct cg_tree_spec *spec,
