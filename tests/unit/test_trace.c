@@ -191,7 +191,7 @@ static void test_page_holds_the_pictures_and_escapes_its_title(void **data)
 	assert_true(fd >= 0);
 	replay_two(&trace, &replay, REPLAY_UW);
 	assert_int_equal(figures_of(&trace, &replay, &figures, &err), 0);
-	assert_int_equal(page_write(path, "<b>&", &trace, &replay, &figures, &err), 0);
+	assert_int_equal(html_write(path, "<b>&", &trace, &replay, &figures, &err), 0);
 	file = fdopen(fd, "r");
 	assert_non_null(file);
 	n = fread(page, 1, sizeof(page) - 1, file);
@@ -203,7 +203,7 @@ static void test_page_holds_the_pictures_and_escapes_its_title(void **data)
 	assert_null(strstr(page, "nan"));
 	assert_non_null(strstr(page, "</svg>"));
 	assert_non_null(strstr(page, "</html>"));
-	assert_int_equal(page_write("/no/such/folder/x", "t", &trace, &replay, &figures, &err),
+	assert_int_equal(html_write("/no/such/folder/x", "t", &trace, &replay, &figures, &err),
 			 -ENOENT);
 	remove(path);
 	replay_done(&replay);

@@ -10,13 +10,13 @@
 /* Returned by an executor whose outcome will come from a worker. */
 #define HANDED_OVER 1
 
-struct target {
+struct act_target {
 	struct act_component *component;
 	const struct cg_group *group; /* the leaf's, or the component's own */
 	char path[LEDGER_PATH_LEN];
 };
 
-static int find_target(struct act *act, const struct action *action, struct target *ret_target)
+static int find_target(struct act *act, const struct action *action, struct act_target *ret_target)
 {
 	struct act_component *component;
 	struct act_leaf *leaf;
@@ -40,7 +40,7 @@ static int find_target(struct act *act, const struct action *action, struct targ
 	return len < LEDGER_PATH_LEN ? 0 : -ENAMETOOLONG;
 }
 
-static int enter(struct act *act, const struct target *target, enum ledger_kind kind,
+static int enter(struct act *act, const struct act_target *target, enum ledger_kind kind,
 		 uint64_t old_value, const struct action *action, uint64_t new_value)
 {
 	struct ledger_entry entry = {
@@ -64,7 +64,7 @@ static void clear(struct act *act, const struct cg_group *group, enum ledger_kin
 		ledger_clear(act->ledger, kind, group->id);
 }
 
-static int freeze(struct act *act, const struct target *target, const struct action *action)
+static int freeze(struct act *act, const struct act_target *target, const struct action *action)
 {
 	int rc = enter(act, target, LEDGER_FREEZE, 0, action, 1);
 
@@ -76,7 +76,7 @@ static int freeze(struct act *act, const struct target *target, const struct act
 	return rc;
 }
 
-static int thaw(struct act *act, const struct target *target, const struct action *action)
+static int thaw(struct act *act, const struct act_target *target, const struct action *action)
 {
 	int rc = act_write_u64(act, target->group, CG_FREEZE, 0);
 
@@ -87,7 +87,7 @@ static int thaw(struct act *act, const struct target *target, const struct actio
 }
 
 /* What was populated when policy looked may have ended; its name and cgid are then nobody's. */
-static int kill_group(struct act *act, const struct target *target, const struct action *action)
+static int kill_group(struct act *act, const struct act_target *target, const struct action *action)
 {
 	bool populated = false;
 	int rc = act->ops->populated(act->ops_data, target->group, &populated);
@@ -100,7 +100,7 @@ static int kill_group(struct act *act, const struct target *target, const struct
 	return act_write_u64(act, target->group, CG_KILL, 1);
 }
 
-static int reclaim(struct act *act, const struct target *target, const struct action *action)
+static int reclaim(struct act *act, const struct act_target *target, const struct action *action)
 {
 	struct act_component *component = target->component;
 	const char *leaf = target->group == &component->group ? "" : target->group->name;
@@ -111,7 +111,7 @@ static int reclaim(struct act *act, const struct target *target, const struct ac
 }
 
 /* Limits are a component's; leaves have none of their own. */
-static int read_limit(struct act *act, const struct target *target, enum cg_knob knob,
+static int read_limit(struct act *act, const struct act_target *target, enum cg_knob knob,
 		      uint64_t *ret_bytes)
 {
 	if (target->group != &target->component->group)
@@ -136,7 +136,7 @@ static void adopt_home(struct act_component *component, enum ledger_kind kind,
 }
 
 /* The ledger's side of a limit that is, or is about to be, action->amount. */
-static int record_limit(struct act *act, const struct target *target, enum ledger_kind kind,
+static int record_limit(struct act *act, const struct act_target *target, enum ledger_kind kind,
 			const struct action *action)
 {
 	uint64_t home = target->component->home[kind];
@@ -148,8 +148,8 @@ static int record_limit(struct act *act, const struct target *target, enum ledge
 }
 
 /* Entered before a lowering; after a raise, so that a death in between still finds the squeeze. */
-static int set_protection(struct act *act, const struct target *target, const struct action *action,
-			  enum ledger_kind kind, enum cg_knob knob)
+static int set_protection(struct act *act, const struct act_target *target,
+			  const struct action *action, enum ledger_kind kind, enum cg_knob knob)
 {
 	uint64_t in_force = 0;
 	int rc = read_limit(act, target, knob, &in_force);
@@ -169,7 +169,7 @@ static int set_protection(struct act *act, const struct target *target, const st
 	return rc;
 }
 
-static int set_min(struct act *act, const struct target *target, const struct action *action)
+static int set_min(struct act *act, const struct act_target *target, const struct action *action)
 {
 	uint64_t bytes = limit_of(action);
 	int rc;
@@ -180,12 +180,12 @@ static int set_min(struct act *act, const struct target *target, const struct ac
 	return rc;
 }
 
-static int set_low(struct act *act, const struct target *target, const struct action *action)
+static int set_low(struct act *act, const struct act_target *target, const struct action *action)
 {
 	return set_protection(act, target, action, LEDGER_LOW, CG_LOW);
 }
 
-static int raise_high(struct act *act, const struct target *target, const struct action *action)
+static int raise_high(struct act *act, const struct act_target *target, const struct action *action)
 {
 	struct act_component *component = target->component;
 	bool lowering = act_worker_overtake_high(&component->worker, action->amount);
@@ -199,7 +199,7 @@ static int raise_high(struct act *act, const struct target *target, const struct
 	return 0;
 }
 
-static int lower_high(struct act *act, const struct target *target, const struct action *action)
+static int lower_high(struct act *act, const struct act_target *target, const struct action *action)
 {
 	struct act_component *component = target->component;
 	int rc = 0;
@@ -213,7 +213,7 @@ static int lower_high(struct act *act, const struct target *target, const struct
 	return HANDED_OVER;
 }
 
-static int set_high(struct act *act, const struct target *target, const struct action *action)
+static int set_high(struct act *act, const struct act_target *target, const struct action *action)
 {
 	uint64_t in_force = 0;
 	int rc = read_limit(act, target, CG_HIGH, &in_force);
@@ -226,7 +226,7 @@ static int set_high(struct act *act, const struct target *target, const struct a
 	return lower_high(act, target, action);
 }
 
-static int arm_mark(struct act *act, const struct target *target, const struct action *action)
+static int arm_mark(struct act *act, const struct act_target *target, const struct action *action)
 {
 	(void)target;
 	if (!act->arm_mark)
@@ -234,7 +234,7 @@ static int arm_mark(struct act *act, const struct target *target, const struct a
 	return act->arm_mark(act->arm_data, action->component, action->amount);
 }
 
-static int (*const executor[ACTION__COUNT])(struct act *act, const struct target *target,
+static int (*const executor[ACTION__COUNT])(struct act *act, const struct act_target *target,
 					    const struct action *action) = {
 	[ACTION_SET_MIN] = set_min, [ACTION_SET_LOW] = set_low,   [ACTION_SET_HIGH] = set_high,
 	[ACTION_RECLAIM] = reclaim, [ACTION_FREEZE] = freeze,     [ACTION_THAW] = thaw,
@@ -244,7 +244,7 @@ static int (*const executor[ACTION__COUNT])(struct act *act, const struct target
 static void execute(struct act *act, const struct action *action)
 {
 	uint64_t began_us = act->ops->now_us(act->ops_data);
-	struct target target;
+	struct act_target target;
 	struct outcome outcome;
 	int rc;
 

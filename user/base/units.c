@@ -18,7 +18,7 @@
 #define US_PER_HOUR (60 * US_PER_MIN)
 #define US_PER_DAY  (24 * US_PER_HOUR)
 
-struct unit {
+struct unit_name {
 	const char *name;
 	uint64_t multiplier;
 };
@@ -29,12 +29,12 @@ struct decimal {
 	bool overflow;
 };
 
-static const struct unit byte_units[] = {
+static const struct unit_name byte_units[] = {
 	{"B", 1},     {"K", KIB},   {"M", MIB},   {"G", GIB},          {"T", GIB * 1024},
 	{"KiB", KIB}, {"MiB", MIB}, {"GiB", GIB}, {"TiB", GIB * 1024},
 };
 
-static const struct unit time_units[] = {
+static const struct unit_name time_units[] = {
 	{"us", 1},         {"ms", US_PER_MS},  {"s", US_PER_SEC}, {"min", US_PER_MIN},
 	{"m", US_PER_MIN}, {"h", US_PER_HOUR}, {"d", US_PER_DAY},
 };
@@ -71,7 +71,8 @@ static const char *scan_decimal(const char *text, struct decimal *ret_number)
 	return text;
 }
 
-static const struct unit *find_unit(const struct unit *units, size_t count, const char *name)
+static const struct unit_name *find_unit(const struct unit_name *units, size_t count,
+					 const char *name)
 {
 	for (size_t i = 0; i < count; i++)
 		if (!strcmp(units[i].name, name))
@@ -79,10 +80,10 @@ static const struct unit *find_unit(const struct unit *units, size_t count, cons
 	return NULL;
 }
 
-static int parse_quantity(const char *text, const struct unit *units, size_t count,
+static int parse_quantity(const char *text, const struct unit_name *units, size_t count,
 			  uint64_t *ret_value)
 {
-	const struct unit *unit;
+	const struct unit_name *unit;
 	struct decimal number;
 	const char *suffix = scan_decimal(text, &number);
 	uint64_t value;

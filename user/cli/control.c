@@ -18,16 +18,16 @@
 #define END_US   (60 * US_PER_SEC) /* the longest reclaim that uwd does at a time */
 
 /* "ml_models/train" */
-struct target {
+struct control_target {
 	char component[CG_NAME_LEN];
 	const char *leaf; /* NULL: all of them */
 };
 
-static int target_parse(const char *word, struct target *ret_target, struct uw_err *err)
+static int target_parse(const char *word, struct control_target *ret_target, struct uw_err *err)
 {
 	const char *slash = strchr(word, '/');
 	size_t length = slash ? (size_t)(slash - word) : strlen(word);
-	struct target target = {.leaf = slash ? slash + 1 : NULL};
+	struct control_target target = {.leaf = slash ? slash + 1 : NULL};
 
 	if (length < sizeof(target.component))
 		memcpy(target.component, word, length);
@@ -38,7 +38,7 @@ static int target_parse(const char *word, struct target *ret_target, struct uw_e
 	return 0;
 }
 
-static json_t *target_json(const struct target *target)
+static json_t *target_json(const struct control_target *target)
 {
 	return json_pack("{s:s, s:s*}", "component", target->component, "leaf", target->leaf);
 }
@@ -220,7 +220,8 @@ static int dry_end(const struct cli *cli, struct dry *dry)
 	return status;
 }
 
-static int dry_freezer(const struct cli *cli, const struct target *target, const char *value)
+static int dry_freezer(const struct cli *cli, const struct control_target *target,
+		       const char *value)
 {
 	AUTO_JSON json_t *component = NULL;
 	char path[2 * CG_PATH_LEN];
@@ -262,7 +263,7 @@ static int dry_reclaim(const struct cli *cli, const char *component_name, uint64
 
 int command_freeze(struct cli *cli)
 {
-	struct target target = {0};
+	struct control_target target = {0};
 	struct uw_err err = {0};
 	json_t *parameters;
 
@@ -281,7 +282,7 @@ int command_freeze(struct cli *cli)
 
 int command_thaw(struct cli *cli)
 {
-	struct target target = {0};
+	struct control_target target = {0};
 	struct uw_err err = {0};
 
 	if (target_parse(cli->argv[0], &target, &err) < 0)

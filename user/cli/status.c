@@ -239,7 +239,7 @@ static void print_all(const struct screen *screen, const json_t *status)
 
 /* ---- one component ---- */
 
-struct field {
+struct component_line {
 	const char *label, *key;
 	const char *(*text)(const json_t *object, const char *key, char buf[static VALUE_LEN]);
 };
@@ -256,7 +256,7 @@ static const char *value_points(const json_t *object, const char *key, char buf[
 	return buf;
 }
 
-static const struct field fields[] = {
+static const struct component_line fields[] = {
 	{"used", "current_bytes", value_bytes},
 	{"working set", "working_set_bytes", value_bytes},
 	{"budget", "budget_bytes", value_bytes},

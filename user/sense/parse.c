@@ -10,7 +10,7 @@
 #define NEED(i) (1U << (i))
 
 /* The first fields of each table are those that are needed. */
-struct field {
+struct sample_field {
 	const char *key;
 	size_t len;
 	size_t offset;
@@ -21,7 +21,7 @@ struct field {
 		key, sizeof(key) - 1, offsetof(type, member) \
 	}
 
-static const struct field stat_fields[] = {
+static const struct sample_field stat_fields[] = {
 	FIELD("anon", struct component_sample, anon_bytes),
 	FIELD("active_file", struct component_sample, active_file_bytes),
 	FIELD("inactive_file", struct component_sample, inactive_file_bytes),
@@ -33,14 +33,14 @@ static const struct field stat_fields[] = {
 	FIELD("pgsteal", struct component_sample, pgsteal),
 };
 
-static const struct field events_fields[] = {
+static const struct sample_field events_fields[] = {
 	FIELD("high", struct component_sample, ev_high),
 	FIELD("max", struct component_sample, ev_max),
 	FIELD("oom", struct component_sample, ev_oom),
 	FIELD("oom_kill", struct component_sample, ev_oom_kill),
 };
 
-static const struct field meminfo_fields[] = {
+static const struct sample_field meminfo_fields[] = {
 	FIELD("MemTotal", struct host_sample, total_bytes),
 	FIELD("MemAvailable", struct host_sample, available_bytes),
 	FIELD("SwapTotal", struct host_sample, swap_total_bytes),
@@ -51,7 +51,7 @@ struct cgroup_events {
 	uint64_t populated, frozen;
 };
 
-static const struct field cgroup_events_fields[] = {
+static const struct sample_field cgroup_events_fields[] = {
 	FIELD("populated", struct cgroup_events, populated),
 	FIELD("frozen", struct cgroup_events, frozen),
 };
@@ -72,8 +72,8 @@ static bool read_number(const char **at, uint64_t *ret_value)
 	return true;
 }
 
-static const struct field *find_field(const struct field *fields, size_t count, const char *key,
-				      size_t len)
+static const struct sample_field *find_field(const struct sample_field *fields, size_t count,
+					     const char *key, size_t len)
 {
 	for (size_t i = 0; i < count; i++)
 		if (fields[i].len == len && !memcmp(fields[i].key, key, len))
@@ -82,13 +82,14 @@ static const struct field *find_field(const struct field *fields, size_t count, 
 }
 
 /* "key 123", "key: 123 kB". Returns the mask of the fields that were there. */
-static uint32_t read_fields(const char *text, const struct field *fields, size_t count, void *base)
+static uint32_t read_fields(const char *text, const struct sample_field *fields, size_t count,
+			    void *base)
 {
 	uint32_t found = 0;
 
 	while (*text) {
 		size_t len = strcspn(text, " :\n");
-		const struct field *field = find_field(fields, count, text, len);
+		const struct sample_field *field = find_field(fields, count, text, len);
 		uint64_t value;
 
 		text += len;

@@ -11,7 +11,7 @@
 #include "user/base/clock.h"
 #include "user/cli/jobs/jobs.h"
 
-struct waiting {
+struct job_wait {
 	const struct cli *cli;
 	const json_t *ranges;
 	uint64_t deadline_us;
@@ -23,7 +23,7 @@ struct waiting {
 	bool told;     /* that uwd is away */
 };
 
-static void say_end(const struct waiting *waiting, const json_t *job)
+static void say_end(const struct job_wait *waiting, const json_t *job)
 {
 	const struct screen *screen = &waiting->cli->screen;
 	const char *state = json_get_text(job, "state");
@@ -40,7 +40,7 @@ static void say_end(const struct waiting *waiting, const json_t *job)
 }
 
 /* False when this connection has told its end before. */
-static bool count_once(struct waiting *waiting, const char *id)
+static bool count_once(struct job_wait *waiting, const char *id)
 {
 	if (json_object_get(waiting->counted, id))
 		return false;
@@ -48,7 +48,7 @@ static bool count_once(struct waiting *waiting, const char *id)
 	return true;
 }
 
-static bool take_end(struct waiting *waiting, const json_t *job)
+static bool take_end(struct job_wait *waiting, const json_t *job)
 {
 	uint64_t code = json_get_u64_or(job, "code", 0);
 	char id[JOB_TEXT_LEN];
@@ -66,7 +66,7 @@ static bool take_end(struct waiting *waiting, const json_t *job)
 }
 
 /* The first answer: what is so now. */
-static void take_state(struct waiting *waiting, const json_t *answer)
+static void take_state(struct job_wait *waiting, const json_t *answer)
 {
 	const json_t *job;
 	size_t i;
@@ -79,7 +79,7 @@ static void take_state(struct waiting *waiting, const json_t *answer)
 }
 
 /* Later ones: any job of ours, as it ends. */
-static void take_news(struct waiting *waiting, const json_t *answer)
+static void take_news(struct job_wait *waiting, const json_t *answer)
 {
 	const json_t *job;
 	size_t i;
@@ -92,12 +92,12 @@ static void take_news(struct waiting *waiting, const json_t *answer)
 	}
 }
 
-static bool is_over(const struct waiting *waiting)
+static bool is_over(const struct job_wait *waiting)
 {
 	return !waiting->left || (waiting->cli->options.any && waiting->ended_count);
 }
 
-static uint64_t time_left(const struct waiting *waiting)
+static uint64_t time_left(const struct job_wait *waiting)
 {
 	uint64_t now_us = clock_now_us();
 
@@ -107,7 +107,7 @@ static uint64_t time_left(const struct waiting *waiting)
 }
 
 /* One connection's worth of waiting. 0 when it is over, else as of ipc_client_next. */
-static int follow(struct waiting *waiting, struct uw_err *err)
+static int follow(struct job_wait *waiting, struct uw_err *err)
 {
 	struct ipc_client client = {.fd = -1};
 	bool first = true;
@@ -142,7 +142,7 @@ static bool is_worth_a_retry(int r, bool reached)
 	return r == -EBUSY || (reached && (r == -EPIPE || remote_is_absent(r)));
 }
 
-static void pause_a_little(struct waiting *waiting)
+static void pause_a_little(struct job_wait *waiting)
 {
 	uint64_t left_us = time_left(waiting);
 	uint64_t pause_us = left_us < JOBS_RETRY_US ? left_us : JOBS_RETRY_US;
@@ -155,7 +155,7 @@ static void pause_a_little(struct waiting *waiting)
 	nanosleep(&pause, NULL);
 }
 
-static int report(const struct waiting *waiting, int status)
+static int report(const struct job_wait *waiting, int status)
 {
 	const struct cli *cli = waiting->cli;
 	json_t *list, *job;
@@ -172,7 +172,7 @@ static int report(const struct waiting *waiting, int status)
 	return status;
 }
 
-static int timed_out(const struct waiting *waiting)
+static int timed_out(const struct job_wait *waiting)
 {
 	fprintf(stderr, "uwctl %s: %" PRIu64 " of the jobs %s not ended in time\n",
 		waiting->cli->command->name, waiting->left, waiting->left == 1 ? "has" : "have");
@@ -183,7 +183,7 @@ int wait_for_jobs(const struct cli *cli, const json_t *ranges, bool known)
 {
 	AUTO_JSON json_t *ended = json_object(), *counted = json_object();
 	uint64_t timeout_us = cli->options.timeout_us;
-	struct waiting waiting = {
+	struct job_wait waiting = {
 		.cli = cli,
 		.ranges = ranges,
 		.deadline_us = timeout_us ? clock_now_us() + timeout_us : UINT64_MAX,

@@ -26,7 +26,7 @@ struct series {
 	double change[LAYERS][BUCKETS + 2]; /* of what lasts over whole buckets */
 };
 
-struct page {
+struct html_page {
 	FILE *out;
 	const struct trace *trace;
 	const struct replay *replay;
@@ -92,7 +92,7 @@ static const char *layer_name(int layer)
 }
 
 /* Where a time lies, in buckets from the begin. */
-static double place_of(const struct page *page, uint64_t at_us)
+static double place_of(const struct html_page *page, uint64_t at_us)
 {
 	const struct replay *replay = page->replay;
 	uint64_t all = replay->end_us - replay->begin_us;
@@ -100,7 +100,7 @@ static double place_of(const struct page *page, uint64_t at_us)
 	return (double)(at_us - replay->begin_us) / (double)(all ? all : 1) * BUCKETS;
 }
 
-static void add(const struct page *page, double *value, double *change, uint64_t from_us,
+static void add(const struct html_page *page, double *value, double *change, uint64_t from_us,
 		uint64_t to_us, double amount)
 {
 	double from = place_of(page, from_us), to = place_of(page, to_us);
@@ -126,7 +126,7 @@ static void settle(double *value, const double *change)
 	}
 }
 
-static void gather(struct page *page)
+static void gather(struct html_page *page)
 {
 	const struct replay *replay = page->replay;
 	double change[BUCKETS + 2] = {0};
@@ -178,7 +178,7 @@ static double round_step(double all, int parts)
 	return step;
 }
 
-static void put_y_axis(const struct page *page, const struct picture *picture)
+static void put_y_axis(const struct html_page *page, const struct picture *picture)
 {
 	double top = picture->most / picture->scale, step = round_step(top, 5);
 
@@ -193,7 +193,7 @@ static void put_y_axis(const struct page *page, const struct picture *picture)
 	}
 }
 
-static void put_x_axis(const struct page *page, const struct picture *picture)
+static void put_x_axis(const struct html_page *page, const struct picture *picture)
 {
 	static const struct {
 		uint64_t us;
@@ -218,8 +218,8 @@ static void put_x_axis(const struct page *page, const struct picture *picture)
 }
 
 /* One layer on top of those below, whose sums are in base and which it is added to. */
-static void put_layer(const struct page *page, const struct picture *picture, const double *value,
-		      double *base, int layer)
+static void put_layer(const struct html_page *page, const struct picture *picture,
+		      const double *value, double *base, int layer)
 {
 	FILE *out = page->out;
 	double most = 0;
@@ -239,7 +239,7 @@ static void put_layer(const struct page *page, const struct picture *picture, co
 		base[i] += value[i];
 }
 
-static void put_layers(const struct page *page, const struct picture *picture,
+static void put_layers(const struct html_page *page, const struct picture *picture,
 		       const struct series *series)
 {
 	double base[BUCKETS] = {0};
@@ -248,7 +248,8 @@ static void put_layers(const struct page *page, const struct picture *picture,
 		put_layer(page, picture, series->value[layer], base, layer);
 }
 
-static void begin_picture(const struct page *page, const struct picture *picture, const char *what)
+static void begin_picture(const struct html_page *page, const struct picture *picture,
+			  const char *what)
 {
 	fprintf(page->out, "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\">\n",
 		WIDTH, picture->height, what);
@@ -256,7 +257,7 @@ static void begin_picture(const struct page *page, const struct picture *picture
 	put_x_axis(page, picture);
 }
 
-static void put_legend(const struct page *page, bool with_failed)
+static void put_legend(const struct html_page *page, bool with_failed)
 {
 	for (int layer = 0; layer < LAYERS; layer++) {
 		if (layer == FAILED ? !with_failed : !page->figures->class[layer].jobs)
@@ -268,7 +269,7 @@ static void put_legend(const struct page *page, bool with_failed)
 	}
 }
 
-static void put_memory(const struct page *page)
+static void put_memory(const struct html_page *page)
 {
 	bool processors = page->trace->processors;
 	double capacity = (double)page->replay->capacity_bytes;
@@ -295,7 +296,7 @@ static void put_memory(const struct page *page)
 		LEFT, WIDTH - RIGHT, y, y);
 }
 
-static void put_waiting(const struct page *page)
+static void put_waiting(const struct html_page *page)
 {
 	struct picture picture = {.height = 220, .most = 1, .unit = "", .scale = 1};
 
@@ -315,7 +316,7 @@ static void put_waiting(const struct page *page)
 	fputs("</svg>\n", page->out);
 }
 
-static void put_tiles(const struct page *page)
+static void put_tiles(const struct html_page *page)
 {
 	const struct figures *f = page->figures;
 	char buf[UNITS_TEXT_LEN];
@@ -332,7 +333,7 @@ static void put_tiles(const struct page *page)
 		f->slowdown.p95, f->allocated_pct, f->used_pct, f->failed_pct);
 }
 
-static void put_classes(const struct page *page)
+static void put_classes(const struct html_page *page)
 {
 	char buf[UNITS_TEXT_LEN];
 
@@ -352,7 +353,7 @@ static void put_classes(const struct page *page)
 	fputs("</table>\n", page->out);
 }
 
-static void put_page(const struct page *page, const char *title)
+static void put_page(const struct html_page *page, const char *title)
 {
 	fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
 	      "<meta name=\"viewport\" content=\"width=device-width\">\n<title>",
@@ -370,10 +371,10 @@ static void put_page(const struct page *page, const char *title)
 	fputs("</body></html>\n", page->out);
 }
 
-int page_write(const char *path, const char *title, const struct trace *trace,
+int html_write(const char *path, const char *title, const struct trace *trace,
 	       const struct replay *replay, const struct figures *figures, struct uw_err *err)
 {
-	AUTO_FREE struct page *page = calloc(1, sizeof(*page));
+	AUTO_FREE struct html_page *page = calloc(1, sizeof(*page));
 	int bad;
 
 	if (!page)

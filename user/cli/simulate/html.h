@@ -9,7 +9,7 @@
 #include "user/cli/simulate/figures.h"
 
 /* A negative errno; title is escaped. */
-int page_write(const char *path, const char *title, const struct trace *trace,
+int html_write(const char *path, const char *title, const struct trace *trace,
 	       const struct replay *replay, const struct figures *figures, struct uw_err *err);
 
 #endif

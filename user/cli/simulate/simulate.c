@@ -140,7 +140,7 @@ static int run_once(struct simulation *sim, uint32_t run, const char *html, stru
 		r = figures_of(&sim->trace, &replay, &sim->figures[run], err);
 	if (!r && html && run == 0) {
 		page_title(sim, title, sizeof(title));
-		r = page_write(html, title, &sim->trace, &replay, &sim->figures[0], err);
+		r = html_write(html, title, &sim->trace, &replay, &sim->figures[0], err);
 	}
 	sim->never = replay.never;
 	replay_done(&replay);

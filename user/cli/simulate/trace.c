@@ -23,7 +23,7 @@ struct value {
 	uint64_t micro;
 };
 
-struct field {
+struct trace_field {
 	const char *name;
 	uint64_t max;
 	bool optional; /* -1 may stand there */
@@ -43,7 +43,7 @@ enum column {
 	COLUMN__COUNT
 };
 
-static const struct field columns[COLUMN__COUNT] = {
+static const struct trace_field columns[COLUMN__COUNT] = {
 	[COLUMN_SUBMIT] = {"submit", SECONDS_MAX, false, false},
 	[COLUMN_RUN] = {"run", SECONDS_MAX, false, false},
 	[COLUMN_DECLARED] = {"declared", SECONDS_MAX, true, false},
@@ -77,7 +77,7 @@ enum swf {
 	SWF__COUNT
 };
 
-static const struct field swf[SWF__COUNT] = {
+static const struct trace_field swf[SWF__COUNT] = {
 	[SWF_JOB] = {"job number", NUMBER_MAX, true, true},
 	[SWF_SUBMIT] = {"submit time", SECONDS_MAX, false, false},
 	[SWF_WAIT] = {"wait time", SECONDS_MAX, true, false},
@@ -98,7 +98,7 @@ static const struct field swf[SWF__COUNT] = {
 	[SWF_THINK] = {"think time", SECONDS_MAX, true, false},
 };
 
-struct reader {
+struct trace_reader {
 	const char *name;
 	unsigned int line;
 	uint32_t capacity;
@@ -111,14 +111,15 @@ struct reader {
 	struct uw_err *err;
 };
 
-static int wrong(const struct reader *reader, const char *field, const char *what)
+static int wrong(const struct trace_reader *reader, const char *field, const char *what)
 {
 	return err_set(reader->err, -EINVAL, "%s:%u: %s: %s", reader->name, reader->line, field,
 		       what);
 }
 
 /* Digits, and up to all decimals of which six count. NULL, or what is wrong. */
-static const char *parse_number(const char *text, const struct field *field, struct value *ret)
+static const char *parse_number(const char *text, const struct trace_field *field,
+				struct value *ret)
 {
 	uint64_t whole = 0, part = 0, scale = MICRO / 10;
 
@@ -148,8 +149,8 @@ static bool is_minus_one(const char *text)
 	return !text[2] || (text[2] == '.' && strspn(text + 3, "0") == strlen(text + 3));
 }
 
-static int parse_field(const struct reader *reader, const struct field *field, const char *text,
-		       struct value *ret)
+static int parse_field(const struct trace_reader *reader, const struct trace_field *field,
+		       const char *text, struct value *ret)
 {
 	const char *what;
 
@@ -175,7 +176,7 @@ static uint32_t split(char *line, char *word[static FIELDS_MAX + 1])
 	return count;
 }
 
-static int grow(struct reader *reader)
+static int grow(struct trace_reader *reader)
 {
 	struct trace *trace = reader->trace;
 	uint32_t capacity = reader->capacity ? 2 * reader->capacity : 1024;
@@ -204,7 +205,7 @@ static uint64_t to_bytes(struct value value)
 	return value.micro / MICRO * MIB + value.micro % MICRO * MIB / MICRO;
 }
 
-static int take_columns(struct reader *reader, const struct value *v)
+static int take_columns(struct trace_reader *reader, const struct value *v)
 {
 	struct trace *trace = reader->trace;
 
@@ -236,7 +237,7 @@ static uint64_t swf_memory(struct value kib, uint64_t processors)
 	return bytes > MIB_MAX * MIB / processors ? 0 : bytes * processors;
 }
 
-static int take_swf(struct reader *reader, const struct value *v)
+static int take_swf(struct trace_reader *reader, const struct value *v)
 {
 	struct trace *trace = reader->trace;
 	struct value procs = v[SWF_PROCS].micro ? v[SWF_PROCS] : v[SWF_ASKED_PROCS];
@@ -267,7 +268,7 @@ static int take_swf(struct reader *reader, const struct value *v)
 	return 0;
 }
 
-static int take_line(struct reader *reader, char *line)
+static int take_line(struct trace_reader *reader, char *line)
 {
 	struct value value[FIELDS_MAX] = {0};
 	char *word[FIELDS_MAX + 1];
@@ -299,7 +300,7 @@ static int take_line(struct reader *reader, char *line)
 	return reader->is_swf ? take_swf(reader, value) : take_columns(reader, value);
 }
 
-static int take_lines(struct reader *reader, FILE *file)
+static int take_lines(struct trace_reader *reader, FILE *file)
 {
 	char line[LINE_MAX_LEN];
 	int r;
@@ -319,7 +320,7 @@ static int take_lines(struct reader *reader, FILE *file)
 }
 
 /* Memory where every job tells it, else processors. */
-static void choose_swf_measure(struct reader *reader)
+static void choose_swf_measure(struct trace_reader *reader)
 {
 	struct trace *trace = reader->trace;
 
@@ -334,7 +335,7 @@ static void choose_swf_measure(struct reader *reader)
 
 int trace_read(FILE *file, const char *name, struct trace *ret, struct uw_err *err)
 {
-	struct reader reader = {.name = name, .trace = ret, .err = err};
+	struct trace_reader reader = {.name = name, .trace = ret, .err = err};
 	int r;
 
 	*ret = (struct trace){0};
