@@ -16,7 +16,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
-#include "user/cli/command.h"
+#include "user/cli/commands.h"
 #include "user/ipc/json.h"
 #include "user/ipc/server.h"
 
@@ -171,7 +171,7 @@ static inline int fake_uwctl(const struct fake *fake, int width, const char *con
 			     char **ret_text)
 {
 	char *argv[FAKE_WORDS + 3];
-	struct cli cli = {.command = command_find(words[0])};
+	struct cli cli = {.command = command_find(&commands, words[0]), .commands = &commands};
 	struct uw_err err = {0};
 	size_t size = 0;
 	int argc = 0, first, status;

@@ -12,7 +12,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/cli/actions.h"
-#include "user/cli/command.h"
+#include "user/cli/commands.h"
 #include "user/cli/suggest.h"
 #include "user/ipc/json.h"
 
@@ -53,8 +53,8 @@ static void test_options_good_ones_are_read(void **state)
 		struct uw_err err = {0};
 		int first;
 
-		assert_int_equal(parse(command_find(rows[i].words[0]), rows[i].words, &options,
-				       &first, &err),
+		assert_int_equal(parse(command_find(&commands, rows[i].words[0]), rows[i].words,
+				       &options, &first, &err),
 				 0);
 		options.given = 0;
 		assert_memory_equal(&options, &rows[i].want, sizeof(options));
@@ -93,8 +93,8 @@ static void test_options_bad_ones_say_what_is_meant(void **state)
 		struct uw_err err = {0};
 		int first;
 
-		assert_int_equal(parse(command_find(rows[i].words[0]), rows[i].words, &options,
-				       &first, &err),
+		assert_int_equal(parse(command_find(&commands, rows[i].words[0]), rows[i].words,
+				       &options, &first, &err),
 				 -EINVAL);
 		if (!strstr(err.text, rows[i].text))
 			fail_msg("row %zu says: %s", i, err.text);
@@ -144,7 +144,7 @@ static void test_suggest_near_commands_are_found_and_far_ones_not(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const char *meant = command_suggest(rows[i].word);
+		const char *meant = command_suggest(&commands, rows[i].word);
 
 		if (rows[i].meant)
 			assert_string_equal(meant ?: "(none)", rows[i].meant);
@@ -237,16 +237,16 @@ static void test_record_effect_says_what_came_of_it(void **state)
 		AUTO_JSON json_t *record = json_loads(rows[i].record, 0, NULL);
 		char text[128];
 
-		assert_string_equal(record_what(record, text, sizeof(text)), rows[i].what);
-		assert_string_equal(record_effect(record, text, sizeof(text)), rows[i].effect);
+		assert_string_equal(action_what(record, text, sizeof(text)), rows[i].what);
+		assert_string_equal(action_effect(record, text, sizeof(text)), rows[i].effect);
 	}
 }
 
 static void test_commands_each_row_is_complete(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < command_count; i++) {
-		const struct command *command = &commands[i];
+	for (size_t i = 0; i < commands.count; i++) {
+		const struct command *command = &commands.row[i];
 		char start[64], letters[OPTION__COUNT + 1] = "";
 
 		for (int id = 0; id < OPTION__COUNT; id++) {
@@ -265,7 +265,7 @@ static void test_commands_each_row_is_complete(void **state)
 		assert_true(command->options & OPTION_BIT(OPTION_JSON));
 		snprintf(start, sizeof(start), "uwctl %s", command->name);
 		assert_ptr_equal(strstr(command->example, start), command->example);
-		assert_ptr_equal(command_find(command->name), command);
+		assert_ptr_equal(command_find(&commands, command->name), command);
 	}
 }
 

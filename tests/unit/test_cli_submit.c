@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "cli_fixture.h"
-#include "user/cli/jobs/jobs.h"
 #include "user/cli/jobs/spec.h"
+#include "user/cli/remote.h"
 
 static const char one_job[] =
 	"{\"jobs\": [{\"id\": 12, \"count\": 1, \"name\": \"train.py\", \"component\": \"ml\", "
@@ -306,13 +306,13 @@ static void test_key_is_of_component_and_command(void **state)
 				    .command = {rows[i].argv, (uint32_t)rows[i].size}};
 		char key[JOB_KEY_LEN];
 
-		assert_string_equal(job_key(&task, key), rows[i].key);
+		assert_string_equal(spec_key(&task, key), rows[i].key);
 	}
 }
 
 static void test_every_key_of_a_task_is_an_option_of_submit(void **state)
 {
-	const struct command *submit = command_find("submit");
+	const struct command *submit = command_find(&commands, "submit");
 	const char *key;
 	size_t count = 0;
 

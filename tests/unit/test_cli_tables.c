@@ -10,8 +10,10 @@
 #include <cmocka.h>
 
 #include "user/base/cleanup.h"
-#include "user/cli/jobs/jobs.h"
+#include "user/cli/jobs/history.h"
 #include "user/cli/jobs/pages.h"
+#include "user/cli/jobs/pick.h"
+#include "user/cli/jobs/queue.h"
 #include "user/cli/jobs/recommend.h"
 #include "user/cli/jobs/totals.h"
 #include "user/ipc/json.h"
@@ -64,7 +66,7 @@ static void test_ids_are_read_as_ranges(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		AUTO_JSON json_t *range = NULL, *want = NULL;
 		struct uw_err err = {0};
-		int r = jobs_range(rows[i].word, &range, &err);
+		int r = pick_range(rows[i].word, &range, &err);
 
 		if (!rows[i].range) {
 			assert_int_equal(r, -EINVAL);
@@ -90,8 +92,8 @@ static void test_ids_that_follow_each_other_are_one_range(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		json_t *range = NULL;
 
-		assert_int_equal(jobs_range(words[i], &range, NULL), 0);
-		jobs_add_range(ranges, range);
+		assert_int_equal(pick_range(words[i], &range, NULL), 0);
+		pick_add_range(ranges, range);
 	}
 	assert_true(json_equal(ranges, want));
 }
@@ -120,7 +122,7 @@ static void test_an_arrays_id_matches_all_of_it(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		AUTO_JSON json_t *ranges = parsed(rows[i].ranges), *job = parsed(rows[i].job);
 
-		assert_int_equal(jobs_match(ranges, job), rows[i].match);
+		assert_int_equal(pick_matches(ranges, job), rows[i].match);
 	}
 }
 
@@ -309,7 +311,7 @@ static void test_figures_of_the_queue_are_shown_by_class(void **state)
 
 	(void)state;
 	screen.out = open_memstream(&text, &size);
-	jobstats_print(&screen, queue);
+	totals_print(&screen, queue);
 	fclose(screen.out);
 	assert_string_equal(text, stats_80);
 }

@@ -3,6 +3,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/cli/command.h"
+#include "user/cli/help.h"
 #include "user/cli/remote.h"
 
 int command_version(struct cli *cli)
@@ -22,15 +23,16 @@ int command_version(struct cli *cli)
 	return CLI_OK;
 }
 
-static json_t *commands_json(void)
+static json_t *commands_json(const struct command_table *commands)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < command_count; i++)
-		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:s, s:s}", "name", commands[i].name,
-						"brief", commands[i].brief, "words",
-						commands[i].words, "example", commands[i].example));
+	for (size_t i = 0; i < commands->count; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name",
+						      commands->row[i].name, "brief",
+						      commands->row[i].brief, "words",
+						      commands->row[i].words, "example",
+						      commands->row[i].example));
 	return list;
 }
 
@@ -40,17 +42,18 @@ int command_help(struct cli *cli)
 	const char *near;
 
 	if (cli->options.json)
-		return cli_print_json(cli, json_pack("{s:o}", "commands", commands_json()));
+		return cli_print_json(cli,
+				      json_pack("{s:o}", "commands", commands_json(cli->commands)));
 	if (!cli->argc) {
-		command_print_overview(&cli->screen);
+		help_print_overview(&cli->screen, cli->commands);
 		return CLI_OK;
 	}
-	command = command_find(cli->argv[0]);
+	command = command_find(cli->commands, cli->argv[0]);
 	if (command) {
-		command_print_help(&cli->screen, command);
+		help_print_command(&cli->screen, command);
 		return CLI_OK;
 	}
-	near = command_suggest(cli->argv[0]);
+	near = command_suggest(cli->commands, cli->argv[0]);
 	return cli_usage(cli, "there is no command '%s'%s%s%s", cli->argv[0],
 			 near ? ": did you mean '" : "", near ?: "", near ? "'?" : "");
 }

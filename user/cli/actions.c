@@ -27,7 +27,7 @@ static const char *record_time(const json_t *record, char buf[static TIME_LEN])
 	return buf;
 }
 
-const char *record_what(const json_t *record, char *buf, size_t size)
+const char *action_what(const json_t *record, char *buf, size_t size)
 {
 	static const struct {
 		const char *action, *words;
@@ -53,7 +53,7 @@ const char *record_what(const json_t *record, char *buf, size_t size)
 	return buf;
 }
 
-const char *record_effect(const json_t *record, char *buf, size_t size)
+const char *action_effect(const json_t *record, char *buf, size_t size)
 {
 	const char *result = json_get_text(record, "result");
 	const char *error = json_get_text(record, "error");
@@ -96,25 +96,25 @@ static int print_when_and_whom(const struct screen *screen, const json_t *record
 	return LINE_INDENT + (strlen(component) > NAME_WIDTH ? (int)strlen(component) : NAME_WIDTH);
 }
 
-void record_print(const struct screen *screen, const json_t *record)
+void action_print(const struct screen *screen, const json_t *record)
 {
 	const json_t *why = json_object_get(record, "why");
 	char what[128], effect[128], text[512];
 	int at = print_when_and_whom(screen, record);
 
-	record_effect(record, effect, sizeof(effect));
-	snprintf(text, sizeof(text), "%s: %s%s%s", record_what(record, what, sizeof(what)),
+	action_effect(record, effect, sizeof(effect));
+	snprintf(text, sizeof(text), "%s: %s%s%s", action_what(record, what, sizeof(what)),
 		 json_get_text(why, "text"), *effect ? "; " : "", effect);
 	print_rest(screen, at, LINE_INDENT, text);
 }
 
-void record_print_end(const struct screen *screen, const json_t *record)
+void action_print_end(const struct screen *screen, const json_t *record)
 {
 	char what[128], effect[128], text[512];
 	int at = print_when_and_whom(screen, record);
 
-	snprintf(text, sizeof(text), "%s: %s", record_what(record, what, sizeof(what)),
-		 record_effect(record, effect, sizeof(effect)));
+	snprintf(text, sizeof(text), "%s: %s", action_what(record, what, sizeof(what)),
+		 action_effect(record, effect, sizeof(effect)));
 	print_rest(screen, at, LINE_INDENT, text);
 }
 
@@ -125,7 +125,7 @@ static void print_labelled(const struct screen *screen, const char *label, const
 	screen_wrap(screen, PAINT_PLAIN, LINE_INDENT + 9, LINE_INDENT + 9, text);
 }
 
-void record_print_long(const struct screen *screen, const json_t *record)
+void action_print_long(const struct screen *screen, const json_t *record)
 {
 	const json_t *why = json_object_get(record, "why");
 	char what[128], text[512], when[TIME_LEN];
@@ -133,13 +133,13 @@ void record_print_long(const struct screen *screen, const json_t *record)
 
 	screen_paint(screen, PAINT_DIM, "%s", record_time(record, when));
 	fprintf(screen->out, "  ");
-	screen_paint(screen, PAINT_BOLD, "%s", record_what(record, what, sizeof(what)));
+	screen_paint(screen, PAINT_BOLD, "%s", action_what(record, what, sizeof(what)));
 	fprintf(screen->out, "  tier %s, at level ", json_get_text(record, "tier"));
 	screen_paint(screen, level_paint(level), "%s", level);
 	fputc('\n', screen->out);
 	snprintf(text, sizeof(text), "%s: %s", json_get_text(why, "reason"),
 		 json_get_text(why, "text"));
 	print_labelled(screen, "reason", text);
-	if (*record_effect(record, text, sizeof(text)))
+	if (*action_effect(record, text, sizeof(text)))
 		print_labelled(screen, "effect", text);
 }

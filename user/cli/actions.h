@@ -8,18 +8,18 @@
 #include "user/cli/screen.h"
 
 /* "reclaim 64.0M", "freeze hog", "memory.high = 2.1G"; returns buf. */
-const char *record_what(const json_t *record, char *buf, size_t size);
+const char *action_what(const json_t *record, char *buf, size_t size);
 
 /* "freed 60.1M of 64.0M in 1.2s", "failed: EBUSY", "under way"; "" when none is to be expected. */
-const char *record_effect(const json_t *record, char *buf, size_t size);
+const char *action_effect(const json_t *record, char *buf, size_t size);
 
 /* One line: when, whom, what, why and what came of it. */
-void record_print(const struct screen *screen, const json_t *record);
+void action_print(const struct screen *screen, const json_t *record);
 
 /* The end of an action whose beginning was printed before. */
-void record_print_end(const struct screen *screen, const json_t *record);
+void action_print_end(const struct screen *screen, const json_t *record);
 
 /* Three lines, for why. */
-void record_print_long(const struct screen *screen, const json_t *record);
+void action_print_long(const struct screen *screen, const json_t *record);
 
 #endif

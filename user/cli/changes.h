@@ -9,7 +9,7 @@
 #include <jansson.h>
 
 #include "cgroups/cgroups.h"
-#include "user/cli/command.h"
+#include "user/cli/cli.h"
 
 struct changes {
 	const struct cli *cli;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/cli/command.h"
+#include "user/cli/commands.h"
 
-#include <string.h>
-
-#include "user/cli/suggest.h"
+#include "user/base/cleanup.h"
 
 #define COMMON (OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON))
 #define CLIENT (COMMON | OPTION_BIT(OPTION_SOCKET))
@@ -18,7 +16,7 @@
 	"ID is 12, a range 12-20, or of an array the element 12_3 or some of them 12_3-5; the " \
 	"id of an array alone means all of it. "
 
-const struct command commands[] = {
+static const struct command rows[] = {
 	{
 		.name = "check",
 		.brief = "what this kernel can do for us, and what is lost without the rest",
@@ -390,22 +388,4 @@ const struct command commands[] = {
 	},
 };
 
-const size_t command_count = sizeof(commands) / sizeof(commands[0]);
-
-const struct command *command_find(const char *name)
-{
-	for (size_t i = 0; i < command_count; i++) {
-		if (!strcmp(commands[i].name, name))
-			return &commands[i];
-	}
-	return NULL;
-}
-
-const char *command_suggest(const char *name)
-{
-	const char *names[sizeof(commands) / sizeof(commands[0])];
-
-	for (size_t i = 0; i < command_count; i++)
-		names[i] = commands[i].name;
-	return suggest_nearest(name, names, command_count);
-}
+const struct command_table commands = {rows, ARRAY_SIZE(rows)};

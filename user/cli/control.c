@@ -136,7 +136,7 @@ static int report(const struct cli *cli, const struct requested *requested)
 
 	if (!cli->options.json) {
 		json_object_foreach (requested->records, key, record)
-			record_print_end(&cli->screen, record);
+			action_print_end(&cli->screen, record);
 		return status;
 	}
 	list = json_array();

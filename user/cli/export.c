@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
+#include "user/cli/command.h"
 #include "user/cli/remote.h"
 #include "user/model/component.h"
 #include "user/model/plan.h"

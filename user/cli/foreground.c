@@ -24,7 +24,7 @@ struct supervisor {
 	int pidfd;
 	int signals;
 	int exec_report; /* an errno comes when exec failed, end of file when it did not */
-	struct launch launch;
+	struct foreground_end end;
 };
 
 static void signals_fill(sigset_t *set)
@@ -78,7 +78,7 @@ static int start(struct supervisor *super, int cgroup_dirfd, char **argv, const 
 		child_exec(argv, mask, write_end);
 	if (pid < 0)
 		return start_error(pid, err);
-	super->launch.pid = pid;
+	super->end.pid = pid;
 	super->exec_report = TAKE_FD(read_end);
 	return 0;
 }
@@ -134,7 +134,7 @@ static void read_exec_report(struct supervisor *super)
 	int error;
 
 	if (read(super->exec_report, &error, sizeof(error)) == sizeof(error))
-		super->launch.exec_error = error;
+		super->end.exec_error = error;
 	close(super->exec_report);
 	super->exec_report = -1;
 }
@@ -147,8 +147,8 @@ static int reap(struct supervisor *super, struct uw_err *err)
 		read_exec_report(super);
 	if (waitid(P_PIDFD, (id_t)super->pidfd, &info, WEXITED) < 0)
 		return err_set(err, -errno, "wait for the command: %s", strerror(errno));
-	super->launch.exit_code = info.si_code == CLD_EXITED ? info.si_status : -1;
-	super->launch.signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
+	super->end.exit_code = info.si_code == CLD_EXITED ? info.si_status : -1;
+	super->end.signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
 	return 0;
 }
 
@@ -172,10 +172,11 @@ static int supervise(struct supervisor *super, struct uw_err *err)
 	}
 }
 
-int launch_and_wait(int cgroup_dirfd, char **argv, struct launch *ret_launch, struct uw_err *err)
+int foreground_run(int cgroup_dirfd, char **argv, struct foreground_end *ret_end,
+		   struct uw_err *err)
 {
 	AUTO_CLOSE int signals = -1;
-	struct supervisor super = {.pidfd = -1, .exec_report = -1, .launch.exit_code = -1};
+	struct supervisor super = {.pidfd = -1, .exec_report = -1, .end.exit_code = -1};
 	sigset_t ours, before;
 	int r;
 
@@ -196,6 +197,6 @@ int launch_and_wait(int cgroup_dirfd, char **argv, struct launch *ret_launch, st
 		close(super.pidfd);
 	if (r < 0)
 		return r;
-	*ret_launch = super.launch;
+	*ret_end = super.end;
 	return 0;
 }

@@ -10,7 +10,7 @@
 
 #include "user/base/err.h"
 
-struct launch {
+struct foreground_end {
 	pid_t pid;
 	int exit_code;  /* of the command when it exited, else -1 */
 	int signal;     /* that ended it, else 0 */
@@ -18,10 +18,11 @@ struct launch {
 };
 
 /*
- * Starts argv in the cgroup and waits until it has ended. 0 and *ret_launch, also when it could not
+ * Starts argv in the cgroup and waits until it has ended. 0 and *ret_end, also when it could not
  * be executed. -EACCES and -EPERM when the caller may not put a process there, -EBUSY when the
  * cgroup cannot hold one, others of clone3(2).
  */
-int launch_and_wait(int cgroup_dirfd, char **argv, struct launch *ret_launch, struct uw_err *err);
+int foreground_run(int cgroup_dirfd, char **argv, struct foreground_end *ret_end,
+		   struct uw_err *err);
 
 #endif

@@ -27,9 +27,9 @@ static void print_record(struct follow *follow, const json_t *record)
 	bool ended = *json_get_text(record, "result");
 
 	if (ended && was_begun(follow, sequence))
-		record_print_end(screen, record);
+		action_print_end(screen, record);
 	else
-		record_print(screen, record);
+		action_print(screen, record);
 	follow->begun[sequence % SHOWN_MAX] = ended ? 0 : sequence;
 }
 
@@ -153,7 +153,7 @@ int command_why(struct cli *cli)
 		return cli_print_json(cli, TAKE(answer));
 	print_now(&cli->screen, json_object_get(answer, "component"));
 	json_array_foreach (json_object_get(answer, "records"), i, record)
-		record_print_long(&cli->screen, record);
+		action_print_long(&cli->screen, record);
 	if (!json_array_size(json_object_get(answer, "records")))
 		fprintf(cli->screen.out, "nothing was done to it yet\n");
 	return CLI_OK;

@@ -2,7 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "user/cli/command.h"
+#include "user/cli/commands.h"
+#include "user/cli/help.h"
 
 /*
  * Options before the first word and, where they may go on behind it, between it and the second:
@@ -49,7 +50,7 @@ static int read_words(int argc, char **argv, struct cli *cli)
 
 static int run_command(const struct command *command, int argc, char **argv)
 {
-	struct cli cli = {.command = command};
+	struct cli cli = {.command = command, .commands = &commands};
 	int status;
 
 	screen_init(&cli.screen, stdout);
@@ -57,7 +58,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 	if (status != CLI_OK)
 		return status;
 	if (cli.options.help) {
-		command_print_help(&cli.screen, command);
+		help_print_command(&cli.screen, command);
 		return CLI_OK;
 	}
 	return command->run(&cli);
@@ -65,7 +66,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 
 static int unknown_command(const char *name)
 {
-	const char *near = command_suggest(name);
+	const char *near = command_suggest(&commands, name);
 
 	if (near)
 		fprintf(stderr, "uwctl: unknown command '%s': did you mean '%s'?\n", name, near);
@@ -89,7 +90,7 @@ static int overview_on_stderr(void)
 	struct screen screen;
 
 	screen_init(&screen, stderr);
-	command_print_overview(&screen);
+	help_print_overview(&screen, &commands);
 	return CLI_USAGE;
 }
 
@@ -100,7 +101,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		return overview_on_stderr();
-	command = command_find(command_word(argv[1]));
+	command = command_find(&commands, command_word(argv[1]));
 	if (!command)
 		return unknown_command(argv[1]);
 	status = run_command(command, argc - 1, argv + 1);

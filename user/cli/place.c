@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "user/model/component.h"
 #include "user/base/text.h"
 #include "user/cli/suggest.h"
+#include "user/model/component.h"
 
 int place_open(struct place *ret_place, struct uw_err *err)
 {

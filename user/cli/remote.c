@@ -19,8 +19,8 @@ bool remote_is_absent(int r)
 	return r == -ENOENT || r == -ECONNREFUSED;
 }
 
-int remote_call(const struct cli *cli, enum ipc_method method, json_t *parameters,
-		json_t **ret_answer, struct uw_err *err)
+static int call_within(const struct cli *cli, uint64_t timeout_us, enum ipc_method method,
+		       json_t *parameters, json_t **ret_answer, struct uw_err *err)
 {
 	struct ipc_client client = {.fd = -1};
 	int r = remote_open(cli, &client, err);
@@ -28,10 +28,21 @@ int remote_call(const struct cli *cli, enum ipc_method method, json_t *parameter
 	if (r < 0)
 		json_decref(parameters);
 	else
-		r = ipc_client_call(&client, method, parameters, REMOTE_TIMEOUT_US, ret_answer,
-				    err);
+		r = ipc_client_call(&client, method, parameters, timeout_us, ret_answer, err);
 	ipc_client_close(&client);
 	return r;
+}
+
+int remote_call(const struct cli *cli, enum ipc_method method, json_t *parameters,
+		json_t **ret_answer, struct uw_err *err)
+{
+	return call_within(cli, REMOTE_TIMEOUT_US, method, parameters, ret_answer, err);
+}
+
+int remote_call_queue(const struct cli *cli, enum ipc_method method, json_t *parameters,
+		      json_t **ret_answer, struct uw_err *err)
+{
+	return call_within(cli, REMOTE_QUEUE_TIMEOUT_US, method, parameters, ret_answer, err);
 }
 
 json_t *remote_component(const struct cli *cli)

@@ -4,11 +4,14 @@
 #define UW_CLI_REMOTE_H
 
 #include "user/base/units.h"
-#include "user/cli/command.h"
+#include "user/cli/cli.h"
 #include "user/ipc/client.h"
 #include "user/ipc/json.h"
 
 #define REMOTE_TIMEOUT_US 5000000ULL /* uwd answers between two ticks, so within milliseconds */
+
+/* What jobs are asked and changed by is answered when it is on disk, which may be slow. */
+#define REMOTE_QUEUE_TIMEOUT_US 60000000ULL
 
 /* Connects to where the options say. Errors as of ipc_client_open. */
 int remote_open(const struct cli *cli, struct ipc_client *ret_client, struct uw_err *err);
@@ -16,6 +19,10 @@ int remote_open(const struct cli *cli, struct ipc_client *ret_client, struct uw_
 /* Connects, calls once, closes. Steals parameters. */
 int remote_call(const struct cli *cli, enum ipc_method method, json_t *parameters,
 		json_t **ret_answer, struct uw_err *err);
+
+/* As remote_call, for the methods of the queue: within REMOTE_QUEUE_TIMEOUT_US. */
+int remote_call_queue(const struct cli *cli, enum ipc_method method, json_t *parameters,
+		      json_t **ret_answer, struct uw_err *err);
 
 /* True for the errors of remote_open that say: uwd does not run. */
 bool remote_is_absent(int r);

@@ -101,7 +101,7 @@ static void print_head(const struct screen *screen, const json_t *status)
 		value_bytes(host, "swap_free_bytes", c), value_bytes(host, "swap_total_bytes", d));
 	if (json_is_object(json_object_get(status, "queue"))) {
 		label(screen, "jobs");
-		jobstats_line(screen, json_object_get(status, "queue"), LABEL_WIDTH);
+		totals_line(screen, json_object_get(status, "queue"), LABEL_WIDTH);
 	}
 	print_sensors(screen, daemon);
 	print_guard(screen, json_object_get(daemon, "guard"));
@@ -347,7 +347,7 @@ static int print_status(const struct cli *cli, json_t *status)
 	if (cli->options.watch && cli->screen.width)
 		fputs("\033[H\033[J", cli->screen.out);
 	if (cli->options.jobs)
-		jobstats_print(&cli->screen, json_object_get(status, "queue"));
+		totals_print(&cli->screen, json_object_get(status, "queue"));
 	else if (cli->argc)
 		print_one(&cli->screen, json_array_get(components, 0));
 	else

@@ -3,7 +3,10 @@
 #include <stdio.h>
 
 #include "user/base/cleanup.h"
-#include "user/cli/jobs/jobs.h"
+#include "user/cli/command.h"
+#include "user/cli/jobs/job_text.h"
+#include "user/cli/jobs/pick.h"
+#include "user/cli/remote.h"
 
 static void print_changes(const struct screen *screen, const json_t *answer, const char *done)
 {
@@ -17,7 +20,7 @@ static void print_changes(const struct screen *screen, const json_t *answer, con
 		char id[JOB_TEXT_LEN], text[256];
 
 		shown++;
-		screen_paint(screen, PAINT_BOLD, "%s", jobs_id(change, id));
+		screen_paint(screen, PAINT_BOLD, "%s", job_text_id(change, id));
 		snprintf(text, sizeof(text), "%s", json_get_text(change, "text"));
 		if (changed)
 			fprintf(screen->out, "  %s%s%s\n", done, *text ? ", " : "",
@@ -35,7 +38,7 @@ static int change(struct cli *cli, enum ipc_method method, const char *done, con
 	struct uw_err err = {0};
 	json_t *select, *parameters;
 
-	if (jobs_select(cli, true, &select, &err) < 0)
+	if (pick_select(cli, true, &select, &err) < 0)
 		return cli_fail(cli, &err);
 	parameters = json_pack("{s:o}", "select", select);
 	if (option_given(&cli->options, OPTION_GRACE))
@@ -43,7 +46,7 @@ static int change(struct cli *cli, enum ipc_method method, const char *done, con
 				    json_integer((json_int_t)cli->options.grace_us));
 	if (cli->options.dry_run)
 		json_object_set_new(parameters, "dry_run", json_true());
-	if (jobs_call(cli, method, parameters, &answer, &err) < 0)
+	if (remote_call_queue(cli, method, parameters, &answer, &err) < 0)
 		return cli_fail(cli, &err);
 	if (cli->options.json) {
 		int status = json_get_u64_or(answer, "refused", 0) ? CLI_FAILED : CLI_OK;

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/cli/jobs/history.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
-#include "user/cli/jobs/jobs.h"
+#include "user/cli/command.h"
+#include "user/cli/jobs/job_text.h"
 #include "user/cli/jobs/pages.h"
+#include "user/cli/jobs/pick.h"
+#include "user/cli/jobs/show.h"
+#include "user/cli/remote.h"
 
 #define SHOWN_DEFAULT 20
 
@@ -31,17 +37,17 @@ static void add_row(struct table *table, const json_t *job, uint64_t now_us)
 	const char *state = json_get_text(job, "state");
 	char text[JOB_TEXT_LEN];
 
-	table_cell(table, PAINT_BOLD, "%s", jobs_id(job, text));
-	table_cell(table, jobs_paint(state), "%s", state);
+	table_cell(table, PAINT_BOLD, "%s", job_text_id(job, text));
+	table_cell(table, job_text_paint(state), "%s", state);
 	table_cell(table, PAINT_PLAIN, "%s", code_text(job, text));
-	table_cell(table, PAINT_PLAIN, "%s", jobs_ago(job, "end_wall_us", now_us, text));
-	table_cell(table, PAINT_PLAIN, "%s", jobs_time(job, "wait_us", text));
-	table_cell(table, PAINT_PLAIN, "%s", jobs_time(job, "run_us", text));
+	table_cell(table, PAINT_PLAIN, "%s", job_text_ago(job, "end_wall_us", now_us, text));
+	table_cell(table, PAINT_PLAIN, "%s", job_text_time(job, "wait_us", text));
+	table_cell(table, PAINT_PLAIN, "%s", job_text_time(job, "run_us", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(job, "memory_bytes", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(job, "reserved_bytes", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(job, "peak_bytes", text));
 	table_cell(table, PAINT_PLAIN, "%" PRIu64, json_get_u64_or(job, "attempts", 0));
-	table_cell(table, PAINT_PLAIN, "%s", jobs_user(job, text));
+	table_cell(table, PAINT_PLAIN, "%s", job_text_user(job, text));
 	table_cell(table, PAINT_PLAIN, "%s", json_get_text(job, "component"));
 	table_cell(table, PAINT_PLAIN, "%s", json_get_text(job, "name"));
 	table_cell(table, PAINT_DIM, "%s", json_get_text(json_object_get(job, "why"), "text"));
@@ -81,10 +87,10 @@ int command_history(struct cli *cli)
 	json_t *parameters;
 	int status;
 
-	if (jobs_select(cli, false, &select, &err) < 0)
+	if (pick_select(cli, false, &select, &err) < 0)
 		return cli_fail(cli, &err);
 	if (pages_is_one(cli, IPC_HISTORY, select))
-		return jobs_show(cli, cli->argv[0]);
+		return show_job(cli, cli->argv[0]);
 	parameters = json_pack("{s:O}", "select", select);
 	if (options->since_us)
 		json_object_set_new(

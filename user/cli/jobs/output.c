@@ -11,7 +11,9 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/text.h"
-#include "user/cli/jobs/jobs.h"
+#include "user/cli/command.h"
+#include "user/cli/jobs/pick.h"
+#include "user/cli/remote.h"
 #include "user/model/job.h"
 
 #define CHUNK         16384
@@ -143,10 +145,11 @@ static int check_removed(const json_t *answer, const json_t *file, struct uw_err
 static int ask(const struct cli *cli, json_t **ret_answer, struct uw_err *err)
 {
 	json_t *range;
-	int r = jobs_range(cli->argv[0], &range, err);
+	int r = pick_range(cli->argv[0], &range, err);
 
 	return r < 0 ? r
-		     : jobs_call(cli, IPC_LOGS, json_pack("{s:o}", "job", range), ret_answer, err);
+		     : remote_call_queue(cli, IPC_LOGS, json_pack("{s:o}", "job", range),
+					 ret_answer, err);
 }
 
 static const json_t *file_of(const struct cli *cli, const json_t *answer)

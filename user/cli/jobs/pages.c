@@ -2,7 +2,7 @@
 #include "user/cli/jobs/pages.h"
 
 #include "user/base/cleanup.h"
-#include "user/cli/jobs/jobs.h"
+#include "user/cli/remote.h"
 
 /* The list that "count" counts: the first of the answer's. */
 static json_t *first_list(const json_t *answer)
@@ -39,7 +39,8 @@ static int read_page(struct pages *pages, struct ipc_client *client, const json_
 	json_t *page = json_copy((json_t *)(uintptr_t)parameters);
 
 	json_object_set_new(page, "count", json_integer((json_int_t)wanted(pages)));
-	return ipc_client_call(client, pages->method, page, JOBS_TIMEOUT_US, ret_answer, err);
+	return ipc_client_call(client, pages->method, page, REMOTE_QUEUE_TIMEOUT_US, ret_answer,
+			       err);
 }
 
 int pages_read(struct pages *pages, json_t *parameters)
@@ -83,9 +84,10 @@ bool pages_is_one(const struct cli *cli, enum ipc_method method, const json_t *s
 
 	if (cli->argc != 1 || json_object_size(select) != 1)
 		return false;
-	if (jobs_call(cli, method,
-		      json_pack("{s:O, s:i}", "select", (json_t *)(uintptr_t)select, "count", 2),
-		      &answer, &err) < 0)
+	if (remote_call_queue(
+		    cli, method,
+		    json_pack("{s:O, s:i}", "select", (json_t *)(uintptr_t)select, "count", 2),
+		    &answer, &err) < 0)
 		return true;
 	return json_array_size(first_list(answer)) < 2;
 }

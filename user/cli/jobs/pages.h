@@ -28,10 +28,4 @@ int pages_read(struct pages *pages, json_t *parameters);
  */
 bool pages_is_one(const struct cli *cli, enum ipc_method method, const json_t *select);
 
-/* The queue, and the ended, as tables. Begins table where it is not. */
-void queue_print(struct table *table, const struct screen *screen, const json_t *jobs,
-		 uint64_t now_us);
-void history_print(struct table *table, const struct screen *screen, const json_t *jobs,
-		   uint64_t now_us);
-
 #endif

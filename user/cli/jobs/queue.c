@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/cli/jobs/queue.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
-#include "user/cli/jobs/jobs.h"
+#include "user/cli/command.h"
+#include "user/cli/jobs/job_text.h"
 #include "user/cli/jobs/pages.h"
+#include "user/cli/jobs/pick.h"
+#include "user/cli/jobs/show.h"
+#include "user/cli/remote.h"
 
 #define SHOWN_ON_TERMINAL 100 /* more than that nobody reads from the top */
 #define WIDE_ENOUGH       120 /* for whole clauses */
@@ -24,10 +30,10 @@ static const char *start_text(const json_t *job, uint64_t now_us, char buf[stati
 	char time[JOB_TEXT_LEN];
 
 	if (json_get_u64(job, "start_wall_us") != UINT64_MAX)
-		return jobs_ago(job, "start_wall_us", now_us, buf);
+		return job_text_ago(job, "start_wall_us", now_us, buf);
 	if (json_get_u64(job, "start_in_us") == UINT64_MAX)
 		return "-";
-	snprintf(buf, JOB_TEXT_LEN, "in %.20s", jobs_time(job, "start_in_us", time));
+	snprintf(buf, JOB_TEXT_LEN, "in %.20s", job_text_time(job, "start_in_us", time));
 	return buf;
 }
 
@@ -51,10 +57,10 @@ static const char *why_text(const json_t *job, bool wide, char buf[static TABLE_
 		return json_get_text(why, "text");
 	if (strcmp(json_get_text(job, "state"), "running") != 0 ||
 	    json_get_u64(job, "at_limit_us") != UINT64_MAX)
-		return jobs_why_short(why, buf);
+		return job_text_why(why, buf);
 	if (json_get_u64(job, "end_in_us") == UINT64_MAX)
 		return "";
-	snprintf(buf, TABLE_CELL_LEN, "ends in %s", jobs_time(job, "end_in_us", time));
+	snprintf(buf, TABLE_CELL_LEN, "ends in %s", job_text_time(job, "end_in_us", time));
 	return buf;
 }
 
@@ -63,15 +69,15 @@ static void add_row(struct table *table, const json_t *job, uint64_t now_us, boo
 	const char *state = json_get_text(job, "state");
 	char text[JOB_TEXT_LEN], cell[TABLE_CELL_LEN];
 
-	table_cell(table, PAINT_BOLD, "%s", jobs_id(job, text));
-	table_cell(table, jobs_paint(state), "%s", state);
+	table_cell(table, PAINT_BOLD, "%s", job_text_id(job, text));
+	table_cell(table, job_text_paint(state), "%s", state);
 	table_cell(table, PAINT_PLAIN, "%s", position_text(job, text));
 	table_cell(table, PAINT_PLAIN, "%s", start_text(job, now_us, text));
-	table_cell(table, PAINT_PLAIN, "%s", jobs_time(job, "end_in_us", text));
+	table_cell(table, PAINT_PLAIN, "%s", job_text_time(job, "end_in_us", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(job, "reserved_bytes", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(job, "current_bytes", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(job, "memory_bytes", text));
-	table_cell(table, PAINT_PLAIN, "%s", jobs_user(job, text));
+	table_cell(table, PAINT_PLAIN, "%s", job_text_user(job, text));
 	table_cell(table, PAINT_PLAIN, "%s", json_get_text(job, "component"));
 	table_cell(table, PAINT_PLAIN, "%" PRIu64, json_get_u64_or(job, "priority", 0));
 	table_cell(table, PAINT_PLAIN, "%s", json_get_text(job, "name"));
@@ -115,10 +121,10 @@ int command_queue(struct cli *cli)
 		.cli = cli, .method = IPC_QUEUE, .print = print_page, .most = lines_wanted(cli)};
 	int status;
 
-	if (jobs_select(cli, false, &select, &err) < 0)
+	if (pick_select(cli, false, &select, &err) < 0)
 		return cli_fail(cli, &err);
 	if (pages_is_one(cli, IPC_QUEUE, select))
-		return jobs_show(cli, cli->argv[0]);
+		return show_job(cli, cli->argv[0]);
 	status = pages_read(&pages, json_pack("{s:O}", "select", select));
 	if (status == CLI_OK && !cli->options.json && !pages.count)
 		fprintf(cli->screen.out, "no job is in the queue\n");

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/cli/jobs/recommend.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "user/base/cleanup.h"
-#include "user/cli/jobs/jobs.h"
+#include "user/cli/command.h"
+#include "user/cli/jobs/job_text.h"
 #include "user/cli/jobs/pages.h"
-#include "user/cli/jobs/recommend.h"
+#include "user/cli/remote.h"
 
 #define MIB_S_PER_GIB_H (1024 * 3600ULL)
 
@@ -66,7 +69,7 @@ static void print_keys(struct table *table, const struct screen *screen, const j
 		table_init(table, columns, ARRAY_SIZE(columns));
 	json_array_foreach (keys, i, advice) {
 		table_cell(table, PAINT_PLAIN, "%s", json_get_text(advice, "key"));
-		table_cell(table, PAINT_PLAIN, "%s", jobs_user(advice, text));
+		table_cell(table, PAINT_PLAIN, "%s", job_text_user(advice, text));
 		add_memory(table, advice);
 		add_enough(table, advice, "request_bytes");
 		table_cell(table, PAINT_GOOD, "%s", value_bytes(advice, "saved_bytes", text));

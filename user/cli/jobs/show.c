@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/cli/jobs/show.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,7 +8,9 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
-#include "user/cli/jobs/jobs.h"
+#include "user/cli/jobs/job_text.h"
+#include "user/cli/jobs/pick.h"
+#include "user/cli/remote.h"
 #include "user/model/job.h"
 
 #define LABEL_WIDTH 11
@@ -43,11 +47,11 @@ static void print_head(const struct screen *screen, const json_t *job)
 	const char *state = json_get_text(job, "state");
 	char id[JOB_TEXT_LEN], user[JOB_TEXT_LEN], text[256];
 
-	screen_paint(screen, PAINT_BOLD, "job %s", jobs_id(job, id));
+	screen_paint(screen, PAINT_BOLD, "job %s", job_text_id(job, id));
 	fprintf(screen->out, "  ");
-	screen_paint(screen, jobs_paint(state), "%s", state);
+	screen_paint(screen, job_text_paint(state), "%s", state);
 	snprintf(text, sizeof(text), "%s, in %s, of %s", json_get_text(job, "name"),
-		 json_get_text(job, "component"), jobs_user(job, user));
+		 json_get_text(job, "component"), job_text_user(job, user));
 	fprintf(screen->out, "  %s\n", screen_clean(text));
 }
 
@@ -121,11 +125,11 @@ static void print_expected(const struct screen *screen, const json_t *job)
 
 	if (json_get_u64(job, "start_in_us") != UINT64_MAX && position != UINT64_MAX) {
 		snprintf(text, sizeof(text), "to start in about %s, at position %" PRIu64,
-			 jobs_time(job, "start_in_us", time), position);
+			 job_text_time(job, "start_in_us", time), position);
 		line(screen, "expected", text);
 	} else if (json_get_u64(job, "end_in_us") != UINT64_MAX) {
 		snprintf(text, sizeof(text), "to end in about %s",
-			 jobs_time(job, "end_in_us", time));
+			 job_text_time(job, "end_in_us", time));
 		line(screen, "expected", text);
 	}
 }
@@ -141,8 +145,8 @@ static void print_times(const struct screen *screen, const json_t *job)
 		return;
 	snprintf(text, sizeof(text), "%s, code %" PRIu64 "; waited %s, ran %s, CPU %s",
 		 when(job, "end_wall_us", then), json_get_u64_or(job, "code", 0),
-		 jobs_time(job, "wait_us", wait), jobs_time(job, "run_us", run),
-		 jobs_time(job, "cpu_us", cpu));
+		 job_text_time(job, "wait_us", wait), job_text_time(job, "run_us", run),
+		 job_text_time(job, "cpu_us", cpu));
 	line(screen, "ended", text);
 }
 
@@ -187,15 +191,15 @@ static void print_job(const struct screen *screen, const json_t *answer)
 		print_step(screen, step);
 }
 
-int jobs_show(const struct cli *cli, const char *word)
+int show_job(const struct cli *cli, const char *word)
 {
 	AUTO_JSON json_t *answer = NULL;
 	struct uw_err err = {0};
 	json_t *range;
 
-	if (jobs_range(word, &range, &err) < 0)
+	if (pick_range(word, &range, &err) < 0)
 		return cli_fail(cli, &err);
-	if (jobs_call(cli, IPC_JOB, json_pack("{s:o}", "job", range), &answer, &err) < 0)
+	if (remote_call_queue(cli, IPC_JOB, json_pack("{s:o}", "job", range), &answer, &err) < 0)
 		return cli_fail(cli, &err);
 	if (cli->options.json)
 		return cli_print_json(cli, TAKE(answer));

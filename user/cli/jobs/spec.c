@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 
 #include "user/base/cleanup.h"
+#include "user/cli/jobs/tasks.h"
+#include "user/ipc/json.h"
 
 /* ---- keys ---- */
 
@@ -67,7 +69,7 @@ static const char *clean_word(char *text)
 	return text;
 }
 
-const char *job_key(const struct task *task, char buf[static JOB_KEY_LEN])
+const char *spec_key(const struct task *task, char buf[static JOB_KEY_LEN])
 {
 	snprintf(buf, JOB_KEY_LEN, "%s/%.*s", task->component,
 		 (int)(JOB_KEY_LEN - 2 - strlen(task->component)), command_name(task));
@@ -176,7 +178,7 @@ static int spec_json(const struct task *task, json_t **ret_spec, struct uw_err *
 
 	put(spec, "name", json_string(job_name(task, name)));
 	put(spec, "component", json_string(task->component));
-	put(spec, "key", json_string(*task->key ? task->key : job_key(task, key)));
+	put(spec, "key", json_string(*task->key ? task->key : spec_key(task, key)));
 	r = put_command(spec, task, err);
 	if (r >= 0)
 		r = put_environment(spec, task, err);
@@ -265,8 +267,8 @@ static int context_json(const struct cli *cli, json_t **ret_context, struct uw_e
 	return 0;
 }
 
-int job_submit_json(const struct cli *cli, const struct job_list *list, json_t **ret_parameters,
-		    struct uw_err *err)
+int spec_submit(const struct cli *cli, const struct task_list *list, json_t **ret_parameters,
+		struct uw_err *err)
 {
 	AUTO_JSON json_t *jobs = json_array();
 	json_t *context = NULL;

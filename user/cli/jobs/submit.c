@@ -6,9 +6,13 @@
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
-#include "user/cli/jobs/jobs.h"
+#include "user/cli/command.h"
+#include "user/cli/jobs/job_text.h"
+#include "user/cli/jobs/pick.h"
 #include "user/cli/jobs/spec.h"
+#include "user/cli/jobs/tasks.h"
 #include "user/cli/jobs/wait.h"
+#include "user/cli/remote.h"
 
 /* "in 2min at position 3", "held until 'uwctl release'" */
 static void when_text(const json_t *job, char *buf, size_t size)
@@ -24,7 +28,7 @@ static void when_text(const json_t *job, char *buf, size_t size)
 		snprintf(buf, size, "position %" PRIu64 ", starts at once", position);
 	else
 		snprintf(buf, size, "position %" PRIu64 ", starts in about %s", position,
-			 jobs_time(job, "start_in_us", time));
+			 job_text_time(job, "start_in_us", time));
 }
 
 /* "800M asked", "320M of 800M asked, as learned of 12 runs" */
@@ -89,7 +93,7 @@ static json_t *ranges_of(const json_t *answer)
 		uint64_t id = json_get_u64_or(job, "id", 0);
 		uint64_t count = json_get_u64_or(job, "count", 1);
 
-		jobs_add_range(ranges, json_pack("{s:I, s:I}", "first", (json_int_t)id, "last",
+		pick_add_range(ranges, json_pack("{s:I, s:I}", "first", (json_int_t)id, "last",
 						 (json_int_t)(id + count - 1)));
 	}
 	return ranges;
@@ -110,17 +114,17 @@ static int check_size(const json_t *parameters, struct uw_err *err)
 
 static int submit(const struct cli *cli, json_t **ret_answer, struct uw_err *err)
 {
-	struct job_list list = {0};
+	struct task_list list = {0};
 	AUTO_JSON json_t *parameters = NULL;
-	int r = job_list_read(cli, &list, err);
+	int r = tasks_read(cli, &list, err);
 
 	if (r >= 0)
-		r = job_submit_json(cli, &list, &parameters, err);
+		r = spec_submit(cli, &list, &parameters, err);
 	if (r >= 0)
 		r = check_size(parameters, err);
 	if (r >= 0)
-		r = jobs_call(cli, IPC_SUBMIT, TAKE(parameters), ret_answer, err);
-	job_list_done(&list);
+		r = remote_call_queue(cli, IPC_SUBMIT, TAKE(parameters), ret_answer, err);
+	tasks_done(&list);
 	return r;
 }
 

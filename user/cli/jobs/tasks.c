@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/cli/jobs/tasks.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -8,17 +10,16 @@
 #include <sys/stat.h>
 
 #include "user/base/cleanup.h"
-#include "user/cli/jobs/spec.h"
 
 #define FILE_MAX (1U << 20) /* a call of uwd has room for less than that */
 
-void job_list_done(struct job_list *list)
+void tasks_done(struct task_list *list)
 {
 	free(list->task);
 	free(list->text);
 	free(list->room);
 	free(list->blocks);
-	*list = (struct job_list){0};
+	*list = (struct task_list){0};
 }
 
 /* Options that say a thing each time they are given. */
@@ -103,7 +104,7 @@ static int take_cwd(const struct options *options, char **at, const char **ret_c
 	return 0;
 }
 
-static int take_raw(const struct options *options, struct job_list *list, struct task *task,
+static int take_raw(const struct options *options, struct task_list *list, struct task *task,
 		    struct uw_err *err)
 {
 	size_t size = PATH_MAX;
@@ -121,7 +122,7 @@ static int take_raw(const struct options *options, struct job_list *list, struct
 }
 
 /* What the options say of each task. */
-static int read_options(const struct cli *cli, struct job_list *list, struct task *task,
+static int read_options(const struct cli *cli, struct task_list *list, struct task *task,
 			struct uw_err *err)
 {
 	const struct options *options = &cli->options;
@@ -160,7 +161,7 @@ static int read_text(const char *path, char **ret_text, size_t *ret_len, struct 
 	return 0;
 }
 
-static int read_file(const char *path, const struct task *defaults, struct job_list *list,
+static int read_file(const char *path, const struct task *defaults, struct task_list *list,
 		     struct uw_err *err)
 {
 	const char *name = strcmp(path, "-") ? path : "standard input";
@@ -181,7 +182,7 @@ static int read_file(const char *path, const struct task *defaults, struct job_l
 }
 
 /* The words behind the options. */
-static int read_command(const struct cli *cli, const struct task *said, struct job_list *list,
+static int read_command(const struct cli *cli, const struct task *said, struct task_list *list,
 			struct uw_err *err)
 {
 	size_t size = 0;
@@ -212,7 +213,7 @@ static int read_command(const struct cli *cli, const struct task *said, struct j
 	return 0;
 }
 
-int job_list_read(const struct cli *cli, struct job_list *list, struct uw_err *err)
+int tasks_read(const struct cli *cli, struct task_list *list, struct uw_err *err)
 {
 	struct task said = {0};
 	int r = read_options(cli, list, &said, err);

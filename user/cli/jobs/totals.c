@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
-#include "user/cli/jobs/jobs.h"
+#include "user/cli/jobs/job_text.h"
+#include "user/cli/remote.h"
 
 static const struct state_row {
 	const char *key, *words;
@@ -31,14 +32,15 @@ static void counts_text(const json_t *queue, char *buf, size_t size)
 	}
 }
 
-void jobstats_line(const struct screen *screen, const json_t *queue, int indent)
+void totals_line(const struct screen *screen, const json_t *queue, int indent)
 {
 	char counts[160], reserved[VALUE_LEN], room[VALUE_LEN], next[JOB_TEXT_LEN], text[400];
 	bool soon = json_get_u64(queue, "next_start_in_us") != UINT64_MAX;
 
 	counts_text(queue, counts, sizeof(counts));
 	snprintf(text, sizeof(text), "%s%s%s; %s reserved, %s free; strategy %s%s", counts,
-		 soon ? ", next in " : "", soon ? jobs_time(queue, "next_start_in_us", next) : "",
+		 soon ? ", next in " : "",
+		 soon ? job_text_time(queue, "next_start_in_us", next) : "",
 		 value_bytes(queue, "reserved_bytes", reserved),
 		 value_bytes(queue, "free_bytes", room), json_get_text(queue, "strategy"),
 		 json_get_bool(queue, "adaptive") ? " (adaptive)" : "");
@@ -64,9 +66,9 @@ static void add_row(struct table *table, const json_t *stats, const char *name)
 	add_count(table, stats, "cancelled", PAINT_PLAIN);
 	add_count(table, stats, "lost", PAINT_BAD);
 	table_cell(table, PAINT_PLAIN, "%s", value_percent(stats, "completed_permyriad", text));
-	table_cell(table, PAINT_PLAIN, "%s", jobs_time(stats, "wait_mean_us", text));
-	table_cell(table, PAINT_PLAIN, "%s", jobs_time(stats, "wait_max_us", text));
-	table_cell(table, PAINT_PLAIN, "%s", jobs_time(stats, "run_mean_us", text));
+	table_cell(table, PAINT_PLAIN, "%s", job_text_time(stats, "wait_mean_us", text));
+	table_cell(table, PAINT_PLAIN, "%s", job_text_time(stats, "wait_max_us", text));
+	table_cell(table, PAINT_PLAIN, "%s", job_text_time(stats, "run_mean_us", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_percent(stats, "allocated_permyriad", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(stats, "asked_mean_bytes", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(stats, "reserved_mean_bytes", text));
@@ -95,15 +97,15 @@ static void print_table(const struct screen *screen, const char *title, const js
 	table_done(&table);
 }
 
-void jobstats_print(const struct screen *screen, const json_t *queue)
+void totals_print(const struct screen *screen, const json_t *queue)
 {
 	const char *why = json_get_text(json_object_get(queue, "why"), "text");
 	char text[400], time[JOB_TEXT_LEN];
 
-	jobstats_line(screen, queue, 0);
+	totals_line(screen, queue, 0);
 	if (*why) {
 		snprintf(text, sizeof(text), "%s for %s: %s", json_get_text(queue, "strategy"),
-			 jobs_time(queue, "strategy_for_us", time), why);
+			 job_text_time(queue, "strategy_for_us", time), why);
 		screen_wrap(screen, PAINT_DIM, 0, 2, text);
 	}
 	fputc('\n', screen->out);

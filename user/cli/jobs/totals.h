@@ -9,9 +9,9 @@
 
 /* "3 running (2.1G reserved), 12 queued, 1 held, next in 2min; 5.1G free; strategy balanced",
  * wrapped; indent is where the line began. */
-void jobstats_line(const struct screen *screen, const json_t *queue, int indent);
+void totals_line(const struct screen *screen, const json_t *queue, int indent);
 
 /* The strategy with its reason, and tables by class and by component. */
-void jobstats_print(const struct screen *screen, const json_t *queue);
+void totals_print(const struct screen *screen, const json_t *queue);
 
 #endif

@@ -9,7 +9,12 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
-#include "user/cli/jobs/jobs.h"
+#include "user/cli/command.h"
+#include "user/cli/jobs/job_text.h"
+#include "user/cli/jobs/pick.h"
+#include "user/cli/remote.h"
+
+#define RETRY_US 500000ULL /* between two tries to reach a uwd that went away */
 
 struct job_wait {
 	const struct cli *cli;
@@ -31,9 +36,9 @@ static void say_end(const struct job_wait *waiting, const json_t *job)
 
 	if (waiting->cli->options.json)
 		return;
-	screen_paint(screen, PAINT_BOLD, "%s", jobs_id(job, id));
+	screen_paint(screen, PAINT_BOLD, "%s", job_text_id(job, id));
 	fprintf(screen->out, "  ");
-	screen_paint(screen, jobs_paint(state), "%s", state);
+	screen_paint(screen, job_text_paint(state), "%s", state);
 	snprintf(text, sizeof(text), "%s", json_get_text(json_object_get(job, "why"), "text"));
 	fprintf(screen->out, "  %s\n", screen_clean(text));
 	fflush(screen->out);
@@ -85,7 +90,7 @@ static void take_news(struct job_wait *waiting, const json_t *answer)
 	size_t i;
 
 	json_array_foreach (json_object_get(answer, "ended"), i, job) {
-		if (!jobs_match(waiting->ranges, job) || !take_end(waiting, job))
+		if (!pick_matches(waiting->ranges, job) || !take_end(waiting, job))
 			continue;
 		waiting->left -= waiting->left > 0;
 		waiting->ended_count++;
@@ -145,7 +150,7 @@ static bool is_worth_a_retry(int r, bool reached)
 static void pause_a_little(struct job_wait *waiting)
 {
 	uint64_t left_us = time_left(waiting);
-	uint64_t pause_us = left_us < JOBS_RETRY_US ? left_us : JOBS_RETRY_US;
+	uint64_t pause_us = left_us < RETRY_US ? left_us : RETRY_US;
 	struct timespec pause = {.tv_nsec = (long)(pause_us * NS_PER_US)};
 
 	if (!waiting->told)
@@ -211,7 +216,7 @@ int command_wait(struct cli *cli)
 	AUTO_JSON json_t *ranges = NULL;
 	struct uw_err err = {0};
 
-	if (jobs_ranges(cli, &ranges, &err) < 0)
+	if (pick_ranges(cli, &ranges, &err) < 0)
 		return cli_fail(cli, &err);
 	return wait_for_jobs(cli, ranges, false);
 }

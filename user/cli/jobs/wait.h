@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "user/cli/command.h"
+#include "user/cli/cli.h"
 
 /*
  * Waits until all jobs of the ranges (--any: one of them) have ended and says so, each in a line or

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One invocation of uwctl: what was given on the command line, where output goes, and how a command
+ * ends. Every command gets a struct cli, and says what went wrong, or prints JSON, by these
+ * functions alone.
+ */
+#ifndef UW_CLI_CLI_H
+#define UW_CLI_CLI_H
+
+#include <jansson.h>
+
+#include "user/base/err.h"
+#include "user/cli/options.h"
+#include "user/cli/screen.h"
+
+struct command;
+struct command_table;
+
+/* Exit status of uwctl. Of `run`, `wait` and `submit --wait`: what the command said, or one of the
+ * last five. */
+enum cli_exit {
+	CLI_OK = 0,
+	CLI_FAILED = 1,
+	CLI_USAGE = 2,         /* or a wrong configuration */
+	CLI_NOT_RUNNING = 3,   /* status: uwd does not run */
+	CLI_DEGRADED = 1,      /* check: works, and something is lost */
+	CLI_UNSUPPORTED = 2,   /* check */
+	CLI_DIFFERENT = 1,     /* config diff: something differs */
+	CLI_TIMED_OUT = 124,   /* wait, as of timeout(1) */
+	CLI_RUN_FAILED = 125,  /* as of timeout(1) and docker run */
+	CLI_CANNOT_EXEC = 126, /* as of sh(1) */
+	CLI_NOT_FOUND = 127,
+	CLI_SIGNALLED = 128, /* plus the signal */
+};
+
+/* One invocation. Everything is borrowed from main. */
+struct cli {
+	const struct command *command;
+	const struct command_table *commands; /* all there are */
+	struct options options;
+	int argc; /* words after the options */
+	char **argv;
+	struct screen screen; /* stdout */
+};
+
+/*
+ * Says what went wrong, once, on stderr (and with --json as {"v":1,"error":{...}} on stdout), and
+ * returns the exit status for it: CLI_USAGE for -EINVAL, where what was given or configured is
+ * wrong, else CLI_FAILED.
+ */
+int cli_fail(const struct cli *cli, const struct uw_err *err);
+int cli_usage(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Prints object, which it steals, with "v": 1 in front. CLI_OK, or CLI_FAILED when it is NULL. */
+int cli_print_json(const struct cli *cli, json_t *object);
+
+#endif

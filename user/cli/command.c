@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/cli/command.h"
+
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/cli/suggest.h"
+
+#define COMMANDS_MAX 64
+
+const struct command *command_find(const struct command_table *table, const char *name)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		if (!strcmp(table->row[i].name, name))
+			return &table->row[i];
+	}
+	return NULL;
+}
+
+const char *command_suggest(const struct command_table *table, const char *name)
+{
+	const char *names[COMMANDS_MAX];
+	size_t count = table->count < COMMANDS_MAX ? table->count : COMMANDS_MAX;
+
+	for (size_t i = 0; i < count; i++)
+		names[i] = table->row[i].name;
+	return suggest_nearest(name, names, count);
+}
