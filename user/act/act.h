@@ -86,8 +86,8 @@ void act_configure(struct act *act, const struct policy_conf *conf);
  * - of one that config does not name everything is undone first (its leaves are thawed, memory.high
  *   goes back, memory.min and low are 0), and its worker is told to end, which nobody waits for.
  * What config says of memory.high and low, and a memory.min of 0, is what is restored in the end.
- * -EAGAIN of pthread_create, -EMFILE. Not for the tick: it opens and starts. It
- * waits, and beats meanwhile, only for the worker of a component that was dropped a moment ago.
+ * -EAGAIN of pthread_create, -EMFILE. Not for the tick: it opens and starts. It waits only for the
+ * worker of a component that was dropped a moment ago, and keeps up uwd's heartbeat meanwhile.
  */
 int act_sync(struct act *act, const struct config *config, struct uw_err *err);
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The pool's own memory.min: the sum of the components', kept while they move. What the ledger
- * undoes lowers theirs only, so the pool's needs no entry of its own. What a death between the two
- * writes of a change leaves over is that one change, and the next uwd takes it back.
+ * Keeps the pool's own memory.min at the sum of its components', since the kernel protects a
+ * component only up to what each group above it has. The sum is raised before a component's value
+ * and lowered after it. What the ledger undoes lowers the components' values only, so the pool's
+ * needs no entry of its own. A death between the two writes of a change leaves that one change
+ * over, and the next uwd takes it back.
  */
 #include "user/act/internal.h"
 

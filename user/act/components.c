@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which components and leaves there are to act upon, and by which fds. */
+/*
+ * Keeps the table of components and leaves that can be acted upon, with the fds by which their
+ * files are written. A reload is applied here: components that stay keep their worker and take new
+ * limits to go back to, those that go are undone at once and closed when their worker has ended,
+ * and new ones are opened. A leaf's freeze is cleared from the ledger only when the leaf is gone or
+ * runs.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Executes a plan, one function a kind of action, through the table of executors. What changes a
+ * limit or freezes is entered in the ledger before it is written, and what can block is handed to
+ * the component's worker. A memory.high that was raised home while its worker was still lowering it
+ * is settled, and its entry cleared, with a later plan.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,9 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Brings the pool of this machine in line with a configuration. Sizes that the file leaves open (a
+ * share of the machine, or "auto") are resolved here from what the machine has, then the groups are
+ * made by cgroups/. The pool's memory.max never goes below what is in use.
+ */
 #include "user/act/setup.h"
 
 #include <errno.h>

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The loop of uw-guard. Waiting for the ledger's lock is its sleep: to get it means that uwd is
+ * dead, and everything entered is undone; not to get it in time means that uwd lives, and its
+ * heartbeat and the deadlines of its freezes are checked. It locks itself into memory, and gives
+ * itself the best chances to run, before anything goes wrong.
+ */
 #include "user/guard/guard.h"
 
 #include <errno.h>
@@ -25,7 +31,7 @@
 struct guard {
 	const struct guard_options *options;
 	int pool_dirfd;
-	struct ledger *ledger;    /* NULL: none that is ours to read, look again */
+	struct ledger *ledger;    /* NULL: none that is ours to read, poll for one */
 	uint64_t hang_beat_us;    /* the heartbeat at which a hang was noted, 0 = none */
 	uint64_t orphan_since_us; /* the lock is held, its holder is dead; 0 = not so */
 };
@@ -258,7 +264,7 @@ static uint64_t wait_of(const struct guard *guard)
 }
 
 /* -EBUSY ends the guard: another one has the new file. */
-static int look_again(struct guard *guard, struct uw_err *err)
+static int open_again(struct guard *guard, struct uw_err *err)
 {
 	if (open_ledger(guard, err) == -EBUSY)
 		return -EBUSY;
@@ -272,7 +278,7 @@ static int turn(struct guard *guard, struct uw_err *err)
 	int rc;
 
 	if (!guard->ledger)
-		return look_again(guard, err);
+		return open_again(guard, err);
 	ledger_beat(guard->ledger, LEDGER_GUARD, clock_now_us());
 	rc = ledger_take(guard->ledger, LEDGER_GUARD, wait_of(guard));
 	if (rc >= 0) {

@@ -2,7 +2,7 @@
 /*
  * uw-guard's one loop. It waits on the ledger's lock; when it gets it, uwd is gone and whatever the
  * ledger holds is undone at once (the hand-over stands in user/ledger/ledger.h). While uwd lives it
- * looks ten times a second, or twice when nothing is entered, for freezes past their deadline and
+ * checks ten times a second, or once when nothing is entered, for freezes past their deadline and
  * for a heartbeat that stopped. It allocates nothing after its start.
  */
 #ifndef UW_GUARD_GUARD_H

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* uw-guard: keeps the pool's scope alive and undoes what uwd leaves behind. */
+/*
+ * uw-guard: keeps the pool's scope alive and undoes what uwd leaves behind. Reads its options, and
+ * runs the loop of guard.c or, with --undo, one undoing.
+ */
 #include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>

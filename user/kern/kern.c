@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Opens and closes the kernel side: has the loader install the BPF programs where they are not
+ * there yet, then opens the pinned maps that counters and events are read from. Events are drained
+ * from the ring and handed over with the number by which the caller knows their cgroup.
+ */
 #include "user/kern/kern.h"
 
 #include <bpf/bpf.h>
@@ -11,8 +16,8 @@
 
 #include "user/base/cleanup.h"
 #include "user/kern/inside.h"
-#include "user/kern/pins.h"
 #include "user/kern/libbpf_log.h"
+#include "user/kern/pins.h"
 
 static const struct {
 	const char *path;

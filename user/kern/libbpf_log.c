@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Catches what libbpf prints. libbpf returns only an errno and says the reason on stderr; its last
+ * warning is kept here instead, cut to the one line that tells, for the text of our own error.
+ */
 #include "user/kern/libbpf_log.h"
 
 #include <bpf/libbpf.h>

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Installs the BPF programs, in a child process whose memory goes with it. What is pinned already
+ * is left alone when it is of this build and has the sensors that are wanted. Else a new generation
+ * of programs is attached beside the old one, one write to the settings map makes it the one that
+ * counts, and the old one is removed: no event is lost between.
+ */
 #include "user/kern/loader.h"
 
 #include <bpf/bpf.h>
@@ -11,9 +17,9 @@
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
+#include "user/kern/libbpf_log.h"
 #include "user/kern/object.h"
 #include "user/kern/pins.h"
-#include "user/kern/libbpf_log.h"
 
 /* FNV-1a over the programs as they were built into this binary. */
 static uint64_t hash_build(void)

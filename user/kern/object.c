@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Loads one BPF object as a part of an installation: takes over the maps that are pinned and pins
+ * the others, sets what is fixed at load time, attaches each program that fits this kernel and pins
+ * its link. A program that cannot be attached costs its own sensors only.
+ */
 #include "user/kern/object.h"
 
 #include <bpf/btf.h>

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Finds out what this kernel can do for us, for 'uwctl check'. A table has a row a feature: how it
+ * is looked for, what is lost without it, and what helps. Files, cgroup controllers and type
+ * information are read; the only things loaded are libbpf's trial programs and maps, which it
+ * throws away.
+ */
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <dirent.h>

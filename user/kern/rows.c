@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Gives components rows in the map of full page tracing, which counts allocations by order. The map
+ * has few rows, so that it can be per CPU: a component looks for its row at the places that its
+ * cgroup id hashes to, and one that finds all of them taken is not traced.
+ */
 #include "user/kern/rows.h"
 
 #include <bpf/bpf.h>

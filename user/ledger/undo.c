@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Undoes what is entered: limits below their old value are restored and frozen cgroups thawed. It
+ * goes in three passes, so that nobody waits longer than he must: limits are opened wide without
+ * any reclaim, then what is frozen is thawed, then the exact old values are written, each within a
+ * short time. Values that were raised are loans and stay.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

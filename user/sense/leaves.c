@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Leaves come and go by uwctl run, by jobs and by hand. inotify on each component's directory says
- * when to look; a look now and then covers a lost notification.
+ * Finds the leaves below the components and reads each into the frame. Leaves come and go by uwctl
+ * run, by jobs and by hand. inotify on each component's directory says when to search; a search now
+ * and then covers a lost notification.
  */
 #include <dirent.h>
 #include <errno.h>

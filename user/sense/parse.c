@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Parses the kernel's text files: memory.stat, memory.events, pressure files and meminfo. A table a
+ * file says which keys go to which field and which of them must be there. Nothing is read or opened
+ * here, so that a test and a fuzzer can feed it any text.
+ */
 #include "user/sense/parse.h"
 
 #include <stddef.h>

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reads the cgroup files of the components and the host's memory files into a frame. What stands
+ * still is read less often: where a component's use has not moved and nobody in it stalled, the
+ * rest of its files wait for up to 20 seconds, and a roomy host at rest is not read each time. A
+ * component whose files fail is lost, and looked for by name with the next full frame.
+ */
 #include "user/sense/sense.h"
 
 #include <errno.h>
