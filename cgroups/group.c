@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reads and writes the files of one cgroup through fds that are kept open, which is what each tick
+ * does. A group that is removed makes its fds fail with ENODEV, which tells it from a file that
+ * this kernel does not have.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Starting programs inside a cgroup; the guard in particular. */
+/*
+ * Starts programs inside a cgroup, so that not even their first page is charged elsewhere, and
+ * uw-guard in particular. clone3 puts the child there; where it is not allowed, the child moves
+ * itself before it goes on. The guard is cloned first and waits for a word before it executes, so
+ * that systemd can make a scope around it meanwhile; it is spared from the OOM killer.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

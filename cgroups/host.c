@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * libcgroup is not asked here: on a hybrid host it silently picks the v1 memory controller, and it
- * knows no mount options. Both stand in mountinfo.
+ * Finds where cgroup2 is mounted, with which options, and who has the memory controller. libcgroup
+ * is not asked for this: on a hybrid host it silently picks the v1 memory controller, and it knows
+ * no mount options. Both stand in mountinfo.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Makes, fills and removes leaves, the groups below a component in which processes run. A leaf that
+ * is left over empty is made anew, so that its counters begin with its run. Where the mount does
+ * not pass protection on to children, each leaf gets its component's.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

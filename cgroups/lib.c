@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * libcgroup, version 2.0.2 of its API. Initialised by the operation that first has to create or
- * change something, never by a mere look: its mount table is 800 KiB of memory that uwd would
- * otherwise carry. Its delete is not used: that moves processes to the parent.
+ * Creates groups, sets files and attaches processes through libcgroup, version 2.0.2 of its API.
+ * The library is initialised by the operation that first has to create or change something, never
+ * by a mere look: its mount table is 800 KiB of memory that uwd would otherwise carry. Its delete
+ * is not used: that moves processes to the parent.
  */
 #include <errno.h>
 #include <libcgroup.h>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Checks the names of pools, components and leaves before they become paths, and joins them. Which
+ * names are units of systemd, and so whose ancestors systemd configures, is told by their endings.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Creates or adopts the pool with its guard. Under systemd the pool is a transient scope that is
+ * born with the guard as its first process; else it is a plain group. A pool that is there already
+ * is taken as it is, and gets a guard when it has none.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Lists and moves the processes of a group, waits until none is left, and visits the groups below.
+ * Moving goes in rounds, because a group can fork while it is emptied.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

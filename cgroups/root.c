@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The pool's own group: whose it is, what its ancestors and its mount must grant. */
+/*
+ * Makes the pool's own group. Before that it is checked whose the group is, that no other pool is
+ * there, and what its ancestors and its mount must grant.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Transient units of systemd. Component cgroups must not live below uwd's own unit, whose restart
- * would kill them; a delegated scope lives while a process does, and daemon-reload leaves what is
- * in it alone. The unit's own files are systemd's: it writes them all anew at daemon-reload and
- * with each property that changes, from its properties.
+ * Starts and stops the transient units of systemd that hold the pool, over the bus. Component
+ * cgroups must not live below uwd's own unit, whose restart would kill them; a delegated scope
+ * lives while a process does, and daemon-reload leaves what is in it alone. The unit's own files
+ * are systemd's: it writes them all anew at daemon-reload and with each property that changes, from
+ * its properties.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Takes apart what carries our mark, and nothing else. The guard goes last, so that it could still
- * undo what a daemon left behind. */
+/*
+ * Takes apart what carries our mark, and nothing else. Processes are a reason to refuse, or are
+ * killed, or are moved out to go on beside the pool, as the caller asks. The guard goes last, so
+ * that it could still undo what a daemon left behind.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

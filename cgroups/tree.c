@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Setup looks before each step and does what is missing, so that running it twice, or after a
- * crash half-way, ends in the same tree.
+ * Sets the pool up for a list of components: a group each with its limits, and what is no longer
+ * named removed when nothing runs in it. Setup looks before each step and does what is missing, so
+ * that running it twice, or after a crash half-way, ends in the same tree.
  */
 #include <errno.h>
 #include <fcntl.h>

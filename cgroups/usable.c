@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Works out "usable = auto": how much of the machine the pool may have. It is what the rest of the
+ * machine does not use, less a reserve and within bounds. A value in force that is close enough is
+ * kept, so that a second setup has nothing to change.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

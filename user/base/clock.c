@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reads the monotonic and the wall clock in microseconds, and the id of this boot, without which a
+ * monotonic time means nothing in a file.
+ */
 #include "user/base/clock.h"
 
 #include <errno.h>

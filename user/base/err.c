@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Fills the error text that travels up to whoever prints it. Values from outside may be in it, so
+ * what could break the line or steer a terminal is replaced.
+ */
 #include "user/base/err.h"
 
 #include <stdarg.h>

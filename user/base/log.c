@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Writes the log to stderr, a line a call in a single write. Under systemd each line begins with
+ * its priority, which the journal takes off; on a terminal a word stands in its place.
+ */
 #include "user/base/log.h"
 
 #include <errno.h>

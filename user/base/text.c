@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Copies bounded text, checks names, and reads and writes small files as a whole. A short read of a
+ * kernel file is taken for the last one, which saves each tick a second system call for every file.
+ */
 #include "user/base/text.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reads and prints sizes, times and percentages as people write them, like 1.5G, 2min and 7.5%.
+ * Numbers are read as a whole part and six decimals, and scaled with overflow checked, so that no
+ * floating point is needed. Printing rounds to what a person reads.
+ */
 #include "user/base/units.h"
 
 #include <errno.h>

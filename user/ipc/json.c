@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reads and makes the JSON values that both ends of the socket use. A number that is absent or null
+ * reads as UINT64_MAX, which is how "max" and "never" are said, and text from outside is made
+ * printable.
+ */
 #include "user/ipc/json.h"
 
 json_t *json_u64(uint64_t value)

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Makes the socket file with its owner and mode, in place of one that nobody answers on any more,
+ * and asks the kernel who is at the other end of a connection: the process, the user and the groups
+ * that give rights.
+ */
 #include "user/ipc/listen.h"
 
 #include <errno.h>

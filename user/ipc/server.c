@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Serves the clients of the control socket from the caller's loop. Each client has a slot with what
+ * it sent and what it has not read yet. In a turn a few calls of each are answered by service.c;
+ * who does not read its answers is dropped, and some slots are root's alone, so that no crowd locks
+ * root out.
+ */
 #include "user/ipc/server.h"
 
 #include <errno.h>

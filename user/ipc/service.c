@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Turns one call into one answer: finds the method, checks that the caller may, and has the
+ * daemon's handler fill the answer. The methods by which Varlink tools ask what there is are
+ * answered here.
+ */
 #include "user/ipc/service.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Cuts the bytes of a connection into messages, which end in a NUL, and back. Length and nesting of
+ * a message are checked before it is parsed, since it comes from anybody who may connect.
+ */
 #include "user/ipc/wire.h"
 
 #include <errno.h>
