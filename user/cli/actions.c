@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Prints the records of what uwd did, as uwctl log and why show them. A record, one JSON object,
+ * becomes one line, or three where its reason is asked for. The words follow the kind of action: a
+ * limit with its new value, a reclaim with how much was freed.
+ */
 #include "user/cli/actions.h"
 
 #include <inttypes.h>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Prints, or collects for --json, each change that a command makes to the system. cgroups/ tells
+ * every change before it makes it, in a dry run too, so both say the same. Paths below the cgroup
+ * mount are made whole here.
+ */
 #include "user/cli/changes.h"
 
 #include <stdio.h>

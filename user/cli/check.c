@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * uwctl check: says what this kernel and its cgroups can do for us, what is lost without the rest,
+ * and what would help. Most of it is asked of user/kern; what the machine's settings and the groups
+ * above the pool take away is added here. The verdict is also the exit status.
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,7 +60,7 @@ static const struct verdict_row *verdict_of(const struct findings *found)
 }
 
 /* Measured on 6.12: with it a component's idle memory went as if there were no memory.low. */
-static void look_at_lru(struct findings *found)
+static void add_lru(struct findings *found)
 {
 	char text[16];
 	bool on =
@@ -72,7 +77,7 @@ static void look_at_lru(struct findings *found)
 }
 
 /* Of a pool that is set up: a group above it may have less than it needs. */
-static void look_at_pool(struct findings *found)
+static void add_pool(struct findings *found)
 {
 	struct kern_feature *feature = &found->feature[found->count];
 	char root[CG_PATH_LEN], low[UNITS_TEXT_LEN], want[UNITS_TEXT_LEN];
@@ -96,10 +101,10 @@ static void look_at_pool(struct findings *found)
 		snprintf(feature->detail, sizeof(feature->detail),
 			 "%.40s has memory.low = %.12s of %.12s", reach.path, low, want);
 	found->count++;
-	look_at_lru(found);
+	add_lru(found);
 }
 
-static int look(struct findings *found, struct uw_err *err)
+static int find_all(struct findings *found, struct uw_err *err)
 {
 	int r = cg_host_probe(&found->host, err);
 
@@ -109,7 +114,7 @@ static int look(struct findings *found, struct uw_err *err)
 	/* Where uwctl cannot work it loads nothing, not even to see whether it could. */
 	found->count = kern_probe(found->host.mount, found->host.memory == CG_MEMORY_V2,
 				  found->feature, KERN_FEATURES_MAX);
-	look_at_pool(found);
+	add_pool(found);
 	for (size_t i = 0; i < found->count; i++) {
 		if (!found->feature[i].present)
 			found->missing[found->feature[i].need]++;
@@ -236,7 +241,7 @@ int command_check(struct cli *cli)
 	struct findings found = {0};
 	struct uw_err err = {0};
 
-	if (look(&found, &err) < 0)
+	if (find_all(&found, &err) < 0)
 		return cli_fail(cli, &err);
 	return cli->options.json ? print_json(cli, &found) : print_text(cli, &found);
 }

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Finds a command in the table by its name, and for a name that there is not the one that was
+ * probably meant.
+ */
 #include "user/cli/command.h"
 
 #include <string.h>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Runs a command in a cgroup as if it had been started by the shell itself. The child is cloned
+ * straight into the group. Until it ends we sit between: signals that were sent to us go on to it,
+ * and when it stops we stop as well, so that job control works through us.
+ */
 #include "user/cli/foreground.h"
 
 #include <errno.h>

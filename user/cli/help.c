@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Prints help from the rows of the tables: an overview of all commands, or one command with its
+ * options and examples. The options stand in columns as wide as these options need.
+ */
 #include "user/cli/help.h"
 
 #include <stdio.h>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Finds the pool that is set up on this machine, for commands that work without uwd: its path as
+ * setup has recorded it, its directory, and whether it has a component of a name.
+ */
 #include "user/cli/place.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Calls uwd over its socket, and turns values of its answers into text: bytes, times, shares and
+ * rates, with the word that an absent value stands for.
+ */
 #include "user/cli/remote.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Finds the word that was probably meant: one that begins with what was typed, else the nearest by
+ * edit distance, when it is near enough.
+ */
 #include "user/cli/suggest.h"
 
 #include <string.h>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * uwctl logs: prints what a job wrote. uwd says in which file that is, and the file is read here;
+ * with --follow uwd is asked now and then whether the job still runs. A hole in the file is the
+ * middle of an output that was too long, and said so. Others' output cannot steer the terminal.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,8 +22,8 @@
 #include "user/model/job.h"
 
 #define CHUNK         16384
-#define LOOK_US       200000ULL     /* for new output */
-#define ASK_US        (5 * LOOK_US) /* uwd, whether the job still runs */
+#define POLL_US       200000ULL     /* for new output */
+#define ASK_US        (5 * POLL_US) /* uwd, whether the job still runs */
 #define PATH_TEXT_LEN 512
 
 struct tail {
@@ -174,7 +179,7 @@ static void sleep_us(uint64_t us)
 /* What comes until it is time to ask again; of a job that has ended, what is left. */
 static int tail_watch(struct tail *tail, bool ended, struct uw_err *err)
 {
-	for (uint64_t us = 0; us < ASK_US; us += LOOK_US) {
+	for (uint64_t us = 0; us < ASK_US; us += POLL_US) {
 		ssize_t count = tail->fd >= 0 ? tail_copy(tail) : 0;
 
 		if (count < 0)
@@ -182,7 +187,7 @@ static int tail_watch(struct tail *tail, bool ended, struct uw_err *err)
 				       strerror((int)-count));
 		if (ended)
 			return 0;
-		sleep_us(LOOK_US);
+		sleep_us(POLL_US);
 	}
 	return 0;
 }

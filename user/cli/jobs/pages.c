@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reads a long list from uwd page by page over one connection. Each page is printed as it comes;
+ * for --json the pages are put together to one answer first.
+ */
 #include "user/cli/jobs/pages.h"
 
 #include "user/base/cleanup.h"

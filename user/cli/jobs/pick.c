@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reads which jobs are meant: words like 12, 12-20, 12_3 and 12_3-5, and the options that filter by
+ * component, key, tag, state and owner. The result is JSON as uwd takes it; ranges that follow each
+ * other become one.
+ */
 #include "user/cli/jobs/pick.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Shows one job at length: its state and why, what it asked for and used, its times, its command,
+ * and step by step what happened to it.
+ */
 #include "user/cli/jobs/show.h"
 
 #include <inttypes.h>

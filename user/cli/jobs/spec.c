@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Turns tasks into the Submit call of uwd: each task becomes a JobSpec, with a name and a key made
+ * from its command where none was given, and beside them go the directory, umask and environment of
+ * the caller. What is not UTF-8 cannot be sent and is refused or, in the environment, left out.
+ */
 #include "user/cli/jobs/spec.h"
 
 #include <errno.h>

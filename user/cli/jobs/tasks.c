@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reads what is to be submitted into struct task. Options that a file could hold as well are read
+ * by the same code as the file's keys, in user/conf, so both allow the same. Options and a command
+ * are one task; options and a file are the tasks of the file, with the options for what they leave
+ * open.
+ */
 #include "user/cli/jobs/tasks.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * uwctl wait, also for submit --wait: waits until the picked jobs have ended, and says of each how.
+ * uwd first tells which have ended already and then each end as it comes. When uwd goes away it is
+ * called again; the ids that were counted tell a repeated end from a new one.
+ */
 #include "user/cli/jobs/wait.h"
 
 #include <errno.h>
@@ -24,8 +29,8 @@ struct job_wait {
 	json_t *counted; /* by id: their ends are in what follows, of this connection */
 	uint64_t ended_count;
 	uint64_t left;
-	uint64_t code; /* the highest */
-	bool told;     /* that uwd is away */
+	uint64_t code;  /* the highest */
+	bool announced; /* that uwd is away */
 };
 
 static void say_end(const struct job_wait *waiting, const json_t *job)
@@ -112,7 +117,7 @@ static uint64_t time_left(const struct job_wait *waiting)
 }
 
 /* One connection's worth of waiting. 0 when it is over, else as of ipc_client_next. */
-static int follow(struct job_wait *waiting, struct uw_err *err)
+static int wait_connected(struct job_wait *waiting, struct uw_err *err)
 {
 	struct ipc_client client = {.fd = -1};
 	bool first = true;
@@ -153,10 +158,10 @@ static void pause_a_little(struct job_wait *waiting)
 	uint64_t pause_us = left_us < RETRY_US ? left_us : RETRY_US;
 	struct timespec pause = {.tv_nsec = (long)(pause_us * NS_PER_US)};
 
-	if (!waiting->told)
+	if (!waiting->announced)
 		fprintf(stderr, "uwctl %s: uwd does not answer; waiting for it\n",
 			waiting->cli->command->name);
-	waiting->told = true;
+	waiting->announced = true;
 	nanosleep(&pause, NULL);
 }
 
@@ -200,7 +205,7 @@ int wait_for_jobs(const struct cli *cli, const json_t *ranges, bool known)
 	int r;
 
 	for (;;) {
-		r = follow(&waiting, &err);
+		r = wait_connected(&waiting, &err);
 		reached |= waiting.left || waiting.ended_count;
 		if (!is_worth_a_retry(r, reached) || !time_left(&waiting))
 			break;

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Works out what a replayed schedule comes to: waits and slowdowns with their quantiles, by class
+ * and in all, use of the machine, failures and overtaking; and means over several runs.
+ */
 #include "user/cli/simulate/figures.h"
 
 #include <errno.h>

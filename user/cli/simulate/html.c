@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Writes a replayed schedule as one HTML page with SVG pictures: memory over time in layers by
+ * class, jobs waiting over time, and tables. Time is cut into 800 equal parts; a job that spans
+ * parts adds to their ends only and is summed up once, so that a trace of millions of jobs stays
+ * quick.
+ */
 #include "user/cli/simulate/html.h"
 
 #include <errno.h>

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Replays a trace through the admission core, which is the one that uwd uses. A heap holds what
+ * happens next: a submit, an end, a job that would pass its reservation. Each event is told to the
+ * core, its decisions are carried out on the pretended machine, and what each job got is noted.
+ * Time jumps from event to event.
+ */
 #include "user/cli/simulate/replay.h"
 
 #include <errno.h>

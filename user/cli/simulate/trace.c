@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reads traces of jobs in either format, by tables that give each column's name and bounds.
+ * Decimals are read into millionths, without floating point. In SWF jobs memory is taken only where
+ * every job tells it, and processors stand for it otherwise, which is decided at the end of the
+ * file.
+ */
 #include "user/cli/simulate/trace.h"
 
 #include <errno.h>
