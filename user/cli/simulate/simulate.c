@@ -120,7 +120,7 @@ static void end_progress(struct simulation *sim)
 }
 
 /* The name of the file, what was replayed, and how. */
-static void page_title(const struct simulation *sim, char *buf, size_t size)
+static void html_title(const struct simulation *sim, char *buf, size_t size)
 {
 	const char *slash = strrchr(sim->path, '/');
 	char capacity[UNITS_TEXT_LEN];
@@ -143,7 +143,7 @@ static int run_once(struct simulation *sim, uint32_t run, const char *html, stru
 	if (!r)
 		r = figures_of(&sim->trace, &replay, &sim->figures[run], err);
 	if (!r && html && run == 0) {
-		page_title(sim, title, sizeof(title));
+		html_title(sim, title, sizeof(title));
 		r = html_write(html, title, &sim->trace, &replay, &sim->figures[0], err);
 	}
 	sim->never = replay.never;
