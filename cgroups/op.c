@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The single steps that setup and teardown are made of: make a group, switch a controller on, set a
- * limit, mark, remove. A step first looks whether there is anything to do, tells the change to
- * whoever asked for the list of changes, and then makes it, unless the operation is a dry run.
+ * Does the single steps that setup and teardown are made of: it makes a group, switches a
+ * controller on, sets a limit, marks or removes. A step first looks whether there is anything to
+ * do, tells the change to whoever asked for the list of changes, and then makes it, unless the
+ * operation is a dry run.
  */
 #include <errno.h>
 #include <fcntl.h>

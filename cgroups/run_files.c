@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The two files of setup in /run/uw: the lock that keeps two setups apart, and the path of the
- * pool, by which everybody else finds it. The path is written aside and renamed, so that it is
- * never read in part.
+ * Keeps the two files of setup in /run/uw. One is the lock that keeps two setups apart, the other
+ * the path of the pool, by which everybody else finds it. The path is written aside and renamed, so
+ * that it is never read in part.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The whole of act: opened with the ledger that its caller has taken, configured, closed, and at a
- * clean end everything undone. Opening undoes first what an earlier uwd left entered. Plans are
- * executed in execute.c, what can block is done by the threads of worker.c.
+ * Opens act with the ledger that its caller has taken, configures and closes it, and undoes
+ * everything at a clean end. Opening undoes first what an earlier uwd left entered. Plans are
+ * executed in execute.c, and what can block is done by the threads of worker.c.
  */
 #include "user/act/act.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The ways in which act touches cgroup files: for real, through the kept fds, or as a dry run,
+ * Gives act its two ways of touching cgroup files: for real, through the kept fds, or as a dry run,
  * which reads for real and tells each write instead of doing it. Tests bring a third. All writes of
  * numbers go through act_write_u64, which counts those that fail.
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The ring of outcomes. The loop and the workers put into it what became of an action, the loop
- * takes it out for the next frame, and an eventfd wakes the loop for what it has not done itself. A
- * full ring drops the newest outcome and counts it.
+ * Keeps the ring of outcomes. The loop and the workers put into it what became of an action, the
+ * loop takes it out for the next frame, and an eventfd wakes the loop for what it has not done
+ * itself. A full ring drops the newest outcome and counts it.
  */
 #include <errno.h>
 #include <sys/eventfd.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a worker does for one action, and may block in: reclaim chunk by chunk, until enough is
- * freed, its time is over, nothing comes any more or it is interrupted; or the write of a lowered
- * memory.high, during which the kernel reclaims. Each fills the outcome with how much came down.
+ * Does what a worker may block in. A reclaim goes chunk by chunk, until enough is freed, its time
+ * is over, nothing comes any more or it is interrupted. A lowered memory.high is one write, during
+ * which the kernel reclaims. Each fills the outcome with how much came down.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A component's worker: the thread in which what blocks is done, so that the loop never waits for
- * the kernel. It holds one action at work and at most one reclaim and one limit waiting, and takes
- * the higher tier first. A signal from its timer interrupts a write in the kernel, at its deadline
- * or when something more urgent has come. The worker has fds of its own, because a write that
- * blocks holds the file it came by.
+ * Runs a component's worker, the thread in which what blocks is done, so that the loop never waits
+ * for the kernel. It holds one action at work and at most one reclaim and one limit waiting, and
+ * takes the higher tier first. A signal from its timer interrupts a write in the kernel, at its
+ * deadline or when something more urgent has come. The worker has fds of its own, because a write
+ * that blocks holds the file it came by.
  */
 #include <errno.h>
 #include <signal.h>

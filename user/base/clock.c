@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Reads the monotonic and the wall clock in microseconds, and the id of this boot, without which a
- * monotonic time means nothing in a file.
+ * Reads the monotonic and the wall clock in microseconds. It also reads the id of this boot,
+ * without which a monotonic time means nothing in a file.
  */
 #include "user/base/clock.h"
 

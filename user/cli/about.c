@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl version and help, the two commands about uwctl itself. Help needs all other commands and
+ * uwctl version and help are the two commands about uwctl itself. Help needs all other commands and
  * finds them in its struct cli.
  */
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl attach: moves a running process into a leaf of a component, without uwd. The write that
- * does it is printed, or with --dry-run printed alone.
+ * uwctl attach moves a running process into a leaf of a component, without uwd. The write that does
+ * it is printed, or with --dry-run printed alone.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl check: says what this kernel and its cgroups can do for us, what is lost without the rest,
+ * uwctl check says what this kernel and its cgroups can do for us, what is lost without the rest,
  * and what would help. Most of it is asked of user/kern; what the machine's settings and the groups
  * above the pool take away is added here. The verdict is also the exit status.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * How a command ends: with an error on stderr and the exit status that belongs to it, or with one
- * JSON object. What people typed may be in an error, so what could steer the terminal is replaced.
+ * Ends a command, with an error on stderr and the exit status that belongs to it, or with one JSON
+ * object. What people typed may be in an error, so what could steer the terminal is replaced.
  */
 #include "user/cli/cli.h"
 

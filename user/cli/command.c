@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Finds a command in the table by its name, and for a name that there is not the one that was
+ * Finds a command in the table by its name. For a name that there is not, it finds the one that was
  * probably meant.
  */
 #include "user/cli/command.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The table of commands: what each is called, takes and says of itself, and the function that does
- * it. Parsing, help and near misses go by these rows, so that a new command is a row here and a
- * function in its own file.
+ * Holds the table of commands: what each is called, takes and says of itself, and the function that
+ * does it. Parsing, help and near misses go by these rows, so that a new command is a row here and
+ * a function in its own file.
  */
 #include "user/cli/commands.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl config: shows the configuration in force, checks a file, or says in what the two differ.
+ * uwctl config shows the configuration in force, checks a file, or says in what the two differ.
  * What is in force is asked of uwd, which answers in the format of the file, so both sides are
  * parsed and compared alike. Without uwd, show reads the files.
  */

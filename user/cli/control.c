@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl freeze, thaw, reclaim and reload: requests to uwd. uwd takes a request up with its next
+ * uwctl freeze, thaw, reclaim and reload are requests to uwd. uwd takes a request up with its next
  * tick, so the command follows uwd's log until every action that came of it has ended, and prints
  * these. A dry run asks uwd what is there and says the writes that would be made.
  */

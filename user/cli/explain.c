@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl explain: prints each condition of the policy with its live value, the threshold it is held
+ * uwctl explain prints each condition of the policy with its live value, the threshold it is held
  * against and how far it is from firing. uwd does the sums; here is the table of them.
  */
 #include <stdio.h>

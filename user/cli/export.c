@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl export: status in the text format of Prometheus, version 0.0.4, which is what
+ * uwctl export prints status in the text format of Prometheus, version 0.0.4, which is what
  * node_exporter's textfile collector reads:
  * https://prometheus.io/docs/instrumenting/exposition_formats/. A metric is a row of a table; rows
  * of one name stand together and are one family.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl log and why. log prints uwd's last records or, with --follow, each one as it comes: a
- * record that was printed as begun is printed again only with its end. why prints a component as it
- * is now, and its last actions with their reasons.
+ * uwctl log and why show what uwd did. log prints uwd's last records or, with --follow, each one as
+ * it comes: a record that was printed as begun is printed again only with its end. why prints a
+ * component as it is now, and its last actions with their reasons.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl: finds the command that was named, reads its options and words against its row, and runs
- * it. Everything a command is given stands in struct cli, which is made here.
+ * This is uwctl. It finds the command that was named, reads its options and words against its row,
+ * and runs it. Everything a command is given stands in struct cli, which is made here.
  */
 #include <stdio.h>
 #include <string.h>

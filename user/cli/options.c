@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The table of options, and the reading of a command line with it. Each option has a type, which
- * says how its value is checked, and a place in struct options. getopt gets only the options that
- * the command takes; what it refuses is explained with what is allowed or was probably meant.
+ * Holds the table of options, and reads a command line with it. Each option has a type, which says
+ * how its value is checked, and a place in struct options. getopt gets only the options that the
+ * command takes; what it refuses is explained with what is allowed or was probably meant.
  */
 #include "user/cli/options.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl run: makes a leaf in the component, runs the command in it in the foreground, and removes
+ * uwctl run makes a leaf in the component, runs the command in it in the foreground, and removes
  * the leaf. The exit status is the command's, or one of our own as of timeout(1). With --json a
  * summary with the peak of its memory goes to stderr.
  */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Output that suits where it goes: colours and wrapped lines on a terminal, plain lines in a pipe.
- * Tables collect their cells first and are printed when all widths are known, and leave out the
- * least important columns where there is no room. What somebody else could have written is shown
- * without control characters.
+ * Makes output that suits where it goes: colours and wrapped lines on a terminal, plain lines in a
+ * pipe. Tables collect their cells first and are printed when all widths are known, and leave out
+ * the least important columns where there is no room. What somebody else could have written is
+ * shown without control characters.
  */
 #include "user/cli/screen.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl setup and teardown: make the pool of the configuration, or remove it. A uwd that runs takes
+ * uwctl setup and teardown make the pool of the configuration, or remove it. A uwd that runs takes
  * the configuration over first and makes the pool itself, so that it never stands against what uwd
  * goes by; teardown is refused beside it. What is done is listed as it is done, and then the
  * budgets are shown.

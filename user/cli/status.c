@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl status: prints what uwd knows, as a head about uwd itself, a table of the components and a
+ * uwctl status prints what uwd knows, as a head about uwd itself, a table of the components and a
  * sentence for each that something is done about, or one component at length. --watch prints it
  * again each second.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Finds the word that was probably meant: one that begins with what was typed, else the nearest by
- * edit distance, when it is near enough.
+ * Finds the word that was probably meant. That is one that begins with what was typed, else the
+ * nearest by edit distance, when it is near enough.
  */
 #include "user/cli/suggest.h"
 

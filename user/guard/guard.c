@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The loop of uw-guard. Waiting for the ledger's lock is its sleep: to get it means that uwd is
- * dead, and everything entered is undone; not to get it in time means that uwd lives, and its
+ * Runs the loop of uw-guard. Waiting for the ledger's lock is its sleep: to get it means that uwd
+ * is dead, and everything entered is undone; not to get it in time means that uwd lives, and its
  * heartbeat and the deadlines of its freezes are checked. It locks itself into memory, and gives
  * itself the best chances to run, before anything goes wrong.
  */

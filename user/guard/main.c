@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uw-guard: keeps the pool's scope alive and undoes what uwd leaves behind. Reads its options, and
- * runs the loop of guard.c or, with --undo, one undoing.
+ * uw-guard keeps the pool's scope alive and undoes what uwd leaves behind. Here its options are
+ * read; then the loop of guard.c runs or, with --undo, one undoing.
  */
 #include <errno.h>
 #include <getopt.h>

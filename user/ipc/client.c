@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The calling side of the control socket: connects, sends a call and waits for one answer or for a
- * stream of them, within a time. Errors of the system and of uwd become a text that says what the
- * caller can do about it.
+ * This is the calling side of the control socket. It connects, sends a call and waits for one
+ * answer or for a stream of them, within a time. Errors of the system and of uwd become a text that
+ * says what the caller can do about it.
  */
 #include "user/ipc/client.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The table of the control interface's methods, each with its rights and its parameters, and the
- * types they use, as Varlink text. The types of the job queue stand in interface_jobs.c. The whole
- * text of the interface is put together from these on request.
+ * Holds the table of the control interface's methods, each with its rights and its parameters, and
+ * the types they use, as Varlink text. The types of the job queue stand in interface_jobs.c. The
+ * whole text of the interface is put together from these on request.
  */
 #include "user/ipc/interface.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The types of the job queue in the control interface, as Varlink text. The words in strings
+ * Holds the types of the job queue in the control interface, as Varlink text. The words in strings
  * (states, steps, classes, reasons, strategies) are those of user/model/job.h and
  * user/policy/admit. Strings of users (keys, tags, commands) are printable ASCII or '?'.
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the BPF programs have lost: the counters that they keep of full rings and missing storage,
- * and the runs that the kernel skipped because a program was active on that CPU already. Each kind
- * has a name that status shows.
+ * Reads what the BPF programs have lost. They count full rings and missing storage themselves; the
+ * kernel counts the runs that it skipped because a program was active on that CPU already. Each
+ * kind has a name that status shows.
  */
 #include <bpf/bpf.h>
 #include <dirent.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The attach table: every BPF object, every program in it, the kernel function or tracepoint it
- * hangs on, and what is lost without it. Whether a hook can be used is asked of the running
- * kernel's type information, by name and by parameters, before anything is loaded.
+ * Holds the attach table, which names every BPF object, every program in it, the kernel function or
+ * tracepoint it hangs on, and what is lost without it. Whether a hook can be used is asked of the
+ * running kernel's type information, by name and by parameters, before anything is loaded.
  */
 #include "user/kern/hooks.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The entries of the ledger: one a changed limit or freeze, found by its kind and cgroup. An entry
- * is filled first and its state stored last, so that a reader or a crash sees it whole or not at
- * all. What is read from the file is checked before it is believed, since the guard writes as root
- * below the paths it holds.
+ * Reads and writes the entries of the ledger. There is one for each changed limit or freeze, found
+ * by its kind and cgroup. An entry is filled first and its state stored last, so that a reader or a
+ * crash sees it whole or not at all. What is read from the file is checked before it is believed,
+ * since the guard writes as root below the paths it holds.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The ledger's file, its lock and who holds it. A fresh file is made aside and appears under its
- * name whole; one of another version or another boot is replaced by uwd and refused to others. uwd
- * and uw-guard sign a line each with their process and beat on it, which tells a dead one from one
- * that hangs.
+ * Makes and maps the ledger's file, and keeps its lock and the names of those who use it. A fresh
+ * file is made aside and appears under its name whole; one of another version or another boot is
+ * replaced by uwd and refused to others. uwd and uw-guard sign a line each with their process and
+ * beat on it, which tells a dead one from one that hangs.
  */
 #include "user/ledger/ledger.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl cancel, hold, release and requeue: one call of uwd with the jobs that were picked, and a
- * line for each job with what became of it. The exit status says whether any was refused.
+ * uwctl cancel, hold, release and requeue are each one call of uwd with the jobs that were picked,
+ * and print a line for each job with what became of it. The exit status says whether any was
+ * refused.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl history: the jobs that have ended, the last one first, as a table read page by page. One id
- * alone shows that job at length.
+ * uwctl history prints the jobs that have ended, the last one first, as a table read page by page.
+ * One id alone shows that job at length.
  */
 #include "user/cli/jobs/history.h"
 

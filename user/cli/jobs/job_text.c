@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Text for what uwd says of a job: its id, a colour for its state, times in their largest unit,
- * users by name, and why it waits in a few words. A table has a row a reason that can be said more
- * shortly than uwd's sentence does.
+ * Makes text of what uwd says of a job: its id, a colour for its state, times in their largest
+ * unit, users by name, and why it waits in a few words. A table has a row a reason that can be said
+ * more shortly than uwd's sentence does.
  */
 #include "user/cli/jobs/job_text.h"
 

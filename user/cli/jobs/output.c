@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl logs: prints what a job wrote. uwd says in which file that is, and the file is read here;
+ * uwctl logs prints what a job wrote. uwd says in which file that is, and the file is read here;
  * with --follow uwd is asked now and then whether the job still runs. A hole in the file is the
  * middle of an output that was too long, and said so. Others' output cannot steer the terminal.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl queue: the jobs that have not ended, as a table read page by page, with their places,
+ * uwctl queue prints the jobs that have not ended, as a table read page by page, with their places,
  * predicted times and why they wait. One id alone shows that job at length.
  */
 #include "user/cli/jobs/queue.h"

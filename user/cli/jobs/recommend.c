@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl recommend: what jobs asked for, what they used and what would have been enough, in a table
- * by key and user and, for root, one by component. uwd does the statistics; here are the tables.
+ * uwctl recommend prints what jobs asked for, what they used and what would have been enough, in a
+ * table by key and user and, for root, one by component. uwd does the statistics; here are the
+ * tables.
  */
 #include "user/cli/jobs/recommend.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Shows one job at length: its state and why, what it asked for and used, its times, its command,
- * and step by step what happened to it.
+ * Shows one job at length: its state and why, what it asked for and used, its times and its
+ * command. Below that stands step by step what happened to it.
  */
 #include "user/cli/jobs/show.h"
 

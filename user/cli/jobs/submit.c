@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl submit: reads the tasks, sends them to uwd in one call, and prints the ids that they got.
- * On a terminal, and in a dry run, a sentence a job says what it gets and when it should start.
- * With --wait it goes on as uwctl wait does.
+ * uwctl submit reads the tasks, sends them to uwd in one call, and prints the ids that they got. On
+ * a terminal, and in a dry run, a sentence a job says what it gets and when it should start. With
+ * --wait it goes on as uwctl wait does.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The queue in figures, for uwctl status: a line with counts and memory, and tables by class and by
- * component of how jobs waited, ran and ended.
+ * Prints the queue in figures, for uwctl status. There is a line with counts and memory, and with
+ * --jobs tables by class and by component of how jobs waited, ran and ended.
  */
 #include "user/cli/jobs/totals.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl wait, also for submit --wait: waits until the picked jobs have ended, and says of each how.
+ * uwctl wait, and submit with --wait, wait until the picked jobs have ended and say of each how.
  * uwd first tells which have ended already and then each end as it comes. When uwd goes away it is
  * called again; the ids that were counted tell a repeated end from a new one.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl simulate: reads a trace and options, replays it as often as asked with different random
+ * uwctl simulate reads a trace and options, replays it as often as asked with different random
  * delays, and prints the figures, as text, JSON or a web page. On a terminal it says how far it is.
  */
 #include <errno.h>
