@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# timeout: 200
+# seconds: 35
 # Cgroups that are removed and made anew under a living uwd, one component and the whole pool: limits,
 # marks, counters, freezing and the guard are as before.
 
@@ -28,12 +28,9 @@ limits_stand() {
 
 # counts_of CGROUP FIELD: of the pinned map
 counts_of() {
-	bpftool -j map dump pinned /sys/fs/bpf/uw/components | python3 -c '
-import json, os, sys
-for entry in json.load(sys.stdin):
-    entry = entry.get("formatted", entry)
-    if entry["key"]["cgid"] == os.stat(sys.argv[1]).st_ino:
-        print(entry["value"][sys.argv[2]])' "$1" "$2"
+	bpftool -j map dump pinned /sys/fs/bpf/uw/components | 
+		jq --argjson cgid "$(stat -c %i "$1")" --arg field "$2" \
+			'.[] | (.formatted // .) | select(.key.cgid == $cgid).value[$field]'
 }
 
 # A hog at full speed in a leaf of its own is frozen by the mark inside the kernel.
@@ -96,7 +93,7 @@ is_braked fourth
 
 # The new guard guards: uwd dies, and what it froze goes on.
 kill -KILL "$UWD_PID"
-wait_until 2 eval '! is_frozen hogs/fourth'
+within 2 eval '! is_frozen hogs/fourth'
 wait "$UWD_PID" 2>/dev/null || true
 start_uwd
 wait_until 20 is_frozen hogs/fourth
@@ -117,12 +114,12 @@ guard=$(cat "$POOL/holder/cgroup.procs")
 exec 8>/run/uw/setup.lock
 flock 8
 kill -KILL "$guard"
-sleep 1
+looks 2
 [ -z "$(cat "$POOL/holder/cgroup.procs")" ] || fail "a guard came past the lock"
 exec 8>&-
 wait_until 10 grep -q . "$POOL/holder/cgroup.procs"
-sleep 1.5
+looks 2
 is_frozen hogs/still || fail "a new guard thawed it"
 kill -KILL "$UWD_PID"
-wait_until 2 eval '! is_frozen hogs/still'
+within 2 eval '! is_frozen hogs/still'
 wait "$UWD_PID" 2>/dev/null || true

@@ -1,17 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2016 # single quotes hold what other shells expand
+# seconds: 40
 # The command line: exit codes, exact writes, signals and job control of `run`, names that nobody
 # should choose, users without rights, and each command that asks uwd.
-
-json() { # json PATH: a value of the JSON on stdin, "a.b.0.c"
-	python3 -c '
-import json, sys
-value = json.load(sys.stdin)
-for key in sys.argv[1].split("."):
-    value = value[int(key)] if isinstance(value, list) else value[key]
-print(value)' "$1"
-}
 
 as_user() { # as_user GROUPS COMMAND...
 	local groups=$1
@@ -55,7 +47,7 @@ done
 rc=0
 uwctl check >/tmp/check.txt || rc=$?
 [ "$rc" -le 1 ] || fail "check: exit $rc: $(cat /tmp/check.txt)"
-verdict=$(uwctl check --json | json verdict) || true
+verdict=$(uwctl check --json | jq -r .verdict) || true
 case $rc in
 0) expect "verdict" "$verdict" ok ;;
 1) expect "verdict" "$verdict" degraded ;;
@@ -72,7 +64,7 @@ for component in trading_data ml_models database cache; do
 done
 expect_rc 0 uwctl setup
 expect_match "second setup" "$OUT" "nothing to do"
-expect "changes of a third" "$(uwctl setup --json | json changes)" "[]"
+expect "changes of a third" "$(uwctl setup --json | jq -c .changes)" "[]"
 
 # ---- run: status, place, files ----
 expect_rc 0 uwctl run cache -- true
@@ -101,9 +93,9 @@ expect "stderr of its own" "$(uwctl run cache -- sh -c 'echo x >&2' 2>&1 >/dev/n
 expect "process group" "$(uwctl run cache -- sh -c 'ps -o pgid= -p $$; ps -o pgid= -p $PPID' |
 	tr -d ' ' | uniq | wc -l)" 1
 summary=$(uwctl run cache --name sum --json -- sh -c 'exit 9' 2>&1 >/dev/null) || true
-expect "summary" "$(json status <<<"$summary") $(json leaf <<<"$summary")" "9 sum"
+expect "summary" "$(jq -r '"\(.status) \(.leaf)"' <<<"$summary")" "9 sum"
 wait_until 2 no_leaf cache here
-uwctl run cache --name left -- sh -c 'sleep 30 >/dev/null 2>&1 & echo $! >/tmp/left.pid'
+uwctl run cache --name left -- sh -c 'sleep 300 >/dev/null 2>&1 & echo $! >/tmp/left.pid'
 grep -qx "$(cat /tmp/left.pid)" "$POOL/cache/left/cgroup.procs" || fail "what run left is not in its leaf"
 expect_rc 125 uwctl run cache --name left -- true
 kill "$(cat /tmp/left.pid)"
@@ -137,7 +129,7 @@ signal_test HUP
 signal_test USR1
 signal_test QUIT
 rc=0
-uwctl run cache -- sleep 30 &
+uwctl run cache -- sleep 300 &
 pid=$!
 wait_until 5 pgrep -x sleep
 kill -TERM $pid
@@ -145,7 +137,7 @@ wait $pid || rc=$?
 expect "ended by SIGTERM" $rc 143
 
 # A stop of the command stops uwctl, and both go on together.
-uwctl run cache --name stop -- sleep 30 &
+uwctl run cache --name stop -- sleep 300 &
 pid=$!
 wait_until 5 has_process cache/stop
 child=$(cat "$POOL/cache/stop/cgroup.procs")
@@ -161,13 +153,15 @@ wait_until 2 no_leaf cache stop
 cat >/tmp/keys.py <<'END'
 import os, pty, re, select, signal, sys, time
 
+HANG = 120  # seconds: nothing here takes as long
+
 pid, fd = pty.fork()
 if pid == 0:
     os.environ["PS1"] = "$ "
     os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
 seen = ""
 
-def expect(pattern, seconds=15):
+def expect(pattern, seconds=HANG):
     global seen
     end = time.monotonic() + seconds
     while True:
@@ -183,6 +177,24 @@ def expect(pattern, seconds=15):
 def keys(text):
     os.write(fd, text.encode())
 
+def stat_of(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        return stat.read().rsplit(")", 1)[1].split()
+
+def command_in(leaf):
+    """The process in the leaf; waits until it is executed and has stopped reading files."""
+    end = time.monotonic() + HANG
+    while time.monotonic() < end:
+        try:
+            with open(f"/sys/fs/cgroup/uw/cache/{leaf}/cgroup.procs") as procs:
+                pid = int(procs.read())
+            if stat_of(pid)[0] == "S" and os.readlink(f"/proc/{pid}/exe") in ("/usr/bin/cat", "/usr/bin/sleep"):
+                return pid
+        except (OSError, ValueError):
+            pass
+        time.sleep(0.05)
+    sys.exit(f"nothing sleeps in cache/{leaf}")
+
 expect(r"\$ ")
 keys("uwctl run cache -- bash -c 'trap \"echo caught; exit 3\" INT; echo rea\"\"dy; while :; do sleep 0.1; done'\n")
 expect("ready")
@@ -191,7 +203,7 @@ expect("caught")
 keys("echo status=$?\n")
 expect("status=3")
 keys("uwctl run cache --name cat -- cat\n")
-time.sleep(0.5)
+command_in("cat")
 keys("abc\n")
 expect("abc\r\nabc")
 keys("\x1a")
@@ -199,27 +211,20 @@ expect("Stopped")
 keys("jobs; echo st\"\"ill\n")
 expect("still")
 keys("fg\n")
-time.sleep(0.3)
+command_in("cat")
 keys("def\n")
 expect("def\r\ndef")
 keys("\x04")
-time.sleep(0.3)
 keys("echo status=$?\n")
 expect("status=0")
-keys("uwctl run cache --name two -- sleep 60\n")
-time.sleep(0.5)
+keys("uwctl run cache --name two -- sleep 600\n")
 # A stop that is meant for uwctl alone stops the command too.
-def stat_of(pid):
-    with open(f"/proc/{pid}/stat") as stat:
-        return stat.read().rsplit(")", 1)[1].split()
-
-with open("/sys/fs/cgroup/uw/cache/two/cgroup.procs") as procs:
-    child = int(procs.read())
+child = command_in("two")
 os.kill(int(stat_of(child)[1]), signal.SIGTSTP)
 expect("Stopped")
 assert stat_of(child)[0] == "T", "the command was not stopped"
 keys("fg\n")
-time.sleep(0.5)
+command_in("two")
 keys("\x03")
 keys("echo status=$?\n")
 expect("status=130")
@@ -229,7 +234,7 @@ END
 expect_rc 0 python3 /tmp/keys.py
 
 # ---- attach ----
-sleep 60 &
+sleep 600 &
 pid=$!
 expect_rc 0 uwctl attach $pid database --dry-run
 expect_match "dry run of attach" "$OUT" "write $POOL/database/adopted/cgroup.procs $pid"
@@ -275,8 +280,8 @@ expect_rc 0 uwctl status
 expect_match "status" "$OUT" "ml_models +normal"
 leaf_shown() { uwctl status ml_models | grep -q '^job '; }
 wait_until 5 leaf_shown
-expect "v" "$(uwctl status --json | json v)" 1
-budget=$(uwctl status cache --json | json components.0.budget_bytes)
+expect "v" "$(uwctl status --json | jq .v)" 1
+budget=$(uwctl status cache --json | jq .components[0].budget_bytes)
 expect "budget, in pages" "$((budget / 4096 * 4096))" "$(cg cache/memory.low)"
 expect_rc 1 uwctl status cahce
 expect_match "unknown component" "$OUT" "there is no component 'cahce'; there are: cache, ml_models"
@@ -299,11 +304,11 @@ expect_match "freeze of nothing" "$OUT" "nothing runs in cache"
 expect_rc 2 uwctl freeze ml_models --for 1h
 
 uwctl run ml_models --name file -- sh -c \
-	'head -c 40M /dev/zero >/var/tmp/file; cat /var/tmp/file >/dev/null; sleep 100' &
+	'head -c 40M /dev/zero >/var/tmp/file; cat /var/tmp/file >/dev/null; sleep 1000' &
 file=$!
 file_there() { [ "$(cg ml_models/file/memory.current)" -gt $((38 << 20)) ]; }
 wait_until 20 file_there
-sleep 1.2 # for uwd to have seen it
+looks 2 # it has seen it
 expect_rc 0 uwctl reclaim ml_models 16M --dry-run
 expect_match "dry reclaim" "$OUT" "write $POOL/ml_models/memory.reclaim 16777216"
 expect_rc 0 uwctl reclaim ml_models 16M
@@ -320,9 +325,9 @@ expect_rc 0 uwctl explain
 expect_match "explain" "$OUT" "use of budget +[0-9.]+% +>= 70%"
 uwctl log --follow --json >/tmp/follow.txt &
 follow=$!
-sleep 0.5
+wait_until 10 test -s /tmp/follow.txt # what there was, and then what comes
 expect_rc 0 uwctl freeze ml_models/job --for 5s
-follow_has() { tail -n 1 /tmp/follow.txt | json record.result 2>/dev/null | grep -qx "done"; }
+follow_has() { tail -n 1 /tmp/follow.txt | jq -r .record.result 2>/dev/null | grep -qx "done"; }
 wait_until 5 follow_has
 kill $follow
 expect_rc 0 uwctl thaw ml_models

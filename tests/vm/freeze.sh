@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# seconds: 34
 # A hog at full speed is stopped by the freezer, never killed, and goes on when there is room.
 
 config <<'END'
@@ -40,7 +41,7 @@ wait_until 60 grown hog
 # By hand: a client's freeze is kept, and undone when asked.
 uwctl freeze hogs/hog --for 60s
 wait_until 5 is_frozen hogs/hog
-sleep 3
+looks 3
 is_frozen hogs/hog || fail "a client's freeze did not hold"
 uwctl thaw hogs/hog
 wait_until 5 eval '! is_frozen hogs/hog'
@@ -63,7 +64,7 @@ kill -KILL "$UWD_PID"
 wait "$UWD_PID" 2>/dev/null || true
 start_uwd
 wait_until 5 by_other
-sleep 2
+looks 2
 is_frozen hogs/hog || fail "thawed by the next uwd, which did not freeze it"
 ! logged 'act=thaw .*reason=startup' || fail "a thaw at the start is on record"
 
@@ -72,10 +73,8 @@ grow hogs ours 20
 wait_until 20 grown ours
 uwctl freeze hogs/ours --for 60s
 wait_until 5 is_frozen hogs/ours
-expect "who froze what" "$(uwctl status hogs --json | python3 -c '
-import json, sys
-leaves = json.load(sys.stdin)["components"][0]["leaves"]
-print(sorted((leaf["name"], leaf["frozen_by"]) for leaf in leaves))')" "[('hog', 'other'), ('ours', 'uwd')]"
+expect "who froze what" "$(uwctl status hogs --json |
+	jq -r '[.components[0].leaves[] | .name + " by " + .frozen_by] | sort | join(", ")')" "hog by other, ours by uwd"
 kill -KILL "$UWD_PID" "$(cat "$POOL/holder/cgroup.procs")"
 wait "$UWD_PID" 2>/dev/null || true
 start_uwd
@@ -102,5 +101,5 @@ wait_until 10 grep -q . "$POOL/hogs/early/cgroup.procs"
 echo 1 >"$POOL/hogs/early/cgroup.freeze"
 rm -f /run/uw/ledger
 start_uwd
-sleep 2
+looks 2
 is_frozen hogs/early || fail "a first uwd thawed what it cannot have frozen"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # shellcheck disable=SC2016 # single quotes hold what the jobs' shells expand
+# seconds: 40
 # vm: --systemd
 # Queued jobs of the unit: they stand in the pool's scope, get nothing of what binds the unit, and go
 # on while it is stopped.
@@ -37,7 +38,7 @@ wait_until 10 grep -q . "$POOL/batch/job-2/cgroup.procs"
 wait_until 10 grep -q . "$POOL/holder/jobs/cgroup.procs"
 systemctl stop uwd
 grep -q . "$POOL/batch/job-2/cgroup.procs" || fail "the job died when uwd stopped"
-sleep 5
+wait_until 10 eval '! grep -q . "$POOL/batch/job-2/cgroup.procs"'
 systemctl start uwd
 wait_until 20 uwctl status
 expect_rc 5 uwctl wait 2 --timeout 20s

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2016 # single quotes hold what the jobs' shells expand
-# timeout: 420
+# seconds: 46
 # Queued jobs: each runs once, as its submitter, in a leaf with its limit, and its end is known, with
 # uwd killed again and again; those whose memory is not there wait.
 
@@ -20,14 +20,9 @@ submit = nobody
 share = 5%
 END
 
-json() { # json KEY: of the object on stdin
-	python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"
-}
-
 ended() { # ended STATE: how many jobs of the history ended so
-	uwctl history --json --lines 2000 | python3 -c '
-import json, sys
-print(sum(job["state"] == sys.argv[1] for job in json.load(sys.stdin)["jobs"]))' "$1"
+	uwctl history --json --lines 2000 |
+		jq --arg state "$1" '[.jobs[] | select(.state == $state)] | length'
 }
 
 once_each() { # once_each FILE COUNT: 0 to COUNT-1, each on one line
@@ -64,9 +59,9 @@ expect "capabilities of a user's job" "$(awk '{ print $2 }' /tmp/jobs/caps)" 000
 as_nobody uwctl submit -c closed -m 10M -- true >/tmp/closed 2>&1 && fail "nobody may submit to closed"
 expect_match "why not" "$(cat /tmp/closed)" "may not submit to closed"
 expect_rc 0 uwctl submit --hold -c batch -m 10M -- true
-theirs=$(uwctl queue --json | python3 -c 'import json,sys;print(json.load(sys.stdin)["jobs"][0]["id"])')
+theirs=$(uwctl queue --json | jq '.jobs[0].id')
 as_nobody uwctl cancel "$theirs" >/tmp/theirs 2>&1 && fail "a user cancelled root's job"
-expect "what nobody sees" "$(as_nobody uwctl queue --json | json total)" 0
+expect "what nobody sees" "$(as_nobody uwctl queue --json | jq .total)" 0
 as_nobody uwctl reload >/dev/null 2>&1 && fail "nobody may reload"
 expect_rc 0 uwctl cancel "$theirs"
 
@@ -74,17 +69,16 @@ expect_rc 0 uwctl cancel "$theirs"
 expect_rc 1 uwctl submit --wait -c batch -m 4M --array 0-$((SMALL - 1)) -- \
 	sh -c 'echo $UW_JOB_INDEX >>/tmp/jobs/small; exit $((UW_JOB_INDEX % 2))'
 expect "small jobs" "$(once_each /tmp/jobs/small $SMALL)" once
-expect "small jobs that ended well" "$(uwctl history --json --lines 2000 | python3 -c '
-import json, sys
-jobs = [job for job in json.load(sys.stdin)["jobs"] if job["index"] is not None]
-print(len(jobs), sum(job["status"] == job["index"] % 2 for job in jobs))')" "$SMALL $SMALL"
+expect "small jobs that ended well" "$(uwctl history --json --lines 2000 | jq -r '
+	[.jobs[] | select(.index != null)] | "\(length) \([.[] | select(.status == .index % 2)] | length)"')" \
+	"$SMALL $SMALL"
 
 # ---- uwd is killed at random, and nothing is lost or doubled ----
 # Fifteen run at a time, for about as long as the kills take: most of these find some running.
 HOLD=$((KILLS / 6))
 expect_rc 0 uwctl submit -c batch -m 60M --array 0-$((QUEUE - 1)) --key steps -- \
 	sh -c "echo \$UW_JOB_INDEX >>/tmp/jobs/queue; sleep $HOLD; exit \$((UW_JOB_INDEX % 3))"
-first=$(uwctl queue --json | python3 -c 'import json,sys;print(json.load(sys.stdin)["jobs"][0]["array"])')
+first=$(uwctl queue --json | jq '.jobs[0].array')
 some_run() {
 	local leaf
 	for leaf in "$POOL"/batch/job-*; do
@@ -108,10 +102,9 @@ done
 wait_until 20 uwctl status
 expect_rc 2 uwctl wait "$first" --timeout 120s
 expect "a queue with $KILLS kills" "$(once_each /tmp/jobs/queue $QUEUE)" once
-expect "their statuses" "$(uwctl history --json --lines 2000 | python3 -c '
-import json, sys
-jobs = [job for job in json.load(sys.stdin)["jobs"] if job["array"] == int(sys.argv[1])]
-print(len(jobs), sum(job["status"] == job["index"] % 3 for job in jobs))' "$first")" "$QUEUE $QUEUE"
+expect "their statuses" "$(uwctl history --json --lines 2000 | jq -r --argjson array "$first" '
+	[.jobs[] | select(.array == $array)] | "\(length) \([.[] | select(.status == .index % 3)] | length)"')" \
+	"$QUEUE $QUEUE"
 expect "lost jobs" "$(ended lost)" 0
 
 # ---- two that do not fit together, and a third beside them ----
@@ -119,23 +112,27 @@ began=$SECONDS
 for _ in 1 2; do
 	uwctl submit -c batch -m 700M -t 20s -- "$PUT/hog" --max 640 --hold 8 --touch 0 >/dev/null
 done
-sleep 2
+one_runs() {
+	[ "$(uwctl queue --json | jq '[.jobs[] | select(.state == "running")] | length')" = 1 ]
+}
+wait_until 10 one_runs
 uwctl submit -c batch -m 150M -t 2s -- sh -c 'echo >/tmp/jobs/third; sleep 1' >/dev/null
 uwctl queue
 wait_until 15 test -e /tmp/jobs/third
 expect "running while the second large one waits" \
-	"$(uwctl queue --json | python3 -c '
-import json, sys
-print(sum(job["state"] == "queued" for job in json.load(sys.stdin)["jobs"]))')" 1
-last=$(uwctl queue --json | python3 -c 'import json,sys;print(max(j["id"] for j in json.load(sys.stdin)["jobs"]))')
+	"$(uwctl queue --json | jq '[.jobs[] | select(.state == "queued")] | length')" 1
+last=$(uwctl queue --json | jq '[.jobs[].id] | max')
 expect_rc 0 uwctl wait "$((last - 2))-$last" --timeout 120s
 echo "two of 700M and one beside them: $((SECONDS - began)) s"
 expect "OOM kills" "$(awk '$1 == "oom_kill" { print $2 }' "$POOL/memory.events")" 0
 
 # ---- a cancelled job that does not listen; what a job leaves behind ----
 uwctl submit -c batch -m 20M -- sh -c 'trap "" TERM; sleep 300 & sleep 301' >/dev/null
-wait_until 10 sh -c "uwctl queue --json | grep -q '\"running\"'"
-deaf=$(uwctl queue --json | python3 -c 'import json,sys;print(json.load(sys.stdin)["jobs"][0]["id"])')
+some_job_runs() {
+	uwctl queue --json | jq -e '.jobs[0].state == "running"'
+}
+wait_until 10 some_job_runs
+deaf=$(uwctl queue --json | jq '.jobs[0].id')
 expect_rc 0 uwctl cancel "$deaf"
 expect_rc 137 uwctl wait "$deaf" --timeout 30s
 expect_rc 0 uwctl submit --wait -c batch -m 20M -- sh -c 'setsid sleep 300 & exit 0'

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# alone
 # A usage mark fires once, within a batch of the crossing, and names who crossed it. With transparent
 # huge pages the batch is one of them.
 MARK=$((48 << 20))

@@ -39,14 +39,20 @@ expect_match() {
 	[[ $2 =~ $3 ]] || fail "$1: '$2' does not match '$3'"
 }
 
-# wait_until SECONDS COMMAND...: polls each 50 ms
-wait_until() {
+# within SECONDS COMMAND...: it must hold by then, as was promised; looked at each 50 ms
+within() {
 	local end=$((SECONDS + $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || fail "waited in vain for: $*"
 		sleep 0.05
 	done
+}
+
+# wait_until SECONDS COMMAND...: the same where the time is no promise but an end to waiting: so much on a
+# machine that has nothing else to do
+wait_until() {
+	within $(($1 * 5)) "${@:2}"
 }
 
 config() {
@@ -95,11 +101,34 @@ reset_all() {
 
 # status_of COMPONENT KEY: one value of `uwctl status --json`
 status_of() {
-	uwctl status "$1" --json | python3 -c '
-import json, sys
-for component in json.load(sys.stdin)["components"]:
-    if component["name"] == sys.argv[1]:
-        print(component[sys.argv[2]])' "$1" "$2"
+	uwctl status "$1" --json |
+		jq -r --arg name "$1" --arg key "$2" '.components[] | select(.name == $name)[$key]'
+}
+
+# full_looks: how often uwd has looked at everything
+full_looks() {
+	uwctl status --json | jq '.daemon.ticks - .daemon.urgent_ticks'
+}
+
+looked() {
+	[ "$(full_looks)" -ge "$1" ]
+}
+
+# looks N: until uwd has looked N times more, which is when it would have done what it must not
+looks() {
+	wait_until 30 looked $(($(full_looks) + $1))
+}
+
+# ---- queued jobs ----
+
+# job_state ID
+job_state() {
+	uwctl queue "$1" --json | jq -r .queued.state
+}
+
+# job_is ID STATE
+job_is() {
+	[ "$(job_state "$1")" = "$2" ]
 }
 
 level_is() {

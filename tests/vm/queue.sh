@@ -1,28 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2016 # single quotes hold what other shells expand
+# seconds: 45
 # The queue as its users see it: what a job gets, exit codes, arrays, files, order, rights, and a
 # uwd that is killed while somebody waits.
 
-json() { # json PATH: a value of the JSON on stdin, "a.b.0.c"
-	python3 -c '
-import json, sys
-value = json.load(sys.stdin)
-for key in sys.argv[1].split("."):
-    value = value[int(key)] if isinstance(value, list) else value[key]
-print(value)' "$1"
-}
-
 as_user() {
 	setpriv --reuid=12345 --regid=12345 --clear-groups "$@"
-}
-
-state_of_job() {
-	uwctl queue "$1" --json | json queued.state
-}
-
-job_is() { # job_is ID STATE
-	[ "$(state_of_job "$1")" = "$2" ]
 }
 
 submit() { # submit OPTION... -- COMMAND...
@@ -59,8 +43,8 @@ expect "its output" "$(uwctl logs "$id")" "/tmp
 1 x y batch
 $id"
 expect "its errors" "$(uwctl logs "$id" --err)" "oh"
-expect "its state" "$(uwctl history "$id" --json | json ended.state)" failed
-expect "its status" "$(uwctl history "$id" --json | json ended.status)" 7
+expect "its state" "$(uwctl history "$id" --json | jq -r .ended.state)" failed
+expect "its status" "$(uwctl history "$id" --json | jq -r .ended.status)" 7
 expect_match "its record" "$(uwctl history "$id")" 'started.*ended'
 expect_rc 3 uwctl submit -c batch -m 16M --wait -- sh -c 'exit 3'
 expect_rc 137 uwctl submit -c batch -m 16M --wait -- sh -c 'kill -9 $$'
@@ -73,17 +57,16 @@ array=$(submit --array 0-2,7 -- sh -c 'echo "index $UW_JOB_INDEX"; exit "$UW_JOB
 expect_rc 7 uwctl wait "$array"
 expect_rc 2 uwctl wait "${array}_1-2"
 expect "an element's output" "$(uwctl logs "${array}_7")" "index 7"
-expect "ended elements" "$(uwctl history "$array" --json --lines 0 | json jobs | grep -o "'index'" |
-	wc -l)" 4
+expect "ended elements" "$(uwctl history "$array" --json --lines 0 | jq '.jobs | length')" 4
 
 # ---- order: held, after, requeued, cancelled ----
 held=$(submit --hold -- true)
-expect "held" "$(state_of_job "$held")" held
+expect "held" "$(job_state "$held")" held
 expect_rc 0 uwctl release "$held"
 expect_rc 0 uwctl wait "$held"
 first=$(submit -- sleep 2)
 second=$(submit --after "$first" -- true)
-expect "waiting" "$(state_of_job "$second")" waiting
+expect "waiting" "$(job_state "$second")" waiting
 expect_match "why" "$(uwctl queue "$second")" "$first has not ended"
 expect_rc 0 uwctl wait "$first" "$second"
 long=$(submit -T nightly -- sleep 1000)
@@ -92,7 +75,7 @@ expect_rc 0 uwctl cancel --tag nightly --dry-run
 job_is "$long" running || fail "a dry run ended a job"
 expect_rc 0 uwctl cancel --tag nightly
 expect_rc 143 uwctl wait "$long"
-expect "cancelled" "$(uwctl history "$long" --json | json ended.state)" cancelled
+expect "cancelled" "$(uwctl history "$long" --json | jq -r .ended.state)" cancelled
 expect_rc 1 uwctl cancel "$long"
 expect_rc 0 uwctl requeue "$id"
 expect_rc 7 uwctl wait "$id"
@@ -116,17 +99,17 @@ expect "the second found what the first made" "$(uwctl logs "${ids[1]}")" made
 sed -i 's/^\[task b\]/&\ncomponent = nosuch/' /tmp/t.ini
 expect_rc 1 uwctl submit --file /tmp/t.ini
 expect_match "the component" "$OUT" "no component 'nosuch'"
-expect "nothing of it is queued" "$(uwctl queue --json | json total)" 0
+expect "nothing of it is queued" "$(uwctl queue --json | jq -r .total)" 0
 
 # ---- what was learned stands in for what is not said ----
 expect_rc 2 uwctl submit -c batch --key fresh -- true
 expect_match "the remedy" "$OUT" "memory"
 expect_rc 0 uwctl submit -c batch --key fresh -m 64M --rerun --wait -- true
 expect_rc 0 uwctl submit -c batch --key fresh --rerun --wait -- true
-expect "advice" "$(uwctl recommend --key fresh --json | json keys.0.key)" fresh
+expect "advice" "$(uwctl recommend --key fresh --json | jq -r .keys[0].key)" fresh
 expect_rc 0 uwctl status --jobs
 expect_match "figures" "$OUT" 'CLASS .*normal'
-expect "in JSON" "$(uwctl status --json | json queue.total.failed | grep -c '^[1-9]')" 1
+expect "in JSON" "$(uwctl status --json | jq -r .queue.total.failed | grep -c '^[1-9]')" 1
 
 # ---- rights ----
 mine=$(as_user uwctl submit -c batch -m 16M -- id -u)
@@ -137,7 +120,7 @@ expect_match "who may not" "$OUT" "may not submit to private"
 roots=$(submit -- sleep 1000)
 expect_rc 1 as_user uwctl cancel "$roots"
 expect_rc 1 as_user uwctl queue "$roots"
-expect "others' jobs" "$(as_user uwctl queue --json | json total)" 0
+expect "others' jobs" "$(as_user uwctl queue --json | jq -r .total)" 0
 expect_rc 1 as_user uwctl logs "$roots"
 expect_rc 1 as_user uwctl reload
 expect_rc 0 uwctl cancel "$roots" --grace 0
@@ -147,7 +130,10 @@ id=$(submit -- sh -c 'sleep 4; exit 5')
 wait_until 10 job_is "$id" running
 uwctl wait "$id" >/tmp/wait.out 2>&1 &
 waiter=$!
-sleep 0.5
+is_connected() {
+	find "/proc/$waiter/fd" -lname 'socket:*' | grep -q . && grep -q '^State:.S' "/proc/$waiter/status"
+}
+wait_until 10 is_connected
 kill -KILL "$UWD_PID"
 wait "$UWD_PID" 2>/dev/null || true
 start_uwd

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# seconds: 50
 # vm: --mem 4096M
 # Every command that the README shows with a root prompt, in its order, in one shell: each must
 # succeed. Its jobs are of a user's making; these hold as much, for a second.
@@ -48,7 +49,11 @@ while IFS= read -r command <&3; do
 	*) [ "$rc" = 0 ] || fail "$command: exit $rc" ;;
 	esac
 	case $command in
-	*"&") sleep 2 ;;
+	"uwd &") wait_until 20 uwctl status ;;
+	"uwctl run "*"&")
+		[[ $command =~ run\ ([a-z_]+)\ --name\ ([a-z]+) ]] || fail "no name: $command"
+		wait_until 10 grep -q . "$POOL/${BASH_REMATCH[1]}/${BASH_REMATCH[2]}/cgroup.procs"
+		;;
 	esac
 done 3</tmp/readme.commands
 [ ! -d "$POOL" ] || fail "the pool is still there"

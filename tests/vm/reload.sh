@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# seconds: 40
 # A reload is atomic: a faulty file changes nothing, a good one is in force at once, and what runs goes
 # on running. What stays is not touched; of what goes everything is undone. A setup tells the uwd that
 # runs.
@@ -64,7 +65,7 @@ threads=$(find "/proc/$UWD_PID/task" -mindepth 1 -maxdepth 1 | sort)
 three '[component early]
 share = 10%' | config
 uwctl reload
-sleep 1.5
+looks 2
 is_frozen jobs/small || fail "a reload thawed what stays"
 is_frozen cache/kept || fail "a reload thawed what stays"
 [ "$(cg cache/memory.min)" -gt $((40 << 20)) ] || fail "the minimum of what stays is gone"
@@ -82,7 +83,7 @@ expect "protection of what went" "$(cg cache/memory.low)" 0
 expect "limit of what went" "$(cg jobs/memory.high)" $((180 << 20))
 # One component is there where two were: a worker less.
 wait_until 5 eval '[ "$(find "/proc/$UWD_PID/task" -mindepth 1 -maxdepth 1 | wc -l)" = $(($(wc -l <<<"$threads") - 1)) ]'
-sleep 1.5
+looks 2
 is_frozen jobs/small && fail "frozen again"
 kill -0 "$(head -n 1 "$POOL/jobs/small/cgroup.procs")" || fail "the workload is gone"
 
@@ -96,7 +97,7 @@ wait_until 10 eval '[ "$(cg cache/memory.min)" -gt $((40 << 20)) ]'
 printf '[pool]\nusable = 600M\n[component %s]\nshare = 50%%\n%s\n[component %s]\nshare = 40%%\n%s\n' \
 	cache 'lend = yes' jobs 'borrow = yes' | config
 uwctl reload
-sleep 11 # spare budget is lent once it has lasted for two dwells of 5 s
+looks 12 # spare budget is lent once it has lasted for two dwells of 5 s
 grow jobs greedy 900 --rate 60
 wait_until 30 eval '[ "$(cg cache/memory.high)" -lt $((300 << 20)) ]'
 printf '[pool]\nusable = 600M\n[component jobs]\nshare = 40%%\n' | config
@@ -107,18 +108,16 @@ echo 1 >"$POOL/jobs/greedy/cgroup.kill"
 wait_until 10 test ! -d "$POOL/jobs/greedy"
 
 # ---- the heart beats on while a reload has much to end ----
-expect "hangs seen by the guard" "$(uwctl status --json |
-	python3 -c 'import json,sys; print(json.load(sys.stdin)["daemon"]["guard"]["hangs"])')" 0
+expect "hangs seen by the guard" "$(uwctl status --json | jq .daemon.guard.hangs)" 0
 
 # ---- setup beside a uwd that runs ----
 three '' | config
 uwctl setup | grep -q 'uwd, which runs, has taken it over' || fail "setup does not say that uwd knows"
 expect "setup told uwd" "$(uwctl config diff)" "nothing differs from what uwd goes by"
 expect "its limits" "$(cg jobs/memory.high)" $((180 << 20))
-sleep 1.5
+looks 2
 expect "which stay" "$(cg jobs/memory.high)" $((180 << 20))
-expect "a second setup" "$(uwctl setup --json | python3 -c 'import json,sys
-answer = json.load(sys.stdin); print(answer["changes"], answer["uwd_reloaded"])')" "[] False"
+expect "a second setup" "$(uwctl setup --json | jq -c '[.changes, .uwd_reloaded]')" "[[],false]"
 base 30% >/tmp/other.conf
 expect_rc 1 uwctl setup --config /tmp/other.conf
 expect_match "another file" "$OUT" "uwd runs and goes by the installed files, not by /tmp/other.conf"

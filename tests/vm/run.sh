@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # In the guest: run.sh CASE...: each case in a shell of its own from a clean state. A case passes
-# with 0, is skipped with 77 and a reason on its last line, and fails with all else, or after
-# 120 s, or what its line "# timeout: S" says.
+# with 0, is skipped with 77 and a reason on its last line, and fails with all else, or when it hangs:
+# after 400 s, or what its line "# timeout: S" says.
 set -u
 cd /run/put || exit 1
 . ./lib.sh
@@ -11,7 +11,7 @@ bad=0
 for name in "$@"; do
 	began=$(date +%s%N)
 	limit=$(sed -n "s/^# timeout: //p" "$name.sh")
-	timeout "${limit:-120}" bash -eu -c '. ./lib.sh; . "./$0.sh"' "$name" >"/tmp/$name.log" 2>&1 </dev/null
+	timeout "${limit:-400}" bash -eu -c '. ./lib.sh; . "./$0.sh"' "$name" >"/tmp/$name.log" 2>&1 </dev/null
 	rc=$?
 	took=$((($(date +%s%N) - began) / 1000000))
 	case $rc in

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
+# seconds: 35
 # vm: --systemd
 # Under systemd the pool is a delegated scope that survives uwd, its crash, and daemon-reload.
 
@@ -51,8 +52,7 @@ uwctl reload
 expect "the limit afterwards" "$(cg memory.max)" $((580 << 20))
 sed -i 's/580M/600M/' /etc/uw/uw.conf
 uwctl reload
-expect "hangs seen by the guard" "$(uwctl status --json |
-	python3 -c 'import json,sys; print(json.load(sys.stdin)["daemon"]["guard"]["hangs"])')" 0
+expect "hangs seen by the guard" "$(uwctl status --json | jq .daemon.guard.hangs)" 0
 
 uwctl run cache --name sleeper -- sleep 300 &
 wait_until 10 grep -q . "$POOL/cache/sleeper/cgroup.procs"
