@@ -20,8 +20,7 @@ same_as_kernel() {
 kern_setup a b
 "$PUT/kern" counts a b >/tmp/kern.out
 
-in_job a "$PUT/hog" --max 96 --hold 60 --touch 0 --log /tmp/hog.log &
-wait_until 60 grep -q FULL /tmp/hog.log
+hold_in_job a 96
 same_as_kernel "anonymous"
 expect_in "anonymous: all of it" "$(count a charged_bytes)" $((96 << 20)) $((108 << 20))
 expect_in "batches, not pages" "$(count a charge_batches)" 10 4000

@@ -32,8 +32,7 @@ expect_in "time" "$(count a reclaim_us)" 1000 9000000
 expect "none of it proactive" "$(count a proactive_reclaims)" 0
 
 echo max >"$KERN/a/memory.high"
-in_job a "$PUT/hog" --max 32 --hold 60 --touch 0 --rand --log /tmp/hog.log &
-wait_until 60 grep -q FULL /tmp/hog.log
+hold_in_job a 32 --rand
 flushed
 scan=$(stat_of a memory.stat pgscan) steal=$(stat_of a memory.stat pgsteal)
 direct=$(count a reclaims)

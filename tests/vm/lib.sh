@@ -144,6 +144,7 @@ logged() {
 grow() {
 	local component=$1 name=$2 mb=$3
 	shift 3
+	rm -f "/tmp/$name.log"
 	uwctl run "$component" --name "$name" -- "$PUT/hog" --max "$mb" --hold 600 --touch 0 \
 		--log "/tmp/$name.log" "$@" &
 	wait_until 10 test -d "$POOL/$component/$name"
@@ -202,6 +203,15 @@ count() {
 in_job() {
 	# shellcheck disable=SC2016 # expands in the inner shell
 	bash -c 'echo $$ >"$0/job/cgroup.procs" && exec "$@"' "$KERN/$1" "${@:2}"
+}
+
+# hold_in_job NAME MB [OPTION of hog]...: in the background, until it is killed; returns when it holds them
+hold_in_job() {
+	local name=$1 mb=$2
+	shift 2
+	rm -f /tmp/held.log
+	in_job "$name" "$PUT/hog" --max "$mb" --hold 600 --touch 0 --log /tmp/held.log "$@" &
+	wait_until 60 grep -q FULL /tmp/held.log
 }
 
 # stat_of NAME FILE KEY
