@@ -58,3 +58,9 @@ const char *submit_next(const char *at, char buf[static SUBMIT_WORD_LEN])
 	buf[len] = '\0';
 	return at + len;
 }
+
+bool component_is_protected(const struct component *c)
+{
+	return c->protect == PROTECT_WORKING_SET ||
+	       (c->protect == PROTECT_BUDGET && c->priority >= 7);
+}

@@ -74,6 +74,9 @@ struct component {
  */
 const char *submit_next(const char *at, char buf[static SUBMIT_WORD_LEN]);
 
+/* Nothing is taken from it for others: by its working set, or by its budget from priority 7 on. */
+bool component_is_protected(const struct component *c);
+
 /* Names as they stand in configuration, status and logs; "?" out of range. */
 const char *level_name(enum level level);
 const char *tier_name(enum tier tier);

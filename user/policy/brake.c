@@ -44,7 +44,7 @@ static bool grows_now(const struct step *step, uint32_t i)
 
 static bool is_at_edge(const struct step *step, const struct component_state *cs)
 {
-	enum level edge = host_has_swap(&step->state->host) ? LEVEL_EMERGENCY : LEVEL_CRITICAL;
+	enum level edge = room_has_swap(&step->state->host) ? LEVEL_EMERGENCY : LEVEL_CRITICAL;
 
 	return cs->level.seen >= edge;
 }
@@ -58,7 +58,7 @@ static struct why own_reason(const struct step *step, const struct component_sta
 {
 	if (cs->mark_fired)
 		return (struct why){REASON_USAGE_MARK, cs->signal.current_bytes, cs->fired_bytes};
-	if (!host_has_swap(&step->state->host) && cs->level.seen < LEVEL_EMERGENCY)
+	if (!room_has_swap(&step->state->host) && cs->level.seen < LEVEL_EMERGENCY)
 		return (struct why){REASON_NO_SWAP, 0, cs->signal.ws_bytes};
 	return cs->level.seen_why;
 }

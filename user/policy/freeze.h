@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Leaves, and the freezing and thawing of them. A freeze is a lease: it has a deadline, and a way
- * out at it. A leaf is thawed when there is room for what it gave up; at the deadline it runs on
- * probation under memory.high = what it has; what still presses is frozen again while its
- * component's budget of freezes lasts, and stays throttled after that.
+ * out at it, which thaw.h decides. What is frozen again and again counts against the budget of
+ * freezes of its component.
  */
 #ifndef UW_POLICY_FREEZE_H
 #define UW_POLICY_FREEZE_H
@@ -30,14 +29,14 @@ bool freeze_leaf(struct step *step, struct leaf_state *leaf, enum freeze_cause c
 /* Thaws; a squeezed limit is raised before it when there is room. */
 bool thaw_leaf(struct step *step, struct leaf_state *leaf, struct why why);
 
+/* The leaf with that cgroup id, or NULL. */
+struct leaf_state *leaf_find(struct policy_state *state, uint64_t cgid);
+
 /* That leaf of the component while uwd keeps it frozen, or NULL. */
 const struct leaf_state *freeze_find(const struct step *step, uint32_t component, uint64_t cgid);
 
 /* The largest frozen leaf of a component, whose pages are taken first; NULL when none is. */
 const struct leaf_state *freeze_largest(const struct step *step, uint32_t component);
-
-/* Deadlines, room, side effects, probation. */
-void freeze_step(struct step *step);
 
 /* Latest deadline of a component's frozen leaves, 0 = none. */
 uint64_t freeze_until(const struct step *step, uint32_t component);

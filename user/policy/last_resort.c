@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "user/policy/last_resort.h"
 
+#include "user/policy/emit.h"
 #include "user/policy/freeze.h"
-#include "user/policy/thresholds.h"
 #include "user/policy/loans.h"
 #include "user/policy/num.h"
 #include "user/policy/room.h"
 #include "user/policy/signal.h"
+#include "user/policy/thresholds.h"
 
-#define NOTICE_EVERY_US (60 * US_PER_SEC)
 #define FULL_LASTING_US (30 * US_PER_SEC)
 #define TTL_HOPELESS_US (5 * US_PER_SEC)
 #define HOST_LAST_PCT   2
@@ -16,23 +16,6 @@
 #define PAYBACK_KILL_US (60 * US_PER_SEC)
 #define STALLED_SOME    1000
 #define UNANSWERED_US   (10 * US_PER_SEC)
-
-void tiers_notice(struct step *step, uint32_t component, struct why why)
-{
-	struct component_state *cs = &step->state->component[component];
-	struct action action = {
-		.kind = ACTION_NOTICE,
-		.tier = cs->tier,
-		.component = component,
-		.swappiness = -1,
-		.why = why,
-	};
-
-	if (cs->notice_us && step->now_us - cs->notice_us < NOTICE_EVERY_US)
-		return;
-	if (step_act(step, &action))
-		cs->notice_us = step->now_us;
-}
 
 static bool freezes_are_left(const struct step *step, uint32_t component)
 {
@@ -103,10 +86,10 @@ static bool kill_one(struct step *step, uint32_t component)
 	if (!leaf)
 		return false;
 	action.leaf = leaf->cgid;
-	if (!step_act(step, &action))
+	if (!emit_action(step, &action))
 		return false;
 	step->state->last_kill_us = step->now_us;
-	step_enter_tier(step, component, TIER_KILL);
+	emit_tier(step, component, TIER_KILL);
 	return true;
 }
 
@@ -120,12 +103,12 @@ static void say_if_unanswered(struct step *step, uint32_t component)
 	    cs->squeeze != SQUEEZE_NONE || freezes_are_left(step, component) ||
 	    step->now_us - cs->level.emergency_since_us < UNANSWERED_US)
 		return;
-	tiers_notice(step, component,
-		     (struct why){REASON_OUT_OF_TIERS, cs->level.why.observed,
-				  edges_of(step, component, LEVEL_EMERGENCY)});
+	emit_notice(step, component,
+		    (struct why){REASON_OUT_OF_TIERS, cs->level.why.observed,
+				 edges_of(step, component, LEVEL_EMERGENCY)});
 }
 
-void tiers_last_resort(struct step *step)
+void last_resort_step(struct step *step)
 {
 	uint64_t last = step->state->last_kill_us;
 	bool delay = last && step->now_us - last < step->config->policy.kill_delay_us;

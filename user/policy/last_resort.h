@@ -8,9 +8,6 @@
 
 #include "user/policy/state.h"
 
-void tiers_last_resort(struct step *step);
-
-/* Says once a minute and component that it is out of tiers, and why. */
-void tiers_notice(struct step *step, uint32_t component, struct why why);
+void last_resort_step(struct step *step);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "user/policy/limits.h"
 
+#include "user/policy/emit.h"
 #include "user/policy/loans.h"
 #include "user/policy/num.h"
 #include "user/policy/signal.h"
@@ -87,7 +88,7 @@ static uint32_t set_limit(struct step *step, uint32_t component, enum limit limi
 	if (l->written_us && !differ(l->wanted_bytes, bytes) &&
 	    step->now_us - l->written_us < RETRY_US)
 		return ID_NONE;
-	sent = step_act(step, &action);
+	sent = emit_action(step, &action);
 	if (!sent)
 		return ID_NONE;
 	*l = (struct limit_state){

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "user/policy/marks.h"
 
+#include "user/policy/emit.h"
 #include "user/policy/limits.h"
 #include "user/policy/num.h"
 #include "user/policy/room.h"
@@ -11,7 +12,7 @@
 /* The edge that must not be missed: without swap there is one level less to act in. */
 static enum level last_edge(const struct step *step)
 {
-	return host_has_swap(&step->state->host) ? LEVEL_EMERGENCY : LEVEL_CRITICAL;
+	return room_has_swap(&step->state->host) ? LEVEL_EMERGENCY : LEVEL_CRITICAL;
 }
 
 static uint64_t next_edge(const struct step *step, uint32_t component)
@@ -72,7 +73,7 @@ static void mark_step(struct step *step, uint32_t component)
 	if (cs->mark_bytes && !cs->mark_fired && !step->frame->events_dropped && off <= noise &&
 	    cs->mark_bytes > cs->signal.current_bytes)
 		return;
-	if (step_act(step, &action))
+	if (emit_action(step, &action))
 		cs->mark_bytes = mark;
 }
 

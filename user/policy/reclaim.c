@@ -4,13 +4,14 @@
 #include <errno.h>
 
 #include "user/policy/donor.h"
+#include "user/policy/emit.h"
 #include "user/policy/freeze.h"
-#include "user/policy/thresholds.h"
 #include "user/policy/limits.h"
 #include "user/policy/loans.h"
 #include "user/policy/num.h"
 #include "user/policy/room.h"
 #include "user/policy/signal.h"
+#include "user/policy/thresholds.h"
 
 #define ACTION_MAX_BYTES     (64 * MIB)
 #define ACTION_MIN_BYTES     MIB
@@ -101,7 +102,7 @@ static uint64_t reclaimable(const struct step *step, uint32_t component, bool fi
 
 	if (!s->stat_seen)
 		return file_only ? 0 : s->current_bytes / 2;
-	if (file_only && host_has_swap(host))
+	if (file_only && room_has_swap(host))
 		return file >= file_floor(&step->config->component[component]) ? file / FILE_PART
 									       : 0;
 	if (file_only)
@@ -222,7 +223,7 @@ static void begin(struct step *step, uint32_t component, struct reclaim_wish wis
 	/* Who asks for it by hand may swap out even what is protected. */
 	bool spared = wish.why.reason != REASON_REQUEST &&
 		      component_is_protected(&step->config->component[component]);
-	bool file_only = wish.swappiness == 0 || !host_has_swap(&step->state->host) || spared;
+	bool file_only = wish.swappiness == 0 || !room_has_swap(&step->state->host) || spared;
 	struct action action = {
 		.kind = ACTION_RECLAIM,
 		.tier = wish.tier,
@@ -241,13 +242,13 @@ static void begin(struct step *step, uint32_t component, struct reclaim_wish wis
 	action.amount -= action.amount % (64 * KIB);
 	if (action.amount < ACTION_MIN_BYTES)
 		return;
-	sent = step_act(step, &action);
+	sent = emit_action(step, &action);
 	if (!sent)
 		return;
 	cs->reclaim.id = sent->id;
 	cs->reclaim.until_us = action.deadline_us;
 	cs->reclaim.last_us = step->now_us;
-	step_enter_tier(step, component, wish.tier);
+	emit_tier(step, component, wish.tier);
 }
 
 static bool is_free(const struct step *step, uint32_t component)
@@ -263,7 +264,7 @@ static bool may_give(const struct step *step, uint32_t component)
 {
 	return is_free(step, component) &&
 	       !component_is_protected(&step->config->component[component]) &&
-	       reclaimable(step, component, !host_has_swap(&step->state->host)) >= ACTION_MIN_BYTES;
+	       reclaimable(step, component, !room_has_swap(&step->state->host)) >= ACTION_MIN_BYTES;
 }
 
 static bool is_squeezed(const struct component_state *cs)

@@ -100,6 +100,8 @@ struct limit_state {
 	uint64_t lower_since_us;
 };
 
+/* ---- squeeze.c ---- */
+
 enum squeeze {
 	SQUEEZE_NONE,
 	SQUEEZE_PROBATION, /* let run at memory.high = what it had at the end of a freeze */
@@ -137,6 +139,8 @@ struct leaf_state {
 	uint64_t spared_until_us; /* not frozen again before; UINT64_MAX after a side effect */
 };
 
+/* ---- thaw.c ---- */
+
 /* The last freeze, watched for what it does to others. */
 struct freeze_watch {
 	uint64_t leaf; /* 0 = nothing to watch */
@@ -144,7 +148,7 @@ struct freeze_watch {
 	bool was_calm[UW_COMPONENTS_MAX]; /* who did not stall then */
 };
 
-/* ---- tiers.c ---- */
+/* ---- reclaim.c ---- */
 
 struct reclaim_state {
 	uint32_t id; /* of the outstanding action */
@@ -157,7 +161,7 @@ struct reclaim_state {
 	uint64_t requested_leaf; /* cgid: of it alone, while it is frozen; 0: of anybody */
 };
 
-/* ---- edges.c ---- */
+/* ---- thresholds.c ---- */
 
 #define EDGES_FIRST_PCT 70
 #define EDGES_POINTS    31 /* 70 to 100 % of the limit; what is above counts as 100 */
@@ -234,16 +238,5 @@ struct step {
 	struct plan *plan;
 	uint64_t now_us;
 };
-
-/* Appends an action; its id is given here. NULL when the plan is full: counted, tried again later.
- */
-struct action *step_act(struct step *step, const struct action *action);
-
-/* Shows tier as the component's for a while; the highest of a while is shown. */
-void step_enter_tier(struct step *step, uint32_t component, enum tier tier);
-
-/* The pure conditions that several files ask. */
-bool component_is_protected(const struct component *c);
-bool host_has_swap(const struct host_state *host); /* true when unknown */
 
 #endif

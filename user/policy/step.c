@@ -13,13 +13,13 @@
 #include "user/policy/num.h"
 #include "user/policy/reclaim.h"
 #include "user/policy/requests.h"
-#include "user/policy/room.h"
 #include "user/policy/roster.h"
 #include "user/policy/signal.h"
+#include "user/policy/squeeze.h"
 #include "user/policy/state.h"
+#include "user/policy/thaw.h"
 #include "user/policy/thresholds.h"
 
-#define TIER_SHOWN_US      (2 * US_PER_SEC)
 #define WATCH_FORECAST_US  (20 * US_PER_SEC)
 #define WATCH_PERIOD_US    (5 * US_PER_MS)
 #define HOST_ROOMY_PERCENT 5
@@ -33,44 +33,6 @@ unsigned long policy_state_size(void)
 void policy_init(struct policy_state *state)
 {
 	memset(state, 0, sizeof(*state));
-}
-
-struct action *step_act(struct step *step, const struct action *action)
-{
-	struct plan *plan = step->plan;
-	struct action *slot;
-
-	if (plan->action_count >= PLAN_ACTIONS_MAX) {
-		plan->actions_dropped++;
-		return NULL;
-	}
-	slot = &plan->action[plan->action_count++];
-	*slot = *action;
-	if (++step->state->next_id == ID_NONE)
-		step->state->next_id = ID_NONE + 1;
-	slot->id = step->state->next_id;
-	return slot;
-}
-
-void step_enter_tier(struct step *step, uint32_t component, enum tier tier)
-{
-	struct component_state *cs = &step->state->component[component];
-
-	if (tier < cs->tier && step->now_us < cs->tier_until_us)
-		return;
-	cs->tier = tier;
-	cs->tier_until_us = step->now_us + TIER_SHOWN_US;
-}
-
-bool component_is_protected(const struct component *c)
-{
-	return c->protect == PROTECT_WORKING_SET ||
-	       (c->protect == PROTECT_BUDGET && c->priority >= 7);
-}
-
-bool host_has_swap(const struct host_state *host)
-{
-	return !host->valid || host->swap_total_bytes > 0;
 }
 
 /* ---- what the frame brings ---- */
@@ -311,9 +273,9 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 
 	requests_step(&step);
 	brake_step(&step);
-	freeze_step(&step);
-	room_step(&step);
-	tiers_last_resort(&step);
+	thaw_step(&step);
+	squeeze_step(&step);
+	last_resort_step(&step);
 	reclaim_step(&step);
 	limits_step(&step);
 	marks_step(&step);
