@@ -179,7 +179,7 @@ struct admit_decision {
 	uint64_t id;     /* of the task; 0 with SWITCH */
 	uint64_t for_id; /* FREEZE: who starts instead, or 0 */
 	uint64_t amount;
-	uint64_t until_us; /* predicted end, start, or deadline; 0: unknown */
+	uint64_t until_us;          /* predicted end, start, or deadline; 0: unknown */
 	enum admit_strategy before; /* SWITCH: what it was */
 	struct admit_why why;
 };
@@ -272,18 +272,18 @@ int admit_started(struct admit *admit, uint64_t id, uint64_t reserved_bytes, uin
 
 /*
  * memory.current and memory.peak of its leaf, and what of it is in swap and not in memory, whenever
- * they were read. -ENOENT. A task outgrows its reservation when both together are within 1/64 of one
- * that is less than its request, or past one that is not. memory.high = the reservation: where there
- * is swap, current stays below it and what it lacks is swapped; where there is none, current gets
- * past it, slowly.
+ * they were read. -ENOENT. A task outgrows its reservation when both together are within 1/64 of
+ * one that is less than its request, or past one that is not. memory.high = the reservation: where
+ * there is swap, current stays below it and what it lacks is swapped; where there is none, current
+ * gets past it, slowly.
  */
 int admit_usage(struct admit *admit, uint64_t id, uint64_t current_bytes, uint64_t swapped_bytes,
 		uint64_t peak_bytes, uint64_t now_us);
 
 /*
  * FREEZE or THAW was carried out (or a person did the same). -ENOENT; -EINVAL: it does not run. One
- * that is thawed without a THAW has its reservation of before again, even where it does not fit, and
- * is not paused for another for ten minutes.
+ * that is thawed without a THAW has its reservation of before again, even where it does not fit,
+ * and is not paused for another for ten minutes.
  */
 int admit_frozen(struct admit *admit, uint64_t id, uint64_t now_us);
 int admit_thawed(struct admit *admit, uint64_t id, uint64_t now_us);

@@ -17,8 +17,8 @@ struct path {
 	uint32_t at[LEVELS_MAX];
 };
 
-/* In all trees together: each has at most one leaf with fewer than TREE_LOW tasks, and on each level
- * over the leaves at most one node with fewer entries, the root, but not under two. */
+/* In all trees together: each has at most one leaf with fewer than TREE_LOW tasks, and on each
+ * level over the leaves at most one node with fewer entries, the root, but not under two. */
 static uint32_t nodes_of(uint32_t tasks, uint32_t trees)
 {
 	uint32_t level = tasks / TREE_LOW + (trees < tasks ? trees : tasks), nodes = level;

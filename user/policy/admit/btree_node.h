@@ -47,7 +47,8 @@ static inline uint32_t count_before(const struct tree_node *leaf, uint64_t key, 
 	return at;
 }
 
-/* The entry of a node in which (key, id) stands, or would: the last that does not begin after it. */
+/* The entry of a node in which (key, id) stands, or would: the last that does not begin after it.
+ */
 static inline uint32_t entry_for(const struct tree_node *node, uint64_t key, uint64_t id)
 {
 	uint32_t at = 1;

@@ -48,7 +48,8 @@ uint32_t tree_nth(const struct tree *tree, uint32_t rank)
 	return n;
 }
 
-/* The first entry from `at` on that holds what weighs at most `most`; as many as there are: none. */
+/* The first entry from `at` on that holds what weighs at most `most`; as many as there are: none.
+ */
 static uint32_t entry_within(const struct tree_node *node, uint32_t at, uint64_t most)
 {
 	while (at < node->entries && node->total[at] > most)

@@ -8,14 +8,6 @@
 #define KEYS_MAX          (1U << 20)
 #define BYPASS_DEFAULT_US (3600 * US_PER_SEC)
 
-static const uint64_t delay_default_us[ADMIT_CLASS__COUNT] = {
-	[ADMIT_CRITICAL] = 0,
-	[ADMIT_HIGH] = 2700 * US_PER_SEC,
-	[ADMIT_NORMAL] = 3600 * US_PER_SEC,
-	[ADMIT_LOW] = 5400 * US_PER_SEC,
-	[ADMIT_DEFERRED] = 10800 * US_PER_SEC,
-};
-
 /* Half empty at least, so that a search ends soon. */
 static uint32_t hash_size(uint32_t count)
 {
@@ -24,12 +16,6 @@ static uint32_t hash_size(uint32_t count)
 	while (size < 2 * count)
 		size *= 2;
 	return size;
-}
-
-static uint32_t hash_of(uint64_t id, uint32_t mask)
-{
-	id *= 0x9e3779b97f4a7c15ULL;
-	return (uint32_t)(id >> 32) & mask;
 }
 
 static bool limits_are_sane(const struct admit_limits *limits)
@@ -71,14 +57,6 @@ static int config_check(const struct admit_config *config)
 	    config->strategy >= ADMIT_STRATEGY__COUNT)
 		return -EINVAL;
 	return 0;
-}
-
-uint64_t admit_delay_us(const struct admit_config *config, enum admit_class class)
-{
-	for (int i = 0; i < ADMIT_CLASS__COUNT; i++)
-		if (config->delay_us[i])
-			return config->delay_us[class];
-	return delay_default_us[class];
 }
 
 static void set_config(struct admit *admit, const struct admit_config *config)
@@ -184,82 +162,5 @@ void admit_supply(struct admit *admit, const struct admit_supply *supply, uint64
 	admit->supply = *supply;
 	for (uint32_t i = 0; i < admit->config.component_count; i++)
 		queue_unpark(admit, i);
-	key_refresh(admit, true);
-}
-
-uint32_t slot_find(const struct admit *admit, uint64_t id)
-{
-	uint32_t at = hash_of(id, admit->slot_mask);
-
-	for (; admit->slot_hash[at]; at = (at + 1) & admit->slot_mask)
-		if (admit->slot[admit->slot_hash[at] - 1].task.id == id)
-			return admit->slot_hash[at] - 1;
-	return NONE;
-}
-
-uint32_t slot_take(struct admit *admit, uint64_t id)
-{
-	uint32_t i = admit->slot_free, at = hash_of(id, admit->slot_mask);
-
-	if (i != NONE)
-		admit->slot_free = admit->slot[i].next;
-	else if (admit->slot_used < admit->limits.tasks)
-		i = admit->slot_used++;
-	else
-		return NONE;
-	while (admit->slot_hash[at])
-		at = (at + 1) & admit->slot_mask;
-	admit->slot_hash[at] = i + 1;
-	admit->slot[i] = (struct slot){.key = NONE, .next = NONE, .prev = NONE};
-	admit->slot[i].task.id = id;
-	return i;
-}
-
-/* Closes the gap, so that no search ends before what stood behind it. */
-static void hash_remove(struct admit *admit, uint32_t at)
-{
-	uint32_t mask = admit->slot_mask;
-
-	for (uint32_t next = (at + 1) & mask; admit->slot_hash[next]; next = (next + 1) & mask) {
-		uint32_t home = hash_of(admit->slot[admit->slot_hash[next] - 1].task.id, mask);
-
-		if (((next - home) & mask) < ((next - at) & mask))
-			continue;
-		admit->slot_hash[at] = admit->slot_hash[next];
-		at = next;
-	}
-	admit->slot_hash[at] = 0;
-}
-
-void slot_give(struct admit *admit, uint32_t i)
-{
-	uint32_t at = hash_of(admit->slot[i].task.id, admit->slot_mask);
-
-	while (admit->slot_hash[at] != i + 1)
-		at = (at + 1) & admit->slot_mask;
-	hash_remove(admit, at);
-	admit->slot[i] = (struct slot){.next = admit->slot_free};
-	admit->slot_free = i;
-}
-
-struct component_queue *component_of(struct admit *admit, const struct slot *slot)
-{
-	return &admit->component[slot->task.component];
-}
-
-void slot_set_why(struct slot *slot, struct admit_why why)
-{
-	slot->why = (uint8_t)why.reason;
-	slot->why_observed = why.observed;
-	slot->why_threshold = why.threshold;
-}
-
-bool decide_push(struct admit_decisions *ret, const struct admit_decision *decision)
-{
-	if (ret->count == ADMIT_DECISIONS_MAX) {
-		ret->more = true;
-		return false;
-	}
-	ret->decision[ret->count++] = *decision;
-	return true;
+	queue_refresh(admit, true);
 }

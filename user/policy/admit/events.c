@@ -197,7 +197,8 @@ int admit_thawed(struct admit *admit, uint64_t id, uint64_t now_us)
 	slot = &admit->slot[i];
 	if (slot->place != PLACE_PAUSED)
 		return slot->state == ADMIT_RUNNING ? 0 : -EINVAL;
-	/* Not as decided here: it may grow back to its limit at once, and is not paused again soon. */
+	/* Not as decided here: it may grow back to its limit at once, and is not paused again soon.
+	 */
 	if (slot->need == NEED_BACK && slot->kept_bytes > slot->bytes)
 		run_reserve(admit, i, slot->kept_bytes);
 	slot->spared_us = now_us + SPARE_US;
@@ -297,7 +298,7 @@ void admit_decide(struct admit *admit, uint64_t now_us, struct admit_decisions *
 {
 	ret->count = 0;
 	ret->more = false;
-	key_refresh(admit, false);
+	queue_refresh(admit, false);
 	run_expire(admit, now_us);
 	if (strategy_step(admit, now_us, ret) && grow_step(admit, now_us, ret) &&
 	    start_step(admit, now_us, ret))

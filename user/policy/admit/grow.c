@@ -13,40 +13,6 @@
 #define NOTICEABLE 20 /* a change under 1/20 is not worth a write */
 #define LEAST_STEP 16 /* growth under 1/16 only delays the next one */
 
-void need_add(struct admit *admit, uint32_t i, enum need need)
-{
-	struct slot *slot = &admit->slot[i];
-
-	if (slot->need == NEED_NOTHING) {
-		slot->prev = admit->needs.last;
-		slot->next = NONE;
-		if (slot->prev != NONE)
-			admit->slot[slot->prev].next = i;
-		else
-			admit->needs.first = i;
-		admit->needs.last = i;
-	}
-	slot->need = (uint8_t)need;
-}
-
-void need_remove(struct admit *admit, uint32_t i)
-{
-	struct slot *slot = &admit->slot[i];
-
-	if (slot->need == NEED_NOTHING)
-		return;
-	if (slot->prev != NONE)
-		admit->slot[slot->prev].next = slot->next;
-	else
-		admit->needs.first = slot->next;
-	if (slot->next != NONE)
-		admit->slot[slot->next].prev = slot->prev;
-	else
-		admit->needs.last = slot->prev;
-	slot->next = slot->prev = NONE;
-	slot->need = NEED_NOTHING;
-}
-
 static uint64_t most_seen(const struct admit *admit, const struct slot *slot)
 {
 	return slot->key == NONE ? 0 : admit->key[slot->key].digest.most_bytes;

@@ -145,17 +145,16 @@ static inline uint64_t run_of(const struct slot *slot)
 	return slot->run_us ?: RUN_UNKNOWN_US;
 }
 
-/* core.c */
+/* slots.c */
 uint32_t slot_find(const struct admit *admit, uint64_t id);
 uint32_t slot_take(struct admit *admit, uint64_t id);
 void slot_give(struct admit *admit, uint32_t i);
+void slot_set_why(struct slot *slot, struct admit_why why);
 struct component_queue *component_of(struct admit *admit, const struct slot *slot);
-
-uint64_t admit_delay_us(const struct admit_config *config, enum admit_class class);
-
+void need_add(struct admit *admit, uint32_t i, enum need need);
+void need_remove(struct admit *admit, uint32_t i);
 /* False when there is no room: `more` is set. */
 bool decide_push(struct admit_decisions *ret, const struct admit_decision *decision);
-void slot_set_why(struct slot *slot, struct admit_why why);
 
 /* events.c */
 bool slot_is_outgrown(const struct slot *slot); /* it wants more than it has reserved */
@@ -168,14 +167,15 @@ void key_dequeue(struct admit *admit, uint32_t i);
 void key_started(struct admit *admit, uint32_t i);
 void key_ended(struct admit *admit, uint32_t i);
 void key_learn(struct admit *admit, uint32_t i, enum admit_exit_how how, uint64_t now_us);
-void key_show(struct admit *admit, uint32_t i);     /* the slot's peak or its settling is news */
-void key_refresh(struct admit *admit, bool second); /* a few stale estimates, or more */
+void key_show(struct admit *admit, uint32_t i); /* the slot's peak or its settling is news */
 void slot_estimate(struct admit *admit, uint32_t i);
 
 /* queue.c */
 void queue_add(struct admit *admit, uint32_t i); /* estimates too */
 void queue_remove(struct admit *admit, uint32_t i);
 void queue_unpark(struct admit *admit, uint32_t component);
+void queue_refresh(struct admit *admit, bool second); /* a few stale estimates, or more */
+uint64_t admit_delay_us(const struct admit_config *config, enum admit_class class);
 
 /* running.c */
 uint64_t free_of_component(const struct admit *admit, uint32_t component);
@@ -193,8 +193,6 @@ uint64_t run_room_at(const struct admit *admit, uint32_t component, uint64_t byt
 		     uint64_t *ret_spare, uint64_t *ret_host_spare);
 
 /* grow.c */
-void need_add(struct admit *admit, uint32_t i, enum need need);
-void need_remove(struct admit *admit, uint32_t i);
 /* False: no room in ret. */
 bool grow_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret);
 /* It waits for room, and has the next there is. */

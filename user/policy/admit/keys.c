@@ -4,11 +4,6 @@
 
 #include "user/policy/admit/inside.h"
 
-/* Stale estimates of queued tasks that a round of decisions brings up to date, and one of supply,
- * once a second: what keeps an event O(log n). */
-#define REFRESH_TASKS  1
-#define REFRESH_SECOND 512
-#define UNNOTICED_PART 50
 /* A peak that rose by less is no news to siblings. */
 #define NEWS_PERCENT 102
 /* Of an imported key: so many runs teach the pace of all, so that no key drowns the others. */
@@ -185,55 +180,6 @@ static void set_dirty(struct admit *admit, uint32_t k)
 	else
 		admit->dirty.first = k;
 	admit->dirty.last = k;
-}
-
-static void next_dirty(struct admit *admit)
-{
-	uint32_t k = admit->dirty.first;
-
-	admit->dirty.first = admit->key[k].dirty_next;
-	if (admit->dirty.first == NONE)
-		admit->dirty.last = NONE;
-	admit->key[k].dirty_next = k;
-}
-
-static bool is_near(uint64_t a, uint64_t b)
-{
-	return max_u64(a, b) - min_u64(a, b) <= max_u64(a, b) / UNNOTICED_PART;
-}
-
-/* One whose estimate hardly changed stays where it stands in the trees, with the old one. */
-static void refresh_slot(struct admit *admit, uint32_t i)
-{
-	struct slot *slot = &admit->slot[i];
-	struct slot before = *slot;
-
-	slot_estimate(admit, i);
-	if (slot->canary == before.canary && is_near(slot->bytes, before.bytes) &&
-	    is_near(slot->run_us, before.run_us)) {
-		slot->bytes = before.bytes;
-		slot->run_us = before.run_us;
-		key_dequeue(admit, i);
-		key_enqueue(admit, i);
-		return;
-	}
-	*slot = before;
-	queue_remove(admit, i);
-	queue_add(admit, i);
-}
-
-void key_refresh(struct admit *admit, bool second)
-{
-	int most = second ? REFRESH_SECOND : REFRESH_TASKS;
-
-	for (int n = 0; n < most && admit->dirty.first != NONE; n++) {
-		const struct key_slot *key = &admit->key[admit->dirty.first];
-
-		if (key->first == NONE || admit->slot[key->first].version == key->version)
-			next_dirty(admit);
-		else
-			refresh_slot(admit, key->first);
-	}
 }
 
 void key_started(struct admit *admit, uint32_t i)

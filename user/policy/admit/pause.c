@@ -31,8 +31,7 @@ static bool may_pause(const struct admit *admit, const struct slot *victim, cons
 		      uint64_t now_us)
 {
 	return victim->state == ADMIT_RUNNING && victim->need == NEED_NOTHING && !victim->ending &&
-	       now_us >= victim->spared_us &&
-	       victim->task.flags & ADMIT_FREEZABLE &&
+	       now_us >= victim->spared_us && victim->task.flags & ADMIT_FREEZABLE &&
 	       victim->task.component == head->task.component &&
 	       admit_class_of(victim->task.priority) >=
 		       admit_class_of(head->task.priority) + CLASSES_BELOW &&

@@ -4,6 +4,27 @@
 #define RUN_WEIGHT       5
 #define MEMORY_WEIGHT_US (60 * US_PER_SEC)
 #define MEMORY_DEFAULT   5
+/* Stale estimates of queued tasks that a round of decisions brings up to date, and one of supply,
+ * once a second: what keeps an event O(log n). */
+#define REFRESH_TASKS  1
+#define REFRESH_SECOND 512
+#define UNNOTICED_PART 50 /* an estimate that changed by less does not move its task */
+
+static const uint64_t delay_default_us[ADMIT_CLASS__COUNT] = {
+	[ADMIT_CRITICAL] = 0,
+	[ADMIT_HIGH] = 2700 * US_PER_SEC,
+	[ADMIT_NORMAL] = 3600 * US_PER_SEC,
+	[ADMIT_LOW] = 5400 * US_PER_SEC,
+	[ADMIT_DEFERRED] = 10800 * US_PER_SEC,
+};
+
+uint64_t admit_delay_us(const struct admit_config *config, enum admit_class class)
+{
+	for (int i = 0; i < ADMIT_CLASS__COUNT; i++)
+		if (config->delay_us[i])
+			return config->delay_us[class];
+	return delay_default_us[class];
+}
 
 static uint64_t turn_of(const struct admit *admit, const struct slot *slot)
 {
@@ -89,5 +110,54 @@ void queue_unpark(struct admit *admit, uint32_t component)
 	     n++) {
 		queue_remove(admit, i);
 		queue_add(admit, i);
+	}
+}
+
+static void next_dirty(struct admit *admit)
+{
+	uint32_t k = admit->dirty.first;
+
+	admit->dirty.first = admit->key[k].dirty_next;
+	if (admit->dirty.first == NONE)
+		admit->dirty.last = NONE;
+	admit->key[k].dirty_next = k;
+}
+
+static bool is_near(uint64_t a, uint64_t b)
+{
+	return max_u64(a, b) - min_u64(a, b) <= max_u64(a, b) / UNNOTICED_PART;
+}
+
+/* One whose estimate hardly changed stays where it stands in the trees, with the old one. */
+static void refresh_slot(struct admit *admit, uint32_t i)
+{
+	struct slot *slot = &admit->slot[i];
+	struct slot before = *slot;
+
+	slot_estimate(admit, i);
+	if (slot->canary == before.canary && is_near(slot->bytes, before.bytes) &&
+	    is_near(slot->run_us, before.run_us)) {
+		slot->bytes = before.bytes;
+		slot->run_us = before.run_us;
+		key_dequeue(admit, i);
+		key_enqueue(admit, i);
+		return;
+	}
+	*slot = before;
+	queue_remove(admit, i);
+	queue_add(admit, i);
+}
+
+void queue_refresh(struct admit *admit, bool second)
+{
+	int most = second ? REFRESH_SECOND : REFRESH_TASKS;
+
+	for (int n = 0; n < most && admit->dirty.first != NONE; n++) {
+		const struct key_slot *key = &admit->key[admit->dirty.first];
+
+		if (key->first == NONE || admit->slot[key->first].version == key->version)
+			next_dirty(admit);
+		else
+			refresh_slot(admit, key->first);
 	}
 }

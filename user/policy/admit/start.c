@@ -224,8 +224,8 @@ static bool never_fits(const struct admit *admit, const struct slot *slot)
 }
 
 /*
- * A budget that shrank may leave a queued task too wide for ever: it must not block the others. Where
- * that is so of thousands, the rest of its component is looked at in the next rounds.
+ * A budget that shrank may leave a queued task too wide for ever: it must not block the others.
+ * Where that is so of thousands, the rest of its component is looked at in the next rounds.
  */
 static void park(struct round *round, uint32_t i)
 {
@@ -320,8 +320,8 @@ static uint32_t earliest(const struct round *round, uint32_t c)
 		if (slot->bytes <= spare_of(round, &queue->reservation, end) &&
 		    slot->bytes <= spare_of(round, &admit->host, end))
 			return i;
-		i = tree_first_within(&queue->brief, tree_key(&queue->brief, i),
-				      slot->task.id + 1, room);
+		i = tree_first_within(&queue->brief, tree_key(&queue->brief, i), slot->task.id + 1,
+				      room);
 	}
 	return NONE;
 }

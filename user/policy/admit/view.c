@@ -149,8 +149,7 @@ static uint32_t earliest(const struct admit *admit, const uint32_t next[UW_COMPO
 	for (uint32_t c = 0; c < admit->config.component_count; c++) {
 		if (next[c] == TREE_NONE)
 			continue;
-		if (best == NONE ||
-		    tree_precedes(&admit->space[SPACE_TURN], next[c], next[best]))
+		if (best == NONE || tree_precedes(&admit->space[SPACE_TURN], next[c], next[best]))
 			best = c;
 	}
 	return best;
