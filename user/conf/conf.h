@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Configuration text (INI) to struct config and back, through one table of options (options.c): a
+ * Configuration text (INI) to struct config and back, through one table of options (option.c): a
  * row gives an option's section, key, parser, place, range, default and help, and everything said
  * about the option comes from it. What fails is one line, "FILE:LINE: KEY: what is wrong, what is
  * allowed", and -EINVAL; nothing is changed then. Pure, but for file.c, which reads and writes

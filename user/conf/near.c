@@ -84,3 +84,12 @@ const char *word_near(const char *word, const char *const *names, size_t count)
 	}
 	return found;
 }
+
+const char *section_near(const char *name)
+{
+	const char *names[SECTION__COUNT];
+
+	for (unsigned int i = 0; i < SECTION__COUNT; i++)
+		names[i] = section_name((enum section)i);
+	return word_near(name, names, SECTION__COUNT);
+}

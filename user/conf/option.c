@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "user/base/clock.h"
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/base/units.h"
 
 #define US_PER_MIN  (60 * US_PER_SEC)
@@ -506,11 +506,6 @@ const struct option *option_find(enum section section, const char *key)
 		if (option_table[i].section == section && !strcmp(option_table[i].key, key))
 			return &option_table[i];
 	return NULL;
-}
-
-const char *section_near(const char *name)
-{
-	return word_near(name, section_names, SECTION__COUNT);
 }
 
 const void *option_field_const(const struct option *option, const struct config *config,

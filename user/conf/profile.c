@@ -24,21 +24,3 @@ const char profile_text[] = "[component trading_data]\n"
 			    "lend = yes\n"
 			    "borrow = yes\n";
 const size_t profile_len = sizeof(profile_text) - 1;
-
-void conf_defaults(struct config *ret_config)
-{
-	conf_parse_text(profile_name, profile_text, profile_len, ret_config, NULL);
-}
-
-int conf_parse_text(const char *name, const char *text, size_t len, struct config *ret_config,
-		    struct uw_err *err)
-{
-	struct build build;
-	int rc;
-
-	build_begin(&build);
-	rc = build_text(&build, name, text, len, err);
-	if (rc)
-		return rc;
-	return build_end(&build, ret_config, err);
-}

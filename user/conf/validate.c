@@ -91,13 +91,6 @@ static int check_shares(const struct build *build, struct uw_err *err)
 	return 0;
 }
 
-/* In two steps: bytes * 10000 passes 64 bits at 1.6 PiB. */
-static uint64_t share_bytes(uint64_t bytes, uint32_t permyriad)
-{
-	return bytes / PERMYRIAD_ONE * permyriad +
-	       bytes % PERMYRIAD_ONE * permyriad / PERMYRIAD_ONE;
-}
-
 /*
  * Index of the component whose budget no longer fits, or component_count. Budgets given as sizes
  * leave the reserve alone; shares may reach into it, and are scaled down to it when they are
@@ -106,7 +99,7 @@ static uint64_t share_bytes(uint64_t bytes, uint32_t permyriad)
 static unsigned int first_unfit(const struct config *config, uint64_t usable_bytes,
 				uint64_t *ret_sum, uint64_t *ret_room)
 {
-	uint64_t reserve = share_bytes(usable_bytes, config->reserve_permyriad);
+	uint64_t reserve = config_share(usable_bytes, config->reserve_permyriad);
 	uint64_t fixed = 0, shared = 0;
 	unsigned int i;
 
@@ -114,7 +107,7 @@ static unsigned int first_unfit(const struct config *config, uint64_t usable_byt
 		const struct component *component = &config->component[i];
 
 		if (component->share_permyriad)
-			shared += share_bytes(usable_bytes, component->share_permyriad);
+			shared += config_share(usable_bytes, component->share_permyriad);
 		else if (__builtin_add_overflow(fixed, component->budget_bytes, &fixed))
 			fixed = usable_bytes + 1;
 		if (fixed > usable_bytes - reserve || fixed + shared > usable_bytes)

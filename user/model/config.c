@@ -49,8 +49,7 @@ const char *sense_pages_name(enum sense_pages pages)
 	return (unsigned int)pages < SENSE_PAGES__COUNT ? sense_pages_names[pages] : "?";
 }
 
-/* bytes * permyriad / 10000, exact and without overflow. */
-static uint64_t share_of(uint64_t bytes, uint32_t permyriad)
+uint64_t config_share(uint64_t bytes, uint32_t permyriad)
 {
 	return bytes / PERMYRIAD_ONE * permyriad +
 	       bytes % PERMYRIAD_ONE * permyriad / PERMYRIAD_ONE;
@@ -65,7 +64,7 @@ static uint64_t part_of(uint64_t whole, uint32_t weight, uint64_t sum)
 int config_resolve(struct config *config, uint64_t usable_bytes)
 {
 	uint64_t usable = config->usable_conf_bytes ? config->usable_conf_bytes : usable_bytes;
-	uint64_t ours = usable - share_of(usable, config->reserve_permyriad);
+	uint64_t ours = usable - config_share(usable, config->reserve_permyriad);
 	uint64_t fixed = 0, shares = 0, left;
 
 	for (uint32_t i = 0; i < config->component_count; i++) {
@@ -87,8 +86,8 @@ int config_resolve(struct config *config, uint64_t usable_bytes)
 
 		if (!c->share_permyriad)
 			continue;
-		if (shares <= PERMYRIAD_ONE && share_of(usable, (uint32_t)shares) <= left)
-			c->budget_bytes = share_of(usable, c->share_permyriad);
+		if (shares <= PERMYRIAD_ONE && config_share(usable, (uint32_t)shares) <= left)
+			c->budget_bytes = config_share(usable, c->share_permyriad);
 		else
 			c->budget_bytes = part_of(left, c->share_permyriad, shares);
 	}

@@ -98,6 +98,9 @@ struct config {
  */
 int config_resolve(struct config *config, uint64_t usable_bytes);
 
+/* That share of bytes, exact and without overflow: bytes * permyriad passes 64 bits at 1.6 PiB. */
+uint64_t config_share(uint64_t bytes, uint32_t permyriad);
+
 /* Index of the component called name, or -1. */
 int config_find(const struct config *config, const char *name);
 
