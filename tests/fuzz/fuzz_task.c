@@ -70,7 +70,8 @@ static void read_as_file(const char *text, size_t len)
 	AUTO_FREE char *strings = malloc(size);
 	struct task_room room = {strings, size};
 	struct uw_err err = {0};
-	int rc = task_file_read("fuzz", text, len, NULL, tasks, bound, &room, &count, &err);
+	struct task_file file = {"fuzz", text, len, NULL, tasks, bound};
+	int rc = task_file_read(&file, &room, &count, &err);
 
 	require(room.at <= strings + size && room.at + room.left == strings + size, "a bad room");
 	if (rc) {

@@ -28,12 +28,12 @@ static int read_file(const char *text, const struct task *defaults, struct file 
 {
 	struct task_room room = {file->room, sizeof(file->room)};
 	size_t len = strlen(text);
+	struct task_file source = {"t", text, len, defaults, file->task, TASKS};
 
 	memset(file, 0, sizeof(*file));
 	assert_true(2 * len + 2 <= sizeof(file->room));
 	room.left = 2 * len + 2;
-	return task_file_read("t", text, len, defaults, file->task, TASKS, &room, &file->count,
-			      &file->err);
+	return task_file_read(&source, &room, &file->count, &file->err);
 }
 
 /* The words of a block with a | behind each. */

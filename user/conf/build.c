@@ -16,7 +16,7 @@
 #define NAME_RESERVED "holder" /* the group of uw-guard */
 #define SHOWN_MAX     LINES_SHOWN_MAX
 
-struct reader {
+struct build_reader {
 	struct build *build;
 	struct lines lines;
 	unsigned int target;
@@ -30,7 +30,7 @@ static enum section target_section(unsigned int target)
 	return target < TARGET_COMPONENT0 ? (enum section)target : SECTION_COMPONENT;
 }
 
-static int begin_section(struct reader *reader, unsigned int target)
+static int begin_section(struct build_reader *reader, unsigned int target)
 {
 	struct origin *origin = &reader->build->section[target];
 
@@ -44,7 +44,7 @@ static int begin_section(struct reader *reader, unsigned int target)
 	return 0;
 }
 
-static int begin_component(struct reader *reader, const char *name)
+static int begin_component(struct build_reader *reader, const char *name)
 {
 	struct config *config = &reader->build->config;
 	struct component *component;
@@ -72,7 +72,7 @@ static int begin_component(struct reader *reader, const char *name)
 	return begin_section(reader, TARGET_COMPONENT0 + (unsigned int)index);
 }
 
-static int read_section(struct reader *reader, const char *line, size_t len)
+static int read_section(struct build_reader *reader, const char *line, size_t len)
 {
 	char text[INI_MAX_LINE];
 	char *rest = text, *close, *kind, *name;
@@ -103,7 +103,7 @@ static int read_section(struct reader *reader, const char *line, size_t len)
 					    : begin_section(reader, section);
 }
 
-static int check_line(struct reader *reader, const char *line, size_t len)
+static int check_line(struct build_reader *reader, const char *line, size_t len)
 {
 	if (lines_check_bytes(&reader->lines, line, len))
 		return -EINVAL;
@@ -121,7 +121,7 @@ static int check_line(struct reader *reader, const char *line, size_t len)
 static char *read_line(char *buf, int size, void *arg)
 {
 	size_t max = (size_t)size - INI_LINE_SPARE;
-	struct reader *reader = arg;
+	struct build_reader *reader = arg;
 	const char *line;
 	size_t len;
 
@@ -144,7 +144,7 @@ static char *read_line(char *buf, int size, void *arg)
 	return buf;
 }
 
-static int fail_key(struct reader *reader, const char *key, enum section section)
+static int fail_key(struct build_reader *reader, const char *key, enum section section)
 {
 	enum section near_section;
 	const char *near = option_near(section, key, &near_section);
@@ -160,7 +160,8 @@ static int fail_key(struct reader *reader, const char *key, enum section section
 			  key, section_name(section));
 }
 
-static int fail_value(struct reader *reader, const struct option *option, const char *value, int rc)
+static int fail_value(struct build_reader *reader, const struct option *option, const char *value,
+		      int rc)
 {
 	const char *what = rc == -ENOKEY   ? "has no unit"
 			   : rc == -ERANGE ? "is out of range"
@@ -173,7 +174,7 @@ static int fail_value(struct reader *reader, const struct option *option, const 
 }
 
 /* Two settings in one text contradict each other; across texts the later one wins. */
-static int check_again(struct reader *reader, const struct option *option, const char *key)
+static int check_again(struct build_reader *reader, const struct option *option, const char *key)
 {
 	const struct option *other = option_find(option->section, key);
 	const struct origin *origin = &reader->build->key[reader->target][other - option_table];
@@ -188,7 +189,7 @@ static int check_again(struct reader *reader, const struct option *option, const
 			  option->key, other->key, origin->line);
 }
 
-static int set_key(struct reader *reader, const char *key, const char *value)
+static int set_key(struct build_reader *reader, const char *key, const char *value)
 {
 	struct build *build = reader->build;
 	const struct option *option;
@@ -219,7 +220,7 @@ static int set_key(struct reader *reader, const char *key, const char *value)
 /* ini_handler */
 static int take_pair(void *arg, const char *section, const char *key, const char *value)
 {
-	struct reader *reader = arg;
+	struct build_reader *reader = arg;
 
 	(void)section;
 	if (!reader->rc)
@@ -249,7 +250,7 @@ void build_begin(struct build *build)
 int build_text(struct build *build, const char *name, const char *text, size_t len,
 	       struct uw_err *err)
 {
-	struct reader reader = {
+	struct build_reader reader = {
 		.build = build,
 		.lines = {.name = name,
 			  .next = text,

@@ -27,13 +27,13 @@ struct kind {
 	void (*allowed)(const struct option *option, char *buf, size_t size);
 };
 
-struct unit {
+struct kind_unit {
 	uint64_t multiplier;
 	const char *name;
 };
 
 /* The largest unit that divides value, so that nothing is lost: "1536M", "1500ms". */
-static void print_exact(uint64_t value, const struct unit *units, size_t count, char *buf,
+static void print_exact(uint64_t value, const struct kind_unit *units, size_t count, char *buf,
 			size_t size)
 {
 	size_t i = 0;
@@ -46,7 +46,7 @@ static void print_exact(uint64_t value, const struct unit *units, size_t count, 
 
 static void print_bytes(uint64_t bytes, char *buf, size_t size)
 {
-	static const struct unit units[] = {
+	static const struct kind_unit units[] = {
 		{1024 * GIB, "T"}, {GIB, "G"}, {MIB, "M"}, {KIB, "K"}, {1, "B"},
 	};
 
@@ -55,7 +55,7 @@ static void print_bytes(uint64_t bytes, char *buf, size_t size)
 
 static void print_us(uint64_t us, char *buf, size_t size)
 {
-	static const struct unit units[] = {
+	static const struct kind_unit units[] = {
 		{DAY_US, "d"},     {3600 * US_PER_SEC, "h"}, {60 * US_PER_SEC, "min"},
 		{US_PER_SEC, "s"}, {US_PER_MS, "ms"},        {1, "us"},
 	};

@@ -121,13 +121,13 @@ static int set_tag(struct setting *setting)
 	return 0;
 }
 
-struct after {
+struct after_wish {
 	uint32_t jobs, tasks;
 	uint64_t job[JOB_AFTER_MAX];
 	uint32_t task[JOB_AFTER_MAX];
 };
 
-static int add_after(struct setting *setting, const char *word, struct after *after)
+static int add_after(struct setting *setting, const char *word, struct after_wish *after)
 {
 	uint64_t id;
 	int place;
@@ -154,7 +154,7 @@ static int add_after(struct setting *setting, const char *word, struct after *af
 
 static int set_after(struct setting *setting)
 {
-	struct after after = {0};
+	struct after_wish after = {0};
 	struct task *task = setting->task;
 	const char *at = setting->value;
 	char word[JOB_NAME_LEN];

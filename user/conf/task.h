@@ -81,13 +81,22 @@ bool task_word_ok(const char *text, size_t size);
 /* Tasks that text can have at most, for the array that task_file_read() fills. */
 size_t task_file_bound(const char *text, size_t len);
 
+/* A file to read, and where its tasks go. */
+struct task_file {
+	const char *name; /* stands in messages */
+	const char *text;
+	size_t len;
+	const struct task *defaults; /* NULL: nothing said */
+	struct task *task;           /* filled from 0 */
+	size_t max;                  /* of them there is room for */
+};
+
 /*
- * Reads a whole file: [defaults] (once, first), [task NAME]. Each task begins as defaults (NULL:
- * nothing said), then come [defaults], then its own keys. Room for 2 * len + 2 bytes is enough,
+ * Reads a whole file: [defaults] (once, first), [task NAME]. Each task begins as defaults, then
+ * come [defaults], then its own keys. Room for 2 * len + 2 bytes is enough,
  * else -ENOBUFS. All or nothing: -EINVAL with "NAME:LINE: KEY: what is wrong, what is allowed".
  */
-int task_file_read(const char *name, const char *text, size_t len, const struct task *defaults,
-		   struct task *tasks, size_t max, struct task_room *room, size_t *ret_count,
+int task_file_read(const struct task_file *file, struct task_room *room, size_t *ret_count,
 		   struct uw_err *err);
 
 #endif

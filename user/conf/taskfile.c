@@ -14,7 +14,7 @@
 #define KEYS_MAX 32
 #define KEY_LEN  32
 
-struct reader {
+struct task_reader {
 	struct lines lines;
 	struct task *tasks;
 	size_t count, max;
@@ -42,7 +42,7 @@ size_t task_file_bound(const char *text, size_t len)
 /* task_find_fn: of the tasks above the one that is being read. */
 static int find_above(const void *arg, const char *name)
 {
-	const struct reader *reader = arg;
+	const struct task_reader *reader = arg;
 	size_t above = reader->task == &reader->defaults ? 0 : reader->count - 1;
 
 	for (size_t i = 0; i < above; i++) {
@@ -52,7 +52,7 @@ static int find_above(const void *arg, const char *name)
 	return -1;
 }
 
-static int fail_task(const struct reader *reader, const struct task *task, const char *key,
+static int fail_task(const struct task_reader *reader, const struct task *task, const char *key,
 		     const char *example)
 {
 	struct lines at = reader->lines;
@@ -62,7 +62,7 @@ static int fail_task(const struct reader *reader, const struct task *task, const
 }
 
 /* What a task may not be without. */
-static int end_section(struct reader *reader)
+static int end_section(struct task_reader *reader)
 {
 	const struct task *task = reader->task;
 
@@ -76,7 +76,7 @@ static int end_section(struct reader *reader)
 	return 0;
 }
 
-static int begin_task(struct reader *reader, const char *name)
+static int begin_task(struct task_reader *reader, const char *name)
 {
 	struct task *task;
 
@@ -103,7 +103,7 @@ static int begin_task(struct reader *reader, const char *name)
 	return 0;
 }
 
-static int begin_defaults(struct reader *reader)
+static int begin_defaults(struct task_reader *reader)
 {
 	if (reader->defaults_line)
 		return lines_fail(&reader->lines,
@@ -118,7 +118,7 @@ static int begin_defaults(struct reader *reader)
 }
 
 /* "[task NAME]" without the first bracket, terminated. */
-static int read_section(struct reader *reader, char *text)
+static int read_section(struct task_reader *reader, char *text)
 {
 	char *rest = text, *close = strchr(text, ']'), *kind, *name;
 	int rc = end_section(reader);
@@ -145,7 +145,7 @@ static int read_section(struct reader *reader, char *text)
 }
 
 /* The place of key in the table, or a failure that says what may be meant. */
-static int find_key(struct reader *reader, const char *key)
+static int find_key(struct task_reader *reader, const char *key)
 {
 	const char *near = task_key_near(key);
 	const char *name;
@@ -159,7 +159,8 @@ static int find_key(struct reader *reader, const char *key)
 			  near ? near : "", near ? "'?" : "");
 }
 
-static int set_key(struct reader *reader, unsigned int line, const char *key, const char *value)
+static int set_key(struct task_reader *reader, unsigned int line, const char *key,
+		   const char *value)
 {
 	struct lines at = reader->lines;
 	struct uw_err why = {0};
@@ -184,7 +185,7 @@ static int set_key(struct reader *reader, unsigned int line, const char *key, co
 }
 
 /* Adds a line to the text that stands at the end of the room, which stays terminated. */
-static int add_line(struct reader *reader, const char *line, size_t len)
+static int add_line(struct task_reader *reader, const char *line, size_t len)
 {
 	struct task_room *room = reader->room;
 
@@ -209,7 +210,7 @@ static bool goes_on(const char *line, size_t len)
 }
 
 /* Joins the line and those in which it goes on, with a blank between, in the room. */
-static int join_lines(struct reader *reader, const char *line, size_t len, char **ret_text)
+static int join_lines(struct task_reader *reader, const char *line, size_t len, char **ret_text)
 {
 	char *text = reader->room->at;
 	bool more;
@@ -243,7 +244,7 @@ static char *trim(char *text)
 	return text + strspn(text, " \t");
 }
 
-static int read_line(struct reader *reader)
+static int read_line(struct task_reader *reader)
 {
 	const char *line;
 	size_t len = lines_take(&reader->lines, &line);
@@ -270,26 +271,30 @@ static int read_line(struct reader *reader)
 	return set_key(reader, number, trim(text), trim(value));
 }
 
-int task_file_read(const char *name, const char *text, size_t len, const struct task *defaults,
-		   struct task *tasks, size_t max, struct task_room *room, size_t *ret_count,
+int task_file_read(const struct task_file *file, struct task_room *room, size_t *ret_count,
 		   struct uw_err *err)
 {
-	struct reader reader = {
-		.lines = {.name = name, .next = text, .end = text + len, .utf8 = true, .err = err},
-		.tasks = tasks,
-		.max = max,
+	struct task_reader reader = {
+		.lines = {.name = file->name,
+			  .next = file->text,
+			  .end = file->text + file->len,
+			  .utf8 = true,
+			  .err = err},
+		.tasks = file->task,
+		.max = file->max,
 		.room = room,
 	};
 	int rc = 0;
 
-	if (defaults)
-		reader.defaults = *defaults;
+	if (file->defaults)
+		reader.defaults = *file->defaults;
 	while (!rc && lines_more(&reader.lines))
 		rc = read_line(&reader);
 	if (!rc)
 		rc = end_section(&reader);
 	if (!rc && !reader.count)
-		rc = err_set(err, -EINVAL, "%s: no task, allowed: at least one [task NAME]", name);
+		rc = err_set(err, -EINVAL, "%s: no task, allowed: at least one [task NAME]",
+			     file->name);
 	if (!rc)
 		*ret_count = reader.count;
 	return rc;

@@ -40,7 +40,7 @@ static const char *const step_names[JOB_STEP__COUNT] = {
 };
 
 /* A clause is BEFORE observed BETWEEN threshold AFTER; each number in its own unit. */
-struct reason_row {
+struct job_reason_row {
 	const char *name;
 	enum reason_unit observed, threshold;
 	const char *before, *between, *after;
@@ -51,7 +51,7 @@ struct reason_row {
 #define COUNT REASON_UNIT_COUNT
 #define NONE  REASON_UNIT_NONE
 
-static const struct reason_row reasons[JOB_REASON__COUNT] = {
+static const struct job_reason_row reasons[JOB_REASON__COUNT] = {
 	[JOB_BECAUSE_NONE] = {"none", NONE, NONE, "no reason", "", ""},
 	[JOB_BECAUSE_SUBMIT] = {"submit", NONE, NONE, "it was submitted", "", ""},
 	[JOB_BECAUSE_REQUEST] = {"request", COUNT, NONE, "uid ", " asked for it", ""},
@@ -247,7 +247,7 @@ const char *job_why_text_of(const struct job_why *why, const struct job_spec *sp
 			    unsigned long size)
 {
 	char observed[UNITS_TEXT_LEN], threshold[UNITS_TEXT_LEN];
-	const struct reason_row *row;
+	const struct job_reason_row *row;
 
 	if (!size)
 		return buf;

@@ -8,30 +8,30 @@
 
 #define PACK_VERSION 0x314a5755U /* "UWJ1" */
 
-struct writer {
+struct job_packer {
 	char *buf;
 	unsigned long size, at;
 };
 
-static void put(struct writer *to, const void *bytes, unsigned long count)
+static void put(struct job_packer *to, const void *bytes, unsigned long count)
 {
 	if (to->at + count <= to->size && count)
 		memcpy(to->buf + to->at, bytes, count);
 	to->at += count;
 }
 
-static void put_u32(struct writer *to, uint32_t value)
+static void put_u32(struct job_packer *to, uint32_t value)
 {
 	put(to, &value, sizeof(value));
 }
 
-static void put_u64(struct writer *to, uint64_t value)
+static void put_u64(struct job_packer *to, uint64_t value)
 {
 	put(to, &value, sizeof(value));
 }
 
 /* With its terminator. */
-static void put_text(struct writer *to, const char *text)
+static void put_text(struct job_packer *to, const char *text)
 {
 	uint32_t size = (uint32_t)strlen(text) + 1;
 
@@ -39,7 +39,7 @@ static void put_text(struct writer *to, const char *text)
 	put(to, text, size);
 }
 
-static void put_block(struct writer *to, const struct job_block *block)
+static void put_block(struct job_packer *to, const struct job_block *block)
 {
 	put_u32(to, block->size);
 	put(to, block->data, block->size);
@@ -48,7 +48,7 @@ static void put_block(struct writer *to, const struct job_block *block)
 unsigned long job_pack(const struct job_spec *spec, bool with_env, char *buf, unsigned long size)
 {
 	static const struct job_block nothing;
-	struct writer to = {.buf = buf, .size = size};
+	struct job_packer to = {.buf = buf, .size = size};
 
 	put_u32(&to, PACK_VERSION);
 	put_text(&to, spec->component);
@@ -82,13 +82,13 @@ unsigned long job_pack(const struct job_spec *spec, bool with_env, char *buf, un
 }
 
 /* Once something did not fit, all that follows reads as nothing. */
-struct reader {
+struct job_unpacker {
 	const char *buf;
 	unsigned long size, at;
 	bool bad;
 };
 
-static const char *take(struct reader *from, unsigned long count)
+static const char *take(struct job_unpacker *from, unsigned long count)
 {
 	const char *bytes = from->buf + from->at;
 
@@ -100,7 +100,7 @@ static const char *take(struct reader *from, unsigned long count)
 	return bytes;
 }
 
-static uint32_t take_u32(struct reader *from)
+static uint32_t take_u32(struct job_unpacker *from)
 {
 	const char *bytes = take(from, sizeof(uint32_t));
 	uint32_t value = 0;
@@ -110,7 +110,7 @@ static uint32_t take_u32(struct reader *from)
 	return value;
 }
 
-static uint64_t take_u64(struct reader *from)
+static uint64_t take_u64(struct job_unpacker *from)
 {
 	const char *bytes = take(from, sizeof(uint64_t));
 	uint64_t value = 0;
@@ -120,7 +120,7 @@ static uint64_t take_u64(struct reader *from)
 	return value;
 }
 
-static uint32_t take_count(struct reader *from, uint32_t max)
+static uint32_t take_count(struct job_unpacker *from, uint32_t max)
 {
 	uint32_t count = take_u32(from);
 
@@ -128,7 +128,7 @@ static uint32_t take_count(struct reader *from, uint32_t max)
 	return from->bad ? 0 : count;
 }
 
-static void take_block(struct reader *from, struct job_block *ret_block)
+static void take_block(struct job_unpacker *from, struct job_block *ret_block)
 {
 	uint32_t size = take_u32(from);
 	const char *data = take(from, size);
@@ -140,7 +140,7 @@ static void take_block(struct reader *from, struct job_block *ret_block)
 		*ret_block = (struct job_block){.data = data, .size = size};
 }
 
-static const char *take_string(struct reader *from)
+static const char *take_string(struct job_unpacker *from)
 {
 	struct job_block block;
 
@@ -150,7 +150,7 @@ static const char *take_string(struct reader *from)
 	return from->bad ? "" : block.data;
 }
 
-static void take_text(struct reader *from, char *to, unsigned long size)
+static void take_text(struct job_unpacker *from, char *to, unsigned long size)
 {
 	const char *text = take_string(from);
 
@@ -160,7 +160,7 @@ static void take_text(struct reader *from, char *to, unsigned long size)
 		memcpy(to, text, strlen(text) + 1);
 }
 
-static void take_head(struct reader *from, struct job_spec *spec)
+static void take_head(struct job_unpacker *from, struct job_spec *spec)
 {
 	from->bad |= take_u32(from) != PACK_VERSION;
 	take_text(from, spec->component, sizeof(spec->component));
@@ -179,7 +179,7 @@ static void take_head(struct reader *from, struct job_spec *spec)
 
 int job_unpack(const char *buf, unsigned long size, struct job_spec *ret_spec)
 {
-	struct reader from = {.buf = buf, .size = size};
+	struct job_unpacker from = {.buf = buf, .size = size};
 	struct job_spec spec = {0};
 
 	take_head(&from, &spec);

@@ -20,13 +20,13 @@ static const char *const outcome_names[OUTCOME__COUNT] = {
 };
 
 /* A clause is BEFORE observed BETWEEN threshold; without a unit BEFORE stands alone. */
-struct reason_row {
+struct plan_reason_row {
 	const char *name;
 	enum reason_unit unit;
 	const char *before, *between;
 };
 
-static const struct reason_row reasons[REASON__COUNT] = {
+static const struct plan_reason_row reasons[REASON__COUNT] = {
 	[REASON_NONE] = {"none", REASON_UNIT_NONE, "no reason", NULL},
 	[REASON_USAGE] = {"usage", REASON_UNIT_PERMYRIAD, "usage ", " reached the edge "},
 	[REASON_USAGE_MARK] = {"usage-mark", REASON_UNIT_BYTES, "the kernel saw usage ",
@@ -111,7 +111,7 @@ static const char *value_text(enum reason_unit unit, uint64_t value, char buf[UN
 
 const char *reason_text(const struct why *why, char *buf, unsigned long size)
 {
-	const struct reason_row *row;
+	const struct plan_reason_row *row;
 	char observed[UNITS_TEXT_LEN], threshold[UNITS_TEXT_LEN];
 
 	if (!size)

@@ -15,7 +15,7 @@
 #define SLACK_PCT        5          /* what a lender keeps above its use, */
 #define SLACK_MAX        (64 * MIB) /* at most */
 
-struct ledger {
+struct loan_balance {
 	uint64_t spare[UW_COMPONENTS_MAX];
 	uint64_t spare_sum;     /* right now */
 	uint64_t spare_lasting; /* over the dwell */
@@ -121,18 +121,18 @@ static uint64_t lasting_spare(struct component_state *cs, uint64_t spare, uint64
 	return min_u64(l->spare_now, l->spare_before);
 }
 
-static void take_stock(struct step *step, struct ledger *ledger)
+static void take_stock(struct step *step, struct loan_balance *balance)
 {
-	*ledger = (struct ledger){0};
+	*balance = (struct loan_balance){0};
 	for (uint32_t i = 0; i < step->config->component_count; i++) {
 		const struct component *c = &step->config->component[i];
 		struct component_state *cs = &step->state->component[i];
 
-		ledger->spare[i] = spare_of(c, cs, need_of(cs));
-		ledger->spare_sum += ledger->spare[i];
-		ledger->spare_unused += cs->used ? 0 : ledger->spare[i];
-		ledger->spare_lasting += lasting_spare(cs, ledger->spare[i], step->now_us);
-		ledger->loan_sum += cs->loans.loan_bytes;
+		balance->spare[i] = spare_of(c, cs, need_of(cs));
+		balance->spare_sum += balance->spare[i];
+		balance->spare_unused += cs->used ? 0 : balance->spare[i];
+		balance->spare_lasting += lasting_spare(cs, balance->spare[i], step->now_us);
+		balance->loan_sum += cs->loans.loan_bytes;
 	}
 }
 
@@ -142,18 +142,18 @@ static uint64_t weight_of(const struct component *c)
 }
 
 /* Owners took back more than was free: the loans share what is left. */
-static void take_back(struct step *step, struct ledger *ledger)
+static void take_back(struct step *step, struct loan_balance *balance)
 {
 	struct loan_wish wish[UW_COMPONENTS_MAX];
 	uint32_t n = step->config->component_count;
 
-	if (ledger->loan_sum <= ledger->spare_sum)
+	if (balance->loan_sum <= balance->spare_sum)
 		return;
 	for (uint32_t i = 0; i < n; i++)
 		wish[i] = (struct loan_wish){step->state->component[i].loans.loan_bytes,
 					     weight_of(&step->config->component[i]), 0};
-	loans_fill(wish, n, ledger->spare_sum);
-	ledger->loan_sum = 0;
+	loans_fill(wish, n, balance->spare_sum);
+	balance->loan_sum = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		struct component_state *cs = &step->state->component[i];
 		uint64_t after = step->config->component[i].budget_bytes + wish[i].got_bytes;
@@ -162,11 +162,11 @@ static void take_back(struct step *step, struct ledger *ledger)
 		    !cs->loans.owes_since_us)
 			cs->loans.owes_since_us = step->now_us;
 		cs->loans.loan_bytes = wish[i].got_bytes;
-		ledger->loan_sum += wish[i].got_bytes;
+		balance->loan_sum += wish[i].got_bytes;
 	}
 }
 
-static void shrink_idle(struct step *step, struct ledger *ledger)
+static void shrink_idle(struct step *step, struct loan_balance *balance)
 {
 	for (uint32_t i = 0; i < step->config->component_count; i++) {
 		const struct component *c = &step->config->component[i];
@@ -185,7 +185,7 @@ static void shrink_idle(struct step *step, struct ledger *ledger)
 			cs->loans.shrink_since_us = step->now_us;
 		if (step->now_us - cs->loans.shrink_since_us < SHRINK_US && cs->used)
 			continue;
-		ledger->loan_sum -= cs->loans.loan_bytes - keep;
+		balance->loan_sum -= cs->loans.loan_bytes - keep;
 		cs->loans.loan_bytes = keep;
 		cs->loans.shrink_since_us = 0;
 	}
@@ -195,7 +195,7 @@ static void shrink_idle(struct step *step, struct ledger *ledger)
  * What may still be lent to those who may not be killed: reclaim takes it back only as far as swap
  * holds it, and freezing frees nothing. What nobody uses now hurts nobody now.
  */
-static uint64_t repayable(const struct step *step, const struct ledger *ledger)
+static uint64_t repayable(const struct step *step, const struct loan_balance *balance)
 {
 	const struct host_state *host = &step->state->host;
 	uint64_t lent = 0;
@@ -205,15 +205,16 @@ static uint64_t repayable(const struct step *step, const struct ledger *ledger)
 	for (uint32_t i = 0; i < step->config->component_count; i++)
 		if (step->config->component[i].kill == KILL_NO)
 			lent += step->state->component[i].loans.loan_bytes;
-	return sub_sat(add_sat(ledger->spare_unused, host->swap_free_bytes), lent);
+	return sub_sat(add_sat(balance->spare_unused, host->swap_free_bytes), lent);
 }
 
-static void grant(struct step *step, struct ledger *ledger)
+static void grant(struct step *step, struct loan_balance *balance)
 {
 	struct loan_wish wish[UW_COMPONENTS_MAX];
 	uint32_t n = step->config->component_count;
-	uint64_t pot = sub_sat(min_u64(ledger->spare_sum, ledger->spare_lasting), ledger->loan_sum);
-	uint64_t safe = repayable(step, ledger);
+	uint64_t pot =
+		sub_sat(min_u64(balance->spare_sum, balance->spare_lasting), balance->loan_sum);
+	uint64_t safe = repayable(step, balance);
 
 	for (uint32_t i = 0; i < n; i++) {
 		const struct component *c = &step->config->component[i];
@@ -236,21 +237,21 @@ static void grant(struct step *step, struct ledger *ledger)
 		if (c->kill == KILL_NO)
 			safe -= got;
 		step->state->component[i].loans.loan_bytes += got;
-		ledger->loan_sum += got;
+		balance->loan_sum += got;
 	}
 }
 
 /* Every lender gives its part of what is lent, rounded up within its spare. */
-static void settle(struct step *step, const struct ledger *ledger)
+static void settle(struct step *step, const struct loan_balance *balance)
 {
-	uint64_t open = ledger->loan_sum;
+	uint64_t open = balance->loan_sum;
 
 	for (uint32_t i = 0; i < step->config->component_count; i++) {
 		const struct component *c = &step->config->component[i];
 		struct component_state *cs = &step->state->component[i];
-		uint64_t part = mul_div(ledger->loan_sum, ledger->spare[i], ledger->spare_sum);
+		uint64_t part = mul_div(balance->loan_sum, balance->spare[i], balance->spare_sum);
 
-		cs->loans.lent_bytes = min_u64(min_u64(part + 1, ledger->spare[i]), open);
+		cs->loans.lent_bytes = min_u64(min_u64(part + 1, balance->spare[i]), open);
 		open -= cs->loans.lent_bytes;
 		cs->in_force_bytes = c->budget_bytes + cs->loans.loan_bytes - cs->loans.lent_bytes;
 		if (cs->signal.current_bytes <= cs->in_force_bytes)
@@ -260,13 +261,13 @@ static void settle(struct step *step, const struct ledger *ledger)
 
 void loans_step(struct step *step)
 {
-	struct ledger ledger;
+	struct loan_balance balance;
 
-	take_stock(step, &ledger);
-	take_back(step, &ledger);
-	shrink_idle(step, &ledger);
-	grant(step, &ledger);
-	settle(step, &ledger);
+	take_stock(step, &balance);
+	take_back(step, &balance);
+	shrink_idle(step, &balance);
+	grant(step, &balance);
+	settle(step, &balance);
 }
 
 uint64_t loans_owed(const struct step *step, uint32_t component)

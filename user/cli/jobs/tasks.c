@@ -171,6 +171,7 @@ static int read_file(const char *path, const struct task *defaults, struct task_
 		     struct uw_err *err)
 {
 	const char *name = strcmp(path, "-") ? path : "standard input";
+	struct task_file file;
 	struct task_room room;
 	size_t len = 0, bound;
 	int r = read_text(path, &list->text, &len, err);
@@ -183,8 +184,8 @@ static int read_file(const char *path, const struct task *defaults, struct task_
 	list->task = calloc(bound + 1, sizeof(*list->task));
 	if (!room.at || !list->task)
 		return err_set(err, -ENOMEM, "%s: no memory to read it", name);
-	return task_file_read(name, list->text, len, defaults, list->task, bound, &room,
-			      &list->count, err);
+	file = (struct task_file){name, list->text, len, defaults, list->task, bound};
+	return task_file_read(&file, &room, &list->count, err);
 }
 
 /* The words behind the options. */

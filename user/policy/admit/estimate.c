@@ -67,7 +67,7 @@ static uint64_t share_of(const struct admit_run *run)
 typedef uint64_t (*measure_fn)(const struct admit_run *run);
 
 /* Of the runs kept: what most of them stay within, and how much they differ, in permille. */
-struct sample {
+struct peak_sample {
 	uint64_t least, base, most;
 	uint64_t spread;
 };
@@ -94,12 +94,12 @@ static uint64_t most_recent(const struct admit_key *key, measure_fn measure)
 	return most;
 }
 
-static struct sample sample_of(const struct admit_key *key, measure_fn measure)
+static struct peak_sample sample_of(const struct admit_key *key, measure_fn measure)
 {
 	bool often = key->outgrown > key->total / OUTGROWN_PART;
 	uint32_t n = key->count, at = often ? n - 1 : (n * QUANTILE_PCT + 99) / 100 - 1;
 	uint64_t sorted[ADMIT_KEY_RUNS] = {0};
-	struct sample sample;
+	struct peak_sample sample;
 
 	sort(key, measure, sorted);
 	sample.least = sorted[0];
@@ -130,7 +130,7 @@ static uint64_t mean_run(const struct admit_key *key)
 	return n ? sum * US_PER_MS / n : 0;
 }
 
-static uint64_t with_margin(const struct sample *sample, uint32_t n, uint64_t scale)
+static uint64_t with_margin(const struct peak_sample *sample, uint32_t n, uint64_t scale)
 {
 	uint64_t counted = min_u64(SPREAD_COUNTED * sample->spread, 1000);
 	uint64_t permille =
@@ -149,7 +149,7 @@ static bool all_asked(const struct admit_key *key)
 
 void admit_key_digest(const struct admit_key *key, struct admit_digest *ret)
 {
-	struct sample peaks, shares;
+	struct peak_sample peaks, shares;
 
 	*ret = (struct admit_digest){0};
 	if (!key->count)

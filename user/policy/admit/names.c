@@ -28,7 +28,7 @@ static const char *const verdicts[] = {
 	[ADMIT_THAW] = "thaw",     [ADMIT_RESTART] = "restart",   [ADMIT_SWITCH] = "switch",
 };
 
-enum unit {
+enum why_unit {
 	UNIT_NONE,
 	UNIT_BYTES,
 	UNIT_TIMES, /* points in time, told from now */
@@ -38,9 +38,9 @@ enum unit {
 };
 
 /* The clause: before, observed, between, threshold, after. */
-static const struct reason_row {
+static const struct why_row {
 	const char *name, *before, *between, *after;
-	enum unit unit;
+	enum why_unit unit;
 } reasons[] = {
 	[ADMIT_WHY_NONE] = {"none", "", "", "", UNIT_NONE},
 	[ADMIT_WHY_FITS] = {"fits", "needs ", ", free ", "", UNIT_BYTES},
@@ -109,7 +109,7 @@ enum admit_class admit_class_of(uint32_t priority)
 	return by_priority[priority > PRIORITY_MAX ? PRIORITY_MAX : priority];
 }
 
-static const char *number(enum unit unit, uint64_t value, uint64_t now_us,
+static const char *number(enum why_unit unit, uint64_t value, uint64_t now_us,
 			  char buf[static UNITS_TEXT_LEN])
 {
 	switch (unit) {
@@ -133,7 +133,7 @@ const char *admit_why_text(const struct admit_why *why, uint64_t now_us, char *b
 			   unsigned long size)
 {
 	char observed[UNITS_TEXT_LEN], threshold[UNITS_TEXT_LEN];
-	const struct reason_row *row;
+	const struct why_row *row;
 
 	if ((unsigned int)why->reason >= ADMIT_REASON__COUNT) {
 		snprintf(buf, size, "?");
