@@ -3,6 +3,7 @@
 
 #include "user/policy/donor.h"
 #include "user/policy/freeze.h"
+#include "user/policy/ladder.h"
 #include "user/policy/limits.h"
 #include "user/policy/loans.h"
 #include "user/policy/num.h"
@@ -12,12 +13,9 @@
 #define HORIZON_US         (2 * US_PER_SEC)
 #define TAKES_EFFECT_US    (300 * US_PER_MS) /* a freeze shows in use within this */
 #define DONOR_SPACING_US   (500 * US_PER_MS)
-#define STALLED_HORIZON_US (5 * US_PER_SEC) /* beside a first stall */
-#define PRESSING_FULL      2000
-#define PAYBACK_US         (8 * US_PER_SEC)
+#define STALLED_HORIZON_US (5 * US_PER_SEC)  /* beside a first stall */
 #define EVIDENCE_PCT       12                /* of the host available: less is evidence */
 #define GROWING_PCT        25                /* less is evidence beside a growing donor */
-#define STALLED_SOME       200               /* permyriad of 2 s */
 #define WATCH_US           (200 * US_PER_MS) /* for its cause to show after a stall */
 #define WATCH_SPACING_US   US_PER_SEC        /* looking that closely costs */
 
@@ -51,7 +49,8 @@ static bool is_at_edge(const struct step *step, const struct component_state *cs
 
 static bool payback_is_due(const struct step *step, const struct component_state *cs)
 {
-	return cs->loans.owes_since_us && step->now_us - cs->loans.owes_since_us >= PAYBACK_US;
+	return cs->loans.owes_since_us &&
+	       step->now_us - cs->loans.owes_since_us >= PAYBACK_FREEZE_US;
 }
 
 static struct why own_reason(const struct step *step, const struct component_state *cs)
@@ -73,7 +72,7 @@ static void brake_component(struct step *step, uint32_t i)
 
 	if (cs->squeeze != SQUEEZE_NONE || (!is_at_edge(step, cs) && !due))
 		return;
-	if (!due && !grows_now(step, i) && cs->signal.full_permyriad < PRESSING_FULL)
+	if (!due && !grows_now(step, i) && cs->signal.full_permyriad < STALL_FULL_PRESSING)
 		return;
 	if (cs->frozen_leaves && step->now_us - cs->last_freeze_us < TAKES_EFFECT_US)
 		return;
@@ -209,14 +208,20 @@ static void watch_for_cause(const struct step *step, struct component_state *cs)
 		cs->watch_until_us = step->now_us + WATCH_US;
 }
 
+/* What a share of the window in which stalls of some task are counted is in time. */
+static uint64_t stalled_us(uint64_t some_permyriad)
+{
+	return mul_div(SIGNAL_SOME_WINDOW_US, some_permyriad, PERMYRIAD_ONE);
+}
+
 static void answer_stall(struct step *step, uint32_t i)
 {
 	struct component_state *cs = &step->state->component[i];
-	uint64_t some_us = cs->signal.some_permyriad * 200; /* of 2 s */
+	uint64_t some_us = stalled_us(cs->signal.some_permyriad);
 	uint64_t burst_us = burst_in_question(step, cs);
-	bool lasting = cs->signal.some_permyriad >= STALLED_SOME;
+	bool lasting = cs->signal.some_permyriad >= STALL_SOME_LASTING;
 	bool event = burst_us || cs->stall_first || step->now_us < cs->watch_until_us;
-	struct why why = {REASON_PROTECTED_STALL, some_us, STALLED_SOME * 200};
+	struct why why = {REASON_PROTECTED_STALL, some_us, stalled_us(STALL_SOME_LASTING)};
 
 	if (!component_is_protected(&step->config->component[i]) || (!event && !lasting) ||
 	    stalls_at_own_limit(cs))

@@ -10,6 +10,7 @@
 #define CONFIRM_US   (3 * US_PER_SEC) /* the freezer is asynchronous: up to 1 s was seen */
 #define RELAPSE_US   (20 * US_PER_SEC)
 #define RELAPSES_MAX 5
+#define CALM_FULL    500 /* permyriad of 2 s: it did not stall before the freeze */
 
 struct leaf_state *leaf_find(struct policy_state *state, uint64_t cgid)
 {
@@ -222,8 +223,9 @@ static void watch_effect(struct step *step, const struct leaf_state *leaf)
 
 	*watch = (struct freeze_watch){.leaf = leaf->cgid, .at_us = step->now_us};
 	for (uint32_t i = 0; i < step->state->component_count; i++)
-		watch->was_calm[i] = i != leaf->component &&
-				     step->state->component[i].signal.full_short_permyriad < 500;
+		watch->was_calm[i] =
+			i != leaf->component &&
+			step->state->component[i].signal.full_short_permyriad < CALM_FULL;
 }
 
 bool freeze_leaf(struct step *step, struct leaf_state *leaf, enum freeze_cause cause,

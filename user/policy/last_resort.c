@@ -3,6 +3,7 @@
 
 #include "user/policy/emit.h"
 #include "user/policy/freeze.h"
+#include "user/policy/ladder.h"
 #include "user/policy/loans.h"
 #include "user/policy/num.h"
 #include "user/policy/room.h"
@@ -13,8 +14,6 @@
 #define TTL_HOPELESS_US (5 * US_PER_SEC)
 #define HOST_LAST_PCT   2
 #define SWAP_LAST_BYTES (4 * MIB)
-#define PAYBACK_KILL_US (60 * US_PER_SEC)
-#define STALLED_SOME    1000
 #define UNANSWERED_US   (10 * US_PER_SEC)
 
 static bool freezes_are_left(const struct step *step, uint32_t component)
@@ -99,7 +98,7 @@ static void say_if_unanswered(struct step *step, uint32_t component)
 	const struct component_state *cs = &step->state->component[component];
 
 	if (cs->level.level != LEVEL_EMERGENCY || cs->level.seen != LEVEL_EMERGENCY ||
-	    cs->signal.some_permyriad < STALLED_SOME || cs->frozen_leaves ||
+	    cs->signal.some_permyriad < STALL_SOME_HARD || cs->frozen_leaves ||
 	    cs->squeeze != SQUEEZE_NONE || freezes_are_left(step, component) ||
 	    step->now_us - cs->level.emergency_since_us < UNANSWERED_US)
 		return;

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "user/policy/level.h"
 
+#include "user/policy/ladder.h"
 #include "user/policy/num.h"
 
 #define FORECAST_ROOM_PCT 10
 #define EDGE_MAX          9800 /* permyriad that an edge moves up to: what is above is the brake's way */
-#define SOME_CALM         200 /* permyriad of 2 s: calm enough to go down */
-#define SOME_IDLE         100 /* nobody waits: cache alone is no pressure */
 
 const struct level_stall_rule level_stall_rules[LEVEL_STALL_RULES] = {
 	{true, 2000, LEVEL_CRITICAL},
@@ -80,7 +79,7 @@ enum level level_of(const struct level_input *in, const struct policy_conf *conf
 			 (struct why){REASON_THRASH, in->refaults_per_s, in->refault_limit_per_s});
 
 	/* Full of cache is not pressure while nobody waits and the host has room. */
-	if (level > LEVEL_HIGH && in->some_permyriad < SOME_IDLE && in->host_roomy &&
+	if (level > LEVEL_HIGH && in->some_permyriad < STALL_SOME_IDLE && in->host_roomy &&
 	    in->solid_permyriad < edge_in(in, conf, LEVEL_CRITICAL) && base > LEVEL_HIGH)
 		level = LEVEL_HIGH;
 	return level;
@@ -131,7 +130,7 @@ static void go_down(struct level_state *ls, const struct level_input *in,
 	uint64_t calm_below = sub_sat(edge, (uint64_t)conf->hysteresis_pct * 100);
 
 	ls->rising = LEVEL_NORMAL;
-	if (in->use_permyriad >= calm_below || in->some_permyriad >= SOME_CALM) {
+	if (in->use_permyriad >= calm_below || in->some_permyriad >= STALL_SOME_LASTING) {
 		ls->calm_since_us = 0;
 		return;
 	}

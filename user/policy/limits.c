@@ -2,6 +2,7 @@
 #include "user/policy/limits.h"
 
 #include "user/policy/emit.h"
+#include "user/policy/ladder.h"
 #include "user/policy/loans.h"
 #include "user/policy/num.h"
 #include "user/policy/signal.h"
@@ -210,8 +211,8 @@ static struct why high_reason(const struct step *step, uint32_t i, uint64_t want
 /* Nothing in it moves: a lowered memory.high blocks nobody. */
 static bool is_quiet(const struct component_state *cs, uint64_t budget)
 {
-	return !cs->active_leaves ||
-	       (!signal_is_growing(&cs->signal, budget) && cs->signal.some_permyriad < 100);
+	return !cs->active_leaves || (!signal_is_growing(&cs->signal, budget) &&
+				      cs->signal.some_permyriad < STALL_SOME_IDLE);
 }
 
 static void keep_high(struct step *step, uint32_t i)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "user/policy/loans.h"
 
+#include "user/policy/ladder.h"
 #include "user/policy/num.h"
 
 #define DWELL_US    (5 * US_PER_SEC)  /* spare budget must last so long before it is lent */
@@ -11,7 +12,6 @@
 	120 /* what a borrower asks for: at 105 it would stand at 95.2 %, the last edge \
 	     */
 #define NEED_PRESSED_PCT 125        /* of what a throttled or stalled component holds */
-#define SOME_PRESSED     100        /* permyriad */
 #define SLACK_PCT        5          /* what a lender keeps above its use, */
 #define SLACK_MAX        (64 * MIB) /* at most */
 
@@ -74,7 +74,7 @@ static uint64_t need_of(const struct component_state *cs)
 		return 0;
 	if (held_back)
 		held += s->swap_bytes;
-	if (held_back || at_limit || s->some_permyriad > SOME_PRESSED ||
+	if (held_back || at_limit || s->some_permyriad > STALL_SOME_IDLE ||
 	    cs->level.seen >= LEVEL_CRITICAL)
 		need = max_u64(need, percent_of(held, NEED_PRESSED_PCT));
 	return need;

@@ -6,6 +6,7 @@
 #include "user/policy/donor.h"
 #include "user/policy/emit.h"
 #include "user/policy/freeze.h"
+#include "user/policy/ladder.h"
 #include "user/policy/limits.h"
 #include "user/policy/loans.h"
 #include "user/policy/num.h"
@@ -26,7 +27,6 @@
 #define FILE_FLOOR           (16 * MIB)
 #define FILE_FLOOR_PROTECTED (64 * MIB)
 #define HOST_TARGET_PCT      10
-#define PAYBACK_HARD_US      (3 * US_PER_SEC)
 
 static const struct tier_rule {
 	enum tier tier;

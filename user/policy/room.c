@@ -5,6 +5,7 @@
  */
 #include "user/policy/room.h"
 
+#include "user/policy/ladder.h"
 #include "user/policy/limits.h"
 #include "user/policy/num.h"
 #include "user/policy/thresholds.h"
@@ -15,7 +16,6 @@
 #define SWAP_BACK_PCT    120
 #define DONOR_MARGIN_PCT 5 /* of the host: thawed later than frozen */
 #define OWN_LIMIT_PCT    98
-#define CALM_SOME        200
 
 bool room_has_swap(const struct host_state *host)
 {
@@ -51,7 +51,7 @@ static bool is_protected_stalled(const struct step *step, uint32_t component, ui
 static bool protected_are_calm(const struct step *step)
 {
 	for (uint32_t i = 0; i < step->state->component_count; i++)
-		if (is_protected_stalled(step, i, CALM_SOME))
+		if (is_protected_stalled(step, i, STALL_SOME_LASTING))
 			return false;
 	return true;
 }

@@ -11,14 +11,12 @@
 #define BATCHES_BYTES     MIB /* what the charge batches of a few CPUs can add at once */
 #define RATE_STEP_MIN_US  (900 * US_PER_MS)
 #define STALL_STEP_MIN_US (90 * US_PER_MS)
-#define WINDOW_SOME_US    (2 * US_PER_SEC)
 #define WINDOW_FULL_US    (5 * US_PER_SEC)
 #define FULL_LASTING      6000 /* systemd-oomd's threshold: 60 % */
 #define PAGE_BYTES        4096ULL
 #define SLOPE_SANE        (1LL << 45)
 #define GROWTH_MIN_PER_S  ((int64_t)MIB)
 #define STILL_US          (5 * US_PER_SEC)
-#define LIVELOCK_PER_S    1000
 #define LIVELOCK_FULL     4000 /* permyriad of 5 s */
 #define LIVELOCK_STEAL    1000 /* permyriad of what was scanned */
 
@@ -158,9 +156,9 @@ static void take_stalls(struct signal *s, const struct component_sample *c, uint
 		now.some_us = c->bpf_stall_us;
 	}
 	s->stalled_us = now.some_us;
-	s->some_permyriad = stall_share(s, &now, WINDOW_SOME_US, false);
+	s->some_permyriad = stall_share(s, &now, SIGNAL_SOME_WINDOW_US, false);
 	s->full_permyriad = stall_share(s, &now, WINDOW_FULL_US, true);
-	s->full_short_permyriad = stall_share(s, &now, WINDOW_SOME_US, true);
+	s->full_short_permyriad = stall_share(s, &now, SIGNAL_SOME_WINDOW_US, true);
 	if (s->full_permyriad < FULL_LASTING)
 		s->full_since_us = 0;
 	else if (!s->full_since_us)
@@ -250,7 +248,7 @@ bool signal_is_livelocked(const struct signal *s, uint64_t high_bytes, uint64_t 
 		return false;
 	if (s->current_bytes < high_bytes - high_bytes / 20)
 		return false;
-	if (s->high_events_per_s > LIVELOCK_PER_S)
+	if (s->high_events_per_s > SIGNAL_LIVELOCK_PER_S)
 		return true;
 	return s->full_permyriad >= LIVELOCK_FULL &&
 	       (!s->scans_per_s || s->steal_permyriad < LIVELOCK_STEAL);

@@ -6,7 +6,11 @@
 #ifndef UW_POLICY_SIGNAL_H
 #define UW_POLICY_SIGNAL_H
 
+#include "user/base/clock.h"
 #include "user/policy/state.h"
+
+#define SIGNAL_SOME_WINDOW_US (2 * US_PER_SEC) /* in which some_permyriad is a share */
+#define SIGNAL_LIVELOCK_PER_S 1000 /* throttled more often without progress: a livelock */
 
 /*
  * Takes what the frame has of one component. event_bytes is the usage that an event of this frame
@@ -28,8 +32,8 @@ bool signal_is_growing(const struct signal *s, uint64_t budget_bytes);
 bool signal_is_thrashing(const struct signal *s);
 
 /*
- * Throttled by high_bytes without getting anywhere for 5 s: events over 1000/s, or all tasks
- * stalled while reclaim frees less than a tenth of what it scans.
+ * Throttled by high_bytes without getting anywhere for 5 s: events over SIGNAL_LIVELOCK_PER_S, or
+ * all tasks stalled while reclaim frees less than a tenth of what it scans.
  */
 bool signal_is_livelocked(const struct signal *s, uint64_t high_bytes, uint64_t now_us);
 

@@ -8,6 +8,7 @@
 
 #include "user/policy/emit.h"
 #include "user/policy/freeze.h"
+#include "user/policy/ladder.h"
 #include "user/policy/limits.h"
 #include "user/policy/num.h"
 #include "user/policy/room.h"
@@ -18,7 +19,6 @@
 #define PROBATION_OVER_US (3 * US_PER_SEC) /* of who holds more than it may: it creeps up */
 #define ROUNDING          (64 * KIB)       /* the kernel rounds limits to pages */
 #define SETTLE_MAX_US     US_PER_SEC
-#define PRESSING_FULL     2000
 #define WATCHDOG_RAISE    20 /* a twentieth: 5 % */
 
 void squeeze_release(struct step *step, uint32_t component, struct why why)
@@ -64,7 +64,7 @@ bool squeeze_probation(struct step *step, uint32_t component, struct why why)
 
 static bool still_presses(const struct step *step, const struct component_state *cs)
 {
-	return cs->signal.full_permyriad >= PRESSING_FULL ||
+	return cs->signal.full_permyriad >= STALL_FULL_PRESSING ||
 	       cs->signal.current_bytes + limits_slack(cs->in_force_bytes) >= cs->squeeze_bytes ||
 	       !room_on_host(step, 0);
 }
@@ -112,7 +112,8 @@ static void follow_squeeze(struct step *step, uint32_t component)
 		return;
 	}
 	if (stuck && age >= PROBATION_US / 2 && cs->squeeze == SQUEEZE_PROBATION) {
-		why = (struct why){REASON_LIVELOCK, cs->signal.high_events_per_s, 1000};
+		why = (struct why){REASON_LIVELOCK, cs->signal.high_events_per_s,
+				   SIGNAL_LIVELOCK_PER_S};
 		next_tier(step, component, raised(cs), why);
 		return;
 	}
@@ -131,7 +132,7 @@ static void watch_livelock(struct step *step, uint32_t component)
 {
 	struct component_state *cs = &step->state->component[component];
 	const struct policy_conf *conf = &step->config->policy;
-	struct why why = {REASON_LIVELOCK, cs->signal.high_events_per_s, 1000};
+	struct why why = {REASON_LIVELOCK, cs->signal.high_events_per_s, SIGNAL_LIVELOCK_PER_S};
 	struct leaf_state *leaf;
 
 	if (!signal_is_livelocked(&cs->signal, limits_high(cs), step->now_us) || cs->frozen_leaves)
