@@ -26,7 +26,8 @@ void edges_load(struct daemon *daemon, const char *path)
 		component = config_find(&daemon->config, name);
 		if (component < 0)
 			continue;
-		policy_restore_edges(daemon->policy, &daemon->config, (uint32_t)component, shift);
+		policy_restore_thresholds(daemon->policy, &daemon->config, (uint32_t)component,
+					  shift);
 		daemon->edges_kept[component] = shift;
 	}
 	fclose(file);

@@ -40,11 +40,11 @@ static bool grows_now(const struct step *step, uint32_t i)
 	       s->step_per_s > (int64_t)max_u64(MIB, budget / 100);
 }
 
-static bool is_at_edge(const struct step *step, const struct component_state *cs)
+static bool is_at_threshold(const struct step *step, const struct component_state *cs)
 {
-	enum level edge = room_has_swap(&step->state->host) ? LEVEL_EMERGENCY : LEVEL_CRITICAL;
+	enum level threshold = room_has_swap(&step->state->host) ? LEVEL_EMERGENCY : LEVEL_CRITICAL;
 
-	return cs->level.seen >= edge;
+	return cs->level.seen >= threshold;
 }
 
 static bool payback_is_due(const struct step *step, const struct component_state *cs)
@@ -70,7 +70,7 @@ static void brake_component(struct step *step, uint32_t i)
 	bool due = payback_is_due(step, cs) && !cs->frozen_leaves;
 	struct leaf_state *leaf;
 
-	if (cs->squeeze != SQUEEZE_NONE || (!is_at_edge(step, cs) && !due))
+	if (cs->squeeze != SQUEEZE_NONE || (!is_at_threshold(step, cs) && !due))
 		return;
 	if (!due && !grows_now(step, i) && cs->signal.full_permyriad < STALL_FULL_PRESSING)
 		return;

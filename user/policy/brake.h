@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * When to stop whom at once. Two causes: a component at the emergency edge of its own budget that
- * grows or stalls; and a host that runs out, or a protected component that stalls with evidence in
- * memory, which the first donor in order answers for. The freezer is the brake: it stops a hog
- * within milliseconds, where writing memory.high under it blocks for seconds.
+ * When to stop whom at once. Two causes: a component at the emergency threshold of its own budget
+ * that grows or stalls; and a host that runs out, or a protected component that stalls with
+ * evidence in memory, which the first donor in order answers for. The freezer is the brake: it
+ * stops a hog within milliseconds, where writing memory.high under it blocks for seconds.
  */
 #ifndef UW_POLICY_BRAKE_H
 #define UW_POLICY_BRAKE_H

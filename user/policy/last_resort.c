@@ -104,7 +104,7 @@ static void say_if_unanswered(struct step *step, uint32_t component)
 		return;
 	emit_notice(step, component,
 		    (struct why){REASON_OUT_OF_TIERS, cs->level.why.observed,
-				 edges_of(step, component, LEVEL_EMERGENCY)});
+				 thresholds_of(step, component, LEVEL_EMERGENCY)});
 }
 
 void last_resort_step(struct step *step)

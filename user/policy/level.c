@@ -5,7 +5,7 @@
 #include "user/policy/num.h"
 
 #define FORECAST_ROOM_PCT 10
-#define EDGE_MAX          9800 /* permyriad that an edge moves up to: what is above is the brake's way */
+#define THRESHOLD_MAX     9800 /* permyriad: moved up no further, above is the brake's way */
 
 const struct level_stall_rule level_stall_rules[LEVEL_STALL_RULES] = {
 	{true, 2000, LEVEL_CRITICAL},
@@ -13,26 +13,26 @@ const struct level_stall_rule level_stall_rules[LEVEL_STALL_RULES] = {
 	{false, 1000, LEVEL_MEDIUM},
 };
 
-uint64_t level_edge(const struct policy_conf *conf, int32_t shift_permyriad, enum level level)
+uint64_t level_threshold(const struct policy_conf *conf, int32_t shift_permyriad, enum level level)
 {
-	int64_t edge = (int64_t)conf->edge_pct[level] * 100;
-	int64_t moved = edge + shift_permyriad;
+	int64_t threshold = (int64_t)conf->edge_pct[level] * 100;
+	int64_t moved = threshold + shift_permyriad;
 
-	if (shift_permyriad > 0 && moved > EDGE_MAX)
-		moved = edge > EDGE_MAX ? edge : EDGE_MAX;
+	if (shift_permyriad > 0 && moved > THRESHOLD_MAX)
+		moved = threshold > THRESHOLD_MAX ? threshold : THRESHOLD_MAX;
 	return level == LEVEL_NORMAL || moved < 0 ? 0 : (uint64_t)moved;
 }
 
-static uint64_t edge_in(const struct level_input *in, const struct policy_conf *conf,
-			enum level level)
+static uint64_t threshold_in(const struct level_input *in, const struct policy_conf *conf,
+			     enum level level)
 {
-	return level_edge(conf, in->edge_shift_permyriad, level);
+	return level_threshold(conf, in->edge_shift_permyriad, level);
 }
 
 static enum level band_of(const struct level_input *in, const struct policy_conf *conf)
 {
 	for (unsigned int l = LEVEL_EMERGENCY; l > LEVEL_NORMAL; l--)
-		if (in->use_permyriad >= edge_in(in, conf, (enum level)l))
+		if (in->use_permyriad >= threshold_in(in, conf, (enum level)l))
 			return (enum level)l;
 	return LEVEL_NORMAL;
 }
@@ -65,9 +65,9 @@ enum level level_of(const struct level_input *in, const struct policy_conf *conf
 	enum level level = base;
 	unsigned int boosted = (unsigned int)base + forecast_boost;
 
-	*ret_why = (struct why){REASON_USAGE, in->use_permyriad, edge_in(in, conf, base)};
+	*ret_why = (struct why){REASON_USAGE, in->use_permyriad, threshold_in(in, conf, base)};
 	if (base == LEVEL_NORMAL)
-		ret_why->threshold = edge_in(in, conf, LEVEL_LOW);
+		ret_why->threshold = threshold_in(in, conf, LEVEL_LOW);
 	raise_by_stalls(in, &level, ret_why);
 	if (boosted > LEVEL_CRITICAL)
 		boosted = LEVEL_CRITICAL; /* a forecast alone never makes an emergency */
@@ -80,7 +80,7 @@ enum level level_of(const struct level_input *in, const struct policy_conf *conf
 
 	/* Full of cache is not pressure while nobody waits and the host has room. */
 	if (level > LEVEL_HIGH && in->some_permyriad < STALL_SOME_IDLE && in->host_roomy &&
-	    in->solid_permyriad < edge_in(in, conf, LEVEL_CRITICAL) && base > LEVEL_HIGH)
+	    in->solid_permyriad < threshold_in(in, conf, LEVEL_CRITICAL) && base > LEVEL_HIGH)
 		level = LEVEL_HIGH;
 	return level;
 }
@@ -126,8 +126,8 @@ static void go_up(struct level_state *ls, enum level seen, uint64_t now_us)
 static void go_down(struct level_state *ls, const struct level_input *in,
 		    const struct policy_conf *conf, uint64_t now_us)
 {
-	uint64_t edge = edge_in(in, conf, ls->level);
-	uint64_t calm_below = sub_sat(edge, (uint64_t)conf->hysteresis_pct * 100);
+	uint64_t threshold = threshold_in(in, conf, ls->level);
+	uint64_t calm_below = sub_sat(threshold, (uint64_t)conf->hysteresis_pct * 100);
 
 	ls->rising = LEVEL_NORMAL;
 	if (in->use_permyriad >= calm_below || in->some_permyriad >= STALL_SOME_LASTING) {
@@ -140,7 +140,7 @@ static void go_down(struct level_state *ls, const struct level_input *in,
 		return;
 	set_level(ls, (enum level)(ls->level - 1), now_us);
 	ls->calm_since_us = now_us;
-	ls->why = (struct why){REASON_RECOVERED, in->use_permyriad, edge};
+	ls->why = (struct why){REASON_RECOVERED, in->use_permyriad, threshold};
 }
 
 void level_step(struct level_state *ls, const struct level_input *in,

@@ -31,7 +31,7 @@ struct level_input {
 	uint64_t refaults_per_s, refault_limit_per_s;
 	bool thrashing;
 	bool host_roomy;              /* more than 5 % of the host is available */
-	int32_t edge_shift_permyriad; /* of all edges, see edges.h */
+	int32_t edge_shift_permyriad; /* of all thresholds, see thresholds.h */
 };
 
 void level_step(struct level_state *ls, const struct level_input *in,
@@ -42,7 +42,7 @@ void level_step(struct level_state *ls, const struct level_input *in,
 enum level level_of(const struct level_input *in, const struct policy_conf *conf,
 		    unsigned int forecast_boost, struct why *ret_why);
 
-/* The edge under a level, in permyriad, moved by shift_permyriad; at most 98 %. */
-uint64_t level_edge(const struct policy_conf *conf, int32_t shift_permyriad, enum level level);
+/* The threshold under a level, in permyriad, moved by shift_permyriad; at most 98 %. */
+uint64_t level_threshold(const struct policy_conf *conf, int32_t shift_permyriad, enum level level);
 
 #endif

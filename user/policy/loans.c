@@ -4,13 +4,11 @@
 #include "user/policy/ladder.h"
 #include "user/policy/num.h"
 
-#define DWELL_US    (5 * US_PER_SEC)  /* spare budget must last so long before it is lent */
-#define SHRINK_US   (10 * US_PER_SEC) /* and a loan be too large before it is cut */
-#define FORECAST_US (5 * US_PER_SEC)
-#define NEED_PCT    105 /* of the working set: what a lender keeps */
-#define EASE_PCT                                                                        \
-	120 /* what a borrower asks for: at 105 it would stand at 95.2 %, the last edge \
-	     */
+#define DWELL_US         (5 * US_PER_SEC)  /* spare budget must last so long before it is lent */
+#define SHRINK_US        (10 * US_PER_SEC) /* and a loan be too large before it is cut */
+#define FORECAST_US      (5 * US_PER_SEC)
+#define NEED_PCT         105 /* of the working set: what a lender keeps */
+#define EASE_PCT         120 /* what a borrower asks for: at 105 it would stand at 95.2 %, in emergency */
 #define NEED_PRESSED_PCT 125        /* of what a throttled or stalled component holds */
 #define SLACK_PCT        5          /* what a lender keeps above its use, */
 #define SLACK_MAX        (64 * MIB) /* at most */
@@ -80,7 +78,7 @@ static uint64_t need_of(const struct component_state *cs)
 	return need;
 }
 
-/* What it would borrow: enough to be at ease, well below the edges of its levels. */
+/* What it would borrow: enough to be at ease, well below the thresholds of its levels. */
 static uint64_t wish_of(const struct component *c, const struct component_state *cs)
 {
 	uint64_t ease = cs->used ? percent_of(cs->signal.ws_bytes, EASE_PCT) : 0;

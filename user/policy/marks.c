@@ -7,30 +7,30 @@
 #include "user/policy/room.h"
 #include "user/policy/thresholds.h"
 
-#define LEAD_US (20 * US_PER_MS) /* an edge that is reached sooner is not worth a wake */
+#define LEAD_US (20 * US_PER_MS) /* a threshold that is reached sooner is not worth a wake */
 
-/* The edge that must not be missed: without swap there is one level less to act in. */
-static enum level last_edge(const struct step *step)
+/* The threshold that must not be missed: without swap there is one level less to act in. */
+static enum level last_threshold(const struct step *step)
 {
 	return room_has_swap(&step->state->host) ? LEVEL_EMERGENCY : LEVEL_CRITICAL;
 }
 
-static uint64_t next_edge(const struct step *step, uint32_t component)
+static uint64_t next_threshold(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
 	const struct signal *s = &cs->signal;
 	uint64_t limit = step->config->component[component].budget_bytes + cs->loans.loan_bytes;
 	uint64_t cold = s->current_bytes - s->ws_bytes;
 	uint64_t soon = s->current_bytes + grown(s->step_per_s, LEAD_US);
-	enum level last = last_edge(step);
+	enum level last = last_threshold(step);
 
 	for (unsigned int l = LEVEL_LOW; l <= last; l++) {
-		uint64_t edge =
-			mul_div(limit, edges_of(step, component, (enum level)l), PERMYRIAD_ONE) +
-			cold;
+		uint64_t threshold = mul_div(limit, thresholds_of(step, component, (enum level)l),
+					     PERMYRIAD_ONE) +
+				     cold;
 
-		if (edge > s->current_bytes && (edge >= soon || l == last))
-			return edge;
+		if (threshold > s->current_bytes && (threshold >= soon || l == last))
+			return threshold;
 	}
 	return s->current_bytes + limits_slack(limit);
 }
@@ -41,7 +41,7 @@ uint64_t marks_next(const struct step *step, uint32_t component)
 	const struct host_state *host = &step->state->host;
 	uint64_t budget = step->config->component[component].budget_bytes;
 	uint64_t current = cs->signal.current_bytes, high = limits_high(cs);
-	uint64_t mark = next_edge(step, component);
+	uint64_t mark = next_threshold(step, component);
 	uint64_t room;
 
 	if (cs->loans.lent_bytes && high > current && high < budget)

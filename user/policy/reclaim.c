@@ -136,7 +136,7 @@ static struct reclaim_wish by_level(const struct step *step, uint32_t component)
 	if (step->now_us - cs->reclaim.last_us < rule->every_us)
 		return (struct reclaim_wish){0};
 	/* A forecast is no reason to swap anybody out. */
-	if (cs->level.use_permyriad < edges_of(step, component, LEVEL_HIGH) &&
+	if (cs->level.use_permyriad < thresholds_of(step, component, LEVEL_HIGH) &&
 	    s->full_permyriad == 0)
 		wish.swappiness = 0;
 	switch (rule->tier) {

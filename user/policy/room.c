@@ -11,8 +11,8 @@
 #include "user/policy/thresholds.h"
 
 #define GROWTH_US        (500 * US_PER_MS) /* the brake catches what goes on longer */
-#define ROOM_MIN_PCT     5                 /* of the limit in force, below the emergency edge */
-#define ROOM_GROWTH_PCT  10                /* as much of it as a second's growth takes, at most */
+#define ROOM_MIN_PCT     5  /* of the limit in force, below the emergency threshold */
+#define ROOM_GROWTH_PCT  10 /* as much of it as a second's growth takes, at most */
 #define SWAP_BACK_PCT    120
 #define DONOR_MARGIN_PCT 5 /* of the host: thawed later than frozen */
 #define OWN_LIMIT_PCT    98
@@ -64,10 +64,10 @@ uint64_t room_least(uint64_t in_force_bytes)
 uint64_t room_of_component(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
-	uint64_t edge = mul_div(cs->in_force_bytes, edges_of(step, component, LEVEL_EMERGENCY),
-				PERMYRIAD_ONE);
+	uint64_t threshold = mul_div(
+		cs->in_force_bytes, thresholds_of(step, component, LEVEL_EMERGENCY), PERMYRIAD_ONE);
 
-	return sub_sat(edge, max_u64(cs->signal.ws_bytes, 1));
+	return sub_sat(threshold, max_u64(cs->signal.ws_bytes, 1));
 }
 
 bool room_for_thaw(const struct step *step, const struct leaf_state *leaf, struct why *ret_why)

@@ -94,12 +94,12 @@ static void renew(struct component_state *cs, uint64_t cgid, uint64_t now_us)
 		.in_force_bytes = old.in_force_bytes,
 		.used = old.used,
 		.level.since_us = now_us,
-		.edges = old.edges,
+		.thresholds = old.thresholds,
 		.freeze_next = old.freeze_next,
 		.last_freeze_us = old.last_freeze_us,
 	};
 	memcpy(cs->name, old.name, sizeof(cs->name));
-	cs->edges.look_at_us = 0;
+	cs->thresholds.look_at_us = 0;
 	memcpy(cs->freeze_at_us, old.freeze_at_us, sizeof(cs->freeze_at_us));
 }
 

@@ -124,7 +124,7 @@ static void follow_squeeze(struct step *step, uint32_t component)
 	else
 		squeeze_release(step, component,
 				(struct why){REASON_RECOVERED, cs->level.why.observed,
-					     edges_of(step, component, LEVEL_EMERGENCY)});
+					     thresholds_of(step, component, LEVEL_EMERGENCY)});
 }
 
 /* Under no squeeze of ours and yet stuck at its limit: the kernel's own throttling got nowhere. */

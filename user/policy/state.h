@@ -112,7 +112,7 @@ enum squeeze {
 
 enum freeze_cause {
 	FREEZE_NOT,
-	FREEZE_PRESSURE, /* its component reached the emergency edge */
+	FREEZE_PRESSURE, /* its component reached the emergency threshold */
 	FREEZE_DONOR,    /* the host ran out, or a protected component stalled */
 	FREEZE_PAYBACK,  /* an owner is owed */
 	FREEZE_CLIENT,
@@ -163,16 +163,17 @@ struct reclaim_state {
 
 /* ---- thresholds.c ---- */
 
-#define EDGES_FIRST_PCT 70
-#define EDGES_POINTS    31 /* 70 to 100 % of the limit; what is above counts as 100 */
+#define THRESHOLDS_FIRST_PCT 70
+#define THRESHOLDS_POINTS    31 /* 70 to 100 % of the limit; what is above counts as 100 */
 
-struct edges_state {
-	int32_t shift_permyriad; /* of all its edges */
+struct thresholds_state {
+	int32_t shift_permyriad; /* of all its thresholds */
 	uint64_t judged_us;
 	uint64_t look_at_us; /* the observation that goes on; 0 = none */
 	uint32_t look_point;
 	uint64_t look_stalled_us;
-	uint32_t seen[EDGES_POINTS], stalled[EDGES_POINTS]; /* observations, those with stalls */
+	uint32_t seen[THRESHOLDS_POINTS];    /* observations, */
+	uint32_t stalled[THRESHOLDS_POINTS]; /* and those with stalls */
 };
 
 struct component_state {
@@ -180,7 +181,7 @@ struct component_state {
 	uint64_t cgid;          /* of its cgroup; 0 = not seen yet */
 	struct signal signal;
 	struct level_state level;
-	struct edges_state edges;
+	struct thresholds_state thresholds;
 	struct loan_state loans;
 	uint64_t in_force_bytes;
 	bool used;              /* has a process in it, as far as is known */

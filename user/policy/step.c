@@ -149,7 +149,7 @@ static void level_of_component(struct step *step, uint32_t i)
 	};
 
 	if (step->config->policy.edges_adapt)
-		in.edge_shift_permyriad = cs->edges.shift_permyriad;
+		in.edge_shift_permyriad = cs->thresholds.shift_permyriad;
 	if (s->seen && limit)
 		level_step(&cs->level, &in, &step->config->policy, step->now_us);
 }
@@ -184,7 +184,7 @@ static bool is_pressed(const struct step *step)
 	return false;
 }
 
-/* A mark fired at the edge and no leaf was known to freeze: look at everything now. */
+/* A mark fired at the threshold and no leaf was known to freeze: look at everything now. */
 static bool looks_again(const struct step *step)
 {
 	if (step->frame->kind == FRAME_FULL)
@@ -242,7 +242,7 @@ static void show(struct step *step, uint32_t i)
 		.thaw_by_us = freeze_until(step, i),
 		.squeezed = cs->squeeze != SQUEEZE_NONE,
 		.edge_shift_permyriad =
-			step->config->policy.edges_adapt ? cs->edges.shift_permyriad : 0,
+			step->config->policy.edges_adapt ? cs->thresholds.shift_permyriad : 0,
 		.why = cs->level.why,
 	};
 }
@@ -267,7 +267,7 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 	loans_step(&step);
 	for (uint32_t i = 0; i < config->component_count; i++) {
 		level_of_component(&step, i);
-		edges_step(&step, i);
+		thresholds_step(&step, i);
 	}
 	expire_tiers(&step);
 

@@ -21,11 +21,11 @@ unsigned long policy_state_size(void);
 void policy_init(struct policy_state *state);
 
 /*
- * What adaptive edges had learned of a component before, in permyriad of its limit; held to their
- * range. Before the first step.
+ * What adaptive thresholds had learned of a component before, in permyriad of its limit; held to
+ * their range. Before the first step.
  */
-void policy_restore_edges(struct policy_state *state, const struct config *config,
-			  uint32_t component, int32_t shift_permyriad);
+void policy_restore_thresholds(struct policy_state *state, const struct config *config,
+			       uint32_t component, int32_t shift_permyriad);
 
 /*
  * One tick. config may differ from the last call (a reload): components are matched by name.

@@ -9,11 +9,11 @@
 #define LOOK_US      (10 * US_PER_SEC)
 #define LOOK_LATE_US (20 * US_PER_SEC) /* a longer look says nothing about one use */
 #define HOUR_US      (3600 * US_PER_SEC)
-#define KNEE_PCT     88 /* where the standard edges expect stalls to begin */
+#define KNEE_PCT     88 /* where the standard thresholds expect stalls to begin */
 #define NEIGHBOURS   2  /* a point speaks together with so many above it: loads are never still */
 #define P95_PART     20 /* one in so many above 5 % is a 95th percentile above it */
 
-static void look_ends(struct edges_state *e, const struct signal *s, uint64_t now_us)
+static void look_ends(struct thresholds_state *e, const struct signal *s, uint64_t now_us)
 {
 	uint64_t took_us = now_us - e->look_at_us;
 	uint64_t stalled_us = sub_sat(s->stalled_us, e->look_stalled_us);
@@ -21,70 +21,72 @@ static void look_ends(struct edges_state *e, const struct signal *s, uint64_t no
 	if (took_us > LOOK_LATE_US)
 		return;
 	e->seen[e->look_point]++;
-	if (permyriad_of(stalled_us, took_us) > EDGES_STALLED)
+	if (permyriad_of(stalled_us, took_us) > THRESHOLDS_STALLED)
 		e->stalled[e->look_point]++;
 }
 
-static void look_begins(struct edges_state *e, const struct component_state *cs, uint64_t now_us)
+static void look_begins(struct thresholds_state *e, const struct component_state *cs,
+			uint64_t now_us)
 {
 	uint64_t point = cs->level.use_permyriad / 100;
 
 	e->look_at_us = 0;
-	if (point < EDGES_FIRST_PCT)
+	if (point < THRESHOLDS_FIRST_PCT)
 		return;
-	e->look_point = (uint32_t)min_u64(point - EDGES_FIRST_PCT, EDGES_POINTS - 1);
+	e->look_point = (uint32_t)min_u64(point - THRESHOLDS_FIRST_PCT, THRESHOLDS_POINTS - 1);
 	e->look_at_us = now_us;
 	e->look_stalled_us = cs->signal.stalled_us;
 }
 
-static void sum_up(const struct edges_state *e, uint32_t from, uint32_t end, uint64_t *ret_seen,
-		   uint64_t *ret_stalled)
+static void sum_up(const struct thresholds_state *e, uint32_t from, uint32_t end,
+		   uint64_t *ret_seen, uint64_t *ret_stalled)
 {
 	*ret_seen = *ret_stalled = 0;
-	for (uint32_t p = from; p < end && p < EDGES_POINTS; p++) {
+	for (uint32_t p = from; p < end && p < THRESHOLDS_POINTS; p++) {
 		*ret_seen += e->seen[p];
 		*ret_stalled += e->stalled[p];
 	}
 }
 
-/* Where the edges should be, from where they stand in the configuration; now where nothing says. */
-static int32_t shift_wanted(const struct edges_state *e, int32_t now)
+/* Where the thresholds should be, from where they stand in the configuration; now where nothing
+ * says. */
+static int32_t shift_wanted(const struct thresholds_state *e, int32_t now)
 {
 	uint64_t seen, stalled;
 
-	for (uint32_t p = 0; p < EDGES_POINTS; p++) {
-		int32_t points = (int32_t)(EDGES_FIRST_PCT + p) - KNEE_PCT;
+	for (uint32_t p = 0; p < THRESHOLDS_POINTS; p++) {
+		int32_t points = (int32_t)(THRESHOLDS_FIRST_PCT + p) - KNEE_PCT;
 
 		sum_up(e, p, p + 1 + NEIGHBOURS, &seen, &stalled);
-		if (seen < EDGES_EVENTS || stalled * P95_PART < seen)
+		if (seen < THRESHOLDS_EVENTS || stalled * P95_PART < seen)
 			continue;
-		if (points * 100 < EDGES_SHIFT_MIN)
-			return EDGES_SHIFT_MIN;
-		return points * 100 > EDGES_SHIFT_MAX ? EDGES_SHIFT_MAX : points * 100;
+		if (points * 100 < THRESHOLDS_SHIFT_MIN)
+			return THRESHOLDS_SHIFT_MIN;
+		return points * 100 > THRESHOLDS_SHIFT_MAX ? THRESHOLDS_SHIFT_MAX : points * 100;
 	}
-	sum_up(e, KNEE_PCT - EDGES_FIRST_PCT, EDGES_POINTS, &seen, &stalled);
-	return seen >= EDGES_EVENTS ? EDGES_SHIFT_MAX : now;
+	sum_up(e, KNEE_PCT - THRESHOLDS_FIRST_PCT, THRESHOLDS_POINTS, &seen, &stalled);
+	return seen >= THRESHOLDS_EVENTS ? THRESHOLDS_SHIFT_MAX : now;
 }
 
-static void judge(struct edges_state *e)
+static void judge(struct thresholds_state *e)
 {
 	int32_t way = shift_wanted(e, e->shift_permyriad) - e->shift_permyriad;
 
-	if (way > EDGES_HOUR_MAX)
-		way = EDGES_HOUR_MAX;
-	if (way < -EDGES_HOUR_MAX)
-		way = -EDGES_HOUR_MAX;
+	if (way > THRESHOLDS_HOUR_MAX)
+		way = THRESHOLDS_HOUR_MAX;
+	if (way < -THRESHOLDS_HOUR_MAX)
+		way = -THRESHOLDS_HOUR_MAX;
 	e->shift_permyriad += way;
-	for (uint32_t p = 0; p < EDGES_POINTS; p++) {
+	for (uint32_t p = 0; p < THRESHOLDS_POINTS; p++) {
 		e->seen[p] -= e->seen[p] / 2;
 		e->stalled[p] /= 2;
 	}
 }
 
-void edges_step(struct step *step, uint32_t component)
+void thresholds_step(struct step *step, uint32_t component)
 {
 	struct component_state *cs = &step->state->component[component];
-	struct edges_state *e = &cs->edges;
+	struct thresholds_state *e = &cs->thresholds;
 
 	if (step->frame->kind != FRAME_FULL || !cs->signal.seen)
 		return;
@@ -102,23 +104,23 @@ void edges_step(struct step *step, uint32_t component)
 	}
 }
 
-uint64_t edges_of(const struct step *step, uint32_t component, enum level level)
+uint64_t thresholds_of(const struct step *step, uint32_t component, enum level level)
 {
 	const struct policy_conf *conf = &step->config->policy;
-	const struct edges_state *e = &step->state->component[component].edges;
+	const struct thresholds_state *e = &step->state->component[component].thresholds;
 
-	return level_edge(conf, conf->edges_adapt ? e->shift_permyriad : 0, level);
+	return level_threshold(conf, conf->edges_adapt ? e->shift_permyriad : 0, level);
 }
 
-void policy_restore_edges(struct policy_state *state, const struct config *config,
-			  uint32_t component, int32_t shift_permyriad)
+void policy_restore_thresholds(struct policy_state *state, const struct config *config,
+			       uint32_t component, int32_t shift_permyriad)
 {
 	roster_match(state, config);
 	if (component >= config->component_count)
 		return;
-	if (shift_permyriad < EDGES_SHIFT_MIN)
-		shift_permyriad = EDGES_SHIFT_MIN;
-	if (shift_permyriad > EDGES_SHIFT_MAX)
-		shift_permyriad = EDGES_SHIFT_MAX;
-	state->component[component].edges.shift_permyriad = shift_permyriad;
+	if (shift_permyriad < THRESHOLDS_SHIFT_MIN)
+		shift_permyriad = THRESHOLDS_SHIFT_MIN;
+	if (shift_permyriad > THRESHOLDS_SHIFT_MAX)
+		shift_permyriad = THRESHOLDS_SHIFT_MAX;
+	state->component[component].thresholds.shift_permyriad = shift_permyriad;
 }

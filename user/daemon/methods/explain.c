@@ -78,8 +78,8 @@ static void add_usage(const struct daemon *daemon, const struct component_view *
 		struct condition condition = {
 			.name = "use of budget",
 			.observed = view->use_permyriad,
-			.threshold = level_edge(&daemon->config.policy, view->edge_shift_permyriad,
-						level),
+			.threshold = level_threshold(&daemon->config.policy,
+						     view->edge_shift_permyriad, level),
 			.unit = REASON_UNIT_PERMYRIAD,
 			.leads_to = level_name(level),
 			.tier = tier_of_level[level],

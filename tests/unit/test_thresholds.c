@@ -27,7 +27,7 @@ static void live_on(struct fixture *f, uint64_t use_pct, unsigned int hours,
 
 static int32_t shift_of(struct fixture *f)
 {
-	return f->state->component[REDIS].edges.shift_permyriad;
+	return f->state->component[REDIS].thresholds.shift_permyriad;
 }
 
 static int setup(void **data)
@@ -59,10 +59,10 @@ static void test_half_a_point_an_hour_is_the_fastest(void **data)
 
 	for (int hour = 0; hour < 30; hour++) {
 		live_on(f, 71, 1, 5);
-		assert_in_range(before - shift_of(f), 0, EDGES_HOUR_MAX);
+		assert_in_range(before - shift_of(f), 0, THRESHOLDS_HOUR_MAX);
 		before = shift_of(f);
 	}
-	assert_int_equal(before, EDGES_SHIFT_MIN);
+	assert_int_equal(before, THRESHOLDS_SHIFT_MIN);
 }
 
 static void test_calm_up_there_moves_the_edges_up(void **data)
@@ -70,11 +70,11 @@ static void test_calm_up_there_moves_the_edges_up(void **data)
 	struct fixture *f = *data;
 
 	live_on(f, 89, 20, 0);
-	assert_int_equal(shift_of(f), EDGES_SHIFT_MAX);
-	assert_int_equal(edges_of(&(struct step){f->state, &f->config, &f->frame, &f->plan, 0},
-				  REDIS, LEVEL_EMERGENCY),
+	assert_int_equal(shift_of(f), THRESHOLDS_SHIFT_MAX);
+	assert_int_equal(thresholds_of(&(struct step){f->state, &f->config, &f->frame, &f->plan, 0},
+				       REDIS, LEVEL_EMERGENCY),
 			 9800);
-	assert_int_equal(fixture_view(f, REDIS).edge_shift_permyriad, EDGES_SHIFT_MAX);
+	assert_int_equal(fixture_view(f, REDIS).edge_shift_permyriad, THRESHOLDS_SHIFT_MAX);
 }
 
 static void test_rare_stalls_are_no_edge(void **data)
@@ -82,7 +82,7 @@ static void test_rare_stalls_are_no_edge(void **data)
 	struct fixture *f = *data;
 
 	live_on(f, 89, 20, 40);
-	assert_int_equal(shift_of(f), EDGES_SHIFT_MAX);
+	assert_int_equal(shift_of(f), THRESHOLDS_SHIFT_MAX);
 }
 
 static void test_use_that_never_gets_there_says_nothing(void **data)
@@ -101,8 +101,8 @@ static void test_without_leave_nothing_moves(void **data)
 	f->config.policy.edges_adapt = false;
 	live_on(f, 84, 5, 5);
 	assert_int_equal(fixture_view(f, REDIS).edge_shift_permyriad, 0);
-	assert_int_equal(edges_of(&(struct step){f->state, &f->config, &f->frame, &f->plan, 0},
-				  REDIS, LEVEL_HIGH),
+	assert_int_equal(thresholds_of(&(struct step){f->state, &f->config, &f->frame, &f->plan, 0},
+				       REDIS, LEVEL_HIGH),
 			 8500);
 }
 
@@ -110,13 +110,13 @@ static void test_restored_shift_is_held_to_its_range(void **data)
 {
 	struct fixture *f = *data;
 
-	policy_restore_edges(f->state, &f->config, REDIS, -350);
+	policy_restore_thresholds(f->state, &f->config, REDIS, -350);
 	fixture_next(f, US_PER_SEC);
 	assert_int_equal(fixture_view(f, REDIS).edge_shift_permyriad, -350);
-	policy_restore_edges(f->state, &f->config, REDIS, -5000);
-	assert_int_equal(shift_of(f), EDGES_SHIFT_MIN);
-	policy_restore_edges(f->state, &f->config, REDIS, 5000);
-	assert_int_equal(shift_of(f), EDGES_SHIFT_MAX);
+	policy_restore_thresholds(f->state, &f->config, REDIS, -5000);
+	assert_int_equal(shift_of(f), THRESHOLDS_SHIFT_MIN);
+	policy_restore_thresholds(f->state, &f->config, REDIS, 5000);
+	assert_int_equal(shift_of(f), THRESHOLDS_SHIFT_MAX);
 }
 
 /* ---- what the daemon keeps of it ---- */
@@ -154,7 +154,7 @@ static void test_shifts_outlive_the_daemon(void **data)
 	write_file(path, "redis\nhog 99999999999999999999\nnobody 10\n\xff\xff 3\nredis -125 x\n");
 	edges_load(daemon, path);
 	assert_int_equal(shift_of(f), -125);
-	assert_in_range(f->state->component[HOG].edges.shift_permyriad + 1000, 200, 1300);
+	assert_in_range(f->state->component[HOG].thresholds.shift_permyriad + 1000, 200, 1300);
 
 	unlink(path);
 	*strrchr(path, '/') = '\0';
