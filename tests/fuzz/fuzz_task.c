@@ -100,7 +100,8 @@ static void check_again(const char *word)
 		quoted[used++] = *c;
 	}
 	memcpy(quoted + used, "'", 2);
-	require(!words_split(quoted, again, size, &ret_size, NULL), "a quoted word is refused");
+	require(!shell_words_split(quoted, again, size, &ret_size, NULL),
+		"a quoted word is refused");
 	require(ret_size == len + 1 && !memcmp(again, word, ret_size), "a quoted word differs");
 }
 
@@ -109,7 +110,7 @@ static void read_as_words(const char *text, size_t len)
 	AUTO_FREE char *copy = strndup(text, len), *buf = malloc(len + 1);
 	struct job_block block = {.data = buf}, same = {.data = copy};
 	struct uw_err err = {0};
-	int rc = words_split(copy, buf, strlen(copy) + 1, &block.size, &err);
+	int rc = shell_words_split(copy, buf, strlen(copy) + 1, &block.size, &err);
 
 	if (rc) {
 		check_message(&err, rc);
@@ -118,7 +119,8 @@ static void read_as_words(const char *text, size_t len)
 	require(job_block_count(&block) != UINT32_MAX, "a word without an end");
 	for (const char *at = job_block_next(&block, NULL); at; at = job_block_next(&block, at))
 		check_again(at);
-	require(!words_split(copy, copy, strlen(copy) + 1, &same.size, &err), "in place fails");
+	require(!shell_words_split(copy, copy, strlen(copy) + 1, &same.size, &err),
+		"in place fails");
 	require(same.size == block.size && !memcmp(copy, buf, same.size), "in place differs");
 }
 

@@ -75,12 +75,13 @@ static void test_words_are_cut_as_a_shell_would(void **state)
 		struct job_block block = {.data = buf};
 		struct uw_err err = {0};
 
-		assert_int_equal(
-			words_split(rows[i].text, buf, strlen(rows[i].text) + 1, &block.size, &err),
-			0);
+		assert_int_equal(shell_words_split(rows[i].text, buf, strlen(rows[i].text) + 1,
+						   &block.size, &err),
+				 0);
 		assert_string_equal(joined(&block, text), rows[i].words);
 		snprintf(buf, sizeof(buf), "%s", rows[i].text);
-		assert_int_equal(words_split(buf, buf, strlen(buf) + 1, &block.size, &err), 0);
+		assert_int_equal(shell_words_split(buf, buf, strlen(buf) + 1, &block.size, &err),
+				 0);
 		assert_string_equal(joined(&block, text), rows[i].words);
 	}
 }
@@ -108,7 +109,8 @@ static void test_words_what_a_shell_would_take_otherwise_is_refused(void **state
 		uint32_t size = 7;
 		char buf[64];
 
-		assert_int_equal(words_split(rows[i].text, buf, sizeof(buf), &size, &err), -EINVAL);
+		assert_int_equal(shell_words_split(rows[i].text, buf, sizeof(buf), &size, &err),
+				 -EINVAL);
 		assert_string_equal(err.text, rows[i].message);
 		assert_int_equal(size, 7);
 	}
@@ -120,8 +122,8 @@ static void test_words_do_not_pass_their_room(void **state)
 	char buf[4];
 
 	(void)state;
-	assert_int_equal(words_split("abc", buf, 3, &size, NULL), -ENOBUFS);
-	assert_int_equal(words_split("abc", buf, 4, &size, NULL), 0);
+	assert_int_equal(shell_words_split("abc", buf, 3, &size, NULL), -ENOBUFS);
+	assert_int_equal(shell_words_split("abc", buf, 4, &size, NULL), 0);
 	assert_int_equal(size, 4);
 }
 

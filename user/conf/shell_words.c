@@ -100,7 +100,8 @@ static int take_word(struct splitter *splitter)
 	return r;
 }
 
-int words_split(const char *text, char *buf, size_t size, uint32_t *ret_size, struct uw_err *err)
+int shell_words_split(const char *text, char *buf, size_t size, uint32_t *ret_size,
+		      struct uw_err *err)
 {
 	struct splitter splitter = {.text = text, .at = text, .buf = buf, .size = size, .err = err};
 

@@ -19,6 +19,7 @@
  * bytes are always enough, and buf may be text itself. *ret_size is how many were written, 0 when
  * there is no word. -EINVAL with "column N: what is wrong, what is allowed"; -ENOBUFS.
  */
-int words_split(const char *text, char *buf, size_t size, uint32_t *ret_size, struct uw_err *err);
+int shell_words_split(const char *text, char *buf, size_t size, uint32_t *ret_size,
+		      struct uw_err *err);
 
 #endif

@@ -230,7 +230,7 @@ static int split_value(struct setting *setting, struct job_block *ret_block)
 
 	if (size > room->left)
 		return err_set(&setting->why, -EINVAL, "too long, allowed: %zu bytes", room->left);
-	if (words_split(setting->value, room->at, size, &used, &why))
+	if (shell_words_split(setting->value, room->at, size, &used, &why))
 		return err_set(&setting->why, -EINVAL, "%s", why.text);
 	*ret_block = (struct job_block){room->at, used};
 	room->at += size;

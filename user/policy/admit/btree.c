@@ -4,11 +4,11 @@
 #include "user/policy/admit/btree_node.h"
 
 /* Two at most that have so many entries become one, which then has room for some more. */
-#define MERGE_MAX (TREE_FAN * 3 / 4)
+#define MERGE_MAX (BTREE_FAN * 3 / 4)
 /* To one that has so many a full neighbour gives some away. */
-#define SHARE_MAX (TREE_FAN * 3 / 4)
+#define SHARE_MAX (BTREE_FAN * 3 / 4)
 
-/* From a root with two entries down: 2 * TREE_LOW^8 are more than 2^24 tasks. */
+/* From a root with two entries down: 2 * BTREE_LOW^8 are more than 2^24 tasks. */
 #define LEVELS_MAX 9
 
 /* The way down to the leaf of a task, by level; that is level 0, and not in it. */
@@ -17,64 +17,64 @@ struct path {
 	uint32_t at[LEVELS_MAX];
 };
 
-/* In all trees together: each has at most one leaf with fewer than TREE_LOW tasks, and on each
+/* In all trees together: each has at most one leaf with fewer than BTREE_LOW tasks, and on each
  * level over the leaves at most one node with fewer entries, the root, but not under two. */
 static uint32_t nodes_of(uint32_t tasks, uint32_t trees)
 {
-	uint32_t level = tasks / TREE_LOW + (trees < tasks ? trees : tasks), nodes = level;
+	uint32_t level = tasks / BTREE_LOW + (trees < tasks ? trees : tasks), nodes = level;
 
 	while (level > 1) {
-		level = level / TREE_LOW + (trees < level / 2 ? trees : level / 2);
+		level = level / BTREE_LOW + (trees < level / 2 ? trees : level / 2);
 		nodes += level;
 	}
 	return nodes;
 }
 
-uint64_t tree_space_size(uint32_t tasks, uint32_t trees)
+uint64_t btree_space_size(uint32_t tasks, uint32_t trees)
 {
-	uint64_t size = sizeof(struct tree_node);
+	uint64_t size = sizeof(struct btree_node);
 
 	return nodes_of(tasks, trees) * size + (tasks * sizeof(uint32_t) + size - 1) / size * size;
 }
 
-void tree_space_init(struct tree_space *space, void *memory, uint32_t tasks, uint32_t trees)
+void btree_space_init(struct btree_space *space, void *memory, uint32_t tasks, uint32_t trees)
 {
 	space->node = memory;
 	space->leaf = (uint32_t *)(void *)(space->node + nodes_of(tasks, trees));
 	space->used = 0;
-	space->free = TREE_NONE;
+	space->free = BTREE_NONE;
 }
 
-void tree_init(struct tree *tree, struct tree_space *space, enum tree_total total)
+void btree_init(struct btree *tree, struct btree_space *space, enum btree_total total)
 {
-	*tree = (struct tree){
+	*tree = (struct btree){
 		.space = space,
-		.root = TREE_NONE,
-		.first = TREE_NONE,
+		.root = BTREE_NONE,
+		.first = BTREE_NONE,
 		.total = total,
 	};
 }
 
-static uint32_t take_node(struct tree_space *space)
+static uint32_t take_node(struct btree_space *space)
 {
 	uint32_t n = space->free;
 
-	if (n != TREE_NONE)
+	if (n != BTREE_NONE)
 		space->free = space->node[n].next;
 	else
 		n = space->used++;
 	space->node[n].entries = 0;
-	space->node[n].next = TREE_NONE;
+	space->node[n].next = BTREE_NONE;
 	return n;
 }
 
-static void give_node(struct tree_space *space, uint32_t n)
+static void give_node(struct btree_space *space, uint32_t n)
 {
 	space->node[n].next = space->free;
 	space->free = n;
 }
 
-static void copy_entries(struct tree_node *to, uint32_t at, const struct tree_node *from,
+static void copy_entries(struct btree_node *to, uint32_t at, const struct btree_node *from,
 			 uint32_t first, uint32_t count)
 {
 	memmove(&to->key[at], &from->key[first], count * sizeof(to->key[0]));
@@ -85,14 +85,14 @@ static void copy_entries(struct tree_node *to, uint32_t at, const struct tree_no
 	memmove(&to->marks[at], &from->marks[first], count * sizeof(to->marks[0]));
 }
 
-static void erase_entry(struct tree_node *node, uint32_t at)
+static void erase_entry(struct btree_node *node, uint32_t at)
 {
 	node->entries--;
 	copy_entries(node, at, node, at + 1, node->entries - at);
 }
 
 /* A gap where (key, id) begins. */
-static void open_entry(struct tree_node *node, uint32_t at, uint64_t key, uint64_t id)
+static void open_entry(struct btree_node *node, uint32_t at, uint64_t key, uint64_t id)
 {
 	copy_entries(node, at + 1, node, at, node->entries - at);
 	node->entries++;
@@ -102,19 +102,19 @@ static void open_entry(struct tree_node *node, uint32_t at, uint64_t key, uint64
 }
 
 /* Tasks know their leaf. */
-static void tell_tasks(const struct tree *tree, uint32_t n, uint32_t at, uint32_t count)
+static void tell_tasks(const struct btree *tree, uint32_t n, uint32_t at, uint32_t count)
 {
-	const struct tree_node *leaf = node_at(tree, n);
+	const struct btree_node *leaf = node_at(tree, n);
 
 	for (uint32_t k = at; k < at + count; k++)
 		tree->space->leaf[leaf->child[k]] = n;
 }
 
 /* From the front of r to the end of l, and back. */
-static void move_to_left(const struct tree *tree, uint32_t l, uint32_t r, uint32_t count,
+static void move_to_left(const struct btree *tree, uint32_t l, uint32_t r, uint32_t count,
 			 bool leaves)
 {
-	struct tree_node *left = node_at(tree, l), *right = node_at(tree, r);
+	struct btree_node *left = node_at(tree, l), *right = node_at(tree, r);
 
 	copy_entries(left, left->entries, right, 0, count);
 	if (leaves)
@@ -124,10 +124,10 @@ static void move_to_left(const struct tree *tree, uint32_t l, uint32_t r, uint32
 	copy_entries(right, 0, right, count, right->entries);
 }
 
-static void move_to_right(const struct tree *tree, uint32_t l, uint32_t r, uint32_t count,
+static void move_to_right(const struct btree *tree, uint32_t l, uint32_t r, uint32_t count,
 			  bool leaves)
 {
-	struct tree_node *left = node_at(tree, l), *right = node_at(tree, r);
+	struct btree_node *left = node_at(tree, l), *right = node_at(tree, r);
 
 	copy_entries(right, count, right, 0, right->entries);
 	left->entries -= count;
@@ -137,9 +137,9 @@ static void move_to_right(const struct tree *tree, uint32_t l, uint32_t r, uint3
 		tell_tasks(tree, r, 0, count);
 }
 
-static void hand_down(const struct tree *tree, struct tree_node *node, uint32_t at)
+static void hand_down(const struct btree *tree, struct btree_node *node, uint32_t at)
 {
-	struct tree_node *child = node_at(tree, node->child[at]);
+	struct btree_node *child = node_at(tree, node->child[at]);
 	uint32_t marks = node->marks[at];
 
 	if (!marks)
@@ -150,12 +150,12 @@ static void hand_down(const struct tree *tree, struct tree_node *node, uint32_t 
 }
 
 /* What an entry says of its child. */
-static void add_up(const struct tree *tree, struct tree_node *node, uint32_t at)
+static void add_up(const struct btree *tree, struct btree_node *node, uint32_t at)
 {
-	const struct tree_node *child = node_at(tree, node->child[at]);
+	const struct btree_node *child = node_at(tree, node->child[at]);
 
 	node->count[at] = 0;
-	node->total[at] = tree->total == TREE_SUM ? 0 : UINT64_MAX;
+	node->total[at] = tree->total == BTREE_SUM ? 0 : UINT64_MAX;
 	for (uint32_t k = 0; k < child->entries; k++) {
 		node->count[at] += child->count[k];
 		node->total[at] = join(tree, node->total[at], child->total[k]);
@@ -163,11 +163,11 @@ static void add_up(const struct tree *tree, struct tree_node *node, uint32_t at)
 }
 
 /* A root over the root. */
-static void grow(struct tree *tree)
+static void grow(struct btree *tree)
 {
 	uint32_t n = take_node(tree->space);
-	const struct tree_node *old = node_at(tree, tree->root);
-	struct tree_node *root = node_at(tree, n);
+	const struct btree_node *old = node_at(tree, tree->root);
+	struct btree_node *root = node_at(tree, n);
 
 	open_entry(root, 0, old->key[0], old->id[0]);
 	root->child[0] = tree->root;
@@ -177,13 +177,13 @@ static void grow(struct tree *tree)
 }
 
 /* So many entries of a full child stay in it, the others move to a new node behind it. */
-static void split(struct tree *tree, struct tree_node *parent, uint32_t at, uint32_t keep,
+static void split(struct btree *tree, struct btree_node *parent, uint32_t at, uint32_t keep,
 		  bool leaves)
 {
 	uint32_t l = parent->child[at], r = take_node(tree->space);
-	struct tree_node *left = node_at(tree, l), *right = node_at(tree, r);
+	struct btree_node *left = node_at(tree, l), *right = node_at(tree, r);
 
-	move_to_right(tree, l, r, TREE_FAN - keep, leaves);
+	move_to_right(tree, l, r, BTREE_FAN - keep, leaves);
 	right->next = left->next;
 	left->next = r;
 	open_entry(parent, at + 1, right->key[0], right->id[0]);
@@ -193,10 +193,10 @@ static void split(struct tree *tree, struct tree_node *parent, uint32_t at, uint
 }
 
 /* Makes one of two neighbours, or shares their entries out. */
-static void level_out(struct tree *tree, struct tree_node *parent, uint32_t at, bool leaves)
+static void level_out(struct btree *tree, struct btree_node *parent, uint32_t at, bool leaves)
 {
 	uint32_t l = parent->child[at], r = parent->child[at + 1];
-	struct tree_node *left = node_at(tree, l), *right = node_at(tree, r);
+	struct btree_node *left = node_at(tree, l), *right = node_at(tree, r);
 	uint32_t sum = left->entries + right->entries, half = sum / 2;
 
 	hand_down(tree, parent, at);
@@ -224,23 +224,23 @@ static void level_out(struct tree *tree, struct tree_node *parent, uint32_t at, 
  * with, and else in halves; but the last leaf stays full where the new one comes to its end. What
  * comes in order would leave nothing but halves behind.
  */
-static void make_room(struct tree *tree, struct tree_node *parent, uint32_t at, bool leaves,
+static void make_room(struct btree *tree, struct btree_node *parent, uint32_t at, bool leaves,
 		      uint64_t key, uint64_t id)
 {
-	const struct tree_node *child = node_at(tree, parent->child[at]);
+	const struct btree_node *child = node_at(tree, parent->child[at]);
 
-	if (leaves && child->next == TREE_NONE && stands_before(child, TREE_FAN - 1, key, id))
-		split(tree, parent, at, TREE_FAN - 1, leaves);
+	if (leaves && child->next == BTREE_NONE && stands_before(child, BTREE_FAN - 1, key, id))
+		split(tree, parent, at, BTREE_FAN - 1, leaves);
 	else if (at && node_at(tree, parent->child[at - 1])->entries <= SHARE_MAX)
 		level_out(tree, parent, at - 1, leaves);
 	else
-		split(tree, parent, at, TREE_FAN / 2, leaves);
+		split(tree, parent, at, BTREE_FAN / 2, leaves);
 }
 
-static void insert_in_leaf(struct tree *tree, uint32_t n, uint32_t i, uint64_t key, uint64_t id,
+static void insert_in_leaf(struct btree *tree, uint32_t n, uint32_t i, uint64_t key, uint64_t id,
 			   uint64_t weight)
 {
-	struct tree_node *leaf = node_at(tree, n);
+	struct btree_node *leaf = node_at(tree, n);
 	uint32_t at = count_before(leaf, key, id);
 
 	open_entry(leaf, at, key, id);
@@ -251,21 +251,21 @@ static void insert_in_leaf(struct tree *tree, uint32_t n, uint32_t i, uint64_t k
 }
 
 /* Full nodes get room on the way down, so that there is always room in the parent. */
-void tree_insert(struct tree *tree, uint32_t i, uint64_t key, uint64_t id, uint64_t weight)
+void btree_insert(struct btree *tree, uint32_t i, uint64_t key, uint64_t id, uint64_t weight)
 {
 	uint32_t n;
 
-	if (tree->root == TREE_NONE)
+	if (tree->root == BTREE_NONE)
 		tree->root = tree->first = take_node(tree->space);
-	else if (node_at(tree, tree->root)->entries == TREE_FAN)
+	else if (node_at(tree, tree->root)->entries == BTREE_FAN)
 		grow(tree);
 	n = tree->root;
 	for (uint32_t level = tree->height; level; level--) {
-		struct tree_node *node = node_at(tree, n);
+		struct btree_node *node = node_at(tree, n);
 		uint32_t at = entry_for(node, key, id);
 
 		hand_down(tree, node, at);
-		if (node_at(tree, node->child[at])->entries == TREE_FAN) {
+		if (node_at(tree, node->child[at])->entries == BTREE_FAN) {
 			make_room(tree, node, at, level == 1, key, id);
 			at = entry_for(node, key, id);
 		}
@@ -283,10 +283,10 @@ void tree_insert(struct tree *tree, uint32_t i, uint64_t key, uint64_t id, uint6
 
 /* A root without entries, or over a single node: of the two that became it, to which all marks were
  * handed down. */
-static void shrink(struct tree *tree)
+static void shrink(struct btree *tree)
 {
 	uint32_t old = tree->root;
-	const struct tree_node *root = node_at(tree, old);
+	const struct btree_node *root = node_at(tree, old);
 
 	if (root->entries > (tree->height ? 1 : 0))
 		return;
@@ -294,12 +294,12 @@ static void shrink(struct tree *tree)
 		tree->root = root->child[0];
 		tree->height--;
 	} else {
-		tree->root = tree->first = TREE_NONE;
+		tree->root = tree->first = BTREE_NONE;
 	}
 	give_node(tree->space, old);
 }
 
-static void find_path(const struct tree *tree, uint64_t key, uint64_t id, struct path *ret)
+static void find_path(const struct btree *tree, uint64_t key, uint64_t id, struct path *ret)
 {
 	uint32_t n = tree->root;
 
@@ -312,18 +312,19 @@ static void find_path(const struct tree *tree, uint64_t key, uint64_t id, struct
 
 /* The child is only added up where the rest cannot be told without it: a sum at its limit says
  * nothing of its parts. */
-static void take_out(const struct tree *tree, struct tree_node *node, uint32_t at, uint64_t weight)
+static void take_out(const struct btree *tree, struct btree_node *node, uint32_t at,
+		     uint64_t weight)
 {
 	node->count[at]--;
-	if (tree->total == TREE_SUM && node->total[at] != UINT64_MAX)
+	if (tree->total == BTREE_SUM && node->total[at] != UINT64_MAX)
 		node->total[at] -= weight;
-	else if (tree->total == TREE_SUM || node->total[at] == weight)
+	else if (tree->total == BTREE_SUM || node->total[at] == weight)
 		add_up(tree, node, at);
 }
 
-void tree_remove(struct tree *tree, uint32_t i)
+void btree_remove(struct btree *tree, uint32_t i)
 {
-	struct tree_node *leaf = leaf_of(tree->space, i);
+	struct btree_node *leaf = leaf_of(tree->space, i);
 	uint32_t place = place_of(leaf, i);
 	uint64_t weight = leaf->total[place];
 	struct path path;
@@ -332,11 +333,11 @@ void tree_remove(struct tree *tree, uint32_t i)
 	erase_entry(leaf, place);
 	tree->count--;
 	for (uint32_t level = 1; level <= tree->height; level++) {
-		struct tree_node *node = node_at(tree, path.node[level]);
+		struct btree_node *node = node_at(tree, path.node[level]);
 		uint32_t at = path.at[level];
 
 		take_out(tree, node, at, weight);
-		if (node_at(tree, node->child[at])->entries < TREE_LOW)
+		if (node_at(tree, node->child[at])->entries < BTREE_LOW)
 			level_out(tree, node, at + 1 < node->entries ? at : at - 1, level == 1);
 	}
 	shrink(tree);

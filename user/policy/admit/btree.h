@@ -12,92 +12,92 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TREE_NONE UINT32_MAX
-#define TREE_FAN  28             /* entries of a node, */
-#define TREE_LOW  (TREE_FAN / 3) /* and at least, but of a root or the last leaf */
+#define BTREE_NONE UINT32_MAX
+#define BTREE_FAN  28              /* entries of a node, */
+#define BTREE_LOW  (BTREE_FAN / 3) /* and at least, but of a root or the last leaf */
 
 /*
  * A quarter of a page. What a search reads stands together, at the front. (key, id) of an entry is
  * where its task stands; of a subtree, not after any in it and after all before it.
  */
-struct tree_node {
+struct btree_node {
 	_Alignas(64) uint32_t entries;
 	uint32_t next; /* of a leaf, the leaf behind it; of a free node, another */
-	uint64_t key[TREE_FAN];
-	uint64_t id[TREE_FAN];
-	uint64_t total[TREE_FAN]; /* of the weights: their saturating sum, or the least */
-	uint32_t child[TREE_FAN]; /* node, or task */
-	uint32_t count[TREE_FAN];
-	uint32_t marks[TREE_FAN]; /* of the task, or of all in the subtree: not yet handed down */
+	uint64_t key[BTREE_FAN];
+	uint64_t id[BTREE_FAN];
+	uint64_t total[BTREE_FAN]; /* of the weights: their saturating sum, or the least */
+	uint32_t child[BTREE_FAN]; /* node, or task */
+	uint32_t count[BTREE_FAN];
+	uint32_t marks[BTREE_FAN]; /* of the task, or of all in the subtree: not yet handed down */
 };
 
-_Static_assert(sizeof(struct tree_node) == 1024, "none lies on two pages");
+_Static_assert(sizeof(struct btree_node) == 1024, "none lies on two pages");
 
 /* What several trees share. */
-struct tree_space {
-	struct tree_node *node;
+struct btree_space {
+	struct btree_node *node;
 	uint32_t *leaf; /* by task: the node it is in */
 	uint32_t used;  /* nodes from here on have never been used */
 	uint32_t free;  /* first of a list */
 };
 
-enum tree_total {
-	TREE_SUM,
-	TREE_LEAST,
+enum btree_total {
+	BTREE_SUM,
+	BTREE_LEAST,
 };
 
-struct tree {
-	struct tree_space *space;
+struct btree {
+	struct btree_space *space;
 	uint32_t root, first; /* node, and leaf */
 	uint32_t height;      /* of the root over the leaves */
 	uint32_t count;
-	enum tree_total total;
+	enum btree_total total;
 };
 
 /*
  * The memory of a space for so many tasks in so many trees, however they are filled: a multiple of
  * a node. It is aligned as a node, if not more, and becomes resident as it is used.
  */
-uint64_t tree_space_size(uint32_t tasks, uint32_t trees);
-void tree_space_init(struct tree_space *space, void *memory, uint32_t tasks, uint32_t trees);
+uint64_t btree_space_size(uint32_t tasks, uint32_t trees);
+void btree_space_init(struct btree_space *space, void *memory, uint32_t tasks, uint32_t trees);
 
-void tree_init(struct tree *tree, struct tree_space *space, enum tree_total total);
+void btree_init(struct btree *tree, struct btree_space *space, enum btree_total total);
 
-void tree_insert(struct tree *tree, uint32_t i, uint64_t key, uint64_t id, uint64_t weight);
-void tree_remove(struct tree *tree, uint32_t i);
+void btree_insert(struct btree *tree, uint32_t i, uint64_t key, uint64_t id, uint64_t weight);
+void btree_remove(struct btree *tree, uint32_t i);
 
-static inline uint32_t tree_count(const struct tree *tree)
+static inline uint32_t btree_count(const struct btree *tree)
 {
 	return tree->count;
 }
 
 /* The key of one that is in it. */
-uint64_t tree_key(const struct tree *tree, uint32_t i);
+uint64_t btree_key(const struct btree *tree, uint32_t i);
 
 /* Of two in trees over the same space. */
-bool tree_precedes(const struct tree_space *space, uint32_t i, uint32_t other);
+bool btree_precedes(const struct btree_space *space, uint32_t i, uint32_t other);
 
-/* TREE_NONE when there is none. */
-uint32_t tree_first(const struct tree *tree);
-uint32_t tree_next(const struct tree *tree, uint32_t i);
-uint32_t tree_nth(const struct tree *tree, uint32_t rank);
+/* BTREE_NONE when there is none. */
+uint32_t btree_first(const struct btree *tree);
+uint32_t btree_next(const struct btree *tree, uint32_t i);
+uint32_t btree_nth(const struct btree *tree, uint32_t rank);
 
 /* The first from (key, id) on, itself included, whose weight is at most `most`; of a
- * TREE_LEAST. */
-uint32_t tree_first_within(const struct tree *tree, uint64_t key, uint64_t id, uint64_t most);
+ * BTREE_LEAST. */
+uint32_t btree_first_within(const struct btree *tree, uint64_t key, uint64_t id, uint64_t most);
 
-/* How many stand before i, and the sum of their weights; of a TREE_SUM, as are tree_reach and
- * tree_sum_until. */
-uint32_t tree_rank(const struct tree *tree, uint32_t i, uint64_t *ret_sum);
+/* How many stand before i, and the sum of their weights; of a BTREE_SUM, as are btree_reach and
+ * btree_sum_until. */
+uint32_t btree_rank(const struct btree *tree, uint32_t i, uint64_t *ret_sum);
 
 /* The first up to which (itself included) the weights sum up to at least `sum`. */
-uint32_t tree_reach(const struct tree *tree, uint64_t sum);
+uint32_t btree_reach(const struct btree *tree, uint64_t sum);
 
 /* The sum of the weights whose key is at most key. */
-uint64_t tree_sum_until(const struct tree *tree, uint64_t key);
+uint64_t btree_sum_until(const struct btree *tree, uint64_t key);
 
 /* One more mark for each that stands before (key, id), and how many i has. */
-void tree_mark_before(struct tree *tree, uint64_t key, uint64_t id);
-uint32_t tree_marks(const struct tree *tree, uint32_t i);
+void btree_mark_before(struct btree *tree, uint64_t key, uint64_t id);
+uint32_t btree_marks(const struct btree *tree, uint32_t i);
 
 #endif

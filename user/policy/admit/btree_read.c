@@ -1,44 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "user/policy/admit/btree_node.h"
 
-uint64_t tree_key(const struct tree *tree, uint32_t i)
+uint64_t btree_key(const struct btree *tree, uint32_t i)
 {
-	const struct tree_node *leaf = leaf_of(tree->space, i);
+	const struct btree_node *leaf = leaf_of(tree->space, i);
 
 	return leaf->key[place_of(leaf, i)];
 }
 
-bool tree_precedes(const struct tree_space *space, uint32_t i, uint32_t other)
+bool btree_precedes(const struct btree_space *space, uint32_t i, uint32_t other)
 {
-	const struct tree_node *leaf = leaf_of(space, i), *by = leaf_of(space, other);
+	const struct btree_node *leaf = leaf_of(space, i), *by = leaf_of(space, other);
 	uint32_t at = place_of(leaf, i), by_at = place_of(by, other);
 
 	return stands_before(leaf, at, by->key[by_at], by->id[by_at]);
 }
 
-uint32_t tree_first(const struct tree *tree)
+uint32_t btree_first(const struct btree *tree)
 {
-	return tree->count ? node_at(tree, tree->first)->child[0] : TREE_NONE;
+	return tree->count ? node_at(tree, tree->first)->child[0] : BTREE_NONE;
 }
 
-uint32_t tree_next(const struct tree *tree, uint32_t i)
+uint32_t btree_next(const struct btree *tree, uint32_t i)
 {
-	const struct tree_node *leaf = leaf_of(tree->space, i);
+	const struct btree_node *leaf = leaf_of(tree->space, i);
 	uint32_t at = place_of(leaf, i) + 1;
 
 	if (at < leaf->entries)
 		return leaf->child[at];
-	return leaf->next == TREE_NONE ? TREE_NONE : node_at(tree, leaf->next)->child[0];
+	return leaf->next == BTREE_NONE ? BTREE_NONE : node_at(tree, leaf->next)->child[0];
 }
 
-uint32_t tree_nth(const struct tree *tree, uint32_t rank)
+uint32_t btree_nth(const struct btree *tree, uint32_t rank)
 {
 	uint32_t n = tree->root;
 
 	if (rank >= tree->count)
-		return TREE_NONE;
+		return BTREE_NONE;
 	for (uint32_t level = tree->height + 1; level; level--) {
-		const struct tree_node *node = node_at(tree, n);
+		const struct btree_node *node = node_at(tree, n);
 		uint32_t at = 0;
 
 		while (rank >= node->count[at])
@@ -50,7 +50,7 @@ uint32_t tree_nth(const struct tree *tree, uint32_t rank)
 
 /* The first entry from `at` on that holds what weighs at most `most`; as many as there are: none.
  */
-static uint32_t entry_within(const struct tree_node *node, uint32_t at, uint64_t most)
+static uint32_t entry_within(const struct btree_node *node, uint32_t at, uint64_t most)
 {
 	while (at < node->entries && node->total[at] > most)
 		at++;
@@ -58,7 +58,7 @@ static uint32_t entry_within(const struct tree_node *node, uint32_t at, uint64_t
 }
 
 /* The first in what entry `at` of a node stands for; it holds one. */
-static uint32_t first_within(const struct tree *tree, const struct tree_node *node, uint32_t at,
+static uint32_t first_within(const struct btree *tree, const struct btree_node *node, uint32_t at,
 			     uint32_t level, uint64_t most)
 {
 	for (; level; level--) {
@@ -72,13 +72,13 @@ static uint32_t first_within(const struct tree *tree, const struct tree_node *no
  * Down to where (key, id) would stand, but not into what is too heavy. What is behind the way down
  * is searched if there is nothing at its end, and the lowest of it is the nearest.
  */
-uint32_t tree_first_within(const struct tree *tree, uint64_t key, uint64_t id, uint64_t most)
+uint32_t btree_first_within(const struct btree *tree, uint64_t key, uint64_t id, uint64_t most)
 {
-	const struct tree_node *node, *behind = NULL;
+	const struct btree_node *node, *behind = NULL;
 	uint32_t n = tree->root, behind_at = 0, behind_level = 0, at;
 
 	if (!tree->count)
-		return TREE_NONE;
+		return BTREE_NONE;
 	for (uint32_t level = tree->height;; level--) {
 		uint32_t begin;
 
@@ -94,11 +94,11 @@ uint32_t tree_first_within(const struct tree *tree, uint64_t key, uint64_t id, u
 			break;
 		n = node->child[begin - 1];
 	}
-	return behind ? first_within(tree, behind, behind_at, behind_level, most) : TREE_NONE;
+	return behind ? first_within(tree, behind, behind_at, behind_level, most) : BTREE_NONE;
 }
 
 /* How many stand before (key, id), and the sum of their weights. */
-static uint32_t rank_of(const struct tree *tree, uint64_t key, uint64_t id, uint64_t *ret_sum)
+static uint32_t rank_of(const struct btree *tree, uint64_t key, uint64_t id, uint64_t *ret_sum)
 {
 	uint32_t n = tree->root, rank = 0;
 
@@ -106,7 +106,7 @@ static uint32_t rank_of(const struct tree *tree, uint64_t key, uint64_t id, uint
 	if (!tree->count)
 		return 0;
 	for (uint32_t level = tree->height;; level--) {
-		const struct tree_node *node = node_at(tree, n);
+		const struct btree_node *node = node_at(tree, n);
 		uint32_t at = level ? entry_for(node, key, id) : count_before(node, key, id);
 
 		for (uint32_t k = 0; k < at; k++) {
@@ -119,15 +119,15 @@ static uint32_t rank_of(const struct tree *tree, uint64_t key, uint64_t id, uint
 	}
 }
 
-uint32_t tree_rank(const struct tree *tree, uint32_t i, uint64_t *ret_sum)
+uint32_t btree_rank(const struct btree *tree, uint32_t i, uint64_t *ret_sum)
 {
-	const struct tree_node *leaf = leaf_of(tree->space, i);
+	const struct btree_node *leaf = leaf_of(tree->space, i);
 	uint32_t at = place_of(leaf, i);
 
 	return rank_of(tree, leaf->key[at], leaf->id[at], ret_sum);
 }
 
-uint64_t tree_sum_until(const struct tree *tree, uint64_t key)
+uint64_t btree_sum_until(const struct btree *tree, uint64_t key)
 {
 	uint64_t sum = 0;
 
@@ -140,33 +140,33 @@ uint64_t tree_sum_until(const struct tree *tree, uint64_t key)
 	return sum;
 }
 
-uint32_t tree_reach(const struct tree *tree, uint64_t sum)
+uint32_t btree_reach(const struct btree *tree, uint64_t sum)
 {
 	uint32_t n = tree->root;
 
 	if (!tree->count)
-		return TREE_NONE;
+		return BTREE_NONE;
 	for (uint32_t level = tree->height + 1; level; level--) {
-		const struct tree_node *node = node_at(tree, n);
+		const struct btree_node *node = node_at(tree, n);
 		uint32_t at = 0;
 
 		for (; at < node->entries && node->total[at] < sum; at++)
 			sum -= node->total[at];
 		if (at == node->entries)
-			return TREE_NONE;
+			return BTREE_NONE;
 		n = node->child[at];
 	}
 	return n;
 }
 
-void tree_mark_before(struct tree *tree, uint64_t key, uint64_t id)
+void btree_mark_before(struct btree *tree, uint64_t key, uint64_t id)
 {
 	uint32_t n = tree->root;
 
 	if (!tree->count)
 		return;
 	for (uint32_t level = tree->height;; level--) {
-		struct tree_node *node = node_at(tree, n);
+		struct btree_node *node = node_at(tree, n);
 		uint32_t at = level ? entry_for(node, key, id) : count_before(node, key, id);
 
 		for (uint32_t k = 0; k < at; k++)
@@ -177,13 +177,13 @@ void tree_mark_before(struct tree *tree, uint64_t key, uint64_t id)
 	}
 }
 
-uint32_t tree_marks(const struct tree *tree, uint32_t i)
+uint32_t btree_marks(const struct btree *tree, uint32_t i)
 {
-	const struct tree_node *leaf = leaf_of(tree->space, i);
+	const struct btree_node *leaf = leaf_of(tree->space, i);
 	uint32_t place = place_of(leaf, i), marks = leaf->marks[place], n = tree->root;
 
 	for (uint32_t level = tree->height; level; level--) {
-		const struct tree_node *node = node_at(tree, n);
+		const struct btree_node *node = node_at(tree, n);
 		uint32_t at = entry_for(node, leaf->key[place], leaf->id[place]);
 
 		marks += node->marks[at];

@@ -31,21 +31,21 @@ static uint64_t rounded(uint64_t bytes)
 	return (bytes + LINE - 1) / LINE * LINE;
 }
 
-/* In a component: turn, parked, ends; brief, and one of the host. */
+/* In a component: turn, parked, ends; by_runtime, and one of the host. */
 static const uint32_t trees_over[] = {
-	[SPACE_TURN] = 3 * UW_COMPONENTS_MAX,
-	[SPACE_BRIEF] = UW_COMPONENTS_MAX + 1,
+	[SPACE_FIRST] = 3 * UW_COMPONENTS_MAX,
+	[SPACE_SECOND] = UW_COMPONENTS_MAX + 1,
 };
 
 uint64_t admit_size(const struct admit_limits *limits)
 {
 	if (!limits_are_sane(limits))
 		return 0;
-	return rounded(sizeof(struct admit)) + sizeof(struct tree_node) +
-	       tree_space_size(limits->tasks, trees_over[SPACE_TURN]) +
-	       tree_space_size(limits->tasks, trees_over[SPACE_BRIEF]) +
-	       rounded(limits->tasks * sizeof(struct slot)) +
-	       rounded(limits->keys * sizeof(struct key_slot)) +
+	return rounded(sizeof(struct admit)) + sizeof(struct btree_node) +
+	       btree_space_size(limits->tasks, trees_over[SPACE_FIRST]) +
+	       btree_space_size(limits->tasks, trees_over[SPACE_SECOND]) +
+	       rounded(limits->tasks * sizeof(struct ticket)) +
+	       rounded(limits->keys * sizeof(struct key_state)) +
 	       rounded(hash_size(limits->tasks) * sizeof(uint32_t)) +
 	       rounded(hash_size(limits->keys) * sizeof(uint32_t));
 }
@@ -70,30 +70,30 @@ static void set_config(struct admit *admit, const struct admit_config *config)
 
 static void init_component(struct admit *admit, struct component_queue *queue)
 {
-	tree_init(&queue->turn, &admit->space[SPACE_TURN], TREE_SUM);
-	tree_init(&queue->brief, &admit->space[SPACE_BRIEF], TREE_LEAST);
-	tree_init(&queue->parked, &admit->space[SPACE_PARKED], TREE_SUM);
-	tree_init(&queue->ends, &admit->space[SPACE_ENDS], TREE_SUM);
+	btree_init(&queue->turn, &admit->space[SPACE_FIRST], BTREE_SUM);
+	btree_init(&queue->by_runtime, &admit->space[SPACE_SECOND], BTREE_LEAST);
+	btree_init(&queue->parked, &admit->space[SPACE_FIRST], BTREE_SUM);
+	btree_init(&queue->ends, &admit->space[SPACE_FIRST], BTREE_SUM);
 	queue->reservation.head = NONE;
 }
 
 static void lay_out(struct admit *admit)
 {
-	const uint64_t node = sizeof(struct tree_node);
+	const uint64_t node = sizeof(struct btree_node);
 	unsigned char *at = (unsigned char *)admit + rounded(sizeof(*admit));
 
 	at += (node - (uintptr_t)at % node) % node;
-	for (int i = 0; i < 2; i++) {
-		tree_space_init(&admit->space[i], at, admit->limits.tasks, trees_over[i]);
-		at += tree_space_size(admit->limits.tasks, trees_over[i]);
+	for (int i = 0; i < SPACE__COUNT; i++) {
+		btree_space_init(&admit->space[i], at, admit->limits.tasks, trees_over[i]);
+		at += btree_space_size(admit->limits.tasks, trees_over[i]);
 	}
-	admit->slot = (struct slot *)(void *)at;
-	at += rounded(admit->limits.tasks * sizeof(struct slot));
-	admit->key = (struct key_slot *)(void *)at;
-	at += rounded(admit->limits.keys * sizeof(struct key_slot));
-	admit->slot_hash = (uint32_t *)(void *)at;
-	admit->slot_mask = hash_size(admit->limits.tasks) - 1;
-	at += rounded((admit->slot_mask + 1) * sizeof(uint32_t));
+	admit->ticket = (struct ticket *)(void *)at;
+	at += rounded(admit->limits.tasks * sizeof(struct ticket));
+	admit->key = (struct key_state *)(void *)at;
+	at += rounded(admit->limits.keys * sizeof(struct key_state));
+	admit->ticket_hash = (uint32_t *)(void *)at;
+	admit->ticket_mask = hash_size(admit->limits.tasks) - 1;
+	at += rounded((admit->ticket_mask + 1) * sizeof(uint32_t));
 	admit->key_hash = (uint32_t *)(void *)at;
 	admit->key_mask = hash_size(admit->limits.keys) - 1;
 }
@@ -114,13 +114,13 @@ int admit_init(struct admit *admit, const struct admit_limits *limits,
 	memset(admit, 0, sizeof(*admit));
 	admit->limits = *limits;
 	lay_out(admit);
-	clear(admit->slot_hash, admit->slot_mask + 1);
+	clear(admit->ticket_hash, admit->ticket_mask + 1);
 	clear(admit->key_hash, admit->key_mask + 1);
 	set_config(admit, config);
-	admit->slot_free = NONE;
+	admit->ticket_free = NONE;
 	admit->dirty = admit->needs = (struct list){NONE, NONE};
 	admit->key_newest = admit->key_oldest = NONE;
-	tree_init(&admit->host_ends, &admit->space[SPACE_HOST_ENDS], TREE_SUM);
+	btree_init(&admit->host_ends, &admit->space[SPACE_SECOND], BTREE_SUM);
 	admit->host.head = NONE;
 	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++)
 		init_component(admit, &admit->component[i]);
@@ -129,8 +129,9 @@ int admit_init(struct admit *admit, const struct admit_limits *limits,
 
 static bool is_used_past(const struct admit *admit, uint32_t count)
 {
-	for (uint32_t i = 0; i < admit->slot_used; i++)
-		if (admit->slot[i].place != PLACE_FREE && admit->slot[i].task.component >= count)
+	for (uint32_t i = 0; i < admit->ticket_used; i++)
+		if (admit->ticket[i].place != PLACE_FREE &&
+		    admit->ticket[i].task.component >= count)
 			return true;
 	return false;
 }
@@ -143,10 +144,10 @@ int admit_configure(struct admit *admit, const struct admit_config *config)
 	    is_used_past(admit, config->component_count))
 		return -EBUSY;
 	set_config(admit, config);
-	for (uint32_t i = 0; i < admit->slot_used; i++) {
-		struct slot *slot = &admit->slot[i];
+	for (uint32_t i = 0; i < admit->ticket_used; i++) {
+		struct ticket *ticket = &admit->ticket[i];
 
-		if (slot->place != PLACE_QUEUE && slot->place != PLACE_PARKED)
+		if (ticket->place != PLACE_QUEUE && ticket->place != PLACE_PARKED)
 			continue;
 		queue_remove(admit, i);
 		queue_add(admit, i);

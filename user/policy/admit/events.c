@@ -21,26 +21,26 @@ static bool task_is_sane(const struct admit *admit, const struct admit_task *tas
 
 static void enter(struct admit *admit, uint32_t i)
 {
-	struct slot *slot = &admit->slot[i];
+	struct ticket *ticket = &admit->ticket[i];
 
-	slot->until_us = 0;
-	if (slot->task.flags & ADMIT_HELD) {
-		slot->state = ADMIT_ONHOLD;
-		slot->place = PLACE_ASIDE;
-		slot_estimate(admit, i);
-		slot_set_why(slot, (struct admit_why){ADMIT_WHY_HELD, 0, 0});
+	ticket->promised_start_us = 0;
+	if (ticket->task.flags & ADMIT_HELD) {
+		ticket->state = ADMIT_ONHOLD;
+		ticket->place = PLACE_ASIDE;
+		ticket_estimate(admit, i);
+		ticket_set_why(ticket, (struct admit_why){ADMIT_WHY_HELD, 0, 0});
 		admit->held++;
 		return;
 	}
-	slot->state = ADMIT_QUEUED;
-	slot_set_why(slot, (struct admit_why){ADMIT_WHY_NONE, 0, 0});
+	ticket->state = ADMIT_QUEUED;
+	ticket_set_why(ticket, (struct admit_why){ADMIT_WHY_NONE, 0, 0});
 	admit->queued++;
 	queue_add(admit, i);
 }
 
 static void leave(struct admit *admit, uint32_t i)
 {
-	if (admit->slot[i].state == ADMIT_ONHOLD) {
+	if (admit->ticket[i].state == ADMIT_ONHOLD) {
 		admit->held--;
 		return;
 	}
@@ -50,9 +50,9 @@ static void leave(struct admit *admit, uint32_t i)
 
 static void forget(struct admit *admit, uint32_t i)
 {
-	if (admit->slot[i].key != NONE)
-		admit->key[admit->slot[i].key].waiting--;
-	slot_give(admit, i);
+	if (admit->ticket[i].key != NONE)
+		admit->key[admit->ticket[i].key].waiting--;
+	ticket_give(admit, i);
 }
 
 int admit_submit(struct admit *admit, const struct admit_task *task, uint64_t now_us)
@@ -61,60 +61,60 @@ int admit_submit(struct admit *admit, const struct admit_task *task, uint64_t no
 
 	if (!task_is_sane(admit, task, now_us))
 		return -EINVAL;
-	if (slot_find(admit, task->id) != NONE)
+	if (ticket_find(admit, task->id) != NONE)
 		return -EEXIST;
-	i = slot_take(admit, task->id);
+	i = ticket_take(admit, task->id);
 	if (i == NONE)
 		return -ENOSPC;
-	admit->slot[i].task = *task;
+	admit->ticket[i].task = *task;
 	if (task->key)
-		admit->slot[i].key = key_use(admit, task->key);
-	if (admit->slot[i].key != NONE)
-		admit->key[admit->slot[i].key].waiting++;
+		admit->ticket[i].key = key_use(admit, task->key);
+	if (admit->ticket[i].key != NONE)
+		admit->key[admit->ticket[i].key].waiting++;
 	enter(admit, i);
 	return 0;
 }
 
 int admit_started(struct admit *admit, uint64_t id, uint64_t reserved_bytes, uint64_t now_us)
 {
-	uint32_t i = slot_find(admit, id);
-	struct slot *slot;
+	uint32_t i = ticket_find(admit, id);
+	struct ticket *ticket;
 
 	if (i == NONE)
 		return -ENOENT;
-	slot = &admit->slot[i];
-	if (slot->state == ADMIT_QUEUED || slot->state == ADMIT_ONHOLD) {
+	ticket = &admit->ticket[i];
+	if (ticket->state == ADMIT_QUEUED || ticket->state == ADMIT_ONHOLD) {
 		leave(admit, i);
 		if (reserved_bytes)
-			slot->bytes = reserved_bytes;
+			ticket->bytes = reserved_bytes;
 		run_begin(admit, i, now_us);
-		slot_set_why(slot, (struct admit_why){ADMIT_WHY_NONE, 0, 0});
+		ticket_set_why(ticket, (struct admit_why){ADMIT_WHY_NONE, 0, 0});
 	}
-	if (slot->state == ADMIT_STARTING)
-		slot->state = ADMIT_RUNNING;
+	if (ticket->state == ADMIT_STARTING)
+		ticket->state = ADMIT_RUNNING;
 	return 0;
 }
 
-static bool has_settled(const struct slot *slot, uint64_t now_us)
+static bool has_settled(const struct ticket *ticket, uint64_t now_us)
 {
-	uint64_t rising = slot->grown_us - slot->since_us, still = now_us - slot->grown_us;
+	uint64_t rising = ticket->grown_us - ticket->since_us, still = now_us - ticket->grown_us;
 
-	return slot->peak_bytes && still >= SETTLE_LEAST_US && still >= rising;
+	return ticket->peak_bytes && still >= SETTLE_LEAST_US && still >= rising;
 }
 
 static void look_at_peak(struct admit *admit, uint32_t i, uint64_t peak_bytes, uint64_t now_us)
 {
-	struct slot *slot = &admit->slot[i];
+	struct ticket *ticket = &admit->ticket[i];
 
-	if (peak_bytes > percent_of(slot->grown_bytes, GROWN_PERCENT)) {
-		slot->grown_us = now_us;
-		slot->grown_bytes = peak_bytes;
-		slot->settled = false;
+	if (peak_bytes > percent_of(ticket->grown_bytes, GROWN_PERCENT)) {
+		ticket->grown_us = now_us;
+		ticket->grown_bytes = peak_bytes;
+		ticket->settled = false;
 	}
-	slot->peak_bytes = max_u64(slot->peak_bytes, peak_bytes);
-	if (slot->state != ADMIT_RUNNING)
+	ticket->peak_bytes = max_u64(ticket->peak_bytes, peak_bytes);
+	if (ticket->state != ADMIT_RUNNING)
 		return;
-	slot->settled = slot->settled || has_settled(slot, now_us);
+	ticket->settled = ticket->settled || has_settled(ticket, now_us);
 	key_show(admit, i);
 }
 
@@ -122,50 +122,51 @@ static void look_at_peak(struct admit *admit, uint32_t i, uint64_t peak_bytes, u
  * The reservation follows what it really uses once it is half through and has stopped growing. The
  * first of a key holds its whole request only for as long as it takes to see where it goes.
  */
-static bool may_give_back(const struct admit *admit, const struct slot *slot, uint64_t now_us)
+static bool may_give_back(const struct admit *admit, const struct ticket *ticket, uint64_t now_us)
 {
-	uint64_t ran = now_us - slot->since_us;
+	uint64_t ran = now_us - ticket->since_us;
 
-	if (admit->config.trust != ADMIT_TRUST_LEARNED || !slot->peak_bytes)
+	if (admit->config.trust != ADMIT_TRUST_LEARNED || !ticket->peak_bytes)
 		return false;
-	return (slot->settled && ran >= slot->run_us / 2) ||
-	       (slot->canary && ran >= CANARY_LOOK_US);
+	return (ticket->settled && ran >= ticket->run_us / 2) ||
+	       (ticket->canary && ran >= CANARY_LOOK_US);
 }
 
-bool slot_is_outgrown(const struct slot *slot)
+bool ticket_is_outgrown(const struct ticket *ticket)
 {
-	if (slot->bytes >= slot->task.request_bytes)
-		return slot_used(slot) > slot->bytes;
-	return slot_used(slot) >= slot->bytes - slot->bytes / OUTGROWN_PART;
+	if (ticket->bytes >= ticket->task.request_bytes)
+		return ticket_holds(ticket) > ticket->bytes;
+	return ticket_holds(ticket) >= ticket->bytes - ticket->bytes / OUTGROWN_PART;
 }
 
 int admit_usage(struct admit *admit, uint64_t id, uint64_t current_bytes, uint64_t swapped_bytes,
 		uint64_t peak_bytes, uint64_t now_us)
 {
-	uint32_t i = slot_find(admit, id);
-	struct slot *slot;
+	uint32_t i = ticket_find(admit, id);
+	struct ticket *ticket;
 
 	if (i == NONE)
 		return -ENOENT;
-	slot = &admit->slot[i];
-	if (slot->state == ADMIT_QUEUED || slot->state == ADMIT_ONHOLD)
+	ticket = &admit->ticket[i];
+	if (ticket->state == ADMIT_QUEUED || ticket->state == ADMIT_ONHOLD)
 		return -ENOENT;
 	run_use(admit, i, min_u64(current_bytes, BYTES_SANE));
-	slot->swapped_bytes = min_u64(swapped_bytes, BYTES_SANE);
-	look_at_peak(admit, i, min_u64(max_u64(peak_bytes, slot_used(slot)), BYTES_SANE), now_us);
+	ticket->swapped_bytes = min_u64(swapped_bytes, BYTES_SANE);
+	look_at_peak(admit, i, min_u64(max_u64(peak_bytes, ticket_holds(ticket)), BYTES_SANE),
+		     now_us);
 	/* Its reservation goes as it is swapped out, and no sooner. */
-	if (slot->need == NEED_BACK && slot->current_bytes != slot->bytes)
-		run_reserve(admit, i, slot->current_bytes);
-	if (slot->state == ADMIT_PAUSED || slot->ending)
+	if (ticket->need == NEED_BACK && ticket->current_bytes != ticket->bytes)
+		run_reserve(admit, i, ticket->current_bytes);
+	if (ticket->state == ADMIT_PAUSED || ticket->ending)
 		return 0;
-	if (slot_is_outgrown(slot)) {
-		if (!grow_is_pressing(slot) && grow_target(admit, slot) > slot->bytes) {
-			slot->outgrew = true;
+	if (ticket_is_outgrown(ticket)) {
+		if (!grow_is_pressing(ticket) && grow_target(admit, ticket) > ticket->bytes) {
+			ticket->outgrew = true;
 			need_add(admit, i, NEED_ROOM);
 		}
-	} else if (grow_is_pressing(slot)) {
+	} else if (grow_is_pressing(ticket)) {
 		need_remove(admit, i);
-	} else if (may_give_back(admit, slot, now_us)) {
+	} else if (may_give_back(admit, ticket, now_us)) {
 		need_add(admit, i, NEED_LESS);
 	}
 	return 0;
@@ -173,15 +174,15 @@ int admit_usage(struct admit *admit, uint64_t id, uint64_t current_bytes, uint64
 
 int admit_frozen(struct admit *admit, uint64_t id, uint64_t now_us)
 {
-	uint32_t i = slot_find(admit, id);
-	struct slot *slot = i == NONE ? NULL : &admit->slot[i];
+	uint32_t i = ticket_find(admit, id);
+	struct ticket *ticket = i == NONE ? NULL : &admit->ticket[i];
 
 	(void)now_us;
-	if (!slot)
+	if (!ticket)
 		return -ENOENT;
-	if (slot->state == ADMIT_PAUSED)
+	if (ticket->state == ADMIT_PAUSED)
 		return 0;
-	if (slot->state != ADMIT_RUNNING && slot->state != ADMIT_STARTING)
+	if (ticket->state != ADMIT_RUNNING && ticket->state != ADMIT_STARTING)
 		return -EINVAL;
 	run_pause(admit, i);
 	return 0;
@@ -189,54 +190,54 @@ int admit_frozen(struct admit *admit, uint64_t id, uint64_t now_us)
 
 int admit_thawed(struct admit *admit, uint64_t id, uint64_t now_us)
 {
-	uint32_t i = slot_find(admit, id);
-	struct slot *slot;
+	uint32_t i = ticket_find(admit, id);
+	struct ticket *ticket;
 
 	if (i == NONE)
 		return -ENOENT;
-	slot = &admit->slot[i];
-	if (slot->place != PLACE_PAUSED)
-		return slot->state == ADMIT_RUNNING ? 0 : -EINVAL;
+	ticket = &admit->ticket[i];
+	if (ticket->place != PLACE_PAUSED)
+		return ticket->state == ADMIT_RUNNING ? 0 : -EINVAL;
 	/* Not as decided here: it may grow back to its limit at once, and is not paused again soon.
 	 */
-	if (slot->need == NEED_BACK && slot->kept_bytes > slot->bytes)
-		run_reserve(admit, i, slot->kept_bytes);
-	slot->spared_us = now_us + SPARE_US;
+	if (ticket->need == NEED_BACK && ticket->kept_bytes > ticket->bytes)
+		run_reserve(admit, i, ticket->kept_bytes);
+	ticket->spared_us = now_us + SPARE_US;
 	need_remove(admit, i);
 	run_resume(admit, i, now_us);
 	return 0;
 }
 
-static bool goes_again(const struct slot *slot, enum admit_exit_how how)
+static bool goes_again(const struct ticket *ticket, enum admit_exit_how how)
 {
 	if (how == ADMIT_EXIT_AGAIN)
 		return true;
 	return (how == ADMIT_EXIT_MEMORY || how == ADMIT_EXIT_RESTART) &&
-	       slot->task.flags & ADMIT_RESTARTABLE;
+	       ticket->task.flags & ADMIT_RESTARTABLE;
 }
 
 int admit_exit(struct admit *admit, uint64_t id, enum admit_exit_how how, uint64_t peak_bytes,
 	       uint64_t now_us)
 {
-	uint32_t i = slot_find(admit, id);
-	struct slot *slot;
+	uint32_t i = ticket_find(admit, id);
+	struct ticket *ticket;
 	bool again;
 
 	if (i == NONE)
 		return -ENOENT;
-	slot = &admit->slot[i];
-	if (slot->state == ADMIT_QUEUED || slot->state == ADMIT_ONHOLD) {
+	ticket = &admit->ticket[i];
+	if (ticket->state == ADMIT_QUEUED || ticket->state == ADMIT_ONHOLD) {
 		leave(admit, i);
 		forget(admit, i);
 		return ADMIT_GONE;
 	}
-	again = goes_again(slot, how);
-	slot->peak_bytes = max_u64(slot->peak_bytes, min_u64(peak_bytes, BYTES_SANE));
+	again = goes_again(ticket, how);
+	ticket->peak_bytes = max_u64(ticket->peak_bytes, min_u64(peak_bytes, BYTES_SANE));
 	key_learn(admit, i, how, now_us);
 	if (again && how != ADMIT_EXIT_AGAIN) {
-		slot->task.least_bytes = grow_restart_bytes(admit, slot);
-		if (slot->task.attempts < UINT8_MAX)
-			slot->task.attempts++;
+		ticket->task.least_bytes = grow_restart_bytes(admit, ticket);
+		if (ticket->task.attempts < UINT8_MAX)
+			ticket->task.attempts++;
 	}
 	run_end(admit, i);
 	if (again)
@@ -246,14 +247,14 @@ int admit_exit(struct admit *admit, uint64_t id, enum admit_exit_how how, uint64
 	return again ? ADMIT_REQUEUED : ADMIT_GONE;
 }
 
-/* Slot of a task that has not started, or an error. */
+/* Ticket of a task that has not started, or an error. */
 static int find_waiting(const struct admit *admit, uint64_t id, uint32_t *ret_i)
 {
-	uint32_t i = slot_find(admit, id);
+	uint32_t i = ticket_find(admit, id);
 
 	if (i == NONE)
 		return -ENOENT;
-	if (admit->slot[i].state != ADMIT_QUEUED && admit->slot[i].state != ADMIT_ONHOLD)
+	if (admit->ticket[i].state != ADMIT_QUEUED && admit->ticket[i].state != ADMIT_ONHOLD)
 		return -EBUSY;
 	*ret_i = i;
 	return 0;
@@ -264,10 +265,10 @@ static int set_held(struct admit *admit, uint64_t id, bool held)
 	uint32_t i;
 	int r = find_waiting(admit, id, &i);
 
-	if (r < 0 || held == (admit->slot[i].state == ADMIT_ONHOLD))
+	if (r < 0 || held == (admit->ticket[i].state == ADMIT_ONHOLD))
 		return r;
 	leave(admit, i);
-	admit->slot[i].task.flags ^= ADMIT_HELD;
+	admit->ticket[i].task.flags ^= ADMIT_HELD;
 	enter(admit, i);
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the files of the admission core share: its state and the steps between them. Nobody else
- * includes this. Tasks and keys are slots in two arrays behind struct admit; links are indices.
+ * includes this. Each task that it knows holds a ticket. Tickets and keys are two arrays behind
+ * struct admit, and links are indices into them.
  */
 #ifndef UW_POLICY_ADMIT_INSIDE_H
 #define UW_POLICY_ADMIT_INSIDE_H
@@ -15,9 +16,9 @@
 #define RUN_UNKNOWN_US (24 * 3600 * US_PER_SEC)
 
 enum place {
-	PLACE_FREE,   /* in the list of free slots */
+	PLACE_FREE,   /* in the list of free tickets */
 	PLACE_ASIDE,  /* on hold: in no tree */
-	PLACE_QUEUE,  /* in the trees turn and brief of its component */
+	PLACE_QUEUE,  /* in the trees turn and by_runtime of its component */
 	PLACE_PARKED, /* wider than its component's budget: in the tree parked */
 	PLACE_ENDS,   /* started: in the trees ends of its component and of the host */
 	PLACE_PAUSED, /* started, and ends nobody knows when: in no tree */
@@ -26,25 +27,23 @@ enum place {
 /* Of a component that are set aside in a round, or come back with a supply: about 2 ms of work. */
 #define ADMIT_PARK_MAX 2048
 
-/* Spaces of the trees: of those over one space a task is in one at most. */
-enum space_of {
-	SPACE_TURN = 0,
-	SPACE_BRIEF = 1,
-	SPACE_PARKED = 0,
-	SPACE_ENDS = 0,
-	SPACE_HOST_ENDS = 1
+/* A task is in at most one of the trees over a space. */
+enum space {
+	SPACE_FIRST,  /* turn, parked and ends of the components */
+	SPACE_SECOND, /* by_runtime of the components, ends of the host */
+	SPACE__COUNT
 };
 
 enum need {
 	NEED_NOTHING,
 	NEED_ROOM,     /* outgrew its reservation */
-	NEED_THROTTLE, /* the same, throttled until until_us */
+	NEED_THROTTLE, /* the same, throttled until throttled_until_us */
 	NEED_PAUSED,   /* the same, paused until there is room */
 	NEED_BACK,     /* was paused for another, wants to go on */
 	NEED_LESS,     /* may give back */
 };
 
-struct slot {
+struct ticket {
 	struct admit_task task;
 	uint64_t bytes;  /* queued: footprint; else reserved */
 	uint64_t run_us; /* predicted */
@@ -52,14 +51,17 @@ struct slot {
 	uint64_t since_us;    /* its start */
 	uint64_t grown_us;    /* when the peak last rose noticeably, */
 	uint64_t grown_bytes; /* and to what */
-	uint64_t until_us;    /* queued: the start it was promised, 0 before it was a head;
-				 with a need: the end of the throttle, or the begin of the pause */
-	uint64_t for_id;      /* paused for */
-	uint64_t kept_bytes;  /* reserved before that, and what its limit still is */
-	uint64_t spared_us;   /* not paused for another before that */
+	union {
+		uint64_t promised_start_us;  /* queued; 0 before it was a head */
+		uint64_t throttled_until_us; /* started; 0 before it was throttled */
+		uint64_t paused_since_us;    /* NEED_BACK */
+	};
+	uint64_t for_id;     /* paused for */
+	uint64_t kept_bytes; /* reserved before that, and what its limit still is */
+	uint64_t spared_us;  /* not paused for another before that */
 	uint64_t why_observed, why_threshold;
-	uint32_t key;        /* slot of its key, NONE */
-	uint32_t next, prev; /* queued: of its key; with a need: in that list; free: the next */
+	uint32_t key;        /* index in admit->key, or NONE */
+	uint32_t next, prev; /* in the list of its key while queued, of needs, or of free tickets */
 	uint32_t version;    /* of the key's estimate that bytes and run_us are of */
 	uint32_t overtaken;  /* as the marks in turn, when it is not in the queue */
 	uint8_t why;
@@ -69,7 +71,7 @@ struct slot {
 	bool canary, settled, ending, outgrew;
 };
 
-struct key_slot {
+struct key_state {
 	struct admit_key key;
 	struct admit_digest digest;
 	uint64_t shown_bytes; /* highest peak of those that run */
@@ -86,37 +88,37 @@ struct list {
 };
 
 struct reservation {
-	uint32_t head; /* slot of a queued task, or of one that waits to grow; NONE: no such */
+	uint32_t head; /* ticket of a queued task, or of one that waits to grow; NONE: no such */
 	uint64_t start_us;
 	uint64_t spare_bytes; /* beside the head once it has started */
 };
 
 struct component_queue {
-	struct tree turn, brief, parked, ends;
+	struct btree turn, by_runtime, parked, ends;
 	uint64_t reserved_bytes;
 	uint32_t started;
 	struct reservation reservation;
-	uint64_t told_id;
-	enum admit_reason told;
+	uint64_t announced_id;
+	enum admit_reason announced;
 };
 
 struct admit {
 	struct admit_limits limits;
 	struct admit_config config;
 	struct admit_supply supply;
-	struct slot *slot;
-	struct tree_space space[2]; /* by space_of */
-	struct key_slot *key;
-	uint32_t *slot_hash, *key_hash; /* slots + 1, 0: empty */
-	uint32_t slot_mask, key_mask;
-	uint32_t slot_free; /* first of a list */
-	uint32_t slot_used; /* slots from here on have never been used */
+	struct ticket *ticket;
+	struct btree_space space[SPACE__COUNT];
+	struct key_state *key;
+	uint32_t *ticket_hash, *key_hash; /* indices + 1, 0: empty */
+	uint32_t ticket_mask, key_mask;
+	uint32_t ticket_free; /* first of a list */
+	uint32_t ticket_used; /* tickets from here on have never been used */
 	uint32_t keys;
 	struct list dirty, needs;
 	uint32_t key_newest, key_oldest;
 	uint32_t queued, held, paused, started;
 	struct admit_pace pace;
-	struct tree host_ends;
+	struct btree host_ends;
 	uint64_t reserved_bytes;
 	uint64_t promised_bytes; /* of it, not yet used */
 	struct reservation host;
@@ -135,29 +137,29 @@ struct strategy_rule {
 };
 
 /* What it would hold if it were not squeezed. */
-static inline uint64_t slot_used(const struct slot *slot)
+static inline uint64_t ticket_holds(const struct ticket *ticket)
 {
-	return slot->current_bytes + slot->swapped_bytes;
+	return ticket->current_bytes + ticket->swapped_bytes;
 }
 
-static inline uint64_t run_of(const struct slot *slot)
+static inline uint64_t run_of(const struct ticket *ticket)
 {
-	return slot->run_us ?: RUN_UNKNOWN_US;
+	return ticket->run_us ?: RUN_UNKNOWN_US;
 }
 
-/* slots.c */
-uint32_t slot_find(const struct admit *admit, uint64_t id);
-uint32_t slot_take(struct admit *admit, uint64_t id);
-void slot_give(struct admit *admit, uint32_t i);
-void slot_set_why(struct slot *slot, struct admit_why why);
-struct component_queue *component_of(struct admit *admit, const struct slot *slot);
+/* tickets.c */
+uint32_t ticket_find(const struct admit *admit, uint64_t id);
+uint32_t ticket_take(struct admit *admit, uint64_t id);
+void ticket_give(struct admit *admit, uint32_t i);
+void ticket_set_why(struct ticket *ticket, struct admit_why why);
+struct component_queue *component_of(struct admit *admit, const struct ticket *ticket);
 void need_add(struct admit *admit, uint32_t i, enum need need);
 void need_remove(struct admit *admit, uint32_t i);
 /* False when there is no room: `more` is set. */
 bool decide_push(struct admit_decisions *ret, const struct admit_decision *decision);
 
 /* events.c */
-bool slot_is_outgrown(const struct slot *slot); /* it wants more than it has reserved */
+bool ticket_is_outgrown(const struct ticket *ticket); /* it wants more than it has reserved */
 
 /* keys.c */
 uint32_t key_find(const struct admit *admit, uint64_t id);
@@ -167,8 +169,8 @@ void key_dequeue(struct admit *admit, uint32_t i);
 void key_started(struct admit *admit, uint32_t i);
 void key_ended(struct admit *admit, uint32_t i);
 void key_learn(struct admit *admit, uint32_t i, enum admit_exit_how how, uint64_t now_us);
-void key_show(struct admit *admit, uint32_t i); /* the slot's peak or its settling is news */
-void slot_estimate(struct admit *admit, uint32_t i);
+void key_show(struct admit *admit, uint32_t i); /* the ticket's peak or its settling is news */
+void ticket_estimate(struct admit *admit, uint32_t i);
 
 /* queue.c */
 void queue_add(struct admit *admit, uint32_t i); /* estimates too */
@@ -196,10 +198,10 @@ uint64_t run_room_at(const struct admit *admit, uint32_t component, uint64_t byt
 /* False: no room in ret. */
 bool grow_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret);
 /* It waits for room, and has the next there is. */
-bool grow_is_first(const struct admit *admit, const struct slot *slot, uint64_t now_us);
-uint64_t grow_target(const struct admit *admit, const struct slot *slot);
-uint64_t grow_restart_bytes(const struct admit *admit, const struct slot *slot);
-bool grow_is_pressing(const struct slot *slot);
+bool grow_is_first(const struct admit *admit, const struct ticket *ticket, uint64_t now_us);
+uint64_t grow_target(const struct admit *admit, const struct ticket *ticket);
+uint64_t grow_restart_bytes(const struct admit *admit, const struct ticket *ticket);
+bool grow_is_pressing(const struct ticket *ticket);
 
 /* start.c */
 bool start_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret);

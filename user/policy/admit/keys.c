@@ -46,7 +46,7 @@ static void hash_remove(struct admit *admit, uint32_t at)
 
 static void use_unlink(struct admit *admit, uint32_t k)
 {
-	const struct key_slot *key = &admit->key[k];
+	const struct key_state *key = &admit->key[k];
 
 	if (key->newer != NONE)
 		admit->key[key->newer].older = key->older;
@@ -69,7 +69,7 @@ static void use_link(struct admit *admit, uint32_t k)
 	admit->key_newest = k;
 }
 
-/* The slot of the least recently used key that no task needs. */
+/* The place of the least recently used key that no task needs. */
 static uint32_t evict(struct admit *admit)
 {
 	uint32_t k = admit->key_oldest;
@@ -105,12 +105,12 @@ uint32_t key_use(struct admit *admit, uint64_t id)
 	return k;
 }
 
-void slot_estimate(struct admit *admit, uint32_t i)
+void ticket_estimate(struct admit *admit, uint32_t i)
 {
-	static const struct key_slot unknown;
-	struct slot *slot = &admit->slot[i];
-	const struct key_slot *key = slot->key == NONE ? &unknown : &admit->key[slot->key];
-	const struct admit_task *task = &slot->task;
+	static const struct key_state unknown;
+	struct ticket *ticket = &admit->ticket[i];
+	const struct key_state *key = ticket->key == NONE ? &unknown : &admit->key[ticket->key];
+	const struct admit_task *task = &ticket->task;
 	struct admit_estimate estimate = {.bytes = task->request_bytes,
 					  .run_us = task->declared_us};
 
@@ -122,54 +122,54 @@ void slot_estimate(struct admit *admit, uint32_t i)
 			mul_div(task->declared_us, admit_pace_of(&admit->pace), PERMYRIAD_ONE);
 	if (!(task->flags & ADMIT_RESTARTABLE))
 		estimate.bytes = task->request_bytes;
-	slot->bytes = max_u64(estimate.bytes, task->least_bytes);
-	slot->run_us = estimate.run_us;
-	slot->canary = estimate.canary;
-	slot->version = key->version;
+	ticket->bytes = max_u64(estimate.bytes, task->least_bytes);
+	ticket->run_us = estimate.run_us;
+	ticket->canary = estimate.canary;
+	ticket->version = key->version;
 }
 
-static void list_append(struct admit *admit, struct key_slot *key, uint32_t i)
+static void list_append(struct admit *admit, struct key_state *key, uint32_t i)
 {
-	admit->slot[i].prev = key->last;
-	admit->slot[i].next = NONE;
+	admit->ticket[i].prev = key->last;
+	admit->ticket[i].next = NONE;
 	if (key->last != NONE)
-		admit->slot[key->last].next = i;
+		admit->ticket[key->last].next = i;
 	else
 		key->first = i;
 	key->last = i;
 }
 
-static void list_unlink(struct admit *admit, struct key_slot *key, uint32_t i)
+static void list_unlink(struct admit *admit, struct key_state *key, uint32_t i)
 {
-	const struct slot *slot = &admit->slot[i];
+	const struct ticket *ticket = &admit->ticket[i];
 
-	if (slot->prev != NONE)
-		admit->slot[slot->prev].next = slot->next;
+	if (ticket->prev != NONE)
+		admit->ticket[ticket->prev].next = ticket->next;
 	else
-		key->first = slot->next;
-	if (slot->next != NONE)
-		admit->slot[slot->next].prev = slot->prev;
+		key->first = ticket->next;
+	if (ticket->next != NONE)
+		admit->ticket[ticket->next].prev = ticket->prev;
 	else
-		key->last = slot->prev;
+		key->last = ticket->prev;
 }
 
 /* What is fresh stands behind what is stale. */
 void key_enqueue(struct admit *admit, uint32_t i)
 {
-	if (admit->slot[i].key != NONE)
-		list_append(admit, &admit->key[admit->slot[i].key], i);
+	if (admit->ticket[i].key != NONE)
+		list_append(admit, &admit->key[admit->ticket[i].key], i);
 }
 
 void key_dequeue(struct admit *admit, uint32_t i)
 {
-	if (admit->slot[i].key != NONE)
-		list_unlink(admit, &admit->key[admit->slot[i].key], i);
+	if (admit->ticket[i].key != NONE)
+		list_unlink(admit, &admit->key[admit->ticket[i].key], i);
 }
 
 /* A key is in the list of dirty ones as long as its dirty_next is not itself. */
 static void set_dirty(struct admit *admit, uint32_t k)
 {
-	struct key_slot *key = &admit->key[k];
+	struct key_state *key = &admit->key[k];
 
 	key->version++;
 	if (key->dirty_next != k || key->first == NONE)
@@ -184,17 +184,17 @@ static void set_dirty(struct admit *admit, uint32_t k)
 
 void key_started(struct admit *admit, uint32_t i)
 {
-	if (admit->slot[i].key != NONE)
-		admit->key[admit->slot[i].key].running++;
+	if (admit->ticket[i].key != NONE)
+		admit->key[admit->ticket[i].key].running++;
 }
 
 void key_ended(struct admit *admit, uint32_t i)
 {
-	struct key_slot *key;
+	struct key_state *key;
 
-	if (admit->slot[i].key == NONE)
+	if (admit->ticket[i].key == NONE)
 		return;
-	key = &admit->key[admit->slot[i].key];
+	key = &admit->key[admit->ticket[i].key];
 	if (--key->running)
 		return;
 	key->shown_bytes = 0;
@@ -203,23 +203,23 @@ void key_ended(struct admit *admit, uint32_t i)
 
 void key_show(struct admit *admit, uint32_t i)
 {
-	const struct slot *slot = &admit->slot[i];
-	struct key_slot *key;
+	const struct ticket *ticket = &admit->ticket[i];
+	struct key_state *key;
 	bool rose, news;
 
-	if (slot->key == NONE)
+	if (ticket->key == NONE)
 		return;
-	key = &admit->key[slot->key];
-	rose = slot->peak_bytes > percent_of(key->shown_bytes, NEWS_PERCENT);
-	news = rose && slot->peak_bytes > key->digest.base_bytes && key->digest.base_bytes;
+	key = &admit->key[ticket->key];
+	rose = ticket->peak_bytes > percent_of(key->shown_bytes, NEWS_PERCENT);
+	news = rose && ticket->peak_bytes > key->digest.base_bytes && key->digest.base_bytes;
 	if (rose)
-		key->shown_bytes = slot->peak_bytes;
-	if (!key->digest.base_bytes && slot->settled) {
+		key->shown_bytes = ticket->peak_bytes;
+	if (!key->digest.base_bytes && ticket->settled) {
 		news = rose || !key->settled;
 		key->settled = true;
 	}
 	if (news)
-		set_dirty(admit, slot->key);
+		set_dirty(admit, ticket->key);
 }
 
 static uint32_t to_kib(uint64_t bytes)
@@ -229,31 +229,31 @@ static uint32_t to_kib(uint64_t bytes)
 
 void key_learn(struct admit *admit, uint32_t i, enum admit_exit_how how, uint64_t now_us)
 {
-	const struct slot *slot = &admit->slot[i];
+	const struct ticket *ticket = &admit->ticket[i];
 	struct admit_run run = {
-		.peak_kib = to_kib(slot->peak_bytes),
-		.input_kib = to_kib(slot->task.input_bytes),
-		.asked_kib = to_kib(slot->task.request_bytes),
-		.declared_s = (uint32_t)min_u64(slot->task.declared_us / US_PER_SEC, UINT32_MAX),
+		.peak_kib = to_kib(ticket->peak_bytes),
+		.input_kib = to_kib(ticket->task.input_bytes),
+		.asked_kib = to_kib(ticket->task.request_bytes),
+		.declared_s = (uint32_t)min_u64(ticket->task.declared_us / US_PER_SEC, UINT32_MAX),
 	};
-	struct key_slot *key;
+	struct key_state *key;
 
-	if (slot->key == NONE)
+	if (ticket->key == NONE)
 		return;
-	key = &admit->key[slot->key];
-	if (slot->outgrew || how == ADMIT_EXIT_MEMORY || how == ADMIT_EXIT_RESTART)
+	key = &admit->key[ticket->key];
+	if (ticket->outgrew || how == ADMIT_EXIT_MEMORY || how == ADMIT_EXIT_RESTART)
 		key->key.outgrown++;
 	if (!run.peak_kib || how == ADMIT_EXIT_NOT_RUN || how == ADMIT_EXIT_AGAIN)
 		return;
-	if (how != ADMIT_EXIT_DONE && slot->peak_bytes <= key->digest.most_bytes)
+	if (how != ADMIT_EXIT_DONE && ticket->peak_bytes <= key->digest.most_bytes)
 		return;
 	if (how == ADMIT_EXIT_DONE)
-		run.run_ms = (uint32_t)min_u64(sub_sat(now_us, slot->since_us) / US_PER_MS + 1,
+		run.run_ms = (uint32_t)min_u64(sub_sat(now_us, ticket->since_us) / US_PER_MS + 1,
 					       UINT32_MAX);
 	admit_key_learn(&key->key, &run);
 	admit_pace_learn(&admit->pace, &run);
 	admit_key_digest(&key->key, &key->digest);
-	set_dirty(admit, slot->key);
+	set_dirty(admit, ticket->key);
 }
 
 int admit_key_export(const struct admit *admit, uint64_t key, struct admit_key *ret)

@@ -3,7 +3,7 @@
 
 #include "user/policy/admit/inside.h"
 
-#define WORD(table, i) ((size_t)(i) < sizeof(table) / sizeof((table)[0]) ? (table)[i] : "?")
+#define NAME(table, i) ((size_t)(i) < sizeof(table) / sizeof((table)[0]) ? (table)[i] : "?")
 
 static const char *const classes[] = {
 	[ADMIT_CRITICAL] = "critical", [ADMIT_HIGH] = "high",         [ADMIT_NORMAL] = "normal",
@@ -75,22 +75,22 @@ static const struct why_row {
 
 const char *admit_class_name(enum admit_class class)
 {
-	return WORD(classes, class);
+	return NAME(classes, class);
 }
 
 const char *admit_strategy_name(enum admit_strategy strategy)
 {
-	return WORD(strategies, strategy);
+	return NAME(strategies, strategy);
 }
 
 const char *admit_state_name(enum admit_state state)
 {
-	return WORD(states, state);
+	return NAME(states, state);
 }
 
 const char *admit_verdict_name(enum admit_verdict verdict)
 {
-	return WORD(verdicts, verdict);
+	return NAME(verdicts, verdict);
 }
 
 const char *admit_reason_name(enum admit_reason reason)

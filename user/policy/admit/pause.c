@@ -18,8 +18,8 @@ struct bargain {
 };
 
 /* Out and in again, and it stands for as long as the other runs. */
-static uint64_t cost_of(const struct admit *admit, const struct slot *victim,
-			const struct slot *head)
+static uint64_t cost_of(const struct admit *admit, const struct ticket *victim,
+			const struct ticket *head)
 {
 	uint64_t moved_us =
 		mul_div(2 * victim->current_bytes, US_PER_SEC, admit->supply.swap_bytes_per_s);
@@ -27,8 +27,8 @@ static uint64_t cost_of(const struct admit *admit, const struct slot *victim,
 	return add_sat(moved_us, run_of(head)) * weight[admit_class_of(victim->task.priority)];
 }
 
-static bool may_pause(const struct admit *admit, const struct slot *victim, const struct slot *head,
-		      uint64_t now_us)
+static bool may_pause(const struct admit *admit, const struct ticket *victim,
+		      const struct ticket *head, uint64_t now_us)
 {
 	return victim->state == ADMIT_RUNNING && victim->need == NEED_NOTHING && !victim->ending &&
 	       now_us >= victim->spared_us && victim->task.flags & ADMIT_FREEZABLE &&
@@ -39,12 +39,12 @@ static bool may_pause(const struct admit *admit, const struct slot *victim, cons
 }
 
 /* Ties go to the higher id: the one that came last. */
-static struct bargain best_victim(const struct admit *admit, const struct slot *head,
+static struct bargain best_victim(const struct admit *admit, const struct ticket *head,
 				  uint64_t now_us)
 {
 	const struct component_queue *queue = &admit->component[head->task.component];
 	uint64_t missing = sub_sat(head->bytes, free_of_component(admit, head->task.component));
-	uint32_t count = tree_count(&queue->ends);
+	uint32_t count = btree_count(&queue->ends);
 	struct bargain best = {NONE, 0, UINT64_MAX};
 
 	best.gain_us = queue->reservation.start_us - now_us;
@@ -52,15 +52,15 @@ static struct bargain best_victim(const struct admit *admit, const struct slot *
 			       ? UINT64_MAX / 16
 			       : best.gain_us * weight[admit_class_of(head->task.priority)];
 	for (uint32_t k = 0; k < count && k < VICTIMS_LOOKED; k++) {
-		uint32_t i = tree_nth(&queue->ends, count - 1 - k);
-		const struct slot *victim = &admit->slot[i];
+		uint32_t i = btree_nth(&queue->ends, count - 1 - k);
+		const struct ticket *victim = &admit->ticket[i];
 		uint64_t cost;
 
 		if (!may_pause(admit, victim, head, now_us) || victim->bytes < missing)
 			continue;
 		cost = cost_of(admit, victim, head);
-		if (cost < best.cost_us ||
-		    (cost == best.cost_us && victim->task.id > admit->slot[best.victim].task.id)) {
+		if (cost < best.cost_us || (cost == best.cost_us &&
+					    victim->task.id > admit->ticket[best.victim].task.id)) {
 			best.victim = i;
 			best.cost_us = cost;
 		}
@@ -70,16 +70,17 @@ static struct bargain best_victim(const struct admit *admit, const struct slot *
 
 static bool has_paused(const struct admit *admit, uint32_t component)
 {
-	for (uint32_t i = admit->needs.first; i != NONE; i = admit->slot[i].next)
-		if (admit->slot[i].need == NEED_BACK && admit->slot[i].task.component == component)
+	for (uint32_t i = admit->needs.first; i != NONE; i = admit->ticket[i].next)
+		if (admit->ticket[i].need == NEED_BACK &&
+		    admit->ticket[i].task.component == component)
 			return true;
 	return false;
 }
 
-static bool pause_for(struct admit *admit, const struct slot *head, const struct bargain *bargain,
+static bool pause_for(struct admit *admit, const struct ticket *head, const struct bargain *bargain,
 		      uint64_t now_us, struct admit_decisions *ret)
 {
-	struct slot *victim = &admit->slot[bargain->victim];
+	struct ticket *victim = &admit->ticket[bargain->victim];
 	struct admit_decision decision = {
 		.verdict = ADMIT_FREEZE,
 		.id = victim->task.id,
@@ -92,7 +93,7 @@ static bool pause_for(struct admit *admit, const struct slot *head, const struct
 		return false;
 	run_pause(admit, bargain->victim);
 	victim->for_id = head->task.id;
-	victim->until_us = now_us;
+	victim->paused_since_us = now_us;
 	victim->kept_bytes = victim->bytes;
 	need_add(admit, bargain->victim, NEED_BACK);
 	return true;
@@ -104,12 +105,12 @@ bool pause_step(struct admit *admit, uint64_t now_us, struct admit_decisions *re
 		return true;
 	for (uint32_t c = 0; c < admit->config.component_count; c++) {
 		const struct reservation *reservation = &admit->component[c].reservation;
-		const struct slot *head;
+		const struct ticket *head;
 		struct bargain bargain;
 
 		if (reservation->head == NONE || has_paused(admit, c))
 			continue;
-		head = &admit->slot[reservation->head];
+		head = &admit->ticket[reservation->head];
 		if (head->place != PLACE_QUEUE ||
 		    admit_class_of(head->task.priority) > ADMIT_HIGH ||
 		    reservation->start_us <= now_us)

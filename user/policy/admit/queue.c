@@ -26,15 +26,15 @@ uint64_t admit_delay_us(const struct admit_config *config, enum admit_class clas
 	return delay_default_us[class];
 }
 
-static uint64_t turn_of(const struct admit *admit, const struct slot *slot)
+static uint64_t turn_of(const struct admit *admit, const struct ticket *ticket)
 {
-	const struct admit_task *task = &slot->task;
+	const struct admit_task *task = &ticket->task;
 	uint32_t memory = task->memory_priority ?: MEMORY_DEFAULT;
 
 	if (admit->config.order != ADMIT_ORDER_TURN)
 		return task->submit_us;
 	return add_sat(task->submit_us,
-		       RUN_WEIGHT * min_u64(run_of(slot), RUN_UNKNOWN_US) +
+		       RUN_WEIGHT * min_u64(run_of(ticket), RUN_UNKNOWN_US) +
 			       admit_delay_us(&admit->config, admit_class_of(task->priority)) +
 			       (PRIORITY_MAX - memory) * MEMORY_WEIGHT_US);
 }
@@ -50,10 +50,10 @@ uint64_t admit_turn_span(const struct admit_config *config, uint64_t declared_us
 }
 
 /* Work: MiB * ms. */
-static uint64_t work_of(const struct slot *slot)
+static uint64_t work_of(const struct ticket *ticket)
 {
-	uint64_t ms = max_u64(run_of(slot) / US_PER_MS, 1);
-	uint64_t mib = max_u64(slot->bytes / MIB, 1);
+	uint64_t ms = max_u64(run_of(ticket) / US_PER_MS, 1);
+	uint64_t mib = max_u64(ticket->bytes / MIB, 1);
 
 	return mib > UINT64_MAX / ms ? UINT64_MAX : mib * ms;
 }
@@ -66,47 +66,48 @@ static uint64_t room_ever(const struct admit *admit, uint32_t component)
 
 void queue_add(struct admit *admit, uint32_t i)
 {
-	struct slot *slot = &admit->slot[i];
-	struct component_queue *queue = component_of(admit, slot);
-	uint64_t id = slot->task.id, turn;
+	struct ticket *ticket = &admit->ticket[i];
+	struct component_queue *queue = component_of(admit, ticket);
+	uint64_t id = ticket->task.id, turn;
 
-	slot_estimate(admit, i);
+	ticket_estimate(admit, i);
 	key_enqueue(admit, i);
-	if (slot->bytes > room_ever(admit, slot->task.component)) {
-		slot->place = PLACE_PARKED;
-		tree_insert(&queue->parked, i, slot->bytes, id, 0);
+	if (ticket->bytes > room_ever(admit, ticket->task.component)) {
+		ticket->place = PLACE_PARKED;
+		btree_insert(&queue->parked, i, ticket->bytes, id, 0);
 		return;
 	}
-	turn = turn_of(admit, slot);
-	slot->place = PLACE_QUEUE;
-	tree_insert(&queue->turn, i, turn, id, work_of(slot));
-	tree_insert(&queue->brief, i, admit->config.order == ADMIT_ORDER_TURN ? run_of(slot) : turn,
-		    id, slot->bytes);
+	turn = turn_of(admit, ticket);
+	ticket->place = PLACE_QUEUE;
+	btree_insert(&queue->turn, i, turn, id, work_of(ticket));
+	btree_insert(&queue->by_runtime, i,
+		     admit->config.order == ADMIT_ORDER_TURN ? run_of(ticket) : turn, id,
+		     ticket->bytes);
 }
 
 void queue_remove(struct admit *admit, uint32_t i)
 {
-	struct slot *slot = &admit->slot[i];
-	struct component_queue *queue = component_of(admit, slot);
+	struct ticket *ticket = &admit->ticket[i];
+	struct component_queue *queue = component_of(admit, ticket);
 
 	key_dequeue(admit, i);
-	if (slot->place == PLACE_PARKED) {
-		tree_remove(&queue->parked, i);
+	if (ticket->place == PLACE_PARKED) {
+		btree_remove(&queue->parked, i);
 	} else {
-		slot->overtaken += tree_marks(&queue->turn, i);
-		tree_remove(&queue->turn, i);
-		tree_remove(&queue->brief, i);
+		ticket->overtaken += btree_marks(&queue->turn, i);
+		btree_remove(&queue->turn, i);
+		btree_remove(&queue->by_runtime, i);
 	}
-	slot->place = PLACE_ASIDE;
+	ticket->place = PLACE_ASIDE;
 }
 
 void queue_unpark(struct admit *admit, uint32_t component)
 {
-	struct tree *parked = &admit->component[component].parked;
+	struct btree *parked = &admit->component[component].parked;
 	uint32_t i;
 
-	for (int n = 0; n < ADMIT_PARK_MAX && (i = tree_first(parked)) != TREE_NONE &&
-			tree_key(parked, i) <= room_ever(admit, component);
+	for (int n = 0; n < ADMIT_PARK_MAX && (i = btree_first(parked)) != BTREE_NONE &&
+			btree_key(parked, i) <= room_ever(admit, component);
 	     n++) {
 		queue_remove(admit, i);
 		queue_add(admit, i);
@@ -129,21 +130,21 @@ static bool is_near(uint64_t a, uint64_t b)
 }
 
 /* One whose estimate hardly changed stays where it stands in the trees, with the old one. */
-static void refresh_slot(struct admit *admit, uint32_t i)
+static void refresh_ticket(struct admit *admit, uint32_t i)
 {
-	struct slot *slot = &admit->slot[i];
-	struct slot before = *slot;
+	struct ticket *ticket = &admit->ticket[i];
+	struct ticket before = *ticket;
 
-	slot_estimate(admit, i);
-	if (slot->canary == before.canary && is_near(slot->bytes, before.bytes) &&
-	    is_near(slot->run_us, before.run_us)) {
-		slot->bytes = before.bytes;
-		slot->run_us = before.run_us;
+	ticket_estimate(admit, i);
+	if (ticket->canary == before.canary && is_near(ticket->bytes, before.bytes) &&
+	    is_near(ticket->run_us, before.run_us)) {
+		ticket->bytes = before.bytes;
+		ticket->run_us = before.run_us;
 		key_dequeue(admit, i);
 		key_enqueue(admit, i);
 		return;
 	}
-	*slot = before;
+	*ticket = before;
 	queue_remove(admit, i);
 	queue_add(admit, i);
 }
@@ -153,11 +154,11 @@ void queue_refresh(struct admit *admit, bool second)
 	int most = second ? REFRESH_SECOND : REFRESH_TASKS;
 
 	for (int n = 0; n < most && admit->dirty.first != NONE; n++) {
-		const struct key_slot *key = &admit->key[admit->dirty.first];
+		const struct key_state *key = &admit->key[admit->dirty.first];
 
-		if (key->first == NONE || admit->slot[key->first].version == key->version)
+		if (key->first == NONE || admit->ticket[key->first].version == key->version)
 			next_dirty(admit);
 		else
-			refresh_slot(admit, key->first);
+			refresh_ticket(admit, key->first);
 	}
 }

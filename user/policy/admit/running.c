@@ -24,50 +24,50 @@ uint64_t free_of_host(const struct admit *admit)
 		       add_sat(supply->host_reserve_bytes, admit->promised_bytes));
 }
 
-static uint64_t promised_of(const struct slot *slot)
+static uint64_t promised_of(const struct ticket *ticket)
 {
-	return sub_sat(slot->bytes, slot->current_bytes);
+	return sub_sat(ticket->bytes, ticket->current_bytes);
 }
 
 static void ends_insert(struct admit *admit, uint32_t i, uint64_t end_us)
 {
-	struct slot *slot = &admit->slot[i];
+	struct ticket *ticket = &admit->ticket[i];
 
-	slot->place = PLACE_ENDS;
-	tree_insert(&component_of(admit, slot)->ends, i, end_us, slot->task.id, slot->bytes);
-	tree_insert(&admit->host_ends, i, end_us, slot->task.id, slot->bytes);
+	ticket->place = PLACE_ENDS;
+	btree_insert(&component_of(admit, ticket)->ends, i, end_us, ticket->task.id, ticket->bytes);
+	btree_insert(&admit->host_ends, i, end_us, ticket->task.id, ticket->bytes);
 }
 
 static void ends_remove(struct admit *admit, uint32_t i)
 {
-	tree_remove(&component_of(admit, &admit->slot[i])->ends, i);
-	tree_remove(&admit->host_ends, i);
-	admit->slot[i].place = PLACE_ASIDE;
+	btree_remove(&component_of(admit, &admit->ticket[i])->ends, i);
+	btree_remove(&admit->host_ends, i);
+	admit->ticket[i].place = PLACE_ASIDE;
 }
 
-static void account(struct admit *admit, const struct slot *slot, bool add)
+static void account(struct admit *admit, const struct ticket *ticket, bool add)
 {
-	struct component_queue *queue = component_of(admit, slot);
+	struct component_queue *queue = component_of(admit, ticket);
 
 	if (add) {
-		queue->reserved_bytes += slot->bytes;
-		admit->reserved_bytes += slot->bytes;
-		admit->promised_bytes += promised_of(slot);
+		queue->reserved_bytes += ticket->bytes;
+		admit->reserved_bytes += ticket->bytes;
+		admit->promised_bytes += promised_of(ticket);
 	} else {
-		queue->reserved_bytes -= slot->bytes;
-		admit->reserved_bytes -= slot->bytes;
-		admit->promised_bytes -= promised_of(slot);
+		queue->reserved_bytes -= ticket->bytes;
+		admit->reserved_bytes -= ticket->bytes;
+		admit->promised_bytes -= promised_of(ticket);
 	}
 }
 
-static uint64_t end_of(const struct slot *slot)
+static uint64_t end_of(const struct ticket *ticket)
 {
-	return add_sat(slot->since_us, run_of(slot));
+	return add_sat(ticket->since_us, run_of(ticket));
 }
 
-static uint64_t pushed_end(const struct slot *slot, uint64_t now_us)
+static uint64_t pushed_end(const struct ticket *ticket, uint64_t now_us)
 {
-	uint64_t end = end_of(slot);
+	uint64_t end = end_of(ticket);
 
 	if (end > now_us)
 		return end;
@@ -79,108 +79,108 @@ static uint64_t pushed_end(const struct slot *slot, uint64_t now_us)
 
 void run_begin(struct admit *admit, uint32_t i, uint64_t now_us)
 {
-	struct slot *slot = &admit->slot[i];
+	struct ticket *ticket = &admit->ticket[i];
 
-	slot->since_us = slot->grown_us = now_us;
-	slot->grown_bytes = slot->until_us = 0;
-	slot->state = ADMIT_STARTING;
-	slot->settled = slot->ending = slot->outgrew = false;
-	account(admit, slot, true);
-	ends_insert(admit, i, end_of(slot));
-	component_of(admit, slot)->started++;
+	ticket->since_us = ticket->grown_us = now_us;
+	ticket->grown_bytes = ticket->throttled_until_us = 0;
+	ticket->state = ADMIT_STARTING;
+	ticket->settled = ticket->ending = ticket->outgrew = false;
+	account(admit, ticket, true);
+	ends_insert(admit, i, end_of(ticket));
+	component_of(admit, ticket)->started++;
 	admit->started++;
 	key_started(admit, i);
 }
 
 void run_end(struct admit *admit, uint32_t i)
 {
-	struct slot *slot = &admit->slot[i];
+	struct ticket *ticket = &admit->ticket[i];
 
 	need_remove(admit, i);
-	if (slot->place == PLACE_ENDS)
+	if (ticket->place == PLACE_ENDS)
 		ends_remove(admit, i);
 	else
 		admit->paused--;
-	account(admit, slot, false);
-	component_of(admit, slot)->started--;
+	account(admit, ticket, false);
+	component_of(admit, ticket)->started--;
 	admit->started--;
 	key_ended(admit, i);
-	slot->place = PLACE_ASIDE;
-	slot->current_bytes = slot->swapped_bytes = slot->peak_bytes = 0;
+	ticket->place = PLACE_ASIDE;
+	ticket->current_bytes = ticket->swapped_bytes = ticket->peak_bytes = 0;
 }
 
 void run_pause(struct admit *admit, uint32_t i)
 {
 	ends_remove(admit, i);
-	admit->slot[i].place = PLACE_PAUSED;
-	admit->slot[i].state = ADMIT_PAUSED;
+	admit->ticket[i].place = PLACE_PAUSED;
+	admit->ticket[i].state = ADMIT_PAUSED;
 	admit->paused++;
 }
 
 void run_resume(struct admit *admit, uint32_t i, uint64_t now_us)
 {
-	struct slot *slot = &admit->slot[i];
+	struct ticket *ticket = &admit->ticket[i];
 
-	slot->state = ADMIT_RUNNING;
+	ticket->state = ADMIT_RUNNING;
 	admit->paused--;
-	ends_insert(admit, i, pushed_end(slot, now_us));
+	ends_insert(admit, i, pushed_end(ticket, now_us));
 }
 
 void run_reserve(struct admit *admit, uint32_t i, uint64_t bytes)
 {
-	struct slot *slot = &admit->slot[i];
-	bool ends = slot->place == PLACE_ENDS;
-	uint64_t end = ends ? tree_key(&admit->host_ends, i) : 0;
+	struct ticket *ticket = &admit->ticket[i];
+	bool ends = ticket->place == PLACE_ENDS;
+	uint64_t end = ends ? btree_key(&admit->host_ends, i) : 0;
 
 	if (ends)
 		ends_remove(admit, i);
-	account(admit, slot, false);
-	slot->bytes = bytes;
-	account(admit, slot, true);
+	account(admit, ticket, false);
+	ticket->bytes = bytes;
+	account(admit, ticket, true);
 	if (ends)
 		ends_insert(admit, i, end);
 }
 
 void run_use(struct admit *admit, uint32_t i, uint64_t current_bytes)
 {
-	struct slot *slot = &admit->slot[i];
+	struct ticket *ticket = &admit->ticket[i];
 
-	admit->promised_bytes -= promised_of(slot);
-	slot->current_bytes = current_bytes;
-	admit->promised_bytes += promised_of(slot);
+	admit->promised_bytes -= promised_of(ticket);
+	ticket->current_bytes = current_bytes;
+	admit->promised_bytes += promised_of(ticket);
 }
 
 void run_expire(struct admit *admit, uint64_t now_us)
 {
 	uint32_t i;
 
-	while ((i = tree_first(&admit->host_ends)) != TREE_NONE &&
-	       tree_key(&admit->host_ends, i) <= now_us) {
+	while ((i = btree_first(&admit->host_ends)) != BTREE_NONE &&
+	       btree_key(&admit->host_ends, i) <= now_us) {
 		ends_remove(admit, i);
-		ends_insert(admit, i, pushed_end(&admit->slot[i], now_us));
+		ends_insert(admit, i, pushed_end(&admit->ticket[i], now_us));
 	}
 }
 
 /* When the ends have freed what is missing; *ret_free is what is free then. */
-static uint64_t freed_at(const struct tree *ends, uint64_t free, uint64_t bytes, uint64_t now_us)
+static uint64_t freed_at(const struct btree *ends, uint64_t free, uint64_t bytes, uint64_t now_us)
 {
 	uint32_t i;
 
 	if (free >= bytes)
 		return now_us;
-	i = tree_reach(ends, bytes - free);
-	return i == TREE_NONE ? UINT64_MAX : tree_key(ends, i);
+	i = btree_reach(ends, bytes - free);
+	return i == BTREE_NONE ? UINT64_MAX : btree_key(ends, i);
 }
 
 uint64_t run_room_at(const struct admit *admit, uint32_t component, uint64_t bytes, uint64_t now_us,
 		     uint64_t *ret_spare, uint64_t *ret_host_spare)
 {
-	const struct tree *ends = &admit->component[component].ends;
+	const struct btree *ends = &admit->component[component].ends;
 	uint64_t free = free_of_component(admit, component), host = free_of_host(admit);
 	uint64_t at = max_u64(freed_at(ends, free, bytes, now_us),
 			      freed_at(&admit->host_ends, host, bytes, now_us));
 
-	*ret_spare = sub_sat(free + tree_sum_until(ends, at), bytes);
-	*ret_host_spare = sub_sat(host + tree_sum_until(&admit->host_ends, at), bytes);
+	*ret_spare = sub_sat(free + btree_sum_until(ends, at), bytes);
+	*ret_host_spare = sub_sat(host + btree_sum_until(&admit->host_ends, at), bytes);
 	return at;
 }

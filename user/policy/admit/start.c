@@ -31,28 +31,28 @@ static uint64_t room_in(const struct round *round, uint32_t component)
 		       sub_sat(free_of_host(round->admit), round->kept_bytes));
 }
 
-static bool is_patient(const struct round *round, const struct slot *slot)
+static bool is_patient(const struct round *round, const struct ticket *ticket)
 {
 	const struct admit *admit = round->admit;
 	uint64_t patience = admit->config.bypass_us / 2 * strategy_rule_of(admit)->patience;
 
 	return admit->config.order != ADMIT_ORDER_TURN ||
-	       round->now_us < add_sat(slot->until_us, patience);
+	       round->now_us < add_sat(ticket->promised_start_us, patience);
 }
 
-static uint64_t end_of(const struct slot *slot, uint64_t now_us)
+static uint64_t end_of(const struct ticket *ticket, uint64_t now_us)
 {
-	return add_sat(now_us, run_of(slot));
+	return add_sat(now_us, run_of(ticket));
 }
 
 static bool push_start(struct round *round, uint32_t i, struct admit_why why)
 {
-	const struct slot *slot = &round->admit->slot[i];
+	const struct ticket *ticket = &round->admit->ticket[i];
 	struct admit_decision decision = {
 		.verdict = ADMIT_START,
-		.id = slot->task.id,
-		.amount = slot->bytes,
-		.until_us = slot->run_us ? round->now_us + slot->run_us : 0,
+		.id = ticket->task.id,
+		.amount = ticket->bytes,
+		.until_us = ticket->run_us ? round->now_us + ticket->run_us : 0,
 		.why = why,
 	};
 
@@ -62,14 +62,14 @@ static bool push_start(struct round *round, uint32_t i, struct admit_why why)
 static bool start(struct round *round, uint32_t i, struct admit_why why)
 {
 	struct admit *admit = round->admit;
-	struct slot *slot = &admit->slot[i];
-	struct tree *turn = &component_of(admit, slot)->turn;
+	struct ticket *ticket = &admit->ticket[i];
+	struct btree *turn = &component_of(admit, ticket)->turn;
 
 	if (!push_start(round, i, why))
 		return false;
-	tree_mark_before(turn, tree_key(turn, i), slot->task.id);
+	btree_mark_before(turn, btree_key(turn, i), ticket->task.id);
 	queue_remove(admit, i);
-	slot_set_why(slot, why);
+	ticket_set_why(ticket, why);
 	admit->queued--;
 	run_begin(admit, i, round->now_us);
 	return true;
@@ -94,11 +94,11 @@ static uint64_t spare_of(const struct round *round, const struct reservation *re
 static bool start_aside(struct round *round, uint32_t i)
 {
 	struct admit *admit = round->admit;
-	struct slot *slot = &admit->slot[i];
-	struct component_queue *queue = component_of(admit, slot);
+	struct ticket *ticket = &admit->ticket[i];
+	struct component_queue *queue = component_of(admit, ticket);
 	const struct reservation *by =
 		queue->reservation.head != NONE ? &queue->reservation : &admit->host;
-	uint64_t end = end_of(slot, round->now_us), bytes = slot->bytes;
+	uint64_t end = end_of(ticket, round->now_us), bytes = ticket->bytes;
 	struct admit_why why = {ADMIT_WHY_ENDS_BEFORE, end, by->start_us};
 
 	if (end > by->start_us)
@@ -110,40 +110,40 @@ static bool start_aside(struct round *round, uint32_t i)
 	return true;
 }
 
-static void tell_wait(struct round *round, struct component_queue *queue, struct slot *slot,
-		      struct admit_why why)
+static void announce_wait(struct round *round, struct component_queue *queue, struct ticket *ticket,
+			  struct admit_why why)
 {
 	struct admit_decision decision = {
 		.verdict = ADMIT_WAIT,
-		.id = slot->task.id,
-		.amount = slot->bytes,
+		.id = ticket->task.id,
+		.amount = ticket->bytes,
 		.until_us =
 			queue->reservation.start_us == UINT64_MAX ? 0 : queue->reservation.start_us,
 		.why = why,
 	};
 
-	slot_set_why(slot, why);
-	if (queue->told_id == slot->task.id && queue->told == why.reason)
+	ticket_set_why(ticket, why);
+	if (queue->announced_id == ticket->task.id && queue->announced == why.reason)
 		return;
 	if (!decide_push(round->ret, &decision))
 		return;
-	queue->told_id = slot->task.id;
-	queue->told = why.reason;
+	queue->announced_id = ticket->task.id;
+	queue->announced = why.reason;
 }
 
 /* Who has been overtaken for long enough: nothing starts any more that could take its memory. */
-static void lose_patience(struct round *round, const struct slot *slot)
+static void lose_patience(struct round *round, const struct ticket *ticket)
 {
-	if (is_patient(round, slot))
+	if (is_patient(round, ticket))
 		return;
-	round->closed |= 1U << slot->task.component;
-	round->kept_bytes = add_sat(round->kept_bytes, slot->bytes);
+	round->closed |= 1U << ticket->task.component;
+	round->kept_bytes = add_sat(round->kept_bytes, ticket->bytes);
 }
 
 static void reserve(struct round *round, uint32_t i, uint64_t bytes)
 {
 	struct admit *admit = round->admit;
-	uint32_t c = admit->slot[i].task.component;
+	uint32_t c = admit->ticket[i].task.component;
 	struct reservation *own = &admit->component[c].reservation;
 	uint64_t host_spare;
 
@@ -162,15 +162,15 @@ static void reserve_growth(struct round *round)
 {
 	struct admit *admit = round->admit;
 
-	for (uint32_t i = admit->needs.first; i != NONE; i = admit->slot[i].next) {
-		const struct slot *slot = &admit->slot[i];
-		uint32_t bit = 1U << slot->task.component;
+	for (uint32_t i = admit->needs.first; i != NONE; i = admit->ticket[i].next) {
+		const struct ticket *ticket = &admit->ticket[i];
+		uint32_t bit = 1U << ticket->task.component;
 
-		if (round->growing & bit || !grow_is_first(admit, slot, round->now_us))
+		if (round->growing & bit || !grow_is_first(admit, ticket, round->now_us))
 			continue;
-		reserve(round, i, grow_target(admit, slot) - slot->bytes);
+		reserve(round, i, grow_target(admit, ticket) - ticket->bytes);
 		round->growing |= bit;
-		if (component_of(admit, slot)->reservation.start_us == UINT64_MAX)
+		if (component_of(admit, ticket)->reservation.start_us == UINT64_MAX)
 			round->closed |= bit;
 	}
 }
@@ -186,16 +186,16 @@ static uint64_t promise_of(const struct round *round, const struct reservation *
 static void block(struct round *round, uint32_t i, struct admit_why why)
 {
 	struct admit *admit = round->admit;
-	struct slot *slot = &admit->slot[i];
-	struct component_queue *queue = component_of(admit, slot);
+	struct ticket *ticket = &admit->ticket[i];
+	struct component_queue *queue = component_of(admit, ticket);
 
-	if (!(round->growing & 1U << slot->task.component))
-		reserve(round, i, slot->bytes);
-	if (!slot->until_us)
-		slot->until_us = promise_of(round, &queue->reservation);
-	round->done |= 1U << slot->task.component;
-	lose_patience(round, slot);
-	tell_wait(round, queue, slot, why);
+	if (!(round->growing & 1U << ticket->task.component))
+		reserve(round, i, ticket->bytes);
+	if (!ticket->promised_start_us)
+		ticket->promised_start_us = promise_of(round, &queue->reservation);
+	round->done |= 1U << ticket->task.component;
+	lose_patience(round, ticket);
+	announce_wait(round, queue, ticket, why);
 }
 
 /* The head with the earliest turn among components that are not blocked. */
@@ -205,22 +205,22 @@ static uint32_t next_head(const struct round *round)
 	uint32_t best = NONE;
 
 	for (uint32_t c = 0; c < admit->config.component_count; c++) {
-		uint32_t i = tree_first(&admit->component[c].turn);
+		uint32_t i = btree_first(&admit->component[c].turn);
 
-		if (i == TREE_NONE || round->done & 1U << c)
+		if (i == BTREE_NONE || round->done & 1U << c)
 			continue;
-		if (best == NONE || tree_precedes(&admit->space[SPACE_TURN], i, best))
+		if (best == NONE || btree_precedes(&admit->space[SPACE_FIRST], i, best))
 			best = i;
 	}
 	return best;
 }
 
-static bool never_fits(const struct admit *admit, const struct slot *slot)
+static bool never_fits(const struct admit *admit, const struct ticket *ticket)
 {
-	uint32_t c = slot->task.component;
+	uint32_t c = ticket->task.component;
 
-	return slot->bytes > sub_sat(admit->supply.component[c].budget_bytes,
-				     admit->supply.component[c].other_bytes);
+	return ticket->bytes > sub_sat(admit->supply.component[c].budget_bytes,
+				       admit->supply.component[c].other_bytes);
 }
 
 /*
@@ -232,7 +232,7 @@ static void park(struct round *round, uint32_t i)
 	struct admit *admit = round->admit;
 
 	if (round->parked++ == ADMIT_PARK_MAX) {
-		round->done |= 1U << admit->slot[i].task.component;
+		round->done |= 1U << admit->ticket[i].task.component;
 		round->parked = 0;
 		return;
 	}
@@ -247,41 +247,41 @@ static bool start_heads(struct round *round)
 	uint32_t i;
 
 	while ((i = next_head(round)) != NONE) {
-		struct slot *slot = &admit->slot[i];
-		uint32_t c = slot->task.component;
+		struct ticket *ticket = &admit->ticket[i];
+		uint32_t c = ticket->task.component;
 		uint64_t own = free_of_component(admit, c), room = room_in(round, c);
-		uint64_t end = end_of(slot, round->now_us);
-		bool urgent = admit_class_of(slot->task.priority) < ADMIT_NORMAL;
+		uint64_t end = end_of(ticket, round->now_us);
+		bool urgent = admit_class_of(ticket->task.priority) < ADMIT_NORMAL;
 		uint64_t kept = urgent ? 0 : headroom(admit, c);
-		struct admit_why why = {slot->canary ? ADMIT_WHY_CANARY : ADMIT_WHY_FITS,
-					slot->bytes, room};
+		struct admit_why why = {ticket->canary ? ADMIT_WHY_CANARY : ADMIT_WHY_FITS,
+					ticket->bytes, room};
 
-		if (never_fits(admit, slot)) {
+		if (never_fits(admit, ticket)) {
 			park(round, i);
 			continue;
 		}
 		if (round->growing & 1U << c) {
 			why.reason = ADMIT_WHY_GROWTH_FIRST;
 			block(round, i, why);
-		} else if (add_sat(slot->bytes, kept) > room) {
+		} else if (add_sat(ticket->bytes, kept) > room) {
 			why.reason =
 				own <= room ? ADMIT_WHY_NO_ROOM_BUDGET : ADMIT_WHY_NO_ROOM_HOST;
 			block(round, i, why);
-		} else if (slot->bytes > spare_of(round, &admit->host, end)) {
-			why = (struct admit_why){ADMIT_WHY_HEAD_FIRST, slot->bytes,
+		} else if (ticket->bytes > spare_of(round, &admit->host, end)) {
+			why = (struct admit_why){ADMIT_WHY_HEAD_FIRST, ticket->bytes,
 						 admit->host.spare_bytes};
 			block(round, i, why);
 		} else if (!start(round, i, why)) {
 			return false;
 		} else {
-			take_spare(&admit->host, end, admit->slot[i].bytes);
+			take_spare(&admit->host, end, admit->ticket[i].bytes);
 		}
 	}
 	return true;
 }
 
-/* The briefest of a component that is within the room and what both reservations leave. */
-static uint32_t briefest(const struct round *round, uint32_t c)
+/* The shortest of a component that is within the room and what both reservations leave. */
+static uint32_t shortest(const struct round *round, uint32_t c)
 {
 	const struct admit *admit = round->admit;
 	const struct component_queue *queue = &admit->component[c];
@@ -295,9 +295,9 @@ static uint32_t briefest(const struct round *round, uint32_t c)
 	for (int k = 0; k < 3; k++) {
 		/* Runs of up to `until` end before the k-th reservation, later ones after it. */
 		uint64_t until = k < 2 ? sub_sat(by[k]->start_us, round->now_us) : UINT64_MAX;
-		uint32_t i = tree_first_within(&queue->brief, from, 0, room);
+		uint32_t i = btree_first_within(&queue->by_runtime, from, 0, room);
 
-		if (i == TREE_NONE || run_of(&admit->slot[i]) <= until)
+		if (i == BTREE_NONE || run_of(&admit->ticket[i]) <= until)
 			return i;
 		from = add_sat(until, 1);
 		room = min_u64(room, strategy_rule_of(admit)->beside ? by[k]->spare_bytes : 0);
@@ -311,17 +311,17 @@ static uint32_t earliest(const struct round *round, uint32_t c)
 	const struct admit *admit = round->admit;
 	const struct component_queue *queue = &admit->component[c];
 	uint64_t room = room_in(round, c);
-	uint32_t i = tree_first_within(&queue->brief, 0, 0, room);
+	uint32_t i = btree_first_within(&queue->by_runtime, 0, 0, room);
 
-	while (i != TREE_NONE) {
-		const struct slot *slot = &admit->slot[i];
-		uint64_t end = end_of(slot, round->now_us);
+	while (i != BTREE_NONE) {
+		const struct ticket *ticket = &admit->ticket[i];
+		uint64_t end = end_of(ticket, round->now_us);
 
-		if (slot->bytes <= spare_of(round, &queue->reservation, end) &&
-		    slot->bytes <= spare_of(round, &admit->host, end))
+		if (ticket->bytes <= spare_of(round, &queue->reservation, end) &&
+		    ticket->bytes <= spare_of(round, &admit->host, end))
 			return i;
-		i = tree_first_within(&queue->brief, tree_key(&queue->brief, i), slot->task.id + 1,
-				      room);
+		i = btree_first_within(&queue->by_runtime, btree_key(&queue->by_runtime, i),
+				       ticket->task.id + 1, room);
 	}
 	return NONE;
 }
@@ -330,7 +330,7 @@ static uint32_t candidate(const struct round *round, uint32_t c)
 {
 	switch (round->admit->config.order) {
 	case ADMIT_ORDER_TURN:
-		return briefest(round, c);
+		return shortest(round, c);
 	case ADMIT_ORDER_EASY:
 		return earliest(round, c);
 	default:
@@ -342,18 +342,18 @@ static uint32_t candidate(const struct round *round, uint32_t c)
 static bool still_fits(const struct round *round, uint32_t i)
 {
 	const struct admit *admit = round->admit;
-	const struct slot *slot = &admit->slot[i];
-	uint32_t c = slot->task.component;
-	uint64_t end = end_of(slot, round->now_us), room = room_in(round, c);
+	const struct ticket *ticket = &admit->ticket[i];
+	uint32_t c = ticket->task.component;
+	uint64_t end = end_of(ticket, round->now_us), room = room_in(round, c);
 
 	if (admit->config.order == ADMIT_ORDER_TURN)
 		room = sub_sat(room, headroom(admit, c));
-	return slot->place == PLACE_QUEUE && slot->bytes <= room &&
-	       slot->bytes <= spare_of(round, &admit->component[c].reservation, end) &&
-	       slot->bytes <= spare_of(round, &admit->host, end);
+	return ticket->place == PLACE_QUEUE && ticket->bytes <= room &&
+	       ticket->bytes <= spare_of(round, &admit->component[c].reservation, end) &&
+	       ticket->bytes <= spare_of(round, &admit->host, end);
 }
 
-/* The briefest of the components' candidates; one that does not fit any more is replaced. */
+/* The shortest of the components' candidates; one that does not fit any more is replaced. */
 static uint32_t best_candidate(const struct round *round, uint32_t *open, uint32_t *found)
 {
 	const struct admit *admit = round->admit;
@@ -368,7 +368,7 @@ static uint32_t best_candidate(const struct round *round, uint32_t *open, uint32
 			*open &= ~(1U << c);
 			continue;
 		}
-		if (best == NONE || tree_precedes(&admit->space[SPACE_BRIEF], found[c], best))
+		if (best == NONE || btree_precedes(&admit->space[SPACE_SECOND], found[c], best))
 			best = found[c];
 	}
 	return best;

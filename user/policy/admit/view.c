@@ -3,9 +3,9 @@
 
 #include "user/policy/admit/inside.h"
 
-static bool is_waiting(const struct slot *slot)
+static bool is_waiting(const struct ticket *ticket)
 {
-	return slot->state == ADMIT_QUEUED || slot->state == ADMIT_ONHOLD;
+	return ticket->state == ADMIT_QUEUED || ticket->state == ADMIT_ONHOLD;
 }
 
 /* MiB * ms of work over the budget in MiB. */
@@ -17,64 +17,64 @@ static uint64_t time_for(const struct admit *admit, uint32_t component, uint64_t
 }
 
 /* The head has its reservation; who stands behind it, the work of those before on top of it. */
-static uint64_t predicted_start(const struct admit *admit, const struct slot *slot, uint64_t ahead,
-				uint64_t now_us)
+static uint64_t predicted_start(const struct admit *admit, const struct ticket *ticket,
+				uint64_t ahead, uint64_t now_us)
 {
-	const struct reservation *by = &admit->component[slot->task.component].reservation;
+	const struct reservation *by = &admit->component[ticket->task.component].reservation;
 	uint64_t at = by->head == NONE ? now_us : max_u64(by->start_us, now_us);
 
-	return at == UINT64_MAX ? 0 : add_sat(at, time_for(admit, slot->task.component, ahead));
+	return at == UINT64_MAX ? 0 : add_sat(at, time_for(admit, ticket->task.component, ahead));
 }
 
 static void view_queued(const struct admit *admit, uint32_t i, uint64_t now_us,
 			struct admit_view *ret)
 {
-	const struct slot *slot = &admit->slot[i];
-	const struct component_queue *queue = &admit->component[slot->task.component];
+	const struct ticket *ticket = &admit->ticket[i];
+	const struct component_queue *queue = &admit->component[ticket->task.component];
 	uint64_t ahead;
 
-	if (slot->place == PLACE_PARKED) {
+	if (ticket->place == PLACE_PARKED) {
 		ret->why = (struct admit_why){
-			ADMIT_WHY_NEVER_FITS, slot->bytes,
-			admit->supply.component[slot->task.component].budget_bytes};
+			ADMIT_WHY_NEVER_FITS, ticket->bytes,
+			admit->supply.component[ticket->task.component].budget_bytes};
 		return;
 	}
-	ret->position = tree_rank(&queue->turn, i, &ahead) + 1;
-	ret->overtaken += tree_marks(&queue->turn, i);
-	ret->start_us = predicted_start(admit, slot, ahead, now_us);
-	ret->end_us = ret->start_us ? add_sat(ret->start_us, slot->run_us) : 0;
+	ret->position = btree_rank(&queue->turn, i, &ahead) + 1;
+	ret->overtaken += btree_marks(&queue->turn, i);
+	ret->start_us = predicted_start(admit, ticket, ahead, now_us);
+	ret->end_us = ret->start_us ? add_sat(ret->start_us, ticket->run_us) : 0;
 	if (ret->position > 1)
 		ret->why = (struct admit_why){ADMIT_WHY_TURN, ret->position - 1, 0};
 }
 
 int admit_view(const struct admit *admit, uint64_t id, uint64_t now_us, struct admit_view *ret)
 {
-	uint32_t i = slot_find(admit, id);
-	const struct slot *slot;
+	uint32_t i = ticket_find(admit, id);
+	const struct ticket *ticket;
 
 	if (i == NONE)
 		return -ENOENT;
-	slot = &admit->slot[i];
+	ticket = &admit->ticket[i];
 	*ret = (struct admit_view){
-		.state = slot->state,
-		.class = admit_class_of(slot->task.priority),
-		.task = slot->task,
-		.footprint_bytes = slot->bytes,
-		.current_bytes = slot->current_bytes,
-		.peak_bytes = slot->peak_bytes,
-		.run_us = slot->run_us,
-		.why = {slot->why, slot->why_observed, slot->why_threshold},
-		.overtaken = slot->overtaken,
-		.canary = slot->canary,
+		.state = ticket->state,
+		.class = admit_class_of(ticket->task.priority),
+		.task = ticket->task,
+		.footprint_bytes = ticket->bytes,
+		.current_bytes = ticket->current_bytes,
+		.peak_bytes = ticket->peak_bytes,
+		.run_us = ticket->run_us,
+		.why = {ticket->why, ticket->why_observed, ticket->why_threshold},
+		.overtaken = ticket->overtaken,
+		.canary = ticket->canary,
 	};
-	if (slot->state == ADMIT_QUEUED)
+	if (ticket->state == ADMIT_QUEUED)
 		view_queued(admit, i, now_us, ret);
-	if (is_waiting(slot))
+	if (is_waiting(ticket))
 		return 0;
-	ret->start_us = slot->since_us;
-	ret->outgrown = slot_is_outgrown(slot) || grow_is_pressing(slot);
-	if (slot->place == PLACE_ENDS)
-		ret->end_us = tree_key(&admit->host_ends, i);
+	ret->start_us = ticket->since_us;
+	ret->outgrown = ticket_is_outgrown(ticket) || grow_is_pressing(ticket);
+	if (ticket->place == PLACE_ENDS)
+		ret->end_us = btree_key(&admit->host_ends, i);
 	return 0;
 }
 
@@ -121,7 +121,7 @@ void admit_summary(const struct admit *admit, uint64_t now_us, struct admit_summ
 		.running = admit->started - admit->paused,
 		.paused = admit->paused,
 		.reserved_bytes = admit->reserved_bytes,
-		.head_id = host->head == NONE ? 0 : admit->slot[host->head].task.id,
+		.head_id = host->head == NONE ? 0 : admit->ticket[host->head].task.id,
 		.head_start_us =
 			host->head == NONE || host->start_us == UINT64_MAX ? 0 : host->start_us,
 		.strategy = admit->strategy,
@@ -134,7 +134,7 @@ void admit_summary(const struct admit *admit, uint64_t now_us, struct admit_summ
 		ret->component[c].reserved_bytes = queue->reserved_bytes;
 		ret->component[c].free_bytes =
 			min_u64(free_of_component(admit, c), free_of_host(admit));
-		ret->component[c].queued = tree_count(&queue->turn) + tree_count(&queue->parked);
+		ret->component[c].queued = btree_count(&queue->turn) + btree_count(&queue->parked);
 		ret->component[c].running = queue->started;
 		ret->free_bytes = add_sat(ret->free_bytes, free_of_component(admit, c));
 	}
@@ -147,9 +147,9 @@ static uint32_t earliest(const struct admit *admit, const uint32_t next[UW_COMPO
 	uint32_t best = NONE;
 
 	for (uint32_t c = 0; c < admit->config.component_count; c++) {
-		if (next[c] == TREE_NONE)
+		if (next[c] == BTREE_NONE)
 			continue;
-		if (best == NONE || tree_precedes(&admit->space[SPACE_TURN], next[c], next[best]))
+		if (best == NONE || btree_precedes(&admit->space[SPACE_FIRST], next[c], next[best]))
 			best = c;
 	}
 	return best;
@@ -160,13 +160,13 @@ uint32_t admit_queue(const struct admit *admit, uint32_t from, uint64_t *ret_ids
 	uint32_t next[UW_COMPONENTS_MAX], n = 0, c;
 
 	for (c = 0; c < admit->config.component_count; c++)
-		next[c] = tree_first(&admit->component[c].turn);
+		next[c] = btree_first(&admit->component[c].turn);
 	while (n < count && (c = earliest(admit, next)) != NONE) {
 		if (from)
 			from--;
 		else
-			ret_ids[n++] = admit->slot[next[c]].task.id;
-		next[c] = tree_next(&admit->component[c].turn, next[c]);
+			ret_ids[n++] = admit->ticket[next[c]].task.id;
+		next[c] = btree_next(&admit->component[c].turn, next[c]);
 	}
 	return n;
 }
@@ -176,32 +176,41 @@ uint32_t admit_running(const struct admit *admit, uint32_t from, uint64_t *ret_i
 	uint32_t n = 0;
 
 	while (n < count) {
-		uint32_t i = tree_nth(&admit->host_ends, from + n);
+		uint32_t i = btree_nth(&admit->host_ends, from + n);
 
-		if (i == TREE_NONE)
+		if (i == BTREE_NONE)
 			break;
-		ret_ids[n++] = admit->slot[i].task.id;
+		ret_ids[n++] = admit->ticket[i].task.id;
 	}
 	return n;
+}
+
+/* Up to when it waits for what is next for it, or since when it has. */
+static uint64_t waits_from_us(const struct ticket *ticket)
+{
+	if (ticket->place == PLACE_QUEUE)
+		return ticket->promised_start_us;
+	return ticket->need == NEED_BACK ? ticket->paused_since_us : ticket->throttled_until_us;
 }
 
 static uint64_t head_patience_us(const struct admit *admit, const struct reservation *reservation)
 {
 	if (reservation->head == NONE)
 		return UINT64_MAX;
-	return add_sat(admit->slot[reservation->head].until_us,
+	return add_sat(waits_from_us(&admit->ticket[reservation->head]),
 		       admit->config.bypass_us / 2 * strategy_rule_of(admit)->patience);
 }
 
 uint64_t admit_next_us(const struct admit *admit, uint64_t now_us)
 {
-	uint32_t first = tree_first(&admit->host_ends);
+	uint32_t first = btree_first(&admit->host_ends);
 	uint64_t next = UINT64_MAX;
 
-	if (admit->queued && first != TREE_NONE)
-		next = tree_key(&admit->host_ends, first);
-	for (uint32_t i = admit->needs.first; i != NONE; i = admit->slot[i].next)
-		next = min_u64(next, max_u64(admit->slot[i].until_us, now_us + US_PER_SEC));
+	if (admit->queued && first != BTREE_NONE)
+		next = btree_key(&admit->host_ends, first);
+	for (uint32_t i = admit->needs.first; i != NONE; i = admit->ticket[i].next)
+		next = min_u64(next,
+			       max_u64(waits_from_us(&admit->ticket[i]), now_us + US_PER_SEC));
 	for (uint32_t c = 0; c < admit->config.component_count; c++) {
 		uint64_t at = head_patience_us(admit, &admit->component[c].reservation);
 
