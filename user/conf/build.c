@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Lays texts over each other: libinih splits lines into keys and values, the table says what a key
+ * may be, and the build remembers where each was set, so that a mistake can be told with its file
+ * and line. A text that is complete by itself is read and checked in one call.
+ */
 #include "user/conf/build.h"
 
 #include <errno.h>

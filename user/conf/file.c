@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The one file of this layer that touches files; what is in them is read elsewhere. */
+/*
+ * The one file of this layer that touches files: it finds the main file and the drop-ins, reads
+ * them in their order and hands their text on, and writes a configuration out again.
+ */
 #include "user/conf/conf.h"
 
 #include <dirent.h>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One row for each kind of value: how it is read from text, how it is written so that it reads
+ * back to the same, and how what is allowed is put into words. An option names its kind and its
+ * range; nothing here knows single options.
+ */
 #include "user/conf/option.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Hands out one line after the other with its number, without the blanks and comments around it.
+ * Bytes that nobody can see, or that are no UTF-8 where that is asked for, are refused where they
+ * stand.
+ */
 #include "user/conf/lines.h"
 
 #include <errno.h>

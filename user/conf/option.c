@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The table of options. A row is all there is to an option: its section and key, its kind, where
+ * it is kept, its range, default and help; reading, printing, comparing and documenting follow
+ * from it.
+ */
 #include "user/conf/option.h"
 
 #include <string.h>

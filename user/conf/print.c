@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Goes through the table to show a configuration: each option with its value, each difference
+ * between two configurations with both values, and each option with its help.
+ */
 #include "user/conf/conf.h"
 
 #include <string.h>

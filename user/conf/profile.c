@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The built-in profile, as text: it is read like any file, so that no second way leads into the
+ * configuration.
+ */
 #include "user/conf/build.h"
 
 /* cgroups/profiles/24g.conf without its comments; a unit test holds the two together. */

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The keys that a task may have, one row each, with how their values are read. Most go through the
+ * kinds of the options of uw.conf; lists, ranges and commands have readers of their own. The same
+ * table serves the options of uwctl submit.
+ */
 #include "user/conf/task.h"
 
 #include <errno.h>

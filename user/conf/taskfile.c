@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reads a whole task file. libinih, which reads uw.conf, cuts lines at 200 characters and values
+ * at " ;", as in sh -c 'a ; b', so the sections and continued lines of a task file are taken apart
+ * here; keys and values are those of task.c.
+ */
 #include "user/conf/task.h"
 
 #include <errno.h>
@@ -7,9 +12,6 @@
 #include "user/base/text.h"
 #include "user/conf/lines.h"
 #include "user/conf/option.h"
-
-/* libinih, which reads uw.conf, cuts lines at 200 characters and values at " ;", as in
- * sh -c 'a ; b'. So a task file is read here; its keys and values are those of task.c. */
 
 #define KEYS_MAX 32
 #define KEY_LEN  32

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The words for levels, tiers and rules of a component, and two small readings of its
+ * configuration: whether it counts as protected, and the entries of its list of submitters.
+ */
 #include "user/model/component.h"
 
 #include <string.h>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Turns shares of the pool into budgets in bytes, exactly and without overflow, and finds
+ * components by name. The words of the enums stand here too.
+ */
 #include "user/model/config.h"
 
 #include <errno.h>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The words for the events that a frame may carry.
+ */
 #include "user/model/frame.h"
 
 static const char *const event_names[EVENT__COUNT] = {

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What can be said of a job without knowing the queue: the words for its state and history, the
+ * sentence for each reason, whether a submission is well formed, and what is kept in memory of it.
+ */
 #include "user/model/job.h"
 
 #include <errno.h>

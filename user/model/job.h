@@ -3,7 +3,7 @@
  * A queued task: what was asked (struct job_spec, with its command and environment), what the
  * daemon keeps of each in memory (struct job, fixed size, no pointers), what became of it (struct
  * job_result), and the words for all of it. Plain values. The order in which jobs start is decided
- * in user/policy/admit, what of them is on disk in user/store, their life in user/daemon.
+ * in user/policy/admit, what of them is on disk in user/store, their life in user/jobs.
  */
 #ifndef UW_MODEL_JOB_H
 #define UW_MODEL_JOB_H

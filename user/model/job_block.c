@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Strings one after the other: arguments and environments. uw-shim needs this and no more. */
+/*
+ * Arguments and environments are strings that stand one after the other, each with its terminator.
+ * This counts them and goes from one to the next; it stands apart because uw-shim needs it and no
+ * more of the model.
+ */
 #include <string.h>
 
 #include "user/model/job.h"

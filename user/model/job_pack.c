@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A submission as bytes: the fields in the order of struct job_spec, numbers in the machine's own
- * order (they never leave it), each string with its length before it. */
+/*
+ * A submission as bytes, for the store: the fields in the order of struct job_spec, numbers in the
+ * machine's own order (they never leave it), each string with its length before it. Reading trusts
+ * nothing: what does not fit the sizes of the struct, or the length of the bytes, is refused as a
+ * whole.
+ */
 #include <errno.h>
 #include <string.h>
 

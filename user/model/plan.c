@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The words for actions, outcomes and reasons. A reason is printed as a clause with what was
+ * observed and the threshold it was compared with, each in its own unit.
+ */
 #include "user/model/plan.h"
 
 #include <inttypes.h>

@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Looks for a reason to stop somebody now. First each component is judged by its own budget: at
+ * the last threshold and growing or stalled, or owing an owner for too long, one leaf of it is
+ * frozen. Then the host and each protected component that stalls may ask for one donor, where a
+ * stall alone is not enough: memory must show the cause, and where it does not yet, the next
+ * frames come at once to watch for it.
+ */
 #include "user/policy/brake.h"
 
 #include "user/policy/donor.h"

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Compares what components could give, number by number, and takes the first of those that the
+ * caller lets pass. What to do with the donor, and whether there must be one, is the caller's.
+ */
 #include "user/policy/donor.h"
 
 #include "user/policy/num.h"

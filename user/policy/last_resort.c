@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Kills at most one leaf a step, and only where the configuration says kill = last-resort: after
+ * an emergency that nothing else ends, or when an owner was not paid back and the host has no room
+ * for it. Where nothing may be killed or frozen any more, that is said instead.
+ */
 #include "user/policy/last_resort.h"
 
 #include "user/policy/emit.h"

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Finds the level that the sample alone speaks for (use, then stalls, then the forecast, then
+ * cache that hurts nobody), and moves the level in force toward it: up at once or when seen twice,
+ * down one level after a while of calm.
+ */
 #include "user/policy/level.h"
 
 #include "user/policy/ladder.h"

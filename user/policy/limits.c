@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * For each of the three limits it knows what the kernel has, what it should have, and when it was
+ * written last. A value is written when it differs by more than rounding; a lower one also has to
+ * be wanted for some time, and memory.high is lowered only under a group that is quiet.
+ */
 #include "user/policy/limits.h"
 
 #include "user/policy/emit.h"

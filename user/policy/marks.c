@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Takes the lowest of the points at which something would have to be decided. A threshold that
+ * growth passes sooner than a wake takes is left out, unless it is the last one to act at; half of
+ * the room on the host is a point too, since the rate up to it says whether to wait for the rest.
+ */
 #include "user/policy/marks.h"
 
 #include "user/policy/emit.h"

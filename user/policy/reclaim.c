@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Gathers the wishes on each component (a client's, its level's, an owner's, the host's), takes
+ * the largest, and cuts it to what reclaim can find and to what one action may take. Frozen leaves
+ * give first. Outcomes teach how fast a component gives, and that some give nothing.
+ */
 #include "user/policy/reclaim.h"
 
 #include <errno.h>

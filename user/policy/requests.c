@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Carries out what clients asked for, leaf by leaf. A reclaim is only noted here: reclaim.c takes
+ * it into account among the other wishes on the component.
+ */
 #include "user/policy/requests.h"
 
 #include "user/policy/freeze.h"

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A reload may give components other indices, add some and drop some. What is remembered of each
+ * is moved to its new index by name, and leaves are renumbered with it; a component whose cgroup
+ * was made anew starts over except for its loans and its freezes.
+ */
 #include "user/policy/roster.h"
 
 #include <string.h>

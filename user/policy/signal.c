@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Each kind of sample feeds one signal: usage gives the working set and its trend (Holt's linear
+ * smoothing), memory.stat the cold part and the refaults, stall totals the shares of time over
+ * windows, and events of memory.high whether use stands still under its limit. Samples that come
+ * too close to each other are passed over, because their noise would be taken for change.
+ */
 #include "user/policy/signal.h"
 
 #include <string.h>

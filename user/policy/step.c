@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The decision from begin to end, in policy_step: take what the frame brings, settle loans and
+ * levels, then let each part of the policy act in its order, and say when to look next. What is
+ * shown of a component is copied out last.
+ */
 #include "user/policy/step.h"
 
 #include <string.h>

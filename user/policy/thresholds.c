@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Keeps two counts for each point of use from 70 % on: how often it was observed, and how often
+ * some task stalled there. The lowest point with enough observations, of which one in twenty
+ * stalled, is where stalls begin; the thresholds move toward it, and old observations fade by half
+ * each hour.
+ */
 #include "user/policy/thresholds.h"
 
 #include "user/policy/level.h"

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Sets the core up: all that it will ever need is laid out in one piece of memory that the caller
+ * gives. A new configuration or supply is taken in here, and brings back into order what stands by
+ * it.
+ */
 #include <errno.h>
 #include <string.h>
 

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Keeps the last runs of a key in a ring and sums them up when one is added: quantiles, maxima and
+ * spread of their peaks, and the mean of the last running times. An estimate is read from that sum
+ * without looking at the runs again.
+ */
+#include "user/policy/admit/estimate.h"
+
 #include <string.h>
 
-#include "user/policy/admit/estimate.h"
 #include "user/policy/num.h"
 
 /*

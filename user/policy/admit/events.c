@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What happens to tasks from outside: they are submitted, start, use memory, are frozen and
+ * thawed, exit, are held, released and cancelled. Each event brings the ticket, the queue and the
+ * books up to date and decides nothing; admit_decide then does, in one round.
+ */
 #include <errno.h>
 
 #include "user/policy/admit/inside.h"

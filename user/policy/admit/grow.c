@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Serves the running tasks that need a change, in the order in which they came: who uses less
+ * gives back, and who outgrew its reservation gets more. Where there is no room it is throttled
+ * for a while, then paused, and restarted if room is farther off than what it has done. Where all
+ * are paused, one gives way.
+ */
 #include "user/policy/admit/inside.h"
 
 #define THROTTLE_US     (10 * US_PER_SEC)

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What is known of a key lives in a table that is found by a hash; when the table is full, the key
+ * that was used least recently goes. A run that ends, or the peak of one that goes on, makes the
+ * estimates of the key's queued tasks stale, and the key is put on a list for queue.c to refresh.
+ */
 #include <errno.h>
 #include <string.h>
 

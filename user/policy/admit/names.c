@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The names of the enums, and of each reason the clause that is printed for it with its two
+ * numbers. Only text for people: no decision reads it.
+ */
 #include <stdio.h>
 
 #include "user/policy/admit/inside.h"
@@ -96,17 +100,6 @@ const char *admit_verdict_name(enum admit_verdict verdict)
 const char *admit_reason_name(enum admit_reason reason)
 {
 	return (unsigned int)reason < ADMIT_REASON__COUNT ? reasons[reason].name : "?";
-}
-
-enum admit_class admit_class_of(uint32_t priority)
-{
-	static const enum admit_class by_priority[PRIORITY_MAX + 1] = {
-		[10] = ADMIT_CRITICAL, [9] = ADMIT_CRITICAL, [8] = ADMIT_HIGH,     [7] = ADMIT_HIGH,
-		[6] = ADMIT_NORMAL,    [5] = ADMIT_NORMAL,   [4] = ADMIT_LOW,      [3] = ADMIT_LOW,
-		[2] = ADMIT_DEFERRED,  [1] = ADMIT_DEFERRED, [0] = ADMIT_DEFERRED,
-	};
-
-	return by_priority[priority > PRIORITY_MAX ? PRIORITY_MAX : priority];
 }
 
 static const char *number(enum why_unit unit, uint64_t value, uint64_t now_us,

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A head of high class that waits may have a running task of much lower class frozen for it. The
+ * gain is the wait saved and the cost is swapping the victim out and in and its standing still,
+ * both weighed by class; without twice the gain, and swap to hold the victim, nothing happens.
+ */
 #include "user/policy/admit/inside.h"
 
 /* What a second of waiting weighs. */

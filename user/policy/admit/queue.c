@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Where a queued task stands: its turn is its submission plus a delay by class, running time and
+ * memory priority, and a second tree orders the same tasks by running time for backfill. What is
+ * wider than its component can ever be is parked. Estimates that became stale are brought up to
+ * date here, a few at a time.
+ */
 #include "user/policy/admit/inside.h"
 
 #define RUN_WEIGHT       5
@@ -24,6 +30,17 @@ uint64_t admit_delay_us(const struct admit_config *config, enum admit_class clas
 		if (config->delay_us[i])
 			return config->delay_us[class];
 	return delay_default_us[class];
+}
+
+enum admit_class admit_class_of(uint32_t priority)
+{
+	static const enum admit_class by_priority[PRIORITY_MAX + 1] = {
+		[10] = ADMIT_CRITICAL, [9] = ADMIT_CRITICAL, [8] = ADMIT_HIGH,     [7] = ADMIT_HIGH,
+		[6] = ADMIT_NORMAL,    [5] = ADMIT_NORMAL,   [4] = ADMIT_LOW,      [3] = ADMIT_LOW,
+		[2] = ADMIT_DEFERRED,  [1] = ADMIT_DEFERRED, [0] = ADMIT_DEFERRED,
+	};
+
+	return by_priority[priority > PRIORITY_MAX ? PRIORITY_MAX : priority];
 }
 
 static uint64_t turn_of(const struct admit *admit, const struct ticket *ticket)

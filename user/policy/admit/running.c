@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The books of what runs: how much is reserved in each component, how much of it has yet to be
+ * used, and when each task is expected to end. From that follow what is free now, and when a given
+ * size will be.
+ */
 #include "user/policy/admit/inside.h"
 
 /* A prediction that has passed is pushed out by so much past the predicted end. */

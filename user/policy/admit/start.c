@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One round of starts. The heads of the components start in turn for as long as they fit; the
+ * first that does not gets a reservation of the earliest time at which it will. Behind it, others
+ * start out of turn if they end before that time or fit beside it, until the patience with which a
+ * head lets itself be overtaken is over.
+ */
 #include "user/policy/admit/inside.h"
 
 /* One round of starts: what is blocked by now, and what may still be given out. */

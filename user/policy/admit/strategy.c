@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The strategy says how much is kept free, and how far and for how long backfill may go. Where it
+ * is adaptive it follows the pressure level, soon to the stricter side and slowly back.
+ */
 #include "user/policy/admit/inside.h"
 
 #define STRICTER_US (2 * US_PER_SEC)

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What is told to those who ask: a task's place and predicted start, what would become of one that
+ * is not submitted yet, the queue in order, sums by component, and when to decide next. Reads the
+ * books and changes nothing, but for the preview, which submits a task and cancels it again.
+ */
 #include <errno.h>
 
 #include "user/policy/admit/inside.h"
