@@ -26,7 +26,7 @@ _Static_assert(sizeof(enum strategy) == sizeof(uint32_t), "KIND_WORD writes a ui
 _Static_assert(sizeof(enum footprints) == sizeof(uint32_t), "KIND_WORD writes a uint32_t");
 _Static_assert(sizeof(enum outgrown) == sizeof(uint32_t), "KIND_WORD writes a uint32_t");
 
-struct kind {
+struct value_kind {
 	int (*parse)(const struct option *option, const char *text, void *field);
 	bool (*print)(const struct option *option, const void *field, char *buf, size_t size);
 	void (*allowed)(const struct option *option, char *buf, size_t size);
@@ -518,7 +518,7 @@ static void submit_allowed(const struct option *option, char *buf, size_t size)
 		 option->max);
 }
 
-static const struct kind kinds[KIND__COUNT] = {
+static const struct value_kind kinds[KIND__COUNT] = {
 	[KIND_USABLE] = {usable_parse, usable_print, usable_allowed},
 	[KIND_SHARE] = {share_parse, share_print, permyriad_allowed},
 	[KIND_BUDGET] = {budget_parse, budget_print, bytes_allowed},

@@ -123,7 +123,7 @@ int admit_init(struct admit *admit, const struct admit_limits *limits,
 	clear(admit->key_hash, admit->key_mask + 1);
 	set_config(admit, config);
 	admit->ticket_free = NONE;
-	admit->dirty = admit->needs = (struct list){NONE, NONE};
+	admit->dirty = admit->needs = (struct index_list){NONE, NONE};
 	admit->key_newest = admit->key_oldest = NONE;
 	btree_init(&admit->host_ends, &admit->space[SPACE_SECOND], BTREE_SUM);
 	admit->host.head = NONE;

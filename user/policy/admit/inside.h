@@ -15,7 +15,7 @@
 /* Stands in for a runtime of which nothing is known or declared. */
 #define RUN_UNKNOWN_US (24 * 3600 * US_PER_SEC)
 
-enum place {
+enum ticket_place {
 	PLACE_FREE,   /* in the list of free tickets */
 	PLACE_ASIDE,  /* on hold: in no tree */
 	PLACE_QUEUE,  /* in the trees turn and by_runtime of its component */
@@ -83,7 +83,7 @@ struct key_state {
 	bool settled;
 };
 
-struct list {
+struct index_list {
 	uint32_t first, last;
 };
 
@@ -114,7 +114,7 @@ struct admit {
 	uint32_t ticket_free; /* first of a list */
 	uint32_t ticket_used; /* tickets from here on have never been used */
 	uint32_t keys;
-	struct list dirty, needs;
+	struct index_list dirty, needs;
 	uint32_t key_newest, key_oldest;
 	uint32_t queued, held, paused, started;
 	struct admit_pace pace;
