@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A queue with a real store and real shims, but without cgroups: jobs are sessions, and memory is
- * what the test says. The fixture plays uwd's loop.
+ * what the test says. The fixture plays uwd's loop. A job that is to run on waits at a gate until
+ * the test opens it, or is over; time passes for a job when the test says so.
  */
 #ifndef UW_TEST_JOBS_FIXTURE_H
 #define UW_TEST_JOBS_FIXTURE_H
@@ -13,6 +14,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "tests/unit/hang_guard.h"
 #include "tests/unit/tmp_pool.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
@@ -21,14 +23,20 @@
 #include "user/shim/slots.h"
 
 #define JOBS_BUDGET  (1ULL << 30)
-#define JOBS_TICK_US (20 * US_PER_MS)
+#define JOBS_TURN_MS 5 /* a turn of the loop that nothing comes in ends with a tick */
+
+#define AT_GATE "read go <$GATE" /* in the text of a job: one line for each that is let through */
+
+static char jobs_env[192]; /* of every job */
+static uint32_t jobs_env_size;
 
 struct jobs_fixture {
 	struct tmp_pool pool;
-	char dir[96], ran[96], shim[PATH_MAX];
+	char dir[96], ran[96], gate[96], shim[PATH_MAX];
+	int gate_fd;
 	struct config config;
 	struct jobs *jobs;
-	uint64_t tick_us;
+	bool no_ticks;
 	uint64_t current_bytes;   /* of every job */
 	uint64_t frozen;          /* id of the one that stands still */
 	uint64_t limit_bytes;     /* the last that was set */
@@ -70,7 +78,7 @@ static int fake_launch(void *data, const struct jobs_launch *launch, struct uw_e
 	if (last)
 		_exit(77);
 	if (rc >= 0 && f->launch_waits)
-		poll(&(struct pollfd){.fd = rc, .events = POLLIN}, 1, 10000);
+		poll(&(struct pollfd){.fd = rc, .events = POLLIN}, 1, HANG_GUARD_MS);
 	return rc;
 }
 
@@ -177,6 +185,24 @@ static void on_ended(void *data, const struct job *job, const struct job_result 
 	f->result = *result;
 }
 
+static inline void make_gate(struct jobs_fixture *f)
+{
+	snprintf(f->gate, sizeof(f->gate), "%s/gate", f->pool.path);
+	assert_int_equal(mkfifo(f->gate, 0600), 0);
+	f->gate_fd = open(f->gate, O_RDWR | O_CLOEXEC);
+	assert_true(f->gate_fd >= 0);
+	jobs_env_size = (uint32_t)snprintf(jobs_env, sizeof(jobs_env),
+					   "PATH=/usr/bin:/bin%cGATE=%s", 0, f->gate) +
+			1;
+}
+
+/* Lets so many of those at the gate go on. */
+static inline void open_gate(const struct jobs_fixture *f, uint32_t count)
+{
+	while (count--)
+		assert_int_equal(write(f->gate_fd, "\n", 1), 1);
+}
+
 static inline void jobs_fixture_init(struct jobs_fixture *f)
 {
 	char self[PATH_MAX - 32] = "";
@@ -186,6 +212,7 @@ static inline void jobs_fixture_init(struct jobs_fixture *f)
 	chmod(f->pool.path, 0755);
 	snprintf(f->dir, sizeof(f->dir), "%s/state", f->pool.path);
 	snprintf(f->ran, sizeof(f->ran), "%s/ran", f->pool.path);
+	make_gate(f);
 	assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
 	/* build/tests/unit/test_jobs -> build/uw-shim */
 	snprintf(f->shim, sizeof(f->shim), "%s/../../uw-shim", dirname(self));
@@ -207,6 +234,7 @@ static inline void jobs_fixture_init(struct jobs_fixture *f)
 static inline void jobs_fixture_done(struct jobs_fixture *f)
 {
 	jobs_close(f->jobs);
+	close(f->gate_fd); /* who waits there ends */
 	tmp_pool_done(&f->pool);
 }
 
@@ -245,7 +273,6 @@ static inline void jobs_fixture_tick(struct jobs_fixture *f)
 		supply.component[i].budget_bytes = JOBS_BUDGET;
 	jobs_look(f->jobs);
 	jobs_tick(f->jobs, &supply);
-	f->tick_us = clock_now_us() + JOBS_TICK_US;
 }
 
 /* One turn of the loop. */
@@ -253,21 +280,30 @@ static inline void jobs_fixture_turn(struct jobs_fixture *f)
 {
 	struct pollfd fd = {.fd = jobs_fd(f->jobs), .events = POLLIN};
 
-	if (poll(&fd, 1, 5) > 0)
+	if (poll(&fd, 1, JOBS_TURN_MS) > 0)
 		jobs_dispatch(f->jobs);
-	if (clock_now_us() >= f->tick_us)
+	else if (!f->no_ticks)
 		jobs_fixture_tick(f);
 }
 
-/* Turns until what is true; fails the test after 20 s. */
+/* Turns until what is true. */
 #define JOBS_UNTIL(f, what)                                          \
 	do {                                                         \
-		uint64_t end_us_ = clock_now_us() + 20 * US_PER_SEC; \
+		uint64_t hangs_us_ = clock_now_us() + HANG_GUARD_US; \
 		while (!(what)) {                                    \
-			assert_true(clock_now_us() < end_us_);       \
+			assert_true(clock_now_us() < hangs_us_);     \
 			jobs_fixture_turn(f);                        \
 		}                                                    \
 	} while (0)
+
+/* Turns and ticks often enough for what must not happen to happen. */
+static inline void jobs_fixture_go_on(struct jobs_fixture *f)
+{
+	for (int i = 0; i < 10; i++) {
+		jobs_fixture_turn(f);
+		jobs_fixture_tick(f);
+	}
+}
 
 static void on_submitted(void *data, int rc, const struct uw_err *err,
 			 const struct jobs_item *items, uint32_t count)
@@ -296,7 +332,7 @@ static inline struct jobs_item sh_item(const char *text, char *buf, size_t size)
 				.gid = getgid(),
 				.umask = 022,
 				.cwd = "/",
-				.env = {"PATH=/usr/bin:/bin", 19},
+				.env = {jobs_env, jobs_env_size},
 			},
 	};
 
@@ -349,6 +385,18 @@ static inline struct run *run_of(const struct jobs_fixture *f, uint64_t id)
 	assert_non_null(job);
 	assert_non_null(f->jobs->run[job->slot]);
 	return f->jobs->run[job->slot];
+}
+
+/* So much time goes by for a job that runs. */
+static inline void let_pass(const struct jobs_fixture *f, uint64_t id, uint64_t us)
+{
+	struct run *run = run_of(f, id);
+
+	run->started_us -= us;
+	if (run->frozen_seen_us)
+		run->frozen_seen_us -= us;
+	if (run->kill_us)
+		run->kill_us -= us;
 }
 
 /* ---- of a test ---- */

@@ -56,10 +56,12 @@ static void test_jobs_over_their_time_limit_are_ended(void **state)
 {
 	struct jobs_fixture *f = *state;
 	char buf[256];
-	struct jobs_item item = sh_item("sleep 60", buf, sizeof(buf));
+	struct jobs_item item = sh_item(AT_GATE, buf, sizeof(buf));
 
-	item.spec.time_limit_us = 100 * US_PER_MS;
+	item.spec.time_limit_us = 3600 * US_PER_SEC;
 	submit(f, &item, 1);
+	JOBS_UNTIL(f, state_of(f, f->first_id) == JOB_RUNNING);
+	let_pass(f, f->first_id, 3600 * US_PER_SEC);
 	JOBS_UNTIL(f, f->ended == 1);
 	assert_int_equal(row_of(f, f->first_id).job.state, JOB_FAILED);
 	assert_int_equal(row_of(f, f->first_id).job.reason, JOB_BECAUSE_TIME_LIMIT);
@@ -91,7 +93,7 @@ static void test_jobs_array_has_its_indices(void **state)
 static void test_jobs_wait_for_the_good_end_of_others(void **state)
 {
 	struct jobs_fixture *f = *state;
-	uint64_t first = submit_sh(f, "sleep 0.2"), bad = submit_sh(f, "sleep 0.2; exit 1");
+	uint64_t first = submit_sh(f, AT_GATE), bad = submit_sh(f, AT_GATE "; exit 1");
 	char buf[256];
 	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
 	uint64_t good_after, bad_after, any_after;
@@ -109,6 +111,7 @@ static void test_jobs_wait_for_the_good_end_of_others(void **state)
 	assert_int_equal(state_of(f, good_after), JOB_WAITING);
 	restart(f); /* they still wait then */
 	assert_int_equal(state_of(f, good_after), JOB_WAITING);
+	open_gate(f, 2);
 	JOBS_UNTIL(f, f->ended == 5);
 	assert_int_equal(row_of(f, good_after).job.state, JOB_DONE);
 	assert_int_equal(row_of(f, any_after).job.state, JOB_DONE);
@@ -124,7 +127,7 @@ static void test_jobs_wait_for_all_of_an_array(void **state)
 	char first[256], then[256], text[192], ran[64];
 	struct jobs_item item[2];
 
-	snprintf(text, sizeof(text), "sleep 0.$UW_JOB_INDEX; echo $UW_JOB_INDEX >>%s", f->ran);
+	snprintf(text, sizeof(text), AT_GATE "; echo x >>%s", f->ran);
 	item[0] = sh_item(text, first, sizeof(first));
 	item[0].range = &range;
 	item[0].range_count = 1;
@@ -132,9 +135,14 @@ static void test_jobs_wait_for_all_of_an_array(void **state)
 	item[1] = sh_item(text, then, sizeof(then));
 	item[1].after_item_count = 1; /* the one before it in the call */
 	submit(f, item, 2);
+	for (uint32_t i = 1; i <= 3; i++) {
+		assert_int_equal(state_of(f, f->first_id + 3), JOB_WAITING);
+		open_gate(f, 1);
+		JOBS_UNTIL(f, f->ended >= i);
+	}
 	JOBS_UNTIL(f, f->ended == 4);
 	assert_true(text_read_at(AT_FDCWD, f->ran, ran, sizeof(ran)) > 0);
-	assert_string_equal(ran, "0\n1\n2\nthen\n");
+	assert_string_equal(ran, "x\nx\nx\nthen\n");
 }
 
 static void test_jobs_after_what_is_not_known_is_refused(void **state)
@@ -183,18 +191,21 @@ static void test_jobs_cancelled_while_running_ends_as_cancelled(void **state)
 	char text[192];
 	int rc = 1;
 
-	snprintf(text, sizeof(text), "trap '' TERM; echo >%s; sleep 60", f->ran);
+	snprintf(text, sizeof(text), "trap '' TERM; echo >%s; " AT_GATE, f->ran);
 	id = submit_sh(f, text);
 	JOBS_UNTIL(f, !access(f->ran, F_OK));
-	assert_int_equal(jobs_cancel(f->jobs, id, 0, 50 * US_PER_MS, changed, &rc), 0);
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	assert_int_equal(jobs_cancel(f->jobs, id, 0, 3600 * US_PER_SEC, changed, &rc), 0);
 	assert_int_equal(jobs_cancel(f->jobs, id, 0, 0, changed, &rc), -EALREADY);
+	JOBS_UNTIL(f, run_of(f, id)->kill_us);
+	let_pass(f, id, 3600 * US_PER_SEC);
 	JOBS_UNTIL(f, f->ended == 1);
 	assert_int_equal(row_of(f, id).job.state, JOB_CANCELLED);
 	assert_int_equal(row_of(f, id).result.signal, SIGKILL);
 
-	soft = submit_sh(f, "exec sleep 60");
+	soft = submit_sh(f, AT_GATE);
 	JOBS_UNTIL(f, state_of(f, soft) == JOB_RUNNING);
-	assert_int_equal(jobs_cancel(f->jobs, soft, 0, 20 * US_PER_SEC, changed, &rc), 0);
+	assert_int_equal(jobs_cancel(f->jobs, soft, 0, 3600 * US_PER_SEC, changed, &rc), 0);
 	JOBS_UNTIL(f, f->ended == 2);
 	assert_int_equal(row_of(f, soft).result.signal, SIGTERM);
 }
@@ -234,7 +245,7 @@ static void test_jobs_start_only_when_their_memory_is_there(void **state)
 {
 	struct jobs_fixture *f = *state;
 	char buf[256];
-	struct jobs_item item = sh_item("sleep 0.3", buf, sizeof(buf));
+	struct jobs_item item = sh_item(AT_GATE, buf, sizeof(buf));
 	uint64_t first;
 
 	item.spec.memory_bytes = JOBS_BUDGET / 10 * 7;
@@ -242,8 +253,9 @@ static void test_jobs_start_only_when_their_memory_is_there(void **state)
 	first = f->first_id;
 	JOBS_UNTIL(f, state_of(f, first) == JOB_RUNNING);
 	submit(f, &item, 1);
-	jobs_fixture_turn(f);
+	jobs_fixture_go_on(f);
 	assert_int_equal(state_of(f, f->first_id), JOB_QUEUED);
+	open_gate(f, 2);
 	JOBS_UNTIL(f, f->ended == 2);
 	assert_true(row_of(f, f->first_id).result.start_us >= row_of(f, first).result.end_us);
 }
@@ -278,7 +290,7 @@ static void test_jobs_that_outgrow_their_reservation_grow_in_place(void **state)
 {
 	struct jobs_fixture *f = *state;
 	char buf[256];
-	struct jobs_item item = sh_item("sleep 0.4", buf, sizeof(buf));
+	struct jobs_item item = sh_item(AT_GATE, buf, sizeof(buf));
 	struct steps grew;
 
 	item.spec.memory_bytes = 64 << 20;
@@ -287,6 +299,7 @@ static void test_jobs_that_outgrow_their_reservation_grow_in_place(void **state)
 	f->current_bytes = 80 << 20;
 	JOBS_UNTIL(f, f->limit_bytes > f->current_bytes);
 	assert_true(jobs_find(f->jobs, f->first_id)->reserved_bytes == f->limit_bytes);
+	open_gate(f, 1);
 	JOBS_UNTIL(f, f->ended == 1);
 	grew = steps_of(f, f->first_id, JOB_STEP_GREW);
 	assert_true(grew.count >= 1);
@@ -298,47 +311,19 @@ static void test_jobs_that_outgrow_their_reservation_grow_in_place(void **state)
 static void test_jobs_follow_the_freezer(void **state)
 {
 	struct jobs_fixture *f = *state;
-	uint64_t id = submit_sh(f, "sleep 0.5");
+	uint64_t id = submit_sh(f, AT_GATE);
 
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
 	f->frozen = id;
 	JOBS_UNTIL(f, state_of(f, id) == JOB_FROZEN);
 	f->frozen = 0;
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	open_gate(f, 1);
 	JOBS_UNTIL(f, f->ended == 1);
 	assert_int_equal(row_of(f, id).job.state, JOB_DONE);
 }
 
 /* ---- uwd comes and goes ---- */
-
-static void test_jobs_end_while_uwd_is_away(void **state)
-{
-	struct jobs_fixture *f = *state;
-	uint64_t id = submit_sh(f, "sleep 0.2; exit 6");
-
-	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
-	jobs_close(f->jobs);
-	f->jobs = NULL;
-	poll(NULL, 0, 400);
-	assert_int_equal(jobs_fixture_open(f), 0);
-	JOBS_UNTIL(f, f->ended == 1);
-	assert_int_equal(row_of(f, id).result.status, 6);
-	assert_int_equal(row_of(f, id).job.attempts, 1);
-}
-
-static void test_jobs_running_are_adopted(void **state)
-{
-	struct jobs_fixture *f = *state;
-	uint64_t id = submit_sh(f, "sleep 0.5; exit 8");
-	struct jobs_stats stats;
-
-	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
-	restart(f);
-	JOBS_UNTIL(f, (jobs_stats(f->jobs, &stats), stats.adopted == 1));
-	assert_int_equal(state_of(f, id), JOB_RUNNING);
-	JOBS_UNTIL(f, f->ended == 1);
-	assert_int_equal(row_of(f, id).result.status, 8);
-}
 
 /* The command runs, and its slot says so. */
 static bool has_run(const struct jobs_fixture *f, uint64_t id)
@@ -352,6 +337,37 @@ static bool has_run(const struct jobs_fixture *f, uint64_t id)
 			slot.child_pid > 0;
 	close(fd);
 	return found;
+}
+
+static void test_jobs_end_while_uwd_is_away(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = submit_sh(f, AT_GATE "; exit 6");
+
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING && has_run(f, id));
+	jobs_close(f->jobs);
+	f->jobs = NULL;
+	open_gate(f, 1);
+	UNTIL(!has_run(f, id));
+	assert_int_equal(jobs_fixture_open(f), 0);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).result.status, 6);
+	assert_int_equal(row_of(f, id).job.attempts, 1);
+}
+
+static void test_jobs_running_are_adopted(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = submit_sh(f, AT_GATE "; exit 8");
+	struct jobs_stats stats;
+
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	restart(f);
+	JOBS_UNTIL(f, (jobs_stats(f->jobs, &stats), stats.adopted == 1));
+	assert_int_equal(state_of(f, id), JOB_RUNNING);
+	open_gate(f, 1);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(row_of(f, id).result.status, 8);
 }
 
 static void kill_shim_of(const struct jobs_fixture *f, uint64_t id)
@@ -370,7 +386,7 @@ static void kill_shim_of(const struct jobs_fixture *f, uint64_t id)
 static void test_jobs_whose_shim_was_killed_are_lost(void **state)
 {
 	struct jobs_fixture *f = *state;
-	uint64_t id = submit_sh(f, "sleep 60");
+	uint64_t id = submit_sh(f, AT_GATE);
 
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING && has_run(f, id));
 	kill_shim_of(f, id);
@@ -383,8 +399,7 @@ static void test_jobs_that_may_rerun_are_queued_again_when_lost(void **state)
 {
 	struct jobs_fixture *f = *state;
 	char buf[256];
-	struct jobs_item item =
-		sh_item("test $UW_JOB_ATTEMPT = 2 || exec sleep 60", buf, sizeof(buf));
+	struct jobs_item item = sh_item("test $UW_JOB_ATTEMPT = 2 || " AT_GATE, buf, sizeof(buf));
 
 	item.spec.flags = JOB_RERUN;
 	submit(f, &item, 1);
@@ -399,7 +414,7 @@ static void test_jobs_that_may_rerun_are_queued_again_when_lost(void **state)
 static void test_jobs_running_at_a_reboot_are_lost(void **state)
 {
 	struct jobs_fixture *f = *state;
-	uint64_t id = submit_sh(f, "sleep 60");
+	uint64_t id = submit_sh(f, AT_GATE);
 	struct slot slot;
 	int fd;
 
@@ -410,8 +425,7 @@ static void test_jobs_running_at_a_reboot_are_lost(void **state)
 	fd = slots_reopen(f->dir);
 	for (uint32_t i = 1; i <= SLOTS_COUNT; i++)
 		if (!slot_read(fd, i, &slot) && slot.job == id) {
-			while (slot_is_locked(fd, i))
-				poll(NULL, 0, 1);
+			UNTIL(!slot_is_locked(fd, i));
 			slot.boot[0] ^= 1;
 			assert_int_equal(slot_write(fd, i, &slot, false), 0);
 		}
@@ -426,7 +440,7 @@ static void test_jobs_estimates_survive_a_restart(void **state)
 {
 	struct jobs_fixture *f = *state;
 	char buf[256];
-	struct jobs_item item = sh_item("sleep 0.1", buf, sizeof(buf));
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
 	uint64_t key = jobs_learn_key("ml_models", getuid(), "train");
 	struct admit_key before, after;
 
@@ -446,7 +460,7 @@ static void test_jobs_configuration_with_other_components_keeps_the_queue(void *
 	struct admit_config admit = {.component_count = 3};
 	struct uw_err err = {0};
 	char buf[256];
-	struct jobs_item item = sh_item("sleep 0.2", buf, sizeof(buf));
+	struct jobs_item item = sh_item(AT_GATE, buf, sizeof(buf));
 	uint64_t running, queued;
 
 	item.spec.memory_bytes = JOBS_BUDGET / 10 * 7;
@@ -464,6 +478,7 @@ static void test_jobs_configuration_with_other_components_keeps_the_queue(void *
 	assert_int_equal(state_of(f, running), JOB_RUNNING);
 	jobs_fixture_tick(f);
 	assert_int_equal(state_of(f, queued), JOB_QUEUED); /* the memory is still taken */
+	open_gate(f, 2);
 	JOBS_UNTIL(f, f->ended == 2);
 	assert_int_equal(row_of(f, queued).job.state, JOB_DONE);
 }

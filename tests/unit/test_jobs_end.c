@@ -148,7 +148,7 @@ static void test_jobs_last_attempt_is_not_restarted_for_memory(void **state)
 	struct jobs_fixture *f = *state;
 	char buf[256];
 	struct jobs_item item =
-		sh_item("test $UW_JOB_ATTEMPT = 2 || exit 1; sleep 60", buf, sizeof(buf));
+		sh_item("test $UW_JOB_ATTEMPT = 2 || exit 1; " AT_GATE, buf, sizeof(buf));
 	const struct job *job;
 	uint64_t id;
 
@@ -177,16 +177,37 @@ static void expect_end(struct jobs_fixture *f, uint64_t id, int32_t status, int3
 	assert_int_equal(row.result.signal, signal);
 }
 
-/* It says on TERM that it was asked; its writing is slower than kill-grace. */
-#define SLOW_END "trap 'sleep 0.5; exit 9' TERM; while :; do sleep 0.05; done"
+/* Told to end, it says so and takes until the gate opens; it first says that it will. */
+#define SLOW_END                                                        \
+	"trap 'echo >$ASKED; " AT_GATE "; exit 9' TERM; echo >$READY; " \
+	"tail -f /dev/null & wait"
+
+static struct jobs_item slow_end(const struct jobs_fixture *f, char *buf, size_t size)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "ASKED=%s.asked READY=%s; " SLOW_END, f->ran, f->ran);
+	return sh_item(text, buf, size);
+}
+
+static bool was_asked(const struct jobs_fixture *f)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s.asked", f->ran);
+	return !access(path, F_OK);
+}
 
 static uint64_t freeze_one(struct jobs_fixture *f)
 {
-	uint64_t id = submit_sh(f, SLOW_END);
+	char buf[512];
+	struct jobs_item item = slow_end(f, buf, sizeof(buf));
+	uint64_t id;
 
+	submit(f, &item, 1);
+	id = f->first_id;
 	f->config.policy.freeze_max_us = 60 * US_PER_SEC;
-	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
-	poll(NULL, 0, 100); /* until its trap is set */
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING && !access(f->ran, F_OK));
 	f->frozen = id;
 	JOBS_UNTIL(f, state_of(f, id) == JOB_FROZEN);
 	return id;
@@ -197,7 +218,11 @@ static void test_jobs_frozen_go_on_to_end_well(void **state)
 	struct jobs_fixture *f = *state;
 	uint64_t id = freeze_one(f);
 
-	assert_int_equal(jobs_cancel(f->jobs, id, 0, 20 * US_PER_SEC, NULL, NULL), 0);
+	assert_int_equal(jobs_cancel(f->jobs, id, 0, 3600 * US_PER_SEC, NULL, NULL), 0);
+	JOBS_UNTIL(f, was_asked(f));
+	let_pass(f, id, 1800 * US_PER_SEC); /* much more than kill-grace */
+	jobs_fixture_go_on(f);
+	open_gate(f, 1);
 	expect_end(f, id, 9, 0);
 	assert_int_equal(f->frozen, 0);
 }
@@ -208,8 +233,8 @@ static void test_jobs_frozen_are_killed_where_memory_is_short(void **state)
 	uint64_t id = freeze_one(f);
 
 	f->jobs->supply.level = LEVEL_HIGH;
-	assert_int_equal(jobs_cancel(f->jobs, id, 0, 20 * US_PER_SEC, NULL, NULL), 0);
-	f->tick_us = UINT64_MAX; /* no tick: it would say that all is well */
+	assert_int_equal(jobs_cancel(f->jobs, id, 0, 3600 * US_PER_SEC, NULL, NULL), 0);
+	f->no_ticks = true; /* no tick: it would say that all is well */
 	expect_end(f, id, -1, SIGKILL);
 	assert_int_equal(f->frozen, id);
 }
@@ -218,8 +243,8 @@ static void test_jobs_frozen_are_killed_where_memory_is_short(void **state)
 static void test_jobs_that_start_get_the_grace_of_their_cancel(void **state)
 {
 	struct jobs_fixture *f = *state;
-	char buf[256];
-	struct jobs_item item = sh_item(SLOW_END, buf, sizeof(buf));
+	char buf[512];
+	struct jobs_item item = slow_end(f, buf, sizeof(buf));
 	const struct run *run;
 	uint64_t id;
 
@@ -229,11 +254,12 @@ static void test_jobs_that_start_get_the_grace_of_their_cancel(void **state)
 	id = f->first_id;
 	assert_int_equal(jobs_release(f->jobs, id, 0, NULL, NULL), 0);
 	assert_int_equal(state_of(f, id), JOB_STARTING);
-	assert_int_equal(jobs_cancel(f->jobs, id, 0, 20 * US_PER_SEC, NULL, NULL), 0);
+	assert_int_equal(jobs_cancel(f->jobs, id, 0, 3600 * US_PER_SEC, NULL, NULL), 0);
 	run = f->jobs->run[jobs_find(f->jobs, id)->slot];
 	JOBS_UNTIL(f, f->ended == 1 || run->kill_us);
 	if (!f->ended)
-		assert_true(run->kill_us > clock_now_us() + 10 * US_PER_SEC);
+		assert_true(run->kill_us > clock_now_us() + 1800 * US_PER_SEC);
+	open_gate(f, 1);
 	JOBS_UNTIL(f, f->ended == 1);
 }
 

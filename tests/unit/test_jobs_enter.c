@@ -208,7 +208,7 @@ static void test_enter_is_found_by_the_next_uwd(void **state)
 static void test_enter_after_those_of_others_is_refused(void **state)
 {
 	struct jobs_fixture *f = *state;
-	uint64_t live = submit_sh(f, "sleep 60"), over = submit_sh(f, "exit 1");
+	uint64_t live = submit_sh(f, AT_GATE), over = submit_sh(f, "exit 1");
 	const uint64_t theirs[] = {live, over};
 	char buf[64];
 	struct jobs_item item = sh_item("true", buf, sizeof(buf));

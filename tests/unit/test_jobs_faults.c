@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Queued jobs whose slot cannot be read, whose row is gone, or whose component is. */
 #include <sqlite3.h>
+#include <sys/pidfd.h>
 
 #include "tests/unit/jobs_fixture.h"
-
-static void look_for(struct jobs_fixture *f, uint64_t us)
-{
-	uint64_t end_us = clock_now_us() + us;
-
-	while (clock_now_us() < end_us)
-		jobs_fixture_turn(f);
-}
 
 /* ---- slots ---- */
 
@@ -51,11 +44,11 @@ static void test_jobs_behind_a_torn_slot_are_not_started_again(void **state)
 	struct jobs_fixture *f = *state;
 	struct slot slot;
 	uint64_t id;
-	uint32_t index = run_and_tear(f, "sleep 60", &id, &slot);
+	uint32_t index = run_and_tear(f, AT_GATE, &id, &slot);
 	int fd, rc = 1;
 
 	assert_int_equal(jobs_fixture_open(f), 0);
-	look_for(f, 200 * US_PER_MS);
+	jobs_fixture_go_on(f);
 	assert_int_equal(state_of(f, id), JOB_STARTING);
 	assert_int_equal(row_of(f, id).job.attempts, 1);
 	fd = slots_reopen(f->dir);
@@ -73,13 +66,12 @@ static void test_jobs_whose_slot_stays_torn_may_have_run(void **state)
 	struct jobs_fixture *f = *state;
 	struct slot slot;
 	uint64_t id;
-	uint32_t index = run_and_tear(f, "sleep 60", &id, &slot);
+	uint32_t index = run_and_tear(f, AT_GATE, &id, &slot);
 	int fd = slots_reopen(f->dir);
 
 	kill(slot.shim_pid, SIGKILL);
 	kill(-slot.child_pid, SIGKILL);
-	while (slot_is_locked(fd, index))
-		poll(NULL, 0, 1);
+	UNTIL(!slot_is_locked(fd, index));
 	close(fd);
 	assert_int_equal(jobs_fixture_open(f), 0);
 	JOBS_UNTIL(f, f->ended == 1);
@@ -91,18 +83,21 @@ static void test_jobs_whose_slot_stays_torn_may_have_run(void **state)
 static void test_jobs_do_not_end_while_their_slot_is_locked(void **state)
 {
 	struct jobs_fixture *f = *state;
-	uint64_t id = submit_sh(f, "exec sleep 60");
+	uint64_t id = submit_sh(f, AT_GATE);
 	uint32_t index;
 	struct slot slot;
-	int fd = -1;
+	int fd = -1, shim;
 
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING && slot_of(f, id, &slot));
 	index = slot_of(f, id, &slot);
 	fd = slots_reopen(f->dir);
+	shim = pidfd_open(slot.shim_pid, 0);
+	assert_true(shim >= 0);
 	kill(slot.shim_pid, SIGKILL);
-	while (slot_lock(fd, index))
-		poll(NULL, 0, 1);
-	look_for(f, 200 * US_PER_MS);
+	UNTIL(!slot_lock(fd, index));
+	await_readable(shim);
+	close(shim);
+	jobs_fixture_go_on(f);
 	assert_int_equal(f->ended, 0);
 	close(fd);
 	JOBS_UNTIL(f, f->ended == 1);
@@ -160,7 +155,7 @@ static void test_jobs_forgotten_while_requeued_do_not_run(void **state)
 	JOBS_UNTIL(f, f->ended == 1);
 	db = forget_all(f);
 	assert_int_equal(jobs_requeue(f->jobs, id, 0, changed, &rc), 0);
-	look_for(f, 50 * US_PER_MS);
+	jobs_fixture_go_on(f);
 	assert_int_equal(state_of(f, id), JOB_QUEUED); /* not started: not on disk */
 	commit(db);
 	JOBS_UNTIL(f, rc != 1);
@@ -172,10 +167,11 @@ static void test_jobs_forgotten_while_requeued_do_not_run(void **state)
 static void test_jobs_without_a_row_end_and_are_cleaned(void **state)
 {
 	struct jobs_fixture *f = *state;
-	uint64_t id = submit_sh(f, "sleep 0.3");
+	uint64_t id = submit_sh(f, AT_GATE);
 
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
 	commit(forget_all(f));
+	open_gate(f, 1);
 	JOBS_UNTIL(f, f->ended == 1);
 	assert_string_equal(f->cleaned, "ml_models");
 	expect_queue_goes_on(f);
@@ -185,17 +181,17 @@ static void test_jobs_without_a_row_do_not_start(void **state)
 {
 	struct jobs_fixture *f = *state;
 	char buf[256];
-	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+	struct jobs_item item = sh_item(AT_GATE, buf, sizeof(buf));
 	uint64_t first;
 
 	item.spec.memory_bytes = JOBS_BUDGET / 10 * 7;
-	item.spec.argv.size = (uint32_t)snprintf(buf, sizeof(buf), "sleep%c0.3", 0) + 1;
 	submit(f, &item, 1);
 	first = f->first_id;
 	submit(f, &item, 1);
 	JOBS_UNTIL(f, state_of(f, first) == JOB_RUNNING);
 	assert_int_equal(state_of(f, f->first_id), JOB_QUEUED);
 	commit(forget_all(f));
+	open_gate(f, 1);
 	JOBS_UNTIL(f, !jobs_count(f->jobs));
 	assert_int_equal(f->ended, 1);
 	expect_queue_goes_on(f);
@@ -215,7 +211,7 @@ static void test_jobs_are_cleaned_where_they_ran(void **state)
 	struct jobs_fixture *f = *state;
 	struct admit_config admit = {.component_count = 1};
 	struct uw_err err = {0};
-	uint64_t id = submit_sh(f, "sleep 60");
+	uint64_t id = submit_sh(f, AT_GATE);
 	uint32_t totals = 0;
 	int rc = 1;
 

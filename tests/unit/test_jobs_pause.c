@@ -31,7 +31,7 @@ static int teardown(void **state)
 static uint64_t sleeper(struct jobs_fixture *f, uint32_t priority, uint64_t time_us, uint64_t bytes)
 {
 	char buf[64];
-	struct jobs_item item = sh_item("sleep 600", buf, sizeof(buf));
+	struct jobs_item item = sh_item(AT_GATE, buf, sizeof(buf));
 
 	item.spec.priority = (uint8_t)priority;
 	item.spec.time_us = time_us;
@@ -52,6 +52,16 @@ static void preempt(struct jobs_fixture *f, uint64_t *ret_victim, uint64_t *ret_
 	JOBS_UNTIL(f, f->frozen == *ret_victim);
 }
 
+/* The victim's memory goes, the other starts, and nothing is decided after that. */
+static void give_memory(struct jobs_fixture *f, uint64_t urgent, uint64_t left_bytes)
+{
+	f->current_bytes = left_bytes;
+	JOBS_UNTIL(f, state_of(f, urgent) != JOB_QUEUED);
+	f->no_ticks = true;
+	JOBS_UNTIL(f, state_of(f, urgent) == JOB_RUNNING);
+	f->no_ticks = false;
+}
+
 static void test_pause_takes_the_memory_it_is_for(void **state)
 {
 	struct jobs_fixture *f = *state;
@@ -62,8 +72,7 @@ static void test_pause_takes_the_memory_it_is_for(void **state)
 	assert_int_equal(f->reclaimed_bytes, JOBS_BUDGET / 2);
 	jobs_fixture_tick(f);
 	assert_int_equal(state_of(f, urgent), JOB_QUEUED); /* nothing was given back yet */
-	f->current_bytes = MIB;
-	JOBS_UNTIL(f, state_of(f, urgent) == JOB_RUNNING);
+	give_memory(f, urgent, MIB);
 	assert_int_equal(state_of(f, victim), JOB_FROZEN);
 	assert_int_equal(jobs_cancel(f->jobs, urgent, getuid(), 0, NULL, NULL), 0);
 	JOBS_UNTIL(f, state_of(f, victim) == JOB_RUNNING);
@@ -139,8 +148,7 @@ static void test_pause_asks_for_no_more_than_it_takes(void **state)
 	uint64_t victim, urgent;
 
 	preempt(f, &victim, &urgent);
-	f->current_bytes = 100 * MIB;
-	JOBS_UNTIL(f, state_of(f, urgent) == JOB_RUNNING);
+	give_memory(f, urgent, 100 * MIB);
 	f->reclaimed_bytes = 0;
 	run_of(f, victim)->reclaim_us -= 5 * US_PER_SEC;
 	jobs_look(f->jobs);

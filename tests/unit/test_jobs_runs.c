@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What runs, when what is around it is not there: its component, its leaf, its clock, its end. */
-#include "tests/unit/jobs_fixture.h"
+#include <sqlite3.h>
 
+#include "tests/unit/jobs_fixture.h"
 #include "user/daemon/daemon.h"
 #include "user/daemon/methods/encode_job.h"
 #include "user/daemon/methods/queue.h"
@@ -20,14 +21,13 @@ static uint32_t times_ran(const struct jobs_fixture *f)
 }
 
 /* Runs, and uwd comes back without its component. */
-static uint64_t run_without_component(struct jobs_fixture *f, const char *rest, uint16_t flags)
+static uint64_t run_without_component(struct jobs_fixture *f, const char *first, const char *rest)
 {
 	char buf[256], text[192];
 	struct jobs_item item;
 
-	snprintf(text, sizeof(text), "echo x >>%s; %s", f->ran, rest);
+	snprintf(text, sizeof(text), "%secho x >>%s; %s", first, f->ran, rest);
 	item = sh_item(text, buf, sizeof(buf));
-	item.spec.flags |= flags;
 	submit(f, &item, 1);
 	JOBS_UNTIL(f, state_of(f, f->first_id) == JOB_RUNNING && times_ran(f) == 1);
 	strcpy(f->config.component[0].name, "cache");
@@ -50,13 +50,14 @@ static void give_component_back(struct jobs_fixture *f)
 static void test_jobs_run_once_though_their_component_was_away(void **state)
 {
 	struct jobs_fixture *f = *state;
-	uint64_t id = run_without_component(f, "sleep 0.5; exit 8", 0);
+	uint64_t id = run_without_component(f, "", AT_GATE "; exit 8");
 
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
 	assert_string_equal(f->opened, "ml_models");
 	give_component_back(f);
 	assert_int_equal(state_of(f, id), JOB_RUNNING);
 	assert_int_equal(jobs_find(f->jobs, id)->component, 1);
+	open_gate(f, 1);
 	JOBS_UNTIL(f, f->ended == 1);
 	assert_int_equal(row_of(f, id).result.status, 8);
 	assert_int_equal(row_of(f, id).job.attempts, 1);
@@ -66,10 +67,12 @@ static void test_jobs_run_once_though_their_component_was_away(void **state)
 static void test_jobs_without_their_component_are_cancelled_for_real(void **state)
 {
 	struct jobs_fixture *f = *state;
-	uint64_t id = run_without_component(f, "trap '' TERM; while :; do sleep 0.1; done", 0);
+	uint64_t id = run_without_component(f, "trap '' TERM; ", AT_GATE);
 
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
-	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 100 * US_PER_MS, NULL, NULL), 0);
+	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 3600 * US_PER_SEC, NULL, NULL), 0);
+	JOBS_UNTIL(f, run_of(f, id)->kill_us);
+	let_pass(f, id, 3600 * US_PER_SEC);
 	JOBS_UNTIL(f, f->ended == 1);
 	assert_int_equal(row_of(f, id).job.state, JOB_CANCELLED);
 	assert_int_equal(row_of(f, id).result.signal, SIGKILL);
@@ -78,7 +81,7 @@ static void test_jobs_without_their_component_are_cancelled_for_real(void **stat
 static void test_jobs_queued_again_wait_for_their_component(void **state)
 {
 	struct jobs_fixture *f = *state;
-	uint64_t id = run_without_component(f, "test $UW_JOB_ATTEMPT = 2 || sleep 60", 0);
+	uint64_t id = run_without_component(f, "", "test $UW_JOB_ATTEMPT = 2 || " AT_GATE);
 
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
 	assert_int_equal(jobs_requeue(f->jobs, id, getuid(), NULL, NULL), 0);
@@ -124,17 +127,14 @@ static void test_jobs_whose_end_is_not_told_are_left(void **state)
 	struct jobs_fixture *f = *state;
 	char buf[256];
 	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
-	uint64_t id, end_us = clock_now_us() + 20 * US_PER_SEC;
+	uint64_t id;
 
 	item.spec.memory_bytes = 4 * JOBS_BUDGET; /* so that it stays in the queue */
 	submit(f, &item, 1);
 	id = f->first_id;
 	expect_wait(f, id, 0, 1);
 	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
-	while (row_of(f, id).job.state != JOB_CANCELLED) {
-		assert_true(clock_now_us() < end_us);
-		poll(NULL, 0, 1);
-	}
+	UNTIL(row_of(f, id).job.state == JOB_CANCELLED);
 	assert_int_equal(f->ended, 0);
 	expect_wait(f, id, 0, 1);
 	JOBS_UNTIL(f, f->ended == 1);
@@ -148,35 +148,50 @@ static void test_jobs_time_limits_do_not_follow_the_wall_clock(void **state)
 {
 	struct jobs_fixture *f = *state;
 	char buf[256];
-	struct jobs_item item = sh_item("sleep 0.3", buf, sizeof(buf));
+	struct jobs_item item = sh_item(AT_GATE, buf, sizeof(buf));
 	uint64_t id;
 
-	item.spec.time_limit_us = 60 * US_PER_SEC;
+	item.spec.time_limit_us = 600 * US_PER_SEC;
 	submit(f, &item, 1);
 	id = f->first_id;
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
 	table_find(&f->jobs->table, id)->start_us -= 3600 * US_PER_SEC;
+	jobs_fixture_go_on(f);
+	assert_false(jobs_find(f->jobs, id)->flags & JOB_ENDING);
+	open_gate(f, 1);
 	JOBS_UNTIL(f, f->ended == 1);
 	assert_int_equal(row_of(f, id).job.state, JOB_DONE);
+}
+
+/* As if what the last uwd wrote down were so much older. */
+static void change_database(const struct jobs_fixture *f, const char *sql)
+{
+	char path[160];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/%s", f->dir, STORE_FILE);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
 }
 
 static void test_jobs_time_limits_go_on_when_adopted(void **state)
 {
 	struct jobs_fixture *f = *state;
 	char buf[256];
-	struct jobs_item item = sh_item("sleep 60", buf, sizeof(buf));
+	struct jobs_item item = sh_item(AT_GATE, buf, sizeof(buf));
 	uint64_t id;
 
-	item.spec.time_limit_us = 700 * US_PER_MS;
+	item.spec.time_limit_us = 20 * US_PER_SEC;
 	submit(f, &item, 1);
 	id = f->first_id;
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
 	jobs_close(f->jobs);
 	f->jobs = NULL;
-	poll(NULL, 0, 600);
+	change_database(f, "UPDATE jobs SET start = start - 20000000");
 	assert_int_equal(jobs_fixture_open(f), 0);
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
-	assert_true(clock_now_us() - run_of(f, id)->started_us >= 600 * US_PER_MS);
+	assert_true(clock_now_us() - run_of(f, id)->started_us >= 20 * US_PER_SEC);
 	JOBS_UNTIL(f, f->ended == 1);
 	assert_int_equal(row_of(f, id).job.reason, JOB_BECAUSE_TIME_LIMIT);
 }
@@ -185,24 +200,33 @@ static void test_jobs_time_limits_do_not_count_what_is_frozen(void **state)
 {
 	struct jobs_fixture *f = *state;
 	char buf[256];
-	struct jobs_item item = sh_item("sleep 60", buf, sizeof(buf));
-	uint64_t id, end_us;
+	struct jobs_item item = sh_item(AT_GATE, buf, sizeof(buf));
+	struct store_row row;
+	struct run *run;
+	uint64_t id, frozen_us;
 
-	item.spec.time_limit_us = 600 * US_PER_MS;
+	item.spec.time_limit_us = 3600 * US_PER_SEC;
 	f->config.policy.freeze_max_us = 60 * US_PER_SEC;
 	submit(f, &item, 1);
 	id = f->first_id;
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	run = run_of(f, id);
 	f->frozen = id;
-	end_us = clock_now_us() + 900 * US_PER_MS;
-	JOBS_UNTIL(f, clock_now_us() > end_us);
+	JOBS_UNTIL(f, run->frozen_seen_us);
+	let_pass(f, id, 3600 * US_PER_SEC);
+	jobs_fixture_go_on(f);
 	assert_int_equal(state_of(f, id), JOB_FROZEN);
-	assert_true(run_of(f, id)->frozen_us > 600 * US_PER_MS);
-	assert_false(jobs_find(f->jobs, id)->flags & JOB_ENDING);
+	assert_true(run->frozen_us > 3600 * US_PER_SEC);
 	f->frozen = 0;
+	jobs_fixture_go_on(f);
+	assert_false(jobs_find(f->jobs, id)->flags & JOB_ENDING);
+	let_pass(f, id, 3600 * US_PER_SEC);
+	frozen_us = run->frozen_us -= 3600 * US_PER_SEC; /* what went by for the shim too */
 	JOBS_UNTIL(f, f->ended == 1);
-	assert_int_equal(row_of(f, id).job.reason, JOB_BECAUSE_TIME_LIMIT);
-	assert_true(row_of(f, id).result.why.observed < 1400 * US_PER_MS);
+	row = row_of(f, id);
+	assert_int_equal(row.job.reason, JOB_BECAUSE_TIME_LIMIT);
+	assert_int_equal(row.result.why.observed,
+			 row.result.end_us - row.result.start_us - frozen_us);
 }
 
 /* The uwd before this one wrote down when it paused a job, and when it let it go on. */
@@ -211,24 +235,29 @@ static void test_jobs_pauses_are_known_when_adopted(void **state)
 	static const struct job_why why = {JOB_BECAUSE_NO_GROWTH, 0, 0};
 	struct jobs_fixture *f = *state;
 	char buf[256];
-	struct jobs_item item = sh_item("sleep 60", buf, sizeof(buf));
+	struct jobs_item item = sh_item(AT_GATE, buf, sizeof(buf));
 	struct job *job;
+	char older[96];
 	uint64_t id;
 
-	item.spec.time_limit_us = 60 * US_PER_SEC;
-	f->config.policy.freeze_max_us = 100 * US_PER_MS;
+	item.spec.time_limit_us = 3600 * US_PER_SEC;
+	f->config.policy.freeze_max_us = US_PER_SEC;
 	submit(f, &item, 1);
 	id = f->first_id;
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
 	job = table_find(&f->jobs->table, id);
 	entry_note(f->jobs, job, JOB_STEP_FROZEN, &why);
-	poll(NULL, 0, 300);
 	entry_note(f->jobs, job, JOB_STEP_THAWED, &why);
 	entry_note(f->jobs, job, JOB_STEP_FROZEN, &why); /* and then it died */
-	poll(NULL, 0, 300);
-	restart(f);
+	jobs_close(f->jobs);
+	f->jobs = NULL;
+	snprintf(older, sizeof(older), "UPDATE events SET at = at - 600000000 WHERE step = %d",
+		 JOB_STEP_FROZEN);
+	change_database(f, older);
+	assert_int_equal(jobs_fixture_begin(f), 0);
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
-	assert_in_range(run_of(f, id)->frozen_us, 400 * US_PER_MS, 1000 * US_PER_MS);
+	/* The first pause, and freeze-max of the second. */
+	assert_in_range(run_of(f, id)->frozen_us, 601 * US_PER_SEC, 1000 * US_PER_SEC);
 	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
 	JOBS_UNTIL(f, f->ended == 1);
 }
@@ -239,7 +268,7 @@ static void test_jobs_leaf_is_opened_when_it_can_be(void **state)
 	uint64_t id;
 
 	f->no_leaf = true;
-	id = submit_sh(f, "sleep 60");
+	id = submit_sh(f, AT_GATE);
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
 	jobs_fixture_tick(f);
 	assert_false(run_of(f, id)->leaf_open);
@@ -291,7 +320,7 @@ static uint64_t cramp_one(struct jobs_fixture *f, const char *text)
 static void test_jobs_without_room_to_grow_say_so(void **state)
 {
 	struct jobs_fixture *f = *state;
-	uint64_t id = cramp_one(f, "sleep 60");
+	uint64_t id = cramp_one(f, AT_GATE);
 	const struct job *job = jobs_find(f->jobs, id);
 	json_t *entry;
 
@@ -321,7 +350,7 @@ static void test_jobs_past_max_running_say_so(void **state)
 	json_t *entry, *why;
 
 	f->config.admission.max_running = 1;
-	first = submit_sh(f, "sleep 60");
+	first = submit_sh(f, AT_GATE);
 	JOBS_UNTIL(f, state_of(f, first) == JOB_RUNNING);
 	id = submit_sh(f, "true");
 	jobs_fixture_tick(f);
@@ -339,7 +368,7 @@ static void test_jobs_as_large_as_their_component_say_so(void **state)
 {
 	struct jobs_fixture *f = *state;
 	char buf[256];
-	struct jobs_item item = sh_item("sleep 60", buf, sizeof(buf));
+	struct jobs_item item = sh_item(AT_GATE, buf, sizeof(buf));
 	uint64_t id;
 
 	item.spec.memory_bytes = JOBS_BUDGET;
@@ -369,7 +398,7 @@ static void test_jobs_without_room_to_grow_fail_where_that_is_asked(void **state
 	struct job *job;
 
 	f->config.admission.outgrown_us = 60 * US_PER_SEC;
-	id = cramp_one(f, "sleep 60");
+	id = cramp_one(f, AT_GATE);
 	job = table_find(&f->jobs->table, id);
 	run_of(f, id)->cramped_us -= 61 * US_PER_SEC;
 	jobs_fixture_tick(f);
@@ -389,7 +418,7 @@ static void test_jobs_without_room_to_grow_fail_where_that_is_asked(void **state
 static void freeze_one(struct jobs_fixture *f, bool no_leaf)
 {
 	char buf[256];
-	struct jobs_item item = sh_item("sleep 60", buf, sizeof(buf));
+	struct jobs_item item = sh_item(AT_GATE, buf, sizeof(buf));
 	uint64_t id, other;
 
 	f->no_leaf = no_leaf;
@@ -422,7 +451,7 @@ static void test_jobs_without_a_leaf_freeze_nobody(void **state)
 static void test_jobs_limit_follows_use_down(void **state)
 {
 	struct jobs_fixture *f = *state;
-	uint64_t id = submit_sh(f, "sleep 60");
+	uint64_t id = submit_sh(f, AT_GATE);
 	struct run *run;
 
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
