@@ -4,18 +4,16 @@
 #define UW_TESTS_ACT_FIXTURE_H
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "tests/unit/hang_guard.h"
 #include "tests/unit/tmp_pool.h"
 #include "user/act/act.h"
 #include "user/base/cleanup.h"
-#include "user/base/clock.h"
 #include "user/base/units.h"
 
 #define WRITES_MAX  64
-#define PATIENCE_MS 5000 /* for a worker's outcome; it comes at once */
 #define CHUNK_BYTES (4 * MIB)
 #define DEADLINE_US (2 * US_PER_SEC)
 #define HOME_HIGH   (400 * MIB)
@@ -41,6 +39,7 @@ struct fake {
 	uint64_t now_per_chunk; /* time a chunk takes */
 	bool blocks;            /* a write by a worker stands until a signal */
 	atomic_bool is_blocked;
+	atomic_bool holds; /* and signals do not end that either */
 	bool populated;
 	struct ledger *ledger; /* looked at by each write: */
 	uint32_t entered_at_freeze, entered_at_high;
@@ -63,7 +62,10 @@ static inline void block(struct fake *fake)
 {
 	pthread_mutex_unlock(&fake->lock);
 	atomic_store(&fake->is_blocked, true);
-	poll(NULL, 0, PATIENCE_MS); /* EINTR by the interruption */
+	if (!atomic_load(&fake->holds))
+		poll(NULL, 0, HANG_GUARD_MS); /* EINTR by the interruption, which is repeated */
+	while (atomic_load(&fake->holds))
+		poll(NULL, 0, 1);
 	atomic_store(&fake->is_blocked, false);
 	pthread_mutex_lock(&fake->lock);
 }
@@ -214,8 +216,8 @@ static inline int setup(void **state)
 	pthread_mutex_init(&f.fake.lock, NULL);
 	f.fake.value[CG_HIGH] = HOME_HIGH;
 	f.fake.value[CG_CURRENT] = 350 * MIB;
-	/* The deadline of a worker's timer is real, so the fake clock starts at the real one. */
-	f.fake.now_us = clock_now_us();
+	/* A worker's timer is real: by this clock's deadlines it goes off in an hour. */
+	f.fake.now_us = clock_now_us() + 3600 * US_PER_SEC;
 	f.fake.populated = true;
 	f.fake.ledger = act.ledger = f.ledger;
 	f.fake.loop = pthread_self();
@@ -250,14 +252,10 @@ static inline void plan(struct fixture *f, struct action action)
 
 static inline struct outcome await(struct fixture *f)
 {
-	struct pollfd fd = {.fd = act_outcomes_fd(f->act), .events = POLLIN};
-	uint64_t until_us = clock_now_us() + PATIENCE_MS * US_PER_MS;
 	struct outcome outcome;
 
-	while (!act_outcomes_take(f->act, &outcome, 1)) {
-		assert_true(clock_now_us() < until_us);
-		poll(&fd, 1, PATIENCE_MS);
-	}
+	while (!act_outcomes_take(f->act, &outcome, 1))
+		await_readable(act_outcomes_fd(f->act));
 	return outcome;
 }
 
@@ -271,8 +269,7 @@ static inline void settle(struct fixture *f)
 
 static inline void await_blocked(struct fixture *f)
 {
-	while (!atomic_load(&f->fake.is_blocked))
-		sched_yield();
+	UNTIL(atomic_load(&f->fake.is_blocked));
 }
 
 static inline bool has_entry(const struct fixture *f, enum ledger_kind kind, uint64_t cgid)
