@@ -208,7 +208,7 @@ static void test_wait_counts_what_runs_again(void **state)
 	fake->answer[IPC_WAIT][1] = "+{\"ended\": [], \"ended_count\": 0, \"left\": 2}";
 	fake->news[0] = NEWS(END("12", "done", "0"));
 	fake->news[1] = NEWS(END("13", "done", "0"));
-	assert_int_equal(UWCTL(fake, 80, &text, "wait", "12-13", "--timeout", "10s"), 0);
+	assert_int_equal(UWCTL(fake, 80, &text, "wait", "12-13", "--timeout", "1h"), 0);
 	assert_string_equal(text, "12  done  \n13  done  \n");
 }
 
@@ -244,11 +244,12 @@ static void test_wait_gives_up_in_time(void **state)
 	struct fake *fake = *state;
 	AUTO_FREE char *text = NULL, *gone = NULL;
 
-	fake->answer[IPC_WAIT][0] = "+{\"ended\": [], \"ended_count\": 0, \"left\": 1}";
-	assert_int_equal(UWCTL(fake, 80, &text, "wait", "12", "--timeout", "50ms"), CLI_TIMED_OUT);
-	fake->answer[IPC_WAIT][1] = "!NoSuchJob there is no job 12";
+	fake->answer[IPC_WAIT][0] = "!NoSuchJob there is no job 12";
 	assert_int_equal(UWCTL(fake, 80, &gone, "wait", "-j", "12"), CLI_RUN_FAILED);
 	assert_non_null(strstr(gone, "there is no job 12"));
+	/* From now on nothing more is said. */
+	fake->answer[IPC_WAIT][1] = "+{\"ended\": [], \"ended_count\": 0, \"left\": 1}";
+	assert_int_equal(UWCTL(fake, 80, &text, "wait", "12", "--timeout", "20ms"), CLI_TIMED_OUT);
 }
 
 /* ---- logs ---- */
