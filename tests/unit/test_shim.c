@@ -2,11 +2,11 @@
 /* Shims without a cgroup: a slots file, a command, and what the slot says in the end. */
 #include <errno.h>
 #include <grp.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "tests/unit/hang_guard.h"
 #include "tests/unit/tmp_pool.h"
 #include "user/base/cleanup.h"
 #include "user/base/log.h"
@@ -17,7 +17,6 @@
 #define SLOT      7U
 #define JOB       42U
 #define LOG_LIMIT 65536
-#define WAIT_MS   10000
 #define NOBODY    65534U
 
 struct fixture {
@@ -144,31 +143,24 @@ static struct slot run_sh(const struct fixture *f, const char *text)
 	return read_slot(f);
 }
 
-static void wait_phase(const struct fixture *f, enum slot_phase phase, bool with_child)
+static bool has_child(const struct fixture *f)
 {
 	struct slot slot;
 
-	for (int i = 0; i < WAIT_MS; i++) {
-		if (!slot_read(f->slots, SLOT, &slot) && slot.phase == phase &&
-		    (!with_child || slot.child_pid))
-			return;
-		poll(NULL, 0, 1);
-	}
-	fail_msg("phase is %u, not %u", slot.phase, (unsigned int)phase);
+	return !slot_read(f->slots, SLOT, &slot) && slot.phase == SLOT_RUN && slot.child_pid;
+}
+
+static bool has_output(const struct fixture *f)
+{
+	struct stat file;
+
+	return !stat(f->out, &file) && file.st_size > 0;
 }
 
 /* The command itself runs then, and not only what becomes it. */
 static void wait_output(const struct fixture *f)
 {
-	struct stat file = {0};
-
-	for (int i = 0; i < WAIT_MS && !file.st_size; i++) {
-		poll(NULL, 0, 1);
-		if (stat(f->out, &file))
-			file.st_size = 0;
-	}
-	assert_true(file.st_size > 0);
-	wait_phase(f, SLOT_RUN, true);
+	UNTIL(has_output(f) && has_child(f));
 }
 
 static void assert_file(const char *path, const char *text)
@@ -353,7 +345,7 @@ static void test_the_command_is_the_submitter_and_cannot_come_back(void **state)
 
 static void test_what_holds_the_output_open_does_not_hold_the_end_up(void **state)
 {
-	struct slot slot = run_sh(*state, "sleep 30 & exit 3");
+	struct slot slot = run_sh(*state, "tail -f /dev/null & exit 3");
 
 	assert_int_equal(slot.status, 3);
 	kill(-slot.child_pid, SIGKILL);
@@ -366,8 +358,7 @@ static void test_sigterm_goes_on_to_the_command(void **state)
 	char argv[128];
 	pid_t shim;
 
-	sh(&spec, "trap 'exit 9' TERM; echo ready; while :; do sleep 0.01; done", argv,
-	   sizeof(argv));
+	sh(&spec, "trap 'exit 9' TERM; echo ready; tail -f /dev/null & wait", argv, sizeof(argv));
 	shim = launch(f, &spec);
 	wait_output(f);
 	kill(shim, SIGTERM);
@@ -383,7 +374,7 @@ static void test_a_slot_is_locked_as_long_as_its_shim_lives(void **state)
 	pid_t shim;
 	int status;
 
-	sh(&spec, "echo; sleep 30", argv, sizeof(argv));
+	sh(&spec, "echo; exec tail -f /dev/null", argv, sizeof(argv));
 	shim = launch(f, &spec);
 	wait_output(f);
 	assert_true(slot_is_locked(f->slots, SLOT));
