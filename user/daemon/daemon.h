@@ -20,6 +20,7 @@
 #include "user/daemon/actions.h"
 #include "user/daemon/submitters.h"
 #include "user/ipc/server.h"
+#include "user/jobs/ops.h"
 #include "user/kern/kern.h"
 #include "user/ledger/ledger.h"
 #include "user/model/config.h"
@@ -70,6 +71,7 @@ struct daemon {
 	struct policy_state *policy;
 	struct ipc_server *server;
 	struct jobs *jobs; /* NULL: no queue here, jobs_why says why */
+	struct jobs_machine jobs_machine; /* what the jobs ask of uwd */
 	struct uw_err jobs_why;
 	uint64_t jobs_look_us;                     /* when next */
 	struct job_allow allow[UW_COMPONENTS_MAX]; /* by component */
