@@ -251,14 +251,6 @@ static void read_usage(struct jobs *jobs, struct run *run, struct jobs_usage *re
 		jobs->setup.ops->usage(jobs->setup.ops_data, &run->leaf, true, ret_usage);
 }
 
-int slot_read_of(int slots, uint32_t index, const struct job *job, struct slot *ret_slot)
-{
-	int rc = slot_read(slots, index, ret_slot);
-
-	return !rc && (ret_slot->job != job->id || ret_slot->attempt != job->attempts) ? -ENODATA
-										       : rc;
-}
-
 /*
  * 0: how far the attempt came. -ENODATA: the slot is not its own, nothing ran. -EAGAIN: not to be
  * said yet, as its shim lives or the slot cannot be read. Torn for good says that it may have run.

@@ -6,11 +6,26 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 
 #include "user/jobs/internal.h"
 
 #define ENTER_A_TURN 500U /* jobs: half a millisecond */
+
+void submission_free(struct submission *submission)
+{
+	if (!submission)
+		return;
+	for (uint32_t i = 0; i < submission->count; i++) {
+		free(submission->pack[i].bytes);
+		free(submission->pack[i].env);
+		free(submission->item[i].range);
+	}
+	free(submission->pack);
+	free(submission->item);
+	free(submission);
+}
 
 /* ---- an element of an item ---- */
 
@@ -45,30 +60,6 @@ void submission_job(const struct submission *submission, const struct jobs_item 
 }
 
 /* ---- one job ---- */
-
-static void tags_text(const struct job_spec *spec, char *buf, size_t size)
-{
-	size_t at = 0;
-
-	buf[0] = '\0';
-	for (uint32_t i = 0; i < spec->tag_count && at < size; i++)
-		at += (size_t)snprintf(buf + at, size - at, "%s%s", i ? "," : "", spec->tag[i]);
-}
-
-struct job *jobs_insert(struct jobs *jobs, const struct job *from, const struct job_spec *spec)
-{
-	char tags[JOB_TAGS_MAX * JOB_TAG_LEN];
-	struct job *job = table_add(&jobs->table, from->id);
-
-	if (!job)
-		return NULL;
-	*job = *from;
-	job->component = jobs_component_find(jobs, spec->component);
-	job->key = words_hold(jobs->words, spec->key);
-	tags_text(spec, tags, sizeof(tags));
-	job->tags = words_hold(jobs->words, tags);
-	return job;
-}
 
 static void enter_one(struct jobs *jobs, const struct submission *submission,
 		      const struct jobs_item *item, uint32_t element)

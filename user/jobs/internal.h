@@ -12,7 +12,6 @@
 #include "user/shim/slots.h"
 
 #define JOBS_DIR_LEN    256
-#define JOBS_PAUSE_US   (5 * 1000000ULL) /* no starts for so long after one that failed */
 #define JOBS_EVENTS_MAX 2
 
 /* ---- table.c: those that have not ended, by id ---- */
@@ -133,6 +132,26 @@ struct jobs {
 	struct jobs_stats stats;
 };
 
+/* ---- state.c ---- */
+
+/* Into the table, by what it was submitted with. NULL: full. */
+struct job *jobs_insert(struct jobs *jobs, const struct job *from, const struct job_spec *spec);
+void jobs_forget(struct jobs *jobs, struct job *job);
+/* The index of a component as the core knows it; UINT8_MAX when there is none. */
+uint8_t jobs_component_find(const struct jobs *jobs, const char *name);
+/* Where it runs, or is to run; "" when that is not configured. */
+const char *jobs_component(const struct jobs *jobs, const struct job *job);
+
+/* The same, and of one that is not configured as the disk knows it. */
+void jobs_component_recall(const struct jobs *jobs, const struct job *job, char buf[UW_NAME_LEN]);
+
+struct job_why jobs_why_of(const struct admit_decision *decision);
+void jobs_set_why(struct job *job, const struct job_why *why);
+
+/* Jobs that may still be added: max-queued, less those that are there or on their way. */
+uint32_t jobs_most(const struct jobs *jobs); /* that may be there at all */
+uint32_t jobs_room(const struct jobs *jobs);
+
 /* ---- entry.c: one job's way to the disk ---- */
 
 enum job_entry_kind {
@@ -180,13 +199,24 @@ void entry_reap(int pidfd);
 void entry_note(struct jobs *jobs, const struct job *job, enum job_step step,
 		const struct job_why *why);
 
-/* ---- run.c ---- */
+/* ---- decide.c ---- */
 
 /* Asks the core what to do now, and does it. */
 void jobs_decide(struct jobs *jobs);
-void jobs_give_supply(struct jobs *jobs); /* what there is, or nothing while closed */
-void jobs_pause(struct jobs *jobs);       /* no starts for a while */
 void jobs_start_done(struct jobs *jobs, struct job_entry *entry);
+
+/* ---- supply.c ---- */
+
+bool jobs_is_closed(const struct jobs *jobs); /* to starts */
+void jobs_give_supply(struct jobs *jobs);     /* what there is, or nothing while closed */
+void jobs_pause(struct jobs *jobs);           /* no starts for a while */
+/* Bytes a second that preempted jobs go out of memory with, measured; call before current_bytes of
+ * a run is changed. */
+uint64_t jobs_swap_speed(const struct jobs *jobs);
+void jobs_see_swapped(struct jobs *jobs, struct run *run, uint64_t current_bytes);
+
+/* ---- end.c ---- */
+
 /* What becomes of a job by the end of an attempt. */
 struct verdict {
 	enum job_state state; /* JOB_QUEUED: again */
@@ -203,12 +233,9 @@ struct verdict jobs_judge(const struct jobs *jobs, struct job *job, const struct
 /* The shim of what runs in slot is gone: its end is read and goes to the disk. */
 void jobs_exit(struct jobs *jobs, uint32_t slot);
 void jobs_end_done(struct jobs *jobs, struct job_entry *entry);
-/* As slot_read; -ENODATA too when it is of another attempt than job's. */
-int slot_read_of(int slots, uint32_t index, const struct job *job, struct slot *ret_slot);
-/* SIGTERM now, SIGKILL after grace_us; that of an earlier call stands if it is sooner. One that
- * stands still goes on to hear it, and is killed at once where its memory is needed: see jobs_wake.
- */
-void jobs_terminate(struct jobs *jobs, struct job *job, uint64_t grace_us);
+
+/* ---- run.c ---- */
+
 struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot, const char *component);
 void jobs_run_free(struct jobs *jobs, uint32_t slot);
 /* The end of the shim in slot is told once; to be told again, watch it again. Of any thread. */
@@ -217,6 +244,20 @@ int jobs_watch(const struct jobs *jobs, uint32_t slot, int pidfd);
 void jobs_limit(struct jobs *jobs, struct run *run, uint64_t bytes);
 void jobs_open_leaf(struct jobs *jobs, struct run *run);
 const char *jobs_leaf_name(uint64_t id, char buf[JOBS_LEAF_LEN]);
+/* As slot_read; -ENODATA too when it is of another attempt than job's. */
+int slot_read_of(int slots, uint32_t index, const struct job *job, struct slot *ret_slot);
+/* There is room again: it is held back no more. */
+void jobs_has_room(struct job *job, struct run *run, const struct job_why *why);
+
+/* ---- stop.c ---- */
+
+/* SIGTERM now, SIGKILL after grace_us; that of an earlier call stands if it is sooner. One that
+ * stands still goes on to hear it, and is killed at once where its memory is needed: see jobs_wake.
+ */
+void jobs_terminate(struct jobs *jobs, struct job *job, uint64_t grace_us);
+/* Sets a flag of a job that runs, and when that is on disk ends it. */
+int jobs_wish(struct jobs *jobs, struct job *job, enum job_flag flag, const struct job_why *why,
+	      uint64_t grace_us, jobs_changed_fn done, void *data);
 
 /* ---- submit.c ---- */
 
@@ -241,19 +282,13 @@ struct submission {
 	struct jobs_later *waiting; /* for all of this one */
 };
 
-void submission_free(struct submission *submission);
-
-/* Jobs that may still be added: max-queued, less those that are there or on their way. */
-uint32_t jobs_room(const struct jobs *jobs);
-
 /* ---- enter.c: from the disk into the queue ---- */
 
 /* An element of an item of it. */
 void submission_job(const struct submission *submission, const struct jobs_item *item,
 		    uint32_t element, struct job_spec *ret_spec, struct job *ret_job);
 
-/* Into the table, by what it was submitted with. NULL: full. */
-struct job *jobs_insert(struct jobs *jobs, const struct job *from, const struct job_spec *spec);
+void submission_free(struct submission *submission);
 
 /* It is on disk: goes into the queue behind those before it, is answered and freed. */
 void jobs_enter(struct jobs *jobs, struct submission *submission);
@@ -262,10 +297,13 @@ void jobs_enter_some(struct jobs *jobs);
 /* uwd ends: the next one finds them on disk. */
 void jobs_enter_none(struct jobs *jobs);
 
-/* ---- change.c ---- */
+/* ---- enqueue.c ---- */
 
 /* Puts a job that is on disk into the queue of the core, or where else it waits. */
 int jobs_enqueue(struct jobs *jobs, struct job *job, const struct job_spec *spec);
+/* Ends one that has not run, as cancelled. -ENOMEM: nothing has changed. */
+int jobs_end_unrun(struct jobs *jobs, struct job *job, const struct job_why *why,
+		   jobs_changed_fn done, void *data);
 /* on has ended, and that is on disk: who waited for it may go, or never will. */
 void jobs_after_end(struct jobs *jobs, uint64_t on);
 /* *ret_live is one of those in after that have not ended, untouched when all have; an array's first
@@ -276,21 +314,6 @@ int jobs_check_after(struct jobs *jobs, const uint64_t *after, uint32_t count, b
 /* keep: what jobs_check_after learns is true until the end of this turn of the loop, so that an
  * array after an array reads each of them once. */
 void jobs_keep_awaited(struct jobs *jobs, bool keep);
-/* Sets a flag of a job that runs, and when that is on disk ends it. */
-int jobs_wish(struct jobs *jobs, struct job *job, enum job_flag flag, const struct job_why *why,
-	      uint64_t grace_us, jobs_changed_fn done, void *data);
-void jobs_forget(struct jobs *jobs, struct job *job);
-/* The index of a component as the core knows it; UINT8_MAX when there is none. */
-uint8_t jobs_component_find(const struct jobs *jobs, const char *name);
-/* Where it runs, or is to run; "" when that is not configured. */
-const char *jobs_component(const struct jobs *jobs, const struct job *job);
-
-/* The same, and of one that is not configured as the disk knows it. */
-void jobs_component_recall(const struct jobs *jobs, const struct job *job, char buf[UW_NAME_LEN]);
-
-struct job_why jobs_why_of(const struct admit_decision *decision);
-void jobs_set_why(struct job *job, const struct job_why *why);
-
 /* ---- pause.c ---- */
 
 void jobs_freeze(struct jobs *jobs, struct job *job, struct run *run,
@@ -306,16 +329,10 @@ void jobs_unpause(struct jobs *jobs, struct job *job);
 uint64_t jobs_ran_us(const struct run *run, uint64_t now_us);
 /* At each look: what is to stand still does, what is to go on does, and the rest shows as it is. */
 void jobs_follow_freezer(struct jobs *jobs, struct job *job, struct run *run, bool frozen);
-/* Bytes a second that preempted jobs go out of memory with, measured; call before current_bytes of
- * a run is changed. */
-uint64_t jobs_swap_speed(const struct jobs *jobs);
-void jobs_see_swapped(struct jobs *jobs, struct run *run, uint64_t current_bytes);
-
 /* ---- outgrown.c: at its limit, and no room for more ---- */
 
 void jobs_has_no_room(struct jobs *jobs, struct job *job, struct run *run,
 		      const struct job_why *why);
-void jobs_has_room(struct job *job, struct run *run, const struct job_why *why);
 /* At each look: whether it still wants more, and how long that may last. */
 void jobs_follow_outgrown(struct jobs *jobs, struct job *job, struct run *run);
 

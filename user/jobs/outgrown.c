@@ -58,12 +58,6 @@ void jobs_has_no_room(struct jobs *jobs, struct job *job, struct run *run,
 	entry_note(jobs, job, JOB_STEP_THROTTLED, why);
 }
 
-void jobs_has_room(struct job *job, struct run *run, const struct job_why *why)
-{
-	run->cramped_us = run->outgrown_us = 0;
-	jobs_set_why(job, why);
-}
-
 /* It asks for no more, by its own doing. */
 static void calm_down(struct job *job, struct run *run)
 {

@@ -10,36 +10,11 @@
 #include "user/base/clock.h"
 #include "user/jobs/internal.h"
 
-/* Until it is measured: as much as a hard disk writes in a second, and it counts as one second. */
-#define SWAP_PRIOR_BYTES (50ULL << 20)
-#define SWAP_WINDOW_US   (60 * US_PER_SEC) /* of swapping; what is older counts half */
-#define CONFIRM_US       (3 * US_PER_SEC)  /* the freezer is asynchronous: up to 1 s was seen */
+#define CONFIRM_US (3 * US_PER_SEC) /* the freezer is asynchronous: up to 1 s was seen */
 
 #define RECLAIM_EVERY_US    (5 * US_PER_SEC)
 #define RECLAIM_LEAST_BYTES (4ULL << 20) /* not worth another reclaim */
 #define BARREN_MAX          6U
-
-uint64_t jobs_swap_speed(const struct jobs *jobs)
-{
-	double took_s = 1 + (double)jobs->swapped_us / US_PER_SEC;
-
-	return (uint64_t)((double)(SWAP_PRIOR_BYTES + jobs->swapped_bytes) / took_s);
-}
-
-void jobs_see_swapped(struct jobs *jobs, struct run *run, uint64_t current_bytes)
-{
-	uint64_t now_us = clock_now_us();
-
-	if (run->for_id && run->looked_us && current_bytes < run->current_bytes) {
-		jobs->swapped_bytes += run->current_bytes - current_bytes;
-		jobs->swapped_us += now_us - run->looked_us;
-	}
-	if (jobs->swapped_us > SWAP_WINDOW_US) {
-		jobs->swapped_bytes /= 2;
-		jobs->swapped_us /= 2;
-	}
-	run->looked_us = now_us;
-}
 
 /* Where that is refused, as too much is asked for at once, the next look asks again. */
 static void ask_to_stand_still(struct jobs *jobs, const struct job *job, struct run *run)

@@ -10,20 +10,6 @@
 
 #define IDS_AHEAD 1000U
 
-void submission_free(struct submission *submission)
-{
-	if (!submission)
-		return;
-	for (uint32_t i = 0; i < submission->count; i++) {
-		free(submission->pack[i].bytes);
-		free(submission->pack[i].env);
-		free(submission->item[i].range);
-	}
-	free(submission->pack);
-	free(submission->item);
-	free(submission);
-}
-
 static void cleanup_submission(struct submission **submission)
 {
 	submission_free(*submission);
@@ -250,20 +236,6 @@ static struct submission *submission_new(struct jobs *jobs, uint32_t count)
 		.done = submission_done,
 	};
 	return submission;
-}
-
-static uint32_t jobs_most(const struct jobs *jobs)
-{
-	uint32_t max = jobs->setup.config->admission.max_queued;
-
-	return max && max < JOBS_MAX ? max : JOBS_MAX;
-}
-
-uint32_t jobs_room(const struct jobs *jobs)
-{
-	uint32_t held = jobs->table.count + jobs->pending, most = jobs_most(jobs);
-
-	return held < most ? most - held : 0;
 }
 
 static int check_room(const struct jobs *jobs, uint64_t total, struct uw_err *err)

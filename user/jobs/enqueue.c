@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A job that is on disk goes where it waits: into the core's queue; to the list of those that wait
+ * for others (after.c); or, where its component is not configured, it is held. When a job has
+ * ended, all that waited for it come through here once more. One that can never start, as what it
+ * waits for ended badly, ends here without having run.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "user/base/clock.h"
+#include "user/base/log.h"
+#include "user/jobs/internal.h"
+
+/* ---- how those ended that are waited for ---- */
+
+/* Elements of an array wait for the same ones, each at its place in the list: asked once. */
+static int find_awaited(struct jobs *jobs, uint64_t on, uint32_t place,
+			struct store_awaited *ret_awaited)
+{
+	struct store_awaited *known = &jobs->awaited[place];
+	int rc;
+
+	if (jobs->awaited_kept && known->on == on) {
+		*ret_awaited = *known;
+		return 0;
+	}
+	rc = store_find_awaited(jobs->reader, on, ret_awaited);
+	memset(known, 0, sizeof(*known));
+	if (!rc)
+		*known = *ret_awaited;
+	return rc;
+}
+
+void jobs_keep_awaited(struct jobs *jobs, bool keep)
+{
+	memset(jobs->awaited, 0, sizeof(jobs->awaited));
+	jobs->awaited_kept = keep;
+}
+
+/* 1 when it has not ended, and on which to wait; 0 when it has, well or any; -ECANCELED: badly;
+ * -ESRCH: not known. */
+static int look_after(struct jobs *jobs, uint64_t on, uint32_t place, bool any, uint64_t *ret_live)
+{
+	const struct job *job = table_find(&jobs->table, on);
+	struct store_awaited awaited;
+	int rc;
+
+	*ret_live = on;
+	if (job && job->index == JOB_NO_INDEX)
+		return 1;
+	rc = find_awaited(jobs, on, place, &awaited);
+	if (rc < 0)
+		return rc;
+	if (job && !awaited.live)
+		awaited.live = on; /* it is queued again, or its end is not told of yet */
+	if (!awaited.known)
+		return -ESRCH;
+	if (awaited.bad && !any)
+		return -ECANCELED;
+	*ret_live = awaited.live;
+	return awaited.live ? 1 : 0;
+}
+
+int jobs_check_after(struct jobs *jobs, const uint64_t *after, uint32_t count, bool any,
+		     uint64_t *ret_live, uint64_t *ret_failed)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t live;
+		int rc = look_after(jobs, after[i], i, any, &live);
+
+		if (rc < 0) {
+			*ret_failed = after[i];
+			return rc;
+		}
+		if (rc)
+			*ret_live = live;
+	}
+	return 0;
+}
+
+/* ---- into the queue of the core ---- */
+
+/* What was learned of a key that the core has pushed out. */
+static void recall(struct jobs *jobs, uint64_t key)
+{
+	struct admit_key known;
+
+	if (key && admit_key_export(jobs->admit, key, NULL) && !jobs_recall(jobs, key, &known))
+		admit_key_import(jobs->admit, &known);
+}
+
+static struct admit_task task_of(const struct jobs *jobs, const struct job *job)
+{
+	return (struct admit_task){
+		.id = job->id,
+		.key = jobs_learn_key(jobs_component(jobs, job), job->uid, jobs_key(jobs, job)),
+		.submit_us = job->submit_us,
+		.request_bytes = job->memory_bytes,
+		.declared_us = job->time_us ? job->time_us : job->time_limit_us,
+		.least_bytes = job->attempts ? job->reserved_bytes : 0,
+		.component = job->component,
+		.priority = job->priority,
+		.memory_priority = job->memory_priority,
+		.flags = (uint8_t)((job->state == JOB_HELD ? ADMIT_HELD : 0) |
+				   (job->flags & JOB_FREEZABLE ? ADMIT_FREEZABLE : 0) |
+				   (job_may_run_again(job) ? ADMIT_RESTARTABLE : 0)),
+	};
+}
+
+static int submit_to_core(struct jobs *jobs, struct job *job)
+{
+	struct admit_task task = task_of(jobs, job);
+
+	if (job->component >= jobs->component_count)
+		return -ENOENT;
+	if (jobs->recorder)
+		recall(jobs, task.key);
+	return admit_submit(jobs->admit, &task, jobs_now_us(jobs));
+}
+
+int jobs_preview(struct jobs *jobs, const struct job_spec *spec, struct admit_view *ret_view)
+{
+	struct admit_task task;
+	struct job job;
+
+	job_init(&job, spec);
+	job.id = UINT64_MAX; /* never given */
+	job.submit_us = jobs_now_us(jobs);
+	job.component = jobs_component_find(jobs, spec->component);
+	if (job.component == UINT8_MAX)
+		return -ENOENT;
+	job.key = words_hold(jobs->words, spec->key);
+	task = task_of(jobs, &job);
+	recall(jobs, task.key);
+	words_drop(jobs->words, job.key);
+	return admit_preview(jobs->admit, &task, job.submit_us, ret_view);
+}
+
+static void say_unknown(const struct jobs *jobs, const struct job *job, int rc)
+{
+	char component[UW_NAME_LEN];
+
+	jobs_component_recall(jobs, job, component);
+	if (rc == -ENOENT)
+		log_warning("job has no component to run in job=%" PRIu64
+			    " component=%s: put [component %s] into the configuration and run "
+			    "'uwctl reload', or cancel it",
+			    job->id, component, component);
+	else
+		log_warning("job is held job=%" PRIu64 " component=%s error=%s", job->id, component,
+			    strerrorname_np(-rc));
+}
+
+/* After a reload there may be thousands: they are told of in one line. */
+static void hold_unknown(struct jobs *jobs, struct job *job, int rc)
+{
+	if (jobs->entering && rc == -ENOENT)
+		jobs->without_component++;
+	else
+		say_unknown(jobs, job, rc);
+	job->state = JOB_HELD;
+	job->reason = JOB_BECAUSE_NO_COMPONENT;
+	job->observed = 0;
+	job->threshold = 0;
+}
+
+/* Ended without having run. -ENOMEM: nothing has changed. */
+int jobs_end_unrun(struct jobs *jobs, struct job *job, const struct job_why *why,
+		   jobs_changed_fn done, void *data)
+{
+	struct job_entry *entry = entry_new(jobs, job, ENTRY_END);
+
+	if (!entry)
+		return -ENOMEM;
+	admit_cancel(jobs->admit, job->id); /* -ENOENT: it waited elsewhere */
+	job->state = JOB_CANCELLED;
+	job->end_us = clock_wall_us();
+	jobs_set_why(job, why);
+	entry->job = *job;
+	entry->done = done;
+	entry->data = data;
+	entry->result = (struct job_result){
+		.state = JOB_CANCELLED,
+		.status = -1,
+		.end_us = job->end_us,
+		.why = *why,
+	};
+	entry_event(entry, JOB_STEP_CANCELLED, why, 0, 0);
+	entry_put(entry);
+	return 0;
+}
+
+/* On one of those that have not ended: at its end all of them are looked at again. */
+static void wait_for_others(struct jobs *jobs, struct job *job, const struct job_spec *spec)
+{
+	uint64_t failed = 0, live = JOB_NONE;
+	bool any = spec->flags & JOB_AFTER_ANY;
+	int rc = jobs_check_after(jobs, spec->after, spec->after_count, any, &live, &failed);
+	struct job_why why = {JOB_BECAUSE_AFTER_FAILED, failed, 0};
+
+	/* Forgotten since: it ended so long ago that only its having ended is known. */
+	if (rc == -ESRCH && any)
+		rc = 0;
+	if (rc == -ECANCELED || rc == -ESRCH) {
+		jobs_end_unrun(jobs, job, &why, NULL, NULL);
+		return;
+	}
+	if (!live) {
+		job->state = JOB_QUEUED;
+		jobs_enqueue(jobs, job, spec);
+		return;
+	}
+	job->reason = JOB_BECAUSE_AFTER;
+	job->observed = live;
+	if (after_add(&jobs->after, live, job->id))
+		hold_unknown(jobs, job, -ENOMEM);
+}
+
+int jobs_enqueue(struct jobs *jobs, struct job *job, const struct job_spec *spec)
+{
+	int rc;
+
+	if (job->state == JOB_WAITING) {
+		wait_for_others(jobs, job, spec);
+		return 0;
+	}
+	rc = submit_to_core(jobs, job);
+	if (rc)
+		hold_unknown(jobs, job, rc);
+	return rc;
+}
+
+/* ---- an end, for those that waited for it ---- */
+
+static void check_waiting(void *data, uint64_t id)
+{
+	struct jobs *jobs = data;
+	struct job *job = table_find(&jobs->table, id);
+	struct store_row row;
+
+	if (!job || job->state != JOB_WAITING || store_find(jobs->reader, id, &row))
+		return;
+	wait_for_others(jobs, job, &row.spec);
+}
+
+void jobs_after_end(struct jobs *jobs, uint64_t on)
+{
+	jobs_keep_awaited(jobs, true);
+	after_take(&jobs->after, on, check_waiting, jobs);
+	jobs_keep_awaited(jobs, false);
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Once a second every job that runs is looked at: how large it is, whether it stands still, whether
+ * it has run into its time limit. The core hears the sizes; a limit that could not be lowered in
+ * full is followed down, and one that was told to end and did not is killed.
+ */
+#include <stddef.h>
+
+#include "user/base/clock.h"
+#include "user/jobs/internal.h"
+
+static void end_overdue(struct jobs *jobs, struct job *job, struct run *run)
+{
+	uint64_t now_us = clock_now_us(), ran_us = jobs_ran_us(run, now_us);
+	struct job_why why = {JOB_BECAUSE_TIME_LIMIT, ran_us, job->time_limit_us};
+
+	if (run->kill_us && now_us >= run->kill_us && run->leaf_open) {
+		jobs->setup.ops->kill(jobs->setup.ops_data, &run->leaf);
+		return;
+	}
+	if (job->time_limit_us && ran_us > job->time_limit_us && !(job->flags & JOB_TIMED_OUT))
+		jobs_wish(jobs, job, JOB_TIMED_OUT, &why,
+			  jobs->setup.config->admission.kill_grace_us, NULL, NULL);
+}
+
+/* memory.peak cannot rise past memory.high by what is swapped out instead. */
+static void see_peak(struct run *run, const struct jobs_usage *usage)
+{
+	uint64_t used_bytes = usage->current_bytes + usage->swapped_bytes;
+
+	if (used_bytes < usage->peak_bytes)
+		used_bytes = usage->peak_bytes;
+	if (used_bytes > run->peak_bytes)
+		run->peak_bytes = used_bytes;
+}
+
+static void look_at_run(struct jobs *jobs, uint32_t slot)
+{
+	struct run *run = jobs->run[slot];
+	struct job *job = table_find(&jobs->table, run->id);
+	struct jobs_usage usage;
+
+	if (!job || run->ending || !run->launched)
+		return;
+	if (run->unwatched)
+		run->unwatched = jobs_watch(jobs, slot, run->pidfd) != 0;
+	jobs_open_leaf(jobs, run); /* where that failed before */
+	if (run->leaf_open &&
+	    !jobs->setup.ops->usage(jobs->setup.ops_data, &run->leaf, false, &usage)) {
+		jobs_see_swapped(jobs, run, usage.current_bytes);
+		run->current_bytes = usage.current_bytes;
+		see_peak(run, &usage);
+		job->peak_bytes = run->peak_bytes;
+		admit_usage(jobs->admit, job->id, usage.current_bytes, usage.swapped_bytes,
+			    run->peak_bytes, jobs_now_us(jobs));
+		jobs_follow_freezer(jobs, job, run, usage.frozen);
+		jobs_limit(jobs, run, job->reserved_bytes);
+		jobs_follow_outgrown(jobs, job, run);
+	}
+	end_overdue(jobs, job, run);
+}
+
+void jobs_look(struct jobs *jobs)
+{
+	if (jobs->limbo)
+		jobs_adopt_rest(jobs);
+	for (uint32_t slot = 1; jobs->stats.slots_used && slot <= SLOTS_COUNT; slot++)
+		if (jobs->run[slot])
+			look_at_run(jobs, slot);
+}

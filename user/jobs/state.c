@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the queue knows, and the questions that can be asked of it: a job by its id, all of them one
+ * after the other, their component, key and tags, and the core's reasons in words of job.h. Nothing
+ * here decides or writes; every other part of the queue stands on it.
+ */
+#include "user/jobs/jobs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "user/base/text.h"
+#include "user/jobs/internal.h"
+
+uint64_t jobs_now_us(const struct jobs *jobs)
+{
+	return clock_now_us() + jobs->clock_offset_us;
+}
+
+/* ---- the table ---- */
+
+const struct job *jobs_find(const struct jobs *jobs, uint64_t id)
+{
+	const struct job *job = table_find(&jobs->table, id);
+
+	return job && !job_state_is_end((enum job_state)job->state) ? job : NULL;
+}
+
+bool jobs_is_untold(const struct jobs *jobs, uint64_t id)
+{
+	return table_find(&jobs->table, id);
+}
+
+const struct job *jobs_next(const struct jobs *jobs, const struct job *at)
+{
+	do
+		at = table_next(&jobs->table, at);
+	while (at && job_state_is_end((enum job_state)at->state));
+	return at;
+}
+
+const struct job *jobs_next_active(const struct jobs *jobs, uint32_t *slot)
+{
+	const struct job *job;
+
+	while (jobs->stats.slots_used && ++*slot <= SLOTS_COUNT) {
+		if (!jobs->run[*slot] || jobs->run[*slot]->ending)
+			continue;
+		job = table_find(&jobs->table, jobs->run[*slot]->id);
+		if (job && job_state_is_active((enum job_state)job->state))
+			return job;
+	}
+	return NULL;
+}
+
+uint32_t jobs_count(const struct jobs *jobs)
+{
+	return jobs->table.count;
+}
+
+uint32_t jobs_place(const struct jobs *jobs, const struct job *job)
+{
+	return (uint32_t)(job - jobs->table.job);
+}
+
+static void tags_text(const struct job_spec *spec, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (uint32_t i = 0; i < spec->tag_count && at < size; i++)
+		at += (size_t)snprintf(buf + at, size - at, "%s%s", i ? "," : "", spec->tag[i]);
+}
+
+struct job *jobs_insert(struct jobs *jobs, const struct job *from, const struct job_spec *spec)
+{
+	char tags[JOB_TAGS_MAX * JOB_TAG_LEN];
+	struct job *job = table_add(&jobs->table, from->id);
+
+	if (!job)
+		return NULL;
+	*job = *from;
+	job->component = jobs_component_find(jobs, spec->component);
+	job->key = words_hold(jobs->words, spec->key);
+	tags_text(spec, tags, sizeof(tags));
+	job->tags = words_hold(jobs->words, tags);
+	return job;
+}
+
+void jobs_forget(struct jobs *jobs, struct job *job)
+{
+	words_drop(jobs->words, job->key);
+	words_drop(jobs->words, job->tags);
+	table_remove(&jobs->table, job);
+}
+
+uint32_t jobs_most(const struct jobs *jobs)
+{
+	uint32_t max = jobs->setup.config->admission.max_queued;
+
+	return max && max < JOBS_MAX ? max : JOBS_MAX;
+}
+
+uint32_t jobs_room(const struct jobs *jobs)
+{
+	uint32_t held = jobs->table.count + jobs->pending, most = jobs_most(jobs);
+
+	return held < most ? most - held : 0;
+}
+
+/* ---- components, keys and tags ---- */
+
+uint8_t jobs_component_find(const struct jobs *jobs, const char *name)
+{
+	for (uint32_t i = 0; i < jobs->component_count; i++)
+		if (!strcmp(jobs->component[i], name))
+			return (uint8_t)i;
+	return UINT8_MAX;
+}
+
+const char *jobs_component(const struct jobs *jobs, const struct job *job)
+{
+	const struct run *run = job->slot ? jobs->run[job->slot] : NULL;
+
+	if (run && run->id == job->id)
+		return run->component;
+	return job->component < jobs->component_count ? jobs->component[job->component] : "";
+}
+
+const char *jobs_component_name(const struct jobs *jobs, const struct job *job)
+{
+	return jobs_component(jobs, job);
+}
+
+void jobs_component_recall(const struct jobs *jobs, const struct job *job, char buf[UW_NAME_LEN])
+{
+	struct store_row row;
+
+	text_copy(buf, UW_NAME_LEN, jobs_component(jobs, job));
+	if (!*buf && jobs->reader && !store_find(jobs->reader, job->id, &row))
+		text_copy(buf, UW_NAME_LEN, row.component);
+}
+
+const char *jobs_key(const struct jobs *jobs, const struct job *job)
+{
+	return words_text(jobs->words, job->key);
+}
+
+const char *jobs_tags(const struct jobs *jobs, const struct job *job)
+{
+	return words_text(jobs->words, job->tags);
+}
+
+uint64_t jobs_learn_key(const char *component, uint32_t uid, const char *key)
+{
+	uint64_t hash = 0xcbf29ce484222325ULL;
+
+	if (!*key)
+		return 0;
+	/* Of each user by itself: nobody may teach the scheduler about the jobs of others. */
+	hash = (hash ^ uid) * 0x100000001b3ULL;
+	for (const char *at = component; *at; at++)
+		hash = (hash ^ (uint8_t)*at) * 0x100000001b3ULL;
+	hash = (hash ^ '/') * 0x100000001b3ULL;
+	for (const char *at = key; *at; at++)
+		hash = (hash ^ (uint8_t)*at) * 0x100000001b3ULL;
+	return hash >> 1 ? hash >> 1 : 1; /* SQLite's integers have a sign */
+}
+
+int jobs_recall(const struct jobs *jobs, uint64_t key, struct admit_key *ret_key)
+{
+	const void *bytes;
+	unsigned long size;
+	int rc = admit_key_export(jobs->admit, key, ret_key);
+
+	if (!rc)
+		return 0;
+	rc = store_find_key(jobs->reader, key, &bytes, &size);
+	if (rc || size != sizeof(*ret_key))
+		return rc ? rc : -ENOENT;
+	memcpy(ret_key, bytes, sizeof(*ret_key));
+	return ret_key->version == ADMIT_KEY_VERSION ? 0 : -ENOENT;
+}
+
+/* ---- why ---- */
+
+static const enum job_reason reason_of[ADMIT_REASON__COUNT] = {
+	[ADMIT_WHY_FITS] = JOB_BECAUSE_FITS,
+	[ADMIT_WHY_ENDS_BEFORE] = JOB_BECAUSE_BACKFILL,
+	[ADMIT_WHY_BESIDE] = JOB_BECAUSE_BESIDE,
+	[ADMIT_WHY_CANARY] = JOB_BECAUSE_CANARY,
+	[ADMIT_WHY_NO_ROOM_HOST] = JOB_BECAUSE_HOST,
+	[ADMIT_WHY_NO_ROOM_BUDGET] = JOB_BECAUSE_MEMORY,
+	[ADMIT_WHY_NEVER_FITS] = JOB_BECAUSE_TOO_LARGE,
+	[ADMIT_WHY_TURN] = JOB_BECAUSE_TURN,
+	[ADMIT_WHY_HEAD_FIRST] = JOB_BECAUSE_HEAD_FIRST,
+	[ADMIT_WHY_HELD] = JOB_BECAUSE_REQUEST,
+	[ADMIT_WHY_GROWTH_FIRST] = JOB_BECAUSE_GROWTH_FIRST,
+	[ADMIT_WHY_OUTGREW] = JOB_BECAUSE_GROWTH,
+	[ADMIT_WHY_PLATEAU] = JOB_BECAUSE_PLATEAU,
+	[ADMIT_WHY_NO_ROOM_TO_GROW] = JOB_BECAUSE_NO_GROWTH,
+	[ADMIT_WHY_ROOM] = JOB_BECAUSE_ROOM,
+	[ADMIT_WHY_DEADLOCK] = JOB_BECAUSE_DEADLOCK,
+	[ADMIT_WHY_PREEMPTED] = JOB_BECAUSE_PREEMPTED,
+	[ADMIT_WHY_PRESSURE] = JOB_BECAUSE_PRESSURE,
+};
+
+enum job_reason jobs_reason_of(enum admit_reason reason)
+{
+	return (unsigned int)reason < ADMIT_REASON__COUNT ? reason_of[reason] : JOB_BECAUSE_NONE;
+}
+
+struct job_why jobs_why_of(const struct admit_decision *decision)
+{
+	struct job_why why = {
+		.reason = reason_of[decision->why.reason],
+		.observed = decision->why.observed,
+		.threshold = decision->why.threshold,
+	};
+
+	if (decision->verdict == ADMIT_FREEZE && decision->for_id)
+		why = (struct job_why){JOB_BECAUSE_PREEMPTED, decision->for_id, 0};
+	return why;
+}
+
+void jobs_set_why(struct job *job, const struct job_why *why)
+{
+	job->reason = (uint8_t)why->reason;
+	job->observed = why->observed;
+	job->threshold = why->threshold;
+}
+
+/* ---- the rest ---- */
+
+bool jobs_usage_of(const struct jobs *jobs, const struct job *job, uint64_t *ret_current_bytes,
+		   uint64_t *ret_peak_bytes)
+{
+	const struct run *run = job->slot ? jobs->run[job->slot] : NULL;
+
+	if (!run || !run->launched)
+		return false;
+	*ret_current_bytes = run->current_bytes;
+	*ret_peak_bytes = run->peak_bytes;
+	return true;
+}
+
+const struct admit *jobs_admit(const struct jobs *jobs)
+{
+	return jobs->admit;
+}
+
+struct store_reader *jobs_reader(const struct jobs *jobs)
+{
+	return jobs->reader;
+}
+
+struct reading *jobs_reading(const struct jobs *jobs)
+{
+	return jobs->reading;
+}
+
+const char *jobs_log_path(const struct jobs *jobs, uint64_t id, bool err_file, char *buf,
+			  size_t size)
+{
+	char name[OUTPUTS_NAME_LEN];
+
+	snprintf(buf, size, "%s/%s/%s", jobs->dir, JOBS_LOG_DIR, outputs_name(id, err_file, name));
+	return buf;
+}
+
+void jobs_stats(const struct jobs *jobs, struct jobs_stats *ret_stats)
+{
+	struct recorder_stats disk;
+
+	recorder_stats(jobs->recorder, &disk);
+	*ret_stats = jobs->stats;
+	ret_stats->queue_waiting = disk.waiting;
+	ret_stats->disk_full = disk.full;
+	ret_stats->disk_stuck = disk.stuck;
+	for (const struct job *job = jobs_next(jobs, NULL); job; job = jobs_next(jobs, job))
+		ret_stats->count[job->state]++;
+}
