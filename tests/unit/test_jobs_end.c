@@ -245,6 +245,7 @@ static void test_jobs_that_start_get_the_grace_of_their_cancel(void **state)
 	struct jobs_fixture *f = *state;
 	char buf[512];
 	struct jobs_item item = slow_end(f, buf, sizeof(buf));
+	struct pollfd turn = {.fd = jobs_fd(f->jobs), .events = POLLIN};
 	const struct run *run;
 	uint64_t id;
 
@@ -253,6 +254,9 @@ static void test_jobs_that_start_get_the_grace_of_their_cancel(void **state)
 	submit(f, &item, 1);
 	id = f->first_id;
 	assert_int_equal(jobs_release(f->jobs, id, 0, NULL, NULL), 0);
+	assert_int_equal(state_of(f, id), JOB_QUEUED); /* decided in the turn that it asks for */
+	assert_int_equal(poll(&turn, 1, 0), 1);
+	jobs_dispatch(f->jobs);
 	assert_int_equal(state_of(f, id), JOB_STARTING);
 	assert_int_equal(jobs_cancel(f->jobs, id, 0, 3600 * US_PER_SEC, NULL, NULL), 0);
 	run = f->jobs->run[jobs_find(f->jobs, id)->slot];

@@ -289,7 +289,8 @@ static uint32_t outgrow(struct jobs_fixture *f, uint64_t id)
 		jobs->clock_offset_us += 60 * US_PER_SEC;
 		admit_usage(jobs->admit, id, JOBS_BUDGET / 2, 0, JOBS_BUDGET / 2,
 			    jobs_now_us(jobs));
-		jobs_decide(jobs);
+		jobs_decide_soon(jobs);
+		jobs_decide_if_due(jobs);
 		for (uint32_t n = 0; n < jobs->decisions.count; n++)
 			frozen += jobs->decisions.decision[n].verdict == ADMIT_FREEZE &&
 				  jobs->decisions.decision[n].id == id;

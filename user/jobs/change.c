@@ -82,7 +82,7 @@ int jobs_release(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn d
 	if (rc)
 		return rc;
 	rc = put_change(jobs, job, JOB_STEP_RELEASED, uid, done, data);
-	jobs_decide(jobs);
+	jobs_decide_next_turn(jobs);
 	return rc;
 }
 
@@ -111,7 +111,7 @@ static void again_done(void *data, int rc)
 			jobs_enqueue(jobs, job, NULL);
 	}
 	if (!rc)
-		jobs_decide(jobs);
+		jobs_decide_soon(jobs);
 	if (again->done)
 		again->done(again->data, rc);
 	free(again);

@@ -37,37 +37,6 @@ static void give_back(struct jobs *jobs, struct job *job)
 	admit_exit(jobs->admit, job->id, ADMIT_EXIT_AGAIN, 0, jobs_now_us(jobs));
 }
 
-static void start(struct jobs *jobs, struct job *job, const struct admit_decision *decision)
-{
-	struct job_why why = jobs_why_of(decision);
-	uint32_t slot = jobs_is_closed(jobs) ? SLOT_NONE : free_slot(jobs);
-	struct job_entry *entry;
-
-	if (!slot || !jobs_run_new(jobs, job, slot, jobs_component(jobs, job))) {
-		give_back(jobs, job);
-		jobs_give_supply(jobs);
-		return;
-	}
-	job->state = JOB_STARTING;
-	job->attempts++;
-	job->start_us = clock_wall_us();
-	job->reserved_bytes = decision->amount;
-	job->peak_bytes = 0;
-	jobs->run[slot]->first_bytes = decision->amount;
-	jobs->run[slot]->limit_bytes = decision->amount;
-	jobs_set_why(job, &why);
-	entry = entry_new(jobs, job, ENTRY_START);
-	if (!entry) {
-		jobs_run_free(jobs, slot);
-		job->attempts--;
-		give_back(jobs, job);
-		jobs_pause(jobs);
-		return;
-	}
-	entry_event(entry, JOB_STEP_STARTED, &why, 0, decision->amount);
-	entry_put(entry);
-}
-
 /* Not on disk, so nothing was done about it. */
 static void not_written(struct jobs *jobs, struct job *job, const struct job_entry *entry)
 {
@@ -87,7 +56,7 @@ static void row_is_gone(struct jobs *jobs, struct job *job, const struct job_ent
 	admit_exit(jobs->admit, job->id, ADMIT_EXIT_NOT_RUN, 0, jobs_now_us(jobs));
 	jobs_forget(jobs, job);
 	jobs_after_end(jobs, entry->job.id);
-	jobs_decide(jobs);
+	jobs_decide_soon(jobs);
 }
 
 /* The slot says whether something ran: as a rule nothing did. */
@@ -97,8 +66,9 @@ static void not_launched(struct jobs *jobs, struct run *run, const struct job_en
 	jobs_exit(jobs, entry->slot);
 }
 
-void jobs_start_done(struct jobs *jobs, struct job_entry *entry)
+static void start_done(struct job_entry *entry)
 {
+	struct jobs *jobs = entry->jobs;
 	struct job *job = table_find(&jobs->table, entry->job.id);
 	struct run *run = jobs->run[entry->slot];
 
@@ -127,6 +97,38 @@ void jobs_start_done(struct jobs *jobs, struct job_entry *entry)
 		jobs_exit(jobs, entry->slot);
 	else if (job->flags & JOB_ENDING)
 		jobs_terminate(jobs, job, run->grace_us);
+}
+
+static void start(struct jobs *jobs, struct job *job, const struct admit_decision *decision)
+{
+	struct job_why why = jobs_why_of(decision);
+	uint32_t slot = jobs_is_closed(jobs) ? SLOT_NONE : free_slot(jobs);
+	struct job_entry *entry;
+
+	if (!slot || !jobs_run_new(jobs, job, slot, jobs_component(jobs, job))) {
+		give_back(jobs, job);
+		jobs_give_supply(jobs);
+		return;
+	}
+	job->state = JOB_STARTING;
+	job->attempts++;
+	job->start_us = clock_wall_us();
+	job->reserved_bytes = decision->amount;
+	job->peak_bytes = 0;
+	jobs->run[slot]->first_bytes = decision->amount;
+	jobs->run[slot]->limit_bytes = decision->amount;
+	jobs_set_why(job, &why);
+	entry = entry_new(jobs, job, ENTRY_START);
+	if (!entry) {
+		jobs_run_free(jobs, slot);
+		job->attempts--;
+		give_back(jobs, job);
+		jobs_pause(jobs);
+		return;
+	}
+	entry->finish = start_done;
+	entry_event(entry, JOB_STEP_STARTED, &why, 0, decision->amount);
+	entry_put(entry);
 }
 
 /* ---- what the core says of those that run ---- */
@@ -217,11 +219,11 @@ static void carry_out(struct jobs *jobs, const struct admit_decision *decision)
 	}
 }
 
-void jobs_decide(struct jobs *jobs)
+void jobs_decide_if_due(struct jobs *jobs)
 {
-	if (jobs->deciding)
+	if (!jobs->decide_due)
 		return;
-	jobs->deciding = true;
+	jobs->decide_due = false;
 	if (jobs->closed && !jobs_is_closed(jobs))
 		jobs_give_supply(jobs);
 	do {
@@ -229,5 +231,4 @@ void jobs_decide(struct jobs *jobs)
 		for (uint32_t i = 0; i < jobs->decisions.count; i++)
 			carry_out(jobs, &jobs->decisions.decision[i]);
 	} while (jobs->decisions.more);
-	jobs->deciding = false;
 }

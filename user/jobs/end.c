@@ -320,6 +320,7 @@ void jobs_exit(struct jobs *jobs, uint32_t index)
 	entry->has_run = verdict.has_run;
 	entry->clean = true;
 	entry->slot = index;
+	entry->finish = jobs_end_done;
 	job->peak_bytes = entry->result.peak_bytes;
 	job->end_us = entry->result.end_us;
 	if (verdict.has_run && verdict.state == JOB_QUEUED)
@@ -335,26 +336,5 @@ void jobs_exit(struct jobs *jobs, uint32_t index)
 		jobs_enqueue(jobs, job, NULL); /* held until its component is back */
 	if (verdict.how == ADMIT_EXIT_AGAIN && !verdict.has_run && !run->found)
 		jobs_pause(jobs); /* its shim came to nothing, and so may the next */
-	jobs_decide(jobs);
-}
-
-void jobs_end_done(struct jobs *jobs, struct job_entry *entry)
-{
-	struct job *job = table_find(&jobs->table, entry->job.id);
-	enum job_state state = (enum job_state)entry->job.state;
-
-	if (entry->entry.rc)
-		return; /* uwd ends; the next one finds the same end */
-	jobs_run_free(jobs, entry->slot);
-	if (!job || !job_state_is_end(state))
-		return;
-	jobs->stats.ended++;
-	if (jobs->setup.ended)
-		jobs->setup.ended(jobs->setup.data, job, &entry->result);
-	jobs_forget(jobs, job);
-	if (after_waits(&jobs->after, entry->job.id))
-		jobs_after_end(jobs, entry->job.id);
-	else if (!jobs->closed)
-		return; /* its memory was given out when it ended */
-	jobs_decide(jobs);
+	jobs_decide_soon(jobs);
 }

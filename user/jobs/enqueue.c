@@ -179,6 +179,7 @@ int jobs_end_unrun(struct jobs *jobs, struct job *job, const struct job_why *why
 	job->end_us = clock_wall_us();
 	jobs_set_why(job, why);
 	entry->job = *job;
+	entry->finish = jobs_end_done;
 	entry->done = done;
 	entry->data = data;
 	entry->result = (struct job_result){
@@ -250,4 +251,26 @@ void jobs_after_end(struct jobs *jobs, uint64_t on)
 	jobs_keep_awaited(jobs, true);
 	after_take(&jobs->after, on, check_waiting, jobs);
 	jobs_keep_awaited(jobs, false);
+}
+
+void jobs_end_done(struct job_entry *entry)
+{
+	struct jobs *jobs = entry->jobs;
+	struct job *job = table_find(&jobs->table, entry->job.id);
+	enum job_state state = (enum job_state)entry->job.state;
+
+	if (entry->entry.rc)
+		return; /* uwd ends; the next one finds the same end */
+	jobs_run_free(jobs, entry->slot);
+	if (!job || !job_state_is_end(state))
+		return;
+	jobs->stats.ended++;
+	if (jobs->setup.ended)
+		jobs->setup.ended(jobs->setup.data, job, &entry->result);
+	jobs_forget(jobs, job);
+	if (after_waits(&jobs->after, entry->job.id))
+		jobs_after_end(jobs, entry->job.id);
+	else if (!jobs->closed)
+		return; /* its memory was given out when it ended */
+	jobs_decide_soon(jobs);
 }

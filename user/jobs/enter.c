@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 
 #include "user/jobs/internal.h"
 
@@ -149,7 +148,6 @@ static struct submission *take_entered(struct jobs *jobs)
 void jobs_enter_some(struct jobs *jobs)
 {
 	uint32_t left = ENTER_A_TURN;
-	struct submission *entered;
 
 	if (!jobs->coming)
 		return;
@@ -157,12 +155,15 @@ void jobs_enter_some(struct jobs *jobs)
 	for (struct submission *at = jobs->coming; at && left; at = at->next)
 		left -= enter_part(jobs, at, left);
 	jobs_keep_awaited(jobs, false);
-	entered = take_entered(jobs);
-	if (entered)
-		jobs_decide(jobs);
-	answer_all(entered, 0);
-	if (jobs->coming && eventfd_write(jobs->coming_fd, 1) < 0)
-		return; /* full: it was written to, which is all that is wanted */
+	if (is_in(jobs->coming))
+		jobs_decide_soon(jobs);
+}
+
+void jobs_enter_answer(struct jobs *jobs)
+{
+	answer_all(take_entered(jobs), 0);
+	if (jobs->coming)
+		jobs_ask_turn(jobs);
 }
 
 void jobs_enter_none(struct jobs *jobs)

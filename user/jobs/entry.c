@@ -166,10 +166,8 @@ static void entry_done(void *data, struct entry *base)
 	struct job_entry *entry = (struct job_entry *)base;
 
 	(void)data;
-	if (entry->kind == ENTRY_START)
-		jobs_start_done(entry->jobs, entry);
-	else if (entry->kind == ENTRY_END)
-		jobs_end_done(entry->jobs, entry);
+	if (entry->finish)
+		entry->finish(entry);
 	if (entry->done)
 		entry->done(entry->data, base->rc);
 	entry_reap(entry->ended); /* not written */

@@ -116,12 +116,12 @@ struct jobs {
 	bool awaited_kept;
 	uint32_t pending; /* jobs on their way to the disk, and from there into the table */
 	struct submission *coming, **coming_last; /* on disk, and not all in the table */
-	int coming_fd;                            /* an eventfd: the next turn goes on with them */
-	uint32_t limbo;                           /* locked slots whose shim has not said its pid */
+	int turn_fd;              /* an eventfd: there is something to do in another turn */
+	uint32_t limbo;           /* locked slots whose shim has not said its pid */
 	uint64_t *loaded_waiting; /* between load and adoption: jobs that wait for others */
 	uint32_t loaded_waiting_count;
-	uint64_t pause_us; /* no starts before that, on clock_now_us */
-	bool deciding;
+	uint64_t pause_us;          /* no starts before that, on clock_now_us */
+	bool decide_due;            /* at the end of this turn of the loop, or in the next */
 	bool entering;              /* all of them again */
 	uint32_t without_component; /* of these */
 	bool closed;                /* to starts: too many run, or a pause */
@@ -144,6 +144,12 @@ const char *jobs_component(const struct jobs *jobs, const struct job *job);
 
 /* The same, and of one that is not configured as the disk knows it. */
 void jobs_component_recall(const struct jobs *jobs, const struct job *job, char buf[UW_NAME_LEN]);
+
+/* The core is to be asked: something has changed that it decides by. Within a turn of the loop;
+ * from outside of one, as in a client's call, another turn is asked for as well. */
+void jobs_decide_soon(struct jobs *jobs);
+void jobs_decide_next_turn(struct jobs *jobs);
+void jobs_ask_turn(const struct jobs *jobs);
 
 struct job_why jobs_why_of(const struct admit_decision *decision);
 void jobs_set_why(struct job *job, const struct job_why *why);
@@ -182,7 +188,10 @@ struct job_entry {
 	unsigned long pack_size;
 	int launched;   /* START: the shim's pidfd or a negative errno */
 	bool unwatched; /* START: see struct run */
-	jobs_changed_fn done;
+	/* On the loop's thread, written or not (entry.rc): what follows from it for the job. NULL:
+	 * nothing. */
+	void (*finish)(struct job_entry *entry);
+	jobs_changed_fn done; /* who asked for it is answered then */
 	void *data;
 };
 
@@ -201,9 +210,8 @@ void entry_note(struct jobs *jobs, const struct job *job, enum job_step step,
 
 /* ---- decide.c ---- */
 
-/* Asks the core what to do now, and does it. */
-void jobs_decide(struct jobs *jobs);
-void jobs_start_done(struct jobs *jobs, struct job_entry *entry);
+/* At the end of each turn: where that is due, asks the core what to do now, and does it. */
+void jobs_decide_if_due(struct jobs *jobs);
 
 /* ---- supply.c ---- */
 
@@ -232,7 +240,6 @@ struct verdict jobs_judge(const struct jobs *jobs, struct job *job, const struct
 			  bool is_ours, const struct jobs_usage *usage, int error);
 /* The shim of what runs in slot is gone: its end is read and goes to the disk. */
 void jobs_exit(struct jobs *jobs, uint32_t slot);
-void jobs_end_done(struct jobs *jobs, struct job_entry *entry);
 
 /* ---- run.c ---- */
 
@@ -292,8 +299,10 @@ void submission_free(struct submission *submission);
 
 /* It is on disk: goes into the queue behind those before it, is answered and freed. */
 void jobs_enter(struct jobs *jobs, struct submission *submission);
-/* At the end of each turn: so many jobs as a turn may take. */
+/* In each turn: so many jobs as a turn may take, and, when it has been decided about them, an
+ * answer to those who submitted them. */
 void jobs_enter_some(struct jobs *jobs);
+void jobs_enter_answer(struct jobs *jobs);
 /* uwd ends: the next one finds them on disk. */
 void jobs_enter_none(struct jobs *jobs);
 
@@ -304,6 +313,9 @@ int jobs_enqueue(struct jobs *jobs, struct job *job, const struct job_spec *spec
 /* Ends one that has not run, as cancelled. -ENOMEM: nothing has changed. */
 int jobs_end_unrun(struct jobs *jobs, struct job *job, const struct job_why *why,
 		   jobs_changed_fn done, void *data);
+/* finish of an entry for an end: it is told of, the job is forgotten, and who waited for it is
+ * looked at again. */
+void jobs_end_done(struct job_entry *entry);
 /* on has ended, and that is on disk: who waited for it may go, or never will. */
 void jobs_after_end(struct jobs *jobs, uint64_t on);
 /* *ret_live is one of those in after that have not ended, untouched when all have; an array's first

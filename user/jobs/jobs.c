@@ -20,7 +20,7 @@
 #define TAG_RECORDER    0U /* slots count from 1 */
 #define EVENTS_A_TURN   64
 #define TAG_READING     UINT32_MAX
-#define TAG_COMING      (UINT32_MAX - 1)
+#define TAG_TURN        (UINT32_MAX - 1)
 #define KEEP_RUNS_A_KEY 200U
 
 /* ---- another configuration ---- */
@@ -221,12 +221,12 @@ static int watch(struct jobs *jobs, int fd, uint32_t events, uint32_t tag, struc
 }
 
 /* Written to once for each turn that is to come, and never read. */
-static int watch_coming(struct jobs *jobs, struct uw_err *err)
+static int watch_turn(struct jobs *jobs, struct uw_err *err)
 {
-	jobs->coming_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (jobs->coming_fd < 0)
+	jobs->turn_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (jobs->turn_fd < 0)
 		return err_set(err, -errno, "queue: eventfd: %s", strerror(errno));
-	return watch(jobs, jobs->coming_fd, EPOLLIN | EPOLLET, TAG_COMING, err);
+	return watch(jobs, jobs->turn_fd, EPOLLIN | EPOLLET, TAG_TURN, err);
 }
 
 static int start_reading(struct jobs *jobs, struct uw_err *err)
@@ -294,7 +294,7 @@ static int open_jobs(struct jobs *jobs, struct uw_err *err)
 	if (!rc)
 		rc = open_memory(jobs, err);
 	if (!rc)
-		rc = watch_coming(jobs, err);
+		rc = watch_turn(jobs, err);
 	if (rc)
 		return rc;
 	rc = open_store(jobs, err);
@@ -314,7 +314,7 @@ static int try_to_open(const struct jobs_setup *setup, struct jobs **ret_jobs, s
 	jobs->admit_config = *setup->admit;
 	take_components(jobs);
 	jobs->slots = -1;
-	jobs->coming_fd = -1;
+	jobs->turn_fd = -1;
 	jobs->clock_offset_us = clock_wall_us() - clock_now_us();
 	jobs->epoll = epoll_create1(EPOLL_CLOEXEC);
 	rc = jobs->epoll < 0 ? err_set(err, -errno, "queue: epoll: %s", strerror(errno))
@@ -339,7 +339,6 @@ void jobs_close(struct jobs *jobs)
 {
 	if (!jobs)
 		return;
-	jobs->deciding = true; /* nothing new on the way out */
 	jobs_check_stop(jobs);
 	reading_free(jobs->reading);
 	recorder_free(jobs->recorder);
@@ -355,8 +354,8 @@ void jobs_close(struct jobs *jobs)
 		munmap(jobs->admit, jobs->admit_bytes);
 	if (jobs->slots >= 0)
 		close(jobs->slots);
-	if (jobs->coming_fd >= 0)
-		close(jobs->coming_fd);
+	if (jobs->turn_fd >= 0)
+		close(jobs->turn_fd);
 	if (jobs->epoll >= 0)
 		close(jobs->epoll);
 	free(jobs->loaded_waiting);
@@ -382,7 +381,7 @@ void jobs_dispatch(struct jobs *jobs)
 			recorder_dispatch(jobs->recorder);
 		else if (tag == TAG_READING)
 			reading_dispatch(jobs->reading);
-		else if (tag == TAG_COMING)
+		else if (tag == TAG_TURN)
 			continue;
 		else if (jobs->run[tag] && jobs->run[tag]->launched)
 			jobs_exit(jobs, tag);
@@ -390,12 +389,15 @@ void jobs_dispatch(struct jobs *jobs)
 			jobs->run[tag]->gone = true; /* seen before its start is through */
 	}
 	jobs_enter_some(jobs);
+	jobs_decide_if_due(jobs);
+	jobs_enter_answer(jobs);
 }
 
 void jobs_tick(struct jobs *jobs, const struct admit_supply *supply)
 {
 	jobs->supply = *supply;
 	jobs_give_supply(jobs);
-	jobs_decide(jobs);
+	jobs_decide_soon(jobs);
+	jobs_decide_if_due(jobs);
 	jobs_check_tick(jobs);
 }

@@ -109,7 +109,8 @@ int jobs_open(const struct jobs_setup *setup, struct jobs **ret_jobs, struct uw_
 /* Writes what waits and closes; what runs goes on. NULL is fine. */
 void jobs_close(struct jobs *jobs);
 
-/* Readable when there is something to do; then jobs_dispatch. */
+/* Readable when there is something to do; then jobs_dispatch. It takes up all that has happened,
+ * and then decides once what follows from it, as jobs_tick does. */
 int jobs_fd(const struct jobs *jobs);
 void jobs_dispatch(struct jobs *jobs);
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "user/base/text.h"
 #include "user/jobs/internal.h"
@@ -16,6 +17,25 @@
 uint64_t jobs_now_us(const struct jobs *jobs)
 {
 	return clock_now_us() + jobs->clock_offset_us;
+}
+
+/* ---- turns of the loop ---- */
+
+void jobs_ask_turn(const struct jobs *jobs)
+{
+	if (eventfd_write(jobs->turn_fd, 1) < 0)
+		return; /* full: it was written to, which is all that is wanted */
+}
+
+void jobs_decide_soon(struct jobs *jobs)
+{
+	jobs->decide_due = true;
+}
+
+void jobs_decide_next_turn(struct jobs *jobs)
+{
+	jobs->decide_due = true;
+	jobs_ask_turn(jobs);
 }
 
 /* ---- the table ---- */
