@@ -95,7 +95,8 @@ def show_react(metrics):
 def reduce_queue(records):
     """Medians: the loop's CPU with the state in memory, the rest, and the loop again, with it on the disk."""
     runs = [jobs.measure_queue(folder) for folder in run_folders(records)]
-    times = ("submit_p99_us", "start_p99_us", "exit_p99_us")
+    times = ("submit_p99_us", "start_p99_us", "exit_p99_us", "insert_p99_us", "start_over_insert",
+             "end_over_insert")
 
     def median(state, name):
         return statistics.median(run[name] for run in runs if run["state"] == state)
@@ -108,10 +109,12 @@ def reduce_queue(records):
 
 def show_queue(metrics):
     def times(prefix):
-        return [table.show_number(metrics[prefix + name], 1, " us") for name in
-                ("submit_p99_us", "start_p99_us", "exit_p99_us")]
+        return [*(table.show_number(metrics[prefix + name], 1, " us") for name in
+                  ("submit_p99_us", "start_p99_us", "exit_p99_us", "insert_p99_us")),
+                *(table.show_ratio(metrics[prefix + name]) for name in ("start_over_insert", "end_over_insert"))]
 
-    return ["the loop's CPU", "submit p99", "start p99", "exit p99", "resident", "restart"], [
+    return ["the loop's CPU", "submit p99", "start p99", "exit p99", "B-tree insert p99", "start over insert",
+            "exit over insert", "resident", "restart"], [
         ["state in memory", *times(""), "", ""],
         ["state on the disk", *times("disk_"), table.show_bytes(metrics["rss_bytes"], zero_is_good=False),
          table.show_number(metrics["restart_s"], 2, " s")]

@@ -19,6 +19,9 @@ def measure_queue(folder):
         "submit_p99_us": values["submit_p99_us"],
         "start_p99_us": values["start_p99_us"],
         "exit_p99_us": values["exit_p99_us"],
+        "insert_p99_us": values["insert_p99_us"],
+        "start_over_insert": values["start_over_insert"],
+        "end_over_insert": values["end_over_insert"],
         "rss_bytes": int(values["rss_bytes"]),
         "restart_s": values["restart_s"],
     }

@@ -2,7 +2,9 @@
 /*
  * The queue of uwd with 100,000 jobs in it, natively: the daemon's own code, store and disk, with
  * starts that start nothing. What it takes on the loop's thread to submit one, to start one and to
- * see one end; the memory for all of them; and how long a new uwd needs until it can decide.
+ * see one end; the memory for all of them; and how long a new uwd needs until it can decide. Beside
+ * them, in the same run, what a row costs that goes into a plain B-tree of as many: start and end
+ *are given as multiples of it too, which says more than microseconds of a machine nobody knows.
  *
  *	queue DIR [JOBS]		makes the queue, prints "NAME VALUE" lines
  *	queue DIR --restart		opens it again, in a process of its own
@@ -11,6 +13,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +33,7 @@
 #define ENV_SIZE     3000U
 #define JOB_BYTES    (64ULL << 20)
 #define BUDGET       (RUN_MAX * JOB_BYTES)
+#define INSERTS      10000U
 
 struct bench {
 	struct config config;
@@ -358,8 +362,59 @@ static double end_all(struct bench *bench)
 	return p99;
 }
 
+/* ---- a plain B-tree ---- */
+
+/* Keys in no order, and none twice: an odd factor is a permutation of 64 bits. */
+static void insert_row(sqlite3_stmt *insert, uint32_t n)
+{
+	sqlite3_bind_int64(insert, 1, (sqlite3_int64)(n * 0x9e3779b97f4a7c15ULL));
+	sqlite3_bind_int64(insert, 2, n);
+	if (sqlite3_step(insert) != SQLITE_DONE || sqlite3_reset(insert) != SQLITE_OK) {
+		fputs("queue: a row does not go into the B-tree\n", stderr);
+		exit(EXIT_FAILURE);
+	}
+}
+
+static double time_inserts(sqlite3_stmt *insert, uint32_t count)
+{
+	uint64_t *ns = calloc(INSERTS, sizeof(*ns)), began_ns;
+	double p99;
+
+	for (uint32_t n = 0; n < count; n++)
+		insert_row(insert, n);
+	for (uint32_t n = 0; ns && n < INSERTS; n++) {
+		began_ns = cpu_ns();
+		insert_row(insert, count + n);
+		ns[n] = cpu_ns() - began_ns;
+	}
+	p99 = ns ? p99_us(ns, INSERTS) : 0;
+	free(ns);
+	return p99;
+}
+
+/* A table of SQLite's in memory, by its key: the tree and nothing else, in one transaction. */
+static double insert_some(uint32_t count)
+{
+	sqlite3_stmt *insert = NULL;
+	sqlite3 *tree = NULL;
+	double p99;
+
+	if (sqlite3_open(":memory:", &tree) ||
+	    sqlite3_exec(tree, "CREATE TABLE job(id INTEGER PRIMARY KEY, state INTEGER); BEGIN",
+			 NULL, NULL, NULL) ||
+	    sqlite3_prepare_v2(tree, "INSERT INTO job VALUES(?, ?)", -1, &insert, NULL)) {
+		fprintf(stderr, "queue: B-tree: %s\n", sqlite3_errmsg(tree));
+		exit(EXIT_FAILURE);
+	}
+	p99 = time_inserts(insert, count);
+	sqlite3_finalize(insert);
+	sqlite3_close(tree);
+	return p99;
+}
+
 static int measure(struct bench *bench, uint32_t count)
 {
+	double start_us, insert_us, exit_us;
 	uint64_t empty_bytes;
 
 	if (open_jobs(bench) < 0)
@@ -371,9 +426,15 @@ static int measure(struct bench *bench, uint32_t count)
 	printf("empty_rss_bytes %" PRIu64 "\n", empty_bytes);
 	printf("submit_p99_us %.2f\n", submit_all(bench, count));
 	printf("rss_bytes %" PRIu64 "\n", rss_bytes());
-	printf("start_p99_us %.2f\n", start_some(bench));
+	start_us = start_some(bench);
+	printf("start_p99_us %.2f\n", start_us);
 	printf("started %u\n", bench->starts);
-	printf("exit_p99_us %.2f\n", end_all(bench));
+	insert_us = insert_some(count);
+	exit_us = end_all(bench);
+	printf("exit_p99_us %.2f\n", exit_us);
+	printf("insert_p99_us %.2f\n", insert_us);
+	printf("start_over_insert %.1f\n", start_us / insert_us);
+	printf("end_over_insert %.1f\n", exit_us / insert_us);
 	jobs_close(bench->jobs);
 	return EXIT_SUCCESS;
 }
