@@ -45,8 +45,8 @@ static int usable_here(const struct cg_host *host, const struct config *config, 
 	return cg_usable_auto(dir, ret_bytes, err);
 }
 
-int pool_read_config(const struct cg_host *host, const char *file, const char *root,
-		     struct config *ret_config, struct uw_err *err)
+int setup_read_config(const struct cg_host *host, const char *file, const char *root,
+		      struct config *ret_config, struct uw_err *err)
 {
 	uint64_t usable_bytes;
 	int rc = conf_load(NULL, file, ret_config, err);
@@ -97,7 +97,7 @@ static uint64_t pool_max(const struct cg_pool *pool, uint64_t usable_bytes)
 	return current > usable_bytes ? current : usable_bytes;
 }
 
-int pool_setup(const struct cg_host *host, const struct config *config,
+int setup_pool(const struct cg_host *host, const struct config *config,
 	       const struct cg_change *change, struct cg_pool *ret_pool, struct uw_err *err)
 {
 	struct cg_component_spec component[UW_COMPONENTS_MAX];

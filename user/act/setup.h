@@ -19,8 +19,8 @@
  * and what each budget is of it. root, unless NULL, stands in for the configured one. -EINVAL when
  * it is wrong or does not fit; others as of conf_load and cg_usable_auto.
  */
-int pool_read_config(const struct cg_host *host, const char *file, const char *root,
-		     struct config *ret_config, struct uw_err *err);
+int setup_read_config(const struct cg_host *host, const char *file, const char *root,
+		      struct config *ret_config, struct uw_err *err);
 
 /*
  * Makes or adopts the pool, its guard and one group per component: memory.low = the budget (0 for
@@ -28,7 +28,7 @@ int pool_read_config(const struct cg_host *host, const char *file, const char *r
  * memory.low is the sum of theirs. config is resolved. Idempotent; change may ask for a dry run.
  * Errors as cg_pool_create and cg_tree_setup. *ret_pool is the caller's, to be closed.
  */
-int pool_setup(const struct cg_host *host, const struct config *config,
+int setup_pool(const struct cg_host *host, const struct config *config,
 	       const struct cg_change *change, struct cg_pool *ret_pool, struct uw_err *err);
 
 #endif

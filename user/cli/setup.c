@@ -165,11 +165,11 @@ int command_setup(struct cli *cli)
 	int status;
 
 	if (cg_host_probe(&host, &err) < 0 ||
-	    pool_read_config(&host, cli->options.config, NULL, &config, &err) < 0 ||
+	    setup_read_config(&host, cli->options.config, NULL, &config, &err) < 0 ||
 	    tell_uwd(cli, &told, &err) < 0)
 		return cli_fail(cli, &err);
 	changes_init(&changes, cli, host.mount);
-	if (pool_setup(&host, &config, &changes.change, &pool, &err) < 0)
+	if (setup_pool(&host, &config, &changes.change, &pool, &err) < 0)
 		status = cli_fail(cli, &err);
 	else
 		status = report(cli, &config, &pool, &changes, told);

@@ -18,14 +18,14 @@
 
 int tree_read_config(const struct daemon *daemon, struct config *ret_config, struct uw_err *err)
 {
-	return pool_read_config(&daemon->host, daemon->options.config_file, daemon->options.root,
-				ret_config, err);
+	return setup_read_config(&daemon->host, daemon->options.config_file, daemon->options.root,
+				 ret_config, err);
 }
 
 int tree_open_pool(struct daemon *daemon, struct uw_err *err)
 {
 	struct cg_change change = {.dry_run = daemon->options.dry_run};
-	int rc = pool_setup(&daemon->host, &daemon->config, &change, &daemon->pool, err);
+	int rc = setup_pool(&daemon->host, &daemon->config, &change, &daemon->pool, err);
 
 	if (rc >= 0 && !change.dry_run)
 		daemon->pool_had_uwd = cg_pool_note_uwd(daemon->pool.dir);
@@ -178,7 +178,7 @@ static int set_up(struct daemon *daemon, const struct config *config, struct uw_
 {
 	struct cg_change change = {.dry_run = daemon->options.dry_run, .no_wait = true};
 	struct cg_pool pool;
-	int rc = pool_setup(&daemon->host, config, &change, &pool, err);
+	int rc = setup_pool(&daemon->host, config, &change, &pool, err);
 
 	if (rc >= 0)
 		rc = take_pool(daemon, &pool);
