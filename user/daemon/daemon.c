@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 #include "user/daemon/daemon.h"
 
 #include <errno.h>
@@ -172,7 +172,7 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 	daemon->pool = (struct cg_pool){.dir = -1, .guard = -1};
 	pthread_mutex_init(&daemon->pool_lock, NULL);
 	daemon->stats.started_us = clock_now_us();
-	records_init(&daemon->records);
+	action_log_init(&daemon->action_log);
 	rc = read_host(daemon, err);
 	if (rc >= 0)
 		rc = open_ledger(daemon, err); /* first: a second uwd must change nothing */

@@ -17,7 +17,7 @@
 
 #include "cgroups/cgroups.h"
 #include "user/act/act.h"
-#include "user/daemon/actions.h"
+#include "user/daemon/action_log.h"
 #include "user/daemon/submitters.h"
 #include "user/ipc/server.h"
 #include "user/jobs/ops.h"
@@ -79,7 +79,7 @@ struct daemon {
 	struct frame frame; /* of the last tick */
 	struct plan plan;
 	struct component_view view[UW_COMPONENTS_MAX]; /* after the last tick */
-	struct records records;
+	struct action_log action_log;
 	struct daemon_stats stats;
 
 	uint32_t request_count; /* wait for the next frame */
@@ -134,6 +134,6 @@ void daemon_mend_guard(struct daemon *daemon);
 
 /* The handler of the control socket (ipc_handle_fn), and the push to those who follow the log. */
 void methods_handle(void *data, const struct ipc_call *call, struct ipc_answer *answer);
-void methods_publish(struct daemon *daemon, const struct record *record);
+void methods_publish(struct daemon *daemon, const struct action_entry *entry);
 
 #endif

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The event loop: what wakes the daemon, in which order of importance. Kernel events first, then
  * outcomes of our own writes, the timer, the guard, and clients last; signals before all.

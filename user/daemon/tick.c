@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 #include "user/daemon/daemon.h"
 
 #include <string.h>
@@ -148,32 +148,32 @@ static void fill_frame(struct daemon *daemon, enum frame_kind kind)
 }
 
 /* Arming a mark is bookkeeping of every tick, not an act upon anybody. */
-static bool is_recorded(enum action_kind kind)
+static bool is_entered(enum action_kind kind)
 {
 	return kind != ACTION_ARM_MARK;
 }
 
-static void record_outcomes(struct daemon *daemon)
+static void enter_outcomes(struct daemon *daemon)
 {
 	char line[LINE_LEN];
 
 	for (uint32_t i = 0; i < daemon->frame.outcome_count; i++) {
 		const struct outcome *outcome = &daemon->frame.outcome[i];
-		struct record *record;
+		struct action_entry *entry;
 
-		if (!is_recorded(outcome->kind))
+		if (!is_entered(outcome->kind))
 			continue;
-		record = records_of_action(&daemon->records, outcome->id);
-		if (!record)
+		entry = action_log_find(&daemon->action_log, outcome->id);
+		if (!entry)
 			continue;
-		record->ended = true;
-		record->outcome = *outcome;
-		records_count(&daemon->records, record);
+		entry->ended = true;
+		entry->outcome = *outcome;
+		action_log_count(&daemon->action_log, entry);
 		if (outcome->result == OUTCOME_FAILED)
-			log_warning("%s", record_line(record, line, sizeof(line)));
+			log_warning("%s", action_log_line(entry, line, sizeof(line)));
 		else
-			log_info("%s", record_line(record, line, sizeof(line)));
-		methods_publish(daemon, record);
+			log_info("%s", action_log_line(entry, line, sizeof(line)));
+		methods_publish(daemon, entry);
 	}
 }
 
@@ -184,30 +184,30 @@ static enum log_level action_log_level(const struct action *action)
 	return action->tier >= TIER_AGGRESSIVE ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO;
 }
 
-static void record_action(struct daemon *daemon, const struct action *action)
+static void enter_action(struct daemon *daemon, const struct action *action)
 {
-	struct record *record = records_add(&daemon->records);
+	struct action_entry *entry = action_log_add(&daemon->action_log);
 	char line[LINE_LEN];
 
-	record->at_us = daemon->frame.now_us;
-	record->wall_us = clock_wall_us();
-	record->action = *action;
+	entry->at_us = daemon->frame.now_us;
+	entry->wall_us = clock_wall_us();
+	entry->action = *action;
 	if (action->component < daemon->config.component_count) {
-		memcpy(record->component, daemon->config.component[action->component].name,
-		       sizeof(record->component));
-		record->level = daemon->view[action->component].level;
+		memcpy(entry->component, daemon->config.component[action->component].name,
+		       sizeof(entry->component));
+		entry->level = daemon->view[action->component].level;
 	}
 	if (action->leaf)
-		sense_leaf_name(daemon->sense, action->leaf, record->leaf, sizeof(record->leaf));
-	log_line(action_log_level(action), "%s", record_line(record, line, sizeof(line)));
-	methods_publish(daemon, record);
+		sense_leaf_name(daemon->sense, action->leaf, entry->leaf, sizeof(entry->leaf));
+	log_line(action_log_level(action), "%s", action_log_line(entry, line, sizeof(line)));
+	methods_publish(daemon, entry);
 }
 
-static void record_plan(struct daemon *daemon)
+static void enter_plan(struct daemon *daemon)
 {
 	for (uint32_t i = 0; i < daemon->plan.action_count; i++)
-		if (is_recorded(daemon->plan.action[i].kind))
-			record_action(daemon, &daemon->plan.action[i]);
+		if (is_entered(daemon->plan.action[i].kind))
+			enter_action(daemon, &daemon->plan.action[i]);
 	daemon->stats.actions += daemon->plan.action_count;
 	if (daemon->plan.actions_dropped) {
 		daemon->stats.actions_dropped += daemon->plan.actions_dropped;
@@ -226,8 +226,8 @@ void daemon_tick(struct daemon *daemon, enum frame_kind kind)
 
 	for (uint32_t i = 0; i < daemon->config.component_count; i++)
 		policy_view(daemon->policy, i, &daemon->view[i]);
-	record_outcomes(daemon);
-	record_plan(daemon);
+	enter_outcomes(daemon);
+	enter_plan(daemon);
 	if (kind == FRAME_FULL) {
 		daemon->stats.ticks_full++;
 		if (!daemon->options.dry_run)

@@ -200,7 +200,7 @@ static const char *frozen_by(const struct leaf_sample *leaf)
 static json_t *encode_leaf(const struct daemon *daemon, const struct leaf_sample *leaf)
 {
 	json_t *object = json_object();
-	char name[RECORD_LEAF_LEN];
+	char name[ACTION_LEAF_LEN];
 
 	sense_leaf_name(daemon->sense, leaf->cgid, name, sizeof(name));
 	put(object, "name", json_text(name));
@@ -252,7 +252,7 @@ static void put_limits(json_t *object, const struct component_sample *sample)
 	put(object, "high_bytes", sampled(valid, sample->high_bytes));
 }
 
-static void put_counts(json_t *object, const struct records *records, const char *component)
+static void put_counts(json_t *object, const struct action_log *log, const char *component)
 {
 	static const struct {
 		const char *key;
@@ -265,7 +265,7 @@ static void put_counts(json_t *object, const struct records *records, const char
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		put(object, rows[i].key, number(records_counted(records, component, rows[i].kind)));
+		put(object, rows[i].key, number(action_log_counted(log, component, rows[i].kind)));
 }
 
 json_t *encode_component(const struct daemon *daemon, uint32_t component)
@@ -287,7 +287,7 @@ json_t *encode_component(const struct daemon *daemon, uint32_t component)
 	put(object, "frozen_leaves", number(view->frozen_leaves));
 	put(object, "thaw_in_us",
 	    view->thaw_by_us ? number(since(now_us, view->thaw_by_us)) : json_null());
-	put_counts(object, &daemon->records, conf->name);
+	put_counts(object, &daemon->action_log, conf->name);
 	put(object, "why", encode_why(&view->why));
 	put(object, "leaves", encode_leaves(daemon, component));
 	return object;
@@ -324,26 +324,26 @@ static void put_no_outcome(json_t *object)
 	put(object, "took_us", json_integer(0));
 }
 
-json_t *encode_record(const struct record *record)
+json_t *encode_action_entry(const struct action_entry *entry)
 {
-	const struct action *action = &record->action;
+	const struct action *action = &entry->action;
 	bool bytes = amount_is_bytes(action->kind);
 	json_t *object = json_object();
 
-	put(object, "sequence", number(record->sequence));
-	put(object, "wall_us", number(record->wall_us));
+	put(object, "sequence", number(entry->sequence));
+	put(object, "wall_us", number(entry->wall_us));
 	put(object, "id", json_integer(action->id));
 	put(object, "action", json_string(action_name(action->kind)));
 	put(object, "tier", json_string(tier_name(action->tier)));
-	put(object, "level", json_string(level_name(record->level)));
-	put(object, "component", json_string(record->component));
-	put(object, "leaf", json_text(record->leaf));
+	put(object, "level", json_string(level_name(entry->level)));
+	put(object, "component", json_string(entry->component));
+	put(object, "leaf", json_text(entry->leaf));
 	put(object, "amount_bytes", bytes ? json_u64(action->amount) : json_null());
 	put(object, "within_us",
-	    action->deadline_us ? number(since(record->at_us, action->deadline_us)) : json_null());
+	    action->deadline_us ? number(since(entry->at_us, action->deadline_us)) : json_null());
 	put(object, "why", encode_why(&action->why));
-	if (record->ended)
-		put_outcome(object, &record->outcome);
+	if (entry->ended)
+		put_outcome(object, &entry->outcome);
 	else
 		put_no_outcome(object);
 	return object;

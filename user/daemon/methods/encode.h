@@ -14,7 +14,7 @@ json_t *encode_daemon(const struct daemon *daemon);
 json_t *encode_pool(const struct daemon *daemon);
 json_t *encode_host(const struct host_sample *host);
 json_t *encode_component(const struct daemon *daemon, uint32_t component);
-json_t *encode_record(const struct record *record);
+json_t *encode_action_entry(const struct action_entry *entry);
 json_t *encode_why(const struct why *why);
 
 const char *encode_unit(enum reason_unit unit); /* "bytes", "us", ... */

@@ -15,7 +15,7 @@
 #include "user/daemon/methods/queue.h"
 #include "user/ipc/json.h"
 
-#define RECORDS_DEFAULT 20U
+#define ENTRIES_DEFAULT 20U
 
 /* ---- parameters: each says in answer what is wrong with it and returns false ---- */
 
@@ -140,32 +140,32 @@ static void method_explain(struct daemon *daemon, const struct ipc_call *call,
 		answer->parameters = json_pack("{s:o}", "components", components);
 }
 
-static bool record_is_of(const struct record *record, const char *component)
+static bool entry_is_of(const struct action_entry *entry, const char *component)
 {
-	return !component || !strcmp(record->component, component);
+	return !component || !strcmp(entry->component, component);
 }
 
-/* The newest count records after a sequence, oldest first. */
-static json_t *encode_records(const struct daemon *daemon, uint64_t after, uint64_t count,
-			      const char *component)
+/* The newest count entries after a sequence, oldest first. */
+static json_t *encode_action_entries(const struct daemon *daemon, uint64_t after, uint64_t count,
+				     const char *component)
 {
-	const struct records *records = &daemon->records;
-	uint64_t first = records->next > RECORDS_MAX ? records->next - RECORDS_MAX : 1;
-	uint64_t from = records->next;
+	const struct action_log *log = &daemon->action_log;
+	uint64_t first = log->next > ACTION_LOG_MAX ? log->next - ACTION_LOG_MAX : 1;
+	uint64_t from = log->next;
 	json_t *list = json_array();
 
 	first = after >= first ? after + 1 : first;
 	while (from > first && count) {
-		const struct record *record = records_get(records, from - 1);
+		const struct action_entry *entry = action_log_get(log, from - 1);
 
-		count -= record && record_is_of(record, component);
+		count -= entry && entry_is_of(entry, component);
 		from--;
 	}
-	for (; from < records->next; from++) {
-		const struct record *record = records_get(records, from);
+	for (; from < log->next; from++) {
+		const struct action_entry *entry = action_log_get(log, from);
 
-		if (record && record_is_of(record, component))
-			json_array_append_new(list, encode_record(record));
+		if (entry && entry_is_of(entry, component))
+			json_array_append_new(list, encode_action_entry(entry));
 	}
 	return list;
 }
@@ -177,16 +177,16 @@ static void method_log(struct daemon *daemon, const struct ipc_call *call,
 	uint64_t count, after;
 
 	if (!read_component(daemon, call, false, answer, &component) ||
-	    !read_count(call, answer, "count", RECORDS_DEFAULT, RECORDS_MAX, &count) ||
+	    !read_count(call, answer, "count", ENTRIES_DEFAULT, ACTION_LOG_MAX, &count) ||
 	    !read_count(call, answer, "after", 0, INT64_MAX, &after))
 		return;
 	answer->follow = call->more;
-	answer->parameters =
-		json_pack("{s:o}", "records",
-			  encode_records(daemon, after, count,
-					 component == COMPONENT_NONE
-						 ? NULL
-						 : daemon->config.component[component].name));
+	answer->parameters = json_pack(
+		"{s:o}", "records",
+		encode_action_entries(daemon, after, count,
+				      component == COMPONENT_NONE
+					      ? NULL
+					      : daemon->config.component[component].name));
 }
 
 static void method_why(struct daemon *daemon, const struct ipc_call *call,
@@ -196,11 +196,11 @@ static void method_why(struct daemon *daemon, const struct ipc_call *call,
 	uint64_t count;
 
 	if (!read_component(daemon, call, true, answer, &component) ||
-	    !read_count(call, answer, "count", RECORDS_DEFAULT, RECORDS_MAX, &count))
+	    !read_count(call, answer, "count", ENTRIES_DEFAULT, ACTION_LOG_MAX, &count))
 		return;
 	answer->parameters = json_pack(
 		"{s:o, s:o}", "component", encode_component(daemon, component), "records",
-		encode_records(daemon, 0, count, daemon->config.component[component].name));
+		encode_action_entries(daemon, 0, count, daemon->config.component[component].name));
 }
 
 static void method_config(struct daemon *daemon, const struct ipc_call *call,
@@ -257,11 +257,11 @@ static void method_reload(struct daemon *daemon, const struct ipc_call *call,
 	answer->parameters = json_pack("{s:o}", "changes", changes);
 }
 
-/* Queues it for the next frame; what becomes of it are the records after "after". */
+/* Queues it for the next frame; what becomes of it are the entries after "after". */
 static void request(struct daemon *daemon, const struct frame_request *wanted,
 		    struct ipc_answer *answer)
 {
-	uint64_t last = daemon->records.next - 1;
+	uint64_t last = daemon->action_log.next - 1;
 
 	if (daemon_request(daemon, wanted) < 0)
 		ipc_answer_fail(answer, IPC_ERROR_BUSY,
@@ -368,7 +368,7 @@ void methods_handle(void *data, const struct ipc_call *call, struct ipc_answer *
 	answer->parameters = json_pack("{s:s}", "method", ipc_method_row(call->method)->name);
 }
 
-void methods_publish(struct daemon *daemon, const struct record *record)
+void methods_publish(struct daemon *daemon, const struct action_entry *entry)
 {
 	AUTO_JSON json_t *parameters = NULL;
 	struct ipc_server_stats stats;
@@ -378,7 +378,7 @@ void methods_publish(struct daemon *daemon, const struct record *record)
 	ipc_server_stats(daemon->server, &stats);
 	if (!stats.followers)
 		return;
-	parameters = json_pack("{s:[o]}", "records", encode_record(record));
+	parameters = json_pack("{s:[o]}", "records", encode_action_entry(entry));
 	if (parameters)
 		ipc_server_publish(daemon->server, IPC_LOG, parameters, clock_now_us());
 }
