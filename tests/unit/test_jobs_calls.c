@@ -7,7 +7,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
-#include "user/daemon/daemon.h"
+#include "user/daemon/state.h"
 #include "user/daemon/methods/queue.h"
 #include "user/ipc/json.h"
 
@@ -64,7 +64,7 @@ static void let_in(struct asked *asked, const char *submit)
 	struct component *component = &asked->daemon.config.component[0];
 
 	assert_true(text_copy(component->submit, sizeof(component->submit), submit));
-	job_allow_resolve(component, &asked->daemon.allow[0]);
+	submitters_resolve(component, &asked->daemon.allow[0]);
 }
 
 /* Takes the parameters. */
@@ -79,7 +79,7 @@ static const struct ipc_answer *ask(struct asked *asked, enum ipc_method method,
 	assert_non_null(parameters);
 	json_decref(asked->answer.parameters);
 	asked->answer = (struct ipc_answer){0};
-	assert_true(job_methods_handle(&asked->daemon, &call, &asked->answer));
+	assert_true(methods_queue_handle(&asked->daemon, &call, &asked->answer));
 	json_decref(parameters);
 	return &asked->answer;
 }
@@ -398,7 +398,7 @@ static void test_calls_allow_lists_are_numbers(void **state)
 	asked_init(&asked, *state);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		let_in(&asked, rows[i].submit);
-		if (submit_is_allowed(&asked.daemon.allow[0], &rows[i].peer) != rows[i].may)
+		if (submitters_include(&asked.daemon.allow[0], &rows[i].peer) != rows[i].may)
 			fail_msg("row %zu", i);
 	}
 }

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "user/daemon/daemon.h"
+#include "user/daemon/state.h"
 #include "user/daemon/methods/change.h"
 #include "user/ipc/json.h"
 

@@ -3,7 +3,7 @@
 #include <sqlite3.h>
 
 #include "tests/unit/jobs_fixture.h"
-#include "user/daemon/daemon.h"
+#include "user/daemon/state.h"
 #include "user/daemon/methods/encode_job.h"
 #include "user/daemon/methods/queue.h"
 #include "user/ipc/json.h"
@@ -106,7 +106,7 @@ static json_t *ask_wait(struct jobs_fixture *f, uint64_t id)
 	struct ipc_answer answer = {0};
 
 	daemon.jobs = f->jobs;
-	assert_true(job_methods_handle(&daemon, &call, &answer));
+	assert_true(methods_queue_handle(&daemon, &call, &answer));
 	assert_null(answer.error);
 	json_decref(jobs);
 	return answer.parameters;

@@ -143,16 +143,16 @@ static void test_shifts_outlive_the_daemon(void **data)
 	daemon->policy = f->state;
 	daemon->view[REDIS].edge_shift_permyriad = -250;
 	daemon->view[REDIS].level = LEVEL_HIGH;
-	edges_save(daemon, path, false);
+	thresholds_file_save(daemon, path, false);
 	assert_int_equal(access(path, F_OK), -1); /* not while it presses */
 	daemon->view[REDIS].level = LEVEL_NORMAL;
-	edges_save(daemon, path, false);
-	edges_load(daemon, path);
+	thresholds_file_save(daemon, path, false);
+	thresholds_file_load(daemon, path);
 	assert_int_equal(shift_of(f), -250);
 	assert_int_equal(daemon->edges_kept[REDIS], -250);
 
 	write_file(path, "redis\nhog 99999999999999999999\nnobody 10\n\xff\xff 3\nredis -125 x\n");
-	edges_load(daemon, path);
+	thresholds_file_load(daemon, path);
 	assert_int_equal(shift_of(f), -125);
 	assert_in_range(f->state->component[HOG].thresholds.shift_permyriad + 1000, 200, 1300);
 

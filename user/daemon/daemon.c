@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Opens the parts of uwd in the order in which one needs the other, puts them into one loop, and
+ * closes them again. Nothing else in this folder calls up to here: each part registers what
+ * wakes it, and what two parts have to tell each other goes through the hooks that are set here.
+ * What is done with each full frame, and that the control socket is served, stands here too, as it
+ * takes several parts.
+ */
 #include "user/daemon/daemon.h"
 
 #include <errno.h>
@@ -7,16 +14,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 
+#include "user/act/act.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/daemon/loop.h"
+#include "user/daemon/methods/methods.h"
+#include "user/daemon/methods/queue.h"
 #include "user/daemon/pool.h"
 #include "user/daemon/queue.h"
+#include "user/daemon/reload.h"
+#include "user/daemon/state.h"
 #include "user/daemon/submitters.h"
 #include "user/daemon/thresholds_file.h"
+#include "user/daemon/tick.h"
+#include "user/ipc/server.h"
+#include "user/kern/kern.h"
+#include "user/ledger/ledger.h"
+#include "user/policy/step.h"
+#include "user/sense/sense.h"
 
 /* The guard gives the ledger up once the last thread of the uwd before us is gone; one that is in
  * memory.reclaim takes up to 3 s to die (kernel-side batch). */
@@ -30,14 +50,14 @@ static int read_host(struct daemon *daemon, struct uw_err *err)
 	if (rc >= 0)
 		rc = cg_host_check(&daemon->host, err);
 	if (rc >= 0)
-		rc = tree_read_config(daemon, &daemon->config, err);
+		rc = pool_read_config(daemon, &daemon->config, err);
 	return rc;
 }
 
 /* No BPF is not a failure: PSI triggers and polling take over, and status says so. */
 static void open_kern(struct daemon *daemon)
 {
-	struct kern_options options = tree_kern_options(daemon);
+	struct kern_options options = pool_kern_options(daemon);
 
 	if (!daemon->config.bpf) {
 		err_set(&daemon->kern_why, -EOPNOTSUPP,
@@ -130,15 +150,19 @@ static int open_server(struct daemon *daemon, struct uw_err *err)
 		.path = IPC_SOCKET_PATH,
 		.group = daemon->config.socket_group,
 		.version = UW_VERSION,
-		.open = submit_is_open(&daemon->config),
+		.open = submitters_beside_root(&daemon->config),
 		.handle = methods_handle,
 		.data = daemon,
 	};
 	int rc = ipc_server_new(&conf, &daemon->server, err);
 
+	if (rc < 0)
+		return rc;
 	if (rc == IPC_NO_GROUP && !conf.open)
 		log_info("no group %s: only root may talk to uwd", conf.group);
-	return rc < 0 ? rc : 0;
+	daemon->published = methods_publish;
+	daemon->ended = methods_queue_ended;
+	return 0;
 }
 
 /* Before the first thread: they all inherit it, and sd-event takes the signals from a signalfd. */
@@ -163,6 +187,89 @@ static void open_queue(struct daemon *daemon)
 		log_err("no queue of jobs: %s", daemon->jobs_why.text);
 }
 
+/* ---- the loop ---- */
+
+/* A full frame, and what is done with each. */
+static int on_tick_timer(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon *daemon = data;
+
+	(void)source, (void)usec;
+	tick_run(daemon, FRAME_FULL);
+	thresholds_file_save(daemon, THRESHOLDS_FILE, false);
+	queue_look(daemon);
+	ipc_server_expire(daemon->server, daemon->frame.now_us);
+	return 0;
+}
+
+static int on_client(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+	int rc = ipc_server_dispatch(daemon->server, clock_now_us());
+
+	(void)source, (void)fd, (void)revents;
+	if (rc < 0)
+		log_err("control socket failed error=%s", strerrorname_np(-rc));
+	return rc;
+}
+
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	(void)info, (void)data;
+	return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int watch_own(struct daemon *daemon)
+{
+	int rc = loop_add_timer(daemon->event, on_tick_timer, daemon, LOOP_TICK,
+				&daemon->tick_timer);
+
+	if (rc >= 0)
+		rc = loop_add_io(daemon->event, ipc_server_fd(daemon->server), EPOLLIN, on_client,
+				 daemon, LOOP_CLIENTS, &daemon->client_source);
+	if (rc >= 0)
+		rc = loop_add_signal(daemon->event, SIGTERM, on_stop, daemon);
+	if (rc >= 0)
+		rc = loop_add_signal(daemon->event, SIGINT, on_stop, daemon);
+	return rc;
+}
+
+/* Wants all else to be open. */
+static int open_loop(struct daemon *daemon, struct uw_err *err)
+{
+	int rc = sd_event_default(&daemon->event);
+
+	if (rc >= 0)
+		rc = watch_own(daemon);
+	if (rc >= 0)
+		rc = tick_watch(daemon);
+	if (rc >= 0)
+		rc = pool_watch(daemon);
+	if (rc >= 0)
+		rc = queue_watch(daemon);
+	if (rc >= 0)
+		rc = reload_watch(daemon);
+	if (rc >= 0)
+		rc = sd_event_set_watchdog(daemon->event, 1);
+	if (rc < 0)
+		return err_set(err, rc, "event loop: %s", strerror(-rc));
+	pool_watch_psi(daemon);
+	tick_soon(daemon);
+	return 0;
+}
+
+static void close_loop(struct daemon *daemon)
+{
+	pool_unwatch(daemon);
+	queue_unwatch(daemon);
+	tick_unwatch(daemon);
+	daemon->client_source = sd_event_source_disable_unref(daemon->client_source);
+	daemon->tick_timer = sd_event_source_disable_unref(daemon->tick_timer);
+	daemon->event = sd_event_unref(daemon->event);
+}
+
+/* ---- from the start to the end ---- */
+
 int daemon_open(struct daemon *daemon, const struct daemon_options *options, struct uw_err *err)
 {
 	int rc;
@@ -177,7 +284,7 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 	if (rc >= 0)
 		rc = open_ledger(daemon, err); /* first: a second uwd must change nothing */
 	if (rc >= 0)
-		rc = tree_open_pool(daemon, err);
+		rc = pool_open(daemon, err);
 	if (rc < 0)
 		return rc;
 	open_kern(daemon); /* forks, so before threads and locked memory */
@@ -187,30 +294,34 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 	if (!daemon->policy)
 		return err_set(err, -ENOMEM, "uwd: out of memory");
 	policy_init(daemon->policy);
-	edges_load(daemon, EDGES_FILE);
+	thresholds_file_load(daemon, THRESHOLDS_FILE);
 	rc = open_act(daemon, err);
 	if (rc >= 0)
 		rc = sense_new(&daemon->config, daemon->pool.dir, &daemon->sense, err);
 	if (rc >= 0)
-		rc = tree_follow(daemon, err);
+		rc = pool_sync(daemon, err);
 	if (rc >= 0)
 		open_queue(daemon);
 	if (rc >= 0)
 		rc = open_server(daemon, err);
 	if (rc >= 0)
-		rc = loop_open(daemon, err);
-	if (rc >= 0)
-		tree_watch_psi(daemon);
+		rc = open_loop(daemon, err);
 	return rc;
 }
 
 int daemon_run(struct daemon *daemon, struct uw_err *err)
 {
+	int rc;
+
 	log_notice("ready version=" UW_VERSION " pool=%s components=%u usable_bytes=%" PRIu64
 		   " bpf=%s",
 		   daemon->pool.root, daemon->config.component_count, daemon->config.usable_bytes,
 		   daemon->kern ? "yes" : "no");
-	return loop_run(daemon, err);
+	sd_notifyf(0, "READY=1\nSTATUS=%u components, %s", daemon->config.component_count,
+		   daemon->kern ? "BPF sensors" : "PSI triggers and polling");
+	rc = sd_event_loop(daemon->event);
+	sd_notify(0, "STOPPING=1");
+	return rc < 0 ? err_set(err, rc, "event loop: %s", strerror(-rc)) : 0;
 }
 
 void daemon_close(struct daemon *daemon)
@@ -220,8 +331,8 @@ void daemon_close(struct daemon *daemon)
 	if (left)
 		log_err("could not be undone, the guard goes on trying entries=%u", left);
 	if (daemon->policy)
-		edges_save(daemon, EDGES_FILE, true);
-	loop_close(daemon);
+		thresholds_file_save(daemon, THRESHOLDS_FILE, true);
+	close_loop(daemon);
 	queue_close(daemon);
 	ipc_server_free(daemon->server);
 	act_close(daemon->act);
@@ -230,35 +341,4 @@ void daemon_close(struct daemon *daemon)
 	ledger_close(daemon->ledger);
 	free(daemon->policy);
 	cg_pool_close(&daemon->pool);
-}
-
-int daemon_request(struct daemon *daemon, const struct frame_request *request)
-{
-	if (daemon->request_count == FRAME_REQUESTS_MAX)
-		return -EBUSY;
-	daemon->request[daemon->request_count++] = *request;
-	loop_tick_now(daemon);
-	return 0;
-}
-
-void daemon_mend_guard(struct daemon *daemon)
-{
-	struct uw_err err = {0};
-	int rc = cg_pool_guard_spawn(&daemon->host, &daemon->pool, NULL, &err);
-
-	if (rc == -EAGAIN || rc == -ENOENT || rc == -ENODEV) {
-		/* A teardown is at work, or an idle systemd scope went with its last process. */
-		log_warning("the pool may have gone with its guard: %s", err.text);
-		loop_mend_in(daemon, MEND_AFTER_US);
-		return;
-	}
-	daemon->stats.guard_restarts++;
-	if (rc >= 0)
-		rc = loop_watch_guard(daemon);
-	if (rc >= 0)
-		return;
-	log_err("no guard, tried again in 5 s: what uwd leaves behind until then is undone only at "
-		"its next start: %s",
-		err.text);
-	loop_mend_in(daemon, MEND_AGAIN_US);
 }

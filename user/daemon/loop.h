@@ -1,39 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The daemon's event loop: sources, their priorities, and the two lanes. See loop.c. */
+/*
+ * What the daemon's event loop is made of: sources with a priority, and timers that stand still
+ * until they are set. Who owns a source adds it, keeps it in struct daemon and drops it with
+ * sd_event_source_disable_unref. Functions return 0 or a negative errno.
+ */
 #ifndef UW_DAEMON_LOOP_H
 #define UW_DAEMON_LOOP_H
 
-#include "user/base/clock.h"
-#include "user/daemon/daemon.h"
+#include <stdint.h>
+#include <systemd/sd-event.h>
 
-/* Wants everything but the loop itself to be open. */
-int loop_open(struct daemon *daemon, struct uw_err *err);
-int loop_run(struct daemon *daemon, struct uw_err *err);
-void loop_close(struct daemon *daemon); /* takes a half-opened one */
+/* Whose turn it is when several are ready: the lowest. */
+enum loop_priority {
+	LOOP_SIGNALS = -200, /* rare, and nothing may starve them */
+	LOOP_KERNEL_EVENTS = -100,
+	LOOP_OUTCOMES = -50, /* of our own writes */
+	LOOP_TICK = 0,
+	LOOP_GUARD = 10,
+	LOOP_REPAIR = 20,
+	LOOP_JOBS = 50,
+	LOOP_CLIENTS = 100,
+};
 
-/* Follows pool.guard until it dies, then calls daemon_mend_guard. */
-int loop_watch_guard(struct daemon *daemon);
-void loop_unwatch_guard(struct daemon *daemon);
+/* events as of epoll(7). */
+int loop_add_io(sd_event *event, int fd, uint32_t events, sd_event_io_handler_t handler, void *data,
+		enum loop_priority priority, sd_event_source **ret_source);
 
-/* Follows the queue of jobs, if there is one. */
-int loop_watch_jobs(struct daemon *daemon);
-void loop_unwatch_jobs(struct daemon *daemon);
+/* Stays as long as the loop does, and blocks the signal. */
+int loop_add_signal(sd_event *event, int signal, sd_event_signal_handler_t handler, void *data);
 
-/* The fallback without BPF: an urgent frame when the PSI trigger fd fires. Takes the fd. */
-int loop_watch_psi(struct daemon *daemon, uint32_t component, int fd);
-void loop_unwatch_psi(struct daemon *daemon);
+/* On CLOCK_MONOTONIC; it fires once each time that it is set. */
+int loop_add_timer(sd_event *event, sd_event_time_handler_t handler, void *data,
+		   enum loop_priority priority, sd_event_source **ret_timer);
+void loop_set_timer(sd_event_source *timer, uint64_t at_us);
 
-/* loop_run returns rc. */
-void loop_stop(struct daemon *daemon, int rc);
-
-/* Who removes one cgroup of ours is seldom done then; another setup takes milliseconds. */
-#define MEND_AFTER_US (200 * US_PER_MS)
-#define MEND_AGAIN_US (5 * US_PER_SEC) /* after a failure */
-
-/* Calls daemon_mend_tree then, unless it is to be called already. */
-void loop_mend_in(struct daemon *daemon, uint64_t us);
-
-/* Brings the next full frame forward to now. */
-void loop_tick_now(struct daemon *daemon);
+/* In us from now, unless it is set already. */
+void loop_start_timer(sd_event_source *timer, uint64_t us);
 
 #endif

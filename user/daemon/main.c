@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The command line of uwd and its exit status: 2 for what the user has to change - the options, the
+ * configuration or the host - and 1 for what failed.
+ */
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -7,6 +11,7 @@
 
 #include "user/base/log.h"
 #include "user/daemon/daemon.h"
+#include "user/daemon/state.h"
 
 #define EXIT_USAGE       2
 #define EXIT_UNSUPPORTED 2

@@ -1,28 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwd and the tree it keeps: the configuration and the pool are read and made in one way at the
- * start, by a reload, and when a cgroup of ours was removed under a living uwd.
+ * The pool is read and made in one way at the start, by a reload, and when a cgroup of ours was
+ * removed under a living uwd. Whoever changed it then calls pool_sync, which has act, sense and
+ * kern turn to the cgroups as they stand. What can go wrong with the pool while uwd runs wakes the
+ * loop here: a guard that died is started anew, a lost cgroup is made again when the repair timer
+ * fires, and without BPF a PSI trigger of each component stands in for the stall events.
  */
 #include "user/daemon/pool.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "user/act/act.h"
 #include "user/act/setup.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/conf/conf.h"
 #include "user/daemon/loop.h"
-#include "user/daemon/queue.h"
+#include "user/daemon/tick.h"
+#include "user/ledger/ledger.h"
+#include "user/sense/sense.h"
 
-int tree_read_config(const struct daemon *daemon, struct config *ret_config, struct uw_err *err)
+#define REPAIR_AGAIN_US (5 * US_PER_SEC) /* after a failure */
+
+int pool_read_config(const struct daemon *daemon, struct config *ret_config, struct uw_err *err)
 {
 	return setup_read_config(&daemon->host, daemon->options.config_file, daemon->options.root,
 				 ret_config, err);
 }
 
-int tree_open_pool(struct daemon *daemon, struct uw_err *err)
+int pool_open(struct daemon *daemon, struct uw_err *err)
 {
 	struct cg_change change = {.dry_run = daemon->options.dry_run};
 	int rc = setup_pool(&daemon->host, &daemon->config, &change, &daemon->pool, err);
@@ -41,7 +51,7 @@ static uint32_t path_depth(const char *path)
 	return depth;
 }
 
-struct kern_options tree_kern_options(const struct daemon *daemon)
+struct kern_options pool_kern_options(const struct daemon *daemon)
 {
 	const struct config *config = &daemon->config;
 	struct kern_options options = {
@@ -59,7 +69,7 @@ struct kern_options tree_kern_options(const struct daemon *daemon)
 	return options;
 }
 
-/* ---- everybody follows ---- */
+/* ---- everybody turns to it ---- */
 
 static void on_leaf(void *data, uint32_t component, uint64_t cgid, const char *name)
 {
@@ -77,7 +87,7 @@ static void on_leaf(void *data, uint32_t component, uint64_t cgid, const char *n
 			    daemon->config.component[component].name, name, strerrorname_np(-rc));
 }
 
-static void follow_by_kern(struct daemon *daemon)
+static void sync_kern(struct daemon *daemon)
 {
 	for (uint32_t i = 0; daemon->kern && i < daemon->config.component_count; i++) {
 		const char *name = daemon->config.component[i].name;
@@ -90,32 +100,77 @@ static void follow_by_kern(struct daemon *daemon)
 	}
 }
 
+/* Unless the timer is set already. */
+static void repair_in(struct daemon *daemon, uint64_t us)
+{
+	loop_start_timer(daemon->repair_timer, us);
+}
+
 /* act first: of what goes it undoes everything, before sense says that it is gone. */
-int tree_follow(struct daemon *daemon, struct uw_err *err)
+int pool_sync(struct daemon *daemon, struct uw_err *err)
 {
 	int rc = act_sync(daemon->act, &daemon->config, err);
 
 	if (rc < 0)
 		return rc;
 	sense_sync(daemon->sense, &daemon->config, daemon->pool.dir);
-	follow_by_kern(daemon);
+	sync_kern(daemon);
 	memset(daemon->frame.component, 0, sizeof(daemon->frame.component)); /* other indices */
 	sense_watch_leaves(daemon->sense, on_leaf, daemon);
-	daemon->followed = sense_generation(daemon->sense);
+	daemon->synced = sense_generation(daemon->sense);
 	for (uint32_t i = 0; i < daemon->config.component_count; i++)
 		if (sense_component_cgid(daemon->sense, i) != act_component_cgid(daemon->act, i)) {
-			loop_mend_in(daemon, MEND_AGAIN_US); /* its last worker is still ending */
+			repair_in(daemon, REPAIR_AGAIN_US); /* its last worker is still ending */
 			break;
 		}
 	return 0;
 }
 
-/* Without the stall sensor each component gets a PSI trigger. */
-void tree_watch_psi(struct daemon *daemon)
+/* ---- PSI triggers ---- */
+
+static int on_psi(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon_psi *psi = data;
+
+	(void)source, (void)fd;
+	if (revents & (EPOLLERR | EPOLLHUP)) { /* the group is gone, and it would fire for ever */
+		psi->source = sd_event_source_disable_unref(psi->source);
+		close(psi->fd);
+		return 0;
+	}
+	psi->daemon->psi_fired |= 1U << psi->component;
+	tick_run(psi->daemon, FRAME_URGENT);
+	return 0;
+}
+
+/* Takes the fd. */
+static int add_psi(struct daemon *daemon, uint32_t component, int fd)
+{
+	struct daemon_psi *psi = &daemon->psi[component];
+
+	*psi = (struct daemon_psi){.daemon = daemon, .component = component, .fd = fd};
+	return loop_add_io(daemon->event, fd, EPOLLPRI, on_psi, psi, LOOP_KERNEL_EVENTS,
+			   &psi->source);
+}
+
+static void unwatch_psi(struct daemon *daemon)
+{
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++) {
+		struct daemon_psi *psi = &daemon->psi[i];
+
+		if (!psi->source)
+			continue;
+		psi->source = sd_event_source_disable_unref(psi->source);
+		close(psi->fd);
+	}
+}
+
+/* Without the stall sensor each component gets one. */
+void pool_watch_psi(struct daemon *daemon)
 {
 	const struct policy_conf *policy = &daemon->config.policy;
 
-	loop_unwatch_psi(daemon);
+	unwatch_psi(daemon);
 	if (daemon->kern && (kern_sensors(daemon->kern) & (1U << KERN_STALL)))
 		return;
 	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
@@ -124,11 +179,62 @@ void tree_watch_psi(struct daemon *daemon)
 					policy->stall_window_us, &fd);
 
 		if (rc >= 0)
-			rc = loop_watch_psi(daemon, i, fd);
+			rc = add_psi(daemon, i, fd);
 		if (rc < 0)
 			log_warning("no PSI trigger component=%s error=%s",
 				    daemon->config.component[i].name, strerrorname_np(-rc));
 	}
+}
+
+/* ---- the guard ---- */
+
+static int watch_guard(struct daemon *daemon);
+
+static void unwatch_guard(struct daemon *daemon)
+{
+	daemon->guard_source = sd_event_source_disable_unref(daemon->guard_source);
+}
+
+/* Starts a guard when none lives, and watches it. */
+static void repair_guard(struct daemon *daemon)
+{
+	struct uw_err err = {0};
+	int rc = cg_pool_guard_spawn(&daemon->host, &daemon->pool, NULL, &err);
+
+	if (rc == -EAGAIN || rc == -ENOENT || rc == -ENODEV) {
+		/* A teardown is at work, or an idle systemd scope went with its last process. */
+		log_warning("the pool may have gone with its guard: %s", err.text);
+		repair_in(daemon, POOL_REPAIR_AFTER_US);
+		return;
+	}
+	daemon->stats.guard_restarts++;
+	if (rc >= 0)
+		rc = watch_guard(daemon);
+	if (rc >= 0)
+		return;
+	log_err("no guard, tried again in 5 s: what uwd leaves behind until then is undone only at "
+		"its next start: %s",
+		err.text);
+	repair_in(daemon, REPAIR_AGAIN_US);
+}
+
+static int on_guard_exit(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+	siginfo_t ended;
+
+	(void)source, (void)revents;
+	log_warning("guard is gone, starting another");
+	waitid(P_PIDFD, (id_t)fd, &ended, WEXITED | WNOHANG); /* a child of ours, or not */
+	unwatch_guard(daemon);
+	repair_guard(daemon);
+	return 0;
+}
+
+static int watch_guard(struct daemon *daemon)
+{
+	return loop_add_io(daemon->event, daemon->pool.guard, EPOLLIN, on_guard_exit, daemon,
+			   LOOP_GUARD, &daemon->guard_source);
 }
 
 /* ---- a pool that was made anew ---- */
@@ -149,7 +255,7 @@ static int take_guard(struct daemon *daemon, struct cg_pool *pool)
 	}
 	daemon->stats.guard_restarts++;
 	cg_pool_take_guard(&daemon->pool, pool);
-	return loop_watch_guard(daemon);
+	return watch_guard(daemon);
 }
 
 /* Takes pool. Fds of one that is the old one stay: nothing in it has come or gone. */
@@ -162,7 +268,7 @@ static int take_pool(struct daemon *daemon, struct cg_pool *pool)
 	if (is_same_group(daemon->pool.dir, pool->dir))
 		return take_guard(daemon, pool);
 	daemon->stats.guard_restarts++;
-	loop_unwatch_guard(daemon);
+	unwatch_guard(daemon);
 	act_set_pool(daemon->act, pool->dir);
 	sense_sync(daemon->sense, &daemon->config, pool->dir);
 	pthread_mutex_lock(&daemon->pool_lock);
@@ -170,11 +276,10 @@ static int take_pool(struct daemon *daemon, struct cg_pool *pool)
 	daemon->pool = *pool;
 	pthread_mutex_unlock(&daemon->pool_lock);
 	cg_pool_note_uwd(pool->dir);
-	return loop_watch_guard(daemon);
+	return watch_guard(daemon);
 }
 
-/* Beside whom another setup or teardown works: the loop does not wait for it. */
-static int set_up(struct daemon *daemon, const struct config *config, struct uw_err *err)
+int pool_set_up(struct daemon *daemon, const struct config *config, struct uw_err *err)
 {
 	struct cg_change change = {.dry_run = daemon->options.dry_run, .no_wait = true};
 	struct cg_pool pool;
@@ -185,129 +290,54 @@ static int set_up(struct daemon *daemon, const struct config *config, struct uw_
 	return rc;
 }
 
-bool tree_is_followed(const struct daemon *daemon)
-{
-	return daemon->followed == sense_generation(daemon->sense);
-}
-
-void daemon_mend_tree(struct daemon *daemon)
+/*
+ * Cgroups of ours were removed, or made anew by hand or by a setup: makes what is missing and sets
+ * what is configured, as at the start, and has everybody turn to them. What fails is said and tried
+ * again.
+ */
+static void repair(struct daemon *daemon)
 {
 	struct uw_err err = {0};
-	int rc = set_up(daemon, &daemon->config, &err);
+	int rc = pool_set_up(daemon, &daemon->config, &err);
 
 	if (rc >= 0)
-		rc = tree_follow(daemon, &err);
+		rc = pool_sync(daemon, &err);
 	if (rc == -EAGAIN) {
-		loop_mend_in(daemon, MEND_AFTER_US);
+		repair_in(daemon, POOL_REPAIR_AFTER_US);
 		return;
 	}
 	if (rc < 0) {
 		log_err("the pool is incomplete, looked at again in 5 s: %s", err.text);
-		loop_mend_in(daemon, MEND_AGAIN_US);
+		repair_in(daemon, REPAIR_AGAIN_US);
 		return;
 	}
 	log_notice("the pool is as configured again pool=%s guard=%d", daemon->pool.root,
 		   (int)daemon->pool.guard_pid);
-	tree_watch_psi(daemon);
-	loop_tick_now(daemon);
+	pool_watch_psi(daemon);
+	tick_soon(daemon);
 }
 
-/* ---- reload ---- */
-
-/* The index of component i in next, COMPONENT_NONE when it is not in there. */
-static uint32_t renumbered(const struct daemon *daemon, const struct config *next, uint32_t i)
+static int on_repair(sd_event_source *source, uint64_t usec, void *data)
 {
-	int index = i < daemon->config.component_count
-			    ? config_find(next, daemon->config.component[i].name)
-			    : -1;
+	struct daemon *daemon = data;
 
-	return index < 0 ? COMPONENT_NONE : (uint32_t)index;
-}
-
-/* What waits, and what clients see, until the next frame. */
-static void renumber(struct daemon *daemon, const struct config *next)
-{
-	struct component_view view[UW_COMPONENTS_MAX] = {0};
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < daemon->request_count; i++) {
-		struct frame_request request = daemon->request[i];
-
-		request.component = renumbered(daemon, next, request.component);
-		if (request.component != COMPONENT_NONE)
-			daemon->request[count++] = request;
-	}
-	daemon->request_count = count;
-	count = 0;
-	for (uint32_t i = 0; i < daemon->frame.leaf_count; i++) {
-		struct leaf_sample leaf = daemon->frame.leaf[i];
-
-		leaf.component = renumbered(daemon, next, leaf.component);
-		if (leaf.component != COMPONENT_NONE)
-			daemon->frame.leaf[count++] = leaf;
-	}
-	daemon->frame.leaf_count = count;
-	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
-		uint32_t to = renumbered(daemon, next, i);
-
-		if (to != COMPONENT_NONE)
-			view[to] = daemon->view[i];
-	}
-	memcpy(daemon->view, view, sizeof(view));
-	daemon->psi_fired = 0;
-}
-
-/* Those that the new configuration does not know are counted no longer. */
-static void forget_components(struct daemon *daemon, const struct config *next)
-{
-	for (uint32_t i = 0; daemon->kern && i < daemon->config.component_count; i++) {
-		const char *name = daemon->config.component[i].name;
-
-		if (config_find(next, name) < 0)
-			kern_untrack(daemon->kern, name);
-	}
-}
-
-static void log_change(const struct conf_change *change, void *arg)
-{
-	char text[CONF_PATH_LEN + 2 * CONF_VALUE_LEN];
-
-	(void)arg;
-	log_notice("reload %s", conf_change_text(change, text, sizeof(text)));
-}
-
-int daemon_reload(struct daemon *daemon, struct uw_err *err)
-{
-	static struct config config; /* large, and reload is not reentrant */
-	struct kern_options options;
-	int rc = tree_read_config(daemon, &config, err);
-
-	if (rc >= 0 && strcmp(config.root, daemon->config.root) != 0)
-		rc = err_set(err, -EINVAL,
-			     "pool.root: cannot change from %s to %s while uwd runs; "
-			     "teardown and setup",
-			     daemon->config.root, config.root);
-	if (rc >= 0)
-		rc = set_up(daemon, &config, err);
-	if (rc < 0)
-		return rc;
-	conf_diff(&daemon->config, &config, log_change, NULL);
-
-	renumber(daemon, &config);
-	forget_components(daemon, &config);
-	daemon->config = config;
-	act_configure(daemon->act, &daemon->config.policy);
-	if (daemon->kern) {
-		options = tree_kern_options(daemon);
-		kern_configure(daemon->kern, &options);
-	}
-	rc = tree_follow(daemon, err);
-	if (rc < 0) {
-		loop_stop(daemon, rc); /* half a set of components is worse than a restart */
-		return rc;
-	}
-	tree_watch_psi(daemon);
-	queue_configure(daemon);
-	loop_tick_now(daemon);
+	(void)source, (void)usec;
+	repair(daemon);
+	ledger_beat(daemon->ledger, LEDGER_UWD, clock_now_us());
 	return 0;
+}
+
+int pool_watch(struct daemon *daemon)
+{
+	int rc = loop_add_timer(daemon->event, on_repair, daemon, LOOP_REPAIR,
+				&daemon->repair_timer);
+
+	return rc < 0 ? rc : watch_guard(daemon);
+}
+
+void pool_unwatch(struct daemon *daemon)
+{
+	unwatch_guard(daemon);
+	unwatch_psi(daemon);
+	daemon->repair_timer = sd_event_source_disable_unref(daemon->repair_timer);
 }

@@ -4,15 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sys/epoll.h>
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/units.h"
+#include "user/daemon/loop.h"
+#include "user/daemon/tick.h"
+#include "user/ipc/server.h"
 #include "user/jobs/jobs.h"
 #include "user/jobs/ops.h"
-#include "user/daemon/methods/queue.h"
-#include "user/daemon/submitters.h"
-#include "user/daemon/loop.h"
 #include "user/policy/admit/admit.h"
 
 #define LOOK_PERIOD_US US_PER_SEC
@@ -39,7 +40,7 @@ static int freeze_leaf(void *data, uint32_t component, uint64_t leaf, bool on)
 		.leaf = leaf,
 	};
 
-	return daemon_request(data, &request);
+	return tick_request(data, &request);
 }
 
 static int reclaim_leaf(void *data, uint32_t component, uint64_t leaf, uint64_t bytes)
@@ -51,7 +52,7 @@ static int reclaim_leaf(void *data, uint32_t component, uint64_t leaf, uint64_t 
 		.amount = bytes,
 	};
 
-	return daemon_request(data, &request);
+	return tick_request(data, &request);
 }
 
 /* ---- what happens to jobs ---- */
@@ -68,7 +69,10 @@ static void log_step(void *data, const struct job *job, const struct job_event *
 
 static void on_ended(void *data, const struct job *job, const struct job_result *result)
 {
-	job_methods_ended(data, job, result);
+	struct daemon *daemon = data;
+
+	if (daemon->ended)
+		daemon->ended(daemon, job, result);
 }
 
 /* ---- the configuration and the machine, as the core wants them ---- */
@@ -144,7 +148,7 @@ static void read_supply(const struct daemon *daemon, struct admit_supply *supply
 static void resolve_allowed(struct daemon *daemon)
 {
 	for (uint32_t i = 0; i < daemon->config.component_count; i++)
-		job_allow_resolve(&daemon->config.component[i], &daemon->allow[i]);
+		submitters_resolve(&daemon->config.component[i], &daemon->allow[i]);
 }
 
 int queue_open(struct daemon *daemon, struct uw_err *err)
@@ -184,7 +188,7 @@ void queue_close(struct daemon *daemon)
 	daemon->jobs = NULL;
 }
 
-void queue_tick(struct daemon *daemon)
+void queue_look(struct daemon *daemon)
 {
 	struct admit_supply supply;
 
@@ -204,6 +208,29 @@ void queue_configure(struct daemon *daemon)
 	resolve_allowed(daemon);
 	if (daemon->jobs && jobs_configure(daemon->jobs, &admit, &err))
 		log_err("%s", err.text);
-	if (ipc_server_set_open(daemon->server, submit_is_open(&daemon->config)))
+	if (ipc_server_set_open(daemon->server, submitters_beside_root(&daemon->config)))
 		log_err("control socket: its mode cannot be changed");
+}
+
+/* ---- what wakes it ---- */
+
+static int on_jobs(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+
+	(void)source, (void)fd, (void)revents;
+	jobs_dispatch(daemon->jobs);
+	return 0;
+}
+
+int queue_watch(struct daemon *daemon)
+{
+	return daemon->jobs ? loop_add_io(daemon->event, jobs_fd(daemon->jobs), EPOLLIN, on_jobs,
+					  daemon, LOOP_JOBS, &daemon->jobs_source)
+			    : 0;
+}
+
+void queue_unwatch(struct daemon *daemon)
+{
+	daemon->jobs_source = sd_event_source_disable_unref(daemon->jobs_source);
 }

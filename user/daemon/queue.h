@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The queue of jobs within the daemon: real cgroups behind jobs.h, and its place in the loop. */
+/*
+ * The queue of jobs within the daemon: what it is told of the configuration and of the machine, and
+ * its place in the loop.
+ */
 #ifndef UW_DAEMON_QUEUE_H
 #define UW_DAEMON_QUEUE_H
 
-#include "user/daemon/daemon.h"
+#include "user/daemon/state.h"
 
 #define QUEUE_DIR "/var/lib/uw"
 
@@ -13,9 +16,13 @@ int queue_open(struct daemon *daemon, struct uw_err *err);
 void queue_close(struct daemon *daemon);
 
 /* At each full frame; looks at the jobs once a second. */
-void queue_tick(struct daemon *daemon);
+void queue_look(struct daemon *daemon);
 
 /* After a reload. */
 void queue_configure(struct daemon *daemon);
+
+/* The loop serves it from now on, if there is one. 0 or a negative errno. */
+int queue_watch(struct daemon *daemon);
+void queue_unwatch(struct daemon *daemon);
 
 #endif

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Names become numbers through getpwnam(3) and getgrnam(3), once for each reading of the
+ * configuration. A name that cannot be looked up is logged with what to do about it and leaves no
+ * number behind, so that nobody gets in by it. Whether somebody may submit is then a comparison of
+ * numbers that asks nobody.
+ */
 #include "user/daemon/submitters.h"
 
 #include <errno.h>
@@ -20,7 +26,8 @@ static void say_unknown(const struct component *component, const char *what, con
 			    what, component->name, what, name);
 }
 
-static void add_group(const struct component *component, const char *name, struct job_allow *allow)
+static void add_group(const struct component *component, const char *name,
+		      struct submitters *submitters)
 {
 	const struct group *group;
 
@@ -28,11 +35,12 @@ static void add_group(const struct component *component, const char *name, struc
 	group = getgrnam(name);
 	if (!group)
 		say_unknown(component, "group", name);
-	else if (allow->gid_count < JOB_ALLOW_MAX)
-		allow->gid[allow->gid_count++] = group->gr_gid;
+	else if (submitters->gid_count < SUBMITTERS_MAX)
+		submitters->gid[submitters->gid_count++] = group->gr_gid;
 }
 
-static void add_user(const struct component *component, const char *name, struct job_allow *allow)
+static void add_user(const struct component *component, const char *name,
+		     struct submitters *submitters)
 {
 	const struct passwd *user;
 
@@ -40,23 +48,23 @@ static void add_user(const struct component *component, const char *name, struct
 	user = getpwnam(name);
 	if (!user)
 		say_unknown(component, "user", name);
-	else if (allow->uid_count < JOB_ALLOW_MAX)
-		allow->uid[allow->uid_count++] = user->pw_uid;
+	else if (submitters->uid_count < SUBMITTERS_MAX)
+		submitters->uid[submitters->uid_count++] = user->pw_uid;
 }
 
-void job_allow_resolve(const struct component *component, struct job_allow *ret_allow)
+void submitters_resolve(const struct component *component, struct submitters *ret_submitters)
 {
 	const char *at = component->submit;
 	char word[SUBMIT_WORD_LEN];
 
-	*ret_allow = (struct job_allow){0};
+	*ret_submitters = (struct submitters){0};
 	while ((at = submit_next(at, word))) {
 		if (!strcmp(word, "*"))
-			ret_allow->all = true;
+			ret_submitters->all = true;
 		else if (word[0] == '@')
-			add_group(component, word + 1, ret_allow);
+			add_group(component, word + 1, ret_submitters);
 		else if (strcmp(word, "root") != 0)
-			add_user(component, word, ret_allow);
+			add_user(component, word, ret_submitters);
 	}
 }
 
@@ -68,18 +76,19 @@ static bool is_in(const uint32_t *list, uint32_t count, uint32_t id)
 	return false;
 }
 
-bool submit_is_allowed(const struct job_allow *allow, const struct ipc_peer *peer)
+bool submitters_include(const struct submitters *submitters, const struct ipc_peer *peer)
 {
-	if (peer->uid == 0 || allow->all || is_in(allow->uid, allow->uid_count, peer->uid) ||
-	    is_in(allow->gid, allow->gid_count, peer->gid))
+	if (peer->uid == 0 || submitters->all ||
+	    is_in(submitters->uid, submitters->uid_count, peer->uid) ||
+	    is_in(submitters->gid, submitters->gid_count, peer->gid))
 		return true;
 	for (uint32_t i = 0; i < peer->group_count; i++)
-		if (is_in(allow->gid, allow->gid_count, peer->group[i]))
+		if (is_in(submitters->gid, submitters->gid_count, peer->group[i]))
 			return true;
 	return false;
 }
 
-bool submit_is_open(const struct config *config)
+bool submitters_beside_root(const struct config *config)
 {
 	char word[SUBMIT_WORD_LEN];
 

@@ -13,22 +13,22 @@
 #include "user/ipc/server.h"
 #include "user/model/config.h"
 
-#define JOB_ALLOW_MAX (SUBMIT_LEN / 2) /* names of one letter, with a blank or comma between */
+#define SUBMITTERS_MAX (SUBMIT_LEN / 2) /* names of one letter, with a blank or comma between */
 
-struct job_allow {
+struct submitters {
 	bool all;
 	uint32_t uid_count, gid_count;
-	uint32_t uid[JOB_ALLOW_MAX], gid[JOB_ALLOW_MAX];
+	uint32_t uid[SUBMITTERS_MAX], gid[SUBMITTERS_MAX];
 };
 
 /* Resolves one list; waits for the user database. A name that it does not know is logged and lets
  * nobody in. */
-void job_allow_resolve(const struct component *component, struct job_allow *ret_allow);
+void submitters_resolve(const struct component *component, struct submitters *ret_submitters);
 
 /* Whether it names who is at the other end; root may always. */
-bool submit_is_allowed(const struct job_allow *allow, const struct ipc_peer *peer);
+bool submitters_include(const struct submitters *submitters, const struct ipc_peer *peer);
 
 /* Whether any component lets others than root submit: then any user may connect. */
-bool submit_is_open(const struct config *config);
+bool submitters_beside_root(const struct config *config);
 
 #endif

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Policy shifts the thresholds of a component by what it sees of its stalls, over hours and days; a
+ * restart must not begin that anew. The file is read at the start, and written when a shift differs
+ * from what it holds: beside its place first and then renamed, so that a crash leaves the old one.
+ */
 #include "user/daemon/thresholds_file.h"
 
 #include <errno.h>
@@ -9,10 +14,11 @@
 #include "user/base/cleanup.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
+#include "user/policy/step.h"
 
 #define LINE_LEN 128
 
-void edges_load(struct daemon *daemon, const char *path)
+void thresholds_file_load(struct daemon *daemon, const char *path)
 {
 	FILE *file = fopen(path, "re");
 	char line[LINE_LEN], name[LINE_LEN];
@@ -76,7 +82,7 @@ static bool is_calm(const struct daemon *daemon)
 	return true;
 }
 
-void edges_save(struct daemon *daemon, const char *path, bool last)
+void thresholds_file_save(struct daemon *daemon, const char *path, bool last)
 {
 	char fresh[256];
 

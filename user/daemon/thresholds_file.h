@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What adaptive edges have learned, kept over restarts: one line a component in EDGES_FILE, its
- * name and the shift in permyriad. A file that is gone or damaged costs what was learned, nothing
- * else.
+ * What adaptive thresholds have learned, kept over restarts: one line a component in
+ * THRESHOLDS_FILE, its name and the shift in permyriad. A file that is gone or damaged costs what
+ * was learned, nothing else.
  */
 #ifndef UW_DAEMON_THRESHOLDS_FILE_H
 #define UW_DAEMON_THRESHOLDS_FILE_H
 
-#include "user/daemon/daemon.h"
+#include "user/daemon/state.h"
 
-#define EDGES_FILE "/var/lib/uw/edges"
+#define THRESHOLDS_FILE "/var/lib/uw/edges"
 
 /* After policy_init. */
-void edges_load(struct daemon *daemon, const char *path);
+void thresholds_file_load(struct daemon *daemon, const char *path);
 
 /* Written anew, whole, when a shift differs from what was written last: hourly at most, and while
  * all is calm; last is the daemon's end, when it no longer waits. */
-void edges_save(struct daemon *daemon, const char *path, bool last);
+void thresholds_file_save(struct daemon *daemon, const char *path, bool last);
 
 #endif

@@ -1,12 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "user/daemon/daemon.h"
+/*
+ * The one road from what is sensed to what is done: fill the frame, let policy decide, hand the
+ * plan to act, and write down what was decided and what became of earlier actions. An event of the
+ * kernel or the end of a write runs an urgent tick at once, with what can be read in microseconds;
+ * the timer runs a full one. Each tick sets the timer for the next full one and beats in the
+ * ledger, so that the guard knows that uwd lives.
+ */
+#include "user/daemon/tick.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
 
+#include "user/act/act.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
+#include "user/daemon/loop.h"
+#include "user/daemon/pool.h"
+#include "user/kern/kern.h"
+#include "user/ledger/ledger.h"
+#include "user/policy/step.h"
+#include "user/sense/sense.h"
 
 #define LINE_LEN 768
+
+/* Full frames come at least so often: the heartbeat in the ledger must not grow stale. */
+#define TICK_PERIOD_MAX_US (US_PER_SEC)
 
 static const enum event_kind event_of_kern[UW_EVENT__COUNT] = {
 	[UW_EVENT_MARK] = EVENT_USAGE_MARK,
@@ -153,6 +172,12 @@ static bool is_entered(enum action_kind kind)
 	return kind != ACTION_ARM_MARK;
 }
 
+static void publish(struct daemon *daemon, const struct action_entry *entry)
+{
+	if (daemon->published)
+		daemon->published(daemon, entry);
+}
+
 static void enter_outcomes(struct daemon *daemon)
 {
 	char line[LINE_LEN];
@@ -173,7 +198,7 @@ static void enter_outcomes(struct daemon *daemon)
 			log_warning("%s", action_log_line(entry, line, sizeof(line)));
 		else
 			log_info("%s", action_log_line(entry, line, sizeof(line)));
-		methods_publish(daemon, entry);
+		publish(daemon, entry);
 	}
 }
 
@@ -200,7 +225,7 @@ static void enter_action(struct daemon *daemon, const struct action *action)
 	if (action->leaf)
 		sense_leaf_name(daemon->sense, action->leaf, entry->leaf, sizeof(entry->leaf));
 	log_line(action_log_level(action), "%s", action_log_line(entry, line, sizeof(line)));
-	methods_publish(daemon, entry);
+	publish(daemon, entry);
 }
 
 static void enter_plan(struct daemon *daemon)
@@ -215,7 +240,7 @@ static void enter_plan(struct daemon *daemon)
 	}
 }
 
-void daemon_tick(struct daemon *daemon, enum frame_kind kind)
+static void step(struct daemon *daemon, enum frame_kind kind)
 {
 	uint64_t took_us;
 
@@ -237,4 +262,67 @@ void daemon_tick(struct daemon *daemon, enum frame_kind kind)
 	}
 	if (took_us > daemon->stats.tick_max_us)
 		daemon->stats.tick_max_us = took_us;
+}
+
+/* ---- when ---- */
+
+static void schedule(struct daemon *daemon)
+{
+	uint64_t latest_us = daemon->frame.now_us + TICK_PERIOD_MAX_US;
+	uint64_t next_us = daemon->plan.next_us;
+
+	if (!next_us || next_us > latest_us)
+		next_us = latest_us;
+	loop_set_timer(daemon->tick_timer, next_us);
+}
+
+void tick_run(struct daemon *daemon, enum frame_kind kind)
+{
+	step(daemon, kind);
+	ledger_beat(daemon->ledger, LEDGER_UWD, clock_now_us());
+	schedule(daemon);
+	/* A cgroup was lost or made anew. */
+	if (daemon->synced != sense_generation(daemon->sense))
+		loop_start_timer(daemon->repair_timer, POOL_REPAIR_AFTER_US);
+}
+
+void tick_soon(struct daemon *daemon)
+{
+	loop_set_timer(daemon->tick_timer, 0);
+}
+
+int tick_request(struct daemon *daemon, const struct frame_request *request)
+{
+	if (daemon->request_count == FRAME_REQUESTS_MAX)
+		return -EBUSY;
+	daemon->request[daemon->request_count++] = *request;
+	tick_soon(daemon);
+	return 0;
+}
+
+/* Something happened that a frame says more of: an event of the kernel, the end of a write. */
+static int on_urgent(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	(void)source, (void)fd, (void)revents;
+	tick_run(data, FRAME_URGENT);
+	return 0;
+}
+
+int tick_watch(struct daemon *daemon)
+{
+	int rc = 0;
+
+	if (daemon->kern)
+		rc = loop_add_io(daemon->event, kern_events_fd(daemon->kern), EPOLLIN, on_urgent,
+				 daemon, LOOP_KERNEL_EVENTS, &daemon->kern_source);
+	if (rc >= 0)
+		rc = loop_add_io(daemon->event, act_outcomes_fd(daemon->act), EPOLLIN, on_urgent,
+				 daemon, LOOP_OUTCOMES, &daemon->outcome_source);
+	return rc;
+}
+
+void tick_unwatch(struct daemon *daemon)
+{
+	daemon->kern_source = sd_event_source_disable_unref(daemon->kern_source);
+	daemon->outcome_source = sd_event_source_disable_unref(daemon->outcome_source);
 }

@@ -3,7 +3,8 @@
 #ifndef UW_DAEMON_METHODS_CHANGE_H
 #define UW_DAEMON_METHODS_CHANGE_H
 
-#include "user/daemon/daemon.h"
+#include "user/daemon/state.h"
+#include "user/ipc/server.h"
 
 void method_change(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer);
 

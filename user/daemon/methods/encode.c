@@ -4,9 +4,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "user/act/act.h"
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/ipc/json.h"
+#include "user/ipc/server.h"
+#include "user/kern/kern.h"
+#include "user/ledger/ledger.h"
+#include "user/sense/sense.h"
 
 #define TEXT_LEN 160
 

@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include "user/daemon/daemon.h"
+#include "user/daemon/state.h"
 
 json_t *encode_daemon(const struct daemon *daemon);
 json_t *encode_pool(const struct daemon *daemon);

@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "user/daemon/daemon.h"
+#include "user/daemon/state.h"
 #include "user/jobs/jobs.h"
 
 json_t *encode_queue_entry(const struct jobs *jobs, const struct job *job);

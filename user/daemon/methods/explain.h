@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include "user/daemon/daemon.h"
+#include "user/daemon/state.h"
 
 /* An Explanation of the control interface. */
 json_t *explain_component(const struct daemon *daemon, uint32_t component);

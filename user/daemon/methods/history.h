@@ -6,8 +6,9 @@
 #ifndef UW_DAEMON_METHODS_HISTORY_H
 #define UW_DAEMON_METHODS_HISTORY_H
 
-#include "user/daemon/daemon.h"
 #include "user/daemon/methods/select.h"
+#include "user/daemon/state.h"
+#include "user/ipc/server.h"
 #include "user/store/history.h"
 
 /* On the thread: the answer, or NULL when the history cannot be read. */

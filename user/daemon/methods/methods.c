@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "user/daemon/methods/methods.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,12 +10,14 @@
 #include "user/base/clock.h"
 #include "user/base/text.h"
 #include "user/conf/conf.h"
-#include "user/daemon/daemon.h"
 #include "user/daemon/methods/encode.h"
 #include "user/daemon/methods/encode_job.h"
 #include "user/daemon/methods/explain.h"
 #include "user/daemon/methods/queue.h"
+#include "user/daemon/reload.h"
+#include "user/daemon/tick.h"
 #include "user/ipc/json.h"
+#include "user/sense/sense.h"
 
 #define ENTRIES_DEFAULT 20U
 
@@ -246,7 +250,7 @@ static void method_reload(struct daemon *daemon, const struct ipc_call *call,
 		return;
 	}
 	*before = daemon->config;
-	r = daemon_reload(daemon, &err);
+	r = reload_run(daemon, &err);
 	if (r < 0) {
 		ipc_answer_fail(answer, r == -EINVAL ? IPC_ERROR_BAD_CONFIG : IPC_ERROR_FAILED,
 				"%s", err.text);
@@ -263,7 +267,7 @@ static void request(struct daemon *daemon, const struct frame_request *wanted,
 {
 	uint64_t last = daemon->action_log.next - 1;
 
-	if (daemon_request(daemon, wanted) < 0)
+	if (tick_request(daemon, wanted) < 0)
 		ipc_answer_fail(answer, IPC_ERROR_BUSY,
 				"%d requests wait for the next tick already; try again",
 				FRAME_REQUESTS_MAX);
@@ -362,7 +366,7 @@ void methods_handle(void *data, const struct ipc_call *call, struct ipc_answer *
 		methods[call->method](data, call, answer);
 		return;
 	}
-	if (job_methods_handle(data, call, answer))
+	if (methods_queue_handle(data, call, answer))
 		return;
 	answer->error = IPC_ERROR_NOT_IMPLEMENTED;
 	answer->parameters = json_pack("{s:s}", "method", ipc_method_row(call->method)->name);
@@ -373,8 +377,6 @@ void methods_publish(struct daemon *daemon, const struct action_entry *entry)
 	AUTO_JSON json_t *parameters = NULL;
 	struct ipc_server_stats stats;
 
-	if (!daemon->server)
-		return;
 	ipc_server_stats(daemon->server, &stats);
 	if (!stats.followers)
 		return;

@@ -349,14 +349,12 @@ static void method_wait(struct daemon *daemon, const struct ipc_call *call,
 				       (json_int_t)ends.ended, "left", (json_int_t)ends.left);
 }
 
-void job_methods_ended(struct daemon *daemon, const struct job *job,
-		       const struct job_result *result)
+void methods_queue_ended(struct daemon *daemon, const struct job *job,
+			 const struct job_result *result)
 {
 	AUTO_JSON json_t *parameters = NULL;
 	struct ipc_server_stats stats;
 
-	if (!daemon->server)
-		return;
 	ipc_server_stats(daemon->server, &stats);
 	if (!stats.followers)
 		return;
@@ -386,8 +384,8 @@ static const method_fn methods[IPC_METHOD__COUNT] = {
 	[IPC_RECOMMEND] = method_recommend,
 };
 
-bool job_methods_handle(struct daemon *daemon, const struct ipc_call *call,
-			struct ipc_answer *answer)
+bool methods_queue_handle(struct daemon *daemon, const struct ipc_call *call,
+			  struct ipc_answer *answer)
 {
 	if (!methods[call->method])
 		return false;

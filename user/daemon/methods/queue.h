@@ -6,15 +6,16 @@
 #ifndef UW_DAEMON_METHODS_QUEUE_H
 #define UW_DAEMON_METHODS_QUEUE_H
 
-#include "user/daemon/daemon.h"
+#include "user/daemon/state.h"
+#include "user/ipc/server.h"
 #include "user/model/job.h"
 
 /* False when method is none of them. */
-bool job_methods_handle(struct daemon *daemon, const struct ipc_call *call,
-			struct ipc_answer *answer);
+bool methods_queue_handle(struct daemon *daemon, const struct ipc_call *call,
+			  struct ipc_answer *answer);
 
-/* Tells those who wait that a job has ended. */
-void job_methods_ended(struct daemon *daemon, const struct job *job,
-		       const struct job_result *result);
+/* Tells those who wait that a job has ended. Wants the server. */
+void methods_queue_ended(struct daemon *daemon, const struct job *job,
+			 const struct job_result *result);
 
 #endif

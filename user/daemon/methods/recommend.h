@@ -18,7 +18,8 @@
 #ifndef UW_DAEMON_METHODS_RECOMMEND_H
 #define UW_DAEMON_METHODS_RECOMMEND_H
 
-#include "user/daemon/daemon.h"
+#include "user/daemon/state.h"
+#include "user/ipc/server.h"
 #include "user/store/history.h"
 
 struct advice_query {

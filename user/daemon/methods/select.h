@@ -4,7 +4,8 @@
 #ifndef UW_DAEMON_METHODS_SELECT_H
 #define UW_DAEMON_METHODS_SELECT_H
 
-#include "user/daemon/daemon.h"
+#include "user/daemon/state.h"
+#include "user/ipc/server.h"
 #include "user/jobs/jobs.h"
 
 #define SELECT_RANGES_MAX 256U

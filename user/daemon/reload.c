@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A reload first does all that can be refused - it reads and checks the configuration and brings
+ * the cgroups in line with it - and only then lets go of the old one. A component's index is its
+ * place in the configuration, so the next step is to renumber all that is kept by index; then each
+ * part is told what is configured now and turns to the components as they stand.
+ */
+#include "user/daemon/reload.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "user/act/act.h"
+#include "user/base/log.h"
+#include "user/daemon/loop.h"
+#include "user/daemon/pool.h"
+#include "user/daemon/queue.h"
+#include "user/daemon/tick.h"
+#include "user/kern/kern.h"
+
+/* The index of component i in next, COMPONENT_NONE when it is not in there. */
+static uint32_t renumbered(const struct daemon *daemon, const struct config *next, uint32_t i)
+{
+	int index = i < daemon->config.component_count
+			    ? config_find(next, daemon->config.component[i].name)
+			    : -1;
+
+	return index < 0 ? COMPONENT_NONE : (uint32_t)index;
+}
+
+/* What waits, and what clients see, until the next frame. */
+static void renumber(struct daemon *daemon, const struct config *next)
+{
+	struct component_view view[UW_COMPONENTS_MAX] = {0};
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < daemon->request_count; i++) {
+		struct frame_request request = daemon->request[i];
+
+		request.component = renumbered(daemon, next, request.component);
+		if (request.component != COMPONENT_NONE)
+			daemon->request[count++] = request;
+	}
+	daemon->request_count = count;
+	count = 0;
+	for (uint32_t i = 0; i < daemon->frame.leaf_count; i++) {
+		struct leaf_sample leaf = daemon->frame.leaf[i];
+
+		leaf.component = renumbered(daemon, next, leaf.component);
+		if (leaf.component != COMPONENT_NONE)
+			daemon->frame.leaf[count++] = leaf;
+	}
+	daemon->frame.leaf_count = count;
+	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
+		uint32_t to = renumbered(daemon, next, i);
+
+		if (to != COMPONENT_NONE)
+			view[to] = daemon->view[i];
+	}
+	memcpy(daemon->view, view, sizeof(view));
+	daemon->psi_fired = 0;
+}
+
+/* Those that the new configuration does not know are counted no longer. */
+static void forget_components(struct daemon *daemon, const struct config *next)
+{
+	for (uint32_t i = 0; daemon->kern && i < daemon->config.component_count; i++) {
+		const char *name = daemon->config.component[i].name;
+
+		if (config_find(next, name) < 0)
+			kern_untrack(daemon->kern, name);
+	}
+}
+
+static void log_change(const struct conf_change *change, void *arg)
+{
+	char text[CONF_PATH_LEN + 2 * CONF_VALUE_LEN];
+
+	(void)arg;
+	log_notice("reload %s", conf_change_text(change, text, sizeof(text)));
+}
+
+int reload_run(struct daemon *daemon, struct uw_err *err)
+{
+	static struct config config; /* large, and reload is not reentrant */
+	struct kern_options options;
+	int rc = pool_read_config(daemon, &config, err);
+
+	if (rc >= 0 && strcmp(config.root, daemon->config.root) != 0)
+		rc = err_set(err, -EINVAL,
+			     "pool.root: cannot change from %s to %s while uwd runs; "
+			     "teardown and setup",
+			     daemon->config.root, config.root);
+	if (rc >= 0)
+		rc = pool_set_up(daemon, &config, err);
+	if (rc < 0)
+		return rc;
+	conf_diff(&daemon->config, &config, log_change, NULL);
+
+	renumber(daemon, &config);
+	forget_components(daemon, &config);
+	daemon->config = config;
+	act_configure(daemon->act, &daemon->config.policy);
+	if (daemon->kern) {
+		options = pool_kern_options(daemon);
+		kern_configure(daemon->kern, &options);
+	}
+	rc = pool_sync(daemon, err);
+	if (rc < 0) {
+		sd_event_exit(daemon->event,
+			      rc); /* half a set of components is worse than a restart */
+		return rc;
+	}
+	pool_watch_psi(daemon);
+	queue_configure(daemon);
+	tick_soon(daemon);
+	return 0;
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	struct daemon *daemon = data;
+	struct uw_err err = {0};
+
+	(void)source, (void)info;
+	sd_notify(0, "RELOADING=1");
+	if (reload_run(daemon, &err) < 0)
+		log_err("reload refused, nothing changed: %s", err.text);
+	sd_notify(0, "READY=1");
+	return 0;
+}
+
+int reload_watch(struct daemon *daemon)
+{
+	return loop_add_signal(daemon->event, SIGHUP, on_reload, daemon);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A new configuration for a living uwd: by SIGHUP, or as a client asks. */
+#ifndef UW_DAEMON_RELOAD_H
+#define UW_DAEMON_RELOAD_H
+
+#include "user/conf/conf.h"
+#include "user/daemon/state.h"
+
+/*
+ * Reads the configuration again; on any fault nothing changes and err says what is wrong.
+ * Components that stay keep all they have; of one that goes everything is undone. Each change is
+ * logged. Waits for nobody: -EAGAIN while another setup is at work.
+ */
+int reload_run(struct daemon *daemon, struct uw_err *err);
+
+/* SIGHUP reloads from now on. 0 or a negative errno. */
+int reload_watch(struct daemon *daemon);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What uwd knows, in one place: the configuration, the parts that it has open, the last frame and
+ * what came of it. Belongs to the loop's thread; whatever another thread may touch says so. Each
+ * field is written by the file that is named with it, and the others only read it.
+ */
+#ifndef UW_DAEMON_STATE_H
+#define UW_DAEMON_STATE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "cgroups/cgroups.h"
+#include "user/base/err.h"
+#include "user/daemon/action_log.h"
+#include "user/daemon/submitters.h"
+#include "user/jobs/ops.h"
+#include "user/model/config.h"
+#include "user/model/frame.h"
+#include "user/model/plan.h"
+#include "user/model/view.h"
+
+struct act;
+struct daemon;
+struct ipc_server;
+struct job;
+struct job_result;
+struct jobs;
+struct kern;
+struct ledger;
+struct policy_state;
+struct sense;
+
+struct daemon_stats {
+	uint64_t started_us;
+	uint64_t ticks_full, ticks_urgent;
+	uint64_t events, actions, actions_dropped, events_dropped;
+	uint64_t tick_max_us; /* the longest tick, sense to act */
+	uint64_t guard_restarts;
+};
+
+/* One PSI trigger of the fallback without BPF. */
+struct daemon_psi {
+	struct daemon *daemon;
+	uint32_t component;
+	int fd;
+	sd_event_source *source; /* NULL: not armed */
+};
+
+struct daemon_options {
+	const char *config_file; /* NULL: the standard places */
+	const char *root;        /* NULL: as configured */
+	bool dry_run;            /* decides and says, writes nothing */
+};
+
+struct daemon {
+	struct daemon_options options;
+	struct config config; /* in force; reload.c */
+	struct cg_host host;
+
+	/* pool.c */
+	struct cg_pool pool;
+	pthread_mutex_t pool_lock; /* held to change pool.dir, and to read it on another thread */
+	bool pool_had_uwd;         /* when this one came */
+	uint64_t synced;           /* sense_generation that act and kern have turned to */
+
+	/* The parts that are open; daemon.c. */
+	struct kern *kern; /* NULL: no BPF here, kern_why says why */
+	struct uw_err kern_why;
+	struct sense *sense;
+	struct act *act;
+	struct ledger *ledger;
+	struct policy_state *policy;
+	struct ipc_server *server;
+
+	/* queue.c */
+	struct jobs *jobs; /* NULL: no queue here, jobs_why says why */
+	struct jobs_machine jobs_machine; /* what the jobs ask of uwd */
+	struct uw_err jobs_why;
+	uint64_t jobs_look_us;                      /* when next */
+	struct submitters allow[UW_COMPONENTS_MAX]; /* by component */
+
+	/* tick.c */
+	struct frame frame; /* of the last tick */
+	struct plan plan;
+	struct component_view view[UW_COMPONENTS_MAX]; /* after the last tick */
+	struct action_log action_log;
+	struct daemon_stats stats;
+	uint32_t request_count; /* wait for the next frame */
+	struct frame_request request[FRAME_REQUESTS_MAX];
+	uint64_t stalls[UW_COMPONENTS_MAX]; /* that BPF had counted at the last full frame */
+	uint32_t psi_fired; /* components whose PSI trigger fired since the last frame; pool.c */
+
+	int32_t edges_kept[UW_COMPONENTS_MAX]; /* as written; thresholds_file.c */
+
+	/* Who is told of what happens; NULL until there is somebody to tell. */
+	void (*published)(struct daemon *daemon, const struct action_entry *entry);
+	void (*ended)(struct daemon *daemon, const struct job *job,
+		      const struct job_result *result);
+
+	/* What wakes the loop; each source is its owner's. */
+	sd_event *event;
+	sd_event_source *tick_timer;     /* daemon.c, set by tick.c */
+	sd_event_source *kern_source;    /* tick.c */
+	sd_event_source *outcome_source; /* tick.c */
+	sd_event_source *repair_timer;   /* pool.c */
+	sd_event_source *guard_source;   /* pool.c */
+	sd_event_source *jobs_source;    /* queue.c */
+	sd_event_source *client_source;  /* daemon.c */
+	struct daemon_psi psi[UW_COMPONENTS_MAX];
+};
+
+#endif
