@@ -74,16 +74,25 @@ static void forget_components(struct daemon *daemon, const struct config *next)
 	}
 }
 
-static void log_change(const struct conf_change *change, void *arg)
+/* Who else hears of each change. */
+struct change_listener {
+	conf_change_fn each; /* NULL: nobody */
+	void *arg;
+};
+
+static void tell_change(const struct conf_change *change, void *arg)
 {
+	const struct change_listener *listener = arg;
 	char text[CONF_PATH_LEN + 2 * CONF_VALUE_LEN];
 
-	(void)arg;
 	log_notice("reload %s", conf_change_text(change, text, sizeof(text)));
+	if (listener->each)
+		listener->each(change, listener->arg);
 }
 
-int reload_run(struct daemon *daemon, struct uw_err *err)
+int reload_run(struct daemon *daemon, conf_change_fn each, void *arg, struct uw_err *err)
 {
+	struct change_listener listener = {each, arg};
 	static struct config config; /* large, and reload is not reentrant */
 	struct kern_options options;
 	int rc = pool_read_config(daemon, &config, err);
@@ -97,8 +106,7 @@ int reload_run(struct daemon *daemon, struct uw_err *err)
 		rc = pool_set_up(daemon, &config, err);
 	if (rc < 0)
 		return rc;
-	conf_diff(&daemon->config, &config, log_change, NULL);
-
+	conf_diff(&daemon->config, &config, tell_change, &listener);
 	renumber(daemon, &config);
 	forget_components(daemon, &config);
 	daemon->config = config;
@@ -108,9 +116,8 @@ int reload_run(struct daemon *daemon, struct uw_err *err)
 		kern_configure(daemon->kern, &options);
 	}
 	rc = pool_sync(daemon, err);
-	if (rc < 0) {
-		sd_event_exit(daemon->event,
-			      rc); /* half a set of components is worse than a restart */
+	if (rc < 0) { /* half a set of components is worse than a restart */
+		sd_event_exit(daemon->event, rc);
 		return rc;
 	}
 	pool_watch_psi(daemon);
@@ -126,7 +133,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 
 	(void)source, (void)info;
 	sd_notify(0, "RELOADING=1");
-	if (reload_run(daemon, &err) < 0)
+	if (reload_run(daemon, NULL, NULL, &err) < 0)
 		log_err("reload refused, nothing changed: %s", err.text);
 	sd_notify(0, "READY=1");
 	return 0;

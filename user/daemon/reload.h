@@ -9,9 +9,10 @@
 /*
  * Reads the configuration again; on any fault nothing changes and err says what is wrong.
  * Components that stay keep all they have; of one that goes everything is undone. Each change is
- * logged. Waits for nobody: -EAGAIN while another setup is at work.
+ * logged, and each, unless it is NULL, is called with it; on a fault that comes after that, which
+ * ends uwd, too. Waits for nobody: -EAGAIN while another setup is at work.
  */
-int reload_run(struct daemon *daemon, struct uw_err *err);
+int reload_run(struct daemon *daemon, conf_change_fn each, void *arg, struct uw_err *err);
 
 /* SIGHUP reloads from now on. 0 or a negative errno. */
 int reload_watch(struct daemon *daemon);

@@ -239,26 +239,16 @@ static void add_change(const struct conf_change *change, void *data)
 static void method_reload(struct daemon *daemon, const struct ipc_call *call,
 			  struct ipc_answer *answer)
 {
-	AUTO_FREE struct config *before = malloc(sizeof(*before));
+	AUTO_JSON json_t *changes = json_array();
 	struct uw_err err = {0};
-	json_t *changes;
-	int r;
+	int r = reload_run(daemon, add_change, changes, &err);
 
 	(void)call;
-	if (!before) {
-		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory; nothing was changed");
-		return;
-	}
-	*before = daemon->config;
-	r = reload_run(daemon, &err);
-	if (r < 0) {
+	if (r < 0)
 		ipc_answer_fail(answer, r == -EINVAL ? IPC_ERROR_BAD_CONFIG : IPC_ERROR_FAILED,
 				"%s", err.text);
-		return;
-	}
-	changes = json_array();
-	conf_diff(before, &daemon->config, add_change, changes);
-	answer->parameters = json_pack("{s:o}", "changes", changes);
+	else
+		answer->parameters = json_pack("{s:O}", "changes", changes);
 }
 
 /* Queues it for the next frame; what becomes of it are the entries after "after". */
