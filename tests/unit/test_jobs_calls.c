@@ -64,7 +64,7 @@ static void let_in(struct asked *asked, const char *submit)
 	struct component *component = &asked->daemon.config.component[0];
 
 	assert_true(text_copy(component->submit, sizeof(component->submit), submit));
-	submitters_resolve(component, &asked->daemon.allow[0]);
+	submitters_resolve(component, &asked->daemon.component[0].allow);
 }
 
 /* Takes the parameters. */
@@ -398,7 +398,8 @@ static void test_calls_allow_lists_are_numbers(void **state)
 	asked_init(&asked, *state);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		let_in(&asked, rows[i].submit);
-		if (submitters_include(&asked.daemon.allow[0], &rows[i].peer) != rows[i].may)
+		if (submitters_include(&asked.daemon.component[0].allow, &rows[i].peer) !=
+		    rows[i].may)
 			fail_msg("row %zu", i);
 	}
 }

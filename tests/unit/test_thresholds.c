@@ -141,15 +141,15 @@ static void test_shifts_outlive_the_daemon(void **data)
 	snprintf(path, sizeof(path), "%s/state/edges", directory);
 	daemon->config = f->config;
 	daemon->policy = f->state;
-	daemon->view[REDIS].edge_shift_permyriad = -250;
-	daemon->view[REDIS].level = LEVEL_HIGH;
+	daemon->component[REDIS].view.edge_shift_permyriad = -250;
+	daemon->component[REDIS].view.level = LEVEL_HIGH;
 	thresholds_file_save(daemon, path, false);
 	assert_int_equal(access(path, F_OK), -1); /* not while it presses */
-	daemon->view[REDIS].level = LEVEL_NORMAL;
+	daemon->component[REDIS].view.level = LEVEL_NORMAL;
 	thresholds_file_save(daemon, path, false);
 	thresholds_file_load(daemon, path);
 	assert_int_equal(shift_of(f), -250);
-	assert_int_equal(daemon->edges_kept[REDIS], -250);
+	assert_int_equal(daemon->component[REDIS].shift_kept_permyriad, -250);
 
 	write_file(path, "redis\nhog 99999999999999999999\nnobody 10\n\xff\xff 3\nredis -125 x\n");
 	thresholds_file_load(daemon, path);

@@ -138,7 +138,7 @@ static int on_psi(sd_event_source *source, int fd, uint32_t revents, void *data)
 		close(psi->fd);
 		return 0;
 	}
-	psi->daemon->psi_fired |= 1U << psi->component;
+	psi->fired = true;
 	tick_run(psi->daemon, FRAME_URGENT);
 	return 0;
 }
@@ -146,22 +146,23 @@ static int on_psi(sd_event_source *source, int fd, uint32_t revents, void *data)
 /* Takes the fd. */
 static int add_psi(struct daemon *daemon, uint32_t component, int fd)
 {
-	struct daemon_psi *psi = &daemon->psi[component];
+	struct daemon_psi *psi = &daemon->component[component].psi;
 
 	*psi = (struct daemon_psi){.daemon = daemon, .component = component, .fd = fd};
 	return loop_add_io(daemon->event, fd, EPOLLPRI, on_psi, psi, LOOP_KERNEL_EVENTS,
 			   &psi->source);
 }
 
-static void unwatch_psi(struct daemon *daemon)
+void pool_unwatch_psi(struct daemon *daemon)
 {
 	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++) {
-		struct daemon_psi *psi = &daemon->psi[i];
+		struct daemon_psi *psi = &daemon->component[i].psi;
 
-		if (!psi->source)
-			continue;
-		psi->source = sd_event_source_disable_unref(psi->source);
-		close(psi->fd);
+		if (psi->source) {
+			sd_event_source_disable_unref(psi->source);
+			close(psi->fd);
+		}
+		*psi = (struct daemon_psi){0};
 	}
 }
 
@@ -170,7 +171,7 @@ void pool_watch_psi(struct daemon *daemon)
 {
 	const struct policy_conf *policy = &daemon->config.policy;
 
-	unwatch_psi(daemon);
+	pool_unwatch_psi(daemon);
 	if (daemon->kern && (kern_sensors(daemon->kern) & (1U << KERN_STALL)))
 		return;
 	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
@@ -338,6 +339,6 @@ int pool_watch(struct daemon *daemon)
 void pool_unwatch(struct daemon *daemon)
 {
 	unwatch_guard(daemon);
-	unwatch_psi(daemon);
+	pool_unwatch_psi(daemon);
 	daemon->repair_timer = sd_event_source_disable_unref(daemon->repair_timer);
 }

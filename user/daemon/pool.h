@@ -33,6 +33,7 @@ int pool_sync(struct daemon *daemon, struct uw_err *err);
 /* The fallback without BPF: an urgent tick when a component stalls, for the cgroups as they stand.
  */
 void pool_watch_psi(struct daemon *daemon);
+void pool_unwatch_psi(struct daemon *daemon);
 
 /* From now on the guard is started anew when it dies, and lost cgroups are repaired: within 0.2 s
  * of a tick that notices, off the tick. 0 or a negative errno. */

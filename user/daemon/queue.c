@@ -132,7 +132,7 @@ static void read_supply(const struct daemon *daemon, struct admit_supply *supply
 		.swap_free_bytes = host->swap_free_bytes,
 	};
 	for (uint32_t i = 0; i < config->component_count; i++) {
-		const struct component_view *view = &daemon->view[i];
+		const struct component_view *view = &daemon->component[i].view;
 
 		supply->component[i].budget_bytes = view->in_force_bytes
 							    ? view->in_force_bytes
@@ -148,7 +148,7 @@ static void read_supply(const struct daemon *daemon, struct admit_supply *supply
 static void resolve_allowed(struct daemon *daemon)
 {
 	for (uint32_t i = 0; i < daemon->config.component_count; i++)
-		submitters_resolve(&daemon->config.component[i], &daemon->allow[i]);
+		submitters_resolve(&daemon->config.component[i], &daemon->component[i].allow);
 }
 
 int queue_open(struct daemon *daemon, struct uw_err *err)

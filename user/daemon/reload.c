@@ -30,10 +30,8 @@ static uint32_t renumbered(const struct daemon *daemon, const struct config *nex
 	return index < 0 ? COMPONENT_NONE : (uint32_t)index;
 }
 
-/* What waits, and what clients see, until the next frame. */
-static void renumber(struct daemon *daemon, const struct config *next)
+static void renumber_requests(struct daemon *daemon, const struct config *next)
 {
-	struct component_view view[UW_COMPONENTS_MAX] = {0};
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < daemon->request_count; i++) {
@@ -44,7 +42,12 @@ static void renumber(struct daemon *daemon, const struct config *next)
 			daemon->request[count++] = request;
 	}
 	daemon->request_count = count;
-	count = 0;
+}
+
+static void renumber_leaves(struct daemon *daemon, const struct config *next)
+{
+	uint32_t count = 0;
+
 	for (uint32_t i = 0; i < daemon->frame.leaf_count; i++) {
 		struct leaf_sample leaf = daemon->frame.leaf[i];
 
@@ -53,14 +56,23 @@ static void renumber(struct daemon *daemon, const struct config *next)
 			daemon->frame.leaf[count++] = leaf;
 	}
 	daemon->frame.leaf_count = count;
+}
+
+void reload_renumber(struct daemon *daemon, const struct config *next)
+{
+	static struct daemon_component moved[UW_COMPONENTS_MAX]; /* large */
+
+	pool_unwatch_psi(daemon); /* a trigger's source points at where it is kept */
+	renumber_requests(daemon, next);
+	renumber_leaves(daemon, next);
+	memset(moved, 0, sizeof(moved));
 	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
 		uint32_t to = renumbered(daemon, next, i);
 
 		if (to != COMPONENT_NONE)
-			view[to] = daemon->view[i];
+			moved[to] = daemon->component[i];
 	}
-	memcpy(daemon->view, view, sizeof(view));
-	daemon->psi_fired = 0;
+	memcpy(daemon->component, moved, sizeof(moved));
 }
 
 /* Those that the new configuration does not know are counted no longer. */
@@ -107,7 +119,7 @@ int reload_run(struct daemon *daemon, conf_change_fn each, void *arg, struct uw_
 	if (rc < 0)
 		return rc;
 	conf_diff(&daemon->config, &config, tell_change, &listener);
-	renumber(daemon, &config);
+	reload_renumber(daemon, &config);
 	forget_components(daemon, &config);
 	daemon->config = config;
 	act_configure(daemon->act, &daemon->config.policy);

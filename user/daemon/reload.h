@@ -14,6 +14,13 @@
  */
 int reload_run(struct daemon *daemon, conf_change_fn each, void *arg, struct uw_err *err);
 
+/*
+ * The part of it that moves what is kept by a component's index to where next has the component:
+ * struct daemon_component, the requests that wait and the leaves of the last frame. What next does
+ * not know goes, what it adds begins with zero. Drops the PSI triggers.
+ */
+void reload_renumber(struct daemon *daemon, const struct config *next);
+
 /* SIGHUP reloads from now on. 0 or a negative errno. */
 int reload_watch(struct daemon *daemon);
 

@@ -47,6 +47,17 @@ struct daemon_psi {
 	uint32_t component;
 	int fd;
 	sd_event_source *source; /* NULL: not armed */
+	bool fired;              /* since the last frame */
+};
+
+/* What is kept of each component, by its index in the configuration; a reload moves it as a whole
+ * (reload_renumber). */
+struct daemon_component {
+	struct component_view view;   /* after the last tick; tick.c */
+	uint64_t stalls;              /* that BPF had counted at the last full frame; tick.c */
+	struct daemon_psi psi;        /* pool.c */
+	struct submitters allow;      /* queue.c */
+	int32_t shift_kept_permyriad; /* as written; thresholds_file.c */
 };
 
 struct daemon_options {
@@ -79,21 +90,17 @@ struct daemon {
 	struct jobs *jobs; /* NULL: no queue here, jobs_why says why */
 	struct jobs_machine jobs_machine; /* what the jobs ask of uwd */
 	struct uw_err jobs_why;
-	uint64_t jobs_look_us;                      /* when next */
-	struct submitters allow[UW_COMPONENTS_MAX]; /* by component */
+	uint64_t jobs_look_us; /* when next */
 
 	/* tick.c */
 	struct frame frame; /* of the last tick */
 	struct plan plan;
-	struct component_view view[UW_COMPONENTS_MAX]; /* after the last tick */
 	struct action_log action_log;
 	struct daemon_stats stats;
 	uint32_t request_count; /* wait for the next frame */
 	struct frame_request request[FRAME_REQUESTS_MAX];
-	uint64_t stalls[UW_COMPONENTS_MAX]; /* that BPF had counted at the last full frame */
-	uint32_t psi_fired; /* components whose PSI trigger fired since the last frame; pool.c */
 
-	int32_t edges_kept[UW_COMPONENTS_MAX]; /* as written; thresholds_file.c */
+	struct daemon_component component[UW_COMPONENTS_MAX];
 
 	/* Who is told of what happens; NULL until there is somebody to tell. */
 	void (*published)(struct daemon *daemon, const struct action_entry *entry);
@@ -109,7 +116,6 @@ struct daemon {
 	sd_event_source *guard_source;   /* pool.c */
 	sd_event_source *jobs_source;    /* queue.c */
 	sd_event_source *client_source;  /* daemon.c */
-	struct daemon_psi psi[UW_COMPONENTS_MAX];
 };
 
 #endif

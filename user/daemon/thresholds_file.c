@@ -34,7 +34,7 @@ void thresholds_file_load(struct daemon *daemon, const char *path)
 			continue;
 		policy_restore_thresholds(daemon->policy, &daemon->config, (uint32_t)component,
 					  shift);
-		daemon->edges_kept[component] = shift;
+		daemon->component[component].shift_kept_permyriad = shift;
 	}
 	fclose(file);
 }
@@ -42,7 +42,8 @@ void thresholds_file_load(struct daemon *daemon, const char *path)
 static bool is_kept(const struct daemon *daemon)
 {
 	for (uint32_t i = 0; i < daemon->config.component_count; i++)
-		if (daemon->view[i].edge_shift_permyriad != daemon->edges_kept[i])
+		if (daemon->component[i].view.edge_shift_permyriad !=
+		    daemon->component[i].shift_kept_permyriad)
 			return false;
 	return true;
 }
@@ -56,7 +57,7 @@ static bool write_shifts(const struct daemon *daemon, const char *path)
 		return false;
 	for (uint32_t i = 0; i < daemon->config.component_count; i++)
 		written &= fprintf(file, "%s %d\n", daemon->config.component[i].name,
-				   daemon->view[i].edge_shift_permyriad) > 0;
+				   daemon->component[i].view.edge_shift_permyriad) > 0;
 	return fclose(file) == 0 && written;
 }
 
@@ -77,7 +78,8 @@ static bool make_parent(const char *path)
 static bool is_calm(const struct daemon *daemon)
 {
 	for (uint32_t i = 0; i < daemon->config.component_count; i++)
-		if (daemon->view[i].level > LEVEL_NORMAL || daemon->view[i].frozen_leaves)
+		if (daemon->component[i].view.level > LEVEL_NORMAL ||
+		    daemon->component[i].view.frozen_leaves)
 			return false;
 	return true;
 }
@@ -90,7 +92,8 @@ void thresholds_file_save(struct daemon *daemon, const char *path, bool last)
 		return;
 	/* Once, also when it fails: the next change tries again. */
 	for (uint32_t i = 0; i < daemon->config.component_count; i++)
-		daemon->edges_kept[i] = daemon->view[i].edge_shift_permyriad;
+		daemon->component[i].shift_kept_permyriad =
+			daemon->component[i].view.edge_shift_permyriad;
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
 	if (!make_parent(path) || !write_shifts(daemon, fresh) || rename(fresh, path))
 		log_warning("adaptive edges are not kept over a restart file=%s error=%s", path,

@@ -79,9 +79,9 @@ static uint32_t calm_components(struct daemon *daemon, const struct uw_component
 	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
 		if (!(read & 1U << i))
 			continue;
-		if (!counts[i].stalled_tasks && counts[i].stalls == daemon->stalls[i])
+		if (!counts[i].stalled_tasks && counts[i].stalls == daemon->component[i].stalls)
 			calm |= 1U << i;
-		daemon->stalls[i] = counts[i].stalls;
+		daemon->component[i].stalls = counts[i].stalls;
 	}
 	return calm;
 }
@@ -111,7 +111,10 @@ static void add_psi_events(struct daemon *daemon)
 	struct frame *frame = &daemon->frame;
 
 	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
-		if (!(daemon->psi_fired & (1U << i)) || frame->event_count == FRAME_EVENTS_MAX)
+		bool fired = daemon->component[i].psi.fired;
+
+		daemon->component[i].psi.fired = false;
+		if (!fired || frame->event_count == FRAME_EVENTS_MAX)
 			continue;
 		frame->event[frame->event_count++] = (struct frame_event){
 			.kind = EVENT_PSI,
@@ -121,7 +124,6 @@ static void add_psi_events(struct daemon *daemon)
 			.threshold = daemon->config.policy.stall_burst_us,
 		};
 	}
-	daemon->psi_fired = 0;
 }
 
 /*
@@ -220,7 +222,7 @@ static void enter_action(struct daemon *daemon, const struct action *action)
 	if (action->component < daemon->config.component_count) {
 		memcpy(entry->component, daemon->config.component[action->component].name,
 		       sizeof(entry->component));
-		entry->level = daemon->view[action->component].level;
+		entry->level = daemon->component[action->component].view.level;
 	}
 	if (action->leaf)
 		sense_leaf_name(daemon->sense, action->leaf, entry->leaf, sizeof(entry->leaf));
@@ -250,7 +252,7 @@ static void step(struct daemon *daemon, enum frame_kind kind)
 	took_us = clock_now_us() - daemon->frame.now_us;
 
 	for (uint32_t i = 0; i < daemon->config.component_count; i++)
-		policy_view(daemon->policy, i, &daemon->view[i]);
+		policy_view(daemon->policy, i, &daemon->component[i].view);
 	enter_outcomes(daemon);
 	enter_plan(daemon);
 	if (kind == FRAME_FULL) {

@@ -160,7 +160,8 @@ static bool is_allowed(struct change *change, const char *component)
 	if (strcmp(change->asked, component) != 0) {
 		at = config_find(config, component);
 		change->allowed =
-			at >= 0 && submitters_include(&change->daemon->allow[at], &change->peer);
+			at >= 0 &&
+			submitters_include(&change->daemon->component[at].allow, &change->peer);
 		text_copy(change->asked, sizeof(change->asked), component);
 	}
 	return change->allowed;

@@ -276,7 +276,7 @@ static void put_counts(json_t *object, const struct action_log *log, const char 
 json_t *encode_component(const struct daemon *daemon, uint32_t component)
 {
 	const struct component *conf = &daemon->config.component[component];
-	const struct component_view *view = &daemon->view[component];
+	const struct component_view *view = &daemon->component[component].view;
 	uint64_t level_since_us = view->level_since_us ?: daemon->stats.started_us;
 	uint64_t now_us = clock_now_us();
 	json_t *object = json_object();

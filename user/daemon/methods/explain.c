@@ -165,7 +165,7 @@ static json_t *allowed_tiers(const struct component *conf)
 json_t *explain_component(const struct daemon *daemon, uint32_t component)
 {
 	const struct component *conf = &daemon->config.component[component];
-	const struct component_view *view = &daemon->view[component];
+	const struct component_view *view = &daemon->component[component].view;
 	json_t *list = json_array();
 
 	add_usage(daemon, view, list);

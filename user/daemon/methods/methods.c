@@ -318,7 +318,7 @@ static void method_thaw(struct daemon *daemon, const struct ipc_call *call,
 	    !read_leaf(daemon, call, wanted.component, answer, &wanted.leaf) ||
 	    !is_ours_to_freeze(daemon, wanted.leaf, answer))
 		return;
-	if (!daemon->view[wanted.component].frozen_leaves)
+	if (!daemon->component[wanted.component].view.frozen_leaves)
 		ipc_answer_fail(answer, IPC_ERROR_FAILED, "uwd has frozen nothing in %s",
 				daemon->config.component[wanted.component].name);
 	else

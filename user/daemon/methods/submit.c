@@ -315,7 +315,7 @@ static bool is_permitted(const struct wanted *wanted, const char *name)
 				"there is no component '%s'; uw.conf names them", name);
 		return false;
 	}
-	if (submitters_include(&wanted->daemon->allow[at], peer))
+	if (submitters_include(&wanted->daemon->component[at].allow, peer))
 		return true;
 	ipc_answer_fail(wanted->answer, IPC_ERROR_NOT_PERMITTED,
 			"uid %u may not submit to %s; 'submit' of [component %s] in uw.conf "
