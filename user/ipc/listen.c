@@ -117,7 +117,7 @@ static void peer_groups(int fd, struct ipc_peer *peer)
 		peer->group[peer->group_count++] = groups[i];
 }
 
-static bool peer_in_group(const struct ipc_peer *peer, gid_t gid)
+bool ipc_peer_in_group(const struct ipc_peer *peer, gid_t gid)
 {
 	for (uint32_t i = 0; i < peer->group_count; i++)
 		if (peer->group[i] == gid)
@@ -134,6 +134,6 @@ int listen_peer(int fd, bool has_group, gid_t gid, struct ipc_peer *ret_peer)
 		return -errno;
 	*ret_peer = (struct ipc_peer){.pid = cred.pid, .uid = cred.uid, .gid = cred.gid};
 	peer_groups(fd, ret_peer);
-	ret_peer->member = cred.uid == 0 || (has_group && peer_in_group(ret_peer, gid));
+	ret_peer->member = cred.uid == 0 || (has_group && ipc_peer_in_group(ret_peer, gid));
 	return 0;
 }

@@ -34,6 +34,9 @@ struct ipc_peer {
 	gid_t group[IPC_GROUPS_MAX]; /* supplementary ones */
 };
 
+/* Whether gid is its group, or one of its supplementary ones. */
+bool ipc_peer_in_group(const struct ipc_peer *peer, gid_t gid);
+
 struct ipc_call {
 	enum ipc_method method;
 	const json_t *parameters; /* always an object */

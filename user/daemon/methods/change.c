@@ -13,6 +13,7 @@
 #include "user/daemon/methods/select.h"
 #include "user/jobs/jobs.h"
 #include "user/ipc/json.h"
+#include "user/ipc/server.h"
 
 #define BATCH 1000U /* changes on their way to the disk at a time */
 
@@ -167,14 +168,6 @@ static bool is_allowed(struct change *change, const char *component)
 	return change->allowed;
 }
 
-static bool has_group(const struct ipc_peer *peer, gid_t gid)
-{
-	for (uint32_t i = 0; i < peer->group_count; i++)
-		if (peer->group[i] == gid)
-			return true;
-	return peer->gid == gid;
-}
-
 /* It runs with the groups it was submitted with: its owner must have them still. */
 static int check_requeue(struct change *change, uint64_t id)
 {
@@ -187,9 +180,9 @@ static int check_requeue(struct change *change, uint64_t id)
 	rc = store_find(jobs_reader(change->daemon->jobs), id, &row);
 	if (rc)
 		return rc == -ENOENT ? -ESRCH : rc;
-	has_all = has_group(&change->peer, row.spec.gid);
+	has_all = ipc_peer_in_group(&change->peer, row.spec.gid);
 	for (uint32_t i = 0; has_all && i < row.spec.group_count; i++)
-		has_all = has_group(&change->peer, row.spec.group[i]);
+		has_all = ipc_peer_in_group(&change->peer, row.spec.group[i]);
 	return has_all && is_allowed(change, row.component) ? 0 : -EPERM;
 }
 
