@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Reads and makes the JSON values that both ends of the socket use. A number that is absent or null
- * reads as UINT64_MAX, which is how "max" and "never" are said, and text from outside is made
- * printable.
+ * JSON as jansson has it knows one kind of integer, 64 bits with a sign, and text in UTF-8. What
+ * uwd and uwctl count is unsigned and may be "max", and the name of a cgroup may be any bytes. What
+ * becomes of values that do not fit is decided here, once for both ends.
  */
 #include "user/ipc/json.h"
 
 json_t *json_u64(uint64_t value)
 {
 	return value > INT64_MAX ? json_null() : json_integer((json_int_t)value);
+}
+
+json_t *json_number(uint64_t value)
+{
+	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+}
+
+void json_put(json_t *object, const char *key, json_t *value)
+{
+	json_object_set_new(object, key, value);
 }
 
 json_t *json_text(const char *text)

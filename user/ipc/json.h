@@ -20,6 +20,12 @@ static inline void cleanup_json(json_t **json)
 /* A JSON integer, or null when value does not fit into one: "max" and "never" are UINT64_MAX. */
 json_t *json_u64(uint64_t value);
 
+/* A JSON integer in any case: what does not fit into one is the largest that does. */
+json_t *json_number(uint64_t value);
+
+/* Sets key, and takes value; keys stand in an object in the order in which they are set. */
+void json_put(json_t *object, const char *key, json_t *value);
+
 /* A JSON string of text from outside (a cgroup's name): what cannot be printed or is not UTF-8 is
  * '?', up to 255 bytes. */
 json_t *json_text(const char *text);

@@ -26,21 +26,10 @@ const char *encode_unit(enum reason_unit unit)
 	return units[unit];
 }
 
-static json_t *number(uint64_t value)
-{
-	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
-}
-
 /* Of a sample: null when it is absent. */
 static json_t *sampled(bool valid, uint64_t value)
 {
 	return valid ? json_u64(value) : json_null();
-}
-
-/* Keys in the order of the interface, one a line. */
-static void put(json_t *object, const char *key, json_t *value)
-{
-	json_object_set_new(object, key, value);
 }
 
 static uint64_t since(uint64_t then_us, uint64_t now_us)
@@ -53,11 +42,11 @@ json_t *encode_why(const struct why *why)
 	json_t *object = json_object();
 	char text[TEXT_LEN];
 
-	put(object, "reason", json_string(reason_name(why->reason)));
-	put(object, "observed", json_u64(why->observed));
-	put(object, "threshold", json_u64(why->threshold));
-	put(object, "unit", json_string(encode_unit(reason_unit(why->reason))));
-	put(object, "text", json_string(reason_text(why, text, sizeof(text))));
+	json_put(object, "reason", json_string(reason_name(why->reason)));
+	json_put(object, "observed", json_u64(why->observed));
+	json_put(object, "threshold", json_u64(why->threshold));
+	json_put(object, "unit", json_string(encode_unit(reason_unit(why->reason))));
+	json_put(object, "text", json_string(reason_text(why, text, sizeof(text))));
 	return object;
 }
 
@@ -68,9 +57,9 @@ static json_t *encode_sensor(const struct daemon *daemon, enum kern_sensor senso
 		daemon->kern ? kern_sensor_error(daemon->kern, sensor) : daemon->kern_why.text;
 	json_t *object = json_object();
 
-	put(object, "name", json_string(kern_sensor_name(sensor)));
-	put(object, "on", json_boolean(on));
-	put(object, "text", json_string(on || !why ? "" : why));
+	json_put(object, "name", json_string(kern_sensor_name(sensor)));
+	json_put(object, "on", json_boolean(on));
+	json_put(object, "text", json_string(on || !why ? "" : why));
 	return object;
 }
 
@@ -94,8 +83,8 @@ static json_t *encode_drops(const struct daemon *daemon)
 	for (size_t i = 0; i < count; i++) {
 		json_t *drop = json_object();
 
-		put(drop, "name", json_string(drops[i].name));
-		put(drop, "count", number(drops[i].count));
+		json_put(drop, "name", json_string(drops[i].name));
+		json_put(drop, "count", json_number(drops[i].count));
 		json_array_append_new(list, drop);
 	}
 	return list;
@@ -108,12 +97,12 @@ static json_t *encode_acts(const struct daemon *daemon)
 
 	if (daemon->act)
 		act_read_stats(daemon->act, &stats);
-	put(object, "done", number(stats.actions));
-	put(object, "superseded", number(stats.superseded));
-	put(object, "failed_writes", number(stats.writes_failed));
-	put(object, "outcomes_dropped", number(stats.outcomes_dropped));
-	put(object, "freed_bytes", number(stats.freed_bytes));
-	put(object, "workers_busy", json_integer(stats.workers_busy));
+	json_put(object, "done", json_number(stats.actions));
+	json_put(object, "superseded", json_number(stats.superseded));
+	json_put(object, "failed_writes", json_number(stats.writes_failed));
+	json_put(object, "outcomes_dropped", json_number(stats.outcomes_dropped));
+	json_put(object, "freed_bytes", json_number(stats.freed_bytes));
+	json_put(object, "workers_busy", json_integer(stats.workers_busy));
 	return object;
 }
 
@@ -124,13 +113,13 @@ static json_t *encode_guard(const struct daemon *daemon)
 
 	if (daemon->ledger)
 		ledger_read_stats(daemon->ledger, &stats);
-	put(object, "pid", json_integer(daemon->pool.guard_pid));
-	put(object, "restarts", number(daemon->stats.guard_restarts));
-	put(object, "takeovers", number(stats.takeovers));
-	put(object, "hangs", number(stats.hangs));
-	put(object, "undone", number(stats.undone));
-	put(object, "failed", number(stats.failed));
-	put(object, "last_took_us", number(stats.last_took_us));
+	json_put(object, "pid", json_integer(daemon->pool.guard_pid));
+	json_put(object, "restarts", json_number(daemon->stats.guard_restarts));
+	json_put(object, "takeovers", json_number(stats.takeovers));
+	json_put(object, "hangs", json_number(stats.hangs));
+	json_put(object, "undone", json_number(stats.undone));
+	json_put(object, "failed", json_number(stats.failed));
+	json_put(object, "last_took_us", json_number(stats.last_took_us));
 	return object;
 }
 
@@ -141,12 +130,12 @@ static json_t *encode_clients(const struct daemon *daemon)
 
 	if (daemon->server)
 		ipc_server_stats(daemon->server, &stats);
-	put(object, "connected", json_integer(stats.clients));
-	put(object, "followers", json_integer(stats.followers));
-	put(object, "calls", number(stats.calls));
-	put(object, "refused", number(stats.refused));
-	put(object, "dropped_slow", number(stats.dropped_slow));
-	put(object, "dropped_bad", number(stats.dropped_bad));
+	json_put(object, "connected", json_integer(stats.clients));
+	json_put(object, "followers", json_integer(stats.followers));
+	json_put(object, "calls", json_number(stats.calls));
+	json_put(object, "refused", json_number(stats.refused));
+	json_put(object, "dropped_slow", json_number(stats.dropped_slow));
+	json_put(object, "dropped_bad", json_number(stats.dropped_bad));
 	return object;
 }
 
@@ -155,21 +144,21 @@ json_t *encode_daemon(const struct daemon *daemon)
 	const struct daemon_stats *stats = &daemon->stats;
 	json_t *object = json_object();
 
-	put(object, "version", json_string(UW_VERSION));
-	put(object, "pid", json_integer(getpid()));
-	put(object, "up_us", number(since(stats->started_us, clock_now_us())));
-	put(object, "ticks", number(stats->ticks_full + stats->ticks_urgent));
-	put(object, "urgent_ticks", number(stats->ticks_urgent));
-	put(object, "tick_max_us", number(stats->tick_max_us));
-	put(object, "events", number(stats->events));
-	put(object, "events_dropped", number(stats->events_dropped));
-	put(object, "actions", number(stats->actions));
-	put(object, "actions_dropped", number(stats->actions_dropped));
-	put(object, "acts", encode_acts(daemon));
-	put(object, "guard", encode_guard(daemon));
-	put(object, "clients", encode_clients(daemon));
-	put(object, "sensors", encode_sensors(daemon));
-	put(object, "drops", encode_drops(daemon));
+	json_put(object, "version", json_string(UW_VERSION));
+	json_put(object, "pid", json_integer(getpid()));
+	json_put(object, "up_us", json_number(since(stats->started_us, clock_now_us())));
+	json_put(object, "ticks", json_number(stats->ticks_full + stats->ticks_urgent));
+	json_put(object, "urgent_ticks", json_number(stats->ticks_urgent));
+	json_put(object, "tick_max_us", json_number(stats->tick_max_us));
+	json_put(object, "events", json_number(stats->events));
+	json_put(object, "events_dropped", json_number(stats->events_dropped));
+	json_put(object, "actions", json_number(stats->actions));
+	json_put(object, "actions_dropped", json_number(stats->actions_dropped));
+	json_put(object, "acts", encode_acts(daemon));
+	json_put(object, "guard", encode_guard(daemon));
+	json_put(object, "clients", encode_clients(daemon));
+	json_put(object, "sensors", encode_sensors(daemon));
+	json_put(object, "drops", encode_drops(daemon));
 	return object;
 }
 
@@ -177,8 +166,8 @@ json_t *encode_pool(const struct daemon *daemon)
 {
 	json_t *object = json_object();
 
-	put(object, "root", json_string(daemon->pool.root));
-	put(object, "usable_bytes", json_u64(daemon->config.usable_bytes));
+	json_put(object, "root", json_string(daemon->pool.root));
+	json_put(object, "usable_bytes", json_u64(daemon->config.usable_bytes));
 	return object;
 }
 
@@ -186,12 +175,12 @@ json_t *encode_host(const struct host_sample *host)
 {
 	json_t *object = json_object();
 
-	put(object, "total_bytes", sampled(host->valid, host->total_bytes));
-	put(object, "available_bytes", sampled(host->valid, host->available_bytes));
-	put(object, "swap_total_bytes", sampled(host->valid, host->swap_total_bytes));
-	put(object, "swap_free_bytes", sampled(host->valid, host->swap_free_bytes));
-	put(object, "some_us", sampled(host->valid, host->psi_some_us));
-	put(object, "full_us", sampled(host->valid, host->psi_full_us));
+	json_put(object, "total_bytes", sampled(host->valid, host->total_bytes));
+	json_put(object, "available_bytes", sampled(host->valid, host->available_bytes));
+	json_put(object, "swap_total_bytes", sampled(host->valid, host->swap_total_bytes));
+	json_put(object, "swap_free_bytes", sampled(host->valid, host->swap_free_bytes));
+	json_put(object, "some_us", sampled(host->valid, host->psi_some_us));
+	json_put(object, "full_us", sampled(host->valid, host->psi_full_us));
 	return object;
 }
 
@@ -208,14 +197,14 @@ static json_t *encode_leaf(const struct daemon *daemon, const struct leaf_sample
 	char name[ACTION_LEAF_LEN];
 
 	sense_leaf_name(daemon->sense, leaf->cgid, name, sizeof(name));
-	put(object, "name", json_text(name));
-	put(object, "id", number(leaf->cgid));
-	put(object, "populated", json_boolean(leaf->populated));
-	put(object, "frozen", json_boolean(leaf->frozen));
-	put(object, "frozen_by", json_string(frozen_by(leaf)));
-	put(object, "age_us", number(since(leaf->born_us, clock_now_us())));
-	put(object, "current_bytes", number(leaf->current_bytes));
-	put(object, "swap_bytes", number(leaf->swap_bytes));
+	json_put(object, "name", json_text(name));
+	json_put(object, "id", json_number(leaf->cgid));
+	json_put(object, "populated", json_boolean(leaf->populated));
+	json_put(object, "frozen", json_boolean(leaf->frozen));
+	json_put(object, "frozen_by", json_string(frozen_by(leaf)));
+	json_put(object, "age_us", json_number(since(leaf->born_us, clock_now_us())));
+	json_put(object, "current_bytes", json_number(leaf->current_bytes));
+	json_put(object, "swap_bytes", json_number(leaf->swap_bytes));
 	return object;
 }
 
@@ -233,28 +222,28 @@ static json_t *encode_leaves(const struct daemon *daemon, uint32_t component)
 
 static void put_view(json_t *object, const struct component_view *view)
 {
-	put(object, "budget_bytes", number(view->budget_bytes));
-	put(object, "in_force_bytes", number(view->in_force_bytes));
-	put(object, "borrowed_bytes", number(view->borrowed_bytes));
-	put(object, "lent_bytes", number(view->lent_bytes));
-	put(object, "current_bytes", number(view->current_bytes));
-	put(object, "working_set_bytes", number(view->working_set_bytes));
-	put(object, "swap_bytes", number(view->swap_bytes));
-	put(object, "use_permyriad", number(view->use_permyriad));
-	put(object, "edge_shift_permyriad", json_integer(view->edge_shift_permyriad));
-	put(object, "growth_bytes_per_s", json_integer(view->slope_bytes_per_s));
-	put(object, "time_to_limit_us", json_u64(view->time_to_limit_us));
-	put(object, "some_permyriad", number(view->some_permyriad));
-	put(object, "full_permyriad", number(view->full_permyriad));
+	json_put(object, "budget_bytes", json_number(view->budget_bytes));
+	json_put(object, "in_force_bytes", json_number(view->in_force_bytes));
+	json_put(object, "borrowed_bytes", json_number(view->borrowed_bytes));
+	json_put(object, "lent_bytes", json_number(view->lent_bytes));
+	json_put(object, "current_bytes", json_number(view->current_bytes));
+	json_put(object, "working_set_bytes", json_number(view->working_set_bytes));
+	json_put(object, "swap_bytes", json_number(view->swap_bytes));
+	json_put(object, "use_permyriad", json_number(view->use_permyriad));
+	json_put(object, "edge_shift_permyriad", json_integer(view->edge_shift_permyriad));
+	json_put(object, "growth_bytes_per_s", json_integer(view->slope_bytes_per_s));
+	json_put(object, "time_to_limit_us", json_u64(view->time_to_limit_us));
+	json_put(object, "some_permyriad", json_number(view->some_permyriad));
+	json_put(object, "full_permyriad", json_number(view->full_permyriad));
 }
 
 static void put_limits(json_t *object, const struct component_sample *sample)
 {
 	bool valid = sample->known & SAMPLE_LIMITS;
 
-	put(object, "min_bytes", sampled(valid, sample->min_bytes));
-	put(object, "low_bytes", sampled(valid, sample->low_bytes));
-	put(object, "high_bytes", sampled(valid, sample->high_bytes));
+	json_put(object, "min_bytes", sampled(valid, sample->min_bytes));
+	json_put(object, "low_bytes", sampled(valid, sample->low_bytes));
+	json_put(object, "high_bytes", sampled(valid, sample->high_bytes));
 }
 
 static void put_counts(json_t *object, const struct action_log *log, const char *component)
@@ -270,7 +259,8 @@ static void put_counts(json_t *object, const struct action_log *log, const char 
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		put(object, rows[i].key, number(action_log_counted(log, component, rows[i].kind)));
+		json_put(object, rows[i].key,
+			 json_number(action_log_counted(log, component, rows[i].kind)));
 }
 
 json_t *encode_component(const struct daemon *daemon, uint32_t component)
@@ -281,20 +271,20 @@ json_t *encode_component(const struct daemon *daemon, uint32_t component)
 	uint64_t now_us = clock_now_us();
 	json_t *object = json_object();
 
-	put(object, "name", json_string(conf->name));
-	put(object, "priority", json_integer(conf->priority));
-	put(object, "level", json_string(level_name(view->level)));
-	put(object, "level_for_us", number(since(level_since_us, now_us)));
-	put(object, "tier", json_string(tier_name(view->tier)));
+	json_put(object, "name", json_string(conf->name));
+	json_put(object, "priority", json_integer(conf->priority));
+	json_put(object, "level", json_string(level_name(view->level)));
+	json_put(object, "level_for_us", json_number(since(level_since_us, now_us)));
+	json_put(object, "tier", json_string(tier_name(view->tier)));
 	put_view(object, view);
 	put_limits(object, &daemon->frame.component[component]);
-	put(object, "squeezed", json_boolean(view->squeezed));
-	put(object, "frozen_leaves", number(view->frozen_leaves));
-	put(object, "thaw_in_us",
-	    view->thaw_by_us ? number(since(now_us, view->thaw_by_us)) : json_null());
+	json_put(object, "squeezed", json_boolean(view->squeezed));
+	json_put(object, "frozen_leaves", json_number(view->frozen_leaves));
+	json_put(object, "thaw_in_us",
+		 view->thaw_by_us ? json_number(since(now_us, view->thaw_by_us)) : json_null());
 	put_counts(object, &daemon->action_log, conf->name);
-	put(object, "why", encode_why(&view->why));
-	put(object, "leaves", encode_leaves(daemon, component));
+	json_put(object, "why", encode_why(&view->why));
+	json_put(object, "leaves", encode_leaves(daemon, component));
 	return object;
 }
 
@@ -315,18 +305,18 @@ static void put_outcome(json_t *object, const struct outcome *outcome)
 {
 	const char *error = outcome->error ? strerrorname_np(abs(outcome->error)) : "";
 
-	put(object, "result", json_string(outcome_name(outcome->result)));
-	put(object, "error", json_string(error ?: "?"));
-	put(object, "done_bytes", number(outcome->done));
-	put(object, "took_us", number(since(outcome->began_us, outcome->ended_us)));
+	json_put(object, "result", json_string(outcome_name(outcome->result)));
+	json_put(object, "error", json_string(error ?: "?"));
+	json_put(object, "done_bytes", json_number(outcome->done));
+	json_put(object, "took_us", json_number(since(outcome->began_us, outcome->ended_us)));
 }
 
 static void put_no_outcome(json_t *object)
 {
-	put(object, "result", json_string(""));
-	put(object, "error", json_string(""));
-	put(object, "done_bytes", json_integer(0));
-	put(object, "took_us", json_integer(0));
+	json_put(object, "result", json_string(""));
+	json_put(object, "error", json_string(""));
+	json_put(object, "done_bytes", json_integer(0));
+	json_put(object, "took_us", json_integer(0));
 }
 
 json_t *encode_action_entry(const struct action_entry *entry)
@@ -335,18 +325,19 @@ json_t *encode_action_entry(const struct action_entry *entry)
 	bool bytes = amount_is_bytes(action->kind);
 	json_t *object = json_object();
 
-	put(object, "sequence", number(entry->sequence));
-	put(object, "wall_us", number(entry->wall_us));
-	put(object, "id", json_integer(action->id));
-	put(object, "action", json_string(action_name(action->kind)));
-	put(object, "tier", json_string(tier_name(action->tier)));
-	put(object, "level", json_string(level_name(entry->level)));
-	put(object, "component", json_string(entry->component));
-	put(object, "leaf", json_text(entry->leaf));
-	put(object, "amount_bytes", bytes ? json_u64(action->amount) : json_null());
-	put(object, "within_us",
-	    action->deadline_us ? number(since(entry->at_us, action->deadline_us)) : json_null());
-	put(object, "why", encode_why(&action->why));
+	json_put(object, "sequence", json_number(entry->sequence));
+	json_put(object, "wall_us", json_number(entry->wall_us));
+	json_put(object, "id", json_integer(action->id));
+	json_put(object, "action", json_string(action_name(action->kind)));
+	json_put(object, "tier", json_string(tier_name(action->tier)));
+	json_put(object, "level", json_string(level_name(entry->level)));
+	json_put(object, "component", json_string(entry->component));
+	json_put(object, "leaf", json_text(entry->leaf));
+	json_put(object, "amount_bytes", bytes ? json_u64(action->amount) : json_null());
+	json_put(object, "within_us",
+		 action->deadline_us ? json_number(since(entry->at_us, action->deadline_us))
+				     : json_null());
+	json_put(object, "why", encode_why(&action->why));
 	if (entry->ended)
 		put_outcome(object, &entry->outcome);
 	else

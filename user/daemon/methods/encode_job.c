@@ -12,35 +12,25 @@
 
 #define TEXT_LEN 200
 
-static void put(json_t *object, const char *key, json_t *value)
-{
-	json_object_set_new(object, key, value);
-}
-
-static json_t *number(uint64_t value)
-{
-	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
-}
-
 /* 0 stands for "not known". */
 static json_t *known(uint64_t value)
 {
-	return value ? number(value) : json_null();
+	return value ? json_number(value) : json_null();
 }
 
 static json_t *from_now(uint64_t then_us, uint64_t now_us)
 {
 	if (!then_us || then_us == UINT64_MAX)
 		return json_null();
-	return number(then_us > now_us ? then_us - now_us : 0);
+	return json_number(then_us > now_us ? then_us - now_us : 0);
 }
 
 void encode_place(json_t *object, const struct job *job)
 {
 	bool is_element = job->index != JOB_NO_INDEX;
 
-	put(object, "array", is_element ? number(job->array) : json_null());
-	put(object, "index", is_element ? number(job->index) : json_null());
+	json_put(object, "array", is_element ? json_number(job->array) : json_null());
+	json_put(object, "index", is_element ? json_number(job->index) : json_null());
 }
 
 json_t *encode_job_why(const struct job_why *why)
@@ -48,11 +38,11 @@ json_t *encode_job_why(const struct job_why *why)
 	json_t *object = json_object();
 	char text[TEXT_LEN];
 
-	put(object, "reason", json_string(job_reason_name(why->reason)));
-	put(object, "observed", json_u64(why->observed));
-	put(object, "threshold", json_u64(why->threshold));
-	put(object, "unit", json_string(encode_unit(job_reason_unit(why->reason))));
-	put(object, "text", json_string(job_why_text(why, text, sizeof(text))));
+	json_put(object, "reason", json_string(job_reason_name(why->reason)));
+	json_put(object, "observed", json_u64(why->observed));
+	json_put(object, "threshold", json_u64(why->threshold));
+	json_put(object, "unit", json_string(encode_unit(job_reason_unit(why->reason))));
+	json_put(object, "text", json_string(job_why_text(why, text, sizeof(text))));
 	return object;
 }
 
@@ -62,8 +52,8 @@ json_t *encode_admit_why(const struct jobs *jobs, const struct admit_why *why)
 	json_t *object = encode_job_why(&translated);
 	char text[TEXT_LEN];
 
-	put(object, "text",
-	    json_string(admit_why_text(why, jobs_now_us(jobs), text, sizeof(text))));
+	json_put(object, "text",
+		 json_string(admit_why_text(why, jobs_now_us(jobs), text, sizeof(text))));
 	return object;
 }
 
@@ -96,11 +86,12 @@ static void put_prediction(json_t *object, const struct jobs *jobs, const struct
 	uint64_t now_us = jobs_now_us(jobs);
 	bool queued = job->state == JOB_QUEUED;
 
-	put(object, "position", queued ? known(view->position) : json_null());
-	put(object, "start_in_us", queued ? from_now(view->start_us, now_us) : json_null());
-	put(object, "end_in_us", from_now(view->end_us, now_us));
-	put(object, "reserved_bytes",
-	    number(queued && view->footprint_bytes ? view->footprint_bytes : job->reserved_bytes));
+	json_put(object, "position", queued ? known(view->position) : json_null());
+	json_put(object, "start_in_us", queued ? from_now(view->start_us, now_us) : json_null());
+	json_put(object, "end_in_us", from_now(view->end_us, now_us));
+	json_put(object, "reserved_bytes",
+		 json_number(queued && view->footprint_bytes ? view->footprint_bytes
+							     : job->reserved_bytes));
 }
 
 /* Of one that stands at its limit its state says nothing. */
@@ -111,7 +102,7 @@ static json_t *encode_cramped(const struct job_why *why, uint64_t cramped_us)
 
 	snprintf(text, sizeof(text), "%s, for %s now", job_why_text(why, clause, sizeof(clause)),
 		 units_print_us(cramped_us, time));
-	put(object, "text", json_string(text));
+	json_put(object, "text", json_string(text));
 	return object;
 }
 
@@ -152,28 +143,28 @@ json_t *encode_queue_entry(const struct jobs *jobs, const struct job *job)
 
 	if (admit_view(jobs_admit(jobs), job->id, jobs_now_us(jobs), &view))
 		view = (struct admit_view){0};
-	put(object, "id", number(job->id));
+	json_put(object, "id", json_number(job->id));
 	encode_place(object, job);
-	put(object, "name", json_text(job->name));
-	put(object, "component", json_text(jobs_component_name(jobs, job)));
-	put(object, "key", json_text(jobs_key(jobs, job)));
-	put(object, "tags", tags_of_text(jobs_tags(jobs, job)));
-	put(object, "user", number(job->uid));
-	put(object, "state", json_string(job_state_name((enum job_state)job->state)));
-	put(object, "priority", number(job->priority));
-	put(object, "memory_priority", number(job->memory_priority));
-	put(object, "memory_bytes", number(job->memory_bytes));
-	put(object, "current_bytes", runs ? number(current_bytes) : json_null());
-	put(object, "peak_bytes", runs ? number(peak_bytes) : json_null());
-	put(object, "time_us", known(job->time_us));
-	put(object, "submit_wall_us", number(job->submit_us));
-	put(object, "start_wall_us", known(job->start_us));
+	json_put(object, "name", json_text(job->name));
+	json_put(object, "component", json_text(jobs_component_name(jobs, job)));
+	json_put(object, "key", json_text(jobs_key(jobs, job)));
+	json_put(object, "tags", tags_of_text(jobs_tags(jobs, job)));
+	json_put(object, "user", json_number(job->uid));
+	json_put(object, "state", json_string(job_state_name((enum job_state)job->state)));
+	json_put(object, "priority", json_number(job->priority));
+	json_put(object, "memory_priority", json_number(job->memory_priority));
+	json_put(object, "memory_bytes", json_number(job->memory_bytes));
+	json_put(object, "current_bytes", runs ? json_number(current_bytes) : json_null());
+	json_put(object, "peak_bytes", runs ? json_number(peak_bytes) : json_null());
+	json_put(object, "time_us", known(job->time_us));
+	json_put(object, "submit_wall_us", json_number(job->submit_us));
+	json_put(object, "start_wall_us", known(job->start_us));
 	put_prediction(object, jobs, job, &view);
-	put(object, "at_limit_us", known(jobs_cramped_us(jobs, job)));
-	put(object, "attempts", number(job->attempts));
-	put(object, "freezable", json_boolean(job->flags & JOB_FREEZABLE));
-	put(object, "command", command_of(jobs, job));
-	put(object, "why", why_it_waits(jobs, job, &view));
+	json_put(object, "at_limit_us", known(jobs_cramped_us(jobs, job)));
+	json_put(object, "attempts", json_number(job->attempts));
+	json_put(object, "freezable", json_boolean(job->flags & JOB_FREEZABLE));
+	json_put(object, "command", command_of(jobs, job));
+	json_put(object, "why", why_it_waits(jobs, job, &view));
 	return object;
 }
 
@@ -186,21 +177,22 @@ static uint64_t since(uint64_t then_us, uint64_t before_us)
 
 static void put_result(json_t *object, const struct job_result *result)
 {
-	put(object, "state", json_string(job_state_name(result->state)));
-	put(object, "status",
-	    result->status >= 0 && !result->signal ? json_integer(result->status) : json_null());
-	put(object, "signal", result->signal ? json_integer(result->signal) : json_null());
-	put(object, "code", json_integer(job_exit_code(result)));
-	put(object, "why", encode_job_why(&result->why));
+	json_put(object, "state", json_string(job_state_name(result->state)));
+	json_put(object, "status",
+		 result->status >= 0 && !result->signal ? json_integer(result->status)
+							: json_null());
+	json_put(object, "signal", result->signal ? json_integer(result->signal) : json_null());
+	json_put(object, "code", json_integer(job_exit_code(result)));
+	json_put(object, "why", encode_job_why(&result->why));
 }
 
 json_t *encode_job_end(const struct job *job, const struct job_result *result)
 {
 	json_t *object = json_object();
 
-	put(object, "id", number(job->id));
+	json_put(object, "id", json_number(job->id));
 	encode_place(object, job);
-	put(object, "user", number(job->uid));
+	json_put(object, "user", json_number(job->uid));
 	put_result(object, result);
 	return object;
 }
@@ -211,9 +203,9 @@ static void put_why_of(json_t *object, const struct store_row *row)
 	json_t *why = encode_job_why(&row->result.why);
 	char text[TEXT_LEN];
 
-	put(why, "text",
-	    json_text(job_why_text_of(&row->result.why, &row->spec, text, sizeof(text))));
-	put(object, "why", why);
+	json_put(why, "text",
+		 json_text(job_why_text_of(&row->result.why, &row->spec, text, sizeof(text))));
+	json_put(object, "why", why);
 }
 
 json_t *encode_history_entry(const struct store_row *row)
@@ -223,32 +215,33 @@ json_t *encode_history_entry(const struct store_row *row)
 	json_t *object = json_object();
 	char command[JOB_COMMAND_LEN];
 
-	put(object, "id", number(job->id));
+	json_put(object, "id", json_number(job->id));
 	encode_place(object, job);
-	put(object, "name", json_text(job->name));
-	put(object, "component", json_text(row->component));
-	put(object, "key", json_text(row->key));
-	put(object, "tags", tags_of_spec(&row->spec));
-	put(object, "user", number(job->uid));
+	json_put(object, "name", json_text(job->name));
+	json_put(object, "component", json_text(row->component));
+	json_put(object, "key", json_text(row->key));
+	json_put(object, "tags", tags_of_spec(&row->spec));
+	json_put(object, "user", json_number(job->uid));
 	put_result(object, result);
 	put_why_of(object, row);
-	put(object, "priority", number(job->priority));
-	put(object, "memory_priority", number(job->memory_priority));
-	put(object, "memory_bytes", number(job->memory_bytes));
-	put(object, "reserved_bytes", number(job->reserved_bytes));
-	put(object, "peak_bytes", known(result->peak_bytes));
-	put(object, "time_us", known(job->time_us));
-	put(object, "submit_wall_us", number(job->submit_us));
-	put(object, "queued_wall_us", number(job->queued_us));
-	put(object, "start_wall_us", known(job->start_us));
-	put(object, "end_wall_us", number(job->end_us));
-	put(object, "wait_us",
-	    number(since(job->start_us ? job->start_us : job->end_us, job->queued_us)));
-	put(object, "run_us", number(since(job->end_us, job->start_us)));
-	put(object, "cpu_us", number(result->cpu_us));
-	put(object, "oom_kills", number(result->oom_kills));
-	put(object, "attempts", number(job->attempts));
-	put(object, "command", json_text(job_command_text(&row->spec, command, sizeof(command))));
+	json_put(object, "priority", json_number(job->priority));
+	json_put(object, "memory_priority", json_number(job->memory_priority));
+	json_put(object, "memory_bytes", json_number(job->memory_bytes));
+	json_put(object, "reserved_bytes", json_number(job->reserved_bytes));
+	json_put(object, "peak_bytes", known(result->peak_bytes));
+	json_put(object, "time_us", known(job->time_us));
+	json_put(object, "submit_wall_us", json_number(job->submit_us));
+	json_put(object, "queued_wall_us", json_number(job->queued_us));
+	json_put(object, "start_wall_us", known(job->start_us));
+	json_put(object, "end_wall_us", json_number(job->end_us));
+	json_put(object, "wait_us",
+		 json_number(since(job->start_us ? job->start_us : job->end_us, job->queued_us)));
+	json_put(object, "run_us", json_number(since(job->end_us, job->start_us)));
+	json_put(object, "cpu_us", json_number(result->cpu_us));
+	json_put(object, "oom_kills", json_number(result->oom_kills));
+	json_put(object, "attempts", json_number(job->attempts));
+	json_put(object, "command",
+		 json_text(job_command_text(&row->spec, command, sizeof(command))));
 	return object;
 }
 
@@ -257,11 +250,12 @@ json_t *encode_job_step(const struct job_event *event)
 	json_t *object = json_object();
 	bool has_bytes = event->before_bytes || event->after_bytes;
 
-	put(object, "wall_us", number(event->wall_us));
-	put(object, "step", json_string(job_step_name(event->step)));
-	put(object, "attempt", number(event->attempt));
-	put(object, "before_bytes", has_bytes ? number(event->before_bytes) : json_null());
-	put(object, "after_bytes", has_bytes ? number(event->after_bytes) : json_null());
-	put(object, "why", encode_job_why(&event->why));
+	json_put(object, "wall_us", json_number(event->wall_us));
+	json_put(object, "step", json_string(job_step_name(event->step)));
+	json_put(object, "attempt", json_number(event->attempt));
+	json_put(object, "before_bytes",
+		 has_bytes ? json_number(event->before_bytes) : json_null());
+	json_put(object, "after_bytes", has_bytes ? json_number(event->after_bytes) : json_null());
+	json_put(object, "why", encode_job_why(&event->why));
 	return object;
 }

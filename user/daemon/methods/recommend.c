@@ -41,11 +41,6 @@ struct advice {
 	json_t *keys;
 };
 
-static json_t *number(uint64_t value)
-{
-	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
-}
-
 static uint64_t with_margin(uint64_t bytes)
 {
 	bytes += bytes / 100 * MARGIN_PCT;
@@ -123,12 +118,14 @@ static json_t *encode_key(struct group *group)
 	return json_pack(
 		"{s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "key",
 		json_text(group->at.key), "component", json_text(group->at.component), "user",
-		(json_int_t)group->at.uid, "runs", number(group->runs), "failed",
-		number(group->failed), "outgrew", number(group->outgrew), "asked_bytes",
-		number(asked), "p50_bytes", number(quantile(group, 50)), "p95_bytes",
-		number(quantile(group, 95)), "max_bytes", number(group->max_bytes), "request_bytes",
-		sure ? number(request_bytes) : json_null(), "at_least", at_least, "saved_bytes",
-		saves ? number(asked > request_bytes ? asked - request_bytes : 0) : json_null(),
+		(json_int_t)group->at.uid, "runs", json_number(group->runs), "failed",
+		json_number(group->failed), "outgrew", json_number(group->outgrew), "asked_bytes",
+		json_number(asked), "p50_bytes", json_number(quantile(group, 50)), "p95_bytes",
+		json_number(quantile(group, 95)), "max_bytes", json_number(group->max_bytes),
+		"request_bytes", sure ? json_number(request_bytes) : json_null(), "at_least",
+		at_least, "saved_bytes",
+		saves ? json_number(asked > request_bytes ? asked - request_bytes : 0)
+		      : json_null(),
 		"saved_mib_s",
 		saves ? json_integer((json_int_t)saved_mib_s(group, request_bytes)) : json_null());
 }
@@ -237,20 +234,22 @@ static json_t *encode_component(const struct config *config, const struct compon
 
 	return json_pack(
 		"{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "component",
-		component->name, "runs", (json_int_t)runs, "busy_us", number(together->busy_us),
-		"asked_bytes", number(together->asked_p95_bytes), "p50_bytes",
-		number(together->p50_bytes), "p95_bytes", number(together->p95_bytes), "max_bytes",
-		number(together->max_bytes), "largest_bytes", number(largest_bytes),
-		"serving_bytes", sure ? number(serving_bytes) : json_null(), "budget_bytes",
-		number(budget_bytes), "share_permyriad",
-		component->share_permyriad ? number(component->share_permyriad) : json_null(),
+		component->name, "runs", (json_int_t)runs, "busy_us",
+		json_number(together->busy_us), "asked_bytes",
+		json_number(together->asked_p95_bytes), "p50_bytes",
+		json_number(together->p50_bytes), "p95_bytes", json_number(together->p95_bytes),
+		"max_bytes", json_number(together->max_bytes), "largest_bytes",
+		json_number(largest_bytes), "serving_bytes",
+		sure ? json_number(serving_bytes) : json_null(), "budget_bytes",
+		json_number(budget_bytes), "share_permyriad",
+		component->share_permyriad ? json_number(component->share_permyriad) : json_null(),
 		"serving_permyriad",
 		sure && config->usable_bytes
-			? number((serving_bytes * PERMYRIAD_ONE + config->usable_bytes - 1) /
-				 config->usable_bytes)
+			? json_number((serving_bytes * PERMYRIAD_ONE + config->usable_bytes - 1) /
+				      config->usable_bytes)
 			: json_null(),
 		"saved_bytes",
-		sure ? number(budget_bytes > serving_bytes ? budget_bytes - serving_bytes : 0)
+		sure ? json_number(budget_bytes > serving_bytes ? budget_bytes - serving_bytes : 0)
 		     : json_null());
 }
 

@@ -397,11 +397,6 @@ static uint32_t learned_runs(const struct jobs *jobs, const struct jobs_item *it
 	return key && !admit_key_export(jobs_admit(jobs), key, &known) ? known.total : 0;
 }
 
-static void put(json_t *object, const char *key, json_t *value)
-{
-	json_object_set_new(object, key, value);
-}
-
 /* Of one that was not queued: what would be. */
 static void put_preview(json_t *object, struct jobs *jobs, const struct jobs_item *item,
 			enum job_state state)
@@ -413,19 +408,19 @@ static void put_preview(json_t *object, struct jobs *jobs, const struct jobs_ite
 	if (jobs_preview(jobs, &item->spec, &view))
 		return;
 	now_us = jobs_now_us(jobs); /* not before that of the preview */
-	put(object, "reserved_bytes", json_u64(view.footprint_bytes));
+	json_put(object, "reserved_bytes", json_u64(view.footprint_bytes));
 	if (item->spec.after_count)
 		after.observed = item->spec.after[0];
 	if (state == JOB_WAITING && after.observed)
-		put(object, "why", encode_job_why(&after));
+		json_put(object, "why", encode_job_why(&after));
 	if (state != JOB_QUEUED)
 		return;
 	if (view.position)
-		put(object, "position", json_u64(view.position));
+		json_put(object, "position", json_u64(view.position));
 	if (view.start_us)
-		put(object, "start_in_us",
-		    json_u64(view.start_us > now_us ? view.start_us - now_us : 0));
-	put(object, "why", encode_admit_why(jobs, &view.why));
+		json_put(object, "start_in_us",
+			 json_u64(view.start_us > now_us ? view.start_us - now_us : 0));
+	json_put(object, "why", encode_admit_why(jobs, &view.why));
 }
 
 /* An array is told of by its first element. */
@@ -442,20 +437,20 @@ static json_t *encode_submitted(struct jobs *jobs, const struct jobs_item *item)
 		fresh.state = JOB_WAITING;
 	if (job)
 		entry = encode_queue_entry(jobs, job);
-	put(object, "id", item->first_id ? json_u64(item->first_id) : json_null());
-	put(object, "count", json_integer(item->count));
-	put(object, "name", json_text(fresh.name));
-	put(object, "component", json_text(spec->component));
-	put(object, "key", json_text(spec->key));
-	put(object, "state",
-	    json_string(job_state_name((enum job_state)(job ? job : &fresh)->state)));
-	put(object, "memory_bytes", json_u64(spec->memory_bytes));
-	put(object, "learned_runs", json_integer(learned_runs(jobs, item)));
-	put(object, "time_us", spec->time_us ? json_u64(spec->time_us) : json_null());
-	put(object, "reserved_bytes", json_u64(spec->memory_bytes));
-	put(object, "position", json_null());
-	put(object, "start_in_us", json_null());
-	put(object, "why", encode_job_why(&why));
+	json_put(object, "id", item->first_id ? json_u64(item->first_id) : json_null());
+	json_put(object, "count", json_integer(item->count));
+	json_put(object, "name", json_text(fresh.name));
+	json_put(object, "component", json_text(spec->component));
+	json_put(object, "key", json_text(spec->key));
+	json_put(object, "state",
+		 json_string(job_state_name((enum job_state)(job ? job : &fresh)->state)));
+	json_put(object, "memory_bytes", json_u64(spec->memory_bytes));
+	json_put(object, "learned_runs", json_integer(learned_runs(jobs, item)));
+	json_put(object, "time_us", spec->time_us ? json_u64(spec->time_us) : json_null());
+	json_put(object, "reserved_bytes", json_u64(spec->memory_bytes));
+	json_put(object, "position", json_null());
+	json_put(object, "start_in_us", json_null());
+	json_put(object, "why", encode_job_why(&why));
 	if (entry) {
 		static const char *const same[] = {"reserved_bytes", "position", "start_in_us",
 						   "why"};

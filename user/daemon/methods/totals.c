@@ -56,14 +56,9 @@ static void count_job(struct sums *sums, const struct job *job)
 		sums->queued++;
 }
 
-static json_t *number(uint64_t value)
-{
-	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
-}
-
 static json_t *ratio(uint64_t part, uint64_t whole, uint64_t scale)
 {
-	return whole ? number(part * scale / whole) : json_null();
+	return whole ? json_number(part * scale / whole) : json_null();
 }
 
 static json_t *mean(double sum, uint64_t count)
@@ -78,16 +73,16 @@ static json_t *encode_sums(const char *name, const struct sums *sums)
 
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
 			 "s:o, s:o, s:o, s:o, s:o}",
-			 "name", name, "queued", number(sums->queued), "running",
-			 number(sums->running), "done", number(ended[JOB_DONE]), "failed",
-			 number(ended[JOB_FAILED]), "cancelled", number(ended[JOB_CANCELLED]),
-			 "lost", number(ended[JOB_LOST]), "runs", number(sums->runs), "sufficed",
-			 number(sums->sufficed), "wait_us", number(sums->wait_us), "run_us",
-			 number(sums->run_us), "completed_permyriad",
-			 ratio(ended[JOB_DONE], all, PERMYRIAD), "allocated_permyriad",
-			 ratio(sums->sufficed, sums->runs, PERMYRIAD), "wait_mean_us",
-			 ratio(sums->wait_us, sums->runs, 1), "wait_max_us",
-			 sums->runs ? number(sums->wait_max_us) : json_null(), "run_mean_us",
+			 "name", name, "queued", json_number(sums->queued), "running",
+			 json_number(sums->running), "done", json_number(ended[JOB_DONE]), "failed",
+			 json_number(ended[JOB_FAILED]), "cancelled",
+			 json_number(ended[JOB_CANCELLED]), "lost", json_number(ended[JOB_LOST]),
+			 "runs", json_number(sums->runs), "sufficed", json_number(sums->sufficed),
+			 "wait_us", json_number(sums->wait_us), "run_us", json_number(sums->run_us),
+			 "completed_permyriad", ratio(ended[JOB_DONE], all, PERMYRIAD),
+			 "allocated_permyriad", ratio(sums->sufficed, sums->runs, PERMYRIAD),
+			 "wait_mean_us", ratio(sums->wait_us, sums->runs, 1), "wait_max_us",
+			 sums->runs ? json_number(sums->wait_max_us) : json_null(), "run_mean_us",
 			 ratio(sums->run_us, sums->runs, 1), "asked_mean_bytes",
 			 mean(sums->asked_bytes, sums->runs), "reserved_mean_bytes",
 			 mean(sums->reserved_bytes, sums->runs), "peak_mean_bytes",
@@ -145,12 +140,12 @@ static json_t *encode_near(const char *component, const char *what, const struct
 	json_t *bounds = json_array(), *counts = json_array();
 
 	for (uint32_t i = 0; i < STORE_BOUNDS; i++)
-		json_array_append_new(bounds, number(store_bounds_permyriad[i]));
+		json_array_append_new(bounds, json_number(store_bounds_permyriad[i]));
 	for (uint32_t i = 0; i <= STORE_BOUNDS; i++)
-		json_array_append_new(counts, number(near->count[i]));
+		json_array_append_new(counts, json_number(near->count[i]));
 	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "component", component, "what", what,
 			 "bounds_permyriad", bounds, "counts", counts, "sum_permyriad",
-			 number(near->sum_permyriad));
+			 json_number(near->sum_permyriad));
 }
 
 static json_t *encode_predictions(struct daemon *daemon)
@@ -196,18 +191,20 @@ json_t *encode_queue_state(struct daemon *daemon)
 	jobs_stats(daemon->jobs, &stats);
 	admit_summary(jobs_admit(daemon->jobs), now_us, &summary);
 	if (summary.head_id && summary.head_start_us != UINT64_MAX && summary.head_start_us)
-		next = number(summary.head_start_us > now_us ? summary.head_start_us - now_us : 0);
+		next = json_number(summary.head_start_us > now_us ? summary.head_start_us - now_us
+								  : 0);
 	return json_pack(
 		"{s:s, s:b, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"strategy", admit_strategy_name(summary.strategy), "adaptive",
 		daemon->config.admission.strategy == STRATEGY_ADAPTIVE, "strategy_for_us",
-		number(now_us > summary.strategy_since_us ? now_us - summary.strategy_since_us : 0),
+		json_number(now_us > summary.strategy_since_us ? now_us - summary.strategy_since_us
+							       : 0),
 		"why", encode_admit_why(daemon->jobs, &summary.strategy_why), "held",
 		stats.count[JOB_HELD], "waiting", stats.count[JOB_WAITING], "queued",
 		stats.count[JOB_QUEUED], "running",
 		stats.count[JOB_RUNNING] + stats.count[JOB_STARTING], "frozen",
-		stats.count[JOB_FROZEN], "reserved_bytes", number(summary.reserved_bytes),
-		"free_bytes", number(summary.free_bytes), "next_start_in_us", next, "total",
+		stats.count[JOB_FROZEN], "reserved_bytes", json_number(summary.reserved_bytes),
+		"free_bytes", json_number(summary.free_bytes), "next_start_in_us", next, "total",
 		encode_sums("", &all.total), "classes", encode_classes(&all), "components",
 		encode_components(&all), "predictions", encode_predictions(daemon));
 }
