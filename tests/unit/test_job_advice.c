@@ -15,7 +15,7 @@ struct fixture {
 	struct store_options options;
 	struct store *store;
 	struct store_reader *reader;
-	struct advice_query query;
+	struct recommend_query query;
 };
 
 static int setup(void **state)
@@ -150,7 +150,7 @@ static void test_advice_of_a_component_is_for_what_runs_at_the_same_time(void **
 	const json_t *ml;
 
 	add_runs(f, runs, ARRAY_SIZE(runs));
-	page = advice_page(f->reader, &f->query);
+	page = recommend_page(f->reader, &f->query);
 	ml = first(page, "components");
 	assert_int_equal(json_get_u64(ml, "runs"), 3);
 	assert_int_equal(json_get_u64(ml, "p50_bytes"), 3000 * MIB);
@@ -162,7 +162,7 @@ static void test_advice_of_a_component_is_for_what_runs_at_the_same_time(void **
 	f->query.one_user = true;
 	f->query.uid = 1;
 	json_decref(page);
-	page = advice_page(f->reader, &f->query);
+	page = recommend_page(f->reader, &f->query);
 	assert_int_equal(json_array_size(json_object_get(page, "components")), 0);
 	assert_int_equal(json_array_size(json_object_get(page, "keys")), 2);
 }
@@ -179,7 +179,7 @@ static void test_advice_of_a_component_has_room_for_its_largest_job(void **state
 	AUTO_JSON json_t *page = NULL;
 
 	add_runs(f, runs, ARRAY_SIZE(runs));
-	page = advice_page(f->reader, &f->query);
+	page = recommend_page(f->reader, &f->query);
 	assert_int_equal(json_get_u64(first(page, "components"), "p95_bytes"), 100 * MIB);
 	assert_int_equal(json_get_u64(first(page, "components"), "serving_bytes"), 2100 * MIB);
 }
@@ -199,7 +199,7 @@ static void test_advice_of_a_key_counts_what_outgrew_its_memory(void **state)
 	AUTO_JSON json_t *page = NULL;
 
 	add_runs(f, runs, ARRAY_SIZE(runs));
-	page = advice_page(f->reader, &f->query);
+	page = recommend_page(f->reader, &f->query);
 	assert_int_equal(json_get_u64(first(page, "keys"), "runs"), 4);
 	assert_int_equal(json_get_u64(first(page, "keys"), "outgrew"), 1);
 	assert_int_equal(json_get_u64(first(page, "keys"), "request_bytes"), 840 * MIB);
@@ -207,7 +207,7 @@ static void test_advice_of_a_key_counts_what_outgrew_its_memory(void **state)
 	assert_true(json_is_null(json_object_get(first(page, "keys"), "saved_bytes")));
 	json_decref(page);
 	add_runs(f, &later, 1);
-	page = advice_page(f->reader, &f->query);
+	page = recommend_page(f->reader, &f->query);
 	assert_int_equal(json_get_u64(first(page, "keys"), "request_bytes"), 945 * MIB);
 	assert_false(json_get_bool(first(page, "keys"), "at_least"));
 	assert_int_equal(json_get_u64(first(page, "keys"), "saved_bytes"), 79 * MIB);
@@ -227,7 +227,7 @@ static void test_advice_keeps_users_apart_and_goes_on_where_it_ended(void **stat
 	add_runs(f, runs, ARRAY_SIZE(runs));
 	f->query.count = 1;
 	for (bool more = true; more; n++) {
-		AUTO_JSON json_t *page = advice_page(f->reader, &f->query);
+		AUTO_JSON json_t *page = recommend_page(f->reader, &f->query);
 		const char *next = json_get_text(page, "next");
 
 		assert_true(n < 4);
@@ -247,7 +247,7 @@ static void test_advice_keeps_users_apart_and_goes_on_where_it_ended(void **stat
 	f->query.count = 500;
 	strcpy(f->query.key, "b");
 	{
-		AUTO_JSON json_t *page = advice_page(f->reader, &f->query);
+		AUTO_JSON json_t *page = recommend_page(f->reader, &f->query);
 
 		assert_int_equal(json_array_size(json_object_get(page, "keys")), 2);
 	}
@@ -266,7 +266,7 @@ static void test_advice_samples_evenly(void **state)
 	for (uint32_t i = 0; i < COUNT; i++)
 		runs[i] = (struct past_run){"a", 1, JOB_DONE, false, i, i + 1, i + 1};
 	add_runs(f, runs, COUNT);
-	page = advice_page(f->reader, &f->query);
+	page = recommend_page(f->reader, &f->query);
 	assert_in_range(json_get_u64(first(page, "keys"), "p50_bytes") / MIB, 9900, 10100);
 	assert_in_range(json_get_u64(first(page, "keys"), "p95_bytes") / MIB, 18900, 19100);
 	assert_int_equal(json_get_u64(first(page, "keys"), "max_bytes"), COUNT * MIB);

@@ -2,6 +2,7 @@
 #include "user/daemon/methods/change.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,8 +37,10 @@ struct change {
 	json_t *left_alone, *done;
 };
 
+_Static_assert(offsetof(struct change, later) == 0, "begin_later casts it back");
+
 /* One job of it. */
-struct one {
+struct one_change {
 	struct change *change;
 	uint64_t id;
 };
@@ -130,7 +133,7 @@ static void note(struct change *change, uint64_t id, int rc)
 		return;
 	object = json_object();
 	json_object_set_new(object, "id", json_u64(id));
-	encode_place(object, job);
+	encode_job_place(object, job);
 	json_object_set_new(object, "changed", json_boolean(rc == 0));
 	json_object_set_new(object, "state",
 			    json_string(job_state_name((enum job_state)job->state)));
@@ -142,7 +145,7 @@ static void go_on(struct change *change);
 
 static void is_changed(void *data, int rc)
 {
-	struct one *one = data;
+	struct one_change *one = data;
 	struct change *change = one->change;
 
 	note(change, one->id, rc);
@@ -204,7 +207,7 @@ static int would(const struct change *change, uint64_t id)
 	}
 }
 
-static int try_one(struct change *change, uint64_t id, struct one *one)
+static int try_one(struct change *change, uint64_t id, struct one_change *one)
 {
 	struct jobs *jobs = change->daemon->jobs;
 
@@ -223,7 +226,7 @@ static int try_one(struct change *change, uint64_t id, struct one *one)
 static void change_one(struct change *change, uint64_t id)
 {
 	int rc = check_requeue(change, id);
-	struct one *one;
+	struct one_change *one;
 
 	if (rc || change->dry_run) {
 		note(change, id, rc ? rc : would(change, id));
@@ -234,7 +237,7 @@ static void change_one(struct change *change, uint64_t id)
 		note(change, id, -ENOMEM);
 		return;
 	}
-	*one = (struct one){change, id};
+	*one = (struct one_change){change, id};
 	rc = try_one(change, id, one);
 	if (rc) {
 		free(one);
@@ -320,7 +323,7 @@ static void begin(struct change *change, struct ipc_answer *answer)
 
 static void begin_later(struct jobs_later *later, int rc)
 {
-	struct change *change = (struct change *)later;
+	struct change *change = (struct change *)later; /* its first member, as asserted above */
 	struct daemon *daemon = change->daemon;
 	struct ipc_answer answer = {0};
 	uint64_t token = change->token;

@@ -25,7 +25,7 @@ static json_t *from_now(uint64_t then_us, uint64_t now_us)
 	return json_number(then_us > now_us ? then_us - now_us : 0);
 }
 
-void encode_place(json_t *object, const struct job *job)
+void encode_job_place(json_t *object, const struct job *job)
 {
 	bool is_element = job->index != JOB_NO_INDEX;
 
@@ -144,7 +144,7 @@ json_t *encode_queue_entry(const struct jobs *jobs, const struct job *job)
 	if (admit_view(jobs_admit(jobs), job->id, jobs_now_us(jobs), &view))
 		view = (struct admit_view){0};
 	json_put(object, "id", json_number(job->id));
-	encode_place(object, job);
+	encode_job_place(object, job);
 	json_put(object, "name", json_text(job->name));
 	json_put(object, "component", json_text(jobs_component_name(jobs, job)));
 	json_put(object, "key", json_text(jobs_key(jobs, job)));
@@ -191,7 +191,7 @@ json_t *encode_job_end(const struct job *job, const struct job_result *result)
 	json_t *object = json_object();
 
 	json_put(object, "id", json_number(job->id));
-	encode_place(object, job);
+	encode_job_place(object, job);
 	json_put(object, "user", json_number(job->uid));
 	put_result(object, result);
 	return object;
@@ -216,7 +216,7 @@ json_t *encode_history_entry(const struct store_row *row)
 	char command[JOB_COMMAND_LEN];
 
 	json_put(object, "id", json_number(job->id));
-	encode_place(object, job);
+	encode_job_place(object, job);
 	json_put(object, "name", json_text(job->name));
 	json_put(object, "component", json_text(row->component));
 	json_put(object, "key", json_text(row->key));

@@ -15,10 +15,7 @@ json_t *encode_job_why(const struct job_why *why);
 json_t *encode_admit_why(const struct jobs *jobs, const struct admit_why *why);
 json_t *encode_job_step(const struct job_event *event);
 
-/* The queue's part of Status: QueueState; null when there is no queue. */
-json_t *encode_queue_state(struct daemon *daemon);
-
 /* array and index, which many types have: null outside of an array. */
-void encode_place(json_t *object, const struct job *job);
+void encode_job_place(json_t *object, const struct job *job);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,64 +14,68 @@
 #include "user/jobs/reader.h"
 #include "user/ipc/json.h"
 
-struct page {
+struct history_call {
 	struct read read;
 	struct daemon *daemon;
 	uint64_t token;
 	json_t *parameters; /* kept for what points into it */
-	page_fn fn;
+	history_fn fn;
 	json_t *answer;
 	char query[];
 };
 
-static void read_page(struct read *read, struct store_reader *reader)
+/* What the thread hands back is the read in it. */
+_Static_assert(offsetof(struct history_call, read) == 0,
+	       "read_on_thread and read_done cast it back");
+
+static void read_on_thread(struct read *read, struct store_reader *reader)
 {
-	struct page *page = (struct page *)read;
+	struct history_call *pending = (struct history_call *)read;
 
 	if (reader)
-		page->answer = page->fn(reader, page->query);
+		pending->answer = pending->fn(reader, pending->query);
 }
 
-static void page_free(struct page *page)
+static void call_free(struct history_call *pending)
 {
-	json_decref(page->parameters);
-	json_decref(page->answer);
-	free(page);
+	json_decref(pending->parameters);
+	json_decref(pending->answer);
+	free(pending);
 }
 
-static void page_done(struct read *read)
+static void read_done(struct read *read)
 {
-	struct page *page = (struct page *)read;
-	struct ipc_answer answer = {.parameters = json_incref(page->answer)};
+	struct history_call *pending = (struct history_call *)read;
+	struct ipc_answer answer = {.parameters = json_incref(pending->answer)};
 
 	if (!answer.parameters)
 		ipc_answer_fail(&answer, IPC_ERROR_FAILED, "the history cannot be read");
-	if (page->daemon->server)
-		ipc_server_answer(page->daemon->server, page->token, &answer, clock_now_us());
+	if (pending->daemon->server)
+		ipc_server_answer(pending->daemon->server, pending->token, &answer, clock_now_us());
 	else
 		json_decref(answer.parameters);
-	page_free(page);
+	call_free(pending);
 }
 
-void page_later(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer,
-		page_fn fn, const void *query, size_t size)
+void history_later(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer,
+		   history_fn fn, const void *query, size_t size)
 {
-	struct page *page = calloc(1, sizeof(*page) + size);
+	struct history_call *pending = calloc(1, sizeof(*pending) + size);
 	int rc;
 
-	if (!page) {
+	if (!pending) {
 		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
 		return;
 	}
-	page->read = (struct read){.read = read_page, .done = page_done};
-	page->daemon = daemon;
-	page->token = call->token;
-	page->parameters = json_incref((json_t *)call->parameters);
-	page->fn = fn;
-	memcpy(page->query, query, size);
-	rc = reading_put(jobs_reading(daemon->jobs), &page->read);
+	pending->read = (struct read){.read = read_on_thread, .done = read_done};
+	pending->daemon = daemon;
+	pending->token = call->token;
+	pending->parameters = json_incref((json_t *)call->parameters);
+	pending->fn = fn;
+	memcpy(pending->query, query, size);
+	rc = reading_put(jobs_reading(daemon->jobs), &pending->read);
 	if (rc) {
-		page_free(page);
+		call_free(pending);
 		ipc_answer_fail(answer, IPC_ERROR_FAILED, "too many read the history now: %s",
 				strerror(-rc));
 		return;
@@ -80,7 +85,7 @@ void page_later(struct daemon *daemon, const struct ipc_call *call, struct ipc_a
 
 /* ---- History ---- */
 
-struct past {
+struct past_page {
 	const struct history_query *query;
 	uint64_t seen;
 	bool more;
@@ -90,7 +95,7 @@ struct past {
 
 static int offer_past(void *data, const struct store_row *row)
 {
-	struct past *past = data;
+	struct past_page *past = data;
 
 	if (json_array_size(past->list) >= past->query->count || past->seen == HISTORY_ROWS_MAX) {
 		past->more = true;
@@ -114,7 +119,7 @@ static json_t *cursor(const struct store_past *past)
 json_t *history_page(struct store_reader *reader, const void *data)
 {
 	const struct history_query *query = data;
-	struct past past = {.query = query, .last = query->past, .list = json_array()};
+	struct past_page past = {.query = query, .last = query->past, .list = json_array()};
 
 	if (store_each_ended(reader, query->since_us, query->has_past ? &query->past : NULL,
 			     offer_past, &past) < 0) {
@@ -147,5 +152,5 @@ void method_history(struct daemon *daemon, const struct ipc_call *call, struct i
 	if (!read_cursor(json_object_get(call->parameters, "from"), &query))
 		ipc_answer_bad_parameter(answer, "from");
 	else if (select_read(call, answer, "select", &query.select))
-		page_later(daemon, call, answer, history_page, &query, sizeof(query));
+		history_later(daemon, call, answer, history_page, &query, sizeof(query));
 }

@@ -12,11 +12,11 @@
 #include "user/store/history.h"
 
 /* On the thread: the answer, or NULL when the history cannot be read. */
-typedef json_t *(*page_fn)(struct store_reader *reader, const void *query);
+typedef json_t *(*history_fn)(struct store_reader *reader, const void *query);
 
 /* Has fn make the answer, from a copy of query, which may point into the call's parameters. */
-void page_later(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer,
-		page_fn fn, const void *query, size_t size);
+void history_later(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer,
+		   history_fn fn, const void *query, size_t size);
 
 #define HISTORY_ROWS_MAX 1000U /* that are looked at for one page: a few ms */
 

@@ -11,9 +11,9 @@
 #include "user/base/text.h"
 #include "user/conf/conf.h"
 #include "user/daemon/methods/encode.h"
-#include "user/daemon/methods/encode_job.h"
 #include "user/daemon/methods/explain.h"
 #include "user/daemon/methods/queue.h"
+#include "user/daemon/methods/totals.h"
 #include "user/daemon/reload.h"
 #include "user/daemon/tick.h"
 #include "user/ipc/json.h"
@@ -129,10 +129,9 @@ static void method_status(struct daemon *daemon, const struct ipc_call *call,
 	if (!components)
 		return;
 	sense_host(daemon->sense, &host);
-	answer->parameters =
-		json_pack("{s:o, s:o, s:o, s:o, s:o}", "daemon", encode_daemon(daemon), "pool",
-			  encode_pool(daemon), "host", encode_host(&host), "components", components,
-			  "queue", encode_queue_state(daemon));
+	answer->parameters = json_pack("{s:o, s:o, s:o, s:o, s:o}", "daemon", encode_daemon(daemon),
+				       "pool", encode_pool(daemon), "host", encode_host(&host),
+				       "components", components, "queue", totals_encode(daemon));
 }
 
 static void method_explain(struct daemon *daemon, const struct ipc_call *call,

@@ -29,14 +29,14 @@ static uint64_t page_of(const struct ipc_call *call)
 
 /* ---- Queue: those that run, those in the order of the queue, and then the rest ---- */
 
-struct page {
+struct queue_page {
 	const struct jobs *jobs;
 	const struct job_select *select;
 	uint64_t from, count, total;
 	json_t *list;
 };
 
-static void offer(struct page *page, const struct job *job)
+static void offer(struct queue_page *page, const struct job *job)
 {
 	if (!job || !select_has(page->select, page->jobs, job))
 		return;
@@ -45,7 +45,7 @@ static void offer(struct page *page, const struct job *job)
 	page->total++;
 }
 
-static void offer_active(struct page *page)
+static void offer_active(struct queue_page *page)
 {
 	uint32_t slot = 0;
 	const struct job *job;
@@ -56,7 +56,7 @@ static void offer_active(struct page *page)
 
 /* All jobs, and a page that lies among those that run and those that wait for their turn: nothing
  * else needs to be looked at. False when it does not. */
-static bool offer_plain_page(struct page *page)
+static bool offer_plain_page(struct queue_page *page)
 {
 	const struct job_select *select = page->select;
 	uint64_t end = page->from + page->count, skip;
@@ -89,7 +89,7 @@ static int by_id(const void *a, const void *b)
 }
 
 /* Held, waiting for others, or too large for their component as it is. */
-static void offer_rest(struct page *page, const uint64_t *queued, uint32_t count)
+static void offer_rest(struct queue_page *page, const uint64_t *queued, uint32_t count)
 {
 	AUTO_FREE uint64_t *rest = calloc(jobs_count(page->jobs) + 1UL, sizeof(*rest));
 	AUTO_FREE uint8_t *seen = calloc(JOBS_MAX, 1);
@@ -113,7 +113,7 @@ static void offer_rest(struct page *page, const uint64_t *queued, uint32_t count
 		offer(page, jobs_find(page->jobs, rest[i]));
 }
 
-static json_t *queue_page(const struct page *page)
+static json_t *encode_page(const struct queue_page *page)
 {
 	uint64_t end = page->from + page->count;
 
@@ -126,7 +126,7 @@ static void method_queue(struct daemon *daemon, const struct ipc_call *call,
 {
 	AUTO_FREE uint64_t *queued = calloc(jobs_count(daemon->jobs) + 1UL, sizeof(*queued));
 	struct job_select select;
-	struct page page = {
+	struct queue_page page = {
 		.jobs = daemon->jobs,
 		.select = &select,
 		.from = json_get_u64_or(call->parameters, "from", 0),
@@ -142,7 +142,7 @@ static void method_queue(struct daemon *daemon, const struct ipc_call *call,
 		return;
 	page.list = json_array();
 	if (offer_plain_page(&page)) {
-		answer->parameters = queue_page(&page);
+		answer->parameters = encode_page(&page);
 		return;
 	}
 	page.total = 0;
@@ -152,7 +152,7 @@ static void method_queue(struct daemon *daemon, const struct ipc_call *call,
 	for (uint32_t i = 0; i < count; i++)
 		offer(&page, jobs_find(daemon->jobs, queued[i]));
 	offer_rest(&page, queued, count);
-	answer->parameters = queue_page(&page);
+	answer->parameters = encode_page(&page);
 }
 
 /* ---- one job ---- */
@@ -295,7 +295,7 @@ static void method_logs(struct daemon *daemon, const struct ipc_call *call,
 
 /* ---- Wait ---- */
 
-struct ends {
+struct job_ends {
 	const struct daemon *daemon;
 	json_t *bad, *good;
 	uint64_t ended, left;
@@ -303,7 +303,7 @@ struct ends {
 
 static int count_end(void *data, const struct store_row *row)
 {
-	struct ends *ends = data;
+	struct job_ends *ends = data;
 	json_t *list = row->job.state == JOB_DONE ? ends->good : ends->bad;
 
 	/* One whose end is on disk and not yet told is told to this follower too: once is enough.
@@ -323,7 +323,7 @@ static void method_wait(struct daemon *daemon, const struct ipc_call *call,
 			struct ipc_answer *answer)
 {
 	const json_t *jobs = json_object_get(call->parameters, "jobs");
-	struct ends ends = {.daemon = daemon};
+	struct job_ends ends = {.daemon = daemon};
 	struct job_select select = {0};
 
 	if (!json_is_array(jobs)) {

@@ -17,12 +17,12 @@
 #define RUNS_SURE  3U    /* so many say something */
 #define MARGIN_PCT 5U
 
-struct sample {
+struct run_sample {
 	uint64_t peak_bytes, asked_bytes, run_us;
 };
 
 /* The runs of a key. */
-struct group {
+struct key_runs {
 	struct store_key_at at;
 	uint64_t runs, failed, outgrew;
 	uint64_t max_bytes, max_outgrew_bytes;
@@ -30,12 +30,12 @@ struct group {
 	uint64_t usable; /* runs whose peak says something ... */
 	uint32_t stride; /* ... of which each so manieth is a sample */
 	uint32_t samples;
-	struct sample sample[PEAKS_MAX];
+	struct run_sample sample[PEAKS_MAX];
 };
 
-struct advice {
-	const struct advice_query *query;
-	struct group group;
+struct recommendation {
+	const struct recommend_query *query;
+	struct key_runs group;
 	struct store_key_at last; /* of the page */
 	bool more;
 	json_t *keys;
@@ -55,7 +55,7 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
 /* ---- the runs of a key ---- */
 
 /* Evenly over all of them, however many come: when there is no more room each second one goes. */
-static void add_sample(struct group *group, const struct store_run_row *run)
+static void add_sample(struct key_runs *group, const struct store_run_row *run)
 {
 	if (group->usable++ % group->stride)
 		return;
@@ -66,10 +66,10 @@ static void add_sample(struct group *group, const struct store_run_row *run)
 		group->stride *= 2;
 	}
 	group->sample[group->samples++] =
-		(struct sample){run->peak_bytes, run->asked_bytes, run->run_us};
+		(struct run_sample){run->peak_bytes, run->asked_bytes, run->run_us};
 }
 
-static void group_add(struct group *group, const struct store_run_row *run)
+static void group_add(struct key_runs *group, const struct store_run_row *run)
 {
 	group->runs++;
 	group->asked_bytes += (double)run->asked_bytes;
@@ -85,17 +85,17 @@ static void group_add(struct group *group, const struct store_run_row *run)
 
 static int by_peak(const void *a, const void *b)
 {
-	const struct sample *x = a, *y = b;
+	const struct run_sample *x = a, *y = b;
 
 	return x->peak_bytes < y->peak_bytes ? -1 : x->peak_bytes > y->peak_bytes;
 }
 
-static uint64_t quantile(const struct group *group, uint32_t pct)
+static uint64_t quantile(const struct key_runs *group, uint32_t pct)
 {
 	return group->samples ? group->sample[(group->samples - 1) * pct / 100].peak_bytes : 0;
 }
 
-static double saved_mib_s(const struct group *group, uint64_t request_bytes)
+static double saved_mib_s(const struct key_runs *group, uint64_t request_bytes)
 {
 	double sum = 0;
 
@@ -106,7 +106,7 @@ static double saved_mib_s(const struct group *group, uint64_t request_bytes)
 	return group->samples ? sum / group->samples * (double)group->usable : 0;
 }
 
-static json_t *encode_key(struct group *group)
+static json_t *encode_key(struct key_runs *group)
 {
 	uint64_t asked = (uint64_t)(group->asked_bytes / (double)group->runs);
 	uint64_t request_bytes = with_margin(group->max_bytes);
@@ -130,35 +130,35 @@ static json_t *encode_key(struct group *group)
 		saves ? json_integer((json_int_t)saved_mib_s(group, request_bytes)) : json_null());
 }
 
-static bool is_of(const struct group *group, const struct store_run_row *run)
+static bool is_of(const struct key_runs *group, const struct store_run_row *run)
 {
 	return group->at.uid == run->uid && !strcmp(group->at.key, run->key) &&
 	       !strcmp(group->at.component, run->component);
 }
 
-static void end_key(struct advice *advice)
+static void end_key(struct recommendation *page)
 {
-	if (!advice->group.runs)
+	if (!page->group.runs)
 		return;
-	json_array_append_new(advice->keys, encode_key(&advice->group));
-	advice->last = advice->group.at;
-	advice->group.runs = 0;
+	json_array_append_new(page->keys, encode_key(&page->group));
+	page->last = page->group.at;
+	page->group.runs = 0;
 }
 
 static int add_run(void *data, const struct store_run_row *run)
 {
-	struct advice *advice = data;
-	struct group *group = &advice->group;
+	struct recommendation *page = data;
+	struct key_runs *group = &page->group;
 
-	if (*advice->query->key && strcmp(run->key, advice->query->key) != 0)
-		return strcmp(run->key, advice->query->key) > 0;
+	if (*page->query->key && strcmp(run->key, page->query->key) != 0)
+		return strcmp(run->key, page->query->key) > 0;
 	if (!group->runs || !is_of(group, run)) {
-		end_key(advice);
-		if (json_array_size(advice->keys) >= advice->query->count) {
-			advice->more = true;
+		end_key(page);
+		if (json_array_size(page->keys) >= page->query->count) {
+			page->more = true;
 			return 1;
 		}
-		*group = (struct group){.at.uid = run->uid, .stride = 1};
+		*group = (struct key_runs){.at.uid = run->uid, .stride = 1};
 		text_copy(group->at.key, sizeof(group->at.key), run->key);
 		text_copy(group->at.component, sizeof(group->at.component), run->component);
 	}
@@ -167,9 +167,9 @@ static int add_run(void *data, const struct store_run_row *run)
 }
 
 /* What is asked for one key begins right before it, as no user is below 0. */
-static int read_keys(struct store_reader *reader, struct advice *advice)
+static int read_keys(struct store_reader *reader, struct recommendation *page)
 {
-	const struct advice_query *query = advice->query;
+	const struct recommend_query *query = page->query;
 	struct store_key_at before = {0};
 
 	if (query->has_after)
@@ -178,12 +178,12 @@ static int read_keys(struct store_reader *reader, struct advice *advice)
 		text_copy(before.key, sizeof(before.key), query->key);
 	return store_each_run(reader, query->has_after || *query->key ? &before : NULL,
 			      query->component, query->one_user ? &query->uid : NULL, add_run,
-			      advice);
+			      page);
 }
 
 /* ---- the runs of a component ---- */
 
-struct late {
+struct last_runs {
 	const struct config *config;
 	uint32_t count;
 	struct together_run run[JOBS_RUNS_KEPT]; /* of all components, by time */
@@ -191,17 +191,17 @@ struct late {
 	struct together_run one[JOBS_RUNS_KEPT]; /* of the one that is looked at */
 };
 
-static int add_late(void *data, const struct store_run_row *run)
+static int add_last_run(void *data, const struct store_run_row *run)
 {
-	struct late *late = data;
-	int component = config_find(late->config, run->component);
+	struct last_runs *last = data;
+	int component = config_find(last->config, run->component);
 
 	if (component < 0)
 		return 0;
-	if (late->count == JOBS_RUNS_KEPT)
+	if (last->count == JOBS_RUNS_KEPT)
 		return 1;
-	late->component[late->count] = (uint8_t)component;
-	late->run[late->count++] = (struct together_run){
+	last->component[last->count] = (uint8_t)component;
+	last->run[last->count++] = (struct together_run){
 		.start_us = run->end_us > run->run_us ? run->end_us - run->run_us : 0,
 		.end_us = run->end_us,
 		.peak_bytes = run->peak_bytes,
@@ -210,16 +210,16 @@ static int add_late(void *data, const struct store_run_row *run)
 	return 0;
 }
 
-static uint32_t pick(struct late *late, uint32_t component, uint64_t *ret_largest_bytes)
+static uint32_t pick(struct last_runs *last, uint32_t component, uint64_t *ret_largest_bytes)
 {
 	uint32_t count = 0;
 
 	*ret_largest_bytes = 0;
-	for (uint32_t i = 0; i < late->count; i++) {
-		if (late->component[i] != component)
+	for (uint32_t i = 0; i < last->count; i++) {
+		if (last->component[i] != component)
 			continue;
-		late->one[count++] = late->run[i];
-		*ret_largest_bytes = max_u64(*ret_largest_bytes, late->run[i].peak_bytes);
+		last->one[count++] = last->run[i];
+		*ret_largest_bytes = max_u64(*ret_largest_bytes, last->run[i].peak_bytes);
 	}
 	return count;
 }
@@ -253,17 +253,17 @@ static json_t *encode_component(const struct config *config, const struct compon
 		     : json_null());
 }
 
-static int read_components(struct store_reader *reader, const struct advice_query *query,
+static int read_components(struct store_reader *reader, const struct recommend_query *query,
 			   json_t *list)
 {
-	AUTO_FREE struct late *late = malloc(sizeof(*late));
+	AUTO_FREE struct last_runs *last = malloc(sizeof(*last));
 	int rc;
 
-	if (!late)
+	if (!last)
 		return -1;
-	late->config = &query->config;
-	late->count = 0;
-	rc = store_each_late_run(reader, JOBS_RUNS_KEPT, add_late, late);
+	last->config = &query->config;
+	last->count = 0;
+	rc = store_each_late_run(reader, JOBS_RUNS_KEPT, add_last_run, last);
 	for (uint32_t i = 0; !rc && i < query->config.component_count; i++) {
 		const struct component *component = &query->config.component[i];
 		struct together together;
@@ -272,8 +272,8 @@ static int read_components(struct store_reader *reader, const struct advice_quer
 
 		if (query->component && strcmp(query->component, component->name) != 0)
 			continue;
-		count = pick(late, i, &largest_bytes);
-		rc = count ? together_of(late->one, count, &together) : 0;
+		count = pick(last, i, &largest_bytes);
+		rc = count ? together_of(last->one, count, &together) : 0;
 		if (!rc && count)
 			json_array_append_new(list,
 					      encode_component(&query->config, component, &together,
@@ -290,7 +290,7 @@ static json_t *cursor(const struct store_key_at *at)
 	return json_sprintf("%u %s %s", at->uid, at->component, at->key);
 }
 
-static bool read_cursor(const json_t *from, struct advice_query *query)
+static bool read_cursor(const json_t *from, struct recommend_query *query)
 {
 	_Static_assert(UW_NAME_LEN == 32 && JOB_KEY_LEN == 64, "the widths below");
 	const char *text = json_string_value(from);
@@ -302,36 +302,36 @@ static bool read_cursor(const json_t *from, struct advice_query *query)
 }
 
 /* Components are told with the first page, and where no key was named. */
-json_t *advice_page(struct store_reader *reader, const void *data)
+json_t *recommend_page(struct store_reader *reader, const void *data)
 {
-	AUTO_FREE struct advice *advice = calloc(1, sizeof(*advice));
-	const struct advice_query *query = data;
+	AUTO_FREE struct recommendation *page = calloc(1, sizeof(*page));
+	const struct recommend_query *query = data;
 	json_t *components = json_array();
 	int rc;
 
-	if (!advice) {
+	if (!page) {
 		json_decref(components);
 		return NULL;
 	}
-	advice->query = query;
-	advice->keys = json_array();
-	rc = read_keys(reader, advice);
-	if (!rc && !advice->more)
-		end_key(advice);
+	page->query = query;
+	page->keys = json_array();
+	rc = read_keys(reader, page);
+	if (!rc && !page->more)
+		end_key(page);
 	if (!rc && !query->has_after && !query->one_user && !*query->key)
 		rc = read_components(reader, query, components);
 	if (rc < 0) {
-		json_decref(advice->keys);
+		json_decref(page->keys);
 		json_decref(components);
 		return NULL;
 	}
-	return json_pack("{s:o, s:o, s:o}", "keys", advice->keys, "components", components, "next",
-			 advice->more ? cursor(&advice->last) : json_null());
+	return json_pack("{s:o, s:o, s:o}", "keys", page->keys, "components", components, "next",
+			 page->more ? cursor(&page->last) : json_null());
 }
 
 void method_recommend(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer)
 {
-	AUTO_FREE struct advice_query *query = calloc(1, sizeof(*query));
+	AUTO_FREE struct recommend_query *query = calloc(1, sizeof(*query));
 	const json_t *parameters = call->parameters;
 
 	if (!query) {
@@ -349,5 +349,5 @@ void method_recommend(struct daemon *daemon, const struct ipc_call *call, struct
 	if (!read_cursor(json_object_get(parameters, "from"), query))
 		ipc_answer_bad_parameter(answer, "from");
 	else
-		page_later(daemon, call, answer, advice_page, query, sizeof(*query));
+		history_later(daemon, call, answer, recommend_page, query, sizeof(*query));
 }

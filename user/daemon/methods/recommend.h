@@ -22,7 +22,7 @@
 #include "user/ipc/server.h"
 #include "user/store/history.h"
 
-struct advice_query {
+struct recommend_query {
 	struct config config;
 	const char *component; /* NULL: all */
 	char key[JOB_KEY_LEN]; /* "": all */
@@ -31,7 +31,7 @@ struct advice_query {
 	uint32_t uid;
 	struct store_key_at after;
 };
-json_t *advice_page(struct store_reader *reader, const void *query);
+json_t *recommend_page(struct store_reader *reader, const void *query);
 
 void method_recommend(struct daemon *daemon, const struct ipc_call *call,
 		      struct ipc_answer *answer);

@@ -147,13 +147,13 @@ bool select_has_row(const struct job_select *select, const struct store_row *row
 
 /* ---- each row once ---- */
 
-struct span {
+struct id_span {
 	uint64_t first, last;
 };
 
-struct walk {
+struct row_walk {
 	const struct job_select *select;
-	struct span span[SELECT_RANGES_MAX]; /* in their order, none touches another */
+	struct id_span span[SELECT_RANGES_MAX]; /* in their order, none touches another */
 	uint32_t count, at;
 	store_row_fn fn;
 	void *data;
@@ -161,18 +161,18 @@ struct walk {
 
 static int by_first(const void *a, const void *b)
 {
-	const struct span *x = a, *y = b;
+	const struct id_span *x = a, *y = b;
 
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
-static void merge(struct walk *walk)
+static void merge(struct row_walk *walk)
 {
 	uint32_t kept = 0;
 
 	qsort(walk->span, walk->count, sizeof(walk->span[0]), by_first);
 	for (uint32_t i = 1; i < walk->count; i++) {
-		struct span *last = &walk->span[kept];
+		struct id_span *last = &walk->span[kept];
 
 		if (walk->span[i].first > last->last + 1)
 			walk->span[++kept] = walk->span[i];
@@ -185,7 +185,7 @@ static void merge(struct walk *walk)
 /* An array's id is that of its first element, so the span of the array comes first. */
 static int walk_row(void *data, const struct store_row *row)
 {
-	const struct walk *walk = data;
+	const struct row_walk *walk = data;
 	uint64_t array = row->job.array;
 
 	for (uint32_t i = 0; i < walk->at; i++)
@@ -197,7 +197,7 @@ static int walk_row(void *data, const struct store_row *row)
 int select_each_row(const struct job_select *select, struct store_reader *reader, store_row_fn fn,
 		    void *data)
 {
-	struct walk walk = {
+	struct row_walk walk = {
 		.select = select,
 		.count = select->range_count,
 		.fn = fn,
@@ -206,7 +206,7 @@ int select_each_row(const struct job_select *select, struct store_reader *reader
 	int rc = 0;
 
 	for (uint32_t i = 0; i < walk.count; i++)
-		walk.span[i] = (struct span){select->range[i].first, select->range[i].last};
+		walk.span[i] = (struct id_span){select->range[i].first, select->range[i].last};
 	merge(&walk);
 	for (walk.at = 0; !rc && walk.at < walk.count; walk.at++)
 		rc = store_each_in(reader, walk.span[walk.at].first, walk.span[walk.at].last,

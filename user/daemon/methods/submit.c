@@ -32,7 +32,7 @@ struct wanted {
 };
 
 /* The answer is to go to whom, when it is on disk. */
-struct waiting {
+struct submit_waiter {
 	struct daemon *daemon;
 	uint64_t token;
 };
@@ -491,8 +491,8 @@ static const char *error_of(int rc)
 static void on_disk(void *data, int rc, const struct uw_err *err, const struct jobs_item *items,
 		    uint32_t count)
 {
-	struct waiting *waiting = data;
-	struct daemon *daemon = waiting->daemon;
+	struct submit_waiter *waiter = data;
+	struct daemon *daemon = waiter->daemon;
 	struct ipc_answer answer = {0};
 
 	if (rc)
@@ -500,26 +500,26 @@ static void on_disk(void *data, int rc, const struct uw_err *err, const struct j
 	else
 		answer.parameters = encode_all(daemon->jobs, items, count);
 	if (daemon->server)
-		ipc_server_answer(daemon->server, waiting->token, &answer, clock_now_us());
+		ipc_server_answer(daemon->server, waiter->token, &answer, clock_now_us());
 	else
 		json_decref(answer.parameters);
-	free(waiting);
+	free(waiter);
 }
 
 static void submit(struct wanted *wanted)
 {
-	struct waiting *waiting = malloc(sizeof(*waiting));
+	struct submit_waiter *waiter = malloc(sizeof(*waiter));
 	struct uw_err err = {0};
 	int rc;
 
-	if (!waiting) {
+	if (!waiter) {
 		ipc_answer_fail(wanted->answer, IPC_ERROR_FAILED, "out of memory");
 		return;
 	}
-	*waiting = (struct waiting){.daemon = wanted->daemon, .token = wanted->call->token};
-	rc = jobs_submit(wanted->daemon->jobs, wanted->item, wanted->count, on_disk, waiting, &err);
+	*waiter = (struct submit_waiter){.daemon = wanted->daemon, .token = wanted->call->token};
+	rc = jobs_submit(wanted->daemon->jobs, wanted->item, wanted->count, on_disk, waiter, &err);
 	if (rc) {
-		free(waiting);
+		free(waiter);
 		ipc_answer_fail(wanted->answer, error_of(rc), "%s", err.text);
 		return;
 	}

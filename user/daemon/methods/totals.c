@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The queue in sums: by class, by component, and all of it, since the history begins. */
+/*
+ * Sums are made of two sources. What has ended is in the store, which keeps totals by component,
+ * class and state, so that no history is read; what has not ended is counted over the jobs in
+ * memory. Two tables of sums stand in static memory, as only the loop's thread comes here.
+ */
+#include "user/daemon/methods/totals.h"
+
 #include <string.h>
 
 #include "user/daemon/methods/encode_job.h"
@@ -167,7 +173,7 @@ static json_t *encode_predictions(struct daemon *daemon)
 	return list;
 }
 
-json_t *encode_queue_state(struct daemon *daemon)
+json_t *totals_encode(struct daemon *daemon)
 {
 	static struct all_sums all; /* on the loop's thread alone */
 	struct admit_summary summary;
