@@ -161,6 +161,10 @@ int jobs_preview(struct jobs *jobs, const struct job_spec *spec, struct admit_vi
 /* The checks of jobs_submit and nothing else; sets count of each item. */
 int jobs_check(struct jobs *jobs, struct jobs_item *items, uint32_t count, struct uw_err *err);
 
+/* The memory for a spec that gives none: what was learned of its key. -ENOENT when that is nothing.
+ */
+int jobs_learned_memory(struct jobs *jobs, const struct job_spec *spec, uint64_t *ret_bytes);
+
 /* Called when a change is on disk; rc 0 or a negative errno. */
 typedef void (*jobs_changed_fn)(void *data, int rc);
 
