@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The seam between uwd and the jobs. Downwards it gives them the real machine, the configuration as
+ * the core of admission wants it, and once a second what memory there is to hand out, from the last
+ * frame; upwards it logs each step of a job and passes on that one has ended.
+ */
 #include "user/daemon/queue.h"
 
 #include <errno.h>

@@ -25,9 +25,6 @@
 struct act;
 struct daemon;
 struct ipc_server;
-struct job;
-struct job_result;
-struct jobs;
 struct kern;
 struct ledger;
 struct policy_state;
@@ -88,9 +85,9 @@ struct daemon {
 
 	/* queue.c */
 	struct jobs *jobs; /* NULL: no queue here, jobs_why says why */
-	struct jobs_machine jobs_machine; /* what the jobs ask of uwd */
 	struct uw_err jobs_why;
-	uint64_t jobs_look_us; /* when next */
+	struct jobs_machine jobs_machine; /* what the jobs ask of uwd */
+	uint64_t jobs_look_us;            /* when next */
 
 	/* tick.c */
 	struct frame frame; /* of the last tick */

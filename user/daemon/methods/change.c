@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One call may change many thousand jobs, and each change is a write to disk of its own. So the
+ * jobs are listed first, then a batch of changes is on its way at a time, and each that is done
+ * makes room for the next. What was left alone, and why, is noted on the way; when the last change
+ * is on disk the client gets one answer for all. In a dry run nothing is on its way, and the state
+ * of each job says what would have become of it.
+ */
 #include "user/daemon/methods/change.h"
 
 #include <errno.h>
@@ -9,12 +16,12 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/text.h"
-#include "user/daemon/submitters.h"
 #include "user/daemon/methods/encode_job.h"
 #include "user/daemon/methods/select.h"
-#include "user/jobs/jobs.h"
+#include "user/daemon/submitters.h"
 #include "user/ipc/json.h"
 #include "user/ipc/server.h"
+#include "user/jobs/jobs.h"
 
 #define BATCH 1000U /* changes on their way to the disk at a time */
 

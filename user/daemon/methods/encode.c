@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Each function builds one object of the interface, with its keys in the order in which the
+ * interface lists them. A value that a sensor did not give is null and never 0. What comes from
+ * outside as bytes, such as the name of a leaf, goes through json_text.
+ */
 #include "user/daemon/methods/encode.h"
 
 #include <string.h>

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A job that has not ended is told with what the queue predicts of it, and with the reason why it
+ * does not run; one that has ended with its result, from its row in the history. Reasons are a
+ * word, two numbers and their unit for programs, and a text for people. A job's command is not kept
+ * in memory and is read from the database for each job that is shown.
+ */
 #include "user/daemon/methods/encode_job.h"
 
 #include <stdio.h>

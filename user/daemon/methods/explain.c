@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The conditions are those of policy's tables (user/policy/level.h) and of the configuration, put
+ * beside the component's view of the last tick. Nothing is computed that policy computes: where a
+ * rule is more than a comparison, such as a forecast that must hold twice in three samples, a text
+ * says so.
+ */
 #include "user/daemon/methods/explain.h"
 
 #include <stdio.h>

@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A page is a query that the reader's thread answers: it is copied together with the call's
+ * parameters, run there, and its result sent when the loop hears that it is done. History itself
+ * reads from the newest job that has ended back to older ones, looks at no more than
+ * HISTORY_ROWS_MAX rows, and ends with a cursor - the end and the id of the last row - from which
+ * the next page goes on.
+ */
 #include "user/daemon/methods/history.h"
 
 #include <errno.h>
@@ -10,9 +17,9 @@
 
 #include "user/base/clock.h"
 #include "user/daemon/methods/encode_job.h"
+#include "user/ipc/json.h"
 #include "user/jobs/jobs.h"
 #include "user/jobs/reader.h"
-#include "user/ipc/json.h"
 
 struct history_call {
 	struct read read;

@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One function a method, found by a table. A method first reads its parameters, each by a function
+ * that answers for itself what is wrong with it, and then either encodes what uwd knows at this
+ * moment or queues a request for the next frame. Freeze, Thaw and Reclaim are such requests: policy
+ * carries them out, and what becomes of them is in the log after the entry that the answer names.
+ * Methods of jobs are in files of their own, which methods_queue_handle dispatches to.
+ */
 #include "user/daemon/methods/methods.h"
 
 #include <errno.h>

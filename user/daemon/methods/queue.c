@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Dispatches the methods of jobs, and holds those that only read what jobs there are. Queue lists
+ * those that run, then those in the order in which they will start, then the rest; as a page near
+ * the top is what is asked for most, it is made without a look at all the jobs. Wait answers with
+ * what has ended already and is then told of each end as it comes.
+ */
 #include "user/daemon/methods/queue.h"
 
 #include <errno.h>
@@ -9,14 +15,14 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
-#include "user/daemon/methods/recommend.h"
 #include "user/daemon/methods/change.h"
 #include "user/daemon/methods/encode_job.h"
 #include "user/daemon/methods/history.h"
+#include "user/daemon/methods/recommend.h"
 #include "user/daemon/methods/select.h"
 #include "user/daemon/methods/submit.h"
-#include "user/jobs/jobs.h"
 #include "user/ipc/json.h"
+#include "user/jobs/jobs.h"
 
 #define PATH_LEN 512
 

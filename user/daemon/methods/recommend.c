@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Both answers are made on the reader's thread in one pass over rows. The runs of a key come one
+ * after the other, so one key is held at a time, with a bounded sample of its peaks; a page ends
+ * after a number of keys with the last one as its cursor. The last runs of all components are read
+ * once into one array and picked from it for each component.
+ */
 #include "user/daemon/methods/recommend.h"
 
 #include <stdio.h>
@@ -10,11 +16,11 @@
 #include "user/base/units.h"
 #include "user/daemon/methods/history.h"
 #include "user/daemon/methods/together.h"
-#include "user/jobs/jobs.h"
 #include "user/ipc/json.h"
+#include "user/jobs/jobs.h"
 
-#define PEAKS_MAX  4096U /* of one key; of more each second, fourth ... is looked at */
-#define RUNS_SURE  3U    /* so many say something */
+#define PEAKS_MAX  4096U /* of one key; of more than that every 2nd, 4th, 8th ... is kept */
+#define RUNS_SURE  3U    /* fewer are not enough for advice */
 #define MARGIN_PCT 5U
 
 struct run_sample {
@@ -27,8 +33,8 @@ struct key_runs {
 	uint64_t runs, failed, outgrew;
 	uint64_t max_bytes, max_outgrew_bytes;
 	double asked_bytes;
-	uint64_t usable; /* runs whose peak says something ... */
-	uint32_t stride; /* ... of which each so manieth is a sample */
+	uint64_t usable; /* runs whose peak says something */
+	uint32_t stride; /* one in so many of these is a sample */
 	uint32_t samples;
 	struct run_sample sample[PEAKS_MAX];
 };

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A selection is read from JSON into ranges of ids and a few words, and always narrowed to the
+ * caller's own jobs unless the caller is root. It is held against a job in memory or a row of the
+ * history. Where rows are read by ranges, these are sorted and merged first, so that no row comes
+ * twice.
+ */
 #include "user/daemon/methods/select.h"
 
 #include <stdlib.h>

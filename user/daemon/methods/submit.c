@@ -12,11 +12,11 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
-#include "user/daemon/submitters.h"
 #include "user/daemon/methods/encode_job.h"
 #include "user/daemon/methods/submit_read.h"
-#include "user/jobs/jobs.h"
+#include "user/daemon/submitters.h"
 #include "user/ipc/json.h"
+#include "user/jobs/jobs.h"
 
 /* The answer is to go to whom, when it is on disk. */
 struct submit_waiter {

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Starts and ends of the runs are sorted by time, and one pass over them gives stretches in which
+ * the sum of what was held did not change. Sorted by that sum, the stretches answer every question
+ * of the form: what was not exceeded in so much of the time.
+ */
 #include "user/daemon/methods/together.h"
 
 #include <errno.h>

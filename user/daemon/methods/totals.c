@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "user/daemon/methods/encode_job.h"
-#include "user/jobs/jobs.h"
 #include "user/ipc/json.h"
+#include "user/jobs/jobs.h"
 
 #define PERMYRIAD 10000
 
