@@ -28,7 +28,7 @@ limits_stand() {
 
 # counts_of CGROUP FIELD: of the pinned map
 counts_of() {
-	bpftool -j map dump pinned /sys/fs/bpf/uw/components | 
+	bpftool -j map dump pinned /sys/fs/bpf/uw/components |
 		jq --argjson cgid "$(stat -c %i "$1")" --arg field "$2" \
 			'.[] | (.formatted // .) | select(.key.cgid == $cgid).value[$field]'
 }
