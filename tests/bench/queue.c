@@ -320,7 +320,7 @@ static double start_some(struct bench *bench)
 
 static void end_one(struct bench *bench, uint32_t slot)
 {
-	struct slot end = {
+	struct slot_record end = {
 		.job = bench->slot_job[slot],
 		.attempt = 1,
 		.phase = SLOT_ENDED,

@@ -18,7 +18,7 @@
 #include "tests/unit/tmp_pool.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/jobs/internal.h"
+#include "user/jobs/state.h"
 #include "user/jobs/shim_start.h"
 #include "user/shim/slots.h"
 
@@ -132,7 +132,7 @@ static int fake_kill(void *data, const struct cg_group *leaf)
 {
 	const struct jobs_fixture *f = data;
 	int fd = slots_reopen(f->dir);
-	struct slot slot;
+	struct slot_record slot;
 
 	for (uint32_t i = 1; i <= SLOTS_COUNT; i++)
 		if (!slot_read(fd, i, &slot) && slot.job == leaf->id && slot.child_pid > 0 &&
@@ -393,10 +393,10 @@ static inline void let_pass(const struct jobs_fixture *f, uint64_t id, uint64_t 
 	struct run *run = run_of(f, id);
 
 	run->started_us -= us;
-	if (run->frozen_seen_us)
-		run->frozen_seen_us -= us;
-	if (run->kill_us)
-		run->kill_us -= us;
+	if (run->freeze.seen_us)
+		run->freeze.seen_us -= us;
+	if (run->stop.kill_us)
+		run->stop.kill_us -= us;
 }
 
 /* ---- of a test ---- */

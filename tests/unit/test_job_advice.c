@@ -355,12 +355,12 @@ static void test_history_looks_at_so_many_rows_a_page(void **state)
 /* ---- the thread ---- */
 
 struct trial {
-	struct read read;
+	struct long_read read;
 	bool had_reader, is_done;
 	pthread_t thread;
 };
 
-static void trial_read(struct read *read, struct store_reader *reader)
+static void trial_read(struct long_read *read, struct store_reader *reader)
 {
 	struct trial *trial = (struct trial *)read;
 
@@ -368,7 +368,7 @@ static void trial_read(struct read *read, struct store_reader *reader)
 	trial->thread = pthread_self();
 }
 
-static void trial_done(struct read *read)
+static void trial_done(struct long_read *read)
 {
 	((struct trial *)read)->is_done = true;
 }
@@ -377,23 +377,23 @@ static void test_reading_is_on_a_thread_and_answered_on_ours(void **state)
 {
 	const struct fixture *f = *state;
 	struct trial trial[READS_MAX] = {0};
-	struct reading *reading;
+	struct reader_thread *reading;
 
-	assert_int_equal(reading_new(&f->options, &reading), 0);
+	assert_int_equal(reader_thread_new(&f->options, &reading), 0);
 	for (size_t i = 0; i < READS_MAX; i++) {
-		trial[i].read = (struct read){.read = trial_read, .done = trial_done};
-		assert_int_equal(reading_put(reading, &trial[i].read), 0);
+		trial[i].read = (struct long_read){.read = trial_read, .done = trial_done};
+		assert_int_equal(reader_thread_put(reading, &trial[i].read), 0);
 		assert_false(trial[i].is_done);
 	}
 	while (!trial[READS_MAX - 1].is_done) {
-		await_readable(reading_fd(reading));
-		reading_dispatch(reading);
+		await_readable(reader_thread_fd(reading));
+		reader_thread_dispatch(reading);
 	}
 	for (size_t i = 0; i < READS_MAX; i++) {
 		assert_true(trial[i].is_done && trial[i].had_reader);
 		assert_false(pthread_equal(trial[i].thread, pthread_self()));
 	}
-	reading_free(reading);
+	reader_thread_free(reading);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -197,7 +197,7 @@ static void test_jobs_cancelled_while_running_ends_as_cancelled(void **state)
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
 	assert_int_equal(jobs_cancel(f->jobs, id, 0, 3600 * US_PER_SEC, changed, &rc), 0);
 	assert_int_equal(jobs_cancel(f->jobs, id, 0, 0, changed, &rc), -EALREADY);
-	JOBS_UNTIL(f, run_of(f, id)->kill_us);
+	JOBS_UNTIL(f, run_of(f, id)->stop.kill_us);
 	let_pass(f, id, 3600 * US_PER_SEC);
 	JOBS_UNTIL(f, f->ended == 1);
 	assert_int_equal(row_of(f, id).job.state, JOB_CANCELLED);
@@ -329,7 +329,7 @@ static void test_jobs_follow_the_freezer(void **state)
 static bool has_run(const struct jobs_fixture *f, uint64_t id)
 {
 	int fd = slots_reopen(f->dir);
-	struct slot slot;
+	struct slot_record slot;
 	bool found = false;
 
 	for (uint32_t i = 1; i <= SLOTS_COUNT && !found; i++)
@@ -373,7 +373,7 @@ static void test_jobs_running_are_adopted(void **state)
 static void kill_shim_of(const struct jobs_fixture *f, uint64_t id)
 {
 	int fd = slots_reopen(f->dir);
-	struct slot slot;
+	struct slot_record slot;
 
 	for (uint32_t i = 1; i <= SLOTS_COUNT; i++)
 		if (!slot_read(fd, i, &slot) && slot.job == id && slot.phase == SLOT_RUN) {
@@ -415,7 +415,7 @@ static void test_jobs_running_at_a_reboot_are_lost(void **state)
 {
 	struct jobs_fixture *f = *state;
 	uint64_t id = submit_sh(f, AT_GATE);
-	struct slot slot;
+	struct slot_record slot;
 	int fd;
 
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING && has_run(f, id));

@@ -256,12 +256,12 @@ static void test_calls_ranges_have_bounds(void **state)
 
 /* Keeps the reading thread until the test writes to the pipe. */
 struct hold {
-	struct read read;
+	struct long_read read;
 	int pipe[2];
 	bool done;
 };
 
-static void hold_read(struct read *read_, struct store_reader *reader)
+static void hold_read(struct long_read *read_, struct store_reader *reader)
 {
 	const struct hold *hold = (const struct hold *)read_;
 	char byte;
@@ -270,7 +270,7 @@ static void hold_read(struct read *read_, struct store_reader *reader)
 	assert_int_equal(read(hold->pipe[0], &byte, 1), 1);
 }
 
-static void hold_done(struct read *read)
+static void hold_done(struct long_read *read)
 {
 	((struct hold *)read)->done = true;
 }
@@ -284,7 +284,7 @@ static void test_calls_what_takes_long_is_answered_later(void **state)
 
 	asked_init(&asked, f);
 	assert_int_equal(pipe(hold.pipe), 0);
-	assert_int_equal(reading_put(jobs_reading(f->jobs), &hold.read), 0);
+	assert_int_equal(reader_thread_put(jobs_reader_thread(f->jobs), &hold.read), 0);
 	assert_true(ask(&asked, IPC_HISTORY, json_object())->later);
 	assert_true(ask(&asked, IPC_RECOMMEND, json_object())->later);
 	assert_string_equal(ask(&asked, IPC_HISTORY, json_pack("{s:s}", "from", "x"))->error,

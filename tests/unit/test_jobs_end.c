@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What becomes of a job by the end of an attempt: how far it came, what it allows, which boot. */
 #include "tests/unit/jobs_fixture.h"
+#include "user/jobs/end.h"
 
 enum allows {
 	NOTHING,
@@ -19,12 +20,12 @@ static const struct {
 	[BOTH] = {JOB_RERUN, 2},
 };
 
-static struct verdict judge(struct job *job, const struct slot *slot, uint64_t oom_kills)
+static struct verdict judge(struct job *job, const struct slot_record *slot, uint64_t oom_kills)
 {
 	static struct jobs jobs = {.boot = "this"};
 	struct jobs_usage usage = {.oom_kills = oom_kills};
 
-	return jobs_judge(&jobs, job, slot, true, &usage, 0);
+	return end_judge(&jobs, job, slot, true, &usage, 0);
 }
 
 static struct job job_that(enum allows allows, uint16_t flags)
@@ -109,7 +110,7 @@ static const struct row rows[] = {
 static void check(const struct row *row, enum allows allows, bool same_boot)
 {
 	struct job job = job_that(allows, row->flags);
-	struct slot slot = {.phase = row->phase, .status = row->status};
+	struct slot_record slot = {.phase = row->phase, .status = row->status};
 	struct verdict verdict;
 
 	strcpy(slot.boot, same_boot ? "this" : "that");
@@ -260,9 +261,9 @@ static void test_jobs_that_start_get_the_grace_of_their_cancel(void **state)
 	assert_int_equal(state_of(f, id), JOB_STARTING);
 	assert_int_equal(jobs_cancel(f->jobs, id, 0, 3600 * US_PER_SEC, NULL, NULL), 0);
 	run = f->jobs->run[jobs_find(f->jobs, id)->slot];
-	JOBS_UNTIL(f, f->ended == 1 || run->kill_us);
+	JOBS_UNTIL(f, f->ended == 1 || run->stop.kill_us);
 	if (!f->ended)
-		assert_true(run->kill_us > clock_now_us() + 1800 * US_PER_SEC);
+		assert_true(run->stop.kill_us > clock_now_us() + 1800 * US_PER_SEC);
 	open_gate(f, 1);
 	JOBS_UNTIL(f, f->ended == 1);
 }

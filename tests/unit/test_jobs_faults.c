@@ -8,7 +8,7 @@
 /* ---- slots ---- */
 
 /* Of one whose command runs; 0: it does not yet. */
-static uint32_t slot_of(const struct jobs_fixture *f, uint64_t id, struct slot *slot)
+static uint32_t slot_of(const struct jobs_fixture *f, uint64_t id, struct slot_record *slot)
 {
 	int fd = slots_reopen(f->dir);
 	uint32_t found = 0;
@@ -22,7 +22,7 @@ static uint32_t slot_of(const struct jobs_fixture *f, uint64_t id, struct slot *
 }
 
 static uint32_t run_and_tear(struct jobs_fixture *f, const char *text, uint64_t *ret_id,
-			     struct slot *ret_slot)
+			     struct slot_record *ret_slot)
 {
 	uint64_t id = submit_sh(f, text);
 	uint32_t index;
@@ -42,7 +42,7 @@ static uint32_t run_and_tear(struct jobs_fixture *f, const char *text, uint64_t 
 static void test_jobs_behind_a_torn_slot_are_not_started_again(void **state)
 {
 	struct jobs_fixture *f = *state;
-	struct slot slot;
+	struct slot_record slot;
 	uint64_t id;
 	uint32_t index = run_and_tear(f, AT_GATE, &id, &slot);
 	int fd, rc = 1;
@@ -64,7 +64,7 @@ static void test_jobs_behind_a_torn_slot_are_not_started_again(void **state)
 static void test_jobs_whose_slot_stays_torn_may_have_run(void **state)
 {
 	struct jobs_fixture *f = *state;
-	struct slot slot;
+	struct slot_record slot;
 	uint64_t id;
 	uint32_t index = run_and_tear(f, AT_GATE, &id, &slot);
 	int fd = slots_reopen(f->dir);
@@ -85,7 +85,7 @@ static void test_jobs_do_not_end_while_their_slot_is_locked(void **state)
 	struct jobs_fixture *f = *state;
 	uint64_t id = submit_sh(f, AT_GATE);
 	uint32_t index;
-	struct slot slot;
+	struct slot_record slot;
 	int fd = -1, shim;
 
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING && slot_of(f, id, &slot));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Jobs that stand still for another: asked for, kept up, given back, and ended by somebody else. */
 #include "tests/unit/jobs_fixture.h"
+#include "user/jobs/supply.h"
 
 #define MIB (1ULL << 20)
 
@@ -90,7 +91,7 @@ static void test_pause_is_asked_for_again_in_time(void **state)
 	before = f->freezes;
 	jobs_look(f->jobs);
 	assert_int_equal(f->freezes, before);
-	run_of(f, victim)->asked_us -= f->config.policy.freeze_max_us / 2;
+	run_of(f, victim)->freeze.asked_us -= f->config.policy.freeze_max_us / 2;
 	jobs_look(f->jobs);
 	assert_int_equal(f->freezes, before + 1);
 	jobs_look(f->jobs);
@@ -109,7 +110,7 @@ static void test_pause_that_a_person_ends_is_over(void **state)
 	f->frozen = 0;
 	jobs_look(f->jobs); /* the freezer may only be slow */
 	assert_int_equal(state_of(f, victim), JOB_FROZEN);
-	run_of(f, victim)->asked_us -= 3 * US_PER_SEC;
+	run_of(f, victim)->freeze.asked_us -= 3 * US_PER_SEC;
 	jobs_look(f->jobs);
 	assert_int_equal(state_of(f, victim), JOB_RUNNING);
 	assert_int_equal(f->freezes, before);
@@ -130,11 +131,11 @@ static void test_pause_that_gives_nothing_is_over(void **state)
 
 	preempt(f, &victim, &urgent);
 	for (int i = 0; i < 5; i++) {
-		run_of(f, victim)->reclaim_us -= 5 * US_PER_SEC;
+		run_of(f, victim)->freeze.reclaim_us -= 5 * US_PER_SEC;
 		jobs_look(f->jobs);
 	}
 	assert_int_equal(state_of(f, victim), JOB_FROZEN);
-	run_of(f, victim)->reclaim_us -= 5 * US_PER_SEC;
+	run_of(f, victim)->freeze.reclaim_us -= 5 * US_PER_SEC;
 	jobs_look(f->jobs);
 	assert_int_equal(state_of(f, victim), JOB_RUNNING);
 	assert_int_equal(f->frozen, 0);
@@ -150,7 +151,7 @@ static void test_pause_asks_for_no_more_than_it_takes(void **state)
 	preempt(f, &victim, &urgent);
 	give_memory(f, urgent, 100 * MIB);
 	f->reclaimed_bytes = 0;
-	run_of(f, victim)->reclaim_us -= 5 * US_PER_SEC;
+	run_of(f, victim)->freeze.reclaim_us -= 5 * US_PER_SEC;
 	jobs_look(f->jobs);
 	assert_int_equal(f->reclaimed_bytes, 0);
 	assert_int_equal(state_of(f, victim), JOB_FROZEN);
@@ -174,7 +175,7 @@ static void test_pause_and_thaw_are_asked_for_until_they_are_taken(void **state)
 	JOBS_UNTIL(f, f->frozen == victim);
 	f->busy = true;
 	assert_int_equal(jobs_cancel(f->jobs, urgent, getuid(), 0, NULL, NULL), 0);
-	JOBS_UNTIL(f, !run_of(f, victim)->paused);
+	JOBS_UNTIL(f, !run_of(f, victim)->freeze.paused);
 	assert_int_equal(f->frozen, victim);
 	f->busy = false;
 	JOBS_UNTIL(f, f->frozen == 0);
@@ -200,7 +201,7 @@ static void test_pause_ends_when_the_queue_is_sorted_anew(void **state)
 static void test_pause_measures_how_fast_swap_is(void **state)
 {
 	struct jobs_fixture *f = *state;
-	uint64_t victim, urgent, before = jobs_swap_speed(f->jobs);
+	uint64_t victim, urgent, before = supply_swap_speed(f->jobs);
 	struct run *run;
 
 	assert_int_equal(before, 50 * MIB);
@@ -209,9 +210,9 @@ static void test_pause_measures_how_fast_swap_is(void **state)
 	run->looked_us = clock_now_us() - US_PER_SEC;
 	f->current_bytes -= 250 * MIB;
 	jobs_look(f->jobs);
-	assert_in_range(jobs_swap_speed(f->jobs), 140 * MIB, 151 * MIB);
+	assert_in_range(supply_swap_speed(f->jobs), 140 * MIB, 151 * MIB);
 	jobs_look(f->jobs); /* a look that finds no change says nothing */
-	assert_in_range(jobs_swap_speed(f->jobs), 140 * MIB, 151 * MIB);
+	assert_in_range(supply_swap_speed(f->jobs), 140 * MIB, 151 * MIB);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

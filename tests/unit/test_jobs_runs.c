@@ -7,6 +7,8 @@
 #include "user/daemon/methods/encode_job.h"
 #include "user/daemon/methods/queue.h"
 #include "user/ipc/json.h"
+#include "user/jobs/decide.h"
+#include "user/jobs/entry.h"
 
 static uint32_t times_ran(const struct jobs_fixture *f)
 {
@@ -71,7 +73,7 @@ static void test_jobs_without_their_component_are_cancelled_for_real(void **stat
 
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
 	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 3600 * US_PER_SEC, NULL, NULL), 0);
-	JOBS_UNTIL(f, run_of(f, id)->kill_us);
+	JOBS_UNTIL(f, run_of(f, id)->stop.kill_us);
 	let_pass(f, id, 3600 * US_PER_SEC);
 	JOBS_UNTIL(f, f->ended == 1);
 	assert_int_equal(row_of(f, id).job.state, JOB_CANCELLED);
@@ -155,7 +157,7 @@ static void test_jobs_time_limits_do_not_follow_the_wall_clock(void **state)
 	submit(f, &item, 1);
 	id = f->first_id;
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
-	table_find(&f->jobs->table, id)->start_us -= 3600 * US_PER_SEC;
+	job_table_find(&f->jobs->table, id)->start_us -= 3600 * US_PER_SEC;
 	jobs_fixture_go_on(f);
 	assert_false(jobs_find(f->jobs, id)->flags & JOB_ENDING);
 	open_gate(f, 1);
@@ -212,16 +214,16 @@ static void test_jobs_time_limits_do_not_count_what_is_frozen(void **state)
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
 	run = run_of(f, id);
 	f->frozen = id;
-	JOBS_UNTIL(f, run->frozen_seen_us);
+	JOBS_UNTIL(f, run->freeze.seen_us);
 	let_pass(f, id, 3600 * US_PER_SEC);
 	jobs_fixture_go_on(f);
 	assert_int_equal(state_of(f, id), JOB_FROZEN);
-	assert_true(run->frozen_us > 3600 * US_PER_SEC);
+	assert_true(run->freeze.sum_us > 3600 * US_PER_SEC);
 	f->frozen = 0;
 	jobs_fixture_go_on(f);
 	assert_false(jobs_find(f->jobs, id)->flags & JOB_ENDING);
 	let_pass(f, id, 3600 * US_PER_SEC);
-	frozen_us = run->frozen_us -= 3600 * US_PER_SEC; /* what went by for the shim too */
+	frozen_us = run->freeze.sum_us -= 3600 * US_PER_SEC; /* what went by for the shim too */
 	JOBS_UNTIL(f, f->ended == 1);
 	row = row_of(f, id);
 	assert_int_equal(row.job.reason, JOB_BECAUSE_TIME_LIMIT);
@@ -245,7 +247,7 @@ static void test_jobs_pauses_are_known_when_adopted(void **state)
 	submit(f, &item, 1);
 	id = f->first_id;
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
-	job = table_find(&f->jobs->table, id);
+	job = job_table_find(&f->jobs->table, id);
 	entry_note(f->jobs, job, JOB_STEP_FROZEN, &why);
 	entry_note(f->jobs, job, JOB_STEP_THAWED, &why);
 	entry_note(f->jobs, job, JOB_STEP_FROZEN, &why); /* and then it died */
@@ -257,7 +259,7 @@ static void test_jobs_pauses_are_known_when_adopted(void **state)
 	assert_int_equal(jobs_fixture_begin(f), 0);
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
 	/* The first pause, and freeze-max of the second. */
-	assert_in_range(run_of(f, id)->frozen_us, 601 * US_PER_SEC, 1000 * US_PER_SEC);
+	assert_in_range(run_of(f, id)->freeze.sum_us, 601 * US_PER_SEC, 1000 * US_PER_SEC);
 	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
 	JOBS_UNTIL(f, f->ended == 1);
 }
@@ -289,8 +291,8 @@ static uint32_t outgrow(struct jobs_fixture *f, uint64_t id)
 		jobs->clock_offset_us += 60 * US_PER_SEC;
 		admit_usage(jobs->admit, id, JOBS_BUDGET / 2, 0, JOBS_BUDGET / 2,
 			    jobs_now_us(jobs));
-		jobs_decide_soon(jobs);
-		jobs_decide_if_due(jobs);
+		state_decide_soon(jobs);
+		decide_if_due(jobs);
 		for (uint32_t n = 0; n < jobs->decisions.count; n++)
 			frozen += jobs->decisions.decision[n].verdict == ADMIT_FREEZE &&
 				  jobs->decisions.decision[n].id == id;
@@ -327,7 +329,7 @@ static void test_jobs_without_room_to_grow_say_so(void **state)
 
 	assert_int_equal(job->state, JOB_RUNNING);
 	assert_int_equal(job->reason, JOB_BECAUSE_NO_GROWTH);
-	run_of(f, id)->cramped_us -= 300 * US_PER_SEC;
+	run_of(f, id)->outgrown.cramped_us -= 300 * US_PER_SEC;
 	assert_true(jobs_cramped_us(f->jobs, job) >= 300 * US_PER_SEC);
 	entry = encode_queue_entry(f->jobs, job);
 	assert_non_null(
@@ -379,12 +381,12 @@ static void test_jobs_as_large_as_their_component_say_so(void **state)
 	f->current_bytes = JOBS_BUDGET + 1;
 	jobs_fixture_tick(f);
 	assert_int_equal(jobs_cramped_us(f->jobs, jobs_find(f->jobs, id)), 0);
-	assert_true(run_of(f, id)->outgrown_us > 0);
-	run_of(f, id)->outgrown_us -= 5 * US_PER_SEC;
+	assert_true(run_of(f, id)->outgrown.since_us > 0);
+	run_of(f, id)->outgrown.since_us -= 5 * US_PER_SEC;
 	jobs_fixture_tick(f);
 	assert_int_equal(jobs_find(f->jobs, id)->reason, JOB_BECAUSE_NO_GROWTH);
 	f->current_bytes = 1 << 20;
-	run_of(f, id)->outgrown_seen_us -= 10 * US_PER_SEC;
+	run_of(f, id)->outgrown.seen_us -= 10 * US_PER_SEC;
 	jobs_fixture_tick(f);
 	assert_int_equal(jobs_find(f->jobs, id)->reason, JOB_BECAUSE_NONE);
 	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
@@ -400,8 +402,8 @@ static void test_jobs_without_room_to_grow_fail_where_that_is_asked(void **state
 
 	f->config.admission.outgrown_us = 60 * US_PER_SEC;
 	id = cramp_one(f, AT_GATE);
-	job = table_find(&f->jobs->table, id);
-	run_of(f, id)->cramped_us -= 61 * US_PER_SEC;
+	job = job_table_find(&f->jobs->table, id);
+	run_of(f, id)->outgrown.cramped_us -= 61 * US_PER_SEC;
 	jobs_fixture_tick(f);
 	assert_false(job->flags & JOB_ENDING); /* it waits, unless the configuration says else */
 	f->config.admission.outgrown = OUTGROWN_FAIL;
@@ -459,17 +461,17 @@ static void test_jobs_limit_follows_use_down(void **state)
 	run = run_of(f, id);
 	assert_int_equal(run->limit_bytes, 64 << 20);
 	f->current_bytes = 40 << 20;
-	jobs_limit(f->jobs, run, 20 << 20);
+	run_limit(f->jobs, run, 20 << 20);
 	assert_int_equal(f->limit_bytes, 41 << 20);
 	f->current_bytes = 50 << 20; /* it is not raised again */
-	jobs_limit(f->jobs, run, 20 << 20);
+	run_limit(f->jobs, run, 20 << 20);
 	assert_int_equal(f->limit_bytes, 41 << 20);
 	f->current_bytes = 10 << 20;
-	table_find(&f->jobs->table, id)->reserved_bytes = 20 << 20;
+	job_table_find(&f->jobs->table, id)->reserved_bytes = 20 << 20;
 	jobs_look(f->jobs);
 	assert_int_equal(f->limit_bytes, 20 << 20);
 	f->current_bytes = 30 << 20; /* more, and still too little */
-	jobs_limit(f->jobs, run, 25 << 20);
+	run_limit(f->jobs, run, 25 << 20);
 	assert_int_equal(f->limit_bytes, 31 << 20);
 	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
 	JOBS_UNTIL(f, f->ended == 1);

@@ -79,7 +79,7 @@ static void take_fd(int from, int to)
 static pid_t launch(const struct fixture *f, const struct job_spec *spec)
 {
 	struct shim_options options = {.slot = SLOT, .log_limit_bytes = LOG_LIMIT};
-	struct slot slot = {.job = JOB, .attempt = 1, .phase = SLOT_TAKEN, .status = -1};
+	struct slot_record slot = {.job = JOB, .attempt = 1, .phase = SLOT_TAKEN, .status = -1};
 	int own = slots_reopen(f->pool.path), pack = memfd_create("job", MFD_CLOEXEC);
 	unsigned long size = job_pack(spec, true, NULL, 0);
 	char *bytes = malloc(size);
@@ -123,16 +123,16 @@ static void wait_for(pid_t pid)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static struct slot read_slot(const struct fixture *f)
+static struct slot_record read_slot(const struct fixture *f)
 {
-	struct slot slot;
+	struct slot_record slot;
 
 	assert_int_equal(slot_read(f->slots, SLOT, &slot), 0);
 	assert_int_equal(slot.job, JOB);
 	return slot;
 }
 
-static struct slot run_sh(const struct fixture *f, const char *text)
+static struct slot_record run_sh(const struct fixture *f, const char *text)
 {
 	struct job_spec spec;
 	char argv[512];
@@ -145,7 +145,7 @@ static struct slot run_sh(const struct fixture *f, const char *text)
 
 static bool has_child(const struct fixture *f)
 {
-	struct slot slot;
+	struct slot_record slot;
 
 	return !slot_read(f->slots, SLOT, &slot) && slot.phase == SLOT_RUN && slot.child_pid;
 }
@@ -173,7 +173,7 @@ static void assert_file(const char *path, const char *text)
 
 static void test_exit_status_is_kept(void **state)
 {
-	struct slot slot = run_sh(*state, "exit 7");
+	struct slot_record slot = run_sh(*state, "exit 7");
 
 	assert_int_equal(slot.phase, SLOT_ENDED);
 	assert_int_equal(slot.status, 7);
@@ -183,7 +183,7 @@ static void test_exit_status_is_kept(void **state)
 
 static void test_signal_is_kept(void **state)
 {
-	struct slot slot = run_sh(*state, "kill -SEGV $$");
+	struct slot_record slot = run_sh(*state, "kill -SEGV $$");
 
 	assert_int_equal(slot.phase, SLOT_ENDED);
 	assert_int_equal(slot.status, -1);
@@ -193,7 +193,7 @@ static void test_signal_is_kept(void **state)
 static void test_output_goes_to_its_files(void **state)
 {
 	const struct fixture *f = *state;
-	struct slot slot = run_sh(f, "echo out; echo err >&2");
+	struct slot_record slot = run_sh(f, "echo out; echo err >&2");
 
 	assert_int_equal(slot.status, 0);
 	assert_file(f->out, "out\n");
@@ -205,7 +205,7 @@ static void test_output_goes_to_its_files(void **state)
 static void test_output_beyond_its_limit_loses_its_middle(void **state)
 {
 	const struct fixture *f = *state;
-	struct slot slot = run_sh(f, "seq -f %07.0f 50000");
+	struct slot_record slot = run_sh(f, "seq -f %07.0f 50000");
 	AUTO_CLOSE int fd = open(f->out, O_RDONLY | O_CLOEXEC);
 	char first[9] = "", last[9] = "";
 	struct stat file;
@@ -233,7 +233,7 @@ static void test_output_beyond_its_limit_loses_its_middle(void **state)
 static void test_output_of_each_attempt_has_its_own_limit(void **state)
 {
 	const struct fixture *f = *state;
-	struct slot slot = run_sh(f, "head -c 16000 /dev/zero");
+	struct slot_record slot = run_sh(f, "head -c 16000 /dev/zero");
 
 	assert_int_equal(slot.out_dropped, 0);
 	slot = run_sh(f, "head -c 30000 /dev/zero; echo end");
@@ -247,7 +247,7 @@ static void test_output_of_all_attempts_is_cut_to_the_limit(void **state)
 	const struct fixture *f = *state;
 	char first[9] = "", last[9] = "", text[64];
 	struct stat file;
-	struct slot slot;
+	struct slot_record slot;
 
 	for (int attempt = 1; attempt <= 5; attempt++) {
 		AUTO_CLOSE int fd = -1;
@@ -290,7 +290,7 @@ static void test_a_command_that_is_not_there_has_not_run(void **state)
 {
 	const struct fixture *f = *state;
 	struct job_spec spec = plain;
-	struct slot slot;
+	struct slot_record slot;
 
 	spec.uid = getuid();
 	spec.gid = getgid();
@@ -306,7 +306,7 @@ static void test_a_directory_that_is_closed_to_the_submitter_is_not_entered(void
 {
 	const struct fixture *f = *state;
 	struct job_spec spec;
-	struct slot slot;
+	struct slot_record slot;
 	char argv[64];
 
 	if (getuid())
@@ -345,7 +345,7 @@ static void test_the_command_is_the_submitter_and_cannot_come_back(void **state)
 
 static void test_what_holds_the_output_open_does_not_hold_the_end_up(void **state)
 {
-	struct slot slot = run_sh(*state, "tail -f /dev/null & exit 3");
+	struct slot_record slot = run_sh(*state, "tail -f /dev/null & exit 3");
 
 	assert_int_equal(slot.status, 3);
 	kill(-slot.child_pid, SIGKILL);
@@ -390,7 +390,7 @@ static void test_a_slot_is_locked_as_long_as_its_shim_lives(void **state)
 static void test_a_slot_that_is_not_taken_starts_nothing(void **state)
 {
 	const struct fixture *f = *state;
-	struct slot other = {.job = 1, .attempt = 1, .phase = SLOT_ENDED};
+	struct slot_record other = {.job = 1, .attempt = 1, .phase = SLOT_ENDED};
 	struct shim_options options = {.slot = SLOT + 1};
 	struct uw_err err = {0};
 	pid_t pid;

@@ -41,7 +41,7 @@ static void spoil(const struct fixture *f, off_t at, const char *bytes)
 static void test_slots_torn_record_is_no_record(void **state)
 {
 	const struct fixture *f = *state;
-	struct slot slot = {.job = 3, .attempt = 1, .phase = SLOT_RUN, .status = -1}, back;
+	struct slot_record slot = {.job = 3, .attempt = 1, .phase = SLOT_RUN, .status = -1}, back;
 	struct uw_err err = {0};
 	int fd = -1;
 

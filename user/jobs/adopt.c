@@ -3,6 +3,8 @@
  * A new uwd finds the queue of the one before, and what still runs: the table of instants in jobs.h
  * read from below. A slot's lock is looked at before what it says: unlocked, it changes no more.
  */
+#include "user/jobs/adopt.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +13,11 @@
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/jobs/internal.h"
+#include "user/jobs/end.h"
+#include "user/jobs/enqueue.h"
+#include "user/jobs/entry.h"
+#include "user/jobs/state.h"
+#include "user/jobs/stop.h"
 
 /* ---- the queue ---- */
 
@@ -36,28 +42,28 @@ static int remember_waiting(struct loading *loading, uint64_t id)
 	return 0;
 }
 
-/* It has a slot, or had one that is not this attempt's: jobs_exit finds that out. */
+/* It has a slot, or had one that is not this attempt's: end_attempt finds that out. */
 static int load_active(struct jobs *jobs, struct job *job, const struct job_spec *spec,
 		       uint32_t slot)
 {
 	int rc;
 
 	job->state = JOB_QUEUED; /* for the core: first it waits, then it runs */
-	rc = jobs_enqueue(jobs, job, spec);
+	rc = enqueue_job(jobs, job, spec);
 	if (!slot || slot > SLOTS_COUNT || jobs->run[slot])
 		return 0;
 	/* Its component may be gone and the core not know it: what runs, runs all the same. */
 	if (!rc)
 		admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
 	job->state = JOB_STARTING;
-	return jobs_run_new(jobs, job, slot, spec->component) ? 0 : -ENOMEM;
+	return run_new(jobs, job, slot, spec->component) ? 0 : -ENOMEM;
 }
 
 static int load_one(void *data, const struct store_live *live)
 {
 	struct loading *loading = data;
 	struct jobs *jobs = loading->jobs;
-	struct job *job = jobs_insert(jobs, &live->job, &live->spec);
+	struct job *job = state_insert_job(jobs, &live->job, &live->spec);
 
 	if (!job)
 		return -ENOSPC;
@@ -67,7 +73,7 @@ static int load_one(void *data, const struct store_live *live)
 		return load_active(jobs, job, &live->spec, live->slot);
 	if (job->state == JOB_WAITING)
 		return remember_waiting(loading, job->id);
-	jobs_enqueue(jobs, job, &live->spec);
+	enqueue_job(jobs, job, &live->spec);
 	return 0;
 }
 
@@ -87,17 +93,17 @@ static void load_waiting(struct jobs *jobs, const struct loading *loading)
 {
 	struct store_row row;
 
-	jobs_keep_awaited(jobs, true);
+	enqueue_keep_awaited(jobs, true);
 	for (uint32_t i = 0; i < loading->waiting_count; i++) {
-		struct job *job = table_find(&jobs->table, loading->waiting[i]);
+		struct job *job = job_table_find(&jobs->table, loading->waiting[i]);
 
 		if (job && !store_find(jobs->reader, job->id, &row))
-			jobs_enqueue(jobs, job, &row.spec);
+			enqueue_job(jobs, job, &row.spec);
 	}
-	jobs_keep_awaited(jobs, false);
+	enqueue_keep_awaited(jobs, false);
 }
 
-int jobs_load(struct jobs *jobs, struct store *store, struct uw_err *err)
+int adopt_load(struct jobs *jobs, struct store *store, struct uw_err *err)
 {
 	struct loading loading = {.jobs = jobs};
 	uint64_t last_id = 0;
@@ -167,14 +173,14 @@ static void adopt(struct jobs *jobs, struct job *job, struct run *run, int pidfd
 	run->pidfd = pidfd;
 	run->launched = true;
 	run->started_us = when_started(job);
-	run->frozen_us = frozen_before(jobs, job);
+	run->freeze.sum_us = frozen_before(jobs, job);
 	job->state = JOB_RUNNING;
 	jobs->stats.adopted++;
-	jobs_open_leaf(jobs, run);
-	run->unwatched = jobs_watch(jobs, job->slot, pidfd) != 0;
+	run_open_leaf(jobs, run);
+	run->unwatched = run_watch(jobs, job->slot, pidfd) != 0;
 	entry_note(jobs, job, JOB_STEP_ADOPTED, &none);
 	if (job->flags & JOB_ENDING)
-		jobs_terminate(jobs, job, jobs->setup.config->admission.kill_grace_us);
+		stop_terminate(jobs, job, jobs->setup.config->admission.kill_grace_us);
 }
 
 /*
@@ -184,12 +190,12 @@ static void adopt(struct jobs *jobs, struct job *job, struct run *run, int pidfd
 static void look_at(struct jobs *jobs, uint32_t index)
 {
 	struct run *run = jobs->run[index];
-	struct job *job = table_find(&jobs->table, run->id);
+	struct job *job = job_table_find(&jobs->table, run->id);
 	bool locked = slot_is_locked(jobs->slots, index);
-	struct slot slot;
+	struct slot_record slot;
 	int pidfd = -1;
 
-	if (slot_read_of(jobs->slots, index, job, &slot) == -ENODATA)
+	if (run_read_slot(jobs->slots, index, job, &slot) == -ENODATA)
 		locked = false;
 	if (locked && slot.shim_pid > 0)
 		pidfd = pidfd_open(slot.shim_pid, 0);
@@ -201,23 +207,23 @@ static void look_at(struct jobs *jobs, uint32_t index)
 		close(pidfd);
 	if (locked && slot_is_locked(jobs->slots, index))
 		return; /* it has yet to say its pid */
-	jobs_exit(jobs, index);
+	end_attempt(jobs, index);
 }
 
-void jobs_adopt_rest(struct jobs *jobs)
+void adopt_rest(struct jobs *jobs)
 {
-	jobs->limbo = 0;
+	jobs->unresolved = 0;
 	for (uint32_t slot = 1; slot <= SLOTS_COUNT; slot++) {
 		if (!jobs->run[slot] || !jobs->run[slot]->found || jobs->run[slot]->launched ||
 		    jobs->run[slot]->ending)
 			continue;
 		look_at(jobs, slot);
-		jobs->limbo +=
+		jobs->unresolved +=
 			jobs->run[slot] && !jobs->run[slot]->launched && !jobs->run[slot]->ending;
 	}
 }
 
-void jobs_adopt_all(struct jobs *jobs)
+void adopt_all(struct jobs *jobs)
 {
 	struct loading loading = {
 		.waiting = jobs->loaded_waiting,
@@ -231,8 +237,8 @@ void jobs_adopt_all(struct jobs *jobs)
 	free(jobs->loaded_waiting);
 	jobs->loaded_waiting = NULL;
 	jobs->loaded_waiting_count = 0;
-	jobs_adopt_rest(jobs);
-	if (jobs->stats.adopted || jobs->limbo)
+	adopt_rest(jobs);
+	if (jobs->stats.adopted || jobs->unresolved)
 		log_notice("queue adopted running=%lu in_doubt=%u",
-			   (unsigned long)jobs->stats.adopted, jobs->limbo);
+			   (unsigned long)jobs->stats.adopted, jobs->unresolved);
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Who waits for whom, found by the one that is waited for. */
+#include "user/jobs/after.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
-#include "user/jobs/internal.h"
-
 #define BUCKETS_MIN 256U
 
-int after_init(struct after *after)
+int after_init(struct after_list *after)
 {
-	*after = (struct after){.buckets = BUCKETS_MIN, .capacity = BUCKETS_MIN, .count = 1};
+	*after = (struct after_list){.buckets = BUCKETS_MIN, .capacity = BUCKETS_MIN, .count = 1};
 	after->bucket = calloc(after->buckets, sizeof(*after->bucket));
 	after->edge = calloc(after->capacity, sizeof(*after->edge));
 	if (after->bucket && after->edge)
@@ -18,20 +18,20 @@ int after_init(struct after *after)
 	return -ENOMEM;
 }
 
-void after_done(struct after *after)
+void after_done(struct after_list *after)
 {
 	free(after->bucket);
 	free(after->edge);
-	*after = (struct after){0};
+	*after = (struct after_list){0};
 }
 
-static uint32_t *bucket_of(const struct after *after, uint64_t on)
+static uint32_t *bucket_of(const struct after_list *after, uint64_t on)
 {
 	return &after->bucket[(on * 0x9e3779b97f4a7c15ULL >> 32) & (after->buckets - 1)];
 }
 
 /* As many buckets as edges; failing to grow makes it slower, not wrong. */
-static void spread(struct after *after)
+static void spread(struct after_list *after)
 {
 	uint32_t *old = after->bucket, buckets = after->buckets;
 	uint32_t *more = calloc((size_t)buckets * 2, sizeof(*more));
@@ -51,7 +51,7 @@ static void spread(struct after *after)
 	free(old);
 }
 
-static uint32_t take_edge(struct after *after)
+static uint32_t take_edge(struct after_list *after)
 {
 	uint32_t at = after->free;
 	struct edge *more;
@@ -71,7 +71,7 @@ static uint32_t take_edge(struct after *after)
 	return after->count++;
 }
 
-int after_add(struct after *after, uint64_t on, uint64_t job)
+int after_add(struct after_list *after, uint64_t on, uint64_t job)
 {
 	uint32_t at = take_edge(after);
 	uint32_t *bucket;
@@ -84,7 +84,7 @@ int after_add(struct after *after, uint64_t on, uint64_t job)
 	return 0;
 }
 
-bool after_waits(const struct after *after, uint64_t on)
+bool after_waits(const struct after_list *after, uint64_t on)
 {
 	uint32_t at = *bucket_of(after, on);
 
@@ -94,7 +94,7 @@ bool after_waits(const struct after *after, uint64_t on)
 }
 
 /* First out of the list, then told of: fn may add to it. */
-void after_take(struct after *after, uint64_t on, after_fn fn, void *data)
+void after_take(struct after_list *after, uint64_t on, after_fn fn, void *data)
 {
 	uint32_t *link = bucket_of(after, on);
 	uint32_t taken = 0;

@@ -6,7 +6,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "user/jobs/internal.h"
+#include "user/jobs/enqueue.h"
+#include "user/jobs/entry.h"
+#include "user/jobs/state.h"
+#include "user/jobs/stop.h"
 
 /* ---- what an owner asks for ---- */
 
@@ -29,20 +32,20 @@ int jobs_cancel(struct jobs *jobs, uint64_t id, uint32_t uid, uint64_t grace_us,
 		jobs_changed_fn done, void *data)
 {
 	struct job_why why = {JOB_BECAUSE_REQUEST, uid, 0};
-	struct job *job = table_find(&jobs->table, id);
+	struct job *job = job_table_find(&jobs->table, id);
 
 	if (!job || job_state_is_end((enum job_state)job->state))
 		return -ESRCH;
 	if (!job_state_is_active((enum job_state)job->state))
-		return jobs_end_unrun(jobs, job, &why, done, data);
+		return enqueue_end_unrun(jobs, job, &why, done, data);
 	if (job->flags & JOB_CANCELLING)
 		return -EALREADY;
-	return jobs_wish(jobs, job, JOB_CANCELLING, &why, grace_us, done, data);
+	return stop_wish(jobs, job, JOB_CANCELLING, &why, grace_us, done, data);
 }
 
 int jobs_hold(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn done, void *data)
 {
-	struct job *job = table_find(&jobs->table, id);
+	struct job *job = job_table_find(&jobs->table, id);
 
 	if (!job || job_state_is_end((enum job_state)job->state))
 		return -ESRCH;
@@ -61,7 +64,7 @@ int jobs_hold(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn done
 
 int jobs_release(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn done, void *data)
 {
-	struct job *job = table_find(&jobs->table, id);
+	struct job *job = job_table_find(&jobs->table, id);
 	struct store_row row;
 	int rc;
 
@@ -77,12 +80,12 @@ int jobs_release(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn d
 	} else {
 		admit_cancel(jobs->admit, id); /* it waits for others first, if it was in there */
 		job->state = row.spec.after_count ? JOB_WAITING : JOB_QUEUED;
-		rc = jobs_enqueue(jobs, job, &row.spec);
+		rc = enqueue_job(jobs, job, &row.spec);
 	}
 	if (rc)
 		return rc;
 	rc = put_change(jobs, job, JOB_STEP_RELEASED, uid, done, data);
-	jobs_decide_next_turn(jobs);
+	state_decide_next_turn(jobs);
 	return rc;
 }
 
@@ -100,18 +103,18 @@ static void again_done(void *data, int rc)
 {
 	struct again *again = data;
 	struct jobs *jobs = again->jobs;
-	struct job *job = table_find(&jobs->table, again->id);
+	struct job *job = job_table_find(&jobs->table, again->id);
 	struct admit_view view;
 
 	if (job && job->state == JOB_QUEUED &&
 	    admit_view(jobs->admit, job->id, jobs_now_us(jobs), &view)) {
 		if (rc)
-			jobs_forget(jobs, job);
+			state_forget_job(jobs, job);
 		else
-			jobs_enqueue(jobs, job, NULL);
+			enqueue_job(jobs, job, NULL);
 	}
 	if (!rc)
-		jobs_decide_soon(jobs);
+		state_decide_soon(jobs);
 	if (again->done)
 		again->done(again->data, rc);
 	free(again);
@@ -150,9 +153,9 @@ static int requeue_ended(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_chan
 		return rc == -ENOENT ? -ESRCH : rc;
 	if (!job_state_is_end((enum job_state)row.job.state))
 		return -EBUSY;
-	if (jobs_component_find(jobs, row.component) == UINT8_MAX)
+	if (state_find_component(jobs, row.component) == UINT8_MAX)
 		return -ENOENT;
-	if (!jobs_room(jobs))
+	if (!state_room(jobs))
 		return -EDQUOT;
 	row.job.state = JOB_QUEUED;
 	row.job.retries = (uint8_t)row.spec.retries;
@@ -160,19 +163,19 @@ static int requeue_ended(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_chan
 	row.job.queued_us = row.job.submit_us;
 	row.job.start_us = 0;
 	row.job.end_us = 0;
-	job = jobs_insert(jobs, &row.job, &row.spec);
+	job = state_insert_job(jobs, &row.job, &row.spec);
 	if (!job)
 		return -EDQUOT;
 	rc = put_again(jobs, job, uid, done, data);
 	if (rc)
-		jobs_forget(jobs, job);
+		state_forget_job(jobs, job);
 	return rc;
 }
 
 int jobs_requeue(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn done, void *data)
 {
 	struct job_why why = {JOB_BECAUSE_REQUEST, uid, 0};
-	struct job *job = table_find(&jobs->table, id);
+	struct job *job = job_table_find(&jobs->table, id);
 
 	if (!job)
 		return requeue_ended(jobs, id, uid, done, data);
@@ -180,6 +183,6 @@ int jobs_requeue(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn d
 		return job_state_is_end((enum job_state)job->state) ? -EBUSY : -EALREADY;
 	if (job->flags & (JOB_CANCELLING | JOB_REQUEUING))
 		return -EALREADY;
-	return jobs_wish(jobs, job, JOB_REQUEUING, &why,
+	return stop_wish(jobs, job, JOB_REQUEUING, &why,
 			 jobs->setup.config->admission.kill_grace_us, done, data);
 }

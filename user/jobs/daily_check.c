@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Once a day all of the database is read, on the reading thread: what a disk spoils is found while
  * the file can still be set aside, and not by the job that needs it. */
+#include "user/jobs/daily_check.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/jobs/internal.h"
+#include "user/jobs/state.h"
 
 #define EACH_US (24 * 3600 * US_PER_SEC)
 #define SOON_US (60 * US_PER_SEC) /* after a start, and after one that found no place */
 
 struct check {
-	struct read read;
+	struct long_read read;
 	struct jobs *jobs;
 	struct uw_err err;
 	int rc;
 };
 
 /* On the read's thread. While it is in checking the reader is open: uwd ends that thread later. */
-static void read_all(struct read *read, struct store_reader *reader)
+static void read_all(struct long_read *read, struct store_reader *reader)
 {
 	struct check *check = (struct check *)read;
 
@@ -32,7 +34,7 @@ static void read_all(struct read *read, struct store_reader *reader)
 	atomic_store(&check->jobs->checking, NULL);
 }
 
-static void read_done(struct read *read)
+static void read_done(struct long_read *read)
 {
 	struct check *check = (struct check *)read;
 	struct jobs *jobs = check->jobs;
@@ -44,7 +46,7 @@ static void read_done(struct read *read)
 	free(check);
 }
 
-void jobs_check_init(struct jobs *jobs, const struct store *store)
+void daily_check_init(struct jobs *jobs, const struct store *store)
 {
 	uint64_t checked_us = store_checked_us(store), now_us = clock_wall_us();
 	uint64_t ago_us = checked_us && checked_us <= now_us ? now_us - checked_us : EACH_US;
@@ -53,7 +55,7 @@ void jobs_check_init(struct jobs *jobs, const struct store *store)
 	jobs->check_us = clock_now_us() + (in_us > SOON_US ? in_us : SOON_US);
 }
 
-void jobs_check_stop(struct jobs *jobs)
+void daily_check_stop(struct jobs *jobs)
 {
 	struct store_reader *reader = atomic_load(&jobs->checking);
 
@@ -61,7 +63,7 @@ void jobs_check_stop(struct jobs *jobs)
 		store_reader_interrupt(reader);
 }
 
-void jobs_check_tick(struct jobs *jobs)
+void daily_check_tick(struct jobs *jobs)
 {
 	uint64_t now_us = clock_now_us();
 	struct check *check = now_us < jobs->check_us ? NULL : calloc(1, sizeof(*check));
@@ -70,7 +72,7 @@ void jobs_check_tick(struct jobs *jobs)
 		return;
 	*check = (struct check){.read = {.read = read_all, .done = read_done}, .jobs = jobs};
 	jobs->check_us = now_us + EACH_US;
-	if (!reading_put(jobs->reading, &check->read))
+	if (!reader_thread_put(jobs->reader_thread, &check->read))
 		return;
 	jobs->check_us = now_us + SOON_US;
 	free(check);

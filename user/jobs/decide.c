@@ -4,6 +4,8 @@
  * disk and then launched, a job that runs grows, shrinks, stands still, goes on or is begun anew.
  * What came of a start is told back to the core.
  */
+#include "user/jobs/decide.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,7 +13,14 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/jobs/internal.h"
+#include "user/jobs/end.h"
+#include "user/jobs/enqueue.h"
+#include "user/jobs/entry.h"
+#include "user/jobs/outgrown.h"
+#include "user/jobs/pause.h"
+#include "user/jobs/state.h"
+#include "user/jobs/stop.h"
+#include "user/jobs/supply.h"
 
 /* ---- starting ---- */
 
@@ -40,36 +49,36 @@ static void give_back(struct jobs *jobs, struct job *job)
 /* Not on disk, so nothing was done about it. */
 static void not_written(struct jobs *jobs, struct job *job, const struct job_entry *entry)
 {
-	jobs_run_free(jobs, entry->slot);
+	run_free(jobs, entry->slot);
 	job->attempts--;
 	job->reason = JOB_BECAUSE_START_FAILED;
 	job->observed = (uint64_t)-entry->entry.rc;
 	give_back(jobs, job);
-	jobs_pause(jobs);
+	supply_hold_back(jobs);
 }
 
 /* Nothing ran, and nothing ever can: what is to be run is not known any more. */
 static void row_is_gone(struct jobs *jobs, struct job *job, const struct job_entry *entry)
 {
 	log_err("job is gone from the database job=%" PRIu64, entry->job.id);
-	jobs_run_free(jobs, entry->slot);
+	run_free(jobs, entry->slot);
 	admit_exit(jobs->admit, job->id, ADMIT_EXIT_NOT_RUN, 0, jobs_now_us(jobs));
-	jobs_forget(jobs, job);
-	jobs_after_end(jobs, entry->job.id);
-	jobs_decide_soon(jobs);
+	state_forget_job(jobs, job);
+	enqueue_after_end(jobs, entry->job.id);
+	state_decide_soon(jobs);
 }
 
 /* The slot says whether something ran: as a rule nothing did. */
 static void not_launched(struct jobs *jobs, struct run *run, const struct job_entry *entry)
 {
 	run->error = -entry->launched;
-	jobs_exit(jobs, entry->slot);
+	end_attempt(jobs, entry->slot);
 }
 
 static void start_done(struct job_entry *entry)
 {
 	struct jobs *jobs = entry->jobs;
-	struct job *job = table_find(&jobs->table, entry->job.id);
+	struct job *job = job_table_find(&jobs->table, entry->job.id);
 	struct run *run = jobs->run[entry->slot];
 
 	if (!job || !run)
@@ -91,23 +100,23 @@ static void start_done(struct job_entry *entry)
 	run->unwatched = entry->unwatched;
 	job->state = JOB_RUNNING;
 	jobs->stats.started++;
-	jobs_open_leaf(jobs, run);
+	run_open_leaf(jobs, run);
 	admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
 	if (run->gone)
-		jobs_exit(jobs, entry->slot);
+		end_attempt(jobs, entry->slot);
 	else if (job->flags & JOB_ENDING)
-		jobs_terminate(jobs, job, run->grace_us);
+		stop_terminate(jobs, job, run->stop.grace_us);
 }
 
 static void start(struct jobs *jobs, struct job *job, const struct admit_decision *decision)
 {
-	struct job_why why = jobs_why_of(decision);
-	uint32_t slot = jobs_is_closed(jobs) ? SLOT_NONE : free_slot(jobs);
+	struct job_why why = state_why_of(decision);
+	uint32_t slot = supply_is_closed(jobs) ? SLOT_NONE : free_slot(jobs);
 	struct job_entry *entry;
 
-	if (!slot || !jobs_run_new(jobs, job, slot, jobs_component(jobs, job))) {
+	if (!slot || !run_new(jobs, job, slot, state_component_of(jobs, job))) {
 		give_back(jobs, job);
-		jobs_give_supply(jobs);
+		supply_give(jobs);
 		return;
 	}
 	job->state = JOB_STARTING;
@@ -117,13 +126,13 @@ static void start(struct jobs *jobs, struct job *job, const struct admit_decisio
 	job->peak_bytes = 0;
 	jobs->run[slot]->first_bytes = decision->amount;
 	jobs->run[slot]->limit_bytes = decision->amount;
-	jobs_set_why(job, &why);
+	state_set_why(job, &why);
 	entry = entry_new(jobs, job, ENTRY_START);
 	if (!entry) {
-		jobs_run_free(jobs, slot);
+		run_free(jobs, slot);
 		job->attempts--;
 		give_back(jobs, job);
-		jobs_pause(jobs);
+		supply_hold_back(jobs);
 		return;
 	}
 	entry->finish = start_done;
@@ -136,12 +145,12 @@ static void start(struct jobs *jobs, struct job *job, const struct admit_decisio
 static void resize(struct jobs *jobs, struct job *job, struct run *run,
 		   const struct admit_decision *decision)
 {
-	struct job_why why = jobs_why_of(decision);
+	struct job_why why = state_why_of(decision);
 	uint64_t before_bytes = job->reserved_bytes;
 	struct job_entry *entry;
 
 	job->reserved_bytes = decision->amount;
-	jobs_limit(jobs, run, decision->amount);
+	run_limit(jobs, run, decision->amount);
 	if (decision->verdict == ADMIT_SHRINK)
 		return;
 	entry = entry_new(jobs, job, ENTRY_UPDATE);
@@ -149,18 +158,18 @@ static void resize(struct jobs *jobs, struct job *job, struct run *run,
 		return;
 	entry_event(entry, JOB_STEP_GREW, &why, before_bytes, decision->amount);
 	entry_put(entry);
-	jobs_has_room(job, run, &why);
+	run_has_room(job, run, &why);
 }
 
 /* Killed at once: it stands still, and it said that it may be started again. */
 static void restart(struct jobs *jobs, struct job *job, const struct admit_decision *decision)
 {
-	struct job_why why = jobs_why_of(decision);
+	struct job_why why = state_why_of(decision);
 
 	job->flags |= JOB_ENLARGING;
-	jobs_set_why(job, &why);
+	state_set_why(job, &why);
 	entry_note(jobs, job, JOB_STEP_RESTARTED, &why);
-	jobs_terminate(jobs, job, 0);
+	stop_terminate(jobs, job, 0);
 }
 
 static void log_switch(const struct jobs *jobs, const struct admit_decision *decision)
@@ -174,7 +183,7 @@ static void log_switch(const struct jobs *jobs, const struct admit_decision *dec
 
 static void carry_out(struct jobs *jobs, const struct admit_decision *decision)
 {
-	struct job *job = table_find(&jobs->table, decision->id);
+	struct job *job = job_table_find(&jobs->table, decision->id);
 	struct run *run = job && job->slot ? jobs->run[job->slot] : NULL;
 	struct job_why why;
 
@@ -183,8 +192,8 @@ static void carry_out(struct jobs *jobs, const struct admit_decision *decision)
 		return;
 	}
 	if (decision->verdict == ADMIT_WAIT && job) {
-		why = jobs_why_of(decision);
-		jobs_set_why(job, &why);
+		why = state_why_of(decision);
+		state_set_why(job, &why);
 		return;
 	}
 	if (decision->verdict == ADMIT_SWITCH) {
@@ -199,14 +208,14 @@ static void carry_out(struct jobs *jobs, const struct admit_decision *decision)
 		resize(jobs, job, run, decision);
 		break;
 	case ADMIT_THROTTLE:
-		why = jobs_why_of(decision);
-		jobs_has_no_room(jobs, job, run, &why);
+		why = state_why_of(decision);
+		outgrown_has_no_room(jobs, job, run, &why);
 		break;
 	case ADMIT_FREEZE:
-		jobs_freeze(jobs, job, run, decision);
+		pause_freeze(jobs, job, run, decision);
 		break;
 	case ADMIT_THAW:
-		jobs_thaw(jobs, job, run, decision);
+		pause_thaw(jobs, job, run, decision);
 		break;
 	case ADMIT_RESTART:
 		restart(jobs, job, decision);
@@ -219,13 +228,13 @@ static void carry_out(struct jobs *jobs, const struct admit_decision *decision)
 	}
 }
 
-void jobs_decide_if_due(struct jobs *jobs)
+void decide_if_due(struct jobs *jobs)
 {
 	if (!jobs->decide_due)
 		return;
 	jobs->decide_due = false;
-	if (jobs->closed && !jobs_is_closed(jobs))
-		jobs_give_supply(jobs);
+	if (jobs->closed && !supply_is_closed(jobs))
+		supply_give(jobs);
 	do {
 		admit_decide(jobs->admit, jobs_now_us(jobs), &jobs->decisions);
 		for (uint32_t i = 0; i < jobs->decisions.count; i++)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The end of an attempt: what the slot and the leaf say of it, and what becomes of the job. */
+#include "user/jobs/end.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -10,7 +12,10 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
-#include "user/jobs/internal.h"
+#include "user/jobs/enqueue.h"
+#include "user/jobs/entry.h"
+#include "user/jobs/state.h"
+#include "user/jobs/supply.h"
 
 /* Another attempt that nobody asked for is one of its retries, if it may not run again at will. */
 static void count_attempt(struct job *job)
@@ -45,7 +50,8 @@ static bool was_asked_for(const struct job *job, struct verdict *verdict)
 }
 
 /* It may have run, and nobody saw its end. */
-static struct verdict unseen(const struct jobs *jobs, struct job *job, const struct slot *slot)
+static struct verdict unseen(const struct jobs *jobs, struct job *job,
+			     const struct slot_record *slot)
 {
 	struct verdict verdict = {
 		.state = JOB_LOST,
@@ -68,7 +74,7 @@ static struct verdict unseen(const struct jobs *jobs, struct job *job, const str
 	return verdict;
 }
 
-static struct verdict could_not_run(const struct slot *slot)
+static struct verdict could_not_run(const struct slot_record *slot)
 {
 	return (struct verdict){
 		.state = JOB_FAILED,
@@ -78,7 +84,7 @@ static struct verdict could_not_run(const struct slot *slot)
 	};
 }
 
-static struct job_why why_ended(const struct job *job, const struct slot *slot,
+static struct job_why why_ended(const struct job *job, const struct slot_record *slot,
 				const struct jobs_usage *usage)
 {
 	uint64_t run_us = slot->end_us > slot->start_us ? slot->end_us - slot->start_us : 0;
@@ -96,7 +102,7 @@ static struct job_why why_ended(const struct job *job, const struct slot *slot,
 }
 
 /* One that ends by itself with 0 has done its work, whatever was about to be done to it. */
-static struct verdict ended(struct job *job, const struct slot *slot,
+static struct verdict ended(struct job *job, const struct slot_record *slot,
 			    const struct jobs_usage *usage)
 {
 	bool for_memory = usage->oom_kills || job->flags & JOB_OUTGROWN;
@@ -133,8 +139,8 @@ static struct verdict ended(struct job *job, const struct slot *slot,
 	return verdict;
 }
 
-struct verdict jobs_judge(const struct jobs *jobs, struct job *job, const struct slot *slot,
-			  bool is_ours, const struct jobs_usage *usage, int error)
+struct verdict end_judge(const struct jobs *jobs, struct job *job, const struct slot_record *slot,
+			 bool is_ours, const struct jobs_usage *usage, int error)
 {
 	if (!is_ours)
 		return never_ran(job, error);
@@ -159,9 +165,9 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-static void fill_result(const struct job *job, const struct run *run, const struct slot *slot,
-			const struct jobs_usage *usage, const struct verdict *verdict,
-			struct job_result *result)
+static void fill_result(const struct job *job, const struct run *run,
+			const struct slot_record *slot, const struct jobs_usage *usage,
+			const struct verdict *verdict, struct job_result *result)
 {
 	bool has_end = verdict->has_run && slot->phase == SLOT_ENDED;
 
@@ -182,7 +188,7 @@ static void fill_result(const struct job *job, const struct run *run, const stru
 }
 
 /* What it would have come to with enough memory nobody knows. */
-static bool has_outgrown(const struct job *job, const struct slot *slot,
+static bool has_outgrown(const struct job *job, const struct slot_record *slot,
 			 const struct jobs_usage *usage, const struct verdict *verdict)
 {
 	return verdict->has_run && slot->status != 0 &&
@@ -205,7 +211,7 @@ static void forbid_restart(struct jobs *jobs, struct job *job)
 		return;
 	job->reserved_bytes = view.footprint_bytes;
 	job->state = JOB_QUEUED;
-	jobs_enqueue(jobs, job, NULL);
+	enqueue_job(jobs, job, NULL);
 }
 
 /* The core forgets it, or has it in its queue again; what it learned is to be kept. */
@@ -246,7 +252,7 @@ static void set_state(struct job *job, const struct verdict *verdict)
 static void read_usage(struct jobs *jobs, struct run *run, struct jobs_usage *ret_usage)
 {
 	*ret_usage = (struct jobs_usage){0};
-	jobs_open_leaf(jobs, run);
+	run_open_leaf(jobs, run);
 	if (run->leaf_open)
 		jobs->setup.ops->usage(jobs->setup.ops_data, &run->leaf, true, ret_usage);
 }
@@ -256,17 +262,17 @@ static void read_usage(struct jobs *jobs, struct run *run, struct jobs_usage *re
  * said yet, as its shim lives or the slot cannot be read. Torn for good says that it may have run.
  */
 static int read_end(const struct jobs *jobs, uint32_t index, const struct job *job,
-		    struct slot *ret_slot)
+		    struct slot_record *ret_slot)
 {
 	/* Where no shim could be made the lock, if there is one, is of another. */
 	bool locked = !jobs->run[index]->error && slot_is_locked(jobs->slots, index);
-	int rc = slot_read_of(jobs->slots, index, job, ret_slot);
+	int rc = run_read_slot(jobs->slots, index, job, ret_slot);
 
 	if (rc == -ENODATA || (!rc && !locked))
 		return rc;
 	if (locked || rc != -EUCLEAN)
 		return -EAGAIN;
-	*ret_slot = (struct slot){.phase = SLOT_RUN, .start_us = job->start_us};
+	*ret_slot = (struct slot_record){.phase = SLOT_RUN, .start_us = job->start_us};
 	text_copy(ret_slot->boot, sizeof(ret_slot->boot), jobs->boot);
 	return 0;
 }
@@ -280,17 +286,17 @@ static void stay_in_doubt(struct jobs *jobs, struct run *run)
 	run->found = true;
 	run->launched = false;
 	entry_reap(TAKE_FD(run->pidfd));
-	jobs->limbo++;
+	jobs->unresolved++;
 }
 
-void jobs_exit(struct jobs *jobs, uint32_t index)
+void end_attempt(struct jobs *jobs, uint32_t index)
 {
 	struct run *run = jobs->run[index];
-	struct job *job = table_find(&jobs->table, run->id);
+	struct job *job = job_table_find(&jobs->table, run->id);
 	struct job_entry *entry;
 	struct jobs_usage usage;
 	struct verdict verdict;
-	struct slot slot;
+	struct slot_record slot;
 	int rc;
 
 	if (run->ending || !job)
@@ -303,15 +309,16 @@ void jobs_exit(struct jobs *jobs, uint32_t index)
 	entry = entry_new(jobs, job, ENTRY_END);
 	if (!entry) { /* out of memory: told again in the next turn, or looked at in a second */
 		if (run->pidfd >= 0)
-			jobs_watch(jobs, index, run->pidfd);
+			run_watch(jobs, index, run->pidfd);
 		return;
 	}
 	run->ending = true;
 	entry->ended = TAKE_FD(run->pidfd);
 	read_usage(jobs, run, &usage);
-	verdict = jobs_judge(jobs, job, &slot, !rc, &usage, run->error);
-	if (verdict.why.reason == JOB_BECAUSE_TIME_LIMIT && verdict.why.observed > run->frozen_us)
-		verdict.why.observed -= run->frozen_us; /* it did not count */
+	verdict = end_judge(jobs, job, &slot, !rc, &usage, run->error);
+	if (verdict.why.reason == JOB_BECAUSE_TIME_LIMIT &&
+	    verdict.why.observed > run->freeze.sum_us)
+		verdict.why.observed -= run->freeze.sum_us; /* it did not count */
 	fill_result(job, run, &slot, &usage, &verdict, &entry->result);
 	entry->outgrew = has_outgrown(job, &slot, &usage, &verdict);
 	tell_core(jobs, job, &verdict, entry);
@@ -320,7 +327,7 @@ void jobs_exit(struct jobs *jobs, uint32_t index)
 	entry->has_run = verdict.has_run;
 	entry->clean = true;
 	entry->slot = index;
-	entry->finish = jobs_end_done;
+	entry->finish = enqueue_end_done;
 	job->peak_bytes = entry->result.peak_bytes;
 	job->end_us = entry->result.end_us;
 	if (verdict.has_run && verdict.state == JOB_QUEUED)
@@ -333,8 +340,8 @@ void jobs_exit(struct jobs *jobs, uint32_t index)
 	jobs->stats.restarted += verdict.state == JOB_QUEUED;
 	entry_put(entry);
 	if (verdict.state == JOB_QUEUED && !is_known(jobs, job))
-		jobs_enqueue(jobs, job, NULL); /* held until its component is back */
+		enqueue_job(jobs, job, NULL); /* held until its component is back */
 	if (verdict.how == ADMIT_EXIT_AGAIN && !verdict.has_run && !run->found)
-		jobs_pause(jobs); /* its shim came to nothing, and so may the next */
-	jobs_decide_soon(jobs);
+		supply_hold_back(jobs); /* its shim came to nothing, and so may the next */
+	state_decide_soon(jobs);
 }

@@ -5,13 +5,16 @@
  * ended, all that waited for it come through here once more. One that can never start, as what it
  * waits for ended badly, ends here without having run.
  */
+#include "user/jobs/enqueue.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/jobs/internal.h"
+#include "user/jobs/entry.h"
+#include "user/jobs/state.h"
 
 /* ---- how those ended that are waited for ---- */
 
@@ -33,7 +36,7 @@ static int find_awaited(struct jobs *jobs, uint64_t on, uint32_t place,
 	return rc;
 }
 
-void jobs_keep_awaited(struct jobs *jobs, bool keep)
+void enqueue_keep_awaited(struct jobs *jobs, bool keep)
 {
 	memset(jobs->awaited, 0, sizeof(jobs->awaited));
 	jobs->awaited_kept = keep;
@@ -43,7 +46,7 @@ void jobs_keep_awaited(struct jobs *jobs, bool keep)
  * -ESRCH: not known. */
 static int look_after(struct jobs *jobs, uint64_t on, uint32_t place, bool any, uint64_t *ret_live)
 {
-	const struct job *job = table_find(&jobs->table, on);
+	const struct job *job = job_table_find(&jobs->table, on);
 	struct store_awaited awaited;
 	int rc;
 
@@ -63,8 +66,8 @@ static int look_after(struct jobs *jobs, uint64_t on, uint32_t place, bool any, 
 	return awaited.live ? 1 : 0;
 }
 
-int jobs_check_after(struct jobs *jobs, const uint64_t *after, uint32_t count, bool any,
-		     uint64_t *ret_live, uint64_t *ret_failed)
+int enqueue_check_after(struct jobs *jobs, const uint64_t *after, uint32_t count, bool any,
+			uint64_t *ret_live, uint64_t *ret_failed)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		uint64_t live;
@@ -95,7 +98,7 @@ static struct admit_task task_of(const struct jobs *jobs, const struct job *job)
 {
 	return (struct admit_task){
 		.id = job->id,
-		.key = jobs_learn_key(jobs_component(jobs, job), job->uid, jobs_key(jobs, job)),
+		.key = jobs_learn_key(state_component_of(jobs, job), job->uid, jobs_key(jobs, job)),
 		.submit_us = job->submit_us,
 		.request_bytes = job->memory_bytes,
 		.declared_us = job->time_us ? job->time_us : job->time_limit_us,
@@ -128,13 +131,13 @@ int jobs_preview(struct jobs *jobs, const struct job_spec *spec, struct admit_vi
 	job_init(&job, spec);
 	job.id = UINT64_MAX; /* never given */
 	job.submit_us = jobs_now_us(jobs);
-	job.component = jobs_component_find(jobs, spec->component);
+	job.component = state_find_component(jobs, spec->component);
 	if (job.component == UINT8_MAX)
 		return -ENOENT;
-	job.key = words_hold(jobs->words, spec->key);
+	job.key = strings_hold(jobs->strings, spec->key);
 	task = task_of(jobs, &job);
 	recall(jobs, task.key);
-	words_drop(jobs->words, job.key);
+	strings_drop(jobs->strings, job.key);
 	return admit_preview(jobs->admit, &task, job.submit_us, ret_view);
 }
 
@@ -142,7 +145,7 @@ static void say_unknown(const struct jobs *jobs, const struct job *job, int rc)
 {
 	char component[UW_NAME_LEN];
 
-	jobs_component_recall(jobs, job, component);
+	state_recall_component(jobs, job, component);
 	if (rc == -ENOENT)
 		log_warning("job has no component to run in job=%" PRIu64
 			    " component=%s: put [component %s] into the configuration and run "
@@ -167,8 +170,8 @@ static void hold_unknown(struct jobs *jobs, struct job *job, int rc)
 }
 
 /* Ended without having run. -ENOMEM: nothing has changed. */
-int jobs_end_unrun(struct jobs *jobs, struct job *job, const struct job_why *why,
-		   jobs_changed_fn done, void *data)
+int enqueue_end_unrun(struct jobs *jobs, struct job *job, const struct job_why *why,
+		      jobs_changed_fn done, void *data)
 {
 	struct job_entry *entry = entry_new(jobs, job, ENTRY_END);
 
@@ -177,9 +180,9 @@ int jobs_end_unrun(struct jobs *jobs, struct job *job, const struct job_why *why
 	admit_cancel(jobs->admit, job->id); /* -ENOENT: it waited elsewhere */
 	job->state = JOB_CANCELLED;
 	job->end_us = clock_wall_us();
-	jobs_set_why(job, why);
+	state_set_why(job, why);
 	entry->job = *job;
-	entry->finish = jobs_end_done;
+	entry->finish = enqueue_end_done;
 	entry->done = done;
 	entry->data = data;
 	entry->result = (struct job_result){
@@ -198,19 +201,19 @@ static void wait_for_others(struct jobs *jobs, struct job *job, const struct job
 {
 	uint64_t failed = 0, live = JOB_NONE;
 	bool any = spec->flags & JOB_AFTER_ANY;
-	int rc = jobs_check_after(jobs, spec->after, spec->after_count, any, &live, &failed);
+	int rc = enqueue_check_after(jobs, spec->after, spec->after_count, any, &live, &failed);
 	struct job_why why = {JOB_BECAUSE_AFTER_FAILED, failed, 0};
 
 	/* Forgotten since: it ended so long ago that only its having ended is known. */
 	if (rc == -ESRCH && any)
 		rc = 0;
 	if (rc == -ECANCELED || rc == -ESRCH) {
-		jobs_end_unrun(jobs, job, &why, NULL, NULL);
+		enqueue_end_unrun(jobs, job, &why, NULL, NULL);
 		return;
 	}
 	if (!live) {
 		job->state = JOB_QUEUED;
-		jobs_enqueue(jobs, job, spec);
+		enqueue_job(jobs, job, spec);
 		return;
 	}
 	job->reason = JOB_BECAUSE_AFTER;
@@ -219,7 +222,7 @@ static void wait_for_others(struct jobs *jobs, struct job *job, const struct job
 		hold_unknown(jobs, job, -ENOMEM);
 }
 
-int jobs_enqueue(struct jobs *jobs, struct job *job, const struct job_spec *spec)
+int enqueue_job(struct jobs *jobs, struct job *job, const struct job_spec *spec)
 {
 	int rc;
 
@@ -238,7 +241,7 @@ int jobs_enqueue(struct jobs *jobs, struct job *job, const struct job_spec *spec
 static void check_waiting(void *data, uint64_t id)
 {
 	struct jobs *jobs = data;
-	struct job *job = table_find(&jobs->table, id);
+	struct job *job = job_table_find(&jobs->table, id);
 	struct store_row row;
 
 	if (!job || job->state != JOB_WAITING || store_find(jobs->reader, id, &row))
@@ -246,31 +249,31 @@ static void check_waiting(void *data, uint64_t id)
 	wait_for_others(jobs, job, &row.spec);
 }
 
-void jobs_after_end(struct jobs *jobs, uint64_t on)
+void enqueue_after_end(struct jobs *jobs, uint64_t on)
 {
-	jobs_keep_awaited(jobs, true);
+	enqueue_keep_awaited(jobs, true);
 	after_take(&jobs->after, on, check_waiting, jobs);
-	jobs_keep_awaited(jobs, false);
+	enqueue_keep_awaited(jobs, false);
 }
 
-void jobs_end_done(struct job_entry *entry)
+void enqueue_end_done(struct job_entry *entry)
 {
 	struct jobs *jobs = entry->jobs;
-	struct job *job = table_find(&jobs->table, entry->job.id);
+	struct job *job = job_table_find(&jobs->table, entry->job.id);
 	enum job_state state = (enum job_state)entry->job.state;
 
 	if (entry->entry.rc)
 		return; /* uwd ends; the next one finds the same end */
-	jobs_run_free(jobs, entry->slot);
+	run_free(jobs, entry->slot);
 	if (!job || !job_state_is_end(state))
 		return;
 	jobs->stats.ended++;
 	if (jobs->setup.ended)
 		jobs->setup.ended(jobs->setup.data, job, &entry->result);
-	jobs_forget(jobs, job);
+	state_forget_job(jobs, job);
 	if (after_waits(&jobs->after, entry->job.id))
-		jobs_after_end(jobs, entry->job.id);
+		enqueue_after_end(jobs, entry->job.id);
 	else if (!jobs->closed)
 		return; /* its memory was given out when it ended */
-	jobs_decide_soon(jobs);
+	state_decide_soon(jobs);
 }

@@ -4,11 +4,14 @@
  * loop, in the order of the submissions, of their items and of the elements of those, so that who
  * waits for another of its call comes after it. Whoever asks meanwhile finds those that are in.
  */
+#include "user/jobs/enter.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "user/jobs/internal.h"
+#include "user/jobs/enqueue.h"
+#include "user/jobs/state.h"
 
 #define ENTER_A_TURN 500U /* jobs: half a millisecond */
 
@@ -69,9 +72,9 @@ static void enter_one(struct jobs *jobs, const struct submission *submission,
 	submission_job(submission, item, element, &spec, &from);
 	jobs->pending--;
 	jobs->stats.submitted++;
-	job = jobs_insert(jobs, &from, &spec);
+	job = state_insert_job(jobs, &from, &spec);
 	if (job)
-		jobs_enqueue(jobs, job, &spec);
+		enqueue_job(jobs, job, &spec);
 }
 
 /* ---- a part of a submission ---- */
@@ -125,7 +128,7 @@ static void answer_all(struct submission *submission, int rc)
 
 /* ---- all of them ---- */
 
-void jobs_enter(struct jobs *jobs, struct submission *submission)
+void enter_add(struct jobs *jobs, struct submission *submission)
 {
 	if (!jobs->coming)
 		jobs->coming_last = &jobs->coming;
@@ -145,28 +148,28 @@ static struct submission *take_entered(struct jobs *jobs)
 	return first;
 }
 
-void jobs_enter_some(struct jobs *jobs)
+void enter_some(struct jobs *jobs)
 {
 	uint32_t left = ENTER_A_TURN;
 
 	if (!jobs->coming)
 		return;
-	jobs_keep_awaited(jobs, true);
+	enqueue_keep_awaited(jobs, true);
 	for (struct submission *at = jobs->coming; at && left; at = at->next)
 		left -= enter_part(jobs, at, left);
-	jobs_keep_awaited(jobs, false);
+	enqueue_keep_awaited(jobs, false);
 	if (is_in(jobs->coming))
-		jobs_decide_soon(jobs);
+		state_decide_soon(jobs);
 }
 
-void jobs_enter_answer(struct jobs *jobs)
+void enter_answer(struct jobs *jobs)
 {
 	answer_all(take_entered(jobs), 0);
 	if (jobs->coming)
-		jobs_ask_turn(jobs);
+		state_ask_turn(jobs);
 }
 
-void jobs_enter_none(struct jobs *jobs)
+void enter_none(struct jobs *jobs)
 {
 	struct submission *rest = jobs->coming;
 

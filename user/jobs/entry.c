@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* One job's way to the disk and back: what is written, in one transaction, and who hears of it. */
+#include "user/jobs/entry.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +12,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
-#include "user/jobs/internal.h"
+#include "user/jobs/state.h"
 
 /* ---- on the recorder's thread ---- */
 
@@ -78,7 +80,7 @@ static int write_entry(struct store *store, struct entry *base)
 /* Instants 2 to 4 of jobs.h. */
 static int take_slot(const struct jobs *jobs, const struct job_entry *entry)
 {
-	struct slot slot = {
+	struct slot_record slot = {
 		.job = entry->job.id,
 		.attempt = entry->job.attempts,
 		.phase = SLOT_TAKEN,
@@ -106,7 +108,7 @@ static void launch(const struct jobs *jobs, struct job_entry *entry)
 	int rc = take_slot(jobs, entry);
 
 	text_copy(launch.component, sizeof(launch.component), entry->component);
-	jobs_leaf_name(entry->job.id, launch.leaf);
+	run_leaf_name(entry->job.id, launch.leaf);
 	if (rc)
 		err_set(&err, rc, "slot %u: %s", entry->slot, strerror(-rc));
 	else
@@ -115,7 +117,7 @@ static void launch(const struct jobs *jobs, struct job_entry *entry)
 		log_warning("job could not be started, no starts for a while job=%llu error=%s: %s",
 			    (unsigned long long)launch.id, strerrorname_np(-rc), err.text);
 	else
-		entry->unwatched = jobs_watch(jobs, entry->slot, rc) != 0;
+		entry->unwatched = run_watch(jobs, entry->slot, rc) != 0;
 	free(TAKE(entry->pack));
 	entry->launched = rc;
 }
@@ -156,7 +158,7 @@ static void after_entry(void *data, struct entry *base)
 		launch(jobs, entry);
 	else if (entry->clean)
 		jobs->setup.ops->clean(jobs->setup.ops_data, entry->component,
-				       jobs_leaf_name(entry->job.id, leaf));
+				       run_leaf_name(entry->job.id, leaf));
 }
 
 /* ---- on the loop's thread ---- */
@@ -204,7 +206,7 @@ struct job_entry *entry_new(struct jobs *jobs, const struct job *job, enum job_e
 		text_copy(entry->component, sizeof(entry->component),
 			  jobs->run[job->slot]->component);
 	else
-		jobs_component_recall(jobs, job, entry->component);
+		state_recall_component(jobs, job, entry->component);
 	text_copy(entry->key, sizeof(entry->key), jobs_key(jobs, job));
 	return entry;
 }

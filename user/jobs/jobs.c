@@ -15,11 +15,19 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
-#include "user/jobs/internal.h"
+#include "user/jobs/adopt.h"
+#include "user/jobs/daily_check.h"
+#include "user/jobs/decide.h"
+#include "user/jobs/end.h"
+#include "user/jobs/enqueue.h"
+#include "user/jobs/enter.h"
+#include "user/jobs/pause.h"
+#include "user/jobs/state.h"
+#include "user/jobs/supply.h"
 
 #define TAG_RECORDER    0U /* slots count from 1 */
 #define EVENTS_A_TURN   64
-#define TAG_READING     UINT32_MAX
+#define TAG_READER      UINT32_MAX
 #define TAG_TURN        (UINT32_MAX - 1)
 #define KEEP_RUNS_A_KEY 200U
 
@@ -54,7 +62,7 @@ static uint8_t find_lost_component(const struct jobs *jobs, const struct job *jo
 
 	if (store_find(jobs->reader, job->id, &row))
 		return UINT8_MAX;
-	return jobs_component_find(jobs, row.component);
+	return state_find_component(jobs, row.component);
 }
 
 /* By its own name, as the indices have changed; then into the core as at a start. */
@@ -63,20 +71,20 @@ static void enter_again(struct jobs *jobs, struct job *job, const char *componen
 	enum job_state state = (enum job_state)job->state;
 
 	job->component =
-		*component ? jobs_component_find(jobs, component) : find_lost_component(jobs, job);
+		*component ? state_find_component(jobs, component) : find_lost_component(jobs, job);
 	if (state == JOB_WAITING || job_state_is_end(state))
 		return;
 	if (job_state_is_active(state) ||
 	    (state == JOB_HELD && job->reason == JOB_BECAUSE_NO_COMPONENT))
 		job->state = JOB_QUEUED;
 	if (!job_state_is_active(state)) {
-		jobs_enqueue(jobs, job, NULL);
+		enqueue_job(jobs, job, NULL);
 		return;
 	}
-	if (!jobs_enqueue(jobs, job, NULL))
+	if (!enqueue_job(jobs, job, NULL))
 		admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
 	job->state = (uint8_t)state;
-	jobs_unpause(jobs, job);
+	pause_forget(jobs, job);
 }
 
 static int enter_all_again(struct jobs *jobs, struct uw_err *err)
@@ -92,9 +100,9 @@ static int enter_all_again(struct jobs *jobs, struct uw_err *err)
 	admit_supply(jobs->admit, &jobs->supply, jobs_now_us(jobs));
 	jobs->entering = true;
 	jobs->without_component = 0;
-	for (const struct job *at = table_next(&jobs->table, NULL); at;
-	     at = table_next(&jobs->table, at)) {
-		struct job *job = table_find(&jobs->table, at->id);
+	for (const struct job *at = job_table_next(&jobs->table, NULL); at;
+	     at = job_table_next(&jobs->table, at)) {
+		struct job *job = job_table_find(&jobs->table, at->id);
 
 		enter_again(jobs, job, job->component < count ? before[job->component] : "");
 	}
@@ -200,13 +208,13 @@ static int open_core(struct jobs *jobs, struct uw_err *err)
 
 static int open_memory(struct jobs *jobs, struct uw_err *err)
 {
-	int rc = table_init(&jobs->table);
+	int rc = job_table_init(&jobs->table);
 
 	if (!rc)
 		rc = after_init(&jobs->after);
 	if (!rc) {
-		jobs->words = words_new();
-		rc = jobs->words ? 0 : -ENOMEM;
+		jobs->strings = strings_new();
+		rc = jobs->strings ? 0 : -ENOMEM;
 	}
 	return rc ? err_set(err, rc, "queue: out of memory") : open_core(jobs, err);
 }
@@ -232,10 +240,10 @@ static int watch_turn(struct jobs *jobs, struct uw_err *err)
 static int start_reading(struct jobs *jobs, struct uw_err *err)
 {
 	struct store_options options = {.dir = jobs->dir};
-	int rc = reading_new(&options, &jobs->reading);
+	int rc = reader_thread_new(&options, &jobs->reader_thread);
 
 	return rc ? err_set(err, rc, "queue: %s", strerror(-rc))
-		  : watch(jobs, reading_fd(jobs->reading), EPOLLIN, TAG_READING, err);
+		  : watch(jobs, reader_thread_fd(jobs->reader_thread), EPOLLIN, TAG_READER, err);
 }
 
 /* Takes the store over. */
@@ -264,10 +272,10 @@ static int open_store(struct jobs *jobs, struct uw_err *err)
 		jobs->last_id = 0; /* never written: nothing was ever submitted */
 	rc = store_reader_open(&options, &jobs->reader, err);
 	if (!rc)
-		rc = jobs_load(jobs, store, err);
+		rc = adopt_load(jobs, store, err);
 	if (rc == -EUCLEAN)
 		store_doubt(store);
-	jobs_check_init(jobs, store);
+	daily_check_init(jobs, store);
 	if (rc) {
 		store_close(store);
 		return rc;
@@ -299,7 +307,7 @@ static int open_jobs(struct jobs *jobs, struct uw_err *err)
 		return rc;
 	rc = open_store(jobs, err);
 	if (rc >= 0)
-		jobs_adopt_all(jobs);
+		adopt_all(jobs);
 	return rc;
 }
 
@@ -339,17 +347,17 @@ void jobs_close(struct jobs *jobs)
 {
 	if (!jobs)
 		return;
-	jobs_check_stop(jobs);
-	reading_free(jobs->reading);
+	daily_check_stop(jobs);
+	reader_thread_free(jobs->reader_thread);
 	recorder_free(jobs->recorder);
 	outputs_free(jobs->outputs);
-	jobs_enter_none(jobs);
+	enter_none(jobs);
 	for (uint32_t slot = 1; slot <= SLOTS_COUNT; slot++)
-		jobs_run_free(jobs, slot);
+		run_free(jobs, slot);
 	store_reader_close(jobs->reader);
-	words_free(jobs->words);
+	strings_free(jobs->strings);
 	after_done(&jobs->after);
-	table_done(&jobs->table);
+	job_table_done(&jobs->table);
 	if (jobs->admit)
 		munmap(jobs->admit, jobs->admit_bytes);
 	if (jobs->slots >= 0)
@@ -379,25 +387,25 @@ void jobs_dispatch(struct jobs *jobs)
 
 		if (tag == TAG_RECORDER)
 			recorder_dispatch(jobs->recorder);
-		else if (tag == TAG_READING)
-			reading_dispatch(jobs->reading);
+		else if (tag == TAG_READER)
+			reader_thread_dispatch(jobs->reader_thread);
 		else if (tag == TAG_TURN)
 			continue;
 		else if (jobs->run[tag] && jobs->run[tag]->launched)
-			jobs_exit(jobs, tag);
+			end_attempt(jobs, tag);
 		else if (jobs->run[tag])
 			jobs->run[tag]->gone = true; /* seen before its start is through */
 	}
-	jobs_enter_some(jobs);
-	jobs_decide_if_due(jobs);
-	jobs_enter_answer(jobs);
+	enter_some(jobs);
+	decide_if_due(jobs);
+	enter_answer(jobs);
 }
 
 void jobs_tick(struct jobs *jobs, const struct admit_supply *supply)
 {
 	jobs->supply = *supply;
-	jobs_give_supply(jobs);
-	jobs_decide_soon(jobs);
-	jobs_decide_if_due(jobs);
-	jobs_check_tick(jobs);
+	supply_give(jobs);
+	state_decide_soon(jobs);
+	decide_if_due(jobs);
+	daily_check_tick(jobs);
 }

@@ -198,7 +198,7 @@ int jobs_requeue(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn d
 const struct job *jobs_find(const struct jobs *jobs, uint64_t id);
 
 /* Its end has not been told to setup.ended yet, though it may be on disk already. */
-bool jobs_is_untold(const struct jobs *jobs, uint64_t id);
+bool jobs_is_unannounced(const struct jobs *jobs, uint64_t id);
 
 /* In no order that lasts; NULL at begins, NULL is the end. */
 const struct job *jobs_next(const struct jobs *jobs, const struct job *at);
@@ -231,8 +231,8 @@ const struct admit *jobs_admit(const struct jobs *jobs);
 struct store_reader *jobs_reader(const struct jobs *jobs);
 
 /* The same, for reads that take long. */
-struct reading;
-struct reading *jobs_reading(const struct jobs *jobs);
+struct reader_thread;
+struct reader_thread *jobs_reader_thread(const struct jobs *jobs);
 
 /* The id by which the core and the store know what was learned of a key. */
 uint64_t jobs_learn_key(const char *component, uint32_t uid, const char *key);

@@ -7,19 +7,24 @@
 #include <stddef.h>
 
 #include "user/base/clock.h"
-#include "user/jobs/internal.h"
+#include "user/jobs/adopt.h"
+#include "user/jobs/outgrown.h"
+#include "user/jobs/pause.h"
+#include "user/jobs/state.h"
+#include "user/jobs/stop.h"
+#include "user/jobs/supply.h"
 
 static void end_overdue(struct jobs *jobs, struct job *job, struct run *run)
 {
-	uint64_t now_us = clock_now_us(), ran_us = jobs_ran_us(run, now_us);
+	uint64_t now_us = clock_now_us(), ran_us = pause_ran_us(run, now_us);
 	struct job_why why = {JOB_BECAUSE_TIME_LIMIT, ran_us, job->time_limit_us};
 
-	if (run->kill_us && now_us >= run->kill_us && run->leaf_open) {
+	if (run->stop.kill_us && now_us >= run->stop.kill_us && run->leaf_open) {
 		jobs->setup.ops->kill(jobs->setup.ops_data, &run->leaf);
 		return;
 	}
 	if (job->time_limit_us && ran_us > job->time_limit_us && !(job->flags & JOB_TIMED_OUT))
-		jobs_wish(jobs, job, JOB_TIMED_OUT, &why,
+		stop_wish(jobs, job, JOB_TIMED_OUT, &why,
 			  jobs->setup.config->admission.kill_grace_us, NULL, NULL);
 }
 
@@ -37,33 +42,33 @@ static void see_peak(struct run *run, const struct jobs_usage *usage)
 static void look_at_run(struct jobs *jobs, uint32_t slot)
 {
 	struct run *run = jobs->run[slot];
-	struct job *job = table_find(&jobs->table, run->id);
+	struct job *job = job_table_find(&jobs->table, run->id);
 	struct jobs_usage usage;
 
 	if (!job || run->ending || !run->launched)
 		return;
 	if (run->unwatched)
-		run->unwatched = jobs_watch(jobs, slot, run->pidfd) != 0;
-	jobs_open_leaf(jobs, run); /* where that failed before */
+		run->unwatched = run_watch(jobs, slot, run->pidfd) != 0;
+	run_open_leaf(jobs, run); /* where that failed before */
 	if (run->leaf_open &&
 	    !jobs->setup.ops->usage(jobs->setup.ops_data, &run->leaf, false, &usage)) {
-		jobs_see_swapped(jobs, run, usage.current_bytes);
+		supply_see_swapped(jobs, run, usage.current_bytes);
 		run->current_bytes = usage.current_bytes;
 		see_peak(run, &usage);
 		job->peak_bytes = run->peak_bytes;
 		admit_usage(jobs->admit, job->id, usage.current_bytes, usage.swapped_bytes,
 			    run->peak_bytes, jobs_now_us(jobs));
-		jobs_follow_freezer(jobs, job, run, usage.frozen);
-		jobs_limit(jobs, run, job->reserved_bytes);
-		jobs_follow_outgrown(jobs, job, run);
+		pause_sync(jobs, job, run, usage.frozen);
+		run_limit(jobs, run, job->reserved_bytes);
+		outgrown_sync(jobs, job, run);
 	}
 	end_overdue(jobs, job, run);
 }
 
 void jobs_look(struct jobs *jobs)
 {
-	if (jobs->limbo)
-		jobs_adopt_rest(jobs);
+	if (jobs->unresolved)
+		adopt_rest(jobs);
 	for (uint32_t slot = 1; jobs->stats.slots_used && slot <= SLOTS_COUNT; slot++)
 		if (jobs->run[slot])
 			look_at_run(jobs, slot);

@@ -3,13 +3,17 @@
  * A job that wants more than it has reserved while there is no room: the kernel holds it back at
  * its memory.high, where it hardly moves. That shows, and by configuration it has an end.
  */
+#include "user/jobs/outgrown.h"
+
 #include <inttypes.h>
 #include <stddef.h>
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/units.h"
-#include "user/jobs/internal.h"
+#include "user/jobs/entry.h"
+#include "user/jobs/state.h"
+#include "user/jobs/stop.h"
 
 /* With room it has been given more by then: the core grows what it can within a second. */
 #define SILENT_US (5 * US_PER_SEC)
@@ -22,7 +26,7 @@ uint64_t jobs_cramped_us(const struct jobs *jobs, const struct job *job)
 {
 	const struct run *run = job->slot ? jobs->run[job->slot] : NULL;
 
-	return run && run->cramped_us ? clock_now_us() - run->cramped_us : 0;
+	return run && run->outgrown.cramped_us ? clock_now_us() - run->outgrown.cramped_us : 0;
 }
 
 /* Those that can neither be frozen nor run again have no other way out. */
@@ -42,18 +46,18 @@ static void warn(const struct jobs *jobs, const struct job *job, const struct ru
 		    outgrown_name(jobs->setup.config->admission.outgrown));
 }
 
-void jobs_has_no_room(struct jobs *jobs, struct job *job, struct run *run,
-		      const struct job_why *why)
+void outgrown_has_no_room(struct jobs *jobs, struct job *job, struct run *run,
+			  const struct job_why *why)
 {
 	uint64_t now_us = clock_now_us();
 
-	run->outgrown_seen_us = now_us;
-	if (!run->outgrown_us)
-		run->outgrown_us = now_us;
-	jobs_set_why(job, why);
-	if (run->cramped_us)
+	run->outgrown.seen_us = now_us;
+	if (!run->outgrown.since_us)
+		run->outgrown.since_us = now_us;
+	state_set_why(job, why);
+	if (run->outgrown.cramped_us)
 		return;
-	run->cramped_us = run->outgrown_us;
+	run->outgrown.cramped_us = run->outgrown.since_us;
 	warn(jobs, job, run, why);
 	entry_note(jobs, job, JOB_STEP_THROTTLED, why);
 }
@@ -63,41 +67,41 @@ static void calm_down(struct job *job, struct run *run)
 {
 	static const struct job_why none = {JOB_BECAUSE_NONE, 0, 0};
 
-	run->outgrown_us = 0;
-	if (run->cramped_us)
-		jobs_has_room(job, run, &none);
+	run->outgrown.since_us = 0;
+	if (run->outgrown.cramped_us)
+		run_has_room(job, run, &none);
 }
 
 static void end_it(struct jobs *jobs, struct job *job, const struct run *run)
 {
 	struct job_why why = {JOB_BECAUSE_MEMORY_LIMIT, run->peak_bytes, job->reserved_bytes};
 
-	jobs_wish(jobs, job, JOB_OUTGROWN, &why, jobs->setup.config->admission.kill_grace_us, NULL,
+	stop_wish(jobs, job, JOB_OUTGROWN, &why, jobs->setup.config->admission.kill_grace_us, NULL,
 		  NULL);
 }
 
-void jobs_follow_outgrown(struct jobs *jobs, struct job *job, struct run *run)
+void outgrown_sync(struct jobs *jobs, struct job *job, struct run *run)
 {
 	const struct admission_conf *conf = &jobs->setup.config->admission;
 	struct job_why why = {JOB_BECAUSE_NO_GROWTH, job->reserved_bytes / STEP_PART, 0};
 	uint64_t now_us = clock_now_us();
 	struct admit_view view;
 	/* Stopped for another it has no more than it uses. */
-	bool outgrown = !run->for_id &&
+	bool outgrown = !run->freeze.for_id &&
 			!admit_view(jobs->admit, job->id, jobs_now_us(jobs), &view) &&
 			view.outgrown;
 
 	if (outgrown) {
-		run->outgrown_seen_us = now_us;
-		if (!run->outgrown_us)
-			run->outgrown_us = now_us;
-	} else if (now_us - run->outgrown_seen_us >= CALM_US) {
+		run->outgrown.seen_us = now_us;
+		if (!run->outgrown.since_us)
+			run->outgrown.since_us = now_us;
+	} else if (now_us - run->outgrown.seen_us >= CALM_US) {
 		calm_down(job, run);
 	}
 	/* As large as its component may be, the core says nothing of it. */
-	if (outgrown && !run->cramped_us && now_us - run->outgrown_us >= SILENT_US)
-		jobs_has_no_room(jobs, job, run, &why);
-	if (outgrown && conf->outgrown == OUTGROWN_FAIL && run->cramped_us &&
-	    !(job->flags & JOB_ENDING) && now_us - run->cramped_us >= conf->outgrown_us)
+	if (outgrown && !run->outgrown.cramped_us && now_us - run->outgrown.since_us >= SILENT_US)
+		outgrown_has_no_room(jobs, job, run, &why);
+	if (outgrown && conf->outgrown == OUTGROWN_FAIL && run->outgrown.cramped_us &&
+	    !(job->flags & JOB_ENDING) && now_us - run->outgrown.cramped_us >= conf->outgrown_us)
 		end_it(jobs, job, run);
 }

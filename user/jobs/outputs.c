@@ -34,7 +34,7 @@ struct user {
 };
 
 /* Jobs that ended while the scan goes on: they are counted, wherever it is. */
-struct late {
+struct late_output {
 	uint64_t *id;
 	uint32_t count, capacity;
 };
@@ -43,7 +43,7 @@ struct outputs {
 	_Atomic uint64_t total_bytes;
 	int dirfd;
 	DIR *scan; /* NULL: through */
-	struct late late;
+	struct late_output late;
 	struct user *user;
 	uint32_t users, user_capacity;
 	uint64_t bytes, removed;
@@ -208,7 +208,7 @@ static void count(struct outputs *outputs, uint64_t id, uint32_t uid, uint64_t e
 		add(outputs, user, &output);
 }
 
-static bool is_late(const struct late *late, uint64_t id)
+static bool is_late(const struct late_output *late, uint64_t id)
 {
 	for (uint32_t i = 0; i < late->count; i++)
 		if (late->id[i] == id)
@@ -216,7 +216,7 @@ static bool is_late(const struct late *late, uint64_t id)
 	return false;
 }
 
-static bool note_late(struct late *late, uint64_t id)
+static bool note_late(struct late_output *late, uint64_t id)
 {
 	if (!grow(&late->id, late->count, &late->capacity, sizeof(*late->id)))
 		return false;
@@ -289,7 +289,7 @@ static void end_scan(struct outputs *outputs)
 	if (outputs->scan)
 		closedir(TAKE(outputs->scan));
 	free(outputs->late.id);
-	outputs->late = (struct late){0};
+	outputs->late = (struct late_output){0};
 }
 
 static void scan_some(struct outputs *outputs, struct store *store)

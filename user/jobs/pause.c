@@ -5,16 +5,19 @@
  * stand still for longer than freeze-max: asked again in time, a pause lasts, and without uwd it
  * ends.
  */
+#include "user/jobs/pause.h"
+
 #include <stddef.h>
 
 #include "user/base/clock.h"
-#include "user/jobs/internal.h"
+#include "user/jobs/entry.h"
+#include "user/jobs/state.h"
 
 #define CONFIRM_US (3 * US_PER_SEC) /* the freezer is asynchronous: up to 1 s was seen */
 
 #define RECLAIM_EVERY_US    (5 * US_PER_SEC)
 #define RECLAIM_LEAST_BYTES (4ULL << 20) /* not worth another reclaim */
-#define BARREN_MAX          6U
+#define EMPTY_RECLAIMS_MAX  6U
 
 /* Where that is refused, as too much is asked for at once, the next look asks again. */
 static void ask_to_stand_still(struct jobs *jobs, const struct job *job, struct run *run)
@@ -23,17 +26,17 @@ static void ask_to_stand_still(struct jobs *jobs, const struct job *job, struct 
 
 	if (ops->freeze(jobs->setup.ops_data, job->component, &run->leaf, true))
 		return;
-	run->asked_us = clock_now_us();
+	run->freeze.asked_us = clock_now_us();
 }
 
 static void ask_to_go_on(struct jobs *jobs, const struct job *job, struct run *run)
 {
-	run->paused = false;
-	run->for_id = 0;
-	run->asked_us = 0;
-	if (!run->thawing)
-		run->thaw_us = clock_now_us();
-	run->thawing = true;
+	run->freeze.paused = false;
+	run->freeze.for_id = 0;
+	run->freeze.asked_us = 0;
+	if (!run->freeze.thawing)
+		run->freeze.thaw_us = clock_now_us();
+	run->freeze.thawing = true;
 	jobs->setup.ops->freeze(jobs->setup.ops_data, job->component, &run->leaf, false);
 }
 
@@ -42,17 +45,17 @@ static void give_up(struct jobs *jobs, struct job *job, struct run *run)
 {
 	static const struct job_why why = {JOB_BECAUSE_NONE, 0, 0};
 
-	run->paused = false;
-	run->for_id = 0;
+	run->freeze.paused = false;
+	run->freeze.for_id = 0;
 	job->state = JOB_RUNNING;
-	jobs_set_why(job, &why);
+	state_set_why(job, &why);
 	admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
 	entry_note(jobs, job, JOB_STEP_THAWED, &why);
 }
 
 static bool still_waits(const struct jobs *jobs, uint64_t id)
 {
-	const struct job *job = table_find(&jobs->table, id);
+	const struct job *job = job_table_find(&jobs->table, id);
 
 	return job && job->state == JOB_QUEUED;
 }
@@ -67,30 +70,31 @@ static void ask_for_its_memory(struct jobs *jobs, struct job *job, struct run *r
 	uint64_t now_us = clock_now_us();
 	struct jobs_usage usage;
 
-	if (!run->for_id || now_us - run->reclaim_us < RECLAIM_EVERY_US ||
-	    !still_waits(jobs, run->for_id) ||
+	if (!run->freeze.for_id || now_us - run->freeze.reclaim_us < RECLAIM_EVERY_US ||
+	    !still_waits(jobs, run->freeze.for_id) ||
 	    ops->usage(jobs->setup.ops_data, &run->leaf, false, &usage) ||
 	    usage.current_bytes < RECLAIM_LEAST_BYTES)
 		return;
-	if (run->reclaim_us && usage.current_bytes + RECLAIM_LEAST_BYTES > run->reclaim_bytes)
-		run->barren++;
+	if (run->freeze.reclaim_us &&
+	    usage.current_bytes + RECLAIM_LEAST_BYTES > run->freeze.reclaim_bytes)
+		run->freeze.empty_reclaims++;
 	else
-		run->barren = 0;
-	if (run->barren == BARREN_MAX) {
+		run->freeze.empty_reclaims = 0;
+	if (run->freeze.empty_reclaims == EMPTY_RECLAIMS_MAX) {
 		ask_to_go_on(jobs, job, run);
 		give_up(jobs, job, run);
 		return;
 	}
 	if (ops->reclaim(jobs->setup.ops_data, job->component, &run->leaf, usage.current_bytes))
 		return;
-	run->reclaim_us = now_us;
-	run->reclaim_bytes = usage.current_bytes;
+	run->freeze.reclaim_us = now_us;
+	run->freeze.reclaim_bytes = usage.current_bytes;
 }
 
-void jobs_freeze(struct jobs *jobs, struct job *job, struct run *run,
-		 const struct admit_decision *decision)
+void pause_freeze(struct jobs *jobs, struct job *job, struct run *run,
+		  const struct admit_decision *decision)
 {
-	struct job_why why = jobs_why_of(decision);
+	struct job_why why = state_why_of(decision);
 
 	/* Without a leaf there is nothing to name but all of its component; and one that was told
 	 * to end is to do so. */
@@ -98,32 +102,32 @@ void jobs_freeze(struct jobs *jobs, struct job *job, struct run *run,
 		admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
 		return;
 	}
-	run->paused = true;
-	run->for_id = decision->for_id;
-	run->reclaim_us = 0;
-	run->barren = 0;
-	run->thawing = false;
+	run->freeze.paused = true;
+	run->freeze.for_id = decision->for_id;
+	run->freeze.reclaim_us = 0;
+	run->freeze.empty_reclaims = 0;
+	run->freeze.thawing = false;
 	job->state = JOB_FROZEN;
-	jobs_set_why(job, &why);
+	state_set_why(job, &why);
 	admit_frozen(jobs->admit, job->id, jobs_now_us(jobs));
 	entry_note(jobs, job, JOB_STEP_FROZEN, &why);
 	ask_to_stand_still(jobs, job, run);
 	ask_for_its_memory(jobs, job, run);
 }
 
-void jobs_thaw(struct jobs *jobs, struct job *job, struct run *run,
-	       const struct admit_decision *decision)
+void pause_thaw(struct jobs *jobs, struct job *job, struct run *run,
+		const struct admit_decision *decision)
 {
-	struct job_why why = jobs_why_of(decision);
+	struct job_why why = state_why_of(decision);
 
 	if (!run->leaf_open)
 		return; /* never frozen */
-	jobs_limit(jobs, run, decision->amount);
+	run_limit(jobs, run, decision->amount);
 	job->state = JOB_RUNNING;
 	job->reserved_bytes = decision->amount;
-	jobs_set_why(job, &why);
+	state_set_why(job, &why);
 	if (decision->why.reason == ADMIT_WHY_ROOM)
-		jobs_has_room(job, run, &why);
+		run_has_room(job, run, &why);
 	ask_to_go_on(jobs, job, run);
 	admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
 	entry_note(jobs, job, JOB_STEP_THAWED, &why);
@@ -131,32 +135,32 @@ void jobs_thaw(struct jobs *jobs, struct job *job, struct run *run,
 
 /* Going on, it would want back at once what was taken from it: from level high on policy may
  * freeze. */
-bool jobs_wake(struct jobs *jobs, struct job *job, struct run *run)
+bool pause_wake(struct jobs *jobs, struct job *job, struct run *run)
 {
-	if (!run->leaf_open || run->for_id || jobs->supply.level >= LEVEL_HIGH)
+	if (!run->leaf_open || run->freeze.for_id || jobs->supply.level >= LEVEL_HIGH)
 		return false;
-	if (run->paused)
+	if (run->freeze.paused)
 		admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
 	ask_to_go_on(jobs, job, run);
 	return true;
 }
 
 /* The core knows it as running: if it is to stand still again, it will say so. */
-void jobs_unpause(struct jobs *jobs, struct job *job)
+void pause_forget(struct jobs *jobs, struct job *job)
 {
 	struct run *run = job->slot ? jobs->run[job->slot] : NULL;
 
-	if (!run || !run->paused)
+	if (!run || !run->freeze.paused)
 		return;
 	job->state = JOB_RUNNING;
 	ask_to_go_on(jobs, job, run);
 }
 
-uint64_t jobs_ran_us(const struct run *run, uint64_t now_us)
+uint64_t pause_ran_us(const struct run *run, uint64_t now_us)
 {
 	uint64_t since_us = now_us - run->started_us;
 
-	return since_us > run->frozen_us ? since_us - run->frozen_us : 0;
+	return since_us > run->freeze.sum_us ? since_us - run->freeze.sum_us : 0;
 }
 
 /* From one look to the next: up to one period too little for each pause. */
@@ -164,29 +168,30 @@ static void count_frozen(struct run *run, bool frozen)
 {
 	uint64_t now_us = clock_now_us();
 
-	if (frozen && run->frozen_seen_us)
-		run->frozen_us += now_us - run->frozen_seen_us;
-	run->frozen_seen_us = frozen ? now_us : 0;
+	if (frozen && run->freeze.seen_us)
+		run->freeze.sum_us += now_us - run->freeze.seen_us;
+	run->freeze.seen_us = frozen ? now_us : 0;
 }
 
-void jobs_follow_freezer(struct jobs *jobs, struct job *job, struct run *run, bool frozen)
+void pause_sync(struct jobs *jobs, struct job *job, struct run *run, bool frozen)
 {
-	uint64_t asked_ago_us = clock_now_us() - run->asked_us;
+	uint64_t asked_ago_us = clock_now_us() - run->freeze.asked_us;
 
 	count_frozen(run, frozen);
-	if (run->paused &&
-	    (!run->asked_us ||
+	if (run->freeze.paused &&
+	    (!run->freeze.asked_us ||
 	     (frozen && asked_ago_us >= jobs->setup.config->policy.freeze_max_us / 2)))
 		ask_to_stand_still(jobs, job, run);
-	else if (run->paused && !frozen && asked_ago_us >= CONFIRM_US)
+	else if (run->freeze.paused && !frozen && asked_ago_us >= CONFIRM_US)
 		give_up(jobs, job, run);
-	if (run->paused) {
+	if (run->freeze.paused) {
 		ask_for_its_memory(jobs, job, run);
 		return;
 	}
 	/* What freezes it again meanwhile is another matter. */
-	run->thawing = run->thawing && frozen && clock_now_us() - run->thaw_us < CONFIRM_US;
-	if (run->thawing)
+	run->freeze.thawing =
+		run->freeze.thawing && frozen && clock_now_us() - run->freeze.thaw_us < CONFIRM_US;
+	if (run->freeze.thawing)
 		ask_to_go_on(jobs, job, run);
 	job->state = frozen ? JOB_FROZEN : JOB_RUNNING;
 }

@@ -11,37 +11,37 @@
 #define STACK_BYTES (256U << 10)
 #define NICE        10
 
-struct list {
-	struct read *first, **last;
+struct read_list {
+	struct long_read *first, **last;
 };
 
-struct reading {
+struct reader_thread {
 	struct store_options options;
 	int fd;
 	bool has_thread;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct list waiting, ended; /* these and what follows under the lock */
-	uint32_t count;             /* that wait */
+	struct read_list waiting, ended; /* these and what follows under the lock */
+	uint32_t count;                  /* that wait */
 	bool closing;
 };
 
-static void list_init(struct list *list)
+static void list_init(struct read_list *list)
 {
-	*list = (struct list){.last = &list->first};
+	*list = (struct read_list){.last = &list->first};
 }
 
-static void list_add(struct list *list, struct read *read)
+static void list_add(struct read_list *list, struct long_read *read)
 {
 	read->next = NULL;
 	*list->last = read;
 	list->last = &read->next;
 }
 
-static struct read *list_take(struct list *list)
+static struct long_read *list_take(struct read_list *list)
 {
-	struct read *read = list->first;
+	struct long_read *read = list->first;
 
 	if (!read)
 		return NULL;
@@ -53,9 +53,9 @@ static struct read *list_take(struct list *list)
 
 /* ---- the thread ---- */
 
-static struct read *next_read(struct reading *reading)
+static struct long_read *next_read(struct reader_thread *reading)
 {
-	struct read *read = NULL;
+	struct long_read *read = NULL;
 
 	pthread_mutex_lock(&reading->lock);
 	while (!reading->closing && !reading->waiting.first)
@@ -68,7 +68,7 @@ static struct read *next_read(struct reading *reading)
 	return read;
 }
 
-static void hand_back(struct reading *reading, struct read *read)
+static void hand_back(struct reader_thread *reading, struct long_read *read)
 {
 	pthread_mutex_lock(&reading->lock);
 	list_add(&reading->ended, read);
@@ -79,10 +79,10 @@ static void hand_back(struct reading *reading, struct read *read)
 
 static void *run(void *data)
 {
-	struct reading *reading = data;
+	struct reader_thread *reading = data;
 	struct store_reader *reader = NULL;
 	struct uw_err err = {0};
-	struct read *read;
+	struct long_read *read;
 
 	setpriority(PRIO_PROCESS, 0, NICE); /* of this thread alone, setpriority(2) */
 	while ((read = next_read(reading))) {
@@ -95,7 +95,7 @@ static void *run(void *data)
 	return NULL;
 }
 
-static int start_thread(struct reading *reading)
+static int start_thread(struct reader_thread *reading)
 {
 	pthread_attr_t small;
 	int rc;
@@ -110,9 +110,9 @@ static int start_thread(struct reading *reading)
 
 /* ---- the loop's thread ---- */
 
-int reading_new(const struct store_options *options, struct reading **ret_reading)
+int reader_thread_new(const struct store_options *options, struct reader_thread **ret_reading)
 {
-	struct reading *reading = calloc(1, sizeof(*reading));
+	struct reader_thread *reading = calloc(1, sizeof(*reading));
 
 	if (!reading)
 		return -ENOMEM;
@@ -132,9 +132,9 @@ int reading_new(const struct store_options *options, struct reading **ret_readin
 	return 0;
 }
 
-void reading_free(struct reading *reading)
+void reader_thread_free(struct reader_thread *reading)
 {
-	struct read *read;
+	struct long_read *read;
 
 	if (!reading)
 		return;
@@ -146,14 +146,14 @@ void reading_free(struct reading *reading)
 		pthread_join(reading->thread, NULL);
 	while ((read = list_take(&reading->waiting)))
 		list_add(&reading->ended, read);
-	reading_dispatch(reading);
+	reader_thread_dispatch(reading);
 	pthread_cond_destroy(&reading->wake);
 	pthread_mutex_destroy(&reading->lock);
 	close(reading->fd);
 	free(reading);
 }
 
-int reading_put(struct reading *reading, struct read *read)
+int reader_thread_put(struct reader_thread *reading, struct long_read *read)
 {
 	int rc = reading->has_thread ? 0 : start_thread(reading);
 
@@ -171,14 +171,14 @@ int reading_put(struct reading *reading, struct read *read)
 	return rc;
 }
 
-int reading_fd(const struct reading *reading)
+int reader_thread_fd(const struct reader_thread *reading)
 {
 	return reading->fd;
 }
 
-void reading_dispatch(struct reading *reading)
+void reader_thread_dispatch(struct reader_thread *reading)
 {
-	struct read *read, *next;
+	struct long_read *read, *next;
 	eventfd_t count;
 
 	if (eventfd_read(reading->fd, &count) < 0 && errno != EAGAIN)

@@ -11,28 +11,28 @@
 
 #define READS_MAX 64U /* that wait; more are refused */
 
-struct read {
-	struct read *next;
+struct long_read {
+	struct long_read *next;
 	/* On the thread; reader NULL: the database cannot be opened. Shares nothing with the loop.
 	 */
-	void (*read)(struct read *read, struct store_reader *reader);
+	void (*read)(struct long_read *read, struct store_reader *reader);
 	/* On the loop's thread; frees the read. */
-	void (*done)(struct read *read);
+	void (*done)(struct long_read *read);
 };
 
-struct reading;
+struct reader_thread;
 
 /* options.dir is borrowed. */
-int reading_new(const struct store_options *options, struct reading **ret_reading);
+int reader_thread_new(const struct store_options *options, struct reader_thread **ret_reading);
 
 /* Ends the one that is being read, leaves out the others, calls done for all. NULL is fine. */
-void reading_free(struct reading *reading);
+void reader_thread_free(struct reader_thread *reading);
 
 /* -EBUSY: so many wait already; -EAGAIN: no thread to be had. Then done is not called. */
-int reading_put(struct reading *reading, struct read *read);
+int reader_thread_put(struct reader_thread *reading, struct long_read *read);
 
-/* An eventfd, readable when something is done; then reading_dispatch. */
-int reading_fd(const struct reading *reading);
-void reading_dispatch(struct reading *reading);
+/* An eventfd, readable when something is done; then reader_thread_dispatch. */
+int reader_thread_fd(const struct reader_thread *reading);
+void reader_thread_dispatch(struct reader_thread *reading);
 
 #endif

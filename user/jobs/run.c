@@ -4,6 +4,8 @@
  * which leaf it is in, how its end is noticed, how large it is and which limit it was given. A
  * limit is lowered in steps, as the kernel would make the loop wait for all of it at once.
  */
+#include "user/jobs/run.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,11 +17,12 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
-#include "user/jobs/internal.h"
+#include "user/jobs/entry.h"
+#include "user/jobs/state.h"
 
 #define LIMIT_SLACK_BYTES (1ULL << 20) /* what may be added between the look and the write */
 
-const char *jobs_leaf_name(uint64_t id, char buf[JOBS_LEAF_LEN])
+const char *run_leaf_name(uint64_t id, char buf[JOBS_LEAF_LEN])
 {
 	snprintf(buf, JOBS_LEAF_LEN, "job-%" PRIu64, id);
 	return buf;
@@ -27,7 +30,7 @@ const char *jobs_leaf_name(uint64_t id, char buf[JOBS_LEAF_LEN])
 
 /* ---- slots and what stands in them ---- */
 
-struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot, const char *component)
+struct run *run_new(struct jobs *jobs, struct job *job, uint32_t slot, const char *component)
 {
 	struct run *run = malloc(sizeof(*run)); /* as entry_new */
 
@@ -49,7 +52,7 @@ struct run *jobs_run_new(struct jobs *jobs, struct job *job, uint32_t slot, cons
 	return run;
 }
 
-void jobs_run_free(struct jobs *jobs, uint32_t slot)
+void run_free(struct jobs *jobs, uint32_t slot)
 {
 	struct run *run = jobs->run[slot];
 
@@ -64,7 +67,7 @@ void jobs_run_free(struct jobs *jobs, uint32_t slot)
 	jobs->stats.slots_used--;
 }
 
-int jobs_watch(const struct jobs *jobs, uint32_t slot, int pidfd)
+int run_watch(const struct jobs *jobs, uint32_t slot, int pidfd)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.u32 = slot};
 
@@ -75,14 +78,14 @@ int jobs_watch(const struct jobs *jobs, uint32_t slot, int pidfd)
 	return -errno;
 }
 
-void jobs_open_leaf(struct jobs *jobs, struct run *run)
+void run_open_leaf(struct jobs *jobs, struct run *run)
 {
 	char name[JOBS_LEAF_LEN];
 
 	if (run->leaf_open)
 		return;
 	run->leaf_open = jobs->setup.ops->open(jobs->setup.ops_data, run->component,
-					       jobs_leaf_name(run->id, name), &run->leaf) == 0;
+					       run_leaf_name(run->id, name), &run->leaf) == 0;
 }
 
 /* ---- what the core says of those that run ---- */
@@ -91,7 +94,7 @@ void jobs_open_leaf(struct jobs *jobs, struct run *run)
  * A memory.high below what is there is reclaimed down to within the write, on the loop: what is
  * there, read just now, and a little more is the least that is written. Later looks follow it down.
  */
-void jobs_limit(struct jobs *jobs, struct run *run, uint64_t bytes)
+void run_limit(struct jobs *jobs, struct run *run, uint64_t bytes)
 {
 	uint64_t least_bytes;
 	struct jobs_usage usage;
@@ -108,7 +111,7 @@ void jobs_limit(struct jobs *jobs, struct run *run, uint64_t bytes)
 		run->limit_bytes = bytes;
 }
 
-int slot_read_of(int slots, uint32_t index, const struct job *job, struct slot *ret_slot)
+int run_read_slot(int slots, uint32_t index, const struct job *job, struct slot_record *ret_slot)
 {
 	int rc = slot_read(slots, index, ret_slot);
 
@@ -116,8 +119,8 @@ int slot_read_of(int slots, uint32_t index, const struct job *job, struct slot *
 										       : rc;
 }
 
-void jobs_has_room(struct job *job, struct run *run, const struct job_why *why)
+void run_has_room(struct job *job, struct run *run, const struct job_why *why)
 {
-	run->cramped_us = run->outgrown_us = 0;
-	jobs_set_why(job, why);
+	run->outgrown.cramped_us = run->outgrown.since_us = 0;
+	state_set_why(job, why);
 }

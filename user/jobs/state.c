@@ -4,6 +4,8 @@
  * after the other, their component, key and tags, and the core's reasons in words of job.h. Nothing
  * here decides or writes; every other part of the queue stands on it.
  */
+#include "user/jobs/state.h"
+
 #include "user/jobs/jobs.h"
 
 #include <errno.h>
@@ -12,7 +14,6 @@
 #include <sys/eventfd.h>
 
 #include "user/base/text.h"
-#include "user/jobs/internal.h"
 
 uint64_t jobs_now_us(const struct jobs *jobs)
 {
@@ -21,41 +22,41 @@ uint64_t jobs_now_us(const struct jobs *jobs)
 
 /* ---- turns of the loop ---- */
 
-void jobs_ask_turn(const struct jobs *jobs)
+void state_ask_turn(const struct jobs *jobs)
 {
 	if (eventfd_write(jobs->turn_fd, 1) < 0)
 		return; /* full: it was written to, which is all that is wanted */
 }
 
-void jobs_decide_soon(struct jobs *jobs)
+void state_decide_soon(struct jobs *jobs)
 {
 	jobs->decide_due = true;
 }
 
-void jobs_decide_next_turn(struct jobs *jobs)
+void state_decide_next_turn(struct jobs *jobs)
 {
 	jobs->decide_due = true;
-	jobs_ask_turn(jobs);
+	state_ask_turn(jobs);
 }
 
 /* ---- the table ---- */
 
 const struct job *jobs_find(const struct jobs *jobs, uint64_t id)
 {
-	const struct job *job = table_find(&jobs->table, id);
+	const struct job *job = job_table_find(&jobs->table, id);
 
 	return job && !job_state_is_end((enum job_state)job->state) ? job : NULL;
 }
 
-bool jobs_is_untold(const struct jobs *jobs, uint64_t id)
+bool jobs_is_unannounced(const struct jobs *jobs, uint64_t id)
 {
-	return table_find(&jobs->table, id);
+	return job_table_find(&jobs->table, id);
 }
 
 const struct job *jobs_next(const struct jobs *jobs, const struct job *at)
 {
 	do
-		at = table_next(&jobs->table, at);
+		at = job_table_next(&jobs->table, at);
 	while (at && job_state_is_end((enum job_state)at->state));
 	return at;
 }
@@ -67,7 +68,7 @@ const struct job *jobs_next_active(const struct jobs *jobs, uint32_t *slot)
 	while (jobs->stats.slots_used && ++*slot <= SLOTS_COUNT) {
 		if (!jobs->run[*slot] || jobs->run[*slot]->ending)
 			continue;
-		job = table_find(&jobs->table, jobs->run[*slot]->id);
+		job = job_table_find(&jobs->table, jobs->run[*slot]->id);
 		if (job && job_state_is_active((enum job_state)job->state))
 			return job;
 	}
@@ -93,45 +94,45 @@ static void tags_text(const struct job_spec *spec, char *buf, size_t size)
 		at += (size_t)snprintf(buf + at, size - at, "%s%s", i ? "," : "", spec->tag[i]);
 }
 
-struct job *jobs_insert(struct jobs *jobs, const struct job *from, const struct job_spec *spec)
+struct job *state_insert_job(struct jobs *jobs, const struct job *from, const struct job_spec *spec)
 {
 	char tags[JOB_TAGS_MAX * JOB_TAG_LEN];
-	struct job *job = table_add(&jobs->table, from->id);
+	struct job *job = job_table_add(&jobs->table, from->id);
 
 	if (!job)
 		return NULL;
 	*job = *from;
-	job->component = jobs_component_find(jobs, spec->component);
-	job->key = words_hold(jobs->words, spec->key);
+	job->component = state_find_component(jobs, spec->component);
+	job->key = strings_hold(jobs->strings, spec->key);
 	tags_text(spec, tags, sizeof(tags));
-	job->tags = words_hold(jobs->words, tags);
+	job->tags = strings_hold(jobs->strings, tags);
 	return job;
 }
 
-void jobs_forget(struct jobs *jobs, struct job *job)
+void state_forget_job(struct jobs *jobs, struct job *job)
 {
-	words_drop(jobs->words, job->key);
-	words_drop(jobs->words, job->tags);
-	table_remove(&jobs->table, job);
+	strings_drop(jobs->strings, job->key);
+	strings_drop(jobs->strings, job->tags);
+	job_table_remove(&jobs->table, job);
 }
 
-uint32_t jobs_most(const struct jobs *jobs)
+uint32_t state_most_jobs(const struct jobs *jobs)
 {
 	uint32_t max = jobs->setup.config->admission.max_queued;
 
 	return max && max < JOBS_MAX ? max : JOBS_MAX;
 }
 
-uint32_t jobs_room(const struct jobs *jobs)
+uint32_t state_room(const struct jobs *jobs)
 {
-	uint32_t held = jobs->table.count + jobs->pending, most = jobs_most(jobs);
+	uint32_t held = jobs->table.count + jobs->pending, most = state_most_jobs(jobs);
 
 	return held < most ? most - held : 0;
 }
 
 /* ---- components, keys and tags ---- */
 
-uint8_t jobs_component_find(const struct jobs *jobs, const char *name)
+uint8_t state_find_component(const struct jobs *jobs, const char *name)
 {
 	for (uint32_t i = 0; i < jobs->component_count; i++)
 		if (!strcmp(jobs->component[i], name))
@@ -139,7 +140,7 @@ uint8_t jobs_component_find(const struct jobs *jobs, const char *name)
 	return UINT8_MAX;
 }
 
-const char *jobs_component(const struct jobs *jobs, const struct job *job)
+const char *state_component_of(const struct jobs *jobs, const struct job *job)
 {
 	const struct run *run = job->slot ? jobs->run[job->slot] : NULL;
 
@@ -150,26 +151,26 @@ const char *jobs_component(const struct jobs *jobs, const struct job *job)
 
 const char *jobs_component_name(const struct jobs *jobs, const struct job *job)
 {
-	return jobs_component(jobs, job);
+	return state_component_of(jobs, job);
 }
 
-void jobs_component_recall(const struct jobs *jobs, const struct job *job, char buf[UW_NAME_LEN])
+void state_recall_component(const struct jobs *jobs, const struct job *job, char buf[UW_NAME_LEN])
 {
 	struct store_row row;
 
-	text_copy(buf, UW_NAME_LEN, jobs_component(jobs, job));
+	text_copy(buf, UW_NAME_LEN, state_component_of(jobs, job));
 	if (!*buf && jobs->reader && !store_find(jobs->reader, job->id, &row))
 		text_copy(buf, UW_NAME_LEN, row.component);
 }
 
 const char *jobs_key(const struct jobs *jobs, const struct job *job)
 {
-	return words_text(jobs->words, job->key);
+	return strings_text(jobs->strings, job->key);
 }
 
 const char *jobs_tags(const struct jobs *jobs, const struct job *job)
 {
-	return words_text(jobs->words, job->tags);
+	return strings_text(jobs->strings, job->tags);
 }
 
 uint64_t jobs_learn_key(const char *component, uint32_t uid, const char *key)
@@ -231,7 +232,7 @@ enum job_reason jobs_reason_of(enum admit_reason reason)
 	return (unsigned int)reason < ADMIT_REASON__COUNT ? reason_of[reason] : JOB_BECAUSE_NONE;
 }
 
-struct job_why jobs_why_of(const struct admit_decision *decision)
+struct job_why state_why_of(const struct admit_decision *decision)
 {
 	struct job_why why = {
 		.reason = reason_of[decision->why.reason],
@@ -244,7 +245,7 @@ struct job_why jobs_why_of(const struct admit_decision *decision)
 	return why;
 }
 
-void jobs_set_why(struct job *job, const struct job_why *why)
+void state_set_why(struct job *job, const struct job_why *why)
 {
 	job->reason = (uint8_t)why->reason;
 	job->observed = why->observed;
@@ -275,9 +276,9 @@ struct store_reader *jobs_reader(const struct jobs *jobs)
 	return jobs->reader;
 }
 
-struct reading *jobs_reading(const struct jobs *jobs)
+struct reader_thread *jobs_reader_thread(const struct jobs *jobs)
 {
-	return jobs->reading;
+	return jobs->reader_thread;
 }
 
 const char *jobs_log_path(const struct jobs *jobs, uint64_t id, bool err_file, char *buf,

@@ -4,13 +4,17 @@
  * dies right after can then tell this end from one of the job's own. Then the job gets SIGTERM, and
  * SIGKILL for all that is left in its leaf when its grace is over.
  */
+#include "user/jobs/stop.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
 
 #include "user/base/clock.h"
-#include "user/jobs/internal.h"
+#include "user/jobs/entry.h"
+#include "user/jobs/pause.h"
+#include "user/jobs/state.h"
 
 /* The wish is on disk before the job hears of it: else an uwd that dies in between would take the
  * end that it caused for one of the job's own. */
@@ -24,16 +28,16 @@ struct wish {
 static void wish_done(void *data, int rc)
 {
 	struct wish *wish = data;
-	struct job *job = table_find(&wish->jobs->table, wish->id);
+	struct job *job = job_table_find(&wish->jobs->table, wish->id);
 
 	if ((!rc || rc == -ENOENT) && job) /* gone from the disk: no other uwd will ask */
-		jobs_terminate(wish->jobs, job, wish->grace_us);
+		stop_terminate(wish->jobs, job, wish->grace_us);
 	if (wish->done)
 		wish->done(wish->data, rc);
 	free(wish);
 }
 
-int jobs_wish(struct jobs *jobs, struct job *job, enum job_flag flag, const struct job_why *why,
+int stop_wish(struct jobs *jobs, struct job *job, enum job_flag flag, const struct job_why *why,
 	      uint64_t grace_us, jobs_changed_fn done, void *data)
 {
 	struct wish *wish = calloc(1, sizeof(*wish));
@@ -43,7 +47,7 @@ int jobs_wish(struct jobs *jobs, struct job *job, enum job_flag flag, const stru
 		return -ENOMEM;
 	*wish = (struct wish){jobs, job->id, grace_us, done, data};
 	if (job->slot && jobs->run[job->slot])
-		jobs->run[job->slot]->grace_us = grace_us; /* it may have yet to start */
+		jobs->run[job->slot]->stop.grace_us = grace_us; /* it may have yet to start */
 	job->flags |= (uint16_t)flag;
 	entry = entry_new(jobs, job, ENTRY_UPDATE);
 	if (!entry) {
@@ -59,23 +63,23 @@ int jobs_wish(struct jobs *jobs, struct job *job, enum job_flag flag, const stru
 	return 0;
 }
 
-void jobs_terminate(struct jobs *jobs, struct job *job, uint64_t grace_us)
+void stop_terminate(struct jobs *jobs, struct job *job, uint64_t grace_us)
 {
 	struct run *run = job->slot ? jobs->run[job->slot] : NULL;
 	uint64_t now_us = clock_now_us(), kill_us = now_us + grace_us;
 
 	if (!run || run->ending || run->pidfd < 0)
 		return; /* when it has started, or at its end, its flags are looked at again */
-	if (grace_us && run->kill_us) { /* told already */
-		run->kill_us = kill_us < run->kill_us ? kill_us : run->kill_us;
+	if (grace_us && run->stop.kill_us) { /* told already */
+		run->stop.kill_us = kill_us < run->stop.kill_us ? kill_us : run->stop.kill_us;
 		return;
 	}
-	if (grace_us && (job->state != JOB_FROZEN || jobs_wake(jobs, job, run))) {
-		run->kill_us = kill_us;
+	if (grace_us && (job->state != JOB_FROZEN || pause_wake(jobs, job, run))) {
+		run->stop.kill_us = kill_us;
 		if (!pidfd_send_signal(run->pidfd, SIGTERM, NULL, 0))
 			return;
 	}
-	run->kill_us = now_us;
+	run->stop.kill_us = now_us;
 	if (run->leaf_open)
 		jobs->setup.ops->kill(jobs->setup.ops_data, &run->leaf);
 }

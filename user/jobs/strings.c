@@ -6,15 +6,15 @@
 
 #define BUCKETS_MIN 1024U
 
-struct word {
+struct shared_string {
 	char *text; /* NULL: free */
 	uint32_t hash;
 	uint32_t next; /* in its bucket, or among the free ones */
 	uint32_t holders;
 };
 
-struct words {
-	struct word *word; /* [0] is not used */
+struct strings {
+	struct shared_string *string; /* [0] is not used */
 	uint32_t count, capacity, free, held;
 	uint32_t *bucket;
 	uint32_t buckets; /* a power of two */
@@ -29,137 +29,138 @@ static uint32_t hash_of(const char *text)
 	return hash;
 }
 
-struct words *words_new(void)
+struct strings *strings_new(void)
 {
-	struct words *words = calloc(1, sizeof(*words));
+	struct strings *strings = calloc(1, sizeof(*strings));
 
-	if (!words)
+	if (!strings)
 		return NULL;
-	words->buckets = BUCKETS_MIN;
-	words->capacity = BUCKETS_MIN;
-	words->count = 1;
-	words->bucket = calloc(words->buckets, sizeof(*words->bucket));
-	words->word = calloc(words->capacity, sizeof(*words->word));
-	if (words->bucket && words->word)
-		return words;
-	words_free(words);
+	strings->buckets = BUCKETS_MIN;
+	strings->capacity = BUCKETS_MIN;
+	strings->count = 1;
+	strings->bucket = calloc(strings->buckets, sizeof(*strings->bucket));
+	strings->string = calloc(strings->capacity, sizeof(*strings->string));
+	if (strings->bucket && strings->string)
+		return strings;
+	strings_free(strings);
 	return NULL;
 }
 
-void words_free(struct words *words)
+void strings_free(struct strings *strings)
 {
-	if (!words)
+	if (!strings)
 		return;
-	for (uint32_t i = 1; words->word && i < words->count; i++)
-		free(words->word[i].text);
-	free(words->word);
-	free(words->bucket);
-	free(words);
+	for (uint32_t i = 1; strings->string && i < strings->count; i++)
+		free(strings->string[i].text);
+	free(strings->string);
+	free(strings->bucket);
+	free(strings);
 }
 
-static uint32_t find(const struct words *words, const char *text, uint32_t hash)
+static uint32_t find(const struct strings *strings, const char *text, uint32_t hash)
 {
-	uint32_t at = words->bucket[hash & (words->buckets - 1)];
+	uint32_t at = strings->bucket[hash & (strings->buckets - 1)];
 
-	while (at && (words->word[at].hash != hash || strcmp(words->word[at].text, text) != 0))
-		at = words->word[at].next;
+	while (at &&
+	       (strings->string[at].hash != hash || strcmp(strings->string[at].text, text) != 0))
+		at = strings->string[at].next;
 	return at;
 }
 
 /* Failing to grow makes it slower, not wrong. */
-static void grow_buckets(struct words *words)
+static void grow_buckets(struct strings *strings)
 {
-	uint32_t buckets = words->buckets * 2;
+	uint32_t buckets = strings->buckets * 2;
 	uint32_t *bucket = calloc(buckets, sizeof(*bucket));
 
 	if (!bucket)
 		return;
-	for (uint32_t i = 1; i < words->count; i++) {
-		struct word *word = &words->word[i];
+	for (uint32_t i = 1; i < strings->count; i++) {
+		struct shared_string *string = &strings->string[i];
 
-		if (!word->text)
+		if (!string->text)
 			continue;
-		word->next = bucket[word->hash & (buckets - 1)];
-		bucket[word->hash & (buckets - 1)] = i;
+		string->next = bucket[string->hash & (buckets - 1)];
+		bucket[string->hash & (buckets - 1)] = i;
 	}
-	free(words->bucket);
-	words->bucket = bucket;
-	words->buckets = buckets;
+	free(strings->bucket);
+	strings->bucket = bucket;
+	strings->buckets = buckets;
 }
 
-static uint32_t take_free(struct words *words)
+static uint32_t take_free(struct strings *strings)
 {
-	uint32_t at = words->free;
-	struct word *more;
+	uint32_t at = strings->free;
+	struct shared_string *more;
 
 	if (at) {
-		words->free = words->word[at].next;
+		strings->free = strings->string[at].next;
 		return at;
 	}
-	if (words->count == words->capacity) {
-		more = reallocarray(words->word, words->capacity * 2UL, sizeof(*more));
+	if (strings->count == strings->capacity) {
+		more = reallocarray(strings->string, strings->capacity * 2UL, sizeof(*more));
 		if (!more)
 			return 0;
-		words->word = more;
-		words->capacity *= 2;
+		strings->string = more;
+		strings->capacity *= 2;
 	}
-	return words->count++;
+	return strings->count++;
 }
 
-uint32_t words_hold(struct words *words, const char *text)
+uint32_t strings_hold(struct strings *strings, const char *text)
 {
 	uint32_t hash = hash_of(text), at;
 	char *copy;
 
 	if (!*text)
 		return 0;
-	at = find(words, text, hash);
+	at = find(strings, text, hash);
 	if (at) {
-		words->word[at].holders++;
+		strings->string[at].holders++;
 		return at;
 	}
-	if (words->held >= words->buckets)
-		grow_buckets(words);
+	if (strings->held >= strings->buckets)
+		grow_buckets(strings);
 	copy = strdup(text);
-	at = copy ? take_free(words) : 0;
+	at = copy ? take_free(strings) : 0;
 	if (!at) {
 		free(copy);
 		return 0;
 	}
-	words->word[at] = (struct word){
+	strings->string[at] = (struct shared_string){
 		.text = copy,
 		.hash = hash,
-		.next = words->bucket[hash & (words->buckets - 1)],
+		.next = strings->bucket[hash & (strings->buckets - 1)],
 		.holders = 1,
 	};
-	words->bucket[hash & (words->buckets - 1)] = at;
-	words->held++;
+	strings->bucket[hash & (strings->buckets - 1)] = at;
+	strings->held++;
 	return at;
 }
 
-void words_drop(struct words *words, uint32_t at)
+void strings_drop(struct strings *strings, uint32_t at)
 {
-	struct word *word = &words->word[at];
+	struct shared_string *string = &strings->string[at];
 	uint32_t *link;
 
-	if (!at || --word->holders)
+	if (!at || --string->holders)
 		return;
-	link = &words->bucket[word->hash & (words->buckets - 1)];
+	link = &strings->bucket[string->hash & (strings->buckets - 1)];
 	while (*link != at)
-		link = &words->word[*link].next;
-	*link = word->next;
-	free(word->text);
-	*word = (struct word){.next = words->free};
-	words->free = at;
-	words->held--;
+		link = &strings->string[*link].next;
+	*link = string->next;
+	free(string->text);
+	*string = (struct shared_string){.next = strings->free};
+	strings->free = at;
+	strings->held--;
 }
 
-uint32_t words_find(const struct words *words, const char *text)
+uint32_t strings_find(const struct strings *strings, const char *text)
 {
-	return *text ? find(words, text, hash_of(text)) : 0;
+	return *text ? find(strings, text, hash_of(text)) : 0;
 }
 
-const char *words_text(const struct words *words, uint32_t at)
+const char *strings_text(const struct strings *strings, uint32_t at)
 {
-	return at ? words->word[at].text : "";
+	return at ? strings->string[at].text : "";
 }

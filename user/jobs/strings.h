@@ -8,19 +8,19 @@
 
 #include <stdint.h>
 
-struct words;
+struct strings;
 
-struct words *words_new(void); /* NULL: out of memory */
-void words_free(struct words *words);
+struct strings *strings_new(void); /* NULL: out of memory */
+void strings_free(struct strings *strings);
 
 /* Takes a reference on text's number. 0 also when memory is short: what is shown is then "". */
-uint32_t words_hold(struct words *words, const char *text);
-void words_drop(struct words *words, uint32_t word);
+uint32_t strings_hold(struct strings *strings, const char *text);
+void strings_drop(struct strings *strings, uint32_t at);
 
 /* Its number without a reference; 0 when nobody holds it. */
-uint32_t words_find(const struct words *words, const char *text);
+uint32_t strings_find(const struct strings *strings, const char *text);
 
 /* Lives until it is dropped. */
-const char *words_text(const struct words *words, uint32_t word);
+const char *strings_text(const struct strings *strings, uint32_t at);
 
 #endif

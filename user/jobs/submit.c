@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
-#include "user/jobs/internal.h"
+#include "user/jobs/enqueue.h"
+#include "user/jobs/enter.h"
+#include "user/jobs/state.h"
 
 #define IDS_AHEAD 1000U
 
@@ -68,7 +70,7 @@ static void submission_done(void *data, struct entry *entry)
 
 	(void)data;
 	if (!entry->rc) {
-		jobs_enter(jobs, submission);
+		enter_add(jobs, submission);
 		return;
 	}
 	for (uint32_t i = 0; i < submission->count; i++)
@@ -132,7 +134,7 @@ static void resolve_after(const struct jobs_item *items, struct jobs_item *item)
 /* Neither whether others' jobs are there nor how they ended is a user's business. */
 static bool may_await(const struct jobs *jobs, uint64_t id, uint32_t uid)
 {
-	const struct job *job = table_find(&jobs->table, id);
+	const struct job *job = job_table_find(&jobs->table, id);
 	struct store_row row;
 
 	if (!uid || job)
@@ -149,8 +151,8 @@ static int check_after(struct jobs *jobs, const struct job_spec *spec, uint64_t 
 		if (!may_await(jobs, spec->after[i], spec->uid))
 			return -ESRCH;
 	}
-	return jobs_check_after(jobs, spec->after, spec->after_count, spec->flags & JOB_AFTER_ANY,
-				&live, ret_failed);
+	return enqueue_check_after(jobs, spec->after, spec->after_count,
+				   spec->flags & JOB_AFTER_ANY, &live, ret_failed);
 }
 
 static int check_item(struct jobs *jobs, struct jobs_item *item, struct uw_err *err)
@@ -160,7 +162,7 @@ static int check_item(struct jobs *jobs, struct jobs_item *item, struct uw_err *
 
 	if (!rc)
 		rc = check_ranges(item, err);
-	if (!rc && jobs_component_find(jobs, item->spec.component) == UINT8_MAX)
+	if (!rc && state_find_component(jobs, item->spec.component) == UINT8_MAX)
 		rc = err_set(err, -EINVAL, "submit: component: there is no '%s'",
 			     item->spec.component);
 	if (rc)
@@ -240,12 +242,12 @@ static struct submission *submission_new(struct jobs *jobs, uint32_t count)
 
 static int check_room(const struct jobs *jobs, uint64_t total, struct uw_err *err)
 {
-	if (total <= jobs_room(jobs))
+	if (total <= state_room(jobs))
 		return 0;
 	return err_set(err, -EDQUOT,
 		       "submit: the queue holds %u of %u jobs, there is no room for %" PRIu64
 		       " more",
-		       jobs->table.count + jobs->pending, jobs_most(jobs), total);
+		       jobs->table.count + jobs->pending, state_most_jobs(jobs), total);
 }
 
 int jobs_check(struct jobs *jobs, struct jobs_item *items, uint32_t count, struct uw_err *err)
@@ -253,14 +255,14 @@ int jobs_check(struct jobs *jobs, struct jobs_item *items, uint32_t count, struc
 	uint64_t total = 0;
 	int rc = 0;
 
-	jobs_keep_awaited(jobs, true);
+	enqueue_keep_awaited(jobs, true);
 	for (uint32_t i = 0; !rc && i < count; i++) {
 		rc = check_item(jobs, &items[i], err);
 		if (!rc)
 			rc = check_places(items, &items[i], err);
 		total += items[i].count;
 	}
-	jobs_keep_awaited(jobs, false);
+	enqueue_keep_awaited(jobs, false);
 	return rc ? rc : check_room(jobs, total, err);
 }
 

@@ -5,10 +5,12 @@
  * so that it starts nothing. How fast preempted jobs go out of memory is measured here too, as the
  * core weighs a pause by it.
  */
+#include "user/jobs/supply.h"
+
 #include <stddef.h>
 
 #include "user/base/clock.h"
-#include "user/jobs/internal.h"
+#include "user/jobs/state.h"
 
 #define HELD_US (5 * US_PER_SEC) /* no starts for so long after one that failed */
 
@@ -27,27 +29,27 @@ bool jobs_is_full(const struct jobs *jobs, uint64_t *ret_running, uint64_t *ret_
 	return *ret_running >= *ret_most;
 }
 
-bool jobs_is_closed(const struct jobs *jobs)
+bool supply_is_closed(const struct jobs *jobs)
 {
 	uint64_t running, most;
 
-	return jobs_is_full(jobs, &running, &most) || clock_now_us() < jobs->pause_us;
+	return jobs_is_full(jobs, &running, &most) || clock_now_us() < jobs->held_back_until_us;
 }
 
 /* ---- how fast jobs go out of memory ---- */
 
-uint64_t jobs_swap_speed(const struct jobs *jobs)
+uint64_t supply_swap_speed(const struct jobs *jobs)
 {
 	double took_s = 1 + (double)jobs->swapped_us / US_PER_SEC;
 
 	return (uint64_t)((double)(SWAP_PRIOR_BYTES + jobs->swapped_bytes) / took_s);
 }
 
-void jobs_see_swapped(struct jobs *jobs, struct run *run, uint64_t current_bytes)
+void supply_see_swapped(struct jobs *jobs, struct run *run, uint64_t current_bytes)
 {
 	uint64_t now_us = clock_now_us();
 
-	if (run->for_id && run->looked_us && current_bytes < run->current_bytes) {
+	if (run->freeze.for_id && run->looked_us && current_bytes < run->current_bytes) {
 		jobs->swapped_bytes += run->current_bytes - current_bytes;
 		jobs->swapped_us += now_us - run->looked_us;
 	}
@@ -61,21 +63,21 @@ void jobs_see_swapped(struct jobs *jobs, struct run *run, uint64_t current_bytes
 /* ---- what the core is told ---- */
 
 /* Closed, there is no room: asked again, the core would start the same jobs at once. */
-void jobs_give_supply(struct jobs *jobs)
+void supply_give(struct jobs *jobs)
 {
 	struct admit_supply supply = jobs->supply;
 
-	jobs->closed = jobs_is_closed(jobs);
+	jobs->closed = supply_is_closed(jobs);
 	if (jobs->closed) {
 		supply.host_valid = true;
 		supply.host_available_bytes = 0;
 	}
-	supply.swap_bytes_per_s = jobs_swap_speed(jobs);
+	supply.swap_bytes_per_s = supply_swap_speed(jobs);
 	admit_supply(jobs->admit, &supply, jobs_now_us(jobs));
 }
 
-void jobs_pause(struct jobs *jobs)
+void supply_hold_back(struct jobs *jobs)
 {
-	jobs->pause_us = clock_now_us() + HELD_US;
-	jobs_give_supply(jobs);
+	jobs->held_back_until_us = clock_now_us() + HELD_US;
+	supply_give(jobs);
 }

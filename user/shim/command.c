@@ -55,7 +55,7 @@ static void drop_ours(char **env)
 	*to = NULL;
 }
 
-static void add_ours(char **env, const struct job_spec *spec, const struct slot *slot)
+static void add_ours(char **env, const struct job_spec *spec, const struct slot_record *slot)
 {
 	static char text[OWN_VARIABLES][VARIABLE_LEN];
 	int at = 0;
@@ -73,7 +73,8 @@ static void add_ours(char **env, const struct job_spec *spec, const struct slot 
 	env[at] = NULL;
 }
 
-int command_make(const struct job_spec *spec, const struct slot *slot, struct command *ret_command)
+int command_make(const struct job_spec *spec, const struct slot_record *slot,
+		 struct command *ret_command)
 {
 	char **argv = list_of(&spec->argv, 0), **env = list_of(&spec->env, OWN_VARIABLES);
 

@@ -53,7 +53,8 @@ struct command {
 };
 
 /* argv and env of spec, and of the job that slot is for. -ENOMEM. */
-int command_make(const struct job_spec *spec, const struct slot *slot, struct command *ret_command);
+int command_make(const struct job_spec *spec, const struct slot_record *slot,
+		 struct command *ret_command);
 
 /* Becomes the submitter and executes; only returns by exiting. */
 void command_exec(const struct command *command) __attribute__((noreturn));

@@ -37,7 +37,7 @@
 
 struct shim {
 	const struct shim_options *options;
-	struct slot slot;
+	struct slot_record slot;
 	struct job_spec spec;
 	struct command command;
 	struct pump out, err;
@@ -199,7 +199,7 @@ static uint64_t us_of(const struct timeval *time)
 
 static void note_end(struct shim *shim, int status, const struct rusage *usage)
 {
-	struct slot *slot = &shim->slot;
+	struct slot_record *slot = &shim->slot;
 
 	pump_drain(&shim->out);
 	pump_drain(&shim->err);

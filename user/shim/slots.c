@@ -20,7 +20,7 @@
 struct record {
 	uint32_t magic;
 	uint32_t sum; /* of all that follows */
-	struct slot slot;
+	struct slot_record slot;
 };
 
 _Static_assert(sizeof(struct record) <= SLOT_SIZE, "a slot lies in one sector");
@@ -184,13 +184,13 @@ static bool is_blank(const struct record *record)
 	return !memcmp(record, &blank, sizeof(blank));
 }
 
-int slot_read(int fd, uint32_t index, struct slot *ret_slot)
+int slot_read(int fd, uint32_t index, struct slot_record *ret_slot)
 {
 	struct record record;
 	int rc = index && index <= SLOTS_COUNT ? read_at(fd, &record, sizeof(record), index)
 					       : -EINVAL;
 
-	*ret_slot = (struct slot){0};
+	*ret_slot = (struct slot_record){0};
 	if (rc)
 		return rc;
 	if (is_blank(&record))
@@ -202,7 +202,7 @@ int slot_read(int fd, uint32_t index, struct slot *ret_slot)
 	return 0;
 }
 
-int slot_write(int fd, uint32_t index, const struct slot *slot, bool sync)
+int slot_write(int fd, uint32_t index, const struct slot_record *slot, bool sync)
 {
 	struct record record;
 	int rc;

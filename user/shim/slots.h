@@ -36,7 +36,7 @@ enum slot_phase {
 	SLOT_PHASE__COUNT
 };
 
-struct slot {
+struct slot_record {
 	uint64_t job;
 	uint32_t attempt;
 	uint32_t phase; /* enum slot_phase */
@@ -65,10 +65,10 @@ int slots_write_last_id(int fd, uint64_t id);
 
 /* -ENODATA: never written; -EUCLEAN: torn, for the moment while another one writes it. Then
  * *ret_slot is empty. */
-int slot_read(int fd, uint32_t index, struct slot *ret_slot);
+int slot_read(int fd, uint32_t index, struct slot_record *ret_slot);
 
 /* With sync it is on disk when this returns. */
-int slot_write(int fd, uint32_t index, const struct slot *slot, bool sync);
+int slot_write(int fd, uint32_t index, const struct slot_record *slot, bool sync);
 
 /* On the description that fd is. -EAGAIN when another one has it. */
 int slot_lock(int fd, uint32_t index);

@@ -22,7 +22,7 @@
 #include "user/jobs/reader.h"
 
 struct history_call {
-	struct read read;
+	struct long_read read;
 	struct daemon *daemon;
 	uint64_t token;
 	json_t *parameters; /* kept for what points into it */
@@ -35,7 +35,7 @@ struct history_call {
 _Static_assert(offsetof(struct history_call, read) == 0,
 	       "read_on_thread and read_done cast it back");
 
-static void read_on_thread(struct read *read, struct store_reader *reader)
+static void read_on_thread(struct long_read *read, struct store_reader *reader)
 {
 	struct history_call *pending = (struct history_call *)read;
 
@@ -50,7 +50,7 @@ static void call_free(struct history_call *pending)
 	free(pending);
 }
 
-static void read_done(struct read *read)
+static void read_done(struct long_read *read)
 {
 	struct history_call *pending = (struct history_call *)read;
 	struct ipc_answer answer = {.parameters = json_incref(pending->answer)};
@@ -74,13 +74,13 @@ void history_later(struct daemon *daemon, const struct ipc_call *call, struct ip
 		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
 		return;
 	}
-	pending->read = (struct read){.read = read_on_thread, .done = read_done};
+	pending->read = (struct long_read){.read = read_on_thread, .done = read_done};
 	pending->daemon = daemon;
 	pending->token = call->token;
 	pending->parameters = json_incref((json_t *)call->parameters);
 	pending->fn = fn;
 	memcpy(pending->query, query, size);
-	rc = reading_put(jobs_reading(daemon->jobs), &pending->read);
+	rc = reader_thread_put(jobs_reader_thread(daemon->jobs), &pending->read);
 	if (rc) {
 		call_free(pending);
 		ipc_answer_fail(answer, IPC_ERROR_FAILED, "too many read the history now: %s",

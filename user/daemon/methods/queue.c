@@ -315,7 +315,7 @@ static int count_end(void *data, const struct store_row *row)
 	/* One whose end is on disk and not yet told is told to this follower too: once is enough.
 	 */
 	if (!job_state_is_end((enum job_state)row->job.state) ||
-	    jobs_is_untold(ends->daemon->jobs, row->job.id)) {
+	    jobs_is_unannounced(ends->daemon->jobs, row->job.id)) {
 		ends->left++;
 		return 0;
 	}

@@ -3,11 +3,11 @@
  * All places are one mapping of JOBS_MAX, of which only what is used becomes resident: a job never
  * moves, and nothing is copied to grow.
  */
+#include "user/jobs/job_table.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-
-#include "user/jobs/internal.h"
 
 #define BUCKETS (JOBS_MAX * 2U)
 
@@ -25,25 +25,25 @@ static void unmap(void *at, size_t bytes)
 		munmap(at, bytes);
 }
 
-int table_init(struct table *table)
+int job_table_init(struct job_table *table)
 {
-	*table = (struct table){
+	*table = (struct job_table){
 		.job = map(JOBS_MAX * sizeof(*table->job)),
 		.bucket = map(BUCKETS * sizeof(*table->bucket)),
 		.free = map(JOBS_MAX * sizeof(*table->free)),
 	};
 	if (table->job && table->bucket && table->free)
 		return 0;
-	table_done(table);
+	job_table_done(table);
 	return -ENOMEM;
 }
 
-void table_done(struct table *table)
+void job_table_done(struct job_table *table)
 {
 	unmap(table->job, JOBS_MAX * sizeof(*table->job));
 	unmap(table->bucket, BUCKETS * sizeof(*table->bucket));
 	unmap(table->free, JOBS_MAX * sizeof(*table->free));
-	*table = (struct table){0};
+	*table = (struct job_table){0};
 }
 
 /* Ids follow each other: multiplied by an odd constant they spread over all buckets. */
@@ -52,7 +52,7 @@ static uint32_t home_of(uint64_t id)
 	return (uint32_t)((id * 0x9e3779b97f4a7c15ULL) >> 32) & (BUCKETS - 1);
 }
 
-static uint32_t find_bucket(const struct table *table, uint64_t id)
+static uint32_t find_bucket(const struct job_table *table, uint64_t id)
 {
 	uint32_t at = home_of(id);
 
@@ -61,14 +61,14 @@ static uint32_t find_bucket(const struct table *table, uint64_t id)
 	return at;
 }
 
-struct job *table_find(const struct table *table, uint64_t id)
+struct job *job_table_find(const struct job_table *table, uint64_t id)
 {
 	uint32_t place = id ? table->bucket[find_bucket(table, id)] : 0;
 
 	return place ? &table->job[place - 1] : NULL;
 }
 
-struct job *table_add(struct table *table, uint64_t id)
+struct job *job_table_add(struct job_table *table, uint64_t id)
 {
 	uint32_t bucket = find_bucket(table, id), place;
 
@@ -82,7 +82,7 @@ struct job *table_add(struct table *table, uint64_t id)
 }
 
 /* Closes the gap: whoever was pushed past it moves back. */
-static void close_gap(struct table *table, uint32_t gap)
+static void close_gap(struct job_table *table, uint32_t gap)
 {
 	for (uint32_t at = (gap + 1) & (BUCKETS - 1); table->bucket[at];
 	     at = (at + 1) & (BUCKETS - 1)) {
@@ -96,7 +96,7 @@ static void close_gap(struct table *table, uint32_t gap)
 	}
 }
 
-void table_remove(struct table *table, struct job *job)
+void job_table_remove(struct job_table *table, struct job *job)
 {
 	uint32_t bucket = find_bucket(table, job->id);
 
@@ -107,7 +107,7 @@ void table_remove(struct table *table, struct job *job)
 	table->count--;
 }
 
-const struct job *table_next(const struct table *table, const struct job *at)
+const struct job *job_table_next(const struct job_table *table, const struct job *at)
 {
 	const struct job *end = table->job + table->used;
 

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From the disk into the queue: submissions that are written, a part in each turn of the loop.
+ */
+#ifndef UW_JOBS_ENTER_H
+#define UW_JOBS_ENTER_H
+
+#include "user/jobs/jobs.h"
+#include "user/jobs/recorder.h"
+
+struct pack {
+	char *bytes; /* without the environment; the spec's strings point into it */
+	unsigned long size;
+	char *env; /* NULL where it is another item's */
+};
+
+/* Some hundred bytes for each item, whatever the number of its elements. */
+struct submission {
+	struct entry entry;
+	struct jobs *jobs;
+	uint64_t submit_us;
+	jobs_submitted_fn done;
+	void *data;
+	uint32_t count;
+	struct jobs_item *item;
+	struct pack *pack;
+	struct submission *next;    /* that enters the queue after this one */
+	uint32_t at_item, at;       /* the first element that has not */
+	struct jobs_later *waiting; /* for all of this one */
+};
+
+/* An element of an item of it. */
+void submission_job(const struct submission *submission, const struct jobs_item *item,
+		    uint32_t element, struct job_spec *ret_spec, struct job *ret_job);
+
+void submission_free(struct submission *submission);
+
+/* It is on disk: goes into the queue behind those before it, is answered and freed. */
+void enter_add(struct jobs *jobs, struct submission *submission);
+/* In each turn: so many jobs as a turn may take, and, when it has been decided about them, an
+ * answer to those who submitted them. */
+void enter_some(struct jobs *jobs);
+void enter_answer(struct jobs *jobs);
+/* uwd ends: the next one finds them on disk. */
+void enter_none(struct jobs *jobs);
+
+#endif
