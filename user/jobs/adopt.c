@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A new uwd finds the queue of the one before, and what still runs: the table of instants in jobs.h
- * read from below. A slot's lock is looked at before what it says: unlocked, it changes no more.
+ * read from below. Jobs are read back into the table and the core; then each slot says how far its
+ * attempt came. A slot's lock is looked at before what it says: unlocked, it changes no more. One
+ * that is locked but has not named its shim yet is unresolved, and looked at again each second.
  */
 #include "user/jobs/adopt.h"
 

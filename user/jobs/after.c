@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Who waits for whom, found by the one that is waited for. */
+/*
+ * Who waits for whom, found by the one that is waited for: a hash table with chains of edges in one
+ * array. It grows by doubling and reuses the places of edges that were taken out. A job that waits
+ * for several stands here under one of them at a time.
+ */
 #include "user/jobs/after.h"
 
 #include <errno.h>

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Once a day all of the database is read, on the reading thread: what a disk spoils is found while
- * the file can still be set aside, and not by the job that needs it. */
+/*
+ * Once a day all of the database is read, on the thread of long reads: what a disk spoils is found
+ * while the file can still be set aside, and not by the job that needs it. When uwd ends, a check
+ * that runs is interrupted; the next uwd begins it again soon.
+ */
 #include "user/jobs/daily_check.h"
 
 #include <errno.h>

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* One job's way to the disk and back: what is written, in one transaction, and who hears of it. */
+/*
+ * One job's way to the disk and back. An entry is a copy of the job with its events; the recorder's
+ * thread writes all of it in one transaction, and afterwards does there what needs the disk to have
+ * spoken first: it launches the shim of a start, cleans the leaf of an end. Back on the loop,
+ * whoever made the entry and whoever asked for it are called.
+ */
 #include "user/jobs/entry.h"
 
 #include <errno.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * All places are one mapping of JOBS_MAX, of which only what is used becomes resident: a job never
- * moves, and nothing is copied to grow.
+ * The jobs that have not ended, in an open hash table of their ids. All places are one mapping of
+ * JOBS_MAX, of which only what is used becomes resident: a job never moves, and nothing is copied
+ * to grow. A removal closes the gap that it leaves, so no tombstones collect.
  */
 #include "user/jobs/job_table.h"
 

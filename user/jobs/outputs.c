@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Keeps the outputs of ended jobs below a total. For each user a heap has the output that ended
+ * longest ago on top, so that what goes next is found at once. What lies on disk at a start is
+ * found by a scan of a few files at a time; jobs that end while it goes on are noted, so that none
+ * is counted twice. Too much is removed in small steps between two transactions.
+ */
 #include "user/jobs/outputs.h"
 
 #include <dirent.h>

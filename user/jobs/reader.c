@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A thread that is made when the first long read comes and ends with uwd. Reads wait in a list, are
+ * done one after the other on the thread's own connection, and come back through a second list and
+ * an eventfd. One lock guards both lists; nothing is read while it is held.
+ */
 #include "user/jobs/reader.h"
 
 #include <errno.h>

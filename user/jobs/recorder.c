@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The writing thread. It takes over all that waits, writes it in one transaction and hands it back;
+ * where that fails, it writes each entry by itself, and what must be written stays in front and is
+ * tried again. When nothing waits it forgets what is too old, gets the reserve of a full disk back,
+ * and tidies up a little. Shortly after work it looks by itself for more, as waking it costs the
+ * loop more than anything else here.
+ */
 #include "user/jobs/recorder.h"
 
 #include <errno.h>

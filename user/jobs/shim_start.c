@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Makes the shim of one job. All that it is to have is opened first: the job's specification in a
+ * memory file, its slot with the lock taken, its leaf, its two output files. Then comes one fork,
+ * straight into the shims' cgroup, and in the child nothing but what is safe between fork and exec
+ * of a program with threads.
+ */
 #include "user/jobs/shim_start.h"
 
 #include <errno.h>

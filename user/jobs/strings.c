@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Strings by number: a hash table with chains finds a text, an array finds a number, and freed
+ * numbers form a list within that array. Each string counts its holders and goes with the last one.
+ */
 #include "user/jobs/strings.h"
 
 #include <stdlib.h>

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* New jobs: checked, given ids, written all or none; then they go to enter.c. */
+/*
+ * New jobs are checked, get ids, and are written, all of a call or none. Items are copied here, so
+ * that the caller's memory is free when the call returns; elements of an array are made one by one
+ * only as they are written. What is on disk goes on to enter.c; what could not be written is
+ * answered with the reason.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>

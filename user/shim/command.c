@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* From root to the submitter's command. */
+/*
+ * From root to the submitter's command. What needs memory or may fail is made before the fork: the
+ * argument vector and the environment. The child then takes on the submitter's limits, groups, ids,
+ * directory and outputs, in an order in which each step is still allowed, and executes; where it
+ * cannot, it reports through a pipe at which step and why.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>

@@ -38,13 +38,13 @@ bool pump_move(struct pump *pump);
 /* What is there and nothing more: others may hold the pipe open for ever. */
 void pump_drain(struct pump *pump);
 
-/* What the command gets; all of it made before the fork. */
-/* Why, and enum job_start. */
+/* Why the command could not be executed: an errno, and at which step, enum job_start. */
 struct command_report {
 	int error;
 	uint32_t failed;
 };
 
+/* What the command gets; all of it made before the fork. */
 struct command {
 	const struct job_spec *spec;
 	char **argv, **env;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* uw-shim: the parent of one queued job. Started by uwd; see shim.h. */
+/*
+ * uw-shim: the parent of one queued job, started by uwd. It reads its two arguments and goes on in
+ * shim.c.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

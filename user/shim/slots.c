@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The file of slots: a head and one sector for each running job. A record is written at once and
+ * carries a checksum, so a reader sees either a whole one or that it is torn. A slot's lock covers
+ * its sector and is held on an open file description, so that it passes to the shim by inheritance
+ * and goes with the last process that has it.
+ */
 #include "user/shim/slots.h"
 
 #include <errno.h>

@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reads of committed rows on a connection that cannot write. Each kind of question is one
+ * statement, prepared when it is first asked and kept; the columns of a row are read in the order
+ * of that statement. A page of what has ended begins behind the last row of the page before it, by
+ * end and id, so that each page costs the same. An array is asked about by seeks in two indices,
+ * without a look at its elements.
+ */
 #include "user/store/history.h"
 
 #include <errno.h>
@@ -142,23 +149,6 @@ static int each(struct store_reader *reader, sqlite3_stmt *statement, each_fn fn
 	if (rc)
 		return rc < 0 ? rc : 0;
 	return store_errno(result);
-}
-
-struct columns {
-	sqlite3_stmt *statement;
-	int at;
-};
-
-static uint64_t next_int(struct columns *row)
-{
-	return (uint64_t)sqlite3_column_int64(row->statement, row->at++);
-}
-
-static const char *next_text(struct columns *row)
-{
-	const char *text = (const char *)sqlite3_column_text(row->statement, row->at++);
-
-	return text ? text : "";
 }
 
 /* ---- jobs ---- */

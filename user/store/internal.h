@@ -79,4 +79,22 @@ sqlite3 *store_reader_db(struct store_reader *reader);
 /* Frees what stands for bad weather, so that the next commit finds room. */
 void store_give_reserve_up(struct store *store);
 
+/* A row that is read column by column, in the order of its statement. */
+struct columns {
+	sqlite3_stmt *statement;
+	int at;
+};
+
+static inline uint64_t next_int(struct columns *row)
+{
+	return (uint64_t)sqlite3_column_int64(row->statement, row->at++);
+}
+
+static inline const char *next_text(struct columns *row)
+{
+	const char *text = (const char *)sqlite3_column_text(row->statement, row->at++);
+
+	return text ? text : "";
+}
+
 #endif

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a new uwd reads back. */
+/*
+ * What a new uwd reads back: every job that has not ended, what was learned of each key, and the
+ * last id that was given. The columns are read in the order of their statements in schema.c.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,23 +11,6 @@
 #include "user/base/log.h"
 #include "user/base/text.h"
 #include "user/store/internal.h"
-
-struct columns {
-	sqlite3_stmt *statement;
-	int at;
-};
-
-static uint64_t next_int(struct columns *row)
-{
-	return (uint64_t)sqlite3_column_int64(row->statement, row->at++);
-}
-
-static const char *next_text(struct columns *row)
-{
-	const char *text = (const char *)sqlite3_column_text(row->statement, row->at++);
-
-	return text ? text : "";
-}
 
 /* In the order of ST_EACH_LIVE. */
 static int read_live(sqlite3_stmt *statement, struct store_live *live)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Every statement of the database, and what the tables are. Times are wall clock in us. */
+/*
+ * Every statement of the database, and what the tables are. Times are wall clock in us. A statement
+ * is named by its number in internal.h and prepared once for each connection.
+ */
 #include "user/store/internal.h"
 
 /*

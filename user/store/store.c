@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The connection: opening, transactions, errors, and what is done about a full disk. */
+/*
+ * The connection that writes: it opens or makes the database, sets a damaged one aside, and turns
+ * SQLite's codes into errno. It also keeps the reserve, a file that is given up when the disk is
+ * full, so that the ends of jobs still find room.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Rows in. Every function binds in the order of its statement in schema.c. */
+/*
+ * Rows in: new jobs with their environments, updates, events, runs, what was learned, and the
+ * deletion of what is too old. An environment that several jobs share is one row, found by its
+ * hash. Every function binds in the order of its statement in schema.c.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
