@@ -429,8 +429,8 @@ static int measure(struct bench *bench, uint32_t count)
 	start_us = start_some(bench);
 	printf("start_p99_us %.2f\n", start_us);
 	printf("started %u\n", bench->starts);
-	insert_us = insert_some(count);
 	exit_us = end_all(bench);
+	insert_us = insert_some(count);
 	printf("exit_p99_us %.2f\n", exit_us);
 	printf("insert_p99_us %.2f\n", insert_us);
 	printf("start_over_insert %.1f\n", start_us / insert_us);
