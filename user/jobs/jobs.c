@@ -349,6 +349,8 @@ int jobs_open(const struct jobs_setup *setup, struct jobs **ret_jobs, struct uw_
 	return rc == -EUCLEAN ? try_to_open(setup, ret_jobs, err) : rc;
 }
 
+/* What ends or fails on the way out is told to the core, but nothing is decided about it any more.
+ */
 void jobs_close(struct jobs *jobs)
 {
 	if (!jobs)

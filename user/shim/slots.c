@@ -23,13 +23,13 @@
 #define FILE_SIZE  ((off_t)(SLOTS_COUNT + 1) * SLOT_SIZE)
 #define PATH_LEN   512
 
-struct record {
+struct slot_on_disk {
 	uint32_t magic;
 	uint32_t sum; /* of all that follows */
 	struct slot_record slot;
 };
 
-_Static_assert(sizeof(struct record) <= SLOT_SIZE, "a slot lies in one sector");
+_Static_assert(sizeof(struct slot_on_disk) <= SLOT_SIZE, "a slot lies in one sector");
 
 struct head {
 	uint32_t magic;
@@ -183,16 +183,16 @@ int slots_write_last_id(int fd, uint64_t id)
 
 /* ---- slots ---- */
 
-static bool is_blank(const struct record *record)
+static bool is_blank(const struct slot_on_disk *record)
 {
-	static const struct record blank;
+	static const struct slot_on_disk blank;
 
 	return !memcmp(record, &blank, sizeof(blank));
 }
 
 int slot_read(int fd, uint32_t index, struct slot_record *ret_slot)
 {
-	struct record record;
+	struct slot_on_disk record;
 	int rc = index && index <= SLOTS_COUNT ? read_at(fd, &record, sizeof(record), index)
 					       : -EINVAL;
 
@@ -210,7 +210,7 @@ int slot_read(int fd, uint32_t index, struct slot_record *ret_slot)
 
 int slot_write(int fd, uint32_t index, const struct slot_record *slot, bool sync)
 {
-	struct record record;
+	struct slot_on_disk record;
 	int rc;
 
 	if (!index || index > SLOTS_COUNT)
