@@ -79,7 +79,7 @@ static void add_ours(char **env, const struct job_spec *spec, const struct slot_
 }
 
 int command_make(const struct job_spec *spec, const struct slot_record *slot,
-		 struct command *ret_command)
+		 struct job_command *ret_command)
 {
 	char **argv = list_of(&spec->argv, 0), **env = list_of(&spec->env, OWN_VARIABLES);
 
@@ -90,7 +90,7 @@ int command_make(const struct job_spec *spec, const struct slot_record *slot,
 	}
 	drop_ours(env);
 	add_ours(env, spec, slot);
-	*ret_command = (struct command){.spec = spec, .argv = argv, .env = env, .report = -1};
+	*ret_command = (struct job_command){.spec = spec, .argv = argv, .env = env, .report = -1};
 	return 0;
 }
 
@@ -145,7 +145,7 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int set_files(const struct command *command)
+static int set_files(const struct job_command *command)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
@@ -173,7 +173,7 @@ static int become(const struct job_spec *spec)
 	return 0;
 }
 
-static int prepare(const struct command *command, uint32_t *ret_failed)
+static int prepare(const struct job_command *command, uint32_t *ret_failed)
 {
 	const struct job_spec *spec = command->spec;
 	int rc;
@@ -198,7 +198,7 @@ static int prepare(const struct command *command, uint32_t *ret_failed)
 	return chdir(spec->cwd) ? -errno : 0;
 }
 
-void command_exec(const struct command *command)
+void command_exec(const struct job_command *command)
 {
 	struct command_report report = {.failed = JOB_START_ANYTHING};
 	int rc = prepare(command, &report.failed);

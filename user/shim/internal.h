@@ -45,7 +45,7 @@ struct command_report {
 };
 
 /* What the command gets; all of it made before the fork. */
-struct command {
+struct job_command {
 	const struct job_spec *spec;
 	char **argv, **env;
 	int out, err; /* its ends of the pipes */
@@ -54,9 +54,9 @@ struct command {
 
 /* argv and env of spec, and of the job that slot is for. -ENOMEM. */
 int command_make(const struct job_spec *spec, const struct slot_record *slot,
-		 struct command *ret_command);
+		 struct job_command *ret_command);
 
 /* Becomes the submitter and executes; only returns by exiting. */
-void command_exec(const struct command *command) __attribute__((noreturn));
+void command_exec(const struct job_command *command) __attribute__((noreturn));
 
 #endif

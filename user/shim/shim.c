@@ -39,7 +39,7 @@ struct shim {
 	const struct shim_options *options;
 	struct slot_record slot;
 	struct job_spec spec;
-	struct command command;
+	struct job_command command;
 	struct pump out, err;
 	pid_t child;
 	int pidfd, signals, exec_report;
