@@ -19,9 +19,9 @@ submit() {
 	uwctl submit -c batch "$@"
 }
 
-# hog MB SECONDS: the words of one that grows by 30 MB/s and holds
+# hog MB SECONDS: the words of one that grows by 20 MB/s and holds
 hog() {
-	echo "$PUT/hog --max $1 --hold $2 --rate 30 --touch 0 --log /tmp/hog.log"
+	echo "$PUT/hog --max $1 --hold $2 --rate 20 --touch 0 --log /tmp/hog.log"
 }
 
 # steps_of ID: what happened to it, in a line
@@ -50,7 +50,7 @@ expect_match "in place" "$(steps_of "$id")" 'started (grew )+ended'
 filler=$(fill)
 wait_until 10 job_is "$filler" running
 # shellcheck disable=SC2046
-id=$(submit -m 100M -t 60s -k stands --freezable -- $(hog 200 2))
+id=$(submit -m 100M -t 60s -k stands --freezable -- $(hog 200 12))
 wait_until 40 job_is "$id" frozen
 wait_until 5 is_frozen "batch/job-$id"
 expect_match "why" "$(uwctl queue "$id")" 'wants [0-9.]+M more, free are'
@@ -65,7 +65,7 @@ expect_match "throttled, frozen, thawed" "$(steps_of "$id")" 'throttled frozen t
 filler=$(fill)
 wait_until 10 job_is "$filler" running
 # shellcheck disable=SC2046
-id=$(submit -m 100M -t 60s -k again --rerun -- $(hog 200 2))
+id=$(submit -m 100M -t 60s -k again --rerun -- $(hog 200 12))
 wait_until 40 job_is "$id" queued
 expect_match "what it waits for" "$(uwctl queue "$id")" 'needs 2[0-9]+M'
 expect_rc 0 uwctl cancel "$filler"
