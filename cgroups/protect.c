@@ -2,10 +2,11 @@
 /*
  * Protection of the pool as a whole. A component's memory.low and memory.min count against reclaim
  * from outside only up to what each ancestor has (effective_protection() in mm/memcontrol.c,
- * mm/page_counter.c), so the ancestors that are ours get the sums. Exactly the sums of memory.min:
- * with memory_recursiveprot what a parent has and its children do not claim goes to whoever uses
- * more than its own protection, and a hog that nothing may reclaim ends in an OOM kill outside of
- * the pool. For the same reason the slice needs the scope's value and not some upper bound.
+ * mm/page_counter.c), so the ancestors that are ours get the sums. Of memory.min they get no more
+ * than that: with memory_recursiveprot what a parent has and its children do not claim goes to
+ * whoever uses more than its own protection, and a hog that nothing may reclaim ends in an OOM kill
+ * outside of the pool. For the same reason the slice needs the scope's value and not some upper
+ * bound.
  *
  * memory.low is constant, and a property of the units under systemd. memory.min moves with working
  * sets, several times a second; uwd writes it to the files, and writes it again when systemd has

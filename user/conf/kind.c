@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * One row for each kind of value: how it is read from text, how it is written so that it reads
- * back to the same, and how what is allowed is put into words. An option names its kind and its
- * range; nothing here knows single options.
+ * Parses the value of an option, prints it so that it reads back to the same, and puts into words
+ * what is allowed. There is one row for each kind of value (bytes, shares, times, words); an
+ * option names its kind and its range in option.c, and nothing here knows single options.
  */
 #include "user/conf/option.h"
 

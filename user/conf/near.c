@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What somebody may have meant: the known word with the fewest typing errors in between, if they
- * are few for its length. Used for keys, sections and keys of task files.
+ * Finds what somebody may have meant: the known word with the fewest typing errors in between, if
+ * they are few for its length. It serves keys and sections of the configuration and keys of task
+ * files.
  */
 #include "user/conf/option.h"
 

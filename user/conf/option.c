@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The table of options. A row is all there is to an option: its section and key, its kind, where
- * it is kept, its range, default and help; reading, printing, comparing and documenting follow
- * from it.
+ * Holds the table of options. A row is all there is to an option: its section and key, its kind,
+ * where it is kept, its range, default and help; printing, comparing and documenting follow from
+ * it. Lines are read by build.c, values parsed by kind.c.
  */
 #include "user/conf/option.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The built-in profile, as text: it is read like any file, so that no second way leads into the
- * configuration.
+ * Holds the built-in profile, as text: it is read like any file, so that no second way leads into
+ * the configuration.
  */
 #include "user/conf/build.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Goes through the text once, byte by byte, with the quotes that are open as its only state, and
- * writes each word to the buffer as it ends. What a shell would expand, or take for an operator,
- * ends it with the column and what to write instead.
+ * Cuts a text into words by the quoting rules of sh(1) and expands nothing. It goes through the
+ * text once, with the open quote as its only state. What a shell would expand or take for an
+ * operator is refused, with its column and what to write instead.
  */
 #include "user/conf/shell_words.h"
 

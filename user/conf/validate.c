@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What only the whole configuration can show: pairs of times in the wrong order, shares over 100
- * %, budgets that do not fit the pool. Each mistake is told at the line that made it one.
+ * Checks what only the whole configuration can show: pairs of times in the wrong order, shares
+ * over 100 %, budgets that do not fit the pool. Each mistake is told at the line that made it one.
  */
 #include "user/conf/build.h"
 

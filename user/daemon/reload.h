@@ -7,10 +7,11 @@
 #include "user/daemon/state.h"
 
 /*
- * Reads the configuration again; on any fault nothing changes and err says what is wrong.
- * Components that stay keep all they have; of one that goes everything is undone. Each change is
- * logged, and each, unless it is NULL, is called with it; on a fault that comes after that, which
- * ends uwd, too. Waits for nobody: -EAGAIN while another setup is at work.
+ * Reads the configuration again; what is wrong with it changes nothing, and err says what it is. A
+ * fault while the cgroups are brought in line leaves those that were done, and the old
+ * configuration. Components that stay keep all they have; of one that goes everything is undone.
+ * Each change is logged, and each, unless it is NULL, is called with it; on a fault that comes
+ * after that, which ends uwd, too. Waits for nobody: -EAGAIN while another setup is at work.
  */
 int reload_run(struct daemon *daemon, conf_change_fn each, void *arg, struct uw_err *err);
 

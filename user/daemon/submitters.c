@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Names become numbers through getpwnam(3) and getgrnam(3), once for each reading of the
- * configuration. A name that cannot be looked up is logged with what to do about it and leaves no
- * number behind, so that nobody gets in by it. Whether somebody may submit is then a comparison of
- * numbers that asks nobody.
+ * Turns the `submit` list of each component into user and group ids when the configuration is
+ * read, so that a call only compares numbers. A name that is not found is logged and lets nobody
+ * in.
  */
 #include "user/daemon/submitters.h"
 

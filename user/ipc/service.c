@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Turns one call into one answer: finds the method, checks that the caller may, and has the
- * daemon's handler fill the answer. The methods by which Varlink tools ask what there is are
- * answered here.
+ * Turns one call into one answer: finds the method, checks in peer_may that the caller has the
+ * right to it, and has the daemon's handler fill the answer. Whose jobs a caller may see or change
+ * is asked in daemon/methods (select.c, change.c), who may submit in daemon/submitters.c. The
+ * methods by which Varlink tools ask what there is are answered here.
  */
 #include "user/ipc/service.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A new uwd finds the queue of the one before, and what still runs: the table of instants in jobs.h
- * read from below. Jobs are read back into the table and the core; then each slot says how far its
- * attempt came. A slot's lock is looked at before what it says: unlocked, it changes no more. One
- * that is locked but has not named its shim yet is unresolved, and looked at again each second.
+ * Takes over the queue of the uwd before, and the jobs that still run. The jobs are read into the
+ * table and the core; then the slot of each running one says how far it came, by the table of
+ * instants in jobs.h. Its lock is looked at first, since an unlocked slot changes no more. One
+ * that is locked and names no shim yet is looked at again each second.
  */
 #include "user/jobs/adopt.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The end of an attempt: what its slot and its leaf say of it, and what becomes of the job. The
- * verdicts come first and only judge; then the deed: the end is read, the core is told, an entry
- * with the result goes to the disk. As long as a shim may still live, or the slot cannot be read,
+ * Ends an attempt: reads what its slot and its leaf say of it, and settles what becomes of the
+ * job. The verdicts come first and only judge; then the deed: the core is told, and an entry with
+ * the result goes to the disk. As long as a shim may still live, or the slot cannot be read,
  * nothing is judged and the run stays in doubt, to be looked at again each second.
  */
 #include "user/jobs/end.h"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A job that wants more than it has reserved while there is no room: the kernel holds it back at
- * its memory.high, where it hardly moves. That shows, and by configuration it has an end.
+ * Follows jobs that are at their memory limit while there is no room for more, where the kernel
+ * throttles them. The reason is shown and noted in the job's history, and logged where the job can
+ * neither be frozen nor run again. With outgrown = fail such a job is ended after outgrown-after.
  */
 #include "user/jobs/outgrown.h"
 

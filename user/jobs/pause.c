@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Jobs that stand still: because the core says so, for want of room or for another (preemption), or
- * because policy or a person froze them. What the core wants is asked of policy, which lets nothing
- * stand still for longer than freeze-max: asked again in time, a pause lasts, and without uwd it
- * ends.
+ * Makes jobs stand still and go on again as the core of admission decides, for want of room or for
+ * another job. The freezing is asked of policy, which ends each freeze after freeze-max, so it is
+ * asked for again in time; without uwd a pause ends by itself. A job that policy or a person froze
+ * is only shown as frozen.
  */
 #include "user/jobs/pause.h"
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The writing thread. It takes over all that waits, writes it in one transaction and hands it back;
- * where that fails, it writes each entry by itself, and what must be written stays in front and is
- * tried again. When nothing waits it forgets what is too old, gets the reserve of a full disk back,
- * and tidies up a little. Shortly after work it looks by itself for more, as waking it costs the
- * loop more than anything else here.
+ * Runs the thread that writes to the database, so that the loop never waits for a disk. It writes
+ * all that waits in one transaction and hands it back; when that fails it writes each entry alone,
+ * and tries again what must be written. When nothing waits it deletes what is too old, and
+ * restores the reserve that a full disk has used up.
  */
 #include "user/jobs/recorder.h"
 

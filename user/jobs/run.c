@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Each job that runs has a slot and a struct run in it, from its start until its end is on disk:
- * which leaf it is in, how its end is noticed, how large it is and which limit it was given. A
- * limit is lowered in steps, as the kernel would make the loop wait for all of it at once.
+ * Keeps what is known of each running job beside the job: its slot, its leaf, its shim's pidfd and
+ * its limit. The limit of a job, memory.high of its leaf, is set here by run_limit; it is lowered
+ * no further than to what the job holds, since the kernel would make the loop wait, and later
+ * looks follow it down.
  */
 #include "user/jobs/run.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Strings by number: a hash table with chains finds a text, an array finds a number, and freed
- * numbers form a list within that array. Each string counts its holders and goes with the last one.
+ * Keeps each key and tag that jobs share once, under a number. A hash table finds the number of a
+ * text, an array the text of a number; freed numbers form a list in that array. A string goes with
+ * its last holder.
  */
 #include "user/jobs/strings.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What there is to give out, as the core is told of it. While as many jobs run as may, or shortly
- * after a start that came to nothing, the queue is closed: the core is told that there is no room,
- * so that it starts nothing. How fast preempted jobs go out of memory is measured here too, as the
- * core weighs a pause by it.
+ * Tells the core what there is to give out. While as many jobs run as may, or shortly after a
+ * start that came to nothing, the queue is closed: the core is told that there is no room, so that
+ * it starts nothing. How fast preempted jobs go out of memory is measured here too, as the core
+ * weighs a pause by it.
  */
 #include "user/jobs/supply.h"
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Tells the BPF programs which cgroups to count, and reads what they have counted of each. To track
- * a component its entry is added to the maps, and an iterator program run on its cgroup registers
- * the page counter by which charges are recognised. A cgroup that was made anew under the same name
- * takes the place of the old one. The mark that the kernel watches for uwd is armed here too.
+ * Tells the BPF programs which cgroups to count, and reads what they have counted of each. To
+ * track a component its entry is added to the maps, and an iterator program run on its cgroup
+ * registers the page counter by which charges are recognised. A cgroup that was made anew under
+ * the same name takes the place of the old one. Marks, at which the kernel wakes uwd, are armed
+ * here by kern_mark_set.
  */
 #include <bpf/bpf.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The words for the events that a frame may carry.
+ * Names the kinds of events that a frame may carry, for logs and traces.
  */
 #include "user/model/frame.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * All inputs of one tick. Sense fills it, policy reads it, trace may record it. Everything that can
+ * All inputs of one tick. Sense fills it, policy reads it. Everything that can
  * change a decision is in here: samples, kernel events, outcomes of earlier actions, requests of
  * clients. Absent is not zero: each group of sensors has a validity bit, and policy says what it
  * does without the group.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What policy knows about a component at the moment, for status, metrics and the client library.
+ * What policy knows about a component at the moment, for status and metrics.
  * Written by policy_step into its state, copied out by policy_view; nobody decides from it.
  */
 #ifndef UW_MODEL_VIEW_H

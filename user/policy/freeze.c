@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Keeps the table of leaves in step with the frame: new ones, ones that are gone, and what became
- * of freezes and thaws that were sent. It also picks the leaf that is stopped first, and does the
- * freezing and thawing; whether and when is decided by brake.c, squeeze.c, requests.c and thaw.c.
+ * of freezes and thaws that were sent. It picks the leaf that is stopped first, and puts freezes
+ * and thaws into the plan; whether and when is decided by brake.c, squeeze.c, requests.c and
+ * thaw.c. Only what an earlier uwd left frozen is thawed here, at the start.
  */
 #include "user/policy/freeze.h"
 

@@ -26,7 +26,7 @@ uint32_t freeze_count(const struct step *step, uint32_t component);
 bool freeze_leaf(struct step *step, struct leaf_state *leaf, enum freeze_cause cause,
 		 uint64_t max_us, struct why why);
 
-/* Thaws; a squeezed limit is raised before it when there is room. */
+/* Thaws; who calls it raises a squeezed limit before, where there is room. */
 bool thaw_leaf(struct step *step, struct leaf_state *leaf, struct why why);
 
 /* The leaf with that cgroup id, or NULL. */

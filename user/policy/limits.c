@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * For each of the three limits it knows what the kernel has, what it should have, and when it was
- * written last. A value is written when it differs by more than rounding; a lower one also has to
- * be wanted for some time, and memory.high is lowered only under a group that is quiet.
+ * Keeps memory.min, memory.low and memory.high of each component at what they should be. Of each
+ * it knows the kernel's value, the wanted one and the last write. A difference above rounding is
+ * written; a lower memory.min or memory.high must be wanted for a while, and memory.high is
+ * lowered only while the group is quiet or squeezed.
  */
 #include "user/policy/limits.h"
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Each frame begins with what every component can spare. Where more is lent than that, the loans
- * are cut and their borrowers owe; loans that nobody needs shrink; what is still spare, and was so
- * for a while, is shared out among those who want more. The lenders then carry the sum, each by
- * its part.
+ * Lends what components can spare, and calls loans back. Each frame begins with what every
+ * component has to spare. Where more is lent than that, the loans are cut and their borrowers owe:
+ * limits.c, reclaim.c, brake.c and last_resort.c see that they pay. Loans that nobody needs
+ * shrink; what is still spare, and was so for a while, is shared out among those who want more.
+ * The lenders then carry the sum, each by its part.
  */
 #include "user/policy/loans.h"
 

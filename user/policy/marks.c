@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Takes the lowest of the points at which something would have to be decided. A threshold that
- * growth passes sooner than a wake takes is left out, unless it is the last one to act at; half of
- * the room on the host is a point too, since the rate up to it says whether to wait for the rest.
+ * Decides at which use of a component the kernel wakes uwd next, and arms that mark
+ * (ACTION_ARM_MARK) when the one before has fired or is off by more than noise. The mark is the
+ * lowest point at which something would have to be decided: the next threshold, half the way to a
+ * lender's lowered limit, half of the room on the host. A threshold that growth passes within 20
+ * ms is left out, unless it is the last one.
  */
 #include "user/policy/marks.h"
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A reload may give components other indices, add some and drop some. What is remembered of each
- * is moved to its new index by name, and leaves are renumbered with it; a component whose cgroup
- * was made anew starts over except for its loans and its freezes.
+ * Matches what is remembered of each component to the configuration. A reload may give components
+ * other indices, add some and drop some: what is remembered moves to the new index by name, and
+ * leaves are renumbered with it. A component whose cgroup was made anew starts over, except for
+ * its loans, its count of freezes and its learned thresholds.
  */
 #include "user/policy/roster.h"
 

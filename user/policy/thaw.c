@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * When a frozen leaf goes on: at once when its freeze made somebody else stall, else when there is
- * room for what it gave up, and at its deadline in any case, on probation if need be. Thaws keep
- * a distance, so that no two leaves count on the same room.
+ * Decides when a frozen leaf goes on: at once when its freeze made somebody else stall, else when
+ * there is room for what it gave up, and at its deadline in any case, on probation if need be.
+ * Thaws keep a distance, so that no two leaves count on the same room. A client's thaw is in
+ * requests.c, the one at the start in freeze.c, that of a queued job in admit/grow.c.
  */
 #include "user/policy/thaw.h"
 

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Output through us and not straight into the file: RLIMIT_FSIZE would limit every file of the job,
- * and a limit that is looked at now and then does not hold.
- *
- * Of what is too much the middle goes, as the beginning says what was tried and the end why it
- * failed. All of it is appended, and a hole is punched behind the first half of the limit that
- * grows with what comes: the file is right at every instant, whoever is killed, it can be followed,
- * and nothing is copied. Where no hole can be punched the file ends at its limit.
- *
- * Another attempt begins behind those before it with a limit of its own, so that they do not cost
- * it its output; at its end all of them together are cut to the limit in the same way.
+ * Carries an output of a job from a pipe into its file and keeps the file below a limit. The shim
+ * stands between the two because RLIMIT_FSIZE would limit all files of the job. Of too much output
+ * the middle is cut out, by a hole that grows behind the first half of the limit, so that the file
+ * is right at every instant. A further attempt appends under a limit of its own; at its end all
+ * are cut to one limit.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * uw-shim: the parent of one queued job. It becomes the submitter, starts the command in the job's
+ * uw-shim: the parent of one queued job. It starts the command as the submitter in the job's
  * leaf, writes its output to files up to a limit, and keeps its end in a slot (shim/slots.h), so
  * that jobs outlive uwd. It stands outside of the job's leaf, in holder/jobs of the pool: freezing
  * and killing the leaf do not reach it, and its memory (about 0.3 MB) is not the job's.

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * When all pages are read to see whether they are sound. What a crash of uwd leaves its log makes
- * good, and a file whose disk fails looks the same from outside: so at the first start of a boot,
- * at one that finds the file otherwise than uwd left it, and where SQLite met damage; in between
- * once a day, beside all else. To do it at each start would hold up what most often follows an
- * update or a crash, while jobs run and wait.
- *
- * What was found is in a mark beside the database. Without one that can be read all is looked at;
- * so it may be lost at any instant, and is not synced.
+ * Decides when the whole database is read to see whether it is sound, and reads it. SQLite's log
+ * repairs what a crash of uwd leaves, but a file that its disk damaged looks the same from
+ * outside. So it is read at the first start of a boot, at one that finds the file otherwise than
+ * uwd left it, after SQLite met damage, and once a day; to do it at each start would hold up what
+ * most often follows an update or a crash. The result is in a mark file, which may be lost at any
+ * instant and is not synced: without it all is read again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +18,6 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/text.h"
-#include "user/base/clock.h"
 #include "user/store/history.h"
 #include "user/store/internal.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a new uwd reads back: every job that has not ended, what was learned of each key, and the
- * last id that was given. The columns are read in the order of their statements in schema.c.
+ * Reads back what a new uwd needs: every job that has not ended, what was learned of each key, and
+ * the last id that was given. The columns are read in the order of their statements in schema.c.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Rows in: new jobs with their environments, updates, events, runs, what was learned, and the
- * deletion of what is too old. An environment that several jobs share is one row, found by its
- * hash. Every function binds in the order of its statement in schema.c.
+ * Writes the rows of the database: new jobs with their environments, updates, events, runs, and
+ * what was learned of keys. It also deletes what is too old. Equal environments share one row,
+ * which is found by its hash. Every function binds in the order of its statement in schema.c.
  */
 #include <errno.h>
 #include <stdlib.h>

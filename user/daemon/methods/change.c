@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * One call may change many thousand jobs, and each change is a write to disk of its own. So the
- * jobs are listed first, then a batch of changes is on its way at a time, and each that is done
- * makes room for the next. What was left alone, and why, is noted on the way; when the last change
- * is on disk the client gets one answer for all. In a dry run nothing is on its way, and the state
- * of each job says what would have become of it.
+ * Answers Cancel, Hold, Release and Requeue, for one job or for many thousand. Each change is a
+ * write to disk of its own, so the jobs are listed first, then a batch of changes is on its way at
+ * a time, and each that is done makes room for the next. What was left alone, and why, is noted on
+ * the way; when the last change is on disk the client gets one answer for all. In a dry run
+ * nothing is on its way, and the state of each job says what would have become of it.
  */
 #include "user/daemon/methods/change.h"
 

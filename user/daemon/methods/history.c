@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A page is a query that the reader's thread answers: it is copied together with the call's
- * parameters, run there, and its result sent when the loop hears that it is done. History itself
- * reads from the newest job that has ended back to older ones, looks at no more than
- * HISTORY_ROWS_MAX rows, and ends with a cursor - the end and the id of the last row - from which
- * the next page goes on.
+ * Answers History, and lets it and Recommend run their queries on the reader's thread
+ * (history_later): a call is copied, run there, and answered when the loop hears that it is done.
+ * A page goes from the newest ended job back, looks at no more than HISTORY_ROWS_MAX rows, and
+ * carries a cursor for the next one.
  */
 #include "user/daemon/methods/history.h"
 

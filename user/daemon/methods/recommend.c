@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Both answers are made on the reader's thread in one pass over rows. The runs of a key come one
- * after the other, so one key is held at a time, with a bounded sample of its peaks; a page ends
- * after a number of keys with the last one as its cursor. The last runs of all components are read
- * once into one array and picked from it for each component.
+ * Answers Recommend: by key what runs asked for and used, and by component what jobs held
+ * together. Both are made on the reader's thread, in one pass. The runs of a key come one after
+ * the other, so that one key is held at a time; a page ends with its last key as the cursor.
  */
 #include "user/daemon/methods/recommend.h"
 

@@ -9,7 +9,7 @@
  * is of one that outgrew its memory it is only a bound from below (at_least).
  *
  * A component, from its last runs, whatever their key: how much they held at the same time
- * (job_together.h). What would have served is the 95th percentile of that over the time in which
+ * (together.h). What would have served is the 95th percentile of that over the time in which
  * any ran, but the largest single peak at the least, and 5 %. Not the maximum: in the 20th part of
  * the time that is over it a job waits its turn a little, which is what the queue is for, while a
  * share for the maximum stands idle for the rest. Only root is told, as nobody else's history has

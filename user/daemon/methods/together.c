@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Starts and ends of the runs are sorted by time, and one pass over them gives stretches in which
- * the sum of what was held did not change. Sorted by that sum, the stretches answer every question
- * of the form: what was not exceeded in so much of the time.
+ * Works out how much memory jobs held at the same time, for Recommend. Starts and ends of runs are
+ * sorted by time, which gives stretches of an unchanged sum; sorted by that sum, these tell what
+ * was not exceeded in 95 % of the time.
  */
 #include "user/daemon/methods/together.h"
 

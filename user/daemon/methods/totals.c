@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Sums are made of two sources. What has ended is in the store, which keeps totals by component,
- * class and state, so that no history is read; what has not ended is counted over the jobs in
- * memory. Two tables of sums stand in static memory, as only the loop's thread comes here.
+ * Makes the queue's part of Status: how many jobs there are, how they waited, ran and ended, by
+ * class and by component. Ended jobs come from totals in the store, the others are counted in
+ * memory. The sums are static, as only the loop's thread comes here.
  */
 #include "user/daemon/methods/totals.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What changes which tasks a tree holds: entries go in and out of leaves, nodes that are full are
+ * Changes which tasks a tree holds: entries go into and out of leaves, nodes that are full are
  * split, nodes that are nearly empty are joined or fed by a neighbour, and counts, totals and
  * marks are kept right on the way. Nodes come from the space that the trees share, which is sized
  * so that it cannot run out.

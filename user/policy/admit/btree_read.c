@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What asks a tree and leaves its tasks as they are: the first and the next, the n-th, the rank of
- * one, the first that is light enough, how far a sum of weights reaches, and marks on all before a
- * place. Counts and totals in the nodes let each of these go down one way from the root.
+ * Answers questions about a tree and leaves it as it is: the first and the next task, the n-th,
+ * the rank of one, the first that is light enough, how far a sum of weights reaches, and marks on
+ * all before a place. Counts and totals in the nodes let each of these go down one way from the
+ * root.
  */
 #include "user/policy/admit/btree_node.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The names of the enums, and of each reason the clause that is printed for it with its two
- * numbers. Only text for people: no decision reads it.
+ * Names the values of the core's enums, and puts each reason into the clause that is printed for
+ * it with its two numbers. It is text for people only: no decision reads it.
  */
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The books of what runs: how much is reserved in each component, how much of it has yet to be
- * used, and when each task is expected to end. From that follow what is free now, and when a given
- * size will be.
+ * Keeps the books of what runs: how much is reserved in each component, how much of it has yet to
+ * be used, and when each task is expected to end. From that it answers what is free now, and when
+ * a given size will be.
  */
 #include "user/policy/admit/inside.h"
 
