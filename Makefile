@@ -110,7 +110,7 @@ $(O)/uw-guard: $(GUARD_OBJ)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-static) $^ -o $@
 
 # So is the shim, one of which stands behind each job: it must be small.
-SHIM_OBJ := $(call OBJ,$(wildcard user/shim/*.c) user/shim/slots.c user/model/job_pack.c user/model/job_block.c \
+SHIM_OBJ := $(call OBJ,$(wildcard user/shim/*.c) user/model/job_pack.c user/model/job_block.c \
 	cgroups/guard.c cgroups/procs.c cgroups/group.c $(wildcard user/base/*.c))
 $(O)/uw-shim: $(SHIM_OBJ)
 	@echo "  LINK    $@"

@@ -272,6 +272,16 @@ static void beat(const struct fixture *f, uint64_t beat_us)
 	ledger_close(ledger);
 }
 
+static void test_guard_takes_a_heart_for_stopped_after_two_seconds(void **state)
+{
+	uint64_t beat_us = 5 * US_PER_SEC;
+
+	(void)state;
+	assert_false(guard_is_stale(beat_us, beat_us - 1)); /* another CPU's clock */
+	assert_false(guard_is_stale(beat_us, beat_us + 2 * US_PER_SEC));
+	assert_true(guard_is_stale(beat_us, beat_us + 2 * US_PER_SEC + 1));
+}
+
 /* Its last heartbeat lies in the future, and then as far back as says that it hangs. */
 static void test_guard_undoes_what_a_stopped_uwd_holds(void **state)
 {
@@ -392,6 +402,7 @@ int main(void)
 		TEST(test_undo_once_without_a_ledger_makes_none),
 		TEST(test_guard_killed_while_uwd_is_dead_is_made_good_by_the_next),
 		TEST(test_guard_second_one_gives_way),
+		TEST(test_guard_takes_a_heart_for_stopped_after_two_seconds),
 		TEST(test_guard_undoes_what_a_stopped_uwd_holds),
 		TEST(test_guard_thaws_at_a_deadline_and_leaves_a_squeeze_to_a_live_uwd),
 		TEST(test_guard_outlasts_the_last_thread),

@@ -14,9 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -32,10 +34,13 @@ struct tmp_pool {
 static inline void tmp_pool_init(struct tmp_pool *pool)
 {
 	char dir[96];
+	struct statvfs shm;
+	/* In memory where there is enough: what a test writes need not outlive the machine. */
+	bool is_roomy = !access("/dev/shm", W_OK) && !statvfs("/dev/shm", &shm) &&
+			(uint64_t)shm.f_bavail * shm.f_frsize > 1ULL << 30;
 
-	/* In memory where it can be: what a test writes need not outlive the machine. */
 	snprintf(pool->path, sizeof(pool->path), "%s/uw-test-XXXXXX",
-		 access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+		 is_roomy ? "/dev/shm" : "/tmp");
 	assert_non_null(mkdtemp(pool->path));
 	snprintf(pool->ledger, sizeof(pool->ledger), "%s/ledger", pool->path);
 	snprintf(dir, sizeof(dir), "%s/pool", pool->path);

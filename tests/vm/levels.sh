@@ -45,4 +45,4 @@ step emergency 22 emergency
 for name in emergency critical high medium low normal; do
 	kill -TERM "$(head -n 1 "$POOL/work/$name/cgroup.procs")"
 done
-wait_until 80 level_is work normal
+wait_until 60 level_is work normal

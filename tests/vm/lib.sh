@@ -114,9 +114,12 @@ looked() {
 	[ "$(full_looks)" -ge "$1" ]
 }
 
-# looks N: until uwd has looked N times more, which is when it would have done what it must not
+# looks N: until uwd has looked N times more and N seconds have passed, in which it would have done what
+# it must not. It looks once a second, and ten times while something is pressed or frozen.
 looks() {
+	local end=$((SECONDS + $1 + 1))
 	wait_until 30 looked $(($(full_looks) + $1))
+	while [ $SECONDS -lt $end ]; do sleep 0.1; done
 }
 
 # ---- queued jobs ----

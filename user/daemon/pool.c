@@ -147,10 +147,14 @@ static int on_psi(sd_event_source *source, int fd, uint32_t revents, void *data)
 static int add_psi(struct daemon *daemon, uint32_t component, int fd)
 {
 	struct daemon_psi *psi = &daemon->component[component].psi;
+	int rc;
 
 	*psi = (struct daemon_psi){.daemon = daemon, .component = component, .fd = fd};
-	return loop_add_io(daemon->event, fd, EPOLLPRI, on_psi, psi, LOOP_KERNEL_EVENTS,
-			   &psi->source);
+	rc = loop_add_io(daemon->event, fd, EPOLLPRI, on_psi, psi, LOOP_KERNEL_EVENTS,
+			 &psi->source);
+	if (rc < 0)
+		close(fd);
+	return rc;
 }
 
 void pool_unwatch_psi(struct daemon *daemon)

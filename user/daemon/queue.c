@@ -211,6 +211,8 @@ void queue_configure(struct daemon *daemon)
 	struct uw_err err = {0};
 
 	resolve_allowed(daemon);
+	daemon->jobs_look_us = 0; /* the supply is by the old indices: the next tick, which is due,
+				     tells the new */
 	if (daemon->jobs && jobs_configure(daemon->jobs, &admit, &err))
 		log_err("%s", err.text);
 	if (ipc_server_set_open(daemon->server, submitters_beside_root(&daemon->config)))

@@ -209,6 +209,11 @@ static void watch_orphan(struct guard *guard, uint64_t now_us)
 	drop_ledger(guard);
 }
 
+bool guard_is_stale(uint64_t beat_us, uint64_t now_us)
+{
+	return now_us > beat_us + LEDGER_STALE_US;
+}
+
 /* Its entries stay: it may come back, and is their only writer. */
 static void watch_hang(struct guard *guard, uint64_t beat_us, uint64_t now_us)
 {
@@ -250,7 +255,7 @@ static void watch_uwd(struct guard *guard)
 	}
 	guard->orphan_since_us = 0;
 	ledger_read_peer(guard->ledger, LEDGER_UWD, &uwd);
-	if (now_us > uwd.beat_us + LEDGER_STALE_US)
+	if (guard_is_stale(uwd.beat_us, now_us))
 		watch_hang(guard, uwd.beat_us, now_us);
 	else
 		watch_deadlines(guard, now_us);

@@ -8,6 +8,9 @@
 #ifndef UW_GUARD_GUARD_H
 #define UW_GUARD_GUARD_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "user/base/err.h"
 
 struct guard_options {
@@ -22,5 +25,8 @@ int guard_run(const struct guard_options *options, struct uw_err *err);
 /* Undoes once what a dead uwd left. 0 also when there is nothing; -EBUSY while a uwd lives; -EIO
  * when something could not be undone. */
 int guard_undo_once(const struct guard_options *options, struct uw_err *err);
+
+/* A living uwd whose last heartbeat was at beat_us hangs: it has been silent for LEDGER_STALE_US. */
+bool guard_is_stale(uint64_t beat_us, uint64_t now_us);
 
 #endif

@@ -2,8 +2,9 @@
 /*
  * The queue as uwd holds it: opened and closed, given another configuration, and served by the
  * loop. A turn of the loop takes up what the disk, a shim or a long read has to say, lets new jobs
- * in, decides once about all of it, and then answers who waited. When the components change, the
- * core is begun anew and every job goes into it again by the name of its component.
+ * in, decides once about all of it, and then answers who submitted; who changed a job is answered
+ * as soon as the change is on disk. When the components change, the core is begun anew and every
+ * job goes into it again by the name of its component.
  */
 #include "user/jobs/jobs.h"
 

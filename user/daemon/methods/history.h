@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A page of what is long, made on the thread of reading.h, so that no call of a client holds up the
+ * A page of what is long, made on the thread of reader.h, so that no call of a client holds up the
  * loop. The pages of Recommend and History, which end where the next begins ("next", "from").
  */
 #ifndef UW_DAEMON_METHODS_HISTORY_H
