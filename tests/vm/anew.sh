@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 35
+# seconds: 42
 # Cgroups that are removed and made anew under a living uwd, one component and the whole pool: limits,
 # marks, counters, freezing and the guard are as before.
 

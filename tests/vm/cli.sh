@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2016 # single quotes hold what other shells expand
-# seconds: 40
+# seconds: 27
 # The command line: exit codes, exact writes, signals and job control of `run`, names that nobody
 # should choose, users without rights, and each command that asks uwd.
 

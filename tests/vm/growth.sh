@@ -64,8 +64,13 @@ expect_match "throttled, frozen, thawed" "$(steps_of "$id")" 'throttled frozen t
 # ---- it may be started again: with more, when there is room ----
 filler=$(fill)
 wait_until 10 job_is "$filler" running
-# shellcheck disable=SC2046
-id=$(submit -m 100M -t 60s -k again --rerun -- $(hog 200 12))
+# It holds for long the first time only.
+# shellcheck disable=SC2016
+id=$(submit -m 100M -t 60s -k again --rerun -- sh -c '
+	hold=12
+	[ ! -e /tmp/again ] || hold=1
+	touch /tmp/again
+	exec "$0" --max 200 --hold $hold --rate 20 --touch 0 --log /tmp/hog.log' "$PUT/hog")
 wait_until 40 job_is "$id" queued
 expect_match "what it waits for" "$(uwctl queue "$id")" 'needs 2[0-9]+M'
 expect_rc 0 uwctl cancel "$filler"

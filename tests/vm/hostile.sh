@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# seconds: 4
 # Hostile surroundings: names, a foreign group in our place, a read-only mount, no rights, a second
 # pool, a mount without memory_recursiveprot. Each is refused with its cause, or done right.
 

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2016 # single quotes hold what the jobs' shells expand
-# seconds: 46
+# seconds: 70
 # Queued jobs: each runs once, as its submitter, in a leaf with its limit, and its end is known, with
 # uwd killed again and again; those whose memory is not there wait.
 
-SMALL=200
-QUEUE=100
+SMALL=100
+QUEUE=60
 KILLS=20 # each takes a second or three; make bench-jobs has fifty on each kernel
 
 config <<'END'
@@ -108,20 +108,23 @@ expect "lost jobs" "$(ended lost)" 0
 
 # ---- two that do not fit together, and a third beside them ----
 began=$SECONDS
-for _ in 1 2; do
-	uwctl submit -c batch -m 700M -t 20s -- "$PUT/hog" --max 640 --hold 8 --touch 0 >/dev/null
-done
+large() {
+	uwctl submit -c batch -m 700M -t 20s -- "$PUT/hog" --max 640 --hold 8 --touch 0
+}
+ids=("$(large)" "$(large)")
 one_runs() {
 	[ "$(uwctl queue --json | jq '[.jobs[] | select(.state == "running")] | length')" = 1 ]
 }
 wait_until 10 one_runs
-uwctl submit -c batch -m 150M -t 2s -- sh -c 'echo >/tmp/jobs/third; sleep 1' >/dev/null
+ids+=("$(uwctl submit -c batch -m 150M -t 2s -- sh -c '
+	echo >/tmp/jobs/third
+	until [ -e /tmp/jobs/seen ]; do sleep 0.1; done')")
 uwctl queue
 wait_until 15 test -e /tmp/jobs/third
 expect "running while the second large one waits" \
 	"$(uwctl queue --json | jq '[.jobs[] | select(.state == "queued")] | length')" 1
-last=$(uwctl queue --json | jq '[.jobs[].id] | max')
-expect_rc 0 uwctl wait "$((last - 2))-$last" --timeout 120s
+touch /tmp/jobs/seen
+expect_rc 0 uwctl wait "${ids[@]}" --timeout 120s
 echo "two of 700M and one beside them: $((SECONDS - began)) s"
 expect "OOM kills" "$(awk '$1 == "oom_kill" { print $2 }' "$POOL/memory.events")" 0
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# seconds: 4
 # OOM kills against memory.events: one victim, then a whole group by memory.oom.group.
 kern_setup a b
 kern_watch a b

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# seconds: 15
 # Reclaim against memory.stat: direct under a limit, proactive through memory.reclaim. Slab counts in
 # one of the two only, and so do pages that a list gave back at once: a seventh is left for that.
 near() {

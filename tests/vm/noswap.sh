@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 25
+# seconds: 10
 # vm: --swap none
 # Without swap nothing anonymous can be squeezed: freeze earlier, and never a memory.high livelock.
 

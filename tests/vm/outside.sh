@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 75
+# seconds: 78
 # A process outside of the pool takes memory until the machine swaps. What protects a component is then
 # worth what the pool itself has: without that its idle working set goes, with it none of it does.
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2016 # single quotes hold what other shells expand
-# seconds: 45
+# seconds: 29
 # The queue as its users see it: what a job gets, exit codes, arrays, files, order, rights, and a
 # uwd that is killed while somebody waits.
 

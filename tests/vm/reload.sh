@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 40
+# seconds: 32
 # A reload is atomic: a faulty file changes nothing, a good one is in force at once, and what runs goes
 # on running. What stays is not touched; of what goes everything is undone. A setup tells the uwd that
 # runs.
@@ -94,10 +94,10 @@ wait_until 5 eval '[ "$(cg cache/memory.low)" = $((240 << 20)) ]'
 wait_until 10 eval '[ "$(cg cache/memory.min)" -gt $((40 << 20)) ]'
 
 # ---- a squeeze that a reload drops ----
-printf '[pool]\nusable = 600M\n[component %s]\nshare = 50%%\n%s\n[component %s]\nshare = 40%%\n%s\n' \
+printf '[pool]\nusable = 600M\n[policy]\ndwell = 1s\n[component %s]\nshare = 50%%\n%s\n[component %s]\nshare = 40%%\n%s\n' \
 	cache 'lend = yes' jobs 'borrow = yes' | config
 uwctl reload
-looks 12 # spare budget is lent once it has lasted for two dwells of 5 s
+looks 4 # spare budget is lent once it has lasted for two dwells
 grow jobs greedy 900 --rate 60
 wait_until 30 eval '[ "$(cg cache/memory.high)" -lt $((300 << 20)) ]'
 printf '[pool]\nusable = 600M\n[component jobs]\nshare = 40%%\n' | config

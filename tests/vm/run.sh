@@ -7,6 +7,16 @@ set -u
 cd /run/put || exit 1
 . ./lib.sh
 
+# Where each thread of uwd and its children stands, for one that did not get on.
+show_uwd() {
+	local task
+	echo "    --- processes"
+	ps -eo pid,ppid,stat,wchan:24,args | grep '[u]wd\|[u]wctl\|uw-[gs]' | sed 's/^/    /'
+	for task in $(pidof uwd); do
+		head -n 6 /proc/"$task"/task/*/stack | sed 's/^/    /'
+	done
+}
+
 bad=0
 for name in "$@"; do
 	began=$(date +%s%N)
@@ -20,6 +30,7 @@ for name in "$@"; do
 	*)
 		echo "FAILED $name: exit $rc (${took} ms)"
 		sed 's/^/    /' "/tmp/$name.log" | tail -n 60
+		show_uwd
 		if [ -s /tmp/uwd.log ]; then
 			echo "    --- uwd"
 			tail -n 30 /tmp/uwd.log | sed 's/^/    /'

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# seconds: 35
+# seconds: 14
 # vm: --systemd
 # Under systemd the pool is a delegated scope that survives uwd, its crash, and daemon-reload.
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# seconds: 7
 # The tree: idempotent setup, completed after an interruption, raced by others, taken down again.
 
 GUARD=/usr/libexec/uw/uw-guard
