@@ -147,7 +147,8 @@ static void test_component_made_anew_starts_over(void **data)
 	assert_int_equal(f->frame.component[HOG].high_bytes, 600 * MIB);
 	assert_int_equal(fixture_view(f, HOG).level, LEVEL_NORMAL);
 	assert_int_equal(fixture_view(f, HOG).frozen_leaves, 0);
-	assert_int_equal(f->state->component[HOG].thresholds.shift_permyriad, -150); /* learned of it */
+	assert_int_equal(f->state->component[HOG].thresholds.shift_permyriad,
+			 -150); /* learned of it */
 	assert_null(fixture_find(f, ACTION_ARM_MARK, REDIS));
 
 	/* Absent for a moment is not made anew. */

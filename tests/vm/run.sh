@@ -11,6 +11,7 @@ cd /run/put || exit 1
 show_uwd() {
 	local task
 	echo "    --- processes"
+	# shellcheck disable=SC2009 # pgrep does not say where they sleep
 	ps -eo pid,ppid,stat,wchan:24,args | grep '[u]wd\|[u]wctl\|uw-[gs]' | sed 's/^/    /'
 	for task in $(pidof uwd); do
 		head -n 6 /proc/"$task"/task/*/stack | sed 's/^/    /'

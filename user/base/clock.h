@@ -14,8 +14,8 @@ uint64_t clock_now_us(void);
 /* Wall time in microseconds since the epoch, for display and for records that outlive a boot. */
 uint64_t clock_wall_us(void);
 
-/* The id of this boot of the machine, from /proc/sys/kernel/random/boot_id: what CLOCK_MONOTONIC said
- * in another one means nothing in this one. */
+/* The id of this boot of the machine, from /proc/sys/kernel/random/boot_id: what CLOCK_MONOTONIC
+ * said in another one means nothing in this one. */
 #define CLOCK_BOOT_ID_LEN 37 /* 36 characters and the terminator */
 
 /* -ENOENT and the like where /proc is not mounted, -EBADMSG when it is no id. */
