@@ -6,7 +6,7 @@
 # uwd killed again and again; those whose memory is not there wait.
 
 SMALL=100
-QUEUE=60
+QUEUE=100
 KILLS=20 # each takes a second or three; make bench-jobs has fifty on each kernel
 
 config <<'END'
