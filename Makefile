@@ -34,8 +34,8 @@ LAYERS   := base model policy conf kern sense ledger act guard store shim jobs i
 LIBS     := $(LAYERS:%=$(O)/lib/%.a) $(O)/lib/cgroups.a
 SRC       = $(filter-out %/main.c,$(wildcard user/$1/*.c user/$1/*/*.c))
 OBJ       = $(patsubst %.c,$(O)/obj/%.o,$1)
-BPF_SRC  := $(wildcard bpf/*.bpf.c)
-SKELS    := $(BPF_SRC:bpf/%.bpf.c=$(B)/%.skel.h)
+BPF_OBJ  := $(patsubst bpf/%.bpf.c,$(B)/%.bpf.o,$(wildcard bpf/*.bpf.c))
+SKEL     := $(B)/uw.skel.h
 UNITS    := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 SIMS     := $(patsubst tests/sim/%.c,$(O)/tests/sim/%,$(wildcard tests/sim/test_*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -68,11 +68,15 @@ $(B)/%.bpf.o: bpf/%.bpf.c | build/deps/build
 	@echo "  BPF     $@"
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
 
-$(B)/%.skel.h: $(B)/%.bpf.o
-	$(Q)PATH=$$PATH:/usr/sbin bpftool gen skeleton $< name $(subst -,_,$*) >$@
+# One object of all: each load makes libbpf parse the kernel's types anew.
+$(B)/uw.bpf.o: $(BPF_OBJ)
+	$(Q)PATH=$$PATH:/usr/sbin bpftool gen object $@ $^
+
+$(SKEL): $(B)/uw.bpf.o
+	$(Q)PATH=$$PATH:/usr/sbin bpftool gen skeleton $< name uw >$@
 
 # ---- C ----
-$(call OBJ,$(wildcard user/kern/*.c)): $(SKELS)
+$(call OBJ,$(wildcard user/kern/*.c) tests/unit/test_kern_hooks.c): $(SKEL)
 $(call OBJ,$(wildcard tests/*/*.c)): | build/deps/test
 
 $(O)/obj/%.o: %.c | build/deps/build
@@ -179,7 +183,7 @@ layers: all ## who includes whom, what pure objects import, what lies where
 	$(Q)scripts/check-layers
 	$(Q)scripts/check-tree
 
-lint: $(SKELS) | build/deps/lint ## clang-format, clang-tidy, cppcheck, shellcheck
+lint: $(SKEL) | build/deps/lint ## clang-format, clang-tidy, cppcheck, shellcheck
 	$(Q)scripts/lint
 
 KERNELS ?= 6.1 6.12 7.x

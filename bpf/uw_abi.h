@@ -76,7 +76,7 @@ struct uw_owner {
 struct uw_settings {
 	__u32 abi_version;
 	__u32 generation;      /* programs of another generation do nothing: the handover */
-	__u64 build;           /* hash of the BPF objects that are installed */
+	__u64 build;           /* hash of the BPF object that is installed */
 	__u32 wanted;          /* mask of the sensors that were asked for, */
 	__u32 sensors;         /* and of those that are attached, */
 	__u32 links;           /* with so many links */
@@ -86,7 +86,7 @@ struct uw_settings {
 	__u64 window_us;
 };
 
-/* The .rodata of each object, set before it is loaded. */
+/* The .rodata of the object, set before it is loaded. */
 struct uw_load {
 	__u32 generation; /* that the programs belong to */
 	__u32 page_shift;

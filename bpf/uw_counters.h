@@ -13,14 +13,14 @@ struct {
 	__uint(max_entries, UW_ENTRIES_MAX);
 	__type(key, struct uw_counter);
 	__type(value, struct uw_owner);
-} uw_counters SEC(".maps");
+} uw_counters __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, UW_ENTRIES_MAX);
 	__type(key, struct uw_cgid);
 	__type(value, struct uw_mark);
-} uw_marks SEC(".maps");
+} uw_marks __weak SEC(".maps");
 
 static __always_inline struct uw_owner *uw_counter_owner(const struct page_counter *counter)
 {

@@ -11,7 +11,7 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, UW_EVENTS_SIZE);
-} uw_events SEC(".maps");
+} uw_events __weak SEC(".maps");
 
 /* Room for one event with everything but pid and comm filled in; NULL when the ring is full, which
  * is then counted as drop. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The pinned maps that several objects share, and what all programs do with them. The loader pins
- * each map uw_NAME as NAME and lets later objects reuse it. A program runs only in its own
- * generation: while a new build takes over, both are attached and one of them counts.
+ * The pinned maps that several sources share, and what all programs do with them. What headers
+ * define is weak, so that the linker takes one of each. The loader pins each map uw_NAME as NAME
+ * and lets a later build reuse it. A program runs only in its own generation: while a new build
+ * takes over, both are attached and one of them counts.
  */
 #ifndef UW_MAPS_H
 #define UW_MAPS_H
@@ -24,23 +25,23 @@ struct {
 	__uint(max_entries, UW_ENTRIES_MAX);
 	__type(key, struct uw_cgid);
 	__type(value, struct uw_component);
-} uw_components SEC(".maps");
+} uw_components __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct uw_settings);
-} uw_settings SEC(".maps");
+} uw_settings __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, UW_DROP__COUNT);
 	__type(key, struct uw_drop_key);
 	__type(value, struct uw_drop_count);
-} uw_drops SEC(".maps");
+} uw_drops __weak SEC(".maps");
 
-const volatile struct uw_load uw_load;
+const volatile struct uw_load uw_load __weak;
 
 /* The settings, or NULL when this program is not the one that counts. */
 static __always_inline const struct uw_settings *uw_active(void)

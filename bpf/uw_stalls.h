@@ -25,6 +25,6 @@ struct {
 	__uint(max_entries, UW_ENTRIES_MAX);
 	__type(key, struct uw_cgid);
 	__type(value, struct uw_stall);
-} uw_stalls SEC(".maps");
+} uw_stalls __weak SEC(".maps");
 
 #endif

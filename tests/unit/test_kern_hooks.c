@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The attach table against kernels made up of BTF: what is attached where. */
+/* The attach table against kernels made up of BTF, and against the programs that are built in. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "user/base/cleanup.h"
 #include "user/kern/hooks.h"
+#include "uw.skel.h"
 
 static int add_prototype(struct btf *btf, int args)
 {
@@ -130,7 +132,7 @@ static void test_hooks_table_is_consistent(void **state)
 
 		assert_ptr_equal(hook_find(hook->program), hook);
 		assert_in_range(strlen(hook->program), 1, 15); /* BPF_OBJ_NAME_LEN */
-		assert_in_range(hook->object, 0, OBJECT__COUNT - 1);
+		assert_in_range(hook->owner, 0, HOOK_OF_ALL);
 		assert_non_null(hook->lost);
 		if (hook->unless)
 			assert_non_null(hook_find(hook->unless));
@@ -138,19 +140,59 @@ static void test_hooks_table_is_consistent(void **state)
 	assert_null(hook_find("uw_nothing"));
 }
 
-static void test_every_sensor_has_an_object(void **state)
+static void test_every_sensor_has_a_hook(void **state)
 {
-	uint32_t sensors = 0;
+	uint32_t owners = 0;
 
 	(void)state;
-	for (int i = OBJECT_PAGES; i < OBJECT__COUNT; i++) {
-		size_t size = 0;
+	for (size_t i = 0; i < kern_hook_count; i++)
+		owners |= 1U << kern_hooks[i].owner;
+	assert_int_equal(owners, (1U << HOOK_OF_ALL << 1) - 1);
+}
 
-		assert_non_null(kern_elves[i].bytes(&size));
-		assert_true(size > 0);
-		sensors |= kern_elves[i].sensors;
+static void test_every_program_has_a_hook(void **state)
+{
+	struct uw *skel = uw__open();
+	struct bpf_program *program;
+	size_t programs = 0;
+
+	(void)state;
+	assert_non_null(skel);
+	bpf_object__for_each_program (program, skel->obj) {
+		assert_non_null(hook_find(bpf_program__name(program)));
+		programs++;
 	}
-	assert_int_equal(sensors, (1U << KERN_SENSOR__COUNT) - 1);
+	assert_int_equal(programs, kern_hook_count);
+	uw__destroy(skel);
+}
+
+/* Names under which they are pinned, and whether no sensor can do without. */
+static void test_every_map_is_linked_in_once(void **state)
+{
+	static const struct {
+		const char *name;
+		bool always;
+	} maps[] = {
+		{"uw_components", true}, {"uw_counters", true},     {"uw_settings", true},
+		{"uw_drops", true},      {"uw_marks", true},        {"uw_stalls", true},
+		{"uw_events", false},    {"uw_stall_tasks", false}, {"uw_reclaim_tasks", false},
+		{"uw_pages", false},
+	};
+	struct uw *skel = uw__open();
+	struct bpf_map *map;
+	size_t pinned = 0;
+
+	(void)state;
+	assert_non_null(skel);
+	bpf_object__for_each_map (map, skel->obj)
+		pinned += !bpf_map__is_internal(map);
+	assert_int_equal(pinned, ARRAY_SIZE(maps));
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+		assert_non_null(bpf_object__find_map_by_name(skel->obj, maps[i].name));
+		assert_int_equal(hook_needs_map(1U << HOOK_OF_ALL, maps[i].name), maps[i].always);
+		assert_true(hook_needs_map((1U << KERN_SENSOR__COUNT) - 1, maps[i].name));
+	}
+	uw__destroy(skel);
 }
 
 int main(void)
@@ -162,7 +204,9 @@ int main(void)
 		cmocka_unit_test(test_hook_usable_oom_victim_by_task_or_by_choice),
 		cmocka_unit_test(test_hook_usable_typedef_of_something_else_is_refused),
 		cmocka_unit_test(test_hooks_table_is_consistent),
-		cmocka_unit_test(test_every_sensor_has_an_object),
+		cmocka_unit_test(test_every_sensor_has_a_hook),
+		cmocka_unit_test(test_every_program_has_a_hook),
+		cmocka_unit_test(test_every_map_is_linked_in_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

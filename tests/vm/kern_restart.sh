@@ -48,3 +48,14 @@ expect_match "the report" "$dump" '"name": "a"'
 mkdir "$KERN/b"
 "$PUT/kern" counts a b >/tmp/kern.out
 expect "a recreated one starts anew" "$(count b charged_bytes)" 0
+
+# A map that others pinned here is nobody's to write over: its sensor is lost, and no other.
+rm /sys/fs/bpf/uw/stall_tasks
+bpftool map create /sys/fs/bpf/uw/stall_tasks type hash key 4 value 4 entries 1 name foreign
+"$PUT/kern" counts -t a b >/tmp/kern.out
+expect_match "what became of it" "$(grep missing /tmp/kern.out)" '^missing stalls: .*stall_tasks'
+expect "sensors lost" "$(grep -c missing /tmp/kern.out)" 1
+expect "programs of the rest" "$(find /sys/fs/bpf/uw/programs-* -name 'uw_*' | wc -l)" 13
+rm /sys/fs/bpf/uw/stall_tasks
+"$PUT/kern" counts a b >/tmp/kern.out
+expect "sensors lost" "$(grep -c missing /tmp/kern.out || true)" 0

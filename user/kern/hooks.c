@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Holds the attach table, which names every BPF object, every program in it, the kernel function or
- * tracepoint it hangs on, and what is lost without it. Whether a hook can be used is asked of the
- * running kernel's type information, by name and by parameters, before anything is loaded.
+ * Holds the attach table, which names every BPF program, the sensor it is for, the kernel function
+ * or tracepoint it hangs on, and what is lost without it. Whether a hook can be used is asked of
+ * the running kernel's type information, by name and by parameters, before anything is loaded.
  */
 #include "user/kern/hooks.h"
 
@@ -10,126 +10,121 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "uw_groups.skel.h"
-#include "uw_oom.skel.h"
-#include "uw_pages.skel.h"
-#include "uw_reclaim.skel.h"
-#include "uw_stall.skel.h"
-#include "uw_trace.skel.h"
+#include "user/base/cleanup.h"
 
-#define SENSORS_ALL ((1U << KERN_SENSOR__COUNT) - 1)
-
-const struct kern_elf kern_elves[OBJECT__COUNT] = {
-	[OBJECT_GROUPS] = {"uw_groups", SENSORS_ALL, uw_groups__elf_bytes},
-	[OBJECT_PAGES] = {"uw_pages", 1U << KERN_PAGES, uw_pages__elf_bytes},
-	[OBJECT_STALL] = {"uw_stall", 1U << KERN_STALL, uw_stall__elf_bytes},
-	[OBJECT_RECLAIM] = {"uw_reclaim", 1U << KERN_RECLAIM, uw_reclaim__elf_bytes},
-	[OBJECT_OOM] = {"uw_oom", 1U << KERN_OOM, uw_oom__elf_bytes},
-	[OBJECT_TRACE] = {"uw_trace", 1U << KERN_TRACE, uw_trace__elf_bytes},
+/* The other maps are there in any case. */
+static const struct {
+	const char *name;
+	uint32_t owners;
+} optional_maps[] = {
+	{"uw_events", 1U << KERN_PAGES | 1U << KERN_STALL | 1U << KERN_OOM},
+	{"uw_stall_tasks", 1U << KERN_STALL},
+	{"uw_reclaim_tasks", 1U << KERN_RECLAIM},
+	{"uw_pages", 1U << KERN_TRACE},
 };
 
 const struct kern_hook kern_hooks[] = {
-	{.object = OBJECT_GROUPS,
+	{.owner = HOOK_OF_ALL,
 	 .program = "uw_groups",
 	 .type = HOOK_ITERATOR,
 	 .symbol = "cgroup",
 	 .required = true,
 	 .lost = "components cannot be told from their page counters: no BPF sensor works"},
-	{.object = OBJECT_GROUPS,
+	{.owner = HOOK_OF_ALL,
 	 .program = "uw_rmdir",
 	 .type = HOOK_TRACEPOINT,
 	 .symbol = "cgroup_rmdir",
 	 .lost = "entries of removed components stay until uwd looks"},
-	{.object = OBJECT_PAGES,
+	{.owner = KERN_PAGES,
 	 .program = "uw_try_charge",
 	 .type = HOOK_FUNCTION,
 	 .symbol = "page_counter_try_charge",
 	 .required = true,
 	 .lost = "no usage marks: a crossing is seen at the next poll or stall"},
-	{.object = OBJECT_PAGES,
+	{.owner = KERN_PAGES,
 	 .program = "uw_charge",
 	 .type = HOOK_FUNCTION,
 	 .symbol = "page_counter_charge",
 	 .lost = "forced charges are missing from charged_bytes"},
-	{.object = OBJECT_PAGES,
+	{.owner = KERN_PAGES,
 	 .program = "uw_uncharge",
 	 .type = HOOK_FUNCTION,
 	 .symbol = "page_counter_uncharge",
 	 .lost = "usage_bytes follows growth only, not what is given back"},
-	{.object = OBJECT_STALL,
+	{.owner = KERN_STALL,
 	 .program = "uw_stall_enter",
 	 .type = HOOK_FUNCTION,
 	 .symbol = "psi_memstall_enter",
 	 .required = true,
 	 .lost = "no stall events: PSI triggers take over, 20 to 70 ms later"},
-	{.object = OBJECT_STALL,
+	{.owner = KERN_STALL,
 	 .program = "uw_stall_leave",
 	 .type = HOOK_FUNCTION,
 	 .symbol = "psi_memstall_leave",
 	 .required = true,
 	 .lost = "no stall events: PSI triggers take over, 20 to 70 ms later"},
-	{.object = OBJECT_RECLAIM,
+	{.owner = KERN_RECLAIM,
 	 .program = "uw_reclaim_in",
 	 .type = HOOK_FUNCTION,
 	 .symbol = "try_to_free_mem_cgroup_pages",
 	 .required = true,
 	 .lost = "no reclaim times by component"},
-	{.object = OBJECT_RECLAIM,
+	{.owner = KERN_RECLAIM,
 	 .program = "uw_reclaim_out",
 	 .type = HOOK_FUNCTION,
 	 .symbol = "try_to_free_mem_cgroup_pages",
 	 .required = true,
 	 .lost = "no reclaim times by component"},
-	{.object = OBJECT_RECLAIM,
+	{.owner = KERN_RECLAIM,
 	 .program = "uw_direct_in",
 	 .type = HOOK_TRACEPOINT,
 	 .symbol = "mm_vmscan_direct_reclaim_begin",
 	 .lost = "time in reclaim for the host's sake is not counted"},
-	{.object = OBJECT_RECLAIM,
+	{.owner = KERN_RECLAIM,
 	 .program = "uw_direct_out",
 	 .type = HOOK_TRACEPOINT,
 	 .symbol = "mm_vmscan_direct_reclaim_end",
 	 .lost = "time in reclaim for the host's sake is not counted"},
-	{.object = OBJECT_RECLAIM,
+	{.owner = KERN_RECLAIM,
 	 .program = "uw_pressure",
 	 .type = HOOK_FUNCTION,
 	 .symbol = "vmpressure",
 	 .args = 5,
 	 .lost = "pages scanned and freed under pressure are not counted by component"},
-	{.object = OBJECT_RECLAIM,
+	{.owner = KERN_RECLAIM,
 	 .program = "uw_pressure_ord",
 	 .type = HOOK_FUNCTION,
 	 .symbol = "vmpressure",
 	 .args = 6,
 	 .unless = "uw_pressure",
 	 .lost = "pages scanned and freed under pressure are not counted by component"},
-	{.object = OBJECT_RECLAIM,
+	{.owner = KERN_RECLAIM,
 	 .program = "uw_isolate",
 	 .type = HOOK_TRACEPOINT,
 	 .symbol = "mm_vmscan_lru_isolate",
 	 .args = 7,
 	 .lost = "pages scanned by memory.reclaim are not counted"},
-	{.object = OBJECT_RECLAIM,
+	{.owner = KERN_RECLAIM,
 	 .program = "uw_isolate_mode",
 	 .type = HOOK_TRACEPOINT,
 	 .symbol = "mm_vmscan_lru_isolate",
 	 .args = 8,
 	 .unless = "uw_isolate",
 	 .lost = "pages scanned by memory.reclaim are not counted"},
-	{.object = OBJECT_OOM,
+	{.owner = KERN_OOM,
 	 .program = "uw_oom_victim",
 	 .type = HOOK_TRACEPOINT,
 	 .symbol = "mark_victim",
 	 .args = 2,
 	 .lost = "of a group OOM kill only the first victim is seen"},
-	{.object = OBJECT_OOM,
+	{.owner = KERN_OOM,
 	 .program = "uw_oom_kill",
 	 .type = HOOK_FUNCTION,
 	 .symbol = "oom_kill_process",
 	 .args = 2,
 	 .unless = "uw_oom_victim",
 	 .lost = "OOM kills are seen by polling memory.events only, without the victim"},
-	{.object = OBJECT_TRACE,
+	{.owner = KERN_TRACE,
 	 .program = "uw_page_alloc",
 	 .type = HOOK_TRACEPOINT,
 	 .symbol = "mm_page_alloc",
@@ -145,6 +140,14 @@ const struct kern_hook *hook_find(const char *program)
 		if (!strcmp(kern_hooks[i].program, program))
 			return &kern_hooks[i];
 	return NULL;
+}
+
+bool hook_needs_map(uint32_t owners, const char *map)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(optional_maps); i++)
+		if (!strcmp(optional_maps[i].name, map))
+			return owners & optional_maps[i].owners;
+	return true;
 }
 
 /* The prototype of a function or tracepoint; NULL when there is none of that name. */

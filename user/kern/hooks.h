@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The attach table: every BPF object and every program in it, the kernel symbol each hangs on, and
+ * The attach table: every BPF program, the sensor it is for, the kernel symbol it hangs on, and
  * what is lost without it. Private to kern. Adding a program is a row here and a function in bpf/.
  */
 #ifndef UW_KERN_HOOKS_H
@@ -13,25 +13,8 @@
 
 struct btf;
 
-/* One CO-RE object each. The first one has no sensor of its own: it tells the others what a
- * component is. */
-enum kern_object {
-	OBJECT_GROUPS,
-	OBJECT_PAGES,
-	OBJECT_STALL,
-	OBJECT_RECLAIM,
-	OBJECT_OOM,
-	OBJECT_TRACE,
-	OBJECT__COUNT
-};
-
-struct kern_elf {
-	const char *name;
-	uint32_t sensors; /* that cannot do without it, mask of 1U << enum kern_sensor */
-	const void *(*bytes)(size_t *ret_size);
-};
-
-extern const struct kern_elf kern_elves[OBJECT__COUNT];
+/* As an owner: no sensor works without it, for it tells the others what a component is. */
+#define HOOK_OF_ALL KERN_SENSOR__COUNT
 
 enum hook_type {
 	HOOK_FUNCTION,   /* fentry or fexit */
@@ -40,13 +23,13 @@ enum hook_type {
 };
 
 struct kern_hook {
-	enum kern_object object;
+	enum kern_sensor owner; /* or HOOK_OF_ALL */
 	const char *program;
 	enum hook_type type;
 	const char *symbol;
 	int args;           /* the kernel's symbol has exactly so many arguments; 0 = any */
 	const char *unless; /* only where this other program cannot be used */
-	bool required;      /* the object is worth nothing without it */
+	bool required;      /* its owner is worth nothing without it */
 	const char *lost;
 };
 
@@ -59,5 +42,8 @@ const struct kern_hook *hook_find(const char *program);
 /* Whether the kernel that btf describes has the symbol, with the right arguments, and no better
  * alternative. */
 bool hook_usable(const struct btf *btf, const struct kern_hook *hook);
+
+/* Whether programs of these owners (mask of 1U << owner) use the map of that name. */
+bool hook_needs_map(uint32_t owners, const char *map);
 
 #endif

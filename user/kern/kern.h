@@ -77,8 +77,8 @@ struct kern; /* opaque, owned by the caller from kern_open to kern_close */
  * Brings the wanted sensors up: takes over what is pinned when it is the same build, installs and
  * hands over otherwise. Mounts bpffs when it is not. Call before starting threads (it forks) and
  * before mlockall. Each sensor may fail by itself: 0 as long as one of them works, and
- * kern_sensor_error says what became of the others. Otherwise -EPERM, -EOPNOTSUPP (no BTF),
- * -ENOMEM or what bpf(2) said, with the loader's last words in err.
+ * kern_sensor_error says what became of the others. Otherwise -EPERM, -EOPNOTSUPP (no BTF,
+ * or no sensor works), -ENOMEM or what bpf(2) said, with the loader's last words in err.
  */
 int kern_open(const struct kern_options *options, struct kern **ret_kern, struct uw_err *err);
 

@@ -21,21 +21,6 @@
 #include "user/kern/object.h"
 #include "user/kern/pins.h"
 
-/* FNV-1a over the programs as they were built into this binary. */
-static uint64_t hash_build(void)
-{
-	uint64_t hash = 0xcbf29ce484222325ULL;
-
-	for (int i = 0; i < OBJECT__COUNT; i++) {
-		size_t size;
-		const unsigned char *bytes = kern_elves[i].bytes(&size);
-
-		for (size_t at = 0; at < size; at++)
-			hash = (hash ^ bytes[at]) * 0x100000001b3ULL;
-	}
-	return hash;
-}
-
 /* ---- settings and handover ---- */
 
 static int open_settings(struct uw_settings *ret_settings)
@@ -93,22 +78,15 @@ static int take_over(const struct install *install)
 	return 0;
 }
 
-static int install_objects(struct install *install)
+static int check_outcome(const struct install *install)
 {
 	struct loader_outcome *outcome = install->outcome;
-	int r = object_install(install, OBJECT_GROUPS);
 
-	for (int i = OBJECT_PAGES; !r && i < OBJECT__COUNT; i++) {
-		uint32_t wanted = kern_elves[i].sensors & install->options->sensors;
-
-		if (wanted && !object_install(install, (enum kern_object)i))
-			outcome->sensors |= wanted;
-	}
 	if (outcome->sensors)
 		return 0;
 	for (int i = 0; i < KERN_SENSOR__COUNT; i++)
 		if (install->options->sensors & 1U << i)
-			return err_set(&outcome->err, r ? r : -EOPNOTSUPP,
+			return err_set(&outcome->err, -EOPNOTSUPP,
 				       "no BPF sensor could be installed: %s", outcome->text[i]);
 	return err_set(&outcome->err, -EINVAL, "no BPF sensor was asked for");
 }
@@ -126,7 +104,8 @@ static int install_generation(struct install *install)
 	r = pins_generation_dir(install->generation, install->dir);
 	if (r)
 		return err_set(err, r, "%s: cannot be made: %s", install->dir, strerror(-r));
-	r = install_objects(install);
+	object_install(install);
+	r = check_outcome(install);
 	if (r)
 		return r;
 	fill_drops();
@@ -171,7 +150,7 @@ static int read_installed(struct uw_settings *ret_settings, struct uw_err *err)
 
 static int load(const struct kern_options *options, struct loader_outcome *outcome)
 {
-	struct install install = {.options = options, .outcome = outcome, .build = hash_build()};
+	struct install install = {.options = options, .outcome = outcome, .build = object_hash()};
 	struct uw_settings installed = {0};
 	AUTO_CLOSE int lock = -1; /* until the child ends */
 	int r;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Installs the BPF objects: loads, attaches and pins them, and hands over from an older build. Runs
- * in a child of its own, because libbpf and the kernel's BTF take 20 MB that the daemon need not
- * keep. Private to kern.
+ * Installs the BPF programs: loads, attaches and pins them, and hands over from an older build.
+ * Runs in a child of its own, because libbpf and the kernel's BTF take 20 MB that the daemon need
+ * not keep. Private to kern.
  */
 #ifndef UW_KERN_LOADER_H
 #define UW_KERN_LOADER_H

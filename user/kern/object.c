@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Loads one BPF object as a part of an installation: takes over the maps that are pinned and pins
- * the others, sets what is fixed at load time, attaches each program that fits this kernel and pins
- * its link. A program that cannot be attached costs its own sensors only.
+ * Loads the BPF object, with the programs that are wanted and fit this kernel: takes over the maps
+ * that are pinned and pins the others, sets what is fixed at load time, attaches the programs and
+ * pins their links. All goes in one load, for each makes libbpf parse the kernel's types anew. When
+ * that is refused, the sensors go one by one: a program that cannot be loaded or attached costs its
+ * own sensor only.
  */
 #include "user/kern/object.h"
 
@@ -14,37 +16,69 @@
 #include <unistd.h>
 
 #include "user/kern/libbpf_log.h"
+#include "uw.skel.h"
 
-static uint32_t page_shift(void)
+uint64_t object_hash(void)
 {
-	return (uint32_t)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
+	uint64_t hash = 0xcbf29ce484222325ULL;
+	size_t size;
+	const unsigned char *bytes = uw__elf_bytes(&size);
+
+	for (size_t at = 0; at < size; at++) /* FNV-1a */
+		hash = (hash ^ bytes[at]) * 0x100000001b3ULL;
+	return hash;
 }
 
-static int fail_object(struct install *install, enum kern_object object, int code, const char *what,
-		       const char *which)
+static bool has(uint32_t owners, const struct kern_hook *hook)
 {
+	return owners & 1U << hook->owner;
+}
+
+/* The sensors of owners are lost, the first reason of each stays. */
+static void lose(struct install *install, uint32_t owners, const char *what, int code)
+{
+	struct loader_outcome *outcome = install->outcome;
 	char text[LOADER_TEXT_LEN];
 
-	snprintf(text, sizeof(text), "%s: %s: %s%s%s", which, what, strerror(-code),
+	snprintf(text, sizeof(text), "%s: %s%s%s", what, strerror(-code),
 		 *libbpf_log_last() ? ": " : "", libbpf_log_last());
-	for (int i = 0; i < KERN_SENSOR__COUNT; i++)
-		if (kern_elves[object].sensors & 1U << i && !*install->outcome->text[i])
-			memcpy(install->outcome->text[i], text, sizeof(text));
-	return code;
+	for (int i = 0; i < KERN_SENSOR__COUNT; i++) {
+		if (!(owners & (1U << i | 1U << HOOK_OF_ALL)) || !(outcome->sensors & 1U << i))
+			continue;
+		outcome->sensors &= ~(1U << i);
+		memcpy(outcome->text[i], text, sizeof(text));
+	}
 }
 
-static int set_load(const struct install *install, struct bpf_map *rodata)
+/* Returns those of owners that have all the hooks they require, and one at least. */
+static uint32_t choose_programs(struct install *install, struct bpf_object *object, uint32_t owners)
 {
-	struct uw_load load = {.generation = install->generation, .page_shift = page_shift()};
-	size_t size = 0;
+	struct bpf_program *program;
+	uint32_t usable = 0, lost = 0;
 
-	if (!bpf_map__initial_value(rodata, &size) || size != sizeof(load))
-		return -EINVAL;
-	return bpf_map__set_initial_value(rodata, &load, sizeof(load));
+	bpf_object__for_each_program (program, object) {
+		const struct kern_hook *hook = hook_find(bpf_program__name(program));
+		bool fits = hook && has(owners, hook) && hook_usable(install->btf, hook);
+
+		bpf_program__set_autoload(program, fits);
+		if (fits) {
+			usable |= 1U << hook->owner;
+		} else if (hook && has(owners, hook) && hook->required) {
+			lost |= 1U << hook->owner;
+			lose(install, 1U << hook->owner, hook->symbol, -EOPNOTSUPP);
+		}
+	}
+	lose(install, owners & ~usable, "no hook", -EOPNOTSUPP);
+	usable &= ~lost;
+	bpf_object__for_each_program (program, object)
+		if (bpf_program__autoload(program) &&
+		    !has(usable, hook_find(bpf_program__name(program))))
+			bpf_program__set_autoload(program, false);
+	return usable;
 }
 
-/* Maps uw_NAME are pinned as NAME, and reused when they are; .rodata is each object's own. */
-static int prepare_maps(const struct install *install, struct bpf_object *object)
+/* Maps uw_NAME are pinned as NAME, and reused when they are. */
+static int choose_maps(struct bpf_object *object, uint32_t owners)
 {
 	char path[PIN_PATH_LEN];
 	struct bpf_map *map;
@@ -53,32 +87,14 @@ static int prepare_maps(const struct install *install, struct bpf_object *object
 	bpf_object__for_each_map (map, object) {
 		const char *name = bpf_map__name(map);
 
-		if (bpf_map__is_internal(map)) {
-			r = set_load(install, map);
-		} else if (!strncmp(name, "uw_", 3)) {
-			snprintf(path, sizeof(path), KERN_PIN_DIR "/%s", name + 3);
-			r = bpf_map__set_pin_path(map, path);
-		}
+		if (bpf_map__is_internal(map))
+			continue;
+		snprintf(path, sizeof(path), KERN_PIN_DIR "/%s", name + strlen("uw_"));
+		r = bpf_map__set_pin_path(map, path);
+		if (!r)
+			r = bpf_map__set_autocreate(map, hook_needs_map(owners, name));
 		if (r)
 			return r;
-	}
-	return 0;
-}
-
-static int prepare_programs(const struct install *install, struct bpf_object *object,
-			    const char **ret_missing)
-{
-	struct bpf_program *program;
-
-	bpf_object__for_each_program (program, object) {
-		const struct kern_hook *hook = hook_find(bpf_program__name(program));
-		bool usable = hook && hook_usable(install->btf, hook);
-
-		if (hook && hook->required && !usable) {
-			*ret_missing = hook->symbol;
-			return -EOPNOTSUPP;
-		}
-		bpf_program__set_autoload(program, usable);
 	}
 	return 0;
 }
@@ -105,53 +121,62 @@ static int pin_one(struct install *install, struct bpf_program *program)
 }
 
 /* One optional hook that cannot be attached does not cost the others. */
-static int attach_programs(struct install *install, struct bpf_object *object)
+static void attach_programs(struct install *install, struct bpf_object *object, uint32_t owners)
 {
 	struct bpf_program *program;
 	uint32_t attached = 0;
-	int r = -ENOENT;
 
 	bpf_object__for_each_program (program, object) {
-		int e;
+		const struct kern_hook *hook = hook_find(bpf_program__name(program));
+		int r;
 
 		if (!bpf_program__autoload(program))
 			continue;
-		e = pin_one(install, program);
-		attached += !e;
-		if (e && hook_find(bpf_program__name(program))->required)
-			return e;
-		if (e)
-			r = e;
+		libbpf_log_forget();
+		r = pin_one(install, program);
+		if (!r)
+			attached |= 1U << hook->owner;
+		else if (hook->required)
+			lose(install, 1U << hook->owner, hook->program, r);
 	}
-	return attached ? 0 : r;
+	lose(install, owners & ~attached, "no hook can be attached", -ENOENT);
 }
 
-int object_install(struct install *install, enum kern_object which)
+/* Fails as the load fails; what is lost before and after it stands in the outcome. */
+static int load(struct install *install, uint32_t owners)
 {
-	const struct kern_elf *elf = &kern_elves[which];
-	struct bpf_object_open_opts opts = {.sz = sizeof(opts), .object_name = elf->name};
-	const char *missing = NULL;
-	struct bpf_object *object;
-	size_t size;
-	const void *bytes = elf->bytes(&size);
+	struct uw *skel;
 	int r;
 
 	libbpf_log_forget();
-	object = bpf_object__open_mem(bytes, size, &opts);
-	if (!object)
-		return fail_object(install, which, -errno, "cannot be opened", elf->name);
-	r = prepare_maps(install, object);
+	skel = uw__open();
+	if (!skel)
+		return -errno;
+	skel->rodata->uw_load.generation = install->generation;
+	skel->rodata->uw_load.page_shift =
+		(uint32_t)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
+	owners = choose_programs(install, skel->obj, owners);
+	r = choose_maps(skel->obj, owners);
 	if (!r)
-		r = prepare_programs(install, object, &missing);
-	if (r) {
-		fail_object(install, which, r, missing ? missing : "maps", elf->name);
-	} else {
-		r = bpf_object__load(object);
-		if (!r)
-			r = attach_programs(install, object);
-		if (r)
-			fail_object(install, which, r, "cannot be loaded", elf->name);
-	}
-	bpf_object__close(object);
+		r = uw__load(skel);
+	if (!r)
+		attach_programs(install, skel->obj, owners);
+	uw__destroy(skel);
 	return r;
+}
+
+void object_install(struct install *install)
+{
+	struct loader_outcome *outcome = install->outcome;
+
+	outcome->sensors = install->options->sensors;
+	if (!load(install, outcome->sensors | 1U << HOOK_OF_ALL))
+		return;
+	for (int i = HOOK_OF_ALL; i >= 0; i--) { /* what all need comes first */
+		uint32_t owner = (outcome->sensors | 1U << HOOK_OF_ALL) & 1U << i;
+		int r = owner && outcome->sensors ? load(install, owner) : 0;
+
+		if (r)
+			lose(install, owner, "cannot be loaded", r);
+	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Loads, attaches and pins one BPF object, as a part of an installation. Private to kern. */
+/* Loads the BPF object, attaches its programs and pins what is to stay. Private to kern. */
 #ifndef UW_KERN_OBJECT_H
 #define UW_KERN_OBJECT_H
 
@@ -20,11 +20,14 @@ struct install {
 	char dir[PIN_PATH_LEN]; /* where */
 };
 
+/* Of the programs as they were built into this binary. */
+uint64_t object_hash(void);
+
 /*
- * Takes over the maps that are pinned, pins the others, and attaches what fits this kernel; nothing
- * counts yet. A failure is told in outcome->text of each sensor that needs the object, and
- * returned.
+ * Takes over the maps that are pinned, pins the others, and attaches what is wanted and fits this
+ * kernel; nothing counts yet. outcome->sensors tells what there is, and outcome->text why one is
+ * not.
  */
-int object_install(struct install *install, enum kern_object which);
+void object_install(struct install *install);
 
 #endif
