@@ -47,7 +47,7 @@ done
 rc=0
 uwctl check >/tmp/check.txt || rc=$?
 [ "$rc" -le 1 ] || fail "check: exit $rc: $(cat /tmp/check.txt)"
-verdict=$(uwctl check --json | jq -r .verdict) || true
+verdict=$(uwctl check --json | json_at .verdict) || true
 case $rc in
 0) expect "verdict" "$verdict" ok ;;
 1) expect "verdict" "$verdict" degraded ;;
@@ -64,7 +64,7 @@ for component in trading_data ml_models database cache; do
 done
 expect_rc 0 uwctl setup
 expect_match "second setup" "$OUT" "nothing to do"
-expect "changes of a third" "$(uwctl setup --json | jq -c .changes)" "[]"
+expect "changes of a third" "$(uwctl setup --json | json_at .changes)" "[]"
 
 # ---- run: status, place, files ----
 expect_rc 0 uwctl run cache -- true
@@ -280,8 +280,8 @@ expect_rc 0 uwctl status
 expect_match "status" "$OUT" "ml_models +normal"
 leaf_shown() { uwctl status ml_models | grep -q '^job '; }
 wait_until 5 leaf_shown
-expect "v" "$(uwctl status --json | jq .v)" 1
-budget=$(uwctl status cache --json | jq .components[0].budget_bytes)
+expect "v" "$(uwctl status --json | json_at .v)" 1
+budget=$(uwctl status cache --json | json_at '.components[0].budget_bytes')
 expect "budget, in pages" "$((budget / 4096 * 4096))" "$(cg cache/memory.low)"
 expect_rc 1 uwctl status cahce
 expect_match "unknown component" "$OUT" "there is no component 'cahce'; there are: cache, ml_models"
@@ -327,7 +327,7 @@ uwctl log --follow --json >/tmp/follow.txt &
 follow=$!
 wait_until 10 test -s /tmp/follow.txt # what there was, and then what comes
 expect_rc 0 uwctl freeze ml_models/job --for 5s
-follow_has() { tail -n 1 /tmp/follow.txt | jq -r .record.result 2>/dev/null | grep -qx "done"; }
+follow_has() { tail -n 1 /tmp/follow.txt | json_at .record.result 2>/dev/null | grep -qx "done"; }
 wait_until 5 follow_has
 kill $follow
 expect_rc 0 uwctl thaw ml_models

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # seconds: 67
-# alone
+# alone: 6.12
 # uwd killed 100 times at random instants of an episode: nothing is frozen or squeezed 1 s later,
 # nothing is lost, and the next uwd goes on.
 
@@ -13,6 +13,8 @@ HOGS_HIGH=$((240 << 20)) LENDER_HIGH=$((300 << 20))
 config <<'END'
 [pool]
 usable = 1000M
+[policy]
+dwell = 1s
 [component hogs]
 share = 24%
 priority = 3
@@ -59,7 +61,7 @@ launch() {
 # froze the hog; and some seconds into an episode, when loans have been made.
 approach() {
 	case $(($1 % 20)) in
-	0) sleep "7.$((RANDOM % 10))" ;;
+	0) sleep "3.$((RANDOM % 10))" ;;
 	[13579] | 1[13579]) sleep "0.$((RANDOM % 10))" ;;
 	*)
 		until uwctl freeze hogs/hog --for 60s >/dev/null 2>&1; do :; done

@@ -74,8 +74,14 @@ grow hogs ours 20
 wait_until 20 grown ours
 uwctl freeze hogs/ours --for 60s
 wait_until 5 is_frozen hogs/ours
-expect "who froze what" "$(uwctl status hogs --json |
-	jq -r '[.components[0].leaves[] | .name + " by " + .frozen_by] | sort | join(", ")')" "hog by other, ours by uwd"
+who_froze_what() {
+	uwctl status hogs --json |
+		jq -r '[.components[0].leaves[] | .name + " by " + .frozen_by] | sort | join(", ")'
+}
+both_are_told() {
+	[ "$(who_froze_what)" = "hog by other, ours by uwd" ]
+}
+wait_until 5 both_are_told
 kill -KILL "$UWD_PID" "$(cat "$POOL/holder/cgroup.procs")"
 wait "$UWD_PID" 2>/dev/null || true
 start_uwd

@@ -19,9 +19,9 @@ submit() {
 	uwctl submit -c batch "$@"
 }
 
-# hog MB SECONDS: the words of one that grows by 20 MB/s and holds
+# hog MB SECONDS: the words of one that grows by 40 MB/s and holds
 hog() {
-	echo "$PUT/hog --max $1 --hold $2 --rate 20 --touch 0 --log /tmp/hog.log"
+	echo "$PUT/hog --max $1 --hold $2 --rate 40 --touch 0 --log /tmp/hog.log"
 }
 
 # steps_of ID: what happened to it, in a line
@@ -70,13 +70,13 @@ id=$(submit -m 100M -t 60s -k again --rerun -- sh -c '
 	hold=12
 	[ ! -e /tmp/again ] || hold=1
 	touch /tmp/again
-	exec "$0" --max 200 --hold $hold --rate 20 --touch 0 --log /tmp/hog.log' "$PUT/hog")
+	exec "$0" --max 200 --hold $hold --rate 40 --touch 0 --log /tmp/hog.log' "$PUT/hog")
 wait_until 40 job_is "$id" queued
 expect_match "what it waits for" "$(uwctl queue "$id")" 'needs 2[0-9]+M'
 expect_rc 0 uwctl cancel "$filler"
 expect_rc 0 uwctl wait "$id" --timeout 90s
 expect_match "started again" "$(steps_of "$id")" 'restarted .*started .*ended'
-expect "its attempts" "$(uwctl history "$id" --json | jq .ended.attempts)" 2
+expect "its attempts" "$(uwctl history "$id" --json | json_at .ended.attempts)" 2
 
 # ---- it may be neither: it hardly moves, and that is said ----
 filler=$(fill)
@@ -98,7 +98,7 @@ wait_until 10 job_is "$filler" running
 # shellcheck disable=SC2046
 id=$(submit -m 100M -t 60s -k neither-nor -- $(hog 200 60))
 uwctl wait "$id" --timeout 60s && fail "a job that outgrew its memory ended well"
-expect "why it failed" "$(uwctl history "$id" --json | jq -r '.ended.state + " " + .ended.why.reason')" \
+expect "why it failed" "$(uwctl history "$id" --json | json_at .ended.state .ended.why.reason)" \
 	"failed memory-limit"
 expect_rc 0 uwctl cancel "$filler" --grace 0
 

@@ -14,7 +14,7 @@ map_id() {
 	mkdir -p /tmp/bpf
 	mountpoint -q /tmp/bpf || mount -t bpf bpf /tmp/bpf
 	bpftool map create /tmp/bpf/probe type array key 4 value 4 entries 1 name probe
-	bpftool -j map show pinned /tmp/bpf/probe | jq .id
+	bpftool -j map show pinned /tmp/bpf/probe | json_at .id
 	rm /tmp/bpf/probe
 }
 first=$(map_id)

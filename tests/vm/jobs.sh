@@ -58,9 +58,9 @@ expect "capabilities of a user's job" "$(awk '{ print $2 }' /tmp/jobs/caps)" 000
 as_nobody uwctl submit -c closed -m 10M -- true >/tmp/closed 2>&1 && fail "nobody may submit to closed"
 expect_match "why not" "$(cat /tmp/closed)" "may not submit to closed"
 expect_rc 0 uwctl submit --hold -c batch -m 10M -- true
-theirs=$(uwctl queue --json | jq '.jobs[0].id')
+theirs=$(uwctl queue --json | json_at '.jobs[0].id')
 as_nobody uwctl cancel "$theirs" >/tmp/theirs 2>&1 && fail "a user cancelled root's job"
-expect "what nobody sees" "$(as_nobody uwctl queue --json | jq .total)" 0
+expect "what nobody sees" "$(as_nobody uwctl queue --json | json_at .total)" 0
 as_nobody uwctl reload >/dev/null 2>&1 && fail "nobody may reload"
 expect_rc 0 uwctl cancel "$theirs"
 
@@ -77,7 +77,7 @@ expect "small jobs that ended well" "$(uwctl history --json --lines 2000 | jq -r
 HOLD=$((KILLS / 6))
 expect_rc 0 uwctl submit -c batch -m 60M --array 0-$((QUEUE - 1)) --key steps -- \
 	sh -c "echo \$UW_JOB_INDEX >>/tmp/jobs/queue; sleep $HOLD; exit \$((UW_JOB_INDEX % 3))"
-first=$(uwctl queue --json | jq '.jobs[0].array')
+first=$(uwctl queue --json | json_at '.jobs[0].array')
 some_run() {
 	local leaf
 	for leaf in "$POOL"/batch/job-*; do
@@ -113,7 +113,7 @@ large() {
 }
 ids=("$(large)" "$(large)")
 one_runs() {
-	[ "$(uwctl queue --json | jq '[.jobs[] | select(.state == "running")] | length')" = 1 ]
+	[ "$(uwctl queue --json | grep -c '"state": "running"')" = 1 ]
 }
 wait_until 10 one_runs
 ids+=("$(uwctl submit -c batch -m 150M -t 2s -- sh -c '
@@ -131,10 +131,10 @@ expect "OOM kills" "$(awk '$1 == "oom_kill" { print $2 }' "$POOL/memory.events")
 # ---- a cancelled job that does not listen; what a job leaves behind ----
 uwctl submit -c batch -m 20M -- sh -c 'trap "" TERM; sleep 300 & sleep 301' >/dev/null
 some_job_runs() {
-	uwctl queue --json | jq -e '.jobs[0].state == "running"'
+	[ "$(uwctl queue --json | json_at '.jobs[0].state')" = running ]
 }
 wait_until 10 some_job_runs
-deaf=$(uwctl queue --json | jq '.jobs[0].id')
+deaf=$(uwctl queue --json | json_at '.jobs[0].id')
 expect_rc 0 uwctl cancel "$deaf"
 expect_rc 137 uwctl wait "$deaf" --timeout 30s
 expect_rc 0 uwctl submit --wait -c batch -m 20M -- sh -c 'setsid sleep 300 & exit 0'

@@ -99,15 +99,25 @@ reset_all() {
 	rm -rf /etc/uw /run/uw /var/lib/uw /sys/fs/bpf/uw /tmp/uwd.log
 }
 
+# json_at PATH...: what stands there in the JSON on stdin, in a line. For more there is jq, which takes ten
+# times as long to start: where one polls that is most of what the guest does.
+json_at() {
+	local columns text
+	columns=$(printf ", json_extract(j, '\$%s')" "$@")
+	text=$(</dev/stdin)
+	sqlite3 -separator ' ' :memory: <<<"SELECT ${columns#, } FROM (SELECT '${text//\'/\'\'}' AS j)"
+}
+
 # status_of COMPONENT KEY: one value of `uwctl status --json`
 status_of() {
-	uwctl status "$1" --json |
-		jq -r --arg name "$1" --arg key "$2" '.components[] | select(.name == $name)[$key]'
+	uwctl status "$1" --json | json_at ".components[0].$2"
 }
 
 # full_looks: how often uwd has looked at everything
 full_looks() {
-	uwctl status --json | jq '.daemon.ticks - .daemon.urgent_ticks'
+	local all urgent
+	read -r all urgent < <(uwctl status --json | json_at .daemon.ticks .daemon.urgent_ticks)
+	echo $((all - urgent))
 }
 
 looked() {
@@ -126,7 +136,7 @@ looks() {
 
 # job_state ID
 job_state() {
-	uwctl queue "$1" --json | jq -r .queued.state
+	uwctl queue "$1" --json | json_at .queued.state
 }
 
 # job_is ID STATE

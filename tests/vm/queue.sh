@@ -43,8 +43,8 @@ expect "its output" "$(uwctl logs "$id")" "/tmp
 1 x y batch
 $id"
 expect "its errors" "$(uwctl logs "$id" --err)" "oh"
-expect "its state" "$(uwctl history "$id" --json | jq -r .ended.state)" failed
-expect "its status" "$(uwctl history "$id" --json | jq -r .ended.status)" 7
+expect "its state" "$(uwctl history "$id" --json | json_at .ended.state)" failed
+expect "its status" "$(uwctl history "$id" --json | json_at .ended.status)" 7
 expect_match "its record" "$(uwctl history "$id")" 'started.*ended'
 expect_rc 3 uwctl submit -c batch -m 16M --wait -- sh -c 'exit 3'
 expect_rc 137 uwctl submit -c batch -m 16M --wait -- sh -c 'kill -9 $$'
@@ -75,7 +75,7 @@ expect_rc 0 uwctl cancel --tag nightly --dry-run
 job_is "$long" running || fail "a dry run ended a job"
 expect_rc 0 uwctl cancel --tag nightly
 expect_rc 143 uwctl wait "$long"
-expect "cancelled" "$(uwctl history "$long" --json | jq -r .ended.state)" cancelled
+expect "cancelled" "$(uwctl history "$long" --json | json_at .ended.state)" cancelled
 expect_rc 1 uwctl cancel "$long"
 expect_rc 0 uwctl requeue "$id"
 expect_rc 7 uwctl wait "$id"
@@ -99,17 +99,17 @@ expect "the second found what the first made" "$(uwctl logs "${ids[1]}")" made
 sed -i 's/^\[task b\]/&\ncomponent = nosuch/' /tmp/t.ini
 expect_rc 1 uwctl submit --file /tmp/t.ini
 expect_match "the component" "$OUT" "no component 'nosuch'"
-expect "nothing of it is queued" "$(uwctl queue --json | jq -r .total)" 0
+expect "nothing of it is queued" "$(uwctl queue --json | json_at .total)" 0
 
 # ---- what was learned stands in for what is not said ----
 expect_rc 2 uwctl submit -c batch --key fresh -- true
 expect_match "the remedy" "$OUT" "memory"
 expect_rc 0 uwctl submit -c batch --key fresh -m 64M --rerun --wait -- true
 expect_rc 0 uwctl submit -c batch --key fresh --rerun --wait -- true
-expect "advice" "$(uwctl recommend --key fresh --json | jq -r .keys[0].key)" fresh
+expect "advice" "$(uwctl recommend --key fresh --json | json_at '.keys[0].key')" fresh
 expect_rc 0 uwctl status --jobs
 expect_match "figures" "$OUT" 'CLASS .*normal'
-expect "in JSON" "$(uwctl status --json | jq -r .queue.total.failed | grep -c '^[1-9]')" 1
+expect "in JSON" "$(uwctl status --json | json_at .queue.total.failed | grep -c '^[1-9]')" 1
 
 # ---- rights ----
 mine=$(as_user uwctl submit -c batch -m 16M -- id -u)
@@ -120,7 +120,7 @@ expect_match "who may not" "$OUT" "may not submit to private"
 roots=$(submit -- sleep 1000)
 expect_rc 1 as_user uwctl cancel "$roots"
 expect_rc 1 as_user uwctl queue "$roots"
-expect "others' jobs" "$(as_user uwctl queue --json | jq -r .total)" 0
+expect "others' jobs" "$(as_user uwctl queue --json | json_at .total)" 0
 expect_rc 1 as_user uwctl logs "$roots"
 expect_rc 1 as_user uwctl reload
 expect_rc 0 uwctl cancel "$roots" --grace 0

@@ -108,7 +108,7 @@ echo 1 >"$POOL/jobs/greedy/cgroup.kill"
 wait_until 10 test ! -d "$POOL/jobs/greedy"
 
 # ---- the heart beats on while a reload has much to end ----
-expect "hangs seen by the guard" "$(uwctl status --json | jq .daemon.guard.hangs)" 0
+expect "hangs seen by the guard" "$(uwctl status --json | json_at .daemon.guard.hangs)" 0
 
 # ---- setup beside a uwd that runs ----
 three '' | config

@@ -52,7 +52,7 @@ uwctl reload
 expect "the limit afterwards" "$(cg memory.max)" $((580 << 20))
 sed -i 's/580M/600M/' /etc/uw/uw.conf
 uwctl reload
-expect "hangs seen by the guard" "$(uwctl status --json | jq .daemon.guard.hangs)" 0
+expect "hangs seen by the guard" "$(uwctl status --json | json_at .daemon.guard.hangs)" 0
 
 uwctl run cache --name sleeper -- sleep 300 &
 wait_until 10 grep -q . "$POOL/cache/sleeper/cgroup.procs"
