@@ -109,7 +109,7 @@ expect "lost jobs" "$(ended lost)" 0
 # ---- two that do not fit together, and a third beside them ----
 began=$SECONDS
 large() {
-	uwctl submit -c batch -m 700M -t 20s -- "$PUT/hog" --max 640 --hold 8 --touch 0
+	uwctl submit -c batch -m 700M -t 20s -- "$PUT/hog" --max 640 --hold 4 --touch 0
 }
 ids=("$(large)" "$(large)")
 one_runs() {
@@ -135,7 +135,7 @@ some_job_runs() {
 }
 wait_until 10 some_job_runs
 deaf=$(uwctl queue --json | json_at '.jobs[0].id')
-expect_rc 0 uwctl cancel "$deaf"
+expect_rc 0 uwctl cancel "$deaf" --grace 2s
 expect_rc 137 uwctl wait "$deaf" --timeout 30s
 expect_rc 0 uwctl submit --wait -c batch -m 20M -- sh -c 'setsid sleep 300 & exit 0'
 wait_until 10 sh -c "! ls -d $POOL/batch/job-* 2>/dev/null"
