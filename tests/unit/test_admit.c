@@ -102,7 +102,8 @@ static void test_leases_leave_less_of_a_budget(void **data)
 	submit(f, task(2, 40, 100));
 	step(f);
 	must(f, ADMIT_START, 2);
-	assert_int_equal(view(f, 1).why.reason, ADMIT_WHY_NEVER_FITS);
+	assert_int_equal(view(f, 1).why.reason, ADMIT_WHY_NO_ROOM_BUDGET);
+	assert_int_equal(view(f, 1).why.threshold, M(10));
 	assert_int_equal(view(f, 1).position, 0);
 	f->supply.component[0].other_bytes = 0;
 	admit_supply(f->admit, &f->supply, f->now_us);

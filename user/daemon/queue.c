@@ -20,6 +20,7 @@
 #include "user/jobs/jobs.h"
 #include "user/jobs/ops.h"
 #include "user/policy/admit/admit.h"
+#include "user/sense/sense.h"
 
 #define LOOK_PERIOD_US US_PER_SEC
 
@@ -103,7 +104,10 @@ static struct admit_config core_config(const struct config *config)
 	};
 }
 
-/* Of what runs in a component without being a job nothing is known but its size now. */
+/*
+ * Of what runs in a component without being a job nothing is known but its size now. File pages and
+ * slab that reclaim finds are room, whoever read them; whose of it they are is not asked.
+ */
 static void read_others(const struct daemon *daemon, struct admit_supply *supply)
 {
 	uint64_t held[UW_COMPONENTS_MAX] = {0};
@@ -118,17 +122,35 @@ static void read_others(const struct daemon *daemon, struct admit_supply *supply
 			held[job->component] += current_bytes;
 	}
 	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
-		uint64_t all = daemon->frame.component[i].current_bytes;
+		const struct component_sample *sample = &daemon->frame.component[i];
+		uint64_t room = sample->active_file_bytes + sample->inactive_file_bytes +
+				sample->slab_reclaimable_bytes;
 
-		supply->component[i].other_bytes = all > held[i] ? all - held[i] : 0;
+		room += held[i];
+		supply->component[i].other_bytes =
+			sample->current_bytes > room ? sample->current_bytes - room : 0;
 	}
 }
 
-static void read_supply(const struct daemon *daemon, struct admit_supply *supply)
+/*
+ * At rest most frames leave the host out, which is no answer for who has a job to start: it is read
+ * here while there is one. A first job, which starts before the next look, goes by the last
+ * reading.
+ */
+static void look_at_host(struct daemon *daemon)
+{
+	if (daemon->frame.host.valid)
+		daemon->jobs_host = daemon->frame.host;
+	else if (jobs_count(daemon->jobs) || !daemon->jobs_host.valid)
+		sense_host(daemon->sense, &daemon->jobs_host);
+}
+
+static void read_supply(struct daemon *daemon, struct admit_supply *supply)
 {
 	const struct config *config = &daemon->config;
-	const struct host_sample *host = &daemon->frame.host;
+	const struct host_sample *host = &daemon->jobs_host;
 
+	look_at_host(daemon);
 	*supply = (struct admit_supply){
 		.host_valid = host->valid,
 		.host_available_bytes = host->available_bytes,

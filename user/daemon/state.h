@@ -88,6 +88,7 @@ struct daemon {
 	struct uw_err jobs_why;
 	struct jobs_machine jobs_machine; /* what the jobs ask of uwd */
 	uint64_t jobs_look_us;            /* when next */
+	struct host_sample jobs_host;     /* as last read for them */
 
 	/* tick.c */
 	struct frame frame; /* of the last tick */

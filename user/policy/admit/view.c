@@ -31,6 +31,18 @@ static uint64_t predicted_start(const struct admit *admit, const struct ticket *
 	return at == UINT64_MAX ? 0 : add_sat(at, time_for(admit, ticket->task.component, ahead));
 }
 
+/* Too wide for what its component may ever have, or only for what others hold of it now. */
+static struct admit_why why_parked(const struct admit *admit, const struct ticket *ticket)
+{
+	uint32_t c = ticket->task.component;
+	uint64_t budget = admit->supply.component[c].budget_bytes;
+
+	if (ticket->bytes > budget)
+		return (struct admit_why){ADMIT_WHY_NEVER_FITS, ticket->bytes, budget};
+	return (struct admit_why){ADMIT_WHY_NO_ROOM_BUDGET, ticket->bytes,
+				  free_of_component(admit, c)};
+}
+
 static void view_queued(const struct admit *admit, uint32_t i, uint64_t now_us,
 			struct admit_view *ret)
 {
@@ -39,9 +51,7 @@ static void view_queued(const struct admit *admit, uint32_t i, uint64_t now_us,
 	uint64_t ahead;
 
 	if (ticket->place == PLACE_PARKED) {
-		ret->why = (struct admit_why){
-			ADMIT_WHY_NEVER_FITS, ticket->bytes,
-			admit->supply.component[ticket->task.component].budget_bytes};
+		ret->why = why_parked(admit, ticket);
 		return;
 	}
 	ret->position = btree_rank(&queue->turn, i, &ahead) + 1;
