@@ -196,7 +196,7 @@ static void test_jobs_cancelled_while_running_ends_as_cancelled(void **state)
 	JOBS_UNTIL(f, !access(f->ran, F_OK));
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
 	assert_int_equal(jobs_cancel(f->jobs, id, 0, 3600 * US_PER_SEC, changed, &rc), 0);
-	assert_int_equal(jobs_cancel(f->jobs, id, 0, 0, changed, &rc), -EALREADY);
+	assert_int_equal(jobs_cancel(f->jobs, id, 0, 3600 * US_PER_SEC, changed, &rc), -EALREADY);
 	JOBS_UNTIL(f, run_of(f, id)->stop.kill_us);
 	let_pass(f, id, 3600 * US_PER_SEC);
 	JOBS_UNTIL(f, f->ended == 1);
@@ -237,6 +237,37 @@ static void test_jobs_requeued_run_again(void **state)
 	JOBS_UNTIL(f, f->ended == 2);
 	assert_int_equal(row_of(f, id).job.attempts, 2);
 	assert_int_equal(row_of(f, id).job.state, JOB_FAILED);
+}
+
+/* A first that fails, and one that was cancelled for it: again they come in the same order. */
+static void test_jobs_requeued_wait_for_others_again(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[2][256];
+	struct jobs_item first =
+		sh_item("test $UW_JOB_ATTEMPT = 2 || exit 1; " AT_GATE, buf[0], sizeof(buf[0]));
+	struct jobs_item second = sh_item("exit 0", buf[1], sizeof(buf[1]));
+	uint64_t id[2];
+	int rc[2] = {1, 1};
+
+	submit(f, &first, 1);
+	id[0] = f->first_id;
+	second.spec.after_count = 1;
+	second.spec.after[0] = id[0];
+	submit(f, &second, 1);
+	id[1] = f->first_id;
+	JOBS_UNTIL(f, f->ended == 2);
+	assert_int_equal(row_of(f, id[1]).job.state, JOB_CANCELLED);
+	assert_int_equal(jobs_requeue(f->jobs, id[0], 0, changed, &rc[0]), 0);
+	assert_int_equal(jobs_requeue(f->jobs, id[1], 0, changed, &rc[1]), 0);
+	JOBS_UNTIL(f, state_of(f, id[0]) == JOB_RUNNING && !rc[1]);
+	jobs_fixture_go_on(f);
+	assert_int_equal(state_of(f, id[1]), JOB_WAITING);
+	assert_int_equal(jobs_find(f->jobs, id[1])->reason, JOB_BECAUSE_AFTER);
+	open_gate(f, 1);
+	JOBS_UNTIL(f, f->ended == 4);
+	assert_int_equal(row_of(f, id[1]).job.state, JOB_DONE);
+	assert_true(row_of(f, id[1]).result.start_us >= row_of(f, id[0]).result.end_us);
 }
 
 /* ---- memory ---- */
@@ -547,6 +578,7 @@ int main(void)
 		TEST(test_jobs_cancelled_while_running_ends_as_cancelled),
 		TEST(test_jobs_cancelled_while_waiting_never_run),
 		TEST(test_jobs_requeued_run_again),
+		TEST(test_jobs_requeued_wait_for_others_again),
 		TEST(test_jobs_start_only_when_their_memory_is_there),
 		TEST(test_jobs_that_outgrow_their_reservation_grow_in_place),
 		TEST(test_jobs_follow_the_freezer),

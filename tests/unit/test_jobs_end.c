@@ -268,6 +268,29 @@ static void test_jobs_that_start_get_the_grace_of_their_cancel(void **state)
 	JOBS_UNTIL(f, f->ended == 1);
 }
 
+/* Whoever gave it a long grace does not keep others from ending it now. */
+static void test_jobs_cancelled_again_end_sooner(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[512];
+	struct jobs_item item = slow_end(f, buf, sizeof(buf));
+	const struct run *run;
+	uint64_t id;
+
+	submit(f, &item, 1);
+	id = f->first_id;
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING && !access(f->ran, F_OK));
+	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), INT64_MAX, NULL, NULL), 0);
+	assert_int_equal(jobs_cancel(f->jobs, id, 0, INT64_MAX, NULL, NULL), -EALREADY);
+	JOBS_UNTIL(f, was_asked(f));
+	run = f->jobs->run[jobs_find(f->jobs, id)->slot];
+	assert_int_equal(jobs_cancel(f->jobs, id, 0, 3600 * US_PER_SEC, NULL, NULL), 0);
+	JOBS_UNTIL(f, run->stop.kill_us < clock_now_us() + 3601 * US_PER_SEC);
+	assert_int_equal(jobs_cancel(f->jobs, id, 0, 7200 * US_PER_SEC, NULL, NULL), -EALREADY);
+	assert_int_equal(jobs_cancel(f->jobs, id, 0, 0, NULL, NULL), 0);
+	expect_end(f, id, -1, SIGKILL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -278,6 +301,8 @@ int main(void)
 						jobs_teardown),
 		cmocka_unit_test_setup_teardown(test_jobs_frozen_are_killed_where_memory_is_short,
 						jobs_setup, jobs_teardown),
+		cmocka_unit_test_setup_teardown(test_jobs_cancelled_again_end_sooner, jobs_setup,
+						jobs_teardown),
 		cmocka_unit_test_setup_teardown(test_jobs_that_start_get_the_grace_of_their_cancel,
 						jobs_setup, jobs_teardown),
 	};

@@ -28,6 +28,14 @@ static int put_change(struct jobs *jobs, struct job *job, enum job_step step, ui
 	return 0;
 }
 
+/* Than what it was told already: whoever asks last may only make the end come earlier. */
+static bool is_sooner(const struct run *run, uint64_t grace_us)
+{
+	if (!run || !run->stop.kill_us)
+		return run && grace_us < run->stop.grace_us;
+	return clock_now_us() + grace_us < run->stop.kill_us;
+}
+
 int jobs_cancel(struct jobs *jobs, uint64_t id, uint32_t uid, uint64_t grace_us,
 		jobs_changed_fn done, void *data)
 {
@@ -38,7 +46,7 @@ int jobs_cancel(struct jobs *jobs, uint64_t id, uint32_t uid, uint64_t grace_us,
 		return -ESRCH;
 	if (!job_state_is_active((enum job_state)job->state))
 		return enqueue_end_unrun(jobs, job, &why, done, data);
-	if (job->flags & JOB_CANCELLING)
+	if (job->flags & JOB_CANCELLING && !is_sooner(jobs->run[job->slot], grace_us))
 		return -EALREADY;
 	return stop_wish(jobs, job, JOB_CANCELLING, &why, grace_us, done, data);
 }
@@ -99,19 +107,36 @@ struct again {
 };
 
 /* On disk, or still ended; meanwhile it may have been cancelled, or sorted anew. */
+static bool has_entered(const struct jobs *jobs, const struct job *job)
+{
+	struct admit_view view;
+
+	if (job->state == JOB_WAITING)
+		return job->reason == JOB_BECAUSE_AFTER;
+	return job->state != JOB_QUEUED ||
+	       !admit_view(jobs->admit, job->id, jobs_now_us(jobs), &view);
+}
+
+/* What it waits for is asked again: that may have been queued again with it. */
+static void enter_again(struct jobs *jobs, struct job *job)
+{
+	struct store_row row = {0};
+
+	if (job->state != JOB_WAITING || !store_find(jobs->reader, job->id, &row))
+		enqueue_job(jobs, job, &row.spec);
+}
+
 static void again_done(void *data, int rc)
 {
 	struct again *again = data;
 	struct jobs *jobs = again->jobs;
 	struct job *job = job_table_find(&jobs->table, again->id);
-	struct admit_view view;
 
-	if (job && job->state == JOB_QUEUED &&
-	    admit_view(jobs->admit, job->id, jobs_now_us(jobs), &view)) {
+	if (job && !has_entered(jobs, job)) {
 		if (rc)
 			state_forget_job(jobs, job);
 		else
-			enqueue_job(jobs, job, NULL);
+			enter_again(jobs, job);
 	}
 	if (!rc)
 		state_decide_soon(jobs);
@@ -157,7 +182,9 @@ static int requeue_ended(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_chan
 		return -ENOENT;
 	if (!state_room(jobs))
 		return -EDQUOT;
-	row.job.state = JOB_QUEUED;
+	row.job.state = row.spec.after_count ? JOB_WAITING : JOB_QUEUED;
+	row.job.reason = JOB_BECAUSE_REQUEST;
+	row.job.observed = uid;
 	row.job.retries = (uint8_t)row.spec.retries;
 	row.job.submit_us = jobs_now_us(jobs);
 	row.job.queued_us = row.job.submit_us;

@@ -182,7 +182,8 @@ bool jobs_wait_coming(struct jobs *jobs, struct jobs_later *later);
 
 /*
  * One job. 0: on its way, done will be called. -ESRCH: no such job that has not ended; -EALREADY:
- * it is so already; -EBUSY: it has started (hold), or is about to be changed otherwise.
+ * it is so already (a job that is being cancelled may be cancelled again to end it sooner); -EBUSY:
+ * it has started (hold), or is about to be changed otherwise.
  */
 int jobs_cancel(struct jobs *jobs, uint64_t id, uint32_t uid, uint64_t grace_us,
 		jobs_changed_fn done, void *data);

@@ -23,7 +23,8 @@
 #include "user/ipc/server.h"
 #include "user/jobs/jobs.h"
 
-#define BATCH 1000U /* changes on their way to the disk at a time */
+#define BATCH        1000U               /* changes on their way to the disk at a time */
+#define GRACE_MAX_US (3600 * US_PER_SEC) /* as of kill-grace in the configuration */
 
 /* One call. Lives until the last of its changes is on disk. */
 struct change {
@@ -349,11 +350,14 @@ void method_change(struct daemon *daemon, const struct ipc_call *call, struct ip
 {
 	struct change *change = change_new(daemon, call);
 
-	if (!change || !select_read(call, answer, "select", &change->select)) {
-		if (change)
-			change_free(change);
-		else
-			ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
+	if (!change) {
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
+		return;
+	}
+	if (change->grace_us > GRACE_MAX_US)
+		ipc_answer_fail(answer, IPC_ERROR_BAD_JOB, "grace_us: at most an hour");
+	if (answer->error || !select_read(call, answer, "select", &change->select)) {
+		change_free(change);
 		return;
 	}
 	change->later.fn = begin_later;
