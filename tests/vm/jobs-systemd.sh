@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2016 # single quotes hold what the jobs' shells expand
 # seconds: 40
+# kernels: 7.x
 # vm: --systemd
 # Queued jobs of the unit: they stand in the pool's scope, get nothing of what binds the unit, and go
 # on while it is stopped.

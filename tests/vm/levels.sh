@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # seconds: 40
-# vm: --swap none
 # The six levels by use of the budget, and what each tier may do. Without swap and without file cache
 # nothing can be reclaimed, so use stands still at each step.
 
+without_swap
 config <<'END'
 [pool]
 usable = 1000M

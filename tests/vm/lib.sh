@@ -39,13 +39,13 @@ expect_match() {
 	[[ $2 =~ $3 ]] || fail "$1: '$2' does not match '$3'"
 }
 
-# within SECONDS COMMAND...: it must hold by then, as was promised; looked at each 50 ms
+# within SECONDS COMMAND...: it must hold by then, as was promised; looked at ten times a second
 within() {
 	local end=$((SECONDS + $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || fail "waited in vain for: $*"
-		sleep 0.05
+		sleep 0.1
 	done
 }
 
@@ -97,6 +97,14 @@ reset_all() {
 	uwctl teardown --kill || true
 	[ ! -d "$POOL" ] || return 1
 	rm -rf /etc/uw /run/uw /var/lib/uw /sys/fs/bpf/uw /tmp/uwd.log
+	[ ! -e "$SWAPPED_OFF" ] || { xargs -n 1 swapon <"$SWAPPED_OFF" && rm "$SWAPPED_OFF"; }
+}
+
+# without_swap: until the case ends
+SWAPPED_OFF=/tmp/swapped-off
+without_swap() {
+	awk 'NR > 1 { print $1 }' /proc/swaps >"$SWAPPED_OFF"
+	swapoff -a
 }
 
 # json_at PATH...: what stands there in the JSON on stdin, in a line. For more there is jq, which takes ten

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # seconds: 10
-# vm: --swap none
 # Without swap nothing anonymous can be squeezed: freeze earlier, and never a memory.high livelock.
 
+without_swap
 config <<'END'
 [pool]
 usable = 900M

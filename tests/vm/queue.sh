@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2016 # single quotes hold what other shells expand
 # seconds: 29
+# kernels: 6.1
 # The queue as its users see it: what a job gets, exit codes, arrays, files, order, rights, and a
 # uwd that is killed while somebody waits.
 
