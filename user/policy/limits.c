@@ -75,6 +75,22 @@ void limits_take(struct step *step)
 	}
 }
 
+/* A second thought within one step takes the place of the first. */
+static struct action *amend(struct step *step, const struct limit_state *l,
+			    const struct action *action)
+{
+	for (uint32_t i = 0; l->written_us == step->now_us && i < step->plan->action_count; i++) {
+		struct action *sent = &step->plan->action[i];
+
+		if (sent->id != l->id)
+			continue;
+		*sent = *action;
+		sent->id = l->id;
+		return sent;
+	}
+	return NULL;
+}
+
 static uint32_t set_limit(struct step *step, uint32_t component, enum limit limit, uint64_t bytes,
 			  uint64_t deadline_us, struct why why)
 {
@@ -95,7 +111,9 @@ static uint32_t set_limit(struct step *step, uint32_t component, enum limit limi
 	if (l->written_us && !differ(l->wanted_bytes, bytes) &&
 	    step->now_us - l->written_us < RETRY_US)
 		return ID_NONE;
-	sent = emit_action(step, &action);
+	sent = amend(step, l, &action);
+	if (!sent)
+		sent = emit_action(step, &action);
 	if (!sent)
 		return ID_NONE;
 	*l = (struct limit_state){
