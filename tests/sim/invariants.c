@@ -19,16 +19,16 @@ static uint64_t min64(uint64_t a, uint64_t b)
 }
 
 /* sum(min(in force, budget)) + sum(loans) <= usable - reserve */
-static void loans_are_covered(const struct sim *sim)
+static void loans_are_covered(const struct plant *plant)
 {
-	const struct config *c = &sim->config;
+	const struct config *c = &plant->config;
 	uint64_t reserve = c->usable_bytes / PERMYRIAD_ONE * c->reserve_permyriad;
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < c->component_count; i++) {
 		struct component_view view;
 
-		policy_view(sim->state, i, &view);
+		policy_view(plant->state, i, &view);
 		sum += min64(view.in_force_bytes, view.budget_bytes) + view.borrowed_bytes;
 		assert_int_equal(view.in_force_bytes,
 				 view.budget_bytes + view.borrowed_bytes - view.lent_bytes);
@@ -38,55 +38,56 @@ static void loans_are_covered(const struct sim *sim)
 	assert_true(sum <= c->usable_bytes - reserve + MIB);
 }
 
-static void protection_is_bounded(const struct sim *sim)
+static void protection_is_bounded(const struct plant *plant)
 {
 	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i < sim->config.component_count; i++) {
-		const struct component *c = &sim->config.component[i];
-		uint64_t min = sim->component[i].min_bytes;
+	for (uint32_t i = 0; i < plant->config.component_count; i++) {
+		const struct component *c = &plant->config.component[i];
+		uint64_t min = plant->component[i].min_bytes;
 
 		assert_true(min <= c->budget_bytes);
 		assert_true(min == 0 || c->protect == PROTECT_WORKING_SET);
 		sum += min;
 	}
-	assert_true(sum <= sim->config.usable_bytes);
+	assert_true(sum <= plant->config.usable_bytes);
 }
 
-static void actions_are_allowed(const struct sim *sim)
+static void actions_are_allowed(const struct plant *plant)
 {
-	for (uint32_t i = 0; i < sim->plan.action_count; i++) {
-		const struct action *a = &sim->plan.action[i];
-		const struct component *c = &sim->config.component[a->component];
+	for (uint32_t i = 0; i < plant->plan.action_count; i++) {
+		const struct action *a = &plant->plan.action[i];
+		const struct component *c = &plant->config.component[a->component];
 
-		assert_in_range(a->component, 0, sim->config.component_count - 1);
+		assert_in_range(a->component, 0, plant->config.component_count - 1);
 		assert_int_not_equal(a->id, 0);
 		assert_int_not_equal(a->why.reason, REASON_NONE);
 		if (a->kind == ACTION_FREEZE) {
 			assert_true(c->freeze);
-			assert_true(a->deadline_us > sim->now_us);
+			assert_true(a->deadline_us > plant->now_us);
 			assert_true(a->deadline_us <=
-				    sim->now_us + sim->config.policy.freeze_max_us);
+				    plant->now_us + plant->config.policy.freeze_max_us);
 		}
 		if (a->kind == ACTION_KILL)
 			assert_int_equal(c->kill, KILL_LAST_RESORT);
 		if (a->kind == ACTION_RECLAIM) {
 			assert_in_range(a->amount, MIB, RECLAIM_MAX);
-			assert_true(a->deadline_us > sim->now_us);
+			assert_true(a->deadline_us > plant->now_us);
 			if ((c->protect == PROTECT_WORKING_SET &&
 			     a->why.reason != REASON_REQUEST) ||
-			    sim->swap_bytes == 0)
+			    plant->swap_bytes == 0)
 				assert_int_equal(a->swappiness, 0);
 		}
 	}
 }
 
 /* Two actions upon one thing in one plan would undo each other. */
-static void actions_do_not_clash(const struct sim *sim)
+static void actions_do_not_clash(const struct plant *plant)
 {
-	for (uint32_t i = 0; i < sim->plan.action_count; i++)
-		for (uint32_t k = i + 1; k < sim->plan.action_count; k++) {
-			const struct action *a = &sim->plan.action[i], *b = &sim->plan.action[k];
+	for (uint32_t i = 0; i < plant->plan.action_count; i++)
+		for (uint32_t k = i + 1; k < plant->plan.action_count; k++) {
+			const struct action *a = &plant->plan.action[i],
+					    *b = &plant->plan.action[k];
 			bool same = a->component == b->component && a->leaf == b->leaf;
 
 			if (!same || a->kind == ACTION_NOTICE)
@@ -99,21 +100,21 @@ static void actions_do_not_clash(const struct sim *sim)
 		}
 }
 
-static void time_goes_on(const struct sim *sim)
+static void time_goes_on(const struct plant *plant)
 {
-	assert_true(sim->plan.next_us >= sim->now_us);
-	assert_true(sim->plan.next_us <= sim->now_us + sim->config.rest_period_us);
-	assert_true(sim->counts.longest_freeze_us <=
-		    sim->config.policy.freeze_max_us + FREEZE_SLACK_US);
+	assert_true(plant->plan.next_us >= plant->now_us);
+	assert_true(plant->plan.next_us <= plant->now_us + plant->config.rest_period_us);
+	assert_true(plant->counts.longest_freeze_us <=
+		    plant->config.policy.freeze_max_us + FREEZE_SLACK_US);
 }
 
-void invariants_hold(struct sim *sim)
+void invariants_hold(struct plant *plant)
 {
-	loans_are_covered(sim);
-	protection_is_bounded(sim);
-	actions_are_allowed(sim);
-	actions_do_not_clash(sim);
-	time_goes_on(sim);
-	assert_int_equal(sim->counts.second_reclaim, 0);
-	assert_int_equal(sim->counts.lowered_under_growth, 0);
+	loans_are_covered(plant);
+	protection_is_bounded(plant);
+	actions_are_allowed(plant);
+	actions_do_not_clash(plant);
+	time_goes_on(plant);
+	assert_int_equal(plant->counts.second_reclaim, 0);
+	assert_int_equal(plant->counts.lowered_under_growth, 0);
 }

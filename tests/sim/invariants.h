@@ -3,9 +3,9 @@
 #ifndef TESTS_SIM_INVARIANTS_H
 #define TESTS_SIM_INVARIANTS_H
 
-#include "tests/sim/machine.h"
+#include "tests/sim/plant.h"
 
-/* For sim.check. */
-void invariants_hold(struct sim *sim);
+/* For plant.check. */
+void invariants_hold(struct plant *plant);
 
 #endif

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "tests/sim/invariants.h"
-#include "tests/sim/machine.h"
+#include "tests/sim/plant.h"
 #include "user/base/clock.h"
 #include "user/base/units.h"
 
@@ -32,16 +32,16 @@ static uint64_t roll(struct random *r, uint64_t below)
 	return r->state % below;
 }
 
-static void make_machine(struct sim *sim, struct random *r)
+static void make_machine(struct plant *plant, struct random *r)
 {
 	uint64_t total = (1 + roll(r, 24)) * GIB;
 	uint32_t count = 2 + (uint32_t)roll(r, 5), left = 9700;
 	char name[16];
 
-	sim_init(sim, total, total / 16, roll(r, 4) ? total / 4 : 0);
-	sim->config.policy.freeze_max_us = (5 + roll(r, 55)) * US_PER_SEC;
-	sim->config.policy.freeze_budget = (uint32_t)roll(r, 12);
-	sim->reclaim_per_s = (20 + roll(r, 300)) * MIB;
+	plant_init(plant, total, total / 16, roll(r, 4) ? total / 4 : 0);
+	plant->config.policy.freeze_max_us = (5 + roll(r, 55)) * US_PER_SEC;
+	plant->config.policy.freeze_budget = (uint32_t)roll(r, 12);
+	plant->reclaim_per_s = (20 + roll(r, 300)) * MIB;
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t share = i + 1 == count ? left : left / 4 + (uint32_t)roll(r, left / 2);
 		uint32_t index;
@@ -49,48 +49,50 @@ static void make_machine(struct sim *sim, struct random *r)
 
 		left -= share;
 		snprintf(name, sizeof(name), "c%u", i);
-		index = sim_add_component(sim, name, share, 1 + (uint32_t)roll(r, 10),
-					  (enum protect)roll(r, PROTECT__COUNT));
-		c = &sim->config.component[index];
+		index = plant_add_component(plant, name, share, 1 + (uint32_t)roll(r, 10),
+					    (enum protect)roll(r, PROTECT__COUNT));
+		c = &plant->config.component[index];
 		c->freeze = roll(r, 2);
 		c->kill = roll(r, 4) ? KILL_NO : KILL_LAST_RESORT;
 		c->lend = roll(r, 4) != 0;
 		c->borrow = roll(r, 2);
 	}
-	sim_start(sim, total / 6 * 5);
-	sim->check = invariants_hold;
+	plant_start(plant, total / 6 * 5);
+	plant->check = invariants_hold;
 }
 
-static void change_load(struct sim *sim, struct random *r)
+static void change_load(struct plant *plant, struct random *r)
 {
-	uint32_t component = (uint32_t)roll(r, sim->config.component_count);
-	uint64_t budget = sim->config.component[component].budget_bytes;
-	struct sim_leaf *leaf;
+	uint32_t component = (uint32_t)roll(r, plant->config.component_count);
+	uint64_t budget = plant->config.component[component].budget_bytes;
+	struct plant_leaf *leaf;
 
-	if (sim->leaf_count < SIM_LEAVES_MAX && roll(r, 3) == 0)
-		leaf = sim_add_leaf(sim, component, roll(r, 16 * MIB));
-	else if (sim->leaf_count)
-		leaf = &sim->leaf[roll(r, sim->leaf_count)];
+	if (plant->leaf_count < PLANT_LEAVES_MAX && roll(r, 3) == 0)
+		leaf = plant_add_leaf(plant, component, roll(r, 16 * MIB));
+	else if (plant->leaf_count)
+		leaf = &plant->leaf[roll(r, plant->leaf_count)];
 	else
 		return;
 	if (roll(r, 8) == 0) {
-		sim_exit_leaf(sim, leaf);
+		plant_exit_leaf(plant, leaf);
 		return;
 	}
-	leaf->target_bytes = roll(r, budget + budget / 2);
-	leaf->rate_per_s = (1 + roll(r, 1000)) * MIB;
-	leaf->sweeps = roll(r, 2);
-	if (roll(r, 4) == 0 && sim_free(sim) > budget / 8 &&
-	    sim_current(sim, component) + budget / 10 < sim->component[component].high_bytes)
-		leaf->cache_bytes += roll(r, budget / 10);
+	leaf->phase.target_bytes = roll(r, budget + budget / 2);
+	leaf->phase.grow_per_s = (1 + roll(r, 1000)) * MIB;
+	leaf->phase.touches_per_s = leaf->phase.hot_bytes = 0;
+	if (roll(r, 2))
+		plant_sweep(leaf);
+	if (roll(r, 4) == 0 && plant_free(plant) > budget / 8 &&
+	    plant_current(plant, component) + budget / 10 < plant->component[component].high_bytes)
+		plant_add_cache(plant, leaf, roll(r, budget / 10));
 }
 
-static void request_something(struct sim *sim, struct random *r)
+static void request_something(struct plant *plant, struct random *r)
 {
-	struct frame_request *request = &sim->frame->request[0];
-	uint32_t component = (uint32_t)roll(r, sim->config.component_count);
+	struct frame_request *request = &plant->frame->request[0];
+	uint32_t component = (uint32_t)roll(r, plant->config.component_count);
 
-	if (roll(r, 10) || !sim->config.component[component].freeze)
+	if (roll(r, 10) || !plant->config.component[component].freeze)
 		return;
 	*request = (struct frame_request){
 		.kind = (enum request_kind)roll(r, REQUEST__COUNT),
@@ -98,37 +100,37 @@ static void request_something(struct sim *sim, struct random *r)
 	};
 	request->amount =
 		request->kind == REQUEST_RECLAIM ? roll(r, 300 * MIB) : roll(r, 10 * US_PER_SEC);
-	sim->frame->request_count = 1;
+	plant->frame->request_count = 1;
 }
 
 static uint64_t run_seed(uint64_t seed)
 {
 	struct random r = {seed * 2654435761U + 1};
-	struct sim sim;
+	struct plant plant;
 	uint64_t hash, set = 0;
 
-	make_machine(&sim, &r);
-	sim.trace = getenv("SIM_TRACE") != NULL;
+	make_machine(&plant, &r);
+	plant.trace = getenv("SIM_TRACE") != NULL;
 	for (uint32_t s = 0; s < EPISODE_S; s++) {
 		if (roll(&r, 3) == 0)
-			change_load(&sim, &r);
-		request_something(&sim, &r);
-		sim_run(&sim, US_PER_SEC);
+			change_load(&plant, &r);
+		request_something(&plant, &r);
+		plant_run(&plant, US_PER_SEC);
 	}
-	assert_int_equal(sim.counts.dropped, 0);
+	assert_int_equal(plant.counts.dropped, 0);
 	for (int kind = ACTION_SET_MIN; kind <= ACTION_SET_HIGH; kind++)
-		set += sim.counts.actions[kind];
+		set += plant.counts.actions[kind];
 	/* Limits follow slowly: fewer than one write in 2 s and component. */
-	assert_true(set < EPISODE_S * sim.config.component_count / 2);
+	assert_true(set < EPISODE_S * plant.config.component_count / 2);
 
 	/* And nothing stays frozen for longer than its lease. */
-	for (uint32_t i = 0; i < sim.leaf_count; i++)
-		sim_exit_leaf(&sim, &sim.leaf[i]);
-	sim_run(&sim, 15 * US_PER_SEC);
-	for (uint32_t i = 0; i < sim.leaf_count; i++)
-		assert_false(sim.leaf[i].frozen);
-	hash = sim.counts.plan_hash;
-	sim_done(&sim);
+	for (uint32_t i = 0; i < plant.leaf_count; i++)
+		plant_exit_leaf(&plant, &plant.leaf[i]);
+	plant_run(&plant, 15 * US_PER_SEC);
+	for (uint32_t i = 0; i < plant.leaf_count; i++)
+		assert_false(plant.leaf[i].frozen);
+	hash = plant.counts.plan_hash;
+	plant_done(&plant);
 	return hash;
 }
 

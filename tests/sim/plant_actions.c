@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Carrying out a plan: limits, one reclaim at a time a component, the freezer with its delay, and
+ * outcomes for the next frame. An action on a leaf that is gone is told so. Each action is hashed,
+ * so that equal runs can be told from others.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/sim/plant_memory.h"
+#include "user/base/clock.h"
+#include "user/base/units.h"
+
+/* 1 to 7 ms until a full-speed hog stands still after the write, on 6.1 to 7.x. */
+#define FREEZE_TAKES_US (5 * US_PER_MS)
+/* The kernel rounds limits to pages, and the policy takes what is nearer than this as equal. */
+#define ROUNDING   (64 * KIB)
+#define HASH_PRIME 1099511628211ULL
+
+static struct plant_leaf *find_leaf(struct plant *plant, uint64_t cgid)
+{
+	for (uint32_t i = 0; i < plant->leaf_count; i++)
+		if (plant->leaf[i].cgid == cgid)
+			return &plant->leaf[i];
+	return NULL;
+}
+
+void actions_report(struct plant *plant, const struct action *a, enum outcome_result result,
+		    uint64_t done, uint64_t began_us)
+{
+	if (plant->outcome_count >= FRAME_OUTCOMES_MAX)
+		abort();
+	plant->outcome[plant->outcome_count++] = (struct outcome){
+		.id = a->id,
+		.kind = a->kind,
+		.tier = a->tier,
+		.component = a->component,
+		.leaf = a->leaf,
+		.result = result,
+		.asked = a->amount,
+		.done = done,
+		.began_us = began_us,
+		.ended_us = plant->now_us,
+	};
+}
+
+static bool has_active_leaf(const struct plant *plant, uint32_t component)
+{
+	for (uint32_t i = 0; i < plant->leaf_count; i++)
+		if (plant->leaf[i].component == component && plant->leaf[i].populated &&
+		    !plant->leaf[i].frozen)
+			return true;
+	return false;
+}
+
+static void do_high(struct plant *plant, const struct action *a)
+{
+	struct plant_component *c = &plant->component[a->component];
+
+	if (a->amount + ROUNDING < c->high_bytes &&
+	    a->amount < plant_current(plant, a->component) && has_active_leaf(plant, a->component))
+		plant->counts.lowered_under_growth++;
+	c->high_bytes = a->amount;
+	c->lowering = true;
+}
+
+static void do_freeze(struct plant *plant, const struct action *a)
+{
+	struct plant_leaf *leaf = find_leaf(plant, a->leaf);
+
+	if (!leaf || !leaf->populated) {
+		actions_report(plant, a, OUTCOME_GONE, 0, plant->now_us);
+		return;
+	}
+	if (!plant->counts.first_freeze_us)
+		plant->counts.first_freeze_us = plant->now_us;
+	leaf->frozen = true;
+	leaf->frozen_us = plant->now_us;
+	leaf->freeze_done_us = plant->now_us + FREEZE_TAKES_US;
+	actions_report(plant, a, OUTCOME_DONE, 0, plant->now_us);
+}
+
+static void do_thaw(struct plant *plant, const struct action *a)
+{
+	struct plant_leaf *leaf = find_leaf(plant, a->leaf);
+
+	if (leaf)
+		leaf->frozen = false;
+	actions_report(plant, a, leaf ? OUTCOME_DONE : OUTCOME_GONE, 0, plant->now_us);
+}
+
+static void do_reclaim(struct plant *plant, const struct action *a)
+{
+	struct plant_component *c = &plant->component[a->component];
+
+	if (c->reclaiming) {
+		plant->counts.second_reclaim++;
+		return;
+	}
+	c->reclaim = *a;
+	c->reclaiming = true;
+	c->reclaim_began_us = plant->now_us;
+	c->reclaimed_bytes = 0;
+}
+
+static void do_action(struct plant *plant, const struct action *a)
+{
+	struct plant_component *c = &plant->component[a->component];
+	struct plant_leaf *leaf = find_leaf(plant, a->leaf);
+
+	switch (a->kind) {
+	case ACTION_SET_MIN:
+		*(leaf ? &leaf->min_bytes : &c->min_bytes) = a->amount;
+		break;
+	case ACTION_SET_LOW:
+		*(leaf ? &leaf->low_bytes : &c->low_bytes) = a->amount;
+		break;
+	case ACTION_SET_HIGH:
+		do_high(plant, a);
+		break;
+	case ACTION_RECLAIM:
+		do_reclaim(plant, a);
+		return;
+	case ACTION_FREEZE:
+		do_freeze(plant, a);
+		return;
+	case ACTION_THAW:
+		do_thaw(plant, a);
+		return;
+	case ACTION_KILL:
+		if (leaf)
+			plant_exit_leaf(plant, leaf);
+		break;
+	case ACTION_ARM_MARK:
+		c->mark_bytes = a->amount;
+		c->mark_armed = a->amount != 0;
+		break;
+	case ACTION_NOTICE:
+	case ACTION__COUNT:
+		break;
+	}
+	actions_report(plant, a, OUTCOME_DONE, 0, plant->now_us);
+}
+
+static void trace_action(const struct plant *plant, const struct action *a)
+{
+	char why[128];
+
+	printf("%8.2f %-12s %-9s leaf %-5llu %6lluM  %s\n",
+	       (double)(plant->now_us - 100 * US_PER_SEC) / 1e6,
+	       plant->config.component[a->component].name, action_name(a->kind),
+	       (unsigned long long)a->leaf, (unsigned long long)(a->amount / MIB),
+	       reason_text(&a->why, why, sizeof(why)));
+}
+
+static void hash_word(struct plant *plant, uint64_t word)
+{
+	plant->counts.plan_hash = (plant->counts.plan_hash ^ word) * HASH_PRIME;
+}
+
+void actions_do(struct plant *plant)
+{
+	plant->counts.dropped += plant->plan.actions_dropped;
+	for (uint32_t i = 0; i < plant->plan.action_count; i++) {
+		const struct action *a = &plant->plan.action[i];
+
+		plant->counts.actions[a->kind]++;
+		hash_word(plant, a->kind);
+		hash_word(plant, a->component);
+		hash_word(plant, a->leaf);
+		hash_word(plant, a->amount);
+		if (plant->trace && a->kind != ACTION_ARM_MARK)
+			trace_action(plant, a);
+		do_action(plant, a);
+	}
+}
