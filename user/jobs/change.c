@@ -106,7 +106,7 @@ struct again {
 	void *data;
 };
 
-/* On disk, or still ended; meanwhile it may have been cancelled, or sorted anew. */
+/* Or needs not any more: since it was put on its way it may have been cancelled, or sorted anew. */
 static bool has_entered(const struct jobs *jobs, const struct job *job)
 {
 	struct admit_view view;
@@ -126,6 +126,7 @@ static void enter_again(struct jobs *jobs, struct job *job)
 		enqueue_job(jobs, job, &row.spec);
 }
 
+/* On disk, or still ended. */
 static void again_done(void *data, int rc)
 {
 	struct again *again = data;

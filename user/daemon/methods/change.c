@@ -355,7 +355,9 @@ void method_change(struct daemon *daemon, const struct ipc_call *call, struct ip
 		return;
 	}
 	if (change->grace_us > GRACE_MAX_US)
-		ipc_answer_fail(answer, IPC_ERROR_BAD_JOB, "grace_us: at most an hour");
+		ipc_answer_fail(
+			answer, IPC_ERROR_BAD_JOB,
+			"a grace is an hour at most: give a shorter one, or 0 to kill at once");
 	if (answer->error || !select_read(call, answer, "select", &change->select)) {
 		change_free(change);
 		return;
