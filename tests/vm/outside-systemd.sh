@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # seconds: 80
 # vm: --systemd
-# kernels: 6.12
+# kernels: 6.1
 # The same below a slice and a scope, which both need the protection. What the kernels make of it the case
 # outside says of each; which units have it is the same on all.
 

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # seconds: 78
+# kernels: 6.12 7.x
 # A process outside of the pool takes memory until the machine swaps. What protects a component is then
 # worth what the pool itself has: without that its idle working set goes, with it none of it does.
 
@@ -134,8 +135,13 @@ resident
 protected memory.low
 gone
 
-[ -z "$lru_gen" ] || echo "$lru_gen" >"$LRU_GEN"
-control
+case $lru_gen in
+'' | 0x0000) ;; # nothing that the first control did not show
+*)
+	echo "$lru_gen" >"$LRU_GEN"
+	control
+	;;
+esac
 
 # memory.min alone: it follows the working set.
 start_uwd
