@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 45
-# kernels: 6.12
+# seconds: 38
+# kernels: 6.1
 # vm: --systemd
 # The delegated scope as such: made once however many ask, made anew when it went with its guard,
 # outlived by what is kept running, and all that without dbus too.

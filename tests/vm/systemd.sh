@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # seconds: 14
+# kernels: 6.1 7.x
 # vm: --systemd
 # Under systemd the pool is a delegated scope that survives uwd, its crash, and daemon-reload.
 
