@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# alone
+# seconds: 6
+# alone: 6.12
 # The charge hook against the kernel's own page counter: anonymous memory, files, shared memory, and
 # back to nothing. usage_bytes is read from the same counter as memory.current, so it is equal but for
 # what a CPU is charging this moment; charged less uncharged may miss a batch a CPU.

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# alone
+# seconds: 16
+# alone: 6.12
 # Counting goes on without a reader, from one to the next, and through a handover to other programs
 # (another set of sensors) under load; a removed component leaves the maps by itself.
 BATCH=$((64 * 4096 * $(nproc)))

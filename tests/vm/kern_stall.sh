@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# alone
+# seconds: 7
 # Stalls against PSI. Ours is wall clock in which a task was stalled, PSI weighs by CPU: PSI's "some"
 # was 0.4 to 1.07 of it on these kernels; the gate is a little wider. PSI's totals are brought up to
 # date every two seconds.

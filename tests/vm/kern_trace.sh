@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# alone
+# seconds: 6
 # Full page tracing: what a task allocates, by order, for its component and no other. Beside its memory
 # a program takes page tables and kernel memory: a quarter is left for that.
 PAGES=$((32 * 256))
