@@ -135,9 +135,11 @@ $(O)/tests/sim/%: $(O)/obj/tests/sim/%.o $(call OBJ,$(filter-out tests/sim/test_
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(call libs,policy model base) -lcmocka -o $@
 
-$(O)/tests/fuzz/%: $(O)/obj/tests/fuzz/%.o $(TEST_LAYERS:%=$(O)/lib/%.a)
+# No more than what has parsers: each object is made anew for this.
+FUZZ_LAYERS := conf policy ipc cgroups ledger sense model base
+$(O)/tests/fuzz/%: $(O)/obj/tests/fuzz/%.o $(call OBJ,user/cli/simulate/replay.c user/cli/simulate/trace.c) $(FUZZ_LAYERS:%=$(O)/lib/%.a)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer $(filter %.o,$^) $(call libs,$(FUZZ_LAYERS)) $(LDLIBS) -o $@
 
 # Programs that run inside the guest.
 $(O)/tests/vm/%: $(O)/obj/tests/vm/%.o $(TEST_LAYERS:%=$(O)/lib/%.a)
