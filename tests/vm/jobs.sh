@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2016 # single quotes hold what the jobs' shells expand
-# seconds: 70
+# seconds: 65
 # kernels: 6.1 7.x
 # Queued jobs: each runs once, as its submitter, in a leaf with its limit, and its end is known, with
 # uwd killed again and again; those whose memory is not there wait.
 
 SMALL=100
-QUEUE=100
+QUEUE=80
 KILLS=20 # each takes a second or three; make bench-jobs has fifty on each kernel
 
 config <<'END'
@@ -110,7 +110,7 @@ expect "lost jobs" "$(ended lost)" 0
 # ---- two that do not fit together, and a third beside them ----
 began=$SECONDS
 large() {
-	uwctl submit -c batch -m 700M -t 20s -- "$PUT/hog" --max 640 --hold 4 --touch 0
+	uwctl submit -c batch -m 700M -t 20s -- "$PUT/hog" --max 520 --hold 2 --touch 0
 }
 ids=("$(large)" "$(large)")
 one_runs() {
