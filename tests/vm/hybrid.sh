@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # vm: --hybrid
 # kernels: 6.1
+# seconds: 3
 # Debian builds later kernels without the memory controller of v1.
 #
 # A host whose memory controller sits on cgroup v1: everything says so, with the remedy, and nothing
