@@ -122,15 +122,16 @@ static bool take_round(struct plant *plant, const struct claim *claim, uint32_t 
 		       struct effort *effort)
 {
 	uint64_t spare[PLANT_LEAVES_MAX], sum = 0, want = claim->bytes - effort->stolen, once = 0;
+	uint32_t leaves = plant->leaf_count;
 
-	for (uint32_t i = 0; i < plant->leaf_count; i++) {
+	for (uint32_t i = 0; i < leaves; i++) {
 		spare[i] = spare_of(plant, claim, &plant->leaf[i], low_too);
 		sum += spare[i];
 		once += spare[i] ? plant->leaf[i].part[PART_FILE].resident : 0;
 	}
 	if (sum < PLANT_PAGE)
 		return false;
-	for (uint32_t i = 0; i < plant->leaf_count && effort->stolen < claim->bytes; i++) {
+	for (uint32_t i = 0; i < leaves && effort->stolen < claim->bytes; i++) {
 		uint64_t scan = max_u64(mul_div(want << round, spare[i], sum), PLANT_PAGE);
 
 		if (spare[i])
