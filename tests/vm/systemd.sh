@@ -49,7 +49,7 @@ expect_match "the reason" "$OUT" "systemd: .*: no answer in time; try again"
 expect "the limit" "$(cg memory.max)" $((600 << 20))
 trap - EXIT
 kill -CONT "$bus"
-uwctl reload
+wait_until 5 uwctl reload # a bus that wakes has work of its own first
 expect "the limit afterwards" "$(cg memory.max)" $((580 << 20))
 sed -i 's/580M/600M/' /etc/uw/uw.conf
 uwctl reload
