@@ -192,7 +192,7 @@ KERNELS ?= 6.1 6.12 7.x
 vm: all guests | build/deps/vm ## the kernel matrix: every VM case on KERNELS="6.1 6.12 7.x"
 	$(Q)scripts/vm-matrix $(KERNELS)
 
-check: ## everything but the benches; half an hour on 2 cores
+check: ## everything but the benches; some twenty minutes on 2 cores without KVM
 	$(Q)$(MAKE) --no-print-directory -j2 all
 	$(Q)began=$$(date +%s); for step in layers unit sim fuzz vm; do \
 		echo "check: $$step, after $$(($$(date +%s) - began)) s"; \
