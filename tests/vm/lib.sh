@@ -89,6 +89,7 @@ kernel_at_least() {
 # Between two cases: no uwd, no tree, no configuration, no pins.
 reset_all() {
 	local pid
+	[ ! -d /run/systemd/system ] || systemctl stop uwd # which would come back
 	for pid in $(pidof uwd); do
 		kill -KILL "$pid"
 		while [ -d "/proc/$pid" ]; do sleep 0.05; done
