@@ -137,7 +137,7 @@ $(O)/tests/sim/%: $(O)/obj/tests/sim/%.o $(call OBJ,$(filter-out tests/sim/test_
 
 # No more than what has parsers: each object is made anew for this.
 FUZZ_LAYERS := conf policy ipc cgroups ledger sense model base
-$(O)/tests/fuzz/%: $(O)/obj/tests/fuzz/%.o $(call OBJ,user/cli/simulate/replay.c user/cli/simulate/trace.c) $(FUZZ_LAYERS:%=$(O)/lib/%.a)
+$(O)/tests/fuzz/%: $(O)/obj/tests/fuzz/%.o $(call OBJ,user/act/page_in.c user/cli/simulate/replay.c user/cli/simulate/trace.c) $(FUZZ_LAYERS:%=$(O)/lib/%.a)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer $(filter %.o,$^) $(call libs,$(FUZZ_LAYERS)) $(LDLIBS) -o $@
 

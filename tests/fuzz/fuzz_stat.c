@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cgroups/internal.h"
+#include "user/act/page_in.h"
 #include "user/base/cleanup.h"
 #include "user/sense/parse.h"
 
@@ -26,13 +27,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	AUTO_FREE char *text = malloc(size + 1);
 	struct component_sample sample = {0};
 	struct host_sample host = {0};
-	uint64_t some, full;
-	bool populated, frozen;
+	uint64_t some, full, start, end;
+	bool populated, frozen, anonymous;
 
 	if (!text)
 		return 0;
 	memcpy(text, input, size);
 	text[size] = '\0';
+	page_in_parse(text, &start, &end, &anonymous);
 	parse_memory_stat(text, &sample);
 	parse_memory_events(text, &sample);
 	parse_meminfo(text, &host);

@@ -58,7 +58,6 @@ void plant_init(struct plant *plant, uint64_t total_bytes, uint64_t system_bytes
 		.reclaim_deadline_us = 2 * US_PER_SEC,
 		.stall_burst_us = 5 * US_PER_MS,
 		.stall_window_us = 50 * US_PER_MS,
-		.act_target_pct = 82,
 	};
 }
 
@@ -152,6 +151,7 @@ void plant_exit_leaf(struct plant *plant, struct plant_leaf *leaf)
 	leaf->part[PART_FILE_HOT].out = 0;
 	leaf->ended_us = plant->now_us + PLANT_STEP_US;
 	leaf->populated = leaf->paging_in = false;
+	actions_paged_in(plant, leaf);
 	leaf->program = NULL;
 	leaf->phase = (struct plant_phase){0};
 	leaf->debt_ns = 0;

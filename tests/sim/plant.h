@@ -89,6 +89,7 @@ struct plant_leaf {
 	bool killed;
 	bool simple; /* memory takes it no time and over high it creeps: for limits alone */
 	bool paging_in;
+	struct action page_in; /* that asked for it; id 0: none did */
 	uint64_t page_in_began_us, page_in_ended_us;
 };
 
@@ -114,7 +115,8 @@ struct plant_counts {
 	uint64_t dropped;
 	uint64_t oom, oom_pool; /* by the host, at memory.max of the pool */
 	uint64_t frames, urgent_frames;
-	uint64_t lowered_under_growth; /* memory.high lowered below use of an active component */
+	uint64_t lowered_under_growth; /* memory.high lowered below use of an active component
+					* that may be frozen instead */
 	uint64_t second_reclaim;       /* a reclaim begun beside one that was outstanding */
 	uint64_t longest_freeze_us;
 	uint64_t first_freeze_us, first_stall_us;

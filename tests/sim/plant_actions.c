@@ -57,7 +57,7 @@ static void do_high(struct plant *plant, const struct action *a)
 {
 	struct plant_component *c = &plant->component[a->component];
 
-	if (a->amount + ROUNDING < c->high_bytes &&
+	if (plant->config.component[a->component].freeze && a->amount + ROUNDING < c->high_bytes &&
 	    a->amount < plant_current(plant, a->component) && has_active_leaf(plant, a->component))
 		plant->counts.lowered_under_growth++;
 	c->high_bytes = a->amount;
@@ -103,6 +103,27 @@ static void do_reclaim(struct plant *plant, const struct action *a)
 	c->reclaimed_bytes = 0;
 }
 
+/* Told when it has ended, in actions_paged_in. */
+static void do_page_in(struct plant *plant, const struct action *a)
+{
+	struct plant_leaf *leaf = find_leaf(plant, a->leaf);
+
+	if (!leaf || !leaf->populated) {
+		actions_report(plant, a, OUTCOME_GONE, 0, plant->now_us);
+		return;
+	}
+	leaf->page_in = *a;
+	plant_page_in(plant, leaf);
+}
+
+void actions_paged_in(struct plant *plant, struct plant_leaf *leaf)
+{
+	if (leaf->page_in.id)
+		actions_report(plant, &leaf->page_in, OUTCOME_DONE, leaf->page_in.amount,
+			       leaf->page_in_began_us);
+	leaf->page_in.id = 0;
+}
+
 static void do_action(struct plant *plant, const struct action *a)
 {
 	struct plant_component *c = &plant->component[a->component];
@@ -126,6 +147,9 @@ static void do_action(struct plant *plant, const struct action *a)
 		return;
 	case ACTION_THAW:
 		do_thaw(plant, a);
+		return;
+	case ACTION_PAGE_IN:
+		do_page_in(plant, a);
 		return;
 	case ACTION_KILL:
 		if (leaf)

@@ -88,6 +88,8 @@ void program_step(struct plant *plant, struct plant_leaf *leaf);
 
 /* ---- plant_actions.c ---- */
 void actions_do(struct plant *plant);
+/* A page-in has ended. */
+void actions_paged_in(struct plant *plant, struct plant_leaf *leaf);
 void actions_report(struct plant *plant, const struct action *action, enum outcome_result result,
 		    uint64_t done, uint64_t began_us);
 

@@ -291,6 +291,7 @@ static void page_in(struct plant *plant, struct plant_leaf *leaf)
 	if (leaf->part[PART_HOT].out + leaf->part[PART_REST].out)
 		return;
 	leaf->paging_in = false;
+	actions_paged_in(plant, leaf);
 	leaf->page_in_ended_us = plant->now_us + PLANT_STEP_US;
 }
 

@@ -371,4 +371,6 @@ void act_untrack_leaf(struct act *act, uint64_t cgid)
 	drop_leaf(leaf);
 	if (!act->ops->dry && (is_gone || !frozen))
 		ledger_clear(act->ledger, LEDGER_FREEZE, cgid);
+	if (!act->ops->dry && is_gone)
+		ledger_clear(act->ledger, LEDGER_LOW, cgid);
 }

@@ -116,7 +116,18 @@ static int reclaim(struct act *act, const struct act_target *target, const struc
 	return HANDED_OVER;
 }
 
-/* Limits are a component's; leaves have none of their own. */
+static int page_in(struct act *act, const struct act_target *target, const struct action *action)
+{
+	struct act_component *component = target->component;
+
+	(void)act;
+	if (target->group == &component->group)
+		return -EINVAL;
+	act_worker_submit(&component->worker, WORK_PAGE_IN, action, target->group->name);
+	return HANDED_OVER;
+}
+
+/* Limits are a component's, but for memory.low, by which leaves are kept from each other. */
 static int read_limit(struct act *act, const struct act_target *target, enum cg_knob knob,
 		      uint64_t *ret_bytes)
 {
@@ -186,8 +197,24 @@ static int set_min(struct act *act, const struct act_target *target, const struc
 	return rc;
 }
 
+/* A leaf is made with none, and goes back to none without us. */
+static int set_leaf_low(struct act *act, const struct act_target *target,
+			const struct action *action)
+{
+	int rc = action->amount ? enter(act, target, LEDGER_LOW, 0, action, limit_of(action)) : 0;
+
+	if (rc)
+		return rc;
+	rc = act_write_u64(act, target->group, CG_LOW, action->amount);
+	if (rc || !action->amount)
+		clear(act, target->group, LEDGER_LOW);
+	return rc;
+}
+
 static int set_low(struct act *act, const struct act_target *target, const struct action *action)
 {
+	if (target->group != &target->component->group)
+		return set_leaf_low(act, target, action);
 	return set_protection(act, target, action, LEDGER_LOW, CG_LOW);
 }
 
@@ -244,7 +271,7 @@ static int (*const executor[ACTION__COUNT])(struct act *act, const struct act_ta
 					    const struct action *action) = {
 	[ACTION_SET_MIN] = set_min, [ACTION_SET_LOW] = set_low,   [ACTION_SET_HIGH] = set_high,
 	[ACTION_RECLAIM] = reclaim, [ACTION_FREEZE] = freeze,     [ACTION_THAW] = thaw,
-	[ACTION_KILL] = kill_group, [ACTION_ARM_MARK] = arm_mark,
+	[ACTION_KILL] = kill_group, [ACTION_ARM_MARK] = arm_mark, [ACTION_PAGE_IN] = page_in,
 };
 
 static void execute(struct act *act, const struct action *action)

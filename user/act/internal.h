@@ -39,13 +39,14 @@ struct outcome act_outcome_of(const struct action *action, uint64_t began_us, in
 enum act_work_kind {
 	WORK_RECLAIM,
 	WORK_HIGH,
+	WORK_PAGE_IN,
 	WORK__COUNT
 };
 
 struct act_work {
 	bool waiting;
 	struct action action;
-	char leaf[CG_NAME_LEN]; /* RECLAIM of one leaf; "" = the component */
+	char leaf[CG_NAME_LEN]; /* RECLAIM or PAGE_IN of one leaf; "" = the component */
 };
 
 struct act_worker {
@@ -102,6 +103,8 @@ bool act_worker_is_busy(struct act_worker *worker);
 void act_run_reclaim(struct act_worker *worker, const struct act_work *work, uint64_t until_us,
 		     struct outcome *outcome);
 void act_run_high(struct act_worker *worker, const struct action *action, struct outcome *outcome);
+void act_run_page_in(struct act_worker *worker, const struct act_work *work, uint64_t until_us,
+		     struct outcome *outcome);
 
 /* ---- the whole ---- */
 

@@ -2,14 +2,18 @@
 /*
  * Does what a worker may block in. A reclaim goes chunk by chunk, until enough is freed, its time
  * is over, nothing comes any more or it is interrupted. A lowered memory.high is one write, during
- * which the kernel reclaims. Each fills the outcome with how much came down.
+ * which the kernel reclaims. A page-in goes through the processes of a leaf. Each fills the outcome
+ * with how much came down.
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "user/act/internal.h"
+#include "user/act/page_in.h"
 
 #define RECLAIM_TEXT_LEN 48
+#define PIDS_TEXT_LEN    8192
 
 /* So many chunks in a row that freed nothing end a reclaim: one may have met a writeback peak. */
 #define EMPTY_CHUNKS 2
@@ -131,6 +135,59 @@ void act_run_reclaim(struct act_worker *worker, const struct act_work *work, uin
 		*outcome = act_outcome_of(&work->action, outcome->began_us, rc);
 	else
 		reclaim_group(worker, &leaf, &work->action, until_us, outcome);
+	cg_group_close(&leaf);
+}
+
+struct act_page_in {
+	const struct act_worker *worker;
+	uint64_t until_us;
+	struct outcome *outcome;
+};
+
+static bool page_in_is_over(void *data)
+{
+	struct act_page_in *page_in = data;
+
+	return is_over(page_in->worker, page_in->until_us, page_in->outcome);
+}
+
+/* Of one leaf's own processes, as many as the text holds: some thousand. */
+static int page_in_leaf(struct act_worker *worker, const struct cg_group *leaf, uint64_t until_us,
+			struct outcome *outcome)
+{
+	struct act_page_in page_in = {worker, until_us, outcome};
+	char pids[PIDS_TEXT_LEN], *at = pids, *end;
+	uint64_t before = read_current(worker->act, leaf), after;
+	long rc = cg_read_text(leaf, CG_PROCS, pids, sizeof(pids));
+
+	while (rc >= 0 && *at) {
+		long pid = strtol(at, &end, 10);
+
+		if (end == at)
+			break;
+		at = end;
+		rc = page_in_process((pid_t)pid, page_in_is_over, &page_in);
+		if (rc == -ESRCH || rc == -ENOENT)
+			rc = 0;
+	}
+	after = read_current(worker->act, leaf);
+	outcome->done = after > before ? after - before : 0;
+	return rc == -ECANCELED || rc > 0 ? 0 : (int)rc; /* the outcome says why it is over */
+}
+
+void act_run_page_in(struct act_worker *worker, const struct act_work *work, uint64_t until_us,
+		     struct outcome *outcome)
+{
+	struct cg_group leaf = {0};
+	int rc = cg_group_open(worker->group.dir, work->leaf, 1U << CG_CURRENT | 1U << CG_PROCS,
+			       &leaf);
+
+	if (!rc && leaf.id != work->action.leaf)
+		rc = -ENODEV;
+	if (!rc && !worker->act->ops->dry)
+		rc = page_in_leaf(worker, &leaf, until_us, outcome);
+	if (rc)
+		*outcome = act_outcome_of(&work->action, outcome->began_us, rc);
 	cg_group_close(&leaf);
 }
 

@@ -82,6 +82,8 @@ static struct outcome run(struct act_worker *worker, const struct act_work *work
 
 	if (work->action.kind == ACTION_RECLAIM)
 		act_run_reclaim(worker, work, until_us, &outcome);
+	else if (work->action.kind == ACTION_PAGE_IN)
+		act_run_page_in(worker, work, until_us, &outcome);
 	else
 		act_run_high(worker, &work->action, &outcome);
 	outcome.ended_us = act->ops->now_us(act->ops_data);

@@ -14,7 +14,7 @@ static const char *const action_names[ACTION__COUNT] = {
 	[ACTION_SET_MIN] = "set-min",   [ACTION_SET_LOW] = "set-low",
 	[ACTION_SET_HIGH] = "set-high", [ACTION_RECLAIM] = "reclaim",
 	[ACTION_FREEZE] = "freeze",     [ACTION_THAW] = "thaw",
-	[ACTION_KILL] = "kill",         [ACTION_ARM_MARK] = "arm-mark",
+	[ACTION_PAGE_IN] = "page-in",   [ACTION_KILL] = "kill",         [ACTION_ARM_MARK] = "arm-mark",
 	[ACTION_NOTICE] = "notice",
 };
 
@@ -51,6 +51,7 @@ static const struct plan_reason_row reasons[REASON__COUNT] = {
 				", protected so far "},
 	[REASON_BUDGET] = {"budget", REASON_UNIT_BYTES, "limit was ", ", configured "},
 	[REASON_LOAN] = {"loan", REASON_UNIT_BYTES, "limit was ", ", with loans "},
+	[REASON_CONTENTION] = {"contention", REASON_UNIT_BYTES, "another lacks ", ", free are "},
 	[REASON_OWNER_PAYBACK] = {"owner-payback", REASON_UNIT_BYTES, "an owner needs ",
 				  " back, limit in force "},
 	[REASON_RECOVERED] = {"recovered", REASON_UNIT_PERMYRIAD, "usage ", " is back under "},

@@ -22,6 +22,7 @@ enum action_kind {
 	ACTION_RECLAIM,  /* memory.reclaim of amount bytes in chunks until deadline_us */
 	ACTION_FREEZE,   /* one leaf; deadline_us is when guard thaws it if nobody else did */
 	ACTION_THAW,     /* one leaf */
+	ACTION_PAGE_IN,  /* what a frozen leaf has in swap, as a whole, until deadline_us */
 	ACTION_KILL,     /* one leaf, cgroup.kill */
 	ACTION_ARM_MARK, /* kernel wakes us when usage reaches amount; 0 disarms */
 	ACTION_NOTICE,   /* nothing is done; the reason is said loudly (out of tiers) */
@@ -44,6 +45,7 @@ enum reason {
 	REASON_WORKING_SET,     /* protection follows the working set: bytes */
 	REASON_BUDGET,          /* limits follow the configuration: bytes */
 	REASON_LOAN,            /* limits follow a loan: bytes */
+	REASON_CONTENTION,      /* somebody lacks what is free for nobody: bytes lacking, free */
 	REASON_OWNER_PAYBACK,   /* an owner takes its budget back: bytes */
 	REASON_RECOVERED,       /* pressure is gone: permyriad of the budget */
 	REASON_ROOM,            /* there is room to thaw: bytes available, bytes needed */
