@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A policy between literal frames: two components, one leaf each, on a machine with room. */
+/* A policy between literal frames: two components, one leaf each, on a machine with room. A test
+ * that needs somebody in the way adds a sibling, or has a component lack memory. */
 #ifndef TESTS_UNIT_POLICY_FIXTURE_H
 #define TESTS_UNIT_POLICY_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +22,11 @@
 
 enum {
 	REDIS, /* protected, priority 9, budget 400M */
-	HOG,   /* priority 3, freezable, borrows, budget 600M */
+	HOG,   /* priority 3, freezable, budget 600M */
 	FIXTURE_COMPONENTS
 };
 
+#define HOG_EDGE           (600 * MIB / 100 * 95) /* where its emergency begins */
 #define LEAF_OF(component) (100 + (uint64_t)(component))
 
 struct fixture {
@@ -25,6 +34,7 @@ struct fixture {
 	struct frame frame;
 	struct plan plan;
 	struct policy_state *state;
+	uint64_t stalls_us[UW_COMPONENTS_MAX]; /* some task of it, in each full frame */
 };
 
 static inline void fixture_policy(struct policy_conf *conf)
@@ -43,7 +53,6 @@ static inline void fixture_policy(struct policy_conf *conf)
 		.reclaim_deadline_us = 2 * US_PER_SEC,
 		.stall_burst_us = 5 * US_PER_MS,
 		.stall_window_us = 50 * US_PER_MS,
-		.act_target_pct = 82,
 	};
 }
 
@@ -115,12 +124,63 @@ static inline int fixture_teardown(void **data)
 	return 0;
 }
 
-/* Use of a component and its leaf, all of it anonymous. */
+static inline struct leaf_sample *fixture_leaf(struct fixture *f, uint64_t cgid)
+{
+	for (uint32_t i = 0; i < f->frame.leaf_count; i++)
+		if (f->frame.leaf[i].cgid == cgid)
+			return &f->frame.leaf[i];
+	return NULL;
+}
+
+/* Use of a component and its first leaf, all of it anonymous; siblings keep what they hold. */
 static inline void fixture_use(struct fixture *f, uint32_t i, uint64_t bytes)
 {
+	uint64_t siblings = 0;
+
+	for (uint32_t k = 0; k < f->frame.leaf_count; k++)
+		if (k != i && f->frame.leaf[k].component == i)
+			siblings += f->frame.leaf[k].current_bytes;
 	f->frame.component[i].current_bytes = bytes;
 	f->frame.component[i].anon_bytes = bytes;
-	f->frame.leaf[i].current_bytes = bytes;
+	f->frame.leaf[i].current_bytes = bytes > siblings ? bytes - siblings : 0;
+}
+
+/* One more leaf of a component, which holds a part of what that uses. */
+static inline struct leaf_sample *fixture_sibling(struct fixture *f, uint32_t i, uint64_t bytes)
+{
+	struct leaf_sample *leaf = &f->frame.leaf[f->frame.leaf_count];
+
+	*leaf = (struct leaf_sample){
+		.cgid = 900 + f->frame.leaf_count,
+		.component = i,
+		.populated = true,
+		.current_bytes = bytes,
+	};
+	f->frame.leaf_count++;
+	fixture_use(f, i, f->frame.component[i].current_bytes);
+	return leaf;
+}
+
+/* A component stands at its limit and tasks wait there: it lacks a piece of memory. */
+static inline void fixture_lack(struct fixture *f, uint32_t i)
+{
+	fixture_use(f, i, f->config.component[i].budget_bytes - MIB);
+	f->stalls_us[i] = 10 * US_PER_MS;
+}
+
+static inline void fixture_enforce(struct fixture *f, const struct action *a)
+{
+	struct component_sample *c = &f->frame.component[a->component];
+	struct leaf_sample *leaf = a->leaf ? fixture_leaf(f, a->leaf) : NULL;
+
+	if (a->kind == ACTION_SET_HIGH)
+		c->high_bytes = a->amount;
+	if (a->kind == ACTION_SET_MIN)
+		c->min_bytes = a->amount;
+	if (a->kind == ACTION_SET_LOW && !a->leaf)
+		c->low_bytes = a->amount;
+	if (leaf && (a->kind == ACTION_FREEZE || a->kind == ACTION_THAW))
+		leaf->frozen = a->kind == ACTION_FREEZE;
 }
 
 /* One step; what was armed, limited and frozen shows in the next frame. */
@@ -130,16 +190,8 @@ static inline void fixture_step(struct fixture *f)
 	f->frame.event_count = f->frame.request_count = f->frame.outcome_count = 0;
 	for (uint32_t i = 0; i < f->plan.action_count; i++) {
 		const struct action *a = &f->plan.action[i];
-		struct component_sample *c = &f->frame.component[a->component];
 
-		if (a->kind == ACTION_SET_HIGH)
-			c->high_bytes = a->amount;
-		if (a->kind == ACTION_SET_MIN)
-			c->min_bytes = a->amount;
-		if (a->kind == ACTION_SET_LOW)
-			c->low_bytes = a->amount;
-		if (a->kind == ACTION_FREEZE || a->kind == ACTION_THAW)
-			f->frame.leaf[a->component].frozen = a->kind == ACTION_FREEZE;
+		fixture_enforce(f, a);
 		f->frame.outcome[f->frame.outcome_count++] = (struct outcome){
 			.id = a->id,
 			.kind = a->kind,
@@ -159,6 +211,8 @@ static inline void fixture_next(struct fixture *f, uint64_t us)
 	f->frame.now_us += us;
 	f->frame.sequence++;
 	f->frame.kind = FRAME_FULL;
+	for (uint32_t i = 0; i < f->frame.component_count; i++)
+		f->frame.component[i].psi_some_us += f->stalls_us[i];
 	fixture_step(f);
 }
 
@@ -217,12 +271,58 @@ static inline const struct action *fixture_find(const struct fixture *f, enum ac
 	return NULL;
 }
 
+static inline const struct action *fixture_find_leaf(const struct fixture *f, enum action_kind kind,
+						     uint64_t cgid)
+{
+	for (uint32_t i = 0; i < f->plan.action_count; i++)
+		if (f->plan.action[i].kind == kind && f->plan.action[i].leaf == cgid)
+			return &f->plan.action[i];
+	return NULL;
+}
+
+/* To ask a part of the policy directly, between steps. */
+static inline struct step fixture_ask(struct fixture *f)
+{
+	return (struct step){f->state, &f->config, &f->frame, &f->plan, f->frame.now_us};
+}
+
+/* Up to the emergency edge at 60 MiB/s, of which the hog's own leaf does the growing; the last plan
+ * is that of the crossing. */
+static inline void fixture_to_the_edge(struct fixture *f)
+{
+	fixture_step(f);
+	fixture_grow(f, HOG, HOG_EDGE + MIB, 60 * MIB);
+}
+
+/* The same beside a sibling that stands still: somebody would pay for more. */
+static inline struct leaf_sample *fixture_freeze(struct fixture *f)
+{
+	struct leaf_sample *sibling = fixture_sibling(f, HOG, 20 * MIB);
+
+	fixture_to_the_edge(f);
+	assert_non_null(fixture_find_leaf(f, ACTION_FREEZE, LEAF_OF(HOG)));
+	return sibling;
+}
+
 static inline struct component_view fixture_view(const struct fixture *f, uint32_t i)
 {
 	struct component_view view;
 
 	policy_view(f->state, i, &view);
 	return view;
+}
+
+/* Runs until a leaf of the hog is thawed; returns the time of it, 0 for none within us. */
+static inline uint64_t fixture_run_to_thaw(struct fixture *f, uint64_t us)
+{
+	uint64_t end_us = f->frame.now_us + us;
+
+	while (f->frame.now_us < end_us) {
+		fixture_next(f, 100 * US_PER_MS);
+		if (fixture_find(f, ACTION_THAW, HOG))
+			return f->frame.now_us;
+	}
+	return 0;
 }
 
 #endif

@@ -51,7 +51,7 @@ static const char everything[] = "[pool]\nusable = 20G\nreserve = 2.5%\n"
 				 "adaptive-edges = yes\n"
 				 "dwell = 1.5s\nfreeze-max = 2min\nfreeze-dwell = 0\n"
 				 "freeze-budget = 3\nfreeze-window = 1d\nkill-after = 20s\n"
-				 "kill-delay = 1h\nreclaim-target = 75%\nreclaim-chunk = 1.5M\n"
+				 "kill-delay = 1h\nreclaim-chunk = 1.5M\n"
 				 "reclaim-deadline = 750ms\nstall-burst = 1234us\n"
 				 "stall-window = 500ms\n"
 				 "[sense]\nbpf = off\npages = full\nrest-period = 2s\n"
@@ -92,7 +92,6 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_int_equal(c.policy.freeze_window_us, 86400000000);
 	assert_int_equal(c.policy.kill_after_us, 20000000);
 	assert_int_equal(c.policy.kill_delay_us, 3600000000);
-	assert_int_equal(c.policy.act_target_pct, 75);
 	assert_int_equal(c.policy.reclaim_chunk_bytes, 1536 * KIB);
 	assert_int_equal(c.policy.reclaim_deadline_us, 750000);
 	assert_int_equal(c.policy.stall_burst_us, 1234);
@@ -289,7 +288,7 @@ static void test_every_option_explains_itself(void **state)
 
 	(void)state;
 	conf_option_each(check_help, &count);
-	assert_int_equal(count, 45);
+	assert_int_equal(count, 44);
 }
 
 static void test_budgets_over_the_pool_are_refused(void **state)

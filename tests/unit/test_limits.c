@@ -83,6 +83,17 @@ static void test_min_is_lowered_after_half_a_minute(void **data)
 	assert_true(f->frame.component[REDIS].min_bytes < 110 * MIB);
 }
 
+static void test_min_of_who_does_not_run_is_let_go(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_step(f);
+	assert_in_range(f->frame.component[REDIS].min_bytes, 100 * MIB, 104 * MIB);
+	f->frame.leaf[REDIS].populated = false;
+	fixture_run(f, 31 * US_PER_SEC);
+	assert_int_equal(f->frame.component[REDIS].min_bytes, 0);
+}
+
 static void test_min_never_promises_more_than_the_host_has(void **data)
 {
 	struct fixture *f = *data;
@@ -106,14 +117,39 @@ static void test_high_is_not_lowered_under_a_growing_group(void **data)
 	f->config.component[HOG].freeze = false;
 	fixture_use(f, HOG, 700 * MIB);
 	fixture_step(f);
-	for (int tick = 0; tick < 20; tick++) {
-		const struct action *a;
-
-		fixture_use(f, HOG, f->frame.component[HOG].current_bytes + 5 * MIB);
+	fixture_use(f, HOG, 702 * MIB);
+	fixture_next(f, 100 * US_PER_MS);
+	for (int tick = 0; tick < 70; tick++) {
+		fixture_use(f, HOG, f->frame.component[HOG].current_bytes + 2 * MIB);
 		fixture_next(f, 100 * US_PER_MS);
-		a = fixture_find(f, ACTION_SET_HIGH, HOG);
-		assert_true(!a || a->amount >= f->frame.component[HOG].current_bytes);
+		assert_int_equal(f->frame.component[HOG].high_bytes, 900 * MIB);
 	}
+}
+
+/* It outgrows its budget and little is free, twice the margin of 31 MiB: its limit comes down at
+ * once to as far ahead as it gets until that is written, and no lower. */
+static void test_high_of_who_outgrows_its_budget_follows_it_when_little_is_free(void **data)
+{
+	struct fixture *f = *data;
+	const struct action *lower = NULL;
+	uint64_t held;
+
+	f->config.component[REDIS].lend = f->config.component[HOG].borrow = true;
+	f->config.component[HOG].freeze = false;
+	f->frame.component[HOG].high_bytes = 900 * MIB;
+	f->frame.host.swap_free_bytes = 17 * MIB; /* nothing is lent for want of swap */
+	fixture_use(f, REDIS, 240 * MIB);
+	fixture_use(f, HOG, 640 * MIB);
+	fixture_step(f);
+	while (!lower) {
+		held = f->frame.component[HOG].current_bytes + 2 * MIB;
+		assert_true(held < 734 * MIB);
+		fixture_use(f, HOG, held);
+		fixture_next(f, 100 * US_PER_MS);
+		lower = fixture_find(f, ACTION_SET_HIGH, HOG);
+		assert_true(!lower || held > 726 * MIB); /* 64 MiB are free */
+	}
+	assert_in_range(lower->amount, held + 10 * MIB, held + 50 * MIB);
 }
 
 static void test_high_of_a_quiet_group_goes_down_to_what_it_holds(void **data)
@@ -206,8 +242,10 @@ int main(void)
 		FIXTURE_TEST(test_min_follows_the_working_set_ahead),
 		FIXTURE_TEST(test_min_leaves_cold_cache_out_and_stays_within_the_budget),
 		FIXTURE_TEST(test_min_is_lowered_after_half_a_minute),
+		FIXTURE_TEST(test_min_of_who_does_not_run_is_let_go),
 		FIXTURE_TEST(test_min_never_promises_more_than_the_host_has),
 		FIXTURE_TEST(test_high_is_not_lowered_under_a_growing_group),
+		FIXTURE_TEST(test_high_of_who_outgrows_its_budget_follows_it_when_little_is_free),
 		FIXTURE_TEST(test_high_of_a_quiet_group_goes_down_to_what_it_holds),
 		FIXTURE_TEST(test_failed_write_is_tried_again),
 		FIXTURE_TEST(test_mark_is_the_next_edge_above_use),

@@ -18,6 +18,7 @@ static void test_equal_states_and_frames_give_equal_plans(void **data)
 	assert_non_null(twin);
 	assert_non_null(plan);
 	policy_init(twin);
+	fixture_sibling(f, HOG, 20 * MIB);
 	for (int tick = 0; tick < 200; tick++) {
 		f->frame.now_us += 100 * US_PER_MS;
 		fixture_use(f, HOG, 100 * MIB + (uint64_t)tick * 4 * MIB);
@@ -61,6 +62,7 @@ static void test_mark_without_a_known_leaf_looks_again_at_once(void **data)
 	struct fixture *f = *data;
 
 	f->frame.leaf_count = 1;
+	f->frame.host.swap_free_bytes = 0; /* so that its growth costs all */
 	fixture_step(f);
 	fixture_next(f, US_PER_SEC);
 	fixture_use(f, HOG, 580 * MIB);
@@ -78,8 +80,7 @@ static void test_reload_keeps_what_is_known_by_name(void **data)
 	struct fixture *f = *data;
 	struct component redis = f->config.component[REDIS], hog = f->config.component[HOG];
 
-	fixture_step(f);
-	fixture_grow(f, HOG, 571 * MIB, 60 * MIB);
+	fixture_freeze(f);
 	assert_int_equal(fixture_view(f, HOG).frozen_leaves, 1);
 
 	/* hog comes first now, and a new component stands between. */
@@ -91,7 +92,7 @@ static void test_reload_keeps_what_is_known_by_name(void **data)
 	f->frame.component[2] = f->frame.component[REDIS];
 	f->frame.component[0] = f->frame.component[HOG];
 	f->frame.component[1] = (struct component_sample){0};
-	f->frame.leaf[HOG].component = 0;
+	f->frame.leaf[HOG].component = f->frame.leaf[2].component = 0;
 	f->frame.leaf[REDIS].component = 2;
 	f->frame.outcome_count = 0;
 	f->frame.now_us += 100 * US_PER_MS;
@@ -130,9 +131,9 @@ static void test_component_made_anew_starts_over(void **data)
 
 	f->frame.component[HOG].cgid = 7;
 	f->frame.component[REDIS].cgid = 8;
-	fixture_step(f);
-	fixture_grow(f, HOG, 571 * MIB, 60 * MIB);
+	fixture_freeze(f);
 	fixture_run(f, US_PER_SEC);
+	assert_int_equal(fixture_view(f, HOG).frozen_leaves, 1);
 	assert_null(fixture_find(f, ACTION_ARM_MARK, HOG)); /* it stands */
 
 	/* Removed and made anew: empty, without limits, its totals at nothing. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What is reclaimed at each level, and the last resort. */
+/* Who gives memory, and how much: for contention, an owner, the host, a client. The last resort. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,13 +8,6 @@
 #include <cmocka.h>
 
 #include "tests/unit/policy_fixture.h"
-
-/* A component at percent of its budget, held there until its level is that of the band. */
-static void hold_at(struct fixture *f, uint32_t i, uint32_t percent)
-{
-	fixture_use(f, i, f->config.component[i].budget_bytes / 100 * percent);
-	fixture_step(f);
-}
 
 static const struct action *first_reclaim(struct fixture *f, uint32_t i, uint64_t us)
 {
@@ -32,76 +25,189 @@ static void add_cache(struct fixture *f, uint32_t i, uint64_t bytes)
 	f->frame.component[i].current_bytes += bytes;
 }
 
-static void test_normal_is_left_alone(void **data)
+static void test_fullness_alone_takes_nothing(void **data)
+{
+	static const uint32_t percents[] = {20, 75, 82, 88, 92, 98};
+
+	(void)data;
+	for (size_t i = 0; i < sizeof(percents) / sizeof(percents[0]); i++) {
+		void *row;
+		struct fixture *f;
+
+		assert_int_equal(fixture_setup(&row), 0);
+		f = row;
+		fixture_use(f, HOG, f->config.component[HOG].budget_bytes / 100 * percents[i]);
+		add_cache(f, HOG, 40 * MIB);
+		fixture_use(f, REDIS, f->config.component[REDIS].budget_bytes / 100 * percents[i]);
+		add_cache(f, REDIS, 80 * MIB);
+		f->stalls_us[HOG] = f->stalls_us[REDIS] = 500; /* microseconds: calm */
+		fixture_step(f);
+		if (first_reclaim(f, HOG, 20 * US_PER_SEC) || first_reclaim(f, REDIS, US_PER_SEC))
+			fail_msg("at %u %%", percents[i]);
+		fixture_teardown(&row);
+	}
+}
+
+/* Who runs gives a quarter of its file pages that are not in use, while they are many. */
+static void test_who_runs_gives_unused_file_pages_to_who_lacks(void **data)
+{
+	static const struct {
+		uint32_t giver, taker;
+		uint64_t unused, swap;
+		uint64_t gives;
+	} rows[] = {
+		{HOG, REDIS, 15 * MIB, 256 * MIB, 0},
+		{HOG, REDIS, 16 * MIB, 256 * MIB, 4 * MIB},
+		{HOG, REDIS, 40 * MIB, 256 * MIB, 10 * MIB},
+		{HOG, REDIS, 60 * MIB, 256 * MIB, 15 * MIB},
+		{HOG, REDIS, 15 * MIB, 0, 15 * MIB},
+		{REDIS, HOG, 63 * MIB, 256 * MIB, 0},
+		{REDIS, HOG, 64 * MIB, 256 * MIB, 16 * MIB},
+	};
+
+	(void)data;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		void *row;
+		struct fixture *f;
+		const struct action *reclaim;
+
+		assert_int_equal(fixture_setup(&row), 0);
+		f = row;
+		f->frame.host.swap_total_bytes = f->frame.host.swap_free_bytes = rows[i].swap;
+		add_cache(f, rows[i].giver, rows[i].unused);
+		fixture_lack(f, rows[i].taker);
+		fixture_step(f);
+		reclaim = first_reclaim(f, rows[i].giver, 3 * US_PER_SEC);
+		if ((reclaim ? reclaim->amount : 0) != rows[i].gives)
+			fail_msg("row %zu", i);
+		if (reclaim) {
+			assert_int_equal(reclaim->tier, TIER_LIGHT);
+			assert_int_equal(reclaim->swappiness, 0);
+			assert_int_equal(reclaim->leaf, 0);
+			assert_int_equal(reclaim->why.reason, REASON_CONTENTION);
+		}
+		fixture_teardown(&row);
+	}
+}
+
+static void test_who_runs_is_asked_once_a_second(void **data)
 {
 	struct fixture *f = *data;
+	uint32_t asked = 0;
 
-	add_cache(f, HOG, 100 * MIB);
+	add_cache(f, HOG, 200 * MIB);
+	fixture_lack(f, REDIS);
 	fixture_step(f);
-	assert_null(first_reclaim(f, HOG, 20 * US_PER_SEC));
+	for (int tick = 0; tick < 100; tick++) {
+		fixture_next(f, 100 * US_PER_MS);
+		asked += fixture_find(f, ACTION_RECLAIM, HOG) != NULL;
+	}
+	assert_in_range(asked, 9, 10);
+	f->stalls_us[REDIS] = 0;
+	fixture_run(f, 2 * US_PER_SEC);
+	assert_null(first_reclaim(f, HOG, 10 * US_PER_SEC));
 }
 
-static void test_low_takes_a_hundredth_of_cold_file_pages(void **data)
+/* To its sibling too, and as much as that lacks. */
+static void test_who_stands_still_gives_what_others_lack(void **data)
 {
 	struct fixture *f = *data;
-	const struct action *reclaim;
+	struct leaf_sample *sibling = fixture_freeze(f);
+	const struct action *reclaim = NULL;
 
-	hold_at(f, HOG, 75);
-	add_cache(f, HOG, 50 * MIB);
-	reclaim = first_reclaim(f, HOG, 10 * US_PER_SEC);
+	while (!reclaim && f->frame.component[HOG].current_bytes < 598 * MIB) {
+		sibling->current_bytes += 4 * MIB;
+		f->frame.component[HOG].current_bytes += 4 * MIB;
+		f->frame.component[HOG].anon_bytes += 4 * MIB;
+		fixture_next(f, 100 * US_PER_MS);
+		reclaim = fixture_find(f, ACTION_RECLAIM, HOG);
+	}
 	assert_non_null(reclaim);
-	assert_int_equal(reclaim->tier, TIER_LIGHT);
-	assert_int_equal(reclaim->swappiness, 0);
-	assert_true(reclaim->amount <= 500 * MIB / 100);
-}
-
-static void test_low_without_cache_has_nothing_to_take(void **data)
-{
-	struct fixture *f = *data;
-
-	hold_at(f, HOG, 75);
-	assert_null(first_reclaim(f, HOG, 20 * US_PER_SEC));
-}
-
-static void test_high_takes_at_most_three_percent(void **data)
-{
-	struct fixture *f = *data;
-	const struct action *reclaim;
-
-	hold_at(f, HOG, 88);
-	reclaim = first_reclaim(f, HOG, 3 * US_PER_SEC);
-	assert_non_null(reclaim);
+	assert_int_equal(reclaim->leaf, LEAF_OF(HOG));
 	assert_int_equal(reclaim->tier, TIER_MODERATE);
-	assert_true(reclaim->amount <= 528 * MIB * 3 / 100);
+	assert_int_equal(reclaim->swappiness, -1);
+	assert_int_equal(reclaim->why.reason, REASON_CONTENTION);
+	assert_in_range(reclaim->amount, 16 * MIB, 40 * MIB);
 }
 
-static void test_critical_takes_down_to_the_target(void **data)
+/* The hog holds all that it was lent but 22 MiB, and the owner takes as much as it pays. */
+static void test_debt_is_reclaimed_harder_after_three_seconds(void **data)
+{
+	struct fixture *f = *data;
+	uint64_t owes_us = 0;
+	uint32_t asked = 0;
+
+	f->config.component[REDIS].lend = f->config.component[HOG].borrow = true;
+	fixture_use(f, HOG, 908 * MIB);
+	fixture_step(f);
+	fixture_run(f, US_PER_SEC);
+	for (int tick = 0; tick < 70; tick++) {
+		const struct action *reclaim;
+		bool hard;
+
+		fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes + MIB);
+		fixture_use(f, HOG, f->frame.component[HOG].current_bytes - MIB);
+		fixture_next(f, 100 * US_PER_MS);
+		owes_us = f->state->component[HOG].loans.owes_since_us;
+		hard = f->frame.now_us - owes_us >= 3 * US_PER_SEC;
+		reclaim = fixture_find(f, ACTION_RECLAIM, HOG);
+		if (!reclaim)
+			continue;
+		asked++;
+		assert_int_equal(reclaim->why.reason, REASON_OWNER_PAYBACK);
+		assert_int_equal(reclaim->tier, hard ? TIER_AGGRESSIVE : TIER_MODERATE);
+		assert_int_equal(reclaim->swappiness, hard ? 100 : -1);
+	}
+	assert_true(asked > 40);
+}
+
+/* Short of its reserve by 10 MiB: it wants a tenth of it all beyond. */
+static void short_host(struct fixture *f)
+{
+	f->frame.host.available_bytes = 20 * MIB;
+	fixture_use(f, HOG, 300 * MIB);
+	fixture_step(f);
+}
+
+static void test_short_host_takes_from_the_first_donor_alone(void **data)
 {
 	struct fixture *f = *data;
 	const struct action *reclaim;
 
-	hold_at(f, HOG, 92);
+	f->config.component_count = f->frame.component_count = 3;
+	fixture_component(f, 2, "twin", 200 * MIB, 4);
+	f->frame.leaf_count = 3;
+	short_host(f);
 	reclaim = fixture_find(f, ACTION_RECLAIM, HOG);
 	assert_non_null(reclaim);
 	assert_int_equal(reclaim->tier, TIER_AGGRESSIVE);
-	assert_in_range(reclaim->amount, 59 * MIB, 61 * MIB);
-	assert_int_equal(fixture_view(f, HOG).tier, TIER_AGGRESSIVE);
+	assert_int_equal(reclaim->why.reason, REASON_HOST_AVAILABLE);
+	assert_int_equal(reclaim->amount, 64 * MIB); /* of 140 */
+	for (int tick = 0; tick < 20; tick++) {
+		fixture_next(f, 100 * US_PER_MS);
+		assert_null(fixture_find(f, ACTION_RECLAIM, REDIS));
+		assert_null(fixture_find(f, ACTION_RECLAIM, 2));
+	}
+	fixture_use(f, 2, 201 * MIB); /* more over its budget than the other */
+	fixture_next(f, 100 * US_PER_MS);
+	assert_non_null(fixture_find(f, ACTION_RECLAIM, 2));
+	assert_null(fixture_find(f, ACTION_RECLAIM, HOG));
+	f->frame.host.available_bytes = 100 * MIB; /* short of no more than the target */
+	fixture_next(f, 100 * US_PER_MS);
+	assert_null(fixture_find(f, ACTION_RECLAIM, 2));
 }
 
-static void test_protected_gives_only_cold_file_pages(void **data)
+static void test_protected_gives_nothing_to_the_host(void **data)
 {
 	struct fixture *f = *data;
-	const struct action *reclaim;
 
-	hold_at(f, REDIS, 92);
-	assert_null(first_reclaim(f, REDIS, 5 * US_PER_SEC));
-	add_cache(f, REDIS, 20 * MIB);
-	assert_null(first_reclaim(f, REDIS, 5 * US_PER_SEC));
-	add_cache(f, REDIS, 80 * MIB);
-	reclaim = first_reclaim(f, REDIS, 5 * US_PER_SEC);
-	assert_non_null(reclaim);
-	assert_int_equal(reclaim->swappiness, 0);
-	assert_true(reclaim->amount <= 20 * MIB);
+	fixture_use(f, REDIS, 390 * MIB);
+	add_cache(f, REDIS, 200 * MIB);
+	f->frame.leaf_count = 1;
+	f->frame.component[HOG].current_bytes = f->frame.component[HOG].anon_bytes = 0;
+	f->frame.host.available_bytes = 20 * MIB;
+	fixture_step(f);
+	assert_null(first_reclaim(f, REDIS, 10 * US_PER_SEC));
 }
 
 static void test_without_swap_only_file_pages_are_taken(void **data)
@@ -110,19 +216,34 @@ static void test_without_swap_only_file_pages_are_taken(void **data)
 	const struct action *reclaim;
 
 	f->frame.host.swap_total_bytes = f->frame.host.swap_free_bytes = 0;
-	hold_at(f, HOG, 92);
+	short_host(f);
 	assert_null(first_reclaim(f, HOG, 5 * US_PER_SEC));
 	add_cache(f, HOG, 20 * MIB);
 	reclaim = first_reclaim(f, HOG, 5 * US_PER_SEC);
 	assert_non_null(reclaim);
 	assert_int_equal(reclaim->swappiness, 0);
+	assert_int_equal(reclaim->amount, 20 * MIB);
+}
+
+static void test_largest_of_several_wishes_is_met(void **data)
+{
+	struct fixture *f = *data;
+	const struct action *reclaim;
+
+	f->frame.request[f->frame.request_count++] = (struct frame_request){
+		.kind = REQUEST_RECLAIM, .component = HOG, .amount = 2 * MIB};
+	short_host(f);
+	reclaim = fixture_find(f, ACTION_RECLAIM, HOG);
+	assert_non_null(reclaim);
+	assert_int_equal(reclaim->why.reason, REASON_HOST_AVAILABLE);
+	assert_int_equal(reclaim->amount, 64 * MIB);
 }
 
 static void test_one_reclaim_at_a_time(void **data)
 {
 	struct fixture *f = *data;
 
-	hold_at(f, HOG, 92);
+	short_host(f);
 	assert_non_null(fixture_find(f, ACTION_RECLAIM, HOG));
 	for (int tick = 0; tick < 15; tick++) {
 		f->frame.outcome_count = 0;
@@ -136,7 +257,7 @@ static void test_reclaim_whose_outcome_never_comes_is_given_up(void **data)
 	struct fixture *f = *data;
 	bool again = false;
 
-	hold_at(f, HOG, 92);
+	short_host(f);
 	for (int tick = 0; tick < 100 && !again; tick++) {
 		f->frame.outcome_count = 0;
 		fixture_next(f, 100 * US_PER_MS);
@@ -151,7 +272,7 @@ static void test_donor_that_gives_little_twice_rests_for_30_s(void **data)
 	uint32_t asked = 0;
 	uint64_t last_us = 0, gap_us = 0;
 
-	hold_at(f, HOG, 92);
+	short_host(f);
 	for (int tick = 0; tick < 400; tick++) {
 		if (fixture_find(f, ACTION_RECLAIM, HOG)) {
 			asked++;
@@ -224,7 +345,8 @@ static void test_kill_only_where_the_configuration_says_so(void **data)
 	uint32_t kills;
 
 	f->config.component[HOG].freeze = false;
-	hold_at(f, HOG, 98);
+	fixture_use(f, HOG, 588 * MIB);
+	fixture_step(f);
 	press_hopelessly(f, 90 * US_PER_SEC, &kills);
 	assert_int_equal(kills, 0);
 }
@@ -236,7 +358,8 @@ static void test_last_resort_waits_for_the_full_condition_and_between_kills(void
 
 	f->config.component[HOG].freeze = false;
 	f->config.component[HOG].kill = KILL_LAST_RESORT;
-	hold_at(f, HOG, 98);
+	fixture_use(f, HOG, 588 * MIB);
+	fixture_step(f);
 	press_hopelessly(f, 30 * US_PER_SEC, &kills);
 	assert_int_equal(kills, 0);
 	press_hopelessly(f, 12 * US_PER_SEC, &kills);
@@ -253,10 +376,50 @@ static void test_freeze_comes_before_the_kill(void **data)
 	uint32_t kills;
 
 	f->config.component[HOG].kill = KILL_LAST_RESORT;
-	hold_at(f, HOG, 98);
+	f->frame.host.swap_free_bytes = 0;
+	fixture_use(f, HOG, 588 * MIB);
+	fixture_step(f);
 	press_hopelessly(f, 50 * US_PER_SEC, &kills);
 	assert_int_equal(kills, 0);
 	assert_int_equal(fixture_view(f, HOG).frozen_leaves, 1);
+}
+
+/* An owner takes 1.5 MiB a second by right, and the hog, which must not be frozen, pays nothing. */
+static uint64_t owe_for(struct fixture *f, uint64_t us)
+{
+	uint64_t since_us = 0;
+
+	f->config.component[REDIS].lend = f->config.component[HOG].borrow = true;
+	f->config.component[HOG].freeze = false;
+	f->config.component[HOG].kill = KILL_LAST_RESORT;
+	fixture_use(f, HOG, 800 * MIB);
+	fixture_step(f);
+	for (uint64_t t = 0; t < us; t += 100 * US_PER_MS) {
+		fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes + MIB * 3 / 20);
+		fixture_next(f, 100 * US_PER_MS);
+		if (!since_us)
+			since_us = f->state->component[HOG].loans.owes_since_us;
+		if (fixture_find(f, ACTION_KILL, HOG))
+			return f->frame.now_us - since_us;
+	}
+	assert_int_equal(f->state->component[HOG].loans.owes_since_us, since_us);
+	return 0;
+}
+
+static void test_debtor_is_killed_after_a_minute_without_room_for_the_owner(void **data)
+{
+	struct fixture *f = *data;
+
+	f->frame.host.available_bytes = 35 * MIB; /* 30 MiB of it in reserve */
+	assert_int_equal(owe_for(f, 70 * US_PER_SEC), 60 * US_PER_SEC);
+}
+
+static void test_debtor_is_not_killed_while_the_host_has_room_for_the_owner(void **data)
+{
+	struct fixture *f = *data;
+
+	f->frame.host.available_bytes = 50 * MIB;
+	assert_int_equal(owe_for(f, 70 * US_PER_SEC), 0);
 }
 
 #define FIXTURE_TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
@@ -264,13 +427,15 @@ static void test_freeze_comes_before_the_kill(void **data)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FIXTURE_TEST(test_normal_is_left_alone),
-		FIXTURE_TEST(test_low_takes_a_hundredth_of_cold_file_pages),
-		FIXTURE_TEST(test_low_without_cache_has_nothing_to_take),
-		FIXTURE_TEST(test_high_takes_at_most_three_percent),
-		FIXTURE_TEST(test_critical_takes_down_to_the_target),
-		FIXTURE_TEST(test_protected_gives_only_cold_file_pages),
+		FIXTURE_TEST(test_fullness_alone_takes_nothing),
+		FIXTURE_TEST(test_who_runs_gives_unused_file_pages_to_who_lacks),
+		FIXTURE_TEST(test_who_runs_is_asked_once_a_second),
+		FIXTURE_TEST(test_who_stands_still_gives_what_others_lack),
+		FIXTURE_TEST(test_debt_is_reclaimed_harder_after_three_seconds),
+		FIXTURE_TEST(test_short_host_takes_from_the_first_donor_alone),
+		FIXTURE_TEST(test_protected_gives_nothing_to_the_host),
 		FIXTURE_TEST(test_without_swap_only_file_pages_are_taken),
+		FIXTURE_TEST(test_largest_of_several_wishes_is_met),
 		FIXTURE_TEST(test_one_reclaim_at_a_time),
 		FIXTURE_TEST(test_reclaim_whose_outcome_never_comes_is_given_up),
 		FIXTURE_TEST(test_donor_that_gives_little_twice_rests_for_30_s),
@@ -279,6 +444,8 @@ int main(void)
 		FIXTURE_TEST(test_kill_only_where_the_configuration_says_so),
 		FIXTURE_TEST(test_last_resort_waits_for_the_full_condition_and_between_kills),
 		FIXTURE_TEST(test_freeze_comes_before_the_kill),
+		FIXTURE_TEST(test_debtor_is_killed_after_a_minute_without_room_for_the_owner),
+		FIXTURE_TEST(test_debtor_is_not_killed_while_the_host_has_room_for_the_owner),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,7 +56,7 @@ static const char *kill_word(uint32_t value)
  * Where the defaults of policy come from: kill-delay is systemd-oomd's; reclaim-chunk is what a
  * signal can interrupt between (44 ms to 3 s a batch under load, measured); stall-burst within
  * stall-window reaches user space in 7 to 10 ms on 6.1 to 7.3, against 22 to 65 ms of a PSI trigger
- * (measured). edges, hysteresis, dwell, reclaim-target and the freezes are judgement.
+ * (measured). edges, hysteresis, dwell and the freezes are judgement.
  */
 const struct option option_table[] = {
 	{
@@ -75,7 +75,7 @@ const struct option option_table[] = {
 		.offset = offsetof(struct config, reserve_permyriad),
 		.max = 5000,
 		.fallback = "3%",
-		.help = "Part of usable that is neither lent nor promised to jobs",
+		.help = "Part of usable not promised to jobs, and kept available on the host",
 	},
 	{
 		.section = SECTION_POOL,
@@ -159,7 +159,7 @@ const struct option option_table[] = {
 		.offset = offsetof(struct config, policy.freeze_budget),
 		.max = 10000,
 		.fallback = "10",
-		.help = "Freezes of one component within freeze-window",
+		.help = "Freezes in freeze-window, from which on each lasts its full term",
 	},
 	{
 		.section = SECTION_POLICY,
@@ -190,16 +190,6 @@ const struct option option_table[] = {
 		.max = US_PER_HOUR,
 		.fallback = "15s",
 		.help = "The time between two kills",
-	},
-	{
-		.section = SECTION_POLICY,
-		.key = "reclaim-target",
-		.kind = KIND_PERCENT,
-		.offset = offsetof(struct config, policy.act_target_pct),
-		.min = 10,
-		.max = 100,
-		.fallback = "82%",
-		.help = "Reclaim aims at this part of the budget",
 	},
 	{
 		.section = SECTION_POLICY,
@@ -467,7 +457,7 @@ const struct option option_table[] = {
 		.kind = KIND_BOOL,
 		.offset = offsetof(struct component, lend),
 		.fallback = "no",
-		.help = "Whether others may use its idle budget",
+		.help = "Whether others may use what it does not use of its budget",
 	},
 	{
 		.section = SECTION_COMPONENT,
@@ -475,7 +465,7 @@ const struct option option_table[] = {
 		.kind = KIND_BOOL,
 		.offset = offsetof(struct component, borrow),
 		.fallback = "no",
-		.help = "Whether it may use what others lend",
+		.help = "Whether it may use all that is free, beyond its budget",
 	},
 	{
 		.section = SECTION_COMPONENT,

@@ -72,7 +72,6 @@ struct policy_conf {
 	uint64_t reclaim_deadline_us;    /* one reclaim action */
 	uint64_t stall_burst_us;         /* stall time within the window that wakes the loop */
 	uint64_t stall_window_us;
-	uint32_t act_target_pct; /* reclaim aims at this percent of the budget (82) */
 };
 
 struct config {

@@ -62,6 +62,7 @@ struct component_sample {
 	uint64_t bpf_charged_bytes; /* total charged, from the charge hook */
 	uint64_t bpf_stall_us;      /* total memstall time of its tasks, wall clock */
 	uint64_t bpf_stalls;
+	uint64_t queued_bytes; /* a queued job waits for it; of every frame */
 };
 
 /* A launched workload: the unit of freezing and killing. */

@@ -1,51 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Looks for a reason to stop somebody now. First each component is judged by its own budget: at
- * the last threshold and growing or stalled, or owing an owner for too long, one leaf of it is
- * frozen. Then the host and each protected component that stalls may ask for one donor, where a
- * stall alone is not enough: memory must show the cause, and where it does not yet, the next
- * frames come at once to watch for it.
+ * Looks for a reason to stop somebody now. First each component is judged by its own limit: at the
+ * last threshold and growing at somebody's cost, or owing an owner who outruns what is free, one
+ * leaf of it is frozen, or it is squeezed. Then the host and each protected component that stalls
+ * may ask for one donor, where a stall alone is not enough: memory must show the cause, and where
+ * it does not yet, the next frames come at once to watch for it.
  */
 #include "user/policy/brake.h"
 
+#include "user/policy/contention.h"
 #include "user/policy/donor.h"
 #include "user/policy/freeze.h"
+#include "user/policy/headroom.h"
 #include "user/policy/ladder.h"
 #include "user/policy/limits.h"
 #include "user/policy/loans.h"
+#include "user/policy/margin.h"
 #include "user/policy/num.h"
+#include "user/policy/payoff.h"
 #include "user/policy/room.h"
 #include "user/policy/signal.h"
+#include "user/policy/squeeze.h"
 
 #define HORIZON_US         (2 * US_PER_SEC)
 #define TAKES_EFFECT_US    (300 * US_PER_MS) /* a freeze shows in use within this */
+#define OUTRUN_US          (500 * US_PER_MS) /* of owners' growth must be free, */
+#define OUTRUN_BYTES       (4 * MIB)         /* and what one sees too late */
 #define DONOR_SPACING_US   (500 * US_PER_MS)
 #define STALLED_HORIZON_US (5 * US_PER_SEC)  /* beside a first stall */
 #define EVIDENCE_PCT       12                /* of the host available: less is evidence */
 #define GROWING_PCT        25                /* less is evidence beside a growing donor */
 #define WATCH_US           (200 * US_PER_MS) /* for its cause to show after a stall */
 #define WATCH_SPACING_US   US_PER_SEC        /* looking that closely costs */
-
-bool brake_is_watching(const struct step *step)
-{
-	for (uint32_t i = 0; i < step->config->component_count; i++)
-		if (step->now_us < step->state->component[i].watch_until_us)
-			return true;
-	return false;
-}
-
-/* Growing by its trend; in the fast lane the last step counts too, which the trend has not seen. */
-static bool grows_now(const struct step *step, uint32_t i)
-{
-	const struct signal *s = &step->state->component[i].signal;
-	uint64_t budget = step->config->component[i].budget_bytes;
-
-	if (signal_is_growing(s, budget))
-		return true;
-	return (step->frame->kind == FRAME_URGENT || brake_is_watching(step)) &&
-	       s->usage_at_us == step->now_us &&
-	       s->step_per_s > (int64_t)max_u64(MIB, budget / 100);
-}
 
 static bool is_at_threshold(const struct step *step, const struct component_state *cs)
 {
@@ -54,10 +40,34 @@ static bool is_at_threshold(const struct step *step, const struct component_stat
 	return cs->level.seen >= threshold;
 }
 
-static bool payback_is_due(const struct step *step, const struct component_state *cs)
+/* Reclaim had its time, or what is free does not last until it has brought something. */
+static bool payback_is_due(const struct step *step, uint32_t i)
 {
-	return cs->loans.owes_since_us &&
-	       step->now_us - cs->loans.owes_since_us >= PAYBACK_FREEZE_US;
+	const struct component_state *cs = &step->state->component[i];
+
+	if (!cs->loans.owes_since_us)
+		return false;
+	return step->now_us - cs->loans.owes_since_us >= PAYBACK_FREEZE_US ||
+	       payoff_is_hot(step, i) ||
+	       headroom_free(step) < contention_owners_ahead(step, OUTRUN_US) + OUTRUN_BYTES;
+}
+
+static bool contends(const struct step *step, uint32_t i)
+{
+	return step->state->component[i].signal.seen && contention_lacks(step, i) > 0 &&
+	       freeze_pick(step, i);
+}
+
+/* Of those who lack memory at once, one stops. */
+static bool costs_others(const struct step *step, uint32_t i)
+{
+	const struct component_state *cs = &step->state->component[i];
+
+	if (!contention_at_cost(step, i))
+		return false;
+	if (cs->active_leaves > 1 || !contention_others_lack(step, i))
+		return cs->active_leaves > 1 || !cs->frozen_leaves;
+	return donor_first(step, contends) == i;
 }
 
 static struct why own_reason(const struct step *step, const struct component_state *cs)
@@ -69,24 +79,38 @@ static struct why own_reason(const struct step *step, const struct component_sta
 	return cs->level.seen_why;
 }
 
+/* Who may not be frozen and eats up the margin: the kernel is to stop it, before the pool is full.
+ */
+static void throttle(struct step *step, uint32_t i)
+{
+	uint64_t free = headroom_free(step), margin = margin_bytes(step);
+
+	if (!step->config->component[i].freeze && free < margin &&
+	    step->state->component[i].signal.current_bytes >
+		    step->config->component[i].budget_bytes)
+		squeeze_begin(step, i, (struct why){REASON_ROOM, free, margin});
+}
+
 /* The component's own budget. */
 static void brake_component(struct step *step, uint32_t i)
 {
 	const struct policy_conf *conf = &step->config->policy;
 	struct component_state *cs = &step->state->component[i];
-	bool due = payback_is_due(step, cs) && !cs->frozen_leaves;
+	bool due = payback_is_due(step, i) && !cs->frozen_leaves;
 	struct leaf_state *leaf;
 
-	if (cs->squeeze != SQUEEZE_NONE || (!is_at_threshold(step, cs) && !due))
+	if (cs->squeezed || (!is_at_threshold(step, cs) && !due))
 		return;
-	if (!due && !grows_now(step, i) && cs->signal.full_permyriad < STALL_FULL_PRESSING)
+	if (!due && !contention_grows(step, i) && cs->signal.full_permyriad < STALL_FULL_PRESSING)
+		return;
+	if (!due && !costs_others(step, i))
 		return;
 	if (cs->frozen_leaves && step->now_us - cs->last_freeze_us < TAKES_EFFECT_US)
 		return;
-	leaf = freeze_pick(step, i);
-	if (!leaf || freeze_count(step, i) >= conf->freeze_budget)
-		return;
-	if (due)
+	leaf = due ? freeze_pick(step, i) : freeze_pick_grower(step, i);
+	if (!leaf)
+		throttle(step, i);
+	else if (due)
 		freeze_leaf(step, leaf, FREEZE_PAYBACK, conf->freeze_max_us,
 			    (struct why){REASON_OWNER_PAYBACK, loans_owed(step, i),
 					 cs->in_force_bytes});
@@ -103,7 +127,7 @@ static uint64_t host_ahead(const struct step *step, uint64_t horizon_us)
 		const struct component_state *cs = &step->state->component[i];
 		int64_t slope = cs->signal.slope_per_s;
 
-		if (step->frame->kind == FRAME_URGENT && grows_now(step, i) &&
+		if (step->frame->kind == FRAME_URGENT && contention_grows(step, i) &&
 		    cs->signal.step_per_s > slope)
 			slope = cs->signal.step_per_s;
 		sum += min_u64(grown(slope, horizon_us),
@@ -123,7 +147,7 @@ static bool is_over_budget(const struct step *step, uint32_t i)
 static bool may_stop(const struct step *step, uint32_t i)
 {
 	return step->state->component[i].signal.seen && freeze_pick(step, i) &&
-	       (is_over_budget(step, i) || grows_now(step, i));
+	       (is_over_budget(step, i) || contention_grows(step, i));
 }
 
 static bool stop_donor(struct step *step, struct why why)
@@ -136,7 +160,7 @@ static bool stop_donor(struct step *step, struct why why)
 	donor = donor_first(step, may_stop);
 	if (donor == COMPONENT_NONE)
 		return false;
-	step->state->component[donor].squeeze = SQUEEZE_NONE;
+	step->state->component[donor].squeezed = false;
 	if (!freeze_leaf(step, freeze_pick(step, donor), FREEZE_DONOR,
 			 step->config->policy.freeze_max_us, why))
 		return false;
@@ -157,7 +181,7 @@ static bool is_over_its_right(const struct step *step, uint32_t i)
 static bool any_over_or_growing(const struct step *step, uint32_t but, bool growing)
 {
 	for (uint32_t i = 0; i < step->config->component_count; i++)
-		if (i != but && (growing ? grows_now(step, i) : is_over_its_right(step, i)))
+		if (i != but && (growing ? contention_grows(step, i) : is_over_its_right(step, i)))
 			return true;
 	return false;
 }
@@ -176,7 +200,7 @@ static bool has_evidence(const struct step *step, uint32_t stalled, bool strong_
 	if (strong_only)
 		return growing &&
 		       host->available_bytes <
-			       room_host_reserve(step) + host_ahead(step, STALLED_HORIZON_US);
+			       headroom_reserve(step) + host_ahead(step, STALLED_HORIZON_US);
 	return over ||
 	       (growing && host->available_bytes < percent_of(host->total_bytes, GROWING_PCT));
 }
@@ -251,7 +275,7 @@ static void answer_stall(struct step *step, uint32_t i)
 void brake_step(struct step *step)
 {
 	const struct host_state *host = &step->state->host;
-	uint64_t need = room_host_reserve(step) + host_ahead(step, HORIZON_US);
+	uint64_t need = headroom_reserve(step) + host_ahead(step, HORIZON_US);
 
 	step->state->host_wants = false;
 	for (uint32_t i = 0; i < step->config->component_count; i++)

@@ -16,7 +16,8 @@
 #define CONFIRM_US   (3 * US_PER_SEC) /* the freezer is asynchronous: up to 1 s was seen */
 #define RELAPSE_US   (20 * US_PER_SEC)
 #define RELAPSES_MAX 5
-#define CALM_FULL    500 /* permyriad of 2 s: it did not stall before the freeze */
+#define YOUNG_US     (2 * US_PER_SEC) /* its growth is not known yet */
+#define CALM_FULL    500              /* permyriad of 2 s: it did not stall before the freeze */
 
 struct leaf_state *leaf_find(struct policy_state *state, uint64_t cgid)
 {
@@ -49,6 +50,7 @@ static void take_leaf(struct policy_state *state, const struct leaf_sample *samp
 		return;
 	if (!leaf->cgid) {
 		*leaf = (struct leaf_state){.cgid = sample->cgid, .born_us = sample->born_us};
+		leaf->low_bytes = state->adopted ? 0 : BYTES_MAX;
 		leaf->current_bytes = current;
 		leaf->seen_us = now_us;
 	}
@@ -128,6 +130,10 @@ static void take_outcome(struct step *step, const struct outcome *outcome)
 		forget_freeze(leaf, step->now_us);
 		leaf->spared_until_us = step->now_us + 10 * US_PER_SEC;
 	}
+	if (outcome->kind == ACTION_PAGE_IN && outcome->id == leaf->page_in_id) {
+		leaf->page_in_id = ID_NONE;
+		leaf->paged_in = true;
+	}
 	if (outcome->kind == ACTION_THAW && outcome->id == leaf->thaw_id &&
 	    outcome->result != OUTCOME_FAILED)
 		forget_freeze(leaf, step->now_us);
@@ -182,14 +188,22 @@ static bool may_freeze(const struct leaf_state *leaf, uint32_t component, uint64
 	       leaf->cause == FREEZE_NOT && !leaf->kernel_frozen && now_us >= leaf->spared_until_us;
 }
 
+/* Of growth in MiB/s, by powers of four: a little more or less is noise. */
+static unsigned int magnitude(int64_t growth_per_s)
+{
+	unsigned int magnitude = 0;
+
+	for (int64_t g = growth_per_s / (int64_t)MIB; g > 0; g /= 4)
+		magnitude++;
+	return magnitude;
+}
+
 int freeze_order(const struct leaf_state *a, const struct leaf_state *b)
 {
-	bool a_grows = a->growth_per_s > (int64_t)MIB, b_grows = b->growth_per_s > (int64_t)MIB;
+	unsigned int a_grows = magnitude(a->growth_per_s), b_grows = magnitude(b->growth_per_s);
 
 	if (a_grows != b_grows)
-		return a_grows ? -1 : 1;
-	if (a_grows && a->growth_per_s != b->growth_per_s)
-		return a->growth_per_s > b->growth_per_s ? -1 : 1;
+		return a_grows > b_grows ? -1 : 1;
 	if (a->born_us != b->born_us)
 		return a->born_us > b->born_us ? -1 : 1;
 	return a->cgid < b->cgid ? -1 : a->cgid > b->cgid;
@@ -211,6 +225,16 @@ struct leaf_state *freeze_pick(const struct step *step, uint32_t component)
 	return best;
 }
 
+struct leaf_state *freeze_pick_grower(const struct step *step, uint32_t component)
+{
+	struct leaf_state *leaf = freeze_pick(step, component);
+
+	if (!leaf || step->state->component[component].active_leaves == 1)
+		return leaf;
+	return leaf->growth_per_s > (int64_t)MIB || step->now_us - leaf->born_us < YOUNG_US ? leaf
+											    : NULL;
+}
+
 uint32_t freeze_count(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
@@ -228,13 +252,15 @@ static void watch_effect(struct step *step, const struct leaf_state *leaf)
 	struct freeze_watch *watch = &step->state->watch;
 
 	*watch = (struct freeze_watch){.leaf = leaf->cgid, .at_us = step->now_us};
-	for (uint32_t i = 0; i < step->state->component_count; i++)
-		watch->was_calm[i] =
-			i != leaf->component &&
-			step->state->component[i].signal.full_short_permyriad < CALM_FULL;
+	for (uint32_t i = 0; i < step->state->component_count; i++) {
+		const struct signal *s = &step->state->component[i].signal;
+
+		watch->was_calm[i] = i != leaf->component && s->full_short_permyriad < CALM_FULL;
+		watch->held_bytes[i] = s->current_bytes;
+	}
 }
 
-bool freeze_leaf(struct step *step, struct leaf_state *leaf, enum freeze_cause cause,
+static bool stop(struct step *step, struct leaf_state *leaf, enum freeze_cause cause,
 		 uint64_t max_us, struct why why)
 {
 	struct component_state *cs = &step->state->component[leaf->component];
@@ -251,27 +277,53 @@ bool freeze_leaf(struct step *step, struct leaf_state *leaf, enum freeze_cause c
 
 	if (!sent)
 		return false;
-	if (leaf->thawed_us && step->now_us - leaf->thawed_us < RELAPSE_US)
-		leaf->relapses += leaf->relapses < RELAPSES_MAX;
-	else
-		leaf->relapses = 0;
 	leaf->cause = cause;
 	leaf->freeze_id = sent->id;
 	leaf->frozen_us = step->now_us;
 	leaf->deadline_us = action.deadline_us;
-	leaf->thaw_sent_us = 0;
+	leaf->thaw_sent_us = leaf->breath_until_us = 0;
+	leaf->page_in_id = ID_NONE;
+	leaf->paged_in = false;
 	leaf->room_then_bytes = cs->in_force_bytes;
-	leaf->slope_then_per_s = cs->signal.slope_per_s;
 	cs->frozen_leaves++;
 	cs->active_leaves -= cs->active_leaves > 0;
-	if (cause == FREEZE_CLIENT)
-		return true;
-	signal_forget_trend(&cs->signal, step->now_us);
+	return true;
+}
+
+static void count_freeze(struct step *step, struct leaf_state *leaf)
+{
+	struct component_state *cs = &step->state->component[leaf->component];
+
+	leaf->slope_then_per_s = cs->signal.slope_per_s;
+	if (leaf->thawed_us && step->now_us - leaf->thawed_us < RELAPSE_US)
+		leaf->relapses += leaf->relapses < RELAPSES_MAX;
+	else
+		leaf->relapses = 0;
 	cs->last_freeze_us = step->now_us;
 	cs->freeze_at_us[cs->freeze_next] = step->now_us;
 	cs->freeze_next = (cs->freeze_next + 1) % FREEZES_KEPT;
+}
+
+bool freeze_leaf(struct step *step, struct leaf_state *leaf, enum freeze_cause cause,
+		 uint64_t max_us, struct why why)
+{
+	if (!stop(step, leaf, cause, max_us, why))
+		return false;
+	if (cause == FREEZE_CLIENT)
+		return true;
+	count_freeze(step, leaf);
+	signal_forget_trend(&step->state->component[leaf->component].signal, step->now_us);
 	emit_tier(step, leaf->component, TIER_FREEZE);
 	watch_effect(step, leaf);
+	return true;
+}
+
+bool freeze_again(struct step *step, struct leaf_state *leaf, enum freeze_cause cause,
+		  uint64_t max_us, struct why why)
+{
+	if (!stop(step, leaf, cause, max_us, why))
+		return false;
+	signal_forget_trend(&step->state->component[leaf->component].signal, step->now_us);
 	return true;
 }
 
@@ -313,7 +365,7 @@ const struct leaf_state *freeze_largest(const struct step *step, uint32_t compon
 		const struct leaf_state *leaf = &step->state->leaf[i];
 
 		if (!leaf->cgid || leaf->component != component || leaf->cause == FREEZE_NOT ||
-		    leaf->thaw_sent_us)
+		    leaf->thaw_sent_us || leaf->page_in_id != ID_NONE)
 			continue;
 		if (!best || leaf->current_bytes > best->current_bytes)
 			best = leaf;

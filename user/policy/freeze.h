@@ -16,6 +16,9 @@ void freeze_take(struct step *step);
  * be frozen. */
 struct leaf_state *freeze_pick(const struct step *step, uint32_t component);
 
+/* The same, but one that grows, or is too young to tell, or is the only one that runs. */
+struct leaf_state *freeze_pick_grower(const struct step *step, uint32_t component);
+
 /* Which of two leaves is stopped first: negative when a. A total order. */
 int freeze_order(const struct leaf_state *a, const struct leaf_state *b);
 
@@ -26,6 +29,10 @@ uint32_t freeze_count(const struct step *step, uint32_t component);
 bool freeze_leaf(struct step *step, struct leaf_state *leaf, enum freeze_cause cause,
 		 uint64_t max_us, struct why why);
 
+/* The same as the end of a breath: not counted, and its effect not watched. */
+bool freeze_again(struct step *step, struct leaf_state *leaf, enum freeze_cause cause,
+		  uint64_t max_us, struct why why);
+
 /* Thaws; who calls it raises a squeezed limit before, where there is room. */
 bool thaw_leaf(struct step *step, struct leaf_state *leaf, struct why why);
 
@@ -35,7 +42,8 @@ struct leaf_state *leaf_find(struct policy_state *state, uint64_t cgid);
 /* That leaf of the component while uwd keeps it frozen, or NULL. */
 const struct leaf_state *freeze_find(const struct step *step, uint32_t component, uint64_t cgid);
 
-/* The largest frozen leaf of a component, whose pages are taken first; NULL when none is. */
+/* The largest frozen leaf of a component, whose pages are taken first; NULL when none is, or it is
+ * about to go on. */
 const struct leaf_state *freeze_largest(const struct step *step, uint32_t component);
 
 /* Latest deadline of a component's frozen leaves, 0 = none. */

@@ -103,8 +103,8 @@ static void say_if_unanswered(struct step *step, uint32_t component)
 	const struct component_state *cs = &step->state->component[component];
 
 	if (cs->level.level != LEVEL_EMERGENCY || cs->level.seen != LEVEL_EMERGENCY ||
-	    cs->signal.some_permyriad < STALL_SOME_HARD || cs->frozen_leaves ||
-	    cs->squeeze != SQUEEZE_NONE || freezes_are_left(step, component) ||
+	    cs->signal.some_permyriad < STALL_SOME_HARD || cs->frozen_leaves || cs->squeezed ||
+	    freezes_are_left(step, component) ||
 	    step->now_us - cs->level.emergency_since_us < UNANSWERED_US)
 		return;
 	emit_notice(step, component,

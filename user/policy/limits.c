@@ -7,15 +7,19 @@
  */
 #include "user/policy/limits.h"
 
+#include "user/policy/contention.h"
 #include "user/policy/emit.h"
+#include "user/policy/headroom.h"
 #include "user/policy/ladder.h"
 #include "user/policy/loans.h"
+#include "user/policy/margin.h"
 #include "user/policy/num.h"
 #include "user/policy/signal.h"
 
 #define SETTLE_US        US_PER_SEC /* a write shows in samples within this */
 #define RETRY_US         (2 * US_PER_SEC)
 #define LOWER_US         (5 * US_PER_SEC)
+#define LOWER_AHEAD_US   (200 * US_PER_MS) /* of growth, until the write is done */
 #define MIN_LOWER_US     (30 * US_PER_SEC)
 #define ROUNDING         (64 * KIB) /* the kernel rounds limits to pages */
 #define MIN_AHEAD_US     (2 * US_PER_SEC)
@@ -46,8 +50,6 @@ static void take_outcome(struct step *step, const struct outcome *o)
 	for (uint32_t i = 0; i < step->config->component_count; i++) {
 		struct component_state *cs = &step->state->component[i];
 
-		if (cs->squeeze_id == o->id)
-			cs->squeeze_id = ID_NONE;
 		for (unsigned int k = 0; k < LIMIT__COUNT; k++)
 			if (cs->limit[k].id == o->id && o->result == OUTCOME_FAILED)
 				cs->limit[k].known = false;
@@ -244,10 +246,12 @@ static void keep_high(struct step *step, uint32_t i)
 	const struct component *c = &step->config->component[i];
 	struct component_state *cs = &step->state->component[i];
 	struct limit_state *l = &cs->limit[LIMIT_HIGH];
-	uint64_t want = cs->squeeze == SQUEEZE_NONE ? cs->in_force_bytes : cs->squeeze_bytes;
+	uint64_t want = cs->squeezed ? cs->squeeze_bytes : cs->in_force_bytes;
 	uint64_t has = l->kernel_bytes, held = cs->signal.current_bytes;
-	uint64_t deadband = loans_deadband(c->budget_bytes);
-	uint64_t floor = held + limits_slack(c->budget_bytes);
+	uint64_t deadband = loans_deadband(max_u64(c->budget_bytes, has == BYTES_MAX ? 0 : has));
+	uint64_t floor =
+		held + limits_slack(c->budget_bytes) + contention_ahead(step, i, LOWER_AHEAD_US);
+	bool is_short = held >= c->budget_bytes && headroom_free(step) < 2 * margin_bytes(step);
 	bool near = held + 2 * limits_slack(c->budget_bytes) >= has;
 
 	if (!l->known || !cs->signal.seen)
@@ -259,10 +263,13 @@ static void keep_high(struct step *step, uint32_t i)
 			set_limit(step, i, LIMIT_HIGH, want, 0, high_reason(step, i, want, has));
 		return;
 	}
+	if (cs->squeezed)
+		return;
 	want = max_u64(want, floor);
-	if (!is_quiet(cs, c->budget_bytes) && cs->squeeze == SQUEEZE_NONE)
+	if (!is_short && !is_quiet(cs, c->budget_bytes))
 		want = has;
-	if (lower_is_due(l, want + deadband <= has, has == BYTES_MAX ? 0 : LOWER_US, step->now_us))
+	if (lower_is_due(l, want + deadband <= has, has == BYTES_MAX || is_short ? 0 : LOWER_US,
+			 step->now_us))
 		set_limit(step, i, LIMIT_HIGH, want, 0, high_reason(step, i, want, has));
 }
 

@@ -1,31 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Lends what components can spare, and calls loans back. Each frame begins with what every
- * component has to spare. Where more is lent than that, the loans are cut and their borrowers owe:
- * limits.c, reclaim.c, brake.c and last_resort.c see that they pay. Loans that nobody needs
- * shrink; what is still spare, and was so for a while, is shared out among those who want more.
- * The lenders then carry the sum, each by its part.
+ * Each frame anew, from what everybody holds: what every component keeps (what it holds and takes
+ * ahead, up to its budget; all of its budget where it does not lend), what borrowers hold beyond
+ * their budgets, and what is left. While an owner lacks what it takes by right the borrowers owe
+ * it: limits.c, reclaim.c, brake.c and last_resort.c see that they pay. Else what is left above
+ * the margin goes to those who run, most of it to those who grow.
  */
 #include "user/policy/loans.h"
 
-#include "user/policy/ladder.h"
+#include "user/policy/contention.h"
+#include "user/policy/headroom.h"
+#include "user/policy/margin.h"
 #include "user/policy/num.h"
 
-#define DWELL_US         (5 * US_PER_SEC)  /* spare budget must last so long before it is lent */
-#define SHRINK_US        (10 * US_PER_SEC) /* and a loan be too large before it is cut */
-#define FORECAST_US      (5 * US_PER_SEC)
-#define NEED_PCT         105 /* of the working set: what a lender keeps */
-#define EASE_PCT         120 /* what a borrower asks for: at 105 it would stand at 95.2 %, in emergency */
-#define NEED_PRESSED_PCT 125        /* of what a throttled or stalled component holds */
-#define SLACK_PCT        5          /* what a lender keeps above its use, */
-#define SLACK_MAX        (64 * MIB) /* at most */
+#define AHEAD_US     US_PER_SEC /* of its growth an owner has at once */
+#define GROWS_WEIGHT 16         /* who grows, beside who stands still */
 
-struct loan_balance {
-	uint64_t spare[UW_COMPONENTS_MAX];
-	uint64_t spare_sum;     /* right now */
-	uint64_t spare_lasting; /* over the dwell */
-	uint64_t spare_unused;  /* of components without processes */
-	uint64_t loan_sum;
+struct loan_stock {
+	uint64_t keep[UW_COMPONENTS_MAX]; /* within its budget: held, taken ahead, or not lent */
+	uint64_t over[UW_COMPONENTS_MAX]; /* held beyond its budget */
+	uint64_t keep_sum, over_sum;
+	uint64_t margin;
+	bool borrowing; /* somebody is at its budget or beyond and may borrow */
 };
 
 uint64_t loans_deadband(uint64_t budget_bytes)
@@ -65,214 +61,160 @@ void loans_fill(struct loan_wish *wish, uint32_t count, uint64_t bytes)
 	}
 }
 
-/* What it asks for to go on as it wants to. */
-static uint64_t need_of(const struct component_state *cs)
+/* What a component keeps of its budget: the rest is lent. */
+static uint64_t kept(const struct step *step, uint32_t i)
 {
-	const struct signal *s = &cs->signal;
-	const struct limit_state *high = &cs->limit[LIMIT_HIGH];
-	uint64_t held = s->current_bytes;
-	uint64_t need = percent_of(s->ws_bytes, NEED_PCT) + grown(s->slope_per_s, FORECAST_US);
-	bool held_back = cs->frozen_leaves || cs->squeeze != SQUEEZE_NONE;
-	bool at_limit = high->known && held >= high->kernel_bytes - high->kernel_bytes / 50;
+	const struct component *c = &step->config->component[i];
+	const struct component_state *cs = &step->state->component[i];
+	uint64_t held = cs->signal.current_bytes;
 
-	if (!cs->used)
-		return 0;
-	if (held_back)
-		held += s->swap_bytes;
-	if (held_back || at_limit || s->some_permyriad > STALL_SOME_IDLE ||
-	    cs->level.seen >= LEVEL_CRITICAL)
-		need = max_u64(need, percent_of(held, NEED_PRESSED_PCT));
-	return need;
+	if (!c->lend || !cs->signal.seen)
+		return c->budget_bytes;
+	if (cs->used || cs->queued_bytes)
+		held += contention_ahead(step, i, AHEAD_US);
+	return min_u64(held, c->budget_bytes);
 }
 
-/* What it would borrow: enough to be at ease, well below the thresholds of its levels. */
-static uint64_t wish_of(const struct component *c, const struct component_state *cs)
+static bool may_borrow(const struct step *step, const struct loan_stock *stock, uint32_t i)
 {
-	uint64_t ease = cs->used ? percent_of(cs->signal.ws_bytes, EASE_PCT) : 0;
+	const struct component *c = &step->config->component[i];
 
-	return c->borrow ? sub_sat(max_u64(need_of(cs), ease), c->budget_bytes) : 0;
+	return c->borrow && step->state->component[i].used && stock->keep[i] >= c->budget_bytes;
 }
 
-/* What a component can do without for the moment. */
-static uint64_t spare_of(const struct component *c, const struct component_state *cs, uint64_t need)
+static void take_stock(const struct step *step, struct loan_stock *stock)
 {
-	uint64_t budget = c->budget_bytes;
-	uint64_t slack = min_u64(percent_of(budget, SLACK_PCT), SLACK_MAX);
-	uint64_t keep;
-
-	if (!c->lend || need >= budget || cs->loans.loan_bytes || !cs->signal.seen ||
-	    wish_of(c, cs))
-		return 0;
-	keep = need + (budget - need) / 4;
-	keep = max_u64(keep, cs->signal.current_bytes + slack);
-	return sub_sat(budget, keep);
-}
-
-/* The smallest spare of the last dwell or two; at once what nobody uses at all. */
-static uint64_t lasting_spare(struct component_state *cs, uint64_t spare, uint64_t now_us)
-{
-	struct loan_state *l = &cs->loans;
-
-	if (!cs->used) {
-		l->spare_now = l->spare_before = spare;
-		l->spare_at_us = now_us;
-	} else if (now_us - l->spare_at_us >= DWELL_US) {
-		l->spare_before = l->spare_at_us ? l->spare_now : 0;
-		l->spare_now = spare;
-		l->spare_at_us = now_us;
-	} else {
-		l->spare_now = min_u64(l->spare_now, spare);
-	}
-	return min_u64(l->spare_now, l->spare_before);
-}
-
-static void take_stock(struct step *step, struct loan_balance *balance)
-{
-	*balance = (struct loan_balance){0};
+	*stock = (struct loan_stock){.margin = margin_bytes(step)};
 	for (uint32_t i = 0; i < step->config->component_count; i++) {
-		const struct component *c = &step->config->component[i];
-		struct component_state *cs = &step->state->component[i];
-
-		balance->spare[i] = spare_of(c, cs, need_of(cs));
-		balance->spare_sum += balance->spare[i];
-		balance->spare_unused += cs->used ? 0 : balance->spare[i];
-		balance->spare_lasting += lasting_spare(cs, balance->spare[i], step->now_us);
-		balance->loan_sum += cs->loans.loan_bytes;
+		stock->keep[i] = kept(step, i);
+		stock->over[i] = sub_sat(step->state->component[i].signal.current_bytes,
+					 step->config->component[i].budget_bytes);
+		stock->keep_sum += stock->keep[i];
+		stock->over_sum += stock->over[i];
+		stock->borrowing |= may_borrow(step, stock, i);
 	}
 }
 
-static uint64_t weight_of(const struct component *c)
+static uint64_t weight_of(const struct step *step, uint32_t i)
 {
-	return (uint64_t)c->priority * max_u64(c->budget_bytes / MIB, 1);
+	const struct component *c = &step->config->component[i];
+	uint64_t weight = (uint64_t)c->priority * max_u64(c->budget_bytes / MIB, 1);
+
+	return contention_ahead(step, i, AHEAD_US) ? weight * GROWS_WEIGHT : weight;
 }
 
-/* Owners took back more than was free: the loans share what is left. */
-static void take_back(struct step *step, struct loan_balance *balance)
+/* What owners take by right and is not free. */
+static uint64_t called_back(const struct step *step, const struct loan_stock *stock)
+{
+	uint64_t ahead = contention_owners_ahead(step, AHEAD_US);
+
+	return ahead ? min_u64(sub_sat(ahead + stock->margin / 2, headroom_free(step)),
+			       stock->over_sum)
+		     : 0;
+}
+
+/* The borrowers share what may stay lent. */
+static void keep_lent(struct step *step, const struct loan_stock *stock, uint64_t bytes)
 {
 	struct loan_wish wish[UW_COMPONENTS_MAX];
 	uint32_t n = step->config->component_count;
 
-	if (balance->loan_sum <= balance->spare_sum)
-		return;
 	for (uint32_t i = 0; i < n; i++)
-		wish[i] = (struct loan_wish){step->state->component[i].loans.loan_bytes,
-					     weight_of(&step->config->component[i]), 0};
-	loans_fill(wish, n, balance->spare_sum);
-	balance->loan_sum = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		struct component_state *cs = &step->state->component[i];
-		uint64_t after = step->config->component[i].budget_bytes + wish[i].got_bytes;
-
-		if (wish[i].got_bytes < cs->loans.loan_bytes && cs->signal.current_bytes > after &&
-		    !cs->loans.owes_since_us)
-			cs->loans.owes_since_us = step->now_us;
-		cs->loans.loan_bytes = wish[i].got_bytes;
-		balance->loan_sum += wish[i].got_bytes;
-	}
-}
-
-static void shrink_idle(struct step *step, struct loan_balance *balance)
-{
-	for (uint32_t i = 0; i < step->config->component_count; i++) {
-		const struct component *c = &step->config->component[i];
-		struct component_state *cs = &step->state->component[i];
-		uint64_t held = sub_sat(cs->signal.current_bytes, c->budget_bytes);
-		uint64_t keep = max_u64(wish_of(c, cs), min_u64(held, cs->loans.loan_bytes));
-		uint64_t slack = keep ? loans_deadband(c->budget_bytes) : 0;
-
-		if (!c->borrow)
-			keep = slack = 0;
-		if (cs->loans.loan_bytes <= keep + slack) {
-			cs->loans.shrink_since_us = 0;
-			continue;
-		}
-		if (!cs->loans.shrink_since_us)
-			cs->loans.shrink_since_us = step->now_us;
-		if (step->now_us - cs->loans.shrink_since_us < SHRINK_US && cs->used)
-			continue;
-		balance->loan_sum -= cs->loans.loan_bytes - keep;
-		cs->loans.loan_bytes = keep;
-		cs->loans.shrink_since_us = 0;
-	}
+		wish[i] = (struct loan_wish){stock->over[i], weight_of(step, i), 0};
+	loans_fill(wish, n, bytes);
+	for (uint32_t i = 0; i < n; i++)
+		step->state->component[i].in_force_bytes = stock->keep[i] + wish[i].got_bytes;
 }
 
 /*
  * What may still be lent to those who may not be killed: reclaim takes it back only as far as swap
  * holds it, and freezing frees nothing. What nobody uses now hurts nobody now.
  */
-static uint64_t repayable(const struct step *step, const struct loan_balance *balance)
+static uint64_t repayable(const struct step *step, const struct loan_stock *stock)
 {
 	const struct host_state *host = &step->state->host;
-	uint64_t lent = 0;
+	uint64_t owned = 0, lent = 0;
 
 	if (!host->valid)
 		return UINT64_MAX;
-	for (uint32_t i = 0; i < step->config->component_count; i++)
+	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		if (step->state->component[i].used)
+			owned += step->config->component[i].budget_bytes;
 		if (step->config->component[i].kill == KILL_NO)
-			lent += step->state->component[i].loans.loan_bytes;
-	return sub_sat(add_sat(balance->spare_unused, host->swap_free_bytes), lent);
+			lent += stock->over[i];
+	}
+	return sub_sat(add_sat(sub_sat(step->config->usable_bytes, owned), host->swap_free_bytes),
+		       lent);
 }
 
-static void grant(struct step *step, struct loan_balance *balance)
+/* Adds to the limits in force what is free: first within budgets, or to who borrows. */
+static void hand_out(struct step *step, const struct loan_stock *stock, uint64_t bytes,
+		     bool to_borrowers)
 {
 	struct loan_wish wish[UW_COMPONENTS_MAX];
 	uint32_t n = step->config->component_count;
-	uint64_t pot =
-		sub_sat(min_u64(balance->spare_sum, balance->spare_lasting), balance->loan_sum);
-	uint64_t safe = repayable(step, balance);
+	uint64_t safe = repayable(step, stock);
 
 	for (uint32_t i = 0; i < n; i++) {
 		const struct component *c = &step->config->component[i];
-		const struct component_state *cs = &step->state->component[i];
-		uint64_t want = sub_sat(wish_of(c, cs), cs->loans.loan_bytes);
+		uint64_t want = sub_sat(c->budget_bytes, stock->keep[i]);
 
-		if (cs->loans.owes_since_us || want < loans_deadband(c->budget_bytes))
-			want = 0;
-		wish[i] = (struct loan_wish){want, weight_of(c), 0};
+		if (to_borrowers)
+			want = !may_borrow(step, stock, i) ? 0 : c->kill == KILL_NO ? safe : bytes;
+		wish[i] = (struct loan_wish){want, weight_of(step, i), 0};
 	}
-	loans_fill(wish, n, pot);
-	for (uint32_t i = 0; i < n; i++) {
-		const struct component *c = &step->config->component[i];
-		uint64_t got = wish[i].got_bytes;
+	loans_fill(wish, n, bytes);
+	for (uint32_t i = 0; i < n; i++)
+		step->state->component[i].in_force_bytes += wish[i].got_bytes;
+}
 
-		if (c->kill == KILL_NO)
-			got = min_u64(got, safe);
-		if (got < loans_deadband(c->budget_bytes))
-			continue;
-		if (c->kill == KILL_NO)
-			safe -= got;
-		step->state->component[i].loans.loan_bytes += got;
-		balance->loan_sum += got;
+/*
+ * Half of the margin is room for lenders to grow into until they are seen to. What is held beyond
+ * what may be lent is no debt while no owner wants it, but it grows no further.
+ */
+static void share_out(struct step *step, const struct loan_stock *stock)
+{
+	uint64_t taken = stock->keep_sum + stock->over_sum;
+	uint64_t free = sub_sat(headroom_free(step) + headroom_held(step), taken);
+	uint64_t most = sub_sat(step->config->usable_bytes, stock->margin);
+
+	keep_lent(step, stock, min_u64(sub_sat(most, stock->keep_sum), stock->over_sum));
+	if (stock->borrowing) {
+		hand_out(step, stock, min_u64(free, stock->margin / 2), false);
+		hand_out(step, stock, sub_sat(free, stock->margin), true);
+	} else {
+		hand_out(step, stock, free, false);
 	}
 }
 
-/* Every lender gives its part of what is lent, rounded up within its spare. */
-static void settle(struct step *step, const struct loan_balance *balance)
+static void settle(struct step *step, uint32_t i, bool called)
 {
-	uint64_t open = balance->loan_sum;
+	struct component_state *cs = &step->state->component[i];
+	uint64_t budget = step->config->component[i].budget_bytes;
 
-	for (uint32_t i = 0; i < step->config->component_count; i++) {
-		const struct component *c = &step->config->component[i];
-		struct component_state *cs = &step->state->component[i];
-		uint64_t part = mul_div(balance->loan_sum, balance->spare[i], balance->spare_sum);
-
-		cs->loans.lent_bytes = min_u64(min_u64(part + 1, balance->spare[i]), open);
-		open -= cs->loans.lent_bytes;
-		cs->in_force_bytes = c->budget_bytes + cs->loans.loan_bytes - cs->loans.lent_bytes;
-		if (cs->signal.current_bytes <= cs->in_force_bytes)
-			cs->loans.owes_since_us = 0;
-	}
+	cs->loans.loan_bytes = sub_sat(cs->in_force_bytes, budget);
+	cs->loans.lent_bytes = sub_sat(budget, cs->in_force_bytes);
+	if (!called || cs->signal.current_bytes <= cs->in_force_bytes)
+		cs->loans.owes_since_us = 0;
+	else if (!cs->loans.owes_since_us)
+		cs->loans.owes_since_us = step->now_us;
 }
 
 void loans_step(struct step *step)
 {
-	struct loan_balance balance;
+	struct loan_stock stock;
+	uint64_t bytes;
 
-	take_stock(step, &balance);
-	take_back(step, &balance);
-	shrink_idle(step, &balance);
-	grant(step, &balance);
-	settle(step, &balance);
+	take_stock(step, &stock);
+	bytes = called_back(step, &stock);
+	if (bytes)
+		keep_lent(step, &stock,
+			  min_u64(stock.over_sum - bytes,
+				  sub_sat(step->config->usable_bytes, stock.keep_sum)));
+	else
+		share_out(step, &stock);
+	for (uint32_t i = 0; i < step->config->component_count; i++)
+		settle(step, i, bytes > 0);
 }
 
 uint64_t loans_owed(const struct step *step, uint32_t component)

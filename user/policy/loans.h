@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Lends idle budget and takes it back. A lender keeps what it needs, a quarter of what it does
- * not, and room above its use; the rest goes to borrowers in need, by weight. An owner that needs
- * more has it at once, and then a borrower owes. What a borrower that may not be killed could
- * never give back, because swap would not hold it, is lent only from components without processes.
+ * Shares out what is free and calls back what is owed. What is free above the margin is lent to
+ * those who run, first to those who grow; an owner that grows within its budget has what it takes
+ * ahead at once, and where that is not free the borrowers owe it.
  *
- * Invariant of every step, where budgets sum to at most usable - reserve:
+ * Invariant of every step:
  *
- *	sum(min(in force, budget)) + sum(loans) <= sum(budgets)
+ *	sum(in force) <= usable
+ *
+ * so that the ceiling of the pool is not met while all keep to their limits. A component that does
+ * not lend always has its budget in force.
  */
 #ifndef UW_POLICY_LOANS_H
 #define UW_POLICY_LOANS_H
@@ -27,10 +29,10 @@ struct loan_wish {
  */
 void loans_fill(struct loan_wish *wish, uint32_t count, uint64_t bytes);
 
-/* Decides loans and the limit in force of every component for this frame. */
+/* Decides the limit in force of every component for this frame. */
 void loans_step(struct step *step);
 
-/* How much above its limit in force a component holds because an owner took back. */
+/* How much above its limit in force a component holds because an owner takes back. */
 uint64_t loans_owed(const struct step *step, uint32_t component);
 
 /* Changes of a limit smaller than this are not worth a write. */

@@ -9,6 +9,7 @@
 #include "user/policy/marks.h"
 
 #include "user/policy/emit.h"
+#include "user/policy/headroom.h"
 #include "user/policy/limits.h"
 #include "user/policy/num.h"
 #include "user/policy/room.h"
@@ -55,7 +56,7 @@ uint64_t marks_next(const struct step *step, uint32_t component)
 		mark = min_u64(mark, current + (high - current) / 2);
 	/* Half of what the host has left: the rate since then says whether to wait for the rest. */
 	if (host->valid) {
-		room = sub_sat(host->available_bytes, room_host_reserve(step)) / 2;
+		room = sub_sat(host->available_bytes, headroom_reserve(step)) / 2;
 		mark = min_u64(mark, current + max_u64(room, limits_slack(budget)));
 	}
 	return max_u64(mark - mark % (4 * KIB), current + 4 * KIB);

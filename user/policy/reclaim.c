@@ -1,50 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Gathers the wishes on each component (a client's, its level's, an owner's, the host's), takes
- * the largest, and cuts it to what reclaim can find and to what one action may take. Frozen leaves
- * give first. Outcomes teach how fast a component gives, and that some give nothing.
+ * Gathers the wishes on each component (a client's, an owner's, the host's, those of who lacks
+ * memory), takes the largest, and cuts it to what reclaim can find and to what one action may take.
+ * Frozen leaves give first. Outcomes teach that some give nothing, and payoff.c that some give what
+ * they read back.
  */
 #include "user/policy/reclaim.h"
 
 #include <errno.h>
 
+#include "user/policy/contention.h"
 #include "user/policy/donor.h"
 #include "user/policy/emit.h"
 #include "user/policy/freeze.h"
+#include "user/policy/headroom.h"
 #include "user/policy/ladder.h"
 #include "user/policy/limits.h"
 #include "user/policy/loans.h"
 #include "user/policy/num.h"
+#include "user/policy/payoff.h"
 #include "user/policy/room.h"
 #include "user/policy/signal.h"
-#include "user/policy/thresholds.h"
 
 #define ACTION_MAX_BYTES     (64 * MIB)
 #define ACTION_MIN_BYTES     MIB
-#define FORECAST_US          (5 * US_PER_SEC)
 #define LOST_AFTER_US        (5 * US_PER_SEC) /* past its deadline: the outcome will not come */
 #define SHORT_MAX            2
 #define EXHAUSTED_US         (30 * US_PER_SEC)
-#define LIGHT_PART           100 /* 1 % of what it holds, */
-#define LIGHT_SOME           10  /* less the nearer some comes to .1 % */
-#define MODERATE_PCT         3
+#define PIECE_BYTES          (16 * MIB) /* of a frozen leaf at a time, as others grow */
+#define LIGHT_EVERY_US       US_PER_SEC
 #define FILE_PART            4 /* of inactive file pages at most */
 #define FILE_FLOOR           (16 * MIB)
 #define FILE_FLOOR_PROTECTED (64 * MIB)
 #define HOST_TARGET_PCT      10
-
-static const struct tier_rule {
-	enum tier tier;
-	uint64_t every_us;
-	int32_t swappiness;
-} tier_rules[LEVEL__COUNT] = {
-	[LEVEL_NORMAL] = {TIER_NONE, 0, 0},
-	[LEVEL_LOW] = {TIER_LIGHT, 6 * US_PER_SEC, 0},
-	[LEVEL_MEDIUM] = {TIER_LIGHT, 6 * US_PER_SEC, 0},
-	[LEVEL_HIGH] = {TIER_MODERATE, US_PER_SEC, -1},
-	[LEVEL_CRITICAL] = {TIER_AGGRESSIVE, 500 * US_PER_MS, 100},
-	[LEVEL_EMERGENCY] = {TIER_EMERGENCY, 200 * US_PER_MS, 100},
-};
 
 /* One wish to take memory from a component. */
 struct reclaim_wish {
@@ -54,13 +42,13 @@ struct reclaim_wish {
 	struct why why;
 };
 
-static void take_outcome(struct reclaim_state *r, const struct outcome *o, uint64_t now_us)
+static void take_outcome(struct component_state *cs, const struct outcome *o, uint64_t now_us)
 {
-	uint64_t took = max_u64(sub_sat(o->ended_us, o->began_us), US_PER_MS);
-
+	struct reclaim_state *r = &cs->reclaim;
 	r->id = ID_NONE;
-	r->freed_per_s = mul_div(o->done, US_PER_SEC, took);
 	r->requested_bytes = sub_sat(r->requested_bytes, o->done);
+	if (!o->leaf)
+		payoff_begin(cs, o->done, now_us);
 	if (o->error == ECANCELED)
 		return; /* taken back for something more urgent: says nothing of the donor */
 	if (o->done >= o->asked / 4) {
@@ -77,11 +65,12 @@ void reclaim_take(struct step *step)
 	const struct frame *frame = step->frame;
 
 	for (uint32_t k = 0; k < step->state->component_count; k++) {
-		struct reclaim_state *r = &step->state->component[k].reclaim;
+		struct component_state *cs = &step->state->component[k];
+		struct reclaim_state *r = &cs->reclaim;
 
 		for (uint32_t i = 0; i < frame->outcome_count && i < FRAME_OUTCOMES_MAX; i++)
 			if (r->id != ID_NONE && frame->outcome[i].id == r->id)
-				take_outcome(r, &frame->outcome[i], step->now_us);
+				take_outcome(cs, &frame->outcome[i], step->now_us);
 		if (r->id != ID_NONE && step->now_us > r->until_us + LOST_AFTER_US)
 			r->id = ID_NONE;
 	}
@@ -117,52 +106,26 @@ static uint64_t reclaimable(const struct step *step, uint32_t component, bool fi
 	return file + s->active_file_bytes / 2 + anon;
 }
 
-/* Down to the target of its limit, ahead of its growth, and what an owner is owed. */
-static uint64_t wanted(const struct step *step, uint32_t component)
+/*
+ * Somebody lacks memory that is free for nobody. Who stands still gives what it has, in pieces;
+ * who runs gives file pages that it has not used lately.
+ */
+static struct reclaim_wish by_contention(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
-	uint64_t limit = step->config->component[component].budget_bytes + cs->loans.loan_bytes;
-	uint64_t target = percent_of(limit, step->config->policy.act_target_pct);
-	uint64_t over = sub_sat(cs->signal.ws_bytes, target);
-	uint64_t ahead =
-		over && !cs->frozen_leaves ? grown(cs->signal.slope_per_s, FORECAST_US) : 0;
+	bool frozen = freeze_largest(step, component) != NULL;
+	uint64_t lacks = contention_others_lack(step, component);
 
-	return max_u64(max_u64(over, ahead), loans_owed(step, component));
-}
-
-static struct reclaim_wish by_level(const struct step *step, uint32_t component)
-{
-	const struct component_state *cs = &step->state->component[component];
-	const struct signal *s = &cs->signal;
-	const struct tier_rule *rule = &tier_rules[cs->level.level];
-	struct reclaim_wish wish = {
-		.tier = rule->tier, .swappiness = rule->swappiness, .why = cs->level.why};
-
-	if (step->now_us - cs->reclaim.last_us < rule->every_us)
-		return (struct reclaim_wish){0};
-	/* A forecast is no reason to swap anybody out. */
-	if (cs->level.use_permyriad < thresholds_of(step, component, LEVEL_HIGH) &&
-	    s->full_permyriad == 0)
-		wish.swappiness = 0;
-	switch (rule->tier) {
-	case TIER_LIGHT:
-		wish.bytes = mul_div(s->current_bytes / LIGHT_PART,
-				     sub_sat(LIGHT_SOME, s->some_permyriad), LIGHT_SOME);
-		break;
-	case TIER_MODERATE:
-		wish.bytes = min_u64(wanted(step, component),
-				     percent_of(s->current_bytes, MODERATE_PCT));
-		if (cs->reclaim.freed_per_s)
-			wish.bytes = min_u64(wish.bytes, max_u64(cs->reclaim.freed_per_s, 4 * MIB));
-		break;
-	case TIER_AGGRESSIVE:
-	case TIER_EMERGENCY:
-		wish.bytes = wanted(step, component);
-		break;
-	default:
-		break;
-	}
-	return wish;
+	if (frozen)
+		lacks = max_u64(lacks, contention_lacks(step, component));
+	else if (step->now_us - cs->reclaim.last_us < LIGHT_EVERY_US)
+		lacks = 0;
+	return (struct reclaim_wish){
+		.bytes = lacks ? max_u64(lacks, PIECE_BYTES) : 0,
+		.tier = frozen ? TIER_MODERATE : TIER_LIGHT,
+		.swappiness = frozen ? -1 : 0,
+		.why = {REASON_CONTENTION, lacks, headroom_free(step)},
+	};
 }
 
 /* An owner's memory comes back in steps: reclaim, and harder after 3 s; the brake freezes later. */
@@ -184,7 +147,7 @@ static struct reclaim_wish by_payback(const struct step *step, uint32_t componen
 static struct reclaim_wish by_host(const struct step *step)
 {
 	const struct host_state *host = &step->state->host;
-	uint64_t target = room_host_reserve(step) + percent_of(host->total_bytes, HOST_TARGET_PCT);
+	uint64_t target = headroom_reserve(step) + percent_of(host->total_bytes, HOST_TARGET_PCT);
 
 	return (struct reclaim_wish){
 		.bytes = sub_sat(target, host->available_bytes),
@@ -250,6 +213,8 @@ static void begin(struct step *step, uint32_t component, struct reclaim_wish wis
 	sent = emit_action(step, &action);
 	if (!sent)
 		return;
+	if (frozen)
+		leaf_find(step->state, frozen->cgid)->paged_in = false;
 	cs->reclaim.id = sent->id;
 	cs->reclaim.until_us = action.deadline_us;
 	cs->reclaim.last_us = step->now_us;
@@ -264,17 +229,18 @@ static bool is_free(const struct step *step, uint32_t component)
 	       step->now_us >= cs->reclaim.exhausted_until_us;
 }
 
+/* It runs on what it has; who stands still needs nothing. */
+static bool is_in_use(const struct step *step, uint32_t component)
+{
+	return payoff_is_hot(step, component) && !freeze_largest(step, component);
+}
+
 /* Whom the host may ask: nobody protected, and nobody who has nothing. */
 static bool may_give(const struct step *step, uint32_t component)
 {
-	return is_free(step, component) &&
+	return is_free(step, component) && !is_in_use(step, component) &&
 	       !component_is_protected(&step->config->component[component]) &&
 	       reclaimable(step, component, !room_has_swap(&step->state->host)) >= ACTION_MIN_BYTES;
-}
-
-static bool is_squeezed(const struct component_state *cs)
-{
-	return cs->squeeze != SQUEEZE_NONE && !cs->frozen_leaves;
 }
 
 static struct reclaim_wish largest(struct reclaim_wish a, struct reclaim_wish b)
@@ -294,9 +260,9 @@ void reclaim_step(struct step *step)
 		if (!is_free(step, i))
 			continue;
 		wish = by_request(step, i);
-		if (!is_squeezed(&step->state->component[i]))
-			wish = largest(wish, by_level(step, i));
-		wish = largest(wish, by_payback(step, i));
+		wish = largest(wish, by_contention(step, i));
+		if (!is_in_use(step, i))
+			wish = largest(wish, by_payback(step, i));
 		if (i == donor)
 			wish = largest(wish, by_host(step));
 		begin(step, i, wish);

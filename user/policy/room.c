@@ -5,14 +5,17 @@
  */
 #include "user/policy/room.h"
 
+#include "user/policy/contention.h"
+#include "user/policy/headroom.h"
 #include "user/policy/ladder.h"
 #include "user/policy/limits.h"
+#include "user/policy/margin.h"
 #include "user/policy/num.h"
 #include "user/policy/thresholds.h"
 
 #define GROWTH_US        (500 * US_PER_MS) /* the brake catches what goes on longer */
-#define ROOM_MIN_PCT     5  /* of the limit in force, below the emergency threshold */
-#define ROOM_GROWTH_PCT  10 /* as much of it as a second's growth takes, at most */
+#define GROWERS_US       (5 * US_PER_SEC)  /* who grows already goes first */
+#define ROOM_MIN_PCT     5 /* of the limit in force, below the emergency threshold */
 #define SWAP_BACK_PCT    120
 #define DONOR_MARGIN_PCT 5 /* of the host: thawed later than frozen */
 #define OWN_LIMIT_PCT    98
@@ -22,19 +25,11 @@ bool room_has_swap(const struct host_state *host)
 	return !host->valid || host->swap_total_bytes > 0;
 }
 
-uint64_t room_host_reserve(const struct step *step)
-{
-	uint64_t reserve =
-		mul_div(step->config->usable_bytes, step->config->reserve_permyriad, PERMYRIAD_ONE);
-
-	return max_u64(reserve, step->state->host.total_bytes / 100);
-}
-
 bool room_on_host(const struct step *step, uint64_t need_bytes)
 {
 	const struct host_state *host = &step->state->host;
 
-	return !host->valid || host->available_bytes >= room_host_reserve(step) + need_bytes;
+	return !host->valid || host->available_bytes >= headroom_reserve(step) + need_bytes;
 }
 
 /* And not by its own limit. */
@@ -70,21 +65,44 @@ uint64_t room_of_component(const struct step *step, uint32_t component)
 	return sub_sat(threshold, max_u64(cs->signal.ws_bytes, 1));
 }
 
+/* What is free above the margin counts too, within the budget of who may not borrow: it would be
+ * in force if the component grew. */
+static uint64_t room_to_grow(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+	const struct component *c = &step->config->component[component];
+	uint64_t held = cs->signal.current_bytes;
+	uint64_t free = sub_sat(headroom_free(step), margin_bytes(step));
+
+	if (!c->borrow)
+		free = min_u64(free, sub_sat(c->budget_bytes, held));
+	return max_u64(sub_sat(cs->in_force_bytes, held), free);
+}
+
+/* Somebody else runs or waits where it would: then it goes on whole or not at all. */
+static bool has_rivals(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+
+	return cs->active_leaves + cs->frozen_leaves > 1 || contention_others_lack(step, component);
+}
+
 bool room_for_thaw(const struct step *step, const struct leaf_state *leaf, struct why *ret_why)
 {
 	const struct component_state *cs = &step->state->component[leaf->component];
 	uint64_t in_force = cs->in_force_bytes;
-	uint64_t room = room_of_component(step, leaf->component);
+	uint64_t room = room_to_grow(step, leaf->component);
 	uint64_t growth = grown(leaf->slope_then_per_s, US_PER_SEC);
-	uint64_t need = max_u64(room_least(in_force),
-				min_u64(percent_of(in_force, ROOM_GROWTH_PCT), growth));
-	uint64_t host_need = percent_of(leaf->swap_bytes, SWAP_BACK_PCT) +
-			     grown(leaf->slope_then_per_s, GROWTH_US);
+	uint64_t back = leaf->paged_in || !has_rivals(step, leaf->component) ? 0 : leaf->swap_bytes;
+	uint64_t need = back + max_u64(room_least(in_force), growth) +
+			contention_ahead(step, leaf->component, GROWERS_US);
+	uint64_t host_need =
+		percent_of(back, SWAP_BACK_PCT) + grown(leaf->slope_then_per_s, GROWTH_US);
 
 	*ret_why = (struct why){REASON_ROOM, room, need};
-	if (room < need)
+	if (room < need || contention_others_lack(step, leaf->component))
 		return false;
-	host_need = min_u64(host_need, sub_sat(in_force, cs->signal.current_bytes));
+	host_need = min_u64(host_need, room);
 	if (leaf->cause == FREEZE_DONOR) {
 		host_need += percent_of(step->state->host.total_bytes, DONOR_MARGIN_PCT);
 		if (!protected_are_calm(step))

@@ -8,9 +8,6 @@
 
 #include "user/policy/state.h"
 
-/* What the host must keep available: the reserve, and a hundredth of it all. */
-uint64_t room_host_reserve(const struct step *step);
-
 /* The host has need_bytes beyond its reserve; true when nothing is known of the host. */
 bool room_on_host(const struct step *step, uint64_t need_bytes);
 
@@ -23,8 +20,8 @@ uint64_t room_of_component(const struct step *step, uint32_t component);
 /* How much of that must be there before anything in the component goes on. */
 uint64_t room_least(uint64_t in_force_bytes);
 
-/* Its component has room below the emergency threshold, and the host for 1.2 times what it has
- * swapped out. Observed and threshold go to *ret_why. */
+/* Its component has room for what it has swapped out and a second of its growth, nobody else lacks
+ * that, and the host has 1.2 times of it. Observed and threshold go to *ret_why. */
 bool room_for_thaw(const struct step *step, const struct leaf_state *leaf, struct why *ret_why);
 
 #endif

@@ -97,6 +97,7 @@ static void renew(struct component_state *cs, uint64_t cgid, uint64_t now_us)
 	*cs = (struct component_state){
 		.cgid = cgid,
 		.loans = old.loans,
+		.margin = old.margin,
 		.in_force_bytes = old.in_force_bytes,
 		.used = old.used,
 		.level.since_us = now_us,

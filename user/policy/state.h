@@ -75,11 +75,17 @@ struct level_state {
 /* ---- loans.c ---- */
 
 struct loan_state {
-	uint64_t loan_bytes, lent_bytes;  /* in force = budget + loan - lent */
-	uint64_t spare_now, spare_before; /* smallest spare of this and the last dwell */
-	uint64_t spare_at_us;
-	uint64_t shrink_since_us; /* the loan has been larger than the need since */
-	uint64_t owes_since_us;   /* holds more than is in force, because an owner took back */
+	uint64_t loan_bytes, lent_bytes; /* in force = budget + loan - lent */
+	uint64_t owes_since_us; /* holds more than is in force, because an owner takes back */
+};
+
+/* ---- margin.c ---- */
+
+/* How an owner outran the margin. */
+struct margin_state {
+	uint64_t largest_bytes; /* taken in one second, fading */
+	uint64_t faded_us;
+	uint64_t from_us, from_bytes; /* of the second that is watched */
 };
 
 /* ---- limits.c ---- */
@@ -98,14 +104,6 @@ struct limit_state {
 	uint64_t written_us;   /* 0 = never */
 	uint32_t id;           /* of that write */
 	uint64_t lower_since_us;
-};
-
-/* ---- squeeze.c ---- */
-
-enum squeeze {
-	SQUEEZE_NONE,
-	SQUEEZE_PROBATION, /* let run at memory.high = what it had at the end of a freeze */
-	SQUEEZE_THROTTLED, /* the same, and the budget of freezes is spent */
 };
 
 /* ---- freeze.c ---- */
@@ -134,9 +132,16 @@ struct leaf_state {
 	uint64_t thaw_sent_us; /* a THAW is under way */
 	uint32_t thaw_id;
 
+	uint32_t page_in_id;       /* of the action under way */
+	uint64_t page_in_until_us; /* the outcome is not waited for any longer */
+	bool paged_in;             /* since it was frozen: it may go on */
+	uint64_t breath_until_us;  /* it was let run for a moment, and stands still again after */
+	enum freeze_cause breath_cause;
 	uint64_t thawed_us;
 	uint32_t relapses;        /* frozen again soon after a thaw, in a row */
-	uint64_t spared_until_us; /* not frozen again before; UINT64_MAX after a side effect */
+	uint64_t spared_until_us; /* not frozen again before */
+	uint64_t low_bytes;       /* memory.low, as written; BYTES_MAX: not known */
+	uint64_t low_at_us;
 };
 
 /* ---- thaw.c ---- */
@@ -145,7 +150,8 @@ struct leaf_state {
 struct freeze_watch {
 	uint64_t leaf; /* 0 = nothing to watch */
 	uint64_t at_us;
-	bool was_calm[UW_COMPONENTS_MAX]; /* who did not stall then */
+	bool was_calm[UW_COMPONENTS_MAX];       /* who did not stall then, */
+	uint64_t held_bytes[UW_COMPONENTS_MAX]; /* and what each held */
 };
 
 /* ---- reclaim.c ---- */
@@ -156,9 +162,17 @@ struct reclaim_state {
 	uint64_t last_us;
 	uint32_t short_count;
 	uint64_t exhausted_until_us;
-	uint64_t freed_per_s; /* of the last reclaim */
 	uint64_t requested_bytes, requested_until_us;
 	uint64_t requested_leaf; /* cgid: of it alone, while it is frozen; 0: of anybody */
+};
+
+/* ---- payoff.c ---- */
+
+struct payoff_state {
+	uint64_t since_us; /* what is being judged; 0 = nothing */
+	uint64_t freed_bytes, refaults_then;
+	uint32_t poor; /* gave less than half net, in a row */
+	uint64_t rest_us, hot_until_us;
 };
 
 /* ---- thresholds.c ---- */
@@ -183,25 +197,28 @@ struct component_state {
 	struct level_state level;
 	struct thresholds_state thresholds;
 	struct loan_state loans;
+	struct margin_state margin;
 	uint64_t in_force_bytes;
+	uint64_t queued_bytes;  /* a queued job waits for it */
 	bool used;              /* has a process in it, as far as is known */
 	uint32_t frozen_leaves; /* by us, or on their way */
 	uint32_t active_leaves; /* with processes that run */
 
 	struct limit_state limit[LIMIT__COUNT];
-	enum squeeze squeeze;
-	uint64_t squeeze_bytes, squeeze_since_us, squeeze_until_us;
-	uint32_t squeeze_id; /* of the write that is not done yet */
+	bool squeezed; /* memory.high is below what it holds */
+	uint64_t squeeze_bytes, squeeze_until_us;
 
 	uint64_t freeze_at_us[FREEZES_KEPT];
 	uint32_t freeze_next;
 	uint64_t last_freeze_us;
 
 	struct reclaim_state reclaim;
-	uint64_t mark_bytes; /* as armed; 0 = none */
-	bool mark_fired;     /* in this frame */
-	uint64_t burst_us;   /* stall reported by an event of this frame, else 0 */
-	bool stall_first;    /* and whether it was only the first stall after calm */
+	struct payoff_state payoff;
+	uint64_t mark_bytes;       /* as armed; 0 = none */
+	bool mark_fired;           /* in this frame */
+	uint64_t shelter_until_us; /* its leaves are kept from each other */
+	uint64_t burst_us;         /* stall reported by an event of this frame, else 0 */
+	bool stall_first;          /* and whether it was only the first stall after calm */
 	uint64_t watch_until_us, watched_burst_us; /* a stall waits for its cause to show */
 	uint64_t fired_bytes;                      /* the mark that fired */
 	uint64_t notice_us;

@@ -11,14 +11,19 @@
 #include "user/policy/brake.h"
 #include "user/policy/freeze.h"
 #include "user/policy/last_resort.h"
+#include "user/policy/contention.h"
+#include "user/policy/headroom.h"
 #include "user/policy/level.h"
 #include "user/policy/limits.h"
 #include "user/policy/loans.h"
+#include "user/policy/margin.h"
 #include "user/policy/marks.h"
 #include "user/policy/num.h"
+#include "user/policy/payoff.h"
 #include "user/policy/reclaim.h"
 #include "user/policy/requests.h"
 #include "user/policy/roster.h"
+#include "user/policy/siblings.h"
 #include "user/policy/signal.h"
 #include "user/policy/squeeze.h"
 #include "user/policy/state.h"
@@ -93,16 +98,8 @@ static void take_samples(struct step *step)
 		uint64_t event = sample->valid & SAMPLE_USAGE ? 0 : usage[i];
 
 		signal_update(&step->state->component[i].signal, sample, event, step->now_us);
+		step->state->component[i].queued_bytes = sample->queued_bytes;
 	}
-}
-
-static uint64_t pool_bytes(const struct step *step)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i < step->config->component_count; i++)
-		sum += step->state->component[i].signal.current_bytes;
-	return sum;
 }
 
 /* Between full frames what the pool took since is taken off what the host had. */
@@ -110,7 +107,7 @@ static void take_host(struct step *step)
 {
 	const struct host_sample *sample = &step->frame->host;
 	struct host_state *host = &step->state->host;
-	uint64_t pool = pool_bytes(step);
+	uint64_t pool = headroom_held(step);
 
 	if (sample->valid) {
 		*host = (struct host_state){
@@ -181,7 +178,7 @@ static bool is_pressed(const struct step *step)
 		uint64_t limit = budget + cs->loans.loan_bytes;
 
 		if (cs->level.level >= LEVEL_MEDIUM || cs->level.seen >= LEVEL_MEDIUM ||
-		    cs->frozen_leaves || cs->squeeze != SQUEEZE_NONE || cs->loans.owes_since_us ||
+		    cs->frozen_leaves || cs->squeezed || cs->loans.owes_since_us ||
 		    cs->reclaim.id != ID_NONE ||
 		    signal_time_to(&cs->signal, limit, budget) < WATCH_FORECAST_US)
 			return true;
@@ -212,7 +209,7 @@ static void set_next(struct step *step)
 
 	if (step->frame->kind == FRAME_URGENT && state->next_full_us > step->now_us)
 		next = min_u64(next, state->next_full_us);
-	if (brake_is_watching(step))
+	if (contention_is_watched(step))
 		next = min_u64(next, step->now_us + WATCH_PERIOD_US);
 	if (looks_again(step))
 		next = step->now_us;
@@ -245,7 +242,7 @@ static void show(struct step *step, uint32_t i)
 		.full_permyriad = s->full_permyriad,
 		.frozen_leaves = cs->frozen_leaves,
 		.thaw_by_us = freeze_until(step, i),
-		.squeezed = cs->squeeze != SQUEEZE_NONE,
+		.squeezed = cs->squeezed,
 		.edge_shift_permyriad =
 			step->config->policy.edges_adapt ? cs->thresholds.shift_permyriad : 0,
 		.why = cs->level.why,
@@ -269,7 +266,9 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 	reclaim_take(&step);
 	limits_take(&step);
 
+	margin_step(&step);
 	loans_step(&step);
+	payoff_step(&step);
 	for (uint32_t i = 0; i < config->component_count; i++) {
 		level_of_component(&step, i);
 		thresholds_step(&step, i);
@@ -283,6 +282,7 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 	last_resort_step(&step);
 	reclaim_step(&step);
 	limits_step(&step);
+	siblings_step(&step);
 	marks_step(&step);
 
 	for (uint32_t i = 0; i < config->component_count; i++)

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Decides when a frozen leaf goes on: at once when its freeze made somebody else stall, else when
- * there is room for what it gave up, and at its deadline in any case, on probation if need be.
- * Thaws keep a distance, so that no two leaves count on the same room. A client's thaw is in
- * requests.c, the one at the start in freeze.c, that of a queued job in admit/grow.c.
+ * there is room for all of it, which is then brought back from swap as a whole before it runs. At
+ * its deadline it goes on in any case, for a moment only where that costs others. Thaws keep a
+ * distance, so that no two leaves count on the same room. A client's thaw is in requests.c, the one
+ * at the start in freeze.c, that of a queued job in admit/grow.c.
  */
 #include "user/policy/thaw.h"
 
+#include "user/policy/contention.h"
+#include "user/policy/emit.h"
 #include "user/policy/freeze.h"
 #include "user/policy/limits.h"
 #include "user/policy/num.h"
@@ -16,11 +19,19 @@
 #define DEADLINE_MARGIN_US (2 * US_PER_SEC) /* ours comes before the guard's */
 #define THAW_RETRY_US      US_PER_SEC
 #define THAW_SPACING_US    (5 * US_PER_SEC)
+#define PAGE_IN_US         US_PER_SEC        /* and the time that its bytes take */
+#define PAGE_IN_PER_S      (32 * MIB)        /* at the least: swap on a disk that turns */
+#define PAGE_IN_ENDS_US    (500 * US_PER_MS) /* before the lease does */
+#define PAGE_IN_LEAST      (2 * MIB)         /* less comes back by itself soon enough */
+#define BREATH_US          (200 * US_PER_MS)
 #define EFFECT_AFTER_US    (2 * US_PER_SEC)
 #define EFFECT_PERMYRIAD   2000
+#define EFFECT_GROWTH      (4 * MIB)
+#define EFFECT_SPARES_US   (300 * US_PER_SEC)
 #define ROOM_GREW_PART     10 /* the limit in force grew by a tenth: no need to wait longer */
 
-/* A freeze that makes another component stall has stopped somebody it waits for. */
+/* A freeze that makes another component stall has stopped somebody it waits for. Who has grown
+ * since waits for memory. */
 static void judge_effect(struct step *step)
 {
 	struct freeze_watch *watch = &step->state->watch;
@@ -36,10 +47,11 @@ static void judge_effect(struct step *step)
 		const struct component_state *cs = &step->state->component[i];
 		uint64_t full = cs->signal.full_short_permyriad;
 
-		if (!watch->was_calm[i] || cs->squeeze != SQUEEZE_NONE || full < EFFECT_PERMYRIAD ||
+		if (!watch->was_calm[i] || cs->squeezed || full < EFFECT_PERMYRIAD ||
+		    cs->signal.current_bytes > watch->held_bytes[i] + EFFECT_GROWTH ||
 		    cs->signal.current_bytes + limits_slack(cs->in_force_bytes) >= limits_high(cs))
 			continue;
-		leaf->spared_until_us = UINT64_MAX;
+		leaf->spared_until_us = step->now_us + EFFECT_SPARES_US;
 		thaw_leaf(step, leaf, (struct why){REASON_SIDE_EFFECT, full, EFFECT_PERMYRIAD});
 		return;
 	}
@@ -51,9 +63,39 @@ static uint64_t shortest_freeze(const struct step *step, const struct leaf_state
 	uint64_t in_force = step->state->component[leaf->component].in_force_bytes;
 	uint64_t us = conf->freeze_dwell_us << leaf->relapses;
 
+	if (freeze_count(step, leaf->component) >= conf->freeze_budget)
+		return conf->freeze_max_us;
 	if (in_force >= leaf->room_then_bytes + leaf->room_then_bytes / ROOM_GREW_PART)
 		us = conf->freeze_dwell_us;
 	return min_u64(us, conf->freeze_max_us);
+}
+
+/* Page by page, as it misses them, a job's swapped pages take fifty times as long to come back. */
+static bool page_in(struct step *step, struct leaf_state *leaf, struct why why)
+{
+	uint64_t takes_us = PAGE_IN_US + mul_div(leaf->swap_bytes, US_PER_SEC, PAGE_IN_PER_S);
+	uint64_t last_us = sub_sat(leaf->deadline_us, PAGE_IN_ENDS_US);
+	struct action action = {
+		.kind = ACTION_PAGE_IN,
+		.tier = TIER_FREEZE,
+		.component = leaf->component,
+		.leaf = leaf->cgid,
+		.amount = leaf->swap_bytes,
+		.swappiness = -1,
+		.deadline_us = min_u64(step->now_us + takes_us, last_us),
+		.why = why,
+	};
+	const struct action *sent;
+
+	if (leaf->paged_in || leaf->swap_bytes < PAGE_IN_LEAST || why.observed < leaf->swap_bytes ||
+	    step->now_us >= last_us)
+		return false;
+	sent = emit_action(step, &action);
+	if (!sent)
+		return false;
+	leaf->page_in_id = sent->id;
+	leaf->page_in_until_us = action.deadline_us + PAGE_IN_ENDS_US / 2;
+	return true;
 }
 
 /* Not too soon and not two at a time, unless the lease ends anyway. */
@@ -61,13 +103,41 @@ static bool thaw_into_room(struct step *step, struct leaf_state *leaf, bool due)
 {
 	struct why why = {REASON_ROOM, 0, 0};
 
-	if (!due && (step->now_us - leaf->frozen_us < shortest_freeze(step, leaf) ||
-		     step->now_us - step->state->last_thaw_us < THAW_SPACING_US))
+	if (!due && !leaf->paged_in &&
+	    (step->now_us - leaf->frozen_us < shortest_freeze(step, leaf) ||
+	     step->now_us - step->state->last_thaw_us < THAW_SPACING_US))
 		return false;
 	if (!room_for_thaw(step, leaf, &why))
 		return false;
 	squeeze_release(step, leaf->component, why);
-	return thaw_leaf(step, leaf, why);
+	return page_in(step, leaf, why) || thaw_leaf(step, leaf, why);
+}
+
+/* Its lease ends and others still need it to stand still: it runs for a moment, under the limit in
+ * force, which is what is held. What waits for it, or watches over it, gets on. */
+static bool breathe(struct step *step, struct leaf_state *leaf, struct why late)
+{
+	uint32_t i = leaf->component;
+
+	if (!contention_at_cost(step, i) || !thaw_leaf(step, leaf, late))
+		return false;
+	leaf->breath_until_us = step->now_us + BREATH_US;
+	leaf->breath_cause = leaf->cause;
+	return true;
+}
+
+/* After it is as before, without a new count against the budget of freezes. */
+static void end_breath(struct step *step, struct leaf_state *leaf)
+{
+	struct why why;
+
+	if (step->now_us < leaf->breath_until_us || leaf->cause != FREEZE_NOT)
+		return;
+	leaf->breath_until_us = 0;
+	if (leaf->populated && !leaf->kernel_frozen && contention_at_cost(step, leaf->component) &&
+	    !room_for_thaw(step, leaf, &why))
+		freeze_again(step, leaf, leaf->breath_cause, step->config->policy.freeze_max_us,
+			     why);
 }
 
 static void leaf_step(struct step *step, struct leaf_state *leaf)
@@ -82,6 +152,12 @@ static void leaf_step(struct step *step, struct leaf_state *leaf)
 			thaw_leaf(step, leaf, late);
 		return;
 	}
+	if (leaf->page_in_id != ID_NONE) {
+		if (step->now_us < leaf->page_in_until_us)
+			return;
+		leaf->page_in_id = ID_NONE;
+		leaf->paged_in = true;
+	}
 	if (!leaf->populated) {
 		thaw_leaf(step, leaf, (struct why){REASON_ROOM, leaf->current_bytes, 0});
 		return;
@@ -91,10 +167,10 @@ static void leaf_step(struct step *step, struct leaf_state *leaf)
 			thaw_leaf(step, leaf, late);
 		return;
 	}
-	if (thaw_into_room(step, leaf, due) || !due)
+	if (thaw_into_room(step, leaf, due) || !due || breathe(step, leaf, late))
 		return;
-	if (squeeze_probation(step, leaf->component, late))
-		thaw_leaf(step, leaf, late);
+	squeeze_release(step, leaf->component, late);
+	thaw_leaf(step, leaf, late);
 }
 
 void thaw_step(struct step *step)
@@ -105,5 +181,7 @@ void thaw_step(struct step *step)
 
 		if (leaf->cgid && leaf->cause != FREEZE_NOT)
 			leaf_step(step, leaf);
+		else if (leaf->cgid && leaf->breath_until_us)
+			end_breath(step, leaf);
 	}
 }

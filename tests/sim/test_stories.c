@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What users of a loaded machine went through, told on the simulated one: whoever works beside free
+ * memory ends as if nothing watched it, nobody is starved for somebody who is not hurt, and a
+ * minute after all is over nothing is left frozen or squeezed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/sim/invariants.h"
+#include "tests/sim/plant_fixture.h"
+
+/* The components of the standard configuration, all of which lend. */
+enum {
+	TRADING,
+	ML,
+	DATABASE,
+	CACHE,
+};
+
+static void stack(struct plant *plant, uint64_t swap_bytes)
+{
+	plant_init(plant, 1217 * MIB, 90 * MIB, swap_bytes);
+	plant->trace = getenv("SIM_TRACE") != NULL;
+	plant->config.reserve_permyriad = 500;
+	plant_add_component(plant, "trading_data", 3500, 10, PROTECT_WORKING_SET);
+	plant_add_component(plant, "ml_models", 2500, 5, PROTECT_NONE);
+	plant_add_component(plant, "database", 2500, 8, PROTECT_BUDGET);
+	plant_add_component(plant, "cache", 1000, 4, PROTECT_NONE);
+	plant->config.component[ML].freeze = plant->config.component[ML].borrow = true;
+	plant->config.component[CACHE].freeze = plant->config.component[CACHE].borrow = true;
+	plant->protected_component = TRADING;
+	plant_start(plant, 1014 * MIB);
+	plant->check = invariants_hold;
+}
+
+static struct plant_leaf *service(struct plant *plant)
+{
+	struct plant_leaf *leaf = plant_add_leaf(plant, TRADING, 0);
+
+	leaf->phase = (struct plant_phase){.target_bytes = 240 * MIB,
+					   .grow_per_s = 200 * MIB,
+					   .hot_bytes = 240 * MIB,
+					   .touches_per_s = TOUCHES_PER_S};
+	plant_run(plant, 10 * US_PER_SEC);
+	return leaf;
+}
+
+/* A job that fills bytes and works on all of them for so long. */
+static void job_of(struct plant_phase program[2], uint64_t bytes, uint64_t seconds)
+{
+	program[0] = (struct plant_phase){
+		.target_bytes = bytes, .grow_per_s = 200 * MIB, .hot_bytes = bytes};
+	program[1] = (struct plant_phase){.target_bytes = bytes,
+					  .hot_bytes = bytes,
+					  .touches_per_s = TOUCHES_PER_S,
+					  .touches = seconds * TOUCHES_PER_S};
+}
+
+static uint64_t alone_us(uint64_t bytes, uint64_t seconds)
+{
+	return bytes / (200 * MIB / US_PER_MS) * US_PER_MS + seconds * US_PER_SEC;
+}
+
+static uint64_t took_percent(const struct plant_leaf *leaf, uint64_t of_us)
+{
+	return (leaf->ended_us - leaf->born_us) * 100 / of_us;
+}
+
+static void assert_nothing_was_hurt(const struct plant *plant)
+{
+	assert_int_equal(plant_swapped(plant, TRADING), 0);
+	assert_int_equal(plant->counts.first_stall_us, 0);
+	assert_int_equal(plant->counts.oom + plant->counts.oom_pool, 0);
+	assert_int_equal(plant->counts.actions[ACTION_KILL], 0);
+}
+
+/* A minute after all is over. */
+static void assert_nothing_is_left(struct plant *plant)
+{
+	plant_run(plant, 60 * US_PER_SEC);
+	for (uint32_t i = 0; i < plant->config.component_count; i++) {
+		struct component_view view;
+
+		policy_view(plant->state, i, &view);
+		assert_int_equal(view.frozen_leaves, 0);
+		assert_false(view.squeezed);
+	}
+	for (uint32_t i = 0; i < plant->leaf_count; i++)
+		assert_false(plant->leaf[i].populated && plant->leaf[i].frozen);
+}
+
+/* 913 MB of a machine of 1217, and nothing else on it. */
+static void test_job_alone_runs_as_if_nothing_watched_it(void **data)
+{
+	struct plant plant;
+	struct plant_phase program[2];
+	struct plant_leaf *job;
+
+	(void)data;
+	stack(&plant, 256 * MIB);
+	job_of(program, 913 * MIB, 60);
+	job = plant_add_job(&plant, ML, program, ROWS(program));
+	assert_true(plant_run_until_end(&plant, job, 600 * US_PER_SEC));
+	say("alone, % of no limits", took_percent(job, alone_us(913 * MIB, 60)));
+	assert_in_range(took_percent(job, alone_us(913 * MIB, 60)), 99, 105);
+	assert_int_equal(plant.counts.swapped_out_bytes, 0);
+	assert_int_equal(plant.counts.actions[ACTION_RECLAIM], 0);
+	assert_int_equal(plant.counts.actions[ACTION_FREEZE], 0);
+	assert_nothing_was_hurt(&plant);
+	assert_nothing_is_left(&plant);
+	plant_done(&plant);
+}
+
+/* Beside a service that is within its right, while both fit. */
+static void test_job_beside_free_memory_is_left_alone(void **data)
+{
+	static const uint64_t sizes[] = {444 * MIB, 547 * MIB, 730 * MIB};
+
+	(void)data;
+	for (unsigned int k = 0; k < ROWS(sizes); k++) {
+		struct plant plant;
+		struct plant_phase program[2];
+		struct plant_leaf *job;
+
+		stack(&plant, 256 * MIB);
+		service(&plant);
+		job_of(program, sizes[k], 60);
+		job = plant_add_job(&plant, ML, program, ROWS(program));
+		assert_true(plant_run_until_end(&plant, job, 600 * US_PER_SEC));
+		say("beside a service, % of alone", took_percent(job, alone_us(sizes[k], 60)));
+		assert_in_range(took_percent(job, alone_us(sizes[k], 60)), 99, 105);
+		assert_int_equal(plant.counts.swapped_out_bytes, 0);
+		assert_int_equal(plant.counts.actions[ACTION_FREEZE], 0);
+		assert_nothing_was_hurt(&plant);
+		assert_nothing_is_left(&plant);
+		plant_done(&plant);
+	}
+}
+
+/* A leak of 60 MB/s and who works in 100 MB, in one component. */
+static void test_leak_does_not_cost_its_sibling(void **data)
+{
+	struct plant plant;
+	struct plant_phase program[2];
+	struct plant_leaf *sibling, *leak;
+
+	(void)data;
+	stack(&plant, 256 * MIB);
+	service(&plant);
+	job_of(program, 100 * MIB, 120);
+	sibling = plant_add_job(&plant, ML, program, ROWS(program));
+	plant_run(&plant, 20 * US_PER_SEC);
+	leak = plant_add_leaf(&plant, ML, 4 * MIB);
+	leak->phase.target_bytes = 4 * GIB;
+	leak->phase.grow_per_s = 60 * MIB;
+	assert_true(plant_run_until_end(&plant, sibling, 600 * US_PER_SEC));
+	say("sibling of a leak, % of alone", took_percent(sibling, alone_us(100 * MIB, 120)));
+	say("sibling of a leak, faults", sibling->faults);
+	assert_in_range(took_percent(sibling, alone_us(100 * MIB, 120)), 99, 120);
+	assert_int_equal(sibling->faults, 0);
+	assert_true(leak->populated);
+	assert_nothing_was_hurt(&plant);
+	plant_exit_leaf(&plant, leak);
+	assert_nothing_is_left(&plant);
+	plant_done(&plant);
+}
+
+/* Ramps of 60 MB/s to 300 MB, one every ten seconds, each working 20 s on what it has. */
+static void test_ramps_one_after_another_all_end(void **data)
+{
+	struct plant plant;
+	struct plant_phase program[2];
+	struct plant_leaf *job[12];
+
+	(void)data;
+	stack(&plant, 256 * MIB);
+	service(&plant);
+	job_of(program, 300 * MIB, 20);
+	program[0].grow_per_s = 60 * MIB;
+	for (unsigned int i = 0; i < ROWS(job); i++) {
+		job[i] = plant_add_job(&plant, ML, program, ROWS(program));
+		plant_run(&plant, 10 * US_PER_SEC);
+	}
+	for (unsigned int i = 0; i < ROWS(job); i++)
+		assert_true(plant_run_until_end(&plant, job[i], 900 * US_PER_SEC));
+	say("ramps, s", (plant.now_us - job[0]->born_us) / US_PER_SEC);
+	assert_nothing_was_hurt(&plant);
+	assert_nothing_is_left(&plant);
+	plant_done(&plant);
+}
+
+/* Of 55 % of the machine each, begun together. */
+static void test_two_hot_jobs_take_turns(void **data)
+{
+	struct plant plant;
+	struct plant_phase program[2];
+	struct plant_leaf *first, *second;
+	uint64_t serial_us = 2 * alone_us(669 * MIB, 60), ended_us;
+
+	(void)data;
+	stack(&plant, 256 * MIB);
+	job_of(program, 669 * MIB, 60);
+	first = plant_add_job(&plant, ML, program, ROWS(program));
+	second = plant_add_job(&plant, ML, program, ROWS(program));
+	assert_true(plant_run_until_end(&plant, first, 1200 * US_PER_SEC));
+	assert_true(plant_run_until_end(&plant, second, 1200 * US_PER_SEC));
+	ended_us = first->ended_us > second->ended_us ? first->ended_us : second->ended_us;
+	say("two hot jobs, % of serial", (ended_us - first->born_us) * 100 / serial_us);
+	assert_in_range((ended_us - first->born_us) * 100 / serial_us, 50, 105);
+	assert_nothing_was_hurt(&plant);
+	assert_nothing_is_left(&plant);
+	plant_done(&plant);
+}
+
+/* It lent all it had, and comes back for 250 MB at 200 MB/s. */
+static void test_owner_that_comes_back_hardly_waits(void **data)
+{
+	struct plant plant;
+	struct plant_leaf *borrower, *owner;
+	uint64_t began_us, lag_ms;
+
+	(void)data;
+	stack(&plant, GIB);
+	borrower = plant_add_leaf(&plant, ML, 0);
+	borrower->phase = (struct plant_phase){.target_bytes = 960 * MIB,
+					       .grow_per_s = 200 * MIB,
+					       .hot_bytes = 960 * MIB,
+					       .touches_per_s = TOUCHES_PER_S};
+	plant_run(&plant, 30 * US_PER_SEC);
+	owner = plant_add_leaf(&plant, TRADING, 0);
+	for (int time = 0; time < 2; time++) {
+		began_us = plant.now_us;
+		owner->phase = (struct plant_phase){.target_bytes = 250 * MIB,
+						    .grow_per_s = 200 * MIB,
+						    .hot_bytes = 250 * MIB,
+						    .touches_per_s = TOUCHES_PER_S};
+		while (owner->resident_bytes < 250 * MIB)
+			plant_run(&plant, PLANT_STEP_US);
+		lag_ms = (plant.now_us - began_us - 1250 * US_PER_MS) / US_PER_MS;
+		say(time ? "owner's lag, learned, ms" : "owner's lag, first, ms", lag_ms);
+		assert_true(lag_ms <= (time ? 300 : 1000));
+		plant_run(&plant, 30 * US_PER_SEC);
+		assert_int_equal(plant_swapped(&plant, TRADING), 0);
+		owner->phase = (struct plant_phase){.target_bytes = 8 * MIB, .grow_per_s = GIB};
+		plant_run(&plant, 120 * US_PER_SEC);
+	}
+	assert_true(borrower->populated && !borrower->frozen);
+	assert_int_equal(plant.counts.oom + plant.counts.oom_pool, 0);
+	plant_exit_leaf(&plant, borrower);
+	assert_nothing_is_left(&plant);
+	plant_done(&plant);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_job_alone_runs_as_if_nothing_watched_it),
+		cmocka_unit_test(test_job_beside_free_memory_is_left_alone),
+		cmocka_unit_test(test_leak_does_not_cost_its_sibling),
+		cmocka_unit_test(test_ramps_one_after_another_all_end),
+		cmocka_unit_test(test_two_hot_jobs_take_turns),
+		cmocka_unit_test(test_owner_that_comes_back_hardly_waits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

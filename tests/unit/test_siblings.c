@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* memory.low of leaves beside one that grows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/policy_fixture.h"
+
+/* The hog at use_mib, of which a leaf that stands still holds holds_mib, and another one a little;
+ * its own leaf grows by grows_mib a second for two seconds. */
+static struct leaf_sample *grow_beside(struct fixture *f, uint64_t holds_mib, uint64_t use_mib,
+				       uint64_t grows_mib)
+{
+	struct leaf_sample *sibling = fixture_sibling(f, HOG, holds_mib * MIB);
+
+	fixture_sibling(f, HOG, MIB);
+
+	fixture_use(f, HOG, use_mib * MIB - 2 * grows_mib * MIB);
+	fixture_step(f);
+	fixture_run(f, 6 * US_PER_SEC); /* the first write is that of nothing */
+	for (int tick = 0; tick < 20; tick++) {
+		fixture_use(f, HOG, f->frame.component[HOG].current_bytes + grows_mib * MIB / 10);
+		fixture_next(f, 100 * US_PER_MS);
+	}
+	return sibling;
+}
+
+static uint64_t low_of(const struct fixture *f, uint64_t cgid)
+{
+	for (uint32_t i = 0; i < f->state->leaf_end; i++)
+		if (f->state->leaf[i].cgid == cgid)
+			return f->state->leaf[i].low_bytes;
+	return BYTES_MAX;
+}
+
+static void test_leaves_beside_a_growing_one_are_sheltered_near_the_limit(void **data)
+{
+	static const struct {
+		uint64_t use_mib, grows_mib;
+		bool sibling_runs;
+		uint64_t low;
+	} rows[] = {
+		{500, 10, true, 60 * MIB}, {500, 0, true, 0}, /* nobody grows */
+		{440, 10, true, 0}, /* under three quarters of its limit */
+		{460, 10, true, 60 * MIB}, {500, 10, false, 0}, /* nobody runs there */
+	};
+
+	(void)data;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		void *row;
+		struct fixture *f;
+		struct leaf_sample *sibling;
+
+		assert_int_equal(fixture_setup(&row), 0);
+		f = row;
+		sibling = grow_beside(f, 60, rows[i].use_mib, rows[i].grows_mib);
+		sibling->populated = rows[i].sibling_runs;
+		fixture_run(f, 6 * US_PER_SEC);
+		if (low_of(f, sibling->cgid) != rows[i].low)
+			fail_msg("row %zu: %llu", i, (unsigned long long)low_of(f, sibling->cgid));
+		fixture_teardown(&row);
+	}
+}
+
+static void test_low_is_written_for_the_leaf_and_not_for_who_grows(void **data)
+{
+	struct fixture *f = *data;
+	struct leaf_sample *sibling = fixture_sibling(f, HOG, 60 * MIB + 100 * KIB);
+	const struct action *a = NULL;
+
+	fixture_use(f, HOG, 480 * MIB);
+	fixture_step(f);
+	fixture_run(f, 6 * US_PER_SEC);
+	for (int tick = 0; tick < 20 && !a; tick++) {
+		fixture_use(f, HOG, f->frame.component[HOG].current_bytes + MIB);
+		fixture_next(f, 100 * US_PER_MS);
+		a = fixture_find_leaf(f, ACTION_SET_LOW, sibling->cgid);
+	}
+	assert_non_null(a);
+	assert_int_equal(a->component, HOG);
+	assert_int_equal(a->amount, 60 * MIB);
+	assert_int_equal(a->why.reason, REASON_WORKING_SET);
+	assert_int_equal(low_of(f, LEAF_OF(HOG)), 0);
+	assert_int_equal(low_of(f, LEAF_OF(REDIS)), 0);
+}
+
+static void test_leaf_alone_is_not_sheltered(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_use(f, HOG, 480 * MIB);
+	fixture_step(f);
+	for (int tick = 0; tick < 50; tick++) {
+		fixture_use(f, HOG, f->frame.component[HOG].current_bytes + MIB);
+		fixture_next(f, 100 * US_PER_MS);
+	}
+	fixture_run(f, 10 * US_PER_SEC);
+	assert_int_equal(low_of(f, LEAF_OF(HOG)), 0);
+}
+
+static void test_shelter_lasts_a_minute_after_growth(void **data)
+{
+	struct fixture *f = *data;
+	struct leaf_sample *sibling = grow_beside(f, 60, 500, 10);
+
+	fixture_run(f, 59 * US_PER_SEC);
+	assert_int_equal(low_of(f, sibling->cgid), 60 * MIB);
+	assert_int_equal(low_of(f, LEAF_OF(HOG)), 439 * MIB); /* it stands still by now */
+	fixture_run(f, 3 * US_PER_SEC);
+	assert_int_equal(low_of(f, sibling->cgid), 0);
+	assert_int_equal(low_of(f, LEAF_OF(HOG)), 0);
+}
+
+static void test_shelter_lasts_while_one_stands_frozen_and_not_for_that(void **data)
+{
+	struct fixture *f = *data;
+	struct leaf_sample *sibling = fixture_freeze(f);
+
+	for (int breath = 0; breath < 3; breath++)
+		fixture_run(f, 50 * US_PER_SEC);
+	/* All of it: what others lack comes from who stands still. */
+	assert_int_equal(low_of(f, sibling->cgid), 600 * MIB);
+	assert_int_equal(low_of(f, LEAF_OF(HOG)), 0);
+}
+
+static void test_small_changes_are_not_written_and_others_not_often(void **data)
+{
+	static const struct {
+		uint64_t from_mib, to_mib;
+		uint32_t writes;
+	} rows[] = {
+		{60, 61, 0},   {60, 63, 0},   {60, 64, 1}, {60, 57, 0}, {60, 56, 1},
+		{160, 169, 0}, {160, 170, 1}, {32, 35, 0}, {32, 36, 1},
+	};
+
+	(void)data;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		void *row;
+		struct fixture *f;
+		struct leaf_sample *sibling;
+		uint32_t writes = 0;
+
+		assert_int_equal(fixture_setup(&row), 0);
+		f = row;
+		sibling = grow_beside(f, rows[i].from_mib, 500, 10);
+		assert_int_equal(low_of(f, sibling->cgid), rows[i].from_mib * MIB);
+		sibling->current_bytes = rows[i].to_mib * MIB;
+		for (int tick = 0; tick < 100; tick++) {
+			fixture_next(f, 100 * US_PER_MS);
+			writes += fixture_find_leaf(f, ACTION_SET_LOW, sibling->cgid) != NULL;
+		}
+		if (writes != rows[i].writes)
+			fail_msg("row %zu: %u", i, writes);
+		fixture_teardown(&row);
+	}
+}
+
+/* Its use swings by half of it, and memory.low follows each five seconds at most. */
+static void test_swinging_use_is_followed_slowly(void **data)
+{
+	struct fixture *f = *data;
+	struct leaf_sample *sibling = grow_beside(f, 60, 500, 10);
+	uint32_t writes = 0;
+
+	for (int tick = 0; tick < 200; tick++) {
+		sibling->current_bytes = tick / 10 % 2 ? 90 * MIB : 60 * MIB;
+		fixture_next(f, 100 * US_PER_MS);
+		writes += fixture_find_leaf(f, ACTION_SET_LOW, sibling->cgid) != NULL;
+	}
+	assert_in_range(writes, 1, 5);
+}
+
+static uint32_t lows_of_leaves(const struct fixture *f)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < f->plan.action_count; i++)
+		count += f->plan.action[i].kind == ACTION_SET_LOW && f->plan.action[i].leaf;
+	return count;
+}
+
+/* What an earlier uwd wrote is not known: each leaf is written once, eight of them a step. */
+static void test_first_frames_bring_every_leaf_to_nothing(void **data)
+{
+	struct fixture *f = *data;
+	uint32_t late;
+
+	for (int i = 0; i < 18; i++)
+		fixture_sibling(f, HOG, MIB);
+	fixture_step(f);
+	assert_int_equal(lows_of_leaves(f), 8);
+	fixture_next(f, 100 * US_PER_MS);
+	assert_int_equal(lows_of_leaves(f), 8);
+	fixture_next(f, 100 * US_PER_MS);
+	assert_int_equal(lows_of_leaves(f), 4);
+	late = f->frame.leaf_count;
+	fixture_sibling(f, HOG, MIB); /* made since: it has none */
+	for (int tick = 0; tick < 100; tick++) {
+		fixture_next(f, 100 * US_PER_MS);
+		assert_int_equal(lows_of_leaves(f), 0);
+	}
+	assert_int_equal(low_of(f, f->frame.leaf[late].cgid), 0);
+}
+
+#define FIXTURE_TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FIXTURE_TEST(test_leaves_beside_a_growing_one_are_sheltered_near_the_limit),
+		FIXTURE_TEST(test_low_is_written_for_the_leaf_and_not_for_who_grows),
+		FIXTURE_TEST(test_leaf_alone_is_not_sheltered),
+		FIXTURE_TEST(test_shelter_lasts_a_minute_after_growth),
+		FIXTURE_TEST(test_shelter_lasts_while_one_stands_frozen_and_not_for_that),
+		FIXTURE_TEST(test_small_changes_are_not_written_and_others_not_often),
+		FIXTURE_TEST(test_swinging_use_is_followed_slowly),
+		FIXTURE_TEST(test_first_frames_bring_every_leaf_to_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

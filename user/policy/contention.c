@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Growth makes contention, and fullness does not: a component that stands still at its limit lacks
+ * nothing. Growth is read off the trend of use; where a limit holds use down, tasks that stall at
+ * it are taken for growth. What is lacking is held against the limit in force,
+ * which loans.c has made of what is free.
+ */
+#include "user/policy/contention.h"
+
+#include "user/policy/ladder.h"
+#include "user/policy/num.h"
+#include "user/policy/signal.h"
+
+#define LACKS_US       US_PER_SEC /* the time within which it must be there */
+#define STEP_PART      16         /* of what it holds is the least step ahead, between */
+#define STEP_MIN       (4 * MIB)
+#define STEP_MAX       (32 * MIB)
+#define AT_LIMIT_PART  50  /* within 2 % of its limit it is at it */
+#define SWAP_FULL_PART 16  /* of swap left: nothing more can be put there */
+#define FAST_STEP_PART 100 /* of the budget a second */
+
+bool contention_is_watched(const struct step *step)
+{
+	for (uint32_t i = 0; i < step->config->component_count; i++)
+		if (step->now_us < step->state->component[i].watch_until_us)
+			return true;
+	return false;
+}
+
+static bool steps_up(const struct step *step, uint32_t i)
+{
+	const struct signal *s = &step->state->component[i].signal;
+	uint64_t budget = step->config->component[i].budget_bytes;
+
+	return (step->frame->kind == FRAME_URGENT || contention_is_watched(step)) &&
+	       s->usage_at_us == step->now_us &&
+	       s->step_per_s > (int64_t)max_u64(MIB, budget / FAST_STEP_PART);
+}
+
+bool contention_grows(const struct step *step, uint32_t component)
+{
+	const struct signal *s = &step->state->component[component].signal;
+
+	return signal_is_growing(s, step->config->component[component].budget_bytes) ||
+	       steps_up(step, component);
+}
+
+/* Its limit stops it, and tasks wait. */
+static bool is_held_down(const struct component_state *cs)
+{
+	const struct limit_state *high = &cs->limit[LIMIT_HIGH];
+
+	return high->known && cs->active_leaves &&
+	       cs->signal.current_bytes >=
+		       high->kernel_bytes - high->kernel_bytes / AT_LIMIT_PART &&
+	       cs->signal.some_permyriad > STALL_SOME_IDLE;
+}
+
+/* A limit that follows growth more closely than this would throttle it, and hide it. */
+static uint64_t least_step(uint64_t held)
+{
+	return min_u64(max_u64(held / STEP_PART, STEP_MIN), STEP_MAX);
+}
+
+uint64_t contention_ahead(const struct step *step, uint32_t component, uint64_t us)
+{
+	const struct component_state *cs = &step->state->component[component];
+	const struct signal *s = &cs->signal;
+	int64_t per_s = s->slope_per_s;
+	uint64_t ahead = 0;
+
+	if (contention_grows(step, component)) {
+		if (steps_up(step, component) && s->step_per_s > per_s)
+			per_s = s->step_per_s;
+		ahead = grown(per_s, us);
+	}
+	if (ahead || is_held_down(cs))
+		ahead = max_u64(ahead, least_step(s->current_bytes));
+	return add_sat(ahead, min_u64(cs->queued_bytes, BYTES_SANE));
+}
+
+bool contention_by_right(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+
+	return (cs->used || cs->queued_bytes) &&
+	       cs->signal.current_bytes < step->config->component[component].budget_bytes &&
+	       contention_ahead(step, component, US_PER_SEC) > 0;
+}
+
+uint64_t contention_owners_ahead(const struct step *step, uint64_t us)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		uint64_t budget = step->config->component[i].budget_bytes;
+
+		if (contention_by_right(step, i))
+			sum += min_u64(contention_ahead(step, i, us),
+				       budget - step->state->component[i].signal.current_bytes);
+	}
+	return sum;
+}
+
+uint64_t contention_lacks(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+	uint64_t room = sub_sat(cs->in_force_bytes, cs->signal.current_bytes);
+
+	return sub_sat(contention_ahead(step, component, LACKS_US), room);
+}
+
+uint64_t contention_others_lack(const struct step *step, uint32_t component)
+{
+	uint64_t most = 0;
+
+	for (uint32_t i = 0; i < step->config->component_count; i++)
+		if (i != component)
+			most = max_u64(most, contention_lacks(step, i));
+	return most;
+}
+
+static bool swap_is_full(const struct host_state *host)
+{
+	return host->valid && host->swap_free_bytes <= host->swap_total_bytes / SWAP_FULL_PART;
+}
+
+bool contention_at_cost(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+
+	return cs->active_leaves + cs->frozen_leaves > 1 || swap_is_full(&step->state->host) ||
+	       contention_others_lack(step, component);
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Adds up what components hold by their last samples and holds it against the size of the pool.
+ * Where something else on the host has taken the memory, what is available there counts.
+ */
+#include "user/policy/headroom.h"
+
+#include "user/policy/num.h"
+
+uint64_t headroom_held(const struct step *step)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < step->config->component_count; i++)
+		sum += step->state->component[i].signal.current_bytes;
+	return sum;
+}
+
+uint64_t headroom_reserve(const struct step *step)
+{
+	uint64_t reserve =
+		mul_div(step->config->usable_bytes, step->config->reserve_permyriad, PERMYRIAD_ONE);
+
+	return max_u64(reserve, step->state->host.total_bytes / 100);
+}
+
+uint64_t headroom_free(const struct step *step)
+{
+	const struct host_state *host = &step->state->host;
+	uint64_t free = sub_sat(step->config->usable_bytes, headroom_held(step));
+
+	return host->valid ? min_u64(free, sub_sat(host->available_bytes, headroom_reserve(step)))
+			   : free;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How much memory is left for the pool as a whole, by its own size and by what the host has. */
+#ifndef UW_POLICY_HEADROOM_H
+#define UW_POLICY_HEADROOM_H
+
+#include "user/policy/state.h"
+
+/* Bytes that all components hold. */
+uint64_t headroom_held(const struct step *step);
+
+/* What the host must keep available: the reserve, and a hundredth of it all. */
+uint64_t headroom_reserve(const struct step *step);
+
+/* Bytes that the pool may still take: up to usable, and while the host keeps its reserve. */
+uint64_t headroom_free(const struct step *step);
+
+#endif
