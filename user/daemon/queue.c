@@ -145,6 +145,27 @@ static void look_at_host(struct daemon *daemon)
 		sense_host(daemon->sense, &daemon->jobs_host);
 }
 
+static uint64_t min_bytes(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What the pool may still hold; pages of files make way. */
+static uint64_t pool_room(const struct daemon *daemon)
+{
+	uint64_t held = 0;
+
+	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
+		const struct component_sample *sample = &daemon->frame.component[i];
+
+		held += sample->current_bytes -
+			min_bytes(sample->current_bytes, sample->active_file_bytes +
+								 sample->inactive_file_bytes +
+								 sample->slab_reclaimable_bytes);
+	}
+	return daemon->config.usable_bytes - min_bytes(held, daemon->config.usable_bytes);
+}
+
 static void read_supply(struct daemon *daemon, struct admit_supply *supply)
 {
 	const struct config *config = &daemon->config;
@@ -153,7 +174,7 @@ static void read_supply(struct daemon *daemon, struct admit_supply *supply)
 	look_at_host(daemon);
 	*supply = (struct admit_supply){
 		.host_valid = host->valid,
-		.host_available_bytes = host->available_bytes,
+		.host_available_bytes = min_bytes(host->available_bytes, pool_room(daemon)),
 		.host_reserve_bytes =
 			config->usable_bytes / PERMYRIAD_ONE * config->reserve_permyriad,
 		.swap_free_bytes = host->swap_free_bytes,
@@ -161,9 +182,11 @@ static void read_supply(struct daemon *daemon, struct admit_supply *supply)
 	for (uint32_t i = 0; i < config->component_count; i++) {
 		const struct component_view *view = &daemon->component[i].view;
 
-		supply->component[i].budget_bytes = view->in_force_bytes
-							    ? view->in_force_bytes
-							    : config->component[i].budget_bytes;
+		/* What it has lent is its right, and comes back when it is wanted. */
+		supply->component[i].budget_bytes =
+			view->in_force_bytes > config->component[i].budget_bytes
+				? view->in_force_bytes
+				: config->component[i].budget_bytes;
 		if (view->level > supply->level)
 			supply->level = view->level;
 	}

@@ -144,6 +144,15 @@ static void tell_freezes(struct daemon *daemon)
 	}
 }
 
+/* What the queue waits for is demand as growth is. */
+static void add_queued(struct daemon *daemon)
+{
+	const struct admit *core = daemon->jobs ? jobs_admit(daemon->jobs) : NULL;
+
+	for (uint32_t i = 0; i < daemon->frame.component_count; i++)
+		daemon->frame.component[i].queued_bytes = core ? admit_wanted(core, i) : 0;
+}
+
 static void fill_frame(struct daemon *daemon, enum frame_kind kind)
 {
 	struct frame *frame = &daemon->frame;
@@ -159,6 +168,7 @@ static void fill_frame(struct daemon *daemon, enum frame_kind kind)
 	if (kind == FRAME_FULL) {
 		sense_everything(daemon);
 		tell_freezes(daemon);
+		add_queued(daemon);
 	} else {
 		sense_urgent(daemon->sense, frame);
 	}

@@ -252,6 +252,12 @@ int admit_configure(struct admit *admit, const struct admit_config *config);
 
 void admit_supply(struct admit *admit, const struct admit_supply *supply, uint64_t now_us);
 
+/*
+ * Bytes that the first of a component's queue waits for though its component has them free: others
+ * hold what is its right. 0 when none waits so.
+ */
+uint64_t admit_wanted(const struct admit *admit, uint32_t component);
+
 /* -EINVAL: a value out of range; -EEXIST: the id is known; -ENOSPC: limits.tasks. */
 int admit_submit(struct admit *admit, const struct admit_task *task, uint64_t now_us);
 

@@ -160,6 +160,19 @@ int admit_configure(struct admit *admit, const struct admit_config *config)
 	return 0;
 }
 
+uint64_t admit_wanted(const struct admit *admit, uint32_t component)
+{
+	uint32_t head = admit->component[component].reservation.head;
+	const struct ticket *ticket;
+
+	if (head == NONE)
+		return 0;
+	ticket = &admit->ticket[head];
+	if (ticket->place != PLACE_QUEUE || ticket->bytes > free_of_component(admit, component))
+		return 0;
+	return ticket->bytes;
+}
+
 void admit_supply(struct admit *admit, const struct admit_supply *supply, uint64_t now_us)
 {
 	if (!admit->strategy_us)
