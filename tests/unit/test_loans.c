@@ -289,6 +289,40 @@ static void test_borrower_that_does_not_pay_is_frozen_after_eight_seconds(void *
 	assert_int_equal(frozen_us, owes_us + 8 * US_PER_SEC);
 }
 
+/* Its pages are in use: to take them from it while it runs has not paid, so it stops first. */
+static void test_debtor_that_is_hot_is_frozen_before_anything_is_taken(void **data)
+{
+	struct fixture *f = *data;
+
+	lend_all_but(f, 60 * MIB);
+	f->state->component[HOG].payoff.hot_until_us = BYTES_MAX;
+	while (!fixture_find(f, ACTION_FREEZE, HOG)) {
+		assert_true(f->frame.component[REDIS].current_bytes < 150 * MIB);
+		assert_null(fixture_find(f, ACTION_RECLAIM, HOG));
+		fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes + 4 * MIB);
+		fixture_next(f, 100 * US_PER_MS);
+	}
+	assert_int_equal(fixture_find(f, ACTION_FREEZE, HOG)->why.reason, REASON_OWNER_PAYBACK);
+	assert_int_equal(f->state->component[HOG].loans.owes_since_us, f->frame.now_us);
+}
+
+/* Nobody runs there yet. */
+static void test_queued_job_of_an_owner_calls_back_what_it_waits_for(void **data)
+{
+	struct fixture *f = *data;
+
+	f->frame.leaf[REDIS].populated = false;
+	lend_all_but(f, 60 * MIB);
+	f->frame.component[REDIS].queued_bytes = 200 * MIB;
+	fixture_next(f, 100 * US_PER_MS);
+	assert_int_equal(fixture_view(f, REDIS).in_force_bytes, 300 * MIB);
+	assert_near(fixture_view(f, HOG).in_force_bytes, 730 * MIB - MARGIN / 2);
+	assert_true(f->state->component[HOG].loans.owes_since_us > 0);
+	f->frame.component[REDIS].queued_bytes = 0;
+	fixture_next(f, 100 * US_PER_MS);
+	assert_int_equal(f->state->component[HOG].loans.owes_since_us, 0);
+}
+
 static void test_loan_not_needed_goes_back(void **data)
 {
 	struct fixture *f = *data;
@@ -399,6 +433,8 @@ int main(void)
 		FIXTURE_TEST(test_what_is_held_beyond_a_loan_is_no_debt_while_no_owner_grows),
 		FIXTURE_TEST(test_borrower_is_frozen_at_once_when_an_owner_outruns_what_is_free),
 		FIXTURE_TEST(test_borrower_that_does_not_pay_is_frozen_after_eight_seconds),
+		FIXTURE_TEST(test_debtor_that_is_hot_is_frozen_before_anything_is_taken),
+		FIXTURE_TEST(test_queued_job_of_an_owner_calls_back_what_it_waits_for),
 		FIXTURE_TEST(test_loan_not_needed_goes_back),
 		FIXTURE_TEST(test_never_more_is_in_force_than_there_is),
 		FIXTURE_TEST(test_all_of_a_budget_is_in_force_for_who_does_not_lend),

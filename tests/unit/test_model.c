@@ -63,7 +63,6 @@ static void test_reason_text_gives_both_numbers_in_their_unit(void **data)
 	} rows[] = {
 		{{REASON_USAGE, 9610, 9500}, "usage 96.1% reached the edge 95%"},
 		{{REASON_DEADLINE, 60000000, 60000000}, "lasted 1min, limit 1min"},
-		{{REASON_FREEZE_BUDGET, 3, 3}, "froze 3 times, allowed 3"},
 		{{REASON_REQUEST, 0, 0}, "a client asked"},
 		{{REASON_BUDGET, BYTES_MAX, 512 * MIB}, "limit was max, configured 512M"},
 		{{(enum reason)9999, 1, 2}, "?"},

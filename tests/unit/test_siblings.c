@@ -114,16 +114,27 @@ static void test_shelter_lasts_a_minute_after_growth(void **data)
 	assert_int_equal(low_of(f, LEAF_OF(HOG)), 0);
 }
 
-static void test_shelter_lasts_while_one_stands_frozen_and_not_for_that(void **data)
+/* Who stands still gives, and who runs has all that is in force to itself, though it grows. */
+static void test_all_is_for_who_runs_beside_one_that_stands_frozen(void **data)
 {
 	struct fixture *f = *data;
 	struct leaf_sample *sibling = fixture_freeze(f);
 
 	for (int breath = 0; breath < 3; breath++)
 		fixture_run(f, 50 * US_PER_SEC);
-	/* All of it: what others lack comes from who stands still. */
 	assert_int_equal(low_of(f, sibling->cgid), 600 * MIB);
 	assert_int_equal(low_of(f, LEAF_OF(HOG)), 0);
+	for (int tick = 0; tick < 60; tick++) {
+		sibling->current_bytes += 400 * KIB;
+		fixture_use(f, HOG, f->frame.component[HOG].current_bytes);
+		fixture_next(f, 100 * US_PER_MS);
+		assert_int_equal(low_of(f, sibling->cgid), 600 * MIB);
+	}
+	/* The other goes on into room: each has what it holds. */
+	fixture_use(f, HOG, 480 * MIB);
+	assert_true(fixture_run_to_thaw(f, 70 * US_PER_SEC) != 0);
+	fixture_run(f, 6 * US_PER_SEC);
+	assert_int_equal(low_of(f, sibling->cgid), sibling->current_bytes / MIB * MIB);
 }
 
 static void test_small_changes_are_not_written_and_others_not_often(void **data)
@@ -214,7 +225,7 @@ int main(void)
 		FIXTURE_TEST(test_low_is_written_for_the_leaf_and_not_for_who_grows),
 		FIXTURE_TEST(test_leaf_alone_is_not_sheltered),
 		FIXTURE_TEST(test_shelter_lasts_a_minute_after_growth),
-		FIXTURE_TEST(test_shelter_lasts_while_one_stands_frozen_and_not_for_that),
+		FIXTURE_TEST(test_all_is_for_who_runs_beside_one_that_stands_frozen),
 		FIXTURE_TEST(test_small_changes_are_not_written_and_others_not_often),
 		FIXTURE_TEST(test_swinging_use_is_followed_slowly),
 		FIXTURE_TEST(test_first_frames_bring_every_leaf_to_nothing),

@@ -196,15 +196,16 @@ static void stick(struct fixture *f, bool *ret_frozen, bool *ret_told)
 	}
 }
 
-static void test_who_is_stuck_is_frozen_where_that_helps_somebody(void **data)
+/* Nobody grows: whoever was stopped, the others would have no more of it. */
+static void test_who_is_stuck_beside_another_is_told_of(void **data)
 {
 	struct fixture *f = *data;
 	bool frozen, told;
 
 	fixture_sibling(f, HOG, 20 * MIB);
 	stick(f, &frozen, &told);
-	assert_true(frozen);
-	assert_false(told);
+	assert_false(frozen);
+	assert_true(told);
 }
 
 static void test_who_is_stuck_alone_is_told_of(void **data)
@@ -229,7 +230,7 @@ int main(void)
 		FIXTURE_TEST(test_squeeze_does_not_end_while_the_host_is_short),
 		FIXTURE_TEST(test_squeeze_ends_with_who_it_was_for),
 		FIXTURE_TEST(test_squeeze_without_room_begins_anew_before_its_deadline),
-		FIXTURE_TEST(test_who_is_stuck_is_frozen_where_that_helps_somebody),
+		FIXTURE_TEST(test_who_is_stuck_beside_another_is_told_of),
 		FIXTURE_TEST(test_who_is_stuck_alone_is_told_of),
 	};
 

@@ -109,7 +109,7 @@ static void bring_back(struct fixture *f, uint64_t bytes)
 		f->frame.outcome[0] = outcome;
 		fixture_next(f, 100 * US_PER_MS);
 		assert_true(bytes == piece || !fixture_find(f, ACTION_THAW, HOG));
-		assert_null(fixture_find(f, ACTION_RECLAIM, HOG));
+		assert_true(bytes == piece || !fixture_find(f, ACTION_RECLAIM, HOG));
 	}
 }
 
@@ -142,9 +142,8 @@ static void test_pages_that_others_took_since_are_brought_back_again(void **data
 	fixture_use(f, HOG, 300 * MIB);
 	f->frame.leaf[HOG].swap_bytes = 96 * MIB;
 	assert_non_null(run_to_page_in(f));
-	bring_back(f, 96 * MIB);
 	f->stalls_us[REDIS] = 50 * US_PER_MS;
-	fixture_next(f, 100 * US_PER_MS);
+	bring_back(f, 96 * MIB);
 	assert_non_null(fixture_find_leaf(f, ACTION_RECLAIM, LEAF_OF(HOG)));
 	f->stalls_us[REDIS] = 0;
 	assert_non_null(run_to_page_in(f));

@@ -225,6 +225,37 @@ static void test_without_swap_only_file_pages_are_taken(void **data)
 	assert_int_equal(reclaim->amount, 20 * MIB);
 }
 
+/* What runs on all that it has gives nothing that lasts, to an owner or to the host. */
+static void test_hot_donor_is_left_alone_until_it_has_rested(void **data)
+{
+	struct fixture *f = *data;
+
+	f->config.component[HOG].freeze = false;
+	short_host(f);
+	f->state->component[HOG].payoff.hot_until_us = f->frame.now_us + 30 * US_PER_SEC;
+	assert_null(first_reclaim(f, HOG, 29 * US_PER_SEC));
+	assert_non_null(first_reclaim(f, HOG, 2 * US_PER_SEC));
+}
+
+static void test_hot_debtor_is_not_reclaimed_while_it_runs(void **data)
+{
+	struct fixture *f = *data;
+	uint32_t owing = 0;
+
+	f->config.component[REDIS].lend = f->config.component[HOG].borrow = true;
+	f->config.component[HOG].freeze = false;
+	fixture_use(f, HOG, 870 * MIB);
+	fixture_step(f);
+	f->state->component[HOG].payoff.hot_until_us = BYTES_MAX;
+	for (int tick = 0; tick < 12; tick++) {
+		fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes + 4 * MIB);
+		fixture_next(f, 100 * US_PER_MS);
+		assert_null(fixture_find(f, ACTION_RECLAIM, HOG));
+		owing += f->state->component[HOG].loans.owes_since_us > 0;
+	}
+	assert_true(owing > 2);
+}
+
 static void test_largest_of_several_wishes_is_met(void **data)
 {
 	struct fixture *f = *data;
@@ -435,6 +466,8 @@ int main(void)
 		FIXTURE_TEST(test_short_host_takes_from_the_first_donor_alone),
 		FIXTURE_TEST(test_protected_gives_nothing_to_the_host),
 		FIXTURE_TEST(test_without_swap_only_file_pages_are_taken),
+		FIXTURE_TEST(test_hot_donor_is_left_alone_until_it_has_rested),
+		FIXTURE_TEST(test_hot_debtor_is_not_reclaimed_while_it_runs),
 		FIXTURE_TEST(test_largest_of_several_wishes_is_met),
 		FIXTURE_TEST(test_one_reclaim_at_a_time),
 		FIXTURE_TEST(test_reclaim_whose_outcome_never_comes_is_given_up),

@@ -56,7 +56,6 @@ looks 3
 ! is_frozen jobs/sibling || fail "the sibling was stopped for it"
 expect "of the sibling in swap" "$(cg jobs/sibling/memory.swap.current)" 0
 kill -TERM "$(head -n 1 "$POOL/jobs/sibling/cgroup.procs")"
-uwctl thaw jobs/leak
 kill -KILL "$(head -n 1 "$POOL/jobs/leak/cgroup.procs")"
 
 # ---- and nothing is left ----

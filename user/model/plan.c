@@ -11,10 +11,9 @@
 #include "user/base/units.h"
 
 static const char *const action_names[ACTION__COUNT] = {
-	[ACTION_SET_MIN] = "set-min",   [ACTION_SET_LOW] = "set-low",
-	[ACTION_SET_HIGH] = "set-high", [ACTION_RECLAIM] = "reclaim",
-	[ACTION_FREEZE] = "freeze",     [ACTION_THAW] = "thaw",
-	[ACTION_PAGE_IN] = "page-in",   [ACTION_KILL] = "kill",         [ACTION_ARM_MARK] = "arm-mark",
+	[ACTION_SET_MIN] = "set-min", [ACTION_SET_LOW] = "set-low", [ACTION_SET_HIGH] = "set-high",
+	[ACTION_RECLAIM] = "reclaim", [ACTION_FREEZE] = "freeze",   [ACTION_THAW] = "thaw",
+	[ACTION_PAGE_IN] = "page-in", [ACTION_KILL] = "kill",       [ACTION_ARM_MARK] = "arm-mark",
 	[ACTION_NOTICE] = "notice",
 };
 
@@ -61,7 +60,6 @@ static const struct plan_reason_row reasons[REASON__COUNT] = {
 			     " without progress, limit "},
 	[REASON_SIDE_EFFECT] = {"side-effect", REASON_UNIT_PERMYRIAD, "another component stalled ",
 				" after the freeze, threshold "},
-	[REASON_FREEZE_BUDGET] = {"freeze-budget", REASON_UNIT_COUNT, "froze ", " times, allowed "},
 	[REASON_OUT_OF_TIERS] = {"out-of-tiers", REASON_UNIT_PERMYRIAD, "usage ",
 				 " and nothing is left that the configuration allows, edge "},
 	[REASON_LAST_RESORT] = {"last-resort", REASON_UNIT_US, "emergency for ", ", limit "},

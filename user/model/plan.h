@@ -52,7 +52,6 @@ enum reason {
 	REASON_DEADLINE,        /* a squeeze or freeze reached its deadline: us */
 	REASON_LIVELOCK,        /* memory.high events rise while use stands still: events/s */
 	REASON_SIDE_EFFECT,     /* another component stalled after a freeze: permyriad */
-	REASON_FREEZE_BUDGET,   /* the budget of freezes is spent: count */
 	REASON_OUT_OF_TIERS,    /* nothing that the configuration allows is left */
 	REASON_LAST_RESORT,     /* emergency for so long: us */
 	REASON_REQUEST,         /* a client asked */

@@ -49,7 +49,7 @@ static bool payback_is_due(const struct step *step, uint32_t i)
 		return false;
 	return step->now_us - cs->loans.owes_since_us >= PAYBACK_FREEZE_US ||
 	       payoff_is_hot(step, i) ||
-	       headroom_free(step) < contention_owners_ahead(step, OUTRUN_US) + OUTRUN_BYTES;
+	       headroom_free(step) < contention_owners_growth(step, OUTRUN_US) + OUTRUN_BYTES;
 }
 
 static bool contends(const struct step *step, uint32_t i)

@@ -62,7 +62,7 @@ static uint64_t least_step(uint64_t held)
 	return min_u64(max_u64(held / STEP_PART, STEP_MIN), STEP_MAX);
 }
 
-uint64_t contention_ahead(const struct step *step, uint32_t component, uint64_t us)
+static uint64_t growth_ahead(const struct step *step, uint32_t component, uint64_t us)
 {
 	const struct component_state *cs = &step->state->component[component];
 	const struct signal *s = &cs->signal;
@@ -75,8 +75,16 @@ uint64_t contention_ahead(const struct step *step, uint32_t component, uint64_t 
 		ahead = grown(per_s, us);
 	}
 	if (ahead || is_held_down(cs))
-		ahead = max_u64(ahead, least_step(s->current_bytes));
-	return add_sat(ahead, min_u64(cs->queued_bytes, BYTES_SANE));
+		ahead = max_u64(ahead, mul_div(least_step(s->current_bytes),
+					       min_u64(us, US_PER_SEC), US_PER_SEC));
+	return ahead;
+}
+
+uint64_t contention_ahead(const struct step *step, uint32_t component, uint64_t us)
+{
+	uint64_t queued = step->state->component[component].queued_bytes;
+
+	return add_sat(growth_ahead(step, component, us), min_u64(queued, BYTES_SANE));
 }
 
 bool contention_by_right(const struct step *step, uint32_t component)
@@ -88,7 +96,9 @@ bool contention_by_right(const struct step *step, uint32_t component)
 	       contention_ahead(step, component, US_PER_SEC) > 0;
 }
 
-uint64_t contention_owners_ahead(const struct step *step, uint64_t us)
+static uint64_t of_owners(const struct step *step, uint64_t us,
+			  uint64_t (*ahead)(const struct step *step, uint32_t component,
+					    uint64_t us))
 {
 	uint64_t sum = 0;
 
@@ -96,10 +106,20 @@ uint64_t contention_owners_ahead(const struct step *step, uint64_t us)
 		uint64_t budget = step->config->component[i].budget_bytes;
 
 		if (contention_by_right(step, i))
-			sum += min_u64(contention_ahead(step, i, us),
+			sum += min_u64(ahead(step, i, us),
 				       budget - step->state->component[i].signal.current_bytes);
 	}
 	return sum;
+}
+
+uint64_t contention_owners_ahead(const struct step *step, uint64_t us)
+{
+	return of_owners(step, us, contention_ahead);
+}
+
+uint64_t contention_owners_growth(const struct step *step, uint64_t us)
+{
+	return of_owners(step, us, growth_ahead);
 }
 
 uint64_t contention_lacks(const struct step *step, uint32_t component)

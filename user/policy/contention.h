@@ -24,6 +24,9 @@ bool contention_by_right(const struct step *step, uint32_t component);
 /* Bytes that all owners take by right in a time. */
 uint64_t contention_owners_ahead(const struct step *step, uint64_t us);
 
+/* The same without what queued jobs wait for, which do not outrun anybody. */
+uint64_t contention_owners_growth(const struct step *step, uint64_t us);
+
 /* What it will lack within a second of its limit in force; 0 when it has room. */
 uint64_t contention_lacks(const struct step *step, uint32_t component);
 

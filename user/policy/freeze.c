@@ -163,10 +163,23 @@ static void count_leaves(struct step *step)
 		state->component[i].used = any[i] || !state->adopted;
 }
 
+/* What a page-in brings is nobody's growth. */
+static void pass_over_page_ins(struct step *step)
+{
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
+		const struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (leaf->cgid && leaf->page_in_id != ID_NONE)
+			signal_forget_trend(&step->state->component[leaf->component].signal,
+					    step->now_us);
+	}
+}
+
 void freeze_take(struct step *step)
 {
 	const struct frame *frame = step->frame;
 
+	pass_over_page_ins(step);
 	for (uint32_t i = 0; i < frame->outcome_count && i < FRAME_OUTCOMES_MAX; i++)
 		take_outcome(step, &frame->outcome[i]);
 	if (frame->leaves_valid) {
@@ -342,6 +355,7 @@ bool thaw_leaf(struct step *step, struct leaf_state *leaf, struct why why)
 	if (!sent)
 		return false;
 	leaf->thaw_id = sent->id;
+	leaf->breath_until_us = 0;
 	leaf->thaw_sent_us = step->now_us;
 	step->state->last_thaw_us = step->now_us;
 	return true;

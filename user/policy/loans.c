@@ -179,9 +179,10 @@ static void share_out(struct step *step, const struct loan_stock *stock)
 	uint64_t most = sub_sat(step->config->usable_bytes, stock->margin);
 
 	keep_lent(step, stock, min_u64(sub_sat(most, stock->keep_sum), stock->over_sum));
+	step->state->lendable_bytes = sub_sat(free, stock->margin);
 	if (stock->borrowing) {
 		hand_out(step, stock, min_u64(free, stock->margin / 2), false);
-		hand_out(step, stock, sub_sat(free, stock->margin), true);
+		hand_out(step, stock, step->state->lendable_bytes, true);
 	} else {
 		hand_out(step, stock, free, false);
 	}
@@ -206,6 +207,7 @@ void loans_step(struct step *step)
 	uint64_t bytes;
 
 	take_stock(step, &stock);
+	step->state->lendable_bytes = 0;
 	bytes = called_back(step, &stock);
 	if (bytes)
 		keep_lent(step, &stock,

@@ -30,9 +30,12 @@ static void request_freeze(struct step *step, struct leaf_state *leaf, uint64_t 
 static void request_thaw(struct step *step, struct leaf_state *leaf, uint64_t amount)
 {
 	(void)amount;
-	if (leaf->cause == FREEZE_NOT)
+	if (leaf->cause == FREEZE_NOT && !leaf->breath_until_us)
 		return;
 	leaf->spared_until_us = max_u64(leaf->spared_until_us, step->now_us + SPARE_US);
+	leaf->breath_until_us = 0; /* it runs by policy for a moment, and on by request */
+	if (leaf->cause == FREEZE_NOT)
+		return;
 	thaw_leaf(step, leaf, asked);
 }
 

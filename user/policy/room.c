@@ -9,7 +9,6 @@
 #include "user/policy/headroom.h"
 #include "user/policy/ladder.h"
 #include "user/policy/limits.h"
-#include "user/policy/margin.h"
 #include "user/policy/num.h"
 #include "user/policy/thresholds.h"
 
@@ -65,14 +64,14 @@ uint64_t room_of_component(const struct step *step, uint32_t component)
 	return sub_sat(threshold, max_u64(cs->signal.ws_bytes, 1));
 }
 
-/* What is free above the margin counts too, within the budget of who may not borrow: it would be
- * in force if the component grew. */
+/* What is lent to nobody counts too, within the budget of who may not borrow: it would be in force
+ * if the component grew. */
 static uint64_t room_to_grow(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
 	const struct component *c = &step->config->component[component];
 	uint64_t held = cs->signal.current_bytes;
-	uint64_t free = sub_sat(headroom_free(step), margin_bytes(step));
+	uint64_t free = step->state->lendable_bytes;
 
 	if (!c->borrow)
 		free = min_u64(free, sub_sat(c->budget_bytes, held));
@@ -99,6 +98,9 @@ bool room_for_thaw(const struct step *step, const struct leaf_state *leaf, struc
 	uint64_t host_need =
 		percent_of(back, SWAP_BACK_PCT) + grown(leaf->slope_then_per_s, GROWTH_US);
 
+	/* That there is room was found before it was brought back. */
+	if (leaf->paged_in)
+		need = 0;
 	*ret_why = (struct why){REASON_ROOM, room, need};
 	if (room < need || contention_others_lack(step, leaf->component))
 		return false;

@@ -93,8 +93,8 @@ void siblings_step(struct step *step)
 		if (!leaf->cgid || !is_worth_a_write(leaf, want, step->now_us))
 			continue;
 		if (emit_action(step, &action)) {
+			leaf->low_at_us = leaf->low_bytes == BYTES_MAX ? 0 : step->now_us;
 			leaf->low_bytes = want;
-			leaf->low_at_us = step->now_us;
 			written++;
 		}
 	}

@@ -68,7 +68,7 @@ static void watch_livelock(struct step *step, uint32_t component)
 
 	if (!signal_is_livelocked(&cs->signal, limits_high(cs), step->now_us) || cs->frozen_leaves)
 		return;
-	leaf = contention_at_cost(step, component) ? freeze_pick(step, component) : NULL;
+	leaf = contention_at_cost(step, component) ? freeze_pick_grower(step, component) : NULL;
 	if (leaf)
 		freeze_leaf(step, leaf, FREEZE_PRESSURE, step->config->policy.freeze_max_us, why);
 	else

@@ -244,7 +244,8 @@ struct policy_state {
 	struct leaf_state leaf[FRAME_LEAVES_MAX];
 	struct freeze_watch watch;
 	uint64_t last_thaw_us, last_kill_us, last_donor_us;
-	bool host_wants; /* the host or a protected component needs memory from a donor */
+	uint64_t lendable_bytes; /* what is free beyond what all keep and the margin */
+	bool host_wants;         /* the host or a protected component needs memory from a donor */
 	struct component_view view[UW_COMPONENTS_MAX];
 };
 
