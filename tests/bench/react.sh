@@ -131,10 +131,24 @@ run_trials() {
 	done
 }
 
+# Who pays for the hog's growth: alone in its component it would be left to memory.high.
+start_sibling() {
+	workload ml_models sibling sleep infinity
+	sibling_pid=$started
+	wait_until 10 grep -q . "$POOL/ml_models/sibling/cgroup.procs" || die 'the sibling did not start'
+}
+
+stop_sibling() {
+	stop_run "$POOL/ml_models/sibling"
+	wait "$sibling_pid" 2>/dev/null || true
+}
+
 way_crossing() {
 	use uwctl react.conf
 	start_service
+	start_sibling
 	run_trials crossing
+	stop_sibling
 	stop_service
 	clear_all
 }

@@ -318,9 +318,25 @@ static void test_queued_job_of_an_owner_calls_back_what_it_waits_for(void **data
 	assert_int_equal(fixture_view(f, REDIS).in_force_bytes, 300 * MIB);
 	assert_near(fixture_view(f, HOG).in_force_bytes, 730 * MIB - MARGIN / 2);
 	assert_true(f->state->component[HOG].loans.owes_since_us > 0);
+	/* It outruns nobody: reclaim has its time. */
+	fixture_run(f, 5 * US_PER_SEC);
+	assert_int_equal(fixture_view(f, HOG).frozen_leaves, 0);
 	f->frame.component[REDIS].queued_bytes = 0;
 	fixture_next(f, 100 * US_PER_MS);
 	assert_int_equal(f->state->component[HOG].loans.owes_since_us, 0);
+}
+
+static void test_slow_owner_gives_its_borrower_time(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_use(f, REDIS, 300 * MIB);
+	lend_all_but(f, 222 * MIB); /* less what the owner holds above the usual */
+	for (int tick = 0; tick < 20; tick++) {
+		fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes + 200 * KIB);
+		fixture_next(f, 100 * US_PER_MS);
+		assert_null(fixture_find(f, ACTION_FREEZE, HOG));
+	}
 }
 
 static void test_loan_not_needed_goes_back(void **data)
@@ -435,6 +451,7 @@ int main(void)
 		FIXTURE_TEST(test_borrower_that_does_not_pay_is_frozen_after_eight_seconds),
 		FIXTURE_TEST(test_debtor_that_is_hot_is_frozen_before_anything_is_taken),
 		FIXTURE_TEST(test_queued_job_of_an_owner_calls_back_what_it_waits_for),
+		FIXTURE_TEST(test_slow_owner_gives_its_borrower_time),
 		FIXTURE_TEST(test_loan_not_needed_goes_back),
 		FIXTURE_TEST(test_never_more_is_in_force_than_there_is),
 		FIXTURE_TEST(test_all_of_a_budget_is_in_force_for_who_does_not_lend),

@@ -285,6 +285,21 @@ static void test_breath_beside_nobody_any_more_does_not_end(void **data)
 	}
 }
 
+static void test_client_thaw_within_a_breath_holds(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_freeze(f);
+	assert_true(fixture_run_to_thaw(f, 70 * US_PER_SEC) != 0);
+	fixture_next(f, 100 * US_PER_MS);
+	f->frame.request[f->frame.request_count++] = (struct frame_request){
+		.kind = REQUEST_THAW, .component = HOG, .leaf = LEAF_OF(HOG)};
+	for (int tick = 0; tick < 40; tick++) {
+		fixture_next(f, 100 * US_PER_MS);
+		assert_null(fixture_find_leaf(f, ACTION_FREEZE, LEAF_OF(HOG)));
+	}
+}
+
 static void test_breath_into_room_does_not_end(void **data)
 {
 	struct fixture *f = *data;
@@ -382,6 +397,7 @@ int main(void)
 		FIXTURE_TEST(test_deadline_without_room_is_a_breath),
 		FIXTURE_TEST(test_deadline_without_room_and_without_others_is_a_thaw),
 		FIXTURE_TEST(test_breath_beside_nobody_any_more_does_not_end),
+		FIXTURE_TEST(test_client_thaw_within_a_breath_holds),
 		FIXTURE_TEST(test_breath_into_room_does_not_end),
 		FIXTURE_TEST(test_spent_budget_of_freezes_makes_each_last_its_term),
 		FIXTURE_TEST(test_high_is_raised_before_the_thaw),

@@ -41,6 +41,7 @@ static void take_leaf(struct policy_state *state, const struct leaf_sample *samp
 {
 	struct leaf_state *leaf = leaf_find(state, sample->cgid);
 	uint64_t current = min_u64(sample->current_bytes, BYTES_SANE), dt;
+	uint64_t size = current + min_u64(sample->swap_bytes, BYTES_SANE);
 
 	if (sample->component >= state->component_count)
 		return;
@@ -52,13 +53,15 @@ static void take_leaf(struct policy_state *state, const struct leaf_sample *samp
 		*leaf = (struct leaf_state){.cgid = sample->cgid, .born_us = sample->born_us};
 		leaf->low_bytes = state->adopted ? 0 : BYTES_MAX;
 		leaf->current_bytes = current;
+		leaf->size_bytes = size;
 		leaf->seen_us = now_us;
 	}
 	dt = now_us - leaf->seen_us;
 	if (dt >= 50 * US_PER_MS) {
-		leaf->growth_per_s = rate_of(leaf->current_bytes, current, dt);
+		leaf->growth_per_s = rate_of(leaf->size_bytes, size, dt);
 		leaf->seen_us = now_us;
 		leaf->current_bytes = current;
+		leaf->size_bytes = size;
 	}
 	leaf->component = sample->component;
 	leaf->populated = sample->populated;

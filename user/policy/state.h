@@ -122,7 +122,8 @@ struct leaf_state {
 	bool populated, kernel_frozen;
 	bool ours; /* kernel_frozen by us, or by nobody knows whom */
 	uint64_t born_us, seen_us, current_bytes, swap_bytes;
-	int64_t growth_per_s;
+	uint64_t size_bytes;  /* with what it has in swap, which is growth too at its limit */
+	int64_t growth_per_s; /* of its size */
 
 	enum freeze_cause cause;
 	uint32_t freeze_id;
