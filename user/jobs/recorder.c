@@ -18,6 +18,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
+#include "user/jobs/aging.h"
 
 #define BATCH_MAX       1024U
 #define STACK_BYTES     (512U << 10)
@@ -50,6 +51,7 @@ struct recorder {
 	struct recorder_stats stats;
 	uint64_t mend_us, forget_us; /* the thread's own: when next ... */
 	uint64_t linger_us;          /* ... until when it looks by itself */
+	struct aging aging;          /* ... how far that goes ... */
 	struct queue taken;          /* ... and what it has taken over */
 };
 
@@ -264,10 +266,10 @@ static bool keep_is_new(struct recorder *recorder)
 static void forget_old(struct recorder *recorder)
 {
 	struct store_keep keep = what_to_keep(recorder);
-	uint64_t now_us = clock_wall_us();
 	int rc;
 
-	keep.oldest_us = now_us > keep.oldest_us ? now_us - keep.oldest_us : 0;
+	keep.oldest_us = aging_cut(&recorder->aging, recorder->store, keep.oldest_us,
+				   clock_now_us(), clock_wall_us());
 	rc = store_begin(recorder->store);
 	if (!rc)
 		rc = store_forget(recorder->store, &keep, FORGET_BATCH);

@@ -27,6 +27,7 @@ enum store_statement {
 	ST_LAST_ID,
 	ST_FIND_END,
 	ST_READ_PACK,
+	ST_OLDEST,
 	ST_FORGET_CUT,
 	ST_FORGET_WHOM,
 	ST_FORGET_JOBS,

@@ -95,6 +95,17 @@ int store_last_id(struct store *store, uint64_t *ret_id)
 	return store_errno(result);
 }
 
+int store_oldest(struct store *store, uint64_t *ret_us)
+{
+	sqlite3_stmt *statement = store_prepare(store, ST_OLDEST);
+	int result = statement ? sqlite3_step(statement) : sqlite3_errcode(store->db);
+
+	if (result == SQLITE_ROW)
+		*ret_us = (uint64_t)sqlite3_column_int64(statement, 0);
+	sqlite3_reset(statement);
+	return store_errno(result);
+}
+
 int store_find_end(struct store *store, uint64_t id, uint64_t *ret_us)
 {
 	sqlite3_stmt *statement = store_prepare(store, ST_FIND_END);

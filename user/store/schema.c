@@ -110,6 +110,12 @@ const char *const store_sql[ST__COUNT] = {
 	[ST_FIND_END] = "SELECT iif(state < 6, 0, end) FROM jobs WHERE id = ?1",
 	[ST_READ_PACK] = "SELECT jobs.spec, env.data FROM jobs JOIN env ON env.id = jobs.env"
 			 " WHERE jobs.id = ?1",
+	/* The order of runs is that of their ends, but for clocks that were set. */
+	[ST_OLDEST] =
+		"SELECT min(ifnull((SELECT end FROM jobs INDEXED BY jobs_ended"
+		" WHERE state >= 6 ORDER BY end LIMIT 1), 9223372036854775807),"
+		" ifnull((SELECT end FROM runs ORDER BY id LIMIT 1), 9223372036854775807),"
+		" ifnull((SELECT used FROM keys ORDER BY used LIMIT 1), 9223372036854775807))",
 	[ST_FORGET_CUT] = "SELECT max(ifnull((SELECT end FROM jobs INDEXED BY jobs_ended"
 			  " WHERE state >= 6 ORDER BY end DESC LIMIT 1 OFFSET ?1), 0), ?2)",
 	[ST_FORGET_WHOM] = "SELECT id FROM jobs INDEXED BY jobs_ended"

@@ -129,6 +129,10 @@ struct store_keep {
  * transaction of its own. */
 int store_forget(struct store *store, const struct store_keep *keep, uint32_t batch);
 
+/* The oldest time that store_forget goes by, of jobs, runs and keys; wall clock, INT64_MAX: there
+ * is none. */
+int store_oldest(struct store *store, uint64_t *ret_us);
+
 /* ---- reading back at start ---- */
 
 struct store_live {
