@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What runs, when what is around it is not there: its component, its leaf, its clock, its end. */
-#include <sqlite3.h>
-
 #include "tests/unit/jobs_fixture.h"
 #include "user/daemon/state.h"
 #include "user/daemon/methods/encode_job.h"
@@ -165,39 +163,6 @@ static void test_jobs_time_limits_do_not_follow_the_wall_clock(void **state)
 	assert_int_equal(row_of(f, id).job.state, JOB_DONE);
 }
 
-/* As if what the last uwd wrote down were so much older. */
-static void change_database(const struct jobs_fixture *f, const char *sql)
-{
-	char path[160];
-	sqlite3 *db;
-
-	snprintf(path, sizeof(path), "%s/%s", f->dir, STORE_FILE);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-}
-
-static void test_jobs_time_limits_go_on_when_adopted(void **state)
-{
-	struct jobs_fixture *f = *state;
-	char buf[256];
-	struct jobs_item item = sh_item(AT_GATE, buf, sizeof(buf));
-	uint64_t id;
-
-	item.spec.time_limit_us = 20 * US_PER_SEC;
-	submit(f, &item, 1);
-	id = f->first_id;
-	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
-	jobs_close(f->jobs);
-	f->jobs = NULL;
-	change_database(f, "UPDATE jobs SET start = start - 20000000");
-	assert_int_equal(jobs_fixture_open(f), 0);
-	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
-	assert_true(clock_now_us() - run_of(f, id)->started_us >= 20 * US_PER_SEC);
-	JOBS_UNTIL(f, f->ended == 1);
-	assert_int_equal(row_of(f, id).job.reason, JOB_BECAUSE_TIME_LIMIT);
-}
-
 static void test_jobs_time_limits_do_not_count_what_is_frozen(void **state)
 {
 	struct jobs_fixture *f = *state;
@@ -229,39 +194,6 @@ static void test_jobs_time_limits_do_not_count_what_is_frozen(void **state)
 	assert_int_equal(row.job.reason, JOB_BECAUSE_TIME_LIMIT);
 	assert_int_equal(row.result.why.observed,
 			 row.result.end_us - row.result.start_us - frozen_us);
-}
-
-/* The uwd before this one wrote down when it paused a job, and when it let it go on. */
-static void test_jobs_pauses_are_known_when_adopted(void **state)
-{
-	static const struct job_why why = {JOB_BECAUSE_NO_GROWTH, 0, 0};
-	struct jobs_fixture *f = *state;
-	char buf[256];
-	struct jobs_item item = sh_item(AT_GATE, buf, sizeof(buf));
-	struct job *job;
-	char older[96];
-	uint64_t id;
-
-	item.spec.time_limit_us = 3600 * US_PER_SEC;
-	f->config.policy.freeze_max_us = US_PER_SEC;
-	submit(f, &item, 1);
-	id = f->first_id;
-	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
-	job = job_table_find(&f->jobs->table, id);
-	entry_note(f->jobs, job, JOB_STEP_FROZEN, &why);
-	entry_note(f->jobs, job, JOB_STEP_THAWED, &why);
-	entry_note(f->jobs, job, JOB_STEP_FROZEN, &why); /* and then it died */
-	jobs_close(f->jobs);
-	f->jobs = NULL;
-	snprintf(older, sizeof(older), "UPDATE events SET at = at - 600000000 WHERE step = %d",
-		 JOB_STEP_FROZEN);
-	change_database(f, older);
-	assert_int_equal(jobs_fixture_begin(f), 0);
-	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
-	/* The first pause, and freeze-max of the second. */
-	assert_in_range(run_of(f, id)->freeze.sum_us, 601 * US_PER_SEC, 1000 * US_PER_SEC);
-	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
-	JOBS_UNTIL(f, f->ended == 1);
 }
 
 static void test_jobs_leaf_is_opened_when_it_can_be(void **state)
@@ -500,9 +432,7 @@ int main(void)
 		TEST(test_jobs_queued_again_wait_for_their_component),
 		TEST(test_jobs_whose_end_is_not_told_are_left),
 		TEST(test_jobs_time_limits_do_not_follow_the_wall_clock),
-		TEST(test_jobs_time_limits_go_on_when_adopted),
 		TEST(test_jobs_time_limits_do_not_count_what_is_frozen),
-		TEST(test_jobs_pauses_are_known_when_adopted),
 		TEST(test_jobs_leaf_is_opened_when_it_can_be),
 		TEST(test_jobs_without_a_leaf_freeze_nobody),
 		TEST(test_jobs_limit_follows_use_down),

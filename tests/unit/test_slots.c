@@ -59,6 +59,53 @@ static void test_slots_torn_record_is_no_record(void **state)
 	close(fd);
 }
 
+/* uwd was updated while a job of the shim before runs: its record ends before the last fields. */
+static void test_slots_records_of_an_older_shim_are_read(void **state)
+{
+	const struct fixture *f = *state;
+	struct slot_record slot = {.job = 3, .attempt = 1, .phase = SLOT_RUN, .shim_pid = 7}, back;
+	size_t size = offsetof(struct slot_record, began_us);
+	uint32_t head[2] = {0x31534c54, 0x811c9dc5};
+	struct uw_err err = {0};
+	int fd = -1;
+
+	assert_int_equal(slots_open(f->pool.path, &fd, &err), 0);
+	for (size_t i = 0; i < size; i++)
+		head[1] = (head[1] ^ ((const unsigned char *)&slot)[i]) * 0x01000193U;
+	slot.began_us = slot.ran_us = UINT64_MAX; /* what lies behind it is not its own */
+	assert_int_equal(pwrite(fd, head, sizeof(head), 9 * SLOT_SIZE), sizeof(head));
+	assert_int_equal(pwrite(fd, &slot, sizeof(slot), 9 * SLOT_SIZE + sizeof(head)),
+			 sizeof(slot));
+	assert_int_equal(slot_read(fd, 9, &back), 0);
+	assert_int_equal(back.shim_pid, 7);
+	assert_int_equal(back.began_us, 0);
+	assert_int_equal(back.ran_us, 0);
+	close(fd);
+}
+
+static void test_slots_note_stands_beside_the_record(void **state)
+{
+	const struct fixture *f = *state;
+	struct slot_record slot = {.job = 3, .attempt = 1, .phase = SLOT_RUN}, back;
+	struct slot_note note = {.job = 3, .attempt = 1, .frozen_us = 5, .seen_us = 6}, read;
+	struct uw_err err = {0};
+	int fd = -1;
+
+	assert_int_equal(slots_open(f->pool.path, &fd, &err), 0);
+	assert_int_equal(slot_read_note(fd, 9, &read), -ENODATA);
+	assert_int_equal(slot_write(fd, 9, &slot, false), 0);
+	assert_int_equal(slot_write_note(fd, 9, &note), 0);
+	assert_int_equal(slot_write(fd, 9, &slot, false), 0);
+	assert_int_equal(slot_read(fd, 9, &back), 0);
+	assert_int_equal(slot_read_note(fd, 9, &read), 0);
+	assert_memory_equal(&read, &note, sizeof(note));
+	assert_int_equal(slot_read_note(fd, 10, &read), -ENODATA);
+	assert_int_equal(slot_write_note(fd, 0, &note), -EINVAL);
+	spoil(f, 9 * SLOT_SIZE + SLOT_SIZE / 2 + 12, "torn");
+	assert_int_equal(slot_read_note(fd, 9, &read), -EUCLEAN);
+	close(fd);
+}
+
 static void test_slots_lock_is_seen_by_others_only(void **state)
 {
 	const struct fixture *f = *state;
@@ -103,6 +150,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_slots_torn_record_is_no_record),
+		TEST(test_slots_records_of_an_older_shim_are_read),
+		TEST(test_slots_note_stands_beside_the_record),
 		TEST(test_slots_lock_is_seen_by_others_only),
 		TEST(test_slots_remember_the_last_id_and_survive_a_cut_short_making),
 	};

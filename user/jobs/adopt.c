@@ -18,6 +18,7 @@
 #include "user/jobs/end.h"
 #include "user/jobs/enqueue.h"
 #include "user/jobs/entry.h"
+#include "user/jobs/pause.h"
 #include "user/jobs/state.h"
 #include "user/jobs/stop.h"
 
@@ -61,6 +62,15 @@ static int load_active(struct jobs *jobs, struct job *job, const struct job_spec
 	return run_new(jobs, job, slot, spec->component) ? 0 : -ENOMEM;
 }
 
+/* The wall clock was set back since it was written. */
+static void not_after_now(const struct jobs *jobs, uint64_t *at_us)
+{
+	uint64_t now_us = jobs_now_us(jobs);
+
+	if (*at_us > now_us)
+		*at_us = now_us;
+}
+
 static int load_one(void *data, const struct store_live *live)
 {
 	struct loading *loading = data;
@@ -69,6 +79,9 @@ static int load_one(void *data, const struct store_live *live)
 
 	if (!job)
 		return -ENOSPC;
+	not_after_now(jobs, &job->submit_us);
+	not_after_now(jobs, &job->queued_us);
+	not_after_now(jobs, &job->start_us);
 	if (job->id > jobs->last_id)
 		jobs->last_id = job->id;
 	if (job_state_is_active((enum job_state)job->state))
@@ -125,57 +138,31 @@ int adopt_load(struct jobs *jobs, struct store *store, struct uw_err *err)
 
 /* ---- what runs ---- */
 
-/* Its lock says that it started in this boot; how long ago, only the wall clock knows. */
-static uint64_t when_started(const struct job *job)
+/* Its lock says that it began in this boot. An older shim did not say when: then the wall clock
+ * has to do. */
+static void set_start(const struct jobs *jobs, struct job *job, struct run *run,
+		      const struct slot_record *slot)
 {
-	uint64_t now_us = clock_now_us(), wall_us = clock_wall_us();
-	uint64_t ago_us = wall_us > job->start_us ? wall_us - job->start_us : 0;
+	uint64_t now_us = clock_now_us(), queue_now_us = jobs_now_us(jobs);
+	uint64_t ago_us = queue_now_us - job->start_us;
 
-	return now_us > ago_us ? now_us - ago_us : 0;
+	if (slot->began_us && slot->began_us <= now_us)
+		ago_us = now_us - slot->began_us;
+	run->started_us = now_us > ago_us ? now_us - ago_us : 0;
+	job->start_us = queue_now_us > ago_us ? queue_now_us - ago_us : 0;
+	if (job->queued_us > job->start_us)
+		job->queued_us = job->start_us;
 }
 
-struct pauses {
-	uint32_t attempt;
-	uint64_t since_us; /* of the one that has not ended */
-	uint64_t sum_us;
-};
-
-static int add_pause(void *data, const struct job_event *event)
-{
-	struct pauses *pauses = data;
-
-	if (event->attempt != pauses->attempt)
-		return 0;
-	if (event->step == JOB_STEP_THAWED && pauses->since_us && event->wall_us > pauses->since_us)
-		pauses->sum_us += event->wall_us - pauses->since_us;
-	if (event->step == JOB_STEP_FROZEN || event->step == JOB_STEP_THAWED)
-		pauses->since_us = event->step == JOB_STEP_FROZEN ? event->wall_us : 0;
-	return 0;
-}
-
-/* As its record says, which knows of the pauses for want of room and for others. The last one has
- * ended by itself or with us. */
-static uint64_t frozen_before(const struct jobs *jobs, const struct job *job)
-{
-	uint64_t max_us = jobs->setup.config->policy.freeze_max_us, wall_us = clock_wall_us();
-	struct pauses pauses = {.attempt = job->attempts};
-
-	if (!job->time_limit_us || store_each_event(jobs->reader, job->id, add_pause, &pauses))
-		return 0;
-	if (pauses.since_us && wall_us > pauses.since_us)
-		pauses.sum_us +=
-			wall_us - pauses.since_us < max_us ? wall_us - pauses.since_us : max_us;
-	return pauses.sum_us;
-}
-
-static void adopt(struct jobs *jobs, struct job *job, struct run *run, int pidfd)
+static void adopt(struct jobs *jobs, struct job *job, struct run *run,
+		  const struct slot_record *slot, int pidfd)
 {
 	static const struct job_why none = {JOB_BECAUSE_NONE, 0, 0};
 
 	run->pidfd = pidfd;
 	run->launched = true;
-	run->started_us = when_started(job);
-	run->freeze.sum_us = frozen_before(jobs, job);
+	set_start(jobs, job, run, slot);
+	pause_recall(jobs, job, run);
 	job->state = JOB_RUNNING;
 	jobs->stats.adopted++;
 	run_open_leaf(jobs, run);
@@ -202,7 +189,7 @@ static void look_at(struct jobs *jobs, uint32_t index)
 	if (locked && slot.shim_pid > 0)
 		pidfd = pidfd_open(slot.shim_pid, 0);
 	if (locked && pidfd >= 0 && slot_is_locked(jobs->slots, index)) {
-		adopt(jobs, job, run, pidfd);
+		adopt(jobs, job, run, &slot, pidfd);
 		return;
 	}
 	if (pidfd >= 0)

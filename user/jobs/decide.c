@@ -121,7 +121,7 @@ static void start(struct jobs *jobs, struct job *job, const struct admit_decisio
 	}
 	job->state = JOB_STARTING;
 	job->attempts++;
-	job->start_us = clock_wall_us();
+	job->start_us = jobs_now_us(jobs);
 	job->reserved_bytes = decision->amount;
 	job->peak_bytes = 0;
 	jobs->run[slot]->first_bytes = decision->amount;

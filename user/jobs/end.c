@@ -89,13 +89,30 @@ static struct verdict could_not_run(const struct slot_record *slot)
 	};
 }
 
-static struct job_why why_ended(const struct job *job, const struct slot_record *slot,
-				const struct jobs_usage *usage)
+static uint64_t since(uint64_t now_us, uint64_t before_us)
 {
-	uint64_t run_us = slot->end_us > slot->start_us ? slot->end_us - slot->start_us : 0;
+	return now_us > before_us ? now_us - before_us : 0;
+}
 
+/* By the clock that nobody sets; of another boot, and of an older shim, only the wall clock is
+ * known. */
+static uint64_t ran_us(const struct jobs *jobs, const struct slot_record *slot)
+{
+	bool has_ended = slot->phase == SLOT_ENDED;
+
+	if (slot->began_us && has_ended)
+		return slot->ran_us;
+	if (slot->began_us && !strcmp(slot->boot, jobs->boot))
+		return since(clock_now_us(), slot->began_us);
+	return since(has_ended ? slot->end_us : clock_wall_us(), slot->start_us);
+}
+
+static struct job_why why_ended(const struct jobs *jobs, const struct job *job,
+				const struct slot_record *slot, const struct jobs_usage *usage)
+{
 	if (job->flags & JOB_TIMED_OUT)
-		return (struct job_why){JOB_BECAUSE_TIME_LIMIT, run_us, job->time_limit_us};
+		return (struct job_why){JOB_BECAUSE_TIME_LIMIT, ran_us(jobs, slot),
+					job->time_limit_us};
 	if (job->flags & JOB_OUTGROWN)
 		return (struct job_why){JOB_BECAUSE_MEMORY_LIMIT, usage->peak_bytes,
 					job->reserved_bytes};
@@ -107,8 +124,8 @@ static struct job_why why_ended(const struct job *job, const struct slot_record 
 }
 
 /* One that ends by itself with 0 has done its work, whatever was about to be done to it. */
-static struct verdict ended(struct job *job, const struct slot_record *slot,
-			    const struct jobs_usage *usage)
+static struct verdict ended(const struct jobs *jobs, struct job *job,
+			    const struct slot_record *slot, const struct jobs_usage *usage)
 {
 	bool for_memory = usage->oom_kills || job->flags & JOB_OUTGROWN;
 	struct verdict verdict = {
@@ -116,7 +133,7 @@ static struct verdict ended(struct job *job, const struct slot_record *slot,
 		.step = JOB_STEP_ENDED,
 		.how = ADMIT_EXIT_FAILED,
 		.has_run = true,
-		.why = why_ended(job, slot, usage),
+		.why = why_ended(jobs, job, slot, usage),
 	};
 
 	if (was_asked_for(job, &verdict))
@@ -155,7 +172,7 @@ struct verdict end_judge(const struct jobs *jobs, struct job *job, const struct 
 	case SLOT_NOT_RUN:
 		return could_not_run(slot);
 	case SLOT_ENDED:
-		return ended(job, slot, usage);
+		return ended(jobs, job, slot, usage);
 	case SLOT_EMPTY:
 	case SLOT_TAKEN:
 	case SLOT_SHIM:
@@ -170,7 +187,20 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-static void fill_result(const struct job *job, const struct run *run,
+/* All times are counted back from the end, so that they differ by what really went by, wherever the
+ * wall clock was set meanwhile. */
+static void fill_times(const struct jobs *jobs, const struct job *job,
+		       const struct slot_record *slot, bool has_run, struct job_result *result)
+{
+	bool has_end = has_run && slot->phase == SLOT_ENDED;
+
+	result->end_us = has_end ? slot->end_us : clock_wall_us();
+	result->start_us = has_run ? since(result->end_us, ran_us(jobs, slot))
+				   : jobs_wall_us(jobs, job->start_us);
+	result->queued_us = since(result->start_us, since(job->start_us, job->queued_us));
+}
+
+static void fill_result(const struct jobs *jobs, const struct job *job, const struct run *run,
 			const struct slot_record *slot, const struct jobs_usage *usage,
 			const struct verdict *verdict, struct job_result *result)
 {
@@ -180,9 +210,6 @@ static void fill_result(const struct job *job, const struct run *run,
 		.state = verdict->state,
 		.status = has_end ? slot->status : -1,
 		.signal = has_end ? slot->signal : 0,
-		.queued_us = job->queued_us,
-		.start_us = verdict->has_run ? slot->start_us : job->start_us,
-		.end_us = has_end ? slot->end_us : clock_wall_us(),
 		.peak_bytes = max_u64(run->peak_bytes, usage->peak_bytes),
 		.cpu_us = max_u64(usage->cpu_us, has_end ? slot->cpu_us : 0),
 		.oom_kills = usage->oom_kills,
@@ -190,6 +217,7 @@ static void fill_result(const struct job *job, const struct run *run,
 		.err_dropped = slot->err_dropped,
 		.why = verdict->why,
 	};
+	fill_times(jobs, job, slot, verdict->has_run, result);
 }
 
 /* What it would have come to with enough memory nobody knows. */
@@ -277,7 +305,11 @@ static int read_end(const struct jobs *jobs, uint32_t index, const struct job *j
 		return rc;
 	if (locked || rc != -EUCLEAN)
 		return -EAGAIN;
-	*ret_slot = (struct slot_record){.phase = SLOT_RUN, .start_us = job->start_us};
+	*ret_slot = (struct slot_record){
+		.phase = SLOT_RUN,
+		.start_us = jobs_wall_us(jobs, job->start_us),
+		.began_us = jobs->run[index]->started_us,
+	};
 	text_copy(ret_slot->boot, sizeof(ret_slot->boot), jobs->boot);
 	return 0;
 }
@@ -324,7 +356,7 @@ void end_attempt(struct jobs *jobs, uint32_t index)
 	if (verdict.why.reason == JOB_BECAUSE_TIME_LIMIT &&
 	    verdict.why.observed > run->freeze.sum_us)
 		verdict.why.observed -= run->freeze.sum_us; /* it did not count */
-	fill_result(job, run, &slot, &usage, &verdict, &entry->result);
+	fill_result(jobs, job, run, &slot, &usage, &verdict, &entry->result);
 	entry->outgrew = has_outgrown(job, &slot, &usage, &verdict);
 	tell_core(jobs, job, &verdict, entry);
 	entry->result.state = verdict.state;
@@ -334,11 +366,11 @@ void end_attempt(struct jobs *jobs, uint32_t index)
 	entry->slot = index;
 	entry->finish = enqueue_end_done;
 	job->peak_bytes = entry->result.peak_bytes;
-	job->end_us = entry->result.end_us;
+	job->end_us = jobs_now_us(jobs);
 	if (verdict.has_run && verdict.state == JOB_QUEUED)
-		job->queued_us = entry->result.end_us;
+		job->queued_us = job->end_us;
 	set_state(job, &verdict);
-	entry->job = *job;
+	entry_set_job(entry, job);
 	entry->boot[0] = '\0';
 	entry_event(entry, verdict.step, &verdict.why, 0, entry->result.peak_bytes);
 	jobs->stats.lost += verdict.state == JOB_LOST;

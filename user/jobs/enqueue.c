@@ -164,8 +164,8 @@ static void hold_unknown(struct jobs *jobs, struct job *job, int rc)
 	else
 		say_unknown(jobs, job, rc);
 	job->state = JOB_HELD;
-	job->reason = JOB_BECAUSE_NO_COMPONENT;
-	job->observed = 0;
+	job->reason = rc == -ENOENT ? JOB_BECAUSE_NO_COMPONENT : JOB_BECAUSE_REFUSED;
+	job->observed = rc == -ENOENT ? 0 : (uint64_t)-rc;
 	job->threshold = 0;
 }
 
@@ -179,16 +179,17 @@ int enqueue_end_unrun(struct jobs *jobs, struct job *job, const struct job_why *
 		return -ENOMEM;
 	admit_cancel(jobs->admit, job->id); /* -ENOENT: it waited elsewhere */
 	job->state = JOB_CANCELLED;
-	job->end_us = clock_wall_us();
+	job->end_us = jobs_now_us(jobs);
 	state_set_why(job, why);
-	entry->job = *job;
+	entry_set_job(entry, job);
 	entry->finish = enqueue_end_done;
 	entry->done = done;
 	entry->data = data;
 	entry->result = (struct job_result){
 		.state = JOB_CANCELLED,
 		.status = -1,
-		.end_us = job->end_us,
+		.queued_us = jobs_wall_us(jobs, job->queued_us),
+		.end_us = jobs_wall_us(jobs, job->end_us),
 		.why = *why,
 	};
 	entry_event(entry, JOB_STEP_CANCELLED, why, 0, 0);

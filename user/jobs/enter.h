@@ -18,7 +18,7 @@ struct pack {
 struct submission {
 	struct entry entry;
 	struct jobs *jobs;
-	uint64_t submit_us;
+	uint64_t submit_us, submit_wall_us; /* the same, by jobs_now_us and on disk */
 	jobs_submitted_fn done;
 	void *data;
 	uint32_t count;

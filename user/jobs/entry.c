@@ -183,6 +183,17 @@ static void entry_done(void *data, struct entry *base)
 	free(entry);
 }
 
+void entry_set_job(struct job_entry *entry, const struct job *job)
+{
+	const struct jobs *jobs = entry->jobs;
+
+	entry->job = *job;
+	entry->job.submit_us = jobs_wall_us(jobs, job->submit_us);
+	entry->job.queued_us = jobs_wall_us(jobs, job->queued_us);
+	entry->job.start_us = jobs_wall_us(jobs, job->start_us);
+	entry->job.end_us = jobs_wall_us(jobs, job->end_us);
+}
+
 struct job_entry *entry_new(struct jobs *jobs, const struct job *job, enum job_entry_kind kind)
 {
 	struct job_entry *entry = malloc(sizeof(*entry)); /* calloc has no cache of free ones */
@@ -199,12 +210,12 @@ struct job_entry *entry_new(struct jobs *jobs, const struct job *job, enum job_e
 			},
 		.jobs = jobs,
 		.kind = kind,
-		.job = *job,
 		.slot = job->slot,
 		.output_bytes = jobs->setup.config->admission.output_bytes,
 		.launched = -ECANCELED,
 		.ended = -1,
 	};
+	entry_set_job(entry, job);
 	if (job->slot)
 		text_copy(entry->boot, sizeof(entry->boot), jobs->boot);
 	if (job->slot && jobs->run[job->slot])

@@ -22,7 +22,7 @@ struct job_entry {
 	struct entry entry;
 	struct jobs *jobs;
 	enum job_entry_kind kind;
-	struct job job; /* as it is to be on disk */
+	struct job job; /* as it is to be on disk, with its times of the wall clock */
 	char component[UW_NAME_LEN], key[JOB_KEY_LEN + 48];
 	char boot[CLOCK_BOOT_ID_LEN];
 	uint32_t slot; /* START: its own; END: that becomes free */
@@ -49,6 +49,8 @@ struct job_entry {
 
 /* A copy of job as it is now, for the disk. NULL: out of memory. */
 struct job_entry *entry_new(struct jobs *jobs, const struct job *job, enum job_entry_kind kind);
+/* It has changed since. */
+void entry_set_job(struct job_entry *entry, const struct job *job);
 void entry_event(struct job_entry *entry, enum job_step step, const struct job_why *why,
 		 uint64_t before_bytes, uint64_t after_bytes);
 /* Hands it over; tells setup.step of its events. */

@@ -82,7 +82,8 @@ static void enter_again(struct jobs *jobs, struct job *job, const char *componen
 	if (state == JOB_WAITING || job_state_is_end(state))
 		return;
 	if (job_state_is_active(state) ||
-	    (state == JOB_HELD && job->reason == JOB_BECAUSE_NO_COMPONENT))
+	    (state == JOB_HELD &&
+	     (job->reason == JOB_BECAUSE_NO_COMPONENT || job->reason == JOB_BECAUSE_REFUSED)))
 		job->state = JOB_QUEUED;
 	if (!job_state_is_active(state)) {
 		enqueue_job(jobs, job, NULL);

@@ -122,8 +122,14 @@ void jobs_tick(struct jobs *jobs, const struct admit_supply *supply);
 /* Components were added, removed or given another place: the queue is sorted anew. */
 int jobs_configure(struct jobs *jobs, const struct admit_config *admit, struct uw_err *err);
 
-/* The core's clock: wall time, but never going back. */
+/*
+ * The clock of the queue and the core: CLOCK_MONOTONIC, counted from what the wall clock said when
+ * uwd started. Nobody sets it, and it stands still while the machine sleeps, as jobs do: turns,
+ * waits, run times and limits go by it. jobs_wall_us is such a time as the wall clock now has it,
+ * for the disk and for people; 0 stays 0.
+ */
 uint64_t jobs_now_us(const struct jobs *jobs);
+uint64_t jobs_wall_us(const struct jobs *jobs, uint64_t at_us);
 
 /* ---- changing ---- */
 

@@ -163,21 +163,50 @@ uint64_t pause_ran_us(const struct run *run, uint64_t now_us)
 	return since_us > run->freeze.sum_us ? since_us - run->freeze.sum_us : 0;
 }
 
+/* For the uwd after this one, in the job's slot. */
+static void note_frozen(const struct jobs *jobs, const struct job *job, const struct run *run)
+{
+	struct slot_note note = {
+		.job = job->id,
+		.attempt = job->attempts,
+		.frozen_us = run->freeze.sum_us,
+		.seen_us = run->freeze.seen_us,
+	};
+
+	if (slot_write_note(jobs->slots, job->slot, &note))
+		return; /* the next look writes it */
+}
+
+void pause_recall(const struct jobs *jobs, const struct job *job, struct run *run)
+{
+	struct slot_note note;
+
+	if (slot_read_note(jobs->slots, job->slot, &note) || note.job != job->id ||
+	    note.attempt != job->attempts || note.seen_us > clock_now_us())
+		return;
+	run->freeze.sum_us = note.frozen_us;
+	run->freeze.seen_us = note.seen_us; /* and to the next look, if it stands still then */
+}
+
 /* From one look to the next: up to one period too little for each pause. */
-static void count_frozen(struct run *run, bool frozen)
+static void count_frozen(const struct jobs *jobs, const struct job *job, struct run *run,
+			 bool frozen)
 {
 	uint64_t now_us = clock_now_us();
 
+	if (!frozen && !run->freeze.seen_us)
+		return;
 	if (frozen && run->freeze.seen_us)
 		run->freeze.sum_us += now_us - run->freeze.seen_us;
 	run->freeze.seen_us = frozen ? now_us : 0;
+	note_frozen(jobs, job, run);
 }
 
 void pause_sync(struct jobs *jobs, struct job *job, struct run *run, bool frozen)
 {
 	uint64_t asked_ago_us = clock_now_us() - run->freeze.asked_us;
 
-	count_frozen(run, frozen);
+	count_frozen(jobs, job, run, frozen);
 	if (run->freeze.paused &&
 	    (!run->freeze.asked_us ||
 	     (frozen && asked_ago_us >= jobs->setup.config->policy.freeze_max_us / 2)))

@@ -19,6 +19,8 @@ bool pause_wake(struct jobs *jobs, struct job *job, struct run *run);
 void pause_forget(struct jobs *jobs, struct job *job);
 /* How long it has run, without the time that it stood still. */
 uint64_t pause_ran_us(const struct run *run, uint64_t now_us);
+/* Of one that is adopted: how long it had stood still, as the uwd before noted. */
+void pause_recall(const struct jobs *jobs, const struct job *job, struct run *run);
 /* At each look: what is to stand still does, what is to go on does, and the rest shows as it is. */
 void pause_sync(struct jobs *jobs, struct job *job, struct run *run, bool frozen);
 

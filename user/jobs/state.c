@@ -20,6 +20,16 @@ uint64_t jobs_now_us(const struct jobs *jobs)
 	return clock_now_us() + jobs->clock_offset_us;
 }
 
+uint64_t jobs_wall_us(const struct jobs *jobs, uint64_t at_us)
+{
+	uint64_t now_us = jobs_now_us(jobs), wall_us = clock_wall_us();
+	uint64_t ago_us = now_us > at_us ? now_us - at_us : 0;
+
+	if (!at_us)
+		return 0;
+	return wall_us > ago_us ? wall_us - ago_us : 1;
+}
+
 /* ---- turns of the loop ---- */
 
 void state_ask_turn(const struct jobs *jobs)

@@ -40,6 +40,7 @@ static int write_element(struct store *store, const struct submission *submissio
 	};
 
 	submission_job(submission, item, element, &spec, &job);
+	job.submit_us = job.queued_us = submission->submit_wall_us;
 	job_pack(&spec, false, bytes, size);
 	return store_add(store, &new);
 }
@@ -237,6 +238,7 @@ static struct submission *submission_new(struct jobs *jobs, uint32_t count)
 	submission->count = count;
 	submission->jobs = jobs;
 	submission->submit_us = jobs_now_us(jobs);
+	submission->submit_wall_us = clock_wall_us();
 	submission->entry = (struct entry){
 		.new = true,
 		.write = write_submission,

@@ -102,6 +102,8 @@ static const struct job_reason_row reasons[JOB_REASON__COUNT] = {
 				      "its component is not configured any more", "", ""},
 	[JOB_BECAUSE_SHIM_LOST] = {"shim-lost", NONE, NONE,
 				   "what watched it was killed, its end is not known", "", ""},
+	[JOB_BECAUSE_REFUSED] = {"refused", COUNT, NONE,
+				 "uwd cannot take it into its queue: error ", "", ""},
 };
 
 #undef BYTES

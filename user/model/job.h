@@ -94,6 +94,7 @@ enum job_reason {
 	JOB_BECAUSE_REBOOT,        /* the machine went down while it ran */
 	JOB_BECAUSE_NO_COMPONENT,  /* its component is not configured any more */
 	JOB_BECAUSE_SHIM_LOST,     /* what watched it was killed, so that its end is not known */
+	JOB_BECAUSE_REFUSED,       /* uwd cannot take it into its queue, errno observed */
 	JOB_REASON__COUNT
 };
 
@@ -156,7 +157,8 @@ enum job_flag {
 
 /*
  * The part of a job that is kept in memory for each one that has not ended: 100,000 of them stand
- * in the queue of one daemon. Times are wall clock, as they outlive a boot; 0 is "not yet".
+ * in the queue of one daemon. 0 is "not yet". Times are of the queue's own clock, which is never
+ * set (jobs_now_us); on disk, and where people read them, of the wall clock (jobs_wall_us).
  */
 struct job {
 	uint64_t id;

@@ -206,6 +206,7 @@ static void note_end(struct shim *shim, int status, const struct rusage *usage)
 	pump_trim(&shim->out);
 	pump_trim(&shim->err);
 	slot->end_us = clock_wall_us();
+	slot->ran_us = clock_now_us() - slot->began_us;
 	slot->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 	slot->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	slot->cpu_us = us_of(&usage->ru_utime) + us_of(&usage->ru_stime);
@@ -254,6 +255,7 @@ static int start(struct shim *shim)
 	int rc;
 
 	shim->slot.start_us = clock_wall_us();
+	shim->slot.began_us = clock_now_us();
 	rc = set_phase(shim, SLOT_RUN, true);
 	if (rc)
 		return rc;

@@ -18,10 +18,14 @@
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
 
-#define SLOT_MAGIC 0x31534c54U /* "TLS1" */
-#define HEAD_MAGIC 0x31485755U /* "UWH1" */
-#define FILE_SIZE  ((off_t)(SLOTS_COUNT + 1) * SLOT_SIZE)
-#define PATH_LEN   512
+#define SLOT_MAGIC 0x32534c54U /* "TLS2" */
+#define SLOT_MAGIC_1 \
+	0x31534c54U             /* "TLS1": a shim that is older than uwd, without the last fields */
+#define NOTE_MAGIC  0x31544e54U /* "TNT1" */
+#define HEAD_MAGIC  0x31485755U /* "UWH1" */
+#define FILE_SIZE   ((off_t)(SLOTS_COUNT + 1) * SLOT_SIZE)
+#define NOTE_OFFSET (SLOT_SIZE / 2)
+#define PATH_LEN    512
 
 struct slot_on_disk {
 	uint32_t magic;
@@ -29,7 +33,14 @@ struct slot_on_disk {
 	struct slot_record slot;
 };
 
-_Static_assert(sizeof(struct slot_on_disk) <= SLOT_SIZE, "a slot lies in one sector");
+struct note_on_disk {
+	uint32_t magic;
+	uint32_t sum;
+	struct slot_note note;
+};
+
+_Static_assert(sizeof(struct slot_on_disk) <= NOTE_OFFSET, "a slot lies in half a sector");
+_Static_assert(sizeof(struct note_on_disk) <= SLOT_SIZE - NOTE_OFFSET, "and its note in the other");
 
 struct head {
 	uint32_t magic;
@@ -54,18 +65,18 @@ static off_t offset_of(uint32_t index)
 	return (off_t)index * SLOT_SIZE;
 }
 
-static int read_at(int fd, void *to, size_t count, uint32_t index)
+static int read_at(int fd, void *to, size_t count, off_t at)
 {
-	ssize_t n = pread(fd, to, count, offset_of(index));
+	ssize_t n = pread(fd, to, count, at);
 
 	if (n < 0)
 		return -errno;
 	return (size_t)n == count ? 0 : -EUCLEAN;
 }
 
-static int write_at(int fd, const void *from, size_t count, uint32_t index)
+static int write_at(int fd, const void *from, size_t count, off_t at)
 {
-	ssize_t n = pwrite(fd, from, count, offset_of(index));
+	ssize_t n = pwrite(fd, from, count, at);
 
 	if (n < 0)
 		return -errno;
@@ -183,6 +194,11 @@ int slots_write_last_id(int fd, uint64_t id)
 
 /* ---- slots ---- */
 
+static bool is_slot(uint32_t index)
+{
+	return index && index <= SLOTS_COUNT;
+}
+
 static bool is_blank(const struct slot_on_disk *record)
 {
 	static const struct slot_on_disk blank;
@@ -190,20 +206,29 @@ static bool is_blank(const struct slot_on_disk *record)
 	return !memcmp(record, &blank, sizeof(blank));
 }
 
+static bool is_whole(const struct slot_on_disk *record)
+{
+	size_t size = record->magic == SLOT_MAGIC_1 ? offsetof(struct slot_record, began_us)
+						    : sizeof(record->slot);
+
+	return (record->magic == SLOT_MAGIC || record->magic == SLOT_MAGIC_1) &&
+	       record->sum == sum_of(&record->slot, size);
+}
+
 int slot_read(int fd, uint32_t index, struct slot_record *ret_slot)
 {
 	struct slot_on_disk record;
-	int rc = index && index <= SLOTS_COUNT ? read_at(fd, &record, sizeof(record), index)
-					       : -EINVAL;
+	int rc = is_slot(index) ? read_at(fd, &record, sizeof(record), offset_of(index)) : -EINVAL;
 
 	*ret_slot = (struct slot_record){0};
 	if (rc)
 		return rc;
 	if (is_blank(&record))
 		return -ENODATA;
-	if (record.magic != SLOT_MAGIC || record.sum != sum_of(&record.slot, sizeof(record.slot)) ||
-	    record.slot.phase >= SLOT_PHASE__COUNT)
+	if (!is_whole(&record) || record.slot.phase >= SLOT_PHASE__COUNT)
 		return -EUCLEAN;
+	if (record.magic == SLOT_MAGIC_1)
+		record.slot.began_us = record.slot.ran_us = 0;
 	*ret_slot = record.slot;
 	return 0;
 }
@@ -213,16 +238,47 @@ int slot_write(int fd, uint32_t index, const struct slot_record *slot, bool sync
 	struct slot_on_disk record;
 	int rc;
 
-	if (!index || index > SLOTS_COUNT)
+	if (!is_slot(index))
 		return -EINVAL;
 	memset(&record, 0, sizeof(record)); /* the padding is summed too */
 	record.magic = SLOT_MAGIC;
 	memcpy(&record.slot, slot, sizeof(*slot));
 	record.sum = sum_of(&record.slot, sizeof(record.slot));
-	rc = write_at(fd, &record, sizeof(record), index);
+	rc = write_at(fd, &record, sizeof(record), offset_of(index));
 	if (!rc && sync && fdatasync(fd))
 		rc = -errno;
 	return rc;
+}
+
+int slot_read_note(int fd, uint32_t index, struct slot_note *ret_note)
+{
+	struct note_on_disk record;
+	int rc = is_slot(index)
+			 ? read_at(fd, &record, sizeof(record), offset_of(index) + NOTE_OFFSET)
+			 : -EINVAL;
+
+	*ret_note = (struct slot_note){0};
+	if (rc)
+		return rc;
+	if (!record.magic)
+		return -ENODATA;
+	if (record.magic != NOTE_MAGIC || record.sum != sum_of(&record.note, sizeof(record.note)))
+		return -EUCLEAN;
+	*ret_note = record.note;
+	return 0;
+}
+
+int slot_write_note(int fd, uint32_t index, const struct slot_note *note)
+{
+	struct note_on_disk record = {
+		.magic = NOTE_MAGIC,
+		.sum = sum_of(note, sizeof(*note)),
+		.note = *note,
+	};
+
+	return is_slot(index)
+		       ? write_at(fd, &record, sizeof(record), offset_of(index) + NOTE_OFFSET)
+		       : -EINVAL;
 }
 
 static struct flock range_of(uint32_t index, short type)

@@ -9,8 +9,8 @@
  * inherits. So whoever finds a slot unlocked knows that nothing writes to it any more, and that
  * what it says is final. This is what keeps a job from running twice.
  *
- * A record is 256 bytes within one sector, with a checksum. Nothing here allocates: uw-shim uses
- * it.
+ * A record is 256 bytes within one sector, with a checksum; the other half of the sector is uwd's,
+ * for a note. Nothing here allocates: uw-shim uses it.
  */
 #ifndef UW_SHIM_SLOTS_H
 #define UW_SHIM_SLOTS_H
@@ -45,11 +45,23 @@ struct slot_record {
 	int32_t status, signal;    /* as in struct job_result */
 	int32_t error;             /* errno of NOT_RUN ... */
 	uint32_t failed;           /* ... and at what, enum job_start */
-	uint64_t start_us, end_us; /* wall clock */
+	uint64_t start_us, end_us; /* wall clock, for who reads it */
 	uint64_t cpu_us;           /* of the command and of those it waited for */
 	uint64_t max_rss_bytes;
 	uint64_t out_bytes, err_bytes;     /* in the log files */
 	uint64_t out_dropped, err_dropped; /* beyond their limit, or that found no room */
+	uint64_t began_us;                 /* CLOCK_MONOTONIC of that boot; 0: an older shim's */
+	uint64_t ran_us;                   /* by the same clock, of ENDED and NOT_RUN */
+};
+
+/* What uwd says to the uwd after it of an attempt that runs. It is worth something in this boot
+ * only, so it is never synced. */
+struct slot_note {
+	uint64_t job;
+	uint32_t attempt;
+	uint32_t reserved;
+	uint64_t frozen_us; /* how long it has stood still, in all ... */
+	uint64_t seen_us;   /* ... until then, when it still did; CLOCK_MONOTONIC, 0: it moves */
 };
 
 /* Opens dir/slots or makes it; a file of another layout is refused with -EUCLEAN. The caller closes
@@ -69,6 +81,10 @@ int slot_read(int fd, uint32_t index, struct slot_record *ret_slot);
 
 /* With sync it is on disk when this returns. */
 int slot_write(int fd, uint32_t index, const struct slot_record *slot, bool sync);
+
+/* As slot_read and slot_write, of the note beside the record. */
+int slot_read_note(int fd, uint32_t index, struct slot_note *ret_note);
+int slot_write_note(int fd, uint32_t index, const struct slot_note *note);
 
 /* On the description that fd is. -EAGAIN when another one has it. */
 int slot_lock(int fd, uint32_t index);

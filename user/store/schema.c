@@ -98,7 +98,7 @@ const char *const store_sql[ST__COUNT] = {
 	[ST_END] = "UPDATE jobs SET state = ?2, flags = ?3, attempts = ?4, start = ?5, end = ?6,"
 		   " reserved = ?7, reason = ?8, observed = ?9, threshold = ?10, peak = ?11,"
 		   " cpu = ?12, status = ?13, signal = ?14, oom_kills = ?15, out_dropped = ?16,"
-		   " err_dropped = ?17 WHERE id = ?1",
+		   " err_dropped = ?17, queued = ?18 WHERE id = ?1",
 	[ST_PUT_KEY] = "INSERT OR REPLACE INTO keys VALUES (?1, ?2, ?3)",
 	[ST_EACH_LIVE] = "SELECT id, state, key, name, uid, gid, priority, memory_priority, memory,"
 			 " reserved, time, time_limit, array, idx, flags, retries, attempts, slot,"

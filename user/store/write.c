@@ -208,6 +208,7 @@ int store_end(struct store *store, const struct job *job, const struct job_resul
 	bind_int(&end, result->oom_kills);
 	bind_int(&end, result->out_dropped);
 	bind_int(&end, result->err_dropped);
+	bind_int(&end, result->queued_us);
 	rc = run(store, &end);
 	return rc || sqlite3_changes(store->db) ? rc : -ENOENT;
 }

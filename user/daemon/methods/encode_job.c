@@ -163,8 +163,8 @@ json_t *encode_queue_entry(const struct jobs *jobs, const struct job *job)
 	json_put(object, "current_bytes", runs ? json_number(current_bytes) : json_null());
 	json_put(object, "peak_bytes", runs ? json_number(peak_bytes) : json_null());
 	json_put(object, "time_us", known(job->time_us));
-	json_put(object, "submit_wall_us", json_number(job->submit_us));
-	json_put(object, "start_wall_us", known(job->start_us));
+	json_put(object, "submit_wall_us", json_number(jobs_wall_us(jobs, job->submit_us)));
+	json_put(object, "start_wall_us", known(jobs_wall_us(jobs, job->start_us)));
 	put_prediction(object, jobs, job, &view);
 	json_put(object, "at_limit_us", known(jobs_cramped_us(jobs, job)));
 	json_put(object, "attempts", json_number(job->attempts));
