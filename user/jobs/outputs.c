@@ -47,6 +47,7 @@ struct late_output {
 
 struct outputs {
 	_Atomic uint64_t total_bytes;
+	char *dir;
 	int dirfd;
 	DIR *scan; /* NULL: through */
 	struct late_output late;
@@ -55,12 +56,6 @@ struct outputs {
 	uint64_t bytes, removed;
 	bool over;
 };
-
-const char *outputs_name(uint64_t id, bool err_file, char buf[OUTPUTS_NAME_LEN])
-{
-	snprintf(buf, OUTPUTS_NAME_LEN, "%" PRIu64 ".%s", id, err_file ? "err" : "out");
-	return buf;
-}
 
 /* Room for one more of size bytes each. */
 static bool grow(void *array, uint32_t count, uint32_t *capacity, size_t size)
@@ -183,9 +178,9 @@ static struct files look(const struct outputs *outputs, uint64_t id)
 		at_us = (uint64_t)file.st_mtim.tv_sec * US_PER_SEC +
 			(uint64_t)file.st_mtim.tv_nsec / NS_PER_US;
 		files.bytes += (uint64_t)file.st_blocks * 512;
-		files.uid = file.st_uid;
 		if (at_us > files.written_us)
 			files.written_us = at_us;
+		output_owner(outputs->dir, name, &files.uid);
 	}
 	return files;
 }
@@ -377,8 +372,9 @@ bool outputs_tidy(struct outputs *outputs, struct store *store)
 int outputs_new(const char *dir, uint64_t total_bytes, struct outputs **ret_outputs)
 {
 	AUTO_FREE struct outputs *outputs = calloc(1, sizeof(*outputs));
+	AUTO_FREE char *copy = strdup(dir);
 
-	if (!outputs)
+	if (!outputs || !copy)
 		return -ENOMEM;
 	outputs->scan = opendir(dir);
 	if (!outputs->scan)
@@ -390,6 +386,7 @@ int outputs_new(const char *dir, uint64_t total_bytes, struct outputs **ret_outp
 		closedir(outputs->scan);
 		return rc;
 	}
+	outputs->dir = TAKE(copy);
 	outputs_limit(outputs, total_bytes);
 	*ret_outputs = TAKE(outputs);
 	return 0;
@@ -404,6 +401,7 @@ void outputs_free(struct outputs *outputs)
 		free(outputs->user[i].heap);
 	free(outputs->user);
 	close(outputs->dirfd);
+	free(outputs->dir);
 	free(outputs);
 }
 

@@ -18,9 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "user/jobs/output_file.h"
 #include "user/store/store.h"
-
-#define OUTPUTS_NAME_LEN 32
 
 struct outputs;
 
@@ -48,8 +47,5 @@ struct outputs_stats {
 	bool scanned;
 };
 void outputs_stats(const struct outputs *outputs, struct outputs_stats *ret_stats);
-
-/* The name of one of a job's two outputs. */
-const char *outputs_name(uint64_t id, bool err_file, char buf[OUTPUTS_NAME_LEN]);
 
 #endif

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
+#include "user/jobs/output_file.h"
 #include "user/shim/shim.h"
 #include "user/shim/slots.h"
 
@@ -71,21 +72,14 @@ static int lock_slot(const struct launch_place *place, const struct jobs_launch 
 	return rc ? rc : TAKE_FD(fd);
 }
 
-/* A job's output is its submitter's to read and to remove; another attempt adds to it. */
 static int open_log(const struct launch_place *place, const struct jobs_launch *launch,
-		    const char *suffix)
+		    bool err_file)
 {
-	AUTO_CLOSE int fd = -1;
-	char path[512];
+	char dir[512], name[OUTPUTS_NAME_LEN];
 
-	snprintf(path, sizeof(path), "%s/%s/%" PRIu64 ".%s", place->dir, JOBS_LOG_DIR, launch->id,
-		 suffix);
-	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	if (!geteuid() && fchown(fd, launch->uid, launch->gid))
-		return -errno;
-	return TAKE_FD(fd);
+	snprintf(dir, sizeof(dir), "%s/%s", place->dir, JOBS_LOG_DIR);
+	return output_open(dir, outputs_name(launch->id, err_file, name), launch->uid, launch->gid,
+			   launch->attempt > 1);
 }
 
 static int open_leaf(const struct launch_place *place)
@@ -106,9 +100,9 @@ static int prepare(const struct launch_place *place, const struct jobs_launch *l
 	if (!rc)
 		rc = keep(prepared, SHIM_FD_LEAF, open_leaf(place));
 	if (!rc)
-		rc = keep(prepared, SHIM_FD_OUT, open_log(place, launch, "out"));
+		rc = keep(prepared, SHIM_FD_OUT, open_log(place, launch, false));
 	if (!rc)
-		rc = keep(prepared, SHIM_FD_ERR, open_log(place, launch, "err"));
+		rc = keep(prepared, SHIM_FD_ERR, open_log(place, launch, true));
 	prepared->program = place->program;
 	snprintf(prepared->slot, sizeof(prepared->slot), "%" PRIu32, launch->slot);
 	snprintf(prepared->limit, sizeof(prepared->limit), "%" PRIu64, place->log_limit_bytes);

@@ -33,12 +33,16 @@ struct tail {
 	bool plain; /* what could steer the terminal is shown as '?' */
 };
 
-/* Of one's own output one knows what it does to the terminal. */
+/* Of one's own output one knows what it does to the terminal. Files are root's, and an access list
+ * (shown in the group's bits) lets one user in, so only root comes to those of others. */
 static bool is_foreign(const struct screen *screen, int fd)
 {
 	struct stat st;
 
-	return screen->width && (fstat(fd, &st) < 0 || st.st_uid != getuid());
+	if (!screen->width)
+		return false;
+	return fstat(fd, &st) < 0 || (st.st_uid && st.st_uid != getuid()) ||
+	       (!getuid() && st.st_mode & S_IRGRP);
 }
 
 static void make_plain(char *bytes, size_t count)
