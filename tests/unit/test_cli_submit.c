@@ -296,8 +296,12 @@ static void test_key_is_of_component_and_command(void **state)
 		{ARGV("caf\xc3\xa9"), "ml/caf--"},
 		{ARGV("/"), "ml//"},
 		{ARGV("a\033[31mb"), "ml/a--31mb"},
-		{ARGV("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+		{ARGV("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
 		 "ml/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
+		{ARGV("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-fit"),
+		 "ml/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@e76f70da0c5dcdf8"},
+		{ARGV("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-predict"),
+		 "ml/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@b75d878e69c810f2"},
 	};
 
 	(void)state;

@@ -467,24 +467,6 @@ static void test_jobs_running_at_a_reboot_are_lost(void **state)
 	assert_int_equal(row_of(f, id).job.reason, JOB_BECAUSE_REBOOT);
 }
 
-static void test_jobs_estimates_survive_a_restart(void **state)
-{
-	struct jobs_fixture *f = *state;
-	char buf[256];
-	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
-	uint64_t key = jobs_learn_key("ml_models", getuid(), "train");
-	struct admit_key before, after;
-
-	strcpy(item.spec.key, "train");
-	submit(f, &item, 1);
-	JOBS_UNTIL(f, f->ended == 1);
-	assert_int_equal(admit_key_export(jobs_admit(f->jobs), key, &before), 0);
-	restart(f);
-	assert_int_equal(admit_key_export(jobs_admit(f->jobs), key, &after), 0);
-	assert_int_equal(after.count, 1);
-	assert_memory_equal(&before, &after, sizeof(before));
-}
-
 static void test_jobs_configuration_with_other_components_keeps_the_queue(void **state)
 {
 	struct jobs_fixture *f = *state;
@@ -587,7 +569,6 @@ int main(void)
 		TEST(test_jobs_whose_shim_was_killed_are_lost),
 		TEST(test_jobs_that_may_rerun_are_queued_again_when_lost),
 		TEST(test_jobs_running_at_a_reboot_are_lost),
-		TEST(test_jobs_estimates_survive_a_restart),
 		TEST(test_jobs_configuration_with_other_components_keeps_the_queue),
 		TEST(test_jobs_of_a_component_that_is_gone_wait_for_it),
 	};

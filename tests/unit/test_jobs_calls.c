@@ -442,7 +442,7 @@ static void test_calls_dry_run_tells_what_would_be(void **state)
 	assert_string_equal(reason(job), "fits");
 	assert_int_equal(json_get_u64(job, "position"), 1);
 	assert_int_equal(json_get_u64(job, "start_in_us"), 0);
-	known.key = jobs_learn_key("ml_models", USER, "fold");
+	known.key = jobs_learn_key(f->jobs, "ml_models", USER, "fold");
 	for (int i = 0; i < 12; i++)
 		admit_key_learn(&known, &(struct admit_run){.peak_kib = 100 << 10,
 							    .asked_kib = 400 << 10,

@@ -202,6 +202,40 @@ static void test_jobs_database_that_cannot_be_read_back_is_set_aside(void **stat
 	submit_sh(f, "exit 0");
 }
 
+/* Nobody can find one for another's, as each machine has a secret of its own; it outlives uwd. */
+static void test_jobs_learned_keys_are_of_this_machine(void **state)
+{
+	struct jobs_fixture *f = *state, other;
+	uint64_t key = jobs_learn_key(f->jobs, "ml_models", 1000, "train");
+
+	restart(f);
+	assert_int_equal(jobs_learn_key(f->jobs, "ml_models", 1000, "train"), key);
+	jobs_fixture_init(&other);
+	assert_int_equal(jobs_fixture_begin(&other), 0);
+	assert_true(jobs_learn_key(other.jobs, "ml_models", 1000, "train") != key);
+	assert_true(jobs_learn_key(f->jobs, "ml_models", 1001, "train") != key);
+	assert_int_equal(jobs_learn_key(f->jobs, "ml_models", 1000, ""), 0);
+	jobs_fixture_done(&other);
+}
+
+static void test_jobs_estimates_survive_a_restart(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+	uint64_t key = jobs_learn_key(f->jobs, "ml_models", getuid(), "train");
+	struct admit_key before, after;
+
+	strcpy(item.spec.key, "train");
+	submit(f, &item, 1);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(admit_key_export(jobs_admit(f->jobs), key, &before), 0);
+	restart(f);
+	assert_int_equal(admit_key_export(jobs_admit(f->jobs), key, &after), 0);
+	assert_int_equal(after.count, 1);
+	assert_memory_equal(&before, &after, sizeof(before));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, jobs_setup, jobs_teardown)
 
 int main(void)
@@ -213,6 +247,8 @@ int main(void)
 		TEST(test_jobs_closed_well_leave_a_database_that_need_not_be_checked),
 		TEST(test_jobs_database_is_checked_when_it_is_time),
 		TEST(test_jobs_database_that_cannot_be_read_back_is_set_aside),
+		TEST(test_jobs_learned_keys_are_of_this_machine),
+		TEST(test_jobs_estimates_survive_a_restart),
 		TEST(test_jobs_predictions_are_held_against_what_came),
 	};
 

@@ -328,7 +328,7 @@ static void test_jobs_as_large_as_their_component_say_so(void **state)
 static void test_jobs_without_room_to_grow_fail_where_that_is_asked(void **state)
 {
 	struct jobs_fixture *f = *state;
-	uint64_t key = jobs_learn_key("ml_models", getuid(), "hog"), id;
+	uint64_t key = jobs_learn_key(f->jobs, "ml_models", getuid(), "hog"), id;
 	struct admit_key learned;
 	struct job *job;
 

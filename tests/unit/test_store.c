@@ -6,6 +6,7 @@
 #include "tests/unit/faulty_vfs.h"
 #include "tests/unit/store_fixture.h"
 #include "user/base/cleanup.h"
+#include "user/base/hash.h"
 
 #define ENV "PATH=/bin\0HOME=/root"
 
@@ -399,6 +400,42 @@ static void test_store_gives_back_what_it_was_given(void **state)
 	store_close(store);
 }
 
+static int count_key(void *data, const void *bytes, unsigned long size)
+{
+	(void)bytes, (void)size;
+	++*(uint32_t *)data;
+	return 0;
+}
+
+/* In one of an older uwd keys have names that users could find. */
+static void test_store_secret_is_made_once(void **state)
+{
+	const struct fixture *f = *state;
+	struct store *store = open_store(f);
+	uint8_t secret[HASH_SECRET_LEN];
+	uint32_t keys = 0;
+	sqlite3 *db;
+
+	assert_int_equal(store_begin(store), 0);
+	assert_int_equal(store_put_key(store, 77, 5000, "learned", 7), 0);
+	assert_int_equal(store_commit(store), 0);
+	memcpy(secret, store_secret(store), sizeof(secret));
+	store_close(store);
+	store = open_store(f);
+	assert_memory_equal(store_secret(store), secret, sizeof(secret));
+	assert_int_equal(store_each_key(store, 10, count_key, &keys), 0);
+	assert_int_equal(keys, 1);
+	store_close(store);
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "DROP TABLE secret", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	store = open_store(f);
+	assert_memory_not_equal(store_secret(store), secret, sizeof(secret));
+	assert_int_equal(store_each_key(store, 10, count_key, &keys), 0);
+	assert_int_equal(keys, 1);
+	store_close(store);
+}
+
 static void test_store_never_gives_an_id_twice(void **state)
 {
 	struct store_keep keep = {.jobs = 0, .runs_a_key = 1, .oldest_us = 1ULL << 50};
@@ -540,6 +577,7 @@ int main(void)
 		TEST(test_store_leaves_out_a_row_that_makes_no_sense),
 		TEST(test_store_with_damaged_pages_is_set_aside),
 		TEST(test_store_gives_back_what_it_was_given),
+		TEST(test_store_secret_is_made_once),
 		TEST(test_store_never_gives_an_id_twice),
 		TEST(test_store_keeps_as_many_as_it_is_told_and_all_sums),
 		TEST(test_store_reader_sees_commits_and_nothing_else),

@@ -251,7 +251,7 @@ static void forbid_restart(struct jobs *jobs, struct job *job)
 static void tell_core(struct jobs *jobs, struct job *job, struct verdict *verdict,
 		      struct job_entry *entry)
 {
-	uint64_t key = jobs_learn_key(entry->component, job->uid, entry->key);
+	uint64_t key = jobs_learn_key(jobs, entry->component, job->uid, entry->key);
 	uint64_t now_us = jobs_now_us(jobs);
 	struct admit_view view;
 	int rc;

@@ -98,7 +98,8 @@ static struct admit_task task_of(const struct jobs *jobs, const struct job *job)
 {
 	return (struct admit_task){
 		.id = job->id,
-		.key = jobs_learn_key(state_component_of(jobs, job), job->uid, jobs_key(jobs, job)),
+		.key = jobs_learn_key(jobs, state_component_of(jobs, job), job->uid,
+				      jobs_key(jobs, job)),
 		.submit_us = job->submit_us,
 		.request_bytes = job->memory_bytes,
 		.declared_us = job->time_us ? job->time_us : job->time_limit_us,

@@ -276,6 +276,7 @@ static int open_store(struct jobs *jobs, struct uw_err *err)
 
 	if (set_aside < 0)
 		return err_set(err, set_aside, "%s", aside.text);
+	memcpy(jobs->secret, store_secret(store), sizeof(jobs->secret));
 	if (set_aside && slots_read_last_id(jobs->slots, &jobs->last_id))
 		jobs->last_id = 0; /* never written: nothing was ever submitted */
 	rc = store_reader_open(&options, &jobs->reader, err);

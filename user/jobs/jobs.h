@@ -241,8 +241,10 @@ struct store_reader *jobs_reader(const struct jobs *jobs);
 struct reader_thread;
 struct reader_thread *jobs_reader_thread(const struct jobs *jobs);
 
-/* The id by which the core and the store know what was learned of a key. */
-uint64_t jobs_learn_key(const char *component, uint32_t uid, const char *key);
+/* The id by which the core and the store know what was learned of a user's key; nobody can find
+ * another key that has the same one. 0: there is no key. */
+uint64_t jobs_learn_key(const struct jobs *jobs, const char *component, uint32_t uid,
+			const char *key);
 
 /* What was learned of a key, from memory or from the disk. -ENOENT. */
 int jobs_recall(const struct jobs *jobs, uint64_t key, struct admit_key *ret_key);

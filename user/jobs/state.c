@@ -9,6 +9,7 @@
 #include "user/jobs/jobs.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -183,19 +184,18 @@ const char *jobs_tags(const struct jobs *jobs, const struct job *job)
 	return strings_text(jobs->strings, job->tags);
 }
 
-uint64_t jobs_learn_key(const char *component, uint32_t uid, const char *key)
+/* Of each user by itself: nobody may teach the scheduler about the jobs of others. */
+uint64_t jobs_learn_key(const struct jobs *jobs, const char *component, uint32_t uid,
+			const char *key)
 {
-	uint64_t hash = 0xcbf29ce484222325ULL;
+	char text[sizeof("4294967295//") + UW_NAME_LEN + JOB_KEY_LEN];
+	uint64_t hash;
+	int size = snprintf(text, sizeof(text), "%" PRIu32 "/%s/%s", uid, component, key);
 
 	if (!*key)
 		return 0;
-	/* Of each user by itself: nobody may teach the scheduler about the jobs of others. */
-	hash = (hash ^ uid) * 0x100000001b3ULL;
-	for (const char *at = component; *at; at++)
-		hash = (hash ^ (uint8_t)*at) * 0x100000001b3ULL;
-	hash = (hash ^ '/') * 0x100000001b3ULL;
-	for (const char *at = key; *at; at++)
-		hash = (hash ^ (uint8_t)*at) * 0x100000001b3ULL;
+	hash = hash_keyed(jobs->secret, text,
+			  (size_t)size < sizeof(text) ? (size_t)size : sizeof(text));
 	return hash >> 1 ? hash >> 1 : 1; /* SQLite's integers have a sign */
 }
 

@@ -7,6 +7,7 @@
 #define UW_JOBS_STATE_H
 
 #include "user/base/clock.h"
+#include "user/base/hash.h"
 #include "user/jobs/after.h"
 #include "user/jobs/jobs.h"
 #include "user/jobs/outputs.h"
@@ -26,6 +27,7 @@ struct jobs {
 	char component[UW_COMPONENTS_MAX][UW_NAME_LEN];
 	char dir[JOBS_DIR_LEN];
 	char boot[CLOCK_BOOT_ID_LEN];
+	uint8_t secret[HASH_SECRET_LEN]; /* of the store */
 	int epoll, slots;
 	uint64_t clock_offset_us;
 	uint64_t last_id, promised_id;

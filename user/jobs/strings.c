@@ -8,6 +8,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+
+#include "user/base/hash.h"
 
 #define BUCKETS_MIN 1024U
 
@@ -22,16 +25,13 @@ struct strings {
 	struct shared_string *string; /* [0] is not used */
 	uint32_t count, capacity, free, held;
 	uint32_t *bucket;
-	uint32_t buckets; /* a power of two */
+	uint32_t buckets;                /* a power of two */
+	uint8_t secret[HASH_SECRET_LEN]; /* users choose the texts: not which share a bucket */
 };
 
-static uint32_t hash_of(const char *text)
+static uint32_t hash_of(const struct strings *strings, const char *text)
 {
-	uint32_t hash = 0x811c9dc5U;
-
-	for (; *text; text++)
-		hash = (hash ^ (uint8_t)*text) * 0x01000193U;
-	return hash;
+	return (uint32_t)hash_keyed(strings->secret, text, strlen(text));
 }
 
 struct strings *strings_new(void)
@@ -40,6 +40,8 @@ struct strings *strings_new(void)
 
 	if (!strings)
 		return NULL;
+	if (getrandom(strings->secret, sizeof(strings->secret), GRND_NONBLOCK) < 0)
+		memset(strings->secret, 0, sizeof(strings->secret)); /* too early in a boot */
 	strings->buckets = BUCKETS_MIN;
 	strings->capacity = BUCKETS_MIN;
 	strings->count = 1;
@@ -114,7 +116,7 @@ static uint32_t take_free(struct strings *strings)
 
 uint32_t strings_hold(struct strings *strings, const char *text)
 {
-	uint32_t hash = hash_of(text), at;
+	uint32_t hash = hash_of(strings, text), at;
 	char *copy;
 
 	if (!*text)
@@ -162,7 +164,7 @@ void strings_drop(struct strings *strings, uint32_t at)
 
 uint32_t strings_find(const struct strings *strings, const char *text)
 {
-	return *text ? find(strings, text, hash_of(text)) : 0;
+	return *text ? find(strings, text, hash_of(strings, text)) : 0;
 }
 
 const char *strings_text(const struct strings *strings, uint32_t at)

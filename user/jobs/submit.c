@@ -342,7 +342,7 @@ int jobs_submit(struct jobs *jobs, struct jobs_item *items, uint32_t count, jobs
 /* In bytes, and never as a share of what was asked for, as nothing was. */
 int jobs_learned_memory(struct jobs *jobs, const struct job_spec *spec, uint64_t *ret_bytes)
 {
-	uint64_t key = jobs_learn_key(spec->component, spec->uid, spec->key);
+	uint64_t key = jobs_learn_key(jobs, spec->component, spec->uid, spec->key);
 	struct admit_digest digest;
 	struct admit_key known;
 

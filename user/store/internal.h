@@ -5,6 +5,7 @@
 
 #include <sqlite3.h>
 
+#include "user/base/hash.h"
 #include "user/store/store.h"
 
 enum store_statement {
@@ -27,6 +28,7 @@ enum store_statement {
 	ST_LAST_ID,
 	ST_FIND_END,
 	ST_READ_PACK,
+	ST_SECRET,
 	ST_OLDEST,
 	ST_FORGET_CUT,
 	ST_FORGET_WHOM,
@@ -44,6 +46,7 @@ struct store {
 	char *dir;
 	uint64_t reserve_bytes;
 	uint64_t checked_us; /* wall clock; 0: not known to be sound */
+	uint8_t secret[HASH_SECRET_LEN];
 	bool full;
 	int64_t env_id; /* of the environment that was added last ... */
 	uint32_t env_size;
@@ -51,7 +54,7 @@ struct store {
 };
 
 extern const char *const store_sql[ST__COUNT];
-extern const char store_schema[], store_indexes[];
+extern const char store_schema[], store_indexes[], store_secret_sql[];
 
 #define STORE_SCHEMA_VERSION 1
 

@@ -8,7 +8,8 @@
 /*
  * jobs: those that have not ended, and the last that have; state is enum job_state, 6 and up ended.
  * spec is job_pack without the environment. runs: one row an attempt, for estimates and statistics.
- * totals, predicted: sums that outlive what is forgotten. AUTOINCREMENT: an id is never given
+ * totals, predicted: sums that outlive what is forgotten. keys and env are named by hashes with the
+ * one secret. AUTOINCREMENT: an id is never given
  * twice.
  */
 const char store_schema[] =
@@ -65,6 +66,14 @@ const char store_indexes[] =
 	"CREATE INDEX IF NOT EXISTS jobs_array_live ON jobs (array) WHERE state < 6;"
 	"CREATE INDEX IF NOT EXISTS jobs_array_bad ON jobs (array) WHERE state > 6;";
 
+/* What keys were named by before there was a secret, users could find others' names for. */
+const char store_secret_sql[] =
+	"BEGIN IMMEDIATE;"
+	"CREATE TABLE IF NOT EXISTS secret (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
+	"DELETE FROM keys WHERE NOT EXISTS (SELECT 1 FROM secret);"
+	"INSERT INTO secret SELECT 1, randomblob(16) WHERE NOT EXISTS (SELECT 1 FROM secret);"
+	"COMMIT";
+
 const char *const store_sql[ST__COUNT] = {
 	[ST_BEGIN] = "BEGIN IMMEDIATE",
 	[ST_COMMIT] = "COMMIT",
@@ -111,6 +120,7 @@ const char *const store_sql[ST__COUNT] = {
 	[ST_READ_PACK] = "SELECT jobs.spec, env.data FROM jobs JOIN env ON env.id = jobs.env"
 			 " WHERE jobs.id = ?1",
 	/* The order of runs is that of their ends, but for clocks that were set. */
+	[ST_SECRET] = "SELECT bytes FROM secret",
 	[ST_OLDEST] =
 		"SELECT min(ifnull((SELECT end FROM jobs INDEXED BY jobs_ended"
 		" WHERE state >= 6 ORDER BY end LIMIT 1), 9223372036854775807),"

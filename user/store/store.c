@@ -204,6 +204,38 @@ static int make_indexes(struct store *store, struct uw_err *err)
 					     store_error(store));
 }
 
+static int read_secret(struct store *store)
+{
+	sqlite3_stmt *statement = store_prepare(store, ST_SECRET);
+	int result = statement ? sqlite3_step(statement) : sqlite3_errcode(store->db);
+	bool has = result == SQLITE_ROW &&
+		   sqlite3_column_bytes(statement, 0) == (int)sizeof(store->secret);
+
+	if (has)
+		memcpy(store->secret, sqlite3_column_blob(statement, 0), sizeof(store->secret));
+	sqlite3_reset(statement);
+	return has ? 0 : result == SQLITE_ROW ? -EUCLEAN : store_errno(result);
+}
+
+static int make_secret(struct store *store, struct uw_err *err)
+{
+	int rc = read_secret(store);
+
+	if (rc) {
+		rc = store_errno(sqlite3_exec(store->db, store_secret_sql, NULL, NULL, NULL));
+		if (rc)
+			store_rollback(store);
+		else
+			rc = read_secret(store);
+	}
+	return rc ? err_set(err, rc, "cannot keep a secret: %s", store_error(store)) : 0;
+}
+
+const uint8_t *store_secret(const struct store *store)
+{
+	return store->secret;
+}
+
 static int check_schema(struct store *store, bool due, struct uw_err *err)
 {
 	int version = 0;
@@ -226,7 +258,8 @@ static int check_schema(struct store *store, bool due, struct uw_err *err)
 		return rc;
 	if (due)
 		store->checked_us = clock_wall_us();
-	return make_indexes(store, err);
+	rc = make_indexes(store, err);
+	return rc ? rc : make_secret(store, err);
 }
 
 /* The database, its log and its index. */

@@ -44,6 +44,9 @@ struct store_options {
 int store_open(const struct store_options *options, struct store **ret_store, struct uw_err *err);
 void store_close(struct store *store); /* NULL is fine; what is not committed is gone */
 
+/* HASH_SECRET_LEN bytes that only root knows, and that stay the same as long as the database. */
+const uint8_t *store_secret(const struct store *store);
+
 /* The next store_open reads all of it and sets it aside if it is damaged. What meets damage while
  * it writes does this by itself. */
 void store_doubt(struct store *store);

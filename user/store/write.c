@@ -50,16 +50,6 @@ static int run(struct store *store, const struct binder *binder)
 
 /* ---- environments ---- */
 
-/* FNV-1a, to find equal ones by an index; equality is tested in full. */
-static uint64_t hash_of(const struct job_block *block)
-{
-	uint64_t hash = 0xcbf29ce484222325ULL;
-
-	for (uint32_t i = 0; i < block->size; i++)
-		hash = (hash ^ (uint8_t)block->data[i]) * 0x100000001b3ULL;
-	return hash;
-}
-
 static bool is_last_env(const struct store *store, const struct job_block *env)
 {
 	return store->env_id && store->env_size == env->size &&
@@ -107,7 +97,8 @@ static int put_env(struct store *store, const struct job_block *env, int64_t *re
 		*ret_id = store->env_id;
 		return 0;
 	}
-	hash = hash_of(env);
+	/* To find equal ones by an index; equality is tested in full. */
+	hash = hash_keyed(store->secret, env->data, env->size);
 	rc = find_env(store, env, hash, &id);
 	if (rc == -ENOENT) {
 		add = bind(store, ST_ADD_ENV);

@@ -7,16 +7,20 @@
 #include "user/cli/jobs/spec.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/hash.h"
 #include "user/cli/jobs/tasks.h"
 #include "user/ipc/json.h"
 
 /* ---- keys ---- */
+
+#define KEY_CUT_LEN (JOB_KEY_LEN - sizeof("@0123456789abcdef"))
 
 static const char *last_part(const char *path)
 {
@@ -74,10 +78,17 @@ static const char *clean_word(char *text)
 	return text;
 }
 
+/* One that is too long ends in a hash of all of it: programs whose names begin alike are not alike.
+ */
 const char *spec_key(const struct task *task, char buf[static JOB_KEY_LEN])
 {
-	snprintf(buf, JOB_KEY_LEN, "%s/%.*s", task->component,
-		 (int)(JOB_KEY_LEN - 2 - strlen(task->component)), command_name(task));
+	static const uint8_t no_secret[HASH_SECRET_LEN];
+	const char *name = command_name(task);
+	int size = snprintf(buf, JOB_KEY_LEN, "%s/%s", task->component, name);
+
+	if (size >= JOB_KEY_LEN)
+		snprintf(buf + KEY_CUT_LEN, JOB_KEY_LEN - KEY_CUT_LEN, "@%016" PRIx64,
+			 hash_keyed(no_secret, name, strlen(name)));
 	clean_word(buf);
 	return buf;
 }

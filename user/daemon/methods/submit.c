@@ -81,7 +81,7 @@ static bool take_call(const struct daemon *daemon, struct submit_call *submit)
 
 static uint32_t learned_runs(const struct jobs *jobs, const struct jobs_item *item)
 {
-	uint64_t key = jobs_learn_key(item->spec.component, item->spec.uid, item->spec.key);
+	uint64_t key = jobs_learn_key(jobs, item->spec.component, item->spec.uid, item->spec.key);
 	struct admit_key known;
 
 	return key && !admit_key_export(jobs_admit(jobs), key, &known) ? known.total : 0;
