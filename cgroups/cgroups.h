@@ -197,7 +197,8 @@ int cg_tree_open(const struct cg_host *host, const char *root, int *ret_dirfd, s
 int cg_leaf_create(int pool_dirfd, const char *component, const char *name, char *ret_name,
 		   size_t size, int *ret_dirfd, struct uw_err *err);
 
-/* rmdir when it is empty; 0, -EBUSY, -ENOENT. */
+/* rmdir, with the groups that the workload made below it, when nothing runs in them; 0, -EBUSY,
+ * -ENOENT. */
 int cg_leaf_remove(int pool_dirfd, const char *component, const char *name);
 
 /* Calls fn for each leaf of a component; a negative return stops and is passed up. */

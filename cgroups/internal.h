@@ -120,6 +120,17 @@ int cg_procs_wait_empty(int dirfd, int timeout_ms);
 /* Calls fn for each child group; a negative return stops and is passed up. */
 int cg_each_child(int dirfd, cg_leaf_fn fn, void *data);
 
+/* ---- remove.c ---- */
+
+/* At a time; a workload may make as many as cgroup.max.descendants allows. */
+#define CG_REMOVED_MAX 4096
+
+/* All groups below dirfd. -EBUSY when something runs in one, or there are more of them. */
+int cg_remove_below(int dirfd);
+
+/* parent/name with all groups below it, if nothing runs in them. -EBUSY, -ENOENT. */
+int cg_remove_empty(int parent, const char *name);
+
 /* ---- run_files.c: the files of /run/uw ---- */
 
 int cg_setup_lock(int *ret_fd, bool may_wait, struct uw_err *err);

@@ -100,6 +100,8 @@ int cg_leaf_protect(int pool_dirfd, const char *component)
 static int make_fresh(int component, const char *name)
 {
 	for (int attempt = 0; attempt < 2; attempt++) {
+		int ret;
+
 		if (!mkdirat(component, name, 0755))
 			return 0;
 		if (errno != EEXIST)
@@ -109,8 +111,9 @@ static int make_fresh(int component, const char *name)
 
 		if (old >= 0 && cg_populated(old))
 			return -EEXIST;
-		if (unlinkat(component, name, AT_REMOVEDIR) && errno != ENOENT)
-			return errno == EBUSY ? -EEXIST : -errno;
+		ret = cg_remove_empty(component, name);
+		if (ret && ret != -ENOENT)
+			return ret == -EBUSY ? -EEXIST : ret;
 	}
 	return -EEXIST;
 }
@@ -179,7 +182,7 @@ int cg_leaf_remove(int pool_dirfd, const char *component, const char *name)
 	dir = open_group(pool_dirfd, component);
 	if (dir < 0)
 		return dir;
-	return unlinkat(dir, name, AT_REMOVEDIR) ? -errno : 0;
+	return cg_remove_empty(dir, name);
 }
 
 /* ---- attach ---- */

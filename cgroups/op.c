@@ -21,7 +21,6 @@
 
 #define UWD_XATTR     "user.uw.uwd"
 #define VALUE_LEN     24
-#define NESTING_MAX   16 /* groups that a workload may have made below its leaf */
 #define RMDIR_TRIES   50 /* a group stays busy for a moment after its last exit */
 #define RMDIR_WAIT_NS 10000000L
 
@@ -252,11 +251,6 @@ bool cg_pool_note_uwd(int pool_dirfd)
 	return fsetxattr(pool_dirfd, UWD_XATTR, "1", 1, XATTR_CREATE) < 0;
 }
 
-struct removal {
-	int dir;
-	int depth;
-};
-
 static int rmdir_patiently(int parent, const char *name)
 {
 	const struct timespec pause = {.tv_nsec = RMDIR_WAIT_NS};
@@ -271,37 +265,26 @@ static int rmdir_patiently(int parent, const char *name)
 	return 0;
 }
 
-/* Depth first. EBUSY is final for a group with processes; only an empty one is worth a wait. */
-static int remove_group(void *data, const char *name)
+/* EBUSY is final for a group with processes; only an empty one is worth a wait. */
+static int remove_group(int parent, const char *name)
 {
-	const struct removal *above = data;
-	AUTO_CLOSE int dir =
-		openat(above->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct removal below = {.dir = dir, .depth = above->depth + 1};
-	pid_t pid;
+	AUTO_CLOSE int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int ret;
 
 	if (dir < 0)
 		return errno == ENOENT ? 0 : -errno;
-	if (below.depth > NESTING_MAX)
-		return -ELOOP;
-	ret = cg_each_child(dir, remove_group, &below);
-	if (ret)
-		return ret;
-	if (cg_procs_read(dir, &pid, 1) > 0)
-		return -EBUSY;
-	return rmdir_patiently(above->dir, name);
+	ret = cg_populated(dir) ? -EBUSY : cg_remove_below(dir);
+	return ret ? ret : rmdir_patiently(parent, name);
 }
 
 int cg_op_remove(struct cg_op *op, const char *path)
 {
-	struct removal top = {.dir = op->mount};
 	int ret;
 
 	cg_op_note(op, "rmdir", path, NULL);
 	if (cg_op_dry(op))
 		return 0;
-	ret = remove_group(&top, path);
+	ret = remove_group(op->mount, path);
 	if (ret)
 		return err_set(op->err, ret, "cgroups: rmdir %s: %s", path, strerror(-ret));
 	return 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -207,6 +209,41 @@ static int read_mounts(const char *text, struct cg_host *host, bool *memory_v1)
 
 	assert_non_null(file);
 	return cg_host_read_mounts(file, host, memory_v1);
+}
+
+static void make_dir(int at, const char *name)
+{
+	assert_int_equal(mkdirat(at, name, 0755), 0);
+}
+
+/* As deep as a workload may have gone, past what would fit into a path or a stack. */
+static void test_groups_below_a_leaf_are_removed_at_any_depth(void **state)
+{
+	static const char deep[] =
+		"ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd";
+	char path[] = "/tmp/uw-test-XXXXXX";
+	AUTO_CLOSE int top = -1;
+	int at;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	make_dir(top, "a");
+	make_dir(top, "a/b");
+	make_dir(top, "c");
+	at = dup(top);
+	for (int i = 0; i < 200; i++) {
+		int next;
+
+		make_dir(at, deep);
+		next = openat(at, deep, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_true(next >= 0);
+		close(at);
+		at = next;
+	}
+	close(at);
+	assert_int_equal(cg_remove_below(top), 0);
+	assert_int_equal(rmdir(path), 0);
 }
 
 static void test_mounts_pure_v2_gives_place_and_options(void **state)
@@ -421,6 +458,7 @@ int main(void)
 		cmocka_unit_test(test_each_limit_of_a_unit_has_a_property),
 		cmocka_unit_test(test_a_wait_ends_when_it_has_to),
 		cmocka_unit_test(test_a_silent_bus_is_given_up_in_time),
+		cmocka_unit_test(test_groups_below_a_leaf_are_removed_at_any_depth),
 		cmocka_unit_test(test_pool_root_auto_follows_systemd),
 		cmocka_unit_test(test_mounts_pure_v2_gives_place_and_options),
 		cmocka_unit_test(test_mounts_hybrid_is_told),
