@@ -115,9 +115,9 @@ static int no_usage(void *data, const struct cg_group *leaf, bool at_end,
 	return -ENOENT;
 }
 
-static int no_limit(void *data, const struct cg_group *leaf, uint64_t bytes)
+static int no_limit(void *data, const struct cg_group *leaf, uint64_t bytes, bool raised)
 {
-	(void)data, (void)leaf, (void)bytes;
+	(void)data, (void)leaf, (void)bytes, (void)raised;
 	return 0;
 }
 

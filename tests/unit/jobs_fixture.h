@@ -118,11 +118,11 @@ static int fake_usage(void *data, const struct cg_group *leaf, bool at_end,
 	return 0;
 }
 
-static int fake_limit(void *data, const struct cg_group *leaf, uint64_t bytes)
+static int fake_limit(void *data, const struct cg_group *leaf, uint64_t bytes, bool raised)
 {
 	struct jobs_fixture *f = data;
 
-	(void)leaf;
+	(void)leaf, (void)raised;
 	f->limit_bytes = bytes;
 	return 0;
 }

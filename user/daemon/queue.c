@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 #include "user/base/clock.h"
@@ -223,8 +224,11 @@ int queue_open(struct daemon *daemon, struct uw_err *err)
 		.reclaim = reclaim_leaf,
 		.data = daemon,
 	};
-	rc = jobs_open(&setup, &daemon->jobs, err);
 	resolve_allowed(daemon);
+	rc = leaf_keeper_new(pool_dir, daemon, &daemon->jobs_machine.keeper);
+	if (rc)
+		return err_set(err, rc, "queue: %s", strerror(-rc));
+	rc = jobs_open(&setup, &daemon->jobs, err);
 	if (rc == JOBS_SET_ASIDE)
 		log_err("%s", err->text);
 	if (rc >= 0)
@@ -236,6 +240,8 @@ void queue_close(struct daemon *daemon)
 {
 	jobs_close(daemon->jobs);
 	daemon->jobs = NULL;
+	leaf_keeper_free(daemon->jobs_machine.keeper);
+	daemon->jobs_machine.keeper = NULL;
 }
 
 void queue_look(struct daemon *daemon)

@@ -113,7 +113,8 @@ static void launch(const struct jobs *jobs, struct job_entry *entry)
 	int rc = take_slot(jobs, entry);
 
 	text_copy(launch.component, sizeof(launch.component), entry->component);
-	run_leaf_name(entry->job.id, launch.leaf);
+	run_leaf_name(entry->job.id, 0, launch.leaf);
+	run_leaf_name(entry->job.id, entry->attempt, launch.own_leaf);
 	if (rc)
 		err_set(&err, rc, "slot %u: %s", entry->slot, strerror(-rc));
 	else
@@ -150,11 +151,20 @@ static void count_output(const struct jobs *jobs, const struct job_entry *entry)
 		outputs_ended(jobs->outputs, job->id, job->uid, entry->result.end_us);
 }
 
+static void clean(const struct jobs *jobs, const struct job_entry *entry)
+{
+	const struct jobs_ops *ops = jobs->setup.ops;
+	char leaf[JOBS_LEAF_LEN];
+
+	ops->clean(jobs->setup.ops_data, entry->component, run_leaf_name(entry->job.id, 0, leaf));
+	ops->clean(jobs->setup.ops_data, entry->component,
+		   run_leaf_name(entry->job.id, entry->attempt, leaf));
+}
+
 static void after_entry(void *data, struct entry *base)
 {
 	struct job_entry *entry = (struct job_entry *)base;
 	const struct jobs *jobs = entry->jobs;
-	char leaf[JOBS_LEAF_LEN];
 
 	(void)data;
 	entry_reap(TAKE_FD(entry->ended));
@@ -162,8 +172,7 @@ static void after_entry(void *data, struct entry *base)
 	if (entry->kind == ENTRY_START)
 		launch(jobs, entry);
 	else if (entry->clean)
-		jobs->setup.ops->clean(jobs->setup.ops_data, entry->component,
-				       run_leaf_name(entry->job.id, leaf));
+		clean(jobs, entry);
 }
 
 /* ---- on the loop's thread ---- */
@@ -211,6 +220,7 @@ struct job_entry *entry_new(struct jobs *jobs, const struct job *job, enum job_e
 		.jobs = jobs,
 		.kind = kind,
 		.slot = job->slot,
+		.attempt = job->attempts,
 		.output_bytes = jobs->setup.config->admission.output_bytes,
 		.launched = -ECANCELED,
 		.ended = -1,

@@ -25,7 +25,8 @@ struct job_entry {
 	struct job job; /* as it is to be on disk, with its times of the wall clock */
 	char component[UW_NAME_LEN], key[JOB_KEY_LEN + 48];
 	char boot[CLOCK_BOOT_ID_LEN];
-	uint32_t slot; /* START: its own; END: that becomes free */
+	uint32_t slot;    /* START: its own; END: that becomes free */
+	uint32_t attempt; /* START, END: the one that begins or is over */
 	uint32_t event_count;
 	struct job_event event[JOBS_EVENTS_MAX];
 	struct job_result result; /* END */

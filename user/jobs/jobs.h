@@ -61,7 +61,8 @@ struct jobs_launch {
 	uint32_t uid, gid;
 	uint64_t limit_bytes;  /* memory.high of the leaf */
 	uint64_t output_bytes; /* kept of each of its outputs */
-	char component[UW_NAME_LEN], leaf[JOBS_LEAF_LEN];
+	/* own_leaf: of this attempt alone, where leaf is still taken. */
+	char component[UW_NAME_LEN], leaf[JOBS_LEAF_LEN], own_leaf[JOBS_LEAF_LEN];
 	const char *pack; /* job_pack with the environment */
 	unsigned long pack_size;
 };
@@ -71,13 +72,15 @@ struct jobs_launch {
 struct jobs_ops {
 	/* Starts a shim for it: its pidfd, or a negative errno; then nothing has run. */
 	int (*launch)(void *data, const struct jobs_launch *launch, struct uw_err *err);
-	/* Ends what is left in the leaf and removes it. */
+	/* Ends what is left in the leaf and removes it, soon. */
 	void (*clean)(void *data, const char *component, const char *leaf);
 	int (*open)(void *data, const char *component, const char *leaf, struct cg_group *ret_leaf);
 	/* at_end: all of it; else what is looked at each second, sizes and whether it is frozen. */
 	int (*usage)(void *data, const struct cg_group *leaf, bool at_end,
 		     struct jobs_usage *ret_usage);
-	int (*limit)(void *data, const struct cg_group *leaf, uint64_t bytes);
+	/* memory.high; raised: from a value that is no higher. Takes no time: a lower one comes
+	 * into force in the background. */
+	int (*limit)(void *data, const struct cg_group *leaf, uint64_t bytes, bool raised);
 	int (*kill)(void *data, const struct cg_group *leaf);
 	/* on: for as long as the configuration lets anything stand still, unless asked again. */
 	int (*freeze)(void *data, uint32_t component, const struct cg_group *leaf, bool on);

@@ -22,10 +22,12 @@
 #include "user/base/text.h"
 #include "user/jobs/shim_start.h"
 
-#define SHIM_PROGRAM  UW_LIBEXEC_DIR "/uw-shim"
-#define CLEAN_WAIT_MS 2000
-#define CLEAN_TRIES   40
-#define STAT_LEN      4096
+#define SHIM_PROGRAM UW_LIBEXEC_DIR "/uw-shim"
+#define STAT_LEN     4096
+
+/* An attempt that follows the one before at once waits so long for its leaf. */
+#define NAME_TRIES   10
+#define NAME_WAIT_MS 2
 
 /* ---- on the recorder's thread ---- */
 
@@ -47,33 +49,15 @@ static int leaf_path(const char *component, const char *leaf, char path[CG_PATH_
 	return !*component || *component == '/' || n >= CG_PATH_LEN ? -ENOENT : 0;
 }
 
-static int open_leaf_dir(int pool, const char *component, const char *leaf)
+/* What an ended job left behind does not go on: its memory is given to others. As a rule there is
+ * nothing, and the leaf goes at once. */
+static void clean_leaf(const struct jobs_machine *machine, int pool, const char *component,
+		       const char *leaf)
 {
-	char path[CG_PATH_LEN];
-	int fd = leaf_path(component, leaf, path);
-
-	if (fd)
-		return fd;
-	fd = openat(pool, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-/* What an ended job left behind does not go on: its memory is given to others. */
-static void clean_leaf(int pool, const char *component, const char *leaf)
-{
-	AUTO_CLOSE int dir = open_leaf_dir(pool, component, leaf);
-	int rc = dir < 0 ? 0 : -EBUSY;
-
-	for (int i = 0; rc == -EBUSY && i < CLEAN_TRIES; i++) {
-		rc = cg_leaf_remove(pool, component, leaf);
-		if (rc != -EBUSY)
-			break;
-		text_write_at(dir, cg_knob_file(CG_KILL), "1");
-		poll(NULL, 0, CLEAN_WAIT_MS / CLEAN_TRIES);
-	}
-	if (rc && rc != -ENOENT)
-		log_warning("leaf of a job stays component=%s leaf=%s error=%s", component, leaf,
-			    strerrorname_np(-rc));
+	if (leaf_end(pool, component, leaf) == -EBUSY &&
+	    leaf_keeper_clean(machine->keeper, component, leaf))
+		log_warning("leaf of a job stays component=%s leaf=%s error=ENOMEM", component,
+			    leaf);
 }
 
 static void op_clean(void *data, const char *component, const char *leaf)
@@ -82,25 +66,32 @@ static void op_clean(void *data, const char *component, const char *leaf)
 	AUTO_CLOSE int pool = machine->pool_dir(machine->data);
 
 	if (pool >= 0)
-		clean_leaf(pool, component, leaf);
+		clean_leaf(machine, pool, component, leaf);
 }
 
-static int make_leaf(int pool, const struct jobs_launch *launch, int *ret_dirfd, struct uw_err *err)
+/* Where the leaf of an attempt before does not go, as something in it does not die, this one has a
+ * name of its own. */
+static int make_leaf(int pool, const struct jobs_launch *launch, char ret_name[JOBS_LEAF_LEN],
+		     int *ret_dirfd, struct uw_err *err)
 {
-	char name[JOBS_LEAF_LEN], limit[24];
-	int rc = cg_leaf_create(pool, launch->component, launch->leaf, name, sizeof(name),
-				ret_dirfd, err);
+	const char *name = launch->leaf;
+	char limit[24];
+	int rc = 0;
 
-	if (rc == -EEXIST) { /* of an attempt whose end nobody saw */
-		clean_leaf(pool, launch->component, launch->leaf);
-		rc = cg_leaf_create(pool, launch->component, launch->leaf, name, sizeof(name),
+	for (int i = 0; i < NAME_TRIES && leaf_end(pool, launch->component, name) == -EBUSY; i++)
+		poll(NULL, 0, NAME_WAIT_MS);
+	for (int i = 0; i < 2; i++) {
+		rc = cg_leaf_create(pool, launch->component, name, ret_name, JOBS_LEAF_LEN,
 				    ret_dirfd, err);
+		if (rc != -EEXIST)
+			break;
+		name = launch->own_leaf;
 	}
 	if (rc)
 		return rc;
 	snprintf(limit, sizeof(limit), "%" PRIu64, launch->limit_bytes);
 	rc = text_write_at(*ret_dirfd, cg_knob_file(CG_HIGH), limit);
-	return rc ? err_set(err, rc, "leaf %s/%s: memory.high: %s", launch->component, launch->leaf,
+	return rc ? err_set(err, rc, "leaf %s/%s: memory.high: %s", launch->component, ret_name,
 			    strerror(-rc))
 		  : 0;
 }
@@ -114,19 +105,20 @@ static int op_launch(void *data, const struct jobs_launch *launch, struct uw_err
 		.program = SHIM_PROGRAM,
 		.log_limit_bytes = launch->output_bytes,
 	};
+	char name[JOBS_LEAF_LEN] = "";
 	int rc;
 
 	shims = pool < 0 ? pool : open_shims_group(pool);
 	if (shims < 0)
 		return err_set(err, shims, "cgroup %s: %s", CG_SHIMS, strerror(-shims));
-	rc = make_leaf(pool, launch, &leaf, err);
+	rc = make_leaf(pool, launch, name, &leaf, err);
 	if (!rc) {
 		place.shims_dirfd = shims;
 		place.leaf_dirfd = leaf;
 		rc = launch_shim(&place, launch, err);
 	}
-	if (rc < 0)
-		cg_leaf_remove(pool, launch->component, launch->leaf);
+	if (rc < 0 && *name)
+		cg_leaf_remove(pool, launch->component, name);
 	return rc;
 }
 
@@ -189,10 +181,11 @@ static int op_usage(void *data, const struct cg_group *leaf, bool at_end,
 	return 0;
 }
 
-static int op_limit(void *data, const struct cg_group *leaf, uint64_t bytes)
+static int op_limit(void *data, const struct cg_group *leaf, uint64_t bytes, bool raised)
 {
-	(void)data;
-	return cg_write_u64(leaf, CG_HIGH, bytes);
+	const struct jobs_machine *machine = data;
+
+	return leaf_keeper_limit(machine->keeper, leaf, bytes, raised);
 }
 
 static int op_kill(void *data, const struct cg_group *leaf)
@@ -230,6 +223,7 @@ const struct jobs_ops jobs_ops_real = {
 /* ---- leaves that an uwd before us could not remove any more ---- */
 
 struct sweep {
+	const struct jobs_machine *machine;
 	const struct jobs *jobs;
 	int pool;
 	const char *component;
@@ -246,11 +240,11 @@ static int sweep_leaf(void *data, const char *name)
 	if (strncmp(name, "job-", 4) != 0)
 		return 0;
 	id = strtoull(name + 4, &end, 10);
-	if (*end || !id || jobs_find(sweep->jobs, id))
+	if ((*end && *end != '-') || !id || jobs_find(sweep->jobs, id))
 		return 0;
 	if (!store_find(jobs_reader(sweep->jobs), id, &row) &&
 	    job_state_is_end((enum job_state)row.job.state))
-		clean_leaf(sweep->pool, sweep->component, name);
+		clean_leaf(sweep->machine, sweep->pool, sweep->component, name);
 	else
 		cg_leaf_remove(sweep->pool, sweep->component, name);
 	return 0;
@@ -262,7 +256,7 @@ void jobs_ops_sweep(const struct jobs_machine *machine, const struct jobs *jobs,
 	AUTO_CLOSE int pool = machine->pool_dir(machine->data);
 
 	for (uint32_t i = 0; pool >= 0 && i < config->component_count; i++) {
-		struct sweep sweep = {jobs, pool, config->component[i].name};
+		struct sweep sweep = {machine, jobs, pool, config->component[i].name};
 		AUTO_CLOSE int dir =
 			openat(pool, sweep.component, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 

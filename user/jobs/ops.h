@@ -7,6 +7,7 @@
 #define UW_JOBS_OPS_H
 
 #include "user/jobs/jobs.h"
+#include "user/jobs/leaf_keeper.h"
 
 struct jobs_machine {
 	const char *state_dir; /* as in struct jobs_setup */
@@ -17,6 +18,7 @@ struct jobs_machine {
 	int (*freeze)(void *data, uint32_t component, uint64_t leaf, bool on);
 	int (*reclaim)(void *data, uint32_t component, uint64_t leaf, uint64_t bytes);
 	void *data;
+	struct leaf_keeper *keeper; /* for what would hold up whoever asks */
 };
 
 /* Its ops_data is a struct jobs_machine, which lives as long as the jobs do. */

@@ -2,8 +2,8 @@
 /*
  * Keeps what is known of each running job beside the job: its slot, its leaf, its shim's pidfd and
  * its limit. The limit of a job, memory.high of its leaf, is set here by run_limit; it is lowered
- * no further than to what the job holds, since the kernel would make the loop wait, and later
- * looks follow it down.
+ * no further than to what the job holds, since the kernel would swap out at once what is in use,
+ * and later looks follow it down.
  */
 #include "user/jobs/run.h"
 
@@ -23,9 +23,12 @@
 
 #define LIMIT_SLACK_BYTES (1ULL << 20) /* what may be added between the look and the write */
 
-const char *run_leaf_name(uint64_t id, char buf[JOBS_LEAF_LEN])
+const char *run_leaf_name(uint64_t id, uint32_t attempt, char buf[JOBS_LEAF_LEN])
 {
-	snprintf(buf, JOBS_LEAF_LEN, "job-%" PRIu64, id);
+	int size = snprintf(buf, JOBS_LEAF_LEN, "job-%" PRIu64, id);
+
+	if (attempt)
+		snprintf(buf + size, (size_t)(JOBS_LEAF_LEN - size), "-%" PRIu32, attempt);
 	return buf;
 }
 
@@ -39,6 +42,7 @@ struct run *run_new(struct jobs *jobs, struct job *job, uint32_t slot, const cha
 		return NULL;
 	*run = (struct run){
 		.id = job->id,
+		.attempt = job->attempts,
 		.pidfd = -1,
 		.leaf.dir = -1,
 		.started_us = clock_now_us(),
@@ -83,20 +87,24 @@ void run_open_leaf(struct jobs *jobs, struct run *run)
 {
 	char name[JOBS_LEAF_LEN];
 
-	if (run->leaf_open)
-		return;
-	run->leaf_open = jobs->setup.ops->open(jobs->setup.ops_data, run->component,
-					       run_leaf_name(run->id, name), &run->leaf) == 0;
+	for (uint32_t attempt = run->attempt; !run->leaf_open; attempt = 0) {
+		run_leaf_name(run->id, attempt, name);
+		run->leaf_open = !jobs->setup.ops->open(jobs->setup.ops_data, run->component, name,
+							&run->leaf);
+		if (!attempt)
+			return;
+	}
 }
 
 /* ---- what the core says of those that run ---- */
 
 /*
- * A memory.high below what is there is reclaimed down to within the write, on the loop: what is
- * there, read just now, and a little more is the least that is written. Later looks follow it down.
+ * A memory.high below what is there is reclaimed down to within the write: what is there, read just
+ * now, and a little more is the least that is written. Later looks follow it down.
  */
 void run_limit(struct jobs *jobs, struct run *run, uint64_t bytes)
 {
+	bool raised = run->limit_bytes && bytes >= run->limit_bytes;
 	uint64_t least_bytes;
 	struct jobs_usage usage;
 
@@ -108,7 +116,7 @@ void run_limit(struct jobs *jobs, struct run *run, uint64_t bytes)
 		return;
 	if (bytes < least_bytes)
 		bytes = least_bytes;
-	if (!jobs->setup.ops->limit(jobs->setup.ops_data, &run->leaf, bytes))
+	if (!jobs->setup.ops->limit(jobs->setup.ops_data, &run->leaf, bytes, raised))
 		run->limit_bytes = bytes;
 }
 

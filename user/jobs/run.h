@@ -43,6 +43,7 @@ struct stop_run {
 /* Of a job from its start until its end is on disk; its place is its slot. */
 struct run {
 	uint64_t id;                 /* The job's. */
+	uint32_t attempt;            /* Of the job. */
 	char component[UW_NAME_LEN]; /* Where it runs, also when that is not configured any more. */
 	bool found;                  /* The uwd before this one started it. */
 
@@ -74,7 +75,8 @@ int run_watch(const struct jobs *jobs, uint32_t slot, int pidfd);
 /* What it may have, as far as that can be written without waiting. */
 void run_limit(struct jobs *jobs, struct run *run, uint64_t bytes);
 void run_open_leaf(struct jobs *jobs, struct run *run);
-const char *run_leaf_name(uint64_t id, char buf[JOBS_LEAF_LEN]);
+/* job-ID; job-ID-ATTEMPT where that was still taken; attempt 0: the first of them. */
+const char *run_leaf_name(uint64_t id, uint32_t attempt, char buf[JOBS_LEAF_LEN]);
 /* As slot_read; -ENODATA too when it is of another attempt than job's. */
 int run_read_slot(int slots, uint32_t index, const struct job *job, struct slot_record *ret_slot);
 /* There is room again: it is held back no more. */
