@@ -343,6 +343,23 @@ static void test_the_command_is_the_submitter_and_cannot_come_back(void **state)
 	assert_file(f->out, "65534\n65534\n65534 1234\n1\n8192\n");
 }
 
+/* As scripts do that tell what they write where by name. */
+static void test_the_command_may_open_its_outputs_by_name(void **state)
+{
+	const struct fixture *f = *state;
+	struct job_spec spec;
+	char argv[128];
+
+	if (geteuid())
+		skip();
+	sh(&spec, "echo said >/dev/stdout; echo so >>/dev/stderr", argv, sizeof(argv));
+	spec.uid = spec.gid = NOBODY;
+	wait_for(launch(f, &spec));
+	assert_int_equal(read_slot(f).status, 0);
+	assert_file(f->out, "said\n");
+	assert_file(f->err, "so\n");
+}
+
 static void test_what_holds_the_output_open_does_not_hold_the_end_up(void **state)
 {
 	struct slot_record slot = run_sh(*state, "tail -f /dev/null & exit 3");
@@ -431,6 +448,8 @@ int main(void)
 			test_the_command_is_the_submitter_and_cannot_come_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_what_holds_the_output_open_does_not_hold_the_end_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_command_may_open_its_outputs_by_name,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sigterm_goes_on_to_the_command, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_a_slot_is_locked_as_long_as_its_shim_lives,
