@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The order of what is written, when some of it cannot be. */
 #include <errno.h>
+#include <stdatomic.h>
 
 #include "tests/unit/hang_guard.h"
 #include "tests/unit/tmp_pool.h"
 #include "user/base/log.h"
 #include "user/jobs/recorder.h"
+#include "user/store/history.h"
 
 #define ENTRIES 4
 
@@ -172,6 +174,72 @@ static void test_recorder_what_is_gone_keeps_nobody(void **state)
 	assert_false(is_stuck(f));
 }
 
+/* ---- what is forgotten ---- */
+
+static const struct job_spec some_spec = {.component = "c", .cwd = "/", .index = JOB_NO_INDEX};
+
+static int write_ended(struct store *store, struct entry *entry)
+{
+	struct job job = {.id = 7, .state = JOB_QUEUED, .index = JOB_NO_INDEX};
+	struct job_result result = {.state = JOB_DONE, .end_us = 1};
+	char pack[1024];
+	struct store_new new = {
+		.job = &job,
+		.component = "c",
+		.key = "",
+		.pack = pack,
+		.pack_size = job_pack(&some_spec, false, pack, sizeof(pack)),
+	};
+	int rc = store_add(store, &new);
+
+	(void)entry;
+	return rc ? rc : store_end(store, &job, &result);
+}
+
+static void ended_is_written(void *data, struct entry *entry)
+{
+	(void)data;
+	entry->next = entry; /* seen */
+}
+
+struct told {
+	const char *dir;
+	atomic_int found; /* what a reader says of the job then; 1: not told of yet */
+};
+
+static void look_for_it(void *data, uint64_t id)
+{
+	struct told *told = data;
+	struct store_options options = {.dir = told->dir};
+	struct store_reader *reader = NULL;
+	struct uw_err err = {0};
+	struct store_row row;
+
+	if (!store_reader_open(&options, &reader, &err))
+		atomic_store(&told->found, store_find(reader, id, &row));
+	store_reader_close(reader);
+}
+
+/* Its output goes then, which a transaction that fails could not bring back. */
+static void test_recorder_tells_of_who_is_forgotten_when_it_is_on_disk(void **state)
+{
+	struct fixture *f = *state;
+	struct told told = {.dir = f->pool.path, .found = 1};
+	struct store_keep keep = {.jobs = 0, .oldest_us = 1, .forget = look_for_it, .data = &told};
+	struct entry ended = {.must = true, .write = write_ended, .done = ended_is_written};
+
+	recorder_put(f->recorder, &ended);
+	while (ended.next != &ended) {
+		await_readable(recorder_fd(f->recorder));
+		recorder_dispatch(f->recorder);
+	}
+	recorder_configure(f->recorder, &keep);
+	UNTIL(atomic_load(&told.found) <= 0);
+	assert_int_equal(atomic_load(&told.found), -ENOENT);
+	recorder_free(f->recorder);
+	f->recorder = NULL;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -179,6 +247,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_recorder_nothing_overtakes_what_is_stuck),
 		TEST(test_recorder_what_is_gone_keeps_nobody),
+		TEST(test_recorder_tells_of_who_is_forgotten_when_it_is_on_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

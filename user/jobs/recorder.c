@@ -263,10 +263,34 @@ static bool keep_is_new(struct recorder *recorder)
 	return is_new;
 }
 
+/* Who is forgotten in a transaction: told of when it is on disk, and not before. */
+struct forgotten {
+	uint64_t id[FORGET_BATCH];
+	uint32_t count;
+};
+
+static void note_forgotten(void *data, uint64_t id)
+{
+	struct forgotten *forgotten = data;
+
+	if (forgotten->count < FORGET_BATCH)
+		forgotten->id[forgotten->count++] = id;
+}
+
+static void tell_forgotten(const struct store_keep *keep, const struct forgotten *forgotten)
+{
+	for (uint32_t i = 0; keep->forget && i < forgotten->count; i++)
+		keep->forget(keep->data, forgotten->id[i]);
+}
+
 static void forget_old(struct recorder *recorder)
 {
-	struct store_keep keep = what_to_keep(recorder);
+	struct store_keep told = what_to_keep(recorder), keep = told;
+	struct forgotten forgotten = {.count = 0};
 	int rc;
+
+	keep.forget = note_forgotten;
+	keep.data = &forgotten;
 
 	keep.oldest_us = aging_cut(&recorder->aging, recorder->store, keep.oldest_us,
 				   clock_now_us(), clock_wall_us());
@@ -275,6 +299,8 @@ static void forget_old(struct recorder *recorder)
 		rc = store_forget(recorder->store, &keep, FORGET_BATCH);
 	if (rc < 0 || store_commit(recorder->store) < 0)
 		store_rollback(recorder->store);
+	else
+		tell_forgotten(&told, &forgotten);
 	/* More of it: soon, but after whoever waits. */
 	recorder->forget_us = clock_now_us() + (rc == 1 ? RETRY_US / 10 : FORGET_US);
 }

@@ -41,7 +41,8 @@ typedef bool (*recorder_tidy_fn)(void *data, struct store *store);
 int recorder_new(struct store *store, const struct store_keep *keep, recorder_tidy_fn tidy,
 		 void *data, struct recorder **ret_recorder, struct uw_err *err);
 
-/* What is kept from now on; it is looked at when nothing waits. oldest_us here is an age. */
+/* What is kept from now on; it is looked at when nothing waits. oldest_us here is an age, and
+ * forget is called when it is on disk. */
 void recorder_configure(struct recorder *recorder, const struct store_keep *keep);
 
 /* Writes what waits, for at most some seconds, and ends the thread; calls done for all of it. */
