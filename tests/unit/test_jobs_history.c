@@ -236,6 +236,33 @@ static void test_jobs_estimates_survive_a_restart(void **state)
 	assert_memory_equal(&before, &after, sizeof(before));
 }
 
+/* A power loss took the last writes: the database is damaged, and what stands beside it is as it
+ * was at first. */
+static void test_jobs_ids_do_not_come_again_after_a_power_loss(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char path[160];
+	uint64_t last;
+	int fd;
+
+	for (uint32_t i = 0; i < 5; i++)
+		submit_sh(f, "exit 0");
+	JOBS_UNTIL(f, f->ended == 5);
+	last = f->first_id;
+	assert_true(f->jobs->synced_id >= last);
+	assert_int_equal(slots_write_last_id(f->jobs->slots, 0), 0);
+	jobs_close(TAKE(f->jobs));
+	snprintf(path, sizeof(path), "%s/%s", f->dir, STORE_FILE);
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	assert_int_equal(write(fd, path, sizeof(path)), sizeof(path));
+	close(fd);
+	snprintf(path, sizeof(path), "%s/%s-wal", f->dir, STORE_FILE);
+	unlink(path);
+	assert_int_equal(jobs_fixture_open(f), JOBS_SET_ASIDE);
+	submit_sh(f, "exit 0");
+	assert_true(f->first_id > last);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, jobs_setup, jobs_teardown)
 
 int main(void)
@@ -249,6 +276,7 @@ int main(void)
 		TEST(test_jobs_database_that_cannot_be_read_back_is_set_aside),
 		TEST(test_jobs_learned_keys_are_of_this_machine),
 		TEST(test_jobs_estimates_survive_a_restart),
+		TEST(test_jobs_ids_do_not_come_again_after_a_power_loss),
 		TEST(test_jobs_predictions_are_held_against_what_came),
 	};
 

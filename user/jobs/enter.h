@@ -19,6 +19,7 @@ struct submission {
 	struct entry entry;
 	struct jobs *jobs;
 	uint64_t submit_us, submit_wall_us; /* the same, by jobs_now_us and on disk */
+	uint64_t promised_id;               /* to be on disk before its ids are */
 	jobs_submitted_fn done;
 	void *data;
 	uint32_t count;

@@ -267,6 +267,19 @@ static int start_recorder(struct jobs *jobs, struct store *store, struct uw_err 
 	return watch(jobs, recorder_fd(jobs->recorder), EPOLLIN | EPOLLET, TAG_RECORDER, err);
 }
 
+/* The database that knew it is set aside. Where what stands beside it is torn, outputs tell. */
+static uint64_t find_last_id(const struct jobs *jobs)
+{
+	char path[JOBS_DIR_LEN + 8];
+	uint64_t written = 0, used;
+
+	snprintf(path, sizeof(path), "%s/%s", jobs->dir, JOBS_LOG_DIR);
+	used = outputs_highest_id(path);
+	if (slots_read_last_id(jobs->slots, &written))
+		written = 0;
+	return written > used ? written : used;
+}
+
 static int open_store(struct jobs *jobs, struct uw_err *err)
 {
 	struct store_options options = {.dir = jobs->dir};
@@ -277,8 +290,8 @@ static int open_store(struct jobs *jobs, struct uw_err *err)
 	if (set_aside < 0)
 		return err_set(err, set_aside, "%s", aside.text);
 	memcpy(jobs->secret, store_secret(store), sizeof(jobs->secret));
-	if (set_aside && slots_read_last_id(jobs->slots, &jobs->last_id))
-		jobs->last_id = 0; /* never written: nothing was ever submitted */
+	if (set_aside)
+		jobs->last_id = find_last_id(jobs);
 	rc = store_reader_open(&options, &jobs->reader, err);
 	if (!rc)
 		rc = adopt_load(jobs, store, err);

@@ -274,6 +274,18 @@ static bool is_output(const char *name, uint64_t *ret_id)
 	return !errno && !strcmp(end, ".out");
 }
 
+uint64_t outputs_highest_id(const char *dir)
+{
+	AUTO_CLOSEDIR DIR *files = opendir(dir);
+	const struct dirent *entry;
+	uint64_t highest = 0, id;
+
+	while (files && (entry = readdir(files)))
+		if (is_output(entry->d_name, &id) && id > highest)
+			highest = id;
+	return highest;
+}
+
 /* Of a job that nobody knows, as of a database that was set aside, the last line is its end. */
 static void scan_one(struct outputs *outputs, struct store *store, uint64_t id)
 {

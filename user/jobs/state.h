@@ -31,6 +31,7 @@ struct jobs {
 	int epoll, slots;
 	uint64_t clock_offset_us;
 	uint64_t last_id, promised_id;
+	uint64_t synced_id; /* the recorder's thread's: promised, and on disk */
 	struct job_table table;
 	struct after_list after;
 	struct strings *strings;

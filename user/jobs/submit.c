@@ -56,10 +56,19 @@ static int write_item(struct store *store, const struct submission *submission,
 	return rc;
 }
 
+static int keep_promise(struct jobs *jobs, uint64_t promised_id)
+{
+	int rc = promised_id > jobs->synced_id ? slots_sync(jobs->slots) : 0;
+
+	if (!rc && promised_id > jobs->synced_id)
+		jobs->synced_id = promised_id;
+	return rc;
+}
+
 static int write_submission(struct store *store, struct entry *entry)
 {
 	const struct submission *submission = (const struct submission *)entry;
-	int rc = 0;
+	int rc = keep_promise(submission->jobs, submission->promised_id);
 
 	for (uint32_t i = 0; !rc && i < submission->count; i++)
 		rc = write_item(store, submission, &submission->item[i], submission->pack[i].size);
@@ -332,6 +341,7 @@ int jobs_submit(struct jobs *jobs, struct jobs_item *items, uint32_t count, jobs
 			jobs->pending -= items[i].count;
 		return err_set(err, rc, "submit: %s", strerror(-rc));
 	}
+	submission->promised_id = jobs->promised_id;
 	submission->done = done;
 	submission->data = data;
 	recorder_put(jobs->recorder, &submission->entry);

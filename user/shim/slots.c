@@ -192,6 +192,11 @@ int slots_write_last_id(int fd, uint64_t id)
 	return write_head(fd, id);
 }
 
+int slots_sync(int fd)
+{
+	return fdatasync(fd) ? -errno : 0;
+}
+
 /* ---- slots ---- */
 
 static bool is_slot(uint32_t index)
@@ -245,9 +250,7 @@ int slot_write(int fd, uint32_t index, const struct slot_record *slot, bool sync
 	memcpy(&record.slot, slot, sizeof(*slot));
 	record.sum = sum_of(&record.slot, sizeof(record.slot));
 	rc = write_at(fd, &record, sizeof(record), offset_of(index));
-	if (!rc && sync && fdatasync(fd))
-		rc = -errno;
-	return rc;
+	return !rc && sync ? slots_sync(fd) : rc;
 }
 
 int slot_read_note(int fd, uint32_t index, struct slot_note *ret_note)

@@ -74,6 +74,7 @@ int slots_reopen(const char *dir);
 /* The highest id that was given, kept beside the database against its loss. */
 int slots_read_last_id(int fd, uint64_t *ret_id);
 int slots_write_last_id(int fd, uint64_t id);
+int slots_sync(int fd); /* it is on disk */
 
 /* -ENODATA: never written; -EUCLEAN: torn, for the moment while another one writes it. Then
  * *ret_slot is empty. */
