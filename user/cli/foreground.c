@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
@@ -18,6 +19,7 @@
 
 #include "cgroups/cgroups.h"
 #include "user/base/cleanup.h"
+#include "user/base/text.h"
 
 /* What somebody may send to us and mean the command. Stops that the terminal sends reach the
  * command by itself; we stop after it has (see child_changed). */
@@ -25,7 +27,10 @@ static const int passed_on[] = {
 	SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT, SIGWINCH, SIGALRM,
 };
 
+#define SILENT_MS 2000 /* so long without a word where the command cannot begin */
+
 struct supervisor {
+	int cgroup;
 	int pidfd;
 	int signals;
 	int exec_report; /* an errno comes when exec failed, end of file when it did not */
@@ -157,8 +162,22 @@ static int reap(struct supervisor *super, struct uw_err *err)
 	return 0;
 }
 
+/* Its group, or one above it, stands still, and the command with it. */
+static void say_frozen(const struct supervisor *super)
+{
+	char text[128];
+	uint64_t frozen = 0;
+
+	if (text_read_at(super->cgroup, "cgroup.events", text, sizeof(text)) >= 0 &&
+	    !text_key_u64(text, "frozen", &frozen) && frozen)
+		fprintf(stderr, "uwctl run: its component is frozen, and the command begins when "
+				"that is thawed (uwctl status, uwctl thaw)\n");
+}
+
 static int supervise(struct supervisor *super, struct uw_err *err)
 {
+	int wait_ms = SILENT_MS;
+
 	for (;;) {
 		struct pollfd fds[] = {
 			{.fd = super->signals, .events = POLLIN},
@@ -166,8 +185,14 @@ static int supervise(struct supervisor *super, struct uw_err *err)
 			{.fd = super->pidfd, .events = POLLIN},
 		};
 
-		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+		int ready = poll(fds, ARRAY_SIZE(fds), super->exec_report < 0 ? -1 : wait_ms);
+
+		if (ready < 0 && errno != EINTR)
 			return err_set(err, -errno, "poll: %s", strerror(errno));
+		if (!ready) {
+			say_frozen(super);
+			wait_ms = -1;
+		}
 		if (fds[1].revents)
 			read_exec_report(super);
 		if (fds[0].revents)
@@ -181,7 +206,8 @@ int foreground_run(int cgroup_dirfd, char **argv, struct foreground_end *ret_end
 		   struct uw_err *err)
 {
 	AUTO_CLOSE int signals = -1;
-	struct supervisor super = {.pidfd = -1, .exec_report = -1, .end.exit_code = -1};
+	struct supervisor super = {
+		.cgroup = cgroup_dirfd, .pidfd = -1, .exec_report = -1, .end.exit_code = -1};
 	sigset_t ours, before;
 	int r;
 
