@@ -43,6 +43,7 @@ struct jobs_fixture {
 	uint64_t swap_free_bytes; /* of the host */
 	bool preempt;             /* when it is opened */
 	bool no_leaf;             /* none can be opened */
+	bool has_left;            /* nobody is in any of them */
 	uint32_t freezes;         /* asked for */
 	bool busy;                /* takes no such request now */
 	uint64_t reclaimed_bytes; /* the last that was asked for */
@@ -114,6 +115,7 @@ static int fake_usage(void *data, const struct cg_group *leaf, bool at_end,
 		.current_bytes = f->current_bytes,
 		.peak_bytes = f->current_bytes,
 		.frozen = f->frozen == leaf->id,
+		.empty = f->has_left,
 	};
 	return 0;
 }
@@ -134,7 +136,7 @@ static int fake_kill(void *data, const struct cg_group *leaf)
 	int fd = slots_reopen(f->dir);
 	struct slot_record slot;
 
-	for (uint32_t i = 1; i <= SLOTS_COUNT; i++)
+	for (uint32_t i = 1; !f->has_left && i <= SLOTS_COUNT; i++)
 		if (!slot_read(fd, i, &slot) && slot.job == leaf->id && slot.child_pid > 0 &&
 		    slot.phase == SLOT_RUN)
 			kill(-slot.child_pid, SIGKILL);

@@ -291,6 +291,41 @@ static void test_jobs_cancelled_again_end_sooner(void **state)
 	expect_end(f, id, -1, SIGKILL);
 }
 
+/* As root it may go elsewhere, where a kill of its leaf does not reach it. */
+static void test_jobs_that_left_their_leaf_are_ended_all_the_same(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char text[256];
+	uint64_t id;
+
+	f->has_left = true;
+	snprintf(text, sizeof(text), "trap '' TERM; touch %s; " AT_GATE, f->ran);
+	id = submit_sh(f, text);
+	JOBS_UNTIL(f, !access(f->ran, F_OK));
+	assert_int_equal(jobs_cancel(f->jobs, id, getuid(), 0, NULL, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(f->result.state, JOB_CANCELLED);
+	assert_int_equal(f->result.signal, SIGKILL);
+}
+
+static void test_jobs_that_left_their_leaf_say_so(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t id = submit_sh(f, AT_GATE);
+
+	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	f->has_left = true;
+	JOBS_UNTIL(f, run_of(f, id)->empty_us);
+	assert_int_not_equal(jobs_find(f->jobs, id)->reason, JOB_BECAUSE_LEFT_LEAF);
+	run_of(f, id)->empty_us -= 10 * US_PER_SEC;
+	JOBS_UNTIL(f, jobs_find(f->jobs, id)->reason == JOB_BECAUSE_LEFT_LEAF);
+	f->has_left = false;
+	jobs_fixture_tick(f);
+	assert_int_equal(jobs_find(f->jobs, id)->reason, JOB_BECAUSE_NONE);
+	open_gate(f, 1);
+	JOBS_UNTIL(f, f->ended == 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +337,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_jobs_frozen_are_killed_where_memory_is_short,
 						jobs_setup, jobs_teardown),
 		cmocka_unit_test_setup_teardown(test_jobs_cancelled_again_end_sooner, jobs_setup,
+						jobs_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_jobs_that_left_their_leaf_are_ended_all_the_same, jobs_setup,
+			jobs_teardown),
+		cmocka_unit_test_setup_teardown(test_jobs_that_left_their_leaf_say_so, jobs_setup,
 						jobs_teardown),
 		cmocka_unit_test_setup_teardown(test_jobs_that_start_get_the_grace_of_their_cancel,
 						jobs_setup, jobs_teardown),

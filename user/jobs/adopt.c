@@ -161,6 +161,7 @@ static void adopt(struct jobs *jobs, struct job *job, struct run *run,
 
 	run->pidfd = pidfd;
 	run->launched = true;
+	run->shim_kills = slot->began_us;
 	set_start(jobs, job, run, slot);
 	pause_recall(jobs, job, run);
 	job->state = JOB_RUNNING;

@@ -52,7 +52,8 @@ struct jobs_usage {
 	uint64_t swapped_bytes; /* in swap, and not in memory as well */
 	uint64_t cpu_us;
 	uint64_t oom_kills;
-	bool frozen;
+	bool frozen; /* it, or a group above it */
+	bool empty;  /* nothing runs in it */
 };
 
 struct jobs_launch {

@@ -4,9 +4,11 @@
  * it has run into its time limit. The core hears the sizes; a limit that could not be lowered in
  * full is followed down, and one that was told to end and did not is killed.
  */
+#include <inttypes.h>
 #include <stddef.h>
 
 #include "user/base/clock.h"
+#include "user/base/log.h"
 #include "user/jobs/adopt.h"
 #include "user/jobs/outgrown.h"
 #include "user/jobs/pause.h"
@@ -14,18 +16,51 @@
 #include "user/jobs/stop.h"
 #include "user/jobs/supply.h"
 
+#define EMPTY_US (3 * US_PER_SEC) /* one that ends is empty for a moment */
+
 static void end_overdue(struct jobs *jobs, struct job *job, struct run *run)
 {
 	uint64_t now_us = clock_now_us(), ran_us = pause_ran_us(run, now_us);
 	struct job_why why = {JOB_BECAUSE_TIME_LIMIT, ran_us, job->time_limit_us};
 
-	if (run->stop.kill_us && now_us >= run->stop.kill_us && run->leaf_open) {
-		jobs->setup.ops->kill(jobs->setup.ops_data, &run->leaf);
+	if (run->stop.kill_us && now_us >= run->stop.kill_us) {
+		stop_kill(jobs, run);
 		return;
 	}
 	if (job->time_limit_us && ran_us > job->time_limit_us && !(job->flags & JOB_TIMED_OUT))
 		stop_wish(jobs, job, JOB_TIMED_OUT, &why,
 			  jobs->setup.config->admission.kill_grace_us, NULL, NULL);
+}
+
+/* Its command lives, and is not in there. */
+static bool has_left_leaf(const struct jobs *jobs, const struct job *job)
+{
+	struct slot_record slot;
+
+	return !run_read_slot(jobs->slots, job->slot, job, &slot) && slot.phase == SLOT_RUN &&
+	       slot.child_pid > 0 && slot_is_locked(jobs->slots, job->slot);
+}
+
+/* Nothing of it is limited, measured or stopped then, and nothing else would say so. */
+static void see_empty(struct jobs *jobs, struct job *job, struct run *run, bool empty)
+{
+	static const struct job_why left = {JOB_BECAUSE_LEFT_LEAF, 0, 0}, none = {0};
+	uint64_t now_us = clock_now_us();
+
+	if (empty && !run->empty_us)
+		run->empty_us = now_us;
+	if (empty && !run->has_left && now_us - run->empty_us >= EMPTY_US &&
+	    has_left_leaf(jobs, job)) {
+		run->has_left = true;
+		state_set_why(job, &left);
+		log_warning("job runs outside of its leaf, where nothing limits or freezes it "
+			    "job=%" PRIu64 " component=%s",
+			    job->id, run->component);
+	}
+	if (!empty && run->has_left)
+		state_set_why(job, &none);
+	run->has_left = run->has_left && empty;
+	run->empty_us = empty ? run->empty_us : 0;
 }
 
 /* memory.peak cannot rise past memory.high by what is swapped out instead. */
@@ -59,6 +94,7 @@ static void look_at_run(struct jobs *jobs, uint32_t slot)
 		admit_usage(jobs->admit, job->id, usage.current_bytes, usage.swapped_bytes,
 			    run->peak_bytes, jobs_now_us(jobs));
 		pause_sync(jobs, job, run, usage.frozen);
+		see_empty(jobs, job, run, usage.empty);
 		run_limit(jobs, run, job->reserved_bytes);
 		outgrown_sync(jobs, job, run);
 	}

@@ -125,7 +125,8 @@ static int op_launch(void *data, const struct jobs_launch *launch, struct uw_err
 /* ---- on the loop's thread ---- */
 
 /* Six fds a job with its shim's and the folder's. */
-#define LEAF_KNOBS (1U << CG_CURRENT | 1U << CG_SWAP_CURRENT | 1U << CG_PEAK | 1U << CG_FREEZE)
+#define LEAF_KNOBS \
+	(1U << CG_CURRENT | 1U << CG_SWAP_CURRENT | 1U << CG_PEAK | 1U << CG_CGROUP_EVENTS)
 
 static int op_open(void *data, const char *component, const char *leaf, struct cg_group *ret_leaf)
 {
@@ -164,7 +165,7 @@ static int op_usage(void *data, const struct cg_group *leaf, bool at_end,
 		    struct jobs_usage *ret_usage)
 {
 	struct jobs_usage usage = {0};
-	uint64_t frozen = 0;
+	bool populated;
 	int rc = cg_read_u64(leaf, CG_CURRENT, &usage.current_bytes);
 
 	(void)data;
@@ -173,8 +174,9 @@ static int op_usage(void *data, const struct cg_group *leaf, bool at_end,
 	if (cg_read_u64(leaf, CG_PEAK, &usage.peak_bytes))
 		usage.peak_bytes = usage.current_bytes;
 	usage.swapped_bytes = read_swapped(leaf);
-	if (!cg_read_u64(leaf, CG_FREEZE, &frozen))
-		usage.frozen = frozen != 0;
+	/* Not cgroup.freeze, which does not say whether a group above it stands still. */
+	if (!cg_read_state(leaf, &populated, &usage.frozen))
+		usage.empty = !populated;
 	if (at_end)
 		read_rest(leaf, &usage);
 	*ret_usage = usage;

@@ -45,8 +45,7 @@ static void give_up(struct jobs *jobs, struct job *job, struct run *run)
 {
 	static const struct job_why why = {JOB_BECAUSE_NONE, 0, 0};
 
-	run->freeze.paused = false;
-	run->freeze.for_id = 0;
+	ask_to_go_on(jobs, job, run); /* what has stopped of it */
 	job->state = JOB_RUNNING;
 	state_set_why(job, &why);
 	admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
@@ -81,7 +80,6 @@ static void ask_for_its_memory(struct jobs *jobs, struct job *job, struct run *r
 	else
 		run->freeze.empty_reclaims = 0;
 	if (run->freeze.empty_reclaims == EMPTY_RECLAIMS_MAX) {
-		ask_to_go_on(jobs, job, run);
 		give_up(jobs, job, run);
 		return;
 	}

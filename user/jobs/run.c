@@ -44,6 +44,7 @@ struct run *run_new(struct jobs *jobs, struct job *job, uint32_t slot, const cha
 		.id = job->id,
 		.attempt = job->attempts,
 		.pidfd = -1,
+		.shim_kills = true,
 		.leaf.dir = -1,
 		.started_us = clock_now_us(),
 		.first_bytes = job->reserved_bytes,

@@ -47,12 +47,13 @@ struct run {
 	char component[UW_NAME_LEN]; /* Where it runs, also when that is not configured any more. */
 	bool found;                  /* The uwd before this one started it. */
 
-	int pidfd;      /* Of its shim; -1: not known yet. */
-	bool launched;  /* Its shim was made, or adopted. */
-	bool gone;      /* Its shim has ended before it was known here that it was made. */
-	bool unwatched; /* The end of its shim would not be seen: it is to be watched again. */
-	bool ending;    /* Its end is on its way to the disk. */
-	int error;      /* The errno of a shim that could not be made. */
+	int pidfd;       /* Of its shim; -1: not known yet. */
+	bool shim_kills; /* The shim kills when it is told to; one of an older uwd does not. */
+	bool launched;   /* Its shim was made, or adopted. */
+	bool gone;       /* Its shim has ended before it was known here that it was made. */
+	bool unwatched;  /* The end of its shim would not be seen: it is to be watched again. */
+	bool ending;     /* Its end is on its way to the disk. */
+	int error;       /* The errno of a shim that could not be made. */
 
 	struct cg_group leaf; /* Its cgroup, while leaf_open. */
 	bool leaf_open;
@@ -61,6 +62,8 @@ struct run {
 	uint64_t limit_bytes;   /* Its memory.high as last written; 0: not by this uwd. */
 	uint64_t current_bytes; /* How large it was when it was last looked at. */
 	uint64_t peak_bytes;    /* How large it has been at most. */
+	uint64_t empty_us;      /* Since when its leaf is empty, on clock_now_us; 0: it is not. */
+	bool has_left;          /* And it runs all the same, elsewhere. */
 	uint64_t looked_us;     /* When current_bytes was read, on clock_now_us. */
 
 	struct freeze_run freeze;

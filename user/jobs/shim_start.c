@@ -147,10 +147,11 @@ static int start(const struct launch_place *place, const struct prepared *prepar
 	sigset_t term, before;
 	pid_t pid;
 
-	/* Born with SIGTERM blocked: until the shim waits for it, it waits, as it is meant for the
+	/* Born with them blocked: until the shim waits for one, it waits, as it is meant for the
 	 * command. */
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
+	sigaddset(&term, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &term, &before);
 	pid = fork_shim(place, &pidfd);
 	if (!pid)

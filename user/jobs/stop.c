@@ -63,6 +63,15 @@ int stop_wish(struct jobs *jobs, struct job *job, enum job_flag flag, const stru
 	return 0;
 }
 
+/* One that left its leaf, as root may, is known to its shim alone. */
+void stop_kill(struct jobs *jobs, struct run *run)
+{
+	if (run->leaf_open)
+		jobs->setup.ops->kill(jobs->setup.ops_data, &run->leaf);
+	if (run->pidfd >= 0 && run->shim_kills && pidfd_send_signal(run->pidfd, SIGUSR1, NULL, 0))
+		return; /* it has ended */
+}
+
 void stop_terminate(struct jobs *jobs, struct job *job, uint64_t grace_us)
 {
 	struct run *run = job->slot ? jobs->run[job->slot] : NULL;
@@ -80,6 +89,5 @@ void stop_terminate(struct jobs *jobs, struct job *job, uint64_t grace_us)
 			return;
 	}
 	run->stop.kill_us = now_us;
-	if (run->leaf_open)
-		jobs->setup.ops->kill(jobs->setup.ops_data, &run->leaf);
+	stop_kill(jobs, run);
 }

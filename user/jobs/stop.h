@@ -6,7 +6,10 @@
 #define UW_JOBS_STOP_H
 
 #include "user/jobs/jobs.h"
+#include "user/jobs/run.h"
 
+/* SIGKILL for all of it, wherever its command is. */
+void stop_kill(struct jobs *jobs, struct run *run);
 /* SIGTERM now, SIGKILL after grace_us; that of an earlier call stands if it is sooner. One that
  * stands still goes on to hear it, and is killed at once where its memory is needed: see
  * pause_wake.

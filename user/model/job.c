@@ -104,6 +104,9 @@ static const struct job_reason_row reasons[JOB_REASON__COUNT] = {
 				   "what watched it was killed, its end is not known", "", ""},
 	[JOB_BECAUSE_REFUSED] = {"refused", COUNT, NONE,
 				 "uwd cannot take it into its queue: error ", "", ""},
+	[JOB_BECAUSE_LEFT_LEAF] = {"left-leaf", NONE, NONE,
+				   "runs outside of its leaf, where nothing limits or freezes it",
+				   "", ""},
 };
 
 #undef BYTES

@@ -95,6 +95,7 @@ enum job_reason {
 	JOB_BECAUSE_NO_COMPONENT,  /* its component is not configured any more */
 	JOB_BECAUSE_SHIM_LOST,     /* what watched it was killed, so that its end is not known */
 	JOB_BECAUSE_REFUSED,       /* uwd cannot take it into its queue, errno observed */
+	JOB_BECAUSE_LEFT_LEAF,     /* its command has moved itself out of its leaf */
 	JOB_REASON__COUNT
 };
 

@@ -89,6 +89,7 @@ static int open_signals(void)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
@@ -158,9 +159,12 @@ static void pass_on(const struct shim *shim)
 	struct signalfd_siginfo info;
 
 	/* Not reaped yet, so the number is still the child's; its session began with it. */
-	while (read(shim->signals, &info, sizeof(info)) == sizeof(info))
-		if (kill(-shim->child, SIGTERM)) /* it has no session of its own yet */
-			kill(shim->child, SIGTERM);
+	while (read(shim->signals, &info, sizeof(info)) == sizeof(info)) {
+		int number = info.ssi_signo == SIGUSR1 ? SIGKILL : SIGTERM;
+
+		if (kill(-shim->child, number)) /* it has no session of its own yet */
+			kill(shim->child, number);
+	}
 }
 
 static void close_pump(struct pump *pump)

@@ -11,7 +11,8 @@
  * may do what its submitter may do in a shell, as with cron and at.
  *
  * When the command has ended, the job has: what it left behind in the leaf is uwd's to kill.
- * SIGTERM to the shim goes on to the command's session.
+ * SIGTERM to the shim goes on to the command's session, and SIGUSR1 as SIGKILL: also where the
+ * command has left its leaf, which uwd kills as a whole.
  */
 #ifndef UW_SHIM_SHIM_H
 #define UW_SHIM_SHIM_H
