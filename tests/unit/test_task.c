@@ -65,7 +65,8 @@ static void test_words_are_cut_as_a_shell_would(void **state)
 		{"'a\\b'", "a\\b|"},
 		{"a\\ b \\| \\'", "a b|||'|"},
 		{"sh -c 'a ; b && c > d | e $(f) `g`'", "sh|-c|a ; b && c > d | e $(f) `g`|"},
-		{"awk '{print $1}' *.txt ~/x #no", "awk|{print $1}|*.txt|~/x|#no|"},
+		{"awk '{print $1}' *.txt ~/x no#", "awk|{print $1}|*.txt|~/x|no#|"},
+		{"grep '#' a#b \\#", "grep|#|a#b|#|"},
 		{"caf\xc3\xa9", "caf\xc3\xa9|"},
 	};
 
@@ -100,6 +101,9 @@ static void test_words_what_a_shell_would_take_otherwise_is_refused(void **state
 		{"x `date`", "column 3: no shell reads this, allowed: in quotes, or sh -c '...'"},
 		{"(a)", "column 1: no shell reads this, allowed: in quotes, or sh -c '...'"},
 		{"a;b", "column 2: no shell reads this, allowed: in quotes, or sh -c '...'"},
+		{"echo hi # note",
+		 "column 9: a shell takes the rest for a comment, allowed: '#' in quotes, or a "
+		 "comment on a line of its own"},
 		{"a <b", "column 3: no shell reads this, allowed: in quotes, or sh -c '...'"},
 	};
 
@@ -194,6 +198,25 @@ static void test_file_every_key_reaches_its_field(void **state)
 	assert_int_equal(t->range[2].last, 31);
 	assert_int_equal(task_elements(t), 13);
 	assert_string_equal(joined(&t->command, buf), "sh|-c|a ; b|");
+}
+
+/* As of an editor, or of several files in one. */
+static void test_file_byte_order_marks_are_passed_over(void **state)
+{
+	static const char text[] = "\xef\xbb\xbf[task a]\ncommand = ls\ncomponent = ml\n"
+				   "\xef\xbb\xbf# second\n\xef\xbb\xbf[task b]\ncommand = ls\n"
+				   "component = ml\n";
+	struct task tasks[4];
+	char buf[512];
+	struct task_room room = {buf, sizeof(buf)};
+	struct task_file file = {"t", text, strlen(text), NULL, tasks, 4};
+	struct uw_err err = {0};
+	size_t count = 0;
+
+	(void)state;
+	assert_int_equal(task_file_read(&file, &room, &count, &err), 0);
+	assert_int_equal(count, 2);
+	assert_string_equal(tasks[1].name, "b");
 }
 
 static void test_file_begins_with_what_the_command_line_says(void **state)
@@ -362,6 +385,7 @@ int main(void)
 		cmocka_unit_test(test_words_what_a_shell_would_take_otherwise_is_refused),
 		cmocka_unit_test(test_words_do_not_pass_their_room),
 		cmocka_unit_test(test_file_every_key_reaches_its_field),
+		cmocka_unit_test(test_file_byte_order_marks_are_passed_over),
 		cmocka_unit_test(test_file_begins_with_what_the_command_line_says),
 		cmocka_unit_test(test_file_what_is_wrong_is_said_with_its_line),
 		cmocka_unit_test(test_file_more_tasks_than_room_are_refused),

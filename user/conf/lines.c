@@ -45,7 +45,8 @@ size_t lines_take(struct lines *lines, const char **ret_line)
 	lines->number++;
 	if (!end)
 		end = lines->end;
-	if (lines->number == 1 && end - line >= 3 && !memcmp(line, "\xef\xbb\xbf", 3))
+	/* A byte order mark: of the text, or of one that was put behind another. */
+	if (end - line >= 3 && !memcmp(line, "\xef\xbb\xbf", 3))
 		line += 3;
 	while (line < end && is_blank(*line))
 		line++;

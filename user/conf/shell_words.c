@@ -18,6 +18,9 @@ struct splitter {
 };
 
 static const char blanks[] = " \t\r\n";
+static const char no_comment[] =
+	"a shell takes the rest for a comment, allowed: '#' in quotes, or a "
+	"comment on a line of its own";
 
 static int fail(const struct splitter *splitter, const char *at, const char *what)
 {
@@ -113,7 +116,8 @@ int shell_words_split(const char *text, char *buf, size_t size, uint32_t *ret_si
 	splitter.at += strspn(splitter.at, blanks);
 	while (*splitter.at) {
 		bool last;
-		int r = take_word(&splitter);
+		int r = *splitter.at == '#' ? fail(&splitter, splitter.at, no_comment)
+					    : take_word(&splitter);
 
 		if (r)
 			return r;
