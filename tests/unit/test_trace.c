@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -70,6 +71,48 @@ static void test_swf_without_memory_is_in_processors(void **data)
 	assert_int_equal(trace.job[0].peak_bytes, 4 * MIB);
 	assert_int_equal(trace.job[0].declared_us, 53940000000);
 	trace_done(&trace);
+}
+
+/* As the format has it: the whole job, and then its pieces, the later ones without a submit time.
+ */
+static void test_swf_pieces_of_a_job_are_not_counted(void **data)
+{
+	struct trace trace;
+	struct uw_err err;
+
+	(void)data;
+	assert_int_equal(read_text("\xef\xbb\xbf"
+				   "1 10 5 100 8 -1 -1 8 200 -1 1 7 -1 3 -1 -1 -1 -1\n"
+				   "1 10 5 40 8 -1 -1 8 200 -1 2 7 -1 3 -1 -1 -1 -1\n"
+				   "1 -1 -1 60 8 -1 -1 8 200 -1 3 7 -1 3 -1 -1 -1 -1\n"
+				   "1 -1 -1 60 8 -1 -1 8 200 -1 4 7 -1 3 -1 -1 -1 -1\n"
+				   "2 20 5 50 8 -1 -1 8 200 -1 0 7 -1 3 -1 -1 -1 -1\n",
+				   &trace, &err),
+			 0);
+	assert_int_equal(trace.count, 2);
+	assert_int_equal(trace.left_out, 0);
+	assert_int_equal(trace.job[0].run_us, 100 * 1000000ULL);
+	assert_int_equal(trace.job[1].submit_us, 20 * 1000000ULL);
+	trace_done(&trace);
+}
+
+static void test_trace_of_standard_input_is_read(void **data)
+{
+	struct trace trace;
+	struct uw_err err = {0};
+	int ends[2], before = dup(STDIN_FILENO);
+
+	(void)data;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "1 2 -1 3 4 -1 0 1 -1\n", 21), 21);
+	close(ends[1]);
+	dup2(ends[0], STDIN_FILENO);
+	close(ends[0]);
+	assert_int_equal(trace_open("-", &trace, &err), 0);
+	assert_int_equal(trace.count, 1);
+	trace_done(&trace);
+	dup2(before, STDIN_FILENO);
+	close(before);
 }
 
 static void test_swf_with_memory_is_in_bytes_of_all_processors(void **data)
@@ -216,6 +259,8 @@ int main(void)
 		cmocka_unit_test(test_columns_are_read_to_the_microsecond_and_byte),
 		cmocka_unit_test(test_swf_without_memory_is_in_processors),
 		cmocka_unit_test(test_swf_with_memory_is_in_bytes_of_all_processors),
+		cmocka_unit_test(test_swf_pieces_of_a_job_are_not_counted),
+		cmocka_unit_test(test_trace_of_standard_input_is_read),
 		cmocka_unit_test(test_mistakes_are_named_with_line_and_field),
 		cmocka_unit_test(test_a_line_without_end_is_refused),
 		cmocka_unit_test(test_replay_and_its_figures_are_as_by_hand),

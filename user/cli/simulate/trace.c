@@ -274,6 +274,13 @@ static int take_swf(struct trace_reader *reader, const struct value *v)
 	return 0;
 }
 
+/* A part of a job that was swapped out or taken up again; a line of its own tells of the whole, and
+ * the parts after the first say no time of submission. */
+static bool is_swf_piece(const char *status)
+{
+	return !strcmp(status, "2") || !strcmp(status, "3") || !strcmp(status, "4");
+}
+
 static int take_line(struct trace_reader *reader, char *line)
 {
 	struct value value[FIELDS_MAX] = {0};
@@ -295,6 +302,8 @@ static int take_line(struct trace_reader *reader, char *line)
 	}
 	if (count != reader->fields)
 		return wrong(reader, "line", "more or fewer fields than the lines before");
+	if (reader->is_swf && is_swf_piece(word[SWF_STATUS]))
+		return 0;
 	for (uint32_t i = 0; i < count; i++) {
 		r = parse_field(reader, reader->is_swf ? &swf[i] : &columns[i], word[i], &value[i]);
 		if (r < 0)
@@ -306,16 +315,25 @@ static int take_line(struct trace_reader *reader, char *line)
 	return reader->is_swf ? take_swf(reader, value) : take_columns(reader, value);
 }
 
+static size_t length_of_mark(const char *line)
+{
+	static const char mark[] = "\xef\xbb\xbf"; /* the byte order mark of some editors */
+
+	return strncmp(line, mark, strlen(mark)) ? 0 : strlen(mark);
+}
+
 static int take_lines(struct trace_reader *reader, FILE *file)
 {
 	char line[LINE_MAX_LEN];
 	int r;
 
 	while (fgets(line, sizeof(line), file)) {
+		char *begin = reader->line ? line : line + length_of_mark(line);
+
 		reader->line++;
 		if (!strchr(line, '\n') && strlen(line) == sizeof(line) - 1)
 			return wrong(reader, "line", "longer than 4094 bytes");
-		r = take_line(reader, line);
+		r = take_line(reader, begin);
 		if (r < 0)
 			return r;
 	}
@@ -356,8 +374,11 @@ int trace_read(FILE *file, const char *name, struct trace *ret, struct uw_err *e
 
 int trace_open(const char *path, struct trace *ret, struct uw_err *err)
 {
-	AUTO_FCLOSE FILE *file = fopen(path, "re");
+	AUTO_FCLOSE FILE *file = NULL;
 
+	if (!strcmp(path, "-"))
+		return trace_read(stdin, "standard input", ret, err);
+	file = fopen(path, "re");
 	*ret = (struct trace){0};
 	if (!file)
 		return err_set(err, -errno, "%s: %s", path, strerror(errno));
