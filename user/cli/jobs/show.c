@@ -110,6 +110,18 @@ static void print_memory(const struct screen *screen, const json_t *job)
 	line(screen, "memory", text);
 }
 
+/* One that ended well, or otherwise, may have lost some of its processes. */
+static void print_killed(const struct screen *screen, const json_t *job)
+{
+	uint64_t kills = json_get_u64_or(job, "oom_kills", 0);
+	char text[96];
+
+	snprintf(text, sizeof(text), "the kernel killed %" PRIu64 " of its tasks, out of memory",
+		 kills);
+	if (kills)
+		line(screen, "killed", text);
+}
+
 static void print_priority(const struct screen *screen, const json_t *job)
 {
 	uint64_t priority = json_get_u64_or(job, "priority", 0);
@@ -185,6 +197,7 @@ static void print_job(const struct screen *screen, const json_t *answer)
 	line(screen, "why", json_get_text(json_object_get(job, "why"), "text"));
 	print_expected(screen, job);
 	print_memory(screen, job);
+	print_killed(screen, job);
 	print_priority(screen, job);
 	print_times(screen, job);
 	print_words(screen, job);
