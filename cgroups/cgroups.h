@@ -188,6 +188,13 @@ int cg_tree_root(char *ret_root, size_t size);
 /* Opens the pool's directory. */
 int cg_tree_open(const struct cg_host *host, const char *root, int *ret_dirfd, struct uw_err *err);
 
+/*
+ * Whether the top of the hierarchy, as it is seen here, lets a pool be made in it: below a cgroup
+ * namespace's (in a container) no controller can be switched on while processes stand directly in
+ * it, and setup fails with -EBUSY. Needs no rights.
+ */
+bool cg_host_takes_pool(const struct cg_host *host);
+
 /* ---- leaves ---- */
 
 /*

@@ -199,6 +199,17 @@ int cg_host_check(const struct cg_host *host, struct uw_err *err)
 	return 0;
 }
 
+/* Only the true top has no type, and takes both processes and controllers. */
+bool cg_host_takes_pool(const struct cg_host *host)
+{
+	AUTO_CLOSE int dir = open(host->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char text[16];
+	pid_t pid;
+
+	return dir < 0 || text_read_at(dir, "cgroup.type", text, sizeof(text)) == -ENOENT ||
+	       cg_has_memory(dir, "cgroup.subtree_control") || cg_procs_read(dir, &pid, 1) <= 0;
+}
+
 bool cg_host_owns_mount(const struct cg_host *host)
 {
 	return !host->systemd;

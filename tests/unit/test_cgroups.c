@@ -217,6 +217,38 @@ static void make_dir(int at, const char *name)
 }
 
 /* As deep as a workload may have gone, past what would fit into a path or a stack. */
+static void put_file(int at, const char *name, const char *text)
+{
+	AUTO_CLOSE int fd = openat(at, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+/* The top of a machine, of a container with processes in it, and of one that can be used. */
+static void test_a_namespace_with_processes_at_its_top_takes_no_pool(void **state)
+{
+	char path[] = "/tmp/uw-test-XXXXXX", command[64];
+	struct cg_host host = {.memory = CG_MEMORY_V2};
+	AUTO_CLOSE int top = -1;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	snprintf(host.mount, sizeof(host.mount), "%s", path);
+	top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	put_file(top, "cgroup.procs", "1\n17\n");
+	put_file(top, "cgroup.subtree_control", "cpu\n");
+	assert_true(cg_host_takes_pool(&host));
+	put_file(top, "cgroup.type", "domain\n");
+	assert_false(cg_host_takes_pool(&host));
+	put_file(top, "cgroup.procs", "");
+	assert_true(cg_host_takes_pool(&host));
+	put_file(top, "cgroup.procs", "1\n");
+	put_file(top, "cgroup.subtree_control", "cpu memory\n");
+	assert_true(cg_host_takes_pool(&host));
+	snprintf(command, sizeof(command), "rm -r %s", path);
+	assert_int_equal(system(command), 0);
+}
+
 static void test_groups_below_a_leaf_are_removed_at_any_depth(void **state)
 {
 	static const char deep[] =
@@ -459,6 +491,7 @@ int main(void)
 		cmocka_unit_test(test_a_wait_ends_when_it_has_to),
 		cmocka_unit_test(test_a_silent_bus_is_given_up_in_time),
 		cmocka_unit_test(test_groups_below_a_leaf_are_removed_at_any_depth),
+		cmocka_unit_test(test_a_namespace_with_processes_at_its_top_takes_no_pool),
 		cmocka_unit_test(test_pool_root_auto_follows_systemd),
 		cmocka_unit_test(test_mounts_pure_v2_gives_place_and_options),
 		cmocka_unit_test(test_mounts_hybrid_is_told),

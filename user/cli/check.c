@@ -25,7 +25,7 @@
 struct findings {
 	struct cg_host host;
 	struct utsname kernel;
-	struct kern_feature feature[KERN_FEATURES_MAX + 2]; /* the kernel's, and the pool's */
+	struct kern_feature feature[KERN_FEATURES_MAX + 3]; /* the kernel's, and the pool's */
 	size_t count;
 	size_t missing[KERN_NEED_EXTRA + 1]; /* by enum kern_need */
 };
@@ -104,6 +104,22 @@ static void add_pool(struct findings *found)
 	add_lru(found);
 }
 
+/* In a container as a rule: said only where it is so. */
+static void add_place(struct findings *found)
+{
+	if (found->host.memory != CG_MEMORY_V2 || cg_host_takes_pool(&found->host))
+		return;
+	found->feature[found->count++] = (struct kern_feature){
+		.name = "a place for the pool",
+		.need = KERN_NEED_REQUIRED,
+		.lost = "processes stand directly in the top group of this cgroup namespace, and "
+			"'uwctl setup' fails with EBUSY",
+		.remedy =
+			"move them to a group below it (mkdir /sys/fs/cgroup/init, and write each "
+			"pid to its cgroup.procs), or name a delegated group as root in [pool]",
+	};
+}
+
 static int find_all(struct findings *found, struct uw_err *err)
 {
 	int r = cg_host_probe(&found->host, err);
@@ -114,6 +130,7 @@ static int find_all(struct findings *found, struct uw_err *err)
 	/* Where uwctl cannot work it loads nothing, not even to see whether it could. */
 	found->count = kern_probe(found->host.mount, found->host.memory == CG_MEMORY_V2,
 				  found->feature, KERN_FEATURES_MAX);
+	add_place(found);
 	add_pool(found);
 	for (size_t i = 0; i < found->count; i++) {
 		if (!found->feature[i].present)
