@@ -2,8 +2,9 @@
 /*
  * The listening side of the control socket. One fd, an epoll of its own, sits in the caller's loop;
  * the caller dispatches when it is readable, and never blocks here. Clients are guests of a loop
- * that has better things to do: a turn answers few calls of each, a client that does not read its
- * answers is dropped, and a client cannot make the server hold more than one answer for it.
+ * that has better things to do: a turn takes no more than IPC_TURN_US and one call, a client that
+ * does not read its answers is dropped, and a client cannot make the server hold more than one
+ * answer for it. What takes long is done in parts (struct ipc_work), which share the turns.
  * Allocates for messages only, never for anything that policy waits for.
  */
 #ifndef UW_IPC_SERVER_H
@@ -21,6 +22,8 @@
 #define IPC_CLIENTS_USER 32U  /* of one user that is not root */
 #define IPC_GROUPS_MAX   64U
 #define IPC_CALLS_A_TURN 4U           /* of one client; the rest waits for the next turn */
+#define IPC_TURN_US      2000U        /* of all clients; a tenth of the shortest step of policy */
+#define IPC_CLIENT_US    500U         /* of one; what it took more is taken off its next turns */
 #define IPC_UNREAD_MAX   (256U << 10) /* unread bytes of a follower before it is dropped */
 #define IPC_UNREAD_US    5000000ULL   /* an answer that stands unread so long drops its client */
 
@@ -54,6 +57,18 @@ struct ipc_answer {
 			     * client's other calls wait */
 };
 
+/*
+ * A part of what a call asks for, when all of it would hold up the loop. step does a part, which
+ * takes no more than half a ms; true: there is more. False: it is done, or goes on elsewhere, and
+ * is the caller's again. drop frees it as the server ends. Parts of all works come in turn, beside
+ * the clients.
+ */
+struct ipc_work {
+	struct ipc_work *next;
+	bool (*step)(struct ipc_work *work);
+	void (*drop)(struct ipc_work *work);
+};
+
 typedef void (*ipc_handle_fn)(void *data, const struct ipc_call *call, struct ipc_answer *answer);
 
 struct ipc_server_conf {
@@ -63,6 +78,7 @@ struct ipc_server_conf {
 	bool open;           /* any user may connect; who may what is for the handler to say */
 	ipc_handle_fn handle;
 	void *data;
+	uint64_t (*now_us)(void); /* what a turn is measured by; NULL: clock_now_us */
 };
 
 struct ipc_server;
@@ -87,6 +103,12 @@ int ipc_server_dispatch(struct ipc_server *server, uint64_t now_us);
 void ipc_server_answer(struct ipc_server *server, uint64_t token, struct ipc_answer *answer,
 		       uint64_t now_us);
 
+/* From now on work has its share of the turns. */
+void ipc_server_put_work(struct ipc_server *server, struct ipc_work *work);
+
+/* Whether somebody still waits for the answer to the call of token. */
+bool ipc_server_is_awaited(const struct ipc_server *server, uint64_t token);
+
 /* Lets any user connect from now on, or only root and the group. 0 or a negative errno. */
 int ipc_server_set_open(struct ipc_server *server, bool open);
 
@@ -104,6 +126,7 @@ void ipc_server_publish_to(struct ipc_server *server, enum ipc_method method, ui
 struct ipc_server_stats {
 	uint32_t clients, followers;
 	uint64_t calls, refused, dropped_slow, dropped_bad;
+	uint64_t turn_max_us; /* the longest turn */
 };
 void ipc_server_stats(const struct ipc_server *server, struct ipc_server_stats *ret_stats);
 

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Moves the bytes of one client: calls come in through a reader of messages, answers wait in one
+ * buffer until its socket takes them. Nothing here blocks. What the epoll is to wake us for follows
+ * from what the client waits for.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "user/base/cleanup.h"
+#include "user/ipc/inside.h"
+#include "user/ipc/service.h"
+
+#define READ_CHUNK 4096U
+
+void client_close(struct ipc_server *server, struct client *client)
+{
+	if (client->fd < 0)
+		return;
+	close(client->fd);
+	wire_reader_done(&client->in);
+	free(client->out);
+	server->stats.clients--;
+	if (client->follow != SERVICE_NO_FOLLOW)
+		server->stats.followers--;
+	*client = (struct client){.fd = -1, .follow = SERVICE_NO_FOLLOW};
+}
+
+int client_queue(struct ipc_server *server, struct client *client, const json_t *message)
+{
+	AUTO_FREE char *bytes = NULL;
+	size_t count;
+	char *out;
+	int r;
+
+	r = wire_encode(message, &bytes, &count);
+	if (r < 0)
+		return r;
+	if (!client->out_count) {
+		client->out = TAKE(bytes);
+		client->out_count = count;
+		client->out_since_us = server->now_us;
+		return 0;
+	}
+	out = realloc(client->out, client->out_count + count);
+	if (!out)
+		return -ENOMEM;
+	memcpy(out + client->out_count, bytes, count);
+	client->out = out;
+	client->out_count += count;
+	return 0;
+}
+
+int client_flush(struct ipc_server *server, struct client *client)
+{
+	while (client->out_sent < client->out_count) {
+		ssize_t sent =
+			send(client->fd, client->out + client->out_sent,
+			     client->out_count - client->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (sent < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		client->out_sent += (size_t)sent;
+		client->out_since_us = server->now_us;
+	}
+	free(TAKE(client->out));
+	client->out_count = 0;
+	client->out_sent = 0;
+	return 0;
+}
+
+/* 1 when something came, 0 when nothing is there, -EPIPE at the end. */
+static int client_read(struct client *client)
+{
+	char chunk[READ_CHUNK];
+	ssize_t count = recv(client->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+	int r;
+
+	if (count < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (count == 0)
+		return -EPIPE;
+	if (client->follow != SERVICE_NO_FOLLOW)
+		return -EBADMSG; /* a call that is still being answered comes alone */
+	r = wire_reader_feed(&client->in, chunk, (size_t)count);
+	return r < 0 ? r : 1;
+}
+
+int client_next(struct client *client, json_t **ret_message)
+{
+	int r;
+
+	do {
+		r = wire_reader_next(&client->in, ret_message, NULL);
+		if (r)
+			return r;
+		r = client_read(client);
+	} while (r > 0);
+	return r;
+}
+
+int client_watch(struct ipc_server *server, struct client *client)
+{
+	struct epoll_event event = {
+		.events = client->out_count ? EPOLLOUT
+			  : client->later   ? EPOLLRDHUP
+					    : EPOLLIN,
+		.data.u32 = (uint32_t)(client - server->client),
+	};
+
+	return epoll_ctl(server->epoll, EPOLL_CTL_MOD, client->fd, &event) < 0 ? -errno : 0;
+}

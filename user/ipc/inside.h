@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the server consists of, for its parts: clients.c moves the bytes of one client, turn.c
+ * answers, server.c has the rest. Internal to ipc.
+ */
+#ifndef UW_IPC_INSIDE_H
+#define UW_IPC_INSIDE_H
+
+#include "user/ipc/server.h"
+#include "user/ipc/wire.h"
+
+struct client {
+	int fd; /* -1: a free slot */
+	struct ipc_peer peer;
+	struct wire_reader in;
+	char *out;
+	size_t out_count, out_sent;
+	uint64_t out_since_us; /* when the oldest unread byte was queued */
+	int follow;
+	uint64_t later;    /* token of the call that is yet to be answered, 0 = none */
+	bool ready;        /* has something for us, or room for its answer */
+	uint32_t calls;    /* in this turn */
+	uint64_t spent_us; /* of its part of a turn; what is over it is carried on */
+};
+
+struct ipc_server {
+	struct ipc_server_conf conf;
+	char *path;
+	gid_t gid;
+	bool has_group;
+	int epoll, listen, kick;
+	uint64_t now_us; /* of this turn */
+	uint64_t last_token;
+	uint32_t at; /* in client: whose call comes next */
+	struct ipc_work *work, **last_work;
+	struct ipc_server_stats stats;
+	struct client client[IPC_CLIENTS_MAX];
+};
+
+void client_close(struct ipc_server *server, struct client *client);
+
+/* Behind what is queued for it already. -ENOMEM, -EMSGSIZE. */
+int client_queue(struct ipc_server *server, struct client *client, const json_t *message);
+
+/* 0 also when the socket is full; what is left stays queued. */
+int client_flush(struct ipc_server *server, struct client *client);
+
+/* 1 and *ret_message, the caller's; 0 when there is none yet; -EPIPE at the end. Reads no more than
+ * a call may be long. */
+int client_next(struct client *client, json_t **ret_message);
+
+/* The epoll wakes us for what it waits for now. */
+int client_watch(struct ipc_server *server, struct client *client);
+
+#endif
