@@ -474,41 +474,6 @@ static void test_calls_dry_run_tells_what_would_be(void **state)
 
 /* ---- again ---- */
 
-static uint64_t requeue(struct asked *asked, struct jobs_fixture *f, uint64_t id)
-{
-	json_int_t at = (json_int_t)id;
-	uint64_t refused = 0;
-	const struct ipc_answer *answer =
-		ask(asked, IPC_REQUEUE,
-		    json_pack("{s:{s:[{s:I, s:I}]}}", "select", "jobs", "first", at, "last", at));
-
-	if (!answer->later)
-		refused = number(answer, "refused");
-	JOBS_UNTIL(f, refused || jobs_find(f->jobs, id));
-	return refused;
-}
-
-static void test_calls_requeue_asks_who_may_submit(void **state)
-{
-	struct jobs_fixture *f = *state;
-	uint64_t id = submit_held(f, 1);
-	struct asked asked;
-
-	asked_init(&asked, f);
-	cancel(f, id);
-	JOBS_UNTIL(f, !jobs_find(f->jobs, id));
-	assert_int_equal(requeue(&asked, f, id), 1);
-	let_in(&asked, "*");
-	asked.peer.gid = GROUP + 1; /* not in the group of the job any more */
-	assert_int_equal(requeue(&asked, f, id), 1);
-	asked.peer.group[0] = GROUP;
-	asked.peer.group_count = 1;
-	assert_int_equal(requeue(&asked, f, id), 0);
-	for (int i = 0; i < 20; i++) /* until its update is on disk, and the call answered */
-		jobs_fixture_turn(f);
-	asked_done(&asked);
-}
-
 static void test_calls_requeue_is_bound_by_max_queued(void **state)
 {
 	struct jobs_fixture *f = *state;
@@ -542,7 +507,6 @@ int main(void)
 		TEST(test_calls_all_of_an_array_is_waited_for),
 		TEST(test_calls_allow_lists_are_numbers),
 		TEST(test_calls_dry_run_tells_what_would_be),
-		TEST(test_calls_requeue_asks_who_may_submit),
 		TEST(test_calls_requeue_is_bound_by_max_queued),
 	};
 

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "user/base/cleanup.h"
 #include "user/daemon/state.h"
 #include "user/daemon/methods/change.h"
 #include "user/ipc/json.h"
@@ -136,6 +137,31 @@ static void test_enter_goes_on_while_the_first_end(void **state)
 
 /* ---- changes ---- */
 
+/* Parts of a change come in the turns of a server, which has no clients here. */
+static void no_calls(void *data, const struct ipc_call *call, struct ipc_answer *answer)
+{
+	(void)data, (void)call, (void)answer;
+	fail();
+}
+
+static struct ipc_server *server_new(const struct jobs_fixture *f)
+{
+	struct ipc_server *server = NULL;
+	struct uw_err err = {0};
+	char path[128];
+	struct ipc_server_conf conf = {.path = path, .group = "", .handle = no_calls};
+
+	snprintf(path, sizeof(path), "%s/uwd.sock", f->pool.path);
+	assert_true(ipc_server_new(&conf, &server, &err) >= 0);
+	return server;
+}
+
+static bool serve(const struct daemon *daemon)
+{
+	assert_int_equal(ipc_server_dispatch(daemon->server, clock_now_us()), 0);
+	return true;
+}
+
 static bool change(struct jobs_fixture *f, struct daemon *daemon, enum ipc_method method)
 {
 	struct ipc_peer peer = {.uid = getuid()};
@@ -171,16 +197,19 @@ static void test_enter_changes_are_of_all(void **state)
 	char buf[256];
 	struct jobs_item item = array_item(&range, buf, sizeof(buf));
 
+	daemon.server = server_new(f);
 	submit_half(f, &item, 1);
 	assert_true(change(f, &daemon, IPC_HOLD));
 	assert_true(change(f, &daemon, IPC_RELEASE)); /* behind it, and in that order */
 	assert_true(change(f, &daemon, IPC_HOLD));
 	assert_int_equal(count_in(f, JOB_HELD), 0);
-	JOBS_UNTIL(f, count_in(f, JOB_HELD) == MANY);
+	JOBS_UNTIL(f, serve(&daemon) && count_in(f, JOB_HELD) == MANY);
 	assert_int_equal(f->submitted, MANY);
 	assert_true(change(f, &daemon, IPC_CANCEL));
-	JOBS_UNTIL(f, !jobs_count(f->jobs));
+	JOBS_UNTIL(f, serve(&daemon) && !jobs_count(f->jobs));
 	assert_int_equal(f->ended, MANY);
+	jobs_close(TAKE(f->jobs));
+	ipc_server_free(daemon.server);
 }
 
 /* ---- an end in between ---- */
@@ -193,9 +222,11 @@ static void test_enter_is_found_by_the_next_uwd(void **state)
 	char buf[256];
 	struct jobs_item item = array_item(&range, buf, sizeof(buf));
 
+	daemon.server = server_new(f);
 	submit_half(f, &item, 1);
 	assert_true(change(f, &daemon, IPC_CANCEL));
 	jobs_close(f->jobs);
+	ipc_server_free(daemon.server);
 	assert_int_equal(f->submitted, MANY); /* they are on disk, and nothing else was said */
 	assert_int_equal(f->submit_rc, 0);
 	f->jobs = NULL;

@@ -9,7 +9,7 @@
 #include "user/jobs/recorder.h"
 #include "user/store/history.h"
 
-#define ENTRIES 4
+#define MANY    500U
 
 struct trial {
 	struct entry entry;
@@ -27,7 +27,7 @@ struct fixture {
 		struct entry entry;
 		int entered[2], open[2];
 	} gate; /* keeps the thread busy, so that what follows is one batch */
-	struct trial trial[ENTRIES];
+	struct trial trial[MANY];
 };
 
 static uint32_t successes; /* the recorder's thread's, until all is done */
@@ -159,6 +159,29 @@ static void test_recorder_nothing_overtakes_what_is_stuck(void **state)
 	assert_int_equal(f->trial[1].written, 0);
 }
 
+static uint32_t told(const struct fixture *f)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < MANY; i++)
+		count += f->trial[i].done;
+	return count;
+}
+
+/* All are on disk at once, in one transaction. */
+static void test_recorder_tells_the_loop_of_few_at_a_time(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t before;
+
+	put_all(f, MANY);
+	while ((before = told(f)) < MANY) {
+		await_readable(recorder_fd(f->recorder));
+		recorder_dispatch(f->recorder);
+		assert_in_range(told(f) - before, 0, MANY / 5);
+	}
+}
+
 static void test_recorder_what_is_gone_keeps_nobody(void **state)
 {
 	struct fixture *f = *state;
@@ -246,6 +269,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_recorder_nothing_overtakes_what_is_stuck),
+		TEST(test_recorder_tells_the_loop_of_few_at_a_time),
 		TEST(test_recorder_what_is_gone_keeps_nobody),
 		TEST(test_recorder_tells_of_who_is_forgotten_when_it_is_on_disk),
 	};

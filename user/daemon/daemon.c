@@ -25,6 +25,7 @@
 #include "user/daemon/loop.h"
 #include "user/daemon/methods/methods.h"
 #include "user/daemon/methods/queue.h"
+#include "user/daemon/methods/wait.h"
 #include "user/daemon/pool.h"
 #include "user/daemon/queue.h"
 #include "user/daemon/reload.h"
@@ -161,7 +162,7 @@ static int open_server(struct daemon *daemon, struct uw_err *err)
 	if (rc == IPC_NO_GROUP && !conf.open)
 		log_info("no group %s: only root may talk to uwd", conf.group);
 	daemon->published = methods_publish;
-	daemon->ended = methods_queue_ended;
+	daemon->ended = wait_see_end;
 	return 0;
 }
 

@@ -23,12 +23,14 @@
 #include "user/model/view.h"
 
 struct act;
+struct change;
 struct daemon;
 struct ipc_server;
 struct kern;
 struct ledger;
 struct policy_state;
 struct sense;
+struct wait_call;
 
 struct daemon_stats {
 	uint64_t started_us;
@@ -104,6 +106,10 @@ struct daemon {
 	void (*published)(struct daemon *daemon, const struct action_entry *entry);
 	void (*ended)(struct daemon *daemon, const struct job *job,
 		      const struct job_result *result);
+
+	/* Calls that are being answered. */
+	struct wait_call *waits; /* methods/wait.c */
+	struct change *changes;  /* methods/change.c */
 
 	/* What wakes the loop; each source is its owner's. */
 	sd_event *event;

@@ -29,29 +29,29 @@ void client_close(struct ipc_server *server, struct client *client)
 	*client = (struct client){.fd = -1, .follow = SERVICE_NO_FOLLOW};
 }
 
+int client_queue_bytes(struct ipc_server *server, struct client *client, const char *bytes,
+		       size_t count)
+{
+	char *out = realloc(client->out, client->out_count + count);
+
+	if (!out)
+		return -ENOMEM;
+	memcpy(out + client->out_count, bytes, count);
+	if (!client->out_count)
+		client->out_since_us = server->now_us;
+	client->out = out;
+	client->out_count += count;
+	return 0;
+}
+
 int client_queue(struct ipc_server *server, struct client *client, const json_t *message)
 {
 	AUTO_FREE char *bytes = NULL;
 	size_t count;
-	char *out;
 	int r;
 
 	r = wire_encode(message, &bytes, &count);
-	if (r < 0)
-		return r;
-	if (!client->out_count) {
-		client->out = TAKE(bytes);
-		client->out_count = count;
-		client->out_since_us = server->now_us;
-		return 0;
-	}
-	out = realloc(client->out, client->out_count + count);
-	if (!out)
-		return -ENOMEM;
-	memcpy(out + client->out_count, bytes, count);
-	client->out = out;
-	client->out_count += count;
-	return 0;
+	return r < 0 ? r : client_queue_bytes(server, client, bytes, count);
 }
 
 int client_flush(struct ipc_server *server, struct client *client)

@@ -39,7 +39,9 @@ struct ipc_server {
 
 void client_close(struct ipc_server *server, struct client *client);
 
-/* Behind what is queued for it already. -ENOMEM, -EMSGSIZE. */
+/* Behind what is queued for it already. -ENOMEM, -EMSGSIZE. bytes are copied. */
+int client_queue_bytes(struct ipc_server *server, struct client *client, const char *bytes,
+		       size_t count);
 int client_queue(struct ipc_server *server, struct client *client, const json_t *message);
 
 /* 0 also when the socket is full; what is left stays queued. */

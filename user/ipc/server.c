@@ -138,9 +138,10 @@ void ipc_server_expire(struct ipc_server *server, uint64_t now_us)
 	}
 }
 
-static int client_publish(struct ipc_server *server, struct client *client, const json_t *message)
+static int client_publish(struct ipc_server *server, struct client *client, const char *bytes,
+			  size_t count)
 {
-	int r = client_queue(server, client, message);
+	int r = client_queue_bytes(server, client, bytes, count);
 
 	if (r >= 0)
 		r = client_flush(server, client);
@@ -149,9 +150,10 @@ static int client_publish(struct ipc_server *server, struct client *client, cons
 	return r < 0 ? r : client_watch(server, client);
 }
 
-static void client_offer(struct ipc_server *server, struct client *client, const json_t *message)
+static void client_offer(struct ipc_server *server, struct client *client, const char *bytes,
+			 size_t count)
 {
-	if (client_publish(server, client, message) >= 0)
+	if (client_publish(server, client, bytes, count) >= 0)
 		return;
 	server->stats.dropped_slow++;
 	client_close(server, client);
@@ -161,11 +163,13 @@ static void server_publish(struct ipc_server *server, enum ipc_method method, co
 			   json_t *parameters, uint64_t now_us)
 {
 	AUTO_JSON json_t *message = NULL;
+	AUTO_FREE char *bytes = NULL;
+	size_t count;
 
 	if (!server->stats.followers)
 		return;
 	message = service_reply(json_incref(parameters), NULL, true);
-	if (!message)
+	if (!message || wire_encode(message, &bytes, &count) < 0)
 		return;
 	server->now_us = now_us;
 	for (uint32_t i = 0; i < IPC_CLIENTS_MAX; i++) {
@@ -173,7 +177,7 @@ static void server_publish(struct ipc_server *server, enum ipc_method method, co
 
 		if (client->fd >= 0 && client->follow == (int)method &&
 		    (!uid || client->peer.uid == 0 || client->peer.uid == *uid))
-			client_offer(server, client, message);
+			client_offer(server, client, bytes, count);
 	}
 }
 
@@ -214,6 +218,10 @@ void ipc_server_answer(struct ipc_server *server, uint64_t token, struct ipc_ans
 	server->now_us = now_us;
 	client->later = 0;
 	client->ready = true; /* for calls that came behind it */
+	if (answer->follow && !answer->error) {
+		client->follow = (int)answer->method;
+		server->stats.followers++;
+	}
 	if (!reply || client_queue(server, client, reply) < 0 || client_flush(server, client) < 0 ||
 	    client_watch(server, client) < 0)
 		client_close(server, client);

@@ -50,11 +50,12 @@ struct ipc_call {
 
 /* What a handler says. Zeroed before the call. */
 struct ipc_answer {
-	json_t *parameters; /* an object, ownership passes; NULL = {} */
-	const char *error;  /* a full error name, or NULL */
-	bool follow;        /* only where call->more: keep it open for ipc_server_publish */
-	bool later;         /* comes by ipc_server_answer with the call's token; until then the
-			     * client's other calls wait */
+	json_t *parameters;     /* an object, ownership passes; NULL = {} */
+	const char *error;      /* a full error name, or NULL */
+	bool follow;            /* only where call->more: keep it open for ipc_server_publish */
+	enum ipc_method method; /* what is followed, where the answer comes later */
+	bool later;             /* comes by ipc_server_answer with the call's token; until then the
+				 * client's other calls wait */
 };
 
 /*

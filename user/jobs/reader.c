@@ -165,7 +165,7 @@ int reader_thread_put(struct reader_thread *reading, struct long_read *read)
 	if (rc)
 		return rc;
 	pthread_mutex_lock(&reading->lock);
-	if (reading->count >= READS_MAX) {
+	if (reading->count >= READS_MAX && !read->goes_on) {
 		rc = -EBUSY;
 	} else {
 		list_add(&reading->waiting, read);

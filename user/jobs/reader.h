@@ -7,12 +7,15 @@
 #ifndef UW_JOBS_READER_H
 #define UW_JOBS_READER_H
 
+#include <stdbool.h>
+
 #include "user/store/history.h"
 
 #define READS_MAX 64U /* that wait; more are refused */
 
 struct long_read {
 	struct long_read *next;
+	bool goes_on; /* a part of one that was taken on before: is not refused */
 	/* On the thread; reader NULL: the database cannot be opened. Shares nothing with the loop.
 	 */
 	void (*read)(struct long_read *read, struct store_reader *reader);

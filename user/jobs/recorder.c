@@ -28,7 +28,8 @@
 #define MEND_US         (5 * US_PER_SEC)
 #define FORGET_US       (600 * US_PER_SEC)
 #define FORGET_BATCH    500U
-#define CLOSE_TRIES_MAX 5 /* of what must be written, when uwd ends; the slots know it too */
+#define HANDED_A_TURN   64U /* done, to the loop: about half a ms */
+#define CLOSE_TRIES_MAX 5   /* of what must be written, when uwd ends; the slots know it too */
 
 struct queue {
 	struct entry *first, **last;
@@ -49,6 +50,7 @@ struct recorder {
 	struct store_keep keep;
 	bool keep_is_new; /* and is to be acted on now */
 	struct recorder_stats stats;
+	struct queue handed;         /* the loop's own: done, and not yet told */
 	uint64_t mend_us, forget_us; /* the thread's own: when next ... */
 	uint64_t linger_us;          /* ... until when it looks by itself */
 	struct aging aging;          /* ... how far that goes ... */
@@ -119,6 +121,12 @@ static int write_all(struct recorder *recorder, const struct queue *batch)
 	return rc;
 }
 
+static void ask_turn(const struct recorder *recorder)
+{
+	if (eventfd_write(recorder->fd, 1) < 0)
+		return; /* full: it is readable, which is all that is wanted */
+}
+
 static void hand_back(struct recorder *recorder, struct queue *ready)
 {
 	if (!ready->first)
@@ -126,8 +134,7 @@ static void hand_back(struct recorder *recorder, struct queue *ready)
 	pthread_mutex_lock(&recorder->lock);
 	queue_splice(ready, &recorder->done);
 	pthread_mutex_unlock(&recorder->lock);
-	if (eventfd_write(recorder->fd, 1) < 0)
-		return; /* full: it is readable, which is all that is wanted */
+	ask_turn(recorder);
 }
 
 /* What takes its time afterwards is handed back by itself. */
@@ -420,6 +427,7 @@ int recorder_new(struct store *store, const struct store_keep *keep, recorder_ti
 	queue_init(&recorder->waiting);
 	queue_init(&recorder->done);
 	queue_init(&recorder->taken);
+	queue_init(&recorder->handed);
 	recorder->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	rc = recorder->fd < 0 ? -errno : start_thread(recorder);
 	if (rc) {
@@ -451,7 +459,7 @@ void recorder_free(struct recorder *recorder)
 			queue_add(&recorder->done, entry);
 		}
 		recorder_dispatch(recorder);
-	} while (recorder->waiting.first);
+	} while (recorder->waiting.first || recorder->handed.first);
 	store_close(recorder->store);
 	pthread_cond_destroy(&recorder->wake);
 	pthread_mutex_destroy(&recorder->lock);
@@ -490,15 +498,15 @@ int recorder_fd(const struct recorder *recorder)
 
 void recorder_dispatch(struct recorder *recorder)
 {
-	struct queue done;
 	struct entry *entry;
 
-	queue_init(&done);
 	pthread_mutex_lock(&recorder->lock);
-	queue_splice(&recorder->done, &done);
+	queue_splice(&recorder->done, &recorder->handed);
 	pthread_mutex_unlock(&recorder->lock);
-	while ((entry = queue_take(&done)))
+	for (uint32_t i = 0; i < HANDED_A_TURN && (entry = queue_take(&recorder->handed)); i++)
 		entry->done(recorder->data, entry);
+	if (recorder->handed.first)
+		ask_turn(recorder);
 }
 
 void recorder_stats(struct recorder *recorder, struct recorder_stats *ret_stats)

@@ -54,7 +54,8 @@ void recorder_put(struct recorder *recorder, struct entry *entry);
 /* An eventfd, written to when something is done and never read: to be watched by edge. */
 int recorder_fd(const struct recorder *recorder);
 
-/* Calls done of what is done. */
+/* Calls done of what is done, of so much of it as one turn of the loop may take; the fd says that
+ * there is more. */
 void recorder_dispatch(struct recorder *recorder);
 
 struct recorder_stats {

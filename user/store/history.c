@@ -20,7 +20,7 @@
 enum reader_statement {
 	RD_FIND,
 	RD_KEY,
-	RD_IN,
+	RD_FROM,
 	RD_ENDED,
 	RD_AWAITED,
 	RD_EVENTS,
@@ -50,8 +50,7 @@ struct store_reader {
 static const char *const sql[RD__COUNT] = {
 	[RD_FIND] = ROW " WHERE id = ?1",
 	[RD_KEY] = "SELECT data FROM keys WHERE key = ?1",
-	[RD_IN] = ROW " WHERE (id BETWEEN ?1 AND ?2 OR array BETWEEN ?1 AND ?2)"
-		      " AND (?3 IS NULL OR uid = ?3) ORDER BY id",
+	[RD_FROM] = ROW " WHERE id >= ?1 ORDER BY id LIMIT ?2",
 	[RD_ENDED] = ROW " INDEXED BY jobs_ended WHERE state >= 6 AND end >= ?1"
 			 " AND (end, id) < (?2, ?3) ORDER BY end DESC, id DESC",
 	/* Seeks: no look at the elements themselves. */
@@ -290,16 +289,16 @@ int store_find_key(struct store_reader *reader, uint64_t key, const void **ret_b
 	return rc;
 }
 
-int store_each_in(struct store_reader *reader, uint64_t first, uint64_t last, const uint32_t *uid,
-		  store_row_fn fn, void *data)
+int store_each_from(struct store_reader *reader, uint64_t first, uint32_t count, store_row_fn fn,
+		    void *data)
 {
-	sqlite3_stmt *statement = prepare(reader, RD_IN);
+	sqlite3_stmt *statement = prepare(reader, RD_FROM);
 	struct row_call call = {fn, data};
 
+	if (first > INT64_MAX)
+		return 0;
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)first);
-	sqlite3_bind_int64(statement, 2, (sqlite3_int64)last);
-	if (uid)
-		sqlite3_bind_int64(statement, 3, *uid);
+	sqlite3_bind_int64(statement, 2, count);
 	return each(reader, statement, call_row, &call);
 }
 

@@ -39,10 +39,10 @@ int store_find_key(struct store_reader *reader, uint64_t key, const void **ret_b
 /* A positive return ends it with 0, a negative one is passed up. */
 typedef int (*store_row_fn)(void *data, const struct store_row *row);
 
-/* Those whose id or array lies in first..last, in the order of ids. uid NULL: of all users; rows of
- * others are not unpacked. */
-int store_each_in(struct store_reader *reader, uint64_t first, uint64_t last, const uint32_t *uid,
-		  store_row_fn fn, void *data);
+/* The first count of those from id first on, in the order of ids, which is that of the table: what
+ * is looked at is what is given. */
+int store_each_from(struct store_reader *reader, uint64_t first, uint32_t count, store_row_fn fn,
+		    void *data);
 
 /* Where a walk through those that have ended stands: behind the job that ended then. */
 struct store_past {

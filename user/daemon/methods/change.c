@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Answers Cancel, Hold, Release and Requeue, for one job or for many thousand. Each change is a
- * write to disk of its own, so the jobs are listed first, then a batch of changes is on its way at
- * a time, and each that is done makes room for the next. What was left alone, and why, is noted on
- * the way; when the last change is on disk the client gets one answer for all. In a dry run
- * nothing is on its way, and the state of each job says what would have become of it.
+ * Answers Cancel, Hold, Release and Requeue, for one job or for many thousand. The jobs are listed
+ * first, from the rows of the ranges that are named (scan.c) or from all that have not ended; then
+ * they are changed. Both is done in parts in the turns of the clients. Each change is a write to
+ * disk of its own, so a batch of changes is on its way at a time, and each that is done makes room
+ * for the next. What was left alone, and why, is noted on the way; when the last change is on disk
+ * the client gets one answer for all. In a dry run nothing is on its way, and the state of each job
+ * says what would have become of it.
  */
 #include "user/daemon/methods/change.h"
 
@@ -17,6 +19,7 @@
 #include "user/base/clock.h"
 #include "user/base/text.h"
 #include "user/daemon/methods/encode_job.h"
+#include "user/daemon/methods/scan.h"
 #include "user/daemon/methods/select.h"
 #include "user/daemon/submitters.h"
 #include "user/ipc/json.h"
@@ -24,11 +27,26 @@
 #include "user/jobs/jobs.h"
 
 #define BATCH        1000U               /* changes on their way to the disk at a time */
+#define CHANGES_PART 16U                 /* in one go: two reads of the database each, 10 us */
+#define JOBS_PART    2000U               /* looked at in one go, in memory */
 #define GRACE_MAX_US (3600 * US_PER_SEC) /* as of kill-grace in the configuration */
+
+/* One job of it. */
+struct one_change {
+	struct one_change *next; /* of those that are done */
+	struct change *change;
+	uint64_t id;
+	int rc;
+};
 
 /* One call. Lives until the last of its changes is on disk. */
 struct change {
-	struct jobs_later later; /* first: until what was submitted before it is in the queue */
+	struct scan scan;                 /* first: what the ranges name, with the selection */
+	struct jobs_later later;          /* until what was submitted before it is in the queue */
+	struct ipc_work work;             /* its parts */
+	bool entered;                     /* what was submitted before it */
+	bool begun, queued;               /* queued: for its next part */
+	struct change *next_call, **link; /* of all, in the order in which they came */
 	struct daemon *daemon;
 	enum ipc_method method;
 	uint64_t token;
@@ -36,25 +54,76 @@ struct change {
 	char asked[UW_NAME_LEN]; /* the last component that was asked about */
 	bool allowed;            /* to submit to it */
 	uint64_t grace_us;
-	bool dry_run;
-	struct job_select select;
-	json_t *parameters; /* the select points into them */
-	uint64_t *id;       /* what was selected */
+	bool dry_run, selected;
+	const struct job *at; /* the last that was looked at */
+	json_t *parameters;   /* the select points into them */
+	uint64_t *id;         /* what was selected */
 	uint32_t count, size, next, pending;
 	uint64_t changed, refused;
+	struct one_change *done_first;
 	json_t *left_alone, *done;
 };
 
-_Static_assert(offsetof(struct change, later) == 0, "begin_later casts it back");
+_Static_assert(offsetof(struct change, scan) == 0, "take and selected_all cast it back");
 
-/* One job of it. */
-struct one_change {
-	struct change *change;
-	uint64_t id;
-};
+static struct change *change_of_work(struct ipc_work *work)
+{
+	return (struct change *)((char *)work - offsetof(struct change, work));
+}
+
+static struct change *change_of_later(struct jobs_later *later)
+{
+	return (struct change *)((char *)later - offsetof(struct change, later));
+}
+
+static void put_part(struct change *change)
+{
+	if (!change->entered || change->queued || !change->daemon->server)
+		return;
+	change->queued = true;
+	ipc_server_put_work(change->daemon->server, &change->work);
+}
+
+/* Of one user one after the other: what is held and then released is not to be held again. */
+static struct change *next_of_user(struct change *change, const struct change *than)
+{
+	while (change && change->peer.uid != than->peer.uid)
+		change = change->next_call;
+	return change;
+}
+
+static void line_up(struct change *change)
+{
+	struct change **link = &change->daemon->changes;
+
+	while (*link)
+		link = &(*link)->next_call;
+	*link = change;
+	change->link = link;
+}
+
+static void leave_line(struct change *change)
+{
+	struct change *next = next_of_user(change->next_call, change);
+
+	*change->link = change->next_call;
+	if (change->next_call)
+		change->next_call->link = change->link;
+	if (next)
+		put_part(next);
+}
 
 static void change_free(struct change *change)
 {
+	struct one_change *next;
+
+	if (change->link)
+		leave_line(change);
+	for (struct one_change *one = change->done_first; one; one = next) {
+		next = one->next;
+		free(one);
+	}
+	scan_done(&change->scan);
 	json_decref(change->parameters);
 	json_decref(change->left_alone);
 	json_decref(change->done);
@@ -79,26 +148,32 @@ static int remember(struct change *change, uint64_t id)
 	return 0;
 }
 
-static int remember_row(void *data, const struct store_row *row)
+/* Of those that have not ended memory knows best; those that have are meant only where they are
+ * named, and one that has ended since its row was read is told so. */
+static int take(struct scan *scan, const struct job *job, const struct job_result *result)
 {
-	struct change *change = data;
+	struct change *change = (struct change *)scan;
+	const struct jobs *jobs = scan->daemon->jobs;
+	const struct job *live = jobs_find(jobs, job->id);
 
-	if (!job_state_is_end((enum job_state)row->job.state) ||
-	    jobs_find(change->daemon->jobs, row->job.id))
-		return 0;
-	return remember(change, row->job.id);
+	(void)result;
+	return live && !select_has(&scan->select, jobs, live) ? 0 : remember(change, job->id);
 }
 
-/* Those that have ended are meant only where they are named. */
-static int select_all(struct change *change)
+/* True when there are more. */
+static bool select_some(struct change *change)
 {
 	struct jobs *jobs = change->daemon->jobs;
-	int rc = 0;
 
-	for (const struct job *job = jobs_next(jobs, NULL); !rc && job; job = jobs_next(jobs, job))
-		if (select_has(&change->select, jobs, job))
-			rc = remember(change, job->id);
-	return rc ? rc : select_each_row(&change->select, jobs_reader(jobs), remember_row, change);
+	for (uint32_t i = 0; i < JOBS_PART; i++) {
+		change->at = jobs_next(jobs, change->at);
+		if (!change->at)
+			return false;
+		if (select_has(&change->scan.select, jobs, change->at) &&
+		    remember(change, change->at->id))
+			return false;
+	}
+	return true;
 }
 
 /* ---- one after the other ---- */
@@ -149,17 +224,27 @@ static void note(struct change *change, uint64_t id, int rc)
 	json_array_append_new(rc ? change->left_alone : change->done, object);
 }
 
-static void go_on(struct change *change);
-
 static void is_changed(void *data, int rc)
 {
 	struct one_change *one = data;
 	struct change *change = one->change;
 
-	note(change, one->id, rc);
+	one->rc = rc;
+	one->next = change->done_first;
+	change->done_first = one;
 	change->pending--;
-	free(one);
-	go_on(change);
+	put_part(change);
+}
+
+static void note_done(struct change *change)
+{
+	for (uint32_t i = 0; change->done_first && i < CHANGES_PART; i++) {
+		struct one_change *one = change->done_first;
+
+		change->done_first = one->next;
+		note(change, one->id, one->rc);
+		free(one);
+	}
 }
 
 /* ---- again: what may be submitted may be queued again ---- */
@@ -245,14 +330,14 @@ static void change_one(struct change *change, uint64_t id)
 		note(change, id, -ENOMEM);
 		return;
 	}
-	*one = (struct one_change){change, id};
+	*one = (struct one_change){.change = change, .id = id};
+	change->pending++; /* before it may be done */
 	rc = try_one(change, id, one);
 	if (rc) {
+		change->pending--;
 		free(one);
 		note(change, id, rc);
-		return;
 	}
-	change->pending++;
 }
 
 static json_t *encode(struct change *change)
@@ -260,14 +345,6 @@ static json_t *encode(struct change *change)
 	json_array_extend(change->left_alone, change->done);
 	return json_pack("{s:I, s:I, s:O}", "changed", (json_int_t)change->changed, "refused",
 			 (json_int_t)change->refused, "jobs", change->left_alone);
-}
-
-/* True when all is done. */
-static bool step(struct change *change)
-{
-	while (change->next < change->count && change->pending < BATCH)
-		change_one(change, change->id[change->next++]);
-	return change->next == change->count && !change->pending;
 }
 
 static void send(struct daemon *daemon, uint64_t token, struct ipc_answer *answer)
@@ -278,16 +355,93 @@ static void send(struct daemon *daemon, uint64_t token, struct ipc_answer *answe
 		json_decref(answer->parameters);
 }
 
-static void go_on(struct change *change)
+static void end(struct change *change)
 {
 	struct ipc_answer answer = {0};
 
-	if (!step(change))
-		return;
-	answer.parameters = encode(change);
+	if (change->count)
+		answer.parameters = encode(change);
+	else
+		ipc_answer_fail(&answer, IPC_ERROR_NO_JOB, "there is no such job of yours");
 	send(change->daemon, change->token, &answer);
 	change_free(change);
 }
+
+static void selected_all(struct scan *scan, int rc, struct ipc_answer *answer)
+{
+	struct change *change = (struct change *)scan;
+
+	if (rc) {
+		ipc_answer_fail(answer, rc == -EBUSY ? IPC_ERROR_BUSY : IPC_ERROR_FAILED,
+				"the jobs cannot be read: %s", strerror(-rc));
+		change_free(change);
+		return;
+	}
+	change->selected = true;
+	put_part(change);
+	answer->later = true;
+}
+
+static void drop_scan(struct scan *scan)
+{
+	change_free((struct change *)scan);
+}
+
+static const struct scan_use use = {.take = take, .finish = selected_all, .drop = drop_scan};
+
+/* A part; true when there is another at once. */
+static bool change_some(struct change *change)
+{
+	note_done(change);
+	for (uint32_t i = 0; i < CHANGES_PART; i++)
+		if (change->next < change->count && change->pending < BATCH)
+			change_one(change, change->id[change->next++]);
+	return change->done_first || (change->next < change->count && change->pending < BATCH);
+}
+
+static void scan_ranges(struct change *change)
+{
+	struct ipc_call call = {.parameters = change->parameters, .token = change->token};
+	struct daemon *daemon = change->daemon;
+	struct ipc_answer answer = {0};
+
+	scan_begin(&change->scan, &use, daemon, &call, &answer);
+	if (!answer.later)
+		send(daemon, call.token, &answer);
+}
+
+static bool step(struct ipc_work *work)
+{
+	struct change *change = change_of_work(work);
+
+	change->queued = false;
+	if (next_of_user(change->daemon->changes, change) != change)
+		return false; /* that one asks for us */
+	if (!change->begun && change->scan.select.range_count) {
+		change->begun = true;
+		scan_ranges(change);
+		return false;
+	}
+	change->begun = true;
+	change->queued = true; /* what is done at once need not ask for a part */
+	if (!change->selected) {
+		change->selected = !select_some(change);
+		return true;
+	}
+	if (change_some(change))
+		return true;
+	change->queued = false;
+	if (change->next == change->count && !change->pending)
+		end(change);
+	return false;
+}
+
+static void drop(struct ipc_work *work)
+{
+	change_free(change_of_work(work));
+}
+
+/* ---- the call ---- */
 
 static struct change *change_new(struct daemon *daemon, const struct ipc_call *call)
 {
@@ -302,48 +456,26 @@ static struct change *change_new(struct daemon *daemon, const struct ipc_call *c
 	change->dry_run = json_get_bool(call->parameters, "dry_run");
 	change->grace_us = json_get_u64_or(call->parameters, "grace_us",
 					   daemon->config.admission.kill_grace_us);
+	change->work = (struct ipc_work){.step = step, .drop = drop};
 	change->left_alone = json_array();
 	change->done = json_array();
 	change->parameters = json_incref((json_t *)call->parameters);
 	return change;
 }
 
-static void begin(struct change *change, struct ipc_answer *answer)
-{
-	if (select_all(change) < 0)
-		ipc_answer_fail(answer, IPC_ERROR_FAILED, "the jobs cannot be read");
-	else if (!change->count)
-		ipc_answer_fail(answer, IPC_ERROR_NO_JOB, "there is no such job of yours");
-	if (answer->error) {
-		change_free(change);
-		return;
-	}
-	change->pending++; /* so that no change that is on disk at once ends it */
-	step(change);
-	change->pending--;
-	if (!step(change)) {
-		answer->later = true;
-		return;
-	}
-	answer->parameters = encode(change);
-	change_free(change);
-}
-
 static void begin_later(struct jobs_later *later, int rc)
 {
-	struct change *change = (struct change *)later; /* its first member, as asserted above */
-	struct daemon *daemon = change->daemon;
+	struct change *change = change_of_later(later);
 	struct ipc_answer answer = {0};
-	uint64_t token = change->token;
 
-	if (rc) {
-		ipc_answer_fail(&answer, IPC_ERROR_FAILED, "uwd ends");
-		change_free(change);
-	} else {
-		begin(change, &answer);
+	if (!rc) {
+		change->entered = true;
+		put_part(change);
+		return;
 	}
-	if (!answer.later)
-		send(daemon, token, &answer);
+	ipc_answer_fail(&answer, IPC_ERROR_FAILED, "uwd ends");
+	send(change->daemon, change->token, &answer);
+	change_free(change);
 }
 
 void method_change(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer)
@@ -358,12 +490,13 @@ void method_change(struct daemon *daemon, const struct ipc_call *call, struct ip
 		ipc_answer_fail(
 			answer, IPC_ERROR_BAD_JOB,
 			"a grace is an hour at most: give a shorter one, or 0 to kill at once");
-	if (answer->error || !select_read(call, answer, "select", &change->select)) {
+	if (answer->error || !select_read(call, answer, "select", &change->scan.select)) {
 		change_free(change);
 		return;
 	}
 	change->later.fn = begin_later;
-	answer->later = jobs_wait_coming(daemon->jobs, &change->later);
-	if (!answer->later)
-		begin(change, answer);
+	answer->later = true;
+	line_up(change);
+	change->entered = !jobs_wait_coming(daemon->jobs, &change->later);
+	put_part(change);
 }

@@ -141,6 +141,7 @@ static json_t *encode_clients(const struct daemon *daemon)
 	json_put(object, "refused", json_number(stats.refused));
 	json_put(object, "dropped_slow", json_number(stats.dropped_slow));
 	json_put(object, "dropped_bad", json_number(stats.dropped_bad));
+	json_put(object, "turn_max_us", json_number(stats.turn_max_us));
 	return object;
 }
 

@@ -2,8 +2,8 @@
 /*
  * Dispatches the methods of jobs, and holds those that only read what jobs there are. Queue lists
  * those that run, then those in the order in which they will start, then the rest; as a page near
- * the top is what is asked for most, it is made without a look at all the jobs. Wait answers with
- * what has ended already and is then told of each end as it comes.
+ * the top is what is asked for most, it is made without a look at all the jobs. Job and Logs tell
+ * of the first job that a range names.
  */
 #include "user/daemon/methods/queue.h"
 
@@ -14,13 +14,14 @@
 #include <sys/stat.h>
 
 #include "user/base/cleanup.h"
-#include "user/base/clock.h"
 #include "user/daemon/methods/change.h"
 #include "user/daemon/methods/encode_job.h"
 #include "user/daemon/methods/history.h"
 #include "user/daemon/methods/recommend.h"
+#include "user/daemon/methods/scan.h"
 #include "user/daemon/methods/select.h"
 #include "user/daemon/methods/submit.h"
+#include "user/daemon/methods/wait.h"
 #include "user/ipc/json.h"
 #include "user/jobs/jobs.h"
 
@@ -161,37 +162,67 @@ static void method_queue(struct daemon *daemon, const struct ipc_call *call,
 	answer->parameters = encode_page(&page);
 }
 
-/* ---- one job ---- */
+/* ---- one job: the first that the range names ---- */
+
+struct one_job {
+	struct scan scan; /* first */
+	uint64_t id;      /* 0: none yet */
+	void (*encode)(struct daemon *daemon, const struct store_row *row,
+		       struct ipc_answer *answer);
+};
 
 static void no_job(struct ipc_answer *answer)
 {
 	ipc_answer_fail(answer, IPC_ERROR_NO_JOB, "there is no such job of yours");
 }
 
-static int take_first(void *data, const struct store_row *row)
+static void one_free(struct scan *scan)
 {
-	uint64_t *id = data;
+	scan_done(scan);
+	free(scan);
+}
 
-	if (!*id)
-		*id = row->job.id;
+static int take_first(struct scan *scan, const struct job *job, const struct job_result *result)
+{
+	(void)result;
+	((struct one_job *)scan)->id = job->id;
 	return 1;
 }
 
-/* The first that the range names; its row is that of the last read. */
-static bool find_one(const struct daemon *daemon, const struct ipc_call *call,
-		     struct ipc_answer *answer, struct store_row *ret_row)
+/* Its row is that of the last read. */
+static void one_found(struct scan *scan, int rc, struct ipc_answer *answer)
 {
-	struct job_select select = {0};
-	uint64_t id = 0;
+	struct one_job *one = (struct one_job *)scan;
+	struct daemon *daemon = scan->daemon;
+	struct store_row row;
 
-	if (!select_read_ranges(call, answer, json_object_get(call->parameters, "job"), &select))
-		return false;
-	if (select_each_row(&select, jobs_reader(daemon->jobs), take_first, &id) < 0 || !id ||
-	    store_find(jobs_reader(daemon->jobs), id, ret_row)) {
+	if (rc == -EBUSY)
+		ipc_answer_fail(answer, IPC_ERROR_BUSY, "too many read the queue now; try again");
+	else if (rc || !one->id || store_find(jobs_reader(daemon->jobs), one->id, &row))
 		no_job(answer);
-		return false;
+	else
+		one->encode(daemon, &row, answer);
+	one_free(scan);
+}
+
+static const struct scan_use use_one = {.take = take_first, .finish = one_found, .drop = one_free};
+
+static void find_one(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer,
+		     void (*encode)(struct daemon *daemon, const struct store_row *row,
+				    struct ipc_answer *answer))
+{
+	struct one_job *one = calloc(1, sizeof(*one));
+
+	if (!one) {
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
+		return;
 	}
-	return true;
+	one->encode = encode;
+	if (select_read_ranges(call, answer, json_object_get(call->parameters, "job"),
+			       &one->scan.select))
+		scan_begin(&one->scan, &use_one, daemon, call, answer);
+	else
+		one_free(&one->scan);
 }
 
 static json_t *encode_argv(const struct job_spec *spec)
@@ -233,32 +264,34 @@ static json_t *encode_steps(const struct daemon *daemon, const struct job *job)
 	return list;
 }
 
-static void method_job(struct daemon *daemon, const struct ipc_call *call,
+static void encode_one(struct daemon *daemon, const struct store_row *row,
 		       struct ipc_answer *answer)
 {
-	struct store_row row;
-	const struct job *live;
-	bool ended;
+	const struct job *live = jobs_find(daemon->jobs, row->job.id);
+	struct job job = row->job;
+	bool ended = job_state_is_end((enum job_state)job.state);
 
-	if (!find_one(daemon, call, answer, &row))
-		return;
-	live = jobs_find(daemon->jobs, row.job.id);
-	ended = job_state_is_end((enum job_state)row.job.state);
 	if (!live && !ended) {
 		no_job(answer); /* its end is on the way to the disk */
 		return;
 	}
-	answer->parameters = json_pack("{s:o, s:s, s:o, s:o}", "argv", encode_argv(&row.spec),
-				       "cwd", row.spec.cwd, "after", encode_after(&row.spec),
-				       "ended", live ? json_null() : encode_history_entry(&row));
+	answer->parameters = json_pack("{s:o, s:s, s:o, s:o}", "argv", encode_argv(&row->spec),
+				       "cwd", row->spec.cwd, "after", encode_after(&row->spec),
+				       "ended", live ? json_null() : encode_history_entry(row));
 	if (!answer->parameters) {
-		ipc_answer_fail(answer, IPC_ERROR_FAILED, "job %" PRIu64 " is no text", row.job.id);
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "job %" PRIu64 " is no text", job.id);
 		return;
 	}
 	/* Last, as it reads too, and the strings of row live until the next read. */
 	json_object_set_new(answer->parameters, "queued",
 			    live ? encode_queue_entry(daemon->jobs, live) : json_null());
-	json_object_set_new(answer->parameters, "steps", encode_steps(daemon, &row.job));
+	json_object_set_new(answer->parameters, "steps", encode_steps(daemon, &job));
+}
+
+static void method_job(struct daemon *daemon, const struct ipc_call *call,
+		       struct ipc_answer *answer)
+{
+	find_one(daemon, call, answer, encode_one);
 }
 
 static json_t *encode_log(const struct daemon *daemon, const struct store_row *row, bool err_file)
@@ -283,92 +316,22 @@ static json_t *encode_log(const struct daemon *daemon, const struct store_row *r
 			 json_u64(daemon->config.admission.output_bytes), "removed", removed);
 }
 
+static void encode_logs(struct daemon *daemon, const struct store_row *row,
+			struct ipc_answer *answer)
+{
+	const struct job *live = jobs_find(daemon->jobs, row->job.id);
+
+	answer->parameters = json_pack(
+		"{s:o, s:s, s:o, s:o, s:o}", "id", json_u64(row->job.id), "state",
+		job_state_name((enum job_state)(live ? live->state : row->job.state)), "out",
+		encode_log(daemon, row, false), "err", encode_log(daemon, row, true), "total_bytes",
+		json_u64(daemon->config.admission.output_total_bytes));
+}
+
 static void method_logs(struct daemon *daemon, const struct ipc_call *call,
 			struct ipc_answer *answer)
 {
-	const struct job *live;
-	struct store_row row;
-
-	if (!find_one(daemon, call, answer, &row))
-		return;
-	live = jobs_find(daemon->jobs, row.job.id);
-	answer->parameters = json_pack(
-		"{s:o, s:s, s:o, s:o, s:o}", "id", json_u64(row.job.id), "state",
-		job_state_name((enum job_state)(live ? live->state : row.job.state)), "out",
-		encode_log(daemon, &row, false), "err", encode_log(daemon, &row, true),
-		"total_bytes", json_u64(daemon->config.admission.output_total_bytes));
-}
-
-/* ---- Wait ---- */
-
-struct job_ends {
-	const struct daemon *daemon;
-	json_t *bad, *good;
-	uint64_t ended, left;
-};
-
-static int count_end(void *data, const struct store_row *row)
-{
-	struct job_ends *ends = data;
-	json_t *list = row->job.state == JOB_DONE ? ends->good : ends->bad;
-
-	/* One whose end is on disk and not yet told is told to this follower too: once is enough.
-	 */
-	if (!job_state_is_end((enum job_state)row->job.state) ||
-	    jobs_is_unannounced(ends->daemon->jobs, row->job.id)) {
-		ends->left++;
-		return 0;
-	}
-	ends->ended++;
-	if (json_array_size(list) < IPC_JOBS_SHOWN)
-		json_array_append_new(list, encode_job_end(&row->job, &row->result));
-	return 0;
-}
-
-static void method_wait(struct daemon *daemon, const struct ipc_call *call,
-			struct ipc_answer *answer)
-{
-	const json_t *jobs = json_object_get(call->parameters, "jobs");
-	struct job_ends ends = {.daemon = daemon};
-	struct job_select select = {0};
-
-	if (!json_is_array(jobs)) {
-		ipc_answer_bad_parameter(answer, "jobs");
-		return;
-	}
-	if (!select_read_ranges(call, answer, jobs, &select))
-		return;
-	ends.bad = json_array();
-	ends.good = json_array();
-	select_each_row(&select, jobs_reader(daemon->jobs), count_end, &ends);
-	json_array_extend(ends.bad, ends.good);
-	json_decref(ends.good);
-	while (json_array_size(ends.bad) > IPC_JOBS_SHOWN)
-		json_array_remove(ends.bad, json_array_size(ends.bad) - 1);
-	if (!ends.ended && !ends.left) {
-		json_decref(ends.bad);
-		no_job(answer);
-		return;
-	}
-	answer->follow = call->more;
-	answer->parameters = json_pack("{s:o, s:I, s:I}", "ended", ends.bad, "ended_count",
-				       (json_int_t)ends.ended, "left", (json_int_t)ends.left);
-}
-
-void methods_queue_ended(struct daemon *daemon, const struct job *job,
-			 const struct job_result *result)
-{
-	AUTO_JSON json_t *parameters = NULL;
-	struct ipc_server_stats stats;
-
-	ipc_server_stats(daemon->server, &stats);
-	if (!stats.followers)
-		return;
-	parameters = json_pack("{s:[o], s:i, s:i}", "ended", encode_job_end(job, result),
-			       "ended_count", 1, "left", 0);
-	if (parameters)
-		ipc_server_publish_to(daemon->server, IPC_WAIT, job->uid, parameters,
-				      clock_now_us());
+	find_one(daemon, call, answer, encode_logs);
 }
 
 /* ---- */

@@ -14,8 +14,4 @@
 bool methods_queue_handle(struct daemon *daemon, const struct ipc_call *call,
 			  struct ipc_answer *answer);
 
-/* Tells those who wait that a job has ended. Wants the server. */
-void methods_queue_ended(struct daemon *daemon, const struct job *job,
-			 const struct job_result *result);
-
 #endif

@@ -3,7 +3,7 @@
  * A selection is read from JSON into ranges of ids and a few words, and always narrowed to the
  * caller's own jobs unless the caller is root. It is held against a job in memory or a row of the
  * history. Where rows are read by ranges, these are sorted and merged first, so that no row comes
- * twice.
+ * twice, and walked through by id in parts of a bounded size.
  */
 #include "user/daemon/methods/select.h"
 
@@ -108,7 +108,7 @@ static bool in_ranges(const struct job_select *select, const struct job *job)
 	return !select->range_count;
 }
 
-static bool has_plain(const struct job_select *select, const struct job *job)
+bool select_has_plain(const struct job_select *select, const struct job *job)
 {
 	return (!select->one_user || job->uid == select->uid) &&
 	       (!select->states || (select->states & (1U << job->state))) && in_ranges(select, job);
@@ -129,7 +129,7 @@ static bool has_tag(const char *tags, const char *tag)
 
 bool select_has(const struct job_select *select, const struct jobs *jobs, const struct job *job)
 {
-	return has_plain(select, job) &&
+	return select_has_plain(select, job) &&
 	       (!select->component || !strcmp(jobs_component_name(jobs, job), select->component)) &&
 	       (!select->key || !strcmp(jobs_key(jobs, job), select->key)) &&
 	       (!select->tag || has_tag(jobs_tags(jobs, job), select->tag));
@@ -145,25 +145,13 @@ static bool spec_has_tag(const struct job_spec *spec, const char *tag)
 
 bool select_has_row(const struct job_select *select, const struct store_row *row)
 {
-	return has_plain(select, &row->job) &&
+	return select_has_plain(select, &row->job) &&
 	       (!select->component || !strcmp(row->component, select->component)) &&
 	       (!select->key || !strcmp(row->key, select->key)) &&
 	       (!select->tag || spec_has_tag(&row->spec, select->tag));
 }
 
 /* ---- each row once ---- */
-
-struct id_span {
-	uint64_t first, last;
-};
-
-struct row_walk {
-	const struct job_select *select;
-	struct id_span span[SELECT_RANGES_MAX]; /* in their order, none touches another */
-	uint32_t count, at;
-	store_row_fn fn;
-	void *data;
-};
 
 static int by_first(const void *a, const void *b)
 {
@@ -172,7 +160,7 @@ static int by_first(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
-static void merge(struct row_walk *walk)
+static void merge(struct select_walk *walk)
 {
 	uint32_t kept = 0;
 
@@ -188,34 +176,93 @@ static void merge(struct row_walk *walk)
 	walk->count = walk->count ? kept + 1 : 0;
 }
 
-/* An array's id is that of its first element, so the span of the array comes first. */
-static int walk_row(void *data, const struct store_row *row)
+void select_walk_begin(struct select_walk *walk, const struct job_select *select)
 {
-	const struct row_walk *walk = data;
-	uint64_t array = row->job.array;
-
-	for (uint32_t i = 0; i < walk->at; i++)
-		if (array >= walk->span[i].first && array <= walk->span[i].last)
-			return 0;
-	return select_has_row(walk->select, row) ? walk->fn(walk->data, row) : 0;
+	*walk = (struct select_walk){.select = select, .count = select->range_count};
+	for (uint32_t i = 0; i < walk->count; i++)
+		walk->span[i] = (struct id_span){select->range[i].first, select->range[i].last};
+	merge(walk);
 }
 
-int select_each_row(const struct job_select *select, struct store_reader *reader, store_row_fn fn,
-		    void *data)
+static bool lies_in(const struct id_span *span, uint64_t id)
 {
-	struct row_walk walk = {
-		.select = select,
-		.count = select->range_count,
-		.fn = fn,
-		.data = data,
-	};
+	return id >= span->first && id <= span->last;
+}
+
+/* The first span in whose run of rows it is; count when it is in none. An array's id is that of its
+ * first element, so the span of the array comes first. */
+static uint32_t span_of(const struct select_walk *walk, const struct job *job)
+{
+	uint32_t at = 0;
+
+	while (at < walk->count && !lies_in(&walk->span[at], job->array) &&
+	       !lies_in(&walk->span[at], job->id))
+		at++;
+	return at;
+}
+
+bool select_walk_has_passed(const struct select_walk *walk, const struct job *job)
+{
+	uint32_t span = span_of(walk, job);
+
+	return span < walk->at || (span == walk->at && span < walk->count && job->id < walk->next);
+}
+
+static bool may_be_meant(const struct job_select *select, const struct store_row *row)
+{
+	if (job_state_is_end((enum job_state)row->job.state))
+		return select_has_row(select, row);
+	return (!select->one_user || row->job.uid == select->uid) && in_ranges(select, &row->job);
+}
+
+struct walk_part {
+	struct select_walk *walk;
+	uint32_t seen;
+	bool past, enough; /* of the span; of all */
+	store_row_fn fn;
+	void *data;
+};
+
+static int walk_row(void *data, const struct store_row *row)
+{
+	struct walk_part *part = data;
+	struct select_walk *walk = part->walk;
+	const struct job *job = &row->job;
 	int rc = 0;
 
-	for (uint32_t i = 0; i < walk.count; i++)
-		walk.span[i] = (struct id_span){select->range[i].first, select->range[i].last};
-	merge(&walk);
-	for (walk.at = 0; !rc && walk.at < walk.count; walk.at++)
-		rc = store_each_in(reader, walk.span[walk.at].first, walk.span[walk.at].last,
-				   select->one_user ? &select->uid : NULL, walk_row, &walk);
+	part->past =
+		job->id > walk->span[walk->at].last && !lies_in(&walk->span[walk->at], job->array);
+	if (part->past)
+		return 1;
+	part->seen++;
+	walk->next = job->id + 1;
+	if (span_of(walk, job) == walk->at && may_be_meant(walk->select, row))
+		rc = part->fn(part->data, row);
+	part->enough = rc > 0;
 	return rc;
+}
+
+static void next_span(struct select_walk *walk)
+{
+	walk->at++;
+	walk->next = 0;
+}
+
+int select_walk_part(struct select_walk *walk, struct store_reader *reader, uint32_t max,
+		     store_row_fn fn, void *data)
+{
+	while (max && walk->at < walk->count) {
+		struct walk_part part = {.walk = walk, .fn = fn, .data = data};
+		uint64_t first = walk->next ? walk->next : walk->span[walk->at].first;
+		int rc = store_each_from(reader, first, max, walk_row, &part);
+
+		if (rc < 0)
+			return rc;
+		if (part.enough)
+			walk->at = walk->count;
+		else if (part.seen < max)
+			next_span(walk);
+		max -= part.seen < max ? part.seen + 1 : max;
+	}
+	return walk->at < walk->count;
 }

@@ -32,11 +32,37 @@ bool select_read(const struct ipc_call *call, struct ipc_answer *answer, const c
 bool select_read_ranges(const struct ipc_call *call, struct ipc_answer *answer, const json_t *jobs,
 			struct job_select *ret_select);
 
-bool select_has(const struct job_select *select, const struct jobs *jobs, const struct job *job);
-/* Each row that the ranges name, as select_has_row, once, whatever they are; no range: none. */
-int select_each_row(const struct job_select *select, struct store_reader *reader, store_row_fn fn,
-		    void *data);
+/* By user, state and ranges alone. */
+bool select_has_plain(const struct job_select *select, const struct job *job);
 
+bool select_has(const struct job_select *select, const struct jobs *jobs, const struct job *job);
 bool select_has_row(const struct job_select *select, const struct store_row *row);
+
+/*
+ * A walk through the rows that the ranges name, in parts of which each costs the same. Each row
+ * comes once, whatever the ranges are; of one that has not ended only its number and its user are
+ * held against the selection, as the rest is known in memory. No range: none. Ids of an array
+ * follow each other (jobs_submit), so that all of a range, and of an array that begins in it, is
+ * one run of rows.
+ */
+struct id_span {
+	uint64_t first, last;
+};
+
+struct select_walk {
+	const struct job_select *select;
+	struct id_span span[SELECT_RANGES_MAX]; /* in their order, none touches another */
+	uint32_t count, at;
+	uint64_t next; /* id to go on with; 0: the first of the span */
+};
+void select_walk_begin(struct select_walk *walk, const struct job_select *select);
+
+/* Looks at max rows or begins of spans at the most. 1: there is more. 0: it is through, or fn said
+ * with a positive value that it has had enough. Negative: an errno, or what fn returned. */
+int select_walk_part(struct select_walk *walk, struct store_reader *reader, uint32_t max,
+		     store_row_fn fn, void *data);
+
+/* Whether the walk has come by job already. */
+bool select_walk_has_passed(const struct select_walk *walk, const struct job *job);
 
 #endif
