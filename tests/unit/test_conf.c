@@ -45,28 +45,29 @@ static void test_unusual_but_sound_text_is_read(void **state)
 	}
 }
 
-static const char everything[] = "[pool]\nusable = 20G\nreserve = 2.5%\n"
-				 "root = trading.slice/uw-pool.scope\ngroup = trading\n"
-				 "[policy]\nedges = 60%, 70%, 80%, 88%, 97%\nhysteresis = 4%\n"
-				 "adaptive-edges = yes\n"
-				 "dwell = 1.5s\nfreeze-max = 2min\nfreeze-dwell = 0\n"
-				 "freeze-budget = 3\nfreeze-window = 1d\nkill-after = 20s\n"
-				 "kill-delay = 1h\nreclaim-chunk = 1.5M\n"
-				 "reclaim-deadline = 750ms\nstall-burst = 1234us\n"
-				 "stall-window = 500ms\n"
-				 "[sense]\nbpf = off\npages = full\nrest-period = 2s\n"
-				 "pressed-period = 50ms\n"
-				 "[admission]\nstrategy = adaptive\nfootprints = asked\n"
-				 "outgrown = fail\noutgrown-after = 1h\n"
-				 "preemption = yes\nbypass = 1h\nmax-running = 200\n"
-				 "max-queued = 131072\nkill-grace = 0\noutput-limit = 1M\n"
-				 "output-total = 20G\n"
-				 "history-count = 0\nhistory-age = 2d\n"
-				 "[component a]\nshare = 33.33%\npriority = 10\nprotect = no\n"
-				 "freeze = yes\nkill = last-resort\nlend = true\nborrow = on\n"
-				 "submit = alice  @trading,bob\n"
-				 "[component b-2]\nbudget = 4G\nprotect = working-set\n"
-				 "submit = *\n";
+static const char everything[] =
+	"[pool]\nusable = 20G\nreserve = 2.5%\n"
+	"root = trading.slice/uw-pool.scope\ngroup = trading\n"
+	"[policy]\nedges = 60%, 70%, 80%, 88%, 97%\nhysteresis = 4%\n"
+	"adaptive-edges = yes\n"
+	"dwell = 1.5s\nfreeze-max = 2min\nfreeze-dwell = 0\n"
+	"freeze-budget = 3\nfreeze-window = 1d\nkill-after = 20s\n"
+	"kill-delay = 1h\nreclaim-chunk = 1.5M\n"
+	"reclaim-deadline = 750ms\nstall-burst = 1234us\n"
+	"stall-window = 500ms\n"
+	"[sense]\nbpf = off\npages = full\nrest-period = 2s\n"
+	"pressed-period = 50ms\n"
+	"[admission]\nstrategy = adaptive\nfootprints = asked\n"
+	"outgrown = fail\noutgrown-after = 1h\n"
+	"preemption = yes\nbypass = 1h\nmax-running = 200\n"
+	"max-queued = 131072\nqueue-size = 2G\nuser-share = 12.5%\nkill-grace = 0\noutput-limit = 1M\n"
+	"output-total = 20G\n"
+	"history-count = 0\nhistory-age = 2d\n"
+	"[component a]\nshare = 33.33%\npriority = 10\nprotect = no\n"
+	"freeze = yes\nkill = last-resort\nlend = true\nborrow = on\n"
+	"submit = alice  @trading,bob\n"
+	"[component b-2]\nbudget = 4G\nprotect = working-set\n"
+	"submit = *\n";
 
 static void test_every_option_reaches_its_field(void **state)
 {
@@ -108,6 +109,8 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_int_equal(c.admission.bypass_us, 3600000000);
 	assert_int_equal(c.admission.max_running, 200);
 	assert_int_equal(c.admission.max_queued, 131072);
+	assert_int_equal(c.admission.queue_bytes, 2 * GIB);
+	assert_int_equal(c.admission.user_share_permyriad, 1250);
 	assert_int_equal(c.admission.kill_grace_us, 0);
 	assert_int_equal(c.admission.output_bytes, MIB);
 	assert_int_equal(c.admission.output_total_bytes, 20 * GIB);
@@ -288,7 +291,7 @@ static void test_every_option_explains_itself(void **state)
 
 	(void)state;
 	conf_option_each(check_help, &count);
-	assert_int_equal(count, 44);
+	assert_int_equal(count, 46);
 }
 
 static void test_budgets_over_the_pool_are_refused(void **state)

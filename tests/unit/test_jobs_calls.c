@@ -25,7 +25,7 @@ static void test_calls_no_more_than_max_queued(void **state)
 	struct jobs_fixture *f = *state;
 	struct uw_err err = {0};
 	struct jobs_range range = {0, 1};
-	char buf[256];
+	char buf[256], text[256];
 	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
 
 	f->config.admission.max_queued = 2;
@@ -34,8 +34,12 @@ static void test_calls_no_more_than_max_queued(void **state)
 	item.range = &range;
 	item.range_count = 1;
 	assert_int_equal(jobs_submit(f->jobs, &item, 1, on_submitted, f, &err), -EDQUOT);
-	assert_string_equal(err.text,
-			    "submit: the queue holds 1 of 2 jobs, there is no room for 2 more");
+	snprintf(
+		text, sizeof(text),
+		"submit: the queue holds 1 of 2 jobs (max-queued), there is no room for 2 more; uid "
+		"%u holds most of it, 1",
+		getuid());
+	assert_string_equal(err.text, text);
 	assert_int_equal(jobs_check(f->jobs, &item, 1, &err), -EDQUOT); /* a dry run says it too */
 	item.range_count = 0;
 	submit(f, &item, 1);

@@ -9,7 +9,7 @@
 #include "user/jobs/recorder.h"
 #include "user/store/history.h"
 
-#define MANY    500U
+#define MANY 500U
 
 struct trial {
 	struct entry entry;
@@ -263,6 +263,73 @@ static void test_recorder_tells_of_who_is_forgotten_when_it_is_on_disk(void **st
 	f->recorder = NULL;
 }
 
+/* Each puts the next one from the thread that writes, which so never finds that nothing waits. */
+struct link {
+	struct entry entry;
+	struct recorder *recorder;
+	uint32_t left;
+};
+
+#define LINKS 1000U
+
+static _Atomic bool house_is_kept, chain_is_over;
+static _Atomic uint32_t left_over; /* links, when house was kept */
+
+static void house_kept(void *data, uint64_t job)
+{
+	(void)data, (void)job;
+	house_is_kept = true;
+}
+
+static void link_done(void *data, struct entry *entry)
+{
+	(void)data;
+	free(entry);
+}
+
+static int write_link(struct store *store, struct entry *entry);
+
+static void put_link(struct recorder *recorder, uint32_t left)
+{
+	struct link *link = calloc(1, sizeof(*link));
+
+	*link = (struct link){
+		.entry = {.write = write_link, .done = link_done},
+		.recorder = recorder,
+		.left = left,
+	};
+	recorder_put(recorder, &link->entry);
+}
+
+/* What is kept is said while it is busy: it would wake one that waits. */
+static int write_link(struct store *store, struct entry *entry)
+{
+	static const struct store_keep keep = {.forget = house_kept};
+	const struct link *link = (const struct link *)entry;
+	bool is_first = link->left == LINKS;
+
+	if (is_first)
+		recorder_configure(link->recorder, &keep);
+	left_over = link->left;
+	if (link->left && !house_is_kept)
+		put_link(link->recorder, link->left - 1);
+	else
+		chain_is_over = true;
+	return is_first ? write_ended(store, entry) : 0;
+}
+
+static void test_recorder_keeps_house_when_it_is_always_busy(void **state)
+{
+	struct fixture *f = *state;
+
+	put_link(f->recorder, LINKS);
+	while (!chain_is_over) {
+		await_readable(recorder_fd(f->recorder));
+		recorder_dispatch(f->recorder);
+	}
+	assert_true(left_over > 0); /* after the last one it has time for it */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -272,6 +339,7 @@ int main(void)
 		TEST(test_recorder_tells_the_loop_of_few_at_a_time),
 		TEST(test_recorder_what_is_gone_keeps_nobody),
 		TEST(test_recorder_tells_of_who_is_forgotten_when_it_is_on_disk),
+		TEST(test_recorder_keeps_house_when_it_is_always_busy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,8 @@ struct loading {
 	struct jobs *jobs;
 	uint64_t *waiting; /* for others: looked at when all are there */
 	uint32_t waiting_count, waiting_size;
+	uint64_t env_on_disk; /* of the last job */
+	uint32_t env_uid, env;
 };
 
 static int remember_waiting(struct loading *loading, uint64_t id)
@@ -71,12 +73,28 @@ static void not_after_now(const struct jobs *jobs, uint64_t *at_us)
 		*at_us = now_us;
 }
 
+/* Jobs of one submission share it, and stand together. */
+static uint32_t env_of(struct loading *loading, const struct store_live *live)
+{
+	struct accounts *accounts = &loading->jobs->accounts;
+
+	if (live->env == loading->env_on_disk && live->job.uid == loading->env_uid)
+		return loading->env;
+	accounts_env_drop(accounts, loading->env);
+	loading->env = accounts_env_new(accounts, live->job.uid, live->env_bytes);
+	loading->env_on_disk = live->env;
+	loading->env_uid = live->job.uid;
+	return loading->env;
+}
+
 static int load_one(void *data, const struct store_live *live)
 {
 	struct loading *loading = data;
 	struct jobs *jobs = loading->jobs;
-	struct job *job = state_insert_job(jobs, &live->job, &live->spec);
+	struct job from = live->job, *job;
 
+	from.env = env_of(loading, live);
+	job = state_insert_job(jobs, &from, &live->spec);
 	if (!job)
 		return -ENOSPC;
 	not_after_now(jobs, &job->submit_us);
@@ -130,6 +148,7 @@ int adopt_load(struct jobs *jobs, struct store *store, struct uw_err *err)
 		rc = store_each_key(store, JOBS_KEYS_MAX, load_key, jobs);
 	if (!rc)
 		rc = store_each_live(store, load_one, &loading);
+	accounts_env_drop(&jobs->accounts, loading.env);
 	jobs->loaded_waiting = loading.waiting;
 	jobs->loaded_waiting_count = loading.waiting_count;
 	return rc ? err_set(err, rc, "queue: %s cannot be read back: %s", jobs->dir, strerror(-rc))

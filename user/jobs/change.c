@@ -168,6 +168,24 @@ static int put_again(struct jobs *jobs, struct job *job, uint32_t uid, jobs_chan
 	return 0;
 }
 
+/* Sets what it counts for; its environment is held once. */
+static int make_room(struct jobs *jobs, struct job *job)
+{
+	uint64_t spec_bytes, env_bytes;
+	struct uw_err none;
+	int rc = store_find_size(jobs->reader, job->id, &spec_bytes, &env_bytes);
+
+	if (!rc)
+		rc = state_check_room(jobs, job->uid, ACCOUNT_JOBS, 1, &none);
+	if (!rc)
+		rc = state_check_room(jobs, job->uid, ACCOUNT_BYTES, spec_bytes + env_bytes, &none);
+	if (rc)
+		return rc;
+	job->bytes = (uint32_t)spec_bytes;
+	job->env = accounts_env_new(&jobs->accounts, job->uid, env_bytes);
+	return 0;
+}
+
 static int requeue_ended(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn done,
 			 void *data)
 {
@@ -181,8 +199,9 @@ static int requeue_ended(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_chan
 		return -EBUSY;
 	if (state_find_component(jobs, row.component) == UINT8_MAX)
 		return -ENOENT;
-	if (!state_room(jobs))
-		return -EDQUOT;
+	rc = make_room(jobs, &row.job);
+	if (rc)
+		return rc;
 	row.job.state = row.spec.after_count ? JOB_WAITING : JOB_QUEUED;
 	row.job.reason = JOB_BECAUSE_REQUEST;
 	row.job.observed = uid;
@@ -192,6 +211,7 @@ static int requeue_ended(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_chan
 	row.job.start_us = 0;
 	row.job.end_us = 0;
 	job = state_insert_job(jobs, &row.job, &row.spec);
+	accounts_env_drop(&jobs->accounts, row.job.env);
 	if (!job)
 		return -EDQUOT;
 	rc = put_again(jobs, job, uid, done, data);

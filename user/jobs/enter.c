@@ -19,7 +19,10 @@ void submission_free(struct submission *submission)
 {
 	if (!submission)
 		return;
+	accounts_take(&submission->jobs->accounts, submission->uid, ACCOUNT_MEMORY,
+		      submission->memory_bytes);
 	for (uint32_t i = 0; i < submission->count; i++) {
+		accounts_env_drop(&submission->jobs->accounts, submission->pack[i].account_env);
 		free(submission->pack[i].bytes);
 		free(submission->pack[i].env);
 		free(submission->item[i].range);
@@ -63,14 +66,29 @@ void submission_job(const struct submission *submission, const struct jobs_item 
 
 /* ---- one job ---- */
 
-static void enter_one(struct jobs *jobs, const struct submission *submission,
-		      const struct jobs_item *item, uint32_t element)
+/* From the account of what is on its way: they are in the table from now on, or will never be. */
+void submission_unpromise(const struct submission *submission, uint32_t place, uint32_t count)
 {
+	struct accounts *accounts = &submission->jobs->accounts;
+
+	submission->jobs->pending -= count;
+	accounts_take(accounts, submission->uid, ACCOUNT_JOBS, count);
+	accounts_take(accounts, submission->uid, ACCOUNT_BYTES,
+		      count * submission->pack[place].size);
+}
+
+static void enter_one(struct jobs *jobs, const struct submission *submission, uint32_t place,
+		      uint32_t element)
+{
+	const struct jobs_item *item = &submission->item[place];
+	const struct pack *pack = &submission->pack[place];
 	struct job_spec spec;
 	struct job from, *job;
 
 	submission_job(submission, item, element, &spec, &from);
-	jobs->pending--;
+	from.bytes = (uint32_t)pack->size;
+	from.env = pack->account_env;
+	submission_unpromise(submission, place, 1);
 	jobs->stats.submitted++;
 	job = state_insert_job(jobs, &from, &spec);
 	if (job)
@@ -92,7 +110,7 @@ static uint32_t enter_part(struct jobs *jobs, struct submission *submission, uin
 	for (; count < max && !is_in(submission); count++) {
 		const struct jobs_item *item = &submission->item[submission->at_item];
 
-		enter_one(jobs, submission, item, submission->at);
+		enter_one(jobs, submission, submission->at_item, submission->at);
 		if (++submission->at < item->count)
 			continue;
 		submission->at_item++;

@@ -11,7 +11,8 @@
 struct pack {
 	char *bytes; /* without the environment; the spec's strings point into it */
 	unsigned long size;
-	char *env; /* NULL where it is another item's */
+	char *env;            /* NULL where it is another item's */
+	uint32_t account_env; /* its number in the accounts, held by the submission */
 };
 
 /* Some hundred bytes for each item, whatever the number of its elements. */
@@ -25,14 +26,19 @@ struct submission {
 	uint32_t count;
 	struct jobs_item *item;
 	struct pack *pack;
-	struct submission *next;    /* that enters the queue after this one */
-	uint32_t at_item, at;       /* the first element that has not */
+	struct submission *next; /* that enters the queue after this one */
+	uint32_t at_item, at;    /* the first element that has not */
+	uint32_t uid;
+	uint64_t memory_bytes;      /* that it takes here, in the accounts */
 	struct jobs_later *waiting; /* for all of this one */
 };
 
 /* An element of an item of it. */
 void submission_job(const struct submission *submission, const struct jobs_item *item,
 		    uint32_t element, struct job_spec *ret_spec, struct job *ret_job);
+
+/* count jobs of the item at place are on their way no more. */
+void submission_unpromise(const struct submission *submission, uint32_t place, uint32_t count);
 
 void submission_free(struct submission *submission);
 

@@ -142,6 +142,7 @@ static struct store_keep what_to_keep(struct jobs *jobs)
 
 	return (struct store_keep){
 		.jobs = admission->history_count,
+		.bytes = 2 * admission->queue_bytes,
 		.runs_last = JOBS_RUNS_KEPT,
 		.runs_a_key = KEEP_RUNS_A_KEY,
 		.oldest_us = admission->history_age_us,
@@ -380,6 +381,7 @@ void jobs_close(struct jobs *jobs)
 		run_free(jobs, slot);
 	store_reader_close(jobs->reader);
 	strings_free(jobs->strings);
+	accounts_done(&jobs->accounts);
 	after_done(&jobs->after);
 	job_table_done(&jobs->table);
 	if (jobs->admit)

@@ -2,8 +2,9 @@
 /*
  * Runs the thread that writes to the database, so that the loop never waits for a disk. It writes
  * all that waits in one transaction and hands it back; when that fails it writes each entry alone,
- * and tries again what must be written. When nothing waits it deletes what is too old, and
- * restores the reserve that a full disk has used up.
+ * and tries again what must be written. When nothing waits, and after so many transactions in any
+ * case, it deletes what is too old or too much, and restores the reserve that a full disk has used
+ * up.
  */
 #include "user/jobs/recorder.h"
 
@@ -29,6 +30,7 @@
 #define FORGET_US       (600 * US_PER_SEC)
 #define FORGET_BATCH    500U
 #define HANDED_A_TURN   64U /* done, to the loop: about half a ms */
+#define HOUSE_BATCHES   64U /* without a pause: house is kept all the same */
 #define CLOSE_TRIES_MAX 5   /* of what must be written, when uwd ends; the slots know it too */
 
 struct queue {
@@ -51,6 +53,7 @@ struct recorder {
 	bool keep_is_new; /* and is to be acted on now */
 	struct recorder_stats stats;
 	struct queue handed;         /* the loop's own: done, and not yet told */
+	uint32_t batches;            /* since house was kept */
 	uint64_t mend_us, forget_us; /* the thread's own: when next ... */
 	uint64_t linger_us;          /* ... until when it looks by itself */
 	struct aging aging;          /* ... how far that goes ... */
@@ -312,10 +315,24 @@ static void forget_old(struct recorder *recorder)
 	recorder->forget_us = clock_now_us() + (rc == 1 ? RETRY_US / 10 : FORGET_US);
 }
 
+/* Whoever submits and cancels all the time may fill a disk within the time that old jobs are looked
+ * at again. */
+static bool is_too_large(struct recorder *recorder)
+{
+	uint64_t bytes;
+
+	pthread_mutex_lock(&recorder->lock);
+	bytes = recorder->keep.bytes;
+	pthread_mutex_unlock(&recorder->lock);
+	recorder->mend_us = clock_now_us() + MEND_US;
+	return bytes && store_used_bytes(recorder->store) > bytes;
+}
+
 static void keep_house(struct recorder *recorder)
 {
 	uint64_t now_us = clock_now_us();
 
+	recorder->batches = 0;
 	if (store_is_full(recorder->store) && now_us >= recorder->mend_us) {
 		recorder->mend_us = now_us + MEND_US;
 		if (!store_mend(recorder->store)) {
@@ -326,7 +343,8 @@ static void keep_house(struct recorder *recorder)
 		}
 	}
 	if (!store_is_full(recorder->store) &&
-	    (now_us >= recorder->forget_us || keep_is_new(recorder)))
+	    (now_us >= recorder->forget_us || keep_is_new(recorder) ||
+	     (now_us >= recorder->mend_us && is_too_large(recorder))))
 		forget_old(recorder);
 }
 
@@ -382,10 +400,12 @@ static void *run(void *data)
 	int stuck = 0, tries = 0;
 
 	while (next_batch(recorder, stuck, &batch)) {
-		stuck = batch.first ? write_batch(recorder, &batch) : 0;
+		bool busy = batch.first;
+
+		stuck = busy ? write_batch(recorder, &batch) : 0;
 		if (stuck && recorder->closing && ++tries == CLOSE_TRIES_MAX)
 			break;
-		if (!batch.first && !recorder->closing)
+		if ((!busy || ++recorder->batches >= HOUSE_BATCHES) && !recorder->closing)
 			keep_house(recorder);
 		if (!recorder->closing)
 			tidy_up(recorder);

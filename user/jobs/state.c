@@ -15,6 +15,10 @@
 #include <sys/eventfd.h>
 
 #include "user/base/text.h"
+#include "user/base/units.h"
+
+/* With what uwd needs for itself below the MemoryMax of uwd.service, 160M. */
+#define COMING_BYTES_MAX (48ULL << 20)
 
 uint64_t jobs_now_us(const struct jobs *jobs)
 {
@@ -117,6 +121,9 @@ struct job *state_insert_job(struct jobs *jobs, const struct job *from, const st
 	job->key = strings_hold(jobs->strings, spec->key);
 	tags_text(spec, tags, sizeof(tags));
 	job->tags = strings_hold(jobs->strings, tags);
+	accounts_add(&jobs->accounts, job->uid, ACCOUNT_JOBS, 1);
+	accounts_add(&jobs->accounts, job->uid, ACCOUNT_BYTES, job->bytes);
+	accounts_env_hold(&jobs->accounts, job->env);
 	return job;
 }
 
@@ -124,6 +131,9 @@ void state_forget_job(struct jobs *jobs, struct job *job)
 {
 	strings_drop(jobs->strings, job->key);
 	strings_drop(jobs->strings, job->tags);
+	accounts_take(&jobs->accounts, job->uid, ACCOUNT_JOBS, 1);
+	accounts_take(&jobs->accounts, job->uid, ACCOUNT_BYTES, job->bytes);
+	accounts_env_drop(&jobs->accounts, job->env);
 	job_table_remove(&jobs->table, job);
 }
 
@@ -134,11 +144,77 @@ uint32_t state_most_jobs(const struct jobs *jobs)
 	return max && max < JOBS_MAX ? max : JOBS_MAX;
 }
 
-uint32_t state_room(const struct jobs *jobs)
+uint64_t state_most_bytes(const struct jobs *jobs)
 {
-	uint32_t held = jobs->table.count + jobs->pending, most = state_most_jobs(jobs);
+	uint64_t max = jobs->setup.config->admission.queue_bytes;
 
-	return held < most ? most - held : 0;
+	return max ? max : UINT64_MAX;
+}
+
+static const struct bound {
+	const char *text; /* what there is of it, as a refusal says it */
+	bool in_bytes;
+} bounds[ACCOUNT__COUNT] = {
+	[ACCOUNT_JOBS] = {"jobs (max-queued)", false},
+	[ACCOUNT_BYTES] = {"of commands and environments (queue-size)", true},
+	[ACCOUNT_MEMORY] = {"on its way to the disk", true},
+};
+
+static uint64_t most_of(const struct jobs *jobs, enum accounts_what what)
+{
+	switch (what) {
+	case ACCOUNT_JOBS:
+		return state_most_jobs(jobs);
+	case ACCOUNT_BYTES:
+		return state_most_bytes(jobs);
+	default:
+		return COMING_BYTES_MAX;
+	}
+}
+
+static const char *amount(uint64_t count, bool in_bytes, char buf[UNITS_TEXT_LEN])
+{
+	if (in_bytes)
+		return units_print_bytes(count, buf);
+	snprintf(buf, UNITS_TEXT_LEN, "%" PRIu64, count);
+	return buf;
+}
+
+/* All of it is held, whoever asks: or what is left is for others. */
+static int refuse(const struct jobs *jobs, uint32_t uid, enum accounts_what what, uint64_t count,
+		  uint64_t room, struct uw_err *err)
+{
+	const struct accounts *accounts = &jobs->accounts;
+	const struct account *largest = accounts_largest(accounts, what);
+	uint64_t most = most_of(jobs, what), all = accounts->total[what];
+	char a[UNITS_TEXT_LEN], b[UNITS_TEXT_LEN], c[UNITS_TEXT_LEN], d[UNITS_TEXT_LEN],
+		who[48 + UNITS_TEXT_LEN] = "";
+	bool bytes = bounds[what].in_bytes;
+
+	if (largest)
+		snprintf(who, sizeof(who), "; uid %u holds most of it, %s", largest->uid,
+			 amount(largest->held[what], bytes, a));
+	if (all > most || count > most - all)
+		return err_set(
+			err, -EDQUOT,
+			"submit: the queue holds %s of %s %s, there is no room for %s more%s",
+			amount(all, bytes, b), amount(most, bytes, c), bounds[what].text,
+			amount(count, bytes, d), who);
+	return err_set(
+		err, -EDQUOT,
+		"submit: uid %u holds %s of %s %s and may have %s more by its user-share, not "
+		"%s%s",
+		uid, amount(accounts_held(accounts, uid, what), bytes, a), amount(most, bytes, b),
+		bounds[what].text, amount(room, bytes, c), amount(count, bytes, d), who);
+}
+
+int state_check_room(const struct jobs *jobs, uint32_t uid, enum accounts_what what, uint64_t count,
+		     struct uw_err *err)
+{
+	uint64_t room = accounts_room(&jobs->accounts, uid, what, most_of(jobs, what),
+				      jobs->setup.config->admission.user_share_permyriad);
+
+	return count <= room ? 0 : refuse(jobs, uid, what, count, room, err);
 }
 
 /* ---- components, keys and tags ---- */

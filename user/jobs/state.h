@@ -8,6 +8,7 @@
 
 #include "user/base/clock.h"
 #include "user/base/hash.h"
+#include "user/jobs/accounts.h"
 #include "user/jobs/after.h"
 #include "user/jobs/jobs.h"
 #include "user/jobs/outputs.h"
@@ -35,6 +36,7 @@ struct jobs {
 	struct job_table table;
 	struct after_list after;
 	struct strings *strings;
+	struct accounts accounts;
 	struct admit *admit;
 	uint64_t admit_bytes;
 	struct recorder *recorder;
@@ -67,7 +69,7 @@ struct jobs {
 	struct jobs_stats stats;
 };
 
-/* Into the table, by what it was submitted with. NULL: full. */
+/* Into the table, by what it was submitted with, and into its user's account. NULL: full. */
 struct job *state_insert_job(struct jobs *jobs, const struct job *from,
 			     const struct job_spec *spec);
 void state_forget_job(struct jobs *jobs, struct job *job);
@@ -88,8 +90,13 @@ void state_ask_turn(const struct jobs *jobs);
 struct job_why state_why_of(const struct admit_decision *decision);
 void state_set_why(struct job *job, const struct job_why *why);
 
-/* Jobs that may still be added: max-queued, less those that are there or on their way. */
-uint32_t state_most_jobs(const struct jobs *jobs); /* that may be there at all */
-uint32_t state_room(const struct jobs *jobs);
+/* Jobs that may be there at all: max-queued; bytes of all, queue-size. */
+uint32_t state_most_jobs(const struct jobs *jobs);
+uint64_t state_most_bytes(const struct jobs *jobs);
+
+/* Of what may still be added by uid: what there is room for, and -EDQUOT with who holds what when
+ * count is more. */
+int state_check_room(const struct jobs *jobs, uint32_t uid, enum accounts_what what, uint64_t count,
+		     struct uw_err *err);
 
 #endif

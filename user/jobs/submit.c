@@ -89,7 +89,7 @@ static void submission_done(void *data, struct entry *entry)
 		return;
 	}
 	for (uint32_t i = 0; i < submission->count; i++)
-		jobs->pending -= submission->item[i].count;
+		submission_unpromise(submission, i, submission->item[i].count);
 	if (entry->rc == -ENOSPC)
 		err_set(&err, entry->rc,
 			"submit: the disk of %s is full; what is queued goes on, nothing new is "
@@ -256,19 +256,67 @@ static struct submission *submission_new(struct jobs *jobs, uint32_t count)
 	return submission;
 }
 
-static int check_room(const struct jobs *jobs, uint64_t total, struct uw_err *err)
+/* What a call takes: places, bytes on disk, and bytes here until all of it is in the queue. */
+struct demand {
+	uint64_t count[ACCOUNT__COUNT];
+};
+
+static void add_demand(struct demand *demand, const struct jobs_item *item)
 {
-	if (total <= state_room(jobs))
-		return 0;
-	return err_set(err, -EDQUOT,
-		       "submit: the queue holds %u of %u jobs, there is no room for %" PRIu64
-		       " more",
-		       jobs->table.count + jobs->pending, state_most_jobs(jobs), total);
+	uint64_t pack = job_pack(&item->spec, false, NULL, 0);
+	uint64_t env = item->same_env ? 0 : item->spec.env.size;
+
+	demand->count[ACCOUNT_JOBS] += item->count;
+	demand->count[ACCOUNT_BYTES] += item->count * pack + env;
+	demand->count[ACCOUNT_MEMORY] += pack + env + sizeof(*item) + sizeof(struct pack) +
+					 item->range_count * sizeof(*item->range);
+}
+
+static int check_room(const struct jobs *jobs, uint32_t uid, const struct demand *demand,
+		      struct uw_err *err)
+{
+	int rc = 0;
+
+	for (int what = 0; !rc && what < ACCOUNT__COUNT; what++)
+		rc = state_check_room(jobs, uid, (enum accounts_what)what, demand->count[what],
+				      err);
+	return rc;
+}
+
+/* The demand is in the accounts until the jobs are, and its memory until all is answered. */
+static void promise(struct submission *submission)
+{
+	struct accounts *accounts = &submission->jobs->accounts;
+	struct demand demand = {0};
+
+	for (uint32_t i = 0; i < submission->count; i++) {
+		const struct jobs_item *item = &submission->item[i];
+		struct pack *pack = &submission->pack[i];
+
+		add_demand(&demand, item);
+		accounts_add(accounts, submission->uid, ACCOUNT_JOBS, item->count);
+		accounts_add(accounts, submission->uid, ACCOUNT_BYTES, item->count * pack->size);
+		if (pack->env)
+			pack->account_env =
+				accounts_env_new(accounts, submission->uid, item->spec.env.size);
+	}
+	submission->memory_bytes = demand.count[ACCOUNT_MEMORY];
+	accounts_add(accounts, submission->uid, ACCOUNT_MEMORY, submission->memory_bytes);
+}
+
+/* Those that have it from another have its number, too. */
+static void share_env(struct submission *submission, uint32_t place, uint32_t with)
+{
+	struct pack *pack = &submission->pack[place];
+
+	pack->account_env = submission->pack[with].account_env;
+	accounts_env_hold(&submission->jobs->accounts, pack->account_env);
+	submission->item[place].same_env = NULL;
 }
 
 int jobs_check(struct jobs *jobs, struct jobs_item *items, uint32_t count, struct uw_err *err)
 {
-	uint64_t total = 0;
+	struct demand demand = {0};
 	int rc = 0;
 
 	enqueue_keep_awaited(jobs, true);
@@ -276,10 +324,11 @@ int jobs_check(struct jobs *jobs, struct jobs_item *items, uint32_t count, struc
 		rc = check_item(jobs, &items[i], err);
 		if (!rc)
 			rc = check_places(items, &items[i], err);
-		total += items[i].count;
+		if (!rc)
+			add_demand(&demand, &items[i]);
 	}
 	enqueue_keep_awaited(jobs, false);
-	return rc ? rc : check_room(jobs, total, err);
+	return rc ? rc : check_room(jobs, items[0].spec.uid, &demand, err);
 }
 
 /*
@@ -334,7 +383,6 @@ int jobs_submit(struct jobs *jobs, struct jobs_item *items, uint32_t count, jobs
 		rc = copy_item(&items[i], item, &submission->pack[i]);
 		if (!rc && item->same_env)
 			item->spec.env = submission->item[item->same_env - items].spec.env;
-		item->same_env = NULL;
 	}
 	if (rc) {
 		for (uint32_t i = 0; i < count; i++)
@@ -342,6 +390,11 @@ int jobs_submit(struct jobs *jobs, struct jobs_item *items, uint32_t count, jobs
 		return err_set(err, rc, "submit: %s", strerror(-rc));
 	}
 	submission->promised_id = jobs->promised_id;
+	submission->uid = items[0].spec.uid;
+	promise(submission);
+	for (uint32_t i = 0; i < count; i++)
+		if (items[i].same_env)
+			share_env(submission, i, (uint32_t)(items[i].same_env - items));
 	submission->done = done;
 	submission->data = data;
 	recorder_put(jobs->recorder, &submission->entry);

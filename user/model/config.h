@@ -48,13 +48,15 @@ struct admission_conf {
 	uint64_t bypass_us; /* blocked at the head for so long ends backfill past it */
 	enum outgrown outgrown;
 	uint64_t outgrown_us;
-	uint32_t max_running;        /* jobs, of all components */
-	uint32_t max_queued;         /* jobs that have not ended */
-	uint64_t kill_grace_us;      /* from SIGTERM to SIGKILL */
-	uint64_t output_bytes;       /* kept of each of a job's two outputs */
-	uint64_t output_total_bytes; /* kept of those of all jobs that have ended */
-	uint32_t history_count;      /* ended jobs that are remembered ... */
-	uint64_t history_age_us;     /* ... for so long */
+	uint32_t max_running;          /* jobs, of all components */
+	uint32_t max_queued;           /* jobs that have not ended */
+	uint64_t queue_bytes;          /* that these were submitted with */
+	uint32_t user_share_permyriad; /* of what others leave free that one user may have */
+	uint64_t kill_grace_us;        /* from SIGTERM to SIGKILL */
+	uint64_t output_bytes;         /* kept of each of a job's two outputs */
+	uint64_t output_total_bytes;   /* kept of those of all jobs that have ended */
+	uint32_t history_count;        /* ended jobs that are remembered ... */
+	uint64_t history_age_us;       /* ... for so long */
 };
 
 struct policy_conf {

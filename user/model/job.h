@@ -174,6 +174,8 @@ struct job {
 	uint64_t array;               /* id of the array's first element; its own otherwise */
 	uint32_t index;               /* within its array, or JOB_NO_INDEX */
 	uint32_t key, tags;           /* interned by the daemon; 0 = none */
+	uint32_t bytes;               /* of its spec on disk */
+	uint32_t env;                 /* number of its environment there; 0 = none */
 	uint32_t uid, gid;
 	uint32_t slot;     /* where its shim writes; while it runs */
 	uint16_t attempts; /* started so often */

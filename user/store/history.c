@@ -19,6 +19,7 @@
 
 enum reader_statement {
 	RD_FIND,
+	RD_SIZE,
 	RD_KEY,
 	RD_FROM,
 	RD_ENDED,
@@ -49,6 +50,8 @@ struct store_reader {
 
 static const char *const sql[RD__COUNT] = {
 	[RD_FIND] = ROW " WHERE id = ?1",
+	[RD_SIZE] = "SELECT length(spec), (SELECT length(data) FROM env WHERE env.id = jobs.env)"
+		    " FROM jobs WHERE id = ?1",
 	[RD_KEY] = "SELECT data FROM keys WHERE key = ?1",
 	[RD_FROM] = ROW " WHERE id >= ?1 ORDER BY id LIMIT ?2",
 	[RD_ENDED] = ROW " INDEXED BY jobs_ended WHERE state >= 6 AND end >= ?1"
@@ -261,6 +264,24 @@ int store_find(struct store_reader *reader, uint64_t id, struct store_row *ret_r
 	}
 	sqlite3_reset(statement);
 	return rc;
+}
+
+int store_find_size(struct store_reader *reader, uint64_t id, uint64_t *ret_spec_bytes,
+		    uint64_t *ret_env_bytes)
+{
+	sqlite3_stmt *statement = prepare(reader, RD_SIZE);
+	int result;
+
+	if (!statement)
+		return store_errno(sqlite3_errcode(reader->db));
+	sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
+	result = sqlite3_step(statement);
+	if (result == SQLITE_ROW) {
+		*ret_spec_bytes = (uint64_t)sqlite3_column_int64(statement, 0);
+		*ret_env_bytes = (uint64_t)sqlite3_column_int64(statement, 1);
+	}
+	sqlite3_reset(statement);
+	return result == SQLITE_ROW ? 0 : result == SQLITE_DONE ? -ENOENT : store_errno(result);
 }
 
 int store_find_key(struct store_reader *reader, uint64_t key, const void **ret_bytes,

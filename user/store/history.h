@@ -32,6 +32,10 @@ struct store_row {
 /* -ENOENT. */
 int store_find(struct store_reader *reader, uint64_t id, struct store_row *ret_row);
 
+/* How much of the disk its spec takes, and its environment, which others may share. -ENOENT. */
+int store_find_size(struct store_reader *reader, uint64_t id, uint64_t *ret_spec_bytes,
+		    uint64_t *ret_env_bytes);
+
 /* What was learned of a key; lives until the next call. -ENOENT. */
 int store_find_key(struct store_reader *reader, uint64_t key, const void **ret_bytes,
 		   unsigned long *ret_size);

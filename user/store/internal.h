@@ -30,6 +30,7 @@ enum store_statement {
 	ST_READ_PACK,
 	ST_SECRET,
 	ST_OLDEST,
+	ST_USED,
 	ST_FORGET_CUT,
 	ST_FORGET_WHOM,
 	ST_FORGET_JOBS,

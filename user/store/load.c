@@ -45,6 +45,9 @@ static int read_live(sqlite3_stmt *statement, struct store_live *live)
 	job->observed = next_int(&row);
 	job->threshold = next_int(&row);
 	job->peak_bytes = next_int(&row);
+	live->env = next_int(&row);
+	live->env_bytes = next_int(&row);
+	job->bytes = (uint32_t)sqlite3_column_bytes(statement, row.at);
 	return job_unpack(sqlite3_column_blob(statement, row.at),
 			  (unsigned long)sqlite3_column_bytes(statement, row.at), &live->spec);
 }

@@ -111,7 +111,8 @@ const char *const store_sql[ST__COUNT] = {
 	[ST_PUT_KEY] = "INSERT OR REPLACE INTO keys VALUES (?1, ?2, ?3)",
 	[ST_EACH_LIVE] = "SELECT id, state, key, name, uid, gid, priority, memory_priority, memory,"
 			 " reserved, time, time_limit, array, idx, flags, retries, attempts, slot,"
-			 " boot, submit, queued, start, reason, observed, threshold, peak, spec"
+			 " boot, submit, queued, start, reason, observed, threshold, peak, env,"
+			 " (SELECT length(data) FROM env WHERE env.id = jobs.env), spec"
 			 " FROM jobs INDEXED BY jobs_live WHERE state < 6 ORDER BY id",
 	[ST_EACH_KEY] = "SELECT data FROM (SELECT used, data FROM keys ORDER BY used DESC"
 			" LIMIT ?1) ORDER BY used",
@@ -126,6 +127,8 @@ const char *const store_sql[ST__COUNT] = {
 		" WHERE state >= 6 ORDER BY end LIMIT 1), 9223372036854775807),"
 		" ifnull((SELECT end FROM runs ORDER BY id LIMIT 1), 9223372036854775807),"
 		" ifnull((SELECT used FROM keys ORDER BY used LIMIT 1), 9223372036854775807))",
+	[ST_USED] = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count,"
+		    " pragma_freelist_count, pragma_page_size",
 	[ST_FORGET_CUT] = "SELECT max(ifnull((SELECT end FROM jobs INDEXED BY jobs_ended"
 			  " WHERE state >= 6 ORDER BY end DESC LIMIT 1 OFFSET ?1), 0), ?2)",
 	[ST_FORGET_WHOM] = "SELECT id FROM jobs INDEXED BY jobs_ended"

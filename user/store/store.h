@@ -123,6 +123,7 @@ struct store_keep {
 	uint32_t jobs;                            /* ended ones that are kept at most */
 	uint32_t runs_last;                       /* runs that are kept, whatever their key */
 	uint32_t runs_a_key;                      /* older ones of one user's key that are */
+	uint64_t bytes;                           /* of the database; 0: any size */
 	uint64_t oldest_us;                       /* wall clock: what ended before is forgotten */
 	void (*forget)(void *data, uint64_t job); /* told of each job first; may be NULL */
 	void *data;
@@ -136,6 +137,9 @@ int store_forget(struct store *store, const struct store_keep *keep, uint32_t ba
  * is none. */
 int store_oldest(struct store *store, uint64_t *ret_us);
 
+/* Of the database, without what is free in it. About 10 us. */
+uint64_t store_used_bytes(struct store *store);
+
 /* ---- reading back at start ---- */
 
 struct store_live {
@@ -143,7 +147,8 @@ struct store_live {
 	const char *key;
 	uint32_t slot;
 	const char *boot;
-	struct job_spec spec; /* without environment; lives as long as the call */
+	uint64_t env, env_bytes; /* which it is on disk, and of what size */
+	struct job_spec spec;    /* without environment; lives as long as the call */
 };
 
 /* Each job that has not ended, in the order of ids; one whose row makes no sense is logged and left

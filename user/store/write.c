@@ -348,6 +348,21 @@ int store_put_key(struct store *store, uint64_t key, uint64_t used_us, const voi
 
 /* ---- forgetting ---- */
 
+/* What is over the bytes that may be kept goes in small portions, oldest first: what one takes is
+ * not known before it has gone with its environment. */
+#define TOO_LARGE_BATCH 50U
+
+uint64_t store_used_bytes(struct store *store)
+{
+	struct binder used = bind(store, ST_USED);
+	uint64_t bytes = 0;
+
+	if (used.statement && sqlite3_step(used.statement) == SQLITE_ROW)
+		bytes = (uint64_t)sqlite3_column_int64(used.statement, 0);
+	sqlite3_reset(used.statement);
+	return bytes;
+}
+
 static int find_cut(struct store *store, const struct store_keep *keep, uint64_t *ret_us)
 {
 	struct binder cut = bind(store, ST_FORGET_CUT);
@@ -412,9 +427,13 @@ static int forget_rest(struct store *store, const struct store_keep *keep)
 
 int store_forget(struct store *store, const struct store_keep *keep, uint32_t batch)
 {
-	uint64_t cut_us = 0;
-	int rc = find_cut(store, keep, &cut_us);
+	bool too_large = keep->bytes && store_used_bytes(store) > keep->bytes;
+	uint64_t cut_us = INT64_MAX;
+	uint32_t gone;
+	int rc = too_large ? 0 : find_cut(store, keep, &cut_us);
 
+	if (too_large && batch > TOO_LARGE_BATCH)
+		batch = TOO_LARGE_BATCH;
 	if (!rc)
 		rc = tell_whom(store, keep, cut_us, batch);
 	if (!rc)
@@ -423,7 +442,9 @@ int store_forget(struct store *store, const struct store_keep *keep, uint32_t ba
 		rc = forget_upto(store, ST_FORGET_JOBS, cut_us, batch);
 	if (rc)
 		return rc;
-	if ((uint32_t)sqlite3_changes(store->db) == batch)
+	gone = (uint32_t)sqlite3_changes(store->db);
+	if (gone == batch && !too_large)
 		return 1;
-	return forget_rest(store, keep);
+	rc = forget_rest(store, keep);
+	return rc ? rc : gone == batch;
 }

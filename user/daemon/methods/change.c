@@ -193,7 +193,7 @@ static const char *why_not(const struct change *change, int rc)
 	case -EPERM:
 		return "you may not submit to its component, or are not in all of its groups";
 	case -EDQUOT:
-		return "the queue is full: max-queued";
+		return "there is no room for it in the queue: max-queued, queue-size or user-share";
 	default:
 		return strerror(-rc);
 	}

@@ -15,11 +15,11 @@
 #include "user/base/text.h"
 #include "user/ipc/json.h"
 
-#define ITEMS_MAX     10000U       /* of one call */
-#define VARIABLES_MAX 4096U        /* of one environment */
-#define ENV_TOTAL_MAX (64UL << 20) /* bytes of the environments of one call, merged ... */
-#define ENV_COUNT_MAX (2UL << 20)  /* ... and variables in them */
-#define RANGES_MAX    256U         /* of one array */
+#define ITEMS_MAX     10000U        /* of one call */
+#define VARIABLES_MAX 4096U         /* of one environment */
+#define ENV_TOTAL_MAX (8UL << 20)   /* bytes of the environments of one call, merged ... */
+#define ENV_COUNT_MAX (256UL << 10) /* ... and variables in them */
+#define RANGES_MAX    256U          /* of one array */
 
 void submit_read_done(struct submit_call *submit)
 {
@@ -109,6 +109,17 @@ static bool make_block(const json_t *list, const json_t *over, char **ret_room,
 	return true;
 }
 
+/* A job with variables of its own has all of the context's again. */
+static bool too_much(const struct submit_call *submit)
+{
+	ipc_answer_fail(
+		submit->answer, IPC_ERROR_BAD_JOB,
+		"%s: environment: with those of the jobs before it more than %lu MiB, or %lu "
+		"variables, in one call: submit them in several",
+		*submit->name ? submit->name : "job", ENV_TOTAL_MAX >> 20, ENV_COUNT_MAX);
+	return false;
+}
+
 /* That of the context with an item's own over it. The context's alone is made once a call. */
 static bool make_environment(struct submit_call *submit, const json_t *from, uint32_t at)
 {
@@ -127,7 +138,7 @@ static bool make_environment(struct submit_call *submit, const json_t *from, uin
 	submit->env_total += block_size(list) + block_size(over);
 	submit->env_count += json_array_size(list) + json_array_size(over);
 	if (submit->env_total > ENV_TOTAL_MAX || submit->env_count > ENV_COUNT_MAX)
-		return false;
+		return too_much(submit);
 	if (!json_array_size(over))
 		submit->plain = item;
 	return make_block(list, over, &submit->text[at * 2 + 1], &item->spec.env);
@@ -257,7 +268,7 @@ static bool read_strings(struct submit_call *submit, const json_t *from, uint32_
 	if (!are_strings(command) || !make_block(command, NULL, &submit->text[at * 2], &spec->argv))
 		return bad(submit, submit->name, "command");
 	if (!make_environment(submit, from, at))
-		return bad(submit, submit->name, "environment");
+		return submit->answer->error ? false : bad(submit, submit->name, "environment");
 	if (json_is_string(cwd))
 		spec->cwd = json_string_value(cwd);
 	return true;

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What one user may take of the queue, in places and in bytes. */
+#include "tests/unit/jobs_fixture.h"
+#include "user/base/cleanup.h"
+
+#define USER  4711U
+#define OTHER 4712U
+#define ENV   4096U
+
+static char env_bytes[ENV];
+
+static int setup(void **state)
+{
+	struct jobs_fixture *f;
+	int rc = jobs_setup(state);
+
+	f = *state;
+	f->config.admission.user_share_permyriad = 5000;
+	f->config.admission.max_queued = 100;
+	memset(env_bytes, 'v', sizeof(env_bytes) - 1);
+	env_bytes[1] = '=';
+	return rc;
+}
+
+/* So many held ones; 0 or what it was refused with. */
+static int try_submit(struct jobs_fixture *f, uint32_t uid, uint32_t count, struct uw_err *err)
+{
+	struct jobs_range range = {0, count - 1};
+	char buf[256];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+	uint32_t before = f->submitted;
+	int rc;
+
+	item.spec.held = true;
+	item.spec.uid = uid;
+	item.range = &range;
+	item.range_count = 1;
+	rc = jobs_submit(f->jobs, &item, 1, on_submitted, f, err);
+	if (!rc)
+		JOBS_UNTIL(f, f->submitted > before);
+	return rc;
+}
+
+static void test_share_one_user_cannot_fill_the_queue(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct uw_err err = {0};
+
+	assert_int_equal(try_submit(f, USER, 51, &err), -EDQUOT);
+	assert_int_equal(try_submit(f, USER, 50, &err), 0);
+	assert_int_equal(try_submit(f, USER, 1, &err), -EDQUOT);
+	assert_string_equal(
+		err.text, "submit: uid 4711 holds 50 of 100 jobs (max-queued) and may have 0 more "
+			  "by its user-share, not 1; uid 4711 holds most of it, 50");
+	assert_int_equal(try_submit(f, OTHER, 25, &err), 0);
+	assert_int_equal(try_submit(f, OTHER, 1, &err), -EDQUOT);
+	assert_int_equal(try_submit(f, 0, 25, &err), 0);
+	assert_int_equal(try_submit(f, 0, 1, &err), -EDQUOT);
+	assert_string_equal(
+		err.text, "submit: the queue holds 100 of 100 jobs (max-queued), there is no room "
+			  "for 1 more; uid 4711 holds most of it, 50");
+}
+
+static void changed(void *data, int rc)
+{
+	(void)data;
+	assert_int_equal(rc, 0);
+}
+
+static void test_share_what_ends_makes_room(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct uw_err err = {0};
+	uint64_t first;
+
+	assert_int_equal(try_submit(f, USER, 50, &err), 0);
+	first = f->first_id;
+	for (uint64_t id = first; id < first + 3; id++)
+		assert_int_equal(jobs_cancel(f->jobs, id, 0, 0, changed, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 3);
+	assert_int_equal(try_submit(f, USER, 4, &err), -EDQUOT);
+	assert_int_equal(try_submit(f, USER, 2, &err), 0);
+	assert_int_equal(jobs_requeue(f->jobs, first, USER, NULL, NULL), 0);
+	assert_int_equal(jobs_requeue(f->jobs, first + 1, USER, NULL, NULL), -EDQUOT);
+}
+
+/* All of the queue's accounts, as text. */
+static const char *accounts_text(const struct jobs_fixture *f, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	for (uint32_t i = 0; i < f->jobs->accounts.count; i++) {
+		const struct account *account = &f->jobs->accounts.account[i];
+
+		for (int what = 0; what < ACCOUNT__COUNT; what++)
+			at += (size_t)snprintf(buf + at, size - at, "%u:%d=%llu ", account->uid,
+					       what, (unsigned long long)account->held[what]);
+	}
+	return buf;
+}
+
+static void test_share_the_next_uwd_knows_it(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct uw_err err = {0};
+	char before[512] = "", after[512] = "";
+
+	assert_int_equal(try_submit(f, USER, 40, &err), 0);
+	assert_int_equal(try_submit(f, OTHER, 7, &err), 0);
+	accounts_text(f, before, sizeof(before));
+	restart(f);
+	assert_string_equal(accounts_text(f, after, sizeof(after)), before);
+	assert_int_equal(try_submit(f, USER, 10, &err), -EDQUOT); /* half of 93 */
+	assert_int_equal(try_submit(f, USER, 6, &err), 0);
+}
+
+/* ---- bytes ---- */
+
+static int submit_env(struct jobs_fixture *f, uint32_t count, bool shared, struct uw_err *err)
+{
+	AUTO_FREE struct jobs_item *item = calloc(count, sizeof(*item));
+	char buf[256];
+	uint32_t before = f->submitted;
+	int rc;
+
+	for (uint32_t i = 0; i < count; i++) {
+		item[i] = sh_item("exit 0", buf, sizeof(buf));
+		item[i].spec.held = true;
+		item[i].spec.uid = USER;
+		item[i].spec.env = (struct job_block){env_bytes, sizeof(env_bytes)};
+		item[i].same_env = shared && i ? &item[0] : NULL;
+	}
+	rc = jobs_submit(f->jobs, item, count, on_submitted, f, err);
+	if (!rc)
+		JOBS_UNTIL(f, f->submitted > before);
+	return rc;
+}
+
+static uint64_t held_bytes(const struct jobs_fixture *f)
+{
+	return accounts_held(&f->jobs->accounts, USER, ACCOUNT_BYTES);
+}
+
+static void test_share_bytes_on_disk_are_bounded(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct uw_err err = {0};
+
+	f->config.admission.queue_bytes = 20 * ENV;
+	assert_int_equal(submit_env(f, 11, false, &err), -EDQUOT);
+	assert_non_null(strstr(err.text, "queue-size"));
+	assert_int_equal(submit_env(f, 9, false, &err), 0);
+	assert_int_equal(submit_env(f, 1, false, &err), -EDQUOT);
+	assert_in_range(held_bytes(f), 9 * ENV, 10 * ENV);
+	assert_int_equal(accounts_held(&f->jobs->accounts, USER, ACCOUNT_MEMORY), 0);
+}
+
+static void test_share_an_environment_of_many_counts_once(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct uw_err err = {0};
+	uint64_t first;
+
+	assert_int_equal(submit_env(f, 8, true, &err), 0);
+	assert_in_range(held_bytes(f), ENV, 2 * ENV);
+	first = f->first_id;
+	for (uint64_t id = first; id < first + 7; id++)
+		assert_int_equal(jobs_cancel(f->jobs, id, 0, 0, changed, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 7);
+	assert_in_range(held_bytes(f), ENV, 2 * ENV); /* the last one has it still */
+	assert_int_equal(jobs_cancel(f->jobs, first + 7, 0, 0, changed, NULL), 0);
+	JOBS_UNTIL(f, f->ended == 8);
+	assert_int_equal(held_bytes(f), 0);
+}
+
+/* Of memory, until all of it is on disk and in the queue. */
+static void test_share_what_is_on_its_way_is_bounded(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct uw_err err = {0};
+	char buf[256];
+	static char large[JOB_BLOCK_MAX];
+	struct jobs_item item = sh_item("exit 0", buf, sizeof(buf));
+	uint32_t taken = 0, before = f->submitted;
+
+	f->config.admission.max_queued = 1000;
+	memset(large, 'v', sizeof(large) - 1);
+	large[1] = '=';
+	item.spec.held = true;
+	item.spec.uid = USER;
+	item.spec.env = (struct job_block){large, sizeof(large)};
+	while (!jobs_submit(f->jobs, &item, 1, on_submitted, f, &err)) {
+		taken++;
+		assert_true(taken < 100); /* no turn of the loop comes in between */
+	}
+	assert_in_range(taken, 90, 96); /* half of 48M */
+	assert_non_null(strstr(err.text, "on its way to the disk"));
+	JOBS_UNTIL(f, f->submitted == before + taken);
+	assert_int_equal(accounts_held(&f->jobs->accounts, USER, ACCOUNT_MEMORY), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, jobs_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_share_one_user_cannot_fill_the_queue),
+		TEST(test_share_what_ends_makes_room),
+		TEST(test_share_the_next_uwd_knows_it),
+		TEST(test_share_bytes_on_disk_are_bounded),
+		TEST(test_share_an_environment_of_many_counts_once),
+		TEST(test_share_what_is_on_its_way_is_bounded),
+	};
+
+	return cmocka_run_group_tests_name("shares", tests, NULL, NULL);
+}
