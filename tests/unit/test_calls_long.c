@@ -202,6 +202,44 @@ static void test_calls_reader_that_left_is_not_read_for(void **state)
 	calls_connect(calls);
 }
 
+/* ---- who may have how many reads ---- */
+
+static void no_read(struct long_read *read, struct store_reader *reader)
+{
+	(void)read, (void)reader;
+}
+
+static void no_done(struct long_read *read)
+{
+	(void)read;
+}
+
+static void test_calls_reads_are_shared_and_roots_are_never_refused(void **state)
+{
+	struct calls *calls = *state;
+	struct reader_thread *thread = jobs_reader_thread(calls->jobs.jobs);
+	static struct long_read read[READS_MAX + 8];
+	struct keep_busy busy;
+	uint32_t taken[2] = {0}, at = 0;
+
+	stop_reading(calls, &busy);
+	for (uint32_t user = 0; user < 2; user++)
+		for (; at < ARRAY_SIZE(read); at++, taken[user]++) {
+			read[at] = (struct long_read){
+				.uid = USER + user,
+				.read = no_read,
+				.done = no_done,
+			};
+			if (reader_thread_put(thread, &read[at]))
+				break;
+		}
+	assert_in_range(taken[0], READS_MAX / 2 - 1, READS_MAX / 2);
+	assert_in_range(taken[1], READS_MAX / 4 - 1, READS_MAX / 4);
+	read[at] = (struct long_read){.read = no_read, .done = no_done};
+	assert_int_equal(reader_thread_put(thread, &read[at]), 0);
+	go_on_reading(calls, &busy);
+}
+
 /* ---- changes ---- */
 
 static void test_calls_cancel_of_all_goes_on_in_parts(void **state)
@@ -251,6 +289,7 @@ int main(void)
 		CALLS_TEST(test_calls_wait_misses_no_end_and_tells_none_twice),
 		CALLS_TEST(test_calls_wait_sees_an_end_within_the_part_that_is_read),
 		CALLS_TEST(test_calls_reader_that_left_is_not_read_for),
+		CALLS_TEST(test_calls_reads_are_shared_and_roots_are_never_refused),
 		CALLS_TEST(test_calls_cancel_of_all_goes_on_in_parts),
 		CALLS_TEST(test_calls_requeue_asks_who_may_submit),
 	};

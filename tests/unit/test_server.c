@@ -263,6 +263,39 @@ static void test_server_answer_that_comes_later_holds_up_its_client_only(void **
 	turns(fixture, 2);
 }
 
+static void send_oneway(int fd, int count)
+{
+	static const char call[] = "{\"method\":\"io.uwctl.Control.Status\",\"oneway\":true}";
+
+	while (count--)
+		assert_int_equal(send(fd, call, sizeof(call), 0), (int)sizeof(call));
+}
+
+/* Who wants no answer has no more on its way than who does. */
+static void test_server_oneway_call_holds_up_its_client_until_it_is_done(void **state)
+{
+	struct fixture *fixture = *state;
+	struct ipc_answer answer = {.parameters = json_object()};
+	int fd = connect_to(fixture);
+
+	fixture->later = true;
+	send_oneway(fd, 3);
+	turns(fixture, 5);
+	assert_int_equal(fixture->handled, 1);
+	ipc_server_answer(fixture->server, fixture->token, &answer, fixture->now_us);
+	turns(fixture, 5);
+	assert_int_equal(fixture->handled, 2);
+	fixture->later = false;
+	answer = (struct ipc_answer){.parameters = json_object()};
+	ipc_server_answer(fixture->server, fixture->token, &answer, fixture->now_us);
+	send_calls(fd, 1);
+	turns(fixture, 5);
+	assert_int_equal(fixture->handled, 4);
+	assert_int_equal(answers(fd), 1); /* of the last alone */
+	close(fd);
+	turns(fixture, 2);
+}
+
 static void test_server_answer_to_a_client_that_has_gone_is_dropped(void **state)
 {
 	struct fixture *fixture = *state;
@@ -360,6 +393,7 @@ int main(void)
 		SERVER_TEST(test_server_call_without_end_is_dropped),
 		SERVER_TEST(test_server_full_house_turns_away_in_words),
 		SERVER_TEST(test_server_answer_that_comes_later_holds_up_its_client_only),
+		SERVER_TEST(test_server_oneway_call_holds_up_its_client_until_it_is_done),
 		SERVER_TEST(test_server_answer_to_a_client_that_has_gone_is_dropped),
 		SERVER_TEST(test_server_is_open_to_all_only_when_told),
 		cmocka_unit_test(test_client_without_a_server_says_what_to_do),

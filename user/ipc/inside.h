@@ -18,6 +18,7 @@ struct client {
 	uint64_t out_since_us; /* when the oldest unread byte was queued */
 	int follow;
 	uint64_t later;    /* token of the call that is yet to be answered, 0 = none */
+	bool silent;       /* that call is "oneway": the next ones wait for its end all the same */
 	bool ready;        /* has something for us, or room for its answer */
 	uint32_t calls;    /* in this turn */
 	uint64_t spent_us; /* of its part of a turn; what is over it is carried on */

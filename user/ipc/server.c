@@ -206,6 +206,24 @@ bool ipc_server_is_awaited(const struct ipc_server *server, uint64_t token)
 	return client_of((struct ipc_server *)server, token);
 }
 
+/* A "oneway" call has come to its end; nobody wants to hear how. */
+static int client_hear(struct ipc_server *server, struct client *client,
+		       const struct ipc_answer *answer, const json_t *reply)
+{
+	int r;
+
+	if (client->silent) {
+		client->silent = false;
+		return 0;
+	}
+	if (answer->follow && !answer->error) {
+		client->follow = (int)answer->method;
+		server->stats.followers++;
+	}
+	r = client_queue(server, client, reply);
+	return r < 0 ? r : client_flush(server, client);
+}
+
 void ipc_server_answer(struct ipc_server *server, uint64_t token, struct ipc_answer *answer,
 		       uint64_t now_us)
 {
@@ -218,11 +236,7 @@ void ipc_server_answer(struct ipc_server *server, uint64_t token, struct ipc_ans
 	server->now_us = now_us;
 	client->later = 0;
 	client->ready = true; /* for calls that came behind it */
-	if (answer->follow && !answer->error) {
-		client->follow = (int)answer->method;
-		server->stats.followers++;
-	}
-	if (!reply || client_queue(server, client, reply) < 0 || client_flush(server, client) < 0 ||
+	if (!reply || client_hear(server, client, answer, reply) < 0 ||
 	    client_watch(server, client) < 0)
 		client_close(server, client);
 	else

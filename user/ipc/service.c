@@ -196,6 +196,7 @@ int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *pe
 	*ret_follow = SERVICE_NO_FOLLOW;
 	*ret_reply = NULL;
 	if (message_flag(message, "oneway")) {
+		*ret_follow = answer.later ? SERVICE_SILENT : SERVICE_NO_FOLLOW;
 		json_decref(answer.parameters);
 		return refused;
 	}

@@ -10,10 +10,11 @@
 
 #define SERVICE_NO_FOLLOW (-1)
 #define SERVICE_LATER     (-2) /* no reply yet */
+#define SERVICE_SILENT    (-3) /* none at all, but what was asked is not done yet */
 
 /*
  * Answers message. *ret_reply is the caller's, NULL for a "oneway" call; *ret_follow is the method
- * to follow, SERVICE_NO_FOLLOW or SERVICE_LATER. 0; 1 when the peer had no right to it (it is
+ * to follow or one of the above. 0; 1 when the peer had no right to it (it is
  * answered all the same); -EBADMSG when it is no call; -ENOMEM.
  */
 int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *peer, uint64_t token,

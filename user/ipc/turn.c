@@ -32,7 +32,8 @@ static int client_answer(struct ipc_server *server, struct client *client, const
 	if (r < 0)
 		return r;
 	server->stats.refused += (uint64_t)r;
-	if (client->follow == SERVICE_LATER) {
+	if (client->follow == SERVICE_LATER || client->follow == SERVICE_SILENT) {
+		client->silent = client->follow == SERVICE_SILENT;
 		client->follow = SERVICE_NO_FOLLOW;
 		client->later = server->last_token;
 	}

@@ -158,6 +158,18 @@ void reader_thread_free(struct reader_thread *reading)
 	free(reading);
 }
 
+/* Under the lock. */
+static bool has_room(const struct reader_thread *reading, const struct long_read *for_read)
+{
+	uint32_t own = 0;
+
+	if (!for_read->uid || for_read->goes_on)
+		return true;
+	for (const struct long_read *read = reading->waiting.first; read; read = read->next)
+		own += read->uid == for_read->uid;
+	return reading->count < READS_MAX && own < (READS_MAX - (reading->count - own)) / 2;
+}
+
 int reader_thread_put(struct reader_thread *reading, struct long_read *read)
 {
 	int rc = reading->has_thread ? 0 : start_thread(reading);
@@ -165,7 +177,7 @@ int reader_thread_put(struct reader_thread *reading, struct long_read *read)
 	if (rc)
 		return rc;
 	pthread_mutex_lock(&reading->lock);
-	if (reading->count >= READS_MAX && !read->goes_on) {
+	if (!has_room(reading, read)) {
 		rc = -EBUSY;
 	} else {
 		list_add(&reading->waiting, read);

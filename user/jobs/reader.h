@@ -11,10 +11,13 @@
 
 #include "user/store/history.h"
 
-#define READS_MAX 64U /* that wait; more are refused */
+#define READS_MAX                                                                          \
+	64U /* that wait; of one user half of what the others leave. More are refused, but \
+	     * to root */
 
 struct long_read {
 	struct long_read *next;
+	uint32_t uid; /* who asked */
 	bool goes_on; /* a part of one that was taken on before: is not refused */
 	/* On the thread; reader NULL: the database cannot be opened. Shares nothing with the loop.
 	 */

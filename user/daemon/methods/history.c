@@ -73,7 +73,8 @@ void history_later(struct daemon *daemon, const struct ipc_call *call, struct ip
 		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
 		return;
 	}
-	pending->read = (struct long_read){.read = read_on_thread, .done = read_done};
+	pending->read = (struct long_read){
+		.read = read_on_thread, .done = read_done, .uid = call->peer->uid};
 	pending->daemon = daemon;
 	pending->token = call->token;
 	pending->parameters = json_incref((json_t *)call->parameters);
@@ -82,7 +83,8 @@ void history_later(struct daemon *daemon, const struct ipc_call *call, struct ip
 	rc = reader_thread_put(jobs_reader_thread(daemon->jobs), &pending->read);
 	if (rc) {
 		call_free(pending);
-		ipc_answer_fail(answer, IPC_ERROR_FAILED, "too many read the history now: %s",
+		ipc_answer_fail(answer, rc == -EBUSY ? IPC_ERROR_BUSY : IPC_ERROR_FAILED,
+				"too many read the history now, or you do: %s; try again",
 				strerror(-rc));
 		return;
 	}

@@ -88,6 +88,7 @@ static int ask_for_part(struct scan *scan, bool again)
 	scan->count = 0;
 	scan->rc = -ECANCELED; /* unless it is read */
 	scan->read = (struct long_read){
+		.uid = scan->select.uid,
 		.read = read_part,
 		.done = part_is_read,
 		.goes_on = again,
