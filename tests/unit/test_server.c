@@ -62,6 +62,45 @@ static void test_server_replaces_a_dead_socket(void **state)
 	assert_int_equal(start(fixture), 0);
 }
 
+/* Who is connected stays, and others find it again. */
+static void test_server_whose_path_was_removed_listens_again(void **state)
+{
+	struct fixture *fixture = *state;
+	struct uw_err err = {0};
+	int before = connect_to(fixture), after;
+
+	turns(fixture, 1);
+	assert_true(ipc_server_is_there(fixture->server));
+	assert_int_equal(unlink(fixture->path), 0);
+	assert_false(ipc_server_is_there(fixture->server));
+	assert_int_equal(ipc_server_listen_again(fixture->server, &err), 0);
+	assert_true(ipc_server_is_there(fixture->server));
+	after = connect_to(fixture);
+	send_calls(before, 1);
+	send_calls(after, 1);
+	turns(fixture, 2);
+	assert_int_equal(answers(before), 1);
+	assert_int_equal(answers(after), 1);
+	close(before);
+	close(after);
+	turns(fixture, 2);
+}
+
+static void test_server_leaves_the_path_to_another_one_there(void **state)
+{
+	struct fixture *fixture = *state;
+	struct fixture other = *fixture;
+	struct uw_err err = {0};
+
+	assert_int_equal(unlink(fixture->path), 0);
+	assert_int_equal(start(&other), 0);
+	assert_false(ipc_server_is_there(fixture->server));
+	assert_int_equal(ipc_server_listen_again(fixture->server, &err), -EADDRINUSE);
+	ipc_server_free(fixture->server);
+	assert_int_equal(access(fixture->path, F_OK), 0);
+	fixture->server = other.server;
+}
+
 static void test_server_takes_few_calls_of_a_client_a_turn(void **state)
 {
 	struct fixture *fixture = *state;
@@ -383,6 +422,8 @@ int main(void)
 		SERVER_TEST(test_server_socket_is_roots_alone_without_a_group),
 		SERVER_TEST(test_server_second_one_on_a_path_is_refused),
 		SERVER_TEST(test_server_replaces_a_dead_socket),
+		SERVER_TEST(test_server_whose_path_was_removed_listens_again),
+		SERVER_TEST(test_server_leaves_the_path_to_another_one_there),
 		SERVER_TEST(test_server_takes_few_calls_of_a_client_a_turn),
 		SERVER_TEST(test_server_unread_answer_stops_its_client_then_drops_it),
 		SERVER_TEST(test_server_slow_reader_gets_the_whole_answer),

@@ -18,10 +18,12 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include "user/act/act.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
+#include "user/daemon/alone.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/methods/methods.h"
 #include "user/daemon/methods/queue.h"
@@ -199,6 +201,7 @@ static int on_tick_timer(sd_event_source *source, uint64_t usec, void *data)
 	tick_run(daemon, FRAME_FULL);
 	thresholds_file_save(daemon, THRESHOLDS_FILE, false);
 	queue_look(daemon);
+	alone_look(daemon);
 	ipc_server_expire(daemon->server, daemon->frame.now_us);
 	return 0;
 }
@@ -278,14 +281,19 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 	memset(daemon, 0, sizeof(*daemon));
 	daemon->options = *options;
 	daemon->pool = (struct cg_pool){.dir = -1, .guard = -1};
+	daemon->alone_fd = -1;
 	pthread_mutex_init(&daemon->pool_lock, NULL);
 	daemon->stats.started_us = clock_now_us();
 	action_log_init(&daemon->action_log);
 	rc = read_host(daemon, err);
 	if (rc >= 0)
-		rc = open_ledger(daemon, err); /* first: a second uwd must change nothing */
+		rc = alone_before(daemon, err); /* first: a second uwd must change nothing */
+	if (rc >= 0)
+		rc = open_ledger(daemon, err);
 	if (rc >= 0)
 		rc = pool_open(daemon, err);
+	if (rc >= 0)
+		rc = alone_on_pool(daemon, err);
 	if (rc < 0)
 		return rc;
 	open_kern(daemon); /* forks, so before threads and locked memory */
@@ -342,4 +350,6 @@ void daemon_close(struct daemon *daemon)
 	ledger_close(daemon->ledger);
 	free(daemon->policy);
 	cg_pool_close(&daemon->pool);
+	if (daemon->alone_fd >= 0)
+		close(daemon->alone_fd);
 }

@@ -19,6 +19,7 @@
 #include "user/act/setup.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
+#include "user/daemon/alone.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/tick.h"
 #include "user/ledger/ledger.h"
@@ -266,6 +267,8 @@ static int take_guard(struct daemon *daemon, struct cg_pool *pool)
 /* Takes pool. Fds of one that is the old one stay: nothing in it has come or gone. */
 static int take_pool(struct daemon *daemon, struct cg_pool *pool)
 {
+	struct uw_err err = {0};
+
 	if (daemon->options.dry_run) {
 		cg_pool_close(pool);
 		return 0;
@@ -281,6 +284,10 @@ static int take_pool(struct daemon *daemon, struct cg_pool *pool)
 	daemon->pool = *pool;
 	pthread_mutex_unlock(&daemon->pool_lock);
 	cg_pool_note_uwd(pool->dir);
+	if (alone_on_pool(daemon, &err)) {
+		log_err("%s", err.text);
+		return sd_event_exit(daemon->event, -EBUSY);
+	}
 	return watch_guard(daemon);
 }
 

@@ -107,6 +107,10 @@ struct daemon {
 	void (*ended)(struct daemon *daemon, const struct job *job,
 		      const struct job_result *result);
 
+	/* alone.c */
+	int alone_fd; /* the lock on the pool; -1: none */
+	uint64_t alone_look_us;
+
 	/* Calls that are being answered. */
 	struct wait_call *waits; /* methods/wait.c */
 	struct change *changes;  /* methods/change.c */

@@ -6,6 +6,7 @@
 #ifndef UW_IPC_INSIDE_H
 #define UW_IPC_INSIDE_H
 
+#include "user/base/file_id.h"
 #include "user/ipc/server.h"
 #include "user/ipc/wire.h"
 
@@ -27,6 +28,7 @@ struct client {
 struct ipc_server {
 	struct ipc_server_conf conf;
 	char *path;
+	struct file_id place; /* of the socket there */
 	gid_t gid;
 	bool has_group;
 	int epoll, listen, kick;

@@ -265,6 +265,7 @@ static int server_open(struct ipc_server *server, struct uw_err *err)
 			&server->listen, err);
 	if (r < 0)
 		return r;
+	server->place = file_id_at(server->path);
 	server->epoll = epoll_create1(EPOLL_CLOEXEC);
 	server->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (server->epoll < 0 || server->kick < 0)
@@ -276,6 +277,27 @@ static int server_open(struct ipc_server *server, struct uw_err *err)
 	if (r < 0)
 		return err_set(err, r, "control socket: epoll_ctl: %s", strerror(-r));
 	return server->has_group ? 0 : IPC_NO_GROUP;
+}
+
+bool ipc_server_is_there(const struct ipc_server *server)
+{
+	return file_id_is_at(&server->place, server->path);
+}
+
+int ipc_server_listen_again(struct ipc_server *server, struct uw_err *err)
+{
+	int fd = -1, r;
+
+	server->has_group = listen_group(server->conf.group, &server->gid);
+	r = listen_open(server->path, server->has_group ? &server->gid : NULL, server->conf.open,
+			&fd, err);
+	if (r < 0)
+		return r;
+	close(server->listen); /* leaves the epoll with it */
+	server->listen = fd;
+	server->place = file_id_at(server->path);
+	r = server_watch(server, server->listen, TAG_LISTEN);
+	return r < 0 ? err_set(err, r, "control socket: epoll_ctl: %s", strerror(-r)) : 0;
 }
 
 int ipc_server_new(const struct ipc_server_conf *conf, struct ipc_server **ret_server,
@@ -312,7 +334,8 @@ void ipc_server_free(struct ipc_server *server)
 		client_close(server, &server->client[i]);
 	turn_drop_works(server);
 	if (server->listen >= 0) {
-		unlink(server->path);
+		if (ipc_server_is_there(server))
+			unlink(server->path); /* it may be another one's now */
 		close(server->listen);
 	}
 	if (server->epoll >= 0)

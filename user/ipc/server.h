@@ -93,6 +93,11 @@ int ipc_server_new(const struct ipc_server_conf *conf, struct ipc_server **ret_s
 		   struct uw_err *err);
 void ipc_server_free(struct ipc_server *server); /* unlinks the path */
 
+/* Whether the path still leads to our socket, and making it anew where it does not: who is
+ * connected stays. -EADDRINUSE when another one answers there, and as ipc_server_new. */
+bool ipc_server_is_there(const struct ipc_server *server);
+int ipc_server_listen_again(struct ipc_server *server, struct uw_err *err);
+
 /* Readable when there is work. */
 int ipc_server_fd(const struct ipc_server *server);
 

@@ -311,8 +311,26 @@ static int open_store(struct jobs *jobs, struct uw_err *err)
 	return rc ? rc : set_aside;
 }
 
+#define PATH_LEN (JOBS_DIR_LEN + 32)
+
+static const char *path_in(const struct jobs *jobs, const char *name, char buf[PATH_LEN])
+{
+	snprintf(buf, PATH_LEN, "%s/%s", jobs->dir, name);
+	return buf;
+}
+
+bool jobs_are_there(const struct jobs *jobs)
+{
+	struct file_id slots = file_id_of(jobs->slots);
+	char path[PATH_LEN];
+
+	return file_id_is_at(&jobs->database, path_in(jobs, STORE_FILE, path)) &&
+	       file_id_is_at(&slots, path_in(jobs, SLOTS_FILE, path));
+}
+
 static int open_jobs(struct jobs *jobs, struct uw_err *err)
 {
+	char path[PATH_LEN];
 	int rc = make_dirs(jobs, err);
 
 	if (!rc)
@@ -329,8 +347,10 @@ static int open_jobs(struct jobs *jobs, struct uw_err *err)
 	if (rc)
 		return rc;
 	rc = open_store(jobs, err);
-	if (rc >= 0)
+	if (rc >= 0) {
+		jobs->database = file_id_at(path_in(jobs, STORE_FILE, path));
 		adopt_all(jobs);
+	}
 	return rc;
 }
 

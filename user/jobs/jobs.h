@@ -113,6 +113,9 @@ int jobs_open(const struct jobs_setup *setup, struct jobs **ret_jobs, struct uw_
 /* Writes what waits and closes; what runs goes on. NULL is fine. */
 void jobs_close(struct jobs *jobs);
 
+/* Whether the state directory still has what is open: it may have been removed, or replaced. */
+bool jobs_are_there(const struct jobs *jobs);
+
 /* Readable when there is something to do; then jobs_dispatch. It takes up all that has happened,
  * and then decides once what follows from it, as jobs_tick does. */
 int jobs_fd(const struct jobs *jobs);

@@ -7,6 +7,7 @@
 #define UW_JOBS_STATE_H
 
 #include "user/base/clock.h"
+#include "user/base/file_id.h"
 #include "user/base/hash.h"
 #include "user/jobs/accounts.h"
 #include "user/jobs/after.h"
@@ -27,6 +28,7 @@ struct jobs {
 	uint32_t component_count; /* as the core knows them; the configuration may be ahead */
 	char component[UW_COMPONENTS_MAX][UW_NAME_LEN];
 	char dir[JOBS_DIR_LEN];
+	struct file_id database;
 	char boot[CLOCK_BOOT_ID_LEN];
 	uint8_t secret[HASH_SECRET_LEN]; /* of the store */
 	int epoll, slots;

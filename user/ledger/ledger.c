@@ -23,6 +23,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
+#include "user/base/file_id.h"
 #include "user/base/text.h"
 #include "user/ledger/file.h"
 
@@ -269,6 +270,13 @@ int ledger_open_peer(const struct ledger *ledger, enum ledger_role role, int *re
 	}
 	*ret_pidfd = fd;
 	return 0;
+}
+
+bool ledger_is_at(const struct ledger *ledger, const char *path)
+{
+	struct file_id place = file_id_of(ledger->fd);
+
+	return file_id_is_at(&place, path);
 }
 
 int ledger_write_pool(struct ledger *ledger, int pool_dirfd)

@@ -97,6 +97,9 @@ struct ledger;
  */
 int ledger_open(const char *path, bool replace, struct ledger **ret_ledger, struct uw_err *err);
 
+/* Whether path still leads to this one: it may have been removed, or replaced. */
+bool ledger_is_at(const struct ledger *ledger, const char *path);
+
 /* Releases the lock if it is held by us and unmaps. NULL is fine. */
 void ledger_close(struct ledger *ledger);
 
