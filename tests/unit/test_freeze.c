@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/policy_fixture.h"
+#include "user/policy/freeze.h"
 
 static void test_growing_hog_is_frozen_at_the_emergency_edge(void **data)
 {
@@ -422,9 +423,31 @@ static void test_client_thaw_ends_any_freeze_and_holds(void **data)
 
 #define FIXTURE_TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
+static void test_order_in_which_leaves_are_stopped(void **data)
+{
+	/* Each comes before the next. */
+	static const struct leaf_state leaf[] = {
+		{.cgid = 1, .growth_per_s = 300 * MIB, .size_bytes = MIB, .born_us = 1},
+		{.cgid = 2, .growth_per_s = 20 * MIB, .size_bytes = GIB, .born_us = 2},
+		{.cgid = 3, .growth_per_s = 30 * MIB, .size_bytes = GIB, .born_us = 1},
+		{.cgid = 4, .growth_per_s = MIB / 2, .size_bytes = GIB, .born_us = 1},
+		{.cgid = 5, .growth_per_s = 0, .size_bytes = 100 * MIB, .born_us = 9},
+		{.cgid = 6, .growth_per_s = 0, .size_bytes = 120 * MIB, .born_us = 8},
+		{.cgid = 7, .growth_per_s = -(int64_t)MIB, .size_bytes = MIB, .born_us = 10},
+		{.cgid = 8, .growth_per_s = 0, .size_bytes = MIB, .born_us = 10},
+	};
+	const size_t count = sizeof(leaf) / sizeof(leaf[0]);
+
+	(void)data;
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < count; k++)
+			assert_int_equal(freeze_order(&leaf[i], &leaf[k]) < 0, i < k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_order_in_which_leaves_are_stopped),
 		FIXTURE_TEST(test_growing_hog_is_frozen_at_the_emergency_edge),
 		FIXTURE_TEST(test_growth_is_stopped_only_where_it_costs_somebody),
 		FIXTURE_TEST(test_of_two_who_lack_at_once_one_is_stopped),

@@ -140,8 +140,10 @@ uint64_t contention_others_lack(const struct step *step, uint32_t component)
 	return most;
 }
 
-static bool swap_is_full(const struct host_state *host)
+bool contention_swap_is_full(const struct step *step)
 {
+	const struct host_state *host = &step->state->host;
+
 	return host->valid && host->swap_free_bytes <= host->swap_total_bytes / SWAP_FULL_PART;
 }
 
@@ -149,6 +151,6 @@ bool contention_at_cost(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
 
-	return cs->active_leaves + cs->frozen_leaves > 1 || swap_is_full(&step->state->host) ||
+	return cs->active_leaves + cs->frozen_leaves > 1 || contention_swap_is_full(step) ||
 	       contention_others_lack(step, component);
 }

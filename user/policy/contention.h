@@ -33,6 +33,9 @@ uint64_t contention_lacks(const struct step *step, uint32_t component);
 /* The most that any other component lacks. */
 uint64_t contention_others_lack(const struct step *step, uint32_t component);
 
+/* So little of swap is left that nothing more can be put there; true where there is none. */
+bool contention_swap_is_full(const struct step *step);
+
 /*
  * Somebody pays for growth in this component: another leaf there, another component that lacks
  * memory, or all, where the rest of swap is at stake. Alone it runs as far as its limit lets it.

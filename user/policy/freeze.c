@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "user/policy/contention.h"
 #include "user/policy/emit.h"
 #include "user/policy/num.h"
 #include "user/policy/signal.h"
@@ -204,14 +205,20 @@ static bool may_freeze(const struct leaf_state *leaf, uint32_t component, uint64
 	       leaf->cause == FREEZE_NOT && !leaf->kernel_frozen && now_us >= leaf->spared_until_us;
 }
 
-/* Of growth in MiB/s, by powers of four: a little more or less is noise. */
-static unsigned int magnitude(int64_t growth_per_s)
+/* Of growth in MiB/s, or a size in MiB, by powers of four: a little more or less is noise. */
+static unsigned int magnitude(int64_t bytes)
 {
 	unsigned int magnitude = 0;
 
-	for (int64_t g = growth_per_s / (int64_t)MIB; g > 0; g /= 4)
+	for (int64_t mib = bytes / (int64_t)MIB; mib > 0; mib /= 4)
 		magnitude++;
 	return magnitude;
+}
+
+/* Who stands still is the more to blame the more it holds. */
+static unsigned int weight_of(const struct leaf_state *leaf)
+{
+	return magnitude((int64_t)leaf->size_bytes);
 }
 
 int freeze_order(const struct leaf_state *a, const struct leaf_state *b)
@@ -220,6 +227,8 @@ int freeze_order(const struct leaf_state *a, const struct leaf_state *b)
 
 	if (a_grows != b_grows)
 		return a_grows > b_grows ? -1 : 1;
+	if (!a_grows && weight_of(a) != weight_of(b))
+		return weight_of(a) > weight_of(b) ? -1 : 1;
 	if (a->born_us != b->born_us)
 		return a->born_us > b->born_us ? -1 : 1;
 	return a->cgid < b->cgid ? -1 : a->cgid > b->cgid;
@@ -245,7 +254,8 @@ struct leaf_state *freeze_pick_grower(const struct step *step, uint32_t componen
 {
 	struct leaf_state *leaf = freeze_pick(step, component);
 
-	if (!leaf || step->state->component[component].active_leaves == 1)
+	if (!leaf || step->state->component[component].active_leaves == 1 ||
+	    contention_swap_is_full(step))
 		return leaf;
 	return leaf->growth_per_s > (int64_t)MIB || step->now_us - leaf->born_us < YOUNG_US ? leaf
 											    : NULL;

@@ -12,11 +12,12 @@
 /* Takes leaves and the outcomes of freezes and thaws from the frame; adopts in the first one. */
 void freeze_take(struct step *step);
 
-/* The leaf to stop in a component: the one that grows most, else the youngest; NULL when none may
- * be frozen. */
+/* The leaf to stop in a component: the one that grows most, else the largest, else the youngest;
+ * NULL when none may be frozen. */
 struct leaf_state *freeze_pick(const struct step *step, uint32_t component);
 
-/* The same, but one that grows, or is too young to tell, or is the only one that runs. */
+/* The same, but one that grows, or is too young to tell, or is the only one that runs; any where
+ * swap is full, since at its limit the kernel hides what creeps. */
 struct leaf_state *freeze_pick_grower(const struct step *step, uint32_t component);
 
 /* Which of two leaves is stopped first: negative when a. A total order. */
