@@ -24,8 +24,13 @@ start_uwd
 grow owner tenant 480
 wait_until 20 grown tenant
 
+# Whom the hog's growth costs something: alone it would be left to swap, until that is full.
+uwctl run hogs --name beside -- sleep infinity &
+wait_until 10 grep -q . "$POOL/hogs/beside/cgroup.procs"
 grow hogs hog 700 --rate 100
 wait_until 20 is_frozen hogs/hog
+! is_frozen hogs/beside || fail "who does not grow was stopped"
+kill -TERM "$(head -n 1 "$POOL/hogs/beside/cgroup.procs")"
 logged 'act=freeze component=hogs leaf=hog' || fail "frozen, and nobody says why"
 used=$(cg hogs/memory.current)
 expect_in "hog at the freeze" "$used" $((200 << 20)) $((420 << 20))
