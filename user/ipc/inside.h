@@ -54,7 +54,7 @@ int client_flush(struct ipc_server *server, struct client *client);
  * a call may be long. */
 int client_next(struct client *client, json_t **ret_message);
 
-/* The epoll wakes us for what it waits for now. */
+/* The epoll wakes us for what the client waits for. */
 int client_watch(struct ipc_server *server, struct client *client);
 
 #endif
