@@ -100,7 +100,6 @@ static void test_owners_take_ahead_what_is_within_their_budgets(void **data)
 	assert_int_equal(contention_owners_ahead(&step, US_PER_SEC), 30 * MIB);
 	assert_int_equal(contention_owners_ahead(&step, US_PER_SEC / 2), 20 * MIB);
 	set(f, HOG, (struct want){600, 600, 600, 60, 0, 0, 1});
-	assert_false(contention_by_right(&step, HOG));
 	assert_int_equal(contention_owners_ahead(&step, US_PER_SEC), 20 * MIB);
 	f->state->component[REDIS].used = false;
 	assert_int_equal(contention_owners_ahead(&step, US_PER_SEC), 0);

@@ -87,7 +87,8 @@ uint64_t contention_ahead(const struct step *step, uint32_t component, uint64_t 
 	return add_sat(growth_ahead(step, component, us), min_u64(queued, BYTES_SANE));
 }
 
-bool contention_by_right(const struct step *step, uint32_t component)
+/* It grows within its budget: what it takes is its right. */
+static bool takes_by_right(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
 
@@ -105,7 +106,7 @@ static uint64_t of_owners(const struct step *step, uint64_t us,
 	for (uint32_t i = 0; i < step->config->component_count; i++) {
 		uint64_t budget = step->config->component[i].budget_bytes;
 
-		if (contention_by_right(step, i))
+		if (takes_by_right(step, i))
 			sum += min_u64(ahead(step, i, us),
 				       budget - step->state->component[i].signal.current_bytes);
 	}

@@ -18,9 +18,6 @@ bool contention_is_watched(const struct step *step);
  * once what a queued job waits for. */
 uint64_t contention_ahead(const struct step *step, uint32_t component, uint64_t us);
 
-/* It grows within its budget: what it takes is its right. */
-bool contention_by_right(const struct step *step, uint32_t component);
-
 /* Bytes that all owners take by right in a time. */
 uint64_t contention_owners_ahead(const struct step *step, uint64_t us);
 

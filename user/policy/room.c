@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Room is judged in two places: of a component, below its emergency threshold, and of the host,
- * above its reserve. What was taken as a donor also waits until those it was stopped for are calm.
+ * Room is judged in two places: of a component, by its limit and what is lent to nobody, and of the
+ * host, above its reserve. What was taken as a donor also waits until those it was stopped for are
+ * calm.
  */
 #include "user/policy/room.h"
 
@@ -10,11 +11,10 @@
 #include "user/policy/ladder.h"
 #include "user/policy/limits.h"
 #include "user/policy/num.h"
-#include "user/policy/thresholds.h"
 
 #define GROWTH_US        (500 * US_PER_MS) /* the brake catches what goes on longer */
 #define GROWERS_US       (5 * US_PER_SEC)  /* who grows already goes first */
-#define ROOM_MIN_PCT     5 /* of the limit in force, below the emergency threshold */
+#define ROOM_MIN_PCT     5                 /* of the limit in force, below it */
 #define SWAP_BACK_PCT    120
 #define DONOR_MARGIN_PCT 5 /* of the host: thawed later than frozen */
 #define OWN_LIMIT_PCT    98
@@ -53,15 +53,6 @@ static bool protected_are_calm(const struct step *step)
 uint64_t room_least(uint64_t in_force_bytes)
 {
 	return percent_of(in_force_bytes, ROOM_MIN_PCT);
-}
-
-uint64_t room_of_component(const struct step *step, uint32_t component)
-{
-	const struct component_state *cs = &step->state->component[component];
-	uint64_t threshold = mul_div(
-		cs->in_force_bytes, thresholds_of(step, component, LEVEL_EMERGENCY), PERMYRIAD_ONE);
-
-	return sub_sat(threshold, max_u64(cs->signal.ws_bytes, 1));
 }
 
 /* What is lent to nobody counts too, within the budget of who may not borrow: it would be in force

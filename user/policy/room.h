@@ -14,10 +14,7 @@ bool room_on_host(const struct step *step, uint64_t need_bytes);
 /* False only when the host is known to have none. */
 bool room_has_swap(const struct host_state *host);
 
-/* Room of a component below its emergency threshold. */
-uint64_t room_of_component(const struct step *step, uint32_t component);
-
-/* How much of that must be there before anything in the component goes on. */
+/* How much room there must be below a limit in force before anything goes on. */
 uint64_t room_least(uint64_t in_force_bytes);
 
 /* Its component has room for what it has swapped out and a second of its growth, nobody else lacks

@@ -3,7 +3,7 @@
  * The conditions are those of policy's tables (user/policy/level.h) and of the configuration, put
  * beside the component's view of the last tick. Nothing is computed that policy computes: where a
  * rule is more than a comparison, such as a forecast that must hold twice in three samples, a text
- * says so.
+ * says so. A level starts no tier: that takes somebody who lacks memory.
  */
 #include "user/daemon/methods/explain.h"
 
@@ -15,13 +15,6 @@
 #include "user/daemon/methods/encode.h"
 #include "user/ipc/json.h"
 #include "user/policy/level.h"
-
-/* What a level is answered with, when the configuration allows it. */
-static const enum tier tier_of_level[LEVEL__COUNT] = {
-	[LEVEL_NORMAL] = TIER_NONE,         [LEVEL_LOW] = TIER_LIGHT,
-	[LEVEL_MEDIUM] = TIER_LIGHT,        [LEVEL_HIGH] = TIER_MODERATE,
-	[LEVEL_CRITICAL] = TIER_AGGRESSIVE, [LEVEL_EMERGENCY] = TIER_EMERGENCY,
-};
 
 struct condition {
 	const char *name;
@@ -88,7 +81,6 @@ static void add_usage(const struct daemon *daemon, const struct component_view *
 						     view->edge_shift_permyriad, level),
 			.unit = REASON_UNIT_PERMYRIAD,
 			.leads_to = level_name(level),
-			.tier = tier_of_level[level],
 		};
 		char text[128];
 
@@ -106,7 +98,6 @@ static void add_stalls(const struct component_view *view, json_t *list)
 			.threshold = rule->permyriad,
 			.unit = REASON_UNIT_PERMYRIAD,
 			.leads_to = level_name(rule->level),
-			.tier = tier_of_level[rule->level],
 		};
 
 		add(list, &condition, "");
