@@ -208,6 +208,22 @@ static void step_leaf(struct bench *bench)
 	check(bench, bench->frame.leaf_count == 0 && bench->told.went == 1, "a removed one goes");
 }
 
+/* Who asks by name need not wait for the next full frame. */
+static void step_found_by_name(struct bench *bench)
+{
+	struct stat st;
+
+	must(mkdir(POOL "/jobs/asked", 0755), "mkdir a leaf");
+	stat(POOL "/jobs/asked", &st);
+	check(bench, sense_leaf_find(bench->sense, JOBS, "asked") == st.st_ino,
+	      "a leaf that no frame has seen is found by name");
+	must(rmdir(POOL "/jobs/asked"), "rmdir the leaf");
+	check(bench, sense_leaf_find(bench->sense, JOBS, "asked") == 0, "a removed one is not");
+	bench->told = (struct told){0};
+	full(bench);
+	check(bench, bench->frame.leaf_count == 0, "nor is it in the frame");
+}
+
 static void step_recreated(struct bench *bench)
 {
 	const struct component_sample *cache = &bench->frame.component[CACHE];
@@ -335,8 +351,8 @@ int main(void)
 {
 	static const char *const names[COMPONENTS] = {"cache", "jobs", "missing"};
 	static void (*const steps[])(struct bench *) = {
-		step_components,  step_leaf,        step_recreated, step_synced,
-		step_many_leaves, step_psi_trigger, step_cost,
+		step_components, step_leaf,        step_found_by_name, step_recreated,
+		step_synced,     step_many_leaves, step_psi_trigger,   step_cost,
 	};
 	static struct bench bench;
 

@@ -230,8 +230,10 @@ uint32_t sense_leaf_name(const struct sense *sense, uint64_t cgid, char *buf, si
 	return COMPONENT_NONE;
 }
 
-uint64_t sense_leaf_find(const struct sense *sense, uint32_t component, const char *name)
+/* A client may name a leaf that came after the last full frame, or another of the same name. */
+uint64_t sense_leaf_find(struct sense *sense, uint32_t component, const char *name)
 {
+	search_when_due(sense);
 	for (uint32_t i = 0; i < sense->leaf_count; i++)
 		if (sense->leaf[i].component == component &&
 		    !strcmp(sense->leaf[i].group.name, name))

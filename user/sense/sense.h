@@ -59,8 +59,9 @@ uint64_t sense_component_cgid(const struct sense *sense, uint32_t component);
 /* The leaf's name ("hog") into buf; "" when unknown. Returns its component or COMPONENT_NONE. */
 uint32_t sense_leaf_name(const struct sense *sense, uint64_t cgid, char *buf, size_t size);
 
-/* The leaf called name in component; 0 when there is none. */
-uint64_t sense_leaf_find(const struct sense *sense, uint32_t component, const char *name);
+/* The leaf called name in component, searched for anew when a directory changed since the last full
+ * frame; 0 when there is none. */
+uint64_t sense_leaf_find(struct sense *sense, uint32_t component, const char *name);
 
 /*
  * Told by sense_full of each leaf that came (name) or went (NULL), in that order of discovery, so
