@@ -218,6 +218,84 @@ static void test_two_hot_jobs_take_turns(void **data)
 	plant_done(&plant);
 }
 
+/* Of 40 % each: the third waits until one has ended. */
+static void test_three_hot_jobs_take_turns(void **data)
+{
+	struct plant plant;
+	struct plant_phase program[2];
+	struct plant_leaf *job[3];
+	uint64_t serial_us = ROWS(job) * alone_us(487 * MIB, 60);
+
+	(void)data;
+	stack(&plant, 256 * MIB);
+	job_of(program, 487 * MIB, 60);
+	for (unsigned int i = 0; i < ROWS(job); i++)
+		job[i] = plant_add_job(&plant, ML, program, ROWS(program));
+	for (unsigned int i = 0; i < ROWS(job); i++)
+		assert_true(plant_run_until_end(&plant, job[i], 1200 * US_PER_SEC));
+	say("three hot jobs, % of serial", (plant.now_us - job[0]->born_us) * 100 / serial_us);
+	assert_in_range((plant.now_us - job[0]->born_us) * 100 / serial_us, 30, 115);
+	assert_nothing_was_hurt(&plant);
+	assert_nothing_is_left(&plant);
+	plant_done(&plant);
+}
+
+/* How long a leaf has stood still at the longest, but for breaths, over a time. */
+static uint64_t longest_wait(struct plant *plant, struct plant_leaf *leaf[], unsigned int count,
+			     uint64_t us)
+{
+	uint64_t since_us[8] = {0}, touches[8] = {0}, longest = 0, end_us = plant->now_us + us;
+
+	for (unsigned int i = 0; i < count; i++)
+		since_us[i] = plant->now_us;
+	while (plant->now_us < end_us) {
+		plant_run(plant, US_PER_SEC);
+		for (unsigned int i = 0; i < count; i++) {
+			uint64_t done = leaf[i]->touches - touches[i];
+
+			touches[i] = leaf[i]->touches;
+			if (done > TOUCHES_PER_S / 2)
+				since_us[i] = plant->now_us;
+			if (plant->now_us - since_us[i] > longest)
+				longest = plant->now_us - since_us[i];
+		}
+	}
+	return longest;
+}
+
+/* Who never ends gives way after its quantum, and nobody waits for ever. */
+static void test_hot_services_change_places(void **data)
+{
+	struct plant plant;
+	struct plant_leaf *leaf[3];
+	uint64_t touches = 0, longest;
+
+	(void)data;
+	stack(&plant, 2 * GIB);
+	for (unsigned int i = 0; i < ROWS(leaf); i++) {
+		leaf[i] = plant_add_leaf(&plant, ML, 0);
+		leaf[i]->phase = (struct plant_phase){.target_bytes = 600 * MIB,
+						      .grow_per_s = 200 * MIB,
+						      .hot_bytes = 600 * MIB,
+						      .touches_per_s = TOUCHES_PER_S};
+	}
+	longest = longest_wait(&plant, leaf, ROWS(leaf), 3600 * US_PER_SEC);
+	say("three that never end, longest wait, s", longest / US_PER_SEC);
+	for (unsigned int i = 0; i < ROWS(leaf); i++) {
+		say("  share of the time, %", leaf[i]->touches / (36 * TOUCHES_PER_S));
+		touches += leaf[i]->touches;
+		assert_in_range(leaf[i]->touches / (36 * TOUCHES_PER_S), 20, 60);
+	}
+	say("  all, %", touches / (36 * TOUCHES_PER_S));
+	assert_true(touches / (36 * TOUCHES_PER_S) >= 90);
+	assert_true(longest <= 600 * US_PER_SEC);
+	assert_nothing_was_hurt(&plant);
+	for (unsigned int i = 0; i < ROWS(leaf); i++)
+		plant_exit_leaf(&plant, leaf[i]);
+	assert_nothing_is_left(&plant);
+	plant_done(&plant);
+}
+
 /* It lent all it had, and comes back for 250 MB at 200 MB/s. */
 static void test_owner_that_comes_back_hardly_waits(void **data)
 {
@@ -265,6 +343,8 @@ int main(void)
 		cmocka_unit_test(test_leak_does_not_cost_its_sibling),
 		cmocka_unit_test(test_ramps_one_after_another_all_end),
 		cmocka_unit_test(test_two_hot_jobs_take_turns),
+		cmocka_unit_test(test_three_hot_jobs_take_turns),
+		cmocka_unit_test(test_hot_services_change_places),
 		cmocka_unit_test(test_owner_that_comes_back_hardly_waits),
 	};
 

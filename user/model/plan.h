@@ -46,6 +46,7 @@ enum reason {
 	REASON_BUDGET,          /* limits follow the configuration: bytes */
 	REASON_LOAN,            /* limits follow a loan: bytes */
 	REASON_CONTENTION,      /* somebody lacks what is free for nobody: bytes lacking, free */
+	REASON_TURN,            /* another one waited for its turn: us, the quantum */
 	REASON_OWNER_PAYBACK,   /* an owner takes its budget back: bytes */
 	REASON_RECOVERED,       /* pressure is gone: permyriad of the budget */
 	REASON_ROOM,            /* there is room to thaw: bytes available, bytes needed */

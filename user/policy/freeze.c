@@ -97,6 +97,8 @@ static void forget_freeze(struct leaf_state *leaf, uint64_t now_us)
 	leaf->cause = FREEZE_NOT;
 	leaf->thaw_sent_us = 0;
 	leaf->thawed_us = now_us;
+	if (!leaf->breath_until_us)
+		leaf->waits_since_us = 0;
 }
 
 /* What an earlier instance froze has no deadline that anyone keeps. What somebody else froze is
@@ -308,6 +310,8 @@ static bool stop(struct step *step, struct leaf_state *leaf, enum freeze_cause c
 	leaf->frozen_us = step->now_us;
 	leaf->deadline_us = action.deadline_us;
 	leaf->thaw_sent_us = leaf->breath_until_us = 0;
+	if (!leaf->waits_since_us)
+		leaf->waits_since_us = step->now_us;
 	leaf->page_in_id = ID_NONE;
 	leaf->paged_in = false;
 	leaf->room_then_bytes = cs->in_force_bytes;
@@ -392,7 +396,8 @@ const struct leaf_state *freeze_largest(const struct step *step, uint32_t compon
 		const struct leaf_state *leaf = &step->state->leaf[i];
 
 		if (!leaf->cgid || leaf->component != component || leaf->cause == FREEZE_NOT ||
-		    leaf->thaw_sent_us || leaf->page_in_id != ID_NONE)
+		    leaf->thaw_sent_us || leaf->page_in_id != ID_NONE ||
+		    leaf->cgid == step->state->turn.leaf)
 			continue;
 		if (!best || leaf->current_bytes > best->current_bytes)
 			best = leaf;

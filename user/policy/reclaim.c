@@ -21,6 +21,7 @@
 #include "user/policy/payoff.h"
 #include "user/policy/room.h"
 #include "user/policy/signal.h"
+#include "user/policy/turns.h"
 
 #define ACTION_MAX_BYTES     (64 * MIB)
 #define ACTION_MIN_BYTES     MIB
@@ -117,7 +118,8 @@ static struct reclaim_wish by_contention(const struct step *step, uint32_t compo
 	uint64_t lacks = contention_others_lack(step, component);
 
 	if (frozen)
-		lacks = max_u64(lacks, contention_lacks(step, component));
+		lacks = max_u64(max_u64(lacks, contention_lacks(step, component)),
+				turns_lacks(step, component));
 	else if (step->now_us - cs->reclaim.last_us < LIGHT_EVERY_US)
 		lacks = 0;
 	return (struct reclaim_wish){

@@ -113,6 +113,7 @@ enum freeze_cause {
 	FREEZE_PRESSURE, /* its component reached the emergency threshold */
 	FREEZE_DONOR,    /* the host ran out, or a protected component stalled */
 	FREEZE_PAYBACK,  /* an owner is owed */
+	FREEZE_TURN,     /* it had its turn, and another one goes on */
 	FREEZE_CLIENT,
 };
 
@@ -139,10 +140,20 @@ struct leaf_state {
 	uint64_t breath_until_us;  /* it was let run for a moment, and stands still again after */
 	enum freeze_cause breath_cause;
 	uint64_t thawed_us;
+	uint64_t waits_since_us;  /* stands still since then, but for breaths */
+	uint64_t next_try_us;     /* to change places with it */
 	uint32_t relapses;        /* frozen again soon after a thaw, in a row */
 	uint64_t spared_until_us; /* not frozen again before */
 	uint64_t low_bytes;       /* memory.low, as written; BYTES_MAX: not known */
 	uint64_t low_at_us;
+};
+
+/* ---- turns.c ---- */
+
+struct turn_state {
+	uint64_t leaf; /* who goes on next; 0 = no change is under way */
+	uint64_t until_us;
+	uint64_t swap_per_s; /* bytes; 0 = not measured yet */
 };
 
 /* ---- thaw.c ---- */
@@ -244,6 +255,7 @@ struct policy_state {
 	uint32_t leaf_end; /* behind the last slot of leaf[] in use; free ones have cgid 0 */
 	struct leaf_state leaf[FRAME_LEAVES_MAX];
 	struct freeze_watch watch;
+	struct turn_state turn;
 	uint64_t last_thaw_us, last_kill_us, last_donor_us;
 	uint64_t lendable_bytes; /* what is free beyond what all keep and the margin */
 	bool host_wants;         /* the host or a protected component needs memory from a donor */

@@ -29,6 +29,7 @@
 #include "user/policy/state.h"
 #include "user/policy/thaw.h"
 #include "user/policy/thresholds.h"
+#include "user/policy/turns.h"
 
 #define WATCH_FORECAST_US  (20 * US_PER_SEC)
 #define WATCH_PERIOD_US    (5 * US_PER_MS)
@@ -265,6 +266,7 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 	freeze_take(&step);
 	reclaim_take(&step);
 	limits_take(&step);
+	turns_take(&step);
 
 	margin_step(&step);
 	loans_step(&step);
@@ -277,6 +279,7 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 
 	requests_step(&step);
 	brake_step(&step);
+	turns_step(&step);
 	thaw_step(&step);
 	squeeze_step(&step);
 	last_resort_step(&step);

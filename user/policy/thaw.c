@@ -15,6 +15,7 @@
 #include "user/policy/num.h"
 #include "user/policy/room.h"
 #include "user/policy/squeeze.h"
+#include "user/policy/turns.h"
 
 #define DEADLINE_MARGIN_US (2 * US_PER_SEC) /* ours comes before the guard's */
 #define THAW_RETRY_US      US_PER_SEC
@@ -57,12 +58,23 @@ static void judge_effect(struct step *step)
 	}
 }
 
-static uint64_t shortest_freeze(const struct step *step, const struct leaf_state *leaf)
+/* Nobody runs in its place, and there is so much room that it will not be stopped again at once. */
+static bool is_left_idle(const struct step *step, const struct leaf_state *leaf, struct why room)
+{
+	return !step->state->component[leaf->component].active_leaves &&
+	       leaf->cause != FREEZE_DONOR && leaf->cause != FREEZE_PAYBACK &&
+	       room.observed / 2 >= room.threshold;
+}
+
+static uint64_t shortest_freeze(const struct step *step, const struct leaf_state *leaf,
+				struct why room)
 {
 	const struct policy_conf *conf = &step->config->policy;
 	uint64_t in_force = step->state->component[leaf->component].in_force_bytes;
 	uint64_t us = conf->freeze_dwell_us << leaf->relapses;
 
+	if (is_left_idle(step, leaf, room))
+		return min_u64(conf->freeze_dwell_us, conf->freeze_max_us);
 	if (freeze_count(step, leaf->component) >= conf->freeze_budget)
 		return conf->freeze_max_us;
 	if (in_force >= leaf->room_then_bytes + leaf->room_then_bytes / ROOM_GREW_PART)
@@ -98,16 +110,34 @@ static bool page_in(struct step *step, struct leaf_state *leaf, struct why why)
 	return true;
 }
 
-/* Not too soon and not two at a time, unless the lease ends anyway. */
+/* Somebody else is on the way into the room that is seen. */
+static bool is_taken(const struct step *step, const struct leaf_state *leaf)
+{
+	if (turns_is_changing(step) && !turns_is_next(step, leaf))
+		return true;
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
+		const struct leaf_state *other = &step->state->leaf[i];
+
+		if (other->cgid && other != leaf && other->cause != FREEZE_NOT &&
+		    (other->page_in_id != ID_NONE || other->paged_in))
+			return true;
+	}
+	return false;
+}
+
+/* Not two at a time, and not too soon where that could be undone at once, unless the lease ends
+ * anyway. */
 static bool thaw_into_room(struct step *step, struct leaf_state *leaf, bool due)
 {
+	uint64_t age_us = step->now_us - leaf->frozen_us;
 	struct why why = {REASON_ROOM, 0, 0};
+	bool has_room = room_for_thaw(step, leaf, &why);
 
-	if (!due && !leaf->paged_in &&
-	    (step->now_us - leaf->frozen_us < shortest_freeze(step, leaf) ||
-	     step->now_us - step->state->last_thaw_us < THAW_SPACING_US))
+	if (!has_room || is_taken(step, leaf))
 		return false;
-	if (!room_for_thaw(step, leaf, &why))
+	if (!due && !leaf->paged_in && !turns_is_next(step, leaf) &&
+	    (step->now_us - step->state->last_thaw_us < THAW_SPACING_US ||
+	     age_us < shortest_freeze(step, leaf, why)))
 		return false;
 	squeeze_release(step, leaf->component, why);
 	return page_in(step, leaf, why) || thaw_leaf(step, leaf, why);
@@ -135,9 +165,11 @@ static void end_breath(struct step *step, struct leaf_state *leaf)
 		return;
 	leaf->breath_until_us = 0;
 	if (leaf->populated && !leaf->kernel_frozen && contention_at_cost(step, leaf->component) &&
-	    !room_for_thaw(step, leaf, &why))
+	    (!room_for_thaw(step, leaf, &why) || is_taken(step, leaf)))
 		freeze_again(step, leaf, leaf->breath_cause, step->config->policy.freeze_max_us,
 			     why);
+	else
+		leaf->waits_since_us = 0;
 }
 
 static void leaf_step(struct step *step, struct leaf_state *leaf)

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Looks for a leaf that has stood still for its quantum, of those with the highest priority the one
+ * that waits longest, and for those that run in its place and have had their turn. When what they
+ * hold makes enough room and swap can take it, they are stopped, reclaim.c takes from them what the
+ * waiting one lacks, and thaw.c brings that one back as a whole. Where a change fails to come about
+ * in time it is given up, and tried again a quantum later.
+ */
+#include "user/policy/turns.h"
+
+#include "user/policy/freeze.h"
+#include "user/policy/num.h"
+#include "user/policy/room.h"
+
+#define QUANTUM_LEAST_US (10 * US_PER_SEC)
+#define IDLE_US          US_PER_SEC
+#define CHANGE_US        (5 * US_PER_SEC) /* and four times what it should take */
+#define SWAP_PER_S       (32 * MIB)       /* until it was measured: a disk that turns */
+#define SWAP_LEAST_PER_S MIB
+#define MEASURED_BYTES   (4 * MIB) /* less says little about the speed */
+#define MEASURED_PART    4         /* weight of the newest, one in so many */
+#define SWAP_KEPT_PART   16        /* of swap that a change leaves free */
+
+uint64_t turns_quantum(uint64_t bytes, uint64_t bytes_per_s)
+{
+	uint64_t change_us = mul_div(2 * bytes, US_PER_SEC, max_u64(bytes_per_s, SWAP_LEAST_PER_S));
+
+	return max_u64(TURNS_PER_CHANGE * change_us, QUANTUM_LEAST_US);
+}
+
+static uint64_t swap_speed(const struct step *step)
+{
+	uint64_t measured = step->state->turn.swap_per_s;
+
+	return measured ? measured : SWAP_PER_S;
+}
+
+void turns_take(struct step *step)
+{
+	struct turn_state *turn = &step->state->turn;
+
+	for (uint32_t i = 0; i < step->frame->outcome_count && i < FRAME_OUTCOMES_MAX; i++) {
+		const struct outcome *o = &step->frame->outcome[i];
+		uint64_t per_s;
+
+		if (o->kind != ACTION_RECLAIM || !o->leaf || o->done < MEASURED_BYTES ||
+		    o->ended_us <= o->began_us)
+			continue;
+		per_s = mul_div(min_u64(o->done, BYTES_SANE), US_PER_SEC,
+				o->ended_us - o->began_us);
+		turn->swap_per_s = turn->swap_per_s
+					   ? turn->swap_per_s - turn->swap_per_s / MEASURED_PART +
+						     per_s / MEASURED_PART
+					   : per_s;
+	}
+}
+
+/* ---- who is next ---- */
+
+/* Stands still, or has a breath in between. */
+static bool waits(const struct leaf_state *leaf)
+{
+	return leaf->cgid && leaf->populated && leaf->waits_since_us &&
+	       leaf->cause != FREEZE_CLIENT;
+}
+
+/* And is not about to run. */
+static bool stands(const struct leaf_state *leaf)
+{
+	return leaf->cause != FREEZE_NOT && !leaf->thaw_sent_us && leaf->page_in_id == ID_NONE &&
+	       !leaf->paged_in;
+}
+
+static uint32_t priority_of(const struct step *step, const struct leaf_state *leaf)
+{
+	return step->config->component[leaf->component].priority;
+}
+
+/* What it lacks to go on; 0 when it needs nobody's place. */
+static uint64_t lacks(const struct step *step, const struct leaf_state *leaf)
+{
+	struct why why;
+
+	return room_for_thaw(step, leaf, &why) ? 0 : sub_sat(why.threshold, why.observed);
+}
+
+static bool is_before(const struct step *step, const struct leaf_state *a,
+		      const struct leaf_state *b)
+{
+	uint32_t pa = priority_of(step, a), pb = priority_of(step, b);
+
+	if (pa != pb)
+		return pa > pb;
+	if (a->waits_since_us != b->waits_since_us)
+		return a->waits_since_us < b->waits_since_us;
+	return a->cgid < b->cgid;
+}
+
+/* Where nobody runs there is nobody to wait for. */
+static uint64_t least_wait(const struct step *step, const struct leaf_state *leaf)
+{
+	return step->state->component[leaf->component].active_leaves ? QUANTUM_LEAST_US : IDLE_US;
+}
+
+static struct leaf_state *first_to_wait(const struct step *step)
+{
+	struct leaf_state *first = NULL;
+
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
+		struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (waits(leaf) && step->now_us - leaf->waits_since_us >= least_wait(step, leaf) &&
+		    step->now_us >= leaf->next_try_us && (!first || is_before(step, leaf, first)))
+			first = leaf;
+	}
+	return first;
+}
+
+/* ---- who makes place ---- */
+
+/* An equal part of its component. Who holds less makes no place for who wants more. */
+static uint64_t fair_part(const struct component_state *cs)
+{
+	return cs->in_force_bytes / max_u64(cs->active_leaves + cs->frozen_leaves, 1);
+}
+
+/* What somebody else holds by right is not a turn of theirs. */
+static bool may_take_from(const struct step *step, const struct leaf_state *next,
+			  const struct leaf_state *leaf)
+{
+	const struct component_state *cs = &step->state->component[leaf->component];
+
+	if (leaf->component != next->component &&
+	    cs->signal.current_bytes <= step->config->component[leaf->component].budget_bytes)
+		return false;
+	return leaf->current_bytes > fair_part(cs);
+}
+
+static bool had_its_turn(const struct step *step, const struct leaf_state *next,
+			 const struct leaf_state *leaf, uint64_t quantum_us)
+{
+	uint64_t since_us = max_u64(leaf->born_us, leaf->thawed_us);
+
+	quantum_us = mul_div(quantum_us, priority_of(step, leaf), priority_of(step, next));
+	return step->now_us - since_us >= quantum_us &&
+	       step->now_us - next->waits_since_us >= quantum_us;
+}
+
+static bool may_make_place(const struct step *step, const struct leaf_state *next,
+			   const struct leaf_state *leaf, uint64_t quantum_us)
+{
+	return leaf->cgid && leaf->populated && leaf->cause == FREEZE_NOT && !leaf->kernel_frozen &&
+	       !leaf->breath_until_us && step->now_us >= leaf->spared_until_us &&
+	       step->config->component[leaf->component].freeze && may_take_from(step, next, leaf) &&
+	       had_its_turn(step, next, leaf, quantum_us);
+}
+
+/* Those of its own component first, then by priority; the largest of them, so that few are stopped.
+ */
+static bool gives_before(const struct step *step, const struct leaf_state *next,
+			 const struct leaf_state *a, const struct leaf_state *b)
+{
+	bool a_own = a->component == next->component, b_own = b->component == next->component;
+	uint32_t pa = priority_of(step, a), pb = priority_of(step, b);
+
+	if (a_own != b_own)
+		return a_own;
+	if (pa != pb)
+		return pa < pb;
+	return a->current_bytes > b->current_bytes;
+}
+
+static struct leaf_state *first_to_give(const struct step *step, const struct leaf_state *next,
+					uint64_t quantum_us)
+{
+	struct leaf_state *best = NULL;
+
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
+		struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (may_make_place(step, next, leaf, quantum_us) &&
+		    (!best || gives_before(step, next, leaf, best)))
+			best = leaf;
+	}
+	return best;
+}
+
+/* Who stands still as well gives too, and first: nobody waits for its pages. */
+static bool stands_by(const struct leaf_state *next, const struct leaf_state *leaf)
+{
+	return leaf->cgid && leaf != next && leaf->cause != FREEZE_NOT && !leaf->thaw_sent_us &&
+	       leaf->page_in_id == ID_NONE && leaf->component == next->component;
+}
+
+static uint64_t standing_can_give(const struct step *step, const struct leaf_state *next)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < step->state->leaf_end; i++)
+		if (stands_by(next, &step->state->leaf[i]))
+			sum += step->state->leaf[i].current_bytes;
+	return sum;
+}
+
+static uint64_t all_can_give(const struct step *step, const struct leaf_state *next,
+			     uint64_t quantum_us)
+{
+	uint64_t sum = standing_can_give(step, next);
+
+	for (uint32_t i = 0; i < step->state->leaf_end; i++)
+		if (may_make_place(step, next, &step->state->leaf[i], quantum_us))
+			sum += step->state->leaf[i].current_bytes;
+	return sum;
+}
+
+/* ---- the change ---- */
+
+static bool swap_can_take(const struct step *step, uint64_t bytes)
+{
+	const struct host_state *host = &step->state->host;
+
+	return !host->valid ||
+	       host->swap_free_bytes >= bytes + host->swap_total_bytes / SWAP_KEPT_PART;
+}
+
+static void begin(struct step *step, struct leaf_state *next, uint64_t bytes, uint64_t quantum_us)
+{
+	struct turn_state *turn = &step->state->turn;
+	struct why why = {REASON_TURN, step->now_us - next->waits_since_us, quantum_us};
+	uint64_t taken = standing_can_give(step, next);
+
+	turn->leaf = next->cgid;
+	turn->until_us = step->now_us + CHANGE_US + 4 * quantum_us / TURNS_PER_CHANGE;
+	while (taken < bytes) {
+		struct leaf_state *leaf = first_to_give(step, next, quantum_us);
+
+		if (!leaf ||
+		    !freeze_again(step, leaf, FREEZE_TURN, step->config->policy.freeze_max_us, why))
+			return;
+		leaf->slope_then_per_s = 0;
+		taken += leaf->current_bytes;
+	}
+}
+
+/* Swap can take what must go, and who runs in its place holds so much, had it its turn or not. */
+static bool can_change(const struct step *step, const struct leaf_state *next, uint64_t bytes)
+{
+	return bytes && swap_can_take(step, bytes) && all_can_give(step, next, 0) >= bytes;
+}
+
+/* Who comes first is waited for, unless nothing would come of it: else the small would always go
+ * before the large, whose change takes longer. */
+static void change(struct step *step)
+{
+	struct leaf_state *next = first_to_wait(step);
+	uint64_t bytes, quantum_us;
+
+	if (!next || !stands(next))
+		return;
+	bytes = lacks(step, next);
+	quantum_us = turns_quantum(max_u64(bytes, next->swap_bytes), swap_speed(step));
+	if (!can_change(step, next, bytes))
+		next->next_try_us = step->now_us + QUANTUM_LEAST_US;
+	else if (all_can_give(step, next, quantum_us) >= bytes)
+		begin(step, next, bytes, quantum_us);
+}
+
+/* It goes on, or is gone, or it took too long: the others are as who waits. */
+static void follow(struct step *step)
+{
+	struct turn_state *turn = &step->state->turn;
+	struct leaf_state *next = leaf_find(step->state, turn->leaf);
+
+	if (next && next->populated && next->waits_since_us &&
+	    (step->now_us < turn->until_us || next->page_in_id != ID_NONE))
+		return;
+	if (next)
+		next->next_try_us = step->now_us + QUANTUM_LEAST_US;
+	turn->leaf = 0;
+}
+
+void turns_step(struct step *step)
+{
+	if (step->state->turn.leaf)
+		follow(step);
+	if (!step->state->turn.leaf && step->frame->kind == FRAME_FULL)
+		change(step);
+}
+
+bool turns_is_next(const struct step *step, const struct leaf_state *leaf)
+{
+	return leaf->cgid == step->state->turn.leaf;
+}
+
+bool turns_is_changing(const struct step *step)
+{
+	return step->state->turn.leaf != 0;
+}
+
+uint64_t turns_lacks(const struct step *step, uint32_t component)
+{
+	const struct leaf_state *next = leaf_find(step->state, step->state->turn.leaf);
+
+	if (!step->state->turn.leaf || !next || next->page_in_id != ID_NONE || next->paged_in)
+		return 0;
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
+		const struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (leaf->component == component &&
+		    (leaf->cause == FREEZE_TURN || stands_by(next, leaf)))
+			return lacks(step, next);
+	}
+	return 0;
+}
