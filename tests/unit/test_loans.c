@@ -8,7 +8,9 @@
 #include <cmocka.h>
 
 #include "tests/unit/policy_fixture.h"
+#include "user/policy/debts.h"
 #include "user/policy/donor.h"
+#include "user/policy/ladder.h"
 #include "user/policy/loans.h"
 
 static void test_fill_gives_equal_parts_to_equal_weights(void **data)
@@ -326,6 +328,63 @@ static void test_queued_job_of_an_owner_calls_back_what_it_waits_for(void **data
 	assert_int_equal(f->state->component[HOG].loans.owes_since_us, 0);
 }
 
+/* Two lend what they have left, one does not: of each in proportion, since it went over its own. */
+static void test_debt_names_the_lenders(void **data)
+{
+	struct fixture *f = *data;
+	struct debt_view debt;
+	uint64_t over_us;
+
+	setup_lending(f);
+	fixture_component(f, 2, "cache", 100 * MIB, 4);
+	fixture_component(f, 3, "keeps", 50 * MIB, 4);
+	f->config.component[2].lend = true;
+	f->config.component_count = f->frame.component_count = 4;
+	f->config.component[HOG].freeze = true;
+	fixture_use(f, REDIS, 100 * MIB); /* 300 left */
+	fixture_use(f, 2, 0);             /* 100 left */
+	fixture_use(f, 3, 0);
+	fixture_use(f, HOG, 600 * MIB);
+	fixture_step(f);
+	policy_debt(f->state, &f->config, HOG, &debt);
+	assert_int_equal(debt.bytes, 0);
+	assert_int_equal(debt.since_us, 0);
+	fixture_use(f, HOG, 680 * MIB);
+	fixture_next(f, US_PER_SEC);
+	over_us = f->frame.now_us;
+	fixture_next(f, US_PER_SEC);
+	policy_debt(f->state, &f->config, HOG, &debt);
+	assert_int_equal(debt.bytes, 80 * MIB);
+	assert_int_equal(debt.since_us, over_us);
+	assert_int_equal(debt.from_bytes[REDIS], 60 * MIB);
+	assert_int_equal(debt.from_bytes[2], 20 * MIB);
+	assert_int_equal(debt.from_bytes[3], 0);
+	assert_int_equal(debt.from_bytes[HOG], 0);
+	assert_int_equal(debt.owed_bytes, 0);
+	assert_int_equal(debt.freeze_at_us, 0);
+}
+
+/* The owner grows and nothing is free: the borrower owes, and is frozen after its time. */
+static void test_debt_that_is_called_has_a_deadline(void **data)
+{
+	struct fixture *f = *data;
+	struct debt_view debt;
+
+	lend_all_but(f, 40 * MIB);
+	for (int tick = 0; tick < 50 && !f->state->component[HOG].loans.owes_since_us; tick++) {
+		fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes + 4 * MIB);
+		fixture_next(f, 100 * US_PER_MS);
+	}
+	policy_debt(f->state, &f->config, HOG, &debt);
+	assert_true(debt.owed_bytes > 0);
+	assert_true(debt.owed_bytes <= debt.bytes);
+	assert_int_equal(debt.owed_since_us, f->frame.now_us);
+	assert_int_equal(debt.freeze_at_us, f->frame.now_us + PAYBACK_FREEZE_US);
+	f->config.component[HOG].freeze = false;
+	policy_debt(f->state, &f->config, HOG, &debt);
+	assert_int_equal(debt.freeze_at_us, 0);
+}
+
 static void test_slow_owner_gives_its_borrower_time(void **data)
 {
 	struct fixture *f = *data;
@@ -451,6 +510,8 @@ int main(void)
 		FIXTURE_TEST(test_borrower_that_does_not_pay_is_frozen_after_eight_seconds),
 		FIXTURE_TEST(test_debtor_that_is_hot_is_frozen_before_anything_is_taken),
 		FIXTURE_TEST(test_queued_job_of_an_owner_calls_back_what_it_waits_for),
+		FIXTURE_TEST(test_debt_names_the_lenders),
+		FIXTURE_TEST(test_debt_that_is_called_has_a_deadline),
 		FIXTURE_TEST(test_slow_owner_gives_its_borrower_time),
 		FIXTURE_TEST(test_loan_not_needed_goes_back),
 		FIXTURE_TEST(test_never_more_is_in_force_than_there_is),

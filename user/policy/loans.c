@@ -195,6 +195,10 @@ static void settle(struct step *step, uint32_t i, bool called)
 
 	cs->loans.loan_bytes = sub_sat(cs->in_force_bytes, budget);
 	cs->loans.lent_bytes = sub_sat(budget, cs->in_force_bytes);
+	if (cs->signal.current_bytes <= budget)
+		cs->loans.since_us = 0;
+	else if (!cs->loans.since_us)
+		cs->loans.since_us = step->now_us;
 	if (!called || cs->signal.current_bytes <= cs->in_force_bytes)
 		cs->loans.owes_since_us = 0;
 	else if (!cs->loans.owes_since_us)

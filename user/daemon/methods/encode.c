@@ -16,6 +16,7 @@
 #include "user/ipc/server.h"
 #include "user/kern/kern.h"
 #include "user/ledger/ledger.h"
+#include "user/policy/debts.h"
 #include "user/sense/sense.h"
 
 #define TEXT_LEN 160
@@ -269,6 +270,49 @@ static void put_counts(json_t *object, const struct action_log *log, const char 
 			 json_number(action_log_counted(log, component, rows[i].kind)));
 }
 
+static void add_share(json_t *list, const struct daemon *daemon, uint32_t component, uint64_t bytes)
+{
+	json_t *share;
+
+	if (!bytes)
+		return;
+	share = json_object();
+	json_put(share, "component", json_string(daemon->config.component[component].name));
+	json_put(share, "bytes", json_number(bytes));
+	json_array_append_new(list, share);
+}
+
+static json_t *encode_debt(const struct daemon *daemon, uint32_t component, uint64_t now_us)
+{
+	json_t *object = json_object(), *from = json_array();
+	struct debt_view debt;
+
+	policy_debt(daemon->policy, &daemon->config, component, &debt);
+	for (uint32_t i = 0; i < daemon->config.component_count; i++)
+		add_share(from, daemon, i, debt.from_bytes[i]);
+	json_put(object, "bytes", json_number(debt.bytes));
+	json_put(object, "for_us", json_number(debt.since_us ? since(debt.since_us, now_us) : 0));
+	json_put(object, "owed_bytes", json_number(debt.owed_bytes));
+	json_put(object, "owed_for_us",
+		 json_number(debt.owed_since_us ? since(debt.owed_since_us, now_us) : 0));
+	json_put(object, "freeze_in_us",
+		 debt.freeze_at_us ? json_number(since(now_us, debt.freeze_at_us)) : json_null());
+	json_put(object, "from", from);
+	return object;
+}
+
+static json_t *encode_lent_to(const struct daemon *daemon, uint32_t component)
+{
+	json_t *list = json_array();
+	struct debt_view debt;
+
+	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
+		policy_debt(daemon->policy, &daemon->config, i, &debt);
+		add_share(list, daemon, i, debt.from_bytes[component]);
+	}
+	return list;
+}
+
 json_t *encode_component(const struct daemon *daemon, uint32_t component)
 {
 	const struct component *conf = &daemon->config.component[component];
@@ -290,6 +334,8 @@ json_t *encode_component(const struct daemon *daemon, uint32_t component)
 		 view->thaw_by_us ? json_number(since(now_us, view->thaw_by_us)) : json_null());
 	put_counts(object, &daemon->action_log, conf->name);
 	json_put(object, "why", encode_why(&view->why));
+	json_put(object, "debt", encode_debt(daemon, component, now_us));
+	json_put(object, "lent_to", encode_lent_to(daemon, component));
 	json_put(object, "leaves", encode_leaves(daemon, component));
 	return object;
 }
