@@ -77,14 +77,35 @@ static bool has_rivals(const struct step *step, uint32_t component)
 	return cs->active_leaves + cs->frozen_leaves > 1 || contention_others_lack(step, component);
 }
 
+/* What has to come back from swap before it goes on. */
+static uint64_t back_of(const struct step *step, const struct leaf_state *leaf)
+{
+	return leaf->paged_in || !has_rivals(step, leaf->component) ? 0 : leaf->swap_bytes;
+}
+
+/* Who stands still beside it gives what it grows by. */
+static uint64_t growth_at_cost(const struct component_state *cs, const struct leaf_state *leaf)
+{
+	if (!cs->active_leaves && (leaf->cause == FREEZE_PRESSURE || leaf->cause == FREEZE_TURN))
+		return 0;
+	return grown(leaf->slope_then_per_s, US_PER_SEC);
+}
+
+uint64_t room_lacking(const struct step *step, const struct leaf_state *leaf)
+{
+	const struct component_state *cs = &step->state->component[leaf->component];
+
+	return sub_sat(back_of(step, leaf) + room_least(cs->in_force_bytes),
+		       room_to_grow(step, leaf->component));
+}
+
 bool room_for_thaw(const struct step *step, const struct leaf_state *leaf, struct why *ret_why)
 {
 	const struct component_state *cs = &step->state->component[leaf->component];
 	uint64_t in_force = cs->in_force_bytes;
 	uint64_t room = room_to_grow(step, leaf->component);
-	uint64_t growth = grown(leaf->slope_then_per_s, US_PER_SEC);
-	uint64_t back = leaf->paged_in || !has_rivals(step, leaf->component) ? 0 : leaf->swap_bytes;
-	uint64_t need = back + max_u64(room_least(in_force), growth) +
+	uint64_t back = back_of(step, leaf);
+	uint64_t need = back + max_u64(room_least(in_force), growth_at_cost(cs, leaf)) +
 			contention_ahead(step, leaf->component, GROWERS_US);
 	uint64_t host_need =
 		percent_of(back, SWAP_BACK_PCT) + grown(leaf->slope_then_per_s, GROWTH_US);

@@ -21,4 +21,7 @@ uint64_t room_least(uint64_t in_force_bytes);
  * that, and the host has 1.2 times of it. Observed and threshold go to *ret_why. */
 bool room_for_thaw(const struct step *step, const struct leaf_state *leaf, struct why *ret_why);
 
+/* What is missing of room for that, its growth and what others may lack left out. */
+uint64_t room_lacking(const struct step *step, const struct leaf_state *leaf);
+
 #endif

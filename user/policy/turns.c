@@ -76,14 +76,6 @@ static uint32_t priority_of(const struct step *step, const struct leaf_state *le
 	return step->config->component[leaf->component].priority;
 }
 
-/* What it lacks to go on; 0 when it needs nobody's place. */
-static uint64_t lacks(const struct step *step, const struct leaf_state *leaf)
-{
-	struct why why;
-
-	return room_for_thaw(step, leaf, &why) ? 0 : sub_sat(why.threshold, why.observed);
-}
-
 static bool is_before(const struct step *step, const struct leaf_state *a,
 		      const struct leaf_state *b)
 {
@@ -257,7 +249,7 @@ static void change(struct step *step)
 
 	if (!next || !stands(next))
 		return;
-	bytes = lacks(step, next);
+	bytes = room_lacking(step, next);
 	quantum_us = turns_quantum(max_u64(bytes, next->swap_bytes), swap_speed(step));
 	if (!can_change(step, next, bytes))
 		next->next_try_us = step->now_us + QUANTUM_LEAST_US;
@@ -308,7 +300,7 @@ uint64_t turns_lacks(const struct step *step, uint32_t component)
 
 		if (leaf->component == component &&
 		    (leaf->cause == FREEZE_TURN || stands_by(next, leaf)))
-			return lacks(step, next);
+			return room_lacking(step, next);
 	}
 	return 0;
 }
