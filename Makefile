@@ -45,7 +45,7 @@ MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.sc
 
 BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror -I.
 
-.PHONY: all demo demo-host check unit sim vm bench bench-sched fuzz lint layers install uninstall clean help guests fuzzers
+.PHONY: all demo demo-host check unit sim sim-long vm bench bench-sched fuzz lint layers install uninstall clean help guests fuzzers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -174,6 +174,11 @@ unit: $(UNITS) $(O)/uw-shim | build/deps/test ## unit tests: no root, under a mi
 
 sim: $(SIMS) ## the policy against a simulated machine: invariants under seeded load
 	$(Q)scripts/run-units $(SIMS)
+
+LONG_HOURS ?= 1000
+sim-long: $(O)/tests/sim/test_long ## LONG_HOURS=1000 simulated hours of hostile load; some five minutes on 2 cores
+	$(Q)LONG_HOURS=$$(($(LONG_HOURS) / 2)) $< & LONG_FROM=$$(($(LONG_HOURS) / 2 + 1)) LONG_HOURS=$$(($(LONG_HOURS) - $(LONG_HOURS) / 2)) $<; \
+		status=$$?; wait $$! && exit $$status
 
 FUZZ_S ?= 5
 fuzz: | build/deps/build build/deps/test ## every parser under libFuzzer, FUZZ_S=5 seconds each

@@ -86,15 +86,18 @@ static void actions_do_not_clash(const struct plant *plant)
 		for (uint32_t k = i + 1; k < plant->plan.action_count; k++) {
 			const struct action *a = &plant->plan.action[i],
 					    *b = &plant->plan.action[k];
-			bool same = a->component == b->component && a->leaf == b->leaf;
+			bool same = a->component == b->component && a->leaf == b->leaf, clash;
 
 			if (!same || a->kind == ACTION_NOTICE)
 				continue;
-			if (a->kind == b->kind)
-				print_error("%s twice on %u\n", action_name(a->kind), a->component);
-			assert_false(a->kind == b->kind);
-			assert_false(a->kind == ACTION_FREEZE && b->kind == ACTION_THAW);
-			assert_false(a->kind == ACTION_THAW && b->kind == ACTION_FREEZE);
+			clash = a->kind == b->kind ||
+				(a->kind == ACTION_FREEZE && b->kind == ACTION_THAW) ||
+				(a->kind == ACTION_THAW && b->kind == ACTION_FREEZE);
+			if (clash)
+				print_error("%s (%s) and %s (%s) on %u\n", action_name(a->kind),
+					    reason_name(a->why.reason), action_name(b->kind),
+					    reason_name(b->why.reason), a->component);
+			assert_false(clash);
 		}
 }
 

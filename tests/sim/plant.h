@@ -114,6 +114,7 @@ struct plant_counts {
 	uint64_t actions[ACTION__COUNT];
 	uint64_t dropped;
 	uint64_t oom, oom_pool; /* by the host, at memory.max of the pool */
+	uint64_t oom_early;     /* of both, while swap would have held more */
 	uint64_t frames, urgent_frames;
 	uint64_t lowered_under_growth; /* memory.high lowered below use of an active component
 					* that may be frozen instead */

@@ -11,7 +11,8 @@
 #include "user/policy/num.h"
 
 /* MEMCG_CHARGE_BATCH of 64 pages: what is charged between two looks at memory.high. */
-#define BATCH_BYTES (64 * PLANT_PAGE)
+#define SWAP_FULL_PART 64 /* clusters that are not whole are left */
+#define BATCH_BYTES    (64 * PLANT_PAGE)
 /* What one return to user space reclaims at most: the kernel goes on while there is progress. */
 #define DIRECT_MAX (16 * MIB)
 /* Free pages that are not given out: min_free_kbytes is 4 * sqrt(lowmem KiB), 4.4 MiB of 1217. */
@@ -182,6 +183,7 @@ static void kill_largest(struct plant *plant, uint64_t *count)
 	struct plant_leaf *victim = largest_leaf(plant);
 
 	(*count)++;
+	plant->counts.oom_early += plant_swap_free(plant) > plant->swap_bytes / SWAP_FULL_PART;
 	plant->component[victim->component].ev_oom_kill++;
 	victim->killed = true;
 	plant_exit_leaf(plant, victim);

@@ -161,9 +161,11 @@ static inline struct leaf_sample *fixture_sibling(struct fixture *f, uint32_t i,
 	return leaf;
 }
 
-/* A component stands at its limit and tasks wait there: it lacks a piece of memory. */
+/* A component that might borrow stands at its limit and tasks wait there: it lacks a piece of
+ * memory, which somebody else's would be. */
 static inline void fixture_lack(struct fixture *f, uint32_t i)
 {
+	f->config.component[i].borrow = true;
 	fixture_use(f, i, f->config.component[i].budget_bytes - MIB);
 	f->stalls_us[i] = 10 * US_PER_MS;
 }

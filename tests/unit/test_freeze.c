@@ -102,6 +102,7 @@ static void test_of_two_who_lack_at_once_one_is_stopped(void **data)
 	f->config.usable_bytes = 1630 * MIB;
 	fixture_component(f, 2, "twin", 600 * MIB, 2); /* gives first */
 	f->config.component[2].freeze = true;
+	f->config.component[2].borrow = f->config.component[HOG].borrow = true;
 	f->frame.leaf_count = 3;
 	fixture_step(f);
 	for (uint64_t mib = 100; mib <= 598; mib += 6) {

@@ -143,9 +143,12 @@ static void test_pages_that_others_took_since_are_brought_back_again(void **data
 	f->frame.leaf[HOG].swap_bytes = 96 * MIB;
 	assert_non_null(run_to_page_in(f));
 	f->stalls_us[REDIS] = 50 * US_PER_MS;
+	f->config.component[REDIS].borrow = true; /* it would take more than its own, */
+	f->frame.host.available_bytes = 30 * MIB; /* and nothing is free */
 	bring_back(f, 96 * MIB);
 	assert_non_null(fixture_find_leaf(f, ACTION_RECLAIM, LEAF_OF(HOG)));
 	f->stalls_us[REDIS] = 0;
+	f->frame.host.available_bytes = 900 * MIB;
 	assert_non_null(run_to_page_in(f));
 }
 
@@ -313,17 +316,25 @@ static void test_breath_into_room_does_not_end(void **data)
 	}
 }
 
-/* The freezes of a component are not forbidden by their number: they last. */
+/* The freezes of a component are not forbidden by their number: they last, but beside four times
+ * the room that is needed. */
 static void test_spent_budget_of_freezes_makes_each_last_its_term(void **data)
 {
 	struct fixture *f = *data;
-	static const uint64_t lasts_us[] = {2 * US_PER_SEC, 58 * US_PER_SEC, 58 * US_PER_SEC};
+	static const struct {
+		uint64_t holds, us;
+	} lasts[] = {
+		{480 * MIB, 2 * US_PER_SEC},
+		{480 * MIB, 58 * US_PER_SEC},
+		{480 * MIB, 58 * US_PER_SEC},
+		{301 * MIB, 2 * US_PER_SEC},
+	};
 
 	f->config.policy.freeze_budget = 2;
 	f->config.policy.freeze_window_us = US_PER_SEC * 3600;
 	fixture_sibling(f, HOG, 20 * MIB);
 	fixture_step(f);
-	for (size_t i = 0; i < sizeof(lasts_us) / sizeof(lasts_us[0]); i++) {
+	for (size_t i = 0; i < sizeof(lasts) / sizeof(lasts[0]); i++) {
 		uint64_t frozen_us;
 
 		fixture_use(f, HOG, 301 * MIB);
@@ -331,8 +342,8 @@ static void test_spent_budget_of_freezes_makes_each_last_its_term(void **data)
 		fixture_grow(f, HOG, HOG_EDGE + MIB, 60 * MIB);
 		assert_non_null(fixture_find_leaf(f, ACTION_FREEZE, LEAF_OF(HOG)));
 		frozen_us = f->frame.now_us;
-		fixture_use(f, HOG, 301 * MIB);
-		assert_int_equal(fixture_run_to_thaw(f, 70 * US_PER_SEC), frozen_us + lasts_us[i]);
+		fixture_use(f, HOG, lasts[i].holds);
+		assert_int_equal(fixture_run_to_thaw(f, 70 * US_PER_SEC), frozen_us + lasts[i].us);
 		assert_int_equal(fixture_find(f, ACTION_THAW, HOG)->why.reason, REASON_ROOM);
 	}
 }

@@ -11,8 +11,9 @@
 #include "user/policy/num.h"
 #include "user/policy/signal.h"
 
-#define LACKS_US       US_PER_SEC /* the time within which it must be there */
-#define STEP_PART      16         /* of what it holds is the least step ahead, between */
+#define LACKS_US       US_PER_SEC       /* the time within which it must be there */
+#define AHEAD_US       (2 * US_PER_SEC) /* and within which swap would be needed */
+#define STEP_PART      16               /* of what it holds is the least step ahead, between */
 #define STEP_MIN       (4 * MIB)
 #define STEP_MAX       (32 * MIB)
 #define AT_LIMIT_PART  50  /* within 2 % of its limit it is at it */
@@ -131,13 +132,27 @@ uint64_t contention_lacks(const struct step *step, uint32_t component)
 	return sub_sat(contention_ahead(step, component, LACKS_US), room);
 }
 
+/* Of what it lacks, what somebody else's memory would help it to: who may not borrow has a wall. */
+static uint64_t lacks_of_others(const struct step *step, uint32_t i)
+{
+	const struct component *c = &step->config->component[i];
+	const struct component_state *cs = &step->state->component[i];
+	uint64_t lacks = contention_lacks(step, i);
+
+	if (c->borrow)
+		return lacks;
+	if (cs->in_force_bytes >= c->budget_bytes)
+		return 0;
+	return min_u64(lacks, sub_sat(c->budget_bytes, cs->signal.current_bytes));
+}
+
 uint64_t contention_others_lack(const struct step *step, uint32_t component)
 {
 	uint64_t most = 0;
 
 	for (uint32_t i = 0; i < step->config->component_count; i++)
 		if (i != component)
-			most = max_u64(most, contention_lacks(step, i));
+			most = max_u64(most, lacks_of_others(step, i));
 	return most;
 }
 
@@ -148,10 +163,24 @@ bool contention_swap_is_full(const struct step *step)
 	return host->valid && host->swap_free_bytes <= host->swap_total_bytes / SWAP_FULL_PART;
 }
 
+/* What it takes within a while is there for it. */
+static bool has_room_ahead(const struct step *step, uint32_t component)
+{
+	const struct component *c = &step->config->component[component];
+	const struct component_state *cs = &step->state->component[component];
+	uint64_t held = cs->signal.current_bytes, free = step->state->lendable_bytes;
+
+	if (!c->borrow)
+		free = min_u64(free, sub_sat(c->budget_bytes, held));
+	return max_u64(sub_sat(cs->in_force_bytes, held), free) >=
+	       max_u64(contention_ahead(step, component, AHEAD_US), least_step(held));
+}
+
 bool contention_at_cost(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
 
-	return cs->active_leaves + cs->frozen_leaves > 1 || contention_swap_is_full(step) ||
-	       contention_others_lack(step, component);
+	return cs->active_leaves + cs->frozen_leaves > 1 ||
+	       contention_others_lack(step, component) ||
+	       (contention_swap_is_full(step) && !has_room_ahead(step, component));
 }

@@ -27,7 +27,7 @@ uint64_t contention_owners_growth(const struct step *step, uint64_t us);
 /* What it will lack within a second of its limit in force; 0 when it has room. */
 uint64_t contention_lacks(const struct step *step, uint32_t component);
 
-/* The most that any other component lacks. */
+/* The most that any other component lacks of what is not its own. */
 uint64_t contention_others_lack(const struct step *step, uint32_t component);
 
 /* So little of swap is left that nothing more can be put there; true where there is none. */

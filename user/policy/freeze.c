@@ -18,6 +18,7 @@
 #define RELAPSE_US   (20 * US_PER_SEC)
 #define RELAPSES_MAX 5
 #define YOUNG_US     (2 * US_PER_SEC) /* its growth is not known yet */
+#define LEFT_IN_IT   (2 * MIB)        /* of what the kernel does not give: as good as nothing */
 #define CALM_FULL    500              /* permyriad of 2 s: it did not stall before the freeze */
 
 struct leaf_state *leaf_find(struct policy_state *state, uint64_t cgid)
@@ -396,8 +397,8 @@ const struct leaf_state *freeze_largest(const struct step *step, uint32_t compon
 		const struct leaf_state *leaf = &step->state->leaf[i];
 
 		if (!leaf->cgid || leaf->component != component || leaf->cause == FREEZE_NOT ||
-		    leaf->thaw_sent_us || leaf->page_in_id != ID_NONE ||
-		    leaf->cgid == step->state->turn.leaf)
+		    leaf->current_bytes < LEFT_IN_IT || leaf->thaw_sent_us ||
+		    leaf->page_in_id != ID_NONE || leaf->cgid == step->state->turn.leaf)
 			continue;
 		if (!best || leaf->current_bytes > best->current_bytes)
 			best = leaf;

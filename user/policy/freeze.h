@@ -43,8 +43,8 @@ struct leaf_state *leaf_find(struct policy_state *state, uint64_t cgid);
 /* That leaf of the component while uwd keeps it frozen, or NULL. */
 const struct leaf_state *freeze_find(const struct step *step, uint32_t component, uint64_t cgid);
 
-/* The largest frozen leaf of a component, whose pages are taken first; NULL when none is, or it is
- * about to go on or next to. */
+/* The largest frozen leaf of a component, whose pages are taken first; NULL when none is, or has
+ * anything left, or it is about to go on or next to. */
 const struct leaf_state *freeze_largest(const struct step *step, uint32_t component);
 
 /* Latest deadline of a component's frozen leaves, 0 = none. */

@@ -29,6 +29,7 @@
 #define EFFECT_PERMYRIAD   2000
 #define EFFECT_GROWTH      (4 * MIB)
 #define EFFECT_SPARES_US   (300 * US_PER_SEC)
+#define ROOM_AMPLE         4  /* times what is needed: who is stopped often is not kept from it */
 #define ROOM_GREW_PART     10 /* the limit in force grew by a tenth: no need to wait longer */
 
 /* A freeze that makes another component stall has stopped somebody it waits for. Who has grown
@@ -75,7 +76,8 @@ static uint64_t shortest_freeze(const struct step *step, const struct leaf_state
 
 	if (is_left_idle(step, leaf, room))
 		return min_u64(conf->freeze_dwell_us, conf->freeze_max_us);
-	if (freeze_count(step, leaf->component) >= conf->freeze_budget)
+	if (freeze_count(step, leaf->component) >= conf->freeze_budget &&
+	    room.observed / ROOM_AMPLE < room.threshold)
 		return conf->freeze_max_us;
 	if (in_force >= leaf->room_then_bytes + leaf->room_then_bytes / ROOM_GREW_PART)
 		us = conf->freeze_dwell_us;
@@ -133,7 +135,7 @@ static bool thaw_into_room(struct step *step, struct leaf_state *leaf, bool due)
 	struct why why = {REASON_ROOM, 0, 0};
 	bool has_room = room_for_thaw(step, leaf, &why);
 
-	if (!has_room || is_taken(step, leaf))
+	if (!has_room || is_taken(step, leaf) || age_us < BREATH_US)
 		return false;
 	if (!due && !leaf->paged_in && !turns_is_next(step, leaf) &&
 	    (step->now_us - step->state->last_thaw_us < THAW_SPACING_US ||

@@ -8,6 +8,7 @@
  */
 #include "user/policy/turns.h"
 
+#include "user/policy/contention.h"
 #include "user/policy/freeze.h"
 #include "user/policy/num.h"
 #include "user/policy/room.h"
@@ -240,6 +241,25 @@ static bool can_change(const struct step *step, const struct leaf_state *next, u
 	return bytes && swap_can_take(step, bytes) && all_can_give(step, next, 0) >= bytes;
 }
 
+/*
+ * Nobody runs, and no change would make room for all of it: larger than what its component may ever
+ * have, or swap is full. It goes on with what there is, for a quantum; who is hurt is nobody but
+ * those that stand still beside it.
+ */
+static bool run_short(struct step *step, struct leaf_state *next)
+{
+	const struct component_state *cs = &step->state->component[next->component];
+	bool for_siblings = next->cause == FREEZE_PRESSURE || next->cause == FREEZE_TURN;
+	struct why why;
+
+	if (!for_siblings || cs->active_leaves || cs->frozen_leaves < 2 ||
+	    contention_others_lack(step, next->component) || !room_on_host(step, 0))
+		return false;
+	room_for_thaw(step, next, &why);
+	next->spared_until_us = step->now_us + QUANTUM_LEAST_US;
+	return thaw_leaf(step, next, why);
+}
+
 /* Who comes first is waited for, unless nothing would come of it: else the small would always go
  * before the large, whose change takes longer. */
 static void change(struct step *step)
@@ -251,10 +271,12 @@ static void change(struct step *step)
 		return;
 	bytes = room_lacking(step, next);
 	quantum_us = turns_quantum(max_u64(bytes, next->swap_bytes), swap_speed(step));
-	if (!can_change(step, next, bytes))
+	if (can_change(step, next, bytes)) {
+		if (all_can_give(step, next, quantum_us) >= bytes)
+			begin(step, next, bytes, quantum_us);
+	} else if (!run_short(step, next)) {
 		next->next_try_us = step->now_us + QUANTUM_LEAST_US;
-	else if (all_can_give(step, next, quantum_us) >= bytes)
-		begin(step, next, bytes, quantum_us);
+	}
 }
 
 /* It goes on, or is gone, or it took too long: the others are as who waits. */

@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Simulated hours of hostile loads on random machines: sawtooth, step, fork tree, slow leak, cache
+ * thrash, shared memory, mlock, hot jobs, beside services that stay within their budgets. Each hour
+ * ends with ten steady minutes and a minute without anybody. What would be wrong only over hours is
+ * looked for here: limits that swing, who stands still beside free memory, loans that are not paid
+ * back, a pool that kills. LONG_HOURS=N runs more than the sample, LONG_FROM=N begins elsewhere.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/sim/invariants.h"
+#include "tests/sim/plant_fixture.h"
+#include "user/policy/debts.h"
+
+#define HOURS_SAMPLE   12
+#define HOUR_S         3600
+#define STEADY_S       600
+#define JOBS_MAX       48
+#define IDLE_S         200 /* three terms of a freeze, where its budget of freezes is spent */
+#define PAID_S         60  /* reclaim, a freeze after 8 s, and page-out of what stands still */
+#define OWED_LEAST     (32 * MIB) /* less is what an owner that grows asks for all the time */
+#define SWINGS_A_MIN   1
+#define SWING_PART     10 /* of the budget: what is less is no change */
+#define SWAP_FULL_PART 16
+
+struct random {
+	uint64_t state;
+};
+
+static uint64_t roll(struct random *r, uint64_t below)
+{
+	r->state ^= r->state << 13;
+	r->state ^= r->state >> 7;
+	r->state ^= r->state << 17;
+	return r->state % below;
+}
+
+/* What an hour is judged by. */
+struct hour {
+	struct plant plant;
+	struct random random;
+	struct plant_phase program[JOBS_MAX][4];
+	uint32_t jobs;
+	uint32_t idle_s[PLANT_LEAVES_MAX]; /* stood still beside free memory, in a row */
+	uint64_t seen_touches[PLANT_LEAVES_MAX];
+	uint32_t waits_s[PLANT_LEAVES_MAX]; /* stood still, in a row */
+	uint32_t owes_s[UW_COMPONENTS_MAX];
+	uint64_t turned_at[UW_COMPONENTS_MAX]; /* where a limit last changed direction */
+	int direction[UW_COMPONENTS_MAX];
+	uint32_t swings[UW_COMPONENTS_MAX];
+	uint64_t ooms;
+	bool is_kind; /* nobody may be killed */
+};
+
+/* Over all hours. */
+static struct totals {
+	uint64_t hours, freezes, reclaims, jobs_ended, jobs_left, ooms;
+	uint32_t longest_wait_s, longest_owed_s, most_swings;
+	uint32_t idle, unpaid, swinging, killed, left;
+} totals;
+
+/* ---- machines ---- */
+
+static void make_component(struct hour *hour, uint32_t i, uint32_t share)
+{
+	struct random *r = &hour->random;
+	char name[16];
+	struct component *c;
+
+	snprintf(name, sizeof(name), "c%u", i);
+	i = plant_add_component(&hour->plant, name, share, 1 + (uint32_t)roll(r, 10),
+				i ? PROTECT_NONE : PROTECT_WORKING_SET);
+	c = &hour->plant.config.component[i];
+	c->freeze = i && roll(r, 8);
+	c->lend = roll(r, 8) != 0;
+	c->borrow = i && roll(r, 4);
+	c->kill = hour->is_kind || roll(r, 2) ? KILL_NO : KILL_LAST_RESORT;
+}
+
+static void make_machine(struct hour *hour)
+{
+	struct random *r = &hour->random;
+	uint64_t total = (1 + roll(r, 16)) * GIB;
+	uint32_t count = 2 + (uint32_t)roll(r, 4), left = 9500;
+
+	plant_init(&hour->plant, total, total / 16, roll(r, 8) ? total / (1 + roll(r, 8)) : 0);
+	hour->plant.config.reserve_permyriad = 500;
+	hour->is_kind = roll(r, 3) != 0;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t share = i + 1 == count ? left : left / 4 + (uint32_t)roll(r, left / 2);
+
+		make_component(hour, i, share);
+		left -= share;
+	}
+	plant_start(&hour->plant, total / 6 * 5);
+	hour->plant.check = invariants_hold;
+}
+
+/* ---- loads ---- */
+
+static struct plant_phase steady(uint64_t bytes)
+{
+	return (struct plant_phase){.target_bytes = bytes,
+				    .grow_per_s = 100 * MIB,
+				    .hot_bytes = bytes,
+				    .touches_per_s = TOUCHES_PER_S};
+}
+
+static uint32_t sawtooth(struct random *r, uint64_t size, struct plant_phase *p)
+{
+	for (uint32_t i = 0; i < 4; i++)
+		p[i] = (struct plant_phase){.target_bytes = i % 2 ? size / 4 : size,
+					    .grow_per_s = (20 + roll(r, 200)) * MIB};
+	return 4;
+}
+
+static uint32_t step_up(struct random *r, uint64_t size, struct plant_phase *p)
+{
+	p[0] = (struct plant_phase){.target_bytes = size, .grow_per_s = 2 * GIB};
+	p[1] = (struct plant_phase){.target_bytes = size, .us = (5 + roll(r, 60)) * US_PER_SEC};
+	return 2;
+}
+
+static uint32_t fork_tree(struct random *r, uint64_t size, struct plant_phase *p)
+{
+	p[0] = (struct plant_phase){.target_bytes = size / 16,
+				    .grow_per_s = 10 * MIB,
+				    .processes = 16,
+				    .us = (10 + roll(r, 60)) * US_PER_SEC};
+	return 1;
+}
+
+static uint32_t slow_leak(struct random *r, uint64_t size, struct plant_phase *p)
+{
+	p[0] = (struct plant_phase){.target_bytes = size, .grow_per_s = (1 + roll(r, 4)) * MIB};
+	return 1;
+}
+
+static uint32_t cache_thrash(struct random *r, uint64_t size, struct plant_phase *p)
+{
+	p[0] = (struct plant_phase){.file_bytes = 2 * size,
+				    .reads_per_s = 5000,
+				    .stream_per_s = 20 * MIB,
+				    .us = (20 + roll(r, 200)) * US_PER_SEC};
+	return 1;
+}
+
+static uint32_t shared(struct random *r, uint64_t size, struct plant_phase *p)
+{
+	p[0] = (struct plant_phase){.target_bytes = size,
+				    .grow_per_s = 100 * MIB,
+				    .shared = true,
+				    .us = (20 + roll(r, 100)) * US_PER_SEC};
+	return 1;
+}
+
+static uint32_t locked(struct random *r, uint64_t size, struct plant_phase *p)
+{
+	p[0] = (struct plant_phase){.target_bytes = size / 4,
+				    .grow_per_s = 50 * MIB,
+				    .lock_bytes = size / 8,
+				    .us = (20 + roll(r, 100)) * US_PER_SEC};
+	return 1;
+}
+
+static uint32_t hot_job(struct random *r, uint64_t size, struct plant_phase *p)
+{
+	p[0] = (struct plant_phase){
+		.target_bytes = size, .grow_per_s = (20 + roll(r, 200)) * MIB, .hot_bytes = size};
+	p[1] = steady(size);
+	p[1].touches = (10 + roll(r, 120)) * TOUCHES_PER_S;
+	return 2;
+}
+
+static void add_job(struct hour *hour)
+{
+	static uint32_t (*const kinds[])(struct random * r, uint64_t size,
+					 struct plant_phase * p) = {
+		sawtooth, step_up, fork_tree, slow_leak, cache_thrash,
+		shared,   locked,  hot_job,   hot_job,   hot_job,
+	};
+	struct random *r = &hour->random;
+	uint32_t component = 1 + (uint32_t)roll(r, hour->plant.config.component_count - 1);
+	uint64_t budget = hour->plant.config.component[component].budget_bytes;
+	uint64_t size = budget / 8 + roll(r, budget * 5 / 4);
+	struct plant_phase *program = hour->program[hour->jobs++];
+
+	plant_add_job(&hour->plant, component, program,
+		      kinds[roll(r, ROWS(kinds))](r, size, program));
+}
+
+/* ---- what is judged ---- */
+
+static bool swap_is_full(const struct plant *plant)
+{
+	return plant_swap_free(plant) <= plant->swap_bytes / SWAP_FULL_PART;
+}
+
+/* What its component may still take: all that is free but a margin where it may borrow what can be
+ * taken back, else what is left of its budget. */
+static uint64_t room_of(const struct plant *plant, uint32_t i)
+{
+	const struct component *c = &plant->config.component[i];
+	uint64_t current = plant_current(plant, i), free = plant_free(plant);
+	uint64_t margin = plant->config.usable_bytes / 5;
+	uint64_t own = c->budget_bytes > current ? c->budget_bytes - current : 0;
+
+	free = free > margin ? free - margin : 0;
+	if (c->borrow && !swap_is_full(plant))
+		return free;
+	return own < free ? own : free;
+}
+
+/* It would fit whole, with what it grows by in a second beside it. */
+static bool has_room(const struct plant *plant, const struct plant_leaf *leaf)
+{
+	return room_of(plant, leaf->component) >
+	       2 * leaf->swapped_bytes + 2 * leaf->phase.grow_per_s + 64 * MIB;
+}
+
+static void judge_waits(struct hour *hour)
+{
+	for (uint32_t i = 0; i < hour->plant.leaf_count; i++) {
+		const struct plant_leaf *leaf = &hour->plant.leaf[i];
+		bool stands = leaf->populated && leaf->frozen;
+
+		hour->waits_s[i] = stands ? hour->waits_s[i] + 1 : 0;
+		hour->idle_s[i] = stands && has_room(&hour->plant, leaf) ? hour->idle_s[i] + 1 : 0;
+		if (hour->waits_s[i] > totals.longest_wait_s)
+			totals.longest_wait_s = hour->waits_s[i];
+		if (hour->idle_s[i] == IDLE_S) {
+			totals.idle++;
+			fprintf(stderr,
+				"hour %llu: leaf %llu stands beside free memory at %llu s\n",
+				(unsigned long long)totals.hours, (unsigned long long)leaf->cgid,
+				(unsigned long long)(hour->plant.now_us / US_PER_SEC));
+		}
+	}
+}
+
+static void judge_debts(struct hour *hour)
+{
+	const struct plant *plant = &hour->plant;
+
+	for (uint32_t i = 0; i < plant->config.component_count; i++) {
+		struct debt_view debt;
+
+		policy_debt(plant->state, &plant->config, i, &debt);
+		if (debt.owed_bytes < OWED_LEAST || !debt.freeze_at_us || swap_is_full(plant))
+			hour->owes_s[i] = 0;
+		else
+			hour->owes_s[i]++;
+		if (hour->owes_s[i] > totals.longest_owed_s)
+			totals.longest_owed_s = hour->owes_s[i];
+		if (hour->owes_s[i] == PAID_S) {
+			totals.unpaid++;
+			fprintf(stderr, "hour %llu: component %u has not paid back at %llu s\n",
+				(unsigned long long)totals.hours, i,
+				(unsigned long long)(plant->now_us / US_PER_SEC));
+		}
+	}
+}
+
+/* RAM and swap were not both full, and nobody may be killed. */
+static void judge_kills(struct hour *hour)
+{
+	const struct plant_counts *counts = &hour->plant.counts;
+
+	if (counts->oom_early > hour->ooms && hour->is_kind) {
+		totals.killed++;
+		fprintf(stderr, "hour %llu: the kernel killed at %llu s\n",
+			(unsigned long long)totals.hours,
+			(unsigned long long)(hour->plant.now_us / US_PER_SEC));
+	}
+	hour->ooms = counts->oom_early;
+}
+
+static void judge_swings(struct hour *hour)
+{
+	for (uint32_t i = 0; i < hour->plant.config.component_count; i++) {
+		uint64_t step = hour->plant.config.component[i].budget_bytes / SWING_PART;
+		uint64_t high = hour->plant.component[i].high_bytes, last = hour->turned_at[i];
+		int direction = high > last + step ? 1 : high + step < last ? -1 : 0;
+
+		if (!direction)
+			continue;
+		hour->swings[i] += hour->direction[i] && direction != hour->direction[i];
+		hour->direction[i] = direction;
+		hour->turned_at[i] = high;
+	}
+}
+
+static void judge(struct hour *hour)
+{
+	judge_waits(hour);
+	judge_debts(hour);
+	judge_kills(hour);
+}
+
+/* ---- an hour ---- */
+
+static void run_busy(struct hour *hour)
+{
+	for (uint32_t s = 0; s < HOUR_S - STEADY_S; s++) {
+		if (hour->jobs < JOBS_MAX && !roll(&hour->random, 50))
+			add_job(hour);
+		plant_run(&hour->plant, US_PER_SEC);
+		judge(hour);
+	}
+}
+
+/* Nobody comes, and who does not end goes on as it is. */
+static void run_steady(struct hour *hour)
+{
+	for (uint32_t i = 0; i < hour->plant.config.component_count; i++) {
+		hour->swings[i] = 0;
+		hour->direction[i] = 0;
+		hour->turned_at[i] = hour->plant.component[i].high_bytes;
+	}
+	for (uint32_t i = 0; i < hour->plant.leaf_count; i++) {
+		struct plant_leaf *leaf = &hour->plant.leaf[i];
+
+		if (leaf->populated && leaf->program) {
+			leaf->program = NULL;
+			leaf->phase.grow_per_s = 0;
+			leaf->phase.stream_per_s = 0;
+		}
+	}
+	for (uint32_t s = 0; s < STEADY_S; s++) {
+		plant_run(&hour->plant, US_PER_SEC);
+		judge(hour);
+		if (s >= 60)
+			judge_swings(hour);
+	}
+	for (uint32_t i = 0; i < hour->plant.config.component_count; i++) {
+		if (hour->swings[i] > totals.most_swings)
+			totals.most_swings = hour->swings[i];
+		if (hour->swings[i] <= (STEADY_S - 60) / 60 * SWINGS_A_MIN)
+			continue;
+		totals.swinging++;
+		fprintf(stderr, "hour %llu: component %u changes direction %u times\n",
+			(unsigned long long)totals.hours, i, hour->swings[i]);
+	}
+}
+
+static void run_alone(struct hour *hour)
+{
+	struct plant *plant = &hour->plant;
+
+	for (uint32_t i = 0; i < plant->leaf_count; i++) {
+		totals.jobs_ended += !plant->leaf[i].populated;
+		totals.jobs_left += plant->leaf[i].populated;
+		if (plant->leaf[i].populated)
+			plant_exit_leaf(plant, &plant->leaf[i]);
+	}
+	plant_run(plant, 60 * US_PER_SEC);
+	for (uint32_t i = 0; i < plant->config.component_count; i++) {
+		struct component_view view;
+
+		policy_view(plant->state, i, &view);
+		totals.left += view.frozen_leaves || view.squeezed;
+	}
+}
+
+static void run_hour(uint64_t seed)
+{
+	static struct hour hour;
+
+	hour = (struct hour){.random = {seed * 2654435761U + 1}};
+	totals.hours = seed;
+	make_machine(&hour);
+	hour.plant.trace = getenv("SIM_TRACE") != NULL;
+	plant_add_leaf(&hour.plant, 0, 0)->phase =
+		steady(hour.plant.config.component[0].budget_bytes / 10 * 8);
+	run_busy(&hour);
+	run_steady(&hour);
+	run_alone(&hour);
+	totals.freezes += hour.plant.counts.actions[ACTION_FREEZE];
+	totals.reclaims += hour.plant.counts.actions[ACTION_RECLAIM];
+	totals.ooms += hour.plant.counts.oom + hour.plant.counts.oom_pool;
+	plant_done(&hour.plant);
+}
+
+static uint64_t number_of(const char *name, uint64_t fallback)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 10) : fallback;
+}
+
+static void test_hours_of_hostile_load(void **data)
+{
+	uint64_t from = number_of("LONG_FROM", 1), hours = number_of("LONG_HOURS", HOURS_SAMPLE);
+
+	(void)data;
+	for (uint64_t seed = from; seed < from + hours; seed++)
+		run_hour(seed);
+	fprintf(stderr,
+		"%llu hours: %llu jobs ended, %llu were left; %llu freezes, %llu reclaims; "
+		"longest wait %u s, longest debt %u s, most swings %u in 9 minutes; "
+		"%llu killed by the kernel with RAM and swap full\n",
+		(unsigned long long)hours, (unsigned long long)totals.jobs_ended,
+		(unsigned long long)totals.jobs_left, (unsigned long long)totals.freezes,
+		(unsigned long long)totals.reclaims, totals.longest_wait_s, totals.longest_owed_s,
+		totals.most_swings, (unsigned long long)(totals.ooms - totals.killed));
+	assert_int_equal(totals.idle, 0);
+	assert_int_equal(totals.unpaid, 0);
+	assert_int_equal(totals.swinging, 0);
+	assert_int_equal(totals.killed, 0);
+	assert_int_equal(totals.left, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hours_of_hostile_load),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
