@@ -203,26 +203,38 @@ static bool swap_is_full(const struct plant *plant)
 	return plant_swap_free(plant) <= plant->swap_bytes / SWAP_FULL_PART;
 }
 
-/* What its component may still take: all that is free but a margin where it may borrow what can be
- * taken back, else what is left of its budget. */
+static uint64_t left_of(const struct plant *plant, uint32_t i)
+{
+	uint64_t current = plant_current(plant, i);
+	uint64_t budget = plant->config.component[i].budget_bytes;
+
+	return budget > current ? budget - current : 0;
+}
+
+/* What its component may still take: all that is free, but for a margin and what others do not
+ * lend, where it may borrow what can be taken back; else what is left of its budget. */
 static uint64_t room_of(const struct plant *plant, uint32_t i)
 {
 	const struct component *c = &plant->config.component[i];
-	uint64_t current = plant_current(plant, i), free = plant_free(plant);
-	uint64_t margin = plant->config.usable_bytes / 5;
-	uint64_t own = c->budget_bytes > current ? c->budget_bytes - current : 0;
+	uint64_t free = plant_free(plant), kept = plant->config.usable_bytes / 5;
+	uint64_t own = left_of(plant, i);
 
-	free = free > margin ? free - margin : 0;
+	for (uint32_t k = 0; k < plant->config.component_count; k++)
+		if (k != i && !plant->config.component[k].lend)
+			kept += left_of(plant, k);
+	free = free > kept ? free - kept : 0;
 	if (c->borrow && !swap_is_full(plant))
 		return free;
 	return own < free ? own : free;
 }
 
-/* It would fit whole, with what it grows by in a second beside it. */
+/* Twice what it has in swap, takes in a second, and must be left free below a limit. */
 static bool has_room(const struct plant *plant, const struct plant_leaf *leaf)
 {
+	uint64_t limit = plant->component[leaf->component].high_bytes;
+
 	return room_of(plant, leaf->component) >
-	       2 * leaf->swapped_bytes + 2 * leaf->phase.grow_per_s + 64 * MIB;
+	       2 * (leaf->swapped_bytes + leaf->phase.grow_per_s + limit / 20);
 }
 
 static void judge_waits(struct hour *hour)

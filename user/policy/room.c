@@ -99,6 +99,13 @@ uint64_t room_lacking(const struct step *step, const struct leaf_state *leaf)
 		       room_to_grow(step, leaf->component));
 }
 
+/* Within its budget it takes nothing that others could lack. */
+static bool is_right_to(const struct step *step, uint32_t component, uint64_t bytes)
+{
+	return step->state->component[component].signal.current_bytes + bytes <=
+	       step->config->component[component].budget_bytes;
+}
+
 bool room_for_thaw(const struct step *step, const struct leaf_state *leaf, struct why *ret_why)
 {
 	const struct component_state *cs = &step->state->component[leaf->component];
@@ -114,7 +121,8 @@ bool room_for_thaw(const struct step *step, const struct leaf_state *leaf, struc
 	if (leaf->paged_in)
 		need = 0;
 	*ret_why = (struct why){REASON_ROOM, room, need};
-	if (room < need || contention_others_lack(step, leaf->component))
+	if (room < need || (!is_right_to(step, leaf->component, need) &&
+			    contention_others_lack(step, leaf->component)))
 		return false;
 	host_need = min_u64(host_need, room);
 	if (leaf->cause == FREEZE_DONOR) {
