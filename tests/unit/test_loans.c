@@ -86,6 +86,8 @@ static void test_all_that_is_free_above_the_margin_is_lent_at_once(void **data)
 	assert_int_equal(fixture_find(f, ACTION_SET_HIGH, HOG)->amount,
 			 fixture_view(f, HOG).in_force_bytes);
 	fixture_run(f, 10 * US_PER_SEC);
+	/* Whose budget is lent is not held down by its own limit. */
+	assert_int_equal(f->frame.component[REDIS].high_bytes, 400 * MIB);
 	assert_near(fixture_view(f, HOG).in_force_bytes, 930 * MIB - MARGIN);
 	assert_int_equal(f->frame.component[HOG].high_bytes, fixture_view(f, HOG).in_force_bytes);
 }

@@ -161,7 +161,7 @@ static void test_debt_is_reclaimed_harder_after_three_seconds(void **data)
 	assert_true(asked > 40);
 }
 
-/* Short of its reserve by 10 MiB: it wants a tenth of it all beyond. */
+/* Short of its reserve by 10 MiB: it wants 3 % of it all beyond. */
 static void short_host(struct fixture *f)
 {
 	f->frame.host.available_bytes = 20 * MIB;
@@ -182,7 +182,7 @@ static void test_short_host_takes_from_the_first_donor_alone(void **data)
 	assert_non_null(reclaim);
 	assert_int_equal(reclaim->tier, TIER_AGGRESSIVE);
 	assert_int_equal(reclaim->why.reason, REASON_HOST_AVAILABLE);
-	assert_int_equal(reclaim->amount, 64 * MIB); /* of 140 */
+	assert_in_range(reclaim->amount, 48 * MIB, 49 * MIB);
 	for (int tick = 0; tick < 20; tick++) {
 		fixture_next(f, 100 * US_PER_MS);
 		assert_null(fixture_find(f, ACTION_RECLAIM, REDIS));
@@ -267,7 +267,7 @@ static void test_largest_of_several_wishes_is_met(void **data)
 	reclaim = fixture_find(f, ACTION_RECLAIM, HOG);
 	assert_non_null(reclaim);
 	assert_int_equal(reclaim->why.reason, REASON_HOST_AVAILABLE);
-	assert_int_equal(reclaim->amount, 64 * MIB);
+	assert_in_range(reclaim->amount, 48 * MIB, 49 * MIB);
 }
 
 static void test_one_reclaim_at_a_time(void **data)

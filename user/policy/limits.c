@@ -3,7 +3,9 @@
  * Keeps memory.min, memory.low and memory.high of each component at what they should be. Of each
  * it knows the kernel's value, the wanted one and the last write. A difference above rounding is
  * written; a lower memory.min or memory.high must be wanted for a while, and memory.high is
- * lowered only while the group is quiet or squeezed.
+ * lowered only while the group is quiet or squeezed. It is never lowered below a budget for what of
+ * that is lent: who comes back for its own would sleep for up to two seconds at its limit, which a
+ * raise does not end (mm/memcontrol.c, mem_cgroup_handle_over_high).
  */
 #include "user/policy/limits.h"
 
@@ -246,7 +248,8 @@ static void keep_high(struct step *step, uint32_t i)
 	const struct component *c = &step->config->component[i];
 	struct component_state *cs = &step->state->component[i];
 	struct limit_state *l = &cs->limit[LIMIT_HIGH];
-	uint64_t want = cs->squeezed ? cs->squeeze_bytes : cs->in_force_bytes;
+	uint64_t want =
+		cs->squeezed ? cs->squeeze_bytes : max_u64(cs->in_force_bytes, c->budget_bytes);
 	uint64_t has = l->kernel_bytes, held = cs->signal.current_bytes;
 	uint64_t deadband = loans_deadband(max_u64(c->budget_bytes, has == BYTES_MAX ? 0 : has));
 	uint64_t floor =

@@ -48,12 +48,12 @@ uint64_t marks_next(const struct step *step, uint32_t component)
 	const struct component_state *cs = &step->state->component[component];
 	const struct host_state *host = &step->state->host;
 	uint64_t budget = step->config->component[component].budget_bytes;
-	uint64_t current = cs->signal.current_bytes, high = limits_high(cs);
+	uint64_t current = cs->signal.current_bytes, in_force = cs->in_force_bytes;
 	uint64_t mark = next_threshold(step, component);
 	uint64_t room;
 
-	if (cs->loans.lent_bytes && high > current && high < budget)
-		mark = min_u64(mark, current + (high - current) / 2);
+	if (cs->loans.lent_bytes && in_force > current)
+		mark = min_u64(mark, current + (in_force - current) / 2);
 	/* Half of what the host has left: the rate since then says whether to wait for the rest. */
 	if (host->valid) {
 		room = sub_sat(host->available_bytes, headroom_reserve(step)) / 2;

@@ -33,7 +33,7 @@
 #define FILE_PART            4 /* of inactive file pages at most */
 #define FILE_FLOOR           (16 * MIB)
 #define FILE_FLOOR_PROTECTED (64 * MIB)
-#define HOST_TARGET_PCT      10
+#define HOST_TARGET_PCT      3 /* beyond the reserve: the least margin of a pool */
 
 /* One wish to take memory from a component. */
 struct reclaim_wish {
