@@ -8,6 +8,7 @@
 #include "cgroups/internal.h"
 #include "user/act/page_in.h"
 #include "user/base/cleanup.h"
+#include "user/sense/lru_gen.h"
 #include "user/sense/parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
@@ -20,6 +21,28 @@ static void read_mounts(char *text, size_t size)
 
 	if (file)
 		cg_host_read_mounts(file, &host, &memory_v1);
+}
+
+static void on_node(void *data, const struct lru_gen_node *node)
+{
+	uint64_t *pages = data;
+
+	for (uint32_t i = 0; i < node->row_count; i++)
+		if (lru_gen_idle_ms(node, i))
+			*pages += node->row[i].anon_pages + strlen(node->path);
+}
+
+/* In pieces whose length the first byte says. */
+static void read_lru_gen(const char *text, size_t size)
+{
+	size_t piece = size && *text ? (uint8_t)*text : 4096;
+	struct lru_gen_reader reader;
+	uint64_t pages = 0;
+
+	lru_gen_begin(&reader, on_node, &pages);
+	for (size_t at = 0; at < size; at += piece)
+		lru_gen_feed(&reader, text + at, size - at < piece ? size - at : piece);
+	lru_gen_end(&reader);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
@@ -44,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	cg_parse_u64(text, &some);
 	cg_parse_state(text, &populated, &frozen);
 	cg_check_root(text, NULL);
+	read_lru_gen(text, size);
 	read_mounts(text, size);
 	return 0;
 }
