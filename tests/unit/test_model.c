@@ -37,6 +37,68 @@ static void test_names_cover_every_value(void **data)
 		assert_string_not_equal(reason_name((enum reason)i), "?");
 }
 
+static struct leaf_sample leaf_of(uint32_t component, uint64_t mb, uint64_t cold_mb)
+{
+	return (struct leaf_sample){
+		.component = component,
+		.current_bytes = mb * MIB,
+		.ages = {.valid = true,
+			 .looked_us = 1000 + mb,
+			 .hot_bytes = (mb - cold_mb) * MIB,
+			 .cold_anon_bytes = cold_mb * MIB,
+			 .long_bytes = cold_mb * MIB / 2},
+	};
+}
+
+static void test_ages_of_a_component_are_those_of_its_leaves(void **data)
+{
+	static struct frame frame;
+
+	(void)data;
+	frame.component_count = 3;
+	frame.component[0].current_bytes = 320 * MIB;
+	frame.component[1].current_bytes = 60 * MIB;
+	frame.leaf_count = 4;
+	frame.leaf[0] = leaf_of(0, 200, 50);
+	frame.leaf[1] = leaf_of(0, 100, 10);
+	frame.leaf[2] = leaf_of(1, 60, 20);
+	frame.leaf[3] = leaf_of(9, 60, 20);
+	frame_sum_ages(&frame);
+	assert_true(frame.component[0].ages.valid);
+	assert_int_equal(frame.component[0].ages.looked_us, 1100);
+	assert_int_equal(frame.component[0].ages.hot_bytes, 240 * MIB);
+	assert_int_equal(frame.component[0].ages.cold_anon_bytes, 60 * MIB);
+	/* What no leaf holds was left by those that have ended. */
+	assert_int_equal(frame.component[0].ages.cold_file_bytes, 20 * MIB);
+	assert_int_equal(frame.component[0].ages.long_bytes, 30 * MIB);
+	assert_true(frame.component[1].ages.valid);
+	assert_int_equal(frame.component[1].ages.cold_file_bytes, 0);
+	assert_false(frame.component[2].ages.valid); /* of nothing nothing is told */
+	/* A leaf that is not told of: all of it may be hot, and the sum tells nothing. */
+	frame.leaf[1].ages.valid = false;
+	frame_sum_ages(&frame);
+	assert_false(frame.component[0].ages.valid);
+	assert_int_equal(frame.component[0].ages.hot_bytes, 250 * MIB);
+	frame.leaf[1].current_bytes = MIB / 2; /* unless it hardly matters */
+	frame_sum_ages(&frame);
+	assert_true(frame.component[0].ages.valid);
+	/* Of who stands still the cold is not what the component would give. */
+	frame.leaf[1] = leaf_of(0, 100, 10);
+	frame.leaf[1].ages.held = frame.leaf[1].frozen = true;
+	frame_sum_ages(&frame);
+	assert_true(frame.component[0].ages.valid);
+	assert_int_equal(frame.component[0].ages.hot_bytes, 240 * MIB);
+	assert_int_equal(frame.component[0].ages.cold_anon_bytes, 50 * MIB);
+	frame.leaf[1].frozen = false; /* and of who goes on it is not known any more */
+	frame_sum_ages(&frame);
+	assert_false(frame.component[0].ages.valid);
+	/* There may be more leaves than the frame has. */
+	frame.leaf[1].ages.held = false;
+	frame.leaf_count = FRAME_LEAVES_MAX;
+	frame_sum_ages(&frame);
+	assert_false(frame.component[0].ages.valid);
+}
+
 static void test_names_out_of_range_are_marked(void **data)
 {
 	(void)data;
@@ -170,6 +232,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names_cover_every_value),
+		cmocka_unit_test(test_ages_of_a_component_are_those_of_its_leaves),
 		cmocka_unit_test(test_names_out_of_range_are_marked),
 		cmocka_unit_test(test_reason_names_are_distinct),
 		cmocka_unit_test(test_reason_text_gives_both_numbers_in_their_unit),

@@ -41,6 +41,25 @@ enum sample_group {
 	SAMPLE_BPF = 1U << 6,    /* bpf_* */
 };
 
+/* Untouched for so long is cold: what is taken and read again sooner was work for nothing (the time
+ * within which policy/payoff.c judges a reclaim). */
+#define AGES_COLD_US 10000000ULL
+#define AGES_LONG_US 60000000ULL
+
+/*
+ * Resident pages by how long they were not touched when the kernel looked last. Bytes of files that
+ * were read once, or by read(2) alone, count as cold from the start; locked pages are not in it.
+ */
+struct ages_sample {
+	bool valid;         /* the kernel tells ages here, and has looked within a minute */
+	bool held;          /* of before it stood still: it does, or has not run for long since */
+	uint64_t looked_us; /* CLOCK_MONOTONIC */
+	uint64_t read_us;   /* when the kernel was asked what there is of each age */
+	uint64_t hot_bytes; /* not known to be cold */
+	uint64_t cold_anon_bytes, cold_file_bytes;
+	uint64_t long_bytes; /* of cold_anon_bytes, untouched for AGES_LONG_US: at least */
+};
+
 /*
  * One component's cgroup. Totals are monotonic since the group was made. UINT64_MAX is "max". What
  * was not read this time keeps the value of the last reading; policy goes by valid, display by
@@ -62,7 +81,8 @@ struct component_sample {
 	uint64_t bpf_charged_bytes; /* total charged, from the charge hook */
 	uint64_t bpf_stall_us;      /* total memstall time of its tasks, wall clock */
 	uint64_t bpf_stalls;
-	uint64_t queued_bytes; /* a queued job waits for it; of every frame */
+	uint64_t queued_bytes;   /* a queued job waits for it; of every frame */
+	struct ages_sample ages; /* the sum of its leaves, and as cold files what no leaf holds */
 };
 
 /* A launched workload: the unit of freezing and killing. */
@@ -73,6 +93,7 @@ struct leaf_sample {
 	bool ours; /* frozen, and the ledger has it, or nobody knows: else by somebody else */
 	uint64_t born_us; /* first seen, CLOCK_MONOTONIC */
 	uint64_t current_bytes, swap_bytes;
+	struct ages_sample ages;
 };
 
 enum event_kind {
@@ -128,5 +149,11 @@ struct frame {
 };
 
 const char *event_name(enum event_kind kind);
+
+/*
+ * Fills ages of each component from the leaves of a full frame: valid where all leaves that hold
+ * something are. What stands still adds nothing to the cold, as it is asked by itself.
+ */
+void frame_sum_ages(struct frame *frame);
 
 #endif

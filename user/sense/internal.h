@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "cgroups/cgroups.h"
+#include "user/sense/ages_thread.h"
 #include "user/sense/sense.h"
 
 #define SENSE_TEXT_LEN 16384 /* memory.stat of 7.x is 1.5 KiB; numbers grow, keys are added */
@@ -42,6 +43,8 @@ struct sense {
 	void *leaf_data;
 	uint64_t full_us, meminfo_us; /* of the last full frame, and of its last meminfo */
 	char text[SENSE_TEXT_LEN];
+	struct ages_thread *ages; /* NULL: nobody tells the age of pages */
+	struct ages_wish wish[FRAME_LEAVES_MAX];
 };
 
 /* ---- leaves.c ---- */

@@ -6,7 +6,10 @@
  */
 #include "user/sense/lru_gen.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#define WALKED 3 /* generations, and walks that find what was touched */
 
 static bool take_number(const char **at, uint64_t *ret_value)
 {
@@ -117,6 +120,11 @@ void lru_gen_end(struct lru_gen_reader *reader)
 {
 	reader->used = 0;
 	tell(reader);
+}
+
+bool lru_gen_is_on(const char *text)
+{
+	return (strtoul(text, NULL, 16) & WALKED) == WALKED;
 }
 
 uint64_t lru_gen_idle_ms(const struct lru_gen_node *node, uint32_t row)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #define LRU_GEN_FILE     "/sys/kernel/debug/lru_gen"
+#define LRU_GEN_SWITCH   "/sys/kernel/mm/lru_gen/enabled" /* a mask, "0x0007" */
 #define LRU_GEN_ROWS     4   /* MAX_NR_GENS of include/linux/mmzone.h */
 #define LRU_GEN_PATH_LEN 512 /* a pool's root, a component and a leaf, and more */
 
@@ -54,6 +55,10 @@ void lru_gen_feed(struct lru_gen_reader *reader, const char *text, size_t len);
 
 /* Nothing follows: tells of the last node. A line without its end was torn, and is left out. */
 void lru_gen_end(struct lru_gen_reader *reader);
+
+/* What LRU_GEN_SWITCH says: whether pages have ages at all, which are found by walking the accessed
+ * bits (1 and 2 of the mask; Documentation/admin-guide/mm/multigen_lru.rst). */
+bool lru_gen_is_on(const char *text);
 
 /*
  * How long the pages of row were not touched, by the kernel's last look, in ms: at least so long.

@@ -231,6 +231,9 @@ void sense_full(struct sense *sense, struct frame *frame, uint32_t calm)
 	for (uint32_t i = 0; i < sense->component_count; i++)
 		read_component(sense, i, calm >> i & 1, frame->now_us, &frame->component[i]);
 	sense_read_leaves(sense, frame);
+	if (sense->ages)
+		ages_thread_tell(sense->ages, frame->leaf, frame->leaf_count, frame->now_us);
+	frame_sum_ages(frame);
 	sense->full_us = frame->now_us;
 }
 
@@ -329,6 +332,7 @@ void sense_free(struct sense *sense)
 {
 	if (!sense)
 		return;
+	ages_thread_free(sense->ages);
 	sense->leaf_fn = NULL;
 	for (uint32_t i = 0; i < sense->component_count; i++)
 		lose_component(sense, i);
@@ -341,6 +345,49 @@ void sense_free(struct sense *sense)
 uint64_t sense_component_cgid(const struct sense *sense, uint32_t component)
 {
 	return component < sense->component_count ? sense->component[component].group.id : 0;
+}
+
+/* ---- ages ---- */
+
+int sense_watch_ages(struct sense *sense, const char *root, struct uw_err *err)
+{
+	static const struct ages_files files = {.ages = LRU_GEN_FILE, .on = LRU_GEN_SWITCH};
+
+	return ages_thread_new(&files, root, &sense->ages, err);
+}
+
+static bool make_wish(const struct sense *sense, const struct leaf_sample *leaf,
+		      struct ages_wish *ret_wish)
+{
+	struct ages_wish wish = {.cgid = leaf->cgid, .frozen = leaf->frozen};
+	char name[CG_NAME_LEN];
+	uint32_t component = sense_leaf_name(sense, leaf->cgid, name, sizeof(name));
+
+	if (component == COMPONENT_NONE)
+		return false;
+	snprintf(wish.path, sizeof(wish.path), "%s/%s", sense->component[component].name, name);
+	*ret_wish = wish;
+	return true;
+}
+
+void sense_ask_ages(struct sense *sense, const struct frame *frame, uint32_t components)
+{
+	uint32_t count = 0;
+
+	if (!sense->ages)
+		return;
+	for (uint32_t i = 0; i < frame->leaf_count && components; i++)
+		if (components >> frame->leaf[i].component & 1 &&
+		    make_wish(sense, &frame->leaf[i], &sense->wish[count]))
+			count++;
+	ages_thread_ask(sense->ages, sense->wish, count);
+}
+
+bool sense_ages_stats(const struct sense *sense, struct ages_stats *ret_stats)
+{
+	if (sense->ages)
+		ages_thread_read_stats(sense->ages, ret_stats);
+	return sense->ages != NULL;
 }
 
 /* ---- the fallback without BPF ---- */

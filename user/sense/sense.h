@@ -14,6 +14,7 @@
 #include "user/model/config.h"
 #include "user/model/frame.h"
 
+struct ages_stats;
 struct sense;
 
 /*
@@ -52,6 +53,20 @@ void sense_host(struct sense *sense, struct host_sample *ret_host);
 /* The fast lane: only usage of each component and the host's meminfo; the rest is marked absent
  * (leaves stay as of the last full frame, with leaves_valid false). One pread(2) a component. */
 void sense_urgent(struct sense *sense, struct frame *frame);
+
+/*
+ * From now on leaves are told of with the ages of their pages where somebody asks, by a thread of
+ * its own (ages_thread.h); root is the pool's path below the mount. -ENOENT without lru_gen or
+ * debugfs, -EPERM under lockdown.
+ */
+int sense_watch_ages(struct sense *sense, const char *root, struct uw_err *err);
+
+/* Bit i of components: the ages of its leaves, as they are in frame, are wanted until the next
+ * call. They come with later full frames, those of the first time after AGES_COLD_US. */
+void sense_ask_ages(struct sense *sense, const struct frame *frame, uint32_t components);
+
+/* False where no ages are told. */
+bool sense_ages_stats(const struct sense *sense, struct ages_stats *ret_stats);
 
 /* Cgroup id of component index (config order), 0 while it is not there. Changes when recreated. */
 uint64_t sense_component_cgid(const struct sense *sense, uint32_t component);
