@@ -130,8 +130,8 @@ $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_LAYERS:%=$(O)/lib/%.a) | build
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lcmocka -o $@
 
-$(O)/tests/sim/%: $(O)/obj/tests/sim/%.o $(call OBJ,$(filter-out tests/sim/test_%.c,$(wildcard tests/sim/*.c))) \
-		$(O)/lib/policy.a $(O)/lib/model.a $(O)/lib/base.a | build/deps/test
+$(O)/tests/sim/%: $(O)/obj/tests/sim/%.o $(call OBJ,$(filter-out tests/sim/test_%.c,$(wildcard tests/sim/*.c)) \
+		user/sense/ages.c user/sense/lru_gen.c) $(O)/lib/policy.a $(O)/lib/model.a $(O)/lib/base.a | build/deps/test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(call libs,policy model base) -lcmocka -o $@
 

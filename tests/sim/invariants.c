@@ -79,6 +79,29 @@ static void actions_are_allowed(const struct plant *plant)
 	}
 }
 
+static bool stands_still(const struct plant *plant, uint32_t component)
+{
+	for (uint32_t i = 0; i < plant->leaf_count; i++)
+		if (plant->leaf[i].component == component && plant->leaf[i].frozen)
+			return true;
+	return false;
+}
+
+/* Who runs is asked for no more than is known to be cold, unless somebody asks by hand. */
+static void what_is_hot_stays(const struct plant *plant)
+{
+	for (uint32_t i = 0; i < plant->plan.action_count; i++) {
+		const struct action *a = &plant->plan.action[i];
+		const struct ages_sample *ages = &plant->frame->component[a->component].ages;
+
+		if (a->kind != ACTION_RECLAIM || a->leaf || a->why.reason == REASON_REQUEST ||
+		    !plant->frame->leaves_valid || !ages->valid ||
+		    stands_still(plant, a->component))
+			continue;
+		assert_true(a->amount <= ages->cold_anon_bytes + ages->cold_file_bytes);
+	}
+}
+
 /* Two actions upon one thing in one plan would undo each other. */
 static void actions_do_not_clash(const struct plant *plant)
 {
@@ -114,6 +137,7 @@ void invariants_hold(struct plant *plant)
 	loans_are_covered(plant);
 	protection_is_bounded(plant);
 	actions_are_allowed(plant);
+	what_is_hot_stays(plant);
 	actions_do_not_clash(plant);
 	time_goes_on(plant);
 	assert_int_equal(plant->counts.second_reclaim, 0);

@@ -12,6 +12,7 @@
 #include "user/base/clock.h"
 #include "user/base/units.h"
 #include "user/policy/num.h"
+#include "user/sense/ages.h"
 
 #define RECLAIM_CHUNK (8 * MIB)
 /* memory.high or memory.reclaim on a frozen group: about 1 s for 100 MB, on 6.1 to 7.x. */
@@ -38,8 +39,10 @@ void plant_init(struct plant *plant, uint64_t total_bytes, uint64_t system_bytes
 	plant->now_us = 100 * US_PER_SEC;
 	plant->state = malloc(policy_state_size());
 	plant->frame = calloc(1, sizeof(*plant->frame));
-	if (!plant->state || !plant->frame)
+	plant->ages = calloc(1, sizeof(*plant->ages));
+	if (!plant->state || !plant->frame || !plant->ages)
 		abort();
+	ages_init(plant->ages, "pool", PLANT_PAGE);
 	policy_init(plant->state);
 	plant->config.reserve_permyriad = 300;
 	plant->config.rest_period_us = US_PER_SEC;
@@ -65,6 +68,7 @@ void plant_done(struct plant *plant)
 {
 	free(plant->state);
 	free(plant->frame);
+	free(plant->ages);
 }
 
 uint32_t plant_add_component(struct plant *plant, const char *name, uint32_t share_permyriad,
@@ -114,6 +118,7 @@ struct plant_leaf *plant_add_leaf(struct plant *plant, uint32_t component, uint6
 		.populated = true,
 		.born_us = plant->now_us,
 		.processes = 1,
+		.looked_us = {plant->now_us, plant->now_us, plant->now_us, plant->now_us},
 		.phase = {.target_bytes = bytes, .grow_per_s = 100 * MIB},
 	};
 	pages_add(plant, leaf, PART_REST, bytes);

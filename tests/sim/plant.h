@@ -72,7 +72,9 @@ struct plant_leaf {
 	uint64_t resident_bytes, swapped_bytes, cache_bytes; /* sums of part */
 	uint64_t min_bytes, low_bytes;
 	struct plant_pages part[PART__COUNT];
-	uint64_t hot_bytes; /* what HOT was cut to */
+	uint64_t hot_bytes;                    /* what HOT was cut to */
+	uint64_t aged;                         /* how often */
+	uint64_t looked_us[PLANT_GENERATIONS]; /* by the last agings, the latest first */
 
 	const struct plant_phase *program; /* of the caller; NULL: phase for ever */
 	uint32_t phase_count, phase_index, processes;
@@ -122,12 +124,14 @@ struct plant_counts {
 	uint64_t longest_freeze_us;
 	uint64_t first_freeze_us, first_stall_us;
 	uint64_t swapped_out_bytes, swapped_in_bytes;
+	uint64_t agings, aging_us; /* that were asked for, and the CPU time of these */
 	uint64_t plan_hash;
 };
 
 struct plant {
 	struct config config;
 	bool without_policy; /* the kernel alone */
+	bool without_ages;   /* the kernel tells none */
 	uint64_t now_us, next_full_us;
 	uint64_t total_bytes, system_bytes, swap_bytes;
 	uint64_t pool_max_bytes;                        /* memory.max of the pool */
@@ -142,6 +146,8 @@ struct plant {
 	struct plant_leaf leaf[PLANT_LEAVES_MAX];
 	struct policy_state *state;
 	struct frame *frame;
+	struct ages *ages;
+	uint64_t ages_next_us; /* the next reading of them */
 	struct plan plan;
 	struct outcome outcome[FRAME_OUTCOMES_MAX];
 	uint32_t outcome_count;
@@ -184,10 +190,10 @@ void plant_run(struct plant *plant, uint64_t us);
 /* Lets time pass until the leaf ended, but at most us. Returns whether it ended. */
 bool plant_run_until_end(struct plant *plant, const struct plant_leaf *leaf, uint64_t us);
 
-/* What the kernel offers and no action asks for yet: one aging of a leaf (lru_gen "+"); eviction
- * of its oldest generation (lru_gen "-"), which returns the bytes freed; and page-in of its private
- * anonymous memory as a whole (process_madvise MADV_WILLNEED), which takes its time. */
-void plant_age(struct plant_leaf *leaf);
+/* What the kernel offers: one aging of a leaf (lru_gen "+"); eviction of its oldest generation
+ * (lru_gen "-"), which returns the bytes freed; and page-in of its private anonymous memory as a
+ * whole (process_madvise MADV_WILLNEED), which takes its time. */
+void plant_age(struct plant_leaf *leaf, uint64_t now_us);
 uint64_t plant_evict_oldest(struct plant *plant, struct plant_leaf *leaf);
 void plant_page_in(struct plant *plant, struct plant_leaf *leaf);
 

@@ -49,6 +49,7 @@ static void sample_leaves(struct plant *plant)
 {
 	struct frame *f = plant->frame;
 
+	ages_step(plant);
 	f->leaves_valid = true;
 	f->leaf_count = 0;
 	for (uint32_t i = 0; i < plant->leaf_count; i++) {
@@ -64,8 +65,10 @@ static void sample_leaves(struct plant *plant)
 			.born_us = leaf->born_us,
 			.current_bytes = leaf->resident_bytes + leaf->cache_bytes,
 			.swap_bytes = leaf->swapped_bytes,
+			.ages = ages_of(plant, leaf),
 		};
 	}
+	frame_sum_ages(f);
 }
 
 void frame_make(struct plant *plant, bool full)

@@ -2,7 +2,7 @@
 /*
  * Between the files of the plant: pages of a leaf (plant_pages.c), reclaim over leaves and charges
  * (plant_reclaim.c), what leaves do (plant_program.c), plans (plant_actions.c) and frames
- * (plant_frame.c). Tests go by plant.h.
+ * (plant_frame.c) with ages (plant_ages.c). Tests go by plant.h.
  */
 #ifndef TESTS_SIM_PLANT_MEMORY_H
 #define TESTS_SIM_PLANT_MEMORY_H
@@ -92,6 +92,12 @@ void actions_do(struct plant *plant);
 void actions_paged_in(struct plant *plant, struct plant_leaf *leaf);
 void actions_report(struct plant *plant, const struct action *action, enum outcome_result result,
 		    uint64_t done, uint64_t began_us);
+
+/* ---- plant_ages.c ---- */
+
+/* Has the ages read that the last plan wants, and pages aged, as the thread of sense does. */
+void ages_step(struct plant *plant);
+struct ages_sample ages_of(const struct plant *plant, const struct plant_leaf *leaf);
 
 /* ---- plant_frame.c ---- */
 void frame_make(struct plant *plant, bool full);

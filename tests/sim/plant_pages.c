@@ -142,10 +142,14 @@ static void age_pages(struct plant_pages *pages)
 	pages->in[0] = young;
 }
 
-void plant_age(struct plant_leaf *leaf)
+void plant_age(struct plant_leaf *leaf, uint64_t now_us)
 {
 	for (enum plant_part part = 0; part < PART__COUNT; part++)
 		age_pages(&leaf->part[part]);
+	for (uint32_t g = OLDEST; g > 0; g--)
+		leaf->looked_us[g] = leaf->looked_us[g - 1];
+	leaf->looked_us[0] = now_us;
+	leaf->aged++;
 }
 
 uint64_t plant_generation(const struct plant_leaf *leaf, uint32_t generation, bool file)
@@ -240,7 +244,7 @@ void pages_scan(struct plant *plant, struct plant_leaf *leaf, uint64_t scan, boo
 {
 	if (scan_old(plant, leaf, scan, anon, effort) || !may_age)
 		return;
-	plant_age(leaf);
+	plant_age(leaf, plant->now_us);
 	effort->aged += leaf_current(leaf);
 	scan_old(plant, leaf, scan, anon, effort);
 }

@@ -241,7 +241,7 @@ static void test_eviction_of_the_oldest_brings_no_refault(void **data)
 	leaf->phase.touches_per_s = 100 * MIB / PLANT_PAGE * 5;
 	for (int i = 0; i < 4; i++) {
 		plant_run(&plant, 5 * US_PER_SEC);
-		plant_age(leaf);
+		plant_age(leaf, plant.now_us);
 	}
 	assert_in_range(plant_generation(leaf, 3, false), 199 * MIB, 201 * MIB);
 	assert_in_range(plant_generation(leaf, 0, false), 99 * MIB, 101 * MIB);
@@ -264,7 +264,7 @@ static void test_aging_without_time_between_tells_nothing(void **data)
 	leaf->phase.touches_per_s = 100 * MIB / PLANT_PAGE * 5;
 	plant_run(&plant, 5 * US_PER_SEC);
 	for (int i = 0; i < 4; i++)
-		plant_age(leaf);
+		plant_age(leaf, plant.now_us);
 	assert_in_range(plant_generation(leaf, 3, false), 299 * MIB, 300 * MIB);
 	plant_done(&plant);
 }

@@ -70,6 +70,28 @@ static void test_min_leaves_cold_cache_out_and_stays_within_the_budget(void **da
 	assert_int_equal(f->frame.component[REDIS].min_bytes, 400 * MIB);
 }
 
+/* Of 300 MB 120 lay untouched for a minute, and others may be worse off for them. */
+static void test_min_leaves_out_what_is_idle_for_long(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_use(f, REDIS, 300 * MIB);
+	fixture_step(f);
+	assert_true(f->frame.component[REDIS].min_bytes >= 300 * MIB);
+	f->frame.component[REDIS].ages = (struct ages_sample){.valid = true,
+							      .hot_bytes = 160 * MIB,
+							      .cold_anon_bytes = 140 * MIB,
+							      .long_bytes = 120 * MIB};
+	fixture_run(f, 29 * US_PER_SEC);
+	assert_true(f->frame.component[REDIS].min_bytes >= 300 * MIB);
+	fixture_run(f, 5 * US_PER_SEC);
+	assert_in_range(f->frame.component[REDIS].min_bytes, 180 * MIB, 190 * MIB);
+	/* It is in use again, or nobody tells any more. */
+	f->frame.component[REDIS].ages.valid = false;
+	fixture_next(f, US_PER_SEC);
+	assert_true(f->frame.component[REDIS].min_bytes >= 300 * MIB);
+}
+
 static void test_min_is_lowered_after_half_a_minute(void **data)
 {
 	struct fixture *f = *data;
@@ -240,6 +262,7 @@ int main(void)
 		FIXTURE_TEST(test_start_brings_limits_to_the_configuration),
 		FIXTURE_TEST(test_limits_in_place_are_not_written),
 		FIXTURE_TEST(test_min_follows_the_working_set_ahead),
+		FIXTURE_TEST(test_min_leaves_out_what_is_idle_for_long),
 		FIXTURE_TEST(test_min_leaves_cold_cache_out_and_stays_within_the_budget),
 		FIXTURE_TEST(test_min_is_lowered_after_half_a_minute),
 		FIXTURE_TEST(test_min_of_who_does_not_run_is_let_go),

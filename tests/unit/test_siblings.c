@@ -87,6 +87,24 @@ static void test_low_is_written_for_the_leaf_and_not_for_who_grows(void **data)
 	assert_int_equal(low_of(f, LEAF_OF(REDIS)), 0);
 }
 
+/* Of 60 MB it works on 20. */
+static void test_low_is_what_the_leaf_works_on_where_that_is_known(void **data)
+{
+	struct fixture *f = *data;
+	struct leaf_sample *sibling = grow_beside(f, 60, 500, 10);
+
+	assert_int_equal(low_of(f, sibling->cgid), 60 * MIB);
+	sibling->ages = (struct ages_sample){.valid = true,
+					     .read_us = f->frame.now_us,
+					     .hot_bytes = 20 * MIB,
+					     .cold_anon_bytes = 40 * MIB};
+	fixture_run(f, 6 * US_PER_SEC);
+	assert_int_equal(low_of(f, sibling->cgid), 20 * MIB);
+	sibling->ages.valid = false;
+	fixture_run(f, 6 * US_PER_SEC);
+	assert_int_equal(low_of(f, sibling->cgid), 60 * MIB);
+}
+
 static void test_leaf_alone_is_not_sheltered(void **data)
 {
 	struct fixture *f = *data;
@@ -223,6 +241,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_leaves_beside_a_growing_one_are_sheltered_near_the_limit),
 		FIXTURE_TEST(test_low_is_written_for_the_leaf_and_not_for_who_grows),
+		FIXTURE_TEST(test_low_is_what_the_leaf_works_on_where_that_is_known),
 		FIXTURE_TEST(test_leaf_alone_is_not_sheltered),
 		FIXTURE_TEST(test_shelter_lasts_a_minute_after_growth),
 		FIXTURE_TEST(test_all_is_for_who_runs_beside_one_that_stands_frozen),

@@ -93,6 +93,28 @@ static void test_swapped_pages_are_back_before_the_thaw(void **data)
 	}
 }
 
+/* Of 540 MB, 80 of which are out, it works on no more than is there: the rest need not come back.
+ */
+static void test_cold_pages_are_not_waited_for(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_freeze(f);
+	f->frame.leaf[HOG].ages = (struct ages_sample){.valid = true,
+						       .read_us = f->frame.now_us,
+						       .hot_bytes = 450 * MIB,
+						       .cold_anon_bytes = 90 * MIB};
+	fixture_use(f, HOG, 560 * MIB);
+	fixture_next(f, US_PER_SEC);
+	fixture_use(f, HOG, 480 * MIB);
+	f->frame.leaf[HOG].swap_bytes = 80 * MIB;
+	for (int tick = 0; tick < 200 && f->frame.leaf[HOG].frozen; tick++) {
+		fixture_next(f, 100 * US_PER_MS);
+		assert_null(fixture_find(f, ACTION_PAGE_IN, HOG));
+	}
+	assert_false(f->frame.leaf[HOG].frozen);
+}
+
 /* At 160 MiB a second, as a swap disk gives them; the outcome comes with the last. */
 static void bring_back(struct fixture *f, uint64_t bytes)
 {
@@ -412,6 +434,7 @@ int main(void)
 		FIXTURE_TEST(test_leaf_is_thawed_after_the_dwell_into_room),
 		FIXTURE_TEST(test_leaf_is_thawed_only_where_its_swap_fits),
 		FIXTURE_TEST(test_swapped_pages_are_back_before_the_thaw),
+		FIXTURE_TEST(test_cold_pages_are_not_waited_for),
 		FIXTURE_TEST(test_leaf_is_thawed_when_its_pages_are_back),
 		FIXTURE_TEST(test_pages_that_others_took_since_are_brought_back_again),
 		FIXTURE_TEST(test_page_in_without_an_outcome_is_not_waited_for),

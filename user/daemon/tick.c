@@ -259,6 +259,8 @@ static void step(struct daemon *daemon, enum frame_kind kind)
 	fill_frame(daemon, kind);
 	policy_step(daemon->policy, &daemon->config, &daemon->frame, &daemon->plan);
 	act_plan(daemon->act, &daemon->plan);
+	if (kind == FRAME_FULL)
+		sense_ask_ages(daemon->sense, &daemon->frame, daemon->plan.ages_wanted);
 	took_us = clock_now_us() - daemon->frame.now_us;
 
 	for (uint32_t i = 0; i < daemon->config.component_count; i++)

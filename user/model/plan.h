@@ -111,6 +111,7 @@ struct outcome {
 struct plan {
 	uint32_t action_count;
 	struct action action[PLAN_ACTIONS_MAX];
+	uint32_t ages_wanted;     /* bit i: the next frames are to have the ages of component i */
 	uint32_t actions_dropped; /* did not fit; counted and logged, never silent */
 	uint64_t next_us;         /* absolute time at which policy wants the next full frame */
 };

@@ -5,6 +5,7 @@
  */
 #include "user/policy/donor.h"
 
+#include "user/policy/idle.h"
 #include "user/policy/num.h"
 
 static int order(uint64_t a, uint64_t b)
@@ -35,7 +36,9 @@ struct donor_rank donor_rank_of(const struct step *step, uint32_t component)
 	return (struct donor_rank){
 		.over_bytes = sub_sat(s->current_bytes, c->budget_bytes),
 		.priority = c->priority,
-		.cold_bytes = s->cold_bytes,
+		.cold_bytes = idle_is_known(step, component)
+				      ? idle_cold_bytes(step, component, false)
+				      : s->cold_bytes,
 		.refaults_per_s = s->refaults_per_s,
 		.component = component,
 	};

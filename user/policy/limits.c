@@ -12,6 +12,7 @@
 #include "user/policy/contention.h"
 #include "user/policy/emit.h"
 #include "user/policy/headroom.h"
+#include "user/policy/idle.h"
 #include "user/policy/ladder.h"
 #include "user/policy/loans.h"
 #include "user/policy/margin.h"
@@ -192,10 +193,17 @@ static uint64_t min_slack(const struct signal *s)
 	return max_u64(max_u64(s->ws_bytes / 50, 2 * MIB), grown(s->slope_per_s, MIN_AHEAD_US));
 }
 
+/* What lay untouched for a minute has no need of a promise; memory.low keeps it as long as others
+ * have something to give. */
+static uint64_t promised_set(const struct step *step, uint32_t i)
+{
+	return sub_sat(step->state->component[i].signal.ws_bytes, idle_long_bytes(step, i));
+}
+
 static uint64_t min_wanted(const struct step *step, uint32_t i)
 {
 	const struct signal *s = &step->state->component[i].signal;
-	uint64_t want = s->ws_bytes + min_slack(s);
+	uint64_t want = promised_set(step, i) + min_slack(s);
 
 	if (step->config->component[i].protect != PROTECT_WORKING_SET ||
 	    !step->state->component[i].used)
@@ -208,7 +216,7 @@ static void keep_min(struct step *step, uint32_t i)
 	const struct component_state *cs = &step->state->component[i];
 	struct limit_state *l = &step->state->component[i].limit[LIMIT_MIN];
 	uint64_t budget = step->config->component[i].budget_bytes, cap = min_cap(step, i);
-	uint64_t want = min_wanted(step, i), has = l->kernel_bytes, ws = cs->signal.ws_bytes;
+	uint64_t want = min_wanted(step, i), has = l->kernel_bytes, ws = promised_set(step, i);
 	bool raise = want > has && min_u64(ws + min_slack(&cs->signal) / 2, cap) > has;
 	bool lower = want < has && (!want || want + max_u64(16 * MIB, budget / 20) < has);
 	bool at_once = has > cap;

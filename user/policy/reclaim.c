@@ -14,6 +14,7 @@
 #include "user/policy/emit.h"
 #include "user/policy/freeze.h"
 #include "user/policy/headroom.h"
+#include "user/policy/idle.h"
 #include "user/policy/ladder.h"
 #include "user/policy/limits.h"
 #include "user/policy/loans.h"
@@ -48,8 +49,10 @@ static void take_outcome(struct component_state *cs, const struct outcome *o, ui
 	struct reclaim_state *r = &cs->reclaim;
 	r->id = ID_NONE;
 	r->requested_bytes = sub_sat(r->requested_bytes, o->done);
-	if (!o->leaf)
+	if (!o->leaf) {
 		payoff_begin(cs, o->done, now_us);
+		idle_note_freed(cs, o->done, now_us);
+	}
 	if (o->error == ECANCELED)
 		return; /* taken back for something more urgent: says nothing of the donor */
 	if (o->done >= o->asked / 4) {
@@ -88,7 +91,7 @@ static uint64_t file_floor(const struct component *c)
 }
 
 /* Pages that reclaim can find: file pages, and anonymous ones as far as swap reaches. */
-static uint64_t reclaimable(const struct step *step, uint32_t component, bool file_only)
+static uint64_t findable(const struct step *step, uint32_t component, bool file_only)
 {
 	const struct component_state *cs = &step->state->component[component];
 	const struct signal *s = &cs->signal;
@@ -107,25 +110,45 @@ static uint64_t reclaimable(const struct step *step, uint32_t component, bool fi
 	return file + s->active_file_bytes / 2 + anon;
 }
 
+/* What is taken of it: nothing but cold pages where these are known, as long as it runs. */
+static uint64_t reclaimable(const struct step *step, uint32_t component, bool file_only)
+{
+	uint64_t bytes = findable(step, component, file_only);
+
+	if (idle_is_known(step, component) && !freeze_largest(step, component))
+		bytes = min_u64(bytes, idle_cold_bytes(step, component, file_only));
+	return bytes;
+}
+
+/* It holds more than its right, and has cold pages, file or not, to give. */
+static bool has_cold_over(const struct step *step, uint32_t component)
+{
+	return step->state->component[component].signal.current_bytes >
+		       step->config->component[component].budget_bytes &&
+	       idle_cold_bytes(step, component, false) >= ACTION_MIN_BYTES;
+}
+
 /*
  * Somebody lacks memory that is free for nobody. Who stands still gives what it has, in pieces;
- * who runs gives file pages that it has not used lately.
+ * who runs gives what is known to be cold and beyond its budget, else file pages that it has not
+ * used lately.
  */
 static struct reclaim_wish by_contention(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
 	bool frozen = freeze_largest(step, component) != NULL;
+	bool cold = !frozen && has_cold_over(step, component);
 	uint64_t lacks = contention_others_lack(step, component);
 
 	if (frozen)
 		lacks = max_u64(max_u64(lacks, contention_lacks(step, component)),
 				turns_lacks(step, component));
-	else if (step->now_us - cs->reclaim.last_us < LIGHT_EVERY_US)
+	else if (!cold && step->now_us - cs->reclaim.last_us < LIGHT_EVERY_US)
 		lacks = 0;
 	return (struct reclaim_wish){
 		.bytes = lacks ? max_u64(lacks, PIECE_BYTES) : 0,
 		.tier = frozen ? TIER_MODERATE : TIER_LIGHT,
-		.swappiness = frozen ? -1 : 0,
+		.swappiness = frozen || cold ? -1 : 0,
 		.why = {REASON_CONTENTION, lacks, headroom_free(step)},
 	};
 }
@@ -188,12 +211,11 @@ static const struct leaf_state *frozen_donor(const struct step *step, uint32_t c
 static void begin(struct step *step, uint32_t component, struct reclaim_wish wish)
 {
 	struct component_state *cs = &step->state->component[component];
-	const struct leaf_state *frozen =
-		frozen_donor(step, component, wish.why.reason == REASON_REQUEST);
-	/* Who asks for it by hand may swap out even what is protected. */
-	bool spared = wish.why.reason != REASON_REQUEST &&
-		      component_is_protected(&step->config->component[component]);
+	/* Who asks for it by hand may swap out even what is protected or in use. */
+	bool by_hand = wish.why.reason == REASON_REQUEST;
+	bool spared = !by_hand && component_is_protected(&step->config->component[component]);
 	bool file_only = wish.swappiness == 0 || !room_has_swap(&step->state->host) || spared;
+	const struct leaf_state *frozen = frozen_donor(step, component, by_hand);
 	struct action action = {
 		.kind = ACTION_RECLAIM,
 		.tier = wish.tier,
@@ -205,7 +227,8 @@ static void begin(struct step *step, uint32_t component, struct reclaim_wish wis
 	};
 	const struct action *sent;
 
-	action.amount = min_u64(wish.bytes, reclaimable(step, component, file_only));
+	action.amount = min_u64(wish.bytes, by_hand ? findable(step, component, file_only)
+						    : reclaimable(step, component, file_only));
 	if (frozen)
 		action.amount = min_u64(action.amount, frozen->current_bytes);
 	action.amount = min_u64(action.amount, ACTION_MAX_BYTES);
@@ -231,10 +254,14 @@ static bool is_free(const struct step *step, uint32_t component)
 	       step->now_us >= cs->reclaim.exhausted_until_us;
 }
 
-/* It runs on what it has; who stands still needs nothing. */
+/* It runs on what it has; who stands still needs nothing. Reads of files by read(2) are not seen in
+ * the ages of pages, so that refaults have their say in any case. */
 static bool is_in_use(const struct step *step, uint32_t component)
 {
-	return payoff_is_hot(step, component) && !freeze_largest(step, component);
+	bool has_cold = !idle_is_known(step, component) ||
+			idle_cold_bytes(step, component, false) >= ACTION_MIN_BYTES;
+
+	return (payoff_is_hot(step, component) || !has_cold) && !freeze_largest(step, component);
 }
 
 /* Whom the host may ask: nobody protected, and nobody who has nothing. */

@@ -8,6 +8,7 @@
 
 #include "user/policy/contention.h"
 #include "user/policy/headroom.h"
+#include "user/policy/idle.h"
 #include "user/policy/ladder.h"
 #include "user/policy/limits.h"
 #include "user/policy/num.h"
@@ -80,7 +81,7 @@ static bool has_rivals(const struct step *step, uint32_t component)
 /* What has to come back from swap before it goes on. */
 static uint64_t back_of(const struct step *step, const struct leaf_state *leaf)
 {
-	return leaf->paged_in || !has_rivals(step, leaf->component) ? 0 : leaf->swap_bytes;
+	return leaf->paged_in || !has_rivals(step, leaf->component) ? 0 : idle_missing_bytes(leaf);
 }
 
 /* Who stands still beside it gives what it grows by. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * While one leaf of a component grows, and for a minute after, every other that runs is given a
- * memory.low of what it holds; who grows has none. While one stands still, all that run are kept
+ * memory.low of what it works on, which is all that it holds unless its cold pages are known; who
+ * grows has none. While one stands still, all that run are kept
  * whole: what their growth lacks comes from it. On 6.1, 6.12 and 7.x a
  * sibling of 100 MB beside a leak of 60 MB/s under one memory.high lost 4 to 86 MB without it and
  * nothing with it. Small changes are not worth a write, and few are written a step.
@@ -9,6 +10,7 @@
 #include "user/policy/siblings.h"
 
 #include "user/policy/emit.h"
+#include "user/policy/idle.h"
 #include "user/policy/num.h"
 
 #define SHELTER_US  (60 * US_PER_SEC)
@@ -47,6 +49,7 @@ static void watch(struct step *step)
 static uint64_t wanted(const struct step *step, const struct leaf_state *leaf)
 {
 	const struct component_state *cs = &step->state->component[leaf->component];
+	uint64_t kept;
 
 	if (step->now_us >= cs->shelter_until_us || cs->active_leaves + cs->frozen_leaves < 2 ||
 	    !leaf->populated || leaf->kernel_frozen || leaf->cause != FREEZE_NOT)
@@ -56,7 +59,8 @@ static uint64_t wanted(const struct step *step, const struct leaf_state *leaf)
 		return cs->in_force_bytes - cs->in_force_bytes % MIB;
 	if (grows(leaf))
 		return 0;
-	return leaf->current_bytes - leaf->current_bytes % MIB;
+	kept = min_u64(idle_hot_bytes(leaf), leaf->current_bytes);
+	return kept - kept % MIB;
 }
 
 static bool is_worth_a_write(const struct leaf_state *leaf, uint64_t want, uint64_t now_us)

@@ -147,6 +147,9 @@ struct leaf_state {
 	uint64_t spared_until_us; /* not frozen again before */
 	uint64_t low_bytes;       /* memory.low, as written; BYTES_MAX: not known */
 	uint64_t low_at_us;
+	struct ages_sample ages;
+	uint64_t ages_size_bytes,
+		ages_swap_bytes; /* what it held and had out when these were read */
 };
 
 /* ---- turns.c ---- */
@@ -188,6 +191,14 @@ struct payoff_state {
 	uint64_t rest_us, hot_until_us;
 };
 
+/* ---- idle.c ---- */
+
+struct idle_state {
+	struct ages_sample ages;
+	uint64_t freed_bytes, freed_at_us; /* since they were read */
+	uint64_t asked_until_us;
+};
+
 /* ---- thresholds.c ---- */
 
 #define THRESHOLDS_FIRST_PCT 70
@@ -227,6 +238,7 @@ struct component_state {
 
 	struct reclaim_state reclaim;
 	struct payoff_state payoff;
+	struct idle_state idle;
 	uint64_t mark_bytes;       /* as armed; 0 = none */
 	bool mark_fired;           /* in this frame */
 	uint64_t shelter_until_us; /* its leaves are kept from each other */

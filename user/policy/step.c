@@ -13,6 +13,7 @@
 #include "user/policy/last_resort.h"
 #include "user/policy/contention.h"
 #include "user/policy/headroom.h"
+#include "user/policy/idle.h"
 #include "user/policy/level.h"
 #include "user/policy/limits.h"
 #include "user/policy/loans.h"
@@ -257,6 +258,7 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 
 	ret_plan->action_count = 0;
 	ret_plan->actions_dropped = 0;
+	ret_plan->ages_wanted = 0;
 	state->last_us = step.now_us;
 	roster_match(state, config);
 	roster_renew(state, frame);
@@ -267,6 +269,7 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 	reclaim_take(&step);
 	limits_take(&step);
 	turns_take(&step);
+	idle_take(&step);
 
 	margin_step(&step);
 	loans_step(&step);
@@ -287,6 +290,7 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 	limits_step(&step);
 	siblings_step(&step);
 	marks_step(&step);
+	idle_step(&step);
 
 	for (uint32_t i = 0; i < config->component_count; i++)
 		show(&step, i);

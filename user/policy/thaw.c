@@ -11,6 +11,7 @@
 #include "user/policy/contention.h"
 #include "user/policy/emit.h"
 #include "user/policy/freeze.h"
+#include "user/policy/idle.h"
 #include "user/policy/limits.h"
 #include "user/policy/num.h"
 #include "user/policy/room.h"
@@ -101,8 +102,8 @@ static bool page_in(struct step *step, struct leaf_state *leaf, struct why why)
 	};
 	const struct action *sent;
 
-	if (leaf->paged_in || leaf->swap_bytes < PAGE_IN_LEAST || why.observed < leaf->swap_bytes ||
-	    step->now_us >= last_us)
+	if (leaf->paged_in || idle_missing_bytes(leaf) < PAGE_IN_LEAST ||
+	    why.observed < leaf->swap_bytes || step->now_us >= last_us)
 		return false;
 	sent = emit_action(step, &action);
 	if (!sent)
