@@ -262,9 +262,24 @@ static const char *value_points(const json_t *object, const char *key, char buf[
 	return buf;
 }
 
+static const char *value_ago(const json_t *object, const char *key, char buf[static VALUE_LEN])
+{
+	uint64_t us = json_get_u64(object, key);
+	char text[UNITS_TEXT_LEN];
+
+	if (us == UINT64_MAX)
+		return "-";
+	snprintf(buf, VALUE_LEN, "%.20s ago", units_print_us(us, text));
+	return buf;
+}
+
 static const struct component_line fields[] = {
 	{"used", "current_bytes", value_bytes},
 	{"working set", "working_set_bytes", value_bytes},
+	{"in use", "hot_bytes", value_bytes},
+	{"cold", "cold_bytes", value_bytes},
+	{"idle 1 min", "idle_bytes", value_bytes},
+	{"looked at", "looked_us", value_ago},
 	{"budget", "budget_bytes", value_bytes},
 	{"in force", "in_force_bytes", value_bytes},
 	{"borrowed", "borrowed_bytes", value_bytes},
@@ -293,7 +308,7 @@ static const char *leaf_state(const json_t *leaf)
 static void print_leaves(const struct screen *screen, const json_t *leaves)
 {
 	static const struct column columns[] = {
-		{"LEAF", false, 0}, {"STATE", false, 0}, {"USED", true, 0},
+		{"LEAF", false, 0}, {"STATE", false, 0}, {"USED", true, 0},      {"COLD", true, 1},
 		{"SWAP", true, 1},  {"AGE", true, 2},    {"CGROUP ID", true, 3},
 	};
 	const json_t *leaf;
@@ -308,6 +323,7 @@ static void print_leaves(const struct screen *screen, const json_t *leaves)
 		table_cell(&table, PAINT_BOLD, "%s", json_get_text(leaf, "name"));
 		table_cell(&table, frozen ? PAINT_WARN : PAINT_PLAIN, "%s", leaf_state(leaf));
 		table_cell(&table, PAINT_PLAIN, "%s", value_bytes(leaf, "current_bytes", text));
+		table_cell(&table, PAINT_PLAIN, "%s", value_bytes(leaf, "cold_bytes", text));
 		table_cell(&table, PAINT_PLAIN, "%s", value_bytes(leaf, "swap_bytes", text));
 		table_cell(&table, PAINT_PLAIN, "%s", value_us(leaf, "age_us", text));
 		table_cell(&table, PAINT_DIM, "%" PRIu64, json_get_u64_or(leaf, "id", 0));

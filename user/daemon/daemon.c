@@ -181,6 +181,15 @@ static void block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* Refaults decide where nothing tells. A dry run has nothing aged. */
+static void watch_ages(struct daemon *daemon)
+{
+	if (daemon->options.dry_run)
+		err_set(&daemon->ages_why, -EOPNOTSUPP, "this is a dry run");
+	else if (sense_watch_ages(daemon->sense, daemon->pool.root, &daemon->ages_why) < 0)
+		log_info("no ages of pages, refaults decide: %s", daemon->ages_why.text);
+}
+
 /* Without it uwd does all else: the pool must not go unwatched for the queue's sake. */
 static void open_queue(struct daemon *daemon)
 {
@@ -307,6 +316,8 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 	rc = open_act(daemon, err);
 	if (rc >= 0)
 		rc = sense_new(&daemon->config, daemon->pool.dir, &daemon->sense, err);
+	if (rc >= 0)
+		watch_ages(daemon);
 	if (rc >= 0)
 		rc = pool_sync(daemon, err);
 	if (rc >= 0)

@@ -80,6 +80,7 @@ struct daemon {
 	struct kern *kern; /* NULL: no BPF here, kern_why says why */
 	struct uw_err kern_why;
 	struct sense *sense;
+	struct uw_err ages_why; /* nothing tells the age of pages here; "" = something does */
 	struct act *act;
 	struct ledger *ledger;
 	struct policy_state *policy;

@@ -17,6 +17,7 @@
 #include "user/kern/kern.h"
 #include "user/ledger/ledger.h"
 #include "user/policy/debts.h"
+#include "user/sense/ages_thread.h"
 #include "user/sense/sense.h"
 
 #define TEXT_LEN 160
@@ -76,6 +77,22 @@ static json_t *encode_sensors(const struct daemon *daemon)
 	for (int i = 0; i < KERN_SENSOR__COUNT; i++)
 		json_array_append_new(list, encode_sensor(daemon, (enum kern_sensor)i));
 	return list;
+}
+
+static json_t *encode_ages(const struct daemon *daemon)
+{
+	struct ages_stats stats = {0};
+	bool is_open = daemon->sense && sense_ages_stats(daemon->sense, &stats);
+	const char *off = is_open ? LRU_GEN_SWITCH ": off" : daemon->ages_why.text;
+	json_t *object = json_object();
+
+	json_put(object, "on", json_boolean(stats.on));
+	json_put(object, "text", json_string(stats.on ? "" : off));
+	json_put(object, "readings", json_number(stats.readings));
+	json_put(object, "agings", json_number(stats.agings));
+	json_put(object, "cpu_us", json_number(stats.cpu_us));
+	json_put(object, "aging_us", json_number(stats.aging_us));
+	return object;
 }
 
 static json_t *encode_drops(const struct daemon *daemon)
@@ -165,6 +182,7 @@ json_t *encode_daemon(const struct daemon *daemon)
 	json_put(object, "guard", encode_guard(daemon));
 	json_put(object, "clients", encode_clients(daemon));
 	json_put(object, "sensors", encode_sensors(daemon));
+	json_put(object, "ages", encode_ages(daemon));
 	json_put(object, "drops", encode_drops(daemon));
 	return object;
 }
@@ -191,6 +209,15 @@ json_t *encode_host(const struct host_sample *host)
 	return object;
 }
 
+static void put_ages(json_t *object, const struct ages_sample *ages)
+{
+	json_put(object, "hot_bytes", sampled(ages->valid, ages->hot_bytes));
+	json_put(object, "cold_bytes",
+		 sampled(ages->valid, ages->cold_anon_bytes + ages->cold_file_bytes));
+	json_put(object, "idle_bytes", sampled(ages->valid, ages->long_bytes));
+	json_put(object, "looked_us", sampled(ages->valid, since(ages->looked_us, clock_now_us())));
+}
+
 static const char *frozen_by(const struct leaf_sample *leaf)
 {
 	if (!leaf->frozen)
@@ -212,6 +239,7 @@ static json_t *encode_leaf(const struct daemon *daemon, const struct leaf_sample
 	json_put(object, "age_us", json_number(since(leaf->born_us, clock_now_us())));
 	json_put(object, "current_bytes", json_number(leaf->current_bytes));
 	json_put(object, "swap_bytes", json_number(leaf->swap_bytes));
+	put_ages(object, &leaf->ages);
 	return object;
 }
 
@@ -227,7 +255,8 @@ static json_t *encode_leaves(const struct daemon *daemon, uint32_t component)
 	return list;
 }
 
-static void put_view(json_t *object, const struct component_view *view)
+static void put_view(json_t *object, const struct component_view *view,
+		     const struct ages_sample *ages)
 {
 	json_put(object, "budget_bytes", json_number(view->budget_bytes));
 	json_put(object, "in_force_bytes", json_number(view->in_force_bytes));
@@ -236,6 +265,7 @@ static void put_view(json_t *object, const struct component_view *view)
 	json_put(object, "current_bytes", json_number(view->current_bytes));
 	json_put(object, "working_set_bytes", json_number(view->working_set_bytes));
 	json_put(object, "swap_bytes", json_number(view->swap_bytes));
+	put_ages(object, ages);
 	json_put(object, "use_permyriad", json_number(view->use_permyriad));
 	json_put(object, "edge_shift_permyriad", json_integer(view->edge_shift_permyriad));
 	json_put(object, "growth_bytes_per_s", json_integer(view->slope_bytes_per_s));
@@ -326,7 +356,7 @@ json_t *encode_component(const struct daemon *daemon, uint32_t component)
 	json_put(object, "level", json_string(level_name(view->level)));
 	json_put(object, "level_for_us", json_number(since(level_since_us, now_us)));
 	json_put(object, "tier", json_string(tier_name(view->tier)));
-	put_view(object, view);
+	put_view(object, view, &daemon->frame.component[component].ages);
 	put_limits(object, &daemon->frame.component[component]);
 	json_put(object, "squeezed", json_boolean(view->squeezed));
 	json_put(object, "frozen_leaves", json_number(view->frozen_leaves));
