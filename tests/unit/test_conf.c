@@ -55,7 +55,7 @@ static const char everything[] =
 	"kill-delay = 1h\nreclaim-chunk = 1.5M\n"
 	"reclaim-deadline = 750ms\nstall-burst = 1234us\n"
 	"stall-window = 500ms\n"
-	"[sense]\nbpf = off\npages = full\nrest-period = 2s\n"
+	"[sense]\nbpf = off\npages = full\nlru-gen = on\nrest-period = 2s\n"
 	"pressed-period = 50ms\n"
 	"[admission]\nstrategy = adaptive\nfootprints = asked\n"
 	"outgrown = fail\noutgrown-after = 1h\n"
@@ -99,6 +99,7 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_int_equal(c.policy.stall_window_us, 500000);
 	assert_false(c.bpf);
 	assert_int_equal(c.pages, SENSE_PAGES_FULL);
+	assert_int_equal(c.lru_gen, LRU_GEN_ON);
 	assert_int_equal(c.rest_period_us, 2000000);
 	assert_int_equal(c.pressed_period_us, 50000);
 	assert_int_equal(c.admission.strategy, STRATEGY_ADAPTIVE);
@@ -291,7 +292,7 @@ static void test_every_option_explains_itself(void **state)
 
 	(void)state;
 	conf_option_each(check_help, &count);
-	assert_int_equal(count, 46);
+	assert_int_equal(count, 47);
 }
 
 static void test_budgets_over_the_pool_are_refused(void **state)

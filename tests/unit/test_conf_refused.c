@@ -151,6 +151,8 @@ static const struct {
 	 "characters"},
 	{"[sense]\npages = all\n" ONE,
 	 "t:2: pages: 'all' is not understood, allowed: off, batched or full"},
+	{"[sense]\nlru-gen = off\n" ONE,
+	 "t:2: lru-gen: 'off' is not understood, allowed: keep or on"},
 	{"usable = auto\n" ONE,
 	 "t:1: 'usable' stands before the first section, allowed: [pool], [policy], [sense], "
 	 "[admission], [component NAME] above it"},

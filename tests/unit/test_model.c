@@ -25,6 +25,8 @@ static void test_names_cover_every_value(void **data)
 		assert_string_not_equal(protect_name((enum protect)i), "?");
 	for (int i = 0; i < KILL__COUNT; i++)
 		assert_string_not_equal(kill_rule_name((enum kill_rule)i), "?");
+	for (int i = 0; i < LRU_GEN__COUNT; i++)
+		assert_string_not_equal(lru_gen_rule_name((enum lru_gen_rule)i), "?");
 	for (int i = 0; i < SENSE_PAGES__COUNT; i++)
 		assert_string_not_equal(sense_pages_name((enum sense_pages)i), "?");
 	for (int i = 0; i < EVENT__COUNT; i++)

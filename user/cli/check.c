@@ -21,11 +21,12 @@
 
 #define NAME_COLUMN 13
 #define LRU_GEN     "/sys/kernel/mm/lru_gen/enabled" /* a mask, "0x0007" */
+#define LRU_AGES    "/sys/kernel/debug/lru_gen"
 
 struct findings {
 	struct cg_host host;
 	struct utsname kernel;
-	struct kern_feature feature[KERN_FEATURES_MAX + 3]; /* the kernel's, and the pool's */
+	struct kern_feature feature[KERN_FEATURES_MAX + 4]; /* the kernel's, and the pool's */
 	size_t count;
 	size_t missing[KERN_NEED_EXTRA + 1]; /* by enum kern_need */
 };
@@ -72,8 +73,40 @@ static void add_lru(struct findings *found)
 		.present = !on,
 		.lost = "the multi-generational LRU reclaims below memory.low too when memory grows "
 			"outside of the pool; memory.min it keeps",
-		.remedy = "protect = working-set; or echo 0 >" LRU_GEN,
+		.remedy = "protect = working-set; or, without ages of pages then, echo 0 >" LRU_GEN,
 	};
+}
+
+/* Of the kernel with the switch at text, NULL: it has none. */
+static const char *ages_remedy(const char *text)
+{
+	if (!text)
+		return "a kernel from 6.1 on with CONFIG_LRU_GEN";
+	if (!(strtoul(text, NULL, 16) & 2))
+		return "lru-gen = on in [sense] for as long as uwd runs; or, felt on a large host "
+		       "in use, echo y >" LRU_GEN;
+	return "mount -t debugfs none /sys/kernel/debug; under lockdown there is none";
+}
+
+static void add_ages(struct findings *found)
+{
+	struct kern_feature *feature = &found->feature[found->count++];
+	char text[16];
+	bool has_switch = text_read_at(AT_FDCWD, LRU_GEN, text, sizeof(text)) > 0;
+	bool is_on = has_switch && strtoul(text, NULL, 16) & 2;
+	AUTO_CLOSE int fd = open(LRU_AGES, O_RDONLY | O_CLOEXEC);
+
+	*feature = (struct kern_feature){
+		.name = "ages of pages",
+		.need = KERN_NEED_EXTRA,
+		.present = is_on && fd >= 0,
+		.lost = "what is cold is not known before it is taken: refaults tell afterwards "
+			"who had nothing to give, and a frozen job goes on when all of it fits",
+		.remedy = ages_remedy(has_switch ? text : NULL),
+	};
+	if (has_switch)
+		snprintf(feature->detail, sizeof(feature->detail), "lru_gen is %s%s",
+			 is_on ? "on" : "off", fd < 0 ? ", debugfs is closed" : "");
 }
 
 /* Of a pool that is set up: a group above it may have less than it needs. */
@@ -130,6 +163,7 @@ static int find_all(struct findings *found, struct uw_err *err)
 	/* Where uwctl cannot work it loads nothing, not even to see whether it could. */
 	found->count = kern_probe(found->host.mount, found->host.memory == CG_MEMORY_V2,
 				  found->feature, KERN_FEATURES_MAX);
+	add_ages(found);
 	add_place(found);
 	add_pool(found);
 	for (size_t i = 0; i < found->count; i++) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cgroups/cgroups.h"
+#include "user/act/lru_switch.h"
 #include "user/act/setup.h"
 #include "user/base/cleanup.h"
 #include "user/base/units.h"
@@ -206,6 +207,18 @@ static int unpin(const struct cli *cli, struct changes *changes, struct uw_err *
 	return cli->options.dry_run ? 0 : kern_unpin(err);
 }
 
+/* A uwd that was killed has not put it back. */
+static int put_lru_back(const struct cli *cli, struct changes *changes, struct uw_err *err)
+{
+	char text[LRU_SWITCH_TEXT_LEN];
+
+	lru_switch_read_note(&lru_switch_here, text);
+	if (!*text)
+		return 0;
+	changes_note(changes, "write", lru_switch_here.file, text);
+	return cli->options.dry_run ? 0 : lru_switch_back(&lru_switch_here, err);
+}
+
 static int teardown(const struct cli *cli, const struct cg_host *host, struct changes *changes,
 		    bool *ret_found, struct uw_err *err)
 {
@@ -224,7 +237,8 @@ static int teardown(const struct cli *cli, const struct cg_host *host, struct ch
 		if (r < 0)
 			return r;
 	}
-	return unpin(cli, changes, err);
+	r = put_lru_back(cli, changes, err);
+	return r < 0 ? r : unpin(cli, changes, err);
 }
 
 int command_teardown(struct cli *cli)

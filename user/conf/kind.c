@@ -21,6 +21,7 @@
 
 _Static_assert(sizeof(enum protect) == sizeof(uint32_t), "KIND_WORD writes a uint32_t");
 _Static_assert(sizeof(enum kill_rule) == sizeof(uint32_t), "KIND_WORD writes a uint32_t");
+_Static_assert(sizeof(enum lru_gen_rule) == sizeof(uint32_t), "KIND_WORD writes a uint32_t");
 _Static_assert(sizeof(enum sense_pages) == sizeof(uint32_t), "KIND_WORD writes a uint32_t");
 _Static_assert(sizeof(enum strategy) == sizeof(uint32_t), "KIND_WORD writes a uint32_t");
 _Static_assert(sizeof(enum footprints) == sizeof(uint32_t), "KIND_WORD writes a uint32_t");

@@ -27,6 +27,11 @@ static const char *pages_word(uint32_t value)
 	return sense_pages_name((enum sense_pages)value);
 }
 
+static const char *lru_gen_word(uint32_t value)
+{
+	return lru_gen_rule_name((enum lru_gen_rule)value);
+}
+
 static const char *strategy_word(uint32_t value)
 {
 	return strategy_name((enum strategy)value);
@@ -248,6 +253,16 @@ const struct option option_table[] = {
 		.word = pages_word,
 		.fallback = "batched",
 		.help = "Page counting: batched is exact, full adds orders and costs 7 to 9 %",
+	},
+	{
+		.section = SECTION_SENSE,
+		.key = "lru-gen",
+		.kind = KIND_WORD,
+		.offset = offsetof(struct config, lru_gen),
+		.max = LRU_GEN__COUNT - 1,
+		.word = lru_gen_word,
+		.fallback = "keep",
+		.help = "Multi-generational LRU, which tells cold pages: keep as is, or on",
 	},
 	{
 		.section = SECTION_SENSE,

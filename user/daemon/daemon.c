@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "user/act/act.h"
+#include "user/act/lru_switch.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/daemon/alone.h"
@@ -89,13 +90,47 @@ static void lock_memory(void)
 		log_warning("memory is not locked: %s; raise LimitMEMLOCK", strerror(errno));
 }
 
+static int make_run_dir(struct uw_err *err)
+{
+	if (mkdir(RUN_DIR, 0755) < 0 && errno != EEXIST)
+		return err_set(err, -errno, "%s: cannot be made: %s; uwd runs as root", RUN_DIR,
+			       strerror(errno));
+	return 0;
+}
+
+/* Before the ledger, and so the guard, waits for a heartbeat: a switch may take seconds. A uwd that
+ * was killed may have left it on. */
+static void switch_lru(struct daemon *daemon)
+{
+	struct uw_err err = {0};
+	int rc;
+
+	if (daemon->options.dry_run)
+		return;
+	daemon->has_switch = true;
+	if (daemon->config.lru_gen == LRU_GEN_ON)
+		rc = lru_switch_on(&lru_switch_here, &err);
+	else
+		rc = lru_switch_back(&lru_switch_here, &err);
+	if (rc < 0)
+		log_warning("multi-generational LRU: %s", err.text);
+	if (rc == LRU_SWITCH_CHANGED)
+		log_notice("multi-generational LRU was switched to=%s",
+			   daemon->config.lru_gen == LRU_GEN_ON ? "on" : "what it was");
+}
+
+static void switch_lru_back(struct daemon *daemon)
+{
+	struct uw_err err = {0};
+
+	if (daemon->has_switch && lru_switch_back(&lru_switch_here, &err) < 0)
+		log_err("multi-generational LRU: %s", err.text);
+}
+
 static int open_ledger(struct daemon *daemon, struct uw_err *err)
 {
 	int rc;
 
-	if (mkdir(RUN_DIR, 0755) < 0 && errno != EEXIST)
-		return err_set(err, -errno, "%s: cannot be made: %s; uwd runs as root", RUN_DIR,
-			       strerror(errno));
 	do {
 		ledger_close(daemon->ledger);
 		daemon->ledger = NULL;
@@ -298,6 +333,10 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 	if (rc >= 0)
 		rc = alone_before(daemon, err); /* first: a second uwd must change nothing */
 	if (rc >= 0)
+		rc = make_run_dir(err);
+	if (rc >= 0)
+		switch_lru(daemon);
+	if (rc >= 0)
 		rc = open_ledger(daemon, err);
 	if (rc >= 0)
 		rc = pool_open(daemon, err);
@@ -360,6 +399,7 @@ void daemon_close(struct daemon *daemon)
 	kern_close(daemon->kern);
 	ledger_close(daemon->ledger);
 	free(daemon->policy);
+	switch_lru_back(daemon);
 	cg_pool_close(&daemon->pool);
 	if (daemon->alone_fd >= 0)
 		close(daemon->alone_fd);

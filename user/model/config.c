@@ -10,6 +10,11 @@
 
 #include "user/base/units.h"
 
+static const char *const lru_gen_rule_names[LRU_GEN__COUNT] = {
+	[LRU_GEN_KEEP] = "keep",
+	[LRU_GEN_ON] = "on",
+};
+
 static const char *const sense_pages_names[SENSE_PAGES__COUNT] = {
 	[SENSE_PAGES_OFF] = "off",
 	[SENSE_PAGES_BATCHED] = "batched",
@@ -46,6 +51,11 @@ const char *footprints_name(enum footprints footprints)
 const char *outgrown_name(enum outgrown outgrown)
 {
 	return (unsigned int)outgrown < OUTGROWN__COUNT ? outgrown_names[outgrown] : "?";
+}
+
+const char *lru_gen_rule_name(enum lru_gen_rule rule)
+{
+	return (unsigned int)rule < LRU_GEN__COUNT ? lru_gen_rule_names[rule] : "?";
 }
 
 const char *sense_pages_name(enum sense_pages pages)

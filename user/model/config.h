@@ -18,6 +18,13 @@ enum sense_pages {
 	SENSE_PAGES__COUNT
 };
 
+/* What becomes of the kernel's switch of the multi-generational LRU, which tells ages of pages. */
+enum lru_gen_rule {
+	LRU_GEN_KEEP,
+	LRU_GEN_ON, /* while uwd runs */
+	LRU_GEN__COUNT
+};
+
 /* How wide backfill reaches and how much is kept free for those whose turn it is. */
 enum strategy {
 	STRATEGY_BALANCED,
@@ -84,6 +91,7 @@ struct config {
 	char root[256];                 /* cgroup root; "auto" */
 	char socket_group[32];          /* group that may talk to uwd beside root */
 	enum sense_pages pages;
+	enum lru_gen_rule lru_gen;
 	bool bpf; /* false: PSI triggers and polling only */
 	uint64_t rest_period_us;
 	uint64_t pressed_period_us;
@@ -106,6 +114,7 @@ uint64_t config_share(uint64_t bytes, uint32_t permyriad);
 int config_find(const struct config *config, const char *name);
 
 const char *sense_pages_name(enum sense_pages pages);
+const char *lru_gen_rule_name(enum lru_gen_rule rule);
 const char *strategy_name(enum strategy strategy);
 const char *footprints_name(enum footprints footprints);
 const char *outgrown_name(enum outgrown outgrown);
