@@ -131,6 +131,59 @@ static void test_more_urgent_interrupts_what_is_at_work(void **state)
 	assert_int_equal(second.result, OUTCOME_DONE);
 }
 
+/* Written while the page-out is in the kernel; what the leaf has then is not taken from it. */
+static void test_thaw_does_not_wait_for_a_page_out_and_ends_it(void **state)
+{
+	struct fixture *f = *state;
+	struct action reclaim = reclaim_of(100 * MIB), waiting = reclaim_of(MIB);
+	struct action thaw = {.kind = ACTION_THAW, .leaf = f->leaf};
+	struct outcome outcome;
+
+	f->fake.value[CG_FREEZE] = 1;
+	reclaim.leaf = waiting.leaf = f->leaf;
+	f->fake.blocks = true;
+	atomic_store(&f->fake.holds, true);
+	plan(f, reclaim);
+	await_blocked(f);
+	plan(f, waiting);
+	plan(f, thaw);
+	assert_int_equal(f->fake.value[CG_FREEZE], 0);
+	outcome = await(f);
+	assert_int_equal(outcome.kind, ACTION_RECLAIM);
+	assert_int_equal(outcome.result, OUTCOME_FAILED);
+	assert_int_equal(outcome.error, ECANCELED);
+	outcome = await(f);
+	assert_int_equal(outcome.kind, ACTION_THAW);
+	assert_int_equal(outcome.result, OUTCOME_DONE);
+	f->fake.blocks = false;
+	atomic_store(&f->fake.holds, false);
+	outcome = await(f);
+	assert_int_equal(outcome.kind, ACTION_RECLAIM);
+	assert_int_equal(outcome.result, OUTCOME_SHORT);
+	assert_int_equal(outcome.error, ECANCELED);
+	assert_int_equal(outcome.done, CHUNK_BYTES);
+}
+
+/* Of the component, or of another leaf, it goes on. */
+static void test_thaw_ends_no_page_out_of_others(void **state)
+{
+	struct fixture *f = *state;
+	struct action thaw = {.kind = ACTION_THAW, .leaf = f->leaf};
+	struct outcome outcome;
+
+	f->fake.blocks = true;
+	atomic_store(&f->fake.holds, true);
+	plan(f, reclaim_of(10 * MIB));
+	await_blocked(f);
+	plan(f, thaw);
+	assert_int_equal(await(f).kind, ACTION_THAW);
+	f->fake.blocks = false;
+	atomic_store(&f->fake.holds, false);
+	outcome = await(f);
+	assert_int_equal(outcome.result, OUTCOME_DONE);
+	assert_int_equal(outcome.done, 10 * MIB);
+}
+
 static void test_less_urgent_does_not_push_out_what_waits(void **state)
 {
 	struct fixture *f = *state;
@@ -219,6 +272,8 @@ int main(void)
 		TEST(test_reclaim_of_a_leaf_is_done_there),
 		TEST(test_reclaim_of_a_gone_group_is_told),
 		TEST(test_more_urgent_interrupts_what_is_at_work),
+		TEST(test_thaw_does_not_wait_for_a_page_out_and_ends_it),
+		TEST(test_thaw_ends_no_page_out_of_others),
 		TEST(test_less_urgent_does_not_push_out_what_waits),
 		TEST(test_release_all_restores_and_thaws),
 		TEST(test_dry_run_tells_and_does_not),

@@ -111,6 +111,9 @@ void act_untrack_leaf(struct act *act, uint64_t cgid);
  * FREEZE is entered with its deadline, then written. DONE when written: whether it holds is for
  * sense to judge. Freezing what is frozen moves the deadline.
  *
+ * THAW is written before anything else is asked of the leaf's worker, and ends a reclaim that is
+ * aimed at the leaf: its pages are in use again.
+ *
  * SET_HIGH below what the component's own value is: it is entered as a squeeze with the deadline,
  * and written by the worker, which gives the kernel 2 s to reclaim; the value stands even when use
  * has not come down (SHORT). done = by how much use fell. A raise is written at once, wins over a

@@ -86,9 +86,10 @@ static int thaw(struct act *act, const struct act_target *target, const struct a
 {
 	int rc = act_write_u64(act, target->group, CG_FREEZE, 0);
 
-	(void)action;
 	if (!rc || rc == -ENODEV || rc == -ENOENT)
 		clear(act, target->group, LEDGER_FREEZE);
+	if (action->leaf)
+		act_worker_spare_leaf(&target->component->worker, action->leaf);
 	return rc;
 }
 

@@ -324,6 +324,21 @@ void act_worker_submit(struct act_worker *worker, enum act_work_kind kind,
 	pthread_mutex_unlock(&worker->lock);
 }
 
+void act_worker_spare_leaf(struct act_worker *worker, uint64_t cgid)
+{
+	struct act_work *next = &worker->next[WORK_RECLAIM];
+
+	pthread_mutex_lock(&worker->lock);
+	if (next->action.leaf == cgid)
+		cancel(worker, next);
+	if (worker->busy && worker->now.action.kind == ACTION_RECLAIM &&
+	    worker->now.action.leaf == cgid) {
+		atomic_fetch_add(&worker->act->superseded, 1);
+		interrupt(worker);
+	}
+	pthread_mutex_unlock(&worker->lock);
+}
+
 static bool is_writing_high(const struct act_worker *worker)
 {
 	return worker->busy && worker->now.action.kind == ACTION_SET_HIGH;
