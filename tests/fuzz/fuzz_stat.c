@@ -13,6 +13,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
 
+static void read_locks(const char *text)
+{
+	struct lock_waits waits = {0};
+
+	for (const char *line = text; *line; line += *line == '\n') {
+		parse_lock_line(line, &waits);
+		line = strchrnul(line, '\n');
+	}
+}
+
 static void read_mounts(char *text, size_t size)
 {
 	AUTO_FCLOSE FILE *file = size ? fmemopen(text, size, "r") : NULL;
@@ -62,6 +72,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	parse_memory_events(text, &sample);
 	parse_meminfo(text, &host);
 	parse_pressure(text, &some, &full);
+	parse_cpu_stat(text, &some);
+	read_locks(text);
 	parse_bytes(text, &some);
 	parse_cgroup_events(text, &populated, &frozen);
 	cg_parse_u64(text, &some);

@@ -270,6 +270,90 @@ static void test_cgroup_events_reads_both_and_does_without_frozen(void **state)
 	assert_false(parse_cgroup_events("frozen 1\n", &populated, &frozen));
 }
 
+static void test_cpu_stat_gives_its_first_total(void **state)
+{
+	uint64_t us = 3;
+
+	(void)state;
+	assert_true(parse_cpu_stat("usage_usec 1234\nuser_usec 1000\nsystem_usec 234\n"
+				   "nice_usec 0\nnr_periods 0\n",
+				   &us));
+	assert_int_equal(us, 1234);
+	assert_false(parse_cpu_stat("user_usec 1\nusage_usec\n", &us));
+	assert_int_equal(us, 1234);
+}
+
+static void read_locks(const char *text, struct lock_waits *waits)
+{
+	*waits = (struct lock_waits){0};
+	for (const char *line = text; *line; line += *line == '\n') {
+		parse_lock_line(line, waits);
+		line = strchrnul(line, '\n');
+	}
+}
+
+/* As 6.12 wrote it: two wait for a lock of 291, and one of them has one behind it. */
+static void test_locks_give_who_waits_for_whom(void **state)
+{
+	struct lock_waits waits;
+
+	(void)state;
+	read_locks("1: POSIX  ADVISORY  WRITE 291 fe:00:262 0 EOF\n"
+		   "1: -> POSIX  ADVISORY  WRITE 305 fe:00:262 0 99\n"
+		   "1:  -> POSIX  ADVISORY  WRITE 309 fe:00:262 50 59\n"
+		   "1: -> POSIX  ADVISORY  READ  307 fe:00:262 0 EOF\n"
+		   "2: FLOCK  ADVISORY  WRITE 280 00:1a:1234 0 EOF\n"
+		   "3: LEASE  BREAKING  READ  291 fe:00:270 0 EOF\n"
+		   "3: -> LEASE  BREAKER   WRITE 311 fe:00:270 0 EOF\n",
+		   &waits);
+	assert_int_equal(waits.count, 4);
+	assert_int_equal(waits.wait[0].holder, 291);
+	assert_int_equal(waits.wait[0].waiter, 305);
+	assert_int_equal(waits.wait[1].holder, 305);
+	assert_int_equal(waits.wait[1].waiter, 309);
+	assert_int_equal(waits.wait[2].holder, 291);
+	assert_int_equal(waits.wait[2].waiter, 307);
+	assert_int_equal(waits.wait[3].holder, 291);
+	assert_int_equal(waits.wait[3].waiter, 311);
+}
+
+static void test_locks_without_a_pid_and_hostile_lines_give_nothing(void **state)
+{
+	static const char *const rows[] = {
+		"",
+		"\n\n",
+		"1: -> POSIX  ADVISORY  WRITE 305 fe:00:262 0 EOF\n",
+		"1: OFDLCK ADVISORY  WRITE -1 fe:00:262 0 EOF\n"
+		"1: -> OFDLCK ADVISORY  WRITE -1 fe:00:262 0 EOF\n",
+		"1: POSIX  ADVISORY  WRITE 291 fe:00:262 0 EOF\n1: -> OFDLCK ADVISORY  WRITE -1 f\n",
+		"1: OFDLCK ADVISORY  WRITE -1 fe:00:262 0 EOF\n1: -> POSIX  ADVISORY  WRITE 3 f\n",
+		"1: POSIX  ADVISORY  WRITE 291\n1: -> \n1: -> POSIX\n1: ->",
+		"1: POSIX  ADVISORY  WRITE 99999999999\n1: -> POSIX  ADVISORY  WRITE 3\n",
+		"1: POSIX  ADVISORY  WRITE 2\n1:                    -> POSIX  ADVISORY  WRITE 3\n",
+		"x: POSIX  ADVISORY  WRITE 2\nx: -> POSIX  ADVISORY  WRITE 3\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct lock_waits waits;
+
+		read_locks(rows[i], &waits);
+		if (waits.count)
+			fail_msg("row %zu", i);
+	}
+}
+
+static void test_locks_of_many_waiters_are_cut(void **state)
+{
+	struct lock_waits waits = {0};
+
+	(void)state;
+	parse_lock_line("1: FLOCK  ADVISORY  WRITE 2 fe:00:262 0 EOF", &waits);
+	for (int i = 0; i < 2 * PARSE_LOCK_WAITS; i++)
+		parse_lock_line("1: -> FLOCK  ADVISORY  WRITE 3 fe:00:262 0 EOF", &waits);
+	assert_int_equal(waits.count, PARSE_LOCK_WAITS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +368,10 @@ int main(void)
 		cmocka_unit_test(test_pressure_hostile_text_changes_nothing),
 		cmocka_unit_test(test_meminfo_without_available_or_too_large_is_refused),
 		cmocka_unit_test(test_cgroup_events_reads_both_and_does_without_frozen),
+		cmocka_unit_test(test_cpu_stat_gives_its_first_total),
+		cmocka_unit_test(test_locks_give_who_waits_for_whom),
+		cmocka_unit_test(test_locks_without_a_pid_and_hostile_lines_give_nothing),
+		cmocka_unit_test(test_locks_of_many_waiters_are_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,10 +96,15 @@ static bool near(uint64_t a, uint64_t b)
 	return (a > b ? a - b : b - a) <= CHARGE_SLACK;
 }
 
-static void full(struct bench *bench)
+static void full_with(struct bench *bench, uint32_t looks)
 {
 	bench->frame.now_us = clock_now_us();
-	sense_full(bench->sense, &bench->frame, 0);
+	sense_full(bench->sense, &bench->frame, 0, looks);
+}
+
+static void full(struct bench *bench)
+{
+	full_with(bench, 0);
 }
 
 /* A child in the leaf that holds so much anonymous memory until it is killed. */
@@ -125,6 +130,23 @@ static pid_t start_holder(const char *leaf, size_t bytes)
 	close(ready[1]);
 	must((int)read(ready[0], &byte, 1) - 1, "wait for the child");
 	close(ready[0]);
+	return pid;
+}
+
+/* A child in the leaf, or outside of the pool, that takes a lock on the file, and keeps it. */
+static pid_t start_locker(const char *leaf, const char *path)
+{
+	AUTO_CLOSE int dir = leaf ? open(leaf, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	pid_t pid = leaf ? cg_fork_into(dir, NULL) : fork();
+
+	must(pid, "fork");
+	if (!pid) {
+		must(fcntl(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600), F_SETLKW, &lock),
+		     "lock");
+		pause();
+		_exit(0);
+	}
 	return pid;
 }
 
@@ -206,6 +228,63 @@ static void step_leaf(struct bench *bench)
 	must(rmdir(POOL "/jobs/one"), "rmdir the leaf");
 	full(bench);
 	check(bench, bench->frame.leaf_count == 0 && bench->told.went == 1, "a removed one goes");
+}
+
+static uint64_t cpu_of(const char *path)
+{
+	char text[512] = "";
+	uint64_t us = 0;
+
+	text_read_at(AT_FDCWD, path, text, sizeof(text));
+	text_key_u64(text, "usage_usec", &us);
+	return us;
+}
+
+static void wait_for_waiters(const char *of, int count)
+{
+	char text[4096] = "";
+	int found = -1;
+
+	for (int i = 0; i < 500 && found != count; i++, usleep(10000)) {
+		found = 0;
+		text_read_at(AT_FDCWD, "/proc/locks", text, sizeof(text));
+		for (const char *at = text; (at = strstr(at, of)); at++)
+			found++;
+	}
+}
+
+/* One in the leaf and one outside of it wait for who stands frozen: the second one counts. */
+static void step_locks(struct bench *bench)
+{
+	const struct leaf_sample *leaf = &bench->frame.leaf[0];
+	pid_t holder, inside, outside;
+
+	must(mkdir(POOL "/jobs/locks", 0755), "mkdir a leaf");
+	holder = start_locker(POOL "/jobs/locks", "/tmp/locked");
+	wait_for_waiters("POSIX", 1);
+	inside = start_locker(POOL "/jobs/locks", "/tmp/locked");
+	wait_for_waiters("-> POSIX", 1);
+	must(text_write_at(AT_FDCWD, POOL "/jobs/locks/cgroup.freeze", "1"), "freeze");
+	full_with(bench, PLAN_LOOK_LOCKS);
+	check(bench, bench->frame.locks_valid && !leaf->lock_waiters, "one inside does not count");
+	outside = start_locker(NULL, "/tmp/locked");
+	wait_for_waiters("-> POSIX", 2);
+	full_with(bench, PLAN_LOOK_LOCKS);
+	check(bench, leaf->lock_waiters == 1, "one outside does");
+	full(bench);
+	check(bench, !bench->frame.locks_valid && !leaf->lock_waiters && !leaf->cpu_valid,
+	      "nobody looks unasked");
+	must(text_write_at(AT_FDCWD, POOL "/jobs/locks/cgroup.freeze", "0"), "thaw");
+	full_with(bench, PLAN_LOOK_LOCKS | PLAN_LOOK_CPU);
+	check(bench, leaf->lock_waiters == 1, "also of a leaf that was frozen a moment ago");
+	check(bench, leaf->cpu_valid && leaf->cpu_us, "it has used the CPU");
+	check(bench, leaf->cpu_us <= cpu_of(POOL "/jobs/locks/cpu.stat"), "as cpu.stat says");
+	end_holder(holder);
+	end_holder(inside);
+	end_holder(outside);
+	wait_for(POOL "/jobs/locks/cgroup.events", "populated 0");
+	must(rmdir(POOL "/jobs/locks"), "rmdir the leaf");
+	full(bench);
 }
 
 /* Who asks by name need not wait for the next full frame. */
@@ -331,16 +410,35 @@ static void step_psi_trigger(struct bench *bench)
 	      "no trigger on a missing component");
 }
 
-static void step_cost(struct bench *bench)
+static void measure_full(struct bench *bench, uint32_t looks, const char *what)
 {
 	uint64_t began_us;
 
-	full(bench);
+	full_with(bench, looks);
 	began_us = clock_now_us();
 	for (int i = 0; i < FULL_ROUNDS; i++)
-		full(bench);
-	printf("sense_full of 2 components: %" PRIu64 " us\n",
-	       (clock_now_us() - began_us) / FULL_ROUNDS);
+		full_with(bench, looks);
+	printf("sense_full %s: %" PRIu64 " us\n", what, (clock_now_us() - began_us) / FULL_ROUNDS);
+}
+
+static void step_cost(struct bench *bench)
+{
+	uint64_t began_us;
+	char path[64];
+
+	measure_full(bench, 0, "of 2 components");
+	for (int i = 0; i < 16; i++) {
+		snprintf(path, sizeof(path), POOL "/jobs/l%d", i);
+		must(mkdir(path, 0755), "mkdir leaves");
+	}
+	measure_full(bench, 0, "and 16 leaves");
+	measure_full(bench, PLAN_LOOK_CPU, "with their CPU time");
+	measure_full(bench, PLAN_LOOK_LOCKS, "with locks");
+	for (int i = 0; i < 16; i++) {
+		snprintf(path, sizeof(path), POOL "/jobs/l%d", i);
+		must(rmdir(path), "rmdir leaves");
+	}
+	full(bench);
 	began_us = clock_now_us();
 	for (int i = 0; i < FULL_ROUNDS; i++)
 		sense_urgent(bench->sense, &bench->frame);
@@ -351,7 +449,7 @@ int main(void)
 {
 	static const char *const names[COMPONENTS] = {"cache", "jobs", "missing"};
 	static void (*const steps[])(struct bench *) = {
-		step_components, step_leaf,        step_found_by_name, step_recreated,
+		step_components, step_leaf,        step_found_by_name, step_recreated, step_locks,
 		step_synced,     step_many_leaves, step_psi_trigger,   step_cost,
 	};
 	static struct bench bench;

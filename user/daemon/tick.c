@@ -92,7 +92,7 @@ static void sense_everything(struct daemon *daemon)
 	struct uw_component counts[UW_COMPONENTS_MAX];
 	uint32_t read = read_bpf_counts(daemon, counts);
 
-	sense_full(daemon->sense, frame, calm_components(daemon, counts, read));
+	sense_full(daemon->sense, frame, calm_components(daemon, counts, read), daemon->plan.looks);
 	for (uint32_t i = 0; i < frame->component_count; i++) {
 		struct component_sample *sample = &frame->component[i];
 
@@ -178,10 +178,11 @@ static void fill_frame(struct daemon *daemon, enum frame_kind kind)
 	daemon->request_count = 0;
 }
 
-/* Arming a mark is bookkeeping of every tick, not an act upon anybody. */
-static bool is_entered(enum action_kind kind)
+/* Arming a mark is bookkeeping of every tick, not an act upon anybody; a breath belongs to its
+ * freeze, which is on record. */
+static bool is_entered(enum action_kind kind, enum reason reason)
 {
-	return kind != ACTION_ARM_MARK;
+	return kind != ACTION_ARM_MARK && reason != REASON_BREATH;
 }
 
 static void publish(struct daemon *daemon, const struct action_entry *entry)
@@ -198,7 +199,7 @@ static void enter_outcomes(struct daemon *daemon)
 		const struct outcome *outcome = &daemon->frame.outcome[i];
 		struct action_entry *entry;
 
-		if (!is_entered(outcome->kind))
+		if (!is_entered(outcome->kind, REASON_NONE))
 			continue;
 		entry = action_log_find(&daemon->action_log, outcome->id);
 		if (!entry)
@@ -243,7 +244,7 @@ static void enter_action(struct daemon *daemon, const struct action *action)
 static void enter_plan(struct daemon *daemon)
 {
 	for (uint32_t i = 0; i < daemon->plan.action_count; i++)
-		if (is_entered(daemon->plan.action[i].kind))
+		if (is_entered(daemon->plan.action[i].kind, daemon->plan.action[i].why.reason))
 			enter_action(daemon, &daemon->plan.action[i]);
 	daemon->stats.actions += daemon->plan.action_count;
 	if (daemon->plan.actions_dropped) {

@@ -94,6 +94,9 @@ struct leaf_sample {
 	uint64_t born_us; /* first seen, CLOCK_MONOTONIC */
 	uint64_t current_bytes, swap_bytes;
 	struct ages_sample ages;
+	bool cpu_valid;
+	uint64_t cpu_us;       /* cpu.stat usage_usec, when PLAN_LOOK_CPU asked for it */
+	uint32_t lock_waiters; /* with locks_valid: processes that run and wait for a lock of it */
 };
 
 enum event_kind {
@@ -137,6 +140,7 @@ struct frame {
 	uint32_t component_count;
 	struct component_sample component[UW_COMPONENTS_MAX];
 	bool leaves_valid;
+	bool locks_valid; /* lock_waiters of leaves that are frozen, or were a moment ago */
 	uint32_t leaf_count;
 	struct leaf_sample leaf[FRAME_LEAVES_MAX];
 	uint32_t event_count;

@@ -53,6 +53,10 @@ enum reason {
 	REASON_DEADLINE,        /* a squeeze or freeze reached its deadline: us */
 	REASON_LIVELOCK,        /* memory.high events rise while use stands still: events/s */
 	REASON_SIDE_EFFECT,     /* another component stalled after a freeze: permyriad */
+	REASON_LOCK,            /* processes wait for a lock of what is frozen: how many, none */
+	REASON_DEPENDENCE,      /* another's CPU time: frozen, in breaths; permyriad of one CPU */
+	REASON_SPARED,          /* others depend on what grows: bytes held, in force */
+	REASON_BREATH,          /* it stood still for so long, and may for so long: us */
 	REASON_OUT_OF_TIERS,    /* nothing that the configuration allows is left */
 	REASON_LAST_RESORT,     /* emergency for so long: us */
 	REASON_REQUEST,         /* a client asked */
@@ -108,12 +112,19 @@ struct outcome {
 	uint64_t began_us, ended_us;
 };
 
+/* What the next full frame should bring beside the usual. */
+enum plan_look {
+	PLAN_LOOK_CPU = 1U << 0,   /* CPU time of each leaf */
+	PLAN_LOOK_LOCKS = 1U << 1, /* who waits for locks of frozen leaves */
+};
+
 struct plan {
 	uint32_t action_count;
 	struct action action[PLAN_ACTIONS_MAX];
 	uint32_t ages_wanted;     /* bit i: the next frames are to have the ages of component i */
 	uint32_t actions_dropped; /* did not fit; counted and logged, never silent */
 	uint64_t next_us;         /* absolute time at which policy wants the next full frame */
+	uint32_t looks;           /* enum plan_look */
 };
 
 const char *action_name(enum action_kind kind);

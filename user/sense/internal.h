@@ -25,12 +25,15 @@ struct sense_leaf {
 	struct cg_group group;
 	uint32_t component;
 	uint64_t born_us;
-	bool seen; /* by the search that is going on */
+	bool seen;          /* by the search that is going on */
+	bool frozen;        /* as read last */
+	uint64_t frozen_us; /* when it was seen so last; 0 = never */
 };
 
 struct sense {
 	int pool; /* borrowed */
 	int meminfo, pressure;
+	int locks; /* /proc/locks; -1 until it is looked at */
 	int inotify;
 	uint64_t generation;
 	uint32_t component_count;
@@ -53,6 +56,11 @@ void sense_watch_component(struct sense *sense, struct sense_component *componen
 void sense_unwatch_component(struct sense *sense, const struct sense_component *component);
 void sense_forget_leaves(struct sense *sense, uint32_t component);
 /* Searches when it is due, then reads each leaf into the frame. */
-void sense_read_leaves(struct sense *sense, struct frame *frame);
+void sense_read_leaves(struct sense *sense, struct frame *frame, uint32_t looks);
+
+/* ---- locks.c ---- */
+
+/* If looks asks for it, counts who waits for locks of the leaves in the frame. */
+void sense_read_locks(struct sense *sense, struct frame *frame, uint32_t looks);
 
 #endif

@@ -175,7 +175,7 @@ static bool read_value(struct sense *sense, const struct cg_group *group, enum c
  * Frozen is what cgroup.freeze says: "frozen 1" of cgroup.events comes only once the last task has
  * stopped, and one in the kernel's depths can hold it off for seconds.
  */
-static int read_leaf(struct sense *sense, const struct sense_leaf *leaf,
+static int read_leaf(struct sense *sense, struct sense_leaf *leaf, uint64_t now_us,
 		     struct leaf_sample *ret_sample)
 {
 	uint64_t frozen = 0;
@@ -195,18 +195,31 @@ static int read_leaf(struct sense *sense, const struct sense_leaf *leaf,
 	sample.frozen = read_value(sense, &leaf->group, CG_FREEZE, &frozen) ? frozen : stopped;
 	read_value(sense, &leaf->group, CG_CURRENT, &sample.current_bytes);
 	read_value(sense, &leaf->group, CG_SWAP_CURRENT, &sample.swap_bytes);
+	leaf->frozen = sample.frozen;
+	if (sample.frozen)
+		leaf->frozen_us = now_us;
 	*ret_sample = sample;
 	return 0;
 }
 
-void sense_read_leaves(struct sense *sense, struct frame *frame)
+/* Opened each time: it is asked for seldom, and of few. */
+static void read_cpu(struct sense *sense, const struct sense_leaf *leaf, struct leaf_sample *sample)
+{
+	sample->cpu_valid =
+		text_read_at(leaf->group.dir, "cpu.stat", sense->text, sizeof(sense->text)) >= 0 &&
+		parse_cpu_stat(sense->text, &sample->cpu_us);
+}
+
+void sense_read_leaves(struct sense *sense, struct frame *frame, uint32_t looks)
 {
 	uint32_t count = 0;
 
 	search_when_due(sense);
 	for (uint32_t i = sense->leaf_count; i-- > 0;) {
-		int rc = read_leaf(sense, &sense->leaf[i], &frame->leaf[count]);
+		int rc = read_leaf(sense, &sense->leaf[i], frame->now_us, &frame->leaf[count]);
 
+		if (!rc && looks & PLAN_LOOK_CPU)
+			read_cpu(sense, &sense->leaf[i], &frame->leaf[count]);
 		if (!rc)
 			count++;
 		else if (rc == -ENODEV || rc == -ENOENT)

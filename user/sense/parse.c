@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Parses the kernel's text files: memory.stat, memory.events, pressure files and meminfo. A table a
- * file says which keys go to which field and which of them must be there. Nothing is read or opened
- * here, so that a test and a fuzzer can feed it any text.
+ * Parses the kernel's text files: memory.stat, memory.events, pressure files, meminfo and locks. A
+ * table a file says which keys go to which field and which of them must be there. Nothing is read
+ * or opened here, so that a test and a fuzzer can feed it any text.
  */
 #include "user/sense/parse.h"
 
@@ -59,6 +59,10 @@ struct cgroup_events {
 static const struct sample_field cgroup_events_fields[] = {
 	FIELD("populated", struct cgroup_events, populated),
 	FIELD("frozen", struct cgroup_events, frozen),
+};
+
+static const struct sample_field cpu_fields[] = {
+	{"usage_usec", sizeof("usage_usec") - 1, 0},
 };
 
 static bool read_number(const char **at, uint64_t *ret_value)
@@ -218,4 +222,46 @@ bool parse_pressure(const char *text, uint64_t *ret_some_us, uint64_t *ret_full_
 	*ret_some_us = some;
 	*ret_full_us = full;
 	return true;
+}
+
+bool parse_cpu_stat(const char *text, uint64_t *ret_us)
+{
+	return read_fields(text, cpu_fields, ARRAY_SIZE(cpu_fields), ret_us) != 0;
+}
+
+/* Behind "POSIX  ADVISORY  WRITE ". 0 where there is none. */
+static int64_t read_lock_pid(const char *at)
+{
+	uint64_t pid;
+
+	for (int word = 0; word < 3; word++) {
+		at += strcspn(at, " \n");
+		at += strspn(at, " ");
+	}
+	return read_number(&at, &pid) && pid <= INT32_MAX ? (int64_t)pid : 0;
+}
+
+/* fs/locks.c, lock_get_status: "12: POSIX ...", and below it who waits, a space deeper for each
+ * that waits for who waits: "12: -> POSIX ...", "12:  -> POSIX ...". */
+void parse_lock_line(const char *line, struct lock_waits *waits)
+{
+	size_t depth = 0, indent;
+	uint64_t id;
+	int64_t pid;
+
+	if (!read_number(&line, &id) || strncmp(line, ": ", 2) != 0)
+		return;
+	line += 2;
+	indent = strspn(line, " ");
+	if (!strncmp(line + indent, "-> ", 3)) {
+		depth = indent + 1;
+		line += indent + 3;
+	}
+	if (depth >= PARSE_LOCK_DEPTH)
+		return;
+	pid = read_lock_pid(line);
+	waits->above[depth] = pid;
+	if (!depth || !pid || !waits->above[depth - 1] || waits->count == PARSE_LOCK_WAITS)
+		return;
+	waits->wait[waits->count++] = (struct lock_wait){waits->above[depth - 1], pid};
 }

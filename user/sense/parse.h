@@ -32,4 +32,26 @@ bool parse_meminfo(const char *text, struct host_sample *ret_sample);
 /* cgroup.events. A kernel before 5.2 has no "frozen": false. */
 bool parse_cgroup_events(const char *text, bool *ret_populated, bool *ret_frozen);
 
+/* cpu.stat: usage_usec. */
+bool parse_cpu_stat(const char *text, uint64_t *ret_us);
+
+#define PARSE_LOCK_WAITS 64 /* more than that wait at once only where something else is wrong */
+#define PARSE_LOCK_DEPTH 8
+
+/*
+ * Who waits for whom in /proc/locks, from its lines in their order. Pids are those of the reader's
+ * pid namespace. The kernel names no process for open file description locks (-1): such pairs are
+ * left out. Zeroed at first.
+ */
+struct lock_waits {
+	int64_t above[PARSE_LOCK_DEPTH]; /* of the lines read last, by depth */
+	uint32_t count;
+	struct lock_wait {
+		int64_t holder, waiter;
+	} wait[PARSE_LOCK_WAITS];
+};
+
+/* One line, up to its end or a newline. What is no line of the file is passed over. */
+void parse_lock_line(const char *line, struct lock_waits *waits);
+
 #endif

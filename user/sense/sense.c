@@ -224,13 +224,14 @@ static void read_host(struct sense *sense, uint64_t now_us, struct host_sample *
 
 /* ---- frames ---- */
 
-void sense_full(struct sense *sense, struct frame *frame, uint32_t calm)
+void sense_full(struct sense *sense, struct frame *frame, uint32_t calm, uint32_t looks)
 {
 	read_host(sense, frame->now_us, &frame->host);
 	frame->component_count = sense->component_count;
 	for (uint32_t i = 0; i < sense->component_count; i++)
 		read_component(sense, i, calm >> i & 1, frame->now_us, &frame->component[i]);
-	sense_read_leaves(sense, frame);
+	sense_read_leaves(sense, frame, looks);
+	sense_read_locks(sense, frame, looks);
 	if (sense->ages)
 		ages_thread_tell(sense->ages, frame->leaf, frame->leaf_count, frame->now_us);
 	frame_sum_ages(frame);
@@ -245,7 +246,7 @@ void sense_urgent(struct sense *sense, struct frame *frame)
 		read_usage(sense, i, &frame->component[i]);
 	}
 	read_meminfo(sense, &frame->host);
-	frame->leaves_valid = false;
+	frame->leaves_valid = frame->locks_valid = false;
 }
 
 /* ---- lifetime ---- */
@@ -315,6 +316,7 @@ int sense_new(const struct config *config, int pool_dirfd, struct sense **ret_se
 		return err_set(err, -ENOMEM, "sense: out of memory");
 	raise_file_limit();
 	sense->meminfo = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	sense->locks = -1;
 	sense->pressure = open("/proc/pressure/memory", O_RDONLY | O_CLOEXEC);
 	sense->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	sense_sync(sense, config, pool_dirfd);
@@ -338,6 +340,7 @@ void sense_free(struct sense *sense)
 		lose_component(sense, i);
 	close_fd(sense->meminfo);
 	close_fd(sense->pressure);
+	close_fd(sense->locks);
 	close_fd(sense->inotify);
 	free(sense);
 }
