@@ -91,7 +91,12 @@ struct plant_leaf {
 	bool killed;
 	bool simple; /* memory takes it no time and over high it creeps: for limits alone */
 	bool paging_in;
-	struct action page_in; /* that asked for it; id 0: none did */
+	struct action page_in;               /* that asked for it; id 0: none did */
+	const struct plant_leaf *depends_on; /* while that stands still its work stops, */
+	uint64_t alone_us;                   /* after it has gone on by itself for so long */
+	bool by_lock;                        /* and it waits for a lock of it; else unseen */
+	uint64_t without_us, longest_wait_us;
+	uint64_t cpu_us;
 	uint64_t page_in_began_us, page_in_ended_us;
 };
 
@@ -113,7 +118,7 @@ struct plant_component {
 };
 
 struct plant_counts {
-	uint64_t actions[ACTION__COUNT];
+	uint64_t actions[ACTION__COUNT]; /* but those of breaths */
 	uint64_t dropped;
 	uint64_t oom, oom_pool; /* by the host, at memory.max of the pool */
 	uint64_t oom_early;     /* of both, while swap would have held more */

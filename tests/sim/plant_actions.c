@@ -4,6 +4,7 @@
  * outcomes for the next frame. An action on a leaf that is gone is told so. Each action is hashed,
  * so that equal runs can be told from others.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -80,12 +81,26 @@ static void do_freeze(struct plant *plant, const struct action *a)
 	actions_report(plant, a, OUTCOME_DONE, 0, plant->now_us);
 }
 
+/* As act does: its worker takes no more of what goes on. */
+static void end_reclaim_of(struct plant *plant, const struct plant_leaf *leaf)
+{
+	struct plant_component *c = &plant->component[leaf->component];
+
+	if (!c->reclaiming || c->reclaim.leaf != leaf->cgid)
+		return;
+	c->reclaiming = false;
+	actions_report(plant, &c->reclaim, OUTCOME_SHORT, c->reclaimed_bytes, c->reclaim_began_us);
+	plant->outcome[plant->outcome_count - 1].error = ECANCELED;
+}
+
 static void do_thaw(struct plant *plant, const struct action *a)
 {
 	struct plant_leaf *leaf = find_leaf(plant, a->leaf);
 
-	if (leaf)
+	if (leaf) {
 		leaf->frozen = false;
+		end_reclaim_of(plant, leaf);
+	}
 	actions_report(plant, a, leaf ? OUTCOME_DONE : OUTCOME_GONE, 0, plant->now_us);
 }
 
@@ -188,7 +203,7 @@ void actions_do(struct plant *plant)
 	for (uint32_t i = 0; i < plant->plan.action_count; i++) {
 		const struct action *a = &plant->plan.action[i];
 
-		plant->counts.actions[a->kind]++;
+		plant->counts.actions[a->kind] += a->why.reason != REASON_BREATH;
 		hash_word(plant, a->kind);
 		hash_word(plant, a->component);
 		hash_word(plant, a->leaf);

@@ -45,12 +45,26 @@ static void sample_component(struct plant *plant, uint32_t i, bool full)
 	s->min_bytes = c->min_bytes;
 }
 
+static uint32_t lock_waiters(const struct plant *plant, const struct plant_leaf *holder)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < plant->leaf_count; i++) {
+		const struct plant_leaf *leaf = &plant->leaf[i];
+
+		count += leaf->populated && !leaf->frozen && leaf->depends_on == holder &&
+			 leaf->by_lock && leaf->without_us > leaf->alone_us;
+	}
+	return count;
+}
+
 static void sample_leaves(struct plant *plant)
 {
 	struct frame *f = plant->frame;
 
 	ages_step(plant);
 	f->leaves_valid = true;
+	f->locks_valid = plant->plan.looks & PLAN_LOOK_LOCKS;
 	f->leaf_count = 0;
 	for (uint32_t i = 0; i < plant->leaf_count; i++) {
 		const struct plant_leaf *leaf = &plant->leaf[i];
@@ -66,6 +80,9 @@ static void sample_leaves(struct plant *plant)
 			.current_bytes = leaf->resident_bytes + leaf->cache_bytes,
 			.swap_bytes = leaf->swapped_bytes,
 			.ages = ages_of(plant, leaf),
+			.cpu_valid = plant->plan.looks & PLAN_LOOK_CPU,
+			.cpu_us = leaf->cpu_us,
+			.lock_waiters = f->locks_valid ? lock_waiters(plant, leaf) : 0,
 		};
 	}
 	frame_sum_ages(f);
@@ -90,7 +107,7 @@ void frame_make(struct plant *plant, bool full)
 	};
 	for (uint32_t i = 0; i < f->component_count; i++)
 		sample_component(plant, i, full);
-	f->leaves_valid = false;
+	f->leaves_valid = f->locks_valid = false;
 	f->leaf_count = 0;
 	if (full)
 		sample_leaves(plant);

@@ -295,16 +295,33 @@ static void page_in(struct plant *plant, struct plant_leaf *leaf)
 	leaf->page_in_ended_us = plant->now_us + PLANT_STEP_US;
 }
 
+/* For what the other owes it, which is no stall of memory. */
+static bool waits_for_other(const struct plant *plant, struct plant_leaf *leaf)
+{
+	uint64_t waits_us;
+
+	if (!leaf->depends_on || !leaf->depends_on->populated ||
+	    !is_stopped(plant, leaf->depends_on)) {
+		leaf->without_us = 0;
+		return false;
+	}
+	leaf->without_us += PLANT_STEP_US;
+	waits_us = sub_sat(leaf->without_us, leaf->alone_us);
+	leaf->longest_wait_us = max_u64(leaf->longest_wait_us, waits_us);
+	return waits_us > 0;
+}
+
 void program_step(struct plant *plant, struct plant_leaf *leaf)
 {
 	uint64_t paid;
 
 	if (leaf->paging_in)
 		page_in(plant, leaf);
-	if (is_stopped(plant, leaf) || is_idle(leaf))
+	if (is_stopped(plant, leaf) || is_idle(leaf) || waits_for_other(plant, leaf))
 		return;
 	paid = pay_debt(leaf);
 	if (paid < PLANT_STEP_NS)
 		paid += run_phase(plant, leaf, PLANT_STEP_NS - paid);
+	leaf->cpu_us += (PLANT_STEP_NS - min_u64(paid, PLANT_STEP_NS)) / NS_PER_US;
 	note_stall(plant, leaf, paid);
 }

@@ -387,6 +387,67 @@ static void test_donor_gives_what_is_cold_and_nothing_else(void **data)
 	plant_done(&plant);
 }
 
+/* A service that holds 60 MB, and works only while the other runs, but for alone_us. */
+static struct plant_leaf *dependent(struct plant *plant, const struct plant_leaf *other,
+				    uint64_t alone_us, bool by_lock)
+{
+	struct plant_leaf *leaf = plant_add_leaf(plant, TRADING, 0);
+
+	leaf->phase = (struct plant_phase){.target_bytes = 60 * MIB,
+					   .grow_per_s = 200 * MIB,
+					   .hot_bytes = 60 * MIB,
+					   .touches_per_s = TOUCHES_PER_S};
+	leaf->depends_on = other;
+	leaf->alone_us = alone_us;
+	leaf->by_lock = by_lock;
+	return leaf;
+}
+
+/*
+ * A job grows beside a sibling until it is stopped, and a service waits for it: for a lock, which
+ * is seen at once, or for an answer, which is told by its CPU time. Most of what the job has is
+ * cold, so it can go on to its end while that is paged out.
+ */
+static void test_freeze_does_not_stop_who_waits_for_the_frozen(void **data)
+{
+	static const struct {
+		bool by_lock;
+		uint64_t alone_us, longest_us;
+	} rows[] = {
+		{true, 0, US_PER_SEC},
+		{true, 250 * US_PER_MS, US_PER_SEC},
+		{false, 0, 1500 * US_PER_MS},
+		{false, 250 * US_PER_MS, 1500 * US_PER_MS},
+	};
+
+	(void)data;
+	for (unsigned int k = 0; k < ROWS(rows); k++) {
+		struct plant plant;
+		struct plant_phase program[2];
+		struct plant_leaf *job, *sibling, *waits;
+
+		stack(&plant, 256 * MIB);
+		job_of(program, 1000 * MIB, 30);
+		program[0].grow_per_s = 60 * MIB;
+		program[0].hot_bytes = program[1].hot_bytes = 40 * MIB;
+		sibling = plant_add_leaf(&plant, ML, 4 * MIB);
+		job = plant_add_job(&plant, ML, program, ROWS(program));
+		waits = dependent(&plant, job, rows[k].alone_us, rows[k].by_lock);
+		assert_true(plant_run_until_end(&plant, job, 300 * US_PER_SEC));
+		say("who waits for the frozen, longest ms", waits->longest_wait_us / US_PER_MS);
+		say("and the job's end, s", (job->ended_us - job->born_us) / US_PER_SEC);
+		assert_in_range(took_percent(job, 1000 * US_PER_SEC / 60 + 30 * US_PER_SEC), 99,
+				110);
+		assert_true(plant.counts.actions[ACTION_FREEZE] > 0);
+		assert_true(waits->longest_wait_us > 0);
+		assert_true(waits->longest_wait_us <= rows[k].longest_us);
+		assert_int_equal(sibling->faults, 0);
+		assert_nothing_was_hurt(&plant);
+		assert_nothing_is_left(&plant);
+		plant_done(&plant);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -399,6 +460,7 @@ int main(void)
 		cmocka_unit_test(test_hot_services_change_places),
 		cmocka_unit_test(test_owner_that_comes_back_hardly_waits),
 		cmocka_unit_test(test_donor_gives_what_is_cold_and_nothing_else),
+		cmocka_unit_test(test_freeze_does_not_stop_who_waits_for_the_frozen),
 	};
 
 	int failed = cmocka_run_group_tests_name("stories with ages", tests, NULL, NULL);

@@ -264,11 +264,28 @@ static inline void fixture_urgent(struct fixture *f, uint64_t us)
 		f->frame.component[i].valid = kept.component[i].valid;
 }
 
+/* A breath belongs to its freeze: fixture_breath finds it, and what looks for actions does not. */
+static inline bool fixture_is_breath(const struct action *a)
+{
+	return a->why.reason == REASON_BREATH;
+}
+
+static inline const struct action *fixture_breath(const struct fixture *f, enum action_kind kind,
+						  uint64_t cgid)
+{
+	for (uint32_t i = 0; i < f->plan.action_count; i++)
+		if (f->plan.action[i].kind == kind && f->plan.action[i].leaf == cgid &&
+		    fixture_is_breath(&f->plan.action[i]))
+			return &f->plan.action[i];
+	return NULL;
+}
+
 static inline const struct action *fixture_find(const struct fixture *f, enum action_kind kind,
 						uint32_t component)
 {
 	for (uint32_t i = 0; i < f->plan.action_count; i++)
-		if (f->plan.action[i].kind == kind && f->plan.action[i].component == component)
+		if (f->plan.action[i].kind == kind && f->plan.action[i].component == component &&
+		    !fixture_is_breath(&f->plan.action[i]))
 			return &f->plan.action[i];
 	return NULL;
 }
@@ -277,7 +294,8 @@ static inline const struct action *fixture_find_leaf(const struct fixture *f, en
 						     uint64_t cgid)
 {
 	for (uint32_t i = 0; i < f->plan.action_count; i++)
-		if (f->plan.action[i].kind == kind && f->plan.action[i].leaf == cgid)
+		if (f->plan.action[i].kind == kind && f->plan.action[i].leaf == cgid &&
+		    !fixture_is_breath(&f->plan.action[i]))
 			return &f->plan.action[i];
 	return NULL;
 }

@@ -65,7 +65,7 @@ static const struct plan_reason_row reasons[REASON__COUNT] = {
 			 "processes that wait for a lock it holds: ", ", may be "},
 	[REASON_DEPENDENCE] = {"dependence", REASON_UNIT_PERMYRIAD,
 			       "another leaf's CPU time fell to ",
-			       " with the freeze, and in three breaths was "},
+			       " with the freeze, and in its breaths was "},
 	[REASON_SPARED] = {"spared", REASON_UNIT_BYTES,
 			   "others depend on what grows here, so it is paged out: holds ",
 			   ", in force "},

@@ -8,7 +8,9 @@
  */
 #include "user/policy/brake.h"
 
+#include "user/policy/breath.h"
 #include "user/policy/contention.h"
+#include "user/policy/dependence.h"
 #include "user/policy/donor.h"
 #include "user/policy/freeze.h"
 #include "user/policy/headroom.h"
@@ -79,16 +81,37 @@ static struct why own_reason(const struct step *step, const struct component_sta
 	return cs->level.seen_why;
 }
 
-/* Who may not be frozen and eats up the margin: the kernel is to stop it, before the pool is full.
+/* Who may not be frozen, or is needed by others, and eats up the margin: the kernel is to stop it,
+ * before the pool is full.
  */
 static void throttle(struct step *step, uint32_t i)
 {
 	uint64_t free = headroom_free(step), margin = margin_bytes(step);
 
-	if (!step->config->component[i].freeze && free < margin &&
+	if ((!step->config->component[i].freeze || dependence_spared(step, i)) && free < margin &&
 	    step->state->component[i].signal.current_bytes >
 		    step->config->component[i].budget_bytes)
 		squeeze_begin(step, i, (struct why){REASON_ROOM, free, margin});
+}
+
+/* Who makes the component grow is let be for a while: nothing would come of stopping another. */
+static bool grows_by_spared(const struct step *step, uint32_t i)
+{
+	for (uint32_t k = 0; k < step->state->leaf_end; k++) {
+		const struct leaf_state *leaf = &step->state->leaf[k];
+
+		if (leaf->cgid && leaf->component == i && leaf->cause == FREEZE_NOT &&
+		    step->now_us < leaf->spared_until_us && leaf->growth_per_s > (int64_t)MIB)
+			return true;
+	}
+	return false;
+}
+
+static struct leaf_state *pick_grower(const struct step *step, uint32_t i)
+{
+	struct leaf_state *leaf = freeze_pick_grower(step, i);
+
+	return leaf && leaf->growth_per_s <= (int64_t)MIB && grows_by_spared(step, i) ? NULL : leaf;
 }
 
 /* The component's own budget. */
@@ -99,7 +122,7 @@ static void brake_component(struct step *step, uint32_t i)
 	bool due = payback_is_due(step, i) && !cs->frozen_leaves;
 	struct leaf_state *leaf;
 
-	if (cs->squeezed || (!is_at_threshold(step, cs) && !due))
+	if (cs->squeezed || breath_goes_on(step, i) || (!is_at_threshold(step, cs) && !due))
 		return;
 	if (!due && !contention_grows(step, i) && cs->signal.full_permyriad < STALL_FULL_PRESSING)
 		return;
@@ -107,7 +130,7 @@ static void brake_component(struct step *step, uint32_t i)
 		return;
 	if (cs->frozen_leaves && step->now_us - cs->last_freeze_us < TAKES_EFFECT_US)
 		return;
-	leaf = due ? freeze_pick(step, i) : freeze_pick_grower(step, i);
+	leaf = due ? freeze_pick(step, i) : pick_grower(step, i);
 	if (!leaf)
 		throttle(step, i);
 	else if (due)
@@ -118,7 +141,7 @@ static void brake_component(struct step *step, uint32_t i)
 		freeze_leaf(step, leaf, FREEZE_PRESSURE, conf->freeze_max_us, own_reason(step, cs));
 }
 
-/* What the pool will take of the host within the horizon, each component up to its own limit. */
+/* What the pool will take of the host within the horizon, each component up to what is in force. */
 static uint64_t host_ahead(const struct step *step, uint64_t horizon_us)
 {
 	uint64_t sum = 0;
@@ -131,7 +154,7 @@ static uint64_t host_ahead(const struct step *step, uint64_t horizon_us)
 		    cs->signal.step_per_s > slope)
 			slope = cs->signal.step_per_s;
 		sum += min_u64(grown(slope, horizon_us),
-			       sub_sat(limits_high(cs), cs->signal.current_bytes));
+			       sub_sat(cs->in_force_bytes, cs->signal.current_bytes));
 	}
 	return sum;
 }
@@ -157,6 +180,8 @@ static bool stop_donor(struct step *step, struct why why)
 	if (step->state->last_donor_us &&
 	    step->now_us - step->state->last_donor_us < DONOR_SPACING_US)
 		return false;
+	if (breath_cut(step, why))
+		return true;
 	donor = donor_first(step, may_stop);
 	if (donor == COMPONENT_NONE)
 		return false;

@@ -46,12 +46,14 @@ bool contention_grows(const struct step *step, uint32_t component)
 	       steps_up(step, component);
 }
 
-/* Its limit stops it, and tasks wait. */
-static bool is_held_down(const struct component_state *cs)
+/* Its limit stops it, and tasks wait; those of a leaf that had only a breath are no sign of it. */
+static bool is_held_down(const struct step *step, const struct component_state *cs)
 {
 	const struct limit_state *high = &cs->limit[LIMIT_HIGH];
+	bool by_breath =
+		cs->breath_grew_us && step->now_us - cs->breath_grew_us < SIGNAL_SOME_WINDOW_US;
 
-	return high->known && cs->active_leaves &&
+	return high->known && cs->active_leaves && !by_breath &&
 	       cs->signal.current_bytes >=
 		       high->kernel_bytes - high->kernel_bytes / AT_LIMIT_PART &&
 	       cs->signal.some_permyriad > STALL_SOME_IDLE;
@@ -75,7 +77,7 @@ static uint64_t growth_ahead(const struct step *step, uint32_t component, uint64
 			per_s = s->step_per_s;
 		ahead = grown(per_s, us);
 	}
-	if (ahead || is_held_down(cs))
+	if (ahead || is_held_down(step, cs))
 		ahead = max_u64(ahead, mul_div(least_step(s->current_bytes),
 					       min_u64(us, US_PER_SEC), US_PER_SEC));
 	return ahead;

@@ -161,7 +161,7 @@ static void count_leaves(struct step *step)
 		if (!leaf->cgid)
 			continue;
 		any[leaf->component] |= leaf->populated;
-		if (leaf->cause != FREEZE_NOT)
+		if (leaf->cause != FREEZE_NOT || leaf->breath_until_us)
 			state->component[leaf->component].frozen_leaves++;
 		else if (leaf->populated && !leaf->kernel_frozen)
 			state->component[leaf->component].active_leaves++;
@@ -205,7 +205,8 @@ void freeze_take(struct step *step)
 static bool may_freeze(const struct leaf_state *leaf, uint32_t component, uint64_t now_us)
 {
 	return leaf->cgid && leaf->component == component && leaf->populated &&
-	       leaf->cause == FREEZE_NOT && !leaf->kernel_frozen && now_us >= leaf->spared_until_us;
+	       leaf->cause == FREEZE_NOT && !leaf->breath_until_us && !leaf->kernel_frozen &&
+	       now_us >= leaf->spared_until_us;
 }
 
 /* Of growth in MiB/s, or a size in MiB, by powers of four: a little more or less is noise. */
@@ -290,7 +291,7 @@ static void watch_effect(struct step *step, const struct leaf_state *leaf)
 }
 
 static bool stop(struct step *step, struct leaf_state *leaf, enum freeze_cause cause,
-		 uint64_t max_us, struct why why)
+		 uint64_t until_us, struct why why)
 {
 	struct component_state *cs = &step->state->component[leaf->component];
 	struct action action = {
@@ -299,7 +300,7 @@ static bool stop(struct step *step, struct leaf_state *leaf, enum freeze_cause c
 		.component = leaf->component,
 		.leaf = leaf->cgid,
 		.swappiness = -1,
-		.deadline_us = step->now_us + max_us,
+		.deadline_us = until_us,
 		.why = why,
 	};
 	const struct action *sent = emit_action(step, &action);
@@ -308,16 +309,19 @@ static bool stop(struct step *step, struct leaf_state *leaf, enum freeze_cause c
 		return false;
 	leaf->cause = cause;
 	leaf->freeze_id = sent->id;
-	leaf->frozen_us = step->now_us;
-	leaf->deadline_us = action.deadline_us;
-	leaf->thaw_sent_us = leaf->breath_until_us = 0;
+	step->state->changed_us = step->now_us;
+	leaf->deadline_us = until_us;
+	leaf->thaw_sent_us = 0;
 	if (!leaf->waits_since_us)
 		leaf->waits_since_us = step->now_us;
 	leaf->page_in_id = ID_NONE;
 	leaf->paged_in = false;
 	leaf->room_then_bytes = cs->in_force_bytes;
-	cs->frozen_leaves++;
-	cs->active_leaves -= cs->active_leaves > 0;
+	if (!leaf->breath_until_us) {
+		cs->frozen_leaves++;
+		cs->active_leaves -= cs->active_leaves > 0;
+	}
+	leaf->breath_until_us = 0;
 	return true;
 }
 
@@ -326,7 +330,7 @@ static void count_freeze(struct step *step, struct leaf_state *leaf)
 	struct component_state *cs = &step->state->component[leaf->component];
 
 	leaf->slope_then_per_s = cs->signal.slope_per_s;
-	if (leaf->thawed_us && step->now_us - leaf->thawed_us < RELAPSE_US)
+	if (leaf->thawed_us && step->now_us - leaf->thawed_us < RELAPSE_US && !leaf->breath.spares)
 		leaf->relapses += leaf->relapses < RELAPSES_MAX;
 	else
 		leaf->relapses = 0;
@@ -338,8 +342,9 @@ static void count_freeze(struct step *step, struct leaf_state *leaf)
 bool freeze_leaf(struct step *step, struct leaf_state *leaf, enum freeze_cause cause,
 		 uint64_t max_us, struct why why)
 {
-	if (!stop(step, leaf, cause, max_us, why))
+	if (!stop(step, leaf, cause, step->now_us + max_us, why))
 		return false;
+	leaf->frozen_us = step->now_us;
 	if (cause == FREEZE_CLIENT)
 		return true;
 	count_freeze(step, leaf);
@@ -352,10 +357,16 @@ bool freeze_leaf(struct step *step, struct leaf_state *leaf, enum freeze_cause c
 bool freeze_again(struct step *step, struct leaf_state *leaf, enum freeze_cause cause,
 		  uint64_t max_us, struct why why)
 {
-	if (!stop(step, leaf, cause, max_us, why))
+	if (!stop(step, leaf, cause, step->now_us + max_us, why))
 		return false;
+	leaf->frozen_us = step->now_us;
 	signal_forget_trend(&step->state->component[leaf->component].signal, step->now_us);
 	return true;
+}
+
+bool freeze_resume(struct step *step, struct leaf_state *leaf, struct why why)
+{
+	return stop(step, leaf, leaf->breath_cause, leaf->deadline_us, why);
 }
 
 bool thaw_leaf(struct step *step, struct leaf_state *leaf, struct why why)
@@ -374,7 +385,7 @@ bool thaw_leaf(struct step *step, struct leaf_state *leaf, struct why why)
 		return false;
 	leaf->thaw_id = sent->id;
 	leaf->breath_until_us = 0;
-	leaf->thaw_sent_us = step->now_us;
+	leaf->thaw_sent_us = step->state->changed_us = step->now_us;
 	step->state->last_thaw_us = step->now_us;
 	return true;
 }

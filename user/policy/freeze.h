@@ -34,6 +34,9 @@ bool freeze_leaf(struct step *step, struct leaf_state *leaf, enum freeze_cause c
 bool freeze_again(struct step *step, struct leaf_state *leaf, enum freeze_cause cause,
 		  uint64_t max_us, struct why why);
 
+/* The same freeze goes on after a breath, as old as it is and until when it was to end. */
+bool freeze_resume(struct step *step, struct leaf_state *leaf, struct why why);
+
 /* Thaws; who calls it raises a squeezed limit before, where there is room. */
 bool thaw_leaf(struct step *step, struct leaf_state *leaf, struct why why);
 

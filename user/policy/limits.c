@@ -9,7 +9,9 @@
  */
 #include "user/policy/limits.h"
 
+#include "user/policy/breath.h"
 #include "user/policy/contention.h"
+#include "user/policy/dependence.h"
 #include "user/policy/emit.h"
 #include "user/policy/headroom.h"
 #include "user/policy/idle.h"
@@ -251,13 +253,22 @@ static bool is_quiet(const struct component_state *cs, uint64_t budget)
 				      cs->signal.some_permyriad < STALL_SOME_IDLE);
 }
 
+/* Who others depend on is not to wait in the kernel for what reclaim takes from it meanwhile. */
+static uint64_t slack_for_dependents(const struct step *step, uint32_t i, uint64_t want)
+{
+	uint64_t held = step->state->component[i].signal.current_bytes;
+
+	return dependence_spared(step, i) && headroom_free(step) >= 2 * BREATH_SLACK
+		       ? max_u64(want, held + BREATH_SLACK)
+		       : want;
+}
+
 static void keep_high(struct step *step, uint32_t i)
 {
 	const struct component *c = &step->config->component[i];
 	struct component_state *cs = &step->state->component[i];
 	struct limit_state *l = &cs->limit[LIMIT_HIGH];
-	uint64_t want =
-		cs->squeezed ? cs->squeeze_bytes : max_u64(cs->in_force_bytes, c->budget_bytes);
+	uint64_t want = max_u64(cs->in_force_bytes, c->budget_bytes);
 	uint64_t has = l->kernel_bytes, held = cs->signal.current_bytes;
 	uint64_t deadband = loans_deadband(max_u64(c->budget_bytes, has == BYTES_MAX ? 0 : has));
 	uint64_t floor =
@@ -265,6 +276,7 @@ static void keep_high(struct step *step, uint32_t i)
 	bool is_short = held >= c->budget_bytes && headroom_free(step) < 2 * margin_bytes(step);
 	bool near = held + 2 * limits_slack(c->budget_bytes) >= has;
 
+	want = cs->squeezed ? cs->squeeze_bytes : slack_for_dependents(step, i, want);
 	if (!l->known || !cs->signal.seen)
 		return;
 	if (want > has) {

@@ -9,7 +9,9 @@
 
 #include <errno.h>
 
+#include "user/policy/breath.h"
 #include "user/policy/contention.h"
+#include "user/policy/dependence.h"
 #include "user/policy/donor.h"
 #include "user/policy/emit.h"
 #include "user/policy/freeze.h"
@@ -42,14 +44,17 @@ struct reclaim_wish {
 	enum tier tier;
 	int32_t swappiness;
 	struct why why;
+	const struct leaf_state *leaf; /* of it alone, though it runs */
 };
 
-static void take_outcome(struct component_state *cs, const struct outcome *o, uint64_t now_us)
+static void take_outcome(struct component_state *cs, const struct outcome *o, bool runs,
+			 uint64_t now_us)
 {
 	struct reclaim_state *r = &cs->reclaim;
+
 	r->id = ID_NONE;
 	r->requested_bytes = sub_sat(r->requested_bytes, o->done);
-	if (!o->leaf) {
+	if (runs) {
 		payoff_begin(cs, o->done, now_us);
 		idle_note_freed(cs, o->done, now_us);
 	}
@@ -74,7 +79,9 @@ void reclaim_take(struct step *step)
 
 		for (uint32_t i = 0; i < frame->outcome_count && i < FRAME_OUTCOMES_MAX; i++)
 			if (r->id != ID_NONE && frame->outcome[i].id == r->id)
-				take_outcome(cs, &frame->outcome[i], step->now_us);
+				take_outcome(cs, &frame->outcome[i],
+					     !freeze_find(step, k, frame->outcome[i].leaf),
+					     step->now_us);
 		if (r->id != ID_NONE && step->now_us > r->until_us + LOST_AFTER_US)
 			r->id = ID_NONE;
 	}
@@ -153,6 +160,24 @@ static struct reclaim_wish by_contention(const struct step *step, uint32_t compo
 	};
 }
 
+/* Others depend on one that grows, so it runs on, and its room is made of its own cold pages. */
+static struct reclaim_wish by_dependence(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+	const struct leaf_state *leaf = dependence_spared(step, component);
+	uint64_t held = cs->signal.current_bytes;
+	uint64_t over = sub_sat(held + BREATH_SLACK, cs->in_force_bytes);
+	bool grows = leaf && leaf->growth_per_s > (int64_t)MIB;
+
+	return (struct reclaim_wish){
+		.bytes = grows && over ? max_u64(over, PIECE_BYTES) : 0,
+		.tier = TIER_MODERATE,
+		.swappiness = -1,
+		.why = {REASON_SPARED, held, cs->in_force_bytes},
+		.leaf = leaf,
+	};
+}
+
 /* An owner's memory comes back in steps: reclaim, and harder after 3 s; the brake freezes later. */
 static struct reclaim_wish by_payback(const struct step *step, uint32_t component)
 {
@@ -216,21 +241,23 @@ static void begin(struct step *step, uint32_t component, struct reclaim_wish wis
 	bool spared = !by_hand && component_is_protected(&step->config->component[component]);
 	bool file_only = wish.swappiness == 0 || !room_has_swap(&step->state->host) || spared;
 	const struct leaf_state *frozen = frozen_donor(step, component, by_hand);
+	const struct leaf_state *from = frozen ? frozen : wish.leaf;
+	bool all = by_hand || from; /* else of who runs, what is cold */
 	struct action action = {
 		.kind = ACTION_RECLAIM,
 		.tier = wish.tier,
 		.component = component,
-		.leaf = frozen ? frozen->cgid : 0,
+		.leaf = from ? from->cgid : 0,
 		.swappiness = file_only ? 0 : wish.swappiness,
 		.deadline_us = step->now_us + step->config->policy.reclaim_deadline_us,
 		.why = wish.why,
 	};
 	const struct action *sent;
 
-	action.amount = min_u64(wish.bytes, by_hand ? findable(step, component, file_only)
-						    : reclaimable(step, component, file_only));
-	if (frozen)
-		action.amount = min_u64(action.amount, frozen->current_bytes);
+	action.amount = min_u64(wish.bytes, all ? findable(step, component, file_only)
+						: reclaimable(step, component, file_only));
+	if (from)
+		action.amount = min_u64(action.amount, from->current_bytes);
 	action.amount = min_u64(action.amount, ACTION_MAX_BYTES);
 	action.amount -= action.amount % (64 * KIB);
 	if (action.amount < ACTION_MIN_BYTES)
@@ -290,8 +317,10 @@ void reclaim_step(struct step *step)
 			continue;
 		wish = by_request(step, i);
 		wish = largest(wish, by_contention(step, i));
-		if (!is_in_use(step, i))
+		if (!is_in_use(step, i)) {
+			wish = largest(wish, by_dependence(step, i));
 			wish = largest(wish, by_payback(step, i));
+		}
 		if (i == donor)
 			wish = largest(wish, by_host(step));
 		begin(step, i, wish);

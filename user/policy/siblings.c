@@ -23,7 +23,8 @@
 
 static bool grows(const struct leaf_state *leaf)
 {
-	return leaf->populated && leaf->cause == FREEZE_NOT && leaf->growth_per_s > GROWS_PER_S;
+	return leaf->populated && leaf->cause == FREEZE_NOT && !leaf->breath_until_us &&
+	       leaf->growth_per_s > GROWS_PER_S;
 }
 
 /* Where there is room nothing is reclaimed. */
@@ -39,7 +40,8 @@ static void watch(struct step *step)
 	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
 		const struct leaf_state *leaf = &step->state->leaf[i];
 
-		if (leaf->cgid && (grows(leaf) || leaf->cause != FREEZE_NOT) &&
+		if (leaf->cgid &&
+		    (grows(leaf) || leaf->cause != FREEZE_NOT || leaf->breath_until_us) &&
 		    is_near_its_limit(step, leaf->component))
 			step->state->component[leaf->component].shelter_until_us =
 				step->now_us + SHELTER_US;
@@ -52,7 +54,8 @@ static uint64_t wanted(const struct step *step, const struct leaf_state *leaf)
 	uint64_t kept;
 
 	if (step->now_us >= cs->shelter_until_us || cs->active_leaves + cs->frozen_leaves < 2 ||
-	    !leaf->populated || leaf->kernel_frozen || leaf->cause != FREEZE_NOT)
+	    !leaf->populated || leaf->kernel_frozen || leaf->cause != FREEZE_NOT ||
+	    leaf->breath_until_us)
 		return 0;
 	/* Who stands still gives, and who runs has all of it until somebody else does not. */
 	if (cs->frozen_leaves)

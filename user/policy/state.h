@@ -118,6 +118,34 @@ enum freeze_cause {
 	FREEZE_CLIENT,
 };
 
+/* ---- breath.c ---- */
+
+struct breath_state {
+	uint64_t frozen_us; /* of the freeze that it is about */
+	uint64_t next_us, stood_us;
+	uint64_t most_bytes; /* its size may become in its breaths, all together */
+	uint64_t from_us, size_bytes, component_bytes, slack_bytes; /* of the one that goes on */
+	bool for_lock, new_term; /* a new term of the freeze begins after */
+	uint64_t high_bytes; /* memory.high before it was raised for this breath; 0 = it was not */
+	uint32_t count, wasted; /* those that it only grew in, less others */
+	uint64_t lock_after_us;
+	uint32_t held_up; /* breaths in a row after which somebody still waited for its lock */
+	uint32_t spares;  /* freezes in a row that were taken back because of a lock */
+};
+
+/* ---- dependence.c ---- */
+
+struct cpu_point {
+	uint64_t at_us, used_us; /* at 0: none */
+};
+
+struct cpu_state {
+	struct cpu_point now, mid, old; /* old and now lie some 100 to 200 ms apart */
+	struct cpu_point then;          /* when the breath of another leaf began */
+	uint32_t frozen_permyriad;      /* rate just before that; of one CPU */
+	uint32_t before_permyriad;      /* while nobody stood still; 0 = not known */
+};
+
 struct leaf_state {
 	uint64_t cgid; /* 0 = free slot */
 	uint32_t component;
@@ -129,8 +157,8 @@ struct leaf_state {
 
 	enum freeze_cause cause;
 	uint32_t freeze_id;
-	uint64_t frozen_us, deadline_us;
-	uint64_t room_then_bytes; /* limit in force when it was frozen */
+	uint64_t frozen_us, deadline_us; /* since, with its breaths; the end of its term */
+	uint64_t room_then_bytes;        /* limit in force when it was frozen */
 	int64_t slope_then_per_s;
 	uint64_t thaw_sent_us; /* a THAW is under way */
 	uint32_t thaw_id;
@@ -140,6 +168,13 @@ struct leaf_state {
 	bool paged_in;             /* since it was frozen: it may go on */
 	uint64_t breath_until_us;  /* it was let run for a moment, and stands still again after */
 	enum freeze_cause breath_cause;
+	struct breath_state breath;
+	uint32_t lock_waiters;
+	struct cpu_state cpu;
+	uint64_t suspect;         /* cgid of who may wait for it, */
+	uint32_t came_back;       /* whose CPU time came back in so many breaths in a row */
+	uint32_t needed;          /* times that this was found */
+	uint64_t needed_until_us; /* it is spared because of that */
 	uint64_t thawed_us;
 	uint64_t waits_since_us;  /* stands still since then, but for breaths */
 	uint64_t next_try_us;     /* to change places with it */
@@ -232,6 +267,7 @@ struct component_state {
 	bool squeezed; /* memory.high is below what it holds */
 	uint64_t squeeze_bytes, squeeze_until_us;
 
+	uint64_t breath_grew_us; /* a frozen leaf of it last grew in a breath */
 	uint64_t freeze_at_us[FREEZES_KEPT];
 	uint32_t freeze_next;
 	uint64_t last_freeze_us;
@@ -270,6 +306,7 @@ struct policy_state {
 	struct freeze_watch watch;
 	struct turn_state turn;
 	uint64_t last_thaw_us, last_kill_us, last_donor_us;
+	uint64_t changed_us;     /* the last freeze, thaw or breath */
 	uint64_t lendable_bytes; /* what is free beyond what all keep and the margin */
 	bool host_wants;         /* the host or a protected component needs memory from a donor */
 	struct component_view view[UW_COMPONENTS_MAX];

@@ -9,9 +9,11 @@
 #include <string.h>
 
 #include "user/policy/brake.h"
+#include "user/policy/breath.h"
 #include "user/policy/freeze.h"
 #include "user/policy/last_resort.h"
 #include "user/policy/contention.h"
+#include "user/policy/dependence.h"
 #include "user/policy/headroom.h"
 #include "user/policy/idle.h"
 #include "user/policy/level.h"
@@ -215,6 +217,8 @@ static void set_next(struct step *step)
 		next = min_u64(next, step->now_us + WATCH_PERIOD_US);
 	if (looks_again(step))
 		next = step->now_us;
+	next = min_u64(next, breath_next_us(step));
+	step->plan->looks = breath_looks(step);
 	state->next_full_us = next;
 	step->plan->next_us = next;
 }
@@ -266,6 +270,7 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 	take_samples(&step);
 	take_host(&step);
 	freeze_take(&step);
+	dependence_take(&step);
 	reclaim_take(&step);
 	limits_take(&step);
 	turns_take(&step);

@@ -3,12 +3,13 @@
  * Decides when a frozen leaf goes on: at once when its freeze made somebody else stall, else when
  * there is room for all of it, which is then brought back from swap as a whole before it runs. At
  * its deadline it goes on in any case, for a moment only where that costs others. Thaws keep a
- * distance, so that no two leaves count on the same room. A client's thaw is in requests.c, the one
- * at the start in freeze.c, that of a queued job in admit/grow.c.
+ * distance, so that no two leaves count on the same room. Moments in between are breath.c's. A
+ * client's thaw is in requests.c, the one at the start in freeze.c, that of a queued job in
+ * admit/grow.c.
  */
 #include "user/policy/thaw.h"
 
-#include "user/policy/contention.h"
+#include "user/policy/breath.h"
 #include "user/policy/emit.h"
 #include "user/policy/freeze.h"
 #include "user/policy/idle.h"
@@ -20,12 +21,12 @@
 
 #define DEADLINE_MARGIN_US (2 * US_PER_SEC) /* ours comes before the guard's */
 #define THAW_RETRY_US      US_PER_SEC
+#define STANDS_US          (200 * US_PER_MS) /* at the least: what was decided before it takes effect */
 #define THAW_SPACING_US    (5 * US_PER_SEC)
 #define PAGE_IN_US         US_PER_SEC        /* and the time that its bytes take */
 #define PAGE_IN_PER_S      (32 * MIB)        /* at the least: swap on a disk that turns */
 #define PAGE_IN_ENDS_US    (500 * US_PER_MS) /* before the lease does */
 #define PAGE_IN_LEAST      (2 * MIB)         /* less comes back by itself soon enough */
-#define BREATH_US          (200 * US_PER_MS)
 #define EFFECT_AFTER_US    (2 * US_PER_SEC)
 #define EFFECT_PERMYRIAD   2000
 #define EFFECT_GROWTH      (4 * MIB)
@@ -44,7 +45,8 @@ static void judge_effect(struct step *step)
 		return;
 	leaf = leaf_find(step->state, watch->leaf);
 	watch->leaf = 0;
-	if (!leaf || leaf->cause == FREEZE_NOT || !room_on_host(step, 0))
+	if (!leaf || (leaf->cause == FREEZE_NOT && !leaf->breath_until_us) ||
+	    !room_on_host(step, 0))
 		return;
 	for (uint32_t i = 0; i < step->state->component_count; i++) {
 		const struct component_state *cs = &step->state->component[i];
@@ -136,7 +138,7 @@ static bool thaw_into_room(struct step *step, struct leaf_state *leaf, bool due)
 	struct why why = {REASON_ROOM, 0, 0};
 	bool has_room = room_for_thaw(step, leaf, &why);
 
-	if (!has_room || is_taken(step, leaf) || age_us < BREATH_US)
+	if (!has_room || is_taken(step, leaf) || age_us < STANDS_US)
 		return false;
 	if (!due && !leaf->paged_in && !turns_is_next(step, leaf) &&
 	    (step->now_us - step->state->last_thaw_us < THAW_SPACING_US ||
@@ -146,35 +148,6 @@ static bool thaw_into_room(struct step *step, struct leaf_state *leaf, bool due)
 	return page_in(step, leaf, why) || thaw_leaf(step, leaf, why);
 }
 
-/* Its lease ends and others still need it to stand still: it runs for a moment, under the limit in
- * force, which is what is held. What waits for it, or watches over it, gets on. */
-static bool breathe(struct step *step, struct leaf_state *leaf, struct why late)
-{
-	uint32_t i = leaf->component;
-
-	if (!contention_at_cost(step, i) || !thaw_leaf(step, leaf, late))
-		return false;
-	leaf->breath_until_us = step->now_us + BREATH_US;
-	leaf->breath_cause = leaf->cause;
-	return true;
-}
-
-/* After it is as before, without a new count against the budget of freezes. */
-static void end_breath(struct step *step, struct leaf_state *leaf)
-{
-	struct why why;
-
-	if (step->now_us < leaf->breath_until_us || leaf->cause != FREEZE_NOT)
-		return;
-	leaf->breath_until_us = 0;
-	if (leaf->populated && !leaf->kernel_frozen && contention_at_cost(step, leaf->component) &&
-	    (!room_for_thaw(step, leaf, &why) || is_taken(step, leaf)))
-		freeze_again(step, leaf, leaf->breath_cause, step->config->policy.freeze_max_us,
-			     why);
-	else
-		leaf->waits_since_us = 0;
-}
-
 static void leaf_step(struct step *step, struct leaf_state *leaf)
 {
 	uint64_t age = step->now_us - leaf->frozen_us;
@@ -182,11 +155,15 @@ static void leaf_step(struct step *step, struct leaf_state *leaf)
 	uint64_t margin = min_u64(DEADLINE_MARGIN_US, (leaf->deadline_us - leaf->frozen_us) / 4);
 	bool due = step->now_us + margin >= leaf->deadline_us;
 
+	if (!breath_renew(step, leaf))
+		return;
 	if (leaf->thaw_sent_us) {
 		if (step->now_us - leaf->thaw_sent_us >= THAW_RETRY_US)
 			thaw_leaf(step, leaf, late);
 		return;
 	}
+	if (breath_for_lock(step, leaf))
+		return;
 	if (leaf->page_in_id != ID_NONE) {
 		if (step->now_us < leaf->page_in_until_us)
 			return;
@@ -202,7 +179,8 @@ static void leaf_step(struct step *step, struct leaf_state *leaf)
 			thaw_leaf(step, leaf, late);
 		return;
 	}
-	if (thaw_into_room(step, leaf, due) || !due || breathe(step, leaf, late))
+	if (thaw_into_room(step, leaf, due) || breath_begin(step, leaf) || !due ||
+	    breath_at_deadline(step, leaf, late))
 		return;
 	squeeze_release(step, leaf->component, late);
 	thaw_leaf(step, leaf, late);
@@ -217,6 +195,6 @@ void thaw_step(struct step *step)
 		if (leaf->cgid && leaf->cause != FREEZE_NOT)
 			leaf_step(step, leaf);
 		else if (leaf->cgid && leaf->breath_until_us)
-			end_breath(step, leaf);
+			breath_follow(step, leaf, is_taken(step, leaf));
 	}
 }
