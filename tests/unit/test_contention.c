@@ -37,6 +37,14 @@ static void set(struct fixture *f, uint32_t i, struct want w)
 	};
 }
 
+/* Who may not borrow lacks what it has lent, and at its wall nothing that others have. */
+static uint64_t of_its_own(const struct want *w, uint64_t lacks)
+{
+	uint64_t left = w->holds < 600 ? 600 - w->holds : 0;
+
+	return w->in_force >= 600 ? 0 : lacks < left ? lacks : left;
+}
+
 static void test_what_is_lacking_is_growth_that_meets_its_limit(void **data)
 {
 	static const struct {
@@ -85,7 +93,12 @@ static void test_what_is_lacking_is_growth_that_meets_its_limit(void **data)
 				 (unsigned long long)(contention_ahead(&step, HOG, US_PER_SEC) /
 						      MIB),
 				 (unsigned long long)(contention_lacks(&step, HOG) / MIB));
+		/* What others have would help who may borrow. */
+		f->config.component[HOG].borrow = true;
 		assert_true(contention_others_lack(&step, REDIS) == rows[i].lacks * MIB);
+		f->config.component[HOG].borrow = false;
+		assert_true(contention_others_lack(&step, REDIS) ==
+			    of_its_own(&rows[i].want, rows[i].lacks) * MIB);
 		assert_int_equal(contention_others_lack(&step, HOG), 0);
 	}
 }
@@ -125,6 +138,7 @@ static void test_growth_has_a_cost_when_somebody_is_there_to_pay(void **data)
 	struct fixture *f = *data;
 	struct step step = fixture_ask(f);
 
+	f->config.component[REDIS].borrow = true;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		set(f, HOG, (struct want){590, 600, 600, 60, 0, 0, rows[i].active});
 		f->state->component[HOG].frozen_leaves = rows[i].frozen;
