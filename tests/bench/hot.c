@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * hot - a job of fixed work: fills memory, then touches all of it at random until so many touches
- * are done. Prints how long both took, and the longest time for which it got nowhere. Unlike a hog
- * it has an end that more memory cannot postpone, and unlike a job of the real world every page of
- * it is in use throughout.
+ * are done. Prints how long both took, the longest time for which it got nowhere, and for how long
+ * in all it only lacked a processor. Unlike a hog it has an end that more memory cannot postpone,
+ * and unlike a job of the real world every page of it is in use throughout.
  */
 #include "bench.h"
 
@@ -82,6 +82,21 @@ static void work(char *memory, size_t pages, struct pauses *pauses)
 	}
 }
 
+/* How long it could have run and had no processor: not the memory's doing. 0 where it is not known.
+ */
+static int64_t queued_ms(void)
+{
+	long long on_cpu_ns = 0, queued_ns = 0;
+	FILE *stat = fopen("/proc/self/schedstat", "re");
+
+	if (!stat)
+		return 0;
+	if (fscanf(stat, "%lld %lld", &on_cpu_ns, &queued_ns) != 2)
+		queued_ns = 0;
+	fclose(stat);
+	return queued_ns / 1000000;
+}
+
 int main(int argc, char **argv)
 {
 	size_t pages;
@@ -107,8 +122,9 @@ int main(int argc, char **argv)
 	if (!log)
 		bench_fail("%s", log_path);
 	fprintf(log,
-		"%s size_mb=%ld fill_ms=%" PRId64 " work_ms=%" PRId64 " longest_ms=%" PRId64 "\n",
+		"%s size_mb=%ld fill_ms=%" PRId64 " work_ms=%" PRId64 " longest_ms=%" PRId64
+		" queued_ms=%" PRId64 "\n",
 		bench_stopped ? "STOPPED" : "DONE", size_mb, (full_us - start_us) / 1000,
-		(end_us - full_us) / 1000, pauses.longest_us / 1000);
+		(end_us - full_us) / 1000, pauses.longest_us / 1000, queued_ms());
 	return bench_stopped ? 128 + (int)bench_stopped : 0;
 }
