@@ -211,9 +211,9 @@ demo-host: all guests ## the same on this machine, as root, where it can (uwctl 
 	$(Q)scripts/demo --host
 
 TRACES  ?= ../shared/data
-BENCHES := protect overhead daemon react queue jobs $(if $(wildcard $(TRACES)/*.jobs),sched)
+BENCHES := protect overhead daemon react queue jobs lend turns sibling crowd $(if $(wildcard $(TRACES)/*.jobs),sched)
 bench: $(BENCHES:%=bench-%) ## all benches; each writes build/bench/NAME.json
-bench-%: all guests | build/deps/vm ## one bench: protect, overhead, daemon, react, queue, jobs, sched
+bench-%: all guests | build/deps/vm ## one bench: scripts/bench --help names them
 	$(Q)scripts/bench $*
 
 # The scheduler on recorded workloads in TRACES, which are not part of the project; needs no guest.

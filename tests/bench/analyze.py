@@ -3,6 +3,7 @@
 """analyze.py NAME RECORDS --kernel K --out FILE: reduces a bench's records to FILE (JSON) and prints a table."""
 
 import argparse
+import functools
 import statistics
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import jobs
 import measure
 import protect
 import react
+import sides
 import table
 
 
@@ -136,6 +138,10 @@ def show_jobs(metrics):
     ]
 
 
+def reduce_sides(name, records):
+    return sides.reduce(name, run_folders(records))
+
+
 BENCHES = {
     "protect": (reduce_protect, show_protect),
     "overhead": (reduce_overhead, show_overhead),
@@ -143,6 +149,7 @@ BENCHES = {
     "react": (reduce_react, show_react),
     "queue": (reduce_queue, show_queue),
     "jobs": (reduce_jobs, show_jobs),
+    **{name: (functools.partial(reduce_sides, name), functools.partial(sides.show, name)) for name in sides.SHOWN},
 }
 
 
@@ -158,7 +165,8 @@ def main():
     kernel = " ".join(metrics) if options.kernel == "all" else options.kernel
     measure.write_result(options.out, options.name, kernel, metrics, runs)
     header, rows = show(metrics)
-    print("\n".join(["", *table.render(header, rows, table.wants_colour()), ""]))
+    left = 1 + (options.name in sides.SHOWN)
+    print("\n".join(["", *table.render(header, rows, table.wants_colour(), left=left), ""]))
     print(f"  {options.out}")
     return 0
 

@@ -115,8 +115,9 @@ set_up() {
 daemon_command() {
 	case $system in
 	uwctl) echo "uwd --config $config $uwd_options" ;;
-	earlyoom) echo "earlyoom -r 3600 --avoid ^(redis-server|probe|mon)\$" ;;
-	none) ;;
+	earlyoom) echo "earlyoom -r 3600 --avoid ^(redis-server|probe|mon|feed|txn)\$" ;;
+	nohang) echo 'nohang --monitor --config /etc/nohang/nohang.conf' ;;
+	none | low | high | parallel) ;; # limits, or a launcher
 	*) die "unknown system $system" ;;
 	esac
 }

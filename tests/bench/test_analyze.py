@@ -13,6 +13,7 @@ import demo
 import measure
 import protect
 import react
+import sides
 import table
 
 
@@ -82,6 +83,58 @@ class TestMeasure(Folder):
 
     def test_nan_becomes_null(self):
         self.assertEqual(measure.rounded({"a": [math.nan, 1.23456]}), {"a": [None, 1.2346]})
+
+
+class TestSides(Folder):
+    """Figures by system and round, and the owner's pace in lend."""
+
+    def figures(self, *rows):
+        self.write("6.12/figures.csv", "system,round,name,value", *rows)
+        return sides.Figures(self.top / "6.12")
+
+    def test_a_ratio_is_the_median_of_the_rounds_own(self):
+        figures = self.figures("serial,1,two_ms,100", "uwctl,1,two_ms,110", "serial,2,two_ms,200",
+                               "uwctl,2,two_ms,200", "serial,3,two_ms,100", "uwctl,3,two_ms,150")
+        self.assertEqual(figures.ratio("uwctl", "two_ms", "serial"), 1.1)
+
+    def test_a_round_without_its_base_has_no_ratio(self):
+        figures = self.figures("uwctl,1,two_ms,110")
+        self.assertIsNone(figures.ratio("uwctl", "two_ms", "serial"))
+
+    def test_kills_of_all_rounds_count_and_the_longest_wait(self):
+        figures = self.figures("none,1,two_killed,1", "none,2,two_killed,2", "none,1,two_longest_wait_ms,5000",
+                               "none,2,two_longest_wait_ms,3000")
+        turns = sides.turns_of(figures, "none")
+        self.assertEqual((turns["killed"], turns["longest_wait_s"]), (3, 5))
+        self.assertIsNone(turns["three_killed"])
+
+    def test_a_system_that_was_given_up_is_shown_as_more_than(self):
+        row = {"over_serial": 4.0, "unfinished": 1}
+        self.assertEqual(sides.over(row, "over_serial", "unfinished").text, "> 4.0x")
+
+    def write_owner(self, system, number, *at_ms):
+        steps = [f"P mb={64 * (i + 1)} at_ms={at} lag_ms=0" for i, at in enumerate(at_ms[1:-1])]
+        self.write(f"6.12/{system}-owner-{number}.log", f"START pid=1 at_ms={at_ms[0]}", *steps,
+                   f"FULL mb=250 at_ms={at_ms[-1]}", "DONE mb=250 at_ms=99999")
+
+    def test_an_owner_lags_behind_its_own_pace_where_it_lagged_most(self):
+        figures = self.figures("uwctl,1,completion_ms,1")
+        self.write_owner("uwctl", 0, 1000, 1400, 2500)
+        self.write_owner("uwctl", 1, 5000, 6400, 6600)
+        self.write_owner("uwctl", 2, 9000, 9400, 10600)
+        self.assertEqual(sides.owner_lags_ms(figures.folder, "uwctl"), [1000, 100])
+
+    def test_an_owner_that_did_not_come_up_has_no_lag(self):
+        figures = self.figures("none,1,completion_ms,1")
+        self.write_owner("none", 0, 1000, 1400, 2500)
+        self.write("6.12/none-owner-1.log", "START pid=1 at_ms=5000", "P mb=64 at_ms=5400 lag_ms=0")
+        self.assertEqual(sides.owner_lags_ms(figures.folder, "none"), [None])
+
+    def test_every_table_stands_without_a_figure(self):
+        figures = self.figures("none,1,nothing,0")
+        for name, (of_system, _) in sides.SHOWN.items():
+            header, rows = sides.show(name, {"6.12": {"none": of_system(figures, "none")}})
+            self.assertEqual(len(header), len(rows[0]))
 
 
 class TestProtect(Folder):
