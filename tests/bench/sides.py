@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The benches that look at both sides: lend, turns, sibling, crowd. Their records are figures by system and round
+"""The benches that look at both sides: lend, turns, sibling, crowd, mix. Their records are figures by system and round
 (tests/bench/sides.sh), one folder a kernel; a metric is the median over the rounds, a ratio that of each round's."""
 
 import csv
@@ -124,6 +124,39 @@ def crowd_of(figures, system):
     }
 
 
+# ---- mix ----
+
+PROTECTED = ("trading_data", "cache", "database")
+
+
+def p99_ratios(figures, system):
+    """Of each service: beside the batch over calm."""
+    folder = figures.folder / system
+    calm_from, calm_to, batch_from, makespan = (
+        figures.median(system, name) for name in ("calm_from_ms", "calm_to_ms", "batch_from_ms", "makespan_ms"))
+    return [measure.latency_ratios(measure.read_samples(folder / f"{name}.csv"), (calm_from, calm_to),
+                                   (batch_from, batch_from + makespan))["p99_ratio"] for name in PROTECTED]
+
+
+def most_swapped_bytes(figures, system):
+    """The most that the services had in swap at once, beside the batch."""
+    from_ms = figures.median(system, "batch_from_ms")
+    samples = measure.read_table(figures.folder / system / "mon.csv")
+    return max((sum(max(row[f"{name}.swap_kb"], 0) for name in PROTECTED) for row in samples
+                if row["at_ms"] >= from_ms), default=0) * 1024
+
+
+def mix_of(figures, system):
+    row = {"batch_makespan_ratio": figures.ratio(system, "makespan_ms", "serial")}
+    row |= {name: figures.median(system, name) for name in ("unfinished", "batch_done", "killed")}
+    row |= {"protected_p99_ratio": None, "protected_swapped_bytes": None}
+    if figures.median(system, "batch_from_ms") is not None:
+        ratios = p99_ratios(figures, system)
+        row["protected_p99_ratio"] = None if None in ratios else max(ratios)
+        row["protected_swapped_bytes"] = most_swapped_bytes(figures, system)
+    return row
+
+
 # ---- tables ----
 
 def over(row, name, unfinished):
@@ -167,6 +200,13 @@ SHOWN = {
         "ended": lambda row: table.show_number(row["ended"], 0),
         "killed": lambda row: table.show_number(row["killed"], 0),
         "longest wait": lambda row: table.show_number(row["longest_wait_s"], 1, " s"),
+    }),
+    "mix": (mix_of, {
+        "worst p99 of a service": lambda row: table.show_ratio(row["protected_p99_ratio"]),
+        "services swapped": lambda row: table.show_bytes(row["protected_swapped_bytes"]),
+        "batch done": lambda row: table.show_number(row["batch_done"], 0),
+        "killed": lambda row: table.show_number(row["killed"], 0),
+        "makespan over serial": lambda row: over(row, "batch_makespan_ratio", "unfinished"),
     }),
 }
 

@@ -130,6 +130,17 @@ class TestSides(Folder):
         self.write("6.12/none-owner-1.log", "START pid=1 at_ms=5000", "P mb=64 at_ms=5400 lag_ms=0")
         self.assertEqual(sides.owner_lags_ms(figures.folder, "none"), [None])
 
+    def test_mix_tells_the_worst_service_and_what_all_lost_to_swap(self):
+        figures = self.figures("serial,1,makespan_ms,10000", "uwctl,1,calm_from_ms,1000", "uwctl,1,calm_to_ms,5000",
+                               "uwctl,1,batch_from_ms,6000", "uwctl,1,makespan_ms,4000", "uwctl,1,batch_done,6")
+        for name, latency in (("cache", 100), ("database", 300), ("trading_data", 200)):
+            self.write(f"6.12/uwctl/{name}.csv", *latency_lines([(0, 6000, 100), (6000, 20000, latency)]))
+        self.write("6.12/uwctl/mon.csv", "at_ms,cache.swap_kb,database.swap_kb,trading_data.swap_kb",
+                   "5000,9,9,9", "7000,1,2,-1", "8000,0,1,0")
+        row = sides.mix_of(figures, "uwctl")
+        self.assertEqual((row["protected_p99_ratio"], row["batch_makespan_ratio"]), (3, 0.4))
+        self.assertEqual(row["protected_swapped_bytes"], 3 * 1024)
+
     def test_every_table_stands_without_a_figure(self):
         figures = self.figures("none,1,nothing,0")
         for name, (of_system, _) in sides.SHOWN.items():

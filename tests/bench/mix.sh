@@ -1,0 +1,187 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# In the guest: mix.sh [NAME=VALUE]...: services with owners, and beside them a batch of fixed work whose hot sets
+# together are half as much again as is free: two trainings, a sort that spills, a compile, a backup that reads 2 GB, a
+# leak that ends. By each system in turn, started all at once; "queue" is uwctl with the batch submitted instead.
+# The batch alone, one job after the other, says how long it takes. Calm is the services beside two jobs that want
+# processor time and no memory: what the batch does to them beyond that, memory does.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=guest.sh
+. "${0%/*}/guest.sh"
+# shellcheck source-path=SCRIPTDIR source=sides.sh
+. "${0%/*}/sides.sh"
+
+systems='uwctl queue none low earlyoom nohang' calm_s=10 deadline=3
+keys=100000 key_bytes=1100 accounts=50000 book_mb=48
+train_mb=330 train_touches=2000000 sort_mb=100 sort_lines=150000 functions=100 files=8 leak_mb=380
+state=/var/tmp
+RIGHT_MB=([trading_data]=101 [cache]=203 [database]=101 [ml_models]=558) # by mix.conf
+batch='train_1 train_2 leak sort compile backup'
+declare -rA asked=([train_1]=340M [train_2]=340M [leak]=390M [sort]=130M [compile]=60M [backup]=40M)
+serial_ms=
+
+# ---- the batch: each job is a program $state/NAME, which adds NAME to $state/done when its work is done ----
+
+write_job() {
+	printf '#!/bin/sh\nset -e\nrenice -n 10 $$ >/dev/null\n%s\necho %s >>%s/done\n' "$2" "$1" "$state" >"$state/$1"
+	chmod +x "$state/$1"
+}
+
+# Some 100 kB each in memory that the compiler keeps to the end.
+write_source() {
+	local n
+	for ((n = 0; n < functions; n++)); do
+		echo "int f$n(int *a, int n) { int s = 0; for (int i = 0; i < n; i++) { if (a[i] > $n) s += a[i] * $n;" \
+			"else s -= a[i] / ($n + 1); a[i] = s ^ i; } return s; }"
+	done
+}
+
+write_batch() {
+	local n train="$PUT/hot --size $train_mb --rate 200 --touches $train_touches --log /dev/null"
+	write_source >"$state/source.c"
+	seq "$sort_lines" | awk '{ print $1 * 7919 % 1000003, "of a table that is too large for memory, row", $1 }' \
+		>"$state/rows"
+	for ((n = 1; n <= files; n++)); do
+		truncate -s 256M "$state/file-$n"
+	done
+	write_job train_1 "$train"
+	write_job train_2 "$train"
+	write_job leak "$PUT/hog --rate 40 --max $leak_mb --hold 2 --log /dev/null"
+	write_job sort "LC_ALL=C sort -n -S ${sort_mb}M -T $state -o $state/sorted $state/rows"
+	write_job compile "$PUT/cc1 -quiet -O1 -o /dev/null $state/source.c"
+	write_job backup "cat $state/file-* >/dev/null"
+}
+
+begin_batch() {
+	: >"$state/done"
+	batch_ms=$(now_ms)
+}
+
+one_after_the_other() {
+	local name began_ms
+	use none
+	begin_batch
+	for name in $batch; do
+		began_ms=$(now_ms)
+		job ml_models "$name" "$state/$name"
+		wait "$started" || die "$name failed alone"
+		note "$name took $(($(now_ms) - began_ms)) ms"
+	done
+	serial_ms=$(($(now_ms) - batch_ms))
+	subject=serial
+	figure makespan_ms "$serial_ms"
+	figure batch_done "$(wc -l <"$state/done")"
+	leave
+}
+
+run_batch() {
+	local name pids=()
+	for name in $batch; do
+		job ml_models "$name" "$state/$name"
+		pids+=("$started")
+	done
+	all_end $((deadline * serial_ms / 1000)) "${pids[@]}"
+}
+
+json_number() {
+	python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"
+}
+
+submit_batch() {
+	local name ids=() late=0
+	for name in $batch; do
+		ids+=("$(uwctl submit -c ml_models -m "${asked[$name]}" -T mix -- "$state/$name")")
+	done
+	uwctl wait "${ids[@]}" --timeout "$((deadline * serial_ms / 1000))s" >/dev/null || true
+	[ "$(uwctl queue --json | json_number total)" = 0 ] || late=1
+	failed=$(uwctl history --json | python3 -c '
+import json, sys
+print(sum(job["status"] != 0 for job in json.load(sys.stdin)["jobs"]))')
+	return $late
+}
+
+# ---- the services; their records lie in $OUT/SYSTEM ----
+
+start_services() {
+	local seconds=$((calm_s + deadline * serial_ms / 1000 + 60))
+	give_right cache redis
+	start_redis cache "$keys" "$key_bytes"
+	job trading_data feed "$PUT/feed" --seconds "$seconds" --book "$book_mb" --out "$records/trading_data.csv"
+	services=("$started")
+	rm -f "$state"/bank.db*
+	job database bank "$PUT/txn" --seconds "$seconds" --accounts "$accounts" --db "$state/bank.db" \
+		--out "$records/database.csv"
+	services+=("$started")
+	wait_until 60 test -s "$state/bank.db-wal" || die 'the database was not filled'
+	observe "$PUT/mon" --interval 100 --out "$records/mon.csv" "cache=$POOL/cache" "database=$POOL/database" \
+		"trading_data=$POOL/trading_data" "ml_models=$POOL/ml_models"
+	services+=("$observer")
+	observe "$PUT/probe" --port "$REDIS_PORT" --seconds "$seconds" --keys "$keys" --out "$records/cache.csv"
+	services+=("$observer")
+}
+
+stop_services() {
+	local pid
+	for pid in "${services[@]}"; do
+		finish_observer "$pid"
+	done
+}
+
+# Calm: processor time is wanted as by the batch, and no memory.
+be_calm() {
+	local n spinners=()
+	for n in 1 2; do
+		job ml_models "spinner-$n" nice -n 10 "$PUT/hot" --size 4 --touches 0 --log /dev/null
+		spinners+=("$started")
+	done
+	sleep 3
+	figure calm_from_ms "$(now_ms)"
+	sleep "$calm_s"
+	figure calm_to_ms "$(now_ms)"
+	for n in 1 2; do
+		stop_run "$POOL/ml_models/spinner-$n"
+	done
+	all_end 10 "${spinners[@]}" || true
+}
+
+# beside_services NAME: "queue" is uwctl with another way into it.
+beside_services() {
+	local unfinished=0 ways=run_batch
+	[ "$1" != queue ] || ways=submit_batch
+	records=$OUT/$1
+	mkdir -p "$records"
+	use "${1/queue/uwctl}" "$PUT/mix.conf"
+	subject=$1
+	start_services
+	be_calm
+	begin_batch
+	$ways || unfinished=1
+	makespan_ms=$(($(now_ms) - batch_ms))
+	[ "$system" != uwctl ] || uwctl status >"$records/status.txt" 2>&1 || true
+	figure batch_from_ms "$batch_ms"
+	figure makespan_ms $makespan_ms
+	figure unfinished $unfinished
+	figure batch_done "$(wc -l <"$state/done")"
+	figure killed "$(count_killed)"
+	stop_services
+	leave
+}
+
+# Services that are gone; of the batch, those that did not end well before the deadline.
+count_killed() {
+	local pid gone=0
+	for pid in "$redis_pid" "${services[@]:0:2}"; do
+		kill -0 "$pid" 2>/dev/null || gone=$((gone + 1))
+	done
+	echo $((gone + failed))
+}
+
+begin_sides "$@"
+sysctl -qw vm.overcommit_memory=1
+write_batch
+one_after_the_other
+for name in $systems; do
+	beside_services "$name"
+done
+finish
