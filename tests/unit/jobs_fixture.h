@@ -277,6 +277,24 @@ static inline void jobs_fixture_tick(struct jobs_fixture *f)
 	jobs_tick(f->jobs, &supply);
 }
 
+/* What is counted as jobs come, change and go is what a look at all of them finds. */
+static inline void jobs_fixture_check_tally(const struct jobs_fixture *f)
+{
+	static struct jobs_tally walk, live;
+
+	memset(&walk, 0, sizeof(walk));
+	live = *jobs_tally(f->jobs);
+	for (const struct job *job = jobs_next(f->jobs, NULL); job; job = jobs_next(f->jobs, job))
+		walk.count[job->component < UW_COMPONENTS_MAX ? job->component : UW_COMPONENTS_MAX]
+			  [job_class_of(job->priority)][job->state]++;
+	for (uint32_t i = 0; i <= UW_COMPONENTS_MAX; i++)
+		for (int class = 0; class < JOB_CLASS__COUNT; class ++)
+			for (int state = 0; state < JOB_STATE__COUNT; state++)
+				if (job_state_is_end((enum job_state)state))
+					live.count[i][class][state] = 0;
+	assert_memory_equal(&walk, &live, sizeof(walk));
+}
+
 /* One turn of the loop. */
 static inline void jobs_fixture_turn(struct jobs_fixture *f)
 {
@@ -286,6 +304,7 @@ static inline void jobs_fixture_turn(struct jobs_fixture *f)
 		jobs_dispatch(f->jobs);
 	else if (!f->no_ticks)
 		jobs_fixture_tick(f);
+	jobs_fixture_check_tally(f);
 }
 
 /* Turns until what is true. */

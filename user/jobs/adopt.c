@@ -53,14 +53,14 @@ static int load_active(struct jobs *jobs, struct job *job, const struct job_spec
 {
 	int rc;
 
-	job->state = JOB_QUEUED; /* for the core: first it waits, then it runs */
+	state_set(jobs, job, JOB_QUEUED); /* for the core: first it waits, then it runs */
 	rc = enqueue_job(jobs, job, spec);
 	if (!slot || slot > SLOTS_COUNT || jobs->run[slot])
 		return 0;
 	/* Its component may be gone and the core not know it: what runs, runs all the same. */
 	if (!rc)
 		admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
-	job->state = JOB_STARTING;
+	state_set(jobs, job, JOB_STARTING);
 	return run_new(jobs, job, slot, spec->component) ? 0 : -ENOMEM;
 }
 
@@ -183,7 +183,7 @@ static void adopt(struct jobs *jobs, struct job *job, struct run *run,
 	run->shim_kills = slot->began_us;
 	set_start(jobs, job, run, slot);
 	pause_recall(jobs, job, run);
-	job->state = JOB_RUNNING;
+	state_set(jobs, job, JOB_RUNNING);
 	jobs->stats.adopted++;
 	run_open_leaf(jobs, run);
 	run->unwatched = run_watch(jobs, job->slot, pidfd) != 0;

@@ -63,7 +63,7 @@ int jobs_hold(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn done
 		return -EBUSY;
 	if (job->state == JOB_QUEUED && admit_hold(jobs->admit, id))
 		return -EBUSY;
-	job->state = JOB_HELD;
+	state_set(jobs, job, JOB_HELD);
 	job->reason = JOB_BECAUSE_REQUEST;
 	job->observed = uid;
 	job->threshold = 0;
@@ -84,10 +84,10 @@ int jobs_release(struct jobs *jobs, uint64_t id, uint32_t uid, jobs_changed_fn d
 	if (rc)
 		return rc;
 	if (!row.spec.after_count && !admit_release(jobs->admit, id)) {
-		job->state = JOB_QUEUED;
+		state_set(jobs, job, JOB_QUEUED);
 	} else {
 		admit_cancel(jobs->admit, id); /* it waits for others first, if it was in there */
-		job->state = row.spec.after_count ? JOB_WAITING : JOB_QUEUED;
+		state_set(jobs, job, row.spec.after_count ? JOB_WAITING : JOB_QUEUED);
 		rc = enqueue_job(jobs, job, &row.spec);
 	}
 	if (rc)

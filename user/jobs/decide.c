@@ -40,7 +40,7 @@ static uint32_t free_slot(struct jobs *jobs)
 
 static void give_back(struct jobs *jobs, struct job *job)
 {
-	job->state = JOB_QUEUED;
+	state_set(jobs, job, JOB_QUEUED);
 	job->slot = SLOT_NONE;
 	job->start_us = 0;
 	admit_exit(jobs->admit, job->id, ADMIT_EXIT_AGAIN, 0, jobs_now_us(jobs));
@@ -98,7 +98,7 @@ static void start_done(struct job_entry *entry)
 	run->pidfd = TAKE_FD(entry->launched);
 	run->launched = true;
 	run->unwatched = entry->unwatched;
-	job->state = JOB_RUNNING;
+	state_set(jobs, job, JOB_RUNNING);
 	jobs->stats.started++;
 	run_open_leaf(jobs, run);
 	admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
@@ -119,7 +119,7 @@ static void start(struct jobs *jobs, struct job *job, const struct admit_decisio
 		supply_give(jobs);
 		return;
 	}
-	job->state = JOB_STARTING;
+	state_set(jobs, job, JOB_STARTING);
 	job->attempts++;
 	job->start_us = jobs_now_us(jobs);
 	job->reserved_bytes = decision->amount;

@@ -243,7 +243,7 @@ static void forbid_restart(struct jobs *jobs, struct job *job)
 	    !(view.task.flags & ADMIT_RESTARTABLE) || admit_cancel(jobs->admit, job->id))
 		return;
 	job->reserved_bytes = view.footprint_bytes;
-	job->state = JOB_QUEUED;
+	state_set(jobs, job, JOB_QUEUED);
 	enqueue_job(jobs, job, NULL);
 }
 
@@ -272,9 +272,9 @@ static void tell_core(struct jobs *jobs, struct job *job, struct verdict *verdic
 		free(TAKE(entry->learned));
 }
 
-static void set_state(struct job *job, const struct verdict *verdict)
+static void set_state(struct jobs *jobs, struct job *job, const struct verdict *verdict)
 {
-	job->state = (uint8_t)verdict->state;
+	state_set(jobs, job, verdict->state);
 	job->reason = (uint8_t)verdict->why.reason;
 	job->observed = verdict->why.observed;
 	job->threshold = verdict->why.threshold;
@@ -369,7 +369,7 @@ void end_attempt(struct jobs *jobs, uint32_t index)
 	job->end_us = jobs_now_us(jobs);
 	if (verdict.has_run && verdict.state == JOB_QUEUED)
 		job->queued_us = job->end_us;
-	set_state(job, &verdict);
+	set_state(jobs, job, &verdict);
 	entry_set_job(entry, job);
 	entry->boot[0] = '\0';
 	entry_event(entry, verdict.step, &verdict.why, 0, entry->result.peak_bytes);

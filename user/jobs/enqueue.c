@@ -164,7 +164,7 @@ static void hold_unknown(struct jobs *jobs, struct job *job, int rc)
 		jobs->without_component++;
 	else
 		say_unknown(jobs, job, rc);
-	job->state = JOB_HELD;
+	state_set(jobs, job, JOB_HELD);
 	job->reason = rc == -ENOENT ? JOB_BECAUSE_NO_COMPONENT : JOB_BECAUSE_REFUSED;
 	job->observed = rc == -ENOENT ? 0 : (uint64_t)-rc;
 	job->threshold = 0;
@@ -179,7 +179,7 @@ int enqueue_end_unrun(struct jobs *jobs, struct job *job, const struct job_why *
 	if (!entry)
 		return -ENOMEM;
 	admit_cancel(jobs->admit, job->id); /* -ENOENT: it waited elsewhere */
-	job->state = JOB_CANCELLED;
+	state_set(jobs, job, JOB_CANCELLED);
 	job->end_us = jobs_now_us(jobs);
 	state_set_why(job, why);
 	entry_set_job(entry, job);
@@ -214,7 +214,7 @@ static void wait_for_others(struct jobs *jobs, struct job *job, const struct job
 		return;
 	}
 	if (!live) {
-		job->state = JOB_QUEUED;
+		state_set(jobs, job, JOB_QUEUED);
 		enqueue_job(jobs, job, spec);
 		return;
 	}

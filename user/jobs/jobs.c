@@ -77,21 +77,22 @@ static void enter_again(struct jobs *jobs, struct job *job, const char *componen
 {
 	enum job_state state = (enum job_state)job->state;
 
-	job->component =
-		*component ? state_find_component(jobs, component) : find_lost_component(jobs, job);
+	state_move(jobs, job,
+		   *component ? state_find_component(jobs, component)
+			      : find_lost_component(jobs, job));
 	if (state == JOB_WAITING || job_state_is_end(state))
 		return;
 	if (job_state_is_active(state) ||
 	    (state == JOB_HELD &&
 	     (job->reason == JOB_BECAUSE_NO_COMPONENT || job->reason == JOB_BECAUSE_REFUSED)))
-		job->state = JOB_QUEUED;
+		state_set(jobs, job, JOB_QUEUED);
 	if (!job_state_is_active(state)) {
 		enqueue_job(jobs, job, NULL);
 		return;
 	}
 	if (!enqueue_job(jobs, job, NULL))
 		admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
-	job->state = (uint8_t)state;
+	state_set(jobs, job, state);
 	pause_forget(jobs, job);
 }
 

@@ -221,6 +221,13 @@ uint32_t jobs_count(const struct jobs *jobs);
 /* As many run as may (max-running): nothing starts, however much memory there is. */
 bool jobs_is_full(const struct jobs *jobs, uint64_t *ret_running, uint64_t *ret_most);
 
+/* How many there are that have not ended, by component (the last one: of a component that is not
+ * configured), class and state. */
+struct jobs_tally {
+	uint32_t count[UW_COMPONENTS_MAX + 1][JOB_CLASS__COUNT][JOB_STATE__COUNT];
+};
+const struct jobs_tally *jobs_tally(const struct jobs *jobs);
+
 /* Of those that start or run, without a look at the others; *slot 0 begins, NULL is the end. */
 const struct job *jobs_next_active(const struct jobs *jobs, uint32_t *slot);
 

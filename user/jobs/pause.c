@@ -46,7 +46,7 @@ static void give_up(struct jobs *jobs, struct job *job, struct run *run)
 	static const struct job_why why = {JOB_BECAUSE_NONE, 0, 0};
 
 	ask_to_go_on(jobs, job, run); /* what has stopped of it */
-	job->state = JOB_RUNNING;
+	state_set(jobs, job, JOB_RUNNING);
 	state_set_why(job, &why);
 	admit_thawed(jobs->admit, job->id, jobs_now_us(jobs));
 	entry_note(jobs, job, JOB_STEP_THAWED, &why);
@@ -105,7 +105,7 @@ void pause_freeze(struct jobs *jobs, struct job *job, struct run *run,
 	run->freeze.reclaim_us = 0;
 	run->freeze.empty_reclaims = 0;
 	run->freeze.thawing = false;
-	job->state = JOB_FROZEN;
+	state_set(jobs, job, JOB_FROZEN);
 	state_set_why(job, &why);
 	admit_frozen(jobs->admit, job->id, jobs_now_us(jobs));
 	entry_note(jobs, job, JOB_STEP_FROZEN, &why);
@@ -121,7 +121,7 @@ void pause_thaw(struct jobs *jobs, struct job *job, struct run *run,
 	if (!run->leaf_open)
 		return; /* never frozen */
 	run_limit(jobs, run, decision->amount);
-	job->state = JOB_RUNNING;
+	state_set(jobs, job, JOB_RUNNING);
 	job->reserved_bytes = decision->amount;
 	state_set_why(job, &why);
 	if (decision->why.reason == ADMIT_WHY_ROOM)
@@ -150,7 +150,7 @@ void pause_forget(struct jobs *jobs, struct job *job)
 
 	if (!run || !run->freeze.paused)
 		return;
-	job->state = JOB_RUNNING;
+	state_set(jobs, job, JOB_RUNNING);
 	ask_to_go_on(jobs, job, run);
 }
 
@@ -220,5 +220,5 @@ void pause_sync(struct jobs *jobs, struct job *job, struct run *run, bool frozen
 		run->freeze.thawing && frozen && clock_now_us() - run->freeze.thaw_us < CONFIRM_US;
 	if (run->freeze.thawing)
 		ask_to_go_on(jobs, job, run);
-	job->state = frozen ? JOB_FROZEN : JOB_RUNNING;
+	state_set(jobs, job, frozen ? JOB_FROZEN : JOB_RUNNING);
 }

@@ -109,6 +109,33 @@ static void tags_text(const struct job_spec *spec, char *buf, size_t size)
 		at += (size_t)snprintf(buf + at, size - at, "%s%s", i ? "," : "", spec->tag[i]);
 }
 
+static uint32_t *tally_of(struct jobs *jobs, const struct job *job)
+{
+	uint32_t component =
+		job->component < UW_COMPONENTS_MAX ? job->component : UW_COMPONENTS_MAX;
+
+	return &jobs->tally.count[component][job_class_of(job->priority)][job->state];
+}
+
+void state_set(struct jobs *jobs, struct job *job, enum job_state state)
+{
+	--*tally_of(jobs, job);
+	job->state = (uint8_t)state;
+	++*tally_of(jobs, job);
+}
+
+void state_move(struct jobs *jobs, struct job *job, uint8_t component)
+{
+	--*tally_of(jobs, job);
+	job->component = component;
+	++*tally_of(jobs, job);
+}
+
+const struct jobs_tally *jobs_tally(const struct jobs *jobs)
+{
+	return &jobs->tally;
+}
+
 struct job *state_insert_job(struct jobs *jobs, const struct job *from, const struct job_spec *spec)
 {
 	char tags[JOB_TAGS_MAX * JOB_TAG_LEN];
@@ -124,6 +151,7 @@ struct job *state_insert_job(struct jobs *jobs, const struct job *from, const st
 	accounts_add(&jobs->accounts, job->uid, ACCOUNT_JOBS, 1);
 	accounts_add(&jobs->accounts, job->uid, ACCOUNT_BYTES, job->bytes);
 	accounts_env_hold(&jobs->accounts, job->env);
+	++*tally_of(jobs, job);
 	return job;
 }
 
@@ -134,6 +162,7 @@ void state_forget_job(struct jobs *jobs, struct job *job)
 	accounts_take(&jobs->accounts, job->uid, ACCOUNT_JOBS, 1);
 	accounts_take(&jobs->accounts, job->uid, ACCOUNT_BYTES, job->bytes);
 	accounts_env_drop(&jobs->accounts, job->env);
+	--*tally_of(jobs, job);
 	job_table_remove(&jobs->table, job);
 }
 
@@ -385,6 +414,10 @@ void jobs_stats(const struct jobs *jobs, struct jobs_stats *ret_stats)
 	ret_stats->queue_waiting = disk.waiting;
 	ret_stats->disk_full = disk.full;
 	ret_stats->disk_stuck = disk.stuck;
-	for (const struct job *job = jobs_next(jobs, NULL); job; job = jobs_next(jobs, job))
-		ret_stats->count[job->state]++;
+	for (uint32_t component = 0; component <= UW_COMPONENTS_MAX; component++)
+		for (int class = 0; class < JOB_CLASS__COUNT; class ++)
+			for (int state = 0; state < JOB_STATE__COUNT; state++)
+				if (!job_state_is_end((enum job_state)state))
+					ret_stats->count[state] +=
+						jobs->tally.count[component][class][state];
 }

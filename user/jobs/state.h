@@ -69,12 +69,18 @@ struct jobs {
 	struct admit_supply supply;
 	struct admit_decisions decisions;
 	struct jobs_stats stats;
+	struct jobs_tally tally; /* of all in the table; ended ones too, until they are forgotten */
 };
 
 /* Into the table, by what it was submitted with, and into its user's account. NULL: full. */
 struct job *state_insert_job(struct jobs *jobs, const struct job *from,
 			     const struct job_spec *spec);
 void state_forget_job(struct jobs *jobs, struct job *job);
+
+/* Nothing else changes the state or the component of a job in the table. */
+void state_set(struct jobs *jobs, struct job *job, enum job_state state);
+void state_move(struct jobs *jobs, struct job *job, uint8_t component);
+
 /* The index of a component as the core knows it; UINT8_MAX when there is none. */
 uint8_t state_find_component(const struct jobs *jobs, const char *name);
 /* Where it runs, or is to run; "" when that is not configured. */

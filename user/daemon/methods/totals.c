@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Makes the queue's part of Status: how many jobs there are, how they waited, ran and ended, by
- * class and by component. Ended jobs come from totals in the store, the others are counted in
- * memory. The sums are static, as only the loop's thread comes here.
+ * class and by component. Ended jobs come from totals in the store, of the others memory keeps the
+ * count. The sums are static, as only the loop's thread comes here.
  */
 #include "user/daemon/methods/totals.h"
 
@@ -54,12 +54,28 @@ static int add_total(void *data, const struct store_total *total)
 	return 0;
 }
 
-static void count_job(struct sums *sums, const struct job *job)
+static void add_live(struct sums *sums, enum job_state state, uint32_t count)
 {
-	if (job_state_is_active((enum job_state)job->state))
-		sums->running++;
-	else
-		sums->queued++;
+	if (job_state_is_active(state))
+		sums->running += count;
+	else if (!job_state_is_end(state))
+		sums->queued += count;
+}
+
+/* Those that have not ended. */
+static void add_tally(struct all_sums *all, const struct jobs_tally *tally)
+{
+	for (uint32_t component = 0; component <= UW_COMPONENTS_MAX; component++)
+		for (int class = 0; class < JOB_CLASS__COUNT; class ++)
+			for (int state = 0; state < JOB_STATE__COUNT; state++) {
+				uint32_t count = tally->count[component][class][state];
+
+				add_live(&all->total, (enum job_state)state, count);
+				add_live(&all->class[class], (enum job_state)state, count);
+				if (component < all->config->component_count)
+					add_live(&all->component[component], (enum job_state)state,
+						 count);
+			}
 }
 
 static json_t *ratio(uint64_t part, uint64_t whole, uint64_t scale)
@@ -187,13 +203,7 @@ json_t *totals_encode(struct daemon *daemon)
 	all.config = &daemon->config;
 	now_us = jobs_now_us(daemon->jobs);
 	store_each_total(jobs_reader(daemon->jobs), add_total, &all);
-	for (const struct job *job = jobs_next(daemon->jobs, NULL); job;
-	     job = jobs_next(daemon->jobs, job)) {
-		count_job(&all.total, job);
-		count_job(&all.class[job_class_of(job->priority)], job);
-		if (job->component < daemon->config.component_count)
-			count_job(&all.component[job->component], job);
-	}
+	add_tally(&all, jobs_tally(daemon->jobs));
 	jobs_stats(daemon->jobs, &stats);
 	admit_summary(jobs_admit(daemon->jobs), now_us, &summary);
 	if (summary.head_id && summary.head_start_us != UINT64_MAX && summary.head_start_us)
