@@ -124,10 +124,12 @@ static void test_wire_depth_ignores_brackets_in_strings(void **state)
 		{"{}{}{}", 1},
 		{"\"\\", 0},
 	};
+	size_t nodes;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		assert_int_equal(wire_depth(rows[i].text, strlen(rows[i].text)), rows[i].depth);
+		assert_int_equal(wire_depth(rows[i].text, strlen(rows[i].text), &nodes),
+				 rows[i].depth);
 }
 
 static void test_wire_encode_then_decode_keeps_everything(void **state)
@@ -176,7 +178,7 @@ static json_t *answer(const struct ipc_peer *peer, const char *text, int *ret_st
 
 	assert_non_null(message);
 	*ret_follow = SERVICE_NO_FOLLOW;
-	*ret_status = service_answer(&conf, peer, 1, message, &reply, ret_follow);
+	*ret_status = service_answer(&conf, peer, 1, message, false, &reply, ret_follow);
 	return reply;
 }
 

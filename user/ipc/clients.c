@@ -12,6 +12,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/ipc/inside.h"
+#include "user/ipc/long.h"
 #include "user/ipc/service.h"
 
 #define READ_CHUNK 4096U
@@ -20,6 +21,7 @@ void client_close(struct ipc_server *server, struct client *client)
 {
 	if (client->fd < 0)
 		return;
+	long_close(server, client);
 	close(client->fd);
 	wire_reader_done(&client->in);
 	free(client->out);
@@ -72,13 +74,17 @@ int client_flush(struct ipc_server *server, struct client *client)
 	return 0;
 }
 
-/* 1 when something came, 0 when nothing is there, -EPIPE at the end. */
-static int client_read(struct client *client)
+/* 1 when something came, 0 when nothing is there or wanted, -EPIPE at the end. */
+static int client_read(struct ipc_server *server, struct client *client)
 {
 	char chunk[READ_CHUNK];
-	ssize_t count = recv(client->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+	ssize_t count;
 	int r;
 
+	if (client->in.end - client->in.start > IPC_CALL_SHORT - READ_CHUNK &&
+	    !long_may_read(server, client))
+		return 0;
+	count = recv(client->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
 	if (count < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	if (count == 0)
@@ -89,25 +95,57 @@ static int client_read(struct client *client)
 	return r < 0 ? r : 1;
 }
 
-int client_next(struct client *client, json_t **ret_message)
+static int take_parsed(struct client *client, json_t **ret_message, size_t *ret_bytes)
 {
+	client->parsed = false;
+	*ret_message = TAKE(client->message);
+	*ret_bytes = client->byte_count;
+	return 1;
+}
+
+int client_next(struct ipc_server *server, struct client *client, json_t **ret_message,
+		size_t *ret_bytes)
+{
+	const char *text;
 	int r;
 
+	if (client->parsed)
+		return take_parsed(client, ret_message, ret_bytes);
+	client->wants_long = false;
 	do {
-		r = wire_reader_next(&client->in, ret_message, NULL);
-		if (r)
-			return r;
-		r = client_read(client);
+		if (wire_reader_cut(&client->in, &text, ret_bytes))
+			return *ret_bytes > IPC_CALL_HERE
+				       ? long_put(server, client, text, *ret_bytes)
+				       : wire_decode(text, *ret_bytes, ret_message, NULL);
+		r = client_read(server, client);
 	} while (r > 0);
 	return r;
+}
+
+int client_check_unread(const struct ipc_server *server, const struct client *client)
+{
+	uint64_t own = 0, others = 0;
+
+	if (client->out_count <= IPC_CALL_SHORT || !client->peer.uid)
+		return 0;
+	for (uint32_t i = 0; i < IPC_CLIENTS_MAX; i++) {
+		const struct client *other = &server->client[i];
+
+		if (other->fd < 0)
+			continue;
+		own += other->peer.uid == client->peer.uid ? other->out_count : 0;
+		others += other->peer.uid != client->peer.uid ? other->out_count : 0;
+	}
+	others = others < IPC_UNREAD_TOTAL ? others : IPC_UNREAD_TOTAL;
+	return own > (IPC_UNREAD_TOTAL - others) / 2 ? -ENOBUFS : 0;
 }
 
 int client_watch(struct ipc_server *server, struct client *client)
 {
 	struct epoll_event event = {
-		.events = client->out_count ? EPOLLOUT
-			  : client->later   ? EPOLLRDHUP
-					    : EPOLLIN,
+		.events = client->out_count                             ? EPOLLOUT
+			  : client->later || long_is_waited_for(client) ? EPOLLRDHUP
+									: EPOLLIN,
 		.data.u32 = (uint32_t)(client - server->client),
 	};
 

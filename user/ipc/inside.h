@@ -7,6 +7,7 @@
 #define UW_IPC_INSIDE_H
 
 #include "user/base/file_id.h"
+#include "user/ipc/parser.h"
 #include "user/ipc/server.h"
 #include "user/ipc/wire.h"
 
@@ -18,9 +19,15 @@ struct client {
 	size_t out_count, out_sent;
 	uint64_t out_since_us; /* when the oldest unread byte was queued */
 	int follow;
-	uint64_t later;    /* token of the call that is yet to be answered, 0 = none */
-	bool silent;       /* that call is "oneway": the next ones wait for its end all the same */
-	bool ready;        /* has something for us, or room for its answer */
+	uint64_t later; /* token of the call that is yet to be answered, 0 = none */
+	bool silent;    /* that call is "oneway": the next ones wait for its end all the same */
+	bool ready;     /* has something for us, or room for its answer */
+	bool wants_long, is_long; /* may not, or may, have a long call waiting */
+	uint64_t long_since_us;
+	char *bytes; /* of a whole call that is to be parsed */
+	size_t byte_count;
+	bool is_parsing, parsed;
+	json_t *message;   /* the parser's; NULL when it is no good */
 	uint32_t calls;    /* in this turn */
 	uint64_t spent_us; /* of its part of a turn; what is over it is carried on */
 };
@@ -36,6 +43,11 @@ struct ipc_server {
 	uint64_t last_token;
 	uint32_t at; /* in client: whose call comes next */
 	struct ipc_work *work, **last_work;
+	struct parser *parser;
+	struct client *parsing; /* whose call that is; NULL: nobody's any more */
+	uint32_t last_long_uid;
+	json_t *kept; /* of a call that is yet to be answered */
+	uint64_t kept_token;
 	struct ipc_server_stats stats;
 	struct client client[IPC_CLIENTS_MAX];
 };
@@ -51,8 +63,12 @@ int client_queue(struct ipc_server *server, struct client *client, const json_t 
 int client_flush(struct ipc_server *server, struct client *client);
 
 /* 1 and *ret_message, the caller's; 0 when there is none yet; -EPIPE at the end. Reads no more than
- * a call may be long. */
-int client_next(struct client *client, json_t **ret_message);
+ * a call may be long. *ret_bytes is over IPC_CALL_HERE where the message is the parser's. */
+int client_next(struct ipc_server *server, struct client *client, json_t **ret_message,
+		size_t *ret_bytes);
+
+/* Answers that nobody reads are bounded: -ENOBUFS when those of its user are too many. */
+int client_check_unread(const struct ipc_server *server, const struct client *client);
 
 /* The epoll wakes us for what the client waits for. */
 int client_watch(struct ipc_server *server, struct client *client);

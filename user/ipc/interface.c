@@ -305,6 +305,7 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.in = "(context: JobContext, jobs: []JobSpec, dry_run: ?bool)",
 			.out = "(jobs: []Submitted)",
 			.by_job = true,
+			.is_long = true,
 		},
 	[IPC_QUEUE] =
 		{

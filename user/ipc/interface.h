@@ -43,6 +43,7 @@ struct ipc_method_row {
 	bool needs_root;      /* else root and members of the socket's group ... */
 	bool by_job;          /* ... or whoever may connect: whose jobs they are decides */
 	bool more;            /* may be called with "more" and then answers many times */
+	bool is_long;         /* a call may have IPC_REQUEST_MAX bytes, else IPC_CALL_SHORT */
 };
 
 const struct ipc_method_row *ipc_method_row(enum ipc_method method);

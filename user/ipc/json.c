@@ -6,6 +6,9 @@
  */
 #include "user/ipc/json.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 json_t *json_u64(uint64_t value)
 {
 	return value > INT64_MAX ? json_null() : json_integer((json_int_t)value);
@@ -64,4 +67,43 @@ const char *json_get_text(const json_t *object, const char *key)
 	const char *text = json_string_value(json_object_get(object, key));
 
 	return text ? text : "";
+}
+
+/* ---- as text ---- */
+
+static int append(const char *bytes, size_t count, void *data)
+{
+	struct json_writer *to = data;
+	size_t size = to->size ? to->size : 4096;
+	char *more;
+
+	while (size - to->count < count)
+		size *= 2;
+	more = size == to->size ? to->bytes : realloc(to->bytes, size);
+	if (!more)
+		return -1;
+	to->bytes = more;
+	to->size = size;
+	memcpy(more + to->count, bytes, count);
+	to->count += count;
+	return 0;
+}
+
+void json_write(struct json_writer *to, const char *part)
+{
+	to->failed |= append(part, strlen(part), to) != 0;
+}
+
+void json_write_value(struct json_writer *to, json_t *value)
+{
+	to->failed |= !value ||
+		      json_dump_callback(value, append, to, JSON_COMPACT | JSON_ENCODE_ANY) != 0;
+	json_decref(value);
+}
+
+void json_write_element(struct json_writer *to, json_t *value)
+{
+	if (to->count && to->bytes[to->count - 1] != '[')
+		json_write(to, ",");
+	json_write_value(to, value);
 }

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 static inline void cleanup_json(json_t **json)
@@ -36,6 +37,19 @@ uint64_t json_get_u64(const json_t *object, const char *key);
 uint64_t json_get_u64_or(const json_t *object, const char *key, uint64_t otherwise);
 int64_t json_get_i64(const json_t *object, const char *key);
 bool json_get_bool(const json_t *object, const char *key);
+
+/* JSON that is written out as it is made, so that what is long is neither made nor written in one
+ * go. All zero is empty. Want of memory is noted, and the text is of no use then. */
+struct json_writer {
+	char *bytes;
+	size_t count, size;
+	bool failed;
+};
+
+void json_write(struct json_writer *to, const char *part);
+/* Takes value; the second puts a comma before it where the text does not end in '['. */
+void json_write_value(struct json_writer *to, json_t *value);
+void json_write_element(struct json_writer *to, json_t *value);
 
 /* Never NULL: "" when there is no string of that key. Lives as long as object. */
 const char *json_get_text(const json_t *object, const char *key);

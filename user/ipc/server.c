@@ -18,10 +18,11 @@
 #include "user/ipc/inside.h"
 #include "user/ipc/json.h"
 #include "user/ipc/listen.h"
+#include "user/ipc/long.h"
 #include "user/ipc/service.h"
 #include "user/ipc/turn.h"
 
-#define EVENTS_A_TURN  (IPC_CLIENTS_MAX + 2) /* all that can be ready */
+#define EVENTS_A_TURN  (IPC_CLIENTS_MAX + 3) /* all that can be ready */
 #define ACCEPTS_A_TURN 8
 
 /* Slots that only root may take, so that a crowd of readers cannot lock root out. */
@@ -29,6 +30,7 @@
 
 #define TAG_LISTEN UINT32_MAX
 #define TAG_KICK   (UINT32_MAX - 1)
+#define TAG_PARSER (UINT32_MAX - 2)
 
 static uint32_t seats_of(const struct ipc_server *server, uid_t uid)
 {
@@ -105,7 +107,10 @@ static void server_event(struct ipc_server *server, uint32_t tag, uint32_t ready
 	} else if (tag == TAG_KICK) {
 		if (eventfd_read(server->kick, &count) < 0)
 			return;
-	} else if (client->later && (ready & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))) {
+	} else if (tag == TAG_PARSER) {
+		long_dispatch(server);
+	} else if ((client->later || long_is_waited_for(client)) &&
+		   (ready & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))) {
 		client_close(server, client); /* nobody is there to hear the answer */
 	} else {
 		client->ready = true;
@@ -126,12 +131,22 @@ int ipc_server_dispatch(struct ipc_server *server, uint64_t now_us)
 	return 0;
 }
 
+/* Reads no answer, or sends half a long call. */
+static bool is_overdue(const struct client *client, uint64_t now_us)
+{
+	if (client->fd < 0)
+		return false;
+	if (client->is_long && !client->bytes && now_us - client->long_since_us >= IPC_UNREAD_US)
+		return true;
+	return client->out_count && now_us - client->out_since_us >= IPC_UNREAD_US;
+}
+
 void ipc_server_expire(struct ipc_server *server, uint64_t now_us)
 {
 	for (uint32_t i = 0; i < IPC_CLIENTS_MAX; i++) {
 		struct client *client = &server->client[i];
 
-		if (!client->out_count || now_us - client->out_since_us < IPC_UNREAD_US)
+		if (!is_overdue(client, now_us))
 			continue;
 		server->stats.dropped_slow++;
 		client_close(server, client);
@@ -208,7 +223,7 @@ bool ipc_server_is_awaited(const struct ipc_server *server, uint64_t token)
 
 /* A "oneway" call has come to its end; nobody wants to hear how. */
 static int client_hear(struct ipc_server *server, struct client *client,
-		       const struct ipc_answer *answer, const json_t *reply)
+		       const struct ipc_answer *answer, const char *bytes, size_t count)
 {
 	int r;
 
@@ -220,23 +235,38 @@ static int client_hear(struct ipc_server *server, struct client *client,
 		client->follow = (int)answer->method;
 		server->stats.followers++;
 	}
-	r = client_queue(server, client, reply);
-	return r < 0 ? r : client_flush(server, client);
+	r = client_queue_bytes(server, client, bytes, count);
+	if (r >= 0)
+		r = client_flush(server, client);
+	return r < 0 ? r : client_check_unread(server, client);
+}
+
+/* Takes what answer has. */
+static int answer_bytes(struct ipc_answer *answer, char **ret_bytes, size_t *ret_count)
+{
+	AUTO_JSON json_t *reply = NULL;
+
+	if (answer->text)
+		return service_reply_text(TAKE(answer->text), answer->text_count, answer->follow,
+					  ret_bytes, ret_count);
+	reply = service_reply(TAKE(answer->parameters), answer->error, answer->follow);
+	return reply ? wire_encode(reply, ret_bytes, ret_count) : -ENOMEM;
 }
 
 void ipc_server_answer(struct ipc_server *server, uint64_t token, struct ipc_answer *answer,
 		       uint64_t now_us)
 {
-	AUTO_JSON json_t *reply = service_reply(answer->parameters, answer->error, answer->follow);
 	struct client *client = client_of(server, token);
+	AUTO_FREE char *bytes = NULL;
+	size_t count = 0;
+	int rc = answer_bytes(answer, &bytes, &count);
 
-	answer->parameters = NULL;
 	if (!client)
 		return;
 	server->now_us = now_us;
 	client->later = 0;
 	client->ready = true; /* for calls that came behind it */
-	if (!reply || client_hear(server, client, answer, reply) < 0 ||
+	if (rc < 0 || client_hear(server, client, answer, bytes, count) < 0 ||
 	    client_watch(server, client) < 0)
 		client_close(server, client);
 	else
@@ -274,6 +304,10 @@ static int server_open(struct ipc_server *server, struct uw_err *err)
 	r = server_watch(server, server->listen, TAG_LISTEN);
 	if (r >= 0)
 		r = server_watch(server, server->kick, TAG_KICK);
+	if (r >= 0)
+		r = parser_new(&server->parser);
+	if (r >= 0)
+		r = server_watch(server, parser_fd(server->parser), TAG_PARSER);
 	if (r < 0)
 		return err_set(err, r, "control socket: epoll_ctl: %s", strerror(-r));
 	return server->has_group ? 0 : IPC_NO_GROUP;
@@ -333,6 +367,8 @@ void ipc_server_free(struct ipc_server *server)
 	for (uint32_t i = 0; i < IPC_CLIENTS_MAX; i++)
 		client_close(server, &server->client[i]);
 	turn_drop_works(server);
+	json_decref(server->kept);
+	parser_free(server->parser);
 	if (server->listen >= 0) {
 		if (ipc_server_is_there(server))
 			unlink(server->path); /* it may be another one's now */

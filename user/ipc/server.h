@@ -4,7 +4,8 @@
  * the caller dispatches when it is readable, and never blocks here. Clients are guests of a loop
  * that has better things to do: a turn takes no more than IPC_TURN_US and one call, a client that
  * does not read its answers is dropped, and a client cannot make the server hold more than one
- * answer for it. What takes long is done in parts (struct ipc_work), which share the turns.
+ * answer for it. What takes long is done in parts (struct ipc_work), which share the turns, and
+ * what is long is parsed on another thread.
  * Allocates for messages only, never for anything that policy waits for.
  */
 #ifndef UW_IPC_SERVER_H
@@ -24,7 +25,10 @@
 #define IPC_CALLS_A_TURN 4U           /* of one client; the rest waits for the next turn */
 #define IPC_TURN_US      2000U        /* of all clients; a tenth of the shortest step of policy */
 #define IPC_CLIENT_US    500U         /* of one; what it took more is taken off its next turns */
+#define IPC_CALL_HERE    (8U << 10)   /* bytes of a call that is parsed on the loop */
+#define IPC_CALL_SHORT   (32U << 10)  /* of one of a method whose calls may not be long */
 #define IPC_UNREAD_MAX   (256U << 10) /* unread bytes of a follower before it is dropped */
+#define IPC_UNREAD_TOTAL (16U << 20)  /* of all; one user half of what the others leave */
 #define IPC_UNREAD_US    5000000ULL   /* an answer that stands unread so long drops its client */
 
 /* Who is at the other end, as the kernel says (SO_PEERCRED, SO_PEERGROUPS). */
@@ -50,7 +54,10 @@ struct ipc_call {
 
 /* What a handler says. Zeroed before the call. */
 struct ipc_answer {
-	json_t *parameters;     /* an object, ownership passes; NULL = {} */
+	json_t *parameters; /* an object, ownership passes; NULL = {} */
+	char *text;         /* or that object written out: text_count bytes, malloced, ownership
+			     * passes; only of an answer that comes later */
+	size_t text_count;
 	const char *error;      /* a full error name, or NULL */
 	bool follow;            /* only where call->more: keep it open for ipc_server_publish */
 	enum ipc_method method; /* what is followed, where the answer comes later */
@@ -108,6 +115,11 @@ int ipc_server_dispatch(struct ipc_server *server, uint64_t now_us);
  * answer->parameters. */
 void ipc_server_answer(struct ipc_server *server, uint64_t token, struct ipc_answer *answer,
 		       uint64_t now_us);
+
+/* The parameters of a call of a method whose calls may be long (is_long) are not looked at any
+ * more: to be said once by a handler that answers later, when it has given up its references. Until
+ * then no other long call is parsed. */
+void ipc_server_forget_call(struct ipc_server *server, uint64_t token);
 
 /* From now on work has its share of the turns. */
 void ipc_server_put_work(struct ipc_server *server, struct ipc_work *work);

@@ -9,10 +9,12 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "user/base/cleanup.h"
 #include "user/ipc/json.h"
+#include "user/ipc/wire.h"
 
 #define PRODUCT "uwctl"
 #define VENDOR  "The uwctl authors"
@@ -34,6 +36,26 @@ json_t *service_reply(json_t *parameters, const char *error, bool continues)
 fail:
 	json_decref(reply);
 	return NULL;
+}
+
+int service_reply_text(char *text, size_t count, bool continues, char **ret_bytes,
+		       size_t *ret_count)
+{
+	static const char head[] = "{\"parameters\":", end[] = "}", more[] = ",\"continues\":true}";
+	const char *tail = continues ? more : end;
+	size_t head_count = strlen(head), tail_count = strlen(tail) + 1;
+	size_t all = head_count + count + tail_count;
+	AUTO_FREE char *taken = text;
+	char *bytes = all > WIRE_MESSAGE_MAX ? NULL : malloc(all);
+
+	if (!bytes)
+		return all > WIRE_MESSAGE_MAX ? -EMSGSIZE : -ENOMEM;
+	memcpy(bytes, head, head_count);
+	memcpy(bytes + head_count, taken, count);
+	memcpy(bytes + head_count + count, tail, tail_count);
+	*ret_bytes = bytes;
+	*ret_count = all;
+	return 0;
 }
 
 void ipc_answer_fail(struct ipc_answer *answer, const char *error, const char *fmt, ...)
@@ -161,13 +183,27 @@ static void unknown_method(const char *name, struct ipc_answer *answer)
 	answer->error = IPC_ERROR_NO_METHOD;
 }
 
+static void too_long(const char *name, struct ipc_answer *answer)
+{
+	ipc_answer_fail(answer, IPC_ERROR_FAILED, "a call of %.64s may have %u KiB", name,
+			IPC_CALL_SHORT >> 10);
+}
+
+bool service_is_long(const json_t *message)
+{
+	const char *name = json_string_value(json_object_get(message, "method"));
+	int index = name ? ipc_method_find(name) : -1;
+
+	return index >= 0 && ipc_method_row((enum ipc_method)index)->is_long;
+}
+
 static bool message_flag(const json_t *message, const char *key)
 {
 	return json_is_true(json_object_get(message, key));
 }
 
 int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *peer, uint64_t token,
-		   const json_t *message, json_t **ret_reply, int *ret_follow)
+		   const json_t *message, bool is_long, json_t **ret_reply, int *ret_follow)
 {
 	const char *name = json_string_value(json_object_get(message, "method"));
 	json_t *parameters = json_object_get(message, "parameters");
@@ -185,7 +221,9 @@ int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *pe
 	call.more = message_flag(message, "more");
 	service = service_method_find(name);
 	index = ipc_method_find(name);
-	if (service) {
+	if (is_long && !service_is_long(message)) {
+		too_long(name, &answer);
+	} else if (service) {
 		service->answer(conf, call.parameters, &answer);
 	} else if (index >= 0) {
 		call.method = (enum ipc_method)index;

@@ -12,6 +12,7 @@
 
 #include "user/base/clock.h"
 #include "user/ipc/json.h"
+#include "user/ipc/long.h"
 #include "user/ipc/service.h"
 
 /* Calls that wait in our own buffer make no socket readable, nor does work: remind ourselves. */
@@ -21,14 +22,15 @@ void turn_kick(const struct ipc_server *server)
 		return; /* full counter: it is readable, which is all that is wanted */
 }
 
-static int client_answer(struct ipc_server *server, struct client *client, const json_t *message)
+static int client_answer(struct ipc_server *server, struct client *client, const json_t *message,
+			 size_t bytes)
 {
 	AUTO_JSON json_t *reply = NULL;
 	int r;
 
 	server->stats.calls++;
-	r = service_answer(&server->conf, &client->peer, ++server->last_token, message, &reply,
-			   &client->follow);
+	r = service_answer(&server->conf, &client->peer, ++server->last_token, message,
+			   bytes > IPC_CALL_SHORT, &reply, &client->follow);
 	if (r < 0)
 		return r;
 	server->stats.refused += (uint64_t)r;
@@ -40,22 +42,48 @@ static int client_answer(struct ipc_server *server, struct client *client, const
 	if (client->follow != SERVICE_NO_FOLLOW)
 		server->stats.followers++;
 	r = reply ? client_queue(server, client, reply) : 0;
-	return r < 0 ? r : client_flush(server, client);
+	if (r >= 0)
+		r = client_flush(server, client);
+	return r < 0 ? r : client_check_unread(server, client);
+}
+
+/* The message is the parser's, which gets it back. */
+static int answer_parsed(struct ipc_server *server, struct client *client, json_t *message,
+			 size_t bytes)
+{
+	int r = message ? client_answer(server, client, message, bytes) : -EBADMSG;
+
+	long_end_call(server, message, client->later && service_is_long(message),
+		      server->last_token);
+	return r;
+}
+
+static int answer_here(struct ipc_server *server, struct client *client, json_t *message,
+		       size_t bytes)
+{
+	int r = client_answer(server, client, message, bytes);
+
+	json_decref(message);
+	return r;
 }
 
 /* Answers one call: 1, or 0 when there is none. An unread answer stops the client's calls, not the
  * server. */
 static int client_step(struct ipc_server *server, struct client *client)
 {
-	AUTO_JSON json_t *message = NULL;
+	json_t *message = NULL;
+	size_t bytes;
 	int r = client_flush(server, client);
 
-	if (r < 0 || client->out_count || client->later)
+	if (r < 0 || client->out_count || client->later || client->bytes || client->is_parsing)
 		return r;
-	r = client_next(client, &message);
+	r = client_next(server, client, &message, &bytes);
 	if (r <= 0)
 		return r;
-	r = client_answer(server, client, message);
+	if (bytes > IPC_CALL_HERE)
+		r = answer_parsed(server, client, message, bytes);
+	else
+		r = answer_here(server, client, message, bytes);
 	return r < 0 ? r : 1;
 }
 
@@ -76,7 +104,8 @@ static void client_serve(struct ipc_server *server, struct client *client)
 	uint64_t began_us = server_clock(server);
 	int served = client_step(server, client), r = served;
 
-	client->ready = served > 0 && !client->out_count && !client->later;
+	client->ready =
+		served > 0 && !client->out_count && !client->later && !long_is_waited_for(client);
 	if (r >= 0)
 		r = client_watch(server, client);
 	if (r < 0) {

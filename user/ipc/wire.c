@@ -77,33 +77,40 @@ bool wire_reader_has_message(struct wire_reader *reader)
 	return nul != NULL;
 }
 
-size_t wire_depth(const char *text, size_t count)
+size_t wire_depth(const char *text, size_t count, size_t *ret_nodes)
 {
-	size_t depth = 0, deepest = 0;
+	size_t depth = 0, deepest = 0, nodes = 0;
 	bool quoted = false;
 
 	for (size_t i = 0; i < count; i++) {
 		char c = text[i];
 
-		if (quoted && c == '\\')
+		if (quoted && c == '\\') {
 			i++;
-		else if (c == '"')
+		} else if (c == '"') {
 			quoted = !quoted;
-		else if (!quoted && (c == '{' || c == '['))
+		} else if (!quoted && (c == '{' || c == '[')) {
+			nodes++;
 			deepest = ++depth > deepest ? depth : deepest;
-		else if (!quoted && (c == '}' || c == ']') && depth)
+		} else if (!quoted && (c == '}' || c == ']') && depth) {
 			depth--;
+		}
 	}
+	*ret_nodes = nodes;
 	return deepest;
 }
 
-static int message_decode(const char *text, size_t count, json_t **ret_message, struct uw_err *err)
+int wire_decode(const char *text, size_t count, json_t **ret_message, struct uw_err *err)
 {
 	json_error_t error;
 	json_t *message;
+	size_t nodes;
 
-	if (wire_depth(text, count) > WIRE_DEPTH_MAX)
+	if (wire_depth(text, count, &nodes) > WIRE_DEPTH_MAX)
 		return err_set(err, -EBADMSG, "message nests deeper than %u", WIRE_DEPTH_MAX);
+	if (nodes > WIRE_NODES_MAX)
+		return err_set(err, -EBADMSG, "message has more than %u objects and lists",
+			       WIRE_NODES_MAX);
 	message = json_loadb(text, count, JSON_REJECT_DUPLICATES, &error);
 	if (!message)
 		return err_set(err, -EBADMSG, "message is not JSON: %s at byte %d", error.text,
@@ -116,18 +123,35 @@ static int message_decode(const char *text, size_t count, json_t **ret_message, 
 	return 1;
 }
 
+int wire_reader_cut(struct wire_reader *reader, const char **ret_text, size_t *ret_count)
+{
+	if (!wire_reader_has_message(reader))
+		return 0;
+	*ret_text = reader->buf + reader->start;
+	*ret_count = reader->scanned - reader->start;
+	reader->scanned++;
+	reader->start = reader->scanned;
+	return 1;
+}
+
 int wire_reader_next(struct wire_reader *reader, json_t **ret_message, struct uw_err *err)
 {
 	const char *text;
 	size_t count;
 
-	if (!wire_reader_has_message(reader))
+	if (!wire_reader_cut(reader, &text, &count))
 		return 0;
-	text = reader->buf + reader->start;
-	count = reader->scanned - reader->start;
-	reader->scanned++;
-	reader->start = reader->scanned;
-	return message_decode(text, count, ret_message, err);
+	return wire_decode(text, count, ret_message, err);
+}
+
+void wire_reader_shrink(struct wire_reader *reader)
+{
+	size_t limit = reader->limit;
+
+	if (reader->start < reader->end || reader->size <= READER_SIZE_MIN)
+		return;
+	wire_reader_done(reader);
+	reader->limit = limit;
 }
 
 int wire_encode(const json_t *message, char **ret_bytes, size_t *ret_count)

@@ -14,11 +14,16 @@
 
 #include "user/base/err.h"
 
-/* A full status of 32 components and 256 leaves is under 100 KiB. */
-#define WIRE_MESSAGE_MAX (1U << 20)
+/* A full status of 32 components and 256 leaves is under 100 KiB; an answer to 2000 jobs that were
+ * submitted at once is the longest. */
+#define WIRE_MESSAGE_MAX (2U << 20)
 
 /* Our deepest message nests 5 deep; jansson recurses, so this also bounds its stack. */
 #define WIRE_DEPTH_MAX 32U
+
+/* Objects and lists in a message: jansson makes 130 bytes of "[]," and 400 of "{},". A Submit of
+ * 2000 jobs has 3 to 5 of them a job. */
+#define WIRE_NODES_MAX 20000U
 
 /* Bytes received and not yet taken as messages. All zero is an empty one. */
 struct wire_reader {
@@ -45,6 +50,14 @@ int wire_reader_feed(struct wire_reader *reader, const void *bytes, size_t count
  */
 int wire_reader_next(struct wire_reader *reader, json_t **ret_message, struct uw_err *err);
 
+/* The same in two steps: the bytes of the next whole message, without its NUL, until more are fed;
+ * and what they say. */
+int wire_reader_cut(struct wire_reader *reader, const char **ret_text, size_t *ret_count);
+int wire_decode(const char *text, size_t count, json_t **ret_message, struct uw_err *err);
+
+/* Gives its memory back when nothing waits. */
+void wire_reader_shrink(struct wire_reader *reader);
+
 /* True when a whole message is waiting, good or bad. */
 bool wire_reader_has_message(struct wire_reader *reader);
 
@@ -52,7 +65,8 @@ bool wire_reader_has_message(struct wire_reader *reader);
  */
 int wire_encode(const json_t *message, char **ret_bytes, size_t *ret_count);
 
-/* Deepest nesting of [ and { outside of strings in the first count bytes of text. */
-size_t wire_depth(const char *text, size_t count);
+/* Deepest nesting of [ and { outside of strings in the first count bytes of text, and how many of
+ * them there are. */
+size_t wire_depth(const char *text, size_t count, size_t *ret_nodes);
 
 #endif
