@@ -27,6 +27,7 @@ struct change;
 struct daemon;
 struct ipc_server;
 struct kern;
+struct queue_page;
 struct ledger;
 struct policy_state;
 struct sense;
@@ -116,6 +117,9 @@ struct daemon {
 	/* Calls that are being answered. */
 	struct wait_call *waits; /* methods/wait.c */
 	struct change *changes;  /* methods/change.c */
+
+	struct queue_page *pages; /* methods/queue_page.c */
+	uint32_t page_uid;        /* whose the last one was */
 
 	/* What wakes the loop; each source is its owner's. */
 	sd_event *event;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Dispatches the methods of jobs, and holds those that only read what jobs there are. Queue lists
- * those that run, then those in the order in which they will start, then the rest; as a page near
- * the top is what is asked for most, it is made without a look at all the jobs. Job and Logs tell
- * of the first job that a range names.
+ * Dispatches the methods of jobs, and holds those that tell of one: Job and Logs, of the first job
+ * that a range names. All that is told comes from its row in the database and from what the queue
+ * knows of it while it has not ended.
  */
 #include "user/daemon/methods/queue.h"
 
@@ -17,6 +16,7 @@
 #include "user/daemon/methods/change.h"
 #include "user/daemon/methods/encode_job.h"
 #include "user/daemon/methods/history.h"
+#include "user/daemon/methods/queue_page.h"
 #include "user/daemon/methods/recommend.h"
 #include "user/daemon/methods/scan.h"
 #include "user/daemon/methods/select.h"
@@ -26,141 +26,6 @@
 #include "user/jobs/jobs.h"
 
 #define PATH_LEN 512
-
-static uint64_t page_of(const struct ipc_call *call)
-{
-	uint64_t count = json_get_u64_or(call->parameters, "count", IPC_JOBS_A_PAGE);
-
-	return count < IPC_JOBS_A_PAGE ? count : IPC_JOBS_A_PAGE;
-}
-
-/* ---- Queue: those that run, those in the order of the queue, and then the rest ---- */
-
-struct queue_page {
-	const struct jobs *jobs;
-	const struct job_select *select;
-	uint64_t from, count, total;
-	json_t *list;
-};
-
-static void offer(struct queue_page *page, const struct job *job)
-{
-	if (!job || !select_has(page->select, page->jobs, job))
-		return;
-	if (page->total >= page->from && page->total - page->from < page->count)
-		json_array_append_new(page->list, encode_queue_entry(page->jobs, job));
-	page->total++;
-}
-
-static void offer_active(struct queue_page *page)
-{
-	uint32_t slot = 0;
-	const struct job *job;
-
-	while ((job = jobs_next_active(page->jobs, &slot)))
-		offer(page, job);
-}
-
-/* All jobs, and a page that lies among those that run and those that wait for their turn: nothing
- * else needs to be looked at. False when it does not. */
-static bool offer_plain_page(struct queue_page *page)
-{
-	const struct job_select *select = page->select;
-	uint64_t end = page->from + page->count, skip;
-	uint64_t queued[IPC_JOBS_A_PAGE];
-	uint32_t count, want;
-
-	if (select->range_count || select->component || select->key || select->tag ||
-	    select->states || select->one_user)
-		return false;
-	offer_active(page);
-	if (end > page->total) {
-		skip = page->from > page->total ? page->from - page->total : 0;
-		want = (uint32_t)(end - page->total - skip);
-		count = admit_queue(jobs_admit(page->jobs), (uint32_t)skip, queued, want);
-		page->total += skip;
-		for (uint32_t i = 0; i < count; i++)
-			offer(page, jobs_find(page->jobs, queued[i]));
-		if (count < want)
-			return false;
-	}
-	page->total = jobs_count(page->jobs);
-	return true;
-}
-
-static int by_id(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Held, waiting for others, or too large for their component as it is. */
-static void offer_rest(struct queue_page *page, const uint64_t *queued, uint32_t count)
-{
-	AUTO_FREE uint64_t *rest = calloc(jobs_count(page->jobs) + 1UL, sizeof(*rest));
-	AUTO_FREE uint8_t *seen = calloc(JOBS_MAX, 1);
-	uint32_t found = 0;
-
-	if (!rest || !seen)
-		return;
-	for (uint32_t i = 0; i < count; i++) {
-		const struct job *job = jobs_find(page->jobs, queued[i]);
-
-		if (job)
-			seen[jobs_place(page->jobs, job)] = 1;
-	}
-	for (const struct job *job = jobs_next(page->jobs, NULL); job;
-	     job = jobs_next(page->jobs, job))
-		if (!job_state_is_active((enum job_state)job->state) &&
-		    !seen[jobs_place(page->jobs, job)])
-			rest[found++] = job->id;
-	qsort(rest, found, sizeof(*rest), by_id);
-	for (uint32_t i = 0; i < found; i++)
-		offer(page, jobs_find(page->jobs, rest[i]));
-}
-
-static json_t *encode_page(const struct queue_page *page)
-{
-	uint64_t end = page->from + page->count;
-
-	return json_pack("{s:o, s:I, s:o}", "jobs", page->list, "total", (json_int_t)page->total,
-			 "next", end < page->total ? json_u64(end) : json_null());
-}
-
-static void method_queue(struct daemon *daemon, const struct ipc_call *call,
-			 struct ipc_answer *answer)
-{
-	AUTO_FREE uint64_t *queued = calloc(jobs_count(daemon->jobs) + 1UL, sizeof(*queued));
-	struct job_select select;
-	struct queue_page page = {
-		.jobs = daemon->jobs,
-		.select = &select,
-		.from = json_get_u64_or(call->parameters, "from", 0),
-		.count = page_of(call),
-	};
-	uint32_t count;
-
-	if (!queued) {
-		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
-		return;
-	}
-	if (!select_read(call, answer, "select", &select))
-		return;
-	page.list = json_array();
-	if (offer_plain_page(&page)) {
-		answer->parameters = encode_page(&page);
-		return;
-	}
-	page.total = 0;
-	json_array_clear(page.list);
-	offer_active(&page);
-	count = admit_queue(jobs_admit(daemon->jobs), 0, queued, jobs_count(daemon->jobs));
-	for (uint32_t i = 0; i < count; i++)
-		offer(&page, jobs_find(daemon->jobs, queued[i]));
-	offer_rest(&page, queued, count);
-	answer->parameters = encode_page(&page);
-}
 
 /* ---- one job: the first that the range names ---- */
 
@@ -341,7 +206,7 @@ typedef void (*method_fn)(struct daemon *daemon, const struct ipc_call *call,
 
 static const method_fn methods[IPC_METHOD__COUNT] = {
 	[IPC_SUBMIT] = method_submit,
-	[IPC_QUEUE] = method_queue,
+	[IPC_QUEUE] = method_queue_page,
 	[IPC_JOB] = method_job,
 	[IPC_WAIT] = method_wait,
 	[IPC_CANCEL] = method_change,

@@ -329,6 +329,17 @@ void admit_summary(const struct admit *admit, uint64_t now_us, struct admit_summ
  * written. O(from + count).
  */
 uint32_t admit_queue(const struct admit *admit, uint32_t from, uint64_t *ret_ids, uint32_t count);
+
+/*
+ * The same in parts: all zero begins, and each call goes on behind what the last one wrote. What
+ * comes, goes or moves in between may be left out, or come twice. O(components * log n + count).
+ */
+struct admit_place {
+	uint32_t passed[UW_COMPONENTS_MAX]; /* by component */
+};
+uint32_t admit_queue_next(const struct admit *admit, struct admit_place *place, uint64_t *ret_ids,
+			  uint32_t count);
+
 /* The same of those that started, in no order that lasts. */
 uint32_t admit_running(const struct admit *admit, uint32_t from, uint64_t *ret_ids, uint32_t count);
 

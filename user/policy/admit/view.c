@@ -186,6 +186,21 @@ uint32_t admit_queue(const struct admit *admit, uint32_t from, uint64_t *ret_ids
 	return n;
 }
 
+uint32_t admit_queue_next(const struct admit *admit, struct admit_place *place, uint64_t *ret_ids,
+			  uint32_t count)
+{
+	uint32_t next[UW_COMPONENTS_MAX], n, c;
+
+	for (c = 0; c < admit->config.component_count; c++)
+		next[c] = btree_nth(&admit->component[c].turn, place->passed[c]);
+	for (n = 0; n < count && (c = earliest(admit, next)) != NONE; n++) {
+		ret_ids[n] = admit->ticket[next[c]].task.id;
+		next[c] = btree_next(&admit->component[c].turn, next[c]);
+		place->passed[c]++;
+	}
+	return n;
+}
+
 uint32_t admit_running(const struct admit *admit, uint32_t from, uint64_t *ret_ids, uint32_t count)
 {
 	uint32_t n = 0;
