@@ -100,74 +100,6 @@ static uint64_t number(const struct ipc_answer *answer, const char *key)
 	return json_get_u64(answer->parameters, key);
 }
 
-/* "V0=text" and on. */
-static json_t *variables(uint32_t count, const char *text)
-{
-	json_t *list = json_array();
-	char word[64];
-
-	for (uint32_t i = 0; i < count; i++) {
-		snprintf(word, sizeof(word), "V%u=%s", i, text);
-		json_array_append_new(list, json_string(word));
-	}
-	return list;
-}
-
-static json_t *submission(uint32_t of_context, uint32_t of_item)
-{
-	return json_pack("{s:b, s:{s:s, s:o}, s:[{s:s, s:[s], s:o, s:i}]}", "dry_run", 1, "context",
-			 "cwd", "/", "environment", variables(of_context, "context"), "jobs",
-			 "component", "ml_models", "command", "true", "environment",
-			 variables(of_item, "item"), "memory_bytes", 1 << 20);
-}
-
-static void test_calls_who_may_not_submit_is_told_before_all_else(void **state)
-{
-	struct asked asked;
-	json_t *parameters;
-
-	asked_init(&asked, *state);
-	parameters = submission(1, 1);
-	json_object_set_new(json_array_get(json_object_get(parameters, "jobs"), 0), "command",
-			    json_true());
-	assert_string_equal(ask(&asked, IPC_SUBMIT, json_incref(parameters))->error,
-			    IPC_ERROR_NOT_PERMITTED);
-	let_in(&asked, "*");
-	assert_string_equal(ask(&asked, IPC_SUBMIT, parameters)->error, IPC_ERROR_BAD_JOB);
-	asked_done(&asked);
-}
-
-static void test_calls_environments_have_bounds(void **state)
-{
-	struct asked asked;
-	clock_t began = clock();
-
-	asked_init(&asked, *state);
-	let_in(&asked, "*");
-	assert_string_equal(ask(&asked, IPC_SUBMIT, submission(4097, 0))->error, IPC_ERROR_BAD_JOB);
-	assert_string_equal(ask(&asked, IPC_SUBMIT, submission(0, 4097))->error, IPC_ERROR_BAD_JOB);
-	assert_null(ask(&asked, IPC_SUBMIT, submission(4096, 4096))->error);
-	assert_true(clock() - began < WORK_MAX);
-	asked_done(&asked);
-}
-
-static void test_calls_many_environments_are_too_many_together(void **state)
-{
-	struct asked asked;
-	json_t *parameters = submission(4096, 1), *jobs = json_object_get(parameters, "jobs");
-	json_t *shared = submission(4096, 0), *plain = json_object_get(shared, "jobs");
-
-	asked_init(&asked, *state);
-	let_in(&asked, "*");
-	for (uint32_t i = 1; i < 600; i++) {
-		json_array_append(jobs, json_array_get(jobs, 0));
-		json_array_append(plain, json_array_get(plain, 0));
-	}
-	assert_string_equal(ask(&asked, IPC_SUBMIT, parameters)->error, IPC_ERROR_BAD_JOB);
-	assert_null(ask(&asked, IPC_SUBMIT, shared)->error);
-	asked_done(&asked);
-}
-
 /* The second has the first's environment, and the third its own. */
 static void test_calls_a_shared_environment_arrives(void **state)
 {
@@ -408,74 +340,6 @@ static void test_calls_allow_lists_are_numbers(void **state)
 	}
 }
 
-/* ---- dry runs ---- */
-
-static json_t *dry_run(struct asked *asked, const char *memory, const char *rest)
-{
-	char text[400];
-	const struct ipc_answer *answer;
-
-	snprintf(text, sizeof(text),
-		 "{\"dry_run\": true, \"context\": {\"environment\": [], \"cwd\": \"/\"}, "
-		 "\"jobs\": [{\"component\": \"ml_models\", \"command\": [\"true\"], "
-		 "\"memory_bytes\": %s%s}]}",
-		 memory, rest);
-	answer = ask(asked, IPC_SUBMIT, json_loads(text, 0, NULL));
-	if (answer->error)
-		return NULL;
-	return json_array_get(json_object_get(answer->parameters, "jobs"), 0);
-}
-
-static const char *reason(const json_t *job)
-{
-	return json_get_text(json_object_get(job, "why"), "reason");
-}
-
-static void test_calls_dry_run_tells_what_would_be(void **state)
-{
-	struct jobs_fixture *f = *state;
-	struct admit_key known = {.version = ADMIT_KEY_VERSION, .least_kib = 0};
-	struct asked asked;
-	char buf[256];
-	struct jobs_item item = sh_item(AT_GATE, buf, sizeof(buf));
-	const json_t *job;
-
-	asked_init(&asked, f);
-	let_in(&asked, "*");
-	job = dry_run(&asked, "67108864", "");
-	assert_string_equal(reason(job), "fits");
-	assert_int_equal(json_get_u64(job, "position"), 1);
-	assert_int_equal(json_get_u64(job, "start_in_us"), 0);
-	known.key = jobs_learn_key(f->jobs, "ml_models", USER, "fold");
-	for (int i = 0; i < 12; i++)
-		admit_key_learn(&known, &(struct admit_run){.peak_kib = 100 << 10,
-							    .asked_kib = 400 << 10,
-							    .run_ms = 60000});
-	assert_int_equal(admit_key_import((struct admit *)(uintptr_t)jobs_admit(f->jobs), &known),
-			 0);
-	job = dry_run(&asked, "419430400", ", \"key\": \"fold\", \"rerun\": true");
-	assert_in_range(json_get_u64(job, "reserved_bytes"), 100 << 20, 200 << 20);
-	job = dry_run(&asked, "419430400", ", \"key\": \"fold\"");
-	assert_int_equal(json_get_u64(job, "reserved_bytes"), 400 << 20);
-	item.spec.memory_bytes = JOBS_BUDGET / 4 * 3;
-	item.spec.time_us = 600 * US_PER_SEC;
-	submit(f, &item, 1);
-	JOBS_UNTIL(f, jobs_find(f->jobs, f->first_id)->state == JOB_RUNNING);
-	job = dry_run(&asked, "536870912", "");
-	assert_string_equal(reason(job), "memory");
-	assert_in_range(json_get_u64(job, "start_in_us"), 1, 7200 * US_PER_SEC);
-	job = dry_run(&asked, "2147483648", "");
-	assert_string_equal(reason(job), "too-large");
-	job = dry_run(&asked, "67108864", ", \"hold\": true");
-	assert_string_equal(json_get_text(job, "state"), "held");
-	assert_int_equal(json_get_u64(job, "position"), UINT64_MAX);
-	assert_int_equal(jobs_count(f->jobs), 1);
-	f->config.admission.max_queued = 1;
-	assert_null(dry_run(&asked, "67108864", ""));
-	asked_done(&asked);
-	cancel(f, f->first_id);
-}
-
 /* ---- again ---- */
 
 static void test_calls_requeue_is_bound_by_max_queued(void **state)
@@ -500,9 +364,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_calls_no_more_than_max_queued),
-		TEST(test_calls_who_may_not_submit_is_told_before_all_else),
-		TEST(test_calls_environments_have_bounds),
-		TEST(test_calls_many_environments_are_too_many_together),
 		TEST(test_calls_a_shared_environment_arrives),
 		TEST(test_calls_ranges_that_overlap_count_a_job_once),
 		TEST(test_calls_ranges_have_bounds),
@@ -510,7 +371,6 @@ int main(void)
 		TEST(test_calls_an_array_after_an_array_takes_no_time),
 		TEST(test_calls_all_of_an_array_is_waited_for),
 		TEST(test_calls_allow_lists_are_numbers),
-		TEST(test_calls_dry_run_tells_what_would_be),
 		TEST(test_calls_requeue_is_bound_by_max_queued),
 	};
 

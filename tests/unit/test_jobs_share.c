@@ -193,7 +193,7 @@ static void test_share_what_is_on_its_way_is_bounded(void **state)
 		taken++;
 		assert_true(taken < 100); /* no turn of the loop comes in between */
 	}
-	assert_in_range(taken, 90, 96); /* half of 48M */
+	assert_in_range(taken, 45, 48); /* half of 24M */
 	assert_non_null(strstr(err.text, "on its way to the disk"));
 	JOBS_UNTIL(f, f->submitted == before + taken);
 	assert_int_equal(accounts_held(&f->jobs->accounts, USER, ACCOUNT_MEMORY), 0);

@@ -71,7 +71,6 @@ void submission_unpromise(const struct submission *submission, uint32_t place, u
 {
 	struct accounts *accounts = &submission->jobs->accounts;
 
-	submission->jobs->pending -= count;
 	accounts_take(accounts, submission->uid, ACCOUNT_JOBS, count);
 	accounts_take(accounts, submission->uid, ACCOUNT_BYTES,
 		      count * submission->pack[place].size);

@@ -5,6 +5,7 @@
 #ifndef UW_JOBS_ENTER_H
 #define UW_JOBS_ENTER_H
 
+#include "user/jobs/accounts.h"
 #include "user/jobs/jobs.h"
 #include "user/jobs/recorder.h"
 
@@ -29,6 +30,9 @@ struct submission {
 	struct submission *next; /* that enters the queue after this one */
 	uint32_t at_item, at;    /* the first element that has not */
 	uint32_t uid;
+	struct jobs_item *from; /* the caller's, until they are copied; at counts them, too */
+	uint64_t demand[ACCOUNT__COUNT];
+	bool checked, reserved;
 	uint64_t memory_bytes;      /* that it takes here, in the accounts */
 	struct jobs_later *waiting; /* for all of this one */
 };

@@ -167,6 +167,21 @@ typedef void (*jobs_submitted_fn)(void *data, int rc, const struct uw_err *err,
 int jobs_submit(struct jobs *jobs, struct jobs_item *items, uint32_t count, jobs_submitted_fn done,
 		void *data, struct uw_err *err);
 
+/*
+ * The same in parts, for calls of thousands of items, which have to live until it is through. done
+ * NULL: it is checked only, and count of each item set. NULL: out of memory.
+ */
+struct submission;
+struct submission *jobs_submit_begin(struct jobs *jobs, struct jobs_item *items, uint32_t count,
+				     jobs_submitted_fn done, void *data);
+
+/* Until until_us of clock_now_us. 1: there is more to do; 0: it is on its way; or an error of
+ * jobs_submit. But for 1 it is through, and no more the caller's. */
+int jobs_submit_some(struct submission *submission, uint64_t until_us, struct uw_err *err);
+
+/* Gives up one of which there is more to do. */
+void jobs_submit_drop(struct submission *submission);
+
 /* What its first element would have reserved and when it would start, if it came now and alone; for
  * the elements after it, and other items, the queue is longer. As of admit_preview; -ENOENT. */
 int jobs_preview(struct jobs *jobs, const struct job_spec *spec, struct admit_view *ret_view);

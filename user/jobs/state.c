@@ -18,7 +18,7 @@
 #include "user/base/units.h"
 
 /* With what uwd needs for itself below the MemoryMax of uwd.service, 160M. */
-#define COMING_BYTES_MAX (48ULL << 20)
+#define COMING_BYTES_MAX (24ULL << 20)
 
 uint64_t jobs_now_us(const struct jobs *jobs)
 {

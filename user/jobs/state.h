@@ -53,7 +53,6 @@ struct jobs {
 	 * looked at in one go. */
 	struct store_awaited awaited[JOB_AFTER_MAX];
 	bool awaited_kept;
-	uint32_t pending; /* jobs on their way to the disk, and from there into the table */
 	struct submission *coming, **coming_last; /* on disk, and not all in the table */
 	int turn_fd;              /* an eventfd: there is something to do in another turn */
 	uint32_t unresolved;      /* locked slots whose shim has not said its pid */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * New jobs are checked, get ids, and are written, all of a call or none. Items are copied here, so
- * that the caller's memory is free when the call returns; elements of an array are made one by one
- * only as they are written. What is on disk goes on to enter.c; what could not be written is
+ * New jobs are checked, get ids, and are written, all of a call or none. Thousands of items are
+ * checked and copied over many turns of the loop, with their places reserved in between. From the
+ * copy on the caller's memory is its own again; elements of an array are made one by one only as
+ * they are written. What is on disk goes on to enter.c; what could not be written is
  * answered with the reason.
  */
 #include <errno.h>
@@ -16,11 +17,6 @@
 #include "user/jobs/state.h"
 
 #define IDS_AHEAD 1000U
-
-static void cleanup_submission(struct submission **submission)
-{
-	submission_free(*submission);
-}
 
 /* ---- on the recorder's thread ---- */
 
@@ -232,75 +228,66 @@ static int copy_item(const struct jobs_item *from, struct jobs_item *to, struct 
 	return rc;
 }
 
-static struct submission *submission_new(struct jobs *jobs, uint32_t count)
-{
-	struct submission *submission = calloc(1, sizeof(*submission));
-
-	if (!submission)
-		return NULL;
-	submission->item = calloc(count, sizeof(*submission->item));
-	submission->pack = calloc(count, sizeof(*submission->pack));
-	if (!submission->item || !submission->pack) {
-		submission_free(submission);
-		return NULL;
-	}
-	submission->count = count;
-	submission->jobs = jobs;
-	submission->submit_us = jobs_now_us(jobs);
-	submission->submit_wall_us = clock_wall_us();
-	submission->entry = (struct entry){
-		.new = true,
-		.write = write_submission,
-		.done = submission_done,
-	};
-	return submission;
-}
-
-/* What a call takes: places, bytes on disk, and bytes here until all of it is in the queue. */
-struct demand {
-	uint64_t count[ACCOUNT__COUNT];
-};
-
-static void add_demand(struct demand *demand, const struct jobs_item *item)
+/* What a call takes: places, bytes on disk, and bytes here - the items twice, as who submits keeps
+ * them for its answer - until all of it is in the queue. */
+static void add_demand(struct submission *submission, const struct jobs_item *item)
 {
 	uint64_t pack = job_pack(&item->spec, false, NULL, 0);
 	uint64_t env = item->same_env ? 0 : item->spec.env.size;
+	uint64_t *demand = submission->demand;
 
-	demand->count[ACCOUNT_JOBS] += item->count;
-	demand->count[ACCOUNT_BYTES] += item->count * pack + env;
-	demand->count[ACCOUNT_MEMORY] += pack + env + sizeof(*item) + sizeof(struct pack) +
-					 item->range_count * sizeof(*item->range);
+	demand[ACCOUNT_JOBS] += item->count;
+	demand[ACCOUNT_BYTES] += item->count * pack + env;
+	demand[ACCOUNT_MEMORY] += pack + env + 2 * sizeof(*item) + sizeof(struct pack) +
+				  item->range_count * sizeof(*item->range);
 }
 
-static int check_room(const struct jobs *jobs, uint32_t uid, const struct demand *demand,
-		      struct uw_err *err)
+static int check_room(const struct submission *submission, struct uw_err *err)
 {
 	int rc = 0;
 
 	for (int what = 0; !rc && what < ACCOUNT__COUNT; what++)
-		rc = state_check_room(jobs, uid, (enum accounts_what)what, demand->count[what],
-				      err);
+		rc = state_check_room(submission->jobs, submission->uid, (enum accounts_what)what,
+				      submission->demand[what], err);
 	return rc;
 }
 
-/* The demand is in the accounts until the jobs are, and its memory until all is answered. */
+/* It has its places from now on, whatever else is submitted before it is on its way. */
+static void reserve(struct submission *submission)
+{
+	for (int what = 0; what < ACCOUNT__COUNT; what++)
+		accounts_add(&submission->jobs->accounts, submission->uid, (enum accounts_what)what,
+			     submission->demand[what]);
+	submission->reserved = true;
+}
+
+static void give_back(struct submission *submission)
+{
+	if (!submission->reserved)
+		return;
+	for (int what = 0; what < ACCOUNT__COUNT; what++)
+		accounts_take(&submission->jobs->accounts, submission->uid,
+			      (enum accounts_what)what, submission->demand[what]);
+	submission->reserved = false;
+}
+
+/* To the byte, until the jobs are in the accounts, and its memory until all is answered. */
 static void promise(struct submission *submission)
 {
 	struct accounts *accounts = &submission->jobs->accounts;
-	struct demand demand = {0};
 
+	give_back(submission);
 	for (uint32_t i = 0; i < submission->count; i++) {
 		const struct jobs_item *item = &submission->item[i];
 		struct pack *pack = &submission->pack[i];
 
-		add_demand(&demand, item);
 		accounts_add(accounts, submission->uid, ACCOUNT_JOBS, item->count);
 		accounts_add(accounts, submission->uid, ACCOUNT_BYTES, item->count * pack->size);
 		if (pack->env)
 			pack->account_env =
 				accounts_env_new(accounts, submission->uid, item->spec.env.size);
 	}
-	submission->memory_bytes = demand.count[ACCOUNT_MEMORY];
+	submission->memory_bytes = submission->demand[ACCOUNT_MEMORY];
 	accounts_add(accounts, submission->uid, ACCOUNT_MEMORY, submission->memory_bytes);
 }
 
@@ -312,23 +299,6 @@ static void share_env(struct submission *submission, uint32_t place, uint32_t wi
 	pack->account_env = submission->pack[with].account_env;
 	accounts_env_hold(&submission->jobs->accounts, pack->account_env);
 	submission->item[place].same_env = NULL;
-}
-
-int jobs_check(struct jobs *jobs, struct jobs_item *items, uint32_t count, struct uw_err *err)
-{
-	struct demand demand = {0};
-	int rc = 0;
-
-	enqueue_keep_awaited(jobs, true);
-	for (uint32_t i = 0; !rc && i < count; i++) {
-		rc = check_item(jobs, &items[i], err);
-		if (!rc)
-			rc = check_places(items, &items[i], err);
-		if (!rc)
-			add_demand(&demand, &items[i]);
-	}
-	enqueue_keep_awaited(jobs, false);
-	return rc ? rc : check_room(jobs, items[0].spec.uid, &demand, err);
 }
 
 /*
@@ -347,59 +317,165 @@ static int promise_ids(struct jobs *jobs, uint64_t upto)
 	return rc;
 }
 
-static int give_ids(struct jobs *jobs, struct jobs_item *items, uint32_t count, struct uw_err *err)
+static int give_ids(struct submission *submission, struct uw_err *err)
 {
+	struct jobs *jobs = submission->jobs;
+	struct jobs_item *items = submission->from;
 	uint64_t total = 0, next = jobs->last_id + 1;
-	int rc = jobs_check(jobs, items, count, err);
+	int rc = promise_ids(jobs, jobs->last_id + submission->demand[ACCOUNT_JOBS]);
 
 	if (rc)
-		return rc;
-	for (uint32_t i = 0; i < count; i++) {
+		return err_set(err, rc, "submit: %s: %s", jobs->dir, strerror(-rc));
+	for (uint32_t i = 0; i < submission->count; i++) {
 		resolve_after(items, &items[i]);
 		items[i].first_id = next + total;
 		total += items[i].count;
 	}
-	rc = promise_ids(jobs, jobs->last_id + total);
-	if (rc)
-		return err_set(err, rc, "submit: %s: %s", jobs->dir, strerror(-rc));
 	jobs->last_id += total;
-	jobs->pending += (uint32_t)total;
+	submission->promised_id = jobs->promised_id;
 	return 0;
+}
+
+/* ---- in parts ---- */
+
+static int check_one(struct submission *submission, struct uw_err *err)
+{
+	struct jobs_item *item = &submission->from[submission->at];
+	int rc = check_item(submission->jobs, item, err);
+
+	if (!rc)
+		rc = check_places(submission->from, item, err);
+	if (!rc)
+		add_demand(submission, item);
+	return rc;
+}
+
+static int copy_one(struct submission *submission, struct uw_err *err)
+{
+	const struct jobs_item *from = &submission->from[submission->at];
+	struct jobs_item *item = &submission->item[submission->at];
+	int rc = copy_item(from, item, &submission->pack[submission->at]);
+
+	if (!rc && item->same_env)
+		item->spec.env = submission->item[item->same_env - submission->from].spec.env;
+	return rc ? err_set(err, rc, "submit: %s", strerror(-rc)) : 0;
+}
+
+/* 1: there are more items, as the time is over. */
+static int each_item(struct submission *submission, uint64_t until_us, struct uw_err *err,
+		     int (*one)(struct submission *submission, struct uw_err *err))
+{
+	int rc = 0;
+
+	while (!rc && submission->at < submission->count) {
+		rc = one(submission, err);
+		submission->at++;
+		if (!rc && clock_now_us() >= until_us)
+			break;
+	}
+	return rc ? rc : submission->at < submission->count;
+}
+
+static int check_some(struct submission *submission, uint64_t until_us, struct uw_err *err)
+{
+	int rc;
+
+	enqueue_keep_awaited(submission->jobs, true);
+	rc = each_item(submission, until_us, err, check_one);
+	enqueue_keep_awaited(submission->jobs, false);
+	if (!rc)
+		rc = check_room(submission, err);
+	if (rc || !submission->done)
+		return rc;
+	rc = give_ids(submission, err);
+	if (rc)
+		return rc;
+	reserve(submission);
+	submission->checked = true;
+	submission->at = 0;
+	return 1;
+}
+
+static int copy_some(struct submission *submission, uint64_t until_us, struct uw_err *err)
+{
+	int rc = each_item(submission, until_us, err, copy_one);
+
+	if (rc)
+		return rc;
+	promise(submission);
+	for (uint32_t i = 0; i < submission->count; i++) {
+		const struct jobs_item *same = submission->item[i].same_env;
+
+		if (same)
+			share_env(submission, i, (uint32_t)(same - submission->from));
+	}
+	submission->at = 0;
+	submission->from = NULL;
+	recorder_put(submission->jobs->recorder, &submission->entry);
+	return 0;
+}
+
+struct submission *jobs_submit_begin(struct jobs *jobs, struct jobs_item *items, uint32_t count,
+				     jobs_submitted_fn done, void *data)
+{
+	struct submission *submission = calloc(1, sizeof(*submission));
+
+	if (!submission)
+		return NULL;
+	submission->jobs = jobs;
+	submission->item = calloc(count, sizeof(*submission->item));
+	submission->pack = calloc(count, sizeof(*submission->pack));
+	if (!submission->item || !submission->pack) {
+		submission_free(submission);
+		return NULL;
+	}
+	submission->from = items;
+	submission->count = count;
+	submission->uid = items[0].spec.uid;
+	submission->done = done;
+	submission->data = data;
+	submission->submit_us = jobs_now_us(jobs);
+	submission->submit_wall_us = clock_wall_us();
+	submission->entry = (struct entry){
+		.new = true,
+		.write = write_submission,
+		.done = submission_done,
+	};
+	return submission;
+}
+
+void jobs_submit_drop(struct submission *submission)
+{
+	give_back(submission);
+	submission_free(submission);
+}
+
+int jobs_submit_some(struct submission *submission, uint64_t until_us, struct uw_err *err)
+{
+	int rc = submission->checked ? copy_some(submission, until_us, err)
+				     : check_some(submission, until_us, err);
+
+	if (rc < 0 || (!rc && !submission->done))
+		jobs_submit_drop(submission);
+	return rc;
 }
 
 int jobs_submit(struct jobs *jobs, struct jobs_item *items, uint32_t count, jobs_submitted_fn done,
 		void *data, struct uw_err *err)
 {
-	__attribute__((cleanup(cleanup_submission))) struct submission *submission =
-		submission_new(jobs, count);
-	int rc = submission ? give_ids(jobs, items, count, err)
-			    : err_set(err, -ENOMEM, "submit: out of memory");
+	struct submission *submission = jobs_submit_begin(jobs, items, count, done, data);
+	int rc = 1;
 
-	if (rc)
-		return rc;
-	for (uint32_t i = 0; !rc && i < count; i++) {
-		struct jobs_item *item = &submission->item[i];
+	if (!submission)
+		return err_set(err, -ENOMEM, "submit: out of memory");
+	while (rc > 0)
+		rc = jobs_submit_some(submission, UINT64_MAX, err);
+	return rc;
+}
 
-		rc = copy_item(&items[i], item, &submission->pack[i]);
-		if (!rc && item->same_env)
-			item->spec.env = submission->item[item->same_env - items].spec.env;
-	}
-	if (rc) {
-		for (uint32_t i = 0; i < count; i++)
-			jobs->pending -= items[i].count;
-		return err_set(err, rc, "submit: %s", strerror(-rc));
-	}
-	submission->promised_id = jobs->promised_id;
-	submission->uid = items[0].spec.uid;
-	promise(submission);
-	for (uint32_t i = 0; i < count; i++)
-		if (items[i].same_env)
-			share_env(submission, i, (uint32_t)(items[i].same_env - items));
-	submission->done = done;
-	submission->data = data;
-	recorder_put(jobs->recorder, &submission->entry);
-	submission = NULL;
-	return 0;
+int jobs_check(struct jobs *jobs, struct jobs_item *items, uint32_t count, struct uw_err *err)
+{
+	return jobs_submit(jobs, items, count, NULL, NULL, err);
 }
 
 /* In bytes, and never as a share of what was asked for, as nothing was. */

@@ -2,12 +2,15 @@
 /*
  * Each item of the call is read, held against who may submit to its component, and given the memory
  * that was learned where it names none. Then all of them go to the queue at once, or none does, and
- * the client is answered when they are on disk. A dry run makes the same checks and answers at once
- * with what would come of it.
+ * the client is answered when they are on disk. A dry run makes the same checks and is answered
+ * with what would come of it. All of that is done in parts, in the turns of the clients, as a call
+ * may have thousands of items; the JSON is given up as soon as the queue has a copy, so that the
+ * next long call can be parsed.
  */
 #include "user/daemon/methods/submit.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "user/base/cleanup.h"
@@ -18,10 +21,21 @@
 #include "user/ipc/json.h"
 #include "user/jobs/jobs.h"
 
-/* The answer is to go to whom, when it is on disk. */
-struct submit_waiter {
+#define PART_US 300 /* of a turn */
+
+/* One call, until it is answered. */
+struct submit_task {
+	struct ipc_work work;
 	struct daemon *daemon;
-	uint64_t token;
+	struct ipc_call call; /* its parameters until all is copied, its peer is ours */
+	struct ipc_peer peer;
+	struct ipc_answer answer;
+	struct submit_call submit;
+	bool (*part)(struct submit_task *task);
+	bool dry_run;
+	uint32_t at; /* item to go on with */
+	struct submission *submission;
+	struct json_writer text;
 };
 
 /* ---- what is submitted ---- */
@@ -65,16 +79,6 @@ static bool take_item(const struct daemon *daemon, struct submit_call *submit, u
 
 	return submit_read_names(submit, at) && is_permitted(daemon, submit, spec->component) &&
 	       submit_read_rest(submit, at) && find_memory(daemon, submit, spec);
-}
-
-static bool take_call(const struct daemon *daemon, struct submit_call *submit)
-{
-	if (!submit_read_list(submit))
-		return false;
-	for (uint32_t i = 0; i < submit->count; i++)
-		if (!take_item(daemon, submit, i))
-			return false;
-	return true;
 }
 
 /* ---- the answer ---- */
@@ -154,15 +158,6 @@ static json_t *encode_submitted(struct jobs *jobs, const struct jobs_item *item)
 	return object;
 }
 
-static json_t *encode_all(struct jobs *jobs, const struct jobs_item *items, uint32_t count)
-{
-	json_t *list = json_array();
-
-	for (uint32_t i = 0; i < count; i++)
-		json_array_append_new(list, encode_submitted(jobs, &items[i]));
-	return json_pack("{s:o}", "jobs", list);
-}
-
 static const char *error_of(int rc)
 {
 	switch (rc) {
@@ -178,64 +173,170 @@ static const char *error_of(int rc)
 	}
 }
 
+/* ---- from part to part: each says whether there is another at once ---- */
+
+static void forget_parameters(struct submit_task *task)
+{
+	if (!task->call.parameters)
+		return;
+	json_decref((json_t *)task->call.parameters);
+	task->call.parameters = NULL;
+	if (task->daemon->server)
+		ipc_server_forget_call(task->daemon->server, task->call.token);
+}
+
+static void task_free(struct submit_task *task)
+{
+	if (task->submission)
+		jobs_submit_drop(task->submission);
+	forget_parameters(task);
+	submit_read_done(&task->submit);
+	json_decref(task->answer.parameters);
+	free(task->answer.text);
+	free(task->text.bytes);
+	free(task);
+}
+
+static bool reply(struct submit_task *task)
+{
+	struct daemon *daemon = task->daemon;
+
+	forget_parameters(task);
+	if (daemon->server)
+		ipc_server_answer(daemon->server, task->call.token, &task->answer, clock_now_us());
+	task_free(task);
+	return false;
+}
+
+static bool refuse(struct submit_task *task, int rc, const struct uw_err *err)
+{
+	ipc_answer_fail(&task->answer, error_of(rc), "%s", err->text);
+	return reply(task);
+}
+
+static bool answer_some(struct submit_task *task)
+{
+	uint64_t until_us = clock_now_us() + PART_US;
+
+	if (!task->at)
+		json_write(&task->text, "{\"jobs\":[");
+	while (task->at < task->submit.count && clock_now_us() < until_us)
+		json_write_element(&task->text, encode_submitted(task->daemon->jobs,
+								 &task->submit.item[task->at++]));
+	if (task->at < task->submit.count)
+		return true;
+	json_write(&task->text, "]}");
+	if (task->text.failed)
+		ipc_answer_fail(&task->answer, IPC_ERROR_FAILED, "out of memory");
+	else
+		task->answer.text = TAKE(task->text.bytes);
+	task->answer.text_count = task->text.count;
+	return reply(task);
+}
+
+static bool begin_answer(struct submit_task *task)
+{
+	task->at = 0;
+	task->part = answer_some;
+	return true;
+}
+
 static void on_disk(void *data, int rc, const struct uw_err *err, const struct jobs_item *items,
 		    uint32_t count)
 {
-	struct submit_waiter *waiter = data;
-	struct daemon *daemon = waiter->daemon;
-	struct ipc_answer answer = {0};
+	struct submit_task *task = data;
 
-	if (rc)
-		ipc_answer_fail(&answer, error_of(rc), "%s", err->text);
-	else
-		answer.parameters = encode_all(daemon->jobs, items, count);
-	if (daemon->server)
-		ipc_server_answer(daemon->server, waiter->token, &answer, clock_now_us());
-	else
-		json_decref(answer.parameters);
-	free(waiter);
-}
-
-static void enqueue(struct daemon *daemon, const struct submit_call *submit)
-{
-	struct submit_waiter *waiter = malloc(sizeof(*waiter));
-	struct uw_err err = {0};
-	int rc;
-
-	if (!waiter) {
-		ipc_answer_fail(submit->answer, IPC_ERROR_FAILED, "out of memory");
+	(void)items, (void)count;
+	if (rc || !task->daemon->server) {
+		refuse(task, rc, err);
 		return;
 	}
-	*waiter = (struct submit_waiter){.daemon = daemon, .token = submit->call->token};
-	rc = jobs_submit(daemon->jobs, submit->item, submit->count, on_disk, waiter, &err);
-	if (rc) {
-		free(waiter);
-		ipc_answer_fail(submit->answer, error_of(rc), "%s", err.text);
-		return;
-	}
-	submit->answer->later = true;
+	begin_answer(task);
+	ipc_server_put_work(task->daemon->server, &task->work);
 }
 
-static void try_only(struct daemon *daemon, const struct submit_call *submit)
+/* Of what is on its way only its items are kept, for the answer. */
+static bool submit_some(struct submit_task *task)
 {
 	struct uw_err err = {0};
-	int rc = jobs_check(daemon->jobs, submit->item, submit->count, &err);
+	int rc = jobs_submit_some(task->submission, clock_now_us() + PART_US, &err);
 
+	if (rc > 0)
+		return true;
+	task->submission = NULL;
 	if (rc)
-		ipc_answer_fail(submit->answer, error_of(rc), "%s", err.text);
-	else
-		submit->answer->parameters = encode_all(daemon->jobs, submit->item, submit->count);
+		return refuse(task, rc, &err);
+	submit_read_forget(&task->submit);
+	forget_parameters(task);
+	return task->dry_run && begin_answer(task);
+}
+
+static bool begin_submission(struct submit_task *task)
+{
+	struct submit_call *submit = &task->submit;
+
+	task->submission = jobs_submit_begin(task->daemon->jobs, submit->item, submit->count,
+					     task->dry_run ? NULL : on_disk, task);
+	if (!task->submission) {
+		ipc_answer_fail(&task->answer, IPC_ERROR_FAILED, "out of memory");
+		return reply(task);
+	}
+	task->part = submit_some;
+	return true;
+}
+
+static bool read_some(struct submit_task *task)
+{
+	uint64_t until_us = clock_now_us() + PART_US;
+
+	if (!task->submit.count && !submit_read_list(&task->submit))
+		return reply(task);
+	while (task->at < task->submit.count && clock_now_us() < until_us)
+		if (!take_item(task->daemon, &task->submit, task->at++))
+			return reply(task);
+	return task->at < task->submit.count || begin_submission(task);
+}
+
+static struct submit_task *task_of(struct ipc_work *work)
+{
+	return (struct submit_task *)((char *)work - offsetof(struct submit_task, work));
+}
+
+/* Who has gone before it was on its way wants nothing any more. */
+static bool step(struct ipc_work *work)
+{
+	struct submit_task *task = task_of(work);
+
+	if (task->call.parameters &&
+	    !ipc_server_is_awaited(task->daemon->server, task->call.token)) {
+		task_free(task);
+		return false;
+	}
+	return task->part(task);
+}
+
+static void drop(struct ipc_work *work)
+{
+	task_free(task_of(work));
 }
 
 void method_submit(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer)
 {
-	struct submit_call submit = {.call = call, .answer = answer};
+	struct submit_task *task = calloc(1, sizeof(*task));
 
-	if (take_call(daemon, &submit)) {
-		if (json_get_bool(call->parameters, "dry_run"))
-			try_only(daemon, &submit);
-		else
-			enqueue(daemon, &submit);
+	if (!task) {
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
+		return;
 	}
-	submit_read_done(&submit);
+	task->work = (struct ipc_work){.step = step, .drop = drop};
+	task->daemon = daemon;
+	task->peer = *call->peer;
+	task->call = *call;
+	task->call.peer = &task->peer;
+	task->call.parameters = json_incref((json_t *)call->parameters);
+	task->submit = (struct submit_call){.call = &task->call, .answer = &task->answer};
+	task->dry_run = json_get_bool(call->parameters, "dry_run");
+	task->part = read_some;
+	answer->later = true;
+	ipc_server_put_work(daemon->server, &task->work);
 }

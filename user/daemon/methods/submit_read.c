@@ -15,19 +15,45 @@
 #include "user/base/text.h"
 #include "user/ipc/json.h"
 
-#define ITEMS_MAX     10000U        /* of one call */
+#define ITEMS_MAX     2000U         /* of one call: its answer goes into a message */
 #define VARIABLES_MAX 4096U         /* of one environment */
 #define ENV_TOTAL_MAX (8UL << 20)   /* bytes of the environments of one call, merged ... */
 #define ENV_COUNT_MAX (256UL << 10) /* ... and variables in them */
 #define RANGES_MAX    256U          /* of one array */
 
-void submit_read_done(struct submit_call *submit)
+/* A job without a name is called after its key or its command. */
+static void keep_name(struct job_spec *spec)
+{
+	struct job job;
+
+	job_init(&job, spec);
+	text_copy(spec->name, sizeof(spec->name), job.name);
+}
+
+static void free_strings(struct submit_call *submit)
 {
 	for (uint32_t i = 0; submit->text && i < submit->count * 2; i++)
 		free(submit->text[i]);
 	for (uint32_t i = 0; submit->item && i < submit->count; i++)
-		free(submit->item[i].range);
-	free(submit->text);
+		free(TAKE(submit->item[i].range));
+	free(TAKE(submit->text));
+}
+
+void submit_read_forget(struct submit_call *submit)
+{
+	for (uint32_t i = 0; i < submit->count; i++) {
+		struct job_spec *spec = &submit->item[i].spec;
+
+		keep_name(spec);
+		spec->argv = spec->env = (struct job_block){"", 0};
+		spec->cwd = "";
+	}
+	free_strings(submit);
+}
+
+void submit_read_done(struct submit_call *submit)
+{
+	free_strings(submit);
 	free(submit->item);
 }
 

@@ -34,6 +34,9 @@ bool submit_read_list(struct submit_call *submit);
 bool submit_read_names(struct submit_call *submit, uint32_t at);
 bool submit_read_rest(struct submit_call *submit, uint32_t at);
 
+/* What only the queue wanted to know: items have their names and numbers still. */
+void submit_read_forget(struct submit_call *submit);
+
 void submit_read_done(struct submit_call *submit);
 
 #endif
