@@ -23,18 +23,14 @@ static void handle(void *data, const struct ipc_call *call, struct ipc_answer *a
 
 static const struct ipc_server_conf conf = {.version = "0", .handle = handle};
 
-static void check_reply(const json_t *reply)
+static void check_reply(const char *bytes, size_t count)
 {
-	AUTO_JSON json_t *back = NULL;
-	AUTO_FREE char *bytes = NULL;
+	AUTO_JSON json_t *reply = NULL;
 	struct wire_reader reader = {0};
-	size_t count;
 
-	if (wire_encode(reply, &bytes, &count) < 0)
-		abort();
 	if (wire_reader_feed(&reader, bytes, count) < 0)
 		abort();
-	if (wire_reader_next(&reader, &back, NULL) != 1 || !json_equal(reply, back))
+	if (wire_reader_next(&reader, &reply, NULL) != 1)
 		abort();
 	wire_reader_done(&reader);
 }
@@ -48,11 +44,14 @@ static void answer(const json_t *message)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(peers); i++) {
-		AUTO_JSON json_t *reply = NULL;
+		AUTO_FREE char *bytes = NULL;
+		size_t count = 0;
 		int follow;
 
-		if (service_answer(&conf, &peers[i], 1, message, &reply, &follow) >= 0 && reply)
-			check_reply(reply);
+		if (service_answer(&conf, &peers[i], 1, message, i == 1, &bytes, &count, &follow) >=
+			    0 &&
+		    bytes)
+			check_reply(bytes, count);
 	}
 }
 

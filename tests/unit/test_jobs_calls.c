@@ -81,16 +81,18 @@ static const struct ipc_answer *ask(struct asked *asked, enum ipc_method method,
 	};
 
 	assert_non_null(parameters);
-	json_decref(asked->answer.parameters);
-	asked->answer = (struct ipc_answer){0};
+	ipc_answer_done(&asked->answer);
 	assert_true(methods_queue_handle(&asked->daemon, &call, &asked->answer));
 	json_decref(parameters);
+	if (asked->answer.text)
+		asked->answer.parameters =
+			json_loadb(asked->answer.text, asked->answer.text_count, 0, NULL);
 	return &asked->answer;
 }
 
 static void asked_done(struct asked *asked)
 {
-	json_decref(asked->answer.parameters);
+	ipc_answer_done(&asked->answer);
 }
 
 static uint64_t number(const struct ipc_answer *answer, const char *key)

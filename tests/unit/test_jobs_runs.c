@@ -109,7 +109,9 @@ static json_t *ask_wait(struct jobs_fixture *f, uint64_t id)
 	assert_true(methods_queue_handle(&daemon, &call, &answer));
 	assert_null(answer.error);
 	json_decref(jobs);
-	return answer.parameters;
+	jobs = json_loadb(answer.text, answer.text_count, 0, NULL);
+	ipc_answer_done(&answer);
+	return jobs;
 }
 
 static void expect_wait(struct jobs_fixture *f, uint64_t id, json_int_t ended, json_int_t left)

@@ -174,12 +174,13 @@ static json_t *answer(const struct ipc_peer *peer, const char *text, int *ret_st
 		.data = handled,
 	};
 	AUTO_JSON json_t *message = json_loads(text, 0, NULL);
-	json_t *reply = NULL;
+	AUTO_FREE char *bytes = NULL;
+	size_t count = 0;
 
 	assert_non_null(message);
 	*ret_follow = SERVICE_NO_FOLLOW;
-	*ret_status = service_answer(&conf, peer, 1, message, false, &reply, ret_follow);
-	return reply;
+	*ret_status = service_answer(&conf, peer, 1, message, false, &bytes, &count, ret_follow);
+	return bytes ? json_loads(bytes, 0, NULL) : NULL;
 }
 
 static void test_service_rights_follow_the_table(void **state)

@@ -22,6 +22,7 @@ struct client {
 	uint64_t later; /* token of the call that is yet to be answered, 0 = none */
 	bool silent;    /* that call is "oneway": the next ones wait for its end all the same */
 	bool ready;     /* has something for us, or room for its answer */
+	bool has_more;  /* to be read, in another step */
 	bool wants_long, is_long; /* may not, or may, have a long call waiting */
 	uint64_t long_since_us;
 	char *bytes; /* of a whole call that is to be parsed */
@@ -57,7 +58,6 @@ void client_close(struct ipc_server *server, struct client *client);
 /* Behind what is queued for it already. -ENOMEM, -EMSGSIZE. bytes are copied. */
 int client_queue_bytes(struct ipc_server *server, struct client *client, const char *bytes,
 		       size_t count);
-int client_queue(struct ipc_server *server, struct client *client, const json_t *message);
 
 /* 0 also when the socket is full; what is left stays queued. */
 int client_flush(struct ipc_server *server, struct client *client);

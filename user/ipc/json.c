@@ -101,9 +101,23 @@ void json_write_value(struct json_writer *to, json_t *value)
 	json_decref(value);
 }
 
-void json_write_element(struct json_writer *to, json_t *value)
+static void separate(struct json_writer *to)
 {
 	if (to->count && to->bytes[to->count - 1] != '[')
 		json_write(to, ",");
+}
+
+void json_write_element(struct json_writer *to, json_t *value)
+{
+	separate(to);
 	json_write_value(to, value);
+}
+
+void json_write_list(struct json_writer *to, const struct json_writer *elements)
+{
+	to->failed |= elements->failed;
+	if (!elements->count)
+		return;
+	separate(to);
+	to->failed |= append(elements->bytes, elements->count, to) != 0;
 }

@@ -51,6 +51,9 @@ void json_write(struct json_writer *to, const char *part);
 void json_write_value(struct json_writer *to, json_t *value);
 void json_write_element(struct json_writer *to, json_t *value);
 
+/* Elements that were written to another one, behind those that are there. */
+void json_write_list(struct json_writer *to, const struct json_writer *elements);
+
 /* Never NULL: "" when there is no string of that key. Lives as long as object. */
 const char *json_get_text(const json_t *object, const char *key);
 

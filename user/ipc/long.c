@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "user/base/cleanup.h"
@@ -102,12 +101,10 @@ static void parse_next(struct ipc_server *server)
 
 int long_put(struct ipc_server *server, struct client *client, const char *text, size_t count)
 {
-	client->bytes = malloc(count);
+	client->bytes = wire_reader_take(&client->in, text, count);
 	if (!client->bytes)
 		return -ENOMEM;
-	memcpy(client->bytes, text, count);
 	client->byte_count = count;
-	wire_reader_shrink(&client->in);
 	parse_next(server);
 	return 0;
 }

@@ -241,25 +241,13 @@ static int client_hear(struct ipc_server *server, struct client *client,
 	return r < 0 ? r : client_check_unread(server, client);
 }
 
-/* Takes what answer has. */
-static int answer_bytes(struct ipc_answer *answer, char **ret_bytes, size_t *ret_count)
-{
-	AUTO_JSON json_t *reply = NULL;
-
-	if (answer->text)
-		return service_reply_text(TAKE(answer->text), answer->text_count, answer->follow,
-					  ret_bytes, ret_count);
-	reply = service_reply(TAKE(answer->parameters), answer->error, answer->follow);
-	return reply ? wire_encode(reply, ret_bytes, ret_count) : -ENOMEM;
-}
-
 void ipc_server_answer(struct ipc_server *server, uint64_t token, struct ipc_answer *answer,
 		       uint64_t now_us)
 {
 	struct client *client = client_of(server, token);
 	AUTO_FREE char *bytes = NULL;
 	size_t count = 0;
-	int rc = answer_bytes(answer, &bytes, &count);
+	int rc = service_write(answer, &bytes, &count);
 
 	if (!client)
 		return;

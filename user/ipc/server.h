@@ -24,6 +24,7 @@
 #define IPC_GROUPS_MAX   64U
 #define IPC_CALLS_A_TURN 4U           /* of one client; the rest waits for the next turn */
 #define IPC_TURN_US      2000U        /* of all clients; a tenth of the shortest step of policy */
+#define IPC_PART_US      300U         /* of a work: its step looks at the clock by this */
 #define IPC_CLIENT_US    500U         /* of one; what it took more is taken off its next turns */
 #define IPC_CALL_HERE    (8U << 10)   /* bytes of a call that is parsed on the loop */
 #define IPC_CALL_SHORT   (32U << 10)  /* of one of a method whose calls may not be long */
@@ -56,7 +57,7 @@ struct ipc_call {
 struct ipc_answer {
 	json_t *parameters; /* an object, ownership passes; NULL = {} */
 	char *text;         /* or that object written out: text_count bytes, malloced, ownership
-			     * passes; only of an answer that comes later */
+			     * passes */
 	size_t text_count;
 	const char *error;      /* a full error name, or NULL */
 	bool follow;            /* only where call->more: keep it open for ipc_server_publish */
@@ -67,9 +68,9 @@ struct ipc_answer {
 
 /*
  * A part of what a call asks for, when all of it would hold up the loop. step does a part, which
- * takes no more than half a ms; true: there is more. False: it is done, or goes on elsewhere, and
- * is the caller's again. drop frees it as the server ends. Parts of all works come in turn, beside
- * the clients.
+ * takes no more than IPC_PART_US and one item of it; true: there is more. False: it is done, or
+ * goes on elsewhere, and is the caller's again. drop frees it as the server ends. Parts of all
+ * works come in turn, beside the clients.
  */
 struct ipc_work {
 	struct ipc_work *next;
@@ -147,6 +148,13 @@ struct ipc_server_stats {
 	uint64_t turn_max_us; /* the longest turn */
 };
 void ipc_server_stats(const struct ipc_server *server, struct ipc_server_stats *ret_stats);
+
+/* What was written, or that memory is short. Takes it. */
+struct json_writer;
+void ipc_answer_write(struct ipc_answer *answer, struct json_writer *text);
+
+/* Of one that goes nowhere. */
+void ipc_answer_done(struct ipc_answer *answer);
 
 /* Fills answer with error and {reason: text}, or for a bad parameter {parameter: name}. */
 void ipc_answer_fail(struct ipc_answer *answer, const char *error, const char *fmt, ...)

@@ -38,8 +38,8 @@ fail:
 	return NULL;
 }
 
-int service_reply_text(char *text, size_t count, bool continues, char **ret_bytes,
-		       size_t *ret_count)
+/* Takes text. */
+static int write_text(char *text, size_t count, bool continues, char **ret_bytes, size_t *ret_count)
 {
 	static const char head[] = "{\"parameters\":", end[] = "}", more[] = ",\"continues\":true}";
 	const char *tail = continues ? more : end;
@@ -56,6 +56,17 @@ int service_reply_text(char *text, size_t count, bool continues, char **ret_byte
 	*ret_bytes = bytes;
 	*ret_count = all;
 	return 0;
+}
+
+int service_write(struct ipc_answer *answer, char **ret_bytes, size_t *ret_count)
+{
+	AUTO_JSON json_t *reply = NULL;
+
+	if (answer->text)
+		return write_text(TAKE(answer->text), answer->text_count, answer->follow, ret_bytes,
+				  ret_count);
+	reply = service_reply(TAKE(answer->parameters), answer->error, answer->follow);
+	return reply ? wire_encode(reply, ret_bytes, ret_count) : -ENOMEM;
 }
 
 void ipc_answer_fail(struct ipc_answer *answer, const char *error, const char *fmt, ...)
@@ -78,6 +89,24 @@ void ipc_answer_bad_parameter(struct ipc_answer *answer, const char *parameter)
 	answer->parameters = json_pack("{s:s}", "parameter", parameter);
 	answer->error = IPC_ERROR_INVALID_PARAMETER;
 	answer->follow = false;
+}
+
+void ipc_answer_write(struct ipc_answer *answer, struct json_writer *text)
+{
+	if (text->failed) {
+		free(TAKE(text->bytes));
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
+		return;
+	}
+	answer->text = TAKE(text->bytes);
+	answer->text_count = text->count;
+}
+
+void ipc_answer_done(struct ipc_answer *answer)
+{
+	json_decref(answer->parameters);
+	free(answer->text);
+	*answer = (struct ipc_answer){0};
 }
 
 static void service_get_info(const struct ipc_server_conf *conf, const json_t *parameters,
@@ -203,7 +232,8 @@ static bool message_flag(const json_t *message, const char *key)
 }
 
 int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *peer, uint64_t token,
-		   const json_t *message, bool is_long, json_t **ret_reply, int *ret_follow)
+		   const json_t *message, bool is_long, char **ret_bytes, size_t *ret_count,
+		   int *ret_follow)
 {
 	const char *name = json_string_value(json_object_get(message, "method"));
 	json_t *parameters = json_object_get(message, "parameters");
@@ -211,7 +241,7 @@ int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *pe
 	const struct service_method *service;
 	struct ipc_answer answer = {0};
 	struct ipc_call call = {.peer = peer, .token = token};
-	int index, refused = 0;
+	int index, refused = 0, rc;
 
 	if (!name || (parameters && !json_is_object(parameters)))
 		return -EBADMSG;
@@ -232,10 +262,10 @@ int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *pe
 		unknown_method(name, &answer);
 	}
 	*ret_follow = SERVICE_NO_FOLLOW;
-	*ret_reply = NULL;
+	*ret_bytes = NULL;
 	if (message_flag(message, "oneway")) {
 		*ret_follow = answer.later ? SERVICE_SILENT : SERVICE_NO_FOLLOW;
-		json_decref(answer.parameters);
+		ipc_answer_done(&answer);
 		return refused;
 	}
 	if (answer.later) {
@@ -244,6 +274,6 @@ int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *pe
 	}
 	if (answer.follow)
 		*ret_follow = index;
-	*ret_reply = service_reply(answer.parameters, answer.error, answer.follow);
-	return *ret_reply ? refused : -ENOMEM;
+	rc = service_write(&answer, ret_bytes, ret_count);
+	return rc ? rc : refused;
 }

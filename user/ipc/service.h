@@ -13,12 +13,14 @@
 #define SERVICE_SILENT    (-3) /* none at all, but what was asked is not done yet */
 
 /*
- * Answers message. *ret_reply is the caller's, NULL for a "oneway" call; *ret_follow is the method
+ * Answers message. *ret_bytes, the reply with its NUL, is the caller's; NULL for a
+ * "oneway" call; *ret_follow is the method
  * to follow or one of the above. is_long: it is longer than calls of most methods may be. 0; 1 when
  * the peer had no right to it (it is answered all the same); -EBADMSG when it is no call; -ENOMEM.
  */
 int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *peer, uint64_t token,
-		   const json_t *message, bool is_long, json_t **ret_reply, int *ret_follow);
+		   const json_t *message, bool is_long, char **ret_bytes, size_t *ret_count,
+		   int *ret_follow);
 
 /* Whether its method is one whose calls may be long. */
 bool service_is_long(const json_t *message);
@@ -27,9 +29,7 @@ bool service_is_long(const json_t *message);
  */
 json_t *service_reply(json_t *parameters, const char *error, bool continues);
 
-/* The same as bytes with their NUL, of parameters that are written out: text is taken. -ENOMEM,
- * -EMSGSIZE. */
-int service_reply_text(char *text, size_t count, bool continues, char **ret_bytes,
-		       size_t *ret_count);
+/* The reply with its NUL, of what answer has: takes it. -ENOMEM, -EMSGSIZE. */
+int service_write(struct ipc_answer *answer, char **ret_bytes, size_t *ret_count);
 
 #endif

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <sys/eventfd.h>
 
+#include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/ipc/json.h"
 #include "user/ipc/long.h"
@@ -25,12 +26,13 @@ void turn_kick(const struct ipc_server *server)
 static int client_answer(struct ipc_server *server, struct client *client, const json_t *message,
 			 size_t bytes)
 {
-	AUTO_JSON json_t *reply = NULL;
+	AUTO_FREE char *reply = NULL;
+	size_t count = 0;
 	int r;
 
 	server->stats.calls++;
 	r = service_answer(&server->conf, &client->peer, ++server->last_token, message,
-			   bytes > IPC_CALL_SHORT, &reply, &client->follow);
+			   bytes > IPC_CALL_SHORT, &reply, &count, &client->follow);
 	if (r < 0)
 		return r;
 	server->stats.refused += (uint64_t)r;
@@ -41,7 +43,7 @@ static int client_answer(struct ipc_server *server, struct client *client, const
 	}
 	if (client->follow != SERVICE_NO_FOLLOW)
 		server->stats.followers++;
-	r = reply ? client_queue(server, client, reply) : 0;
+	r = reply ? client_queue_bytes(server, client, reply, count) : 0;
 	if (r >= 0)
 		r = client_flush(server, client);
 	return r < 0 ? r : client_check_unread(server, client);
@@ -104,8 +106,8 @@ static void client_serve(struct ipc_server *server, struct client *client)
 	uint64_t began_us = server_clock(server);
 	int served = client_step(server, client), r = served;
 
-	client->ready =
-		served > 0 && !client->out_count && !client->later && !long_is_waited_for(client);
+	client->ready = (served > 0 || (!served && client->has_more)) && !client->out_count &&
+			!client->later && !long_is_waited_for(client);
 	if (r >= 0)
 		r = client_watch(server, client);
 	if (r < 0) {

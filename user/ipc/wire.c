@@ -144,14 +144,28 @@ int wire_reader_next(struct wire_reader *reader, json_t **ret_message, struct uw
 	return wire_decode(text, count, ret_message, err);
 }
 
-void wire_reader_shrink(struct wire_reader *reader)
+/* What waits behind it goes into memory of its own. */
+static char *take_memory(struct wire_reader *reader)
 {
-	size_t limit = reader->limit;
+	struct wire_reader rest = {.limit = reader->limit};
+	char *bytes = reader->buf;
 
-	if (reader->start < reader->end || reader->size <= READER_SIZE_MIN)
-		return;
-	wire_reader_done(reader);
-	reader->limit = limit;
+	if (wire_reader_feed(&rest, reader->buf + reader->start, reader->end - reader->start))
+		return NULL;
+	*reader = rest;
+	return bytes;
+}
+
+char *wire_reader_take(struct wire_reader *reader, const char *text, size_t count)
+{
+	char *bytes;
+
+	if (text == reader->buf && count > READER_SIZE_MIN)
+		return take_memory(reader);
+	bytes = malloc(count + 1);
+	if (bytes)
+		memcpy(bytes, text, count);
+	return bytes;
 }
 
 int wire_encode(const json_t *message, char **ret_bytes, size_t *ret_count)

@@ -55,8 +55,9 @@ int wire_reader_next(struct wire_reader *reader, json_t **ret_message, struct uw
 int wire_reader_cut(struct wire_reader *reader, const char **ret_text, size_t *ret_count);
 int wire_decode(const char *text, size_t count, json_t **ret_message, struct uw_err *err);
 
-/* Gives its memory back when nothing waits. */
-void wire_reader_shrink(struct wire_reader *reader);
+/* Of a message that was cut its bytes, malloced; a long one takes the reader's memory with it.
+ * NULL: out of memory. */
+char *wire_reader_take(struct wire_reader *reader, const char *text, size_t count);
 
 /* True when a whole message is waiting, good or bad. */
 bool wire_reader_has_message(struct wire_reader *reader);

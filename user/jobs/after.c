@@ -2,14 +2,17 @@
 /*
  * Who waits for whom, found by the one that is waited for: a hash table with chains of edges in one
  * array. It grows by doubling and reuses the places of edges that were taken out. A job that waits
- * for several stands here under one of them at a time.
+ * for several stands here under one of them at a time. When one has ended, those that wait for it
+ * are moved to a list of their own, and told of from there, both as the caller has time.
  */
 #include "user/jobs/after.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define BUCKETS_MIN 256U
+#define BUCKETS_MIN  256U
+#define MOVED_A_TIME 500U
+#define TOLD_A_TIME  10U
 
 int after_init(struct after_list *after)
 {
@@ -26,6 +29,7 @@ void after_done(struct after_list *after)
 {
 	free(after->bucket);
 	free(after->edge);
+	free(after->ended);
 	*after = (struct after_list){0};
 }
 
@@ -97,13 +101,29 @@ bool after_waits(const struct after_list *after, uint64_t on)
 	return at;
 }
 
-/* First out of the list, then told of: fn may add to it. */
-void after_take(struct after_list *after, uint64_t on, after_fn fn, void *data)
+int after_end(struct after_list *after, uint64_t on)
+{
+	uint32_t size = after->ended_size ? after->ended_size * 2 : 64;
+	uint64_t *more = after->ended;
+
+	if (after->ended_count == after->ended_size) {
+		more = reallocarray(more, size, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		after->ended = more;
+		after->ended_size = size;
+	}
+	after->ended[after->ended_count++] = on;
+	return 0;
+}
+
+/* Out of the table first, or who waits again for the same one would be told of without end. False:
+ * there are more. */
+static bool move_some(struct after_list *after, uint64_t on)
 {
 	uint32_t *link = bucket_of(after, on);
-	uint32_t taken = 0;
 
-	while (*link) {
+	for (uint32_t moved = 0; *link && moved < MOVED_A_TIME;) {
 		struct edge *edge = &after->edge[*link];
 		uint32_t at = *link;
 
@@ -112,16 +132,36 @@ void after_take(struct after_list *after, uint64_t on, after_fn fn, void *data)
 			continue;
 		}
 		*link = edge->next;
-		edge->next = taken;
-		taken = at;
+		edge->next = after->due;
+		after->due = at;
+		moved++;
 	}
-	while (taken) {
-		uint32_t at = taken;
-		uint64_t job = after->edge[at].job;
+	return !*link;
+}
 
-		taken = after->edge[at].next;
-		after->edge[at] = (struct edge){.next = after->free};
-		after->free = at;
-		fn(data, job);
+bool after_has_due(const struct after_list *after)
+{
+	return after->ended_count || after->due;
+}
+
+static void tell_one(struct after_list *after, after_fn fn, void *data)
+{
+	uint32_t at = after->due;
+	uint64_t job = after->edge[at].job;
+
+	after->due = after->edge[at].next;
+	after->edge[at] = (struct edge){.next = after->free};
+	after->free = at;
+	fn(data, job);
+}
+
+bool after_tell_some(struct after_list *after, after_fn fn, void *data)
+{
+	if (after->ended_count) {
+		after->ended_count -= move_some(after, after->ended[after->ended_count - 1]);
+		return true;
 	}
+	for (uint32_t i = 0; after->due && i < TOLD_A_TIME; i++)
+		tell_one(after, fn, data);
+	return after->due;
 }

@@ -22,6 +22,8 @@
 #include "user/jobs/stop.h"
 #include "user/jobs/supply.h"
 
+#define DECIDE_US 1000U /* of a turn, and what one answer of the core says */
+
 /* ---- starting ---- */
 
 static uint32_t free_slot(struct jobs *jobs)
@@ -230,6 +232,8 @@ static void carry_out(struct jobs *jobs, const struct admit_decision *decision)
 
 void decide_if_due(struct jobs *jobs)
 {
+	uint64_t until_us = clock_now_us() + DECIDE_US;
+
 	if (!jobs->decide_due)
 		return;
 	jobs->decide_due = false;
@@ -239,5 +243,7 @@ void decide_if_due(struct jobs *jobs)
 		admit_decide(jobs->admit, jobs_now_us(jobs), &jobs->decisions);
 		for (uint32_t i = 0; i < jobs->decisions.count; i++)
 			carry_out(jobs, &jobs->decisions.decision[i]);
-	} while (jobs->decisions.more);
+	} while (jobs->decisions.more && clock_now_us() < until_us);
+	if (jobs->decisions.more)
+		state_decide_next_turn(jobs);
 }

@@ -16,6 +16,8 @@
 #include "user/jobs/entry.h"
 #include "user/jobs/state.h"
 
+#define WAITING_US 500U /* of a turn: two reads of the database for each that waited */
+
 /* ---- how those ended that are waited for ---- */
 
 /* Elements of an array wait for the same ones, each at its place in the list: asked once. */
@@ -251,11 +253,33 @@ static void check_waiting(void *data, uint64_t id)
 	wait_for_others(jobs, job, &row.spec);
 }
 
+/* Until until_us. True when there are more. */
+static bool check_until(struct jobs *jobs, uint64_t until_us)
+{
+	bool more;
+
+	enqueue_keep_awaited(jobs, true);
+	do
+		more = after_tell_some(&jobs->after, check_waiting, jobs);
+	while (more && clock_now_us() < until_us);
+	enqueue_keep_awaited(jobs, false);
+	return more;
+}
+
 void enqueue_after_end(struct jobs *jobs, uint64_t on)
 {
-	enqueue_keep_awaited(jobs, true);
-	after_take(&jobs->after, on, check_waiting, jobs);
-	enqueue_keep_awaited(jobs, false);
+	if (after_end(&jobs->after, on))
+		log_err("out of memory: who waits for it goes on with the next uwd job=%" PRIu64,
+			on);
+}
+
+void enqueue_waiting(struct jobs *jobs)
+{
+	if (!after_has_due(&jobs->after))
+		return;
+	if (check_until(jobs, clock_now_us() + WAITING_US))
+		state_ask_turn(jobs);
+	state_decide_soon(jobs);
 }
 
 void enqueue_end_done(struct job_entry *entry)

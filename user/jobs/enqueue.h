@@ -18,6 +18,9 @@ int enqueue_end_unrun(struct jobs *jobs, struct job *job, const struct job_why *
 void enqueue_end_done(struct job_entry *entry);
 /* on has ended, and that is on disk: who waited for it may go, or never will. */
 void enqueue_after_end(struct jobs *jobs, uint64_t on);
+
+/* In each turn: as many of these as there is time for. */
+void enqueue_waiting(struct jobs *jobs);
 /* *ret_live is one of those in after that have not ended, untouched when all have; an array's first
  * element stands for all of it. -ESRCH: *ret_failed is not known; -ECANCELED: it ended badly, which
  * with any does not matter. */

@@ -13,7 +13,7 @@
 #include "user/jobs/enqueue.h"
 #include "user/jobs/state.h"
 
-#define ENTER_A_TURN 500U /* jobs: half a millisecond */
+#define ENTER_US 500U /* of a turn */
 
 void submission_free(struct submission *submission)
 {
@@ -101,12 +101,9 @@ static bool is_in(const struct submission *submission)
 	return submission->at_item == submission->count;
 }
 
-/* So many, or the rest; how many there were. */
-static uint32_t enter_part(struct jobs *jobs, struct submission *submission, uint32_t max)
+static void enter_part(struct jobs *jobs, struct submission *submission, uint64_t until_us)
 {
-	uint32_t count = 0;
-
-	for (; count < max && !is_in(submission); count++) {
+	while (!is_in(submission) && clock_now_us() < until_us) {
 		const struct jobs_item *item = &submission->item[submission->at_item];
 
 		enter_one(jobs, submission, submission->at_item, submission->at);
@@ -115,7 +112,6 @@ static uint32_t enter_part(struct jobs *jobs, struct submission *submission, uin
 		submission->at_item++;
 		submission->at = 0;
 	}
-	return count;
 }
 
 static void answer(struct submission *submission, int rc)
@@ -167,13 +163,13 @@ static struct submission *take_entered(struct jobs *jobs)
 
 void enter_some(struct jobs *jobs)
 {
-	uint32_t left = ENTER_A_TURN;
+	uint64_t until_us = clock_now_us() + ENTER_US;
 
 	if (!jobs->coming)
 		return;
 	enqueue_keep_awaited(jobs, true);
-	for (struct submission *at = jobs->coming; at && left; at = at->next)
-		left -= enter_part(jobs, at, left);
+	for (struct submission *at = jobs->coming; at && clock_now_us() < until_us; at = at->next)
+		enter_part(jobs, at, until_us);
 	enqueue_keep_awaited(jobs, false);
 	if (is_in(jobs->coming))
 		state_decide_soon(jobs);

@@ -48,7 +48,7 @@ void submission_free(struct submission *submission);
 
 /* It is on disk: goes into the queue behind those before it, is answered and freed. */
 void enter_add(struct jobs *jobs, struct submission *submission);
-/* In each turn: so many jobs as a turn may take, and, when it has been decided about them, an
+/* In each turn: as many jobs as there is time for, and, when it has been decided about them, an
  * answer to those who submitted them. */
 void enter_some(struct jobs *jobs);
 void enter_answer(struct jobs *jobs);

@@ -444,6 +444,7 @@ void jobs_dispatch(struct jobs *jobs)
 			jobs->run[tag]->gone = true; /* seen before its start is through */
 	}
 	enter_some(jobs);
+	enqueue_waiting(jobs);
 	decide_if_due(jobs);
 	enter_answer(jobs);
 }

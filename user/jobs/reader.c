@@ -137,6 +137,26 @@ int reader_thread_new(const struct store_options *options, struct reader_thread 
 	return 0;
 }
 
+static struct long_read *next_ended(struct reader_thread *reading)
+{
+	struct long_read *read;
+
+	pthread_mutex_lock(&reading->lock);
+	read = list_take(&reading->ended);
+	pthread_mutex_unlock(&reading->lock);
+	return read;
+}
+
+/* One: its answer may be half a megabyte. True when there are more. */
+static bool end_one(struct reader_thread *reading)
+{
+	struct long_read *read = next_ended(reading);
+
+	if (read)
+		read->done(read);
+	return read;
+}
+
 void reader_thread_free(struct reader_thread *reading)
 {
 	struct long_read *read;
@@ -151,7 +171,8 @@ void reader_thread_free(struct reader_thread *reading)
 		pthread_join(reading->thread, NULL);
 	while ((read = list_take(&reading->waiting)))
 		list_add(&reading->ended, read);
-	reader_thread_dispatch(reading);
+	while (end_one(reading))
+		continue;
 	pthread_cond_destroy(&reading->wake);
 	pthread_mutex_destroy(&reading->lock);
 	close(reading->fd);
@@ -195,17 +216,10 @@ int reader_thread_fd(const struct reader_thread *reading)
 
 void reader_thread_dispatch(struct reader_thread *reading)
 {
-	struct long_read *read, *next;
 	eventfd_t count;
 
 	if (eventfd_read(reading->fd, &count) < 0 && errno != EAGAIN)
 		return;
-	pthread_mutex_lock(&reading->lock);
-	read = reading->ended.first;
-	list_init(&reading->ended);
-	pthread_mutex_unlock(&reading->lock);
-	for (; read; read = next) {
-		next = read->next;
-		read->done(read);
-	}
+	if (end_one(reading) && eventfd_write(reading->fd, 1) < 0)
+		return; /* full: it is readable, which is all that is wanted */
 }

@@ -29,9 +29,10 @@
 #define MEND_US         (5 * US_PER_SEC)
 #define FORGET_US       (600 * US_PER_SEC)
 #define FORGET_BATCH    500U
-#define HANDED_A_TURN   64U /* done, to the loop: about half a ms */
-#define HOUSE_BATCHES   64U /* without a pause: house is kept all the same */
-#define CLOSE_TRIES_MAX 5   /* of what must be written, when uwd ends; the slots know it too */
+#define HANDED_A_TURN   64U  /* done, to the loop ... */
+#define HANDED_US       500U /* ... or as many as there is time for */
+#define HOUSE_BATCHES   64U  /* without a pause: house is kept all the same */
+#define CLOSE_TRIES_MAX 5    /* of what must be written, when uwd ends; the slots know it too */
 
 struct queue {
 	struct entry *first, **last;
@@ -519,11 +520,15 @@ int recorder_fd(const struct recorder *recorder)
 void recorder_dispatch(struct recorder *recorder)
 {
 	struct entry *entry;
+	uint64_t until_us;
 
 	pthread_mutex_lock(&recorder->lock);
 	queue_splice(&recorder->done, &recorder->handed);
 	pthread_mutex_unlock(&recorder->lock);
-	for (uint32_t i = 0; i < HANDED_A_TURN && (entry = queue_take(&recorder->handed)); i++)
+	until_us = clock_now_us() + HANDED_US;
+	for (uint32_t i = 0; i < HANDED_A_TURN && clock_now_us() < until_us &&
+			     (entry = queue_take(&recorder->handed));
+	     i++)
 		entry->done(recorder->data, entry);
 	if (recorder->handed.first)
 		ask_turn(recorder);

@@ -27,8 +27,7 @@
 #include "user/jobs/jobs.h"
 
 #define BATCH        1000U               /* changes on their way to the disk at a time */
-#define CHANGES_PART 16U                 /* in one go: two reads of the database each, 10 us */
-#define JOBS_PART    2000U               /* looked at in one go, in memory */
+#define JOBS_PART    50U                 /* looked at, before the clock */
 #define GRACE_MAX_US (3600 * US_PER_SEC) /* as of kill-grace in the configuration */
 
 /* One job of it. */
@@ -61,7 +60,8 @@ struct change {
 	uint32_t count, size, next, pending;
 	uint64_t changed, refused;
 	struct one_change *done_first;
-	json_t *left_alone, *done;
+	struct json_writer left_alone, done; /* of which are shown */
+	uint32_t shown;
 };
 
 _Static_assert(offsetof(struct change, scan) == 0, "take and selected_all cast it back");
@@ -125,8 +125,8 @@ static void change_free(struct change *change)
 	}
 	scan_done(&change->scan);
 	json_decref(change->parameters);
-	json_decref(change->left_alone);
-	json_decref(change->done);
+	free(change->left_alone.bytes);
+	free(change->done.bytes);
 	free(change->id);
 	free(change);
 }
@@ -160,19 +160,25 @@ static int take(struct scan *scan, const struct job *job, const struct job_resul
 	return live && !select_has(&scan->select, jobs, live) ? 0 : remember(change, job->id);
 }
 
-/* True when there are more. */
-static bool select_some(struct change *change)
+static bool select_next(struct change *change)
 {
 	struct jobs *jobs = change->daemon->jobs;
 
-	for (uint32_t i = 0; i < JOBS_PART; i++) {
-		change->at = jobs_next(jobs, change->at);
-		if (!change->at)
-			return false;
-		if (select_has(&change->scan.select, jobs, change->at) &&
-		    remember(change, change->at->id))
-			return false;
-	}
+	change->at = jobs_next(jobs, change->at);
+	return change->at && (!select_has(&change->scan.select, jobs, change->at) ||
+			      !remember(change, change->at->id));
+}
+
+/* True when there are more. */
+static bool select_some(struct change *change)
+{
+	uint64_t until_us = clock_now_us() + IPC_PART_US;
+
+	do
+		for (uint32_t i = 0; i < JOBS_PART; i++)
+			if (!select_next(change))
+				return false;
+	while (clock_now_us() < until_us);
 	return true;
 }
 
@@ -204,16 +210,16 @@ static void note(struct change *change, uint64_t id, int rc)
 	const struct job *job = jobs_find(change->daemon->jobs, id);
 	struct store_row row;
 	json_t *object;
-	size_t shown = json_array_size(change->left_alone) + json_array_size(change->done);
 
 	change->changed += rc == 0;
 	change->refused += rc != 0;
-	if (shown >= IPC_JOBS_SHOWN)
+	if (change->shown >= IPC_JOBS_SHOWN)
 		return;
 	if (!job && !store_find(jobs_reader(change->daemon->jobs), id, &row))
 		job = &row.job;
 	if (!job)
 		return;
+	change->shown++;
 	object = json_object();
 	json_object_set_new(object, "id", json_u64(id));
 	encode_job_place(object, job);
@@ -221,7 +227,7 @@ static void note(struct change *change, uint64_t id, int rc)
 	json_object_set_new(object, "state",
 			    json_string(job_state_name((enum job_state)job->state)));
 	json_object_set_new(object, "text", json_string(rc ? why_not(change, rc) : ""));
-	json_array_append_new(rc ? change->left_alone : change->done, object);
+	json_write_element(rc ? &change->left_alone : &change->done, object);
 }
 
 static void is_changed(void *data, int rc)
@@ -236,9 +242,9 @@ static void is_changed(void *data, int rc)
 	put_part(change);
 }
 
-static void note_done(struct change *change)
+static void note_done(struct change *change, uint64_t until_us)
 {
-	for (uint32_t i = 0; change->done_first && i < CHANGES_PART; i++) {
+	while (change->done_first && clock_now_us() < until_us) {
 		struct one_change *one = change->done_first;
 
 		change->done_first = one->next;
@@ -340,11 +346,20 @@ static void change_one(struct change *change, uint64_t id)
 	}
 }
 
-static json_t *encode(struct change *change)
+/* Those that were left alone come first. */
+static void encode(struct change *change, struct ipc_answer *answer)
 {
-	json_array_extend(change->left_alone, change->done);
-	return json_pack("{s:I, s:I, s:O}", "changed", (json_int_t)change->changed, "refused",
-			 (json_int_t)change->refused, "jobs", change->left_alone);
+	struct json_writer whole = {0};
+
+	json_write(&whole, "{\"changed\":");
+	json_write_value(&whole, json_number(change->changed));
+	json_write(&whole, ",\"refused\":");
+	json_write_value(&whole, json_number(change->refused));
+	json_write(&whole, ",\"jobs\":[");
+	json_write_list(&whole, &change->left_alone);
+	json_write_list(&whole, &change->done);
+	json_write(&whole, "]}");
+	ipc_answer_write(answer, &whole);
 }
 
 static void send(struct daemon *daemon, uint64_t token, struct ipc_answer *answer)
@@ -352,7 +367,7 @@ static void send(struct daemon *daemon, uint64_t token, struct ipc_answer *answe
 	if (daemon->server)
 		ipc_server_answer(daemon->server, token, answer, clock_now_us());
 	else
-		json_decref(answer->parameters);
+		ipc_answer_done(answer);
 }
 
 static void end(struct change *change)
@@ -360,7 +375,7 @@ static void end(struct change *change)
 	struct ipc_answer answer = {0};
 
 	if (change->count)
-		answer.parameters = encode(change);
+		encode(change, &answer);
 	else
 		ipc_answer_fail(&answer, IPC_ERROR_NO_JOB, "there is no such job of yours");
 	send(change->daemon, change->token, &answer);
@@ -392,10 +407,11 @@ static const struct scan_use use = {.take = take, .finish = selected_all, .drop 
 /* A part; true when there is another at once. */
 static bool change_some(struct change *change)
 {
-	note_done(change);
-	for (uint32_t i = 0; i < CHANGES_PART; i++)
-		if (change->next < change->count && change->pending < BATCH)
-			change_one(change, change->id[change->next++]);
+	uint64_t until_us = clock_now_us() + IPC_PART_US;
+
+	note_done(change, until_us);
+	while (change->next < change->count && change->pending < BATCH && clock_now_us() < until_us)
+		change_one(change, change->id[change->next++]);
 	return change->done_first || (change->next < change->count && change->pending < BATCH);
 }
 
@@ -457,8 +473,6 @@ static struct change *change_new(struct daemon *daemon, const struct ipc_call *c
 	change->grace_us = json_get_u64_or(call->parameters, "grace_us",
 					   daemon->config.admission.kill_grace_us);
 	change->work = (struct ipc_work){.step = step, .drop = drop};
-	change->left_alone = json_array();
-	change->done = json_array();
 	change->parameters = json_incref((json_t *)call->parameters);
 	return change;
 }

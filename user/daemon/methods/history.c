@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Answers History, and lets it and Recommend run their queries on the reader's thread
- * (history_later): a call is copied, run there, and answered when the loop hears that it is done.
+ * (history_later): a call is copied, run and written out there, and answered when the loop hears
+ * that it is done.
  * A page goes from the newest ended job back, looks at no more than HISTORY_ROWS_MAX rows, and
  * carries a cursor for the next one.
  */
@@ -26,7 +27,7 @@ struct history_call {
 	uint64_t token;
 	json_t *parameters; /* kept for what points into it */
 	history_fn fn;
-	json_t *answer;
+	struct json_writer answer;
 	char query[];
 };
 
@@ -38,28 +39,32 @@ static void read_on_thread(struct long_read *read, struct store_reader *reader)
 {
 	struct history_call *pending = (struct history_call *)read;
 
-	if (reader)
-		pending->answer = pending->fn(reader, pending->query);
+	json_t *page = reader ? pending->fn(reader, pending->query) : NULL;
+
+	if (page)
+		json_write_value(&pending->answer, page);
 }
 
 static void call_free(struct history_call *pending)
 {
 	json_decref(pending->parameters);
-	json_decref(pending->answer);
+	free(pending->answer.bytes);
 	free(pending);
 }
 
 static void read_done(struct long_read *read)
 {
 	struct history_call *pending = (struct history_call *)read;
-	struct ipc_answer answer = {.parameters = json_incref(pending->answer)};
+	struct ipc_answer answer = {0};
 
-	if (!answer.parameters)
+	if (pending->answer.count)
+		ipc_answer_write(&answer, &pending->answer);
+	else
 		ipc_answer_fail(&answer, IPC_ERROR_FAILED, "the history cannot be read");
 	if (pending->daemon->server)
 		ipc_server_answer(pending->daemon->server, pending->token, &answer, clock_now_us());
 	else
-		json_decref(answer.parameters);
+		ipc_answer_done(&answer);
 	call_free(pending);
 }
 

@@ -19,10 +19,8 @@
 #include "user/ipc/json.h"
 #include "user/jobs/jobs.h"
 
-/* In one go, each about half a ms at the most. */
-#define LOOKED_PART  500U /* at jobs, with 256 ranges to hold each against */
-#define SORTED_PART  2000U
-#define WRITTEN_PART 10U /* each is read from the database */
+#define LOOKED_PART 50U /* at jobs, with 256 ranges to hold each against, before the clock */
+#define SORTED_PART 100U
 
 enum page_phase {
 	PAGE_ACTIVE,
@@ -170,19 +168,20 @@ static enum page_phase sort_rest(struct queue_page *page)
 
 /* ---- and what of them ---- */
 
-static enum page_phase write_some(struct queue_page *page)
+/* One: it is read from the database. */
+static enum page_phase write_one(struct queue_page *page)
 {
 	const struct jobs *jobs = page->daemon->jobs;
+	const struct job *job;
 
 	if (!page->written)
 		json_write(&page->text, "{\"jobs\":[");
-	for (uint32_t i = 0; i < WRITTEN_PART && page->written < page->id_count; i++) {
-		const struct job *job = jobs_find(jobs, page->id[page->written++]);
-
-		if (job)
-			json_write_element(&page->text, encode_queue_entry(jobs, job));
-	}
-	return page->written < page->id_count ? PAGE_WRITTEN : PAGE_PHASE__COUNT;
+	if (page->written == page->id_count)
+		return PAGE_PHASE__COUNT;
+	job = jobs_find(jobs, page->id[page->written++]);
+	if (job)
+		json_write_element(&page->text, encode_queue_entry(jobs, job));
+	return PAGE_WRITTEN;
 }
 
 static void end(struct queue_page *page, struct ipc_answer *answer)
@@ -194,12 +193,8 @@ static void end(struct queue_page *page, struct ipc_answer *answer)
 	json_write(&page->text, ",\"next\":");
 	json_write_value(&page->text, end < page->total ? json_u64(end) : json_null());
 	json_write(&page->text, "}");
-	if (page->failed || page->text.failed) {
-		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
-		return;
-	}
-	answer->text = TAKE(page->text.bytes);
-	answer->text_count = page->text.count;
+	page->text.failed |= page->failed;
+	ipc_answer_write(answer, &page->text);
 }
 
 /* ---- one after the other ---- */
@@ -209,7 +204,7 @@ static const struct page_phase_row {
 } phases[PAGE_PHASE__COUNT] = {
 	[PAGE_ACTIVE] = {look_at_active}, [PAGE_QUEUED] = {look_at_queued},
 	[PAGE_REST] = {look_for_rest},    [PAGE_SORTED] = {sort_rest},
-	[PAGE_WRITTEN] = {write_some},
+	[PAGE_WRITTEN] = {write_one},
 };
 
 /* As far behind the user of the last one as it is; root comes before all. */
@@ -247,10 +242,13 @@ static bool step(struct ipc_work *work)
 {
 	struct queue_page *page = page_of(work);
 	struct daemon *daemon = page->daemon;
+	uint64_t until_us = clock_now_us() + IPC_PART_US;
 	struct ipc_answer answer = {0};
 
 	if (ipc_server_is_awaited(daemon->server, page->token)) {
-		page->phase = phases[page->phase].part(page);
+		do
+			page->phase = phases[page->phase].part(page);
+		while (page->phase != PAGE_PHASE__COUNT && clock_now_us() < until_us);
 		if (page->phase != PAGE_PHASE__COUNT)
 			return true;
 		end(page, &answer);

@@ -85,7 +85,7 @@ static int ask_for_part(struct scan *scan, bool again)
 {
 	scan->ahead = scan->walk;
 	scan->ahead.select = &scan->select;
-	scan->count = 0;
+	scan->count = scan->taken = 0;
 	scan->rc = -ECANCELED; /* unless it is read */
 	scan->read = (struct long_read){
 		.uid = scan->select.uid,
@@ -96,17 +96,25 @@ static int ask_for_part(struct scan *scan, bool again)
 	return reader_thread_put(jobs_reader_thread(scan->daemon->jobs), &scan->read);
 }
 
-/* 1: there is more to be read. */
-static int take_part(struct scan *scan)
+/* Of the rows that were read those for which there is time. Positive: enough. */
+static int take_some(struct scan *scan)
 {
-	AUTO_FREE struct scan_row *row = TAKE(scan->row);
+	uint64_t until_us = clock_now_us() + IPC_PART_US;
 	int rc = 0;
 
-	if (scan->rc < 0)
-		return scan->rc;
+	while (!rc && scan->taken < scan->count && clock_now_us() < until_us) {
+		const struct scan_row *row = &scan->row[scan->taken++];
+
+		rc = scan->use->take(scan, &row->job, &row->result);
+	}
+	return rc;
+}
+
+/* All were taken, or enough. 1: there is more to be read. */
+static int end_part(struct scan *scan, int rc)
+{
+	free(TAKE(scan->row));
 	scan->walk = scan->ahead;
-	for (uint32_t i = 0; !rc && i < scan->count; i++)
-		rc = scan->use->take(scan, &row[i].job, &row[i].result);
 	if (scan->use->part)
 		scan->use->part(scan);
 	return rc < 0 ? rc : !rc && scan->rc;
@@ -121,7 +129,10 @@ static bool scan_step(struct ipc_work *work)
 		scan->use->drop(scan);
 		return false;
 	}
-	rc = take_part(scan);
+	rc = scan->rc < 0 ? scan->rc : take_some(scan);
+	if (!rc && scan->taken < scan->count)
+		return true;
+	rc = end_part(scan, rc);
 	if (rc > 0)
 		rc = ask_for_part(scan, true);
 	else

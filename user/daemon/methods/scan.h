@@ -42,7 +42,7 @@ struct scan {
 	struct select_walk walk;  /* as far as was taken */
 	struct select_walk ahead; /* the thread's, while it reads */
 	struct scan_row *row;     /* of the part that was read */
-	uint32_t count;
+	uint32_t count, taken;
 	int rc;
 };
 

@@ -21,8 +21,6 @@
 #include "user/ipc/json.h"
 #include "user/jobs/jobs.h"
 
-#define PART_US 300 /* of a turn */
-
 /* One call, until it is answered. */
 struct submit_task {
 	struct ipc_work work;
@@ -191,8 +189,7 @@ static void task_free(struct submit_task *task)
 		jobs_submit_drop(task->submission);
 	forget_parameters(task);
 	submit_read_done(&task->submit);
-	json_decref(task->answer.parameters);
-	free(task->answer.text);
+	ipc_answer_done(&task->answer);
 	free(task->text.bytes);
 	free(task);
 }
@@ -216,7 +213,7 @@ static bool refuse(struct submit_task *task, int rc, const struct uw_err *err)
 
 static bool answer_some(struct submit_task *task)
 {
-	uint64_t until_us = clock_now_us() + PART_US;
+	uint64_t until_us = clock_now_us() + IPC_PART_US;
 
 	if (!task->at)
 		json_write(&task->text, "{\"jobs\":[");
@@ -226,11 +223,7 @@ static bool answer_some(struct submit_task *task)
 	if (task->at < task->submit.count)
 		return true;
 	json_write(&task->text, "]}");
-	if (task->text.failed)
-		ipc_answer_fail(&task->answer, IPC_ERROR_FAILED, "out of memory");
-	else
-		task->answer.text = TAKE(task->text.bytes);
-	task->answer.text_count = task->text.count;
+	ipc_answer_write(&task->answer, &task->text);
 	return reply(task);
 }
 
@@ -259,7 +252,7 @@ static void on_disk(void *data, int rc, const struct uw_err *err, const struct j
 static bool submit_some(struct submit_task *task)
 {
 	struct uw_err err = {0};
-	int rc = jobs_submit_some(task->submission, clock_now_us() + PART_US, &err);
+	int rc = jobs_submit_some(task->submission, clock_now_us() + IPC_PART_US, &err);
 
 	if (rc > 0)
 		return true;
@@ -287,7 +280,7 @@ static bool begin_submission(struct submit_task *task)
 
 static bool read_some(struct submit_task *task)
 {
-	uint64_t until_us = clock_now_us() + PART_US;
+	uint64_t until_us = clock_now_us() + IPC_PART_US;
 
 	if (!task->submit.count && !submit_read_list(&task->submit))
 		return reply(task);

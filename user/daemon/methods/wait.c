@@ -29,7 +29,9 @@ struct wait_call {
 	struct scan scan; /* first */
 	struct wait_call *next, **link;
 	bool more;
-	json_t *bad, *good;
+	struct json_writer bad, good; /* of each as many as are shown, if there are no others */
+	uint32_t bad_count, good_count;
+	size_t good_end[IPC_JOBS_SHOWN + 1]; /* of the text, by how many of them */
 	uint64_t ended, left;
 	struct late_end *late; /* came while a part was read */
 	int rc;
@@ -48,8 +50,8 @@ static void wait_free(struct wait_call *wait)
 		next = late->next;
 		free(late);
 	}
-	json_decref(wait->bad);
-	json_decref(wait->good);
+	free(wait->bad.bytes);
+	free(wait->good.bytes);
 	scan_done(&wait->scan);
 	free(wait);
 }
@@ -57,11 +59,16 @@ static void wait_free(struct wait_call *wait)
 static void count_end(struct wait_call *wait, const struct job *job,
 		      const struct job_result *result)
 {
-	json_t *list = result->state == JOB_DONE ? wait->good : wait->bad;
+	bool good = result->state == JOB_DONE;
+	uint32_t *count = good ? &wait->good_count : &wait->bad_count;
 
 	wait->ended++;
-	if (json_array_size(list) < IPC_JOBS_SHOWN)
-		json_array_append_new(list, encode_job_end(job, result));
+	if (*count == IPC_JOBS_SHOWN)
+		return;
+	++*count;
+	json_write_element(good ? &wait->good : &wait->bad, encode_job_end(job, result));
+	if (good)
+		wait->good_end[*count] = wait->good.count;
 }
 
 static struct late_end *find_late(struct wait_call *wait, uint64_t id)
@@ -147,14 +154,29 @@ void wait_see_end(struct daemon *daemon, const struct job *job, const struct job
 				      clock_now_us());
 }
 
+/* Those that ended badly come first, and as many others as there is room for. */
+static void encode(struct wait_call *wait, struct ipc_answer *answer)
+{
+	uint32_t room = IPC_JOBS_SHOWN - wait->bad_count;
+	struct json_writer whole = {0};
+
+	wait->good.count = wait->good_end[wait->good_count < room ? wait->good_count : room];
+	json_write(&whole, "{\"ended\":[");
+	json_write_list(&whole, &wait->bad);
+	json_write_list(&whole, &wait->good);
+	json_write(&whole, "],\"ended_count\":");
+	json_write_value(&whole, json_number(wait->ended));
+	json_write(&whole, ",\"left\":");
+	json_write_value(&whole, json_number(wait->left));
+	json_write(&whole, "}");
+	ipc_answer_write(answer, &whole);
+}
+
 static void finish(struct scan *scan, int rc, struct ipc_answer *answer)
 {
 	struct wait_call *wait = (struct wait_call *)scan;
 
 	rc = rc ? rc : wait->rc;
-	json_array_extend(wait->bad, wait->good);
-	while (json_array_size(wait->bad) > IPC_JOBS_SHOWN)
-		json_array_remove(wait->bad, json_array_size(wait->bad) - 1);
 	if (rc == -EBUSY) {
 		ipc_answer_fail(answer, IPC_ERROR_BUSY, "too many read the queue now; try again");
 	} else if (rc) {
@@ -164,9 +186,7 @@ static void finish(struct scan *scan, int rc, struct ipc_answer *answer)
 	} else {
 		answer->follow = wait->more;
 		answer->method = IPC_WAIT;
-		answer->parameters =
-			json_pack("{s:O, s:I, s:I}", "ended", wait->bad, "ended_count",
-				  (json_int_t)wait->ended, "left", (json_int_t)wait->left);
+		encode(wait, answer);
 	}
 	wait_free(wait);
 }
@@ -197,8 +217,6 @@ void method_wait(struct daemon *daemon, const struct ipc_call *call, struct ipc_
 		return;
 	}
 	wait->more = call->more;
-	wait->bad = json_array();
-	wait->good = json_array();
 	wait->next = daemon->waits;
 	wait->link = &daemon->waits;
 	if (wait->next)
