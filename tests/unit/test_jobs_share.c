@@ -199,6 +199,86 @@ static void test_share_what_is_on_its_way_is_bounded(void **state)
 	assert_int_equal(accounts_held(&f->jobs->accounts, USER, ACCOUNT_MEMORY), 0);
 }
 
+/* ---- slots ---- */
+
+static uint32_t running_of(const struct jobs_fixture *f, uint32_t uid)
+{
+	uint32_t slot = 0, count = 0;
+	const struct job *job;
+
+	while ((job = jobs_next_active(f->jobs, &slot)))
+		count += job->uid == uid;
+	return count;
+}
+
+/* As uid, but run as who the tests run as. */
+static uint64_t submit_at_gate(struct jobs_fixture *f, uint32_t uid, uint32_t count)
+{
+	struct jobs_range all = {0, count - 1};
+	char buf[256];
+	struct jobs_item item = sh_item(AT_GATE, buf, sizeof(buf));
+
+	item.spec.uid = uid;
+	item.spec.memory_bytes = 1 << 20;
+	item.range = &all;
+	item.range_count = 1;
+	submit(f, &item, 1);
+	return f->first_id;
+}
+
+static void test_share_one_user_cannot_take_all_slots(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t first;
+	const struct job *job;
+	struct job_why why;
+	char text[160];
+
+	f->config.admission.max_queued = 1000;
+	f->config.admission.max_running = 8;
+	first = submit_at_gate(f, USER, 20);
+	JOBS_UNTIL(f, running_of(f, USER) == 4);
+	jobs_fixture_go_on(f);
+	assert_int_equal(running_of(f, USER), 4);
+	while (state_of(f, first) != JOB_QUEUED)
+		first++;
+	job = jobs_find(f->jobs, first);
+	why = (struct job_why){(enum job_reason)job->reason, job->observed, job->threshold};
+	assert_string_equal(job_why_text(&why, text, sizeof(text)),
+			    "4 jobs of its user run, 4 may (max-running, user-share)");
+	submit_at_gate(f, OTHER, 20); /* half of what is left */
+	submit_at_gate(f, 0, 20);     /* and root the rest */
+	JOBS_UNTIL(f, running_of(f, 0) == 2);
+	assert_int_equal(running_of(f, OTHER), 2);
+}
+
+/* In their order, and those that were cancelled or held meanwhile are passed over. */
+static void test_share_who_waits_for_a_slot_gets_it(void **state)
+{
+	struct jobs_fixture *f = *state;
+	uint64_t first;
+
+	f->config.admission.max_queued = 1000;
+	f->config.admission.max_running = 2;
+	first = submit_at_gate(f, USER, 6);
+	JOBS_UNTIL(f, running_of(f, USER) == 1);
+	jobs_fixture_go_on(f);
+	assert_int_equal(jobs_cancel(f->jobs, first + 1, 0, 0, changed, NULL), 0);
+	assert_int_equal(jobs_hold(f->jobs, first + 2, 0, changed, NULL), 0);
+	open_gate(f, 1);
+	JOBS_UNTIL(f, state_of(f, first + 3) == JOB_RUNNING);
+	jobs_fixture_go_on(f);
+	assert_int_equal(state_of(f, first + 2), JOB_HELD);
+	assert_int_equal(running_of(f, USER), 1);
+	assert_int_equal(jobs_release(f->jobs, first + 2, 0, changed, NULL), 0);
+	f->config.admission.user_share_permyriad = 10000; /* told anew */
+	JOBS_UNTIL(f, running_of(f, USER) == 2);
+	open_gate(f, 4);
+	JOBS_UNTIL(f, f->ended == 6);
+	assert_int_equal(f->jobs->accounts.count, 0);
+	assert_null(f->jobs->slot_wait);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, jobs_teardown)
 
 int main(void)
@@ -210,6 +290,8 @@ int main(void)
 		TEST(test_share_bytes_on_disk_are_bounded),
 		TEST(test_share_an_environment_of_many_counts_once),
 		TEST(test_share_what_is_on_its_way_is_bounded),
+		TEST(test_share_one_user_cannot_take_all_slots),
+		TEST(test_share_who_waits_for_a_slot_gets_it),
 	};
 
 	return cmocka_run_group_tests_name("shares", tests, NULL, NULL);

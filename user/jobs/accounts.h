@@ -14,8 +14,9 @@
 
 enum accounts_what {
 	ACCOUNT_JOBS,
-	ACCOUNT_BYTES,  /* on disk: specs, and each environment once for all jobs that share it */
-	ACCOUNT_MEMORY, /* of submissions that are not all in the queue */
+	ACCOUNT_BYTES,   /* on disk: specs, and each environment once for all jobs that share it */
+	ACCOUNT_MEMORY,  /* of submissions that are not all in the queue */
+	ACCOUNT_RUNNING, /* jobs that run */
 	ACCOUNT__COUNT
 };
 

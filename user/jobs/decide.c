@@ -18,6 +18,7 @@
 #include "user/jobs/entry.h"
 #include "user/jobs/outgrown.h"
 #include "user/jobs/pause.h"
+#include "user/jobs/slot_share.h"
 #include "user/jobs/state.h"
 #include "user/jobs/stop.h"
 #include "user/jobs/supply.h"
@@ -116,6 +117,11 @@ static void start(struct jobs *jobs, struct job *job, const struct admit_decisio
 	uint32_t slot = supply_is_closed(jobs) ? SLOT_NONE : free_slot(jobs);
 	struct job_entry *entry;
 
+	if (!slot_share_has_room(jobs, job->uid)) {
+		give_back(jobs, job);
+		slot_share_wait(jobs, job);
+		return;
+	}
 	if (!slot || !run_new(jobs, job, slot, state_component_of(jobs, job))) {
 		give_back(jobs, job);
 		supply_give(jobs);
@@ -239,6 +245,7 @@ void decide_if_due(struct jobs *jobs)
 	jobs->decide_due = false;
 	if (jobs->closed && !supply_is_closed(jobs))
 		supply_give(jobs);
+	slot_share_let_go(jobs);
 	do {
 		admit_decide(jobs->admit, jobs_now_us(jobs), &jobs->decisions);
 		for (uint32_t i = 0; i < jobs->decisions.count; i++)

@@ -299,7 +299,7 @@ void enqueue_end_done(struct job_entry *entry)
 	state_forget_job(jobs, job);
 	if (after_waits(&jobs->after, entry->job.id))
 		enqueue_after_end(jobs, entry->job.id);
-	else if (!jobs->closed)
+	else if (!jobs->closed && !jobs->slot_wait)
 		return; /* its memory was given out when it ended */
 	state_decide_soon(jobs);
 }

@@ -43,6 +43,7 @@ struct run *run_new(struct jobs *jobs, struct job *job, uint32_t slot, const cha
 	*run = (struct run){
 		.id = job->id,
 		.attempt = job->attempts,
+		.uid = job->uid,
 		.pidfd = -1,
 		.shim_kills = true,
 		.leaf.dir = -1,
@@ -55,6 +56,7 @@ struct run *run_new(struct jobs *jobs, struct job *job, uint32_t slot, const cha
 	job->slot = slot;
 	jobs->run[slot] = run;
 	jobs->stats.slots_used++;
+	accounts_add(&jobs->accounts, run->uid, ACCOUNT_RUNNING, 1);
 	return run;
 }
 
@@ -68,6 +70,7 @@ void run_free(struct jobs *jobs, uint32_t slot)
 		close(run->pidfd); /* and out of the epoll with it */
 	if (run->leaf_open)
 		cg_group_close(&run->leaf);
+	accounts_take(&jobs->accounts, run->uid, ACCOUNT_RUNNING, 1);
 	free(run);
 	jobs->run[slot] = NULL;
 	jobs->stats.slots_used--;

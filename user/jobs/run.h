@@ -44,6 +44,7 @@ struct stop_run {
 struct run {
 	uint64_t id;                 /* The job's. */
 	uint32_t attempt;            /* Of the job. */
+	uint32_t uid;                /* Of the job: in whose account it is. */
 	char component[UW_NAME_LEN]; /* Where it runs, also when that is not configured any more. */
 	bool found;                  /* The uwd before this one started it. */
 

@@ -180,6 +180,13 @@ uint64_t state_most_bytes(const struct jobs *jobs)
 	return max ? max : UINT64_MAX;
 }
 
+uint64_t state_most_running(const struct jobs *jobs)
+{
+	uint32_t max = jobs->setup.config->admission.max_running;
+
+	return max && max < SLOTS_COUNT ? max : SLOTS_COUNT;
+}
+
 static const struct bound {
 	const char *text; /* what there is of it, as a refusal says it */
 	bool in_bytes;
@@ -187,6 +194,7 @@ static const struct bound {
 	[ACCOUNT_JOBS] = {"jobs (max-queued)", false},
 	[ACCOUNT_BYTES] = {"of commands and environments (queue-size)", true},
 	[ACCOUNT_MEMORY] = {"on its way to the disk", true},
+	[ACCOUNT_RUNNING] = {"jobs that run (max-running)", false},
 };
 
 static uint64_t most_of(const struct jobs *jobs, enum accounts_what what)
@@ -196,6 +204,8 @@ static uint64_t most_of(const struct jobs *jobs, enum accounts_what what)
 		return state_most_jobs(jobs);
 	case ACCOUNT_BYTES:
 		return state_most_bytes(jobs);
+	case ACCOUNT_RUNNING:
+		return state_most_running(jobs);
 	default:
 		return COMING_BYTES_MAX;
 	}

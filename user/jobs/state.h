@@ -58,6 +58,7 @@ struct jobs {
 	uint32_t unresolved;      /* locked slots whose shim has not said its pid */
 	uint64_t *loaded_waiting; /* between load and adoption: jobs that wait for others */
 	uint32_t loaded_waiting_count;
+	struct slot_wait *slot_wait; /* users whose jobs wait for a slot of their share */
 	uint64_t held_back_until_us; /* no starts before that, on clock_now_us */
 	bool decide_due;             /* at the end of this turn of the loop, or in the next */
 	bool entering;               /* all of them again */
@@ -100,6 +101,7 @@ void state_set_why(struct job *job, const struct job_why *why);
 /* Jobs that may be there at all: max-queued; bytes of all, queue-size. */
 uint32_t state_most_jobs(const struct jobs *jobs);
 uint64_t state_most_bytes(const struct jobs *jobs);
+uint64_t state_most_running(const struct jobs *jobs);
 
 /* Of what may still be added by uid: what there is room for, and -EDQUOT with who holds what when
  * count is more. */

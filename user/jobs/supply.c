@@ -22,10 +22,8 @@
 
 bool jobs_is_full(const struct jobs *jobs, uint64_t *ret_running, uint64_t *ret_most)
 {
-	uint32_t max = jobs->setup.config->admission.max_running;
-
 	*ret_running = jobs->stats.slots_used;
-	*ret_most = max && max < SLOTS_COUNT ? max : SLOTS_COUNT;
+	*ret_most = state_most_running(jobs);
 	return *ret_running >= *ret_most;
 }
 

@@ -107,6 +107,8 @@ static const struct job_reason_row reasons[JOB_REASON__COUNT] = {
 	[JOB_BECAUSE_LEFT_LEAF] = {"left-leaf", NONE, NONE,
 				   "runs outside of its leaf, where nothing limits or freezes it",
 				   "", ""},
+	[JOB_BECAUSE_USER_SLOTS] = {"user-slots", COUNT, COUNT, "", " jobs of its user run, ",
+				    " may (max-running, user-share)"},
 };
 
 #undef BYTES

@@ -96,6 +96,7 @@ enum job_reason {
 	JOB_BECAUSE_SHIM_LOST,     /* what watched it was killed, so that its end is not known */
 	JOB_BECAUSE_REFUSED,       /* uwd cannot take it into its queue, errno observed */
 	JOB_BECAUSE_LEFT_LEAF,     /* its command has moved itself out of its leaf */
+	JOB_BECAUSE_USER_SLOTS,    /* observed jobs of its user run, threshold may */
 	JOB_REASON__COUNT
 };
 
