@@ -40,3 +40,17 @@ def measure_jobs(folder):
         "kills_with_running": int(values["kills_with_running"]),
         "small_ms": int(values["small_ms"]),
     }
+
+
+def measure_hostile(folder):
+    values = read_values(folder / "hostile.txt")
+    return {
+        "turn_max_ms": values["turn_max_ms"],
+        "turn_max_wall_ms": values["turn_max_wall_ms"],
+        "rss_max_bytes": int(values["rss_max_bytes"]),
+        "queue_share_ok": values["quiet_done"] > 0 and values["quiet_refused"] == 0,
+        "quiet_max_ms": values["quiet_max_ms"],
+        "calls": int(values["calls"]),
+        "jobs_before": int(values["jobs_before"]),
+        "jobs_after": int(values["jobs_after"]),
+    }
