@@ -280,6 +280,29 @@ static void test_calls_requeue_asks_who_may_submit(void **state)
 	assert_non_null(jobs_find(calls->jobs.jobs, id));
 }
 
+/* What is held since before a right was taken away does not go by it. */
+static void test_calls_release_asks_who_may_submit(void **state)
+{
+	struct calls *calls = *state;
+	uint64_t id = submit_held(calls, 1);
+	json_t *select = json_pack("{s:[o]}", "jobs", range(id, id));
+
+	assert_int_equal(
+		asked_number(calls, IPC_RELEASE, "refused", json_pack("{s:O}", "select", select)),
+		1);
+	assert_int_equal(jobs_find(calls->jobs.jobs, id)->state, JOB_HELD);
+	let_in(calls, "*");
+	calls->peer.gid = GROUP + 1; /* not in the group of the job any more */
+	assert_int_equal(
+		asked_number(calls, IPC_RELEASE, "refused", json_pack("{s:O}", "select", select)),
+		1);
+	calls->peer.gid = GROUP;
+	assert_int_equal(
+		asked_number(calls, IPC_RELEASE, "changed", json_pack("{s:o}", "select", select)),
+		1);
+	assert_int_equal(jobs_find(calls->jobs.jobs, id)->state, JOB_QUEUED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +315,7 @@ int main(void)
 		CALLS_TEST(test_calls_reads_are_shared_and_roots_are_never_refused),
 		CALLS_TEST(test_calls_cancel_of_all_goes_on_in_parts),
 		CALLS_TEST(test_calls_requeue_asks_who_may_submit),
+		CALLS_TEST(test_calls_release_asks_who_may_submit),
 	};
 
 	return cmocka_run_group_tests_name("long calls", tests, NULL, NULL);

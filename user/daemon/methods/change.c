@@ -253,7 +253,7 @@ static void note_done(struct change *change, uint64_t until_us)
 	}
 }
 
-/* ---- again: what may be submitted may be queued again ---- */
+/* ---- what may be submitted may be queued again, and released ---- */
 
 static bool is_allowed(struct change *change, const char *component)
 {
@@ -271,13 +271,14 @@ static bool is_allowed(struct change *change, const char *component)
 }
 
 /* It runs with the groups it was submitted with: its owner must have them still. */
-static int check_requeue(struct change *change, uint64_t id)
+static int check_rights(struct change *change, uint64_t id)
 {
 	struct store_row row;
 	bool has_all;
 	int rc;
 
-	if (change->method != IPC_REQUEUE || change->peer.uid == 0)
+	if ((change->method != IPC_REQUEUE && change->method != IPC_RELEASE) ||
+	    change->peer.uid == 0)
 		return 0;
 	rc = store_find(jobs_reader(change->daemon->jobs), id, &row);
 	if (rc)
@@ -324,7 +325,7 @@ static int try_one(struct change *change, uint64_t id, struct one_change *one)
 
 static void change_one(struct change *change, uint64_t id)
 {
-	int rc = check_requeue(change, id);
+	int rc = check_rights(change, id);
 	struct one_change *one;
 
 	if (rc || change->dry_run) {
