@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Writes the log to stderr, a line a call in a single write. Under systemd each line begins with
- * its priority, which the journal takes off; on a terminal a word stands in its place.
+ * its priority, which the journal takes off; on a terminal a word stands in its place. What could
+ * begin another line, or move a cursor, becomes a blank, in the program's name too.
  */
 #include "user/base/log.h"
 
@@ -96,8 +97,8 @@ void log_line(enum log_level level, const char *fmt, ...)
 		line[begin] = '\0';
 	va_end(args);
 	end = begin + strlen(line + begin);
-	for (size_t i = begin; i < end; i++)
-		if ((unsigned char)line[i] < 0x20)
+	for (size_t i = 0; i < end; i++)
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = ' ';
 	line[end++] = '\n';
 	/* A log that cannot be written has nowhere to complain. */
