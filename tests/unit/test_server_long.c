@@ -200,6 +200,32 @@ static void test_server_half_of_long_calls_are_of_one_user(void **state)
 	turns(fixture, 12);
 }
 
+/* Many short calls at once are not a long one that never ends. */
+static void test_server_short_calls_behind_each_other_are_no_long_one(void **state)
+{
+	static const char one[] = "{\"method\":\"io.uwctl.Control.Queue\"}";
+	static char calls[1200 * sizeof(one)]; /* 44 KB */
+	struct fixture *fixture = *state;
+	int fd, count = 0;
+
+	for (size_t i = 0; i < sizeof(calls); i += sizeof(one))
+		memcpy(&calls[i], one, sizeof(one));
+	let_anybody_in(fixture);
+	fd = connect_as_somebody(fixture);
+	turns(fixture, 1);
+	send_all(fixture, fd, calls, sizeof(calls));
+	for (int i = 0; i < 2000 && count < 1200; i++) {
+		turns(fixture, 1);
+		count += answers(fd);
+	}
+	assert_int_equal(count, 1200);
+	fixture->now_us += 2 * IPC_UNREAD_US;
+	ipc_server_expire(fixture->server, fixture->now_us);
+	assert_int_equal(stats_of(fixture).clients, 1);
+	close(fd);
+	turns(fixture, 1);
+}
+
 /* What one user does not read is no more than its half. */
 static void test_server_answers_that_nobody_reads_are_bounded(void **state)
 {
@@ -229,6 +255,7 @@ int main(void)
 		SERVER_TEST(test_server_call_that_swells_is_cut_off),
 		SERVER_TEST(test_server_long_calls_come_one_after_the_other),
 		SERVER_TEST(test_server_half_of_long_calls_are_of_one_user),
+		SERVER_TEST(test_server_short_calls_behind_each_other_are_no_long_one),
 		SERVER_TEST(test_server_answers_that_nobody_reads_are_bounded),
 	};
 

@@ -94,6 +94,15 @@ static int take_parsed(struct client *client, json_t **ret_message, size_t *ret_
 	return 1;
 }
 
+static int take_call(struct ipc_server *server, struct client *client, const char *text,
+		     size_t count, json_t **ret_message)
+{
+	if (count > IPC_CALL_HERE)
+		return long_put(server, client, text, count);
+	long_settle(server, client);
+	return wire_decode(text, count, ret_message, NULL);
+}
+
 int client_next(struct ipc_server *server, struct client *client, json_t **ret_message,
 		size_t *ret_bytes)
 {
@@ -105,9 +114,7 @@ int client_next(struct ipc_server *server, struct client *client, json_t **ret_m
 	client->wants_long = client->has_more = false;
 	for (uint32_t i = 0; i < READS_A_STEP; i++) {
 		if (wire_reader_cut(&client->in, &text, ret_bytes))
-			return *ret_bytes > IPC_CALL_HERE
-				       ? long_put(server, client, text, *ret_bytes)
-				       : wire_decode(text, *ret_bytes, ret_message, NULL);
+			return take_call(server, client, text, *ret_bytes, ret_message);
 		r = client_read(server, client);
 		if (r <= 0)
 			return r;

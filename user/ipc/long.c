@@ -54,6 +54,12 @@ static void leave(struct ipc_server *server, struct client *client)
 			server->client[i].ready = true;
 }
 
+void long_settle(struct ipc_server *server, struct client *client)
+{
+	if (client->in.end - client->in.start <= IPC_CALL_SHORT)
+		leave(server, client);
+}
+
 bool long_is_waited_for(const struct client *client)
 {
 	return client->wants_long || client->bytes || client->is_parsing;

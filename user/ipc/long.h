@@ -11,6 +11,9 @@
  */
 bool long_may_read(struct ipc_server *server, struct client *client);
 
+/* A call was taken from what waits: what is left may be short. */
+void long_settle(struct ipc_server *server, struct client *client);
+
 /* A whole call is parsed in its turn; then client->parsed. 0 or a negative errno. */
 int long_put(struct ipc_server *server, struct client *client, const char *text, size_t count);
 

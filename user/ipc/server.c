@@ -136,7 +136,8 @@ static bool is_overdue(const struct client *client, uint64_t now_us)
 {
 	if (client->fd < 0)
 		return false;
-	if (client->is_long && !client->bytes && now_us - client->long_since_us >= IPC_UNREAD_US)
+	if (client->is_long && !client->bytes && !client->later && !client->out_count &&
+	    now_us - client->long_since_us >= IPC_UNREAD_US)
 		return true;
 	return client->out_count && now_us - client->out_since_us >= IPC_UNREAD_US;
 }
