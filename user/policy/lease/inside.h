@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The ledger's memory, for its own files. Each calls only those after it: grant.c decides, adopt.c
+ * takes over, clients.c keeps who is there, wait.c who waits, fit.c gives what is asked, slots.c
+ * keeps the slots and their lists, room.c what is free, expiry.c what ends by itself.
+ */
+#ifndef UW_POLICY_LEASE_INSIDE_H
+#define UW_POLICY_LEASE_INSIDE_H
+
+#include "user/model/plan.h"
+#include "user/policy/lease/lease.h"
+
+#define LEASE_NONE   UINT16_MAX
+#define LEASE_LEAVES LEASE_CLIENTS /* each client is in one at most */
+
+/* Of each slot, what is not in the file. */
+struct lease_node {
+	uint16_t next, prev; /* of its client's, or of the free ones */
+	uint16_t client;
+	uint16_t heap_at; /* in expiry; LEASE_NONE: never expires */
+	uint8_t component;
+	bool seen; /* in the list that its client is giving */
+};
+
+struct lease_user {
+	uint32_t uid, clients, leases; /* free while clients is 0 */
+};
+
+struct lease_leaf {
+	uint64_t cgid; /* 0: free */
+	uint32_t component, clients;
+	uint64_t held_bytes;                /* leases of its component that its clients have */
+	uint64_t use_bytes, reserved_bytes; /* by the last frame */
+	uint64_t before_bytes;              /* used when it had no lease */
+};
+
+struct lease_client {
+	bool used;
+	struct lease_identity identity;
+	struct lease_place place;
+	uint64_t awaited_until_us; /* 0: it is here */
+	uint32_t user;             /* in the table of users */
+	uint32_t leaf;             /* in the table of leaves; LEASE_LEAVES: none */
+	uint32_t leases, waiters;
+	uint16_t first; /* its leases */
+	bool attends;
+	uint64_t held_bytes[UW_COMPONENTS_MAX];
+};
+
+struct lease_waiter {
+	bool used;
+	bool gone; /* its component is: told of with -ENOENT */
+	uint64_t sequence, since_us, until_us;
+	struct lease_request request;
+};
+
+struct lease_account {
+	char name[UW_NAME_LEN];
+	uint32_t leases, waiting;
+	uint64_t leased_bytes;
+	uint64_t outside_bytes; /* of holders that are not in it */
+	uint64_t beyond_bytes;  /* of leaves: promised and not in use */
+	uint64_t denied_bytes, denied_at_us;
+	uint64_t granted, denied, timed_out;
+};
+
+struct lease_ledger {
+	struct lease_slot *slot;
+	uint32_t room; /* slots that may be used */
+	uint32_t leases, waiting, clients;
+	uint16_t free_first, free_last;
+	uint64_t sequence;
+	uint64_t next_wait_us; /* the first wait that ends; may be too early */
+	uint64_t expired, revoked;
+	uint32_t stirred; /* mask of components in which there may be room for those who wait */
+	uint32_t component_count;
+	struct lease_headroom headroom;
+	struct lease_account account[UW_COMPONENTS_MAX];
+	struct lease_user user[LEASE_CLIENTS];
+	struct lease_leaf leaf[LEASE_LEAVES];
+	struct lease_client client[LEASE_CLIENTS];
+	struct lease_waiter waiter[LEASE_WAITERS];
+	uint32_t heap_count;
+	uint16_t heap[LEASE_SLOTS];
+	struct lease_node node[LEASE_SLOTS];
+};
+
+/* ---- slots.c ---- */
+
+/* The slot of an id that is a client's (anybody's with LEASE_NO_CLIENT), or LEASE_SLOTS. */
+uint32_t lease_slot_of(const struct lease_ledger *ledger, uint32_t client, uint64_t id);
+
+/* Writes a lease into a free slot, of which there is one. Returns it. */
+uint32_t lease_slot_take(struct lease_ledger *ledger, const struct lease_request *request,
+			 uint64_t bytes, uint64_t borrowed_bytes, uint64_t now_us);
+
+/* Frees it, and books it off. */
+void lease_slot_drop(struct lease_ledger *ledger, uint32_t slot);
+
+/* Of one that is new to the ledger: nothing, then the last of the free ones, or a client's. */
+void lease_slot_start(struct lease_ledger *ledger, uint32_t slot);
+void lease_slot_push(struct lease_ledger *ledger, uint32_t slot);
+void lease_slot_count_in(struct lease_ledger *ledger, uint32_t slot, uint32_t client,
+			 uint32_t component);
+
+static inline uint64_t lease_slot_bytes(const struct lease_ledger *ledger, uint32_t slot)
+{
+	return atomic_load_explicit(&ledger->slot[slot].bytes, memory_order_relaxed);
+}
+
+/* ---- clients.c ---- */
+
+/* An entry for it, or LEASE_NO_CLIENT. Rights and quotas are not asked. */
+uint32_t lease_client_add(struct lease_ledger *ledger, const struct lease_identity *identity);
+
+/* ---- room.c ---- */
+
+/* What a client's leases of a component come to changes by so much. */
+void lease_book(struct lease_ledger *ledger, uint32_t client, uint32_t component, int64_t bytes);
+
+/* What of a leaf's use no lease is for. */
+uint64_t lease_before(const struct lease_leaf *leaf);
+
+/* Counts the client in its leaf, and what it holds there; and the reverse. */
+void lease_leaf_enter(struct lease_ledger *ledger, uint32_t client);
+void lease_leaf_leave(struct lease_ledger *ledger, uint32_t client);
+
+/* Promised in the component, and not in use. */
+uint64_t lease_promised(const struct lease_ledger *ledger, uint32_t component);
+
+/* The most that the client could be granted there; *ret_reason is what that is limited by. */
+uint64_t lease_free_bytes(const struct lease_ledger *ledger, uint32_t client, uint32_t component,
+			  bool revocable, enum lease_reason *ret_reason);
+
+/* Of so much more in the component what would be beyond its budget. */
+uint64_t lease_borrowed(const struct lease_ledger *ledger, uint32_t client, uint32_t component,
+			uint64_t bytes);
+
+/* The most that could ever be granted there. */
+uint64_t lease_most(const struct lease_ledger *ledger, uint32_t component, bool revocable);
+
+/* Whether the level of the component lets this priority have more. */
+bool lease_level_lets(const struct lease_ledger *ledger, uint32_t component, uint32_t priority);
+
+/* All figures of a denial but its reason and what was asked. */
+void lease_tell_denial(struct lease_ledger *ledger, const struct lease_request *request,
+		       uint64_t now_us, struct lease_denial *denial);
+
+/* ---- wait.c ---- */
+
+/* False when there is no place to wait, with the reason. */
+bool lease_wait(struct lease_ledger *ledger, const struct lease_request *request, uint64_t now_us,
+		enum lease_reason *ret_reason);
+
+/* Somebody waits in the component whose turn is before that of a newcomer. */
+bool lease_is_behind(const struct lease_ledger *ledger, uint32_t component, uint32_t priority,
+		     uint64_t now_us);
+void lease_waiter_drop(struct lease_ledger *ledger, struct lease_waiter *waiter);
+
+/* ---- fit.c ---- */
+
+/* How much of it can be granted now; 0 and why not. */
+uint64_t lease_fits(const struct lease_ledger *ledger, const struct lease_request *request,
+		    enum lease_reason *ret_reason);
+
+bool lease_is_inside(const struct lease_ledger *ledger, uint32_t client, uint32_t component);
+
+/* A grant without the queue: true when it is granted, else the reason. */
+bool lease_try(struct lease_ledger *ledger, const struct lease_request *request, uint64_t now_us,
+	       struct lease_result *ret, enum lease_reason *ret_reason);
+
+/* ---- expiry.c ---- */
+
+/* Sets the slot's place among those that expire, by its expires_us. */
+void lease_expiry_set(struct lease_ledger *ledger, uint32_t slot);
+void lease_expiry_clear(struct lease_ledger *ledger, uint32_t slot);
+
+/* The next one to expire, or LEASE_SLOTS. */
+uint32_t lease_expiry_first(const struct lease_ledger *ledger, uint64_t *ret_us);
+
+#endif

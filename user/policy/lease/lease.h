@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Leases: promises of memory to programs, and who gets one. A request is answered when it comes, by
+ * what the last frame left free and what was promised since. Pure: no clock, file, malloc or
+ * global; equal calls give equal answers, to the byte. The caller owns the memory: the ledger, and
+ * the slots, which may lie in a file that outlives it. Each slot is written so that whichever store
+ * is the last one done, its lease is wholly there or wholly not.
+ *
+ * What is spoken for in a component is what it uses and what was promised beyond that:
+ *
+ *	used + sum over leaves max(0, before + leases - max(use, reserved)) + leases outside
+ *
+ * where before is what the leaf used when its first lease came, as a lease is for more than that;
+ * reserved is what a job has anyway, and outside are holders that do not run in the component. No
+ * grant makes it more than the component's limit, nor the sum of the second and third terms over
+ * all components more than what is free on the host.
+ *
+ * A grant, a free and a renewal cost O(log leases); a denial O(clients); with waiters in the
+ * component O(LEASE_WAITERS).
+ */
+#ifndef UW_POLICY_LEASE_LEASE_H
+#define UW_POLICY_LEASE_LEASE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/model/component.h"
+#include "user/model/config.h"
+
+#define LEASE_SLOTS        16384U
+#define LEASE_SLOTS_USER   (LEASE_SLOTS / 2) /* of one user that is not root */
+#define LEASE_SLOTS_CLIENT 4096U
+#define LEASE_CLIENTS      256U
+#define LEASE_CLIENTS_USER 64U /* of one user that is not root */
+#define LEASE_CLIENTS_ROOT 16U /* that only root may take */
+
+/* A wait costs the others who wait a look at it: a few a client. */
+#define LEASE_WAITERS        1024U
+#define LEASE_WAITERS_CLIENT 16U
+#define LEASE_AGE_STEP_US    (30 * 1000000ULL) /* waited for so long counts as one priority more */
+#define LEASE_AWAIT_US       (10 * 1000000ULL) /* a client has to come back to its leases */
+#define LEASE_LOOK_US        1000000ULL        /* headroom comes anew at least so often */
+
+#define LEASE_BYTES_MAX (1ULL << 50)
+#define LEASE_US_MAX    (366 * 86400 * 1000000ULL) /* of a time to live or to wait */
+#define LEASE_TEXT_LEN  80 /* what it is for, then its tags; with their terminators */
+#define LEASE_HOLDERS   3
+
+#define LEASE_NO_CLIENT UINT32_MAX
+
+enum lease_flag {
+	LEASE_REVOCABLE = 1U << 0, /* may be asked back, so that it may come from a loan */
+	LEASE_ATTENDED = 1U << 1,  /* its client watches its connection, and comes back at once */
+};
+
+enum lease_state {
+	LEASE_FREE,
+	LEASE_HELD,
+};
+
+/* A lease as it lies in the file. */
+struct lease_slot {
+	_Atomic uint32_t state; /* enum lease_state; stored last, with release order */
+	uint32_t generation;    /* of the lease in it, or of the last one that was; 0: none yet */
+	_Atomic uint64_t bytes;
+	uint64_t borrowed_bytes;     /* of them, beyond the component's budget at the time */
+	_Atomic uint64_t expires_us; /* 0: never */
+	uint64_t since_us;
+	uint64_t before_bytes; /* that the leaf of its client used when it had no lease */
+	uint64_t key;          /* its client's */
+	uint64_t start_ticks;  /* its process: field 22 of /proc/PID/stat, by which ... */
+	int32_t pid;           /* ... a pid that came again is told apart */
+	uint32_t uid;
+	uint8_t priority;
+	uint8_t flags; /* enum lease_flag */
+	uint16_t pad;
+	char component[UW_NAME_LEN];
+	char text[LEASE_TEXT_LEN];
+	uint32_t pad_end;
+};
+
+_Static_assert(sizeof(struct lease_slot) == 192, "a slot is part of the file's layout");
+
+/* What is free, by the last frame. */
+struct lease_headroom {
+	bool host_valid;          /* without it only limits count */
+	uint64_t host_free_bytes; /* beyond the reserve and what jobs have reserved */
+	uint64_t usable_bytes;
+	struct {
+		uint64_t budget_bytes; /* its right, as part of which it may be lent elsewhere */
+		uint64_t limit_bytes;  /* and what it is lent: no less than budget_bytes */
+		uint64_t used_bytes;   /* what reclaim would not find, and reservations of jobs */
+		enum level level;
+		bool borrows;
+	} component[UW_COMPONENTS_MAX];
+};
+
+enum lease_outcome {
+	LEASE_GRANTED,
+	LEASE_DENIED,
+	LEASE_WAITS, /* a result comes later */
+	LEASE_TIMED_OUT,
+	LEASE_STALE, /* freed, expired or revoked before, or not the caller's */
+	LEASE_OUTCOME__COUNT
+};
+
+enum lease_reason {
+	LEASE_WHY_NONE,
+	LEASE_WHY_BUDGET, /* its component has no room */
+	LEASE_WHY_HOST,   /* its component has, but the host has not */
+	LEASE_WHY_LEVEL,  /* the level of its component lets only priority 9 and 10, or none */
+	LEASE_WHY_TURN,   /* others wait whose turn is before it */
+	LEASE_WHY_NEVER,  /* more than its component may ever have */
+	LEASE_WHY_QUOTA_CLIENT, /* LEASE_SLOTS_CLIENT, LEASE_WAITERS_CLIENT */
+	LEASE_WHY_QUOTA_USER,   /* LEASE_SLOTS_USER */
+	LEASE_WHY_QUOTA,        /* LEASE_SLOTS, LEASE_WAITERS; or no memory for the ledger */
+	LEASE_REASON__COUNT
+};
+
+/* Who has most of what was asked for. */
+struct lease_holder {
+	uint64_t bytes;
+	uint32_t uid;
+	int32_t pid;
+	uint32_t component; /* index */
+};
+
+struct lease_denial {
+	enum lease_reason reason;
+	enum level level;         /* of the component */
+	uint64_t asked_bytes;     /* the least that would have done */
+	uint64_t held_bytes;      /* spoken for in the component; with HOST of all components */
+	uint64_t available_bytes; /* for this request */
+	uint64_t retry_after_us;  /* worth asking again; 0: never, unless the rules change */
+	uint32_t holder_count;
+	struct lease_holder holder[LEASE_HOLDERS]; /* the largest first */
+};
+
+struct lease_request {
+	uint32_t client;
+	uint32_t component;
+	uint32_t cookie; /* of the caller, for a later result */
+	uint8_t priority;
+	bool revocable;
+	bool adaptive; /* between min_bytes and bytes, and no more than 2/3 of what is free */
+	uint64_t bytes, min_bytes;
+	uint64_t timeout_us; /* to wait; 0: granted or denied at once */
+	uint64_t ttl_us;     /* 0: until it is freed */
+	char text[LEASE_TEXT_LEN];
+};
+
+struct lease_result {
+	enum lease_outcome outcome;
+	int error; /* negative errno: the request could not be taken at all */
+	uint32_t client, cookie;
+	uint64_t id;
+	uint64_t bytes, borrowed_bytes;
+	bool inside; /* its holder runs in the component */
+	struct lease_denial denial;
+};
+
+/* A process that asks, as the kernel says who it is. */
+struct lease_identity {
+	uint64_t key; /* of the caller's making: not 0, and nobody else can know it */
+	int32_t pid;
+	uint64_t start_ticks;
+	uint32_t uid;
+};
+
+/* Where it runs and what it may: changes when it is moved and on a reload. */
+struct lease_place {
+	uint32_t component; /* COMPONENT_NONE: outside of all */
+	uint64_t leaf;      /* cgroup id; 0: none */
+	uint64_t use_bytes; /* of the leaf, as of lease_leaf_use */
+	uint64_t reserved_bytes;
+	uint32_t may; /* mask of components */
+};
+
+struct lease_ledger;
+
+unsigned long lease_ledger_size(void);
+
+/* Starts empty, with no room; slots are borrowed. */
+void lease_init(struct lease_ledger *ledger, struct lease_slot *slot);
+
+/* The first count slots may be used from now on. What is found there counts as free. */
+void lease_set_room(struct lease_ledger *ledger, uint32_t count);
+uint32_t lease_room_left(const struct lease_ledger *ledger);
+
+/*
+ * As lease_set_room, of a file that an earlier ledger wrote: what it holds is taken over, and each
+ * of its clients is awaited. After lease_configure. What is not plausible is freed, and counted in
+ * *ret_freed.
+ */
+void lease_adopt(struct lease_ledger *ledger, uint32_t count, uint64_t now_us, uint32_t *ret_freed);
+
+/* The components as they are now. What belongs to one that is gone is freed, or denied; then tell
+ * each client's place anew, and the headroom. */
+void lease_configure(struct lease_ledger *ledger, const struct config *config);
+
+/* ---- clients ---- */
+
+/* -EMFILE: LEASE_CLIENTS_USER; -ENFILE: LEASE_CLIENTS. *ret_client is below LEASE_CLIENTS. */
+int lease_client_join(struct lease_ledger *ledger, const struct lease_identity *identity,
+		      const struct lease_place *place, uint32_t *ret_client);
+void lease_client_move(struct lease_ledger *ledger, uint32_t client,
+		       const struct lease_place *place);
+
+/* It watches its connection, so that LEASE_AWAIT_US is enough to come back. */
+void lease_client_attend(struct lease_ledger *ledger, uint32_t client);
+
+/* The one that is awaited and is this one; LEASE_NO_CLIENT. */
+uint32_t lease_client_find(const struct lease_ledger *ledger,
+			   const struct lease_identity *identity);
+
+/* It is here again: it is awaited no longer. */
+void lease_client_return(struct lease_ledger *ledger, uint32_t client);
+
+/* Whether it is awaited, and until when: UINT64_MAX for as long as its process lives. */
+bool lease_client_is_awaited(const struct lease_ledger *ledger, uint32_t client,
+			     uint64_t *ret_until_us);
+
+/* Frees all that it has. Returns how many leases. */
+uint32_t lease_client_leave(struct lease_ledger *ledger, uint32_t client);
+
+/* False for an index that is nobody's. */
+bool lease_client_read(const struct lease_ledger *ledger, uint32_t client,
+		       struct lease_identity *ret_identity);
+
+/* The client says what it has: each id, then the end, which frees what was not named. A 0 or
+ * LEASE_STALE; how many were freed. */
+int lease_list_see(struct lease_ledger *ledger, uint32_t client, uint64_t id);
+uint32_t lease_list_end(struct lease_ledger *ledger, uint32_t client);
+
+/* ---- what is asked ---- */
+
+/*
+ * Decides. error: -EINVAL for values out of range, -ENOENT for no such component, -EACCES for one
+ * that the client may not use. WAITS when it was denied for a reason that passes and may wait.
+ */
+void lease_grant(struct lease_ledger *ledger, const struct lease_request *request, uint64_t now_us,
+		 struct lease_result *ret);
+
+/* To another size: grown all or not at all, as a grant of the difference would be; outcome GRANTED,
+ * DENIED or STALE. */
+void lease_resize(struct lease_ledger *ledger, uint32_t client, uint64_t id, uint64_t bytes,
+		  uint64_t now_us, struct lease_result *ret);
+
+/* It expires ttl_us from now; 0: never. 0, LEASE_STALE, -EINVAL. */
+int lease_renew(struct lease_ledger *ledger, uint32_t client, uint64_t id, uint64_t ttl_us,
+		uint64_t now_us);
+
+/* 0 or LEASE_STALE. Whoever the client is with LEASE_NO_CLIENT. */
+int lease_free(struct lease_ledger *ledger, uint32_t client, uint64_t id);
+
+/* ---- time ---- */
+
+/* What is free is this from now on. */
+void lease_look(struct lease_ledger *ledger, const struct lease_headroom *headroom);
+
+/* What a leaf uses, and what is reserved for the job in it. One without clients is passed over. */
+void lease_leaf_use(struct lease_ledger *ledger, uint64_t leaf, uint64_t use_bytes,
+		    uint64_t reserved_bytes);
+
+/*
+ * The next thing that has happened to those who wait: granted, timed out, or an error as their
+ * component went. Leases whose time is over are freed first. False: nothing more for now. To be
+ * called until then after each of the above that may have made room, and at lease_next_us().
+ */
+bool lease_next(struct lease_ledger *ledger, uint64_t now_us, struct lease_result *ret);
+uint64_t lease_next_us(const struct lease_ledger *ledger); /* UINT64_MAX: never */
+
+/* ---- what there is ---- */
+
+struct lease_component_view {
+	uint32_t leases, waiting;
+	uint64_t leased_bytes;   /* all leases */
+	uint64_t promised_bytes; /* of them what is not yet in use: beyond used_bytes */
+	uint64_t wanted_bytes;   /* within its right, waited for or denied in the last 2 s */
+	uint64_t granted, denied, timed_out;
+};
+
+struct lease_view {
+	uint64_t id, bytes, borrowed_bytes;
+	uint64_t since_us, expires_us;
+	uint32_t component, uid;
+	int32_t pid;
+	uint8_t priority;
+	bool revocable, inside, awaited;
+	const char *text; /* LEASE_TEXT_LEN bytes: two texts, terminated */
+};
+
+struct lease_totals {
+	uint32_t leases, clients, waiting, awaited;
+	uint64_t expired, revoked;
+};
+
+void lease_component_view(const struct lease_ledger *ledger, uint32_t component, uint64_t now_us,
+			  struct lease_component_view *ret_view);
+void lease_totals(const struct lease_ledger *ledger, struct lease_totals *ret_totals);
+
+/* The lease in slot, below LEASE_SLOTS; false when there is none. */
+bool lease_read(const struct lease_ledger *ledger, uint32_t slot, struct lease_view *ret_view);
+
+/* "budget", "host", ...; "?" out of range. */
+const char *lease_reason_name(enum lease_reason reason);
+
+/* The end of the lease whose generation and slot these are. */
+static inline uint64_t lease_id(uint32_t generation, uint32_t slot)
+{
+	return (uint64_t)generation << 32 | slot;
+}
+
+#endif

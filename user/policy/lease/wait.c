@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Those who would rather wait than be denied. In each component they stand by priority, which
+ * waiting raises, and then by age; only the first is looked at when there may be room, so that what
+ * comes free goes to it and not to whoever asks for less. Whom the level of the component keeps out
+ * does not stand in the way of others.
+ */
+#include <errno.h>
+#include <stddef.h>
+
+#include "user/policy/lease/inside.h"
+#include "user/policy/num.h"
+
+static uint32_t rank(const struct lease_waiter *waiter, uint64_t now_us)
+{
+	uint64_t steps = sub_sat(now_us, waiter->since_us) / LEASE_AGE_STEP_US;
+
+	return (uint32_t)min_u64(waiter->request.priority + steps, PRIORITY_MAX);
+}
+
+static bool stands_in(const struct lease_ledger *ledger, const struct lease_waiter *waiter,
+		      uint32_t component)
+{
+	return waiter->used && !waiter->gone && waiter->request.component == component &&
+	       lease_level_lets(ledger, component, waiter->request.priority);
+}
+
+static struct lease_waiter *first_of(struct lease_ledger *ledger, uint32_t component,
+				     uint64_t now_us)
+{
+	struct lease_waiter *first = NULL;
+
+	for (uint32_t i = 0; i < LEASE_WAITERS; i++) {
+		struct lease_waiter *waiter = &ledger->waiter[i];
+
+		if (!stands_in(ledger, waiter, component))
+			continue;
+		if (!first || rank(waiter, now_us) > rank(first, now_us) ||
+		    (rank(waiter, now_us) == rank(first, now_us) &&
+		     waiter->sequence < first->sequence))
+			first = waiter;
+	}
+	return first;
+}
+
+bool lease_is_behind(const struct lease_ledger *ledger, uint32_t component, uint32_t priority,
+		     uint64_t now_us)
+{
+	for (uint32_t i = 0; ledger->account[component].waiting && i < LEASE_WAITERS; i++)
+		if (stands_in(ledger, &ledger->waiter[i], component) &&
+		    rank(&ledger->waiter[i], now_us) >= priority)
+			return true;
+	return false;
+}
+
+static struct lease_waiter *free_place(struct lease_ledger *ledger)
+{
+	for (uint32_t i = 0; i < LEASE_WAITERS; i++)
+		if (!ledger->waiter[i].used)
+			return &ledger->waiter[i];
+	return NULL;
+}
+
+bool lease_wait(struct lease_ledger *ledger, const struct lease_request *request, uint64_t now_us,
+		enum lease_reason *ret_reason)
+{
+	struct lease_client *client = &ledger->client[request->client];
+	struct lease_waiter *waiter = free_place(ledger);
+
+	if (!waiter || client->waiters == LEASE_WAITERS_CLIENT) {
+		*ret_reason = waiter ? LEASE_WHY_QUOTA_CLIENT : LEASE_WHY_QUOTA;
+		return false;
+	}
+	*waiter = (struct lease_waiter){
+		.used = true,
+		.sequence = ++ledger->sequence,
+		.since_us = now_us,
+		.until_us = now_us + request->timeout_us,
+		.request = *request,
+	};
+	client->waiters++;
+	ledger->waiting++;
+	ledger->account[request->component].waiting++;
+	ledger->next_wait_us = min_u64(ledger->next_wait_us, waiter->until_us);
+	return true;
+}
+
+void lease_waiter_drop(struct lease_ledger *ledger, struct lease_waiter *waiter)
+{
+	ledger->client[waiter->request.client].waiters--;
+	ledger->waiting--;
+	if (!waiter->gone)
+		ledger->account[waiter->request.component].waiting--;
+	waiter->used = false;
+	ledger->stirred = UINT32_MAX; /* who stood behind it may be the first now */
+}
+
+/* ---- what happens to them ---- */
+
+static void expire_leases(struct lease_ledger *ledger, uint64_t now_us)
+{
+	uint64_t at_us;
+	uint32_t slot;
+
+	while ((slot = lease_expiry_first(ledger, &at_us)) != LEASE_SLOTS && at_us <= now_us) {
+		lease_slot_drop(ledger, slot);
+		ledger->expired++;
+	}
+}
+
+static void tell_end(struct lease_ledger *ledger, struct lease_waiter *waiter, uint64_t now_us,
+		     struct lease_result *ret)
+{
+	struct lease_account *account = &ledger->account[waiter->request.component];
+
+	*ret = (struct lease_result){
+		.outcome = LEASE_TIMED_OUT,
+		.client = waiter->request.client,
+		.cookie = waiter->request.cookie,
+	};
+	if (waiter->gone) {
+		ret->error = -ENOENT;
+	} else {
+		enum lease_reason reason;
+
+		account->timed_out++;
+		lease_free_bytes(ledger, waiter->request.client, waiter->request.component,
+				 waiter->request.revocable, &reason);
+		ret->denial.reason = lease_level_lets(ledger, waiter->request.component,
+						      waiter->request.priority)
+					     ? reason
+					     : LEASE_WHY_LEVEL;
+		lease_tell_denial(ledger, &waiter->request, now_us, &ret->denial);
+	}
+	lease_waiter_drop(ledger, waiter);
+}
+
+/* One whose time is over, if next_wait_us says that there may be any. */
+static bool next_end(struct lease_ledger *ledger, uint64_t now_us, struct lease_result *ret)
+{
+	uint64_t next_us = UINT64_MAX;
+
+	if (now_us < ledger->next_wait_us)
+		return false;
+	for (uint32_t i = 0; i < LEASE_WAITERS; i++) {
+		struct lease_waiter *waiter = &ledger->waiter[i];
+
+		if (!waiter->used)
+			continue;
+		if (waiter->until_us <= now_us) {
+			tell_end(ledger, waiter, now_us, ret);
+			return true;
+		}
+		next_us = min_u64(next_us, waiter->until_us);
+	}
+	ledger->next_wait_us = next_us;
+	return false;
+}
+
+/* The first of the component, if there is room for it. One that a quota keeps out is denied. */
+static bool serve(struct lease_ledger *ledger, uint32_t component, uint64_t now_us,
+		  struct lease_result *ret)
+{
+	struct lease_waiter *waiter = first_of(ledger, component, now_us);
+	enum lease_reason reason;
+
+	if (!waiter)
+		return false;
+	if (!lease_try(ledger, &waiter->request, now_us, ret, &reason)) {
+		if (reason < LEASE_WHY_QUOTA_CLIENT && reason != LEASE_WHY_NEVER)
+			return false;
+		ret->outcome = LEASE_DENIED;
+		ret->denial.reason = reason;
+		ledger->account[component].denied++;
+		lease_tell_denial(ledger, &waiter->request, now_us, &ret->denial);
+	}
+	lease_waiter_drop(ledger, waiter);
+	return true;
+}
+
+bool lease_next(struct lease_ledger *ledger, uint64_t now_us, struct lease_result *ret)
+{
+	expire_leases(ledger, now_us);
+	if (!ledger->waiting)
+		return false;
+	if (next_end(ledger, now_us, ret))
+		return true;
+	for (uint32_t i = 0; i < ledger->component_count; i++) {
+		if (!(ledger->stirred & 1U << i) || !ledger->account[i].waiting)
+			continue;
+		if (serve(ledger, i, now_us, ret))
+			return true;
+		ledger->stirred &= ~(1U << i);
+	}
+	return false;
+}
+
+uint64_t lease_next_us(const struct lease_ledger *ledger)
+{
+	uint64_t expires_us = UINT64_MAX;
+
+	lease_expiry_first(ledger, &expires_us);
+	return ledger->waiting ? min_u64(expires_us, ledger->next_wait_us) : expires_us;
+}
