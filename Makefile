@@ -30,7 +30,7 @@ CFLAGS  := -O1 -g -std=gnu17 $(WARN) -fsanitize=address,undefined -fno-sanitize-
 LDFLAGS := -fsanitize=address,undefined
 endif
 
-LAYERS   := base model policy conf kern sense ledger act guard store shim jobs ipc cli daemon
+LAYERS   := base model policy conf kern sense ledger act guard store shim jobs ipc lib cli daemon
 LIBS     := $(LAYERS:%=$(O)/lib/%.a) $(O)/lib/cgroups.a
 SRC       = $(filter-out %/main.c,$(wildcard user/$1/*.c user/$1/*/*.c))
 OBJ       = $(patsubst %.c,$(O)/obj/%.o,$1)
@@ -125,7 +125,7 @@ build/man/%: scripts/man/%.scd | build/deps/build
 	$(Q)scdoc <$< >$@
 
 # ---- tests ----
-TEST_LAYERS := cli daemon jobs store shim guard conf policy ipc cgroups kern act ledger sense model base
+TEST_LAYERS := cli daemon jobs store shim guard conf policy ipc lib cgroups kern act ledger sense model base
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_LAYERS:%=$(O)/lib/%.a) | build/deps/test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lcmocka -o $@
@@ -136,7 +136,7 @@ $(O)/tests/sim/%: $(O)/obj/tests/sim/%.o $(call OBJ,$(filter-out tests/sim/test_
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(call libs,policy model base) -lcmocka -o $@
 
 # No more than what has parsers: each object is made anew for this.
-FUZZ_LAYERS := conf policy ipc cgroups ledger sense model base
+FUZZ_LAYERS := conf policy ipc lib cgroups ledger sense model base
 $(O)/tests/fuzz/%: $(O)/obj/tests/fuzz/%.o $(call OBJ,user/act/page_in.c user/cli/simulate/replay.c user/cli/simulate/trace.c) $(FUZZ_LAYERS:%=$(O)/lib/%.a)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer $(filter %.o,$^) $(call libs,$(FUZZ_LAYERS)) $(LDLIBS) -o $@

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Packets of leases: what goes in comes out, and what nobody wrote is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "user/lib/packet.h"
+
+static uint8_t bytes[PACKET_MAX + 1];
+static struct packet_out out;
+static struct packet_in in;
+
+static const union packet_request grant = {.grant = {
+						   .item.cookie = 7,
+						   .bytes = 1 << 20,
+						   .min_bytes = 5,
+						   .timeout_us = 6,
+						   .ttl_us = 7,
+						   .flags = PACKET_ADAPTIVE | PACKET_OR_NEXT,
+						   .priority = 9,
+						   .component = "ml_models",
+						   .text = "BERT\0nightly,gpu",
+					   }};
+
+static void test_requests_come_out_as_they_went_in(void **state)
+{
+	union packet_request got;
+
+	(void)state;
+	packet_start(&out, bytes, PACKET_REQUESTS);
+	for (int op = 0; op < PACKET_OP__COUNT; op++) {
+		union packet_request request = {.item.cookie = (uint32_t)op + 1};
+
+		if (op == PACKET_GRANT)
+			request = grant;
+		if (op == PACKET_RENEW)
+			request.lease =
+				(struct packet_lease){.item.cookie = 4, .id = 8, .value = 9};
+		if (op == PACKET_WATCH)
+			strcpy(request.watch.component, "cache");
+		assert_int_equal(packet_add_request(&out, (enum packet_op)op, &request), 0);
+	}
+	assert_int_equal(packet_open(&in, bytes, out.used), 0);
+	for (int op = 0; op < PACKET_OP__COUNT; op++) {
+		assert_int_equal(packet_next_request(&in, &got), 1);
+		assert_int_equal(got.item.op, op);
+		if (op == PACKET_GRANT) {
+			assert_int_equal(got.item.cookie, 7);
+			assert_memory_equal(&got.grant.bytes, &grant.grant.bytes,
+					    sizeof(got.grant) - sizeof(got.item));
+		}
+		if (op == PACKET_RENEW)
+			assert_true(got.lease.id == 8 && got.lease.value == 9);
+		if (op == PACKET_WATCH)
+			assert_string_equal(got.watch.component, "cache");
+	}
+	assert_int_equal(packet_next_request(&in, &got), 0);
+}
+
+static void test_answers_come_out_as_they_went_in(void **state)
+{
+	union packet_answer granted = {.reply = {.item = {PACKET_GRANT, 0, 3},
+						 .id = 5,
+						 .bytes = 6,
+						 .borrowed_bytes = 1,
+						 .flags = PACKET_INSIDE}};
+	union packet_answer denied = {
+		.denial = {.reply = {.item = {PACKET_GRANT, 0, 4}, .outcome = PACKET_DENIED},
+			   .reason = "budget",
+			   .holder_count = 1,
+			   .holder[0] = {7, 8, 9, "cache"},
+			   .retry_after_us = 10}};
+	union packet_answer report = {.reply = {.item = {PACKET_REPORT, 0, 5}}}, got;
+	const char *text;
+	size_t length;
+
+	(void)state;
+	packet_start(&out, bytes, PACKET_ANSWER);
+	assert_int_equal(packet_add_answer(&out, &granted, NULL), 0);
+	assert_int_equal(packet_add_answer(&out, &denied, NULL), 0);
+	assert_int_equal(packet_add_answer(&out, &report, "{\"v\":1}"), 0);
+	assert_int_equal(packet_open(&in, bytes, out.used), 0);
+	assert_int_equal(packet_next_answer(&in, &got, &text, &length), 1);
+	assert_true(got.reply.id == 5 && got.reply.bytes == 6 && got.reply.borrowed_bytes == 1);
+	assert_int_equal(got.reply.flags, PACKET_INSIDE);
+	assert_null(text);
+	assert_int_equal(packet_next_answer(&in, &got, &text, &length), 1);
+	assert_string_equal(got.denial.reason, "budget");
+	assert_string_equal(got.denial.holder[0].component, "cache");
+	assert_int_equal(got.denial.retry_after_us, 10);
+	assert_int_equal(packet_next_answer(&in, &got, &text, &length), 1);
+	assert_int_equal(length, 7);
+	assert_memory_equal(text, "{\"v\":1}", 7);
+	assert_int_equal(packet_next_answer(&in, &got, &text, &length), 0);
+}
+
+static void test_levels_come_out_as_they_went_in(void **state)
+{
+	struct packet_level level = {.component = "cache",
+				     .level = 4,
+				     .use_permyriad = 9100,
+				     .at_us = 55},
+			    got;
+
+	(void)state;
+	packet_start(&out, bytes, PACKET_EVENTS);
+	assert_int_equal(packet_add_level(&out, &level), 0);
+	assert_int_equal(packet_open(&in, bytes, out.used), 0);
+	assert_int_equal(packet_next_level(&in, &got), 1);
+	assert_memory_equal(&got.component, &level.component, sizeof(got) - sizeof(got.item));
+	assert_int_equal(packet_next_level(&in, &got), 0);
+}
+
+static void test_packet_takes_512_of_the_longest_and_no_more(void **state)
+{
+	union packet_answer denied = {.reply.outcome = PACKET_DENIED};
+
+	(void)state;
+	packet_start(&out, bytes, PACKET_REQUESTS);
+	for (int i = 0; i < 512; i++)
+		assert_int_equal(packet_add_request(&out, PACKET_GRANT, &grant), 0);
+	assert_int_equal(packet_add_request(&out, PACKET_LIST_END, &grant), -EMSGSIZE);
+	packet_start(&out, bytes, PACKET_ANSWER);
+	for (int i = 0; i < 512; i++)
+		assert_int_equal(packet_add_answer(&out, &denied, NULL), 0);
+	assert_int_equal(packet_open(&in, bytes, out.used), 0);
+}
+
+/* ---- what nobody wrote ---- */
+
+/* One request, of which the byte at a place is another: what reading it says. */
+static int read_bent(enum packet_op op, const union packet_request *request, size_t at, uint8_t to)
+{
+	union packet_request got;
+	int rc;
+
+	packet_start(&out, bytes, PACKET_REQUESTS);
+	assert_int_equal(packet_add_request(&out, op, request), 0);
+	bytes[at] = to;
+	rc = packet_open(&in, bytes, out.used);
+	if (!rc)
+		rc = packet_next_request(&in, &got);
+	return rc < 0 ? rc : packet_next_request(&in, &got);
+}
+
+static void test_what_is_bent_is_refused(void **state)
+{
+	static const union packet_request none;
+	const size_t head = sizeof(struct packet_header);
+	const struct {
+		enum packet_op op;
+		size_t at;
+		uint8_t to;
+	} rows[] = {
+		{PACKET_FREE, 0, 'x'}, /* magic */
+		{PACKET_FREE, 4, 99},  /* kind */
+		{PACKET_FREE, 4, PACKET_ANSWER},
+		{PACKET_FREE, 6, 0}, /* count */
+		{PACKET_FREE, 6, 2},
+		{PACKET_FREE, 7, 3},
+		{PACKET_FREE, 8, 1},     /* size */
+		{PACKET_FREE, 12, 1},    /* zero */
+		{PACKET_FREE, head, 99}, /* op */
+		{PACKET_FREE, head, PACKET_GRANT},
+		{PACKET_FREE, head + 2, 0}, /* length */
+		{PACKET_FREE, head + 2, 16},
+		{PACKET_FREE, head + 2, 32},
+		{PACKET_FREE, head + offsetof(struct packet_lease, value), 1},
+		{PACKET_LIST, head + offsetof(struct packet_lease, value), 1},
+		{PACKET_HELLO, head + offsetof(struct packet_hello, flags), 1},
+		{PACKET_HELLO, head + offsetof(struct packet_hello, zero), 1},
+		{PACKET_GRANT, head + offsetof(struct packet_grant, flags), 0x80},
+		{PACKET_WATCH, head + offsetof(struct packet_watch, on), 2},
+		{PACKET_WATCH, head + offsetof(struct packet_watch, zero), 2},
+	};
+
+	(void)state;
+	assert_int_equal(read_bent(PACKET_FREE, &none, head + 8, 1), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(read_bent(rows[i].op, &none, rows[i].at, rows[i].to), -EBADMSG);
+}
+
+static void test_text_without_an_end_is_refused(void **state)
+{
+	union packet_request bad = grant;
+
+	(void)state;
+	memset(bad.grant.component, 'x', PACKET_NAME_LEN);
+	assert_int_equal(read_bent(PACKET_GRANT, &bad, 0, 'u'), -EBADMSG);
+	bad = grant;
+	memset(bad.grant.text, 'x', PACKET_TEXT_LEN);
+	assert_int_equal(read_bent(PACKET_GRANT, &bad, 0, 'u'), -EBADMSG);
+	bad.grant.text[4] = '\0';
+	assert_int_equal(read_bent(PACKET_GRANT, &bad, 0, 'u'), -EBADMSG);
+	bad.grant.text[PACKET_TEXT_LEN - 1] = '\0';
+	assert_int_equal(read_bent(PACKET_GRANT, &bad, 0, 'u'), 0);
+	memset(bad.grant.text, 'x', PACKET_TEXT_LEN - 1); /* no tags, and no room for any */
+	assert_int_equal(read_bent(PACKET_GRANT, &bad, 0, 'u'), 0);
+	memset(bad.watch.component, 'x', PACKET_NAME_LEN);
+	assert_int_equal(read_bent(PACKET_WATCH, &bad, 0, 'u'), -EBADMSG);
+}
+
+static void test_cut_packet_is_refused(void **state)
+{
+	(void)state;
+	packet_start(&out, bytes, PACKET_REQUESTS);
+	assert_int_equal(packet_add_request(&out, PACKET_GRANT, &grant), 0);
+	for (size_t size = 0; size < out.used; size++)
+		assert_int_equal(packet_open(&in, bytes, size), -EBADMSG);
+	assert_int_equal(packet_open(&in, bytes, out.used + 1), -EBADMSG);
+	assert_int_equal(packet_open(&in, bytes, PACKET_MAX + 1), -EBADMSG);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_requests_come_out_as_they_went_in),
+		cmocka_unit_test(test_answers_come_out_as_they_went_in),
+		cmocka_unit_test(test_levels_come_out_as_they_went_in),
+		cmocka_unit_test(test_packet_takes_512_of_the_longest_and_no_more),
+		cmocka_unit_test(test_what_is_bent_is_refused),
+		cmocka_unit_test(test_text_without_an_end_is_refused),
+		cmocka_unit_test(test_cut_packet_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

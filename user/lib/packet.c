@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Items are copied in and out whole, by a table of their lengths. What makes an item bad besides a
+ * wrong length stands in one function for each layout. Nothing is read through a pointer into a
+ * packet, so that a packet needs no alignment and cannot change between the check and the use.
+ */
+#include "user/lib/packet.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+_Static_assert(sizeof(struct packet_header) == 16, "a layout of the wire");
+_Static_assert(sizeof(struct packet_hello) == 24, "a layout of the wire");
+_Static_assert(sizeof(struct packet_grant) == 160, "a layout of the wire");
+_Static_assert(sizeof(struct packet_lease) == 24, "a layout of the wire");
+_Static_assert(sizeof(struct packet_watch) == 48, "a layout of the wire");
+_Static_assert(sizeof(struct packet_reply) == 40, "a layout of the wire");
+_Static_assert(sizeof(struct packet_denial) == 240, "a layout of the wire");
+_Static_assert(sizeof(struct packet_level) == 56, "a layout of the wire");
+_Static_assert(sizeof(struct packet_header) + PACKET_ITEMS_MAX * sizeof(struct packet_denial) <=
+		       PACKET_MAX,
+	       "an answer fits");
+
+static const uint16_t request_length[PACKET_OP__COUNT] = {
+	[PACKET_HELLO] = sizeof(struct packet_hello),
+	[PACKET_GRANT] = sizeof(struct packet_grant),
+	[PACKET_RESIZE] = sizeof(struct packet_lease),
+	[PACKET_RENEW] = sizeof(struct packet_lease),
+	[PACKET_FREE] = sizeof(struct packet_lease),
+	[PACKET_LIST] = sizeof(struct packet_lease),
+	[PACKET_LIST_END] = sizeof(struct packet_item),
+	[PACKET_WATCH] = sizeof(struct packet_watch),
+	[PACKET_REPORT] = sizeof(struct packet_item),
+};
+
+static bool has_end(const char *text, size_t size)
+{
+	return memchr(text, 0, size);
+}
+
+/* ---- writing ---- */
+
+void packet_start(struct packet_out *out, uint8_t *bytes, enum packet_kind kind)
+{
+	struct packet_header header = {
+		.magic = PACKET_MAGIC,
+		.kind = (uint16_t)kind,
+		.size = sizeof(header),
+	};
+
+	*out = (struct packet_out){bytes, sizeof(header)};
+	memcpy(bytes, &header, sizeof(header));
+}
+
+/* The item of length bytes, with its length set; then text, filled up to eight. */
+static int append(struct packet_out *out, const void *item, size_t length, const char *text,
+		  size_t text_length)
+{
+	size_t whole = length + (text_length + 7) / 8 * 8;
+	struct packet_header header;
+	struct packet_item head;
+
+	memcpy(&header, out->bytes, sizeof(header));
+	if (header.count == PACKET_ITEMS_MAX || whole > UINT16_MAX ||
+	    out->used + whole > PACKET_MAX)
+		return -EMSGSIZE;
+	memset(out->bytes + out->used, 0, whole);
+	memcpy(out->bytes + out->used, item, length);
+	if (text_length)
+		memcpy(out->bytes + out->used + length, text, text_length);
+	memcpy(&head, item, sizeof(head));
+	head.length = (uint16_t)whole;
+	memcpy(out->bytes + out->used, &head, sizeof(head));
+	out->used += whole;
+	header.count++;
+	header.size = (uint32_t)out->used;
+	memcpy(out->bytes, &header, sizeof(header));
+	return 0;
+}
+
+int packet_add_request(struct packet_out *out, enum packet_op op,
+		       const union packet_request *request)
+{
+	union packet_request copy = *request;
+
+	copy.item.op = (uint16_t)op;
+	return append(out, &copy, request_length[op], NULL, 0);
+}
+
+static size_t answer_length(int32_t outcome)
+{
+	return outcome == PACKET_DENIED || outcome == PACKET_TIMED_OUT
+		       ? sizeof(struct packet_denial)
+		       : sizeof(struct packet_reply);
+}
+
+int packet_add_answer(struct packet_out *out, const union packet_answer *answer, const char *text)
+{
+	return append(out, answer, answer_length(answer->reply.outcome), text,
+		      text ? strlen(text) : 0);
+}
+
+int packet_add_level(struct packet_out *out, const struct packet_level *level)
+{
+	return append(out, level, sizeof(*level), NULL, 0);
+}
+
+/* ---- reading ---- */
+
+int packet_open(struct packet_in *in, const uint8_t *bytes, size_t size)
+{
+	struct packet_header header;
+
+	if (size < sizeof(header) || size > PACKET_MAX)
+		return -EBADMSG;
+	memcpy(&header, bytes, sizeof(header));
+	if (header.magic != PACKET_MAGIC || header.kind >= PACKET_KIND__COUNT || !header.count ||
+	    header.count > PACKET_ITEMS_MAX || header.size != size || header.zero)
+		return -EBADMSG;
+	*in = (struct packet_in){
+		.bytes = bytes,
+		.size = size,
+		.at = sizeof(header),
+		.kind = (enum packet_kind)header.kind,
+		.left = header.count,
+	};
+	return 0;
+}
+
+/* 1 with the head of the next item, which lies in the packet as a whole. */
+static int next_head(struct packet_in *in, struct packet_item *ret_head)
+{
+	if (!in->left)
+		return in->at == in->size ? 0 : -EBADMSG;
+	if (in->size - in->at < sizeof(*ret_head))
+		return -EBADMSG;
+	memcpy(ret_head, in->bytes + in->at, sizeof(*ret_head));
+	if (ret_head->length < sizeof(*ret_head) || ret_head->length % 8 ||
+	    ret_head->length > in->size - in->at)
+		return -EBADMSG;
+	return 1;
+}
+
+static void pass(struct packet_in *in, size_t length)
+{
+	in->at += length;
+	in->left--;
+}
+
+static bool grant_is_good(const struct packet_grant *grant)
+{
+	const uint32_t known = PACKET_REVOCABLE | PACKET_ADAPTIVE | PACKET_OR_NEXT;
+	size_t length;
+
+	if (grant->flags & ~known || !has_end(grant->component, PACKET_NAME_LEN) ||
+	    !has_end(grant->text, PACKET_TEXT_LEN))
+		return false;
+	length = strlen(grant->text) + 1;
+	return length == PACKET_TEXT_LEN || has_end(grant->text + length, PACKET_TEXT_LEN - length);
+}
+
+static bool request_is_good(const union packet_request *request)
+{
+	switch (request->item.op) {
+	case PACKET_HELLO:
+		return !(request->hello.flags & ~(uint32_t)PACKET_ATTENDS) && !request->hello.zero;
+	case PACKET_GRANT:
+		return grant_is_good(&request->grant);
+	case PACKET_FREE:
+	case PACKET_LIST:
+		return !request->lease.value;
+	case PACKET_WATCH:
+		return has_end(request->watch.component, PACKET_NAME_LEN) &&
+		       request->watch.on <= 1 && !request->watch.zero;
+	default:
+		return true;
+	}
+}
+
+int packet_next_request(struct packet_in *in, union packet_request *ret_request)
+{
+	struct packet_item head;
+	int rc = next_head(in, &head);
+
+	if (rc <= 0)
+		return rc;
+	if (in->kind != PACKET_REQUESTS || head.op >= PACKET_OP__COUNT ||
+	    head.length != request_length[head.op])
+		return -EBADMSG;
+	memset(ret_request, 0, sizeof(*ret_request));
+	memcpy(ret_request, in->bytes + in->at, head.length);
+	pass(in, head.length);
+	return request_is_good(ret_request) ? 1 : -EBADMSG;
+}
+
+static bool denial_is_good(const struct packet_denial *denial)
+{
+	if (denial->holder_count > PACKET_HOLDERS ||
+	    !has_end(denial->reason, sizeof(denial->reason)))
+		return false;
+	for (uint32_t i = 0; i < denial->holder_count; i++)
+		if (!has_end(denial->holder[i].component, PACKET_NAME_LEN))
+			return false;
+	return true;
+}
+
+int packet_next_answer(struct packet_in *in, union packet_answer *ret_answer, const char **ret_text,
+		       size_t *ret_length)
+{
+	struct packet_item head;
+	size_t length;
+	int rc = next_head(in, &head);
+
+	if (rc <= 0)
+		return rc;
+	if ((in->kind != PACKET_ANSWER && in->kind != PACKET_LATER) ||
+	    head.op >= PACKET_OP__COUNT || head.length < sizeof(struct packet_reply))
+		return -EBADMSG;
+	memset(ret_answer, 0, sizeof(*ret_answer));
+	memcpy(ret_answer, in->bytes + in->at, sizeof(struct packet_reply));
+	if (ret_answer->reply.outcome >= PACKET_OUTCOME__COUNT)
+		return -EBADMSG;
+	length = answer_length(ret_answer->reply.outcome);
+	if (head.length < length || (head.length > length && head.op != PACKET_REPORT))
+		return -EBADMSG;
+	memcpy(ret_answer, in->bytes + in->at, length);
+	*ret_text = head.length > length ? (const char *)in->bytes + in->at + length : NULL;
+	*ret_length = *ret_text ? strnlen(*ret_text, head.length - length) : 0;
+	pass(in, head.length);
+	return length < sizeof(struct packet_denial) || denial_is_good(&ret_answer->denial)
+		       ? 1
+		       : -EBADMSG;
+}
+
+int packet_next_level(struct packet_in *in, struct packet_level *ret_level)
+{
+	struct packet_item head;
+	int rc = next_head(in, &head);
+
+	if (rc <= 0)
+		return rc;
+	if (in->kind != PACKET_EVENTS || head.length != sizeof(*ret_level))
+		return -EBADMSG;
+	memcpy(ret_level, in->bytes + in->at, sizeof(*ret_level));
+	pass(in, head.length);
+	return has_end(ret_level->component, PACKET_NAME_LEN) ? 1 : -EBADMSG;
+}

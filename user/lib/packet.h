@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What goes over /run/uw/lease.sock: one packet of a SEQPACKET socket holds up to PACKET_ITEMS_MAX
+ * items of fixed layouts, in the byte order of the machine. A packet of requests is answered by one
+ * packet with a reply to each, in their order; what comes later (a wait that ends, a level that
+ * changes) comes in packets of its own. Pure: encodes into and decodes from memory, and believes
+ * nothing: what was not written by these functions is -EBADMSG. Used by both ends.
+ */
+#ifndef UW_LIB_PACKET_H
+#define UW_LIB_PACKET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PACKET_MAGIC     0x316c7775U /* "uwl1": another layout is another number */
+#define PACKET_ITEMS_MAX 512U
+#define PACKET_MAX       (124U << 10) /* bytes: as many replies of the largest kind, and a header */
+#define PACKET_NAME_LEN  32
+#define PACKET_TEXT_LEN  80
+#define PACKET_HOLDERS   3
+
+enum packet_kind {
+	PACKET_REQUESTS, /* to uwd */
+	PACKET_ANSWER,   /* a reply to each of them */
+	PACKET_LATER,    /* replies to requests that were answered with PACKET_WAITS */
+	PACKET_EVENTS,
+	PACKET_KIND__COUNT
+};
+
+enum packet_op {
+	PACKET_HELLO, /* the first one, alone; with a pidfd of the sender where the kernel needs it
+		       */
+	PACKET_GRANT,
+	PACKET_RESIZE,
+	PACKET_RENEW,
+	PACKET_FREE,
+	PACKET_LIST,     /* one that the sender has */
+	PACKET_LIST_END, /* that was all: what else it had is freed */
+	PACKET_WATCH,
+	PACKET_REPORT, /* alone */
+	PACKET_OP__COUNT
+};
+
+/* Positive outcomes of a reply; 0 is ok, below is an errno. */
+enum packet_outcome {
+	PACKET_DENIED = 1,
+	PACKET_WAITS,
+	PACKET_TIMED_OUT,
+	PACKET_STALE,
+	PACKET_SKIPPED, /* one before it in a list was granted */
+	PACKET_OUTCOME__COUNT
+};
+
+enum packet_flag {
+	/* Of GRANT. */
+	PACKET_REVOCABLE = 1U << 0,
+	PACKET_ADAPTIVE = 1U << 1,
+	PACKET_OR_NEXT = 1U << 2, /* when denied, the next one instead; else that is skipped */
+	/* Of HELLO: the sender watches its connection and comes back at once. */
+	PACKET_ATTENDS = 1U << 3,
+	/* Of a reply: the holder runs in the component. */
+	PACKET_INSIDE = 1U << 4,
+};
+
+struct packet_header {
+	uint32_t magic;
+	uint16_t kind, count;
+	uint32_t size; /* of the packet */
+	uint32_t zero;
+};
+
+struct packet_item {
+	uint16_t op, length; /* with this */
+	uint32_t cookie;     /* of the request, for its reply */
+};
+
+struct packet_hello {
+	struct packet_item item;
+	uint64_t key; /* of an earlier connection, whose leases it has; 0: none */
+	uint32_t flags, zero;
+};
+
+struct packet_grant {
+	struct packet_item item;
+	uint64_t bytes, min_bytes; /* min_bytes: of an adaptive one */
+	uint64_t timeout_us, ttl_us;
+	uint32_t flags;
+	uint32_t priority; /* 1 to 10; 0: the component's */
+	char component[PACKET_NAME_LEN];
+	char text[PACKET_TEXT_LEN]; /* what it is for, then its tags; both terminated */
+};
+
+struct packet_lease {
+	struct packet_item item;
+	uint64_t id;
+	uint64_t value; /* RESIZE: bytes; RENEW: us; else 0 */
+};
+
+struct packet_watch {
+	struct packet_item item;
+	char component[PACKET_NAME_LEN]; /* "": all */
+	uint32_t on, zero;
+};
+
+union packet_request {
+	struct packet_item item;
+	struct packet_hello hello;
+	struct packet_grant grant;
+	struct packet_lease lease;
+	struct packet_watch watch;
+};
+
+struct packet_holder {
+	uint64_t bytes;
+	uint32_t uid;
+	int32_t pid;
+	char component[PACKET_NAME_LEN];
+};
+
+struct packet_reply {
+	struct packet_item item; /* op and cookie of the request */
+	int32_t outcome;
+	uint32_t flags;
+	uint64_t id; /* of the lease; of HELLO the key of this connection */
+	uint64_t bytes, borrowed_bytes;
+};
+
+/* With DENIED and TIMED_OUT. */
+struct packet_denial {
+	struct packet_reply reply;
+	char reason[16]; /* "budget", "host", "level", "turn", "never", "quota" ... */
+	uint32_t level, holder_count;
+	uint64_t asked_bytes, held_bytes, available_bytes, retry_after_us;
+	struct packet_holder holder[PACKET_HOLDERS];
+};
+
+/* A level, as of an event. */
+struct packet_level {
+	struct packet_item item;
+	char component[PACKET_NAME_LEN];
+	uint32_t level, use_permyriad;
+	uint64_t at_us; /* CLOCK_MONOTONIC, of the frame that it was seen in */
+};
+
+union packet_answer {
+	struct packet_reply reply;
+	struct packet_denial denial;
+};
+
+/* ---- writing ---- */
+
+struct packet_out {
+	uint8_t *bytes; /* PACKET_MAX of them, the caller's */
+	size_t used;
+};
+
+void packet_start(struct packet_out *out, uint8_t *bytes, enum packet_kind kind);
+
+/* Appends an item of op, whose length follows from that. The item is copied, and its length need
+ * not be set. -EMSGSIZE when the packet is full. */
+int packet_add_request(struct packet_out *out, enum packet_op op,
+		       const union packet_request *request);
+
+/* Appends a reply, as long as its outcome asks for; text (NULL: none) goes behind it. */
+int packet_add_answer(struct packet_out *out, const union packet_answer *answer, const char *text);
+int packet_add_level(struct packet_out *out, const struct packet_level *level);
+
+/* ---- reading ---- */
+
+struct packet_in {
+	const uint8_t *bytes;
+	size_t size, at;
+	enum packet_kind kind;
+	uint32_t left; /* items */
+};
+
+/* -EBADMSG. bytes are borrowed, and need no alignment. */
+int packet_open(struct packet_in *in, const uint8_t *bytes, size_t size);
+
+/* 1 with the next item, 0 at the end, -EBADMSG. Texts in it are terminated. */
+int packet_next_request(struct packet_in *in, union packet_request *ret_request);
+
+/* *ret_text is what came behind a reply, within the packet, ret_length bytes without a terminator;
+ * NULL for none. */
+int packet_next_answer(struct packet_in *in, union packet_answer *ret_answer, const char **ret_text,
+		       size_t *ret_length);
+int packet_next_level(struct packet_in *in, struct packet_level *ret_level);
+
+#endif
