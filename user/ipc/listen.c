@@ -44,9 +44,9 @@ static int make_folder(const char *path)
 }
 
 /* True when somebody accepts connections at address. */
-static bool is_served(const struct sockaddr_un *address)
+static bool is_served(const struct sockaddr_un *address, int type)
 {
-	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	AUTO_CLOSE int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return false;
@@ -75,28 +75,29 @@ static int bind_path(int fd, const struct sockaddr_un *address, const gid_t *gid
 	return listen_set_mode(address->sun_path, gid, open);
 }
 
-int listen_open(const char *path, const gid_t *gid, bool open, int *ret_fd, struct uw_err *err)
+int listen_open(const struct listen_place *place, int *ret_fd, struct uw_err *err)
 {
 	AUTO_CLOSE int fd = -1;
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const char *what = place->what, *path = place->path;
 	int r;
 
 	if (!text_copy(address.sun_path, sizeof(address.sun_path), path))
-		return err_set(err, -ENAMETOOLONG, "control socket: %s: longer than %zu bytes",
-			       path, sizeof(address.sun_path) - 1);
+		return err_set(err, -ENAMETOOLONG, "%s: %s: longer than %zu bytes", what, path,
+			       sizeof(address.sun_path) - 1);
 	r = make_folder(path);
 	if (r < 0)
-		return err_set(err, r, "control socket: folder of %s: %s", path, strerror(-r));
-	if (is_served(&address))
-		return err_set(err, -EADDRINUSE, "control socket: another uwd answers on %s", path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		return err_set(err, r, "%s: folder of %s: %s", what, path, strerror(-r));
+	if (is_served(&address, place->type))
+		return err_set(err, -EADDRINUSE, "%s: another uwd answers on %s", what, path);
+	fd = socket(AF_UNIX, place->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return err_set(err, -errno, "control socket: socket: %s", strerror(errno));
-	r = bind_path(fd, &address, gid, open);
+		return err_set(err, -errno, "%s: socket: %s", what, strerror(errno));
+	r = bind_path(fd, &address, place->gid, place->open);
 	if (r == 0 && listen(fd, BACKLOG) < 0)
 		r = -errno;
 	if (r < 0)
-		return err_set(err, r, "control socket: %s: %s", path, strerror(-r));
+		return err_set(err, r, "%s: %s: %s", what, path, strerror(-r));
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }

@@ -12,12 +12,20 @@
 /* True and *ret_gid when a group of that name is there. */
 bool listen_group(const char *name, gid_t *ret_gid);
 
+struct listen_place {
+	const char *what; /* of messages: "control socket" */
+	const char *path;
+	int type;         /* SOCK_STREAM or SOCK_SEQPACKET */
+	const gid_t *gid; /* NULL: no group's */
+	bool open;        /* to all */
+};
+
 /*
- * A listening, non-blocking unix stream socket at path: root's alone (0600), or 0660 for *gid when
- * gid is not NULL, or 0666 when open. Makes the folder of path when it is missing. A socket file
- * that nobody answers on is replaced; -EADDRINUSE when somebody does.
+ * A listening, non-blocking unix socket: root's alone (0600), or 0660 for *gid, or 0666 when open.
+ * Makes the folder of path when it is missing. A socket file that nobody answers on is replaced;
+ * -EADDRINUSE when somebody does.
  */
-int listen_open(const char *path, const gid_t *gid, bool open, int *ret_fd, struct uw_err *err);
+int listen_open(const struct listen_place *place, int *ret_fd, struct uw_err *err);
 
 /* The mode of the socket file: 0666 when open, else 0660 with a group and 0600 without. */
 int listen_set_mode(const char *path, bool has_group, bool open);

@@ -275,13 +275,25 @@ static int server_watch(struct ipc_server *server, int fd, uint32_t tag)
 	return epoll_ctl(server->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+static int server_listen(struct ipc_server *server, int *ret_fd, struct uw_err *err)
+{
+	struct listen_place place = {
+		.what = "control socket",
+		.path = server->path,
+		.type = SOCK_STREAM,
+		.open = server->conf.open,
+	};
+
+	server->has_group = listen_group(server->conf.group, &server->gid);
+	place.gid = server->has_group ? &server->gid : NULL;
+	return listen_open(&place, ret_fd, err);
+}
+
 static int server_open(struct ipc_server *server, struct uw_err *err)
 {
 	int r;
 
-	server->has_group = listen_group(server->conf.group, &server->gid);
-	r = listen_open(server->path, server->has_group ? &server->gid : NULL, server->conf.open,
-			&server->listen, err);
+	r = server_listen(server, &server->listen, err);
 	if (r < 0)
 		return r;
 	server->place = file_id_at(server->path);
@@ -311,9 +323,7 @@ int ipc_server_listen_again(struct ipc_server *server, struct uw_err *err)
 {
 	int fd = -1, r;
 
-	server->has_group = listen_group(server->conf.group, &server->gid);
-	r = listen_open(server->path, server->has_group ? &server->gid : NULL, server->conf.open,
-			&fd, err);
+	r = server_listen(server, &fd, err);
 	if (r < 0)
 		return r;
 	close(server->listen); /* leaves the epoll with it */

@@ -24,6 +24,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/file_id.h"
+#include "user/base/pid.h"
 #include "user/base/text.h"
 #include "user/ledger/file.h"
 
@@ -193,32 +194,12 @@ void ledger_close(struct ledger *ledger)
 
 /* ---- who is who ---- */
 
-/* Field 22 of /proc/PID/stat; the name in field 2 may hold anything, so count from its last ')'. */
-static int read_start_ticks(pid_t pid, uint64_t *ret_ticks)
-{
-	char path[32], stat[1024];
-	const char *at;
-	long len;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	len = text_read_at(AT_FDCWD, path, stat, sizeof(stat));
-	if (len < 0)
-		return (int)len;
-	at = strrchr(stat, ')');
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	if (!at)
-		return -EPROTO;
-	*ret_ticks = strtoull(at + 1, NULL, 10);
-	return 0;
-}
-
 static void sign(struct ledger *ledger, enum ledger_role role)
 {
 	struct ledger_line *line = &ledger->file->line[role];
 	uint64_t ticks = 0;
 
-	read_start_ticks(getpid(), &ticks);
+	pid_start_ticks(getpid(), &ticks);
 	atomic_store_explicit(&line->beat_us, clock_now_us(), memory_order_relaxed);
 	atomic_store_explicit(&line->start_ticks, ticks, memory_order_relaxed);
 	atomic_store_explicit(&line->pid, getpid(), memory_order_release);
@@ -264,7 +245,7 @@ int ledger_open_peer(const struct ledger *ledger, enum ledger_role role, int *re
 	if (fd < 0)
 		return -errno;
 	/* Looked at after the open: if it is the same process now, it was when the fd was made. */
-	if (read_start_ticks(peer.pid, &ticks) || ticks != peer.start_ticks) {
+	if (pid_start_ticks(peer.pid, &ticks) || ticks != peer.start_ticks) {
 		close(fd);
 		return -ESRCH;
 	}
