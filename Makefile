@@ -30,7 +30,7 @@ CFLAGS  := -O1 -g -std=gnu17 $(WARN) -fsanitize=address,undefined -fno-sanitize-
 LDFLAGS := -fsanitize=address,undefined
 endif
 
-LAYERS   := base model policy conf kern sense ledger act guard store shim jobs ipc lib cli daemon
+LAYERS   := base model policy conf kern sense ledger act guard store shim jobs ipc lib lease cli daemon
 LIBS     := $(LAYERS:%=$(O)/lib/%.a) $(O)/lib/cgroups.a
 SRC       = $(filter-out %/main.c,$(wildcard user/$1/*.c user/$1/*/*.c))
 OBJ       = $(patsubst %.c,$(O)/obj/%.o,$1)
@@ -97,7 +97,7 @@ $(O)/lib/%.a:
 
 libs = -Wl,--start-group $(patsubst %,$(O)/lib/%.a,$1) -Wl,--end-group
 CLI_LAYERS    := cli conf policy ipc cgroups kern act ledger sense model base
-DAEMON_LAYERS := daemon jobs shim store conf policy ipc cgroups kern act ledger sense model base
+DAEMON_LAYERS := daemon lease lib jobs shim store conf policy ipc cgroups kern act ledger sense model base
 
 $(O)/uwctl: $(O)/obj/user/cli/main.o $(CLI_LAYERS:%=$(O)/lib/%.a)
 	@echo "  LINK    $@"
@@ -125,7 +125,7 @@ build/man/%: scripts/man/%.scd | build/deps/build
 	$(Q)scdoc <$< >$@
 
 # ---- tests ----
-TEST_LAYERS := cli daemon jobs store shim guard conf policy ipc lib cgroups kern act ledger sense model base
+TEST_LAYERS := cli daemon lease jobs store shim guard conf policy ipc lib cgroups kern act ledger sense model base
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_LAYERS:%=$(O)/lib/%.a) | build/deps/test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lcmocka -o $@

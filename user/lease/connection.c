@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The packets of one client. Nothing here waits: what its socket has no room for is kept, in
+ * order, and while anything is kept the client is not read, so that it is one answer and the ends
+ * of its waits at most. Levels are not kept as packets: of each component the newest is told once
+ * there is room.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "user/lease/inside.h"
+
+static int watch(struct lease_server *server, struct lease_connection *connection)
+{
+	bool waits = connection->unsent || connection->stale;
+	struct epoll_event event = {
+		.events = (waits ? EPOLLOUT : 0U) | (connection->unsent ? 0U : EPOLLIN),
+		.data.u64 =
+			seat_tag((uint32_t)(connection - server->connection), connection->serial),
+	};
+
+	return epoll_ctl(server->epoll, EPOLL_CTL_MOD, connection->fd, &event) < 0 ? -errno : 0;
+}
+
+/* 0, -EAGAIN when there is no room (or no memory for the kernel's copy), -EPIPE. */
+static int send_now(const struct lease_connection *connection, const uint8_t *bytes, size_t size)
+{
+	if (send(connection->fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+		return 0;
+	return errno == EAGAIN || errno == EINTR || errno == ENOBUFS || errno == ENOMEM ? -EAGAIN
+											: -EPIPE;
+}
+
+static int keep(struct lease_server *server, struct lease_connection *connection,
+		const struct packet_out *out)
+{
+	struct lease_unsent *unsent = malloc(sizeof(*unsent) + out->used);
+
+	if (!unsent)
+		return -ENOMEM;
+	unsent->next = NULL;
+	unsent->size = out->used;
+	memcpy(unsent->bytes, out->bytes, out->used);
+	if (!connection->unsent) {
+		connection->last_unsent = &connection->unsent;
+		connection->unsent_us = server->now_us;
+	}
+	*connection->last_unsent = unsent;
+	connection->last_unsent = &unsent->next;
+	return watch(server, connection);
+}
+
+int connection_send(struct lease_server *server, struct lease_connection *connection,
+		    const struct packet_out *out)
+{
+	int rc = connection->unsent ? -EAGAIN : send_now(connection, out->bytes, out->used);
+
+	return rc == -EAGAIN ? keep(server, connection, out) : rc;
+}
+
+static void drop_first(struct lease_connection *connection)
+{
+	struct lease_unsent *first = connection->unsent;
+
+	connection->unsent = first->next;
+	free(first);
+}
+
+void connection_drop_unsent(struct lease_connection *connection)
+{
+	while (connection->unsent)
+		drop_first(connection);
+}
+
+int connection_flush(struct lease_server *server, struct lease_connection *connection)
+{
+	while (connection->unsent) {
+		int rc = send_now(connection, connection->unsent->bytes, connection->unsent->size);
+
+		if (rc)
+			return rc == -EAGAIN ? 0 : rc;
+		connection->unsent_us = server->now_us;
+		drop_first(connection);
+	}
+	return connection_tell_levels(server, connection);
+}
+
+int connection_tell_levels(struct lease_server *server, struct lease_connection *connection)
+{
+	uint8_t bytes[sizeof(struct packet_header) +
+		      UW_COMPONENTS_MAX * sizeof(struct packet_level)];
+	struct packet_out out;
+	int rc = -EAGAIN;
+
+	packet_start(&out, bytes, PACKET_EVENTS);
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++) {
+		const struct lease_level *from = &server->level[i];
+		struct packet_level level = {
+			.level = from->level,
+			.use_permyriad = (uint32_t)from->use_permyriad,
+			.at_us = from->at_us,
+		};
+
+		if (!(connection->stale & 1U << i))
+			continue;
+		strncpy(level.component, server->conf.name(server->conf.data, i),
+			PACKET_NAME_LEN - 1);
+		packet_add_level(&out, &level);
+	}
+	if (connection->stale && !connection->unsent)
+		rc = send_now(connection, out.bytes, out.used);
+	if (!rc)
+		connection->stale = 0;
+	return rc && rc != -EAGAIN ? rc : watch(server, connection);
+}
+
+/* The fd that came with a packet. There is room for one: more are closed by the kernel. */
+static int fd_of(struct msghdr *message)
+{
+	struct cmsghdr *control = CMSG_FIRSTHDR(message);
+	int fd = -1;
+
+	if (control && control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(control), sizeof(fd));
+	return fd;
+}
+
+long connection_receive(struct lease_server *server, struct lease_connection *connection,
+			int *ret_fd)
+{
+	struct iovec into = {server->in, sizeof(server->in)};
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr message = {
+		.msg_iov = &into,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_LEN(sizeof(int)),
+	};
+	ssize_t size = recvmsg(connection->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (size < 0)
+		return errno == EAGAIN || errno == EINTR ? -EAGAIN : -EPIPE;
+	*ret_fd = fd_of(&message);
+	if (!(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+		return size;
+	if (*ret_fd >= 0)
+		close(*ret_fd);
+	*ret_fd = -1;
+	return -EBADMSG;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Serves programs that ask for leases, from the caller's loop: an epoll of its own, and nothing
+ * that waits. Whatever a client does costs others no more than its turn: it sends one packet a
+ * turn, is not read while it does not read, and is dropped when it sends what is no packet. Its
+ * leases end with its connection or its process, whichever is seen first. Allocates for what a
+ * client has not read yet, and for nothing else.
+ */
+#ifndef UW_LEASE_SERVER_H
+#define UW_LEASE_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/base/err.h"
+#include "user/lease/peer.h"
+#include "user/policy/lease/lease.h"
+
+#define LEASE_SOCKET_PATH "/run/uw/lease.sock"
+#define LEASE_TURN_US     2000U      /* of all clients; as IPC_TURN_US */
+#define LEASE_HELLO_US    5000000ULL /* to say who it is */
+#define LEASE_UNREAD_US                                                          \
+	5000000ULL /* an answer that its socket has no room for drops its client \
+		    */
+
+/* What the server asks of who has it. */
+struct lease_server_conf {
+	const char *path;
+	struct lease_ledger *ledger;
+	/* Where the peer runs and what it may. */
+	void (*place)(void *data, const struct lease_peer *peer, struct lease_place *ret_place);
+	/* The index of a component, or -1; and the priority of who names none. */
+	int (*component)(void *data, const char *name, uint8_t *ret_priority);
+	const char *(*name)(void *data, uint32_t component);
+	/* Slots for more leases, if there can be any. */
+	void (*grow)(void *data);
+	/* A JSON text, malloced, of less than 60 KiB; NULL when memory is short. */
+	char *(*report)(void *data);
+	void *data;
+	uint64_t (*now_us)(void); /* NULL: clock_now_us */
+};
+
+struct lease_server;
+
+/* Listens, open to all: rights are asked for each lease. conf is copied. -EADDRINUSE: another one
+ * answers there. */
+int lease_server_new(const struct lease_server_conf *conf, struct lease_server **ret_server,
+		     struct uw_err *err);
+void lease_server_free(struct lease_server *server); /* frees no lease; unlinks the path */
+
+/* Watches the processes of those that the ledger awaits. Those that have gone lose their leases;
+ * returns how many clients these were. */
+uint32_t lease_server_adopt(struct lease_server *server);
+
+/* Readable when there is work; a turn of it. 0, or a negative errno when the epoll is broken. */
+int lease_server_fd(const struct lease_server *server);
+int lease_server_dispatch(struct lease_server *server);
+
+/* Whether the path still leads to it, and making it anew. */
+bool lease_server_is_there(const struct lease_server *server);
+int lease_server_listen_again(struct lease_server *server, struct uw_err *err);
+
+/* Tells those that wait what became of it; after a look at the headroom, and at lease_next_us(). */
+void lease_server_settle(struct lease_server *server);
+
+/* Once a second: drops who does not read or say who it is, ends waiting for who does not come
+ * back, looks where some of the clients are now. */
+void lease_server_keep_house(struct lease_server *server);
+
+/* The components are others now: to[i] is where i went, COMPONENT_NONE when it is gone. Each
+ * client's place is asked again. After lease_configure. */
+void lease_server_renumber(struct lease_server *server,
+			   const uint32_t to[static UW_COMPONENTS_MAX]);
+
+/* The level of a component has changed: told to those who watch it. Of levels that nobody has read
+ * yet only the newest is kept. */
+void lease_server_level(struct lease_server *server, uint32_t component, enum level level,
+			uint64_t use_permyriad, uint64_t at_us);
+
+struct lease_server_stats {
+	uint32_t connected;
+	uint64_t packets, requests;
+	uint64_t refused, dropped_bad, dropped_slow;
+	uint64_t turn_max_us;
+};
+void lease_server_stats(const struct lease_server *server, struct lease_server_stats *ret_stats);
+
+#endif
