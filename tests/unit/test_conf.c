@@ -66,6 +66,7 @@ static const char everything[] =
 	"[component a]\nshare = 33.33%\npriority = 10\nprotect = no\n"
 	"freeze = yes\nkill = last-resort\nlend = true\nborrow = on\n"
 	"submit = alice  @trading,bob\n"
+	"lease = @trading, carol\n"
 	"[component b-2]\nbudget = 4G\nprotect = working-set\n"
 	"submit = *\n";
 
@@ -127,6 +128,7 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_true(c.component[0].lend);
 	assert_true(c.component[0].borrow);
 	assert_string_equal(c.component[0].submit, "alice, @trading, bob");
+	assert_string_equal(c.component[0].lease, "@trading, carol");
 	assert_string_equal(c.component[1].name, "b-2");
 	assert_int_equal(c.component[1].share_permyriad, 0);
 	assert_int_equal(c.component[1].budget_bytes, 4 * GIB);
@@ -134,6 +136,7 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_int_equal(c.component[1].protect, PROTECT_WORKING_SET);
 	assert_false(c.component[1].freeze);
 	assert_string_equal(c.component[1].submit, "*");
+	assert_string_equal(c.component[1].lease, "root");
 }
 
 static void test_submit_list_is_walked_word_by_word(void **state)

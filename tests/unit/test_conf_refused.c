@@ -139,6 +139,9 @@ static const struct {
 	{ONE "submit =\n",
 	 "t:3: submit: '' is not understood, allowed: root, or users, @groups or * for all "
 	 "users, up to 127 characters"},
+	{ONE "lease = @\n",
+	 "t:3: lease: '@' is not understood, allowed: root, or users, @groups or * for all "
+	 "users, up to 127 characters"},
 	{ONE "submit = @\n",
 	 "t:3: submit: '@' is not understood, allowed: root, or users, @groups or * for all "
 	 "users, up to 127 characters"},

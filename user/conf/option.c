@@ -511,6 +511,15 @@ const struct option option_table[] = {
 		.fallback = "root",
 		.help = "Who beside root may queue jobs in it",
 	},
+	{
+		.section = SECTION_COMPONENT,
+		.key = "lease",
+		.kind = KIND_SUBMIT,
+		.offset = offsetof(struct component, lease),
+		.max = SUBMIT_LEN - 1,
+		.fallback = "root",
+		.help = "Who beside root and those who run in it may have leases of it",
+	},
 };
 
 const unsigned int option_count = ARRAY_SIZE(option_table);

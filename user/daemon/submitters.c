@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Turns the `submit` list of each component into user and group ids when the configuration is
- * read, so that a call only compares numbers. A name that is not found is logged and lets nobody
- * in.
+ * Turns a list of users and groups (`submit` and `lease` of each component) into their ids when the
+ * configuration is read, so that a call only compares numbers. A name that is not found is logged
+ * and lets nobody in.
  */
 #include "user/daemon/submitters.h"
 
@@ -13,19 +13,24 @@
 
 #include "user/base/log.h"
 
-static void say_unknown(const struct component *component, const char *what, const char *name)
+/* A list, for those who are told of a name in it. */
+struct submitters_list {
+	const char *key, *component;
+};
+
+static void say_unknown(const struct submitters_list *list, const char *what, const char *name)
 {
 	if (errno && errno != ENOENT && errno != ESRCH)
-		log_warning("submit names a %s that could not be looked up component=%s %s=%s "
+		log_warning("%s names a %s that could not be looked up component=%s %s=%s "
 			    "error=%s: when that is mended, run 'uwctl reload'",
-			    what, component->name, what, name, strerrorname_np(errno));
+			    list->key, what, list->component, what, name, strerrorname_np(errno));
 	else
-		log_warning("submit names a %s that does not exist component=%s %s=%s: create it "
+		log_warning("%s names a %s that does not exist component=%s %s=%s: create it "
 			    "and run 'uwctl reload'",
-			    what, component->name, what, name);
+			    list->key, what, list->component, what, name);
 }
 
-static void add_group(const struct component *component, const char *name,
+static void add_group(const struct submitters_list *list, const char *name,
 		      struct submitters *submitters)
 {
 	const struct group *group;
@@ -33,12 +38,12 @@ static void add_group(const struct component *component, const char *name,
 	errno = 0;
 	group = getgrnam(name);
 	if (!group)
-		say_unknown(component, "group", name);
+		say_unknown(list, "group", name);
 	else if (submitters->gid_count < SUBMITTERS_MAX)
 		submitters->gid[submitters->gid_count++] = group->gr_gid;
 }
 
-static void add_user(const struct component *component, const char *name,
+static void add_user(const struct submitters_list *list, const char *name,
 		     struct submitters *submitters)
 {
 	const struct passwd *user;
@@ -46,14 +51,14 @@ static void add_user(const struct component *component, const char *name,
 	errno = 0;
 	user = getpwnam(name);
 	if (!user)
-		say_unknown(component, "user", name);
+		say_unknown(list, "user", name);
 	else if (submitters->uid_count < SUBMITTERS_MAX)
 		submitters->uid[submitters->uid_count++] = user->pw_uid;
 }
 
-void submitters_resolve(const struct component *component, struct submitters *ret_submitters)
+static void resolve(const struct submitters_list *list, const char *at,
+		    struct submitters *ret_submitters)
 {
-	const char *at = component->submit;
 	char word[SUBMIT_WORD_LEN];
 
 	*ret_submitters = (struct submitters){0};
@@ -61,10 +66,24 @@ void submitters_resolve(const struct component *component, struct submitters *re
 		if (!strcmp(word, "*"))
 			ret_submitters->all = true;
 		else if (word[0] == '@')
-			add_group(component, word + 1, ret_submitters);
+			add_group(list, word + 1, ret_submitters);
 		else if (strcmp(word, "root") != 0)
-			add_user(component, word, ret_submitters);
+			add_user(list, word, ret_submitters);
 	}
+}
+
+void submitters_resolve(const struct component *component, struct submitters *ret_submitters)
+{
+	const struct submitters_list list = {"submit", component->name};
+
+	resolve(&list, component->submit, ret_submitters);
+}
+
+void submitters_resolve_lease(const struct component *component, struct submitters *ret_submitters)
+{
+	const struct submitters_list list = {"lease", component->name};
+
+	resolve(&list, component->lease, ret_submitters);
 }
 
 static bool is_in(const uint32_t *list, uint32_t count, uint32_t id)

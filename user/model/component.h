@@ -48,7 +48,7 @@ enum kill_rule {
 	KILL__COUNT
 };
 
-#define SUBMIT_LEN      128 /* of a list of who may submit jobs, with its terminator */
+#define SUBMIT_LEN      128 /* of a list of users and groups, with its terminator */
 #define SUBMIT_WORD_LEN 33
 
 #define PRIORITY_MIN 1
@@ -66,10 +66,11 @@ struct component {
 	bool borrow;             /* it may use what others lend */
 	char submit[SUBMIT_LEN]; /* who beside root may queue jobs: "alice, @trading", "*", "root"
 				  */
+	char lease[SUBMIT_LEN];  /* who beside root and those in it may have leases; as submit */
 };
 
 /*
- * The next entry of a submit list: a user's name, "@" and a group's, or "*" for everybody. Returns
+ * The next entry of such a list: a user's name, "@" and a group's, or "*" for everybody. Returns
  * where to go on, NULL when there was none left.
  */
 const char *submit_next(const char *at, char buf[static SUBMIT_WORD_LEN]);
