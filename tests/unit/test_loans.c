@@ -387,6 +387,36 @@ static void test_debt_that_is_called_has_a_deadline(void **data)
 	assert_int_equal(debt.freeze_at_us, 0);
 }
 
+static void test_denied_lease_of_an_owner_calls_back_what_it_was_for(void **data)
+{
+	struct fixture *f = *data;
+
+	lend_all_but(f, 60 * MIB);
+	f->frame.component[REDIS].wanted_bytes = 200 * MIB;
+	fixture_next(f, 100 * US_PER_MS);
+	assert_true(f->state->component[HOG].loans.owes_since_us > 0);
+	f->frame.component[REDIS].wanted_bytes = 0;
+	fixture_next(f, 100 * US_PER_MS);
+	assert_int_equal(f->state->component[HOG].loans.owes_since_us, 0);
+}
+
+/* Nobody lacks it yet, so nobody owes it; but it is not lent on either. */
+static void test_promised_memory_of_an_owner_is_not_lent(void **data)
+{
+	struct fixture *f = *data;
+	uint64_t before;
+
+	setup_lending(f);
+	fixture_use(f, HOG, 600 * MIB);
+	fixture_run(f, US_PER_SEC);
+	before = fixture_view(f, HOG).in_force_bytes;
+	f->frame.component[REDIS].promised_bytes = 150 * MIB;
+	fixture_next(f, 100 * US_PER_MS);
+	assert_near(fixture_view(f, HOG).in_force_bytes, before - 150 * MIB);
+	assert_true(fixture_view(f, REDIS).in_force_bytes >= 250 * MIB);
+	assert_int_equal(f->state->component[HOG].loans.owes_since_us, 0);
+}
+
 static void test_slow_owner_gives_its_borrower_time(void **data)
 {
 	struct fixture *f = *data;
@@ -514,6 +544,8 @@ int main(void)
 		FIXTURE_TEST(test_queued_job_of_an_owner_calls_back_what_it_waits_for),
 		FIXTURE_TEST(test_debt_names_the_lenders),
 		FIXTURE_TEST(test_debt_that_is_called_has_a_deadline),
+		FIXTURE_TEST(test_denied_lease_of_an_owner_calls_back_what_it_was_for),
+		FIXTURE_TEST(test_promised_memory_of_an_owner_is_not_lent),
 		FIXTURE_TEST(test_slow_owner_gives_its_borrower_time),
 		FIXTURE_TEST(test_loan_not_needed_goes_back),
 		FIXTURE_TEST(test_never_more_is_in_force_than_there_is),

@@ -25,6 +25,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/daemon/alone.h"
+#include "user/daemon/leases.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/methods/methods.h"
 #include "user/daemon/methods/queue.h"
@@ -234,6 +235,15 @@ static void open_queue(struct daemon *daemon)
 		log_err("no queue of jobs: %s", daemon->jobs_why.text);
 }
 
+/* As with the queue. */
+static void open_leases(struct daemon *daemon)
+{
+	if (daemon->options.dry_run)
+		err_set(&daemon->leases_why, -EOPNOTSUPP, "this is a dry run");
+	else if (leases_open(daemon, &daemon->leases_why) < 0)
+		log_err("no leases: %s", daemon->leases_why.text);
+}
+
 /* ---- the loop ---- */
 
 /* A full frame, and what is done with each. */
@@ -244,6 +254,7 @@ static int on_tick_timer(sd_event_source *source, uint64_t usec, void *data)
 	(void)source, (void)usec;
 	tick_run(daemon, FRAME_FULL);
 	thresholds_file_save(daemon, THRESHOLDS_FILE, false);
+	leases_look(daemon);
 	queue_look(daemon);
 	alone_look(daemon);
 	ipc_server_expire(daemon->server, daemon->frame.now_us);
@@ -296,6 +307,8 @@ static int open_loop(struct daemon *daemon, struct uw_err *err)
 	if (rc >= 0)
 		rc = queue_watch(daemon);
 	if (rc >= 0)
+		rc = leases_watch(daemon);
+	if (rc >= 0)
 		rc = reload_watch(daemon);
 	if (rc >= 0)
 		rc = sd_event_set_watchdog(daemon->event, 1);
@@ -310,6 +323,7 @@ static void close_loop(struct daemon *daemon)
 {
 	pool_unwatch(daemon);
 	queue_unwatch(daemon);
+	leases_unwatch(daemon);
 	tick_unwatch(daemon);
 	daemon->client_source = sd_event_source_disable_unref(daemon->client_source);
 	daemon->tick_timer = sd_event_source_disable_unref(daemon->tick_timer);
@@ -359,8 +373,10 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 		watch_ages(daemon);
 	if (rc >= 0)
 		rc = pool_sync(daemon, err);
-	if (rc >= 0)
+	if (rc >= 0) {
 		open_queue(daemon);
+		open_leases(daemon);
+	}
 	if (rc >= 0)
 		rc = open_server(daemon, err);
 	if (rc >= 0)
@@ -392,6 +408,7 @@ void daemon_close(struct daemon *daemon)
 	if (daemon->policy)
 		thresholds_file_save(daemon, THRESHOLDS_FILE, true);
 	close_loop(daemon);
+	leases_close(daemon);
 	queue_close(daemon);
 	ipc_server_free(daemon->server);
 	act_close(daemon->act);

@@ -14,14 +14,14 @@
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/base/units.h"
 #include "user/daemon/loop.h"
+#include "user/daemon/spoken.h"
 #include "user/daemon/tick.h"
 #include "user/ipc/server.h"
 #include "user/jobs/jobs.h"
 #include "user/jobs/ops.h"
 #include "user/policy/admit/admit.h"
-#include "user/sense/sense.h"
+#include "user/policy/lease/lease.h"
 
 #define LOOK_PERIOD_US US_PER_SEC
 
@@ -105,81 +105,34 @@ static struct admit_config core_config(const struct config *config)
 	};
 }
 
-/*
- * Of what runs in a component without being a job nothing is known but its size now. File pages and
- * slab that reclaim finds are room, whoever read them; whose of it they are is not asked.
- */
-static void read_others(const struct daemon *daemon, struct admit_supply *supply)
+/* What is promised to programs and not in use yet, of all components. */
+static uint64_t read_leases(const struct daemon *daemon, struct admit_supply *supply)
 {
-	uint64_t held[UW_COMPONENTS_MAX] = {0};
-	uint32_t slot = 0;
-	const struct job *job;
+	uint64_t sum = 0;
 
-	while ((job = jobs_next_active(daemon->jobs, &slot))) {
-		uint64_t current_bytes, peak_bytes;
+	for (uint32_t i = 0; daemon->leases && i < daemon->config.component_count; i++) {
+		struct lease_component_view view;
 
-		if (job->component < UW_COMPONENTS_MAX &&
-		    jobs_usage_of(daemon->jobs, job, &current_bytes, &peak_bytes))
-			held[job->component] += current_bytes;
+		lease_component_view(daemon->leases, i, daemon->frame.now_us, &view);
+		supply->component[i].other_bytes += view.promised_bytes;
+		sum += view.promised_bytes;
 	}
-	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
-		const struct component_sample *sample = &daemon->frame.component[i];
-		uint64_t room = sample->active_file_bytes + sample->inactive_file_bytes +
-				sample->slab_reclaimable_bytes;
-
-		room += held[i];
-		supply->component[i].other_bytes =
-			sample->current_bytes > room ? sample->current_bytes - room : 0;
-	}
-}
-
-/*
- * At rest most frames leave the host out, which is no answer for who has a job to start: it is read
- * here while there is one. A first job, which starts before the next look, goes by the last
- * reading.
- */
-static void look_at_host(struct daemon *daemon)
-{
-	if (daemon->frame.host.valid)
-		daemon->jobs_host = daemon->frame.host;
-	else if (jobs_count(daemon->jobs) || !daemon->jobs_host.valid)
-		sense_host(daemon->sense, &daemon->jobs_host);
-}
-
-static uint64_t min_bytes(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-/* What the pool may still hold; pages of files make way. */
-static uint64_t pool_room(const struct daemon *daemon)
-{
-	uint64_t held = 0;
-
-	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
-		const struct component_sample *sample = &daemon->frame.component[i];
-
-		held += sample->current_bytes -
-			min_bytes(sample->current_bytes, sample->active_file_bytes +
-								 sample->inactive_file_bytes +
-								 sample->slab_reclaimable_bytes);
-	}
-	return daemon->config.usable_bytes - min_bytes(held, daemon->config.usable_bytes);
+	return sum;
 }
 
 static void read_supply(struct daemon *daemon, struct admit_supply *supply)
 {
 	const struct config *config = &daemon->config;
-	const struct host_sample *host = &daemon->jobs_host;
+	uint64_t room = spoken_room(daemon), promised;
+	const struct host_sample *host = spoken_host(daemon);
+	struct spoken_jobs jobs;
 
-	look_at_host(daemon);
 	*supply = (struct admit_supply){
 		.host_valid = host->valid,
-		.host_available_bytes = min_bytes(host->available_bytes, pool_room(daemon)),
-		.host_reserve_bytes =
-			config->usable_bytes / PERMYRIAD_ONE * config->reserve_permyriad,
+		.host_reserve_bytes = spoken_reserve(daemon),
 		.swap_free_bytes = host->swap_free_bytes,
 	};
+	spoken_by_jobs(daemon, &jobs);
 	for (uint32_t i = 0; i < config->component_count; i++) {
 		const struct component_view *view = &daemon->component[i].view;
 
@@ -188,10 +141,12 @@ static void read_supply(struct daemon *daemon, struct admit_supply *supply)
 			view->in_force_bytes > config->component[i].budget_bytes
 				? view->in_force_bytes
 				: config->component[i].budget_bytes;
+		supply->component[i].other_bytes = spoken_by_others(daemon, i, &jobs);
 		if (view->level > supply->level)
 			supply->level = view->level;
 	}
-	read_others(daemon, supply);
+	promised = read_leases(daemon, supply);
+	supply->host_available_bytes = room > promised ? room - promised : 0;
 }
 
 /* ---- in the daemon ---- */

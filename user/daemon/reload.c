@@ -14,6 +14,7 @@
 
 #include "user/act/act.h"
 #include "user/base/log.h"
+#include "user/daemon/leases.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/pool.h"
 #include "user/daemon/queue.h"
@@ -106,6 +107,7 @@ int reload_run(struct daemon *daemon, conf_change_fn each, void *arg, struct uw_
 {
 	struct change_listener listener = {each, arg};
 	static struct config config; /* large, and reload is not reentrant */
+	uint32_t to[UW_COMPONENTS_MAX];
 	struct kern_options options;
 	int rc = pool_read_config(daemon, &config, err);
 
@@ -119,6 +121,8 @@ int reload_run(struct daemon *daemon, conf_change_fn each, void *arg, struct uw_
 	if (rc < 0)
 		return rc;
 	conf_diff(&daemon->config, &config, tell_change, &listener);
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++)
+		to[i] = renumbered(daemon, &config, i);
 	reload_renumber(daemon, &config);
 	forget_components(daemon, &config);
 	daemon->config = config;
@@ -134,6 +138,7 @@ int reload_run(struct daemon *daemon, conf_change_fn each, void *arg, struct uw_
 	}
 	pool_watch_psi(daemon);
 	queue_configure(daemon);
+	leases_configure(daemon, to);
 	tick_soon(daemon);
 	return 0;
 }

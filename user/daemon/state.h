@@ -27,9 +27,12 @@ struct change;
 struct daemon;
 struct ipc_server;
 struct kern;
-struct queue_page;
+struct lease_file;
+struct lease_ledger;
+struct lease_server;
 struct ledger;
 struct policy_state;
+struct queue_page;
 struct sense;
 struct wait_call;
 
@@ -57,6 +60,8 @@ struct daemon_component {
 	uint64_t stalls;              /* that BPF had counted at the last full frame; tick.c */
 	struct daemon_psi psi;        /* pool.c */
 	struct submitters allow;      /* queue.c */
+	struct submitters lease;      /* leases.c */
+	enum level level_told;        /* to those who watch it; leases.c */
 	int32_t shift_kept_permyriad; /* as written; thresholds_file.c */
 };
 
@@ -93,7 +98,16 @@ struct daemon {
 	struct uw_err jobs_why;
 	struct jobs_machine jobs_machine; /* what the jobs ask of uwd */
 	uint64_t jobs_look_us;            /* when next */
-	struct host_sample jobs_host;     /* as last read for them */
+
+	/* leases.c */
+	struct lease_ledger *leases; /* NULL: no leases here, leases_why says why */
+	struct uw_err leases_why;
+	struct lease_file *lease_file;
+	struct lease_server *lease_server;
+	uint64_t leases_look_us; /* when next */
+
+	/* spoken.c */
+	struct host_sample spoken_host; /* as last read for who gives out memory */
 
 	/* tick.c */
 	struct frame frame; /* of the last tick */
@@ -106,6 +120,7 @@ struct daemon {
 	struct daemon_component component[UW_COMPONENTS_MAX];
 
 	/* Who is told of what happens; NULL until there is somebody to tell. */
+	void (*stepped)(struct daemon *daemon);
 	void (*published)(struct daemon *daemon, const struct action_entry *entry);
 	void (*ended)(struct daemon *daemon, const struct job *job,
 		      const struct job_result *result);
@@ -130,6 +145,8 @@ struct daemon {
 	sd_event_source *guard_source;   /* pool.c */
 	sd_event_source *jobs_source;    /* queue.c */
 	sd_event_source *client_source;  /* daemon.c */
+	sd_event_source *lease_source;   /* leases.c */
+	sd_event_source *lease_timer;    /* leases.c */
 };
 
 #endif

@@ -19,6 +19,7 @@
 #include "user/daemon/pool.h"
 #include "user/kern/kern.h"
 #include "user/ledger/ledger.h"
+#include "user/policy/lease/lease.h"
 #include "user/policy/step.h"
 #include "user/sense/sense.h"
 
@@ -144,13 +145,22 @@ static void tell_freezes(struct daemon *daemon)
 	}
 }
 
-/* What the queue waits for is demand as growth is. */
+/* What the queue and leases wait for is demand as growth is, and what leases were given is spoken
+ * for before it is used. */
 static void add_queued(struct daemon *daemon)
 {
 	const struct admit *core = daemon->jobs ? jobs_admit(daemon->jobs) : NULL;
 
-	for (uint32_t i = 0; i < daemon->frame.component_count; i++)
-		daemon->frame.component[i].queued_bytes = core ? admit_wanted(core, i) : 0;
+	for (uint32_t i = 0; i < daemon->frame.component_count; i++) {
+		struct component_sample *sample = &daemon->frame.component[i];
+		struct lease_component_view view = {0};
+
+		if (daemon->leases)
+			lease_component_view(daemon->leases, i, daemon->frame.now_us, &view);
+		sample->queued_bytes = core ? admit_wanted(core, i) : 0;
+		sample->wanted_bytes = view.wanted_bytes;
+		sample->promised_bytes = view.promised_bytes;
+	}
 }
 
 static void fill_frame(struct daemon *daemon, enum frame_kind kind)
@@ -266,6 +276,8 @@ static void step(struct daemon *daemon, enum frame_kind kind)
 
 	for (uint32_t i = 0; i < daemon->config.component_count; i++)
 		policy_view(daemon->policy, i, &daemon->component[i].view);
+	if (daemon->stepped)
+		daemon->stepped(daemon);
 	enter_outcomes(daemon);
 	enter_plan(daemon);
 	if (kind == FRAME_FULL) {

@@ -257,6 +257,9 @@ const char *jobs_tags(const struct jobs *jobs, const struct job *job); /* "a,b" 
 bool jobs_usage_of(const struct jobs *jobs, const struct job *job, uint64_t *ret_current_bytes,
 		   uint64_t *ret_peak_bytes);
 
+/* The cgroup id of its leaf while it runs, 0 when it does not. */
+uint64_t jobs_leaf_of(const struct jobs *jobs, const struct job *job);
+
 /* How long it has been at its limit with no room to grow; 0: it is not. */
 uint64_t jobs_cramped_us(const struct jobs *jobs, const struct job *job);
 

@@ -391,6 +391,13 @@ bool jobs_usage_of(const struct jobs *jobs, const struct job *job, uint64_t *ret
 	return true;
 }
 
+uint64_t jobs_leaf_of(const struct jobs *jobs, const struct job *job)
+{
+	const struct run *run = job->slot ? jobs->run[job->slot] : NULL;
+
+	return run && run->leaf_open ? run->leaf.id : 0;
+}
+
 const struct admit *jobs_admit(const struct jobs *jobs)
 {
 	return jobs->admit;

@@ -81,7 +81,10 @@ struct component_sample {
 	uint64_t bpf_charged_bytes; /* total charged, from the charge hook */
 	uint64_t bpf_stall_us;      /* total memstall time of its tasks, wall clock */
 	uint64_t bpf_stalls;
-	uint64_t queued_bytes;   /* a queued job waits for it; of every frame */
+	/* Of every frame: */
+	uint64_t queued_bytes;   /* a queued job waits for it */
+	uint64_t wanted_bytes;   /* a lease waits for it, or was denied lately */
+	uint64_t promised_bytes; /* leased, and not in use yet */
 	struct ages_sample ages; /* the sum of its leaves, and as cold files what no leaf holds */
 };
 

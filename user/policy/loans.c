@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Each frame anew, from what everybody holds: what every component keeps (what it holds and takes
- * ahead, up to its budget; all of its budget where it does not lend), what borrowers hold beyond
- * their budgets, and what is left. While an owner lacks what it takes by right the borrowers owe
- * it: limits.c, reclaim.c, brake.c and last_resort.c see that they pay. Else what is left above
- * the margin goes to those who run, most of it to those who grow.
+ * Each frame anew, from what everybody holds: what every component keeps (what it holds, has
+ * promised in leases and takes ahead, up to its budget; all of its budget where it does not lend),
+ * what borrowers hold beyond their budgets, and what is left. While an owner lacks what it takes by
+ * right the borrowers owe it: limits.c, reclaim.c, brake.c and last_resort.c see that they pay.
+ * Else what is left above the margin goes to those who run, most of it to those who grow.
  */
 #include "user/policy/loans.h"
 
@@ -66,7 +66,7 @@ static uint64_t kept(const struct step *step, uint32_t i)
 {
 	const struct component *c = &step->config->component[i];
 	const struct component_state *cs = &step->state->component[i];
-	uint64_t held = cs->signal.current_bytes;
+	uint64_t held = add_sat(cs->signal.current_bytes, cs->promised_bytes);
 
 	if (!c->lend || !cs->signal.seen)
 		return c->budget_bytes;

@@ -258,10 +258,11 @@ struct component_state {
 	struct loan_state loans;
 	struct margin_state margin;
 	uint64_t in_force_bytes;
-	uint64_t queued_bytes;  /* a queued job waits for it */
-	bool used;              /* has a process in it, as far as is known */
-	uint32_t frozen_leaves; /* by us, or on their way */
-	uint32_t active_leaves; /* with processes that run */
+	uint64_t queued_bytes;   /* a queued job or a lease waits for it */
+	uint64_t promised_bytes; /* leased, and not in use yet */
+	bool used;               /* has a process in it, as far as is known */
+	uint32_t frozen_leaves;  /* by us, or on their way */
+	uint32_t active_leaves;  /* with processes that run */
 
 	struct limit_state limit[LIMIT__COUNT];
 	bool squeezed; /* memory.high is below what it holds */

@@ -102,7 +102,9 @@ static void take_samples(struct step *step)
 		uint64_t event = sample->valid & SAMPLE_USAGE ? 0 : usage[i];
 
 		signal_update(&step->state->component[i].signal, sample, event, step->now_us);
-		step->state->component[i].queued_bytes = sample->queued_bytes;
+		step->state->component[i].queued_bytes =
+			add_sat(sample->queued_bytes, sample->wanted_bytes);
+		step->state->component[i].promised_bytes = sample->promised_bytes;
 	}
 }
 
