@@ -4,6 +4,7 @@
 
 VERSION := 0.1.0
 PREFIX  ?= /usr
+LIBDIR  ?= $(PREFIX)/lib
 DESTDIR ?=
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 CLANG   ?= clang
@@ -41,6 +42,7 @@ SIMS     := $(patsubst tests/sim/%.c,$(O)/tests/sim/%,$(wildcard tests/sim/test_
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 GUESTS   := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/vm/*.c) $(wildcard tests/bench/*.c))
 PROGRAMS := $(O)/uwd $(O)/uwctl $(O)/uw-guard $(O)/uw-shim
+LIBUW    := $(O)/libuw.so.0 $(O)/libuw.so $(O)/uw.pc
 MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.scd))
 
 BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror -I.
@@ -49,7 +51,7 @@ BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(PROGRAMS) $(MAN) ## build uwd, uwctl, uw-guard, uw-shim and the man pages (the default)
+all: $(PROGRAMS) $(LIBUW) $(MAN) ## build uwd, uwctl, uw-guard, uw-shim, libuw and the man pages (the default)
 
 # ---- dependencies: each stamp is newer than scripts/deps once its packages are there ----
 build/deps/%: scripts/deps
@@ -119,6 +121,25 @@ SHIM_OBJ := $(call OBJ,$(wildcard user/shim/*.c) user/model/job_pack.c user/mode
 $(O)/uw-shim: $(SHIM_OBJ)
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-static) $^ -o $@
+
+# What programs link: of its own files alone, and only what libuw.map names can be seen.
+LIBUW_OBJ := $(patsubst %.c,$(O)/pic/%.o,$(wildcard user/lib/*.c))
+$(O)/pic/%.o: %.c | build/deps/build
+	$(Q)mkdir -p $(@D)
+	@echo "  CC      $@"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -MMD -MP -c $< -o $@
+
+$(O)/libuw.so.0: $(LIBUW_OBJ) user/lib/libuw.map
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libuw.so.0 -Wl,--version-script=user/lib/libuw.map \
+		$(if $(SAN),,-Wl,-z$(comma)defs) $(LIBUW_OBJ) -lpthread -o $@
+
+comma := ,
+$(O)/libuw.so: $(O)/libuw.so.0
+	$(Q)ln -sf libuw.so.0 $@
+
+$(O)/uw.pc: user/lib/uw.pc.in Makefile
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' $< >$@
 
 build/man/%: scripts/man/%.scd | build/deps/build
 	$(Q)mkdir -p $(@D)
@@ -231,6 +252,10 @@ install: all ## DESTDIR= PREFIX=/usr
 	install -Dm755 $(O)/uwctl $(DESTDIR)$(PREFIX)/bin/uwctl
 	install -Dm755 $(O)/uw-guard $(DESTDIR)$(PREFIX)/libexec/uw/uw-guard
 	install -Dm755 $(O)/uw-shim $(DESTDIR)$(PREFIX)/libexec/uw/uw-shim
+	install -Dm755 $(O)/libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so.0
+	ln -sf libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so
+	install -Dm644 user/lib/uw.h $(DESTDIR)$(PREFIX)/include/uw.h
+	install -Dm644 $(O)/uw.pc $(DESTDIR)$(LIBDIR)/pkgconfig/uw.pc
 	install -Dm644 scripts/uwd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/uwd.service
 	install -Dm644 scripts/uwctl.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/uwctl
 	$(Q)for p in cgroups/profiles/*.conf; do \
@@ -240,6 +265,8 @@ install: all ## DESTDIR= PREFIX=/usr
 
 uninstall: ## what install put there; configuration in /etc/uw stays
 	rm -f $(DESTDIR)$(PREFIX)/sbin/uwd $(DESTDIR)$(PREFIX)/bin/uwctl
+	rm -f $(DESTDIR)$(LIBDIR)/libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so
+	rm -f $(DESTDIR)$(PREFIX)/include/uw.h $(DESTDIR)$(LIBDIR)/pkgconfig/uw.pc
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/uwd.service
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/uwctl
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/uw $(DESTDIR)$(PREFIX)/lib/uw

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Makes the connection, and makes it again when uwd has restarted. uwd kept the leases; both sides
+ * compare what they have, so that neither counts what the other lost. What was asked and not
+ * answered is asked again: a grant whose answer was lost is not in our list, so it is freed first.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "user/lib/inside.h"
+
+#define STEP_MS 5000 /* for each answer of uwd on the way */
+
+static int open_socket(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	close(fd);
+	return -ENOTCONN; /* no uwd, or one that is too busy to take us: both pass */
+}
+
+/* With a pidfd of this process: kernels before 6.5 do not tell uwd by themselves. */
+static int send_hello(int fd, const struct packet_out *out)
+{
+	struct iovec from = {out->bytes, out->used};
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {.head = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	struct msghdr message = {.msg_iov = &from, .msg_iovlen = 1};
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	ssize_t sent;
+
+	if (self >= 0) {
+		memcpy(CMSG_DATA(&control.head), &self, sizeof(self));
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+	}
+	sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+	if (self >= 0)
+		close(self);
+	return sent < 0 ? -ENOTCONN : 0;
+}
+
+/* The answer to what was sent; nothing else comes before it has been asked for. */
+static int receive_answer(struct uw *uw, int fd, struct packet_in *ret_in)
+{
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+	ssize_t size = -1;
+
+	/* Twice: one that was turned away is told of a reset first, and then why. */
+	for (int i = 0; i < 2 && size < 0; i++) {
+		if (poll(&ready, 1, STEP_MS) <= 0)
+			return -ENOTCONN;
+		size = recv(fd, uw->in, sizeof(uw->in), MSG_DONTWAIT);
+	}
+	if (size <= 0 || packet_open(ret_in, uw->in, (size_t)size) || ret_in->kind != PACKET_ANSWER)
+		return -ENOTCONN;
+	return 0;
+}
+
+static int say_hello(struct uw *uw, int fd)
+{
+	union packet_request hello = {
+		.hello = {.key = uw->key, .flags = uw->attends ? PACKET_ATTENDS : 0}};
+	union packet_answer answer;
+	struct packet_out out;
+	struct packet_in in;
+	const char *text;
+	size_t length;
+
+	packet_start(&out, uw->out, PACKET_REQUESTS);
+	packet_add_request(&out, PACKET_HELLO, &hello);
+	send_hello(fd, &out); /* when it fails the answer says more */
+	if (receive_answer(uw, fd, &in) || packet_next_answer(&in, &answer, &text, &length) != 1)
+		return -ENOTCONN;
+	if (answer.reply.outcome)
+		return answer.reply.outcome < 0 ? answer.reply.outcome : -EPROTO;
+	uw->key = answer.reply.id;
+	return 0;
+}
+
+/* Of ids from `from` on, as many as go into a packet, and the end behind the last. */
+static size_t put_list(struct uw *uw, size_t from, struct packet_out *out)
+{
+	static const union packet_request end;
+	size_t at = from;
+
+	packet_start(out, uw->out, PACKET_REQUESTS);
+	for (; at < uw->lease_count && at - from < PACKET_ITEMS_MAX - 1; at++) {
+		union packet_request item = {.lease.id = uw->lease[at]};
+
+		packet_add_request(out, PACKET_LIST, &item);
+	}
+	if (at == uw->lease_count)
+		packet_add_request(out, PACKET_LIST_END, &end);
+	return at;
+}
+
+/* Ids that uwd does not know become 0. */
+static int take_list(struct uw *uw, struct packet_in *in, size_t at)
+{
+	union packet_answer answer;
+	const char *text;
+	size_t length;
+
+	while (packet_next_answer(in, &answer, &text, &length) == 1)
+		if (answer.reply.item.op == PACKET_LIST && at < uw->lease_count) {
+			if (answer.reply.outcome)
+				uw->lease[at] = 0;
+			at++;
+		}
+	return 0;
+}
+
+static void drop_unknown(struct uw *uw)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < uw->lease_count; i++)
+		if (uw->lease[i])
+			uw->lease[count++] = uw->lease[i];
+	uw->lease_count = count;
+}
+
+static int compare_lists(struct uw *uw, int fd)
+{
+	size_t at = 0, next;
+
+	do {
+		struct packet_out out;
+		struct packet_in in;
+
+		next = put_list(uw, at, &out);
+		if (send(fd, out.bytes, out.used, MSG_NOSIGNAL) < 0 || receive_answer(uw, fd, &in))
+			return -ENOTCONN;
+		take_list(uw, &in, at);
+		at = next;
+	} while (at < uw->lease_count);
+	drop_unknown(uw);
+	return 0;
+}
+
+static void watch_again(struct uw *uw)
+{
+	struct packet_out out;
+	bool any = false;
+
+	packet_start(&out, uw->out, PACKET_REQUESTS);
+	for (struct lib_watcher *watcher = uw->watchers; watcher; watcher = watcher->next) {
+		union packet_request watch = {.watch.on = 1};
+
+		memcpy(watch.watch.component, watcher->component, UW_NAME_MAX);
+		any |= !packet_add_request(&out, PACKET_WATCH, &watch);
+	}
+	if (any && send(uw->socket, out.bytes, out.used, MSG_NOSIGNAL) < 0)
+		lib_disconnect(uw);
+}
+
+static int settle_in(struct uw *uw, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	if (epoll_ctl(uw->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+		return -errno;
+	uw->socket = fd;
+	watch_again(uw);
+	for (struct lib_call *call = uw->calls; call && uw->socket >= 0; call = call->next)
+		lib_send_call(uw, call);
+	return uw->socket < 0 ? -ENOTCONN : 0;
+}
+
+int lib_connect(struct uw *uw)
+{
+	bool knew = uw->key;
+	int fd, rc;
+
+	uw->connects = true; /* so that nobody else sends, reads or has a lease come or go */
+	pthread_mutex_unlock(&uw->lock);
+	rc = fd = open_socket(uw->path);
+	if (fd >= 0)
+		rc = say_hello(uw, fd);
+	if (fd >= 0 && !rc && knew)
+		rc = compare_lists(uw, fd);
+	pthread_mutex_lock(&uw->lock);
+	uw->connects = false;
+	if (fd >= 0 && !rc)
+		rc = settle_in(uw, fd);
+	if (rc && fd >= 0 && uw->socket != fd)
+		close(fd);
+	pthread_cond_broadcast(&uw->turned);
+	return rc;
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Levels that came, and who is to be told. Of each component the newest is kept, and of each
+ * callback which of them it has not heard, so that one that is slow holds up nothing and misses
+ * nothing but what is over. Callbacks run without the lock.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "user/lib/inside.h"
+
+/* ---- who is told ---- */
+
+static void watch_request(union packet_request *request, const char *component)
+{
+	memset(request, 0, sizeof(*request));
+	if (component)
+		strcpy(request->watch.component, component);
+	request->watch.on = 1;
+}
+
+/* It is told what is known already: uwd sends that too, but perhaps not again. */
+static void enter_watcher(struct uw *uw, struct lib_watcher *watcher)
+{
+	watcher->next = uw->watchers;
+	uw->watchers = watcher;
+	for (uint32_t i = 0; i < uw->level_count; i++)
+		if (lib_concerns(watcher, uw->level[i].component))
+			watcher->stale |= 1U << i;
+	if (watcher->stale)
+		eventfd_write(uw->news, 1);
+}
+
+int uw_on_pressure(struct uw *uw, const char *component, uw_pressure_fn fn, void *data,
+		   uint64_t *ret_handle)
+{
+	struct lib_watcher *watcher;
+	union packet_request request;
+	union packet_answer answer;
+	struct lib_call call = {
+		.request = &request, .op = PACKET_WATCH, .count = 1, .answer = &answer};
+	uint64_t handle;
+	int rc;
+
+	if (component && strlen(component) >= UW_NAME_MAX)
+		return -ENOENT;
+	watcher = calloc(1, sizeof(*watcher));
+	if (!watcher)
+		return -ENOMEM;
+	watcher->fn = fn;
+	watcher->data = data;
+	if (component)
+		strcpy(watcher->component, component);
+	pthread_mutex_lock(&uw->lock);
+	handle = watcher->handle = ++uw->last_handle;
+	enter_watcher(uw, watcher);
+	pthread_mutex_unlock(&uw->lock);
+	watch_request(&request, component);
+	memset(&answer, 0, sizeof(answer));
+	rc = lib_call(uw, &call, 0);
+	if (!rc)
+		rc = answer.reply.outcome;
+	if (rc)
+		uw_off(uw, handle);
+	else if (ret_handle)
+		*ret_handle = handle;
+	return rc;
+}
+
+/* uwd goes on telling levels that nobody asks for any more: there is one for each change, and
+ * another callback may want it. */
+int uw_off(struct uw *uw, uint64_t handle)
+{
+	struct lib_watcher **at, *watcher;
+
+	pthread_mutex_lock(&uw->lock);
+	for (at = &uw->watchers; *at && (*at)->handle != handle; at = &(*at)->next)
+		continue;
+	watcher = *at;
+	if (watcher)
+		*at = watcher->next;
+	while (uw->running == handle && !pthread_equal(uw->runner, pthread_self()))
+		pthread_cond_wait(&uw->turned, &uw->lock);
+	pthread_mutex_unlock(&uw->lock);
+	free(watcher);
+	return watcher ? 0 : -ENOENT;
+}
+
+/* ---- telling ---- */
+
+static struct lib_watcher *next_watcher(struct uw *uw)
+{
+	for (struct lib_watcher *watcher = uw->watchers; watcher; watcher = watcher->next)
+		if (watcher->stale)
+			return watcher;
+	return NULL;
+}
+
+/* One callback, without the lock; the watcher may be gone when it is over. */
+static void tell_one(struct uw *uw, struct lib_watcher *watcher)
+{
+	uint32_t at = (uint32_t)__builtin_ctz(watcher->stale);
+	struct lib_level level = uw->level[at];
+	struct uw_pressure pressure = {
+		.size = sizeof(pressure),
+		.level = level.level,
+		.use_permyriad = level.use_permyriad,
+		.at_us = level.at_us,
+		.component = level.component,
+	};
+	uw_pressure_fn fn = watcher->fn;
+	void *data = watcher->data;
+
+	watcher->stale &= ~(1U << at);
+	uw->running = watcher->handle;
+	uw->runner = pthread_self();
+	pthread_mutex_unlock(&uw->lock);
+	fn(data, &pressure);
+	pthread_mutex_lock(&uw->lock);
+	uw->running = 0;
+	pthread_cond_broadcast(&uw->turned);
+}
+
+static void set_timer(const struct uw *uw, uint64_t us)
+{
+	struct itimerspec at = {.it_value.tv_nsec = (long)(us * 1000)};
+
+	timerfd_settime(uw->timer, 0, &at, NULL);
+}
+
+int uw_dispatch(struct uw *uw)
+{
+	struct lib_watcher *watcher;
+	eventfd_t count;
+	uint64_t ticks;
+	int told = 0;
+
+	pthread_mutex_lock(&uw->lock);
+	if (uw->forked) {
+		pthread_mutex_unlock(&uw->lock);
+		return -ECHILD;
+	}
+	eventfd_read(uw->news, &count);
+	if (read(uw->timer, &ticks, sizeof(ticks)) < 0)
+		ticks = 0;
+	lib_take(uw);
+	if (uw->socket < 0 && !uw->connects && lib_connect(uw))
+		set_timer(uw, LIB_AGAIN_US);
+	while (!uw->running && (watcher = next_watcher(uw))) {
+		tell_one(uw, watcher);
+		told++;
+	}
+	pthread_mutex_unlock(&uw->lock);
+	return told;
+}
+
+/* ---- whose turn it is ---- */
+
+/* From now on the connection is watched, which uwd has to know. */
+static int attend(struct uw *uw)
+{
+	union packet_request hello;
+	union packet_answer answer;
+	struct lib_call call = {
+		.request = &hello, .op = PACKET_HELLO, .count = 1, .answer = &answer};
+	bool before;
+
+	pthread_mutex_lock(&uw->lock);
+	before = uw->attends;
+	uw->attends = true;
+	pthread_mutex_unlock(&uw->lock);
+	if (before)
+		return 0;
+	memset(&hello, 0, sizeof(hello));
+	memset(&answer, 0, sizeof(answer));
+	hello.hello.flags = PACKET_ATTENDS;
+	return lib_call(uw, &call, 0);
+}
+
+int uw_fd(struct uw *uw)
+{
+	int rc = attend(uw);
+
+	return rc ? rc : uw->epoll;
+}
+
+static void *run_thread(void *data)
+{
+	struct uw *uw = data;
+	struct pollfd ready = {.fd = uw->epoll, .events = POLLIN};
+	bool stops = false;
+
+	while (!stops) {
+		poll(&ready, 1, -1);
+		uw_dispatch(uw);
+		pthread_mutex_lock(&uw->lock);
+		stops = uw->stops;
+		pthread_mutex_unlock(&uw->lock);
+	}
+	return NULL;
+}
+
+int uw_start_thread(struct uw *uw)
+{
+	sigset_t all, before;
+	int rc = attend(uw);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&uw->lock);
+	if (uw->threaded) {
+		pthread_mutex_unlock(&uw->lock);
+		return 0;
+	}
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&uw->thread, NULL, run_thread, uw);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	uw->threaded = !rc;
+	pthread_mutex_unlock(&uw->lock);
+	return -rc;
+}

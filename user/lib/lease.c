@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Leases for programs: puts what is asked into requests and the answers into the caller's structs,
+ * of which no more is read or written than the caller knows of.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/lib/inside.h"
+
+#define REQUEST_SIZE_MIN offsetof(struct uw_request, priority) + 1
+
+/* ---- what is asked ---- */
+
+/* Copies a text behind what is there, cut where there is no room. */
+static size_t add_text(char *buf, size_t at, const char *text)
+{
+	size_t length = strlen(text), room = PACKET_TEXT_LEN - 2 - at;
+
+	if (length > room)
+		length = room;
+	memcpy(buf + at, text, length);
+	return at + length;
+}
+
+/* The description, its end, and the tags with commas. */
+static void put_text(const struct uw_request *from, struct packet_grant *to)
+{
+	size_t at = 0;
+
+	if (from->description)
+		at = add_text(to->text, 0, from->description);
+	at++;
+	for (const char *const *tag = from->tags; tag && *tag && at < PACKET_TEXT_LEN - 2; tag++) {
+		if (tag != from->tags)
+			at = add_text(to->text, at, ",");
+		at = add_text(to->text, at, *tag);
+	}
+}
+
+static int put_request(const struct uw_request *from, uint32_t flags, struct packet_grant *to)
+{
+	if (from->size < REQUEST_SIZE_MIN || from->flags & ~UW_REVOCABLE || !from->component)
+		return -EINVAL;
+	if (strlen(from->component) >= PACKET_NAME_LEN)
+		return -ENOENT;
+	*to = (struct packet_grant){
+		.bytes = from->bytes,
+		.timeout_us = from->timeout_us,
+		.ttl_us = from->ttl_us,
+		.flags = flags | (from->flags & UW_REVOCABLE ? PACKET_REVOCABLE : 0U),
+		.priority = from->priority,
+	};
+	if (flags & PACKET_ADAPTIVE)
+		to->min_bytes = from->min_bytes ? from->min_bytes : (from->bytes + 9) / 10;
+	strcpy(to->component, from->component);
+	put_text(from, to);
+	return 0;
+}
+
+/* ---- what is answered ---- */
+
+/* What came, as far as the caller's struct of size goes, which stays what it is. */
+static void give(void *to, const void *from, uint32_t size, size_t known)
+{
+	size_t count = size < known ? size : known;
+
+	if (count > sizeof(size))
+		memcpy((char *)to + sizeof(size), (const char *)from + sizeof(size),
+		       count - sizeof(size));
+}
+
+static void give_grant(const struct packet_reply *reply, struct uw_grant *grant)
+{
+	const struct uw_grant from = {
+		.flags = reply->flags & PACKET_INSIDE ? UW_INSIDE : 0,
+		.id = reply->id,
+		.bytes = reply->bytes,
+		.borrowed = reply->borrowed_bytes,
+	};
+
+	if (grant)
+		give(grant, &from, grant->size, sizeof(from));
+}
+
+static void give_denial(const struct packet_denial *denial, struct uw_denial *ret)
+{
+	struct uw_denial from = {
+		.level = denial->level,
+		.asked = denial->asked_bytes,
+		.held = denial->held_bytes,
+		.available = denial->available_bytes,
+		.retry_after_us = denial->retry_after_us,
+		.holder_count = denial->holder_count,
+	};
+
+	if (!ret)
+		return;
+	memcpy(from.reason, denial->reason, sizeof(from.reason));
+	for (uint32_t i = 0; i < denial->holder_count; i++) {
+		from.holder[i].bytes = denial->holder[i].bytes;
+		from.holder[i].uid = denial->holder[i].uid;
+		from.holder[i].pid = denial->holder[i].pid;
+		memcpy(from.holder[i].component, denial->holder[i].component, UW_NAME_MAX);
+	}
+	give(ret, &from, ret->size, sizeof(from));
+}
+
+static int give_answer(const union packet_answer *answer, struct uw_grant *grant,
+		       struct uw_denial *denial)
+{
+	switch (answer->reply.outcome) {
+	case 0:
+		give_grant(&answer->reply, grant);
+		return 0;
+	case PACKET_DENIED:
+		give_denial(&answer->denial, denial);
+		return UW_DENIED;
+	case PACKET_TIMED_OUT:
+		give_denial(&answer->denial, denial);
+		return UW_TIMED_OUT;
+	case PACKET_STALE:
+		return UW_STALE;
+	default:
+		return answer->reply.outcome < 0 ? answer->reply.outcome : -EPROTO;
+	}
+}
+
+/* ---- the calls ---- */
+
+static int call_one(struct uw *uw, enum packet_op op, union packet_request *request,
+		    uint64_t wait_us, union packet_answer *answer)
+{
+	struct lib_call call = {.request = request, .op = op, .count = 1, .answer = answer};
+
+	memset(answer, 0, sizeof(*answer));
+	return lib_call(uw, &call, wait_us);
+}
+
+static int alloc_one(struct uw *uw, const struct uw_request *from, uint32_t flags,
+		     struct uw_grant *grant, struct uw_denial *denial)
+{
+	union packet_request request;
+	union packet_answer answer;
+	int rc;
+
+	memset(&request, 0, sizeof(request));
+	rc = grant ? put_request(from, flags, &request.grant) : -EINVAL;
+	if (!rc)
+		rc = call_one(uw, PACKET_GRANT, &request, from->timeout_us, &answer);
+	return rc ? rc : give_answer(&answer, grant, denial);
+}
+
+int uw_alloc(struct uw *uw, const struct uw_request *request, struct uw_grant *grant,
+	     struct uw_denial *denial)
+{
+	return alloc_one(uw, request, 0, grant, denial);
+}
+
+int uw_alloc_adaptive(struct uw *uw, const struct uw_request *request, struct uw_grant *grant,
+		      struct uw_denial *denial)
+{
+	return alloc_one(uw, request, PACKET_ADAPTIVE, grant, denial);
+}
+
+/* The i-th of an array of structs that are as large as the first says. */
+static const struct uw_request *request_at(const struct uw_request *requests, uint32_t i)
+{
+	return (const void *)((const char *)requests + (size_t)i * requests->size);
+}
+
+static int put_list(const struct uw_request *requests, uint32_t count,
+		    union packet_request *request)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		int rc = put_request(request_at(requests, i), i + 1 < count ? PACKET_OR_NEXT : 0U,
+				     &request[i].grant);
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* The one that was granted, or the last. */
+static uint32_t taken(const union packet_answer *answer, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (!answer[i].reply.outcome)
+			return i;
+	return count - 1;
+}
+
+int uw_alloc_first(struct uw *uw, const struct uw_request *requests, uint32_t count,
+		   uint32_t *ret_which, struct uw_grant *grant, struct uw_denial *denial)
+{
+	union packet_request *request = calloc(count, sizeof(*request));
+	union packet_answer *answer = calloc(count, sizeof(*answer));
+	struct lib_call call = {
+		.request = request, .op = PACKET_GRANT, .count = count, .answer = answer};
+	int rc = -EINVAL;
+
+	if (!request || !answer)
+		rc = count ? -ENOMEM : -EINVAL;
+	else if (count && count <= PACKET_ITEMS_MAX && grant && ret_which)
+		rc = put_list(requests, count, request);
+	if (!rc)
+		rc = lib_call(uw, &call, request_at(requests, count - 1)->timeout_us);
+	if (!rc) {
+		*ret_which = taken(answer, count);
+		rc = give_answer(&answer[*ret_which], grant, denial);
+	}
+	free(request);
+	free(answer);
+	return rc;
+}
+
+static int call_lease(struct uw *uw, enum packet_op op, uint64_t id, uint64_t value,
+		      union packet_answer *answer)
+{
+	union packet_request request;
+
+	memset(&request, 0, sizeof(request));
+	request.lease.id = id;
+	request.lease.value = value;
+	return call_one(uw, op, &request, 0, answer);
+}
+
+int uw_resize(struct uw *uw, uint64_t id, uint64_t bytes, struct uw_grant *grant,
+	      struct uw_denial *denial)
+{
+	union packet_answer answer;
+	int rc = call_lease(uw, PACKET_RESIZE, id, bytes, &answer);
+
+	return rc ? rc : give_answer(&answer, grant, denial);
+}
+
+int uw_renew(struct uw *uw, uint64_t id, uint64_t ttl_us)
+{
+	union packet_answer answer;
+	int rc = call_lease(uw, PACKET_RENEW, id, ttl_us, &answer);
+
+	return rc ? rc : give_answer(&answer, NULL, NULL);
+}
+
+int uw_free(struct uw *uw, uint64_t id)
+{
+	union packet_answer answer;
+	int rc = call_lease(uw, PACKET_FREE, id, 0, &answer);
+
+	return rc ? rc : give_answer(&answer, NULL, NULL);
+}
+
+int uw_report(struct uw *uw, char **ret_json)
+{
+	union packet_request request;
+	union packet_answer answer;
+	struct lib_call call = {
+		.request = &request, .op = PACKET_REPORT, .count = 1, .answer = &answer};
+	int rc;
+
+	memset(&request, 0, sizeof(request));
+	memset(&answer, 0, sizeof(answer));
+	rc = lib_call(uw, &call, 0);
+	if (!rc)
+		rc = give_answer(&answer, NULL, NULL);
+	if (!rc && !call.text)
+		rc = -ENOMEM;
+	if (rc)
+		free(call.text);
+	else
+		*ret_json = call.text;
+	return rc;
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What goes out, and the list of what we have. A call is sent as a packet, and anew over each new
+ * connection as far as it has no answer. What was granted to nobody is given back at once.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/lib/inside.h"
+
+uint64_t lib_now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void lib_disconnect(struct uw *uw)
+{
+	if (uw->socket >= 0)
+		close(uw->socket); /* leaves the epoll with it */
+	uw->socket = -1;
+	for (struct lib_call *call = uw->calls; call; call = call->next)
+		call->again = true;
+	pthread_cond_broadcast(&uw->turned);
+}
+
+/* ---- what we have ---- */
+
+void lib_lease_add(struct uw *uw, uint64_t id)
+{
+	if (uw->lease_count < uw->lease_room)
+		uw->lease[uw->lease_count++] = id;
+}
+
+void lib_lease_drop(struct uw *uw, uint64_t id)
+{
+	for (size_t i = uw->lease_count; i-- > 0;)
+		if (uw->lease[i] == id) {
+			uw->lease[i] = uw->lease[--uw->lease_count];
+			return;
+		}
+}
+
+int lib_lease_reserve(struct uw *uw)
+{
+	size_t wanted = uw->lease_count, room = uw->lease_room;
+	uint64_t *lease;
+
+	for (const struct lib_call *call = uw->calls; call; call = call->next)
+		wanted += call->op == PACKET_GRANT ? call->count : 0;
+	if (wanted <= room)
+		return 0;
+	room = 2 * wanted + 16;
+	lease = realloc(uw->lease, room * sizeof(*lease));
+	if (!lease)
+		return -ENOMEM;
+	uw->lease = lease;
+	uw->lease_room = room;
+	return 0;
+}
+
+/* ---- sending ---- */
+
+bool lib_is_open(const struct lib_call *call, uint32_t i)
+{
+	return !call->answer[i].reply.item.length; /* set by what came */
+}
+
+static void put_call(struct uw *uw, struct lib_call *call, struct packet_out *out)
+{
+	packet_start(out, uw->out, PACKET_REQUESTS);
+	for (uint32_t i = 0; i < call->count; i++) {
+		call->request[i].item.cookie = call->cookie + i;
+		if (lib_is_open(call, i))
+			packet_add_request(out, call->op, &call->request[i]);
+	}
+}
+
+int lib_send_call(struct uw *uw, struct lib_call *call)
+{
+	for (;;) {
+		struct pollfd ready = {.fd = uw->socket, .events = POLLOUT};
+		struct packet_out out;
+
+		put_call(uw, call, &out);
+		if (send(uw->socket, out.bytes, out.used, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+			return 0;
+		if (errno != EAGAIN)
+			break;
+		/* uwd has much of ours to read. */
+		pthread_mutex_unlock(&uw->lock);
+		poll(&ready, 1, 10);
+		pthread_mutex_lock(&uw->lock);
+		if (uw->socket != ready.fd)
+			return -ENOTCONN; /* and sent again by who made another one */
+	}
+	lib_disconnect(uw);
+	return -ENOTCONN;
+}
+
+void lib_give_back(struct uw *uw, uint64_t id)
+{
+	union packet_request request = {.lease.id = id};
+	uint8_t bytes[sizeof(struct packet_header) + sizeof(struct packet_lease)];
+	struct packet_out out;
+
+	packet_start(&out, bytes, PACKET_REQUESTS);
+	packet_add_request(&out, PACKET_FREE, &request);
+	if (send(uw->socket, out.bytes, out.used, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		lib_disconnect(uw); /* it is not in our list: the next connection frees it */
+}

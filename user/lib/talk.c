@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Several threads wait for answers on one socket: one of them reads, for all, and the others sleep
+ * until it has something for them or its own call has ended. Whoever finds that there is no
+ * connection any more makes one, and the others wait for that.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "user/lib/inside.h"
+
+static void sleep_until(struct uw *uw, uint64_t at_us)
+{
+	struct timespec at = {
+		.tv_sec = (time_t)(at_us / 1000000),
+		.tv_nsec = (long)(at_us % 1000000 * 1000),
+	};
+
+	pthread_cond_timedwait(&uw->turned, &uw->lock, &at);
+}
+
+/* Reads for all, once. */
+static void read_once(struct uw *uw, uint64_t until_us)
+{
+	struct pollfd ready[] = {{.fd = uw->socket, .events = POLLIN},
+				 {.fd = uw->kick, .events = POLLIN}};
+	uint64_t now_us = lib_now_us();
+	eventfd_t count;
+
+	uw->reads = true;
+	pthread_mutex_unlock(&uw->lock);
+	if (now_us < until_us)
+		poll(ready, 2,
+		     (int)((until_us - now_us) / 1000 > 60000 ? 60000
+							      : (until_us - now_us) / 1000 + 1));
+	pthread_mutex_lock(&uw->lock);
+	uw->reads = false;
+	eventfd_read(uw->kick, &count);
+	lib_take(uw);
+}
+
+/* Without a connection: somebody makes one. *lost_us is since when there is none. */
+static int find_back(struct uw *uw, uint64_t *lost_us)
+{
+	uint64_t now_us = lib_now_us();
+	int rc;
+
+	if (!*lost_us)
+		*lost_us = now_us;
+	if (now_us - *lost_us > LIB_RECONNECT_US)
+		return -ENOTCONN;
+	if (uw->connects) {
+		sleep_until(uw, now_us + LIB_AGAIN_US);
+		return 0;
+	}
+	rc = lib_connect(uw);
+	if (rc == -ENOTCONN)
+		sleep_until(uw, lib_now_us() + LIB_AGAIN_US);
+	return rc == -ENOTCONN ? 0 : rc;
+}
+
+static int await_answers(struct uw *uw, struct lib_call *call, uint64_t until_us)
+{
+	uint64_t lost_us = 0;
+
+	while (call->open) {
+		int rc = 0;
+
+		if (uw->socket < 0) {
+			rc = find_back(uw, &lost_us);
+		} else if (lost_us = 0, lib_now_us() >= until_us) {
+			rc = -ETIMEDOUT;
+		} else if (uw->reads) {
+			sleep_until(uw, until_us);
+		} else {
+			read_once(uw, until_us);
+		}
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static void enter_call(struct uw *uw, struct lib_call *call)
+{
+	if (uw->cookie > UINT32_MAX - 2 * call->count)
+		uw->cookie = 0;
+	call->cookie = uw->cookie + 1;
+	uw->cookie += call->count;
+	call->open = call->count;
+	call->next = uw->calls;
+	uw->calls = call;
+}
+
+static void leave_call(struct uw *uw, const struct lib_call *call)
+{
+	for (struct lib_call **at = &uw->calls; *at; at = &(*at)->next)
+		if (*at == call) {
+			*at = call->next;
+			break;
+		}
+	pthread_cond_broadcast(&uw->turned); /* another one has to read now */
+}
+
+int lib_call(struct uw *uw, struct lib_call *call, uint64_t wait_us)
+{
+	int rc;
+
+	pthread_mutex_lock(&uw->lock);
+	if (uw->forked) {
+		pthread_mutex_unlock(&uw->lock);
+		return -ECHILD;
+	}
+	while (uw->connects)
+		pthread_cond_wait(&uw->turned, &uw->lock);
+	enter_call(uw, call);
+	rc = lib_lease_reserve(uw);
+	if (!rc && uw->socket >= 0)
+		lib_send_call(uw, call);
+	if (!rc)
+		rc = await_answers(uw, call, lib_now_us() + LIB_ANSWER_US + wait_us);
+	leave_call(uw, call);
+	pthread_mutex_unlock(&uw->lock);
+	return rc;
+}
