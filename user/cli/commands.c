@@ -195,6 +195,21 @@ static const struct command rows[] = {
 		.run = command_reclaim,
 	},
 	{
+		.name = "lease",
+		.brief = "what is promised to programs, and taking it away",
+		.words = "list [COMPONENT] | free ID...",
+		.detail = "A lease is so much of a component's memory that a program asked for by "
+			  "libuw and was promised. STATE says whether its holder runs in the "
+			  "component, or is awaited since uwd was started. free takes leases from "
+			  "their holders, who find them stale; memory that is in use stays so.",
+		.example = "uwctl lease list\nuwctl lease list ml_models --json\n"
+			   "uwctl lease free 4294967296",
+		.options = CLIENT,
+		.words_min = 1,
+		.words_max = -1,
+		.run = command_lease,
+	},
+	{
 		.name = "simulate",
 		.brief = "replay a trace of jobs through the admission scheduler",
 		.words = "TRACE",

@@ -86,6 +86,26 @@ static void print_guard(const struct screen *screen, const json_t *guard)
 	fputc('\n', screen->out);
 }
 
+/* Where any program has one, or waits for one. */
+static void print_leases(const struct screen *screen, const json_t *status)
+{
+	const json_t *leases = json_object_get(status, "leases"), *component;
+	uint64_t count = json_get_u64_or(leases, "leases", 0), sum = 0, denied = 0;
+	uint64_t waits = json_get_u64_or(leases, "waits", 0);
+	char text[UNITS_TEXT_LEN];
+	size_t i;
+
+	json_array_foreach (json_object_get(status, "components"), i, component) {
+		sum += json_get_u64_or(component, "leased_bytes", 0);
+		denied += json_get_u64_or(component, "lease_denials", 0);
+	}
+	if (!count && !waits)
+		return;
+	label(screen, "leases");
+	fprintf(screen->out, "%" PRIu64 " of %s, %" PRIu64 " waiting, %" PRIu64 " denied\n", count,
+		units_print_bytes(sum, text), waits, denied);
+}
+
 static void print_head(const struct screen *screen, const json_t *status)
 {
 	const json_t *daemon = json_object_get(status, "daemon");
@@ -109,6 +129,7 @@ static void print_head(const struct screen *screen, const json_t *status)
 		label(screen, "jobs");
 		totals_line(screen, json_object_get(status, "queue"), LABEL_WIDTH);
 	}
+	print_leases(screen, status);
 	print_sensors(screen, daemon);
 	print_guard(screen, json_object_get(daemon, "guard"));
 	print_drops(screen, daemon);
@@ -294,6 +315,8 @@ static const struct component_line fields[] = {
 	{"memory.min", "min_bytes", value_limit},
 	{"memory.low", "low_bytes", value_limit},
 	{"memory.high", "high_bytes", value_limit},
+	{"leased", "leased_bytes", value_bytes},
+	{"not yet used", "promised_bytes", value_bytes},
 };
 
 static const char *leaf_state(const json_t *leaf)

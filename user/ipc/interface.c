@@ -139,6 +139,7 @@ static const char types[] =
 	")\n"
 	"\n"
 	"# lent_to: who holds of its budget. freezes, thaws, kills, reclaims: those that ended well, since uwd started.\n"
+	"# promised_bytes: leased, and not in use yet.\n"
 	"type Component (\n"
 	"\tname: string,\n"
 	"\tpriority: int,\n"
@@ -175,6 +176,13 @@ static const char types[] =
 	"\twhy: Reason,\n"
 	"\tdebt: Debt,\n"
 	"\tlent_to: []Share,\n"
+	"\tleases: int,\n"
+	"\tleased_bytes: int,\n"
+	"\tpromised_bytes: int,\n"
+	"\tlease_waits: int,\n"
+	"\tlease_wanted_bytes: int,\n"
+	"\tlease_grants: int,\n"
+	"\tlease_denials: int,\n"
 	"\tleaves: []Leaf\n"
 	")\n"
 	"\n"
@@ -235,7 +243,7 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.doc = "The pool and each component, or one of them",
 			.in = "(component: ?string)",
 			.out = "(daemon: Daemon, pool: Pool, host: Host, components: []Component, "
-			       "queue: ?QueueState)",
+			       "queue: ?QueueState, leases: ?LeaseState)",
 		},
 	[IPC_LOG] =
 		{
@@ -395,6 +403,22 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.out = "(keys: []KeyAdvice, components: []ComponentAdvice, next: ?string)",
 			.by_job = true,
 		},
+	[IPC_LEASES] =
+		{
+			.name = "Leases",
+			.doc = "What is promised to programs: a page of at most count (200) from where\n"
+			       "# the last one ended; it may be empty and not the last",
+			.in = "(component: ?string, count: ?int, from: ?int)",
+			.out = "(leases: []Lease, next: ?int)",
+		},
+	[IPC_FREE_LEASE] =
+		{
+			.name = "FreeLease",
+			.doc = "Takes a lease from who has it, which finds it stale",
+			.in = "(id: int)",
+			.out = "()",
+			.needs_root = true,
+		},
 };
 
 const struct ipc_method_row *ipc_method_row(enum ipc_method method)
@@ -426,6 +450,7 @@ char *ipc_interface_text(void)
 		return NULL;
 	fputs(types, out);
 	fputs(ipc_job_types, out);
+	fputs(ipc_lease_types, out);
 	for (int i = 0; i < IPC_METHOD__COUNT; i++) {
 		const struct ipc_method_row *row = &methods[i];
 

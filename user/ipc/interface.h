@@ -33,6 +33,8 @@ enum ipc_method {
 	IPC_LOGS,
 	IPC_HISTORY,
 	IPC_RECOMMEND,
+	IPC_LEASES,
+	IPC_FREE_LEASE,
 	IPC_METHOD__COUNT
 };
 
@@ -51,12 +53,14 @@ const struct ipc_method_row *ipc_method_row(enum ipc_method method);
 /* Of a full name, "io.uwctl.Control.Status". -1 when there is none. */
 int ipc_method_find(const char *full_name);
 
-/* The types and errors of jobs: a part of the description, in interface_jobs.c. */
+/* The types and errors of jobs and of leases: parts of the description, in files of their own. */
 extern const char ipc_job_types[];
+extern const char ipc_lease_types[];
 
-#define IPC_REQUEST_MAX (512U << 10) /* bytes of a call; a Submit carries an environment */
-#define IPC_JOBS_A_PAGE 500          /* of Queue, History and Recommend */
-#define IPC_JOBS_SHOWN  1000         /* of an answer that names jobs without pages */
+#define IPC_REQUEST_MAX   (512U << 10) /* bytes of a call; a Submit carries an environment */
+#define IPC_JOBS_A_PAGE   500          /* of Queue, History and Recommend */
+#define IPC_JOBS_SHOWN    1000         /* of an answer that names jobs without pages */
+#define IPC_LEASES_A_PAGE 200          /* of Leases: a turn's worth of encoding */
 
 /* The interface description, malloced; NULL when memory is short. */
 char *ipc_interface_text(void);
@@ -70,6 +74,7 @@ char *ipc_interface_text(void);
 #define IPC_ERROR_BAD_JOB       IPC_INTERFACE ".BadJob"
 #define IPC_ERROR_NO_JOB        IPC_INTERFACE ".NoSuchJob"
 #define IPC_ERROR_QUEUE_FULL    IPC_INTERFACE ".QueueFull"
+#define IPC_ERROR_NO_LEASE      IPC_INTERFACE ".NoSuchLease"
 
 /* Of the Varlink service interface itself. */
 #define IPC_SERVICE                 "org.varlink.service"

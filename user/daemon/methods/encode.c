@@ -12,6 +12,7 @@
 #include "user/act/act.h"
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
+#include "user/daemon/leases_report.h"
 #include "user/ipc/json.h"
 #include "user/ipc/server.h"
 #include "user/kern/kern.h"
@@ -366,6 +367,7 @@ json_t *encode_component(const struct daemon *daemon, uint32_t component)
 	json_put(object, "why", encode_why(&view->why));
 	json_put(object, "debt", encode_debt(daemon, component, now_us));
 	json_put(object, "lent_to", encode_lent_to(daemon, component));
+	leases_put(daemon, component, object);
 	json_put(object, "leaves", encode_leaves(daemon, component));
 	return object;
 }

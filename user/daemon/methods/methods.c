@@ -4,7 +4,8 @@
  * that answers for itself what is wrong with it, and then either encodes what uwd knows at this
  * moment or queues a request for the next frame. Freeze, Thaw and Reclaim are such requests: policy
  * carries them out, and what becomes of them is in the log after the entry that the answer names.
- * Methods of jobs are in files of their own, which methods_queue_handle dispatches to.
+ * Methods of jobs and of leases are in files of their own, which methods_queue_handle and
+ * methods_lease_handle dispatch to.
  */
 #include "user/daemon/methods/methods.h"
 
@@ -17,8 +18,10 @@
 #include "user/base/clock.h"
 #include "user/base/text.h"
 #include "user/conf/conf.h"
+#include "user/daemon/leases_report.h"
 #include "user/daemon/methods/encode.h"
 #include "user/daemon/methods/explain.h"
+#include "user/daemon/methods/leases.h"
 #include "user/daemon/methods/queue.h"
 #include "user/daemon/methods/totals.h"
 #include "user/daemon/reload.h"
@@ -136,9 +139,10 @@ static void method_status(struct daemon *daemon, const struct ipc_call *call,
 	if (!components)
 		return;
 	sense_host(daemon->sense, &host);
-	answer->parameters = json_pack("{s:o, s:o, s:o, s:o, s:o}", "daemon", encode_daemon(daemon),
-				       "pool", encode_pool(daemon), "host", encode_host(&host),
-				       "components", components, "queue", totals_encode(daemon));
+	answer->parameters =
+		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "daemon", encode_daemon(daemon), "pool",
+			  encode_pool(daemon), "host", encode_host(&host), "components", components,
+			  "queue", totals_encode(daemon), "leases", leases_encode(daemon));
 }
 
 static void method_explain(struct daemon *daemon, const struct ipc_call *call,
@@ -362,7 +366,7 @@ void methods_handle(void *data, const struct ipc_call *call, struct ipc_answer *
 		methods[call->method](data, call, answer);
 		return;
 	}
-	if (methods_queue_handle(data, call, answer))
+	if (methods_queue_handle(data, call, answer) || methods_lease_handle(data, call, answer))
 		return;
 	answer->error = IPC_ERROR_NOT_IMPLEMENTED;
 	answer->parameters = json_pack("{s:s}", "method", ipc_method_row(call->method)->name);

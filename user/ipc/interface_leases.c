@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The types of leases in the control interface, as Varlink text. Programs do not ask for leases
+ * here: they have a socket of their own. This is for people, who look and take away.
+ */
+#include "user/ipc/interface.h"
+
+const char ipc_lease_types[] =
+	"\n"
+	"# Of the socket of leases, and of all leases. awaited: clients of an earlier uwd that have not\n"
+	"# come back; waits: requests that wait for room\n"
+	"type LeaseState (\n"
+	"\tleases: int,\n"
+	"\tclients: int,\n"
+	"\tawaited: int,\n"
+	"\twaits: int,\n"
+	"\texpired: int,\n"
+	"\trevoked: int,\n"
+	"\tpackets: int,\n"
+	"\trequests: int,\n"
+	"\trefused: int,\n"
+	"\tdropped_bad: int,\n"
+	"\tdropped_slow: int,\n"
+	"\tturn_max_us: int\n"
+	")\n"
+	"\n"
+	"# inside: its holder runs in the component, so that what it uses of the lease counts once\n"
+	"type Lease (\n"
+	"\tid: int,\n"
+	"\tcomponent: string,\n"
+	"\tbytes: int,\n"
+	"\tborrowed_bytes: int,\n"
+	"\tpriority: int,\n"
+	"\trevocable: bool,\n"
+	"\tinside: bool,\n"
+	"\tawaited: bool,\n"
+	"\tpid: int,\n"
+	"\tuid: int,\n"
+	"\tage_us: int,\n"
+	"\texpires_in_us: ?int,\n"
+	"\tdescription: string,\n"
+	"\ttags: string\n"
+	")\n"
+	"\n"
+	"error NoSuchLease (reason: string)\n";
