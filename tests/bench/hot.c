@@ -3,7 +3,8 @@
  * hot - a job of fixed work: fills memory, then touches all of it at random until so many touches
  * are done. Prints how long both took, the longest time for which it got nowhere, and for how long
  * in all it only lacked a processor. Unlike a hog it has an end that more memory cannot postpone,
- * and unlike a job of the real world every page of it is in use throughout.
+ * and unlike a job of the real world every page of it is in use throughout, but for those that
+ * --cold adds, which are filled and never touched again.
  */
 #include "bench.h"
 
@@ -12,7 +13,7 @@
 #define MB            ((size_t)1 << 20)
 #define REPORT_PERIOD 1024 /* touches between two looks at the clock; of the fill, a MB */
 
-static long size_mb = 100;
+static long size_mb = 100, cold_mb;
 static double rate_mb_per_s;
 static long touches = 1000000;
 static double pace_per_s;
@@ -20,6 +21,7 @@ static const char *log_path = "/dev/stdout";
 
 static const struct bench_option options[] = {
 	{"size", BENCH_LONG, &size_mb, "MB to fill and work on"},
+	{"cold", BENCH_LONG, &cold_mb, "MB more to fill and leave alone"},
 	{"rate", BENCH_DOUBLE, &rate_mb_per_s, "MB/s to fill by; 0 = full speed (the default)"},
 	{"touches", BENCH_LONG, &touches, "the work; 0 = until it is stopped"},
 	{"pace", BENCH_DOUBLE, &pace_per_s,
@@ -99,7 +101,7 @@ static int64_t queued_ms(void)
 
 int main(int argc, char **argv)
 {
-	size_t pages;
+	size_t pages, all;
 	int64_t start_us, full_us, end_us;
 	struct pauses pauses = {0};
 	char *memory;
@@ -108,13 +110,14 @@ int main(int argc, char **argv)
 	bench_parse_options(argc, argv, "hot [OPTION]...", options);
 	bench_catch_stop();
 	pages = (size_t)size_mb * MB / BENCH_PAGE_BYTES;
-	memory = mmap(NULL, pages * BENCH_PAGE_BYTES, PROT_READ | PROT_WRITE,
+	all = pages + (size_t)cold_mb * MB / BENCH_PAGE_BYTES;
+	memory = mmap(NULL, all * BENCH_PAGE_BYTES, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED)
-		bench_fail("mmap %ld MB", size_mb);
-	madvise(memory, pages * BENCH_PAGE_BYTES, MADV_NOHUGEPAGE);
+		bench_fail("mmap %ld MB", size_mb + cold_mb);
+	madvise(memory, all * BENCH_PAGE_BYTES, MADV_NOHUGEPAGE);
 	start_us = pauses.since_us = bench_now_us();
-	fill(memory, pages, &pauses);
+	fill(memory, all, &pauses);
 	full_us = bench_now_us();
 	work(memory, pages, &pauses);
 	end_us = bench_now_us();

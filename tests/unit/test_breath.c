@@ -150,12 +150,14 @@ static void test_who_lies_in_swap_breathes_seldom(void **data)
 	struct fixture *f = *data;
 	uint64_t last_us;
 
+	f->config.component[REDIS].borrow = true;
 	fixture_use(f, REDIS, 399 * MIB);
 	fixture_freeze(f);
 	fixture_lack(f, REDIS);
 	last_us = breathe(f, 0);
 	fixture_use(f, HOG, 271 * MIB);
 	f->frame.leaf[HOG].swap_bytes = 200 * MIB;
+	f->frame.host.available_bytes = 60 * MIB;
 	last_us = breathe(f, 0);
 	assert_in_range(breathe(f, 0) - last_us, 8 * US_PER_SEC, 9 * US_PER_SEC);
 }

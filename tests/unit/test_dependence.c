@@ -322,6 +322,25 @@ static void test_nobody_is_stopped_in_place_of_who_is_needed(void **data)
 	}
 }
 
+/* Half of the margin is gone, and nothing else stopped it: before the pool is full it stands. */
+static void test_spared_leaf_is_stopped_before_the_pool_is_full(void **data)
+{
+	struct fixture *f = *data;
+	bool stopped = false;
+
+	f->config.component[HOG].borrow = true;
+	freeze_hog(f, &dependent);
+	assert_true(run_to_notice(f, &dependent, 5 * US_PER_SEC) != 0);
+	f->frame.host.available_bytes = 40 * MIB;
+	f->frame.host.swap_free_bytes = 0;
+	for (uint32_t tick = 0; tick < 20 && !stopped; tick++) {
+		fixture_use(f, HOG, 620 * MIB + tick * MIB);
+		next(f, &dependent, 100 * US_PER_MS);
+		stopped = hog_stands(f);
+	}
+	assert_true(stopped);
+}
+
 static void test_cpu_time_is_not_looked_at_while_nobody_grows(void **data)
 {
 	struct fixture *f = *data;
@@ -353,6 +372,7 @@ int main(void)
 		FIXTURE_TEST(test_dependent_is_noticed_without_a_rate_from_before),
 		FIXTURE_TEST(test_growth_of_who_is_needed_is_paged_out),
 		FIXTURE_TEST(test_nobody_is_stopped_in_place_of_who_is_needed),
+		FIXTURE_TEST(test_spared_leaf_is_stopped_before_the_pool_is_full),
 		FIXTURE_TEST(test_cpu_time_is_not_looked_at_while_nobody_grows),
 	};
 

@@ -81,17 +81,23 @@ static struct why own_reason(const struct step *step, const struct component_sta
 	return cs->level.seen_why;
 }
 
-/* Who may not be frozen, or is needed by others, and eats up the margin: the kernel is to stop it,
- * before the pool is full.
+/* Who may not be frozen and eats up the margin: the kernel is to stop it, before the pool is full.
+ * Who is only spared because others depend on it is stopped all the same when half of that is gone.
  */
 static void throttle(struct step *step, uint32_t i)
 {
 	uint64_t free = headroom_free(step), margin = margin_bytes(step);
+	const struct leaf_state *spared = dependence_spared(step, i);
+	struct why why = {REASON_ROOM, free, margin};
 
-	if ((!step->config->component[i].freeze || dependence_spared(step, i)) && free < margin &&
-	    step->state->component[i].signal.current_bytes >
-		    step->config->component[i].budget_bytes)
-		squeeze_begin(step, i, (struct why){REASON_ROOM, free, margin});
+	if (step->state->component[i].signal.current_bytes <=
+	    step->config->component[i].budget_bytes)
+		return;
+	if (!step->config->component[i].freeze && free < margin)
+		squeeze_begin(step, i, why);
+	else if (spared && free < margin / 2)
+		freeze_leaf(step, leaf_find(step->state, spared->cgid), FREEZE_PRESSURE,
+			    step->config->policy.freeze_max_us, why);
 }
 
 /* Who makes the component grow is let be for a while: nothing would come of stopping another. */

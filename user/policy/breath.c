@@ -275,13 +275,16 @@ static void plan_next(const struct step *step, struct leaf_state *leaf, bool ser
 	bool grew = growth(leaf) >= GREW || outgrew(step, leaf);
 	uint32_t wait;
 
-	breath->count++;
 	if (grew)
 		step->state->component[leaf->component].breath_grew_us = step->now_us;
-	if (breath->for_lock && leaf->lock_waiters) {
-		breath->lock_after_us = step->now_us + (LOCK_PAUSE_US << breath->held_up);
-		breath->held_up += breath->held_up < WASTED_MAX;
+	if (breath->for_lock) {
+		if (leaf->lock_waiters) {
+			breath->lock_after_us = step->now_us + (LOCK_PAUSE_US << breath->held_up);
+			breath->held_up += breath->held_up < WASTED_MAX;
+		}
+		return;
 	}
+	breath->count++;
 	if (grew && !served)
 		breath->wasted += breath->wasted < WASTED_MAX;
 	else
@@ -333,7 +336,8 @@ void breath_follow(struct step *step, struct leaf_state *leaf, bool taken)
 
 	if (!is_over(step, leaf))
 		return;
-	served = dependence_judge(step, leaf);
+	/* One for a lock comes while who waits was still at work: it says nothing of others. */
+	served = !leaf->breath.for_lock && dependence_judge(step, leaf);
 	if (!breathes(leaf))
 		return;
 	plan_next(step, leaf, served);
