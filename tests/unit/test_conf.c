@@ -295,7 +295,7 @@ static void test_every_option_explains_itself(void **state)
 
 	(void)state;
 	conf_option_each(check_help, &count);
-	assert_int_equal(count, 47);
+	assert_int_equal(count, 48);
 }
 
 static void test_budgets_over_the_pool_are_refused(void **state)
