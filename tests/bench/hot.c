@@ -129,5 +129,6 @@ int main(int argc, char **argv)
 		" queued_ms=%" PRId64 "\n",
 		bench_stopped ? "STOPPED" : "DONE", size_mb, (full_us - start_us) / 1000,
 		(end_us - full_us) / 1000, pauses.longest_us / 1000, queued_ms());
+	fclose(log);
 	return bench_stopped ? 128 + (int)bench_stopped : 0;
 }

@@ -135,5 +135,6 @@ int main(int argc, char **argv)
 		bench_fail("%s", log_path);
 	fprintf(log, "%s ms=%lld\n", bench_stopped ? "STOPPED" : "DONE",
 		(long long)(bench_now_us() - start_us) / 1000);
+	fclose(log);
 	return bench_stopped ? 128 + (int)bench_stopped : 0;
 }

@@ -78,7 +78,7 @@ static int ask(struct uw *uw, const struct lease_wish *wish, struct uw_grant *gr
 static void say(int rc, const struct uw_grant *grant, const struct uw_denial *denial)
 {
 	if (!rc)
-		printf("granted %llu id=%llu borrowed=%llu inside=%d at=%llu\n",
+		printf("granted %llu id=%llu borrowed=%llu inside=%u at=%llu\n",
 		       (unsigned long long)(grant->bytes / MIB), (unsigned long long)grant->id,
 		       (unsigned long long)(grant->borrowed / MIB), grant->flags & UW_INSIDE,
 		       (unsigned long long)wall_ms());

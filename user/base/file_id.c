@@ -9,16 +9,22 @@
 
 struct file_id file_id_at(const char *path)
 {
+	struct file_id id = {0};
 	struct stat file;
 
-	return stat(path, &file) ? (struct file_id){0} : (struct file_id){file.st_dev, file.st_ino};
+	if (!stat(path, &file))
+		id = (struct file_id){file.st_dev, file.st_ino};
+	return id;
 }
 
 struct file_id file_id_of(int fd)
 {
+	struct file_id id = {0};
 	struct stat file;
 
-	return fstat(fd, &file) ? (struct file_id){0} : (struct file_id){file.st_dev, file.st_ino};
+	if (!fstat(fd, &file))
+		id = (struct file_id){file.st_dev, file.st_ino};
+	return id;
 }
 
 bool file_id_is_at(const struct file_id *id, const char *path)

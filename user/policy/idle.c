@@ -16,6 +16,7 @@
 #define NEAR_PART  2                 /* margins free */
 #define LEAST      (16 * MIB)        /* less is not worth a look */
 #define FEW        (2 * MIB)         /* that come back by themselves soon enough */
+#define YOUNG_US   (60 * US_PER_SEC) /* of running */
 #define HOLD_US    (60 * US_PER_SEC) /* the first answer takes two looks: not given up at once */
 
 static void take_leaf(struct leaf_state *leaf, const struct ages_sample *ages)
@@ -86,11 +87,21 @@ uint64_t idle_long_bytes(const struct step *step, uint32_t component)
 	return ages->valid ? ages->long_bytes : 0;
 }
 
+/* Who has only just filled its memory has not shown yet what of it it works on. */
+static bool is_young(const struct leaf_state *leaf)
+{
+	uint64_t until_us = leaf->ages.read_us;
+
+	if (leaf->waits_since_us)
+		until_us = min_u64(until_us, leaf->waits_since_us);
+	return until_us < leaf->born_us + YOUNG_US;
+}
+
 uint64_t idle_hot_bytes(const struct leaf_state *leaf)
 {
 	uint64_t grown_bytes = sub_sat(leaf->size_bytes, leaf->ages_size_bytes);
 
-	if (!leaf->ages.valid)
+	if (!leaf->ages.valid || is_young(leaf))
 		return leaf->size_bytes;
 	return min_u64(min_u64(leaf->ages.hot_bytes, BYTES_SANE) + grown_bytes, leaf->size_bytes);
 }
@@ -102,8 +113,9 @@ uint64_t idle_missing_bytes(const struct leaf_state *leaf)
 	uint64_t hot = idle_hot_bytes(leaf) + leaf->ages_swap_bytes;
 	uint64_t missing = sub_sat(hot, leaf->current_bytes);
 
-	return leaf->ages.valid && missing <= FEW ? min_u64(missing, leaf->swap_bytes)
-						  : leaf->swap_bytes;
+	return leaf->ages.valid && !is_young(leaf) && missing <= FEW
+		       ? min_u64(missing, leaf->swap_bytes)
+		       : leaf->swap_bytes;
 }
 
 /* ---- what is asked ---- */

@@ -27,7 +27,7 @@ uint64_t idle_cold_bytes(const struct step *step, uint32_t component, bool file_
 uint64_t idle_long_bytes(const struct step *step, uint32_t component);
 
 /* What a leaf works on, with all that it grew by since that was looked at; all that it holds when
- * nothing is known. */
+ * nothing is known, or it has not run for a minute yet. */
 uint64_t idle_hot_bytes(const struct leaf_state *leaf);
 
 /* What must come back from swap before a leaf goes on well: nothing to speak of where all that it

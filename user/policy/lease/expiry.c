@@ -35,9 +35,13 @@ static void swap(struct lease_ledger *ledger, uint32_t a, uint32_t b)
 
 static void settle(struct lease_ledger *ledger, uint32_t at)
 {
-	while (at && is_before(ledger, at, (at - 1) / 2)) {
-		swap(ledger, at, (at - 1) / 2);
-		at = (at - 1) / 2;
+	while (at) {
+		uint32_t parent = (at - 1) / 2;
+
+		if (!is_before(ledger, at, parent))
+			break;
+		swap(ledger, at, parent);
+		at = parent;
 	}
 	for (;;) {
 		uint32_t least = at;
