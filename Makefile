@@ -130,6 +130,7 @@ $(O)/pic/%.o: %.c | build/deps/build
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -MMD -MP -c $< -o $@
 
 $(O)/libuw.so.0: $(LIBUW_OBJ) user/lib/libuw.map
+	$(Q)mkdir -p $(@D)
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libuw.so.0 -Wl,--version-script=user/lib/libuw.map \
 		$(if $(SAN),,-Wl,-z$(comma)defs) $(LIBUW_OBJ) -lpthread -o $@
@@ -139,6 +140,7 @@ $(O)/libuw.so: $(O)/libuw.so.0
 	$(Q)ln -sf libuw.so.0 $@
 
 $(O)/uw.pc: user/lib/uw.pc.in Makefile
+	$(Q)mkdir -p $(@D)
 	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' $< >$@
 
 build/man/%: scripts/man/%.scd | build/deps/build
