@@ -215,8 +215,6 @@ static bool answer_some(struct submit_task *task)
 {
 	uint64_t until_us = clock_now_us() + IPC_PART_US;
 
-	if (!task->at)
-		json_write(&task->text, "{\"jobs\":[");
 	while (task->at < task->submit.count && clock_now_us() < until_us)
 		json_write_element(&task->text, encode_submitted(task->daemon->jobs,
 								 &task->submit.item[task->at++]));
@@ -231,6 +229,7 @@ static bool begin_answer(struct submit_task *task)
 {
 	task->at = 0;
 	task->part = answer_some;
+	json_write(&task->text, "{\"jobs\":[");
 	return true;
 }
 
