@@ -94,16 +94,17 @@ uwctl reload
 wait_until 5 eval '[ "$(cg cache/memory.low)" = $((240 << 20)) ]'
 wait_until 10 eval '[ "$(cg cache/memory.min)" -gt $((40 << 20)) ]'
 
-# ---- a squeeze that a reload drops ----
+# ---- a loan whose lender a reload drops ----
 printf '[pool]\nusable = 600M\n[policy]\ndwell = 1s\n[component %s]\nshare = 50%%\n%s\n[component %s]\nshare = 40%%\n%s\n' \
 	cache 'lend = yes' jobs 'borrow = yes' | config
 uwctl reload
-looks 4 # spare budget is lent once it has lasted for two dwells
+looks 4
 grow jobs greedy 900 --rate 60
-wait_until 30 eval '[ "$(cg cache/memory.high)" -lt $((300 << 20)) ]'
+wait_until 30 eval '[ "$(cg jobs/memory.high)" -gt $((280 << 20)) ]' # its own are 240
+expect "the limit of who lends" "$(cg cache/memory.high)" $((300 << 20))
 printf '[pool]\nusable = 600M\n[component jobs]\nshare = 40%%\n' | config
 uwctl reload
-expect "the lender that went has its own again" "$(cg cache/memory.high)" $((300 << 20))
+expect "the limit of the lender that went" "$(cg cache/memory.high)" $((300 << 20))
 
 echo 1 >"$POOL/jobs/greedy/cgroup.kill"
 wait_until 10 test ! -d "$POOL/jobs/greedy"
