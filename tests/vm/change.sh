@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 100
+# seconds: 190
 # kernels: 6.12
 # Two that never end and do not fit together change places, again and again, and neither is killed.
 

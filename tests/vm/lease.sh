@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 60
+# seconds: 50
+# kernels: 6.1 7.x
 # Leases of programs: who may, who is denied and by whom, who waits; what a killed program held is free
 # at once, and a killed uwd costs nobody anything. Levels reach a program.
 
