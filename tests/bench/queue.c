@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/bench/no_leaf.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/jobs/jobs.h"
@@ -93,11 +94,6 @@ static int launch(void *data, const struct jobs_launch *launch, struct uw_err *e
 	return fd < 0 ? -errno : fd;
 }
 
-static void clean(void *data, const char *component, const char *leaf)
-{
-	(void)data, (void)component, (void)leaf;
-}
-
 /* Called when a start is through. */
 static int no_leaf(void *data, const char *component, const char *leaf, struct cg_group *ret_leaf)
 {
@@ -108,40 +104,9 @@ static int no_leaf(void *data, const char *component, const char *leaf, struct c
 	return -ENOENT;
 }
 
-static int no_usage(void *data, const struct cg_group *leaf, bool at_end,
-		    struct jobs_usage *ret_usage)
-{
-	(void)data, (void)leaf, (void)at_end, (void)ret_usage;
-	return -ENOENT;
-}
-
-static int no_limit(void *data, const struct cg_group *leaf, uint64_t bytes, bool raised)
-{
-	(void)data, (void)leaf, (void)bytes, (void)raised;
-	return 0;
-}
-
-static int no_kill(void *data, const struct cg_group *leaf)
-{
-	(void)data, (void)leaf;
-	return 0;
-}
-
-static int no_freeze(void *data, uint32_t component, const struct cg_group *leaf, bool on)
-{
-	(void)data, (void)component, (void)leaf, (void)on;
-	return 0;
-}
-
-static int no_reclaim(void *data, uint32_t component, const struct cg_group *leaf, uint64_t bytes)
-{
-	(void)data, (void)component, (void)leaf, (void)bytes;
-	return 0;
-}
-
 static const struct jobs_ops ops = {
 	.launch = launch,
-	.clean = clean,
+	.clean = no_clean,
 	.open = no_leaf,
 	.usage = no_usage,
 	.limit = no_limit,

@@ -17,6 +17,7 @@
 
 #include "tests/sim/invariants.h"
 #include "tests/sim/plant_fixture.h"
+#include "tests/sim/random.h"
 #include "user/policy/debts.h"
 
 #define HOURS_SAMPLE   12
@@ -29,18 +30,6 @@
 #define SWINGS_A_MIN   1
 #define SWING_PART     10 /* of the budget: what is less is no change */
 #define SWAP_FULL_PART 16
-
-struct random {
-	uint64_t state;
-};
-
-static uint64_t roll(struct random *r, uint64_t below)
-{
-	r->state ^= r->state << 13;
-	r->state ^= r->state >> 7;
-	r->state ^= r->state << 17;
-	return r->state % below;
-}
 
 /* What an hour is judged by. */
 struct hour {
@@ -398,13 +387,6 @@ static void run_hour(uint64_t seed)
 	totals.reclaims += hour.plant.counts.actions[ACTION_RECLAIM];
 	totals.ooms += hour.plant.counts.oom + hour.plant.counts.oom_pool;
 	plant_done(&hour.plant);
-}
-
-static uint64_t number_of(const char *name, uint64_t fallback)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoull(text, NULL, 10) : fallback;
 }
 
 static void test_hours_of_hostile_load(void **data)

@@ -14,23 +14,12 @@
 
 #include "tests/sim/invariants.h"
 #include "tests/sim/plant.h"
+#include "tests/sim/random.h"
 #include "user/base/clock.h"
 #include "user/base/units.h"
 
 #define SEEDS_DEFAULT 60
 #define EPISODE_S     180
-
-struct random {
-	uint64_t state;
-};
-
-static uint64_t roll(struct random *r, uint64_t below)
-{
-	r->state ^= r->state << 13;
-	r->state ^= r->state >> 7;
-	r->state ^= r->state << 17;
-	return r->state % below;
-}
 
 static void make_machine(struct plant *plant, struct random *r)
 {
@@ -135,13 +124,6 @@ static uint64_t run_seed(uint64_t seed)
 	hash = plant.counts.plan_hash;
 	plant_done(&plant);
 	return hash;
-}
-
-static uint64_t number_of(const char *name, uint64_t fallback)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoull(text, NULL, 10) : fallback;
 }
 
 static void test_random_load_keeps_invariants(void **data)

@@ -265,8 +265,8 @@ void lease_leaf_use(struct lease_ledger *ledger, uint64_t leaf, uint64_t use_byt
 
 /*
  * The next thing that has happened to those who wait: granted, timed out, or an error as their
- * component went. Leases whose time is over are freed first. False: nothing more for now. To be
- * called until then after each of the above that may have made room, and at lease_next_us().
+ * component went. Leases whose time is over are freed first. False: nothing more for now. Call it
+ * until then after each of the above that may have made room, and at lease_next_us().
  */
 bool lease_next(struct lease_ledger *ledger, uint64_t now_us, struct lease_result *ret);
 uint64_t lease_next_us(const struct lease_ledger *ledger); /* UINT64_MAX: never */
