@@ -86,6 +86,9 @@ $(O)/obj/%.o: %.c | build/deps/build
 	@echo "  CC      $@"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
+# A unit test runs for a moment and is compiled for longer; what it tests is optimised as ever.
+$(O)/obj/tests/unit/%.o: CFLAGS += -Og
+
 define LAYER_RULE
 $(O)/lib/$1.a: $$(call OBJ,$$(call SRC,$1))
 endef
