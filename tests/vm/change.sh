@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 190
+# seconds: 34
 # kernels: 6.12
 # Two that never end and do not fit together change places, again and again, and neither is killed.
 
 config <<'END'
 [pool]
-usable = 150M
+usable = 34M
 [component service]
 share = 10%
 lend = yes
@@ -19,11 +19,11 @@ END
 start_uwd
 
 hot() { # NAME
-	uwctl run jobs --name "$1" -- "$PUT/hot" --size 90 --rate 40 --touches 0 --pace 2000 --log "/tmp/$1.log" &
+	uwctl run jobs --name "$1" -- "$PUT/hot" --size 20 --rate 12 --touches 0 --pace 2000 --log "/tmp/$1.log" &
 }
 runs() { ! is_frozen "jobs/$1" && is_frozen "jobs/$2"; }
 one_runs() { runs first second || runs second first; }
-whole() { [ "$(cg "jobs/$1/memory.current")" -ge $((88 << 20)) ]; }
+whole() { [ "$(cg "jobs/$1/memory.current")" -ge $((19 << 20)) ]; }
 
 hot first
 hot second
