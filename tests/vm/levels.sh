@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 40
+# seconds: 28
 # kernels: 7.x
 # The six levels by use of the budget, and what each tier may do. Without swap and without file cache
 # nothing can be reclaimed, so use stands still at each step.
@@ -10,7 +10,7 @@ config <<'END'
 [pool]
 usable = 1000M
 [policy]
-dwell = 2s
+dwell = 1s
 [component work]
 share = 40%
 priority = 5
