@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 32
+# seconds: 22
 # kernels: 6.12
 # A reload is atomic: a faulty file changes nothing, a good one is in force at once, and what runs goes
 # on running. What stays is not touched; of what goes everything is undone. A setup tells the uwd that

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2016 # single quotes hold what the jobs' shells expand
-# seconds: 30
+# seconds: 20
 # kernels: 6.12
 # Workloads that do with their leaf what nobody thinks of: groups of their own in it, another place to
 # live, a group above it that is frozen; and what a user can do with the output of a job.
@@ -47,11 +47,11 @@ still=$!
 wait_until 15 grep -q 'its component is frozen' /tmp/still.out
 echo 0 >"$POOL/batch/cgroup.freeze"
 wait "$still" || fail "a run that was thawed"
-id=$(uwctl submit -c batch -m 16M --time-limit 8s -- sleep 5)
+id=$(uwctl submit -c batch -m 16M --time-limit 5s -- sleep 3)
 wait_until 10 job_is "$id" running
 echo 1 >"$POOL/batch/cgroup.freeze"
 wait_until 5 job_is "$id" frozen
-sleep 10 # past its limit, which does not count this
+sleep 6 # past its limit, which does not count this
 echo 0 >"$POOL/batch/cgroup.freeze"
 expect_rc 0 uwctl wait "$id" --timeout 30s
 
