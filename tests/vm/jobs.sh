@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2016 # single quotes hold what the jobs' shells expand
-# seconds: 65
+# seconds: 50
 # kernels: 6.1 7.x
 # Queued jobs: each runs once, as its submitter, in a leaf with its limit, and its end is known, with
 # uwd killed again and again; those whose memory is not there wait.
 
-SMALL=100
-QUEUE=80
+SMALL=60
+QUEUE=60
 KILLS=20 # each takes a second or three; make bench-jobs has fifty on each kernel
 
 config <<'END'
@@ -74,8 +74,8 @@ expect "small jobs that ended well" "$(uwctl history --json --lines 2000 | jq -r
 	"$SMALL $SMALL"
 
 # ---- uwd is killed at random, and nothing is lost or doubled ----
-# Fifteen run at a time, for about as long as the kills take: most of these find some running.
-HOLD=$((KILLS / 6))
+# Fourteen run at a time, for about as long as the kills take: most of these find some running.
+HOLD=$((KILLS / 5))
 expect_rc 0 uwctl submit -c batch -m 60M --array 0-$((QUEUE - 1)) --key steps -- \
 	sh -c "echo \$UW_JOB_INDEX >>/tmp/jobs/queue; sleep $HOLD; exit \$((UW_JOB_INDEX % 3))"
 first=$(uwctl queue --json | json_at '.jobs[0].array')
