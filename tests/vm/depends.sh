@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 40
-# alone
+# seconds: 27
+# alone: 6.12
 # kernels: 6.1 6.12 7.x
 # Who stands frozen may owe somebody an answer. A protected service whose every 25th request needs a lock
 # and an answer of the job that grows beside it waits for three seconds at most, and not at all once uwd
