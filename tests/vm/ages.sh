@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 40
+# seconds: 30
 # kernels: 6.1 7.x
 # Hot and cold memory is told as it is: 100 MB touched all the time beside 200 MB untouched. Nothing is looked at
 # while nobody has to give, and what a look costs stays within its bound. Where the kernel's switch was off uwd

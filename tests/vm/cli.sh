@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2016 # single quotes hold what other shells expand
-# seconds: 27
+# seconds: 21
 # kernels: 6.12
 # Nothing here asks more of the kernel than any case does; `uwctl check` runs in others on the other two.
 # The command line: exit codes, exact writes, signals and job control of `run`, names that nobody

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # shellcheck disable=SC2016 # single quotes hold what the jobs' shells expand
-# seconds: 40
+# seconds: 25
 # kernels: 7.x
 # vm: --systemd
 # Queued jobs of the unit: they stand in the pool's scope, get nothing of what binds the unit, and go

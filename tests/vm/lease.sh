@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 50
+# seconds: 27
 # kernels: 6.1 7.x
 # Leases of programs: who may, who is denied and by whom, who waits; what a killed program held is free
 # at once, and a killed uwd costs nobody anything. Levels reach a program.

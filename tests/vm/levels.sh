@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 28
+# seconds: 23
 # kernels: 7.x
 # The six levels by use of the budget, and what each tier may do. Without swap and without file cache
 # nothing can be reclaimed, so use stands still at each step.

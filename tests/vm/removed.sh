@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # kernels: 6.12
-# seconds: 30
+# seconds: 13
 # What uwd holds is removed beside it: it is found again, or ends and says so; never do two run on one pool.
 config <<-EOF
 	[pool]

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 26
+# seconds: 22
 # Work beside free memory runs as if nothing watched it; two jobs that do not fit together both end, one
 # after the other; a leak does not cost its sibling; and nothing is left frozen after.
 
