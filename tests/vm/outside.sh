@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 78
+# seconds: 42
 # kernels: 6.12 7.x
 # A process outside of the pool takes memory until the machine swaps. What protects a component is then
 # worth what the pool itself has: without that its idle working set goes, with it none of it does.
 
-MACHINE_MB=520 # available at first: a small machine is full sooner
-RESIDENT_MB=200
-LEFT_MB=60 GROWS_MB=200 RATE_MB=20 # 140 MB more than there is, of 256 MB of swap
-GONE_BYTES=$((16 << 20)) # at least, of what is not protected
+MACHINE_MB=330 # available at first: a small machine is full sooner
+RESIDENT_MB=160
+LEFT_MB=40 GROWS_MB=100 RATE_MB=20 # 60 MB more than there is, of 256 MB of swap
+GONE_BYTES=$((12 << 20)) # at least, of what is not protected
 KEPT_BYTES=$((1 << 20)) # at most, of what is
 SHARE=$((300 << 20))
 
@@ -76,8 +76,8 @@ press() {
 	"$PUT/hog" --max "$mb" --hold 600 --touch 0 --log /tmp/filler.log &
 	filler=$!
 	wait_until 60 grown filler
-	"$PUT/hog" --max "$GROWS_MB" --rate "$RATE_MB" --hold 0.5 --touch 0 --log /tmp/outside.log ||
-		fail "the process outside did not get $mb MB: $(tail -n 1 /tmp/outside.log)"
+	"$PUT/hog" --max "$GROWS_MB" --rate "$RATE_MB" --hold 0.5 --touch 0 --log /tmp/grower.log ||
+		fail "the process outside did not get $mb MB: $(tail -n 1 /tmp/grower.log)"
 	SWAPPED=$(cg cache/memory.swap.current)
 	kill -0 "$filler" || fail "the filler was killed"
 	kill -KILL "$filler"
