@@ -197,6 +197,30 @@ static void test_raise_overtakes_a_lowering_under_way(void **state)
 	assert_string_equal(f->fake.write[f->fake.write_count - 1].value, "419430400");
 }
 
+/* Nothing is to be reclaimed for it: it need not wait behind what the worker does. */
+static void test_high_lowered_above_use_does_not_wait_for_the_worker(void **state)
+{
+	struct fixture *f = *state;
+
+	f->fake.value[CG_CURRENT] = 100 * MIB;
+	f->fake.blocks = true;
+	atomic_store(&f->fake.holds, true);
+	plan(f, (struct action){.kind = ACTION_RECLAIM, .amount = 10 * MIB, .swappiness = -1});
+	await_blocked(f);
+	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = 300 * MIB, .tier = TIER_FREEZE});
+	assert_int_equal(f->fake.value[CG_HIGH], 300 * MIB);
+	assert_int_equal(f->fake.entered_at_high, 1);
+	assert_true(has_entry(f, LEDGER_HIGH, f->jobs));
+	await(f);
+	f->fake.blocks = false;
+	atomic_store(&f->fake.holds, false);
+	assert_int_equal(await(f).result, OUTCOME_DONE); /* the reclaim goes on */
+
+	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = HOME_HIGH + 1});
+	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = HOME_HIGH});
+	assert_false(has_entry(f, LEDGER_HIGH, f->jobs));
+}
+
 static void test_limit_of_a_leaf_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -286,6 +310,7 @@ int main(void)
 		TEST(test_high_raised_above_home_is_a_loan_on_record),
 		TEST(test_high_by_configuration_is_the_new_home),
 		TEST(test_raise_overtakes_a_lowering_under_way),
+		TEST(test_high_lowered_above_use_does_not_wait_for_the_worker),
 		TEST(test_limit_of_a_leaf_is_refused),
 		TEST(test_protection_lowered_is_entered_and_raised_home_cleared),
 		TEST(test_home_is_what_is_configured),

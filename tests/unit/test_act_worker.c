@@ -164,6 +164,35 @@ static void test_thaw_does_not_wait_for_a_page_out_and_ends_it(void **state)
 	assert_int_equal(outcome.done, CHUNK_BYTES);
 }
 
+/* What goes on keeps its pages: those of who stands still are there to be had. */
+static void test_freeze_ends_a_reclaim_of_the_component(void **state)
+{
+	struct fixture *f = *state;
+	struct action page_out = reclaim_of(MIB);
+	struct outcome outcome;
+
+	f->fake.blocks = true;
+	plan(f, reclaim_of(100 * MIB));
+	await_blocked(f);
+	plan(f, (struct action){.kind = ACTION_FREEZE, .leaf = f->leaf});
+	assert_int_equal(await(f).kind, ACTION_FREEZE);
+	outcome = await(f);
+	assert_int_equal(outcome.kind, ACTION_RECLAIM);
+	assert_int_equal(outcome.error, ECANCELED);
+	assert_int_equal(outcome.done, CHUNK_BYTES);
+
+	page_out.leaf = f->leaf;
+	atomic_store(&f->fake.holds, true);
+	plan(f, page_out);
+	await_blocked(f);
+	plan(f, (struct action){.kind = ACTION_FREEZE, .leaf = f->leaf});
+	assert_int_equal(await(f).kind, ACTION_FREEZE);
+	f->fake.blocks = false;
+	atomic_store(&f->fake.holds, false);
+	outcome = await(f);
+	assert_int_equal(outcome.result, OUTCOME_DONE); /* its own goes on */
+}
+
 /* Of the component, or of another leaf, it goes on. */
 static void test_thaw_ends_no_page_out_of_others(void **state)
 {
@@ -273,6 +302,7 @@ int main(void)
 		TEST(test_reclaim_of_a_gone_group_is_told),
 		TEST(test_more_urgent_interrupts_what_is_at_work),
 		TEST(test_thaw_does_not_wait_for_a_page_out_and_ends_it),
+		TEST(test_freeze_ends_a_reclaim_of_the_component),
 		TEST(test_thaw_ends_no_page_out_of_others),
 		TEST(test_less_urgent_does_not_push_out_what_waits),
 		TEST(test_release_all_restores_and_thaws),

@@ -12,9 +12,13 @@
 
 #include "user/act/internal.h"
 #include "user/base/text.h"
+#include "user/base/units.h"
 
 /* Returned by an executor whose outcome will come from a worker. */
 #define HANDED_OVER 1
+
+/* 3 ms of growth at 5 GB/s. */
+#define FREE_HIGH (16 * MIB)
 
 struct act_target {
 	struct act_component *component;
@@ -70,6 +74,7 @@ static void clear(struct act *act, const struct cg_group *group, enum ledger_kin
 		ledger_clear(act->ledger, kind, group->id);
 }
 
+/* Its pages can now be had alone: what goes on need not give them, nor stand in their way. */
 static int freeze(struct act *act, const struct act_target *target, const struct action *action)
 {
 	int rc = enter(act, target, LEDGER_FREEZE, 0, action, 1);
@@ -79,6 +84,8 @@ static int freeze(struct act *act, const struct act_target *target, const struct
 	rc = act_write_u64(act, target->group, CG_FREEZE, 1);
 	if (rc)
 		clear(act, target->group, LEDGER_FREEZE);
+	else
+		act_worker_end_reclaim(&target->component->worker, "");
 	return rc;
 }
 
@@ -86,10 +93,11 @@ static int thaw(struct act *act, const struct act_target *target, const struct a
 {
 	int rc = act_write_u64(act, target->group, CG_FREEZE, 0);
 
+	(void)action;
 	if (!rc || rc == -ENODEV || rc == -ENOENT)
 		clear(act, target->group, LEDGER_FREEZE);
-	if (action->leaf)
-		act_worker_spare_leaf(&target->component->worker, action->leaf);
+	if (target->group != &target->component->group)
+		act_worker_end_reclaim(&target->component->worker, target->group->name);
 	return rc;
 }
 
@@ -219,7 +227,8 @@ static int set_low(struct act *act, const struct act_target *target, const struc
 	return set_protection(act, target, action, LEDGER_LOW, CG_LOW);
 }
 
-static int raise_high(struct act *act, const struct act_target *target, const struct action *action)
+/* Of a value above what is in use, for which the kernel has nothing to reclaim. */
+static int write_high(struct act *act, const struct act_target *target, const struct action *action)
 {
 	struct act_component *component = target->component;
 	bool lowering = act_worker_overtake_high(&component->worker, action->amount);
@@ -233,6 +242,16 @@ static int raise_high(struct act *act, const struct act_target *target, const st
 	return 0;
 }
 
+/* Far enough above what is in use that nothing can grow so much until it is written. */
+static bool takes_nothing(struct act *act, const struct act_target *target,
+			  const struct action *action)
+{
+	uint64_t current = 0;
+
+	return !act->ops->read(act->ops_data, target->group, CG_CURRENT, &current) &&
+	       action->amount >= current && action->amount - current >= FREE_HIGH;
+}
+
 static int lower_high(struct act *act, const struct act_target *target, const struct action *action)
 {
 	struct act_component *component = target->component;
@@ -243,6 +262,8 @@ static int lower_high(struct act *act, const struct act_target *target, const st
 		rc = record_limit(act, target, LEDGER_HIGH, action);
 	if (rc)
 		return rc;
+	if (takes_nothing(act, target, action))
+		return write_high(act, target, action);
 	act_worker_submit(&component->worker, WORK_HIGH, action, "");
 	return HANDED_OVER;
 }
@@ -256,7 +277,7 @@ static int set_high(struct act *act, const struct act_target *target, const stru
 		return rc;
 	adopt_home(target->component, LEDGER_HIGH, action);
 	if (limit_of(action) >= in_force)
-		return raise_high(act, target, action);
+		return write_high(act, target, action);
 	return lower_high(act, target, action);
 }
 

@@ -91,9 +91,9 @@ void act_worker_stop(struct act_worker *worker);
 void act_worker_submit(struct act_worker *worker, enum act_work_kind kind,
 		       const struct action *action, const char *leaf);
 
-/* The leaf goes on: a reclaim that was aimed at it ends, and one that waits is told as cancelled.
- */
-void act_worker_spare_leaf(struct act_worker *worker, uint64_t cgid);
+/* Ends a reclaim that is aimed at the leaf, "" at the component at large; one that waits is told as
+ * cancelled. */
+void act_worker_end_reclaim(struct act_worker *worker, const char *leaf);
 
 /*
  * The loop is about to write bytes, a raise, to memory.high: no lowering may land after it. True

@@ -324,15 +324,20 @@ void act_worker_submit(struct act_worker *worker, enum act_work_kind kind,
 	pthread_mutex_unlock(&worker->lock);
 }
 
-void act_worker_spare_leaf(struct act_worker *worker, uint64_t cgid)
+/* A component at large goes by its name alone. */
+static bool is_reclaim_of(const struct act_work *work, const char *leaf)
+{
+	return work->action.kind == ACTION_RECLAIM && !strcmp(work->leaf, leaf);
+}
+
+void act_worker_end_reclaim(struct act_worker *worker, const char *leaf)
 {
 	struct act_work *next = &worker->next[WORK_RECLAIM];
 
 	pthread_mutex_lock(&worker->lock);
-	if (next->action.leaf == cgid)
+	if (is_reclaim_of(next, leaf))
 		cancel(worker, next);
-	if (worker->busy && worker->now.action.kind == ACTION_RECLAIM &&
-	    worker->now.action.leaf == cgid) {
+	if (worker->busy && is_reclaim_of(&worker->now, leaf)) {
 		atomic_fetch_add(&worker->act->superseded, 1);
 		interrupt(worker);
 	}
