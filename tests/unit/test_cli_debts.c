@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The sentences about loans that status and why print. */
+/* The sentences about loans and about reclaim that status and why print. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,8 +11,10 @@
 #include <stdlib.h>
 
 #include "user/cli/debts.h"
+#include "user/cli/payoff.h"
 
-static void assert_prints(const char *component_text, const char *expected)
+static void assert_prints_by(void (*print)(const struct screen *screen, const json_t *component),
+			     const char *component_text, const char *expected)
 {
 	json_t *component = json_loads(component_text, 0, NULL);
 	struct screen screen = {0};
@@ -21,11 +23,16 @@ static void assert_prints(const char *component_text, const char *expected)
 
 	assert_non_null(component);
 	screen.out = open_memstream(&text, &size);
-	debts_print(&screen, component);
+	print(&screen, component);
 	fclose(screen.out);
 	assert_string_equal(text, expected);
 	free(text);
 	json_decref(component);
+}
+
+static void assert_prints(const char *component_text, const char *expected)
+{
+	assert_prints_by(debts_print, component_text, expected);
 }
 
 static void test_nothing_is_said_of_who_borrows_and_lends_nothing(void **state)
@@ -71,6 +78,21 @@ static void test_lender_names_its_borrowers(void **state)
 		      "  lends 80M to ml_models, back as soon as it grows\n");
 }
 
+static void test_reclaim_says_what_was_read_back(void **state)
+{
+	(void)state;
+	assert_prints_by(payoff_print, "{}", "");
+	assert_prints_by(payoff_print, "{\"payoff\": []}", "");
+	assert_prints_by(
+		payoff_print,
+		"{\"payoff\": [{\"tier\": \"light\", \"reclaims\": 3, "
+		"\"freed_bytes\": 33554432, \"back_bytes\": 1048576}, "
+		"{\"tier\": \"moderate\", \"reclaims\": 1, \"freed_bytes\": 67108864, "
+		"\"back_bytes\": 0}]}",
+		"  reclaimed: light 32M in 3, 1.0M of it read back; moderate 64M in 1, 0 of it\n"
+		"  read back\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -78,6 +100,7 @@ int main(void)
 		cmocka_unit_test(test_borrower_names_its_lenders),
 		cmocka_unit_test(test_what_is_called_back_has_a_deadline),
 		cmocka_unit_test(test_lender_names_its_borrowers),
+		cmocka_unit_test(test_reclaim_says_what_was_read_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,7 +20,7 @@ static bool is_hot(struct fixture *f)
 /* So much is freed of a running component, and so much of it read back in the 10 s after. */
 static void reclaimed(struct fixture *f, uint64_t freed_bytes, uint64_t back_bytes)
 {
-	payoff_begin(&f->state->component[HOG], freed_bytes, f->frame.now_us);
+	payoff_begin(&f->state->component[HOG], TIER_MODERATE, freed_bytes, true, f->frame.now_us);
 	f->frame.component[HOG].refault_anon += back_bytes / 4096;
 	fixture_run(f, 11 * US_PER_SEC);
 }
@@ -66,6 +66,49 @@ static void test_cold_pages_make_up_for_it(void **data)
 	assert_false(is_hot(f));
 }
 
+static struct tier_payoff shown(struct fixture *f, enum tier tier)
+{
+	return f->state->view[HOG].payoff[tier];
+}
+
+/* What was read back is shared by what each tier freed, and is never more than that. */
+static void test_what_each_tier_came_to_is_summed_up(void **data)
+{
+	struct fixture *f = *data;
+	struct component_state *cs = &f->state->component[HOG];
+
+	fixture_run(f, 2 * US_PER_SEC);
+	payoff_begin(cs, TIER_LIGHT, 16 * MIB, true, f->frame.now_us);
+	payoff_begin(cs, TIER_MODERATE, 0, true, f->frame.now_us);
+	payoff_begin(cs, TIER_MODERATE, 48 * MIB, false, f->frame.now_us);
+	f->frame.component[HOG].refault_anon += 8 * MIB / 4096;
+	fixture_run(f, 11 * US_PER_SEC);
+	assert_int_equal(shown(f, TIER_LIGHT).reclaims, 1);
+	assert_int_equal(shown(f, TIER_LIGHT).freed_bytes, 16 * MIB);
+	assert_int_equal(shown(f, TIER_LIGHT).back_bytes, 2 * MIB);
+	assert_int_equal(shown(f, TIER_MODERATE).reclaims, 2);
+	assert_int_equal(shown(f, TIER_MODERATE).freed_bytes, 48 * MIB);
+	assert_int_equal(shown(f, TIER_MODERATE).back_bytes, 6 * MIB);
+	reclaimed(f, 10 * MIB, 90 * MIB);
+	assert_int_equal(shown(f, TIER_MODERATE).freed_bytes, 58 * MIB);
+	assert_int_equal(shown(f, TIER_MODERATE).back_bytes, 16 * MIB);
+}
+
+/* A page-out of who stands still says nothing of who runs. */
+static void test_page_out_of_a_frozen_leaf_is_not_judged(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_run(f, 2 * US_PER_SEC);
+	for (int time = 0; time < 3; time++) {
+		payoff_begin(&f->state->component[HOG], TIER_MODERATE, 64 * MIB, false,
+			     f->frame.now_us);
+		f->frame.component[HOG].refault_anon += 64 * MIB / 4096;
+		fixture_run(f, 11 * US_PER_SEC);
+		assert_false(is_hot(f));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -75,6 +118,10 @@ int main(void)
 						fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_cold_pages_make_up_for_it, fixture_setup,
 						fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_what_each_tier_came_to_is_summed_up,
+						fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_page_out_of_a_frozen_leaf_is_not_judged,
+						fixture_setup, fixture_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include "user/cli/actions.h"
 #include "user/cli/command.h"
 #include "user/cli/debts.h"
+#include "user/cli/payoff.h"
 #include "user/cli/remote.h"
 
 #define SHOWN_MAX 512U /* actions that are under way at a time are far fewer */
@@ -144,6 +145,7 @@ static void print_now(const struct screen *screen, const json_t *component)
 		 value_us(component, "time_to_limit_us", limit));
 	screen_wrap(screen, PAINT_PLAIN, 0, 2, text);
 	debts_print(screen, component);
+	payoff_print(screen, component);
 	fputc('\n', screen->out);
 }
 

@@ -14,6 +14,7 @@
 #include "user/cli/command.h"
 #include "user/cli/debts.h"
 #include "user/cli/jobs/totals.h"
+#include "user/cli/payoff.h"
 #include "user/cli/remote.h"
 
 #define LABEL_WIDTH 10
@@ -378,6 +379,7 @@ static void print_one(const struct screen *screen, const json_t *component)
 	if (ARRAY_SIZE(fields) % 2)
 		fputc('\n', screen->out);
 	debts_print(screen, component);
+	payoff_print(screen, component);
 	print_leaves(screen, json_object_get(component, "leaves"));
 	if (is_remarkable(component))
 		fputc('\n', screen->out);

@@ -14,6 +14,13 @@
 
 #define TTL_NEVER UINT64_MAX
 
+/* What reclaim at one tier brought since uwd started. What was freed is counted with what was read
+ * back of it within 10 s, and that long after it was freed. */
+struct tier_payoff {
+	uint64_t reclaims;
+	uint64_t freed_bytes, back_bytes;
+};
+
 struct component_view {
 	enum level level;
 	enum tier tier;
@@ -30,6 +37,7 @@ struct component_view {
 	bool squeezed;                /* memory.high is below the budget in force */
 	struct why why;               /* what set the level */
 	int32_t edge_shift_permyriad; /* of the edges of its levels, by adaptive edges */
+	struct tier_payoff payoff[TIER__COUNT];
 };
 
 #endif

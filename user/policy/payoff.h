@@ -8,8 +8,10 @@
 
 #include "user/policy/state.h"
 
-/* A reclaim of a component that runs has freed bytes. */
-void payoff_begin(struct component_state *cs, uint64_t freed_bytes, uint64_t now_us);
+/* A reclaim at tier has freed bytes of a component: of what runs, or of a leaf that stands still,
+ * which reads nothing back and is not judged. */
+void payoff_begin(struct component_state *cs, enum tier tier, uint64_t freed_bytes, bool runs,
+		  uint64_t now_us);
 
 /* Judges what is 10 s old. */
 void payoff_step(struct step *step);

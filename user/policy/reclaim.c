@@ -54,10 +54,9 @@ static void take_outcome(struct component_state *cs, const struct outcome *o, bo
 
 	r->id = ID_NONE;
 	r->requested_bytes = sub_sat(r->requested_bytes, o->done);
-	if (runs) {
-		payoff_begin(cs, o->done, now_us);
+	payoff_begin(cs, o->tier, o->done, runs, now_us);
+	if (runs)
 		idle_note_freed(cs, o->done, now_us);
-	}
 	if (o->error == ECANCELED)
 		return; /* taken back for something more urgent: says nothing of the donor */
 	if (o->done >= o->asked / 4) {

@@ -222,6 +222,8 @@ struct reclaim_state {
 struct payoff_state {
 	uint64_t since_us; /* what is being judged; 0 = nothing */
 	uint64_t freed_bytes, refaults_then;
+	uint64_t by_tier[TIER__COUNT]; /* freed_bytes, and of frozen leaves beside them */
+	struct tier_payoff total[TIER__COUNT];
 	uint32_t poor; /* gave less than half net, in a row */
 	uint64_t rest_us, hot_until_us;
 };

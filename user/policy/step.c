@@ -255,6 +255,7 @@ static void show(struct step *step, uint32_t i)
 			step->config->policy.edges_adapt ? cs->thresholds.shift_permyriad : 0,
 		.why = cs->level.why,
 	};
+	memcpy(step->state->view[i].payoff, cs->payoff.total, sizeof(cs->payoff.total));
 }
 
 void policy_step(struct policy_state *state, const struct config *config, const struct frame *frame,

@@ -344,6 +344,27 @@ static json_t *encode_lent_to(const struct daemon *daemon, uint32_t component)
 	return list;
 }
 
+/* Those at which anything was reclaimed. */
+static json_t *encode_payoff(const struct component_view *view)
+{
+	json_t *list = json_array();
+
+	for (int tier = 0; tier < TIER__COUNT; tier++) {
+		const struct tier_payoff *payoff = &view->payoff[tier];
+		json_t *object;
+
+		if (!payoff->reclaims)
+			continue;
+		object = json_object();
+		json_put(object, "tier", json_string(tier_name((enum tier)tier)));
+		json_put(object, "reclaims", json_number(payoff->reclaims));
+		json_put(object, "freed_bytes", json_number(payoff->freed_bytes));
+		json_put(object, "back_bytes", json_number(payoff->back_bytes));
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
 json_t *encode_component(const struct daemon *daemon, uint32_t component)
 {
 	const struct component *conf = &daemon->config.component[component];
@@ -367,6 +388,7 @@ json_t *encode_component(const struct daemon *daemon, uint32_t component)
 	json_put(object, "why", encode_why(&view->why));
 	json_put(object, "debt", encode_debt(daemon, component, now_us));
 	json_put(object, "lent_to", encode_lent_to(daemon, component));
+	json_put(object, "payoff", encode_payoff(view));
 	leases_put(daemon, component, object);
 	json_put(object, "leaves", encode_leaves(daemon, component));
 	return object;
