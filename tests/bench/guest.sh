@@ -117,7 +117,7 @@ daemon_command() {
 	uwctl) echo "uwd --config $config $uwd_options" ;;
 	earlyoom) echo "earlyoom -r 3600 --avoid ^(redis-server|probe|mon|feed|txn)\$" ;;
 	nohang) echo 'nohang --monitor --config /etc/nohang/nohang.conf' ;;
-	none | low | high | parallel) ;; # limits, or a launcher
+	none | bounded | low | high | parallel) ;; # limits, or a launcher
 	*) die "unknown system $system" ;;
 	esac
 }

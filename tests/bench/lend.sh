@@ -10,7 +10,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=sides.sh
 . "${0%/*}/sides.sh"
 
-systems='uwctl none low' job_mb=913 job_touches=10000000
+systems='uwctl none bounded low' job_mb=913 job_touches=10000000
 owner_mb=250 owner_rate=200 owner_hold=3 returns=2 rest_s=10
 borrower_pace=100000 # touches a second: all of it in 2.3 s, and the CPU is not what the two compete for
 deadline_s=90

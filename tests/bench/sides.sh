@@ -7,7 +7,8 @@
 
 # shellcheck disable=SC2034 # for guest.sh and the benches
 round=1 rounds=1 failed=0 subject=
-# A component's right in MB, of a pool of 1014 MB by the shares of shares.conf: for systems that know no shares.
+# A component's right in MB, of $USABLE_MB by the shares of shares.conf: for systems that know no shares.
+readonly USABLE_MB=1014
 declare -A RIGHT_MB=([trading_data]=355 [ml_models]=253 [database]=253 [cache]=101)
 swap_device=
 
@@ -25,11 +26,13 @@ begin_sides() {
 	echo 3 >/proc/sys/vm/drop_caches
 }
 
-# use SYSTEM [CONFIG]: who stands between the workloads from here on.
+# use SYSTEM [CONFIG]: who stands between the workloads from here on. "bounded" is the kernel alone, with no more
+# memory for all together than the others may use of the machine.
 use() {
 	system=$1 subject=$1
 	note "use $system, round $round"
 	set_up "${2:-$PUT/shares.conf}"
+	[ "$system" != bounded ] || echo "${USABLE_MB}M" >"$POOL/memory.max"
 	start_daemon
 	sleep 2
 }
