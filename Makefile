@@ -126,7 +126,7 @@ $(O)/uw-shim: $(SHIM_OBJ)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-static) $^ -o $@
 
 # What programs link: of its own files alone, and only what libuw.map names can be seen.
-LIBUW_OBJ := $(patsubst %.c,$(O)/pic/%.o,$(wildcard user/lib/*.c))
+LIBUW_OBJ := $(patsubst %.c,$(O)/pic/%.o,$(wildcard user/lib/*.c user/lib/*/*.c))
 $(O)/pic/%.o: %.c | build/deps/build
 	$(Q)mkdir -p $(@D)
 	@echo "  CC      $@"

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The memory of a pool: a sealed memfd of a fixed size, mapped, of which pages are there only where
+ * they were committed. Who commits is charged for them: a backend decides who that is. Nothing here
+ * knows what the pages hold, and nothing here locks: calls on one segment are made one at a time,
+ * but for the accessors.
+ *
+ * The file is sealed against shrinking, growing and further seals before anybody else sees it, so
+ * that no reader meets SIGBUS, and its mode is 0600: another user who was handed a read-only
+ * descriptor cannot open it anew for writing through /proc. Mappings are not inherited by fork(2).
+ */
+#ifndef UW_LIB_SEGMENT_H
+#define UW_LIB_SEGMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct uw;
+struct segment;
+
+/* A call of fallocate(2) takes no more: one that is aborted by a signal gives back all it did, and
+ * a fatal one must end it soon. */
+#define SEGMENT_STEP_BYTES (2ULL << 20)
+
+/* As much as one segment may have. */
+#define SEGMENT_BYTES_MAX (1ULL << 40)
+
+/*
+ * Who commits. Offsets and sizes are in bytes, multiples of the page size and within the segment; 0
+ * or a negative errno. commit is called for pages that are holes, at most SEGMENT_STEP_BYTES at a
+ * time; -EINTR has it called again for less. punch gives pages back, and is called for no more than
+ * was committed. close frees what the backend keeps in own; the fd and the mapping are gone then.
+ */
+struct segment_backend {
+	int (*commit)(struct segment *segment, uint64_t offset, uint64_t bytes);
+	int (*punch)(struct segment *segment, uint64_t offset, uint64_t bytes);
+	void (*close)(struct segment *segment);
+};
+
+struct segment {
+	const struct segment_backend *backend; /* NULL: attached, commits nothing */
+	void *own;                             /* of the backend */
+	int fd;
+	uint8_t *base;
+	uint64_t bytes;
+	bool writable;
+	bool forked;    /* in a child of fork: neither mapped nor ours to give back */
+	uint64_t *open; /* a bit for each SEGMENT_STEP_BYTES that may be touched */
+};
+
+/*
+ * bytes (1 to SEGMENT_BYTES_MAX) of component's memory, rounded up to pages; none is there yet.
+ * Without uw it is the caller's own. -EINVAL; -ENOMEM; -EMFILE; what the backend says.
+ */
+int segment_create(struct uw *uw, const char *component, const char *name, uint64_t bytes,
+		   struct segment **ret_segment);
+
+/*
+ * The segment behind a descriptor from elsewhere, which stays the caller's. It may be touched where
+ * segment_show was called, and no further. -EPERM: it is not sealed as ours are; -EACCES: writable
+ * was asked for and fd is not; -EINVAL: no memfd, or no size that a segment has.
+ */
+int segment_attach(int fd, bool writable, struct segment **ret_segment);
+
+/* Has pages, which are holes, charged and there. All or nothing. -ENOMEM: its component, or the
+ * machine, has no more; -EPERM for one that was attached. */
+int segment_commit(struct segment *segment, uint64_t offset, uint64_t bytes);
+
+/* Gives pages back: they read as zeros once committed again. */
+int segment_punch(struct segment *segment, uint64_t offset, uint64_t bytes);
+
+/* Bytes that were committed by another process may be touched. Touching any other allocates at the
+ * expense of who does. -ENOMEM; -ERANGE. */
+int segment_show(struct segment *segment, uint64_t offset, uint64_t bytes);
+
+void *segment_base(const struct segment *segment);
+int segment_fd(const struct segment *segment);
+uint64_t segment_bytes(const struct segment *segment);
+
+/* In a child of fork, before anything else: the mapping is not there. */
+void segment_forked(struct segment *segment);
+
+/* NULL is fine. */
+void segment_close(struct segment *segment);
+
+/* ---- backends ---- */
+
+/* The caller's own memory. With uw a lease of the segment's size is held for it; UW_DENIED is
+ * -ENOMEM. Sets backend and own. */
+int segment_back_local(struct segment *segment, struct uw *uw, const char *component,
+		       const char *name);
+
+#endif
