@@ -24,6 +24,7 @@ enum uw_outcome {
 	UW_DENIED = 1, /* struct uw_denial says why */
 	UW_TIMED_OUT,  /* the same, after timeout_us */
 	UW_STALE,      /* freed, expired or revoked before, or not of this handle */
+	UW_FULL,       /* the pool has no room of that size, and nothing to evict */
 };
 
 enum uw_level {
