@@ -14,12 +14,13 @@ struct evictions {
 	int nested; /* what an allocation in the callback said */
 };
 
-static void on_evict(void *data, uint64_t id, const struct heap_span *span)
+static void on_evict(void *data, uint64_t id, uint64_t tag, const struct heap_span *span)
 {
 	struct evictions *e = data;
 	struct heap_span other;
 	uint64_t word;
 
+	(void)tag;
 	memcpy(&word, span->memory, sizeof(word));
 	assert_int_equal(word, id); /* the contents are there */
 	assert_int_equal(heap_get(e->model.heap, id, &other), UW_STALE);
@@ -202,12 +203,12 @@ static void test_pins_of_a_small_one_are_counted_to_their_end(void **data)
 	}
 }
 
-static void allocate_inside(void *data, uint64_t id, const struct heap_span *span)
+static void allocate_inside(void *data, uint64_t id, uint64_t tag, const struct heap_span *span)
 {
 	struct evictions *e = data;
 	struct heap_span other;
 
-	(void)span;
+	(void)span, (void)tag;
 	e->count++;
 	e->nested = heap_alloc(e->model.heap, LARGE, 0, &id, &other);
 }

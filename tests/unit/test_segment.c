@@ -237,6 +237,8 @@ static void test_attached_reads_what_was_shown_to_it(void **data)
 	assert_int_equal(segment_attach(fd, false, &other), 0);
 	close(fd);
 	assert_int_equal(segment_bytes(other), 4 * STEP);
+	assert_int_equal(segment_show(other, 0, PAGE), -ENODATA);
+	assert_int_equal(segment_show(other, STEP, 2 * PAGE), -ENODATA);
 	assert_int_equal(segment_show(other, STEP, PAGE), 0);
 	assert_string_equal((char *)segment_base(other) + STEP, "seen");
 	assert_int_equal(segment_commit(other, 0, PAGE), -EPERM);
@@ -306,8 +308,7 @@ static void in_child(struct segment *segment)
 
 	if (pipe(fds) || write(fds[1], segment_base(segment), 1) != -1 || errno != EFAULT)
 		_exit(1);
-	segment_forked(segment);
-	if (segment_commit(segment, PAGE, PAGE) != -ECHILD ||
+	if (!segment_is_forked(segment) || segment_commit(segment, PAGE, PAGE) != -ECHILD ||
 	    segment_punch(segment, 0, PAGE) != -ECHILD || segment_show(segment, 0, PAGE) != -ECHILD)
 		_exit(2);
 	segment_close(segment);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libuw: leases of memory, and news of pressure, from uwd. A lease is a promise: so much of a
- * component's memory is kept for who holds it, until it is freed, its time is over or its holder
- * ends. It moves no memory; what is used is charged to the cgroup that the process runs in.
+ * libuw: leases of memory, and news of pressure, from uwd; and pools of memory, which need no uwd.
+ * A lease is a promise: so much of a component's memory is kept for who holds it, until it is
+ * freed, its time is over or its holder ends. It moves no memory; what is used is charged to the
+ * cgroup that the process runs in.
  *
  * Functions return 0, a negative errno, or a positive enum uw_outcome, to be told apart by the
  * caller. They may be called from any thread, never log, never exit and own no signal. Structs
@@ -169,6 +170,173 @@ int uw_off(struct uw *uw, uint64_t handle);
 int uw_fd(struct uw *uw);
 int uw_dispatch(struct uw *uw);
 int uw_start_thread(struct uw *uw);
+
+/* ---- pools ---- */
+
+/*
+ * A pool is memory of a fixed size that programs allocate from, and that other processes can map.
+ * Pages are there, and charged, only below what is allocated, until they are given back by
+ * uw_pool_trim. What describes the allocations is private to the process that made the pool: it
+ * alone allocates and frees; who attaches to the pool reads its tensors, or writes them. Small
+ * allocations, to 8 KiB, seldom take a lock; all take as long whatever the pool holds, but for
+ * pages that the kernel has to find.
+ *
+ * An id names an allocation or a tensor. One that was freed or evicted, or is another pool's, is
+ * answered with UW_STALE: surely, until its place was used half a million times more. In a child of
+ * fork(2) a pool answers -ECHILD, is not mapped, and may only be closed.
+ */
+struct uw_pool;
+
+#define UW_READ_ONLY  0U
+#define UW_READ_WRITE 1U
+
+#define UW_POOL_BYTES_MAX (1ULL << 39)
+
+struct uw_pool_options {
+	uint32_t size;
+	uint32_t tensors;      /* there may be at a time, 65536 at most; 0: 4096 */
+	const char *component; /* whose memory, with uw */
+	const char *name;      /* shown in /proc; at most 249 bytes */
+	uint64_t bytes;        /* 64 KiB to UW_POOL_BYTES_MAX */
+};
+
+/*
+ * uw may be NULL: then the memory is the caller's own, and component is not looked at. With it the
+ * whole is leased of the component, -ENOMEM when that is denied; uw is closed after the pool.
+ * -EINVAL; -EMFILE. uw_pool_close ends the pool for its owner, when no other call runs; memory that
+ * was exported with uw_tensor_dlpack stays until the last export ends, and others keep what they
+ * have mapped. NULL is fine.
+ */
+int uw_pool_create(struct uw *uw, const struct uw_pool_options *options, struct uw_pool **ret_pool);
+void uw_pool_close(struct uw_pool *pool);
+
+/*
+ * The pool of another process, from its file, uw_pool_fd there, handed over as a file descriptor is
+ * (SCM_RIGHTS). fd stays the caller's, that of uw_pool_fd the pool's. Tensors can be had then, and
+ * nothing else: other calls answer -EPERM. Nothing that the owner writes leads out of the pool.
+ * -EINVAL: no pool; -EPERM: not sealed; -EPROTO: of another version; -EACCES: fd is read-only.
+ */
+int uw_pool_attach_fd(int fd, uint32_t access, struct uw_pool **ret_pool);
+int uw_pool_fd(const struct uw_pool *pool);
+
+/* May be evicted when there is no room, the least recently used first. It is made with one pin, to
+ * be filled; then uw_pool_unpin. From there on its memory is touched only while it is pinned. */
+#define UW_EVICTABLE (1U << 0)
+
+/*
+ * bytes, from 1 on, aligned to 16, not cleared. *ret_memory is set where it is not NULL. UW_FULL:
+ * no free run is large enough, and evicting all that may go makes none; -ENOMEM: the pages cannot
+ * be had; -EINVAL.
+ */
+int uw_pool_alloc(struct uw_pool *pool, uint64_t bytes, uint32_t flags, uint64_t *ret_id,
+		  void **ret_memory);
+
+/* Where it is, and how many bytes may be used, no less than asked for; both may be NULL. It counts
+ * as used now. UW_STALE. */
+int uw_pool_get(struct uw_pool *pool, uint64_t id, void **ret_memory, uint64_t *ret_bytes);
+
+/*
+ * While it is pinned it is not evicted, and when it is freed its memory is not used for others
+ * before it is unpinned as often. ret_memory may be NULL. UW_STALE, of uw_pool_unpin also when it
+ * is not pinned; -EOVERFLOW: it has 1023 pins, of more than 8 KiB 2^32-1.
+ */
+int uw_pool_pin(struct uw_pool *pool, uint64_t id, void **ret_memory);
+int uw_pool_unpin(struct uw_pool *pool, uint64_t id);
+int uw_pool_free(struct uw_pool *pool, uint64_t id);
+
+/*
+ * Evicts until no more than keep_bytes are in use (UINT64_MAX: evicts nothing), then gives back the
+ * pages of free runs from 64 KiB on. What other threads keep at hand, up to 1.5 MiB each, is
+ * given back as they go on. *ret_bytes, which may be NULL: how many went back. A pool that is
+ * pinned for CUDA gives nothing back.
+ */
+int uw_pool_trim(struct uw_pool *pool, uint64_t keep_bytes, uint64_t *ret_bytes);
+
+/*
+ * fn is told what is evicted: the id is stale already, the memory is there until it returns. It
+ * runs in the thread that allocates or trims, and may call anything but uw_pool_close; what it
+ * allocates evicts nothing. Set it before the first evictable allocation.
+ */
+typedef void (*uw_evict_fn)(void *data, uint64_t id, void *memory, uint64_t bytes);
+int uw_pool_on_evict(struct uw_pool *pool, uw_evict_fn fn, void *data);
+
+struct uw_pool_stats {
+	uint32_t size;
+	uint32_t fragmentation_permyriad; /* 10000 * (1 - largest_bytes / free_bytes) */
+	uint64_t bytes;                   /* of the pool */
+	uint64_t used_bytes;              /* allocated, rounded up to what each may use */
+	uint64_t zombie_bytes;            /* of these: freed, and pinned still */
+	uint64_t evictable_bytes;         /* of these: could go at once */
+	uint64_t committed_bytes;         /* pages that are there */
+	uint64_t free_bytes;              /* in free runs */
+	uint64_t largest_bytes;           /* the longest of them */
+	uint64_t allocations, frees, evictions, trimmed_bytes; /* since it was made */
+	uint64_t tensors;                                      /* there are */
+};
+
+/* Written as far as its size says. */
+int uw_pool_stats(struct uw_pool *pool, struct uw_pool_stats *ret_stats);
+
+/* ---- tensors ---- */
+
+#define UW_TENSOR_DIMENSIONS 8
+
+/* Of elements, as DLPack numbers them. */
+enum uw_type {
+	UW_INT = 0,
+	UW_UINT = 1,
+	UW_FLOAT = 2,
+	UW_BFLOAT = 4,
+	UW_COMPLEX = 5,
+	UW_BOOL = 6,
+};
+
+struct uw_tensor {
+	uint32_t size;
+	uint16_t type, bits; /* enum uw_type; of an element: 8, 16, 32, 64 or 128 */
+	uint32_t dimensions, zero;
+	int64_t shape[UW_TENSOR_DIMENSIONS]; /* elements in a row: the last one changes fastest */
+	/* Not looked at by uw_tensor_alloc: */
+	void *memory;        /* aligned to 64 */
+	uint64_t bytes;      /* of the elements */
+	uint64_t generation; /* of the id's slot: never the same again */
+};
+
+/*
+ * A tensor of that type and shape, not cleared, which who attaches to the pool can find by its id.
+ * Tensors are freed, pinned and evicted as allocations are, by the same functions. Its size is
+ * sizeof(struct uw_tensor). As uw_pool_alloc; UW_FULL also when there are as many as there may be;
+ * -EINVAL.
+ */
+int uw_tensor_alloc(struct uw_pool *pool, const struct uw_tensor *tensor, uint32_t flags,
+		    uint64_t *ret_id, void **ret_memory);
+
+/*
+ * Written as far as its size says. UW_STALE. Of an attached pool also -EAGAIN: it changes all the
+ * time; -EBADMSG: its owner wrote what cannot be. The owner may free it at any time: who reads
+ * without its consent asks again afterwards, and believes what was read if the generation is the
+ * same.
+ */
+int uw_tensor_get(struct uw_pool *pool, uint64_t id, struct uw_tensor *ret_tensor);
+
+/* A DLManagedTensorVersioned instead of a DLManagedTensor. */
+#define UW_DLPACK_VERSIONED (1U << 0)
+
+/*
+ * A DLManagedTensor (DLPack 0.8, or 1.0) over the tensor's memory, which is pinned until the
+ * deleter is called, from any thread; that may be after uw_pool_close. The deleter is a function of
+ * this library. Of a pool that is attached read-only it must be the versioned one, which says so:
+ * else -EACCES. UW_STALE; -EOVERFLOW; -ENOMEM.
+ */
+int uw_tensor_dlpack(struct uw_pool *pool, uint64_t id, uint32_t flags, void **ret_managed);
+
+/*
+ * Has a pool's memory pinned for CUDA devices, all of it, which commits all of it, until
+ * uw_pool_close: transfers need no copy then. Of an attached pool once its owner has done so.
+ * -ENOTSUP: there is no CUDA driver; -ENODEV: or no device; -ENOMEM; -EIO; -ENODATA: attached, and
+ * not all of it is there; -EALREADY.
+ */
+int uw_pool_pin_cuda(struct uw_pool *pool);
 
 /* ---- what there is ---- */
 

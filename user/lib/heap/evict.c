@@ -33,12 +33,13 @@ bool evict_oldest(struct heap *heap, struct heap_cache *cache)
 {
 	uint32_t record = heap->lru.oldest;
 	struct heap_span span = {0};
+	uint64_t id, tag;
 	bool block;
-	uint64_t id;
 
 	if (!record || cache->evicts)
 		return false;
 	id = heap->lru.record[record].id;
+	tag = heap->lru.record[record].tag;
 	block = id & ID_BLOCK;
 	lru_leave(&heap->lru, record);
 	lru_free(&heap->lru, record);
@@ -48,7 +49,7 @@ bool evict_oldest(struct heap *heap, struct heap_cache *cache)
 	if (heap->evict) {
 		cache->evicts = true;
 		pthread_mutex_unlock(&heap->lock);
-		heap->evict(heap->evict_data, id, &span);
+		heap->evict(heap->evict_data, id, tag, &span);
 		pthread_mutex_lock(&heap->lock);
 		cache->evicts = false;
 	}
@@ -68,20 +69,28 @@ void heap_evict(struct heap *heap, uint64_t used_bytes)
 	pthread_mutex_unlock(&heap->lock);
 }
 
+/* The lock is held. */
+static uint64_t punch_free(struct heap *heap)
+{
+	uint64_t bytes = slabs_punch(&heap->slabs);
+
+	for (uint32_t i = tlsf_first_free(&heap->tlsf, RUN_BYTES); i;
+	     i = tlsf_next_free(&heap->tlsf, i))
+		bytes += pages_punch(&heap->pages, heap->tlsf.block[i].offset,
+				     heap->tlsf.block[i].bytes);
+	return bytes;
+}
+
 uint64_t heap_trim(struct heap *heap)
 {
 	struct heap_cache *cache = heap->forked ? NULL : cache_of(heap);
-	uint64_t bytes = 0;
+	uint64_t bytes;
 
 	if (!cache)
 		return 0;
 	pthread_mutex_lock(&heap->lock);
 	evict_nothing(heap, cache);
-	for (uint32_t i = tlsf_first_free(&heap->tlsf, RUN_BYTES); i;
-	     i = tlsf_next_free(&heap->tlsf, i))
-		bytes += pages_punch(&heap->pages, heap->tlsf.block[i].offset,
-				     heap->tlsf.block[i].bytes);
-	bytes += slabs_punch(&heap->slabs);
+	bytes = heap->keeps ? 0 : punch_free(heap);
 	heap->trimmed_bytes += bytes;
 	pthread_mutex_unlock(&heap->lock);
 	return bytes;

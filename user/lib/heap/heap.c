@@ -172,6 +172,17 @@ int heap_alloc(struct heap *heap, uint64_t bytes, uint32_t flags, uint64_t *ret_
 	return rc;
 }
 
+void heap_set_tag(struct heap *heap, uint64_t id, uint64_t tag)
+{
+	uint32_t record;
+
+	pthread_mutex_lock(&heap->lock);
+	record = (id & ID_BLOCK ? large_record : small_record)(heap, id);
+	if (record)
+		heap->lru.record[record].tag = tag;
+	pthread_mutex_unlock(&heap->lock);
+}
+
 int heap_get(struct heap *heap, uint64_t id, struct heap_span *ret_span)
 {
 	if (heap->forked)
@@ -198,6 +209,24 @@ int heap_free(struct heap *heap, uint64_t id)
 	if (heap->forked)
 		return -ECHILD;
 	return id & ID_BLOCK ? large_free(heap, id) : small_free(heap, id);
+}
+
+int heap_keep_all(struct heap *heap)
+{
+	int rc;
+
+	pthread_mutex_lock(&heap->lock);
+	rc = pages_commit(&heap->pages, heap->from, heap->end - heap->from);
+	heap->keeps = !rc;
+	pthread_mutex_unlock(&heap->lock);
+	return rc;
+}
+
+void heap_keep_less(struct heap *heap)
+{
+	pthread_mutex_lock(&heap->lock);
+	heap->keeps = false;
+	pthread_mutex_unlock(&heap->lock);
 }
 
 /* ---- figures ---- */

@@ -4,12 +4,12 @@
  * the one process that owns it, so that whoever else maps the segment can spoil contents and
  * nothing more. Small allocations, to 8 KiB, come out of slabs by way of a magazine per thread and
  * class; larger ones are blocks of a TLSF. Each call is O(1), but for what is evicted to make room
- * and the pages that the kernel commits. From 16 to 40 ns for small ones, some hundred for large
- * ones.
+ * and the pages that the kernel commits. A small one seldom takes the
+ * lock.
  *
  * An id names an allocation: where it is, and which generation of what was there. One that was
  * freed is answered with UW_STALE: surely for a small one until 2^19 later ones had its very place,
- * for a large one 2^31. Calls come from any thread; the callback runs without a lock.
+ * for a large one 2^30. Calls come from any thread; the callback runs without a lock.
  */
 #ifndef UW_LIB_HEAP_H
 #define UW_LIB_HEAP_H
@@ -35,7 +35,7 @@ enum heap_flag {
 
 /* The allocation is gone but for its contents, which are there until this returns. It may call
  * anything but heap_close; what it allocates evicts nothing. */
-typedef void (*heap_evict_fn)(void *data, uint64_t id, const struct heap_span *span);
+typedef void (*heap_evict_fn)(void *data, uint64_t id, uint64_t tag, const struct heap_span *span);
 
 struct heap_stats {
 	uint64_t bytes;           /* of the heap */
@@ -65,6 +65,10 @@ void heap_on_evict(struct heap *heap, heap_evict_fn fn, void *data);
 int heap_alloc(struct heap *heap, uint64_t bytes, uint32_t flags, uint64_t *ret_id,
 	       struct heap_span *ret_span);
 
+/* A number that the callback is told of an evictable allocation, 0 until then. Called while it has
+ * the pin that it was made with. */
+void heap_set_tag(struct heap *heap, uint64_t id, uint64_t tag);
+
 /* Where it is; and it was used just now. UW_STALE. */
 int heap_get(struct heap *heap, uint64_t id, struct heap_span *ret_span);
 
@@ -82,6 +86,10 @@ void heap_evict(struct heap *heap, uint64_t used_bytes);
 /* Gives back pages of free runs of 64 KiB and more. What threads other than the caller's keep at
  * hand follows when they next run out of it. Returns bytes. */
 uint64_t heap_trim(struct heap *heap);
+
+/* Has all pages there, and none given back any more; or that again. -ENOMEM. */
+int heap_keep_all(struct heap *heap);
+void heap_keep_less(struct heap *heap);
 
 void heap_get_stats(struct heap *heap, struct heap_stats *ret_stats);
 

@@ -61,6 +61,7 @@ struct heap {
 	struct lru lru;
 	struct heap_cache *caches;
 	uint64_t flushes; /* when it rises threads give back what they keep */
+	bool keeps;       /* nothing is punched */
 	heap_evict_fn evict;
 	void *evict_data;
 	uint64_t used_bytes, allocated, freed; /* of blocks, and of threads that are gone */
@@ -116,6 +117,7 @@ int small_free(struct heap *heap, uint64_t id);
 
 /* With the lock. It is pinned once then. */
 int small_make_evictable(struct heap *heap, uint64_t id);
+uint32_t small_record(struct heap *heap, uint64_t id);
 void small_begin_evict(struct heap *heap, uint64_t id, struct heap_span *ret_span);
 void small_end_evict(struct heap *heap, uint64_t id);
 
@@ -127,6 +129,7 @@ int large_pin(struct heap *heap, uint64_t id, struct heap_span *ret_span);
 int large_unpin(struct heap *heap, uint64_t id);
 int large_free(struct heap *heap, uint64_t id);
 int large_make_evictable(struct heap *heap, uint64_t id);
+uint32_t large_record(struct heap *heap, uint64_t id);
 void large_begin_evict(struct heap *heap, uint64_t id, struct heap_span *ret_span);
 void large_end_evict(struct heap *heap, uint64_t id);
 

@@ -169,6 +169,13 @@ int large_make_evictable(struct heap *heap, uint64_t id)
 	return 0;
 }
 
+uint32_t large_record(struct heap *heap, uint64_t id)
+{
+	const struct tlsf_block *block = live_block_of(heap, id);
+
+	return block && block->flags & LARGE_EVICTABLE ? block->record : LRU_NONE;
+}
+
 void large_begin_evict(struct heap *heap, uint64_t id, struct heap_span *ret_span)
 {
 	struct tlsf_block *block = &heap->tlsf.block[(uint32_t)id];

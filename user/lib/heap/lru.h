@@ -12,7 +12,7 @@
 #define LRU_NONE 0U
 
 struct lru_record {
-	uint64_t id;
+	uint64_t id, tag;
 	uint32_t newer, older; /* of an unused record: older is the next one */
 };
 

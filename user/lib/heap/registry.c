@@ -5,7 +5,6 @@
  * the child frees is whole then.
  */
 #include "user/lib/heap/inside.h"
-#include "user/lib/segment/segment.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct heap *heaps;
@@ -30,7 +29,6 @@ static void in_child(void)
 {
 	for (struct heap *heap = heaps; heap; heap = heap->next) {
 		heap->forked = true;
-		segment_forked(heap->segment);
 		pthread_mutex_init(&heap->lock, NULL);
 	}
 	pthread_mutex_init(&lock, NULL);

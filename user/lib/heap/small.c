@@ -153,6 +153,16 @@ int small_make_evictable(struct heap *heap, uint64_t id)
 	return 0;
 }
 
+uint32_t small_record(struct heap *heap, uint64_t id)
+{
+	struct small small;
+
+	if (!find(heap, id, &small) || !is_live(&small, read_mark(&small)) ||
+	    !(read_mark(&small) & MARK_EVICTABLE))
+		return LRU_NONE;
+	return *slabs_record(&heap->slabs, small.unit);
+}
+
 /* Nobody evicts it any more. */
 static void make_plain(struct heap *heap, const struct small *small, uint32_t word)
 {

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -25,6 +26,60 @@
 
 #define SEALS      (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 #define LEAST_STEP (64ULL << 10)
+
+/* ---- fork: a child has none of the mappings ---- */
+
+static pthread_mutex_t segments_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct segment *segments;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&segments_lock);
+	for (struct segment *segment = segments; segment; segment = segment->next)
+		pthread_mutex_lock(&segment->lock);
+}
+
+static void after_fork(void)
+{
+	for (struct segment *segment = segments; segment; segment = segment->next)
+		pthread_mutex_unlock(&segment->lock);
+	pthread_mutex_unlock(&segments_lock);
+}
+
+static void in_child(void)
+{
+	for (struct segment *segment = segments; segment; segment = segment->next) {
+		segment->forked = true;
+		pthread_mutex_init(&segment->lock, NULL);
+	}
+	pthread_mutex_init(&segments_lock, NULL);
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(before_fork, after_fork, in_child);
+}
+
+static void enter_list(struct segment *segment)
+{
+	pthread_once(&fork_once, watch_forks);
+	pthread_mutex_lock(&segments_lock);
+	segment->next = segments;
+	segments = segment;
+	pthread_mutex_unlock(&segments_lock);
+}
+
+static void leave_list(const struct segment *segment)
+{
+	pthread_mutex_lock(&segments_lock);
+	for (struct segment **at = &segments; *at; at = &(*at)->next)
+		if (*at == segment) {
+			*at = segment->next;
+			break;
+		}
+	pthread_mutex_unlock(&segments_lock);
+}
 
 /* ---- the file ---- */
 
@@ -102,13 +157,28 @@ static int open_step(struct segment *segment, uint64_t step)
 	return 0;
 }
 
+static bool is_open(const struct segment *segment, uint64_t step)
+{
+	return segment->open[step / 64] >> step % 64 & 1;
+}
+
+static bool are_open(const struct segment *segment, uint64_t offset, uint64_t bytes)
+{
+	uint64_t step = offset / SEGMENT_STEP_BYTES;
+	uint64_t last = (offset + bytes - 1) / SEGMENT_STEP_BYTES;
+
+	while (step <= last && is_open(segment, step))
+		step++;
+	return step > last;
+}
+
 static int open_steps(struct segment *segment, uint64_t offset, uint64_t bytes)
 {
 	uint64_t last = (offset + bytes - 1) / SEGMENT_STEP_BYTES;
 	int rc = 0;
 
 	for (uint64_t step = offset / SEGMENT_STEP_BYTES; step <= last && !rc; step++)
-		if (!(segment->open[step / 64] >> step % 64 & 1))
+		if (!is_open(segment, step))
 			rc = open_step(segment, step);
 	return rc;
 }
@@ -119,6 +189,20 @@ static bool is_within(const struct segment *segment, uint64_t offset, uint64_t b
 }
 
 /* ---- lifetime ---- */
+
+static struct segment *new_segment(uint64_t bytes, bool writable)
+{
+	struct segment *segment = calloc(1, sizeof(*segment));
+
+	if (!segment)
+		return NULL;
+	segment->fd = -1;
+	segment->bytes = bytes;
+	segment->writable = writable;
+	pthread_mutex_init(&segment->lock, NULL);
+	enter_list(segment);
+	return segment;
+}
 
 static int create_parts(struct segment *segment, struct uw *uw, const char *component,
 			const char *name)
@@ -139,12 +223,9 @@ int segment_create(struct uw *uw, const char *component, const char *name, uint6
 
 	if (!name || !bytes || bytes > SEGMENT_BYTES_MAX || (uw && !component))
 		return -EINVAL;
-	segment = calloc(1, sizeof(*segment));
+	segment = new_segment((bytes + page - 1) / page * page, true);
 	if (!segment)
 		return -ENOMEM;
-	segment->fd = -1;
-	segment->writable = true;
-	segment->bytes = (bytes + page - 1) / page * page;
 	rc = create_parts(segment, uw, component, name);
 	if (rc) {
 		segment_close(segment);
@@ -162,11 +243,9 @@ int segment_attach(int fd, bool writable, struct segment **ret_segment)
 
 	if (rc)
 		return rc;
-	segment = calloc(1, sizeof(*segment));
+	segment = new_segment(bytes, writable);
 	if (!segment)
 		return -ENOMEM;
-	segment->writable = writable;
-	segment->bytes = bytes;
 	rc = segment->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	rc = rc < 0 ? -errno : map_file(segment);
 	if (rc) {
@@ -177,21 +256,18 @@ int segment_attach(int fd, bool writable, struct segment **ret_segment)
 	return 0;
 }
 
-void segment_forked(struct segment *segment)
-{
-	segment->forked = true;
-}
-
 void segment_close(struct segment *segment)
 {
 	if (!segment)
 		return;
+	leave_list(segment);
 	if (segment->base && !segment->forked)
 		munmap(segment->base, segment->bytes);
 	if (segment->fd >= 0)
 		close(segment->fd);
 	if (segment->backend)
 		segment->backend->close(segment);
+	pthread_mutex_destroy(&segment->lock);
 	free(segment->open);
 	free(segment);
 }
@@ -213,7 +289,7 @@ static int commit_step(struct segment *segment, uint64_t offset, uint64_t bytes)
 		}
 		if (rc) {
 			if (done)
-				segment_punch(segment, offset, done);
+				segment->backend->punch(segment, offset, done);
 			return rc;
 		}
 		done += part;
@@ -221,17 +297,10 @@ static int commit_step(struct segment *segment, uint64_t offset, uint64_t bytes)
 	return 0;
 }
 
-int segment_commit(struct segment *segment, uint64_t offset, uint64_t bytes)
+static int commit_steps(struct segment *segment, uint64_t offset, uint64_t bytes)
 {
-	int rc;
+	int rc = open_steps(segment, offset, bytes);
 
-	if (segment->forked)
-		return -ECHILD;
-	if (!segment->backend)
-		return -EPERM;
-	if (!is_within(segment, offset, bytes))
-		return -ERANGE;
-	rc = open_steps(segment, offset, bytes);
 	for (uint64_t done = 0; done < bytes && !rc;) {
 		uint64_t part = bytes - done;
 
@@ -239,9 +308,31 @@ int segment_commit(struct segment *segment, uint64_t offset, uint64_t bytes)
 			part = SEGMENT_STEP_BYTES;
 		rc = commit_step(segment, offset + done, part);
 		if (rc && done)
-			segment_punch(segment, offset, done);
+			segment->backend->punch(segment, offset, done);
 		done += part;
 	}
+	return rc;
+}
+
+/* Why nothing can be committed or punched there; 0 when it can. */
+static int refusal(const struct segment *segment, uint64_t offset, uint64_t bytes)
+{
+	if (segment->forked)
+		return -ECHILD;
+	if (!segment->backend)
+		return -EPERM;
+	return is_within(segment, offset, bytes) ? 0 : -ERANGE;
+}
+
+int segment_commit(struct segment *segment, uint64_t offset, uint64_t bytes)
+{
+	int rc = refusal(segment, offset, bytes);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&segment->lock);
+	rc = commit_steps(segment, offset, bytes);
+	pthread_mutex_unlock(&segment->lock);
 	if (!rc)
 		madvise(segment->base + offset, bytes, MADV_POPULATE_WRITE);
 	return rc;
@@ -249,19 +340,42 @@ int segment_commit(struct segment *segment, uint64_t offset, uint64_t bytes)
 
 int segment_punch(struct segment *segment, uint64_t offset, uint64_t bytes)
 {
-	if (segment->forked)
-		return -ECHILD;
-	if (!segment->backend)
-		return -EPERM;
-	return is_within(segment, offset, bytes) ? segment->backend->punch(segment, offset, bytes)
-						 : -ERANGE;
+	int rc = refusal(segment, offset, bytes);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&segment->lock);
+	rc = segment->backend->punch(segment, offset, bytes);
+	pthread_mutex_unlock(&segment->lock);
+	return rc;
+}
+
+static int show_steps(struct segment *segment, uint64_t offset, uint64_t bytes)
+{
+	if (are_open(segment, offset, bytes))
+		return 0;
+	if ((uint64_t)lseek(segment->fd, (off_t)offset, SEEK_HOLE) < offset + bytes)
+		return -ENODATA;
+	return open_steps(segment, offset, bytes);
 }
 
 int segment_show(struct segment *segment, uint64_t offset, uint64_t bytes)
 {
+	int rc;
+
 	if (segment->forked)
 		return -ECHILD;
-	return is_within(segment, offset, bytes) ? open_steps(segment, offset, bytes) : -ERANGE;
+	if (!is_within(segment, offset, bytes))
+		return -ERANGE;
+	pthread_mutex_lock(&segment->lock);
+	rc = show_steps(segment, offset, bytes);
+	pthread_mutex_unlock(&segment->lock);
+	return rc;
+}
+
+bool segment_is_forked(const struct segment *segment)
+{
+	return segment->forked;
 }
 
 void *segment_base(const struct segment *segment)
@@ -277,4 +391,9 @@ int segment_fd(const struct segment *segment)
 uint64_t segment_bytes(const struct segment *segment)
 {
 	return segment->bytes;
+}
+
+bool segment_is_writable(const struct segment *segment)
+{
+	return segment->writable;
 }

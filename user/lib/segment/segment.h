@@ -2,8 +2,7 @@
 /*
  * The memory of a pool: a sealed memfd of a fixed size, mapped, of which pages are there only where
  * they were committed. Who commits is charged for them: a backend decides who that is. Nothing here
- * knows what the pages hold, and nothing here locks: calls on one segment are made one at a time,
- * but for the accessors.
+ * knows what the pages hold. Calls come from any thread; those of the backend one at a time.
  *
  * The file is sealed against shrinking, growing and further seals before anybody else sees it, so
  * that no reader meets SIGBUS, and its mode is 0600: another user who was handed a read-only
@@ -12,6 +11,7 @@
 #ifndef UW_LIB_SEGMENT_H
 #define UW_LIB_SEGMENT_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,13 +38,15 @@ struct segment_backend {
 };
 
 struct segment {
+	struct segment *next;                  /* of all in the process */
 	const struct segment_backend *backend; /* NULL: attached, commits nothing */
 	void *own;                             /* of the backend */
 	int fd;
 	uint8_t *base;
 	uint64_t bytes;
 	bool writable;
-	bool forked;    /* in a child of fork: neither mapped nor ours to give back */
+	bool forked; /* in a child of fork: neither mapped nor ours to give back */
+	pthread_mutex_t lock;
 	uint64_t *open; /* a bit for each SEGMENT_STEP_BYTES that may be touched */
 };
 
@@ -70,15 +72,16 @@ int segment_commit(struct segment *segment, uint64_t offset, uint64_t bytes);
 int segment_punch(struct segment *segment, uint64_t offset, uint64_t bytes);
 
 /* Bytes that were committed by another process may be touched. Touching any other allocates at the
- * expense of who does. -ENOMEM; -ERANGE. */
+ * expense of who does. -ENODATA: not all are there; -ENOMEM; -ERANGE. */
 int segment_show(struct segment *segment, uint64_t offset, uint64_t bytes);
 
 void *segment_base(const struct segment *segment);
 int segment_fd(const struct segment *segment);
 uint64_t segment_bytes(const struct segment *segment);
+bool segment_is_writable(const struct segment *segment);
 
-/* In a child of fork, before anything else: the mapping is not there. */
-void segment_forked(struct segment *segment);
+/* True in a child of fork, where it is not mapped: calls answer -ECHILD there. */
+bool segment_is_forked(const struct segment *segment);
 
 /* NULL is fine. */
 void segment_close(struct segment *segment);
