@@ -25,8 +25,8 @@
 /* What a thread keeps at hand of a class: no more than this many, or than this many bytes but for
  * the first few. */
 #define MAGAZINE_ROOM  64U
-#define MAGAZINE_LEAST 4U
-#define MAGAZINE_BYTES 16384U
+#define MAGAZINE_LEAST 8U
+#define MAGAZINE_BYTES 32768U
 
 struct magazine {
 	uint32_t count, room;
