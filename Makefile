@@ -192,6 +192,11 @@ $(O)/tests/bench/hostile: $(O)/obj/tests/bench/hostile.o $(DAEMON_LAYERS:%=$(O)/
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(DAEMON_LAYERS)) $(LDLIBS) -o $@
 
+# Natively, beside what others make: over the library as programs have it.
+$(O)/tests/bench/pools_%: $(O)/obj/tests/bench/pools_%.o $(O)/libuw.so
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< -L$(O) -luw -Wl,-rpath,'$$ORIGIN/../..' -lm -lpthread -o $@
+
 $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o | build/deps/build
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static $< -lm -o $@
@@ -243,7 +248,7 @@ demo-host: all guests ## the same on this machine, as root, where it can (uwctl 
 	$(Q)scripts/demo --host
 
 TRACES  ?= ../shared/data
-BENCHES := protect overhead daemon react queue hostile jobs lend turns sibling crowd mix $(if $(wildcard $(TRACES)/*.jobs),sched)
+BENCHES := protect overhead daemon react queue pools hostile jobs lend turns sibling crowd mix $(if $(wildcard $(TRACES)/*.jobs),sched)
 bench: $(BENCHES:%=bench-%) ## all benches; each writes build/bench/NAME.json
 bench-%: all guests | build/deps/vm ## one bench: scripts/bench --help names them
 	$(Q)scripts/bench $*

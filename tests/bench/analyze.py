@@ -163,6 +163,20 @@ def show_hostile(metrics):
     ]
 
 
+def reduce_pools(records):
+    """What the programs printed, "NAME VALUE" a line, with the program's name in front but for "pools_"."""
+    metrics = {}
+    for path in sorted(Path(records).glob("pools_*.txt")):
+        for line in path.read_text().splitlines():
+            name, value = line.split()
+            metrics[f"{path.stem.removeprefix('pools_')}_{name}"] = float(value)
+    return metrics, []
+
+
+def show_pools(metrics):
+    return ["what", "figure"], [[name, table.show_number(value, 3)] for name, value in metrics.items()]
+
+
 BENCHES = {
     "protect": (reduce_protect, show_protect),
     "overhead": (reduce_overhead, show_overhead),
@@ -170,6 +184,7 @@ BENCHES = {
     "react": (reduce_react, show_react),
     "queue": (reduce_queue, show_queue),
     "jobs": (reduce_jobs, show_jobs),
+    "pools": (reduce_pools, show_pools),
     **{name: (functools.partial(reduce_sides, name), functools.partial(sides.show, name)) for name in sides.SHOWN},
     "hostile": (reduce_hostile, show_hostile),
 }

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The heap of a pool beside malloc(3) of glibc, jemalloc and mimalloc: the same sequence of
+ * allocations for each, in a process of its own that begins anew, in turns. Prints "NAME VALUE"
+ * lines, all of them ratios: CPU time over jemalloc's, of each the least of the rounds, which is
+ * what others on the machine disturbed least; and resident over live bytes, the median, as it is
+ * and after a trim.
+ *
+ * A load has as many bytes as it may hold, all the time: each step allocates, of a size whose
+ * logarithm is even, or frees a random one when there is no room for the next. First all bytes of
+ * each are written, for the figures of memory; then both ends, for those of time.
+ */
+#include <dlfcn.h>
+#include <malloc.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/lib/uw.h"
+
+#define ROUNDS     5U
+#define ALL_ARENAS "arena.4096.purge" /* jemalloc: MALLCTL_ARENAS_ALL */
+
+struct load {
+	const char *name;
+	double bytes_min, bytes_max;
+	uint64_t live_bytes, pool_bytes;
+	uint32_t written, timed; /* steps of either kind */
+};
+
+static const struct load loads[] = {
+	{"mixed", 64, 4 << 20, 512 << 20, 1ULL << 30, 8000, 20000},
+	{"small", 64, 4096, 48 << 20, 1ULL << 27, 1000000, 6000000},
+};
+
+enum peer {
+	OURS,
+	GLIBC,
+	JEMALLOC,
+	MIMALLOC,
+	PEERS
+};
+
+static const struct {
+	const char *name, *library[2];
+} peers[PEERS] = {
+	[OURS] = {"uw", {NULL, NULL}},
+	[GLIBC] = {"glibc", {NULL, NULL}},
+	[JEMALLOC] = {"jemalloc", {"libjemalloc.so.2", NULL}},
+	[MIMALLOC] = {"mimalloc", {"libmimalloc.so.2", "libmimalloc.so.3"}},
+};
+
+struct result {
+	double ns, resident, trimmed;
+};
+
+/* ---- one of them ---- */
+
+struct slot {
+	uint64_t id;
+	void *memory;
+	uint32_t bytes, seen;
+};
+
+struct step {
+	uint32_t slot, bytes; /* bytes 0: it is freed */
+};
+
+struct run {
+	const struct load *load;
+	struct uw_pool *pool; /* NULL: malloc */
+	struct slot *slot;
+	struct step *step;
+	uint32_t steps;
+	uint64_t live, resident_before;
+};
+
+static void die(const char *what)
+{
+	fprintf(stderr, "pools_heap: %s\n", what);
+	exit(1);
+}
+
+static void take(struct run *run, const struct step *step)
+{
+	struct slot *slot = &run->slot[step->slot];
+
+	slot->bytes = step->bytes;
+	if (!run->pool)
+		slot->memory = malloc(step->bytes);
+	else if (uw_pool_alloc(run->pool, step->bytes, 0, &slot->id, &slot->memory))
+		slot->memory = NULL;
+	if (!slot->memory)
+		die("no memory");
+}
+
+static void give(struct run *run, const struct slot *slot)
+{
+	if (!run->pool)
+		free(slot->memory);
+	else if (uw_pool_free(run->pool, slot->id))
+		die("an allocation is not there");
+}
+
+static void trim(const struct run *run)
+{
+	int (*mallctl)(const char *, void *, size_t *, void *, size_t);
+	void (*collect)(_Bool);
+
+	*(void **)&mallctl = dlsym(RTLD_DEFAULT, "mallctl");
+	*(void **)&collect = dlsym(RTLD_DEFAULT, "mi_collect");
+	if (run->pool) {
+		uw_pool_trim(run->pool, UINT64_MAX, NULL);
+	} else if (mallctl) {
+		mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
+		mallctl(ALL_ARENAS, NULL, NULL, NULL, 0);
+	} else if (collect) {
+		collect(1);
+	} else {
+		malloc_trim(0);
+	}
+}
+
+static uint64_t status_kib(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+
+	return at ? strtoull(at + strlen(key), NULL, 10) : 0;
+}
+
+/* Private memory, and of a pool all that is there, mapped or not. */
+static uint64_t resident(const struct run *run)
+{
+	static char text[8192];
+	FILE *file = fopen("/proc/self/status", "re");
+	struct stat st = {0};
+	size_t length;
+
+	if (!file)
+		die("no /proc");
+	length = fread(text, 1, sizeof(text) - 1, file);
+	text[length] = '\0';
+	fclose(file);
+	if (run->pool && fstat(uw_pool_fd(run->pool), &st) < 0)
+		die("no pool");
+	return status_kib(text, "RssAnon:") * 1024 + (uint64_t)st.st_blocks * 512;
+}
+
+static uint64_t next(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* Slots in use come first in `order`, those that are free after them. */
+struct plan {
+	uint64_t state, live;
+	uint32_t *order, used;
+};
+
+static uint32_t draw_bytes(struct plan *plan, const struct load *load)
+{
+	double even = (double)(next(&plan->state) >> 11) * 0x1p-53;
+
+	return (uint32_t)(load->bytes_min * pow(load->bytes_max / load->bytes_min, even));
+}
+
+static void plan_free(struct plan *plan, uint32_t *bytes, struct step *step)
+{
+	uint32_t at = (uint32_t)(next(&plan->state) % plan->used), slot = plan->order[at];
+
+	plan->order[at] = plan->order[--plan->used];
+	plan->order[plan->used] = slot;
+	plan->live -= bytes[slot];
+	*step = (struct step){slot, 0};
+}
+
+static void plan_steps(struct run *run, struct plan *plan, uint32_t *bytes)
+{
+	uint32_t want = draw_bytes(plan, run->load);
+
+	for (uint32_t i = 0; i < run->steps; i++) {
+		if (plan->live + want > run->load->live_bytes) {
+			plan_free(plan, bytes, &run->step[i]);
+			continue;
+		}
+		run->step[i] = (struct step){plan->order[plan->used++], want};
+		bytes[run->step[i].slot] = want;
+		plan->live += want;
+		want = draw_bytes(plan, run->load);
+	}
+}
+
+static void prepare(struct run *run, const struct load *load)
+{
+	uint32_t slots = (uint32_t)(load->live_bytes / (uint64_t)load->bytes_min);
+	struct plan plan = {.state = 0x9e3779b97f4a7c15ULL};
+	uint32_t *bytes = calloc(slots, sizeof(*bytes));
+
+	run->load = load;
+	run->steps = load->written + load->timed;
+	run->slot = calloc(slots, sizeof(*run->slot));
+	run->step = calloc(run->steps, sizeof(*run->step));
+	plan.order = calloc(slots, sizeof(*plan.order));
+	if (!run->slot || !run->step || !bytes || !plan.order)
+		die("no memory");
+	for (uint32_t i = 0; i < slots; i++)
+		plan.order[i] = i;
+	plan_steps(run, &plan, bytes);
+	for (uint32_t i = 0; i < run->steps; i++)
+		run->slot[run->step[i].slot] = (struct slot){0, NULL, 0, 1}; /* its page is there */
+	/* What planned it is kept: given back it would serve the allocator that is measured. */
+}
+
+static void start(struct run *run, enum peer peer)
+{
+	struct uw_pool_options options = {.size = sizeof(options),
+					  .name = "bench",
+					  .bytes = run->load->pool_bytes,
+					  .tensors = 1};
+
+	run->resident_before = resident(run);
+	if (peer == OURS && uw_pool_create(NULL, &options, &run->pool))
+		die("no pool");
+}
+
+static void write_all(struct run *run, struct result *result)
+{
+	for (uint32_t i = 0; i < run->load->written; i++) {
+		const struct step *step = &run->step[i];
+		struct slot *slot = &run->slot[step->slot];
+
+		if (step->bytes) {
+			take(run, step);
+			memset(slot->memory, (int)i | 1, step->bytes);
+			run->live += step->bytes;
+		} else {
+			give(run, slot);
+			run->live -= slot->bytes;
+		}
+	}
+	result->resident = (double)(resident(run) - run->resident_before) / (double)run->live;
+	trim(run);
+	result->trimmed = (double)(resident(run) - run->resident_before) / (double)run->live;
+}
+
+static double cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/* Half of them first, untimed, so that what the trim took is there again. */
+static void write_ends(struct run *run, struct result *result)
+{
+	uint32_t half = run->load->written + run->load->timed / 2;
+	double began = 0;
+
+	for (uint32_t i = run->load->written; i < run->steps; i++) {
+		const struct step *step = &run->step[i];
+		struct slot *slot = &run->slot[step->slot];
+
+		if (i == half)
+			began = cpu_ns();
+		if (!step->bytes) {
+			give(run, slot);
+			continue;
+		}
+		take(run, step);
+		*(volatile uint64_t *)slot->memory = i;
+		((volatile uint8_t *)slot->memory)[step->bytes - 1] = 1;
+	}
+	result->ns = (cpu_ns() - began) / (run->steps - half);
+}
+
+static int run_one(enum peer peer, const struct load *load)
+{
+	struct run run = {0};
+	struct result result = {0};
+
+	prepare(&run, load);
+	start(&run, peer);
+	write_all(&run, &result);
+	write_ends(&run, &result);
+	printf("%.3f %.5f %.5f\n", result.ns, result.resident, result.trimmed);
+	return 0;
+}
+
+/* ---- all of them ---- */
+
+static const char *library_of(enum peer peer)
+{
+	for (int i = 0; i < 2; i++)
+		if (peers[peer].library[i] &&
+		    dlopen(peers[peer].library[i], RTLD_LAZY | RTLD_LOCAL))
+			return peers[peer].library[i];
+	return NULL;
+}
+
+static void exec_one(const char *library, const char *peer, const char *load)
+{
+	char *const words[] = {"pools_heap", (char *)(uintptr_t)peer, (char *)(uintptr_t)load,
+			       NULL};
+
+	if (library)
+		setenv("LD_PRELOAD", library, 1);
+	execv("/proc/self/exe", words);
+	_exit(127);
+}
+
+static struct result run_peer(const char *library, enum peer peer, const struct load *load)
+{
+	struct result result;
+	int fds[2], status;
+	FILE *from;
+	pid_t child;
+
+	if (pipe(fds) || (child = fork()) < 0)
+		die("no process");
+	if (!child) {
+		dup2(fds[1], STDOUT_FILENO);
+		close(fds[0]);
+		exec_one(library, peers[peer].name, load->name);
+	}
+	close(fds[1]);
+	from = fdopen(fds[0], "r");
+	if (!from ||
+	    fscanf(from, "%lf %lf %lf", &result.ns, &result.resident, &result.trimmed) != 3)
+		die(peers[peer].name);
+	fclose(from);
+	if (waitpid(child, &status, 0) != child || status)
+		die(peers[peer].name);
+	return result;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, uint32_t count)
+{
+	qsort(values, count, sizeof(*values), by_value);
+	return values[count / 2];
+}
+
+static void report(const struct load *load, enum peer peer, struct result result[ROUNDS][PEERS],
+		   enum peer base)
+{
+	double ns[2][ROUNDS], resident_over[ROUNDS], trimmed[ROUNDS];
+	const char *name = peers[peer].name;
+
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		ns[0][i] = result[i][peer].ns;
+		ns[1][i] = result[i][base].ns;
+		resident_over[i] = result[i][peer].resident;
+		trimmed[i] = result[i][peer].trimmed;
+	}
+	qsort(ns[0], ROUNDS, sizeof(ns[0][0]), by_value);
+	qsort(ns[1], ROUNDS, sizeof(ns[1][0]), by_value);
+	if (peer != base)
+		printf("%s_%s_ns_over_%s %.3f\n", load->name, name, peers[base].name,
+		       ns[0][0] / ns[1][0]);
+	printf("%s_%s_resident_over_live %.3f\n", load->name, name, median(resident_over, ROUNDS));
+	printf("%s_%s_trimmed_over_live %.3f\n", load->name, name, median(trimmed, ROUNDS));
+}
+
+static void run_load(const struct load *load)
+{
+	static struct result result[ROUNDS][PEERS];
+	const char *library[PEERS];
+	_Bool there[PEERS];
+
+	for (int peer = 0; peer < PEERS; peer++) {
+		library[peer] = library_of(peer);
+		there[peer] = library[peer] || !peers[peer].library[0];
+	}
+	for (uint32_t i = 0; i < ROUNDS; i++)
+		for (int peer = 0; peer < PEERS; peer++)
+			if (there[peer])
+				result[i][peer] = run_peer(library[peer], peer, load);
+	for (int peer = 0; peer < PEERS; peer++)
+		if (there[peer])
+			report(load, peer, result, there[JEMALLOC] ? JEMALLOC : GLIBC);
+}
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++) {
+		if (argc == 1)
+			run_load(&loads[i]);
+		for (int peer = 0; peer < PEERS && argc == 3; peer++)
+			if (!strcmp(argv[1], peers[peer].name) && !strcmp(argv[2], loads[i].name))
+				return run_one(peer, &loads[i]);
+	}
+	return argc == 1 ? 0 : 2;
+}
