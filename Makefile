@@ -31,7 +31,7 @@ CFLAGS  := -O1 -g -std=gnu17 $(WARN) -fsanitize=address,undefined -fno-sanitize-
 LDFLAGS := -fsanitize=address,undefined
 endif
 
-LAYERS   := base model policy conf kern sense ledger act guard store shim jobs ipc lib lease cli daemon
+LAYERS   := base model policy conf kern sense ledger act guard keep store shim jobs ipc lib lease cli daemon
 LIBS     := $(LAYERS:%=$(O)/lib/%.a) $(O)/lib/cgroups.a
 SRC       = $(filter-out %/main.c,$(wildcard user/$1/*.c user/$1/*/*.c))
 OBJ       = $(patsubst %.c,$(O)/obj/%.o,$1)
@@ -41,7 +41,7 @@ UNITS    := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/te
 SIMS     := $(patsubst tests/sim/%.c,$(O)/tests/sim/%,$(wildcard tests/sim/test_*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 GUESTS   := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/vm/*.c) $(wildcard tests/bench/*.c))
-PROGRAMS := $(O)/uwd $(O)/uwctl $(O)/uw-guard $(O)/uw-shim
+PROGRAMS := $(O)/uwd $(O)/uwctl $(O)/uw-guard $(O)/uw-shim $(O)/uw-keep
 LIBUW    := $(O)/libuw.so.0 $(O)/libuw.so $(O)/uw.pc
 MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.scd))
 
@@ -51,7 +51,7 @@ BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(PROGRAMS) $(LIBUW) $(MAN) ## build uwd, uwctl, uw-guard, uw-shim, libuw and the man pages (the default)
+all: $(PROGRAMS) $(LIBUW) $(MAN) ## build uwd, uwctl, uw-guard, uw-shim, uw-keep, libuw and the man pages (the default)
 
 # ---- dependencies: each stamp is newer than scripts/deps once its packages are there ----
 build/deps/%: scripts/deps
@@ -102,7 +102,7 @@ $(O)/lib/%.a:
 
 libs = -Wl,--start-group $(patsubst %,$(O)/lib/%.a,$1) -Wl,--end-group
 CLI_LAYERS    := cli conf policy ipc cgroups kern act ledger sense model base
-DAEMON_LAYERS := daemon lease lib jobs shim store conf policy ipc cgroups kern act ledger sense model base
+DAEMON_LAYERS := daemon lease keep lib jobs shim store conf policy ipc cgroups kern act ledger sense model base
 
 $(O)/uwctl: $(O)/obj/user/cli/main.o $(CLI_LAYERS:%=$(O)/lib/%.a)
 	@echo "  LINK    $@"
@@ -122,6 +122,12 @@ $(O)/uw-guard: $(GUARD_OBJ)
 SHIM_OBJ := $(call OBJ,$(wildcard user/shim/*.c) user/model/job_pack.c user/model/job_block.c \
 	cgroups/guard.c cgroups/procs.c cgroups/group.c $(wildcard user/base/*.c))
 $(O)/uw-shim: $(SHIM_OBJ)
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-static) $^ -o $@
+
+# And the keeper, whose memory stands beside that of pools: it must be small too.
+KEEP_OBJ := $(call OBJ,$(wildcard user/keep/*.c) $(wildcard user/base/*.c))
+$(O)/uw-keep: $(KEEP_OBJ)
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-static) $^ -o $@
 
@@ -151,7 +157,7 @@ build/man/%: scripts/man/%.scd | build/deps/build
 	$(Q)scdoc <$< >$@
 
 # ---- tests ----
-TEST_LAYERS := cli daemon lease jobs store shim guard conf policy ipc lib cgroups kern act ledger sense model base
+TEST_LAYERS := cli daemon lease jobs store shim guard keep conf policy ipc lib cgroups kern act ledger sense model base
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_LAYERS:%=$(O)/lib/%.a) | build/deps/test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lcmocka -o $@
@@ -263,6 +269,7 @@ install: all ## DESTDIR= PREFIX=/usr
 	install -Dm755 $(O)/uwctl $(DESTDIR)$(PREFIX)/bin/uwctl
 	install -Dm755 $(O)/uw-guard $(DESTDIR)$(PREFIX)/libexec/uw/uw-guard
 	install -Dm755 $(O)/uw-shim $(DESTDIR)$(PREFIX)/libexec/uw/uw-shim
+	install -Dm755 $(O)/uw-keep $(DESTDIR)$(PREFIX)/libexec/uw/uw-keep
 	install -Dm755 $(O)/libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so.0
 	ln -sf libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so
 	install -Dm644 user/lib/uw.h $(DESTDIR)$(PREFIX)/include/uw.h
