@@ -21,7 +21,7 @@
 #include "user/base/text.h"
 
 #define MAGIC      "uwleases"
-#define VERSION    1
+#define VERSION    2
 #define HEAD_BYTES 4096
 #define STEP       512U /* slots: 96 KiB */
 #define FILE_BYTES (HEAD_BYTES + LEASE_SLOTS * sizeof(struct lease_slot))

@@ -59,7 +59,8 @@ static bool adopt_slot(struct lease_ledger *ledger, uint32_t at, uint64_t now_us
 	if (!is_plausible(slot))
 		return false;
 	component = component_of(ledger, slot);
-	if (component == COMPONENT_NONE)
+	if (component == COMPONENT_NONE ||
+	    (slot->flags & LEASE_POOL && !lease_pool_takes(ledger, at, component)))
 		return false;
 	client = client_of(ledger, slot, now_us);
 	if (client == LEASE_NO_CLIENT || ledger->client[client].leases == LEASE_SLOTS_CLIENT)

@@ -205,6 +205,8 @@ static void renumber_leases(struct lease_ledger *ledger, uint32_t client,
 		struct lease_node *node = &ledger->node[at];
 
 		node->component = to[node->component];
+		if (lease_slot_is_pool(ledger, at))
+			continue;
 		ledger->account[node->component].leases++;
 		lease_book(ledger, client, node->component, (int64_t)lease_slot_bytes(ledger, at));
 	}
@@ -285,5 +287,6 @@ void lease_configure(struct lease_ledger *ledger, const struct config *config)
 		if (ledger->client[i].used)
 			renumber_leases(ledger, i, to);
 	renumber_waiters(ledger, to);
+	lease_pools_renumber(ledger, to);
 	memset(&ledger->headroom, 0, sizeof(ledger->headroom));
 }

@@ -6,9 +6,21 @@
  */
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
+#include "user/base/text.h"
 #include "user/policy/lease/inside.h"
 #include "user/policy/num.h"
+
+static int check_pool(const struct lease_ledger *ledger, const struct lease_request *request)
+{
+	uint32_t uid = ledger->client[request->client].identity.uid;
+
+	if (request->revocable || request->adaptive || request->ttl_us || request->timeout_us ||
+	    !memchr(request->text, 0, UW_NAME_LEN) || !text_is_name(request->text))
+		return -EINVAL;
+	return lease_pool_name_is_free(ledger, uid, request->text) ? 0 : -EEXIST;
+}
 
 static int check(const struct lease_ledger *ledger, const struct lease_request *request)
 {
@@ -21,7 +33,7 @@ static int check(const struct lease_ledger *ledger, const struct lease_request *
 	    request->priority < PRIORITY_MIN || request->priority > PRIORITY_MAX ||
 	    request->timeout_us > LEASE_US_MAX || request->ttl_us > LEASE_US_MAX)
 		return -EINVAL;
-	return 0;
+	return request->pool ? check_pool(ledger, request) : 0;
 }
 
 static void deny(struct lease_ledger *ledger, const struct lease_request *request, uint64_t now_us,
@@ -112,6 +124,10 @@ void lease_resize(struct lease_ledger *ledger, uint32_t client, uint64_t id, uin
 		ret->outcome = LEASE_STALE;
 		return;
 	}
+	if (lease_slot_is_pool(ledger, slot)) {
+		ret->error = -EINVAL;
+		return;
+	}
 	if (bytes < lease_slot_bytes(ledger, slot))
 		shrink(ledger, slot, bytes);
 	else if (bytes > lease_slot_bytes(ledger, slot))
@@ -131,6 +147,8 @@ int lease_renew(struct lease_ledger *ledger, uint32_t client, uint64_t id, uint6
 		return -EINVAL;
 	if (slot == LEASE_SLOTS)
 		return LEASE_STALE;
+	if (lease_slot_is_pool(ledger, slot))
+		return -EINVAL;
 	atomic_store_explicit(&ledger->slot[slot].expires_us, ttl_us ? now_us + ttl_us : 0,
 			      memory_order_relaxed);
 	lease_expiry_set(ledger, slot);

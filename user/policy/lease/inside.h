@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The ledger's memory, for its own files. Each calls only those after it: grant.c decides, adopt.c
- * takes over, clients.c keeps who is there, wait.c who waits, fit.c gives what is asked, slots.c
- * keeps the slots and their lists, room.c what is free, expiry.c what ends by itself.
+ * takes over, attach.c has pools shared, clients.c keeps who is there, wait.c who waits, fit.c
+ * gives what is asked, slots.c keeps the slots and their lists, pools.c the pools, room.c what is
+ * free, expiry.c what ends by itself.
  */
 #ifndef UW_POLICY_LEASE_INSIDE_H
 #define UW_POLICY_LEASE_INSIDE_H
@@ -54,10 +55,28 @@ struct lease_waiter {
 	struct lease_request request;
 };
 
+enum lease_pool_state {
+	LEASE_POOL_NONE,
+	LEASE_POOL_LIVE,
+	LEASE_POOL_ENDED, /* nobody has it, which is to be told */
+};
+
+struct lease_pool {
+	enum lease_pool_state state;
+	bool orphaned; /* its owner has gone, which is to be told */
+	uint32_t component;
+	uint32_t owner; /* slot of its owner's lease; LEASE_SLOTS: none */
+	uint32_t readers;
+	int32_t pid;
+	uint64_t bytes, since_us;
+	struct lease_pool_words words;
+};
+
 struct lease_account {
 	char name[UW_NAME_LEN];
-	uint32_t leases, waiting;
+	uint32_t leases, waiting, pools;
 	uint64_t leased_bytes;
+	uint64_t pool_bytes, pool_use_bytes;
 	uint64_t outside_bytes; /* of holders that are not in it */
 	uint64_t beyond_bytes;  /* of leaves: promised and not in use */
 	uint64_t denied_bytes, denied_at_us;
@@ -83,6 +102,7 @@ struct lease_ledger {
 	uint32_t heap_count;
 	uint16_t heap[LEASE_SLOTS];
 	struct lease_node node[LEASE_SLOTS];
+	struct lease_pool pool[LEASE_POOLS];
 };
 
 /* ---- slots.c ---- */
@@ -90,9 +110,11 @@ struct lease_ledger {
 /* The slot of an id that is a client's (anybody's with LEASE_NO_CLIENT), or LEASE_SLOTS. */
 uint32_t lease_slot_of(const struct lease_ledger *ledger, uint32_t client, uint64_t id);
 
-/* Writes a lease into a free slot, of which there is one. Returns it. */
+/* Writes a lease into a free slot, of which there is one. words: of a pool; one that is new has no
+ * id in them. Returns it. */
 uint32_t lease_slot_take(struct lease_ledger *ledger, const struct lease_request *request,
-			 uint64_t bytes, uint64_t borrowed_bytes, uint64_t now_us);
+			 const struct lease_pool_words *words, uint64_t bytes,
+			 uint64_t borrowed_bytes, uint64_t now_us);
 
 /* Frees it, and books it off. */
 void lease_slot_drop(struct lease_ledger *ledger, uint32_t slot);
@@ -113,7 +135,35 @@ static inline uint64_t lease_slot_bytes(const struct lease_ledger *ledger, uint3
 /* An entry for it, or LEASE_NO_CLIENT. Rights and quotas are not asked. */
 uint32_t lease_client_add(struct lease_ledger *ledger, const struct lease_identity *identity);
 
+/* ---- pools.c ---- */
+
+/* The lease in slot is its pool's, as its owner's or a reader's: which there is from then on. */
+void lease_pool_enter(struct lease_ledger *ledger, uint32_t slot);
+void lease_pool_leave(struct lease_ledger *ledger, uint32_t slot);
+
+/* Whether the words of a slot that was found are of a pool that can be entered. */
+bool lease_pool_takes(const struct lease_ledger *ledger, uint32_t slot, uint32_t component);
+
+/* The component of each pool is another, or gone; the accounts are fresh. */
+void lease_pools_renumber(struct lease_ledger *ledger, const uint8_t to[static UW_COMPONENTS_MAX]);
+
+/* Whether this user may have one more, and has none of that name. */
+enum lease_reason lease_pool_quota(const struct lease_ledger *ledger, uint32_t uid);
+bool lease_pool_name_is_free(const struct lease_ledger *ledger, uint32_t uid, const char *name);
+
+static inline bool lease_slot_is_pool(const struct lease_ledger *ledger, uint32_t slot)
+{
+	return ledger->slot[slot].flags & LEASE_POOL;
+}
+
 /* ---- room.c ---- */
+
+/* Whose leaf counts for a request: that of its client, but for a pool, whose memory is elsewhere.
+ */
+static inline uint32_t lease_uses_own(const struct lease_request *request)
+{
+	return request->pool ? LEASE_NO_CLIENT : request->client;
+}
 
 /* What a client's leases of a component come to changes by so much. */
 void lease_book(struct lease_ledger *ledger, uint32_t client, uint32_t component, int64_t bytes);
@@ -128,7 +178,8 @@ void lease_leaf_leave(struct lease_ledger *ledger, uint32_t client);
 /* Promised in the component, and not in use. */
 uint64_t lease_promised(const struct lease_ledger *ledger, uint32_t component);
 
-/* The most that the client could be granted there; *ret_reason is what that is limited by. */
+/* The most that the client could be granted there; *ret_reason is what that is limited by. What is
+ * not used by its leaf counts for nobody: LEASE_NO_CLIENT. */
 uint64_t lease_free_bytes(const struct lease_ledger *ledger, uint32_t client, uint32_t component,
 			  bool revocable, enum lease_reason *ret_reason);
 

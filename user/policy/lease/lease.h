@@ -9,6 +9,7 @@
  * What is spoken for in a component is what it uses and what was promised beyond that:
  *
  *	used + sum over leaves max(0, before + leases - max(use, reserved)) + leases outside
+ *	     + max(0, pools - memory of pools)
  *
  * where before is what the leaf used when its first lease came, as a lease is for more than that;
  * reserved is what a job has anyway, and outside are holders that do not run in the component. No
@@ -49,14 +50,32 @@
 
 #define LEASE_NO_CLIENT UINT32_MAX
 
+/* A pool is a lease whose memory stands on the component itself, and which others may attach. */
+#define LEASE_POOLS      256U
+#define LEASE_POOLS_USER 64U /* of one user that is not root */
+#define LEASE_NO_POOL    UINT32_MAX
+#define LEASE_NOBODY     UINT32_MAX /* as a uid or gid */
+
 enum lease_flag {
 	LEASE_REVOCABLE = 1U << 0, /* may be asked back, so that it may come from a loan */
 	LEASE_ATTENDED = 1U << 1,  /* its client watches its connection, and comes back at once */
+	LEASE_POOL = 1U << 2,      /* of a pool: its owner's, or */
+	LEASE_READER = 1U << 3,    /* one who attached it: counts nothing */
 };
 
 enum lease_state {
 	LEASE_FREE,
 	LEASE_HELD,
+};
+
+/* What the slot of a pool has in place of a text. The name comes first, so that it is one. */
+struct lease_pool_words {
+	char name[40];           /* as text_is_name */
+	uint64_t id;             /* of the pool: that of its owner's lease */
+	uint64_t inode;          /* of its memfd; 0: it is not made yet */
+	uint32_t owner_uid;      /* of the pool, also in the slot of who attached it */
+	uint32_t uid, gid, mode; /* who else may have it: LEASE_NOBODY, and bits as of chmod(2) */
+	uint8_t zero[8];
 };
 
 /* A lease as it lies in the file. */
@@ -76,8 +95,10 @@ struct lease_slot {
 	uint8_t flags; /* enum lease_flag */
 	uint16_t pad;
 	char component[UW_NAME_LEN];
-	char text[LEASE_TEXT_LEN];
-	uint32_t pad_end;
+	union {
+		char text[LEASE_TEXT_LEN];
+		struct lease_pool_words pool; /* with LEASE_POOL */
+	};
 };
 
 _Static_assert(sizeof(struct lease_slot) == 192, "a slot is part of the file's layout");
@@ -113,8 +134,8 @@ enum lease_reason {
 	LEASE_WHY_TURN,   /* others wait whose turn is before it */
 	LEASE_WHY_NEVER,  /* more than its component may ever have */
 	LEASE_WHY_QUOTA_CLIENT, /* LEASE_SLOTS_CLIENT, LEASE_WAITERS_CLIENT */
-	LEASE_WHY_QUOTA_USER,   /* LEASE_SLOTS_USER */
-	LEASE_WHY_QUOTA,        /* LEASE_SLOTS, LEASE_WAITERS; or no memory for the ledger */
+	LEASE_WHY_QUOTA_USER,   /* LEASE_SLOTS_USER, LEASE_POOLS_USER */
+	LEASE_WHY_QUOTA, /* LEASE_SLOTS, LEASE_WAITERS, LEASE_POOLS; or no memory for the ledger */
 	LEASE_REASON__COUNT
 };
 
@@ -144,6 +165,7 @@ struct lease_request {
 	uint8_t priority;
 	bool revocable;
 	bool adaptive; /* between min_bytes and bytes, and no more than 2/3 of what is free */
+	bool pool;     /* of which text is the name; it cannot wait */
 	uint64_t bytes, min_bytes;
 	uint64_t timeout_us; /* to wait; 0: granted or denied at once */
 	uint64_t ttl_us;     /* 0: until it is freed */
@@ -237,7 +259,8 @@ uint32_t lease_list_end(struct lease_ledger *ledger, uint32_t client);
 
 /*
  * Decides. error: -EINVAL for values out of range, -ENOENT for no such component, -EACCES for one
- * that the client may not use. WAITS when it was denied for a reason that passes and may wait.
+ * that the client may not use, -EEXIST for a pool of a name that a pool of its user has. WAITS when
+ * it was denied for a reason that passes and may wait.
  */
 void lease_grant(struct lease_ledger *ledger, const struct lease_request *request, uint64_t now_us,
 		 struct lease_result *ret);
@@ -253,6 +276,61 @@ int lease_renew(struct lease_ledger *ledger, uint32_t client, uint64_t id, uint6
 
 /* 0 or LEASE_STALE. Whoever the client is with LEASE_NO_CLIENT. */
 int lease_free(struct lease_ledger *ledger, uint32_t client, uint64_t id);
+
+/* ---- pools ---- */
+
+struct lease_pool_view {
+	uint64_t id, bytes, inode;
+	uint64_t since_us;
+	uint32_t component, uid;
+	int32_t pid;      /* its owner's */
+	uint32_t owner;   /* its client; LEASE_NO_CLIENT of an orphan: who owned it is gone */
+	uint32_t readers; /* who attached it */
+	uint32_t share_uid, share_gid, share_mode;
+	bool awaited; /* its owner is */
+	const char *name;
+};
+
+/* The pool at index, below LEASE_POOLS; false when there is none. An index is a pool's until
+ * lease_pool_next said that it has ended. */
+bool lease_pool_read(const struct lease_ledger *ledger, uint32_t index,
+		     struct lease_pool_view *ret_view);
+
+/* The index of a pool, or LEASE_NO_POOL. */
+uint32_t lease_pool_find(const struct lease_ledger *ledger, uint64_t id);
+
+/* The index of the pool that a lease is of, as its owner's or a reader's; LEASE_NO_POOL. */
+uint32_t lease_pool_of(const struct lease_ledger *ledger, uint32_t client, uint64_t lease);
+
+/* It is made: the inode of its memfd, by which that is known again. */
+void lease_pool_made(struct lease_ledger *ledger, uint32_t index, uint64_t inode);
+
+/* Who else may have a pool: bits 0400 and 0200 for uid, 040 and 020 for gid, 04 and 02 for all.
+ * LEASE_STALE when it is not the client's; -EINVAL. */
+int lease_pool_share(struct lease_ledger *ledger, uint32_t client, uint64_t id, uint32_t uid,
+		     uint32_t gid, uint32_t mode);
+
+/* A lease by which the client has the pool too; rights are the caller's to ask. The result is
+ * GRANTED, or an error: -EEXIST when it has it already, -ESTALE of an orphan, -EDQUOT. */
+void lease_pool_attach(struct lease_ledger *ledger, uint32_t client, uint32_t index,
+		       uint64_t now_us, struct lease_result *ret);
+
+/* So much of the component's pools has memory, as of the frame that lease_look is given. */
+void lease_pools_use(struct lease_ledger *ledger, uint32_t component, uint64_t use_bytes);
+
+struct lease_pool_news {
+	bool ended;         /* nobody has it any more; else its owner is gone */
+	uint32_t index;     /* free again when it has ended */
+	uint32_t component; /* COMPONENT_NONE when that is gone */
+	uint64_t id;
+};
+
+/* What became of pools; false: nothing more for now. */
+bool lease_pool_next(struct lease_ledger *ledger, struct lease_pool_news *ret_news);
+
+/* The lease by which a client attached a pool; false when it did not. */
+bool lease_pool_reader(const struct lease_ledger *ledger, uint32_t index, uint32_t client,
+		       uint64_t *ret_lease);
 
 /* ---- time ---- */
 
@@ -275,8 +353,10 @@ uint64_t lease_next_us(const struct lease_ledger *ledger); /* UINT64_MAX: never 
 
 struct lease_component_view {
 	uint32_t leases, waiting;
-	uint64_t leased_bytes;   /* all leases */
-	uint64_t promised_bytes; /* of them what is not yet in use: beyond used_bytes */
+	uint64_t leased_bytes; /* all leases; and all pools, which are none of them here */
+	uint32_t pools;
+	uint64_t pool_bytes;
+	uint64_t promised_bytes; /* of both what is not yet in use: beyond used_bytes */
 	uint64_t wanted_bytes;   /* within its right, waited for or denied in the last 2 s */
 	uint64_t granted, denied, timed_out;
 };
@@ -288,11 +368,13 @@ struct lease_view {
 	int32_t pid;
 	uint8_t priority;
 	bool revocable, inside, awaited;
+	bool pool;        /* of a pool: text is its name */
 	const char *text; /* LEASE_TEXT_LEN bytes: two texts, terminated */
 };
 
 struct lease_totals {
 	uint32_t leases, clients, waiting, awaited;
+	uint32_t pools; /* each of their owners and readers has a lease */
 	uint64_t expired, revoked;
 };
 

@@ -155,7 +155,10 @@ void lease_look(struct lease_ledger *ledger, const struct lease_headroom *headro
 
 uint64_t lease_promised(const struct lease_ledger *ledger, uint32_t component)
 {
-	return ledger->account[component].outside_bytes + ledger->account[component].beyond_bytes;
+	const struct lease_account *account = &ledger->account[component];
+
+	return account->outside_bytes + account->beyond_bytes +
+	       sub_sat(account->pool_bytes, account->pool_use_bytes);
 }
 
 static uint64_t promised_sum(const struct lease_ledger *ledger)
@@ -176,9 +179,12 @@ static uint64_t spoken_for(const struct lease_ledger *ledger, uint32_t component
 /* What its leaf has already, so that a lease of so much takes nothing from anybody. */
 static uint64_t slack(const struct lease_ledger *ledger, uint32_t client, uint32_t component)
 {
-	const struct lease_client *c = &ledger->client[client];
+	const struct lease_client *c;
 	const struct lease_leaf *leaf;
 
+	if (client == LEASE_NO_CLIENT)
+		return 0;
+	c = &ledger->client[client];
 	if (c->leaf == LEASE_LEAVES || c->place.component != component)
 		return 0;
 	leaf = &ledger->leaf[c->leaf];
@@ -240,6 +246,24 @@ static void add_holder(struct lease_denial *denial, const struct lease_holder *h
 	denial->holder[at] = *holder;
 }
 
+/* Each by itself, with the process that made it. */
+static void find_pools(const struct lease_ledger *ledger, uint32_t component,
+		       struct lease_denial *denial)
+{
+	for (uint32_t i = 0; i < LEASE_POOLS; i++) {
+		const struct lease_pool *pool = &ledger->pool[i];
+		struct lease_holder holder = {
+			.bytes = pool->bytes,
+			.uid = pool->words.owner_uid,
+			.pid = pool->pid,
+			.component = component,
+		};
+
+		if (pool->state == LEASE_POOL_LIVE && pool->component == component)
+			add_holder(denial, &holder);
+	}
+}
+
 static void find_holders(const struct lease_ledger *ledger, uint32_t component,
 			 struct lease_denial *denial)
 {
@@ -255,6 +279,7 @@ static void find_holders(const struct lease_ledger *ledger, uint32_t component,
 		if (client->used && holder.bytes)
 			add_holder(denial, &holder);
 	}
+	find_pools(ledger, component, denial);
 }
 
 static uint64_t retry_after(const struct lease_ledger *ledger, uint64_t now_us)
@@ -273,8 +298,8 @@ void lease_tell_denial(struct lease_ledger *ledger, const struct lease_request *
 
 	denial->level = ledger->headroom.component[request->component].level;
 	denial->asked_bytes = request->adaptive ? request->min_bytes : request->bytes;
-	denial->available_bytes = lease_free_bytes(ledger, request->client, request->component,
-						   request->revocable, &reason);
+	denial->available_bytes = lease_free_bytes(ledger, lease_uses_own(request),
+						   request->component, request->revocable, &reason);
 	denial->retry_after_us =
 		denial->reason == LEASE_WHY_NEVER ? 0 : retry_after(ledger, now_us);
 	for (uint32_t i = 0; i < ledger->component_count; i++) {
@@ -324,6 +349,8 @@ void lease_component_view(const struct lease_ledger *ledger, uint32_t component,
 		.leases = account->leases,
 		.waiting = account->waiting,
 		.leased_bytes = account->leased_bytes,
+		.pools = account->pools,
+		.pool_bytes = account->pool_bytes,
 		.promised_bytes = lease_promised(ledger, component),
 		.wanted_bytes = wanted(ledger, component, now_us),
 		.granted = account->granted,

@@ -80,8 +80,12 @@ void lease_slot_count_in(struct lease_ledger *ledger, uint32_t slot, uint32_t cl
 	ledger->leases++;
 	owner->leases++;
 	ledger->user[owner->user].leases++;
-	ledger->account[component].leases++;
-	lease_book(ledger, client, component, (int64_t)lease_slot_bytes(ledger, slot));
+	if (lease_slot_is_pool(ledger, slot)) {
+		lease_pool_enter(ledger, slot);
+	} else {
+		ledger->account[component].leases++;
+		lease_book(ledger, client, component, (int64_t)lease_slot_bytes(ledger, slot));
+	}
 	lease_expiry_set(ledger, slot);
 }
 
@@ -91,11 +95,16 @@ static void count_out(struct lease_ledger *ledger, uint32_t slot)
 	struct lease_client *owner = &ledger->client[node->client];
 
 	lease_expiry_clear(ledger, slot);
-	lease_book(ledger, node->client, node->component, -(int64_t)lease_slot_bytes(ledger, slot));
+	if (lease_slot_is_pool(ledger, slot)) {
+		lease_pool_leave(ledger, slot);
+	} else {
+		lease_book(ledger, node->client, node->component,
+			   -(int64_t)lease_slot_bytes(ledger, slot));
+		ledger->account[node->component].leases--;
+	}
 	ledger->leases--;
 	owner->leases--;
 	ledger->user[owner->user].leases--;
-	ledger->account[node->component].leases--;
 	ledger->stirred = UINT32_MAX; /* what is free on the host is free for all */
 	unlink_node(ledger, slot);
 }
@@ -121,8 +130,19 @@ static void write_slot(struct lease_slot *slot, const struct lease_request *requ
 			      memory_order_relaxed);
 }
 
+/* In place of the text. */
+static void write_pool(struct lease_slot *slot, uint32_t at, const struct lease_pool_words *words)
+{
+	slot->pool = *words;
+	slot->flags |= LEASE_POOL | (words->id ? LEASE_READER : 0U);
+	slot->before_bytes = UINT64_MAX; /* its leaf has nothing to do with it */
+	if (!words->id)
+		slot->pool.id = lease_id(slot->generation, at);
+}
+
 uint32_t lease_slot_take(struct lease_ledger *ledger, const struct lease_request *request,
-			 uint64_t bytes, uint64_t borrowed_bytes, uint64_t now_us)
+			 const struct lease_pool_words *words, uint64_t bytes,
+			 uint64_t borrowed_bytes, uint64_t now_us)
 {
 	const struct lease_client *client = &ledger->client[request->client];
 	uint32_t at = pop_free(ledger);
@@ -134,6 +154,8 @@ uint32_t lease_slot_take(struct lease_ledger *ledger, const struct lease_request
 		client->leaf == LEASE_LEAVES ? 0 : lease_before(&ledger->leaf[client->leaf]);
 	slot->flags = (uint8_t)((request->revocable ? LEASE_REVOCABLE : 0U) |
 				(client->attends ? LEASE_ATTENDED : 0U));
+	if (words)
+		write_pool(slot, at, words);
 	memcpy(slot->component, ledger->account[request->component].name, UW_NAME_LEN);
 	atomic_store_explicit(&slot->bytes, bytes, memory_order_relaxed);
 	atomic_store_explicit(&slot->state, LEASE_HELD, memory_order_release);

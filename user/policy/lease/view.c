@@ -30,6 +30,8 @@ void lease_totals(const struct lease_ledger *ledger, struct lease_totals *ret_to
 	};
 	for (uint32_t i = 0; i < LEASE_CLIENTS; i++)
 		ret_totals->awaited += ledger->client[i].used && ledger->client[i].awaited_until_us;
+	for (uint32_t i = 0; i < ledger->component_count; i++)
+		ret_totals->pools += ledger->account[i].pools;
 }
 
 bool lease_read(const struct lease_ledger *ledger, uint32_t slot, struct lease_view *ret_view)
@@ -56,6 +58,7 @@ bool lease_read(const struct lease_ledger *ledger, uint32_t slot, struct lease_v
 		.inside =
 			client->leaf != LEASE_LEAVES && client->place.component == node->component,
 		.awaited = client->awaited_until_us,
+		.pool = lease_slot_is_pool(ledger, slot),
 		.text = s->text,
 	};
 	return true;
