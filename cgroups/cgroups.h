@@ -90,6 +90,7 @@ int cg_read_state(const struct cg_group *group, bool *ret_populated, bool *ret_f
 
 #define CG_HOLDER  "holder"          /* the guard's group, beside the components */
 #define CG_SHIMS   CG_HOLDER "/jobs" /* where the parents of queued jobs stand */
+#define CG_POOLS   "pools"           /* the leaf of a component's pools, with their keeper */
 #define CG_ADOPTED "adopted"         /* the leaf for processes found directly in a component */
 
 struct cg_component_spec {
@@ -204,6 +205,10 @@ bool cg_host_takes_pool(const struct cg_host *host);
 int cg_leaf_create(int pool_dirfd, const char *component, const char *name, char *ret_name,
 		   size_t size, int *ret_dirfd, struct uw_err *err);
 
+/* The leaf, made where it is missing, whatever its name means. The caller closes it. */
+int cg_leaf_ensure(int pool_dirfd, const char *component, const char *name, int *ret_dirfd,
+		   struct uw_err *err);
+
 /* rmdir, with the groups that the workload made below it, when nothing runs in them; 0, -EBUSY,
  * -ENOENT. */
 int cg_leaf_remove(int pool_dirfd, const char *component, const char *name);
@@ -233,6 +238,16 @@ int cg_leaf_protect(int pool_dirfd, const char *component);
  * exec. ret_pidfd may be NULL.
  */
 pid_t cg_fork_into(int cgroup_dirfd, int *ret_pidfd);
+
+#define CG_SPAWN_FDS 2
+
+/*
+ * Starts program (an absolute path) in the group, detached as the guard is, with one argument and
+ * fds as its descriptors 3 and 4. Its pid, which the caller reaps; it is not waited for, so one
+ * that cannot be executed ends at once. Negative errno.
+ */
+pid_t cg_spawn_into(int cgroup_dirfd, const char *program, const char *argument,
+		    const int fds[static CG_SPAWN_FDS]);
 
 /* ---- the pool and its guard ---- */
 

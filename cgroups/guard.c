@@ -184,7 +184,49 @@ static void __attribute__((noreturn)) run_child(const struct child *child)
 	_exit(EXIT_NOT_STARTED);
 }
 
+/* Their numbers may be those that they are to have. */
+static int place_fds(const int fds[static CG_SPAWN_FDS])
+{
+	int above[CG_SPAWN_FDS];
+
+	for (int i = 0; i < CG_SPAWN_FDS; i++) {
+		above[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, FIRST_FREE_FD + CG_SPAWN_FDS);
+		if (above[i] < 0)
+			return -errno;
+	}
+	for (int i = 0; i < CG_SPAWN_FDS; i++)
+		if (dup2(above[i], FIRST_FREE_FD + i) < 0)
+			return -errno;
+	return 0;
+}
+
+static void __attribute__((noreturn))
+run_program(const char *program, const char *argument, const int fds[static CG_SPAWN_FDS])
+{
+	char *argv[] = {(char *)program, (char *)argument, NULL};
+
+	setsid();
+	default_signals();
+	spare_from_oom();
+	if (!chdir("/") && !place_fds(fds)) {
+		detach_stdio();
+		close_range(FIRST_FREE_FD + CG_SPAWN_FDS, ~0U, CLOSE_RANGE_CLOEXEC);
+		execv(program, argv);
+	}
+	_exit(EXIT_NOT_STARTED);
+}
+
 /* ---- the parent ---- */
+
+pid_t cg_spawn_into(int cgroup_dirfd, const char *program, const char *argument,
+		    const int fds[static CG_SPAWN_FDS])
+{
+	pid_t pid = cg_fork_into(cgroup_dirfd, NULL);
+
+	if (!pid)
+		run_program(program, argument, fds);
+	return pid;
+}
 
 int cg_guard_begin(const char *program, const char *pool_path, int holder_dirfd,
 		   struct cg_guard_start *ret_start, struct uw_err *err)

@@ -177,7 +177,7 @@ int cg_leaf_remove(int pool_dirfd, const char *component, const char *name)
 {
 	AUTO_CLOSE int dir = -1;
 
-	if (cg_check_leaf(name, NULL) || cg_check_component(component, NULL))
+	if (!text_is_name(name) || cg_check_component(component, NULL))
 		return -ENOENT;
 	dir = open_group(pool_dirfd, component);
 	if (dir < 0)
@@ -185,10 +185,8 @@ int cg_leaf_remove(int pool_dirfd, const char *component, const char *name)
 	return cg_remove_empty(dir, name);
 }
 
-/* ---- attach ---- */
-
-static int ensure_leaf(int pool_dirfd, const char *component, const char *name, int *ret_leaf,
-		       struct uw_err *err)
+int cg_leaf_ensure(int pool_dirfd, const char *component, const char *name, int *ret_dirfd,
+		   struct uw_err *err)
 {
 	AUTO_CLOSE int dir = open_component(pool_dirfd, component, err);
 	int leaf, ret;
@@ -205,9 +203,11 @@ static int ensure_leaf(int pool_dirfd, const char *component, const char *name, 
 		close(leaf);
 		return leaf_failed(ret, component, name, err);
 	}
-	*ret_leaf = leaf;
+	*ret_dirfd = leaf;
 	return 0;
 }
+
+/* ---- attach ---- */
 
 int cg_attach(int pool_dirfd, const char *component, const char *leaf, pid_t pid,
 	      struct uw_err *err)
@@ -221,7 +221,7 @@ int cg_attach(int pool_dirfd, const char *component, const char *leaf, pid_t pid
 	if (pid <= 1)
 		return err_set(err, -EINVAL,
 			       "cgroups: attach %d: want the pid of a process, not init", (int)pid);
-	ret = ensure_leaf(pool_dirfd, component, name, &dir, err);
+	ret = cg_leaf_ensure(pool_dirfd, component, name, &dir, err);
 	return ret ? ret : cg_lib_attach(dir, pid, err);
 }
 

@@ -67,6 +67,10 @@ int cg_check_leaf(const char *name, struct uw_err *err)
 			       "cgroups: leaf '%.40s': want 1 to 31 of a-z 0-9 _ -, the first a "
 			       "letter or digit",
 			       name);
+	if (!strcmp(name, CG_POOLS))
+		return err_set(err, -EINVAL,
+			       "cgroups: leaf '" CG_POOLS
+			       "': the name is that of a component's pools; take another");
 	return 0;
 }
 

@@ -27,6 +27,20 @@ static void open_again(const struct packet_out *out, struct packet_in *ret_in)
 	require(!packet_open(ret_in, out->bytes, out->used), "what was written cannot be read");
 }
 
+static int names_end(const union packet_request *request)
+{
+	switch (request->item.op) {
+	case PACKET_GRANT:
+	case PACKET_POOL_CREATE:
+		return strlen(request->grant.component) < PACKET_NAME_LEN &&
+		       strlen(request->grant.text) < PACKET_TEXT_LEN;
+	case PACKET_POOL_ATTACH:
+		return strlen(request->attach.name) < PACKET_NAME_LEN;
+	default:
+		return 1;
+	}
+}
+
 static void read_requests(struct packet_in *in)
 {
 	union packet_request request, same;
@@ -37,8 +51,7 @@ static void read_requests(struct packet_in *in)
 	while ((rc = packet_next_request(in, &request)) > 0) {
 		enum packet_op op = (enum packet_op)request.item.op;
 
-		require(strlen(request.grant.component) < PACKET_NAME_LEN || op != PACKET_GRANT,
-			"a name without an end");
+		require(names_end(&request), "a name without an end");
 		packet_start(&out, again, PACKET_REQUESTS);
 		require(!packet_add_request(&out, op, &request), "a request does not fit");
 		open_again(&out, &back);
@@ -85,10 +98,24 @@ static void read_levels(struct packet_in *in)
 	}
 }
 
+static void read_gone(struct packet_in *in)
+{
+	uint64_t id, same;
+	struct packet_out out;
+	struct packet_in back;
+
+	while (packet_next_gone(in, &id) > 0) {
+		packet_start(&out, again, PACKET_GONE);
+		require(!packet_add_gone(&out, id), "an id does not fit");
+		open_again(&out, &back);
+		require(packet_next_gone(&back, &same) == 1 && id == same, "an id differs");
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const readers[])(struct packet_in * in) = {read_requests, read_answers,
-								 read_levels};
+								 read_levels, read_gone};
 
 	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
 		/* Of its very size, and not aligned: a byte read too far is seen. */

@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_LEASE_SERVER_FIXTURE_H
 #define TESTS_UNIT_LEASE_SERVER_FIXTURE_H
 
+#include "tests/unit/keeper_fixture.h"
 #include "tests/unit/lease_fixture.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@ static uint8_t bytes[PACKET_MAX];
 static struct packet_out out;
 static uint64_t now_us;
 static uint32_t may = 3;
+static bool no_keepers; /* none can be started */
 
 static inline uint64_t tell_now(void)
 {
@@ -61,6 +63,12 @@ static char *report(void *data)
 	return strdup("{\"v\":1}");
 }
 
+static inline int find_keeper(void *data, uint32_t component, bool start, int *ret_fd)
+{
+	(void)data;
+	return keeper_find(dir, component, start && !no_keepers, ret_fd);
+}
+
 static inline void start_server(void)
 {
 	struct lease_server_conf conf = {
@@ -69,6 +77,7 @@ static inline void start_server(void)
 		.place = place,
 		.component = find,
 		.name = name_of,
+		.keeper = find_keeper,
 		.grow = grow,
 		.report = report,
 		.now_us = tell_now,
@@ -85,6 +94,7 @@ static inline int setup(void **state)
 	f = *state;
 	now_us = f->now_us;
 	may = 3;
+	no_keepers = false;
 	strcpy(dir + strlen(dir) - 6, "XXXXXX");
 	if (!mkdtemp(dir))
 		return -1;
@@ -96,6 +106,8 @@ static inline int setup(void **state)
 static inline int teardown(void **state)
 {
 	lease_server_free(server);
+	for (uint32_t i = 0; i < LEASE_COMPONENTS; i++)
+		keeper_kill(dir, i);
 	lease_fixture_teardown(state);
 	return rmdir(dir);
 }
@@ -106,6 +118,17 @@ static inline void serve(void)
 
 	for (int i = 0; i < 100 && poll(&ready, 1, 0) > 0; i++)
 		assert_int_equal(lease_server_dispatch(server), 0);
+}
+
+/* Until there is something at fd, which takes others to work. */
+static inline void serve_until(int fd)
+{
+	struct pollfd ready[] = {{.fd = lease_server_fd(server), .events = POLLIN},
+				 {.fd = fd, .events = POLLIN}};
+
+	while (poll(ready, 2, 10000) > 0 && !ready[1].revents)
+		assert_int_equal(lease_server_dispatch(server), 0);
+	assert_true(ready[1].revents);
 }
 
 /* ---- a client ---- */

@@ -90,6 +90,7 @@ static void test_component_and_leaf_hostile_names_are_refused(void **state)
 	}
 	assert_int_equal(cg_check_component("holder", NULL), -EINVAL);
 	assert_int_equal(cg_check_component("trading_data", NULL), 0);
+	assert_int_equal(cg_check_leaf(CG_POOLS, NULL), -EINVAL);
 	assert_int_equal(cg_check_leaf("run-123-0", NULL), 0);
 }
 

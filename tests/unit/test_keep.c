@@ -73,6 +73,7 @@ static int setup(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	write_file("memory.max", "max\n");
+	write_file("memory.low", "0\n");
 	write_file("memory.current", "1000\n");
 	write_file("memory.oom.group", "1\n");
 	address.sun_family = AF_UNIX;
@@ -98,8 +99,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const files[] = {"memory.max", "memory.current", "memory.oom.group",
-					    "keep.sock"};
+	static const char *const files[] = {"memory.max", "memory.low", "memory.current",
+					    "memory.oom.group", "keep.sock"};
 	char path[64];
 
 	(void)state;
@@ -210,6 +211,7 @@ static void test_limit_of_the_leaf_follows_the_pools(void **state)
 	(void)state;
 	assert_int_equal(read_file("memory.oom.group"), 0);
 	assert_int_equal(read_file("memory.max"), limit_for(100 * MIB));
+	assert_int_equal(read_file("memory.low"), limit_for(100 * MIB));
 	other = make(POOL + 1, 28 * MIB);
 	assert_int_equal(read_file("memory.max"), limit_for(128 * MIB));
 	ask(KEEP_DROP, POOL, 0, 0, &none);

@@ -178,6 +178,10 @@ static void test_what_is_bent_is_refused(void **state)
 		{PACKET_GRANT, head + offsetof(struct packet_grant, flags), 0x80},
 		{PACKET_WATCH, head + offsetof(struct packet_watch, on), 2},
 		{PACKET_WATCH, head + offsetof(struct packet_watch, zero), 2},
+		{PACKET_POOL_CREATE, head + offsetof(struct packet_grant, flags), 1},
+		{PACKET_POOL_OFFER, head + offsetof(struct packet_lease, value), 1},
+		{PACKET_POOL_ATTACH, head + offsetof(struct packet_attach, flags), 1},
+		{PACKET_POOL_SHARE, head + offsetof(struct packet_share, zero), 1},
 	};
 
 	(void)state;

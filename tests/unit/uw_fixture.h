@@ -6,6 +6,7 @@
 #ifndef TESTS_UNIT_UW_FIXTURE_H
 #define TESTS_UNIT_UW_FIXTURE_H
 
+#include "tests/unit/keeper_fixture.h"
 #include "tests/unit/lease_fixture.h"
 
 #include <poll.h>
@@ -30,6 +31,7 @@ struct uw_fixture {
 struct uw_server {
 	struct lease_fixture f;
 	struct lease_file *file;
+	const char *dir;
 };
 
 static inline void uw_server_place(void *data, const struct lease_peer *peer,
@@ -54,6 +56,13 @@ static inline const char *uw_server_name(void *data, uint32_t component)
 	return component < LEASE_COMPONENTS ? s->f.config.component[component].name : NULL;
 }
 
+static inline int uw_server_keeper(void *data, uint32_t component, bool start, int *ret_fd)
+{
+	struct uw_server *s = data;
+
+	return keeper_find(s->dir, component, start, ret_fd);
+}
+
 static inline void uw_server_grow(void *data)
 {
 	struct uw_server *s = data;
@@ -76,6 +85,7 @@ static inline struct lease_server *uw_server_open(struct uw_server *s,
 		.place = uw_server_place,
 		.component = uw_server_find,
 		.name = uw_server_name,
+		.keeper = uw_server_keeper,
 		.grow = uw_server_grow,
 		.report = uw_server_report,
 		.data = s,
@@ -85,6 +95,7 @@ static inline struct lease_server *uw_server_open(struct uw_server *s,
 	void *data = NULL;
 	uint32_t freed;
 
+	s->dir = fixture->dir;
 	if (lease_fixture_setup(&data) || lease_file_open(fixture->file, &s->file, &err))
 		_exit(1);
 	s->f = *(struct lease_fixture *)data;

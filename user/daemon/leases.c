@@ -16,6 +16,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
+#include "user/daemon/keepers.h"
 #include "user/daemon/leases_report.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/spoken.h"
@@ -91,6 +92,17 @@ static void tell_leaves(struct daemon *daemon)
 		lease_leaf_use(daemon->leases, leaf->cgid,
 			       solid_bytes(daemon, leaf->component, leaf->current_bytes),
 			       reserved_in(daemon, leaf->cgid));
+	}
+}
+
+static void tell_pools(struct daemon *daemon)
+{
+	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
+		struct lease_component_view view;
+
+		lease_component_view(daemon->leases, i, daemon->frame.now_us, &view);
+		if (view.pools)
+			lease_pools_use(daemon->leases, i, keepers_use(daemon, i));
 	}
 }
 
@@ -233,12 +245,15 @@ void leases_look(struct daemon *daemon)
 	lease_totals(daemon->leases, &totals);
 	if (totals.clients)
 		tell_leaves(daemon);
+	if (totals.pools)
+		tell_pools(daemon);
 	read_headroom(daemon, &headroom);
 	lease_look(daemon->leases, &headroom);
 	lease_server_settle(daemon->lease_server);
 	if (daemon->frame.now_us >= daemon->leases_look_us) {
 		daemon->leases_look_us = daemon->frame.now_us + LOOK_PERIOD_US;
 		lease_server_keep_house(daemon->lease_server);
+		keepers_keep_house(daemon);
 		mend(daemon);
 	}
 	set_timer(daemon);
@@ -309,6 +324,7 @@ void leases_configure(struct daemon *daemon, const uint32_t to[static UW_COMPONE
 	resolve_lists(daemon);
 	lease_configure(daemon->leases, &daemon->config);
 	lease_server_renumber(daemon->lease_server, to);
+	keepers_look_again(daemon);
 }
 
 static int open_server(struct daemon *daemon, struct uw_err *err)
@@ -319,6 +335,7 @@ static int open_server(struct daemon *daemon, struct uw_err *err)
 		.place = place_peer,
 		.component = find_component,
 		.name = name_component,
+		.keeper = keepers_connect,
 		.grow = grow_file,
 		.report = report,
 		.data = daemon,
@@ -337,8 +354,8 @@ static void adopt(struct daemon *daemon)
 	gone = lease_server_adopt(daemon->lease_server);
 	lease_totals(daemon->leases, &totals);
 	if (totals.leases || freed || gone)
-		log_notice("leases of an earlier uwd kept=%u clients=%u freed=%u gone=%u",
-			   totals.leases, totals.clients, freed, gone);
+		log_notice("leases of an earlier uwd kept=%u clients=%u pools=%u freed=%u gone=%u",
+			   totals.leases, totals.clients, totals.pools, freed, gone);
 }
 
 int leases_open(struct daemon *daemon, struct uw_err *err)
@@ -360,6 +377,7 @@ int leases_open(struct daemon *daemon, struct uw_err *err)
 		return rc;
 	}
 	adopt(daemon);
+	keepers_look_again(daemon);
 	daemon->stepped = tell_levels;
 	return 0;
 }

@@ -28,6 +28,8 @@ void leases_put(const struct daemon *daemon, uint32_t component, json_t *object)
 
 	json_put(object, "leases", json_number(view.leases));
 	json_put(object, "leased_bytes", json_number(view.leased_bytes));
+	json_put(object, "pools", json_number(view.pools));
+	json_put(object, "pool_bytes", json_number(view.pool_bytes));
 	json_put(object, "promised_bytes", json_number(view.promised_bytes));
 	json_put(object, "lease_waits", json_number(view.waiting));
 	json_put(object, "lease_wanted_bytes", json_number(view.wanted_bytes));
@@ -47,6 +49,8 @@ json_t *leases_encode(const struct daemon *daemon)
 	lease_totals(daemon->leases, &totals);
 	lease_server_stats(daemon->lease_server, &stats);
 	json_put(object, "leases", json_number(totals.leases));
+	json_put(object, "pools", json_number(totals.pools));
+	json_put(object, "keepers_started", json_number(stats.keepers_started));
 	json_put(object, "clients", json_number(totals.clients));
 	json_put(object, "awaited", json_number(totals.awaited));
 	json_put(object, "waits", json_number(totals.waiting));

@@ -104,7 +104,9 @@ struct daemon {
 	struct uw_err leases_why;
 	struct lease_file *lease_file;
 	struct lease_server *lease_server;
-	uint64_t leases_look_us; /* when next */
+	uint64_t leases_look_us;                 /* when next */
+	pid_t keeper_pid[2 * UW_COMPONENTS_MAX]; /* keepers of pools that are ours to reap */
+	uint32_t keeper_leaves; /* mask of components that may have a leaf of pools */
 
 	/* spoken.c */
 	struct host_sample spoken_host; /* as last read for who gives out memory */

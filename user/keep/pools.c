@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The table of pools. The leaf's limit is raised before a pool comes and lowered after it went; it
- * is not lowered below what the leaf has, as writing that would have the kernel reclaim, and what
- * is there may be pools of an earlier keeper that nobody has handed over yet.
+ * The table of pools. memory.low of the leaf is its limit, so that what is reclaimed of the
+ * component is what its programs use besides: pools are made smaller by who owns them. The limit is
+ * raised before a pool comes and lowered after it went; it is not lowered below what the leaf has,
+ * as writing that would have the kernel reclaim, and what is there may be pools of an earlier
+ * keeper that nobody has handed over yet.
  */
 #include "user/keep/pools.h"
 
@@ -53,6 +55,7 @@ static int set_limit(const struct keep_pools *pools)
 	    read_bytes(pools->group, "memory.current") > bytes)
 		return 0;
 	snprintf(text, sizeof(text), "%" PRIu64 "\n", bytes);
+	text_write_at(pools->group, "memory.low", text);
 	return text_write_at(pools->group, "memory.max", text);
 }
 

@@ -5,7 +5,6 @@
 
 #define KEEP_PROGRAM   UW_LIBEXEC_DIR "/uw-keep"
 #define KEEP_SOCKET    "/run/uw/keep-%s.sock" /* of a component */
-#define KEEP_LEAF      "pools"
 #define KEEP_FD_LISTEN 3
 #define KEEP_FD_GROUP  4
 

@@ -26,23 +26,44 @@ static int watch(struct lease_server *server, struct lease_connection *connectio
 	return epoll_ctl(server->epoll, EPOLL_CTL_MOD, connection->fd, &event) < 0 ? -errno : 0;
 }
 
-/* 0, -EAGAIN when there is no room (or no memory for the kernel's copy), -EPIPE. */
-static int send_now(const struct lease_connection *connection, const uint8_t *bytes, size_t size)
+union lease_control {
+	struct cmsghdr head;
+	char room[CMSG_SPACE(sizeof(int))];
+};
+
+/* 0, -EAGAIN when there is no room (or no memory for the kernel's copy), -EPIPE. fd goes with it
+ * unless it is -1. */
+static int send_now(const struct lease_connection *connection, const uint8_t *bytes, size_t size,
+		    int fd)
 {
-	if (send(connection->fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+	struct iovec from = {(void *)bytes, size};
+	union lease_control control = {.head = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	struct msghdr message = {.msg_iov = &from, .msg_iovlen = 1};
+
+	if (fd >= 0) {
+		memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+	}
+	if (sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
 		return 0;
 	return errno == EAGAIN || errno == EINTR || errno == ENOBUFS || errno == ENOMEM ? -EAGAIN
 											: -EPIPE;
 }
 
+/* Takes fd. */
 static int keep(struct lease_server *server, struct lease_connection *connection,
-		const struct packet_out *out)
+		const struct packet_out *out, int fd)
 {
 	struct lease_unsent *unsent = malloc(sizeof(*unsent) + out->used);
 
-	if (!unsent)
+	if (!unsent) {
+		if (fd >= 0)
+			close(fd);
 		return -ENOMEM;
+	}
 	unsent->next = NULL;
+	unsent->fd = fd;
 	unsent->size = out->used;
 	memcpy(unsent->bytes, out->bytes, out->used);
 	if (!connection->unsent) {
@@ -55,11 +76,15 @@ static int keep(struct lease_server *server, struct lease_connection *connection
 }
 
 int connection_send(struct lease_server *server, struct lease_connection *connection,
-		    const struct packet_out *out)
+		    const struct packet_out *out, int fd)
 {
-	int rc = connection->unsent ? -EAGAIN : send_now(connection, out->bytes, out->used);
+	int rc = connection->unsent ? -EAGAIN : send_now(connection, out->bytes, out->used, fd);
 
-	return rc == -EAGAIN ? keep(server, connection, out) : rc;
+	if (rc == -EAGAIN)
+		return keep(server, connection, out, fd);
+	if (fd >= 0)
+		close(fd);
+	return rc;
 }
 
 static void drop_first(struct lease_connection *connection)
@@ -67,6 +92,8 @@ static void drop_first(struct lease_connection *connection)
 	struct lease_unsent *first = connection->unsent;
 
 	connection->unsent = first->next;
+	if (first->fd >= 0)
+		close(first->fd);
 	free(first);
 }
 
@@ -79,7 +106,8 @@ void connection_drop_unsent(struct lease_connection *connection)
 int connection_flush(struct lease_server *server, struct lease_connection *connection)
 {
 	while (connection->unsent) {
-		int rc = send_now(connection, connection->unsent->bytes, connection->unsent->size);
+		int rc = send_now(connection, connection->unsent->bytes, connection->unsent->size,
+				  connection->unsent->fd);
 
 		if (rc)
 			return rc == -EAGAIN ? 0 : rc;
@@ -112,7 +140,7 @@ int connection_tell_levels(struct lease_server *server, struct lease_connection 
 		packet_add_level(&out, &level);
 	}
 	if (connection->stale && !connection->unsent)
-		rc = send_now(connection, out.bytes, out.used);
+		rc = send_now(connection, out.bytes, out.used, -1);
 	if (!rc)
 		connection->stale = 0;
 	return rc && rc != -EAGAIN ? rc : watch(server, connection);
@@ -133,10 +161,7 @@ long connection_receive(struct lease_server *server, struct lease_connection *co
 			int *ret_fd)
 {
 	struct iovec into = {server->in, sizeof(server->in)};
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
+	union lease_control control;
 	struct msghdr message = {
 		.msg_iov = &into,
 		.msg_iovlen = 1,

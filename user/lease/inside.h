@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the server consists of, for its parts: connection.c moves the packets of one client, seat.c
- * keeps who is there, request.c answers, server.c has the rest. Internal to lease.
+ * keeps who is there, request.c answers, pools.c what is asked of pools, keeper.c speaks to their
+ * keepers, server.c has the rest. Internal to lease.
  */
 #ifndef UW_LEASE_INSIDE_H
 #define UW_LEASE_INSIDE_H
 
 #include "user/base/file_id.h"
+#include "user/keep/message.h"
 #include "user/lease/server.h"
 #include "user/lib/packet.h"
 
@@ -14,6 +16,7 @@
 struct lease_unsent {
 	struct lease_unsent *next;
 	size_t size;
+	int fd; /* that goes with it, or -1 */
 	uint8_t bytes[];
 };
 
@@ -25,12 +28,44 @@ struct lease_connection {
 	uint64_t since_us;
 	struct lease_unsent *unsent, **last_unsent;
 	uint64_t unsent_us;      /* since when */
+	uint32_t asked;          /* of keepers, and not answered */
 	uint32_t watches, stale; /* masks of components: and of them whose level is to be told */
 };
 
 struct lease_level {
 	enum level level;
 	uint64_t use_permyriad, at_us;
+};
+
+/* Who is to be told when a keeper has answered. */
+struct keeper_asker {
+	uint32_t connection, serial; /* place of it, and whose it was */
+	struct packet_item item;     /* of the request */
+};
+
+struct keeper_call {
+	struct keeper_call *next;
+	struct keep_message ask;
+	struct keeper_asker asker;
+	bool sent;
+	uint64_t since_us;
+};
+
+struct lease_keeper {
+	int fd; /* -1: not connected */
+	uint32_t serial;
+	uint64_t again_us;                 /* when another one may be started */
+	struct keeper_call *first, **last; /* not answered, in order */
+};
+
+/* Who is told of a keeper's answers; both take fd, or -1. */
+struct keeper_answers {
+	/* A client's call has been answered. */
+	void (*done)(struct lease_server *server, const struct keeper_call *call, int result,
+		     uint64_t bytes, int fd);
+	/* A keeper has this pool. */
+	void (*found)(struct lease_server *server, uint32_t component,
+		      const struct keep_message *message, int fd);
 };
 
 struct lease_server {
@@ -47,15 +82,20 @@ struct lease_server {
 	uint32_t pid_serial[LEASE_CLIENTS];
 	uint16_t connection_of[LEASE_CLIENTS]; /* LEASE_CLIENTS: it is awaited */
 	struct lease_connection connection[LEASE_CLIENTS];
+	struct lease_keeper keeper[UW_COMPONENTS_MAX];
+	uint64_t last_cookie;
+	int pool_fd[LEASE_POOLS]; /* of the ledger's pools; -1: not here */
+	struct keeper_answers answers;
 	uint8_t in[PACKET_MAX + 1]; /* one more than a packet may have is seen as too long */
 	uint8_t out[PACKET_MAX];
 };
 
 /* ---- connection.c ---- */
 
-/* Sends a packet, or keeps it for when there is room. -EPIPE, -ENOMEM. */
+/* Sends a packet, or keeps it for when there is room. fd (-1: none) goes with it, and is taken.
+ * -EPIPE, -ENOMEM. */
 int connection_send(struct lease_server *server, struct lease_connection *connection,
-		    const struct packet_out *out);
+		    const struct packet_out *out, int fd);
 
 /* There is room: sends what was kept, then levels. */
 int connection_flush(struct lease_server *server, struct lease_connection *connection);
@@ -79,10 +119,71 @@ int request_answer(struct lease_server *server, struct lease_connection *connect
 /* Tells a client what became of a wait. */
 void request_tell(struct lease_server *server, const struct lease_result *result);
 
+/* ---- pools.c ---- */
+
+/* After a grant: has the pool made, and then the result is that it waits; else what the ledger
+ * said, or an error. */
+void pools_create(struct lease_server *server, struct lease_connection *connection,
+		  const struct packet_item *item, uint32_t component, struct lease_result *result);
+
+/* Outcomes of a reply. */
+int32_t pools_commit(struct lease_server *server, struct lease_connection *connection,
+		     const struct packet_range *range);
+int32_t pools_share(struct lease_server *server, const struct lease_connection *connection,
+		    const struct packet_share *share);
+
+/* Takes fd, -1 when none came. */
+int32_t pools_offer(struct lease_server *server, const struct lease_connection *connection,
+		    uint64_t id, int fd);
+
+/* Writes the lease and the size into answer. The fd, which is the caller's, or a negative errno. */
+int pools_attach(struct lease_server *server, struct lease_connection *connection,
+		 const struct packet_attach *request, union packet_answer *answer);
+
+/* As struct keeper_answers asks for. */
+void pools_done(struct lease_server *server, const struct keeper_call *call, int result,
+		uint64_t bytes, int fd);
+void pools_found(struct lease_server *server, uint32_t component,
+		 const struct keep_message *message, int fd);
+
+/* Pools that have ended are let go, and who reads one without an owner is told. */
+void pools_settle(struct lease_server *server);
+
+/* ---- keeper.c ---- */
+
+#define KEEPER_ANSWERS_A_TURN 32
+
+void keeper_start(struct lease_server *server, const struct keeper_answers *answers);
+void keeper_close_all(struct lease_server *server);
+
+/* Connects to those that are there. */
+void keeper_find_all(struct lease_server *server);
+
+/* Has a keeper asked, one that is started if there is none; its answer is told. -ENOMEM.
+ */
+int keeper_ask(struct lease_server *server, uint32_t component, const struct keep_message *ask,
+	       const struct keeper_asker *asker);
+
+/* A pool whose fd is here now is its keeper's to hold; or to drop. */
+void keeper_hand_over(struct lease_server *server, uint32_t component, uint64_t pool,
+		      uint64_t bytes);
+void keeper_drop(struct lease_server *server, uint32_t component, uint64_t pool);
+
+/* The epoll says that there is something. */
+void keeper_serve(struct lease_server *server, uint32_t component, uint32_t ready);
+void keeper_lose(struct lease_server *server, uint32_t component);
+
+/* Starts those that are missing, and lets those go that have no pool. */
+void keeper_keep_house(struct lease_server *server);
+
+/* As lease_server_renumber. */
+void keeper_renumber(struct lease_server *server, const uint32_t to[static UW_COMPONENTS_MAX]);
+
 /* ---- seat.c ---- */
 
 #define SEAT_LISTEN  UINT32_MAX
 #define SEAT_PROCESS 0x10000U /* and the client; without it a place in the table of connections */
+#define SEAT_KEEPER  0x20000U /* and the component */
 
 static inline uint64_t seat_tag(uint32_t tag, uint32_t serial)
 {

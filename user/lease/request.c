@@ -24,6 +24,8 @@ struct lease_call {
 	struct packet_out out;
 	bool in_list, list_done; /* the request before was one of a list; and was one granted */
 	bool alone;
+	int came; /* fd that came with the packet and nobody has taken yet, or -1 */
+	int goes; /* fd for the answer, or -1 */
 };
 
 static const int32_t outcomes[LEASE_OUTCOME__COUNT] = {
@@ -81,7 +83,7 @@ void request_tell(struct lease_server *server, const struct lease_result *result
 	put_result(server, result, &answer);
 	packet_start(&out, bytes, PACKET_LATER);
 	packet_add_answer(&out, &answer, NULL);
-	if (connection_send(server, &server->connection[at], &out) < 0)
+	if (connection_send(server, &server->connection[at], &out, -1) < 0)
 		seat_drop(server, &server->connection[at]);
 }
 
@@ -177,6 +179,7 @@ static void ask(struct lease_call *call, const struct packet_grant *from,
 		.min_bytes = from->min_bytes,
 		.timeout_us = from->flags & PACKET_OR_NEXT ? 0 : from->timeout_us,
 		.ttl_us = from->ttl_us,
+		.pool = from->item.op == PACKET_POOL_CREATE,
 	};
 	uint8_t priority = 0;
 	int component = server->conf.component(server->conf.data, from->component, &priority);
@@ -187,10 +190,13 @@ static void ask(struct lease_call *call, const struct packet_grant *from,
 	memcpy(request.text, from->text, LEASE_TEXT_LEN);
 	if (lease_room_left(server->conf.ledger) < ROOM_AHEAD)
 		server->conf.grow(server->conf.data);
-	if (component < 0)
+	if (component < 0) {
 		*result = (struct lease_result){.error = -ENOENT};
-	else
-		lease_grant(server->conf.ledger, &request, server->now_us, result);
+		return;
+	}
+	lease_grant(server->conf.ledger, &request, server->now_us, result);
+	if (request.pool)
+		pools_create(server, call->connection, &from->item, request.component, result);
 }
 
 _Static_assert(LEASE_TEXT_LEN == PACKET_TEXT_LEN, "a text goes through as it is");
@@ -212,6 +218,15 @@ static void grant(struct lease_call *call, const struct packet_grant *request,
 	call->in_list = request->flags & PACKET_OR_NEXT;
 }
 
+static void create(struct lease_call *call, const struct packet_grant *request,
+		   union packet_answer *answer)
+{
+	struct lease_result result = {0};
+
+	ask(call, request, &result);
+	put_result(call->server, &result, answer);
+}
+
 static void resize(struct lease_call *call, const struct packet_lease *request,
 		   union packet_answer *answer)
 {
@@ -220,6 +235,21 @@ static void resize(struct lease_call *call, const struct packet_lease *request,
 	lease_resize(call->server->conf.ledger, call->connection->client, request->id,
 		     request->value, call->server->now_us, &result);
 	put_result(call->server, &result, answer);
+}
+
+static int32_t attach(struct lease_call *call, const struct packet_attach *request,
+		      union packet_answer *answer)
+{
+	int fd = -EINVAL;
+
+	if (lease_room_left(call->server->conf.ledger) < ROOM_AHEAD)
+		call->server->conf.grow(call->server->conf.data);
+	if (call->alone)
+		fd = pools_attach(call->server, call->connection, request, answer);
+	if (fd < 0)
+		return fd;
+	call->goes = fd;
+	return 0;
 }
 
 /* 0, LEASE_STALE or an errno, as a packet says it. */
@@ -305,6 +335,23 @@ static int answer_one(struct lease_call *call, const union packet_request *reque
 		break;
 	case PACKET_REPORT:
 		return report(call, &answer);
+	case PACKET_POOL_CREATE:
+		create(call, &request->grant, &answer);
+		break;
+	case PACKET_POOL_COMMIT:
+		answer.reply.outcome =
+			pools_commit(call->server, call->connection, &request->range);
+		break;
+	case PACKET_POOL_ATTACH:
+		answer.reply.outcome = attach(call, &request->attach, &answer);
+		break;
+	case PACKET_POOL_SHARE:
+		answer.reply.outcome = pools_share(call->server, call->connection, &request->share);
+		break;
+	case PACKET_POOL_OFFER:
+		answer.reply.outcome =
+			pools_offer(call->server, call->connection, lease->id, TAKE_FD(call->came));
+		break;
 	case PACKET_OP__COUNT:
 		return -EBADMSG;
 	}
@@ -325,24 +372,41 @@ static int answer_all(struct lease_call *call, struct packet_in *in)
 	return rc;
 }
 
+/* Of one that has said who it is an fd is for a request; before, it is a pidfd. */
+static int take_came(struct lease_connection *connection, int *came)
+{
+	if (*came < 0 || connection->client != LEASE_NO_CLIENT)
+		return 0;
+	return lease_peer_take(&connection->peer, TAKE_FD(*came));
+}
+
+static int answer_packet(struct lease_call *call, size_t size)
+{
+	struct packet_in in;
+	int rc = take_came(call->connection, &call->came);
+
+	if (!rc)
+		rc = packet_open(&in, call->server->in, size);
+	if (rc)
+		return -EBADMSG;
+	call->alone = in.left == 1;
+	packet_start(&call->out, call->server->out, PACKET_ANSWER);
+	return answer_all(call, &in);
+}
+
 int request_answer(struct lease_server *server, struct lease_connection *connection, size_t size,
 		   int fd)
 {
-	struct lease_call call = {.server = server, .connection = connection};
-	struct packet_in in;
-	int rc = 0;
+	struct lease_call call = {
+		.server = server, .connection = connection, .came = fd, .goes = -1};
+	int rc = answer_packet(&call, size);
 
-	if (fd >= 0)
-		rc = lease_peer_take(&connection->peer, fd);
+	if (call.came >= 0)
+		close(call.came);
 	if (!rc)
-		rc = packet_open(&in, server->in, size);
-	if (rc)
-		return -EBADMSG;
-	call.alone = in.left == 1;
-	packet_start(&call.out, server->out, PACKET_ANSWER);
-	rc = answer_all(&call, &in);
-	if (!rc)
-		rc = connection_send(server, connection, &call.out);
+		rc = connection_send(server, connection, &call.out, TAKE_FD(call.goes));
+	if (call.goes >= 0)
+		close(call.goes);
 	if (!rc && connection->stale)
 		rc = connection_tell_levels(server, connection);
 	return rc;

@@ -136,6 +136,10 @@ static void serve_event(struct lease_server *server, const struct epoll_event *e
 	} else if (tag & SEAT_PROCESS) {
 		if (server->pid_serial[tag & ~SEAT_PROCESS] == serial)
 			seat_end_process(server, tag & ~SEAT_PROCESS);
+	} else if (tag & SEAT_KEEPER) {
+		tag &= ~SEAT_KEEPER;
+		if (server->keeper[tag].fd >= 0 && server->keeper[tag].serial == serial)
+			keeper_serve(server, tag, event->events);
 	} else if (server->connection[tag].serial == serial) {
 		serve_connection(server, &server->connection[tag], event->events);
 	}
@@ -168,6 +172,7 @@ void lease_server_settle(struct lease_server *server)
 	server->now_us = server->conf.now_us();
 	while (lease_next(server->conf.ledger, server->now_us, &result))
 		request_tell(server, &result);
+	pools_settle(server);
 }
 
 /* ---- now and then ---- */
@@ -238,6 +243,8 @@ void lease_server_keep_house(struct lease_server *server)
 	server->now_us = server->conf.now_us();
 	drop_overdue(server);
 	end_waiting(server);
+	pools_settle(server);
+	keeper_keep_house(server);
 	for (uint32_t i = 0; i < MOVES_A_LOOK; i++) {
 		place_client(server, server->look_at);
 		server->look_at = (server->look_at + 1) % LEASE_CLIENTS;
@@ -248,6 +255,8 @@ void lease_server_renumber(struct lease_server *server, const uint32_t to[static
 {
 	struct lease_level before[UW_COMPONENTS_MAX];
 
+	pools_settle(server); /* while each keeper has its old place */
+	keeper_renumber(server, to);
 	memcpy(before, server->level, sizeof(before));
 	memset(server->level, 0, sizeof(server->level));
 	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++)
@@ -301,6 +310,8 @@ uint32_t lease_server_adopt(struct lease_server *server)
 		}
 		place_client(server, i);
 	}
+	pools_settle(server);
+	keeper_find_all(server);
 	return gone;
 }
 
@@ -349,6 +360,7 @@ int lease_server_new(const struct lease_server_conf *conf, struct lease_server *
 	if (!server)
 		return err_set(err, -ENOMEM, "lease socket: out of memory");
 	seat_start(server);
+	keeper_start(server, &(struct keeper_answers){pools_done, pools_found});
 	server->listen = -1;
 	server->conf = *conf;
 	if (!server->conf.now_us)
@@ -372,6 +384,7 @@ void lease_server_free(struct lease_server *server)
 	if (!server)
 		return;
 	seat_close_all(server);
+	keeper_close_all(server);
 	if (server->listen >= 0) {
 		if (lease_server_is_there(server))
 			unlink(server->path); /* it may be another one's now */

@@ -4,7 +4,7 @@
  * that waits. Whatever a client does costs others no more than its turn: it sends one packet a
  * turn, is not read while it does not read, and is dropped when it sends what is no packet. Its
  * leases end with its connection or its process, whichever is seen first. Allocates for what a
- * client has not read yet, and for nothing else.
+ * client has not read yet or a keeper of pools not done, and for nothing else.
  */
 #ifndef UW_LEASE_SERVER_H
 #define UW_LEASE_SERVER_H
@@ -32,6 +32,9 @@ struct lease_server_conf {
 	/* The index of a component, or -1; and the priority of who names none. */
 	int (*component)(void *data, const char *name, uint8_t *ret_priority);
 	const char *(*name)(void *data, uint32_t component);
+	/* A connected, non-blocking SEQPACKET socket to the component's keeper of pools; with start
+	 * one is started when none answers. Must not wait. Or a negative errno. */
+	int (*keeper)(void *data, uint32_t component, bool start, int *ret_fd);
 	/* Slots for more leases, if there can be any. */
 	void (*grow)(void *data);
 	/* A JSON text, malloced, of less than 60 KiB; NULL when memory is short. */
@@ -48,8 +51,8 @@ int lease_server_new(const struct lease_server_conf *conf, struct lease_server *
 		     struct uw_err *err);
 void lease_server_free(struct lease_server *server); /* frees no lease; unlinks the path */
 
-/* Watches the processes of those that the ledger awaits. Those that have gone lose their leases;
- * returns how many clients these were. */
+/* Watches the processes of those that the ledger awaits, and has the keepers of pools give back
+ * what they hold. Those that have gone lose their leases; returns how many clients these were. */
 uint32_t lease_server_adopt(struct lease_server *server);
 
 /* Readable when there is work; a turn of it. 0, or a negative errno when the epoll is broken. */
@@ -81,6 +84,7 @@ struct lease_server_stats {
 	uint32_t connected;
 	uint64_t packets, requests;
 	uint64_t refused, dropped_bad, dropped_slow;
+	uint64_t keepers_started;
 	uint64_t turn_max_us;
 };
 void lease_server_stats(const struct lease_server *server, struct lease_server_stats *ret_stats);

@@ -15,6 +15,9 @@ _Static_assert(sizeof(struct packet_hello) == 24, "a layout of the wire");
 _Static_assert(sizeof(struct packet_grant) == 160, "a layout of the wire");
 _Static_assert(sizeof(struct packet_lease) == 24, "a layout of the wire");
 _Static_assert(sizeof(struct packet_watch) == 48, "a layout of the wire");
+_Static_assert(sizeof(struct packet_range) == 32, "a layout of the wire");
+_Static_assert(sizeof(struct packet_attach) == 48, "a layout of the wire");
+_Static_assert(sizeof(struct packet_share) == 32, "a layout of the wire");
 _Static_assert(sizeof(struct packet_reply) == 40, "a layout of the wire");
 _Static_assert(sizeof(struct packet_denial) == 240, "a layout of the wire");
 _Static_assert(sizeof(struct packet_level) == 56, "a layout of the wire");
@@ -32,6 +35,11 @@ static const uint16_t request_length[PACKET_OP__COUNT] = {
 	[PACKET_LIST_END] = sizeof(struct packet_item),
 	[PACKET_WATCH] = sizeof(struct packet_watch),
 	[PACKET_REPORT] = sizeof(struct packet_item),
+	[PACKET_POOL_CREATE] = sizeof(struct packet_grant),
+	[PACKET_POOL_COMMIT] = sizeof(struct packet_range),
+	[PACKET_POOL_ATTACH] = sizeof(struct packet_attach),
+	[PACKET_POOL_SHARE] = sizeof(struct packet_share),
+	[PACKET_POOL_OFFER] = sizeof(struct packet_lease),
 };
 
 static bool has_end(const char *text, size_t size)
@@ -106,6 +114,13 @@ int packet_add_level(struct packet_out *out, const struct packet_level *level)
 	return append(out, level, sizeof(*level), NULL, 0);
 }
 
+int packet_add_gone(struct packet_out *out, uint64_t id)
+{
+	const struct packet_lease gone = {.item.op = PACKET_POOL_ATTACH, .id = id};
+
+	return append(out, &gone, sizeof(gone), NULL, 0);
+}
+
 /* ---- reading ---- */
 
 int packet_open(struct packet_in *in, const uint8_t *bytes, size_t size)
@@ -167,9 +182,17 @@ static bool request_is_good(const union packet_request *request)
 		return !(request->hello.flags & ~(uint32_t)PACKET_ATTENDS) && !request->hello.zero;
 	case PACKET_GRANT:
 		return grant_is_good(&request->grant);
+	case PACKET_POOL_CREATE:
+		return !request->grant.flags && grant_is_good(&request->grant);
 	case PACKET_FREE:
 	case PACKET_LIST:
+	case PACKET_POOL_OFFER:
 		return !request->lease.value;
+	case PACKET_POOL_ATTACH:
+		return !(request->attach.flags & ~(uint32_t)PACKET_WRITE) &&
+		       has_end(request->attach.name, PACKET_NAME_LEN);
+	case PACKET_POOL_SHARE:
+		return !request->share.zero;
 	case PACKET_WATCH:
 		return has_end(request->watch.component, PACKET_NAME_LEN) &&
 		       request->watch.on <= 1 && !request->watch.zero;
@@ -245,4 +268,20 @@ int packet_next_level(struct packet_in *in, struct packet_level *ret_level)
 	memcpy(ret_level, in->bytes + in->at, sizeof(*ret_level));
 	pass(in, head.length);
 	return has_end(ret_level->component, PACKET_NAME_LEN) ? 1 : -EBADMSG;
+}
+
+int packet_next_gone(struct packet_in *in, uint64_t *ret_id)
+{
+	struct packet_lease gone;
+	struct packet_item head;
+	int rc = next_head(in, &head);
+
+	if (rc <= 0)
+		return rc;
+	if (in->kind != PACKET_GONE || head.length != sizeof(gone))
+		return -EBADMSG;
+	memcpy(&gone, in->bytes + in->at, sizeof(gone));
+	pass(in, head.length);
+	*ret_id = gone.id;
+	return 1;
 }

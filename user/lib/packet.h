@@ -3,8 +3,10 @@
  * What goes over /run/uw/lease.sock: one packet of a SEQPACKET socket holds up to PACKET_ITEMS_MAX
  * items of fixed layouts, in the byte order of the machine. A packet of requests is answered by one
  * packet with a reply to each, in their order; what comes later (a wait that ends, a level that
- * changes) comes in packets of its own. Pure: encodes into and decodes from memory, and believes
- * nothing: what was not written by these functions is -EBADMSG. Used by both ends.
+ * changes) comes in packets of its own, and so does a pool that is made. A packet carries one fd at
+ * most: with HELLO and POOL_OFFER to uwd, with the reply that says that a pool is there from it.
+ * Pure: encodes into and decodes from memory, and believes nothing: what was not written by these
+ * functions is -EBADMSG. Used by both ends.
  */
 #ifndef UW_LIB_PACKET_H
 #define UW_LIB_PACKET_H
@@ -24,6 +26,7 @@ enum packet_kind {
 	PACKET_ANSWER,   /* a reply to each of them */
 	PACKET_LATER,    /* replies to requests that were answered with PACKET_WAITS */
 	PACKET_EVENTS,
+	PACKET_GONE, /* pools whose owner is, by the ids of who attached them */
 	PACKET_KIND__COUNT
 };
 
@@ -37,7 +40,12 @@ enum packet_op {
 	PACKET_LIST,     /* one that the sender has */
 	PACKET_LIST_END, /* that was all: what else it had is freed */
 	PACKET_WATCH,
-	PACKET_REPORT, /* alone */
+	PACKET_REPORT,      /* alone */
+	PACKET_POOL_CREATE, /* as a grant, of which the text is the name; its fd comes later */
+	PACKET_POOL_COMMIT, /* the reply says how far that came */
+	PACKET_POOL_ATTACH, /* alone; its fd comes with the answer */
+	PACKET_POOL_SHARE,
+	PACKET_POOL_OFFER, /* alone, with the fd of one's own pool: uwd may have lost it */
 	PACKET_OP__COUNT
 };
 
@@ -60,7 +68,11 @@ enum packet_flag {
 	PACKET_ATTENDS = 1U << 3,
 	/* Of a reply: the holder runs in the component. */
 	PACKET_INSIDE = 1U << 4,
+	/* Of POOL_ATTACH: to write too. */
+	PACKET_WRITE = 1U << 5,
 };
+
+#define PACKET_ANYBODY UINT32_MAX /* as a uid or gid */
 
 struct packet_header {
 	uint32_t magic;
@@ -102,12 +114,34 @@ struct packet_watch {
 	uint32_t on, zero;
 };
 
+struct packet_range {
+	struct packet_item item;
+	uint64_t id; /* of the pool */
+	uint64_t offset, bytes;
+};
+
+struct packet_attach {
+	struct packet_item item;
+	uint32_t flags;
+	uint32_t uid; /* whose pool; PACKET_ANYBODY: one's own, or the one that is shared */
+	char name[PACKET_NAME_LEN];
+};
+
+struct packet_share {
+	struct packet_item item;
+	uint64_t id;
+	uint32_t uid, gid, mode, zero; /* mode: as of chmod(2), without x */
+};
+
 union packet_request {
 	struct packet_item item;
 	struct packet_hello hello;
 	struct packet_grant grant;
 	struct packet_lease lease;
 	struct packet_watch watch;
+	struct packet_range range;
+	struct packet_attach attach;
+	struct packet_share share;
 };
 
 struct packet_holder {
@@ -164,6 +198,7 @@ int packet_add_request(struct packet_out *out, enum packet_op op,
 /* Appends a reply, as long as its outcome asks for; text (NULL: none) goes behind it. */
 int packet_add_answer(struct packet_out *out, const union packet_answer *answer, const char *text);
 int packet_add_level(struct packet_out *out, const struct packet_level *level);
+int packet_add_gone(struct packet_out *out, uint64_t id);
 
 /* ---- reading ---- */
 
@@ -185,5 +220,6 @@ int packet_next_request(struct packet_in *in, union packet_request *ret_request)
 int packet_next_answer(struct packet_in *in, union packet_answer *ret_answer, const char **ret_text,
 		       size_t *ret_length);
 int packet_next_level(struct packet_in *in, struct packet_level *ret_level);
+int packet_next_gone(struct packet_in *in, uint64_t *ret_id);
 
 #endif

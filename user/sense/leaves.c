@@ -89,12 +89,14 @@ static void add_leaf(struct sense *sense, uint32_t component, const char *name)
 
 /* ---- the search ---- */
 
-/* On 64-bit kernels d_ino is the cgroup id; a known one costs nothing more. */
+/* On 64-bit kernels d_ino is the cgroup id; a known one costs nothing more. The leaf of pools is
+ * not one of those that are judged and stopped: who keeps pools must run, and only asks can make
+ * them smaller. */
 static void see_entry(struct sense *sense, uint32_t component, const struct dirent64 *entry)
 {
 	struct sense_leaf *leaf;
 
-	if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+	if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || !strcmp(entry->d_name, CG_POOLS))
 		return;
 	leaf = find_leaf(sense, component, entry->d_ino);
 	if (leaf)

@@ -193,11 +193,12 @@ bool lease_pool_next(struct lease_ledger *ledger, struct lease_pool_news *ret_ne
 bool lease_pool_read(const struct lease_ledger *ledger, uint32_t index,
 		     struct lease_pool_view *ret_view)
 {
-	const struct lease_pool *pool = &ledger->pool[index];
 	uint32_t owner = LEASE_NO_CLIENT;
+	const struct lease_pool *pool;
 
-	if (index >= LEASE_POOLS || pool->state != LEASE_POOL_LIVE)
+	if (index >= LEASE_POOLS || ledger->pool[index].state != LEASE_POOL_LIVE)
 		return false;
+	pool = &ledger->pool[index];
 	if (pool->owner != LEASE_SLOTS)
 		owner = ledger->node[pool->owner].client;
 	*ret_view = (struct lease_pool_view){
