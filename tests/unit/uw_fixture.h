@@ -198,11 +198,16 @@ static inline int uw_fixture_setup(void **data)
 static inline int uw_fixture_teardown(void **data)
 {
 	struct uw_fixture *f = *data;
+	char keeper[64];
 	int rc;
 
 	uw_fixture_kill(f);
 	unlink(f->socket);
 	unlink(f->file);
+	for (uint32_t i = 0; i < LEASE_COMPONENTS; i++) {
+		snprintf(keeper, sizeof(keeper), "%s/keep-%u", f->dir, i);
+		unlink(keeper);
+	}
 	rc = rmdir(f->dir);
 	free(f);
 	return rc;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Makes the connection, and makes it again when uwd has restarted. uwd kept the leases; both sides
- * compare what they have, so that neither counts what the other lost. What was asked and not
+ * compare what they have, so that neither counts what the other lost, and uwd is shown the files of
+ * our pools, which it may have lost together with their keeper. What was asked and not
  * answered is asked again: a grant whose answer was lost is not in our list, so it is freed first.
  */
 #include <errno.h>
@@ -35,8 +36,7 @@ static int open_socket(const char *path)
 	return -ENOTCONN; /* no uwd, or one that is too busy to take us: both pass */
 }
 
-/* With a pidfd of this process: kernels before 6.5 do not tell uwd by themselves. */
-static int send_hello(int fd, const struct packet_out *out)
+static int send_with(int fd, const struct packet_out *out, int passed)
 {
 	struct iovec from = {out->bytes, out->used};
 	union {
@@ -44,18 +44,23 @@ static int send_hello(int fd, const struct packet_out *out)
 		char room[CMSG_SPACE(sizeof(int))];
 	} control = {.head = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
 	struct msghdr message = {.msg_iov = &from, .msg_iovlen = 1};
-	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	ssize_t sent;
 
-	if (self >= 0) {
-		memcpy(CMSG_DATA(&control.head), &self, sizeof(self));
+	if (passed >= 0) {
+		memcpy(CMSG_DATA(&control.head), &passed, sizeof(passed));
 		message.msg_control = &control;
 		message.msg_controllen = sizeof(control);
 	}
-	sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+	return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -ENOTCONN : 0;
+}
+
+/* With a pidfd of this process: kernels before 6.5 do not tell uwd by themselves. */
+static void send_hello(int fd, const struct packet_out *out)
+{
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+	send_with(fd, out, self); /* when it fails the answer says more */
 	if (self >= 0)
 		close(self);
-	return sent < 0 ? -ENOTCONN : 0;
 }
 
 /* The answer to what was sent; nothing else comes before it has been asked for. */
@@ -75,6 +80,12 @@ static int receive_answer(struct uw *uw, int fd, struct packet_in *ret_in)
 	return 0;
 }
 
+static int exchange(struct uw *uw, int socket, const struct packet_out *out, int fd,
+		    struct packet_in *ret_in)
+{
+	return send_with(socket, out, fd) ? -ENOTCONN : receive_answer(uw, socket, ret_in);
+}
+
 static int say_hello(struct uw *uw, int fd)
 {
 	union packet_request hello = {
@@ -87,7 +98,7 @@ static int say_hello(struct uw *uw, int fd)
 
 	packet_start(&out, uw->out, PACKET_REQUESTS);
 	packet_add_request(&out, PACKET_HELLO, &hello);
-	send_hello(fd, &out); /* when it fails the answer says more */
+	send_hello(fd, &out);
 	if (receive_answer(uw, fd, &in) || packet_next_answer(&in, &answer, &text, &length) != 1)
 		return -ENOTCONN;
 	if (answer.reply.outcome)
@@ -148,13 +159,43 @@ static int compare_lists(struct uw *uw, int fd)
 		struct packet_in in;
 
 		next = put_list(uw, at, &out);
-		if (send(fd, out.bytes, out.used, MSG_NOSIGNAL) < 0 || receive_answer(uw, fd, &in))
+		if (exchange(uw, fd, &out, -1, &in))
 			return -ENOTCONN;
 		take_list(uw, &in, at);
 		at = next;
 	} while (at < uw->lease_count);
 	drop_unknown(uw);
 	return 0;
+}
+
+/* What uwd has it closes, what it does not know any more is not ours. */
+static int offer_pool(struct uw *uw, int fd, struct lib_pool *pool)
+{
+	const union packet_request request = {.lease.id = pool->id};
+	union packet_answer answer;
+	struct packet_out out;
+	struct packet_in in;
+	const char *text;
+	size_t length;
+
+	packet_start(&out, uw->out, PACKET_REQUESTS);
+	packet_add_request(&out, PACKET_POOL_OFFER, &request);
+	if (exchange(uw, fd, &out, pool->fd, &in) ||
+	    packet_next_answer(&in, &answer, &text, &length) != 1)
+		return -ENOTCONN;
+	if (answer.reply.outcome == PACKET_STALE)
+		pool->gone = true;
+	return 0;
+}
+
+static int offer_pools(struct uw *uw, int fd)
+{
+	int rc = 0;
+
+	for (struct lib_pool *pool = uw->pools; pool && !rc; pool = pool->next)
+		if (!pool->attached)
+			rc = offer_pool(uw, fd, pool);
+	return rc;
 }
 
 static void watch_again(struct uw *uw)
@@ -198,6 +239,8 @@ int lib_connect(struct uw *uw)
 		rc = say_hello(uw, fd);
 	if (fd >= 0 && !rc && knew)
 		rc = compare_lists(uw, fd);
+	if (fd >= 0 && !rc && knew)
+		rc = offer_pools(uw, fd);
 	pthread_mutex_lock(&uw->lock);
 	uw->connects = false;
 	if (fd >= 0 && !rc)

@@ -53,10 +53,20 @@ static void after_fork(void)
 	pthread_mutex_unlock(&handles_lock);
 }
 
+/* Their files are the parent's. */
+static void close_pools(struct uw *uw)
+{
+	for (struct lib_pool *pool = uw->pools; pool; pool = pool->next) {
+		close(pool->fd);
+		pool->fd = -1;
+	}
+}
+
 static void in_child(void)
 {
 	for (struct uw *uw = handles; uw; uw = uw->next) {
 		close_files(uw);
+		close_pools(uw);
 		start_locks(uw);
 		uw->forked = true;
 		uw->threaded = uw->reads = uw->connects = false;

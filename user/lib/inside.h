@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "user/lib/packet.h"
+#include "user/lib/pools.h"
 #include "user/lib/uw.h"
 
 #define LIB_SOCKET       "/run/uw/lease.sock"
@@ -30,6 +31,7 @@ struct lib_call {
 	uint32_t open; /* without an answer, or with one that says that it waits */
 	bool again;    /* it was sent over an earlier connection too */
 	char *text;    /* of a report, malloced */
+	int fd;        /* that came with the answer; only calls of pools get one */
 };
 
 struct lib_level {
@@ -62,6 +64,7 @@ struct uw {
 	struct lib_call *calls;
 	uint64_t *lease; /* ids of what we have */
 	size_t lease_count, lease_room;
+	struct lib_pool *pools;
 	struct lib_watcher *watchers;
 	uint64_t last_handle, running; /* handle of the callback that runs, 0: none */
 	pthread_t runner;
@@ -76,6 +79,12 @@ struct uw {
 
 uint64_t lib_now_us(void);
 void lib_disconnect(struct uw *uw);
+
+/* Whether what is granted by such a call is in the list of leases from then on. */
+static inline bool lib_makes_lease(enum packet_op op)
+{
+	return op == PACKET_GRANT || op == PACKET_POOL_CREATE || op == PACKET_POOL_ATTACH;
+}
 
 /* What of the call has no answer yet. 0, or -ENOTCONN when the connection has ended: then it is
  * sent again by who makes another one. */
@@ -101,6 +110,11 @@ bool lib_concerns(const struct lib_watcher *watcher, const char *component);
 /* One try, with all that makes the new connection as good as the old one. The lock is held, and
  * given up in between. 0, -ENOTCONN, or what uwd says. */
 int lib_connect(struct uw *uw);
+
+/* ---- lease.c ---- */
+
+/* As far as ret->size says; ret may be NULL. */
+void lib_give_denial(const struct packet_denial *denial, struct uw_denial *ret);
 
 /* ---- talk.c ---- */
 

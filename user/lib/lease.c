@@ -84,7 +84,7 @@ static void give_grant(const struct packet_reply *reply, struct uw_grant *grant)
 		give(grant, &from, grant->size, sizeof(from));
 }
 
-static void give_denial(const struct packet_denial *denial, struct uw_denial *ret)
+void lib_give_denial(const struct packet_denial *denial, struct uw_denial *ret)
 {
 	struct uw_denial from = {
 		.level = denial->level,
@@ -115,10 +115,10 @@ static int give_answer(const union packet_answer *answer, struct uw_grant *grant
 		give_grant(&answer->reply, grant);
 		return 0;
 	case PACKET_DENIED:
-		give_denial(&answer->denial, denial);
+		lib_give_denial(&answer->denial, denial);
 		return UW_DENIED;
 	case PACKET_TIMED_OUT:
-		give_denial(&answer->denial, denial);
+		lib_give_denial(&answer->denial, denial);
 		return UW_TIMED_OUT;
 	case PACKET_STALE:
 		return UW_STALE;

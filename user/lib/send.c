@@ -53,7 +53,7 @@ int lib_lease_reserve(struct uw *uw)
 	uint64_t *lease;
 
 	for (const struct lib_call *call = uw->calls; call; call = call->next)
-		wanted += call->op == PACKET_GRANT ? call->count : 0;
+		wanted += lib_makes_lease(call->op) ? call->count : 0;
 	if (wanted <= room)
 		return 0;
 	room = 2 * wanted + 16;

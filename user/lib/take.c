@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "user/lib/inside.h"
 
@@ -44,6 +45,15 @@ static void take_level(struct uw *uw, const struct packet_level *level)
 		eventfd_write(uw->news, 1);
 }
 
+/* ---- pools ---- */
+
+static void note_gone(struct uw *uw, uint64_t id)
+{
+	for (struct lib_pool *pool = uw->pools; pool; pool = pool->next)
+		if (pool->id == id)
+			pool->gone = true;
+}
+
 /* ---- answers ---- */
 
 static struct lib_call *call_of(struct uw *uw, uint32_t cookie)
@@ -62,20 +72,22 @@ static void note_leases(struct uw *uw, const struct lib_call *call, uint32_t i,
 	/* The first time it was done, and the answer was lost. */
 	if (call->op == PACKET_FREE && call->again && *outcome == PACKET_STALE)
 		*outcome = 0;
-	if (call->op == PACKET_GRANT && !*outcome)
+	if (lib_makes_lease(call->op) && !*outcome)
 		lib_lease_add(uw, answer->reply.id);
 	else if (*outcome == PACKET_STALE || (call->op == PACKET_FREE && !*outcome))
 		lib_lease_drop(uw, call->request[i].lease.id);
 }
 
+/* Takes *fd, unless that is for nobody. */
 static void take_answer(struct uw *uw, const union packet_answer *answer, const char *text,
-			size_t length)
+			size_t length, int *fd)
 {
 	struct lib_call *call = call_of(uw, answer->reply.item.cookie);
 	uint32_t i;
 
 	if (!call) {
-		if (answer->reply.item.op == PACKET_GRANT && !answer->reply.outcome)
+		if (lib_makes_lease((enum packet_op)answer->reply.item.op) &&
+		    !answer->reply.outcome)
 			lib_give_back(uw, answer->reply.id);
 		return;
 	}
@@ -86,17 +98,22 @@ static void take_answer(struct uw *uw, const union packet_answer *answer, const 
 	call->answer[i].reply.item.length = 1;
 	note_leases(uw, call, i, &call->answer[i]);
 	call->open--;
+	if (lib_makes_lease(call->op) && call->op != PACKET_GRANT) {
+		call->fd = *fd;
+		*fd = -1;
+	}
 	if (text && !call->text)
 		call->text = strndup(text, length);
 }
 
-static int take_packet(struct uw *uw, size_t size)
+static int take_packet(struct uw *uw, size_t size, int *fd)
 {
 	union packet_answer answer;
 	struct packet_level level;
 	struct packet_in in;
 	const char *text;
 	size_t length;
+	uint64_t id;
 	int rc = packet_open(&in, uw->in, size);
 
 	if (rc)
@@ -106,22 +123,53 @@ static int take_packet(struct uw *uw, size_t size)
 			take_level(uw, &level);
 		return rc;
 	}
+	if (in.kind == PACKET_GONE) {
+		while ((rc = packet_next_gone(&in, &id)) > 0)
+			note_gone(uw, id);
+		return rc;
+	}
 	while ((rc = packet_next_answer(&in, &answer, &text, &length)) > 0)
-		take_answer(uw, &answer, text, length);
+		take_answer(uw, &answer, text, length, fd);
 	return rc;
+}
+
+/* A packet, with the fd that came with it or -1. */
+static ssize_t receive(struct uw *uw, int *ret_fd)
+{
+	struct iovec into = {uw->in, sizeof(uw->in)};
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr message = {
+		.msg_iov = &into,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t size = recvmsg(uw->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *passed = size > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+
+	*ret_fd = -1;
+	if (passed && passed->cmsg_level == SOL_SOCKET && passed->cmsg_type == SCM_RIGHTS)
+		memcpy(ret_fd, CMSG_DATA(passed), sizeof(*ret_fd));
+	return size;
 }
 
 int lib_take(struct uw *uw)
 {
 	while (uw->socket >= 0) {
-		ssize_t size = recv(uw->socket, uw->in, sizeof(uw->in), MSG_DONTWAIT);
+		int fd;
+		ssize_t size = receive(uw, &fd);
 
 		if (size < 0 && errno == EAGAIN)
 			break;
 		if (size < 0 && errno == EINTR)
 			continue;
-		if (size <= 0 || take_packet(uw, (size_t)size))
+		if (size <= 0 || take_packet(uw, (size_t)size, &fd))
 			lib_disconnect(uw);
+		if (fd >= 0)
+			close(fd);
 	}
 	pthread_cond_broadcast(&uw->turned);
 	if (uw->reads)
