@@ -59,6 +59,7 @@ int command_freeze(struct cli *cli);
 int command_thaw(struct cli *cli);
 int command_reclaim(struct cli *cli);
 int command_lease(struct cli *cli);
+int command_pool(struct cli *cli);
 int command_simulate(struct cli *cli);
 int command_submit(struct cli *cli);
 int command_queue(struct cli *cli);

@@ -210,6 +210,21 @@ static const struct command rows[] = {
 		.run = command_lease,
 	},
 	{
+		.name = "pool",
+		.brief = "memory of components that programs have made and share",
+		.words = "list [COMPONENT]",
+		.detail = "A pool is memory that stands on its component, whichever program "
+			  "uses it. COMMITTED is what of it is there; STATE says whether its "
+			  "owner is there (owned), has not come back since uwd was started "
+			  "(awaited), or is gone while others have it (orphan). 'uwctl lease free "
+			  "ID' takes a pool from its owner; who attached it keeps it.",
+		.example = "uwctl pool list\nuwctl pool list ml_models --json",
+		.options = CLIENT,
+		.words_min = 1,
+		.words_max = 2,
+		.run = command_pool,
+	},
+	{
 		.name = "simulate",
 		.brief = "replay a trace of jobs through the admission scheduler",
 		.words = "TRACE",

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,15 +27,6 @@ static const char *state_of(const json_t *lease)
 	return json_get_bool(lease, "inside") ? "inside" : "outside";
 }
 
-static const char *user_of(const json_t *lease, char *buf, size_t size)
-{
-	uint64_t uid = json_get_u64_or(lease, "uid", 0);
-	const struct passwd *user = getpwuid((uid_t)uid);
-
-	snprintf(buf, size, "%" PRIu64, uid);
-	return user ? user->pw_name : buf;
-}
-
 static void add_row(struct table *table, const json_t *lease)
 {
 	bool ends = json_get_u64(lease, "expires_in_us") != UINT64_MAX;
@@ -50,7 +40,7 @@ static void add_row(struct table *table, const json_t *lease)
 	table_cell(table, PAINT_PLAIN, "%s", value_us(lease, "age_us", text));
 	table_cell(table, PAINT_PLAIN, "%s", ends ? value_us(lease, "expires_in_us", text) : "-");
 	table_cell(table, PAINT_PLAIN, "%" PRIu64, json_get_u64_or(lease, "pid", 0));
-	table_cell(table, PAINT_PLAIN, "%s", user_of(lease, text, sizeof(text)));
+	table_cell(table, PAINT_PLAIN, "%s", value_user(lease, text));
 	table_cell(table, PAINT_DIM, "%s", state_of(lease));
 	table_cell(table, PAINT_PLAIN, "%s", json_get_text(lease, "description"));
 	table_cell(table, PAINT_DIM, "%s", json_get_text(lease, "tags"));

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -73,6 +74,15 @@ const char *value_limit(const json_t *object, const char *key, char buf[static V
 	uint64_t value;
 
 	return absent_or("max", object, key, &value) ?: units_print_bytes(value, buf);
+}
+
+const char *value_user(const json_t *object, char buf[static VALUE_LEN])
+{
+	uint64_t uid = json_get_u64_or(object, "uid", 0);
+	const struct passwd *user = getpwuid((uid_t)uid);
+
+	snprintf(buf, VALUE_LEN, "%" PRIu64, uid);
+	return user ? user->pw_name : buf;
 }
 
 const char *value_us(const json_t *object, const char *key, char buf[static VALUE_LEN])

@@ -37,6 +37,9 @@ json_t *remote_component(const struct cli *cli);
 const char *value_bytes(const json_t *object, const char *key, char buf[static VALUE_LEN]);
 const char *value_limit(const json_t *object, const char *key, char buf[static VALUE_LEN]);
 const char *value_us(const json_t *object, const char *key, char buf[static VALUE_LEN]);
+
+/* The user of "uid", by number where there is no name; valid until the next one. */
+const char *value_user(const json_t *object, char buf[static VALUE_LEN]);
 const char *value_permyriad(const json_t *object, const char *key, char buf[static VALUE_LEN]);
 const char *value_percent(const json_t *object, const char *key, char buf[static VALUE_LEN]);
 const char *value_rate(const json_t *object, const char *key, char buf[static VALUE_LEN]);

@@ -87,18 +87,26 @@ static void print_guard(const struct screen *screen, const json_t *guard)
 	fputc('\n', screen->out);
 }
 
-/* Where any program has one, or waits for one. */
+/* Where any program has one, or waits for one; and pools. */
 static void print_leases(const struct screen *screen, const json_t *status)
 {
 	const json_t *leases = json_object_get(status, "leases"), *component;
-	uint64_t count = json_get_u64_or(leases, "leases", 0), sum = 0, denied = 0;
+	uint64_t count = 0, sum = 0, denied = 0, pools = 0, pool_sum = 0;
 	uint64_t waits = json_get_u64_or(leases, "waits", 0);
 	char text[UNITS_TEXT_LEN];
 	size_t i;
 
 	json_array_foreach (json_object_get(status, "components"), i, component) {
+		count += json_get_u64_or(component, "leases", 0);
+		pools += json_get_u64_or(component, "pools", 0);
+		pool_sum += json_get_u64_or(component, "pool_bytes", 0);
 		sum += json_get_u64_or(component, "leased_bytes", 0);
 		denied += json_get_u64_or(component, "lease_denials", 0);
+	}
+	if (pools) {
+		label(screen, "pools");
+		fprintf(screen->out, "%" PRIu64 " of %s\n", pools,
+			units_print_bytes(pool_sum, text));
 	}
 	if (!count && !waits)
 		return;
@@ -317,6 +325,7 @@ static const struct component_line fields[] = {
 	{"memory.low", "low_bytes", value_limit},
 	{"memory.high", "high_bytes", value_limit},
 	{"leased", "leased_bytes", value_bytes},
+	{"in pools", "pool_bytes", value_bytes},
 	{"not yet used", "promised_bytes", value_bytes},
 };
 

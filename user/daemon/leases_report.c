@@ -6,6 +6,7 @@
  */
 #include "user/daemon/leases_report.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "user/base/clock.h"
@@ -93,6 +94,39 @@ json_t *leases_encode_one(const struct daemon *daemon, const struct lease_view *
 		 view->expires_us ? json_number(left(view->expires_us, now_us)) : json_null());
 	json_put(object, "description", json_text(view->text));
 	json_put(object, "tags", json_text(tags));
+	return object;
+}
+
+static json_t *shared_id(uint32_t id)
+{
+	return id == LEASE_NOBODY ? json_null() : json_integer(id);
+}
+
+json_t *leases_encode_pool(const struct daemon *daemon, uint32_t index,
+			   const struct lease_pool_view *view)
+{
+	uint64_t committed;
+	json_t *object = json_object();
+	char mode[8];
+
+	snprintf(mode, sizeof(mode), "%04o", view->share_mode & 0666U);
+	json_put(object, "id", json_number(view->id));
+	json_put(object, "name", json_text(view->name));
+	json_put(object, "component", json_string(daemon->config.component[view->component].name));
+	json_put(object, "bytes", json_number(view->bytes));
+	json_put(object, "committed_bytes",
+		 lease_server_pool_use(daemon->lease_server, index, &committed)
+			 ? json_number(committed)
+			 : json_null());
+	json_put(object, "readers", json_integer(view->readers));
+	json_put(object, "orphan", json_boolean(view->owner == LEASE_NO_CLIENT));
+	json_put(object, "awaited", json_boolean(view->awaited));
+	json_put(object, "pid", json_integer(view->pid));
+	json_put(object, "uid", json_integer(view->uid));
+	json_put(object, "age_us", json_number(left(clock_now_us(), view->since_us)));
+	json_put(object, "shared_uid", shared_id(view->share_uid));
+	json_put(object, "shared_gid", shared_id(view->share_gid));
+	json_put(object, "shared_mode", json_string(mode));
 	return object;
 }
 

@@ -17,5 +17,7 @@ void leases_put(const struct daemon *daemon, uint32_t component, json_t *object)
 
 /* One lease. */
 json_t *leases_encode_one(const struct daemon *daemon, const struct lease_view *view);
+json_t *leases_encode_pool(const struct daemon *daemon, uint32_t index,
+			   const struct lease_pool_view *view);
 
 #endif

@@ -182,6 +182,8 @@ static const char types[] =
 	"\tpayoff: []Payoff,\n"
 	"\tleases: int,\n"
 	"\tleased_bytes: int,\n"
+	"\tpools: int,\n"
+	"\tpool_bytes: int,\n"
 	"\tpromised_bytes: int,\n"
 	"\tlease_waits: int,\n"
 	"\tlease_wanted_bytes: int,\n"
@@ -422,6 +424,13 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.in = "(id: int)",
 			.out = "()",
 			.needs_root = true,
+		},
+	[IPC_POOLS] =
+		{
+			.name = "Pools",
+			.doc = "Memory of components that programs have made and share",
+			.in = "(component: ?string)",
+			.out = "(pools: []MemoryPool)",
 		},
 };
 

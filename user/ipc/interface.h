@@ -35,6 +35,7 @@ enum ipc_method {
 	IPC_RECOMMEND,
 	IPC_LEASES,
 	IPC_FREE_LEASE,
+	IPC_POOLS,
 	IPC_METHOD__COUNT
 };
 

@@ -342,3 +342,14 @@ void pools_settle(struct lease_server *server)
 		else
 			tell_orphaned(server, news.index);
 }
+
+bool lease_server_pool_use(const struct lease_server *server, uint32_t index, uint64_t *ret_bytes)
+{
+	struct stat st;
+
+	if (server->pool_fd[index] < 0 || fstat(server->pool_fd[index], &st) < 0)
+		return false;
+	*ret_bytes =
+		(uint64_t)st.st_blocks * 512; /* stat(2): of so many bytes, on any file system */
+	return true;
+}

@@ -80,6 +80,9 @@ void lease_server_renumber(struct lease_server *server,
 void lease_server_level(struct lease_server *server, uint32_t component, enum level level,
 			uint64_t use_permyriad, uint64_t at_us);
 
+/* What of the ledger's pool at index has memory. False while its file is not here. */
+bool lease_server_pool_use(const struct lease_server *server, uint32_t index, uint64_t *ret_bytes);
+
 struct lease_server_stats {
 	uint32_t connected;
 	uint64_t packets, requests;

@@ -52,12 +52,31 @@ static void method_leases(struct daemon *daemon, const struct ipc_call *call,
 	for (; slot < end && json_array_size(list) < count; slot++) {
 		struct lease_view view;
 
-		if (lease_read(daemon->leases, (uint32_t)slot, &view) &&
+		if (lease_read(daemon->leases, (uint32_t)slot, &view) && !view.pool &&
 		    (component == COMPONENT_NONE || view.component == component))
 			json_array_append_new(list, leases_encode_one(daemon, &view));
 	}
 	answer->parameters = json_pack("{s:o, s:o}", "leases", list, "next",
 				       slot < LEASE_SLOTS ? json_number(slot) : json_null());
+}
+
+static void method_pools(struct daemon *daemon, const struct ipc_call *call,
+			 struct ipc_answer *answer)
+{
+	uint32_t component;
+	json_t *list;
+
+	if (!read_filter(daemon, call->parameters, answer, &component))
+		return;
+	list = json_array();
+	for (uint32_t i = 0; i < LEASE_POOLS; i++) {
+		struct lease_pool_view view;
+
+		if (lease_pool_read(daemon->leases, i, &view) &&
+		    (component == COMPONENT_NONE || view.component == component))
+			json_array_append_new(list, leases_encode_pool(daemon, i, &view));
+	}
+	answer->parameters = json_pack("{s:o}", "pools", list);
 }
 
 static void method_free(struct daemon *daemon, const struct ipc_call *call,
@@ -72,13 +91,16 @@ static void method_free(struct daemon *daemon, const struct ipc_call *call,
 bool methods_lease_handle(struct daemon *daemon, const struct ipc_call *call,
 			  struct ipc_answer *answer)
 {
-	if (call->method != IPC_LEASES && call->method != IPC_FREE_LEASE)
+	if (call->method != IPC_LEASES && call->method != IPC_FREE_LEASE &&
+	    call->method != IPC_POOLS)
 		return false;
 	if (!daemon->leases)
 		ipc_answer_fail(answer, IPC_ERROR_FAILED, "uwd has no leases: %s",
 				daemon->leases_why.text);
 	else if (call->method == IPC_LEASES)
 		method_leases(daemon, call, answer);
+	else if (call->method == IPC_POOLS)
+		method_pools(daemon, call, answer);
 	else
 		method_free(daemon, call, answer);
 	return true;
