@@ -12,6 +12,9 @@
 
 #include "user/lib/inside.h"
 
+/* A component over its memory.high without swap is let have 2 MB in 8 s (6.1 and 6.12). */
+#define SLOWEST_US_A_BYTE 4U
+
 /* ---- the list ---- */
 
 /* While a connection is made the list is read without the lock. */
@@ -54,7 +57,7 @@ static int outcome_of(const union packet_answer *answer)
 	return outcome > 0 ? -EPROTO : outcome;
 }
 
-static int ask(struct uw *uw, enum packet_op op, union packet_request *request,
+static int ask(struct uw *uw, enum packet_op op, union packet_request *request, uint64_t wait_us,
 	       union packet_answer *answer, int *ret_fd)
 {
 	struct lib_call call = {
@@ -62,7 +65,7 @@ static int ask(struct uw *uw, enum packet_op op, union packet_request *request,
 	int rc;
 
 	memset(answer, 0, sizeof(*answer));
-	rc = lib_call(uw, &call, 0);
+	rc = lib_call(uw, &call, wait_us);
 	if (!rc)
 		rc = outcome_of(answer);
 	if (ret_fd && !rc)
@@ -110,7 +113,7 @@ int lib_pool_create(struct uw *uw, const char *component, const char *name, uint
 		return -EINVAL;
 	strcpy(request.grant.component, component);
 	strcpy(request.grant.text, name);
-	rc = ask(uw, PACKET_POOL_CREATE, &request, &answer, &fd);
+	rc = ask(uw, PACKET_POOL_CREATE, &request, 0, &answer, &fd);
 	if (rc == UW_DENIED)
 		lib_give_denial(&answer.denial, denial);
 	return rc ? rc : take(uw, &answer, false, fd, ret_pool);
@@ -133,7 +136,7 @@ int lib_pool_attach(struct uw *uw, const char *name, bool write, struct lib_pool
 	if (strlen(name) >= PACKET_NAME_LEN)
 		return -ENOENT;
 	strcpy(request.attach.name, name);
-	rc = ask(uw, PACKET_POOL_ATTACH, &request, &answer, &fd);
+	rc = ask(uw, PACKET_POOL_ATTACH, &request, 0, &answer, &fd);
 	return rc ? rc : take(uw, &answer, true, fd, ret_pool);
 }
 
@@ -141,9 +144,11 @@ int lib_pool_commit(const struct lib_pool *pool, uint64_t offset, uint64_t bytes
 {
 	union packet_request request = {
 		.range = {.id = pool->id, .offset = offset, .bytes = bytes}};
+	uint64_t wait_us =
+		bytes < pool->bytes ? bytes * SLOWEST_US_A_BYTE : pool->bytes * SLOWEST_US_A_BYTE;
 	union packet_answer answer;
 
-	return ask(pool->uw, PACKET_POOL_COMMIT, &request, &answer, NULL);
+	return ask(pool->uw, PACKET_POOL_COMMIT, &request, wait_us, &answer, NULL);
 }
 
 int lib_pool_share(const struct lib_pool *pool, uint32_t uid, uint32_t gid, uint32_t mode)
@@ -152,7 +157,7 @@ int lib_pool_share(const struct lib_pool *pool, uint32_t uid, uint32_t gid, uint
 		.share = {.id = pool->id, .uid = uid, .gid = gid, .mode = mode}};
 	union packet_answer answer;
 
-	return ask(pool->uw, PACKET_POOL_SHARE, &request, &answer, NULL);
+	return ask(pool->uw, PACKET_POOL_SHARE, &request, 0, &answer, NULL);
 }
 
 void lib_pool_close(struct lib_pool *pool)
