@@ -12,7 +12,7 @@ show_uwd() {
 	local task
 	echo "    --- processes"
 	# shellcheck disable=SC2009 # pgrep does not say where they sleep
-	ps -eo pid,ppid,stat,wchan:24,args | grep '[u]wd\|[u]wctl\|uw-[gs]' | sed 's/^/    /'
+	ps -eo pid,ppid,stat,wchan:24,args | grep '[u]wd\|[u]wctl\|uw-[gks]' | sed 's/^/    /'
 	for task in $(pidof uwd); do
 		head -n 6 /proc/"$task"/task/*/stack | sed 's/^/    /'
 	done
