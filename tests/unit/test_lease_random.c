@@ -21,6 +21,7 @@ struct random_lease {
 	uint32_t client; /* of the test */
 	uint32_t component;
 	uint64_t id, bytes, expires_us;
+	bool credit;
 };
 
 struct random_test {
@@ -149,25 +150,33 @@ static void check_grant(const struct random_test *t, uint32_t component, bool re
 	assert_true(all <= t->f->headroom.host_free_bytes);
 }
 
-static void enter_lease(struct random_test *t, uint32_t client, const struct lease_request *request,
-			const struct lease_result *result)
+static void add_lease(struct random_test *t, uint32_t client, const struct lease_request *request,
+		      const struct lease_result *result)
 {
-	uint64_t before = promised(t, request->component);
 	uint32_t slot = (uint32_t)result->id;
 
 	assert_true(t->lease_count < LEASES);
 	assert_true(result->id >> 32 > t->generation[slot]);
 	t->generation[slot] = (uint32_t)(result->id >> 32);
-	assert_true(request->adaptive
-			    ? result->bytes >= request->min_bytes && result->bytes <= request->bytes
-			    : result->bytes == request->bytes);
 	t->lease[t->lease_count++] = (struct random_lease){
 		.client = client,
 		.component = request->component,
 		.id = result->id,
 		.bytes = result->bytes,
 		.expires_us = request->ttl_us ? t->f->now_us + request->ttl_us : 0,
+		.credit = request->credit,
 	};
+}
+
+static void enter_lease(struct random_test *t, uint32_t client, const struct lease_request *request,
+			const struct lease_result *result)
+{
+	uint64_t before = promised(t, request->component);
+
+	assert_true(request->adaptive
+			    ? result->bytes >= request->min_bytes && result->bytes <= request->bytes
+			    : result->bytes == request->bytes);
+	add_lease(t, client, request, result);
 	check_grant(t, request->component, request->revocable, before);
 }
 
@@ -192,12 +201,67 @@ static void ask(struct random_test *t, uint32_t client)
 		assert_int_equal(t->f->result.outcome, LEASE_DENIED);
 }
 
+/* ---- credit ---- */
+
+static struct random_lease *credit_of(struct random_test *t, uint32_t client, uint32_t component)
+{
+	for (uint32_t i = 0; i < t->lease_count; i++)
+		if (t->lease[i].credit && t->lease[i].client == client &&
+		    t->lease[i].component == component)
+			return &t->lease[i];
+	return NULL;
+}
+
+/* The client says what it has, and now and then something else. */
+static void make_up(struct random_test *t, uint32_t client)
+{
+	uint32_t component = (uint32_t)dice(t, 2);
+	struct random_lease *credit = credit_of(t, client, component);
+	uint64_t before = promised(t, component), had = credit ? credit->bytes : 0;
+	uint64_t says = dice(t, 4) ? had : dice(t, 2 * LEASE_CREDIT_BYTES);
+	struct lease_request request = {.component = component, .credit = true};
+	struct lease_result *result = &t->f->result;
+
+	if (t->lease_count == LEASES)
+		return;
+	lease_credit(t->f->ledger, t->client[client].index, component, says, t->f->now_us, result);
+	assert_int_equal(result->error, 0);
+	if (!result->id)
+		return;
+	if (!credit)
+		add_lease(t, client, &request, result);
+	credit = credit_of(t, client, component);
+	assert_int_equal(credit->id, result->id);
+	credit->bytes = result->bytes;
+	note_before(t);
+	if (result->bytes > had)
+		check_grant(t, component, false, before);
+}
+
+static void draw(struct random_test *t, uint32_t client)
+{
+	uint32_t component = (uint32_t)dice(t, 2);
+	struct random_lease *credit = credit_of(t, client, component);
+	struct lease_request request = lease_wish(t->client[client].index, component, 0);
+
+	if (!credit || !credit->bytes || t->lease_count == LEASES)
+		return;
+	request.bytes = 1 + dice(t, credit->bytes);
+	request.drawn = true;
+	assert_int_equal(lease_ask(t->f, &request), LEASE_GRANTED); /* whatever else there is */
+	assert_int_equal(t->f->result.bytes, request.bytes);
+	credit->bytes -= request.bytes;
+	add_lease(t, client, &request, &t->f->result);
+}
+
 static void resize(struct random_test *t)
 {
 	struct random_lease *lease = &t->lease[dice(t, t->lease_count)];
 	uint64_t bytes = 1 + dice(t, 64 * MIB), before = promised(t, lease->component);
 	bool grows = bytes > lease->bytes;
 
+	if (lease->credit)
+		return;
 	lease_resize(t->f->ledger, t->client[lease->client].index, lease->id, bytes, t->f->now_us,
 		     &t->f->result);
 	assert_true(t->f->result.outcome == LEASE_GRANTED ||
@@ -331,8 +395,12 @@ static void step(struct random_test *t)
 	expire(t);
 	if (!t->client[client].here)
 		join(t, client);
-	else if (what < 450)
+	else if (what < 300)
 		ask(t, client);
+	else if (what < 350)
+		make_up(t, client);
+	else if (what < 450)
+		draw(t, client);
 	else if (what < 480)
 		leave(t, client);
 	else if (what < 530)

@@ -20,10 +20,10 @@ static bool is_plausible(const struct lease_slot *slot)
 {
 	uint64_t bytes = atomic_load_explicit(&slot->bytes, memory_order_relaxed);
 
-	return slot->generation && slot->key && slot->pid > 0 && bytes &&
-	       bytes <= LEASE_BYTES_MAX && slot->priority >= PRIORITY_MIN &&
-	       slot->priority <= PRIORITY_MAX && memchr(slot->component, 0, UW_NAME_LEN) &&
-	       !slot->text[LEASE_TEXT_LEN - 1];
+	return slot->generation && slot->key && slot->pid > 0 &&
+	       (bytes || slot->flags & LEASE_CREDIT) && bytes <= LEASE_BYTES_MAX &&
+	       slot->priority >= PRIORITY_MIN && slot->priority <= PRIORITY_MAX &&
+	       memchr(slot->component, 0, UW_NAME_LEN) && !slot->text[LEASE_TEXT_LEN - 1];
 }
 
 /* Its client, which is awaited; LEASE_NO_CLIENT when there are too many. */
@@ -65,8 +65,20 @@ static bool adopt_slot(struct lease_ledger *ledger, uint32_t at, uint64_t now_us
 	client = client_of(ledger, slot, now_us);
 	if (client == LEASE_NO_CLIENT || ledger->client[client].leases == LEASE_SLOTS_CLIENT)
 		return false;
+	if (slot->flags & LEASE_CREDIT &&
+	    ledger->client[client].credit[component].slot != LEASE_NONE)
+		return false;
 	lease_slot_count_in(ledger, at, client, component);
 	return true;
+}
+
+/* What was taken from credits and not told yet comes as soon as its client does. */
+static void reserve_all(struct lease_ledger *ledger)
+{
+	for (uint32_t i = 0; i < LEASE_CLIENTS; i++)
+		for (uint32_t k = 0; ledger->client[i].used && k < ledger->component_count; k++)
+			if (ledger->client[i].credit[k].slot != LEASE_NONE)
+				lease_credit_reserve(ledger, i, k);
 }
 
 void lease_adopt(struct lease_ledger *ledger, uint32_t count, uint64_t now_us, uint32_t *ret_freed)
@@ -84,4 +96,5 @@ void lease_adopt(struct lease_ledger *ledger, uint32_t count, uint64_t now_us, u
 		atomic_store_explicit(&slot->state, LEASE_FREE, memory_order_release);
 		lease_slot_push(ledger, at);
 	}
+	reserve_all(ledger);
 }

@@ -62,6 +62,8 @@ uint32_t lease_client_add(struct lease_ledger *ledger, const struct lease_identi
 			.leaf = LEASE_LEAVES,
 			.first = LEASE_NONE,
 		};
+		for (uint32_t k = 0; k < UW_COMPONENTS_MAX; k++)
+			ledger->client[i].credit[k].slot = LEASE_NONE;
 		ledger->clients++;
 		return i;
 	}
@@ -143,7 +145,7 @@ static uint32_t drop_leases(struct lease_ledger *ledger, uint32_t client, bool u
 		bool keep = unseen_only && ledger->node[at].seen;
 
 		ledger->node[at].seen = false;
-		if (!keep) {
+		if (!keep && !(unseen_only && lease_credit_fold(ledger, at))) {
 			lease_slot_drop(ledger, at);
 			count++;
 		}
@@ -194,6 +196,19 @@ uint32_t lease_list_end(struct lease_ledger *ledger, uint32_t client)
 
 /* ---- another configuration ---- */
 
+static void renumber_credits(struct lease_client *client,
+			     const uint8_t to[static UW_COMPONENTS_MAX])
+{
+	struct lease_credit before[UW_COMPONENTS_MAX];
+
+	memcpy(before, client->credit, sizeof(before));
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++)
+		client->credit[i] = (struct lease_credit){.slot = LEASE_NONE};
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++)
+		if (before[i].slot != LEASE_NONE)
+			client->credit[to[i]] = before[i];
+}
+
 /* What was booked under old indices is booked off, and anew under the new ones. */
 static void renumber_leases(struct lease_ledger *ledger, uint32_t client,
 			    const uint8_t to[static UW_COMPONENTS_MAX])
@@ -201,6 +216,7 @@ static void renumber_leases(struct lease_ledger *ledger, uint32_t client,
 	struct lease_client *c = &ledger->client[client];
 
 	memset(c->held_bytes, 0, sizeof(c->held_bytes));
+	renumber_credits(c, to);
 	for (uint16_t at = c->first; at != LEASE_NONE; at = ledger->node[at].next) {
 		struct lease_node *node = &ledger->node[at];
 

@@ -14,18 +14,38 @@ static uint64_t least_of(const struct lease_request *request)
 	return request->adaptive ? request->min_bytes : request->bytes;
 }
 
-static enum lease_reason over_quota(const struct lease_ledger *ledger,
-				    const struct lease_request *request)
+static uint32_t left_of(uint32_t most, uint32_t taken)
 {
-	const struct lease_client *c = &ledger->client[request->client];
+	return taken < most ? most - taken : 0;
+}
 
-	if (c->leases >= LEASE_SLOTS_CLIENT)
-		return LEASE_WHY_QUOTA_CLIENT;
-	if (c->identity.uid && ledger->user[c->user].leases >= LEASE_SLOTS_USER)
-		return LEASE_WHY_QUOTA_USER;
-	if (!lease_room_left(ledger))
-		return LEASE_WHY_QUOTA;
-	return request->pool ? lease_pool_quota(ledger, c->identity.uid) : LEASE_WHY_NONE;
+uint32_t lease_slots_left(const struct lease_ledger *ledger, uint32_t client,
+			  enum lease_reason *ret_reason)
+{
+	const struct lease_client *c = &ledger->client[client];
+	const struct lease_user *user = &ledger->user[c->user];
+	uint32_t all = lease_room_left(ledger);
+	uint32_t own = left_of(LEASE_SLOTS_CLIENT, c->leases + c->reserved);
+	uint32_t of_user = c->identity.uid
+				   ? left_of(LEASE_SLOTS_USER, user->leases + user->reserved)
+				   : LEASE_SLOTS;
+
+	*ret_reason =
+		!own ? LEASE_WHY_QUOTA_CLIENT : (!of_user ? LEASE_WHY_QUOTA_USER : LEASE_WHY_QUOTA);
+	return (uint32_t)min_u64(all, min_u64(own, of_user));
+}
+
+/* A pool has a quota of its own beside the lease's. */
+static bool pools_are_many(const struct lease_ledger *ledger, const struct lease_request *request,
+			   enum lease_reason *ret_reason)
+{
+	enum lease_reason reason = LEASE_WHY_NONE;
+
+	if (request->pool)
+		reason = lease_pool_quota(ledger, ledger->client[request->client].identity.uid);
+	if (reason != LEASE_WHY_NONE)
+		*ret_reason = reason;
+	return reason != LEASE_WHY_NONE;
 }
 
 static uint64_t adapted(const struct lease_request *request, uint64_t free)
@@ -71,6 +91,17 @@ bool lease_is_inside(const struct lease_ledger *ledger, uint32_t client, uint32_
 	       ledger->client[client].place.component == component;
 }
 
+void lease_tell_grant(const struct lease_ledger *ledger, uint32_t slot, struct lease_result *ret)
+{
+	const struct lease_node *node = &ledger->node[slot];
+
+	ret->outcome = LEASE_GRANTED;
+	ret->id = lease_id(ledger->slot[slot].generation, slot);
+	ret->bytes = lease_slot_bytes(ledger, slot);
+	ret->borrowed_bytes = ledger->slot[slot].borrowed_bytes;
+	ret->inside = lease_is_inside(ledger, node->client, node->component);
+}
+
 bool lease_try(struct lease_ledger *ledger, const struct lease_request *request, uint64_t now_us,
 	       struct lease_result *ret, enum lease_reason *ret_reason)
 {
@@ -79,8 +110,8 @@ bool lease_try(struct lease_ledger *ledger, const struct lease_request *request,
 	uint32_t slot;
 
 	*ret = (struct lease_result){.client = request->client, .cookie = request->cookie};
-	*ret_reason = over_quota(ledger, request);
-	if (*ret_reason != LEASE_WHY_NONE)
+	if (!lease_slots_left(ledger, request->client, ret_reason) ||
+	    pools_are_many(ledger, request, ret_reason))
 		return false;
 	bytes = lease_fits(ledger, request, ret_reason);
 	if (!bytes)
@@ -90,10 +121,6 @@ bool lease_try(struct lease_ledger *ledger, const struct lease_request *request,
 	slot = lease_slot_take(ledger, request, request->pool ? &words : NULL, bytes, borrowed,
 			       now_us);
 	ledger->account[request->component].granted++;
-	ret->outcome = LEASE_GRANTED;
-	ret->id = lease_id(ledger->slot[slot].generation, slot);
-	ret->bytes = bytes;
-	ret->borrowed_bytes = borrowed;
-	ret->inside = lease_is_inside(ledger, request->client, request->component);
+	lease_tell_grant(ledger, slot, ret);
 	return true;
 }

@@ -42,7 +42,8 @@ static void deny(struct lease_ledger *ledger, const struct lease_request *reques
 	bool passes = reason == LEASE_WHY_BUDGET || reason == LEASE_WHY_HOST ||
 		      reason == LEASE_WHY_LEVEL || reason == LEASE_WHY_TURN;
 
-	if (passes && request->timeout_us && lease_wait(ledger, request, now_us, &reason)) {
+	if (passes && request->timeout_us && !request->drawn &&
+	    lease_wait(ledger, request, now_us, &reason)) {
 		ret->outcome = LEASE_WAITS;
 		return;
 	}
@@ -62,28 +63,22 @@ void lease_grant(struct lease_ledger *ledger, const struct lease_request *reques
 		.error = rc, .client = request->client, .cookie = request->cookie};
 	if (rc)
 		return;
-	if (lease_is_behind(ledger, request->component, request->priority, now_us) ||
-	    !lease_try(ledger, request, now_us, ret, &reason))
-		deny(ledger, request, now_us, reason, ret);
+	if (request->drawn
+		    ? lease_draw(ledger, request, now_us, ret, &reason)
+		    : !lease_is_behind(ledger, request->component, request->priority, now_us) &&
+			      lease_try(ledger, request, now_us, ret, &reason))
+		return;
+	deny(ledger, request, now_us, reason, ret);
 }
 
 /* ---- what is there already ---- */
-
-static void set_size(struct lease_ledger *ledger, uint32_t slot, uint64_t bytes)
-{
-	struct lease_node *node = &ledger->node[slot];
-	uint64_t before = lease_slot_bytes(ledger, slot);
-
-	atomic_store_explicit(&ledger->slot[slot].bytes, bytes, memory_order_relaxed);
-	lease_book(ledger, node->client, node->component, (int64_t)bytes - (int64_t)before);
-}
 
 static void shrink(struct lease_ledger *ledger, uint32_t slot, uint64_t bytes)
 {
 	uint64_t *borrowed = &ledger->slot[slot].borrowed_bytes;
 
 	*borrowed = sub_sat(*borrowed, lease_slot_bytes(ledger, slot) - bytes);
-	set_size(ledger, slot, bytes);
+	lease_slot_resize(ledger, slot, bytes);
 	ledger->stirred = UINT32_MAX;
 }
 
@@ -107,7 +102,7 @@ static void grow(struct lease_ledger *ledger, uint32_t slot, uint64_t bytes, uin
 	}
 	ledger->slot[slot].borrowed_bytes +=
 		lease_borrowed(ledger, more.client, more.component, more.bytes);
-	set_size(ledger, slot, bytes);
+	lease_slot_resize(ledger, slot, bytes);
 }
 
 void lease_resize(struct lease_ledger *ledger, uint32_t client, uint64_t id, uint64_t bytes,

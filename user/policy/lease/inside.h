@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The ledger's memory, for its own files. Each calls only those after it: grant.c decides, adopt.c
- * takes over, attach.c has pools shared, clients.c keeps who is there, wait.c who waits, fit.c
+ * takes over, attach.c has pools shared, clients.c keeps who is there, credit.c what they give out
+ * themselves, wait.c who waits, fit.c
  * gives what is asked, slots.c keeps the slots and their lists, pools.c the pools, room.c what is
  * free, expiry.c what ends by itself.
  */
@@ -25,6 +26,7 @@ struct lease_node {
 
 struct lease_user {
 	uint32_t uid, clients, leases; /* free while clients is 0 */
+	uint32_t reserved;
 };
 
 struct lease_leaf {
@@ -35,6 +37,12 @@ struct lease_leaf {
 	uint64_t before_bytes;              /* used when it had no lease */
 };
 
+/* Of a client in a component. */
+struct lease_credit {
+	uint16_t slot; /* LEASE_NONE: it has none */
+	uint16_t left; /* slots that are reserved for what is taken from it */
+};
+
 struct lease_client {
 	bool used;
 	struct lease_identity identity;
@@ -43,8 +51,10 @@ struct lease_client {
 	uint32_t user;             /* in the table of users */
 	uint32_t leaf;             /* in the table of leaves; LEASE_LEAVES: none */
 	uint32_t leases, waiters;
-	uint16_t first; /* its leases */
+	uint32_t reserved; /* slots, for what it takes from its credit */
+	uint16_t first;    /* its leases */
 	bool attends;
+	struct lease_credit credit[UW_COMPONENTS_MAX];
 	uint64_t held_bytes[UW_COMPONENTS_MAX];
 };
 
@@ -86,7 +96,7 @@ struct lease_account {
 struct lease_ledger {
 	struct lease_slot *slot;
 	uint32_t room; /* slots that may be used */
-	uint32_t leases, waiting, clients;
+	uint32_t leases, waiting, clients, reserved;
 	uint16_t free_first, free_last;
 	uint64_t sequence;
 	uint64_t next_wait_us; /* the first wait that ends; may be too early */
@@ -115,6 +125,13 @@ uint32_t lease_slot_of(const struct lease_ledger *ledger, uint32_t client, uint6
 uint32_t lease_slot_take(struct lease_ledger *ledger, const struct lease_request *request,
 			 const struct lease_pool_words *words, uint64_t bytes,
 			 uint64_t borrowed_bytes, uint64_t now_us);
+
+/* Books so much more or less for it. */
+void lease_slot_resize(struct lease_ledger *ledger, uint32_t slot, uint64_t bytes);
+
+/* So many slots more or less are kept for what a client takes from its credit. */
+void lease_slots_reserve(struct lease_ledger *ledger, uint32_t client, uint32_t component,
+			 int32_t count);
 
 /* Frees it, and books it off. */
 void lease_slot_drop(struct lease_ledger *ledger, uint32_t slot);
@@ -197,6 +214,19 @@ bool lease_level_lets(const struct lease_ledger *ledger, uint32_t component, uin
 void lease_tell_denial(struct lease_ledger *ledger, const struct lease_request *request,
 		       uint64_t now_us, struct lease_denial *denial);
 
+/* ---- credit.c ---- */
+
+/* A lease that its client has taken from its credit. As lease_try. */
+bool lease_draw(struct lease_ledger *ledger, const struct lease_request *request, uint64_t now_us,
+		struct lease_result *ret, enum lease_reason *ret_reason);
+
+/* What was drawn and is not named by its client goes back to the credit; false when there is none.
+ */
+bool lease_credit_fold(struct lease_ledger *ledger, uint32_t slot);
+
+/* Reserves slots for what may be taken from it, as far as quotas let. */
+void lease_credit_reserve(struct lease_ledger *ledger, uint32_t client, uint32_t component);
+
 /* ---- wait.c ---- */
 
 /* False when there is no place to wait, with the reason. */
@@ -213,6 +243,13 @@ void lease_waiter_drop(struct lease_ledger *ledger, struct lease_waiter *waiter)
 /* How much of it can be granted now; 0 and why not. */
 uint64_t lease_fits(const struct lease_ledger *ledger, const struct lease_request *request,
 		    enum lease_reason *ret_reason);
+
+/* Slots that the client may yet take; the reason is that for which there are no more. */
+uint32_t lease_slots_left(const struct lease_ledger *ledger, uint32_t client,
+			  enum lease_reason *ret_reason);
+
+/* What a request that was granted is told. */
+void lease_tell_grant(const struct lease_ledger *ledger, uint32_t slot, struct lease_result *ret);
 
 bool lease_is_inside(const struct lease_ledger *ledger, uint32_t client, uint32_t component);
 

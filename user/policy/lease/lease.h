@@ -48,6 +48,12 @@
 #define LEASE_TEXT_LEN  80 /* what it is for, then its tags; with their terminators */
 #define LEASE_HOLDERS   3
 
+/* Credit: what a client gives out to itself without asking, and tells of afterwards. */
+#define LEASE_CREDIT_BYTES  (8ULL << 20)
+#define LEASE_CREDIT_SHARE  8U           /* it is no more than such a part of what is free */
+#define LEASE_CREDIT_MIN    (1ULL << 20) /* less is not worth its upkeep */
+#define LEASE_CREDIT_LEASES 64U          /* slots that are kept for what is taken from it */
+
 #define LEASE_NO_CLIENT UINT32_MAX
 
 /* A pool is a lease whose memory stands on the component itself, and which others may attach. */
@@ -61,6 +67,8 @@ enum lease_flag {
 	LEASE_ATTENDED = 1U << 1,  /* its client watches its connection, and comes back at once */
 	LEASE_POOL = 1U << 2,      /* of a pool: its owner's, or */
 	LEASE_READER = 1U << 3,    /* one who attached it: counts nothing */
+	LEASE_CREDIT = 1U << 4,    /* not given out yet */
+	LEASE_DRAWN = 1U << 5,     /* came out of its client's credit */
 };
 
 enum lease_state {
@@ -166,6 +174,8 @@ struct lease_request {
 	bool revocable;
 	bool adaptive; /* between min_bytes and bytes, and no more than 2/3 of what is free */
 	bool pool;     /* of which text is the name; it cannot wait */
+	bool credit;   /* of the ledger itself */
+	bool drawn;    /* its client has taken it from its credit already; it never waits */
 	uint64_t bytes, min_bytes;
 	uint64_t timeout_us; /* to wait; 0: granted or denied at once */
 	uint64_t ttl_us;     /* 0: until it is freed */
@@ -178,7 +188,8 @@ struct lease_result {
 	uint32_t client, cookie;
 	uint64_t id;
 	uint64_t bytes, borrowed_bytes;
-	bool inside; /* its holder runs in the component */
+	bool inside;       /* its holder runs in the component */
+	uint32_t drawable; /* leases that may be taken from a credit */
 	struct lease_denial denial;
 };
 
@@ -264,6 +275,18 @@ uint32_t lease_list_end(struct lease_ledger *ledger, uint32_t client);
  */
 void lease_grant(struct lease_ledger *ledger, const struct lease_request *request, uint64_t now_us,
 		 struct lease_result *ret);
+
+/*
+ * Makes up the credit of a client in a component, of which it says that it has has_bytes left: what
+ * there is beyond that is free again, and it grows to LEASE_CREDIT_BYTES as far as nobody misses
+ * that. The result has its id (0: there is none), size and how many leases may be taken from it;
+ * none is no denial. error as of lease_grant. What a client takes from it comes as a request with
+ * drawn set, and moves from the one lease to the other, so that the sums stay. One that finds the
+ * credit short is granted the rest as another would be, or denied. A client that comes back and
+ * does not name a lease that was drawn has it in its credit still.
+ */
+void lease_credit(struct lease_ledger *ledger, uint32_t client, uint32_t component,
+		  uint64_t has_bytes, uint64_t now_us, struct lease_result *ret);
 
 /* To another size: grown all or not at all, as a grant of the difference would be; outcome GRANTED,
  * DENIED or STALE. */
@@ -367,7 +390,7 @@ struct lease_view {
 	uint32_t component, uid;
 	int32_t pid;
 	uint8_t priority;
-	bool revocable, inside, awaited;
+	bool revocable, inside, awaited, credit;
 	bool pool;        /* of a pool: text is its name */
 	const char *text; /* LEASE_TEXT_LEN bytes: two texts, terminated */
 };

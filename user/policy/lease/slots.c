@@ -84,9 +84,30 @@ void lease_slot_count_in(struct lease_ledger *ledger, uint32_t slot, uint32_t cl
 		lease_pool_enter(ledger, slot);
 	} else {
 		ledger->account[component].leases++;
+		if (ledger->slot[slot].flags & LEASE_CREDIT)
+			owner->credit[component] = (struct lease_credit){.slot = (uint16_t)slot};
 		lease_book(ledger, client, component, (int64_t)lease_slot_bytes(ledger, slot));
 	}
 	lease_expiry_set(ledger, slot);
+}
+
+void lease_slots_reserve(struct lease_ledger *ledger, uint32_t client, uint32_t component,
+			 int32_t count)
+{
+	struct lease_client *owner = &ledger->client[client];
+
+	owner->credit[component].left = (uint16_t)(owner->credit[component].left + count);
+	owner->reserved += (uint32_t)count;
+	ledger->user[owner->user].reserved += (uint32_t)count;
+	ledger->reserved += (uint32_t)count;
+}
+
+static void forget_credit(struct lease_ledger *ledger, uint32_t client, uint32_t component)
+{
+	struct lease_credit *credit = &ledger->client[client].credit[component];
+
+	lease_slots_reserve(ledger, client, component, -credit->left);
+	credit->slot = LEASE_NONE;
 }
 
 static void count_out(struct lease_ledger *ledger, uint32_t slot)
@@ -94,6 +115,8 @@ static void count_out(struct lease_ledger *ledger, uint32_t slot)
 	struct lease_node *node = &ledger->node[slot];
 	struct lease_client *owner = &ledger->client[node->client];
 
+	if (ledger->slot[slot].flags & LEASE_CREDIT)
+		forget_credit(ledger, node->client, node->component);
 	lease_expiry_clear(ledger, slot);
 	if (lease_slot_is_pool(ledger, slot)) {
 		lease_pool_leave(ledger, slot);
@@ -153,7 +176,9 @@ uint32_t lease_slot_take(struct lease_ledger *ledger, const struct lease_request
 	slot->before_bytes =
 		client->leaf == LEASE_LEAVES ? 0 : lease_before(&ledger->leaf[client->leaf]);
 	slot->flags = (uint8_t)((request->revocable ? LEASE_REVOCABLE : 0U) |
-				(client->attends ? LEASE_ATTENDED : 0U));
+				(client->attends ? LEASE_ATTENDED : 0U) |
+				(request->credit ? LEASE_CREDIT : 0U) |
+				(request->drawn ? LEASE_DRAWN : 0U));
 	if (words)
 		write_pool(slot, at, words);
 	memcpy(slot->component, ledger->account[request->component].name, UW_NAME_LEN);
@@ -161,6 +186,15 @@ uint32_t lease_slot_take(struct lease_ledger *ledger, const struct lease_request
 	atomic_store_explicit(&slot->state, LEASE_HELD, memory_order_release);
 	lease_slot_count_in(ledger, at, request->client, request->component);
 	return at;
+}
+
+void lease_slot_resize(struct lease_ledger *ledger, uint32_t slot, uint64_t bytes)
+{
+	struct lease_node *node = &ledger->node[slot];
+	uint64_t before = lease_slot_bytes(ledger, slot);
+
+	atomic_store_explicit(&ledger->slot[slot].bytes, bytes, memory_order_relaxed);
+	lease_book(ledger, node->client, node->component, (int64_t)bytes - (int64_t)before);
 }
 
 void lease_slot_drop(struct lease_ledger *ledger, uint32_t slot)
@@ -202,5 +236,7 @@ void lease_set_room(struct lease_ledger *ledger, uint32_t count)
 
 uint32_t lease_room_left(const struct lease_ledger *ledger)
 {
-	return ledger->room - ledger->leases;
+	uint32_t taken = ledger->leases + ledger->reserved;
+
+	return taken < ledger->room ? ledger->room - taken : 0;
 }

@@ -55,6 +55,7 @@ bool lease_read(const struct lease_ledger *ledger, uint32_t slot, struct lease_v
 		.pid = s->pid,
 		.priority = s->priority,
 		.revocable = s->flags & LEASE_REVOCABLE,
+		.credit = s->flags & LEASE_CREDIT,
 		.inside =
 			client->leaf != LEASE_LEAVES && client->place.component == node->component,
 		.awaited = client->awaited_until_us,
