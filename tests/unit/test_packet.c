@@ -176,6 +176,12 @@ static void test_what_is_bent_is_refused(void **state)
 		{PACKET_HELLO, head + offsetof(struct packet_hello, flags), 1},
 		{PACKET_HELLO, head + offsetof(struct packet_hello, zero), 1},
 		{PACKET_GRANT, head + offsetof(struct packet_grant, flags), 0x80},
+		{PACKET_GRANT, head + offsetof(struct packet_grant, flags),
+		 PACKET_DRAWN | PACKET_ADAPTIVE},
+		{PACKET_GRANT, head + offsetof(struct packet_grant, flags),
+		 PACKET_DRAWN | PACKET_OR_NEXT},
+		{PACKET_GRANT, head + offsetof(struct packet_grant, flags),
+		 PACKET_CREDIT | PACKET_REVOCABLE},
 		{PACKET_WATCH, head + offsetof(struct packet_watch, on), 2},
 		{PACKET_WATCH, head + offsetof(struct packet_watch, zero), 2},
 		{PACKET_POOL_CREATE, head + offsetof(struct packet_grant, flags), 1},
@@ -186,6 +192,12 @@ static void test_what_is_bent_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(read_bent(PACKET_FREE, &none, head + 8, 1), 0);
+	assert_int_equal(read_bent(PACKET_GRANT, &none, head + offsetof(struct packet_grant, flags),
+				   PACKET_CREDIT),
+			 0);
+	assert_int_equal(read_bent(PACKET_GRANT, &none, head + offsetof(struct packet_grant, flags),
+				   PACKET_DRAWN | PACKET_REVOCABLE),
+			 0);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		assert_int_equal(read_bent(rows[i].op, &none, rows[i].at, rows[i].to), -EBADMSG);
 }

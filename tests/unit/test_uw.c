@@ -176,7 +176,7 @@ static void test_threads_share_a_handle(void **data)
 		pthread_join(thread[i], &failed);
 		assert_null(failed);
 	}
-	assert_int_equal(uw_fixture_leases(f), 0);
+	uw_fixture_await(f, 0);
 	uw_close(uw);
 }
 

@@ -23,7 +23,12 @@
 struct uw_fixture {
 	char dir[32], socket[64], file[64];
 	pid_t server;
-	int levels; /* of the server: bytes in, and out how many leases there are */
+	int levels; /* of the server: bytes in, and out what there is */
+};
+
+struct uw_sums {
+	uint32_t leases;
+	uint64_t leased_bytes[LEASE_COMPONENTS];
 };
 
 /* ---- the server's process ---- */
@@ -112,6 +117,7 @@ static inline struct lease_server *uw_server_open(struct uw_server *s,
 static inline void uw_server_obey(struct uw_server *s, struct lease_server *server, int fd)
 {
 	struct lease_totals totals;
+	struct uw_sums sums = {0};
 	uint8_t byte;
 
 	if (read(fd, &byte, 1) != 1)
@@ -119,7 +125,10 @@ static inline void uw_server_obey(struct uw_server *s, struct lease_server *serv
 	if (byte < LEVEL__COUNT)
 		lease_server_level(server, MODELS, (enum level)byte, 100U * byte, clock_now_us());
 	lease_totals(s->f.ledger, &totals);
-	if (write(fd, &totals.leases, sizeof(totals.leases)) < 0)
+	sums.leases = totals.leases;
+	for (uint32_t i = 0; i < LEASE_COMPONENTS; i++)
+		sums.leased_bytes[i] = lease_sums(&s->f, i).leased_bytes;
+	if (write(fd, &sums, sizeof(sums)) < 0)
 		_exit(1);
 }
 
@@ -156,19 +165,27 @@ static inline void uw_fixture_start(struct uw_fixture *f)
 	f->levels = fds[0];
 }
 
-/* A level for the second component, or LEVEL__COUNT for none; how many leases there are. */
-static inline uint32_t uw_fixture_say(const struct uw_fixture *f, uint8_t level)
+/* A level for the second component, or LEVEL__COUNT for none; what there is. */
+static inline struct uw_sums uw_fixture_say(const struct uw_fixture *f, uint8_t level)
 {
-	uint32_t leases = UINT32_MAX;
+	struct uw_sums sums = {.leases = UINT32_MAX};
 
 	assert_int_equal(write(f->levels, &level, 1), 1);
-	assert_int_equal(read(f->levels, &leases, sizeof(leases)), sizeof(leases));
-	return leases;
+	assert_int_equal(read(f->levels, &sums, sizeof(sums)), sizeof(sums));
+	return sums;
 }
 
 static inline uint32_t uw_fixture_leases(const struct uw_fixture *f)
 {
-	return uw_fixture_say(f, LEVEL__COUNT);
+	return uw_fixture_say(f, LEVEL__COUNT).leases;
+}
+
+/* Until there are so many. */
+static inline void uw_fixture_await(const struct uw_fixture *f, uint32_t leases)
+{
+	for (int i = 0; i < 10000 && uw_fixture_leases(f) != leases; i++)
+		usleep(1000);
+	assert_int_equal(uw_fixture_leases(f), leases);
 }
 
 static inline void uw_fixture_kill(struct uw_fixture *f)

@@ -24,6 +24,8 @@ static const char *state_of(const json_t *lease)
 {
 	if (json_get_bool(lease, "awaited"))
 		return "awaited";
+	if (json_get_bool(lease, "credit"))
+		return "credit";
 	return json_get_bool(lease, "inside") ? "inside" : "outside";
 }
 

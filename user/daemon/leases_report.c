@@ -85,6 +85,7 @@ json_t *leases_encode_one(const struct daemon *daemon, const struct lease_view *
 	json_put(object, "borrowed_bytes", json_number(view->borrowed_bytes));
 	json_put(object, "priority", json_integer(view->priority));
 	json_put(object, "revocable", json_boolean(view->revocable));
+	json_put(object, "credit", json_boolean(view->credit));
 	json_put(object, "inside", json_boolean(view->inside));
 	json_put(object, "awaited", json_boolean(view->awaited));
 	json_put(object, "pid", json_integer(view->pid));

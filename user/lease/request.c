@@ -165,6 +165,26 @@ static int hello(struct lease_call *call, const struct packet_hello *request,
 
 /* ---- leases ---- */
 
+static void make_room(struct lease_server *server)
+{
+	if (lease_room_left(server->conf.ledger) < ROOM_AHEAD)
+		server->conf.grow(server->conf.data);
+}
+
+static void credit(struct lease_call *call, const struct packet_grant *from,
+		   struct lease_result *result)
+{
+	struct lease_server *server = call->server;
+	uint8_t priority;
+	int component = server->conf.component(server->conf.data, from->component, &priority);
+
+	make_room(server);
+	lease_credit(server->conf.ledger, call->connection->client,
+		     component < 0 ? COMPONENT_NONE : (uint32_t)component, from->min_bytes,
+		     server->now_us, result);
+	result->borrowed_bytes = result->drawable;
+}
+
 static void ask(struct lease_call *call, const struct packet_grant *from,
 		struct lease_result *result)
 {
@@ -175,6 +195,7 @@ static void ask(struct lease_call *call, const struct packet_grant *from,
 		.priority = (uint8_t)(from->priority <= UINT8_MAX ? from->priority : UINT8_MAX),
 		.revocable = from->flags & PACKET_REVOCABLE,
 		.adaptive = from->flags & PACKET_ADAPTIVE,
+		.drawn = from->flags & PACKET_DRAWN && from->item.op != PACKET_POOL_CREATE,
 		.bytes = from->bytes,
 		.min_bytes = from->min_bytes,
 		.timeout_us = from->flags & PACKET_OR_NEXT ? 0 : from->timeout_us,
@@ -188,8 +209,7 @@ static void ask(struct lease_call *call, const struct packet_grant *from,
 	if (!request.priority)
 		request.priority = priority;
 	memcpy(request.text, from->text, LEASE_TEXT_LEN);
-	if (lease_room_left(server->conf.ledger) < ROOM_AHEAD)
-		server->conf.grow(server->conf.data);
+	make_room(server);
 	if (component < 0) {
 		*result = (struct lease_result){.error = -ENOENT};
 		return;
@@ -211,8 +231,12 @@ static void grant(struct lease_call *call, const struct packet_grant *request,
 	if (call->list_done) {
 		answer->reply.outcome = PACKET_SKIPPED;
 	} else {
-		ask(call, request, &result);
+		if (request->flags == PACKET_CREDIT)
+			credit(call, request, &result);
+		else
+			ask(call, request, &result);
 		put_result(call->server, &result, answer);
+		answer->reply.flags |= request->flags & (PACKET_DRAWN | PACKET_CREDIT);
 		call->list_done = !answer->reply.outcome;
 	}
 	call->in_list = request->flags & PACKET_OR_NEXT;

@@ -222,6 +222,8 @@ static int settle_in(struct uw *uw, int fd)
 		return -errno;
 	uw->socket = fd;
 	watch_again(uw);
+	if (uw->socket >= 0)
+		lib_credit_return(uw);
 	for (struct lib_call *call = uw->calls; call && uw->socket >= 0; call = call->next)
 		lib_send_call(uw, call);
 	return uw->socket < 0 ? -ENOTCONN : 0;

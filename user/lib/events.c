@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "user/lib/inside.h"
@@ -127,13 +126,6 @@ static void tell_one(struct uw *uw, struct lib_watcher *watcher)
 	pthread_cond_broadcast(&uw->turned);
 }
 
-static void set_timer(const struct uw *uw, uint64_t us)
-{
-	struct itimerspec at = {.it_value.tv_nsec = (long)(us * 1000)};
-
-	timerfd_settime(uw->timer, 0, &at, NULL);
-}
-
 int uw_dispatch(struct uw *uw)
 {
 	struct lib_watcher *watcher;
@@ -151,7 +143,9 @@ int uw_dispatch(struct uw *uw)
 		ticks = 0;
 	lib_take(uw);
 	if (uw->socket < 0 && !uw->connects && lib_connect(uw))
-		set_timer(uw, LIB_AGAIN_US);
+		lib_wake(uw, LIB_AGAIN_US);
+	else if (ticks)
+		lib_credit_tick(uw);
 	while (!uw->running && (watcher = next_watcher(uw))) {
 		tell_one(uw, watcher);
 		told++;

@@ -72,7 +72,9 @@ static void in_child(void)
 		uw->threaded = uw->reads = uw->connects = false;
 		uw->running = 0;
 		uw->calls = NULL;
-		uw->lease_count = 0;
+		uw->lease = NULL; /* a thread that is not there any more may be moving it */
+		uw->lease_count = uw->lease_room = 0;
+		lib_credit_start(uw);
 	}
 	pthread_mutex_init(&handles_lock, NULL);
 }
@@ -137,6 +139,7 @@ static void free_handle(struct uw *uw)
 	pthread_cond_destroy(&uw->turned);
 	pthread_mutex_destroy(&uw->lock);
 	free(uw->lease);
+	free(uw->small);
 	free(uw->path);
 	free(uw);
 }
@@ -150,6 +153,7 @@ int uw_open(const char *socket, struct uw **ret_uw)
 		return -ENOMEM;
 	uw->socket = uw->epoll = uw->news = uw->kick = uw->timer = -1;
 	start_locks(uw);
+	lib_credit_start(uw);
 	uw->path = strdup(socket ? socket : LIB_SOCKET);
 	rc = uw->path ? open_files(uw) : -ENOMEM;
 	if (!rc) {

@@ -2,7 +2,8 @@
 /*
  * A handle, for the library's own files: handle.c opens, closes and forks, lease.c asks, events.c
  * tells, talk.c waits for answers, connect.c makes the connection and gets it back, take.c and
- * send.c move packets. All fields are guarded by lock; nothing waits while it is held.
+ * send.c move packets, credit.c gives out what needs not be asked for. All fields are guarded by
+ * lock; nothing waits while it is held.
  */
 #ifndef UW_LIB_INSIDE_H
 #define UW_LIB_INSIDE_H
@@ -15,11 +16,19 @@
 #include "user/lib/pools.h"
 #include "user/lib/uw.h"
 
-#define LIB_SOCKET       "/run/uw/lease.sock"
-#define LIB_RECONNECT_US 5000000ULL  /* a call waits so long for an uwd that restarts */
-#define LIB_ANSWER_US    30000000ULL /* and so long for an answer, beyond its own timeout */
-#define LIB_AGAIN_US     20000ULL    /* between two tries to connect */
-#define LIB_COMPONENTS   32
+#define LIB_SOCKET        "/run/uw/lease.sock"
+#define LIB_RECONNECT_US  5000000ULL  /* a call waits so long for an uwd that restarts */
+#define LIB_ANSWER_US     30000000ULL /* and so long for an answer, beyond its own timeout */
+#define LIB_AGAIN_US      20000ULL    /* between two tries to connect */
+#define LIB_COMPONENTS    32
+#define LIB_CREDIT_BYTES  (8ULL << 20) /* as much as uwd gives, LEASE_CREDIT_BYTES */
+#define LIB_CREDIT_LEASES 64U          /* LEASE_CREDIT_LEASES */
+#define LIB_SMALL_PART    4            /* of a credit one lease may be such a part */
+#define LIB_TELL_US       10000ULL     /* what was taken from it is told so soon */
+#define LIB_IDLE_US       1000000ULL   /* it goes back after so long; and is asked for again */
+#define LIB_SMALL_MAX     4096U        /* leases that were taken from credits */
+#define LIB_NONE          UINT16_MAX
+#define LIB_OWED          64
 
 /* Requests that were sent in one packet, until each has its last answer. On its caller's stack. */
 struct lib_call {
@@ -49,6 +58,37 @@ struct lib_watcher {
 	uint32_t stale; /* mask of levels that it is to be told */
 };
 
+/* What we may give out of a component without asking. */
+struct lib_credit {
+	char component[UW_NAME_MAX];
+	uint64_t id;   /* of the lease that it is; 0: there is none */
+	uint64_t size; /* when it was made up last */
+	uint64_t free_bytes, untold_bytes;
+	uint32_t free_leases, untold_leases;
+	uint64_t asked_bytes; /* what was free when it was asked for, with nothing untold */
+	uint32_t asked_leases;
+	bool asked, wanted, used, inside;
+	uint64_t used_us, again_us; /* when it was seen to be used; when it may be asked for */
+};
+
+enum lib_small_state {
+	LIB_SMALL_UNUSED,
+	LIB_SMALL_UNTOLD,
+	LIB_SMALL_TELLING, /* without an answer */
+	LIB_SMALL_TOLD,
+};
+
+/* A lease that was taken from a credit. */
+struct lib_small {
+	uint64_t id;   /* as the program knows it */
+	uint64_t told; /* as uwd does */
+	enum lib_small_state state;
+	bool freed;          /* while it was being told */
+	uint16_t prev, next; /* of those that are untold; next of those that are unused */
+	uint32_t credit;
+	struct packet_grant request;
+};
+
 struct uw {
 	struct uw *next; /* of all handles of the process */
 	pthread_mutex_t lock;
@@ -70,6 +110,16 @@ struct uw {
 	pthread_t runner;
 	struct lib_level level[LIB_COMPONENTS];
 	uint32_t level_count;
+	struct lib_credit credit[LIB_COMPONENTS];
+	uint32_t credit_count;
+	struct lib_small *small;
+	uint32_t small_count, small_pending; /* that there are, and those not told yet */
+	uint16_t small_free, untold_first, untold_last;
+	uint64_t small_serial;
+	uint64_t owed[LIB_OWED]; /* leases to be freed, of which there was no room to tell */
+	uint32_t owed_count;
+	bool to_tell; /* there is something that uwd does not know */
+	bool soon;    /* the timer goes off within LIB_TELL_US */
 	bool threaded, stops;
 	pthread_t thread;
 	uint8_t in[PACKET_MAX], out[PACKET_MAX];
@@ -91,13 +141,52 @@ static inline bool lib_makes_lease(enum packet_op op)
 int lib_send_call(struct uw *uw, struct lib_call *call);
 bool lib_is_open(const struct lib_call *call, uint32_t i);
 
-/* Frees a lease that nobody asked for any more. */
+/* Frees a lease that nobody asked for any more; now, or when there is room to send. */
 void lib_give_back(struct uw *uw, uint64_t id);
+void lib_pay(struct uw *uw);
+
+/* The timer of uw_fd goes off in so long. */
+void lib_wake(struct uw *uw, uint64_t us);
 
 /* What we have; and room for what all calls ask for, so that no answer finds none: -ENOMEM. */
 void lib_lease_add(struct uw *uw, uint64_t id);
 void lib_lease_drop(struct uw *uw, uint64_t id);
 int lib_lease_reserve(struct uw *uw);
+
+/* ---- credit.c ---- */
+
+/* A lease out of the credit: false when it has to be asked for. The lock is taken. */
+bool lib_credit_take(struct uw *uw, const struct packet_grant *request, struct packet_reply *ret);
+
+/* Whether the id is of such a lease. */
+static inline bool lib_is_small(uint64_t id)
+{
+	return id & 1ULL << 31; /* no slot of uwd has so high a number */
+}
+
+/* Gives it back: 0, UW_STALE, -ECHILD, or LIB_ASK when uwd knows it, as *ret_told. The lock is
+ * taken; and in the other two. */
+#define LIB_ASK INT32_MAX
+int lib_small_free(struct uw *uw, uint64_t id, uint64_t *ret_told);
+int lib_small_find(struct uw *uw, uint64_t id, uint64_t *ret_told);
+
+/* uwd has it no more. */
+void lib_small_forget(struct uw *uw, uint64_t id);
+
+/* Tells uwd what it does not know, as far as there is room to send. */
+void lib_credit_tell(struct uw *uw);
+
+/* When the timer has gone off: tells, and gives back what was not used. */
+void lib_credit_tick(struct uw *uw);
+
+/* An answer with PACKET_DRAWN or PACKET_CREDIT. */
+void lib_credit_answer(struct uw *uw, const struct packet_reply *reply);
+
+/* There is another connection: uwd is told again what it may not have heard. */
+void lib_credit_return(struct uw *uw);
+
+/* With nothing in it: of a new handle, and in a child of fork. */
+void lib_credit_start(struct uw *uw);
 
 /* ---- take.c ---- */
 

@@ -9,6 +9,7 @@
 
 #include "user/lib/inside.h"
 
+#define SETTLE_TRIES     16 /* each is one restart of uwd */
 #define REQUEST_SIZE_MIN offsetof(struct uw_request, priority) + 1
 
 /* ---- what is asked ---- */
@@ -41,7 +42,8 @@ static void put_text(const struct uw_request *from, struct packet_grant *to)
 
 static int put_request(const struct uw_request *from, uint32_t flags, struct packet_grant *to)
 {
-	if (from->size < REQUEST_SIZE_MIN || from->flags & ~UW_REVOCABLE || !from->component)
+	if (from->size < REQUEST_SIZE_MIN || from->flags & ~(UW_REVOCABLE | UW_NO_CREDIT) ||
+	    !from->component)
 		return -EINVAL;
 	if (strlen(from->component) >= PACKET_NAME_LEN)
 		return -ENOENT;
@@ -147,6 +149,11 @@ static int alloc_one(struct uw *uw, const struct uw_request *from, uint32_t flag
 
 	memset(&request, 0, sizeof(request));
 	rc = grant ? put_request(from, flags, &request.grant) : -EINVAL;
+	if (!rc && !flags && !(from->flags & UW_NO_CREDIT) &&
+	    lib_credit_take(uw, &request.grant, &answer.reply)) {
+		give_grant(&answer.reply, grant);
+		return 0;
+	}
 	if (!rc)
 		rc = call_one(uw, PACKET_GRANT, &request, from->timeout_us, &answer);
 	return rc ? rc : give_answer(&answer, grant, denial);
@@ -216,6 +223,45 @@ int uw_alloc_first(struct uw *uw, const struct uw_request *requests, uint32_t co
 	return rc;
 }
 
+static int put_many(const struct uw_request *requests, uint32_t count,
+		    union packet_request *request)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		int rc = put_request(request_at(requests, i), 0, &request[i].grant);
+
+		if (rc)
+			return rc;
+		request[i].grant.timeout_us = 0;
+	}
+	return 0;
+}
+
+int uw_alloc_many(struct uw *uw, const struct uw_request *requests, uint32_t count,
+		  struct uw_grant *grants, int *outcomes)
+{
+	union packet_request *request = calloc(count, sizeof(*request));
+	union packet_answer *answer = calloc(count, sizeof(*answer));
+	struct lib_call call = {
+		.request = request, .op = PACKET_GRANT, .count = count, .answer = answer};
+	int rc = -EINVAL;
+
+	if (!request || !answer)
+		rc = count ? -ENOMEM : -EINVAL;
+	else if (count && count <= PACKET_ITEMS_MAX && grants && outcomes)
+		rc = put_many(requests, count, request);
+	if (!rc)
+		rc = lib_call(uw, &call, 0);
+	for (uint32_t i = 0; !rc && i < count; i++) {
+		struct uw_grant *grant = (void *)((char *)grants + (size_t)i * grants->size);
+
+		grant->size = grants->size;
+		outcomes[i] = give_answer(&answer[i], grant, NULL);
+	}
+	free(request);
+	free(answer);
+	return rc;
+}
+
 static int call_lease(struct uw *uw, enum packet_op op, uint64_t id, uint64_t value,
 		      union packet_answer *answer)
 {
@@ -227,29 +273,61 @@ static int call_lease(struct uw *uw, enum packet_op op, uint64_t id, uint64_t va
 	return call_one(uw, op, &request, 0, answer);
 }
 
+/* The id by which uwd knows a lease: one that it has not been told of it is told of first, and what
+ * is asked after that is answered after it. */
+static int settle(struct uw *uw, uint64_t id, uint64_t *ret_id)
+{
+	int rc = 0;
+
+	*ret_id = id;
+	for (int i = 0; lib_is_small(id) && !(rc = lib_small_find(uw, id, ret_id)); i++) {
+		union packet_request request = {.hello.flags = PACKET_ATTENDS};
+		union packet_answer answer;
+
+		if (i == SETTLE_TRIES)
+			return -ENOTCONN;
+		rc = call_one(uw, PACKET_HELLO, &request, 0, &answer);
+		if (rc)
+			return rc;
+	}
+	return rc == LIB_ASK ? 0 : rc;
+}
+
 int uw_resize(struct uw *uw, uint64_t id, uint64_t bytes, struct uw_grant *grant,
 	      struct uw_denial *denial)
 {
 	union packet_answer answer;
-	int rc = call_lease(uw, PACKET_RESIZE, id, bytes, &answer);
+	int rc = settle(uw, id, &id);
 
+	if (!rc)
+		rc = call_lease(uw, PACKET_RESIZE, id, bytes, &answer);
 	return rc ? rc : give_answer(&answer, grant, denial);
 }
 
 int uw_renew(struct uw *uw, uint64_t id, uint64_t ttl_us)
 {
 	union packet_answer answer;
-	int rc = call_lease(uw, PACKET_RENEW, id, ttl_us, &answer);
+	int rc = settle(uw, id, &id);
 
+	if (!rc)
+		rc = call_lease(uw, PACKET_RENEW, id, ttl_us, &answer);
 	return rc ? rc : give_answer(&answer, NULL, NULL);
 }
 
 int uw_free(struct uw *uw, uint64_t id)
 {
 	union packet_answer answer;
-	int rc = call_lease(uw, PACKET_FREE, id, 0, &answer);
+	uint64_t told = id;
+	int rc = lib_is_small(id) ? lib_small_free(uw, id, &told) : LIB_ASK;
 
-	return rc ? rc : give_answer(&answer, NULL, NULL);
+	if (rc != LIB_ASK)
+		return rc;
+	rc = call_lease(uw, PACKET_FREE, told, 0, &answer);
+	if (!rc)
+		rc = give_answer(&answer, NULL, NULL);
+	if (rc >= 0 && lib_is_small(id))
+		lib_small_forget(uw, id);
+	return rc;
 }
 
 int uw_report(struct uw *uw, char **ret_json)

@@ -165,11 +165,12 @@ static void pass(struct packet_in *in, size_t length)
 
 static bool grant_is_good(const struct packet_grant *grant)
 {
-	const uint32_t known = PACKET_REVOCABLE | PACKET_ADAPTIVE | PACKET_OR_NEXT;
+	const uint32_t known = PACKET_REVOCABLE | PACKET_ADAPTIVE | PACKET_OR_NEXT | PACKET_DRAWN;
 	size_t length;
 
-	if (grant->flags & ~known || !has_end(grant->component, PACKET_NAME_LEN) ||
-	    !has_end(grant->text, PACKET_TEXT_LEN))
+	if ((grant->flags & ~known && grant->flags != PACKET_CREDIT) ||
+	    (grant->flags & PACKET_DRAWN && grant->flags & (PACKET_ADAPTIVE | PACKET_OR_NEXT)) ||
+	    !has_end(grant->component, PACKET_NAME_LEN) || !has_end(grant->text, PACKET_TEXT_LEN))
 		return false;
 	length = strlen(grant->text) + 1;
 	return length == PACKET_TEXT_LEN || has_end(grant->text + length, PACKET_TEXT_LEN - length);

@@ -64,6 +64,12 @@ enum packet_flag {
 	PACKET_REVOCABLE = 1U << 0,
 	PACKET_ADAPTIVE = 1U << 1,
 	PACKET_OR_NEXT = 1U << 2, /* when denied, the next one instead; else that is skipped */
+	/* Of GRANT and of its reply. The sender has taken it from its credit already; never waits.
+	 */
+	PACKET_DRAWN = 1U << 5,
+	/* It is the credit that is to be made up: min_bytes is what the sender has of it. Never
+	   denied: id (0: none), bytes and drawable say what there is. */
+	PACKET_CREDIT = 1U << 6,
 	/* Of HELLO: the sender watches its connection and comes back at once. */
 	PACKET_ATTENDS = 1U << 3,
 	/* Of a reply: the holder runs in the component. */
@@ -156,7 +162,8 @@ struct packet_reply {
 	int32_t outcome;
 	uint32_t flags;
 	uint64_t id; /* of the lease; of HELLO the key of this connection */
-	uint64_t bytes, borrowed_bytes;
+	uint64_t bytes;
+	uint64_t borrowed_bytes; /* of a credit how many leases may be taken from it */
 };
 
 /* With DENIED and TIMED_OUT. */

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,11 +21,20 @@ uint64_t lib_now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+void lib_wake(struct uw *uw, uint64_t us)
+{
+	struct itimerspec at = {.it_value.tv_sec = (time_t)(us / 1000000),
+				.it_value.tv_nsec = (long)(us % 1000000 * 1000)};
+
+	timerfd_settime(uw->timer, 0, &at, NULL);
+}
+
 void lib_disconnect(struct uw *uw)
 {
 	if (uw->socket >= 0)
 		close(uw->socket); /* leaves the epoll with it */
 	uw->socket = -1;
+	uw->owed_count = 0;
 	for (struct lib_call *call = uw->calls; call; call = call->next)
 		call->again = true;
 	pthread_cond_broadcast(&uw->turned);
@@ -49,7 +59,8 @@ void lib_lease_drop(struct uw *uw, uint64_t id)
 
 int lib_lease_reserve(struct uw *uw)
 {
-	size_t wanted = uw->lease_count, room = uw->lease_room;
+	size_t wanted = uw->lease_count + uw->small_pending + 1 + LIB_COMPONENTS;
+	size_t room = uw->lease_room;
 	uint64_t *lease;
 
 	for (const struct lib_call *call = uw->calls; call; call = call->next)
@@ -104,7 +115,8 @@ int lib_send_call(struct uw *uw, struct lib_call *call)
 	return -ENOTCONN;
 }
 
-void lib_give_back(struct uw *uw, uint64_t id)
+/* -EAGAIN when there is no room. */
+static int send_free(struct uw *uw, uint64_t id)
 {
 	union packet_request request = {.lease.id = id};
 	uint8_t bytes[sizeof(struct packet_header) + sizeof(struct packet_lease)];
@@ -112,6 +124,29 @@ void lib_give_back(struct uw *uw, uint64_t id)
 
 	packet_start(&out, bytes, PACKET_REQUESTS);
 	packet_add_request(&out, PACKET_FREE, &request);
-	if (send(uw->socket, out.bytes, out.used, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		lib_disconnect(uw); /* it is not in our list: the next connection frees it */
+	if (send(uw->socket, out.bytes, out.used, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+		return 0;
+	if (errno == EAGAIN)
+		return -EAGAIN;
+	lib_disconnect(uw); /* it is not in our list: the next connection frees it */
+	return 0;
+}
+
+void lib_give_back(struct uw *uw, uint64_t id)
+{
+	if (uw->socket < 0 || !send_free(uw, id))
+		return;
+	if (uw->owed_count == LIB_OWED) {
+		lib_disconnect(uw);
+		return;
+	}
+	uw->owed[uw->owed_count++] = id;
+	uw->to_tell = true;
+	lib_wake(uw, LIB_TELL_US);
+}
+
+void lib_pay(struct uw *uw)
+{
+	while (uw->owed_count && uw->socket >= 0 && !send_free(uw, uw->owed[uw->owed_count - 1]))
+		uw->owed_count -= uw->owed_count != 0;
 }

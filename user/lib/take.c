@@ -85,6 +85,10 @@ static void take_answer(struct uw *uw, const union packet_answer *answer, const 
 	struct lib_call *call = call_of(uw, answer->reply.item.cookie);
 	uint32_t i;
 
+	if (answer->reply.flags & (PACKET_DRAWN | PACKET_CREDIT)) {
+		lib_credit_answer(uw, &answer->reply);
+		return;
+	}
 	if (!call) {
 		if (lib_makes_lease((enum packet_op)answer->reply.item.op) &&
 		    !answer->reply.outcome)

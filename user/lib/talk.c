@@ -117,6 +117,8 @@ int lib_call(struct uw *uw, struct lib_call *call, uint64_t wait_us)
 		pthread_cond_wait(&uw->turned, &uw->lock);
 	enter_call(uw, call);
 	rc = lib_lease_reserve(uw);
+	if (!rc)
+		lib_credit_tell(uw);
 	if (!rc && uw->socket >= 0)
 		lib_send_call(uw, call);
 	if (!rc)

@@ -53,9 +53,12 @@ void uw_close(struct uw *uw);
 /* May be asked back: such a lease may come out of what others lend. */
 #define UW_REVOCABLE (1U << 0)
 
+/* Not out of the handle's credit: uwd knows of it when the call returns. */
+#define UW_NO_CREDIT (1U << 1)
+
 struct uw_request {
 	uint32_t size;
-	uint32_t flags;          /* UW_REVOCABLE */
+	uint32_t flags;          /* UW_REVOCABLE, UW_NO_CREDIT */
 	const char *component;   /* whose memory */
 	const char *description; /* shown by `uwctl lease list`; NULL: none */
 	const char *const *tags; /* ended by a NULL; NULL: none. With the description 78 bytes */
@@ -104,6 +107,15 @@ struct uw_denial {
  */
 int uw_alloc(struct uw *uw, const struct uw_request *request, struct uw_grant *grant,
 	     struct uw_denial *denial);
+
+/*
+ * count (1 to 512) requests of equal size in one packet, each granted or denied by itself and none
+ * waiting. outcomes[i] is what uw_alloc would have returned, and grants[i], of the size that the
+ * first one says, what was granted. Negative, and nothing written, when they could not be asked at
+ * all.
+ */
+int uw_alloc_many(struct uw *uw, const struct uw_request *requests, uint32_t count,
+		  struct uw_grant *grants, int *outcomes);
 
 /* As much as leaves a third of the free to others, between min_bytes and bytes. */
 int uw_alloc_adaptive(struct uw *uw, const struct uw_request *request, struct uw_grant *grant,
@@ -166,6 +178,11 @@ int uw_off(struct uw *uw, uint64_t handle);
  * Or in a thread of the library, with all signals blocked, until uw_close. With either, and only
  * then, a restart of uwd is noticed at once; without, leases are kept for as long as the process
  * lives, and the next call finds the way back.
+ *
+ * And only then are small leases granted here, without asking: a handle keeps up to 8 MiB of each
+ * component that it allocates of as its credit, which counts as its lease. uw_alloc of up to a
+ * quarter of it, without a ttl_us, comes out of that; uwd is told within 10 ms, or with what is
+ * asked next, and lists it by an id of its own. Credit that is not used goes back after a second.
  */
 int uw_fd(struct uw *uw);
 int uw_dispatch(struct uw *uw);
