@@ -202,6 +202,11 @@ $(O)/tests/bench/hostile: $(O)/obj/tests/bench/hostile.o $(DAEMON_LAYERS:%=$(O)/
 $(O)/tests/bench/pools_%: $(O)/obj/tests/bench/pools_%.o $(O)/libuw.so
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< -L$(O) -luw -Wl,-rpath,'$$ORIGIN/../..' -lm -lpthread -o $@
+# The server of leases, and libuw that asks it.
+LEASE_LAYERS := lease ipc lib policy model base
+$(O)/tests/bench/lease: $(O)/obj/tests/bench/lease.o $(LEASE_LAYERS:%=$(O)/lib/%.a)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(LEASE_LAYERS)) $(LDLIBS) -o $@
 
 $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o | build/deps/build
 	$(Q)mkdir -p $(@D)
@@ -254,7 +259,7 @@ demo-host: all guests ## the same on this machine, as root, where it can (uwctl 
 	$(Q)scripts/demo --host
 
 TRACES  ?= ../shared/data
-BENCHES := protect overhead daemon react queue pools hostile jobs lend turns sibling crowd mix $(if $(wildcard $(TRACES)/*.jobs),sched)
+BENCHES := protect overhead daemon react queue pools hostile lease jobs lend turns sibling crowd mix $(if $(wildcard $(TRACES)/*.jobs),sched)
 bench: $(BENCHES:%=bench-%) ## all benches; each writes build/bench/NAME.json
 bench-%: all guests | build/deps/vm ## one bench: scripts/bench --help names them
 	$(Q)scripts/bench $*

@@ -123,6 +123,23 @@ def show_queue(metrics):
     ]
 
 
+def reduce_lease(records):
+    """A lease natively: the median of each figure."""
+    runs = [jobs.measure_lease(folder) for folder in run_folders(records)]
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}, runs
+
+
+def show_lease(metrics):
+    rows = [
+        ["a lease", table.show_ratio(metrics["round_trip"]), table.show_number(metrics["grant_cpu_us"], 1, " us"),
+         table.show_number(metrics["grant_cpu_p99_us"], 1, " us"), table.show_ratio(metrics["grant_cpu_over_echo"]),
+         table.show_bytes(metrics["leases_bytes"], zero_is_good=False)],
+        ["of 64 a packet", table.show_number(metrics["batched"], 3), *["-"] * 4],
+        ["on credit", table.show_number(metrics["credit"], 4), *["-"] * 4],
+    ]
+    return ["lease", "over an echo", "uwd's CPU", "p99", "over the echo's", "10,000 of them"], rows
+
+
 def reduce_jobs(records):
     runs = [jobs.measure_jobs(folder) for folder in run_folders(records)]
     wanted = ("two_jobs_over_serial", "backfilled", "killed", "lost", "doubled", "kills_with_running")
@@ -186,6 +203,7 @@ BENCHES = {
     "jobs": (reduce_jobs, show_jobs),
     "pools": (reduce_pools, show_pools),
     **{name: (functools.partial(reduce_sides, name), functools.partial(sides.show, name)) for name in sides.SHOWN},
+    "lease": (reduce_lease, show_lease),
     "hostile": (reduce_hostile, show_hostile),
 }
 

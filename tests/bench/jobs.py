@@ -42,6 +42,10 @@ def measure_jobs(folder):
     }
 
 
+def measure_lease(folder):
+    return read_values(folder / "lease.txt")
+
+
 def measure_hostile(folder):
     values = read_values(folder / "hostile.txt")
     return {

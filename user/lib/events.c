@@ -141,7 +141,7 @@ int uw_dispatch(struct uw *uw)
 	eventfd_read(uw->news, &count);
 	if (read(uw->timer, &ticks, sizeof(ticks)) < 0)
 		ticks = 0;
-	lib_take(uw);
+	lib_take(uw, UINT32_MAX);
 	if (uw->socket < 0 && !uw->connects && lib_connect(uw))
 		lib_wake(uw, LIB_AGAIN_US);
 	else if (ticks)

@@ -190,8 +190,9 @@ void lib_credit_start(struct uw *uw);
 
 /* ---- take.c ---- */
 
-/* Takes packets as long as there are any. -ENOTCONN at the end of the connection. */
-int lib_take(struct uw *uw);
+/* Takes packets as long as there are any, and no more than that many. -ENOTCONN at the end of the
+ * connection. */
+int lib_take(struct uw *uw, uint32_t most);
 bool lib_concerns(const struct lib_watcher *watcher, const char *component);
 
 /* ---- connect.c ---- */

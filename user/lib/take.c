@@ -160,9 +160,9 @@ static ssize_t receive(struct uw *uw, int *ret_fd)
 	return size;
 }
 
-int lib_take(struct uw *uw)
+int lib_take(struct uw *uw, uint32_t most)
 {
-	while (uw->socket >= 0) {
+	while (uw->socket >= 0 && most) {
 		int fd;
 		ssize_t size = receive(uw, &fd);
 
@@ -174,6 +174,7 @@ int lib_take(struct uw *uw)
 			lib_disconnect(uw);
 		if (fd >= 0)
 			close(fd);
+		most--;
 	}
 	pthread_cond_broadcast(&uw->turned);
 	if (uw->reads)

@@ -37,8 +37,9 @@ static void read_once(struct uw *uw, uint64_t until_us)
 							      : (until_us - now_us) / 1000 + 1));
 	pthread_mutex_lock(&uw->lock);
 	uw->reads = false;
-	eventfd_read(uw->kick, &count);
-	lib_take(uw);
+	if (ready[1].revents)
+		eventfd_read(uw->kick, &count);
+	lib_take(uw, 1); /* of what else there is poll tells again */
 }
 
 /* Without a connection: somebody makes one. *lost_us is since when there is none. */

@@ -1,0 +1,504 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What a lease costs, natively: the server of leases with its ledger and file in a process of its
+ * own, as uwd has them, and libuw here. Beside it, in the same run, an echo over the same kind of
+ * socket by a process that does nothing but epoll, recv and send: all round trips are multiples of
+ * that, taken in turns of a few milliseconds, so that what else the machine does hits both. What a
+ * grant costs the server is CPU time of its thread, beside that of the echo, most of which is the
+ * kernel's; its memory is that of 10,000 leases, with their file. Prints "NAME VALUE" lines.
+ *
+ *	lease DIR [ROUNDS]
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/base/clock.h"
+#include "user/lease/file.h"
+#include "user/lease/server.h"
+#include "user/lib/packet.h"
+#include "user/lib/uw.h"
+#include "user/model/plan.h"
+
+#define ROUNDS_DEFAULT 200U
+#define ROUNDS_MAX     10000U
+#define TRIPS          200 /* of each kind in a round */
+#define BATCH          64U
+#define ON_CREDIT      20000
+#define HELD           10000U /* leases, of which the memory is asked */
+#define HANDLES        3U     /* that have them: one may have 4096 */
+#define LEASE_BYTES    4096
+#define SAMPLES_MAX    (1U << 22)
+
+static void die(const char *what)
+{
+	fprintf(stderr, "lease: %s: %s\n", what, strerror(errno));
+	exit(EXIT_FAILURE);
+}
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static uint64_t part_of(uint64_t *values, size_t count, size_t percent)
+{
+	if (!count)
+		return 0;
+	qsort(values, count, sizeof(*values), by_size);
+	return values[(count - 1) * percent / 100];
+}
+
+/* ---- the server's process ---- */
+
+struct side {
+	struct config config;
+	struct lease_headroom headroom;
+	struct lease_file *file;
+	struct lease_ledger *ledger;
+	struct lease_server *server;
+	bool counts; /* the time of each dispatch, which takes time itself */
+	uint32_t samples;
+	uint64_t grant_ns[SAMPLES_MAX]; /* CPU time of a dispatch, by what was asked in it */
+};
+
+struct side_figures {
+	uint64_t p50_ns, p99_ns, memory_bytes;
+};
+
+static void place(void *data, const struct lease_peer *peer, struct lease_place *ret_place)
+{
+	(void)data, (void)peer;
+	*ret_place = (struct lease_place){.component = COMPONENT_NONE, .may = 1};
+}
+
+static int find(void *data, const char *name, uint8_t *ret_priority)
+{
+	*ret_priority = 5;
+	return config_find(&((struct side *)data)->config, name);
+}
+
+static const char *name_of(void *data, uint32_t component)
+{
+	return component ? NULL : ((struct side *)data)->config.component[0].name;
+}
+
+static void grow(void *data)
+{
+	struct side *side = data;
+
+	if (!lease_file_grow(side->file))
+		lease_set_room(side->ledger, lease_file_room(side->file));
+}
+
+static char *report(void *data)
+{
+	(void)data;
+	return strdup("{}");
+}
+
+static void open_side(struct side *side, const char *dir)
+{
+	struct lease_server_conf conf = {.place = place,
+					 .component = find,
+					 .name = name_of,
+					 .grow = grow,
+					 .report = report,
+					 .data = side};
+	char path[256], file[256];
+	struct uw_err err = {0};
+
+	snprintf(path, sizeof(path), "%s/lease.sock", dir);
+	snprintf(file, sizeof(file), "%s/leases", dir);
+	side->config.component_count = 1;
+	strcpy(side->config.component[0].name, "models");
+	side->headroom.usable_bytes = side->headroom.component[0].budget_bytes =
+		side->headroom.component[0].limit_bytes = 1ULL << 40;
+	side->ledger = calloc(1, lease_ledger_size());
+	if (!side->ledger || lease_file_open(file, &side->file, &err))
+		die(err.text);
+	lease_init(side->ledger, lease_file_slots(side->file));
+	lease_configure(side->ledger, &side->config);
+	lease_look(side->ledger, &side->headroom);
+	conf.path = path;
+	conf.ledger = side->ledger;
+	if (lease_server_new(&conf, &side->server, &err))
+		die(err.text);
+}
+
+static uint64_t requests(const struct side *side)
+{
+	struct lease_server_stats stats;
+
+	lease_server_stats(side->server, &stats);
+	return stats.requests;
+}
+
+static void serve(struct side *side)
+{
+	uint64_t before = requests(side), began_ns, took_ns;
+
+	if (!side->counts) {
+		lease_server_dispatch(side->server);
+		return;
+	}
+	began_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
+	lease_server_dispatch(side->server);
+	took_ns = now_ns(CLOCK_THREAD_CPUTIME_ID) - began_ns;
+	if (requests(side) > before && side->samples < SAMPLES_MAX)
+		side->grant_ns[side->samples++] = took_ns / (requests(side) - before);
+}
+
+/* Of this process alone, and of the file of leases. */
+static uint64_t memory_bytes(const char *dir)
+{
+	FILE *status = fopen("/proc/self/status", "re");
+	unsigned long long kib = 0;
+	char line[256], file[256];
+	struct stat st = {0};
+
+	while (status && fgets(line, sizeof(line), status))
+		if (sscanf(line, "RssAnon: %llu", &kib) == 1)
+			break;
+	if (status)
+		fclose(status);
+	snprintf(file, sizeof(file), "%s/leases", dir);
+	stat(file, &st);
+	return (kib << 10) + (uint64_t)st.st_blocks * 512;
+}
+
+/* A byte asks for the figures; it says whether to count from now on. */
+static void answer(struct side *side, const char *dir, int fd)
+{
+	struct side_figures figures = {
+		.memory_bytes = memory_bytes(dir),
+		.p50_ns = part_of(side->grant_ns, side->samples, 50),
+		.p99_ns = part_of(side->grant_ns, side->samples, 99),
+	};
+	char byte;
+
+	if (read(fd, &byte, 1) != 1)
+		exit(0);
+	side->samples = 0;
+	side->counts = byte;
+	if (write(fd, &figures, sizeof(figures)) < 0)
+		exit(1);
+}
+
+static void run_side(const char *dir, int fd)
+{
+	struct side *side = calloc(1, sizeof(*side));
+	struct pollfd ready[] = {{.events = POLLIN}, {.fd = fd, .events = POLLIN}};
+
+	if (!side)
+		die("memory");
+	memset(side->grant_ns, 1, sizeof(side->grant_ns)); /* it is there before it is measured */
+	open_side(side, dir);
+	ready[0].fd = lease_server_fd(side->server);
+	if (write(fd, "", 1) != 1)
+		die("write");
+	for (;;) {
+		poll(ready, 2, -1);
+		if (ready[1].revents)
+			answer(side, dir, fd);
+		if (ready[0].revents)
+			serve(side);
+	}
+}
+
+/* ---- the echo's process ---- */
+
+/* A single byte is not sent back: it says whether to count from now on. */
+static ssize_t echo_one(int fd, int epoll, bool *counts)
+{
+	struct epoll_event event;
+	char buf[512];
+	ssize_t size;
+
+	if (epoll_wait(epoll, &event, 1, 0) < 0)
+		return -1;
+	size = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+	if (size == 1)
+		*counts = *buf;
+	return size > 1 ? send(fd, buf, (size_t)size, MSG_NOSIGNAL) : size;
+}
+
+static void run_echo(const char *dir, int fd)
+{
+	static uint64_t cost_ns[SAMPLES_MAX];
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+	struct side_figures figures = {0};
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct pollfd ready = {.fd = epoll, .events = POLLIN};
+	uint32_t count = 0;
+	bool counts = false;
+	ssize_t size;
+
+	(void)dir;
+	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+		die("epoll");
+	do {
+		uint64_t began_ns = 0;
+
+		poll(&ready, 1, -1);
+		if (counts)
+			began_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
+		size = echo_one(fd, epoll, &counts);
+		if (began_ns && count < SAMPLES_MAX)
+			cost_ns[count++] = now_ns(CLOCK_THREAD_CPUTIME_ID) - began_ns;
+		if (size != 1)
+			continue;
+		figures.p50_ns = part_of(cost_ns, count, 50);
+		size = send(fd, &figures, sizeof(figures), MSG_NOSIGNAL);
+		count = 0;
+	} while (size > 0);
+	exit(0);
+}
+
+/* ---- this side ---- */
+
+static pid_t start(void (*run)(const char *dir, int fd), const char *dir, int *ret_fd)
+{
+	int fds[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		die("socketpair");
+	pid = fork();
+	if (pid < 0)
+		die("fork");
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(fds[0]);
+		run(dir, fds[1]);
+	}
+	close(fds[1]);
+	*ret_fd = fds[0];
+	return pid;
+}
+
+static struct side_figures ask_side(int fd, bool counts)
+{
+	struct side_figures figures;
+	char byte = counts;
+
+	if (write(fd, &byte, 1) != 1 || read(fd, &figures, sizeof(figures)) != sizeof(figures))
+		die("the server is gone");
+	return figures;
+}
+
+static struct uw_request wish(uint32_t flags)
+{
+	return (struct uw_request){.size = sizeof(struct uw_request),
+				   .flags = flags,
+				   .component = "models",
+				   .description = "tensor",
+				   .bytes = LEASE_BYTES};
+}
+
+static uint64_t get(struct uw *uw, uint32_t flags)
+{
+	struct uw_request request = wish(flags);
+	struct uw_grant grant = {.size = sizeof(grant)};
+
+	if (uw_alloc(uw, &request, &grant, NULL))
+		die("uw_alloc");
+	return grant.id;
+}
+
+static void put(struct uw *uw, uint64_t id)
+{
+	if (uw_free(uw, id))
+		die("uw_free");
+}
+
+static void get_many(struct uw *uw, struct uw_grant grant[BATCH])
+{
+	struct uw_request request[BATCH];
+	int outcome[BATCH];
+
+	for (uint32_t i = 0; i < BATCH; i++)
+		request[i] = wish(0);
+	grant[0].size = sizeof(grant[0]);
+	if (uw_alloc_many(uw, request, BATCH, grant, outcome) || outcome[BATCH - 1])
+		die("uw_alloc_many");
+}
+
+/* Each returns what one of its kind took. */
+
+static uint64_t echo_trips(int fd)
+{
+	char buf[sizeof(struct packet_header) + sizeof(struct packet_grant)] = {0};
+	uint64_t began_ns = now_ns(CLOCK_MONOTONIC);
+
+	for (int i = 0; i < TRIPS; i++)
+		if (send(fd, buf, sizeof(buf), MSG_NOSIGNAL) < 0 ||
+		    recv(fd, buf, sizeof(buf), 0) <= 0)
+			die("echo");
+	return (now_ns(CLOCK_MONOTONIC) - began_ns) / TRIPS;
+}
+
+static uint64_t lease_trips(struct uw *uw)
+{
+	uint64_t began_ns = now_ns(CLOCK_MONOTONIC);
+
+	for (int i = 0; i < TRIPS / 2; i++)
+		put(uw, get(uw, UW_NO_CREDIT));
+	return (now_ns(CLOCK_MONOTONIC) - began_ns) / TRIPS;
+}
+
+static uint64_t batch_trips(struct uw *uw)
+{
+	struct uw_grant grant[BATCH];
+	uint64_t took_ns = 0;
+	int times = TRIPS / (int)BATCH + 1;
+
+	for (int k = 0; k < times; k++) {
+		uint64_t began_ns = now_ns(CLOCK_MONOTONIC);
+
+		get_many(uw, grant);
+		took_ns += now_ns(CLOCK_MONOTONIC) - began_ns;
+		for (uint32_t i = 0; i < BATCH; i++)
+			put(uw, grant[i].id);
+	}
+	return took_ns / ((uint64_t)times * BATCH);
+}
+
+static uint64_t credit_turns(struct uw *uw)
+{
+	uint64_t began_ns = now_ns(CLOCK_MONOTONIC);
+
+	for (int i = 0; i < ON_CREDIT; i++)
+		put(uw, get(uw, 0));
+	return (now_ns(CLOCK_MONOTONIC) - began_ns) / ON_CREDIT;
+}
+
+struct rounds {
+	uint64_t echo_ns[ROUNDS_MAX], lease[ROUNDS_MAX], batch[ROUNDS_MAX], credit[ROUNDS_MAX];
+};
+
+/* Of the echo of the same round, in millionths. */
+static uint64_t over(uint64_t ns, uint64_t echo_ns)
+{
+	return echo_ns ? ns * 1000000 / echo_ns : 0;
+}
+
+static void run_rounds(const char *socket, int echo, uint32_t count, struct rounds *rounds)
+{
+	struct uw *asks = NULL, *spends = NULL;
+
+	if (uw_open(socket, &asks) || uw_open(socket, &spends) || uw_start_thread(spends))
+		die("uw_open");
+	put(spends, get(spends, 0)); /* it has its credit with the next answer */
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t echo_ns = echo_trips(echo);
+
+		rounds->echo_ns[i] = echo_ns;
+		rounds->lease[i] = over(lease_trips(asks), echo_ns);
+		rounds->batch[i] = over(batch_trips(asks), echo_ns);
+		rounds->credit[i] = over(credit_turns(spends), echo_ns);
+	}
+	uw_close(asks);
+	uw_close(spends);
+}
+
+/* Grants alone, one a packet. */
+static void count_grants(const char *socket, uint32_t rounds)
+{
+	struct uw *uw = NULL;
+
+	if (uw_open(socket, &uw))
+		die("uw_open");
+	for (uint32_t i = 0; i < rounds; i++)
+		lease_trips(uw);
+	uw_close(uw);
+}
+
+static void hold_many(const char *socket, struct uw *uw[HANDLES])
+{
+	struct uw_grant grant[BATCH];
+
+	for (uint32_t i = 0; i < HANDLES; i++)
+		if (uw_open(socket, &uw[i]))
+			die("uw_open");
+	for (uint32_t held = 0; held < HELD; held += BATCH)
+		get_many(uw[held / BATCH % HANDLES], grant);
+}
+
+static void print_part(const char *name, uint64_t *values, uint32_t count)
+{
+	printf("%s %.6f\n", name, (double)part_of(values, count, 50) / 1e6);
+}
+
+static int measure(const char *dir, uint32_t count)
+{
+	struct rounds *rounds = calloc(1, sizeof(*rounds));
+	struct uw *held[HANDLES] = {NULL};
+	struct side_figures empty, grants, full, echoes;
+	int side, echo;
+	char socket[256], byte;
+
+	if (!rounds)
+		die("memory");
+	start(run_side, dir, &side);
+	start(run_echo, dir, &echo);
+	snprintf(socket, sizeof(socket), "%s/lease.sock", dir);
+	if (read(side, &byte, 1) != 1)
+		die("the server did not start");
+	empty = ask_side(side, false);
+	hold_many(socket, held);
+	full = ask_side(side, false);
+	for (uint32_t i = 0; i < HANDLES; i++)
+		uw_close(held[i]);
+	run_rounds(socket, echo, count, rounds);
+	ask_side(echo, true);
+	for (uint32_t i = 0; i < count; i++)
+		echo_trips(echo);
+	echoes = ask_side(echo, false);
+	ask_side(side, true);
+	count_grants(socket, count);
+	grants = ask_side(side, false);
+	print_part("round_trip", rounds->lease, count);
+	print_part("batched", rounds->batch, count);
+	print_part("credit", rounds->credit, count);
+	printf("echo_us %.3f\n", (double)part_of(rounds->echo_ns, count, 50) / 1e3);
+	printf("grant_cpu_us %.3f\n", (double)grants.p50_ns / 1e3);
+	printf("grant_cpu_p99_us %.3f\n", (double)grants.p99_ns / 1e3);
+	printf("grant_cpu_over_echo %.3f\n", (double)grants.p50_ns / (double)echoes.p50_ns);
+	printf("leases_bytes %" PRIu64 "\n", full.memory_bytes - empty.memory_bytes);
+	free(rounds);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	uint32_t rounds = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : ROUNDS_DEFAULT;
+
+	if (argc < 2 || argc > 3 || !rounds || rounds > ROUNDS_MAX) {
+		fprintf(stderr, "usage: lease DIR [ROUNDS]\n");
+		return EXIT_FAILURE;
+	}
+	return measure(argv[1], rounds);
+}
