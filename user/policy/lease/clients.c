@@ -224,6 +224,7 @@ static void renumber_leases(struct lease_ledger *ledger, uint32_t client,
 		if (lease_slot_is_pool(ledger, at))
 			continue;
 		ledger->account[node->component].leases++;
+		lease_slot_kinds(ledger, at, 1);
 		lease_book(ledger, client, node->component, (int64_t)lease_slot_bytes(ledger, at));
 	}
 }
@@ -277,6 +278,8 @@ static void renumber_accounts(struct lease_ledger *ledger, const struct config *
 			account->granted = before[k].granted;
 			account->denied = before[k].denied;
 			account->timed_out = before[k].timed_out;
+			account->revoked = before[k].revoked;
+			account->revoked_bytes = before[k].revoked_bytes;
 		}
 	}
 	ledger->component_count = config->component_count;

@@ -73,15 +73,6 @@ void lease_grant(struct lease_ledger *ledger, const struct lease_request *reques
 
 /* ---- what is there already ---- */
 
-static void shrink(struct lease_ledger *ledger, uint32_t slot, uint64_t bytes)
-{
-	uint64_t *borrowed = &ledger->slot[slot].borrowed_bytes;
-
-	*borrowed = sub_sat(*borrowed, lease_slot_bytes(ledger, slot) - bytes);
-	lease_slot_resize(ledger, slot, bytes);
-	ledger->stirred = UINT32_MAX;
-}
-
 static void grow(struct lease_ledger *ledger, uint32_t slot, uint64_t bytes, uint64_t now_us,
 		 struct lease_result *ret)
 {
@@ -100,8 +91,9 @@ static void grow(struct lease_ledger *ledger, uint32_t slot, uint64_t bytes, uin
 		deny(ledger, &more, now_us, reason, ret);
 		return;
 	}
-	ledger->slot[slot].borrowed_bytes +=
-		lease_borrowed(ledger, more.client, more.component, more.bytes);
+	lease_slot_borrow(ledger, slot,
+			  s->borrowed_bytes +
+				  lease_borrowed(ledger, more.client, more.component, more.bytes));
 	lease_slot_resize(ledger, slot, bytes);
 }
 
@@ -124,7 +116,7 @@ void lease_resize(struct lease_ledger *ledger, uint32_t client, uint64_t id, uin
 		return;
 	}
 	if (bytes < lease_slot_bytes(ledger, slot))
-		shrink(ledger, slot, bytes);
+		lease_slot_shrink(ledger, slot, bytes);
 	else if (bytes > lease_slot_bytes(ledger, slot))
 		grow(ledger, slot, bytes, now_us, ret);
 	ret->bytes = lease_slot_bytes(ledger, slot);

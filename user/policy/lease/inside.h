@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The ledger's memory, for its own files. Each calls only those after it: grant.c decides, adopt.c
- * takes over, attach.c has pools shared, clients.c keeps who is there, credit.c what they give out
- * themselves, wait.c who waits, fit.c
- * gives what is asked, slots.c keeps the slots and their lists, pools.c the pools, room.c what is
- * free, expiry.c what ends by itself.
+ * The ledger's memory, for its own files. Each calls only those after it: recall.c asks back,
+ * grant.c decides, adopt.c takes over, attach.c has pools shared, clients.c keeps who is there,
+ * credit.c what they give out themselves, wait.c who waits, fit.c gives what is asked, slots.c keeps
+ * the slots and their lists, pools.c the pools, room.c what is free, expiry.c what ends by itself.
  */
 #ifndef UW_POLICY_LEASE_INSIDE_H
 #define UW_POLICY_LEASE_INSIDE_H
@@ -91,6 +90,17 @@ struct lease_account {
 	uint64_t beyond_bytes;  /* of leaves: promised and not in use */
 	uint64_t denied_bytes, denied_at_us;
 	uint64_t granted, denied, timed_out;
+	uint64_t borrowed_bytes; /* of revocable leases */
+	uint64_t credit_bytes;
+	uint64_t revoked, revoked_bytes;
+};
+
+struct lease_asked {
+	bool used, told;
+	uint16_t slot;
+	uint32_t generation;
+	uint64_t target_bytes, deadline_us;
+	enum lease_why why;
 };
 
 struct lease_ledger {
@@ -109,6 +119,9 @@ struct lease_ledger {
 	struct lease_leaf leaf[LEASE_LEAVES];
 	struct lease_client client[LEASE_CLIENTS];
 	struct lease_waiter waiter[LEASE_WAITERS];
+	struct lease_asked asked[LEASE_RECALLS];
+	uint32_t asked_count, untold_count;
+	uint64_t next_deadline_us; /* the first of those; may be too early */
 	uint32_t heap_count;
 	uint16_t heap[LEASE_SLOTS];
 	struct lease_node node[LEASE_SLOTS];
@@ -126,8 +139,17 @@ uint32_t lease_slot_take(struct lease_ledger *ledger, const struct lease_request
 			 const struct lease_pool_words *words, uint64_t bytes,
 			 uint64_t borrowed_bytes, uint64_t now_us);
 
+/* What of its component's leases is borrowed, and is credit: its part comes (1) or goes (-1). */
+void lease_slot_kinds(struct lease_ledger *ledger, uint32_t slot, int sign);
+
+/* So much of it is borrowed. */
+void lease_slot_borrow(struct lease_ledger *ledger, uint32_t slot, uint64_t bytes);
+
 /* Books so much more or less for it. */
 void lease_slot_resize(struct lease_ledger *ledger, uint32_t slot, uint64_t bytes);
+
+/* To less; what is borrowed goes first. */
+void lease_slot_shrink(struct lease_ledger *ledger, uint32_t slot, uint64_t bytes);
 
 /* So many slots more or less are kept for what a client takes from its credit. */
 void lease_slots_reserve(struct lease_ledger *ledger, uint32_t client, uint32_t component,

@@ -54,6 +54,12 @@
 #define LEASE_CREDIT_MIN    (1ULL << 20) /* less is not worth its upkeep */
 #define LEASE_CREDIT_LEASES 64U          /* slots that are kept for what is taken from it */
 
+/* Recalls: leases that are asked back. */
+#define LEASE_RECALLS    128U
+#define LEASE_RECALL_US  (2 * 1000000ULL)  /* to answer; then it is taken */
+#define LEASE_RECALL_MIN (1ULL << 20)      /* less is not worth asking for */
+#define LEASE_CALM_US    (10 * 1000000ULL) /* below critical, before another emergency is one */
+
 #define LEASE_NO_CLIENT UINT32_MAX
 
 /* A pool is a lease whose memory stands on the component itself, and which others may attach. */
@@ -372,6 +378,52 @@ void lease_leaf_use(struct lease_ledger *ledger, uint64_t leaf, uint64_t use_byt
 bool lease_next(struct lease_ledger *ledger, uint64_t now_us, struct lease_result *ret);
 uint64_t lease_next_us(const struct lease_ledger *ledger); /* UINT64_MAX: never */
 
+/* ---- what is asked back ---- */
+
+enum lease_why {
+	LEASE_ASKED_PAYBACK, /* it borrows of what its owner wants back */
+	LEASE_ASKED_LEVEL,   /* credit, at critical */
+	LEASE_ASKED_WAITS,   /* credit, while others wait for room */
+	LEASE_ASKED__COUNT
+};
+
+struct lease_recall {
+	uint64_t id;
+	uint32_t client, component;
+	uint64_t target_bytes; /* that it may keep; 0: none of it */
+	uint64_t deadline_us;
+	enum lease_why why;
+};
+
+/*
+ * Asks back what has to come back. Of a component in which more is spoken for than it has, with its
+ * loans, revocable leases give up what they borrow: the least priority first, then the youngest,
+ * no more than is missing. Credit is asked back at critical and while anybody waits in its
+ * component. A lease that was asked is asked again only for more. Who has not answered by the
+ * deadline, by a resize or a free, loses it. After lease_look, and at lease_next_us.
+ */
+void lease_recall_step(struct lease_ledger *ledger, uint64_t now_us);
+
+/* Of those that clients have not been told: how many, and up to most of one client's. */
+uint32_t lease_recalls_untold(const struct lease_ledger *ledger);
+uint32_t lease_recalls_of(const struct lease_ledger *ledger, uint32_t client, uint32_t most,
+			  struct lease_recall *ret_recalls);
+
+/* The client was told of all of them. */
+void lease_recalls_told(struct lease_ledger *ledger, uint32_t client);
+
+/* "payback", ...; "?" out of range. */
+const char *lease_why_name(enum lease_why why);
+
+/* Of a component; starts as zero. */
+struct lease_emergency {
+	uint64_t entered_us; /* 0: never yet */
+	uint64_t calm_us;    /* since when its level is below critical; 0: it is not */
+};
+
+/* Each level as it is seen; the first emergency after LEASE_CALM_US below critical is one. */
+void lease_emergency_step(struct lease_emergency *emergency, enum level level, uint64_t now_us);
+
 /* ---- what there is ---- */
 
 struct lease_component_view {
@@ -382,6 +434,7 @@ struct lease_component_view {
 	uint64_t promised_bytes; /* of both what is not yet in use: beyond used_bytes */
 	uint64_t wanted_bytes;   /* within its right, waited for or denied in the last 2 s */
 	uint64_t granted, denied, timed_out;
+	uint64_t revoked, revoked_bytes; /* as their holders did not answer in time */
 };
 
 struct lease_view {

@@ -356,5 +356,7 @@ void lease_component_view(const struct lease_ledger *ledger, uint32_t component,
 		.granted = account->granted,
 		.denied = account->denied,
 		.timed_out = account->timed_out,
+		.revoked = account->revoked,
+		.revoked_bytes = account->revoked_bytes,
 	};
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "user/policy/lease/inside.h"
+#include "user/policy/num.h"
 
 unsigned long lease_ledger_size(void)
 {
@@ -19,7 +20,7 @@ void lease_init(struct lease_ledger *ledger, struct lease_slot *slot)
 	memset(ledger, 0, sizeof(*ledger));
 	ledger->slot = slot;
 	ledger->free_first = ledger->free_last = LEASE_NONE;
-	ledger->next_wait_us = UINT64_MAX;
+	ledger->next_wait_us = ledger->next_deadline_us = UINT64_MAX;
 }
 
 /* ---- the lists ---- */
@@ -69,6 +70,27 @@ static void unlink_node(struct lease_ledger *ledger, uint32_t slot)
 
 /* ---- a lease comes and goes ---- */
 
+/* What of the component's leases is borrowed, and is credit; the slot's part of it comes or goes.
+ */
+void lease_slot_kinds(struct lease_ledger *ledger, uint32_t slot, int sign)
+{
+	struct lease_account *account = &ledger->account[ledger->node[slot].component];
+	const struct lease_slot *s = &ledger->slot[slot];
+	uint64_t bytes = lease_slot_bytes(ledger, slot);
+
+	if (s->flags & LEASE_REVOCABLE)
+		account->borrowed_bytes += sign > 0 ? s->borrowed_bytes : -s->borrowed_bytes;
+	if (s->flags & LEASE_CREDIT)
+		account->credit_bytes += sign > 0 ? bytes : -bytes;
+}
+
+void lease_slot_borrow(struct lease_ledger *ledger, uint32_t slot, uint64_t bytes)
+{
+	lease_slot_kinds(ledger, slot, -1);
+	ledger->slot[slot].borrowed_bytes = bytes;
+	lease_slot_kinds(ledger, slot, 1);
+}
+
 void lease_slot_count_in(struct lease_ledger *ledger, uint32_t slot, uint32_t client,
 			 uint32_t component)
 {
@@ -80,6 +102,7 @@ void lease_slot_count_in(struct lease_ledger *ledger, uint32_t slot, uint32_t cl
 	ledger->leases++;
 	owner->leases++;
 	ledger->user[owner->user].leases++;
+	lease_slot_kinds(ledger, slot, 1);
 	if (lease_slot_is_pool(ledger, slot)) {
 		lease_pool_enter(ledger, slot);
 	} else {
@@ -117,6 +140,7 @@ static void count_out(struct lease_ledger *ledger, uint32_t slot)
 
 	if (ledger->slot[slot].flags & LEASE_CREDIT)
 		forget_credit(ledger, node->client, node->component);
+	lease_slot_kinds(ledger, slot, -1);
 	lease_expiry_clear(ledger, slot);
 	if (lease_slot_is_pool(ledger, slot)) {
 		lease_pool_leave(ledger, slot);
@@ -193,8 +217,20 @@ void lease_slot_resize(struct lease_ledger *ledger, uint32_t slot, uint64_t byte
 	struct lease_node *node = &ledger->node[slot];
 	uint64_t before = lease_slot_bytes(ledger, slot);
 
+	lease_slot_kinds(ledger, slot, -1);
 	atomic_store_explicit(&ledger->slot[slot].bytes, bytes, memory_order_relaxed);
+	lease_slot_kinds(ledger, slot, 1);
 	lease_book(ledger, node->client, node->component, (int64_t)bytes - (int64_t)before);
+}
+
+void lease_slot_shrink(struct lease_ledger *ledger, uint32_t slot, uint64_t bytes)
+{
+	uint64_t less = lease_slot_bytes(ledger, slot) - bytes;
+	uint64_t borrowed = ledger->slot[slot].borrowed_bytes;
+
+	lease_slot_borrow(ledger, slot, sub_sat(borrowed, less));
+	lease_slot_resize(ledger, slot, bytes);
+	ledger->stirred = UINT32_MAX;
 }
 
 void lease_slot_drop(struct lease_ledger *ledger, uint32_t slot)

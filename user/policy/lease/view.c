@@ -19,6 +19,17 @@ const char *lease_reason_name(enum lease_reason reason)
 	return (unsigned int)reason < LEASE_REASON__COUNT ? reason_names[reason] : "?";
 }
 
+static const char *const why_names[LEASE_ASKED__COUNT] = {
+	[LEASE_ASKED_PAYBACK] = "payback",
+	[LEASE_ASKED_LEVEL] = "level",
+	[LEASE_ASKED_WAITS] = "waits",
+};
+
+const char *lease_why_name(enum lease_why why)
+{
+	return (unsigned int)why < LEASE_ASKED__COUNT ? why_names[why] : "?";
+}
+
 void lease_totals(const struct lease_ledger *ledger, struct lease_totals *ret_totals)
 {
 	*ret_totals = (struct lease_totals){

@@ -200,5 +200,6 @@ uint64_t lease_next_us(const struct lease_ledger *ledger)
 	uint64_t expires_us = UINT64_MAX;
 
 	lease_expiry_first(ledger, &expires_us);
+	expires_us = min_u64(expires_us, ledger->next_deadline_us);
 	return ledger->waiting ? min_u64(expires_us, ledger->next_wait_us) : expires_us;
 }
