@@ -83,18 +83,19 @@ static void read_answers(struct packet_in *in)
 	}
 }
 
-static void read_levels(struct packet_in *in)
+static void read_events(struct packet_in *in)
 {
-	struct packet_level level, same;
+	union packet_event event, same;
 	struct packet_out out;
 	struct packet_in back;
 
-	while (packet_next_level(in, &level) > 0) {
+	while (packet_next_event(in, &event) > 0) {
 		packet_start(&out, again, PACKET_EVENTS);
-		require(!packet_add_level(&out, &level), "a level does not fit");
+		require(!packet_add_event(&out, (enum packet_event_op)event.item.op, &event),
+			"an event does not fit");
 		open_again(&out, &back);
-		require(packet_next_level(&back, &same) == 1, "a level is refused");
-		require(!memcmp(&level, &same, sizeof(same)), "a level differs");
+		require(packet_next_event(&back, &same) == 1, "an event is refused");
+		require(!memcmp(&event, &same, sizeof(same)), "an event differs");
 	}
 }
 
@@ -115,7 +116,7 @@ static void read_gone(struct packet_in *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const readers[])(struct packet_in * in) = {read_requests, read_answers,
-								 read_levels, read_gone};
+								 read_events, read_gone};
 
 	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
 		/* Of its very size, and not aligned: a byte read too far is seen. */

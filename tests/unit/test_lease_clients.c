@@ -280,7 +280,7 @@ static void test_reload_moves_what_is_watched(void **state)
 {
 	uint32_t to[UW_COMPONENTS_MAX];
 	union packet_request one = {.watch = {.on = 1, .component = "ml_models"}};
-	struct packet_level level;
+	union packet_event event;
 	struct packet_in in;
 	int fd = join();
 
@@ -296,8 +296,8 @@ static void test_reload_moves_what_is_watched(void **state)
 	lease_server_renumber(server, to);
 	lease_server_level(server, 0, LEVEL_HIGH, 8600, now_us);
 	assert_true(hear(fd, &in));
-	assert_int_equal(packet_next_level(&in, &level), 1);
-	assert_string_equal(level.component, "ml_models");
+	assert_int_equal(packet_next_event(&in, &event), 1);
+	assert_string_equal(event.level.component, "ml_models");
 	close(fd);
 }
 

@@ -158,7 +158,7 @@ static void test_report_comes_as_text(void **state)
 static void test_levels_are_pushed_and_the_latest_wins(void **state)
 {
 	static const union packet_request all = {.watch.on = 1};
-	struct packet_level level;
+	union packet_event event;
 	struct packet_in in;
 	int fd = join(), packets = 0, other = join();
 
@@ -168,10 +168,10 @@ static void test_levels_are_pushed_and_the_latest_wins(void **state)
 	assert_int_equal(ask_one(fd, PACKET_WATCH, all).reply.outcome, 0);
 	assert_true(hear(fd, &in));
 	assert_int_equal(in.kind, PACKET_EVENTS);
-	assert_int_equal(packet_next_level(&in, &level), 1);
-	assert_string_equal(level.component, "trading_data");
-	assert_int_equal(packet_next_level(&in, &level), 1);
-	assert_int_equal(level.level, LEVEL_LOW);
+	assert_int_equal(packet_next_event(&in, &event), 1);
+	assert_string_equal(event.level.component, "trading_data");
+	assert_int_equal(packet_next_event(&in, &event), 1);
+	assert_int_equal(event.level.level, LEVEL_LOW);
 
 	/* It reads nothing: the server keeps no more than one of each. */
 	for (uint32_t i = 0; i < 100000; i++)
@@ -180,13 +180,13 @@ static void test_levels_are_pushed_and_the_latest_wins(void **state)
 	assert_int_equal(get(other, "ml_models", MIB) != 0, 1);
 	while (!hears_nothing(fd)) {
 		assert_true(hear(fd, &in));
-		assert_int_equal(packet_next_level(&in, &level), 1);
+		assert_int_equal(packet_next_event(&in, &event), 1);
 		packets++;
 		serve();
 	}
 	assert_true(packets < 10000);
-	assert_int_equal(level.level, LEVEL_CRITICAL);
-	assert_int_equal(level.use_permyriad, 9100);
+	assert_int_equal(event.level.level, LEVEL_CRITICAL);
+	assert_int_equal(event.level.use_permyriad, 9100);
 	assert_true(hears_nothing(other));
 	close(fd);
 	close(other);

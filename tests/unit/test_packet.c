@@ -100,21 +100,38 @@ static void test_answers_come_out_as_they_went_in(void **state)
 	assert_int_equal(packet_next_answer(&in, &got, &text, &length), 0);
 }
 
-static void test_levels_come_out_as_they_went_in(void **state)
+static void test_events_come_out_as_they_went_in(void **state)
 {
-	struct packet_level level = {.component = "cache",
-				     .level = 4,
-				     .use_permyriad = 9100,
-				     .at_us = 55},
-			    got;
+	union packet_event level = {.level = {.component = "cache",
+					      .level = 4,
+					      .use_permyriad = 9100,
+					      .at_us = 55,
+					      .emergency_us = 54}};
+	union packet_event shrink = {.shrink = {.id = 5,
+						.target_bytes = 6,
+						.deadline_us = 7,
+						.why = "payback",
+						.component = "cache"}};
+	const size_t head = sizeof(struct packet_item);
+	union packet_event got;
 
 	(void)state;
 	packet_start(&out, bytes, PACKET_EVENTS);
-	assert_int_equal(packet_add_level(&out, &level), 0);
+	assert_int_equal(packet_add_event(&out, PACKET_LEVEL, &level), 0);
+	assert_int_equal(packet_add_event(&out, PACKET_SHRINK, &shrink), 0);
 	assert_int_equal(packet_open(&in, bytes, out.used), 0);
-	assert_int_equal(packet_next_level(&in, &got), 1);
-	assert_memory_equal(&got.component, &level.component, sizeof(got) - sizeof(got.item));
-	assert_int_equal(packet_next_level(&in, &got), 0);
+	assert_int_equal(packet_next_event(&in, &got), 1);
+	assert_int_equal(got.item.op, PACKET_LEVEL);
+	assert_memory_equal((char *)&got + head, (char *)&level + head, sizeof(level) - head);
+	assert_int_equal(packet_next_event(&in, &got), 1);
+	assert_int_equal(got.item.op, PACKET_SHRINK);
+	assert_memory_equal((char *)&got + head, (char *)&shrink + head, sizeof(shrink) - head);
+	assert_int_equal(packet_next_event(&in, &got), 0);
+	memset(shrink.shrink.why, 'x', sizeof(shrink.shrink.why));
+	packet_start(&out, bytes, PACKET_EVENTS);
+	assert_int_equal(packet_add_event(&out, PACKET_SHRINK, &shrink), 0);
+	assert_int_equal(packet_open(&in, bytes, out.used), 0);
+	assert_int_equal(packet_next_event(&in, &got), -EBADMSG);
 }
 
 static void test_packet_takes_512_of_the_longest_and_no_more(void **state)
@@ -238,7 +255,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests_come_out_as_they_went_in),
 		cmocka_unit_test(test_answers_come_out_as_they_went_in),
-		cmocka_unit_test(test_levels_come_out_as_they_went_in),
+		cmocka_unit_test(test_events_come_out_as_they_went_in),
 		cmocka_unit_test(test_packet_takes_512_of_the_longest_and_no_more),
 		cmocka_unit_test(test_what_is_bent_is_refused),
 		cmocka_unit_test(test_text_without_an_end_is_refused),

@@ -31,6 +31,8 @@ struct uw_sums {
 	uint64_t leased_bytes[LEASE_COMPONENTS];
 };
 
+#define UW_LENDS 0x10 /* and so many times 10M that the second component may borrow */
+
 /* ---- the server's process ---- */
 
 struct uw_server {
@@ -114,6 +116,13 @@ static inline struct lease_server *uw_server_open(struct uw_server *s,
 	return server;
 }
 
+static inline void uw_server_lend(struct uw_server *s, struct lease_server *server, uint8_t tens)
+{
+	s->f.headroom.component[MODELS].limit_bytes = 600 * MIB + tens * 10 * MIB;
+	lease_look(s->f.ledger, &s->f.headroom);
+	lease_server_settle(server);
+}
+
 static inline void uw_server_obey(struct uw_server *s, struct lease_server *server, int fd)
 {
 	struct lease_totals totals;
@@ -124,6 +133,8 @@ static inline void uw_server_obey(struct uw_server *s, struct lease_server *serv
 		_exit(0);
 	if (byte < LEVEL__COUNT)
 		lease_server_level(server, MODELS, (enum level)byte, 100U * byte, clock_now_us());
+	if (byte >= UW_LENDS)
+		uw_server_lend(s, server, (uint8_t)(byte - UW_LENDS));
 	lease_totals(s->f.ledger, &totals);
 	sums.leases = totals.leases;
 	for (uint32_t i = 0; i < LEASE_COMPONENTS; i++)

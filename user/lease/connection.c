@@ -2,8 +2,8 @@
 /*
  * The packets of one client. Nothing here waits: what its socket has no room for is kept, in
  * order, and while anything is kept the client is not read, so that it is one answer and the ends
- * of its waits at most. Levels are not kept as packets: of each component the newest is told once
- * there is room.
+ * of its waits at most. Events are not kept as packets: of each component the newest level is told
+ * once there is room, and of each lease what it is asked for then.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 
 static int watch(struct lease_server *server, struct lease_connection *connection)
 {
-	bool waits = connection->unsent || connection->stale;
+	bool waits = connection->unsent || connection->stale || connection->recalls;
 	struct epoll_event event = {
 		.events = (waits ? EPOLLOUT : 0U) | (connection->unsent ? 0U : EPOLLIN),
 		.data.u64 =
@@ -114,35 +114,73 @@ int connection_flush(struct lease_server *server, struct lease_connection *conne
 		connection->unsent_us = server->now_us;
 		drop_first(connection);
 	}
-	return connection_tell_levels(server, connection);
+	return connection_tell_events(server, connection);
 }
 
-int connection_tell_levels(struct lease_server *server, struct lease_connection *connection)
+static void put_levels(const struct lease_server *server, const struct lease_connection *connection,
+		       struct packet_out *out)
 {
-	uint8_t bytes[sizeof(struct packet_header) +
-		      UW_COMPONENTS_MAX * sizeof(struct packet_level)];
-	struct packet_out out;
-	int rc = -EAGAIN;
-
-	packet_start(&out, bytes, PACKET_EVENTS);
 	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++) {
 		const struct lease_level *from = &server->level[i];
-		struct packet_level level = {
-			.level = from->level,
-			.use_permyriad = (uint32_t)from->use_permyriad,
-			.at_us = from->at_us,
-		};
+		union packet_event event = {
+			.level = {.level = from->level,
+				  .use_permyriad = (uint32_t)from->use_permyriad,
+				  .at_us = from->at_us,
+				  .emergency_us = from->emergency.entered_us}};
 
 		if (!(connection->stale & 1U << i))
 			continue;
-		strncpy(level.component, server->conf.name(server->conf.data, i),
+		strncpy(event.level.component, server->conf.name(server->conf.data, i),
 			PACKET_NAME_LEN - 1);
-		packet_add_level(&out, &level);
+		packet_add_event(out, PACKET_LEVEL, &event);
 	}
-	if (connection->stale && !connection->unsent)
+}
+
+static uint32_t put_recalls(const struct lease_server *server,
+			    const struct lease_connection *connection, struct packet_out *out)
+{
+	struct lease_recall recall[LEASE_RECALLS];
+	uint32_t count = 0;
+
+	if (connection->client != LEASE_NO_CLIENT)
+		count = lease_recalls_of(server->conf.ledger, connection->client, LEASE_RECALLS,
+					 recall);
+	for (uint32_t i = 0; i < count; i++) {
+		union packet_event event = {.shrink = {.id = recall[i].id,
+						       .target_bytes = recall[i].target_bytes,
+						       .deadline_us = recall[i].deadline_us}};
+
+		strncpy(event.shrink.why, lease_why_name(recall[i].why),
+			sizeof(event.shrink.why) - 1);
+		strncpy(event.shrink.component,
+			server->conf.name(server->conf.data, recall[i].component),
+			PACKET_NAME_LEN - 1);
+		packet_add_event(out, PACKET_SHRINK, &event);
+	}
+	return count;
+}
+
+int connection_tell_events(struct lease_server *server, struct lease_connection *connection)
+{
+	uint8_t bytes[sizeof(struct packet_header) +
+		      UW_COMPONENTS_MAX * sizeof(struct packet_level) +
+		      LEASE_RECALLS * sizeof(struct packet_shrink)];
+	struct packet_out out;
+	uint32_t recalls;
+	int rc = -EAGAIN;
+
+	packet_start(&out, bytes, PACKET_EVENTS);
+	put_levels(server, connection, &out);
+	recalls = put_recalls(server, connection, &out);
+	if ((connection->stale || recalls) && !connection->unsent)
 		rc = send_now(connection, out.bytes, out.used, -1);
-	if (!rc)
+	if (!rc) {
 		connection->stale = 0;
+		recalls = 0;
+		if (connection->client != LEASE_NO_CLIENT)
+			lease_recalls_told(server->conf.ledger, connection->client);
+	}
+	connection->recalls = recalls;
 	return rc && rc != -EAGAIN ? rc : watch(server, connection);
 }
 

@@ -29,12 +29,14 @@ struct lease_connection {
 	struct lease_unsent *unsent, **last_unsent;
 	uint64_t unsent_us;      /* since when */
 	uint32_t asked;          /* of keepers, and not answered */
+	bool recalls;            /* there are some that it could not be told */
 	uint32_t watches, stale; /* masks of components: and of them whose level is to be told */
 };
 
 struct lease_level {
 	enum level level;
 	uint64_t use_permyriad, at_us;
+	struct lease_emergency emergency;
 };
 
 /* Who is to be told when a keeper has answered. */
@@ -105,8 +107,9 @@ int connection_flush(struct lease_server *server, struct lease_connection *conne
 long connection_receive(struct lease_server *server, struct lease_connection *connection,
 			int *ret_fd);
 
-/* Tells the levels that it has not been told. */
-int connection_tell_levels(struct lease_server *server, struct lease_connection *connection);
+/* Tells what of its leases is asked back, and the levels, that it has not been told. Where there is
+ * no room for them they are told once there is, as they are then. */
+int connection_tell_events(struct lease_server *server, struct lease_connection *connection);
 void connection_drop_unsent(struct lease_connection *connection);
 
 /* ---- request.c ---- */

@@ -432,6 +432,6 @@ int request_answer(struct lease_server *server, struct lease_connection *connect
 	if (call.goes >= 0)
 		close(call.goes);
 	if (!rc && connection->stale)
-		rc = connection_tell_levels(server, connection);
+		rc = connection_tell_events(server, connection);
 	return rc;
 }

@@ -165,11 +165,26 @@ int lease_server_dispatch(struct lease_server *server)
 	return 0;
 }
 
+static void tell_recalls(struct lease_server *server)
+{
+	struct lease_recall recall;
+
+	for (uint32_t i = 0; i < LEASE_CLIENTS && lease_recalls_untold(server->conf.ledger); i++) {
+		uint32_t at = server->connection_of[i];
+
+		if (at < LEASE_CLIENTS && lease_recalls_of(server->conf.ledger, i, 1, &recall) &&
+		    connection_tell_events(server, &server->connection[at]) < 0)
+			seat_drop(server, &server->connection[at]);
+	}
+}
+
 void lease_server_settle(struct lease_server *server)
 {
 	struct lease_result result;
 
 	server->now_us = server->conf.now_us();
+	lease_recall_step(server->conf.ledger, server->now_us);
+	tell_recalls(server);
 	while (lease_next(server->conf.ledger, server->now_us, &result))
 		request_tell(server, &result);
 	pools_settle(server);
@@ -280,14 +295,17 @@ void lease_server_renumber(struct lease_server *server, const uint32_t to[static
 void lease_server_level(struct lease_server *server, uint32_t component, enum level level,
 			uint64_t use_permyriad, uint64_t at_us)
 {
-	server->level[component] = (struct lease_level){level, use_permyriad, at_us};
+	server->level[component].level = level;
+	server->level[component].use_permyriad = use_permyriad;
+	server->level[component].at_us = at_us;
+	lease_emergency_step(&server->level[component].emergency, level, at_us);
 	for (uint32_t i = 0; i < LEASE_CLIENTS; i++) {
 		struct lease_connection *connection = &server->connection[i];
 
 		if (connection->fd < 0 || !(connection->watches & 1U << component))
 			continue;
 		connection->stale |= 1U << component;
-		if (connection_tell_levels(server, connection) < 0)
+		if (connection_tell_events(server, connection) < 0)
 			seat_drop(server, connection);
 	}
 }

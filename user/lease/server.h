@@ -63,7 +63,8 @@ int lease_server_dispatch(struct lease_server *server);
 bool lease_server_is_there(const struct lease_server *server);
 int lease_server_listen_again(struct lease_server *server, struct uw_err *err);
 
-/* Tells those that wait what became of it; after a look at the headroom, and at lease_next_us(). */
+/* Tells those that wait what became of it, and those whose leases are asked back; after a look at
+ * the headroom, and at lease_next_us(). */
 void lease_server_settle(struct lease_server *server);
 
 /* Once a second: drops who does not read or say who it is, ends waiting for who does not come

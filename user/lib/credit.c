@@ -242,6 +242,14 @@ int lib_small_free(struct uw *uw, uint64_t id, uint64_t *ret_told)
 	return rc;
 }
 
+uint64_t lib_small_name(const struct uw *uw, uint64_t told)
+{
+	for (uint32_t i = 0; told && i < uw->small_count; i++)
+		if (uw->small[i].state == LIB_SMALL_TOLD && uw->small[i].told == told)
+			return uw->small[i].id;
+	return told;
+}
+
 void lib_small_forget(struct uw *uw, uint64_t id)
 {
 	struct lib_small *small;
@@ -369,14 +377,36 @@ static void give_up(struct uw *uw, struct lib_credit *credit)
 
 	credit->id = credit->size = credit->free_bytes = 0;
 	credit->free_leases = 0;
-	credit->wanted = false;
+	credit->wanted = credit->recalled = false;
 	lib_lease_drop(uw, id);
 	lib_give_back(uw, id);
+}
+
+bool lib_credit_recall(struct uw *uw, uint64_t id)
+{
+	for (uint32_t i = 0; i < uw->credit_count; i++) {
+		struct lib_credit *credit = &uw->credit[i];
+
+		if (credit->id != id)
+			continue;
+		/* From now on it gives nothing out; the timer has the rest told first. */
+		credit->recalled = true;
+		credit->size = 0;
+		credit->again_us = lib_now_us() + LIB_IDLE_US;
+		uw->soon = true;
+		lib_wake(uw, 1);
+		return true;
+	}
+	return false;
 }
 
 /* True when it has to be looked at again. */
 static bool look(struct uw *uw, struct lib_credit *credit, uint64_t now_us)
 {
+	if (credit->recalled && credit->id && !credit->asked && !credit->untold_leases) {
+		give_up(uw, credit);
+		return false;
+	}
 	if (credit->used) {
 		credit->used = false;
 		credit->used_us = now_us;
@@ -390,6 +420,14 @@ static bool look(struct uw *uw, struct lib_credit *credit, uint64_t now_us)
 	return false;
 }
 
+static bool is_recalled(const struct uw *uw)
+{
+	for (uint32_t i = 0; i < uw->credit_count; i++)
+		if (uw->credit[i].recalled && uw->credit[i].id)
+			return true;
+	return false;
+}
+
 void lib_credit_tick(struct uw *uw)
 {
 	uint64_t now_us = lib_now_us();
@@ -398,7 +436,7 @@ void lib_credit_tick(struct uw *uw)
 	lib_credit_tell(uw);
 	for (uint32_t i = 0; i < uw->credit_count && uw->socket >= 0 && !uw->connects; i++)
 		again |= look(uw, &uw->credit[i], now_us);
-	uw->soon = uw->untold_first != LIB_NONE || uw->owed_count;
+	uw->soon = uw->untold_first != LIB_NONE || uw->owed_count || is_recalled(uw);
 	if (uw->soon || again)
 		lib_wake(uw, uw->soon ? LIB_TELL_US : LIB_IDLE_US);
 }
@@ -425,11 +463,11 @@ static void take_credit(struct uw *uw, struct lib_credit *credit, const struct p
 	}
 	credit->id = reply->id;
 	credit->inside = reply->flags & PACKET_INSIDE;
-	credit->size = reply->bytes;
+	credit->size = credit->recalled ? 0 : reply->bytes;
 	credit->free_bytes = moved(credit->free_bytes, credit->asked_bytes, reply->bytes);
 	credit->free_leases =
 		(uint32_t)moved(credit->free_leases, credit->asked_leases, reply->borrowed_bytes);
-	if (!runs_low(credit))
+	if (!runs_low(credit) && !credit->recalled)
 		credit->again_us = 0;
 }
 
@@ -494,7 +532,7 @@ void lib_credit_return(struct uw *uw)
 	for (uint32_t i = 0; i < uw->credit_count; i++) {
 		struct lib_credit *credit = &uw->credit[i];
 
-		credit->asked = false;
+		credit->asked = credit->recalled = false;
 		credit->again_us = 0;
 		credit->free_leases = 0; /* until uwd says how many */
 		if (credit->id && is_ours(uw, credit->id)) {

@@ -24,20 +24,27 @@ static void watch_request(union packet_request *request, const char *component)
 	request->watch.on = 1;
 }
 
+static bool is_known(const struct uw *uw, const struct lib_watcher *watcher, uint32_t i)
+{
+	return lib_concerns(watcher, uw->level[i].component) &&
+	       (watcher->kind == LIB_WATCH_PRESSURE ||
+		(watcher->kind == LIB_WATCH_EMERGENCY && uw->level[i].level == UW_LEVEL_EMERGENCY));
+}
+
 /* It is told what is known already: uwd sends that too, but perhaps not again. */
 static void enter_watcher(struct uw *uw, struct lib_watcher *watcher)
 {
 	watcher->next = uw->watchers;
 	uw->watchers = watcher;
 	for (uint32_t i = 0; i < uw->level_count; i++)
-		if (lib_concerns(watcher, uw->level[i].component))
-			watcher->stale |= 1U << i;
+		if (is_known(uw, watcher, i))
+			watcher->stale |= 1ULL << i;
 	if (watcher->stale)
 		eventfd_write(uw->news, 1);
 }
 
-int uw_on_pressure(struct uw *uw, const char *component, uw_pressure_fn fn, void *data,
-		   uint64_t *ret_handle)
+static int watch(struct uw *uw, const char *component, const struct lib_watcher *like,
+		 uint64_t *ret_handle)
 {
 	struct lib_watcher *watcher;
 	union packet_request request;
@@ -52,8 +59,7 @@ int uw_on_pressure(struct uw *uw, const char *component, uw_pressure_fn fn, void
 	watcher = calloc(1, sizeof(*watcher));
 	if (!watcher)
 		return -ENOMEM;
-	watcher->fn = fn;
-	watcher->data = data;
+	*watcher = *like;
 	if (component)
 		strcpy(watcher->component, component);
 	pthread_mutex_lock(&uw->lock);
@@ -70,6 +76,30 @@ int uw_on_pressure(struct uw *uw, const char *component, uw_pressure_fn fn, void
 	else if (ret_handle)
 		*ret_handle = handle;
 	return rc;
+}
+
+int uw_on_pressure(struct uw *uw, const char *component, uw_pressure_fn fn, void *data,
+		   uint64_t *ret_handle)
+{
+	const struct lib_watcher like = {.kind = LIB_WATCH_PRESSURE, .fn = fn, .data = data};
+
+	return watch(uw, component, &like, ret_handle);
+}
+
+int uw_on_emergency(struct uw *uw, const char *component, uw_pressure_fn fn, void *data,
+		    uint64_t *ret_handle)
+{
+	const struct lib_watcher like = {.kind = LIB_WATCH_EMERGENCY, .fn = fn, .data = data};
+
+	return watch(uw, component, &like, ret_handle);
+}
+
+int uw_on_shrink(struct uw *uw, const char *component, uw_shrink_fn fn, void *data,
+		 uint64_t *ret_handle)
+{
+	const struct lib_watcher like = {.kind = LIB_WATCH_SHRINK, .shrink = fn, .data = data};
+
+	return watch(uw, component, &like, ret_handle);
 }
 
 /* uwd goes on telling levels that nobody asks for any more: there is one for each change, and
@@ -101,26 +131,63 @@ static struct lib_watcher *next_watcher(struct uw *uw)
 	return NULL;
 }
 
+static void call_pressure(const struct lib_watcher *watcher, const struct lib_level *level)
+{
+	const struct uw_pressure pressure = {
+		.size = sizeof(pressure),
+		.level = level->level,
+		.use_permyriad = level->use_permyriad,
+		.at_us = level->at_us,
+		.component = level->component,
+	};
+
+	watcher->fn(watcher->data, &pressure);
+}
+
+static void call_shrink(const struct lib_watcher *watcher, const struct lib_shrink *from,
+			uint64_t id)
+{
+	const struct uw_shrink shrink = {
+		.size = sizeof(shrink),
+		.id = id,
+		.target = from->target,
+		.deadline_us = from->deadline_us,
+		.why = from->why,
+		.component = from->component,
+	};
+
+	watcher->shrink(watcher->data, &shrink);
+}
+
+/* Nobody else is to be told of it. */
+static void drop_shrink(struct uw *uw, uint32_t at)
+{
+	for (const struct lib_watcher *watcher = uw->watchers; watcher; watcher = watcher->next)
+		if (watcher->kind == LIB_WATCH_SHRINK && watcher->stale & 1ULL << at)
+			return;
+	uw->shrink[at].id = 0;
+}
+
 /* One callback, without the lock; the watcher may be gone when it is over. */
 static void tell_one(struct uw *uw, struct lib_watcher *watcher)
 {
-	uint32_t at = (uint32_t)__builtin_ctz(watcher->stale);
-	struct lib_level level = uw->level[at];
-	struct uw_pressure pressure = {
-		.size = sizeof(pressure),
-		.level = level.level,
-		.use_permyriad = level.use_permyriad,
-		.at_us = level.at_us,
-		.component = level.component,
-	};
-	uw_pressure_fn fn = watcher->fn;
-	void *data = watcher->data;
+	uint32_t at = (uint32_t)__builtin_ctzll(watcher->stale);
+	const struct lib_watcher called = *watcher;
+	bool shrinks = watcher->kind == LIB_WATCH_SHRINK;
+	struct lib_level level = uw->level[shrinks ? 0 : at];
+	struct lib_shrink shrink = uw->shrink[at];
+	uint64_t id = lib_small_name(uw, shrink.id);
 
-	watcher->stale &= ~(1U << at);
+	watcher->stale &= ~(1ULL << at);
+	if (shrinks)
+		drop_shrink(uw, at);
 	uw->running = watcher->handle;
 	uw->runner = pthread_self();
 	pthread_mutex_unlock(&uw->lock);
-	fn(data, &pressure);
+	if (shrinks)
+		call_shrink(&called, &shrink, id);
+	else
+		call_pressure(&called, &level);
 	pthread_mutex_lock(&uw->lock);
 	uw->running = 0;
 	pthread_cond_broadcast(&uw->turned);

@@ -29,6 +29,7 @@
 #define LIB_SMALL_MAX     4096U        /* leases that were taken from credits */
 #define LIB_NONE          UINT16_MAX
 #define LIB_OWED          64
+#define LIB_SHRINKS       64
 
 /* Requests that were sent in one packet, until each has its last answer. On its caller's stack. */
 struct lib_call {
@@ -46,16 +47,31 @@ struct lib_call {
 struct lib_level {
 	char component[UW_NAME_MAX];
 	uint32_t level, use_permyriad;
-	uint64_t at_us;
+	uint64_t at_us, emergency_us;
+};
+
+/* A lease that is asked back, for those who are to be told. */
+struct lib_shrink {
+	uint64_t id; /* as uwd knows it; 0: free */
+	uint64_t target, deadline_us;
+	char why[16], component[UW_NAME_MAX];
+};
+
+enum lib_watch {
+	LIB_WATCH_PRESSURE,
+	LIB_WATCH_EMERGENCY,
+	LIB_WATCH_SHRINK,
 };
 
 struct lib_watcher {
 	struct lib_watcher *next;
 	uint64_t handle;
 	char component[UW_NAME_MAX]; /* "": all */
+	enum lib_watch kind;
 	uw_pressure_fn fn;
+	uw_shrink_fn shrink;
 	void *data;
-	uint32_t stale; /* mask of levels that it is to be told */
+	uint64_t stale; /* mask of levels, or of shrinks, that it is to be told */
 };
 
 /* What we may give out of a component without asking. */
@@ -68,6 +84,7 @@ struct lib_credit {
 	uint64_t asked_bytes; /* what was free when it was asked for, with nothing untold */
 	uint32_t asked_leases;
 	bool asked, wanted, used, inside;
+	bool recalled; /* it is to go back as soon as all that was taken from it is told */
 	uint64_t used_us, again_us; /* when it was seen to be used; when it may be asked for */
 };
 
@@ -110,6 +127,8 @@ struct uw {
 	pthread_t runner;
 	struct lib_level level[LIB_COMPONENTS];
 	uint32_t level_count;
+	struct lib_shrink shrink[LIB_SHRINKS];
+	uint32_t shrink_at; /* the next to be overwritten, when all are taken */
 	struct lib_credit credit[LIB_COMPONENTS];
 	uint32_t credit_count;
 	struct lib_small *small;
@@ -175,6 +194,12 @@ void lib_small_forget(struct uw *uw, uint64_t id);
 
 /* Tells uwd what it does not know, as far as there is room to send. */
 void lib_credit_tell(struct uw *uw);
+
+/* uwd asks a credit back: true when the id is that of one. */
+bool lib_credit_recall(struct uw *uw, uint64_t id);
+
+/* The id by which the program knows a lease of uwd. */
+uint64_t lib_small_name(const struct uw *uw, uint64_t told);
 
 /* When the timer has gone off: tells, and gives back what was not used. */
 void lib_credit_tick(struct uw *uw);

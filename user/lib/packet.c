@@ -20,7 +20,8 @@ _Static_assert(sizeof(struct packet_attach) == 48, "a layout of the wire");
 _Static_assert(sizeof(struct packet_share) == 32, "a layout of the wire");
 _Static_assert(sizeof(struct packet_reply) == 40, "a layout of the wire");
 _Static_assert(sizeof(struct packet_denial) == 240, "a layout of the wire");
-_Static_assert(sizeof(struct packet_level) == 56, "a layout of the wire");
+_Static_assert(sizeof(struct packet_level) == 64, "a layout of the wire");
+_Static_assert(sizeof(struct packet_shrink) == 80, "a layout of the wire");
 _Static_assert(sizeof(struct packet_header) + PACKET_ITEMS_MAX * sizeof(struct packet_denial) <=
 		       PACKET_MAX,
 	       "an answer fits");
@@ -40,6 +41,11 @@ static const uint16_t request_length[PACKET_OP__COUNT] = {
 	[PACKET_POOL_ATTACH] = sizeof(struct packet_attach),
 	[PACKET_POOL_SHARE] = sizeof(struct packet_share),
 	[PACKET_POOL_OFFER] = sizeof(struct packet_lease),
+};
+
+static const uint16_t event_length[PACKET_EVENT__COUNT] = {
+	[PACKET_LEVEL] = sizeof(struct packet_level),
+	[PACKET_SHRINK] = sizeof(struct packet_shrink),
 };
 
 static bool has_end(const char *text, size_t size)
@@ -109,9 +115,13 @@ int packet_add_answer(struct packet_out *out, const union packet_answer *answer,
 		      text ? strlen(text) : 0);
 }
 
-int packet_add_level(struct packet_out *out, const struct packet_level *level)
+int packet_add_event(struct packet_out *out, enum packet_event_op op,
+		     const union packet_event *event)
 {
-	return append(out, level, sizeof(*level), NULL, 0);
+	union packet_event copy = *event;
+
+	copy.item.op = (uint16_t)op;
+	return append(out, &copy, event_length[op], NULL, 0);
 }
 
 int packet_add_gone(struct packet_out *out, uint64_t id)
@@ -257,18 +267,28 @@ int packet_next_answer(struct packet_in *in, union packet_answer *ret_answer, co
 		       : -EBADMSG;
 }
 
-int packet_next_level(struct packet_in *in, struct packet_level *ret_level)
+static bool event_is_good(const union packet_event *event)
+{
+	return event->item.op == PACKET_LEVEL
+		       ? has_end(event->level.component, PACKET_NAME_LEN)
+		       : has_end(event->shrink.component, PACKET_NAME_LEN) &&
+				 has_end(event->shrink.why, sizeof(event->shrink.why));
+}
+
+int packet_next_event(struct packet_in *in, union packet_event *ret_event)
 {
 	struct packet_item head;
 	int rc = next_head(in, &head);
 
 	if (rc <= 0)
 		return rc;
-	if (in->kind != PACKET_EVENTS || head.length != sizeof(*ret_level))
+	if (in->kind != PACKET_EVENTS || head.op >= PACKET_EVENT__COUNT ||
+	    head.length != event_length[head.op])
 		return -EBADMSG;
-	memcpy(ret_level, in->bytes + in->at, sizeof(*ret_level));
+	memset(ret_event, 0, sizeof(*ret_event));
+	memcpy(ret_event, in->bytes + in->at, head.length);
 	pass(in, head.length);
-	return has_end(ret_level->component, PACKET_NAME_LEN) ? 1 : -EBADMSG;
+	return event_is_good(ret_event) ? 1 : -EBADMSG;
 }
 
 int packet_next_gone(struct packet_in *in, uint64_t *ret_id)

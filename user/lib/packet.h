@@ -49,6 +49,13 @@ enum packet_op {
 	PACKET_OP__COUNT
 };
 
+/* Of an item of EVENTS. */
+enum packet_event_op {
+	PACKET_LEVEL,
+	PACKET_SHRINK,
+	PACKET_EVENT__COUNT
+};
+
 /* Positive outcomes of a reply; 0 is ok, below is an errno. */
 enum packet_outcome {
 	PACKET_DENIED = 1,
@@ -180,7 +187,22 @@ struct packet_level {
 	struct packet_item item;
 	char component[PACKET_NAME_LEN];
 	uint32_t level, use_permyriad;
-	uint64_t at_us; /* CLOCK_MONOTONIC, of the frame that it was seen in */
+	uint64_t at_us;        /* CLOCK_MONOTONIC, of the frame that it was seen in */
+	uint64_t emergency_us; /* of the last emergency; 0: there was none */
+};
+
+/* A lease is to be no more than this by then, or it is taken. */
+struct packet_shrink {
+	struct packet_item item;
+	uint64_t id, target_bytes, deadline_us;
+	char why[16];
+	char component[PACKET_NAME_LEN];
+};
+
+union packet_event {
+	struct packet_item item;
+	struct packet_level level;
+	struct packet_shrink shrink;
 };
 
 union packet_answer {
@@ -204,7 +226,8 @@ int packet_add_request(struct packet_out *out, enum packet_op op,
 
 /* Appends a reply, as long as its outcome asks for; text (NULL: none) goes behind it. */
 int packet_add_answer(struct packet_out *out, const union packet_answer *answer, const char *text);
-int packet_add_level(struct packet_out *out, const struct packet_level *level);
+int packet_add_event(struct packet_out *out, enum packet_event_op op,
+		     const union packet_event *event);
 int packet_add_gone(struct packet_out *out, uint64_t id);
 
 /* ---- reading ---- */
@@ -226,7 +249,7 @@ int packet_next_request(struct packet_in *in, union packet_request *ret_request)
  * NULL for none. */
 int packet_next_answer(struct packet_in *in, union packet_answer *ret_answer, const char **ret_text,
 		       size_t *ret_length);
-int packet_next_level(struct packet_in *in, struct packet_level *ret_level);
+int packet_next_event(struct packet_in *in, union packet_event *ret_event);
 int packet_next_gone(struct packet_in *in, uint64_t *ret_id);
 
 #endif

@@ -27,22 +27,88 @@ static uint32_t level_of(struct uw *uw, const char *component)
 	return uw->level_count < LIB_COMPONENTS ? uw->level_count++ : LIB_COMPONENTS - 1;
 }
 
+/* An emergency is told that is another one than that which is known, or is one now. */
+static bool is_news(const struct lib_watcher *watcher, const struct lib_level *known,
+		    const struct packet_level *level)
+{
+	if (watcher->kind == LIB_WATCH_EMERGENCY)
+		return level->emergency_us != known->emergency_us &&
+		       (known->at_us || level->level == UW_LEVEL_EMERGENCY);
+	return watcher->kind == LIB_WATCH_PRESSURE;
+}
+
 static void take_level(struct uw *uw, const struct packet_level *level)
 {
 	uint32_t at = level_of(uw, level->component);
+	struct lib_level known = uw->level[at];
 	bool any = false;
 
+	if (strcmp(known.component, level->component) != 0)
+		known = (struct lib_level){0};
 	memcpy(uw->level[at].component, level->component, UW_NAME_MAX);
 	uw->level[at].level = level->level;
 	uw->level[at].use_permyriad = level->use_permyriad;
 	uw->level[at].at_us = level->at_us;
+	uw->level[at].emergency_us = level->emergency_us;
 	for (struct lib_watcher *watcher = uw->watchers; watcher; watcher = watcher->next)
-		if (lib_concerns(watcher, level->component)) {
-			watcher->stale |= 1U << at;
+		if (lib_concerns(watcher, level->component) && is_news(watcher, &known, level)) {
+			watcher->stale |= 1ULL << at;
 			any = true;
 		}
 	if (any)
 		eventfd_write(uw->news, 1);
+}
+
+/* ---- leases that are asked back ---- */
+
+/* The place of what is asked of the lease, or one for it. */
+static uint32_t shrink_of(struct uw *uw, uint64_t id)
+{
+	uint32_t free = LIB_SHRINKS;
+
+	for (uint32_t i = 0; i < LIB_SHRINKS; i++) {
+		if (uw->shrink[i].id == id)
+			return i;
+		if (!uw->shrink[i].id)
+			free = i;
+	}
+	return free < LIB_SHRINKS ? free : uw->shrink_at++ % LIB_SHRINKS;
+}
+
+static void take_shrink(struct uw *uw, const struct packet_shrink *shrink)
+{
+	struct lib_shrink *to;
+	bool any = false;
+	uint32_t at;
+
+	if (lib_credit_recall(uw, shrink->id))
+		return;
+	at = shrink_of(uw, shrink->id);
+	to = &uw->shrink[at];
+	*to = (struct lib_shrink){
+		.id = shrink->id,
+		.target = shrink->target_bytes,
+		.deadline_us = shrink->deadline_us,
+	};
+	memcpy(to->why, shrink->why, sizeof(to->why));
+	memcpy(to->component, shrink->component, UW_NAME_MAX);
+	for (struct lib_watcher *watcher = uw->watchers; watcher; watcher = watcher->next)
+		if (watcher->kind == LIB_WATCH_SHRINK && lib_concerns(watcher, to->component)) {
+			watcher->stale |= 1ULL << at;
+			any = true;
+		}
+	if (any)
+		eventfd_write(uw->news, 1);
+	else
+		to->id = 0;
+}
+
+static void take_event(struct uw *uw, const union packet_event *event)
+{
+	if (event->item.op == PACKET_LEVEL)
+		take_level(uw, &event->level);
+	else
+		take_shrink(uw, &event->shrink);
 }
 
 /* ---- pools ---- */
@@ -113,7 +179,7 @@ static void take_answer(struct uw *uw, const union packet_answer *answer, const 
 static int take_packet(struct uw *uw, size_t size, int *fd)
 {
 	union packet_answer answer;
-	struct packet_level level;
+	union packet_event event;
 	struct packet_in in;
 	const char *text;
 	size_t length;
@@ -123,8 +189,8 @@ static int take_packet(struct uw *uw, size_t size, int *fd)
 	if (rc)
 		return rc;
 	if (in.kind == PACKET_EVENTS) {
-		while ((rc = packet_next_level(&in, &level)) > 0)
-			take_level(uw, &level);
+		while ((rc = packet_next_event(&in, &event)) > 0)
+			take_event(uw, &event);
 		return rc;
 	}
 	if (in.kind == PACKET_GONE) {

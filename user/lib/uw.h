@@ -173,6 +173,33 @@ int uw_on_pressure(struct uw *uw, const char *component, uw_pressure_fn fn, void
 int uw_off(struct uw *uw, uint64_t handle);
 
 /*
+ * The same when the component enters emergency: once, and again only after it was below critical
+ * for 10 s. One that has ended by the time that fn can run is told too, with the level as it is.
+ */
+int uw_on_emergency(struct uw *uw, const char *component, uw_pressure_fn fn, void *data,
+		    uint64_t *ret_handle);
+
+struct uw_shrink {
+	uint32_t size, zero;
+	uint64_t id;           /* of the lease */
+	uint64_t target;       /* bytes that it may keep; 0: none of it */
+	uint64_t deadline_us;  /* CLOCK_MONOTONIC */
+	const char *why;       /* payback: its owner wants back what the lease borrows */
+	const char *component; /* both valid during the call */
+};
+
+typedef void (*uw_shrink_fn)(void *data, const struct uw_shrink *shrink);
+
+/*
+ * Has fn called when a lease of this handle with UW_REVOCABLE is asked back. The answer is
+ * uw_resize to the target or less, or uw_free, before the deadline, when the memory is given back;
+ * without one the lease is shrunk to the target then, or is stale, and its cgroup squeezed as if it
+ * had never been. Who is slow hears of the newest target of each lease only.
+ */
+int uw_on_shrink(struct uw *uw, const char *component, uw_shrink_fn fn, void *data,
+		 uint64_t *ret_handle);
+
+/*
  * News come in one of two ways. In a loop of one's own: uw_fd is readable when uw_dispatch has
  * something to do; that never waits, and returns how many callbacks it ran, or a negative errno.
  * Or in a thread of the library, with all signals blocked, until uw_close. With either, and only
