@@ -193,12 +193,13 @@ static void test_the_checker_finds_what_is_wrong(void **state)
 #define NEAR(what)                                                                             \
 	"{\"component\": \"ml\", \"what\": \"" what "\", \"bounds_permyriad\": [5000, 10000, " \
 	"12500], \"counts\": [1, 2, 4, 5], \"sum_permyriad\": 150000}"
-#define COMPONENT(name)                                                               \
-	"{\"name\": \"" name "\", \"level\": \"high\", \"current_bytes\": 1048576, "  \
-	"\"working_set_bytes\": 4096, \"swap_bytes\": 0, \"budget_bytes\": 2097152, " \
-	"\"in_force_bytes\": 2097152, \"borrowed_bytes\": 0, \"lent_bytes\": 0, "     \
-	"\"min_bytes\": null, \"low_bytes\": 2097152, \"high_bytes\": null, "         \
-	"\"use_permyriad\": 5000, \"some_permyriad\": 12, \"full_permyriad\": 3, "    \
+#define COMPONENT(name)                                                                                                        \
+	"{\"name\": \"" name "\", \"level\": \"high\", \"current_bytes\": 1048576, "                                           \
+	"\"working_set_bytes\": 4096, \"swap_bytes\": 0, \"spoken_bytes\": 77, \"leases\": 3, \"leased_bytes\": 55, "          \
+	"\"lease_waits\": 1, \"lease_grants\": 9, \"lease_denials\": 2, \"lease_revocations\": 4, \"budget_bytes\": 2097152, " \
+	"\"in_force_bytes\": 2097152, \"borrowed_bytes\": 0, \"lent_bytes\": 0, "                                              \
+	"\"min_bytes\": null, \"low_bytes\": 2097152, \"high_bytes\": null, "                                                  \
+	"\"use_permyriad\": 5000, \"some_permyriad\": 12, \"full_permyriad\": 3, "                                             \
 	"\"frozen_leaves\": 1, \"freezes\": 4, \"thaws\": 3, \"kills\": 0, \"reclaims\": 7}"
 
 static const char with_queue[] =
@@ -234,6 +235,13 @@ static void test_export_keeps_the_rules_of_the_format(void **state)
 	expect_line(text, "_memory_predicted_ratio_bucket{component=\"ml\",le=\"1.25\"} 7\n");
 	expect_line(text, "_memory_predicted_ratio_bucket{component=\"ml\",le=\"+Inf\"} 12\n");
 	expect_line(text, "_time_predicted_ratio_sum{component=\"ml\"} 15.0000\n");
+	expect_line(text, "uw_component_spoken_bytes{component=\"ml\"} 77\n");
+	expect_line(text, "uw_component_leases{component=\"ml\"} 3\n");
+	expect_line(text, "uw_component_leased_bytes{component=\"ml\"} 55\n");
+	expect_line(text, "uw_component_lease_waits{component=\"ml\"} 1\n");
+	expect_line(text, "_lease_outcomes_total{component=\"ml\",outcome=\"granted\"} 9\n");
+	expect_line(text, "_lease_outcomes_total{component=\"ml\",outcome=\"denied\"} 2\n");
+	expect_line(text, "_lease_outcomes_total{component=\"ml\",outcome=\"revoked\"} 4\n");
 	assert_null(strstr(text, "limit=\"min\"")); /* null: no limit, no sample */
 	copy = strdup(text);
 	wrong = wrong_line(copy, &checker);

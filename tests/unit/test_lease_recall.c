@@ -92,6 +92,72 @@ static void test_who_does_not_answer_loses_it(void **data)
 	assert_int_equal(lease_free(f->ledger, client, all), LEASE_STALE);
 }
 
+static void test_news_name_what_was_denied_and_who_had_it(void **data)
+{
+	struct lease_fixture *f = *data;
+	uint32_t client = lease_join(f, 1000, 1), other = lease_join(f, 1000, 2);
+	struct lease_request request = lease_wish(other, TRADING, 100 * MIB);
+	struct component first = f->config.component[0];
+	struct lease_news news;
+
+	assert_false(lease_news_read(f->ledger, TRADING, 0, &news));
+	lease_get(f, client, TRADING, 350 * MIB);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(lease_ask(f, &request), LEASE_DENIED);
+	request.timeout_us = 1;
+	assert_int_equal(lease_ask(f, &request), LEASE_WAITS);
+	f->now_us += 2;
+	assert_true(lease_hears(f));
+	assert_true(lease_news_read(f->ledger, TRADING, 0, &news));
+	assert_int_equal(news.kind, LEASE_NEWS_TIMED_OUT);
+	assert_true(lease_news_read(f->ledger, TRADING, 1, &news));
+	assert_int_equal(news.kind, LEASE_NEWS_DENIED);
+	assert_int_equal(news.times, 3);
+	assert_int_equal(news.pid, lease_who(1000, 2).pid);
+	assert_int_equal(news.denial.reason, LEASE_WHY_BUDGET);
+	assert_int_equal(news.denial.asked_bytes, 100 * MIB);
+	assert_int_equal(news.denial.held_bytes, 350 * MIB);
+	assert_int_equal(news.denial.available_bytes, 50 * MIB);
+	assert_int_equal(news.denial.holder[0].pid, lease_who(1000, 1).pid);
+	assert_false(lease_news_read(f->ledger, TRADING, 2, &news));
+	f->config.component[0] = f->config.component[1];
+	f->config.component[1] = first;
+	lease_configure(f->ledger, &f->config);
+	assert_true(lease_news_read(f->ledger, 1, 1, &news));
+	assert_int_equal(news.denial.holder[0].component, 1);
+}
+
+static void test_news_name_what_was_lost_and_why(void **data)
+{
+	struct lease_fixture *f = *data;
+	uint32_t client = lease_join(f, 1000, 1);
+	struct lease_news news;
+	uint64_t id, other;
+
+	lend(f, 200 * MIB);
+	other = lease_get(f, client, MODELS, 600 * MIB);
+	id = borrow(f, client, 100 * MIB, 5);
+	lend(f, 70 * MIB);
+	wait_out(f);
+	assert_true(lease_news_read(f->ledger, MODELS, 0, &news));
+	assert_int_equal(news.kind, LEASE_NEWS_REVOKED);
+	assert_int_equal(news.why, LEASE_ASKED_PAYBACK);
+	assert_int_equal(news.id, id);
+	assert_int_equal(news.denial.held_bytes, 30 * MIB);
+	assert_int_equal(lease_take(f->ledger, other, f->now_us), 0);
+	assert_int_equal(lease_take(f->ledger, other, f->now_us), LEASE_STALE);
+	assert_true(lease_news_read(f->ledger, MODELS, 0, &news));
+	assert_int_equal(news.kind, LEASE_NEWS_TAKEN);
+	for (uint32_t i = 0; i < 10; i++) {
+		uint32_t one = lease_join(f, 1000, 10 + i);
+
+		assert_int_equal(lease_ask_for(f, one, MODELS, 900 * MIB), LEASE_DENIED);
+	}
+	assert_true(lease_news_read(f->ledger, MODELS, LEASE_NEWS - 1, &news));
+	assert_int_equal(news.kind, LEASE_NEWS_DENIED);
+	assert_false(lease_news_read(f->ledger, MODELS, LEASE_NEWS, &news));
+}
+
 /* What was asked grows: it is told again, with the time that there was. */
 static void test_latest_wins_and_the_deadline_stays(void **data)
 {
@@ -242,6 +308,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_who_borrows_is_asked_for_what_is_missing),
 		TEST(test_who_does_not_answer_loses_it),
+		TEST(test_news_name_what_was_denied_and_who_had_it),
+		TEST(test_news_name_what_was_lost_and_why),
 		TEST(test_latest_wins_and_the_deadline_stays),
 		TEST(test_least_priority_then_the_youngest_is_asked_first),
 		TEST(test_others_are_left_alone),

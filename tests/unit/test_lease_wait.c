@@ -268,8 +268,8 @@ static void test_restart_frees_what_is_half_written_or_foreign(void **data)
 	assert_int_equal(restart(f), 6);
 	assert_int_equal(lease_sums(f, TRADING).leased_bytes, MIB);
 	for (int i = 0; i < 7; i++)
-		assert_int_equal(lease_free(f->ledger, LEASE_NO_CLIENT, id[i]), LEASE_STALE);
-	assert_int_equal(lease_free(f->ledger, LEASE_NO_CLIENT, id[7]), 0);
+		assert_int_equal(lease_take(f->ledger, id[i], f->now_us), LEASE_STALE);
+	assert_int_equal(lease_take(f->ledger, id[7], f->now_us), 0);
 }
 
 static void test_time_to_live_outlives_a_restart(void **data)

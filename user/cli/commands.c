@@ -116,8 +116,10 @@ static const struct command rows[] = {
 		.name = "why",
 		.brief = "why a component is treated as it is: reason, numbers, effect",
 		.words = "COMPONENT",
-		.detail = "The state it is in, and the last actions on it with the value that was "
-			  "observed, the threshold it was held against, and what came of it.",
+		.detail =
+			"The state it is in, the last actions on it with the value that was "
+			"observed, the threshold it was held against, and what came of it; and the "
+			"last leases of memory that programs did not get, or lost.",
 		.example = "uwctl why ml_models\nuwctl why ml_models -n 20 --json",
 		.options = CLIENT | OPTION_BIT(OPTION_COUNT),
 		.words_min = 1,

@@ -67,6 +67,16 @@ static const struct metric component_metrics[] = {
 	{"uw_component_actions_total", COUNTER, "", "thaws", 0, "action", "thaw"},
 	{"uw_component_actions_total", COUNTER, "", "kills", 0, "action", "kill"},
 	{"uw_component_actions_total", COUNTER, "", "reclaims", 0, "action", "reclaim"},
+	{"uw_component_spoken_bytes", GAUGE, "In use or promised to programs.", "spoken_bytes", 0,
+	 0, 0},
+	{"uw_component_leases", GAUGE, "Leases that programs have.", "leases", 0, 0, 0},
+	{"uw_component_leased_bytes", GAUGE, "What these come to.", "leased_bytes", 0, 0, 0},
+	{"uw_component_lease_waits", GAUGE, "Requests that wait for room.", "lease_waits", 0, 0, 0},
+	{"uw_component_lease_outcomes_total", COUNTER, "What became of requests, and of leases.",
+	 "lease_grants", 0, "outcome", "granted"},
+	{"uw_component_lease_outcomes_total", COUNTER, "", "lease_denials", 0, "outcome", "denied"},
+	{"uw_component_lease_outcomes_total", COUNTER, "", "lease_revocations", 0, "outcome",
+	 "revoked"},
 };
 
 static const struct metric queue_metrics[] = {

@@ -4,6 +4,7 @@
  * it comes: a record that was printed as begun is printed again only with its end. why prints a
  * component as it is now, and its last actions with their reasons.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -149,6 +150,46 @@ static void print_now(const struct screen *screen, const json_t *component)
 	fputc('\n', screen->out);
 }
 
+static size_t print_holder(char *buf, size_t size, const json_t *holder, bool first)
+{
+	char bytes[VALUE_LEN];
+
+	return (size_t)snprintf(buf, size, "%s%s of %s by pid %" PRIu64,
+				first ? ", most of it " : ", ", value_bytes(holder, "bytes", bytes),
+				json_get_text(holder, "component"),
+				json_get_u64_or(holder, "pid", 0));
+}
+
+/* "denied (budget) 5s ago: pid 7 asked for 100M, 50M were available, 350M spoken for, ..." */
+static void print_lease_news(const struct screen *screen, const json_t *news)
+{
+	bool denied = json_get_u64(news, "asked_bytes") != UINT64_MAX;
+	uint64_t times = json_get_u64_or(news, "times", 1);
+	char ago[VALUE_LEN], asked[VALUE_LEN], there[VALUE_LEN], held[VALUE_LEN], text[768];
+	const json_t *holder;
+	size_t at, i;
+
+	at = (size_t)snprintf(text, sizeof(text), "lease %s (%s) %s ago: pid %" PRIu64,
+			      json_get_text(news, "kind"), json_get_text(news, "reason"),
+			      value_us(news, "ago_us", ago), json_get_u64_or(news, "pid", 0));
+	if (denied)
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+				       " asked for %s, %s available, %s spoken for",
+				       value_bytes(news, "asked_bytes", asked),
+				       value_bytes(news, "available_bytes", there),
+				       value_bytes(news, "held_bytes", held));
+	else
+		at += (size_t)snprintf(text + at, sizeof(text) - at, " lost %s of lease %" PRIu64,
+				       value_bytes(news, "held_bytes", held),
+				       json_get_u64_or(news, "id", 0));
+	json_array_foreach (json_object_get(news, "holders"), i, holder)
+		if (at < sizeof(text))
+			at += print_holder(text + at, sizeof(text) - at, holder, !i);
+	if (times > 1 && at < sizeof(text))
+		snprintf(text + at, sizeof(text) - at, "; %" PRIu64 " times", times);
+	screen_wrap(screen, PAINT_PLAIN, 0, 2, text);
+}
+
 int command_why(struct cli *cli)
 {
 	AUTO_JSON json_t *answer = NULL;
@@ -165,5 +206,7 @@ int command_why(struct cli *cli)
 		action_print_long(&cli->screen, record);
 	if (!json_array_size(json_object_get(answer, "records")))
 		fprintf(cli->screen.out, "nothing was done to it yet\n");
+	json_array_foreach (json_object_get(answer, "leases"), i, record)
+		print_lease_news(&cli->screen, record);
 	return CLI_OK;
 }

@@ -261,7 +261,7 @@ void leases_look(struct daemon *daemon)
 
 int leases_take(struct daemon *daemon, uint64_t id)
 {
-	int rc = lease_free(daemon->leases, LEASE_NO_CLIENT, id);
+	int rc = lease_take(daemon->leases, id, clock_now_us());
 
 	lease_server_settle(daemon->lease_server);
 	return rc;

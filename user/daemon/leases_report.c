@@ -32,10 +32,12 @@ void leases_put(const struct daemon *daemon, uint32_t component, json_t *object)
 	json_put(object, "pools", json_number(view.pools));
 	json_put(object, "pool_bytes", json_number(view.pool_bytes));
 	json_put(object, "promised_bytes", json_number(view.promised_bytes));
+	json_put(object, "spoken_bytes", json_number(view.spoken_bytes));
 	json_put(object, "lease_waits", json_number(view.waiting));
 	json_put(object, "lease_wanted_bytes", json_number(view.wanted_bytes));
 	json_put(object, "lease_grants", json_number(view.granted));
 	json_put(object, "lease_denials", json_number(view.denied + view.timed_out));
+	json_put(object, "lease_revocations", json_number(view.revoked));
 }
 
 json_t *leases_encode(const struct daemon *daemon)
@@ -129,6 +131,66 @@ json_t *leases_encode_pool(const struct daemon *daemon, uint32_t index,
 	json_put(object, "shared_gid", shared_id(view->share_gid));
 	json_put(object, "shared_mode", json_string(mode));
 	return object;
+}
+
+/* ---- what went wrong ---- */
+
+static json_t *encode_holders(const struct daemon *daemon, const struct lease_denial *denial)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < denial->holder_count; i++) {
+		const struct lease_holder *holder = &denial->holder[i];
+		json_t *object = json_object();
+
+		if (holder->component < daemon->config.component_count)
+			json_put(object, "component",
+				 json_string(daemon->config.component[holder->component].name));
+		else
+			json_put(object, "component", json_string(""));
+		json_put(object, "bytes", json_number(holder->bytes));
+		json_put(object, "pid", json_integer(holder->pid));
+		json_put(object, "uid", json_integer(holder->uid));
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
+static json_t *encode_one_news(const struct daemon *daemon, const struct lease_news *news,
+			       uint64_t now_us)
+{
+	const struct lease_denial *denial = &news->denial;
+	bool lost = news->kind == LEASE_NEWS_REVOKED || news->kind == LEASE_NEWS_TAKEN;
+	const char *reason =
+		lost ? (news->kind == LEASE_NEWS_TAKEN ? "by hand" : lease_why_name(news->why))
+		     : lease_reason_name(denial->reason);
+	json_t *object = json_object();
+
+	json_put(object, "kind", json_string(lease_news_name(news->kind)));
+	json_put(object, "reason", json_string(reason));
+	json_put(object, "ago_us", json_number(left(now_us, news->last_us)));
+	json_put(object, "times", json_number(news->times));
+	json_put(object, "pid", json_integer(news->pid));
+	json_put(object, "uid", json_integer(news->uid));
+	json_put(object, "id", lost ? json_number(news->id) : json_null());
+	json_put(object, "asked_bytes", lost ? json_null() : json_number(denial->asked_bytes));
+	json_put(object, "available_bytes",
+		 lost ? json_null() : json_number(denial->available_bytes));
+	json_put(object, "held_bytes", json_number(denial->held_bytes));
+	json_put(object, "holders", encode_holders(daemon, denial));
+	return object;
+}
+
+json_t *leases_encode_news(const struct daemon *daemon, uint32_t component)
+{
+	json_t *list = json_array();
+	uint64_t now_us = clock_now_us();
+	struct lease_news news;
+
+	for (uint32_t i = LEASE_NEWS; daemon->leases && i-- > 0;)
+		if (lease_news_read(daemon->leases, component, i, &news))
+			json_array_append_new(list, encode_one_news(daemon, &news, now_us));
+	return list;
 }
 
 /* ---- for programs ---- */

@@ -15,6 +15,9 @@ char *leases_report(struct daemon *daemon);
 json_t *leases_encode(const struct daemon *daemon);
 void leases_put(const struct daemon *daemon, uint32_t component, json_t *object);
 
+/* What somebody did not get of the component, or lost; the newest last. */
+json_t *leases_encode_news(const struct daemon *daemon, uint32_t component);
+
 /* One lease. */
 json_t *leases_encode_one(const struct daemon *daemon, const struct lease_view *view);
 json_t *leases_encode_pool(const struct daemon *daemon, uint32_t index,

@@ -142,7 +142,7 @@ static const char types[] =
 	"type Payoff (tier: string, reclaims: int, freed_bytes: int, back_bytes: int)\n"
 	"\n"
 	"# lent_to: who holds of its budget. freezes, thaws, kills, reclaims: those that ended well, since uwd started.\n"
-	"# promised_bytes: leased, and not in use yet.\n"
+	"# promised_bytes: leased, and not in use yet; spoken_bytes: with what is in use.\n"
 	"type Component (\n"
 	"\tname: string,\n"
 	"\tpriority: int,\n"
@@ -185,10 +185,12 @@ static const char types[] =
 	"\tpools: int,\n"
 	"\tpool_bytes: int,\n"
 	"\tpromised_bytes: int,\n"
+	"\tspoken_bytes: int,\n"
 	"\tlease_waits: int,\n"
 	"\tlease_wanted_bytes: int,\n"
 	"\tlease_grants: int,\n"
 	"\tlease_denials: int,\n"
+	"\tlease_revocations: int,\n"
 	"\tleaves: []Leaf\n"
 	")\n"
 	"\n"
@@ -264,7 +266,7 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.name = "Why",
 			.doc = "What a component is like and what was last done to it, newest last",
 			.in = "(component: string, count: ?int)",
-			.out = "(component: Component, records: []Record)",
+			.out = "(component: Component, records: []Record, leases: []LeaseNews)",
 		},
 	[IPC_EXPLAIN] =
 		{

@@ -213,8 +213,9 @@ static void method_why(struct daemon *daemon, const struct ipc_call *call,
 	    !read_count(call, answer, "count", ENTRIES_DEFAULT, ACTION_LOG_MAX, &count))
 		return;
 	answer->parameters = json_pack(
-		"{s:o, s:o}", "component", encode_component(daemon, component), "records",
-		encode_action_entries(daemon, 0, count, daemon->config.component[component].name));
+		"{s:o, s:o, s:o}", "component", encode_component(daemon, component), "records",
+		encode_action_entries(daemon, 0, count, daemon->config.component[component].name),
+		"leases", leases_encode_news(daemon, component));
 }
 
 static void method_config(struct daemon *daemon, const struct ipc_call *call,

@@ -280,6 +280,9 @@ static void renumber_accounts(struct lease_ledger *ledger, const struct config *
 			account->timed_out = before[k].timed_out;
 			account->revoked = before[k].revoked;
 			account->revoked_bytes = before[k].revoked_bytes;
+			account->news_count = before[k].news_count;
+			memcpy(account->news, before[k].news, sizeof(account->news));
+			lease_news_renumber(account, to);
 		}
 	}
 	ledger->component_count = config->component_count;

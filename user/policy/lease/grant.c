@@ -51,6 +51,7 @@ static void deny(struct lease_ledger *ledger, const struct lease_request *reques
 	ret->denial.reason = reason;
 	ledger->account[request->component].denied++;
 	lease_tell_denial(ledger, request, now_us, &ret->denial);
+	lease_news_denied(ledger, request, LEASE_NEWS_DENIED, &ret->denial, now_us);
 }
 
 void lease_grant(struct lease_ledger *ledger, const struct lease_request *request, uint64_t now_us,
@@ -148,8 +149,19 @@ int lease_free(struct lease_ledger *ledger, uint32_t client, uint64_t id)
 
 	if (slot == LEASE_SLOTS)
 		return LEASE_STALE;
-	if (client == LEASE_NO_CLIENT)
-		ledger->revoked++;
+	lease_slot_drop(ledger, slot);
+	return 0;
+}
+
+int lease_take(struct lease_ledger *ledger, uint64_t id, uint64_t now_us)
+{
+	uint32_t slot = lease_slot_of(ledger, LEASE_NO_CLIENT, id);
+
+	if (slot == LEASE_SLOTS)
+		return LEASE_STALE;
+	lease_news_lost(ledger, slot, LEASE_NEWS_TAKEN, LEASE_ASKED__COUNT,
+			lease_slot_bytes(ledger, slot), now_us);
+	ledger->revoked++;
 	lease_slot_drop(ledger, slot);
 	return 0;
 }

@@ -3,7 +3,8 @@
  * The ledger's memory, for its own files. Each calls only those after it: recall.c asks back,
  * grant.c decides, adopt.c takes over, attach.c has pools shared, clients.c keeps who is there,
  * credit.c what they give out themselves, wait.c who waits, fit.c gives what is asked, slots.c keeps
- * the slots and their lists, pools.c the pools, room.c what is free, expiry.c what ends by itself.
+ * the slots and their lists, pools.c the pools, room.c what is free, expiry.c what ends by itself,
+ * news.c what somebody did not get or lost.
  */
 #ifndef UW_POLICY_LEASE_INSIDE_H
 #define UW_POLICY_LEASE_INSIDE_H
@@ -93,6 +94,8 @@ struct lease_account {
 	uint64_t borrowed_bytes; /* of revocable leases */
 	uint64_t credit_bytes;
 	uint64_t revoked, revoked_bytes;
+	struct lease_news news[LEASE_NEWS]; /* in a ring */
+	uint64_t news_count;
 };
 
 struct lease_asked {
@@ -278,6 +281,20 @@ bool lease_is_inside(const struct lease_ledger *ledger, uint32_t client, uint32_
 /* A grant without the queue: true when it is granted, else the reason. */
 bool lease_try(struct lease_ledger *ledger, const struct lease_request *request, uint64_t now_us,
 	       struct lease_result *ret, enum lease_reason *ret_reason);
+
+/* ---- news.c ---- */
+
+/* A request was denied, or waited in vain. */
+void lease_news_denied(struct lease_ledger *ledger, const struct lease_request *request,
+		       enum lease_news_kind kind, const struct lease_denial *denial,
+		       uint64_t now_us);
+
+/* Components have other indices. */
+void lease_news_renumber(struct lease_account *account, const uint8_t to[static UW_COMPONENTS_MAX]);
+
+/* So many bytes of the lease in slot are taken. */
+void lease_news_lost(struct lease_ledger *ledger, uint32_t slot, enum lease_news_kind kind,
+		     enum lease_why why, uint64_t bytes, uint64_t now_us);
 
 /* ---- expiry.c ---- */
 

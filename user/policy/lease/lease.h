@@ -303,9 +303,11 @@ void lease_resize(struct lease_ledger *ledger, uint32_t client, uint64_t id, uin
 int lease_renew(struct lease_ledger *ledger, uint32_t client, uint64_t id, uint64_t ttl_us,
 		uint64_t now_us);
 
-/* 0 or LEASE_STALE. Whoever the client is with LEASE_NO_CLIENT. */
+/* 0 or LEASE_STALE. */
 int lease_free(struct lease_ledger *ledger, uint32_t client, uint64_t id);
 
+/* The same by hand, whoever has it. */
+int lease_take(struct lease_ledger *ledger, uint64_t id, uint64_t now_us);
 /* ---- pools ---- */
 
 struct lease_pool_view {
@@ -432,6 +434,7 @@ struct lease_component_view {
 	uint32_t pools;
 	uint64_t pool_bytes;
 	uint64_t promised_bytes; /* of both what is not yet in use: beyond used_bytes */
+	uint64_t spoken_bytes;   /* used and promised */
 	uint64_t wanted_bytes;   /* within its right, waited for or denied in the last 2 s */
 	uint64_t granted, denied, timed_out;
 	uint64_t revoked, revoked_bytes; /* as their holders did not answer in time */
@@ -447,6 +450,36 @@ struct lease_view {
 	bool pool;        /* of a pool: text is its name */
 	const char *text; /* LEASE_TEXT_LEN bytes: two texts, terminated */
 };
+
+#define LEASE_NEWS 4U /* of a component */
+
+enum lease_news_kind {
+	LEASE_NEWS_DENIED,
+	LEASE_NEWS_TIMED_OUT,
+	LEASE_NEWS_REVOKED, /* asked back and not given in time */
+	LEASE_NEWS_TAKEN,   /* by hand */
+	LEASE_NEWS__COUNT
+};
+
+/* What somebody did not get, or lost. The same again counts in the last one. */
+struct lease_news {
+	enum lease_news_kind kind;
+	uint64_t first_us, last_us;
+	uint64_t times;
+	uint32_t uid;
+	int32_t pid;
+	uint64_t id;        /* of a lease that was lost */
+	enum lease_why why; /* REVOKED */
+	struct lease_denial
+		denial; /* DENIED, TIMED_OUT; of the others held_bytes is what was lost */
+};
+
+/* The i-th newest, or false. */
+bool lease_news_read(const struct lease_ledger *ledger, uint32_t component, uint32_t i,
+		     struct lease_news *ret_news);
+
+/* "denied", ...; "?" out of range. */
+const char *lease_news_name(enum lease_news_kind kind);
 
 struct lease_totals {
 	uint32_t leases, clients, waiting, awaited;

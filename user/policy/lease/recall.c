@@ -73,13 +73,15 @@ static bool ask(struct lease_ledger *ledger, uint32_t slot, uint64_t target_byte
 
 /* ---- those that do not come ---- */
 
-static void revoke(struct lease_ledger *ledger, const struct lease_asked *asked)
+static void revoke(struct lease_ledger *ledger, const struct lease_asked *asked, uint64_t now_us)
 {
 	struct lease_account *account = &ledger->account[ledger->node[asked->slot].component];
 	uint64_t bytes = lease_slot_bytes(ledger, asked->slot);
 
 	account->revoked++;
 	account->revoked_bytes += bytes - asked->target_bytes;
+	lease_news_lost(ledger, asked->slot, LEASE_NEWS_REVOKED, asked->why,
+			bytes - asked->target_bytes, now_us);
 	ledger->revoked++;
 	if (asked->target_bytes)
 		lease_slot_shrink(ledger, asked->slot, asked->target_bytes);
@@ -93,7 +95,7 @@ static void look_after(struct lease_ledger *ledger, struct lease_asked *asked, u
 	    lease_slot_bytes(ledger, asked->slot) <= asked->target_bytes) {
 		forget(ledger, asked);
 	} else if (asked->deadline_us <= now_us) {
-		revoke(ledger, asked);
+		revoke(ledger, asked, now_us);
 		forget(ledger, asked);
 	} else {
 		ledger->next_deadline_us = min_u64(ledger->next_deadline_us, asked->deadline_us);

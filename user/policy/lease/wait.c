@@ -131,6 +131,8 @@ static void tell_end(struct lease_ledger *ledger, struct lease_waiter *waiter, u
 					     ? reason
 					     : LEASE_WHY_LEVEL;
 		lease_tell_denial(ledger, &waiter->request, now_us, &ret->denial);
+		lease_news_denied(ledger, &waiter->request, LEASE_NEWS_TIMED_OUT, &ret->denial,
+				  now_us);
 	}
 	lease_waiter_drop(ledger, waiter);
 }
@@ -173,6 +175,8 @@ static bool serve(struct lease_ledger *ledger, uint32_t component, uint64_t now_
 		ret->denial.reason = reason;
 		ledger->account[component].denied++;
 		lease_tell_denial(ledger, &waiter->request, now_us, &ret->denial);
+		lease_news_denied(ledger, &waiter->request, LEASE_NEWS_DENIED, &ret->denial,
+				  now_us);
 	}
 	lease_waiter_drop(ledger, waiter);
 	return true;
