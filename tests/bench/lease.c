@@ -133,6 +133,7 @@ static void open_side(struct side *side, const char *dir)
 	snprintf(path, sizeof(path), "%s/lease.sock", dir);
 	snprintf(file, sizeof(file), "%s/leases", dir);
 	side->config.component_count = 1;
+	side->config.lease_max = LEASE_SLOTS_CLIENT;
 	strcpy(side->config.component[0].name, "models");
 	side->headroom.usable_bytes = side->headroom.component[0].budget_bytes =
 		side->headroom.component[0].limit_bytes = 1ULL << 40;

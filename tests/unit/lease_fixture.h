@@ -54,6 +54,7 @@ static inline int lease_fixture_setup(void **data)
 	f->now_us = 1000 * US_PER_SEC;
 	f->config.usable_bytes = 1000 * MIB;
 	f->config.component_count = LEASE_COMPONENTS;
+	f->config.lease_max = LEASE_SLOTS_CLIENT;
 	strcpy(f->config.component[TRADING].name, "trading_data");
 	strcpy(f->config.component[MODELS].name, "ml_models");
 	f->headroom = (struct lease_headroom){

@@ -47,7 +47,7 @@ static void test_unusual_but_sound_text_is_read(void **state)
 
 static const char everything[] =
 	"[pool]\nusable = 20G\nreserve = 2.5%\n"
-	"root = trading.slice/uw-pool.scope\ngroup = trading\n"
+	"root = trading.slice/uw-pool.scope\ngroup = trading\nlease-max = 7\n"
 	"[policy]\nedges = 60%, 70%, 80%, 88%, 97%\nhysteresis = 4%\n"
 	"adaptive-edges = yes\n"
 	"dwell = 1.5s\nfreeze-max = 2min\nfreeze-dwell = 0\n"
@@ -295,7 +295,7 @@ static void test_every_option_explains_itself(void **state)
 
 	(void)state;
 	conf_option_each(check_help, &count);
-	assert_int_equal(count, 48);
+	assert_int_equal(count, 49);
 }
 
 static void test_budgets_over_the_pool_are_refused(void **state)

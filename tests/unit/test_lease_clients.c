@@ -301,6 +301,29 @@ static void test_reload_moves_what_is_watched(void **state)
 	close(fd);
 }
 
+static void test_lease_max_is_the_quota_of_a_client(void **state)
+{
+	uint32_t client = lease_join(f, 1000, 1), other = lease_join(f, 1000, 2);
+
+	(void)state;
+	f->config.lease_max = 3;
+	lease_configure(f->ledger, &f->config);
+	lease_look(f->ledger, &f->headroom);
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct lease_place place = {.component = COMPONENT_NONE, .may = 3};
+
+		lease_client_move(f->ledger, i ? other : client, &place);
+	}
+	for (int i = 0; i < 3; i++)
+		lease_get(f, client, TRADING, 1);
+	assert_int_equal(lease_ask_for(f, client, TRADING, 1), LEASE_DENIED);
+	assert_int_equal(f->result.denial.reason, LEASE_WHY_QUOTA_CLIENT);
+	lease_get(f, other, TRADING, 1);
+	f->config.lease_max = 1; /* who has more keeps it */
+	lease_configure(f->ledger, &f->config);
+	assert_int_equal(leases(), 4);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -318,6 +341,7 @@ int main(void)
 		TEST(test_crowd_is_turned_away_with_an_answer),
 		TEST(test_removed_socket_is_made_again),
 		TEST(test_reload_moves_what_is_watched),
+		TEST(test_lease_max_is_the_quota_of_a_client),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

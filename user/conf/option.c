@@ -101,6 +101,16 @@ const struct option option_table[] = {
 		.help = "User group that may talk to uwd, beside root",
 	},
 	{
+		.section = SECTION_POOL,
+		.key = "lease-max",
+		.kind = KIND_COUNT,
+		.offset = offsetof(struct config, lease_max),
+		.min = 1,
+		.max = 4096, /* LEASE_SLOTS_CLIENT */
+		.fallback = "4096",
+		.help = "Leases that one connection of a program may have",
+	},
+	{
 		.section = SECTION_POLICY,
 		.key = "edges",
 		.kind = KIND_EDGES,

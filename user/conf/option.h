@@ -52,7 +52,7 @@ struct option {
 	const char *help;
 };
 
-#define OPTION_MAX 48 /* rows there may be */
+#define OPTION_MAX 64 /* rows there may be */
 
 extern const struct option option_table[];
 extern const unsigned int option_count;

@@ -90,6 +90,7 @@ struct config {
 	uint32_t reserve_permyriad;     /* kept back from lending and from admission, of usable */
 	char root[256];                 /* cgroup root; "auto" */
 	char socket_group[32];          /* group that may talk to uwd beside root */
+	uint32_t lease_max;             /* leases of a connection */
 	enum sense_pages pages;
 	enum lru_gen_rule lru_gen;
 	bool bpf; /* false: PSI triggers and polling only */

@@ -11,6 +11,7 @@
 
 #include "user/base/text.h"
 #include "user/policy/lease/inside.h"
+#include "user/policy/num.h"
 
 /* ---- users ---- */
 
@@ -298,6 +299,7 @@ void lease_configure(struct lease_ledger *ledger, const struct config *config)
 
 		to[i] = index < 0 ? UINT8_MAX : (uint8_t)index;
 	}
+	ledger->client_max = (uint32_t)min_u64(config->lease_max, LEASE_SLOTS_CLIENT);
 	drop_gone(ledger, to);
 	for (uint32_t i = 0; i < LEASE_CLIENTS; i++)
 		if (ledger->client[i].used) {

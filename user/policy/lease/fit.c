@@ -25,7 +25,7 @@ uint32_t lease_slots_left(const struct lease_ledger *ledger, uint32_t client,
 	const struct lease_client *c = &ledger->client[client];
 	const struct lease_user *user = &ledger->user[c->user];
 	uint32_t all = lease_room_left(ledger);
-	uint32_t own = left_of(LEASE_SLOTS_CLIENT, c->leases + c->reserved);
+	uint32_t own = left_of(ledger->client_max, c->leases + c->reserved);
 	uint32_t of_user = c->identity.uid
 				   ? left_of(LEASE_SLOTS_USER, user->leases + user->reserved)
 				   : LEASE_SLOTS;

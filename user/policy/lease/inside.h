@@ -116,6 +116,7 @@ struct lease_ledger {
 	uint64_t expired, revoked;
 	uint32_t stirred; /* mask of components in which there may be room for those who wait */
 	uint32_t component_count;
+	uint32_t client_max; /* leases of one */
 	struct lease_headroom headroom;
 	struct lease_account account[UW_COMPONENTS_MAX];
 	struct lease_user user[LEASE_CLIENTS];

@@ -147,7 +147,7 @@ enum lease_reason {
 	LEASE_WHY_LEVEL,  /* the level of its component lets only priority 9 and 10, or none */
 	LEASE_WHY_TURN,   /* others wait whose turn is before it */
 	LEASE_WHY_NEVER,  /* more than its component may ever have */
-	LEASE_WHY_QUOTA_CLIENT, /* LEASE_SLOTS_CLIENT, LEASE_WAITERS_CLIENT */
+	LEASE_WHY_QUOTA_CLIENT, /* lease-max, LEASE_WAITERS_CLIENT */
 	LEASE_WHY_QUOTA_USER,   /* LEASE_SLOTS_USER, LEASE_POOLS_USER */
 	LEASE_WHY_QUOTA, /* LEASE_SLOTS, LEASE_WAITERS, LEASE_POOLS; or no memory for the ledger */
 	LEASE_REASON__COUNT
@@ -234,8 +234,8 @@ uint32_t lease_room_left(const struct lease_ledger *ledger);
  */
 void lease_adopt(struct lease_ledger *ledger, uint32_t count, uint64_t now_us, uint32_t *ret_freed);
 
-/* The components as they are now. What belongs to one that is gone is freed, or denied; then tell
- * each client's place anew, and the headroom. */
+/* The components and the quota of a client as they are now; who has more keeps it. What belongs to
+ * one that is gone is freed, or denied; then tell each client's place anew, and the headroom. */
 void lease_configure(struct lease_ledger *ledger, const struct config *config);
 
 /* ---- clients ---- */
