@@ -394,6 +394,29 @@ static void test_client_that_leaves_frees_all_it_had(void **data)
 	assert_int_equal(lease_free(f->ledger, other, kept), 0);
 }
 
+/* What may be asked back, is credit, or is leased by who runs elsewhere protects nothing there. */
+static void test_firm_leases_of_a_leaf_are_those_of_who_runs_in_it(void **data)
+{
+	struct lease_fixture *f = *data;
+	uint32_t inside = lease_join_leaf(f, 1, 0), also = lease_join_leaf(f, 2, 0);
+	uint32_t outside = lease_join(f, 1000, 3);
+	struct lease_request request = lease_wish(inside, TRADING, 10 * MIB);
+	uint64_t id = lease_get(f, inside, TRADING, 30 * MIB);
+
+	request.revocable = true;
+	assert_int_equal(lease_ask(f, &request), LEASE_GRANTED);
+	lease_get(f, also, TRADING, 5 * MIB);
+	lease_get(f, inside, MODELS, 7 * MIB);
+	lease_get(f, outside, TRADING, 50 * MIB);
+	lease_credit(f->ledger, inside, TRADING, 0, f->now_us, &f->result);
+	assert_int_equal(lease_leaf_firm(f->ledger, LEASE_LEAF), 35 * MIB);
+	lease_resize(f->ledger, inside, id, 20 * MIB, f->now_us, &f->result);
+	assert_int_equal(lease_leaf_firm(f->ledger, LEASE_LEAF), 25 * MIB);
+	lease_client_leave(f->ledger, inside);
+	assert_int_equal(lease_leaf_firm(f->ledger, LEASE_LEAF), 5 * MIB);
+	assert_int_equal(lease_leaf_firm(f->ledger, LEASE_LEAF + 1), 0);
+}
+
 #define TEST(name) \
 	cmocka_unit_test_setup_teardown(name, lease_fixture_setup, lease_fixture_teardown)
 
@@ -421,6 +444,7 @@ int main(void)
 		TEST(test_leases_are_bounded_by_client_and_by_user),
 		TEST(test_without_room_for_slots_it_is_denied),
 		TEST(test_client_that_leaves_frees_all_it_had),
+		TEST(test_firm_leases_of_a_leaf_are_those_of_who_runs_in_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -236,6 +236,36 @@ static void test_first_frames_bring_every_leaf_to_nothing(void **data)
 
 #define FIXTURE_TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
+/* At any time, but not while it stands still; a sibling's shelter may be more. */
+static void test_what_is_leased_for_good_is_kept_for_its_leaf(void **data)
+{
+	struct fixture *f = *data;
+	struct leaf_sample *leaf = fixture_sibling(f, HOG, 60 * MIB);
+	const struct action *a;
+
+	fixture_use(f, HOG, 200 * MIB);
+	fixture_step(f);
+	fixture_run(f, 6 * US_PER_SEC);
+	assert_int_equal(low_of(f, leaf->cgid), 0);
+	leaf->leased_bytes = 100 * MIB + 5;
+	fixture_step(f);
+	a = fixture_find_leaf(f, ACTION_SET_LOW, leaf->cgid);
+	assert_non_null(a);
+	assert_int_equal(a->amount, 100 * MIB);
+	assert_int_equal(a->why.reason, REASON_LEASE);
+	assert_int_equal(a->why.observed, 100 * MIB + 5);
+	fixture_run(f, 6 * US_PER_SEC);
+	leaf->frozen = true;
+	fixture_run(f, 6 * US_PER_SEC);
+	assert_int_equal(low_of(f, leaf->cgid), 0);
+	leaf->frozen = false;
+	fixture_run(f, 6 * US_PER_SEC);
+	assert_int_equal(low_of(f, leaf->cgid), 100 * MIB);
+	leaf->leased_bytes = 0;
+	fixture_run(f, 6 * US_PER_SEC);
+	assert_int_equal(low_of(f, leaf->cgid), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +278,7 @@ int main(void)
 		FIXTURE_TEST(test_small_changes_are_not_written_and_others_not_often),
 		FIXTURE_TEST(test_swinging_use_is_followed_slowly),
 		FIXTURE_TEST(test_first_frames_bring_every_leaf_to_nothing),
+		FIXTURE_TEST(test_what_is_leased_for_good_is_kept_for_its_leaf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -163,6 +163,19 @@ static void add_queued(struct daemon *daemon)
 	}
 }
 
+/* Who runs in a leaf is to keep there what it was promised for good. */
+static void tell_leases(struct daemon *daemon)
+{
+	struct lease_totals totals = {0};
+
+	if (daemon->leases)
+		lease_totals(daemon->leases, &totals);
+	for (uint32_t i = 0; i < daemon->frame.leaf_count; i++)
+		daemon->frame.leaf[i].leased_bytes =
+			totals.leases ? lease_leaf_firm(daemon->leases, daemon->frame.leaf[i].cgid)
+				      : 0;
+}
+
 static void fill_frame(struct daemon *daemon, enum frame_kind kind)
 {
 	struct frame *frame = &daemon->frame;
@@ -179,6 +192,7 @@ static void fill_frame(struct daemon *daemon, enum frame_kind kind)
 		sense_everything(daemon);
 		tell_freezes(daemon);
 		add_queued(daemon);
+		tell_leases(daemon);
 	} else {
 		sense_urgent(daemon->sense, frame);
 	}

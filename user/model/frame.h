@@ -96,6 +96,7 @@ struct leaf_sample {
 	bool ours; /* frozen, and the ledger has it, or nobody knows: else by somebody else */
 	uint64_t born_us; /* first seen, CLOCK_MONOTONIC */
 	uint64_t current_bytes, swap_bytes;
+	uint64_t leased_bytes; /* by who runs in it, for good: not to be asked back */
 	struct ages_sample ages;
 	bool cpu_valid;
 	uint64_t cpu_us;       /* cpu.stat usage_usec, when PLAN_LOOK_CPU asked for it */

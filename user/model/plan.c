@@ -50,6 +50,7 @@ static const struct plan_reason_row reasons[REASON__COUNT] = {
 				", protected so far "},
 	[REASON_BUDGET] = {"budget", REASON_UNIT_BYTES, "limit was ", ", configured "},
 	[REASON_LOAN] = {"loan", REASON_UNIT_BYTES, "limit was ", ", with loans "},
+	[REASON_LEASE] = {"lease", REASON_UNIT_BYTES, "leased ", ", protected so far "},
 	[REASON_CONTENTION] = {"contention", REASON_UNIT_BYTES, "another lacks ", ", free are "},
 	[REASON_TURN] = {"turn", REASON_UNIT_US, "another one waited ", ", its turn comes after "},
 	[REASON_OWNER_PAYBACK] = {"owner-payback", REASON_UNIT_BYTES, "an owner needs ",

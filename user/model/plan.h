@@ -45,6 +45,7 @@ enum reason {
 	REASON_WORKING_SET,     /* protection follows the working set: bytes */
 	REASON_BUDGET,          /* limits follow the configuration: bytes */
 	REASON_LOAN,            /* limits follow a loan: bytes */
+	REASON_LEASE,           /* memory.low follows what is leased for good: bytes */
 	REASON_CONTENTION,      /* somebody lacks what is free for nobody: bytes lacking, free */
 	REASON_TURN,            /* another one waited for its turn: us, the quantum */
 	REASON_OWNER_PAYBACK,   /* an owner takes its budget back: bytes */

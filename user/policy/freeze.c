@@ -70,6 +70,7 @@ static void take_leaf(struct policy_state *state, const struct leaf_sample *samp
 	leaf->kernel_frozen = sample->frozen;
 	leaf->ours = sample->frozen && sample->ours;
 	leaf->swap_bytes = sample->swap_bytes;
+	leaf->leased_bytes = min_u64(sample->leased_bytes, BYTES_SANE);
 }
 
 static bool in_frame(const struct frame *frame, uint64_t cgid)

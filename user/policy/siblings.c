@@ -5,7 +5,9 @@
  * grows has none. While one stands still, all that run are kept
  * whole: what their growth lacks comes from it. On 6.1, 6.12 and 7.x a
  * sibling of 100 MB beside a leak of 60 MB/s under one memory.high lost 4 to 86 MB without it and
- * nothing with it. Small changes are not worth a write, and few are written a step.
+ * nothing with it. What a program that runs in a leaf has leased for good is kept for it at any
+ * time, unless it stands still: a lease is a promise. Small changes are not worth a write, and few
+ * are written a step.
  */
 #include "user/policy/siblings.h"
 
@@ -48,14 +50,12 @@ static void watch(struct step *step)
 	}
 }
 
-static uint64_t wanted(const struct step *step, const struct leaf_state *leaf)
+static uint64_t sheltered(const struct step *step, const struct leaf_state *leaf)
 {
 	const struct component_state *cs = &step->state->component[leaf->component];
 	uint64_t kept;
 
-	if (step->now_us >= cs->shelter_until_us || cs->active_leaves + cs->frozen_leaves < 2 ||
-	    !leaf->populated || leaf->kernel_frozen || leaf->cause != FREEZE_NOT ||
-	    leaf->breath_until_us)
+	if (step->now_us >= cs->shelter_until_us || cs->active_leaves + cs->frozen_leaves < 2)
 		return 0;
 	/* Who stands still gives, and who runs has all of it until somebody else does not. */
 	if (cs->frozen_leaves)
@@ -64,6 +64,21 @@ static uint64_t wanted(const struct step *step, const struct leaf_state *leaf)
 		return 0;
 	kept = min_u64(idle_hot_bytes(leaf), leaf->current_bytes);
 	return kept - kept % MIB;
+}
+
+static uint64_t wanted(const struct step *step, const struct leaf_state *leaf)
+{
+	if (!leaf->populated || leaf->kernel_frozen || leaf->cause != FREEZE_NOT ||
+	    leaf->breath_until_us)
+		return 0;
+	return max_u64(sheltered(step, leaf), leaf->leased_bytes - leaf->leased_bytes % MIB);
+}
+
+static struct why reason(const struct leaf_state *leaf, uint64_t want)
+{
+	if (want && want == leaf->leased_bytes - leaf->leased_bytes % MIB)
+		return (struct why){REASON_LEASE, leaf->leased_bytes, leaf->low_bytes};
+	return (struct why){REASON_WORKING_SET, leaf->current_bytes, leaf->low_bytes};
 }
 
 static bool is_worth_a_write(const struct leaf_state *leaf, uint64_t want, uint64_t now_us)
@@ -94,7 +109,7 @@ void siblings_step(struct step *step)
 			.leaf = leaf->cgid,
 			.amount = want,
 			.swappiness = -1,
-			.why = {REASON_WORKING_SET, leaf->current_bytes, leaf->low_bytes},
+			.why = reason(leaf, want),
 		};
 
 		if (!leaf->cgid || !is_worth_a_write(leaf, want, step->now_us))

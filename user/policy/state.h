@@ -151,7 +151,7 @@ struct leaf_state {
 	uint32_t component;
 	bool populated, kernel_frozen;
 	bool ours; /* kernel_frozen by us, or by nobody knows whom */
-	uint64_t born_us, seen_us, current_bytes, swap_bytes;
+	uint64_t born_us, seen_us, current_bytes, swap_bytes, leased_bytes;
 	uint64_t size_bytes;  /* with what it has in swap, which is growth too at its limit */
 	int64_t growth_per_s; /* of its size */
 

@@ -217,6 +217,7 @@ static void renumber_leases(struct lease_ledger *ledger, uint32_t client,
 	struct lease_client *c = &ledger->client[client];
 
 	memset(c->held_bytes, 0, sizeof(c->held_bytes));
+	memset(c->firm_bytes, 0, sizeof(c->firm_bytes));
 	renumber_credits(c, to);
 	for (uint16_t at = c->first; at != LEASE_NONE; at = ledger->node[at].next) {
 		struct lease_node *node = &ledger->node[at];

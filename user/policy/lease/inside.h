@@ -56,6 +56,7 @@ struct lease_client {
 	bool attends;
 	struct lease_credit credit[UW_COMPONENTS_MAX];
 	uint64_t held_bytes[UW_COMPONENTS_MAX];
+	uint64_t firm_bytes[UW_COMPONENTS_MAX]; /* of them given out, and not to be asked back */
 };
 
 struct lease_waiter {
@@ -143,7 +144,8 @@ uint32_t lease_slot_take(struct lease_ledger *ledger, const struct lease_request
 			 const struct lease_pool_words *words, uint64_t bytes,
 			 uint64_t borrowed_bytes, uint64_t now_us);
 
-/* What of its component's leases is borrowed, and is credit: its part comes (1) or goes (-1). */
+/* What of its component's leases is borrowed, is credit, or firm: its part comes (1) or goes (-1).
+ */
 void lease_slot_kinds(struct lease_ledger *ledger, uint32_t slot, int sign);
 
 /* So much of it is borrowed. */

@@ -372,6 +372,10 @@ void lease_look(struct lease_ledger *ledger, const struct lease_headroom *headro
 void lease_leaf_use(struct lease_ledger *ledger, uint64_t leaf, uint64_t use_bytes,
 		    uint64_t reserved_bytes);
 
+/* What those who run in the leaf have of its component that is given out and may not be asked back.
+ */
+uint64_t lease_leaf_firm(const struct lease_ledger *ledger, uint64_t leaf);
+
 /*
  * The next thing that has happened to those who wait: granted, timed out, or an error as their
  * component went. Leases whose time is over are freed first. False: nothing more for now. Call it

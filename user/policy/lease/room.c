@@ -60,6 +60,19 @@ void lease_leaf_use(struct lease_ledger *ledger, uint64_t cgid, uint64_t use_byt
 	}
 }
 
+uint64_t lease_leaf_firm(const struct lease_ledger *ledger, uint64_t cgid)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < LEASE_CLIENTS; i++) {
+		const struct lease_client *c = &ledger->client[i];
+
+		if (c->used && c->leaf != LEASE_LEAVES && ledger->leaf[c->leaf].cgid == cgid)
+			sum = add_sat(sum, c->firm_bytes[c->place.component]);
+	}
+	return sum;
+}
+
 static uint32_t leaf_find(const struct lease_ledger *ledger, uint64_t cgid)
 {
 	for (uint32_t i = 0; i < LEASE_LEAVES; i++)

@@ -74,7 +74,9 @@ static void unlink_node(struct lease_ledger *ledger, uint32_t slot)
  */
 void lease_slot_kinds(struct lease_ledger *ledger, uint32_t slot, int sign)
 {
-	struct lease_account *account = &ledger->account[ledger->node[slot].component];
+	uint32_t component = ledger->node[slot].component;
+	uint64_t *firm = &ledger->client[ledger->node[slot].client].firm_bytes[component];
+	struct lease_account *account = &ledger->account[component];
 	const struct lease_slot *s = &ledger->slot[slot];
 	uint64_t bytes = lease_slot_bytes(ledger, slot);
 
@@ -82,6 +84,8 @@ void lease_slot_kinds(struct lease_ledger *ledger, uint32_t slot, int sign)
 		account->borrowed_bytes += sign > 0 ? s->borrowed_bytes : -s->borrowed_bytes;
 	if (s->flags & LEASE_CREDIT)
 		account->credit_bytes += sign > 0 ? bytes : -bytes;
+	if (!(s->flags & (LEASE_REVOCABLE | LEASE_CREDIT)))
+		*firm += sign > 0 ? bytes : -bytes;
 }
 
 void lease_slot_borrow(struct lease_ledger *ledger, uint32_t slot, uint64_t bytes)
