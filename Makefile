@@ -162,6 +162,26 @@ $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_LAYERS:%=$(O)/lib/%.a) | build
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lcmocka -o $@
 
+# What the README and tests/examples show is built as a program of somebody else is, but for where
+# the library and its header lie before they are installed.
+EXAMPLES := $(patsubst tests/examples/%.c,$(O)/tests/examples/%,$(wildcard tests/examples/*.c)) $(O)/tests/examples/readme
+UW_FLAGS  = $$(PKG_CONFIG_PATH=$(O) pkg-config --define-variable=includedir=user/lib --define-variable=libdir=$(O) --cflags --libs uw)
+
+$(O)/obj/tests/examples/readme.c: README.md
+	$(Q)mkdir -p $(@D)
+	$(Q)awk '/^```c$$/{on=1; next} /^```/{on=0} on' $< >$@
+
+$(O)/tests/examples/readme: $(O)/obj/tests/examples/readme.c $(LIBUW)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(UW_FLAGS) -o $@
+
+$(O)/tests/examples/%: tests/examples/%.c user/lib/uw.h $(LIBUW) | build/deps/build
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(UW_FLAGS) -o $@
+
+$(O)/tests/unit/test_examples: $(EXAMPLES)
+$(O)/obj/tests/unit/test_examples.o: CPPFLAGS += -DEXAMPLES='"$(O)/tests/examples"'
+
 $(O)/tests/sim/%: $(O)/obj/tests/sim/%.o $(call OBJ,$(filter-out tests/sim/test_%.c,$(wildcard tests/sim/*.c)) \
 		user/sense/ages.c user/sense/lru_gen.c) $(O)/lib/policy.a $(O)/lib/model.a $(O)/lib/base.a | build/deps/test
 	$(Q)mkdir -p $(@D)

@@ -94,6 +94,9 @@ expect_match "the second of a list" "$OUT" '^granted 20 '
 expect_rc 1 "$PUT/uw_lease" data 100 wait=300 </dev/null
 expect_match "in vain" "$OUT" '^timed-out budget '
 
+expect_match "why" "$(uwctl why data)" "denied .budget.*asked for 100M.*250M of data by pid ${PIDS[big]}"
+expect_match "export" "$(uwctl export metrics)" 'uw_component_lease_outcomes_total\{component="data",outcome="denied"\} [1-9]'
+
 # ---- a killed program's lease is free at once, and goes to who waits ----
 hold next data 100 wait=60000
 wait_until 10 reports data lease_waits 1
@@ -141,7 +144,21 @@ said in '^touched 1$'
 grep -q 'inside=1' /tmp/in.lease || fail "not inside: $(cat /tmp/in.lease)"
 wait_until 10 promised_below data 8
 leased_is data 60 || fail "of $(report data leased_bytes) leased"
+low_is() {
+	[ "$(cat "$POOL/data/inside/memory.low")" = "$1" ]
+}
+wait_until 20 low_is $((60 << 20))
 release in
+wait_until 10 leased_is data 0
+
+# ---- small leases out of credit, which is a lease too, and goes back ----
+credit_is_there() {
+	uwctl lease list data | grep -qw credit
+}
+hold small data 1 thread small
+said small '^granted 1 '
+wait_until 10 credit_is_there
+release small
 wait_until 10 leased_is data 0
 
 # ---- what people see, and take away ----

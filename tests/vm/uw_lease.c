@@ -5,11 +5,13 @@
  *	uw_lease COMPONENT MIB [WORD[=NUMBER]]...	until its input has a line, or ends
  *	uw_lease report
  *
- * Words: wait=MS ttl=MS priority=N adaptive revocable thread touch (uses what it was granted)
+ * Words: wait=MS ttl=MS priority=N adaptive revocable thread touch (uses what it was granted) small
+ * (allocates and frees 4 KiB again and again meanwhile)
  *first=MIB (asked for before the other). It prints one line when it is decided, with the wall
  *clock, and one when it has freed it.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +25,7 @@
 struct lease_wish {
 	struct uw_request request;
 	uint64_t first_mib;
-	int adaptive, thread, touch;
+	int adaptive, thread, touch, small;
 };
 
 static uint64_t wall_ms(void)
@@ -56,6 +58,8 @@ static int read_word(struct lease_wish *wish, const char *word)
 		wish->thread = 1;
 	else if (!strncmp(word, "touch", length))
 		wish->touch = 1;
+	else if (!strncmp(word, "small", length))
+		wish->small = 1;
 	else
 		return -EINVAL;
 	return 0;
@@ -106,6 +110,19 @@ static void use(uint64_t bytes)
 	fflush(stdout);
 }
 
+/* Until there is something to read. */
+static void allocate_small(struct uw *uw, const struct lease_wish *wish)
+{
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+	struct uw_request request = wish->request;
+	struct uw_grant grant = {.size = sizeof(grant)};
+
+	request.bytes = 4096;
+	while (!poll(&input, 1, 20))
+		if (!uw_alloc(uw, &request, &grant, NULL))
+			uw_free(uw, grant.id);
+}
+
 static int hold(struct uw *uw, const struct lease_wish *wish)
 {
 	struct uw_grant grant = {.size = sizeof(grant)};
@@ -120,6 +137,8 @@ static int hold(struct uw *uw, const struct lease_wish *wish)
 		return rc > 0 ? 1 : 2;
 	if (wish->touch)
 		use(grant.bytes);
+	if (wish->small)
+		allocate_small(uw, wish);
 	if (read(STDIN_FILENO, buf, sizeof(buf)) < 0)
 		printf("input: %s\n", strerrorname_np(errno));
 	rc = uw_free(uw, grant.id);
