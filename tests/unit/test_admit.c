@@ -153,6 +153,73 @@ static void test_held_keeps_its_turn(void **data)
 	assert_null(find(f, ADMIT_START, 2));
 }
 
+/* 1 of a key that takes 100 s says 1000. */
+static void test_a_passed_prediction_is_replaced_by_what_was_declared(void **data)
+{
+	struct fixture *f = *data;
+
+	teach(f, 8, 90, 90);
+	submit(f, keyed(1, 90, 1000));
+	step(f);
+	assert_int_equal(view(f, 1).end_us, f->now_us + S(100));
+	f->now_us += S(100);
+	step(f);
+	assert_int_equal(view(f, 1).end_us, f->now_us + S(900));
+	f->now_us += S(900);
+	step(f);
+	assert_int_equal(view(f, 1).end_us, f->now_us + S(60));
+}
+
+static void test_without_a_word_it_is_taken_to_be_half_through(void **data)
+{
+	struct fixture *f = *data;
+
+	teach(f, 8, 90, 90);
+	submit(f, keyed(1, 90, 0));
+	step(f);
+	f->now_us += S(100);
+	step(f);
+	assert_int_equal(view(f, 1).end_us, f->now_us + S(100));
+}
+
+static void submit_limited(struct fixture *f, uint64_t id, uint64_t mib, uint64_t limit_s)
+{
+	struct admit_task t = keyed(id, mib, limit_s);
+
+	t.limit_us = S(limit_s);
+	submit(f, t);
+}
+
+/*
+ * All of the key take 100 s, as predicted, but 1: it goes on to its limit of 20000 s. 2 was
+ * promised 100 s. An hour later only what is over by its limit when 1 is may pass it, or what fits
+ * beside it.
+ */
+static void test_a_head_out_of_patience_is_passed_by_limits_only(void **data)
+{
+	struct fixture *f = *data;
+
+	f->config.trust = ADMIT_TRUST_LEARNED;
+	teach(f, 8, 1, 0);
+	submit_limited(f, 1, 60, 20000);
+	admit_started(f->admit, 1, M(60), f->now_us);
+	submit(f, task(2, 90, 10));
+	step(f);
+	assert_int_equal(must(f, ADMIT_WAIT, 2)->until_us, f->now_us + S(100));
+	f->now_us += S(4000);
+	step(f);
+	for (uint64_t id = 3; id <= 5; id++) {
+		struct admit_task t = task(id, id == 4 ? 10 : 20, 10);
+
+		t.limit_us = id == 5 ? S(15000) : S(30000);
+		submit(f, t);
+	}
+	step(f);
+	assert_null(find(f, ADMIT_START, 3));
+	assert_int_equal(must(f, ADMIT_START, 4)->why.reason, ADMIT_WHY_BESIDE);
+	assert_int_equal(must(f, ADMIT_START, 5)->why.reason, ADMIT_WHY_ENDS_BEFORE);
+}
+
 static void test_cancel_and_refusals(void **data)
 {
 	struct fixture *f = *data;
@@ -190,6 +257,9 @@ int main(void)
 		TEST(leases_leave_less_of_a_budget),
 		TEST(wider_than_a_shrunk_budget_does_not_block_others),
 		TEST(held_keeps_its_turn),
+		TEST(a_passed_prediction_is_replaced_by_what_was_declared),
+		TEST(without_a_word_it_is_taken_to_be_half_through),
+		TEST(a_head_out_of_patience_is_passed_by_limits_only),
 		TEST(cancel_and_refusals),
 	};
 

@@ -391,6 +391,7 @@ static void submit(struct play *play, uint32_t i)
 		.request_bytes =
 			policy->told_truth ? max_u64(job->peak_bytes, 1) : job->asked_bytes,
 		.declared_us = policy->told_truth ? job->run_us : job->declared_us,
+		.limit_us = policy->told_truth ? job->run_us : job->declared_us,
 		.input_bytes = job->input_bytes,
 		.priority = (uint8_t)(PRIORITY_MAX - 2 * job->class),
 		.memory_priority = job->memory_priority,

@@ -19,11 +19,14 @@
  *  1. In turn: a turn lies at most admit_turn_span() after the submit - by default 5 times the
  *     declared time and 3 h 9 min - so no task submitted later than that ever stands before it.
  *  2. Backfill: out of turn the briefest goes first, ties by id, whatever its class; such a start
- *     must not delay the head's reservation as predicted. As predictions fail, a head that has not
- *     started bypass_us (THROUGHPUT: twice that, LATENCY: half) after the start that was promised
- *     when it became the head of its component ends every start that could take its memory: from
- *     then on it waits only for what already runs and for its growth, and starts at the latest when
- *     the last of that has ended, while no task with an earlier turn comes in.
+ *     must not delay the head's reservation as predicted. A prediction that has passed is replaced
+ *     by what was declared. A head that has not started bypass_us (THROUGHPUT: twice that, LATENCY:
+ *     half) after the start that was promised when it became the head of its component is no longer
+ *     passed on predictions. Let D be when it has room by the limits of what runs at that moment:
+ *     only what is over before, by its own limit, or fits beside it then still passes. So nothing
+ *     that passes moves D, and the head starts by D, while no task with an earlier turn comes in,
+ *     limits are kept, and for what is paused and for growth beside. Where what runs has no limits,
+ *     D is never: then nothing passes, and it starts at the latest when the last of it has ended.
  */
 #ifndef UW_POLICY_ADMIT_ADMIT_H
 #define UW_POLICY_ADMIT_ADMIT_H
@@ -112,6 +115,7 @@ struct admit_task {
 	uint64_t submit_us;      /* <= now: it may have waited elsewhere */
 	uint64_t request_bytes;  /* > 0 */
 	uint64_t declared_us;    /* longest runtime, up to 100 years; 0: unknown */
+	uint64_t limit_us;       /* the caller ends it after so long; 0: never */
 	uint64_t input_bytes;    /* size of the input, if the caller knows; 0: unknown */
 	uint64_t least_bytes;    /* reserve no less (an earlier attempt outgrew it); 0: none */
 	uint32_t component;      /* index below component_count */

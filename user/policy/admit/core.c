@@ -36,19 +36,28 @@ static uint64_t rounded(uint64_t bytes)
 	return (bytes + LINE - 1) / LINE * LINE;
 }
 
-/* In a component: turn, parked, ends; by_runtime, and one of the host. */
+/* In a component: turn, parked, ends; by_runtime, and one of the host; limits. */
 static const uint32_t trees_over[] = {
 	[SPACE_FIRST] = 3 * UW_COMPONENTS_MAX,
 	[SPACE_SECOND] = UW_COMPONENTS_MAX + 1,
+	[SPACE_THIRD] = UW_COMPONENTS_MAX,
+	[SPACE_FOURTH] = 1,
 };
+
+static uint64_t spaces_size(const struct admit_limits *limits)
+{
+	uint64_t size = 0;
+
+	for (int i = 0; i < SPACE__COUNT; i++)
+		size += btree_space_size(limits->tasks, trees_over[i]);
+	return size;
+}
 
 uint64_t admit_size(const struct admit_limits *limits)
 {
 	if (!limits_are_sane(limits))
 		return 0;
-	return rounded(sizeof(struct admit)) + sizeof(struct btree_node) +
-	       btree_space_size(limits->tasks, trees_over[SPACE_FIRST]) +
-	       btree_space_size(limits->tasks, trees_over[SPACE_SECOND]) +
+	return rounded(sizeof(struct admit)) + sizeof(struct btree_node) + spaces_size(limits) +
 	       rounded(limits->tasks * sizeof(struct ticket)) +
 	       rounded(limits->keys * sizeof(struct key_state)) +
 	       rounded(hash_size(limits->tasks) * sizeof(uint32_t)) +
@@ -79,6 +88,7 @@ static void init_component(struct admit *admit, struct component_queue *queue)
 	btree_init(&queue->by_runtime, &admit->space[SPACE_SECOND], BTREE_LEAST);
 	btree_init(&queue->parked, &admit->space[SPACE_FIRST], BTREE_SUM);
 	btree_init(&queue->ends, &admit->space[SPACE_FIRST], BTREE_SUM);
+	btree_init(&queue->limits, &admit->space[SPACE_THIRD], BTREE_SUM);
 	queue->reservation.head = NONE;
 }
 
@@ -126,6 +136,7 @@ int admit_init(struct admit *admit, const struct admit_limits *limits,
 	admit->dirty = admit->needs = (struct index_list){NONE, NONE};
 	admit->key_newest = admit->key_oldest = NONE;
 	btree_init(&admit->host_ends, &admit->space[SPACE_SECOND], BTREE_SUM);
+	btree_init(&admit->host_limits, &admit->space[SPACE_FOURTH], BTREE_SUM);
 	admit->host.head = NONE;
 	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++)
 		init_component(admit, &admit->component[i]);

@@ -19,7 +19,7 @@ static bool task_is_sane(const struct admit *admit, const struct admit_task *tas
 {
 	return task->id && task->request_bytes && task->request_bytes <= BYTES_SANE &&
 	       task->least_bytes <= BYTES_SANE && task->submit_us <= now_us &&
-	       task->declared_us <= DECLARED_MAX_US &&
+	       task->declared_us <= DECLARED_MAX_US && task->limit_us <= DECLARED_MAX_US &&
 	       task->component < admit->config.component_count && task->priority >= PRIORITY_MIN &&
 	       task->priority <= PRIORITY_MAX && task->memory_priority <= PRIORITY_MAX;
 }

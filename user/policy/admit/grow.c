@@ -209,7 +209,8 @@ static bool wait_for_room(struct admit *admit, uint32_t i, uint64_t now_us,
 		run_pause(admit, i);
 		return true;
 	}
-	at = run_room_at(admit, ticket->task.component, wanted, now_us, &spare, &host_spare);
+	at = run_room_at(admit, ticket->task.component, wanted, ENDS_PREDICTED, now_us, &spare,
+			 &host_spare);
 	if (at == UINT64_MAX && is_paused(ticket) &&
 	    !btree_count(&component_of(admit, ticket)->ends))
 		return break_deadlock(admit, i, now_us, ret);

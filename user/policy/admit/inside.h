@@ -20,7 +20,8 @@ enum ticket_place {
 	PLACE_ASIDE,  /* on hold: in no tree */
 	PLACE_QUEUE,  /* in the trees turn and by_runtime of its component */
 	PLACE_PARKED, /* wider than its component's budget: in the tree parked */
-	PLACE_ENDS,   /* started: in the trees ends of its component and of the host */
+	PLACE_ENDS,   /* started: in the trees ends and, with a limit, limits of its component and
+			 of the host */
 	PLACE_PAUSED, /* started, and ends nobody knows when: in no tree */
 };
 
@@ -31,6 +32,8 @@ enum ticket_place {
 enum space {
 	SPACE_FIRST,  /* turn, parked and ends of the components */
 	SPACE_SECOND, /* by_runtime of the components, ends of the host */
+	SPACE_THIRD,  /* limits of the components */
+	SPACE_FOURTH, /* limits of the host */
 	SPACE__COUNT
 };
 
@@ -87,14 +90,22 @@ struct index_list {
 	uint32_t first, last;
 };
 
+/* What the end of a running task is taken to be. */
+enum ends_by {
+	ENDS_PREDICTED,
+	ENDS_LIMIT, /* at the latest; of one without a limit, never */
+};
+
 struct reservation {
-	uint32_t head; /* ticket of a queued task, or of one that waits to grow; NONE: no such */
-	uint64_t start_us;
-	uint64_t spare_bytes; /* beside the head once it has started */
+	uint32_t head;   /* ticket of a queued task, or of one that waits to grow; NONE: no such */
+	enum ends_by by; /* by which ends it is kept, once patience is over by limits */
+	uint64_t start_us;    /* as predicted */
+	uint64_t until_us;    /* no start out of turn may make it later than this */
+	uint64_t spare_bytes; /* beside the head then */
 };
 
 struct component_queue {
-	struct btree turn, by_runtime, parked, ends;
+	struct btree turn, by_runtime, parked, ends, limits;
 	uint64_t reserved_bytes;
 	uint32_t started;
 	struct reservation reservation;
@@ -118,7 +129,7 @@ struct admit {
 	uint32_t key_newest, key_oldest;
 	uint32_t queued, held, paused, started;
 	struct admit_pace pace;
-	struct btree host_ends;
+	struct btree host_ends, host_limits;
 	uint64_t reserved_bytes;
 	uint64_t promised_bytes; /* of it, not yet used */
 	struct reservation host;
@@ -189,10 +200,10 @@ void run_resume(struct admit *admit, uint32_t i, uint64_t now_us);
 void run_reserve(struct admit *admit, uint32_t i, uint64_t bytes);
 void run_use(struct admit *admit, uint32_t i, uint64_t current_bytes);
 void run_expire(struct admit *admit, uint64_t now_us);
-/* When bytes are free in the component and on the host by predicted ends; UINT64_MAX: never. The
- * spares are what is free beside them then. */
-uint64_t run_room_at(const struct admit *admit, uint32_t component, uint64_t bytes, uint64_t now_us,
-		     uint64_t *ret_spare, uint64_t *ret_host_spare);
+/* When bytes are free in the component and on the host by such ends; UINT64_MAX: never. The spares
+ * are what is free beside them then. */
+uint64_t run_room_at(const struct admit *admit, uint32_t component, uint64_t bytes, enum ends_by by,
+		     uint64_t now_us, uint64_t *ret_spare, uint64_t *ret_host_spare);
 
 /* grow.c */
 /* False: no room in ret. */

@@ -125,6 +125,8 @@ void ticket_estimate(struct admit *admit, uint32_t i)
 	if (estimate.canary && task->declared_us)
 		estimate.run_us =
 			mul_div(task->declared_us, admit_pace_of(&admit->pace), PERMYRIAD_ONE);
+	if (task->limit_us && (!estimate.run_us || estimate.run_us > task->limit_us))
+		estimate.run_us = task->limit_us;
 	if (!(task->flags & ADMIT_RESTARTABLE))
 		estimate.bytes = task->request_bytes;
 	ticket->bytes = max_u64(estimate.bytes, task->least_bytes);

@@ -6,11 +6,12 @@
  */
 #include "user/policy/admit/inside.h"
 
-/* A prediction that has passed is pushed out by so much past the predicted end. */
+/* One that is past all that was declared for it is expected so long after that, */
 static const uint64_t push_us[] = {
 	60 * US_PER_SEC,   300 * US_PER_SEC,  900 * US_PER_SEC,
 	1800 * US_PER_SEC, 3600 * US_PER_SEC, 7200 * US_PER_SEC,
 };
+#define LEAST_PUSH_US (60 * US_PER_SEC)
 
 uint64_t free_of_component(const struct admit *admit, uint32_t component)
 {
@@ -43,6 +44,26 @@ static void ends_insert(struct admit *admit, uint32_t i, uint64_t end_us)
 	btree_insert(&admit->host_ends, i, end_us, ticket->task.id, ticket->bytes);
 }
 
+static void limits_insert(struct admit *admit, uint32_t i)
+{
+	struct ticket *ticket = &admit->ticket[i];
+	uint64_t limit_us = add_sat(ticket->since_us, ticket->task.limit_us);
+
+	if (!ticket->task.limit_us)
+		return;
+	btree_insert(&component_of(admit, ticket)->limits, i, limit_us, ticket->task.id,
+		     ticket->bytes);
+	btree_insert(&admit->host_limits, i, limit_us, ticket->task.id, ticket->bytes);
+}
+
+static void limits_remove(struct admit *admit, uint32_t i)
+{
+	if (!admit->ticket[i].task.limit_us)
+		return;
+	btree_remove(&component_of(admit, &admit->ticket[i])->limits, i);
+	btree_remove(&admit->host_limits, i);
+}
+
 static void ends_remove(struct admit *admit, uint32_t i)
 {
 	btree_remove(&component_of(admit, &admit->ticket[i])->ends, i);
@@ -70,16 +91,28 @@ static uint64_t end_of(const struct ticket *ticket)
 	return add_sat(ticket->since_us, run_of(ticket));
 }
 
+static uint64_t past_limit(uint64_t limit_us, uint64_t now_us)
+{
+	for (size_t i = 0; i < sizeof(push_us) / sizeof(push_us[0]); i++)
+		if (limit_us + push_us[i] > now_us)
+			return limit_us + push_us[i];
+	return now_us + push_us[5];
+}
+
+/*
+ * A prediction that has passed says nothing any more: what is left is the word of whoever submitted
+ * it. Without one it is taken to be half through.
+ */
 static uint64_t pushed_end(const struct ticket *ticket, uint64_t now_us)
 {
-	uint64_t end = end_of(ticket);
+	uint64_t end = end_of(ticket), declared = ticket->task.declared_us;
+	uint64_t ran = sub_sat(now_us, ticket->since_us);
 
+	if (end <= now_us && declared)
+		end = add_sat(ticket->since_us, max_u64(declared, ticket->task.limit_us));
 	if (end > now_us)
 		return end;
-	for (size_t i = 0; i < sizeof(push_us) / sizeof(push_us[0]); i++)
-		if (end + push_us[i] > now_us)
-			return end + push_us[i];
-	return now_us + push_us[5];
+	return declared ? past_limit(end, now_us) : now_us + max_u64(ran, LEAST_PUSH_US);
 }
 
 void run_begin(struct admit *admit, uint32_t i, uint64_t now_us)
@@ -92,6 +125,7 @@ void run_begin(struct admit *admit, uint32_t i, uint64_t now_us)
 	ticket->settled = ticket->ending = ticket->outgrew = false;
 	account(admit, ticket, true);
 	ends_insert(admit, i, end_of(ticket));
+	limits_insert(admit, i);
 	component_of(admit, ticket)->started++;
 	admit->started++;
 	key_started(admit, i);
@@ -102,10 +136,12 @@ void run_end(struct admit *admit, uint32_t i)
 	struct ticket *ticket = &admit->ticket[i];
 
 	need_remove(admit, i);
-	if (ticket->place == PLACE_ENDS)
+	if (ticket->place == PLACE_ENDS) {
 		ends_remove(admit, i);
-	else
+		limits_remove(admit, i);
+	} else {
 		admit->paused--;
+	}
 	account(admit, ticket, false);
 	component_of(admit, ticket)->started--;
 	admit->started--;
@@ -117,6 +153,7 @@ void run_end(struct admit *admit, uint32_t i)
 void run_pause(struct admit *admit, uint32_t i)
 {
 	ends_remove(admit, i);
+	limits_remove(admit, i);
 	admit->ticket[i].place = PLACE_PAUSED;
 	admit->ticket[i].state = ADMIT_PAUSED;
 	admit->paused++;
@@ -129,6 +166,7 @@ void run_resume(struct admit *admit, uint32_t i, uint64_t now_us)
 	ticket->state = ADMIT_RUNNING;
 	admit->paused--;
 	ends_insert(admit, i, pushed_end(ticket, now_us));
+	limits_insert(admit, i);
 }
 
 void run_reserve(struct admit *admit, uint32_t i, uint64_t bytes)
@@ -137,13 +175,17 @@ void run_reserve(struct admit *admit, uint32_t i, uint64_t bytes)
 	bool ends = ticket->place == PLACE_ENDS;
 	uint64_t end = ends ? btree_key(&admit->host_ends, i) : 0;
 
-	if (ends)
+	if (ends) {
 		ends_remove(admit, i);
+		limits_remove(admit, i);
+	}
 	account(admit, ticket, false);
 	ticket->bytes = bytes;
 	account(admit, ticket, true);
-	if (ends)
-		ends_insert(admit, i, end);
+	if (!ends)
+		return;
+	ends_insert(admit, i, end);
+	limits_insert(admit, i);
 }
 
 void run_use(struct admit *admit, uint32_t i, uint64_t current_bytes)
@@ -174,18 +216,20 @@ static uint64_t freed_at(const struct btree *ends, uint64_t free, uint64_t bytes
 	if (free >= bytes)
 		return now_us;
 	i = btree_reach(ends, bytes - free);
-	return i == BTREE_NONE ? UINT64_MAX : btree_key(ends, i);
+	return i == BTREE_NONE ? UINT64_MAX : max_u64(btree_key(ends, i), now_us);
 }
 
-uint64_t run_room_at(const struct admit *admit, uint32_t component, uint64_t bytes, uint64_t now_us,
-		     uint64_t *ret_spare, uint64_t *ret_host_spare)
+uint64_t run_room_at(const struct admit *admit, uint32_t component, uint64_t bytes, enum ends_by by,
+		     uint64_t now_us, uint64_t *ret_spare, uint64_t *ret_host_spare)
 {
-	const struct btree *ends = &admit->component[component].ends;
+	const struct component_queue *queue = &admit->component[component];
+	const struct btree *ends = by == ENDS_LIMIT ? &queue->limits : &queue->ends;
+	const struct btree *host_ends = by == ENDS_LIMIT ? &admit->host_limits : &admit->host_ends;
 	uint64_t free = free_of_component(admit, component), host = free_of_host(admit);
 	uint64_t at = max_u64(freed_at(ends, free, bytes, now_us),
-			      freed_at(&admit->host_ends, host, bytes, now_us));
+			      freed_at(host_ends, host, bytes, now_us));
 
 	*ret_spare = sub_sat(free + btree_sum_until(ends, at), bytes);
-	*ret_host_spare = sub_sat(host + btree_sum_until(&admit->host_ends, at), bytes);
+	*ret_host_spare = sub_sat(host + btree_sum_until(host_ends, at), bytes);
 	return at;
 }

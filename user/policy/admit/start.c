@@ -7,6 +7,9 @@
  */
 #include "user/policy/admit/inside.h"
 
+/* So many that there is room for are asked for their limit, for a start. */
+#define LOOKS 64
+
 /* One round of starts: what is blocked by now, and what may still be given out. */
 struct round {
 	struct admit *admit;
@@ -81,18 +84,33 @@ static bool start(struct round *round, uint32_t i, struct admit_why why)
 	return true;
 }
 
-/* Out of turn: what the reservations leave is less by it, where it ends after them. */
-static void take_spare(struct reservation *reservation, uint64_t end_us, uint64_t bytes)
+/* It is over by the time that a reservation is of. */
+static bool ends_before(const struct round *round, const struct reservation *reservation,
+			const struct ticket *ticket)
 {
-	if (reservation->head != NONE && end_us > reservation->start_us)
-		reservation->spare_bytes = sub_sat(reservation->spare_bytes, bytes);
+	uint64_t limit_us = ticket->task.limit_us;
+
+	if (reservation->head == NONE)
+		return true;
+	if (reservation->by == ENDS_PREDICTED)
+		return end_of(ticket, round->now_us) <= reservation->until_us;
+	return limit_us && add_sat(round->now_us, limit_us) <= reservation->until_us;
 }
 
-/* What a start of this length may take at most beside a reservation. */
-static uint64_t spare_of(const struct round *round, const struct reservation *reservation,
-			 uint64_t end_us)
+/* What the reservation leaves beside it is less by what has started, where that goes on after it.
+ */
+static void take_spare(const struct round *round, struct reservation *reservation,
+		       const struct ticket *ticket)
 {
-	if (reservation->head == NONE || end_us <= reservation->start_us)
+	if (!ends_before(round, reservation, ticket))
+		reservation->spare_bytes = sub_sat(reservation->spare_bytes, ticket->bytes);
+}
+
+/* What it may take at most beside a reservation. */
+static uint64_t spare_of(const struct round *round, const struct reservation *reservation,
+			 const struct ticket *ticket)
+{
+	if (ends_before(round, reservation, ticket))
 		return UINT64_MAX;
 	return strategy_rule_of(round->admit)->beside ? reservation->spare_bytes : 0;
 }
@@ -104,15 +122,14 @@ static bool start_aside(struct round *round, uint32_t i)
 	struct component_queue *queue = component_of(admit, ticket);
 	const struct reservation *by =
 		queue->reservation.head != NONE ? &queue->reservation : &admit->host;
-	uint64_t end = end_of(ticket, round->now_us), bytes = ticket->bytes;
-	struct admit_why why = {ADMIT_WHY_ENDS_BEFORE, end, by->start_us};
+	struct admit_why why = {ADMIT_WHY_ENDS_BEFORE, end_of(ticket, round->now_us), by->until_us};
 
-	if (end > by->start_us)
-		why = (struct admit_why){ADMIT_WHY_BESIDE, bytes, by->spare_bytes};
+	if (!ends_before(round, by, ticket))
+		why = (struct admit_why){ADMIT_WHY_BESIDE, ticket->bytes, by->spare_bytes};
 	if (!start(round, i, why))
 		return false;
-	take_spare(&queue->reservation, end, bytes);
-	take_spare(&admit->host, end, bytes);
+	take_spare(round, &queue->reservation, ticket);
+	take_spare(round, &admit->host, ticket);
 	return true;
 }
 
@@ -137,15 +154,6 @@ static void announce_wait(struct round *round, struct component_queue *queue, st
 	queue->announced = why.reason;
 }
 
-/* Who has been overtaken for long enough: nothing starts any more that could take its memory. */
-static void lose_patience(struct round *round, const struct ticket *ticket)
-{
-	if (is_patient(round, ticket))
-		return;
-	round->closed |= 1U << ticket->task.component;
-	round->kept_bytes = add_sat(round->kept_bytes, ticket->bytes);
-}
-
 static void reserve(struct round *round, uint32_t i, uint64_t bytes)
 {
 	struct admit *admit = round->admit;
@@ -154,12 +162,49 @@ static void reserve(struct round *round, uint32_t i, uint64_t bytes)
 	uint64_t host_spare;
 
 	own->head = i;
-	own->start_us = run_room_at(admit, c, bytes, round->now_us, &own->spare_bytes, &host_spare);
-	if (admit->host.head == NONE)
-		admit->host = (struct reservation){i, own->start_us, host_spare};
-	else
-		own->start_us = max_u64(own->start_us, admit->host.start_us);
+	own->by = ENDS_PREDICTED;
+	own->start_us = run_room_at(admit, c, bytes, ENDS_PREDICTED, round->now_us,
+				    &own->spare_bytes, &host_spare);
+	own->until_us = own->start_us;
+	if (admit->host.head == NONE) {
+		admit->host = *own;
+		admit->host.spare_bytes = host_spare;
+	} else {
+		own->until_us = own->start_us = max_u64(own->start_us, admit->host.start_us);
+	}
 	round->blocked |= 1U << c;
+}
+
+/*
+ * Who has been overtaken for long enough: predictions count no more, and nothing starts that could,
+ * by its limit, make it later than it is by the limits of what runs. Where those say nothing, or it
+ * is not the first on the host, nothing starts that could take its memory.
+ */
+static void lose_patience(struct round *round, uint32_t i)
+{
+	struct admit *admit = round->admit;
+	const struct ticket *ticket = &admit->ticket[i];
+	uint32_t c = ticket->task.component;
+	struct reservation *own = &admit->component[c].reservation;
+	uint64_t at, spare, host_spare;
+
+	if (is_patient(round, ticket))
+		return;
+	at = run_room_at(admit, c, ticket->bytes, ENDS_LIMIT, round->now_us, &spare, &host_spare);
+	if (own->head != i || at == UINT64_MAX) {
+		round->closed |= 1U << c;
+	} else {
+		own->by = ENDS_LIMIT;
+		own->until_us = at;
+		own->spare_bytes = spare;
+	}
+	if (admit->host.head != i || at == UINT64_MAX) {
+		round->kept_bytes = add_sat(round->kept_bytes, ticket->bytes);
+	} else {
+		admit->host.by = ENDS_LIMIT;
+		admit->host.until_us = at;
+		admit->host.spare_bytes = host_spare;
+	}
 }
 
 /* The first that waits to grow in a component is served like a head: what fits beside it may
@@ -200,7 +245,7 @@ static void block(struct round *round, uint32_t i, struct admit_why why)
 	if (!ticket->promised_start_us)
 		ticket->promised_start_us = promise_of(round, &queue->reservation);
 	round->done |= 1U << ticket->task.component;
-	lose_patience(round, ticket);
+	lose_patience(round, i);
 	announce_wait(round, queue, ticket, why);
 }
 
@@ -256,7 +301,6 @@ static bool start_heads(struct round *round)
 		struct ticket *ticket = &admit->ticket[i];
 		uint32_t c = ticket->task.component;
 		uint64_t own = free_of_component(admit, c), room = room_in(round, c);
-		uint64_t end = end_of(ticket, round->now_us);
 		bool urgent = admit_class_of(ticket->task.priority) < ADMIT_NORMAL;
 		uint64_t kept = urgent ? 0 : headroom(admit, c);
 		struct admit_why why = {ticket->canary ? ADMIT_WHY_CANARY : ADMIT_WHY_FITS,
@@ -273,14 +317,14 @@ static bool start_heads(struct round *round)
 			why.reason =
 				own <= room ? ADMIT_WHY_NO_ROOM_BUDGET : ADMIT_WHY_NO_ROOM_HOST;
 			block(round, i, why);
-		} else if (ticket->bytes > spare_of(round, &admit->host, end)) {
+		} else if (ticket->bytes > spare_of(round, &admit->host, ticket)) {
 			why = (struct admit_why){ADMIT_WHY_HEAD_FIRST, ticket->bytes,
 						 admit->host.spare_bytes};
 			block(round, i, why);
 		} else if (!start(round, i, why)) {
 			return false;
 		} else {
-			take_spare(&admit->host, end, admit->ticket[i].bytes);
+			take_spare(round, &admit->host, ticket);
 		}
 	}
 	return true;
@@ -294,13 +338,13 @@ static uint32_t shortest(const struct round *round, uint32_t c)
 	const struct reservation *by[2] = {&queue->reservation, &admit->host};
 	uint64_t room = sub_sat(room_in(round, c), headroom(admit, c)), from = 0;
 
-	if (by[0]->start_us > by[1]->start_us) {
+	if (by[0]->until_us > by[1]->until_us) {
 		by[0] = &admit->host;
 		by[1] = &queue->reservation;
 	}
 	for (int k = 0; k < 3; k++) {
 		/* Runs of up to `until` end before the k-th reservation, later ones after it. */
-		uint64_t until = k < 2 ? sub_sat(by[k]->start_us, round->now_us) : UINT64_MAX;
+		uint64_t until = k < 2 ? sub_sat(by[k]->until_us, round->now_us) : UINT64_MAX;
 		uint32_t i = btree_first_within(&queue->by_runtime, from, 0, room);
 
 		if (i == BTREE_NONE || run_of(&admit->ticket[i]) <= until)
@@ -309,6 +353,38 @@ static uint32_t shortest(const struct round *round, uint32_t c)
 		room = min_u64(room, strategy_rule_of(admit)->beside ? by[k]->spare_bytes : 0);
 	}
 	return NONE;
+}
+
+static bool fits_beside(const struct round *round, const struct ticket *ticket)
+{
+	const struct admit *admit = round->admit;
+	const struct component_queue *queue = &admit->component[ticket->task.component];
+
+	return ticket->bytes <= spare_of(round, &queue->reservation, ticket) &&
+	       ticket->bytes <= spare_of(round, &admit->host, ticket);
+}
+
+/* The same where a reservation is by limits: the order is by predictions, so that the first few
+ * that are within the room are asked one by one. */
+static uint32_t shortest_by_limit(const struct round *round, uint32_t c)
+{
+	const struct admit *admit = round->admit;
+	const struct btree *by_runtime = &admit->component[c].by_runtime;
+	uint64_t room = sub_sat(room_in(round, c), headroom(admit, c));
+	uint64_t spare = strategy_rule_of(admit)->beside
+				 ? min_u64(admit->component[c].reservation.spare_bytes,
+					   admit->host.spare_bytes)
+				 : 0;
+	uint32_t beside = btree_first_within(by_runtime, 0, 0, min_u64(room, spare));
+	uint32_t i = btree_first_within(by_runtime, 0, 0, room);
+
+	for (int n = 0; n < LOOKS && i != beside; n++) {
+		if (fits_beside(round, &admit->ticket[i]))
+			return i;
+		i = btree_first_within(by_runtime, btree_key(by_runtime, i),
+				       admit->ticket[i].task.id + 1, room);
+	}
+	return beside;
 }
 
 /* Of ADMIT_ORDER_EASY: the first in the order of submits. O(n) at worst. */
@@ -321,10 +397,8 @@ static uint32_t earliest(const struct round *round, uint32_t c)
 
 	while (i != BTREE_NONE) {
 		const struct ticket *ticket = &admit->ticket[i];
-		uint64_t end = end_of(ticket, round->now_us);
 
-		if (ticket->bytes <= spare_of(round, &queue->reservation, end) &&
-		    ticket->bytes <= spare_of(round, &admit->host, end))
+		if (fits_beside(round, ticket))
 			return i;
 		i = btree_first_within(&queue->by_runtime, btree_key(&queue->by_runtime, i),
 				       ticket->task.id + 1, room);
@@ -334,8 +408,13 @@ static uint32_t earliest(const struct round *round, uint32_t c)
 
 static uint32_t candidate(const struct round *round, uint32_t c)
 {
-	switch (round->admit->config.order) {
+	const struct admit *admit = round->admit;
+
+	switch (admit->config.order) {
 	case ADMIT_ORDER_TURN:
+		if (admit->component[c].reservation.by == ENDS_LIMIT ||
+		    admit->host.by == ENDS_LIMIT)
+			return shortest_by_limit(round, c);
 		return shortest(round, c);
 	case ADMIT_ORDER_EASY:
 		return earliest(round, c);
@@ -350,13 +429,11 @@ static bool still_fits(const struct round *round, uint32_t i)
 	const struct admit *admit = round->admit;
 	const struct ticket *ticket = &admit->ticket[i];
 	uint32_t c = ticket->task.component;
-	uint64_t end = end_of(ticket, round->now_us), room = room_in(round, c);
+	uint64_t room = room_in(round, c);
 
 	if (admit->config.order == ADMIT_ORDER_TURN)
 		room = sub_sat(room, headroom(admit, c));
-	return ticket->place == PLACE_QUEUE && ticket->bytes <= room &&
-	       ticket->bytes <= spare_of(round, &admit->component[c].reservation, end) &&
-	       ticket->bytes <= spare_of(round, &admit->host, end);
+	return ticket->place == PLACE_QUEUE && ticket->bytes <= room && fits_beside(round, ticket);
 }
 
 /* The shortest of the components' candidates; one that does not fit any more is replaced. */
@@ -395,14 +472,13 @@ static bool backfill(struct round *round)
 
 bool start_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret)
 {
+	static const struct reservation none = {
+		.head = NONE, .start_us = UINT64_MAX, .until_us = UINT64_MAX};
 	struct round round = {.admit = admit, .ret = ret, .now_us = now_us};
 
-	admit->host.head = NONE;
-	admit->host.start_us = UINT64_MAX;
-	for (uint32_t c = 0; c < admit->config.component_count; c++) {
-		admit->component[c].reservation.head = NONE;
-		admit->component[c].reservation.start_us = UINT64_MAX;
-	}
+	admit->host = none;
+	for (uint32_t c = 0; c < admit->config.component_count; c++)
+		admit->component[c].reservation = none;
 	reserve_growth(&round);
 	return start_heads(&round) && backfill(&round);
 }

@@ -99,7 +99,8 @@ static void preview_head(const struct admit *admit, uint32_t component, uint64_t
 {
 	uint64_t spare, host_spare, bytes = view->footprint_bytes;
 	uint64_t free = free_of_component(admit, component), host = free_of_host(admit);
-	uint64_t at = run_room_at(admit, component, bytes, now_us, &spare, &host_spare);
+	uint64_t at =
+		run_room_at(admit, component, bytes, ENDS_PREDICTED, now_us, &spare, &host_spare);
 
 	view->start_us = at == UINT64_MAX ? 0 : at;
 	view->end_us = view->start_us ? add_sat(at, view->run_us) : 0;
