@@ -20,6 +20,25 @@ static void test_first_of_a_key_gets_its_request_and_teaches(void **data)
 	assert_false(view(f, 2).canary);
 }
 
+/* Or each of thousands that wait would be estimated again for each that ends. */
+static void test_a_run_like_those_before_leaves_the_queue_alone(void **data)
+{
+	struct fixture *f = *data;
+
+	teach(f, 64, 60, 90);
+	for (uint64_t id = 1; id <= 3; id++)
+		submit(f, keyed(id, 90, 1000));
+	admit_supply(f->admit, &f->supply, f->now_us);
+	step(f);
+	f->now_us += S(100);
+	end_task(f, 1, 60);
+	assert_true(admit_next_us(f->admit, f->now_us) > f->now_us + S(1));
+	step(f);
+	f->now_us += S(200);
+	end_task(f, 2, 60);
+	assert_int_equal(admit_next_us(f->admit, f->now_us), f->now_us + S(1));
+}
+
 static void test_a_running_peak_that_stands_still_teaches_siblings(void **data)
 {
 	struct fixture *f = *data;
@@ -365,6 +384,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(first_of_a_key_gets_its_request_and_teaches),
+		TEST(a_run_like_those_before_leaves_the_queue_alone),
 		TEST(a_running_peak_that_stands_still_teaches_siblings),
 		TEST(requests_that_vary_are_learned_as_shares),
 		TEST(what_may_not_run_twice_has_its_request),

@@ -76,9 +76,9 @@ struct ticket {
 
 struct key_state {
 	struct admit_key key;
-	struct admit_digest digest;
-	uint64_t shown_bytes; /* highest peak of those that run */
-	uint32_t first, last; /* queued and parked ones, the stale ones first */
+	struct admit_digest digest, told; /* told: what the version is of, or near to it */
+	uint64_t shown_bytes;             /* highest peak of those that run */
+	uint32_t first, last;             /* queued and parked ones, the stale ones first */
 	uint32_t running, waiting;
 	uint32_t version;
 	uint32_t dirty_next;   /* NONE: the last; itself: not in the list */
@@ -151,6 +151,13 @@ struct strategy_rule {
 static inline uint64_t ticket_holds(const struct ticket *ticket)
 {
 	return ticket->current_bytes + ticket->swapped_bytes;
+}
+
+#define UNNOTICED_PART 50 /* an estimate that changed by less does not move its task */
+
+static inline bool is_near(uint64_t a, uint64_t b)
+{
+	return max_u64(a, b) - min_u64(a, b) <= max_u64(a, b) / UNNOTICED_PART;
 }
 
 static inline uint64_t run_of(const struct ticket *ticket)

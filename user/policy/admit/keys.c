@@ -173,12 +173,22 @@ void key_dequeue(struct admit *admit, uint32_t i)
 		list_unlink(admit, &admit->key[admit->ticket[i].key], i);
 }
 
+/* Where it moves nobody, thousands that wait are not gone through for it. */
+static bool is_news(const struct key_state *key)
+{
+	const struct admit_digest *a = &key->digest, *b = &key->told;
+
+	return !is_near(a->base_bytes, b->base_bytes) || !is_near(a->base_ppm, b->base_ppm) ||
+	       !is_near(a->run_us, b->run_us) || !b->base_bytes;
+}
+
 /* A key is in the list of dirty ones as long as its dirty_next is not itself. */
 static void set_dirty(struct admit *admit, uint32_t k)
 {
 	struct key_state *key = &admit->key[k];
 
 	key->version++;
+	key->told = key->digest;
 	if (key->dirty_next != k || key->first == NONE)
 		return;
 	key->dirty_next = NONE;
@@ -260,7 +270,8 @@ void key_learn(struct admit *admit, uint32_t i, enum admit_exit_how how, uint64_
 	admit_key_learn(&key->key, &run);
 	admit_pace_learn(&admit->pace, &run);
 	admit_key_digest(&key->key, &key->digest);
-	set_dirty(admit, ticket->key);
+	if (is_news(key))
+		set_dirty(admit, ticket->key);
 }
 
 int admit_key_export(const struct admit *admit, uint64_t key, struct admit_key *ret)

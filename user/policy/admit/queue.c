@@ -14,7 +14,6 @@
  * once a second: what keeps an event O(log n). */
 #define REFRESH_TASKS  1
 #define REFRESH_SECOND 512
-#define UNNOTICED_PART 50 /* an estimate that changed by less does not move its task */
 
 static const uint64_t delay_default_us[ADMIT_CLASS__COUNT] = {
 	[ADMIT_CRITICAL] = 0,
@@ -139,11 +138,6 @@ static void next_dirty(struct admit *admit)
 	if (admit->dirty.first == NONE)
 		admit->dirty.last = NONE;
 	admit->key[k].dirty_next = k;
-}
-
-static bool is_near(uint64_t a, uint64_t b)
-{
-	return max_u64(a, b) - min_u64(a, b) <= max_u64(a, b) / UNNOTICED_PART;
 }
 
 /* One whose estimate hardly changed stays where it stands in the trees, with the old one. */
