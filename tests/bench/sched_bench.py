@@ -55,8 +55,8 @@ def figures_of(answer):
         "allocated_pct": round(answer["allocated_pct"], 2),
         "used_pct": round(answer["used_pct"], 2),
         "overtaken_max": answer["overtaken_max"],
-        "wait_critical_s": round(answer["classes"]["critical"]["wait_s"], 1),
-        "wait_deferred_s": round(answer["classes"]["deferred"]["wait_s"], 1),
+        "wait_critical_s": round(answer["classes"]["critical"]["wait_s"]["mean"], 1),
+        "wait_deferred_s": round(answer["classes"]["deferred"]["wait_s"]["mean"], 1),
     }
 
 

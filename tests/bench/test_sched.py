@@ -31,7 +31,7 @@ class TestFigures(unittest.TestCase):
     def test_figures_come_from_the_answer(self):
         answer = {"wait_s": {"mean": 1.26}, "slowdown": {"mean": 2.0001, "p95": 3}, "failed_pct": 0.5,
                   "allocated_pct": 50, "used_pct": 40, "overtaken_max": 7,
-                  "classes": {"critical": {"wait_s": 1}, "deferred": {"wait_s": 9}}}
+                  "classes": {"critical": {"wait_s": {"mean": 1}}, "deferred": {"wait_s": {"mean": 9}}}}
         self.assertEqual(sched_bench.figures_of(answer)["wait_s"], 1.3)
         self.assertEqual(sched_bench.figures_of(answer)["bsld"], 2.0)
 

@@ -73,6 +73,26 @@ static void test_swf_without_memory_is_in_processors(void **data)
 	trace_done(&trace);
 }
 
+static void test_faulty_lines_of_swf_are_left_out_and_counted(void **data)
+{
+	struct trace trace;
+	struct uw_err err = {0};
+
+	(void)data;
+	assert_int_equal(read_text("1 10 5 100 8 -1 -1 8 200 -1 1 7 -1 3 -1 -1 -1 -1 4\n"
+				   "2 10 5 -300 8 -1 -1 8 200 -1 1 7 -1 3 -1 -1 -1 -1\n"
+				   "3 20 5 50 8 -1 -1 8 200 -1 1 7 -1 3 -1 -1 -1 -1\n"
+				   "4 20 5 50 8 -1 -1 8 200 -1 1 7\n",
+				   &trace, &err),
+			 0);
+	assert_int_equal(trace.count, 1);
+	assert_int_equal(trace.job[0].run_us, 50 * 1000000ULL);
+	assert_int_equal(trace.faulty, 3);
+	assert_string_equal(trace.fault.text,
+			    "t:1: line: more or fewer fields than the lines before");
+	trace_done(&trace);
+}
+
 /* As the format has it: the whole job, and then its pieces, the later ones without a submit time.
  */
 static void test_swf_pieces_of_a_job_are_not_counted(void **data)
@@ -219,6 +239,65 @@ static void test_replay_and_its_figures_are_as_by_hand(void **data)
 	}
 }
 
+/* At 0, without a run: the clock of a trace begins there. */
+static void test_a_job_that_ends_at_once_has_ended(void **data)
+{
+	struct replay_options options = {.policy = REPLAY_UW,
+					 .capacity_bytes = 100 * MIB,
+					 .stretch_permille = 1000,
+					 .ramp_permille = 1000};
+	struct trace trace;
+	struct replay replay;
+	struct figures figures;
+	struct uw_err err = {0};
+
+	(void)data;
+	assert_int_equal(read_text("0 0 20 100 50 1 2 5\n", &trace, &err), 0);
+	assert_int_equal(replay_run(&trace, &options, &replay, &err), 0);
+	assert_int_equal(figures_of(&trace, &replay, &figures, &err), 0);
+	assert_int_equal(figures.jobs, 1);
+	assert_true(figures.wait_s.max == 0);
+	replay_done(&replay);
+	trace_done(&trace);
+}
+
+/* 1 fills the machine. 2 is critical, and no schedule lets it past 1; 3 is deferred, longer and as
+ * wide, and FCFS has it behind 2; here it declares less than it takes and EASY lets it past. */
+static void test_who_is_passed_by_a_lower_class_is_counted(void **data)
+{
+	struct replay_options options = {.policy = REPLAY_EASY,
+					 .capacity_bytes = 100 * MIB,
+					 .stretch_permille = 1000,
+					 .ramp_permille = 0};
+	struct trace trace;
+	struct replay replay;
+	struct figures figures;
+	struct uw_err err = {0};
+
+	(void)data;
+	assert_int_equal(read_text("0 100 100 60 60 1 2 5\n"
+				   "1 50 1000 60 30 2 0 5\n"
+				   "2 80 90 40 40 3 4 5\n",
+				   &trace, &err),
+			 0);
+	assert_int_equal(replay_run(&trace, &options, &replay, &err), 0);
+	assert_int_equal(figures_of(&trace, &replay, &figures, &err), 0);
+	assert_true(figures.inversions.by_class == 1);
+	assert_true(figures.inversions.by_size == 1);
+	assert_true(figures.inversions.by_length == 1);
+	assert_true(figures.class[ADMIT_CRITICAL].inverted == 1);
+	assert_true(figures.class[ADMIT_CRITICAL].wait_s.p95 == 99);
+	assert_true(figures.class[ADMIT_DEFERRED].wait_s.max == 0);
+	assert_int_equal(figures_worst(&figures, 1), 0);
+	replay_done(&replay);
+	options.policy = REPLAY_FCFS;
+	assert_int_equal(replay_run(&trace, &options, &replay, &err), 0);
+	assert_int_equal(figures_of(&trace, &replay, &figures, &err), 0);
+	assert_true(figures.inversions.by_class == 0);
+	replay_done(&replay);
+	trace_done(&trace);
+}
+
 static void test_page_holds_the_pictures_and_escapes_its_title(void **data)
 {
 	char path[] = "/tmp/uwctl-page-XXXXXX", page[200000];
@@ -259,11 +338,14 @@ int main(void)
 		cmocka_unit_test(test_columns_are_read_to_the_microsecond_and_byte),
 		cmocka_unit_test(test_swf_without_memory_is_in_processors),
 		cmocka_unit_test(test_swf_with_memory_is_in_bytes_of_all_processors),
+		cmocka_unit_test(test_faulty_lines_of_swf_are_left_out_and_counted),
+		cmocka_unit_test(test_a_job_that_ends_at_once_has_ended),
 		cmocka_unit_test(test_swf_pieces_of_a_job_are_not_counted),
 		cmocka_unit_test(test_trace_of_standard_input_is_read),
 		cmocka_unit_test(test_mistakes_are_named_with_line_and_field),
 		cmocka_unit_test(test_a_line_without_end_is_refused),
 		cmocka_unit_test(test_replay_and_its_figures_are_as_by_hand),
+		cmocka_unit_test(test_who_is_passed_by_a_lower_class_is_counted),
 		cmocka_unit_test(test_page_holds_the_pictures_and_escapes_its_title),
 	};
 

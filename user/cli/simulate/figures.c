@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "user/base/cleanup.h"
+#include "user/cli/simulate/inversions.h"
 
 #define SHORT_RUN_S 10.0
 #define US          1e6
@@ -49,14 +50,9 @@ static double slowdown_of(double wait_s, double run_s)
 	return slowdown > 1 ? slowdown : 1;
 }
 
-static void add_job(struct figures *f, const struct trace_job *job, const struct replay_job *out,
-		    double wait_s, double slowdown)
+static void add_job(struct figures *f, const struct trace_job *job, const struct replay_job *out)
 {
-	struct figures_class *class = &f->class[job->class];
-
-	class->jobs++;
-	class->wait_s += wait_s;
-	class->slowdown += slowdown;
+	f->class[job->class].jobs++;
 	f->failed_pct += out->failed > 0;
 	f->failed_attempts += out->failed;
 	f->grown += out->grown;
@@ -66,14 +62,37 @@ static void add_job(struct figures *f, const struct trace_job *job, const struct
 		f->overtaken_max = out->overtaken;
 }
 
-static void divide(struct figures *f)
-{
-	for (int i = 0; i < ADMIT_CLASS__COUNT; i++) {
-		struct figures_class *class = &f->class[i];
+struct job_figures {
+	double wait_s, slowdown;
+	enum admit_class class;
+};
 
-		class->wait_s /= class->jobs ? class->jobs : 1;
-		class->slowdown /= class->jobs ? class->jobs : 1;
-	}
+/* Of one class, or with ADMIT_CLASS__COUNT of all. value has room for all. */
+static void spread_class(const struct job_figures *job, uint32_t n, enum admit_class class,
+			 double *value, struct figures_spread *ret_wait_s,
+			 struct figures_spread *ret_slowdown)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (class == ADMIT_CLASS__COUNT || job[i].class == class)
+			value[count++] = job[i].wait_s;
+	if (!count)
+		return;
+	*ret_wait_s = spread_of(value, count);
+	count = 0;
+	for (uint32_t i = 0; i < n; i++)
+		if (class == ADMIT_CLASS__COUNT || job[i].class == class)
+			value[count++] = job[i].slowdown;
+	*ret_slowdown = spread_of(value, count);
+}
+
+static void spread_all(struct figures *f, const struct job_figures *job, double *value)
+{
+	spread_class(job, f->jobs, ADMIT_CLASS__COUNT, value, &f->wait_s, &f->slowdown);
+	for (int i = 0; i < ADMIT_CLASS__COUNT; i++)
+		spread_class(job, f->jobs, (enum admit_class)i, value, &f->class[i].wait_s,
+			     &f->class[i].slowdown);
 	f->failed_pct *= 100.0 / f->jobs;
 	f->overtaken_mean /= f->jobs;
 }
@@ -81,31 +100,38 @@ static void divide(struct figures *f)
 int figures_of(const struct trace *trace, const struct replay *replay, struct figures *ret,
 	       struct uw_err *err)
 {
-	AUTO_FREE double *wait_s = calloc(replay->count, sizeof(double));
-	AUTO_FREE double *slowdown = calloc(replay->count, sizeof(double));
-	uint32_t n = 0;
+	AUTO_FREE struct job_figures *of = calloc(replay->count, sizeof(*of));
+	AUTO_FREE double *value = calloc(replay->count, sizeof(double));
 
-	if (!wait_s || !slowdown)
-		return err_set(err, -ENOMEM, "out of memory");
 	*ret = (struct figures){0};
+	if (!of || !value)
+		return err_set(err, -ENOMEM, "out of memory");
 	for (uint32_t i = 0; i < replay->count; i++) {
 		const struct replay_job *job = &replay->job[i];
+		double wait_s = (double)job->wait_us / US;
 
-		if (!job->end_us)
+		if (!job->ended)
 			continue;
-		wait_s[n] = (double)job->wait_us / US;
-		slowdown[n] = slowdown_of(wait_s[n], (double)trace->job[i].run_us / US);
-		add_job(ret, &trace->job[i], job, wait_s[n], slowdown[n]);
-		n++;
+		of[ret->jobs++] = (struct job_figures){
+			wait_s, slowdown_of(wait_s, (double)trace->job[i].run_us / US),
+			(enum admit_class)trace->job[i].class};
+		add_job(ret, &trace->job[i], job);
 	}
-	ret->jobs = n;
-	divide(ret);
-	ret->wait_s = spread_of(wait_s, n);
-	ret->slowdown = spread_of(slowdown, n);
+	spread_all(ret, of, value);
 	ret->allocated_pct = replay->allocated_permyriad / 100.0;
 	ret->used_pct = replay->used_permyriad / 100.0;
 	ret->makespan_s = (double)(replay->end_us - replay->begin_us) / US;
-	return 0;
+	return inversions_count(trace, replay, ret, err);
+}
+
+uint32_t figures_worst(const struct figures *figures, uint32_t count)
+{
+	uint32_t worst = 0;
+
+	for (uint32_t k = 1; k < count; k++)
+		if (figures[k].wait_s.mean > figures[worst].wait_s.mean)
+			worst = k;
+	return worst;
 }
 
 static void add_spread(struct figures_spread *to, const struct figures_spread *from, double share)
@@ -129,8 +155,9 @@ void figures_mean(const struct figures *figures, uint32_t count, struct figures 
 		add_spread(&ret->slowdown, &f->slowdown, share);
 		for (int i = 0; i < ADMIT_CLASS__COUNT; i++) {
 			ret->class[i].jobs = f->class[i].jobs;
-			ret->class[i].wait_s += share * f->class[i].wait_s;
-			ret->class[i].slowdown += share * f->class[i].slowdown;
+			add_spread(&ret->class[i].wait_s, &f->class[i].wait_s, share);
+			add_spread(&ret->class[i].slowdown, &f->class[i].slowdown, share);
+			ret->class[i].inverted += share * f->class[i].inverted;
 		}
 		ret->allocated_pct += share * f->allocated_pct;
 		ret->used_pct += share * f->used_pct;
@@ -141,5 +168,8 @@ void figures_mean(const struct figures *figures, uint32_t count, struct figures 
 		ret->overtaken_mean += share * f->overtaken_mean;
 		ret->overtaken_max += share * f->overtaken_max;
 		ret->makespan_s += share * f->makespan_s;
+		ret->inversions.by_class += share * f->inversions.by_class;
+		ret->inversions.by_size += share * f->inversions.by_size;
+		ret->inversions.by_length += share * f->inversions.by_length;
 	}
 }

@@ -15,7 +15,17 @@ struct figures_spread {
 
 struct figures_class {
 	uint32_t jobs;
-	double wait_s, slowdown;
+	struct figures_spread wait_s, slowdown;
+	double inverted; /* jobs of it that a lower class passed, as below */
+};
+
+/*
+ * Jobs that waited over a minute while one that was submitted later started: of no higher class, no
+ * smaller and no shorter, and in one of these behind. Of those submitted while it waited the first
+ * 2048 are looked at.
+ */
+struct figures_inversions {
+	double by_class, by_size, by_length;
 };
 
 struct figures {
@@ -27,11 +37,15 @@ struct figures {
 	double failed_attempts, grown, stood_s;
 	double overtaken_mean, overtaken_max;
 	double makespan_s;
+	struct figures_inversions inversions;
 };
 
 /* -ENOMEM. */
 int figures_of(const struct trace *trace, const struct replay *replay, struct figures *ret,
 	       struct uw_err *err);
+
+/* Which of count of them has the longest mean wait. */
+uint32_t figures_worst(const struct figures *figures, uint32_t count);
 
 /* The mean of count of them, each figure by itself. */
 void figures_mean(const struct figures *figures, uint32_t count, struct figures *ret);

@@ -150,7 +150,7 @@ static void gather(struct html_page *page)
 		const struct replay_job *job = &replay->job[i];
 		int class = page->trace->job[i].class;
 
-		if (job->end_us)
+		if (job->ended)
 			add(page, page->waiting.value[class], page->waiting.change[class],
 			    job->submit_us, job->first_us, 1);
 	}
@@ -353,8 +353,8 @@ static void put_classes(const struct html_page *page)
 			fprintf(page->out,
 				"<tr><td>%s</td><td>%u</td><td>%s</td><td>%.2f</td></tr>\n",
 				admit_class_name((enum admit_class)i), class->jobs,
-				units_print_us((uint64_t)(class->wait_s * 1e6), buf),
-				class->slowdown);
+				units_print_us((uint64_t)(class->wait_s.mean * 1e6), buf),
+				class->slowdown.mean);
 	}
 	fputs("</table>\n", page->out);
 }

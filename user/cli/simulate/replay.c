@@ -329,6 +329,7 @@ static void end(struct play *play, uint32_t i)
 	const struct trace_job *job = &play->trace->job[i];
 	struct replay_job *out = &play->out->job[i];
 
+	out->ended = true;
 	out->end_us = play->now_us;
 	out->wait_us = out->end_us - out->submit_us - job->run_us;
 	out->reserved_bytes = play->live[i].reserved_bytes;

@@ -35,6 +35,7 @@ struct replay_options {
 };
 
 struct replay_job {
+	bool ended;         /* or it was left out, and the rest says nothing */
 	uint64_t submit_us; /* with stretch and jitter */
 	uint64_t start_us;  /* of the attempt that succeeded */
 	uint64_t first_us;  /* of the first attempt */

@@ -4,6 +4,7 @@
  * delays, and prints the figures, as text, JSON or a web page. On a terminal it says how far it is.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,21 +183,25 @@ static json_t *figures_json(const struct figures *f)
 
 	for (int i = 0; i < ADMIT_CLASS__COUNT; i++)
 		json_object_set_new(classes, admit_class_name((enum admit_class)i),
-				    json_pack("{s:i, s:f, s:f}", "jobs", (int)f->class[i].jobs,
-					      "wait_s", f->class[i].wait_s, "slowdown",
-					      f->class[i].slowdown));
-	return json_pack("{s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "wait_s",
-			 spread_json(&f->wait_s), "slowdown", spread_json(&f->slowdown), "classes",
-			 classes, "allocated_pct", f->allocated_pct, "used_pct", f->used_pct,
-			 "failed_pct", f->failed_pct, "failed_attempts", f->failed_attempts,
-			 "grown", f->grown, "stood_s", f->stood_s, "overtaken_mean",
-			 f->overtaken_mean, "overtaken_max", f->overtaken_max, "makespan_s",
-			 f->makespan_s);
+				    json_pack("{s:i, s:o, s:o, s:f}", "jobs", (int)f->class[i].jobs,
+					      "wait_s", spread_json(&f->class[i].wait_s),
+					      "slowdown", spread_json(&f->class[i].slowdown),
+					      "inverted", f->class[i].inverted));
+	return json_pack(
+		"{s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f,"
+		" s:{s:f, s:f, s:f}}",
+		"wait_s", spread_json(&f->wait_s), "slowdown", spread_json(&f->slowdown), "classes",
+		classes, "allocated_pct", f->allocated_pct, "used_pct", f->used_pct, "failed_pct",
+		f->failed_pct, "failed_attempts", f->failed_attempts, "grown", f->grown, "stood_s",
+		f->stood_s, "overtaken_mean", f->overtaken_mean, "overtaken_max", f->overtaken_max,
+		"makespan_s", f->makespan_s, "inversions", "by_class", f->inversions.by_class,
+		"by_size", f->inversions.by_size, "by_length", f->inversions.by_length);
 }
 
 static int print_json(const struct cli *cli, const struct simulation *sim,
 		      const struct figures *mean)
 {
+	uint32_t worst = figures_worst(sim->figures, sim->runs);
 	json_t *runs = json_array();
 	json_t *run;
 
@@ -208,14 +213,16 @@ static int print_json(const struct cli *cli, const struct simulation *sim,
 	}
 	return cli_print_json(
 		cli,
-		json_pack("{s:s, s:s, s:I, s:f, s:f, s:f, s:i, s:i, s:i, s:b, s:o, s:o}", "trace",
-			  sim->path, "policy", replay_policy_name(sim->options.policy),
+		json_pack("{s:s, s:s, s:I, s:f, s:f, s:f, s:i, s:i, s:i, s:i, s:b, s:o, s:I, s:o}",
+			  "trace", sim->path, "policy", replay_policy_name(sim->options.policy),
 			  "capacity_bytes", (json_int_t)sim->options.capacity_bytes, "stretch",
 			  sim->options.stretch_permille / 1000.0, "jitter_s",
 			  (double)sim->options.jitter_us / 1e6, "ramp",
 			  sim->options.ramp_permille / 1000.0, "jobs", (int)mean->jobs, "left_out",
-			  (int)sim->trace.left_out, "never_fit", (int)sim->never, "processors",
-			  sim->trace.processors, "mean", figures_json(mean), "runs", runs));
+			  (int)sim->trace.left_out, "faulty_lines", (int)sim->trace.faulty,
+			  "never_fit", (int)sim->never, "processors", sim->trace.processors, "mean",
+			  figures_json(mean), "worst_seed", (json_int_t)(sim->seed + worst), "runs",
+			  runs));
 }
 
 static const char *seconds(double s, char buf[static UNITS_TEXT_LEN])
@@ -248,8 +255,9 @@ static void print_spreads(const struct cli *cli, const struct figures *f)
 
 static void print_classes(const struct cli *cli, const struct figures *f)
 {
-	static const struct column columns[] = {
-		{"CLASS", false, 0}, {"JOBS", true, 0}, {"WAIT", true, 0}, {"SLOWDOWN", true, 0}};
+	static const struct column columns[] = {{"CLASS", false, 0}, {"JOBS", true, 0},
+						{"WAIT", true, 0},   {"P95", true, 0},
+						{"MAX", true, 0},    {"SLOWDOWN", true, 0}};
 	char buf[UNITS_TEXT_LEN];
 	struct table table;
 
@@ -259,11 +267,37 @@ static void print_classes(const struct cli *cli, const struct figures *f)
 			continue;
 		table_cell(&table, PAINT_PLAIN, "%s", admit_class_name((enum admit_class)i));
 		table_cell(&table, PAINT_PLAIN, "%u", f->class[i].jobs);
-		table_cell(&table, PAINT_PLAIN, "%s", seconds(f->class[i].wait_s, buf));
-		table_cell(&table, PAINT_PLAIN, "%.2f", f->class[i].slowdown);
+		table_cell(&table, PAINT_PLAIN, "%s", seconds(f->class[i].wait_s.mean, buf));
+		table_cell(&table, PAINT_PLAIN, "%s", seconds(f->class[i].wait_s.p95, buf));
+		table_cell(&table, PAINT_PLAIN, "%s", seconds(f->class[i].wait_s.max, buf));
+		table_cell(&table, PAINT_PLAIN, "%.2f", f->class[i].slowdown.mean);
 	}
 	table_print(&table, &cli->screen);
 	table_done(&table);
+}
+
+static void print_worst(FILE *out, const struct simulation *sim)
+{
+	uint32_t worst = figures_worst(sim->figures, sim->runs);
+	char wait[UNITS_TEXT_LEN];
+
+	fprintf(out, "worst seed   %" PRIu64 ": wait %s, bounded slowdown %.2f\n",
+		sim->seed + worst, seconds(sim->figures[worst].wait_s.mean, wait),
+		sim->figures[worst].slowdown.mean);
+}
+
+static void print_left_out(FILE *out, const struct simulation *sim)
+{
+	const struct trace *trace = &sim->trace;
+
+	if (trace->left_out)
+		fprintf(out, "left out     %u that never ran or asked for nothing\n",
+			trace->left_out);
+	if (trace->faulty)
+		fprintf(out, "left out     %u lines that are not as they should be, first %s\n",
+			trace->faulty, trace->fault.text);
+	if (sim->never)
+		fprintf(out, "left out     %u that are wider than the capacity\n", sim->never);
 }
 
 static int print_text(const struct cli *cli, const struct simulation *sim, const struct figures *f)
@@ -287,11 +321,13 @@ static int print_text(const struct cli *cli, const struct simulation *sim, const
 		seconds(f->stood_s, stood));
 	fprintf(out, "overtaken    %.1f times a job, at most %.0f\n", f->overtaken_mean,
 		f->overtaken_max);
-	if (sim->trace.left_out)
-		fprintf(out, "left out     %u that never ran or asked for nothing\n",
-			sim->trace.left_out);
-	if (sim->never)
-		fprintf(out, "left out     %u that are wider than the capacity\n", sim->never);
+	fprintf(out,
+		"inverted     %.0f jobs, passed by a later one of a lower class; %.0f by a larger,"
+		" %.0f by a longer one\n",
+		f->inversions.by_class, f->inversions.by_size, f->inversions.by_length);
+	if (sim->runs > 1)
+		print_worst(out, sim);
+	print_left_out(out, sim);
 	return CLI_OK;
 }
 

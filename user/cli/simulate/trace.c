@@ -281,38 +281,59 @@ static bool is_swf_piece(const char *status)
 	return !strcmp(status, "2") || !strcmp(status, "3") || !strcmp(status, "4");
 }
 
+/* The first job's line says which format it is. Of SWF no line has more fields than 18 by right. */
+static int choose_format(struct trace_reader *reader, uint32_t count)
+{
+	if (count < SWF__COUNT && count != COLUMN__COUNT && count != COLUMN__COUNT - 1)
+		return wrong(reader, "line", "allowed: 8 or 9 columns, or the 18 fields of SWF");
+	reader->is_swf = count >= SWF__COUNT;
+	reader->fields = reader->is_swf ? SWF__COUNT : count;
+	return 0;
+}
+
+static int take_words(struct trace_reader *reader, char **word, uint32_t count)
+{
+	const struct trace_field *field = reader->is_swf ? swf : columns;
+	struct value value[FIELDS_MAX] = {0};
+	int r = 0;
+
+	if (count != reader->fields)
+		return wrong(reader, "line", "more or fewer fields than the lines before");
+	if (reader->is_swf && is_swf_piece(word[SWF_STATUS]))
+		return 0;
+	for (uint32_t i = 0; i < count && !r; i++)
+		r = parse_field(reader, &field[i], word[i], &value[i]);
+	if (!r)
+		r = grow(reader);
+	if (r < 0)
+		return r;
+	return reader->is_swf ? take_swf(reader, value) : take_columns(reader, value);
+}
+
+/* One faulty line of a log that others have kept for years is no reason to refuse it. */
+static int leave_out(struct trace_reader *reader)
+{
+	if (!reader->trace->faulty++)
+		reader->trace->fault = *reader->err;
+	return 0;
+}
+
 static int take_line(struct trace_reader *reader, char *line)
 {
-	struct value value[FIELDS_MAX] = {0};
 	char *word[FIELDS_MAX + 1];
 	uint32_t count;
-	int r;
+	int r = 0;
 
 	if (line[strspn(line, " \t\r\n")] == ';' || line[strspn(line, " \t\r\n")] == '#')
 		return 0;
 	count = split(line, word);
 	if (!count)
 		return 0;
-	if (!reader->fields) {
-		if (count != SWF__COUNT && count != COLUMN__COUNT && count != COLUMN__COUNT - 1)
-			return wrong(reader, "line",
-				     "allowed: 8 or 9 columns, or the 18 fields of SWF");
-		reader->fields = count;
-		reader->is_swf = count == SWF__COUNT;
-	}
-	if (count != reader->fields)
-		return wrong(reader, "line", "more or fewer fields than the lines before");
-	if (reader->is_swf && is_swf_piece(word[SWF_STATUS]))
-		return 0;
-	for (uint32_t i = 0; i < count; i++) {
-		r = parse_field(reader, reader->is_swf ? &swf[i] : &columns[i], word[i], &value[i]);
-		if (r < 0)
-			return r;
-	}
-	r = grow(reader);
-	if (r < 0)
-		return r;
-	return reader->is_swf ? take_swf(reader, value) : take_columns(reader, value);
+	if (!reader->fields)
+		r = choose_format(reader, count);
+	if (!r)
+		r = take_words(reader, word, count);
+	return r == -EINVAL && reader->is_swf ? leave_out(reader) : r;
 }
 
 static size_t length_of_mark(const char *line)
@@ -364,7 +385,9 @@ int trace_read(FILE *file, const char *name, struct trace *ret, struct uw_err *e
 
 	*ret = (struct trace){0};
 	r = take_lines(&reader, file);
-	if (!r && !ret->count)
+	if (!r && !ret->count && ret->faulty)
+		r = err_set(err, -EINVAL, "%s", ret->fault.text);
+	else if (!r && !ret->count)
 		r = err_set(err, -ENODATA, "%s: no job in it", name);
 	if (!r)
 		choose_swf_measure(&reader);
