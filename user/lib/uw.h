@@ -387,6 +387,114 @@ int uw_pool_pin_cuda(struct uw_pool *pool);
 /* What uwd knows of the system and of each component, as JSON, to be freed with free(3). */
 int uw_report(struct uw *uw, char **ret_json);
 
+/* ---- rings ---- */
+
+/*
+ * A ring of records of any length, in memory that processes share. Records are written and read in
+ * place: reserve and peek give out where they stand, commit and release end that. Without
+ * UW_RING_MANY there is one writer and one reader at a time, each a process, or a thread in one;
+ * the first that reserves and the first that peeks, until they close it or die. Another one gets
+ * -EBUSY. With UW_RING_MANY any thread of any client may do either; a record is read once.
+ *
+ * Who shares a ring can write anything into it at any time. libuw never follows it out of the ring,
+ * but what a record holds may change while it is looked at: copy what you check. When a client dies
+ * others go on within 100 ms; what it had reserved and not committed is left out.
+ */
+struct uw_ring;
+
+#define UW_RING_MANY        (1U << 0)
+#define UW_RING_DROP_OLDEST (1U << 1) /* when full; without it reserve answers -EAGAIN */
+
+struct uw_ring_options {
+	uint32_t size;
+	uint32_t flags;
+	const char *component; /* whose memory, with uw */
+	const char *name;      /* shown in /proc; at most 249 bytes */
+	uint64_t bytes;        /* 4096 to 4 GiB: of one writer rounded up to a power of two, of many
+				  down to a power of two of slots */
+	uint32_t record_bytes; /* the longest record: many: to be given; one: 0, it is a quarter of
+				  bytes less 8 */
+	uint32_t zero;
+};
+
+struct uw_record {
+	void *bytes;     /* aligned to 8 */
+	uint32_t length; /* of bytes */
+	uint32_t mark;   /* libuw's own */
+};
+
+/* As a length in commit: nothing was written, the record is left out. */
+#define UW_RECORD_NONE UINT32_MAX
+
+/*
+ * uw may be NULL: then the memory is the caller's own, and component is not looked at. With it the
+ * whole is charged to the component and leased, -ENOMEM when that is denied. All of it is there
+ * when this returns. -EINVAL.
+ */
+int uw_ring_create(struct uw *uw, const struct uw_ring_options *options, struct uw_ring **ret_ring);
+
+#define UW_READ_ONLY  0U
+#define UW_READ_WRITE 1U
+
+/*
+ * A ring from its file, uw_ring_fd of another process, handed over as a file descriptor is
+ * (SCM_RIGHTS). fd stays the caller's, that of uw_ring_fd the ring's. With UW_READ_ONLY one
+ * observes a ring of one writer: peek finds each record that is still there and takes none from the
+ * reader. -EINVAL: no ring; -EPROTO: of another version; -EPERM: not sealed; -EACCES: fd is
+ * read-only; -EXDEV: to write, of another pid namespace, in which nobody can be seen to die;
+ * -EMFILE: 126 clients. uw_ring_close gives up what is reserved or held; no other call may run.
+ * NULL is fine.
+ */
+int uw_ring_attach_fd(int fd, uint32_t access, struct uw_ring **ret_ring);
+int uw_ring_fd(const struct uw_ring *ring);
+void uw_ring_close(struct uw_ring *ring);
+
+/*
+ * Room for up to count records, of records[i].length bytes each. Returns how many there was room
+ * for, of which bytes and mark are set. -EAGAIN: none; -EMSGSIZE: longer than a record may be;
+ * -EBUSY: another one writes, or (one writer) what was reserved before is not committed; -EBADMSG:
+ * others wrote nonsense into the ring; -EACCES: read-only.
+ */
+int uw_ring_reserve(struct uw_ring *ring, struct uw_record *records, uint32_t count);
+
+/*
+ * Has them read, in their order. A length may be less by now, or UW_RECORD_NONE. Of one writer all
+ * that were reserved, together; of many any of them, UW_STALE when one was not this client's any
+ * more. -EINVAL.
+ */
+int uw_ring_commit(struct uw_ring *ring, const struct uw_record *records, uint32_t count);
+
+/*
+ * The next records, count at most, in the order in which they were reserved. Returns how many;
+ * -EAGAIN: none; -EBUSY: another one reads; -EBADMSG: there was nonsense, which is passed over.
+ */
+int uw_ring_peek(struct uw_ring *ring, struct uw_record *records, uint32_t count);
+
+/*
+ * Gives back what peek gave out; of one reader from the oldest on. With UW_RING_DROP_OLDEST, or
+ * observing, UW_STALE says that some was overwritten meanwhile: what was read of it must not be
+ * used. A writer is never kept waiting by a reader there. -EINVAL.
+ */
+int uw_ring_release(struct uw_ring *ring, const struct uw_record *records, uint32_t count);
+
+#define UW_RING_READ  0U /* until peek may find a record */
+#define UW_RING_WRITE 1U /* until there may be room for what reserve had none for */
+
+/* Spins for a moment, then sleeps. 0, or UW_TIMED_OUT after timeout_us; UINT64_MAX is for ever. */
+int uw_ring_wait(struct uw_ring *ring, uint32_t what, uint64_t timeout_us);
+
+struct uw_ring_stats {
+	uint32_t size;
+	uint32_t record_bytes; /* the longest record */
+	uint64_t bytes, used_bytes;
+	uint64_t lost; /* dropped before they were read: one reader: by this one; many: by all */
+	uint64_t abandoned; /* what clients that died had in hand */
+	uint64_t torn;      /* times that this handle found nonsense */
+};
+
+/* Written as far as its size says. */
+int uw_ring_stats(const struct uw_ring *ring, struct uw_ring_stats *ret_stats);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The reader of a ring that has one, and observers, which only look. What the writer tells is
+ * copied once and checked before it is used. Whoever may be overtaken by the writer, which is every
+ * reader where the oldest records are dropped, and every observer, looks again after it has read:
+ * at the headers in peek, at the records in release.
+ */
+#include <errno.h>
+
+#include "user/lib/ring/inside.h"
+
+/* Takes positions as an earlier reader left them. */
+static int become_reader(struct uw_ring *ring)
+{
+	struct ring_one_reader *reader = &ring->reader;
+	int rc = ring->writable ? ring_take_role(ring, RING_READER) : 0;
+
+	if (rc)
+		return rc;
+	reader->head = atomic_load(&ring->control->head) & ~7ULL;
+	reader->held = reader->tail = reader->head;
+	reader->counts = ring->writable && !reader->head; /* the first record is number 0 */
+	reader->is_it = true;
+	return 0;
+}
+
+/* Nothing before this is intact; what is written to comes after it by a ring at most. */
+static uint64_t first_intact(const struct uw_ring *ring)
+{
+	const struct ring_control *control = ring->control;
+
+	atomic_thread_fence(memory_order_acquire);
+	return atomic_load_explicit(ring->drops ? &control->oldest : &control->head,
+				    memory_order_relaxed);
+}
+
+static bool may_be_overtaken(const struct uw_ring *ring)
+{
+	return ring->drops || !ring->writable;
+}
+
+static bool was_overtaken(const struct uw_ring *ring, uint64_t position)
+{
+	return may_be_overtaken(ring) && (int64_t)(first_intact(ring) - position) > 0;
+}
+
+static void publish_head(struct uw_ring *ring, uint64_t head)
+{
+	ring->reader.head = head;
+	if (!ring->writable)
+		return;
+	atomic_store_explicit(&ring->control->head, head, memory_order_release);
+	ring_wake(ring, RING_WRITER, 1);
+}
+
+/* After something that no writer of ours does: on from its tail, where its next record will be. */
+static int start_over(struct uw_ring *ring, uint64_t tail)
+{
+	atomic_fetch_add(&ring->torn, 1);
+	ring->reader.held = ring->reader.tail = tail & ~7ULL;
+	publish_head(ring, tail & ~7ULL);
+	return -EBADMSG;
+}
+
+/* 0 when there is something between held and the known tail. */
+static int look_for_records(struct uw_ring *ring)
+{
+	struct ring_one_reader *reader = &ring->reader;
+	uint64_t tail = atomic_load_explicit(&ring->control->tail, memory_order_acquire);
+
+	if (tail == reader->held)
+		return -EAGAIN;
+	if (may_be_overtaken(ring) && was_overtaken(ring, reader->held)) {
+		reader->held = first_intact(ring) & ~7ULL;
+		tail = atomic_load_explicit(&ring->control->tail, memory_order_acquire);
+	}
+	if (tail % 8 || tail - reader->held > ring->data_bytes)
+		return start_over(ring, tail);
+	reader->tail = tail;
+	return tail == reader->held ? -EAGAIN : 0;
+}
+
+static uint8_t *data_at(const struct uw_ring *ring, uint64_t position)
+{
+	return ring->data + (position & (ring->data_bytes - 1));
+}
+
+/* The next record from *at on, behind fillers, which ends no later than the known tail. -EAGAIN:
+ * there is none. Moves *at past it. */
+static inline int next_record(const struct uw_ring *ring, uint64_t *at,
+			      struct uw_record *ret_record, uint32_t *ret_number)
+{
+	const struct ring_one_reader *reader = &ring->reader;
+
+	while (*at != reader->tail) {
+		uint64_t position = *at;
+		_Atomic uint64_t *word = (_Atomic uint64_t *)(void *)data_at(ring, position);
+		uint64_t header = atomic_load_explicit(word, memory_order_relaxed);
+		uint32_t length = (uint32_t)header & ~RING_FILLER;
+		uint64_t span = ring_span(length);
+
+		if (span > reader->tail - position)
+			return -EBADMSG;
+		*at += span;
+		if (header & RING_FILLER)
+			continue;
+		*ret_record = (struct uw_record){
+			.bytes = (uint8_t *)word + RING_HEADER,
+			.length = length,
+			.mark = (uint32_t)(position / 8),
+		};
+		*ret_number = (uint32_t)(header >> 32);
+		return 0;
+	}
+	return -EAGAIN;
+}
+
+/* A gap in the numbers is what was lost; one that goes back is a writer that came anew. */
+static void count_lost(struct ring_one_reader *reader, uint32_t first, uint32_t count)
+{
+	uint32_t gap = first - reader->number;
+
+	if (reader->counts && gap < 1U << 31)
+		reader->lost += gap;
+	reader->counts = true;
+	reader->number = first + count;
+}
+
+/* One look at what is there. */
+static int peek_once(struct uw_ring *ring, struct uw_record *records, uint32_t count)
+{
+	struct ring_one_reader *reader = &ring->reader;
+	uint64_t at = reader->held;
+	uint32_t got = 0, number, first = 0;
+	int rc = 0;
+
+	for (; got < count; got++) {
+		rc = next_record(ring, &at, &records[got], &number);
+		if (rc)
+			break;
+		if (!got)
+			first = number;
+	}
+	if (may_be_overtaken(ring) && was_overtaken(ring, reader->held)) {
+		reader->tail = reader->held; /* so that the writer is asked again */
+		return 0;
+	}
+	if (rc == -EBADMSG && !got)
+		return start_over(ring, reader->tail);
+	if (!got && reader->head == reader->held && at != reader->held)
+		publish_head(ring, at); /* nothing but fillers: nobody would release them */
+	reader->held = at;
+	if (got)
+		count_lost(reader, first, got);
+	return got ? (int)got : -EAGAIN;
+}
+
+/* Who was overtaken again and again is too slow for what is oldest, and goes on with the newest. */
+static int catch_up(struct uw_ring *ring)
+{
+	struct ring_one_reader *reader = &ring->reader;
+
+	reader->held = reader->tail =
+		atomic_load_explicit(&ring->control->tail, memory_order_acquire) & ~7ULL;
+	return -EAGAIN;
+}
+
+int ring_one_peek(struct uw_ring *ring, struct uw_record *records, uint32_t count)
+{
+	struct ring_one_reader *reader = &ring->reader;
+	int rc = reader->is_it ? 0 : become_reader(ring);
+
+	if (rc)
+		return rc;
+	if (!count)
+		return 0;
+	for (int i = 0; i < 8; i++) {
+		rc = reader->held == reader->tail ? look_for_records(ring) : 0;
+		if (!rc)
+			rc = peek_once(ring, records, count);
+		if (rc)
+			return rc;
+	}
+	return catch_up(ring);
+}
+
+int ring_one_release(struct uw_ring *ring, const struct uw_record *records, uint32_t count)
+{
+	struct ring_one_reader *reader = &ring->reader;
+	const struct uw_record *last;
+	uint64_t first, end;
+
+	if (!count)
+		return 0;
+	last = &records[count - 1];
+	first = reader->head +
+		(uint64_t)(uint32_t)(records->mark - (uint32_t)(reader->head / 8)) * 8;
+	end = reader->head + (uint64_t)(uint32_t)(last->mark - (uint32_t)(reader->head / 8)) * 8 +
+	      ring_span(last->length);
+	if (!reader->is_it || end > reader->held || first >= end)
+		return -EINVAL;
+	publish_head(ring, end);
+	return was_overtaken(ring, first) ? UW_STALE : 0;
+}
+
+bool ring_one_has_record(struct uw_ring *ring)
+{
+	const struct ring_one_reader *reader = &ring->reader;
+	const struct ring_control *control = ring->control;
+	uint64_t tail = atomic_load_explicit(&control->tail, memory_order_acquire);
+
+	return tail != (reader->is_it ? reader->held : atomic_load(&control->head));
+}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Makes rings, maps them, and hands them to others by their file. Whoever attaches copies the setup
+ * once and believes nothing in it that does not agree with the file. Data of a ring with one writer
+ * are mapped twice in a row. All rings of a process stand in one list, for a child of fork, which
+ * has none of these mappings.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "user/lib/ring/inside.h"
+
+#define BYTES_MIN  4096ULL
+#define BYTES_MAX  (4ULL << 30) /* a record's length has 31 bits, and is a quarter of it at most */
+#define SLOTS_MAX  (1U << 26)
+#define FLAGS      (UW_RING_MANY | UW_RING_DROP_OLDEST)
+#define ROUND_LINE 64
+
+static pthread_mutex_t rings_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct uw_ring *rings;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+static uint64_t page_bytes(void)
+{
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* ---- fork ---- */
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&rings_lock);
+}
+
+static void after_fork(void)
+{
+	pthread_mutex_unlock(&rings_lock);
+}
+
+static void in_child(void)
+{
+	for (struct uw_ring *ring = rings; ring; ring = ring->next) {
+		ring->kind = RING_FORKED;
+		segment_forked(ring->segment);
+	}
+	pthread_mutex_init(&rings_lock, NULL);
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(before_fork, after_fork, in_child);
+}
+
+static void enter_rings(struct uw_ring *ring)
+{
+	pthread_once(&fork_once, watch_forks);
+	pthread_mutex_lock(&rings_lock);
+	ring->next = rings;
+	rings = ring;
+	pthread_mutex_unlock(&rings_lock);
+}
+
+static void leave_rings(const struct uw_ring *ring)
+{
+	pthread_mutex_lock(&rings_lock);
+	for (struct uw_ring **at = &rings; *at; at = &(*at)->next)
+		if (*at == ring) {
+			*at = ring->next;
+			break;
+		}
+	pthread_mutex_unlock(&rings_lock);
+}
+
+/* ---- setup ---- */
+
+static uint64_t power_of_two(uint64_t at_least)
+{
+	return at_least <= 1 ? 1 : 1ULL << (64 - __builtin_clzll(at_least - 1));
+}
+
+/* A power of two of slots, as many as bytes have room for. */
+static int plan_slots(struct ring_setup *setup, uint64_t bytes, uint32_t record_bytes)
+{
+	uint64_t stride = sizeof(struct ring_slot) + (uint64_t)record_bytes;
+	uint64_t count;
+
+	stride = (stride + ROUND_LINE - 1) / ROUND_LINE * ROUND_LINE;
+	count = bytes / stride;
+	if (!record_bytes || count < 2 || count > SLOTS_MAX)
+		return -EINVAL;
+	setup->stride = (uint32_t)stride;
+	setup->slot_count = (uint32_t)(power_of_two(count + 1) / 2);
+	setup->record_bytes = record_bytes;
+	setup->data_bytes = setup->stride * (uint64_t)setup->slot_count;
+	return 0;
+}
+
+static int plan_bytes(struct ring_setup *setup, uint64_t bytes, uint32_t record_bytes)
+{
+	uint64_t page = page_bytes();
+
+	setup->data_bytes = power_of_two(bytes > page ? bytes : page);
+	setup->record_bytes = (uint32_t)(setup->data_bytes / 4 - RING_HEADER);
+	return record_bytes <= setup->record_bytes ? 0 : -EINVAL;
+}
+
+static int plan(struct ring_setup *setup, const struct uw_ring_options *options)
+{
+	bool many = options->flags & UW_RING_MANY;
+
+	if (options->size != sizeof(*options) || options->flags & ~FLAGS ||
+	    options->bytes < BYTES_MIN || options->bytes > BYTES_MAX)
+		return -EINVAL;
+	*setup = (struct ring_setup){
+		.magic = RING_MAGIC,
+		.version = RING_VERSION,
+		.flags = options->flags,
+		.data_offset = page_bytes(),
+		.pid_namespace = ring_pid_namespace(),
+	};
+	return (many ? plan_slots : plan_bytes)(setup, options->bytes, options->record_bytes);
+}
+
+static bool is_power_of_two(uint64_t number)
+{
+	return number && !(number & (number - 1));
+}
+
+static bool slots_agree(const struct ring_setup *setup)
+{
+	return is_power_of_two(setup->slot_count) && setup->slot_count >= 2 &&
+	       setup->slot_count <= SLOTS_MAX && setup->stride % ROUND_LINE == 0 &&
+	       setup->stride > sizeof(struct ring_slot) && setup->record_bytes &&
+	       setup->record_bytes <= setup->stride - sizeof(struct ring_slot) &&
+	       setup->data_bytes == setup->stride * (uint64_t)setup->slot_count;
+}
+
+static bool bytes_agree(const struct ring_setup *setup)
+{
+	return is_power_of_two(setup->data_bytes) && setup->data_bytes % page_bytes() == 0 &&
+	       setup->data_bytes <= BYTES_MAX &&
+	       setup->record_bytes == setup->data_bytes / 4 - RING_HEADER;
+}
+
+/* Whether a setup that anybody may have written is one of a file of so many bytes. */
+static int check_setup(const struct ring_setup *setup, uint64_t file_bytes)
+{
+	bool many = setup->flags & UW_RING_MANY;
+
+	if (setup->magic != RING_MAGIC)
+		return -EINVAL;
+	if (setup->version != RING_VERSION || setup->flags & ~FLAGS)
+		return -EPROTO;
+	if (setup->data_offset != page_bytes() || setup->data_bytes > file_bytes - page_bytes())
+		return -EINVAL;
+	return (many ? slots_agree : bytes_agree)(setup) ? 0 : -EINVAL;
+}
+
+/* ---- mapping ---- */
+
+static int map_part(struct uw_ring *ring, uint64_t at, uint64_t offset, uint64_t bytes)
+{
+	int access = ring->writable ? PROT_READ | PROT_WRITE : PROT_READ;
+	void *part = mmap((uint8_t *)ring->map + at, bytes, access, MAP_SHARED | MAP_FIXED,
+			  segment_fd(ring->segment), (off_t)offset);
+
+	if (part == MAP_FAILED)
+		return -errno;
+	return madvise(part, bytes, MADV_DONTFORK) < 0 ? -errno : 0;
+}
+
+static uint64_t round_to_page(uint64_t bytes)
+{
+	return (bytes + page_bytes() - 1) / page_bytes() * page_bytes();
+}
+
+/* With a page that cannot be touched on either side. */
+static int map_ring(struct uw_ring *ring, const struct ring_setup *setup)
+{
+	uint64_t data = round_to_page(setup->data_bytes), first = setup->data_offset + data;
+	bool twice = !(setup->flags & UW_RING_MANY);
+	uint64_t guard = page_bytes();
+	int rc;
+
+	ring->map_bytes = guard + first + (twice ? data : 0) + guard;
+	ring->map = mmap(NULL, ring->map_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (ring->map == MAP_FAILED) {
+		ring->map = NULL;
+		return -errno;
+	}
+	rc = map_part(ring, guard, 0, first);
+	if (!rc && twice)
+		rc = map_part(ring, guard + first, setup->data_offset, data);
+	if (rc)
+		return rc;
+	ring->data = (uint8_t *)ring->map + guard + setup->data_offset;
+	ring->control = (struct ring_control *)(void *)((uint8_t *)ring->map + guard);
+	return 0;
+}
+
+/* From here on nothing in the shared setup counts any more. */
+static void keep_setup(struct uw_ring *ring, const struct ring_setup *setup)
+{
+	ring->kind = setup->flags & UW_RING_MANY ? RING_MANY : RING_ONE;
+	ring->drops = setup->flags & UW_RING_DROP_OLDEST;
+	ring->data_bytes = setup->data_bytes;
+	ring->record_bytes = setup->record_bytes;
+	ring->stride = setup->stride;
+	ring->slot_count = setup->slot_count;
+	ring->slot_shift = setup->slot_count ? (uint32_t)__builtin_ctz(setup->slot_count) : 0;
+}
+
+/* ---- lifetime ---- */
+
+static struct uw_ring *new_ring(bool writable)
+{
+	struct uw_ring *ring = aligned_alloc(alignof(struct uw_ring), sizeof(*ring));
+
+	if (!ring)
+		return NULL;
+	memset(ring, 0, sizeof(*ring));
+	ring->writable = writable;
+	ring->client = RING_CLIENTS;
+	ring_prepare_waits();
+	return ring;
+}
+
+static int open_parts(struct uw_ring *ring, const struct ring_setup *setup)
+{
+	int rc = map_ring(ring, setup);
+
+	if (rc)
+		return rc;
+	keep_setup(ring, setup);
+	if (!ring->writable)
+		return 0;
+	return setup->pid_namespace == ring_pid_namespace() ? ring_enter(ring) : -EXDEV;
+}
+
+static int hand_out(struct uw_ring *ring, int rc, struct uw_ring **ret_ring)
+{
+	if (rc) {
+		uw_ring_close(ring);
+		return rc;
+	}
+	enter_rings(ring);
+	*ret_ring = ring;
+	return 0;
+}
+
+static int create_parts(struct uw_ring *ring, struct uw *uw, const struct uw_ring_options *options,
+			const struct ring_setup *setup)
+{
+	uint64_t bytes = setup->data_offset + round_to_page(setup->data_bytes);
+	int rc = segment_create(uw, options->component, options->name, bytes, &ring->segment);
+
+	if (!rc)
+		rc = segment_commit(ring->segment, 0, bytes);
+	if (rc)
+		return rc;
+	memcpy(segment_base(ring->segment), setup, sizeof(*setup));
+	return open_parts(ring, setup);
+}
+
+int uw_ring_create(struct uw *uw, const struct uw_ring_options *options, struct uw_ring **ret_ring)
+{
+	struct ring_setup setup;
+	struct uw_ring *ring;
+	int rc = plan(&setup, options);
+
+	if (rc)
+		return rc;
+	ring = new_ring(true);
+	if (!ring)
+		return -ENOMEM;
+	return hand_out(ring, create_parts(ring, uw, options, &setup), ret_ring);
+}
+
+/* Holes would be filled at the expense of who looks at them. */
+static bool is_committed(int fd, uint64_t bytes)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (uint64_t)st.st_blocks * 512 >= bytes;
+}
+
+static int attach_parts(struct uw_ring *ring, int fd)
+{
+	struct ring_setup setup;
+	uint64_t bytes;
+	int rc = segment_attach(fd, ring->writable, &ring->segment);
+
+	if (rc)
+		return rc;
+	bytes = segment_bytes(ring->segment);
+	if (bytes < page_bytes() + BYTES_MIN || !is_committed(fd, bytes))
+		return -EINVAL;
+	rc = segment_show(ring->segment, 0, page_bytes());
+	if (rc)
+		return rc;
+	memcpy(&setup, segment_base(ring->segment), sizeof(setup));
+	rc = check_setup(&setup, bytes);
+	return rc ? rc : open_parts(ring, &setup);
+}
+
+int uw_ring_attach_fd(int fd, uint32_t access, struct uw_ring **ret_ring)
+{
+	struct uw_ring *ring;
+
+	if (access != UW_READ_ONLY && access != UW_READ_WRITE)
+		return -EINVAL;
+	ring = new_ring(access == UW_READ_WRITE);
+	if (!ring)
+		return -ENOMEM;
+	return hand_out(ring, attach_parts(ring, fd), ret_ring);
+}
+
+void uw_ring_close(struct uw_ring *ring)
+{
+	if (!ring)
+		return;
+	leave_rings(ring);
+	if (ring->kind != RING_FORKED) {
+		if (ring->writable && ring->control)
+			ring_leave(ring);
+		if (ring->map)
+			munmap(ring->map, ring->map_bytes);
+	}
+	segment_close(ring->segment);
+	free(ring);
+}
