@@ -495,6 +495,55 @@ struct uw_ring_stats {
 /* Written as far as its size says. */
 int uw_ring_stats(const struct uw_ring *ring, struct uw_ring_stats *ret_stats);
 
+/* ---- objects ---- */
+
+/*
+ * A pool of objects of one kind, within a process: those that were put are got again, the last one
+ * first. Each thread keeps up to 128 at hand, so that most calls take no lock; what a thread has at
+ * hand others do not get, until it ends. Of pools of less than 512 it is a quarter of max.
+ */
+struct uw_objects;
+
+struct uw_objects_options {
+	uint32_t size;
+	uint32_t max;                              /* objects at a time, up to 2^30 */
+	uint64_t object_bytes;                     /* of memory that is zero at first, or 0 and: */
+	void *(*create)(void *data);               /* NULL when it cannot */
+	void (*destroy)(void *data, void *object); /* in uw_objects_free; NULL: nothing to do */
+	void (*reset)(void *data, void *object);   /* in uw_objects_put; NULL: nothing to do */
+	void *data;
+};
+
+/* Callbacks run in the thread of the call, without a lock. -EINVAL; -ENOMEM. */
+int uw_objects_new(const struct uw_objects_options *options, struct uw_objects **ret_pool);
+
+struct uw_object {
+	void *bytes;                /* the object; aligned to 16, from 64 bytes on to 64 */
+	uint32_t index, generation; /* libuw's own: of this object, and of this use of it */
+};
+
+/* -EAGAIN: all are in use, or at hand in other threads; -ENOMEM: create could not. */
+int uw_objects_get(struct uw_objects *pool, struct uw_object *ret_object);
+
+/* Any thread may. UW_STALE: it was put before, even if it has been got again since; -EINVAL: it is
+ * not of this pool. */
+int uw_objects_put(struct uw_objects *pool, const struct uw_object *object);
+
+struct uw_objects_stats {
+	uint32_t size, max;
+	uint32_t made;    /* so far; never less */
+	uint32_t in_use;  /* while others get and put, about */
+	uint32_t at_hand; /* in threads */
+	uint32_t free;    /* for any of them */
+};
+
+/* Written as far as its size says. */
+int uw_objects_stats(struct uw_objects *pool, struct uw_objects_stats *ret_stats);
+
+/* Destroys all objects, whether they were put or not. No other call may run. NULL is fine. After
+ * fork(2) a child has a pool of its own, with the objects as they were. */
+void uw_objects_free(struct uw_objects *pool);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A pool of objects, for its own files: objects.c gets and puts, depot.c makes pools and holds what
+ * no thread has at hand, thread.c knows the threads and survives fork. Each object has an index
+ * that never changes and a generation, odd while it is in use; free ones are known by their index.
+ */
+#ifndef UW_LIB_OBJECTS_INSIDE_H
+#define UW_LIB_OBJECTS_INSIDE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "user/lib/uw.h"
+
+/* Rounds of a magazine, of which a thread has two (Bonwick and Adams, USENIX 2001). */
+#define OBJECTS_MAGAZINE 64
+
+struct objects_entry {
+	void *object; /* NULL: to be made */
+	_Atomic uint32_t generation;
+	uint32_t zero;
+};
+
+/* What one thread has of one pool: two magazines in one array, the upper one used first. */
+struct objects_cache {
+	uint64_t pool; /* its id */
+	_Atomic uint32_t count;
+	uint32_t limit; /* 0: nothing is kept here */
+	struct objects_cache *next;
+	const void *owner; /* of the thread; NULL: it ended in another process */
+	uint32_t index[2 * OBJECTS_MAGAZINE];
+};
+
+struct uw_objects {
+	uint64_t id; /* never used again */
+	struct uw_objects_options options;
+	struct objects_entry *entry; /* options.max of them */
+	uint8_t *memory;             /* of objects that no callback makes */
+	uint64_t stride;
+	uint32_t magazine; /* rounds: less in a small pool */
+	struct uw_objects *next;
+	pthread_mutex_t lock; /* of all that follows */
+	uint32_t made;        /* indices below it were in use once */
+	uint32_t depot_count;
+	uint32_t *depot;
+	struct objects_cache *caches;
+};
+
+/* ---- depot.c ---- */
+
+/* A free index: from the depot, of which the cache gets a magazine, or a new one. -EAGAIN. */
+int objects_refill(struct uw_objects *pool, struct objects_cache *cache, uint32_t *ret_index);
+
+/* Gives the older half of the cache to the depot; if all, everything. */
+void objects_flush(struct uw_objects *pool, struct objects_cache *cache, bool all);
+void objects_give(struct uw_objects *pool, uint32_t index);
+
+/* After a fork, when nobody has anything at hand: all that is free. */
+void objects_recover(struct uw_objects *pool);
+
+/* ---- thread.c ---- */
+
+/* What this thread has of the pool, or NULL. */
+struct objects_cache *objects_cache_slow(struct uw_objects *pool);
+int objects_enter(struct uw_objects *pool);
+void objects_leave(struct uw_objects *pool);
+
+struct objects_here {
+	uint64_t pool;
+	struct objects_cache *cache;
+};
+
+#define OBJECTS_HERE 8 /* pools that a thread finds at once */
+
+/* Initial-exec: no call for each access; it is small enough for libraries that are loaded later. */
+extern __thread struct objects_here objects_here[OBJECTS_HERE]
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+static inline struct objects_cache *objects_cache_of(struct uw_objects *pool)
+{
+	const struct objects_here *here = &objects_here[pool->id % OBJECTS_HERE];
+
+	return __builtin_expect(here->pool == pool->id, 1) ? here->cache : objects_cache_slow(pool);
+}
+
+#endif
