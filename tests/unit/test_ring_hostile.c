@@ -218,8 +218,6 @@ static void test_slots_of_many_with_nonsense_are_passed_over(void **data)
 	/* A turn that no writer is in. */
 	for (uint64_t i = 0; i < 32; i++)
 		atomic_store(&ring_slot_at(ring, i)->word, ring_word(1 << 20, RING_FULL, 0));
-	assert_int_equal(ring_take(ring, &number), -EAGAIN);
-	assert_int_equal(ring_put(ring, 4, 4), -EAGAIN);
 	atomic_store(&ring->control->tail, 32ULL << 21);
 	assert_int_equal(ring_put(ring, 4, 4), -EBADMSG);
 	uw_ring_close(ring);

@@ -16,43 +16,57 @@
 
 /* ---- the depot ---- */
 
-static bool is_free(const struct objects_entry *entry)
-{
-	return !(atomic_load_explicit(&entry->generation, memory_order_relaxed) & 1);
-}
-
 void objects_recover(struct uw_objects *pool)
 {
 	pool->depot_count = 0;
-	for (uint32_t i = 0; i < pool->made; i++)
-		if (is_free(&pool->entry[i]))
-			pool->depot[pool->depot_count++] = i;
+	for (uint32_t i = 0; i < pool->made; i++) {
+		uint32_t generation =
+			atomic_load_explicit(&pool->entry[i].generation, memory_order_relaxed);
+
+		if (!(generation & 1))
+			pool->depot[pool->depot_count++] = (struct objects_round){i, generation};
+	}
 }
 
+/* What could not be made stays in the depot: at hand is what can be used. */
 static void fill_cache(struct uw_objects *pool, struct objects_cache *cache)
 {
-	uint32_t count = pool->depot_count < pool->magazine ? pool->depot_count : pool->magazine;
+	uint32_t count = 0;
 
-	pool->depot_count -= count;
-	memcpy(cache->index, pool->depot + pool->depot_count, count * sizeof(*cache->index));
+	while (count < pool->magazine && pool->depot_count) {
+		struct objects_round round = pool->depot[pool->depot_count - 1];
+
+		if (!pool->entry[round.index].object)
+			break;
+		cache->round[count++] = round;
+		pool->depot_count--;
+	}
 	atomic_store_explicit(&cache->count, count, memory_order_relaxed);
 }
 
-int objects_refill(struct uw_objects *pool, struct objects_cache *cache, uint32_t *ret_index)
+int objects_refill(struct uw_objects *pool, struct objects_cache *cache,
+		   struct objects_round *ret_round)
 {
 	int rc = 0;
 
 	pthread_mutex_lock(&pool->lock);
 	if (pool->depot_count)
-		*ret_index = pool->depot[--pool->depot_count];
+		*ret_round = pool->depot[--pool->depot_count];
 	else if (pool->made < pool->options.max)
-		*ret_index = pool->made++;
+		*ret_round = (struct objects_round){pool->made++, 0};
 	else
 		rc = -EAGAIN;
 	if (!rc && cache && pool->magazine)
 		fill_cache(pool, cache);
 	pthread_mutex_unlock(&pool->lock);
 	return rc;
+}
+
+/* There is room for each object once: what is in here twice, and has been used since, may go. */
+static void put_down(struct uw_objects *pool, const struct objects_round *round, uint32_t count)
+{
+	for (uint32_t i = 0; i < count && pool->depot_count < pool->options.max; i++)
+		pool->depot[pool->depot_count++] = round[i];
 }
 
 void objects_flush(struct uw_objects *pool, struct objects_cache *cache, bool all)
@@ -62,17 +76,16 @@ void objects_flush(struct uw_objects *pool, struct objects_cache *cache, bool al
 	pthread_mutex_lock(&pool->lock);
 	have = atomic_load_explicit(&cache->count, memory_order_relaxed);
 	count = all ? have : have / 2;
-	memcpy(pool->depot + pool->depot_count, cache->index, count * sizeof(*cache->index));
-	pool->depot_count += count;
-	memmove(cache->index, cache->index + count, (have - count) * sizeof(*cache->index));
+	put_down(pool, cache->round, count);
+	memmove(cache->round, cache->round + count, (have - count) * sizeof(*cache->round));
 	atomic_store_explicit(&cache->count, have - count, memory_order_relaxed);
 	pthread_mutex_unlock(&pool->lock);
 }
 
-void objects_give(struct uw_objects *pool, uint32_t index)
+void objects_give(struct uw_objects *pool, struct objects_round round)
 {
 	pthread_mutex_lock(&pool->lock);
-	pool->depot[pool->depot_count++] = index;
+	put_down(pool, &round, 1);
 	pthread_mutex_unlock(&pool->lock);
 }
 

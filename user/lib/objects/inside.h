@@ -22,6 +22,11 @@ struct objects_entry {
 	uint32_t zero;
 };
 
+/* A free object, as of one generation: when that has gone on meanwhile it is in here twice. */
+struct objects_round {
+	uint32_t index, generation;
+};
+
 /* What one thread has of one pool: two magazines in one array, the upper one used first. */
 struct objects_cache {
 	uint64_t pool; /* its id */
@@ -29,7 +34,7 @@ struct objects_cache {
 	uint32_t limit; /* 0: nothing is kept here */
 	struct objects_cache *next;
 	const void *owner; /* of the thread; NULL: it ended in another process */
-	uint32_t index[2 * OBJECTS_MAGAZINE];
+	struct objects_round round[2 * OBJECTS_MAGAZINE];
 };
 
 struct uw_objects {
@@ -43,18 +48,19 @@ struct uw_objects {
 	pthread_mutex_t lock; /* of all that follows */
 	uint32_t made;        /* indices below it were in use once */
 	uint32_t depot_count;
-	uint32_t *depot;
+	struct objects_round *depot;
 	struct objects_cache *caches;
 };
 
 /* ---- depot.c ---- */
 
-/* A free index: from the depot, of which the cache gets a magazine, or a new one. -EAGAIN. */
-int objects_refill(struct uw_objects *pool, struct objects_cache *cache, uint32_t *ret_index);
+/* A free object: from the depot, of which the cache gets a magazine, or a new one. -EAGAIN. */
+int objects_refill(struct uw_objects *pool, struct objects_cache *cache,
+		   struct objects_round *ret_round);
 
 /* Gives the older half of the cache to the depot; if all, everything. */
 void objects_flush(struct uw_objects *pool, struct objects_cache *cache, bool all);
-void objects_give(struct uw_objects *pool, uint32_t index);
+void objects_give(struct uw_objects *pool, struct objects_round round);
 
 /* After a fork, when nobody has anything at hand: all that is free. */
 void objects_recover(struct uw_objects *pool);

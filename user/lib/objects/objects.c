@@ -1,92 +1,131 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Get and put, which mostly take one from, and put one on, what the thread has at hand. The one
- * store that others can race with is that of the generation in put: of two puts of an object one
- * alone succeeds, however they fall.
+ * Get and put, which mostly take one from, and put one on, what the thread has at hand, without an
+ * instruction that locks. Two threads that put the same object within the same nanoseconds may both
+ * succeed, and it is there twice; each time of the generation that it had. So get finds the second
+ * one out, when the first has been got since, and passes over it.
  */
 #include <errno.h>
 
 #include "user/lib/objects/inside.h"
 
-/* One that was never made is made now; without success its index goes back. */
-static int make_object(struct uw_objects *pool, struct objects_entry *entry, uint32_t index)
+/* One that was never made is made now; without success it goes back. */
+static int make_object(struct uw_objects *pool, struct objects_entry *entry,
+		       struct objects_round round)
 {
 	if (pool->memory)
-		entry->object = pool->memory + index * pool->stride;
+		entry->object = pool->memory + round.index * pool->stride;
 	else
 		entry->object = pool->options.create(pool->options.data);
 	if (entry->object)
 		return 0;
-	objects_give(pool, index);
+	objects_give(pool, round);
 	return -ENOMEM;
 }
 
-/* A free index, from what is at hand. */
-static inline int take_index(struct uw_objects *pool, uint32_t *ret_index)
+static inline uint32_t load(const _Atomic uint32_t *from)
 {
-	struct objects_cache *cache = objects_cache_of(pool);
-	uint32_t count = cache ? atomic_load_explicit(&cache->count, memory_order_relaxed) : 0;
+	return atomic_load_explicit(from, memory_order_relaxed);
+}
 
-	if (__builtin_expect(!count, 0))
-		return objects_refill(pool, cache, ret_index);
-	*ret_index = cache->index[count - 1];
-	atomic_store_explicit(&cache->count, count - 1, memory_order_relaxed);
-	/* Before its generation: a fork in between finds it free. */
+static inline void store(_Atomic uint32_t *to, uint32_t value)
+{
+	atomic_store_explicit(to, value, memory_order_relaxed);
+}
+
+/* What comes of a free object: false when it is in use, having been here twice. */
+static inline bool hand_out(struct objects_entry *entry, struct objects_round round,
+			    struct uw_object *ret_object)
+{
+	/* After it was taken, before its generation: a fork in between finds it free. */
 	atomic_signal_fence(memory_order_seq_cst);
+	if (__builtin_expect(load(&entry->generation) != round.generation, 0))
+		return false;
+	store(&entry->generation, round.generation + 1);
+	ret_object->bytes = entry->object;
+	ret_object->index = round.index;
+	ret_object->generation = round.generation + 1;
+	return true;
+}
+
+/* From the depot, or new. */
+__attribute__((noinline)) static int get_slow(struct uw_objects *pool, struct uw_object *ret_object)
+{
+	struct objects_entry *entry;
+	struct objects_round round;
+
+	do {
+		int rc = objects_refill(pool, objects_cache_of(pool), &round);
+
+		if (rc)
+			return rc;
+		entry = &pool->entry[round.index];
+		if (!entry->object)
+			rc = make_object(pool, entry, round);
+		if (rc)
+			return rc;
+	} while (!hand_out(entry, round, ret_object));
 	return 0;
 }
 
 int uw_objects_get(struct uw_objects *pool, struct uw_object *ret_object)
 {
-	struct objects_entry *entry;
-	uint32_t index, generation;
-	int rc;
+	struct objects_cache *cache = objects_cache_of(pool);
+	uint32_t count = cache ? load(&cache->count) : 0;
 
-	do {
-		rc = take_index(pool, &index);
-		if (rc)
-			return rc;
-		entry = &pool->entry[index];
-		if (__builtin_expect(!entry->object, 0))
-			rc = make_object(pool, entry, index);
-		if (rc)
-			return rc;
-		generation = atomic_load_explicit(&entry->generation, memory_order_relaxed) + 1;
-		/* In use: only where create has forked, and the child found it free before. */
-	} while (__builtin_expect(!(generation & 1), 0));
-	atomic_store_explicit(&entry->generation, generation, memory_order_relaxed);
-	*ret_object = (struct uw_object){entry->object, index, generation};
+	while (__builtin_expect(count != 0, 1)) {
+		struct objects_round round = cache->round[--count];
+		struct objects_entry *entry = &pool->entry[round.index];
+
+		store(&cache->count, count);
+		if (__builtin_expect(hand_out(entry, round, ret_object), 1))
+			return 0;
+	}
+	return get_slow(pool, ret_object);
+}
+
+__attribute__((noinline)) static int keep_slow(struct uw_objects *pool, struct objects_cache *cache,
+					       struct objects_round round)
+{
+	uint32_t count;
+
+	if (!cache || !cache->limit) {
+		objects_give(pool, round);
+		return 0;
+	}
+	objects_flush(pool, cache, false);
+	count = load(&cache->count);
+	cache->round[count] = round;
+	store(&cache->count, count + 1);
+	return 0;
+}
+
+static inline int keep(struct uw_objects *pool, struct objects_round round)
+{
+	struct objects_cache *cache = objects_cache_of(pool);
+	uint32_t count = cache ? load(&cache->count) : 0;
+
+	if (__builtin_expect(!cache || count >= cache->limit, 0))
+		return keep_slow(pool, cache, round);
+	cache->round[count] = round;
+	store(&cache->count, count + 1);
 	return 0;
 }
 
 int uw_objects_put(struct uw_objects *pool, const struct uw_object *object)
 {
-	uint32_t index = object->index, generation = object->generation, count;
+	struct objects_round round = {object->index, object->generation + 1};
 	struct objects_entry *entry;
-	struct objects_cache *cache;
 
-	if (index >= pool->options.max || !(generation & 1))
+	if (round.index >= pool->options.max || round.generation & 1)
 		return -EINVAL;
-	entry = &pool->entry[index];
+	entry = &pool->entry[round.index];
 	if (entry->object != object->bytes || !object->bytes)
 		return -EINVAL;
-	if (!atomic_compare_exchange_strong_explicit(&entry->generation, &generation,
-						     generation + 1, memory_order_acq_rel,
-						     memory_order_relaxed))
+	if (load(&entry->generation) != object->generation)
 		return UW_STALE;
+	store(&entry->generation, round.generation);
 	if (pool->options.reset)
 		pool->options.reset(pool->options.data, object->bytes);
-	cache = objects_cache_of(pool);
-	if (__builtin_expect(!cache || !cache->limit, 0)) {
-		objects_give(pool, index);
-		return 0;
-	}
-	count = atomic_load_explicit(&cache->count, memory_order_relaxed);
-	if (__builtin_expect(count >= cache->limit, 0)) {
-		objects_flush(pool, cache, false);
-		count = atomic_load_explicit(&cache->count, memory_order_relaxed);
-	}
-	cache->index[count] = index;
-	atomic_store_explicit(&cache->count, count + 1, memory_order_relaxed);
-	return 0;
+	return keep(pool, round);
 }

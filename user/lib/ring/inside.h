@@ -130,14 +130,12 @@ static inline uint64_t ring_own_word(const struct uw_ring *ring, uint32_t mark,
 	return is_ours && (uint32_t)position == mark ? word : 0;
 }
 
-/* Moves an index that only grows; whoever comes later does it for us if others are in the way. */
+/* Says where the next one may look first. Who was held up may set it back: then slots are walked
+ * over once more, which are known by their words. So this takes no instruction that locks. */
 static inline void ring_advance(_Atomic uint64_t *index, uint64_t to)
 {
-	uint64_t now = atomic_load_explicit(index, memory_order_relaxed);
-
-	for (int i = 0; i < RING_TRIES && (int64_t)(to - now) > 0; i++)
-		if (atomic_compare_exchange_weak(index, &now, to))
-			return;
+	if ((int64_t)(to - atomic_load_explicit(index, memory_order_relaxed)) > 0)
+		atomic_store_explicit(index, to, memory_order_release);
 }
 
 /* ---- wait.c ---- */

@@ -68,14 +68,15 @@ static enum take take_slot(struct uw_ring *ring, uint64_t position, struct uw_re
 static uint64_t go_on(const struct uw_ring *ring, uint64_t position)
 {
 	const struct ring_control *control = ring->control;
+	uint64_t word =
+		atomic_load_explicit(&ring_slot_at(ring, position)->word, memory_order_relaxed);
 	uint64_t head = atomic_load_explicit(&control->head, memory_order_relaxed);
-	uint64_t oldest =
-		atomic_load_explicit(&control->tail, memory_order_relaxed) - ring->slot_count;
+	int64_t ahead = ring_turns_ahead(ring, position, word);
 	uint64_t at = position + 1;
 
-	if ((int64_t)(head - at) > 0)
-		at = head;
-	return (int64_t)(oldest - at) > 0 ? oldest : at;
+	if (ahead > 1)
+		at += (uint64_t)(ahead - 1) << ring->slot_shift;
+	return (int64_t)(head - at) > 0 ? head : at;
 }
 
 /* Takes the next full slot from *at on. */
@@ -114,7 +115,14 @@ static int release_record(struct uw_ring *ring, uint32_t mark)
 	struct ring_slot *slot = ring_slot_at(ring, mark);
 	uint64_t word = ring_own_word(ring, mark, RING_READING);
 
-	return word && free_slot(slot, word) ? 0 : UW_STALE;
+	if (!word)
+		return UW_STALE;
+	if (ring->drops)
+		return free_slot(slot, word) ? 0 : UW_STALE;
+	/* Nobody takes it from one that lives. */
+	atomic_store_explicit(&slot->word, ring_word(ring_turn(word) + 1, RING_FREE, 0),
+			      memory_order_release);
+	return 0;
 }
 
 int ring_many_release(struct uw_ring *ring, const struct uw_record *records, uint32_t count)

@@ -54,11 +54,15 @@ static enum claim claim_slot(struct uw_ring *ring, uint64_t position, struct rin
 	return CLAIM_MADE;
 }
 
-/* Past one that is taken: to where the tail is by now, if that is further. */
-static uint64_t go_on(const struct uw_ring *ring, uint64_t position)
+/* Past one that is taken: to where the tail is by now, if that is further, and not by turns of the
+ * ring that are over. */
+static uint64_t go_on(const struct uw_ring *ring, uint64_t position, uint64_t word)
 {
 	uint64_t tail = atomic_load_explicit(&ring->control->tail, memory_order_relaxed);
+	int64_t ahead = ring_turns_ahead(ring, position, word);
 
+	if (ahead > 1)
+		position += (uint64_t)(ahead - 1) << ring->slot_shift;
 	return (int64_t)(tail - position) > 0 ? tail : position + 1;
 }
 
@@ -86,7 +90,7 @@ static int claim_next(struct uw_ring *ring, uint64_t *at, struct uw_record *reco
 			return 0;
 		}
 		if (verdict == CLAIM_TAKEN)
-			*at = go_on(ring, *at);
+			*at = go_on(ring, *at, atomic_load(&slot->word));
 		else if (verdict != CLAIM_RACED && !ring_bury_if_due(ring, *at))
 			break;
 	}
@@ -119,10 +123,10 @@ static int commit_record(struct uw_ring *ring, const struct uw_record *record)
 	if (!word)
 		return UW_STALE;
 	atomic_store_explicit(&slot->length, record->length, memory_order_relaxed);
-	return atomic_compare_exchange_strong(&slot->word, &word,
-					      ring_word(ring_turn(word), state, 0))
-		       ? 0
-		       : UW_STALE;
+	/* Nobody takes a claim from one that lives. */
+	atomic_store_explicit(&slot->word, ring_word(ring_turn(word), state, 0),
+			      memory_order_release);
+	return 0;
 }
 
 int ring_many_commit(struct uw_ring *ring, const struct uw_record *records, uint32_t count)
