@@ -40,7 +40,8 @@ SKEL     := $(B)/uw.skel.h
 UNITS    := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 SIMS     := $(patsubst tests/sim/%.c,$(O)/tests/sim/%,$(wildcard tests/sim/test_*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-GUESTS   := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/vm/*.c) $(wildcard tests/bench/*.c))
+BOOSTED  := $(patsubst tests/%_boost.cc,$(O)/tests/%,$(wildcard tests/bench/*_boost.cc))
+GUESTS   := $(filter-out $(BOOSTED),$(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/vm/*.c) $(wildcard tests/bench/*.c)))
 PROGRAMS := $(O)/uwd $(O)/uwctl $(O)/uw-guard $(O)/uw-shim $(O)/uw-keep
 LIBUW    := $(O)/libuw.so.0 $(O)/libuw.so $(O)/uw.pc
 MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.scd))
@@ -228,6 +229,18 @@ $(O)/tests/bench/lease: $(O)/obj/tests/bench/lease.o $(LEASE_LAYERS:%=$(O)/lib/%
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(LEASE_LAYERS)) $(LDLIBS) -o $@
 
+# Natively, beside what others make in C++: over the library as programs have it.
+$(O)/obj/%.o: %.cc | build/deps/bench
+	$(Q)mkdir -p $(@D)
+	@echo "  CXX     $@"
+	$(Q)$(CXX) $(CPPFLAGS) -O2 -g -std=gnu++17 -Wall -Wextra -MMD -MP -c $< -o $@
+
+$(BOOSTED:$(O)/%=$(O)/obj/%.o): | build/deps/bench
+$(BOOSTED): $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o $(O)/obj/tests/bench/%_boost.o $(O)/libuw.so
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CXX) $(LDFLAGS) $(filter %.o,$^) -L$(O) -luw -Wl,-rpath,'$$ORIGIN/../..' -lpthread -lrt -o $@
+
+bench-pools: $(BOOSTED)
 $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o | build/deps/build
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static $< -lm -o $@

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Rings beside others: items of eight bytes between two threads (boost's spsc_queue, ck_ring),
+ * between two and two (boost's queue, ck_ring), records of 128 bytes between processes (boost's
+ * message_queue, a pipe), and 100 MB handed to another process over one pickle of them. Prints
+ * "NAME VALUE" lines, each a ratio of medians: how many times as much is done in the same processor
+ * time.
+ */
+#include "pools.h"
+
+#include <ck_ring.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "user/lib/uw.h"
+
+#define BATCH   32
+#define RECORDS (POOLS_ITEMS / 8)
+
+static struct uw_ring *make_ring(uint32_t flags, uint32_t record_bytes)
+{
+	struct uw_ring_options options = {
+		.size = sizeof(options),
+		.flags = flags,
+		.name = "bench",
+		.bytes = flags & UW_RING_MANY ? POOLS_SLOTS * 64ULL
+					      : POOLS_SLOTS * (8ULL + record_bytes),
+		.record_bytes = flags & UW_RING_MANY ? record_bytes : 0,
+	};
+	struct uw_ring *ring = NULL;
+
+	pools_require(!uw_ring_create(NULL, &options, &ring), "no ring");
+	return ring;
+}
+
+/* ---- eight bytes ---- */
+
+struct traffic {
+	struct uw_ring *ring;
+	uint32_t batch;
+};
+
+static void *write_items(void *data)
+{
+	const struct traffic *traffic = data;
+	struct uw_record record[BATCH];
+	uint64_t item = 0;
+	unsigned tries = 0;
+
+	for (uint32_t i = 0; i < traffic->batch; i++)
+		record[i].length = sizeof(item);
+	while (item < POOLS_ITEMS) {
+		uint64_t left = POOLS_ITEMS - item;
+		int got = uw_ring_reserve(traffic->ring, record,
+					  left < traffic->batch ? (uint32_t)left : traffic->batch);
+
+		if (got < 0) {
+			pools_wait(&tries);
+			continue;
+		}
+		for (int i = 0; i < got; i++)
+			*(uint64_t *)record[i].bytes = item++;
+		uw_ring_commit(traffic->ring, record, (uint32_t)got);
+	}
+	return NULL;
+}
+
+static void *read_items(void *data)
+{
+	const struct traffic *traffic = data;
+	struct uw_record record[BATCH];
+	uint64_t sum = 0, left = POOLS_ITEMS;
+	unsigned tries = 0;
+
+	while (left) {
+		int got = uw_ring_peek(traffic->ring, record,
+				       left < traffic->batch ? (uint32_t)left : traffic->batch);
+
+		if (got < 0) {
+			pools_wait(&tries);
+			continue;
+		}
+		for (int i = 0; i < got; i++)
+			sum += *(const uint64_t *)record[i].bytes;
+		uw_ring_release(traffic->ring, record, (uint32_t)got);
+		left -= (uint64_t)got;
+	}
+	return (void *)(uintptr_t)sum;
+}
+
+static double run_ring(uint32_t flags, uint32_t batch, int of_each)
+{
+	struct traffic traffic = {.ring = make_ring(flags, 8), .batch = batch};
+	double ns = pools_run(write_items, read_items, of_each, &traffic);
+
+	uw_ring_close(traffic.ring);
+	return ns / ((double)of_each * POOLS_ITEMS);
+}
+
+static double uw_single(void)
+{
+	return run_ring(0, 1, 1);
+}
+
+static double uw_single_by_32(void)
+{
+	return run_ring(0, BATCH, 1);
+}
+
+static double uw_many(void)
+{
+	return run_ring(UW_RING_MANY, 1, 2);
+}
+
+static double uw_many_by_32(void)
+{
+	return run_ring(UW_RING_MANY, BATCH, 2);
+}
+
+static ck_ring_t ck;
+static ck_ring_buffer_t ck_room[POOLS_SLOTS];
+
+static void *ck_spsc_push(void *data)
+{
+	unsigned tries = 0;
+
+	for (uintptr_t i = 1; i <= POOLS_ITEMS; i++)
+		while (!ck_ring_enqueue_spsc(&ck, ck_room, (void *)i))
+			pools_wait(&tries);
+	return data;
+}
+
+static void *ck_spsc_pop(void *data)
+{
+	unsigned tries = 0;
+	void *item;
+
+	for (uint32_t i = 0; i < POOLS_ITEMS; i++)
+		while (!ck_ring_dequeue_spsc(&ck, ck_room, &item))
+			pools_wait(&tries);
+	return data;
+}
+
+static void *ck_mpmc_push(void *data)
+{
+	unsigned tries = 0;
+
+	for (uintptr_t i = 1; i <= POOLS_ITEMS; i++)
+		while (!ck_ring_enqueue_mpmc(&ck, ck_room, (void *)i))
+			pools_wait(&tries);
+	return data;
+}
+
+static void *ck_mpmc_pop(void *data)
+{
+	unsigned tries = 0;
+	void *item;
+
+	for (uint32_t i = 0; i < POOLS_ITEMS; i++)
+		while (!ck_ring_dequeue_mpmc(&ck, ck_room, &item))
+			pools_wait(&tries);
+	return data;
+}
+
+static double ck_spsc(void)
+{
+	ck_ring_init(&ck, POOLS_SLOTS);
+	return pools_run(ck_spsc_push, ck_spsc_pop, 1, NULL) / POOLS_ITEMS;
+}
+
+static double ck_mpmc(void)
+{
+	ck_ring_init(&ck, POOLS_SLOTS);
+	return pools_run(ck_mpmc_push, ck_mpmc_pop, 2, NULL) / (2.0 * POOLS_ITEMS);
+}
+
+/* ---- records to another process ---- */
+
+static void write_records(struct uw_ring *ring)
+{
+	struct uw_record record[BATCH];
+
+	for (int i = 0; i < BATCH; i++)
+		record[i].length = POOLS_RECORD;
+	for (uint32_t at = 0; at < RECORDS;) {
+		uint32_t left = RECORDS - at;
+		int got = uw_ring_reserve(ring, record, left < BATCH ? left : BATCH);
+
+		if (got < 0) {
+			uw_ring_wait(ring, UW_RING_WRITE, UINT64_MAX);
+			continue;
+		}
+		for (int i = 0; i < got; i++) {
+			memset(record[i].bytes, 0, POOLS_RECORD);
+			memcpy(record[i].bytes, &at, sizeof(at));
+		}
+		at += (uint32_t)got;
+		uw_ring_commit(ring, record, (uint32_t)got);
+	}
+}
+
+static void read_records(struct uw_ring *ring)
+{
+	struct uw_record record[BATCH];
+	char taken[POOLS_RECORD];
+
+	for (uint32_t left = RECORDS; left;) {
+		int got = uw_ring_peek(ring, record, BATCH);
+
+		if (got < 0) {
+			uw_ring_wait(ring, UW_RING_READ, UINT64_MAX);
+			continue;
+		}
+		for (int i = 0; i < got; i++)
+			memcpy(taken, record[i].bytes, sizeof(taken));
+		left -= (uint32_t)got;
+		uw_ring_release(ring, record, (uint32_t)got);
+	}
+}
+
+static double uw_records(void)
+{
+	struct uw_ring *ring = make_ring(0, POOLS_RECORD), *theirs = NULL;
+	int fd = dup(uw_ring_fd(ring));
+	double began_ns = pools_now_ns(), ns;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (uw_ring_attach_fd(fd, UW_READ_WRITE, &theirs))
+			_exit(1);
+		write_records(theirs);
+		_exit(0);
+	}
+	read_records(ring);
+	waitpid(pid, NULL, 0);
+	ns = pools_now_ns() - began_ns;
+	close(fd);
+	uw_ring_close(ring);
+	return ns / RECORDS;
+}
+
+static double pipe_records(void)
+{
+	char record[POOLS_RECORD] = {0}, taken[BATCH * POOLS_RECORD];
+	double began_ns = pools_now_ns();
+	uint64_t left = (uint64_t)RECORDS * POOLS_RECORD;
+	int ends[2];
+	pid_t pid;
+
+	pools_require(!pipe(ends), "no pipe");
+	pid = fork();
+	if (!pid) {
+		for (uint32_t i = 0; i < RECORDS; i++)
+			if (write(ends[1], record, sizeof(record)) != sizeof(record))
+				_exit(1);
+		_exit(0);
+	}
+	while (left) {
+		ssize_t got = read(ends[0], taken, sizeof(taken));
+
+		pools_require(got > 0, "a short pipe");
+		left -= (uint64_t)got;
+	}
+	waitpid(pid, NULL, 0);
+	close(ends[0]);
+	close(ends[1]);
+	return (pools_now_ns() - began_ns) / RECORDS;
+}
+
+/* ---- 100 MB ---- */
+
+#define LARGE_BYTES (100U << 20)
+
+/* A segment that is there already: to attach and to see its first and last byte is all there is. */
+static double uw_pass(void)
+{
+	struct uw_ring_options options = {.size = sizeof(options),
+					  .name = "large",
+					  .bytes = LARGE_BYTES + (1U << 20),
+					  .flags = UW_RING_MANY,
+					  .record_bytes = LARGE_BYTES / 2};
+	struct uw_record record[2] = {{.length = LARGE_BYTES / 2}, {.length = LARGE_BYTES / 2}};
+	struct uw_ring *ring = NULL, *theirs = NULL;
+	double ns;
+
+	pools_require(!uw_ring_create(NULL, &options, &ring) &&
+			      uw_ring_reserve(ring, record, 2) == 2 &&
+			      !uw_ring_commit(ring, record, 2),
+		      "no large ring");
+	ns = pools_now_ns();
+	pools_require(!uw_ring_attach_fd(uw_ring_fd(ring), UW_READ_WRITE, &theirs) &&
+			      uw_ring_peek(theirs, record, 2) == 2,
+		      "no large record");
+	*(volatile char *)record[0].bytes;
+	((volatile char *)record[1].bytes)[record[1].length - 1];
+	ns = pools_now_ns() - ns;
+	uw_ring_close(theirs);
+	uw_ring_close(ring);
+	return ns;
+}
+
+static double python_pickle(void)
+{
+	FILE *from = popen("python3 -c 'import pickle, time; b = bytearray(100 << 20); "
+			   "t = time.perf_counter_ns(); p = pickle.dumps(b); pickle.loads(p); "
+			   "print(time.perf_counter_ns() - t)'",
+			   "r");
+	double ns = 0;
+
+	pools_require(from && fscanf(from, "%lf", &ns) == 1, "no python3");
+	pclose(from);
+	return ns;
+}
+
+/* ---- all of them ---- */
+
+static void print_ratio(const char *name, const struct pools_contender *peer,
+			const struct pools_contender *ours)
+{
+	printf("%s %.4g\n", name, peer->ns[0] / ours->ns[0]);
+}
+
+int main(void)
+{
+	struct pools_contender one[] = {{"spsc uw", uw_single, {0}},
+					{"spsc uw by 32", uw_single_by_32, {0}},
+					{"spsc boost", boost_spsc, {0}},
+					{"spsc ck", ck_spsc, {0}}};
+	struct pools_contender many[] = {{"mpmc uw", uw_many, {0}},
+					 {"mpmc uw by 32", uw_many_by_32, {0}},
+					 {"mpmc boost", boost_queue, {0}},
+					 {"mpmc ck", ck_mpmc, {0}}};
+	struct pools_contender records[] = {{"records uw", uw_records, {0}},
+					    {"records boost", boost_message_queue, {0}},
+					    {"records pipe", pipe_records, {0}}};
+	struct pools_contender large[] = {{"100 MB uw", uw_pass, {0}},
+					  {"100 MB pickle", python_pickle, {0}}};
+
+	pools_take_turns(one, 4);
+	print_ratio("spsc_over_boost", &one[2], &one[0]);
+	print_ratio("spsc_over_ck", &one[3], &one[0]);
+	print_ratio("spsc_by_32_over_boost", &one[2], &one[1]);
+	pools_take_turns(many, 4);
+	print_ratio("mpmc_over_ck", &many[3], &many[0]);
+	print_ratio("mpmc_over_boost", &many[2], &many[0]);
+	print_ratio("mpmc_by_32_over_ck", &many[3], &many[1]);
+	pools_take_turns(records, 3);
+	print_ratio("records_by_32_over_boost_message_queue", &records[1], &records[0]);
+	print_ratio("records_by_32_over_pipe", &records[2], &records[0]);
+	pools_take_turns(large, 2);
+	printf("100_mb_passed_over_pickle %.3g\n", large[0].ns[0] / large[1].ns[0]);
+	return 0;
+}
