@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A pool of objects, for its own files: objects.c gets and puts, depot.c makes pools and holds what
- * no thread has at hand, thread.c knows the threads and survives fork. Each object has an index
- * that never changes and a generation, odd while it is in use; free ones are known by their index.
+ * A pool of objects, for its own files: objects.c gets and puts, pool.c makes pools, depot.c holds
+ * what no thread has at hand, thread.c knows the threads and survives fork. Each object has an
+ * index that never changes and a generation, odd while it is in use; free ones are known by their
+ * index.
  */
 #ifndef UW_LIB_OBJECTS_INSIDE_H
 #define UW_LIB_OBJECTS_INSIDE_H

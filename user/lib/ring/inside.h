@@ -138,14 +138,13 @@ static inline void ring_advance(_Atomic uint64_t *index, uint64_t to)
 		atomic_store_explicit(index, to, memory_order_release);
 }
 
-/* ---- wait.c ---- */
+/* ---- wake.c ---- */
 
 /* The kernel orders what a client stored against what it loads when another goes to sleep, so that
  * waking costs no fence; where it cannot, ring_fences is set and each does it by itself. */
 extern bool ring_fences;
 void ring_prepare_waits(void);
 void ring_wake_slow(struct uw_ring *ring, enum ring_side side, uint32_t count);
-int ring_wait(struct uw_ring *ring, enum ring_side side, uint64_t timeout_us);
 
 /* After something was published: for up to count of those that sleep on side. */
 static inline void ring_wake(struct uw_ring *ring, enum ring_side side, uint32_t count)
@@ -158,5 +157,9 @@ static inline void ring_wake(struct uw_ring *ring, enum ring_side side, uint32_t
 			     0))
 		ring_wake_slow(ring, side, count);
 }
+
+/* ---- wait.c ---- */
+
+int ring_wait(struct uw_ring *ring, enum ring_side side, uint64_t timeout_us);
 
 #endif

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
-#include <pthread.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,42 +19,6 @@
 /* The same without the kernel's ordering, where a waker may miss who is falling asleep. */
 #define SLEEP_UNORDERED_US 1000ULL
 #define SPINS              64
-
-bool ring_fences;
-static pthread_once_t prepare_once = PTHREAD_ONCE_INIT;
-
-static void ask_kernel(void)
-{
-	ring_fences = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) < 0;
-}
-
-void ring_prepare_waits(void)
-{
-	pthread_once(&prepare_once, ask_kernel);
-}
-
-/* ---- waking ---- */
-
-static long futex(_Atomic uint32_t *word, int op, uint32_t value, const struct timespec *timeout)
-{
-	return syscall(SYS_futex, word, op, value, timeout, NULL, 0);
-}
-
-/* The mark is taken away first, and put back if there may be more: who falls asleep meanwhile puts
- * it there again by itself. */
-void ring_wake_slow(struct uw_ring *ring, enum ring_side side, uint32_t count)
-{
-	struct ring_waits *waits = &ring->control->waits[side];
-	int limit = count < 1024 ? (int)count : 1024;
-
-	if (!atomic_exchange(&waits->sleeps, 0))
-		return;
-	atomic_fetch_add(&waits->event, 1);
-	if (futex(&waits->event, FUTEX_WAKE, (uint32_t)limit, NULL) >= limit)
-		atomic_store(&waits->sleeps, 1);
-}
-
-/* ---- sleeping ---- */
 
 static bool is_ready(struct uw_ring *ring, enum ring_side side)
 {
@@ -112,7 +75,7 @@ static void sleep_once(struct uw_ring *ring, enum ring_side side, uint64_t us)
 	if (is_ready(ring, side))
 		return;
 	timeout = (struct timespec){.tv_nsec = (long)us * 1000};
-	futex(&waits->event, FUTEX_WAIT, event, &timeout);
+	syscall(SYS_futex, &waits->event, FUTEX_WAIT, event, &timeout, NULL, 0);
 }
 
 /* Whether who held this side up was dead. */
