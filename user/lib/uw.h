@@ -428,13 +428,10 @@ struct uw_record {
 
 /*
  * uw may be NULL: then the memory is the caller's own, and component is not looked at. With it the
- * whole is charged to the component and leased, -ENOMEM when that is denied. All of it is there
- * when this returns. -EINVAL.
+ * whole is leased from the component, -ENOMEM when that is denied. All of it is there when this
+ * returns, charged to the cgroup of the caller. -EINVAL.
  */
 int uw_ring_create(struct uw *uw, const struct uw_ring_options *options, struct uw_ring **ret_ring);
-
-#define UW_READ_ONLY  0U
-#define UW_READ_WRITE 1U
 
 /*
  * A ring from its file, uw_ring_fd of another process, handed over as a file descriptor is

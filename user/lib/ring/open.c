@@ -45,10 +45,8 @@ static void after_fork(void)
 
 static void in_child(void)
 {
-	for (struct uw_ring *ring = rings; ring; ring = ring->next) {
+	for (struct uw_ring *ring = rings; ring; ring = ring->next)
 		ring->kind = RING_FORKED;
-		segment_forked(ring->segment);
-	}
 	pthread_mutex_init(&rings_lock, NULL);
 }
 
