@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "user/base/text.h"
+
 void action_log_init(struct action_log *log)
 {
 	memset(log, 0, sizeof(*log));
@@ -39,31 +41,55 @@ struct action_entry *action_log_find(struct action_log *log, uint32_t id)
 	return NULL;
 }
 
+/* The counts of a component, entered if they are not there yet; NULL when there is no room. */
+static struct action_counts *counts_of(struct action_log *log, const char *component)
+{
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++) {
+		struct action_counts *counts = &log->counts[i];
+
+		if (!counts->component[0])
+			text_copy(counts->component, sizeof(counts->component), component);
+		if (!strcmp(counts->component, component))
+			return counts;
+	}
+	return NULL;
+}
+
+static const struct action_counts *find_counts(const struct action_log *log, const char *component)
+{
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX && log->counts[i].component[0]; i++)
+		if (!strcmp(log->counts[i].component, component))
+			return &log->counts[i];
+	return NULL;
+}
+
 void action_log_count(struct action_log *log, const struct action_entry *entry)
 {
-	struct action_counts *counts = log->counts;
+	const struct outcome *outcome = &entry->outcome;
+	struct action_counts *counts =
+		entry->component[0] ? counts_of(log, entry->component) : NULL;
 
-	if (entry->outcome.result != OUTCOME_DONE || !entry->component[0])
+	if (!counts)
 		return;
-	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++, counts++) {
-		if (!counts->component[0])
-			memcpy(counts->component, entry->component, sizeof(counts->component));
-		if (!strcmp(counts->component, entry->component)) {
-			counts->done[entry->outcome.kind]++;
-			return;
-		}
-	}
+	if (outcome->result == OUTCOME_DONE)
+		counts->done[outcome->kind]++;
+	if (outcome->kind == ACTION_RECLAIM)
+		counts->reclaimed_bytes += outcome->done;
 }
 
 uint64_t action_log_counted(const struct action_log *log, const char *component,
 			    enum action_kind kind)
 {
-	const struct action_counts *counts = log->counts;
+	const struct action_counts *counts = find_counts(log, component);
 
-	for (uint32_t i = 0; i < UW_COMPONENTS_MAX && counts[i].component[0]; i++)
-		if (!strcmp(counts[i].component, component))
-			return counts[i].done[kind];
-	return 0;
+	return counts ? counts->done[kind] : 0;
+}
+
+uint64_t action_log_reclaimed(const struct action_log *log, const char *component)
+{
+	const struct action_counts *counts = find_counts(log, component);
+
+	return counts ? counts->reclaimed_bytes : 0;
 }
 
 const struct action_entry *action_log_get(const struct action_log *log, uint64_t sequence)

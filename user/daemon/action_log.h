@@ -32,6 +32,7 @@ struct action_entry {
 struct action_counts {
 	char component[UW_NAME_LEN];
 	uint64_t done[ACTION__COUNT];
+	uint64_t reclaimed_bytes; /* also by those that were short of what they asked for */
 };
 
 struct action_log {
@@ -48,10 +49,11 @@ struct action_entry *action_log_add(struct action_log *log);
 /* The entry of action id that has not ended, or NULL when it was overwritten. */
 struct action_entry *action_log_find(struct action_log *log, uint32_t id);
 
-/* Counts the end of an entry that was done; and how many of a kind there were. */
+/* Counts the end of an entry; how many of a kind were done, and what reclaims have freed. */
 void action_log_count(struct action_log *log, const struct action_entry *entry);
 uint64_t action_log_counted(const struct action_log *log, const char *component,
 			    enum action_kind kind);
+uint64_t action_log_reclaimed(const struct action_log *log, const char *component);
 
 /* The entry with that sequence, or NULL when it is gone or not yet there. */
 const struct action_entry *action_log_get(const struct action_log *log, uint64_t sequence);

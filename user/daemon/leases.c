@@ -205,6 +205,7 @@ static void tell_levels(struct daemon *daemon)
 
 		if (daemon->component[i].level_told == view->level)
 			continue;
+		daemon->component[i].rises += view->level > daemon->component[i].level_told;
 		daemon->component[i].level_told = view->level;
 		lease_server_level(daemon->lease_server, i, view->level, view->use_permyriad,
 				   daemon->frame.now_us);

@@ -195,6 +195,34 @@ json_t *leases_encode_news(const struct daemon *daemon, uint32_t component)
 
 /* ---- for programs ---- */
 
+static uint64_t done(const struct daemon *daemon, uint32_t component, enum action_kind kind)
+{
+	return action_log_counted(&daemon->action_log, daemon->config.component[component].name,
+				  kind);
+}
+
+/* What was done to it so that it or others have room. */
+static json_t *report_cleanup(const struct daemon *daemon, uint32_t component)
+{
+	json_t *object = json_object();
+
+	json_put(object, "reclaims", json_number(done(daemon, component, ACTION_RECLAIM)));
+	json_put(object, "reclaimed_bytes",
+		 json_number(action_log_reclaimed(&daemon->action_log,
+						  daemon->config.component[component].name)));
+	json_put(object, "freezes", json_number(done(daemon, component, ACTION_FREEZE)));
+	json_put(object, "kills", json_number(done(daemon, component, ACTION_KILL)));
+	return object;
+}
+
+/* The most that it may ever lease, with what others may lend it. */
+static uint64_t most_bytes(const struct daemon *daemon, uint32_t component)
+{
+	return daemon->config.component[component].borrow
+		       ? daemon->config.usable_bytes
+		       : daemon->component[component].view.budget_bytes;
+}
+
 static json_t *report_component(const struct daemon *daemon, uint32_t component)
 {
 	const struct component_view *view = &daemon->component[component].view;
@@ -206,6 +234,9 @@ static json_t *report_component(const struct daemon *daemon, uint32_t component)
 	json_put(object, "in_force_bytes", json_number(view->in_force_bytes));
 	json_put(object, "used_bytes", json_number(view->current_bytes));
 	json_put(object, "use_permyriad", json_number(view->use_permyriad));
+	json_put(object, "most_bytes", json_number(most_bytes(daemon, component)));
+	json_put(object, "pressure_events", json_number(daemon->component[component].rises));
+	json_put(object, "cleanup", report_cleanup(daemon, component));
 	leases_put(daemon, component, object);
 	return object;
 }

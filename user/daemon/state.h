@@ -62,6 +62,7 @@ struct daemon_component {
 	struct submitters allow;      /* queue.c */
 	struct submitters lease;      /* leases.c */
 	enum level level_told;        /* to those who watch it; leases.c */
+	uint64_t rises;               /* how often that was a higher one; leases.c */
 	int32_t shift_kept_permyriad; /* as written; thresholds_file.c */
 };
 
