@@ -48,7 +48,7 @@ MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.sc
 
 BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror -I.
 
-.PHONY: all demo demo-host check unit sim sim-long vm bench bench-sched fuzz lint layers install uninstall clean help guests fuzzers
+.PHONY: all demo demo-host check unit python sim sim-long vm bench bench-sched fuzz lint layers install install-python uninstall uninstall-python clean help guests fuzzers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -200,6 +200,12 @@ $(O)/tests/vm/%: $(O)/obj/tests/vm/%.o $(TEST_LAYERS:%=$(O)/lib/%.a)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -o $@
 
+# What the Python package is tested against.
+SERVER_LAYERS := lease ipc lib policy model base
+$(O)/tests/python/%: $(O)/obj/tests/python/%.o $(SERVER_LAYERS:%=$(O)/lib/%.a)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(SERVER_LAYERS)) $(LDLIBS) -o $@
+
 $(O)/tests/bench/txn: $(O)/obj/tests/bench/txn.o | build/deps/test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< -lsqlite3 -lm -o $@
@@ -248,10 +254,17 @@ $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o | build/deps/build
 guests: $(GUESTS)
 fuzzers: $(FUZZERS)
 
-unit: $(UNITS) $(O)/uw-shim | build/deps/test ## unit tests: no root, under a minute
+unit: $(UNITS) $(O)/uw-shim python | build/deps/test ## unit tests: no root, under a minute
 	$(Q)scripts/run-units $(UNITS)
 	$(Q)tests/unit/test_completion.sh
 	$(Q)python3 -B -m unittest discover -q -s tests/bench
+
+# With numpy and without, where there is a Python of either kind.
+PYTHONS ?= $(sort $(shell readlink -f $$(command -v python3) /usr/bin/python3))
+python: $(LIBUW) $(O)/tests/python/lease_server | build/deps/test ## tests of the Python package, by each of PYTHONS
+	$(Q)for python in $(PYTHONS); do UW_BUILD=$(abspath $(O)) PYTHONPATH=user/python \
+		$(if $(SAN),LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0) \
+		$$python -B -m unittest discover -q -s tests/python || exit; done
 
 sim: $(SIMS) ## the policy against a simulated machine: invariants under seeded load
 	$(Q)scripts/run-units $(SIMS)
@@ -302,7 +315,18 @@ bench-sched: all
 	$(Q)python3 -B tests/bench/sched_bench.py $(TRACES)
 
 # ---- install ----
-install: all ## DESTDIR= PREFIX=/usr
+# Where the python3 of PATH looks for what its distribution installs.
+PYTHONDIR ?= $(shell python3 -c 'import sysconfig as s; print(s.get_path("purelib", *{"deb_system"} & {*s.get_scheme_names()}))')
+PYTHON_FILES := $(shell cd user/python && find unity_wheel -name '*.py' -o -name py.typed)
+
+install-python: ## the Python package, to PYTHONDIR=; part of install
+	$(Q)for f in $(PYTHON_FILES); do install -Dm644 user/python/$$f $(DESTDIR)$(PYTHONDIR)/$$f || exit; done
+
+uninstall-python:
+	rm -rf $(DESTDIR)$(PYTHONDIR)/unity_wheel/memory
+	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PYTHONDIR)/unity_wheel
+
+install: all install-python ## DESTDIR= PREFIX=/usr
 	install -Dm755 $(O)/uwd $(DESTDIR)$(PREFIX)/sbin/uwd
 	install -Dm755 $(O)/uwctl $(DESTDIR)$(PREFIX)/bin/uwctl
 	install -Dm755 $(O)/uw-guard $(DESTDIR)$(PREFIX)/libexec/uw/uw-guard
@@ -319,7 +343,7 @@ install: all ## DESTDIR= PREFIX=/usr
 	$(Q)for m in $(MAN); do s=$${m##*.}; \
 		install -Dm644 $$m $(DESTDIR)$(PREFIX)/share/man/man$$s/$${m##*/}; done
 
-uninstall: ## what install put there; configuration in /etc/uw stays
+uninstall: uninstall-python ## what install put there; configuration in /etc/uw stays
 	rm -f $(DESTDIR)$(PREFIX)/sbin/uwd $(DESTDIR)$(PREFIX)/bin/uwctl
 	rm -f $(DESTDIR)$(LIBDIR)/libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so
 	rm -f $(DESTDIR)$(PREFIX)/include/uw.h $(DESTDIR)$(LIBDIR)/pkgconfig/uw.pc

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Memory of one machine, shared out by component: leases, pools, tasks that wait for their memory,
+and news of pressure, from uwd.
+
+    from unity_wheel.memory import allocate_for_ml
+
+    with allocate_for_ml(500, "BERT") as alloc_id:  # MemoryError when there is no room
+        ...
+
+Sizes are in MB, which is MiB. Without a uwd there is UwNotRunning, an OSError; UW_MODE=local has
+this process keep the account, with the budgets of UW_LOCAL_BUDGETS ("trading_data=7G, cache=2G").
+"""
+
+from .allocation import Allocation, TensorAllocation
+from .arguments import TaskPriority
+from .errors import Holder, LeaseDenied, UwNotRunning
+from .manager import UnifiedMemoryManager, get_memory_manager
+from .pressure import PressureLevel
+from .report import memory_usage_report
+from .scheduler import (ResourceScheduler, get_resource_scheduler, schedule_ml_task,
+                        schedule_trading_task)
+from .scopes import (allocate_adaptive_memory, allocate_for_cache, allocate_for_database,
+                     allocate_for_ml, allocate_for_trading, allocate_tensor_memory,
+                     allocate_with_fallback)
+from .tasks import ResourceRequirements, TaskState, TaskStatus, cancel_requested
+
+__all__ = [
+    "Allocation", "Holder", "LeaseDenied", "PressureLevel", "ResourceRequirements",
+    "ResourceScheduler", "TaskPriority", "TaskState", "TaskStatus", "TensorAllocation",
+    "UnifiedMemoryManager", "UwNotRunning", "allocate_adaptive_memory", "allocate_for_cache",
+    "allocate_for_database", "allocate_for_ml", "allocate_for_trading", "allocate_tensor_memory",
+    "allocate_with_fallback", "cancel_requested", "get_memory_manager", "get_resource_scheduler",
+    "memory_usage_report", "schedule_ml_task", "schedule_trading_task",
+]
