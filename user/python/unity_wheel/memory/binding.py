@@ -15,6 +15,8 @@ from .errors import UwNotRunning
 LIBRARY = "libuw.so.0"
 
 DENIED, TIMED_OUT, STALE = 1, 2, 3  # enum uw_outcome
+(TASK_QUEUED, TASK_READY, TASK_RUNNING, TASK_FROZEN, TASK_OVER, TASK_CANCELLED,
+ TASK_LOST) = range(7)  # enum uw_task_state
 REVOCABLE = 1  # UW_REVOCABLE
 INSIDE = 1  # UW_INSIDE
 NAME_MAX = 32
@@ -49,6 +51,19 @@ class Pressure(ctypes.Structure):
                 ("zero", c_uint32), ("at_us", c_uint64), ("component", c_char_p)]
 
 
+class Task(ctypes.Structure):
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("component", c_char_p),
+                ("name", c_char_p), ("key", c_char_p), ("bytes", c_uint64), ("run_us", c_uint64),
+                ("ready", c_void_p), ("data", c_void_p), ("priority", c_uint8)]
+
+
+class TaskStatus(ctypes.Structure):
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("state", c_uint32), ("error", c_int32),
+                ("reason", c_char * 16), ("ahead", c_uint32), ("zero", c_uint32),
+                ("start_in_us", c_uint64), ("bytes", c_uint64), ("used", c_uint64),
+                ("peak", c_uint64), ("throttled", c_uint64)]
+
+
 PRESSURE_FN = CFUNCTYPE(None, c_void_p, POINTER(Pressure))
 
 Handle = c_void_p
@@ -70,17 +85,31 @@ _SIGNATURES: Dict[str, Sequence[Any]] = {  # the result, then the arguments
     "uw_report": (c_int, Handle, POINTER(c_void_p)),
 }
 
+# What not every libuw.so.0 has.
+_MORE: Dict[str, Sequence[Any]] = {
+    "uw_task_submit": (c_int, Handle, POINTER(Task), POINTER(c_uint64), POINTER(Denial)),
+    "uw_task_begin": (c_int, Handle, c_uint64, c_int),
+    "uw_task_status": (c_int, Handle, c_uint64, c_uint64, POINTER(TaskStatus)),
+    "uw_task_cancel": (c_int, Handle, c_uint64, c_uint64),
+    "uw_task_end": (c_int, Handle, c_uint64),
+}
+
 _library: Optional[ctypes.CDLL] = None
+
+
+def _declare(found: ctypes.CDLL, signatures: Dict[str, Sequence[Any]]) -> None:
+    for name, (result, *arguments) in signatures.items():
+        entry = getattr(found, name)
+        entry.restype = result
+        entry.argtypes = arguments
 
 
 def _load() -> ctypes.CDLL:
     name = os.environ.get("UW_LIBRARY", LIBRARY)
     try:
         found = ctypes.CDLL(name)
-        for function, (result, *arguments) in _SIGNATURES.items():
-            entry = getattr(found, function)
-            entry.restype = result
-            entry.argtypes = arguments
+        _declare(found, _SIGNATURES)
+        _declare(found, {each: _MORE[each] for each in _MORE if hasattr(found, each)})
     except (OSError, AttributeError) as error:
         raise UwNotRunning(errno.ENOENT, f"{name} cannot be used: {error}") from None
     return found
@@ -92,6 +121,10 @@ def library() -> ctypes.CDLL:
     if _library is None:
         _library = _load()
     return _library
+
+
+def has(name: str) -> bool:
+    return hasattr(library(), name)
 
 
 def take_text(text: c_void_p) -> bytes:

@@ -14,7 +14,7 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
 
-STOP_S = 5.0  # to end by itself after SIGTERM
+from .places import STOP_S
 
 
 class ChildTraceback(Exception):
@@ -73,8 +73,7 @@ def _frozen(pid: int) -> bool:
 
 
 class Child:
-    """One, from start to end. ``settle`` is called with its pid before it begins, ``kill`` ends
-    what it has left running, ``outgrew`` says whether the kernel ended it for its memory."""
+    """One, from its start, after which it waits for begin(), to its end."""
 
     def __init__(self, method: str, func: Callable[..., Any], args: Sequence[Any],
                  kwargs: Mapping[str, Any]) -> None:

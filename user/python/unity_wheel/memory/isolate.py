@@ -7,8 +7,8 @@ import signal
 from concurrent.futures import CancelledError
 from typing import Any, Optional
 
-from .allocation import Allocation
 from .child import Child, unpack
+from .places import Place
 from .tasks import Task
 
 
@@ -24,11 +24,18 @@ def _end_of(task: Task, status: int) -> BaseException:
     return ChildProcessError(f"'{task.name}' exited with {status}, without a result")
 
 
-def run_isolated(task: Task, allocation: Optional[Allocation]) -> Any:
+class _Settled:
+    """A child in a cgroup of its own, where all that it has begun is ended with it."""
+
+    def __init__(self, place: Place) -> None:
+        self.stop = place.cancel
+        self.is_frozen = place.is_frozen
+
+
+def run_isolated(task: Task, place: Optional[Place]) -> Any:
     child = Child(task.isolation or "fork", task.func, task.args, task.kwargs)
-    task.child = child
-    if task.cancel_asked.is_set():
-        child.stop()
+    settled = place is not None and place.begin(child.pid)
+    task.run_by(_Settled(place) if place is not None and settled else child)
     child.begin()
     packed, status = child.wait()
     task.child = None

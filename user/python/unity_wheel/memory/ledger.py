@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import abc
 import os
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+if TYPE_CHECKING:
+    from .places import Place
 
 LEVELS = ("normal", "low", "medium", "high", "critical", "emergency")
 MEDIUM, CRITICAL, EMERGENCY = 2, 4, 5
@@ -71,6 +74,13 @@ class Ledger(abc.ABC):
     @abc.abstractmethod
     def levels(self, timeout: float) -> List[LevelEvent]:
         """Levels that are new since the last call, waited for so many seconds. For one thread."""
+
+
+    def place(self, request: Request, run_s: Optional[float] = None) -> Place:
+        """In line, for a task that is thought to take so many seconds."""
+        from .places import LeasePlace
+
+        return LeasePlace(self, request)
 
 
 def open_ledger() -> Ledger:

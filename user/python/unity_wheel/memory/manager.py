@@ -48,7 +48,7 @@ class UnifiedMemoryManager:
         self._issued = 0
         self._lock = threading.Lock()
         self._held: Dict[str, Allocation] = {}
-        self._late: List[Allocation] = []  # of scopes that ended while no uwd ran
+        self._late: List[Callable[[], object]] = []  # what no uwd was there to be told
         self._pressure = PressureWatch(self._ledger)
 
     @property
@@ -97,19 +97,19 @@ class UnifiedMemoryManager:
         """At the end of a scope: no word about one that has ended before, and none about a uwd
         that does not run, which is told later."""
         self._held.pop(str(allocation), None)
+        self.tell(allocation._end)
+
+    def tell(self, end: Callable[[], object]) -> None:
+        """Calls it; again with a later lease, when there is no uwd now."""
         try:
-            allocation._end()
+            end()
         except OSError:
-            self._late.append(allocation)
+            self._late.append(end)
 
-    def _free_late(self) -> None:
+    def _tell_late(self) -> None:
         late, self._late = self._late, []
-        for allocation in late:
-            self.release(allocation)
-
-    def adopt(self, component: str, grant: Grant) -> Allocation:
-        """What was granted elsewhere; ``release`` gives it back."""
-        return self._keep(component, grant, Allocation)
+        for end in late:
+            self.tell(end)
 
     def _keep(self, component: str, grant: Grant, kind: Type[_Kind]) -> _Kind:
         with self._lock:
@@ -118,7 +118,7 @@ class UnifiedMemoryManager:
         allocation = kind.of(name, component, grant, self._ledger)
         self._held[name] = allocation
         if self._late:
-            self._free_late()
+            self._tell_late()
         return allocation
 
     def _was_issued(self, name: str) -> bool:

@@ -15,13 +15,13 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
-from .allocation import Allocation
 from .arguments import (MB, SECONDS_MAX, Priority, TaskPriority, priority_of, size_bytes, text_of)
 from .errors import LeaseDenied, UwNotRunning
 from .ledger import Request
-from .manager import UnifiedMemoryManager, get_memory_manager
+from .manager import UnifiedMemoryManager, cgroup_words, get_memory_manager
+from .places import Place
 from .tasks import ResourceRequirements, Task, TaskState, TaskStatus, set_current
-from .waits import Left, Wait
+from .waits import Left
 
 THREADS_MAX = 64  # of tasks in line and running
 IN_LINE_MAX = 4  # of a component; libuw has 16 places for a process
@@ -206,13 +206,13 @@ class ResourceScheduler:
 
     def _do(self, task: Task) -> None:
         try:
-            allocation = self._lease(task) if task.needs else None
+            place = self._stand(task) if task.needs else None
         except BaseException as error:
             self._leave_line(task)
             self._give_up(task, error)
             return
         self._leave_line(task)
-        self._run(task, allocation)
+        self._run(task, place)
 
     def _leave_line(self, task: Task) -> None:
         with self._lock:
@@ -225,19 +225,12 @@ class ResourceScheduler:
             task.future.set_exception(error)
         self._close(task)
 
-    def _lease(self, task: Task) -> Allocation:
-        """Waits for it. Left when the task was cancelled."""
-        needs = task.needs
-        assert needs and needs.component
-        request = Request(needs.component, size_bytes(needs.memory_mb), task.name, (),
-                          task.priority, int(SECONDS_MAX * 1e6))
+    def _stand(self, task: Task) -> Place:
+        """In line, until it may begin. Left when the task was cancelled."""
         lost_at: Optional[float] = None
         while True:
-            wait = Wait(self._manager.ledger, request)
-            task.waits_by(wait)
-            wait.start()
             try:
-                return self._manager.adopt(needs.component, wait.result())
+                return self._wait(task)
             except LeaseDenied as error:
                 if not error.reason.startswith("quota"):
                     raise
@@ -249,31 +242,45 @@ class ResourceScheduler:
                     raise
                 task.note = str(error)
                 task.cancel_asked.wait(LOST_AGAIN_S)
-            finally:
-                task.waits_by(None)
 
-    def _run(self, task: Task, allocation: Optional[Allocation]) -> None:
+    def _wait(self, task: Task) -> Place:
+        needs = task.needs
+        assert needs and needs.component
+        place = self._manager.ledger.place(
+            Request(needs.component, size_bytes(needs.memory_mb), task.name,
+                    priority=task.priority, timeout_us=int(SECONDS_MAX * 1e6)),
+            needs.estimated_duration_seconds)
+        try:
+            task.stand(place)
+            place.wait()
+        except BaseException:
+            self._manager.tell(place.end)
+            raise
+        return place
+
+    def _run(self, task: Task, place: Optional[Place]) -> None:
         result, error = None, None
         try:
             if not task.future.set_running_or_notify_cancel():
                 return
-            self._note_start(task, allocation)
+            self._note_start(task)
             try:
-                result = self._call(task, allocation)
+                result = self._call(task, place)
             except BaseException as raised:  # it is the caller's of result()
                 error = raised
         finally:
-            if allocation is not None:
-                self._manager.release(allocation)
+            if place is not None:
+                self._manager.tell(place.end)
             self._note_end(task, result, error)
 
-    def _call(self, task: Task, allocation: Optional[Allocation]) -> Any:
+    def _call(self, task: Task, place: Optional[Place]) -> Any:
         if task.isolation:
             from .isolate import run_isolated  # multiprocessing takes a while to import
 
-            return run_isolated(task, allocation)
-        if allocation is not None and not allocation.enforced:
-            self._warn_outside(allocation.component)
+            return run_isolated(task, place)
+        if place is not None and task.needs:
+            place.begin()
+            self._warn_outside(task.needs.component or "")
         set_current(task)
         try:
             return task.func(*task.args, **task.kwargs)
@@ -281,14 +288,15 @@ class ResourceScheduler:
             set_current(None)
 
     def _warn_outside(self, component: str) -> None:
-        if self._manager.ledger.is_local or component in self._warned:
+        if (self._manager.ledger.is_local or component in self._warned or
+                component in cgroup_words()):
             return
         self._warned.add(component)
         warnings.warn(f"tasks run in this process, which is not in {component}: their memory is "
                       f"counted there and not held to it; run it with `uwctl run {component}`, or "
                       "give isolation=", RuntimeWarning, stacklevel=2)
 
-    def _note_start(self, task: Task, allocation: Optional[Allocation]) -> None:
+    def _note_start(self, task: Task) -> None:
         task.started_at = time.monotonic()
         task.note = ""
         with self._lock:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Callable, Mapping, Optional, Sequence
 
 from .arguments import Priority, priority_of, size_bytes, text_of
-from .waits import Wait
+from .places import Place
+from .waits import Left
 
 
 class TaskState(str, enum.Enum):
@@ -69,17 +70,24 @@ class Task:
         self.started_at: Optional[float] = None
         self.ended_at: Optional[float] = None
         self.child: Any = None  # of isolation, while it runs
+        self.place: Optional[Place] = None  # in line and after that
         self.note = ""
         self._lock = threading.Lock()
-        self._wait: Optional[Wait] = None
 
-    def waits_by(self, wait: Optional[Wait]) -> None:
-        """Its place in line, which a cancel gives up."""
+    def stand(self, place: Place) -> None:
+        """In line. Left when it has been cancelled."""
         with self._lock:
-            self._wait = wait
-            left = self.cancel_asked.is_set()
-        if wait and left:
-            wait.leave()
+            self.place = place
+            if self.cancel_asked.is_set():
+                raise Left
+
+    def run_by(self, child: Any) -> None:
+        """From now on a cancel is its affair."""
+        with self._lock:
+            self.child = child
+            asked = self.cancel_asked.is_set()
+        if asked:
+            child.stop()
 
     def cancel(self) -> bool:
         """False when it is over."""
@@ -87,12 +95,12 @@ class Task:
             if self.future.done():
                 return False
             self.cancel_asked.set()
-            wait, child = self._wait, self.child
+            place, child = self.place, self.child
         if self.future.cancel():
             self.ended_at = time.monotonic()
-        if wait:
-            wait.leave()
-        if child:
+            if place:
+                place.cancel()
+        elif child:
             child.stop()
         return True
 
@@ -153,14 +161,17 @@ class TaskStatus:
 
     @property
     def eta(self) -> Optional[float]:
-        """Seconds until it ends, by its own estimate; 0.0 when it is over, None when nobody knows:
-        it has given no estimate, or waits for memory."""
-        needs, started = self._task.needs, self._task.started_at
+        """Seconds until it ends, by its own estimate and, while it waits, that of uwd; 0.0 when
+        it is over, None when nobody knows."""
+        needs, started, place = self._task.needs, self._task.started_at, self._task.place
         if self._task.future.done():
             return 0.0
-        if started is None or not needs or needs.estimated_duration_seconds is None:
+        if not needs or needs.estimated_duration_seconds is None:
             return None
-        return max(0.0, started + needs.estimated_duration_seconds - time.monotonic())
+        if started is not None:
+            return max(0.0, started + needs.estimated_duration_seconds - time.monotonic())
+        wait = place.starts_in() if place else None
+        return None if wait is None else wait + needs.estimated_duration_seconds
 
     @property
     def error(self) -> Optional[BaseException]:

@@ -16,6 +16,7 @@ from . import binding
 from .arguments import MB
 from .errors import Holder, LeaseDenied, UwNotRunning
 from .ledger import LEVELS, Grant, Ledger, LevelEvent, Request
+from .places import Place
 
 
 def _fill(to: binding.Request, request: Request) -> None:
@@ -32,7 +33,7 @@ def _fill(to: binding.Request, request: Request) -> None:
     to.priority = request.priority
 
 
-def _room() -> Tuple[binding.Grant, binding.Denial]:
+def room() -> Tuple[binding.Grant, binding.Denial]:
     return (binding.Grant(size=ctypes.sizeof(binding.Grant)),
             binding.Denial(size=ctypes.sizeof(binding.Denial)))
 
@@ -42,7 +43,7 @@ def _holders(denial: binding.Denial) -> Tuple[Holder, ...]:
                  for each in denial.holder[:denial.holder_count])
 
 
-def _denied(rc: int, component: str, denial: binding.Denial) -> LeaseDenied:
+def denied(rc: int, component: str, denial: binding.Denial) -> LeaseDenied:
     return LeaseDenied(component, denial.reason.decode(), denial.asked / MB, denial.held / MB,
                        denial.available / MB, _holders(denial), LEVELS[denial.level],
                        denial.retry_after_us / 1e6 if denial.retry_after_us else None,
@@ -53,7 +54,7 @@ def _grant(grant: binding.Grant) -> Grant:
     return Grant(grant.id, grant.bytes, grant.borrowed, bool(grant.flags & binding.INSIDE))
 
 
-def _fail(rc: int, component: Optional[str] = None) -> NoReturn:
+def fail(rc: int, component: Optional[str] = None) -> NoReturn:
     if rc == -errno.ENOENT and component is not None:
         raise ValueError(f"there is no component '{component}'")
     if rc == -errno.EACCES:
@@ -82,7 +83,7 @@ class UwdLedger(Ledger):
                 handle = binding.Handle()
                 rc = binding.library().uw_open(self._socket, ctypes.byref(handle))
                 if rc:
-                    _fail(rc)
+                    fail(rc)
                 self._handle = handle
             return self._handle
 
@@ -91,14 +92,14 @@ class UwdLedger(Ledger):
     def _ask(self, function: str, request: Request) -> Grant:
         handle = self.handle()
         asked = binding.Request()
-        grant, denial = _room()
+        grant, denial = room()
         _fill(asked, request)
         rc = getattr(binding.library(), function)(handle, ctypes.byref(asked), ctypes.byref(grant),
                                                   ctypes.byref(denial))
         if rc > 0:
-            raise _denied(rc, request.component, denial)
+            raise denied(rc, request.component, denial)
         if rc < 0:
-            _fail(rc, request.component)
+            fail(rc, request.component)
         return _grant(grant)
 
     def alloc(self, request: Request) -> Grant:
@@ -111,34 +112,41 @@ class UwdLedger(Ledger):
         handle = self.handle()
         asked = (binding.Request * len(requests))()
         which = ctypes.c_uint32()
-        grant, denial = _room()
+        grant, denial = room()
         for to, request in zip(asked, requests):
             _fill(to, request)
         rc = binding.library().uw_alloc_first(handle, asked, len(requests), ctypes.byref(which),
                                               ctypes.byref(grant), ctypes.byref(denial))
         if rc > 0:
-            raise _denied(rc, requests[-1].component, denial)
+            raise denied(rc, requests[-1].component, denial)
         if rc < 0:
-            _fail(rc, requests[-1].component)
+            fail(rc, requests[-1].component)
         return which.value, _grant(grant)
 
     def resize(self, lease: int, size: int) -> Optional[Grant]:
-        grant, denial = _room()
+        grant, denial = room()
         rc = binding.library().uw_resize(self.handle(), lease, size, ctypes.byref(grant),
                                          ctypes.byref(denial))
         if rc == binding.STALE:
             return None
         if rc > 0:
-            raise _denied(rc, "the lease", denial)
+            raise denied(rc, "the lease", denial)
         if rc < 0:
-            _fail(rc)
+            fail(rc)
         return _grant(grant)
 
     def free(self, lease: int) -> bool:
         rc = binding.library().uw_free(self.handle(), lease)
         if rc < 0:
-            _fail(rc)
+            fail(rc)
         return not rc
+
+    def place(self, request: Request, run_s: Optional[float] = None) -> Place:
+        if not binding.has("uw_task_submit"):
+            return super().place(request, run_s)
+        from .uwd_tasks import TaskPlace
+
+        return TaskPlace(self, request, run_s)
 
     # ---- what is known ----
 
@@ -146,7 +154,7 @@ class UwdLedger(Ledger):
         text = ctypes.c_void_p()
         rc = binding.library().uw_report(self.handle(), ctypes.byref(text))
         if rc:
-            _fail(rc)
+            fail(rc)
         found: Dict[str, Any] = json.loads(binding.take_text(text))
         return found
 
@@ -161,11 +169,11 @@ class UwdLedger(Ledger):
             watch = binding.PRESSURE_FN(self._note)
             rc = call.uw_on_pressure(handle, None, watch, None, None)
             if rc:
-                _fail(rc)
+                fail(rc)
             self._watch = watch
         fd = call.uw_fd(handle)
         if fd < 0:
-            _fail(fd)
+            fail(fd)
         poll = select.poll()
         poll.register(fd, select.POLLIN)
         return poll
@@ -176,6 +184,6 @@ class UwdLedger(Ledger):
         self._poll.poll(timeout * 1e3)
         rc = binding.library().uw_dispatch(self.handle())
         if rc < 0:
-            _fail(rc)
+            fail(rc)
         events, self._events = self._events, []
         return events
