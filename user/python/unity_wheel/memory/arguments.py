@@ -46,6 +46,15 @@ def whole_mb(size_mb: object, what: str = "size_mb") -> int:
     return min(-(-size_bytes(size_mb, what) // MB) * MB, BYTES_MAX)
 
 
+def count_of(number: object, what: str) -> int:
+    """An int from 1 on."""
+    if isinstance(number, bool) or not isinstance(number, numbers.Integral):
+        raise TypeError(f"{what} must be an int, not {type(number).__name__}")
+    if number <= 0:
+        raise ValueError(f"{what} must be more than 0, not {number}")
+    return int(number)
+
+
 def priority_of(priority: Optional[Priority], default: int = 0) -> int:
     """1 to 10, or the default where there is none (0: the component's)."""
     if priority is None:

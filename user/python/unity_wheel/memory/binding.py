@@ -6,8 +6,8 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from ctypes import (CFUNCTYPE, POINTER, c_char, c_char_p, c_int, c_int32, c_uint8, c_uint32,
-                    c_uint64, c_void_p)
+from ctypes import (CFUNCTYPE, POINTER, c_char, c_char_p, c_int, c_int32, c_int64, c_uint8, c_uint16,
+                    c_uint32, c_uint64, c_void_p, py_object)
 from typing import Any, Dict, Optional, Sequence
 
 from .errors import UwNotRunning
@@ -20,6 +20,11 @@ DENIED, TIMED_OUT, STALE = 1, 2, 3  # enum uw_outcome
 REVOCABLE = 1  # UW_REVOCABLE
 INSIDE = 1  # UW_INSIDE
 NAME_MAX = 32
+FULL = 4  # enum uw_outcome, of pools
+TENSOR_DIMENSIONS = 8
+RING_MANY, RING_DROP_OLDEST = 1, 2
+RING_READ, RING_WRITE = 0, 1
+RECORD_NONE = 0xffffffff
 
 
 class Request(ctypes.Structure):
@@ -64,6 +69,43 @@ class TaskStatus(ctypes.Structure):
                 ("peak", c_uint64), ("throttled", c_uint64)]
 
 
+class PoolOptions(ctypes.Structure):
+    _fields_ = [("size", c_uint32), ("tensors", c_uint32), ("component", c_char_p),
+                ("name", c_char_p), ("bytes", c_uint64)]
+
+
+class PoolStats(ctypes.Structure):
+    _fields_ = [("size", c_uint32), ("fragmentation_permyriad", c_uint32),
+                *((name, c_uint64) for name in (
+                    "bytes", "used_bytes", "zombie_bytes", "evictable_bytes", "committed_bytes",
+                    "free_bytes", "largest_bytes", "allocations", "frees", "evictions",
+                    "trimmed_bytes", "tensors"))]
+
+
+class Tensor(ctypes.Structure):
+    _fields_ = [("size", c_uint32), ("type", c_uint16), ("bits", c_uint16),
+                ("dimensions", c_uint32), ("zero", c_uint32),
+                ("shape", c_int64 * TENSOR_DIMENSIONS), ("memory", c_void_p), ("bytes", c_uint64),
+                ("generation", c_uint64)]
+
+
+class RingOptions(ctypes.Structure):
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("component", c_char_p),
+                ("name", c_char_p), ("bytes", c_uint64), ("record_bytes", c_uint32),
+                ("zero", c_uint32)]
+
+
+class Record(ctypes.Structure):
+    _fields_ = [("bytes", c_void_p), ("length", c_uint32), ("mark", c_uint32)]
+
+
+class RingStats(ctypes.Structure):
+    _fields_ = [("size", c_uint32), ("record_bytes", c_uint32), ("bytes", c_uint64),
+                ("used_bytes", c_uint64), ("lost", c_uint64), ("abandoned", c_uint64),
+                ("torn", c_uint64)]
+
+
+EVICT_FN = CFUNCTYPE(None, c_void_p, c_uint64, c_void_p, c_uint64)
 PRESSURE_FN = CFUNCTYPE(None, c_void_p, POINTER(Pressure))
 
 Handle = c_void_p
@@ -92,6 +134,33 @@ _MORE: Dict[str, Sequence[Any]] = {
     "uw_task_status": (c_int, Handle, c_uint64, c_uint64, POINTER(TaskStatus)),
     "uw_task_cancel": (c_int, Handle, c_uint64, c_uint64),
     "uw_task_end": (c_int, Handle, c_uint64),
+    "uw_pool_create": (c_int, Handle, POINTER(PoolOptions), POINTER(c_void_p)),
+    "uw_pool_close": (None, c_void_p),
+    "uw_pool_attach_fd": (c_int, c_int, c_uint32, POINTER(c_void_p)),
+    "uw_pool_fd": (c_int, c_void_p),
+    "uw_pool_alloc": (c_int, c_void_p, c_uint64, c_uint32, POINTER(c_uint64), POINTER(c_void_p)),
+    "uw_pool_get": (c_int, c_void_p, c_uint64, POINTER(c_void_p), POINTER(c_uint64)),
+    "uw_pool_pin": (c_int, c_void_p, c_uint64, POINTER(c_void_p)),
+    "uw_pool_unpin": (c_int, c_void_p, c_uint64),
+    "uw_pool_free": (c_int, c_void_p, c_uint64),
+    "uw_pool_trim": (c_int, c_void_p, c_uint64, POINTER(c_uint64)),
+    "uw_pool_on_evict": (c_int, c_void_p, EVICT_FN, c_void_p),
+    "uw_pool_stats": (c_int, c_void_p, POINTER(PoolStats)),
+    "uw_pool_pin_cuda": (c_int, c_void_p),
+    "uw_tensor_alloc": (c_int, c_void_p, POINTER(Tensor), c_uint32, POINTER(c_uint64),
+                        POINTER(c_void_p)),
+    "uw_tensor_get": (c_int, c_void_p, c_uint64, POINTER(Tensor)),
+    "uw_tensor_dlpack": (c_int, c_void_p, c_uint64, c_uint32, POINTER(c_void_p)),
+    "uw_ring_create": (c_int, Handle, POINTER(RingOptions), POINTER(c_void_p)),
+    "uw_ring_attach_fd": (c_int, c_int, c_uint32, POINTER(c_void_p)),
+    "uw_ring_fd": (c_int, c_void_p),
+    "uw_ring_close": (None, c_void_p),
+    "uw_ring_reserve": (c_int, c_void_p, POINTER(Record), c_uint32),
+    "uw_ring_commit": (c_int, c_void_p, POINTER(Record), c_uint32),
+    "uw_ring_peek": (c_int, c_void_p, POINTER(Record), c_uint32),
+    "uw_ring_release": (c_int, c_void_p, POINTER(Record), c_uint32),
+    "uw_ring_wait": (c_int, c_void_p, c_uint32, c_uint64),
+    "uw_ring_stats": (c_int, c_void_p, POINTER(RingStats)),
 }
 
 _library: Optional[ctypes.CDLL] = None
@@ -133,6 +202,15 @@ def take_text(text: c_void_p) -> bytes:
         return ctypes.string_at(text)
     finally:
         _free(text)
+
+
+def capsule(pointer: c_void_p, name: bytes) -> Any:
+    """Of Python's own: who takes over what is in it renames it. name must be a literal, as it is
+    not copied."""
+    new = ctypes.pythonapi.PyCapsule_New
+    new.restype = py_object
+    new.argtypes = [c_void_p, c_char_p, c_void_p]
+    return new(pointer, name, None)
 
 
 _free = ctypes.CDLL(None).free
