@@ -111,6 +111,54 @@ static char *report(void *data)
 	return text;
 }
 
+#ifdef LEASE_LEAF_PREFIX
+/* ---- leaves of tasks: nothing is moved, and the answer comes a turn later ---- */
+
+static struct lease_move moving;
+
+static uint64_t learned(void *data, uint32_t component, uint32_t uid, const char *key)
+{
+	(void)data, (void)component, (void)uid, (void)key;
+	return 0;
+}
+
+static int move(void *data, const struct lease_move *wanted)
+{
+	(void)data;
+	moving = *wanted;
+	return 0;
+}
+
+static void tell_moved(struct lease_server *server)
+{
+	struct lease_move moved = moving;
+
+	moving = (struct lease_move){0};
+	if (moved.id)
+		lease_server_moved(server, moved.client, moved.id, 0, LEAF + 1);
+}
+
+static void end_leaf(void *data, const struct lease_leaf_end *end)
+{
+	(void)data, (void)end;
+}
+
+static int look(void *data, const char *component, const char *leaf,
+		struct lease_leaf_look *ret_look)
+{
+	(void)data, (void)component, (void)leaf;
+	*ret_look = (struct lease_leaf_look){.used_bytes = MIB, .peak_bytes = MIB};
+	return 0;
+}
+
+static bool find_leaf(void *data, int32_t pid, char component[static UW_NAME_LEN],
+		      char leaf[static LEASE_LEAF_LEN])
+{
+	(void)data, (void)pid, (void)component, (void)leaf;
+	return false;
+}
+#endif
+
 /* ---- what its input says ---- */
 
 static void set_level(struct served *s, const char *name, unsigned int level, unsigned int use)
@@ -190,6 +238,13 @@ static int open_server(struct served *s, const char *path, const char *file, str
 		.component = find_component,
 		.name = name_component,
 		.grow = grow_file,
+#ifdef LEASE_LEAF_PREFIX
+		.learned = learned,
+		.move = move,
+		.end = end_leaf,
+		.look = look,
+		.find_leaf = find_leaf,
+#endif
 		.report = report,
 		.data = s,
 	};
@@ -223,6 +278,9 @@ static void serve(struct served *s)
 		if (ready[1].revents)
 			obey(s);
 		lease_server_dispatch(s->server);
+#ifdef LEASE_LEAF_PREFIX
+		tell_moved(s->server);
+#endif
 		lease_server_settle(s->server);
 		lease_server_keep_house(s->server);
 	}
