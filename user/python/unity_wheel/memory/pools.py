@@ -59,7 +59,7 @@ class Pool:
         self._manager = get_memory_manager()
         self._lease: Optional[Allocation] = None
         self._heap: Optional[Heap] = self._open(size, name or component)
-        self._fresh: Dict[int, None] = {}  # made evictable, and not looked at yet
+        self._fresh: Dict[int, Optional[bool]] = {}  # made evictable, and not looked at yet
 
     def _open(self, size: int, name: str) -> Heap:
         handle = uwd_handle(self._manager)
@@ -104,11 +104,14 @@ class Pool:
 
     # ---- what it holds ----
 
+    def _was_fresh(self, alloc_id: int) -> bool:
+        """It is not any more. Of several threads one is told."""
+        return self._fresh.pop(alloc_id, False) is None
+
     def deallocate(self, alloc_id: int) -> bool:
         """True; False and a ResourceWarning when it was freed or evicted before."""
         heap = self._there()
-        if alloc_id in self._fresh:
-            del self._fresh[alloc_id]
+        if self._was_fresh(alloc_id):
             heap.unpin(alloc_id)
         if heap.free(alloc_id):
             return True
@@ -158,8 +161,7 @@ class MemoryPool(Pool):
         KeyError when it was freed or evicted."""
         heap = self._there()
         address, size = heap.pin(alloc_id)
-        if alloc_id in self._fresh:
-            del self._fresh[alloc_id]
+        if self._was_fresh(alloc_id):
             heap.unpin(alloc_id)
         return view_bytes(address, size, True, functools.partial(heap.unpin, alloc_id))
 
