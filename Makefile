@@ -200,11 +200,11 @@ $(O)/tests/vm/%: $(O)/obj/tests/vm/%.o $(TEST_LAYERS:%=$(O)/lib/%.a)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -o $@
 
-# What the Python package is tested against.
-SERVER_LAYERS := lease ipc lib policy model base
-$(O)/tests/python/%: $(O)/obj/tests/python/%.o $(SERVER_LAYERS:%=$(O)/lib/%.a)
+# The server of leases, and libuw that asks it: what the Python package is tested against, and bench-lease.
+LEASE_LAYERS := lease keep ipc lib policy model cgroups base
+$(O)/tests/python/%: $(O)/obj/tests/python/%.o $(LEASE_LAYERS:%=$(O)/lib/%.a)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(SERVER_LAYERS)) $(LDLIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(LEASE_LAYERS)) $(LDLIBS) -o $@
 
 $(O)/tests/bench/txn: $(O)/obj/tests/bench/txn.o | build/deps/test
 	$(Q)mkdir -p $(@D)
@@ -229,8 +229,7 @@ $(O)/tests/bench/hostile: $(O)/obj/tests/bench/hostile.o $(DAEMON_LAYERS:%=$(O)/
 $(O)/tests/bench/pools_%: $(O)/obj/tests/bench/pools_%.o $(O)/libuw.so
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< -L$(O) -luw -Wl,-rpath,'$$ORIGIN/../..' -lm -lpthread -o $@
-# The server of leases, and libuw that asks it.
-LEASE_LAYERS := lease ipc lib policy model base
+
 $(O)/tests/bench/lease: $(O)/obj/tests/bench/lease.o $(LEASE_LAYERS:%=$(O)/lib/%.a)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(LEASE_LAYERS)) $(LDLIBS) -o $@

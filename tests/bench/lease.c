@@ -105,6 +105,16 @@ static const char *name_of(void *data, uint32_t component)
 	return component ? NULL : ((struct side *)data)->config.component[0].name;
 }
 
+/* Nobody keeps pools here. */
+static int no_keeper(void *data, uint32_t component, bool start, int *ret_fd)
+{
+	(void)data;
+	(void)component;
+	(void)start;
+	(void)ret_fd;
+	return -ENOENT;
+}
+
 static void grow(void *data)
 {
 	struct side *side = data;
@@ -124,6 +134,7 @@ static void open_side(struct side *side, const char *dir)
 	struct lease_server_conf conf = {.place = place,
 					 .component = find,
 					 .name = name_of,
+					 .keeper = no_keeper,
 					 .grow = grow,
 					 .report = report,
 					 .data = side};

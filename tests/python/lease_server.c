@@ -59,6 +59,16 @@ static const char *name_component(void *data, uint32_t component)
 	return component < s->config.component_count ? s->config.component[component].name : NULL;
 }
 
+/* Nobody keeps pools here. */
+static int no_keeper(void *data, uint32_t component, bool start, int *ret_fd)
+{
+	(void)data;
+	(void)component;
+	(void)start;
+	(void)ret_fd;
+	return -ENOENT;
+}
+
 static void grow_file(void *data)
 {
 	struct served *s = data;
@@ -237,6 +247,7 @@ static int open_server(struct served *s, const char *path, const char *file, str
 		.place = place_peer,
 		.component = find_component,
 		.name = name_component,
+		.keeper = no_keeper,
 		.grow = grow_file,
 #ifdef LEASE_LEAF_PREFIX
 		.learned = learned,
@@ -255,6 +266,7 @@ static int open_server(struct served *s, const char *path, const char *file, str
 		return rc;
 	s->headroom.host_free_bytes = s->config.usable_bytes = s->headroom.usable_bytes;
 	s->headroom.host_valid = true;
+	s->config.lease_max = LEASE_SLOTS_CLIENT;
 	conf.ledger = s->ledger = calloc(1, lease_ledger_size());
 	if (!s->ledger)
 		return err_set(err, -ENOMEM, "out of memory");
