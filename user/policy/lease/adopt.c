@@ -44,6 +44,7 @@ static uint32_t client_of(struct lease_ledger *ledger, const struct lease_slot *
 			return client;
 		ledger->client[client].awaited_until_us = UINT64_MAX;
 	}
+	ledger->client[client].is_task = slot->flags & LEASE_TASK;
 	if (slot->flags & LEASE_ATTENDED) {
 		ledger->client[client].attends = true;
 		ledger->client[client].awaited_until_us = now_us + LEASE_AWAIT_US;

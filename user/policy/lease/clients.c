@@ -37,7 +37,7 @@ static uint32_t enter_user(struct lease_ledger *ledger, uint32_t uid)
 	return at;
 }
 
-static int may_join(const struct lease_ledger *ledger, uint32_t uid)
+int lease_client_may_join(const struct lease_ledger *ledger, uint32_t uid)
 {
 	uint32_t user = find_user(ledger, uid);
 
@@ -74,7 +74,7 @@ uint32_t lease_client_add(struct lease_ledger *ledger, const struct lease_identi
 int lease_client_join(struct lease_ledger *ledger, const struct lease_identity *identity,
 		      const struct lease_place *place, uint32_t *ret_client)
 {
-	int rc = may_join(ledger, identity->uid);
+	int rc = lease_client_may_join(ledger, identity->uid);
 
 	if (rc)
 		return rc;

@@ -17,7 +17,7 @@ static int check_pool(const struct lease_ledger *ledger, const struct lease_requ
 	uint32_t uid = ledger->client[request->client].identity.uid;
 
 	if (request->revocable || request->adaptive || request->ttl_us || request->timeout_us ||
-	    !memchr(request->text, 0, UW_NAME_LEN) || !text_is_name(request->text))
+	    request->task || !memchr(request->text, 0, UW_NAME_LEN) || !text_is_name(request->text))
 		return -EINVAL;
 	return lease_pool_name_is_free(ledger, uid, request->text) ? 0 : -EEXIST;
 }
@@ -31,7 +31,8 @@ static int check(const struct lease_ledger *ledger, const struct lease_request *
 	if (!request->bytes || request->bytes > LEASE_BYTES_MAX ||
 	    (request->adaptive && (!request->min_bytes || request->min_bytes > request->bytes)) ||
 	    request->priority < PRIORITY_MIN || request->priority > PRIORITY_MAX ||
-	    request->timeout_us > LEASE_US_MAX || request->ttl_us > LEASE_US_MAX)
+	    request->timeout_us > LEASE_US_MAX || request->ttl_us > LEASE_US_MAX ||
+	    request->run_us > LEASE_US_MAX)
 		return -EINVAL;
 	return request->pool ? check_pool(ledger, request) : 0;
 }
@@ -42,7 +43,7 @@ static void deny(struct lease_ledger *ledger, const struct lease_request *reques
 	bool passes = reason == LEASE_WHY_BUDGET || reason == LEASE_WHY_HOST ||
 		      reason == LEASE_WHY_LEVEL || reason == LEASE_WHY_TURN;
 
-	if (passes && request->timeout_us && !request->drawn &&
+	if (passes && (request->timeout_us || request->task) && !request->drawn &&
 	    lease_wait(ledger, request, now_us, &reason)) {
 		ret->outcome = LEASE_WAITS;
 		return;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The ledger's memory, for its own files. Each calls only those after it: recall.c asks back,
- * grant.c decides, adopt.c takes over, attach.c has pools shared, clients.c keeps who is there,
- * credit.c what they give out themselves, wait.c who waits, fit.c gives what is asked, slots.c keeps
- * the slots and their lists, pools.c the pools, room.c what is free, expiry.c what ends by itself,
- * news.c what somebody did not get or lost.
+ * grant.c decides, adopt.c takes over, task.c hands over, attach.c has pools shared, clients.c
+ * keeps who is there, credit.c what they give out themselves, wait.c who waits, fit.c gives what is
+ * asked, slots.c keeps the slots and their lists, pools.c the pools, room.c what is free, expiry.c
+ * what ends by itself, news.c what somebody did not get or lost.
  */
 #ifndef UW_POLICY_LEASE_INSIDE_H
 #define UW_POLICY_LEASE_INSIDE_H
@@ -25,7 +25,7 @@ struct lease_node {
 };
 
 struct lease_user {
-	uint32_t uid, clients, leases; /* free while clients is 0 */
+	uint32_t uid, clients, leases, waiters; /* free while clients is 0 */
 	uint32_t reserved;
 };
 
@@ -51,9 +51,11 @@ struct lease_client {
 	uint32_t user;             /* in the table of users */
 	uint32_t leaf;             /* in the table of leaves; LEASE_LEAVES: none */
 	uint32_t leases, waiters;
+	uint32_t tasks;    /* of the waiters */
 	uint32_t reserved; /* slots, for what it takes from its credit */
 	uint16_t first;    /* its leases */
 	bool attends;
+	bool is_task; /* a process that was handed a lease */
 	struct lease_credit credit[UW_COMPONENTS_MAX];
 	uint64_t held_bytes[UW_COMPONENTS_MAX];
 	uint64_t firm_bytes[UW_COMPONENTS_MAX]; /* of them given out, and not to be asked back */
@@ -180,6 +182,9 @@ static inline uint64_t lease_slot_bytes(const struct lease_ledger *ledger, uint3
 /* An entry for it, or LEASE_NO_CLIENT. Rights and quotas are not asked. */
 uint32_t lease_client_add(struct lease_ledger *ledger, const struct lease_identity *identity);
 
+/* Whether one more of this user may come: 0, -EMFILE, -ENFILE. */
+int lease_client_may_join(const struct lease_ledger *ledger, uint32_t uid);
+
 /* ---- pools.c ---- */
 
 /* The lease in slot is its pool's, as its owner's or a reader's: which there is from then on. */
@@ -260,6 +265,14 @@ void lease_credit_reserve(struct lease_ledger *ledger, uint32_t client, uint32_t
 /* False when there is no place to wait, with the reason. */
 bool lease_wait(struct lease_ledger *ledger, const struct lease_request *request, uint64_t now_us,
 		enum lease_reason *ret_reason);
+
+/* The one that waits for a client by this cookie; NULL. */
+struct lease_waiter *lease_waiter_find(struct lease_ledger *ledger, uint32_t client,
+				       uint32_t cookie);
+
+/* Whether the turn of one is before that of the other, in the same component. */
+bool lease_waiter_precedes(const struct lease_waiter *waiter, const struct lease_waiter *other,
+			   uint64_t now_us);
 
 /* Somebody waits in the component whose turn is before that of a newcomer. */
 bool lease_is_behind(const struct lease_ledger *ledger, uint32_t component, uint32_t priority,

@@ -39,6 +39,8 @@
 /* A wait costs the others who wait a look at it: a few a client. */
 #define LEASE_WAITERS        1024U
 #define LEASE_WAITERS_CLIENT 16U
+#define LEASE_TASKS_CLIENT   256U                /* that wait, beside these */
+#define LEASE_WAITERS_USER   (LEASE_WAITERS / 2) /* of one user that is not root */
 #define LEASE_AGE_STEP_US    (30 * 1000000ULL) /* waited for so long counts as one priority more */
 #define LEASE_AWAIT_US       (10 * 1000000ULL) /* a client has to come back to its leases */
 #define LEASE_LOOK_US        1000000ULL        /* headroom comes anew at least so often */
@@ -75,6 +77,7 @@ enum lease_flag {
 	LEASE_READER = 1U << 3,    /* one who attached it: counts nothing */
 	LEASE_CREDIT = 1U << 4,    /* not given out yet */
 	LEASE_DRAWN = 1U << 5,     /* came out of its client's credit */
+	LEASE_TASK = 1U << 6,      /* of a process that was handed it, and ends with it */
 };
 
 enum lease_state {
@@ -109,6 +112,7 @@ struct lease_slot {
 	uint8_t flags; /* enum lease_flag */
 	uint16_t pad;
 	char component[UW_NAME_LEN];
+	uint32_t run_s; /* so long it is thought to be needed; 0: nobody knows */
 	union {
 		char text[LEASE_TEXT_LEN];
 		struct lease_pool_words pool; /* with LEASE_POOL */
@@ -147,8 +151,8 @@ enum lease_reason {
 	LEASE_WHY_LEVEL,  /* the level of its component lets only priority 9 and 10, or none */
 	LEASE_WHY_TURN,   /* others wait whose turn is before it */
 	LEASE_WHY_NEVER,  /* more than its component may ever have */
-	LEASE_WHY_QUOTA_CLIENT, /* lease-max, LEASE_WAITERS_CLIENT */
-	LEASE_WHY_QUOTA_USER,   /* LEASE_SLOTS_USER, LEASE_POOLS_USER */
+	LEASE_WHY_QUOTA_CLIENT, /* lease-max, LEASE_WAITERS_CLIENT, LEASE_TASKS_CLIENT */
+	LEASE_WHY_QUOTA_USER,   /* LEASE_SLOTS_USER, LEASE_POOLS_USER, LEASE_WAITERS_USER */
 	LEASE_WHY_QUOTA, /* LEASE_SLOTS, LEASE_WAITERS, LEASE_POOLS; or no memory for the ledger */
 	LEASE_REASON__COUNT
 };
@@ -182,9 +186,11 @@ struct lease_request {
 	bool pool;     /* of which text is the name; it cannot wait */
 	bool credit;   /* of the ledger itself */
 	bool drawn;    /* its client has taken it from its credit already; it never waits */
+	bool task;     /* waits for as long as it takes */
 	uint64_t bytes, min_bytes;
 	uint64_t timeout_us; /* to wait; 0: granted or denied at once */
 	uint64_t ttl_us;     /* 0: until it is freed */
+	uint64_t run_us;     /* so long it is thought to be needed; 0: nobody knows */
 	char text[LEASE_TEXT_LEN];
 };
 
@@ -308,6 +314,7 @@ int lease_free(struct lease_ledger *ledger, uint32_t client, uint64_t id);
 
 /* The same by hand, whoever has it. */
 int lease_take(struct lease_ledger *ledger, uint64_t id, uint64_t now_us);
+
 /* ---- pools ---- */
 
 struct lease_pool_view {
@@ -362,6 +369,33 @@ bool lease_pool_next(struct lease_ledger *ledger, struct lease_pool_news *ret_ne
 /* The lease by which a client attached a pool; false when it did not. */
 bool lease_pool_reader(const struct lease_ledger *ledger, uint32_t index, uint32_t client,
 		       uint64_t *ret_lease);
+
+/* ---- tasks ---- */
+
+/* Gives up what the client waits for by this cookie. 0 or LEASE_STALE. */
+int lease_withdraw(struct lease_ledger *ledger, uint32_t client, uint32_t cookie);
+
+/* What stands between a request that waits and its grant. */
+struct lease_line {
+	enum lease_reason reason;
+	uint64_t bytes;
+	uint32_t ahead;       /* in the line before it */
+	uint64_t start_in_us; /* its turn comes, if leases end when they are thought to; UINT64_MAX
+			       */
+};
+
+/* 0 or LEASE_STALE. O(LEASE_SLOTS). */
+int lease_look_at(struct lease_ledger *ledger, uint32_t client, uint32_t cookie, uint64_t now_us,
+		  struct lease_line *ret_line);
+
+/*
+ * Makes a client's lease that of a process, which is a client from now on: a lease of another id,
+ * which lasts as long as the process. Its client is awaited as long, and its place is to be told.
+ * LEASE_STALE, -EMFILE, -ENFILE; -EINVAL of a pool.
+ */
+int lease_hand_over(struct lease_ledger *ledger, uint32_t client, uint64_t id,
+		    const struct lease_identity *to, uint64_t now_us, uint32_t *ret_client,
+		    uint64_t *ret_id);
 
 /* ---- time ---- */
 
@@ -450,7 +484,7 @@ struct lease_view {
 	uint32_t component, uid;
 	int32_t pid;
 	uint8_t priority;
-	bool revocable, inside, awaited, credit;
+	bool revocable, inside, awaited, credit, task;
 	bool pool;        /* of a pool: text is its name */
 	const char *text; /* LEASE_TEXT_LEN bytes: two texts, terminated */
 };

@@ -176,6 +176,7 @@ static void write_slot(struct lease_slot *slot, const struct lease_request *requ
 	slot->pid = identity->pid;
 	slot->uid = identity->uid;
 	slot->priority = request->priority;
+	slot->run_s = (uint32_t)((request->run_us + US_PER_SEC - 1) / US_PER_SEC);
 	memcpy(slot->text, request->text, LEASE_TEXT_LEN);
 	atomic_store_explicit(&slot->expires_us, request->ttl_us ? now_us + request->ttl_us : 0,
 			      memory_order_relaxed);
@@ -206,7 +207,8 @@ uint32_t lease_slot_take(struct lease_ledger *ledger, const struct lease_request
 	slot->flags = (uint8_t)((request->revocable ? LEASE_REVOCABLE : 0U) |
 				(client->attends ? LEASE_ATTENDED : 0U) |
 				(request->credit ? LEASE_CREDIT : 0U) |
-				(request->drawn ? LEASE_DRAWN : 0U));
+				(request->drawn ? LEASE_DRAWN : 0U) |
+				(client->is_task ? LEASE_TASK : 0U));
 	if (words)
 		write_pool(slot, at, words);
 	memcpy(slot->component, ledger->account[request->component].name, UW_NAME_LEN);

@@ -40,7 +40,8 @@ void lease_totals(const struct lease_ledger *ledger, struct lease_totals *ret_to
 		.revoked = ledger->revoked,
 	};
 	for (uint32_t i = 0; i < LEASE_CLIENTS; i++)
-		ret_totals->awaited += ledger->client[i].used && ledger->client[i].awaited_until_us;
+		ret_totals->awaited += ledger->client[i].used && !ledger->client[i].is_task &&
+				       ledger->client[i].awaited_until_us;
 	for (uint32_t i = 0; i < ledger->component_count; i++)
 		ret_totals->pools += ledger->account[i].pools;
 }
@@ -69,8 +70,9 @@ bool lease_read(const struct lease_ledger *ledger, uint32_t slot, struct lease_v
 		.credit = s->flags & LEASE_CREDIT,
 		.inside =
 			client->leaf != LEASE_LEAVES && client->place.component == node->component,
-		.awaited = client->awaited_until_us,
+		.awaited = client->awaited_until_us && !(s->flags & LEASE_TASK),
 		.pool = lease_slot_is_pool(ledger, slot),
+		.task = s->flags & LEASE_TASK,
 		.text = s->text,
 	};
 	return true;

@@ -25,6 +25,14 @@ static bool stands_in(const struct lease_ledger *ledger, const struct lease_wait
 	       lease_level_lets(ledger, component, waiter->request.priority);
 }
 
+bool lease_waiter_precedes(const struct lease_waiter *waiter, const struct lease_waiter *other,
+			   uint64_t now_us)
+{
+	uint32_t a = rank(waiter, now_us), b = rank(other, now_us);
+
+	return a > b || (a == b && waiter->sequence < other->sequence);
+}
+
 static struct lease_waiter *first_of(struct lease_ledger *ledger, uint32_t component,
 				     uint64_t now_us)
 {
@@ -33,11 +41,8 @@ static struct lease_waiter *first_of(struct lease_ledger *ledger, uint32_t compo
 	for (uint32_t i = 0; i < LEASE_WAITERS; i++) {
 		struct lease_waiter *waiter = &ledger->waiter[i];
 
-		if (!stands_in(ledger, waiter, component))
-			continue;
-		if (!first || rank(waiter, now_us) > rank(first, now_us) ||
-		    (rank(waiter, now_us) == rank(first, now_us) &&
-		     waiter->sequence < first->sequence))
+		if (stands_in(ledger, waiter, component) &&
+		    (!first || lease_waiter_precedes(waiter, first, now_us)))
 			first = waiter;
 	}
 	return first;
@@ -61,25 +66,49 @@ static struct lease_waiter *free_place(struct lease_ledger *ledger)
 	return NULL;
 }
 
+static enum lease_reason over_quota(const struct lease_ledger *ledger,
+				    const struct lease_request *request)
+{
+	const struct lease_client *client = &ledger->client[request->client];
+	uint32_t plain = client->waiters - client->tasks;
+
+	if (request->task ? client->tasks == LEASE_TASKS_CLIENT : plain == LEASE_WAITERS_CLIENT)
+		return LEASE_WHY_QUOTA_CLIENT;
+	if (client->identity.uid && ledger->user[client->user].waiters == LEASE_WAITERS_USER)
+		return LEASE_WHY_QUOTA_USER;
+	return ledger->waiting < LEASE_WAITERS ? LEASE_WHY_NONE : LEASE_WHY_QUOTA;
+}
+
+static void count_waiter(struct lease_ledger *ledger, const struct lease_request *request,
+			 uint32_t by)
+{
+	struct lease_client *client = &ledger->client[request->client];
+
+	client->waiters += by;
+	client->tasks += request->task ? by : 0;
+	ledger->user[client->user].waiters += by;
+	ledger->waiting += by;
+}
+
 bool lease_wait(struct lease_ledger *ledger, const struct lease_request *request, uint64_t now_us,
 		enum lease_reason *ret_reason)
 {
-	struct lease_client *client = &ledger->client[request->client];
-	struct lease_waiter *waiter = free_place(ledger);
+	enum lease_reason over = over_quota(ledger, request);
+	struct lease_waiter *waiter;
 
-	if (!waiter || client->waiters == LEASE_WAITERS_CLIENT) {
-		*ret_reason = waiter ? LEASE_WHY_QUOTA_CLIENT : LEASE_WHY_QUOTA;
+	if (over != LEASE_WHY_NONE) {
+		*ret_reason = over;
 		return false;
 	}
+	waiter = free_place(ledger);
 	*waiter = (struct lease_waiter){
 		.used = true,
 		.sequence = ++ledger->sequence,
 		.since_us = now_us,
-		.until_us = now_us + request->timeout_us,
+		.until_us = request->task ? UINT64_MAX : now_us + request->timeout_us,
 		.request = *request,
 	};
-	client->waiters++;
-	ledger->waiting++;
+	count_waiter(ledger, request, 1);
 	ledger->account[request->component].waiting++;
 	ledger->next_wait_us = min_u64(ledger->next_wait_us, waiter->until_us);
 	return true;
@@ -87,12 +116,24 @@ bool lease_wait(struct lease_ledger *ledger, const struct lease_request *request
 
 void lease_waiter_drop(struct lease_ledger *ledger, struct lease_waiter *waiter)
 {
-	ledger->client[waiter->request.client].waiters--;
-	ledger->waiting--;
+	count_waiter(ledger, &waiter->request, -1U);
 	if (!waiter->gone)
 		ledger->account[waiter->request.component].waiting--;
 	waiter->used = false;
 	ledger->stirred = UINT32_MAX; /* who stood behind it may be the first now */
+}
+
+struct lease_waiter *lease_waiter_find(struct lease_ledger *ledger, uint32_t client,
+				       uint32_t cookie)
+{
+	for (uint32_t i = 0; ledger->client[client].waiters && i < LEASE_WAITERS; i++) {
+		struct lease_waiter *waiter = &ledger->waiter[i];
+
+		if (waiter->used && waiter->request.client == client &&
+		    waiter->request.cookie == cookie)
+			return waiter;
+	}
+	return NULL;
 }
 
 /* ---- what happens to them ---- */
