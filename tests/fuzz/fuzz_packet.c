@@ -36,6 +36,12 @@ static int names_end(const union packet_request *request)
 		       strlen(request->grant.text) < PACKET_TEXT_LEN;
 	case PACKET_POOL_ATTACH:
 		return strlen(request->attach.name) < PACKET_NAME_LEN;
+	case PACKET_TASK_SUBMIT:
+		return strlen(request->task.component) < PACKET_NAME_LEN &&
+		       strlen(request->task.text) < PACKET_TEXT_LEN &&
+		       strlen(request->task.key) < PACKET_KEY_LEN;
+	case PACKET_TASK_BEGIN:
+		return strlen(request->begin.key) < PACKET_KEY_LEN;
 	default:
 		return 1;
 	}
@@ -70,6 +76,10 @@ static void read_answers(struct packet_in *in)
 
 	while (packet_next_answer(in, &answer, &text, &length) > 0) {
 		char *copy = text ? strndup(text, length) : NULL;
+
+		require(answer.reply.item.op != PACKET_TASK_LOOK || answer.reply.outcome ||
+				strlen(answer.look.reason) < sizeof(answer.look.reason),
+			"a reason without an end");
 
 		packet_start(&out, again, in->kind);
 		require(!packet_add_answer(&out, &answer, copy), "an answer does not fit");

@@ -26,7 +26,8 @@ static uint8_t bytes[PACKET_MAX];
 static struct packet_out out;
 static uint64_t now_us;
 static uint32_t may = 3;
-static bool no_keepers; /* none can be started */
+static bool no_keepers;    /* none can be started */
+static uint64_t job_bytes; /* of the job whose leaf the clients run in; 0: none */
 
 static inline uint64_t tell_now(void)
 {
@@ -36,7 +37,8 @@ static inline uint64_t tell_now(void)
 static inline void place(void *data, const struct lease_peer *peer, struct lease_place *ret_place)
 {
 	(void)data, (void)peer;
-	*ret_place = (struct lease_place){.component = COMPONENT_NONE, .may = may};
+	*ret_place = (struct lease_place){
+		.component = COMPONENT_NONE, .may = may, .reserved_bytes = job_bytes};
 }
 
 static inline int find(void *data, const char *name, uint8_t *ret_priority)
@@ -69,6 +71,56 @@ static inline int find_keeper(void *data, uint32_t component, bool start, int *r
 	return keeper_find(dir, component, start && !no_keepers, ret_fd);
 }
 
+/* ---- leaves of tasks, as they were asked for ---- */
+
+static struct lease_move asked_move;
+static char asked_leaf[LEASE_LEAF_LEN], ended_leaf[LEASE_LEAF_LEN], found_leaf[LEASE_LEAF_LEN];
+static char ended_key[PACKET_KEY_LEN];
+static bool ended_by_itself;
+static int moves, ends, move_rc;
+static uint64_t learned_bytes;
+
+static inline uint64_t learned(void *data, uint32_t component, uint32_t uid, const char *key)
+{
+	(void)data, (void)component, (void)uid, (void)key;
+	return learned_bytes;
+}
+
+static inline int move(void *data, const struct lease_move *wanted)
+{
+	(void)data;
+	asked_move = *wanted;
+	strcpy(asked_leaf, wanted->leaf);
+	moves++;
+	return move_rc;
+}
+
+static inline void end(void *data, const struct lease_leaf_end *over)
+{
+	(void)data;
+	strcpy(ended_leaf, over->leaf);
+	strcpy(ended_key, over->key);
+	ended_by_itself = over->by_itself;
+	ends++;
+}
+
+static inline int look(void *data, const char *component, const char *leaf,
+		       struct lease_leaf_look *ret_look)
+{
+	(void)data, (void)component, (void)leaf;
+	*ret_look = (struct lease_leaf_look){true, 3, 4, 5};
+	return 0;
+}
+
+static inline bool find_leaf(void *data, int32_t pid, char component[static UW_NAME_LEN],
+			     char leaf[static LEASE_LEAF_LEN])
+{
+	(void)data, (void)pid;
+	strcpy(component, "ml_models");
+	strcpy(leaf, found_leaf);
+	return *found_leaf;
+}
+
 static inline void start_server(void)
 {
 	struct lease_server_conf conf = {
@@ -79,6 +131,11 @@ static inline void start_server(void)
 		.name = name_of,
 		.keeper = find_keeper,
 		.grow = grow,
+		.learned = learned,
+		.move = move,
+		.end = end,
+		.look = look,
+		.find_leaf = find_leaf,
 		.report = report,
 		.now_us = tell_now,
 	};
@@ -95,6 +152,10 @@ static inline int setup(void **state)
 	now_us = f->now_us;
 	may = 3;
 	no_keepers = false;
+	job_bytes = 0;
+	moves = ends = move_rc = 0;
+	learned_bytes = 0;
+	*found_leaf = '\0';
 	strcpy(dir + strlen(dir) - 6, "XXXXXX");
 	if (!mkdtemp(dir))
 		return -1;

@@ -28,6 +28,15 @@ static const union packet_request grant = {.grant = {
 						   .text = "BERT\0nightly,gpu",
 					   }};
 
+static const union packet_request task = {.task = {
+						  .bytes = 1 << 20,
+						  .run_us = 5,
+						  .priority = 9,
+						  .component = "ml_models",
+						  .text = "train",
+						  .key = "bert",
+					  }};
+
 static void test_requests_come_out_as_they_went_in(void **state)
 {
 	union packet_request got;
@@ -44,6 +53,10 @@ static void test_requests_come_out_as_they_went_in(void **state)
 				(struct packet_lease){.item.cookie = 4, .id = 8, .value = 9};
 		if (op == PACKET_WATCH)
 			strcpy(request.watch.component, "cache");
+		if (op == PACKET_TASK_SUBMIT)
+			request = task;
+		if (op == PACKET_TASK_BEGIN)
+			request.begin = (struct packet_begin){.id = 8, .key = "bert"};
 		assert_int_equal(packet_add_request(&out, (enum packet_op)op, &request), 0);
 	}
 	assert_int_equal(packet_open(&in, bytes, out.used), 0);
@@ -59,6 +72,11 @@ static void test_requests_come_out_as_they_went_in(void **state)
 			assert_true(got.lease.id == 8 && got.lease.value == 9);
 		if (op == PACKET_WATCH)
 			assert_string_equal(got.watch.component, "cache");
+		if (op == PACKET_TASK_SUBMIT)
+			assert_memory_equal(&got.task.bytes, &task.task.bytes,
+					    sizeof(got.task) - sizeof(got.item));
+		if (op == PACKET_TASK_BEGIN)
+			assert_true(got.begin.id == 8 && !strcmp(got.begin.key, "bert"));
 	}
 	assert_int_equal(packet_next_request(&in, &got), 0);
 }
@@ -98,6 +116,41 @@ static void test_answers_come_out_as_they_went_in(void **state)
 	assert_int_equal(length, 7);
 	assert_memory_equal(text, "{\"v\":1}", 7);
 	assert_int_equal(packet_next_answer(&in, &got, &text, &length), 0);
+}
+
+static void test_look_at_a_task_comes_out_as_it_went_in(void **state)
+{
+	union packet_answer look = {.look = {.reply = {.item = {PACKET_TASK_LOOK, 0, 3},
+						       .flags = PACKET_RUNS | PACKET_FROZEN,
+						       .bytes = 6},
+					     .reason = "budget",
+					     .ahead = 2,
+					     .start_in_us = UINT64_MAX,
+					     .used_bytes = 4,
+					     .peak_bytes = 5,
+					     .throttled = 1}};
+	union packet_answer gone = {
+		.reply = {.item = {PACKET_TASK_LOOK, 0, 4}, .outcome = PACKET_STALE}};
+	union packet_answer got;
+	const char *text;
+	size_t length;
+
+	(void)state;
+	packet_start(&out, bytes, PACKET_ANSWER);
+	assert_int_equal(packet_add_answer(&out, &look, NULL), 0);
+	assert_int_equal(packet_add_answer(&out, &gone, NULL), 0);
+	assert_int_equal(packet_open(&in, bytes, out.used), 0);
+	assert_int_equal(packet_next_answer(&in, &got, &text, &length), 1);
+	assert_memory_equal(&got.look.reply.outcome, &look.look.reply.outcome,
+			    sizeof(look.look) - sizeof(look.reply.item));
+	assert_int_equal(packet_next_answer(&in, &got, &text, &length), 1);
+	assert_int_equal(got.reply.outcome, PACKET_STALE);
+	assert_int_equal(packet_next_answer(&in, &got, &text, &length), 0);
+	memset(look.look.reason, 'x', sizeof(look.look.reason));
+	packet_start(&out, bytes, PACKET_ANSWER);
+	assert_int_equal(packet_add_answer(&out, &look, NULL), 0);
+	assert_int_equal(packet_open(&in, bytes, out.used), 0);
+	assert_int_equal(packet_next_answer(&in, &got, &text, &length), -EBADMSG);
 }
 
 static void test_events_come_out_as_they_went_in(void **state)
@@ -205,6 +258,9 @@ static void test_what_is_bent_is_refused(void **state)
 		{PACKET_POOL_OFFER, head + offsetof(struct packet_lease, value), 1},
 		{PACKET_POOL_ATTACH, head + offsetof(struct packet_attach, flags), 1},
 		{PACKET_POOL_SHARE, head + offsetof(struct packet_share, zero), 1},
+		{PACKET_TASK_SUBMIT, head + offsetof(struct packet_task, flags), PACKET_ADAPTIVE},
+		{PACKET_TASK_WITHDRAW, head + offsetof(struct packet_lease, id), 1},
+		{PACKET_TASK_END, head + offsetof(struct packet_lease, value), 1},
 	};
 
 	(void)state;
@@ -237,6 +293,17 @@ static void test_text_without_an_end_is_refused(void **state)
 	assert_int_equal(read_bent(PACKET_GRANT, &bad, 0, 'u'), 0);
 	memset(bad.watch.component, 'x', PACKET_NAME_LEN);
 	assert_int_equal(read_bent(PACKET_WATCH, &bad, 0, 'u'), -EBADMSG);
+	bad = task;
+	memset(bad.task.component, 'x', PACKET_NAME_LEN);
+	assert_int_equal(read_bent(PACKET_TASK_SUBMIT, &bad, 0, 'u'), -EBADMSG);
+	bad = task;
+	memset(bad.task.text, 'x', PACKET_TEXT_LEN);
+	assert_int_equal(read_bent(PACKET_TASK_SUBMIT, &bad, 0, 'u'), -EBADMSG);
+	bad = task;
+	memset(bad.task.key, 'x', PACKET_KEY_LEN);
+	assert_int_equal(read_bent(PACKET_TASK_SUBMIT, &bad, 0, 'u'), -EBADMSG);
+	memset(bad.begin.key, 'x', PACKET_KEY_LEN);
+	assert_int_equal(read_bent(PACKET_TASK_BEGIN, &bad, 0, 'u'), -EBADMSG);
 }
 
 static void test_cut_packet_is_refused(void **state)
@@ -255,6 +322,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests_come_out_as_they_went_in),
 		cmocka_unit_test(test_answers_come_out_as_they_went_in),
+		cmocka_unit_test(test_look_at_a_task_comes_out_as_it_went_in),
 		cmocka_unit_test(test_events_come_out_as_they_went_in),
 		cmocka_unit_test(test_packet_takes_512_of_the_longest_and_no_more),
 		cmocka_unit_test(test_what_is_bent_is_refused),

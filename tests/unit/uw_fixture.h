@@ -84,6 +84,55 @@ static inline char *uw_server_report(void *data)
 	return strdup("{\"v\":1}");
 }
 
+/* Nothing is moved: a leaf is a name, and the answer comes a turn later. */
+
+static struct lease_move uw_server_moving;
+
+static inline uint64_t uw_server_learned(void *data, uint32_t component, uint32_t uid,
+					 const char *key)
+{
+	(void)data, (void)component, (void)uid;
+	return strcmp(key, "known") ? 0 : 50 * MIB;
+}
+
+static inline int uw_server_move(void *data, const struct lease_move *move)
+{
+	(void)data;
+	uw_server_moving = *move;
+	return 0;
+}
+
+static inline void uw_server_moved(struct lease_server *server)
+{
+	struct lease_move move = uw_server_moving;
+
+	uw_server_moving = (struct lease_move){0};
+	if (move.id)
+		lease_server_moved(server, move.client, move.id, 0, 4711);
+}
+
+static inline void uw_server_end(void *data, const struct lease_leaf_end *end)
+{
+	(void)data, (void)end;
+}
+
+static inline int uw_server_look(void *data, const char *component, const char *leaf,
+				 struct lease_leaf_look *ret_look)
+{
+	(void)data, (void)component, (void)leaf;
+	*ret_look = (struct lease_leaf_look){.used_bytes = 3 * MIB, .peak_bytes = 4 * MIB};
+	return 0;
+}
+
+static inline bool uw_server_find_leaf(void *data, int32_t pid, char component[static UW_NAME_LEN],
+				       char leaf[static LEASE_LEAF_LEN])
+{
+	(void)data;
+	strcpy(component, "ml_models");
+	snprintf(leaf, LEASE_LEAF_LEN, LEASE_LEAF_PREFIX "%d", pid);
+	return true;
+}
+
 static inline struct lease_server *uw_server_open(struct uw_server *s,
 						  const struct uw_fixture *fixture)
 {
@@ -94,6 +143,11 @@ static inline struct lease_server *uw_server_open(struct uw_server *s,
 		.name = uw_server_name,
 		.keeper = uw_server_keeper,
 		.grow = uw_server_grow,
+		.learned = uw_server_learned,
+		.move = uw_server_move,
+		.end = uw_server_end,
+		.look = uw_server_look,
+		.find_leaf = uw_server_find_leaf,
 		.report = uw_server_report,
 		.data = s,
 	};
@@ -156,6 +210,7 @@ static inline void uw_server_run(const struct uw_fixture *fixture, int fd)
 		if (ready[1].revents)
 			uw_server_obey(&s, server, fd);
 		lease_server_dispatch(server);
+		uw_server_moved(server);
 		lease_server_keep_house(server);
 	}
 }

@@ -20,6 +20,7 @@
 #include "user/daemon/leases_report.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/spoken.h"
+#include "user/daemon/tasks.h"
 #include "user/jobs/jobs.h"
 #include "user/lease/file.h"
 #include "user/lease/server.h"
@@ -301,6 +302,8 @@ int leases_watch(struct daemon *daemon)
 	if (rc >= 0)
 		rc = loop_add_io(daemon->event, lease_server_fd(daemon->lease_server), EPOLLIN,
 				 on_lease_client, daemon, LOOP_CLIENTS, &daemon->lease_source);
+	if (rc >= 0)
+		rc = tasks_watch(daemon);
 	return rc;
 }
 
@@ -308,6 +311,7 @@ void leases_unwatch(struct daemon *daemon)
 {
 	daemon->lease_source = sd_event_source_disable_unref(daemon->lease_source);
 	daemon->lease_timer = sd_event_source_disable_unref(daemon->lease_timer);
+	tasks_unwatch(daemon);
 }
 
 /* ---- from the start to the end ---- */
@@ -342,6 +346,7 @@ static int open_server(struct daemon *daemon, struct uw_err *err)
 		.data = daemon,
 	};
 
+	tasks_serve(&conf);
 	return lease_server_new(&conf, &daemon->lease_server, err);
 }
 
@@ -353,6 +358,7 @@ static void adopt(struct daemon *daemon)
 
 	lease_adopt(daemon->leases, lease_file_room(daemon->lease_file), clock_now_us(), &freed);
 	gone = lease_server_adopt(daemon->lease_server);
+	tasks_sweep(daemon);
 	lease_totals(daemon->leases, &totals);
 	if (totals.leases || freed || gone)
 		log_notice("leases of an earlier uwd kept=%u clients=%u pools=%u freed=%u gone=%u",
@@ -371,8 +377,10 @@ int leases_open(struct daemon *daemon, struct uw_err *err)
 	resolve_lists(daemon);
 	lease_init(daemon->leases, lease_file_slots(daemon->lease_file));
 	lease_configure(daemon->leases, &daemon->config);
-	rc = open_server(daemon, err);
+	rc = tasks_open(daemon);
+	rc = rc ? err_set(err, rc, "leases: %s", strerror(-rc)) : open_server(daemon, err);
 	if (rc) {
+		tasks_close(daemon);
 		free(daemon->leases);
 		daemon->leases = NULL;
 		return rc;
@@ -387,6 +395,7 @@ void leases_close(struct daemon *daemon)
 {
 	daemon->stepped = NULL;
 	lease_server_free(daemon->lease_server);
+	tasks_close(daemon);
 	lease_file_close(daemon->lease_file);
 	free(daemon->leases);
 	daemon->lease_server = NULL;

@@ -90,6 +90,7 @@ json_t *leases_encode_one(const struct daemon *daemon, const struct lease_view *
 	json_put(object, "credit", json_boolean(view->credit));
 	json_put(object, "inside", json_boolean(view->inside));
 	json_put(object, "awaited", json_boolean(view->awaited));
+	json_put(object, "task", json_boolean(view->task));
 	json_put(object, "pid", json_integer(view->pid));
 	json_put(object, "uid", json_integer(view->uid));
 	json_put(object, "age_us", json_number(left(now_us, view->since_us)));

@@ -9,6 +9,7 @@
 #include "user/daemon/pool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
@@ -50,6 +51,17 @@ static uint32_t path_depth(const char *path)
 	for (; *path; path++)
 		depth += *path == '/';
 	return depth;
+}
+
+int pool_own_dir(void *data)
+{
+	struct daemon *daemon = data;
+	int fd;
+
+	pthread_mutex_lock(&daemon->pool_lock);
+	fd = fcntl(daemon->pool.dir, F_DUPFD_CLOEXEC, 0);
+	pthread_mutex_unlock(&daemon->pool_lock);
+	return fd < 0 ? -errno : fd;
 }
 
 struct kern_options pool_kern_options(const struct daemon *daemon)

@@ -24,6 +24,10 @@ int pool_open(struct daemon *daemon, struct uw_err *err);
  * or teardown is at work. */
 int pool_set_up(struct daemon *daemon, const struct config *config, struct uw_err *err);
 
+/* A fd of the caller's own of the pool's directory, which may be another one at any time; data is a
+ * struct daemon. Any thread. -errno. */
+int pool_own_dir(void *data);
+
 struct kern_options pool_kern_options(const struct daemon *daemon);
 
 /* sense, act and kern turn to the components of the configuration in force and to their cgroups as

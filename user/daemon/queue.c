@@ -15,6 +15,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/daemon/loop.h"
+#include "user/daemon/pool.h"
 #include "user/daemon/spoken.h"
 #include "user/daemon/tick.h"
 #include "user/ipc/server.h"
@@ -26,18 +27,6 @@
 #define LOOK_PERIOD_US US_PER_SEC
 
 /* ---- what the machine side of jobs asks of uwd ---- */
-
-/* The pool may be made anew at any time, and its fd with it: one of our own. */
-static int pool_dir(void *data)
-{
-	struct daemon *daemon = data;
-	int fd;
-
-	pthread_mutex_lock(&daemon->pool_lock);
-	fd = fcntl(daemon->pool.dir, F_DUPFD_CLOEXEC, 0);
-	pthread_mutex_unlock(&daemon->pool_lock);
-	return fd < 0 ? -errno : fd;
-}
 
 static int freeze_leaf(void *data, uint32_t component, uint64_t leaf, bool on)
 {
@@ -174,13 +163,13 @@ int queue_open(struct daemon *daemon, struct uw_err *err)
 
 	daemon->jobs_machine = (struct jobs_machine){
 		.state_dir = QUEUE_DIR,
-		.pool_dir = pool_dir,
+		.pool_dir = pool_own_dir,
 		.freeze = freeze_leaf,
 		.reclaim = reclaim_leaf,
 		.data = daemon,
 	};
 	resolve_allowed(daemon);
-	rc = leaf_keeper_new(pool_dir, daemon, &daemon->jobs_machine.keeper);
+	rc = leaf_keeper_new(pool_own_dir, daemon, &daemon->jobs_machine.keeper);
 	if (rc)
 		return err_set(err, rc, "queue: %s", strerror(-rc));
 	rc = jobs_open(&setup, &daemon->jobs, err);

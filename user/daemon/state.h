@@ -34,6 +34,7 @@ struct ledger;
 struct policy_state;
 struct queue_page;
 struct sense;
+struct tasks;
 struct wait_call;
 
 struct daemon_stats {
@@ -108,6 +109,7 @@ struct daemon {
 	uint64_t leases_look_us;                 /* when next */
 	pid_t keeper_pid[2 * UW_COMPONENTS_MAX]; /* keepers of pools that are ours to reap */
 	uint32_t keeper_leaves; /* mask of components that may have a leaf of pools */
+	struct tasks *tasks;    /* leaves of tasks; tasks.c */
 
 	/* spoken.c */
 	struct host_sample spoken_host; /* as last read for who gives out memory */

@@ -25,6 +25,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
+#include "user/jobs/leaf_move.h"
 
 #define STACK_BYTES (64UL << 10)
 
@@ -48,6 +49,7 @@ struct leaf_task {
 	uint64_t bytes; /* LIMIT */
 	int dir;        /* LIMIT: our own */
 	char component[UW_NAME_LEN], leaf[JOBS_LEAF_LEN];
+	struct leaf_move *move; /* NULL: to be removed, or LIMIT */
 };
 
 struct leaf_keeper {
@@ -68,6 +70,9 @@ static void task_free(struct leaf_task *task)
 {
 	if (task->dir >= 0)
 		close(task->dir);
+	if (task->move)
+		close(task->move->pidfd);
+	free(task->move);
 	free(task);
 }
 
@@ -138,7 +143,7 @@ static void drop_limit(struct leaf_keeper *keeper, uint64_t id)
 static bool is_there(const struct leaf_keeper *keeper, const struct leaf_task *like)
 {
 	for (const struct leaf_task *task = keeper->first; task; task = task->next)
-		if (!task->id && !strcmp(task->leaf, like->leaf) &&
+		if (!task->id && !task->move && !strcmp(task->leaf, like->leaf) &&
 		    !strcmp(task->component, like->component))
 			return true;
 	return false;
@@ -173,9 +178,19 @@ static bool clean(const struct leaf_keeper *keeper, const struct leaf_task *task
 	if (!rc || rc == -ENOENT || rc == -ENODEV)
 		return true;
 	if (task->tries == CLEAN_TRIES)
-		log_warning("leaf of a job stays, it is tried again component=%s leaf=%s error=%s",
+		log_warning("leaf stays, it is tried again component=%s leaf=%s error=%s",
 			    task->component, task->leaf, strerrorname_np(-rc));
 	return false;
+}
+
+/* Without the lock. */
+static void move(const struct leaf_keeper *keeper, const struct leaf_move *move)
+{
+	AUTO_CLOSE int pool = keeper->pool_dir(keeper->data);
+	uint64_t cgid = 0;
+	int rc = pool < 0 ? pool : leaf_move_in(pool, move, &cgid);
+
+	move->done(move->data, rc, cgid);
 }
 
 /* Under lock, given up meanwhile. */
@@ -205,6 +220,11 @@ static void run_task(struct leaf_keeper *keeper, struct leaf_task *task)
 
 	if (task->id) {
 		is_done = limit(keeper, task);
+	} else if (task->move) {
+		pthread_mutex_unlock(&keeper->lock);
+		move(keeper, task->move);
+		pthread_mutex_lock(&keeper->lock);
+		is_done = true;
 	} else {
 		task->tries++;
 		pthread_mutex_unlock(&keeper->lock);
@@ -289,6 +309,29 @@ int leaf_keeper_clean(struct leaf_keeper *keeper, const char *component, const c
 		put_back(keeper, task, 0);
 		pthread_cond_signal(&keeper->wake);
 	}
+	pthread_mutex_unlock(&keeper->lock);
+	return 0;
+}
+
+int leaf_keeper_move(struct leaf_keeper *keeper, const struct leaf_move *move)
+{
+	struct leaf_move *copy = malloc(sizeof(*copy));
+	struct leaf_task *task = task_new();
+	int pidfd = copy && task ? fcntl(move->pidfd, F_DUPFD_CLOEXEC, 0) : -1;
+
+	if (pidfd < 0) {
+		int rc = copy && task ? -EMFILE : -ENOMEM;
+
+		free(task);
+		free(copy);
+		return rc;
+	}
+	*copy = *move;
+	copy->pidfd = pidfd;
+	task->move = copy;
+	pthread_mutex_lock(&keeper->lock);
+	put_back(keeper, task, 0);
+	pthread_cond_signal(&keeper->wake);
 	pthread_mutex_unlock(&keeper->lock);
 	return 0;
 }
@@ -390,6 +433,8 @@ void leaf_keeper_free(struct leaf_keeper *keeper)
 		struct leaf_task *task = keeper->first;
 
 		keeper->first = task->next;
+		if (task->move)
+			task->move->done(task->move->data, -ECANCELED, 0);
 		task_free(task);
 	}
 	pthread_cond_destroy(&keeper->wake);

@@ -56,8 +56,7 @@ static void clean_leaf(const struct jobs_machine *machine, int pool, const char 
 {
 	if (leaf_end(pool, component, leaf) == -EBUSY &&
 	    leaf_keeper_clean(machine->keeper, component, leaf))
-		log_warning("leaf of a job stays component=%s leaf=%s error=ENOMEM", component,
-			    leaf);
+		log_warning("leaf stays component=%s leaf=%s error=ENOMEM", component, leaf);
 }
 
 static void op_clean(void *data, const char *component, const char *leaf)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the server consists of, for its parts: connection.c moves the packets of one client, seat.c
- * keeps who is there, request.c answers, pools.c what is asked of pools, keeper.c speaks to their
- * keepers, server.c has the rest. Internal to lease.
+ * keeps who is there, child.c the processes that do tasks, task.c answers about these, pools.c
+ * about pools and request.c about all else, keeper.c speaks to the keepers of pools, server.c has
+ * the rest. Internal to lease.
  */
 #ifndef UW_LEASE_INSIDE_H
 #define UW_LEASE_INSIDE_H
@@ -70,6 +71,20 @@ struct keeper_answers {
 		      const struct keep_message *message, int fd);
 };
 
+/* A process that does a task: a client of the ledger without a connection. */
+struct lease_child {
+	uint64_t id; /* its lease */
+	char component[UW_NAME_LEN];
+	char leaf[LEASE_LEAF_LEN]; /* "": none yet */
+	char key[PACKET_KEY_LEN];
+	uint64_t bytes, began_us;
+	uint64_t kill_us; /* 0: nobody has cancelled it */
+	uint32_t with;    /* a client that it ends with; LEASE_NO_CLIENT: none */
+	bool moving;
+	/* Who waits for the move: a place in the table of connections. */
+	uint32_t asker, asker_serial, cookie;
+};
+
 struct lease_server {
 	struct lease_server_conf conf;
 	char *path;
@@ -88,6 +103,7 @@ struct lease_server {
 	uint64_t last_cookie;
 	int pool_fd[LEASE_POOLS]; /* of the ledger's pools; -1: not here */
 	struct keeper_answers answers;
+	struct lease_child *child[LEASE_CLIENTS]; /* of the ledger's clients; NULL */
 	uint8_t in[PACKET_MAX + 1]; /* one more than a packet may have is seen as too long */
 	uint8_t out[PACKET_MAX];
 };
@@ -181,6 +197,40 @@ void keeper_keep_house(struct lease_server *server);
 
 /* As lease_server_renumber. */
 void keeper_renumber(struct lease_server *server, const uint32_t to[static UW_COMPONENTS_MAX]);
+
+/* ---- task.c ---- */
+
+/* A result as of a packet's reply. fd is taken where it becomes -1. */
+int task_begin(struct lease_server *server, struct lease_connection *connection,
+	       const struct packet_begin *request, int *fd, uint64_t *ret_id);
+void task_moved(struct lease_server *server, uint32_t client, uint64_t id, int rc, uint64_t cgid);
+int task_end(struct lease_server *server, const struct lease_connection *connection, uint64_t id);
+int task_cancel(struct lease_server *server, const struct lease_connection *connection, uint64_t id,
+		uint64_t grace_us);
+int task_look(struct lease_server *server, const struct lease_connection *connection,
+	      const struct packet_lease *request, struct packet_look *look);
+
+/* The tasks of an earlier uwd: client's process runs, and may be one. */
+void task_adopt(struct lease_server *server, uint32_t client);
+
+/* Kills those whose grace is over. */
+void task_keep_house(struct lease_server *server);
+
+/* ---- child.c ---- */
+
+/* NULL: no memory. */
+struct lease_child *child_new(struct lease_server *server, uint32_t client, uint64_t id);
+
+/* The client whose lease this is, and that process; LEASE_NO_CLIENT. */
+uint32_t child_find(const struct lease_server *server, uint64_t id);
+uint32_t child_find_process(const struct lease_server *server,
+			    const struct lease_identity *identity);
+
+/* Tells who waits for the move. */
+void child_answer(struct lease_server *server, struct lease_child *child, int outcome);
+
+/* The process has gone, or is to go: its leaf goes. Does nothing for who is no child. */
+void child_drop(struct lease_server *server, uint32_t client, bool by_itself);
 
 /* ---- seat.c ---- */
 

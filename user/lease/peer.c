@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +17,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "user/base/cleanup.h"
 #include "user/base/pid.h"
 #include "user/base/text.h"
 #include "user/ipc/listen.h"
+#include "user/policy/lease/lease.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* include/uapi/asm-generic/socket.h, 6.5 */
@@ -67,6 +70,94 @@ int lease_peer_take(struct lease_peer *peer, int fd)
 	}
 	close(fd);
 	return good ? 0 : -EBADF;
+}
+
+/* ---- a child of its ---- */
+
+#define ANCESTORS 16
+
+struct proc_status {
+	pid_t parent;
+	unsigned int uid[4];
+};
+
+/* Both stand before what may be long. */
+static int read_status(pid_t pid, struct proc_status *ret_status)
+{
+	char path[32], text[1024];
+	AUTO_CLOSE int fd = -1;
+	const char *parent, *uid;
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (length < 0)
+		return -ESRCH;
+	text[length] = '\0';
+	parent = strstr(text, "\nPPid:\t");
+	uid = strstr(text, "\nUid:\t");
+	if (!parent || !uid ||
+	    sscanf(uid, "\nUid:\t%u\t%u\t%u\t%u", &ret_status->uid[0], &ret_status->uid[1],
+		   &ret_status->uid[2], &ret_status->uid[3]) != 4)
+		return -EPERM;
+	ret_status->parent = (pid_t)strtol(parent + strlen("\nPPid:\t"), NULL, 10);
+	return 0;
+}
+
+static bool is_of_user(const struct proc_status *status, uid_t uid)
+{
+	for (int i = 0; i < 4; i++)
+		if (uid && status->uid[i] != uid)
+			return false;
+	return true;
+}
+
+static bool descends_from(struct proc_status status, pid_t ancestor)
+{
+	for (int i = 0; i < ANCESTORS && status.parent != ancestor; i++)
+		if (status.parent <= 1 || read_status(status.parent, &status))
+			return false;
+	return status.parent == ancestor;
+}
+
+static bool is_beside(pid_t pid, pid_t other)
+{
+	char a[512], b[512];
+
+	return !lease_peer_cgroup(pid, a, sizeof(a)) && !lease_peer_cgroup(other, b, sizeof(b)) &&
+	       !strcmp(a, b);
+}
+
+bool lease_peer_runs(int pidfd)
+{
+	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+
+	return !poll(&ended, 1, 0);
+}
+
+/* What was read was of the process behind pidfd if that runs still: its number is nobody else's. */
+int lease_peer_child(const struct lease_peer *peer, int pidfd, struct lease_identity *ret_identity)
+{
+	struct proc_status status;
+	pid_t pid = pid_of(pidfd);
+	bool may, beside;
+	int rc;
+
+	*ret_identity = (struct lease_identity){.pid = pid};
+	if (pid <= 1)
+		return lease_peer_runs(pidfd) ? -EBADF : -ESRCH;
+	rc = read_status(pid, &status);
+	if (rc)
+		return rc;
+	may = is_of_user(&status, peer->who.uid) && descends_from(status, peer->who.pid);
+	beside = is_beside(pid, peer->who.pid);
+	ret_identity->uid = status.uid[0];
+	if (pid_start_ticks(pid, &ret_identity->start_ticks) || !lease_peer_runs(pidfd))
+		return -ESRCH;
+	if (!may)
+		return -EPERM;
+	return beside ? 0 : -EBUSY;
 }
 
 int lease_peer_open(int32_t pid, uint64_t start_ticks, int *ret_pidfd)

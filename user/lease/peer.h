@@ -4,9 +4,12 @@
 #ifndef UW_LEASE_PEER_H
 #define UW_LEASE_PEER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "user/ipc/server.h"
+
+struct lease_identity;
 
 struct lease_peer {
 	struct ipc_peer who;
@@ -23,6 +26,17 @@ int lease_peer_take(struct lease_peer *peer, int fd);
 
 /* The pidfd of a process that is known by number and start. -ESRCH. */
 int lease_peer_open(int32_t pid, uint64_t start_ticks, int *ret_pidfd);
+
+/*
+ * Who the process behind pidfd is, where it is one that the peer may have moved: a descendant of
+ * its, of the same user in all respects (root's may be anybody's), and still in
+ * the cgroup of the peer. -EBADF: no pidfd; -ESRCH: it has gone; -EPERM: it is none such; -EBUSY:
+ * it runs in another cgroup already.
+ */
+int lease_peer_child(const struct lease_peer *peer, int pidfd, struct lease_identity *ret_identity);
+
+/* Runs still; one that has ended may be waited for still. */
+bool lease_peer_runs(int pidfd);
 
 /* The path of its cgroup below the mount, without the first slash. -errno, -EPROTO. */
 int lease_peer_cgroup(int32_t pid, char *buf, size_t size);

@@ -185,14 +185,37 @@ static void credit(struct lease_call *call, const struct packet_grant *from,
 	result->borrowed_bytes = result->drawable;
 }
 
+/* The component and its priority are filled in. */
+static void decide(struct lease_call *call, const char *name, struct lease_request *request,
+		   struct lease_result *result)
+{
+	struct lease_server *server = call->server;
+	uint8_t priority = 0;
+	int component = server->conf.component(server->conf.data, name, &priority);
+
+	if (component < 0) {
+		*result = (struct lease_result){.error = -ENOENT};
+		return;
+	}
+	request->component = (uint32_t)component;
+	if (!request->priority)
+		request->priority = priority;
+	make_room(server);
+	lease_grant(server->conf.ledger, request, server->now_us, result);
+}
+
+static uint8_t priority_of(uint32_t asked)
+{
+	return (uint8_t)(asked <= UINT8_MAX ? asked : UINT8_MAX);
+}
+
 static void ask(struct lease_call *call, const struct packet_grant *from,
 		struct lease_result *result)
 {
-	struct lease_server *server = call->server;
 	struct lease_request request = {
 		.client = call->connection->client,
 		.cookie = from->item.cookie,
-		.priority = (uint8_t)(from->priority <= UINT8_MAX ? from->priority : UINT8_MAX),
+		.priority = priority_of(from->priority),
 		.revocable = from->flags & PACKET_REVOCABLE,
 		.adaptive = from->flags & PACKET_ADAPTIVE,
 		.drawn = from->flags & PACKET_DRAWN && from->item.op != PACKET_POOL_CREATE,
@@ -202,21 +225,12 @@ static void ask(struct lease_call *call, const struct packet_grant *from,
 		.ttl_us = from->ttl_us,
 		.pool = from->item.op == PACKET_POOL_CREATE,
 	};
-	uint8_t priority = 0;
-	int component = server->conf.component(server->conf.data, from->component, &priority);
 
-	request.component = component < 0 ? COMPONENT_NONE : (uint32_t)component;
-	if (!request.priority)
-		request.priority = priority;
 	memcpy(request.text, from->text, LEASE_TEXT_LEN);
-	make_room(server);
-	if (component < 0) {
-		*result = (struct lease_result){.error = -ENOENT};
-		return;
-	}
-	lease_grant(server->conf.ledger, &request, server->now_us, result);
+	decide(call, from->component, &request, result);
 	if (request.pool)
-		pools_create(server, call->connection, &from->item, request.component, result);
+		pools_create(call->server, call->connection, &from->item, request.component,
+			     result);
 }
 
 _Static_assert(LEASE_TEXT_LEN == PACKET_TEXT_LEN, "a text goes through as it is");
@@ -266,8 +280,7 @@ static int32_t attach(struct lease_call *call, const struct packet_attach *reque
 {
 	int fd = -EINVAL;
 
-	if (lease_room_left(call->server->conf.ledger) < ROOM_AHEAD)
-		call->server->conf.grow(call->server->conf.data);
+	make_room(call->server);
 	if (call->alone)
 		fd = pools_attach(call->server, call->connection, request, answer);
 	if (fd < 0)
@@ -281,6 +294,71 @@ static int32_t said(int rc)
 {
 	return rc == LEASE_STALE ? PACKET_STALE : rc;
 }
+
+/* ---- tasks ---- */
+
+/* What its size is, where it does not say; 0: nobody knows. */
+static uint64_t learned_bytes(const struct lease_call *call, const struct packet_task *from)
+{
+	const struct lease_server_conf *conf = &call->server->conf;
+	uint8_t priority;
+	int component = conf->component(conf->data, from->component, &priority);
+
+	return component < 0 || !*from->key
+		       ? 0
+		       : conf->learned(conf->data, (uint32_t)component,
+				       call->connection->peer.who.uid, from->key);
+}
+
+static void submit(struct lease_call *call, const struct packet_task *from,
+		   union packet_answer *answer)
+{
+	struct lease_request request = {
+		.client = call->connection->client,
+		.cookie = from->item.cookie,
+		.priority = priority_of(from->priority),
+		.revocable = from->flags & PACKET_REVOCABLE,
+		.task = true,
+		.bytes = from->bytes ? from->bytes : learned_bytes(call, from),
+		.run_us = from->run_us,
+	};
+	struct lease_result result;
+
+	memcpy(request.text, from->text, LEASE_TEXT_LEN);
+	if (!request.bytes && *from->key) {
+		answer->reply.outcome = -ENODATA;
+		return;
+	}
+	decide(call, from->component, &request, &result);
+	put_result(call->server, &result, answer);
+}
+
+static int task_op(struct lease_call *call, const union packet_request *request,
+		   union packet_answer *answer)
+{
+	struct lease_server *server = call->server;
+	struct lease_connection *connection = call->connection;
+	const struct packet_lease *task = &request->lease;
+
+	switch ((enum packet_op)request->item.op) {
+	case PACKET_TASK_WITHDRAW:
+		return said(lease_withdraw(server->conf.ledger, connection->client,
+					   (uint32_t)task->value));
+	case PACKET_TASK_BEGIN:
+		return call->alone && call->came >= 0
+			       ? task_begin(server, connection, &request->begin, &call->came,
+					    &answer->reply.id)
+			       : -EBADF;
+	case PACKET_TASK_CANCEL:
+		return task_cancel(server, connection, task->id, task->value);
+	case PACKET_TASK_LOOK:
+		return call->alone ? task_look(server, connection, task, &answer->look) : -EINVAL;
+	default:
+		return task_end(server, connection, task->id);
+	}
+}
+
+/* ---- the rest ---- */
 
 static int watch_levels(struct lease_call *call, const struct packet_watch *request)
 {
@@ -375,6 +453,16 @@ static int answer_one(struct lease_call *call, const union packet_request *reque
 	case PACKET_POOL_OFFER:
 		answer.reply.outcome =
 			pools_offer(call->server, call->connection, lease->id, TAKE_FD(call->came));
+		break;
+	case PACKET_TASK_SUBMIT:
+		submit(call, &request->task, &answer);
+		break;
+	case PACKET_TASK_WITHDRAW:
+	case PACKET_TASK_BEGIN:
+	case PACKET_TASK_END:
+	case PACKET_TASK_CANCEL:
+	case PACKET_TASK_LOOK:
+		answer.reply.outcome = task_op(call, request, &answer);
 		break;
 	case PACKET_OP__COUNT:
 		return -EBADMSG;

@@ -5,6 +5,7 @@
  * is looked at.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -22,10 +23,14 @@ int seat_watch(struct lease_server *server, int fd, uint32_t tag, uint32_t *ret_
 	return 0;
 }
 
+/* Closing it is not enough: others may have the same file, as one of them sent it, and then the
+ * epoll goes on reporting it. */
 static void unwatch_process(struct lease_server *server, uint32_t client)
 {
-	if (server->pidfd[client] >= 0)
+	if (server->pidfd[client] >= 0) {
+		epoll_ctl(server->epoll, EPOLL_CTL_DEL, server->pidfd[client], NULL);
 		close(server->pidfd[client]);
+	}
 	server->pidfd[client] = -1;
 	server->pid_serial[client] = 0;
 }
@@ -66,11 +71,21 @@ int seat_client(struct lease_server *server, struct lease_connection *connection
 	return seat_watch_process(server, client, pidfd);
 }
 
-void seat_forget(struct lease_server *server, uint32_t client)
+static void leave(struct lease_server *server, uint32_t client, bool by_itself)
 {
+	child_drop(server, client, by_itself);
 	lease_client_leave(server->conf.ledger, client);
 	unwatch_process(server, client);
 	server->connection_of[client] = LEASE_CLIENTS;
+}
+
+/* And the tasks that end with it. */
+void seat_forget(struct lease_server *server, uint32_t client)
+{
+	leave(server, client, false);
+	for (uint32_t i = 0; i < LEASE_CLIENTS; i++)
+		if (server->child[i] && server->child[i]->with == client)
+			leave(server, i, false);
 }
 
 static void start_seat(struct lease_connection *connection)
@@ -105,6 +120,8 @@ void seat_end_process(struct lease_server *server, uint32_t client)
 
 	if (at < LEASE_CLIENTS)
 		seat_drop(server, &server->connection[at]);
+	else if (server->child[client])
+		leave(server, client, true);
 	else
 		seat_forget(server, client);
 }
@@ -122,6 +139,8 @@ void seat_close_all(struct lease_server *server)
 {
 	for (uint32_t i = 0; i < LEASE_CLIENTS; i++) {
 		unwatch_process(server, i);
+		free(server->child[i]); /* it goes on, and so does its leaf */
+		server->child[i] = NULL;
 		if (server->connection[i].fd >= 0)
 			close_seat(server, &server->connection[i]);
 	}

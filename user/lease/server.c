@@ -190,6 +190,14 @@ void lease_server_settle(struct lease_server *server)
 	pools_settle(server);
 }
 
+void lease_server_moved(struct lease_server *server, uint32_t client, uint64_t id, int rc,
+			uint64_t cgid)
+{
+	server->now_us = server->conf.now_us();
+	task_moved(server, client, id, rc, cgid);
+	lease_server_settle(server);
+}
+
 /* ---- now and then ---- */
 
 static bool is_overdue(const struct lease_server *server, const struct lease_connection *connection)
@@ -260,6 +268,7 @@ void lease_server_keep_house(struct lease_server *server)
 	end_waiting(server);
 	pools_settle(server);
 	keeper_keep_house(server);
+	task_keep_house(server);
 	for (uint32_t i = 0; i < MOVES_A_LOOK; i++) {
 		place_client(server, server->look_at);
 		server->look_at = (server->look_at + 1) % LEASE_CLIENTS;
@@ -326,6 +335,7 @@ uint32_t lease_server_adopt(struct lease_server *server)
 			gone++;
 			continue;
 		}
+		task_adopt(server, i);
 		place_client(server, i);
 	}
 	pools_settle(server);

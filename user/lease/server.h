@@ -4,7 +4,11 @@
  * that waits. Whatever a client does costs others no more than its turn: it sends one packet a
  * turn, is not read while it does not read, and is dropped when it sends what is no packet. Its
  * leases end with its connection or its process, whichever is seen first. Allocates for what a
- * client has not read yet or a keeper of pools not done, and for nothing else.
+ * client has not read yet, a keeper of pools not done, and for each task that runs; for nothing
+ * else.
+ *
+ * A task that a child of a client does runs in a leaf of its own, which others make and remove
+ * (move, end). Its lease is the child's: it ends with it, and so does the leaf.
  */
 #ifndef UW_LEASE_SERVER_H
 #define UW_LEASE_SERVER_H
@@ -23,6 +27,33 @@
 	5000000ULL /* an answer that its socket has no room for drops its client \
 		    */
 
+#define LEASE_LEAF_LEN    64 /* of a leaf's name */
+#define LEASE_LEAF_PREFIX "task-"
+#define LEASE_GRACE_US    3600000000ULL /* at most, from SIGTERM until it is killed */
+
+/* A child that is to be moved into a leaf of its own. */
+struct lease_move {
+	uint32_t client; /* of the ledger, and its lease: see lease_server_moved */
+	uint64_t id;
+	const char *component, *leaf;
+	int pidfd; /* borrowed */
+	int32_t pid;
+	uint64_t bytes; /* memory.high */
+};
+
+/* A leaf whose task is over. */
+struct lease_leaf_end {
+	const char *component, *leaf, *key;
+	uint32_t uid;
+	uint64_t bytes, run_us; /* reserved; since it began */
+	bool by_itself;         /* its process has ended, and nobody asked for that */
+};
+
+struct lease_leaf_look {
+	bool frozen;
+	uint64_t used_bytes, peak_bytes, throttled; /* as memory.events high */
+};
+
 /* What the server asks of who has it. */
 struct lease_server_conf {
 	const char *path;
@@ -37,6 +68,17 @@ struct lease_server_conf {
 	int (*keeper)(void *data, uint32_t component, bool start, int *ret_fd);
 	/* Slots for more leases, if there can be any. */
 	void (*grow)(void *data);
+	/* The memory that was learned of a user's key; 0: none. */
+	uint64_t (*learned)(void *data, uint32_t component, uint32_t uid, const char *key);
+	/* Begins to, and has lease_server_moved called later. -errno: nothing has begun. */
+	int (*move)(void *data, const struct lease_move *move);
+	/* Kills what runs in a leaf and removes it, soon; after a move into it that goes on. */
+	void (*end)(void *data, const struct lease_leaf_end *end);
+	int (*look)(void *data, const char *component, const char *leaf,
+		    struct lease_leaf_look *ret_look);
+	/* The leaf of a task in which a process runs; false when it runs elsewhere. */
+	bool (*find_leaf)(void *data, int32_t pid, char component[static UW_NAME_LEN],
+			  char leaf[static LEASE_LEAF_LEN]);
 	/* A JSON text, malloced, of less than 60 KiB; NULL when memory is short. */
 	char *(*report)(void *data);
 	void *data;
@@ -58,6 +100,14 @@ uint32_t lease_server_adopt(struct lease_server *server);
 /* Readable when there is work; a turn of it. 0, or a negative errno when the epoll is broken. */
 int lease_server_fd(const struct lease_server *server);
 int lease_server_dispatch(struct lease_server *server);
+
+/* A move that was begun is over; cgid is the leaf's, with rc 0. */
+void lease_server_moved(struct lease_server *server, uint32_t client, uint64_t id, int rc,
+			uint64_t cgid);
+
+/* Whether a task runs in this leaf. After lease_server_adopt, of all that there are. */
+bool lease_server_has_leaf(const struct lease_server *server, const char *component,
+			   const char *leaf);
 
 /* Whether the path still leads to it, and making it anew. */
 bool lease_server_is_there(const struct lease_server *server);

@@ -18,8 +18,11 @@ _Static_assert(sizeof(struct packet_watch) == 48, "a layout of the wire");
 _Static_assert(sizeof(struct packet_range) == 32, "a layout of the wire");
 _Static_assert(sizeof(struct packet_attach) == 48, "a layout of the wire");
 _Static_assert(sizeof(struct packet_share) == 32, "a layout of the wire");
+_Static_assert(sizeof(struct packet_task) == 208, "a layout of the wire");
+_Static_assert(sizeof(struct packet_begin) == 80, "a layout of the wire");
 _Static_assert(sizeof(struct packet_reply) == 40, "a layout of the wire");
 _Static_assert(sizeof(struct packet_denial) == 240, "a layout of the wire");
+_Static_assert(sizeof(struct packet_look) == 96, "a layout of the wire");
 _Static_assert(sizeof(struct packet_level) == 64, "a layout of the wire");
 _Static_assert(sizeof(struct packet_shrink) == 80, "a layout of the wire");
 _Static_assert(sizeof(struct packet_header) + PACKET_ITEMS_MAX * sizeof(struct packet_denial) <=
@@ -41,6 +44,12 @@ static const uint16_t request_length[PACKET_OP__COUNT] = {
 	[PACKET_POOL_ATTACH] = sizeof(struct packet_attach),
 	[PACKET_POOL_SHARE] = sizeof(struct packet_share),
 	[PACKET_POOL_OFFER] = sizeof(struct packet_lease),
+	[PACKET_TASK_SUBMIT] = sizeof(struct packet_task),
+	[PACKET_TASK_WITHDRAW] = sizeof(struct packet_lease),
+	[PACKET_TASK_BEGIN] = sizeof(struct packet_begin),
+	[PACKET_TASK_END] = sizeof(struct packet_lease),
+	[PACKET_TASK_CANCEL] = sizeof(struct packet_lease),
+	[PACKET_TASK_LOOK] = sizeof(struct packet_lease),
 };
 
 static const uint16_t event_length[PACKET_EVENT__COUNT] = {
@@ -102,17 +111,17 @@ int packet_add_request(struct packet_out *out, enum packet_op op,
 	return append(out, &copy, request_length[op], NULL, 0);
 }
 
-static size_t answer_length(int32_t outcome)
+static size_t answer_length(const struct packet_reply *reply)
 {
-	return outcome == PACKET_DENIED || outcome == PACKET_TIMED_OUT
-		       ? sizeof(struct packet_denial)
-		       : sizeof(struct packet_reply);
+	if (reply->outcome == PACKET_DENIED || reply->outcome == PACKET_TIMED_OUT)
+		return sizeof(struct packet_denial);
+	return reply->item.op == PACKET_TASK_LOOK && !reply->outcome ? sizeof(struct packet_look)
+								     : sizeof(struct packet_reply);
 }
 
 int packet_add_answer(struct packet_out *out, const union packet_answer *answer, const char *text)
 {
-	return append(out, answer, answer_length(answer->reply.outcome), text,
-		      text ? strlen(text) : 0);
+	return append(out, answer, answer_length(&answer->reply), text, text ? strlen(text) : 0);
 }
 
 int packet_add_event(struct packet_out *out, enum packet_event_op op,
@@ -173,17 +182,32 @@ static void pass(struct packet_in *in, size_t length)
 	in->left--;
 }
 
+/* Two texts, both with an end. */
+static bool text_is_good(const char text[static PACKET_TEXT_LEN])
+{
+	size_t length;
+
+	if (!has_end(text, PACKET_TEXT_LEN))
+		return false;
+	length = strlen(text) + 1;
+	return length == PACKET_TEXT_LEN || has_end(text + length, PACKET_TEXT_LEN - length);
+}
+
 static bool grant_is_good(const struct packet_grant *grant)
 {
 	const uint32_t known = PACKET_REVOCABLE | PACKET_ADAPTIVE | PACKET_OR_NEXT | PACKET_DRAWN;
-	size_t length;
 
 	if ((grant->flags & ~known && grant->flags != PACKET_CREDIT) ||
-	    (grant->flags & PACKET_DRAWN && grant->flags & (PACKET_ADAPTIVE | PACKET_OR_NEXT)) ||
-	    !has_end(grant->component, PACKET_NAME_LEN) || !has_end(grant->text, PACKET_TEXT_LEN))
+	    (grant->flags & PACKET_DRAWN && grant->flags & (PACKET_ADAPTIVE | PACKET_OR_NEXT)))
 		return false;
-	length = strlen(grant->text) + 1;
-	return length == PACKET_TEXT_LEN || has_end(grant->text + length, PACKET_TEXT_LEN - length);
+	return has_end(grant->component, PACKET_NAME_LEN) && text_is_good(grant->text);
+}
+
+static bool task_is_good(const struct packet_task *task)
+{
+	return !(task->flags & ~(uint32_t)PACKET_REVOCABLE) &&
+	       has_end(task->component, PACKET_NAME_LEN) && text_is_good(task->text) &&
+	       has_end(task->key, PACKET_KEY_LEN);
 }
 
 static bool request_is_good(const union packet_request *request)
@@ -198,12 +222,19 @@ static bool request_is_good(const union packet_request *request)
 	case PACKET_FREE:
 	case PACKET_LIST:
 	case PACKET_POOL_OFFER:
+	case PACKET_TASK_END:
 		return !request->lease.value;
 	case PACKET_POOL_ATTACH:
 		return !(request->attach.flags & ~(uint32_t)PACKET_WRITE) &&
 		       has_end(request->attach.name, PACKET_NAME_LEN);
 	case PACKET_POOL_SHARE:
 		return !request->share.zero;
+	case PACKET_TASK_SUBMIT:
+		return task_is_good(&request->task);
+	case PACKET_TASK_WITHDRAW:
+		return !request->lease.id;
+	case PACKET_TASK_BEGIN:
+		return has_end(request->begin.key, PACKET_KEY_LEN);
 	case PACKET_WATCH:
 		return has_end(request->watch.component, PACKET_NAME_LEN) &&
 		       request->watch.on <= 1 && !request->watch.zero;
@@ -228,6 +259,11 @@ int packet_next_request(struct packet_in *in, union packet_request *ret_request)
 	return request_is_good(ret_request) ? 1 : -EBADMSG;
 }
 
+static bool look_is_good(const struct packet_look *look)
+{
+	return has_end(look->reason, sizeof(look->reason)) && !look->zero;
+}
+
 static bool denial_is_good(const struct packet_denial *denial)
 {
 	if (denial->holder_count > PACKET_HOLDERS ||
@@ -237,6 +273,13 @@ static bool denial_is_good(const struct packet_denial *denial)
 		if (!has_end(denial->holder[i].component, PACKET_NAME_LEN))
 			return false;
 	return true;
+}
+
+static bool answer_is_good(const union packet_answer *answer, size_t length)
+{
+	if (length == sizeof(struct packet_denial))
+		return denial_is_good(&answer->denial);
+	return length == sizeof(struct packet_reply) || look_is_good(&answer->look);
 }
 
 int packet_next_answer(struct packet_in *in, union packet_answer *ret_answer, const char **ret_text,
@@ -255,16 +298,14 @@ int packet_next_answer(struct packet_in *in, union packet_answer *ret_answer, co
 	memcpy(ret_answer, in->bytes + in->at, sizeof(struct packet_reply));
 	if (ret_answer->reply.outcome >= PACKET_OUTCOME__COUNT)
 		return -EBADMSG;
-	length = answer_length(ret_answer->reply.outcome);
+	length = answer_length(&ret_answer->reply);
 	if (head.length < length || (head.length > length && head.op != PACKET_REPORT))
 		return -EBADMSG;
 	memcpy(ret_answer, in->bytes + in->at, length);
 	*ret_text = head.length > length ? (const char *)in->bytes + in->at + length : NULL;
 	*ret_length = *ret_text ? strnlen(*ret_text, head.length - length) : 0;
 	pass(in, head.length);
-	return length < sizeof(struct packet_denial) || denial_is_good(&ret_answer->denial)
-		       ? 1
-		       : -EBADMSG;
+	return answer_is_good(ret_answer, length) ? 1 : -EBADMSG;
 }
 
 static bool event_is_good(const union packet_event *event)

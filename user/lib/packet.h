@@ -4,9 +4,9 @@
  * items of fixed layouts, in the byte order of the machine. A packet of requests is answered by one
  * packet with a reply to each, in their order; what comes later (a wait that ends, a level that
  * changes) comes in packets of its own, and so does a pool that is made. A packet carries one fd at
- * most: with HELLO and POOL_OFFER to uwd, with the reply that says that a pool is there from it.
- * Pure: encodes into and decodes from memory, and believes nothing: what was not written by these
- * functions is -EBADMSG. Used by both ends.
+ * most: with HELLO, POOL_OFFER and TASK_BEGIN to uwd, with the reply that says that a pool is there
+ * from it. Pure: encodes into and decodes from memory, and believes nothing: what was not written
+ * by these functions is -EBADMSG. Used by both ends.
  */
 #ifndef UW_LIB_PACKET_H
 #define UW_LIB_PACKET_H
@@ -19,6 +19,7 @@
 #define PACKET_MAX       (124U << 10) /* bytes: as many replies of the largest kind, and a header */
 #define PACKET_NAME_LEN  32
 #define PACKET_TEXT_LEN  80
+#define PACKET_KEY_LEN   64
 #define PACKET_HOLDERS   3
 
 enum packet_kind {
@@ -45,7 +46,13 @@ enum packet_op {
 	PACKET_POOL_COMMIT, /* the reply says how far that came */
 	PACKET_POOL_ATTACH, /* alone; its fd comes with the answer */
 	PACKET_POOL_SHARE,
-	PACKET_POOL_OFFER, /* alone, with the fd of one's own pool: uwd may have lost it */
+	PACKET_POOL_OFFER,    /* alone, with the fd of one's own pool: uwd may have lost it */
+	PACKET_TASK_SUBMIT,   /* a lease for a task: it waits in line for as long as it takes */
+	PACKET_TASK_WITHDRAW, /* value: the cookie of one that waits */
+	PACKET_TASK_BEGIN,    /* alone; with a pidfd of the child that does it */
+	PACKET_TASK_END,
+	PACKET_TASK_CANCEL, /* value: us until it is killed */
+	PACKET_TASK_LOOK,   /* alone; id 0 and the cookie in value: of one that waits */
 	PACKET_OP__COUNT
 };
 
@@ -83,6 +90,10 @@ enum packet_flag {
 	PACKET_INSIDE = 1U << 4,
 	/* Of POOL_ATTACH: to write too. */
 	PACKET_WRITE = 1U << 5,
+	/* Of a look at a task: it runs in a leaf of its own, which stands still; it is to end. */
+	PACKET_RUNS = 1U << 7,
+	PACKET_FROZEN = 1U << 8,
+	PACKET_ENDING = 1U << 9,
 };
 
 #define PACKET_ANYBODY UINT32_MAX /* as a uid or gid */
@@ -118,7 +129,23 @@ struct packet_grant {
 struct packet_lease {
 	struct packet_item item;
 	uint64_t id;
-	uint64_t value; /* RESIZE: bytes; RENEW: us; else 0 */
+	uint64_t value; /* RESIZE: bytes; RENEW: us; of tasks as their operations say; else 0 */
+};
+
+struct packet_task {
+	struct packet_item item;
+	uint64_t bytes;           /* 0: what was learned of key */
+	uint64_t run_us;          /* as long as it is thought to take; 0: nobody knows */
+	uint32_t flags, priority; /* as of a grant */
+	char component[PACKET_NAME_LEN];
+	char text[PACKET_TEXT_LEN]; /* its name, terminated twice */
+	char key[PACKET_KEY_LEN];   /* "": nothing is learned of it */
+};
+
+struct packet_begin {
+	struct packet_item item;
+	uint64_t id;
+	char key[PACKET_KEY_LEN];
 };
 
 struct packet_watch {
@@ -155,6 +182,8 @@ union packet_request {
 	struct packet_range range;
 	struct packet_attach attach;
 	struct packet_share share;
+	struct packet_task task;
+	struct packet_begin begin;
 };
 
 struct packet_holder {
@@ -180,6 +209,16 @@ struct packet_denial {
 	uint32_t level, holder_count;
 	uint64_t asked_bytes, held_bytes, available_bytes, retry_after_us;
 	struct packet_holder holder[PACKET_HOLDERS];
+};
+
+/* Of a look at a task. */
+struct packet_look {
+	struct packet_reply reply; /* bytes: reserved for it */
+	char reason[16];           /* while it waits, why; else "" */
+	uint32_t ahead, zero;      /* in the line before it */
+	uint64_t start_in_us;      /* its turn comes; UINT64_MAX: nobody knows */
+	uint64_t used_bytes, peak_bytes;
+	uint64_t throttled; /* times that it went over what is reserved */
 };
 
 /* A level, as of an event. */
@@ -208,6 +247,7 @@ union packet_event {
 union packet_answer {
 	struct packet_reply reply;
 	struct packet_denial denial;
+	struct packet_look look;
 };
 
 /* ---- writing ---- */

@@ -355,6 +355,12 @@ uint32_t admit_running(const struct admit *admit, uint32_t from, uint64_t *ret_i
 int admit_key_export(const struct admit *admit, uint64_t key, struct admit_key *ret);
 int admit_key_import(struct admit *admit, const struct admit_key *key);
 
+/*
+ * A run of the key that was none of the core's tasks. Import what is known of the key before.
+ * -ENOSPC: no room for another key.
+ */
+int admit_key_teach(struct admit *admit, uint64_t key, const struct admit_run *run);
+
 /* How long after its submit a task's turn comes at the latest; 5 * 24 h + with declared_us 0. */
 uint64_t admit_turn_span(const struct admit_config *config, uint64_t declared_us);
 

@@ -308,3 +308,15 @@ int admit_key_import(struct admit *admit, const struct admit_key *key)
 	set_dirty(admit, k);
 	return 0;
 }
+
+int admit_key_teach(struct admit *admit, uint64_t key, const struct admit_run *run)
+{
+	uint32_t k = key_use(admit, key);
+
+	if (k == NONE)
+		return -ENOSPC;
+	admit_key_learn(&admit->key[k].key, run);
+	admit_key_digest(&admit->key[k].key, &admit->key[k].digest);
+	set_dirty(admit, k);
+	return 0;
+}

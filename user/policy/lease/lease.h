@@ -273,6 +273,12 @@ uint32_t lease_client_leave(struct lease_ledger *ledger, uint32_t client);
 bool lease_client_read(const struct lease_ledger *ledger, uint32_t client,
 		       struct lease_identity *ret_identity);
 
+/* A process that was handed a lease, which *ret_id becomes unless it was taken from it. */
+bool lease_client_is_task(const struct lease_ledger *ledger, uint32_t client, uint64_t *ret_id);
+
+/* Whose lease it is; LEASE_NO_CLIENT. */
+uint32_t lease_holder_of(const struct lease_ledger *ledger, uint64_t id);
+
 /* The client says what it has: each id, then the end, which frees what was not named. A 0 or
  * LEASE_STALE; how many were freed. */
 int lease_list_see(struct lease_ledger *ledger, uint32_t client, uint64_t id);

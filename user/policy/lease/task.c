@@ -132,6 +132,24 @@ int lease_look_at(struct lease_ledger *ledger, uint32_t client, uint32_t cookie,
 
 /* ---- a process of its own ---- */
 
+bool lease_client_is_task(const struct lease_ledger *ledger, uint32_t client, uint64_t *ret_id)
+{
+	const struct lease_client *c = &ledger->client[client];
+
+	if (!c->used || !c->is_task)
+		return false;
+	if (c->first != LEASE_NONE)
+		*ret_id = lease_id(ledger->slot[c->first].generation, c->first);
+	return true;
+}
+
+uint32_t lease_holder_of(const struct lease_ledger *ledger, uint64_t id)
+{
+	uint32_t slot = lease_slot_of(ledger, LEASE_NO_CLIENT, id);
+
+	return slot == LEASE_SLOTS ? LEASE_NO_CLIENT : ledger->node[slot].client;
+}
+
 static void request_of(const struct lease_ledger *ledger, uint32_t slot, uint32_t client,
 		       struct lease_request *ret_request)
 {

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Between the server of leases, which knows whose task may begin, and the thread that touches
+ * leaves. What has been moved comes back over a list and an eventfd into the loop. A leaf that ends
+ * is read before it goes, and what its task came to is learned of its key, as of a job's.
+ */
+#include "user/daemon/tasks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/log.h"
+#include "user/base/text.h"
+#include "user/daemon/loop.h"
+#include "user/daemon/pool.h"
+#include "user/jobs/jobs.h"
+#include "user/jobs/leaf_keeper.h"
+#include "user/lease/peer.h"
+
+struct task_moved {
+	struct task_moved *next;
+	struct tasks *tasks;
+	uint32_t client;
+	uint64_t id, cgid;
+	int rc;
+};
+
+struct tasks {
+	struct leaf_keeper *keeper; /* NULL: there was no task yet */
+	int wake;
+	sd_event_source *source;
+	pthread_mutex_t lock;
+	struct task_moved *first, **last; /* under the lock */
+};
+
+/* ---- moves ---- */
+
+/* On the keeper's thread. */
+static void on_moved(void *data, int rc, uint64_t cgid)
+{
+	struct task_moved *moved = data;
+	struct tasks *tasks = moved->tasks;
+
+	moved->rc = rc;
+	moved->cgid = cgid;
+	pthread_mutex_lock(&tasks->lock);
+	*tasks->last = moved;
+	tasks->last = &moved->next;
+	pthread_mutex_unlock(&tasks->lock);
+	eventfd_write(tasks->wake, 1);
+}
+
+static struct task_moved *take_all(struct tasks *tasks)
+{
+	struct task_moved *first;
+
+	pthread_mutex_lock(&tasks->lock);
+	first = tasks->first;
+	tasks->first = NULL;
+	tasks->last = &tasks->first;
+	pthread_mutex_unlock(&tasks->lock);
+	return first;
+}
+
+static int on_wake(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+	struct task_moved *moved;
+	eventfd_t count;
+
+	(void)source, (void)revents;
+	eventfd_read(fd, &count);
+	moved = take_all(daemon->tasks);
+	while (moved) {
+		struct task_moved *next = moved->next;
+
+		lease_server_moved(daemon->lease_server, moved->client, moved->id, moved->rc,
+				   moved->cgid);
+		free(moved);
+		moved = next;
+	}
+	return 0;
+}
+
+static int need_keeper(struct daemon *daemon)
+{
+	struct tasks *tasks = daemon->tasks;
+
+	return tasks->keeper ? 0 : leaf_keeper_new(pool_own_dir, daemon, &tasks->keeper);
+}
+
+static int move(void *data, const struct lease_move *wanted)
+{
+	struct daemon *daemon = data;
+	AUTO_FREE struct task_moved *moved = malloc(sizeof(*moved));
+	struct leaf_move leaf = {
+		.pidfd = wanted->pidfd,
+		.pid = wanted->pid,
+		.bytes = wanted->bytes,
+		.done = on_moved,
+		.data = moved,
+	};
+	int rc = moved ? need_keeper(daemon) : -ENOMEM;
+
+	if (!rc && (!text_copy(leaf.component, sizeof(leaf.component), wanted->component) ||
+		    !text_copy(leaf.leaf, sizeof(leaf.leaf), wanted->leaf)))
+		rc = -ENAMETOOLONG;
+	if (rc)
+		return rc;
+	*moved = (struct task_moved){
+		.tasks = daemon->tasks, .client = wanted->client, .id = wanted->id};
+	rc = leaf_keeper_move(daemon->tasks->keeper, &leaf);
+	if (!rc)
+		(void)TAKE(moved);
+	return rc;
+}
+
+/* ---- leaves ---- */
+
+static uint64_t read_u64(const struct daemon *daemon, const char *component, const char *leaf,
+			 enum cg_knob knob)
+{
+	char path[CG_PATH_LEN], text[32];
+
+	snprintf(path, sizeof(path), "%s/%s/%s", component, leaf, cg_knob_file(knob));
+	if (text_read_at(daemon->pool.dir, path, text, sizeof(text)) <= 0)
+		return 0;
+	return strtoull(text, NULL, 10);
+}
+
+static uint64_t read_key(const struct daemon *daemon, const char *component, const char *leaf,
+			 enum cg_knob knob, const char *key)
+{
+	char path[CG_PATH_LEN], text[512];
+	uint64_t value = 0;
+
+	snprintf(path, sizeof(path), "%s/%s/%s", component, leaf, cg_knob_file(knob));
+	if (text_read_at(daemon->pool.dir, path, text, sizeof(text)) > 0)
+		text_key_u64(text, key, &value);
+	return value;
+}
+
+static int look(void *data, const char *component, const char *leaf,
+		struct lease_leaf_look *ret_look)
+{
+	const struct daemon *daemon = data;
+
+	*ret_look = (struct lease_leaf_look){
+		.frozen = read_key(daemon, component, leaf, CG_CGROUP_EVENTS, "frozen"),
+		.used_bytes = read_u64(daemon, component, leaf, CG_CURRENT),
+		.peak_bytes = read_u64(daemon, component, leaf, CG_PEAK),
+		.throttled = read_key(daemon, component, leaf, CG_EVENTS, "high"),
+	};
+	return 0;
+}
+
+/* One that went over what it had was held to it, and might have been larger. */
+static void learn(struct daemon *daemon, const struct lease_leaf_end *end)
+{
+	uint64_t peak = read_u64(daemon, end->component, end->leaf, CG_PEAK);
+	bool well =
+		end->by_itself && !read_key(daemon, end->component, end->leaf, CG_EVENTS, "high");
+
+	if (daemon->jobs && *end->key && peak)
+		jobs_learn(daemon->jobs, end->component, end->uid, end->key, end->bytes, peak,
+			   well ? end->run_us : 0);
+}
+
+static void clean(struct daemon *daemon, const char *component, const char *leaf)
+{
+	int rc = need_keeper(daemon);
+
+	if (!rc)
+		rc = leaf_keeper_clean(daemon->tasks->keeper, component, leaf);
+	if (rc)
+		log_warning("leaf stays component=%s leaf=%s error=%s", component, leaf,
+			    strerrorname_np(-rc));
+}
+
+static void end(void *data, const struct lease_leaf_end *end)
+{
+	struct daemon *daemon = data;
+
+	learn(daemon, end);
+	clean(daemon, end->component, end->leaf);
+}
+
+static uint64_t learned(void *data, uint32_t component, uint32_t uid, const char *key)
+{
+	const struct daemon *daemon = data;
+	struct job_spec spec = {.uid = uid};
+	uint64_t bytes = 0;
+
+	text_copy(spec.component, sizeof(spec.component), daemon->config.component[component].name);
+	text_copy(spec.key, sizeof(spec.key), key);
+	return daemon->jobs && !jobs_learned_memory(daemon->jobs, &spec, &bytes) ? bytes : 0;
+}
+
+/* ---- what an earlier uwd left ---- */
+
+static bool find_leaf(void *data, int32_t pid, char component[static UW_NAME_LEN],
+		      char leaf[static LEASE_LEAF_LEN])
+{
+	const struct daemon *daemon = data;
+	size_t length = strlen(daemon->pool.root);
+	char path[CG_PATH_LEN], *at, *name;
+
+	if (lease_peer_cgroup(pid, path, sizeof(path)) < 0 ||
+	    strncmp(path, daemon->pool.root, length) != 0 || path[length] != '/')
+		return false;
+	at = path + length + 1;
+	name = strchr(at, '/');
+	if (!name)
+		return false;
+	*name++ = '\0';
+	name[strcspn(name, "/")] = '\0'; /* it may have made groups below its own */
+	return !strncmp(name, LEASE_LEAF_PREFIX, strlen(LEASE_LEAF_PREFIX)) &&
+	       text_copy(component, UW_NAME_LEN, at) && text_copy(leaf, LEASE_LEAF_LEN, name);
+}
+
+struct task_sweep {
+	struct daemon *daemon;
+	const char *component;
+};
+
+static int sweep_leaf(void *data, const char *name)
+{
+	const struct task_sweep *sweep = data;
+
+	if (!strncmp(name, LEASE_LEAF_PREFIX, strlen(LEASE_LEAF_PREFIX)) &&
+	    !lease_server_has_leaf(sweep->daemon->lease_server, sweep->component, name))
+		clean(sweep->daemon, sweep->component, name);
+	return 0;
+}
+
+void tasks_sweep(struct daemon *daemon)
+{
+	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
+		struct task_sweep sweep = {daemon, daemon->config.component[i].name};
+		AUTO_CLOSE int dir = openat(daemon->pool.dir, sweep.component,
+					    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (dir >= 0)
+			cg_leaf_each(dir, sweep_leaf, &sweep);
+	}
+}
+
+/* ---- from the start to the end ---- */
+
+void tasks_serve(struct lease_server_conf *conf)
+{
+	conf->learned = learned;
+	conf->move = move;
+	conf->end = end;
+	conf->look = look;
+	conf->find_leaf = find_leaf;
+}
+
+int tasks_open(struct daemon *daemon)
+{
+	struct tasks *tasks = calloc(1, sizeof(*tasks));
+
+	if (!tasks)
+		return -ENOMEM;
+	tasks->last = &tasks->first;
+	tasks->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (tasks->wake < 0) {
+		free(tasks);
+		return -errno;
+	}
+	pthread_mutex_init(&tasks->lock, NULL);
+	daemon->tasks = tasks;
+	return 0;
+}
+
+/* Its thread first: it may put something on the list until it has ended. */
+void tasks_close(struct daemon *daemon)
+{
+	struct tasks *tasks = daemon->tasks;
+	struct task_moved *moved;
+
+	if (!tasks)
+		return;
+	leaf_keeper_free(tasks->keeper);
+	for (moved = take_all(tasks); moved;) {
+		struct task_moved *next = moved->next;
+
+		free(moved);
+		moved = next;
+	}
+	pthread_mutex_destroy(&tasks->lock);
+	close(tasks->wake);
+	free(tasks);
+	daemon->tasks = NULL;
+}
+
+int tasks_watch(struct daemon *daemon)
+{
+	return loop_add_io(daemon->event, daemon->tasks->wake, EPOLLIN, on_wake, daemon,
+			   LOOP_CLIENTS, &daemon->tasks->source);
+}
+
+void tasks_unwatch(struct daemon *daemon)
+{
+	if (daemon->tasks)
+		daemon->tasks->source = sd_event_source_disable_unref(daemon->tasks->source);
+}
