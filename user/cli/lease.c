@@ -26,6 +26,8 @@ static const char *state_of(const json_t *lease)
 		return "awaited";
 	if (json_get_bool(lease, "credit"))
 		return "credit";
+	if (json_get_bool(lease, "task"))
+		return "task";
 	return json_get_bool(lease, "inside") ? "inside" : "outside";
 }
 

@@ -36,29 +36,12 @@ static int open_socket(const char *path)
 	return -ENOTCONN; /* no uwd, or one that is too busy to take us: both pass */
 }
 
-static int send_with(int fd, const struct packet_out *out, int passed)
-{
-	struct iovec from = {out->bytes, out->used};
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = {.head = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
-	struct msghdr message = {.msg_iov = &from, .msg_iovlen = 1};
-
-	if (passed >= 0) {
-		memcpy(CMSG_DATA(&control.head), &passed, sizeof(passed));
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
-	}
-	return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -ENOTCONN : 0;
-}
-
 /* With a pidfd of this process: kernels before 6.5 do not tell uwd by themselves. */
 static void send_hello(int fd, const struct packet_out *out)
 {
 	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 
-	send_with(fd, out, self); /* when it fails the answer says more */
+	lib_send_packet(fd, out, self, 0); /* when it fails the answer says more */
 	if (self >= 0)
 		close(self);
 }
@@ -83,7 +66,8 @@ static int receive_answer(struct uw *uw, int fd, struct packet_in *ret_in)
 static int exchange(struct uw *uw, int socket, const struct packet_out *out, int fd,
 		    struct packet_in *ret_in)
 {
-	return send_with(socket, out, fd) ? -ENOTCONN : receive_answer(uw, socket, ret_in);
+	return lib_send_packet(socket, out, fd, 0) < 0 ? -ENOTCONN
+						       : receive_answer(uw, socket, ret_in);
 }
 
 static int say_hello(struct uw *uw, int fd)

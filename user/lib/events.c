@@ -217,6 +217,8 @@ int uw_dispatch(struct uw *uw)
 		tell_one(uw, watcher);
 		told++;
 	}
+	while (!uw->running && lib_tell_task(uw))
+		told++;
 	pthread_mutex_unlock(&uw->lock);
 	return told;
 }

@@ -136,6 +136,7 @@ static void free_handle(struct uw *uw)
 		uw->watchers = watcher->next;
 		free(watcher);
 	}
+	lib_free_tasks(uw);
 	pthread_cond_destroy(&uw->turned);
 	pthread_mutex_destroy(&uw->lock);
 	free(uw->lease);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A handle, for the library's own files: handle.c opens, closes and forks, lease.c asks, events.c
- * tells, talk.c waits for answers, connect.c makes the connection and gets it back, take.c and
- * send.c move packets, credit.c gives out what needs not be asked for. All fields are guarded by
- * lock; nothing waits while it is held.
+ * A handle, for the library's own files: handle.c opens, closes and forks, lease.c, task.c and
+ * pools.c ask, events.c tells, talk.c waits for answers, connect.c makes the connection and gets it
+ * back, take.c and send.c move packets, credit.c gives out what needs not be asked for. All fields
+ * are guarded by lock; nothing waits while it is held.
  */
 #ifndef UW_LIB_INSIDE_H
 #define UW_LIB_INSIDE_H
@@ -40,8 +40,28 @@ struct lib_call {
 	union packet_answer *answer;
 	uint32_t open; /* without an answer, or with one that says that it waits */
 	bool again;    /* it was sent over an earlier connection too */
-	char *text;    /* of a report, malloced */
-	int fd;        /* that came with the answer; only calls of pools get one */
+	bool waits;    /* one has been answered so */
+	bool passes;   /* passed goes with it */
+	int passed;
+	int fd;     /* that came with the answer; only calls of pools get one */
+	char *text; /* of a report, malloced */
+	/* All is answered; called with the lock held. NULL: its caller waits for it. */
+	void (*ended)(struct uw *uw, struct lib_call *call);
+};
+
+/* What a task is in the library. Its call stays while it is queued. */
+struct lib_task {
+	struct lib_task *next;
+	uint64_t id;
+	struct lib_call call;
+	union packet_request request;
+	union packet_answer answer;
+	char key[PACKET_KEY_LEN];
+	uint64_t lease; /* of uwd; 0: it has none */
+	bool begins, has_begun, has_child, is_cancelled;
+	bool is_told; /* nothing is due for ready */
+	uw_task_fn ready;
+	void *data;
 };
 
 struct lib_level {
@@ -122,6 +142,8 @@ struct uw {
 	uint64_t *lease; /* ids of what we have */
 	size_t lease_count, lease_room;
 	struct lib_pool *pools;
+	struct lib_task *tasks;
+	uint64_t last_task;
 	struct lib_watcher *watchers;
 	uint64_t last_handle, running; /* handle of the callback that runs, 0: none */
 	pthread_t runner;
@@ -152,13 +174,23 @@ void lib_disconnect(struct uw *uw);
 /* Whether what is granted by such a call is in the list of leases from then on. */
 static inline bool lib_makes_lease(enum packet_op op)
 {
-	return op == PACKET_GRANT || op == PACKET_POOL_CREATE || op == PACKET_POOL_ATTACH;
+	return op == PACKET_GRANT || op == PACKET_TASK_SUBMIT || op == PACKET_POOL_CREATE ||
+	       op == PACKET_POOL_ATTACH;
+}
+
+/* Whether an fd comes with the answer. */
+static inline bool lib_brings_fd(enum packet_op op)
+{
+	return op == PACKET_POOL_CREATE || op == PACKET_POOL_ATTACH;
 }
 
 /* What of the call has no answer yet. 0, or -ENOTCONN when the connection has ended: then it is
  * sent again by who makes another one. */
 int lib_send_call(struct uw *uw, struct lib_call *call);
 bool lib_is_open(const struct lib_call *call, uint32_t i);
+
+/* One packet, with fd where that is not -1. As sendmsg(2). */
+long lib_send_packet(int socket, const struct packet_out *out, int fd, int flags);
 
 /* Frees a lease that nobody asked for any more; now, or when there is room to send. */
 void lib_give_back(struct uw *uw, uint64_t id);
@@ -213,6 +245,13 @@ void lib_credit_return(struct uw *uw);
 /* With nothing in it: of a new handle, and in a child of fork. */
 void lib_credit_start(struct uw *uw);
 
+/* ---- task.c ---- */
+
+/* Calls ready of one task for which it is due; false when there is none. The lock is held, and
+ * given up meanwhile. */
+bool lib_tell_task(struct uw *uw);
+void lib_free_tasks(struct uw *uw);
+
 /* ---- take.c ---- */
 
 /* Takes packets as long as there are any, and no more than that many. -ENOTCONN at the end of the
@@ -228,10 +267,28 @@ int lib_connect(struct uw *uw);
 
 /* ---- lease.c ---- */
 
+/* The outcome of an answer, with the caller's structs (NULL: none) filled in. */
+int lib_give_answer(const union packet_answer *answer, struct uw_grant *grant,
+		    struct uw_denial *denial);
+
 /* As far as ret->size says; ret may be NULL. */
 void lib_give_denial(const struct packet_denial *denial, struct uw_denial *ret);
 
+/* What came, as far as the caller's struct of size goes, which stays what it is. */
+void lib_give(void *to, const void *from, uint32_t size, size_t known);
+
+/* A text behind what is at `at`, cut where there is no room; where it ends. */
+size_t lib_add_text(char *buf, size_t at, const char *text);
+
 /* ---- talk.c ---- */
+
+/* Its caller does not wait for it, until it has an answer or is taken out. The lock is held. */
+int lib_call_start(struct uw *uw, struct lib_call *call);
+void lib_call_leave(struct uw *uw, const struct lib_call *call);
+
+/* Reads, or has others read, or makes a connection: once. *lost_us begins at 0. The lock is held,
+ * and given up meanwhile. -ENOTCONN: there is none for too long. */
+int lib_wait(struct uw *uw, uint64_t until_us, uint64_t *lost_us);
 
 /* Sends the requests of call, and waits for all of their answers, at most wait_us more than is
  * usual; across a restart of uwd. The lock is taken. */

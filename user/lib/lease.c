@@ -14,8 +14,7 @@
 
 /* ---- what is asked ---- */
 
-/* Copies a text behind what is there, cut where there is no room. */
-static size_t add_text(char *buf, size_t at, const char *text)
+size_t lib_add_text(char *buf, size_t at, const char *text)
 {
 	size_t length = strlen(text), room = PACKET_TEXT_LEN - 2 - at;
 
@@ -31,12 +30,12 @@ static void put_text(const struct uw_request *from, struct packet_grant *to)
 	size_t at = 0;
 
 	if (from->description)
-		at = add_text(to->text, 0, from->description);
+		at = lib_add_text(to->text, 0, from->description);
 	at++;
 	for (const char *const *tag = from->tags; tag && *tag && at < PACKET_TEXT_LEN - 2; tag++) {
 		if (tag != from->tags)
-			at = add_text(to->text, at, ",");
-		at = add_text(to->text, at, *tag);
+			at = lib_add_text(to->text, at, ",");
+		at = lib_add_text(to->text, at, *tag);
 	}
 }
 
@@ -63,8 +62,7 @@ static int put_request(const struct uw_request *from, uint32_t flags, struct pac
 
 /* ---- what is answered ---- */
 
-/* What came, as far as the caller's struct of size goes, which stays what it is. */
-static void give(void *to, const void *from, uint32_t size, size_t known)
+void lib_give(void *to, const void *from, uint32_t size, size_t known)
 {
 	size_t count = size < known ? size : known;
 
@@ -83,7 +81,7 @@ static void give_grant(const struct packet_reply *reply, struct uw_grant *grant)
 	};
 
 	if (grant)
-		give(grant, &from, grant->size, sizeof(from));
+		lib_give(grant, &from, grant->size, sizeof(from));
 }
 
 void lib_give_denial(const struct packet_denial *denial, struct uw_denial *ret)
@@ -106,11 +104,11 @@ void lib_give_denial(const struct packet_denial *denial, struct uw_denial *ret)
 		from.holder[i].pid = denial->holder[i].pid;
 		memcpy(from.holder[i].component, denial->holder[i].component, UW_NAME_MAX);
 	}
-	give(ret, &from, ret->size, sizeof(from));
+	lib_give(ret, &from, ret->size, sizeof(from));
 }
 
-static int give_answer(const union packet_answer *answer, struct uw_grant *grant,
-		       struct uw_denial *denial)
+int lib_give_answer(const union packet_answer *answer, struct uw_grant *grant,
+		    struct uw_denial *denial)
 {
 	switch (answer->reply.outcome) {
 	case 0:
@@ -156,7 +154,7 @@ static int alloc_one(struct uw *uw, const struct uw_request *from, uint32_t flag
 	}
 	if (!rc)
 		rc = call_one(uw, PACKET_GRANT, &request, from->timeout_us, &answer);
-	return rc ? rc : give_answer(&answer, grant, denial);
+	return rc ? rc : lib_give_answer(&answer, grant, denial);
 }
 
 int uw_alloc(struct uw *uw, const struct uw_request *request, struct uw_grant *grant,
@@ -216,7 +214,7 @@ int uw_alloc_first(struct uw *uw, const struct uw_request *requests, uint32_t co
 		rc = lib_call(uw, &call, request_at(requests, count - 1)->timeout_us);
 	if (!rc) {
 		*ret_which = taken(answer, count);
-		rc = give_answer(&answer[*ret_which], grant, denial);
+		rc = lib_give_answer(&answer[*ret_which], grant, denial);
 	}
 	free(request);
 	free(answer);
@@ -255,7 +253,7 @@ int uw_alloc_many(struct uw *uw, const struct uw_request *requests, uint32_t cou
 		struct uw_grant *grant = (void *)((char *)grants + (size_t)i * grants->size);
 
 		grant->size = grants->size;
-		outcomes[i] = give_answer(&answer[i], grant, NULL);
+		outcomes[i] = lib_give_answer(&answer[i], grant, NULL);
 	}
 	free(request);
 	free(answer);
@@ -301,7 +299,7 @@ int uw_resize(struct uw *uw, uint64_t id, uint64_t bytes, struct uw_grant *grant
 
 	if (!rc)
 		rc = call_lease(uw, PACKET_RESIZE, id, bytes, &answer);
-	return rc ? rc : give_answer(&answer, grant, denial);
+	return rc ? rc : lib_give_answer(&answer, grant, denial);
 }
 
 int uw_renew(struct uw *uw, uint64_t id, uint64_t ttl_us)
@@ -311,7 +309,7 @@ int uw_renew(struct uw *uw, uint64_t id, uint64_t ttl_us)
 
 	if (!rc)
 		rc = call_lease(uw, PACKET_RENEW, id, ttl_us, &answer);
-	return rc ? rc : give_answer(&answer, NULL, NULL);
+	return rc ? rc : lib_give_answer(&answer, NULL, NULL);
 }
 
 int uw_free(struct uw *uw, uint64_t id)
@@ -324,7 +322,7 @@ int uw_free(struct uw *uw, uint64_t id)
 		return rc;
 	rc = call_lease(uw, PACKET_FREE, told, 0, &answer);
 	if (!rc)
-		rc = give_answer(&answer, NULL, NULL);
+		rc = lib_give_answer(&answer, NULL, NULL);
 	if (rc >= 0 && lib_is_small(id))
 		lib_small_forget(uw, id);
 	return rc;
@@ -342,7 +340,7 @@ int uw_report(struct uw *uw, char **ret_json)
 	memset(&answer, 0, sizeof(answer));
 	rc = lib_call(uw, &call, 0);
 	if (!rc)
-		rc = give_answer(&answer, NULL, NULL);
+		rc = lib_give_answer(&answer, NULL, NULL);
 	if (!rc && !call.text)
 		rc = -ENOMEM;
 	if (rc)

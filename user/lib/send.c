@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -78,6 +79,23 @@ int lib_lease_reserve(struct uw *uw)
 
 /* ---- sending ---- */
 
+long lib_send_packet(int socket, const struct packet_out *out, int fd, int flags)
+{
+	struct iovec from = {out->bytes, out->used};
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {.head = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	struct msghdr message = {.msg_iov = &from, .msg_iovlen = 1};
+
+	if (fd >= 0) {
+		memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+	}
+	return sendmsg(socket, &message, MSG_NOSIGNAL | flags);
+}
+
 bool lib_is_open(const struct lib_call *call, uint32_t i)
 {
 	return !call->answer[i].reply.item.length; /* set by what came */
@@ -95,15 +113,18 @@ static void put_call(struct uw *uw, struct lib_call *call, struct packet_out *ou
 
 int lib_send_call(struct uw *uw, struct lib_call *call)
 {
-	for (;;) {
+	while (call->open) {
 		struct pollfd ready = {.fd = uw->socket, .events = POLLOUT};
 		struct packet_out out;
 
 		put_call(uw, call, &out);
-		if (send(uw->socket, out.bytes, out.used, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+		if (lib_send_packet(uw->socket, &out, call->passes ? call->passed : -1,
+				    MSG_DONTWAIT) >= 0)
 			return 0;
-		if (errno != EAGAIN)
-			break;
+		if (errno != EAGAIN) {
+			lib_disconnect(uw);
+			return -ENOTCONN;
+		}
 		/* uwd has much of ours to read. */
 		pthread_mutex_unlock(&uw->lock);
 		poll(&ready, 1, 10);
@@ -111,8 +132,7 @@ int lib_send_call(struct uw *uw, struct lib_call *call)
 		if (uw->socket != ready.fd)
 			return -ENOTCONN; /* and sent again by who made another one */
 	}
-	lib_disconnect(uw);
-	return -ENOTCONN;
+	return 0;
 }
 
 /* -EAGAIN when there is no room. */

@@ -130,17 +130,23 @@ static struct lib_call *call_of(struct uw *uw, uint32_t cookie)
 	return NULL;
 }
 
+static bool drops_lease(enum packet_op op)
+{
+	return op == PACKET_FREE || op == PACKET_TASK_BEGIN || op == PACKET_TASK_END;
+}
+
 static void note_leases(struct uw *uw, const struct lib_call *call, uint32_t i,
 			union packet_answer *answer)
 {
 	int32_t *outcome = &answer->reply.outcome;
 
 	/* The first time it was done, and the answer was lost. */
-	if (call->op == PACKET_FREE && call->again && *outcome == PACKET_STALE)
+	if ((call->op == PACKET_FREE || call->op == PACKET_TASK_END) && call->again &&
+	    *outcome == PACKET_STALE)
 		*outcome = 0;
 	if (lib_makes_lease(call->op) && !*outcome)
 		lib_lease_add(uw, answer->reply.id);
-	else if (*outcome == PACKET_STALE || (call->op == PACKET_FREE && !*outcome))
+	else if (*outcome == PACKET_STALE || (drops_lease(call->op) && !*outcome))
 		lib_lease_drop(uw, call->request[i].lease.id);
 }
 
@@ -162,18 +168,21 @@ static void take_answer(struct uw *uw, const union packet_answer *answer, const 
 		return;
 	}
 	i = answer->reply.item.cookie - call->cookie;
+	call->waits |= answer->reply.outcome == PACKET_WAITS;
 	if (answer->reply.outcome == PACKET_WAITS || !lib_is_open(call, i))
 		return;
 	call->answer[i] = *answer;
 	call->answer[i].reply.item.length = 1;
 	note_leases(uw, call, i, &call->answer[i]);
 	call->open--;
-	if (lib_makes_lease(call->op) && call->op != PACKET_GRANT) {
+	if (lib_brings_fd(call->op)) {
 		call->fd = *fd;
 		*fd = -1;
 	}
 	if (text && !call->text)
 		call->text = strndup(text, length);
+	if (!call->open && call->ended)
+		call->ended(uw, call);
 }
 
 static int take_packet(struct uw *uw, size_t size, int *fd)

@@ -62,22 +62,27 @@ static int find_back(struct uw *uw, uint64_t *lost_us)
 	return rc == -ENOTCONN ? 0 : rc;
 }
 
+int lib_wait(struct uw *uw, uint64_t until_us, uint64_t *lost_us)
+{
+	if (uw->socket < 0)
+		return find_back(uw, lost_us);
+	*lost_us = 0;
+	if (uw->reads)
+		sleep_until(uw, until_us);
+	else
+		read_once(uw, until_us);
+	return 0;
+}
+
 static int await_answers(struct uw *uw, struct lib_call *call, uint64_t until_us)
 {
 	uint64_t lost_us = 0;
 
 	while (call->open) {
-		int rc = 0;
+		int rc = uw->socket >= 0 && lib_now_us() >= until_us
+				 ? -ETIMEDOUT
+				 : lib_wait(uw, until_us, &lost_us);
 
-		if (uw->socket < 0) {
-			rc = find_back(uw, &lost_us);
-		} else if (lost_us = 0, lib_now_us() >= until_us) {
-			rc = -ETIMEDOUT;
-		} else if (uw->reads) {
-			sleep_until(uw, until_us);
-		} else {
-			read_once(uw, until_us);
-		}
 		if (rc)
 			return rc;
 	}
@@ -95,7 +100,7 @@ static void enter_call(struct uw *uw, struct lib_call *call)
 	uw->calls = call;
 }
 
-static void leave_call(struct uw *uw, const struct lib_call *call)
+void lib_call_leave(struct uw *uw, const struct lib_call *call)
 {
 	for (struct lib_call **at = &uw->calls; *at; at = &(*at)->next)
 		if (*at == call) {
@@ -103,6 +108,21 @@ static void leave_call(struct uw *uw, const struct lib_call *call)
 			break;
 		}
 	pthread_cond_broadcast(&uw->turned); /* another one has to read now */
+}
+
+int lib_call_start(struct uw *uw, struct lib_call *call)
+{
+	int rc;
+
+	while (uw->connects)
+		pthread_cond_wait(&uw->turned, &uw->lock);
+	enter_call(uw, call);
+	rc = lib_lease_reserve(uw);
+	if (!rc)
+		lib_credit_tell(uw);
+	if (!rc && uw->socket >= 0)
+		lib_send_call(uw, call);
+	return rc;
 }
 
 int lib_call(struct uw *uw, struct lib_call *call, uint64_t wait_us)
@@ -114,17 +134,10 @@ int lib_call(struct uw *uw, struct lib_call *call, uint64_t wait_us)
 		pthread_mutex_unlock(&uw->lock);
 		return -ECHILD;
 	}
-	while (uw->connects)
-		pthread_cond_wait(&uw->turned, &uw->lock);
-	enter_call(uw, call);
-	rc = lib_lease_reserve(uw);
-	if (!rc)
-		lib_credit_tell(uw);
-	if (!rc && uw->socket >= 0)
-		lib_send_call(uw, call);
+	rc = lib_call_start(uw, call);
 	if (!rc)
 		rc = await_answers(uw, call, lib_now_us() + LIB_ANSWER_US + wait_us);
-	leave_call(uw, call);
+	lib_call_leave(uw, call);
 	pthread_mutex_unlock(&uw->lock);
 	return rc;
 }

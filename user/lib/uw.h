@@ -149,6 +149,94 @@ static inline void uw_lease_end(struct uw_lease *lease)
 
 #define UW_AUTO_LEASE __attribute__((cleanup(uw_lease_end)))
 
+/* ---- tasks ---- */
+
+/*
+ * A task is work that begins when its memory is there: it waits in line, by priority and age, for
+ * as long as it takes, and has a lease from then on. A thread of the caller does it, and nothing
+ * moves; or a child, which is moved into a cgroup of its own in the component: memory.high there is
+ * what is reserved, it may be frozen, it is killed as a whole, and what it used is learned of its
+ * key.
+ */
+typedef void (*uw_task_fn)(void *data, uint64_t task);
+
+struct uw_task {
+	uint32_t size;
+	uint32_t flags; /* UW_REVOCABLE */
+	const char *component;
+	const char *name; /* as a description; NULL: none */
+	const char *key;  /* tasks of one key are alike: up to 63 bytes; NULL: nothing is learned */
+	uint64_t bytes;   /* 0: what was learned of key */
+	uint64_t run_us;  /* how long it is thought to take; 0: nobody knows */
+	uw_task_fn ready; /* called as a callback of pressure when it may begin, or never will */
+	void *data;
+	uint8_t priority; /* as of a lease */
+};
+
+enum uw_task_state {
+	UW_TASK_QUEUED,
+	UW_TASK_READY,   /* it may begin */
+	UW_TASK_RUNNING, /* in a thread, for all that is known, or a child */
+	UW_TASK_FROZEN,  /* the child stands still */
+	UW_TASK_OVER,    /* the child has ended, or what was reserved was taken away */
+	UW_TASK_CANCELLED,
+	UW_TASK_LOST, /* its component is gone, or the handle is the parent's: see error */
+};
+
+/* It is to end: see uw_task_cancel. */
+#define UW_TASK_ENDING (1U << 0)
+
+struct uw_task_status {
+	uint32_t size;
+	uint32_t flags;  /* UW_TASK_ENDING */
+	uint32_t state;  /* enum uw_task_state */
+	int32_t error;   /* with LOST, a negative errno */
+	char reason[16]; /* while it is queued, as of a denial; else "" */
+	uint32_t ahead;  /* others before it, while it is queued */
+	uint32_t zero;
+	uint64_t start_in_us; /* until it may begin, by how long others are thought to take;
+				 UINT64_MAX: nobody knows */
+	uint64_t bytes;       /* reserved */
+	uint64_t used, peak;  /* of a child's cgroup */
+	uint64_t throttled;   /* times that the child went over what is reserved */
+};
+
+/*
+ * Queues it. 0 with *ret_task, which uw_task_end has to be called for in the end. UW_DENIED: there
+ * is never so much, or too many wait. Of the errors of uw_alloc, and -ENODATA: bytes is 0, and
+ * nothing was learned of the key. denial may be NULL.
+ */
+int uw_task_submit(struct uw *uw, const struct uw_task *task, uint64_t *ret_task,
+		   struct uw_denial *denial);
+
+/*
+ * It begins: in a thread of the caller (pidfd -1), or in the child behind pidfd (pidfd_open(2),
+ * clone3(2)), which has to wait, say on a pipe, until this returns: it is in its cgroup then. It
+ * must run as the caller's user, descend from the caller, and run in the same cgroup. The lease is
+ * the child's from now on, and ends with it, also when the caller is gone; of a caller in a job's
+ * cgroup the children end with it. pidfd stays the caller's. -EAGAIN: it may not begin yet;
+ * UW_STALE: it is no task, has begun or was cancelled; -EPERM: not the caller's child; -EBUSY: in
+ * another cgroup; -ESRCH: it has ended; -EMFILE, -ENFILE: too many run.
+ */
+int uw_task_begin(struct uw *uw, uint64_t task, int pidfd);
+
+/*
+ * How it is. While it is queued this waits for its turn, for at most timeout_us: UW_TIMED_OUT, with
+ * the status as it is. UW_STALE.
+ */
+int uw_task_status(struct uw *uw, uint64_t task, uint64_t timeout_us,
+		   struct uw_task_status *status);
+
+/*
+ * Has it end: one in the queue at once; a child is sent SIGTERM, and killed with all that runs in
+ * its cgroup after grace_us, at most an hour; a shorter grace is kept. A thread is not touched: its
+ * state says that it is to end. UW_STALE.
+ */
+int uw_task_cancel(struct uw *uw, uint64_t task, uint64_t grace_us);
+
+/* It is over, and forgotten: what a child left running is killed, and what is reserved is free. */
+int uw_task_end(struct uw *uw, uint64_t task);
+
 /* ---- pressure ---- */
 
 struct uw_pressure {
