@@ -10,6 +10,7 @@ cat <<-'END' | config
 	usable = 600M
 	[component data]
 	share = 50%
+	freeze = yes
 	lease = games
 	[component batch]
 	share = 30%
@@ -90,10 +91,10 @@ expect "its leaf's processes" "$(cat "$POOL/data/$leaf/cgroup.procs")" "$child"
 leased_is 100 || fail "of $(status_of data leased_bytes) leased"
 wait_until 10 has_status first "^status running ending=0 bytes=100 used=4[0-9] peak=4[0-9] throttled=0"
 expect "lease list" "$(uwctl lease list data --json | json_at '.leases[0].pid' '.leases[0].task' '.leases[0].inside')" \
-	"$child true true"
+	"$child 1 1"
 
 # ---- it may be stopped as a leaf, and says so ----
-uwctl freeze "data/$leaf" 30s
+uwctl freeze "data/$leaf" --for 30s
 wait_until 10 has_status first '^status frozen '
 uwctl thaw "data/$leaf"
 wait_until 10 has_status first '^status running '
@@ -133,16 +134,16 @@ expect_match "more than there ever is" "$OUT" '^not-begun never'
 
 # ---- held to what it has ----
 task grows data 50 use=120 key=grows
-said grows '^begun 0'
-wait_until 20 has_status grows 'throttled=1'
+said grows '^child'
 grown=$(in_child grows in)
+wait_until 20 has_status grows 'throttled=1'
 tell grows "end"
 said grows '^ended 0'
 wait_until 10 leaf_gone "${grown#/}"
 
 # ---- cancelled: SIGTERM, and then with all that runs there ----
 task mild data 20
-said mild '^begun 0'
+said mild '^touched'
 leaf=$(in_child mild in)
 tell mild "cancel 60000"
 said mild '^cancelled 0'
@@ -172,11 +173,16 @@ task ends data 30
 said ends '^touched'
 ended=$(in_child ends in)
 wait_until 10 leased_is 110
+uwctl run data --name task-mine -- sleep 1000 & # no task's, though its name begins so
+wait_until 10 test -d "$POOL/data/task-mine"
 kill -KILL "$UWD_PID" "$(in_child ends pid)"
 wait "$UWD_PID" 2>/dev/null || true
 start_uwd
 wait_until 10 leaf_gone "${ended#/}"
 kill -0 "$(in_child kept pid)" || fail "the restart killed a task"
+[ -n "$(cat "$POOL/data/task-mine/cgroup.procs")" ] || fail "the restart killed what was no task"
+xargs kill -KILL <"$POOL/data/task-mine/cgroup.procs"
+wait_until 10 leaf_gone task-mine
 wait_until 10 leased_is 80
 wait_until 10 has_status kept '^status running '
 tell kept end
@@ -192,6 +198,7 @@ uwctl cancel "${id//[^0-9]/}"
 wait_until 20 job_leaf_gone "$leaf"
 
 # ---- no room for any of this: nothing is left ----
+said third '^child'
 leave third
 kill -KILL "$(in_child third pid)"
 wait_until 10 no_task_leaves

@@ -205,6 +205,21 @@ static uint64_t learned(void *data, uint32_t component, uint32_t uid, const char
 
 /* ---- what an earlier uwd left ---- */
 
+/* "task-PID-ID" as user/lease names them: others may begin like that, and are not ours to end. */
+static bool is_of_task(const char *name)
+{
+	const char *at = name + strlen(LEASE_LEAF_PREFIX);
+	size_t digits;
+
+	if (strncmp(name, LEASE_LEAF_PREFIX, strlen(LEASE_LEAF_PREFIX)) != 0)
+		return false;
+	digits = strspn(at, "0123456789");
+	if (!digits || at[digits] != '-')
+		return false;
+	at += digits + 1;
+	return strspn(at, "0123456789abcdef") > 8 && !at[strspn(at, "0123456789abcdef")];
+}
+
 static bool find_leaf(void *data, int32_t pid, char component[static UW_NAME_LEN],
 		      char leaf[static LEASE_LEAF_LEN])
 {
@@ -221,8 +236,8 @@ static bool find_leaf(void *data, int32_t pid, char component[static UW_NAME_LEN
 		return false;
 	*name++ = '\0';
 	name[strcspn(name, "/")] = '\0'; /* it may have made groups below its own */
-	return !strncmp(name, LEASE_LEAF_PREFIX, strlen(LEASE_LEAF_PREFIX)) &&
-	       text_copy(component, UW_NAME_LEN, at) && text_copy(leaf, LEASE_LEAF_LEN, name);
+	return is_of_task(name) && text_copy(component, UW_NAME_LEN, at) &&
+	       text_copy(leaf, LEASE_LEAF_LEN, name);
 }
 
 struct task_sweep {
@@ -234,7 +249,7 @@ static int sweep_leaf(void *data, const char *name)
 {
 	const struct task_sweep *sweep = data;
 
-	if (!strncmp(name, LEASE_LEAF_PREFIX, strlen(LEASE_LEAF_PREFIX)) &&
+	if (is_of_task(name) &&
 	    !lease_server_has_leaf(sweep->daemon->lease_server, sweep->component, name))
 		clean(sweep->daemon, sweep->component, name);
 	return 0;
