@@ -100,6 +100,27 @@ static void test_pool_outlives_the_server(void **state)
 	uw_close(uw);
 }
 
+static void test_reader_that_comes_back_hears_that_its_owner_is_gone(void **state)
+{
+	struct uw_fixture *fixture = *state;
+	struct uw *uw = uw_fixture_open(fixture), *other = uw_fixture_open(fixture);
+	struct lib_pool *pool = create(uw, "prices"), *reader = NULL;
+
+	assert_int_equal(lib_pool_attach(other, "prices", false, &reader), 0);
+	uw_fixture_kill(fixture);
+	uw_fixture_start(fixture);
+	lib_pool_close(pool);
+	uw_fixture_await(fixture, 1); /* the reader's, which nobody has asked anything yet */
+	for (int i = 0; i < 20 && !reader->gone; i++) {
+		assert_true(uw_dispatch(other) >= 0);
+		usleep(10000);
+	}
+	assert_true(reader->gone);
+	lib_pool_close(reader);
+	uw_close(other);
+	uw_close(uw);
+}
+
 static void test_child_of_fork_has_no_pool(void **state)
 {
 	struct uw_fixture *fixture = *state;
@@ -131,6 +152,7 @@ int main(void)
 		TEST(pool_is_created_committed_and_closed),
 		TEST(pool_is_attached_by_another_handle),
 		TEST(pool_outlives_the_server),
+		TEST(reader_that_comes_back_hears_that_its_owner_is_gone),
 		TEST(child_of_fork_has_no_pool),
 	};
 

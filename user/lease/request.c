@@ -295,6 +295,19 @@ static int32_t said(int rc)
 	return rc == LEASE_STALE ? PACKET_STALE : rc;
 }
 
+/* Who attached a pool may have missed that its owner went. */
+static void list(struct lease_call *call, uint64_t id, struct packet_reply *reply)
+{
+	struct lease_ledger *ledger = call->server->conf.ledger;
+	uint32_t client = call->connection->client;
+	struct lease_pool_view view;
+
+	reply->outcome = said(lease_list_see(ledger, client, id));
+	if (lease_pool_read(ledger, lease_pool_of(ledger, client, id), &view) &&
+	    view.owner == LEASE_NO_CLIENT)
+		reply->flags |= PACKET_ORPHAN;
+}
+
 /* ---- tasks ---- */
 
 /* What its size is, where it does not say; 0: nobody knows. */
@@ -427,7 +440,7 @@ static int answer_one(struct lease_call *call, const union packet_request *reque
 		answer.reply.outcome = said(lease_free(ledger, client, lease->id));
 		break;
 	case PACKET_LIST:
-		answer.reply.outcome = said(lease_list_see(ledger, client, lease->id));
+		list(call, lease->id, &answer.reply);
 		break;
 	case PACKET_LIST_END:
 		answer.reply.bytes = lease_list_end(ledger, client);

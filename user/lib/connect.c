@@ -108,7 +108,7 @@ static size_t put_list(struct uw *uw, size_t from, struct packet_out *out)
 	return at;
 }
 
-/* Ids that uwd does not know become 0. */
+/* Ids that uwd does not know become 0. What became of their pools is noted. */
 static int take_list(struct uw *uw, struct packet_in *in, size_t at)
 {
 	union packet_answer answer;
@@ -117,6 +117,8 @@ static int take_list(struct uw *uw, struct packet_in *in, size_t at)
 
 	while (packet_next_answer(in, &answer, &text, &length) == 1)
 		if (answer.reply.item.op == PACKET_LIST && at < uw->lease_count) {
+			if (answer.reply.outcome || answer.reply.flags & PACKET_ORPHAN)
+				lib_pool_note_gone(uw, uw->lease[at]);
 			if (answer.reply.outcome)
 				uw->lease[at] = 0;
 			at++;

@@ -259,6 +259,9 @@ void lib_free_tasks(struct uw *uw);
 int lib_take(struct uw *uw, uint32_t most);
 bool lib_concerns(const struct lib_watcher *watcher, const char *component);
 
+/* The owner of the pool of this lease is gone, or uwd does not know it any more. */
+void lib_pool_note_gone(const struct uw *uw, uint64_t id);
+
 /* ---- connect.c ---- */
 
 /* One try, with all that makes the new connection as good as the old one. The lock is held, and

@@ -94,6 +94,8 @@ enum packet_flag {
 	PACKET_RUNS = 1U << 7,
 	PACKET_FROZEN = 1U << 8,
 	PACKET_ENDING = 1U << 9,
+	/* Of a reply to LIST: it is of a pool whose owner is gone. */
+	PACKET_ORPHAN = 1U << 10,
 };
 
 #define PACKET_ANYBODY UINT32_MAX /* as a uid or gid */

@@ -113,7 +113,7 @@ static void take_event(struct uw *uw, const union packet_event *event)
 
 /* ---- pools ---- */
 
-static void note_gone(struct uw *uw, uint64_t id)
+void lib_pool_note_gone(const struct uw *uw, uint64_t id)
 {
 	for (struct lib_pool *pool = uw->pools; pool; pool = pool->next)
 		if (pool->id == id)
@@ -204,7 +204,7 @@ static int take_packet(struct uw *uw, size_t size, int *fd)
 	}
 	if (in.kind == PACKET_GONE) {
 		while ((rc = packet_next_gone(&in, &id)) > 0)
-			note_gone(uw, id);
+			lib_pool_note_gone(uw, id);
 		return rc;
 	}
 	while ((rc = packet_next_answer(&in, &answer, &text, &length)) > 0)
