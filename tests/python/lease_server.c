@@ -121,7 +121,6 @@ static char *report(void *data)
 	return text;
 }
 
-#ifdef LEASE_LEAF_PREFIX
 /* ---- leaves of tasks: nothing is moved, and the answer comes a turn later ---- */
 
 static struct lease_move moving;
@@ -167,7 +166,6 @@ static bool find_leaf(void *data, int32_t pid, char component[static UW_NAME_LEN
 	(void)data, (void)pid, (void)component, (void)leaf;
 	return false;
 }
-#endif
 
 /* ---- what its input says ---- */
 
@@ -249,13 +247,11 @@ static int open_server(struct served *s, const char *path, const char *file, str
 		.name = name_component,
 		.keeper = no_keeper,
 		.grow = grow_file,
-#ifdef LEASE_LEAF_PREFIX
 		.learned = learned,
 		.move = move,
 		.end = end_leaf,
 		.look = look,
 		.find_leaf = find_leaf,
-#endif
 		.report = report,
 		.data = s,
 	};
@@ -290,9 +286,7 @@ static void serve(struct served *s)
 		if (ready[1].revents)
 			obey(s);
 		lease_server_dispatch(s->server);
-#ifdef LEASE_LEAF_PREFIX
 		tell_moved(s->server);
-#endif
 		lease_server_settle(s->server);
 		lease_server_keep_house(s->server);
 	}
