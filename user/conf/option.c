@@ -330,7 +330,7 @@ const struct option option_table[] = {
 		.min = US_PER_SEC,
 		.max = 24 * US_PER_HOUR,
 		.fallback = "30min",
-		.help = "Blocked for so long when it is its turn, nothing starts past a job",
+		.help = "Blocked so long at its turn, a job is passed only by who ends in time",
 	},
 	{
 		.section = SECTION_ADMISSION,

@@ -612,7 +612,7 @@ int uw_objects_get(struct uw_objects *pool, struct uw_object *ret_object);
 
 /* Any thread may. UW_STALE: it was put before, even if it has been got again since; -EINVAL: it is
  * not of this pool. Of two threads that put the same use of one within the same few nanoseconds
- * both may succeed; it is not got twice for that. */
+ * both may succeed; get then passes the second one over, unless two gets meet within as few. */
 int uw_objects_put(struct uw_objects *pool, const struct uw_object *object);
 
 struct uw_objects_stats {
