@@ -200,17 +200,30 @@ static void watch_again(struct uw *uw)
 		lib_disconnect(uw);
 }
 
+static struct lib_call *first_unsent(const struct uw *uw)
+{
+	struct lib_call *call = uw->calls;
+
+	while (call && (!call->open || call->sent == uw->connection))
+		call = call->next;
+	return call;
+}
+
 static int settle_in(struct uw *uw, int fd)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+	struct lib_call *call;
 
 	if (epoll_ctl(uw->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
 		return -errno;
 	uw->socket = fd;
+	if (!++uw->connection)
+		uw->connection = 1;
 	watch_again(uw);
 	if (uw->socket >= 0)
 		lib_credit_return(uw);
-	for (struct lib_call *call = uw->calls; call && uw->socket >= 0; call = call->next)
+	/* From the first one each time: calls come and go while one is sent. */
+	while (uw->socket >= 0 && (call = first_unsent(uw)))
 		lib_send_call(uw, call);
 	return uw->socket < 0 ? -ENOTCONN : 0;
 }

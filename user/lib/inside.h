@@ -39,6 +39,7 @@ struct lib_call {
 	uint32_t count, cookie; /* of the first; the others follow */
 	union packet_answer *answer;
 	uint32_t open; /* without an answer, or with one that says that it waits */
+	uint32_t sent; /* the connection over which somebody has sent it, or is about to */
 	bool again;    /* it was sent over an earlier connection too */
 	bool waits;    /* one has been answered so */
 	bool passes;   /* passed goes with it */
@@ -131,7 +132,8 @@ struct uw {
 	pthread_mutex_t lock;
 	pthread_cond_t turned; /* a call has ended, or nobody reads, or nothing runs any more */
 	char *path;
-	int socket; /* -1: not connected */
+	int socket;          /* -1: not connected */
+	uint32_t connection; /* which one it is; never 0 */
 	int epoll, news,
 		kick; /* what uw_fd is; eventfds: callbacks are due; the reader is to look */
 	int timer;    /* when to try to connect again, for who has no call */
@@ -185,7 +187,8 @@ static inline bool lib_brings_fd(enum packet_op op)
 }
 
 /* What of the call has no answer yet. 0, or -ENOTCONN when the connection has ended: then it is
- * sent again by who makes another one. */
+ * sent again by who makes another one. Gives up the lock while uwd has too much to read, and then
+ * the call may be gone. */
 int lib_send_call(struct uw *uw, struct lib_call *call);
 bool lib_is_open(const struct lib_call *call, uint32_t i);
 

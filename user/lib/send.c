@@ -111,8 +111,20 @@ static void put_call(struct uw *uw, struct lib_call *call, struct packet_out *ou
 	}
 }
 
+/* One at the same address is told from it by its cookie. */
+static bool is_there(const struct uw *uw, const struct lib_call *call, uint32_t cookie)
+{
+	for (const struct lib_call *other = uw->calls; other; other = other->next)
+		if (other == call)
+			return other->cookie == cookie;
+	return false;
+}
+
 int lib_send_call(struct uw *uw, struct lib_call *call)
 {
+	uint32_t cookie = call->cookie;
+
+	call->sent = uw->connection;
 	while (call->open) {
 		struct pollfd ready = {.fd = uw->socket, .events = POLLOUT};
 		struct packet_out out;
@@ -131,6 +143,8 @@ int lib_send_call(struct uw *uw, struct lib_call *call)
 		pthread_mutex_lock(&uw->lock);
 		if (uw->socket != ready.fd)
 			return -ENOTCONN; /* and sent again by who made another one */
+		if (!is_there(uw, call, cookie))
+			return 0;
 	}
 	return 0;
 }
