@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/bench/no_keeper.h"
 #include "user/base/clock.h"
 #include "user/lease/file.h"
 #include "user/lease/server.h"
@@ -103,16 +104,6 @@ static int find(void *data, const char *name, uint8_t *ret_priority)
 static const char *name_of(void *data, uint32_t component)
 {
 	return component ? NULL : ((struct side *)data)->config.component[0].name;
-}
-
-/* Nobody keeps pools here. */
-static int no_keeper(void *data, uint32_t component, bool start, int *ret_fd)
-{
-	(void)data;
-	(void)component;
-	(void)start;
-	(void)ret_fd;
-	return -ENOENT;
 }
 
 static void grow(void *data)

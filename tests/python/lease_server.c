@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/bench/no_keeper.h"
 #include "user/base/clock.h"
 #include "user/base/units.h"
 #include "user/lease/file.h"
@@ -57,16 +58,6 @@ static const char *name_component(void *data, uint32_t component)
 	const struct served *s = data;
 
 	return component < s->config.component_count ? s->config.component[component].name : NULL;
-}
-
-/* Nobody keeps pools here. */
-static int no_keeper(void *data, uint32_t component, bool start, int *ret_fd)
-{
-	(void)data;
-	(void)component;
-	(void)start;
-	(void)ret_fd;
-	return -ENOENT;
 }
 
 static void grow_file(void *data)

@@ -369,7 +369,7 @@ struct lease_pool_news {
 	uint64_t id;
 };
 
-/* What became of pools; false: nothing more for now. */
+/* What became of pools; false when all has been told. */
 bool lease_pool_next(struct lease_ledger *ledger, struct lease_pool_news *ret_news);
 
 /* The lease by which a client attached a pool; false when it did not. */
@@ -418,8 +418,8 @@ uint64_t lease_leaf_firm(const struct lease_ledger *ledger, uint64_t leaf);
 
 /*
  * The next thing that has happened to those who wait: granted, timed out, or an error as their
- * component went. Leases whose time is over are freed first. False: nothing more for now. Call it
- * until then after each of the above that may have made room, and at lease_next_us().
+ * component went. Leases whose time is over are freed first. False when all has been told. Call
+ * it until then after each of the above that may have made room, and at lease_next_us().
  */
 bool lease_next(struct lease_ledger *ledger, uint64_t now_us, struct lease_result *ret);
 uint64_t lease_next_us(const struct lease_ledger *ledger); /* UINT64_MAX: never */
