@@ -31,7 +31,7 @@ CFLAGS  := -O1 -g -std=gnu17 $(WARN) -fsanitize=address,undefined -fno-sanitize-
 LDFLAGS := -fsanitize=address,undefined
 endif
 
-LAYERS   := base model policy conf kern sense ledger act guard keep store shim jobs ipc lib lease cli daemon
+LAYERS   := base model policy conf kern sense ledger act guard keep store shim jobs ipc lib lease metrics cli daemon
 LIBS     := $(LAYERS:%=$(O)/lib/%.a) $(O)/lib/cgroups.a
 SRC       = $(filter-out %/main.c,$(wildcard user/$1/*.c user/$1/*/*.c))
 OBJ       = $(patsubst %.c,$(O)/obj/%.o,$1)
@@ -102,7 +102,7 @@ $(O)/lib/%.a:
 	$(Q)ar rcsD $@ $^
 
 libs = -Wl,--start-group $(patsubst %,$(O)/lib/%.a,$1) -Wl,--end-group
-CLI_LAYERS    := cli conf policy ipc cgroups kern act ledger sense model base
+CLI_LAYERS    := cli metrics conf policy ipc cgroups kern act ledger sense model base
 DAEMON_LAYERS := daemon lease keep lib jobs shim store conf policy ipc cgroups kern act ledger sense model base
 
 $(O)/uwctl: $(O)/obj/user/cli/main.o $(CLI_LAYERS:%=$(O)/lib/%.a)
@@ -158,7 +158,7 @@ build/man/%: scripts/man/%.scd | build/deps/build
 	$(Q)scdoc <$< >$@
 
 # ---- tests ----
-TEST_LAYERS := cli daemon lease jobs store shim guard keep conf policy ipc lib cgroups kern act ledger sense model base
+TEST_LAYERS := cli metrics daemon lease jobs store shim guard keep conf policy ipc lib cgroups kern act ledger sense model base
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_LAYERS:%=$(O)/lib/%.a) | build/deps/test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lcmocka -o $@

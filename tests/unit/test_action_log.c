@@ -50,11 +50,14 @@ static void test_ends_are_counted_by_component_and_kind(void **state)
 
 		action_log_count(&log, &entry);
 	}
-	assert_int_equal(action_log_counted(&log, "cache", ACTION_RECLAIM), 1);
+	assert_int_equal(action_log_counted(&log, "cache", ACTION_RECLAIM, OUTCOME_DONE), 1);
 	assert_int_equal(action_log_reclaimed(&log, "cache"), 130);
-	assert_int_equal(action_log_counted(&log, "ml_models", ACTION_FREEZE), 1);
+	assert_int_equal(action_log_counted(&log, "ml_models", ACTION_FREEZE, OUTCOME_DONE), 1);
+	assert_int_equal(action_log_counted(&log, "ml_models", ACTION_FREEZE, OUTCOME_GONE), 1);
+	assert_int_equal(action_log_counted(&log, "cache", ACTION_RECLAIM, OUTCOME_SHORT), 1);
+	assert_int_equal(action_log_counted(&log, "cache", ACTION_RECLAIM, OUTCOME_FAILED), 1);
 	assert_int_equal(action_log_reclaimed(&log, "ml_models"), 7);
-	assert_int_equal(action_log_counted(&log, "database", ACTION_RECLAIM), 0);
+	assert_int_equal(action_log_counted(&log, "database", ACTION_RECLAIM, OUTCOME_DONE), 0);
 	assert_int_equal(action_log_reclaimed(&log, "database"), 0);
 }
 

@@ -394,11 +394,11 @@ static const struct command rows[] = {
 		.words = "metrics",
 		.detail = "In the text format of Prometheus: the host, each component, and the "
 			  "queue by state, class and component, with histograms of what was "
-			  "predicted by what was needed. For node_exporter: write it to a file "
-			  "beside the .prom file of its textfile collector and rename that. "
-			  "With --json what Status of the control interface says.",
+			  "predicted by what was needed. uw-exporter(8) serves the same over HTTP, "
+			  "or writes it for the textfile collector of node_exporter. With --json "
+			  "what Metrics of the control interface says.",
 		.example = "uwctl export metrics\n"
-			   "uwctl export metrics >uw.prom.new && mv uw.prom.new uw.prom",
+			   "uwctl export metrics | promtool check metrics",
 		.options = CLIENT,
 		.words_min = 1,
 		.words_max = 1,

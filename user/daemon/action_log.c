@@ -71,18 +71,17 @@ void action_log_count(struct action_log *log, const struct action_entry *entry)
 
 	if (!counts)
 		return;
-	if (outcome->result == OUTCOME_DONE)
-		counts->done[outcome->kind]++;
+	counts->ended[outcome->kind][outcome->result]++;
 	if (outcome->kind == ACTION_RECLAIM)
 		counts->reclaimed_bytes += outcome->done;
 }
 
 uint64_t action_log_counted(const struct action_log *log, const char *component,
-			    enum action_kind kind)
+			    enum action_kind kind, enum outcome_result result)
 {
 	const struct action_counts *counts = find_counts(log, component);
 
-	return counts ? counts->done[kind] : 0;
+	return counts ? counts->ended[kind][result] : 0;
 }
 
 uint64_t action_log_reclaimed(const struct action_log *log, const char *component)

@@ -28,10 +28,10 @@ struct action_entry {
 	struct outcome outcome; /* valid when ended */
 };
 
-/* Actions that ended well, of a component by its name, which a reload does not change. */
+/* How actions ended, of a component by its name, which a reload does not change. */
 struct action_counts {
 	char component[UW_NAME_LEN];
-	uint64_t done[ACTION__COUNT];
+	uint64_t ended[ACTION__COUNT][OUTCOME__COUNT];
 	uint64_t reclaimed_bytes; /* also by those that were short of what they asked for */
 };
 
@@ -49,10 +49,10 @@ struct action_entry *action_log_add(struct action_log *log);
 /* The entry of action id that has not ended, or NULL when it was overwritten. */
 struct action_entry *action_log_find(struct action_log *log, uint32_t id);
 
-/* Counts the end of an entry; how many of a kind were done, and what reclaims have freed. */
+/* Counts the end of an entry; how many of a kind ended so, and what reclaims have freed. */
 void action_log_count(struct action_log *log, const struct action_entry *entry);
 uint64_t action_log_counted(const struct action_log *log, const char *component,
-			    enum action_kind kind);
+			    enum action_kind kind, enum outcome_result result);
 uint64_t action_log_reclaimed(const struct action_log *log, const char *component);
 
 /* The entry with that sequence, or NULL when it is gone or not yet there. */

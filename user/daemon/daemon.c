@@ -342,6 +342,7 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 	daemon->alone_fd = -1;
 	pthread_mutex_init(&daemon->pool_lock, NULL);
 	daemon->stats.started_us = clock_now_us();
+	daemon->stats.started_wall_us = clock_wall_us();
 	action_log_init(&daemon->action_log);
 	rc = read_host(daemon, err);
 	if (rc >= 0)

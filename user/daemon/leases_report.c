@@ -199,7 +199,7 @@ json_t *leases_encode_news(const struct daemon *daemon, uint32_t component)
 static uint64_t done(const struct daemon *daemon, uint32_t component, enum action_kind kind)
 {
 	return action_log_counted(&daemon->action_log, daemon->config.component[component].name,
-				  kind);
+				  kind, OUTCOME_DONE);
 }
 
 /* What was done to it so that it or others have room. */

@@ -19,6 +19,7 @@
 #include "user/jobs/ops.h"
 #include "user/model/config.h"
 #include "user/model/frame.h"
+#include "user/model/histogram.h"
 #include "user/model/plan.h"
 #include "user/model/view.h"
 
@@ -38,10 +39,12 @@ struct tasks;
 struct wait_call;
 
 struct daemon_stats {
-	uint64_t started_us;
+	uint64_t started_us, started_wall_us;
 	uint64_t ticks_full, ticks_urgent;
 	uint64_t events, actions, actions_dropped, events_dropped;
-	uint64_t tick_max_us; /* the longest tick, sense to act */
+	uint64_t events_of[EVENT__COUNT];
+	struct histogram tick; /* HISTOGRAM_TICK: sense to act */
+	uint64_t tick_max_us;  /* the longest tick, sense to act */
 	uint64_t guard_restarts;
 };
 
@@ -54,17 +57,24 @@ struct daemon_psi {
 	bool fired;              /* since the last frame */
 };
 
+/* Counted of a component since uwd, or the component, came. */
+struct component_meters {
+	uint64_t frozen_us, throttled_us; /* with a leaf frozen; with memory.high lowered */
+	uint64_t tiers_exhausted;         /* notices that nothing allowed is left */
+};
+
 /* What is kept of each component, by its index in the configuration; a reload moves it as a whole
  * (reload_renumber). */
 struct daemon_component {
-	struct component_view view;   /* after the last tick; tick.c */
-	uint64_t stalls;              /* that BPF had counted at the last full frame; tick.c */
-	struct daemon_psi psi;        /* pool.c */
-	struct submitters allow;      /* queue.c */
-	struct submitters lease;      /* leases.c */
-	enum level level_told;        /* to those who watch it; leases.c */
-	uint64_t rises;               /* how often that was a higher one; leases.c */
-	int32_t shift_kept_permyriad; /* as written; thresholds_file.c */
+	struct component_view view;     /* after the last tick; tick.c */
+	struct component_meters meters; /* tick.c */
+	uint64_t stalls;                /* that BPF had counted at the last full frame; tick.c */
+	struct daemon_psi psi;          /* pool.c */
+	struct submitters allow;        /* queue.c */
+	struct submitters lease;        /* leases.c */
+	enum level level_told;          /* to those who watch it; leases.c */
+	uint64_t rises;                 /* how often that was a higher one; leases.c */
+	int32_t shift_kept_permyriad;   /* as written; thresholds_file.c */
 };
 
 struct daemon_options {

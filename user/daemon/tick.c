@@ -42,6 +42,7 @@ static void add_kern_event(void *data, const struct kern_event *from)
 	struct frame_event *to;
 
 	daemon->stats.events++;
+	daemon->stats.events_of[event_of_kern[from->kind]]++;
 	if (frame->event_count == FRAME_EVENTS_MAX) {
 		frame->events_dropped++;
 		daemon->stats.events_dropped++;
@@ -115,6 +116,7 @@ static void add_psi_events(struct daemon *daemon)
 		bool fired = daemon->component[i].psi.fired;
 
 		daemon->component[i].psi.fired = false;
+		daemon->stats.events_of[EVENT_PSI] += fired;
 		if (!fired || frame->event_count == FRAME_EVENTS_MAX)
 			continue;
 		frame->event[frame->event_count++] = (struct frame_event){
@@ -258,6 +260,8 @@ static void enter_action(struct daemon *daemon, const struct action *action)
 		memcpy(entry->component, daemon->config.component[action->component].name,
 		       sizeof(entry->component));
 		entry->level = daemon->component[action->component].view.level;
+		daemon->component[action->component].meters.tiers_exhausted +=
+			action->kind == ACTION_NOTICE && action->why.reason == REASON_OUT_OF_TIERS;
 	}
 	if (action->leaf)
 		sense_leaf_name(daemon->sense, action->leaf, entry->leaf, sizeof(entry->leaf));
@@ -277,11 +281,24 @@ static void enter_plan(struct daemon *daemon)
 	}
 }
 
+/* The time since the last frame counts by what was the case all through it. */
+static void meter_components(struct daemon *daemon, uint64_t for_us)
+{
+	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
+		const struct component_view *view = &daemon->component[i].view;
+		struct component_meters *meters = &daemon->component[i].meters;
+
+		meters->frozen_us += view->frozen_leaves ? for_us : 0;
+		meters->throttled_us += view->squeezed ? for_us : 0;
+	}
+}
+
 static void step(struct daemon *daemon, enum frame_kind kind)
 {
-	uint64_t took_us;
+	uint64_t took_us, last_us = daemon->frame.now_us;
 
 	fill_frame(daemon, kind);
+	meter_components(daemon, last_us ? daemon->frame.now_us - last_us : 0);
 	policy_step(daemon->policy, &daemon->config, &daemon->frame, &daemon->plan);
 	act_plan(daemon->act, &daemon->plan);
 	if (kind == FRAME_FULL)
@@ -301,6 +318,7 @@ static void step(struct daemon *daemon, enum frame_kind kind)
 	} else {
 		daemon->stats.ticks_urgent++;
 	}
+	histogram_add(&daemon->stats.tick, HISTOGRAM_TICK, took_us);
 	if (took_us > daemon->stats.tick_max_us)
 		daemon->stats.tick_max_us = took_us;
 }

@@ -434,6 +434,15 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.in = "(component: ?string)",
 			.out = "(pools: []MemoryPool)",
 		},
+	[IPC_METRICS] =
+		{
+			.name = "Metrics",
+			.doc = "What is counted and measured, for monitoring systems; its size is by\n"
+			       "# the configuration alone",
+			.in = "()",
+			.out = "(daemon: DaemonMeters, pool: Pool, host: Host, "
+			       "components: []ComponentMeters, queue: ?QueueState, jobs: ?JobMeters)",
+		},
 };
 
 const struct ipc_method_row *ipc_method_row(enum ipc_method method)
@@ -466,6 +475,7 @@ char *ipc_interface_text(void)
 	fputs(types, out);
 	fputs(ipc_job_types, out);
 	fputs(ipc_lease_types, out);
+	fputs(ipc_metrics_types, out);
 	for (int i = 0; i < IPC_METHOD__COUNT; i++) {
 		const struct ipc_method_row *row = &methods[i];
 

@@ -36,6 +36,7 @@ enum ipc_method {
 	IPC_LEASES,
 	IPC_FREE_LEASE,
 	IPC_POOLS,
+	IPC_METRICS,
 	IPC_METHOD__COUNT
 };
 
@@ -54,9 +55,11 @@ const struct ipc_method_row *ipc_method_row(enum ipc_method method);
 /* Of a full name, "io.uwctl.Control.Status". -1 when there is none. */
 int ipc_method_find(const char *full_name);
 
-/* The types and errors of jobs and of leases: parts of the description, in files of their own. */
+/* The types and errors of jobs, leases and metrics: parts of the description, in files of their
+ * own. */
 extern const char ipc_job_types[];
 extern const char ipc_lease_types[];
+extern const char ipc_metrics_types[];
 
 #define IPC_REQUEST_MAX   (512U << 10) /* bytes of a call; a Submit carries an environment */
 #define IPC_JOBS_A_PAGE   500          /* of Queue, History and Recommend */

@@ -16,6 +16,7 @@
 #include "user/jobs/end.h"
 #include "user/jobs/enqueue.h"
 #include "user/jobs/entry.h"
+#include "user/jobs/meters.h"
 #include "user/jobs/outgrown.h"
 #include "user/jobs/pause.h"
 #include "user/jobs/slot_share.h"
@@ -103,6 +104,7 @@ static void start_done(struct job_entry *entry)
 	run->unwatched = entry->unwatched;
 	state_set(jobs, job, JOB_RUNNING);
 	jobs->stats.started++;
+	meters_see_start(jobs, job);
 	run_open_leaf(jobs, run);
 	admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
 	if (run->gone)

@@ -19,6 +19,7 @@
 #include "user/base/text.h"
 #include "user/jobs/enqueue.h"
 #include "user/jobs/entry.h"
+#include "user/jobs/meters.h"
 #include "user/jobs/state.h"
 #include "user/jobs/supply.h"
 
@@ -373,6 +374,8 @@ void end_attempt(struct jobs *jobs, uint32_t index)
 	entry_set_job(entry, job);
 	entry->boot[0] = '\0';
 	entry_event(entry, verdict.step, &verdict.why, 0, entry->result.peak_bytes);
+	if (verdict.has_run)
+		meters_see_end(jobs, &entry->result);
 	jobs->stats.lost += verdict.state == JOB_LOST;
 	jobs->stats.restarted += verdict.state == JOB_QUEUED;
 	entry_put(entry);

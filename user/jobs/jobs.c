@@ -368,6 +368,7 @@ static int try_to_open(const struct jobs_setup *setup, struct jobs **ret_jobs, s
 	jobs->admit_config = *setup->admit;
 	take_components(jobs);
 	jobs->slots = -1;
+	jobs->oldest.least_us = jobs->oldest.found_us = UINT64_MAX;
 	jobs->turn_fd = -1;
 	jobs->clock_offset_us = clock_wall_us() - clock_now_us();
 	jobs->epoll = epoll_create1(EPOLL_CLOEXEC);

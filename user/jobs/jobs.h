@@ -33,6 +33,7 @@
 #include "cgroups/cgroups.h"
 #include "user/base/err.h"
 #include "user/model/config.h"
+#include "user/model/histogram.h"
 #include "user/model/job.h"
 #include "user/policy/admit/admit.h"
 #include "user/store/history.h"
@@ -304,5 +305,14 @@ struct jobs_stats {
 	bool disk_full, disk_stuck;
 };
 void jobs_stats(const struct jobs *jobs, struct jobs_stats *ret_stats);
+
+/* Counted since uwd started, in HISTOGRAM_JOB; and as it is now. */
+struct jobs_meters {
+	struct histogram wait[JOB_CLASS__COUNT]; /* of those that started */
+	struct histogram run;                    /* attempts that are over */
+	uint64_t oldest_wait_us;                 /* of those that are queued; 0: none */
+	uint32_t at_limit;                       /* of jobs_cramped_us */
+};
+void jobs_meters(const struct jobs *jobs, struct jobs_meters *ret_meters);
 
 #endif

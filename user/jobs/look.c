@@ -10,6 +10,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/jobs/adopt.h"
+#include "user/jobs/meters.h"
 #include "user/jobs/outgrown.h"
 #include "user/jobs/pause.h"
 #include "user/jobs/state.h"
@@ -108,4 +109,5 @@ void jobs_look(struct jobs *jobs)
 	for (uint32_t slot = 1; jobs->stats.slots_used && slot <= SLOTS_COUNT; slot++)
 		if (jobs->run[slot])
 			look_at_run(jobs, slot);
+	meters_look(jobs);
 }

@@ -22,6 +22,13 @@
 
 #define JOBS_DIR_LEN 256
 
+/* For the job that has waited longest; UINT64_MAX: none. */
+struct oldest_search {
+	uint32_t place;    /* of the table, to look at next */
+	uint64_t least_us; /* found so far, when it was queued */
+	uint64_t found_us; /* by the last search that was through */
+};
+
 struct jobs {
 	struct jobs_setup setup;
 	struct admit_config admit_config;
@@ -69,6 +76,8 @@ struct jobs {
 	struct admit_supply supply;
 	struct admit_decisions decisions;
 	struct jobs_stats stats;
+	struct jobs_meters meters; /* but for what is now */
+	struct oldest_search oldest;
 	struct jobs_tally tally; /* of all in the table; ended ones too, until they are forgotten */
 };
 

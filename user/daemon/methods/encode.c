@@ -284,6 +284,14 @@ static void put_limits(json_t *object, const struct component_sample *sample)
 	json_put(object, "high_bytes", sampled(valid, sample->high_bytes));
 }
 
+void encode_put_view(const struct daemon *daemon, uint32_t component, json_t *object)
+{
+	const struct component_sample *sample = &daemon->frame.component[component];
+
+	put_view(object, &daemon->component[component].view, &sample->ages);
+	put_limits(object, sample);
+}
+
 static void put_counts(json_t *object, const struct action_log *log, const char *component)
 {
 	static const struct {
@@ -298,7 +306,8 @@ static void put_counts(json_t *object, const struct action_log *log, const char 
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		json_put(object, rows[i].key,
-			 json_number(action_log_counted(log, component, rows[i].kind)));
+			 json_number(
+				 action_log_counted(log, component, rows[i].kind, OUTCOME_DONE)));
 }
 
 static void add_share(json_t *list, const struct daemon *daemon, uint32_t component, uint64_t bytes)
@@ -378,8 +387,7 @@ json_t *encode_component(const struct daemon *daemon, uint32_t component)
 	json_put(object, "level", json_string(level_name(view->level)));
 	json_put(object, "level_for_us", json_number(since(level_since_us, now_us)));
 	json_put(object, "tier", json_string(tier_name(view->tier)));
-	put_view(object, view, &daemon->frame.component[component].ages);
-	put_limits(object, &daemon->frame.component[component]);
+	encode_put_view(daemon, component, object);
 	json_put(object, "squeezed", json_boolean(view->squeezed));
 	json_put(object, "frozen_leaves", json_number(view->frozen_leaves));
 	json_put(object, "thaw_in_us",

@@ -22,6 +22,7 @@
 #include "user/daemon/methods/encode.h"
 #include "user/daemon/methods/explain.h"
 #include "user/daemon/methods/leases.h"
+#include "user/daemon/methods/metrics.h"
 #include "user/daemon/methods/queue.h"
 #include "user/daemon/methods/totals.h"
 #include "user/daemon/reload.h"
@@ -143,6 +144,13 @@ static void method_status(struct daemon *daemon, const struct ipc_call *call,
 		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "daemon", encode_daemon(daemon), "pool",
 			  encode_pool(daemon), "host", encode_host(&host), "components", components,
 			  "queue", totals_encode(daemon), "leases", leases_encode(daemon));
+}
+
+static void method_metrics(struct daemon *daemon, const struct ipc_call *call,
+			   struct ipc_answer *answer)
+{
+	(void)call;
+	answer->parameters = metrics_encode(daemon);
 }
 
 static void method_explain(struct daemon *daemon, const struct ipc_call *call,
@@ -358,7 +366,7 @@ static const method_fn methods[IPC_METHOD__COUNT] = {
 	[IPC_WHY] = method_why,         [IPC_EXPLAIN] = method_explain,
 	[IPC_CONFIG] = method_config,   [IPC_RELOAD] = method_reload,
 	[IPC_FREEZE] = method_freeze,   [IPC_THAW] = method_thaw,
-	[IPC_RECLAIM] = method_reclaim,
+	[IPC_RECLAIM] = method_reclaim, [IPC_METRICS] = method_metrics,
 };
 
 void methods_handle(void *data, const struct ipc_call *call, struct ipc_answer *answer)

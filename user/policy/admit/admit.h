@@ -225,6 +225,7 @@ struct admit_view {
 
 struct admit_summary {
 	uint32_t queued, on_hold, starting, running, paused;
+	uint32_t never_fit;           /* of queued: wider than their component can ever be */
 	uint64_t reserved_bytes;      /* all that started */
 	uint64_t free_bytes;          /* for a start now, host-wide */
 	uint64_t head_id;             /* first blocked one, or one that waits to grow; 0: none */

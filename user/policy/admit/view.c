@@ -150,6 +150,7 @@ void admit_summary(const struct admit *admit, uint64_t now_us, struct admit_summ
 		ret->component[c].reserved_bytes = queue->reserved_bytes;
 		ret->component[c].free_bytes =
 			min_u64(free_of_component(admit, c), free_of_host(admit));
+		ret->never_fit += btree_count(&queue->parked);
 		ret->component[c].queued = btree_count(&queue->turn) + btree_count(&queue->parked);
 		ret->component[c].running = queue->started;
 		ret->free_bytes = add_sat(ret->free_bytes, free_of_component(admit, c));
