@@ -31,7 +31,7 @@ CFLAGS  := -O1 -g -std=gnu17 $(WARN) -fsanitize=address,undefined -fno-sanitize-
 LDFLAGS := -fsanitize=address,undefined
 endif
 
-LAYERS   := base model policy conf kern sense ledger act guard keep store shim jobs ipc lib lease metrics cli daemon
+LAYERS   := base model policy conf kern sense ledger act guard keep store shim jobs ipc lib lease metrics exporter cli daemon
 LIBS     := $(LAYERS:%=$(O)/lib/%.a) $(O)/lib/cgroups.a
 SRC       = $(filter-out %/main.c,$(wildcard user/$1/*.c user/$1/*/*.c))
 OBJ       = $(patsubst %.c,$(O)/obj/%.o,$1)
@@ -42,7 +42,7 @@ SIMS     := $(patsubst tests/sim/%.c,$(O)/tests/sim/%,$(wildcard tests/sim/test_
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BOOSTED  := $(patsubst tests/%_boost.cc,$(O)/tests/%,$(wildcard tests/bench/*_boost.cc))
 GUESTS   := $(filter-out $(BOOSTED),$(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/vm/*.c) $(wildcard tests/bench/*.c)))
-PROGRAMS := $(O)/uwd $(O)/uwctl $(O)/uw-guard $(O)/uw-shim $(O)/uw-keep
+PROGRAMS := $(O)/uwd $(O)/uwctl $(O)/uw-guard $(O)/uw-shim $(O)/uw-keep $(O)/uw-exporter
 LIBUW    := $(O)/libuw.so.0 $(O)/libuw.so $(O)/uw.pc
 MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.scd))
 
@@ -52,7 +52,7 @@ BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(PROGRAMS) $(LIBUW) $(MAN) ## build uwd, uwctl, uw-guard, uw-shim, uw-keep, libuw and the man pages (the default)
+all: $(PROGRAMS) $(LIBUW) $(MAN) ## build uwd, uwctl, uw-exporter, uw-guard, uw-shim, uw-keep, libuw and the man pages (the default)
 
 # ---- dependencies: each stamp is newer than scripts/deps once its packages are there ----
 build/deps/%: scripts/deps
@@ -113,6 +113,12 @@ $(O)/uwd: $(O)/obj/user/daemon/main.o $(DAEMON_LAYERS:%=$(O)/lib/%.a)
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(DAEMON_LAYERS)) $(LDLIBS) -o $@
 
+# What serves HTTP is a program of its own, and links nothing of what acts.
+EXPORTER_LAYERS := exporter metrics ipc model base
+$(O)/uw-exporter: $(O)/obj/user/exporter/main.o $(EXPORTER_LAYERS:%=$(O)/lib/%.a)
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(EXPORTER_LAYERS)) -ljansson -lsystemd -lmicrohttpd -o $@
+
 # The guard is static: it must run when nothing else can be loaded.
 GUARD_OBJ := $(call OBJ,$(wildcard user/guard/*.c) $(wildcard user/ledger/*.c) $(wildcard user/base/*.c))
 $(O)/uw-guard: $(GUARD_OBJ)
@@ -158,10 +164,10 @@ build/man/%: scripts/man/%.scd | build/deps/build
 	$(Q)scdoc <$< >$@
 
 # ---- tests ----
-TEST_LAYERS := cli metrics daemon lease jobs store shim guard keep conf policy ipc lib cgroups kern act ledger sense model base
+TEST_LAYERS := cli exporter metrics daemon lease jobs store shim guard keep conf policy ipc lib cgroups kern act ledger sense model base
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_LAYERS:%=$(O)/lib/%.a) | build/deps/test
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lcmocka -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lmicrohttpd -lcmocka -o $@
 
 # What the README and tests/examples show is built as a program of somebody else is, but for where
 # the library and its header lie before they are installed.
@@ -253,10 +259,11 @@ $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o | build/deps/build
 guests: $(GUESTS)
 fuzzers: $(FUZZERS)
 
-unit: $(UNITS) $(O)/uw-shim python | build/deps/test ## unit tests: no root, under a minute
+unit: $(UNITS) $(O)/uw-shim $(O)/uw-exporter python | build/deps/test ## unit tests: no root, under a minute
 	$(Q)scripts/run-units $(UNITS)
 	$(Q)tests/unit/test_completion.sh
 	$(Q)python3 -B -m unittest discover -q -s tests/bench
+	$(Q)UW_BUILD=$(O) /usr/bin/python3 -B -m unittest discover -q -s tests/exporter
 
 # With numpy and without, where there is a Python of either kind.
 PYTHONS ?= $(sort $(shell readlink -f $$(command -v python3) /usr/bin/python3))
@@ -328,6 +335,7 @@ uninstall-python:
 install: all install-python ## DESTDIR= PREFIX=/usr
 	install -Dm755 $(O)/uwd $(DESTDIR)$(PREFIX)/sbin/uwd
 	install -Dm755 $(O)/uwctl $(DESTDIR)$(PREFIX)/bin/uwctl
+	install -Dm755 $(O)/uw-exporter $(DESTDIR)$(PREFIX)/sbin/uw-exporter
 	install -Dm755 $(O)/uw-guard $(DESTDIR)$(PREFIX)/libexec/uw/uw-guard
 	install -Dm755 $(O)/uw-shim $(DESTDIR)$(PREFIX)/libexec/uw/uw-shim
 	install -Dm755 $(O)/uw-keep $(DESTDIR)$(PREFIX)/libexec/uw/uw-keep
@@ -336,6 +344,8 @@ install: all install-python ## DESTDIR= PREFIX=/usr
 	install -Dm644 user/lib/uw.h $(DESTDIR)$(PREFIX)/include/uw.h
 	install -Dm644 $(O)/uw.pc $(DESTDIR)$(LIBDIR)/pkgconfig/uw.pc
 	install -Dm644 scripts/uwd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/uwd.service
+	install -Dm644 scripts/uw-exporter.service $(DESTDIR)$(PREFIX)/lib/systemd/system/uw-exporter.service
+	install -Dm644 scripts/uw.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/uw.conf
 	install -Dm644 scripts/uwctl.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/uwctl
 	$(Q)for p in cgroups/profiles/*.conf; do \
 		install -Dm644 $$p $(DESTDIR)$(PREFIX)/lib/uw/profiles/$${p##*/}; done
@@ -343,10 +353,11 @@ install: all install-python ## DESTDIR= PREFIX=/usr
 		install -Dm644 $$m $(DESTDIR)$(PREFIX)/share/man/man$$s/$${m##*/}; done
 
 uninstall: uninstall-python ## what install put there; configuration in /etc/uw stays
-	rm -f $(DESTDIR)$(PREFIX)/sbin/uwd $(DESTDIR)$(PREFIX)/bin/uwctl
+	rm -f $(DESTDIR)$(PREFIX)/sbin/uwd $(DESTDIR)$(PREFIX)/bin/uwctl $(DESTDIR)$(PREFIX)/sbin/uw-exporter
 	rm -f $(DESTDIR)$(LIBDIR)/libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so
 	rm -f $(DESTDIR)$(PREFIX)/include/uw.h $(DESTDIR)$(LIBDIR)/pkgconfig/uw.pc
-	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/uwd.service
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/uwd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/uw-exporter.service
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/uw.conf
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/uwctl
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/uw $(DESTDIR)$(PREFIX)/lib/uw
 	$(Q)for m in $(MAN); do s=$${m##*.}; rm -f $(DESTDIR)$(PREFIX)/share/man/man$$s/$${m##*/}; done
