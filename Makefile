@@ -31,7 +31,7 @@ CFLAGS  := -O1 -g -std=gnu17 $(WARN) -fsanitize=address,undefined -fno-sanitize-
 LDFLAGS := -fsanitize=address,undefined
 endif
 
-LAYERS   := base model policy conf kern sense ledger act guard keep store shim jobs ipc lib lease metrics exporter cli daemon
+LAYERS   := base model policy conf record kern sense ledger act guard keep store shim jobs ipc lib lease metrics exporter cli daemon
 LIBS     := $(LAYERS:%=$(O)/lib/%.a) $(O)/lib/cgroups.a
 SRC       = $(filter-out %/main.c,$(wildcard user/$1/*.c user/$1/*/*.c))
 OBJ       = $(patsubst %.c,$(O)/obj/%.o,$1)
@@ -102,8 +102,8 @@ $(O)/lib/%.a:
 	$(Q)ar rcsD $@ $^
 
 libs = -Wl,--start-group $(patsubst %,$(O)/lib/%.a,$1) -Wl,--end-group
-CLI_LAYERS    := cli metrics conf policy ipc cgroups kern act ledger sense model base
-DAEMON_LAYERS := daemon lease keep lib jobs shim store conf policy ipc cgroups kern act ledger sense model base
+CLI_LAYERS    := cli metrics conf policy record ipc cgroups kern act ledger sense model base
+DAEMON_LAYERS := daemon lease keep lib jobs shim store conf policy record ipc cgroups kern act ledger sense model base
 
 $(O)/uwctl: $(O)/obj/user/cli/main.o $(CLI_LAYERS:%=$(O)/lib/%.a)
 	@echo "  LINK    $@"
@@ -164,7 +164,7 @@ build/man/%: scripts/man/%.scd | build/deps/build
 	$(Q)scdoc <$< >$@
 
 # ---- tests ----
-TEST_LAYERS := cli exporter metrics daemon lease jobs store shim guard keep conf policy ipc lib cgroups kern act ledger sense model base
+TEST_LAYERS := cli exporter metrics daemon lease jobs store shim guard keep conf policy record ipc lib cgroups kern act ledger sense model base
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_LAYERS:%=$(O)/lib/%.a) | build/deps/test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lmicrohttpd -lcmocka -o $@
@@ -189,10 +189,11 @@ $(O)/tests/examples/%: tests/examples/%.c user/lib/uw.h $(LIBUW) | build/deps/bu
 $(O)/tests/unit/test_examples: $(EXAMPLES)
 $(O)/obj/tests/unit/test_examples.o: CPPFLAGS += -DEXAMPLES='"$(O)/tests/examples"'
 
+SIM_LAYERS := record conf policy model base
 $(O)/tests/sim/%: $(O)/obj/tests/sim/%.o $(call OBJ,$(filter-out tests/sim/test_%.c,$(wildcard tests/sim/*.c)) \
-		user/sense/ages.c user/sense/lru_gen.c) $(O)/lib/policy.a $(O)/lib/model.a $(O)/lib/base.a | build/deps/test
+		user/sense/ages.c user/sense/lru_gen.c user/cli/redo.c) $(SIM_LAYERS:%=$(O)/lib/%.a) | build/deps/test
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(call libs,policy model base) -lcmocka -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(call libs,$(SIM_LAYERS)) -linih -lpthread -lcmocka -o $@
 
 # No more than what has parsers: each object is made anew for this.
 FUZZ_LAYERS := conf ipc lib cgroups ledger sense model base

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Makes and checks the files of a flight recorder. A file that is there and is as it should be is
+ * kept; any other is replaced by a fresh one, which appears under its name whole. Its room is taken
+ * then, so that a disk that is full later does not matter.
+ */
+#include "user/record/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/text.h"
+
+static void fill_head(struct record_head *head, uint32_t slots)
+{
+	*head = (struct record_head){
+		.version = RECORD_VERSION,
+		.slot_bytes = RECORD_SLOT_BYTES,
+		.slots = slots,
+	};
+	memcpy(head->magic, RECORD_MAGIC, sizeof(head->magic));
+}
+
+static bool is_ours(int fd, uint32_t slots)
+{
+	struct record_head head, want;
+	struct stat st;
+
+	fill_head(&want, slots);
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	       (uint64_t)st.st_size == record_file_at(slots) &&
+	       pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
+	       !memcmp(&head, &want, sizeof(head));
+}
+
+static int fill_fresh(int fd, uint32_t slots)
+{
+	struct record_head head;
+	int rc = -posix_fallocate(fd, 0, (off_t)record_file_at(slots));
+
+	fill_head(&head, slots);
+	if (!rc && pwrite(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head))
+		rc = -EIO;
+	return rc;
+}
+
+static int make_fresh(const char *path, uint32_t slots, int *ret_fd)
+{
+	char aside[512];
+	AUTO_CLOSE int fd = -1;
+	int rc;
+
+	if ((size_t)snprintf(aside, sizeof(aside), "%s.new", path) >= sizeof(aside))
+		return -ENAMETOOLONG;
+	unlink(aside);
+	fd = open(aside, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	rc = fill_fresh(fd, slots);
+	if (!rc && rename(aside, path) < 0)
+		rc = -errno;
+	if (rc) {
+		unlink(aside);
+		return rc;
+	}
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+/* The last folder alone: what is above it is the system's. */
+static void make_parent(const char *path)
+{
+	char parent[512];
+	char *slash;
+
+	text_copy(parent, sizeof(parent), path);
+	slash = strrchr(parent, '/');
+	if (!slash || slash == parent)
+		return;
+	*slash = '\0';
+	mkdir(parent, 0755);
+}
+
+int record_file_open(const char *path, uint32_t slots, int *ret_fd, struct uw_err *err)
+{
+	AUTO_CLOSE int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int rc;
+
+	if (fd >= 0 && is_ours(fd, slots)) {
+		*ret_fd = TAKE_FD(fd);
+		return 0;
+	}
+	make_parent(path);
+	rc = make_fresh(path, slots, ret_fd);
+	return rc ? err_set(err, rc, "recording: %s: %s", path, strerror(-rc)) : 0;
+}
+
+struct record_slot_head record_file_head(int fd, uint32_t slot)
+{
+	struct record_slot_head head;
+
+	if (pread(fd, &head, sizeof(head), (off_t)record_file_at(slot)) != (ssize_t)sizeof(head) ||
+	    memcmp(head.magic, RECORD_SLOT_MAGIC, sizeof(head.magic)))
+		memset(&head, 0, sizeof(head));
+	return head;
+}
