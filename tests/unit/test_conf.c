@@ -63,6 +63,7 @@ static const char everything[] =
 	"max-queued = 131072\nqueue-size = 2G\nuser-share = 12.5%\nkill-grace = 0\noutput-limit = 1M\n"
 	"output-total = 20G\n"
 	"history-count = 0\nhistory-age = 2d\n"
+	"[record]\nenabled = no\nsize = 64M\nfile = /srv/uw/box.recording\n"
 	"[component a]\nshare = 33.33%\npriority = 10\nprotect = no\n"
 	"freeze = yes\nkill = last-resort\nlend = true\nborrow = on\n"
 	"submit = alice  @trading,bob\n"
@@ -103,6 +104,9 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_int_equal(c.lru_gen, LRU_GEN_ON);
 	assert_int_equal(c.rest_period_us, 2000000);
 	assert_int_equal(c.pressed_period_us, 50000);
+	assert_false(c.record.enabled);
+	assert_int_equal(c.record.size_bytes, 64 * MIB);
+	assert_string_equal(c.record.file, "/srv/uw/box.recording");
 	assert_int_equal(c.admission.strategy, STRATEGY_ADAPTIVE);
 	assert_int_equal(c.admission.footprints, FOOTPRINTS_ASKED);
 	assert_int_equal(c.admission.outgrown, OUTGROWN_FAIL);
@@ -295,7 +299,7 @@ static void test_every_option_explains_itself(void **state)
 
 	(void)state;
 	conf_option_each(check_help, &count);
-	assert_int_equal(count, 49);
+	assert_int_equal(count, 52);
 }
 
 static void test_budgets_over_the_pool_are_refused(void **state)

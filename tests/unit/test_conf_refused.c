@@ -132,6 +132,14 @@ static const struct {
 	 "t:2: strategy: 'no' is not understood, allowed: balanced, throughput, latency or adaptive"},
 	{"[admission]\nhistory-age = 10s\n" ONE,
 	 "t:2: history-age: '10s' is out of range, allowed: a time from 1min to 3650d"},
+	{"[record]\nfile = recording\n" ONE,
+	 "t:2: file: 'recording' is not understood, allowed: an absolute path of letters, digits and "
+	 "_-.@: up to 127"},
+	{"[record]\nfile = /var/../etc/shadow\n" ONE,
+	 "t:2: file: '/var/../etc/shadow' is not understood, allowed: an absolute path of letters, "
+	 "digits and _-.@: up to 127"},
+	{"[record]\nsize = 1M\n" ONE,
+	 "t:2: size: '1M' is out of range, allowed: a size from 4M to 1G"},
 	{"[pool]\nlease-max = 4097\n" ONE,
 	 "t:2: lease-max: '4097' is out of range, allowed: a number from 1 to 4096"},
 	{"[pool]\nlease-max = 0\n" ONE,

@@ -412,6 +412,23 @@ static void root_allowed(const struct option *option, char *buf, size_t size)
 		 option->max);
 }
 
+/* A file's name, which no dots lead out of and no tool splits. */
+static int file_parse(const struct option *option, const char *text, void *field)
+{
+	if (strlen(text) > option->max)
+		return -ERANGE;
+	if (text[0] != '/' || !is_root_path(text + 1))
+		return -EINVAL;
+	text_copy(field, option->max + 1, text);
+	return 0;
+}
+
+static void file_allowed(const struct option *option, char *buf, size_t size)
+{
+	snprintf(buf, size, "an absolute path of letters, digits and _-.@: up to %" PRIu64,
+		 option->max);
+}
+
 /* As useradd(8) has it: [a-z_][a-z0-9_-]*. */
 static int group_parse(const struct option *option, const char *text, void *field)
 {
@@ -532,6 +549,7 @@ static const struct value_kind kinds[KIND__COUNT] = {
 	[KIND_WORD] = {word_parse, word_print, word_allowed},
 	[KIND_ROOT] = {root_parse, text_print, root_allowed},
 	[KIND_GROUP] = {group_parse, text_print, group_allowed},
+	[KIND_FILE] = {file_parse, text_print, file_allowed},
 	[KIND_EDGES] = {edges_parse, edges_print, edges_allowed},
 	[KIND_SUBMIT] = {submit_parse, text_print, submit_allowed},
 };

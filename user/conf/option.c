@@ -16,12 +16,6 @@
 #define US_PER_HOUR (60 * US_PER_MIN)
 #define TIB         (1024 * GIB)
 
-static const char *const section_names[SECTION__COUNT] = {
-	[SECTION_POOL] = "pool",           [SECTION_POLICY] = "policy",
-	[SECTION_SENSE] = "sense",         [SECTION_ADMISSION] = "admission",
-	[SECTION_COMPONENT] = "component",
-};
-
 static const char *pages_word(uint32_t value)
 {
 	return sense_pages_name((enum sense_pages)value);
@@ -441,6 +435,33 @@ const struct option option_table[] = {
 		.help = "How long ended jobs are remembered",
 	},
 	{
+		.section = SECTION_RECORD,
+		.key = "enabled",
+		.kind = KIND_BOOL,
+		.offset = offsetof(struct config, record.enabled),
+		.fallback = "yes",
+		.help = "Record what uwd sees and decides, for uwctl record and replay",
+	},
+	{
+		.section = SECTION_RECORD,
+		.key = "size",
+		.kind = KIND_BYTES,
+		.offset = offsetof(struct config, record.size_bytes),
+		.min = 4 * MIB,
+		.max = GIB,
+		.fallback = "16M",
+		.help = "Size of the recording, which is taken at once and never grows",
+	},
+	{
+		.section = SECTION_RECORD,
+		.key = "file",
+		.kind = KIND_FILE,
+		.offset = offsetof(struct config, record.file),
+		.max = RECORD_FILE_LEN - 1,
+		.fallback = "/var/lib/uw/recording",
+		.help = "Where the recording is; on a disk it outlives the machine's restart",
+	},
+	{
 		.section = SECTION_COMPONENT,
 		.key = "share",
 		.kind = KIND_SHARE,
@@ -534,20 +555,6 @@ const struct option option_table[] = {
 
 const unsigned int option_count = ARRAY_SIZE(option_table);
 _Static_assert(ARRAY_SIZE(option_table) <= OPTION_MAX, "raise OPTION_MAX");
-
-const char *section_name(enum section section)
-{
-	return section_names[section];
-}
-
-enum section section_find(const char *name)
-{
-	enum section section = SECTION_POOL;
-
-	while (section < SECTION__COUNT && strcmp(section_names[section], name))
-		section++;
-	return section;
-}
 
 const struct option *option_find(enum section section, const char *key)
 {

@@ -18,6 +18,7 @@ enum section {
 	SECTION_POLICY,
 	SECTION_SENSE,
 	SECTION_ADMISSION,
+	SECTION_RECORD,
 	SECTION_COMPONENT, /* "[component NAME]", once for each name */
 	SECTION__COUNT
 };
@@ -35,6 +36,7 @@ enum option_kind {
 	KIND_WORD,      /* an enum, by its names */
 	KIND_ROOT,      /* char[max + 1]: auto or a path below the cgroup2 mount */
 	KIND_GROUP,     /* char[max + 1]: the name of a user group */
+	KIND_FILE,      /* char[max + 1]: an absolute path */
 	KIND_EDGES,     /* uint32_t[LEVEL__COUNT] */
 	KIND_SUBMIT,    /* char[max + 1]: users, @groups or "*" */
 	KIND__COUNT

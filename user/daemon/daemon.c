@@ -32,6 +32,7 @@
 #include "user/daemon/methods/wait.h"
 #include "user/daemon/pool.h"
 #include "user/daemon/queue.h"
+#include "user/daemon/flight_log.h"
 #include "user/daemon/reload.h"
 #include "user/daemon/state.h"
 #include "user/daemon/submitters.h"
@@ -253,6 +254,7 @@ static int on_tick_timer(sd_event_source *source, uint64_t usec, void *data)
 
 	(void)source, (void)usec;
 	tick_run(daemon, FRAME_FULL);
+	flight_log_look(daemon);
 	thresholds_file_save(daemon, THRESHOLDS_FILE, false);
 	leases_look(daemon);
 	queue_look(daemon);
@@ -375,6 +377,7 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 	if (rc >= 0)
 		rc = pool_sync(daemon, err);
 	if (rc >= 0) {
+		flight_log_open(daemon);
 		open_queue(daemon);
 		open_leases(daemon);
 	}
@@ -412,6 +415,7 @@ void daemon_close(struct daemon *daemon)
 	leases_close(daemon);
 	queue_close(daemon);
 	ipc_server_free(daemon->server);
+	flight_log_close(daemon);
 	act_close(daemon->act);
 	sense_free(daemon->sense);
 	kern_close(daemon->kern);

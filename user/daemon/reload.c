@@ -18,6 +18,7 @@
 #include "user/daemon/loop.h"
 #include "user/daemon/pool.h"
 #include "user/daemon/queue.h"
+#include "user/daemon/flight_log.h"
 #include "user/daemon/tick.h"
 #include "user/kern/kern.h"
 
@@ -137,6 +138,7 @@ int reload_run(struct daemon *daemon, conf_change_fn each, void *arg, struct uw_
 		return rc;
 	}
 	pool_watch_psi(daemon);
+	flight_log_configure(daemon);
 	queue_configure(daemon);
 	leases_configure(daemon, to);
 	tick_soon(daemon);

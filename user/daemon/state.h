@@ -26,6 +26,7 @@
 struct act;
 struct change;
 struct daemon;
+struct flight;
 struct ipc_server;
 struct kern;
 struct lease_file;
@@ -120,6 +121,11 @@ struct daemon {
 	pid_t keeper_pid[2 * UW_COMPONENTS_MAX]; /* keepers of pools that are ours to reap */
 	uint32_t keeper_leaves; /* mask of components that may have a leaf of pools */
 	struct tasks *tasks;    /* leaves of tasks; tasks.c */
+
+	/* flight_log.c */
+	struct flight *flight;       /* NULL: nothing is recorded */
+	struct record_conf recorded; /* as it was opened */
+	int record_error;            /* that was told of last */
 
 	/* spoken.c */
 	struct host_sample spoken_host; /* as last read for who gives out memory */

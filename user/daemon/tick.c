@@ -17,6 +17,7 @@
 #include "user/base/log.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/pool.h"
+#include "user/daemon/flight_log.h"
 #include "user/kern/kern.h"
 #include "user/ledger/ledger.h"
 #include "user/policy/lease/lease.h"
@@ -299,12 +300,14 @@ static void step(struct daemon *daemon, enum frame_kind kind)
 
 	fill_frame(daemon, kind);
 	meter_components(daemon, last_us ? daemon->frame.now_us - last_us : 0);
+	flight_log_frame(daemon);
 	policy_step(daemon->policy, &daemon->config, &daemon->frame, &daemon->plan);
 	act_plan(daemon->act, &daemon->plan);
 	if (kind == FRAME_FULL)
 		sense_ask_ages(daemon->sense, &daemon->frame, daemon->plan.ages_wanted);
 	took_us = clock_now_us() - daemon->frame.now_us;
 
+	flight_log_plan(daemon);
 	for (uint32_t i = 0; i < daemon->config.component_count; i++)
 		policy_view(daemon->policy, i, &daemon->component[i].view);
 	if (daemon->stepped)

@@ -83,6 +83,15 @@ struct policy_conf {
 	uint64_t stall_window_us;
 };
 
+#define RECORD_FILE_LEN 128
+
+/* What is kept of what the policy saw and decided. */
+struct record_conf {
+	bool enabled;
+	uint64_t size_bytes;        /* of the file, from its start on */
+	char file[RECORD_FILE_LEN]; /* an absolute path */
+};
+
 struct config {
 	uint64_t usable_bytes;          /* resolved; 0 = auto, not yet resolved */
 	uint64_t usable_conf_bytes;     /* as configured, 0 = auto */
@@ -98,6 +107,7 @@ struct config {
 	uint64_t pressed_period_us;
 	struct policy_conf policy;
 	struct admission_conf admission;
+	struct record_conf record;
 	uint32_t component_count;
 	struct component component[UW_COMPONENTS_MAX];
 };
