@@ -202,6 +202,8 @@ uint64_t plant_swap_free(const struct plant *plant)
 static void decide(struct plant *plant, bool full)
 {
 	frame_make(plant, full);
+	if (plant->before)
+		plant->before(plant);
 	policy_step(plant->state, &plant->config, plant->frame, &plant->plan);
 	plant->frame->event_count = 0;
 	plant->frame->request_count = 0;

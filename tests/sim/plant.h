@@ -158,8 +158,10 @@ struct plant {
 	uint32_t outcome_count;
 	struct plant_counts counts;
 	bool trace;
-	/* called after each step of the policy */
+	/* called before and after each step of the policy */
+	void (*before)(struct plant *plant);
 	void (*check)(struct plant *plant);
+	void *data; /* the caller's */
 };
 
 /* A machine with an empty configuration and the defaults of the policy. */

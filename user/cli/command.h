@@ -72,6 +72,8 @@ int command_logs(struct cli *cli);
 int command_history(struct cli *cli);
 int command_recommend(struct cli *cli);
 int command_export(struct cli *cli);
+int command_record(struct cli *cli);
+int command_replay(struct cli *cli);
 int command_version(struct cli *cli);
 int command_help(struct cli *cli);
 

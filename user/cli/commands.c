@@ -405,6 +405,37 @@ static const struct command rows[] = {
 		.run = command_export,
 	},
 	{
+		.name = "record",
+		.brief = "write what uwd saw and decided of late to a file",
+		.words = "",
+		.detail = "uwd records all the time, into a file of fixed size (see [record] in "
+			  "uw.conf(5)); this takes a copy, of what a uwd that was killed left "
+			  "too. It begins where replay can begin, at or before --since.",
+		.example = "uwctl record --out incident.recording --since 10min\n"
+			   "uwctl record -o - | zstd >incident.zst",
+		.options = COMMON | OPTION_BIT(OPTION_OUT) | OPTION_BIT(OPTION_SINCE) |
+			   OPTION_BIT(OPTION_CONFIG),
+		.run = command_record,
+	},
+	{
+		.name = "replay",
+		.brief = "decide again what was decided in a recording",
+		.words = "FILE",
+		.detail =
+			"By the configuration that was in force each plan has to come out the "
+			"same: prints so, or the first difference, and exits 1. With --config it "
+			"prints what would have been decided otherwise, - for what was done and + "
+			"for what would have been, and exits 1 if anything. The frames stay as "
+			"they were: what another decision would have changed is not in them. "
+			"Touches nothing and needs no uwd.",
+		.example = "uwctl replay incident.recording\n"
+			   "uwctl replay incident.recording --config new.conf --lines 1000",
+		.options = COMMON | OPTION_BIT(OPTION_CONFIG) | OPTION_BIT(OPTION_LINES),
+		.words_min = 1,
+		.words_max = 1,
+		.run = command_replay,
+	},
+	{
 		.name = "version",
 		.brief = "the version of uwctl, and of uwd where it runs",
 		.words = "",

@@ -48,6 +48,7 @@ enum option_id {
 	OPTION_STATE,
 	OPTION_MINE,
 	OPTION_LINES,
+	OPTION_OUT, /* of record */
 	/* What a task may say: the keys of user/conf/task.c but its command. */
 	OPTION_COMPONENT,
 	OPTION_MEMORY,
@@ -87,7 +88,7 @@ struct options {
 	bool help, json, dry_run;
 	bool kill, keep_running, watch, follow;
 	bool wait, no_env, any, err, jobs, mine;
-	const char *config, *socket, *name, *file;
+	const char *config, *socket, *name, *file, *out;
 	const char *component, *key, *tag, *state;
 	const char *policy, *capacity, *stretch, *jitter, *ramp, *seed, *runs, *html;
 	uint64_t count, lines;

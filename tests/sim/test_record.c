@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What is recorded of an episode comes back and decides the same, whatever ended the recording. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/sim/random.h"
+#include "tests/sim/recorded.h"
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/base/units.h"
+#include "user/cli/redo.h"
+#include "user/conf/conf.h"
+
+#define KILLS 25
+
+static const char two[] = "[component cache]\nshare = 35%\npriority = 9\nprotect = working-set\n"
+			  "[component ml]\nshare = 60%\npriority = 3\nfreeze = yes\nborrow = yes\n";
+
+/* A service, and from its 15th second on somebody who grows until there is no room. */
+static void run_episode(struct plant *plant, uint64_t us)
+{
+	struct plant_leaf *hog;
+
+	plant_add_leaf(plant, 0, 274 * MIB);
+	plant_run(plant, 15 * US_PER_SEC);
+	hog = plant_add_leaf(plant, 1, 4 * MIB);
+	hog->phase.target_bytes = 2048 * MIB;
+	hog->phase.grow_per_s = 60 * MIB;
+	plant_run(plant, us - 15 * US_PER_SEC);
+}
+
+struct replayed {
+	uint64_t frames, actions, last_sequence;
+	uint32_t starts, cold_starts, torn, refused;
+	const char *difference;
+};
+
+/* Decides all of it again. */
+static struct replayed replay(const void *bytes, size_t size, const struct config *other)
+{
+	AUTO_FREE struct recording *recording = malloc(sizeof(*recording));
+	struct replayed result = {0};
+	struct redo redo;
+	struct uw_err err = {0};
+	int action, rc;
+
+	assert_int_equal(recording_open(recording, bytes, size, &err), 0);
+	assert_int_equal(redo_init(&redo, recording, other), 0);
+	while ((rc = redo_next(&redo, &err)) > 0) {
+		const char *field = record_plan_difference(&recording->plan, &redo.plan, &action);
+
+		if (!result.difference)
+			result.difference = field;
+		result.actions += recording->plan.action_count;
+		result.last_sequence = recording->frame.sequence;
+	}
+	assert_string_equal(err.text, "");
+	assert_int_equal(rc, 0);
+	result.frames = redo.frames;
+	result.starts = redo.starts;
+	result.cold_starts = redo.cold_starts;
+	result.torn = recording->torn;
+	result.refused = recording->refused;
+	redo_done(&redo);
+	return result;
+}
+
+static struct replayed replay_recorded(const struct recorded *recorded)
+{
+	size_t size;
+	AUTO_FREE void *bytes = recorded_export(recorded, &size);
+
+	return replay(bytes, size, NULL);
+}
+
+static void test_episode_decides_the_same_again(void **state)
+{
+	struct recorded recorded;
+	struct replayed result;
+	uint64_t frames;
+
+	(void)state;
+	recorded_init(&recorded);
+	recorded_start(&recorded, two, 256 * MIB);
+	run_episode(&recorded.plant, 90 * US_PER_SEC);
+	assert_true(recorded.plant.counts.actions[ACTION_FREEZE] > 0);
+	frames = recorded.plant.counts.frames;
+	recorded_stop(&recorded);
+	result = replay_recorded(&recorded);
+	assert_null(result.difference);
+	assert_int_equal(result.frames, frames);
+	assert_int_equal(result.starts, 1);
+	assert_int_equal(result.cold_starts + result.torn + result.refused, 0);
+	assert_true(result.actions > 20);
+	recorded_done(&recorded);
+}
+
+/* Longer than the file: the oldest slots go, and what is left begins with a state. */
+static void test_long_recording_wraps_and_decides_the_same_again(void **state)
+{
+	struct recorded recorded;
+	struct replayed result;
+	struct flight_stats stats;
+	size_t size;
+
+	(void)state;
+	recorded_init(&recorded);
+	recorded_start(&recorded, two, 256 * MIB);
+	run_episode(&recorded.plant, 40 * US_PER_SEC);
+	do {
+		plant_run(&recorded.plant, 60 * US_PER_SEC);
+		flight_read_stats(recorded.flight, &stats);
+	} while (stats.bytes < 20 * MIB);
+	assert_int_equal(stats.error, 0);
+	recorded_stop(&recorded);
+	result = replay_recorded(&recorded);
+	free(recorded_export(&recorded, &size));
+	assert_null(result.difference);
+	assert_true(size <= 8 * MIB + MIB);
+	assert_true(result.frames < stats.frames);
+	assert_true(result.frames > stats.frames / 8);
+	assert_int_equal(result.cold_starts + result.torn + result.refused, 0);
+	recorded_done(&recorded);
+}
+
+static void record_until_killed(struct recorded *recorded)
+{
+	recorded_start(recorded, two, 256 * MIB);
+	run_episode(&recorded->plant, 20 * US_PER_SEC);
+	for (;;)
+		plant_run(&recorded->plant, US_PER_SEC);
+}
+
+/* Killed at any instant, on the tick or in the thread: all that was done is there. */
+static void test_killed_recorder_leaves_all_but_what_it_was_at(void **state)
+{
+	volatile uint64_t *done =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct recorded recorded;
+	struct random random = {1};
+	uint32_t starts = 0;
+
+	(void)state;
+	recorded_init(&recorded);
+	recorded.done = done;
+	for (int i = 0; i < KILLS; i++) {
+		struct replayed result;
+		pid_t pid;
+
+		*done = 0;
+		pid = fork();
+		if (!pid) {
+			record_until_killed(&recorded);
+			_exit(1);
+		}
+		while (!*done)
+			usleep(100);
+		usleep((useconds_t)roll(&random, 30000));
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		result = replay_recorded(&recorded);
+		assert_null(result.difference);
+		assert_in_range(result.last_sequence, *done, *done + 1);
+		assert_int_equal(result.cold_starts + result.torn + result.refused, 0);
+		assert_true(result.starts > starts || result.starts >= 14);
+		starts = result.starts;
+	}
+	munmap((void *)done, 4096);
+	recorded_done(&recorded);
+}
+
+static void test_another_configuration_decides_otherwise(void **state)
+{
+	static const char other_text[] =
+		"[component cache]\nshare = 35%\npriority = 9\nprotect = working-set\n"
+		"[component ml]\nshare = 60%\npriority = 3\nfreeze = no\nborrow = yes\n";
+	struct recorded recorded;
+	struct config other;
+	size_t size;
+	AUTO_FREE void *bytes = NULL;
+
+	(void)state;
+	recorded_init(&recorded);
+	recorded_start(&recorded, two, 256 * MIB);
+	run_episode(&recorded.plant, 40 * US_PER_SEC);
+	recorded_stop(&recorded);
+	bytes = recorded_export(&recorded, &size);
+	assert_int_equal(conf_parse_text("t", other_text, strlen(other_text), &other, NULL), 0);
+	assert_non_null(replay(bytes, size, &other).difference);
+	assert_int_equal(conf_parse_text("t", two, strlen(two), &other, NULL), 0);
+	assert_null(replay(bytes, size, &other).difference);
+	recorded_done(&recorded);
+}
+
+/* A bit of it is turned: what was before it stands. */
+static void test_damaged_record_ends_its_slot_and_no_more(void **state)
+{
+	struct recorded recorded;
+	struct replayed whole, cut;
+	size_t size;
+	AUTO_FREE uint8_t *bytes = NULL;
+
+	(void)state;
+	recorded_init(&recorded);
+	recorded_start(&recorded, two, 256 * MIB);
+	run_episode(&recorded.plant, 30 * US_PER_SEC);
+	recorded_stop(&recorded);
+	bytes = recorded_export(&recorded, &size);
+	whole = replay(bytes, size, NULL);
+	bytes[size - 100] ^= 4;
+	cut = replay(bytes, size, NULL);
+	assert_null(cut.difference);
+	assert_int_equal(cut.torn, 1);
+	assert_in_range(cut.frames, whole.frames - 3, whole.frames - 1);
+	recorded_done(&recorded);
+}
+
+static void test_seek_finds_the_frame_of_a_time(void **state)
+{
+	AUTO_FREE struct recording *recording = malloc(sizeof(*recording));
+	struct recorded recorded;
+	uint64_t first_us, last_us, middle_us, sequence;
+	size_t size;
+	AUTO_FREE void *bytes = NULL;
+
+	(void)state;
+	recorded_init(&recorded);
+	recorded_start(&recorded, two, 256 * MIB);
+	run_episode(&recorded.plant, 30 * US_PER_SEC);
+	recorded_stop(&recorded);
+	bytes = recorded_export(&recorded, &size);
+	assert_int_equal(recording_open(recording, bytes, size, NULL), 0);
+	assert_true(recording_span(recording, &first_us, &last_us));
+	assert_true(first_us < last_us);
+	middle_us = first_us + (last_us - first_us) / 2;
+	assert_true(recording_seek(recording, middle_us));
+	assert_int_equal(recording->kind, RECORD_FRAME);
+	assert_in_range(recording->wall_us, first_us, middle_us);
+	assert_non_null(recording->config);
+	sequence = recording->frame.sequence;
+	do {
+		assert_true(recording_next(recording));
+	} while (recording->kind != RECORD_FRAME || recording->frame.kind != FRAME_FULL);
+	assert_true(recording->wall_us > middle_us);
+	assert_true(recording->frame.sequence > sequence);
+	assert_true(recording_seek(recording, 0));
+	assert_int_equal(recording->wall_us, first_us);
+	assert_true(recording_seek(recording, UINT64_MAX));
+	assert_string_equal(recording_leaf_name(recording, 1001), "leaf1");
+	recorded_done(&recorded);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_episode_decides_the_same_again),
+		cmocka_unit_test(test_long_recording_wraps_and_decides_the_same_again),
+		cmocka_unit_test(test_killed_recorder_leaves_all_but_what_it_was_at),
+		cmocka_unit_test(test_another_configuration_decides_otherwise),
+		cmocka_unit_test(test_damaged_record_ends_its_slot_and_no_more),
+		cmocka_unit_test(test_seek_finds_the_frame_of_a_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A slot of a recording begins with the policy's state, but between two slots of one uwd the state
+ * that was reached here goes on: that it comes to the same is what is to be shown, and by another
+ * configuration it comes to something else. The recorded state is taken where frames are missing.
+ */
+#include "user/cli/redo.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/conf/conf.h"
+#include "user/policy/checkpoint.h"
+
+int redo_init(struct redo *redo, struct recording *recording, const struct config *other)
+{
+	*redo = (struct redo){.recording = recording, .other = other};
+	redo->state = calloc(1, policy_state_size());
+	return redo->state ? 0 : -ENOMEM;
+}
+
+void redo_done(struct redo *redo)
+{
+	free(redo->state);
+	redo->state = NULL;
+}
+
+/* Of the machine that was recorded. */
+static uint64_t usable_of(const struct redo *redo, const struct config *config)
+{
+	uint64_t total_bytes = redo->recording->frame.host.total_bytes;
+
+	if (redo->other && config->usable_conf_permyriad && total_bytes)
+		return config_share(total_bytes, config->usable_conf_permyriad);
+	return redo->recording->usable_bytes;
+}
+
+static int take_config(struct redo *redo, struct uw_err *err)
+{
+	const struct recording *r = redo->recording;
+	int rc = conf_parse_text("recording", r->config, r->config_len,
+				 redo->other ? &redo->recorded : &redo->config, err);
+
+	if (rc)
+		return rc;
+	if (redo->other)
+		redo->config = *redo->other;
+	rc = config_resolve(&redo->config, usable_of(redo, &redo->config));
+	if (rc)
+		return err_set(err, -EINVAL,
+			       "configuration: the components' budgets do not fit in what was "
+			       "usable");
+	redo->has_config = true;
+	return 0;
+}
+
+/* The state before this frame. */
+static void settle(struct redo *redo)
+{
+	struct recording *r = redo->recording;
+	bool goes_on = redo->has_state && r->frame.sequence == redo->sequence + 1 &&
+		       !strcmp(redo->boot_id, r->begin.boot_id);
+
+	if (goes_on)
+		return;
+	redo->has_state =
+		redo->fresh &&
+		recording_state(r, policy_layout(), redo->state, (uint32_t)policy_state_size()) &&
+		!policy_check_state(redo->state);
+	if (redo->has_state) {
+		redo->starts++;
+		return;
+	}
+	policy_init(redo->state);
+	redo->has_state = true;
+	redo->cold_starts++;
+}
+
+static int step(struct redo *redo, struct uw_err *err)
+{
+	struct recording *r = redo->recording;
+	int rc;
+
+	redo->unplanned += redo->stepped;
+	redo->stepped = false;
+	if (r->thin || !r->config)
+		return 0;
+	/* A percentage of memory wants a frame first. */
+	if (!redo->has_config) {
+		rc = take_config(redo, err);
+		if (rc)
+			return rc;
+	}
+	settle(redo);
+	policy_step(redo->state, &redo->config, &r->frame, &redo->plan);
+	redo->fresh = false;
+	redo->stepped = true;
+	redo->sequence = r->frame.sequence;
+	memcpy(redo->boot_id, r->begin.boot_id, sizeof(redo->boot_id));
+	return 0;
+}
+
+int redo_next(struct redo *redo, struct uw_err *err)
+{
+	struct recording *r = redo->recording;
+	int rc = 0;
+
+	while (!rc && recording_next(r)) {
+		switch (r->kind) {
+		case RECORD_CONFIG:
+			redo->has_config = false;
+			break;
+		case RECORD_STATE:
+			redo->fresh = true;
+			break;
+		case RECORD_GAP:
+			redo->lost += r->gap;
+			break;
+		case RECORD_FRAME:
+			rc = step(redo, err);
+			break;
+		case RECORD_PLAN:
+			if (!redo->stepped)
+				break;
+			redo->stepped = false;
+			redo->frames++;
+			return 1;
+		default:
+			break;
+		}
+	}
+	return rc;
+}
