@@ -27,15 +27,15 @@ static const char *shared_with(const json_t *pool, char *buf, size_t size)
 {
 	uint64_t uid = json_get_u64(pool, "shared_uid"), gid = json_get_u64(pool, "shared_gid");
 	const char *mode = json_get_text(pool, "shared_mode");
-	char user[24] = "", group[24] = "";
+	char user[sizeof(" u4294967295")] = "", group[sizeof(user)] = "";
 
 	if (!strcmp(mode, "0000"))
 		return "-";
 	if (uid != UINT64_MAX)
-		snprintf(user, sizeof(user), " u%" PRIu64, uid);
+		snprintf(user, sizeof(user), " u%" PRIu32, (uint32_t)uid);
 	if (gid != UINT64_MAX)
-		snprintf(group, sizeof(group), " g%" PRIu64, gid);
-	snprintf(buf, size, "%s%s%s", mode, user, group);
+		snprintf(group, sizeof(group), " g%" PRIu32, (uint32_t)gid);
+	snprintf(buf, size, "%.4s%s%s", mode, user, group);
 	return buf;
 }
 
