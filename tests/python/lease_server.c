@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A server of leases that needs no cgroups, for tests of what programs link: the ledger and the
- * socket are uwd's, what is free is what the command line says. It ends with its input, and does
- * what the lines of that say, each of which is answered by one:
+ * A server of leases and pools that needs no cgroups, for tests of what programs link: the ledger
+ *and the socket are uwd's, what is free is what the command line says. It ends with its input, and
+ *does what the lines of that say, each of which is answered by one:
  *
  *	lease_server SOCKET FILE NAME=MIB[,borrows][,inside][,denied]...
  *
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/bench/no_keeper.h"
+#include "tests/python/keeper.h"
 #include "user/base/clock.h"
 #include "user/base/units.h"
 #include "user/lease/file.h"
@@ -27,6 +27,7 @@
 #define LEAF 77 /* of who is inside */
 
 struct served {
+	const char *path;
 	struct config config;
 	struct lease_headroom headroom;
 	struct lease_ledger *ledger;
@@ -60,6 +61,13 @@ static const char *name_component(void *data, uint32_t component)
 	return component < s->config.component_count ? s->config.component[component].name : NULL;
 }
 
+static int find_keeper(void *data, uint32_t component, bool start, int *ret_fd)
+{
+	const struct served *s = data;
+
+	return keeper_find(s->path, component, start, ret_fd);
+}
+
 static void grow_file(void *data)
 {
 	struct served *s = data;
@@ -77,7 +85,7 @@ static void report_component(const struct served *s, uint32_t i, FILE *to)
 	fprintf(to,
 		"%s\"%s\":{\"level\":\"%s\",\"priority\":5,\"budget_bytes\":%llu,"
 		"\"in_force_bytes\":%llu,\"most_bytes\":%llu,\"used_bytes\":0,\"use_permyriad\":0,"
-		"\"leases\":%u,\"leased_bytes\":%llu,\"promised_bytes\":%llu,\"lease_waits\":%u,"
+		"\"leases\":%u,\"leased_bytes\":%llu,\"pool_bytes\":%llu,\"promised_bytes\":%llu,\"lease_waits\":%u,"
 		"\"lease_grants\":%llu,\"lease_denials\":%llu,\"pressure_events\":0,\"cleanup\":{}}",
 		i ? "," : "", s->config.component[i].name,
 		level_name(s->headroom.component[i].level), (unsigned long long)budget,
@@ -85,8 +93,8 @@ static void report_component(const struct served *s, uint32_t i, FILE *to)
 		(unsigned long long)(s->headroom.component[i].borrows ? s->headroom.usable_bytes
 								      : budget),
 		view.leases, (unsigned long long)view.leased_bytes,
-		(unsigned long long)view.promised_bytes, view.waiting,
-		(unsigned long long)view.granted,
+		(unsigned long long)view.pool_bytes, (unsigned long long)view.promised_bytes,
+		view.waiting, (unsigned long long)view.granted,
 		(unsigned long long)(view.denied + view.timed_out));
 }
 
@@ -236,7 +244,7 @@ static int open_server(struct served *s, const char *path, const char *file, str
 		.place = place_peer,
 		.component = find_component,
 		.name = name_component,
-		.keeper = no_keeper,
+		.keeper = find_keeper,
 		.grow = grow_file,
 		.learned = learned,
 		.move = move,
@@ -249,6 +257,7 @@ static int open_server(struct served *s, const char *path, const char *file, str
 	uint32_t freed;
 	int rc = lease_file_open(file, &s->file, err);
 
+	s->path = path;
 	if (rc)
 		return rc;
 	s->headroom.host_free_bytes = s->config.usable_bytes = s->headroom.usable_bytes;

@@ -11,7 +11,6 @@ static void test_wrong_options_are_refused(void **data)
 {
 	static const struct uw_pool_options wrong[] = {
 		{.size = 8, .name = "a", .bytes = MIB},
-		{.size = sizeof(wrong[0]), .bytes = MIB},
 		{.size = sizeof(wrong[0]), .name = "a", .bytes = 65535},
 		{.size = sizeof(wrong[0]), .name = "a", .bytes = UW_POOL_BYTES_MAX + 1},
 		{.size = sizeof(wrong[0]), .name = "a", .bytes = MIB, .tensors = 65537},

@@ -292,7 +292,6 @@ static void test_wrong_options_are_refused(void **data)
 		 .bytes = 4096,
 		 .flags = MANY,
 		 .record_bytes = ~0U},
-		{.size = sizeof(wrong[0]), .bytes = 4096},
 	};
 
 	(void)data;

@@ -66,7 +66,6 @@ static void test_no_size_and_no_component_are_refused(void **data)
 
 	(void)data;
 	assert_int_equal(segment_create(NULL, NULL, "test", 0, &segment), -EINVAL);
-	assert_int_equal(segment_create(NULL, NULL, NULL, PAGE, &segment), -EINVAL);
 	assert_int_equal(segment_create(NULL, NULL, "test", SEGMENT_BYTES_MAX + 1, &segment),
 			 -EINVAL);
 	assert_int_equal(segment_create((struct uw *)(void *)&nobody, NULL, "test", PAGE, &segment),
@@ -153,19 +152,9 @@ static int fake_commit(struct segment *segment, uint64_t offset, uint64_t bytes)
 	return fake.real->commit(segment, offset, bytes);
 }
 
-static int fake_punch(struct segment *segment, uint64_t offset, uint64_t bytes)
-{
-	return fake.real->punch(segment, offset, bytes);
-}
-
-static void fake_close(struct segment *segment)
-{
-	fake.real->close(segment);
-}
-
 static struct segment *make_fake(uint64_t bytes)
 {
-	static const struct segment_backend backend = {fake_commit, fake_punch, fake_close};
+	static const struct segment_backend backend = {.commit = fake_commit};
 	struct segment *segment = make(bytes);
 
 	memset(&fake, 0, sizeof(fake));

@@ -1,127 +1,277 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A program with a pool, told by lines what to do with it; each is answered by one line.
+ * A program with a pool or a ring, told by lines what to do with it; each is answered by one line.
  *
- *	uw_pool create COMPONENT NAME MIB | attach NAME r|w
+ *	uw_pool create COMPONENT NAME MIB | attach NAME r|w | ring COMPONENT NAME MIB | join NAME
+ *r|w
  *
- * Lines: commit MIB (from the start), fill MIB (stores into each page), read MIB, punch MIB, share
- * UID MODE, gone, harm (what a holder must not be able to do), end.
+ * Lines: alloc MIB (one more tensor), fill (stores into each page of them all), read, free (the
+ * last one, and trims), share UID GID MODE, put N (records into the ring), get N, orphan, harm
+ * (what a holder must not be able to do), end.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "user/lib/pools.h"
+#include "user/lib/uw.h"
 
-#define MIB (1ULL << 20)
+#define MIB     (1ULL << 20)
+#define PAGE    4096U
+#define TENSORS 64U
 
-static int writable;
+static struct uw *uw;
+static struct uw_pool *pool;
+static struct uw_ring *ring;
+static uint64_t id[TENSORS];
+static uint32_t count; /* of tensors, in their slots from the first on */
 
 static void say(const char *what, int rc)
 {
-	printf("%s %s\n", what, rc < 0 ? strerrorname_np(-rc) : rc ? "denied" : "ok");
+	printf("%s %s\n", what, rc < 0 ? strerrorname_np(-rc) : rc ? "outcome" : "ok");
 	fflush(stdout);
 }
 
-static int map(const struct lib_pool *pool, uint64_t bytes, uint8_t **ret_at)
+static int need(int rc)
 {
-	void *at =
-		mmap(NULL, bytes, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, pool->fd, 0);
-
-	*ret_at = at;
-	return at == MAP_FAILED ? -errno : 0;
+	return rc < 0 ? rc : rc ? 0 : -EAGAIN;
 }
 
-/* The first byte that is not the one which fill wrote is an error. */
-static int touch(const struct lib_pool *pool, uint64_t bytes, int store)
-{
-	uint8_t *at;
-	int rc = map(pool, bytes, &at);
+/* ---- the pool ---- */
 
-	for (uint64_t i = 0; i < bytes && !rc; i += 4096)
-		if (store)
-			at[i] = (uint8_t)(i >> 12 | 1);
-		else if (at[i] != (uint8_t)(i >> 12 | 1))
-			rc = -EIO;
-	if (rc != -ENOMEM && at != MAP_FAILED)
-		munmap(at, bytes);
+static int alloc(uint64_t mib)
+{
+	const struct uw_tensor tensor = {
+		.size = sizeof(tensor),
+		.type = UW_UINT,
+		.bits = 8,
+		.dimensions = 1,
+		.shape = {(int64_t)(mib * MIB)},
+	};
+	int rc = count == TENSORS ? -ENFILE : uw_tensor_alloc(pool, &tensor, 0, &id[count], NULL);
+
+	if (!rc)
+		count++;
 	return rc;
 }
 
+static uint8_t word_of(uint32_t slot, uint64_t offset)
+{
+	return (uint8_t)((offset / PAGE + slot) | 1);
+}
+
+/* What others tell each other by, one who attaches finds by trying: a slot's generation begins at 1
+ * and is odd. */
+static int find(uint32_t slot, struct uw_tensor *ret_tensor)
+{
+	int rc = UW_STALE;
+
+	for (uint64_t generation = 1; generation < 32 && rc == UW_STALE; generation += 2)
+		rc = uw_tensor_get(pool, 1ULL << 62 | generation << 32 | slot, ret_tensor);
+	return rc;
+}
+
+static int touch(uint32_t slot, bool store)
+{
+	struct uw_tensor tensor = {.size = sizeof(tensor)};
+	int rc = find(slot, &tensor);
+	uint8_t *at = tensor.memory;
+
+	for (uint64_t i = 0; i < tensor.bytes && !rc; i += PAGE)
+		if (store)
+			at[i] = word_of(slot, i);
+		else if (at[i] != word_of(slot, i))
+			rc = -EIO;
+	return rc;
+}
+
+/* As many as there are, and at least one. */
+static int touch_all(bool store)
+{
+	uint32_t slot = 0;
+	int rc;
+
+	while (!(rc = touch(slot, store)))
+		slot++;
+	return rc == UW_STALE && slot ? 0 : rc;
+}
+
+static int free_last(void)
+{
+	int rc = count ? uw_pool_free(pool, id[count - 1]) : -ENOENT;
+
+	if (rc)
+		return rc;
+	count--;
+	return uw_pool_trim(pool, UINT64_MAX, NULL);
+}
+
+/* ---- the ring ---- */
+
+static int put(uint64_t records)
+{
+	for (uint64_t i = 0; i < records; i++) {
+		struct uw_record record = {.length = sizeof(i)};
+		int rc = need(uw_ring_reserve(ring, &record, 1));
+
+		if (rc)
+			return rc;
+		memcpy(record.bytes, &i, sizeof(i));
+		rc = uw_ring_commit(ring, &record, 1);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int get(uint64_t records)
+{
+	for (uint64_t i = 0; i < records; i++) {
+		struct uw_record record;
+		int rc = need(uw_ring_peek(ring, &record, 1));
+
+		if (rc)
+			return rc;
+		if (record.length != sizeof(i) || memcmp(record.bytes, &i, sizeof(i)) != 0)
+			return -EIO;
+		rc = uw_ring_release(ring, &record, 1);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* ---- harm ---- */
+
+static int fd_of(void)
+{
+	return pool ? uw_pool_fd(pool) : uw_ring_fd(ring);
+}
+
+static bool maps_to_write(int fd)
+{
+	void *map = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+
+	return mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, fd, 0) != MAP_FAILED ||
+	       (map != MAP_FAILED && !mprotect(map, PAGE, PROT_READ | PROT_WRITE));
+}
+
 /* Each of these must fail; the names of those that did not. */
-static void harm(const struct lib_pool *pool)
+static void harm(void)
 {
 	char path[32], done[128] = "";
-	int fd;
+	int fd = fd_of();
+	struct stat st = {0};
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", pool->fd);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd >= 0)
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (open(path, O_RDWR | O_CLOEXEC) >= 0)
 		strcat(done, " reopen");
-	if (write(pool->fd, "x", 1) >= 0)
+	if (write(fd, "x", 1) >= 0)
 		strcat(done, " write");
-	if (mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, pool->fd, 0) != MAP_FAILED)
+	if (maps_to_write(fd))
 		strcat(done, " map");
-	if (!ftruncate(pool->fd, (off_t)pool->bytes * 2))
+	if (fstat(fd, &st) || !ftruncate(fd, st.st_size * 2))
 		strcat(done, " grow");
-	if (!ftruncate(pool->fd, 0))
+	if (!ftruncate(fd, 0))
 		strcat(done, " truncate");
-	if (!fallocate(pool->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096))
+	if (!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE))
 		strcat(done, " punch");
-	if (!fcntl(pool->fd, F_ADD_SEALS, F_SEAL_WRITE))
+	if (!fallocate(fd, 0, 0, st.st_size))
+		strcat(done, " commit");
+	if (!fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE))
 		strcat(done, " seal");
+	if (!fchmod(fd, 0666))
+		strcat(done, " chmod");
 	printf("harm%s\n", *done ? done : " none");
 	fflush(stdout);
 }
 
-static int obey(struct lib_pool *pool, const char *line)
+/* ---- lines ---- */
+
+static int share(uint32_t uid, uint32_t gid, uint32_t mode)
 {
-	unsigned long long number = 0, more = 0;
+	return pool ? uw_pool_share(pool, uid, gid, mode) : uw_ring_share(ring, uid, gid, mode);
+}
+
+static int orphan(void)
+{
+	if (uw_dispatch(uw) < 0)
+		return -EIO;
+	return uw_pool_is_orphan(pool) ? 0 : -EAGAIN;
+}
+
+static bool obey(const char *line)
+{
+	unsigned long long number = 0, group = 0, mode = 0;
 	char word[16] = "";
 
-	sscanf(line, "%15s %llu %llo", word, &number, &more);
-	if (!strcmp(word, "commit"))
-		say(word, lib_pool_commit(pool, 0, number * MIB));
+	sscanf(line, "%15s %llu %llu %llo", word, &number, &group, &mode);
+	if (!strcmp(word, "alloc"))
+		say(word, alloc(number));
 	else if (!strcmp(word, "fill") || !strcmp(word, "read"))
-		say(word, touch(pool, number * MIB, word[0] == 'f'));
-	else if (!strcmp(word, "punch"))
-		say(word, fallocate(pool->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-				    (off_t)(number * MIB))
-				  ? -errno
-				  : 0);
+		say(word, touch_all(word[0] == 'f'));
+	else if (!strcmp(word, "free"))
+		say(word, free_last());
+	else if (!strcmp(word, "put"))
+		say(word, put(number));
+	else if (!strcmp(word, "get"))
+		say(word, get(number));
 	else if (!strcmp(word, "share"))
-		say(word, lib_pool_share(pool, (uint32_t)number, UINT32_MAX, (uint32_t)more));
-	else if (!strcmp(word, "gone"))
-		say(word, uw_dispatch(pool->uw) < 0 ? -EIO : pool->gone ? 0 : -EAGAIN);
+		say(word, share((uint32_t)number, (uint32_t)group, (uint32_t)mode));
+	else if (!strcmp(word, "orphan"))
+		say(word, orphan());
 	else if (!strcmp(word, "harm"))
-		harm(pool);
+		harm();
 	else
-		return 1;
-	return 0;
+		return false;
+	return true;
+}
+
+static int create(char **argv)
+{
+	const struct uw_pool_options options = {
+		.size = sizeof(options),
+		.tensors = TENSORS,
+		.component = argv[2],
+		.name = argv[3],
+		.bytes = strtoull(argv[4], NULL, 10) * MIB,
+	};
+	const struct uw_ring_options ring_options = {
+		.size = sizeof(ring_options),
+		.component = argv[2],
+		.name = argv[3],
+		.bytes = options.bytes,
+	};
+
+	return argv[1][0] == 'c' ? uw_pool_create(uw, &options, &pool)
+				 : uw_ring_create(uw, &ring_options, &ring);
+}
+
+static int attach(char **argv)
+{
+	uint32_t access = *argv[3] == 'w' ? UW_READ_WRITE : UW_READ_ONLY;
+
+	return argv[1][0] == 'a' ? uw_pool_attach(uw, argv[2], access, &pool)
+				 : uw_ring_attach(uw, argv[2], access, &ring);
 }
 
 int main(int argc, char **argv)
 {
-	struct uw_denial denial = {.size = sizeof(denial)};
-	struct lib_pool *pool = NULL;
-	struct uw *uw = NULL;
 	char line[64];
 	int rc = argc < 4 ? -EINVAL : uw_open(NULL, &uw);
 
-	if (!rc && !strcmp(argv[1], "create"))
-		rc = lib_pool_create(uw, argv[2], argv[3], strtoull(argv[4], NULL, 10) * MIB, &pool,
-				     &denial);
-	else if (!rc)
-		rc = lib_pool_attach(uw, argv[2], *argv[3] == 'w', &pool);
-	writable = !rc && (!strcmp(argv[1], "create") || *argv[3] == 'w');
+	if (!rc)
+		rc = argc > 4 ? create(argv) : attach(argv);
 	say(argc > 1 ? argv[1] : "usage", rc);
-	while (!rc && fgets(line, sizeof(line), stdin) && !obey(pool, line))
+	while (!rc && fgets(line, sizeof(line), stdin) && obey(line))
 		continue;
-	lib_pool_close(pool);
+	uw_pool_close(pool);
+	uw_ring_close(ring);
 	uw_close(uw);
 	say("end", 0);
 	return rc ? 1 : 0;

@@ -6,6 +6,7 @@
 #include "user/lib/pools.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,8 +77,8 @@ static int ask(struct uw *uw, enum packet_op op, union packet_request *request, 
 }
 
 /* Takes fd, without which there is no pool. */
-static int take(struct uw *uw, const union packet_answer *answer, bool attached, int fd,
-		struct lib_pool **ret_pool)
+static int take(struct uw *uw, const union packet_answer *answer, const char *name, bool attached,
+		int fd, struct lib_pool **ret_pool)
 {
 	struct lib_pool *pool = calloc(1, sizeof(*pool));
 
@@ -95,6 +96,7 @@ static int take(struct uw *uw, const union packet_answer *answer, bool attached,
 		.fd = fd,
 		.attached = attached,
 	};
+	snprintf(pool->name, sizeof(pool->name), "%s", name);
 	enter(pool);
 	*ret_pool = pool;
 	return 0;
@@ -116,14 +118,14 @@ int lib_pool_create(struct uw *uw, const char *component, const char *name, uint
 	rc = ask(uw, PACKET_POOL_CREATE, &request, 0, &answer, &fd);
 	if (rc == UW_DENIED)
 		lib_give_denial(&answer.denial, denial);
-	return rc ? rc : take(uw, &answer, false, fd, ret_pool);
+	return rc ? rc : take(uw, &answer, name, false, fd, ret_pool);
 }
 
 int lib_pool_attach(struct uw *uw, const char *name, bool write, struct lib_pool **ret_pool)
 {
 	union packet_request request = {
 		.attach = {.flags = write ? PACKET_WRITE : 0, .uid = PACKET_ANYBODY}};
-	const char *slash = strchr(name, '/');
+	const char *slash = strchr(name, '/'), *bare = slash ? slash + 1 : name;
 	union packet_answer answer;
 	char *end = NULL;
 	int fd = -1, rc;
@@ -132,12 +134,11 @@ int lib_pool_attach(struct uw *uw, const char *name, bool write, struct lib_pool
 		request.attach.uid = (uint32_t)strtoul(name, &end, 10);
 	if (slash && (end != slash || end == name))
 		return -EINVAL;
-	name = slash ? slash + 1 : name;
-	if (strlen(name) >= PACKET_NAME_LEN)
+	if (strlen(bare) >= PACKET_NAME_LEN)
 		return -ENOENT;
-	strcpy(request.attach.name, name);
+	strcpy(request.attach.name, bare);
 	rc = ask(uw, PACKET_POOL_ATTACH, &request, 0, &answer, &fd);
-	return rc ? rc : take(uw, &answer, true, fd, ret_pool);
+	return rc ? rc : take(uw, &answer, name, true, fd, ret_pool);
 }
 
 int lib_pool_commit(const struct lib_pool *pool, uint64_t offset, uint64_t bytes)

@@ -17,7 +17,8 @@ struct lib_pool {
 	struct uw *uw;
 	uint64_t id; /* of its lease */
 	uint64_t bytes;
-	int fd; /* -1 in a child of fork */
+	char name[UW_NAME_MAX + 11]; /* that it was made or attached by: "UID/NAME" at most */
+	int fd;                      /* -1 in a child of fork */
 	bool attached;
 	_Atomic bool gone; /* who owned it has ended, or uwd does not know it any more */
 };

@@ -328,16 +328,25 @@ struct uw_pool_options {
 	uint32_t size;
 	uint32_t tensors;      /* there may be at a time, 65536 at most; 0: 4096 */
 	const char *component; /* whose memory, with uw */
-	const char *name;      /* shown in /proc; at most 249 bytes */
+	const char *name;      /* NULL: one is made up */
 	uint64_t bytes;        /* 64 KiB to UW_POOL_BYTES_MAX */
 };
 
 /*
- * uw may be NULL: then the memory is the caller's own, and component is not looked at. With it the
- * whole is leased of the component, -ENOMEM when that is denied; uw is closed after the pool.
- * -EINVAL; -EMFILE. uw_pool_close ends the pool for its owner, when no other call runs; memory that
- * was exported with uw_tensor_dlpack stays until the last export ends, and others keep what they
- * have mapped. NULL is fine.
+ * uw may be NULL: then the memory is the caller's own, charged to its cgroup, component is not
+ * looked at, and the name, at most 249 bytes, is shown in /proc. With it the memory is the
+ * component's, leased as a whole, and its pages are charged there, whoever touches them; the name
+ * is 1 to 31 of a-z 0-9 _ -, and the user's only one. -ENOMEM when it is denied; -EEXIST: the user
+ * has one of that name; -ENOTCONN: uwd does not run; else of the errors of uw_alloc. -EINVAL;
+ * -EMFILE.
+ *
+ * While uwd restarts a pool is as it was, and what needs pages waits. When it is away for more than
+ * 5 s, uw_pool_alloc and uw_tensor_alloc answer -ENOTCONN where what is there already does not do;
+ * nothing else needs uwd. -ESTALE: uwd has taken the pool away.
+ *
+ * uw_pool_close ends the pool and its lease for its owner, when no other call runs, and before
+ * uw_close; memory that was exported with uw_tensor_dlpack stays until the last export ends, and
+ * others keep what they have mapped. NULL is fine.
  */
 int uw_pool_create(struct uw *uw, const struct uw_pool_options *options, struct uw_pool **ret_pool);
 void uw_pool_close(struct uw_pool *pool);
@@ -351,6 +360,27 @@ void uw_pool_close(struct uw_pool *pool);
 int uw_pool_attach_fd(int fd, uint32_t access, struct uw_pool **ret_pool);
 int uw_pool_fd(const struct uw_pool *pool);
 
+#define UW_NOBODY UINT32_MAX /* as a uid or gid */
+
+/*
+ * The same by a name that uwd knows: NAME, one's own or the only one of it that is shared, or
+ * UID/NAME. A pool is its owner's alone until uw_pool_share says who else may attach to it: bits
+ * 0400 (to read) and 0200 (to write) of mode for uid, 040 and 020 for gid, 04 and 02 for all; 0 is
+ * nobody again. Who has it keeps it. Who may read can neither write to it, grow, shrink or seal it;
+ * pages that it does not find are charged to itself. -ENOENT; -EACCES; -ENOTUNIQ: several users
+ * share one of that name; -EEXIST: this handle has it, or made it; -EAGAIN: it is being made. Of
+ * uw_pool_share: UW_STALE; -EPERM: not the caller's, or made without uw; -EINVAL.
+ */
+int uw_pool_attach(struct uw *uw, const char *name, uint32_t access, struct uw_pool **ret_pool);
+int uw_pool_share(struct uw_pool *pool, uint32_t uid, uint32_t gid, uint32_t mode);
+
+/* By which it was made or attached to; NULL: uwd does not know it. Valid while the pool is. */
+const char *uw_pool_name(const struct uw_pool *pool);
+
+/* 1 when the owner of an attached pool has ended, and what is in it changes no more; it can be read
+ * on. The handle hears of it as of pressure. */
+int uw_pool_is_orphan(const struct uw_pool *pool);
+
 /* May be evicted when there is no room, the least recently used first. It is made with one pin, to
  * be filled; then uw_pool_unpin. From there on its memory is touched only while it is pinned. */
 #define UW_EVICTABLE (1U << 0)
@@ -358,7 +388,7 @@ int uw_pool_fd(const struct uw_pool *pool);
 /*
  * bytes, from 1 on, aligned to 16, not cleared. *ret_memory is set where it is not NULL. UW_FULL:
  * no free run is large enough, and evicting all that may go makes none; -ENOMEM: the pages cannot
- * be had; -EINVAL.
+ * be had; -ENOTCONN, -ESTALE: see uw_pool_create; -EINVAL.
  */
 int uw_pool_alloc(struct uw_pool *pool, uint64_t bytes, uint32_t flags, uint64_t *ret_id,
 		  void **ret_memory);
@@ -497,7 +527,7 @@ struct uw_ring_options {
 	uint32_t size;
 	uint32_t flags;
 	const char *component; /* whose memory, with uw */
-	const char *name;      /* shown in /proc; at most 249 bytes */
+	const char *name;      /* as of a pool */
 	uint64_t bytes;        /* 4096 to 4 GiB: of one writer rounded up to a power of two, of many
 				  down to a power of two of slots */
 	uint32_t record_bytes; /* the longest record: many: to be given; one: 0, it is a quarter of
@@ -515,9 +545,8 @@ struct uw_record {
 #define UW_RECORD_NONE UINT32_MAX
 
 /*
- * uw may be NULL: then the memory is the caller's own, and component is not looked at. With it the
- * whole is leased from the component, -ENOMEM when that is denied. All of it is there when this
- * returns, charged to the cgroup of the caller. -EINVAL.
+ * As uw_pool_create: with uw the memory is the component's, without it the caller's own. All of it
+ * is there when this returns. uw is closed after the ring.
  */
 int uw_ring_create(struct uw *uw, const struct uw_ring_options *options, struct uw_ring **ret_ring);
 
@@ -532,6 +561,12 @@ int uw_ring_create(struct uw *uw, const struct uw_ring_options *options, struct 
  */
 int uw_ring_attach_fd(int fd, uint32_t access, struct uw_ring **ret_ring);
 int uw_ring_fd(const struct uw_ring *ring);
+
+/* As of pools, whose names they share: uw_pool_attach, uw_pool_share, uw_pool_name. To read and
+ * write one attaches with UW_READ_WRITE; who may only read observes. */
+int uw_ring_attach(struct uw *uw, const char *name, uint32_t access, struct uw_ring **ret_ring);
+int uw_ring_share(struct uw_ring *ring, uint32_t uid, uint32_t gid, uint32_t mode);
+const char *uw_ring_name(const struct uw_ring *ring);
 void uw_ring_close(struct uw_ring *ring);
 
 /*

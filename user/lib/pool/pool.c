@@ -78,9 +78,10 @@ static int create_parts(struct uw_pool *pool, struct uw *uw, const struct uw_poo
 
 static bool are_valid(const struct uw_pool_options *options)
 {
-	return options && options->size >= OPTIONS_SIZE_MIN && options->name &&
-	       strlen(options->name) <= NAME_MAX_BYTES && options->bytes >= BYTES_MIN &&
-	       options->bytes <= UW_POOL_BYTES_MAX && options->tensors <= DIRECTORY_ROOM_MAX;
+	return options && options->size >= OPTIONS_SIZE_MIN &&
+	       (!options->name || strlen(options->name) <= NAME_MAX_BYTES) &&
+	       options->bytes >= BYTES_MIN && options->bytes <= UW_POOL_BYTES_MAX &&
+	       options->tensors <= DIRECTORY_ROOM_MAX;
 }
 
 int uw_pool_create(struct uw *uw, const struct uw_pool_options *options, struct uw_pool **ret_pool)
@@ -103,17 +104,8 @@ int uw_pool_create(struct uw *uw, const struct uw_pool_options *options, struct 
 	return 0;
 }
 
-int uw_pool_attach_fd(int fd, uint32_t access, struct uw_pool **ret_pool)
+static int attach_parts(struct uw_pool *pool, int rc, struct uw_pool **ret_pool)
 {
-	struct uw_pool *pool;
-	int rc;
-
-	if (access > UW_READ_WRITE || !ret_pool)
-		return -EINVAL;
-	pool = new_pool();
-	if (!pool)
-		return -ENOMEM;
-	rc = segment_attach(fd, access == UW_READ_WRITE, &pool->segment);
 	if (!rc)
 		rc = pool_directory_open(&pool->directory, pool->segment,
 					 segment_base(pool->segment), segment_bytes(pool->segment));
@@ -125,11 +117,55 @@ int uw_pool_attach_fd(int fd, uint32_t access, struct uw_pool **ret_pool)
 	return 0;
 }
 
+int uw_pool_attach_fd(int fd, uint32_t access, struct uw_pool **ret_pool)
+{
+	struct uw_pool *pool;
+
+	if (access > UW_READ_WRITE || !ret_pool)
+		return -EINVAL;
+	pool = new_pool();
+	if (!pool)
+		return -ENOMEM;
+	return attach_parts(pool, segment_attach(fd, access == UW_READ_WRITE, &pool->segment),
+			    ret_pool);
+}
+
+int uw_pool_attach(struct uw *uw, const char *name, uint32_t access, struct uw_pool **ret_pool)
+{
+	struct uw_pool *pool;
+
+	if (!uw || !name || access > UW_READ_WRITE || !ret_pool)
+		return -EINVAL;
+	pool = new_pool();
+	if (!pool)
+		return -ENOMEM;
+	return attach_parts(pool,
+			    segment_attach_named(uw, name, access == UW_READ_WRITE, &pool->segment),
+			    ret_pool);
+}
+
+int uw_pool_share(struct uw_pool *pool, uint32_t uid, uint32_t gid, uint32_t mode)
+{
+	return segment_share(pool->segment, uid, gid, mode);
+}
+
+int uw_pool_is_orphan(const struct uw_pool *pool)
+{
+	return segment_is_orphan(pool->segment);
+}
+
+const char *uw_pool_name(const struct uw_pool *pool)
+{
+	return segment_name(pool->segment);
+}
+
+/* Exports keep the memory, and nothing of the handle. */
 void uw_pool_close(struct uw_pool *pool)
 {
 	if (!pool)
 		return;
 	cuda_unpin(pool);
+	segment_leave(pool->segment);
 	pool_drop(pool);
 }
 

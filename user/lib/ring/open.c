@@ -288,16 +288,13 @@ static bool is_committed(int fd, uint64_t bytes)
 	return fstat(fd, &st) == 0 && (uint64_t)st.st_blocks * 512 >= bytes;
 }
 
-static int attach_parts(struct uw_ring *ring, int fd)
+static int attach_parts(struct uw_ring *ring)
 {
 	struct ring_setup setup;
-	uint64_t bytes;
-	int rc = segment_attach(fd, ring->writable, &ring->segment);
+	uint64_t bytes = segment_bytes(ring->segment);
+	int rc;
 
-	if (rc)
-		return rc;
-	bytes = segment_bytes(ring->segment);
-	if (bytes < page_bytes() + BYTES_MIN || !is_committed(fd, bytes))
+	if (bytes < page_bytes() + BYTES_MIN || !is_committed(segment_fd(ring->segment), bytes))
 		return -EINVAL;
 	rc = segment_show(ring->segment, 0, page_bytes());
 	if (rc)
@@ -310,13 +307,39 @@ static int attach_parts(struct uw_ring *ring, int fd)
 int uw_ring_attach_fd(int fd, uint32_t access, struct uw_ring **ret_ring)
 {
 	struct uw_ring *ring;
+	int rc;
 
 	if (access != UW_READ_ONLY && access != UW_READ_WRITE)
 		return -EINVAL;
 	ring = new_ring(access == UW_READ_WRITE);
 	if (!ring)
 		return -ENOMEM;
-	return hand_out(ring, attach_parts(ring, fd), ret_ring);
+	rc = segment_attach(fd, ring->writable, &ring->segment);
+	return hand_out(ring, rc ? rc : attach_parts(ring), ret_ring);
+}
+
+int uw_ring_attach(struct uw *uw, const char *name, uint32_t access, struct uw_ring **ret_ring)
+{
+	struct uw_ring *ring;
+	int rc;
+
+	if (!uw || !name || access > UW_READ_WRITE || !ret_ring)
+		return -EINVAL;
+	ring = new_ring(access == UW_READ_WRITE);
+	if (!ring)
+		return -ENOMEM;
+	rc = segment_attach_named(uw, name, ring->writable, &ring->segment);
+	return hand_out(ring, rc ? rc : attach_parts(ring), ret_ring);
+}
+
+int uw_ring_share(struct uw_ring *ring, uint32_t uid, uint32_t gid, uint32_t mode)
+{
+	return segment_share(ring->segment, uid, gid, mode);
+}
+
+const char *uw_ring_name(const struct uw_ring *ring)
+{
+	return segment_name(ring->segment);
 }
 
 void uw_ring_close(struct uw_ring *ring)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Makes, seals and maps the file of a pool. All of it is mapped at once without access, and opened
- * in steps of two megabytes as pages are committed: a stray access far from any page faults
- * instead of allocating one, and the number of mappings stays small. Committed pages are entered
+ * Maps the file of a pool. All of it is mapped at once without access, and opened in steps of two
+ * megabytes as pages are committed: a stray access far from any page faults instead of allocating
+ * one, and the number of mappings stays small. Committed pages are entered
  * into the page table at once, which costs less than a fault for each.
  */
 #include "user/lib/segment/segment.h"
@@ -12,19 +12,15 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <linux/memfd.h>
+#include "user/lib/pools.h"
+#include "user/lib/segment/file.h"
 
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8U /* linux/memfd.h, from 6.3 on */
-#endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* asm-generic/mman-common.h, from 5.14 on */
 #endif
 
-#define SEALS      (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 #define LEAST_STEP (64ULL << 10)
 
 /* ---- fork: a child has none of the mappings ---- */
@@ -79,52 +75,6 @@ static void leave_list(const struct segment *segment)
 			break;
 		}
 	pthread_mutex_unlock(&segments_lock);
-}
-
-/* ---- the file ---- */
-
-static int open_memfd(const char *name)
-{
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-
-	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	return fd < 0 ? -errno : fd;
-}
-
-static int make_file(const char *name, uint64_t bytes)
-{
-	int fd = open_memfd(name), rc = 0;
-
-	if (fd < 0)
-		return fd;
-	if (ftruncate(fd, (off_t)bytes) < 0 || fchmod(fd, 0600) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, SEALS) < 0)
-		rc = -errno;
-	if (rc)
-		close(fd);
-	return rc ? rc : fd;
-}
-
-static int check_file(int fd, bool writable, uint64_t *ret_bytes)
-{
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	int flags = fcntl(fd, F_GETFL), seals = fcntl(fd, F_GET_SEALS);
-	struct stat st;
-
-	if (flags < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (seals < 0)
-		return -EINVAL;
-	if ((seals & SEALS) != SEALS)
-		return -EPERM;
-	if ((flags & O_ACCMODE) == O_WRONLY || (writable && (flags & O_ACCMODE) != O_RDWR))
-		return -EACCES;
-	if (st.st_size <= 0 || (uint64_t)st.st_size > SEGMENT_BYTES_MAX ||
-	    (uint64_t)st.st_size % page)
-		return -EINVAL;
-	*ret_bytes = (uint64_t)st.st_size;
-	return 0;
 }
 
 /* ---- the mapping ---- */
@@ -204,14 +154,17 @@ static struct segment *new_segment(uint64_t bytes, bool writable)
 	return segment;
 }
 
-static int create_parts(struct segment *segment, struct uw *uw, const char *component,
-			const char *name)
+/* Segments are handed out whole. */
+static int hand_out(struct segment *segment, int rc, struct segment **ret_segment)
 {
-	int rc = segment->fd = make_file(name, segment->bytes);
-
-	if (rc >= 0)
+	if (!rc)
 		rc = map_file(segment);
-	return rc ? rc : segment_back_local(segment, uw, component, name);
+	if (rc) {
+		segment_close(segment);
+		return rc;
+	}
+	*ret_segment = segment;
+	return 0;
 }
 
 int segment_create(struct uw *uw, const char *component, const char *name, uint64_t bytes,
@@ -219,27 +172,23 @@ int segment_create(struct uw *uw, const char *component, const char *name, uint6
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	struct segment *segment;
-	int rc;
 
-	if (!name || !bytes || bytes > SEGMENT_BYTES_MAX || (uw && !component))
+	if (!bytes || bytes > SEGMENT_BYTES_MAX || (uw && !component))
 		return -EINVAL;
 	segment = new_segment((bytes + page - 1) / page * page, true);
 	if (!segment)
 		return -ENOMEM;
-	rc = create_parts(segment, uw, component, name);
-	if (rc) {
-		segment_close(segment);
-		return rc;
-	}
-	*ret_segment = segment;
-	return 0;
+	return hand_out(segment,
+			uw ? segment_back_remote(segment, uw, component, name)
+			   : segment_back_local(segment, name),
+			ret_segment);
 }
 
 int segment_attach(int fd, bool writable, struct segment **ret_segment)
 {
 	struct segment *segment;
 	uint64_t bytes = 0;
-	int rc = check_file(fd, writable, &bytes);
+	int rc = segment_file_check(fd, writable, &bytes);
 
 	if (rc)
 		return rc;
@@ -247,13 +196,44 @@ int segment_attach(int fd, bool writable, struct segment **ret_segment)
 	if (!segment)
 		return -ENOMEM;
 	rc = segment->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	rc = rc < 0 ? -errno : map_file(segment);
-	if (rc) {
-		segment_close(segment);
-		return rc;
-	}
-	*ret_segment = segment;
-	return 0;
+	return hand_out(segment, rc < 0 ? -errno : 0, ret_segment);
+}
+
+int segment_attach_named(struct uw *uw, const char *name, bool writable,
+			 struct segment **ret_segment)
+{
+	struct segment *segment = new_segment(0, writable);
+	struct lib_pool *pool = NULL;
+	int rc;
+
+	if (!segment)
+		return -ENOMEM;
+	rc = lib_pool_attach(uw, name, writable, &pool);
+	if (!rc)
+		rc = segment_join_remote(segment, pool);
+	return hand_out(segment, rc, ret_segment);
+}
+
+int segment_share(const struct segment *segment, uint32_t uid, uint32_t gid, uint32_t mode)
+{
+	if (segment->forked)
+		return -ECHILD;
+	if (!segment->pool || segment->pool->attached)
+		return -EPERM;
+	return lib_pool_share(segment->pool, uid, gid, mode);
+}
+
+void segment_leave(struct segment *segment)
+{
+	const struct segment_backend *backend;
+
+	pthread_mutex_lock(&segment->lock);
+	backend = segment->backend;
+	segment->backend = NULL;
+	pthread_mutex_unlock(&segment->lock);
+	if (backend && backend->leave)
+		backend->leave(segment);
+	segment->pool = NULL;
 }
 
 void segment_close(struct segment *segment)
@@ -265,14 +245,20 @@ void segment_close(struct segment *segment)
 		munmap(segment->base, segment->bytes);
 	if (segment->fd >= 0)
 		close(segment->fd);
-	if (segment->backend)
-		segment->backend->close(segment);
+	segment_leave(segment);
 	pthread_mutex_destroy(&segment->lock);
 	free(segment->open);
 	free(segment);
 }
 
 /* ---- pages ---- */
+
+static int punch_file(const struct segment *segment, uint64_t offset, uint64_t bytes)
+{
+	const int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+
+	return fallocate(segment->fd, mode, (off_t)offset, (off_t)bytes) < 0 ? -errno : 0;
+}
 
 /* Less at a time after a signal, so that a program whose timer fires all the time gets on. */
 static int commit_step(struct segment *segment, uint64_t offset, uint64_t bytes)
@@ -289,7 +275,7 @@ static int commit_step(struct segment *segment, uint64_t offset, uint64_t bytes)
 		}
 		if (rc) {
 			if (done)
-				segment->backend->punch(segment, offset, done);
+				punch_file(segment, offset, done);
 			return rc;
 		}
 		done += part;
@@ -308,30 +294,30 @@ static int commit_steps(struct segment *segment, uint64_t offset, uint64_t bytes
 			part = SEGMENT_STEP_BYTES;
 		rc = commit_step(segment, offset + done, part);
 		if (rc && done)
-			segment->backend->punch(segment, offset, done);
+			punch_file(segment, offset, done);
 		done += part;
 	}
 	return rc;
 }
 
-/* Why nothing can be committed or punched there; 0 when it can. */
+/* Why nothing can be committed or punched there; 0 when it can. With the lock. */
 static int refusal(const struct segment *segment, uint64_t offset, uint64_t bytes)
 {
-	if (segment->forked)
-		return -ECHILD;
-	if (!segment->backend)
+	if (!segment->backend || !segment->backend->commit)
 		return -EPERM;
 	return is_within(segment, offset, bytes) ? 0 : -ERANGE;
 }
 
 int segment_commit(struct segment *segment, uint64_t offset, uint64_t bytes)
 {
-	int rc = refusal(segment, offset, bytes);
+	int rc;
 
-	if (rc)
-		return rc;
+	if (segment->forked)
+		return -ECHILD;
 	pthread_mutex_lock(&segment->lock);
-	rc = commit_steps(segment, offset, bytes);
+	rc = refusal(segment, offset, bytes);
+	if (!rc)
+		rc = commit_steps(segment, offset, bytes);
 	pthread_mutex_unlock(&segment->lock);
 	if (!rc)
 		madvise(segment->base + offset, bytes, MADV_POPULATE_WRITE);
@@ -340,12 +326,14 @@ int segment_commit(struct segment *segment, uint64_t offset, uint64_t bytes)
 
 int segment_punch(struct segment *segment, uint64_t offset, uint64_t bytes)
 {
-	int rc = refusal(segment, offset, bytes);
+	int rc;
 
-	if (rc)
-		return rc;
+	if (segment->forked)
+		return -ECHILD;
 	pthread_mutex_lock(&segment->lock);
-	rc = segment->backend->punch(segment, offset, bytes);
+	rc = refusal(segment, offset, bytes);
+	if (!rc)
+		rc = punch_file(segment, offset, bytes);
 	pthread_mutex_unlock(&segment->lock);
 	return rc;
 }

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct lib_pool;
 struct uw;
 struct segment;
 
@@ -28,19 +29,19 @@ struct segment;
 /*
  * Who commits. Offsets and sizes are in bytes, multiples of the page size and within the segment; 0
  * or a negative errno. commit is called for pages that are holes, at most SEGMENT_STEP_BYTES at a
- * time; -EINTR has it called again for less. punch gives pages back, and is called for no more than
- * was committed. close frees what the backend keeps in own; the fd and the mapping are gone then.
+ * time; -EINTR has it called again for less; when it fails nothing of them is there. NULL: they are
+ * another's to commit. leave ends what the backend has besides the file and the mapping, which may
+ * stay; NULL: nothing.
  */
 struct segment_backend {
 	int (*commit)(struct segment *segment, uint64_t offset, uint64_t bytes);
-	int (*punch)(struct segment *segment, uint64_t offset, uint64_t bytes);
-	void (*close)(struct segment *segment);
+	void (*leave)(struct segment *segment);
 };
 
 struct segment {
 	struct segment *next;                  /* of all in the process */
-	const struct segment_backend *backend; /* NULL: attached, commits nothing */
-	void *own;                             /* of the backend */
+	const struct segment_backend *backend; /* NULL: commits nothing */
+	struct lib_pool *pool;                 /* that uwd knows it as; NULL: it does not */
 	int fd;
 	uint8_t *base;
 	uint64_t bytes;
@@ -52,7 +53,8 @@ struct segment {
 
 /*
  * bytes (1 to SEGMENT_BYTES_MAX) of component's memory, rounded up to pages; none is there yet.
- * Without uw it is the caller's own. -EINVAL; -ENOMEM; -EMFILE; what the backend says.
+ * Without uw it is the caller's own. name may be NULL; with uw it is as lib_pool_create has it.
+ * -EINVAL; -ENOMEM, also when uwd denies it; -EMFILE; what the backend says.
  */
 int segment_create(struct uw *uw, const char *component, const char *name, uint64_t bytes,
 		   struct segment **ret_segment);
@@ -64,8 +66,23 @@ int segment_create(struct uw *uw, const char *component, const char *name, uint6
  */
 int segment_attach(int fd, bool writable, struct segment **ret_segment);
 
+/* The same of one that uwd knows by that name; of the errors of lib_pool_attach. */
+int segment_attach_named(struct uw *uw, const char *name, bool writable,
+			 struct segment **ret_segment);
+
+/* Who else may attach to it by its name: lib_pool_share. -EPERM: uwd does not know it, or it is
+ * another's. */
+int segment_share(const struct segment *segment, uint32_t uid, uint32_t gid, uint32_t mode);
+
+/* By which uwd knows it; NULL: it does not. */
+const char *segment_name(const struct segment *segment);
+
+/* Whether its owner has ended, as far as the handle has heard. */
+bool segment_is_orphan(const struct segment *segment);
+
 /* Has pages, which are holes, charged and there. All or nothing. -ENOMEM: its component, or the
- * machine, has no more; -EPERM for one that was attached. */
+ * machine, has no more; -EPERM for one that was attached. With uw also -ENOTCONN: uwd did not come
+ * back within 5 s; -ESTALE: it does not know the segment any more. */
 int segment_commit(struct segment *segment, uint64_t offset, uint64_t bytes);
 
 /* Gives pages back: they read as zeros once committed again. */
@@ -83,14 +100,23 @@ bool segment_is_writable(const struct segment *segment);
 /* True in a child of fork, where it is not mapped: calls answer -ECHILD there. */
 bool segment_is_forked(const struct segment *segment);
 
+/* Nothing is committed any more, and uwd forgets it: the handle may be closed. What is there stays
+ * while anybody maps it. */
+void segment_leave(struct segment *segment);
+
 /* NULL is fine. */
 void segment_close(struct segment *segment);
 
-/* ---- backends ---- */
+/* ---- backends: open the file, and set fd and backend ---- */
 
-/* The caller's own memory. With uw a lease of the segment's size is held for it; UW_DENIED is
- * -ENOMEM. Sets backend and own. */
-int segment_back_local(struct segment *segment, struct uw *uw, const char *component,
-		       const char *name);
+/* The caller's own memory. */
+int segment_back_local(struct segment *segment, const char *name);
+
+/* Memory of a component, by its keeper. UW_DENIED is -ENOMEM. */
+int segment_back_remote(struct segment *segment, struct uw *uw, const char *component,
+			const char *name);
+
+/* Another's, of a pool that was attached, which it takes. Sets bytes too. */
+int segment_join_remote(struct segment *segment, struct lib_pool *pool);
 
 #endif
