@@ -10,9 +10,9 @@ import unittest
 import unittest.mock
 
 import support
-from support import LocalCase, ServerCase
+from support import LocalCase, ServerCase, run_python
 
-from unity_wheel.memory import (HeapFull, MemoryPool, ObjectPool, SharedTensorPool,
+from unity_wheel.memory import (HeapFull, MemoryPool, ObjectPool, SharedTensorPool, UwNotRunning,
                                 create_cache_pool, create_database_pool, create_ml_tensor_pool,
                                 create_trading_data_pool, pools)
 from unity_wheel.memory.arrays import find_numpy
@@ -220,7 +220,60 @@ class LocalPools(Pools, LocalCase):
 
 
 class ServerPools(Pools, ServerCase):
-    pass
+    def test_pool_is_known_by_its_name(self):
+        with SharedTensorPool(2, name="weights") as pool:
+            ident = pool.allocate_tensor((2, 2), "float64")
+            pool.get_tensor(ident)[1, 1] = 4.5
+            self.assertEqual(pool.share(), f"{os.geteuid()}/weights")
+            with self.assertRaises(FileExistsError):
+                SharedTensorPool(1, name="weights")
+            with self.assertRaises(ValueError):
+                SharedTensorPool(1, name="No name")
+            with self.assertRaises(FileNotFoundError):
+                SharedTensorPool.attach("nowhere")
+            with pickle.loads(pickle.dumps(pool)) as reader:
+                self.assertEqual(reader.get_tensor(ident)[1, 1], 4.5)
+                self.assertFalse(reader.is_orphan)
+
+    def test_other_process_attaches_by_name_and_hears_of_the_end(self):
+        pool = SharedTensorPool(2, name="weights")
+        ident = pool.allocate_tensor((2, 2), "float64")
+        pool.get_tensor(ident)[0, 0] = 4.5
+        said = run_python("-c", READ_BY_NAME, pool.share(), str(ident),
+                          UW_SOCKET=self.server.socket)
+        self.assertEqual(said, "4.5 False\n[Errno 1]\n")
+        self.assertEqual(self.server.leases(), 1)
+        pool.close()
+        self.assertEqual(self.server.leases(), 0)
+
+    def test_rights_are_given_by_the_bits_of_chmod(self):
+        with SharedTensorPool(1) as pool, SharedTensorPool(1) as other:
+            self.assertNotEqual(pool.share(), other.share())
+            self.assertEqual(pool.share(uid=12, gid=100), pool.share(uid=12, mode=0o600))
+            for wrong in (0o777, 0o1000):
+                with self.assertRaises(ValueError):
+                    pool.share(mode=wrong)
+
+    def test_pages_are_not_to_be_had_while_uwd_is_away(self):
+        with create_cache_pool(4) as pool:
+            pool.allocate(1, evictable=False)
+            self.server.kill()
+            with self.assertRaises(UwNotRunning):
+                pool.allocate(2, evictable=False)
+            self.server.start()
+            pool.allocate(2, evictable=False)
+
+
+READ_BY_NAME = """
+import sys
+from unity_wheel.memory import SharedTensorPool
+with SharedTensorPool.attach(sys.argv[1]) as pool:
+    print(pool.get_tensor(int(sys.argv[2]))[0, 0], pool.is_orphan)
+    try:
+        pool.share(mode=0o444)
+    except PermissionError as error:
+        print(str(error)[:9])
+"""
 
 
 class OwnPools(Pools, LocalCase):
@@ -236,6 +289,16 @@ class OwnPools(Pools, LocalCase):
         with create_ml_tensor_pool(1) as pool:
             with self.assertRaises(OSError):
                 pool.share()
+
+
+class UnknownPools(LocalCase):
+    def test_pool_that_uwd_does_not_know_has_no_name(self):
+        with create_ml_tensor_pool(1) as pool:
+            self.assertTrue(pool.share().startswith("/proc/"))
+            with self.assertRaises(UwNotRunning):
+                pool.share(mode=0o444)
+            with self.assertRaises(UwNotRunning):
+                SharedTensorPool.attach("weights")
 
 
 def add_in_child(pool, ident, results):

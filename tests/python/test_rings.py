@@ -90,7 +90,14 @@ class LocalRings(Rings, LocalCase):
 
 
 class ServerRings(Rings, ServerCase):
-    pass
+    def test_ring_is_known_by_its_name(self):
+        with CircularPool(1, name="ticks", drop_oldest=False) as pool:
+            self.assertEqual(pool.share(mode=0o666), f"{os.geteuid()}/ticks")
+            with CircularPool.attach("ticks") as other, \
+                    CircularPool.attach("ticks", writable=False) as watcher:
+                pool.write(b"tick")
+                self.assertEqual(watcher.read(), [b"tick"])
+                self.assertEqual(other.read(), [b"tick"])
 
 
 class OwnRings(Rings, LocalCase):

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import ctypes
 import errno
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple, Union
 
 from . import binding
 from .arguments import MB
 from .arrays import Layout
 from .heap import Heap, HeapFull
+from .manager import UnifiedMemoryManager
+from .sharing import Shared, name_for
 from .uwd import fail
 
 # By numpy's names, as DLPack numbers them: enum uw_type, and bits.
@@ -24,9 +26,11 @@ _NAMES = {code: name for name, code in TYPES.items()}
 _TYPESTRS = {"<c8": "complex64", "<c16": "complex128"}
 
 
-class LibHeap(Heap):
+class LibHeap(Shared, Heap):
+    kind = "uw_pool"
+
     def __init__(self, pool: ctypes.c_void_p) -> None:
-        self._call = binding.library()
+        super().__init__(pool)
         self._pool = pool
         self._owned = False
         self._evict: Any = None  # the callback, which ctypes does not keep
@@ -34,10 +38,10 @@ class LibHeap(Heap):
     @classmethod
     def create(cls, handle: Optional[binding.Handle], component: str, name: str,
                size: int) -> LibHeap:
-        """Leased of the component by the handle's uwd; without a handle nobody's. MemoryError."""
+        """On the component, by the handle's uwd; without a handle this process's. MemoryError."""
         options = binding.PoolOptions(size=ctypes.sizeof(binding.PoolOptions),
                                       component=component.encode(),
-                                      name=name.encode("utf-8", "replace"),
+                                      name=name_for(handle, name),
                                       bytes=max(size, BYTES_MIN))
         pool = ctypes.c_void_p()
         rc = binding.library().uw_pool_create(handle, ctypes.byref(options), ctypes.byref(pool))
@@ -50,19 +54,17 @@ class LibHeap(Heap):
         return made
 
     @classmethod
-    def attach(cls, fd: int, writable: bool) -> LibHeap:
-        pool = ctypes.c_void_p()
-        rc = binding.library().uw_pool_attach_fd(fd, int(writable), ctypes.byref(pool))
-        if rc:
-            fail(rc)
-        return cls(pool)
+    def attach(cls, manager: UnifiedMemoryManager, where: Union[int, str],
+               writable: bool) -> LibHeap:
+        return cls(cls.find(manager, where, writable))
 
     def __del__(self) -> None:
-        pool, self._pool = self._pool, ctypes.c_void_p()
-        self._call.uw_pool_close(pool)
+        pool, self._pool = getattr(self, "_pool", None), ctypes.c_void_p()
+        if pool:
+            self._call.uw_pool_close(pool)
 
-    def fileno(self) -> int:
-        return int(self._call.uw_pool_fd(self._pool))
+    def is_orphan(self) -> bool:
+        return binding.has("uw_pool_is_orphan") and bool(self._call.uw_pool_is_orphan(self._pool))
 
     def pin_cuda(self) -> None:
         rc = self._call.uw_pool_pin_cuda(self._pool)

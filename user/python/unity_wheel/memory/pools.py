@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Memory of a fixed size, leased of a component once, that a program allocates from. The memory is
-libuw's, which other processes can map; where there is no libuw it is this process's own."""
+"""Memory of a fixed size that a program allocates from. It stands on a component, whoever touches it,
+and other processes can map it; without uwd it is this process's, and where there is no libuw its own
+alone."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from .errors import UwNotRunning
 from .heap import EvictCallback, Heap
 from .heap_local import LocalHeap
 from .manager import Number, UnifiedMemoryManager, get_memory_manager
-from .uwd import UwdLedger
+from .sharing import uwd_handle
 from .views import view_array, view_bytes
 
 log = logging.getLogger("unity_wheel.memory")
@@ -35,12 +36,6 @@ def has_library(function: str) -> bool:
         return False
 
 
-def uwd_handle(manager: UnifiedMemoryManager) -> Optional[binding.Handle]:
-    """None in local mode."""
-    ledger = manager.ledger
-    return ledger.handle() if isinstance(ledger, UwdLedger) else None
-
-
 def explain_denial(manager: UnifiedMemoryManager, component: str, size_mb: Number) -> None:
     """libuw says no more than that there was no memory: LeaseDenied where that was uwd's word."""
     manager.release(manager.allocate(component, size_mb))
@@ -48,7 +43,10 @@ def explain_denial(manager: UnifiedMemoryManager, component: str, size_mb: Numbe
 
 class Pool:
     """What all pools of memory have in common: they end with close(), with a ``with`` block, or
-    when nobody refers to them; views that are still there keep the memory until they go."""
+    when nobody refers to them; views that are still there keep the memory until they go.
+
+    ``name`` is what uwd knows the pool by, this user's only one of it: 1 to 31 of a-z, 0-9, _ and -;
+    FileExistsError. Without one uwd is given one that nobody has."""
 
     def __init__(self, size_mb: Number, component: str, name: str = "") -> None:
         size = size_bytes(size_mb)
@@ -58,18 +56,20 @@ class Pool:
         self.size_mb = size / MB
         self._manager = get_memory_manager()
         self._lease: Optional[Allocation] = None
-        self._heap: Optional[Heap] = self._open(size, name or component)
+        self._heap: Optional[Heap] = self._open(size, name)
         self._fresh: Dict[int, Optional[bool]] = {}  # made evictable, and not looked at yet
 
     def _open(self, size: int, name: str) -> Heap:
         handle = uwd_handle(self._manager)
         if not has_library("uw_pool_create"):
-            self._lease = self._manager.allocate(self.component, self.size_mb, name)
+            self._lease = self._manager.allocate(self.component, self.size_mb,
+                                                 name or self.component)
             return LocalHeap(size)
         from .heap_lib import LibHeap
 
         if handle is None:
-            self._lease = self._manager.allocate(self.component, self.size_mb, name)
+            self._lease = self._manager.allocate(self.component, self.size_mb,
+                                                 name or self.component)
         try:
             return LibHeap.create(handle, self.component, name, size)
         except MemoryError:
@@ -227,28 +227,34 @@ class SharedTensorPool(Pool):
 
     @classmethod
     def attach(cls, where: Union[int, str], *, writable: bool = False) -> SharedTensorPool:
-        """The pool of another process, by what its ``share`` says, or a file descriptor of it that
-        was handed over. Its arrays can be had, and it can be closed."""
+        """The pool of another process, by what its ``share`` says, by its name (``NAME`` or
+        ``UID/NAME``), or a file descriptor of it that was handed over. Its arrays can be had, and it
+        can be closed. FileNotFoundError, PermissionError."""
         from .heap_lib import LibHeap
 
         pool = cls.__new__(cls)
         pool._manager, pool._lease, pool._fresh = get_memory_manager(), None, {}
         pool.component, pool._writable = "", writable
-        if isinstance(where, int):
-            pool._heap = LibHeap.attach(where, writable)
-        else:
-            fd = os.open(where, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
-            try:
-                pool._heap = LibHeap.attach(fd, writable)
-            finally:
-                os.close(fd)
+        pool._heap = None
+        pool._heap = LibHeap.attach(pool._manager, where, writable)
         pool.size_mb = os.fstat(pool.fileno()).st_size / MB
         return pool
 
-    def share(self) -> str:
+    def share(self, *, uid: Optional[int] = None, gid: Optional[int] = None,
+              mode: Optional[int] = None) -> str:
         """What ``attach`` takes, in another process of the same user, as long as this one has the
-        pool."""
-        return f"/proc/{os.getpid()}/fd/{self.fileno()}"
+        pool.
+
+        With any of ``uid``, ``gid`` and ``mode``, who else may attach to it from now on: the bits of
+        ``mode``, as of chmod, are for that user, that group, and all; without a mode they may read.
+        Who has attached keeps it. UwNotRunning where uwd does not know the pool."""
+        return str(self._lib().share(uid, gid, mode))
+
+    @property
+    def is_orphan(self) -> bool:
+        """Of a pool that was attached to: its owner has ended, as far as this process has heard,
+        which it does when it asks uwd for anything or has a callback of pressure."""
+        return bool(self._lib().is_orphan())
 
     def fileno(self) -> int:
         """To be handed to others as file descriptors are."""

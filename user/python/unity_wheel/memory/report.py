@@ -23,6 +23,7 @@ def _component(found: Mapping[str, Any]) -> Dict[str, Any]:
             "budget_mb": found["budget_bytes"] / MB,
             "used_mb": found["used_bytes"] / MB,
             "leased_mb": found["leased_bytes"] / MB,
+            "pools_mb": found.get("pool_bytes", 0) / MB,
             "waiting": found["lease_waits"],
             "success_rate": found["lease_grants"] / asked if asked else 1.0,
             "pressure_events": found["pressure_events"],
@@ -42,8 +43,8 @@ def _system(found: Mapping[str, Any], components: Mapping[str, Dict[str, Any]]) 
 
 def memory_usage_report() -> Dict[str, Any]:
     """``system``: system_usage_percent, allocated_mb and more. ``components``, by name:
-    allocated_mb is what is spoken for, used or leased; usage_percent is that of the budget; level,
-    success_rate of leases, pressure_events (how often the level rose), cleanup (what uwd has
+    allocated_mb is what is spoken for, used, leased (leased_mb) or in pools that uwd knows
+    (pools_mb); usage_percent is that of the budget; level, success_rate of leases, pressure_events (how often the level rose), cleanup (what uwd has
     reclaimed). ``scheduler``: the statistics of this process's tasks."""
     found = get_memory_manager().ledger.report()
     components = {name: _component(each) for name, each in found["components"].items()}

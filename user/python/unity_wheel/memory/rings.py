@@ -7,7 +7,6 @@ from __future__ import annotations
 import abc
 import ctypes
 import errno
-import os
 import threading
 import time
 from collections import deque
@@ -18,8 +17,9 @@ from . import binding
 from .allocation import Allocation
 from .arguments import MB, count_of, seconds_us, size_bytes, text_of
 from .errors import UwNotRunning
-from .manager import Number, get_memory_manager
-from .pools import explain_denial, has_library, uwd_handle
+from .manager import Number, UnifiedMemoryManager, get_memory_manager
+from .pools import explain_denial, has_library
+from .sharing import Shared, name_for, uwd_handle
 from .uwd import fail
 
 BATCH = 256  # records a call of libuw
@@ -98,11 +98,13 @@ class LocalRing(Ring):
                     "used_bytes": self._used, "lost": self._lost, "abandoned": 0, "torn": 0}
 
 
-class LibRing(Ring):
+class LibRing(Shared, Ring):
     """Of libuw. One thread reads and one writes at a time."""
 
+    kind = "uw_ring"
+
     def __init__(self, ring: ctypes.c_void_p) -> None:
-        self._call = binding.library()
+        super().__init__(ring)
         self._ring = ring
         self._writes, self._reads = threading.Lock(), threading.Lock()
         self._out, self._in = (binding.Record * BATCH)(), (binding.Record * BATCH)()
@@ -112,7 +114,7 @@ class LibRing(Ring):
                flags: int, record_bytes: int) -> LibRing:
         options = binding.RingOptions(size=ctypes.sizeof(binding.RingOptions), flags=flags,
                                       component=component.encode(),
-                                      name=name.encode("utf-8", "replace"),
+                                      name=name_for(handle, name),
                                       bytes=max(size, BYTES_MIN), record_bytes=record_bytes)
         ring = ctypes.c_void_p()
         rc = binding.library().uw_ring_create(handle, ctypes.byref(options), ctypes.byref(ring))
@@ -123,19 +125,14 @@ class LibRing(Ring):
         return cls(ring)
 
     @classmethod
-    def attach(cls, fd: int, writable: bool) -> LibRing:
-        ring = ctypes.c_void_p()
-        rc = binding.library().uw_ring_attach_fd(fd, int(writable), ctypes.byref(ring))
-        if rc:
-            fail(rc)
-        return cls(ring)
+    def attach(cls, manager: UnifiedMemoryManager, where: Union[int, str],
+               writable: bool) -> LibRing:
+        return cls(cls.find(manager, where, writable))
 
     def __del__(self) -> None:
-        ring, self._ring = self._ring, ctypes.c_void_p()
-        self._call.uw_ring_close(ring)
-
-    def fileno(self) -> int:
-        return int(self._call.uw_ring_fd(self._ring))
+        ring, self._ring = getattr(self, "_ring", None), ctypes.c_void_p()
+        if ring:
+            self._call.uw_ring_close(ring)
 
     def _put(self, records: Sequence[Bytes]) -> int:
         views = [memoryview(record).cast("B") for record in records]
@@ -209,6 +206,7 @@ class CircularPool:
 
     There is one writer and one reader at a time, each of any process; with ``many`` any number of
     either, and then ``record_bytes`` says how long a record may be. Without it a quarter of all.
+    ``name`` is as of a Pool, whose names these are.
     """
 
     def __init__(self, size_mb: Number, component: str = "trading_data", *, name: str = "",
@@ -223,14 +221,14 @@ class CircularPool:
         self.size_mb = size / MB
         self._manager = get_memory_manager()
         self._lease: Optional[Allocation] = None
-        self._ring: Optional[Ring] = self._open(size, text_of(name, "name") or component, flags,
-                                                longest)
+        self._ring: Optional[Ring] = self._open(size, text_of(name, "name"), flags, longest)
 
     def _open(self, size: int, name: str, flags: int, longest: int) -> Ring:
         handle = uwd_handle(self._manager)
         known = has_library("uw_ring_create")
         if handle is None or not known:
-            self._lease = self._manager.allocate(self.component, self.size_mb, name)
+            self._lease = self._manager.allocate(self.component, self.size_mb,
+                                                 name or self.component)
         if not known:
             return LocalRing(size, bool(flags & binding.RING_DROP_OLDEST))
         try:
@@ -242,31 +240,32 @@ class CircularPool:
 
     @classmethod
     def attach(cls, where: Union[int, str], *, writable: bool = True) -> CircularPool:
-        """The pool of another process, by what its ``share`` says or a file descriptor of it. Not
-        writable one looks on, and takes no record from the reader."""
+        """The pool of another process, by what its ``share`` says, its name (``NAME`` or
+        ``UID/NAME``), or a file descriptor of it. Not writable one looks on, and takes no record
+        from the reader. FileNotFoundError, PermissionError."""
         pool = cls.__new__(cls)
         pool._manager, pool._lease, pool.component = get_memory_manager(), None, ""
-        fd = where
-        if isinstance(where, str):
-            fd = os.open(where, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
-        try:
-            pool._ring = LibRing.attach(int(fd), writable)
-        finally:
-            if isinstance(where, str):
-                os.close(int(fd))
-        pool.size_mb = pool._ring.stats()["bytes"] / MB
+        pool._ring = None
+        ring = LibRing.attach(pool._manager, where, writable)
+        pool._ring = ring
+        pool.size_mb = ring.stats()["bytes"] / MB
         return pool
 
-    def share(self) -> str:
-        """What ``attach`` takes, in another process of the same user."""
-        return f"/proc/{os.getpid()}/fd/{self.fileno()}"
-
-    def fileno(self) -> int:
-        """To be handed to others as file descriptors are."""
+    def _lib(self) -> LibRing:
         ring = self._there()
         if not isinstance(ring, LibRing):
             raise UwNotRunning(f"without {binding.LIBRARY} a pool is its process's alone")
-        return ring.fileno()
+        return ring
+
+    def share(self, *, uid: Optional[int] = None, gid: Optional[int] = None,
+              mode: Optional[int] = None) -> str:
+        """What ``attach`` takes, in another process of the same user; and who else may attach, as of
+        SharedTensorPool."""
+        return self._lib().share(uid, gid, mode)
+
+    def fileno(self) -> int:
+        """To be handed to others as file descriptors are."""
+        return self._lib().fileno()
 
     def _there(self) -> Ring:
         if self._ring is None:
