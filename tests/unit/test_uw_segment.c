@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "user/lib/pools.h"
+
 static struct uw_pool_options options_of(const char *name, uint64_t mib)
 {
 	return (struct uw_pool_options){.size = sizeof(struct uw_pool_options),
@@ -195,6 +197,32 @@ static void test_handle_attaches_once_and_not_to_its_own(void **state)
 	uw_close(uw);
 }
 
+/* One's own programs find it as soon as uwd knows it, which is before anything is in it. */
+static void test_what_is_being_made_is_to_be_tried_again(void **state)
+{
+	struct uw_fixture *fixture = *state;
+	struct uw *uw = uw_fixture_open(fixture), *other = uw_fixture_open(fixture);
+	struct lib_pool *made = NULL;
+	struct uw_pool *pool = NULL;
+	struct uw_ring *ring = NULL;
+
+	assert_int_equal(lib_pool_create(uw, "trading_data", "prices", MIB, &made, NULL), 0);
+	assert_int_equal(uw_pool_attach(other, "prices", UW_READ_ONLY, &pool), -EAGAIN);
+	assert_int_equal(uw_ring_attach(other, "prices", UW_READ_WRITE, &ring), -EAGAIN);
+	assert_int_equal(lib_pool_commit(made, 0, MIB), 0);
+	assert_int_equal(uw_pool_attach(other, "prices", UW_READ_ONLY, &pool), -EAGAIN);
+	assert_int_equal(uw_ring_attach(other, "prices", UW_READ_WRITE, &ring), -EAGAIN);
+	assert_int_equal(pwrite(made->fd, "\0\0\0\0", 4, 4096), 4);
+	assert_int_equal(uw_pool_attach(other, "prices", UW_READ_ONLY, &pool), -EAGAIN);
+	assert_int_equal(pwrite(made->fd, "else", 4, 0), 4);
+	assert_int_equal(uw_pool_attach(other, "prices", UW_READ_ONLY, &pool), -EINVAL);
+	assert_int_equal(uw_ring_attach(other, "prices", UW_READ_WRITE, &ring), -EINVAL);
+	lib_pool_close(made);
+	assert_int_equal(uw_fixture_leases(fixture), 0);
+	uw_close(other);
+	uw_close(uw);
+}
+
 static void test_ring_is_shared_by_its_name(void **state)
 {
 	const struct uw_ring_options options = {.size = sizeof(options),
@@ -347,6 +375,7 @@ int main(void)
 		TEST(pools_without_a_name_get_one_each),
 		TEST(pool_is_read_by_its_name_and_outlives_its_owner),
 		TEST(handle_attaches_once_and_not_to_its_own),
+		TEST(what_is_being_made_is_to_be_tried_again),
 		TEST(ring_is_shared_by_its_name),
 		TEST(pool_gets_pages_after_a_restart),
 		TEST(without_uwd_only_what_is_there_is_given_out),

@@ -121,10 +121,10 @@ int pool_directory_open(struct pool_directory *directory, struct segment *segmen
 		return -EINVAL;
 	rc = show(directory, 0, sizeof(head));
 	if (rc)
-		return rc == -ENODATA ? -EINVAL : rc;
+		return rc;
 	memcpy(&head, base, sizeof(head));
 	if (head.magic != DIRECTORY_MAGIC)
-		return -EINVAL;
+		return head.magic ? -EINVAL : -ENODATA;
 	if (head.version != DIRECTORY_VERSION || head.entry_bytes != sizeof(struct directory_entry))
 		return -EPROTO;
 	if (head.bytes != bytes || head.room > DIRECTORY_ROOM_MAX ||

@@ -69,7 +69,8 @@ void pool_directory_put(uint8_t *base, uint32_t slot, uint64_t id, uint64_t offs
 
 /* ---- readers ---- */
 
-/* -EINVAL: this is none; -EPROTO: of another version; -EBADMSG: it cannot be. */
+/* -EINVAL: this is none; -ENODATA: nor is there anything else yet; -EPROTO: of another version;
+ * -EBADMSG: it cannot be. */
 int pool_directory_open(struct pool_directory *directory, struct segment *segment,
 			const uint8_t *base, uint64_t bytes);
 

@@ -104,14 +104,15 @@ int uw_pool_create(struct uw *uw, const struct uw_pool_options *options, struct 
 	return 0;
 }
 
-static int attach_parts(struct uw_pool *pool, int rc, struct uw_pool **ret_pool)
+/* nothing: what is said of a file that nobody has written to. */
+static int attach_parts(struct uw_pool *pool, int rc, int nothing, struct uw_pool **ret_pool)
 {
 	if (!rc)
 		rc = pool_directory_open(&pool->directory, pool->segment,
 					 segment_base(pool->segment), segment_bytes(pool->segment));
 	if (rc) {
 		end_pool(pool);
-		return rc;
+		return rc == -ENODATA ? nothing : rc;
 	}
 	*ret_pool = pool;
 	return 0;
@@ -120,28 +121,29 @@ static int attach_parts(struct uw_pool *pool, int rc, struct uw_pool **ret_pool)
 int uw_pool_attach_fd(int fd, uint32_t access, struct uw_pool **ret_pool)
 {
 	struct uw_pool *pool;
+	int rc;
 
 	if (access > UW_READ_WRITE || !ret_pool)
 		return -EINVAL;
 	pool = new_pool();
 	if (!pool)
 		return -ENOMEM;
-	return attach_parts(pool, segment_attach(fd, access == UW_READ_WRITE, &pool->segment),
-			    ret_pool);
+	rc = segment_attach(fd, access == UW_READ_WRITE, &pool->segment);
+	return attach_parts(pool, rc, -EINVAL, ret_pool);
 }
 
 int uw_pool_attach(struct uw *uw, const char *name, uint32_t access, struct uw_pool **ret_pool)
 {
 	struct uw_pool *pool;
+	int rc;
 
 	if (!uw || !name || access > UW_READ_WRITE || !ret_pool)
 		return -EINVAL;
 	pool = new_pool();
 	if (!pool)
 		return -ENOMEM;
-	return attach_parts(pool,
-			    segment_attach_named(uw, name, access == UW_READ_WRITE, &pool->segment),
-			    ret_pool);
+	rc = segment_attach_named(uw, name, access == UW_READ_WRITE, &pool->segment);
+	return attach_parts(pool, rc, -EAGAIN, ret_pool); /* its owner is about to */
 }
 
 int uw_pool_share(struct uw_pool *pool, uint32_t uid, uint32_t gid, uint32_t mode)

@@ -146,13 +146,14 @@ static bool bytes_agree(const struct ring_setup *setup)
 	       setup->record_bytes == setup->data_bytes / 4 - RING_HEADER;
 }
 
-/* Whether a setup that anybody may have written is one of a file of so many bytes. */
+/* Whether a setup that anybody may have written is one of a file of so many bytes. -ENODATA: nobody
+ * has written any yet. */
 static int check_setup(const struct ring_setup *setup, uint64_t file_bytes)
 {
 	bool many = setup->flags & UW_RING_MANY;
 
 	if (setup->magic != RING_MAGIC)
-		return -EINVAL;
+		return setup->magic ? -EINVAL : -ENODATA;
 	if (setup->version != RING_VERSION || setup->flags & ~FLAGS)
 		return -EPROTO;
 	if (setup->data_offset != page_bytes() || setup->data_bytes > file_bytes - page_bytes())
@@ -294,8 +295,10 @@ static int attach_parts(struct uw_ring *ring)
 	uint64_t bytes = segment_bytes(ring->segment);
 	int rc;
 
-	if (bytes < page_bytes() + BYTES_MIN || !is_committed(segment_fd(ring->segment), bytes))
+	if (bytes < page_bytes() + BYTES_MIN)
 		return -EINVAL;
+	if (!is_committed(segment_fd(ring->segment), bytes))
+		return -ENODATA;
 	rc = segment_show(ring->segment, 0, page_bytes());
 	if (rc)
 		return rc;
@@ -315,7 +318,9 @@ int uw_ring_attach_fd(int fd, uint32_t access, struct uw_ring **ret_ring)
 	if (!ring)
 		return -ENOMEM;
 	rc = segment_attach(fd, ring->writable, &ring->segment);
-	return hand_out(ring, rc ? rc : attach_parts(ring), ret_ring);
+	if (!rc)
+		rc = attach_parts(ring);
+	return hand_out(ring, rc == -ENODATA ? -EINVAL : rc, ret_ring);
 }
 
 int uw_ring_attach(struct uw *uw, const char *name, uint32_t access, struct uw_ring **ret_ring)
@@ -329,7 +334,9 @@ int uw_ring_attach(struct uw *uw, const char *name, uint32_t access, struct uw_r
 	if (!ring)
 		return -ENOMEM;
 	rc = segment_attach_named(uw, name, ring->writable, &ring->segment);
-	return hand_out(ring, rc ? rc : attach_parts(ring), ret_ring);
+	if (!rc)
+		rc = attach_parts(ring);
+	return hand_out(ring, rc == -ENODATA ? -EAGAIN : rc, ret_ring); /* its owner is about to */
 }
 
 int uw_ring_share(struct uw_ring *ring, uint32_t uid, uint32_t gid, uint32_t mode)
