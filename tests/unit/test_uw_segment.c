@@ -345,11 +345,12 @@ static void test_child_of_fork_may_only_close(void **state)
 	struct uw *uw = uw_fixture_open(fixture);
 	struct uw_pool *pool = make(uw, "prices");
 	uint64_t id = put_tensor(pool, "here");
+	int status, fd = uw_pool_fd(pool);
 	pid_t child = fork();
-	int status;
 
 	if (!child) {
-		bool good = uw_pool_alloc(pool, MIB, 0, &id, NULL) == -ECHILD &&
+		bool good = fcntl(fd, F_GETFD) == -1 && uw_pool_fd(pool) == -ECHILD &&
+			    uw_pool_alloc(pool, MIB, 0, &id, NULL) == -ECHILD &&
 			    uw_pool_share(pool, UW_NOBODY, UW_NOBODY, 0444) == -ECHILD;
 
 		uw_pool_close(pool);

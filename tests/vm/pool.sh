@@ -248,5 +248,32 @@ kill -KILL "${PIDS[brief]}"
 wait_until 10 reports data pool_bytes 0 || fail "of $(report data pool_bytes) in pools"
 wait_until 10 at_most $((BEFORE + 2 * MIB)) || fail "$BEFORE before, $(bytes_of data/memory.current) after"
 
+# ---- what is freed while it is looked at stays, and nobody else gets it ----
+hold viewed create data viewed 40
+expect "alloc" "$(tell viewed alloc 20)" "alloc ok"
+expect "fill" "$(tell viewed fill)" "fill ok"
+before=$(pools_have)
+expect "pin" "$(tell viewed pin)" "pin ok"
+expect "free" "$(tell viewed free)" "free ok"
+expect "freed and pinned" "$(tell viewed zombies)" "zombies 20"
+expect_in "more after it was freed, KiB" $((($(pools_have) - before) / 1024)) -512 512
+expect "alloc" "$(tell viewed alloc 19)" "alloc ok"
+expect "fill" "$(tell viewed fill)" "fill ok"
+expect "view" "$(tell viewed view)" "view ok"
+expect "unpin" "$(tell viewed unpin)" "unpin ok"
+expect "trim" "$(tell viewed trim)" "trim ok"
+expect "freed and pinned" "$(tell viewed zombies)" "zombies 0"
+expect_in "more after it was unpinned, KiB" $((($(pools_have) - before) / 1024)) -1600 -512
+
+# ---- a child of fork has nothing of it; its parent is killed, and all is free though the child lives ----
+expect "pin" "$(tell viewed pin)" "pin ok"
+child=$(tell viewed fork)
+child=${child#fork }
+[ "$child" -gt 0 ] || fail "a child has something of its parent's pool"
+kill -KILL "${PIDS[viewed]}"
+wait_until 10 reports data pool_bytes 0 || fail "of $(report data pool_bytes) in pools"
+wait_until 10 at_most $((BEFORE + 2 * MIB)) || fail "$BEFORE before, $(bytes_of data/memory.current) after"
+kill -KILL "$child"
+
 # ---- without pools there is neither a keeper nor a leaf ----
 wait_until 20 leaf_is_gone || fail "a keeper without pools is there: $(keeper)"

@@ -6,17 +6,20 @@
  *r|w
  *
  * Lines: alloc MIB (one more tensor), fill (stores into each page of them all), read, free (the
- * last one, and trims), share UID GID MODE, put N (records into the ring), get N, orphan, harm
- * (what a holder must not be able to do), end.
+ * last one, and trims), pin (the last one), view (it is as it was filled), unpin, zombies (MiB that
+ *are freed and pinned), fork (a child that stays; its id), share UID GID MODE, put N (records into
+ *the ring), get N, orphan, harm (what a holder must not be able to do), end.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "user/lib/uw.h"
@@ -109,6 +112,80 @@ static int free_last(void)
 		return rc;
 	count--;
 	return uw_pool_trim(pool, UINT64_MAX, NULL);
+}
+
+/* ---- what is freed while it is looked at ---- */
+
+static uint64_t pinned;
+static uint8_t *view;
+
+static int pin(void)
+{
+	void *memory = NULL;
+	int rc = count ? uw_pool_pin(pool, id[count - 1], &memory) : -ENOENT;
+
+	pinned = rc ? 0 : id[count - 1];
+	view = memory;
+	return rc;
+}
+
+static int look(void)
+{
+	return view && *view == word_of((uint32_t)pinned, 0) ? 0 : -EIO;
+}
+
+static void tell_zombies(void)
+{
+	struct uw_pool_stats stats = {.size = sizeof(stats)};
+
+	uw_pool_stats(pool, &stats);
+	printf("zombies %llu\n", (unsigned long long)(stats.zombie_bytes / MIB));
+	fflush(stdout);
+}
+
+/* ---- fork ---- */
+
+static bool is_mapped(void)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (!child)
+		_exit(*view);
+	waitpid(child, &status, 0);
+	return !WIFSIGNALED(status) || WTERMSIG(status) != SIGSEGV;
+}
+
+/* What it has of its parent's pool is an error; it stays until it is killed. */
+static void be_child(int answer)
+{
+	uint64_t none;
+	char bad = uw_pool_alloc(pool, MIB, 0, &none, NULL) != -ECHILD ||
+		   uw_free(uw, 1) != -ECHILD || uw_pool_fd(pool) >= 0 || is_mapped();
+
+	if (write(answer, &bad, 1) == 1)
+		for (;;)
+			pause();
+	_exit(1);
+}
+
+static void have_child(void)
+{
+	char bad = 1;
+	int ends[2];
+	pid_t child;
+
+	if (pipe(ends))
+		return;
+	child = fork();
+	if (!child)
+		be_child(ends[1]);
+	close(ends[1]);
+	if (read(ends[0], &bad, 1) != 1)
+		bad = 1;
+	close(ends[0]);
+	printf("fork %d\n", bad ? 0 : (int)child);
+	fflush(stdout);
 }
 
 /* ---- the ring ---- */
@@ -217,6 +294,18 @@ static bool obey(const char *line)
 		say(word, touch_all(word[0] == 'f'));
 	else if (!strcmp(word, "free"))
 		say(word, free_last());
+	else if (!strcmp(word, "pin"))
+		say(word, pin());
+	else if (!strcmp(word, "view"))
+		say(word, look());
+	else if (!strcmp(word, "unpin"))
+		say(word, uw_pool_unpin(pool, pinned));
+	else if (!strcmp(word, "trim"))
+		say(word, uw_pool_trim(pool, UINT64_MAX, NULL));
+	else if (!strcmp(word, "zombies"))
+		tell_zombies();
+	else if (!strcmp(word, "fork"))
+		have_child();
 	else if (!strcmp(word, "put"))
 		say(word, put(number));
 	else if (!strcmp(word, "get"))

@@ -315,7 +315,8 @@ int uw_start_thread(struct uw *uw);
  *
  * An id names an allocation or a tensor. One that was freed or evicted, or is another pool's, is
  * answered with UW_STALE: surely, until its place was used half a million times more. In a child of
- * fork(2) a pool answers -ECHILD, is not mapped, and may only be closed.
+ * fork(2) a pool answers -ECHILD, is not mapped, and may only be closed; of one that was made with
+ * a handle it has not even the file.
  */
 struct uw_pool;
 

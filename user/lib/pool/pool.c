@@ -173,7 +173,9 @@ void uw_pool_close(struct uw_pool *pool)
 
 int uw_pool_fd(const struct uw_pool *pool)
 {
-	return segment_fd(pool->segment);
+	int fd = segment_fd(pool->segment);
+
+	return fd < 0 ? -ECHILD : fd;
 }
 
 /* ---- allocations ---- */

@@ -43,11 +43,17 @@ static void after_fork(void)
 	pthread_mutex_unlock(&segments_lock);
 }
 
+/* A file that uwd knows is its owner's: one that a child kept open would keep the component's
+ * memory when the owner has ended, and nobody would know of it. */
 static void in_child(void)
 {
 	for (struct segment *segment = segments; segment; segment = segment->next) {
 		segment->forked = true;
 		pthread_mutex_init(&segment->lock, NULL);
+		if (segment->pool && segment->fd >= 0) {
+			close(segment->fd);
+			segment->fd = -1;
+		}
 	}
 	pthread_mutex_init(&segments_lock, NULL);
 }

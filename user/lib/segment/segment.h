@@ -93,7 +93,7 @@ int segment_punch(struct segment *segment, uint64_t offset, uint64_t bytes);
 int segment_show(struct segment *segment, uint64_t offset, uint64_t bytes);
 
 void *segment_base(const struct segment *segment);
-int segment_fd(const struct segment *segment);
+int segment_fd(const struct segment *segment); /* -1 in a child of fork, of what uwd knows */
 uint64_t segment_bytes(const struct segment *segment);
 bool segment_is_writable(const struct segment *segment);
 
