@@ -346,6 +346,8 @@ install: all install-python ## DESTDIR= PREFIX=/usr
 	install -Dm644 $(O)/uw.pc $(DESTDIR)$(LIBDIR)/pkgconfig/uw.pc
 	install -Dm644 scripts/uwd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/uwd.service
 	install -Dm644 scripts/uw-exporter.service $(DESTDIR)$(PREFIX)/lib/systemd/system/uw-exporter.service
+	install -Dm644 scripts/prometheus/uw.rules.yml $(DESTDIR)$(PREFIX)/share/uw/uw.rules.yml
+	install -Dm644 scripts/prometheus/uw.dashboard.json $(DESTDIR)$(PREFIX)/share/uw/uw.dashboard.json
 	install -Dm644 scripts/uw.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/uw.conf
 	install -Dm644 scripts/uwctl.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/uwctl
 	$(Q)for p in cgroups/profiles/*.conf; do \
@@ -360,7 +362,7 @@ uninstall: uninstall-python ## what install put there; configuration in /etc/uw 
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/uwd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/uw-exporter.service
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/uw.conf
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/uwctl
-	rm -rf $(DESTDIR)$(PREFIX)/libexec/uw $(DESTDIR)$(PREFIX)/lib/uw
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/uw $(DESTDIR)$(PREFIX)/lib/uw $(DESTDIR)$(PREFIX)/share/uw
 	$(Q)for m in $(MAN); do s=$${m##*.}; rm -f $(DESTDIR)$(PREFIX)/share/man/man$$s/$${m##*/}; done
 
 clean: ## removes build/ (VM images and kernels are cached elsewhere: scripts/vm --help)
