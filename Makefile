@@ -31,7 +31,7 @@ CFLAGS  := -O1 -g -std=gnu17 $(WARN) -fsanitize=address,undefined -fno-sanitize-
 LDFLAGS := -fsanitize=address,undefined
 endif
 
-LAYERS   := base model policy conf record kern sense ledger act guard keep store shim jobs ipc lib lease metrics exporter cli daemon
+LAYERS   := base model policy conf record kern sense ledger act guard keep store shim login jobs ipc lib lease metrics exporter cli daemon
 LIBS     := $(LAYERS:%=$(O)/lib/%.a) $(O)/lib/cgroups.a
 SRC       = $(filter-out %/main.c,$(wildcard user/$1/*.c user/$1/*/*.c))
 OBJ       = $(patsubst %.c,$(O)/obj/%.o,$1)
@@ -42,7 +42,7 @@ SIMS     := $(patsubst tests/sim/%.c,$(O)/tests/sim/%,$(wildcard tests/sim/test_
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BOOSTED  := $(patsubst tests/%_boost.cc,$(O)/tests/%,$(wildcard tests/bench/*_boost.cc))
 GUESTS   := $(filter-out $(BOOSTED),$(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/vm/*.c) $(wildcard tests/bench/*.c)))
-PROGRAMS := $(O)/uwd $(O)/uwctl $(O)/uw-guard $(O)/uw-shim $(O)/uw-keep $(O)/uw-exporter
+PROGRAMS := $(O)/uwd $(O)/uwctl $(O)/uw-guard $(O)/uw-shim $(O)/uw-keep $(O)/uw-login $(O)/uw-exporter
 LIBUW    := $(O)/libuw.so.0 $(O)/libuw.so $(O)/uw.pc
 MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.scd))
 
@@ -52,7 +52,7 @@ BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(PROGRAMS) $(LIBUW) $(MAN) ## build uwd, uwctl, uw-exporter, uw-guard, uw-shim, uw-keep, libuw and the man pages (the default)
+all: $(PROGRAMS) $(LIBUW) $(MAN) ## build uwd, uwctl, uw-exporter, uw-guard, uw-shim, uw-keep, uw-login, libuw and the man pages (the default)
 
 # ---- dependencies: each stamp is newer than scripts/deps once its packages are there ----
 build/deps/%: scripts/deps
@@ -138,6 +138,12 @@ $(O)/uw-keep: $(KEEP_OBJ)
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-static) $^ -o $@
 
+# Loaded, as PAM and the lookups of names are; it is gone when the job runs.
+LOGIN_LAYERS := login shim cgroups model base
+$(O)/uw-login: $(O)/obj/user/login/main.o $(LOGIN_LAYERS:%=$(O)/lib/%.a)
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(LOGIN_LAYERS)) -o $@
+
 # What programs link: of its own files alone, and only what libuw.map names can be seen.
 LIBUW_OBJ := $(patsubst %.c,$(O)/pic/%.o,$(wildcard user/lib/*.c user/lib/*/*.c))
 $(O)/pic/%.o: %.c | build/deps/build
@@ -164,7 +170,7 @@ build/man/%: scripts/man/%.scd | build/deps/build
 	$(Q)scdoc <$< >$@
 
 # ---- tests ----
-TEST_LAYERS := cli exporter metrics daemon lease jobs store shim guard keep conf policy record ipc lib cgroups kern act ledger sense model base
+TEST_LAYERS := cli exporter metrics daemon lease jobs store login shim guard keep conf policy record ipc lib cgroups kern act ledger sense model base
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_LAYERS:%=$(O)/lib/%.a) | build/deps/test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lmicrohttpd -lcmocka -o $@
@@ -260,7 +266,7 @@ $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o | build/deps/build
 guests: $(GUESTS)
 fuzzers: $(FUZZERS)
 
-unit: $(UNITS) $(O)/uw-shim $(O)/uw-exporter python | build/deps/test ## unit tests: no root, under a minute
+unit: $(UNITS) $(O)/uw-shim $(O)/uw-login $(O)/uw-exporter python | build/deps/test ## unit tests: no root, under a minute
 	$(Q)scripts/run-units $(UNITS)
 	$(Q)tests/unit/test_completion.sh
 	$(Q)python3 -B -m unittest discover -q -s tests/bench
@@ -340,6 +346,8 @@ install: all install-python ## DESTDIR= PREFIX=/usr
 	install -Dm755 $(O)/uw-guard $(DESTDIR)$(PREFIX)/libexec/uw/uw-guard
 	install -Dm755 $(O)/uw-shim $(DESTDIR)$(PREFIX)/libexec/uw/uw-shim
 	install -Dm755 $(O)/uw-keep $(DESTDIR)$(PREFIX)/libexec/uw/uw-keep
+	install -Dm755 $(O)/uw-login $(DESTDIR)$(PREFIX)/libexec/uw/uw-login
+	$(Q)test -e $(DESTDIR)/etc/pam.d/uw || install -Dm644 scripts/uw.pam $(DESTDIR)/etc/pam.d/uw
 	install -Dm755 $(O)/libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so.0
 	ln -sf libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so
 	install -Dm644 user/lib/uw.h $(DESTDIR)$(PREFIX)/include/uw.h

@@ -236,10 +236,15 @@ static void test_start_that_failed_says_what(void **state)
 		 "cannot enter /gone: No such file or directory", 126},
 		{EPERM, JOB_START_USER, "cannot become its user: Operation not permitted",
 		 "cannot become uid 7: Operation not permitted", 126},
+		{EACCES, JOB_START_ACCOUNT,
+		 "its user's account does not let it start: Permission denied",
+		 "the account of uid 7 does not let it start: Permission denied", 126},
+		{EPERM, JOB_START_SUBMIT, "its user may not submit to its component any more",
+		 "uid 7 may not submit to batch any more", 126},
 		{ENOMEM, JOB_START_ANYTHING, "could not be started: Cannot allocate memory",
 		 "could not be started: Cannot allocate memory", 126},
 	};
-	struct job_spec spec = {.uid = 7, .cwd = "/gone", .argv = {"./x", 4}};
+	struct job_spec spec = {.uid = 7, .component = "batch", .cwd = "/gone", .argv = {"./x", 4}};
 	char text[200];
 
 	(void)state;

@@ -19,6 +19,10 @@
 #define LOG_LIMIT 65536
 #define NOBODY    65534U
 
+#define LOGIN "build/uw-login"
+
+static const char *login, *submit = "*"; /* of the next launch */
+
 struct fixture {
 	struct tmp_pool pool;
 	int slots;
@@ -78,7 +82,8 @@ static void take_fd(int from, int to)
 /* What uwd does: lock on a description of its own, TAKEN, fork. */
 static pid_t launch(const struct fixture *f, const struct job_spec *spec)
 {
-	struct shim_options options = {.slot = SLOT, .log_limit_bytes = LOG_LIMIT};
+	struct shim_options options = {
+		.slot = SLOT, .log_limit_bytes = LOG_LIMIT, .login = login, .submit = submit};
 	struct slot_record slot = {.job = JOB, .attempt = 1, .phase = SLOT_TAKEN, .status = -1};
 	int own = slots_reopen(f->pool.path), pack = memfd_create("job", MFD_CLOEXEC);
 	unsigned long size = job_pack(spec, true, NULL, 0);
@@ -343,6 +348,69 @@ static void test_the_command_is_the_submitter_and_cannot_come_back(void **state)
 	assert_file(f->out, "65534\n65534\n65534 1234\n1\n8192\n");
 }
 
+/* From build/, where the test is run; in the groups that it was submitted with it would be 1234. */
+static void test_the_command_starts_with_the_groups_that_its_user_has_now(void **state)
+{
+	const struct fixture *f = *state;
+	struct job_spec spec;
+	char argv[256];
+
+	if (geteuid() || access(LOGIN, X_OK))
+		skip(); /* only root can become somebody else */
+	sh(&spec, "id -u; id -g; id -G; ls /proc/self/fd | wc -l; echo $X; umask; pwd", argv,
+	   sizeof(argv));
+	spec.uid = NOBODY;
+	spec.gid = 1234;
+	spec.group_count = 1;
+	spec.group[0] = 1234;
+	login = LOGIN;
+	wait_for(launch(f, &spec));
+	login = NULL;
+	assert_int_equal(read_slot(f).status, 0);
+	assert_file(f->out, "65534\n65534\n65534\n4\ny\n0022\n/\n");
+}
+
+static void test_who_may_not_submit_any_more_starts_nothing(void **state)
+{
+	const struct fixture *f = *state;
+	struct slot_record slot;
+	struct job_spec spec;
+	char argv[64];
+
+	if (geteuid() || access(LOGIN, X_OK))
+		skip(); /* then nobody's account is asked */
+	sh(&spec, "true", argv, sizeof(argv));
+	spec.uid = spec.gid = NOBODY;
+	login = LOGIN;
+	submit = "games";
+	wait_for(launch(f, &spec));
+	login = NULL;
+	submit = "*";
+	slot = read_slot(f);
+	assert_int_equal(slot.phase, SLOT_NOT_RUN);
+	assert_int_equal(slot.error, EPERM);
+	assert_int_equal(slot.failed, JOB_START_SUBMIT);
+}
+
+static void test_a_login_that_is_not_there_starts_nothing(void **state)
+{
+	const struct fixture *f = *state;
+	struct slot_record slot;
+	struct job_spec spec;
+	char argv[64];
+
+	if (geteuid())
+		skip(); /* then nobody's account is asked */
+	sh(&spec, "true", argv, sizeof(argv));
+	login = "/nowhere/uw-login";
+	wait_for(launch(f, &spec));
+	login = NULL;
+	slot = read_slot(f);
+	assert_int_equal(slot.phase, SLOT_NOT_RUN);
+	assert_int_equal(slot.error, ENOENT);
+	assert_int_equal(slot.failed, JOB_START_ACCOUNT);
+}
+
 /* As scripts do that tell what they write where by name. */
 static void test_the_command_may_open_its_outputs_by_name(void **state)
 {
@@ -448,6 +516,13 @@ int main(void)
 			test_the_command_is_the_submitter_and_cannot_come_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_what_holds_the_output_open_does_not_hold_the_end_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_the_command_starts_with_the_groups_that_its_user_has_now, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(test_who_may_not_submit_any_more_starts_nothing,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_login_that_is_not_there_starts_nothing,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_command_may_open_its_outputs_by_name,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sigterm_goes_on_to_the_command, setup,

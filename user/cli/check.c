@@ -4,6 +4,7 @@
  * and what would help. Most of it is asked of user/kern; what the machine's settings and the groups
  * above the pool take away is added here. The verdict is also the exit status.
  */
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,13 +21,14 @@
 #include "user/kern/kern.h"
 
 #define NAME_COLUMN 13
+#define PAM_SERVICE "/etc/pam.d/uw"
 #define LRU_GEN     "/sys/kernel/mm/lru_gen/enabled" /* a mask, "0x0007" */
 #define LRU_AGES    "/sys/kernel/debug/lru_gen"
 
 struct findings {
 	struct cg_host host;
 	struct utsname kernel;
-	struct kern_feature feature[KERN_FEATURES_MAX + 4]; /* the kernel's, and the pool's */
+	struct kern_feature feature[KERN_FEATURES_MAX + 5]; /* the kernel's, and the pool's */
 	size_t count;
 	size_t missing[KERN_NEED_EXTRA + 1]; /* by enum kern_need */
 };
@@ -153,6 +155,25 @@ static void add_place(struct findings *found)
 	};
 }
 
+/* As uw-login asks: user/login/session.c. */
+static void add_accounts(struct findings *found)
+{
+	void *pam = dlopen("libpam.so.0", RTLD_LAZY);
+	bool has_service = !access(PAM_SERVICE, F_OK) || !access("/usr/lib/pam.d/uw", F_OK);
+
+	found->feature[found->count++] = (struct kern_feature){
+		.name = "accounts of jobs through PAM",
+		.need = KERN_NEED_EXTRA,
+		.present = pam && has_service,
+		.lost = "when a queued job starts, limits.conf is not applied, and an account that "
+			"has expired since is not noticed",
+		.remedy = pam ? "the service " PAM_SERVICE ", as 'make install' puts it there"
+			      : "libpam.so.0 (libpam0g), and the service " PAM_SERVICE,
+	};
+	if (pam)
+		dlclose(pam);
+}
+
 static int find_all(struct findings *found, struct uw_err *err)
 {
 	int r = cg_host_probe(&found->host, err);
@@ -164,6 +185,7 @@ static int find_all(struct findings *found, struct uw_err *err)
 	found->count = kern_probe(found->host.mount, found->host.memory == CG_MEMORY_V2,
 				  found->feature, KERN_FEATURES_MAX);
 	add_ages(found);
+	add_accounts(found);
 	add_place(found);
 	add_pool(found);
 	for (size_t i = 0; i < found->count; i++) {

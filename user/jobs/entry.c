@@ -113,6 +113,7 @@ static void launch(const struct jobs *jobs, struct job_entry *entry)
 	int rc = take_slot(jobs, entry);
 
 	text_copy(launch.component, sizeof(launch.component), entry->component);
+	text_copy(launch.submit, sizeof(launch.submit), entry->submit);
 	run_leaf_name(entry->job.id, 0, launch.leaf);
 	run_leaf_name(entry->job.id, entry->attempt, launch.own_leaf);
 	if (rc)
@@ -234,6 +235,9 @@ struct job_entry *entry_new(struct jobs *jobs, const struct job *job, enum job_e
 	else
 		state_recall_component(jobs, job, entry->component);
 	text_copy(entry->key, sizeof(entry->key), jobs_key(jobs, job));
+	if (kind == ENTRY_START)
+		text_copy(entry->submit, sizeof(entry->submit),
+			  jobs->setup.config->component[job->component].submit);
 	return entry;
 }
 

@@ -37,6 +37,7 @@ struct job_entry {
 	uint64_t first_bytes, predicted_us;
 	struct admit_key *learned; /* END: of its key, or NULL */
 	char *pack;                /* START */
+	char submit[SUBMIT_LEN];   /* START: as in struct jobs_launch */
 	uint64_t output_bytes;     /* START */
 	unsigned long pack_size;
 	int launched;   /* START: the shim's pidfd or a negative errno */

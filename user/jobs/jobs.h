@@ -65,7 +65,8 @@ struct jobs_launch {
 	uint64_t output_bytes; /* kept of each of its outputs */
 	/* own_leaf: of this attempt alone, where leaf is still taken. */
 	char component[UW_NAME_LEN], leaf[JOBS_LEAF_LEN], own_leaf[JOBS_LEAF_LEN];
-	const char *pack; /* job_pack with the environment */
+	char submit[SUBMIT_LEN]; /* who may submit to the component now, in the words of uw.conf */
+	const char *pack;        /* job_pack with the environment */
 	unsigned long pack_size;
 };
 

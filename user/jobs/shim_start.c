@@ -28,7 +28,7 @@
 
 struct prepared {
 	int fd[SHIM_FD__END]; /* by the number that it shall have */
-	const char *program;
+	const char *program, *submit;
 	char slot[16], limit[24];
 };
 
@@ -104,6 +104,7 @@ static int prepare(const struct launch_place *place, const struct jobs_launch *l
 	if (!rc)
 		rc = keep(prepared, SHIM_FD_ERR, open_log(place, launch, true));
 	prepared->program = place->program;
+	prepared->submit = launch->submit;
 	snprintf(prepared->slot, sizeof(prepared->slot), "%" PRIu32, launch->slot);
 	snprintf(prepared->limit, sizeof(prepared->limit), "%" PRIu64, place->log_limit_bytes);
 	return rc;
@@ -112,7 +113,8 @@ static int prepare(const struct launch_place *place, const struct jobs_launch *l
 /* Between fork and exec of a threaded program: only what is safe in a signal handler. */
 static _Noreturn void run_child(const struct prepared *prepared)
 {
-	char *argv[] = {(char *)"uw-shim", (char *)prepared->slot, (char *)prepared->limit, NULL};
+	char *argv[] = {(char *)"uw-shim", (char *)prepared->slot, (char *)prepared->limit,
+			(char *)prepared->submit, NULL};
 	int null = open("/dev/null", O_RDWR);
 
 	setsid();

@@ -241,6 +241,20 @@ static const char *start_failed_text(const struct job_why *why, const struct job
 		snprintf(buf, size, "cannot run %s: %s", spec ? spec->argv.data : "its command",
 			 error);
 		return buf;
+	case JOB_START_ACCOUNT:
+		if (spec)
+			snprintf(buf, size, "the account of uid %u does not let it start: %s",
+				 spec->uid, error);
+		else
+			snprintf(buf, size, "its user's account does not let it start: %s", error);
+		return buf;
+	case JOB_START_SUBMIT:
+		if (spec)
+			snprintf(buf, size, "uid %u may not submit to %s any more", spec->uid,
+				 spec->component);
+		else
+			snprintf(buf, size, "its user may not submit to its component any more");
+		return buf;
 	case JOB_START_ANYTHING:
 	case JOB_START__COUNT:
 		break;

@@ -106,6 +106,8 @@ enum job_start {
 	JOB_START_USER,
 	JOB_START_DIRECTORY,
 	JOB_START_COMMAND,
+	JOB_START_ACCOUNT, /* its user may not run anything now */
+	JOB_START_SUBMIT,  /* its user may not submit to its component any more */
 	JOB_START__COUNT
 };
 

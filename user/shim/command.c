@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * From root to the submitter's command. What needs memory or may fail is made before the fork: the
- * argument vector and the environment. The child then takes on the submitter's limits, groups, ids,
- * directory and outputs, in an order in which each step is still allowed, and executes; where it
- * cannot, it reports through a pipe at which step and why.
+ * argument vector and the environment. The child then takes on the submitter's limits and outputs,
+ * goes through uw-login, which asks what the user may now, and there takes on groups, ids and
+ * directory, in an order in which each step is still allowed, and executes; where it cannot, it
+ * reports through a pipe at which step and why.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -186,7 +187,7 @@ static int become(const struct job_spec *spec)
 	return 0;
 }
 
-static int prepare(const struct job_command *command, uint32_t *ret_failed)
+static int prepare(const struct job_command *command)
 {
 	const struct job_spec *spec = command->spec;
 	int rc;
@@ -201,8 +202,14 @@ static int prepare(const struct job_command *command, uint32_t *ret_failed)
 		rc = give_pipes(command);
 	if (!rc)
 		rc = set_files(command);
-	if (rc)
-		return rc;
+	return rc;
+}
+
+int command_finish(const struct job_command *command, uint32_t *ret_failed)
+{
+	const struct job_spec *spec = command->spec;
+	int rc;
+
 	*ret_failed = JOB_START_USER;
 	rc = become(spec);
 	if (rc)
@@ -210,20 +217,48 @@ static int prepare(const struct job_command *command, uint32_t *ret_failed)
 	umask(spec->umask);
 	/* As the submitter, so that nothing opens up that is closed to them. */
 	*ret_failed = JOB_START_DIRECTORY;
-	return chdir(spec->cwd) ? -errno : 0;
+	if (chdir(spec->cwd))
+		return -errno;
+	environ = command->env; /* its PATH is the one that is searched */
+	*ret_failed = JOB_START_COMMAND;
+	execvp(command->argv[0], command->argv);
+	return -errno;
+}
+
+/* What it reads is open there; nothing of the submitter's environment is, as it is root. */
+static int exec_login(const struct job_command *command)
+{
+	const int kept[] = {SHIM_FD_SPEC, SHIM_FD_SLOTS, command->report};
+	char slot[16], report[16];
+	char *argv[] = {(char *)"uw-login", slot, report, (char *)command->submit, NULL},
+	     *env[] = {NULL};
+
+	snprintf(slot, sizeof(slot), "%" PRIu32, command->slot);
+	snprintf(report, sizeof(report), "%d", command->report);
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		if (fcntl(kept[i], F_SETFD, 0))
+			return -errno;
+	execve(command->login, argv, env);
+	return -errno;
+}
+
+void command_give_up(const struct job_command *command, uint32_t failed, int rc)
+{
+	const struct command_report report = {.error = -rc, .failed = failed};
+
+	_exit(write(command->report, &report, sizeof(report)) < 0 ? EXIT_FAILURE : EXIT_NOT_RUN);
 }
 
 void command_exec(const struct job_command *command)
 {
-	struct command_report report = {.failed = JOB_START_ANYTHING};
-	int rc = prepare(command, &report.failed);
+	uint32_t failed = JOB_START_ANYTHING;
+	int rc = prepare(command);
 
-	if (!rc) {
-		environ = command->env; /* its PATH is the one that is searched */
-		report.failed = JOB_START_COMMAND;
-		execvp(command->argv[0], command->argv);
-		rc = -errno;
+	if (!rc && command->login && !geteuid()) {
+		failed = JOB_START_ACCOUNT;
+		rc = exec_login(command);
+	} else if (!rc) {
+		rc = command_finish(command, &failed);
 	}
-	report.error = -rc;
-	_exit(write(command->report, &report, sizeof(report)) < 0 ? EXIT_FAILURE : EXIT_NOT_RUN);
+	command_give_up(command, failed, rc);
 }

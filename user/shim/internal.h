@@ -48,15 +48,26 @@ struct command_report {
 struct job_command {
 	const struct job_spec *spec;
 	char **argv, **env;
-	int out, err; /* its ends of the pipes */
-	int report;   /* a command_report is written here when exec did not come to be */
+	int out, err;      /* its ends of the pipes */
+	int report;        /* a command_report is written here when exec did not come to be */
+	const char *login; /* executed first, as of struct shim_options; NULL: nothing is */
+	const char *submit;
+	uint32_t slot;
 };
 
 /* argv and env of spec, and of the job that slot is for. -ENOMEM. */
 int command_make(const struct job_spec *spec, const struct slot_record *slot,
 		 struct job_command *ret_command);
 
-/* Becomes the submitter and executes; only returns by exiting. */
+/* Becomes the submitter, by way of login, and executes; only returns by exiting. */
 void command_exec(const struct job_command *command) __attribute__((noreturn));
+
+/* The second half of that, with the groups and the rights of spec: root, where it is any. Returns
+ * what failed, and where. */
+int command_finish(const struct job_command *command, uint32_t *ret_failed);
+
+/* Says why there is no command, and exits. */
+void command_give_up(const struct job_command *command, uint32_t failed, int rc)
+	__attribute__((noreturn));
 
 #endif

@@ -62,6 +62,7 @@ static int read_spec(struct shim *shim, struct uw_err *err)
 {
 	struct stat file;
 	void *bytes;
+	int rc;
 
 	if (fstat(SHIM_FD_SPEC, &file) || file.st_size <= 0 || file.st_size > JOB_PACK_MAX)
 		return err_set(err, -EBADMSG, "shim: no job on file descriptor %d", SHIM_FD_SPEC);
@@ -71,7 +72,11 @@ static int read_spec(struct shim *shim, struct uw_err *err)
 		return err_set(err, -errno, "shim: read the job: %s", strerror(errno));
 	if (job_unpack(bytes, (size_t)file.st_size, &shim->spec) < 0)
 		return err_set(err, -EBADMSG, "shim: the job is not of this version");
-	return command_make(&shim->spec, &shim->slot, &shim->command);
+	rc = command_make(&shim->spec, &shim->slot, &shim->command);
+	shim->command.login = shim->options->login;
+	shim->command.submit = shim->options->submit;
+	shim->command.slot = shim->options->slot;
+	return rc;
 }
 
 static int check_slot(struct shim *shim, struct uw_err *err)

@@ -7,8 +7,9 @@
  *
  * It stays root, without capabilities but CAP_KILL, so that the submitter can neither forge nor
  * hide an exit status. The command runs as the submitter: user, groups, directory, umask,
- * environment; limits and OOM score as of a login, not those of uwd. no_new_privs is not set: a job
- * may do what its submitter may do in a shell, as with cron and at.
+ * environment; limits and OOM score as of a login, not those of uwd. What the account and
+ * limits.conf say is asked by uw-login (user/login) on the way there. no_new_privs is not set: a
+ * job may do what its submitter may do in a shell, as with cron and at.
  *
  * When the command has ended, the job has: what it left behind in the leaf is uwd's to kill.
  * SIGTERM to the shim goes on to the command's session, and SIGUSR1 as SIGKILL: also where the
@@ -34,6 +35,8 @@ enum shim_fd {
 struct shim_options {
 	uint32_t slot;
 	uint64_t log_limit_bytes; /* of each of the two files: the first half and the end */
+	const char *login;  /* the program uw-login; NULL: the user is taken as it was at submit */
+	const char *submit; /* for it: who may submit to the job's component */
 };
 
 /* Runs the job whose slot that is until it has ended. 0 when its end is on disk. */
