@@ -2,24 +2,38 @@
 """What bench-sched makes of the answers of uwctl simulate."""
 
 import unittest
+from xml.etree import ElementTree
 
 import sched_bench
+import sched_page
 
 
-def figures(wait=1, bsld=1, p95=1, failed=0):
-    return {"wait_s": wait, "bsld": bsld, "bsld_p95": p95, "failed_pct": failed}
+def figures(wait=1, bsld=1, p95=1, failed=0, longest=1):
+    return {"wait_s": wait, "bsld": bsld, "bsld_p95": p95, "failed_pct": failed, "wait_max_s": longest,
+            "worst_seed_wait_s": wait, "worst_seed_bsld": bsld, "inversions": 0, "waste_gbh": 2,
+            "wait_critical_s": 0, "wait_deferred_s": 5}
+
+
+def seed(policy, wait=1, bsld=1, workload="kth", number=1):
+    return {"workload": workload, "policy": policy, "seed": number, "wait_s": wait, "bsld": bsld}
 
 
 class TestMisses(unittest.TestCase):
     def test_nothing_is_missed_at_the_targets(self):
-        metrics = {"nfmix12": {"uw": figures(950, 12, 24, 2)}, "kth": {"easy": figures(114.2 * 60 * 1.04, 89.9)}}
+        metrics = {"nfmix12": {"uw": figures(390, 3.7, failed=3)}, "kth": {"easy": figures(114.2 * 60 * 1.04, 89.9)},
+                   "wagap": {"uw": figures(longest=110), "easy": figures(longest=100)}}
         self.assertEqual(sched_bench.misses(metrics), [])
 
     def test_each_figure_over_its_target_is_named(self):
-        metrics = {"nfmix12": {"uw": figures(951, 13, 25, 3)}, "nfmix5": {"uw": figures(1, 59)}}
+        metrics = {"nfmix12": {"uw": figures(391, 3.8, failed=3.1)}, "nfmix5": {"uw": figures(1, 59)},
+                   "wagap": {"uw": figures(longest=111), "easy": figures(longest=100)}}
         lines = sched_bench.misses(metrics)
         self.assertEqual(len(lines), 5)
-        self.assertIn("nfmix12 uw wait_s: 951, at most 950", lines)
+        self.assertIn("nfmix12 uw wait_s: 391, at most 390", lines)
+
+    def test_a_seed_on_which_easy_is_better_is_named(self):
+        runs = [seed("easy", 10, 2), seed("uw", 10, 2), seed("easy", 10, 2, number=2), seed("uw", 9, 2.1, number=2)]
+        self.assertEqual(sched_bench.misses({}, runs), ["kth seed 2 uw bsld: 2.1, EASY 2"])
 
     def test_a_simulator_that_is_off_either_way_is_named(self):
         for share in (0.94, 1.06):
@@ -27,13 +41,42 @@ class TestMisses(unittest.TestCase):
             self.assertEqual(len(sched_bench.misses(metrics)), 1)
 
 
+def answer(wait, longest):
+    return {"wait_s": {"mean": wait, "max": longest}, "slowdown": {"mean": 2.0001, "p95": 3}, "failed_pct": 0.5,
+            "allocated_pct": 50, "used_pct": 40, "overtaken_max": 7, "waste_gib_h": 1.234,
+            "inversions": {"by_class": 4}, "classes": {"critical": {"wait_s": {"mean": 1}},
+                                                       "deferred": {"wait_s": {"mean": 9}}}}
+
+
 class TestFigures(unittest.TestCase):
     def test_figures_come_from_the_answer(self):
-        answer = {"wait_s": {"mean": 1.26}, "slowdown": {"mean": 2.0001, "p95": 3}, "failed_pct": 0.5,
-                  "allocated_pct": 50, "used_pct": 40, "overtaken_max": 7,
-                  "classes": {"critical": {"wait_s": {"mean": 1}}, "deferred": {"wait_s": {"mean": 9}}}}
-        self.assertEqual(sched_bench.figures_of(answer)["wait_s"], 1.3)
-        self.assertEqual(sched_bench.figures_of(answer)["bsld"], 2.0)
+        self.assertEqual(sched_bench.figures_of(answer(1.26, 5))["wait_s"], 1.3)
+        self.assertEqual(sched_bench.figures_of(answer(1.26, 5))["bsld"], 2.0)
+        self.assertEqual(sched_bench.figures_of(answer(1.26, 5))["waste_gbh"], 1.23)
+
+    def test_the_worst_seed_and_the_longest_wait_are_of_all_runs(self):
+        metric = sched_bench.metric_of({"mean": answer(2, 6), "runs": [answer(1, 9), answer(3, 3)]})
+        self.assertEqual((metric["wait_s"], metric["worst_seed_wait_s"], metric["wait_max_s"]), (2, 3, 9))
+
+
+class TestPage(unittest.TestCase):
+    def test_each_policy_has_a_line_and_each_workload_a_point_on_it(self):
+        lines = sched_page.lines_of({"a": {"uw": figures(5)}, "b": {"uw": figures(7), "easy": figures(9)},
+                                     "other": {"uw": figures(1)}},
+                                    {"a": ("t", 1), "b": ("t", 2), "other": ("u", 1)}, "t", "wait_s", "worst_seed_wait_s")
+        self.assertEqual(lines, {"uw": [(1, 5, 5), (2, 7, 7)], "easy": [(2, 9, 9)]})
+
+    def test_a_chart_is_sound_and_holds_all_that_it_draws(self):
+        text = sched_page.chart("wait < slow", {"uw": [(1, 0, 0), (2, 30, 4000)], "easy": [(1, 7, 7)]}, "load")
+        root = ElementTree.fromstring(text)
+        ys = [float(circle.get("cy")) for circle in root.iter("circle")]
+        self.assertEqual(len(ys), 3)
+        self.assertTrue(all(sched_page.TOP <= y <= sched_page.HEIGHT - sched_page.BOTTOM for y in ys), ys)
+
+    def test_the_page_fetches_nothing(self):
+        text = sched_page.page({"a": {"uw": figures(5)}}, {"a": ("t", 1)})
+        self.assertNotIn("http", text)
+        self.assertNotIn("src=", text)
 
 
 if __name__ == "__main__":

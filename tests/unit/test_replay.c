@@ -103,6 +103,8 @@ static void test_what_is_learned_beats_what_is_asked(void **data)
 			by[p] = play(&trace, &options);
 		}
 		assert_true(by[REPLAY_EASY].wait_s.mean < by[REPLAY_FCFS].wait_s.mean);
+		assert_true(by[REPLAY_EASY_LEARNED].wait_s.mean < by[REPLAY_EASY].wait_s.mean);
+		assert_true(by[REPLAY_UW].wait_s.mean < by[REPLAY_EASY_LEARNED].wait_s.mean);
 		assert_true(by[REPLAY_UW].wait_s.mean * 2 < by[REPLAY_EASY].wait_s.mean);
 		assert_true(by[REPLAY_ORACLE].wait_s.mean < by[REPLAY_UW].wait_s.mean);
 		assert_true(by[REPLAY_UW].failed_pct <= 2);

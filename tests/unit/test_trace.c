@@ -239,6 +239,32 @@ static void test_replay_and_its_figures_are_as_by_hand(void **data)
 	}
 }
 
+/* Asked 128, used 64, for an hour: what nobody has learned from is wasted by asking. */
+static void test_waste_is_what_is_reserved_past_the_peaks(void **data)
+{
+	struct replay_options options = {
+		.capacity_bytes = 256 * MIB, .stretch_permille = 1000, .ramp_permille = 0};
+	struct trace trace;
+	struct replay replay;
+	struct figures figures;
+	struct uw_err err = {0};
+
+	(void)data;
+	assert_int_equal(
+		read_text("0 3600 7200 128 64 1 2 5\n0 3600 7200 128 64 2 2 5\n", &trace, &err), 0);
+	for (int policy = 0; policy < REPLAY_POLICY__COUNT; policy++) {
+		options.policy = (enum replay_policy)policy;
+		assert_int_equal(replay_run(&trace, &options, &replay, &err), 0);
+		assert_int_equal(figures_of(&trace, &replay, &figures, &err), 0);
+		if (policy == REPLAY_FCFS || policy == REPLAY_EASY)
+			assert_true(figures.waste_gib_h == .125);
+		else
+			assert_true(figures.waste_gib_h < .125);
+		replay_done(&replay);
+	}
+	trace_done(&trace);
+}
+
 /* At 0, without a run: the clock of a trace begins there. */
 static void test_a_job_that_ends_at_once_has_ended(void **data)
 {
@@ -339,6 +365,7 @@ int main(void)
 		cmocka_unit_test(test_swf_without_memory_is_in_processors),
 		cmocka_unit_test(test_swf_with_memory_is_in_bytes_of_all_processors),
 		cmocka_unit_test(test_faulty_lines_of_swf_are_left_out_and_counted),
+		cmocka_unit_test(test_waste_is_what_is_reserved_past_the_peaks),
 		cmocka_unit_test(test_a_job_that_ends_at_once_has_ended),
 		cmocka_unit_test(test_swf_pieces_of_a_job_are_not_counted),
 		cmocka_unit_test(test_trace_of_standard_input_is_read),

@@ -9,10 +9,12 @@
 #include <stdlib.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/units.h"
 #include "user/cli/simulate/inversions.h"
 
 #define SHORT_RUN_S 10.0
 #define US          1e6
+#define HOUR_S      3600
 
 static int by_value(const void *a, const void *b)
 {
@@ -97,6 +99,20 @@ static void spread_all(struct figures *f, const struct job_figures *job, double 
 	f->overtaken_mean /= f->jobs;
 }
 
+/* Of attempts that failed it is all that they had. */
+static double waste_of(const struct trace *trace, const struct replay *replay)
+{
+	double bytes_us = 0;
+
+	for (uint32_t i = 0; i < replay->spans; i++)
+		bytes_us += (double)replay->span[i].reserved_bytes *
+			    (double)(replay->span[i].to_us - replay->span[i].from_us);
+	for (uint32_t i = 0; i < replay->count; i++)
+		if (replay->job[i].ended)
+			bytes_us -= (double)trace->job[i].peak_bytes * (double)trace->job[i].run_us;
+	return bytes_us / US / HOUR_S / (double)GIB;
+}
+
 int figures_of(const struct trace *trace, const struct replay *replay, struct figures *ret,
 	       struct uw_err *err)
 {
@@ -120,6 +136,7 @@ int figures_of(const struct trace *trace, const struct replay *replay, struct fi
 	spread_all(ret, of, value);
 	ret->allocated_pct = replay->allocated_permyriad / 100.0;
 	ret->used_pct = replay->used_permyriad / 100.0;
+	ret->waste_gib_h = waste_of(trace, replay);
 	ret->makespan_s = (double)(replay->end_us - replay->begin_us) / US;
 	return inversions_count(trace, replay, ret, err);
 }
@@ -167,6 +184,7 @@ void figures_mean(const struct figures *figures, uint32_t count, struct figures 
 		ret->stood_s += share * f->stood_s;
 		ret->overtaken_mean += share * f->overtaken_mean;
 		ret->overtaken_max += share * f->overtaken_max;
+		ret->waste_gib_h += share * f->waste_gib_h;
 		ret->makespan_s += share * f->makespan_s;
 		ret->inversions.by_class += share * f->inversions.by_class;
 		ret->inversions.by_size += share * f->inversions.by_size;

@@ -37,6 +37,7 @@ struct figures {
 	double failed_attempts, grown, stood_s;
 	double overtaken_mean, overtaken_max;
 	double makespan_s;
+	double waste_gib_h; /* reserved over time, less each job's peak over its run */
 	struct figures_inversions inversions;
 };
 

@@ -27,6 +27,7 @@ static const struct policy_row {
 } policies[REPLAY_POLICY__COUNT] = {
 	[REPLAY_FCFS] = {"fcfs", ADMIT_ORDER_FCFS, ADMIT_TRUST_REQUEST, false},
 	[REPLAY_EASY] = {"easy", ADMIT_ORDER_EASY, ADMIT_TRUST_REQUEST, false},
+	[REPLAY_EASY_LEARNED] = {"easy-learned", ADMIT_ORDER_EASY, ADMIT_TRUST_LEARNED, false},
 	[REPLAY_UW] = {"uw", ADMIT_ORDER_TURN, ADMIT_TRUST_LEARNED, false},
 	[REPLAY_ORACLE] = {"oracle", ADMIT_ORDER_TURN, ADMIT_TRUST_REQUEST, true},
 };

@@ -15,10 +15,11 @@
 #include "user/policy/admit/admit.h"
 
 enum replay_policy {
-	REPLAY_FCFS,   /* by submit, by request, nothing out of turn */
-	REPLAY_EASY,   /* and backfill in that order */
-	REPLAY_UW,     /* by turn, with what was learned */
-	REPLAY_ORACLE, /* by turn, and every peak and runtime is known: a bound */
+	REPLAY_FCFS,         /* by submit, by request, nothing out of turn */
+	REPLAY_EASY,         /* and backfill in that order */
+	REPLAY_EASY_LEARNED, /* the same with what was learned: what the order alone is worth */
+	REPLAY_UW,           /* by turn, with what was learned */
+	REPLAY_ORACLE,       /* by turn, and every peak and runtime is known: a bound */
 	REPLAY_POLICY__COUNT
 };
 

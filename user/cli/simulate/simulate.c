@@ -81,7 +81,8 @@ static int read_options(const struct options *given, struct simulation *sim, str
 		.ramp_permille = RAMP_DEFAULT,
 	};
 	if (given->policy && replay_policy_parse(given->policy, &options->policy) < 0)
-		return refuse(err, "policy", given->policy, "one of fcfs, easy, uw, oracle");
+		return refuse(err, "policy", given->policy,
+			      "one of fcfs, easy, easy-learned, uw, oracle");
 	if (given->capacity &&
 	    (units_parse_bytes(given->capacity, &options->capacity_bytes) < 0 ||
 	     options->capacity_bytes < MIB || options->capacity_bytes > (1ULL << 50)))
@@ -187,15 +188,16 @@ static json_t *figures_json(const struct figures *f)
 					      "wait_s", spread_json(&f->class[i].wait_s),
 					      "slowdown", spread_json(&f->class[i].slowdown),
 					      "inverted", f->class[i].inverted));
-	return json_pack(
-		"{s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f,"
-		" s:{s:f, s:f, s:f}}",
-		"wait_s", spread_json(&f->wait_s), "slowdown", spread_json(&f->slowdown), "classes",
-		classes, "allocated_pct", f->allocated_pct, "used_pct", f->used_pct, "failed_pct",
-		f->failed_pct, "failed_attempts", f->failed_attempts, "grown", f->grown, "stood_s",
-		f->stood_s, "overtaken_mean", f->overtaken_mean, "overtaken_max", f->overtaken_max,
-		"makespan_s", f->makespan_s, "inversions", "by_class", f->inversions.by_class,
-		"by_size", f->inversions.by_size, "by_length", f->inversions.by_length);
+	return json_pack("{s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f,"
+			 " s:{s:f, s:f, s:f}}",
+			 "wait_s", spread_json(&f->wait_s), "slowdown", spread_json(&f->slowdown),
+			 "classes", classes, "allocated_pct", f->allocated_pct, "used_pct",
+			 f->used_pct, "failed_pct", f->failed_pct, "failed_attempts",
+			 f->failed_attempts, "grown", f->grown, "stood_s", f->stood_s,
+			 "overtaken_mean", f->overtaken_mean, "overtaken_max", f->overtaken_max,
+			 "makespan_s", f->makespan_s, "waste_gib_h", f->waste_gib_h, "inversions",
+			 "by_class", f->inversions.by_class, "by_size", f->inversions.by_size,
+			 "by_length", f->inversions.by_length);
 }
 
 static int print_json(const struct cli *cli, const struct simulation *sim,
