@@ -137,11 +137,11 @@ static int leaf_failed(int ret, const char *component, const char *name, struct 
 	if (ret == -EEXIST)
 		remedy = "; a workload of that name runs, choose another --name";
 	else if (ret == -EACCES || ret == -EPERM)
-		remedy = "; run it as root";
+		remedy = "; run it as root, or use 'uwctl submit' where uw.conf lets you";
 	else if (ret == -EAGAIN)
 		remedy = "; cgroup.max.descendants is reached";
-	return err_set(err, ret, "cgroups: make leaf %s/%s: %s%s", component, name, strerror(-ret),
-		       remedy);
+	return err_set(err, ret, "a leaf %s/%s cannot be made: %s%s", component, name,
+		       strerror(-ret), remedy);
 }
 
 int cg_leaf_create(int pool_dirfd, const char *component, const char *name, char *ret_name,

@@ -12,11 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/cli/commands.h"
+#include "user/cli/dispatch.h"
 #include "user/ipc/json.h"
 #include "user/ipc/server.h"
 
@@ -39,18 +41,22 @@ struct fake {
 	json_t *said[IPC_METHOD__COUNT][FAKE_ANSWERS]; /* parameters, ours */
 };
 
+static const char *const fake_errors[] = {
+	IPC_ERROR_FAILED, IPC_ERROR_REFUSED,      IPC_ERROR_BAD_CONFIG, IPC_ERROR_NOT_PERMITTED,
+	IPC_ERROR_BUSY,   IPC_ERROR_NO_COMPONENT, IPC_ERROR_NO_LEAF,    IPC_ERROR_BAD_JOB,
+	IPC_ERROR_NO_JOB, IPC_ERROR_NO_LEASE,     IPC_ERROR_QUEUE_FULL,
+};
+
 static void fake_fail(struct ipc_answer *answer, const char *text)
 {
 	char name[64];
 	int length = (int)strcspn(text + 1, " ");
 
 	snprintf(name, sizeof(name), "%.*s", length, text + 1);
-	ipc_answer_fail(answer,
-			!strcmp(name, "Busy")        ? IPC_ERROR_BUSY
-			: !strcmp(name, "NoSuchJob") ? IPC_ERROR_NO_JOB
-			: !strcmp(name, "QueueFull") ? IPC_ERROR_QUEUE_FULL
-						     : IPC_ERROR_BAD_JOB,
-			"%s", text + 2 + length);
+	for (size_t i = 0; i < ARRAY_SIZE(fake_errors); i++) {
+		if (!strcmp(strrchr(fake_errors[i], '.') + 1, name))
+			ipc_answer_fail(answer, fake_errors[i], "%s", text + 2 + length);
+	}
 }
 
 #define FAKE_AWAY_NAPS 3
@@ -206,6 +212,56 @@ static inline int fake_uwctl(const struct fake *fake, int width, const char *con
 	fclose(cli.screen.out);
 	return status;
 }
+
+/* Points stderr to a file of its own until fake_heard says what came there, which is malloced. */
+static inline int fake_listen(void)
+{
+	int fd = memfd_create("stderr", MFD_CLOEXEC), kept = dup(STDERR_FILENO);
+
+	fflush(stderr);
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+	return kept;
+}
+
+static inline char *fake_heard(int kept)
+{
+	off_t size;
+	char *text;
+
+	fflush(stderr);
+	size = lseek(STDERR_FILENO, 0, SEEK_END);
+	text = calloc(1, (size_t)size + 1);
+	if (pread(STDERR_FILENO, text, (size_t)size, 0) != size)
+		*text = '\0';
+	dup2(kept, STDERR_FILENO);
+	close(kept);
+	return text;
+}
+
+/*
+ * Runs a whole command line, "uwctl WORDS", as main does. What it said on standard output and on
+ * standard error are the caller's.
+ */
+static inline int fake_line(int width, const char *const *words, char **ret_out, char **ret_err)
+{
+	char *argv[FAKE_WORDS + 1] = {(char *)(uintptr_t) "uwctl"};
+	struct cli cli = {.commands = &commands, .screen = {.width = width, .height = 24}};
+	size_t size = 0;
+	int argc = 1, status, kept = fake_listen();
+
+	*ret_out = NULL;
+	for (; words[argc - 1]; argc++)
+		argv[argc] = (char *)(uintptr_t)words[argc - 1];
+	cli.screen.out = open_memstream(ret_out, &size);
+	status = dispatch(&cli, argc, argv);
+	fclose(cli.screen.out);
+	*ret_err = fake_heard(kept);
+	return status;
+}
+
+#define UWCTL_LINE(width, out, err, ...) \
+	fake_line(width, (const char *const[]){__VA_ARGS__, NULL}, out, err)
 
 #define UWCTL(fake, width, text, ...) \
 	fake_uwctl(fake, width, (const char *const[]){__VA_ARGS__, NULL}, text)

@@ -39,7 +39,7 @@ static void test_options_good_ones_are_read(void **state)
 		int first;
 	} rows[] = {
 		{{"log"}, {0}, 1},
-		{{"log", "-n", "3", "cache"}, {.count = 3}, 3},
+		{{"log", "-l", "3", "cache"}, {.count = 3}, 3},
 		{{"log", "cache", "--lines=512", "-f"}, {.count = 512, .follow = true}, 3},
 		{{"log", "--jso"}, {.json = true}, 2},
 		{{"freeze", "ml", "--for", "30s"}, {.for_us = 30000000}, 3},
@@ -70,7 +70,8 @@ static void test_options_bad_ones_say_what_is_meant(void **state)
 	} rows[] = {
 		{{"log", "--lnes", "3"}, "did you mean '--lines'"},
 		{{"log", "--lines"}, "--lines needs a value"},
-		{{"log", "-n"}, "--lines needs a value"},
+		{{"log", "-l"}, "--lines needs a value"},
+		{{"log", "-n", "3"}, "unknown option '-n': did you mean '--lines'"},
 		{{"log", "--lines", "0"}, "number from 1 to 512"},
 		{{"log", "--lines", "513"}, "number from 1 to 512"},
 		{{"log", "--lines", "-1"}, "number from 1 to 512"},
@@ -129,17 +130,11 @@ static void test_suggest_near_commands_are_found_and_far_ones_not(void **state)
 	static const struct {
 		const char *word, *meant;
 	} rows[] = {
-		{"stauts", "status"},
-		{"stat", "status"},
-		{"frezze", "freeze"},
-		{"chekc", "check"},
-		{"unfreeze", "freeze"},
-		{"explian", "explain"},
-		{"tear", "teardown"},
-		{"xyzzy", NULL},
-		{"", NULL},
-		{"q", "queue"},
-		{"z", NULL},
+		{"stauts", "status"}, {"stat", "status"},   {"frezze", "freeze"},
+		{"chekc", "check"},   {"unfreeze", "thaw"}, {"jobs", "queue"},
+		{"kill", "cancel"},   {"report", NULL},     {"explian", "explain"},
+		{"tear", "teardown"}, {"xyzzy", NULL},      {"", NULL},
+		{"q", "queue"},       {"z", NULL},
 	};
 
 	(void)state;

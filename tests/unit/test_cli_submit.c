@@ -195,7 +195,7 @@ static void test_refusals_of_uwd_come_in_its_words(void **state)
 	fake->answer[IPC_SUBMIT][1] = "!QueueFull 100000 jobs wait, max-queued allows no more";
 	assert_int_equal(UWCTL(fake, 0, &bad, "submit", "-j", "-c", "ml", "ls"), 2);
 	assert_non_null(strstr(bad, "nothing is known of key ml/ls yet, allowed: --memory"));
-	assert_int_equal(UWCTL(fake, 0, &full, "submit", "-j", "-c", "ml", "ls"), 1);
+	assert_int_equal(UWCTL(fake, 0, &full, "submit", "-j", "-c", "ml", "ls"), CLI_REFUSED);
 	assert_non_null(strstr(full, "max-queued allows no more"));
 }
 

@@ -167,6 +167,33 @@ static void test_calls_ranges_that_overlap_count_a_job_once(void **state)
 	asked_done(&asked);
 }
 
+/* root would see anybody's: what it does not see is not there. */
+static void test_calls_a_job_that_is_not_there_is_named(void **state)
+{
+	static const enum ipc_method methods[] = {IPC_JOB, IPC_LOGS, IPC_WAIT};
+	struct asked asked;
+
+	asked_init(&asked, *state);
+	for (uint32_t uid = 0; uid <= USER; uid += USER) {
+		const char *whose = uid ? " of yours" : "";
+
+		asked.peer.uid = uid;
+		for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+			json_t *range = json_pack("{s:i, s:i}", "first", 999, "last", 999);
+			const struct ipc_answer *answer =
+				ask(&asked, methods[i],
+				    methods[i] == IPC_WAIT ? json_pack("{s:[o]}", "jobs", range)
+							   : json_pack("{s:o}", "job", range));
+			char text[64];
+
+			snprintf(text, sizeof(text), "there is no job 999%s", whose);
+			assert_string_equal(answer->error, IPC_ERROR_NO_JOB);
+			assert_string_equal(json_get_text(answer->parameters, "reason"), text);
+		}
+	}
+	asked_done(&asked);
+}
+
 static void test_calls_ranges_have_bounds(void **state)
 {
 	struct jobs_fixture *f = *state;
@@ -368,6 +395,7 @@ int main(void)
 		TEST(test_calls_no_more_than_max_queued),
 		TEST(test_calls_a_shared_environment_arrives),
 		TEST(test_calls_ranges_that_overlap_count_a_job_once),
+		TEST(test_calls_a_job_that_is_not_there_is_named),
 		TEST(test_calls_ranges_have_bounds),
 		TEST(test_calls_what_takes_long_is_answered_later),
 		TEST(test_calls_an_array_after_an_array_takes_no_time),

@@ -379,7 +379,9 @@ static void test_client_without_a_server_says_what_to_do(void **state)
 	struct uw_err err = {0};
 
 	(void)state;
-	assert_int_equal(ipc_client_open("/tmp/uw-test-none/uwd.sock", &client, &err), -ENOENT);
+	assert_int_equal(ipc_client_open("/tmp/uw-test-none/uwd.sock", &client, &err),
+			 -ECONNREFUSED);
+	assert_string_equal(err.word, "not-running");
 	assert_non_null(strstr(err.text, "uwd is not running (no /tmp/uw-test-none/uwd.sock)"));
 	assert_non_null(strstr(err.text, "start it with"));
 	assert_int_equal(client.fd, -1);

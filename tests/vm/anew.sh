@@ -37,7 +37,7 @@ counts_of() {
 # it, whom its growth costs something. Alone it would be left to swap, until that is full.
 is_braked() {
 	local actions
-	actions=$(uwctl log -n 300 --json)
+	actions=$(uwctl log -l 300 --json)
 	uwctl run hogs --name beside -- sleep infinity &
 	wait_until 10 grep -q . "$POOL/hogs/beside/cgroup.procs"
 	grow hogs "$1" 700 --rate 100
@@ -46,7 +46,7 @@ is_braked() {
 	logged "act=freeze component=hogs leaf=$1 .*reason=usage-mark" ||
 		logged "act=freeze component=hogs leaf=$1" || fail "nobody says why $1 is frozen"
 	[ "$(counts_of "$POOL/hogs" charged_bytes)" -gt $((200 << 20)) ] || fail "$1: not counted"
-	[ "$actions" != "$(uwctl log -n 300 --json)" ] || fail "nothing is on record of $1"
+	[ "$actions" != "$(uwctl log -l 300 --json)" ] || fail "nothing is on record of $1"
 }
 
 # uwctl run removes the leaves of what has ended.

@@ -32,7 +32,8 @@ no_leaf() { # no_leaf COMPONENT NAME
 # ---- before there is anything ----
 expect_rc 3 uwctl status
 expect_match "status without uwd" "$OUT" 'uwd is not running \(no /run/uw/uwd.sock\); start it with'
-expect_rc 1 uwctl log
+expect_rc 3 uwctl log
+expect "code without uwd" "$(uwctl --json explain 2>/dev/null | json_at .error.code)" not-running
 expect_rc 125 uwctl run cache -- true
 expect_match "run without a pool" "$OUT" "run 'uwctl setup'"
 expect_rc 2 uwctl stauts
@@ -246,7 +247,7 @@ expect_rc 2 uwctl attach 0 database
 expect_rc 2 uwctl attach 12x database
 expect_rc 1 uwctl attach 4194304 database
 expect_rc 2 uwctl attach 2 database
-expect_rc 1 uwctl attach $pid databse
+expect_rc 4 uwctl attach $pid databse
 expect_match "near miss of attach" "$OUT" "did you mean 'database'"
 kill $pid
 
@@ -269,7 +270,7 @@ expect_rc 2 uwctl config check /tmp/bad.conf
 expect_match "fault in a file" "$OUT" "/tmp/bad.conf:2: "
 expect_rc 2 uwctl setup --config /tmp/bad.conf
 expect_rc 2 uwctl config check /tmp/none.conf
-expect_rc 1 uwctl config diff
+expect_rc 3 uwctl config diff
 
 # ---- with uwd ----
 groupadd -f uw
@@ -285,7 +286,7 @@ wait_until 5 leaf_shown
 expect "v" "$(uwctl status --json | json_at .v)" 1
 budget=$(uwctl status cache --json | json_at '.components[0].budget_bytes')
 expect "budget, in pages" "$((budget / 4096 * 4096))" "$(cg cache/memory.low)"
-expect_rc 1 uwctl status cahce
+expect_rc 4 uwctl status cahce
 expect_match "unknown component" "$OUT" "there is no component 'cahce'; there are: cache, ml_models"
 
 expect_rc 0 uwctl freeze ml_models --for 20s --dry-run
@@ -298,10 +299,10 @@ expect_match "status of it" "$(uwctl status)" "1 leaf frozen, thawed within 1[0-
 expect_rc 0 uwctl thaw ml_models
 not_frozen() { ! is_frozen ml_models/job; }
 wait_until 3 not_frozen
-expect_rc 1 uwctl thaw ml_models
+expect_rc 6 uwctl thaw ml_models
 expect_match "thaw of nothing" "$OUT" "has frozen nothing"
-expect_rc 1 uwctl freeze ml_models/none
-expect_rc 1 uwctl freeze cache
+expect_rc 4 uwctl freeze ml_models/none
+expect_rc 6 uwctl freeze cache
 expect_match "freeze of nothing" "$OUT" "nothing runs in cache"
 expect_rc 2 uwctl freeze ml_models --for 1h
 
@@ -350,10 +351,10 @@ sed -i 's/priority = 44/priority = 4/' /etc/uw/uw.conf
 # ---- who may ----
 expect_rc 0 as_user "$gid" uwctl status
 expect_rc 0 as_user "$gid" uwctl explain cache
-expect_rc 1 as_user "$gid" uwctl freeze ml_models --for 1s
-expect_match "change by a member" "$OUT" "root only"
-expect_rc 1 as_user "$gid" uwctl reload
-expect_rc 1 as_user 12345 uwctl status
+expect_rc 6 as_user "$gid" uwctl freeze ml_models --for 1s
+expect_match "change by a member" "$OUT" "for root only, not for uid 12345; use sudo"
+expect_rc 6 as_user "$gid" uwctl reload
+expect_rc 6 as_user 12345 uwctl status
 expect_match "a stranger" "$OUT" "no right to talk to uwd: .*usermod -aG uw"
 expect_rc 125 as_user 12345 uwctl run ml_models -- true
 expect_match "run by a stranger" "$OUT" "root|delegat"
@@ -419,10 +420,10 @@ assert call("io.uwctl.Control.Freeze")["error"] == "org.varlink.service.InvalidP
 END
 
 # ---- teardown ----
-expect_rc 1 uwctl teardown --kill
+expect_rc 6 uwctl teardown --kill
 expect_match "teardown beside uwd" "$OUT" "stop it first"
 stop_uwd
-expect_rc 1 uwctl teardown
+expect_rc 6 uwctl teardown
 expect_match "teardown while something runs" "$OUT" "process [0-9]+ runs in"
 expect_rc 2 uwctl teardown --kill --keep-running
 expect_rc 0 uwctl teardown --kill --dry-run

@@ -62,9 +62,9 @@ by_other() {
 echo 1 >"$POOL/hogs/hog/cgroup.freeze"
 wait_until 5 by_other
 uwctl status | tr -s ' \n' ' ' | grep -q '1 leaf frozen, by other' || fail "status does not show it in short"
-expect_rc 1 uwctl thaw hogs/hog
+expect_rc 6 uwctl thaw hogs/hog
 expect_match "thaw" "$OUT" "somebody else froze it"
-expect_rc 1 uwctl freeze hogs/hog --for 1s
+expect_rc 6 uwctl freeze hogs/hog --for 1s
 expect_match "freeze" "$OUT" "somebody else froze it"
 kill -KILL "$UWD_PID"
 wait "$UWD_PID" 2>/dev/null || true

@@ -171,7 +171,7 @@ expect_match "lease list" "$(uwctl lease list)" "$id +data +40M .*root.*uw_lease
 expect_match "lease list of another" "$(uwctl lease list batch)" 'no program has a lease'
 expect_match "status" "$(uwctl status)" 'leases +1 of 40M'
 expect "status" "$(status_of data leased_bytes)" $((40 << 20))
-expect_rc 1 uwctl lease free 12345
+expect_rc 5 uwctl lease free 12345
 expect_rc 2 uwctl lease free none
 uwctl lease free "$id"
 expect "a lease that was taken" "$(status_of data leases)" 0

@@ -15,7 +15,7 @@ submit() { # submit OPTION... -- COMMAND...
 }
 
 # ---- before there is anything ----
-expect_rc 1 uwctl submit -c batch -m 16M -- true
+expect_rc 3 uwctl submit -c batch -m 16M -- true
 expect_match "without uwd" "$OUT" 'uwd is not running'
 expect_rc 125 uwctl wait 1
 
@@ -98,7 +98,7 @@ expect "jobs of a file" "${#ids[@]}" 2
 expect_rc 0 uwctl wait "${ids[@]}"
 expect "the second found what the first made" "$(uwctl logs "${ids[1]}")" made
 sed -i 's/^\[task b\]/&\ncomponent = nosuch/' /tmp/t.ini
-expect_rc 1 uwctl submit --file /tmp/t.ini
+expect_rc 4 uwctl submit --file /tmp/t.ini
 expect_match "the component" "$OUT" "no component 'nosuch'"
 expect "nothing of it is queued" "$(uwctl queue --json | json_at .total)" 0
 
@@ -116,14 +116,14 @@ expect "in JSON" "$(uwctl status --json | json_at .queue.total.failed | grep -c 
 mine=$(as_user uwctl submit -c batch -m 16M -- id -u)
 expect_rc 0 as_user uwctl wait "$mine"
 expect "who it ran as" "$(as_user uwctl logs "$mine")" 12345
-expect_rc 1 as_user uwctl submit -c private -m 16M -- true
+expect_rc 6 as_user uwctl submit -c private -m 16M -- true
 expect_match "who may not" "$OUT" "may not submit to private"
 roots=$(submit -- sleep 1000)
-expect_rc 1 as_user uwctl cancel "$roots"
-expect_rc 1 as_user uwctl queue "$roots"
+expect_rc 5 as_user uwctl cancel "$roots"
+expect_rc 5 as_user uwctl queue "$roots"
 expect "others' jobs" "$(as_user uwctl queue --json | json_at .total)" 0
-expect_rc 1 as_user uwctl logs "$roots"
-expect_rc 1 as_user uwctl reload
+expect_rc 5 as_user uwctl logs "$roots"
+expect_rc 6 as_user uwctl reload
 expect_rc 0 uwctl cancel "$roots" --grace 0
 
 # ---- uwd dies while somebody waits ----

@@ -121,6 +121,6 @@ looks 2
 expect "which stay" "$(cg jobs/memory.high)" $((180 << 20))
 expect "a second setup" "$(uwctl setup --json | jq -c '[.changes, .uwd_reloaded]')" "[[],false]"
 base 30% >/tmp/other.conf
-expect_rc 1 uwctl setup --config /tmp/other.conf
+expect_rc 6 uwctl setup --config /tmp/other.conf
 expect_match "another file" "$OUT" "uwd runs and goes by the installed files, not by /tmp/other.conf"
 expect "is refused before any change" "$(cg jobs/memory.high)" $((180 << 20))

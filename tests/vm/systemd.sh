@@ -79,7 +79,7 @@ systemctl stop uwd
 [ -d "/proc/$pid" ] || fail "the workload died when uwd stopped"
 expect "limits stay" "$(cg cache/memory.high)" $((240 << 20))
 
-expect_rc 1 uwctl teardown
+expect_rc 6 uwctl teardown
 expect_match "teardown names what runs" "$OUT" sleeper
 uwctl teardown --kill
 wait_until 10 test ! -d "$POOL"

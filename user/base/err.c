@@ -17,18 +17,36 @@ static void make_one_line(char *text)
 			*text = '?';
 }
 
+static void fill(struct uw_err *err, const char *word, int code, const char *fmt, va_list args)
+{
+	err->code = code;
+	err->word = word;
+	if (vsnprintf(err->text, sizeof(err->text), fmt, args) < 0)
+		err->text[0] = '\0';
+	make_one_line(err->text);
+}
+
 int err_set(struct uw_err *err, int code, const char *fmt, ...)
 {
 	va_list args;
 
 	if (!err)
 		return code;
-	err->code = code;
 	va_start(args, fmt);
-	if (vsnprintf(err->text, sizeof(err->text), fmt, args) < 0)
-		err->text[0] = '\0';
+	fill(err, NULL, code, fmt, args);
 	va_end(args);
-	make_one_line(err->text);
+	return code;
+}
+
+int err_set_as(struct uw_err *err, const char *word, int code, const char *fmt, ...)
+{
+	va_list args;
+
+	if (!err)
+		return code;
+	va_start(args, fmt);
+	fill(err, word, code, fmt, args);
+	va_end(args);
 	return code;
 }
 

@@ -11,6 +11,7 @@
 
 struct uw_err {
 	int code;                   /* negative errno, 0 when unset */
+	const char *word;           /* the kind of failure, for programs; NULL: errno's name */
 	char text[UW_ERR_TEXT_LEN]; /* one line, no newline, "" when unset */
 };
 
@@ -21,6 +22,13 @@ struct uw_err {
  */
 int err_set(struct uw_err *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/*
+ * The same with a word of its own, a constant like "no-such-job", where an errno alone would say
+ * one thing of several kinds.
+ */
+int err_set_as(struct uw_err *err, const char *word, int code, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /* Puts "context: " in front of the text that is there. Returns err's code (0 when err is NULL). */
 int err_prefix(struct uw_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -27,17 +27,50 @@ int command_version(struct cli *cli)
 	return CLI_OK;
 }
 
-static json_t *commands_json(const struct command_table *commands)
+static json_t *options_json(uint64_t mask)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < commands->count; i++)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name",
-						      commands->row[i].name, "brief",
-						      commands->row[i].brief, "words",
-						      commands->row[i].words, "example",
-						      commands->row[i].example));
+	for (int id = 0; id < OPTION__COUNT; id++) {
+		const struct option_row *row = option_row((enum option_id)id);
+		char letter[2] = {row->letter, '\0'};
+
+		if (mask & OPTION_BIT(id))
+			json_array_append_new(list, json_pack("{s:s, s:s, s:s?, s:s}", "name",
+							      row->name, "letter", letter, "value",
+							      row->value, "help", row->help));
+	}
 	return list;
+}
+
+static json_t *commands_json(const struct command_table *commands, const struct command *only)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < commands->count; i++) {
+		const struct command *row = &commands->row[i];
+
+		if (!only || row == only)
+			json_array_append_new(list,
+					      json_pack("{s:s, s:s, s:s, s:s, s:o}", "name",
+							row->name, "brief", row->brief, "words",
+							row->words, "example", row->example,
+							"options", options_json(row->options)));
+	}
+	return list;
+}
+
+/* Of one command or, with NULL, of all. */
+static int print_help(const struct cli *cli, const struct command *command)
+{
+	if (cli->options.json)
+		return cli_print_json(
+			cli, json_pack("{s:o}", "commands", commands_json(cli->commands, command)));
+	if (command)
+		help_print_command(&cli->screen, command);
+	else
+		help_print_overview(&cli->screen, cli->commands);
+	return CLI_OK;
 }
 
 int command_help(struct cli *cli)
@@ -45,18 +78,9 @@ int command_help(struct cli *cli)
 	const struct command *command;
 	const char *near;
 
-	if (cli->options.json)
-		return cli_print_json(cli,
-				      json_pack("{s:o}", "commands", commands_json(cli->commands)));
-	if (!cli->argc) {
-		help_print_overview(&cli->screen, cli->commands);
-		return CLI_OK;
-	}
-	command = command_find(cli->commands, cli->argv[0]);
-	if (command) {
-		help_print_command(&cli->screen, command);
-		return CLI_OK;
-	}
+	command = cli->argc ? command_find(cli->commands, cli->argv[0]) : NULL;
+	if (command || !cli->argc)
+		return print_help(cli, command);
 	near = command_suggest(cli->commands, cli->argv[0]);
 	return cli_usage(cli, "there is no command '%s'%s%s%s", cli->argv[0],
 			 near ? ": did you mean '" : "", near ?: "", near ? "'?" : "");

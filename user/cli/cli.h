@@ -22,7 +22,10 @@ enum cli_exit {
 	CLI_OK = 0,
 	CLI_FAILED = 1,
 	CLI_USAGE = 2,         /* or a wrong configuration */
-	CLI_NOT_RUNNING = 3,   /* status: uwd does not run */
+	CLI_NOT_RUNNING = 3,   /* uwd does not run, or does not answer */
+	CLI_NO_COMPONENT = 4,  /* or leaf */
+	CLI_NO_JOB = 5,        /* or lease */
+	CLI_REFUSED = 6,       /* no right to it, no room for it now, or forbidden */
 	CLI_DEGRADED = 1,      /* check: works, and something is lost */
 	CLI_UNSUPPORTED = 2,   /* check */
 	CLI_DIFFERENT = 1,     /* config diff: something differs */
@@ -35,7 +38,7 @@ enum cli_exit {
 
 /* One invocation. Everything is borrowed from main. */
 struct cli {
-	const struct command *command;
+	const struct command *command;        /* NULL before one was found */
 	const struct command_table *commands; /* all there are */
 	struct options options;
 	int argc; /* words after the options */
@@ -45,8 +48,7 @@ struct cli {
 
 /*
  * Says what went wrong, once, on stderr (and with --json as {"v":1,"error":{...}} on stdout), and
- * returns the exit status for it: CLI_USAGE for -EINVAL, where what was given or configured is
- * wrong, else CLI_FAILED.
+ * returns the exit status that belongs to it; cli_usage the same of a wrong command line.
  */
 int cli_fail(const struct cli *cli, const struct uw_err *err);
 int cli_usage(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

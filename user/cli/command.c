@@ -21,6 +21,23 @@ const struct command *command_find(const struct command_table *table, const char
 	return NULL;
 }
 
+/* What other programs of this trade call it. */
+static const char *const synonyms[][2] = {
+	{"jobs", "queue"},    {"list", "queue"},  {"squeue", "queue"},   {"ps", "status"},
+	{"stats", "status"},  {"kill", "cancel"}, {"stop", "cancel"},    {"rm", "cancel"},
+	{"unfreeze", "thaw"}, {"exec", "run"},    {"add", "submit"},     {"sbatch", "submit"},
+	{"tail", "logs"},     {"output", "logs"}, {"metrics", "export"}, {"init", "setup"},
+};
+
+static const char *synonym_of(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(synonyms); i++) {
+		if (!strcmp(synonyms[i][0], name))
+			return synonyms[i][1];
+	}
+	return NULL;
+}
+
 const char *command_suggest(const struct command_table *table, const char *name)
 {
 	const char *names[COMMANDS_MAX];
@@ -28,5 +45,5 @@ const char *command_suggest(const struct command_table *table, const char *name)
 
 	for (size_t i = 0; i < count; i++)
 		names[i] = table->row[i].name;
-	return suggest_nearest(name, names, count);
+	return synonym_of(name) ?: suggest_nearest(name, names, count);
 }

@@ -8,7 +8,7 @@
 
 #include "user/base/cleanup.h"
 
-#define COMMON (OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON))
+#define COMMON (OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON) | OPTION_BIT(OPTION_COLOR))
 #define CLIENT (COMMON | OPTION_BIT(OPTION_SOCKET))
 #define CHANGE (COMMON | OPTION_BIT(OPTION_DRY_RUN))
 
@@ -94,8 +94,7 @@ static const struct command rows[] = {
 		.words = "[COMPONENT]",
 		.detail = "--jobs shows the figures of the queue: how many, how long they waited "
 			  "and ran, what was asked for, given and used. GOOD is the share that "
-			  "ended well, FIT that of the attempts whose first reservation sufficed. "
-			  "Exits 3 when uwd does not run.",
+			  "ended well, FIT that of the attempts whose first reservation sufficed.",
 		.example = "uwctl status\nuwctl status ml_models\nuwctl status --watch\n"
 			   "uwctl status --jobs",
 		.options = CLIENT | OPTION_BIT(OPTION_WATCH) | OPTION_BIT(OPTION_JOBS),
@@ -107,7 +106,7 @@ static const struct command rows[] = {
 		.brief = "what was done lately, and why",
 		.words = "[COMPONENT]",
 		.detail = "Oldest first. The journal has it all; uwd keeps the last 512 records.",
-		.example = "uwctl log -n 50\nuwctl log --follow ml_models",
+		.example = "uwctl log --lines 50\nuwctl log --follow ml_models",
 		.options = CLIENT | OPTION_BIT(OPTION_COUNT) | OPTION_BIT(OPTION_FOLLOW),
 		.words_max = 1,
 		.run = command_log,
@@ -120,7 +119,7 @@ static const struct command rows[] = {
 			"The state it is in, the last actions on it with the value that was "
 			"observed, the threshold it was held against, and what came of it; and the "
 			"last leases of memory that programs did not get, or lost.",
-		.example = "uwctl why ml_models\nuwctl why ml_models -n 20 --json",
+		.example = "uwctl why ml_models\nuwctl why ml_models -l 20 --json",
 		.options = CLIENT | OPTION_BIT(OPTION_COUNT),
 		.words_min = 1,
 		.words_max = 1,
@@ -450,7 +449,7 @@ static const struct command rows[] = {
 		.words = "[COMMAND]",
 		.detail = "",
 		.example = "uwctl help run",
-		.options = OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON),
+		.options = COMMON,
 		.words_max = 1,
 		.run = command_help,
 	},

@@ -53,7 +53,7 @@ static int config_show(const struct cli *cli)
 	const char *file = named_file(cli), *source = "uwd";
 	struct config config;
 	struct uw_err err = {0};
-	int r = file ? -ENOENT : load_in_force(cli, &config, &err);
+	int r = file ? 0 : load_in_force(cli, &config, &err);
 
 	if (file || remote_is_absent(r)) {
 		source = file ? file : "files";

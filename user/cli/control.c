@@ -154,14 +154,15 @@ static int report(const struct cli *cli, const struct requested *requested)
 static int nothing_came(const struct requested *requested, struct uw_err *err)
 {
 	if (requested->want_bytes)
-		return err_set(err, -ENODATA,
-			       "%s has nothing that uwd would reclaim: under 1 MiB of it is cold, "
-			       "or there is no swap for the rest",
-			       requested->component);
-	return err_set(err, -ETIMEDOUT,
-		       "uwd took the request, and did not act on it in time; 'uwctl why %s' and "
-		       "'uwctl log' say what it does instead",
-		       requested->component);
+		return err_set_as(
+			err, "nothing-to-reclaim", -ENODATA,
+			"%s has nothing that uwd would reclaim: under 1 MiB of it is cold, "
+			"or there is no swap for the rest",
+			requested->component);
+	return err_set_as(err, "not-done", -ETIMEDOUT,
+			  "uwd took the request, and did not act on it in time; 'uwctl why %s' and "
+			  "'uwctl log' say what it does instead",
+			  requested->component);
 }
 
 /* Asks for a change and says what came of it. Steals parameters. */

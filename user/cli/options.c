@@ -19,6 +19,7 @@
 
 enum option_type {
 	TYPE_FLAG,
+	TYPE_COLOUR,
 	TYPE_TEXT,
 	TYPE_LEAF_NAME,
 	TYPE_COUNT,
@@ -42,6 +43,9 @@ static const struct option_full {
 	[OPTION_JSON] = {{"json", 'j', NULL, "print one JSON object with \"v\": 1"},
 			 TYPE_FLAG,
 			 offsetof(struct options, json)},
+	[OPTION_COLOR] = {{"color", 0, "WHEN", "auto (the default), always or never"},
+			  TYPE_COLOUR,
+			  offsetof(struct options, colour)},
 	[OPTION_DRY_RUN] = {{"dry-run", 'n', NULL,
 			     "say exactly what would be done, and do nothing"},
 			    TYPE_FLAG,
@@ -68,7 +72,7 @@ static const struct option_full {
 	[OPTION_FOLLOW] = {{"follow", 'f', NULL, "go on printing what comes"},
 			   TYPE_FLAG,
 			   offsetof(struct options, follow)},
-	[OPTION_COUNT] = {{"lines", 'n', "N", "how many records, 1 to 512"},
+	[OPTION_COUNT] = {{"lines", 'l', "N", "how many records, 1 to 512"},
 			  TYPE_COUNT,
 			  offsetof(struct options, count)},
 	[OPTION_FOR] = {{"for", 0, "TIME", "at most for so long: 500ms, 30s, 2min"},
@@ -145,7 +149,7 @@ static const struct option_full {
 	[OPTION_MINE] = {{"mine", 0, NULL, "of one's own, where root would see all"},
 			 TYPE_FLAG,
 			 offsetof(struct options, mine)},
-	[OPTION_LINES] = {{"lines", 'n', "N", "how many; 0 is all"},
+	[OPTION_LINES] = {{"lines", 'l', "N", "how many; 0 is all"},
 			  TYPE_LINES,
 			  offsetof(struct options, lines)},
 	[OPTION_OUT] = {{"out", 'o', "FILE", "where to (uw.recording); - is standard output"},
@@ -212,6 +216,15 @@ static int set_flag(void *place, const char *text)
 	return 0;
 }
 
+static int set_colour(void *place, const char *text)
+{
+	int found = screen_colour_find(text);
+
+	if (found >= 0)
+		*(enum screen_colour *)place = (enum screen_colour)found;
+	return found < 0 ? -EINVAL : 0;
+}
+
 static int set_text(void *place, const char *text)
 {
 	*(const char **)place = text;
@@ -244,6 +257,7 @@ static const struct type_row {
 	const char *allowed;
 } types[TYPE__COUNT] = {
 	[TYPE_FLAG] = {set_flag, ""},
+	[TYPE_COLOUR] = {set_colour, "auto, always or never"},
 	[TYPE_TEXT] = {set_text, "some text"},
 	[TYPE_LEAF_NAME] = {set_leaf_name,
 			    "1 to 31 of a-z 0-9 _ -, the first one a letter or a digit"},
@@ -328,6 +342,16 @@ static const struct option_full *option_of(int value, uint64_t mask)
 	return NULL;
 }
 
+static bool has_name(const struct getopt_tables *tables, const char *name)
+{
+	for (const struct option *option = tables->longs; option->name; option++) {
+		if (!strcmp(option->name, name))
+			return true;
+	}
+	return false;
+}
+
+/* -n is a dry run wherever there is one; tail(1) and journalctl(1) have it for lines. */
 static int unknown_option(const char *word, const struct getopt_tables *tables, struct uw_err *err)
 {
 	const char *names[OPTION__COUNT];
@@ -335,6 +359,8 @@ static int unknown_option(const char *word, const struct getopt_tables *tables, 
 	char bare[32];
 	size_t count = 0;
 
+	if (optopt == 'n' && has_name(tables, "lines"))
+		return err_set(err, -EINVAL, "unknown option '-n': did you mean '--lines'?");
 	if (optopt)
 		return err_set(err, -EINVAL, "unknown option '-%c'", optopt);
 	while (tables->longs[count].name) {

@@ -10,10 +10,12 @@
 #include <stdint.h>
 
 #include "user/base/err.h"
+#include "user/cli/screen.h"
 
 enum option_id {
 	OPTION_HELP,
 	OPTION_JSON,
+	OPTION_COLOR,
 	OPTION_DRY_RUN,
 	OPTION_CONFIG,
 	OPTION_SOCKET,
@@ -88,6 +90,7 @@ struct options {
 	bool help, json, dry_run;
 	bool kill, keep_running, watch, follow;
 	bool wait, no_env, any, err, jobs, mine;
+	enum screen_colour colour;
 	const char *config, *socket, *name, *file, *out;
 	const char *component, *key, *tag, *state;
 	const char *policy, *capacity, *stretch, *jitter, *ramp, *seed, *runs, *html;

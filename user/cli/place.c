@@ -28,7 +28,8 @@ int place_open(struct place *ret_place, struct uw_err *err)
 			       "'uwctl check' says what to do");
 	r = cg_tree_root(place.root, sizeof(place.root));
 	if (r == -ENOENT)
-		return err_set(err, r, "there is no pool yet; run 'uwctl setup' as root first");
+		return err_set_as(err, "no-pool", r,
+				  "there is no pool yet; run 'uwctl setup' as root first");
 	if (r < 0)
 		return err_set(err, r, "/run/uw/pool: %s; run 'uwctl setup' as root", strerror(-r));
 	r = cg_tree_open(&place.host, place.root, &place.dir, err);
@@ -73,12 +74,14 @@ static int no_component(const struct place *place, const char *component, struct
 	cg_leaf_each(place->dir, collect_name, &names);
 	near = suggest_nearest(component, names.name, names.count);
 	if (near)
-		return err_set(err, -ENOENT, "there is no component '%s': did you mean '%s'?",
-			       component, near);
+		return err_set_as(err, "no-such-component", -ENOENT,
+				  "there is no component '%s': did you mean '%s'?", component,
+				  near);
 	for (size_t i = 0; i < names.count && at < sizeof(list); i++)
 		at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", i ? ", " : "",
 				       names.name[i]);
-	return err_set(err, -ENOENT, "there is no component '%s'; there are: %s", component, list);
+	return err_set_as(err, "no-such-component", -ENOENT,
+			  "there is no component '%s'; there are: %s", component, list);
 }
 
 int place_find(const struct place *place, const char *component, struct uw_err *err)

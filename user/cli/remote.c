@@ -21,7 +21,7 @@ int remote_open(const struct cli *cli, struct ipc_client *ret_client, struct uw_
 
 bool remote_is_absent(int r)
 {
-	return r == -ENOENT || r == -ECONNREFUSED;
+	return r == -ECONNREFUSED;
 }
 
 static int call_within(const struct cli *cli, uint64_t timeout_us, enum ipc_method method,

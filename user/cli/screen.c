@@ -13,8 +13,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define WIDTH_DEFAULT 80
-#define COLUMN_GAP    2
+#define WIDTH_DEFAULT  80
+#define HEIGHT_DEFAULT 24
+#define COLUMN_GAP     2
 
 /* ECMA-48 select graphic rendition. */
 static const char *const paint_on[PAINT__COUNT] = {
@@ -24,25 +25,50 @@ static const char *const paint_on[PAINT__COUNT] = {
 };
 #define PAINT_OFF "\033[0m"
 
-static int terminal_width(int fd)
+static void terminal_size(int fd, struct screen *screen)
 {
-	struct winsize size;
+	struct winsize size = {0};
 
-	if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col)
-		return size.ws_col;
-	return WIDTH_DEFAULT;
+	if (ioctl(fd, TIOCGWINSZ, &size) < 0)
+		memset(&size, 0, sizeof(size));
+	screen->width = size.ws_col ? size.ws_col : WIDTH_DEFAULT;
+	screen->height = size.ws_row ? size.ws_row : HEIGHT_DEFAULT;
 }
 
-void screen_init(struct screen *screen, FILE *out)
+int screen_colour_find(const char *word)
 {
-	const char *no_color = getenv("NO_COLOR");
-	const char *term = getenv("TERM");
-	bool tty = isatty(fileno(out)) == 1;
-	bool dumb = term && !strcmp(term, "dumb");
+	static const char *const words[SCREEN_COLOUR__COUNT] = {
+		[SCREEN_COLOUR_AUTO] = "auto",
+		[SCREEN_COLOUR_ALWAYS] = "always",
+		[SCREEN_COLOUR_NEVER] = "never",
+	};
 
-	screen->out = out;
-	screen->colour = tty && !dumb && !(no_color && *no_color);
-	screen->width = tty ? terminal_width(fileno(out)) : 0;
+	for (int i = 0; i < SCREEN_COLOUR__COUNT; i++) {
+		if (!strcmp(words[i], word))
+			return i;
+	}
+	return -1;
+}
+
+static bool colour_by_itself(const struct screen *screen)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return screen->width && !(term && !strcmp(term, "dumb")) && !(no_color && *no_color);
+}
+
+void screen_set_colour(struct screen *screen, enum screen_colour colour)
+{
+	screen->colour = colour == SCREEN_COLOUR_ALWAYS ||
+			 (colour == SCREEN_COLOUR_AUTO && colour_by_itself(screen));
+}
+
+void screen_init(struct screen *screen, FILE *out, enum screen_colour colour)
+{
+	*screen = (struct screen){.out = out};
+	if (isatty(fileno(out)) == 1)
+		terminal_size(fileno(out), screen);
+	screen_set_colour(screen, colour);
 }
 
 static void paint_begin(const struct screen *screen, enum paint paint)

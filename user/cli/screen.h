@@ -25,10 +25,23 @@ enum paint {
 struct screen {
 	FILE *out;
 	bool colour;
-	int width; /* columns; 0 = unlimited (a file or a pipe) */
+	int width;  /* columns; 0 = unlimited (a file or a pipe) */
+	int height; /* lines; 0 as width */
 };
 
-void screen_init(struct screen *screen, FILE *out);
+/* Whether to use colours; auto as above. A choice on the command line goes before NO_COLOR. */
+enum screen_colour {
+	SCREEN_COLOUR_AUTO,
+	SCREEN_COLOUR_ALWAYS,
+	SCREEN_COLOUR_NEVER,
+	SCREEN_COLOUR__COUNT
+};
+
+/* "auto", "always", "never"; -1 for any other word. */
+int screen_colour_find(const char *word);
+
+void screen_init(struct screen *screen, FILE *out, enum screen_colour colour);
+void screen_set_colour(struct screen *screen, enum screen_colour colour);
 
 /* Prints in a colour; no newline is added. */
 void screen_paint(const struct screen *screen, enum paint paint, const char *fmt, ...)

@@ -428,13 +428,9 @@ int command_status(struct cli *cli)
 	struct ipc_client client = {.fd = -1};
 	struct uw_err err = {0};
 	int r = remote_open(cli, &client, &err);
-	int status;
 
-	if (r < 0) {
-		status = cli_fail(cli, &err);
-		return remote_is_absent(r) ? CLI_NOT_RUNNING : status;
-	}
-	r = show(cli, &client, &err);
+	if (r >= 0)
+		r = show(cli, &client, &err);
 	while (r >= 0 && cli->options.watch) {
 		sleep(PERIOD_S);
 		r = show(cli, &client, &err);

@@ -38,9 +38,17 @@ unsigned int suggest_distance(const char *a, const char *b)
 	return row[rows % 3][columns];
 }
 
+/* An edit in a short word, two from seven letters on: more, and it is another word. */
+static unsigned int near_enough(size_t length)
+{
+	unsigned int edits = (unsigned int)(length + 1) / 4;
+
+	return length > 1 && !edits ? 1 : edits;
+}
+
 const char *suggest_nearest(const char *word, const char *const *names, size_t count)
 {
-	unsigned int limit = (unsigned int)(strnlen(word, WORD_MAX) + 2) / 3;
+	unsigned int limit = near_enough(strnlen(word, WORD_MAX));
 	const char *best = NULL;
 
 	for (size_t i = 0; *word && i < count; i++) {

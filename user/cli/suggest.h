@@ -12,8 +12,8 @@
 unsigned int suggest_distance(const char *a, const char *b);
 
 /*
- * The best of count names for word: one that it begins, or the nearest within a third of its length
- * (at least one edit). NULL when nothing is near; of equals the first.
+ * The best of count names for word: one that it begins, or the nearest within a quarter of its
+ * length (an edit, from two letters on). NULL when nothing is near; of equals the first.
  */
 const char *suggest_nearest(const char *word, const char *const *names, size_t count);
 

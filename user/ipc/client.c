@@ -7,6 +7,7 @@
 #include "user/ipc/client.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,28 +20,38 @@
 
 #define READ_CHUNK 16384U
 
+/* The words of failures, for programs. */
+#define NOT_RUNNING   "not-running"
+#define NOT_PERMITTED "not-permitted"
+#define BUSY          "busy"
+
+/* Where no group of that name is, nobody can become a member of it. */
+static int no_right(const char *path, struct uw_err *err)
+{
+	bool made = getgrnam("uw") != NULL;
+
+	return err_set_as(err, NOT_PERMITTED, -EACCES,
+			  "no right to talk to uwd: %s is for root and the members of its group; "
+			  "use sudo, or%s 'usermod -aG uw USER' and log in again",
+			  path, made ? "" : " 'groupadd --system uw', restart uwd, then");
+}
+
 static int connect_error(const char *path, int r, struct uw_err *err)
 {
 	switch (r) {
 	case -ENOENT:
-		return err_set(err, r,
-			       "uwd is not running (no %s); start it with 'systemctl start uwd', "
-			       "or 'uwd &' where there is no systemd",
-			       path);
 	case -ECONNREFUSED:
-		return err_set(err, r,
-			       "uwd is not running (nobody answers on %s); start it with "
-			       "'systemctl start uwd', or 'uwd &' where there is no systemd",
-			       path);
+		return err_set_as(
+			err, NOT_RUNNING, -ECONNREFUSED,
+			"uwd is not running (%s %s); start it with 'systemctl start uwd', "
+			"or 'uwd &' where there is no systemd",
+			r == -ENOENT ? "no" : "nobody answers on", path);
 	case -EACCES:
 	case -EPERM:
-		return err_set(err, -EACCES,
-			       "no right to talk to uwd: %s is for root and the members of its "
-			       "group; use sudo, or 'usermod -aG uw USER' and log in again",
-			       path);
+		return no_right(path, err);
 	case -EAGAIN:
-		return err_set(err, -EBUSY, "uwd has too many clients waiting on %s; try again",
-			       path);
+		return err_set_as(err, BUSY, -EBUSY,
+				  "uwd has too many clients waiting on %s; try again", path);
 	default:
 		return err_set(err, r, "connect to %s: %s", path, strerror(-r));
 	}
@@ -144,21 +155,27 @@ int ipc_client_send(struct ipc_client *client, enum ipc_method method, json_t *p
 static const struct error_row {
 	const char *name;
 	int code;
+	const char *word;
 	const char *key; /* the parameter that holds the words */
 	const char *format;
 } error_rows[] = {
-	{IPC_ERROR_FAILED, -EREMOTEIO, "reason", "%s"},
-	{IPC_ERROR_BAD_CONFIG, -EINVAL, "reason", "%s"},
-	{IPC_ERROR_NOT_PERMITTED, -EPERM, "reason", "%s"},
-	{IPC_ERROR_BUSY, -EBUSY, "reason", "%s"},
-	{IPC_ERROR_NO_COMPONENT, -ENOENT, "reason", "%s"},
-	{IPC_ERROR_BAD_JOB, -EINVAL, "reason", "%s"},
-	{IPC_ERROR_NO_JOB, -ESRCH, "reason", "%s"},
-	{IPC_ERROR_QUEUE_FULL, -EDQUOT, "reason", "%s"},
-	{IPC_ERROR_INVALID_PARAMETER, -EINVAL, "parameter", "uwd does not accept this value of %s"},
-	{IPC_ERROR_NO_METHOD, -EOPNOTSUPP, "method",
+	{IPC_ERROR_FAILED, -EREMOTEIO, "failed", "reason", "%s"},
+	{IPC_ERROR_REFUSED, -EPERM, "refused", "reason", "%s"},
+	{IPC_ERROR_BAD_CONFIG, -EINVAL, "bad-configuration", "reason", "%s"},
+	{IPC_ERROR_NOT_PERMITTED, -EPERM, NOT_PERMITTED, "reason", "%s"},
+	{IPC_ERROR_BUSY, -EBUSY, BUSY, "reason", "%s"},
+	{IPC_ERROR_NO_COMPONENT, -ENOENT, "no-such-component", "reason", "%s"},
+	{IPC_ERROR_NO_LEAF, -ENOENT, "no-such-leaf", "reason", "%s"},
+	{IPC_ERROR_BAD_JOB, -EINVAL, "bad-job", "reason", "%s"},
+	{IPC_ERROR_NO_JOB, -ESRCH, "no-such-job", "reason", "%s"},
+	{IPC_ERROR_NO_LEASE, -ESRCH, "no-such-lease", "reason", "%s"},
+	{IPC_ERROR_QUEUE_FULL, -EDQUOT, "queue-full", "reason", "%s"},
+	{IPC_ERROR_INVALID_PARAMETER, -EINVAL, "invalid", "parameter",
+	 "uwd does not accept this value of %s"},
+	{IPC_ERROR_NO_METHOD, -EOPNOTSUPP, "not-supported", "method",
 	 "this uwd has no %s; is it older than uwctl? restart it"},
-	{IPC_ERROR_NOT_IMPLEMENTED, -EOPNOTSUPP, "method", "this uwd was built without %s"},
+	{IPC_ERROR_NOT_IMPLEMENTED, -EOPNOTSUPP, "not-supported", "method",
+	 "this uwd was built without %s"},
 };
 
 static int answer_error(const json_t *message, const char *name, struct uw_err *err)
@@ -175,7 +192,7 @@ static int answer_error(const json_t *message, const char *name, struct uw_err *
 		words = (int)(strstr(row->format, "%s") - row->format);
 		snprintf(text, sizeof(text), "%.*s%s%s", words, row->format,
 			 json_get_text(parameters, row->key), row->format + words + 2);
-		return err_set(err, row->code, "%s", text);
+		return err_set_as(err, row->word, row->code, "%s", text);
 	}
 	return err_set(err, -EREMOTEIO, "uwd answered with error %s", name);
 }
@@ -201,14 +218,17 @@ static int receive(struct ipc_client *client, uint64_t deadline_us, struct uw_er
 	int r = wait_for(client->fd, POLLIN, deadline_us);
 
 	if (r == -ETIMEDOUT)
-		return err_set(err, r, "uwd does not answer in time");
+		return err_set_as(
+			err, "no-answer", r,
+			"uwd does not answer in time: 'systemctl status uwd' says what "
+			"it does, 'systemctl restart uwd' ends a hang and keeps the jobs");
 	if (r < 0)
 		return err_set(err, r, "wait for uwd's answer: %s", strerror(-r));
 	count = recv(client->fd, chunk, sizeof(chunk), 0);
 	if (count == 0 || (count < 0 && errno == ECONNRESET))
-		return err_set(err, -EPIPE,
-			       "uwd closed the connection; 'uwctl status' says whether "
-			       "it runs");
+		return err_set_as(err, "connection-lost", -EPIPE,
+				  "uwd closed the connection; 'uwctl status' says whether "
+				  "it runs");
 	if (count < 0)
 		return errno == EAGAIN || errno == EINTR
 			       ? 0

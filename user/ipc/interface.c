@@ -235,11 +235,14 @@ static const char types[] =
 	"\tconditions: []Condition\n"
 	")\n"
 	"\n"
+	"# Refused: it could be done, and is not: nothing is there for it, or the configuration forbids it.\n"
 	"error Failed (reason: string)\n"
+	"error Refused (reason: string)\n"
 	"error BadConfiguration (reason: string)\n"
 	"error NotPermitted (reason: string)\n"
 	"error Busy (reason: string)\n"
-	"error NoSuchComponent (reason: string)\n";
+	"error NoSuchComponent (reason: string)\n"
+	"error NoSuchLeaf (reason: string)\n";
 
 /* The first 1000 of them, those that were left alone first. */
 #define JOB_CHANGES "(changed: int, refused: int, jobs: []JobChange)"

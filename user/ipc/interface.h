@@ -71,10 +71,12 @@ char *ipc_interface_text(void);
 
 /* Errors that carry {reason: string}, full names. */
 #define IPC_ERROR_FAILED        IPC_INTERFACE ".Failed"
+#define IPC_ERROR_REFUSED       IPC_INTERFACE ".Refused"
 #define IPC_ERROR_BAD_CONFIG    IPC_INTERFACE ".BadConfiguration"
 #define IPC_ERROR_NOT_PERMITTED IPC_INTERFACE ".NotPermitted"
 #define IPC_ERROR_BUSY          IPC_INTERFACE ".Busy"
 #define IPC_ERROR_NO_COMPONENT  IPC_INTERFACE ".NoSuchComponent"
+#define IPC_ERROR_NO_LEAF       IPC_INTERFACE ".NoSuchLeaf"
 #define IPC_ERROR_BAD_JOB       IPC_INTERFACE ".BadJob"
 #define IPC_ERROR_NO_JOB        IPC_INTERFACE ".NoSuchJob"
 #define IPC_ERROR_QUEUE_FULL    IPC_INTERFACE ".QueueFull"

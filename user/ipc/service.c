@@ -182,13 +182,15 @@ static bool peer_may(const struct ipc_peer *peer, const struct ipc_method_row *r
 		return true;
 	if (row->needs_root)
 		ipc_answer_fail(answer, IPC_ERROR_NOT_PERMITTED,
-				"%s changes things and is for root only; uid %u asked", row->name,
+				"this changes things and is for root only, not for uid %u; use "
+				"sudo",
 				(unsigned int)peer->uid);
 	else
 		ipc_answer_fail(
 			answer, IPC_ERROR_NOT_PERMITTED,
-			"%s is for root and members of the socket's group; uid %u is neither",
-			row->name, (unsigned int)peer->uid);
+			"this is for root and the members of uwd's group, not for uid %u; use "
+			"sudo, or 'usermod -aG uw USER' and log in again",
+			(unsigned int)peer->uid);
 	return false;
 }
 

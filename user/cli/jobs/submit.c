@@ -76,7 +76,7 @@ static void print_submitted(const struct cli *cli, const json_t *answer)
 	struct screen notes;
 	size_t i;
 
-	screen_init(&notes, stderr);
+	screen_init(&notes, stderr, cli->options.colour);
 	json_array_foreach (json_object_get(answer, "jobs"), i, job) {
 		if (cli->options.dry_run)
 			note(&cli->screen, job);

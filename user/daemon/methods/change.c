@@ -378,7 +378,7 @@ static void end(struct change *change)
 	if (change->count)
 		encode(change, &answer);
 	else
-		ipc_answer_fail(&answer, IPC_ERROR_NO_JOB, "there is no such job of yours");
+		select_answer_none(&change->scan.select, &answer);
 	send(change->daemon, change->token, &answer);
 	change_free(change);
 }

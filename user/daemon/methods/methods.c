@@ -104,7 +104,7 @@ static bool read_leaf(const struct daemon *daemon, const struct ipc_call *call, 
 	}
 	*ret_leaf = sense_leaf_find(daemon->sense, component, name);
 	if (!*ret_leaf)
-		ipc_answer_fail(answer, IPC_ERROR_FAILED,
+		ipc_answer_fail(answer, IPC_ERROR_NO_LEAF,
 				"there is no leaf '%.64s' in %s; 'uwctl status %s' lists them",
 				name, daemon->config.component[component].name,
 				daemon->config.component[component].name);
@@ -303,7 +303,7 @@ static bool is_ours_to_freeze(const struct daemon *daemon, uint64_t cgid, struct
 
 		if (leaf->cgid != cgid || !leaf->frozen || leaf->ours)
 			continue;
-		ipc_answer_fail(answer, IPC_ERROR_FAILED,
+		ipc_answer_fail(answer, IPC_ERROR_REFUSED,
 				"somebody else froze it and thaws it: echo 0 > cgroup.freeze");
 		return false;
 	}
@@ -322,7 +322,7 @@ static void method_freeze(struct daemon *daemon, const struct ipc_call *call,
 	    !is_ours_to_freeze(daemon, wanted.leaf, answer))
 		return;
 	if (!has_leaf(daemon, wanted.component))
-		ipc_answer_fail(answer, IPC_ERROR_FAILED, "nothing runs in %s",
+		ipc_answer_fail(answer, IPC_ERROR_REFUSED, "nothing runs in %s",
 				daemon->config.component[wanted.component].name);
 	else
 		request(daemon, &wanted, answer);
@@ -338,7 +338,7 @@ static void method_thaw(struct daemon *daemon, const struct ipc_call *call,
 	    !is_ours_to_freeze(daemon, wanted.leaf, answer))
 		return;
 	if (!daemon->component[wanted.component].view.frozen_leaves)
-		ipc_answer_fail(answer, IPC_ERROR_FAILED, "uwd has frozen nothing in %s",
+		ipc_answer_fail(answer, IPC_ERROR_REFUSED, "uwd has frozen nothing in %s",
 				daemon->config.component[wanted.component].name);
 	else
 		request(daemon, &wanted, answer);

@@ -36,11 +36,6 @@ struct one_job {
 		       struct ipc_answer *answer);
 };
 
-static void no_job(struct ipc_answer *answer)
-{
-	ipc_answer_fail(answer, IPC_ERROR_NO_JOB, "there is no such job of yours");
-}
-
 static void one_free(struct scan *scan)
 {
 	scan_done(scan);
@@ -64,7 +59,7 @@ static void one_found(struct scan *scan, int rc, struct ipc_answer *answer)
 	if (rc == -EBUSY)
 		ipc_answer_fail(answer, IPC_ERROR_BUSY, "too many read the queue now; try again");
 	else if (rc || !one->id || store_find(jobs_reader(daemon->jobs), one->id, &row))
-		no_job(answer);
+		select_answer_none(&one->scan.select, answer);
 	else
 		one->encode(daemon, &row, answer);
 	one_free(scan);
@@ -137,7 +132,8 @@ static void encode_one(struct daemon *daemon, const struct store_row *row,
 	bool ended = job_state_is_end((enum job_state)job.state);
 
 	if (!live && !ended) {
-		no_job(answer); /* its end is on the way to the disk */
+		ipc_answer_fail(answer, IPC_ERROR_BUSY, "job %" PRIu64 " ends just now; try again",
+				job.id);
 		return;
 	}
 	answer->parameters = json_pack("{s:o, s:s, s:o, s:o}", "argv", encode_argv(&row->spec),

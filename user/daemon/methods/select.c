@@ -7,6 +7,8 @@
  */
 #include "user/daemon/methods/select.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +108,30 @@ static bool in_ranges(const struct job_select *select, const struct job *job)
 		}
 	}
 	return !select->range_count;
+}
+
+static bool is_one_job(const struct job_select *select)
+{
+	const struct job_range *range = &select->range[0];
+
+	return select->range_count == 1 && range->first == range->last &&
+	       (range->index_first == UINT64_MAX || range->index_first == range->index_last);
+}
+
+void select_answer_none(const struct job_select *select, struct ipc_answer *answer)
+{
+	const struct job_range *range = &select->range[0];
+	const char *whose = select->one_user ? " of yours" : "";
+	char index[24] = "";
+
+	if (!is_one_job(select)) {
+		ipc_answer_fail(answer, IPC_ERROR_NO_JOB, "there are no such jobs%s", whose);
+		return;
+	}
+	if (range->index_first != UINT64_MAX)
+		snprintf(index, sizeof(index), "_%" PRIu64, range->index_first);
+	ipc_answer_fail(answer, IPC_ERROR_NO_JOB, "there is no job %" PRIu64 "%s%s", range->first,
+			index, whose);
 }
 
 bool select_has_plain(const struct job_select *select, const struct job *job)

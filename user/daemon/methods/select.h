@@ -32,6 +32,9 @@ bool select_read(const struct ipc_call *call, struct ipc_answer *answer, const c
 bool select_read_ranges(const struct ipc_call *call, struct ipc_answer *answer, const json_t *jobs,
 			struct job_select *ret_select);
 
+/* Answers that none of these is there, or none of the caller's. */
+void select_answer_none(const struct job_select *select, struct ipc_answer *answer);
+
 /* By user, state and ranges alone. */
 bool select_has_plain(const struct job_select *select, const struct job *job);
 

@@ -182,7 +182,7 @@ static void finish(struct scan *scan, int rc, struct ipc_answer *answer)
 	} else if (rc) {
 		ipc_answer_fail(answer, IPC_ERROR_FAILED, "the jobs cannot be read");
 	} else if (!wait->ended && !wait->left) {
-		ipc_answer_fail(answer, IPC_ERROR_NO_JOB, "there is no such job of yours");
+		select_answer_none(&scan->select, answer);
 	} else {
 		answer->follow = wait->more;
 		answer->method = IPC_WAIT;
