@@ -185,6 +185,49 @@ static void test_a_call_that_is_too_long_is_refused_here(void **state)
 	assert_int_equal(fake->calls[IPC_SUBMIT], 0);
 }
 
+static void test_a_job_is_named_so_that_one_knows_it(void **state)
+{
+	static const struct {
+		const char *words[6];
+		const char *name;
+	} rows[] = {
+		{{"--name", "fold-7", "sh", "-c", "./fold 7"}, "fold-7"},
+		{{"sh", "-c", "./fold 7 >out"}, "fold"},
+		{{"sh", "-c", "  exec ./bin/fold 7"}, "fold"},
+		{{"bash", "-c", "(cd x; make)"}, "bash"},
+		{{"./a-program-with-a-name-of-more-than-23-letters"}, "a-program-with-a-name-+"},
+		{{"./a-name-of-23-characters"}, "a-name-of-23-characters"},
+	};
+	struct fake *fake = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *words[16] = {"submit", "-c", "ml", "-m", "1M"};
+		AUTO_FREE char *text = NULL;
+		const json_t *job;
+
+		memcpy(&words[5], rows[i].words, sizeof(rows[i].words));
+		fake->answer[IPC_SUBMIT][0] = "{\"jobs\": []}";
+		assert_int_equal(fake_uwctl(fake, 0, words, &text), 0);
+		job = json_array_get(json_object_get(fake->said[IPC_SUBMIT][i], "jobs"), 0);
+		assert_string_equal(json_get_text(job, "name"), rows[i].name);
+	}
+}
+
+static void test_a_wrong_name_is_refused_here(void **state)
+{
+	static const char *const wrong[] = {"12", "12_3", "a b", "a-name-of-24-characters-"};
+	struct fake *fake = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		AUTO_FREE char *text = NULL;
+
+		assert_int_equal(
+			UWCTL(fake, 0, &text, "submit", "-c", "ml", "--name", wrong[i], "true"),
+			CLI_USAGE);
+	}
+	assert_int_equal(fake->calls[IPC_SUBMIT], 0);
+}
+
 static void test_refusals_of_uwd_come_in_its_words(void **state)
 {
 	struct fake *fake = *state;
@@ -345,6 +388,8 @@ int main(void)
 		TEST(test_a_file_goes_as_one_call),
 		TEST(test_what_is_wrong_is_said_and_nothing_is_sent),
 		TEST(test_a_call_that_is_too_long_is_refused_here),
+		TEST(test_a_job_is_named_so_that_one_knows_it),
+		TEST(test_a_wrong_name_is_refused_here),
 		TEST(test_refusals_of_uwd_come_in_its_words),
 		TEST(test_dry_run_says_what_would_be),
 		TEST(test_submit_dry_run_says_that_there_is_room),

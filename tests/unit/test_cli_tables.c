@@ -134,7 +134,7 @@ static void test_an_arrays_id_matches_all_of_it(void **state)
 
 static const char queue_text[] =
 	"[{\"id\": 12, \"state\": \"running\", \"priority\": 7, " QUEUED
-	"\"start_wall_us\": 999999275000000, \"end_in_us\": 400000000, "
+	"\"start_wall_us\": 999999275000000, \"end_in_us\": 400000000, \"time_us\": 1125000000, "
 	"\"current_bytes\": 312475648, \"why\": {\"reason\": \"fits\", "
 	"\"text\": \"needs 320M, 512M are free\"}},"
 	"{\"id\": 18, \"array\": 14, \"index\": 3, \"state\": \"frozen\", \"priority\": 5, " QUEUED
@@ -152,28 +152,27 @@ static const char queue_text[] =
 	"\"memory_bytes\": null, \"why\": {\"reason\": \"new\", \"text\": \"\\u001b]0;x\"}}]";
 
 static const char queue_80[] =
-	"ID    STATE       POS      START  MEMORY  COMPONENT  PRI  WHY\n"
-	"12    running       -  12min ago    320M  ml_models    7  ends in 6min\n"
-	"14_3  frozen        -    65s ago    320M  ml_models    5  grew to 360M\n"
-	"19    queued        1    in 2min    320M  ml_models    5  128M free\n"
-	"20    queued   100000          -    320M  ml_models    3  behind 19\n"
-	"21    held          -          -       -  a?          10  ?]0;x\n";
+	"ID    STATE    NAME       USER        COMPONENT  MEMORY      START  WHY\n"
+	"12    running  train.py   4294967000  ml_models    320M  12min ago  ends in 6min\n"
+	"14_3  frozen   train.py   4294967000  ml_models    320M    65s ago  grew to 360M\n"
+	"19    queued   train.py   4294967000  ml_models    320M    in 2min  128M free\n"
+	"20    queued   train.py   4294967000  ml_models    320M          -  behind 19\n"
+	"21    held     ?[31mx???  root        a?              -          -  ?]0;x\n";
 
 static const char queue_120[] =
-	"ID    STATE       POS      START  MEMORY  USED  COMPONENT  PRI  NAME       WHY\n"
-	"12    running       -  12min ago    320M  298M  ml_models    7  train.py   needs 320M, "
+	"ID    STATE    NAME       USER        COMPONENT  MEMORY      START     POS  WHY\n"
+	"12    running  train.py   4294967000  ml_models    320M  12min ago       -  needs 320M, "
 	"512M are free\n"
-	"14_3  frozen        -    65s ago    320M     -  ml_models    5  train.py   uses 360M, "
+	"14_3  frozen   train.py   4294967000  ml_models    320M    65s ago       -  uses 360M, "
 	"reserved were 320M\n"
-	"19    queued        1    in 2min    320M     -  ml_models    5  train.py   needs 320M, "
+	"19    queued   train.py   4294967000  ml_models    320M    in 2min       1  needs 320M, "
 	"128M are free in its component\n"
-	"20    queued   100000          -    320M     -  ml_models    3  train.py   would delay job "
+	"20    queued   train.py   4294967000  ml_models    320M          -  100000  would delay job "
 	"19\n"
-	"21    held          -          -       -     -  a?          10  ?[31mx???  ?]0;x\n";
+	"21    held     ?[31mx???  root        a?              -          -       -  ?]0;x\n";
 
 static const char queue_pipe[] =
-	"ID    STATE       POS      START   END  MEMORY  USED  ASKED  USER        COMPONENT  PRI  "
-	"NAME      WHY\n";
+	"ID    STATE    NAME       USER        COMPONENT  MEMORY  USED  ASKED      START   END";
 
 typedef void (*rows_fn)(struct table *table, const struct screen *screen, const json_t *jobs,
 			uint64_t now_us);
@@ -205,6 +204,39 @@ static void test_queue_fits_the_terminal(void **state)
 	assert_memory_equal(piped, queue_pipe, 60);
 }
 
+/* Nobody knows when a job ends that promised nothing; one that is over its time is late. */
+static void test_queue_says_when_it_ends_and_how_late_it_is(void **state)
+{
+	static const struct {
+		const char *times, *end, *why;
+	} rows[] = {
+		{"\"time_us\": null, \"end_in_us\": 82800000000", "-", ""},
+		{"\"time_us\": 600000000, \"end_in_us\": 120000000", "2min", "ends in 2min"},
+		{"\"time_us\": 600000000, \"end_in_us\": 0", "3min late", "3min late"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_FREE char *narrow = NULL, *wide = NULL;
+		char job[512], want[64];
+
+		snprintf(
+			job, sizeof(job),
+			"[{\"id\": 1, \"state\": \"running\", \"name\": \"x\", \"component\": \"c\", \"user\": 0, "
+			"\"start_wall_us\": %llu, %s, \"why\": {\"reason\": \"fits\", "
+			"\"text\": \"t\"}}]",
+			NOW_US - 780000000, rows[i].times);
+		narrow = table_of(queue_print, job, 60);
+		wide = table_of(queue_print, job, 150);
+		snprintf(want, sizeof(want), "  %s\n", rows[i].why);
+		if (*rows[i].why)
+			assert_non_null(strstr(narrow, want));
+		assert_null(strstr(narrow, "ends in 0s"));
+		snprintf(want, sizeof(want), " %s ", rows[i].end);
+		assert_non_null(strstr(strchr(wide, '\n'), want));
+	}
+}
+
 static void test_no_control_character_reaches_the_terminal(void **state)
 {
 	static const int widths[] = {0, 20, 40, 80, 120, 200};
@@ -232,10 +264,10 @@ static const char history_text[] =
 	"\"run_us\": 0, \"peak_bytes\": null, \"attempts\": 0, \"why\": {\"text\": \"x\"}}]";
 
 static const char history_80[] =
-	"ID    STATE      CODE       ENDED    RAN  ASKED  PEAK  COMPONENT  NAME\n"
-	"9     done          0  116min ago  16min   800M  301M  ml_models  train.py\n"
-	"3_12  failed      137      4d ago    60s   800M  800M  ml_models  train.py\n"
-	"7     cancelled     -      1s ago     0s   800M     -  ml_models  train.py\n";
+	"ID    STATE      CODE  NAME      COMPONENT       ENDED    RAN  PEAK  ASKED\n"
+	"9     done          0  train.py  ml_models  116min ago  16min  301M   800M\n"
+	"3_12  failed      137  train.py  ml_models      4d ago    60s  800M   800M\n"
+	"7     cancelled     -  train.py  ml_models      1s ago     0s     -   800M\n";
 
 static void test_history_fits_the_terminal(void **state)
 {
@@ -323,6 +355,7 @@ int main(void)
 		cmocka_unit_test(test_ids_that_follow_each_other_are_one_range),
 		cmocka_unit_test(test_an_arrays_id_matches_all_of_it),
 		cmocka_unit_test(test_queue_fits_the_terminal),
+		cmocka_unit_test(test_queue_says_when_it_ends_and_how_late_it_is),
 		cmocka_unit_test(test_no_control_character_reaches_the_terminal),
 		cmocka_unit_test(test_history_fits_the_terminal),
 		cmocka_unit_test(test_recommend_shows_what_would_have_served),

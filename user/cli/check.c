@@ -51,7 +51,7 @@ static const struct verdict_row {
 	int status;
 } verdicts[] = {
 	{"ok", "everything that uwctl uses is there", PAINT_GOOD, CLI_OK},
-	{"degraded", "uwctl works here, without what is lost above", PAINT_WARN, CLI_DEGRADED},
+	{"degraded", "uwctl works here, without what is lost below", PAINT_WARN, CLI_DEGRADED},
 	{"unsupported", "uwctl cannot work here", PAINT_BAD, CLI_UNSUPPORTED},
 };
 
@@ -287,9 +287,11 @@ static int print_text(const struct cli *cli, const struct findings *found)
 	const struct verdict_row *verdict = verdict_of(found);
 	const struct screen *screen = &cli->screen;
 
-	fprintf(screen->out, "Linux %s, cgroup2 at %s, %s systemd\n\n", found->kernel.release,
+	fprintf(screen->out, "Linux %s, cgroup2 at %s, %s systemd\n", found->kernel.release,
 		*found->host.mount ? found->host.mount : "(nowhere)",
 		found->host.systemd ? "with" : "without");
+	screen_paint(screen, verdict->paint, "%s", verdict->word);
+	fprintf(screen->out, ": %s\n\n", verdict->text);
 	print_memory(screen, &found->host);
 	for (size_t i = 0; i < found->count; i++) {
 		if (found->feature[i].present)
@@ -297,9 +299,6 @@ static int print_text(const struct cli *cli, const struct findings *found)
 		else
 			print_absent(screen, &found->feature[i]);
 	}
-	fputc('\n', screen->out);
-	screen_paint(screen, verdict->paint, "%s", verdict->word);
-	fprintf(screen->out, ": %s\n", verdict->text);
 	if (found->host.memory != CG_MEMORY_V2)
 		fprintf(screen->out, "(BPF types were not tried: nothing is loaded on a host that "
 				     "uwctl cannot work on)\n");

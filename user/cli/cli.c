@@ -26,18 +26,28 @@ static json_t *with_version(json_t *object)
 	return all;
 }
 
-int cli_print_json(const struct cli *cli, json_t *object)
+static int print_json(const struct cli *cli, json_t *object, size_t form)
 {
 	json_t *all = with_version(object);
 	int r = -1;
 
 	if (all)
 		r = json_dumpf(all, cli->screen.out,
-			       JSON_INDENT(2) | (cli->screen.width ? JSON_ENSURE_ASCII : 0U));
+			       form | (cli->screen.width ? JSON_ENSURE_ASCII : 0U));
 	json_decref(all);
 	fputc('\n', cli->screen.out);
 	fflush(cli->screen.out);
 	return r < 0 ? CLI_FAILED : CLI_OK;
+}
+
+int cli_print_json(const struct cli *cli, json_t *object)
+{
+	return print_json(cli, object, JSON_INDENT(2));
+}
+
+int cli_print_json_line(const struct cli *cli, json_t *object)
+{
+	return print_json(cli, object, JSON_COMPACT);
 }
 
 /* Words of errors that are not EINVAL's or any failure's, and errnos that have a word. */

@@ -56,4 +56,7 @@ int cli_usage(const struct cli *cli, const char *fmt, ...) __attribute__((format
 /* Prints object, which it steals, with "v": 1 in front. CLI_OK, or CLI_FAILED when it is NULL. */
 int cli_print_json(const struct cli *cli, json_t *object);
 
+/* The same in one line, of several objects that follow each other. */
+int cli_print_json_line(const struct cli *cli, json_t *object);
+
 #endif

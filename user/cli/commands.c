@@ -16,7 +16,8 @@
 #define SELECT                                                                  \
 	(CLIENT | OPTION_BIT(OPTION_OF_COMPONENT) | OPTION_BIT(OPTION_OF_KEY) | \
 	 OPTION_BIT(OPTION_OF_TAG) | OPTION_BIT(OPTION_STATE) | OPTION_BIT(OPTION_MINE))
-#define TASK_OPTIONS (~0ULL << OPTION_TASK_FIRST & (OPTION_BIT(OPTION__COUNT) - 1))
+#define TABLE_OPTIONS (OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_SORT))
+#define TASK_OPTIONS  (~0ULL << OPTION_TASK_FIRST & (OPTION_BIT(OPTION__COUNT) - 1))
 #define JOB_IDS                                                                                 \
 	"ID is 12, a range 12-20, or of an array the element 12_3 or some of them 12_3-5; the " \
 	"id of an array alone means all of it. "
@@ -97,7 +98,8 @@ static const struct command rows[] = {
 			  "ended well, FIT that of the attempts whose first reservation sufficed.",
 		.example = "uwctl status\nuwctl status ml_models\nuwctl status --watch\n"
 			   "uwctl status --jobs",
-		.options = CLIENT | OPTION_BIT(OPTION_WATCH) | OPTION_BIT(OPTION_JOBS),
+		.options =
+			CLIENT | OPTION_BIT(OPTION_WATCH) | OPTION_BIT(OPTION_JOBS) | TABLE_OPTIONS,
 		.words_max = 1,
 		.run = command_status,
 	},
@@ -107,7 +109,8 @@ static const struct command rows[] = {
 		.words = "[COMPONENT]",
 		.detail = "Oldest first. The journal has it all; uwd keeps the last 512 records.",
 		.example = "uwctl log --lines 50\nuwctl log --follow ml_models",
-		.options = CLIENT | OPTION_BIT(OPTION_COUNT) | OPTION_BIT(OPTION_FOLLOW),
+		.options = CLIENT | OPTION_BIT(OPTION_COUNT) | OPTION_BIT(OPTION_FOLLOW) |
+			   OPTION_BIT(OPTION_SINCE),
 		.words_max = 1,
 		.run = command_log,
 	},
@@ -267,7 +270,8 @@ static const struct command rows[] = {
 			"uwctl submit --file nightly.ini --dry-run",
 		.options = CLIENT | TASK_OPTIONS | OPTION_BIT(OPTION_DRY_RUN) |
 			   OPTION_BIT(OPTION_FILE) | OPTION_BIT(OPTION_WAIT) |
-			   OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_NO_ENV),
+			   OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_NO_ENV) |
+			   OPTION_BIT(OPTION_JOB_NAME),
 		.words_max = -1,
 		.in_order = true,
 		.run = command_submit,
@@ -283,7 +287,7 @@ static const struct command rows[] = {
 				  "it. Users see their own jobs, root sees all. On a "
 				  "terminal the first 100 without --lines.",
 		.example = "uwctl queue\nuwctl queue --state queued -c ml_models\nuwctl queue 12_3",
-		.options = SELECT | OPTION_BIT(OPTION_LINES),
+		.options = SELECT | OPTION_BIT(OPTION_LINES) | TABLE_OPTIONS,
 		.words_max = -1,
 		.run = command_queue,
 	},
@@ -367,7 +371,8 @@ static const struct command rows[] = {
 				  "what it used. One ID shows all that is known of the job. "
 				  "Without --lines the last 20.",
 		.example = "uwctl history --since 1d --state failed\nuwctl history 12",
-		.options = SELECT | OPTION_BIT(OPTION_LINES) | OPTION_BIT(OPTION_SINCE),
+		.options = SELECT | OPTION_BIT(OPTION_LINES) | OPTION_BIT(OPTION_SINCE) |
+			   TABLE_OPTIONS,
 		.words_max = -1,
 		.run = command_history,
 	},

@@ -136,17 +136,21 @@ static bool any_failed(const struct requested *requested)
 static int report(const struct cli *cli, const struct requested *requested)
 {
 	int status = any_failed(requested) ? CLI_FAILED : CLI_OK;
+	struct action_lines lines = {.undated = true};
 	json_t *record, *list;
 	const char *key;
+	size_t i;
 
-	if (!cli->options.json) {
-		json_object_foreach (requested->records, key, record)
-			action_print_end(&cli->screen, record);
-		return status;
-	}
 	list = json_array();
 	json_object_foreach (requested->records, key, record)
 		json_array_append(list, record);
+	if (!cli->options.json) {
+		action_lines_fit(&lines, list);
+		json_array_foreach (list, i, record)
+			action_print_end(&cli->screen, &lines, record);
+		json_decref(list);
+		return status;
+	}
 	return cli_print_json(cli, json_pack("{s:o}", "records", list)) == CLI_OK ? status
 										  : CLI_FAILED;
 }

@@ -45,9 +45,13 @@ static void print_allowed(const struct screen *screen, const json_t *tiers)
 static void print_explanation(const struct screen *screen, const json_t *explanation)
 {
 	static const struct column columns[] = {
-		{"CONDITION", false, 0}, {"NOW", true, 0},    {"FIRES AT", true, 0},
-		{"MET", false, 2},       {"LEVEL", false, 0}, {"TIER", false, 1},
-		{"DISTANCE", false, 0},
+		{"CONDITION", false, 0},
+		{"NOW", true, 0},
+		{"FIRES AT", true, 0},
+		{"MET", false, 0},
+		{"LEVEL", false, 0},
+		{"TIER", false, 0},
+		{"DISTANCE", false, COLUMN_WRAPS},
 	};
 	const char *level = json_get_text(explanation, "level");
 	const json_t *condition;

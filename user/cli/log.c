@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * uwctl log and why show what uwd did. log prints uwd's last records or, with --follow, each one as
- * it comes: a record that was printed as begun is printed again only with its end. why prints a
- * component as it is now, and its last actions with their reasons.
+ * it comes: a record that was printed as begun is printed again only with its end, and a uwd that
+ * is restarted is followed again. why prints a component as it is now, and its last actions with
+ * their reasons.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/cli/actions.h"
 #include "user/cli/command.h"
 #include "user/cli/debts.h"
@@ -17,10 +20,15 @@
 
 #define SHOWN_MAX 512U /* actions that are under way at a time are far fewer */
 
-/* Sequences of records that were printed before they ended. */
+/* Of one run of log. */
 struct follow {
 	const struct cli *cli;
-	uint64_t begun[SHOWN_MAX];
+	struct action_lines lines;
+	uint64_t since_wall_us;    /* older ones are left out */
+	uint64_t last;             /* sequence that came last */
+	uint64_t lost_us;          /* when it was heard last; 0: never, or still */
+	bool announced;            /* that it did */
+	uint64_t begun[SHOWN_MAX]; /* sequences of records that were printed before they ended */
 };
 
 static bool was_begun(const struct follow *follow, uint64_t sequence)
@@ -35,37 +43,44 @@ static void print_record(struct follow *follow, const json_t *record)
 	bool ended = *json_get_text(record, "result");
 
 	if (ended && was_begun(follow, sequence))
-		action_print_end(screen, record);
+		action_print_end(screen, &follow->lines, record);
 	else
-		action_print(screen, record);
+		action_print(screen, &follow->lines, record);
 	follow->begun[sequence % SHOWN_MAX] = ended ? 0 : sequence;
 }
 
 /* uwd sends followers everything. */
-static bool is_wanted(const struct cli *cli, const json_t *record)
+static bool is_wanted(const struct follow *follow, const json_t *record)
 {
-	return !cli->argc || !strcmp(cli->argv[0], json_get_text(record, "component"));
+	const struct cli *cli = follow->cli;
+
+	return (!cli->argc || !strcmp(cli->argv[0], json_get_text(record, "component"))) &&
+	       json_get_u64_or(record, "wall_us", 0) >= follow->since_wall_us;
 }
 
-static void print_line_json(const struct cli *cli, const json_t *record)
+static json_t *wanted_records(struct follow *follow, const json_t *answer)
 {
-	AUTO_JSON json_t *all = json_pack("{s:i, s:O}", "v", 1, "record", record);
+	json_t *list = json_array(), *record;
+	size_t i;
 
-	json_dumpf(all, cli->screen.out, JSON_COMPACT);
-	fputc('\n', cli->screen.out);
+	json_array_foreach (json_object_get(answer, "records"), i, record) {
+		follow->last = json_get_u64_or(record, "sequence", follow->last);
+		if (is_wanted(follow, record))
+			json_array_append(list, record);
+	}
+	return list;
 }
 
-static void print_records(struct follow *follow, json_t *answer)
+static void print_records(struct follow *follow, const json_t *records)
 {
 	const struct cli *cli = follow->cli;
 	const json_t *record;
 	size_t i;
 
-	json_array_foreach (json_object_get(answer, "records"), i, record) {
-		if (!is_wanted(cli, record))
-			continue;
+	action_lines_fit(&follow->lines, records);
+	json_array_foreach (records, i, record) {
 		if (cli->options.json)
-			print_line_json(cli, record);
+			cli_print_json_line(cli, json_pack("{s:O}", "record", record));
 		else
 			print_record(follow, record);
 	}
@@ -74,52 +89,115 @@ static void print_records(struct follow *follow, json_t *answer)
 
 static json_t *log_parameters(const struct cli *cli)
 {
+	uint64_t count = cli->options.count ?: cli->options.since_us ? SHOWN_MAX : 0;
 	json_t *parameters = remote_component(cli);
 
-	if (cli->options.count)
-		json_object_set_new(parameters, "count",
-				    json_integer((json_int_t)cli->options.count));
+	if (count)
+		json_object_set_new(parameters, "count", json_integer((json_int_t)count));
 	return parameters;
 }
 
-static int log_follow(const struct cli *cli)
+/* A uwd that began after the last one went counts its records anew: all of them are news. */
+static int parameters_again(struct follow *follow, struct ipc_client *client,
+			    json_t **ret_parameters, struct uw_err *err)
+{
+	AUTO_JSON json_t *status = NULL;
+	json_t *parameters;
+	uint64_t up_us;
+	int r = ipc_client_call(client, IPC_STATUS, NULL, REMOTE_TIMEOUT_US, &status, err);
+
+	if (r < 0)
+		return r;
+	up_us = json_get_u64_or(json_object_get(status, "daemon"), "up_us", 0);
+	if (up_us <= clock_now_us() - follow->lost_us) {
+		memset(follow->begun, 0, sizeof(follow->begun));
+		follow->last = 0;
+	}
+	parameters = remote_component(follow->cli);
+	json_object_set_new(parameters, "count", json_integer(SHOWN_MAX));
+	json_object_set_new(parameters, "after", json_integer((json_int_t)follow->last));
+	*ret_parameters = parameters;
+	return 0;
+}
+
+/* What one uwd says, until it goes away. */
+static int follow_one(struct follow *follow, struct uw_err *err)
 {
 	struct ipc_client client = {.fd = -1};
-	struct follow follow = {.cli = cli};
-	struct uw_err err = {0};
-	int r = remote_open(cli, &client, &err);
+	json_t *parameters = NULL;
+	bool heard = false;
+	int r = remote_open(follow->cli, &client, err);
 
+	if (r >= 0 && follow->lost_us)
+		r = parameters_again(follow, &client, &parameters, err);
+	else if (r >= 0)
+		parameters = log_parameters(follow->cli);
 	if (r >= 0)
-		r = ipc_client_send(&client, IPC_LOG, log_parameters(cli), true, &err);
+		r = ipc_client_send(&client, IPC_LOG, parameters, true, err);
 	while (r >= 0) {
-		AUTO_JSON json_t *answer = NULL;
+		AUTO_JSON json_t *answer = NULL, *records = NULL;
 
-		r = ipc_client_next(&client, UINT64_MAX, &answer, &err);
+		r = ipc_client_next(&client, UINT64_MAX, &answer, err);
 		if (r < 0)
 			break;
-		print_records(&follow, answer);
+		follow->announced = false;
+		heard = true;
+		records = wanted_records(follow, answer);
+		print_records(follow, records);
 		if (r == 0)
-			break;
+			r = err_set(err, -EPIPE, "uwd ended its answer");
 	}
+	if (heard)
+		follow->lost_us = clock_now_us();
 	ipc_client_close(&client);
-	return r < 0 ? cli_fail(cli, &err) : CLI_OK;
+	return r;
+}
+
+/* Until it is interrupted: a uwd that is restarted is followed again. */
+static int log_follow(struct follow *follow)
+{
+	struct uw_err err = {0};
+	int r;
+
+	for (;;) {
+		r = follow_one(follow, &err);
+		if (!follow->lost_us || !remote_is_passing(r))
+			break;
+		remote_await(follow->cli, REMOTE_RETRY_US, &follow->announced);
+	}
+	return cli_fail(follow->cli, &err);
+}
+
+/* The journal has what uwd did before it was restarted, uwd itself does not. */
+static void print_nothing(const struct follow *follow)
+{
+	FILE *out = follow->cli->screen.out;
+
+	if (follow->last)
+		fprintf(out, "nothing of that was done\n");
+	else
+		fprintf(out, "nothing was done since uwd was started; 'journalctl -u uwd' has what "
+			     "was before\n");
 }
 
 int command_log(struct cli *cli)
 {
-	AUTO_JSON json_t *answer = NULL;
+	AUTO_JSON json_t *answer = NULL, *records = NULL;
 	struct follow follow = {.cli = cli};
 	struct uw_err err = {0};
 
+	if (cli->options.since_us)
+		follow.since_wall_us = options_since(&cli->options, clock_wall_us());
 	if (cli->options.follow)
-		return log_follow(cli);
+		return log_follow(&follow);
 	if (remote_call(cli, IPC_LOG, log_parameters(cli), &answer, &err) < 0)
 		return cli_fail(cli, &err);
+	records = wanted_records(&follow, answer);
 	if (cli->options.json)
-		return cli_print_json(cli, TAKE(answer));
-	if (!json_array_size(json_object_get(answer, "records")))
-		fprintf(cli->screen.out, "nothing was done yet\n");
-	print_records(&follow, answer);
+		return cli_print_json(cli, json_pack("{s:O}", "records", records));
+	if (!json_array_size(records))
+		print_nothing(&follow);
+	print_records(&follow, records);
 	return CLI_OK;
 }
 
@@ -192,6 +270,7 @@ static void print_lease_news(const struct screen *screen, const json_t *news)
 
 int command_why(struct cli *cli)
 {
+	struct action_lines lines = {0};
 	AUTO_JSON json_t *answer = NULL;
 	struct uw_err err = {0};
 	const json_t *record;
@@ -203,7 +282,7 @@ int command_why(struct cli *cli)
 		return cli_print_json(cli, TAKE(answer));
 	print_now(&cli->screen, json_object_get(answer, "component"));
 	json_array_foreach (json_object_get(answer, "records"), i, record)
-		action_print_long(&cli->screen, record);
+		action_print_long(&cli->screen, &lines, record);
 	if (!json_array_size(json_object_get(answer, "records")))
 		fprintf(cli->screen.out, "nothing was done to it yet\n");
 	json_array_foreach (json_object_get(answer, "leases"), i, record)

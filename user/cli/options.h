@@ -51,6 +51,9 @@ enum option_id {
 	OPTION_MINE,
 	OPTION_LINES,
 	OPTION_OUT, /* of record */
+	OPTION_OUTPUT,
+	OPTION_SORT,
+	OPTION_JOB_NAME,
 	/* What a task may say: the keys of user/conf/task.c but its command. */
 	OPTION_COMPONENT,
 	OPTION_MEMORY,
@@ -92,7 +95,7 @@ struct options {
 	bool wait, no_env, any, err, jobs, mine;
 	enum screen_colour colour;
 	const char *config, *socket, *name, *file, *out;
-	const char *component, *key, *tag, *state;
+	const char *component, *key, *tag, *state, *output, *sort;
 	const char *policy, *capacity, *stretch, *jitter, *ramp, *seed, *runs, *html;
 	uint64_t count, lines;
 	uint64_t for_us, timeout_us, grace_us, since_us;
@@ -110,6 +113,12 @@ struct option_row {
 static inline bool option_given(const struct options *options, enum option_id id)
 {
 	return options->given & OPTION_BIT(id);
+}
+
+/* --since as a time of day; before 1970 there was nothing. */
+static inline uint64_t options_since(const struct options *options, uint64_t now_wall_us)
+{
+	return now_wall_us > options->since_us ? now_wall_us - options->since_us : 0;
 }
 
 const struct option_row *option_row(enum option_id id);

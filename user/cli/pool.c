@@ -65,13 +65,8 @@ static void print_pools(const struct cli *cli, const json_t *list)
 	size_t i;
 
 	table_init(&table, columns, ARRAY_SIZE(columns));
-	json_array_foreach (list, i, pool) {
-		if (table.rows == TABLE_ROWS_MAX) {
-			table_print(&table, &cli->screen);
-			table_continue(&table);
-		}
+	json_array_foreach (list, i, pool)
 		add_row(&table, pool);
-	}
 	if (table.rows)
 		table_print(&table, &cli->screen);
 	else

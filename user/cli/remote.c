@@ -10,8 +10,11 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/cli/command.h"
 #include "user/model/component.h"
 
 int remote_open(const struct cli *cli, struct ipc_client *ret_client, struct uw_err *err)
@@ -22,6 +25,25 @@ int remote_open(const struct cli *cli, struct ipc_client *ret_client, struct uw_
 bool remote_is_absent(int r)
 {
 	return r == -ECONNREFUSED;
+}
+
+bool remote_is_passing(int r)
+{
+	return remote_is_absent(r) || r == -EPIPE || r == -EBUSY || r == -ETIMEDOUT;
+}
+
+void remote_await(const struct cli *cli, uint64_t pause_us, bool *announced)
+{
+	struct timespec pause = {
+		.tv_sec = (time_t)(pause_us / US_PER_SEC),
+		.tv_nsec = (long)(pause_us % US_PER_SEC * NS_PER_US),
+	};
+
+	if (!*announced)
+		fprintf(stderr, "uwctl %s: uwd does not answer; waiting for it\n",
+			cli->command->name);
+	*announced = true;
+	nanosleep(&pause, NULL);
 }
 
 static int call_within(const struct cli *cli, uint64_t timeout_us, enum ipc_method method,

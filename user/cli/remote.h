@@ -27,6 +27,15 @@ int remote_call_queue(const struct cli *cli, enum ipc_method method, json_t *par
 /* True for the errors of remote_open that say: uwd does not run. */
 bool remote_is_absent(int r);
 
+/* True for what ends while uwd is restarted, or is over soon. */
+bool remote_is_passing(int r);
+
+/* Says once that uwd is away, and sleeps before the next try; *announced is kept by the caller, who
+ * clears it when uwd is back. */
+void remote_await(const struct cli *cli, uint64_t pause_us, bool *announced);
+
+#define REMOTE_RETRY_US 500000ULL /* between two tries to reach a uwd that went away */
+
 /* {"component": word} for the first word, {} without one. */
 json_t *remote_component(const struct cli *cli);
 

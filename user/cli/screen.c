@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Makes output that suits where it goes: colours and wrapped lines on a terminal, plain lines in a
- * pipe. Tables collect their cells first and are printed when all widths are known, and leave out
- * the least important columns where there is no room. What somebody else could have written is
- * shown without control characters.
+ * pipe. What somebody else could have written is shown without control characters.
  */
 #include "user/cli/screen.h"
 
@@ -15,7 +13,6 @@
 
 #define WIDTH_DEFAULT  80
 #define HEIGHT_DEFAULT 24
-#define COLUMN_GAP     2
 
 /* ECMA-48 select graphic rendition. */
 static const char *const paint_on[PAINT__COUNT] = {
@@ -131,130 +128,4 @@ void screen_wrap(const struct screen *screen, enum paint paint, int first, int i
 	}
 	paint_end(screen, paint);
 	fputc('\n', screen->out);
-}
-
-void table_init(struct table *table, const struct column *column, int columns)
-{
-	*table = (struct table){.column = column, .columns = columns};
-	table->row = calloc(TABLE_ROWS_MAX, sizeof(*table->row));
-}
-
-void table_done(struct table *table)
-{
-	free(table->row);
-	table->row = NULL;
-}
-
-void table_cell(struct table *table, enum paint paint, const char *fmt, ...)
-{
-	struct cell *cell;
-	va_list ap;
-
-	if (!table->row || (table->at == 0 && table->rows == TABLE_ROWS_MAX))
-		return;
-	if (table->at == 0)
-		table->rows++;
-	cell = &table->row[table->rows - 1][table->at];
-	cell->paint = paint;
-	va_start(ap, fmt);
-	vsnprintf(cell->text, sizeof(cell->text), fmt, ap);
-	va_end(ap);
-	screen_clean(cell->text);
-	table->at = (table->at + 1) % table->columns;
-}
-
-static int column_width(const struct table *table, int column)
-{
-	size_t width = strlen(table->column[column].title);
-
-	if (width < (size_t)table->least[column])
-		width = (size_t)table->least[column];
-	for (int i = 0; i < table->rows; i++) {
-		size_t cell = strlen(table->row[i][column].text);
-
-		width = cell > width ? cell : width;
-	}
-	return (int)width;
-}
-
-/* Widths by column; a column that found no room has 0. */
-static void fit_columns(const struct table *table, int room, int width[TABLE_COLUMNS_MAX])
-{
-	int sum = -COLUMN_GAP;
-
-	for (int i = 0; i < table->columns; i++) {
-		width[i] = column_width(table, i);
-		sum += width[i] + COLUMN_GAP;
-	}
-	while (room && sum > room) {
-		int worst = 0;
-
-		for (int i = 1; i < table->columns; i++) {
-			if (width[i] && table->column[i].rank > table->column[worst].rank)
-				worst = i;
-			else if (!width[worst])
-				worst = i;
-		}
-		if (table->column[worst].rank == 0 || !width[worst])
-			return;
-		sum -= width[worst] + COLUMN_GAP;
-		width[worst] = 0;
-	}
-}
-
-static void print_cell(const struct screen *screen, const struct column *column,
-		       const struct cell *cell, int width, bool last)
-{
-	int pad = width - (int)strlen(cell->text);
-
-	if (column->right)
-		fprintf(screen->out, "%*s", pad, "");
-	screen_paint(screen, cell->paint, "%s", cell->text);
-	if (!column->right && !last)
-		fprintf(screen->out, "%*s", pad, "");
-	if (!last)
-		fprintf(screen->out, "%*s", COLUMN_GAP, "");
-}
-
-/* The last column of a row (-1: the titles) that shows something: nothing is padded after it. */
-static int last_column(const struct table *table, int row, const int width[TABLE_COLUMNS_MAX])
-{
-	int last = 0;
-
-	for (int i = 0; i < table->columns; i++) {
-		if (width[i] && (row < 0 || *table->row[row][i].text))
-			last = i;
-	}
-	return last;
-}
-
-void table_continue(struct table *table)
-{
-	for (int i = 0; i < table->columns; i++)
-		table->least[i] = column_width(table, i);
-	table->rows = 0;
-	table->untitled = true;
-}
-
-void table_print(const struct table *table, const struct screen *screen)
-{
-	int width[TABLE_COLUMNS_MAX] = {0};
-
-	if (!table->row)
-		return;
-	fit_columns(table, screen->width, width);
-	for (int r = table->untitled ? 0 : -1; r < table->rows; r++) {
-		int last = last_column(table, r, width);
-
-		for (int i = 0; i <= last; i++) {
-			struct cell title = {.paint = PAINT_DIM};
-
-			if (!width[i])
-				continue;
-			snprintf(title.text, sizeof(title.text), "%s", table->column[i].title);
-			print_cell(screen, &table->column[i], r < 0 ? &title : &table->row[r][i],
-				   width[i], i == last);
-		}
-		fputc('\n', screen->out);
-	}
 }

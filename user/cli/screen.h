@@ -7,9 +7,12 @@
 #ifndef UW_CLI_SCREEN_H
 #define UW_CLI_SCREEN_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+
+#include "user/base/err.h"
 
 enum paint {
 	PAINT_PLAIN,
@@ -54,9 +57,14 @@ void screen_paint(const struct screen *screen, enum paint paint, const char *fmt
 void screen_wrap(const struct screen *screen, enum paint paint, int first, int indent,
 		 const char *text);
 
-#define TABLE_COLUMNS_MAX 16
-#define TABLE_ROWS_MAX    512
-#define TABLE_CELL_LEN    96
+/* ---- tables, in table.c ---- */
+
+#define TABLE_COLUMNS_MAX 20
+#define TABLE_CELL_LEN    96 /* of texts that callers make for a cell; cells have no limit */
+
+/* Added to the rank of a last column of sentences: they are broken into lines, beside the others or
+ * below them. Columns of a higher rank make room for them. */
+#define COLUMN_WRAPS 256
 
 struct column {
 	const char *title;
@@ -66,20 +74,36 @@ struct column {
 
 struct cell {
 	enum paint paint;
-	char text[TABLE_CELL_LEN];
+	char *text; /* malloced; NULL is "" */
 };
 
 struct table {
 	const struct column *column;
-	int columns, rows, at;
+	int columns, rows, at, room;
 	bool untitled;                         /* goes on below what was printed before */
+	int shown[TABLE_COLUMNS_MAX];          /* columns that were chosen, in their order */
+	int shown_count;                       /* 0: all, as far as there is room */
 	int least[TABLE_COLUMNS_MAX];          /* widths of what was printed before */
 	struct cell (*row)[TABLE_COLUMNS_MAX]; /* malloced */
 };
 
-/* Columns are borrowed. table_done frees. Rows past TABLE_ROWS_MAX are left out. */
+/* Columns are borrowed. table_done frees; all zero is one that was never begun. */
 void table_init(struct table *table, const struct column *column, int columns);
 void table_done(struct table *table);
+
+/*
+ * Shows the columns that are named, "name,full-in", in this order and whatever the room; NULL
+ * chooses nothing. -EINVAL for a name that is none, with those that there are.
+ */
+int table_choose(struct table *table, const char *names, struct uw_err *err);
+
+/*
+ * Sorts objects by the column that is named, "-used" from the largest to the smallest: by the value
+ * that they have under its key, of keys[column]; NULL there: not by this. Objects that are equal
+ * stay as they were, name NULL sorts nothing. -EINVAL as above.
+ */
+int table_sort(const struct column *column, const char *const *keys, int columns, const char *name,
+	       json_t *objects, struct uw_err *err);
 
 /* Fills the next cell; after the last column of a row comes the first of the next. What is not
  * printable ASCII becomes '?': names come from anybody. */

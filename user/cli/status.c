@@ -6,15 +6,16 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/cli/command.h"
-#include "user/cli/debts.h"
+#include "user/cli/component.h"
 #include "user/cli/jobs/totals.h"
-#include "user/cli/payoff.h"
 #include "user/cli/remote.h"
 
 #define LABEL_WIDTH 10
@@ -51,13 +52,18 @@ static void print_sensors(const struct screen *screen, const json_t *daemon)
 	}
 }
 
-static void print_drop(const struct screen *screen, uint64_t count, const char *what)
+/* Counted since uwd was started: nobody knows when the last was. */
+static void print_drop(const struct screen *screen, const json_t *daemon, uint64_t count,
+		       const char *what)
 {
+	char time[VALUE_LEN];
+
 	if (!count)
 		return;
 	label(screen, "dropped");
 	screen_paint(screen, PAINT_WARN, "%" PRIu64 " %s", count, what);
-	fputc('\n', screen->out);
+	fprintf(screen->out, ", in the %s since uwd was started\n",
+		value_us(daemon, "up_us", time));
 }
 
 static void print_drops(const struct screen *screen, const json_t *daemon)
@@ -65,11 +71,15 @@ static void print_drops(const struct screen *screen, const json_t *daemon)
 	const json_t *acts = json_object_get(daemon, "acts"), *drop;
 	size_t i;
 
-	print_drop(screen, json_get_u64_or(daemon, "events_dropped", 0), "events: frame full");
-	print_drop(screen, json_get_u64_or(daemon, "actions_dropped", 0), "actions: plan full");
-	print_drop(screen, json_get_u64_or(acts, "outcomes_dropped", 0), "outcomes: ring full");
+	print_drop(screen, daemon, json_get_u64_or(daemon, "events_dropped", 0),
+		   "events: frame full");
+	print_drop(screen, daemon, json_get_u64_or(daemon, "actions_dropped", 0),
+		   "actions: plan full");
+	print_drop(screen, daemon, json_get_u64_or(acts, "outcomes_dropped", 0),
+		   "outcomes: ring full");
 	json_array_foreach (json_object_get(daemon, "drops"), i, drop)
-		print_drop(screen, json_get_u64_or(drop, "count", 0), json_get_text(drop, "name"));
+		print_drop(screen, daemon, json_get_u64_or(drop, "count", 0),
+			   json_get_text(drop, "name"));
 }
 
 /* What uw-guard had to mend is worth a line; that it lives is not. */
@@ -145,270 +155,160 @@ static void print_head(const struct screen *screen, const json_t *status)
 	fputc('\n', screen->out);
 }
 
+static const struct column columns[] = {
+	{"COMPONENT", false, 0}, {"LEVEL", false, 0},   {"USED", true, 0},    {"OF", true, 0},
+	{"USE", true, 0},        {"STALL", true, 0},    {"FULL IN", true, 2}, {"SWAP", true, 5},
+	{"LENT", true, 3},       {"BORROWED", true, 4}, {"GROWTH", true, 6},  {"BUDGET", true, 7},
+	{"SET", true, 8},        {"TIER", false, 1},
+};
+
+/* What each is sorted by. */
+static const char *const keys[ARRAY_SIZE(columns)] = {
+	"name",
+	NULL,
+	"current_bytes",
+	"in_force_bytes",
+	"use_permyriad",
+	"some_permyriad",
+	"time_to_limit_us",
+	"swap_bytes",
+	"lent_bytes",
+	"borrowed_bytes",
+	"growth_bytes_per_s",
+	"budget_bytes",
+	"working_set_bytes",
+	NULL,
+};
+
+/* Nothing is "-", which is easier to look past than "0". */
+static const char *value_some(const json_t *object, const char *key, char buf[static VALUE_LEN])
+{
+	return json_get_u64_or(object, key, 0) ? value_bytes(object, key, buf) : "-";
+}
+
 static void add_row(struct table *table, const json_t *component)
 {
-	const char *level = json_get_text(component, "level");
 	const char *tier = json_get_text(component, "tier");
 	bool stalls = json_get_u64_or(component, "some_permyriad", 0) >= 100;
 	char text[VALUE_LEN];
 
 	table_cell(table, PAINT_BOLD, "%s", json_get_text(component, "name"));
-	table_cell(table, level_paint(level), "%s", level);
+	table_cell(table, component_paint(component), "%s", json_get_text(component, "level"));
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(component, "current_bytes", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(component, "in_force_bytes", text));
-	table_cell(table, PAINT_PLAIN, "%s", value_bytes(component, "budget_bytes", text));
-	table_cell(table, PAINT_PLAIN, "%s", value_bytes(component, "working_set_bytes", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_percent(component, "use_permyriad", text));
-	table_cell(table, PAINT_PLAIN, "%s", value_bytes(component, "swap_bytes", text));
 	table_cell(table, stalls ? PAINT_WARN : PAINT_PLAIN, "%s",
 		   value_percent(component, "some_permyriad", text));
-	table_cell(table, PAINT_PLAIN, "%s", value_rate(component, "growth_bytes_per_s", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_us(component, "time_to_limit_us", text));
+	table_cell(table, PAINT_PLAIN, "%s", value_some(component, "swap_bytes", text));
+	table_cell(table, PAINT_PLAIN, "%s", value_some(component, "lent_bytes", text));
+	table_cell(table, PAINT_PLAIN, "%s", value_some(component, "borrowed_bytes", text));
+	table_cell(table, PAINT_PLAIN, "%s", value_rate(component, "growth_bytes_per_s", text));
+	table_cell(table, PAINT_PLAIN, "%s", value_bytes(component, "budget_bytes", text));
+	table_cell(table, PAINT_PLAIN, "%s", value_bytes(component, "working_set_bytes", text));
 	table_cell(table, strcmp(tier, "none") ? PAINT_WARN : PAINT_DIM, "%s", tier);
 }
 
-static void print_table(const struct screen *screen, const json_t *components)
+static void print_table(const struct cli *cli, const json_t *components)
 {
-	static const struct column columns[] = {
-		{"COMPONENT", false, 0}, {"LEVEL", false, 0},  {"USED", true, 0},
-		{"OF", true, 0},         {"BUDGET", true, 6},  {"SET", true, 7},
-		{"USE", true, 0},        {"SWAP", true, 3},    {"STALL", true, 2},
-		{"GROWTH", true, 4},     {"FULL IN", true, 1}, {"TIER", false, 0},
-	};
 	const json_t *component;
 	struct table table;
 	size_t i;
 
 	table_init(&table, columns, ARRAY_SIZE(columns));
+	(void)table_choose(&table, cli->options.output, NULL); /* checked before uwd was asked */
 	json_array_foreach (components, i, component)
 		add_row(&table, component);
-	table_print(&table, screen);
+	table_print(&table, &cli->screen);
 	table_done(&table);
 }
 
-static bool is_frozen_by_other(const json_t *leaf)
+/* Wrong names of columns are told before anything is asked. */
+static int check_columns(const struct cli *cli, struct uw_err *err)
 {
-	return json_get_bool(leaf, "frozen") && !strcmp(json_get_text(leaf, "frozen_by"), "other");
+	struct table table;
+	int r;
+
+	table_init(&table, columns, ARRAY_SIZE(columns));
+	r = table_choose(&table, cli->options.output, err);
+	if (r >= 0)
+		r = table_sort(columns, keys, ARRAY_SIZE(columns), cli->options.sort, NULL, err);
+	table_done(&table);
+	return r;
 }
 
-static uint64_t frozen_by_other(const json_t *component)
+static void print_all(const struct cli *cli, const json_t *status)
 {
-	const json_t *leaf;
-	uint64_t count = 0;
-	size_t i;
-
-	json_array_foreach (json_object_get(component, "leaves"), i, leaf)
-		count += is_frozen_by_other(leaf);
-	return count;
-}
-
-static const char *leaves_word(uint64_t count)
-{
-	return count == 1 ? "leaf" : "leaves";
-}
-
-/* "; 1 leaf frozen, thawed within 12s; 1 leaf frozen, by other; memory.high squeezed to 600M" or ""
- */
-static void state_text(const json_t *component, char *buf, size_t size)
-{
-	uint64_t frozen = json_get_u64_or(component, "frozen_leaves", 0);
-	uint64_t others = frozen_by_other(component);
-	char text[VALUE_LEN];
-	size_t at = 0;
-
-	*buf = '\0';
-	if (frozen)
-		at = (size_t)snprintf(buf, size, "; %" PRIu64 " %s frozen, thawed within %s",
-				      frozen, leaves_word(frozen),
-				      value_us(component, "thaw_in_us", text));
-	if (others && at < size)
-		at += (size_t)snprintf(buf + at, size - at, "; %" PRIu64 " %s frozen, by other",
-				       others, leaves_word(others));
-	if (json_get_bool(component, "squeezed") && at < size)
-		snprintf(buf + at, size - at, "; memory.high squeezed to %s",
-			 value_limit(component, "high_bytes", text));
-}
-
-static bool is_remarkable(const json_t *component)
-{
-	return strcmp(json_get_text(component, "level"), "normal") != 0 ||
-	       strcmp(json_get_text(component, "tier"), "none") != 0 ||
-	       json_get_u64_or(component, "frozen_leaves", 0) || frozen_by_other(component) ||
-	       json_get_bool(component, "squeezed");
-}
-
-/* What goes on with a component, in a sentence. */
-static void print_remark(const struct screen *screen, const json_t *component)
-{
-	const char *level = json_get_text(component, "level");
-	const json_t *why = json_object_get(component, "why");
-	bool normal = !strcmp(level, "normal");
-	char text[512], state[160], time[VALUE_LEN];
-	int at;
-
-	if (!is_remarkable(component))
-		return;
-	state_text(component, state, sizeof(state));
-	snprintf(text, sizeof(text), "%s for %s%s%s%s", level,
-		 value_us(component, "level_for_us", time), normal ? "" : ": ",
-		 normal ? "" : json_get_text(why, "text"), state);
-	at = fprintf(screen->out, "%s:", json_get_text(component, "name"));
-	screen_wrap(screen, level_paint(level), at, 2, text);
-}
-
-static void print_all(const struct screen *screen, const json_t *status)
-{
-	const json_t *components = json_object_get(status, "components");
+	json_t *components = json_object_get(status, "components");
+	const struct screen *screen = &cli->screen;
 	const json_t *component;
 	bool any = false;
 	size_t i;
 
-	print_head(screen, status);
-	print_table(screen, components);
+	(void)table_sort(columns, keys, ARRAY_SIZE(columns), cli->options.sort, components, NULL);
+	if (!cli->options.output)
+		print_head(screen, status);
+	print_table(cli, components);
 	json_array_foreach (components, i, component)
-		any |= is_remarkable(component);
+		any |= !cli->options.output && component_is_remarkable(component);
 	if (any)
 		fputc('\n', screen->out);
 	json_array_foreach (components, i, component)
-		print_remark(screen, component);
+		if (any)
+			component_print_remark(screen, component);
 }
 
-/* ---- one component ---- */
-
-struct component_line {
-	const char *label, *key;
-	const char *(*text)(const json_t *object, const char *key, char buf[static VALUE_LEN]);
-};
-
-static const char *value_points(const json_t *object, const char *key, char buf[static VALUE_LEN])
+static void print_text(const struct cli *cli, const json_t *status)
 {
-	int64_t permyriad = json_get_i64(object, key);
-	uint64_t size = permyriad < 0 ? (uint64_t)-permyriad : (uint64_t)permyriad;
-
-	if (!size)
-		return "0";
-	snprintf(buf, VALUE_LEN, "%c%" PRIu64 ".%02" PRIu64 " points", permyriad < 0 ? '-' : '+',
-		 size / 100, size % 100);
-	return buf;
+	if (cli->options.jobs)
+		totals_print(&cli->screen, json_object_get(status, "queue"));
+	else if (cli->argc && !cli->options.output)
+		component_print(&cli->screen,
+				json_array_get(json_object_get(status, "components"), 0));
+	else
+		print_all(cli, status);
 }
 
-static const char *value_ago(const json_t *object, const char *key, char buf[static VALUE_LEN])
+/* Over what stands there, line by line, so that nothing flickers; what the screen has no room for
+ * is left out. */
+static void redraw(const struct screen *screen, char *text)
 {
-	uint64_t us = json_get_u64(object, key);
-	char text[UNITS_TEXT_LEN];
+	int lines = screen->height > 1 ? screen->height - 1 : INT_MAX;
 
-	if (us == UINT64_MAX)
-		return "-";
-	snprintf(buf, VALUE_LEN, "%.20s ago", units_print_us(us, text));
-	return buf;
-}
+	fputs("\033[H", screen->out);
+	while (*text && lines--) {
+		int length = (int)strcspn(text, "\n");
 
-static const struct component_line fields[] = {
-	{"used", "current_bytes", value_bytes},
-	{"working set", "working_set_bytes", value_bytes},
-	{"in use", "hot_bytes", value_bytes},
-	{"cold", "cold_bytes", value_bytes},
-	{"idle 1 min", "idle_bytes", value_bytes},
-	{"looked at", "looked_us", value_ago},
-	{"budget", "budget_bytes", value_bytes},
-	{"in force", "in_force_bytes", value_bytes},
-	{"borrowed", "borrowed_bytes", value_bytes},
-	{"lent", "lent_bytes", value_bytes},
-	{"use", "use_permyriad", value_permyriad},
-	{"edges moved", "edge_shift_permyriad", value_points},
-	{"swap", "swap_bytes", value_bytes},
-	{"growth", "growth_bytes_per_s", value_rate},
-	{"limit in", "time_to_limit_us", value_us},
-	{"some stalled", "some_permyriad", value_permyriad},
-	{"all stalled", "full_permyriad", value_permyriad},
-	{"memory.min", "min_bytes", value_limit},
-	{"memory.low", "low_bytes", value_limit},
-	{"memory.high", "high_bytes", value_limit},
-	{"leased", "leased_bytes", value_bytes},
-	{"in pools", "pool_bytes", value_bytes},
-	{"not yet used", "promised_bytes", value_bytes},
-};
-
-static const char *leaf_state(const json_t *leaf)
-{
-	if (is_frozen_by_other(leaf))
-		return "frozen, by other";
-	if (json_get_bool(leaf, "frozen"))
-		return "frozen";
-	return json_get_bool(leaf, "populated") ? "running" : "empty";
-}
-
-static void print_leaves(const struct screen *screen, const json_t *leaves)
-{
-	static const struct column columns[] = {
-		{"LEAF", false, 0}, {"STATE", false, 0}, {"USED", true, 0},      {"COLD", true, 1},
-		{"SWAP", true, 1},  {"AGE", true, 2},    {"CGROUP ID", true, 3},
-	};
-	const json_t *leaf;
-	struct table table;
-	size_t i;
-
-	table_init(&table, columns, ARRAY_SIZE(columns));
-	json_array_foreach (leaves, i, leaf) {
-		bool frozen = json_get_bool(leaf, "frozen");
-		char text[VALUE_LEN];
-
-		table_cell(&table, PAINT_BOLD, "%s", json_get_text(leaf, "name"));
-		table_cell(&table, frozen ? PAINT_WARN : PAINT_PLAIN, "%s", leaf_state(leaf));
-		table_cell(&table, PAINT_PLAIN, "%s", value_bytes(leaf, "current_bytes", text));
-		table_cell(&table, PAINT_PLAIN, "%s", value_bytes(leaf, "cold_bytes", text));
-		table_cell(&table, PAINT_PLAIN, "%s", value_bytes(leaf, "swap_bytes", text));
-		table_cell(&table, PAINT_PLAIN, "%s", value_us(leaf, "age_us", text));
-		table_cell(&table, PAINT_DIM, "%" PRIu64, json_get_u64_or(leaf, "id", 0));
+		fprintf(screen->out, "%.*s\033[K\n", length, text);
+		text += length + (text[length] == '\n');
 	}
-	if (table.rows) {
-		fputc('\n', screen->out);
-		table_print(&table, screen);
-	}
-	table_done(&table);
+	fputs("\033[J", screen->out);
 }
 
-static void print_one(const struct screen *screen, const json_t *component)
+static void print_again(const struct cli *cli, const json_t *status)
 {
-	const char *level = json_get_text(component, "level");
-	char text[VALUE_LEN];
+	AUTO_FREE char *text = NULL;
+	struct cli drawn = *cli;
+	size_t size = 0;
 
-	screen_paint(screen, PAINT_BOLD, "%s", json_get_text(component, "name"));
-	fprintf(screen->out, "  priority %" PRIu64 ", level ",
-		json_get_u64_or(component, "priority", 0));
-	screen_paint(screen, level_paint(level), "%s", level);
-	fprintf(screen->out, " for %s, tier %s\n\n", value_us(component, "level_for_us", text),
-		json_get_text(component, "tier"));
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-		fprintf(screen->out, "%*s", i % 2 ? 4 : 2, "");
-		screen_paint(screen, PAINT_DIM, "%-13s", fields[i].label);
-		fprintf(screen->out, "%10s%s", fields[i].text(component, fields[i].key, text),
-			i % 2 ? "\n" : "");
-	}
-	if (ARRAY_SIZE(fields) % 2)
-		fputc('\n', screen->out);
-	debts_print(screen, component);
-	payoff_print(screen, component);
-	print_leaves(screen, json_object_get(component, "leaves"));
-	if (is_remarkable(component))
-		fputc('\n', screen->out);
-	print_remark(screen, component);
+	drawn.screen.out = open_memstream(&text, &size);
+	if (!drawn.screen.out)
+		return;
+	print_text(&drawn, status);
+	if (fclose(drawn.screen.out) == 0)
+		redraw(&cli->screen, text);
 }
 
 static int print_status(const struct cli *cli, json_t *status)
 {
-	const json_t *components = json_object_get(status, "components");
-
+	if (cli->options.json && cli->options.watch)
+		return cli_print_json_line(cli, json_incref(status));
 	if (cli->options.json)
 		return cli_print_json(cli, json_incref(status));
 	if (cli->options.watch && cli->screen.width)
-		fputs("\033[H\033[J", cli->screen.out);
-	if (cli->options.jobs)
-		totals_print(&cli->screen, json_object_get(status, "queue"));
-	else if (cli->argc)
-		print_one(&cli->screen, json_array_get(components, 0));
+		print_again(cli, status);
 	else
-		print_all(&cli->screen, status);
+		print_text(cli, status);
 	return fflush(cli->screen.out) == 0 ? CLI_OK : CLI_FAILED;
 }
 
@@ -423,18 +323,40 @@ static int show(const struct cli *cli, struct ipc_client *client, struct uw_err 
 	return print_status(cli, status) == CLI_OK ? 0 : err_set(err, -EIO, "write to stdout");
 }
 
+/* A second between two looks; a uwd that is restarted is waited for. */
+static int watch(const struct cli *cli, struct ipc_client *client, struct uw_err *err)
+{
+	struct timespec period = {.tv_sec = PERIOD_S};
+	bool announced = false;
+	int r = 0;
+
+	while (r >= 0 || remote_is_passing(r)) {
+		if (r >= 0) {
+			announced = false;
+			nanosleep(&period, NULL);
+		} else {
+			ipc_client_close(client);
+			remote_await(cli, PERIOD_S * US_PER_SEC, &announced);
+			r = remote_open(cli, client, err);
+		}
+		if (r >= 0)
+			r = show(cli, client, err);
+	}
+	return r;
+}
+
 int command_status(struct cli *cli)
 {
 	struct ipc_client client = {.fd = -1};
 	struct uw_err err = {0};
-	int r = remote_open(cli, &client, &err);
+	int r = check_columns(cli, &err);
 
 	if (r >= 0)
+		r = remote_open(cli, &client, &err);
+	if (r >= 0)
 		r = show(cli, &client, &err);
-	while (r >= 0 && cli->options.watch) {
-		sleep(PERIOD_S);
-		r = show(cli, &client, &err);
-	}
+	if (r >= 0 && cli->options.watch)
+		r = watch(cli, &client, &err);
 	ipc_client_close(&client);
 	return r < 0 ? cli_fail(cli, &err) : CLI_OK;
 }

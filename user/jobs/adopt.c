@@ -176,7 +176,7 @@ static void set_start(const struct jobs *jobs, struct job *job, struct run *run,
 static void adopt(struct jobs *jobs, struct job *job, struct run *run,
 		  const struct slot_record *slot, int pidfd)
 {
-	static const struct job_why none = {JOB_BECAUSE_NONE, 0, 0};
+	struct job_why kept = {(enum job_reason)job->reason, job->observed, job->threshold};
 
 	run->pidfd = pidfd;
 	run->launched = true;
@@ -187,7 +187,7 @@ static void adopt(struct jobs *jobs, struct job *job, struct run *run,
 	jobs->stats.adopted++;
 	run_open_leaf(jobs, run);
 	run->unwatched = run_watch(jobs, job->slot, pidfd) != 0;
-	entry_note(jobs, job, JOB_STEP_ADOPTED, &none);
+	entry_note(jobs, job, JOB_STEP_ADOPTED, &kept);
 	if (job->flags & JOB_ENDING)
 		stop_terminate(jobs, job, jobs->setup.config->admission.kill_grace_us);
 }

@@ -33,7 +33,7 @@ struct kern_feature {
 	bool present;
 	const char *lost;   /* what is lost without it */
 	const char *remedy; /* what to do about it */
-	char detail[96];    /* what was found, "" when there is nothing to add */
+	char detail[160];   /* what was found, "" when there is nothing to add */
 };
 
 #define KERN_FEATURES_MAX 40

@@ -90,7 +90,7 @@ static bool look_controller(const struct probe *probe, const struct row *row,
 		return false;
 	}
 	at = strstr(text, row->argument);
-	say(ret, "%.60s: %.30s", probe->mount, text);
+	say(ret, "%.60s: %.90s", probe->mount, text);
 	ret->detail[strcspn(ret->detail, "\n")] = '\0';
 	return at && (at == text || at[-1] == ' ');
 }

@@ -41,7 +41,7 @@ enum paint job_text_paint(const char *state)
 	return found < 0 ? PAINT_PLAIN : paints[found];
 }
 
-static const char *time_text(uint64_t us, const char *after, char buf[static JOB_TEXT_LEN])
+const char *job_text_span(uint64_t us, const char *after, char buf[static JOB_TEXT_LEN])
 {
 	static const struct {
 		uint64_t us;
@@ -65,7 +65,7 @@ const char *job_text_time(const json_t *object, const char *key, char buf[static
 {
 	uint64_t us = json_get_u64(object, key);
 
-	return us == UINT64_MAX ? "-" : time_text(us, "", buf);
+	return us == UINT64_MAX ? "-" : job_text_span(us, "", buf);
 }
 
 const char *job_text_ago(const json_t *object, const char *key, uint64_t now_wall_us,
@@ -75,18 +75,35 @@ const char *job_text_ago(const json_t *object, const char *key, uint64_t now_wal
 
 	if (then_us == UINT64_MAX)
 		return "-";
-	return time_text(now_wall_us > then_us ? now_wall_us - then_us : 0, " ago", buf);
+	return job_text_span(now_wall_us > then_us ? now_wall_us - then_us : 0, " ago", buf);
 }
 
-const char *job_text_user(const json_t *job, char buf[static JOB_TEXT_LEN])
+static const char *user_name(uint64_t uid, char buf[static JOB_TEXT_LEN])
 {
-	uint64_t uid = json_get_u64(job, "user");
 	const struct passwd *user = uid < UINT32_MAX ? getpwuid((uid_t)uid) : NULL;
 
 	if (user)
 		snprintf(buf, JOB_TEXT_LEN, "%.*s", JOB_TEXT_LEN - 1, user->pw_name);
 	else
 		snprintf(buf, JOB_TEXT_LEN, "%" PRIu64, uid);
+	return buf;
+}
+
+const char *job_text_user(const json_t *job, char buf[static JOB_TEXT_LEN])
+{
+	return user_name(json_get_u64(job, "user"), buf);
+}
+
+const char *job_text_clause(const json_t *job, char buf[static TABLE_CELL_LEN])
+{
+	const json_t *why = json_object_get(job, "why");
+	bool held = !strcmp(json_get_text(job, "state"), "held");
+	char name[JOB_TEXT_LEN];
+
+	if (strcmp(json_get_text(why, "reason"), "request") != 0)
+		return json_get_text(why, "text");
+	snprintf(buf, TABLE_CELL_LEN, "%s by %s", held ? "held" : "asked for",
+		 user_name(json_get_u64_or(why, "observed", 0), name));
 	return buf;
 }
 
@@ -101,7 +118,6 @@ static const struct short_row {
 	{"after-failed", "failed: ", "observed", "count", ""},
 	{"too-large", "at most ", "threshold", "bytes", ""},
 	{"slots", "", "threshold", "count", " run"},
-	{"request", "by uid ", "observed", "count", ""},
 	{"growth", "grew to ", "observed", "bytes", ""},
 	{"preempted", "for job ", "observed", "count", ""},
 };

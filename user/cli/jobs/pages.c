@@ -47,38 +47,65 @@ static int read_page(struct pages *pages, struct ipc_client *client, const json_
 			       err);
 }
 
-int pages_read(struct pages *pages, json_t *parameters)
+/* Whether there is a page after this one that is wanted; said is made to ask for it. */
+static bool go_on(const struct pages *pages, json_t *said, const json_t *answer)
 {
-	AUTO_JSON json_t *all = NULL, *said = parameters;
+	json_t *next = json_object_get(answer, "next");
+	bool more = next && !json_is_null(next) &&
+		    !json_equal(next, json_object_get(said, "from")) &&
+		    (!pages->most || pages->count < pages->most);
+
+	json_object_set(said, "from", next);
+	return more;
+}
+
+/* Prints each page, or puts all of them together where they are wanted as a whole. */
+static int read_all(struct pages *pages, json_t *said, json_t **ret_all, struct uw_err *err)
+{
+	const struct options *options = &pages->cli->options;
 	struct ipc_client client = {.fd = -1};
-	struct uw_err err = {0};
 	bool more = true;
-	int r = remote_open(pages->cli, &client, &err);
+	int r = remote_open(pages->cli, &client, err);
 
 	while (r >= 0 && more) {
 		AUTO_JSON json_t *answer = NULL;
-		json_t *next;
 
-		r = read_page(pages, &client, said, &answer, &err);
+		r = read_page(pages, &client, said, &answer, err);
 		if (r < 0)
 			break;
 		pages->count += json_array_size(first_list(answer));
-		if (pages->cli->options.json)
-			gather(&all, answer);
+		if (options->json || options->sort)
+			gather(ret_all, answer);
 		else
 			pages->print(pages, answer);
-		next = json_object_get(answer, "next");
-		more = next && !json_is_null(next) &&
-		       !json_equal(next, json_object_get(said, "from")) &&
-		       (!pages->most || pages->count < pages->most);
-		json_object_set(said, "from", next);
+		more = go_on(pages, said, answer);
 	}
 	ipc_client_close(&client);
+	return r < 0 ? r : 0;
+}
+
+int pages_read(struct pages *pages, json_t *parameters)
+{
+	AUTO_JSON json_t *all = NULL, *said = parameters;
+	const struct options *options = &pages->cli->options;
+	struct uw_err err = {0};
+	int r = pages->prepare ? pages->prepare(pages, &err) : 0;
+
+	/* A wrong name of a column is told before anything is asked. */
+	if (r >= 0 && pages->sort)
+		r = pages->sort(pages, NULL, &err);
+	if (r >= 0)
+		r = read_all(pages, said, &all, &err);
+	if (r >= 0 && pages->sort && all)
+		r = pages->sort(pages, first_list(all), &err);
 	if (r < 0)
 		return cli_fail(pages->cli, &err);
-	if (all)
-		json_object_del(all, "next");
-	return all ? cli_print_json(pages->cli, TAKE(all)) : CLI_OK;
+	if (!options->json && all)
+		pages->print(pages, all);
+	if (!options->json)
+		return CLI_OK;
+	json_object_del(all, "next");
+	return cli_print_json(pages->cli, TAKE(all));
 }
 
 bool pages_is_one(const struct cli *cli, enum ipc_method method, const json_t *select)

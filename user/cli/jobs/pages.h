@@ -8,6 +8,10 @@
 struct pages {
 	const struct cli *cli;
 	enum ipc_method method;
+	int (*prepare)(struct pages *pages,
+		       struct uw_err *err); /* the table; NULL: not before print */
+	int (*sort)(const struct pages *pages, json_t *list,
+		    struct uw_err *err);                          /* NULL: as they come */
 	void (*print)(struct pages *pages, const json_t *answer); /* a page, for a person */
 	uint64_t most;                                            /* entries; 0 is all */
 	struct table table; /* the printer's, begun when it is first needed */

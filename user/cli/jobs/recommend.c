@@ -70,7 +70,7 @@ static void print_keys(struct table *table, const struct screen *screen, const j
 	char text[JOB_TEXT_LEN];
 	size_t i;
 
-	if (!table->row)
+	if (!table->column)
 		table_init(table, columns, ARRAY_SIZE(columns));
 	json_array_foreach (keys, i, advice) {
 		table_cell(table, PAINT_PLAIN, "%s", json_get_text(advice, "key"));

@@ -170,7 +170,8 @@ static void print_step(const struct screen *screen, const json_t *step)
 {
 	uint64_t before = json_get_u64(step, "before_bytes");
 	uint64_t after = json_get_u64(step, "after_bytes");
-	char then[WHEN_LEN], from[VALUE_LEN], to[VALUE_LEN], text[512], name[JOB_TEXT_LEN];
+	char then[WHEN_LEN], from[VALUE_LEN], to[VALUE_LEN], text[512], name[JOB_TEXT_LEN],
+		clause[TABLE_CELL_LEN];
 	int at = fprintf(screen->out, "  %s  ", when(step, "wall_us", then));
 
 	snprintf(name, sizeof(name), "%.*s", JOB_TEXT_LEN - 1, json_get_text(step, "step"));
@@ -182,7 +183,7 @@ static void print_step(const struct screen *screen, const json_t *step)
 		snprintf(text, sizeof(text), "%s to %s: ", units_print_bytes(before, from),
 			 units_print_bytes(after, to));
 	snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s",
-		 json_get_text(json_object_get(step, "why"), "text"));
+		 job_text_clause(step, clause));
 	screen_wrap(screen, PAINT_PLAIN, at + STEP_WIDTH, STEP_INDENT, text);
 }
 
@@ -190,11 +191,12 @@ static void print_job(const struct screen *screen, const json_t *answer)
 {
 	const json_t *queued = json_object_get(answer, "queued");
 	const json_t *job = json_is_object(queued) ? queued : json_object_get(answer, "ended");
+	char clause[TABLE_CELL_LEN];
 	const json_t *step;
 	size_t i;
 
 	print_head(screen, job);
-	line(screen, "why", json_get_text(json_object_get(job, "why"), "text"));
+	line(screen, "why", job_text_clause(job, clause));
 	print_expected(screen, job);
 	print_memory(screen, job);
 	print_killed(screen, job);

@@ -93,10 +93,31 @@ const char *spec_key(const struct task *task, char buf[static JOB_KEY_LEN])
 	return buf;
 }
 
+/* Of "sh -c 'exec ./fold $X'" it is fold that people know it by. */
+static const char *shell_name(const struct task *task, char *buf, size_t size)
+{
+	const struct job_block *command = &task->command;
+	const char *name = last_part(command->data);
+	const char *word = job_block_next(command, command->data);
+	const char *text = word && !strcmp(word, "-c") ? job_block_next(command, word) : NULL;
+
+	if (!text || (strcmp(name, "sh") && strcmp(name, "bash") && strcmp(name, "dash")))
+		return command_name(task);
+	text += strspn(text, " \t\n");
+	if (!strncmp(text, "exec ", 5))
+		text += 5 + strspn(text + 5, " \t\n");
+	snprintf(buf, size, "%.*s", (int)strcspn(text, " \t\n;&|<>()"), text);
+	return *last_part(buf) ? last_part(buf) : name;
+}
+
+/* A name that is cut says so by a + at its end. */
 static const char *job_name(const struct task *task, char buf[static JOB_NAME_LEN])
 {
-	snprintf(buf, JOB_NAME_LEN, "%.*s", JOB_NAME_LEN - 1,
-		 *task->name ? task->name : command_name(task));
+	char word[PATH_MAX];
+	const char *name = *task->name ? task->name : shell_name(task, word, sizeof(word));
+
+	if (snprintf(buf, JOB_NAME_LEN, "%s", name) >= JOB_NAME_LEN)
+		buf[JOB_NAME_LEN - 2] = '+';
 	return clean_word(buf);
 }
 

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/text.h"
 
 #define FILE_MAX (1U << 20) /* a call of uwd has room for less than that */
 
@@ -208,6 +209,11 @@ static int read_command(const struct cli *cli, const struct task *said, struct t
 	if (size > JOB_BLOCK_MAX)
 		return err_set(err, -EINVAL, "command: has %zu bytes, allowed: %u", size,
 			       JOB_BLOCK_MAX);
+	if (cli->options.name && !task_name_ok(cli->options.name))
+		return err_set(err, -EINVAL,
+			       "--name: '%s' is not 1 to %d letters, digits and _-.:@/+, with a "
+			       "letter",
+			       cli->options.name, JOB_NAME_LEN - 1);
 	at = list->room = calloc(1, size);
 	list->task = calloc(1, sizeof(*list->task));
 	if (!at || !list->task)
@@ -216,6 +222,8 @@ static int read_command(const struct cli *cli, const struct task *said, struct t
 		at = stpcpy(at, cli->argv[i]) + 1;
 	*list->task = *said;
 	list->task->command = (struct job_block){list->room, (uint32_t)size};
+	if (cli->options.name)
+		text_copy(list->task->name, sizeof(list->task->name), cli->options.name);
 	list->count = 1;
 	return 0;
 }
@@ -229,6 +237,10 @@ int tasks_read(const struct cli *cli, struct task_list *list, struct uw_err *err
 		return r;
 	if (!cli->options.file)
 		return read_command(cli, &said, list, err);
+	if (cli->options.name)
+		return err_set(err, -EINVAL,
+			       "--name and --file, allowed: one of the two; a file "
+			       "names its tasks");
 	if (cli->argc)
 		return err_set(err, -EINVAL, "'%s': a command and --file, allowed: one of the two",
 			       cli->argv[0]);

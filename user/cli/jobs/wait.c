@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
@@ -18,8 +17,6 @@
 #include "user/cli/jobs/job_text.h"
 #include "user/cli/jobs/pick.h"
 #include "user/cli/remote.h"
-
-#define RETRY_US 500000ULL /* between two tries to reach a uwd that went away */
 
 struct job_wait {
 	const struct cli *cli;
@@ -155,14 +152,9 @@ static bool is_worth_a_retry(int r, bool reached)
 static void pause_a_little(struct job_wait *waiting)
 {
 	uint64_t left_us = time_left(waiting);
-	uint64_t pause_us = left_us < RETRY_US ? left_us : RETRY_US;
-	struct timespec pause = {.tv_nsec = (long)(pause_us * NS_PER_US)};
 
-	if (!waiting->announced)
-		fprintf(stderr, "uwctl %s: uwd does not answer; waiting for it\n",
-			waiting->cli->command->name);
-	waiting->announced = true;
-	nanosleep(&pause, NULL);
+	remote_await(waiting->cli, left_us < REMOTE_RETRY_US ? left_us : REMOTE_RETRY_US,
+		     &waiting->announced);
 }
 
 static int report(const struct job_wait *waiting, int status)
