@@ -5,6 +5,8 @@
  * is restarted is followed again. why prints a component as it is now, and its last actions with
  * their reasons.
  */
+#include "user/cli/log.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -268,24 +270,30 @@ static void print_lease_news(const struct screen *screen, const json_t *news)
 	screen_wrap(screen, PAINT_PLAIN, 0, 2, text);
 }
 
+void why_print(const struct screen *screen, const json_t *answer)
+{
+	const json_t *records = json_object_get(answer, "records"), *record;
+	struct action_lines lines = {0};
+	size_t i;
+
+	print_now(screen, json_object_get(answer, "component"));
+	json_array_foreach (records, i, record)
+		action_print_long(screen, &lines, record);
+	if (!json_array_size(records))
+		fprintf(screen->out, "nothing was done to it yet\n");
+	json_array_foreach (json_object_get(answer, "leases"), i, record)
+		print_lease_news(screen, record);
+}
+
 int command_why(struct cli *cli)
 {
-	struct action_lines lines = {0};
 	AUTO_JSON json_t *answer = NULL;
 	struct uw_err err = {0};
-	const json_t *record;
-	size_t i;
 
 	if (remote_call(cli, IPC_WHY, log_parameters(cli), &answer, &err) < 0)
 		return cli_fail(cli, &err);
 	if (cli->options.json)
 		return cli_print_json(cli, TAKE(answer));
-	print_now(&cli->screen, json_object_get(answer, "component"));
-	json_array_foreach (json_object_get(answer, "records"), i, record)
-		action_print_long(&cli->screen, &lines, record);
-	if (!json_array_size(json_object_get(answer, "records")))
-		fprintf(cli->screen.out, "nothing was done to it yet\n");
-	json_array_foreach (json_object_get(answer, "leases"), i, record)
-		print_lease_news(&cli->screen, record);
+	why_print(&cli->screen, answer);
 	return CLI_OK;
 }

@@ -187,7 +187,7 @@ static void print_step(const struct screen *screen, const json_t *step)
 	screen_wrap(screen, PAINT_PLAIN, at + STEP_WIDTH, STEP_INDENT, text);
 }
 
-static void print_job(const struct screen *screen, const json_t *answer)
+void show_print(const struct screen *screen, const json_t *answer)
 {
 	const json_t *queued = json_object_get(answer, "queued");
 	const json_t *job = json_is_object(queued) ? queued : json_object_get(answer, "ended");
@@ -222,6 +222,6 @@ int show_job(const struct cli *cli, const char *word)
 		return cli_fail(cli, &err);
 	if (cli->options.json)
 		return cli_print_json(cli, TAKE(answer));
-	print_job(&cli->screen, answer);
+	show_print(&cli->screen, answer);
 	return CLI_OK;
 }

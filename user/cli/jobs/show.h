@@ -8,4 +8,7 @@
 /* Prints all that is known of the job that word names, and what happened to it. An exit status. */
 int show_job(const struct cli *cli, const char *word);
 
+/* The same out of uwd's answer to Job. */
+void show_print(const struct screen *screen, const json_t *answer);
+
 #endif
