@@ -107,6 +107,32 @@ static void test_idle_credit_goes_back(void **data)
 	uw_close(uw);
 }
 
+static void *get_one(void *data)
+{
+	uint64_t id = 0;
+
+	return get_kib(data, 4, 0, &id) || uw_free(data, id) ? data : NULL;
+}
+
+/* uwd is held up for longer than anything is looked at that is not there. */
+static void test_credit_that_comes_late_goes_back_too(void **data)
+{
+	struct uw_fixture *f = *data;
+	struct uw *uw = uw_fixture_open(f);
+	void *failed = NULL;
+	pthread_t thread;
+
+	assert_int_equal(uw_start_thread(uw), 0);
+	kill(f->server, SIGSTOP);
+	assert_int_equal(pthread_create(&thread, NULL, get_one, uw), 0);
+	usleep(2200 * 1000);
+	kill(f->server, SIGCONT);
+	pthread_join(thread, &failed);
+	assert_null(failed);
+	uw_fixture_await(f, 0);
+	uw_close(uw);
+}
+
 static void test_more_than_the_credit_is_asked_for(void **data)
 {
 	struct uw_fixture *f = *data;
@@ -346,6 +372,7 @@ int main(void)
 		TEST(test_what_is_too_large_or_not_to_be_crosses),
 		TEST(test_without_a_loop_there_is_no_credit),
 		TEST(test_idle_credit_goes_back),
+		TEST(test_credit_that_comes_late_goes_back_too),
 		TEST(test_more_than_the_credit_is_asked_for),
 		TEST(test_ids_never_come_again),
 		TEST(test_lease_out_of_credit_is_resized_and_renewed),

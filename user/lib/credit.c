@@ -469,6 +469,8 @@ static void take_credit(struct uw *uw, struct lib_credit *credit, const struct p
 		(uint32_t)moved(credit->free_leases, credit->asked_leases, reply->borrowed_bytes);
 	if (!runs_low(credit) && !credit->recalled)
 		credit->again_us = 0;
+	if (!uw->soon)
+		lib_wake(uw, LIB_IDLE_US); /* nothing may have looked at it, as it was not there */
 }
 
 static void take_drawn(struct uw *uw, struct lib_small *small, const struct packet_reply *reply)
@@ -542,6 +544,10 @@ void lib_credit_return(struct uw *uw)
 		credit->id = credit->size = credit->free_bytes = 0;
 	}
 	lib_credit_tell(uw);
+	if (uw->credit_count) { /* without a connection nothing was looked at */
+		uw->soon = true;
+		lib_wake(uw, LIB_TELL_US);
+	}
 }
 
 void lib_credit_start(struct uw *uw)
