@@ -29,6 +29,7 @@ static int ask(struct uw *uw, const char *component)
 				     .bytes = 100 * MIB};
 	struct uw_request list[] = {request, request};
 	struct uw_grant grant = {.size = sizeof(grant)}, many[8] = {{.size = sizeof(many[0])}};
+	uint64_t ids[8];
 	struct uw_denial denial = {.size = sizeof(denial)};
 	struct uw_request batch[8];
 	int outcome[8], rc;
@@ -61,8 +62,14 @@ static int ask(struct uw *uw, const char *component)
 		batch[i] = (struct uw_request){
 			.size = sizeof(batch[i]), .component = component, .bytes = MIB};
 	rc = uw_alloc_many(uw, batch, 8, many, outcome);
+	for (int i = 0; !rc && i < 8; i++) {
+		ids[i] = many[i].id;
+		rc = outcome[i];
+	}
+	if (!rc)
+		rc = uw_free_many(uw, ids, 8, outcome);
 	for (int i = 0; !rc && i < 8; i++)
-		rc = outcome[i] ? outcome[i] : uw_free(uw, many[i].id);
+		rc = outcome[i];
 	printf("many: %d\n", rc);
 	return rc;
 }

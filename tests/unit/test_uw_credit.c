@@ -223,6 +223,56 @@ static void test_many_in_a_packet_are_decided_one_by_one(void **data)
 	uw_close(uw);
 }
 
+static void test_many_of_credit_are_freed_told_or_not(void **data)
+{
+	struct uw_fixture *f = *data;
+	struct uw *uw = open_with_credit(f);
+	uint64_t id[100];
+	int outcome[100];
+
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(get_kib(uw, 64, 0, &id[i]), 0);
+	uw_fixture_await(f, 51); /* of these it was told */
+	for (int i = 50; i < 100; i++)
+		assert_int_equal(get_kib(uw, 64, 0, &id[i]), 0);
+	assert_int_equal(uw_free_many(uw, id, 100, outcome), 0);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(outcome[i], 0);
+	assert_int_equal(uw_free_many(uw, id, 100, outcome), 0);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(outcome[i], UW_STALE);
+	uw_fixture_await(f, 1);
+	uw_close(uw);
+}
+
+/* Asked for, freed before, none at all. */
+static void test_many_are_freed_in_a_packet(void **data)
+{
+	struct uw_fixture *f = *data;
+	struct uw *uw = uw_fixture_open(f);
+	uint64_t id[4];
+	int outcome[4];
+
+	id[0] = uw_get(uw, 100);
+	id[1] = uw_get(uw, 200);
+	id[2] = id[0];
+	id[3] = 12345;
+	assert_int_equal(uw_free_many(uw, id, 4, outcome), 0);
+	assert_int_equal(outcome[0], 0);
+	assert_int_equal(outcome[1], 0);
+	assert_int_equal(outcome[2], UW_STALE);
+	assert_int_equal(outcome[3], UW_STALE);
+	assert_int_equal(uw_fixture_leases(f), 0);
+	assert_int_equal(uw_free_many(uw, id, 0, outcome), -EINVAL);
+	assert_int_equal(uw_free_many(uw, id, 513, outcome), -EINVAL);
+	assert_int_equal(uw_free_many(uw, id, 4, NULL), -EINVAL);
+	uw_fixture_kill(f);
+	assert_int_equal(uw_free_many(uw, id, 2, outcome), 0);
+	assert_int_equal(outcome[1], -ENOTCONN);
+	uw_fixture_start(f);
+	uw_close(uw);
+}
+
 /* ---- processes ---- */
 
 static void test_dead_client_has_nothing(void **data)
@@ -378,6 +428,8 @@ int main(void)
 		TEST(test_lease_out_of_credit_is_resized_and_renewed),
 		TEST(test_own_loop_tells_in_time),
 		TEST(test_many_in_a_packet_are_decided_one_by_one),
+		TEST(test_many_of_credit_are_freed_told_or_not),
+		TEST(test_many_are_freed_in_a_packet),
 		TEST(test_dead_client_has_nothing),
 		TEST(test_child_of_fork_has_no_credit),
 		TEST(test_threads_share_the_credit),

@@ -328,6 +328,58 @@ int uw_free(struct uw *uw, uint64_t id)
 	return rc;
 }
 
+/* Those that uwd has to be asked about, by the ids that it knows; how many. */
+static uint32_t put_frees(struct uw *uw, const uint64_t *ids, uint32_t count, int *outcomes,
+			  union packet_request *request)
+{
+	uint32_t asked = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t told = ids[i];
+
+		outcomes[i] = lib_is_small(ids[i]) ? lib_small_free(uw, ids[i], &told) : LIB_ASK;
+		if (outcomes[i] == LIB_ASK)
+			request[asked++].lease.id = told;
+	}
+	return asked;
+}
+
+static void free_many(struct uw *uw, const uint64_t *ids, uint32_t count, int *outcomes,
+		      struct lib_call *call)
+{
+	union packet_answer *answer = call->answer;
+	int rc = 0;
+
+	call->count = put_frees(uw, ids, count, outcomes, call->request);
+	if (call->count)
+		rc = lib_call(uw, call, 0);
+	for (uint32_t i = 0; i < count; i++) {
+		if (outcomes[i] != LIB_ASK)
+			continue;
+		outcomes[i] = rc ? rc : lib_give_answer(answer++, NULL, NULL);
+		if (outcomes[i] >= 0 && lib_is_small(ids[i]))
+			lib_small_forget(uw, ids[i]);
+	}
+}
+
+int uw_free_many(struct uw *uw, const uint64_t *ids, uint32_t count, int *outcomes)
+{
+	struct lib_call call = {.op = PACKET_FREE};
+	int rc = 0;
+
+	if (!count || count > PACKET_ITEMS_MAX || !ids || !outcomes)
+		return -EINVAL;
+	call.request = calloc(count, sizeof(*call.request));
+	call.answer = calloc(count, sizeof(*call.answer));
+	if (call.request && call.answer)
+		free_many(uw, ids, count, outcomes, &call);
+	else
+		rc = -ENOMEM;
+	free(call.request);
+	free(call.answer);
+	return rc;
+}
+
 int uw_report(struct uw *uw, char **ret_json)
 {
 	union packet_request request;

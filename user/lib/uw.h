@@ -134,6 +134,10 @@ int uw_resize(struct uw *uw, uint64_t id, uint64_t bytes, struct uw_grant *grant
 int uw_renew(struct uw *uw, uint64_t id, uint64_t ttl_us);
 int uw_free(struct uw *uw, uint64_t id);
 
+/* count (1 to 512) leases in one packet; outcomes[i] is what uw_free would have returned. -EINVAL,
+ * -ENOMEM: none is freed. */
+int uw_free_many(struct uw *uw, const uint64_t *ids, uint32_t count, int *outcomes);
+
 /* A lease that ends with the scope of its variable:
  *	UW_AUTO_LEASE struct uw_lease lease = {uw, grant.id}; */
 struct uw_lease {
