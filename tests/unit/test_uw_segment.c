@@ -279,9 +279,9 @@ static void test_without_uwd_only_what_is_there_is_given_out(void **state)
 {
 	struct uw_fixture *fixture = *state;
 	struct uw *uw = uw_fixture_open(fixture);
-	struct uw_pool *pool = make(uw, "prices");
+	struct uw_pool *pool = make(uw, "prices"), *brief = make(uw, "brief");
+	uint64_t id, other, began_us;
 	uint8_t *memory;
-	uint64_t id, other;
 
 	put(pool, MIB, &id, &memory);
 	assert_int_equal(uw_pool_free(pool, id), 0);
@@ -289,8 +289,12 @@ static void test_without_uwd_only_what_is_there_is_given_out(void **state)
 	put(pool, MIB, &id, &memory);
 	assert_int_equal(uw_pool_alloc(pool, 4 * MIB, 0, &other, NULL), -ENOTCONN);
 	assert_int_equal(uw_pool_free(pool, id), 0);
+	began_us = clock_now_us();
+	uw_pool_close(brief); /* waits for nobody */
+	assert_true(clock_now_us() - began_us < 2 * US_PER_SEC);
 	uw_fixture_start(fixture);
 	put(pool, 4 * MIB, &other, &memory);
+	uw_fixture_await(fixture, 1);
 	uw_pool_close(pool);
 	uw_close(uw);
 }

@@ -161,6 +161,20 @@ int lib_pool_share(const struct lib_pool *pool, uint32_t uid, uint32_t gid, uint
 	return ask(pool->uw, PACKET_POOL_SHARE, &request, 0, &answer, NULL);
 }
 
+/* While uwd is away nothing is asked: what is not in our list is freed when that is compared. */
+static bool is_freed_later(const struct lib_pool *pool)
+{
+	struct uw *uw = pool->uw;
+	bool away;
+
+	lock_list(uw);
+	away = uw->socket < 0 && !uw->forked;
+	if (away)
+		lib_lease_drop(uw, pool->id);
+	pthread_mutex_unlock(&uw->lock);
+	return away;
+}
+
 void lib_pool_close(struct lib_pool *pool)
 {
 	if (!pool)
@@ -168,6 +182,7 @@ void lib_pool_close(struct lib_pool *pool)
 	leave(pool);
 	if (pool->fd >= 0)
 		close(pool->fd);
-	uw_free(pool->uw, pool->id); /* of a child of fork it is the parent's: -ECHILD */
+	if (!is_freed_later(pool))
+		uw_free(pool->uw, pool->id); /* of a child of fork it is the parent's: -ECHILD */
 	free(pool);
 }
