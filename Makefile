@@ -48,7 +48,7 @@ MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.sc
 
 BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror -I.
 
-.PHONY: all demo demo-host check unit python sim sim-long vm bench bench-sched fuzz lint layers install install-python uninstall uninstall-python clean help guests fuzzers
+.PHONY: all demo demo-host check unit python sim sim-long vm kills-long bench bench-sched fuzz lint layers install install-python uninstall uninstall-python clean help guests fuzzers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -303,6 +303,12 @@ lint: $(SKEL) | build/deps/lint ## clang-format, clang-tidy, cppcheck, shellchec
 KERNELS ?= 6.1 6.12 7.x
 vm: all guests | build/deps/vm ## the kernel matrix: every VM case on KERNELS="6.1 6.12 7.x"
 	$(Q)scripts/vm-matrix $(KERNELS)
+
+KILLS ?= 1000
+SEED  ?= 1
+kills-long: all guests | build/deps/vm ## KILLS=1000 random kills of what has to do with leases and pools, SEED=1; half an hour
+	$(Q)scripts/vm --cpus 1 --timeout 3000 $(addprefix --put ,tests/vm/run.sh tests/vm/lib.sh tests/vm/kills.sh $(O)/tests/vm/uw_kills) -- \
+		env KILLS=$(KILLS) SEED=$(SEED) bash /run/put/run.sh kills
 
 check: ## everything but the benches; some twenty minutes on 2 cores without KVM
 	$(Q)$(MAKE) --no-print-directory -j2 all
