@@ -93,15 +93,19 @@ static int touch(uint32_t slot, bool store)
 	return rc;
 }
 
-/* As many as there are, and at least one. */
+/* As many as there are, and at least one; a slot may be empty, or pinned still. */
 static int touch_all(bool store)
 {
-	uint32_t slot = 0;
-	int rc;
+	uint32_t found = 0;
 
-	while (!(rc = touch(slot, store)))
-		slot++;
-	return rc == UW_STALE && slot ? 0 : rc;
+	for (uint32_t slot = 0; slot < TENSORS; slot++) {
+		int rc = touch(slot, store);
+
+		if (rc && rc != UW_STALE)
+			return rc;
+		found += !rc;
+	}
+	return found ? 0 : UW_STALE;
 }
 
 static int free_last(void)
