@@ -133,6 +133,77 @@ static void test_long_recording_wraps_and_decides_the_same_again(void **state)
 	recorded_done(&recorded);
 }
 
+struct thinned {
+	uint64_t frames, whole, actions, outcomes, first_us, last_us, full_first_us;
+	uint64_t closest_us; /* between two whole ones */
+};
+
+static struct thinned count_thinned(const void *bytes, size_t size)
+{
+	AUTO_FREE struct recording *recording = malloc(sizeof(*recording));
+	struct thinned t = {.closest_us = UINT64_MAX};
+	uint64_t whole_us = 0;
+
+	assert_int_equal(recording_open(recording, bytes, size, NULL), 0);
+	while (recording_next(recording)) {
+		const struct frame *frame = &recording->frame;
+
+		if (recording->kind == RECORD_BEGIN)
+			whole_us = 0;
+		if (recording->kind == RECORD_PLAN && recording->thin)
+			t.actions += recording->plan.action_count;
+		if (recording->kind != RECORD_FRAME)
+			continue;
+		if (!recording->thin) {
+			t.full_first_us = t.full_first_us ?: frame->now_us;
+			continue;
+		}
+		t.first_us = t.first_us ?: frame->now_us;
+		assert_true(frame->now_us > t.last_us);
+		t.last_us = frame->now_us;
+		t.frames++;
+		t.outcomes += frame->outcome_count;
+		if (frame->kind != FRAME_FULL)
+			continue;
+		t.whole++;
+		if (whole_us && frame->now_us - whole_us < t.closest_us)
+			t.closest_us = frame->now_us - whole_us;
+		whole_us = frame->now_us;
+	}
+	assert_int_equal(recording->torn + recording->refused, 0);
+	return t;
+}
+
+/* What goes out of the full slots leaves a frame in ten seconds, and all that was done. */
+static void test_what_is_older_is_thinner(void **state)
+{
+	struct recorded recorded;
+	struct flight_stats stats;
+	struct thinned t;
+	size_t size;
+	AUTO_FREE void *bytes = NULL;
+
+	(void)state;
+	recorded_init(&recorded);
+	recorded_start(&recorded, two, 256 * MIB);
+	run_episode(&recorded.plant, 40 * US_PER_SEC);
+	do {
+		plant_run(&recorded.plant, 60 * US_PER_SEC);
+		flight_read_stats(recorded.flight, &stats);
+	} while (stats.bytes < 8 * MIB);
+	recorded_stop(&recorded);
+	bytes = recorded_export(&recorded, &size);
+	t = count_thinned(bytes, size);
+	assert_true(t.first_us < 102 * US_PER_SEC); /* the plant begins at 100 s */
+	assert_true(t.last_us < t.full_first_us);
+	assert_true(t.full_first_us - t.last_us < 11 * US_PER_SEC);
+	assert_in_range(t.closest_us, 10 * US_PER_SEC, 11 * US_PER_SEC);
+	assert_in_range(t.whole, (t.last_us - t.first_us) / US_PER_SEC / 12,
+			(t.last_us - t.first_us) / US_PER_SEC / 10 + 20);
+	assert_true(t.actions > 20 && t.outcomes > 20);
+	recorded_done(&recorded);
+}
+
 static void record_until_killed(struct recorded *recorded)
 {
 	recorded_start(recorded, two, 256 * MIB);
@@ -265,6 +336,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_episode_decides_the_same_again),
 		cmocka_unit_test(test_long_recording_wraps_and_decides_the_same_again),
+		cmocka_unit_test(test_what_is_older_is_thinner),
 		cmocka_unit_test(test_killed_recorder_leaves_all_but_what_it_was_at),
 		cmocka_unit_test(test_another_configuration_decides_otherwise),
 		cmocka_unit_test(test_damaged_record_ends_its_slot_and_no_more),

@@ -17,40 +17,41 @@
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
 
-static void fill_head(struct record_head *head, uint32_t slots)
+static void fill_head(struct record_head *head, uint32_t slots, uint32_t thin_slots)
 {
 	*head = (struct record_head){
 		.version = RECORD_VERSION,
 		.slot_bytes = RECORD_SLOT_BYTES,
 		.slots = slots,
+		.thin_slots = thin_slots,
 	};
 	memcpy(head->magic, RECORD_MAGIC, sizeof(head->magic));
 }
 
-static bool is_ours(int fd, uint32_t slots)
+static bool is_ours(int fd, uint32_t slots, uint32_t thin_slots)
 {
 	struct record_head head, want;
 	struct stat st;
 
-	fill_head(&want, slots);
+	fill_head(&want, slots, thin_slots);
 	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 	       (uint64_t)st.st_size == record_file_at(slots) &&
 	       pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
 	       !memcmp(&head, &want, sizeof(head));
 }
 
-static int fill_fresh(int fd, uint32_t slots)
+static int fill_fresh(int fd, uint32_t slots, uint32_t thin_slots)
 {
 	struct record_head head;
 	int rc = -posix_fallocate(fd, 0, (off_t)record_file_at(slots));
 
-	fill_head(&head, slots);
+	fill_head(&head, slots, thin_slots);
 	if (!rc && pwrite(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head))
 		rc = -EIO;
 	return rc;
 }
 
-static int make_fresh(const char *path, uint32_t slots, int *ret_fd)
+static int make_fresh(const char *path, uint32_t slots, uint32_t thin_slots, int *ret_fd)
 {
 	char aside[512];
 	AUTO_CLOSE int fd = -1;
@@ -62,7 +63,7 @@ static int make_fresh(const char *path, uint32_t slots, int *ret_fd)
 	fd = open(aside, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	rc = fill_fresh(fd, slots);
+	rc = fill_fresh(fd, slots, thin_slots);
 	if (!rc && rename(aside, path) < 0)
 		rc = -errno;
 	if (rc) {
@@ -87,17 +88,18 @@ static void make_parent(const char *path)
 	mkdir(parent, 0755);
 }
 
-int record_file_open(const char *path, uint32_t slots, int *ret_fd, struct uw_err *err)
+int record_file_open(const char *path, uint32_t slots, uint32_t thin_slots, int *ret_fd,
+		     struct uw_err *err)
 {
 	AUTO_CLOSE int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	int rc;
 
-	if (fd >= 0 && is_ours(fd, slots)) {
+	if (fd >= 0 && is_ours(fd, slots, thin_slots)) {
 		*ret_fd = TAKE_FD(fd);
 		return 0;
 	}
 	make_parent(path);
-	rc = make_fresh(path, slots, ret_fd);
+	rc = make_fresh(path, slots, thin_slots, ret_fd);
 	return rc ? err_set(err, rc, "recording: %s: %s", path, strerror(-rc)) : 0;
 }
 

@@ -11,9 +11,10 @@
 
 #define STAGE_SLOTS 2U
 
-/* Opens path with room for so many slots, or makes it: beside its place first, whole. The room is
- * taken at once. *ret_fd is the caller's. 0 or a negative errno. */
-int record_file_open(const char *path, uint32_t slots, int *ret_fd, struct uw_err *err);
+/* Opens path with room for so many slots, the last of which are thin ones, or makes it: beside its
+ * place first, whole. The room is taken at once. *ret_fd is the caller's. 0 or a negative errno. */
+int record_file_open(const char *path, uint32_t slots, uint32_t thin_slots, int *ret_fd,
+		     struct uw_err *err);
 
 /* Where slot lies. */
 static inline uint64_t record_file_at(uint32_t slot)

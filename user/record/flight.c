@@ -21,6 +21,7 @@
 #include "user/base/text.h"
 #include "user/record/fields.h"
 #include "user/record/files.h"
+#include "user/record/thinning.h"
 #include "user/record/writer.h"
 
 #define FLUSH_US    (60 * US_PER_SEC)
@@ -41,7 +42,7 @@ struct flight_slot {
 
 struct flight {
 	struct flight_conf conf;
-	uint32_t slots; /* of the file on the disk */
+	uint32_t slots, thin_slots; /* of the file on the disk: full ones, and behind them */
 	int disk, stage;
 	void *map;
 	struct flight_slot slot[STAGE_SLOTS];
@@ -90,24 +91,35 @@ static int write_all(int fd, const void *bytes, size_t count, uint64_t at)
 	return 0;
 }
 
+/* What is in the place of another slot is thinned before it goes. */
+static int keep_thin(const struct flight *flight, uint32_t index, uint64_t sequence)
+{
+	if (record_file_head(flight->disk, index).sequence == sequence)
+		return 0;
+	return record_thin_file(flight->disk, flight->slots, flight->thin_slots, index);
+}
+
 /* What was added first, then the head that tells of it. */
 static int flush_slot(struct flight *flight, struct flight_slot *slot)
 {
 	uint64_t sequence = __atomic_load_n(&slot->head->sequence, __ATOMIC_ACQUIRE);
 	uint64_t used = atomic_load_explicit(&slot->head->used, memory_order_acquire);
-	uint64_t at = record_file_at((uint32_t)(sequence % flight->slots));
-	int rc;
+	uint32_t index = (uint32_t)(sequence % flight->slots);
+	uint64_t at = record_file_at(index);
+	int rc = 0;
 
 	if (!sequence || used > RECORD_SLOT_BYTES)
 		return 0;
 	if (slot->flushed_sequence != sequence) {
+		rc = keep_thin(flight, index, sequence);
 		slot->flushed_sequence = sequence;
 		slot->flushed = sizeof(*slot->head);
 	} else if (used <= slot->flushed) {
 		return 0;
 	}
-	rc = write_all(flight->disk, (char *)slot->head + slot->flushed, used - slot->flushed,
-		       at + slot->flushed);
+	if (!rc)
+		rc = write_all(flight->disk, (char *)slot->head + slot->flushed,
+			       used - slot->flushed, at + slot->flushed);
 	if (!rc)
 		rc = write_all(flight->disk, slot->head, sizeof(*slot->head), at);
 	if (rc)
@@ -215,13 +227,17 @@ static void take_over(struct flight *flight)
 		record_slot_resume(&flight->writer, flight->slot[last].head, RECORD_SLOT_BYTES);
 }
 
-static uint32_t slots_in(uint64_t bytes)
+/* A quarter of it for what is thinned, which reaches back ten times as far and more. */
+static void share_slots(struct flight *flight)
 {
-	uint64_t slots = (bytes - RECORD_HEAD_BYTES) / RECORD_SLOT_BYTES;
+	uint64_t slots = (flight->conf.bytes - RECORD_HEAD_BYTES) / RECORD_SLOT_BYTES;
 
 	if (slots < RECORD_SLOTS_MIN)
-		return RECORD_SLOTS_MIN;
-	return slots < RECORD_SLOTS_MAX ? (uint32_t)slots : RECORD_SLOTS_MAX;
+		slots = RECORD_SLOTS_MIN;
+	if (slots > RECORD_SLOTS_MAX)
+		slots = RECORD_SLOTS_MAX;
+	flight->thin_slots = (uint32_t)slots / 4;
+	flight->slots = (uint32_t)slots - flight->thin_slots;
 }
 
 int flight_open(const struct flight_conf *conf, struct flight **ret_flight, struct uw_err *err)
@@ -232,13 +248,14 @@ int flight_open(const struct flight_conf *conf, struct flight **ret_flight, stru
 	if (!flight)
 		return err_set(err, -ENOMEM, "recording: out of memory");
 	flight->conf = *conf;
-	flight->slots = slots_in(conf->bytes);
+	share_slots(flight);
 	flight->disk = flight->stage = -1;
 	clock_boot_id(flight->boot_id); /* or none: nothing here depends on it */
 	flight->schema_len = record_schema_print(flight->schema, sizeof(flight->schema));
-	rc = record_file_open(conf->path, flight->slots, &flight->disk, err);
+	rc = record_file_open(conf->path, flight->slots + flight->thin_slots, flight->thin_slots,
+			      &flight->disk, err);
 	if (!rc)
-		rc = record_file_open(conf->stage, STAGE_SLOTS, &flight->stage, err);
+		rc = record_file_open(conf->stage, STAGE_SLOTS, 0, &flight->stage, err);
 	if (!rc) {
 		rc = map_stage(flight);
 		if (!rc) {

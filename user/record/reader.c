@@ -85,6 +85,14 @@ int recording_open(struct recording *recording, const void *bytes, size_t size, 
 	return 0;
 }
 
+bool recording_open_slot(struct recording *recording, const void *slot, uint32_t bytes)
+{
+	recording->slots = 0;
+	take_slot(recording, slot, bytes, bytes);
+	recording_rewind(recording);
+	return recording->slots;
+}
+
 static void forget(struct recording *recording)
 {
 	recording->begun = false;

@@ -77,6 +77,9 @@ uint32_t recording_slot_used(const struct recording_slot *slot);
 /* 0, or -EBADMSG with a text when it is no recording or one of another version. */
 int recording_open(struct recording *recording, const void *bytes, size_t size, struct uw_err *err);
 
+/* The same for one slot by itself; false when there is none. */
+bool recording_open_slot(struct recording *recording, const void *slot, uint32_t bytes);
+
 /* Goes to the next record; false behind the last one. */
 bool recording_next(struct recording *recording);
 

@@ -7,6 +7,7 @@
  */
 #include "user/record/writer.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -96,7 +97,7 @@ static bool finish(struct record_writer *writer, enum record_kind kind, const re
 
 	*word = RECORD_WORD(kind, words, record_check(seed, word + 1, words));
 	writer->at += words + 1;
-	__atomic_store_n(&head_of(writer)->used, writer->at * WORD, __ATOMIC_RELEASE);
+	atomic_store_explicit(&head_of(writer)->used, writer->at * WORD, memory_order_release);
 	return true;
 }
 
