@@ -132,15 +132,18 @@ static int flush_slot(struct flight *flight, struct flight_slot *slot)
 /* A slot that cannot be written is given up: what comes is worth more. */
 static void flush(struct flight *flight)
 {
+	int error = 0;
+
 	for (uint32_t i = 0; i < STAGE_SLOTS; i++) {
 		struct flight_slot *slot = &flight->slot[i];
 		bool full = atomic_load_explicit(&slot->full, memory_order_acquire);
 		int rc = flush_slot(flight, slot);
 
-		atomic_store(&flight->error, rc);
+		error = error ? error : rc;
 		if (full)
 			atomic_store_explicit(&slot->full, false, memory_order_release);
 	}
+	atomic_store(&flight->error, error);
 }
 
 static void *write_slots(void *data)

@@ -41,8 +41,13 @@ record_word *record_put_runs(record_word *to, record_word *base, const record_wo
 			     struct record_area area)
 {
 	struct record_run run = {.to = to};
+	uint32_t i = area.from;
 
-	for (uint32_t i = area.from; i < area.to; i++)
+	while (i < area.to && base[i] == now[i])
+		i++;
+	if (i == area.to)
+		return to;
+	for (; i < area.to; i++)
 		if (base[i] != now[i])
 			add_word(&run, base, now, i);
 	end_run(&run);
@@ -52,6 +57,9 @@ record_word *record_put_runs(record_word *to, record_word *base, const record_wo
 record_word *record_put_elements(record_word *to, record_word *base, const record_word *now,
 				 struct record_area area, uint32_t words)
 {
+	/* At rest none of them has changed. */
+	if (!memcmp(base + area.from, now + area.from, (area.to - area.from) * sizeof(*now)))
+		return to;
 	for (uint32_t at = area.from; at < area.to; at += words)
 		if (memcmp(base + at, now + at, words * sizeof(*now)))
 			to = record_put_runs(to, base, now, (struct record_area){at, at + words});
