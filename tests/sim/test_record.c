@@ -273,6 +273,59 @@ static void test_another_configuration_decides_otherwise(void **state)
 	recorded_done(&recorded);
 }
 
+/* Where and whom the first freeze was to stop. */
+static uint64_t first_freeze(const void *bytes, size_t size, const struct config *other,
+			     const char **ret_component)
+{
+	AUTO_FREE struct recording *recording = malloc(sizeof(*recording));
+	struct redo redo;
+	uint64_t sequence = 0;
+
+	assert_int_equal(recording_open(recording, bytes, size, NULL), 0);
+	assert_int_equal(redo_init(&redo, recording, other), 0);
+	while (!sequence && redo_next(&redo, NULL) > 0)
+		for (uint32_t i = 0; i < redo.plan.action_count && !sequence; i++)
+			if (redo.plan.action[i].kind == ACTION_FREEZE) {
+				sequence = recording->frame.sequence;
+				*ret_component = strdup(
+					redo.config.component[redo.plan.action[i].component].name);
+			}
+	redo_done(&redo);
+	return sequence;
+}
+
+/* Components go by their names: in another order, with one more, it is the same that is stopped. */
+static void test_another_order_of_components_decides_the_same(void **state)
+{
+	static const char swapped[] =
+		"[component idle]\nshare = 1%\n"
+		"[component ml]\nshare = 60%\npriority = 3\nfreeze = yes\nborrow = yes\n"
+		"[component cache]\nshare = 35%\npriority = 9\nprotect = working-set\n";
+	struct recorded recorded;
+	struct config other;
+	size_t size;
+	AUTO_FREE void *bytes = NULL;
+	const char *was = NULL, *is = NULL;
+	uint64_t was_at, is_at;
+
+	(void)state;
+	recorded_init(&recorded);
+	recorded_start(&recorded, two, 256 * MIB);
+	run_episode(&recorded.plant, 40 * US_PER_SEC);
+	recorded_stop(&recorded);
+	bytes = recorded_export(&recorded, &size);
+	assert_int_equal(conf_parse_text("t", swapped, strlen(swapped), &other, NULL), 0);
+	was_at = first_freeze(bytes, size, NULL, &was);
+	is_at = first_freeze(bytes, size, &other, &is);
+	assert_int_not_equal(was_at, 0);
+	assert_int_equal(is_at, was_at);
+	assert_string_equal(was, "ml");
+	assert_string_equal(is, "ml");
+	free((char *)was);
+	free((char *)is);
+	recorded_done(&recorded);
+}
+
 /* A bit of it is turned: what was before it stands. */
 static void test_damaged_record_ends_its_slot_and_no_more(void **state)
 {
@@ -339,6 +392,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_older_is_thinner),
 		cmocka_unit_test(test_killed_recorder_leaves_all_but_what_it_was_at),
 		cmocka_unit_test(test_another_configuration_decides_otherwise),
+		cmocka_unit_test(test_another_order_of_components_decides_the_same),
 		cmocka_unit_test(test_damaged_record_ends_its_slot_and_no_more),
 		cmocka_unit_test(test_seek_finds_the_frame_of_a_time),
 	};

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
@@ -33,7 +34,7 @@ static int export_to(const struct cli *cli, const struct config *config, FILE *o
 /* A recording says what ran on the machine: it is its owner's. */
 static FILE *open_out(const char *path, struct uw_err *err)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0600);
 	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
 
 	if (!out)
@@ -41,9 +42,18 @@ static FILE *open_out(const char *path, struct uw_err *err)
 	return out;
 }
 
+/* What is of no use; never a device. */
+static void take_away(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+		unlink(path);
+}
+
 static int say(const struct cli *cli, const char *path, const struct record_export *done)
 {
-	uint64_t now_us = clock_wall_us();
+	uint64_t now_us = clock_wall_us(), ago_s = 0;
 	char bytes[UNITS_TEXT_LEN], span[UNITS_TEXT_LEN];
 
 	if (cli->options.json)
@@ -51,7 +61,9 @@ static int say(const struct cli *cli, const char *path, const struct record_expo
 						     (json_int_t)done->bytes, "slots",
 						     (json_int_t)done->slots, "first_wall_us",
 						     (json_int_t)done->first_wall_us));
-	units_print_us(now_us > done->first_wall_us ? now_us - done->first_wall_us : 0, span);
+	if (now_us > done->first_wall_us)
+		ago_s = (now_us - done->first_wall_us) / US_PER_SEC;
+	units_print_us(ago_s * US_PER_SEC, span);
 	fprintf(cli->screen.out, "%s: %s, from %s ago on\n", path,
 		units_print_bytes(done->bytes, bytes), span);
 	return CLI_OK;
@@ -77,7 +89,7 @@ int command_record(struct cli *cli)
 	}
 	if (export_to(cli, &config, to_stdout ? cli->screen.out : file, &done, &err) < 0) {
 		if (!to_stdout)
-			unlink(path);
+			take_away(path);
 		return cli_fail(cli, &err);
 	}
 	return to_stdout ? CLI_OK : say(cli, path, &done);

@@ -77,6 +77,68 @@ static void settle(struct redo *redo)
 	redo->cold_starts++;
 }
 
+/* The index of the recorded component in the other configuration; COMPONENT_NONE for the host, and
+ * for one that is not in there. */
+static uint32_t renumbered(const struct redo *redo, uint32_t component)
+{
+	int index = component < redo->recorded.component_count
+			    ? config_find(&redo->config, redo->recorded.component[component].name)
+			    : -1;
+
+	return index < 0 ? COMPONENT_NONE : (uint32_t)index;
+}
+
+static void renumber_components(struct redo *redo, const struct frame *from)
+{
+	struct frame *to = &redo->frame;
+
+	to->component_count = redo->config.component_count;
+	memset(to->component, 0, sizeof(to->component));
+	for (uint32_t i = 0; i < from->component_count; i++) {
+		uint32_t index = renumbered(redo, i);
+
+		if (index != COMPONENT_NONE)
+			to->component[index] = from->component[i];
+	}
+}
+
+/* Leaves and requests of a component that is not there are not there either. */
+static void renumber_leaves(struct redo *redo, const struct frame *from)
+{
+	struct frame *to = &redo->frame;
+
+	to->leaf_count = to->request_count = 0;
+	for (uint32_t i = 0; i < from->leaf_count; i++) {
+		to->leaf[to->leaf_count] = from->leaf[i];
+		to->leaf[to->leaf_count].component = renumbered(redo, from->leaf[i].component);
+		to->leaf_count += to->leaf[to->leaf_count].component != COMPONENT_NONE;
+	}
+	for (uint32_t i = 0; i < from->request_count; i++) {
+		to->request[to->request_count] = from->request[i];
+		to->request[to->request_count].component =
+			renumbered(redo, from->request[i].component);
+		to->request_count += to->request[to->request_count].component != COMPONENT_NONE;
+	}
+}
+
+/* What a uwd with the other configuration would have been told: its components, in its order. */
+static const struct frame *frame_for(struct redo *redo)
+{
+	const struct frame *from = &redo->recording->frame;
+	struct frame *to = &redo->frame;
+
+	if (!redo->other)
+		return from;
+	*to = *from;
+	renumber_components(redo, from);
+	renumber_leaves(redo, from);
+	for (uint32_t i = 0; i < to->event_count; i++)
+		to->event[i].component = renumbered(redo, from->event[i].component);
+	for (uint32_t i = 0; i < to->outcome_count; i++)
+		to->outcome[i].component = renumbered(redo, from->outcome[i].component);
+	return to;
+}
+
 static int step(struct redo *redo, struct uw_err *err)
 {
 	struct recording *r = redo->recording;
@@ -93,7 +155,7 @@ static int step(struct redo *redo, struct uw_err *err)
 			return rc;
 	}
 	settle(redo);
-	policy_step(redo->state, &redo->config, &r->frame, &redo->plan);
+	policy_step(redo->state, &redo->config, frame_for(redo), &redo->plan);
 	redo->fresh = false;
 	redo->stepped = true;
 	redo->sequence = r->frame.sequence;

@@ -23,6 +23,7 @@ struct redo {
 	struct policy_state *state;
 	struct config config;   /* that the last step went by */
 	struct config recorded; /* with other: the one that was in force, for its names */
+	struct frame frame;     /* with other: as that numbers components */
 	struct plan plan;       /* its plan; recording->plan is the one that was made */
 	uint64_t frames;        /* steps with both */
 	uint64_t unplanned;     /* of uwds that ended between the two */
