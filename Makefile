@@ -202,7 +202,7 @@ $(O)/tests/sim/%: $(O)/obj/tests/sim/%.o $(call OBJ,$(filter-out tests/sim/test_
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(call libs,$(SIM_LAYERS)) -linih -lpthread -lcmocka -o $@
 
 # No more than what has parsers: each object is made anew for this.
-FUZZ_LAYERS := keep conf ipc lib cgroups ledger sense model base
+FUZZ_LAYERS := keep conf record ipc lib cgroups ledger sense model base
 FUZZ_OBJ    := $(call OBJ,user/act/page_in.c user/cli/simulate/replay.c user/cli/simulate/trace.c $(wildcard user/policy/admit/*.c))
 $(O)/tests/fuzz/%: $(O)/obj/tests/fuzz/%.o $(FUZZ_OBJ) $(FUZZ_LAYERS:%=$(O)/lib/%.a)
 	$(Q)mkdir -p $(@D)
