@@ -55,6 +55,71 @@ static void test_a_running_peak_that_stands_still_teaches_siblings(void **data)
 	assert_true(view(f, 2).footprint_bytes < M(14));
 }
 
+/* 16 runs of key 1, by the size of their input, 1 to 16 MiB in no order. */
+static void teach_inputs(struct fixture *f, uint32_t run_s, uint32_t run_s_a_mib)
+{
+	struct admit_key key;
+
+	admit_key_init(&key, 1);
+	for (uint32_t i = 0; i < 16; i++) {
+		uint32_t input = 1 + i * 7 % 16;
+
+		admit_key_learn(&key,
+				&(struct admit_run){.peak_kib = 40 * 1024,
+						    .input_kib = input * 1024,
+						    .run_ms = (run_s + input * run_s_a_mib) * 1000,
+						    .asked_kib = 90 * 1024,
+						    .declared_s = 1000});
+	}
+	assert_int_equal(admit_key_import(f->admit, &key), 0);
+}
+
+static uint64_t run_s_by_input(struct fixture *f, uint64_t id, uint64_t input_mib)
+{
+	struct admit_task t = keyed(id, 90, 1000);
+
+	t.input_bytes = M(input_mib);
+	submit(f, t);
+	return view(f, id).run_us / US_PER_SEC;
+}
+
+static void test_a_time_that_grows_with_the_input_is_told_by_it(void **data)
+{
+	struct fixture *f = *data;
+
+	teach_inputs(f, 10, 20);
+	assert_int_equal(run_s_by_input(f, 1, 8), 170);
+	assert_int_equal(run_s_by_input(f, 2, 3), 70);
+	/* Twice the longest, 330 s, at most; and without an input as the last two. */
+	assert_int_equal(run_s_by_input(f, 3, 1000), 660);
+	assert_int_equal(run_s_by_input(f, 4, 0), (10 + 20 * 3 + 10 + 20 * 10) / 2);
+}
+
+static void test_a_time_that_does_not_is_learned_as_ever(void **data)
+{
+	struct fixture *f = *data;
+
+	teach_inputs(f, 10, 0);
+	assert_int_equal(run_s_by_input(f, 1, 1000), 10);
+}
+
+/* They say 1000 to 8000 s and take a tenth; the last two took 100 and 800. */
+static void test_a_share_of_what_is_declared_is_learned_where_it_says_more(void **data)
+{
+	struct fixture *f = *data;
+	struct admit_key key;
+
+	admit_key_init(&key, 1);
+	for (uint32_t i = 0; i < 8; i++)
+		admit_key_learn(&key, &(struct admit_run){.peak_kib = 40 << 10,
+							  .run_ms = (1 + i * 3 % 8) * 100000,
+							  .asked_kib = 90 << 10,
+							  .declared_s = (1 + i * 3 % 8) * 1000});
+	assert_int_equal(admit_key_import(f->admit, &key), 0);
+	submit(f, keyed(1, 90, 5000));
+	assert_int_equal(view(f, 1).run_us / US_PER_SEC, 500);
+}
+
 static void test_requests_that_vary_are_learned_as_shares(void **data)
 {
 	struct fixture *f = *data;
@@ -386,6 +451,9 @@ int main(void)
 		TEST(first_of_a_key_gets_its_request_and_teaches),
 		TEST(a_run_like_those_before_leaves_the_queue_alone),
 		TEST(a_running_peak_that_stands_still_teaches_siblings),
+		TEST(a_time_that_grows_with_the_input_is_told_by_it),
+		TEST(a_time_that_does_not_is_learned_as_ever),
+		TEST(a_share_of_what_is_declared_is_learned_where_it_says_more),
 		TEST(requests_that_vary_are_learned_as_shares),
 		TEST(what_may_not_run_twice_has_its_request),
 		TEST(growth_takes_free_memory_at_once),

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "user/policy/admit/predict.h"
 #include "user/policy/num.h"
 
 /*
@@ -153,6 +154,21 @@ static bool all_asked(const struct admit_key *key)
 	return true;
 }
 
+static uint32_t mean_share(const struct admit_key *key)
+{
+	uint64_t sum = 0;
+	uint32_t n = 0;
+
+	for (; n < key->count && n < RECENT_RUNS; n++) {
+		const struct admit_run *run = run_back(key, n);
+
+		if (!run->declared_s)
+			return 0;
+		sum += permyriad_of(run->run_ms, (uint64_t)run->declared_s * 1000);
+	}
+	return (uint32_t)min_u64(max_u64(sum / n, 1), PERMYRIAD_ONE);
+}
+
 void admit_key_digest(const struct admit_key *key, struct admit_digest *ret)
 {
 	struct peak_sample peaks, shares;
@@ -165,6 +181,8 @@ void admit_key_digest(const struct admit_key *key, struct admit_digest *ret)
 		max_u64(with_margin(&peaks, key->count, KIB), max_u64(key->least_kib * KIB, 1));
 	ret->most_bytes = max_u64(peaks.most, key->least_kib) * KIB;
 	ret->run_us = mean_run(key);
+	ret->share_permyriad = mean_share(key);
+	admit_line_fit(key, &ret->line);
 	if (!all_asked(key))
 		return;
 	shares = sample_of(key, share_of);
@@ -205,12 +223,15 @@ uint32_t admit_pace_of(const struct admit_pace *pace)
 	return pace->count ? pace->sorted[(pace->count - 1) * PACE_PCT / 100] : PERMYRIAD_ONE;
 }
 
-void admit_key_estimate(const struct admit_digest *digest, uint64_t request_bytes,
-			uint64_t declared_us, uint64_t shown_bytes, bool settled,
+void admit_key_estimate(const struct admit_digest *digest, const struct admit_score *score,
+			const struct admit_wish *wish, uint64_t shown_bytes, bool settled,
 			struct admit_estimate *ret)
 {
+	uint64_t request_bytes = wish->request_bytes, declared_us = wish->declared_us;
+	uint64_t run_us = admit_predict_run(digest, score->run_by, declared_us, wish->input_bytes);
+
 	ret->canary = !digest->base_bytes;
-	ret->run_us = digest->run_us ?: declared_us;
+	ret->run_us = run_us ?: digest->run_us ?: declared_us;
 	if (declared_us && ret->run_us > declared_us)
 		ret->run_us = declared_us;
 	if (digest->base_ppm)

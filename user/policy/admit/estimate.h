@@ -16,8 +16,8 @@
  * That is about what lets the first of a key in early, for its siblings to learn from. Never more
  * than the declared time.
  *
- * The size of the input is kept with each run, and nothing follows from it: lines through it, for
- * memory or for time, made no difference on the traces of the bench (819 s without, 837 to 867 s).
+ * Other ways to tell the time stand beside that: a line by the size of the input, and the share of
+ * the declared time. Each key goes by the one that was best for it so far (predict.h).
  */
 #ifndef UW_POLICY_ADMIT_ESTIMATE_H
 #define UW_POLICY_ADMIT_ESTIMATE_H
@@ -48,12 +48,37 @@ struct admit_key {
 	struct admit_run run[ADMIT_KEY_RUNS];
 };
 
+/* Ways to tell the time of the next run. */
+enum admit_run_by {
+	ADMIT_RUN_RECENT, /* as the last two */
+	ADMIT_RUN_INPUT,  /* on a line by the size of the input */
+	ADMIT_RUN_SHARE,  /* the last two's share of what they declared */
+	ADMIT_RUN__COUNT
+};
+
+/* How far off each was, in permille, and which to go by: predict.h. */
+struct admit_score {
+	uint32_t tried; /* runs */
+	uint32_t run_error[ADMIT_RUN__COUNT];
+	enum admit_run_by run_by;
+};
+
+/* y, in ms, at x and slope sxy / sxx; x in KiB >> shift. */
+struct admit_line {
+	uint64_t x, y, sxx, sxy; /* sxx 0: there is none */
+	uint64_t least, most;    /* of the ys */
+	uint8_t shift;
+	bool falls;
+};
+
 /* What estimates are made of, worked out once a run: O(runs * log runs). */
 struct admit_digest {
-	uint64_t base_bytes; /* the quantile, with its margin; 0: no run is known */
-	uint64_t base_ppm;   /* the same of peak / request, in millionths; 0: bytes say more */
-	uint64_t most_bytes; /* highest peak kept */
-	uint64_t run_us;     /* 0: none is known */
+	uint64_t base_bytes;      /* the quantile, with its margin; 0: no run is known */
+	uint64_t base_ppm;        /* the same of peak / request, in millionths; 0: bytes say more */
+	uint64_t most_bytes;      /* highest peak kept */
+	uint64_t run_us;          /* 0: none is known */
+	uint32_t share_permyriad; /* of the declared time, by the last two; 0: unknown */
+	struct admit_line line;
 };
 
 struct admit_estimate {
@@ -84,13 +109,18 @@ void admit_key_learn(struct admit_key *key, const struct admit_run *run);
 
 void admit_key_digest(const struct admit_key *key, struct admit_digest *ret);
 
+/* Of the task that is estimated. */
+struct admit_wish {
+	uint64_t request_bytes;
+	uint64_t declared_us, input_bytes; /* 0: unknown */
+};
+
 /*
- * For a task with this request and declared runtime (0: none). shown_bytes: the highest peak so far
- * among runs that go on; settled: it has stopped growing. The pace
- * of others is not in it.
+ * By what the score says is best. shown_bytes: the highest peak so far among runs that go on;
+ * settled: it has stopped growing. The pace of others is not in it.
  */
-void admit_key_estimate(const struct admit_digest *digest, uint64_t request_bytes,
-			uint64_t declared_us, uint64_t shown_bytes, bool settled,
+void admit_key_estimate(const struct admit_digest *digest, const struct admit_score *score,
+			const struct admit_wish *wish, uint64_t shown_bytes, bool settled,
 			struct admit_estimate *ret);
 
 #endif

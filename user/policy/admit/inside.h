@@ -76,9 +76,11 @@ struct ticket {
 
 struct key_state {
 	struct admit_key key;
+	struct admit_score score;
 	struct admit_digest digest, told; /* told: what the version is of, or near to it */
-	uint64_t shown_bytes;             /* highest peak of those that run */
-	uint32_t first, last;             /* queued and parked ones, the stale ones first */
+	enum admit_run_by told_by;
+	uint64_t shown_bytes; /* highest peak of those that run */
+	uint32_t first, last; /* queued and parked ones, the stale ones first */
 	uint32_t running, waiting;
 	uint32_t version;
 	uint32_t dirty_next;   /* NONE: the last; itself: not in the list */

@@ -8,11 +8,14 @@
 #include <string.h>
 
 #include "user/policy/admit/inside.h"
+#include "user/policy/admit/predict.h"
 
 /* A peak that rose by less is no news to siblings. */
 #define NEWS_PERCENT 102
 /* Of an imported key: so many runs teach the pace of all, so that no key drowns the others. */
 #define PACE_IMPORT 8
+/* And so many its score: each costs a digest. */
+#define SCORE_IMPORT 8
 
 static uint32_t hash_of(uint64_t id, uint32_t mask)
 {
@@ -120,7 +123,9 @@ void ticket_estimate(struct admit *admit, uint32_t i)
 					  .run_us = task->declared_us};
 
 	if (admit->config.trust == ADMIT_TRUST_LEARNED)
-		admit_key_estimate(&key->digest, task->request_bytes, task->declared_us,
+		admit_key_estimate(&key->digest, &key->score,
+				   &(struct admit_wish){task->request_bytes, task->declared_us,
+							task->input_bytes},
 				   key->shown_bytes, key->settled, &estimate);
 	if (estimate.canary && task->declared_us)
 		estimate.run_us =
@@ -179,7 +184,8 @@ static bool is_news(const struct key_state *key)
 	const struct admit_digest *a = &key->digest, *b = &key->told;
 
 	return !is_near(a->base_bytes, b->base_bytes) || !is_near(a->base_ppm, b->base_ppm) ||
-	       !is_near(a->run_us, b->run_us) || !b->base_bytes;
+	       !is_near(a->run_us, b->run_us) || !b->base_bytes ||
+	       key->score.run_by != key->told_by;
 }
 
 /* A key is in the list of dirty ones as long as its dirty_next is not itself. */
@@ -189,6 +195,7 @@ static void set_dirty(struct admit *admit, uint32_t k)
 
 	key->version++;
 	key->told = key->digest;
+	key->told_by = key->score.run_by;
 	if (key->dirty_next != k || key->first == NONE)
 		return;
 	key->dirty_next = NONE;
@@ -267,6 +274,7 @@ void key_learn(struct admit *admit, uint32_t i, enum admit_exit_how how, uint64_
 	if (how == ADMIT_EXIT_DONE)
 		run.run_ms = (uint32_t)min_u64(sub_sat(now_us, ticket->since_us) / US_PER_MS + 1,
 					       UINT32_MAX);
+	admit_score_learn(&key->score, &key->digest, &run);
 	admit_key_learn(&key->key, &run);
 	admit_pace_learn(&admit->pace, &run);
 	admit_key_digest(&key->key, &key->digest);
@@ -291,6 +299,27 @@ static bool key_is_sane(const struct admit_key *key)
 	       key->first < ADMIT_KEY_RUNS;
 }
 
+/* Which way is best for it follows from its runs, and is not stored. */
+static void score_again(struct key_state *key)
+{
+	const struct admit_key *known = &key->key;
+	struct admit_digest digest;
+	struct admit_key before;
+
+	admit_key_init(&before, known->key);
+	before.outgrown = known->outgrown;
+	key->score = (struct admit_score){0};
+	for (uint32_t i = 0; i < known->count; i++) {
+		const struct admit_run *run = &known->run[(known->first + i) % ADMIT_KEY_RUNS];
+
+		if (i + SCORE_IMPORT >= known->count) {
+			admit_key_digest(&before, &digest);
+			admit_score_learn(&key->score, &digest, run);
+		}
+		admit_key_learn(&before, run);
+	}
+}
+
 int admit_key_import(struct admit *admit, const struct admit_key *key)
 {
 	uint32_t k;
@@ -302,6 +331,7 @@ int admit_key_import(struct admit *admit, const struct admit_key *key)
 		return -ENOSPC;
 	admit->key[k].key = *key;
 	admit_key_digest(key, &admit->key[k].digest);
+	score_again(&admit->key[k]);
 	for (uint32_t i = key->count > PACE_IMPORT ? key->count - PACE_IMPORT : 0; i < key->count;
 	     i++)
 		admit_pace_learn(&admit->pace, &key->run[(key->first + i) % ADMIT_KEY_RUNS]);
@@ -315,6 +345,7 @@ int admit_key_teach(struct admit *admit, uint64_t key, const struct admit_run *r
 
 	if (k == NONE)
 		return -ENOSPC;
+	admit_score_learn(&admit->key[k].score, &admit->key[k].digest, run);
 	admit_key_learn(&admit->key[k].key, run);
 	admit_key_digest(&admit->key[k].key, &admit->key[k].digest);
 	set_dirty(admit, k);
