@@ -2,8 +2,9 @@
 /*
  * How far a head lets itself be overtaken, under seeded load whose predictions fail and whose
  * limits are kept. A task that became the head of its component must have started by the start it
- * was promised, or when its patience is over by the limits of what ran then: whatever was let past
- * it, and for as long as no earlier turn comes in.
+ * was promised, or when its patience is over, of ten minutes or of half the wait that it was
+ * promised, by the limits of what ran then: whatever was let past it, and for as long as no earlier
+ * turn comes in.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +26,7 @@
 #define BYPASS_US (600 * US_PER_SEC)
 
 struct run {
-	uint64_t bytes, limit_us, run_us;
+	uint64_t bytes, limit_us, run_us, submit_us;
 	uint64_t start_us, end_us; /* 0: not yet */
 };
 
@@ -35,8 +36,8 @@ struct load {
 	uint32_t submitted;
 	uint64_t now_us;
 	struct random random;
-	uint64_t head, promised_us, latest_us; /* latest 0: it is still patient */
-	uint32_t overtaken_late;               /* starts while a head was not patient */
+	uint64_t head, promised_us, patience_us, latest_us; /* latest 0: it is still patient */
+	uint32_t overtaken_late; /* starts while a head was not patient */
 	uint32_t heads_late;
 };
 
@@ -70,6 +71,7 @@ static void submit(struct load *load)
 
 	run->bytes = (16 + roll(&load->random, roll(&load->random, 8) ? 100 : 900)) * MIB;
 	run->limit_us = limit;
+	run->submit_us = load->now_us;
 	run->run_us = limit * share / 100;
 	task.request_bytes = run->bytes;
 	assert_int_equal(admit_submit(load->admit, &task, load->now_us), 0);
@@ -118,6 +120,9 @@ static void see_head(struct load *load, uint64_t head, uint64_t start_us)
 		return;
 	load->head = head;
 	load->promised_us = start_us ?: load->now_us;
+	load->patience_us = (load->promised_us - load->run[head].submit_us) / 2;
+	if (load->patience_us < BYPASS_US)
+		load->patience_us = BYPASS_US;
 	load->latest_us = 0;
 }
 
@@ -152,7 +157,7 @@ static void check_bound(struct load *load)
 {
 	if (!load->head)
 		return;
-	if (!load->latest_us && load->now_us >= load->promised_us + BYPASS_US) {
+	if (!load->latest_us && load->now_us >= load->promised_us + load->patience_us) {
 		load->latest_us = room_by_limits(load, load->run[load->head].bytes);
 		load->heads_late++;
 	}

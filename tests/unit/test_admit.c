@@ -220,6 +220,32 @@ static void test_a_head_out_of_patience_is_passed_by_limits_only(void **data)
 	assert_int_equal(must(f, ADMIT_START, 5)->why.reason, ADMIT_WHY_ENDS_BEFORE);
 }
 
+/* The same, but 2 was promised to wait eight hours in all: it is patient for four more. */
+static void test_who_was_promised_a_long_wait_is_patient_for_half_of_it(void **data)
+{
+	struct fixture *f = *data;
+	struct admit_task t = task(2, 90, 10);
+
+	f->config.trust = ADMIT_TRUST_LEARNED;
+	teach(f, 8, 1, 0);
+	t.submit_us = S(1000);
+	f->now_us = S(1000) + S(28700);
+	submit_limited(f, 1, 60, 30000);
+	admit_started(f->admit, 1, M(60), f->now_us);
+	submit(f, t);
+	step(f);
+	assert_int_equal(must(f, ADMIT_WAIT, 2)->until_us, S(1000) + S(28800));
+	for (uint64_t id = 3; id <= 4; id++) {
+		struct admit_task late = task(id, 20, 10);
+
+		f->now_us = S(1000) + S(28800) + S(id == 3 ? 14300 : 14500);
+		late.limit_us = S(40000);
+		submit(f, late);
+		step(f);
+		assert_true((find(f, ADMIT_START, id) != NULL) == (id == 3));
+	}
+}
+
 static void test_cancel_and_refusals(void **data)
 {
 	struct fixture *f = *data;
@@ -260,6 +286,7 @@ int main(void)
 		TEST(a_passed_prediction_is_replaced_by_what_was_declared),
 		TEST(without_a_word_it_is_taken_to_be_half_through),
 		TEST(a_head_out_of_patience_is_passed_by_limits_only),
+		TEST(who_was_promised_a_long_wait_is_patient_for_half_of_it),
 		TEST(cancel_and_refusals),
 	};
 

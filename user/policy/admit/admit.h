@@ -20,13 +20,14 @@
  *     declared time and 3 h 9 min - so no task submitted later than that ever stands before it.
  *  2. Backfill: out of turn the briefest goes first, ties by id, whatever its class; such a start
  *     must not delay the head's reservation as predicted. A prediction that has passed is replaced
- *     by what was declared. A head that has not started bypass_us (THROUGHPUT: twice that, LATENCY:
- *     half) after the start that was promised when it became the head of its component is no longer
- *     passed on predictions. Let D be when it has room by the limits of what runs at that moment:
- *     only what is over before, by its own limit, or fits beside it then still passes. So nothing
- *     that passes moves D, and the head starts by D, while no task with an earlier turn comes in,
- *     limits are kept, and for what is paused and for growth beside. Where what runs has no limits,
- *     D is never: then nothing passes, and it starts at the latest when the last of it has ended.
+ *     by what was declared. A head is no longer passed on predictions once it is later than the
+ *     start that was promised when it became the head of its component by bypass_us or by half of
+ *     the wait that this promised it, whichever is longer (THROUGHPUT: twice that, LATENCY: half).
+ *     Let D be when it has room by the limits of what runs at that moment: only what is over
+ *     before, by its own limit, or fits beside it then still passes. So nothing that passes moves
+ *     D, and the head starts by D, while no task with an earlier turn comes in, limits are kept,
+ *     and for what is paused and for growth beside. Where what runs has no limits, D is never: then
+ *     nothing passes, and it starts at the latest when the last of it has ended.
  */
 #ifndef UW_POLICY_ADMIT_ADMIT_H
 #define UW_POLICY_ADMIT_ADMIT_H
@@ -74,7 +75,7 @@ struct admit_config {
 	enum admit_trust trust;
 	enum admit_strategy strategy;
 	bool preempt;       /* freeze running tasks for queued ones; off by default */
-	uint64_t bypass_us; /* 0: 60 min */
+	uint64_t bypass_us; /* a head may be so much later than promised; 0: 60 min */
 	/* Critical 0, high 45 min, normal 60 min, low 90 min, deferred 3 h. All 0: these. */
 	uint64_t delay_us[ADMIT_CLASS__COUNT];
 	uint32_t component_count; /* 1 to UW_COMPONENTS_MAX */

@@ -225,6 +225,8 @@ bool grow_is_pressing(const struct ticket *ticket);
 
 /* start.c */
 bool start_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret);
+/* Up to when a head that was promised a start lets others past on predictions. */
+uint64_t start_patience_us(const struct admit *admit, const struct ticket *ticket);
 
 /* pause.c */
 bool pause_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret);

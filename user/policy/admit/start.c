@@ -10,6 +10,9 @@
 /* So many that there is room for are asked for their limit, for a start. */
 #define LOOKS 64
 
+/* Of the wait that a head was promised: so much more is no reason to close the way to others. */
+#define LATE_PART 2
+
 /* One round of starts: what is blocked by now, and what may still be given out. */
 struct round {
 	struct admit *admit;
@@ -40,13 +43,20 @@ static uint64_t room_in(const struct round *round, uint32_t component)
 		       sub_sat(free_of_host(round->admit), round->kept_bytes));
 }
 
+uint64_t start_patience_us(const struct admit *admit, const struct ticket *ticket)
+{
+	uint64_t wait = sub_sat(ticket->promised_start_us, ticket->task.submit_us);
+	uint64_t late = max_u64(admit->config.bypass_us, wait / LATE_PART);
+
+	return add_sat(ticket->promised_start_us, late / 2 * strategy_rule_of(admit)->patience);
+}
+
 static bool is_patient(const struct round *round, const struct ticket *ticket)
 {
 	const struct admit *admit = round->admit;
-	uint64_t patience = admit->config.bypass_us / 2 * strategy_rule_of(admit)->patience;
 
 	return admit->config.order != ADMIT_ORDER_TURN ||
-	       round->now_us < add_sat(ticket->promised_start_us, patience);
+	       round->now_us < start_patience_us(admit, ticket);
 }
 
 static uint64_t end_of(const struct ticket *ticket, uint64_t now_us)

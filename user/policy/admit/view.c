@@ -227,10 +227,12 @@ static uint64_t waits_from_us(const struct ticket *ticket)
 
 static uint64_t head_patience_us(const struct admit *admit, const struct reservation *reservation)
 {
+	const struct ticket *head;
+
 	if (reservation->head == NONE)
 		return UINT64_MAX;
-	return add_sat(waits_from_us(&admit->ticket[reservation->head]),
-		       admit->config.bypass_us / 2 * strategy_rule_of(admit)->patience);
+	head = &admit->ticket[reservation->head];
+	return head->place == PLACE_QUEUE ? start_patience_us(admit, head) : UINT64_MAX;
 }
 
 uint64_t admit_next_us(const struct admit *admit, uint64_t now_us)
