@@ -362,6 +362,7 @@ install: all install-python ## DESTDIR= PREFIX=/usr
 	install -Dm644 scripts/uw-exporter.service $(DESTDIR)$(PREFIX)/lib/systemd/system/uw-exporter.service
 	install -Dm644 scripts/prometheus/uw.rules.yml $(DESTDIR)$(PREFIX)/share/uw/uw.rules.yml
 	install -Dm644 scripts/prometheus/uw.dashboard.json $(DESTDIR)$(PREFIX)/share/uw/uw.dashboard.json
+	install -Dm644 scripts/uw.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/uw.catalog
 	install -Dm644 scripts/uw.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/uw.conf
 	install -Dm644 scripts/uwctl.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/uwctl
 	$(Q)for p in cgroups/profiles/*.conf; do \
@@ -374,7 +375,7 @@ uninstall: uninstall-python ## what install put there; configuration in /etc/uw 
 	rm -f $(DESTDIR)$(LIBDIR)/libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so
 	rm -f $(DESTDIR)$(PREFIX)/include/uw.h $(DESTDIR)$(LIBDIR)/pkgconfig/uw.pc
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/uwd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/uw-exporter.service
-	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/uw.conf
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/uw.conf $(DESTDIR)$(PREFIX)/lib/systemd/catalog/uw.catalog
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/uwctl
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/uw $(DESTDIR)$(PREFIX)/lib/uw $(DESTDIR)$(PREFIX)/share/uw
 	$(Q)for m in $(MAN); do s=$${m##*.}; rm -f $(DESTDIR)$(PREFIX)/share/man/man$$s/$${m##*/}; done

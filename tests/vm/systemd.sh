@@ -75,6 +75,28 @@ guard=$(head -n 1 "$POOL/holder/cgroup.procs")
 kill -KILL "$guard"
 wait_until 10 new_guard
 
+# In the journal an action is one entry that can be asked for by its fields.
+uwctl run jobs --name napper -- sleep 300 &
+wait_until 10 grep -q . "$POOL/jobs/napper/cgroup.procs"
+wait_until 10 uwctl freeze jobs/napper --for 1s
+in_journal() {
+	journalctl -q -o json --no-pager "$@" | grep -q .
+}
+wait_until 20 in_journal UW_ACTION=thaw UW_LEAF=napper
+entry=$(journalctl -q -o json --no-pager UW_ACTION=freeze UW_COMPONENT=jobs)
+expect "entries of the freeze" "$(wc -l <<<"$entry")" 1
+for field in '"UW_LEAF":"napper"' '"UW_RESULT":"done"' '"UW_REASON":"request"' '"PRIORITY":"5"' \
+	'"SYSLOG_IDENTIFIER":"uwd"' '"_SYSTEMD_UNIT":"uwd.service"'; do
+	[[ $(tr -d ' ' <<<"$entry") == *"$field"* ]] || fail "no $field in $entry"
+done
+journalctl --update-catalog
+ready=$(grep -B1 'Subject: uwd is ready' /usr/lib/systemd/catalog/uw.catalog | sed -n 's/^-- //p')
+in_journal MESSAGE_ID="$ready" || fail "nobody says that uwd is ready"
+expect_match "explained" "$(journalctl -x --no-pager UW_ACTION=freeze)" 'stands still, so that others need not wait'
+! in_journal UW_ACTION=kill || fail "killed"
+kill "$(head -n 1 "$POOL/jobs/napper/cgroup.procs")"
+wait_until 10 test ! -d "$POOL/jobs/napper"
+
 systemctl stop uwd
 [ -d "/proc/$pid" ] || fail "the workload died when uwd stopped"
 expect "limits stay" "$(cg cache/memory.high)" $((240 << 20))

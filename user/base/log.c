@@ -39,6 +39,16 @@ void log_set_level(enum log_level level)
 	log_max = level;
 }
 
+bool log_is_logged(enum log_level level)
+{
+	return level <= log_max;
+}
+
+int log_level_priority(enum log_level level)
+{
+	return levels[level].priority[1] - '0';
+}
+
 int log_level_from_name(const char *name, enum log_level *ret_level)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
@@ -52,7 +62,7 @@ int log_level_from_name(const char *name, enum log_level *ret_level)
 
 /* systemd names the journal's socket in JOURNAL_STREAM=device:inode; it counts only when stderr is
  * still that socket (systemd.exec(5)). */
-static bool stderr_is_journal(void)
+bool log_goes_to_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	unsigned long long dev, ino;
@@ -72,7 +82,7 @@ static size_t add_prefix(char *line, size_t size, enum log_level level)
 {
 	int len;
 
-	if (stderr_is_journal())
+	if (log_goes_to_journal())
 		len = snprintf(line, size, "%s", levels[level].priority);
 	else
 		len = snprintf(line, size, "%s: %s", program_invocation_short_name,

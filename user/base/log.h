@@ -2,10 +2,12 @@
 /*
  * One line a call to stderr, "key=value" pairs after the message, with an sd-daemon "<N>" priority
  * prefix when stderr is the journal. Never allocates and never blocks for longer than one write(2).
- * The level is the only mutable global of the program.
+ * The level and the socket of journal.h are the only mutable globals of the program.
  */
 #ifndef UW_BASE_LOG_H
 #define UW_BASE_LOG_H
+
+#include <stdbool.h>
 
 enum log_level {
 	LOG_LEVEL_ERR,
@@ -17,6 +19,14 @@ enum log_level {
 };
 
 void log_set_level(enum log_level level);
+
+bool log_is_logged(enum log_level level);
+
+/* That of syslog(3): 3 for err to 7 for debug. */
+int log_level_priority(enum log_level level);
+
+/* stderr is a stream of the journal's. */
+bool log_goes_to_journal(void);
 
 /* 0, or -EINVAL when name is none of err, warning, notice, info, debug. */
 int log_level_from_name(const char *name, enum log_level *ret_level);

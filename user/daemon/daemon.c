@@ -23,6 +23,7 @@
 #include "user/act/act.h"
 #include "user/act/lru_switch.h"
 #include "user/base/clock.h"
+#include "user/base/journal.h"
 #include "user/base/log.h"
 #include "user/daemon/alone.h"
 #include "user/daemon/leases.h"
@@ -72,7 +73,8 @@ static void open_kern(struct daemon *daemon)
 	}
 	if (kern_open(&options, &daemon->kern, &daemon->kern_why) < 0) {
 		daemon->kern = NULL;
-		log_warning("no BPF sensors, PSI triggers and polling instead: %s",
+		journal_say(LOG_LEVEL_WARNING, MESSAGE_SENSOR_OFF,
+			    "no BPF sensors, PSI triggers and polling instead: %s",
 			    daemon->kern_why.text);
 		return;
 	}
@@ -80,7 +82,8 @@ static void open_kern(struct daemon *daemon)
 		const char *why = kern_sensor_error(daemon->kern, (enum kern_sensor)i);
 
 		if (why)
-			log_warning("sensor is off name=%s: %s",
+			journal_say(LOG_LEVEL_WARNING, MESSAGE_SENSOR_OFF,
+				    "sensor is off name=%s: %s",
 				    kern_sensor_name((enum kern_sensor)i), why);
 	}
 }
@@ -147,7 +150,8 @@ static int open_ledger(struct daemon *daemon, struct uw_err *err)
 	if (rc < 0)
 		return err_set(err, rc, "ledger %s: %s", LEDGER_PATH, strerror(-rc));
 	if (rc == LEDGER_TAKEN_OVER)
-		log_notice("an earlier uwd died; what it left is being undone");
+		journal_say(LOG_LEVEL_NOTICE, MESSAGE_GUARD,
+			    "an earlier uwd died; what it left is being undone");
 	return 0;
 }
 
@@ -392,10 +396,11 @@ int daemon_run(struct daemon *daemon, struct uw_err *err)
 {
 	int rc;
 
-	log_notice("ready version=" UW_VERSION " pool=%s components=%u usable_bytes=%" PRIu64
-		   " bpf=%s",
-		   daemon->pool.root, daemon->config.component_count, daemon->config.usable_bytes,
-		   daemon->kern ? "yes" : "no");
+	journal_say(LOG_LEVEL_NOTICE, MESSAGE_READY,
+		    "ready version=" UW_VERSION " pool=%s components=%u usable_bytes=%" PRIu64
+		    " bpf=%s",
+		    daemon->pool.root, daemon->config.component_count, daemon->config.usable_bytes,
+		    daemon->kern ? "yes" : "no");
 	sd_notifyf(0, "READY=1\nSTATUS=%u components, %s", daemon->config.component_count,
 		   daemon->kern ? "BPF sensors" : "PSI triggers and polling");
 	rc = sd_event_loop(daemon->event);

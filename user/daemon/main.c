@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "user/base/journal.h"
 #include "user/base/log.h"
 #include "user/daemon/daemon.h"
 #include "user/daemon/state.h"
@@ -112,6 +113,8 @@ int main(int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
+	if (log_goes_to_journal())
+		journal_open(JOURNAL_SOCKET); /* where that fails stderr goes on */
 	rc = daemon_open(&the_daemon, &options, &err);
 	if (rc >= 0)
 		rc = daemon_run(&the_daemon, &err);

@@ -19,6 +19,7 @@
 #include "user/act/act.h"
 #include "user/act/setup.h"
 #include "user/base/clock.h"
+#include "user/base/journal.h"
 #include "user/base/log.h"
 #include "user/daemon/alone.h"
 #include "user/daemon/loop.h"
@@ -230,7 +231,9 @@ static void repair_guard(struct daemon *daemon)
 		rc = watch_guard(daemon);
 	if (rc >= 0)
 		return;
-	log_err("no guard, tried again in 5 s: what uwd leaves behind until then is undone only at "
+	journal_say(
+		LOG_LEVEL_ERR, MESSAGE_GUARD,
+		"no guard, tried again in 5 s: what uwd leaves behind until then is undone only at "
 		"its next start: %s",
 		err.text);
 	repair_in(daemon, REPAIR_AGAIN_US);
@@ -242,7 +245,7 @@ static int on_guard_exit(sd_event_source *source, int fd, uint32_t revents, void
 	siginfo_t ended;
 
 	(void)source, (void)revents;
-	log_warning("guard is gone, starting another");
+	journal_say(LOG_LEVEL_WARNING, MESSAGE_GUARD, "guard is gone, starting another");
 	waitid(P_PIDFD, (id_t)fd, &ended, WEXITED | WNOHANG); /* a child of ours, or not */
 	unwatch_guard(daemon);
 	repair_guard(daemon);
@@ -335,8 +338,9 @@ static void repair(struct daemon *daemon)
 		repair_in(daemon, REPAIR_AGAIN_US);
 		return;
 	}
-	log_notice("the pool is as configured again pool=%s guard=%d", daemon->pool.root,
-		   (int)daemon->pool.guard_pid);
+	journal_say(LOG_LEVEL_NOTICE, MESSAGE_POOL_MENDED,
+		    "the pool is as configured again pool=%s guard=%d", daemon->pool.root,
+		    (int)daemon->pool.guard_pid);
 	pool_watch_psi(daemon);
 	tick_soon(daemon);
 }

@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 
 #include "user/base/clock.h"
+#include "user/base/journal.h"
 #include "user/base/log.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/pool.h"
@@ -53,14 +54,44 @@ static int reclaim_leaf(void *data, uint32_t component, uint64_t leaf, uint64_t 
 
 /* ---- what happens to jobs ---- */
 
+static void add_job(struct journal_entry *entry, const struct daemon *daemon, const struct job *job)
+{
+	journal_add(entry, "UW_JOB_ID", "%" PRIu64, job->id);
+	journal_add(entry, "UW_USER", "%u", job->uid);
+	if (job->component < daemon->config.component_count)
+		journal_add(entry, "UW_COMPONENT", "%s",
+			    daemon->config.component[job->component].name);
+}
+
 static void log_step(void *data, const struct job *job, const struct job_event *event)
 {
+	bool failed = event->step == JOB_STEP_ENDED && job->state == JOB_FAILED;
+	struct journal_entry entry;
 	char why[160];
 
-	(void)data;
-	log_info("job=%" PRIu64 " step=%s name=%s uid=%u attempt=%u reason=%s why=\"%s\"", job->id,
-		 job_step_name(event->step), job->name, job->uid, job->attempts,
-		 job_reason_name(event->why.reason), job_why_text(&event->why, why, sizeof(why)));
+	journal_begin(&entry, failed ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+		      failed ? MESSAGE_JOB_FAILED : MESSAGE_JOB);
+	add_job(&entry, data, job);
+	journal_add(&entry, "UW_STEP", "%s", job_step_name(event->step));
+	journal_add(&entry, "UW_REASON", "%s", job_reason_name(event->why.reason));
+	journal_send(
+		&entry, "job=%" PRIu64 " step=%s name=%s uid=%u attempt=%u reason=%s why=\"%s\"",
+		job->id, job_step_name(event->step), job->name, job->uid, job->attempts,
+		job_reason_name(event->why.reason), job_why_text(&event->why, why, sizeof(why)));
+}
+
+/* Nobody who waits for such a job is told otherwise. */
+static void tell_never_fit(struct daemon *daemon)
+{
+	struct admit_summary summary;
+
+	admit_summary(jobs_admit(daemon->jobs), jobs_now_us(daemon->jobs), &summary);
+	if (summary.never_fit > daemon->jobs_never_fit)
+		journal_say(LOG_LEVEL_WARNING, MESSAGE_JOB_CANNOT_START,
+			    "jobs cannot start count=%u: they are larger than their component can "
+			    "ever be, uwctl queue names them",
+			    summary.never_fit);
+	daemon->jobs_never_fit = summary.never_fit;
 }
 
 static void on_ended(void *data, const struct job *job, const struct job_result *result)
@@ -198,6 +229,7 @@ void queue_look(struct daemon *daemon)
 	jobs_look(daemon->jobs);
 	read_supply(daemon, &supply);
 	jobs_tick(daemon->jobs, &supply);
+	tell_never_fit(daemon);
 }
 
 void queue_configure(struct daemon *daemon)

@@ -13,6 +13,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "user/act/act.h"
+#include "user/base/journal.h"
 #include "user/base/log.h"
 #include "user/daemon/leases.h"
 #include "user/daemon/loop.h"
@@ -153,7 +154,8 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	(void)source, (void)info;
 	sd_notify(0, "RELOADING=1");
 	if (reload_run(daemon, NULL, NULL, &err) < 0)
-		log_err("reload refused, nothing changed: %s", err.text);
+		journal_say(LOG_LEVEL_ERR, MESSAGE_RELOAD_REFUSED,
+			    "reload refused, nothing changed: %s", err.text);
 	sd_notify(0, "READY=1");
 	return 0;
 }

@@ -44,8 +44,9 @@ struct daemon_stats {
 	uint64_t ticks_full, ticks_urgent;
 	uint64_t events, actions, actions_dropped, events_dropped;
 	uint64_t events_of[EVENT__COUNT];
-	struct histogram tick; /* HISTOGRAM_TICK: sense to act */
-	uint64_t tick_max_us;  /* the longest tick, sense to act */
+	uint64_t drops_told_us; /* not again before */
+	struct histogram tick;  /* HISTOGRAM_TICK: sense to act */
+	uint64_t tick_max_us;   /* the longest tick, sense to act */
 	uint64_t guard_restarts;
 };
 
@@ -111,6 +112,7 @@ struct daemon {
 	struct uw_err jobs_why;
 	struct jobs_machine jobs_machine; /* what the jobs ask of uwd */
 	uint64_t jobs_look_us;            /* when next */
+	uint32_t jobs_never_fit;          /* as was said last */
 
 	/* leases.c */
 	struct lease_ledger *leases; /* NULL: no leases here, leases_why says why */

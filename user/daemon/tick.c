@@ -9,12 +9,14 @@
 #include "user/daemon/tick.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/epoll.h>
 
 #include "user/act/act.h"
 #include "user/base/clock.h"
-#include "user/base/log.h"
+#include "user/base/journal.h"
+#include "user/daemon/action_journal.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/pool.h"
 #include "user/daemon/flight_log.h"
@@ -24,10 +26,10 @@
 #include "user/policy/step.h"
 #include "user/sense/sense.h"
 
-#define LINE_LEN 768
-
 /* Full frames come at least so often: the heartbeat in the ledger must not grow stale. */
 #define TICK_PERIOD_MAX_US (US_PER_SEC)
+
+#define DROPS_TOLD_US (10 * US_PER_SEC)
 
 static const enum event_kind event_of_kern[UW_EVENT__COUNT] = {
 	[UW_EVENT_MARK] = EVENT_USAGE_MARK,
@@ -179,6 +181,19 @@ static void tell_leases(struct daemon *daemon)
 				      : 0;
 }
 
+/* As many may be lost in the next frame again: said now and then. */
+static void tell_dropped(struct daemon *daemon)
+{
+	const struct frame *frame = &daemon->frame;
+
+	if (!frame->events_dropped || frame->now_us < daemon->stats.drops_told_us)
+		return;
+	daemon->stats.drops_told_us = frame->now_us + DROPS_TOLD_US;
+	journal_say(LOG_LEVEL_WARNING, MESSAGE_EVENTS_DROPPED,
+		    "events found no room in a frame dropped=%u since_start=%" PRIu64,
+		    frame->events_dropped, daemon->stats.events_dropped);
+}
+
 static void fill_frame(struct daemon *daemon, enum frame_kind kind)
 {
 	struct frame *frame = &daemon->frame;
@@ -191,6 +206,7 @@ static void fill_frame(struct daemon *daemon, enum frame_kind kind)
 	if (daemon->kern)
 		kern_events_drain(daemon->kern, add_kern_event, daemon);
 	add_psi_events(daemon);
+	tell_dropped(daemon);
 	if (kind == FRAME_FULL) {
 		sense_everything(daemon);
 		tell_freezes(daemon);
@@ -220,8 +236,6 @@ static void publish(struct daemon *daemon, const struct action_entry *entry)
 
 static void enter_outcomes(struct daemon *daemon)
 {
-	char line[LINE_LEN];
-
 	for (uint32_t i = 0; i < daemon->frame.outcome_count; i++) {
 		const struct outcome *outcome = &daemon->frame.outcome[i];
 		struct action_entry *entry;
@@ -234,25 +248,14 @@ static void enter_outcomes(struct daemon *daemon)
 		entry->ended = true;
 		entry->outcome = *outcome;
 		action_log_count(&daemon->action_log, entry);
-		if (outcome->result == OUTCOME_FAILED)
-			log_warning("%s", action_log_line(entry, line, sizeof(line)));
-		else
-			log_info("%s", action_log_line(entry, line, sizeof(line)));
+		action_journal_ended(entry);
 		publish(daemon, entry);
 	}
-}
-
-static enum log_level action_log_level(const struct action *action)
-{
-	if (action->kind == ACTION_KILL || action->kind == ACTION_NOTICE)
-		return LOG_LEVEL_WARNING;
-	return action->tier >= TIER_AGGRESSIVE ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO;
 }
 
 static void enter_action(struct daemon *daemon, const struct action *action)
 {
 	struct action_entry *entry = action_log_add(&daemon->action_log);
-	char line[LINE_LEN];
 
 	entry->at_us = daemon->frame.now_us;
 	entry->wall_us = clock_wall_us();
@@ -266,7 +269,7 @@ static void enter_action(struct daemon *daemon, const struct action *action)
 	}
 	if (action->leaf)
 		sense_leaf_name(daemon->sense, action->leaf, entry->leaf, sizeof(entry->leaf));
-	log_line(action_log_level(action), "%s", action_log_line(entry, line, sizeof(line)));
+	action_journal_decided(entry);
 	publish(daemon, entry);
 }
 
@@ -278,7 +281,8 @@ static void enter_plan(struct daemon *daemon)
 	daemon->stats.actions += daemon->plan.action_count;
 	if (daemon->plan.actions_dropped) {
 		daemon->stats.actions_dropped += daemon->plan.actions_dropped;
-		log_err("plan is full dropped=%u", daemon->plan.actions_dropped);
+		journal_say(LOG_LEVEL_ERR, MESSAGE_EVENTS_DROPPED, "plan is full dropped=%u",
+			    daemon->plan.actions_dropped);
 	}
 }
 

@@ -19,6 +19,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
+#include "user/base/journal.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
 #include "user/ledger/ledger.h"
@@ -139,7 +140,8 @@ static void undo_all(struct guard *guard, enum ledger_undo how, struct ledger_un
 
 static void report(const char *what, const struct ledger_undone *undone, uint64_t took_us)
 {
-	log_warning("guard: %s undone=%u gone=%u failed=%u error=%d took_us=%llu", what,
+	journal_say(LOG_LEVEL_WARNING, MESSAGE_GUARD,
+		    "guard: %s undone=%u gone=%u failed=%u error=%d took_us=%llu", what,
 		    undone->changed, undone->gone, undone->failed, -undone->error,
 		    (unsigned long long)took_us);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "user/base/journal.h"
 #include "user/base/log.h"
 #include "user/guard/guard.h"
 #include "user/ledger/ledger.h"
@@ -61,6 +62,8 @@ int main(int argc, char **argv)
 	}
 	if (optind != argc)
 		return print_usage(STDERR_FILENO, 2);
+	if (log_goes_to_journal())
+		journal_open(JOURNAL_SOCKET); /* where that fails stderr goes on */
 	if (once ? guard_undo_once(&options, &err) : guard_run(&options, &err)) {
 		log_err("%s", err.text);
 		return EXIT_FAILURE;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "user/base/clock.h"
-#include "user/base/log.h"
+#include "user/base/journal.h"
 #include "user/base/units.h"
 #include "user/jobs/entry.h"
 #include "user/jobs/state.h"
@@ -35,16 +35,22 @@ static void warn(const struct jobs *jobs, const struct job *job, const struct ru
 		 const struct job_why *why)
 {
 	char limit[UNITS_TEXT_LEN], wanted[UNITS_TEXT_LEN], room[UNITS_TEXT_LEN];
+	struct journal_entry entry;
 
 	if (job->flags & JOB_FREEZABLE || job_may_run_again(job))
 		return;
-	log_warning("job is at its memory limit and hardly moves job=%" PRIu64
-		    " component=%s limit=%s wants=%s free=%s outgrown=%s: cancel it and ask for "
-		    "more, or let others end",
-		    job->id, run->component, units_print_bytes(job->reserved_bytes, limit),
-		    units_print_bytes(why->observed, wanted),
-		    units_print_bytes(why->threshold, room),
-		    outgrown_name(jobs->setup.config->admission.outgrown));
+	journal_begin(&entry, LOG_LEVEL_WARNING, MESSAGE_JOB_AT_LIMIT);
+	journal_add(&entry, "UW_JOB_ID", "%" PRIu64, job->id);
+	journal_add(&entry, "UW_USER", "%u", job->uid);
+	journal_add(&entry, "UW_COMPONENT", "%s", run->component);
+	journal_send(&entry,
+		     "job is at its memory limit and hardly moves job=%" PRIu64
+		     " component=%s limit=%s wants=%s free=%s outgrown=%s: cancel it and ask for "
+		     "more, or let others end",
+		     job->id, run->component, units_print_bytes(job->reserved_bytes, limit),
+		     units_print_bytes(why->observed, wanted),
+		     units_print_bytes(why->threshold, room),
+		     outgrown_name(jobs->setup.config->admission.outgrown));
 }
 
 void outgrown_has_no_room(struct jobs *jobs, struct job *job, struct run *run,

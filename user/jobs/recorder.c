@@ -18,6 +18,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
+#include "user/base/journal.h"
 #include "user/base/log.h"
 #include "user/jobs/aging.h"
 
@@ -222,13 +223,16 @@ static void note(struct recorder *recorder, int rc, int stuck, uint64_t took_us)
 		stats->commit_max_us = took_us;
 	pthread_mutex_unlock(&recorder->lock);
 	if (full && !was_full)
-		log_err("the disk of the queue is full: jobs go on, new ones are refused");
+		journal_say(LOG_LEVEL_ERR, MESSAGE_STORE_UNWRITABLE,
+			    "the disk of the queue is full: jobs go on, new ones are refused");
 	if (stuck && !was_stuck)
-		log_err("the queue cannot be written, %s error=%s: %s",
-			stuck == -EUCLEAN ? "its database is damaged: restart uwd, which sets it "
-					    "aside and begins another"
-					  : "trying on",
-			strerrorname_np(-stuck), store_error(recorder->store));
+		journal_say(LOG_LEVEL_ERR, MESSAGE_STORE_UNWRITABLE,
+			    "the queue cannot be written, %s error=%s: %s",
+			    stuck == -EUCLEAN
+				    ? "its database is damaged: restart uwd, which sets it "
+				      "aside and begins another"
+				    : "trying on",
+			    strerrorname_np(-stuck), store_error(recorder->store));
 	if (!stuck && was_stuck)
 		log_notice("the queue can be written again");
 }

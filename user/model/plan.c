@@ -98,6 +98,17 @@ enum reason_unit reason_unit(enum reason reason)
 	return (unsigned int)reason < REASON__COUNT ? reasons[reason].unit : REASON_UNIT_NONE;
 }
 
+const char *reason_unit_name(enum reason_unit unit)
+{
+	static const char *const names[] = {
+		[REASON_UNIT_NONE] = "none",   [REASON_UNIT_BYTES] = "bytes",
+		[REASON_UNIT_US] = "us",       [REASON_UNIT_PERMYRIAD] = "permyriad",
+		[REASON_UNIT_COUNT] = "count", [REASON_UNIT_PER_S] = "per_s",
+	};
+
+	return names[unit];
+}
+
 static const char *value_text(enum reason_unit unit, uint64_t value, char buf[UNITS_TEXT_LEN])
 {
 	switch (unit) {

@@ -135,6 +135,9 @@ const char *outcome_name(enum outcome_result result);
 const char *reason_name(enum reason reason);
 enum reason_unit reason_unit(enum reason reason);
 
+/* "bytes", "us", ... */
+const char *reason_unit_name(enum reason_unit unit);
+
 /*
  * One clause a person reads, with both numbers in their unit: "usage 96.1% reached the edge 95%".
  * Writes at most size bytes, terminated; returns buf.

@@ -23,17 +23,6 @@
 
 #define TEXT_LEN 160
 
-static const char *const units[] = {
-	[REASON_UNIT_NONE] = "none",   [REASON_UNIT_BYTES] = "bytes",
-	[REASON_UNIT_US] = "us",       [REASON_UNIT_PERMYRIAD] = "permyriad",
-	[REASON_UNIT_COUNT] = "count", [REASON_UNIT_PER_S] = "per_s",
-};
-
-const char *encode_unit(enum reason_unit unit)
-{
-	return units[unit];
-}
-
 /* Of a sample: null when it is absent. */
 static json_t *sampled(bool valid, uint64_t value)
 {
@@ -53,7 +42,7 @@ json_t *encode_why(const struct why *why)
 	json_put(object, "reason", json_string(reason_name(why->reason)));
 	json_put(object, "observed", json_u64(why->observed));
 	json_put(object, "threshold", json_u64(why->threshold));
-	json_put(object, "unit", json_string(encode_unit(reason_unit(why->reason))));
+	json_put(object, "unit", json_string(reason_unit_name(reason_unit(why->reason))));
 	json_put(object, "text", json_string(reason_text(why, text, sizeof(text))));
 	return object;
 }

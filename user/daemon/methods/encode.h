@@ -19,6 +19,4 @@ void encode_put_view(const struct daemon *daemon, uint32_t component, json_t *ob
 json_t *encode_action_entry(const struct action_entry *entry);
 json_t *encode_why(const struct why *why);
 
-const char *encode_unit(enum reason_unit unit); /* "bytes", "us", ... */
-
 #endif

@@ -47,7 +47,7 @@ json_t *encode_job_why(const struct job_why *why)
 	json_put(object, "reason", json_string(job_reason_name(why->reason)));
 	json_put(object, "observed", json_u64(why->observed));
 	json_put(object, "threshold", json_u64(why->threshold));
-	json_put(object, "unit", json_string(encode_unit(job_reason_unit(why->reason))));
+	json_put(object, "unit", json_string(reason_unit_name(job_reason_unit(why->reason))));
 	json_put(object, "text", json_string(job_why_text(why, text, sizeof(text))));
 	return object;
 }

@@ -38,7 +38,7 @@ static void add(json_t *list, const struct condition *condition, const char *tex
 					condition->name, "observed", json_u64(condition->observed),
 					"op", condition->at_most ? "at_most" : "at_least",
 					"threshold", json_u64(condition->threshold), "unit",
-					encode_unit(condition->unit), "met", is_met(condition),
+					reason_unit_name(condition->unit), "met", is_met(condition),
 					"leads_to", condition->leads_to, "tier",
 					tier_name(condition->tier), "text", text));
 }
