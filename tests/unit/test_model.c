@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "user/base/cleanup.h"
 #include "user/base/units.h"
 #include "user/model/config.h"
 #include "user/model/frame.h"
@@ -138,6 +139,28 @@ static void test_reason_text_gives_both_numbers_in_their_unit(void **data)
 		assert_string_equal(reason_text(&rows[i].why, text, sizeof(text)), rows[i].text);
 }
 
+static void test_numbers_that_differ_read_differently(void **data)
+{
+	static const struct {
+		uint64_t a, b;
+		const char *text;
+	} rows[] = {
+		{649072640, 649072640, "the kernel saw usage 619M pass the mark 619M"},
+		{649072640, 649007104, "the kernel saw usage 619M pass the mark 618M"},
+		{649072640, 649076736, "the kernel saw usage 633860K pass the mark 633864K"},
+		{649072640, 649072641, "the kernel saw usage 649072640B pass the mark 649072641B"},
+		{1, UINT64_MAX, "the kernel saw usage 1B pass the mark max"},
+	};
+
+	(void)data;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct why why = {REASON_USAGE_MARK, rows[i].a, rows[i].b};
+		char text[128];
+
+		assert_string_equal(reason_text(&why, text, sizeof(text)), rows[i].text);
+	}
+}
+
 static void test_reason_text_keeps_within_any_size(void **data)
 {
 	char text[8];
@@ -238,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_names_out_of_range_are_marked),
 		cmocka_unit_test(test_reason_names_are_distinct),
 		cmocka_unit_test(test_reason_text_gives_both_numbers_in_their_unit),
+		cmocka_unit_test(test_numbers_that_differ_read_differently),
 		cmocka_unit_test(test_reason_text_keeps_within_any_size),
 		cmocka_unit_test(test_resolve_takes_shares_of_usable),
 		cmocka_unit_test(test_resolve_full_shares_leave_the_reserve),

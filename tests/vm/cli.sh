@@ -303,8 +303,12 @@ expect_rc 6 uwctl thaw ml_models
 expect_match "thaw of nothing" "$OUT" "has frozen nothing"
 expect_rc 4 uwctl freeze ml_models/none
 expect_rc 6 uwctl freeze cache
+expect_match "freeze = no" "$OUT" "cache has freeze = no in uw.conf; --force"
+expect_rc 6 uwctl freeze cache --force
 expect_match "freeze of nothing" "$OUT" "nothing runs in cache"
-expect_rc 2 uwctl freeze ml_models --for 1h
+expect_rc 0 uwctl freeze ml_models --for 1h
+expect_match "what is cut" "$OUT" "for 1min, not 1h: freeze-max"
+expect_rc 0 uwctl thaw ml_models
 
 uwctl run ml_models --name file -- sh -c \
 	'head -c 40M /dev/zero >/var/tmp/file; cat /var/tmp/file >/dev/null; sleep 1000' &

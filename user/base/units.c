@@ -223,6 +223,21 @@ const char *units_print_bytes(uint64_t bytes, char buf[static UNITS_TEXT_LEN])
 	return buf;
 }
 
+void units_print_bytes_apart(uint64_t a, uint64_t b, char a_buf[static UNITS_TEXT_LEN],
+			     char b_buf[static UNITS_TEXT_LEN])
+{
+	static const char *const names[] = {"B", "K", "M", "G", "T", "P"};
+
+	units_print_bytes(a, a_buf);
+	units_print_bytes(b, b_buf);
+	for (unsigned int i = ARRAY_SIZE(names); a != b && !strcmp(a_buf, b_buf) && i--;) {
+		if (a >> (10 * i) == b >> (10 * i))
+			continue;
+		snprintf(a_buf, UNITS_TEXT_LEN, "%" PRIu64 "%s", a >> (10 * i), names[i]);
+		snprintf(b_buf, UNITS_TEXT_LEN, "%" PRIu64 "%s", b >> (10 * i), names[i]);
+	}
+}
+
 /* "1.2s" below ten of the unit, "12s" from there on and where the tenths are zero. */
 static void print_tenths(char *buf, uint64_t us, uint64_t unit_us, const char *unit)
 {

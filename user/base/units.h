@@ -37,6 +37,11 @@ int units_parse_uint(const char *text, uint64_t min, uint64_t max, uint64_t *ret
 /* "7.0G", "350M", "12K", "0"; three significant digits; returns buf. */
 const char *units_print_bytes(uint64_t bytes, char buf[static UNITS_TEXT_LEN]);
 
+/* Two numbers that stand beside each other: as above, but in a smaller unit where they would read
+ * alike and are not. */
+void units_print_bytes_apart(uint64_t a, uint64_t b, char a_buf[static UNITS_TEXT_LEN],
+			     char b_buf[static UNITS_TEXT_LEN]);
+
 /* "1.2s", "350ms", "80us", "2min 5s", "3h 12min"; returns buf. */
 const char *units_print_us(uint64_t us, char buf[static UNITS_TEXT_LEN]);
 

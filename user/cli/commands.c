@@ -164,12 +164,14 @@ static const struct command rows[] = {
 	{
 		.name = "freeze",
 		.brief = "freeze a component or one of its leaves",
-		.words = "COMPONENT[/LEAF] [--for TIME]",
+		.words = "COMPONENT[/LEAF] [--for TIME] [--force]",
 		.detail =
-			"Never for longer than the configuration's freeze-max: uwd thaws it then, "
-			"and uw-guard does when uwd cannot.",
+			"Never for longer than the configuration's freeze-max, which is said where "
+			"it cuts --for: uwd thaws it then, and uw-guard does when uwd cannot. A "
+			"component with freeze = no is refused without --force.",
 		.example = "uwctl freeze ml_models --for 30s\nuwctl freeze ml_models/train",
-		.options = CLIENT | OPTION_BIT(OPTION_DRY_RUN) | OPTION_BIT(OPTION_FOR),
+		.options = CLIENT | OPTION_BIT(OPTION_DRY_RUN) | OPTION_BIT(OPTION_FOR) |
+			   OPTION_BIT(OPTION_FORCE),
 		.words_min = 1,
 		.words_max = 1,
 		.run = command_freeze,

@@ -84,10 +84,34 @@ static void requested_take(struct requested *requested, const json_t *answer)
 	}
 }
 
+/* uwd takes no less at a time (user/policy/reclaim.c: ACTION_MIN_BYTES), and no more. */
+#define PIECE_MIN_BYTES (1ULL << 20)
+#define PIECE_MAX_BYTES (64ULL << 20)
+
+/* Of the whole component uwd asks for what it can find, so that a piece of less than was left, and
+ * not as large as a piece may be, is the last. */
+static bool was_last_piece(const struct requested *requested)
+{
+	uint64_t left = requested->want_bytes;
+	const json_t *record;
+	const char *key;
+
+	json_object_foreach (requested->records, key, record) {
+		uint64_t amount = json_get_u64_or(record, "amount_bytes", 0);
+		uint64_t done = json_get_u64_or(record, "done_bytes", 0);
+
+		if (!*json_get_text(record, "leaf") && amount < PIECE_MAX_BYTES &&
+		    amount + PIECE_MIN_BYTES <= left)
+			return true;
+		left = left > done ? left - done : 0;
+	}
+	return left < PIECE_MIN_BYTES;
+}
+
 static bool requested_done(const struct requested *requested)
 {
 	return json_object_size(requested->records) && !requested->under_way &&
-	       requested->done_bytes >= requested->want_bytes;
+	       (!requested->want_bytes || was_last_piece(requested));
 }
 
 /* Follows the log from after until every action of the request has ended. What was reclaimed in
@@ -169,6 +193,18 @@ static int nothing_came(const struct requested *requested, struct uw_err *err)
 			  requested->component);
 }
 
+/* A freeze is for as long as was asked for, or for as long as uw.conf allows. */
+static void say_cut(const struct cli *cli, const json_t *answer)
+{
+	uint64_t granted_us = json_get_u64_or(answer, "for_us", UINT64_MAX);
+	char asked[UNITS_TEXT_LEN], text[UNITS_TEXT_LEN];
+
+	if (cli->options.for_us > granted_us)
+		fprintf(stderr, "uwctl %s: for %s, not %s: freeze-max in uw.conf allows no more\n",
+			cli->command->name, units_print_us(granted_us, text),
+			units_print_us(cli->options.for_us, asked));
+}
+
 /* Asks for a change and says what came of it. Steals parameters. */
 static int request(const struct cli *cli, enum ipc_method method, struct requested requested,
 		   json_t *parameters)
@@ -183,6 +219,8 @@ static int request(const struct cli *cli, enum ipc_method method, struct request
 		json_decref(parameters);
 	else
 		r = ipc_client_call(&client, method, parameters, REMOTE_TIMEOUT_US, &answer, &err);
+	if (r >= 0)
+		say_cut(cli, answer);
 	if (r >= 0)
 		r = await(&client, json_get_i64(answer, "after"), &requested, &err);
 	if (r == -ETIMEDOUT && !json_object_size(records))
@@ -285,6 +323,8 @@ int command_freeze(struct cli *cli)
 	if (cli->options.for_us)
 		json_object_set_new(parameters, "for_us",
 				    json_integer((json_int_t)cli->options.for_us));
+	if (cli->options.force)
+		json_object_set_new(parameters, "force", json_true());
 	return request(cli, IPC_FREEZE,
 		       (struct requested){.component = target.component, .action = "freeze"},
 		       parameters);

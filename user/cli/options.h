@@ -26,6 +26,7 @@ enum option_id {
 	OPTION_FOLLOW,
 	OPTION_COUNT,
 	OPTION_FOR,
+	OPTION_FORCE,
 	/* Of simulate. */
 	OPTION_POLICY,
 	OPTION_CAPACITY,
@@ -91,7 +92,7 @@ struct option_setting {
 struct options {
 	uint64_t given; /* mask of OPTION_BIT: 0 and "no" say something too */
 	bool help, json, dry_run;
-	bool kill, keep_running, watch, follow;
+	bool kill, keep_running, watch, follow, force;
 	bool wait, no_env, any, err, jobs, mine;
 	enum screen_colour colour;
 	const char *config, *socket, *name, *file, *out;

@@ -296,9 +296,10 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 	[IPC_FREEZE] =
 		{
 			.name = "Freeze",
-			.doc = "Freezes a component's leaves or one of them; after = last record before it",
-			.in = "(component: string, leaf: ?string, for_us: ?int)",
-			.out = "(after: int)",
+			.doc = "Freezes a component's leaves or one of them, at most for freeze-max, and with\n"
+			       "# force even where freeze = no; after = last record before it",
+			.in = "(component: string, leaf: ?string, for_us: ?int, force: ?bool)",
+			.out = "(after: int, for_us: int)",
 			.needs_root = true,
 		},
 	[IPC_THAW] =

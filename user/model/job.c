@@ -202,22 +202,24 @@ int job_state_find(const char *name)
 	return find_name(state_names, JOB_STATE__COUNT, name);
 }
 
-static const char *value_text(enum reason_unit unit, uint64_t value, char buf[UNITS_TEXT_LEN])
+static void value_text(enum reason_unit unit, uint64_t value, char buf[static UNITS_TEXT_LEN])
 {
+	*buf = '\0';
 	switch (unit) {
 	case REASON_UNIT_BYTES:
-		return units_print_bytes(value, buf);
+		units_print_bytes(value, buf);
+		break;
 	case REASON_UNIT_US:
-		return units_print_us(value, buf);
+		units_print_us(value, buf);
+		break;
 	case REASON_UNIT_COUNT:
 		snprintf(buf, UNITS_TEXT_LEN, "%" PRIu64, value);
-		return buf;
+		break;
 	case REASON_UNIT_PERMYRIAD:
 	case REASON_UNIT_PER_S:
 	case REASON_UNIT_NONE:
 		break;
 	}
-	return "";
 }
 
 /* As a shell would; the errno is the kernel's. */
@@ -283,9 +285,12 @@ const char *job_why_text_of(const struct job_why *why, const struct job_spec *sp
 	if (why->reason == JOB_BECAUSE_START_FAILED)
 		return start_failed_text(why, spec, buf, size);
 	row = &reasons[why->reason];
-	snprintf(buf, size, "%s%s%s%s%s", row->before,
-		 value_text(row->observed, why->observed, observed), row->between,
-		 value_text(row->threshold, why->threshold, threshold), row->after);
+	value_text(row->observed, why->observed, observed);
+	value_text(row->threshold, why->threshold, threshold);
+	if (row->observed == REASON_UNIT_BYTES && row->threshold == REASON_UNIT_BYTES)
+		units_print_bytes_apart(why->observed, why->threshold, observed, threshold);
+	snprintf(buf, size, "%s%s%s%s%s", row->before, observed, row->between, threshold,
+		 row->after);
 	return buf;
 }
 

@@ -109,13 +109,14 @@ const char *reason_unit_name(enum reason_unit unit)
 	return names[unit];
 }
 
+/* Of bytes buf has the text already. */
 static const char *value_text(enum reason_unit unit, uint64_t value, char buf[UNITS_TEXT_LEN])
 {
 	switch (unit) {
 	case REASON_UNIT_BYTES:
 		if (value == BYTES_MAX)
 			return "max";
-		return units_print_bytes(value, buf);
+		return buf; /* printed with the other one, apart from it */
 	case REASON_UNIT_US:
 		if (value == UINT64_MAX)
 			return "never";
@@ -146,11 +147,13 @@ const char *reason_text(const struct why *why, char *buf, unsigned long size)
 		return buf;
 	}
 	row = &reasons[why->reason];
-	if (row->unit == REASON_UNIT_NONE)
+	if (row->unit == REASON_UNIT_NONE) {
 		snprintf(buf, size, "%s", row->before);
-	else
-		snprintf(buf, size, "%s%s%s%s", row->before,
-			 value_text(row->unit, why->observed, observed), row->between,
-			 value_text(row->unit, why->threshold, threshold));
+		return buf;
+	}
+	if (row->unit == REASON_UNIT_BYTES)
+		units_print_bytes_apart(why->observed, why->threshold, observed, threshold);
+	snprintf(buf, size, "%s%s%s%s", row->before, value_text(row->unit, why->observed, observed),
+		 row->between, value_text(row->unit, why->threshold, threshold));
 	return buf;
 }

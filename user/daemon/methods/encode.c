@@ -311,6 +311,16 @@ static void add_share(json_t *list, const struct daemon *daemon, uint32_t compon
 	json_array_append_new(list, share);
 }
 
+json_t *encode_level_why(const struct component_view *view)
+{
+	static const struct why none = {REASON_NONE, 0, 0};
+	json_t *object = encode_why(view->level == LEVEL_NORMAL ? &none : &view->why);
+
+	if (view->level == LEVEL_NORMAL)
+		json_put(object, "text", json_string(""));
+	return object;
+}
+
 static json_t *encode_debt(const struct daemon *daemon, uint32_t component, uint64_t now_us)
 {
 	json_t *object = json_object(), *from = json_array();
@@ -382,7 +392,7 @@ json_t *encode_component(const struct daemon *daemon, uint32_t component)
 	json_put(object, "thaw_in_us",
 		 view->thaw_by_us ? json_number(since(now_us, view->thaw_by_us)) : json_null());
 	put_counts(object, &daemon->action_log, conf->name);
-	json_put(object, "why", encode_why(&view->why));
+	json_put(object, "why", encode_level_why(view));
 	json_put(object, "debt", encode_debt(daemon, component, now_us));
 	json_put(object, "lent_to", encode_lent_to(daemon, component));
 	json_put(object, "payoff", encode_payoff(view));

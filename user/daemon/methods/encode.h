@@ -19,4 +19,7 @@ void encode_put_view(const struct daemon *daemon, uint32_t component, json_t *ob
 json_t *encode_action_entry(const struct action_entry *entry);
 json_t *encode_why(const struct why *why);
 
+/* Of a component's level. What is normal has none: that of the level before is over. */
+json_t *encode_level_why(const struct component_view *view);
+
 #endif

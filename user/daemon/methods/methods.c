@@ -310,6 +310,21 @@ static bool is_ours_to_freeze(const struct daemon *daemon, uint64_t cgid, struct
 	return true;
 }
 
+/* uw.conf may say that nobody freezes it; who means it all the same says so. */
+static bool may_freeze(const struct daemon *daemon, const struct ipc_call *call, uint32_t component,
+		       struct ipc_answer *answer)
+{
+	const struct component *conf = &daemon->config.component[component];
+
+	if (conf->freeze || json_get_bool(call->parameters, "force"))
+		return true;
+	ipc_answer_fail(answer, IPC_ERROR_REFUSED,
+			"%s has freeze = no in uw.conf; --force freezes it all the same",
+			conf->name);
+	return false;
+}
+
+/* At most freeze-max, which the answer says. */
 static void method_freeze(struct daemon *daemon, const struct ipc_call *call,
 			  struct ipc_answer *answer)
 {
@@ -318,14 +333,20 @@ static void method_freeze(struct daemon *daemon, const struct ipc_call *call,
 
 	if (!read_component(daemon, call, true, answer, &wanted.component) ||
 	    !read_leaf(daemon, call, wanted.component, answer, &wanted.leaf) ||
-	    !read_count(call, answer, "for_us", 0, max_us, &wanted.amount) ||
+	    !read_count(call, answer, "for_us", max_us, INT64_MAX, &wanted.amount) ||
+	    !may_freeze(daemon, call, wanted.component, answer) ||
 	    !is_ours_to_freeze(daemon, wanted.leaf, answer))
 		return;
-	if (!has_leaf(daemon, wanted.component))
+	if (!has_leaf(daemon, wanted.component)) {
 		ipc_answer_fail(answer, IPC_ERROR_REFUSED, "nothing runs in %s",
 				daemon->config.component[wanted.component].name);
-	else
-		request(daemon, &wanted, answer);
+		return;
+	}
+	if (!wanted.amount || wanted.amount > max_us)
+		wanted.amount = max_us;
+	request(daemon, &wanted, answer);
+	if (!answer->error)
+		json_put(answer->parameters, "for_us", json_u64(wanted.amount));
 }
 
 static void method_thaw(struct daemon *daemon, const struct ipc_call *call,

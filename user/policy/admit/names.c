@@ -107,7 +107,7 @@ static const char *number(enum why_unit unit, uint64_t value, uint64_t now_us,
 {
 	switch (unit) {
 	case UNIT_BYTES:
-		return units_print_bytes(value, buf);
+		return buf; /* printed with the other one, apart from it */
 	case UNIT_TIMES:
 		return units_print_us(sub_sat(value, now_us), buf);
 	case UNIT_SPANS:
@@ -133,6 +133,8 @@ const char *admit_why_text(const struct admit_why *why, uint64_t now_us, char *b
 		return buf;
 	}
 	row = &reasons[why->reason];
+	if (row->unit == UNIT_BYTES)
+		units_print_bytes_apart(why->observed, why->threshold, observed, threshold);
 	snprintf(buf, size, "%s%s%s%s%s", row->before,
 		 number(row->unit, why->observed, now_us, observed), row->between,
 		 row->unit == UNIT_COUNT ? ""
