@@ -365,6 +365,8 @@ install: all install-python ## DESTDIR= PREFIX=/usr
 	install -Dm644 scripts/uw.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/uw.catalog
 	install -Dm644 scripts/uw.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/uw.conf
 	install -Dm644 scripts/uwctl.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/uwctl
+	install -Dm644 scripts/uwctl.zsh-completion $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_uwctl
+	install -Dm644 scripts/uwctl.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/uwctl.fish
 	$(Q)for p in cgroups/profiles/*.conf; do \
 		install -Dm644 $$p $(DESTDIR)$(PREFIX)/lib/uw/profiles/$${p##*/}; done
 	$(Q)for m in $(MAN); do s=$${m##*.}; \
@@ -377,6 +379,8 @@ uninstall: uninstall-python ## what install put there; configuration in /etc/uw 
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/uwd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/uw-exporter.service
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/uw.conf $(DESTDIR)$(PREFIX)/lib/systemd/catalog/uw.catalog
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/uwctl
+	rm -f $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_uwctl
+	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/uwctl.fish
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/uw $(DESTDIR)$(PREFIX)/lib/uw $(DESTDIR)$(PREFIX)/share/uw
 	$(Q)for m in $(MAN); do s=$${m##*.}; rm -f $(DESTDIR)$(PREFIX)/share/man/man$$s/$${m##*/}; done
 

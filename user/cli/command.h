@@ -26,6 +26,7 @@ struct command {
 	bool options_again; /* ... and more of them may come behind it */
 	bool own_exits;     /* failures of ours are CLI_RUN_FAILED */
 	bool shares_stdout; /* with a command that it runs */
+	bool hidden;        /* for programs: help does not list it */
 	int (*run)(struct cli *cli);
 };
 
@@ -74,6 +75,7 @@ int command_recommend(struct cli *cli);
 int command_export(struct cli *cli);
 int command_record(struct cli *cli);
 int command_replay(struct cli *cli);
+int command_complete(struct cli *cli);
 int command_version(struct cli *cli);
 int command_help(struct cli *cli);
 

@@ -442,6 +442,20 @@ static const struct command rows[] = {
 		.run = command_replay,
 	},
 	{
+		.name = "complete",
+		.brief = "what may stand at the end of a command line, for shells",
+		.words = "-- WORD...",
+		.detail = "The words behind uwctl; the last one, which may be empty, is completed. "
+			  "Prints a candidate a line, and what it is behind a tab.",
+		.example = "uwctl complete -- log --li",
+		.options = CLIENT,
+		.words_min = 1,
+		.words_max = -1,
+		.in_order = true,
+		.hidden = true,
+		.run = command_complete,
+	},
+	{
 		.name = "version",
 		.brief = "the version of uwctl, and of uwd where it runs",
 		.words = "",

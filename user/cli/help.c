@@ -19,6 +19,8 @@ void help_print_overview(const struct screen *screen, const struct command_table
 {
 	fprintf(screen->out, "usage: uwctl COMMAND [OPTION...] [WORD...]\n\n");
 	for (size_t i = 0; i < commands->count; i++) {
+		if (commands->row[i].hidden)
+			continue;
 		fprintf(screen->out, "  ");
 		screen_paint(screen, PAINT_BOLD, "%-10s", commands->row[i].name);
 		screen_wrap(screen, PAINT_PLAIN, 12, 13, commands->row[i].brief);
