@@ -358,8 +358,8 @@ install: all install-python ## DESTDIR= PREFIX=/usr
 	ln -sf libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so
 	install -Dm644 user/lib/uw.h $(DESTDIR)$(PREFIX)/include/uw.h
 	install -Dm644 $(O)/uw.pc $(DESTDIR)$(LIBDIR)/pkgconfig/uw.pc
-	install -Dm644 scripts/uwd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/uwd.service
-	install -Dm644 scripts/uw-exporter.service $(DESTDIR)$(PREFIX)/lib/systemd/system/uw-exporter.service
+	$(Q)for u in uwd uw-exporter; do sed 's|=\(-\{0,1\}\)/usr/|=\1$(PREFIX)/|' scripts/$$u.service | \
+		install -Dm644 /dev/stdin $(DESTDIR)$(PREFIX)/lib/systemd/system/$$u.service || exit; done
 	install -Dm644 scripts/prometheus/uw.rules.yml $(DESTDIR)$(PREFIX)/share/uw/uw.rules.yml
 	install -Dm644 scripts/prometheus/uw.dashboard.json $(DESTDIR)$(PREFIX)/share/uw/uw.dashboard.json
 	install -Dm644 scripts/uw.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/uw.catalog

@@ -362,8 +362,8 @@ expect_rc 6 as_user 12345 uwctl status
 expect_match "a stranger" "$OUT" "no right to talk to uwd: .*usermod -aG uw"
 expect_rc 125 as_user 12345 uwctl run ml_models -- true
 expect_match "run by a stranger" "$OUT" "root|delegat"
-expect_rc 1 as_user 12345 uwctl setup
-expect_rc 1 as_user 12345 uwctl teardown --kill
+expect_rc 6 as_user 12345 uwctl setup
+expect_rc 6 as_user 12345 uwctl teardown --kill
 
 # ---- the wire, as any Varlink client speaks it ----
 python3 - <<'END'
