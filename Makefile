@@ -109,9 +109,10 @@ $(O)/uwctl: $(O)/obj/user/cli/main.o $(CLI_LAYERS:%=$(O)/lib/%.a)
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(CLI_LAYERS)) $(LDLIBS) -o $@
 
+# Bound at the start: the tables that the loader searches are not needed again.
 $(O)/uwd: $(O)/obj/user/daemon/main.o $(DAEMON_LAYERS:%=$(O)/lib/%.a)
 	@echo "  LINK    $@"
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(DAEMON_LAYERS)) $(LDLIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,-z,now $< $(call libs,$(DAEMON_LAYERS)) $(LDLIBS) -o $@
 
 # What serves HTTP is a program of its own, and links nothing of what acts.
 EXPORTER_LAYERS := exporter metrics ipc model base

@@ -38,7 +38,7 @@ struct lease_fixture {
 
 static inline void lease_fixture_start(struct lease_fixture *f)
 {
-	f->ledger = malloc(lease_ledger_size());
+	f->ledger = calloc(1, lease_ledger_size());
 	assert_non_null(f->ledger);
 	lease_init(f->ledger, f->slot);
 	lease_configure(f->ledger, &f->config);

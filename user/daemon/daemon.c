@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -28,6 +27,7 @@
 #include "user/daemon/alone.h"
 #include "user/daemon/leases.h"
 #include "user/daemon/loop.h"
+#include "user/daemon/memory.h"
 #include "user/daemon/methods/methods.h"
 #include "user/daemon/methods/queue.h"
 #include "user/daemon/methods/wait.h"
@@ -86,13 +86,6 @@ static void open_kern(struct daemon *daemon)
 				    "sensor is off name=%s: %s",
 				    kern_sensor_name((enum kern_sensor)i), why);
 	}
-}
-
-/* What is touched stays; what is only mapped is not made resident. */
-static void lock_memory(void)
-{
-	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
-		log_warning("memory is not locked: %s; raise LimitMEMLOCK", strerror(errno));
 }
 
 static int make_run_dir(struct uw_err *err)
@@ -342,7 +335,6 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 {
 	int rc;
 
-	memset(daemon, 0, sizeof(*daemon));
 	daemon->options = *options;
 	daemon->pool = (struct cg_pool){.dir = -1, .guard = -1};
 	daemon->alone_fd = -1;
@@ -367,11 +359,10 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 		return rc;
 	open_kern(daemon); /* forks, so before threads and locked memory */
 	block_signals();
-	lock_memory();
-	daemon->policy = calloc(1, policy_state_size());
+	memory_lock();
+	daemon->policy = calloc(1, policy_state_size()); /* as policy_init would make it */
 	if (!daemon->policy)
 		return err_set(err, -ENOMEM, "uwd: out of memory");
-	policy_init(daemon->policy);
 	thresholds_file_load(daemon, THRESHOLDS_FILE);
 	rc = open_act(daemon, err);
 	if (rc >= 0)
@@ -403,6 +394,7 @@ int daemon_run(struct daemon *daemon, struct uw_err *err)
 		    daemon->kern ? "yes" : "no");
 	sd_notifyf(0, "READY=1\nSTATUS=%u components, %s", daemon->config.component_count,
 		   daemon->kern ? "BPF sensors" : "PSI triggers and polling");
+	memory_settle();
 	rc = sd_event_loop(daemon->event);
 	sd_notify(0, "STOPPING=1");
 	return rc < 0 ? err_set(err, rc, "event loop: %s", strerror(-rc)) : 0;

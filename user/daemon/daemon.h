@@ -19,9 +19,10 @@ struct daemon_options;
 
 /*
  * daemon_open: reads the configuration, makes or adopts the tree, loads BPF, undoes what an earlier
- * instance left behind, and is ready to run. daemon_run serves until SIGTERM. daemon_close thaws
- * and restores what this instance froze or squeezed; limits and protections of the tree stay, so
- * does counting. -EINVAL: the configuration; -EOPNOTSUPP: the host; -EBUSY: another uwd runs.
+ * instance left behind, and is ready to run; it takes a zeroed one. daemon_run serves until
+ * SIGTERM. daemon_close thaws and restores what this instance froze or squeezed; limits and
+ * protections of the tree stay, so does counting. -EINVAL: the configuration; -EOPNOTSUPP: the
+ * host; -EBUSY: another uwd runs.
  */
 int daemon_open(struct daemon *daemon, const struct daemon_options *options, struct uw_err *err);
 int daemon_run(struct daemon *daemon, struct uw_err *err);

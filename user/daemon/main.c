@@ -12,6 +12,7 @@
 #include "user/base/journal.h"
 #include "user/base/log.h"
 #include "user/daemon/daemon.h"
+#include "user/daemon/memory.h"
 #include "user/daemon/state.h"
 
 #define EXIT_USAGE       2
@@ -113,6 +114,7 @@ int main(int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
+	memory_begin();
 	if (log_goes_to_journal())
 		journal_open(JOURNAL_SOCKET); /* where that fails stderr goes on */
 	rc = daemon_open(&the_daemon, &options, &err);

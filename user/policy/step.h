@@ -17,7 +17,8 @@ struct policy_state; /* fixed size, the caller owns the memory */
 /* Bytes that a policy_state takes. */
 unsigned long policy_state_size(void);
 
-/* Starts from nothing; the first frames adopt what they see (limits in force, frozen leaves). */
+/* Starts from nothing, as memory that is all zero does; the first frames adopt what they see
+ * (limits in force, frozen leaves). */
 void policy_init(struct policy_state *state);
 
 /*

@@ -226,7 +226,8 @@ struct lease_ledger;
 
 unsigned long lease_ledger_size(void);
 
-/* Starts empty, with no room; slots are borrowed. */
+/* Starts empty, with no room, in memory that is all zero, which it does not touch; slots are
+ * borrowed. */
 void lease_init(struct lease_ledger *ledger, struct lease_slot *slot);
 
 /* The first count slots may be used from now on. What is found there counts as free. */

@@ -17,7 +17,6 @@ unsigned long lease_ledger_size(void)
 
 void lease_init(struct lease_ledger *ledger, struct lease_slot *slot)
 {
-	memset(ledger, 0, sizeof(*ledger));
 	ledger->slot = slot;
 	ledger->free_first = ledger->free_last = LEASE_NONE;
 	ledger->next_wait_us = ledger->next_deadline_us = UINT64_MAX;
