@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,16 +19,22 @@
 #include "user/base/clock.h"
 #include "user/base/file_id.h"
 #include "user/base/log.h"
+#include "user/daemon/loop.h"
 #include "user/daemon/queue.h"
+#include "user/daemon/tick.h"
 #include "user/ipc/server.h"
 #include "user/jobs/jobs.h"
 #include "user/ledger/ledger.h"
 
 /* A thread that is killed in memory.reclaim takes up to 3 s to die (kernel-side batch). */
-#define DYING_US  (5 * US_PER_SEC)
-#define AGAIN_US  (50 * US_PER_MS)
-#define LOOK_US   US_PER_SEC
-#define LOCK_FILE "cgroup.procs"
+#define DYING_US   (5 * US_PER_SEC)
+#define AGAIN_US   (50 * US_PER_MS)
+#define LOOK_US    US_PER_SEC
+#define WATCHED_US (10 * US_PER_SEC) /* where the kernel tells: but not of a folder further up */
+#define LOCK_FILE  "cgroup.procs"
+
+#define WHAT_GOES \
+	(IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 
 static bool is_same_file(int fd, int other)
 {
@@ -122,15 +130,54 @@ static void look_at_socket(struct daemon *daemon)
 	}
 }
 
-void alone_look(struct daemon *daemon)
+bool alone_look(struct daemon *daemon)
 {
 	if (daemon->frame.now_us < daemon->alone_look_us)
-		return;
-	daemon->alone_look_us = daemon->frame.now_us + LOOK_US;
+		return false;
+	daemon->alone_look_us =
+		daemon->frame.now_us + (daemon->alone_source ? WATCHED_US : LOOK_US);
 	if (!ledger_is_at(daemon->ledger, LEDGER_PATH))
 		stop(daemon, LEDGER_PATH);
 	else if (daemon->jobs && !jobs_are_there(daemon->jobs))
 		stop(daemon, QUEUE_DIR);
 	else
 		look_at_socket(daemon);
+	return true;
+}
+
+static int on_change(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *daemon = data;
+	char events[4096];
+
+	(void)source, (void)revents;
+	while (read(fd, events, sizeof(events)) > 0)
+		;
+	daemon->alone_look_us = 0;
+	tick_soon(daemon);
+	return 0;
+}
+
+int alone_watch(struct daemon *daemon)
+{
+	AUTO_CLOSE int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	int rc;
+
+	if (fd < 0 || inotify_add_watch(fd, RUN_DIR, WHAT_GOES) < 0 ||
+	    (daemon->jobs && inotify_add_watch(fd, QUEUE_DIR, WHAT_GOES) < 0))
+		return 0; /* then each second */
+	rc = loop_add_io(daemon->event, fd, EPOLLIN, on_change, daemon, LOOP_REPAIR,
+			 &daemon->alone_source);
+	if (rc >= 0)
+		daemon->alone_watch_fd = TAKE_FD(fd);
+	return rc;
+}
+
+void alone_close(struct daemon *daemon)
+{
+	daemon->alone_source = sd_event_source_disable_unref(daemon->alone_source);
+	if (daemon->alone_watch_fd > 0)
+		close(daemon->alone_watch_fd);
+	if (daemon->alone_fd >= 0)
+		close(daemon->alone_fd);
 }

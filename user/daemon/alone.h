@@ -10,6 +10,8 @@
 
 #include "user/daemon/state.h"
 
+#define RUN_DIR "/run/uw"
+
 /* Locks the pool at pool_dir; *fd is the lock, which lives as long as that. 0 also where fd is that
  * lock already. An uwd that was killed may hold it for as long as wait_us. -EBUSY. */
 int alone_lock(int pool_dir, uint64_t wait_us, int *fd, struct uw_err *err);
@@ -20,8 +22,15 @@ int alone_before(struct daemon *daemon, struct uw_err *err);
 /* The pool as it is now. */
 int alone_on_pool(struct daemon *daemon, struct uw_err *err);
 
-/* Once a second. A socket that has gone is made anew; where the ledger or the queue has gone, or
- * another uwd came in between, the loop ends with a line that says so. */
-void alone_look(struct daemon *daemon);
+/* Has the kernel say when something is removed there, else it is looked each second. Wants the
+ * queue to be open. */
+int alone_watch(struct daemon *daemon);
+
+/* With each full frame; looks when it is due. A socket that has gone is made anew; where the ledger
+ * or the queue has gone, or another uwd came in between, the loop ends with a line that says so.
+ * True: it has looked, and so should those who hold something there themselves. */
+bool alone_look(struct daemon *daemon);
+
+void alone_close(struct daemon *daemon);
 
 #endif

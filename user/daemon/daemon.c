@@ -48,7 +48,6 @@
 /* The guard gives the ledger up once the last thread of the uwd before us is gone; one that is in
  * memory.reclaim takes up to 3 s to die (kernel-side batch). */
 #define LEDGER_WAIT_US (10 * US_PER_SEC)
-#define RUN_DIR        "/run/uw"
 
 static int read_host(struct daemon *daemon, struct uw_err *err)
 {
@@ -255,7 +254,8 @@ static int on_tick_timer(sd_event_source *source, uint64_t usec, void *data)
 	thresholds_file_save(daemon, THRESHOLDS_FILE, false);
 	leases_look(daemon);
 	queue_look(daemon);
-	alone_look(daemon);
+	if (alone_look(daemon))
+		leases_mend(daemon);
 	ipc_server_expire(daemon->server, daemon->frame.now_us);
 	return 0;
 }
@@ -309,6 +309,8 @@ static int open_loop(struct daemon *daemon, struct uw_err *err)
 		rc = leases_watch(daemon);
 	if (rc >= 0)
 		rc = reload_watch(daemon);
+	if (rc >= 0)
+		rc = alone_watch(daemon);
 	if (rc >= 0)
 		rc = sd_event_set_watchdog(daemon->event, 1);
 	if (rc < 0)
@@ -420,6 +422,5 @@ void daemon_close(struct daemon *daemon)
 	free(daemon->policy);
 	switch_lru_back(daemon);
 	cg_pool_close(&daemon->pool);
-	if (daemon->alone_fd >= 0)
-		close(daemon->alone_fd);
+	alone_close(daemon);
 }

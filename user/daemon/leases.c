@@ -223,11 +223,14 @@ static void set_timer(struct daemon *daemon)
 		loop_set_timer(daemon->lease_timer, next_us);
 }
 
-static void mend(struct daemon *daemon)
+void leases_mend(struct daemon *daemon)
 {
 	struct uw_err err = {0};
-	int rc = lease_file_mend(daemon->lease_file);
+	int rc;
 
+	if (!daemon->leases)
+		return;
+	rc = lease_file_mend(daemon->lease_file);
 	if (rc)
 		log_warning("%s was removed error=%s", LEASE_FILE_PATH,
 			    rc < 0 ? strerrorname_np(-rc) : "0, it is there again");
@@ -256,7 +259,6 @@ void leases_look(struct daemon *daemon)
 		daemon->leases_look_us = daemon->frame.now_us + LOOK_PERIOD_US;
 		lease_server_keep_house(daemon->lease_server);
 		keepers_keep_house(daemon);
-		mend(daemon);
 	}
 	set_timer(daemon);
 }

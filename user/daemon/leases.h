@@ -16,6 +16,9 @@ void leases_unwatch(struct daemon *daemon);
 /* After each full frame: what is free now, and who can be granted something by that. */
 void leases_look(struct daemon *daemon);
 
+/* Makes the file and the socket anew where they were removed. */
+void leases_mend(struct daemon *daemon);
+
 /* After a reload; to[i] is where the component of index i went. */
 void leases_configure(struct daemon *daemon, const uint32_t to[static UW_COMPONENTS_MAX]);
 

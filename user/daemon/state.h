@@ -149,7 +149,9 @@ struct daemon {
 		      const struct job_result *result);
 
 	/* alone.c */
-	int alone_fd; /* the lock on the pool; -1: none */
+	int alone_fd;       /* the lock on the pool; -1: none */
+	int alone_watch_fd; /* inotify; 0: none */
+	sd_event_source *alone_source;
 	uint64_t alone_look_us;
 
 	/* Calls that are being answered. */
