@@ -161,22 +161,25 @@ def reduce_sides(name, records):
 
 def reduce_hostile(records):
     """The worst of the runs, but for a turn: the median of their longest, as others use the machine too."""
-    runs = [jobs.measure_hostile(folder) for folder in run_folders(records)]
+    runs = [jobs.measure_hostile(folder) for folder in run_folders(records) if (folder / "hostile.txt").exists()]
     metrics = {
         "turn_max_ms": statistics.median(run["turn_max_ms"] for run in runs),
         "rss_max_bytes": max(run["rss_max_bytes"] for run in runs),
         "queue_share_ok": all(run["queue_share_ok"] for run in runs),
         "quiet_max_ms": max(run["quiet_max_ms"] for run in runs),
         "calls": sum(run["calls"] for run in runs),
+        "reaction_ratio": react.ratio_under_crowd(Path(records) / "react"),
     }
     return metrics, runs
 
 
 def show_hostile(metrics):
-    return ["under a crowd", "longest turn", "resident", "others get in", "in at the latest", "calls"], [
+    return ["under a crowd", "longest turn", "resident", "others get in", "in at the latest", "calls",
+            "reaction"], [
         ["64 clients, 4 users", table.show_number(metrics["turn_max_ms"], 1, " ms"),
          table.show_bytes(metrics["rss_max_bytes"], zero_is_good=False), table.show_yes(metrics["queue_share_ok"]),
-         table.show_number(metrics["quiet_max_ms"], 0, " ms"), table.show_number(metrics["calls"], 0)]
+         table.show_number(metrics["quiet_max_ms"], 0, " ms"), table.show_number(metrics["calls"], 0),
+         table.show_ratio(metrics["reaction_ratio"], good=1.5)]
     ]
 
 

@@ -6,9 +6,10 @@ import csv
 import measure
 
 # Each way's start: the instant at which its condition became true.
-START_OF = {"crossing": "crossing_us", "stall": "stall_us", "psi": "stall_us", "events": "crossing_us"}
+START_OF = {"crossing": "crossing_us", "stall": "stall_us", "psi": "stall_us", "events": "crossing_us",
+            "hostile": "crossing_us"}
 NAME_OF = {"crossing": "crossing_to_stop_ms", "stall": "stall_to_stop_ms", "psi": "psi_trigger_to_stop_ms",
-           "events": "events_to_stop_ms"}
+           "events": "events_to_stop_ms", "hostile": "hostile_to_stop_ms"}
 
 
 def read_trials(folder):
@@ -37,3 +38,12 @@ def summarize(trials):
         [trial["overrun_bytes"] for trial in valid if trial["way"] == "crossing"])
     metrics["void_trials"] = len(trials) - len(valid)
     return metrics
+
+
+def ratio_under_crowd(folder):
+    """The reaction with the crowd at the control socket over that without it, in one boot. None: not measured."""
+    if not (folder / "react.csv").exists():
+        return None
+    metrics = summarize(read_trials(folder))
+    calm, crowded = metrics["crossing_to_stop_ms"], metrics["hostile_to_stop_ms"]
+    return crowded / calm if calm and crowded else None

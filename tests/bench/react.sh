@@ -8,6 +8,9 @@
 #   events    no uwd: react freezes on memory.events of a hog with memory.high at the mark, which itself brakes
 # The protected service stalls on a signal, under a memory.high of its own, while the hog grows freely: what is
 # measured is the way from the stall to the brake, and no shortage slows the hog on it.
+# And a fifth, which bench-hostile asks for by ways=hostile:
+#   hostile   crossing, each trial in turn with nobody at the control socket and with the crowd of crowd.c there,
+#             which then is the way "hostile": both from one boot, so that their ratio is of the crowd
 # One CSV line a trial in $OUT/react.csv: the way, and the fields of react.c.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=guest.sh
@@ -173,6 +176,35 @@ way_events() {
 	use none
 	start_service
 	run_trials events
+	stop_service
+	clear_all
+}
+
+# The clients are its children, in a session of their own.
+start_crowd() {
+	setsid "$PUT/crowd" /run/uw/uwd.sock 600 2>>"$OUT/crowd.log" &
+	crowd_pid=$!
+	sleep $calm_s
+}
+
+stop_crowd() {
+	kill -KILL -- "-$crowd_pid"
+	wait "$crowd_pid" 2>/dev/null || true
+	sleep $calm_s
+}
+
+way_hostile() {
+	local i
+	use uwctl react-hostile.conf
+	start_service
+	start_sibling
+	for ((i = 0; i < trials; i++)); do
+		trial_crossing
+		start_crowd
+		run_trial hostile --by watch --used "$POOL/ml_models" --threshold "$(mark_bytes)"
+		stop_crowd
+	done
+	stop_sibling
 	stop_service
 	clear_all
 }

@@ -231,6 +231,14 @@ class TestReact(Folder):
         self.assertIsNone(metrics["stall_to_stop_ms"])
         self.assertEqual(metrics["void_trials"], 2)
 
+    def test_the_crowds_ratio_is_of_medians_of_one_boot(self):
+        self.assertIsNone(react.ratio_under_crowd(self.top / "react"))
+        self.write("react/react.csv",
+                   "way,by,go_us,crossing_us,stall_us,signal_us,stop_us,grown_bytes,overrun_bytes,frozen",
+                   "crossing,watch,1,1000,0,0,5000,9,100,1", "hostile,watch,1,1000,0,0,7000,9,300,1",
+                   "crossing,watch,1,1000,0,0,90000,9,900,0", "hostile,watch,1,1000,0,0,6000,9,300,1")
+        self.assertAlmostEqual(react.ratio_under_crowd(self.top / "react"), 1.375)
+
 
 class TestDemo(Folder):
     def write_run(self, system, leak_event, oom):
