@@ -24,6 +24,7 @@ CFLAGS   ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 CFLAGS   += -std=gnu17 $(WARN) $(EXTRA_CFLAGS)
 LDFLAGS  ?= -Wl,-z,relro,-z,now
 LDLIBS   := -lbpf -lelf -lz -lcgroup -linih -ljansson -lsystemd -lsqlite3 -lpthread
+CLILIBS  := -lncursesw -ltinfo
 
 ifdef SAN
 CFLAGS  := -O1 -g -std=gnu17 $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=undefined \
@@ -107,7 +108,7 @@ DAEMON_LAYERS := daemon lease keep lib jobs shim store conf policy record ipc cg
 
 $(O)/uwctl: $(O)/obj/user/cli/main.o $(CLI_LAYERS:%=$(O)/lib/%.a)
 	@echo "  LINK    $@"
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(CLI_LAYERS)) $(LDLIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(CLI_LAYERS)) $(LDLIBS) $(CLILIBS) -o $@
 
 # Bound at the start: the tables that the loader searches are not needed again.
 $(O)/uwd: $(O)/obj/user/daemon/main.o $(DAEMON_LAYERS:%=$(O)/lib/%.a)
@@ -174,7 +175,7 @@ build/man/%: scripts/man/%.scd | build/deps/build
 TEST_LAYERS := cli exporter metrics daemon lease jobs store login shim guard keep conf policy record ipc lib cgroups kern act ledger sense model base
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_LAYERS:%=$(O)/lib/%.a) | build/deps/test
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lmicrohttpd -lcmocka -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lmicrohttpd $(CLILIBS) -lcmocka -o $@
 
 # What the README and tests/examples show is built as a program of somebody else is, but for where
 # the library and its header lie before they are installed.
@@ -239,6 +240,11 @@ $(O)/tests/bench/hostile: $(O)/obj/tests/bench/hostile.o $(DAEMON_LAYERS:%=$(O)/
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(DAEMON_LAYERS)) $(LDLIBS) -o $@
 
+# A uwd over plain files, for who looks at one.
+$(O)/tests/bench/scene: $(O)/obj/tests/bench/scene.o $(DAEMON_LAYERS:%=$(O)/lib/%.a)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(DAEMON_LAYERS)) $(LDLIBS) -o $@
+
 # Natively, beside what others make: over the library as programs have it.
 $(O)/tests/bench/pools_%: $(O)/obj/tests/bench/pools_%.o $(O)/libuw.so
 	$(Q)mkdir -p $(@D)
@@ -267,9 +273,10 @@ $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o | build/deps/build
 guests: $(GUESTS)
 fuzzers: $(FUZZERS)
 
-unit: $(UNITS) $(O)/uw-shim $(O)/uw-login $(O)/uw-exporter python | build/deps/test ## unit tests: no root, under a minute
+unit: $(UNITS) $(O)/uw-shim $(O)/uw-login $(O)/uw-exporter $(O)/uwctl $(O)/tests/bench/scene python | build/deps/test ## unit tests: no root, under a minute
 	$(Q)scripts/run-units $(UNITS)
 	$(Q)tests/unit/test_completion.sh
+	$(Q)UW_BUILD=$(O) /usr/bin/python3 -B tests/unit/test_top_screen.py
 	$(Q)python3 -B -m unittest discover -q -s tests/bench
 	$(Q)UW_BUILD=$(O) /usr/bin/python3 -B -m unittest discover -q -s tests/exporter
 

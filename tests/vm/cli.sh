@@ -284,6 +284,14 @@ expect_match "status" "$OUT" "ml_models +normal"
 leaf_shown() { uwctl status ml_models | grep -q '^job '; }
 wait_until 5 leaf_shown
 expect "v" "$(uwctl status --json | json_at .v)" 1
+expect_rc 0 uwctl top -b -n 1
+expect_match "top" "$OUT" "ml_models +normal +\[.*] .*/.* 0%"
+expect "lines of top" "$(uwctl top --json -n 2 -d 0.1 | grep -c '"components"')" 2
+# In a terminal, by a key of each view, and given back at its end.
+(sleep 2 && printf 1 && sleep 1 && printf 2 && sleep 1 && printf 3 && sleep 1 && printf 4 && sleep 1 && printf q) |
+	TERM=linux script -qec 'uwctl top -d 0.5' /tmp/top.txt >/tmp/top.out || fail "top in a terminal: exit $?"
+expect_match "top in a terminal" "$(cat /tmp/top.out)" "COMPONENT"
+expect_match "top's last view" "$(cat /tmp/top.out)" "use of budget"
 budget=$(uwctl status cache --json | json_at '.components[0].budget_bytes')
 expect "budget, in pages" "$((budget / 4096 * 4096))" "$(cg cache/memory.low)"
 expect_rc 4 uwctl status cahce

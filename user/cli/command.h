@@ -51,6 +51,7 @@ int command_teardown(struct cli *cli);
 int command_run(struct cli *cli);
 int command_attach(struct cli *cli);
 int command_status(struct cli *cli);
+int command_top(struct cli *cli);
 int command_log(struct cli *cli);
 int command_why(struct cli *cli);
 int command_explain(struct cli *cli);

@@ -25,12 +25,16 @@ enum option_type {
 	TYPE_COUNT,
 	TYPE_DURATION,
 	TYPE_LINES,
+	TYPE_FRAMES,
+	TYPE_DELAY,
 	TYPE_TASK, /* kept as it is, read by user/conf */
 	TYPE__COUNT
 };
 
-#define LINES_MAX 10000000
-#define COUNT_MAX 512 /* as many records as uwd keeps */
+#define LINES_MAX    10000000
+#define DELAY_MIN_US 100000 /* a tick of uwd */
+#define DELAY_MAX_US 60000000
+#define COUNT_MAX    512 /* as many records as uwd keeps */
 
 static const struct option_full {
 	struct option_row row;
@@ -167,6 +171,18 @@ static const struct option_full {
 	[OPTION_JOB_NAME] = {{"name", 'N', "NAME", "what queue shows (the command's own)"},
 			     TYPE_TEXT,
 			     offsetof(struct options, name)},
+	[OPTION_BATCH] = {{"batch", 'b', NULL, "print the screen as text, again and again"},
+			  TYPE_FLAG,
+			  offsetof(struct options, batch)},
+	[OPTION_FRAMES] = {{"frames", 'n', "N", "end after so many"},
+			   TYPE_FRAMES,
+			   offsetof(struct options, frames)},
+	[OPTION_DELAY] = {{"delay", 'd', "TIME", "from one to the next: 2, 0.5, 500ms (1s)"},
+			  TYPE_DELAY,
+			  offsetof(struct options, delay_us)},
+	[OPTION_READ_ONLY] = {{"read-only", 0, NULL, "offer nothing that changes anything"},
+			      TYPE_FLAG,
+			      offsetof(struct options, read_only)},
 	[OPTION_COMPONENT] = {{"component", 'c', "NAME", "the component it runs in"}, TYPE_TASK, 0},
 	[OPTION_MEMORY] = {{"memory", 'm', "SIZE",
 			    "what it needs at most (what its key has learned)"},
@@ -264,6 +280,26 @@ static int set_lines(void *place, const char *text)
 	return units_parse_uint(text, 0, LINES_MAX, place);
 }
 
+static int set_frames(void *place, const char *text)
+{
+	return units_parse_uint(text, 1, LINES_MAX, place);
+}
+
+/* As of top(1): a number alone is seconds. */
+static int set_delay(void *place, const char *text)
+{
+	char seconds[32];
+	uint64_t us;
+	int r = units_parse_us(text, &us);
+
+	if (r == -ENOKEY && snprintf(seconds, sizeof(seconds), "%ss", text) < (int)sizeof(seconds))
+		r = units_parse_us(seconds, &us);
+	if (r < 0 || us < DELAY_MIN_US || us > DELAY_MAX_US)
+		return -EINVAL;
+	*(uint64_t *)place = us;
+	return 0;
+}
+
 static const struct type_row {
 	int (*set)(void *place, const char *text);
 	const char *allowed;
@@ -276,6 +312,8 @@ static const struct type_row {
 	[TYPE_COUNT] = {set_count, "a number from 1 to 512"},
 	[TYPE_DURATION] = {set_duration, "a time with its unit: 500ms, 30s, 2min"},
 	[TYPE_LINES] = {set_lines, "a number from 0 to 10000000"},
+	[TYPE_FRAMES] = {set_frames, "a number from 1 to 10000000"},
+	[TYPE_DELAY] = {set_delay, "a time from 100ms to 1min: 2, 0.5, 500ms"},
 	[TYPE_TASK] = {NULL, "a value"},
 };
 

@@ -55,6 +55,11 @@ enum option_id {
 	OPTION_OUTPUT,
 	OPTION_SORT,
 	OPTION_JOB_NAME,
+	/* Of top. */
+	OPTION_BATCH,
+	OPTION_FRAMES,
+	OPTION_DELAY,
+	OPTION_READ_ONLY,
 	/* What a task may say: the keys of user/conf/task.c but its command. */
 	OPTION_COMPONENT,
 	OPTION_MEMORY,
@@ -97,9 +102,10 @@ struct options {
 	enum screen_colour colour;
 	const char *config, *socket, *name, *file, *out;
 	const char *component, *key, *tag, *state, *output, *sort;
+	bool batch, read_only;
 	const char *policy, *capacity, *stretch, *jitter, *ramp, *seed, *runs, *html;
-	uint64_t count, lines;
-	uint64_t for_us, timeout_us, grace_us, since_us;
+	uint64_t count, lines, frames;
+	uint64_t for_us, timeout_us, grace_us, since_us, delay_us;
 	uint32_t setting_count;
 	struct option_setting setting[OPTION_SETTINGS_MAX];
 };
