@@ -306,8 +306,9 @@ static void test_conditions_and_refusals_are_shown(void **state)
 							 .leads_to = "emergency",
 							 .text = "5M over it",
 							 .met = true};
-	text_copy(top->frame.explained, sizeof(top->frame.explained), "ml_models");
-	press(top, "4");
+	take(top);
+	press(top, "e");
+	assert_shows(top, 80, 24, "asking uwd");
 	take(top);
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		assert_shows(top, sizes[i].width, sizes[i].height, "use of budget");
@@ -355,7 +356,7 @@ static void test_help_offers_only_what_may_be_done(void **state)
 	press(top, "?");
 	assert_shows(top, 80, 24, "f t r");
 	press(top, "xe");
-	top->model.may_act = false;
+	top->model.may_act = top->model.may_change_jobs = false;
 	press(top, "1");
 	take(top);
 	assert_hides(top, 80, 24, "freeze t");

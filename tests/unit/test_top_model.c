@@ -281,6 +281,27 @@ static void test_history_goes_by_name_when_components_change_places(void **state
 
 /* ---- keys ---- */
 
+static void test_an_answer_about_another_thing_is_not_shown(void **state)
+{
+	struct top_fixture *top = *state;
+
+	add_component(top, "a", LEVEL_HIGH, 10 * MIB, 100 * MIB);
+	add_component(top, "b", LEVEL_NORMAL, 10 * MIB, 100 * MIB);
+	take(top);
+	press(top, "\n");
+	take(top);
+	assert_true(model_has_view(&top->model));
+	press(top, " n");
+	assert_false(model_has_view(&top->model));
+	/* The one that was on its way, and then the one that was asked for, though it is paused. */
+	top->frame.view = TOP_WHY;
+	text_copy(top->frame.about, sizeof(top->frame.about), "a");
+	model_take(&top->model, &top->frame);
+	assert_false(model_has_view(&top->model));
+	take(top);
+	assert_true(model_has_view(&top->model));
+}
+
 static void test_paused_the_frame_stands_still_and_history_goes_on(void **state)
 {
 	struct top_fixture *top = *state;
@@ -359,6 +380,11 @@ static void test_without_rights_there_are_no_actions(void **state)
 	add_job_of(top, 1, "running");
 	press(top, "2");
 	take(top);
+	/* A job may be one's own. */
+	press(top, "x");
+	assert_int_equal(top->model.prompt, PROMPT_CONFIRM);
+	press(top, "n");
+	top->model.may_change_jobs = false;
 	press(top, "x");
 	assert_int_equal(top->model.prompt, PROMPT_NONE);
 }
@@ -483,6 +509,7 @@ int main(void)
 		TOP_TEST(test_history_has_a_value_a_second_and_gaps_where_nobody_looked),
 		TOP_TEST(test_a_slow_pace_leaves_no_gaps),
 		TOP_TEST(test_history_goes_by_name_when_components_change_places),
+		TOP_TEST(test_an_answer_about_another_thing_is_not_shown),
 		TOP_TEST(test_paused_the_frame_stands_still_and_history_goes_on),
 		TOP_TEST(test_keys_lead_into_one_thing_and_back),
 		TOP_TEST(test_an_action_needs_y_and_keeps_its_target),

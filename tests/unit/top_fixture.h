@@ -112,6 +112,8 @@ static inline void add_record_of(struct top_fixture *top, uint64_t sequence, con
 static inline void take(struct top_fixture *top)
 {
 	top->frame.view = top->model.view;
+	top->frame.about_job = top->model.job;
+	text_copy(top->frame.about, sizeof(top->frame.about), top->model.component);
 	model_take(&top->model, &top->frame);
 	top->frame.at_us += US_PER_SEC;
 	top->frame.record_count = 0;
@@ -157,7 +159,8 @@ static inline int top_setup(void **state)
 	struct top_fixture *top = calloc(1, sizeof(*top));
 	struct top_head *head = &top->frame.head;
 
-	model_init(&top->model, US_PER_SEC, true);
+	model_init(&top->model, US_PER_SEC);
+	top->model.may_act = top->model.may_change_jobs = true;
 	text_copy(top->model.mount, sizeof(top->model.mount), "/sys/fs/cgroup");
 	top->frame.at_us = START_US;
 	*head = (struct top_head){

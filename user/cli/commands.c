@@ -107,10 +107,10 @@ static const struct command rows[] = {
 		.name = "top",
 		.brief = "components, jobs, actions and their reasons, live",
 		.words = "",
-		.detail = "Worst first; ? lists the keys. As root components can be frozen, thawed "
-			  "and reclaimed and jobs held and cancelled: the writes are shown, and y "
-			  "is asked for. Waits through a restart of uwd. -b prints the screen as "
-			  "text, --json one object a line. Exits 3 when uwd does not run.",
+		.detail =
+			"Worst first; ? lists the keys. Root may freeze, thaw and reclaim, users "
+			"hold and cancel their jobs: the writes are shown, and y is asked for. Waits through a restart of uwd. -b prints the screen as "
+			"text, --json one object a line. Exits 3 when uwd does not run.",
 		.example = "uwctl top\nuwctl top -b -n 1\nuwctl top --json -d 5s",
 		.options = CLIENT | OPTION_BIT(OPTION_BATCH) | OPTION_BIT(OPTION_FRAMES) |
 			   OPTION_BIT(OPTION_DELAY) | OPTION_BIT(OPTION_READ_ONLY),

@@ -126,7 +126,7 @@ int batch_run(struct top *top)
 		if (r == -EACCES || r == -EPERM)
 			status = cli_fail(top->cli, &err);
 		else if (r < 0)
-			show_away(top, err.text);
+			show_away(top, screen_clean(err.text));
 		else
 			show(top, &canvas);
 		if (fflush(top->cli->screen.out) != 0)

@@ -111,13 +111,14 @@ struct top_frame {
 	uint32_t record_count; /* new ones and those that have ended since */
 	struct top_record record[TOP_RECORDS_MAX];
 
-	/* Of the view that was asked for. */
+	/* Of the view that was asked for, and of what it is about. */
 	enum top_view view;
+	char about[UW_NAME_LEN];    /* the component of TOP_EXPLAIN and TOP_WHY */
+	uint64_t about_job;         /* of TOP_STEPS and TOP_OUTPUT */
 	char refused[TOP_LINE_LEN]; /* why there is nothing of it; "" = there is */
 	uint64_t job_total;
 	uint32_t job_count, condition_count, line_count;
 	struct top_job job[TOP_JOBS_MAX];
-	char explained[UW_NAME_LEN];
 	struct top_condition condition[TOP_CONDITIONS_MAX];
 	char title[TOP_WORDS_LEN];
 	struct top_line line[TOP_LINES_MAX];

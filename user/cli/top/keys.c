@@ -6,6 +6,7 @@
  */
 #include "user/cli/top/keys.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -162,7 +163,6 @@ static enum keys_intent next_component(struct top_model *model, int key)
 		return KEYS_STAY;
 	at = at == count ? 0 : (at + (key == 'n' ? 1 : count - 1)) % count;
 	text_copy(model->component, sizeof(model->component), model->frame.component[at].name);
-	model->is_stale = true;
 	return KEYS_ASK;
 }
 
@@ -249,33 +249,34 @@ static enum keys_intent act_on_job(struct top_model *model, int key)
 static const struct key_row {
 	const char *keys;
 	unsigned int views;
-	bool acts; /* there only where the person may act */
+	size_t if_may; /* the offset of what must be true of the model; 0: nothing */
 	enum keys_intent (*press)(struct top_model *model, int key);
 } rows[] = {
-	{"q", ALL, false, quit},
-	{"1234\t", ALL, false, tab},
-	{"\x1b", ALL, false, back},
-	{"kj", ALL, false, move},
-	{" ", ALL, false, stand_still},
-	{"+-", ALL, false, pace},
-	{"?", ALL, false, help},
-	{"sS", VIEW(TOP_COMPONENTS) | VIEW(TOP_JOBS) | VIEW(TOP_ACTIONS), false, sort},
-	{"/", VIEW(TOP_TABS) - 1, false, filter},
-	{"c", VIEW(TOP_COMPONENTS), false, columns},
-	{"\n", VIEW(TOP_COMPONENTS), false, why},
-	{"e", VIEW(TOP_COMPONENTS) | VIEW(TOP_WHY), false, explain},
-	{"\n", VIEW(TOP_EXPLAIN), false, why},
-	{"nN", VIEW(TOP_EXPLAIN) | VIEW(TOP_WHY), false, next_component},
-	{"\n", VIEW(TOP_JOBS), false, enter_job},
-	{"l", VIEW(TOP_JOBS) | VIEW(TOP_STEPS), false, output},
-	{"ftr", VIEW(TOP_COMPONENTS), true, act_on_component},
-	{"hx", VIEW(TOP_JOBS), true, act_on_job},
+	{"q", ALL, 0, quit},
+	{"1234\t", ALL, 0, tab},
+	{"\x1b", ALL, 0, back},
+	{"kj", ALL, 0, move},
+	{" ", ALL, 0, stand_still},
+	{"+-", ALL, 0, pace},
+	{"?", ALL, 0, help},
+	{"sS", VIEW(TOP_COMPONENTS) | VIEW(TOP_JOBS) | VIEW(TOP_ACTIONS), 0, sort},
+	{"/", VIEW(TOP_TABS) - 1, 0, filter},
+	{"c", VIEW(TOP_COMPONENTS), 0, columns},
+	{"\n", VIEW(TOP_COMPONENTS), 0, why},
+	{"e", VIEW(TOP_COMPONENTS) | VIEW(TOP_WHY), 0, explain},
+	{"\n", VIEW(TOP_EXPLAIN), 0, why},
+	{"nN", VIEW(TOP_EXPLAIN) | VIEW(TOP_WHY), 0, next_component},
+	{"\n", VIEW(TOP_JOBS), 0, enter_job},
+	{"l", VIEW(TOP_JOBS) | VIEW(TOP_STEPS), 0, output},
+	{"ftr", VIEW(TOP_COMPONENTS), offsetof(struct top_model, may_act), act_on_component},
+	{"hx", VIEW(TOP_JOBS), offsetof(struct top_model, may_change_jobs), act_on_job},
 };
 
 static bool is_of(const struct key_row *row, const struct top_model *model, int key)
 {
-	return row->views & VIEW(model->view) && (!row->acts || model->may_act) && key &&
-	       strchr(row->keys, key);
+	bool may = !row->if_may || *(const bool *)((const char *)model + row->if_may);
+
+	return row->views & VIEW(model->view) && may && key && strchr(row->keys, key);
 }
 
 static enum keys_intent press(struct top_model *model, int key)

@@ -41,10 +41,7 @@ int layout_height_of_all(const struct top_model *model)
 /* What there is instead of rows; "" where rows are to be drawn. */
 static const char *instead(const struct top_model *model)
 {
-	bool is_other = model->view != model->frame.view && model->view != TOP_ACTIONS &&
-			model->view != TOP_COMPONENTS;
-
-	if (!model->has_frame || is_other)
+	if (!model_has_view(model))
 		return *model->away ? model->away : "asking uwd";
 	if (*model->frame.refused && model->view == model->frame.view)
 		return model->frame.refused;

@@ -42,17 +42,17 @@ static void draw_keys(struct canvas *canvas, int x, const char *text)
 
 static const char *keys_of(const struct top_model *model)
 {
-	bool acts = model->may_act;
-
 	switch (model->view) {
 	case TOP_COMPONENTS:
-		return acts ? "Enter why  e explain  f freeze  t thaw  r reclaim  s sort  / filter  "
-			      "? help  q quit  c columns"
-			    : "Enter why  e explain  s sort  / filter  ? help  q quit  c columns";
+		return model->may_act
+			       ? "Enter why  e explain  f freeze  t thaw  r reclaim  s sort  / filter  "
+				 "? help  q quit  c columns"
+			       : "Enter why  e explain  s sort  / filter  ? help  q quit  c columns";
 	case TOP_JOBS:
-		return acts ? "Enter steps  l output  h hold  x cancel  s sort  / filter  ? help  "
-			      "q quit"
-			    : "Enter steps  l output  s sort  / filter  ? help  q quit";
+		return model->may_change_jobs
+			       ? "Enter steps  l output  h hold  x cancel  s sort  / filter  ? help  "
+				 "q quit"
+			       : "Enter steps  l output  s sort  / filter  ? help  q quit";
 	case TOP_ACTIONS:
 		return "S oldest first  / filter  ? help  q quit";
 	case TOP_EXPLAIN:
@@ -195,9 +195,9 @@ void layout_help(const struct top_model *model, struct canvas *canvas)
 	int y = HEAD_HEIGHT;
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-		bool acts = !strncmp(lines[i], "f t r", 5) || !strncmp(lines[i], "h x", 3);
-
-		if (acts && !model->may_act)
+		if (!model->may_act && !strncmp(lines[i], "f t r", 5))
+			continue;
+		if (!model->may_change_jobs && !strncmp(lines[i], "h x", 3))
 			continue;
 		draw_box_line(canvas, y++, PAINT_PLAIN, lines[i]);
 	}

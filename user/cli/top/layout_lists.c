@@ -274,7 +274,7 @@ static void draw_condition(const struct top_model *model, struct canvas *canvas,
 static const struct top_component *explained(const struct top_model *model)
 {
 	for (uint32_t i = 0; i < model->frame.component_count; i++) {
-		if (!strcmp(model->frame.component[i].name, model->frame.explained))
+		if (!strcmp(model->frame.component[i].name, model->frame.about))
 			return &model->frame.component[i];
 	}
 	return NULL;
@@ -291,7 +291,7 @@ void layout_explain(struct top_model *model, struct canvas *canvas, int y, int h
 		needed = length > needed ? length : needed;
 	}
 	x = canvas_text(canvas, LAYOUT_MARGIN, y, canvas->width - LAYOUT_MARGIN, STYLE_STRONG,
-			model->frame.explained);
+			model->frame.about);
 	if (component)
 		canvas_printf(canvas, x + 1, y, canvas->width - x - 1, PAINT_PLAIN,
 			      "level %s, tier %s: %s", level_name(component->level),

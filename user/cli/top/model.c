@@ -13,12 +13,11 @@
 #include "user/base/units.h"
 #include "user/cli/top/rows.h"
 
-void model_init(struct top_model *model, uint64_t period_us, bool may_act)
+void model_init(struct top_model *model, uint64_t period_us)
 {
 	memset(model, 0, sizeof(*model));
 	history_init(&model->history);
 	model->period_us = period_us;
-	model->may_act = may_act;
 	model->stall_permyriad = FRAME_ABSENT;
 	model->page = 1;
 }
@@ -83,15 +82,32 @@ void model_take(struct top_model *model, const struct top_frame *frame)
 	history_take(&model->history, frame, within_us);
 	take_records(model, frame);
 	model->away[0] = '\0';
-	if (model->paused && !model->is_stale)
+	if (model->paused && model_has_view(model))
 		return;
-	model->is_stale = false;
 	model->stall_permyriad =
 		model->has_frame ? stalled_share(&model->frame, frame) : FRAME_ABSENT;
 	model->frame = *frame;
 	model->has_frame = true;
 	model_arrange(model);
 	keep_component(model);
+}
+
+bool model_has_view(const struct top_model *model)
+{
+	const struct top_frame *frame = &model->frame;
+
+	switch (model->view) {
+	case TOP_COMPONENTS:
+	case TOP_ACTIONS:
+		return model->has_frame;
+	case TOP_JOBS:
+		return frame->view == TOP_JOBS;
+	case TOP_EXPLAIN:
+	case TOP_WHY:
+		return frame->view == model->view && !strcmp(frame->about, model->component);
+	default:
+		return frame->view == model->view && frame->about_job == model->job;
+	}
 }
 
 void model_set_away(struct top_model *model, const char *why)
@@ -189,7 +205,6 @@ void model_show(struct top_model *model, enum top_view view)
 		model->cursor[view] =
 			(struct model_cursor){.scroll = view == TOP_OUTPUT ? TOP_LINES_MAX : 0};
 	model->view = view;
-	model->is_stale = true;
 	model_arrange(model);
 }
 

@@ -77,8 +77,8 @@ struct top_model {
 	uint32_t page; /* rows that found room when it was last drawn */
 
 	bool paused, help;
-	bool is_stale;              /* another thing is looked at than the frame has */
-	bool may_act;               /* root, and not --read-only */
+	bool may_act;               /* on components: root, and not --read-only */
+	bool may_change_jobs;       /* not with --read-only; whose is for uwd to say */
 	char away[TOP_LINE_LEN];    /* uwd is, and why; "": it is there */
 	char message[TOP_LINE_LEN]; /* until the next key */
 	char mount[64];             /* where cgroups are */
@@ -88,10 +88,13 @@ struct top_model {
 	struct top_act act;    /* that a prompt is about */
 };
 
-void model_init(struct top_model *model, uint64_t period_us, bool may_act);
+void model_init(struct top_model *model, uint64_t period_us);
 
 /* The next frame. While paused it goes into the history and is not shown. */
 void model_take(struct top_model *model, const struct top_frame *frame);
+
+/* Whether the frame has what is looked at, and not what was before. */
+bool model_has_view(const struct top_model *model);
 
 /* uwd went away, with the reason; sparklines get a gap. */
 void model_set_away(struct top_model *model, const char *why);

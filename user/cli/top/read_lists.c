@@ -117,7 +117,6 @@ void read_conditions(const json_t *answer, struct top_frame *frame)
 	const json_t *condition;
 	size_t i;
 
-	READ_TEXT(frame->explained, explanation, "component");
 	for (int met = 1; met >= 0; met--) {
 		json_array_foreach (json_object_get(explanation, "conditions"), i, condition) {
 			if (json_get_bool(condition, "met") == met &&

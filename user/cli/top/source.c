@@ -138,6 +138,8 @@ static void begin_frame(struct top_source *source)
 	memset(source->now, 0, sizeof(*source->now));
 	source->now->at_us = clock_now_us();
 	source->now->view = source->want.view;
+	source->now->about_job = source->want.job;
+	text_copy(source->now->about, sizeof(source->now->about), source->want.component);
 }
 
 int source_begin(struct top_source *source, const struct top_want *want, struct uw_err *err)

@@ -61,7 +61,9 @@ int command_top(struct cli *cli)
 		err_set(&err, -ENOMEM, "not enough memory");
 		return cli_fail(cli, &err);
 	}
-	model_init(top.model, options->delay_us ?: PERIOD_US, !geteuid() && !options->read_only);
+	model_init(top.model, options->delay_us ?: PERIOD_US);
+	top.model->may_act = !geteuid() && !options->read_only;
+	top.model->may_change_jobs = !options->read_only;
 	find_mount(top.model);
 	if (option_given(options, OPTION_FRAMES))
 		top.frames = options->frames;

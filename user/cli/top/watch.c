@@ -72,12 +72,8 @@ static void end_round(struct watch *watch)
 {
 	struct top_source *source = &watch->top->source;
 	struct top_model *model = watch->top->model;
-	bool was_stale = model->is_stale;
 
 	model_take(model, source_frame(source));
-	/* Another view was asked for while this frame was on its way. */
-	if (was_stale && model->frame.view != model->view)
-		watch->next_us = clock_now_us();
 	if (*source->said)
 		text_copy(model->message, sizeof(model->message), source->said);
 	source->said[0] = '\0';
