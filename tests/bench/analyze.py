@@ -4,6 +4,7 @@
 
 import argparse
 import functools
+import math
 import statistics
 import sys
 from pathlib import Path
@@ -183,6 +184,23 @@ def show_hostile(metrics):
     ]
 
 
+def reduce_top(records):
+    """Each figure's median, and the CPU time over that of htop in the same run."""
+    runs = [jobs.read_values(folder / "top.txt") for folder in run_folders(records)]
+    for run in runs:
+        run["cpu_over_htop"] = run["uwctl_cpu_pct"] / run["htop_cpu_pct"] if run["htop_cpu_pct"] else math.inf
+    return {name.removeprefix("uwctl_"): statistics.median(run[name] for run in runs) for name in runs[0]}, runs
+
+
+def show_top(metrics):
+    rows = [[words, table.show_number(metrics[prefix + "cpu_pct"], 2, " %"),
+             table.show_bytes(metrics[prefix + "rss_bytes"], zero_is_good=False),
+             table.show_number(metrics[prefix + "redraw_bytes"], 0, " B")]
+            for prefix, words in (("", "uwctl top"), ("htop_", "htop"))]
+    rows.append(["over htop", table.show_ratio(metrics["cpu_over_htop"]), "-", "-"])
+    return ["each second, 80x24", "CPU", "resident", "a redraw"], rows
+
+
 def reduce_pools(records):
     """What the programs printed, "NAME VALUE" a line, with the program's name in front but for "pools_"."""
     metrics = {}
@@ -205,6 +223,7 @@ BENCHES = {
     "queue": (reduce_queue, show_queue),
     "jobs": (reduce_jobs, show_jobs),
     "pools": (reduce_pools, show_pools),
+    "top": (reduce_top, show_top),
     **{name: (functools.partial(reduce_sides, name), functools.partial(sides.show, name)) for name in sides.SHOWN},
     "lease": (reduce_lease, show_lease),
     "hostile": (reduce_hostile, show_hostile),

@@ -274,6 +274,22 @@ class TestTable(unittest.TestCase):
         self.assertEqual(table.show_ratio(None).text, "-")
 
 
+class TestTop(Folder):
+    def test_cpu_is_over_that_of_the_peer_in_the_same_run(self):
+        for run, (ours, theirs) in enumerate(((1.0, 2.0), (3.0, 4.0), (0.5, 5.0))):
+            self.write(f"records/{run}/top.txt",
+                       f"uwctl_cpu_pct {ours}", "uwctl_rss_bytes 1048576", "uwctl_redraw_bytes 200",
+                       f"htop_cpu_pct {theirs}", "htop_rss_bytes 2097152", "htop_redraw_bytes 900")
+        metrics, runs = analyze.reduce_top(self.top / "records")
+        self.assertEqual(metrics["cpu_over_htop"], 0.5)
+        self.assertEqual(metrics["cpu_pct"], 1.0)
+        self.assertEqual(metrics["rss_bytes"], 1048576)
+        self.assertEqual(metrics["htop_redraw_bytes"], 900)
+        self.assertEqual(len(runs), 3)
+        rows = analyze.show_top(metrics)[1]
+        self.assertEqual([len(row) for row in rows], [4, 4, 4])
+
+
 class TestResult(Folder):
     def test_result_has_the_agreed_form(self):
         self.write("records/6.1/none.txt", "10")
