@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -122,6 +123,24 @@ class Top(unittest.TestCase):
         terminal.wait_for(lambda screen: "freeze cache: asked for" in screen or "frozen" in screen, "what came of it")
         while not self.frozen("cache"):
             self.assertTrue(terminal.read(0.1))
+
+    @unittest.skipIf(os.getuid(), "actions are root's")
+    def test_an_action_is_not_done_by_a_uwd_that_came_later(self):
+        terminal = self.top()
+        terminal.wait_for_text("> ml_models")
+        terminal.press("sj")
+        terminal.wait_for_text("> cache")
+        self.stop_uwd(self.uwd)
+        terminal.wait_for_text("uwd is away, waiting")
+        terminal.press("f")
+        terminal.wait_for_text("y does it")
+        terminal.press("y")
+        terminal.wait_for_text("freeze cache: uwd went away; nothing was done")
+        self.start_uwd()
+        terminal.wait_for(lambda screen: "away, waiting" not in screen, "uwd that is back")
+        terminal.press("31")  # two rounds more
+        terminal.wait_for(lambda screen: re.search(r" up ([2-9]|\d\d+)s ", screen), "that it goes on")
+        self.assertFalse(self.frozen("cache"))
 
     def frozen(self, component):
         return json.loads(self.uwctl("status", component, "--json").stdout)["components"][0]["frozen_leaves"]

@@ -33,8 +33,23 @@ int source_init(struct top_source *source, const char *path)
 	return source->now && source->was ? 0 : -ENOMEM;
 }
 
+/* It is not kept: what is done later than it was asked for is done to another state of things. */
+static void lose_order(struct top_source *source)
+{
+	bool sent = source->call == SOURCE_ORDER;
+	char text[128];
+
+	if (source->order.kind == TOP_ACT_NONE)
+		return;
+	act_text(&source->order, text, sizeof(text));
+	snprintf(source->said, sizeof(source->said), "%s: uwd went away; %s", text,
+		 sent ? "it may have been done" : "nothing was done");
+	source->order.kind = TOP_ACT_NONE;
+}
+
 static void go_away(struct top_source *source)
 {
+	lose_order(source);
 	ipc_client_close(&source->client);
 	source->call = SOURCE__COUNT;
 }
@@ -150,8 +165,10 @@ int source_begin(struct top_source *source, const struct top_want *want, struct 
 		return 0;
 	if (source->client.fd < 0)
 		r = ipc_client_open(source->path, &source->client, err);
-	if (r < 0)
+	if (r < 0) {
+		lose_order(source);
 		return r;
+	}
 	source->want = *want;
 	source->call = SOURCE_STATUS;
 	begin_frame(source);

@@ -70,7 +70,8 @@ int source_fd(const struct top_source *source);
 int source_turn(struct top_source *source, struct uw_err *err);
 const struct top_frame *source_frame(const struct top_source *source);
 
-/* To be done with the next round; said tells what uwd makes of it. */
+/* To be done with the next round, and never later: it is lost when uwd is away. said tells what
+ * became of it. */
 void source_order(struct top_source *source, const struct top_act *act);
 
 /* The last round as one object with "v": 1, the caller's. */

@@ -42,6 +42,17 @@ static void watched_signals(sigset_t *ret_set)
 		sigaddset(ret_set, ending[i]);
 }
 
+/* What became of an order, until the next key. */
+static void tell(struct watch *watch)
+{
+	struct top_source *source = &watch->top->source;
+
+	if (*source->said)
+		text_copy(watch->top->model->message, sizeof(watch->top->model->message),
+			  source->said);
+	source->said[0] = '\0';
+}
+
 static void away(struct watch *watch, int r)
 {
 	struct top_model *model = watch->top->model;
@@ -53,6 +64,7 @@ static void away(struct watch *watch, int r)
 		return;
 	}
 	model_set_away(model, watch->err.text);
+	tell(watch);
 	watch->next_us = clock_now_us() + top_retry_us(model);
 	watch->redraw = true;
 }
@@ -70,13 +82,8 @@ static void begin_round(struct watch *watch)
 
 static void end_round(struct watch *watch)
 {
-	struct top_source *source = &watch->top->source;
-	struct top_model *model = watch->top->model;
-
-	model_take(model, source_frame(source));
-	if (*source->said)
-		text_copy(model->message, sizeof(model->message), source->said);
-	source->said[0] = '\0';
+	model_take(watch->top->model, source_frame(&watch->top->source));
+	tell(watch);
 	watch->redraw = true;
 	watch->done |= watch->top->frames != UINT64_MAX && !--watch->top->frames;
 }
