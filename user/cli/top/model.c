@@ -198,12 +198,14 @@ void model_fit(struct top_model *model, uint32_t page)
 
 void model_show(struct top_model *model, enum top_view view)
 {
-	if (view >= TOP_TABS && model->view < TOP_TABS)
+	struct model_cursor *cursor = &model->cursor[view];
+	bool at_length = view >= TOP_TABS;
+
+	if (at_length && model->view < TOP_TABS)
 		model->under = model->view;
 	/* Of an output the end is what one wants to see. */
-	if (view >= TOP_TABS)
-		model->cursor[view] =
-			(struct model_cursor){.scroll = view == TOP_OUTPUT ? TOP_LINES_MAX : 0};
+	if (at_length)
+		*cursor = (struct model_cursor){.scroll = view == TOP_OUTPUT ? TOP_LINES_MAX : 0};
 	model->view = view;
 	model_arrange(model);
 }
