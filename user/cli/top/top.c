@@ -14,7 +14,6 @@
 #include "user/base/clock.h"
 #include "user/base/text.h"
 #include "user/cli/command.h"
-#include "user/cli/remote.h"
 #include "user/cli/top/top.h"
 
 #define PERIOD_US US_PER_SEC
@@ -42,11 +41,8 @@ static int run(struct top *top)
 		want = top_want(top->model, 0);
 		r = source_begin(&top->source, &want, &err);
 	}
-	if (r < 0) {
-		int status = cli_fail(top->cli, &err);
-
-		return remote_is_absent(r) ? CLI_NOT_RUNNING : status;
-	}
+	if (r < 0)
+		return cli_fail(top->cli, &err);
 	return options->batch || options->json ? batch_run(top) : watch_run(top);
 }
 
