@@ -212,10 +212,12 @@ static uint32_t running_of(const struct jobs_fixture *f, uint32_t uid)
 }
 
 /* Only root may run jobs of others. */
-static void let_users_run(const struct jobs_fixture *f)
+static void let_users_run(struct jobs_fixture *f)
 {
 	if (getuid())
 		skip();
+	for (uint32_t i = 0; i < f->config.component_count; i++)
+		strcpy(f->config.component[i].submit, "*");
 	assert_int_equal(chmod(f->gate, 0666), 0);
 }
 
