@@ -151,6 +151,9 @@ static void do_action(struct plant *plant, const struct action *a)
 	case ACTION_SET_LOW:
 		*(leaf ? &leaf->low_bytes : &c->low_bytes) = a->amount;
 		break;
+	case ACTION_SET_MAX:
+		plant->pool_max_bytes = a->amount;
+		break;
 	case ACTION_SET_HIGH:
 		do_high(plant, a);
 		break;

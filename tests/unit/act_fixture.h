@@ -28,7 +28,8 @@ struct fake {
 	pthread_mutex_t lock;
 	uint64_t value[CG_KNOB__COUNT];
 	bool gone;                                     /* reads say that the group was removed */
-	uint64_t pool_min;                             /* the pool's own memory.min */
+	uint64_t pool_min;                             /* the pool's own memory.min, */
+	uint64_t pool_current, pool_max;               /* use, and memory.max */
 	uint64_t pool_min_at_write, min_at_pool_write; /* the other's, when either was written */
 	uint64_t now_us;
 	struct fake_write write[WRITES_MAX];
@@ -114,9 +115,9 @@ static inline bool is_pool(const struct cg_group *group)
 	return !strcmp(group->name, ".");
 }
 
-static inline int write_pool_min(struct fake *fake, const char *value)
+static inline int write_pool(struct fake *fake, enum cg_knob knob, const char *value)
 {
-	fake->pool_min = strtoull(value, NULL, 10);
+	*(knob == CG_LIMIT ? &fake->pool_max : &fake->pool_min) = strtoull(value, NULL, 10);
 	fake->min_at_pool_write = fake->value[CG_MIN];
 	return 0;
 }
@@ -130,7 +131,7 @@ static inline int fake_write(void *data, const struct cg_group *group, enum cg_k
 	pthread_mutex_lock(&fake->lock);
 	if (knob == CG_MIN && !is_pool(group))
 		fake->pool_min_at_write = fake->pool_min;
-	rc = is_pool(group) ? write_pool_min(fake, value) : do_write(fake, knob, value);
+	rc = is_pool(group) ? write_pool(fake, knob, value) : do_write(fake, knob, value);
 	pthread_mutex_unlock(&fake->lock);
 	return rc;
 }
@@ -141,7 +142,10 @@ static inline int fake_read(void *data, const struct cg_group *group, enum cg_kn
 	struct fake *fake = data;
 
 	pthread_mutex_lock(&fake->lock);
-	*ret_value = is_pool(group) ? fake->pool_min : fake->value[knob];
+	if (is_pool(group))
+		*ret_value = knob == CG_CURRENT ? fake->pool_current : fake->pool_min;
+	else
+		*ret_value = fake->value[knob];
 	pthread_mutex_unlock(&fake->lock);
 	return fake->gone ? -ENODEV : 0;
 }

@@ -244,6 +244,22 @@ static void test_protection_lowered_is_entered_and_raised_home_cleared(void **st
 	assert_true(has_entry(f, LEDGER_MIN, f->jobs));
 }
 
+/* The kernel kills for a memory.max below what is in use. */
+static void test_ceiling_of_the_pool_stays_above_its_use(void **state)
+{
+	struct fixture *f = *state;
+
+	f->fake.pool_current = 900 * MIB;
+	plan(f, (struct action){.kind = ACTION_SET_MAX, .amount = 1100 * MIB});
+	assert_int_equal(await(f).result, OUTCOME_DONE);
+	assert_int_equal(f->fake.pool_max, 1100 * MIB);
+	f->fake.pool_current = 1000 * MIB;
+	plan(f, (struct action){.kind = ACTION_SET_MAX, .amount = 1010 * MIB});
+	assert_int_equal(await(f).result, OUTCOME_FAILED);
+	assert_int_equal(f->fake.pool_max, 1100 * MIB);
+	assert_int_equal(ledger_count(f->ledger), 0);
+}
+
 static void sync_budget(struct fixture *f, uint64_t budget_bytes)
 {
 	static struct config config = {.component_count = 1, .component[0].name = "jobs"};
@@ -313,6 +329,7 @@ int main(void)
 		TEST(test_high_lowered_above_use_does_not_wait_for_the_worker),
 		TEST(test_limit_of_a_leaf_is_refused),
 		TEST(test_protection_lowered_is_entered_and_raised_home_cleared),
+		TEST(test_ceiling_of_the_pool_stays_above_its_use),
 		TEST(test_home_is_what_is_configured),
 		TEST(test_lowering_under_way_is_on_record_after_a_reload),
 	};

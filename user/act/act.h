@@ -114,6 +114,9 @@ void act_untrack_leaf(struct act *act, uint64_t cgid);
  * THAW is written before anything else is asked of the leaf's worker, and ends a reclaim that is
  * aimed at the leaf: its pages are in use again.
  *
+ * SET_MAX is of the pool, and fails with EBUSY where that is less than its use and a little. It has
+ * no entry: what is raised squeezes nobody, and setup_pool puts it back.
+ *
  * SET_HIGH below what the component's own value is: it is entered as a squeeze with the deadline,
  * and written by the worker, which gives the kernel 2 s to reclaim; the value stands even when use
  * has not come down (SHORT). done = by how much use fell. A raise is written at once, wins over a

@@ -8,7 +8,7 @@
  */
 #include "user/act/internal.h"
 
-#define BOUNDS_KNOBS (1U << CG_MIN)
+#define BOUNDS_KNOBS (1U << CG_MIN | 1U << CG_CURRENT | 1U << CG_LIMIT)
 #define COUNT_US     20000000ULL /* others go without a word */
 #define KEEP_US      1000000ULL  /* systemd puts its own value there at each daemon-reload */
 

@@ -281,6 +281,24 @@ static int set_high(struct act *act, const struct act_target *target, const stru
 	return lower_high(act, target, action);
 }
 
+/* Of the pool. The kernel kills for one below what is in use. */
+static int set_max(struct act *act, const struct act_target *target, const struct action *action)
+{
+	const struct cg_group *pool = &act->bounds.group[0];
+	uint64_t current = 0;
+	int rc;
+
+	(void)target;
+	if (!act->bounds.count)
+		return -ENODEV;
+	rc = act->ops->read(act->ops_data, pool, CG_CURRENT, &current);
+	if (rc)
+		return rc;
+	if (current + FREE_HIGH > action->amount)
+		return -EBUSY;
+	return act_write_u64(act, pool, CG_LIMIT, action->amount);
+}
+
 static int arm_mark(struct act *act, const struct act_target *target, const struct action *action)
 {
 	(void)target;
@@ -291,9 +309,10 @@ static int arm_mark(struct act *act, const struct act_target *target, const stru
 
 static int (*const executor[ACTION__COUNT])(struct act *act, const struct act_target *target,
 					    const struct action *action) = {
-	[ACTION_SET_MIN] = set_min, [ACTION_SET_LOW] = set_low,   [ACTION_SET_HIGH] = set_high,
-	[ACTION_RECLAIM] = reclaim, [ACTION_FREEZE] = freeze,     [ACTION_THAW] = thaw,
-	[ACTION_KILL] = kill_group, [ACTION_ARM_MARK] = arm_mark, [ACTION_PAGE_IN] = page_in,
+	[ACTION_SET_MAX] = set_max,   [ACTION_SET_MIN] = set_min, [ACTION_SET_LOW] = set_low,
+	[ACTION_SET_HIGH] = set_high, [ACTION_RECLAIM] = reclaim, [ACTION_FREEZE] = freeze,
+	[ACTION_THAW] = thaw,         [ACTION_KILL] = kill_group, [ACTION_ARM_MARK] = arm_mark,
+	[ACTION_PAGE_IN] = page_in,
 };
 
 static void execute(struct act *act, const struct action *action)

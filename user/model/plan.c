@@ -11,9 +11,11 @@
 #include "user/base/units.h"
 
 static const char *const action_names[ACTION__COUNT] = {
-	[ACTION_SET_MIN] = "set-min", [ACTION_SET_LOW] = "set-low", [ACTION_SET_HIGH] = "set-high",
-	[ACTION_RECLAIM] = "reclaim", [ACTION_FREEZE] = "freeze",   [ACTION_THAW] = "thaw",
-	[ACTION_PAGE_IN] = "page-in", [ACTION_KILL] = "kill",       [ACTION_ARM_MARK] = "arm-mark",
+	[ACTION_SET_MIN] = "set-min",   [ACTION_SET_LOW] = "set-low",
+	[ACTION_SET_HIGH] = "set-high", [ACTION_SET_MAX] = "set-max",
+	[ACTION_RECLAIM] = "reclaim",   [ACTION_FREEZE] = "freeze",
+	[ACTION_THAW] = "thaw",         [ACTION_PAGE_IN] = "page-in",
+	[ACTION_KILL] = "kill",         [ACTION_ARM_MARK] = "arm-mark",
 	[ACTION_NOTICE] = "notice",
 };
 

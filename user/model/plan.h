@@ -26,6 +26,7 @@ enum action_kind {
 	ACTION_KILL,     /* one leaf, cgroup.kill */
 	ACTION_ARM_MARK, /* kernel wakes us when usage reaches amount; 0 disarms */
 	ACTION_NOTICE,   /* nothing is done; the reason is said loudly (out of tiers) */
+	ACTION_SET_MAX,  /* memory.max of the pool = amount, for what component owes */
 	ACTION__COUNT
 };
 

@@ -152,8 +152,9 @@ struct leaf_state {
 	bool populated, kernel_frozen;
 	bool ours; /* kernel_frozen by us, or by nobody knows whom */
 	uint64_t born_us, seen_us, current_bytes, swap_bytes, leased_bytes;
-	uint64_t size_bytes;  /* with what it has in swap, which is growth too at its limit */
-	int64_t growth_per_s; /* of its size */
+	uint64_t size_bytes;      /* with what it has in swap, which is growth too at its limit */
+	int64_t growth_per_s;     /* of its size */
+	uint64_t rise_from_bytes; /* its size when that began */
 
 	enum freeze_cause cause;
 	uint32_t freeze_id;
@@ -192,7 +193,8 @@ struct leaf_state {
 struct turn_state {
 	uint64_t leaf; /* who goes on next; 0 = no change is under way */
 	uint64_t until_us;
-	uint64_t swap_per_s; /* bytes; 0 = not measured yet */
+	uint64_t ahead_bytes; /* room for its growth, beside what it holds */
+	uint64_t swap_per_s;  /* bytes; 0 = not measured yet */
 };
 
 /* ---- thaw.c ---- */
@@ -296,6 +298,15 @@ struct host_state {
 	uint64_t pool_bytes; /* what all components held at that sample */
 };
 
+/* ---- ceiling.c ---- */
+
+/* memory.max of the pool. */
+struct ceiling_state {
+	bool raised;
+	uint64_t beyond_bytes; /* usable */
+	uint32_t component;    /* that owes most of it */
+};
+
 struct policy_state {
 	uint32_t next_id;
 	bool adopted;     /* leaves have been seen once */
@@ -311,7 +322,8 @@ struct policy_state {
 	uint64_t last_thaw_us, last_kill_us, last_donor_us;
 	uint64_t changed_us;     /* the last freeze, thaw or breath */
 	uint64_t lendable_bytes; /* what is free beyond what all keep and the margin */
-	bool host_wants;         /* the host or a protected component needs memory from a donor */
+	struct ceiling_state ceiling;
+	bool host_wants; /* the host or a protected component needs memory from a donor */
 	struct component_view view[UW_COMPONENTS_MAX];
 };
 

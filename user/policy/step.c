@@ -10,6 +10,7 @@
 
 #include "user/policy/brake.h"
 #include "user/policy/breath.h"
+#include "user/policy/ceiling.h"
 #include "user/policy/freeze.h"
 #include "user/policy/last_resort.h"
 #include "user/policy/contention.h"
@@ -296,6 +297,7 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 	last_resort_step(&step);
 	reclaim_step(&step);
 	limits_step(&step);
+	ceiling_step(&step);
 	siblings_step(&step);
 	marks_step(&step);
 	idle_step(&step);

@@ -407,6 +407,7 @@ static bool amount_is_bytes(enum action_kind kind)
 	case ACTION_SET_MIN:
 	case ACTION_SET_LOW:
 	case ACTION_SET_HIGH:
+	case ACTION_SET_MAX:
 	case ACTION_RECLAIM:
 		return true;
 	default:
