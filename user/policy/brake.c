@@ -9,6 +9,7 @@
 #include "user/policy/brake.h"
 
 #include "user/policy/breath.h"
+#include "user/policy/collision.h"
 #include "user/policy/contention.h"
 #include "user/policy/dependence.h"
 #include "user/policy/donor.h"
@@ -118,6 +119,21 @@ static struct leaf_state *pick_grower(const struct step *step, uint32_t i)
 	struct leaf_state *leaf = freeze_pick_grower(step, i);
 
 	return leaf && leaf->growth_per_s <= (int64_t)MIB && grows_by_spared(step, i) ? NULL : leaf;
+}
+
+/* Before they meet: what the one holds that is stopped now is not much yet. */
+static void part_growers(struct step *step, uint32_t i)
+{
+	const struct component_state *cs = &step->state->component[i];
+	struct leaf_state *leaf;
+	struct why why;
+
+	if (cs->squeezed || step->now_us - cs->last_freeze_us < TAKES_EFFECT_US ||
+	    !collision_is_ahead(step, i, &why))
+		return;
+	leaf = freeze_pick_grower(step, i);
+	if (leaf)
+		freeze_leaf(step, leaf, FREEZE_PRESSURE, step->config->policy.freeze_max_us, why);
 }
 
 /* The component's own budget. */
@@ -310,8 +326,10 @@ void brake_step(struct step *step)
 
 	step->state->host_wants = false;
 	for (uint32_t i = 0; i < step->config->component_count; i++)
-		if (step->state->component[i].signal.seen)
+		if (step->state->component[i].signal.seen) {
+			part_growers(step, i);
 			brake_component(step, i);
+		}
 	if (host->valid && host->available_bytes < need) {
 		step->state->host_wants = true;
 		stop_donor(step, (struct why){REASON_HOST_AVAILABLE, host->available_bytes, need});

@@ -11,7 +11,8 @@
 #include "user/policy/num.h"
 #include "user/policy/signal.h"
 
-#define LACKS_US       US_PER_SEC       /* the time within which it must be there */
+#define LACKS_US       US_PER_SEC /* the time within which it must be there */
+#define SOON_US        (250 * US_PER_MS)
 #define AHEAD_US       (2 * US_PER_SEC) /* and within which swap would be needed */
 #define STEP_PART      16               /* of what it holds is the least step ahead, between */
 #define STEP_MIN       (4 * MIB)
@@ -126,12 +127,22 @@ uint64_t contention_owners_growth(const struct step *step, uint64_t us)
 	return of_owners(step, us, growth_ahead);
 }
 
-uint64_t contention_lacks(const struct step *step, uint32_t component)
+static uint64_t lacks_within(const struct step *step, uint32_t component, uint64_t us)
 {
 	const struct component_state *cs = &step->state->component[component];
 	uint64_t room = sub_sat(cs->in_force_bytes, cs->signal.current_bytes);
 
-	return sub_sat(contention_ahead(step, component, LACKS_US), room);
+	return sub_sat(contention_ahead(step, component, us), room);
+}
+
+uint64_t contention_lacks(const struct step *step, uint32_t component)
+{
+	return lacks_within(step, component, LACKS_US);
+}
+
+uint64_t contention_lacks_soon(const struct step *step, uint32_t component)
+{
+	return lacks_within(step, component, SOON_US) ? lacks_within(step, component, LACKS_US) : 0;
 }
 
 /* Of what it lacks, what somebody else's memory would help it to: who may not borrow has a wall. */

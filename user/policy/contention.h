@@ -27,6 +27,10 @@ uint64_t contention_owners_growth(const struct step *step, uint64_t us);
 /* What it will lack within a second of its limit in force; 0 when it has room. */
 uint64_t contention_lacks(const struct step *step, uint32_t component);
 
+/* The same for what its own leaves that stand still can give it: 0 too while it has room for a
+ * quarter of that time, since what goes out for growth that ends has to come back. */
+uint64_t contention_lacks_soon(const struct step *step, uint32_t component);
+
 /* The most that any other component lacks of what is not its own. */
 uint64_t contention_others_lack(const struct step *step, uint32_t component);
 

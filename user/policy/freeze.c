@@ -12,6 +12,7 @@
 #include "user/policy/contention.h"
 #include "user/policy/emit.h"
 #include "user/policy/num.h"
+#include "user/policy/rise.h"
 #include "user/policy/signal.h"
 
 #define CONFIRM_US   (3 * US_PER_SEC) /* the freezer is asynchronous: up to 1 s was seen */
@@ -56,6 +57,7 @@ static void take_leaf(struct policy_state *state, const struct leaf_sample *samp
 		leaf->low_bytes = state->adopted ? 0 : BYTES_MAX;
 		leaf->current_bytes = current;
 		leaf->size_bytes = size;
+		leaf->rise_from_bytes = state->adopted ? 0 : size;
 		leaf->seen_us = now_us;
 	}
 	dt = now_us - leaf->seen_us;
@@ -64,6 +66,7 @@ static void take_leaf(struct policy_state *state, const struct leaf_sample *samp
 		leaf->seen_us = now_us;
 		leaf->current_bytes = current;
 		leaf->size_bytes = size;
+		rise_follow(leaf);
 	}
 	leaf->component = sample->component;
 	leaf->populated = sample->populated;

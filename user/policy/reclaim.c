@@ -147,7 +147,7 @@ static struct reclaim_wish by_contention(const struct step *step, uint32_t compo
 	uint64_t lacks = contention_others_lack(step, component);
 
 	if (frozen)
-		lacks = max_u64(max_u64(lacks, contention_lacks(step, component)),
+		lacks = max_u64(max_u64(lacks, contention_lacks_soon(step, component)),
 				turns_lacks(step, component));
 	else if (!cold && step->now_us - cs->reclaim.last_us < LIGHT_EVERY_US)
 		lacks = 0;

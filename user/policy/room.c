@@ -56,9 +56,7 @@ uint64_t room_least(uint64_t in_force_bytes)
 	return percent_of(in_force_bytes, ROOM_MIN_PCT);
 }
 
-/* What is lent to nobody counts too, within the budget of who may not borrow: it would be in force
- * if the component grew. */
-static uint64_t room_to_grow(const struct step *step, uint32_t component)
+uint64_t room_to_grow(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
 	const struct component *c = &step->config->component[component];
@@ -92,11 +90,19 @@ static uint64_t growth_at_cost(const struct component_state *cs, const struct le
 	return grown(leaf->slope_then_per_s, US_PER_SEC);
 }
 
-uint64_t room_lacking(const struct step *step, const struct leaf_state *leaf)
+/* Others have been stopped to make place for that too. */
+static uint64_t planned_growth(const struct step *step, const struct leaf_state *leaf)
+{
+	const struct turn_state *turn = &step->state->turn;
+
+	return turn->leaf == leaf->cgid ? turn->ahead_bytes : 0;
+}
+
+uint64_t room_lacking(const struct step *step, const struct leaf_state *leaf, uint64_t ahead_bytes)
 {
 	const struct component_state *cs = &step->state->component[leaf->component];
 
-	return sub_sat(back_of(step, leaf) + room_least(cs->in_force_bytes),
+	return sub_sat(back_of(step, leaf) + max_u64(room_least(cs->in_force_bytes), ahead_bytes),
 		       room_to_grow(step, leaf->component));
 }
 
@@ -113,7 +119,8 @@ bool room_for_thaw(const struct step *step, const struct leaf_state *leaf, struc
 	uint64_t in_force = cs->in_force_bytes;
 	uint64_t room = room_to_grow(step, leaf->component);
 	uint64_t back = back_of(step, leaf);
-	uint64_t need = back + max_u64(room_least(in_force), growth_at_cost(cs, leaf)) +
+	uint64_t growth = max_u64(growth_at_cost(cs, leaf), planned_growth(step, leaf));
+	uint64_t need = back + max_u64(room_least(in_force), growth) +
 			contention_ahead(step, leaf->component, GROWERS_US);
 	uint64_t host_need =
 		percent_of(back, SWAP_BACK_PCT) + grown(leaf->slope_then_per_s, GROWTH_US);

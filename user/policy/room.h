@@ -17,11 +17,16 @@ bool room_has_swap(const struct host_state *host);
 /* How much room there must be below a limit in force before anything goes on. */
 uint64_t room_least(uint64_t in_force_bytes);
 
+/* Bytes that a component can take: up to its limit in force, or what is lent to nobody, which would
+ * be in force if it grew; of that, who may not borrow has its budget. */
+uint64_t room_to_grow(const struct step *step, uint32_t component);
+
 /* Its component has room for what it has swapped out and a second of its growth, nobody else lacks
  * that, and the host has 1.2 times of it. Observed and threshold go to *ret_why. */
 bool room_for_thaw(const struct step *step, const struct leaf_state *leaf, struct why *ret_why);
 
-/* What is missing of room for that, its growth and what others may lack left out. */
-uint64_t room_lacking(const struct step *step, const struct leaf_state *leaf);
+/* What is missing of room for that, with ahead_bytes for its growth, and what others may lack left
+ * out. */
+uint64_t room_lacking(const struct step *step, const struct leaf_state *leaf, uint64_t ahead_bytes);
 
 #endif

@@ -10,6 +10,7 @@
 #include "user/policy/thaw.h"
 
 #include "user/policy/breath.h"
+#include "user/policy/contention.h"
 #include "user/policy/emit.h"
 #include "user/policy/freeze.h"
 #include "user/policy/idle.h"
@@ -23,6 +24,7 @@
 #define THAW_RETRY_US      US_PER_SEC
 #define STANDS_US          (200 * US_PER_MS) /* at the least: what was decided before it takes effect */
 #define THAW_SPACING_US    (5 * US_PER_SEC)
+#define SETTLES_US         US_PER_SEC        /* who goes on has shown by then whether it grows */
 #define PAGE_IN_US         US_PER_SEC        /* and the time that its bytes take */
 #define PAGE_IN_PER_S      (32 * MIB)        /* at the least: swap on a disk that turns */
 #define PAGE_IN_ENDS_US    (500 * US_PER_MS) /* before the lease does */
@@ -130,6 +132,19 @@ static bool is_taken(const struct step *step, const struct leaf_state *leaf)
 	return false;
 }
 
+/* Who went on last may still want of the room that is seen. */
+static bool is_too_soon(const struct step *step)
+{
+	uint64_t since_us = step->now_us - step->state->last_thaw_us;
+
+	if (since_us >= THAW_SPACING_US || since_us < SETTLES_US)
+		return since_us < SETTLES_US;
+	for (uint32_t i = 0; i < step->state->component_count; i++)
+		if (contention_grows(step, i))
+			return true;
+	return false;
+}
+
 /* Not two at a time, and not too soon where that could be undone at once, unless the lease ends
  * anyway. */
 static bool thaw_into_room(struct step *step, struct leaf_state *leaf, bool due)
@@ -141,8 +156,7 @@ static bool thaw_into_room(struct step *step, struct leaf_state *leaf, bool due)
 	if (!has_room || is_taken(step, leaf) || age_us < STANDS_US)
 		return false;
 	if (!due && !leaf->paged_in && !turns_is_next(step, leaf) &&
-	    (step->now_us - step->state->last_thaw_us < THAW_SPACING_US ||
-	     age_us < shortest_freeze(step, leaf, why)))
+	    (is_too_soon(step) || age_us < shortest_freeze(step, leaf, why)))
 		return false;
 	squeeze_release(step, leaf->component, why);
 	return page_in(step, leaf, why) || thaw_leaf(step, leaf, why);

@@ -11,6 +11,7 @@
 #include "user/policy/contention.h"
 #include "user/policy/freeze.h"
 #include "user/policy/num.h"
+#include "user/policy/rise.h"
 #include "user/policy/room.h"
 
 #define QUANTUM_LEAST_US (10 * US_PER_SEC)
@@ -29,7 +30,7 @@ uint64_t turns_quantum(uint64_t bytes, uint64_t bytes_per_s)
 	return max_u64(TURNS_PER_CHANGE * change_us, QUANTUM_LEAST_US);
 }
 
-static uint64_t swap_speed(const struct step *step)
+uint64_t turns_swap_speed(const struct step *step)
 {
 	uint64_t measured = step->state->turn.swap_per_s;
 
@@ -260,6 +261,16 @@ static bool run_short(struct step *step, struct leaf_state *next)
 	return thaw_leaf(step, next, why);
 }
 
+/* What it lacks with its growth, or, where others do not hold so much or swap cannot take it,
+ * without: how far it grows is a guess. */
+static uint64_t plan_change(struct step *step, const struct leaf_state *next, uint64_t with_growth)
+{
+	bool whole = can_change(step, next, with_growth);
+
+	step->state->turn.ahead_bytes = whole ? rise_to_come(next) : 0;
+	return whole ? with_growth : room_lacking(step, next, 0);
+}
+
 /* Who comes first is waited for, unless nothing would come of it: else the small would always go
  * before the large, whose change takes longer. */
 static void change(struct step *step)
@@ -269,8 +280,9 @@ static void change(struct step *step)
 
 	if (!next || !stands(next))
 		return;
-	bytes = room_lacking(step, next);
-	quantum_us = turns_quantum(max_u64(bytes, next->swap_bytes), swap_speed(step));
+	bytes = room_lacking(step, next, rise_to_come(next));
+	quantum_us = turns_quantum(max_u64(bytes, next->swap_bytes), turns_swap_speed(step));
+	bytes = plan_change(step, next, bytes);
 	if (can_change(step, next, bytes)) {
 		if (all_can_give(step, next, quantum_us) >= bytes)
 			begin(step, next, bytes, quantum_us);
@@ -322,7 +334,7 @@ uint64_t turns_lacks(const struct step *step, uint32_t component)
 
 		if (leaf->component == component &&
 		    (leaf->cause == FREEZE_TURN || stands_by(next, leaf)))
-			return room_lacking(step, next);
+			return room_lacking(step, next, step->state->turn.ahead_bytes);
 	}
 	return 0;
 }

@@ -30,6 +30,9 @@ bool turns_is_changing(const struct step *step);
 /* Bytes that who is next lacks; to be taken from those of component that made place for it. */
 uint64_t turns_lacks(const struct step *step, uint32_t component);
 
+/* Bytes a second that swap was seen to take; a guess until then. */
+uint64_t turns_swap_speed(const struct step *step);
+
 /* The quantum against a leaf of the same priority, when so much has to go out and to come in. */
 uint64_t turns_quantum(uint64_t bytes, uint64_t bytes_per_s);
 
