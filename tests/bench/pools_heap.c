@@ -2,15 +2,15 @@
 /*
  * The heap of a pool beside malloc(3) of glibc, jemalloc and mimalloc: the same sequence of
  * allocations for each, in a process of its own that begins anew, in turns. Prints "NAME VALUE"
- * lines, all of them ratios: CPU time over jemalloc's, of each the least of the rounds, which is
- * what others on the machine disturbed least; and resident over live bytes, the median, as it is
- * and after a trim.
+ * lines, all of them ratios and medians of rounds: processor time over jemalloc's in the same
+ * round, and resident over live bytes, as it is and after a trim.
  *
  * A load has as many bytes as it may hold, all the time: each step allocates, of a size whose
  * logarithm is even, or frees a random one when there is no room for the next. First all bytes of
  * each are written, for the figures of memory; then both ends, for those of time.
  */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <math.h>
 #include <stdint.h>
@@ -35,8 +35,8 @@ struct load {
 };
 
 static const struct load loads[] = {
-	{"mixed", 64, 4 << 20, 512 << 20, 1ULL << 30, 8000, 20000},
-	{"small", 64, 4096, 48 << 20, 1ULL << 27, 1000000, 6000000},
+	{"mixed", 64, 4 << 20, 128 << 20, 1ULL << 28, 2000, 6000},
+	{"small", 64, 4096, 48 << 20, 1ULL << 27, 400000, 1600000},
 };
 
 enum peer {
@@ -48,12 +48,12 @@ enum peer {
 };
 
 static const struct {
-	const char *name, *library[2];
+	const char *name, *library[2], *symbol; /* which of the libraries there is has the symbol */
 } peers[PEERS] = {
-	[OURS] = {"uw", {NULL, NULL}},
-	[GLIBC] = {"glibc", {NULL, NULL}},
-	[JEMALLOC] = {"jemalloc", {"libjemalloc.so.2", NULL}},
-	[MIMALLOC] = {"mimalloc", {"libmimalloc.so.2", "libmimalloc.so.3"}},
+	[OURS] = {"uw", {NULL, NULL}, NULL},
+	[GLIBC] = {"glibc", {NULL, NULL}, NULL},
+	[JEMALLOC] = {"jemalloc", {"libjemalloc.so.2", NULL}, "mallctl"},
+	[MIMALLOC] = {"mimalloc", {"libmimalloc.so.2", "libmimalloc.so.3"}, "mi_collect"},
 };
 
 struct result {
@@ -298,15 +298,6 @@ static int run_one(enum peer peer, const struct load *load)
 
 /* ---- all of them ---- */
 
-static const char *library_of(enum peer peer)
-{
-	for (int i = 0; i < 2; i++)
-		if (peers[peer].library[i] &&
-		    dlopen(peers[peer].library[i], RTLD_LAZY | RTLD_LOCAL))
-			return peers[peer].library[i];
-	return NULL;
-}
-
 static void exec_one(const char *library, const char *peer, const char *load)
 {
 	char *const words[] = {"pools_heap", (char *)(uintptr_t)peer, (char *)(uintptr_t)load,
@@ -316,6 +307,31 @@ static void exec_one(const char *library, const char *peer, const char *load)
 		setenv("LD_PRELOAD", library, 1);
 	execv("/proc/self/exe", words);
 	_exit(127);
+}
+
+/* A process that has the library in place of malloc says so: some cannot be loaded later. */
+static int serves(const char *library, enum peer peer)
+{
+	pid_t child = fork();
+	int status = 1;
+
+	if (!child) {
+		int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		dup2(nowhere, STDERR_FILENO);
+		exec_one(library, peers[peer].name, "serves");
+	}
+	return child > 0 && waitpid(child, &status, 0) == child && !status;
+}
+
+static const char *library_of(enum peer peer)
+{
+	for (int i = 0; i < 2 && peers[peer].library[i]; i++)
+		if (serves(peers[peer].library[i], peer))
+			return peers[peer].library[i];
+	if (peers[peer].symbol)
+		die(peers[peer].name);
+	return NULL;
 }
 
 static struct result run_peer(const char *library, enum peer peer, const struct load *load)
@@ -356,23 +372,18 @@ static double median(double *values, uint32_t count)
 	return values[count / 2];
 }
 
-static void report(const struct load *load, enum peer peer, struct result result[ROUNDS][PEERS],
-		   enum peer base)
+static void report(const struct load *load, enum peer peer, struct result result[ROUNDS][PEERS])
 {
-	double ns[2][ROUNDS], resident_over[ROUNDS], trimmed[ROUNDS];
+	double ns[ROUNDS], resident_over[ROUNDS], trimmed[ROUNDS];
 	const char *name = peers[peer].name;
 
 	for (uint32_t i = 0; i < ROUNDS; i++) {
-		ns[0][i] = result[i][peer].ns;
-		ns[1][i] = result[i][base].ns;
+		ns[i] = result[i][peer].ns / result[i][JEMALLOC].ns;
 		resident_over[i] = result[i][peer].resident;
 		trimmed[i] = result[i][peer].trimmed;
 	}
-	qsort(ns[0], ROUNDS, sizeof(ns[0][0]), by_value);
-	qsort(ns[1], ROUNDS, sizeof(ns[1][0]), by_value);
-	if (peer != base)
-		printf("%s_%s_ns_over_%s %.3f\n", load->name, name, peers[base].name,
-		       ns[0][0] / ns[1][0]);
+	if (peer != JEMALLOC)
+		printf("%s_%s_ns_over_jemalloc %.3f\n", load->name, name, median(ns, ROUNDS));
 	printf("%s_%s_resident_over_live %.3f\n", load->name, name, median(resident_over, ROUNDS));
 	printf("%s_%s_trimmed_over_live %.3f\n", load->name, name, median(trimmed, ROUNDS));
 }
@@ -381,29 +392,33 @@ static void run_load(const struct load *load)
 {
 	static struct result result[ROUNDS][PEERS];
 	const char *library[PEERS];
-	_Bool there[PEERS];
 
-	for (int peer = 0; peer < PEERS; peer++) {
+	for (int peer = 0; peer < PEERS; peer++)
 		library[peer] = library_of(peer);
-		there[peer] = library[peer] || !peers[peer].library[0];
-	}
 	for (uint32_t i = 0; i < ROUNDS; i++)
 		for (int peer = 0; peer < PEERS; peer++)
-			if (there[peer])
-				result[i][peer] = run_peer(library[peer], peer, load);
+			result[i][peer] = run_peer(library[peer], peer, load);
 	for (int peer = 0; peer < PEERS; peer++)
-		if (there[peer])
-			report(load, peer, result, there[JEMALLOC] ? JEMALLOC : GLIBC);
+		report(load, peer, result);
+}
+
+/* In a process that was started as one of the peers. */
+static int be_peer(enum peer peer, const char *load)
+{
+	if (!strcmp(load, "serves"))
+		return !dlsym(RTLD_DEFAULT, peers[peer].symbol);
+	for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++)
+		if (!strcmp(load, loads[i].name))
+			return run_one(peer, &loads[i]);
+	return 2;
 }
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++) {
-		if (argc == 1)
-			run_load(&loads[i]);
-		for (int peer = 0; peer < PEERS && argc == 3; peer++)
-			if (!strcmp(argv[1], peers[peer].name) && !strcmp(argv[2], loads[i].name))
-				return run_one(peer, &loads[i]);
-	}
+	for (size_t i = 0; argc == 1 && i < sizeof(loads) / sizeof(loads[0]); i++)
+		run_load(&loads[i]);
+	for (int peer = 0; argc == 3 && peer < PEERS; peer++)
+		if (!strcmp(argv[1], peers[peer].name))
+			return be_peer(peer, argv[2]);
 	return argc == 1 ? 0 : 2;
 }
