@@ -51,7 +51,9 @@ static struct uw_ring *make(uint32_t flags)
 		.flags = flags,
 		.name = "fuzz",
 		.bytes = BYTES,
-		.record_bytes = flags & UW_RING_MANY ? 100 : 0,
+		.record_bytes = flags & UW_RING_MANY    ? 100
+				: flags & UW_RING_FIXED ? 24
+							: 0,
 	};
 	struct uw_ring *ring = NULL;
 
@@ -103,7 +105,7 @@ struct side {
 static void check_record(const struct uw_ring *ring, const struct uw_record *record)
 {
 	const uint8_t *bytes = record->bytes;
-	uint64_t room = ring->data_bytes * (ring->kind == RING_ONE ? 2 : 1);
+	uint64_t room = ring->data_bytes * (ring->kind == RING_MANY ? 1 : 2);
 
 	require(bytes >= ring->data && record->length <= room &&
 			(uint64_t)(bytes - ring->data) <= room - record->length,
@@ -144,9 +146,28 @@ static void read_some(struct side *side, struct input *input)
 		side->held = (uint32_t)rc;
 }
 
+/* As many as were given out are touched from end to end; another number of them is given back. */
+static void run_some(struct side *side, struct input *input, int writes)
+{
+	uint32_t count = (uint32_t)next_number(input);
+	uint32_t back = next_byte(input) & 1 ? (uint32_t)next_number(input) : 0;
+	struct uw_record run = {0};
+	int rc = (writes ? uw_ring_reserve_span : uw_ring_peek_span)(side->ring, count, &run.bytes);
+
+	if (rc > 0) {
+		run.length = (uint32_t)rc * 24;
+		check_record(side->ring, &run);
+		memset(run.bytes, 0xff, run.length);
+		back = back ? back : (uint32_t)rc;
+	}
+	(writes ? uw_ring_commit_span : uw_ring_release_span)(side->ring, back);
+}
+
 static void act(struct side *side, struct input *input, int writes)
 {
-	if (side->held) {
+	if (side->ring->kind == RING_FIXED) {
+		run_some(side, input, writes);
+	} else if (side->held) {
 		(writes ? uw_ring_commit : uw_ring_release)(side->ring, side->records, side->held);
 		side->held = 0;
 	} else if (writes) {
@@ -194,12 +215,15 @@ static void forget(struct side *side)
 {
 	memset(&side->ring->writer, 0, sizeof(side->ring->writer));
 	memset(&side->ring->reader, 0, sizeof(side->ring->reader));
+	memset(side->ring->begun, 0, sizeof(side->ring->begun));
+	if (side->ring->kind == RING_FIXED)
+		ring_fixed_open(side->ring);
 	side->held = 0;
 }
 
 static struct scene *scene_as_new(uint32_t flags)
 {
-	static struct scene scenes[4];
+	static struct scene scenes[5];
 	struct scene *scene = &scenes[flags];
 
 	if (scene->attached)
@@ -216,7 +240,7 @@ static struct scene *scene_as_new(uint32_t flags)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, data + size};
-	struct scene *scene = scene_as_new(next_byte(&input) & 3);
+	struct scene *scene = scene_as_new(next_byte(&input) % 5);
 
 	while (input.at < input.end) {
 		uint8_t op = next_byte(&input);

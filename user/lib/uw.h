@@ -527,6 +527,7 @@ struct uw_ring;
 
 #define UW_RING_MANY        (1U << 0)
 #define UW_RING_DROP_OLDEST (1U << 1) /* when full; without it reserve answers -EAGAIN */
+#define UW_RING_FIXED       (1U << 2) /* one writer, records of one length: see uw_ring_reserve_span */
 
 struct uw_ring_options {
 	uint32_t size;
@@ -535,8 +536,8 @@ struct uw_ring_options {
 	const char *name;      /* as of a pool */
 	uint64_t bytes;        /* 4096 to 4 GiB: of one writer rounded up to a power of two, of many
 				  down to a power of two of slots */
-	uint32_t record_bytes; /* the longest record: many: to be given; one: 0, it is a quarter of
-				  bytes less 8 */
+	uint32_t record_bytes; /* the longest record: many, fixed: to be given; one: 0, it is a
+				  quarter of bytes less 8 */
 	uint32_t zero;
 };
 
@@ -602,6 +603,19 @@ int uw_ring_peek(struct uw_ring *ring, struct uw_record *records, uint32_t count
  */
 int uw_ring_release(struct uw_ring *ring, const struct uw_record *records, uint32_t count);
 
+/*
+ * With UW_RING_FIXED, alone, all records are of record_bytes, rounded up to 8, and stand back to
+ * back; they come in runs, by these calls instead of the four before, and nobody observes. Room for
+ * up to count records, the next ones at *ret_bytes: returns how many; the same again until they are
+ * committed. Commit has the first count of them read; less may be committed than there was room
+ * for. Peek and release are the same for who reads. -EAGAIN: none; -EBUSY, -EBADMSG, -EACCES as
+ * above; -EINVAL: more than there were, or another kind of ring.
+ */
+int uw_ring_reserve_span(struct uw_ring *ring, uint32_t count, void **ret_bytes);
+int uw_ring_commit_span(struct uw_ring *ring, uint32_t count);
+int uw_ring_peek_span(struct uw_ring *ring, uint32_t count, void **ret_bytes);
+int uw_ring_release_span(struct uw_ring *ring, uint32_t count);
+
 #define UW_RING_READ  0U /* until peek may find a record */
 #define UW_RING_WRITE 1U /* until there may be room for what reserve had none for */
 
@@ -663,12 +677,202 @@ struct uw_objects_stats {
 	uint32_t free;    /* for any of them */
 };
 
-/* Written as far as its size says. */
+/* Written as far as its size says. Looks at each object that was made. */
 int uw_objects_stats(struct uw_objects *pool, struct uw_objects_stats *ret_stats);
 
 /* Destroys all objects, whether they were put or not. No other call may run. NULL is fine. After
  * fork(2) a child has a pool of its own, with the objects as they were. */
 void uw_objects_free(struct uw_objects *pool);
+
+/* ---- inline ---- */
+
+/*
+ * What is called most is inline for as long as it need not wait, lock or begin anything, and calls
+ * the library when it must. So the structs from here on are part of the library's interface and
+ * stay as they are in all of libuw.so.0, but are for these functions alone. With UW_NO_INLINE
+ * defined, or without optimisation, each call is one of the library.
+ */
+#define UW_INLINE      extern inline __attribute__((gnu_inline, always_inline, artificial))
+#define UW_SELDOM(yes) __builtin_expect(!!(yes), 0)
+
+/* One of the pool's objects. */
+struct uw_objects_entry {
+	void *object;        /* NULL: to be made */
+	uint32_t generation; /* odd while it is in use */
+	uint32_t zero;
+};
+
+/* A free object, as of one generation: when that has gone on meanwhile it is in here twice. */
+struct uw_objects_round {
+	uint32_t index, generation;
+};
+
+/* What one thread has at hand of one pool, the last one first. No other thread looks at it. */
+struct uw_objects_hand {
+	uint32_t count;
+	uint32_t limit; /* 0: nothing is kept here */
+	struct uw_objects_round round[128];
+};
+
+/* Where a thread finds what it has of the pools that it used last, by their ids. */
+struct uw_objects_here {
+	uint64_t pool;
+	struct uw_objects_hand *hand;
+};
+
+#define UW_OBJECTS_HERE 8
+
+extern __thread struct uw_objects_here uw_objects_here[UW_OBJECTS_HERE]
+	__attribute__((tls_model("initial-exec")));
+
+/* How a pool begins. */
+struct uw_objects_head {
+	uint64_t id; /* never used again by the process */
+	struct uw_objects_entry *entry;
+	uint32_t plain; /* indices below it are put without a callback */
+	uint32_t zero;
+};
+
+/* From what is at hand; false: the library has to. */
+UW_INLINE int uw_objects_take(struct uw_objects *pool, struct uw_object *ret_object)
+{
+	const struct uw_objects_head *head = (const struct uw_objects_head *)pool;
+	const struct uw_objects_here *here = &uw_objects_here[head->id % UW_OBJECTS_HERE];
+	struct uw_objects_hand *hand = here->hand;
+	struct uw_objects_entry *entry;
+	struct uw_objects_round round;
+
+	if (UW_SELDOM(here->pool != head->id || !hand->count))
+		return 0;
+	round = hand->round[hand->count - 1];
+	entry = &head->entry[round.index];
+	if (UW_SELDOM(__atomic_load_n(&entry->generation, __ATOMIC_RELAXED) != round.generation))
+		return 0;
+	hand->count--;
+	__atomic_store_n(&entry->generation, round.generation + 1, __ATOMIC_RELAXED);
+	ret_object->bytes = entry->object;
+	ret_object->index = round.index;
+	ret_object->generation = round.generation + 1;
+	return 1;
+}
+
+/* To what is at hand. */
+UW_INLINE int uw_objects_keep(struct uw_objects *pool, const struct uw_object *object)
+{
+	const struct uw_objects_head *head = (const struct uw_objects_head *)pool;
+	const struct uw_objects_here *here = &uw_objects_here[head->id % UW_OBJECTS_HERE];
+	struct uw_objects_hand *hand = here->hand;
+	struct uw_objects_entry *entry = &head->entry[object->index];
+	struct uw_objects_round round = {object->index, object->generation + 1};
+
+	if (UW_SELDOM(here->pool != head->id || hand->count >= hand->limit ||
+		      round.index >= head->plain || entry->object != object->bytes ||
+		      round.generation % 2 ||
+		      __atomic_load_n(&entry->generation, __ATOMIC_RELAXED) != object->generation))
+		return 0;
+	__atomic_store_n(&entry->generation, round.generation, __ATOMIC_RELAXED);
+	hand->round[hand->count++] = round;
+	return 1;
+}
+
+/* One side of a ring with UW_RING_FIXED. Nobody else writes to this. */
+struct uw_ring_span {
+	uint64_t at;            /* its next record, counted since the ring was made */
+	uint64_t limit;         /* the first one that it may not touch, as far as it knows */
+	uint64_t *told;         /* where the other side, and whoever shares the ring, reads at */
+	const uint32_t *sleeps; /* not 0: the other side may be asleep */
+	uint8_t *data;          /* mapped twice in a row */
+	uint64_t mask;          /* bytes of data less 1 */
+	uint64_t stride;        /* from one record to the next */
+} __attribute__((aligned(128)));
+
+/* How a ring begins. */
+struct uw_ring_head {
+	struct uw_ring_span writer, reader;
+};
+
+UW_INLINE int uw_ring_span_take(const struct uw_ring_span *span, uint32_t count, void **ret_bytes)
+{
+	*ret_bytes = span->data + (span->at * span->stride & span->mask);
+	return (int)count;
+}
+
+UW_INLINE void uw_ring_span_give(struct uw_ring_span *span, uint32_t count)
+{
+	span->at += count;
+	__atomic_store_n(span->told, span->at, __ATOMIC_RELEASE);
+	/* The kernel orders this before the look at sleeps: membarrier(2). */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+#if defined(__OPTIMIZE__) && !defined(UW_NO_INLINE)
+
+/* The library's own, by other names. */
+int uw_objects_get_called(struct uw_objects *pool,
+			  struct uw_object *ret_object) __asm__("uw_objects_get");
+int uw_objects_put_called(struct uw_objects *pool,
+			  const struct uw_object *object) __asm__("uw_objects_put");
+int uw_ring_reserve_span_called(struct uw_ring *ring, uint32_t count,
+				void **ret_bytes) __asm__("uw_ring_reserve_span");
+int uw_ring_commit_span_called(struct uw_ring *ring, uint32_t count) __asm__("uw_ring_commit_span");
+int uw_ring_peek_span_called(struct uw_ring *ring, uint32_t count,
+			     void **ret_bytes) __asm__("uw_ring_peek_span");
+int uw_ring_release_span_called(struct uw_ring *ring,
+				uint32_t count) __asm__("uw_ring_release_span");
+
+UW_INLINE int uw_objects_get(struct uw_objects *pool, struct uw_object *ret_object)
+{
+	return uw_objects_take(pool, ret_object) ? 0 : uw_objects_get_called(pool, ret_object);
+}
+
+UW_INLINE int uw_objects_put(struct uw_objects *pool, const struct uw_object *object)
+{
+	return uw_objects_keep(pool, object) ? 0 : uw_objects_put_called(pool, object);
+}
+
+UW_INLINE int uw_ring_reserve_span(struct uw_ring *ring, uint32_t count, void **ret_bytes)
+{
+	const struct uw_ring_span *span = &((struct uw_ring_head *)ring)->writer;
+
+	if (UW_SELDOM(span->limit - span->at < count || !count))
+		return uw_ring_reserve_span_called(ring, count, ret_bytes);
+	return uw_ring_span_take(span, count, ret_bytes);
+}
+
+UW_INLINE int uw_ring_commit_span(struct uw_ring *ring, uint32_t count)
+{
+	struct uw_ring_span *span = &((struct uw_ring_head *)ring)->writer;
+
+	if (UW_SELDOM(span->limit - span->at < count || !count))
+		return uw_ring_commit_span_called(ring, count);
+	uw_ring_span_give(span, count);
+	if (UW_SELDOM(__atomic_load_n(span->sleeps, __ATOMIC_RELAXED)))
+		return uw_ring_commit_span_called(ring, 0);
+	return 0;
+}
+
+UW_INLINE int uw_ring_peek_span(struct uw_ring *ring, uint32_t count, void **ret_bytes)
+{
+	const struct uw_ring_span *span = &((struct uw_ring_head *)ring)->reader;
+
+	if (UW_SELDOM(span->limit - span->at < count || !count))
+		return uw_ring_peek_span_called(ring, count, ret_bytes);
+	return uw_ring_span_take(span, count, ret_bytes);
+}
+
+UW_INLINE int uw_ring_release_span(struct uw_ring *ring, uint32_t count)
+{
+	struct uw_ring_span *span = &((struct uw_ring_head *)ring)->reader;
+
+	if (UW_SELDOM(span->limit - span->at < count || !count))
+		return uw_ring_release_span_called(ring, count);
+	uw_ring_span_give(span, count);
+	if (UW_SELDOM(__atomic_load_n(span->sleeps, __ATOMIC_RELAXED)))
+		return uw_ring_release_span_called(ring, 0);
+	return 0;
+}
+
+#endif
 
 #ifdef __cplusplus
 }

@@ -12,11 +12,10 @@ void objects_recover(struct uw_objects *pool)
 {
 	pool->depot_count = 0;
 	for (uint32_t i = 0; i < pool->made; i++) {
-		uint32_t generation =
-			atomic_load_explicit(&pool->entry[i].generation, memory_order_relaxed);
+		uint32_t generation = objects_generation(&pool->head.entry[i]);
 
 		if (!(generation & 1))
-			pool->depot[pool->depot_count++] = (struct objects_round){i, generation};
+			pool->depot[pool->depot_count++] = (struct uw_objects_round){i, generation};
 	}
 }
 
@@ -26,18 +25,18 @@ static void fill_cache(struct uw_objects *pool, struct objects_cache *cache)
 	uint32_t count = 0;
 
 	while (count < pool->magazine && pool->depot_count) {
-		struct objects_round round = pool->depot[pool->depot_count - 1];
+		struct uw_objects_round round = pool->depot[pool->depot_count - 1];
 
-		if (!pool->entry[round.index].object)
+		if (!pool->head.entry[round.index].object)
 			break;
-		cache->round[count++] = round;
+		cache->hand.round[count++] = round;
 		pool->depot_count--;
 	}
-	atomic_store_explicit(&cache->count, count, memory_order_relaxed);
+	cache->hand.count = count;
 }
 
 int objects_refill(struct uw_objects *pool, struct objects_cache *cache,
-		   struct objects_round *ret_round)
+		   struct uw_objects_round *ret_round)
 {
 	int rc = 0;
 
@@ -45,7 +44,7 @@ int objects_refill(struct uw_objects *pool, struct objects_cache *cache,
 	if (pool->depot_count)
 		*ret_round = pool->depot[--pool->depot_count];
 	else if (pool->made < pool->options.max)
-		*ret_round = (struct objects_round){pool->made++, 0};
+		*ret_round = (struct uw_objects_round){pool->made++, 0};
 	else
 		rc = -EAGAIN;
 	if (!rc && cache && pool->magazine)
@@ -55,7 +54,7 @@ int objects_refill(struct uw_objects *pool, struct objects_cache *cache,
 }
 
 /* There is room for each object once: what is in here twice, and has been used since, may go. */
-static void put_down(struct uw_objects *pool, const struct objects_round *round, uint32_t count)
+static void put_down(struct uw_objects *pool, const struct uw_objects_round *round, uint32_t count)
 {
 	for (uint32_t i = 0; i < count && pool->depot_count < pool->options.max; i++)
 		pool->depot[pool->depot_count++] = round[i];
@@ -63,18 +62,17 @@ static void put_down(struct uw_objects *pool, const struct objects_round *round,
 
 void objects_flush(struct uw_objects *pool, struct objects_cache *cache, bool all)
 {
-	uint32_t have, count;
+	struct uw_objects_hand *hand = &cache->hand;
+	uint32_t count = all ? hand->count : hand->count / 2;
 
 	pthread_mutex_lock(&pool->lock);
-	have = atomic_load_explicit(&cache->count, memory_order_relaxed);
-	count = all ? have : have / 2;
-	put_down(pool, cache->round, count);
-	memmove(cache->round, cache->round + count, (have - count) * sizeof(*cache->round));
-	atomic_store_explicit(&cache->count, have - count, memory_order_relaxed);
+	put_down(pool, hand->round, count);
 	pthread_mutex_unlock(&pool->lock);
+	hand->count -= count;
+	memmove(hand->round, hand->round + count, hand->count * sizeof(*hand->round));
 }
 
-void objects_give(struct uw_objects *pool, struct objects_round round)
+void objects_give(struct uw_objects *pool, struct uw_objects_round round)
 {
 	pthread_mutex_lock(&pool->lock);
 	put_down(pool, &round, 1);

@@ -9,7 +9,6 @@
 #define UW_LIB_OBJECTS_INSIDE_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "user/lib/uw.h"
@@ -17,39 +16,24 @@
 /* Rounds of a magazine, of which a thread has two (Bonwick and Adams, USENIX 2001). */
 #define OBJECTS_MAGAZINE 64
 
-struct objects_entry {
-	void *object; /* NULL: to be made */
-	_Atomic uint32_t generation;
-	uint32_t zero;
-};
-
-/* A free object, as of one generation: when that has gone on meanwhile it is in here twice. */
-struct objects_round {
-	uint32_t index, generation;
-};
-
 /* What one thread has of one pool: two magazines in one array, the upper one used first. */
 struct objects_cache {
-	uint64_t pool; /* its id */
-	_Atomic uint32_t count;
-	uint32_t limit; /* 0: nothing is kept here */
+	struct uw_objects_hand hand; /* the first member */
 	struct objects_cache *next;
 	const void *owner; /* of the thread; NULL: it ended in another process */
-	struct objects_round round[2 * OBJECTS_MAGAZINE];
 };
 
 struct uw_objects {
-	uint64_t id; /* never used again */
+	struct uw_objects_head head; /* the first member; entry: options.max of them */
 	struct uw_objects_options options;
-	struct objects_entry *entry; /* options.max of them */
-	uint8_t *memory;             /* of objects that no callback makes */
+	uint8_t *memory; /* of objects that no callback makes */
 	uint64_t stride;
 	uint32_t magazine; /* rounds: less in a small pool */
 	struct uw_objects *next;
 	pthread_mutex_t lock; /* of all that follows */
 	uint32_t made;        /* indices below it were in use once */
 	uint32_t depot_count;
-	struct objects_round *depot;
+	struct uw_objects_round *depot;
 	struct objects_cache *caches;
 };
 
@@ -57,11 +41,11 @@ struct uw_objects {
 
 /* A free object: from the depot, of which the cache gets a magazine, or a new one. -EAGAIN. */
 int objects_refill(struct uw_objects *pool, struct objects_cache *cache,
-		   struct objects_round *ret_round);
+		   struct uw_objects_round *ret_round);
 
 /* Gives the older half of the cache to the depot; if all, everything. */
 void objects_flush(struct uw_objects *pool, struct objects_cache *cache, bool all);
-void objects_give(struct uw_objects *pool, struct objects_round round);
+void objects_give(struct uw_objects *pool, struct uw_objects_round round);
 
 /* After a fork, when nobody has anything at hand: all that is free. */
 void objects_recover(struct uw_objects *pool);
@@ -73,22 +57,18 @@ struct objects_cache *objects_cache_slow(struct uw_objects *pool);
 int objects_enter(struct uw_objects *pool);
 void objects_leave(struct uw_objects *pool);
 
-struct objects_here {
-	uint64_t pool;
-	struct objects_cache *cache;
-};
-
-#define OBJECTS_HERE 8 /* pools that a thread finds at once */
-
-/* Initial-exec: no call for each access; it is small enough for libraries that are loaded later. */
-extern __thread struct objects_here objects_here[OBJECTS_HERE]
-	__attribute__((tls_model("initial-exec"), visibility("hidden")));
-
 static inline struct objects_cache *objects_cache_of(struct uw_objects *pool)
 {
-	const struct objects_here *here = &objects_here[pool->id % OBJECTS_HERE];
+	const struct uw_objects_here *here = &uw_objects_here[pool->head.id % UW_OBJECTS_HERE];
 
-	return __builtin_expect(here->pool == pool->id, 1) ? here->cache : objects_cache_slow(pool);
+	if (__builtin_expect(here->pool == pool->head.id, 1))
+		return (struct objects_cache *)here->hand;
+	return objects_cache_slow(pool);
+}
+
+static inline uint32_t objects_generation(const struct uw_objects_entry *entry)
+{
+	return __atomic_load_n(&entry->generation, __ATOMIC_RELAXED);
 }
 
 #endif

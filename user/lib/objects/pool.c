@@ -50,11 +50,11 @@ static int make_parts(struct uw_objects *pool)
 {
 	uint64_t max = pool->options.max;
 
-	pool->entry = set_aside(max * sizeof(*pool->entry));
+	pool->head.entry = set_aside(max * sizeof(*pool->head.entry));
 	pool->depot = set_aside(max * sizeof(*pool->depot));
 	if (!pool->options.create)
 		pool->memory = set_aside(max * pool->stride);
-	if (!pool->entry || !pool->depot || (!pool->options.create && !pool->memory))
+	if (!pool->head.entry || !pool->depot || (!pool->options.create && !pool->memory))
 		return -ENOMEM;
 	return objects_enter(pool);
 }
@@ -69,7 +69,7 @@ static void free_parts(struct uw_objects *pool)
 		pool->caches = cache->next;
 		free(cache);
 	}
-	give_back(pool->entry, max * sizeof(*pool->entry));
+	give_back(pool->head.entry, max * sizeof(*pool->head.entry));
 	give_back(pool->depot, max * sizeof(*pool->depot));
 	give_back(pool->memory, max * pool->stride);
 	pthread_mutex_destroy(&pool->lock);
@@ -87,6 +87,7 @@ int uw_objects_new(const struct uw_objects_options *options, struct uw_objects *
 	if (!pool)
 		return -ENOMEM;
 	pool->options = *options;
+	pool->head.plain = options->reset ? 0 : options->max;
 	pool->stride = stride_of(options->object_bytes);
 	pool->magazine = options->max / 8 < OBJECTS_MAGAZINE ? options->max / 8 : OBJECTS_MAGAZINE;
 	pthread_mutex_init(&pool->lock, NULL);
@@ -105,26 +106,34 @@ void uw_objects_free(struct uw_objects *pool)
 		return;
 	objects_leave(pool);
 	for (uint32_t i = 0; i < pool->made && pool->options.destroy; i++)
-		if (pool->entry[i].object)
-			pool->options.destroy(pool->options.data, pool->entry[i].object);
+		if (pool->head.entry[i].object)
+			pool->options.destroy(pool->options.data, pool->head.entry[i].object);
 	free_parts(pool);
+}
+
+static uint32_t count_in_use(const struct uw_objects *pool)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < pool->made; i++)
+		count += objects_generation(&pool->head.entry[i]) % 2;
+	return count;
 }
 
 int uw_objects_stats(struct uw_objects *pool, struct uw_objects_stats *ret_stats)
 {
 	struct uw_objects_stats stats = {.size = ret_stats->size, .max = pool->options.max};
-	uint32_t at_hand = 0;
+	uint32_t known;
 
 	if (stats.size < sizeof(stats.size) || stats.size > sizeof(stats))
 		return -EINVAL;
 	pthread_mutex_lock(&pool->lock);
-	for (struct objects_cache *cache = pool->caches; cache; cache = cache->next)
-		at_hand += atomic_load_explicit(&cache->count, memory_order_relaxed);
 	stats.made = pool->made;
-	stats.at_hand = at_hand;
+	stats.in_use = count_in_use(pool);
 	stats.free = pool->depot_count;
 	pthread_mutex_unlock(&pool->lock);
-	stats.in_use = stats.made - stats.free < at_hand ? 0 : stats.made - stats.free - at_hand;
+	known = stats.in_use + stats.free;
+	stats.at_hand = stats.made < known ? 0 : stats.made - known;
 	memcpy(ret_stats, &stats, stats.size);
 	return 0;
 }

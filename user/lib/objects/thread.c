@@ -10,8 +10,8 @@
 
 #include "user/lib/objects/inside.h"
 
-__thread struct objects_here objects_here[OBJECTS_HERE]
-	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+__thread struct uw_objects_here uw_objects_here[UW_OBJECTS_HERE]
+	__attribute__((tls_model("initial-exec")));
 
 static pthread_mutex_t pools_lock = PTHREAD_MUTEX_INITIALIZER; /* before that of any pool */
 static struct uw_objects *pools;
@@ -38,8 +38,7 @@ static struct objects_cache *new_cache(const struct uw_objects *pool, const void
 
 	if (!cache)
 		return NULL;
-	cache->pool = pool->id;
-	cache->limit = 2 * pool->magazine;
+	cache->hand.limit = 2 * pool->magazine;
 	cache->owner = owner;
 	if (pthread_setspecific(end_key, owner)) {
 		free(cache);
@@ -50,13 +49,13 @@ static struct objects_cache *new_cache(const struct uw_objects *pool, const void
 
 struct objects_cache *objects_cache_slow(struct uw_objects *pool)
 {
-	struct objects_here *here = &objects_here[pool->id % OBJECTS_HERE];
+	struct uw_objects_here *here = &uw_objects_here[pool->head.id % UW_OBJECTS_HERE];
 	struct objects_cache *cache;
 
 	pthread_mutex_lock(&pool->lock);
-	cache = find_cache(pool, objects_here);
+	cache = find_cache(pool, uw_objects_here);
 	if (!cache) {
-		cache = new_cache(pool, objects_here);
+		cache = new_cache(pool, uw_objects_here);
 		if (cache) {
 			cache->next = pool->caches;
 			pool->caches = cache;
@@ -64,7 +63,7 @@ struct objects_cache *objects_cache_slow(struct uw_objects *pool)
 	}
 	pthread_mutex_unlock(&pool->lock);
 	if (cache)
-		*here = (struct objects_here){pool->id, cache};
+		*here = (struct uw_objects_here){pool->head.id, &cache->hand};
 	return cache;
 }
 
@@ -92,8 +91,8 @@ static void end_thread(void *owner)
 	for (struct uw_objects *pool = pools; pool; pool = pool->next)
 		drop_cache(pool, owner);
 	pthread_mutex_unlock(&pools_lock);
-	for (int i = 0; i < OBJECTS_HERE; i++)
-		objects_here[i] = (struct objects_here){0};
+	for (int i = 0; i < UW_OBJECTS_HERE; i++)
+		uw_objects_here[i] = (struct uw_objects_here){0};
 }
 
 /* ---- fork ---- */
@@ -115,8 +114,8 @@ static void after_fork(void)
 static void forget_caches(struct uw_objects *pool)
 {
 	for (struct objects_cache *cache = pool->caches; cache; cache = cache->next) {
-		atomic_store_explicit(&cache->count, 0, memory_order_relaxed);
-		if (cache->owner != objects_here)
+		cache->hand.count = 0;
+		if (cache->owner != uw_objects_here)
 			cache->owner = NULL;
 	}
 }
@@ -145,7 +144,7 @@ int objects_enter(struct uw_objects *pool)
 	if (end_key_error)
 		return -end_key_error;
 	pthread_mutex_lock(&pools_lock);
-	pool->id = ++last_id;
+	pool->head.id = ++last_id;
 	pool->next = pools;
 	pools = pool;
 	pthread_mutex_unlock(&pools_lock);

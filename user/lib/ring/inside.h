@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A ring, for its own files: open.c makes, maps and forks, client.c knows who lives, one_write.c
- * and one_read.c are the ring of one writer and one reader, many_write.c and many_read.c that of
- * many, wait.c sleeps and wakes, ring.c is what programs call. All that decides where memory is
- * touched stands in struct uw_ring and never changes after it was checked.
+ * and one_read.c are the ring of one writer and one reader, fixed.c that with records of one
+ * length, many_write.c and many_read.c that of many, wait.c sleeps and wakes, ring.c is what
+ * programs call. All that decides where memory is touched stands in struct uw_ring and never
+ * changes after it was checked.
  */
 #ifndef UW_LIB_RING_INSIDE_H
 #define UW_LIB_RING_INSIDE_H
@@ -20,6 +21,7 @@
 
 enum ring_kind {
 	RING_ONE,
+	RING_FIXED,
 	RING_MANY,
 	RING_FORKED, /* the parent's: not mapped here */
 };
@@ -45,13 +47,15 @@ struct ring_one_reader {
 };
 
 struct uw_ring {
+	struct uw_ring_head head; /* the first member */
 	enum ring_kind kind;
 	bool drops, writable;
 	uint8_t *data;
 	struct ring_control *control;
 	uint64_t data_bytes;
 	uint32_t stride, slot_count, slot_shift, record_bytes;
-	uint32_t client; /* index of ours; RING_CLIENTS: none */
+	bool begun[RING_SIDE__COUNT]; /* fixed: we are it */
+	uint32_t client;              /* index of ours; RING_CLIENTS: none */
 	_Atomic uint64_t torn;
 	_Atomic uint64_t look_us; /* when to look next whether others live */
 	void *map;
@@ -82,7 +86,7 @@ bool ring_bury_if_due(struct uw_ring *ring, uint64_t position);
 
 uint64_t ring_now_us(void);
 
-/* ---- one_write.c, one_read.c, many_write.c, many_read.c: as in uw.h ---- */
+/* ---- one_write.c, one_read.c, fixed.c, many_write.c, many_read.c: as in uw.h ---- */
 
 int ring_one_reserve(struct uw_ring *ring, struct uw_record *records, uint32_t count);
 int ring_one_commit(struct uw_ring *ring, const struct uw_record *records, uint32_t count);
@@ -90,6 +94,12 @@ bool ring_one_has_room(struct uw_ring *ring);
 int ring_one_peek(struct uw_ring *ring, struct uw_record *records, uint32_t count);
 int ring_one_release(struct uw_ring *ring, const struct uw_record *records, uint32_t count);
 bool ring_one_has_record(struct uw_ring *ring);
+
+/* When it is mapped; and in a child of fork, where it is not. */
+void ring_fixed_open(struct uw_ring *ring);
+void ring_fixed_stop(struct uw_ring *ring);
+bool ring_fixed_has_room(const struct uw_ring *ring);
+bool ring_fixed_has_record(const struct uw_ring *ring);
 
 int ring_many_reserve(struct uw_ring *ring, struct uw_record *records, uint32_t count);
 int ring_many_commit(struct uw_ring *ring, const struct uw_record *records, uint32_t count);

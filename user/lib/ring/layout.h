@@ -7,7 +7,8 @@
  *
  * One writer and one reader: records stand back to back, each behind eight bytes of its length and
  * its number, and the whole is mapped twice in a row, so that none is ever split. tail and head are
- * positions in bytes that only grow.
+ * positions in bytes that only grow. If all records are of one length there is nothing but them,
+ * and positions count records.
  *
  * Many of both: slots of one size. The word of a slot says which turn of the ring it is in, what
  * its state is, and by whom: who claims it and that it is claimed are one store, so that a client
@@ -31,7 +32,7 @@ struct ring_setup {
 	uint64_t data_offset;        /* in the file; a multiple of the page size */
 	uint64_t data_bytes;         /* one writer: a power of two */
 	uint64_t pid_namespace;      /* inode, in which the pids of clients mean something */
-	uint32_t stride, slot_count; /* many; slot_count is a power of two */
+	uint32_t stride, slot_count; /* fixed, many; of many slot_count is a power of two */
 	uint32_t record_bytes;       /* the longest record */
 	uint32_t zero;
 };

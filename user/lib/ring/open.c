@@ -19,7 +19,7 @@
 #define BYTES_MIN  4096ULL
 #define BYTES_MAX  (4ULL << 30) /* a record's length has 31 bits, and is a quarter of it at most */
 #define SLOTS_MAX  (1U << 26)
-#define FLAGS      (UW_RING_MANY | UW_RING_DROP_OLDEST)
+#define FLAGS      (UW_RING_MANY | UW_RING_DROP_OLDEST | UW_RING_FIXED)
 #define ROUND_LINE 64
 
 static pthread_mutex_t rings_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -45,8 +45,10 @@ static void after_fork(void)
 
 static void in_child(void)
 {
-	for (struct uw_ring *ring = rings; ring; ring = ring->next)
+	for (struct uw_ring *ring = rings; ring; ring = ring->next) {
 		ring->kind = RING_FORKED;
+		ring_fixed_stop(ring);
+	}
 	pthread_mutex_init(&rings_lock, NULL);
 }
 
@@ -108,11 +110,33 @@ static int plan_bytes(struct ring_setup *setup, uint64_t bytes, uint32_t record_
 	return record_bytes <= setup->record_bytes ? 0 : -EINVAL;
 }
 
+static uint64_t fixed_stride(uint32_t record_bytes)
+{
+	return ((uint64_t)record_bytes + 7) & ~7ULL;
+}
+
+/* Two of them at least. */
+static int plan_fixed(struct ring_setup *setup, uint64_t bytes, uint32_t record_bytes)
+{
+	uint64_t page = page_bytes(), stride = fixed_stride(record_bytes);
+
+	setup->data_bytes = power_of_two(bytes > page ? bytes : page);
+	if (!record_bytes || stride > setup->data_bytes / 2)
+		return -EINVAL;
+	setup->stride = (uint32_t)stride;
+	setup->slot_count = (uint32_t)(setup->data_bytes / stride);
+	setup->record_bytes = record_bytes;
+	return 0;
+}
+
+static bool are_possible(uint32_t flags)
+{
+	return !(flags & ~FLAGS) && (!(flags & UW_RING_FIXED) || flags == UW_RING_FIXED);
+}
+
 static int plan(struct ring_setup *setup, const struct uw_ring_options *options)
 {
-	bool many = options->flags & UW_RING_MANY;
-
-	if (options->size != sizeof(*options) || options->flags & ~FLAGS ||
+	if (options->size != sizeof(*options) || !are_possible(options->flags) ||
 	    options->bytes < BYTES_MIN || options->bytes > BYTES_MAX)
 		return -EINVAL;
 	*setup = (struct ring_setup){
@@ -122,7 +146,11 @@ static int plan(struct ring_setup *setup, const struct uw_ring_options *options)
 		.data_offset = page_bytes(),
 		.pid_namespace = ring_pid_namespace(),
 	};
-	return (many ? plan_slots : plan_bytes)(setup, options->bytes, options->record_bytes);
+	if (options->flags & UW_RING_FIXED)
+		return plan_fixed(setup, options->bytes, options->record_bytes);
+	if (options->flags & UW_RING_MANY)
+		return plan_slots(setup, options->bytes, options->record_bytes);
+	return plan_bytes(setup, options->bytes, options->record_bytes);
 }
 
 static bool is_power_of_two(uint64_t number)
@@ -139,26 +167,43 @@ static bool slots_agree(const struct ring_setup *setup)
 	       setup->data_bytes == setup->stride * (uint64_t)setup->slot_count;
 }
 
-static bool bytes_agree(const struct ring_setup *setup)
+static bool can_be_mapped_twice(const struct ring_setup *setup)
 {
 	return is_power_of_two(setup->data_bytes) && setup->data_bytes % page_bytes() == 0 &&
-	       setup->data_bytes <= BYTES_MAX &&
+	       setup->data_bytes <= BYTES_MAX;
+}
+
+static bool bytes_agree(const struct ring_setup *setup)
+{
+	return can_be_mapped_twice(setup) &&
 	       setup->record_bytes == setup->data_bytes / 4 - RING_HEADER;
+}
+
+static bool fixed_agree(const struct ring_setup *setup)
+{
+	return can_be_mapped_twice(setup) && setup->record_bytes &&
+	       setup->stride == fixed_stride(setup->record_bytes) &&
+	       setup->slot_count == setup->data_bytes / setup->stride && setup->slot_count >= 2;
+}
+
+static bool parts_agree(const struct ring_setup *setup)
+{
+	if (setup->flags & UW_RING_FIXED)
+		return fixed_agree(setup);
+	return setup->flags & UW_RING_MANY ? slots_agree(setup) : bytes_agree(setup);
 }
 
 /* Whether a setup that anybody may have written is one of a file of so many bytes. -ENODATA: nobody
  * has written any yet. */
 static int check_setup(const struct ring_setup *setup, uint64_t file_bytes)
 {
-	bool many = setup->flags & UW_RING_MANY;
-
 	if (setup->magic != RING_MAGIC)
 		return setup->magic ? -EINVAL : -ENODATA;
-	if (setup->version != RING_VERSION || setup->flags & ~FLAGS)
+	if (setup->version != RING_VERSION || !are_possible(setup->flags))
 		return -EPROTO;
 	if (setup->data_offset != page_bytes() || setup->data_bytes > file_bytes - page_bytes())
 		return -EINVAL;
-	return (many ? slots_agree : bytes_agree)(setup) ? 0 : -EINVAL;
+	return parts_agree(setup) ? 0 : -EINVAL;
 }
 
 /* ---- mapping ---- */
@@ -206,7 +251,9 @@ static int map_ring(struct uw_ring *ring, const struct ring_setup *setup)
 /* From here on nothing in the shared setup counts any more. */
 static void keep_setup(struct uw_ring *ring, const struct ring_setup *setup)
 {
-	ring->kind = setup->flags & UW_RING_MANY ? RING_MANY : RING_ONE;
+	ring->kind = setup->flags & UW_RING_MANY    ? RING_MANY
+		     : setup->flags & UW_RING_FIXED ? RING_FIXED
+						    : RING_ONE;
 	ring->drops = setup->flags & UW_RING_DROP_OLDEST;
 	ring->data_bytes = setup->data_bytes;
 	ring->record_bytes = setup->record_bytes;
@@ -237,6 +284,8 @@ static int open_parts(struct uw_ring *ring, const struct ring_setup *setup)
 	if (rc)
 		return rc;
 	keep_setup(ring, setup);
+	if (ring->kind == RING_FIXED)
+		ring_fixed_open(ring);
 	if (!ring->writable)
 		return 0;
 	return setup->pid_namespace == ring_pid_namespace() ? ring_enter(ring) : -EXDEV;

@@ -13,32 +13,40 @@ static uint32_t at_most(uint32_t count)
 	return count < BATCH_MAX ? count : BATCH_MAX;
 }
 
+/* No calls for this ring. */
+static int refuse(const struct uw_ring *ring)
+{
+	return ring->kind == RING_FORKED ? -ECHILD : -EINVAL;
+}
+
 int uw_ring_reserve(struct uw_ring *ring, struct uw_record *records, uint32_t count)
 {
 	if (ring->kind == RING_ONE)
 		return ring_one_reserve(ring, records, at_most(count));
-	return ring->kind == RING_MANY ? ring_many_reserve(ring, records, at_most(count)) : -ECHILD;
+	return ring->kind == RING_MANY ? ring_many_reserve(ring, records, at_most(count))
+				       : refuse(ring);
 }
 
 int uw_ring_commit(struct uw_ring *ring, const struct uw_record *records, uint32_t count)
 {
 	if (ring->kind == RING_ONE)
 		return ring_one_commit(ring, records, count);
-	return ring->kind == RING_MANY ? ring_many_commit(ring, records, count) : -ECHILD;
+	return ring->kind == RING_MANY ? ring_many_commit(ring, records, count) : refuse(ring);
 }
 
 int uw_ring_peek(struct uw_ring *ring, struct uw_record *records, uint32_t count)
 {
 	if (ring->kind == RING_ONE)
 		return ring_one_peek(ring, records, at_most(count));
-	return ring->kind == RING_MANY ? ring_many_peek(ring, records, at_most(count)) : -ECHILD;
+	return ring->kind == RING_MANY ? ring_many_peek(ring, records, at_most(count))
+				       : refuse(ring);
 }
 
 int uw_ring_release(struct uw_ring *ring, const struct uw_record *records, uint32_t count)
 {
 	if (ring->kind == RING_ONE)
 		return ring_one_release(ring, records, count);
-	return ring->kind == RING_MANY ? ring_many_release(ring, records, count) : -ECHILD;
+	return ring->kind == RING_MANY ? ring_many_release(ring, records, count) : refuse(ring);
 }
 
 int uw_ring_wait(struct uw_ring *ring, uint32_t what, uint64_t timeout_us)
@@ -59,7 +67,7 @@ static uint64_t used_bytes(const struct uw_ring *ring)
 									  : &control->head);
 	uint64_t used = atomic_load(&control->tail) - head;
 
-	if (ring->kind == RING_MANY)
+	if (ring->kind != RING_ONE && used <= ring->slot_count)
 		used *= ring->stride;
 	return (int64_t)used < 0 ? 0 : used < ring->data_bytes ? used : ring->data_bytes;
 }

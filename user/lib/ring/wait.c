@@ -24,6 +24,9 @@ static bool is_ready(struct uw_ring *ring, enum ring_side side)
 {
 	if (ring->kind == RING_ONE)
 		return side == RING_READER ? ring_one_has_record(ring) : ring_one_has_room(ring);
+	if (ring->kind == RING_FIXED)
+		return side == RING_READER ? ring_fixed_has_record(ring)
+					   : ring_fixed_has_room(ring);
 	return side == RING_READER ? ring_many_has_record(ring) : ring_many_has_room(ring);
 }
 
