@@ -404,6 +404,33 @@ static void test_lock_does_not_wait_for_a_page_in(void **data)
 	assert_non_null(fixture_find_leaf(f, ACTION_THAW, LEAF_OF(HOG)));
 }
 
+/* What goes out of it for an owner would come back in a breath. */
+static void test_who_pays_an_owner_back_has_no_breath_for_three_seconds(void **data)
+{
+	struct fixture *f = *data;
+	uint64_t frozen_us;
+
+	f->config.component[REDIS].lend = f->config.component[HOG].borrow = true;
+	f->frame.host.swap_total_bytes = f->frame.host.swap_free_bytes = GIB;
+	fixture_use(f, HOG, 870 * MIB);
+	fixture_step(f);
+	fixture_run(f, US_PER_SEC);
+	for (int tick = 0; tick < 5 && !fixture_find(f, ACTION_FREEZE, HOG); tick++) {
+		fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes + 15 * MIB);
+		fixture_next(f, 100 * US_PER_MS);
+	}
+	assert_int_equal(fixture_find(f, ACTION_FREEZE, HOG)->why.reason, REASON_OWNER_PAYBACK);
+	frozen_us = f->frame.now_us;
+	while (!fixture_breath(f, ACTION_THAW, LEAF_OF(HOG))) {
+		assert_true(f->frame.now_us - frozen_us < 6 * US_PER_SEC);
+		/* The owner goes on taking what it is paid. */
+		fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes + 2 * MIB);
+		fixture_use(f, HOG, f->frame.component[HOG].current_bytes - 2 * MIB);
+		fixture_next(f, 100 * US_PER_MS);
+	}
+	assert_true(f->frame.now_us - frozen_us >= 3 * US_PER_SEC);
+}
+
 #define FIXTURE_TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -428,6 +455,7 @@ int main(void)
 		FIXTURE_TEST(test_frozen_holder_runs_while_its_lock_is_waited_for),
 		FIXTURE_TEST(test_lock_that_is_never_free_does_not_undo_the_freeze),
 		FIXTURE_TEST(test_lock_does_not_wait_for_a_page_in),
+		FIXTURE_TEST(test_who_pays_an_owner_back_has_no_breath_for_three_seconds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #include "user/policy/freeze.h"
 #include "user/policy/headroom.h"
 #include "user/policy/limits.h"
+#include "user/policy/loans.h"
 #include "user/policy/num.h"
 #include "user/policy/room.h"
 #include "user/policy/signal.h"
@@ -40,6 +41,7 @@
 #define SWAP_PART      8 /* of free swap: what it could not take again is kept */
 
 #define FRESH_US       (500 * US_PER_MS) /* a freeze that nobody would miss yet */
+#define PAYS_US        (3 * US_PER_SEC)  /* as long as reclaim is given before it becomes harder */
 #define LOCK_US        (2 * US_PER_SEC)
 #define LOCK_PAUSE_US  (250 * US_PER_MS)
 #define LOCK_SPARES_US US_PER_SEC
@@ -193,12 +195,20 @@ static bool is_due(const struct step *step, const struct leaf_state *leaf)
 	return true;
 }
 
-/* A change of turns moves its pages, and is soon over. */
+/* What goes out of it for an owner would come back in its breath, and that is soon over. */
+static bool is_paying(const struct step *step, const struct leaf_state *leaf)
+{
+	return leaf->cause == FREEZE_PAYBACK && loans_owed(step, leaf->component) &&
+	       step->now_us - leaf->frozen_us < PAYS_US;
+}
+
+/* A change of turns moves its pages too. */
 bool breath_begin(struct step *step, struct leaf_state *leaf)
 {
 	struct why why = {REASON_BREATH, step->now_us - leaf->breath.stood_us, EVERY_US};
 
-	if (!is_by_policy(leaf) || leaf->paged_in || who_breathes(step) || turns_is_changing(step))
+	if (!is_by_policy(leaf) || leaf->paged_in || who_breathes(step) ||
+	    turns_is_changing(step) || is_paying(step, leaf))
 		return false;
 	return (is_due(step, leaf) || is_awaited(step, leaf)) && begin(step, leaf, BREATH_US, why);
 }
