@@ -25,6 +25,7 @@
 #include "user/base/journal.h"
 #include "user/base/log.h"
 #include "user/daemon/alone.h"
+#include "user/daemon/flight_log.h"
 #include "user/daemon/leases.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/memory.h"
@@ -33,7 +34,6 @@
 #include "user/daemon/methods/wait.h"
 #include "user/daemon/pool.h"
 #include "user/daemon/queue.h"
-#include "user/daemon/flight_log.h"
 #include "user/daemon/reload.h"
 #include "user/daemon/state.h"
 #include "user/daemon/submitters.h"
@@ -397,6 +397,7 @@ int daemon_run(struct daemon *daemon, struct uw_err *err)
 	sd_notifyf(0, "READY=1\nSTATUS=%u components, %s", daemon->config.component_count,
 		   daemon->kern ? "BPF sensors" : "PSI triggers and polling");
 	memory_settle();
+	urgency_begin(&daemon->urgency, clock_now_us());
 	rc = sd_event_loop(daemon->event);
 	sd_notify(0, "STOPPING=1");
 	return rc < 0 ? err_set(err, rc, "event loop: %s", strerror(-rc)) : 0;

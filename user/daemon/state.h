@@ -14,6 +14,7 @@
 
 #include "cgroups/cgroups.h"
 #include "user/base/err.h"
+#include "user/base/urgency.h"
 #include "user/daemon/action_log.h"
 #include "user/daemon/submitters.h"
 #include "user/jobs/ops.h"
@@ -133,7 +134,8 @@ struct daemon {
 	struct host_sample spoken_host; /* as last read for who gives out memory */
 
 	/* tick.c */
-	struct frame frame; /* of the last tick */
+	struct urgency urgency; /* of the loop's thread */
+	struct frame frame;     /* of the last tick */
 	struct plan plan;
 	struct action_log action_log;
 	struct daemon_stats stats;

@@ -17,9 +17,9 @@
 #include "user/base/clock.h"
 #include "user/base/journal.h"
 #include "user/daemon/action_journal.h"
+#include "user/daemon/flight_log.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/pool.h"
-#include "user/daemon/flight_log.h"
 #include "user/kern/kern.h"
 #include "user/ledger/ledger.h"
 #include "user/policy/lease/lease.h"
@@ -346,6 +346,7 @@ void tick_run(struct daemon *daemon, enum frame_kind kind)
 {
 	step(daemon, kind);
 	ledger_beat(daemon->ledger, LEDGER_UWD, clock_now_us());
+	urgency_judge(&daemon->urgency, clock_now_us());
 	schedule(daemon);
 	/* A cgroup was lost or made anew. */
 	if (daemon->synced != sense_generation(daemon->sense))

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/journal.h"
 #include "user/base/log.h"
+#include "user/base/urgency.h"
 #include "user/guard/guard.h"
 #include "user/ledger/ledger.h"
 
@@ -39,6 +41,7 @@ static int print_usage(int fd, int status)
 int main(int argc, char **argv)
 {
 	struct guard_options options = {.ledger = LEDGER_PATH};
+	struct urgency urgency;
 	struct uw_err err = {0};
 	bool once = false;
 	int option;
@@ -64,6 +67,7 @@ int main(int argc, char **argv)
 		return print_usage(STDERR_FILENO, 2);
 	if (log_goes_to_journal())
 		journal_open(JOURNAL_SOCKET); /* where that fails stderr goes on */
+	urgency_begin(&urgency, clock_now_us());
 	if (once ? guard_undo_once(&options, &err) : guard_run(&options, &err)) {
 		log_err("%s", err.text);
 		return EXIT_FAILURE;
