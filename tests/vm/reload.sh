@@ -57,7 +57,7 @@ grow cache kept 60
 wait_until 20 grown kept
 wait_until 20 eval '[ "$(cg cache/memory.min)" -gt $((40 << 20)) ]'
 uwctl freeze jobs/small --for 60s
-uwctl freeze cache/kept --for 50s
+uwctl freeze cache/kept --for 50s --force
 wait_until 5 is_frozen jobs/small
 wait_until 5 is_frozen cache/kept
 threads=$(find "/proc/$UWD_PID/task" -mindepth 1 -maxdepth 1 | sort)
