@@ -56,6 +56,8 @@ mkdir /var/lib/uw
 mount -t tmpfs -o size=24M,mode=755 none /var/lib/uw
 systemctl start uwd
 wait_until 20 uwctl status
+journalctl -q -u uwd --no-pager | grep -q 'recording: .* are more than a quarter of what is free' ||
+	fail "a recording takes the room of the queue"
 uwctl submit -c batch -m 40M -- sh -c 'sleep 6; exit 9' >/dev/null
 wait_until 10 grep -q . "$POOL/batch/job-1/cgroup.procs"
 dd if=/dev/zero of=/var/lib/uw/filler bs=64k 2>/dev/null || true

@@ -12,10 +12,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
+#include "user/base/units.h"
+
+#define FREE_PART 4 /* of what is free on its disk, at the most */
 
 static void fill_head(struct record_head *head, uint32_t slots, uint32_t thin_slots)
 {
@@ -40,11 +44,21 @@ static bool is_ours(int fd, uint32_t slots, uint32_t thin_slots)
 	       !memcmp(&head, &want, sizeof(head));
 }
 
+/* What others need the disk for comes first, as the queue of jobs beside it. */
+static bool is_a_small_part(int fd, uint64_t bytes)
+{
+	struct statvfs fs;
+
+	return fstatvfs(fd, &fs) < 0 || bytes <= fs.f_bavail * fs.f_frsize / FREE_PART;
+}
+
 static int fill_fresh(int fd, uint32_t slots, uint32_t thin_slots)
 {
 	struct record_head head;
-	int rc = -posix_fallocate(fd, 0, (off_t)record_file_at(slots));
+	int rc = -ENOSPC;
 
+	if (is_a_small_part(fd, record_file_at(slots)))
+		rc = -posix_fallocate(fd, 0, (off_t)record_file_at(slots));
 	fill_head(&head, slots, thin_slots);
 	if (!rc && pwrite(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head))
 		rc = -EIO;
@@ -100,6 +114,12 @@ int record_file_open(const char *path, uint32_t slots, uint32_t thin_slots, int 
 	}
 	make_parent(path);
 	rc = make_fresh(path, slots, thin_slots, ret_fd);
+	if (rc == -ENOSPC)
+		return err_set(
+			err, rc,
+			"recording: %s: its %llu MiB are more than a quarter of what is free on "
+			"its disk; make size in [record] smaller",
+			path, (unsigned long long)(record_file_at(slots) / MIB));
 	return rc ? err_set(err, rc, "recording: %s: %s", path, strerror(-rc)) : 0;
 }
 
