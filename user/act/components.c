@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Keeps the table of components and leaves that can be acted upon, with the fds by which their
- * files are written. A reload is applied here: components that stay keep their worker and take new
- * limits to go back to, those that go are undone at once and closed when their worker has ended,
- * and new ones are opened. A leaf's freeze is cleared from the ledger only when the leaf is gone or
- * runs.
+ * files are written. Act's part of a reload is done here, but for act_configure: components that
+ * stay keep their worker and take new limits to go back to, those that go are undone at once and
+ * closed when their worker has ended, and new ones are opened. A leaf's freeze is cleared from the
+ * ledger only when the leaf is gone or runs.
  */
 #include <errno.h>
 #include <fcntl.h>

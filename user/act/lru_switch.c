@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Writes the note under another name and renames it, so that it is there whole or not at all, and
- * only then the switch. A note that is there already is an earlier uwd's and says what was before
- * that one.
+ * Switches the kernel's multi-generational LRU on and back. What it was goes into a note in /run/uw
+ * first, under another name and renamed, so that the note is there whole or not at all. A note that
+ * is there already is an earlier uwd's and says what was before that one.
  */
 #include "user/act/lru_switch.h"
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A slot of a recording begins with the policy's state, but between two slots of one uwd the state
- * that was reached here goes on: that it comes to the same is what is to be shown, and by another
- * configuration it comes to something else. The recorded state is taken where frames are missing.
+ * Runs the policy again over the frames of a recording, for uwctl replay. A slot of a recording
+ * begins with the policy's state, but between two slots of one uwd the state that was reached here
+ * goes on: that it comes to the same is what is to be shown, and by another configuration it comes
+ * to something else. The recorded state is taken where frames are missing.
  */
 #include "user/cli/redo.h"
 

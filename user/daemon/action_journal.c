@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * How loud an action is, and under which id, is a table by its kind; one that failed is a warning
- * whatever it was. Numbers are fields as they are, in the unit that a field names; the text has
- * them as people read them.
+ * Puts actions into the journal, one entry each, when they have ended. How loud an action is, and
+ * under which id, is a table by its kind; one that failed is a warning whatever it was. Numbers are
+ * fields as they are, in the unit that a field names; the text has them as people read them.
  */
 #include "user/daemon/action_journal.h"
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The lock is of the open file (F_OFD_SETLK), so that it ends with uwd's last thread and no child
- * has it. What is looked after is told apart by inode. Without its ledger uwd cannot be undone by a
- * guard that comes later, without its database it would take jobs that are gone with it: it ends,
- * undoing what it did, and the next one makes both anew. Jobs go on meanwhile.
+ * Sees to it that no two uwd run on one pool, by a write lock on the pool's cgroup.procs, and that
+ * what this one holds still lies where others look. The lock is of the open file (F_OFD_SETLK), so
+ * that it ends with uwd's last thread and no child has it. What is looked after is told apart by
+ * inode. Without its ledger uwd cannot be undone by a guard that comes later, without its database
+ * it would take jobs that are gone with it: it ends, undoing what it did, and the next one makes
+ * both anew. Jobs go on meanwhile.
  */
 #include "user/daemon/alone.h"
 

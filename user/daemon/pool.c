@@ -4,7 +4,7 @@
  * removed under a living uwd. Whoever changed it then calls pool_sync, which has act, sense and
  * kern turn to the cgroups as they stand. What can go wrong with the pool while uwd runs wakes the
  * loop here: a guard that died is started anew, a lost cgroup is made again when the repair timer
- * fires, and without BPF a PSI trigger of each component stands in for the stall events.
+ * fires, and without the stall sensor a PSI trigger of each component stands in for its events.
  */
 #include "user/daemon/pool.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Adds up samples of the last frame. Of what runs in a component without being a job nothing is
- * known but its size now. At rest most frames leave the host out, which is no answer for who has
- * memory to give out: it is read here while there is one. The first to ask goes by the last
- * reading.
+ * Works out how much of the pool is spoken for and what is left, for the queue and for leases, by
+ * samples of the last frame. Of what runs in a component without being a job nothing is known but
+ * its size now. At rest most frames leave the host out, which is no answer for who has memory to
+ * give out: it is read here while there is one. The first to ask goes by the last reading.
  */
 #include "user/daemon/spoken.h"
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The table of pools. memory.low of the leaf is its limit, so that what is reclaimed of the
- * component is what its programs use besides: pools are made smaller by who owns them. The limit is
- * raised before a pool comes and lowered after it went; it is not lowered below what the leaf has,
- * as writing that would have the kernel reclaim, and what is there may be pools of an earlier
- * keeper that nobody has handed over yet.
+ * The pools of a keeper: their memfds, made, taken over, and committed a piece at a time, which
+ * charges the component (keep_pools_commit). memory.low of the leaf is its limit, so that what is
+ * reclaimed of the component is what its programs use besides: pools are made smaller by who owns
+ * them. The limit is raised before a pool comes and lowered after it went; it is not lowered below
+ * what the leaf has, as writing that would have the kernel reclaim, and what is there may be pools
+ * of an earlier keeper that nobody has handed over yet.
  */
 #include "user/keep/pools.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Keeps the folder under /sys/fs/bpf in which BPF maps and links are pinned, so that they outlive
- * uwd. Maps are pinned as libbpf loads the object (object.c). Links lie in a folder a generation of
+ * uwd. Maps get their paths in object.c: choose_maps, and are pinned as libbpf loads them; links,
+ * and the programs of iterators, are pinned there by pin_one. These lie in a folder a generation of
  * programs, which is made, counted and removed here. A lock on the folder keeps two loaders apart.
  */
 #include "user/kern/pins.h"

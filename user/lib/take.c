@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What comes in. Answers go to the calls that wait for them, by their cookies. Of the level of each
- * component the newest is kept, and of each callback which of them it has not heard.
+ * Takes in the packets that uwd sends to a program. Answers go to the calls that wait for them, by
+ * their cookies. Of the level of each component the newest is kept, and of each callback which of
+ * them it has not heard.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The bounds of each scale are a table. They lie closest where somebody has a threshold: 100 ms for
- * a tick that is slow, minutes to hours for jobs.
+ * Counts durations, of ticks or of jobs, by the bounds of a scale, which are a table. They lie
+ * closest where somebody has a threshold: 100 ms for a tick that is slow, minutes to hours for
+ * jobs.
  */
 #include "user/model/histogram.h"
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The state is large because of what may be: 32 components and 256 leaves. Of these only those that
- * are there are spanned. The layout is a number made of where its parts lie, and of a count that
- * whoever gives a field another meaning, but not another place, has to raise.
+ * Tells which parts of the policy's state are in use, which layout it has, and whether bytes read
+ * back can be one; a slot of a recording begins with it. The state has room for 32 components and
+ * 256 leaves: of these only those that are there are spanned. The layout is a number made of where
+ * its parts lie, and of a count that whoever gives a field another meaning, but not another place,
+ * has to raise.
  */
 #include "user/policy/checkpoint.h"
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Cuts the file into lines and takes each by how it begins: "memcg ID PATH" and " node N" open a
- * block, all others are rows of it. A cgroup's name may hold blanks and tabs but no newline, so its
- * path is the rest of the line. Whatever does not fit in the order or is no number is not a row.
+ * Reads debugfs lru_gen, the ages of the pages of each cgroup and node. It is cut into lines, each
+ * taken by how it begins: "memcg ID PATH" and " node N" open a block, all others are rows of it. A
+ * cgroup's name may hold blanks and tabs but no newline, so its path is the rest of the line.
+ * Whatever does not fit in the order or is no number is not a row.
  */
 #include "user/sense/lru_gen.h"
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Runs one job: takes its slot over, forks the command into the job's leaf, carries its output,
- *passes SIGTERM on, and keeps the exit status. How far it came is written to the slot before each
- *step, so that whoever looks at the slot knows: TAKEN	written by uwd before we were made SHIM we
- *are here; the command has not run RUN	on disk before we fork: from here on it may have run ENDED,
- *NOT_RUN	on disk before we exit; the lock goes with us Killed between two of them we leave
- *the earlier one, unlocked.
+ * passes SIGTERM on, and keeps the exit status. How far it came is written to the slot before each
+ * step (enum slot_phase): SHIM when we are here, RUN on disk before we fork, ENDED or NOT_RUN on
+ * disk before we exit; the lock goes with us. Killed between two of them we leave the earlier one,
+ * unlocked.
  */
 #include "user/shim/shim.h"
 

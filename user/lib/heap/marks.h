@@ -2,7 +2,7 @@
 /*
  * A word of 32 bits for each small allocation: its generation, which is odd while it is allocated,
  * and how often it is pinned. Of a free one that lies in its slab the low bits say which one is
- *next.
+ * next.
  *
  *	31         12 | 11        | 10     | 9  0
  *	generation    | evictable | zombie | pins        allocated
