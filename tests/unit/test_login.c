@@ -24,6 +24,18 @@
 
 static char dir[32];
 
+/* The C library's lookup of a user, for one who may be spelled in more than one way. */
+struct passwd *getpwnam(const char *name)
+{
+	static struct passwd user;
+	static char text[1024];
+	struct passwd *found = NULL;
+
+	errno = getpwnam_r(strcmp(name, "Daemon") ? name : "daemon", &user, text, sizeof(text),
+			   &found);
+	return found;
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -149,6 +161,16 @@ static void test_who_is_not_named_any_more_may_not(void **state)
 	}
 }
 
+/* Where names may be spelled in several ways, or two of them are one user. */
+static void test_user_is_told_by_its_number(void **state)
+{
+	struct job_spec spec = spec_of(somebody());
+
+	(void)state;
+	assert_int_equal(login_groups(&spec, "Daemon"), 0);
+	assert_int_equal(login_groups(&spec, "games, Daemon"), 0);
+}
+
 static void test_group_that_is_named_must_be_had_now(void **state)
 {
 	struct job_spec spec = spec_of(somebody());
@@ -268,6 +290,7 @@ int main(void)
 		TEST(test_no_group_is_added),
 		TEST(test_user_without_a_name_has_its_own_group_alone),
 		TEST(test_who_is_not_named_any_more_may_not),
+		TEST(test_user_is_told_by_its_number),
 		TEST(test_group_that_is_named_must_be_had_now),
 		TEST(test_root_always_may),
 		TEST(test_account_that_is_refused_does_not_start),

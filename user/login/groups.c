@@ -57,23 +57,29 @@ static void keep_own(struct job_spec *spec, const struct group_list *groups)
 	spec->group_count = count;
 }
 
-/* As uwd's submitters.c decides, by names that are looked up now. */
-static bool is_named(const char *word, const struct passwd *user, const struct group_list *groups)
+/* As uwd's submitters.c decides, by the ids of names that are looked up now: a user may be spelled
+ * otherwise there than in its own entry. */
+static bool is_named(const char *word, uint32_t uid, const struct group_list *groups)
 {
+	const struct passwd *user;
 	const struct group *group;
 
-	if (word[0] != '@')
-		return !strcmp(word, "*") || (user && !strcmp(word, user->pw_name));
-	group = getgrnam(word + 1);
-	return group && has(groups, group->gr_gid);
+	if (word[0] == '@') {
+		group = getgrnam(word + 1);
+		return group && has(groups, group->gr_gid);
+	}
+	if (!strcmp(word, "*"))
+		return true;
+	user = getpwnam(word);
+	return user && user->pw_uid == uid;
 }
 
-static bool may_submit(const char *at, const struct passwd *user, const struct group_list *groups)
+static bool may_submit(const char *at, uint32_t uid, const struct group_list *groups)
 {
 	char word[SUBMIT_WORD_LEN];
 
 	while ((at = submit_next(at, word)))
-		if (is_named(word, user, groups))
+		if (is_named(word, uid, groups))
 			return true;
 	return false;
 }
@@ -107,7 +113,7 @@ int login_groups(struct job_spec *spec, const char *submit)
 	if (!user && errno && errno != ENOENT && errno != ESRCH)
 		return -errno;
 	rc = take_groups(spec, user, &groups);
-	if (!rc && spec->uid && !may_submit(submit, user, &groups))
+	if (!rc && spec->uid && !may_submit(submit, spec->uid, &groups))
 		rc = LOGIN_MAY_NOT_SUBMIT;
 	free(groups.gid);
 	return rc;
