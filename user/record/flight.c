@@ -149,11 +149,13 @@ static void flush(struct flight *flight)
 static void *write_slots(void *data)
 {
 	struct flight *flight = data;
+	bool last = false;
 
 	pthread_setname_np(pthread_self(), "uwd-record");
-	while (!atomic_load(&flight->closing)) {
+	while (!last) {
 		while (sem_wait(&flight->wake) < 0 && errno == EINTR)
 			;
+		last = atomic_load(&flight->closing); /* before: nothing is written after it */
 		flush(flight);
 	}
 	return NULL;
