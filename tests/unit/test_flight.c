@@ -4,20 +4,28 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "tests/unit/hang_guard.h"
 #include "tests/unit/tmp_pool.h"
+#include "user/record/fields.h"
 #include "user/record/files.h"
 #include "user/record/flight.h"
+#include "user/record/thinning.h"
+#include "user/record/writer.h"
 
-#define SLOTS 4U
+#define FULL_SLOTS 3U
+#define THIN_SLOTS 1U
+#define SLOTS      (FULL_SLOTS + THIN_SLOTS)
 
 struct fixture {
 	struct tmp_pool pool;
 	char disk[128], stage[128];
 	uint64_t a[RECORD_SLOT_BYTES / 8], b[RECORD_SLOT_BYTES / 8];
+	struct record_writer writer;
 	struct frame frame;
+	struct plan plan;
 };
 
 /* ---- a disk that stands still in the middle of a write, until the recorder is waited for ---- */
@@ -132,12 +140,62 @@ static void test_what_came_during_the_last_write_is_on_the_disk(void **state)
 	assert_memory_equal(f->a, f->b, head->used);
 }
 
+/* ---- thinning ---- */
+
+static void put(int fd, uint32_t slot, const void *bytes, size_t count)
+{
+	assert_int_equal(pwrite(fd, bytes, count, (off_t)record_file_at(slot)), count);
+}
+
+static void put_full_slot(struct fixture *f, int fd)
+{
+	const struct record_slot_head *head = (const void *)f->a;
+	char schema[RECORD_SCHEMA_MAX];
+	struct record_begin about = {.wall_us = 1, .version = "test"};
+
+	about.schema_bytes = record_schema_print(schema, sizeof(schema));
+	record_slot_begin(&f->writer, f->a, RECORD_SLOT_BYTES, 3, 0, 1);
+	assert_true(record_put_begin(&f->writer, &about, schema));
+	f->frame.kind = FRAME_FULL;
+	f->frame.now_us = 1 << 30;
+	assert_true(record_put_frame(&f->writer, &f->frame, 5));
+	assert_true(record_put_plan(&f->writer, &f->plan));
+	put(fd, 0, f->a, head->used);
+}
+
+static void test_thin_slot_with_a_damaged_head_is_left_behind(void **state)
+{
+	struct fixture *f = *state;
+	struct record_slot_head head = {
+		.sequence = 1,
+		.bytes = RECORD_SLOT_BYTES,
+		.flags = RECORD_SLOT_THIN,
+		.used = 1 << 30,
+	};
+	struct uw_err err = {0};
+	struct stat now;
+	int fd = -1;
+
+	assert_int_equal(record_file_open(f->disk, SLOTS, THIN_SLOTS, &fd, &err), 0);
+	put_full_slot(f, fd);
+	memcpy(head.magic, RECORD_SLOT_MAGIC, sizeof(head.magic));
+	put(fd, FULL_SLOTS, &head, sizeof(head));
+	assert_int_equal(record_thin_file(fd, FULL_SLOTS, THIN_SLOTS, 0), 0);
+	assert_int_equal(fstat(fd, &now), 0);
+	assert_int_equal(now.st_size, record_file_at(SLOTS));
+	head = record_file_head(fd, FULL_SLOTS);
+	assert_int_equal(head.sequence, 2);
+	assert_in_range(head.used, sizeof(head) + 1, RECORD_SLOT_BYTES);
+	close(fd);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_what_came_during_the_last_write_is_on_the_disk),
+		TEST(test_thin_slot_with_a_damaged_head_is_left_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,8 +41,8 @@ static int write_slot(struct thinning *thinning)
 	const struct record_slot_head *head = (const void *)thinning->to;
 	ssize_t n;
 
-	if (!thinning->sequence)
-		return 0;
+	if (!thinning->thin.writer.slot)
+		return 0; /* none yet, or one that is damaged: what it says of itself is no size */
 	n = pwrite(thinning->fd, thinning->to, head->used,
 		   (off_t)place(thinning, thinning->sequence));
 	if (n < 0)
