@@ -291,6 +291,21 @@ static void test_full_slot_takes_no_half_record(void **state)
 	assert_int_equal(f->recording.torn, 0);
 }
 
+/* Of which every word is another than before. */
+static void test_full_plan_stays_within_the_room_it_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t at = f->writer.at;
+	struct plan plan;
+
+	memset(&plan, 0x5a, sizeof(plan));
+	plan.action_count = PLAN_ACTIONS_MAX;
+	f->writer.end = at;
+	while (!record_put_plan(&f->writer, &plan))
+		f->writer.end++;
+	assert_in_range(f->writer.at, at + 1, f->writer.end);
+}
+
 static void test_writer_goes_on_behind_another(void **state)
 {
 	struct fixture *f = *state;
@@ -353,6 +368,7 @@ int main(void)
 		test(test_values_that_no_uwd_writes_are_refused),
 		test(test_plans_that_differ_in_one_field_are_told),
 		test(test_full_slot_takes_no_half_record),
+		test(test_full_plan_stays_within_the_room_it_asked_for),
 		test(test_writer_goes_on_behind_another),
 		test(test_what_an_earlier_use_left_is_no_record),
 		test(test_what_is_no_recording_is_refused),

@@ -172,9 +172,9 @@ bool record_put_state(struct record_writer *writer, uint64_t layout, const void 
 
 /* ---- a tick ---- */
 
-/* Of a tick without elements: what of a frame is in no array, a whole plan, runs for them, and a
- * word for each of the records. */
-#define TICK_WORDS (64 + WORDS(sizeof(struct plan)))
+/* Of a tick without elements: what of a frame is in no array, a whole plan with a run for each
+ * action, runs for the rest, and a word for each of the records. */
+#define TICK_WORDS (64 + WORDS(sizeof(struct plan)) + PLAN_ACTIONS_MAX)
 
 /* What an element takes at most: its words and the head of its run. */
 #define ELEMENT_WORDS(type) (WORDS(sizeof(type)) + 1)
