@@ -24,7 +24,20 @@
 
 static char dir[32];
 
-/* The C library's lookup of a user, for one who may be spelled in more than one way. */
+/* ---- the C library's lookups: of one who has two spellings, and of what cannot be told ---- */
+
+static int user_error, group_error;
+
+struct passwd *getpwuid(uid_t uid)
+{
+	static struct passwd user;
+	static char text[1024];
+	struct passwd *found = NULL;
+
+	errno = user_error ? user_error : getpwuid_r(uid, &user, text, sizeof(text), &found);
+	return found;
+}
+
 struct passwd *getpwnam(const char *name)
 {
 	static struct passwd user;
@@ -36,9 +49,20 @@ struct passwd *getpwnam(const char *name)
 	return found;
 }
 
+struct group *getgrnam(const char *name)
+{
+	static struct group group;
+	static char text[4096];
+	struct group *found = NULL;
+
+	errno = group_error ? group_error : getgrnam_r(name, &group, text, sizeof(text), &found);
+	return found;
+}
+
 static int setup(void **state)
 {
 	(void)state;
+	user_error = group_error = 0;
 	strcpy(dir, "/tmp/uw-login-XXXXXX");
 	return mkdtemp(dir) ? 0 : -1;
 }
@@ -171,6 +195,16 @@ static void test_user_is_told_by_its_number(void **state)
 	assert_int_equal(login_groups(&spec, "games, Daemon"), 0);
 }
 
+static void test_group_that_cannot_be_looked_up_is_no_refusal(void **state)
+{
+	struct job_spec spec = spec_of(somebody());
+
+	(void)state;
+	group_error = EIO;
+	assert_int_equal(login_groups(&spec, "games, @daemon"), -EIO);
+	assert_int_equal(login_groups(&spec, "@games, daemon"), 0);
+}
+
 static void test_group_that_is_named_must_be_had_now(void **state)
 {
 	struct job_spec spec = spec_of(somebody());
@@ -193,6 +227,18 @@ static void test_root_always_may(void **state)
 }
 
 /* ---- PAM ---- */
+
+/* As of one without a name it would not be asked. */
+static void test_account_that_cannot_be_looked_up_does_not_start(void **state)
+{
+	struct job_spec spec = spec_of(somebody());
+	char text[128] = "";
+
+	(void)state;
+	write_file("uw", "account required pam_permit.so\n");
+	user_error = EIO;
+	assert_int_equal(login_session(&spec, dir, text, sizeof(text)), -EIO);
+}
 
 static void test_account_that_is_refused_does_not_start(void **state)
 {
@@ -291,8 +337,10 @@ int main(void)
 		TEST(test_user_without_a_name_has_its_own_group_alone),
 		TEST(test_who_is_not_named_any_more_may_not),
 		TEST(test_user_is_told_by_its_number),
+		TEST(test_group_that_cannot_be_looked_up_is_no_refusal),
 		TEST(test_group_that_is_named_must_be_had_now),
 		TEST(test_root_always_may),
+		TEST(test_account_that_cannot_be_looked_up_does_not_start),
 		TEST(test_account_that_is_refused_does_not_start),
 		TEST(test_session_that_fails_does_not_start),
 		TEST(test_limits_conf_holds_for_the_job),

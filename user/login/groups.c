@@ -57,31 +57,59 @@ static void keep_own(struct job_spec *spec, const struct group_list *groups)
 	spec->group_count = count;
 }
 
-/* As uwd's submitters.c decides, by the ids of names that are looked up now: a user may be spelled
- * otherwise there than in its own entry. */
-static bool is_named(const char *word, uint32_t uid, const struct group_list *groups)
+/* What errno says after a lookup that found nothing: 0, or that it could not be looked up. */
+static int lookup_error(void)
 {
-	const struct passwd *user;
-	const struct group *group;
-
-	if (word[0] == '@') {
-		group = getgrnam(word + 1);
-		return group && has(groups, group->gr_gid);
-	}
-	if (!strcmp(word, "*"))
-		return true;
-	user = getpwnam(word);
-	return user && user->pw_uid == uid;
+	return errno == ENOENT || errno == ESRCH ? 0 : -errno;
 }
 
-static bool may_submit(const char *at, uint32_t uid, const struct group_list *groups)
+int login_user(uint32_t uid, const struct passwd **ret_user)
+{
+	const struct passwd *user;
+	int rc;
+
+	errno = 0;
+	user = getpwuid(uid);
+	rc = user ? 0 : lookup_error();
+	if (!rc)
+		*ret_user = user;
+	return rc;
+}
+
+static int is_named_group(const char *name, const struct group_list *groups)
+{
+	const struct group *group;
+
+	errno = 0;
+	group = getgrnam(name);
+	return group ? has(groups, group->gr_gid) : lookup_error();
+}
+
+static int is_named_user(const char *name, uint32_t uid)
+{
+	const struct passwd *user;
+
+	errno = 0;
+	user = getpwnam(name);
+	return user ? user->pw_uid == uid : lookup_error();
+}
+
+/* As uwd's submitters.c decides, by the ids of names that are looked up now: a user may be spelled
+ * otherwise there than in its own entry. 1, 0, or -errno of a name that may be it. */
+static int may_submit(const char *at, uint32_t uid, const struct group_list *groups)
 {
 	char word[SUBMIT_WORD_LEN];
+	int rc, error = 0;
 
-	while ((at = submit_next(at, word)))
-		if (is_named(word, uid, groups))
-			return true;
-	return false;
+	while ((at = submit_next(at, word))) {
+		rc = !strcmp(word, "*") ? 1
+		     : word[0] == '@'   ? is_named_group(word + 1, groups)
+					: is_named_user(word, uid);
+		if (rc > 0)
+			return rc;
+		error = rc ? rc : error;
+	}
+	return error;
 }
 
 /* user is in the C library's memory, and stays what it is over lookups of groups. */
@@ -105,16 +133,15 @@ static int take_groups(struct job_spec *spec, const struct passwd *user, struct 
 int login_groups(struct job_spec *spec, const char *submit)
 {
 	struct group_list groups = {0};
-	const struct passwd *user;
-	int rc;
+	const struct passwd *user = NULL;
+	int rc = login_user(spec->uid, &user);
 
-	errno = 0;
-	user = getpwuid(spec->uid);
-	if (!user && errno && errno != ENOENT && errno != ESRCH)
-		return -errno;
-	rc = take_groups(spec, user, &groups);
-	if (!rc && spec->uid && !may_submit(submit, spec->uid, &groups))
-		rc = LOGIN_MAY_NOT_SUBMIT;
+	if (!rc)
+		rc = take_groups(spec, user, &groups);
+	if (!rc && spec->uid) {
+		rc = may_submit(submit, spec->uid, &groups);
+		rc = rc < 0 ? rc : rc ? 0 : LOGIN_MAY_NOT_SUBMIT;
+	}
 	free(groups.gid);
 	return rc;
 }

@@ -8,9 +8,15 @@
 #ifndef UW_LOGIN_LOGIN_H
 #define UW_LOGIN_LOGIN_H
 
+#include <pwd.h>
+#include <stdint.h>
+
 #include "user/model/job.h"
 
 #define LOGIN_SERVICE "uw" /* /etc/pam.d/uw */
+
+/* Its entry, in memory of the C library's; NULL: it has no name. -errno: that cannot be told. */
+int login_user(uint32_t uid, const struct passwd **ret_user);
 
 /*
  * spec's groups are those that its user still has, and its group is one of these. A user without a
@@ -23,7 +29,8 @@ int login_groups(struct job_spec *spec, const char *submit);
 /*
  * Asks the account of spec's user and opens a session, which sets limits, for this process. dir:
  * where services stand; NULL: as PAM is set up. 0 also where there is no libpam or no such service,
- * or where the user has no name. -EACCES: it may not; text says what PAM says.
+ * or where the user has no name. -EACCES: it may not; text says what PAM says. Another -errno: the
+ * user cannot be looked up.
  */
 int login_session(const struct job_spec *spec, const char *dir, char *text, unsigned long size);
 

@@ -110,12 +110,14 @@ static int ask(const struct pam *pam, pam_handle_t *handle)
 
 int login_session(const struct job_spec *spec, const char *dir, char *text, unsigned long size)
 {
-	const struct passwd *user = getpwuid(spec->uid);
+	const struct passwd *user = NULL;
 	pam_handle_t *handle = NULL;
 	struct pam pam = {0};
 	char name[256];
-	int status;
+	int status = login_user(spec->uid, &user);
 
+	if (status)
+		return status;
 	if (!user || !has_service(dir) || !load(&pam))
 		return 0;
 	if (!text_copy(name, sizeof(name), user->pw_name))
