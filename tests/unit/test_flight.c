@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -119,25 +120,57 @@ static void read_slot(const char *path, uint32_t slot, void *to)
 	close(fd);
 }
 
-static void test_what_came_during_the_last_write_is_on_the_disk(void **state)
+/* The second one comes when what there was of the first is on its way to the disk. */
+static void put_frame_during_a_write(struct fixture *f, struct flight *flight)
 {
-	struct fixture *f = *state;
-	const struct record_slot_head *head = (const void *)f->a;
-	struct flight *flight = open_flight(f);
 	char byte;
 
-	f->frame.now_us = 1;
-	f->frame.sequence = 1;
+	f->frame.now_us = f->frame.sequence = 1;
 	atomic_store(&armed, true);
 	flight_frame(flight, &f->frame);
 	assert_int_equal(read(entered[0], &byte, 1), 1);
 	f->frame.now_us = f->frame.sequence = 2;
 	flight_frame(flight, &f->frame);
+}
+
+static void test_what_came_during_the_last_write_is_on_the_disk(void **state)
+{
+	struct fixture *f = *state;
+	const struct record_slot_head *head = (const void *)f->a;
+	struct flight *flight = open_flight(f);
+
+	put_frame_during_a_write(f, flight);
 	flight_close(flight);
 	read_slot(f->stage, 0, f->a);
 	read_slot(f->disk, 1, f->b);
 	assert_int_equal(head->sequence, 1);
 	assert_memory_equal(f->a, f->b, head->used);
+}
+
+static bool is_on_disk(struct fixture *f)
+{
+	const struct record_slot_head *head = (const void *)f->b;
+
+	read_slot(f->disk, 1, f->b);
+	return head->sequence;
+}
+
+/* A machine may lose power then. */
+static void test_head_on_the_disk_tells_of_what_is_there(void **state)
+{
+	struct fixture *f = *state;
+	const struct record_slot_head *head = (const void *)f->b;
+	struct flight *flight = open_flight(f);
+	char byte = 0;
+
+	put_frame_during_a_write(f, flight);
+	assert_int_equal(write(open_gate[1], &byte, 1), 1);
+	UNTIL(is_on_disk(f));
+	read_slot(f->stage, 0, f->a);
+	assert_in_range(head->used, sizeof(*head), RECORD_SLOT_BYTES);
+	assert_memory_equal((const char *)f->a + sizeof(*head), (const char *)f->b + sizeof(*head),
+			    head->used - sizeof(*head));
+	flight_close(flight);
 }
 
 /* ---- thinning ---- */
@@ -195,6 +228,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_what_came_during_the_last_write_is_on_the_disk),
+		TEST(test_head_on_the_disk_tells_of_what_is_there),
 		TEST(test_thin_slot_with_a_damaged_head_is_left_behind),
 	};
 

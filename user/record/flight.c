@@ -99,7 +99,21 @@ static int keep_thin(const struct flight *flight, uint32_t index, uint64_t seque
 	return record_thin_file(flight->disk, flight->slots, flight->thin_slots, index);
 }
 
-/* What was added first, then the head that tells of it. */
+/* What was added first, then a head that tells of it and of no more, though there may be by now.
+ * One that was given up may have become another slot. */
+static int write_head(const struct flight *flight, const struct flight_slot *slot,
+		      uint64_t sequence, uint64_t used, uint64_t at)
+{
+	struct record_slot_head head;
+
+	memcpy(&head, slot->head, sizeof(head));
+	head.used = used;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (__atomic_load_n(&slot->head->sequence, __ATOMIC_RELAXED) != sequence)
+		return -ESTALE;
+	return write_all(flight->disk, &head, sizeof(head), at);
+}
+
 static int flush_slot(struct flight *flight, struct flight_slot *slot)
 {
 	uint64_t sequence = __atomic_load_n(&slot->head->sequence, __ATOMIC_ACQUIRE);
@@ -121,7 +135,7 @@ static int flush_slot(struct flight *flight, struct flight_slot *slot)
 		rc = write_all(flight->disk, (char *)slot->head + slot->flushed,
 			       used - slot->flushed, at + slot->flushed);
 	if (!rc)
-		rc = write_all(flight->disk, slot->head, sizeof(*slot->head), at);
+		rc = write_head(flight, slot, sequence, used, at);
 	if (rc)
 		return rc;
 	atomic_fetch_add(&flight->written, used - slot->flushed);
