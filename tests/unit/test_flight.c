@@ -13,6 +13,7 @@
 #include "user/record/fields.h"
 #include "user/record/files.h"
 #include "user/record/flight.h"
+#include "user/record/thin.h"
 #include "user/record/thinning.h"
 #include "user/record/writer.h"
 
@@ -27,6 +28,8 @@ struct fixture {
 	struct record_writer writer;
 	struct frame frame;
 	struct plan plan;
+	struct recording recording;
+	uint32_t end;
 };
 
 /* ---- a disk that stands still in the middle of a write, until the recorder is waited for ---- */
@@ -180,9 +183,14 @@ static void put(int fd, uint32_t slot, const void *bytes, size_t count)
 	assert_int_equal(pwrite(fd, bytes, count, (off_t)record_file_at(slot)), count);
 }
 
-static void put_full_slot(struct fixture *f, int fd)
+static void put_tick(struct fixture *f)
 {
-	const struct record_slot_head *head = (const void *)f->a;
+	assert_true(record_put_frame(&f->writer, &f->frame, 5));
+	assert_true(record_put_plan(&f->writer, &f->plan));
+}
+
+static void begin_full_slot(struct fixture *f)
+{
 	char schema[RECORD_SCHEMA_MAX];
 	struct record_begin about = {.wall_us = 1, .version = "test"};
 
@@ -191,9 +199,7 @@ static void put_full_slot(struct fixture *f, int fd)
 	assert_true(record_put_begin(&f->writer, &about, schema));
 	f->frame.kind = FRAME_FULL;
 	f->frame.now_us = 1 << 30;
-	assert_true(record_put_frame(&f->writer, &f->frame, 5));
-	assert_true(record_put_plan(&f->writer, &f->plan));
-	put(fd, 0, f->a, head->used);
+	put_tick(f);
 }
 
 static void test_thin_slot_with_a_damaged_head_is_left_behind(void **state)
@@ -210,7 +216,8 @@ static void test_thin_slot_with_a_damaged_head_is_left_behind(void **state)
 	int fd = -1;
 
 	assert_int_equal(record_file_open(f->disk, SLOTS, THIN_SLOTS, &fd, &err), 0);
-	put_full_slot(f, fd);
+	begin_full_slot(f);
+	put(fd, 0, f->a, f->writer.at * sizeof(uint64_t));
 	memcpy(head.magic, RECORD_SLOT_MAGIC, sizeof(head.magic));
 	put(fd, FULL_SLOTS, &head, sizeof(head));
 	assert_int_equal(record_thin_file(fd, FULL_SLOTS, THIN_SLOTS, 0), 0);
@@ -222,6 +229,63 @@ static void test_thin_slot_with_a_damaged_head_is_left_behind(void **state)
 	close(fd);
 }
 
+static bool next_in_b(void *data, struct record_writer *writer, uint64_t wall_us)
+{
+	struct fixture *f = data;
+
+	record_slot_begin(writer, f->b, RECORD_SLOT_BYTES, 1, RECORD_SLOT_THIN, wall_us);
+	if (f->end)
+		writer->end = f->end;
+	f->end = 0; /* of the first one alone */
+	return true;
+}
+
+/* Of what is in slot a into slot b. Returns the word that is free behind it. */
+static uint32_t thin_to_b(struct fixture *f)
+{
+	struct thin *thin = calloc(1, sizeof(*thin));
+	uint32_t at;
+
+	thin->next = next_in_b;
+	thin->data = f;
+	assert_true(recording_open_slot(&f->recording, f->a, RECORD_SLOT_BYTES));
+	assert_true(thin_slot(thin, &f->recording));
+	at = thin->writer.at;
+	free(thin);
+	return at;
+}
+
+static uint32_t outcomes_in_b(struct fixture *f)
+{
+	uint32_t count = 0;
+
+	assert_true(recording_open_slot(&f->recording, f->b, RECORD_SLOT_BYTES));
+	while (recording_next(&f->recording))
+		if (f->recording.kind == RECORD_FRAME)
+			count += f->recording.frame.outcome_count;
+	return count;
+}
+
+/* What is kept of it are the samples of the frame before, and those take more room than its own. */
+static void test_news_at_the_end_of_a_thin_slot_is_kept(void **state)
+{
+	struct fixture *f = *state;
+
+	f->frame.leaf_count = FRAME_LEAVES_MAX;
+	memset(f->frame.leaf, 1, sizeof(f->frame.leaf));
+	for (int i = 0; i < FRAME_LEAVES_MAX; i++)
+		f->frame.leaf[i].component = 0;
+	begin_full_slot(f);
+	f->end = thin_to_b(f);
+	f->frame.leaf_count = 0;
+	f->frame.kind = FRAME_URGENT;
+	f->frame.outcome_count = 1;
+	put_tick(f);
+	f->end += record_tick_words(&f->frame) + 1;
+	thin_to_b(f);
+	assert_int_equal(outcomes_in_b(f), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -230,6 +294,7 @@ int main(void)
 		TEST(test_what_came_during_the_last_write_is_on_the_disk),
 		TEST(test_head_on_the_disk_tells_of_what_is_there),
 		TEST(test_thin_slot_with_a_damaged_head_is_left_behind),
+		TEST(test_news_at_the_end_of_a_thin_slot_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

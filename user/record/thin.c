@@ -29,10 +29,11 @@ static bool put_begin(struct thin *thin, const struct recording *recording)
 	return thin->begun;
 }
 
-/* So that a frame of this size with its plan has room, in a slot that has begun. */
+/* So that this frame with its plan has room in a slot that has begun, also with the samples of the
+ * one before, which may be more than its own. */
 static bool make_room(struct thin *thin, const struct recording *recording)
 {
-	uint32_t words = record_tick_words(&recording->frame);
+	uint32_t words = record_tick_words(&recording->frame) + record_tick_words(&thin->frame);
 
 	if (!thin->begun && record_room(&thin->writer) > BEGIN_WORDS)
 		return put_begin(thin, recording);
