@@ -11,6 +11,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/log.h"
 #include "user/model/job.h"
+#include "user/shim/internal.h"
 #include "user/shim/shim.h"
 #include "user/shim/slots.h"
 
@@ -491,6 +492,34 @@ static void test_a_slot_that_is_not_taken_starts_nothing(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* Of a module of PAM or of names, which uw-login has called as root. */
+static void test_what_is_left_open_does_not_reach_the_command(void **state)
+{
+	struct slot_record slot = {.job = JOB, .attempt = 1};
+	struct job_command command;
+	struct job_spec spec;
+	char argv[64];
+	uint32_t failed;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	sh(&spec, "test ! -e /proc/self/fd/70", argv, sizeof(argv));
+	assert_int_equal(command_make(&spec, &slot, &command), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		take_fd(open("/dev/null", O_RDONLY), 70);
+		command_finish(&command, &failed);
+		_exit(98);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	free(command.argv);
+	free(command.env);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -507,6 +536,8 @@ int main(void)
 			test_environment_directory_and_umask_are_the_submitters, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_of_the_shim_reaches_the_command, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_what_is_left_open_does_not_reach_the_command,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_command_that_is_not_there_has_not_run, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(

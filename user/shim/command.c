@@ -210,6 +210,10 @@ int command_finish(const struct job_command *command, uint32_t *ret_failed)
 	const struct job_spec *spec = command->spec;
 	int rc;
 
+	*ret_failed = JOB_START_ANYTHING;
+	/* What modules of uw-login have opened as root, and left. */
+	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC))
+		return -errno;
 	*ret_failed = JOB_START_USER;
 	rc = become(spec);
 	if (rc)
