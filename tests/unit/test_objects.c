@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "user/lib/objects/inside.h"
 #include "user/lib/uw.h"
 
 static struct uw_objects *make(uint32_t max, uint64_t bytes)
@@ -401,6 +402,28 @@ static void test_child_finds_what_other_threads_had(void **data)
 	uw_objects_free(shared.pool);
 }
 
+/* As two puts at once leave it, and a get since: what is in use stands in the depot. */
+static void test_one_that_is_there_twice_costs_no_other(void **data)
+{
+	static struct uw_object object[300];
+	struct uw_objects *pool = make(300, 8);
+	uint32_t at_hand;
+
+	(void)data;
+	for (int i = 0; i < 300; i++)
+		assert_int_equal(uw_objects_get(pool, &object[i]), 0);
+	for (int i = 1; i < 300; i++)
+		assert_int_equal(uw_objects_put(pool, &object[i]), 0);
+	at_hand = stats_of(pool).at_hand;
+	for (uint32_t i = 1; i <= at_hand; i++)
+		assert_int_equal(uw_objects_get(pool, &object[i]), 0);
+	objects_give(pool, (struct uw_objects_round){object[0].index, object[0].generation - 1});
+	for (uint32_t i = at_hand + 1; i < 300; i++)
+		assert_int_equal(uw_objects_get(pool, &object[i]), 0);
+	assert_int_equal(stats_of(pool).in_use, 300);
+	uw_objects_free(pool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -412,6 +435,7 @@ int main(void)
 		cmocka_unit_test(test_callbacks_create_reset_and_destroy),
 		cmocka_unit_test(test_threads_share_no_object_and_give_all_back),
 		cmocka_unit_test(test_puts_of_many_threads_double_no_object),
+		cmocka_unit_test(test_one_that_is_there_twice_costs_no_other),
 		cmocka_unit_test(test_a_thread_knows_many_pools),
 		cmocka_unit_test(test_child_finds_what_other_threads_had),
 	};

@@ -19,7 +19,8 @@ void objects_recover(struct uw_objects *pool)
 	}
 }
 
-/* What could not be made stays in the depot: at hand is what can be used. */
+/* What could not be made stays in the depot: at hand is what can be used. What is at hand already,
+ * as after a first look that found an object in use, stays there. */
 static void fill_cache(struct uw_objects *pool, struct objects_cache *cache)
 {
 	uint32_t count = 0;
@@ -47,7 +48,7 @@ int objects_refill(struct uw_objects *pool, struct objects_cache *cache,
 		*ret_round = (struct uw_objects_round){pool->made++, 0};
 	else
 		rc = -EAGAIN;
-	if (!rc && cache && pool->magazine)
+	if (!rc && cache && pool->magazine && !cache->hand.count)
 		fill_cache(pool, cache);
 	pthread_mutex_unlock(&pool->lock);
 	return rc;
