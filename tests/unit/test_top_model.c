@@ -302,6 +302,19 @@ static void test_an_answer_about_another_thing_is_not_shown(void **state)
 	assert_true(model_has_view(&top->model));
 }
 
+static void test_a_first_frame_in_another_view_names_a_component_of_it(void **state)
+{
+	struct top_fixture *top = *state;
+
+	press(top, "3");
+	add_component(top, "only", LEVEL_NORMAL, 50 * MIB, 100 * MIB);
+	for (uint64_t i = 1; i <= TOP_RECORDS_MAX; i++)
+		add_record_of(top, i, "done");
+	take(top);
+	assert_int_equal(top->model.row_count, TOP_RECORDS_MAX);
+	assert_string_equal(top->model.component, "only");
+}
+
 static void test_paused_the_frame_stands_still_and_history_goes_on(void **state)
 {
 	struct top_fixture *top = *state;
@@ -510,6 +523,7 @@ int main(void)
 		TOP_TEST(test_a_slow_pace_leaves_no_gaps),
 		TOP_TEST(test_history_goes_by_name_when_components_change_places),
 		TOP_TEST(test_an_answer_about_another_thing_is_not_shown),
+		TOP_TEST(test_a_first_frame_in_another_view_names_a_component_of_it),
 		TOP_TEST(test_paused_the_frame_stands_still_and_history_goes_on),
 		TOP_TEST(test_keys_lead_into_one_thing_and_back),
 		TOP_TEST(test_an_action_needs_y_and_keeps_its_target),

@@ -69,9 +69,11 @@ static uint64_t stalled_share(const struct top_frame *before, const struct top_f
 /* What a view of one thing showed stays until the answer to the next question is there. */
 static void keep_component(struct top_model *model)
 {
+	bool listed = model->view == TOP_COMPONENTS && model->row_count;
+
 	if (!*model->component && model->frame.component_count)
 		text_copy(model->component, sizeof(model->component),
-			  model->frame.component[model->row_count ? model->row[0].first : 0].name);
+			  model->frame.component[listed ? model->row[0].first : 0].name);
 }
 
 void model_take(struct top_model *model, const struct top_frame *frame)
