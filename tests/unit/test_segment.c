@@ -289,6 +289,22 @@ static void test_attach_of_what_is_no_segment_is_refused(void **data)
 	refused(-1, -EBADF);
 }
 
+/* Of huge pages a hole that is touched may find none, and SIGBUS. */
+static void test_attach_of_huge_pages_is_refused(void **data)
+{
+	const int all = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	int fd = memfd_create("hostile", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB);
+	struct stat st;
+
+	(void)data;
+	if (fd < 0)
+		skip(); /* a kernel without them */
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(ftruncate(fd, st.st_blksize), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, all), 0);
+	refused(fd, -EINVAL);
+}
+
 /* ---- fork ---- */
 
 static void in_child(struct segment *segment)
@@ -336,6 +352,7 @@ int main(void)
 		cmocka_unit_test(test_attached_reads_what_was_shown_to_it),
 		cmocka_unit_test(test_attached_for_writing_writes),
 		cmocka_unit_test(test_attach_of_what_is_no_segment_is_refused),
+		cmocka_unit_test(test_attach_of_huge_pages_is_refused),
 		cmocka_unit_test(test_child_has_no_mapping_and_gives_nothing_back),
 	};
 

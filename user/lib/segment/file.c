@@ -2,7 +2,7 @@
 /*
  * The file behind a segment: made, sealed and of mode 0600, or from elsewhere, and then asked
  * whether it is such a file. Without the seals whoever may write it could have a reader meet
- * SIGBUS.
+ * SIGBUS, and so it could with huge pages, which a hole that is touched may not find.
  */
 #include "user/lib/segment/file.h"
 
@@ -10,8 +10,10 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <linux/magic.h>
 #include <linux/memfd.h>
 
 #include "user/lib/segment/segment.h"
@@ -45,6 +47,14 @@ int segment_file_make(const char *name, uint64_t bytes)
 	return rc ? rc : fd;
 }
 
+/* Not hugetlbfs, of which a memfd may be as well, and which tells nobody where its holes are. */
+static bool is_of_tmpfs(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+}
+
 int segment_file_check(int fd, bool writable, uint64_t *ret_bytes)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -53,7 +63,7 @@ int segment_file_check(int fd, bool writable, uint64_t *ret_bytes)
 
 	if (flags < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	if (seals < 0)
+	if (seals < 0 || !is_of_tmpfs(fd))
 		return -EINVAL;
 	if ((seals & SEALS) != SEALS)
 		return -EPERM;

@@ -62,7 +62,7 @@ int segment_create(struct uw *uw, const char *component, const char *name, uint6
 /*
  * The segment behind a descriptor from elsewhere, which stays the caller's. It may be touched where
  * segment_show was called, and no further. -EPERM: it is not sealed as ours are; -EACCES: writable
- * was asked for and fd is not; -EINVAL: no memfd, or no size that a segment has.
+ * was asked for and fd is not; -EINVAL: no memfd, one of huge pages, or no size that a segment has.
  */
 int segment_attach(int fd, bool writable, struct segment **ret_segment);
 
