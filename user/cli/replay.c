@@ -63,7 +63,8 @@ static const char *target_text(const struct replay_report *replay, const struct 
 	return buf;
 }
 
-/* "set-high ml_models 512M: limits follow a loan ..." */
+/* "set-high ml_models 512M: limits follow a loan ..."; names are of whoever made the leaf, or the
+ * file. */
 static const char *action_text(const struct replay_report *replay, const struct config *config,
 			       const struct action *action, char buf[static TEXT_LEN])
 {
@@ -76,7 +77,7 @@ static const char *action_text(const struct replay_report *replay, const struct 
 		units_print_bytes(action->amount, amount);
 	snprintf(buf, TEXT_LEN, "%s %s%s%s: %s", action_name(action->kind), target,
 		 *amount ? " " : "", amount, reason_text(&action->why, why, sizeof(why)));
-	return buf;
+	return screen_clean(buf);
 }
 
 /* ---- by the same configuration ---- */
@@ -236,12 +237,14 @@ static void print_notes(const struct replay_report *replay)
 	const struct recording *r = replay->recording;
 	const struct redo *redo = &replay->redo;
 	FILE *out = replay->cli->screen.out;
+	char version[RECORD_VERSION_LEN];
 
+	snprintf(version, sizeof(version), "%s", r->begin.version);
 	if (redo->cold_starts)
 		fprintf(out,
 			"note: %u of %u stretches begin from nothing: their state is of another "
 			"version (%s)\n",
-			redo->cold_starts, redo->cold_starts + redo->starts, r->begin.version);
+			redo->cold_starts, redo->cold_starts + redo->starts, screen_clean(version));
 	if (redo->lost)
 		fprintf(out, "note: %" PRIu64 " frames were not recorded, the disk was too slow\n",
 			redo->lost);

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* uwctl replay of a recording that somebody else made. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/cli_fixture.h"
+#include "user/record/fields.h"
+#include "user/record/writer.h"
+
+static const char config[] = "[component ml]\nshare = 10%\n";
+
+/* Of one frame, and a plan that no policy makes of it. */
+static void record_hostile(const char *path)
+{
+	static uint64_t bytes[(RECORD_HEAD_BYTES + RECORD_SLOT_BYTES) / 8];
+	static struct record_writer writer;
+	static struct plan plan;
+	static const struct frame frame = {
+		.now_us = US_PER_SEC, .sequence = 1, .component_count = 1};
+	struct record_head head = {.version = RECORD_VERSION, .slot_bytes = RECORD_SLOT_BYTES};
+	struct record_begin about = {.wall_us = 1, .version = "\033]0;mine\a"};
+	struct record_leaf leaf = {.cgid = 7, .name = "\033[2Jleaf\xff"};
+	char schema[RECORD_SCHEMA_MAX];
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	about.schema_bytes = record_schema_print(schema, sizeof(schema));
+	memcpy(head.magic, RECORD_MAGIC, sizeof(head.magic));
+	memcpy(bytes, &head, sizeof(head));
+	plan.action_count = 1;
+	plan.action[0] = (struct action){.kind = ACTION_FREEZE, .leaf = 7};
+	record_slot_begin(&writer, bytes + RECORD_HEAD_BYTES / 8, RECORD_SLOT_BYTES, 1, 0, 1);
+	assert_true(record_put_begin(&writer, &about, schema));
+	assert_true(record_put_config(&writer, 1ULL << 30, config, sizeof(config) - 1));
+	assert_true(record_put_leaf(&writer, &leaf));
+	assert_true(record_put_frame(&writer, &frame, 9));
+	assert_true(record_put_plan(&writer, &plan));
+	assert_int_equal(fwrite(bytes, sizeof(bytes), 1, file), 1);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void test_what_a_recording_says_cannot_steer_the_terminal(void **state)
+{
+	const struct fake *fake = *state;
+	AUTO_FREE char *text = NULL, *json = NULL, *said = NULL, *said_again = NULL;
+	char path[80], conf[80];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/recording", fake->folder);
+	snprintf(conf, sizeof(conf), "%s/conf", fake->folder);
+	file = fopen(conf, "w");
+	assert_non_null(file);
+	fputs(config, file);
+	assert_int_equal(fclose(file), 0);
+	record_hostile(path);
+	assert_int_equal(UWCTL_LINE(80, &text, &said, "replay", path, "--config", conf),
+			 CLI_DIFFERENT);
+	UWCTL_LINE(0, &json, &said_again, "replay", path, "--config", conf, "--json");
+	unlink(path);
+	unlink(conf);
+	assert_non_null(strstr(text, "freeze ml/?[2Jleaf?"));
+	assert_non_null(strstr(text, "(?]0;mine?)"));
+	assert_null(strpbrk(text, "\033\a\xff"));
+	assert_non_null(strstr(json, "freeze ml/?[2Jleaf?"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			test_what_a_recording_says_cannot_steer_the_terminal, fake_setup,
+			fake_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
