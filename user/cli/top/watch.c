@@ -165,7 +165,8 @@ static void turn(struct watch *watch)
 		on_signal(watch);
 	if (fd[0].revents & POLLIN)
 		on_keys(watch);
-	else if (fd[0].revents) /* the terminal is gone */
+	/* The terminal is gone; one that hung up is readable too, and has nothing more. */
+	if (fd[0].revents & ~POLLIN)
 		watch->done = true;
 	if (!watch->done && waits && (fd[2].revents || !ready))
 		on_answer(watch);
