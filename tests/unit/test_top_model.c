@@ -3,6 +3,7 @@
 
 #include "user/cli/top/act.h"
 #include "user/cli/top/columns.h"
+#include "user/cli/top/read.h"
 #include "user/ipc/json.h"
 
 static const char *name_of_row(const struct top_fixture *top, uint32_t row)
@@ -480,6 +481,31 @@ static void test_calls_name_what_was_chosen(void **state)
 	}
 }
 
+/* A line has room for so much, and a terminal may be wider. */
+static void test_what_is_told_at_length_is_whole_at_any_width(void **state)
+{
+	struct top_fixture *top = *state;
+	AUTO_JSON json_t *answer = json_pack("{s:{s:s}, s:[]}", "queued", "name", "long", "argv");
+
+	for (int i = 100; i < 200; i++) {
+		char word[16];
+
+		snprintf(word, sizeof(word), "word%d", i);
+		json_array_append_new(json_object_get(answer, "argv"), json_string(word));
+	}
+	read_steps(answer, CANVAS_WIDTH_MAX, &top->frame);
+	for (int i = 100; i < 200; i++) {
+		char word[16];
+		uint32_t line = 0;
+
+		snprintf(word, sizeof(word), "word%d", i);
+		while (line < top->frame.line_count && !strstr(top->frame.line[line].text, word))
+			line++;
+		if (line == top->frame.line_count)
+			fail_msg("%s is not there", word);
+	}
+}
+
 static void test_columns_go_by_rank_and_the_name_is_cut_last(void **state)
 {
 	static const struct top_column columns[] = {
@@ -531,6 +557,7 @@ int main(void)
 		TOP_TEST(test_a_reclaim_asks_how_much),
 		TOP_TEST(test_writes_are_those_of_the_leaves_there_are),
 		TOP_TEST(test_calls_name_what_was_chosen),
+		TOP_TEST(test_what_is_told_at_length_is_whole_at_any_width),
 		TOP_TEST(test_columns_go_by_rank_and_the_name_is_cut_last),
 	};
 

@@ -47,7 +47,7 @@ static void add_lines(struct top_frame *frame, const char *text)
 static void read_printed(void (*print)(const struct screen *screen, const json_t *answer),
 			 const json_t *answer, int width, struct top_frame *frame)
 {
-	struct screen screen = {.width = width};
+	struct screen screen = {.width = width < TOP_LINE_LEN ? width : TOP_LINE_LEN - 1};
 	AUTO_FREE char *text = NULL;
 	size_t size = 0;
 
