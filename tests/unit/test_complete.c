@@ -11,7 +11,8 @@
 
 static const char status[] =
 	"{\"components\": [{\"name\": \"ml\", \"level\": \"high\", \"leaves\": [{\"name\": \"train\", "
-	"\"frozen\": true}]}, {\"name\": \"cache\", \"level\": \"normal\", \"leaves\": []}]}";
+	"\"frozen\": true}, {\"name\": \"$(id)\"}, {\"name\": \"x;id\"}, {\"name\": \"two words\"}, "
+	"{\"name\": \"\u00e9\"}]}, {\"name\": \"cache\", \"level\": \"normal\", \"leaves\": []}]}";
 static const char queue[] =
 	"{\"jobs\": [{\"id\": 12, \"name\": \"train.py\", \"state\": \"running\", \"key\": \"ml/train\", "
 	"\"tags\": [\"nightly\", \"mail\"]}, {\"id\": 14, \"array\": 13, \"index\": 1, \"name\": \"f\\u001b\", "

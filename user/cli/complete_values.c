@@ -23,12 +23,22 @@
 
 #define JOBS_OFFERED 200
 
+/* Who makes a leaf names it, and bash puts what it is offered into the line as it is: what it would
+ * read as more than a word is not offered. */
+static bool is_plain(const char *candidate)
+{
+	return !candidate[strspn(candidate, "abcdefghijklmnopqrstuvwxyz"
+					    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					    "0123456789_-.:,@/+=%")];
+}
+
 void complete_offer(const struct completion *completion, const char *candidate, const char *text)
 {
 	FILE *out = completion->cli->screen.out;
 	char clean[128], name[512];
 
-	if (strncmp(candidate, completion->word, strlen(completion->word)) != 0)
+	if (!is_plain(candidate) ||
+	    strncmp(candidate, completion->word, strlen(completion->word)) != 0)
 		return;
 	if (json_object_get(completion->offered, candidate))
 		return;
