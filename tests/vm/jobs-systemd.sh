@@ -45,7 +45,7 @@ wait_until 20 uwctl status
 expect_rc 5 uwctl wait 2 --timeout 20s
 uwctl submit -c batch -m 40M -- sh -c 'sleep 3; exit 6' >/dev/null
 wait_until 10 grep -q . "$POOL/batch/job-3/cgroup.procs"
-systemctl kill -s KILL uwd
+systemctl kill --kill-whom=main -s KILL uwd
 wait_until 20 uwctl status
 expect_rc 6 uwctl wait 3 --timeout 30s
 

@@ -65,7 +65,7 @@ expect "of the pool too" "$(cg memory.max)" $((600 << 20))
 expect "and its protection" "$(cat "$POOL"/memory.low "$POOL"/../memory.low | xargs)" \
 	"$((480 << 20)) $((480 << 20))"
 
-systemctl kill -s KILL uwd
+systemctl kill --kill-whom=main -s KILL uwd
 wait_until 20 uwctl status
 [ -d "/proc/$pid" ] || fail "the workload died with uwd"
 expect "the unit came back" "$(systemctl is-active uwd)" active
