@@ -11,10 +11,8 @@
 #include "user/policy/room.h"
 #include "user/policy/turns.h"
 
-#define SOON_US \
-	(5 * US_PER_SEC) /* so long the one that stops waits at least, if all is as guessed */
-
-#define TOO_FAST 3 /* times what swap takes: who has to wait for it then had better not */
+#define SOON_US  (5 * US_PER_SEC) /* where what is free lasts longer, nothing is done yet */
+#define TOO_FAST 3                /* times what swap takes: who waits for it then had better not */
 
 struct growers {
 	uint32_t count;
