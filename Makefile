@@ -310,7 +310,7 @@ lint: $(SKEL) | build/deps/lint ## clang-format, clang-tidy, cppcheck, shellchec
 
 KERNELS ?= 6.1 6.12 7.x
 vm: all guests | build/deps/vm ## the kernel matrix: every VM case on KERNELS="6.1 6.12 7.x"
-	$(Q)scripts/vm-matrix $(KERNELS)
+	$(Q)scripts/vm-matrix $(MATRIX) $(KERNELS)
 
 KILLS ?= 1000
 SEED  ?= 1
@@ -320,10 +320,7 @@ kills-long: all guests | build/deps/vm ## KILLS=1000 random kills of what has to
 
 check: ## everything but the benches; some twenty minutes on 2 cores without KVM
 	$(Q)$(MAKE) --no-print-directory -j2 all
-	$(Q)began=$$(date +%s); for step in layers unit sim fuzz vm; do \
-		echo "check: $$step, after $$(($$(date +%s) - began)) s"; \
-		$(MAKE) --no-print-directory -j2 $$step || exit; done; \
-		echo "check: all passed in $$(($$(date +%s) - began)) s"
+	+$(Q)MAKE='$(MAKE)' scripts/check
 
 demo: all guests | build/deps/vm ## a leak beside a trading stack, without and with uwctl, in a VM
 	$(Q)scripts/demo

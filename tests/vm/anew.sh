@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # seconds: 35
+# kernels: 6.1 7.x
 # Cgroups that are removed and made anew under a living uwd, one component and the whole pool: limits,
 # marks, counters, freezing and the guard are as before.
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 60
+# seconds: 67
 # alone: 6.12
 # uwd killed 50 times at random instants of an episode: nothing is frozen or squeezed 1 s later,
 # nothing is lost, and the next uwd goes on.

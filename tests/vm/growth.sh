@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 45
+# seconds: 50
 # kernels: 6.12
 # Jobs that need more than they have, on a real kernel: they grow in place, stand still until there is
 # room, are started again with more, wait at their limit or fail there, and are paused and swapped out for

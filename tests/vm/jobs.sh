@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2016 # single quotes hold what the jobs' shells expand
-# seconds: 50
+# seconds: 57
 # kernels: 6.1 7.x
 # Queued jobs: each runs once, as its submitter, in a leaf with its limit, and its end is known, with
 # uwd killed again and again; those whose memory is not there wait.

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 60
+# seconds: 35
 # timeout: 2000
 # kernels: 6.12
 # Programs with leases, pools and rings, their readers, the keeper and uwd are killed at random: a second

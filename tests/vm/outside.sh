@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 44
-# kernels: 6.12 7.x
+# seconds: 52
+# kernels: 7.x
 # A process outside of the pool takes memory until the machine swaps. What protects a component is then
 # worth what the pool itself has: without that its idle working set goes, with it none of it does.
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 60
+# seconds: 33
 # kernels: 6.1 6.12 7.x
 # Pools and rings: their pages stand on the component, whoever touches them first; what is left of one
 # when its owner, its keeper or uwd is killed; and what one who may only read it cannot do.

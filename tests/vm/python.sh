@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 60
+# seconds: 48
 # kernels: 6.12
 # Programs in Python: the examples and what the README shows, outside of the components and in one;
 # what a killed one held is free; a level reaches a callback.

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 40
+# seconds: 38
+# kernels: 6.12
 # What uwd saw and decided in an episode is there after a kill, up to the last second, decides the same
 # again, and otherwise by another configuration.
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 30
+# seconds: 38
 # kernels: 6.12
 # What the queue takes for room: not what processes outside of the pool hold, however calm the machine is,
 # but what file pages take that nobody needs.

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 50
+# seconds: 17
 # Tasks of programs: a child is in a leaf of its own, with its limit, before it does anything; it is held to
 # that, cancelled, killed with what it left behind, and its leaf goes with it. A killed program's place in
 # the line is free at once, its child goes on; so it does when uwd is killed.
