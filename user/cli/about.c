@@ -27,7 +27,7 @@ int command_version(struct cli *cli)
 	return CLI_OK;
 }
 
-static json_t *options_json(uint64_t mask)
+static json_t *options_json(option_mask mask)
 {
 	json_t *list = json_array();
 

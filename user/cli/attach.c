@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uwctl attach moves a running process into a leaf of a component, without uwd. The write that does
- * it is printed, or with --dry-run printed alone.
+ * uwctl attach moves a running process into a leaf of a component, without uwd. Each write that
+ * does it is printed, or with --dry-run printed alone. With --tree its children go the same way
+ * after it: what it forks from then on is born there, so that no child is missed.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cgroups/cgroups.h"
@@ -15,19 +18,90 @@
 
 #define PID_MAX_LIMIT 4194304U /* include/linux/threads.h */
 
-static int attach(const struct place *place, const struct cli *cli, pid_t pid,
-		  const char *component, struct changes *changes, struct uw_err *err)
+/* Processes in the order in which they go. */
+struct tree {
+	pid_t *pid;
+	size_t count, room;
+};
+
+static int tree_add(struct tree *tree, pid_t pid)
+{
+	if (tree->count == tree->room) {
+		size_t room = tree->room ? 2 * tree->room : 64;
+		pid_t *more = reallocarray(tree->pid, room, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		tree->pid = more;
+		tree->room = room;
+	}
+	tree->pid[tree->count++] = pid;
+	return 0;
+}
+
+/* Of one thread; none when it has ended. */
+static int add_children_of(struct tree *tree, pid_t pid, const char *thread)
+{
+	char path[64];
+	FILE *in;
+	int child, r = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.20s/children", pid, thread);
+	in = fopen(path, "re");
+	while (in && r >= 0 && fscanf(in, "%d", &child) == 1)
+		r = tree_add(tree, child);
+	if (in)
+		fclose(in);
+	return r;
+}
+
+static int add_children(struct tree *tree, pid_t pid)
+{
+	const struct dirent *entry;
+	char path[32];
+	DIR *threads;
+	int r = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	threads = opendir(path);
+	while (threads && r >= 0 && (entry = readdir(threads)))
+		if (*entry->d_name != '.')
+			r = add_children_of(tree, pid, entry->d_name);
+	if (threads)
+		closedir(threads);
+	return r;
+}
+
+static int attach_one(const struct place *place, const struct cli *cli, pid_t pid,
+		      const char *component, struct changes *changes, struct uw_err *err)
 {
 	char path[CG_PATH_LEN + 3 * CG_NAME_LEN], pid_text[16];
 	const char *leaf = cli->options.name ?: CG_ADOPTED;
-	int r = place_find(place, component, err);
 
-	if (r < 0)
-		return r;
 	snprintf(path, sizeof(path), "%s/%s/%s/cgroup.procs", place->root, component, leaf);
 	snprintf(pid_text, sizeof(pid_text), "%d", pid);
 	changes_note(changes, "write", path, pid_text);
 	return cli->options.dry_run ? 0 : cg_attach(place->dir, component, leaf, pid, err);
+}
+
+/* A child may end before its turn comes. */
+static int attach(const struct place *place, const struct cli *cli, pid_t pid,
+		  const char *component, struct changes *changes, struct uw_err *err)
+{
+	struct tree tree = {0};
+	int r = place_find(place, component, err);
+
+	if (r >= 0)
+		r = tree_add(&tree, pid);
+	for (size_t i = 0; r >= 0 && i < tree.count; i++) {
+		r = attach_one(place, cli, tree.pid[i], component, changes, err);
+		if (r == -ESRCH && i)
+			r = 0;
+		else if (r >= 0 && cli->options.tree && add_children(&tree, tree.pid[i]) < 0)
+			r = err_set(err, -ENOMEM, "out of memory");
+	}
+	free(tree.pid);
+	return r;
 }
 
 static int attach_and_say(const struct cli *cli, const struct place *place, pid_t pid,

@@ -131,6 +131,15 @@ int cli_fail(const struct cli *cli, const struct uw_err *err)
 	return say(cli, text, row ? row->status : err->code == -EINVAL ? CLI_USAGE : CLI_FAILED);
 }
 
+int cli_exec_failed(const struct cli *cli, const char *command, int error)
+{
+	struct uw_err err = {0};
+
+	err_set(&err, -error, "%s: %s", command, strerror(error));
+	cli_fail(cli, &err);
+	return error == ENOENT ? CLI_NOT_FOUND : CLI_CANNOT_EXEC;
+}
+
 int cli_usage(const struct cli *cli, const char *fmt, ...)
 {
 	char text[UW_ERR_TEXT_LEN];

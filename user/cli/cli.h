@@ -53,6 +53,9 @@ struct cli {
 int cli_fail(const struct cli *cli, const struct uw_err *err);
 int cli_usage(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* That a command could not be run, for the errno of execvp(3): as of sh(1). */
+int cli_exec_failed(const struct cli *cli, const char *command, int error);
+
 /* Prints object, which it steals, with "v": 1 in front. CLI_OK, or CLI_FAILED when it is NULL. */
 int cli_print_json(const struct cli *cli, json_t *object);
 

@@ -20,7 +20,7 @@ struct command {
 	const char *words;   /* what comes after the name, as the help shows it */
 	const char *detail;  /* sentences */
 	const char *example; /* lines, each a command and what it does */
-	uint64_t options;    /* mask of OPTION_BIT */
+	option_mask options; /* mask of OPTION_BIT */
 	int words_min, words_max;
 	bool in_order;      /* the first word ends the options ... */
 	bool options_again; /* ... and more of them may come behind it */
@@ -50,6 +50,7 @@ int command_setup(struct cli *cli);
 int command_teardown(struct cli *cli);
 int command_run(struct cli *cli);
 int command_attach(struct cli *cli);
+int command_enter(struct cli *cli);
 int command_status(struct cli *cli);
 int command_top(struct cli *cli);
 int command_log(struct cli *cli);

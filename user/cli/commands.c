@@ -17,7 +17,7 @@
 	(CLIENT | OPTION_BIT(OPTION_OF_COMPONENT) | OPTION_BIT(OPTION_OF_KEY) | \
 	 OPTION_BIT(OPTION_OF_TAG) | OPTION_BIT(OPTION_STATE) | OPTION_BIT(OPTION_MINE))
 #define TABLE_OPTIONS (OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_SORT))
-#define TASK_OPTIONS  (~0ULL << OPTION_TASK_FIRST & (OPTION_BIT(OPTION__COUNT) - 1))
+#define TASK_OPTIONS  (~(option_mask)0 << OPTION_TASK_FIRST & (OPTION_BIT(OPTION__COUNT) - 1))
 #define JOB_IDS                                                                                 \
 	"ID is 12, a range 12-20, or of an array the element 12_3 or some of them 12_3-5; the " \
 	"id of an array alone means all of it. "
@@ -78,13 +78,35 @@ static const struct command rows[] = {
 		.run = command_run,
 	},
 	{
+		.name = "enter",
+		.brief = "become a command in a component: for services",
+		.words = "COMPONENT [--name NAME] [--try] [--] COMMAND [ARGUMENT...]",
+		.detail =
+			"uwd moves us into a leaf of the component, and we become the command: the same "
+			"process, so that a service manager goes on knowing it. Root may, and whom the "
+			"component's 'submit' names; root can without uwd too. Ends with 126 and 127 as "
+			"'run' does, and with 125 when it could not enter.",
+		.example =
+			"uwctl enter cache --name redis --try -- redis-server /etc/redis/redis.conf",
+		.options = CLIENT | OPTION_BIT(OPTION_DRY_RUN) | OPTION_BIT(OPTION_NAME) |
+			   OPTION_BIT(OPTION_TRY),
+		.words_min = 2,
+		.words_max = -1,
+		.in_order = true,
+		.options_again = true,
+		.own_exits = true,
+		.shares_stdout = true,
+		.run = command_enter,
+	},
+	{
 		.name = "attach",
 		.brief = "move a running process into a component",
-		.words = "PID COMPONENT [--name NAME]",
-		.detail = "Moves the process with all its threads, not its children. Memory that "
-			  "it has already charged stays charged where it was.",
-		.example = "uwctl attach 4711 database\nuwctl attach 4711 database --name postgres",
-		.options = CHANGE | OPTION_BIT(OPTION_NAME),
+		.words = "PID COMPONENT [--name NAME] [--tree]",
+		.detail = "Moves the process with all its threads, and with --tree its children. "
+			  "Memory that they have already charged stays charged where it was.",
+		.example = "uwctl attach 4711 database\n"
+			   "uwctl attach 4711 database --name postgres --tree",
+		.options = CHANGE | OPTION_BIT(OPTION_NAME) | OPTION_BIT(OPTION_TREE),
 		.words_min = 2,
 		.words_max = 2,
 		.run = command_attach,

@@ -14,11 +14,11 @@
 #include "user/ipc/json.h"
 
 /* Options that may stand before the command. */
-static const uint64_t before_command = OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON) |
-				       OPTION_BIT(OPTION_COLOR) | OPTION_BIT(OPTION_SOCKET);
+static const option_mask before_command = OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON) |
+					  OPTION_BIT(OPTION_COLOR) | OPTION_BIT(OPTION_SOCKET);
 
 /* The option that a word is, with or without its value; -1: it is none. */
-static int option_of_word(uint64_t mask, const char *word)
+static int option_of_word(option_mask mask, const char *word)
 {
 	size_t length = strcspn(word, "=");
 
@@ -35,14 +35,14 @@ static int option_of_word(uint64_t mask, const char *word)
 	return -1;
 }
 
-static bool takes_next(uint64_t mask, const char *word)
+static bool takes_next(option_mask mask, const char *word)
 {
 	int id = option_of_word(mask, word);
 
 	return id >= 0 && option_row((enum option_id)id)->value && !strchr(word, '=');
 }
 
-static void offer_options(const struct completion *completion, uint64_t mask)
+static void offer_options(const struct completion *completion, option_mask mask)
 {
 	for (int id = 0; id < OPTION__COUNT; id++) {
 		const struct option_row *row = option_row((enum option_id)id);
@@ -56,7 +56,7 @@ static void offer_options(const struct completion *completion, uint64_t mask)
 
 /* Words before the last one, without options and their values; below 0, from -1 down, where a
  * command of its own begins. */
-static int count_words(const struct completion *completion, uint64_t mask, int argc, char **argv,
+static int count_words(const struct completion *completion, option_mask mask, int argc, char **argv,
 		       const char **ret_first)
 {
 	const struct command *command = completion->command;
@@ -80,7 +80,7 @@ static int count_words(const struct completion *completion, uint64_t mask, int a
 }
 
 /* An option, or its value: last is the word before. False when the word is neither. */
-static bool complete_option(struct completion *completion, uint64_t mask, const char *last)
+static bool complete_option(struct completion *completion, option_mask mask, const char *last)
 {
 	const char *value = strchr(completion->word, '=');
 	int id = option_of_word(mask, completion->word);

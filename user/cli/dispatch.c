@@ -41,8 +41,8 @@ static int read_options(int argc, char **argv, struct cli *cli, struct uw_err *e
 }
 
 /* Options that stand before the command, where every command takes them. */
-static const uint64_t before_command = OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON) |
-				       OPTION_BIT(OPTION_COLOR) | OPTION_BIT(OPTION_SOCKET);
+static const option_mask before_command = OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON) |
+					  OPTION_BIT(OPTION_COLOR) | OPTION_BIT(OPTION_SOCKET);
 
 /* The word of the usage line that comes after so many: "COMMAND" of "COMPONENT [--] COMMAND". */
 static void missing_word(const char *words, int given, char *buf, size_t size)
@@ -94,7 +94,7 @@ static int read_words(int argc, char **argv, struct cli *cli)
 
 static int options_not_taken(const struct cli *cli)
 {
-	uint64_t wrong = cli->options.given & ~cli->command->options;
+	option_mask wrong = cli->options.given & ~cli->command->options;
 
 	for (int id = 0; id < OPTION__COUNT; id++) {
 		if (wrong & OPTION_BIT(id))

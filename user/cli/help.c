@@ -40,7 +40,7 @@ static int option_text(const struct option_row *row, char *buf, size_t size)
 }
 
 /* Where the help of a command's options begins. What is longer has a line of its own. */
-static int help_column(uint64_t mask)
+static int help_column(option_mask mask)
 {
 	int column = HELP_COLUMN;
 	char left[64];
@@ -57,7 +57,7 @@ static int help_column(uint64_t mask)
 	return column;
 }
 
-static void print_options(const struct screen *screen, uint64_t mask)
+static void print_options(const struct screen *screen, option_mask mask)
 {
 	int column = help_column(mask);
 

@@ -70,6 +70,12 @@ static const struct option_full {
 				  "move what runs in the pool to the group above it"},
 				 TYPE_FLAG,
 				 offsetof(struct options, keep_running)},
+	[OPTION_TRY] = {{"try", 0, NULL, "where it cannot enter, run the command all the same"},
+			TYPE_FLAG,
+			offsetof(struct options, try)},
+	[OPTION_TREE] = {{"tree", 0, NULL, "with its children and theirs"},
+			 TYPE_FLAG,
+			 offsetof(struct options, tree)},
 	[OPTION_WATCH] = {{"watch", 'w', NULL, "print it again each second until interrupted"},
 			  TYPE_FLAG,
 			  offsetof(struct options, watch)},
@@ -353,7 +359,7 @@ struct getopt_tables {
 	char shorts[2 * OPTION__COUNT + 3];
 };
 
-static void getopt_fill(uint64_t mask, bool in_order, struct getopt_tables *tables)
+static void getopt_fill(option_mask mask, bool in_order, struct getopt_tables *tables)
 {
 	char *shorts = tables->shorts;
 	int count = 0;
@@ -381,7 +387,7 @@ static void getopt_fill(uint64_t mask, bool in_order, struct getopt_tables *tabl
 }
 
 /* A letter means one option of a command, and may mean another of another command. */
-static const struct option_full *option_of(int value, uint64_t mask)
+static const struct option_full *option_of(int value, option_mask mask)
 {
 	if (value >= 256 && value < 256 + OPTION__COUNT)
 		return &table[value - 256];
@@ -426,7 +432,7 @@ static int unknown_option(const char *word, const struct getopt_tables *tables, 
 }
 
 /* What went wrong with the option that getopt_long has just refused. */
-static int refused(int value, char **argv, uint64_t mask, const struct getopt_tables *tables,
+static int refused(int value, char **argv, option_mask mask, const struct getopt_tables *tables,
 		   struct uw_err *err)
 {
 	const struct option_full *option = option_of(optopt, mask);
@@ -439,7 +445,7 @@ static int refused(int value, char **argv, uint64_t mask, const struct getopt_ta
 	return unknown_option(argv[optind - 1], tables, err);
 }
 
-int options_parse(int argc, char **argv, uint64_t mask, bool in_order, struct options *options,
+int options_parse(int argc, char **argv, option_mask mask, bool in_order, struct options *options,
 		  int *ret_first, struct uw_err *err)
 {
 	struct getopt_tables tables;

@@ -22,6 +22,8 @@ enum option_id {
 	OPTION_NAME,
 	OPTION_KILL,
 	OPTION_KEEP_RUNNING,
+	OPTION_TRY,
+	OPTION_TREE,
 	OPTION_WATCH,
 	OPTION_FOLLOW,
 	OPTION_COUNT,
@@ -82,8 +84,11 @@ enum option_id {
 };
 
 #define OPTION_TASK_FIRST OPTION_COMPONENT
-#define OPTION_BIT(id)    (1ULL << (id))
-_Static_assert(OPTION__COUNT <= 64, "a mask has a bit for each option");
+#define OPTION_BIT(id)    ((option_mask)1 << (id))
+
+/* Of options: a bit for each. */
+typedef unsigned __int128 option_mask;
+_Static_assert(OPTION__COUNT <= 128, "a mask has a bit for each option");
 
 #define OPTION_SETTINGS_MAX 256
 
@@ -95,9 +100,9 @@ struct option_setting {
 
 /* What was given; zero where it was not. Texts point into argv. */
 struct options {
-	uint64_t given; /* mask of OPTION_BIT: 0 and "no" say something too */
+	option_mask given; /* mask of OPTION_BIT: 0 and "no" say something too */
 	bool help, json, dry_run;
-	bool kill, keep_running, watch, follow, force;
+	bool kill, keep_running, try, tree, watch, follow, force;
 	bool wait, no_env, any, err, jobs, mine;
 	enum screen_colour colour;
 	const char *config, *socket, *name, *file, *out;
@@ -136,7 +141,7 @@ const struct option_row *option_row(enum option_id id);
  * them; with in_order the first such word ends the options ("run COMPONENT -- CMD" keeps CMD's
  * own). -EINVAL with a text that names the option, what is wrong and what was probably meant.
  */
-int options_parse(int argc, char **argv, uint64_t mask, bool in_order, struct options *options,
+int options_parse(int argc, char **argv, option_mask mask, bool in_order, struct options *options,
 		  int *ret_first, struct uw_err *err);
 
 #endif

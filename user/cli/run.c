@@ -76,15 +76,6 @@ static void print_summary(const struct leaf_run *run, int status)
 		fputc('\n', stderr);
 }
 
-static int exec_failed(const struct cli *cli, const char *command, int error)
-{
-	struct uw_err err = {0};
-
-	err_set(&err, -error, "%s: %s", command, strerror(error));
-	cli_fail(cli, &err);
-	return error == ENOENT ? CLI_NOT_FOUND : CLI_CANNOT_EXEC;
-}
-
 static int exit_status(const struct foreground_end *end)
 {
 	return end->signal ? CLI_SIGNALLED + end->signal : end->exit_code;
@@ -98,7 +89,7 @@ static int run_for_real(const struct cli *cli, const struct place *place, struct
 
 	if (run_in_leaf(place, argv, cli->options.name, run, &err) < 0)
 		return cli_fail(cli, &err);
-	status = run->end.exec_error ? exec_failed(cli, argv[0], run->end.exec_error)
+	status = run->end.exec_error ? cli_exec_failed(cli, argv[0], run->end.exec_error)
 				     : exit_status(&run->end);
 	if (cli->options.json)
 		print_summary(run, status);

@@ -29,6 +29,8 @@
 #include "user/daemon/leases.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/memory.h"
+#include "user/daemon/mover.h"
+#include "user/daemon/methods/enter.h"
 #include "user/daemon/methods/methods.h"
 #include "user/daemon/methods/queue.h"
 #include "user/daemon/methods/wait.h"
@@ -254,6 +256,7 @@ static int on_tick_timer(sd_event_source *source, uint64_t usec, void *data)
 	thresholds_file_save(daemon, THRESHOLDS_FILE, false);
 	leases_look(daemon);
 	queue_look(daemon);
+	enter_keep_house(daemon);
 	if (alone_look(daemon))
 		leases_mend(daemon);
 	ipc_server_expire(daemon->server, daemon->frame.now_us);
@@ -308,6 +311,8 @@ static int open_loop(struct daemon *daemon, struct uw_err *err)
 	if (rc >= 0)
 		rc = leases_watch(daemon);
 	if (rc >= 0)
+		rc = mover_watch(daemon);
+	if (rc >= 0)
 		rc = reload_watch(daemon);
 	if (rc >= 0)
 		rc = alone_watch(daemon);
@@ -325,6 +330,7 @@ static void close_loop(struct daemon *daemon)
 	pool_unwatch(daemon);
 	queue_unwatch(daemon);
 	leases_unwatch(daemon);
+	mover_unwatch(daemon);
 	tick_unwatch(daemon);
 	daemon->client_source = sd_event_source_disable_unref(daemon->client_source);
 	daemon->tick_timer = sd_event_source_disable_unref(daemon->tick_timer);
@@ -374,6 +380,11 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 	if (rc >= 0)
 		rc = pool_sync(daemon, err);
 	if (rc >= 0) {
+		rc = mover_open(daemon);
+		if (rc < 0)
+			err_set(err, rc, "uwd: %s", strerror(-rc));
+	}
+	if (rc >= 0) {
 		flight_log_open(daemon);
 		open_queue(daemon);
 		open_leases(daemon);
@@ -413,6 +424,8 @@ void daemon_close(struct daemon *daemon)
 		thresholds_file_save(daemon, THRESHOLDS_FILE, true);
 	close_loop(daemon);
 	leases_close(daemon);
+	mover_close(daemon);
+	free(daemon->entered);
 	queue_close(daemon);
 	ipc_server_free(daemon->server);
 	flight_log_close(daemon);

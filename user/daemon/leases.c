@@ -304,8 +304,6 @@ int leases_watch(struct daemon *daemon)
 	if (rc >= 0)
 		rc = loop_add_io(daemon->event, lease_server_fd(daemon->lease_server), EPOLLIN,
 				 on_lease_client, daemon, LOOP_CLIENTS, &daemon->lease_source);
-	if (rc >= 0)
-		rc = tasks_watch(daemon);
 	return rc;
 }
 
@@ -313,7 +311,6 @@ void leases_unwatch(struct daemon *daemon)
 {
 	daemon->lease_source = sd_event_source_disable_unref(daemon->lease_source);
 	daemon->lease_timer = sd_event_source_disable_unref(daemon->lease_timer);
-	tasks_unwatch(daemon);
 }
 
 /* ---- from the start to the end ---- */
@@ -379,10 +376,8 @@ int leases_open(struct daemon *daemon, struct uw_err *err)
 	resolve_lists(daemon);
 	lease_init(daemon->leases, lease_file_slots(daemon->lease_file));
 	lease_configure(daemon->leases, &daemon->config);
-	rc = tasks_open(daemon);
-	rc = rc ? err_set(err, rc, "leases: %s", strerror(-rc)) : open_server(daemon, err);
+	rc = open_server(daemon, err);
 	if (rc) {
-		tasks_close(daemon);
 		free(daemon->leases);
 		daemon->leases = NULL;
 		return rc;
@@ -397,7 +392,6 @@ void leases_close(struct daemon *daemon)
 {
 	daemon->stepped = NULL;
 	lease_server_free(daemon->lease_server);
-	tasks_close(daemon);
 	lease_file_close(daemon->lease_file);
 	free(daemon->leases);
 	daemon->lease_server = NULL;

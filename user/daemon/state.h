@@ -27,6 +27,7 @@
 struct act;
 struct change;
 struct daemon;
+struct entered_list;
 struct flight;
 struct ipc_server;
 struct kern;
@@ -34,10 +35,10 @@ struct lease_file;
 struct lease_ledger;
 struct lease_server;
 struct ledger;
+struct mover;
 struct policy_state;
 struct queue_page;
 struct sense;
-struct tasks;
 struct wait_call;
 
 struct daemon_stats {
@@ -123,7 +124,8 @@ struct daemon {
 	uint64_t leases_look_us;                 /* when next */
 	pid_t keeper_pid[2 * UW_COMPONENTS_MAX]; /* keepers of pools that are ours to reap */
 	uint32_t keeper_leaves; /* mask of components that may have a leaf of pools */
-	struct tasks *tasks;    /* leaves of tasks; tasks.c */
+
+	struct mover *mover; /* mover.c */
 
 	/* flight_log.c */
 	struct flight *flight;       /* NULL: nothing is recorded */
@@ -157,8 +159,9 @@ struct daemon {
 	uint64_t alone_look_us;
 
 	/* Calls that are being answered. */
-	struct wait_call *waits; /* methods/wait.c */
-	struct change *changes;  /* methods/change.c */
+	struct wait_call *waits;      /* methods/wait.c */
+	struct entered_list *entered; /* NULL: nobody has entered; methods/enter.c */
+	struct change *changes;       /* methods/change.c */
 
 	struct queue_page *pages; /* methods/queue_page.c */
 	uint32_t page_uid;        /* whose the last one was */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Between the server of leases, which knows whose task may begin, and the thread that touches
- * leaves. What has been moved comes back over a list and an eventfd into the loop. A leaf that ends
- * is read before it goes, and what its task came to is learned of its key, as of a job's.
+ * Between the server of leases, which knows whose task may begin, and the mover, which makes, fills
+ * and removes leaves. A leaf that ends is read before it goes, and what its task came to is learned
+ * of its key, as of a job's.
  */
 #include "user/daemon/tasks.h"
 
@@ -11,89 +11,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
-#include "user/daemon/loop.h"
-#include "user/daemon/pool.h"
+#include "user/daemon/mover.h"
 #include "user/jobs/jobs.h"
-#include "user/jobs/leaf_keeper.h"
 #include "user/lease/peer.h"
 
+/* Whose move it is. */
 struct task_moved {
-	struct task_moved *next;
-	struct tasks *tasks;
 	uint32_t client;
-	uint64_t id, cgid;
-	int rc;
-};
-
-struct tasks {
-	struct leaf_keeper *keeper; /* NULL: there was no task yet */
-	int wake;
-	sd_event_source *source;
-	pthread_mutex_t lock;
-	struct task_moved *first, **last; /* under the lock */
+	uint64_t id;
 };
 
 /* ---- moves ---- */
 
-/* On the keeper's thread. */
-static void on_moved(void *data, int rc, uint64_t cgid)
+static void on_moved(struct daemon *daemon, void *data, int rc, uint64_t cgid)
 {
-	struct task_moved *moved = data;
-	struct tasks *tasks = moved->tasks;
+	const struct task_moved *moved = data;
 
-	moved->rc = rc;
-	moved->cgid = cgid;
-	pthread_mutex_lock(&tasks->lock);
-	*tasks->last = moved;
-	tasks->last = &moved->next;
-	pthread_mutex_unlock(&tasks->lock);
-	eventfd_write(tasks->wake, 1);
-}
-
-static struct task_moved *take_all(struct tasks *tasks)
-{
-	struct task_moved *first;
-
-	pthread_mutex_lock(&tasks->lock);
-	first = tasks->first;
-	tasks->first = NULL;
-	tasks->last = &tasks->first;
-	pthread_mutex_unlock(&tasks->lock);
-	return first;
-}
-
-static int on_wake(sd_event_source *source, int fd, uint32_t revents, void *data)
-{
-	struct daemon *daemon = data;
-	struct task_moved *moved;
-	eventfd_t count;
-
-	(void)source, (void)revents;
-	eventfd_read(fd, &count);
-	moved = take_all(daemon->tasks);
-	while (moved) {
-		struct task_moved *next = moved->next;
-
-		lease_server_moved(daemon->lease_server, moved->client, moved->id, moved->rc,
-				   moved->cgid);
-		free(moved);
-		moved = next;
-	}
-	return 0;
-}
-
-static int need_keeper(struct daemon *daemon)
-{
-	struct tasks *tasks = daemon->tasks;
-
-	return tasks->keeper ? 0 : leaf_keeper_new(pool_own_dir, daemon, &tasks->keeper);
+	lease_server_moved(daemon->lease_server, moved->client, moved->id, rc, cgid);
 }
 
 static int move(void *data, const struct lease_move *wanted)
@@ -104,19 +43,16 @@ static int move(void *data, const struct lease_move *wanted)
 		.pidfd = wanted->pidfd,
 		.pid = wanted->pid,
 		.bytes = wanted->bytes,
-		.done = on_moved,
-		.data = moved,
 	};
-	int rc = moved ? need_keeper(daemon) : -ENOMEM;
+	int rc;
 
-	if (!rc && (!text_copy(leaf.component, sizeof(leaf.component), wanted->component) ||
-		    !text_copy(leaf.leaf, sizeof(leaf.leaf), wanted->leaf)))
-		rc = -ENAMETOOLONG;
-	if (rc)
-		return rc;
-	*moved = (struct task_moved){
-		.tasks = daemon->tasks, .client = wanted->client, .id = wanted->id};
-	rc = leaf_keeper_move(daemon->tasks->keeper, &leaf);
+	if (!moved)
+		return -ENOMEM;
+	if (!text_copy(leaf.component, sizeof(leaf.component), wanted->component) ||
+	    !text_copy(leaf.leaf, sizeof(leaf.leaf), wanted->leaf))
+		return -ENAMETOOLONG;
+	*moved = (struct task_moved){.client = wanted->client, .id = wanted->id};
+	rc = mover_move(daemon, &leaf, on_moved, moved);
 	if (!rc)
 		(void)TAKE(moved);
 	return rc;
@@ -173,23 +109,12 @@ static void learn(struct daemon *daemon, const struct lease_leaf_end *end)
 			   well ? end->run_us : 0);
 }
 
-static void clean(struct daemon *daemon, const char *component, const char *leaf)
-{
-	int rc = need_keeper(daemon);
-
-	if (!rc)
-		rc = leaf_keeper_clean(daemon->tasks->keeper, component, leaf);
-	if (rc)
-		log_warning("leaf stays component=%s leaf=%s error=%s", component, leaf,
-			    strerrorname_np(-rc));
-}
-
 static void end(void *data, const struct lease_leaf_end *end)
 {
 	struct daemon *daemon = data;
 
 	learn(daemon, end);
-	clean(daemon, end->component, end->leaf);
+	mover_clean(daemon, end->component, end->leaf);
 }
 
 static uint64_t learned(void *data, uint32_t component, uint32_t uid, const char *key)
@@ -251,7 +176,7 @@ static int sweep_leaf(void *data, const char *name)
 
 	if (is_of_task(name) &&
 	    !lease_server_has_leaf(sweep->daemon->lease_server, sweep->component, name))
-		clean(sweep->daemon, sweep->component, name);
+		mover_clean(sweep->daemon, sweep->component, name);
 	return 0;
 }
 
@@ -276,54 +201,4 @@ void tasks_serve(struct lease_server_conf *conf)
 	conf->end = end;
 	conf->look = look;
 	conf->find_leaf = find_leaf;
-}
-
-int tasks_open(struct daemon *daemon)
-{
-	struct tasks *tasks = calloc(1, sizeof(*tasks));
-
-	if (!tasks)
-		return -ENOMEM;
-	tasks->last = &tasks->first;
-	tasks->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (tasks->wake < 0) {
-		free(tasks);
-		return -errno;
-	}
-	pthread_mutex_init(&tasks->lock, NULL);
-	daemon->tasks = tasks;
-	return 0;
-}
-
-/* Its thread first: it may put something on the list until it has ended. */
-void tasks_close(struct daemon *daemon)
-{
-	struct tasks *tasks = daemon->tasks;
-	struct task_moved *moved;
-
-	if (!tasks)
-		return;
-	leaf_keeper_free(tasks->keeper);
-	for (moved = take_all(tasks); moved;) {
-		struct task_moved *next = moved->next;
-
-		free(moved);
-		moved = next;
-	}
-	pthread_mutex_destroy(&tasks->lock);
-	close(tasks->wake);
-	free(tasks);
-	daemon->tasks = NULL;
-}
-
-int tasks_watch(struct daemon *daemon)
-{
-	return loop_add_io(daemon->event, daemon->tasks->wake, EPOLLIN, on_wake, daemon,
-			   LOOP_CLIENTS, &daemon->tasks->source);
-}
-
-void tasks_unwatch(struct daemon *daemon)
-{
-	if (daemon->tasks)
-		daemon->tasks->source = sd_event_source_disable_unref(daemon->tasks->source);
 }

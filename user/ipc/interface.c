@@ -438,6 +438,15 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.in = "(component: ?string)",
 			.out = "(pools: []MemoryPool)",
 		},
+	[IPC_ENTER] =
+		{
+			.name = "Enter",
+			.doc = "Moves the caller into a leaf of a component that its submit lets one use;\n"
+			       "# it goes on there",
+			.in = "(component: string, leaf: ?string)",
+			.out = "(component: string, leaf: string)",
+			.by_job = true,
+		},
 	[IPC_METRICS] =
 		{
 			.name = "Metrics",

@@ -37,6 +37,7 @@ enum ipc_method {
 	IPC_FREE_LEASE,
 	IPC_POOLS,
 	IPC_METRICS,
+	IPC_ENTER,
 	IPC_METHOD__COUNT
 };
 

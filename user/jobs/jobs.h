@@ -39,11 +39,12 @@
 #include "user/store/history.h"
 #include "user/store/store.h"
 
-#define JOBS_MAX       (1U << 17) /* that have not ended; max-queued goes no further */
-#define JOBS_KEYS_MAX  2048U      /* of which something learned is kept in memory */
-#define JOBS_LEAF_LEN  32
-#define JOBS_RUNS_KEPT 65536U /* the last ones, whatever their key: who ran beside whom */
-#define JOBS_LOG_DIR   "log"
+#define JOBS_MAX         (1U << 17) /* that have not ended; max-queued goes no further */
+#define JOBS_KEYS_MAX    2048U      /* of which something learned is kept in memory */
+#define JOBS_LEAF_LEN    32
+#define JOBS_LEAF_PREFIX "job-" /* of the leaves of queued jobs */
+#define JOBS_RUNS_KEPT   65536U /* the last ones, whatever their key: who ran beside whom */
+#define JOBS_LOG_DIR     "log"
 
 struct jobs;
 

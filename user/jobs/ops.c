@@ -238,7 +238,7 @@ static int sweep_leaf(void *data, const char *name)
 	uint64_t id;
 	char *end;
 
-	if (strncmp(name, "job-", 4) != 0)
+	if (strncmp(name, JOBS_LEAF_PREFIX, strlen(JOBS_LEAF_PREFIX)) != 0)
 		return 0;
 	id = strtoull(name + 4, &end, 10);
 	if ((*end && *end != '-') || !id || jobs_find(sweep->jobs, id))

@@ -25,7 +25,7 @@
 
 const char *run_leaf_name(uint64_t id, uint32_t attempt, char buf[JOBS_LEAF_LEN])
 {
-	int size = snprintf(buf, JOBS_LEAF_LEN, "job-%" PRIu64, id);
+	int size = snprintf(buf, JOBS_LEAF_LEN, JOBS_LEAF_PREFIX "%" PRIu64, id);
 
 	if (attempt)
 		snprintf(buf + size, (size_t)(JOBS_LEAF_LEN - size), "-%" PRIu32, attempt);

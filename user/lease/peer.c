@@ -136,6 +136,22 @@ bool lease_peer_runs(int pidfd)
 	return !poll(&ended, 1, 0);
 }
 
+int lease_peer_hold(const struct ipc_peer *who)
+{
+	AUTO_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, who->pid, 0);
+	struct proc_status status;
+	int rc;
+
+	if (pidfd < 0)
+		return -errno;
+	rc = read_status(who->pid, &status);
+	if (!rc && !is_of_user(&status, who->uid))
+		rc = -EPERM;
+	if (!rc && !lease_peer_runs(pidfd))
+		rc = -ESRCH;
+	return rc ? rc : TAKE_FD(pidfd);
+}
+
 /* What was read was of the process behind pidfd if that runs still: its number is nobody else's. */
 int lease_peer_child(const struct lease_peer *peer, int pidfd, struct lease_identity *ret_identity)
 {

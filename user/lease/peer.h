@@ -27,6 +27,10 @@ int lease_peer_take(struct lease_peer *peer, int fd);
 /* The pidfd of a process that is known by number and start. -ESRCH. */
 int lease_peer_open(int32_t pid, uint64_t start_ticks, int *ret_pidfd);
 
+/* A pidfd, the caller's, of the process that has the number of who: of the same user in all
+ * respects (root's may be anybody's), or -EPERM. -ESRCH: it has gone. */
+int lease_peer_hold(const struct ipc_peer *who);
+
 /*
  * Who the process behind pidfd is, where it is one that the peer may have moved: a descendant of
  * its, of the same user in all respects (root's may be anybody's), and still in

@@ -20,6 +20,7 @@
 #include "user/conf/conf.h"
 #include "user/daemon/leases_report.h"
 #include "user/daemon/methods/encode.h"
+#include "user/daemon/methods/enter.h"
 #include "user/daemon/methods/explain.h"
 #include "user/daemon/methods/leases.h"
 #include "user/daemon/methods/metrics.h"
@@ -388,6 +389,7 @@ static const method_fn methods[IPC_METHOD__COUNT] = {
 	[IPC_CONFIG] = method_config,   [IPC_RELOAD] = method_reload,
 	[IPC_FREEZE] = method_freeze,   [IPC_THAW] = method_thaw,
 	[IPC_RECLAIM] = method_reclaim, [IPC_METRICS] = method_metrics,
+	[IPC_ENTER] = method_enter,
 };
 
 void methods_handle(void *data, const struct ipc_call *call, struct ipc_answer *answer)

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Who calls is known by the socket, and is moved on the mover's thread: the answer comes when it is
+ * there. A leaf in which somebody runs is entered by nobody else. Each leaf that was entered stands
+ * in a list until nothing runs in it any more, and is removed then: a user cannot leave more of
+ * them than the list lets one have. Of a uwd that is started anew the list is empty; what was
+ * entered before stays where it is, and an empty leaf is taken by who next enters by its name.
+ */
+#include "user/daemon/methods/enter.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/base/text.h"
+#include "user/daemon/mover.h"
+#include "user/daemon/submitters.h"
+#include "user/ipc/json.h"
+#include "user/lease/peer.h"
+#include "user/lease/server.h"
+
+struct entered {
+	char component[UW_NAME_LEN], leaf[JOBS_LEAF_LEN];
+	uid_t uid;
+	uint64_t cgid;
+	bool on_its_way;
+};
+
+struct entered_list {
+	uint32_t count;
+	struct entered at[ENTERED_MAX];
+};
+
+/* Of one call, until it is answered. */
+struct entering {
+	uint64_t token;
+	struct entered place;
+};
+
+/* ---- the list ---- */
+
+static struct entered *find(struct daemon *daemon, const struct entered *place)
+{
+	struct entered_list *list = daemon->entered;
+
+	for (uint32_t i = 0; list && i < list->count; i++)
+		if (!strcmp(list->at[i].leaf, place->leaf) &&
+		    !strcmp(list->at[i].component, place->component))
+			return &list->at[i];
+	return NULL;
+}
+
+static void forget(struct daemon *daemon, struct entered *entered)
+{
+	struct entered_list *list = daemon->entered;
+
+	*entered = list->at[--list->count];
+}
+
+static uint32_t count_of(const struct entered_list *list, uid_t uid)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < list->count; i++)
+		count += list->at[i].uid == uid;
+	return count;
+}
+
+/* Puts the place on the list; false when that is answered. */
+static bool put(struct daemon *daemon, const struct entered *place, struct ipc_answer *answer)
+{
+	struct entered_list *list = daemon->entered ? daemon->entered : calloc(1, sizeof(*list));
+	struct entered *before = find(daemon, place);
+
+	daemon->entered = list;
+	if (!list) {
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
+		return false;
+	}
+	if (before && before->on_its_way) {
+		ipc_answer_fail(answer, IPC_ERROR_BUSY, "another process is on its way into %s/%s",
+				place->component, place->leaf);
+		return false;
+	}
+	if (!before && (list->count == ENTERED_MAX ||
+			(place->uid && count_of(list, place->uid) >= ENTERED_MAX_USER))) {
+		ipc_answer_fail(answer, IPC_ERROR_REFUSED,
+				"uid %u has entered %u leaves of %u in all; a user may enter %u, "
+				"all together %u",
+				(unsigned int)place->uid, count_of(list, place->uid), list->count,
+				ENTERED_MAX_USER, ENTERED_MAX);
+		return false;
+	}
+	*(before ? before : &list->at[list->count++]) = *place;
+	return true;
+}
+
+static bool is_populated(const struct frame *frame, uint64_t cgid)
+{
+	for (uint32_t i = 0; i < frame->leaf_count; i++)
+		if (frame->leaf[i].cgid == cgid)
+			return frame->leaf[i].populated;
+	return false;
+}
+
+void enter_keep_house(struct daemon *daemon)
+{
+	struct entered_list *list = daemon->entered;
+
+	for (uint32_t i = list ? list->count : 0; i-- > 0;) {
+		struct entered *entered = &list->at[i];
+
+		if (entered->on_its_way || is_populated(&daemon->frame, entered->cgid))
+			continue;
+		/* The kernel has the last word: it refuses while somebody is there. */
+		if (cg_leaf_remove(daemon->pool.dir, entered->component, entered->leaf) != -EBUSY)
+			forget(daemon, entered);
+	}
+}
+
+/* ---- what is asked for ---- */
+
+static bool is_of_others(const char *leaf)
+{
+	return !strcmp(leaf, CG_ADOPTED) || !strcmp(leaf, CG_POOLS) ||
+	       !strncmp(leaf, JOBS_LEAF_PREFIX, strlen(JOBS_LEAF_PREFIX)) ||
+	       !strncmp(leaf, LEASE_LEAF_PREFIX, strlen(LEASE_LEAF_PREFIX));
+}
+
+static bool read_leaf(const struct ipc_call *call, struct ipc_answer *answer,
+		      struct entered *ret_place)
+{
+	const json_t *value = json_object_get(call->parameters, "leaf");
+	const char *name = json_string_value(value);
+
+	if (!value || json_is_null(value)) {
+		snprintf(ret_place->leaf, sizeof(ret_place->leaf), "enter-%d", call->peer->pid);
+		return true;
+	}
+	if (!name || !text_is_name(name) ||
+	    !text_copy(ret_place->leaf, sizeof(ret_place->leaf), name)) {
+		ipc_answer_bad_parameter(answer, "leaf");
+		return false;
+	}
+	if (!is_of_others(name))
+		return true;
+	ipc_answer_fail(answer, IPC_ERROR_REFUSED,
+			"leaves of the name '%s' are uwd's own; choose another --name", name);
+	return false;
+}
+
+static bool read_place(const struct daemon *daemon, const struct ipc_call *call,
+		       struct ipc_answer *answer, struct entered *ret_place)
+{
+	const char *name = json_get_text(call->parameters, "component");
+	int at = config_find(&daemon->config, name);
+
+	if (at < 0) {
+		ipc_answer_fail(answer, IPC_ERROR_NO_COMPONENT,
+				"there is no component '%.64s'; uw.conf names them", name);
+		return false;
+	}
+	if (!submitters_include(&daemon->component[at].allow, call->peer)) {
+		ipc_answer_fail(answer, IPC_ERROR_NOT_PERMITTED,
+				"uid %u may not enter %s; 'submit' of [component %s] in uw.conf "
+				"says who may",
+				(unsigned int)call->peer->uid, name, name);
+		return false;
+	}
+	text_copy(ret_place->component, sizeof(ret_place->component),
+		  daemon->config.component[at].name);
+	return read_leaf(call, answer, ret_place);
+}
+
+/* ---- the move ---- */
+
+static void fail(struct ipc_answer *answer, const struct entered *place, int rc)
+{
+	if (rc == -EEXIST)
+		ipc_answer_fail(answer, IPC_ERROR_REFUSED,
+				"%s/%s: something runs there; choose another --name",
+				place->component, place->leaf);
+	else
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "%s/%s: %s", place->component,
+				place->leaf, strerror(-rc));
+}
+
+static void on_moved(struct daemon *daemon, void *data, int rc, uint64_t cgid)
+{
+	const struct entering *entering = data;
+	struct entered *entered = find(daemon, &entering->place);
+	struct ipc_answer answer = {0};
+
+	if (rc) {
+		fail(&answer, &entering->place, rc);
+		forget(daemon, entered);
+	} else {
+		entered->on_its_way = false;
+		entered->cgid = cgid;
+		answer.parameters = json_pack("{s:s, s:s}", "component", entering->place.component,
+					      "leaf", entering->place.leaf);
+	}
+	ipc_server_answer(daemon->server, entering->token, &answer, clock_now_us());
+}
+
+static int begin(struct daemon *daemon, const struct ipc_call *call, const struct entered *place)
+{
+	AUTO_FREE struct entering *entering = malloc(sizeof(*entering));
+	AUTO_CLOSE int pidfd = lease_peer_hold(call->peer);
+	struct leaf_move leaf = {.pidfd = pidfd, .pid = call->peer->pid, .bytes = UINT64_MAX};
+	int rc = !entering ? -ENOMEM : pidfd < 0 ? pidfd : 0;
+
+	if (rc)
+		return rc;
+	*entering = (struct entering){.token = call->token, .place = *place};
+	text_copy(leaf.component, sizeof(leaf.component), place->component);
+	text_copy(leaf.leaf, sizeof(leaf.leaf), place->leaf);
+	rc = mover_move(daemon, &leaf, on_moved, entering);
+	if (!rc)
+		(void)TAKE(entering);
+	return rc;
+}
+
+void method_enter(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer)
+{
+	struct entered place = {.uid = call->peer->uid, .on_its_way = true};
+	int rc;
+
+	if (daemon->options.dry_run) {
+		ipc_answer_fail(answer, IPC_ERROR_REFUSED, "this uwd is a dry run");
+		return;
+	}
+	if (!read_place(daemon, call, answer, &place) || !put(daemon, &place, answer))
+		return;
+	rc = begin(daemon, call, &place);
+	if (rc) {
+		fail(answer, &place, rc);
+		forget(daemon, find(daemon, &place));
+		return;
+	}
+	answer->later = true;
+}
