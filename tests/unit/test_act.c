@@ -64,6 +64,29 @@ static void test_thaw_clears_the_entry(void **state)
 	assert_int_equal(ledger_count(f->ledger), 0);
 }
 
+/* To the next uwd with its freezes, and with who had asked for them; limits go home. */
+static void test_hand_over_leaves_freezes_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger_entry entry;
+
+	plan(f, (struct action){.kind = ACTION_FREEZE,
+				.leaf = f->leaf,
+				.deadline_us = f->fake.now_us + 60 * US_PER_SEC,
+				.why = {.reason = REASON_REQUEST}});
+	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = 300 * MIB});
+	await(f);
+	/* What the fake only notes. */
+	tmp_pool_write(&f->pool, "jobs", "memory.high", "314572800");
+	tmp_pool_write(&f->pool, "jobs/train", "cgroup.freeze", "1");
+	assert_int_equal(act_hand_over(f->act, 30 * US_PER_SEC), 0);
+	assert_true(ledger_is_handed_over(f->ledger, f->fake.now_us));
+	assert_false(has_entry(f, LEDGER_HIGH, f->jobs));
+	assert_true(ledger_find(f->ledger, LEDGER_FREEZE, f->leaf, &entry));
+	assert_int_equal(entry.new_value, LEDGER_FREEZE_ASKED);
+	assert_int_equal(tmp_pool_read(&f->pool, "jobs/train", "cgroup.freeze"), 1);
+}
+
 static void test_leaf_gone_clears_its_entry(void **state)
 {
 	struct fixture *f = *state;
@@ -316,6 +339,7 @@ int main(void)
 		TEST(test_freeze_that_fails_leaves_no_entry),
 		TEST(test_freeze_without_room_in_the_ledger_is_not_done),
 		TEST(test_thaw_clears_the_entry),
+		TEST(test_hand_over_leaves_freezes_alone),
 		TEST(test_leaf_gone_clears_its_entry),
 		TEST(test_leaf_out_of_sight_keeps_its_entry),
 		TEST(test_kill_of_an_empty_leaf_is_not_written),

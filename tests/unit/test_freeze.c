@@ -318,6 +318,53 @@ static void test_frozen_leaf_of_an_earlier_uwd_is_thawed_at_the_start(void **dat
 	assert_int_equal(thaw->why.reason, REASON_STARTUP);
 }
 
+/* Not before its end, and not after it. */
+static void is_kept_for(struct fixture *f, uint64_t us)
+{
+	uint64_t until_us = f->frame.now_us + us;
+
+	f->frame.leaf[HOG].frozen = f->frame.leaf[HOG].ours = true;
+	f->frame.leaf[HOG].kept_until_us = until_us;
+	fixture_step(f);
+	f->frame.leaf[HOG].kept_until_us = 0; /* told once */
+	f->frame.leaf[HOG].kept_asked = false;
+	while (!fixture_find(f, ACTION_THAW, HOG)) {
+		assert_int_equal(fixture_view(f, HOG).frozen_leaves, 1);
+		fixture_next(f, 100 * US_PER_MS);
+		assert_true(f->frame.now_us <= until_us);
+	}
+}
+
+static void test_freeze_that_a_client_asked_the_uwd_before_for_lasts(void **data)
+{
+	struct fixture *f = *data;
+	const uint64_t began_us = f->frame.now_us;
+
+	f->frame.leaf[HOG].kept_asked = true;
+	is_kept_for(f, 20 * US_PER_SEC);
+	assert_true(f->frame.now_us >= began_us + 17 * US_PER_SEC); /* the margin to the guard's */
+	assert_int_equal(fixture_find(f, ACTION_THAW, HOG)->why.reason, REASON_DEADLINE);
+}
+
+/* By its own rules, as room is there. */
+static void test_freeze_of_the_uwd_before_goes_on_as_its_own(void **data)
+{
+	struct fixture *f = *data;
+
+	is_kept_for(f, 60 * US_PER_SEC);
+	assert_int_equal(fixture_find(f, ACTION_THAW, HOG)->why.reason, REASON_ROOM);
+}
+
+static void test_freeze_of_the_uwd_before_that_is_over_is_thawed(void **data)
+{
+	struct fixture *f = *data;
+
+	f->frame.leaf[HOG].frozen = f->frame.leaf[HOG].ours = true;
+	f->frame.leaf[HOG].kept_until_us = f->frame.now_us;
+	fixture_step(f);
+	assert_int_equal(fixture_find(f, ACTION_THAW, HOG)->why.reason, REASON_STARTUP);
+}
+
 static void stays_frozen(struct fixture *f)
 {
 	for (int tick = 0; tick < 50; tick++) {
@@ -465,6 +512,9 @@ int main(void)
 		FIXTURE_TEST(test_who_stands_still_is_not_stopped_for_a_stall),
 		FIXTURE_TEST(test_pages_of_a_frozen_leaf_are_for_who_lacks_them),
 		FIXTURE_TEST(test_frozen_leaf_of_an_earlier_uwd_is_thawed_at_the_start),
+		FIXTURE_TEST(test_freeze_that_a_client_asked_the_uwd_before_for_lasts),
+		FIXTURE_TEST(test_freeze_of_the_uwd_before_goes_on_as_its_own),
+		FIXTURE_TEST(test_freeze_of_the_uwd_before_that_is_over_is_thawed),
 		FIXTURE_TEST(test_freeze_of_another_hand_is_not_ours_at_the_start),
 		FIXTURE_TEST(test_freeze_of_another_hand_is_not_ours_later),
 		FIXTURE_TEST(test_thaw_by_another_hand_is_accepted),

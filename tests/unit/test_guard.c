@@ -391,6 +391,78 @@ static void test_guard_outlasts_the_last_thread(void **state)
 	end(guard, SIGTERM);
 }
 
+/* ---- a uwd that another one is to follow ---- */
+
+static void run_handing_over(const struct fixture *f, uint64_t until_us)
+{
+	struct ledger_entry freeze = {.kind = LEDGER_FREEZE,
+				      .cgid = f->leaf,
+				      .new_value = LEDGER_FREEZE_ASKED,
+				      .deadline_us = clock_now_us() + FAR_US,
+				      .path = "jobs/train"};
+	struct ledger *ledger;
+
+	if (ledger_open(f->pool.ledger, true, &ledger, NULL) ||
+	    ledger_take(ledger, LEDGER_UWD, HANG_GUARD_US) < 0 || ledger_enter(ledger, &freeze))
+		_exit(2);
+	ledger_write_pool(ledger, f->pool.dirfd);
+	put(openat(f->pool.dirfd, "jobs/train/cgroup.freeze", O_WRONLY), "1");
+	ledger_hand_over(ledger, until_us);
+	ledger_close(ledger);
+	_exit(0);
+}
+
+/* Returns when it has ended. */
+static void hand_over(const struct fixture *f, uint64_t until_us)
+{
+	pid_t uwd = fork();
+	int status;
+
+	assert_true(uwd >= 0);
+	if (!uwd)
+		run_handing_over(f, until_us);
+	assert_int_equal(waitpid(uwd, &status, 0), uwd);
+	assert_int_equal(status, 0);
+}
+
+static bool is_held(const struct fixture *f)
+{
+	return tmp_pool_read(&f->pool, "jobs/train", "cgroup.freeze") == 1;
+}
+
+static void test_guard_keeps_what_is_handed_over(void **state)
+{
+	struct fixture *f = *state;
+	pid_t guard = start_guard(f);
+
+	hand_over(f, clock_now_us() + FAR_US);
+	await_two_turns(f);
+	assert_true(is_held(f));
+	assert_int_equal(guard_undo_once(&f->options, NULL), 0);
+	assert_true(is_held(f));
+	assert_int_equal(end(guard, SIGTERM), 0); /* and nobody is left to see to it */
+	assert_true(is_clean(f));
+}
+
+static void test_guard_undoes_when_nobody_comes(void **state)
+{
+	struct fixture *f = *state;
+	pid_t guard = start_guard(f);
+
+	hand_over(f, clock_now_us() + 200 * US_PER_MS);
+	await_clean(f);
+	assert_int_equal(end(guard, SIGTERM), 0);
+}
+
+static void test_undo_once_undoes_what_is_handed_over_and_unguarded(void **state)
+{
+	struct fixture *f = *state;
+
+	hand_over(f, clock_now_us() + FAR_US);
+	assert_int_equal(guard_undo_once(&f->options, NULL), 0);
+	assert_true(is_clean(f));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -406,6 +478,9 @@ int main(void)
 		TEST(test_guard_undoes_what_a_stopped_uwd_holds),
 		TEST(test_guard_thaws_at_a_deadline_and_leaves_a_squeeze_to_a_live_uwd),
 		TEST(test_guard_outlasts_the_last_thread),
+		TEST(test_guard_keeps_what_is_handed_over),
+		TEST(test_guard_undoes_when_nobody_comes),
+		TEST(test_undo_once_undoes_what_is_handed_over_and_unguarded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# seconds: 14
+# seconds: 18
 # kernels: 6.1 7.x
 # vm: --systemd
 # Under systemd the pool is a delegated scope that survives uwd, its crash, and daemon-reload.
@@ -94,7 +94,24 @@ ready=$(grep -B1 'Subject: uwd is ready' /usr/lib/systemd/catalog/uw.catalog | s
 in_journal MESSAGE_ID="$ready" || fail "nobody says that uwd is ready"
 expect_match "explained" "$(journalctl -x --no-pager UW_ACTION=freeze)" 'stands still, so that others need not wait'
 ! in_journal UW_ACTION=kill || fail "killed"
-kill "$(head -n 1 "$POOL/jobs/napper/cgroup.procs")"
+
+# A restart thaws nothing, and the next uwd knows whose it is; a stop does. A task that stands is not switched to.
+napper=$(head -n 1 "$POOL/jobs/napper/cgroup.procs")
+switches() {
+	awk '/ctxt_switches/ { sum += $2 } END { print sum }' "/proc/$napper/status"
+}
+uwctl freeze jobs/napper --for 50s
+wait_until 10 is_frozen jobs/napper
+stood=$(switches)
+systemctl restart uwd
+wait_until 20 uwctl status
+expect_match "after a restart" "$(uwctl status jobs --json | tr -d ' \n')" '"frozen":true,"frozen_by":"uwd"'
+expect "never thawed" "$(switches)" "$stood"
+systemctl stop uwd
+is_frozen jobs/napper && fail "frozen, with nobody to thaw it"
+systemctl start uwd
+wait_until 20 uwctl status
+kill "$napper"
 wait_until 10 test ! -d "$POOL/jobs/napper"
 
 systemctl stop uwd

@@ -18,15 +18,22 @@ static void on_interrupt(int number)
 	(void)number;
 }
 
+/* All but what was handed over: freezes whose time is not over. */
 static void take_ledger(struct act *act)
 {
+	uint64_t now_us = act->ops->now_us(act->ops_data);
+	uint32_t kinds = LEDGER_KINDS_ALL;
 	struct ledger_undone undone;
 
 	if (act->ops->dry)
 		return;
 	ledger_write_pool(act->ledger, act->pool_dirfd);
-	ledger_undo(act->ledger, act->pool_dirfd, LEDGER_UNDO_CLEAR, LEDGER_KINDS_ALL, UINT64_MAX,
-		    &undone);
+	if (ledger_is_handed_over(act->ledger, now_us)) {
+		ledger_undo(act->ledger, act->pool_dirfd, LEDGER_UNDO_CLEAR, 1U << LEDGER_FREEZE,
+			    now_us, &undone);
+		kinds &= ~(1U << LEDGER_FREEZE);
+	}
+	ledger_undo(act->ledger, act->pool_dirfd, LEDGER_UNDO_CLEAR, kinds, UINT64_MAX, &undone);
 }
 
 int act_open(const struct act_setup *setup, struct act **ret_act, struct uw_err *err)
@@ -89,19 +96,29 @@ void act_configure(struct act *act, const struct policy_conf *conf)
 	atomic_store(&act->reclaim_deadline_us, conf->reclaim_deadline_us);
 }
 
-uint32_t act_release_all(struct act *act)
+static uint32_t release(struct act *act, uint32_t kinds)
 {
 	struct ledger_undone undone = {0};
 
 	if (act->ops->dry)
 		return 0;
 	/* Frozen tasks do not wait for workers; a worker's last write is undone after it. */
-	ledger_undo(act->ledger, act->pool_dirfd, LEDGER_UNDO_KEEP, LEDGER_KINDS_ALL, UINT64_MAX,
-		    &undone);
+	ledger_undo(act->ledger, act->pool_dirfd, LEDGER_UNDO_KEEP, kinds, UINT64_MAX, &undone);
 	stop_workers(act);
-	ledger_undo(act->ledger, act->pool_dirfd, LEDGER_UNDO_CLEAR, LEDGER_KINDS_ALL, UINT64_MAX,
-		    &undone);
+	ledger_undo(act->ledger, act->pool_dirfd, LEDGER_UNDO_CLEAR, kinds, UINT64_MAX, &undone);
 	return undone.failed;
+}
+
+uint32_t act_release_all(struct act *act)
+{
+	return release(act, LEDGER_KINDS_ALL);
+}
+
+uint32_t act_hand_over(struct act *act, uint64_t for_us)
+{
+	if (!act->ops->dry)
+		ledger_hand_over(act->ledger, act->ops->now_us(act->ops_data) + for_us);
+	return release(act, LEDGER_KINDS_ALL & ~(1U << LEDGER_FREEZE));
 }
 
 void act_read_stats(const struct act *act, struct act_stats *ret_stats)

@@ -67,7 +67,8 @@ struct act;
 
 /*
  * Installs a do-nothing handler for SIGUSR1, by which workers are interrupted, and undoes what the
- * ledger still holds of an earlier uwd. -EPERM when the ledger is not taken.
+ * ledger still holds of an earlier uwd, but for freezes that were handed over. -EPERM when the
+ * ledger is not taken.
  */
 int act_open(const struct act_setup *setup, struct act **ret_act, struct uw_err *err);
 
@@ -144,6 +145,9 @@ uint32_t act_outcomes_take(struct act *act, struct outcome *ret_outcome, uint32_
  * of entries that could not be undone (they stay entered; guard tries again).
  */
 uint32_t act_release_all(struct act *act);
+
+/* The same for the end of a uwd that another one follows within for_us: freezes stand. */
+uint32_t act_hand_over(struct act *act, uint64_t for_us);
 
 void act_read_stats(const struct act *act, struct act_stats *ret_stats);
 

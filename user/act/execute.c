@@ -77,7 +77,9 @@ static void clear(struct act *act, const struct cg_group *group, enum ledger_kin
 /* Its pages can now be had alone: what goes on need not give them, nor stand in their way. */
 static int freeze(struct act *act, const struct act_target *target, const struct action *action)
 {
-	int rc = enter(act, target, LEDGER_FREEZE, 0, action, 1);
+	enum ledger_freeze whose =
+		action->why.reason == REASON_REQUEST ? LEDGER_FREEZE_ASKED : LEDGER_FREEZE_OWN;
+	int rc = enter(act, target, LEDGER_FREEZE, 0, action, whose);
 
 	if (rc)
 		return rc;

@@ -51,6 +51,10 @@
  * memory.reclaim takes up to 3 s to die (kernel-side batch). */
 #define LEDGER_WAIT_US (10 * US_PER_SEC)
 
+/* Until the next uwd has looked: systemd starts it after RestartSec=, and it takes a second or two,
+ * many on a machine that thrashes. */
+#define HAND_OVER_US (30 * US_PER_SEC)
+
 static int read_host(struct daemon *daemon, struct uw_err *err)
 {
 	int rc = cg_host_probe(&daemon->host, err);
@@ -212,6 +216,7 @@ static void block_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
@@ -280,6 +285,15 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
 	return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 
+/* Another uwd follows. */
+static int on_hand_over(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	struct daemon *daemon = data;
+
+	daemon->hands_over = true;
+	return on_stop(source, info, data);
+}
+
 static int watch_own(struct daemon *daemon)
 {
 	int rc = loop_add_timer(daemon->event, on_tick_timer, daemon, LOOP_TICK,
@@ -292,6 +306,8 @@ static int watch_own(struct daemon *daemon)
 		rc = loop_add_signal(daemon->event, SIGTERM, on_stop, daemon);
 	if (rc >= 0)
 		rc = loop_add_signal(daemon->event, SIGINT, on_stop, daemon);
+	if (rc >= 0)
+		rc = loop_add_signal(daemon->event, SIGUSR2, on_hand_over, daemon);
 	return rc;
 }
 
@@ -414,9 +430,17 @@ int daemon_run(struct daemon *daemon, struct uw_err *err)
 	return rc < 0 ? err_set(err, rc, "event loop: %s", strerror(-rc)) : 0;
 }
 
+static uint32_t release(struct daemon *daemon)
+{
+	if (!daemon->act)
+		return 0;
+	return daemon->hands_over ? act_hand_over(daemon->act, HAND_OVER_US)
+				  : act_release_all(daemon->act);
+}
+
 void daemon_close(struct daemon *daemon)
 {
-	uint32_t left = daemon->act ? act_release_all(daemon->act) : 0;
+	uint32_t left = release(daemon);
 
 	if (left)
 		log_err("could not be undone, the guard goes on trying entries=%u", left);

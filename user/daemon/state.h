@@ -105,6 +105,7 @@ struct daemon {
 	struct uw_err ages_why; /* nothing tells the age of pages here; "" = something does */
 	struct act *act;
 	struct ledger *ledger;
+	bool hands_over; /* it ends for another uwd to go on */
 	bool has_switch; /* of the LRU: it is this uwd that puts it back */
 	struct policy_state *policy;
 	struct ipc_server *server;

@@ -140,14 +140,52 @@ static void add_psi_events(struct daemon *daemon)
 static void tell_freezes(struct daemon *daemon)
 {
 	bool is_lost = daemon->pool_had_uwd && !ledger_is_adopted(daemon->ledger);
+	bool is_kept = ledger_is_handed_over(daemon->ledger, daemon->frame.now_us);
 
 	for (uint32_t i = 0; i < daemon->frame.leaf_count; i++) {
 		struct leaf_sample *leaf = &daemon->frame.leaf[i];
 		struct ledger_entry entry;
 
-		leaf->ours = leaf->frozen && (is_lost || ledger_find(daemon->ledger, LEDGER_FREEZE,
-								     leaf->cgid, &entry));
+		leaf->ours = leaf->kept_asked = false;
+		leaf->kept_until_us = 0;
+		if (!leaf->frozen)
+			continue;
+		leaf->ours = is_lost;
+		if (!ledger_find(daemon->ledger, LEDGER_FREEZE, leaf->cgid, &entry))
+			continue;
+		leaf->ours = true;
+		leaf->kept_asked = is_kept && entry.new_value == LEDGER_FREEZE_ASKED;
+		leaf->kept_until_us = is_kept ? entry.deadline_us : 0;
 	}
+}
+
+/* Of what was handed over some may be gone, or was thawed meanwhile. */
+static bool is_frozen(const struct frame *frame, uint64_t cgid)
+{
+	for (uint32_t i = 0; i < frame->leaf_count; i++)
+		if (frame->leaf[i].cgid == cgid)
+			return frame->leaf[i].frozen;
+	return false;
+}
+
+/* The policy has seen, and keeps, what was handed over. */
+static void end_hand_over(struct daemon *daemon)
+{
+	struct ledger_entry entry;
+	unsigned int kept = 0;
+
+	if (!ledger_is_handed_over(daemon->ledger, daemon->frame.now_us))
+		return;
+	for (uint32_t slot = 0; slot < LEDGER_ENTRIES; slot++) {
+		if (!ledger_read(daemon->ledger, slot, &entry) || entry.kind != LEDGER_FREEZE)
+			continue;
+		if (is_frozen(&daemon->frame, entry.cgid))
+			kept++;
+		else
+			ledger_clear_slot(daemon->ledger, slot);
+	}
+	ledger_hand_over(daemon->ledger, 0);
+	log_notice("goes on with what the uwd before had frozen leaves=%u", kept);
 }
 
 /* What the queue and leases wait for is demand as growth is, and what leases were given is spoken
@@ -320,8 +358,10 @@ static void step(struct daemon *daemon, enum frame_kind kind)
 	enter_plan(daemon);
 	if (kind == FRAME_FULL) {
 		daemon->stats.ticks_full++;
-		if (!daemon->options.dry_run)
+		if (!daemon->options.dry_run) {
 			ledger_set_adopted(daemon->ledger);
+			end_hand_over(daemon);
+		}
 	} else {
 		daemon->stats.ticks_urgent++;
 	}

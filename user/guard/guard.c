@@ -159,6 +159,17 @@ static void outlast_uwd(struct guard *guard, struct ledger_undone *sum)
 		undo_all(guard, LEDGER_UNDO_KEEP, sum);
 }
 
+/* What is frozen cannot help itself, whoever is to thaw it. */
+static void thaw_late(struct guard *guard, uint64_t now_us)
+{
+	struct ledger_undone undone = {0};
+
+	ledger_undo(guard->ledger, guard->pool_dirfd, LEDGER_UNDO_KEEP, 1U << LEDGER_FREEZE,
+		    now_us - GRACE_US, &undone);
+	if (undone.changed)
+		report("a freeze was past its deadline", &undone, 0);
+}
+
 /* With the lock. Loans alone are nothing to undo and need no report. */
 static int take_over(struct guard *guard)
 {
@@ -167,6 +178,10 @@ static int take_over(struct guard *guard)
 
 	if (!ledger_count(guard->ledger))
 		return 0;
+	if (ledger_is_handed_over(guard->ledger, began_us)) {
+		thaw_late(guard, began_us);
+		return 0;
+	}
 	undo_all(guard, LEDGER_UNDO_KEEP, &undone);
 	took_us = clock_now_us() - began_us;
 	outlast_uwd(guard, &undone);
@@ -230,20 +245,10 @@ static void watch_hang(struct guard *guard, uint64_t beat_us, uint64_t now_us)
 }
 
 /*
- * Freezes alone: what is frozen cannot help itself. A squeezed component runs on, uwd judges it
- * with each tick and holds the squeeze over its deadline while all that is in it is frozen; a
- * second writer of memory.high would only fight it. Squeezes are undone once uwd hangs or is gone.
+ * Of a uwd that lives freezes alone: a squeezed component runs on, uwd judges it with each tick and
+ * holds the squeeze over its deadline while all that is in it is frozen; a second writer of
+ * memory.high would only fight it. Squeezes are undone once uwd hangs or is gone.
  */
-static void watch_deadlines(struct guard *guard, uint64_t now_us)
-{
-	struct ledger_undone undone = {0};
-
-	ledger_undo(guard->ledger, guard->pool_dirfd, LEDGER_UNDO_KEEP, 1U << LEDGER_FREEZE,
-		    now_us - GRACE_US, &undone);
-	if (undone.changed)
-		report("a freeze was past its deadline", &undone, 0);
-}
-
 static void watch_uwd(struct guard *guard)
 {
 	uint64_t now_us = clock_now_us();
@@ -260,7 +265,7 @@ static void watch_uwd(struct guard *guard)
 	if (guard_is_stale(uwd.beat_us, now_us))
 		watch_hang(guard, uwd.beat_us, now_us);
 	else
-		watch_deadlines(guard, now_us);
+		thaw_late(guard, now_us);
 }
 
 /* ---- the loop ---- */
@@ -310,6 +315,7 @@ static int finish(struct guard *guard)
 
 	if (!guard->ledger || ledger_take(guard->ledger, LEDGER_GUARD, 0) < 0)
 		return 0;
+	ledger_hand_over(guard->ledger, 0); /* nobody is left to see to it */
 	rc = take_over(guard);
 	ledger_release(guard->ledger);
 	return rc;
@@ -343,16 +349,26 @@ int guard_run(const struct guard_options *options, struct uw_err *err)
 	return rc;
 }
 
+/* Handed over, with somebody there who undoes it when no uwd comes. */
+static bool is_guarded(const struct guard *guard)
+{
+	AUTO_CLOSE int pidfd = -1;
+
+	return ledger_is_handed_over(guard->ledger, clock_now_us()) &&
+	       !ledger_open_peer(guard->ledger, LEDGER_GUARD, &pidfd);
+}
+
 /* With the lock. A pool that is gone took with it what there was to undo. */
 static int undo_held(struct guard *guard, struct uw_err *err)
 {
 	int rc;
 
-	if (!ledger_count(guard->ledger))
+	if (!ledger_count(guard->ledger) || is_guarded(guard))
 		return 0;
 	rc = open_pool(guard, err);
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
+	ledger_hand_over(guard->ledger, 0);
 	if (take_over(guard))
 		return err_set(err, -EIO, "guard: not everything could be undone");
 	return 0;

@@ -15,7 +15,7 @@
 #include "user/ledger/ledger.h"
 
 #define LEDGER_MAGIC       "uwledger"
-#define LEDGER_VERSION     2
+#define LEDGER_VERSION     3
 #define LEDGER_BOOT_ID_LEN 40
 
 enum ledger_state {
@@ -57,7 +57,8 @@ struct ledger_file {
 	};
 	struct ledger_line line[2]; /* LEDGER_UWD, LEDGER_GUARD */
 	_Atomic uint64_t takeovers, hangs, undone, failed, last_at_us, last_took_us; /* guard's */
-	uint64_t stats_pad[2];
+	_Atomic uint64_t handed_until_us; /* 0 = not handed over */
+	uint64_t stats_pad[1];
 	char pool[LEDGER_POOL_LEN];
 	struct ledger_slot slot[LEDGER_ENTRIES];
 };

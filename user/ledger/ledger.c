@@ -310,6 +310,16 @@ void ledger_set_adopted(struct ledger *ledger)
 	atomic_store(&ledger->file->adopted, 1);
 }
 
+void ledger_hand_over(struct ledger *ledger, uint64_t until_us)
+{
+	atomic_store(&ledger->file->handed_until_us, until_us);
+}
+
+bool ledger_is_handed_over(const struct ledger *ledger, uint64_t now_us)
+{
+	return now_us < atomic_load(&ledger->file->handed_until_us);
+}
+
 int ledger_take(struct ledger *ledger, enum ledger_role role, uint64_t timeout_us)
 {
 	pthread_mutex_t *lock = &ledger->file->lock;

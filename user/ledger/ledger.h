@@ -58,11 +58,18 @@ struct ledger_entry {
 	enum ledger_kind kind;
 	uint64_t cgid;              /* cgroup id; 0 = not known, undone by path alone */
 	uint64_t old_value;         /* before the first change; LEDGER_MAX for "max" */
-	uint64_t new_value;         /* of the last change; above old_value it is a loan */
+	uint64_t new_value;         /* of the last change; above old_value it is a loan. Of a
+				     * freeze who wanted it, enum ledger_freeze */
 	uint64_t at_us;             /* of the first change, CLOCK_MONOTONIC */
 	uint64_t deadline_us;       /* 0 = none. A freeze the guard thaws then if nobody has; a
 				     * squeezed one runs, and is left to a uwd that lives */
 	char path[LEDGER_PATH_LEN]; /* of the cgroup, relative to the pool */
+};
+
+/* Anything but 0 is frozen. */
+enum ledger_freeze {
+	LEDGER_FREEZE_OWN = 1, /* uwd itself */
+	LEDGER_FREEZE_ASKED,   /* a client */
 };
 
 enum ledger_role {
@@ -125,6 +132,14 @@ bool ledger_is_replaced(const struct ledger *ledger);
  * new, says nothing of what an earlier uwd did. The lock's holder sets it. */
 bool ledger_is_adopted(const struct ledger *ledger);
 void ledger_set_adopted(struct ledger *ledger);
+
+/*
+ * A uwd that ends for the next one to go on leaves its freezes standing: until then nobody undoes
+ * one before its deadline, and the guard undoes all after that. 0 ends it. The lock's holder
+ * writes it.
+ */
+void ledger_hand_over(struct ledger *ledger, uint64_t until_us);
+bool ledger_is_handed_over(const struct ledger *ledger, uint64_t now_us);
 
 /* The guard has no lock in normal times: it signs by this. -EBUSY when another guard lives. */
 int ledger_sign_guard(struct ledger *ledger);

@@ -93,8 +93,10 @@ struct leaf_sample {
 	uint64_t cgid;      /* cgroup id, unique for a boot */
 	uint32_t component; /* index */
 	bool populated, frozen;
-	bool ours; /* frozen, and the ledger has it, or nobody knows: else by somebody else */
-	uint64_t born_us; /* first seen, CLOCK_MONOTONIC */
+	bool ours;       /* frozen, and the ledger has it, or nobody knows: else by somebody else */
+	bool kept_asked; /* of the next one: a client had asked for it */
+	uint64_t kept_until_us; /* of a freeze that the uwd before handed over; 0 = of no such */
+	uint64_t born_us;       /* first seen, CLOCK_MONOTONIC */
 	uint64_t current_bytes, swap_bytes;
 	uint64_t leased_bytes; /* by who runs in it, for good: not to be asked back */
 	struct ages_sample ages;

@@ -106,19 +106,34 @@ static void forget_freeze(struct leaf_state *leaf, uint64_t now_us)
 		leaf->waits_since_us = 0;
 }
 
-/* What an earlier instance froze has no deadline that anyone keeps. What somebody else froze is
- * theirs to thaw. */
+/* Why uwd itself had frozen it is not known any more: that its component was pressed is as good. */
+static void keep_frozen(struct step *step, struct leaf_state *leaf,
+			const struct leaf_sample *sample)
+{
+	leaf->cause = sample->kept_asked ? FREEZE_CLIENT : FREEZE_PRESSURE;
+	leaf->frozen_us = leaf->waits_since_us = step->now_us;
+	leaf->deadline_us = sample->kept_until_us;
+}
+
+/* What an earlier instance froze and did not hand over has no deadline that anyone keeps. What
+ * somebody else froze is theirs to thaw. */
 static void adopt(struct step *step)
 {
 	step->state->adopted = true;
-	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
-		struct leaf_state *leaf = &step->state->leaf[i];
+	for (uint32_t i = 0; i < step->frame->leaf_count && i < FRAME_LEAVES_MAX; i++) {
+		const struct leaf_sample *sample = &step->frame->leaf[i];
+		struct leaf_state *leaf =
+			sample->cgid ? leaf_find(step->state, sample->cgid) : NULL;
 
-		if (leaf->cgid && leaf->ours && leaf->cause == FREEZE_NOT) {
-			leaf->cause = FREEZE_CLIENT;
-			leaf->frozen_us = leaf->deadline_us = step->now_us;
-			thaw_leaf(step, leaf, (struct why){REASON_STARTUP, 0, 0});
+		if (!leaf || !leaf->ours || leaf->cause != FREEZE_NOT)
+			continue;
+		if (sample->kept_until_us > step->now_us) {
+			keep_frozen(step, leaf, sample);
+			continue;
 		}
+		leaf->cause = FREEZE_CLIENT;
+		leaf->frozen_us = leaf->deadline_us = step->now_us;
+		thaw_leaf(step, leaf, (struct why){REASON_STARTUP, 0, 0});
 	}
 }
 

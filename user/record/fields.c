@@ -105,7 +105,8 @@ static const struct field leaf_fields[] = {
 	L(current_bytes, ANY), L(swap_bytes, ANY),
 	L(leased_bytes, ANY),  AGES(L),
 	L(cpu_valid, FLAG),    L(cpu_us, ANY),
-	L(lock_waiters, ANY),
+	L(lock_waiters, ANY),  L(kept_asked, FLAG),
+	L(kept_until_us, ANY),
 };
 
 #define E(name, below) FIELD(struct frame_event, name, below)
