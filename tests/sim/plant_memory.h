@@ -39,19 +39,27 @@ void pages_relabel(struct plant *plant, struct plant_leaf *leaf, enum plant_part
 /* count touches fell on these pages, which with those that are out are all_bytes. */
 void pages_touch(struct plant_pages *pages, uint64_t count, uint64_t all_bytes, bool in_order);
 
+/* What a scan may take, as swappiness= of memory.reclaim has it. */
+enum kinds {
+	KINDS_BOTH,
+	KINDS_FILE,       /* 0 */
+	KINDS_ANON_FIRST, /* 200: files when nothing anonymous is left */
+};
+
 /* What a scan cost and brought, summed over calls. */
 struct effort {
 	uint64_t scanned, stolen, written; /* bytes; written to swap */
 	uint64_t aged;                     /* bytes that an aging walked over */
 	uint64_t swap_ns;                  /* of the device */
+	uint64_t most; /* stolen: as much ends it (mm/vmscan.c, should_abort_scan) */
 };
 
 /*
- * Looks at scan bytes of the leaf's two oldest generations, files first: what was touched since the
- * last look goes to the youngest, the rest out. Where these generations hold nothing that can go,
- * it may age the leaf.
+ * Looks at scan bytes of the leaf's two oldest generations, files first unless kinds says
+ * otherwise: what was touched since the last look goes to the youngest, the rest out. Where these
+ * generations hold nothing that can go, it may age the leaf.
  */
-void pages_scan(struct plant *plant, struct plant_leaf *leaf, uint64_t scan, bool anon,
+void pages_scan(struct plant *plant, struct plant_leaf *leaf, uint64_t scan, enum kinds kinds,
 		bool may_age, struct effort *effort);
 
 /* What could go at all. */
@@ -61,7 +69,8 @@ uint64_t pages_evictable(const struct plant_leaf *leaf, bool anon);
 
 struct claim {
 	uint64_t bytes;
-	bool anon;               /* may write to swap */
+	enum kinds kinds;
+	bool exact;              /* as memory.reclaim: ends when so much is taken */
 	uint32_t component;      /* or COMPONENT_NONE: all of them, a protection bars */
 	struct plant_leaf *leaf; /* or NULL */
 };

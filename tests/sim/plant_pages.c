@@ -192,7 +192,7 @@ static void scan_part(struct plant *plant, struct plant_leaf *leaf, enum plant_p
 
 	scan = min_u64(scan, pages->in[generation]);
 	rotated = scan / PLANT_PAGE * pages->seen[generation] / PLANT_ONE_PPM * PLANT_PAGE;
-	stolen = scan - rotated;
+	stolen = min_u64(scan - rotated, sub_sat(effort->most, effort->stolen));
 	if (!file)
 		stolen = min_u64(stolen, plant_swap_free(plant));
 	pages->in[generation] -= rotated + stolen;
@@ -225,33 +225,45 @@ static uint64_t scan_kind(struct plant *plant, struct plant_leaf *leaf, bool fil
 	return effort->scanned - before;
 }
 
-static uint64_t scan_old(struct plant *plant, struct plant_leaf *leaf, uint64_t scan, bool anon,
-			 struct effort *effort)
+static uint64_t scan_anon(struct plant *plant, struct plant_leaf *leaf, uint64_t scan,
+			  struct effort *effort)
 {
 	uint64_t left = scan;
 
+	for (uint32_t g = OLDEST; g >= EVICTED_FROM && left; g--)
+		left -= scan_kind(plant, leaf, false, g, left, effort);
+	return scan - left;
+}
+
+static uint64_t scan_old(struct plant *plant, struct plant_leaf *leaf, uint64_t scan,
+			 enum kinds kinds, struct effort *effort)
+{
+	uint64_t left = scan;
+
+	if (kinds == KINDS_ANON_FIRST)
+		left -= scan_anon(plant, leaf, left, effort);
 	for (uint32_t g = OLDEST; g >= EVICTED_FROM && left; g--) {
 		if (leaf->cache_bytes)
 			left -= scan_kind(plant, leaf, true, g, left, effort);
-		if (anon && left)
+		if (kinds == KINDS_BOTH && left)
 			left -= scan_kind(plant, leaf, false, g, left, effort);
 	}
 	return scan - left;
 }
 
-void pages_scan(struct plant *plant, struct plant_leaf *leaf, uint64_t scan, bool anon,
+void pages_scan(struct plant *plant, struct plant_leaf *leaf, uint64_t scan, enum kinds kinds,
 		bool may_age, struct effort *effort)
 {
-	if (scan_old(plant, leaf, scan, anon, effort) || !may_age)
+	if (scan_old(plant, leaf, scan, kinds, effort) || !may_age)
 		return;
 	plant_age(leaf, plant->now_us);
 	effort->aged += leaf_current(leaf);
-	scan_old(plant, leaf, scan, anon, effort);
+	scan_old(plant, leaf, scan, kinds, effort);
 }
 
 uint64_t plant_evict_oldest(struct plant *plant, struct plant_leaf *leaf)
 {
-	struct effort effort = {0};
+	struct effort effort = {.most = PLANT_ALL};
 
 	scan_kind(plant, leaf, true, OLDEST, PLANT_ALL, &effort);
 	scan_kind(plant, leaf, false, OLDEST, PLANT_ALL, &effort);

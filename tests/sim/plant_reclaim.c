@@ -83,7 +83,7 @@ static uint64_t kept_by(const struct plant *plant, const struct claim *claim,
 static uint64_t spare_of(const struct plant *plant, const struct claim *claim,
 			 const struct plant_leaf *leaf, bool low_too)
 {
-	bool anon = claim->anon && plant_swap_free(plant) >= PLANT_PAGE;
+	bool anon = claim->kinds != KINDS_FILE && plant_swap_free(plant) >= PLANT_PAGE;
 	uint64_t current = leaf_current(leaf);
 
 	if (claim->leaf ? leaf != claim->leaf
@@ -97,14 +97,14 @@ static uint64_t spare_of(const struct plant *plant, const struct claim *claim,
 
 /* ---- taking ---- */
 
-static void scan_leaf(struct plant *plant, struct plant_leaf *leaf, uint64_t scan, bool anon,
+static void scan_leaf(struct plant *plant, struct plant_leaf *leaf, uint64_t scan, enum kinds kinds,
 		      bool may_age, struct effort *effort)
 {
 	struct plant_component *c = &plant->component[leaf->component];
 	uint64_t scanned = effort->scanned, stolen = effort->stolen;
 
-	pages_scan(plant, leaf, scan, anon && plant_swap_free(plant) >= PLANT_PAGE, may_age,
-		   effort);
+	pages_scan(plant, leaf, scan, plant_swap_free(plant) >= PLANT_PAGE ? kinds : KINDS_FILE,
+		   may_age, effort);
 	c->pgscan += (effort->scanned - scanned) / PLANT_PAGE;
 	c->pgsteal += (effort->stolen - stolen) / PLANT_PAGE;
 }
@@ -136,7 +136,7 @@ static bool take_round(struct plant *plant, const struct claim *claim, uint32_t 
 		uint64_t scan = max_u64(mul_div(want << round, spare[i], sum), PLANT_PAGE);
 
 		if (spare[i])
-			scan_leaf(plant, &plant->leaf[i], min_u64(scan, spare[i]), claim->anon,
+			scan_leaf(plant, &plant->leaf[i], min_u64(scan, spare[i]), claim->kinds,
 				  may_age(claim, round, once), effort);
 	}
 	return true;
@@ -144,7 +144,7 @@ static bool take_round(struct plant *plant, const struct claim *claim, uint32_t 
 
 void plant_reclaim(struct plant *plant, const struct claim *claim, struct effort *ret_effort)
 {
-	*ret_effort = (struct effort){0};
+	*ret_effort = (struct effort){.most = claim->exact ? claim->bytes : PLANT_ALL};
 	for (int low_too = 1; low_too >= 0; low_too--)
 		for (uint32_t round = 0; round < ROUNDS && ret_effort->stolen < claim->bytes;
 		     round++)
@@ -204,7 +204,7 @@ static uint64_t room_of(const struct plant *plant, uint32_t component)
 static uint64_t reclaim_directly(struct plant *plant, struct plant_leaf *leaf, uint32_t component,
 				 uint64_t bytes)
 {
-	struct claim claim = {.bytes = bytes, .anon = true, .component = component};
+	struct claim claim = {.bytes = bytes, .component = component};
 	struct effort effort;
 
 	plant_reclaim(plant, &claim, &effort);
@@ -315,10 +315,16 @@ static uint64_t worker_takes(struct plant *plant, const struct claim *claim)
 	return effort.stolen;
 }
 
+static enum kinds kinds_of(int32_t swappiness)
+{
+	return swappiness == 0 ? KINDS_FILE : swappiness == 200 ? KINDS_ANON_FIRST : KINDS_BOTH;
+}
+
 static void reclaim_of_plan(struct plant *plant, struct plant_component *c, uint64_t step)
 {
 	struct claim claim = {.bytes = min_u64(step, c->reclaim.amount - c->reclaimed_bytes),
-			      .anon = c->reclaim.swappiness != 0,
+			      .kinds = kinds_of(c->reclaim.swappiness),
+			      .exact = true,
 			      .component = c->reclaim.component};
 	uint64_t took;
 
@@ -341,7 +347,7 @@ static void reclaim_to_high(struct plant *plant, uint32_t component, uint64_t st
 {
 	struct plant_component *c = &plant->component[component];
 	uint64_t over = sub_sat(c->current_bytes, c->high_bytes);
-	struct claim claim = {.bytes = min_u64(step, over), .anon = true, .component = component};
+	struct claim claim = {.bytes = min_u64(step, over), .component = component};
 
 	c->lowering = over && worker_takes(plant, &claim);
 }
