@@ -59,6 +59,8 @@ void plant_init(struct plant *plant, uint64_t total_bytes, uint64_t system_bytes
 		.kill_delay_us = 15 * US_PER_SEC,
 		.reclaim_chunk_bytes = RECLAIM_CHUNK,
 		.reclaim_deadline_us = 2 * US_PER_SEC,
+		.clean_interval_us = 6 * US_PER_SEC,
+		.clean_target_permyriad = 10,
 		.stall_burst_us = 5 * US_PER_MS,
 		.stall_window_us = 50 * US_PER_MS,
 	};

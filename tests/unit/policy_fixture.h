@@ -51,6 +51,8 @@ static inline void fixture_policy(struct policy_conf *conf)
 		.kill_delay_us = 15 * US_PER_SEC,
 		.reclaim_chunk_bytes = 8 * MIB,
 		.reclaim_deadline_us = 2 * US_PER_SEC,
+		.clean_interval_us = 6 * US_PER_SEC,
+		.clean_target_permyriad = 10,
 		.stall_burst_us = 5 * US_PER_MS,
 		.stall_window_us = 50 * US_PER_MS,
 	};
@@ -197,6 +199,7 @@ static inline void fixture_step(struct fixture *f)
 		f->frame.outcome[f->frame.outcome_count++] = (struct outcome){
 			.id = a->id,
 			.kind = a->kind,
+			.tier = a->tier,
 			.component = a->component,
 			.leaf = a->leaf,
 			.asked = a->amount,

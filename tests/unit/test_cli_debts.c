@@ -86,11 +86,11 @@ static void test_reclaim_says_what_was_read_back(void **state)
 	assert_prints_by(
 		payoff_print,
 		"{\"payoff\": [{\"tier\": \"light\", \"reclaims\": 3, "
-		"\"freed_bytes\": 33554432, \"back_bytes\": 1048576}, "
+		"\"freed_bytes\": 33554432, \"back_bytes\": 1048576, \"net_bytes\": 32505856}, "
 		"{\"tier\": \"moderate\", \"reclaims\": 1, \"freed_bytes\": 67108864, "
-		"\"back_bytes\": 0}]}",
-		"  reclaimed: light 32M in 3, 1.0M of it read back; moderate 64M in 1, 0 of it\n"
-		"  read back\n");
+		"\"back_bytes\": 0, \"net_bytes\": 67108864}]}",
+		"  reclaimed: light 32M in 3, 1.0M of it read back: 31M net; moderate 64M in 1, 0\n"
+		"  of it read back: 64M net\n");
 }
 
 int main(void)

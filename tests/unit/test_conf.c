@@ -53,7 +53,7 @@ static const char everything[] =
 	"dwell = 1.5s\nfreeze-max = 2min\nfreeze-dwell = 0\n"
 	"freeze-budget = 3\nfreeze-window = 1d\nkill-after = 20s\n"
 	"kill-delay = 1h\nreclaim-chunk = 1.5M\n"
-	"reclaim-deadline = 750ms\nstall-burst = 1234us\n"
+	"reclaim-deadline = 750ms\nclean-interval = 1min\nclean-target = 0.5%\nstall-burst = 1234us\n"
 	"stall-window = 500ms\n"
 	"[sense]\nbpf = off\npages = full\nlru-gen = on\nrest-period = 2s\n"
 	"pressed-period = 50ms\n"
@@ -65,7 +65,7 @@ static const char everything[] =
 	"history-count = 0\nhistory-age = 2d\n"
 	"[record]\nenabled = no\nsize = 64M\nfile = /srv/uw/box.recording\n"
 	"[component a]\nshare = 33.33%\npriority = 10\nprotect = no\n"
-	"freeze = yes\nkill = last-resort\nlend = true\nborrow = on\n"
+	"freeze = yes\nkill = last-resort\ntype = models\nclean = yes\nlend = true\nborrow = on\n"
 	"submit = alice  @trading,bob\n"
 	"lease = @trading, carol\n"
 	"[component b-2]\nbudget = 4G\nprotect = working-set\n"
@@ -97,6 +97,8 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_int_equal(c.policy.kill_delay_us, 3600000000);
 	assert_int_equal(c.policy.reclaim_chunk_bytes, 1536 * KIB);
 	assert_int_equal(c.policy.reclaim_deadline_us, 750000);
+	assert_int_equal(c.policy.clean_interval_us, 60000000);
+	assert_int_equal(c.policy.clean_target_permyriad, 50);
 	assert_int_equal(c.policy.stall_burst_us, 1234);
 	assert_int_equal(c.policy.stall_window_us, 500000);
 	assert_false(c.bpf);
@@ -129,6 +131,8 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_int_equal(c.component[0].protect, PROTECT_NONE);
 	assert_true(c.component[0].freeze);
 	assert_int_equal(c.component[0].kill, KILL_LAST_RESORT);
+	assert_int_equal(c.component[0].type, TYPE_MODELS);
+	assert_int_equal(c.component[0].clean, CLEAN_YES);
 	assert_true(c.component[0].lend);
 	assert_true(c.component[0].borrow);
 	assert_string_equal(c.component[0].submit, "alice, @trading, bob");
@@ -137,6 +141,8 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_int_equal(c.component[1].share_permyriad, 0);
 	assert_int_equal(c.component[1].budget_bytes, 4 * GIB);
 	assert_int_equal(c.component[1].priority, 5);
+	assert_int_equal(c.component[1].type, TYPE_OTHER);
+	assert_int_equal(c.component[1].clean, CLEAN_AUTO);
 	assert_int_equal(c.component[1].protect, PROTECT_WORKING_SET);
 	assert_false(c.component[1].freeze);
 	assert_string_equal(c.component[1].submit, "*");
@@ -286,7 +292,7 @@ static void check_page(const struct conf_help *help, void *arg)
 
 static void test_manual_page_says_what_the_table_says(void **state)
 {
-	char page[16384];
+	char page[32768];
 
 	(void)state;
 	read_page("scripts/man/uw.conf.5.scd", page, sizeof(page));
@@ -299,7 +305,7 @@ static void test_every_option_explains_itself(void **state)
 
 	(void)state;
 	conf_option_each(check_help, &count);
-	assert_int_equal(count, 52);
+	assert_int_equal(count, 56);
 }
 
 static void test_budgets_over_the_pool_are_refused(void **state)

@@ -83,6 +83,7 @@ static int setup(void **state)
 	add_leaf(1, true, false);
 	end_action(ACTION_FREEZE, OUTCOME_DONE, 0);
 	end_action(ACTION_RECLAIM, OUTCOME_SHORT, 77);
+	uwd.component[1].view.payoff[TIER_LIGHT] = (struct tier_payoff){2, 50, 20};
 	submit(&f, &item, 1);
 	JOBS_UNTIL(&f, f.ended == 1);
 	item.spec.memory_bytes = 2 * JOBS_BUDGET; /* can never start */
@@ -186,6 +187,8 @@ static void test_metrics_say_what_was_counted(void **state)
 		"\nuw_component_actions_total{component=\"ml_models\",action=\"kill\",result="
 		"\"done\"} 0\n",
 		"\nuw_component_reclaimed_bytes_total{component=\"cache\"} 77\n",
+		"\nuw_component_cleaned_bytes_total{component=\"cache\",tier=\"light\"} 50\n",
+		"\nuw_component_read_back_bytes_total{component=\"cache\",tier=\"light\"} 20\n",
 		"\nuw_jobs{component=\"ml_models\",class=\"normal\",state=\"queued\"} 1\n",
 		"\nuw_jobs{component=\"ml_models\",class=\"critical\",state=\"held\"} 1\n",
 		"\nuw_jobs_ended_total{component=\"ml_models\",state=\"done\"} 1\n",

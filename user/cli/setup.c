@@ -68,14 +68,16 @@ static json_t *budgets_json(const struct config *config)
 		const struct component *component = &config->component[i];
 
 		json_array_append_new(
-			list, json_pack("{s:s, s:i, s:I, s:i, s:s, s:b, s:s, s:b, s:b}", "name",
-					component->name, "share_permyriad",
+			list, json_pack("{s:s, s:i, s:I, s:i, s:s, s:b, s:s, s:s, s:s, s:b, s:b}",
+					"name", component->name, "share_permyriad",
 					(int)component->share_permyriad, "budget_bytes",
 					(json_int_t)component->budget_bytes, "priority",
 					(int)component->priority, "protect",
 					protect_name(component->protect), "freeze",
 					component->freeze, "kill", kill_rule_name(component->kill),
-					"lend", component->lend, "borrow", component->borrow));
+					"type", component_type_name(component->type), "clean",
+					clean_rule_name(component->clean), "lend", component->lend,
+					"borrow", component->borrow));
 	}
 	return list;
 }

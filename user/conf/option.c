@@ -11,51 +11,18 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/units.h"
+#include "user/conf/option_words.h"
 
 #define US_PER_MIN  (60 * US_PER_SEC)
 #define US_PER_HOUR (60 * US_PER_MIN)
 #define TIB         (1024 * GIB)
 
-static const char *pages_word(uint32_t value)
-{
-	return sense_pages_name((enum sense_pages)value);
-}
-
-static const char *lru_gen_word(uint32_t value)
-{
-	return lru_gen_rule_name((enum lru_gen_rule)value);
-}
-
-static const char *strategy_word(uint32_t value)
-{
-	return strategy_name((enum strategy)value);
-}
-
-static const char *footprints_word(uint32_t value)
-{
-	return footprints_name((enum footprints)value);
-}
-
-static const char *outgrown_word(uint32_t value)
-{
-	return outgrown_name((enum outgrown)value);
-}
-
-static const char *protect_word(uint32_t value)
-{
-	return protect_name((enum protect)value);
-}
-
-static const char *kill_word(uint32_t value)
-{
-	return kill_rule_name((enum kill_rule)value);
-}
-
 /*
  * Where the defaults of policy come from: kill-delay is systemd-oomd's; reclaim-chunk is what a
  * signal can interrupt between (44 ms to 3 s a batch under load, measured); stall-burst within
  * stall-window reaches user space in 7 to 10 ms on 6.1 to 7.3, against 22 to 65 ms of a PSI trigger
- * (measured). edges, hysteresis, dwell and the freezes are judgement.
+ * (measured). clean-interval and clean-target are those of Senpai in oomd (src/oomd/plugins).
+ * edges, hysteresis, dwell and the freezes are judgement.
  */
 const struct option option_table[] = {
 	{
@@ -222,6 +189,26 @@ const struct option option_table[] = {
 	},
 	{
 		.section = SECTION_POLICY,
+		.key = "clean-interval",
+		.kind = KIND_US,
+		.offset = offsetof(struct config, policy.clean_interval_us),
+		.min = US_PER_SEC,
+		.max = US_PER_HOUR,
+		.fallback = "6s",
+		.help = "Between two cleanups of a component while nobody lacks memory",
+	},
+	{
+		.section = SECTION_POLICY,
+		.key = "clean-target",
+		.kind = KIND_PERMYRIAD,
+		.offset = offsetof(struct config, policy.clean_target_permyriad),
+		.min = 1,
+		.max = 1000,
+		.fallback = "0.1%",
+		.help = "Stalls in a component at which such a cleanup stops",
+	},
+	{
+		.section = SECTION_POLICY,
 		.key = "stall-burst",
 		.kind = KIND_US,
 		.offset = offsetof(struct config, policy.stall_burst_us),
@@ -254,7 +241,7 @@ const struct option option_table[] = {
 		.kind = KIND_WORD,
 		.offset = offsetof(struct config, pages),
 		.max = SENSE_PAGES__COUNT - 1,
-		.word = pages_word,
+		.word = option_word_pages,
 		.fallback = "batched",
 		.help = "Page counting: batched is exact, full adds orders and costs 7 to 9 %",
 	},
@@ -264,7 +251,7 @@ const struct option option_table[] = {
 		.kind = KIND_WORD,
 		.offset = offsetof(struct config, lru_gen),
 		.max = LRU_GEN__COUNT - 1,
-		.word = lru_gen_word,
+		.word = option_word_lru_gen,
 		.fallback = "keep",
 		.help = "Multi-generational LRU, which tells cold pages: keep as is, or on",
 	},
@@ -294,7 +281,7 @@ const struct option option_table[] = {
 		.kind = KIND_WORD,
 		.offset = offsetof(struct config, admission.strategy),
 		.max = STRATEGY__COUNT - 1,
-		.word = strategy_word,
+		.word = option_word_strategy,
 		.fallback = "balanced",
 		.help = "How wide backfill reaches; adaptive picks one by pressure level",
 	},
@@ -304,7 +291,7 @@ const struct option option_table[] = {
 		.kind = KIND_WORD,
 		.offset = offsetof(struct config, admission.footprints),
 		.max = FOOTPRINTS__COUNT - 1,
-		.word = footprints_word,
+		.word = option_word_footprints,
 		.fallback = "learned",
 		.help = "What a job is given: what runs of its key used, or what it asked for",
 	},
@@ -332,7 +319,7 @@ const struct option option_table[] = {
 		.kind = KIND_WORD,
 		.offset = offsetof(struct config, admission.outgrown),
 		.max = OUTGROWN__COUNT - 1,
-		.word = outgrown_word,
+		.word = option_word_outgrown,
 		.fallback = "wait",
 		.help = "A job at its limit for which there is no room: it waits, or it fails",
 	},
@@ -495,7 +482,7 @@ const struct option option_table[] = {
 		.kind = KIND_WORD,
 		.offset = offsetof(struct component, protect),
 		.max = PROTECT__COUNT - 1,
-		.word = protect_word,
+		.word = option_word_protect,
 		.fallback = "budget",
 		.help = "What the kernel keeps from reclaim (memory.low, memory.min)",
 	},
@@ -513,9 +500,29 @@ const struct option option_table[] = {
 		.kind = KIND_WORD,
 		.offset = offsetof(struct component, kill),
 		.max = KILL__COUNT - 1,
-		.word = kill_word,
+		.word = option_word_kill,
 		.fallback = "no",
 		.help = "Whether a workload may be killed when nothing else is left",
+	},
+	{
+		.section = SECTION_COMPONENT,
+		.key = "type",
+		.kind = KIND_WORD,
+		.offset = offsetof(struct component, type),
+		.max = TYPE__COUNT - 1,
+		.word = option_word_type,
+		.fallback = "other",
+		.help = "What it mostly holds, which says which of its pages go first",
+	},
+	{
+		.section = SECTION_COMPONENT,
+		.key = "clean",
+		.kind = KIND_WORD,
+		.offset = offsetof(struct component, clean),
+		.max = CLEAN__COUNT - 1,
+		.word = option_word_clean,
+		.fallback = "auto",
+		.help = "Whether it is cleaned while nobody lacks memory",
 	},
 	{
 		.section = SECTION_COMPONENT,

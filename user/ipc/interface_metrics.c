@@ -72,6 +72,7 @@ const char ipc_metrics_types[] =
 	"\tfrozen_us: int,\n"
 	"\tthrottled_us: int,\n"
 	"\treclaimed_bytes: int,\n"
+	"\tpayoff: []Payoff,\n"
 	"\ttiers_exhausted: int,\n"
 	"\tleaves: []Count,\n"
 	"\tactions: []ActionCount,\n"

@@ -186,8 +186,23 @@ static const struct metric_row actions_row = {"uw_component_actions_total",
 					      0,
 					      {0}};
 
+static const struct metric_row cleaned_row = {
+	"uw_component_cleaned_bytes_total",
+	METRIC_COUNTER,
+	"What reclaim freed, by tier, ten seconds after it did.",
+	"freed_bytes",
+	0,
+	{0}};
+
+static const struct metric_row back_row = {"uw_component_read_back_bytes_total",
+					   METRIC_COUNTER,
+					   "What of that had been read back by then.",
+					   "back_bytes",
+					   0,
+					   {0}};
+
 static const struct metric_own by_component = {{{"component", "name"}}},
-			       by_state = {{{"state", "name"}}},
+			       by_state = {{{"state", "name"}}}, by_tier = {{{"tier", "tier"}}},
 			       by_result = {{{"action", "action"}, {"result", "result"}}};
 
 static void print_state(const struct metrics_text *text, const char *name, const char *label,
@@ -232,5 +247,7 @@ void metrics_print_components(const struct metrics_text *text, const json_t *com
 	print_levels(text, components);
 	print_tiers(text, components);
 	families_print_nested(text, &leaves_row, &by_state, components, "leaves");
+	families_print_nested(text, &cleaned_row, &by_tier, components, "payoff");
+	families_print_nested(text, &back_row, &by_tier, components, "payoff");
 	families_print_nested(text, &actions_row, &by_result, components, "actions");
 }

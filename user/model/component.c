@@ -30,6 +30,17 @@ static const char *const kill_rule_names[KILL__COUNT] = {
 	[KILL_LAST_RESORT] = "last-resort",
 };
 
+static const char *const type_names[TYPE__COUNT] = {
+	[TYPE_OTHER] = "other",       [TYPE_FEED] = "feed",   [TYPE_MODELS] = "models",
+	[TYPE_DATABASE] = "database", [TYPE_CACHE] = "cache",
+};
+
+static const char *const clean_rule_names[CLEAN__COUNT] = {
+	[CLEAN_AUTO] = "auto",
+	[CLEAN_NO] = "no",
+	[CLEAN_YES] = "yes",
+};
+
 const char *level_name(enum level level)
 {
 	return (unsigned int)level < LEVEL__COUNT ? level_names[level] : "?";
@@ -50,6 +61,16 @@ const char *kill_rule_name(enum kill_rule kill)
 	return (unsigned int)kill < KILL__COUNT ? kill_rule_names[kill] : "?";
 }
 
+const char *component_type_name(enum component_type type)
+{
+	return (unsigned int)type < TYPE__COUNT ? type_names[type] : "?";
+}
+
+const char *clean_rule_name(enum clean_rule clean)
+{
+	return (unsigned int)clean < CLEAN__COUNT ? clean_rule_names[clean] : "?";
+}
+
 const char *submit_next(const char *at, char buf[static SUBMIT_WORD_LEN])
 {
 	size_t len;
@@ -67,4 +88,12 @@ bool component_is_protected(const struct component *c)
 {
 	return c->protect == PROTECT_WORKING_SET ||
 	       (c->protect == PROTECT_BUDGET && c->priority >= 7);
+}
+
+bool component_is_cleaned(const struct component *c)
+{
+	bool by_type = c->type == TYPE_FEED || c->type == TYPE_MODELS || c->type == TYPE_CACHE;
+
+	return !component_is_protected(c) &&
+	       (c->clean == CLEAN_YES || (c->clean == CLEAN_AUTO && by_type));
 }

@@ -48,6 +48,24 @@ enum kill_rule {
 	KILL__COUNT
 };
 
+/* What a component mostly holds: which of its pages are taken first. */
+enum component_type {
+	TYPE_OTHER,    /* nothing is known of it: files of who runs, all of who stands still */
+	TYPE_FEED,     /* what is read or written once: file pages first */
+	TYPE_MODELS,   /* large and seldom used: anonymous pages first */
+	TYPE_DATABASE, /* a cache of its own: never below what it works on */
+	TYPE_CACHE,    /* least recently used first, files or not */
+	TYPE__COUNT
+};
+
+/* Whether it is cleaned while nobody lacks memory. */
+enum clean_rule {
+	CLEAN_AUTO, /* feeds, models and caches, when the pool is filling */
+	CLEAN_NO,
+	CLEAN_YES,
+	CLEAN__COUNT
+};
+
 #define SUBMIT_LEN      128 /* of a list of users and groups, with its terminator */
 #define SUBMIT_WORD_LEN 33
 
@@ -61,6 +79,8 @@ struct component {
 	uint32_t priority; /* 1 to 10; 9-10 critical, 7-8 high, 5-6 normal, 3-4 low, 1-2 deferred */
 	enum protect protect;
 	enum kill_rule kill;
+	enum component_type type;
+	enum clean_rule clean;
 	bool freeze;             /* its leaves may be frozen by policy */
 	bool lend;               /* its idle budget may be lent */
 	bool borrow;             /* it may use what others lend */
@@ -78,10 +98,15 @@ const char *submit_next(const char *at, char buf[static SUBMIT_WORD_LEN]);
 /* Nothing is taken from it for others: by its working set, or by its budget from priority 7 on. */
 bool component_is_protected(const struct component *c);
 
+/* It is cleaned while nobody lacks memory, at any time or when the pool is filling. */
+bool component_is_cleaned(const struct component *c);
+
 /* Names as they stand in configuration, status and logs; "?" out of range. */
 const char *level_name(enum level level);
 const char *tier_name(enum tier tier);
 const char *protect_name(enum protect protect);
 const char *kill_rule_name(enum kill_rule kill);
+const char *component_type_name(enum component_type type);
+const char *clean_rule_name(enum clean_rule clean);
 
 #endif

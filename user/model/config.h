@@ -79,6 +79,8 @@ struct policy_conf {
 	uint64_t kill_delay_us;          /* between two kills */
 	uint64_t reclaim_chunk_bytes;    /* one memory.reclaim write */
 	uint64_t reclaim_deadline_us;    /* one reclaim action */
+	uint64_t clean_interval_us;      /* between two cleanups while nobody lacks memory */
+	uint32_t clean_target_permyriad; /* of stalls in it: as much ends such a cleanup */
 	uint64_t stall_burst_us;         /* stall time within the window that wakes the loop */
 	uint64_t stall_window_us;
 };

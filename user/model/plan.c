@@ -78,6 +78,8 @@ static const struct plan_reason_row reasons[REASON__COUNT] = {
 	[REASON_LAST_RESORT] = {"last-resort", REASON_UNIT_US, "emergency for ", ", limit "},
 	[REASON_REQUEST] = {"request", REASON_UNIT_NONE, "a client asked", NULL},
 	[REASON_STARTUP] = {"startup", REASON_UNIT_NONE, "left by an earlier instance", NULL},
+	[REASON_CLEANUP] = {"cleanup", REASON_UNIT_PERMYRIAD, "calm: some task stalled ",
+			    " of the interval, target "},
 };
 
 const char *action_name(enum action_kind kind)

@@ -63,6 +63,7 @@ enum reason {
 	REASON_LAST_RESORT,     /* emergency for so long: us */
 	REASON_REQUEST,         /* a client asked */
 	REASON_STARTUP,         /* adoption: undo what an earlier instance left */
+	REASON_CLEANUP,         /* calm for an interval: permyriad of it stalled, target */
 	REASON__COUNT
 };
 

@@ -7,6 +7,8 @@
 
 #include "user/policy/num.h"
 
+#define ROOMY_PART 4 /* of usable free */
+
 uint64_t headroom_held(const struct step *step)
 {
 	uint64_t sum = 0;
@@ -31,4 +33,9 @@ uint64_t headroom_free(const struct step *step)
 
 	return host->valid ? min_u64(free, sub_sat(host->available_bytes, headroom_reserve(step)))
 			   : free;
+}
+
+bool headroom_is_roomy(const struct step *step)
+{
+	return headroom_free(step) >= step->config->usable_bytes / ROOMY_PART;
 }

@@ -14,4 +14,7 @@ uint64_t headroom_reserve(const struct step *step);
 /* Bytes that the pool may still take: up to usable, and while the host keeps its reserve. */
 uint64_t headroom_free(const struct step *step);
 
+/* So much of usable is free that nothing would be done soon. */
+bool headroom_is_roomy(const struct step *step);
+
 #endif

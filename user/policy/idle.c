@@ -12,12 +12,11 @@
 #include "user/policy/margin.h"
 #include "user/policy/num.h"
 
-#define ROOMY_PART 4                 /* of usable free: far from anything that would be done */
-#define NEAR_PART  2                 /* margins free */
-#define LEAST      (16 * MIB)        /* less is not worth a look */
-#define FEW        (2 * MIB)         /* that come back by themselves soon enough */
-#define YOUNG_US   (60 * US_PER_SEC) /* of running */
-#define HOLD_US    (60 * US_PER_SEC) /* the first answer takes two looks: not given up at once */
+#define NEAR_PART 2                 /* margins free */
+#define LEAST     (16 * MIB)        /* less is not worth a look */
+#define FEW       (2 * MIB)         /* that come back by themselves soon enough */
+#define YOUNG_US  (60 * US_PER_SEC) /* of running */
+#define HOLD_US   (60 * US_PER_SEC) /* the first answer takes two looks: not given up at once */
 
 static void take_leaf(struct leaf_state *leaf, const struct ages_sample *ages)
 {
@@ -131,8 +130,7 @@ static bool is_asked_about(const struct step *step, uint32_t i, uint64_t free)
 		return true;
 	if (free < NEAR_PART * margin_bytes(step))
 		return true;
-	return held > step->config->component[i].budget_bytes &&
-	       free < step->config->usable_bytes / ROOMY_PART;
+	return held > step->config->component[i].budget_bytes && !headroom_is_roomy(step);
 }
 
 void idle_step(struct step *step)

@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "user/policy/breath.h"
+#include "user/policy/cleanup.h"
 #include "user/policy/contention.h"
 #include "user/policy/dependence.h"
 #include "user/policy/donor.h"
@@ -26,17 +27,14 @@
 #include "user/policy/signal.h"
 #include "user/policy/turns.h"
 
-#define ACTION_MAX_BYTES     (64 * MIB)
-#define ACTION_MIN_BYTES     MIB
-#define LOST_AFTER_US        (5 * US_PER_SEC) /* past its deadline: the outcome will not come */
-#define SHORT_MAX            2
-#define EXHAUSTED_US         (30 * US_PER_SEC)
-#define PIECE_BYTES          (16 * MIB) /* of a frozen leaf at a time, as others grow */
-#define LIGHT_EVERY_US       US_PER_SEC
-#define FILE_PART            4 /* of inactive file pages at most */
-#define FILE_FLOOR           (16 * MIB)
-#define FILE_FLOOR_PROTECTED (64 * MIB)
-#define HOST_TARGET_PCT      3 /* beyond the reserve: the least margin of a pool */
+#define ACTION_MAX_BYTES (64 * MIB)
+#define ACTION_MIN_BYTES MIB
+#define LOST_AFTER_US    (5 * US_PER_SEC) /* past its deadline: the outcome will not come */
+#define SHORT_MAX        2
+#define EXHAUSTED_US     (30 * US_PER_SEC)
+#define PIECE_BYTES      (16 * MIB) /* of a frozen leaf at a time, as others grow */
+#define LIGHT_EVERY_US   US_PER_SEC
+#define HOST_TARGET_PCT  3 /* beyond the reserve: the least margin of a pool */
 
 /* One wish to take memory from a component. */
 struct reclaim_wish {
@@ -86,16 +84,6 @@ void reclaim_take(struct step *step)
 	}
 }
 
-/*
- * Kernels without swappiness= (6.1) take anonymous pages too where file pages are few: below 16 MiB
- * of them inactive even an easy reclaim does (mm/vmscan.c, cache_trim_mode), and nobody protected
- * may come near that.
- */
-static uint64_t file_floor(const struct component *c)
-{
-	return component_is_protected(c) ? FILE_FLOOR_PROTECTED : FILE_FLOOR;
-}
-
 /* Pages that reclaim can find: file pages, and anonymous ones as far as swap reaches. */
 static uint64_t findable(const struct step *step, uint32_t component, bool file_only)
 {
@@ -107,8 +95,7 @@ static uint64_t findable(const struct step *step, uint32_t component, bool file_
 	if (!s->stat_seen)
 		return file_only ? 0 : s->current_bytes / 2;
 	if (file_only && room_has_swap(host))
-		return file >= file_floor(&step->config->component[component]) ? file / FILE_PART
-									       : 0;
+		return cleanup_file_bytes(step, component);
 	if (file_only)
 		return file;
 	if (host->valid)
@@ -222,6 +209,15 @@ static struct reclaim_wish by_request(struct step *step, uint32_t component)
 	};
 }
 
+/* Nobody lacks anything, and it has been calm. */
+static struct reclaim_wish by_schedule(struct step *step, uint32_t component)
+{
+	struct reclaim_wish wish = {0};
+
+	wish.bytes = cleanup_due(step, component, &wish.tier, &wish.why);
+	return wish;
+}
+
 /* Who stands still gives first: nobody waits for its pages. A request may name it. */
 static const struct leaf_state *frozen_donor(const struct step *step, uint32_t component,
 					     bool requested)
@@ -238,23 +234,29 @@ static void begin(struct step *step, uint32_t component, struct reclaim_wish wis
 	/* Who asks for it by hand may swap out even what is protected or in use. */
 	bool by_hand = wish.why.reason == REASON_REQUEST;
 	bool spared = !by_hand && component_is_protected(&step->config->component[component]);
-	bool file_only = wish.swappiness == 0 || !room_has_swap(&step->state->host) || spared;
+	bool files_alone = !room_has_swap(&step->state->host) || spared;
 	const struct leaf_state *frozen = frozen_donor(step, component, by_hand);
 	const struct leaf_state *from = frozen ? frozen : wish.leaf;
 	bool all = by_hand || from; /* else of who runs, what is cold */
+	struct cleanup_take take =
+		files_alone ? (struct cleanup_take){0, BYTES_MAX}
+			    : cleanup_take_of(step, component, wish.tier, wish.swappiness, from);
 	struct action action = {
 		.kind = ACTION_RECLAIM,
 		.tier = wish.tier,
 		.component = component,
 		.leaf = from ? from->cgid : 0,
-		.swappiness = file_only ? 0 : wish.swappiness,
+		.swappiness = take.swappiness,
 		.deadline_us = step->now_us + step->config->policy.reclaim_deadline_us,
 		.why = wish.why,
 	};
 	const struct action *sent;
 
-	action.amount = min_u64(wish.bytes, all ? findable(step, component, file_only)
-						: reclaimable(step, component, file_only));
+	action.amount = min_u64(wish.bytes, all ? findable(step, component, !take.swappiness)
+						: reclaimable(step, component, !take.swappiness));
+	action.amount = min_u64(action.amount, take.most_bytes);
+	if (!by_hand)
+		action.amount = min_u64(action.amount, cleanup_spare_bytes(step, component));
 	if (from)
 		action.amount = min_u64(action.amount, from->current_bytes);
 	action.amount = min_u64(action.amount, ACTION_MAX_BYTES);
@@ -319,6 +321,7 @@ void reclaim_step(struct step *step)
 		if (!is_in_use(step, i)) {
 			wish = largest(wish, by_dependence(step, i));
 			wish = largest(wish, by_payback(step, i));
+			wish = largest(wish, by_schedule(step, i));
 		}
 		if (i == donor)
 			wish = largest(wish, by_host(step));

@@ -238,6 +238,13 @@ struct idle_state {
 	uint64_t asked_until_us;
 };
 
+/* ---- cleanup.c ---- */
+
+/* The interval that goes on, from its begin. */
+struct cleanup_state {
+	uint64_t at_us, stalled_us;
+};
+
 /* ---- thresholds.c ---- */
 
 #define THRESHOLDS_FIRST_PCT 70
@@ -280,6 +287,7 @@ struct component_state {
 	struct reclaim_state reclaim;
 	struct payoff_state payoff;
 	struct idle_state idle;
+	struct cleanup_state cleanup;
 	uint64_t mark_bytes;       /* as armed; 0 = none */
 	bool mark_fired;           /* in this frame */
 	uint64_t shelter_until_us; /* its leaves are kept from each other */

@@ -352,8 +352,7 @@ static json_t *encode_lent_to(const struct daemon *daemon, uint32_t component)
 	return list;
 }
 
-/* Those at which anything was reclaimed. */
-static json_t *encode_payoff(const struct component_view *view)
+json_t *encode_payoff(const struct component_view *view)
 {
 	json_t *list = json_array();
 
@@ -368,6 +367,8 @@ static json_t *encode_payoff(const struct component_view *view)
 		json_put(object, "reclaims", json_number(payoff->reclaims));
 		json_put(object, "freed_bytes", json_number(payoff->freed_bytes));
 		json_put(object, "back_bytes", json_number(payoff->back_bytes));
+		json_put(object, "net_bytes",
+			 json_number(payoff->freed_bytes - payoff->back_bytes));
 		json_array_append_new(list, object);
 	}
 	return list;
@@ -383,6 +384,7 @@ json_t *encode_component(const struct daemon *daemon, uint32_t component)
 
 	json_put(object, "name", json_string(conf->name));
 	json_put(object, "priority", json_integer(conf->priority));
+	json_put(object, "type", json_string(component_type_name(conf->type)));
 	json_put(object, "level", json_string(level_name(view->level)));
 	json_put(object, "level_for_us", json_number(since(level_since_us, now_us)));
 	json_put(object, "tier", json_string(tier_name(view->tier)));

@@ -14,6 +14,9 @@ json_t *encode_daemon(const struct daemon *daemon);
 json_t *encode_pool(const struct daemon *daemon);
 json_t *encode_host(const struct host_sample *host);
 json_t *encode_component(const struct daemon *daemon, uint32_t component);
+
+/* What reclaim came to at the tiers at which anything was taken. */
+json_t *encode_payoff(const struct component_view *view);
 /* The keys from budget_bytes to high_bytes of what Status and Metrics say of a component. */
 void encode_put_view(const struct daemon *daemon, uint32_t component, json_t *object);
 json_t *encode_action_entry(const struct action_entry *entry);

@@ -146,6 +146,28 @@ static void add_last_resort(const struct daemon *daemon, const struct component 
 		    "and all tasks stalled, swap full, or the host out of memory");
 }
 
+static void add_cleanup(const struct daemon *daemon, const struct component *conf,
+			const struct component_view *view, json_t *list)
+{
+	const struct policy_conf *policy = &daemon->config.policy;
+	struct condition condition = {
+		.name = "calm (2s)",
+		.observed = view->some_permyriad,
+		.threshold = policy->clean_target_permyriad,
+		.unit = REASON_UNIT_PERMYRIAD,
+		.at_most = true,
+		.leads_to = "cleanup",
+		.tier = view->level >= LEVEL_HIGH ? TIER_MODERATE : TIER_LIGHT,
+	};
+	char text[128], every[UNITS_TEXT_LEN];
+
+	if (!component_is_cleaned(conf))
+		return;
+	snprintf(text, sizeof(text), "over %s%s", units_print_us(policy->clean_interval_us, every),
+		 conf->clean == CLEAN_AUTO ? ", and under a quarter of the pool free" : "");
+	add(list, &condition, text);
+}
+
 static json_t *allowed_tiers(const struct component *conf)
 {
 	json_t *list = json_array();
@@ -169,6 +191,7 @@ json_t *explain_component(const struct daemon *daemon, uint32_t component)
 	add_stalls(view, list);
 	add_forecast(view, list);
 	add_last_resort(daemon, conf, view, list);
+	add_cleanup(daemon, conf, view, list);
 	return json_pack("{s:s, s:s, s:s, s:o, s:o}", "component", conf->name, "level",
 			 level_name(view->level), "tier", tier_name(view->tier), "allowed",
 			 allowed_tiers(conf), "conditions", list);

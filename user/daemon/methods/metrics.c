@@ -226,6 +226,7 @@ static json_t *encode_meters(const struct daemon *daemon, uint32_t i,
 	json_put(object, "throttled_us", json_number(meters->throttled_us));
 	json_put(object, "reclaimed_bytes",
 		 json_number(action_log_reclaimed(&daemon->action_log, conf->name)));
+	json_put(object, "payoff", encode_payoff(view));
 	json_put(object, "tiers_exhausted", json_number(meters->tiers_exhausted));
 	json_put(object, "leaves", encode_leaf_counts(&daemon->frame, i));
 	json_put(object, "actions", encode_actions(&daemon->action_log, conf->name));
