@@ -331,6 +331,39 @@ static void test_lowering_under_way_is_on_record_after_a_reload(void **state)
 	await(f);
 }
 
+static void test_freeze_anew_that_fails_keeps_the_entry(void **state)
+{
+	struct fixture *f = *state;
+
+	plan(f, (struct action){.kind = ACTION_FREEZE, .leaf = f->leaf});
+	assert_int_equal(await(f).result, OUTCOME_DONE);
+	f->fake.error[CG_FREEZE] = -EIO;
+	plan(f, (struct action){.kind = ACTION_FREEZE, .leaf = f->leaf});
+	assert_int_equal(await(f).result, OUTCOME_FAILED);
+	assert_true(has_entry(f, LEDGER_FREEZE, f->leaf)); /* it stands still as before */
+}
+
+static void test_protection_that_cannot_be_changed_keeps_its_entry(void **state)
+{
+	struct fixture *f = *state;
+
+	plan(f, (struct action){.kind = ACTION_SET_MIN, .amount = 50 * MIB});
+	await(f);
+	f->fake.error[CG_MIN] = f->fake.error[CG_LOW] = -EIO;
+	plan(f, (struct action){.kind = ACTION_SET_MIN});
+	assert_int_equal(await(f).result, OUTCOME_FAILED);
+	assert_true(has_entry(f, LEDGER_MIN, f->jobs));
+	f->fake.error[CG_LOW] = 0;
+	plan(f, (struct action){.kind = ACTION_SET_LOW, .leaf = f->leaf, .amount = 10 * MIB});
+	await(f);
+	f->fake.error[CG_LOW] = -EIO;
+	plan(f, (struct action){.kind = ACTION_SET_LOW, .leaf = f->leaf, .amount = 20 * MIB});
+	await(f);
+	plan(f, (struct action){.kind = ACTION_SET_LOW, .leaf = f->leaf});
+	await(f);
+	assert_true(has_entry(f, LEDGER_LOW, f->leaf));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -356,6 +389,8 @@ int main(void)
 		TEST(test_ceiling_of_the_pool_stays_above_its_use),
 		TEST(test_home_is_what_is_configured),
 		TEST(test_lowering_under_way_is_on_record_after_a_reload),
+		TEST(test_freeze_anew_that_fails_keeps_the_entry),
+		TEST(test_protection_that_cannot_be_changed_keeps_its_entry),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,20 +74,29 @@ static void clear(struct act *act, const struct cg_group *group, enum ledger_kin
 		ledger_clear(act->ledger, kind, group->id);
 }
 
+static bool is_entered(const struct act *act, const struct act_target *target,
+		       enum ledger_kind kind)
+{
+	struct ledger_entry entry;
+
+	return !act->ops->dry && ledger_find(act->ledger, kind, target->group->id, &entry);
+}
+
 /* Its pages can now be had alone: what goes on need not give them, nor stand in their way. */
 static int freeze(struct act *act, const struct act_target *target, const struct action *action)
 {
 	enum ledger_freeze whose =
 		action->why.reason == REASON_REQUEST ? LEDGER_FREEZE_ASKED : LEDGER_FREEZE_OWN;
+	bool was_frozen = is_entered(act, target, LEDGER_FREEZE);
 	int rc = enter(act, target, LEDGER_FREEZE, 0, action, whose);
 
 	if (rc)
 		return rc;
 	rc = act_write_u64(act, target->group, CG_FREEZE, 1);
-	if (rc)
-		clear(act, target->group, LEDGER_FREEZE);
-	else
+	if (!rc)
 		act_worker_end_reclaim(&target->component->worker, "");
+	else if (!was_frozen) /* else it still is, and has to have an owner */
+		clear(act, target->group, LEDGER_FREEZE);
 	return rc;
 }
 
@@ -175,7 +184,8 @@ static int record_limit(struct act *act, const struct act_target *target, enum l
 	return 0;
 }
 
-/* Entered before a lowering; after a raise, so that a death in between still finds the squeeze. */
+/* Entered before a lowering; after a raise, or the way home, so that a death in between, or a write
+ * that fails, still finds what there is to undo. */
 static int set_protection(struct act *act, const struct act_target *target,
 			  const struct action *action, enum ledger_kind kind, enum cg_knob knob)
 {
@@ -185,7 +195,7 @@ static int set_protection(struct act *act, const struct act_target *target,
 	if (rc)
 		return rc;
 	adopt_home(target->component, kind, action);
-	if (limit_of(action) < in_force) {
+	if (limit_of(action) < in_force && limit_of(action) != target->component->home[kind]) {
 		rc = record_limit(act, target, kind, action);
 		if (rc)
 			return rc;
@@ -212,12 +222,13 @@ static int set_min(struct act *act, const struct act_target *target, const struc
 static int set_leaf_low(struct act *act, const struct act_target *target,
 			const struct action *action)
 {
+	bool had_some = is_entered(act, target, LEDGER_LOW);
 	int rc = action->amount ? enter(act, target, LEDGER_LOW, 0, action, limit_of(action)) : 0;
 
 	if (rc)
 		return rc;
 	rc = act_write_u64(act, target->group, CG_LOW, action->amount);
-	if (rc || !action->amount)
+	if (rc ? !had_some : !action->amount)
 		clear(act, target->group, LEDGER_LOW);
 	return rc;
 }
