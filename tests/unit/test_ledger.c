@@ -3,6 +3,7 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
+#include "tests/unit/few_fds.h"
 #include "tests/unit/tmp_pool.h"
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
@@ -470,6 +471,38 @@ static void test_killed_at_any_instruction_leaves_what_can_be_undone(void **stat
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* ---- without descriptors ---- */
+
+static void test_open_that_cannot_tell_the_boot_replaces_nothing(void **state)
+{
+	struct tmp_pool *pool = *state;
+	struct ledger *ledger = open_taken(pool);
+	struct uw_err err = {0};
+
+	assert_int_equal(ledger_enter(ledger, &a_freeze), 0);
+	ledger_close(ledger);
+	few_fds_begin(1); /* for the file, not for what says which boot this is */
+	assert_int_equal(ledger_open(pool->ledger, true, &ledger, &err), -EMFILE);
+	assert_int_equal(ledger_open(pool->ledger, false, &ledger, &err), -EMFILE);
+	few_fds_end();
+	ledger = open_taken(pool);
+	assert_int_equal(ledger_count(ledger), 1);
+	ledger_close(ledger);
+}
+
+static void test_peer_that_cannot_be_looked_at_is_not_dead(void **state)
+{
+	struct ledger *ledger = open_taken(*state);
+	int pidfd = -1;
+
+	few_fds_begin(1); /* for the pidfd, not for the time of its start */
+	assert_int_equal(ledger_open_peer(ledger, LEDGER_UWD, &pidfd), -EMFILE);
+	few_fds_end();
+	assert_int_equal(ledger_open_peer(ledger, LEDGER_UWD, &pidfd), 0);
+	close(pidfd);
+	ledger_close(ledger);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -488,6 +521,8 @@ int main(void)
 		TEST(test_guard_signs_once),
 		TEST(test_pool_is_told_to_others),
 		TEST(test_killed_at_any_instruction_leaves_what_can_be_undone),
+		TEST(test_open_that_cannot_tell_the_boot_replaces_nothing),
+		TEST(test_peer_that_cannot_be_looked_at_is_not_dead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

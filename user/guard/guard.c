@@ -151,8 +151,13 @@ static void outlast_uwd(struct guard *guard, struct ledger_undone *sum)
 {
 	AUTO_CLOSE int pidfd = -1;
 	struct pollfd poll_fd;
+	int rc;
 
-	if (ledger_open_peer(guard->ledger, LEDGER_UWD, &pidfd))
+	while ((rc = ledger_open_peer(guard->ledger, LEDGER_UWD, &pidfd)) && rc != -ESRCH) {
+		nap(PRESSED_US);
+		undo_all(guard, LEDGER_UNDO_KEEP, sum);
+	}
+	if (rc)
 		return;
 	poll_fd = (struct pollfd){.fd = pidfd, .events = POLLIN};
 	while (poll(&poll_fd, 1, (int)(PRESSED_US / US_PER_MS)) <= 0)
@@ -199,9 +204,10 @@ static bool uwd_is_dead(const struct guard *guard)
 {
 	AUTO_CLOSE int pidfd = -1;
 	struct pollfd poll_fd;
+	int rc = ledger_open_peer(guard->ledger, LEDGER_UWD, &pidfd);
 
-	if (ledger_open_peer(guard->ledger, LEDGER_UWD, &pidfd))
-		return true;
+	if (rc)
+		return rc == -ESRCH;
 	poll_fd = (struct pollfd){.fd = pidfd, .events = POLLIN};
 	return poll(&poll_fd, 1, 0) > 0;
 }

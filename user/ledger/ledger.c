@@ -112,13 +112,20 @@ static int create_fresh(const char *path, bool replace)
 	return rc;
 }
 
-static bool is_ours(const struct ledger_file *file)
+/* -EUCLEAN: another's, or of another boot. One whose boot cannot be told is neither: what is
+ * entered in it may be all that tells of a freeze. */
+static int check_ours(const struct ledger_file *file)
 {
 	char boot_id[LEDGER_BOOT_ID_LEN];
+	int rc;
 
-	return !memcmp(file->magic, LEDGER_MAGIC, sizeof(file->magic)) &&
-	       file->version == LEDGER_VERSION && file->entries == LEDGER_ENTRIES &&
-	       !read_boot_line(boot_id) && !strncmp(file->boot_id, boot_id, LEDGER_BOOT_ID_LEN);
+	if (memcmp(file->magic, LEDGER_MAGIC, sizeof(file->magic)) ||
+	    file->version != LEDGER_VERSION || file->entries != LEDGER_ENTRIES)
+		return -EUCLEAN;
+	rc = read_boot_line(boot_id);
+	if (rc)
+		return rc;
+	return strncmp(file->boot_id, boot_id, LEDGER_BOOT_ID_LEN) ? -EUCLEAN : 0;
 }
 
 /* 0 and both outputs, or -EUCLEAN when the content is not ours. */
@@ -127,6 +134,7 @@ static int map_existing(const char *path, int *ret_fd, struct ledger_file **ret_
 	AUTO_CLOSE int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	struct ledger_file *file;
 	struct stat st;
+	int rc;
 
 	if (fd < 0)
 		return -errno;
@@ -137,9 +145,10 @@ static int map_existing(const char *path, int *ret_fd, struct ledger_file **ret_
 	file = mmap(NULL, sizeof(*file), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
 	if (file == MAP_FAILED)
 		return -errno;
-	if (!is_ours(file)) {
+	rc = check_ours(file);
+	if (rc) {
 		munmap(file, sizeof(*file));
-		return -EUCLEAN;
+		return rc;
 	}
 	*ret_fd = TAKE_FD(fd);
 	*ret_file = file;
@@ -232,24 +241,32 @@ void ledger_read_peer(const struct ledger *ledger, enum ledger_role role,
 	};
 }
 
+/* EINVAL, and ENOENT from Linux 6.15 on, of pidfd_open(2): the number is a thread's by now. */
+static bool is_nobody(int rc)
+{
+	return rc == -ESRCH || rc == -ENOENT || rc == -EINVAL;
+}
+
 int ledger_open_peer(const struct ledger *ledger, enum ledger_role role, int *ret_pidfd)
 {
+	AUTO_CLOSE int fd = -1;
 	struct ledger_peer peer;
 	uint64_t ticks = 0;
-	int fd;
+	int rc;
 
 	ledger_read_peer(ledger, role, &peer);
 	if (peer.pid <= 0)
 		return -ESRCH;
 	fd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
 	if (fd < 0)
-		return -errno;
+		return is_nobody(-errno) ? -ESRCH : -errno;
 	/* Looked at after the open: if it is the same process now, it was when the fd was made. */
-	if (pid_start_ticks(peer.pid, &ticks) || ticks != peer.start_ticks) {
-		close(fd);
+	rc = pid_start_ticks(peer.pid, &ticks);
+	if (rc && !is_nobody(rc))
+		return rc;
+	if (rc || ticks != peer.start_ticks)
 		return -ESRCH;
-	}
-	*ret_pidfd = fd;
+	*ret_pidfd = TAKE_FD(fd);
 	return 0;
 }
 

@@ -157,7 +157,8 @@ void ledger_beat(struct ledger *ledger, enum ledger_role role, uint64_t now_us);
 void ledger_read_peer(const struct ledger *ledger, enum ledger_role role,
 		      struct ledger_peer *ret_peer);
 
-/* A pidfd of the peer, readable once its last thread has gone. -ESRCH when it is dead already. */
+/* A pidfd of the peer, readable once its last thread has gone. -ESRCH when it is dead already; any
+ * other error says nothing of it. */
 int ledger_open_peer(const struct ledger *ledger, enum ledger_role role, int *ret_pidfd);
 
 /* ---- entries; the lock's holder only ---- */
