@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What of a flight recorder comes to the disk. */
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -45,6 +46,17 @@ ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at)
 	    (write(entered[1], &byte, 1) != 1 || read(open_gate[0], &byte, 1) != 1))
 		abort();
 	return syscall(SYS_pwrite64, fd, bytes, count, at);
+}
+
+static atomic_bool unreadable; /* the next one to read is told so */
+
+ssize_t pread(int fd, void *bytes, size_t count, off_t at)
+{
+	if (atomic_exchange(&unreadable, false)) {
+		errno = EIO;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, bytes, count, at);
 }
 
 int pthread_join(pthread_t thread, void **result)
@@ -288,6 +300,22 @@ static void test_news_at_the_end_of_a_thin_slot_is_kept(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void test_recording_that_cannot_be_read_now_is_not_replaced(void **state)
+{
+	struct fixture *f = *state;
+	struct uw_err err = {0};
+	struct stat was, now;
+	int fd = -1;
+
+	flight_close(open_flight(f));
+	assert_int_equal(stat(f->disk, &was), 0);
+	atomic_store(&unreadable, true);
+	assert_int_equal(record_file_open(f->disk, SLOTS, THIN_SLOTS, &fd, &err), -EIO);
+	assert_non_null(strstr(err.text, f->disk));
+	assert_int_equal(stat(f->disk, &now), 0);
+	assert_int_equal(now.st_ino, was.st_ino);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +323,7 @@ int main(void)
 		TEST(test_head_on_the_disk_tells_of_what_is_there),
 		TEST(test_thin_slot_with_a_damaged_head_is_left_behind),
 		TEST(test_news_at_the_end_of_a_thin_slot_is_kept),
+		TEST(test_recording_that_cannot_be_read_now_is_not_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

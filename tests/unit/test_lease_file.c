@@ -9,15 +9,31 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "user/lease/file.h"
 
 static char dir[] = "/tmp/uw-lease-XXXXXX", path[64];
+
+/* ---- a boot that cannot be told, once ---- */
+
+static bool boot_fails;
+
+int openat(int dirfd, const char *name, int flags, ...)
+{
+	if (boot_fails && strstr(name, "boot_id")) {
+		boot_fails = false;
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_openat, dirfd, name, flags, 0);
+}
 
 static struct lease_file *open_file(void)
 {
@@ -136,6 +152,22 @@ static void test_removed_file_comes_back_with_what_it_held(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, drop_dir)
 
+static void test_leases_of_a_boot_that_cannot_be_told_are_not_replaced(void **state)
+{
+	struct lease_file *file = open_file();
+	struct uw_err err = {0};
+
+	(void)state;
+	assert_int_equal(lease_file_grow(file), 0);
+	lease_file_slots(file)[3].bytes = 77;
+	lease_file_close(file);
+	boot_fails = true;
+	assert_int_equal(lease_file_open(path, &file, &err), -EIO);
+	file = open_file();
+	assert_int_equal(lease_file_slots(file)[3].bytes, 77);
+	lease_file_close(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +175,7 @@ int main(void)
 		TEST(test_memory_is_taken_as_it_is_needed_and_ends),
 		TEST(test_file_of_others_is_replaced),
 		TEST(test_removed_file_comes_back_with_what_it_held),
+		TEST(test_leases_of_a_boot_that_cannot_be_told_are_not_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

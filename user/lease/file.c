@@ -68,14 +68,21 @@ static int fill_fresh(int fd)
 	return rc;
 }
 
-static bool is_ours(const struct lease_file_head *head)
+/* -EUCLEAN: another's, or of another boot. One whose boot cannot be told is neither, and its leases
+ * are not to be thrown away. */
+static int check_ours(const struct lease_file_head *head)
 {
 	char boot_id[CLOCK_BOOT_ID_LEN];
+	int rc;
 
-	return !memcmp(head->magic, MAGIC, sizeof(head->magic)) && head->version == VERSION &&
-	       head->slot_bytes == sizeof(struct lease_slot) && head->slots == LEASE_SLOTS &&
-	       head->room <= LEASE_SLOTS && !clock_boot_id(boot_id) &&
-	       !strncmp(head->boot_id, boot_id, CLOCK_BOOT_ID_LEN);
+	if (memcmp(head->magic, MAGIC, sizeof(head->magic)) || head->version != VERSION ||
+	    head->slot_bytes != sizeof(struct lease_slot) || head->slots != LEASE_SLOTS ||
+	    head->room > LEASE_SLOTS)
+		return -EUCLEAN;
+	rc = clock_boot_id(boot_id);
+	if (rc)
+		return rc;
+	return strncmp(head->boot_id, boot_id, CLOCK_BOOT_ID_LEN) ? -EUCLEAN : 0;
 }
 
 /* At the address of at, where that is not NULL. */
@@ -104,9 +111,9 @@ static int open_existing(struct lease_file *file)
 	if (file->fd < 0)
 		return -errno;
 	rc = map_file(file->fd, NULL, &file->head);
-	if (rc)
-		return rc;
-	return is_ours(file->head) ? allocate(file->fd, file->head->room) : -EUCLEAN;
+	if (!rc)
+		rc = check_ours(file->head);
+	return rc ? rc : allocate(file->fd, file->head->room);
 }
 
 /* A fresh file under another name, to be renamed. */

@@ -32,16 +32,36 @@ static void fill_head(struct record_head *head, uint32_t slots, uint32_t thin_sl
 	memcpy(head->magic, RECORD_MAGIC, sizeof(head->magic));
 }
 
-static bool is_ours(int fd, uint32_t slots, uint32_t thin_slots)
+/* -EUCLEAN: another's, or of another size. What cannot be read now may be a recording. */
+static int check_ours(int fd, uint32_t slots, uint32_t thin_slots)
 {
 	struct record_head head, want;
 	struct stat st;
+	ssize_t n;
 
 	fill_head(&want, slots, thin_slots);
-	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	       (uint64_t)st.st_size == record_file_at(slots) &&
-	       pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
-	       !memcmp(&head, &want, sizeof(head));
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != record_file_at(slots))
+		return -EUCLEAN;
+	n = pread(fd, &head, sizeof(head), 0);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == sizeof(head) && !memcmp(&head, &want, sizeof(head)) ? 0 : -EUCLEAN;
+}
+
+/* -EUCLEAN also when there is nothing to be kept. */
+static int open_existing(const char *path, uint32_t slots, uint32_t thin_slots, int *ret_fd)
+{
+	AUTO_CLOSE int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int rc;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ELOOP || errno == EISDIR ? -EUCLEAN : -errno;
+	rc = check_ours(fd, slots, thin_slots);
+	if (!rc)
+		*ret_fd = TAKE_FD(fd);
+	return rc;
 }
 
 /* What others need the disk for comes first, as the queue of jobs beside it. */
@@ -105,15 +125,12 @@ static void make_parent(const char *path)
 int record_file_open(const char *path, uint32_t slots, uint32_t thin_slots, int *ret_fd,
 		     struct uw_err *err)
 {
-	AUTO_CLOSE int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	int rc;
+	int rc = open_existing(path, slots, thin_slots, ret_fd);
 
-	if (fd >= 0 && is_ours(fd, slots, thin_slots)) {
-		*ret_fd = TAKE_FD(fd);
-		return 0;
+	if (rc == -EUCLEAN) {
+		make_parent(path);
+		rc = make_fresh(path, slots, thin_slots, ret_fd);
 	}
-	make_parent(path);
-	rc = make_fresh(path, slots, thin_slots, ret_fd);
 	if (rc == -ENOSPC)
 		return err_set(
 			err, rc,
