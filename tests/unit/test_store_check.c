@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* When the database is read as a whole, and what becomes of one whose disk spoils it. */
 #include <errno.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 
 #include "tests/unit/store_fixture.h"
@@ -163,6 +164,64 @@ static void test_check_after_a_kill_waits(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* ---- a disk that fails a read, once ---- */
+
+static long reads_left = -1; /* < 0: none fails any more */
+
+static ssize_t read_or_fail(int fd, void *to, size_t count, off_t at)
+{
+	if (reads_left >= 0 && !reads_left--) {
+		errno = EIO;
+		return -1;
+	}
+	return pread(fd, to, count, at);
+}
+
+static int count_live(void *data, const struct store_live *live)
+{
+	(void)live;
+	++*(uint32_t *)data;
+	return 0;
+}
+
+static void expect_all(const struct fixture *f)
+{
+	struct store *store = open_store(f);
+	uint32_t count = 0;
+
+	assert_int_equal(store_each_live(store, count_live, &count), 0);
+	assert_int_equal(count, JOBS);
+	store_close(store);
+}
+
+static void test_check_that_could_not_read_sets_nothing_aside(void **state)
+{
+	const struct fixture *f = *state;
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+	char mark[128];
+
+	snprintf(mark, sizeof(mark), "%s/checked", f->pool.path);
+	fill_and_close(f);
+	vfs->xSetSystemCall(vfs, "pread64", (sqlite3_syscall_ptr)read_or_fail);
+	for (long n = 0; reads_left < 0; n++) {
+		struct store *store = NULL;
+		struct uw_err err = {0};
+		int rc;
+
+		unlink(mark); /* all of it is read */
+		reads_left = n;
+		rc = store_open(&f->options, &store, &err);
+		if (rc)
+			assert_int_equal(rc, -EIO);
+		store_close(store);
+		if (reads_left >= 0)
+			break;
+		expect_all(f);
+	}
+	reads_left = -1;
+	vfs->xSetSystemCall(vfs, "pread64", NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +230,7 @@ int main(void)
 		TEST(test_check_is_made_when_the_file_was_changed),
 		TEST(test_check_is_made_at_the_first_start_of_a_boot),
 		TEST(test_check_after_a_kill_waits),
+		TEST(test_check_that_could_not_read_sets_nothing_aside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,21 +141,28 @@ uint64_t store_checked_us(const struct store *store)
 	return store->checked_us;
 }
 
+/* What could not be read to its end is not known to be damaged. */
 int store_quick_check(sqlite3 *db, struct uw_err *err)
 {
 	sqlite3_stmt *statement = NULL;
 	int result = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &statement, NULL);
-	int rc = store_errno(result);
-	const char *said = "unreadable";
+	const char *said = NULL;
+	int rc;
 
-	if (!rc)
+	if (result == SQLITE_OK)
 		result = sqlite3_step(statement);
-	if (result == SQLITE_ROW)
-		said = (const char *)sqlite3_column_text(statement, 0);
+	rc = store_errno(result);
 	if (result == SQLITE_INTERRUPT)
 		rc = -ECANCELED;
-	else if (!said || strcmp(said, "ok") != 0)
-		rc = err_set(err, -EUCLEAN, "is damaged: %.120s", rc ? sqlite3_errmsg(db) : said);
+	if (result == SQLITE_ROW)
+		said = (const char *)sqlite3_column_text(statement, 0);
+	if (said && strcmp(said, "ok") != 0)
+		rc = err_set(err, -EUCLEAN, "is damaged: %.120s", said);
+	else if (rc == -EUCLEAN)
+		rc = err_set(err, rc, "is damaged: %.120s", sqlite3_errmsg(db));
+	else if (rc || !said)
+		rc = err_set(err, rc ? rc : -ENOMEM, "cannot be checked: %.120s",
+			     sqlite3_errmsg(db));
 	sqlite3_finalize(statement);
 	return rc;
 }

@@ -349,6 +349,11 @@ static int open_or_set_aside(struct store *store, const char *vfs, struct uw_err
 		store_give_reserve_up(store);
 		rc = open_database(store, path, vfs, err);
 	}
+	if (rc == -EUCLEAN) { /* SQLite says so of a read that failed, too: that may not again */
+		close_database(store);
+		store_doubt(store);
+		rc = open_database(store, path, vfs, err);
+	}
 	if (rc != -EUCLEAN)
 		return rc < 0 ? err_prefix(err, "store: %s", path) : rc;
 	close_database(store);
