@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/sync.h"
 #include "user/base/text.h"
 
 #define SLOT_MAGIC 0x32534c54U /* "TLS2" */
@@ -166,6 +167,8 @@ int slots_open(const char *dir, int *ret_fd, struct uw_err *err)
 	if (fd < 0)
 		return err_set(err, -errno, "store: %s: %s", path, strerror(errno));
 	rc = check_file(fd);
+	if (!rc) /* each time: an earlier start may have come just so far */
+		rc = sync_dir(dir);
 	if (rc == -EUCLEAN)
 		return err_set(err, rc,
 			       "store: %s is of another uwd; with no job running, remove it", path);
