@@ -49,7 +49,7 @@ MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.sc
 
 BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror -I.
 
-.PHONY: all demo demo-host check unit python sim sim-long vm kills-long bench bench-sched fuzz lint layers install install-python uninstall uninstall-python clean help guests fuzzers
+.PHONY: all demo demo-host check unit python sim sim-long chaos chaos-sample vm kills-long bench bench-sched fuzz lint layers install install-python uninstall uninstall-python clean help guests fuzzers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -176,6 +176,12 @@ TEST_LAYERS := cli exporter metrics daemon lease jobs store login shim guard kee
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_LAYERS:%=$(O)/lib/%.a) | build/deps/test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lmicrohttpd $(CLILIBS) -lcmocka -o $@
+
+# Faults by number, of what units test one by one.
+CHAOS_OBJ := $(call OBJ,$(wildcard tests/chaos/*.c))
+$(O)/tests/chaos: $(CHAOS_OBJ) $(TEST_LAYERS:%=$(O)/lib/%.a) | build/deps/test
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(CHAOS_OBJ) $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lmicrohttpd $(CLILIBS) -lcmocka -o $@
 
 # What the README and tests/examples show is built as a program of somebody else is, but for where
 # the library and its header lie before they are installed.
@@ -317,6 +323,15 @@ SEED  ?= 1
 kills-long: all guests | build/deps/vm ## KILLS=1000 random kills of what has to do with leases and pools, SEED=1; half an hour
 	$(Q)scripts/vm --cpus 1 --timeout 3000 $(addprefix --put ,tests/vm/run.sh tests/vm/lib.sh tests/vm/kills.sh $(O)/tests/vm/uw_kills) -- \
 		env KILLS=$(KILLS) SEED=$(SEED) bash /run/put/run.sh kills
+
+CHAOS_S ?= 20
+chaos: $(O)/tests/chaos $(O)/uw-shim ## each system call of what acts and keeps fails once, is the last one of its process, or of the machine
+	$(Q)mkdir -p $(O)/chaos
+	$(Q)$< --results $(O)/chaos/results.json
+
+chaos-sample: $(O)/tests/chaos $(O)/uw-shim ## CHAOS_S=20 seconds of it, drawn by SEED=1
+	$(Q)mkdir -p $(O)/chaos
+	$(Q)$< --sample $(CHAOS_S) --seed $(SEED) --results $(O)/chaos/sample.json
 
 check: ## everything but the benches; some twenty minutes on 2 cores without KVM
 	$(Q)$(MAKE) --no-print-directory -j2 all

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Names of drivers, for the table in drivers.c. */
+#ifndef UW_TESTS_CHAOS_DRIVERS_H
+#define UW_TESTS_CHAOS_DRIVERS_H
+
+#include "tests/chaos/chaos.h"
+
+extern const struct chaos_driver chaos_store, chaos_store_new, chaos_slots, chaos_act, chaos_guard;
+
+#endif
