@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The drivers there are. Each is a file of its own, which opens with what must hold. */
+/* The drivers there are, in the order that they run in. Each is a file of its own, which opens with
+ * what must hold. */
 #include "tests/chaos/drivers.h"
 
 #include "user/base/cleanup.h"
 
 const struct chaos_driver *const chaos_driver[] = {
-	&chaos_store, &chaos_store_new, &chaos_slots, &chaos_act, &chaos_guard,
+	&chaos_store,     /* the database of jobs */
+	&chaos_store_new, /* in its making */
+	&chaos_slots,     /* where running jobs stand */
+	&chaos_act,       /* uwd's hands, over the ledger */
+	&chaos_guard,     /* who undoes what a dead uwd left */
+	&chaos_jobs,      /* the queue, and shims */
 };
 
 const uint32_t chaos_drivers = ARRAY_SIZE(chaos_driver);

@@ -5,6 +5,7 @@
 
 #include "tests/chaos/chaos.h"
 
-extern const struct chaos_driver chaos_store, chaos_store_new, chaos_slots, chaos_act, chaos_guard;
+extern const struct chaos_driver chaos_store, chaos_store_new, chaos_slots, chaos_act, chaos_guard,
+	chaos_jobs;
 
 #endif

@@ -246,6 +246,7 @@ void chaos_run(const struct chaos_driver *driver, const struct fault *fault, uin
 	status = supervise(&s, pid);
 	if (!s.hit || s.hit_pid != pid || fault->how == CHAOS_FAIL)
 		explain_end(c, "it", status);
+	c->died = fault->how == CHAOS_KILL && s.hit && s.hit_pid == pid;
 	s.armed = false;
 	if (s.cut) {
 		end_rest();

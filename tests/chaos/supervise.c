@@ -190,6 +190,22 @@ static bool is_the_kernels_own(const struct seccomp_notif *call)
 	return readlink(link, name, sizeof(name) - 1) > 0 && !strncmp(name, "anon_inode:", 11);
 }
 
+/* What jobs run is not. */
+static bool is_ours(uint32_t thread)
+{
+	static char own[256]; /* where all that is built lies, with what this is in it */
+	char link[64], exe[256] = "";
+
+	if (!own[0]) {
+		if (readlink("/proc/self/exe", own, sizeof(own) - 1) < 0)
+			perror("chaos: exe");
+		*strrchr(own, '/') = '\0';
+		*strrchr(own, '/') = '\0';
+	}
+	snprintf(link, sizeof(link), "/proc/%u/exe", thread);
+	return readlink(link, exe, sizeof(exe) - 1) > 0 && !strncmp(exe, own, strlen(own));
+}
+
 /* Whether this is the one. */
 static bool is_due(const struct supervisor *s, const struct seccomp_notif *call)
 {
@@ -256,7 +272,7 @@ static void take(struct supervisor *s)
 		arm(s, &call);
 		return;
 	}
-	if (s->armed && is_counted(&call.data)) {
+	if (s->armed && is_counted(&call.data) && is_ours(call.pid)) {
 		if (s->calls < CHAOS_CALLS_MAX)
 			s->nr[s->calls] = (int16_t)call.data.nr;
 		s->calls++;
