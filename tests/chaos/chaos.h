@@ -33,7 +33,8 @@ struct chaos {
 	bool faulty;    /* a call may fail now: an error is an answer */
 	uint32_t round; /* of act: 0, then 1 without faults */
 	enum chaos_how how;
-	bool died; /* the driver's process itself was killed, and nobody else */
+	bool died;           /* the driver's process itself was killed, and nobody else */
+	atomic_int listener; /* run.c's */
 	atomic_uint violations;
 	char violation[256];        /* the first */
 	char said[512];             /* what the driver last heard of an error */

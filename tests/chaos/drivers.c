@@ -12,6 +12,8 @@ const struct chaos_driver *const chaos_driver[] = {
 	&chaos_act,       /* uwd's hands, over the ledger */
 	&chaos_guard,     /* who undoes what a dead uwd left */
 	&chaos_jobs,      /* the queue, and shims */
+	&chaos_flight,    /* the flight recorder */
+	&chaos_uw,        /* libuw in a program */
 };
 
 const uint32_t chaos_drivers = ARRAY_SIZE(chaos_driver);

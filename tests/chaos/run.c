@@ -8,8 +8,8 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,12 +20,11 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/chaos/disk.h"
 #include "user/base/cleanup.h"
-
-#define DIED_OF_IT 77 /* an exit status: a violation was told already */
 
 /* With the sanitizer that finds leaks it is there. */
 int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
@@ -133,44 +132,51 @@ static void live(const struct chaos_driver *driver, struct chaos *c)
 	_exit(0);
 }
 
-/* The listener's number goes through memory: all else would be reported. */
-struct hello {
-	atomic_int listener;
-	int ready[2];
-};
+#define NOT_YET (-1)
+
+/* The listener's number goes through memory, as all else is reported, and nobody hears yet. */
+static void tell_listener(atomic_int *listener)
+{
+	atomic_store(listener, chaos_syscalls_report());
+	syscall(SYS_futex, listener, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+static int await_listener(atomic_int *listener)
+{
+	const struct timespec timeout = {.tv_sec = CHAOS_HANG_MS / 1000};
+
+	syscall(SYS_futex, listener, FUTEX_WAIT, NOT_YET, &timeout, NULL, 0);
+	return atomic_load(listener);
+}
+
+static int borrow_listener(pid_t pid, atomic_int *listener)
+{
+	AUTO_CLOSE int process = (int)syscall(SYS_pidfd_open, pid, 0);
+	int fd = await_listener(listener);
+
+	if (fd < 0 || process < 0)
+		return -1;
+	return (int)syscall(SYS_pidfd_getfd, process, fd, 0);
+}
 
 static pid_t begin(const struct chaos_driver *driver, struct chaos *c, struct supervisor *s)
 {
-	struct hello *hello = mmap(NULL, sizeof(*hello), PROT_READ | PROT_WRITE,
-				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	AUTO_CLOSE int process = -1;
-	char byte;
 	pid_t pid;
 
-	if (hello == MAP_FAILED || pipe2(hello->ready, O_CLOEXEC)) {
-		perror("chaos");
-		exit(1);
-	}
+	c->listener = NOT_YET;
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {
-		close(hello->ready[0]);
 		if (driver->prepare)
 			driver->prepare(c);
-		atomic_store(&hello->listener, chaos_syscalls_report());
-		close(hello->ready[1]);
+		tell_listener(&c->listener);
 		live(driver, c);
 	}
-	close(hello->ready[1]);
-	if (read(hello->ready[0], &byte, 1)) /* until it is closed */
-		perror("chaos: pipe");
-	close(hello->ready[0]);
-	process = (int)syscall(SYS_pidfd_open, pid, 0);
-	s->listener = (int)syscall(SYS_pidfd_getfd, process, atomic_load(&hello->listener), 0);
-	munmap(hello, sizeof(*hello));
+	s->listener = borrow_listener(pid, &c->listener);
 	if (s->listener < 0) {
 		fprintf(stderr, "chaos: no seccomp listener: %s\n", strerror(errno));
-		exit(77);
+		kill(pid, SIGKILL);
+		exit(1);
 	}
 	return pid;
 }
