@@ -13,6 +13,7 @@ DAEMON_SOCKET=/run/uw/uwd.sock
 system=${system:-uwctl}
 uwd_options=${uwd_options:-}
 daemon_pid=
+exec {never}<> <(:) # a pipe that nobody writes into
 
 now_ms() {
 	local up rest
@@ -31,13 +32,18 @@ die() {
 	exit 1
 }
 
+# pause SECONDS: sleep is a program, and to start it ten times a second takes a tenth of a slow processor.
+pause() {
+	read -rt "$1" -u "$never" || true
+}
+
 # wait_until SECONDS COMMAND...
 wait_until() {
 	local end=$((SECONDS + $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || return 1
-		sleep 0.1
+		pause 0.1
 	done
 }
 

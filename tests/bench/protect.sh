@@ -24,14 +24,14 @@ hog_lives() {
 }
 
 watch_episode() {
-	local end_ms=$(($(now_ms) + episode_s * 1000)) rc=0
+	local end=$((SECONDS + episode_s)) rc=0
 	while hog_lives; do
-		if [ "$(now_ms)" -ge $end_ms ]; then
+		if [ $SECONDS -ge $end ]; then
 			note 'hog alive'
 			note 'episode end'
 			return
 		fi
-		sleep 0.1
+		pause 0.1
 	done
 	wait "$hog_pid" || rc=$?
 	note "hog exit rc=$rc"

@@ -71,12 +71,12 @@ job() {
 # all_end SECONDS PID...: waits for them, and counts in $failed those that did not end well; fails when one of them
 # still runs then.
 all_end() {
-	local end_ms=$(($(now_ms) + $1 * 1000)) pid late=0
+	local end=$((SECONDS + $1)) pid late=0
 	shift
 	failed=0
 	for pid in "$@"; do
-		while kill -0 "$pid" 2>/dev/null && [ "$(now_ms)" -lt "$end_ms" ]; do
-			sleep 0.1
+		while kill -0 "$pid" 2>/dev/null && [ $SECONDS -lt $end ]; do
+			pause 0.1
 		done
 		if kill -0 "$pid" 2>/dev/null; then
 			late=1
