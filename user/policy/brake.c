@@ -15,6 +15,7 @@
 #include "user/policy/donor.h"
 #include "user/policy/freeze.h"
 #include "user/policy/headroom.h"
+#include "user/policy/idle.h"
 #include "user/policy/ladder.h"
 #include "user/policy/limits.h"
 #include "user/policy/loans.h"
@@ -28,6 +29,7 @@
 #define HORIZON_US         (2 * US_PER_SEC)
 #define TAKES_EFFECT_US    (300 * US_PER_MS) /* a freeze shows in use within this */
 #define OUTRUN_US          (500 * US_PER_MS) /* of owners' growth must be free, */
+#define OUTRUN_HOT_US      (2 * US_PER_SEC)  /* where who pays must stand still to pay at all, */
 #define OUTRUN_BYTES       (4 * MIB)         /* and what one sees too late */
 #define DONOR_SPACING_US   (500 * US_PER_MS)
 #define STALLED_HORIZON_US (5 * US_PER_SEC)  /* beside a first stall */
@@ -43,16 +45,23 @@ static bool is_at_threshold(const struct step *step, const struct component_stat
 	return cs->level.seen >= threshold;
 }
 
+/* It has no cold pages for all that it owes: what is taken while it runs it reads back at once. */
+static bool owes_hot(const struct step *step, uint32_t i)
+{
+	return idle_is_known(step, i) && idle_cold_bytes(step, i, false) < loans_owed(step, i);
+}
+
 /* Reclaim had its time, or what is free does not last until it has brought something. */
 static bool payback_is_due(const struct step *step, uint32_t i)
 {
 	const struct component_state *cs = &step->state->component[i];
+	uint64_t lasts_us = owes_hot(step, i) ? OUTRUN_HOT_US : OUTRUN_US;
 
 	if (!cs->loans.owes_since_us)
 		return false;
 	return step->now_us - cs->loans.owes_since_us >= PAYBACK_FREEZE_US ||
 	       payoff_is_hot(step, i) ||
-	       headroom_free(step) < contention_owners_growth(step, OUTRUN_US) + OUTRUN_BYTES;
+	       headroom_free(step) < contention_owners_growth(step, lasts_us) + OUTRUN_BYTES;
 }
 
 static bool contends(const struct step *step, uint32_t i)

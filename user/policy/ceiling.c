@@ -13,9 +13,10 @@
 #include "user/policy/loans.h"
 #include "user/policy/num.h"
 
-#define STEP_BYTES (8 * MIB)
+#define STEP_BYTES (4 * MIB)
 #define ROOM_BYTES (32 * MIB) /* below it, so that growth cannot meet it while it comes down */
-#define KEPT_PART  50 /* of the host: above the kernel's own watermarks, which are below 1 % */
+#define KEPT_PART \
+	100 /* of the host, beyond the kernel's own watermarks: available leaves those out */
 
 static uint64_t owed_by_all(const struct step *step, uint32_t *ret_debtor)
 {
