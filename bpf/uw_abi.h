@@ -60,6 +60,30 @@ struct uw_mark {
 	__u32 pad;
 };
 
+/*
+ * Map uw_gates, pinned as "gates": components in which a mapping that does not fit is refused.
+ * Written by user space at each full look, as a whole; programs add to let_bytes.
+ */
+struct uw_gate {
+	__u64 least_bytes; /* smaller mappings pass; UW_GATE_LEAST_BYTES or more */
+	__u64 room_bytes;  /* what it may still have, */
+	__u64 usage_bytes; /* when its uw_component had this usage_bytes */
+	__u64 until_ns;    /* CLOCK_MONOTONIC; from then on, not renewed, all pass */
+	__u64 let_bytes;   /* that passed since */
+};
+
+#define UW_GATE_LEAST_BYTES (1ULL << 20) /* smaller ones are not looked at, gate or not */
+
+/* Map uw_refusals, pinned as "refusals": totals since the component got its gate. */
+struct uw_refusals {
+	__u64 count; /* system calls: of one malloc() they may be several */
+	__u64 bytes;
+	__u64 last_at_us; /* CLOCK_MONOTONIC, 0 = never */
+	__u64 last_bytes, last_room_bytes;
+	__u32 last_pid, pad;
+	char last_comm[UW_COMM_LEN];
+};
+
 /* Map uw_counters, pinned as "counters": address of a memory cgroup's page_counter -> component.
  * Filled by the cgroup iterator, emptied when the cgroup is removed. */
 struct uw_counter {
@@ -157,6 +181,8 @@ struct uw_orders {
 UW_ABI_SIZE(uw_cgid, 8);
 UW_ABI_SIZE(uw_component, 192);
 UW_ABI_SIZE(uw_mark, 16);
+UW_ABI_SIZE(uw_gate, 40);
+UW_ABI_SIZE(uw_refusals, 64);
 UW_ABI_SIZE(uw_counter, 8);
 UW_ABI_SIZE(uw_settings, 56);
 UW_ABI_SIZE(uw_load, 8);

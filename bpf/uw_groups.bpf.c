@@ -6,6 +6,7 @@
  * Cost: none while nothing is created or removed.
  */
 #include "bpf/uw_counters.h"
+#include "bpf/uw_gates.h"
 #include "bpf/uw_stalls.h"
 
 /* The page counter of a cgroup's memory controller, NULL when it has none. */
@@ -61,6 +62,8 @@ int BPF_PROG(uw_rmdir, struct cgroup *cgroup)
 	bpf_map_delete_elem(&uw_counters, &key);
 	bpf_map_delete_elem(&uw_marks, &cgid);
 	bpf_map_delete_elem(&uw_stalls, &cgid);
+	bpf_map_delete_elem(&uw_gates, &cgid);
+	bpf_map_delete_elem(&uw_refusals, &cgid);
 	bpf_map_delete_elem(&uw_components, &cgid);
 	return 0;
 }

@@ -41,6 +41,8 @@ enum {
 	BPF_RB_FORCE_WAKEUP = 2,
 };
 
+#define ENOMEM 12 /* include/uapi/asm-generic/errno-base.h */
+
 /* include/uapi/linux/time.h */
 #define CLOCK_MONOTONIC 1
 
@@ -88,6 +90,10 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct pt_regs {
+	unsigned long r10, orig_ax;
+};
+
 struct task_struct {
 	int tgid;
 	char comm[16];
@@ -109,6 +115,7 @@ enum cgroup_subsys_id {
 
 #pragma clang attribute pop
 
+struct mm_struct;
 struct page;
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What uwctl why says of leases that programs did not get, or lost. */
+/* What uwctl why says of leases that programs did not get, or lost, and of mappings that failed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,6 +48,42 @@ static void test_why_says_nothing_of_leases_where_all_is_well(void **state)
 	assert_null(strstr(text, "lease"));
 }
 
+#define GATED(room, refused, last)                                                    \
+	"{\"component\": {\"name\": \"data\", \"level\": \"normal\", \"refuse\": "    \
+	"{\"least_bytes\": 33554432, \"room_bytes\": " room ", \"refused\": " refused \
+	", \"refused_bytes\": 314572800, \"last\": " last "}}, \"records\": [], \"leases\": []}"
+#define LAST                                                                     \
+	"{\"ago_us\": 5000000, \"bytes\": 314572800, \"room_bytes\": 52428800, " \
+	"\"pid\": 7, \"comm\": \"python3\"}"
+
+static char *why_in_a_line(struct fake *fake, const char *answer)
+{
+	char *text = NULL;
+
+	fake->answer[IPC_WHY][0] = answer;
+	assert_int_equal(UWCTL(fake, 0, &text, "why", "data"), 0);
+	for (char *at = text; *at; at++)
+		*at = *at == '\n' ? ' ' : *at;
+	return text;
+}
+
+static void test_why_says_what_was_refused_last_and_to_whom(void **state)
+{
+	AUTO_FREE char *text = why_in_a_line(*state, GATED("104857600", "1", LAST));
+
+	assert_non_null(strstr(text, "it has 100M more, for mappings from 32M on; refused 1 "));
+	assert_non_null(strstr(text, "of 300M by python3 (pid 7) 5s ago, when it had 50M"));
+}
+
+static void test_why_says_when_nothing_is_refused_at_the_moment(void **state)
+{
+	AUTO_FREE char *open = why_in_a_line(*state, GATED("104857600", "0", "null"));
+	AUTO_FREE char *shut = why_in_a_line(*state, GATED("null", "0", "null"));
+
+	assert_null(strstr(open, "refused"));
+	assert_non_null(strstr(shut, "no mapping is refused at the moment"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 
 int main(void)
@@ -55,6 +91,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_why_names_who_was_denied_and_who_has_it),
 		TEST(test_why_says_nothing_of_leases_where_all_is_well),
+		TEST(test_why_says_what_was_refused_last_and_to_whom),
+		TEST(test_why_says_when_nothing_is_refused_at_the_moment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

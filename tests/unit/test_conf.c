@@ -68,6 +68,7 @@ static const char everything[] =
 	"freeze = yes\nkill = last-resort\ntype = models\nclean = yes\nlend = true\nborrow = on\n"
 	"submit = alice  @trading,bob\n"
 	"lease = @trading, carol\n"
+	"refuse = 64M\n"
 	"[component b-2]\nbudget = 4G\nprotect = working-set\n"
 	"submit = *\n";
 
@@ -137,6 +138,7 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_true(c.component[0].borrow);
 	assert_string_equal(c.component[0].submit, "alice, @trading, bob");
 	assert_string_equal(c.component[0].lease, "@trading, carol");
+	assert_int_equal(c.component[0].refuse_bytes, 64 * MIB);
 	assert_string_equal(c.component[1].name, "b-2");
 	assert_int_equal(c.component[1].share_permyriad, 0);
 	assert_int_equal(c.component[1].budget_bytes, 4 * GIB);
@@ -147,6 +149,7 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_false(c.component[1].freeze);
 	assert_string_equal(c.component[1].submit, "*");
 	assert_string_equal(c.component[1].lease, "root");
+	assert_int_equal(c.component[1].refuse_bytes, 0);
 }
 
 static void test_submit_list_is_walked_word_by_word(void **state)
@@ -305,7 +308,7 @@ static void test_every_option_explains_itself(void **state)
 
 	(void)state;
 	conf_option_each(check_help, &count);
-	assert_int_equal(count, 56);
+	assert_int_equal(count, 57);
 }
 
 static void test_budgets_over_the_pool_are_refused(void **state)

@@ -56,7 +56,7 @@ bpftool map create /sys/fs/bpf/uw/stall_tasks type hash key 4 value 4 entries 1 
 "$PUT/kern" counts -t a b >/tmp/kern.out
 expect_match "what became of it" "$(grep missing /tmp/kern.out)" '^missing stalls: .*stall_tasks'
 expect "sensors lost" "$(grep -c missing /tmp/kern.out)" 1
-expect "programs of the rest" "$(find /sys/fs/bpf/uw/programs-* -name 'uw_*' | wc -l)" 13
+expect "programs of the rest" "$(find /sys/fs/bpf/uw/programs-* -name 'uw_*' | wc -l)" 14
 rm /sys/fs/bpf/uw/stall_tasks
 "$PUT/kern" counts a b >/tmp/kern.out
 expect "sensors lost" "$(grep -c missing /tmp/kern.out || true)" 0

@@ -39,6 +39,7 @@ static const char *const ids[MESSAGE__COUNT] = {
 	[MESSAGE_JOB_AT_LIMIT] = "0eb7093ee8654bb28ad795bc4819ccac",
 	[MESSAGE_JOB_CANNOT_START] = "693e1990323940c8ad7761e1b6464597",
 	[MESSAGE_STORE_UNWRITABLE] = "b3f1df5e95ff497d9ae37047b775a349",
+	[MESSAGE_REFUSED] = "d7cb4d66886a4a2c84758a632ab3b2e4",
 };
 
 static int journal_fd = -1;

@@ -11,6 +11,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/cli/debts.h"
+#include "user/cli/gate.h"
 #include "user/cli/payoff.h"
 #include "user/cli/remote.h"
 
@@ -212,6 +213,7 @@ void component_print(const struct screen *screen, const json_t *component)
 		fputc('\n', screen->out);
 	debts_print(screen, component);
 	payoff_print(screen, component);
+	gate_print(screen, component);
 	print_leaves(screen, json_object_get(component, "leaves"));
 	if (component_is_remarkable(component))
 		fputc('\n', screen->out);

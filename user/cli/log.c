@@ -17,6 +17,7 @@
 #include "user/cli/actions.h"
 #include "user/cli/command.h"
 #include "user/cli/debts.h"
+#include "user/cli/gate.h"
 #include "user/cli/payoff.h"
 #include "user/cli/remote.h"
 
@@ -227,6 +228,7 @@ static void print_now(const struct screen *screen, const json_t *component)
 	screen_wrap(screen, PAINT_PLAIN, 0, 2, text);
 	debts_print(screen, component);
 	payoff_print(screen, component);
+	gate_print(screen, component);
 	fputc('\n', screen->out);
 }
 

@@ -101,6 +101,12 @@ static int parse_permyriad(const struct option *option, const char *text, uint32
 	return rc;
 }
 
+/* Where the first word means none of it, "no" is understood for it. */
+static bool means_no(const char *word)
+{
+	return !strcmp(word, "no") || !strcmp(word, "off") || !strcmp(word, "none");
+}
+
 static int usable_parse(const struct option *option, const char *text, void *field)
 {
 	size_t len = strlen(text);
@@ -208,6 +214,29 @@ static bool bytes_print(const struct option *option, const void *field, char *bu
 	(void)option;
 	print_bytes(*(const uint64_t *)field, buf, size);
 	return true;
+}
+
+static int some_parse(const struct option *option, const char *text, void *field)
+{
+	if (!means_no(text))
+		return parse_bytes(option, text, field);
+	*(uint64_t *)field = 0;
+	return 0;
+}
+
+static bool some_print(const struct option *option, const void *field, char *buf, size_t size)
+{
+	if (*(const uint64_t *)field)
+		return bytes_print(option, field, buf, size);
+	return text_copy(buf, size, "no");
+}
+
+static void some_allowed(const struct option *option, char *buf, size_t size)
+{
+	char range[CONF_ALLOWED_LEN];
+
+	bytes_allowed(option, range, sizeof(range));
+	snprintf(buf, size, "no or %s", range);
 }
 
 static int us_parse(const struct option *option, const char *text, void *field)
@@ -330,12 +359,6 @@ static void bool_allowed(const struct option *option, char *buf, size_t size)
 {
 	(void)option;
 	text_copy(buf, size, "yes or no");
-}
-
-/* Where the first word means none of it, "no" is understood for it. */
-static bool means_no(const char *word)
-{
-	return !strcmp(word, "no") || !strcmp(word, "off") || !strcmp(word, "none");
 }
 
 static int word_parse(const struct option *option, const char *text, void *field)
@@ -541,6 +564,7 @@ static const struct value_kind kinds[KIND__COUNT] = {
 	[KIND_SHARE] = {share_parse, share_print, permyriad_allowed},
 	[KIND_BUDGET] = {budget_parse, budget_print, bytes_allowed},
 	[KIND_BYTES] = {bytes_parse, bytes_print, bytes_allowed},
+	[KIND_SOME] = {some_parse, some_print, some_allowed},
 	[KIND_US] = {us_parse, us_print, us_allowed},
 	[KIND_PERMYRIAD] = {permyriad_parse, permyriad_print, permyriad_allowed},
 	[KIND_PERCENT] = {percent_parse, percent_print, percent_allowed},

@@ -558,6 +558,16 @@ const struct option option_table[] = {
 		.fallback = "root",
 		.help = "Who beside root and those who run in it may have leases of it",
 	},
+	{
+		.section = SECTION_COMPONENT,
+		.key = "refuse",
+		.kind = KIND_SOME,
+		.offset = offsetof(struct component, refuse_bytes),
+		.min = UW_GATE_LEAST_BYTES,
+		.max = 64 * TIB,
+		.fallback = "no",
+		.help = "Mappings from this size on fail with ENOMEM where they do not fit",
+	},
 };
 
 const unsigned int option_count = ARRAY_SIZE(option_table);

@@ -28,6 +28,7 @@ enum option_kind {
 	KIND_SHARE,     /* percentage of usable; the field is struct component */
 	KIND_BUDGET,    /* size; the field is struct component */
 	KIND_BYTES,     /* uint64_t */
+	KIND_SOME,      /* uint64_t, a size, or 0 for no */
 	KIND_US,        /* uint64_t */
 	KIND_PERMYRIAD, /* uint32_t */
 	KIND_PERCENT,   /* uint32_t, whole points */

@@ -26,6 +26,7 @@
 #include "user/base/log.h"
 #include "user/daemon/alone.h"
 #include "user/daemon/flight_log.h"
+#include "user/daemon/gate.h"
 #include "user/daemon/leases.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/memory.h"
@@ -259,6 +260,7 @@ static int on_tick_timer(sd_event_source *source, uint64_t usec, void *data)
 	tick_run(daemon, FRAME_FULL);
 	flight_log_look(daemon);
 	thresholds_file_save(daemon, THRESHOLDS_FILE, false);
+	gate_look(daemon);
 	leases_look(daemon);
 	queue_look(daemon);
 	enter_keep_house(daemon);

@@ -80,6 +80,8 @@ struct kern_options pool_kern_options(const struct daemon *daemon)
 		options.sensors &= ~(1U << KERN_PAGES);
 	if (config->pages == SENSE_PAGES_FULL)
 		options.sensors |= 1U << KERN_TRACE;
+	if (config_refuses(config) && !daemon->options.dry_run)
+		options.sensors |= 1U << KERN_GATE;
 	return options;
 }
 

@@ -95,6 +95,25 @@ struct change_listener {
 	void *arg;
 };
 
+/* Of the sensors it is the only one that a reload brings. */
+static void configure_kern(struct daemon *daemon)
+{
+	struct kern_options options = pool_kern_options(daemon);
+	const char *why;
+	int rc;
+
+	if (!daemon->kern)
+		return;
+	rc = kern_configure(daemon->kern, &options);
+	if (rc < 0)
+		log_warning("BPF goes by the configuration of before error=%s",
+			    strerrorname_np(-rc));
+	why = kern_sensor_error(daemon->kern, KERN_GATE);
+	if (why)
+		journal_say(LOG_LEVEL_WARNING, MESSAGE_SENSOR_OFF, "sensor is off name=%s: %s",
+			    kern_sensor_name(KERN_GATE), why);
+}
+
 static void tell_change(const struct conf_change *change, void *arg)
 {
 	const struct change_listener *listener = arg;
@@ -110,7 +129,6 @@ int reload_run(struct daemon *daemon, conf_change_fn each, void *arg, struct uw_
 	struct change_listener listener = {each, arg};
 	static struct config config; /* large, and reload is not reentrant */
 	uint32_t to[UW_COMPONENTS_MAX];
-	struct kern_options options;
 	int rc = pool_read_config(daemon, &config, err);
 
 	if (rc >= 0 && strcmp(config.root, daemon->config.root) != 0)
@@ -129,10 +147,7 @@ int reload_run(struct daemon *daemon, conf_change_fn each, void *arg, struct uw_
 	forget_components(daemon, &config);
 	daemon->config = config;
 	act_configure(daemon->act, &daemon->config.policy);
-	if (daemon->kern) {
-		options = pool_kern_options(daemon);
-		kern_configure(daemon->kern, &options);
-	}
+	configure_kern(daemon);
 	rc = pool_sync(daemon, err);
 	if (rc < 0) { /* half a set of components is worse than a restart */
 		sd_event_exit(daemon->event, rc);

@@ -54,6 +54,8 @@ static bool somebody_asks(const struct daemon *daemon)
 {
 	struct lease_totals totals = {0};
 
+	if (config_refuses(&daemon->config))
+		return true;
 	if (daemon->leases)
 		lease_totals(daemon->leases, &totals);
 	return totals.clients || (daemon->jobs && jobs_count(daemon->jobs));

@@ -67,6 +67,15 @@ struct component_meters {
 	uint64_t tiers_exhausted;         /* notices that nothing allowed is left */
 };
 
+/* Of a component with refuse; gate.c. */
+struct component_gate {
+	uint64_t cgid;               /* that the kernel was told of, 0 = none */
+	bool is_open;                /* mappings that do not fit are refused */
+	uint64_t room_bytes;         /* as the kernel was told last */
+	struct uw_refusals refused;  /* by the last full frame */
+	uint64_t said_count, say_us; /* in the journal: so many, and not again before */
+};
+
 /* What is kept of each component, by its index in the configuration; a reload moves it as a whole
  * (reload_renumber). */
 struct daemon_component {
@@ -74,6 +83,7 @@ struct daemon_component {
 	struct component_meters meters; /* tick.c */
 	uint64_t stalls;                /* that BPF had counted at the last full frame; tick.c */
 	struct daemon_psi psi;          /* pool.c */
+	struct component_gate gate;     /* gate.c */
 	struct submitters allow;        /* queue.c */
 	struct submitters lease;        /* leases.c */
 	enum level level_told;          /* to those who watch it; leases.c */

@@ -59,6 +59,7 @@ static void drop_entries(struct kern *kern, uint64_t cgid)
 	bpf_map_delete_elem(kern->map[MAP_MARKS], &key);
 	bpf_map_delete_elem(kern->map[MAP_STALLS], &key);
 	rows_drop(kern, cgid);
+	kern_gate_clear(kern, cgid);
 	bpf_map_delete_elem(kern->map[MAP_COMPONENTS], &key);
 	if (tracked)
 		memset(tracked, 0, sizeof(*tracked));

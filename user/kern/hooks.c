@@ -130,6 +130,13 @@ const struct kern_hook kern_hooks[] = {
 	 .symbol = "mm_page_alloc",
 	 .required = true,
 	 .lost = "no full page tracing (pages = full)"},
+	{.owner = KERN_GATE,
+	 .program = "uw_gate",
+	 .type = HOOK_VERDICT,
+	 .symbol = "security_vm_enough_memory_mm",
+	 .args = 2,
+	 .required = true,
+	 .lost = "refuse of a component does nothing: mappings that do not fit succeed"},
 };
 
 const size_t kern_hook_count = sizeof(kern_hooks) / sizeof(kern_hooks[0]);

@@ -20,6 +20,7 @@ enum hook_type {
 	HOOK_FUNCTION,   /* fentry or fexit */
 	HOOK_TRACEPOINT, /* tp_btf */
 	HOOK_ITERATOR,
+	HOOK_VERDICT, /* fmod_ret, attached by gate.c while it is wanted */
 };
 
 struct kern_hook {

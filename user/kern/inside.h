@@ -16,6 +16,8 @@ enum kern_map {
 	MAP_DROPS,
 	MAP_EVENTS,
 	MAP_PAGES,
+	MAP_GATES,
+	MAP_REFUSALS,
 	MAP__COUNT
 };
 
@@ -28,6 +30,7 @@ struct tracked {
 struct kern {
 	int map[MAP__COUNT]; /* -1 where its sensor is not there */
 	int groups;          /* the iterator program */
+	int gate;            /* the link of the gate; -1: nothing is refused */
 	int cpus;
 	struct uw_orders *orders; /* one row of all CPUs, NULL without page tracing */
 	struct ring_buffer *ring;
@@ -41,5 +44,11 @@ struct kern {
 
 /* The entry of cgid, a free one for 0, or NULL. */
 struct tracked *kern_find_tracked(struct kern *kern, uint64_t cgid);
+
+/* Attaches the gate, unless it is or cannot be: then its sensor is lost, with the reason. */
+void gate_open(struct kern *kern);
+
+/* From then on nothing is refused. */
+void gate_close(struct kern *kern);
 
 #endif

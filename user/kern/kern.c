@@ -32,11 +32,13 @@ static const struct {
 	[MAP_EVENTS] = {KERN_PIN_DIR "/events",
 			1U << KERN_PAGES | 1U << KERN_STALL | 1U << KERN_OOM},
 	[MAP_PAGES] = {KERN_PIN_DIR "/pages", 1U << KERN_TRACE},
+	[MAP_GATES] = {KERN_PIN_DIR "/gates", 0},
+	[MAP_REFUSALS] = {KERN_PIN_DIR "/refusals", 0},
 };
 
 static const char *const sensor_names[KERN_SENSOR__COUNT] = {
 	[KERN_PAGES] = "pages",   [KERN_STALL] = "stalls",       [KERN_RECLAIM] = "reclaim",
-	[KERN_OOM] = "oom kills", [KERN_TRACE] = "page tracing",
+	[KERN_OOM] = "oom kills", [KERN_TRACE] = "page tracing", [KERN_GATE] = "gate",
 };
 
 const char *kern_sensor_name(enum kern_sensor sensor)
@@ -129,16 +131,19 @@ static int open_maps(struct kern *kern, struct uw_err *err)
 int kern_open(const struct kern_options *options, struct kern **ret_kern, struct uw_err *err)
 {
 	struct kern *kern = calloc(1, sizeof(*kern));
+	struct kern_options loaded = *options;
 	int r;
 
 	if (!kern)
 		return err_set(err, -ENOMEM, "no memory");
 	memset(kern->map, -1, sizeof(kern->map));
 	kern->groups = -1;
+	kern->gate = -1;
 	kern->wanted = options->sensors;
+	loaded.sensors |= 1U << KERN_GATE; /* a reload may want it, and loading is for the start */
 	kern->cpus = libbpf_num_possible_cpus();
 	libbpf_log_catch();
-	r = loader_run(options, &kern->outcome);
+	r = loader_run(&loaded, &kern->outcome);
 	if (r && err)
 		*err = kern->outcome.err;
 	if (!r)
@@ -163,6 +168,7 @@ void kern_close(struct kern *kern)
 			close(kern->map[i]);
 	if (kern->groups >= 0)
 		close(kern->groups);
+	gate_close(kern);
 	free(kern->orders);
 	free(kern);
 }
@@ -183,7 +189,14 @@ int kern_configure(struct kern *kern, const struct kern_options *options)
 	settings.calm_us = options->calm_us;
 	settings.burst_us = options->burst_us;
 	settings.window_us = options->window_us;
-	return bpf_map_update_elem(kern->map[MAP_SETTINGS], &zero, &settings, BPF_ANY) ? -errno : 0;
+	if (bpf_map_update_elem(kern->map[MAP_SETTINGS], &zero, &settings, BPF_ANY))
+		return -errno;
+	kern->wanted = (kern->wanted & ~(1U << KERN_GATE)) | (options->sensors & 1U << KERN_GATE);
+	if (kern->wanted & 1U << KERN_GATE)
+		gate_open(kern);
+	else
+		gate_close(kern);
+	return 0;
 }
 
 uint32_t kern_sensors(const struct kern *kern)

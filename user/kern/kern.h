@@ -55,6 +55,7 @@ enum kern_sensor {
 	KERN_RECLAIM, /* time, scanned, reclaimed; direct and proactive */
 	KERN_OOM,     /* victims */
 	KERN_TRACE,   /* every page allocation by order; costs 8 % of a fault */
+	KERN_GATE, /* refuses mappings that do not fit; wants KERN_PAGES, ends with the process */
 	KERN_SENSOR__COUNT
 };
 
@@ -88,10 +89,11 @@ void kern_close(struct kern *kern);
 /* Removes everything that is pinned: counting ends, counters are gone. 0 also when nothing was. */
 int kern_unpin(struct uw_err *err);
 
-/* Applies calm, burst, window and level of a reloaded configuration. Sensors are not looked at. */
+/* Applies calm, burst, window and level of a reloaded configuration. Of the sensors KERN_GATE alone
+ * comes and goes with it. */
 int kern_configure(struct kern *kern, const struct kern_options *options);
 
-/* Mask of the sensors that are attached. */
+/* Mask of the sensors that are wanted and attached. */
 uint32_t kern_sensors(const struct kern *kern);
 
 /* Why a wanted sensor is not attached; NULL when it is (or was not wanted). */
@@ -120,6 +122,24 @@ int kern_read_counts(const struct kern *kern, uint64_t cgid, struct uw_component
 /* Allocations by order, summed over CPUs. -ENODATA without KERN_TRACE, and where
  * others have the UW_ROW_TRIES rows that follow from cgid. */
 int kern_read_pages(const struct kern *kern, uint64_t cgid, uint64_t ret_allocations[UW_ORDERS]);
+
+/* ---- the gate ---- */
+
+struct kern_gate {
+	uint64_t least_bytes; /* smaller mappings pass */
+	uint64_t room_bytes;  /* what the component may still have at its usage now */
+	uint64_t for_us;      /* from now on; then, not told anew, all mappings pass */
+};
+
+/* Tells the gate of a component that is tracked; counts of what it refuses begin with the first
+ * time. -ENOENT when the component is not tracked. */
+int kern_gate_set(struct kern *kern, uint64_t cgid, const struct kern_gate *gate);
+
+/* All its mappings pass; the counts go. */
+void kern_gate_clear(struct kern *kern, uint64_t cgid);
+
+/* -ENOENT when the component has no gate. */
+int kern_gate_read(const struct kern *kern, uint64_t cgid, struct uw_refusals *ret_refusals);
 
 /* ---- events ---- */
 

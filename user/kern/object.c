@@ -107,7 +107,7 @@ static int pin_one(struct install *install, struct bpf_program *program)
 	int r;
 
 	snprintf(path, sizeof(path), "%s/%s", install->dir, hook->program);
-	if (hook->type == HOOK_ITERATOR) {
+	if (hook->type == HOOK_ITERATOR || hook->type == HOOK_VERDICT) {
 		r = bpf_program__pin(program, path);
 	} else {
 		link = bpf_program__attach(program);

@@ -271,7 +271,8 @@ static void look_at_hook(const struct probe *probe, const struct kern_hook *hook
 			 struct kern_feature *ret)
 {
 	ret->name = hook->symbol;
-	ret->need = hook->owner == KERN_TRACE ? KERN_NEED_EXTRA : KERN_NEED_DEGRADED;
+	ret->need = hook->owner == KERN_TRACE || hook->owner == KERN_GATE ? KERN_NEED_EXTRA
+									  : KERN_NEED_DEGRADED;
 	ret->lost = hook->lost;
 	ret->remedy = "a kernel of 6.1 to 7.x with this symbol in its BTF";
 	ret->present = probe->btf && hook_usable(probe->btf, hook);

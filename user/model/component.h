@@ -87,6 +87,7 @@ struct component {
 	char submit[SUBMIT_LEN]; /* who beside root may queue jobs: "alice, @trading", "*", "root"
 				  */
 	char lease[SUBMIT_LEN];  /* who beside root and those in it may have leases; as submit */
+	uint64_t refuse_bytes;   /* mappings of so much that do not fit fail; 0 = none does */
 };
 
 /*

@@ -116,3 +116,11 @@ int config_find(const struct config *config, const char *name)
 			return (int)i;
 	return -1;
 }
+
+bool config_refuses(const struct config *config)
+{
+	for (uint32_t i = 0; i < config->component_count; i++)
+		if (config->component[i].refuse_bytes)
+			return true;
+	return false;
+}

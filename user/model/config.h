@@ -126,6 +126,9 @@ uint64_t config_share(uint64_t bytes, uint32_t permyriad);
 /* Index of the component called name, or -1. */
 int config_find(const struct config *config, const char *name);
 
+/* Whether any component has refuse. */
+bool config_refuses(const struct config *config);
+
 const char *sense_pages_name(enum sense_pages pages);
 const char *lru_gen_rule_name(enum lru_gen_rule rule);
 const char *strategy_name(enum strategy strategy);

@@ -12,6 +12,7 @@
 #include "user/act/act.h"
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
+#include "user/daemon/gate.h"
 #include "user/daemon/leases_report.h"
 #include "user/ipc/json.h"
 #include "user/ipc/server.h"
@@ -398,6 +399,7 @@ json_t *encode_component(const struct daemon *daemon, uint32_t component)
 	json_put(object, "debt", encode_debt(daemon, component, now_us));
 	json_put(object, "lent_to", encode_lent_to(daemon, component));
 	json_put(object, "payoff", encode_payoff(view));
+	json_put(object, "refuse", gate_encode(daemon, component));
 	leases_put(daemon, component, object);
 	json_put(object, "leaves", encode_leaves(daemon, component));
 	return object;

@@ -228,6 +228,8 @@ static json_t *encode_meters(const struct daemon *daemon, uint32_t i,
 		 json_number(action_log_reclaimed(&daemon->action_log, conf->name)));
 	json_put(object, "payoff", encode_payoff(view));
 	json_put(object, "tiers_exhausted", json_number(meters->tiers_exhausted));
+	json_put(object, "refused", json_number(daemon->component[i].gate.refused.count));
+	json_put(object, "refused_bytes", json_number(daemon->component[i].gate.refused.bytes));
 	json_put(object, "leaves", encode_leaf_counts(&daemon->frame, i));
 	json_put(object, "actions", encode_actions(&daemon->action_log, conf->name));
 	leases_put(daemon, i, object);
