@@ -50,14 +50,19 @@ def show_protect(metrics):
     ]
 
 
+OVERHEAD_KEYS = ("default_ratio", "full_ratio", "map_default_more", "map_beside_more", "map_gated_more")
+
+
 def reduce_overhead(records):
     runs = [cost.measure_overhead(folder) for folder in run_folders(records)]
-    return {run["kernel"]: {key: run[key] for key in ("default_ratio", "full_ratio")} for run in runs}, runs
+    return {run["kernel"]: {key: run[key] for key in OVERHEAD_KEYS} for run in runs}, runs
 
 
 def show_overhead(metrics):
-    return ["kernel", "default", "every page traced"], [
-        [kernel, table.show_number(row["default_ratio"], 4), table.show_number(row["full_ratio"], 4)]
+    heads = ["kernel", "default", "every page traced", "mmap+munmap, no gate", "beside the gate", "in it"]
+    return heads, [
+        [kernel, *(table.show_number(row[key], 4) for key in OVERHEAD_KEYS[:2]),
+         *(f"{row[key]:+d}" for key in OVERHEAD_KEYS[2:])]
         for kernel, row in metrics.items()
     ]
 

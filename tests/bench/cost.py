@@ -13,19 +13,29 @@ def read_rounds(path):
     return [float(line) for line in measure.read_text(path).split()]
 
 
-def measure_overhead(folder):
-    """Medians over the rounds: a round may hold a timer tick or a wakeup that is not the fault's own cost."""
+def median_ticks(folder, modes, prefix=""):
+    """Medians over the rounds: a round may hold a timer tick or a wakeup that is not what is measured."""
     costs = {}
-    for mode in ("none", "default", "full"):
-        rounds = read_rounds(folder / f"{mode}.txt")
+    for mode in modes:
+        rounds = read_rounds(folder / f"{prefix}{mode}.txt")
         if not rounds:
-            raise ValueError(f"{folder}: no rounds of mode {mode}")
+            raise ValueError(f"{folder}: no rounds of mode {prefix}{mode}")
         costs[mode] = measure.median(rounds)
+    return costs
+
+
+def measure_overhead(folder):
+    costs = median_ticks(folder, ("none", "default", "full"))
+    maps = median_ticks(folder, ("none", "default", "beside", "gated"), "map-")
     return {
         "kernel": folder.name,
         "ticks_per_fault": costs,
         "default_ratio": costs["default"] / costs["none"],
         "full_ratio": costs["full"] / costs["none"],
+        "ticks_per_map": maps,
+        "map_default_more": round(maps["default"] - maps["none"]),
+        "map_beside_more": round(maps["beside"] - maps["none"]),
+        "map_gated_more": round(maps["gated"] - maps["none"]),
     }
 
 

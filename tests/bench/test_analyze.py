@@ -202,10 +202,13 @@ class TestProtect(Folder):
 
 class TestCost(Folder):
     def test_overhead_is_a_ratio_of_medians(self):
-        for mode, rounds in (("none", "1000 1000 9000"), ("default", "1002 1002"), ("full", "1080")):
+        for mode, rounds in (("none", "1000 1000 9000"), ("default", "1002 1002"), ("full", "1080"),
+                             ("map-none", "8000"), ("map-default", "7999"), ("map-beside", "8040.4 8040.4"),
+                             ("map-gated", "8300 8300 99999")):
             self.write(f"6.1/{mode}.txt", rounds.replace(" ", "\n"))
         run = cost.measure_overhead(self.top / "6.1")
         self.assertEqual((run["default_ratio"], run["full_ratio"]), (1.002, 1.08))
+        self.assertEqual((run["map_default_more"], run["map_beside_more"], run["map_gated_more"]), (-1, 40, 300))
 
     def test_daemon_ticks_come_from_ns(self):
         self.write("rest/daemons.csv", "name,rss_kb,cpu_ns,rest_ms", "earlyoom,1700,240000000,60000",
@@ -292,14 +295,14 @@ class TestTop(Folder):
 
 class TestResult(Folder):
     def test_result_has_the_agreed_form(self):
-        self.write("records/6.1/none.txt", "10")
-        self.write("records/6.1/default.txt", "10")
-        self.write("records/6.1/full.txt", "10")
+        for mode in ("none", "default", "full", "map-none", "map-default", "map-beside", "map-gated"):
+            self.write(f"records/6.1/{mode}.txt", "10")
         metrics, runs = analyze.reduce_overhead(self.top / "records")
         measure.write_result(self.top / "out.json", "overhead", "6.1", metrics, runs)
         result = json.loads((self.top / "out.json").read_text())
         self.assertEqual(sorted(result), ["commit", "kernel", "metrics", "name", "runs"])
         self.assertEqual(result["metrics"]["6.1"]["default_ratio"], 1.0)
+        self.assertEqual([len(row) for row in analyze.show_overhead(metrics)[1]], [6])
 
 
 if __name__ == "__main__":
