@@ -113,30 +113,45 @@ const char *reason_unit_name(enum reason_unit unit)
 	return names[unit];
 }
 
-/* Of bytes buf has the text already. */
-static const char *value_text(enum reason_unit unit, uint64_t value, char buf[UNITS_TEXT_LEN])
+const char *reason_value_text(enum reason_unit unit, uint64_t value, char *buf, unsigned long size)
 {
+	char text[UNITS_TEXT_LEN] = "";
+
 	switch (unit) {
 	case REASON_UNIT_BYTES:
-		if (value == BYTES_MAX)
-			return "max";
-		return buf; /* printed with the other one, apart from it */
+		snprintf(buf, size, "%s",
+			 value == BYTES_MAX ? "max" : units_print_bytes(value, text));
+		break;
 	case REASON_UNIT_US:
-		if (value == UINT64_MAX)
-			return "never";
-		return units_print_us(value, buf);
+		snprintf(buf, size, "%s",
+			 value == UINT64_MAX ? "never" : units_print_us(value, text));
+		break;
 	case REASON_UNIT_PERMYRIAD:
-		return units_print_permyriad(value, buf);
+		snprintf(buf, size, "%s", units_print_permyriad(value, text));
+		break;
 	case REASON_UNIT_PER_S:
-		snprintf(buf, UNITS_TEXT_LEN, "%" PRIu64 "/s", value);
-		return buf;
+		snprintf(buf, size, "%" PRIu64 "/s", value);
+		break;
 	case REASON_UNIT_COUNT:
-		snprintf(buf, UNITS_TEXT_LEN, "%" PRIu64, value);
-		return buf;
+		snprintf(buf, size, "%" PRIu64, value);
+		break;
 	case REASON_UNIT_NONE:
+		snprintf(buf, size, "%s", "");
 		break;
 	}
-	return "";
+	return buf;
+}
+
+/* Two numbers of bytes are printed apart from each other. */
+static void put_values(const struct why *why, enum reason_unit unit,
+		       char observed[static UNITS_TEXT_LEN], char threshold[static UNITS_TEXT_LEN])
+{
+	if (unit == REASON_UNIT_BYTES)
+		units_print_bytes_apart(why->observed, why->threshold, observed, threshold);
+	if (unit != REASON_UNIT_BYTES || why->observed == BYTES_MAX)
+		reason_value_text(unit, why->observed, observed, UNITS_TEXT_LEN);
+	if (unit != REASON_UNIT_BYTES || why->threshold == BYTES_MAX)
+		reason_value_text(unit, why->threshold, threshold, UNITS_TEXT_LEN);
 }
 
 const char *reason_text(const struct why *why, char *buf, unsigned long size)
@@ -155,9 +170,7 @@ const char *reason_text(const struct why *why, char *buf, unsigned long size)
 		snprintf(buf, size, "%s", row->before);
 		return buf;
 	}
-	if (row->unit == REASON_UNIT_BYTES)
-		units_print_bytes_apart(why->observed, why->threshold, observed, threshold);
-	snprintf(buf, size, "%s%s%s%s", row->before, value_text(row->unit, why->observed, observed),
-		 row->between, value_text(row->unit, why->threshold, threshold));
+	put_values(why, row->unit, observed, threshold);
+	snprintf(buf, size, "%s%s%s%s", row->before, observed, row->between, threshold);
 	return buf;
 }

@@ -140,6 +140,9 @@ enum reason_unit reason_unit(enum reason reason);
 /* "bytes", "us", ... */
 const char *reason_unit_name(enum reason_unit unit);
 
+/* "1.2G", "max", "35%", "never", "" without a unit. Returns buf. */
+const char *reason_value_text(enum reason_unit unit, uint64_t value, char *buf, unsigned long size);
+
 /*
  * One clause a person reads, with both numbers in their unit: "usage 96.1% reached the edge 95%".
  * Writes at most size bytes, terminated; returns buf.
