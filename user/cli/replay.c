@@ -10,18 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "user/base/cleanup.h"
-#include "user/base/clock.h"
 #include "user/base/units.h"
 #include "user/cli/command.h"
+#include "user/cli/draw/times.h"
 #include "user/cli/redo.h"
 #include "user/conf/conf.h"
 #include "user/record/load.h"
 
 #define TEXT_LEN      256
-#define WHEN_LEN      32
 #define LINES_DEFAULT 100
 
 struct replay_report {
@@ -33,18 +31,6 @@ struct replay_report {
 	bool differs;
 	json_t *list; /* of changes */
 };
-
-static const char *when_text(uint64_t wall_us, char buf[static WHEN_LEN])
-{
-	time_t seconds = (time_t)(wall_us / US_PER_SEC);
-	struct tm local = {0};
-	size_t at;
-
-	localtime_r(&seconds, &local);
-	at = strftime(buf, WHEN_LEN, "%Y-%m-%d %H:%M:%S", &local);
-	snprintf(buf + at, WHEN_LEN - at, ".%03u", (unsigned int)(wall_us / US_PER_MS % 1000));
-	return buf;
-}
 
 static const char *target_text(const struct replay_report *replay, const struct config *config,
 			       const struct action *action, char *buf, size_t size)
@@ -94,7 +80,7 @@ static json_t *difference_json(const struct replay_report *replay, const char *f
 static void show_difference(struct replay_report *replay, const char *field, int action)
 {
 	const struct plan *was = &replay->recording->plan, *is = &replay->redo.plan;
-	char when[WHEN_LEN], was_text[TEXT_LEN], is_text[TEXT_LEN];
+	char when[TIMES_TEXT_LEN], was_text[TEXT_LEN], is_text[TEXT_LEN];
 
 	if (action >= 0) {
 		action_text(replay, &replay->redo.config, &was->action[action], was_text);
@@ -110,7 +96,7 @@ static void show_difference(struct replay_report *replay, const char *field, int
 	}
 	fprintf(replay->cli->screen.out,
 		"%s, frame %" PRIu64 ": the plans differ in %s\n  recorded  %s\n  replayed  %s\n",
-		when_text(replay->recording->wall_us, when), replay->recording->frame.sequence,
+		times_date(replay->recording->wall_us, when), replay->recording->frame.sequence,
 		field, was_text, is_text);
 }
 
@@ -151,7 +137,7 @@ static bool is_alike(const struct action *a, const struct config *a_config, cons
 static void show_change(struct replay_report *replay, const struct config *config,
 			const struct action *action, bool is_new)
 {
-	char when[WHEN_LEN], text[TEXT_LEN];
+	char when[TIMES_TEXT_LEN], text[TEXT_LEN];
 
 	replay->differs = true;
 	if (replay->lines_max && replay->lines == replay->lines_max) {
@@ -169,7 +155,7 @@ static void show_change(struct replay_report *replay, const struct config *confi
 						text));
 	else
 		fprintf(replay->cli->screen.out, "%s %c %s\n",
-			when_text(replay->recording->wall_us, when), is_new ? '+' : '-', text);
+			times_date(replay->recording->wall_us, when), is_new ? '+' : '-', text);
 }
 
 /* The actions of one plan that the other has not, each counted once. */

@@ -14,20 +14,15 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/units.h"
+#include "user/cli/draw/chart.h"
+#include "user/cli/draw/page.h"
 
 #define BUCKETS 800
 #define LAYERS  (ADMIT_CLASS__COUNT + 1) /* the last: attempts that failed */
 #define FAILED  ADMIT_CLASS__COUNT
 
-/* Of a picture, in SVG units: the frame and the room for the words of its axes. */
-#define WIDTH  960.0
-#define LEFT   64.0
-#define RIGHT  16.0
-#define TOP    12.0
-#define BOTTOM 26.0
-
 /* Means over equal spans of time, one row a layer. */
-struct series {
+struct html_series {
 	double value[LAYERS][BUCKETS + 1];
 	double change[LAYERS][BUCKETS + 2]; /* of what lasts over whole buckets */
 };
@@ -37,60 +32,9 @@ struct html_page {
 	const struct trace *trace;
 	const struct replay *replay;
 	const struct figures *figures;
-	struct series reserved, waiting;
+	struct html_series reserved, waiting;
 	double used[BUCKETS + 1];
 };
-
-struct picture {
-	double height;
-	double most; /* at the top of the y axis */
-	const char *unit;
-	double scale; /* values a unit */
-};
-
-static const char style[] =
-	"<style>\n"
-	":root{--page:#fcfcfb;--ink:#0b0b0b;--soft:#52514e;--grid:#e4e3df;--c0:#b3261e;--c1:#e08a00;"
-	"--c2:#2a78d6;--c3:#1baf7a;--c4:#8d8b86;--c5:#4a3aa7}\n"
-	"@media(prefers-color-scheme:dark){:root{--page:#1a1a19;--ink:#f4f3ef;--soft:#b5b3ac;"
-	"--grid:#34332f;--c0:#ef6a5f;--c1:#f0a93b;--c2:#4c93e6;--c3:#2fc48f;--c4:#7c7a75;"
-	"--c5:#9085e9}}\n"
-	"body{margin:0 auto;max-width:1000px;padding:24px 20px;background:var(--page);"
-	"color:var(--ink);font:15px/1.45 system-ui,sans-serif}\n"
-	"h1{font-size:20px;margin:0 0 4px}h2{font-size:15px;margin:28px 0 2px}\n"
-	"p{margin:0 0 8px;color:var(--soft)}\n"
-	"dl{display:flex;flex-wrap:wrap;gap:12px 32px;margin:16px 0}dt{color:var(--soft);"
-	"font-size:13px}dd{margin:0;font-size:20px}\n"
-	"svg{display:block;width:100%;height:auto}svg text{fill:var(--soft);font-size:12px}\n"
-	".grid{stroke:var(--grid)}.used{fill:none;stroke:var(--ink);stroke-width:1.5}"
-	".cap{stroke:var(--ink);stroke-dasharray:5 4}\n"
-	".l0{fill:var(--c0)}.l1{fill:var(--c1)}.l2{fill:var(--c2)}.l3{fill:var(--c3)}"
-	".l4{fill:var(--c4)}.l5{fill:var(--c5)}\n"
-	"ul{display:flex;flex-wrap:wrap;gap:4px 20px;list-style:none;margin:4px 0;padding:0;"
-	"font-size:13px}li svg{display:inline-block;width:11px;height:11px;margin-right:6px}\n"
-	"table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:3px 18px 3px 0;"
-	"text-align:right;font-weight:400;border-bottom:1px solid var(--grid)}th{color:var(--soft)}"
-	"td:first-child,th:first-child{text-align:left}\n"
-	"</style>\n";
-
-static void put_escaped(FILE *out, const char *text)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		default:
-			fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
-		}
-	}
-}
 
 static const char *layer_name(int layer)
 {
@@ -161,117 +105,56 @@ static void gather(struct html_page *page)
 	}
 }
 
-static double x_of(double bucket)
+static struct times times_of(const struct html_page *page)
 {
-	return LEFT + bucket / BUCKETS * (WIDTH - LEFT - RIGHT);
+	return (struct times){page->replay->begin_us, page->replay->end_us, false};
 }
 
-static double y_of(const struct picture *picture, double value)
+static struct chart chart_of(const struct html_page *page, int height)
 {
-	double room = picture->height - TOP - BOTTOM;
-
-	return picture->height - BOTTOM - value / picture->most * room;
-}
-
-/* The next of 1, 2, 5, 10, 20, 50 ... that makes at most `parts` of all. */
-static double round_step(double all, int parts)
-{
-	static const double factor[] = {2, 2.5, 2};
-	double step = 1;
-
-	for (int i = 0; all / step > parts; i++)
-		step *= factor[i % 3];
-	return step;
-}
-
-static void put_y_axis(const struct html_page *page, const struct picture *picture)
-{
-	double top = picture->most / picture->scale, step = round_step(top, 5);
-
-	for (int k = 0; k * step <= top; k++) {
-		double v = k * step;
-		double y = y_of(picture, v * picture->scale);
-
-		fprintf(page->out,
-			"<line class=\"grid\" x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\"/>"
-			"<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%g%s</text>\n",
-			LEFT, WIDTH - RIGHT, y, y, LEFT - 6, y + 4, v, v > 0 ? picture->unit : "");
-	}
-}
-
-static void put_x_axis(const struct html_page *page, const struct picture *picture)
-{
-	static const struct {
-		uint64_t us;
-		const char *unit;
-	} units[] = {{24 * 3600 * US_PER_SEC, "d"},
-		     {3600 * US_PER_SEC, "h"},
-		     {60 * US_PER_SEC, "min"},
-		     {US_PER_SEC, "s"}};
-	double all_us = (double)(page->replay->end_us - page->replay->begin_us);
-	size_t u = 0;
-	double all, step;
-
-	while (u + 1 < ARRAY_SIZE(units) && all_us / (double)units[u].us < 4)
-		u++;
-	all = all_us / (double)units[u].us;
-	step = round_step(all, 9);
-	for (int k = 0; all > 0 && k * step <= all; k++)
-		fprintf(page->out,
-			"<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%g%s</text>\n",
-			x_of(k * step / all * BUCKETS), picture->height - 8, k * step,
-			units[u].unit);
+	return (struct chart){.out = page->out,
+			      .columns = BUCKETS,
+			      .height = height,
+			      .top = 4,
+			      .bottom = 20,
+			      .scale = 1,
+			      .unit = ""};
 }
 
 /* One layer on top of those below, whose sums are in base and which it is added to. */
-static void put_layer(const struct html_page *page, const struct picture *picture,
-		      const double *value, double *base, int layer)
+static void put_layer(const struct chart *chart, const double *value, double *base, int layer)
 {
-	FILE *out = page->out;
+	struct chart_span span[BUCKETS];
+	char class[8];
 	double most = 0;
 
-	for (int i = 0; i < BUCKETS; i++)
+	for (int i = 0; i < BUCKETS; i++) {
 		most = value[i] > most ? value[i] : most;
-	if (most <= 0)
-		return;
-	fprintf(out, "<path class=\"l%d\" d=\"M", layer);
-	for (int i = 0; i < BUCKETS; i++)
-		fprintf(out, "%.1f %.1fH%.1f%s", x_of(i), y_of(picture, base[i] + value[i]),
-			x_of(i + 1), i + 1 < BUCKETS ? "L" : "");
-	for (int i = BUCKETS - 1; i >= 0; i--)
-		fprintf(out, "L%.1f %.1fH%.1f", x_of(i + 1), y_of(picture, base[i]), x_of(i));
-	fprintf(out, "Z\"><title>%s</title></path>\n", layer_name(layer));
-	for (int i = 0; i < BUCKETS; i++)
+		span[i] = (struct chart_span){base[i], base[i] + value[i]};
 		base[i] += value[i];
+	}
+	snprintf(class, sizeof(class), "l%d", layer);
+	if (most > 0)
+		chart_area(chart, span, class, layer_name(layer));
 }
 
-static void put_layers(const struct html_page *page, const struct picture *picture,
-		       const struct series *series)
+static void put_layers(const struct chart *chart, const struct html_series *series)
 {
 	double base[BUCKETS] = {0};
 
 	for (int layer = 0; layer < LAYERS; layer++)
-		put_layer(page, picture, series->value[layer], base, layer);
-}
-
-static void begin_picture(const struct html_page *page, const struct picture *picture,
-			  const char *what)
-{
-	fprintf(page->out, "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\">\n",
-		WIDTH, picture->height, what);
-	put_y_axis(page, picture);
-	put_x_axis(page, picture);
+		put_layer(chart, series->value[layer], base, layer);
 }
 
 static void put_legend(const struct html_page *page, bool with_failed)
 {
+	char class[8];
+
 	for (int layer = 0; layer < LAYERS; layer++) {
 		if (layer == FAILED ? !with_failed : !page->figures->class[layer].jobs)
 			continue;
-		fprintf(page->out,
-			"<li><svg viewBox=\"0 0 1 1\"><rect class=\"l%d\" width=\"1\" height=\"1\"/>"
-			"</svg>%s</li>\n",
-			layer, layer_name(layer));
+		snprintf(class, sizeof(class), "l%d", layer);
+		page_key(page->out, class, layer_name(layer));
 	}
 }
 
@@ -279,47 +162,52 @@ static void put_memory(const struct html_page *page)
 {
 	bool processors = page->trace->processors;
 	double capacity = (double)page->replay->capacity_bytes;
-	struct picture picture = {.height = 320,
-				  .most = capacity * 1.05,
-				  .unit = processors ? "" : " GiB",
-				  .scale = processors ? (double)MIB : (double)GIB};
-	double y = y_of(&picture, capacity);
+	struct chart chart = chart_of(page, 320);
+	struct times times = times_of(page);
+	struct chart_span used[BUCKETS];
 
+	chart_fit_bytes(&chart, capacity);
+	if (processors) {
+		chart.scale = (double)MIB;
+		chart.unit = "";
+	}
+	for (int i = 0; i < BUCKETS; i++)
+		used[i] = (struct chart_span){page->used[i], page->used[i]};
 	fprintf(page->out,
-		"<h2>%s reserved, by class</h2>\n<p>The line is what was in use; dashed, the capacity.</p>\n<ul>\n",
+		"<h2>%s reserved, by class</h2>\n<p>From the top class down, one on the other. The "
+		"line is what was in use; dashed, the capacity.</p>\n<ul class=\"key\">\n",
 		processors ? "Processors" : "Memory");
 	put_legend(page, page->replay->failed_attempts > 0);
 	fputs("</ul>\n", page->out);
-	begin_picture(page, &picture, "memory reserved over time");
-	put_layers(page, &picture, &page->reserved);
-	fputs("<path class=\"used\" d=\"M", page->out);
-	for (int i = 0; i < BUCKETS; i++)
-		fprintf(page->out, "%.1f %.1fH%.1f%s", x_of(i), y_of(&picture, page->used[i]),
-			x_of(i + 1), i + 1 < BUCKETS ? "L" : "");
-	fprintf(page->out,
-		"\"/>\n<line class=\"cap\" x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\"/>\n"
-		"</svg>\n",
-		LEFT, WIDTH - RIGHT, y, y);
+	chart_begin(&chart, "memory reserved over time");
+	put_layers(&chart, &page->reserved);
+	chart_line(&chart, used, "used", "in use");
+	chart_level(&chart, capacity, "cap");
+	chart_over(&chart);
+	chart_end(&chart, &times);
 }
 
 static void put_waiting(const struct html_page *page)
 {
-	struct picture picture = {.height = 220, .most = 1, .unit = "", .scale = 1};
+	struct chart chart = chart_of(page, 220);
+	struct times times = times_of(page);
 
+	chart.most = 1;
 	for (int i = 0; i < BUCKETS; i++) {
 		double all = 0;
 
 		for (int layer = 0; layer < LAYERS; layer++)
 			all += page->waiting.value[layer][i];
-		picture.most = all > picture.most ? all : picture.most;
+		chart.most = all > chart.most ? all : chart.most;
 	}
-	picture.most *= 1.05;
+	chart.most *= 1.05;
 	fputs("<h2>Jobs that waited, by class</h2>\n<p>From their submit to their first start."
 	      "</p>\n",
 	      page->out);
-	begin_picture(page, &picture, "jobs waiting over time");
-	put_layers(page, &picture, &page->waiting);
-	fputs("</svg>\n", page->out);
+	chart_begin(&chart, "jobs waiting over time");
+	put_layers(&chart, &page->waiting);
+	chart_over(&chart);
+	chart_end(&chart, &times);
 }
 
 static void put_tiles(const struct html_page *page)
@@ -343,7 +231,7 @@ static void put_classes(const struct html_page *page)
 {
 	char buf[UNITS_TEXT_LEN];
 
-	fputs("<h2>By class</h2>\n<table><tr><th>Class</th><th>Jobs</th><th>Mean wait</th>"
+	fputs("<h2>By class</h2>\n<table class=\"num\"><tr><th>Class</th><th>Jobs</th><th>Mean wait</th>"
 	      "<th>Mean bounded slowdown</th></tr>\n",
 	      page->out);
 	for (int i = 0; i < ADMIT_CLASS__COUNT; i++) {
@@ -361,20 +249,15 @@ static void put_classes(const struct html_page *page)
 
 static void put_page(const struct html_page *page, const char *title)
 {
-	fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-	      "<meta name=\"viewport\" content=\"width=device-width\">\n<title>",
-	      page->out);
-	put_escaped(page->out, title);
-	fputs("</title>\n", page->out);
-	fputs(style, page->out);
-	fputs("</head><body>\n<h1>", page->out);
-	put_escaped(page->out, title);
-	fputs("</h1>\n<p>A replay by uwctl simulate.</p>\n", page->out);
+	struct times times = times_of(page);
+
+	page_begin(page->out, title, &times);
+	fputs("<p>A replay by uwctl simulate.</p>\n", page->out);
 	put_tiles(page);
 	put_memory(page);
 	put_waiting(page);
 	put_classes(page);
-	fputs("</body></html>\n", page->out);
+	page_end(page->out);
 }
 
 int html_write(const char *path, const char *title, const struct trace *trace,
