@@ -49,7 +49,7 @@ MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.sc
 
 BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror -I.
 
-.PHONY: all demo demo-host check unit python sim sim-long chaos chaos-sample vm kills-long bench bench-sched fuzz lint layers install install-python uninstall uninstall-python clean help guests fuzzers
+.PHONY: all demo demo-host check unit pages python sim sim-long chaos chaos-sample vm kills-long bench bench-sched fuzz lint layers install install-python uninstall uninstall-python clean help guests fuzzers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -283,8 +283,13 @@ unit: $(UNITS) $(O)/uw-shim $(O)/uw-login $(O)/uw-exporter $(O)/uwctl $(O)/tests
 	$(Q)scripts/run-units $(UNITS)
 	$(Q)tests/unit/test_completion.sh
 	$(Q)UW_BUILD=$(O) /usr/bin/python3 -B tests/unit/test_top_screen.py
+	$(Q)/usr/bin/python3 -B tests/pages/test_pages.py -q
 	$(Q)python3 -B -m unittest discover -q -s tests/bench
 	$(Q)UW_BUILD=$(O) /usr/bin/python3 -B -m unittest discover -q -s tests/exporter
+
+pages: $(O)/tests/unit/test_report | build/deps/pages ## the pages of report and simulate, opened in a headless Chromium, which it installs; screenshots in build/report
+	$(Q)$<
+	$(Q)/usr/bin/python3 -B tests/pages/test_pages.py open
 
 # With numpy and without, where there is a Python of either kind.
 PYTHONS ?= $(sort $(shell readlink -f $$(command -v python3) /usr/bin/python3))

@@ -132,7 +132,7 @@ static void test_suggest_near_commands_are_found_and_far_ones_not(void **state)
 	} rows[] = {
 		{"stauts", "status"}, {"stat", "status"},   {"frezze", "freeze"},
 		{"chekc", "check"},   {"unfreeze", "thaw"}, {"jobs", "queue"},
-		{"kill", "cancel"},   {"report", NULL},     {"explian", "explain"},
+		{"kill", "cancel"},   {"reprot", "report"}, {"explian", "explain"},
 		{"tear", "teardown"}, {"xyzzy", NULL},      {"", NULL},
 		{"q", "queue"},       {"z", NULL},
 	};

@@ -77,6 +77,7 @@ int command_recommend(struct cli *cli);
 int command_export(struct cli *cli);
 int command_record(struct cli *cli);
 int command_replay(struct cli *cli);
+int command_report(struct cli *cli);
 int command_complete(struct cli *cli);
 int command_version(struct cli *cli);
 int command_help(struct cli *cli);

@@ -477,6 +477,28 @@ static const struct command rows[] = {
 		.run = command_replay,
 	},
 	{
+		.name = "report",
+		.brief = "tell an incident, or a period, from what uwd has recorded",
+		.words = "[COMPONENT]",
+		.detail =
+			"What happened, to whom and at what cost, in a paragraph, and what was done. "
+			"With --html as one page that fetches nothing: pictures of memory, "
+			"levels, stalls and leaves on one time axis, each action with its reason "
+			"and effect, the conditions at the worst moment, and the configuration "
+			"with its changes. About COMPONENT, or the one that was worst off. "
+			"--since counts back from the last frame that is recorded; without it a "
+			"copy is told as a whole, and what is recorded here for an hour. Needs no "
+			"uwd.",
+		.example = "uwctl report --since 10min --html incident.html\n"
+			   "uwctl report ml_models --around 4711 --redact --html incident.html\n"
+			   "uwctl report --recording incident.recording",
+		.options = COMMON | OPTION_BIT(OPTION_SINCE) | OPTION_BIT(OPTION_AROUND) |
+			   OPTION_BIT(OPTION_PAGE) | OPTION_BIT(OPTION_RECORDING) |
+			   OPTION_BIT(OPTION_REDACT),
+		.words_max = 1,
+		.run = command_report,
+	},
+	{
 		.name = "complete",
 		.brief = "what may stand at the end of a command line, for shells",
 		.words = "-- WORD...",

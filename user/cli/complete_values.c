@@ -300,6 +300,9 @@ static const struct option_kind option_kinds[OPTION__COUNT] = {
 	[OPTION_OUTPUT] = {.offer = offer_columns, .list = true},
 	[OPTION_SORT] = {.offer = offer_columns},
 	[OPTION_JOB_NAME] = {.offer = offer_nothing},
+	[OPTION_PAGE] = {.offer = offer_files},
+	[OPTION_AROUND] = {.offer = offer_nothing},
+	[OPTION_RECORDING] = {.offer = offer_files},
 	[OPTION_COMPONENT] = {.offer = offer_components},
 	[OPTION_MEMORY] = {.offer = offer_nothing},
 	[OPTION_TIME] = {.offer = offer_nothing},
@@ -333,12 +336,12 @@ static const struct word_kind {
 	{"lease", NULL, 0, NULL, "list free"},        {"lease", "list", 1, offer_components, NULL},
 	{"lease", "free", 1, offer_leases, NULL},     {"pool", NULL, 0, NULL, "list"},
 	{"pool", NULL, 1, offer_components, NULL},    {"simulate", NULL, 0, offer_files, NULL},
-	{"replay", NULL, 0, offer_files, NULL},       {"queue", NULL, 0, offer_jobs, NULL},
-	{"wait", NULL, 0, offer_jobs, NULL},          {"cancel", NULL, 0, offer_queued, NULL},
-	{"hold", NULL, 0, offer_queued, NULL},        {"release", NULL, 0, offer_queued, NULL},
-	{"requeue", NULL, 0, offer_jobs, NULL},       {"logs", NULL, 0, offer_jobs, NULL},
-	{"history", NULL, 0, offer_ended, NULL},      {"export", NULL, 0, NULL, "metrics"},
-	{"help", NULL, 0, complete_commands, NULL},
+	{"replay", NULL, 0, offer_files, NULL},       {"report", NULL, 0, offer_components, NULL},
+	{"queue", NULL, 0, offer_jobs, NULL},         {"wait", NULL, 0, offer_jobs, NULL},
+	{"cancel", NULL, 0, offer_queued, NULL},      {"hold", NULL, 0, offer_queued, NULL},
+	{"release", NULL, 0, offer_queued, NULL},     {"requeue", NULL, 0, offer_jobs, NULL},
+	{"logs", NULL, 0, offer_jobs, NULL},          {"history", NULL, 0, offer_ended, NULL},
+	{"export", NULL, 0, NULL, "metrics"},         {"help", NULL, 0, complete_commands, NULL},
 };
 
 bool complete_knows_option(enum option_id id)

@@ -27,6 +27,7 @@ enum option_type {
 	TYPE_LINES,
 	TYPE_FRAMES,
 	TYPE_DELAY,
+	TYPE_ID,
 	TYPE_TASK, /* kept as it is, read by user/conf */
 	TYPE__COUNT
 };
@@ -189,6 +190,20 @@ static const struct option_full {
 	[OPTION_READ_ONLY] = {{"read-only", 0, NULL, "offer nothing that changes anything"},
 			      TYPE_FLAG,
 			      offsetof(struct options, read_only)},
+	[OPTION_PAGE] = {{"html", 0, "FILE", "write it as a page of its own to FILE"},
+			 TYPE_TEXT,
+			 offsetof(struct options, html)},
+	[OPTION_AROUND] = {{"around", 0, "ID",
+			    "two minutes before this action and three after it; its id as in "
+			    "log --json"},
+			   TYPE_ID,
+			   offsetof(struct options, around)},
+	[OPTION_RECORDING] = {{"recording", 0, "FILE", "of this copy (what is recorded here)"},
+			      TYPE_TEXT,
+			      offsetof(struct options, recording)},
+	[OPTION_REDACT] = {{"redact", 0, NULL, "without names, users and paths"},
+			   TYPE_FLAG,
+			   offsetof(struct options, redact)},
 	[OPTION_COMPONENT] = {{"component", 'c', "NAME", "the component it runs in"}, TYPE_TASK, 0},
 	[OPTION_MEMORY] = {{"memory", 'm', "SIZE",
 			    "what it needs at most (what its key has learned)"},
@@ -291,6 +306,11 @@ static int set_frames(void *place, const char *text)
 	return units_parse_uint(text, 1, LINES_MAX, place);
 }
 
+static int set_id(void *place, const char *text)
+{
+	return units_parse_uint(text, 1, UINT32_MAX, place);
+}
+
 /* As of top(1): a number alone is seconds. */
 static int set_delay(void *place, const char *text)
 {
@@ -320,6 +340,7 @@ static const struct type_row {
 	[TYPE_LINES] = {set_lines, "a number from 0 to 10000000"},
 	[TYPE_FRAMES] = {set_frames, "a number from 1 to 10000000"},
 	[TYPE_DELAY] = {set_delay, "a time from 100ms to 1min: 2, 0.5, 500ms"},
+	[TYPE_ID] = {set_id, "a number from 1 to 4294967295"},
 	[TYPE_TASK] = {NULL, "a value"},
 };
 

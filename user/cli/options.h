@@ -62,6 +62,11 @@ enum option_id {
 	OPTION_FRAMES,
 	OPTION_DELAY,
 	OPTION_READ_ONLY,
+	/* Of report. */
+	OPTION_PAGE,
+	OPTION_AROUND,
+	OPTION_RECORDING,
+	OPTION_REDACT,
 	/* What a task may say: the keys of user/conf/task.c but its command. */
 	OPTION_COMPONENT,
 	OPTION_MEMORY,
@@ -107,9 +112,9 @@ struct options {
 	enum screen_colour colour;
 	const char *config, *socket, *name, *file, *out;
 	const char *component, *key, *tag, *state, *output, *sort;
-	bool batch, read_only;
-	const char *policy, *capacity, *stretch, *jitter, *ramp, *seed, *runs, *html;
-	uint64_t count, lines, frames;
+	bool batch, read_only, redact;
+	const char *policy, *capacity, *stretch, *jitter, *ramp, *seed, *runs, *html, *recording;
+	uint64_t count, lines, frames, around;
 	uint64_t for_us, timeout_us, grace_us, since_us, delay_us;
 	uint32_t setting_count;
 	struct option_setting setting[OPTION_SETTINGS_MAX];
