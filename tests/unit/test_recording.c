@@ -342,6 +342,41 @@ static void test_what_an_earlier_use_left_is_no_record(void **state)
 	assert_int_equal(f->recording.torn, 0);
 }
 
+/* An export of a full file of the largest size, with the slots that were in memory still: they are
+ * the last ones, and the newest. */
+static void test_export_of_the_largest_file_is_read_to_its_end(void **state)
+{
+	enum {
+		SLOTS = RECORD_SLOTS_MAX + RECORD_STAGE_SLOTS,
+		SLOT_BYTES = 16384
+	};
+	size_t size = RECORD_HEAD_BYTES + (size_t)SLOTS * SLOT_BYTES;
+	struct record_begin about = {.version = "test"};
+	struct record_head head = {.version = RECORD_VERSION, .slots = SLOTS};
+	struct fixture *f = *state;
+	AUTO_FREE uint64_t *bytes = calloc(1, size);
+	uint64_t first_us = 0, last_us = 0;
+
+	about.schema_bytes = f->schema_len;
+	memcpy(head.magic, RECORD_MAGIC, sizeof(head.magic));
+	memcpy(bytes, &head, sizeof(head));
+	for (uint64_t i = 0; i < SLOTS; i++) {
+		struct frame frame = {.now_us = i + 1, .sequence = i + 1};
+
+		record_slot_begin(&f->writer,
+				  bytes + (RECORD_HEAD_BYTES + i * SLOT_BYTES) / sizeof(*bytes),
+				  SLOT_BYTES, i + 1, 0, i + 1);
+		assert_true(record_put_begin(&f->writer, &about, f->schema));
+		assert_true(record_put_frame(&f->writer, &frame, i + 1));
+	}
+	assert_int_equal(recording_open(&f->recording, bytes, size, NULL), 0);
+	assert_true(recording_span(&f->recording, &first_us, &last_us));
+	assert_int_equal(first_us, 1);
+	assert_int_equal(last_us, SLOTS);
+	assert_true(recording_seek(&f->recording, UINT64_MAX));
+	assert_int_equal(f->recording.frame.sequence, SLOTS);
+}
+
 static void test_what_is_no_recording_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -371,6 +406,7 @@ int main(void)
 		test(test_full_plan_stays_within_the_room_it_asked_for),
 		test(test_writer_goes_on_behind_another),
 		test(test_what_an_earlier_use_left_is_no_record),
+		test(test_export_of_the_largest_file_is_read_to_its_end),
 		test(test_what_is_no_recording_is_refused),
 	};
 

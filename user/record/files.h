@@ -9,7 +9,7 @@
 #include "user/base/err.h"
 #include "user/record/format.h"
 
-#define STAGE_SLOTS 2U
+#define STAGE_SLOTS RECORD_STAGE_SLOTS
 
 /* Opens path with room for so many slots, the last of which are thin ones, or makes it: beside its
  * place first, whole. The room is taken at once. *ret_fd is the caller's. 0 or a negative errno. */

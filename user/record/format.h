@@ -16,7 +16,8 @@
 #define RECORD_HEAD_BYTES 4096U
 #define RECORD_SLOT_BYTES (512U * 1024)
 #define RECORD_SLOTS_MIN  4U
-#define RECORD_SLOTS_MAX  2048U
+#define RECORD_SLOTS_MAX  2048U /* of a file; an export has those in memory too */
+#define RECORD_STAGE_SLOTS 2U
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "recordings are little-endian");
 

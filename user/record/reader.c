@@ -74,7 +74,7 @@ int recording_open(struct recording *recording, const void *bytes, size_t size, 
 	recording->slots = 0;
 	at += RECORD_HEAD_BYTES;
 	left -= RECORD_HEAD_BYTES;
-	while (left && recording->slots < RECORD_SLOTS_MAX) {
+	while (left && recording->slots < RECORDING_SLOTS) {
 		taken = take_slot(recording, at, left, head.slot_bytes);
 		if (!taken || taken > left)
 			break;

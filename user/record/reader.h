@@ -26,6 +26,7 @@
 #include "user/record/format.h"
 
 #define RECORDING_NAMES 1024 /* of leaves, the last ones */
+#define RECORDING_SLOTS (RECORD_SLOTS_MAX + RECORD_STAGE_SLOTS)
 
 struct recording_slot {
 	const uint8_t *at;
@@ -65,7 +66,7 @@ struct recording {
 	uint64_t image[IMAGE__COUNT][IMAGE_BYTES_MAX / sizeof(uint64_t)];
 	uint32_t names;
 	struct record_leaf name[RECORDING_NAMES];
-	struct recording_slot index[RECORD_SLOTS_MAX];
+	struct recording_slot index[RECORDING_SLOTS];
 };
 
 /* In the order in which they are read. */
