@@ -128,30 +128,6 @@ static void test_a_filter_leaves_out_what_does_not_have_it(void **state)
 	assert_string_equal(top->model.filter, "");
 }
 
-static void test_jobs_of_an_array_are_one_row_until_it_is_unfolded(void **state)
-{
-	struct top_fixture *top = *state;
-
-	press(top, "2");
-	add_job_of(top, 8, "running");
-	for (uint64_t i = 0; i < 6; i++) {
-		struct top_job *job = add_job_of(top, 9 + i, i < 4 ? "running" : "queued");
-
-		job->array = 9;
-		job->index = i;
-		job->used_bytes = i < 4 ? 50 * MIB : FRAME_ABSENT;
-	}
-	take(top);
-	assert_int_equal(top->model.row_count, 2);
-	assert_int_equal(top->model.row[1].count, 6);
-	assert_int_equal(top->model.row[1].running, 4);
-	assert_int_equal(top->model.row[1].used_bytes, 200 * MIB);
-	assert_int_equal(top->model.row[1].reserved_bytes, 600 * MIB);
-	press(top, "j\n");
-	assert_int_equal(top->model.row_count, 7);
-	assert_int_equal(top->model.view, TOP_JOBS);
-}
-
 static void test_jobs_that_do_badly_come_first(void **state)
 {
 	struct top_fixture *top = *state;
@@ -540,7 +516,6 @@ int main(void)
 		TOP_TEST(test_the_choice_stays_with_what_was_chosen),
 		TOP_TEST(test_a_chosen_row_that_went_leaves_the_choice_at_its_place),
 		TOP_TEST(test_a_filter_leaves_out_what_does_not_have_it),
-		TOP_TEST(test_jobs_of_an_array_are_one_row_until_it_is_unfolded),
 		TOP_TEST(test_jobs_that_do_badly_come_first),
 		TOP_TEST(test_a_record_is_kept_once_and_changed_by_its_end),
 		TOP_TEST(test_the_newest_records_are_kept),

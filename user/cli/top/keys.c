@@ -62,8 +62,12 @@ static enum keys_intent move(struct top_model *model, int key)
 
 static enum keys_intent stand_still(struct top_model *model, int key)
 {
+	uint32_t count = model->record_count;
+
 	(void)key;
 	model->paused = !model->paused;
+	model->paused_at = count ? model->record[count - 1].sequence : 0;
+	model_arrange(model);
 	return model->paused ? KEYS_STAY : KEYS_ASK;
 }
 

@@ -84,8 +84,11 @@ void model_take(struct top_model *model, const struct top_frame *frame)
 	history_take(&model->history, frame, within_us);
 	take_records(model, frame);
 	model->away[0] = '\0';
-	if (model->paused && model_has_view(model))
+	if (model->paused && model_has_view(model)) {
+		/* Rows go by places, and the oldest records may have gone. */
+		model_arrange(model);
 		return;
+	}
 	model->stall_permyriad =
 		model->has_frame ? stalled_share(&model->frame, frame) : FRAME_ABSENT;
 	model->frame = *frame;

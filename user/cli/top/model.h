@@ -77,6 +77,7 @@ struct top_model {
 	uint32_t page; /* rows that found room when it was last drawn */
 
 	bool paused, help;
+	uint64_t paused_at;         /* records that came later are not shown while it is */
 	bool may_act;               /* on components: root, and not --read-only */
 	bool may_change_jobs;       /* not with --read-only; whose is for uwd to say */
 	char away[TOP_LINE_LEN];    /* uwd is, and why; "": it is there */

@@ -196,11 +196,15 @@ static bool waits(const struct top_job *job)
 	return !strcmp(job->state, "queued") || !strcmp(job->state, "waiting");
 }
 
+static bool folds(const struct top_model *model, const struct top_job *job)
+{
+	return job->array != FRAME_ABSENT && job->array != model->unfolded;
+}
+
 static void add_job(struct top_model *model, uint32_t at)
 {
 	const struct top_job *job = &model->frame.job[at];
-	bool folds = job->array != FRAME_ABSENT && job->array != model->unfolded;
-	struct model_row *row = folds ? folded(model, job->array) : NULL;
+	struct model_row *row = folds(model, job) ? folded(model, job->array) : NULL;
 
 	if (row)
 		row->count++;
@@ -226,12 +230,27 @@ static bool job_passes(const struct top_model *model, const struct top_job *job)
 	       passes(model, job->state) || passes(model, id);
 }
 
+/* What is folded stands for all of its array, and what is done to it is done to all: one of them
+ * that passes brings the others with it. */
+static bool array_passes(const struct top_model *model, uint64_t array)
+{
+	for (uint32_t i = 0; i < model->frame.job_count; i++)
+		if (model->frame.job[i].array == array && job_passes(model, &model->frame.job[i]))
+			return true;
+	return false;
+}
+
+static bool is_listed(const struct top_model *model, const struct top_job *job)
+{
+	return job_passes(model, job) || (folds(model, job) && array_passes(model, job->array));
+}
+
 static void fill_jobs(struct top_model *model)
 {
 	uint32_t order[TOP_JOBS_MAX], count = 0;
 
 	for (uint32_t i = 0; i < model->frame.job_count; i++) {
-		if (job_passes(model, &model->frame.job[i]))
+		if (is_listed(model, &model->frame.job[i]))
 			order[count++] = i;
 	}
 	qsort_r(order, count, sizeof(*order), order_jobs, model);
@@ -248,6 +267,8 @@ static void fill_actions(struct top_model *model)
 		uint32_t at = newest ? model->record_count - 1 - i : i;
 		const struct top_record *record = &model->record[at];
 
+		if (model->paused && record->sequence > model->paused_at)
+			continue;
 		if (passes(model, record->component) || passes(model, record->what) ||
 		    passes(model, record->reason))
 			add(model, at);
@@ -279,9 +300,9 @@ void rows_fill(struct top_model *model)
 static const char *job_key(const struct top_model *model, const struct model_row *row, char *buf)
 {
 	const struct top_job *job = &model->frame.job[row->first];
-	bool folds = job->array != FRAME_ABSENT && job->array != model->unfolded;
+	bool all = folds(model, job);
 
-	snprintf(buf, MODEL_KEY_LEN, "%s%" PRIu64, folds ? "a" : "", folds ? job->array : job->id);
+	snprintf(buf, MODEL_KEY_LEN, "%s%" PRIu64, all ? "a" : "", all ? job->array : job->id);
 	return buf;
 }
 

@@ -88,8 +88,9 @@ static void set_colours(enum screen_colour colour)
 	};
 	const char *no_color = getenv("NO_COLOR");
 
-	if (colour == SCREEN_COLOUR_NEVER || (colour == SCREEN_COLOUR_AUTO && no_color && *no_color) ||
-	    !has_colors() || start_color() == ERR)
+	if (colour == SCREEN_COLOUR_NEVER ||
+	    (colour == SCREEN_COLOUR_AUTO && no_color && *no_color) || !has_colors() ||
+	    start_color() == ERR)
 		return;
 	terminal.colour = true;
 	use_default_colors();
