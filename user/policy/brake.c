@@ -15,6 +15,7 @@
 #include "user/policy/donor.h"
 #include "user/policy/freeze.h"
 #include "user/policy/headroom.h"
+#include "user/policy/host.h"
 #include "user/policy/idle.h"
 #include "user/policy/ladder.h"
 #include "user/policy/limits.h"
@@ -32,6 +33,8 @@
 #define OUTRUN_HOT_US      (2 * US_PER_SEC)  /* where who pays must stand still to pay at all, */
 #define OUTRUN_BYTES       (4 * MIB)         /* and what one sees too late */
 #define DONOR_SPACING_US   (500 * US_PER_MS)
+#define ANY_SPACING_US     (5 * US_PER_SEC)
+#define ANY_LEAST          (16 * MIB)
 #define STALLED_HORIZON_US (5 * US_PER_SEC)  /* beside a first stall */
 #define EVIDENCE_PCT       12                /* of the host available: less is evidence */
 #define GROWING_PCT        25                /* less is evidence beside a growing donor */
@@ -204,6 +207,23 @@ static bool may_stop(const struct step *step, uint32_t i)
 	       (is_over_budget(step, i) || contention_grows(step, i));
 }
 
+/* Whoever may be, when the host goes under: it has enough for what it is stopped for. */
+static bool may_stop_any(const struct step *step, uint32_t i)
+{
+	return step->state->component[i].signal.current_bytes >= ANY_LEAST &&
+	       !component_is_protected(&step->config->component[i]) && freeze_pick(step, i);
+}
+
+/* Each of them is paged out before the next one stops. */
+static uint32_t next_of_all(const struct step *step)
+{
+	uint64_t last_us = step->state->last_donor_us;
+
+	if (host_stage(step) < HOST_STOPS || (last_us && step->now_us - last_us < ANY_SPACING_US))
+		return COMPONENT_NONE;
+	return donor_first(step, may_stop_any);
+}
+
 static bool stop_donor(struct step *step, struct why why)
 {
 	uint32_t donor;
@@ -214,6 +234,10 @@ static bool stop_donor(struct step *step, struct why why)
 	if (breath_cut(step, why))
 		return true;
 	donor = donor_first(step, may_stop);
+	if (donor == COMPONENT_NONE) {
+		donor = next_of_all(step);
+		why = host_why(step, HOST_STOPS);
+	}
 	if (donor == COMPONENT_NONE)
 		return false;
 	step->state->component[donor].squeezed = false;

@@ -6,8 +6,10 @@
  */
 #include "user/policy/last_resort.h"
 
+#include "user/policy/donor.h"
 #include "user/policy/emit.h"
 #include "user/policy/freeze.h"
+#include "user/policy/host.h"
 #include "user/policy/ladder.h"
 #include "user/policy/loans.h"
 #include "user/policy/num.h"
@@ -71,19 +73,25 @@ static const struct leaf_state *pick_victim(const struct step *step, uint32_t co
 	return best;
 }
 
-static bool kill_one(struct step *step, uint32_t component)
+static struct why why_of(const struct step *step, uint32_t component)
 {
-	struct component_state *cs = &step->state->component[component];
-	const struct leaf_state *leaf = pick_victim(step, component);
+	const struct component_state *cs = &step->state->component[component];
 	bool owed = is_owed_too_long(step, component);
 	uint64_t since = owed ? cs->loans.owes_since_us : cs->level.emergency_since_us;
+
+	return (struct why){REASON_LAST_RESORT, step->now_us - since,
+			    owed ? PAYBACK_KILL_US : step->config->policy.kill_after_us};
+}
+
+static bool kill_one(struct step *step, uint32_t component, struct why why)
+{
+	const struct leaf_state *leaf = pick_victim(step, component);
 	struct action action = {
 		.kind = ACTION_KILL,
 		.tier = TIER_KILL,
 		.component = component,
 		.swappiness = -1,
-		.why = {REASON_LAST_RESORT, step->now_us - since,
-			owed ? PAYBACK_KILL_US : step->config->policy.kill_after_us},
+		.why = why,
 	};
 
 	if (!leaf)
@@ -111,6 +119,25 @@ static void say_if_unanswered(struct step *step, uint32_t component)
 				 thresholds_of(step, component, LEVEL_EMERGENCY)});
 }
 
+static bool may_kill(const struct step *step, uint32_t component)
+{
+	return step->config->component[component].kill == KILL_LAST_RESORT &&
+	       pick_victim(step, component);
+}
+
+/* All tasks of the host wait for what is not there, and what could be stopped was. */
+static void kill_for_host(struct step *step)
+{
+	uint32_t component;
+
+	if (host_stage(step) < HOST_KILLS ||
+	    step->now_us - step->state->emergency.since_us < step->config->policy.kill_after_us)
+		return;
+	component = donor_first(step, may_kill);
+	if (component != COMPONENT_NONE)
+		kill_one(step, component, host_why(step, HOST_KILLS));
+}
+
 void last_resort_step(struct step *step)
 {
 	uint64_t last = step->state->last_kill_us;
@@ -120,10 +147,12 @@ void last_resort_step(struct step *step)
 		bool wanted = is_hopeless(step, i) || is_owed_too_long(step, i);
 
 		if (wanted && step->config->component[i].kill == KILL_LAST_RESORT) {
-			if (!delay && kill_one(step, i))
+			if (!delay && kill_one(step, i, why_of(step, i)))
 				delay = true;
 		} else {
 			say_if_unanswered(step, i);
 		}
 	}
+	if (!delay)
+		kill_for_host(step);
 }

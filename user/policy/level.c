@@ -79,6 +79,8 @@ enum level level_of(const struct level_input *in, const struct policy_conf *conf
 	raise_to(&level, (enum level)boosted, ret_why,
 		 (struct why){REASON_FORECAST, in->time_to_limit_us,
 			      forecast_boost > 1 ? LEVEL_FORECAST_NEAR_US : LEVEL_FORECAST_FAR_US});
+	if (in->host_why.reason)
+		raise_to(&level, LEVEL_HIGH, ret_why, in->host_why);
 	if (in->thrashing)
 		raise_to(&level, LEVEL_HIGH, ret_why,
 			 (struct why){REASON_THRASH, in->refaults_per_s, in->refault_limit_per_s});

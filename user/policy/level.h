@@ -31,6 +31,7 @@ struct level_input {
 	uint64_t refaults_per_s, refault_limit_per_s;
 	bool thrashing;
 	bool host_roomy;              /* more than 5 % of the host is available */
+	struct why host_why;          /* why the host is in emergency; no reason: it is not */
 	int32_t edge_shift_permyriad; /* of all thresholds, see thresholds.h */
 };
 

@@ -10,6 +10,7 @@
 
 #include "user/policy/contention.h"
 #include "user/policy/headroom.h"
+#include "user/policy/host.h"
 #include "user/policy/margin.h"
 #include "user/policy/num.h"
 
@@ -208,11 +209,12 @@ static void settle(struct step *step, uint32_t i, bool called)
 void loans_step(struct step *step)
 {
 	struct loan_stock stock;
-	uint64_t bytes;
+	uint64_t owners, bytes;
 
 	take_stock(step, &stock);
 	step->state->lendable_bytes = 0;
-	bytes = called_back(step, &stock);
+	owners = called_back(step, &stock);
+	bytes = max_u64(owners, min_u64(host_lacks(step), stock.over_sum));
 	if (bytes)
 		keep_lent(step, &stock,
 			  min_u64(stock.over_sum - bytes,
@@ -220,7 +222,8 @@ void loans_step(struct step *step)
 	else
 		share_out(step, &stock);
 	for (uint32_t i = 0; i < step->config->component_count; i++)
-		settle(step, i, bytes > 0);
+		settle(step, i,
+		       owners || (bytes && !component_is_protected(&step->config->component[i])));
 }
 
 uint64_t loans_owed(const struct step *step, uint32_t component)

@@ -17,6 +17,7 @@
 #include "user/policy/emit.h"
 #include "user/policy/freeze.h"
 #include "user/policy/headroom.h"
+#include "user/policy/host.h"
 #include "user/policy/idle.h"
 #include "user/policy/ladder.h"
 #include "user/policy/limits.h"
@@ -175,7 +176,9 @@ static struct reclaim_wish by_payback(const struct step *step, uint32_t componen
 		.bytes = owed,
 		.tier = hard ? TIER_AGGRESSIVE : TIER_MODERATE,
 		.swappiness = hard ? 100 : -1,
-		.why = {REASON_OWNER_PAYBACK, owed, cs->in_force_bytes},
+		.why = host_lacks(step)
+			       ? host_why(step, HOST_CALLS)
+			       : (struct why){REASON_OWNER_PAYBACK, owed, cs->in_force_bytes},
 	};
 }
 

@@ -8,6 +8,7 @@
 
 #include "user/policy/contention.h"
 #include "user/policy/headroom.h"
+#include "user/policy/host.h"
 #include "user/policy/idle.h"
 #include "user/policy/ladder.h"
 #include "user/policy/limits.h"
@@ -135,7 +136,7 @@ bool room_for_thaw(const struct step *step, const struct leaf_state *leaf, struc
 	host_need = min_u64(host_need, room);
 	if (leaf->cause == FREEZE_DONOR) {
 		host_need += percent_of(step->state->host.total_bytes, DONOR_MARGIN_PCT);
-		if (!protected_are_calm(step))
+		if (host_stage(step) >= HOST_STOPS || !protected_are_calm(step))
 			return false;
 	}
 	return room_on_host(step, host_need);

@@ -306,6 +306,16 @@ struct host_state {
 	uint64_t pool_bytes; /* what all components held at that sample */
 };
 
+/* ---- host.c ---- */
+
+struct emergency_state {
+	uint32_t stage; /* enum host_stage */
+	uint64_t since_us;
+	uint64_t up_since_us, down_since_us;
+	uint64_t window_us, some_us, full_us;    /* in which stalls of the host are counted */
+	uint64_t some_permyriad, full_permyriad; /* of the last one */
+};
+
 /* ---- ceiling.c ---- */
 
 /* memory.max of the pool. */
@@ -322,6 +332,7 @@ struct policy_state {
 	uint64_t next_full_us;
 	uint32_t component_count;
 	struct host_state host;
+	struct emergency_state emergency;
 	struct component_state component[UW_COMPONENTS_MAX];
 	uint32_t leaf_end; /* behind the last slot of leaf[] in use; free ones have cgid 0 */
 	struct leaf_state leaf[FRAME_LEAVES_MAX];

@@ -16,6 +16,7 @@
 #include "user/policy/contention.h"
 #include "user/policy/dependence.h"
 #include "user/policy/headroom.h"
+#include "user/policy/host.h"
 #include "user/policy/idle.h"
 #include "user/policy/level.h"
 #include "user/policy/limits.h"
@@ -159,6 +160,8 @@ static void level_of_component(struct step *step, uint32_t i)
 
 	if (step->config->policy.edges_adapt)
 		in.edge_shift_permyriad = cs->thresholds.shift_permyriad;
+	if (host_stage(step) > HOST_CALM)
+		in.host_why = host_why(step, HOST_CALLS);
 	if (s->seen && limit)
 		level_step(&cs->level, &in, &step->config->policy, step->now_us);
 }
@@ -273,6 +276,7 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 
 	take_samples(&step);
 	take_host(&step);
+	host_step(&step);
 	freeze_take(&step);
 	dependence_take(&step);
 	reclaim_take(&step);

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Goes up a stage when what is available has been under that stage's part of the reserve for a
+ * while, and tasks of the host wait for it; at once where hardly anything is left. It goes down
+ * when there has been more than enough for longer, one stage at a time, so that what was done last
+ * is undone first.
+ */
+#include "user/policy/host.h"
+
+#include "user/policy/headroom.h"
+#include "user/policy/num.h"
+
+#define UP_US       (2 * US_PER_SEC)  /* policy of tiers: seldom up, */
+#define DOWN_US     (10 * US_PER_SEC) /* more seldom down */
+#define WINDOW_US   (2 * US_PER_SEC)  /* in which stalls are counted */
+#define CALM_PCT    5                 /* of the host beyond the reserve, as room.c thaws donors */
+#define KILLS_PCT   2                 /* of the host: last_resort.c has the same */
+#define STALLED_ANY 1000              /* permyriad: the second stage needs some task to wait so, */
+#define STALLED_ALL 2000              /* and the last one all of them */
+
+static uint64_t threshold_of(const struct step *step, enum host_stage stage)
+{
+	uint64_t reserve = headroom_reserve(step);
+
+	switch (stage) {
+	case HOST_CALM:
+		return reserve + percent_of(step->state->host.total_bytes, CALM_PCT);
+	case HOST_CALLS:
+		return reserve;
+	case HOST_STOPS:
+		return reserve / 2;
+	case HOST_KILLS:
+		break;
+	}
+	return min_u64(reserve / 4, percent_of(step->state->host.total_bytes, KILLS_PCT));
+}
+
+/* Stalls of the host since the window began; none are known without PSI. */
+static void take_stalls(struct step *step)
+{
+	const struct host_sample *sample = &step->frame->host;
+	struct emergency_state *e = &step->state->emergency;
+	uint64_t us = step->now_us - e->window_us;
+	bool begun = e->window_us && sample->psi_some_us >= e->some_us &&
+		     sample->psi_full_us >= e->full_us;
+
+	if (begun && us < WINDOW_US)
+		return;
+	if (begun) {
+		e->some_permyriad = permyriad_of(sample->psi_some_us - e->some_us, us);
+		e->full_permyriad = permyriad_of(sample->psi_full_us - e->full_us, us);
+	}
+	e->window_us = step->now_us;
+	e->some_us = sample->psi_some_us;
+	e->full_us = sample->psi_full_us;
+}
+
+/* Few free bytes alone are no harm where nobody waits for them. */
+static bool is_due(const struct step *step, enum host_stage stage)
+{
+	const struct emergency_state *e = &step->state->emergency;
+
+	if (stage > HOST_KILLS || step->state->host.available_bytes >= threshold_of(step, stage))
+		return false;
+	if (stage == HOST_STOPS)
+		return e->some_permyriad >= STALLED_ANY;
+	return stage < HOST_STOPS || e->full_permyriad >= STALLED_ALL;
+}
+
+void host_step(struct step *step)
+{
+	struct emergency_state *e = &step->state->emergency;
+	bool up, down;
+
+	if (!step->state->host.valid)
+		return;
+	if (step->frame->host.valid)
+		take_stalls(step);
+	up = is_due(step, (enum host_stage)(e->stage + 1));
+	down = e->stage && step->state->host.available_bytes >= threshold_of(step, HOST_CALM);
+	if (!up)
+		e->up_since_us = 0;
+	else if (!e->up_since_us)
+		e->up_since_us = step->now_us;
+	if (!down)
+		e->down_since_us = 0;
+	else if (!e->down_since_us)
+		e->down_since_us = step->now_us;
+	if (up && step->now_us - e->up_since_us >= UP_US) {
+		e->stage++;
+		e->since_us = step->now_us;
+		e->up_since_us = 0;
+	} else if (down && step->now_us - e->down_since_us >= DOWN_US) {
+		e->stage--;
+		e->since_us = step->now_us;
+		e->down_since_us = 0;
+	}
+}
+
+enum host_stage host_stage(const struct step *step)
+{
+	return (enum host_stage)step->state->emergency.stage;
+}
+
+struct why host_why(const struct step *step, enum host_stage stage)
+{
+	return (struct why){REASON_HOST_AVAILABLE, step->state->host.available_bytes,
+			    threshold_of(step, stage)};
+}
+
+uint64_t host_lacks(const struct step *step)
+{
+	if (host_stage(step) == HOST_CALM)
+		return 0;
+	return sub_sat(threshold_of(step, HOST_CALM), step->state->host.available_bytes);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The emergency of the host, whoever caused it: how far it has gone. Each stage adds a step to
+ * those before it, and takes effect where that step is decided; back it goes one at a time.
+ */
+#ifndef UW_POLICY_HOST_H
+#define UW_POLICY_HOST_H
+
+#include "user/policy/state.h"
+
+enum host_stage {
+	HOST_CALM,
+	HOST_CALLS, /* loans are called in, levels are high, so that programs are told (loans.c) */
+	HOST_STOPS, /* the lowest priority is frozen and paged out, over budget or not (brake.c) */
+	HOST_KILLS, /* where that is allowed (last_resort.c) */
+};
+
+/* After the samples of a frame were taken. */
+void host_step(struct step *step);
+
+enum host_stage host_stage(const struct step *step);
+
+/* What is available on it, and under which much a stage begins. */
+struct why host_why(const struct step *step, enum host_stage stage);
+
+/* Bytes that it lacks to be calm again, while it is not. */
+uint64_t host_lacks(const struct step *step);
+
+#endif
