@@ -102,6 +102,20 @@ static void test_type_never_swaps_what_may_not_be(void **data)
 	assert_true(a.amount <= 100 * MIB);
 }
 
+/* So near to the floor the kernel may take something else. */
+static void test_protected_feed_gives_a_part_of_its_files(void **data)
+{
+	struct fixture *f = *data;
+	struct step step;
+
+	hold(f, TYPE_FEED, 100 * MIB);
+	fixture_step(f);
+	step = fixture_ask(f);
+	assert_int_equal(cleanup_file_bytes(&step, HOG), 84 * MIB);
+	f->config.component[HOG].protect = PROTECT_WORKING_SET;
+	assert_int_equal(cleanup_file_bytes(&step, HOG), 25 * MIB);
+}
+
 static void test_database_keeps_what_it_works_on(void **data)
 {
 	struct fixture *f = *data;
@@ -248,6 +262,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_goes_first_is_of_the_type),
 		WITH_FIXTURE(test_type_never_swaps_what_may_not_be),
+		WITH_FIXTURE(test_protected_feed_gives_a_part_of_its_files),
 		WITH_FIXTURE(test_database_keeps_what_it_works_on),
 		WITH_FIXTURE(test_database_standing_still_keeps_it_too),
 		WITH_FIXTURE(test_calm_is_cleaned_by_a_hundredth_at_an_interval),

@@ -63,10 +63,11 @@ static uint64_t file_floor(const struct component *c)
 
 uint64_t cleanup_file_bytes(const struct step *step, uint32_t component)
 {
+	const struct component *c = &step->config->component[component];
 	uint64_t file = step->state->component[component].signal.inactive_file_bytes;
-	uint64_t floor = file_floor(&step->config->component[component]);
+	uint64_t floor = file_floor(c);
 
-	if (rule_of(step, component)->first == FIRST_FILE)
+	if (rule_of(step, component)->first == FIRST_FILE && !component_is_protected(c))
 		return sub_sat(file, floor);
 	return file >= floor ? file / FILE_PART : 0;
 }
