@@ -119,6 +119,10 @@ static void test_lowest_priority_stops_within_its_budget_and_is_paged_out(void *
 	assert_int_equal(reclaim->leaf, LEAF_OF(HOG));
 	assert_int_equal(until(f, STOPS_BYTES, 50, 0, 20 * US_PER_SEC, ACTION_FREEZE, REDIS), 0);
 
+	/* What was paged out helped, though not enough to go back: nobody else stops. */
+	f->config.component[REDIS].protect = PROTECT_NONE;
+	f->config.component[REDIS].freeze = true;
+	assert_int_equal(until(f, CALLS_BYTES, 50, 0, 20 * US_PER_SEC, ACTION_FREEZE, REDIS), 0);
 	us = until(f, CALM_BYTES, 0, 0, 30 * US_PER_SEC, ACTION_THAW, HOG);
 	assert_in_range(us, 10 * US_PER_SEC, 12 * US_PER_SEC);
 }
@@ -140,6 +144,9 @@ static void test_last_resort_takes_its_time_and_only_who_may_be_killed(void **da
 	assert_int_equal(kill->why.reason, REASON_HOST_AVAILABLE);
 	assert_in_range(kill->why.threshold, 7 * MIB, 8 * MIB);
 	assert_null(fixture_find(f, ACTION_KILL, REDIS));
+	/* It helped: the way back is long, and nobody else is killed on it. */
+	assert_int_equal(until(f, 50 * MIB, 50, 50, 60 * US_PER_SEC, ACTION_KILL, HOG), 0);
+	assert_int_equal(stage_after(f, 50 * MIB, 50, 50, US_PER_SEC), HOST_KILLS);
 }
 
 int main(void)

@@ -102,6 +102,12 @@ enum host_stage host_stage(const struct step *step)
 	return (enum host_stage)step->state->emergency.stage;
 }
 
+bool host_is_under(const struct step *step, enum host_stage stage)
+{
+	return host_stage(step) >= stage &&
+	       step->state->host.available_bytes < threshold_of(step, stage);
+}
+
 struct why host_why(const struct step *step, enum host_stage stage)
 {
 	return (struct why){REASON_HOST_AVAILABLE, step->state->host.available_bytes,

@@ -20,6 +20,9 @@ void host_step(struct step *step);
 
 enum host_stage host_stage(const struct step *step);
 
+/* The stage is reached, and what is available is under it still: one step more is due. */
+bool host_is_under(const struct step *step, enum host_stage stage);
+
 /* What is available on it, and under which much a stage begins. */
 struct why host_why(const struct step *step, enum host_stage stage);
 

@@ -130,7 +130,7 @@ static void kill_for_host(struct step *step)
 {
 	uint32_t component;
 
-	if (host_stage(step) < HOST_KILLS ||
+	if (!host_is_under(step, HOST_KILLS) ||
 	    step->now_us - step->state->emergency.since_us < step->config->policy.kill_after_us)
 		return;
 	component = donor_first(step, may_kill);
