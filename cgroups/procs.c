@@ -103,10 +103,18 @@ int cg_procs_wait_empty(int dirfd, int timeout_ms)
 	}
 }
 
+/* NULL with errno 0 is the end. */
+static const struct dirent *next_entry(DIR *dir)
+{
+	errno = 0;
+	return readdir(dir);
+}
+
 int cg_each_child(int dirfd, cg_leaf_fn fn, void *data)
 {
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret = 0;
 	AUTO_CLOSEDIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
 
 	if (!dir) {
 		ret = -errno;
@@ -114,10 +122,10 @@ int cg_each_child(int dirfd, cg_leaf_fn fn, void *data)
 			close(fd);
 		return ret;
 	}
-	for (struct dirent *entry; !ret && (entry = readdir(dir));)
+	while (!ret && (entry = next_entry(dir)))
 		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
 			ret = fn(data, entry->d_name);
-	return ret < 0 ? ret : 0;
+	return ret ? (ret < 0 ? ret : 0) : -errno;
 }
 
 int cg_leaf_each(int component_dirfd, cg_leaf_fn fn, void *data)

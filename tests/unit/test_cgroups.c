@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -20,6 +22,49 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/units.h"
+
+/* ---- a folder that cannot be read to its end, once ---- */
+
+static bool names_end;
+
+struct dirent *readdir(DIR *dir)
+{
+	struct dirent *(*next)(DIR * dir);
+
+	if (names_end) {
+		names_end = false;
+		errno = EIO;
+		return NULL;
+	}
+	*(void **)&next = dlsym(RTLD_NEXT, "readdir");
+	return next(dir);
+}
+
+static int count_child(void *data, const char *name)
+{
+	(void)name;
+	++*(int *)data;
+	return 0;
+}
+
+static void test_children_that_cannot_all_be_read_are_an_error(void **state)
+{
+	char dir[] = "/tmp/uw-test-XXXXXX", child[64];
+	AUTO_CLOSE int fd = -1;
+	int count = 0;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(child, sizeof(child), "%s/leaf", dir);
+	assert_int_equal(mkdir(child, 0700), 0);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(cg_leaf_each(fd, count_child, &count), 0);
+	assert_int_equal(count, 1);
+	names_end = true;
+	assert_int_equal(cg_leaf_each(fd, count_child, &count), -EIO);
+	assert_int_equal(rmdir(child), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
 
 static void test_root_hostile_paths_are_refused(void **state)
 {
@@ -484,6 +529,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_root_hostile_paths_are_refused),
+		cmocka_unit_test(test_children_that_cannot_all_be_read_are_an_error),
 		cmocka_unit_test(test_root_too_long_is_refused),
 		cmocka_unit_test(test_component_and_leaf_hostile_names_are_refused),
 		cmocka_unit_test(test_unit_roots_are_told_by_their_first_part),

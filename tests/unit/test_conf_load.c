@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +17,22 @@
 #include "user/base/cleanup.h"
 #include "user/base/units.h"
 #include "user/conf/conf.h"
+
+/* ---- a folder that cannot be read to its end, once ---- */
+
+static long names_left = -1; /* until then; < 0: it can */
+
+struct dirent *readdir(DIR *dir)
+{
+	struct dirent *(*next)(DIR * dir);
+
+	if (names_left >= 0 && !names_left--) {
+		errno = EIO;
+		return NULL;
+	}
+	*(void **)&next = dlsym(RTLD_NEXT, "readdir");
+	return next(dir);
+}
 
 static void fail_change(const struct conf_change *change, void *arg)
 {
@@ -164,6 +182,17 @@ static void test_what_is_no_file_is_refused_and_does_not_hang(void **state)
 	assert_int_equal(conf_load(NULL, *state, &config, &err), -EINVAL);
 }
 
+static void test_folder_that_cannot_be_read_to_its_end_is_refused(void **state)
+{
+	struct uw_err err = {0};
+	struct config config;
+
+	put(*state, "/etc/uw/uw.conf.d/10-a.conf", "[component cache]\nshare = 20%\n");
+	names_left = 0;
+	assert_int_equal(conf_load(*state, NULL, &config, &err), -EIO);
+	assert_non_null(strstr(err.text, "/etc/uw/uw.conf.d: cannot be read"));
+}
+
 #define test_in_root(f) cmocka_unit_test_setup_teardown(f, root_setup, root_teardown)
 
 int main(void)
@@ -175,6 +204,7 @@ int main(void)
 		test_in_root(test_dropins_extend_the_main_file_in_order),
 		test_in_root(test_faults_in_a_dropin_name_it_and_its_line),
 		test_in_root(test_what_is_no_file_is_refused_and_does_not_hang),
+		test_in_root(test_folder_that_cannot_be_read_to_its_end_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("conf_load", tests, NULL, NULL);

@@ -117,18 +117,25 @@ static int insert_dropin(struct dropins *dropins, const char *dir, const char *n
 	return 0;
 }
 
+/* NULL with errno 0 is the end. */
+static const struct dirent *next_entry(DIR *dir)
+{
+	errno = 0;
+	return readdir(dir);
+}
+
 static int list_dropins(struct dropins *dropins, const char *dir, struct uw_err *err)
 {
 	AUTO_CLOSEDIR DIR *handle = opendir(dir);
-	struct dirent *entry;
+	const struct dirent *entry;
 
 	if (!handle)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : fail(err, -errno, dir);
-	while ((entry = readdir(handle)))
+	while ((entry = next_entry(handle)))
 		if (is_dropin(entry->d_name) && insert_dropin(dropins, dir, entry->d_name))
 			return err_set(err, -EINVAL, "%s: too many drop-ins, allowed: %d", dir,
 				       DROPINS_MAX);
-	return 0;
+	return errno ? fail(err, -errno, dir) : 0;
 }
 
 static int add_dropins(struct build *build, const char *root, struct dropins *dropins,
