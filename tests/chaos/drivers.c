@@ -14,6 +14,8 @@ const struct chaos_driver *const chaos_driver[] = {
 	&chaos_jobs,      /* the queue, and shims */
 	&chaos_flight,    /* the flight recorder */
 	&chaos_uw,        /* libuw in a program */
+	&chaos_conf,      /* what is read at a start */
+	&chaos_ipc,       /* the control socket */
 };
 
 const uint32_t chaos_drivers = ARRAY_SIZE(chaos_driver);
