@@ -332,7 +332,7 @@ kills-long: all guests | build/deps/vm ## KILLS=1000 random kills of what has to
 CHAOS_S ?= 20
 chaos: $(O)/tests/chaos $(O)/uw-shim ## each system call of what acts and keeps fails once, is the last one of its process, or of the machine
 	$(Q)mkdir -p $(O)/chaos
-	$(Q)$< --results $(O)/chaos/results.json
+	$(Q)$< --jobs $$(nproc) --results $(O)/chaos/results.json
 
 chaos-sample: $(O)/tests/chaos $(O)/uw-shim ## CHAOS_S=20 seconds of it, drawn by SEED=1
 	$(Q)mkdir -p $(O)/chaos

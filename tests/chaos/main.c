@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "tests/chaos/run.h"
 #include "user/base/clock.h"
@@ -28,27 +30,34 @@ struct options {
 	struct fault one;
 	bool has_one;
 	double sample_s; /* 0: all */
-	uint32_t seed, cuts;
+	uint32_t seed, cuts, jobs;
 	unsigned int how; /* mask of 1U << enum chaos_how */
 };
 
 struct tally {
-	uint32_t calls, tried[CHAOS__COUNT], hit[CHAOS__COUNT], by_class[CLASS__COUNT], violations;
+	uint32_t calls, hit[CHAOS__COUNT], by_class[CLASS__COUNT], violations;
 };
 
 static const struct option long_options[] = {
-	{"driver", required_argument, NULL, 'd'}, {"fail", required_argument, NULL, 'f'},
-	{"kill", required_argument, NULL, 'k'},   {"power", required_argument, NULL, 'p'},
-	{"error", required_argument, NULL, 'e'},  {"sample", required_argument, NULL, 's'},
-	{"seed", required_argument, NULL, 'r'},   {"cuts", required_argument, NULL, 'c'},
-	{"only", required_argument, NULL, 'n'},   {"results", required_argument, NULL, 'o'},
-	{"help", no_argument, NULL, 'h'},         {0},
+	{"driver", required_argument, NULL, 'd'},
+	{"fail", required_argument, NULL, 'f'},
+	{"kill", required_argument, NULL, 'k'},
+	{"power", required_argument, NULL, 'p'},
+	{"error", required_argument, NULL, 'e'},
+	{"sample", required_argument, NULL, 's'},
+	{"seed", required_argument, NULL, 'r'},
+	{"cuts", required_argument, NULL, 'c'},
+	{"only", required_argument, NULL, 'n'},
+	{"jobs", required_argument, NULL, 'j'},
+	{"results", required_argument, NULL, 'o'},
+	{"help", no_argument, NULL, 'h'},
+	{0},
 };
 
 static void usage(void)
 {
 	puts("usage: chaos [--driver NAME] [--sample SECONDS] [--seed N] [--cuts N] [--only HOW]\n"
-	     "             [--results FILE]\n"
+	     "             [--jobs N] [--results FILE]\n"
 	     "       chaos --driver NAME (--fail N --error ERRNO | --kill N | --power N --seed N)\n\n"
 	     "--cuts is how many remains of each cut of power are tried, 3 by default; --error -1\n"
 	     "is a call that does half of what it was asked for. HOW is fail, kill or power. Drivers:");
@@ -77,7 +86,7 @@ static void read_options(int argc, char **argv, struct options *o)
 {
 	int letter;
 
-	*o = (struct options){.seed = 1, .cuts = 3, .how = ~0U};
+	*o = (struct options){.seed = 1, .cuts = 3, .jobs = 1, .how = ~0U};
 	while ((letter = getopt_long(argc, argv, "", long_options, NULL)) > 0)
 		switch (letter) {
 		case 'd':
@@ -103,6 +112,9 @@ static void read_options(int argc, char **argv, struct options *o)
 			break;
 		case 'c':
 			o->cuts = (uint32_t)strtoul(optarg, NULL, 10);
+			break;
+		case 'j':
+			o->jobs = (uint32_t)strtoul(optarg, NULL, 10);
 			break;
 		case 'n':
 			o->how = only(optarg);
@@ -140,7 +152,6 @@ static void try(const struct chaos_driver *driver, const struct fault *fault, ui
 	static struct outcome outcome;
 
 	chaos_run(driver, fault, seed, &outcome);
-	tally->tried[fault->how]++;
 	tally->hit[fault->how] += outcome.hit;
 	if (!outcome.violation[0])
 		return;
@@ -204,6 +215,51 @@ static void shuffle(struct plan *plan, uint32_t seed)
 	}
 }
 
+/* Every so many-th of a plan. */
+static void run_part(const struct chaos_driver *driver, const struct options *o,
+		     const struct plan *plan, uint32_t part, uint64_t until_us, struct tally *tally)
+{
+	for (uint32_t i = part; i < plan->count; i += o->jobs) {
+		if (o->sample_s > 0 && clock_now_us() > until_us)
+			break;
+		try(driver, &plan->fault[i], plan->seed[i], tally);
+	}
+}
+
+static void add_tally(struct tally *sum, const struct tally *part)
+{
+	for (int how = 0; how < CHAOS__COUNT; how++)
+		sum->hit[how] += part->hit[how];
+	sum->violations += part->violations;
+}
+
+/* Each part in a process of its own. */
+static void run_parts(const struct chaos_driver *driver, const struct options *o,
+		      const struct plan *plan, uint64_t until_us, struct tally *tally)
+{
+	struct tally *part = mmap(NULL, o->jobs * sizeof(*part), PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (part == MAP_FAILED)
+		abort();
+	fflush(NULL);
+	for (uint32_t i = 0; i < o->jobs; i++) {
+		if (fork())
+			continue;
+		run_part(driver, o, plan, i, until_us, &part[i]);
+		exit(0);
+	}
+	for (uint32_t i = 0; i < o->jobs; i++) {
+		int status = 0;
+
+		if (wait(&status) < 0 || status)
+			tally->violations++;
+	}
+	for (uint32_t i = 0; i < o->jobs; i++)
+		add_tally(tally, &part[i]);
+	munmap(part, o->jobs * sizeof(*part));
+}
+
 static void run_driver(const struct chaos_driver *driver, const struct options *o, double seconds,
 		       struct tally *tally)
 {
@@ -227,11 +283,7 @@ static void run_driver(const struct chaos_driver *driver, const struct options *
 	}
 	if (o->sample_s > 0)
 		shuffle(&plan, o->seed);
-	for (uint32_t i = 0; i < plan.count; i++) {
-		if (o->sample_s > 0 && clock_now_us() > until_us)
-			break;
-		try(driver, &plan.fault[i], plan.seed[i], tally);
-	}
+	run_parts(driver, o, &plan, until_us, tally);
 	printf("  %-10s %5u calls: %5u failed, %5u killed, %5u power cuts: %u violations\n",
 	       driver->name, tally->calls, tally->hit[CHAOS_FAIL], tally->hit[CHAOS_KILL],
 	       tally->hit[CHAOS_POWER], tally->violations);
@@ -287,6 +339,8 @@ int main(int argc, char **argv)
 	uint32_t faults = 0, violations = 0, meant = 0;
 
 	read_options(argc, argv, &o);
+	if (!o.jobs)
+		return 2;
 	log_set_level(LOG_LEVEL_ERR);
 	for (uint32_t i = 0; i < chaos_drivers; i++)
 		meant += is_meant(&o, i);
