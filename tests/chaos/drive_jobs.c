@@ -147,6 +147,8 @@ static void check_one(struct chaos *c, const struct jobs_fixture *f, struct stor
 		chaos_violate(c, "job %u has not ended", (uint32_t)id);
 	if (times > 1)
 		chaos_violate(c, "job %u ran %u times", (uint32_t)id, times);
+	if (row.result.why.reason == JOB_BECAUSE_START_FAILED && times)
+		chaos_violate(c, "job %u could not start, and ran", (uint32_t)id);
 	if (has_exited && (times != 1 || row.result.status != (int32_t)(id % STATUSES)))
 		chaos_violate(c, "job %u exited with %d, and ran %u times", (uint32_t)id,
 			      row.result.status, times);

@@ -11,11 +11,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -127,18 +127,23 @@ static bool is_cgroup(int fd)
 	return !fstatfs(fd, &fs) && fs.f_type == CGROUP2_MAGIC;
 }
 
+/* With its pidfd or not at all: a child that could not be waited for would run unseen. */
 static pid_t fork_child(int *ret_pidfd)
 {
+	int pidfd = -1;
+	struct clone_args args = {
+		.flags = CLONE_PIDFD,
+		.pidfd = (uintptr_t)&pidfd,
+		.exit_signal = SIGCHLD,
+	};
 	pid_t pid;
 
 	if (is_cgroup(SHIM_FD_LEAF))
 		return cg_fork_into(SHIM_FD_LEAF, ret_pidfd);
-	pid = fork();
-	if (pid < 0)
-		return -errno;
+	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (pid > 0)
-		*ret_pidfd = pidfd_open(pid, 0);
-	return pid;
+		*ret_pidfd = pidfd;
+	return pid < 0 ? -errno : pid;
 }
 
 /* ---- the child runs ---- */
@@ -270,8 +275,8 @@ static int start(struct shim *shim)
 	pid = fork_child(&shim->pidfd);
 	if (!pid)
 		command_exec(&shim->command);
-	if (pid < 0 || shim->pidfd < 0) {
-		shim->slot.error = pid < 0 ? -pid : EIO;
+	if (pid < 0) {
+		shim->slot.error = -pid;
 		return keep_end(shim, SLOT_NOT_RUN) ? -EIO : pid;
 	}
 	shim->child = pid;
