@@ -16,6 +16,7 @@ const struct chaos_driver *const chaos_driver[] = {
 	&chaos_uw,        /* libuw in a program */
 	&chaos_conf,      /* what is read at a start */
 	&chaos_ipc,       /* the control socket */
+	&chaos_lease,     /* the server of leases */
 };
 
 const uint32_t chaos_drivers = ARRAY_SIZE(chaos_driver);
