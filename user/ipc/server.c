@@ -144,7 +144,7 @@ static bool is_overdue(const struct client *client, uint64_t now_us)
 
 void ipc_server_expire(struct ipc_server *server, uint64_t now_us)
 {
-	for (uint32_t i = 0; i < IPC_CLIENTS_MAX; i++) {
+	for (uint32_t i = 0; server->stats.clients && i < IPC_CLIENTS_MAX; i++) {
 		struct client *client = &server->client[i];
 
 		if (!is_overdue(client, now_us))

@@ -56,7 +56,8 @@ struct recorder {
 	struct recorder_stats stats;
 	struct queue handed;         /* the loop's own: done, and not yet told */
 	uint32_t batches;            /* since house was kept */
-	uint64_t mend_us, forget_us; /* the thread's own: when next ... */
+	bool grown;                  /* the thread's own: since its size was looked at */
+	uint64_t mend_us, forget_us; /* ... when next ... */
 	uint64_t linger_us;          /* ... until when it looks by itself */
 	struct aging aging;          /* ... how far that goes ... */
 	struct queue taken;          /* ... and what it has taken over */
@@ -312,10 +313,12 @@ static void forget_old(struct recorder *recorder)
 	rc = store_begin(recorder->store);
 	if (!rc)
 		rc = store_forget(recorder->store, &keep, FORGET_BATCH);
-	if (rc < 0 || store_commit(recorder->store) < 0)
+	if (rc < 0 || store_commit(recorder->store) < 0) {
 		store_rollback(recorder->store);
-	else
+		recorder->grown = true; /* looked at in vain */
+	} else {
 		tell_forgotten(&told, &forgotten);
+	}
 	/* More of it: soon, but after whoever waits. */
 	recorder->forget_us = clock_now_us() + (rc == 1 ? RETRY_US / 10 : FORGET_US);
 }
@@ -326,6 +329,9 @@ static bool is_too_large(struct recorder *recorder)
 {
 	uint64_t bytes;
 
+	if (!recorder->grown)
+		return false;
+	recorder->grown = false;
 	pthread_mutex_lock(&recorder->lock);
 	bytes = recorder->keep.bytes;
 	pthread_mutex_unlock(&recorder->lock);
@@ -364,8 +370,9 @@ static void tidy_up(struct recorder *recorder)
 /* When house is to be kept next; who has more to say of it wakes the thread. */
 static uint64_t next_house_us(const struct recorder *recorder, uint64_t now_us)
 {
-	uint64_t at_us =
-		recorder->forget_us < recorder->mend_us ? recorder->forget_us : recorder->mend_us;
+	bool is_due = recorder->grown || store_is_full(recorder->store);
+	uint64_t at_us = is_due && recorder->mend_us < recorder->forget_us ? recorder->mend_us
+									   : recorder->forget_us;
 
 	return at_us > now_us + US_PER_SEC ? at_us : now_us + US_PER_SEC;
 }
@@ -419,6 +426,7 @@ static void *run(void *data)
 		bool busy = batch.first;
 
 		stuck = busy ? write_batch(recorder, &batch) : 0;
+		recorder->grown |= busy;
 		if (stuck && recorder->closing && ++tries == CLOSE_TRIES_MAX)
 			break;
 		if ((!busy || ++recorder->batches >= HOUSE_BATCHES) && !recorder->closing)
@@ -460,6 +468,7 @@ int recorder_new(struct store *store, const struct store_keep *keep, recorder_ti
 	recorder->tidy = tidy;
 	recorder->data = data;
 	recorder->forget_us = clock_now_us() + MEND_US;
+	recorder->grown = true; /* by those before */
 	queue_init(&recorder->waiting);
 	queue_init(&recorder->done);
 	queue_init(&recorder->taken);

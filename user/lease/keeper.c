@@ -208,18 +208,10 @@ void keeper_lose(struct lease_server *server, uint32_t component)
 	rewind_queue(keeper);
 }
 
-static bool has_pools(const struct lease_server *server, uint32_t component)
-{
-	struct lease_component_view view;
-
-	lease_component_view(server->conf.ledger, component, server->now_us, &view);
-	return view.pools;
-}
-
 /* Pools that no keeper holds would not outlive uwd. */
 static bool is_needed(const struct lease_server *server, uint32_t component)
 {
-	return server->keeper[component].first || has_pools(server, component);
+	return server->keeper[component].first || lease_has_pools(server->conf.ledger, component);
 }
 
 /* ---- what is asked ---- */

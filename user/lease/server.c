@@ -209,7 +209,7 @@ static bool is_overdue(const struct lease_server *server, const struct lease_con
 
 static void drop_overdue(struct lease_server *server)
 {
-	for (uint32_t i = 0; i < LEASE_CLIENTS; i++) {
+	for (uint32_t i = 0; server->stats.connected && i < LEASE_CLIENTS; i++) {
 		struct lease_connection *connection = &server->connection[i];
 
 		if (connection->fd < 0 || !is_overdue(server, connection))
@@ -261,18 +261,27 @@ static void place_client(struct lease_server *server, uint32_t client)
 	lease_client_move(server->conf.ledger, client, &place);
 }
 
-void lease_server_keep_house(struct lease_server *server)
+static void look_after_clients(struct lease_server *server)
 {
-	server->now_us = server->conf.now_us();
-	drop_overdue(server);
 	end_waiting(server);
-	pools_settle(server);
-	keeper_keep_house(server);
 	task_keep_house(server);
 	for (uint32_t i = 0; i < MOVES_A_LOOK; i++) {
 		place_client(server, server->look_at);
 		server->look_at = (server->look_at + 1) % LEASE_CLIENTS;
 	}
+}
+
+void lease_server_keep_house(struct lease_server *server)
+{
+	struct lease_totals totals;
+
+	server->now_us = server->conf.now_us();
+	drop_overdue(server);
+	lease_totals(server->conf.ledger, &totals);
+	if (totals.clients)
+		look_after_clients(server);
+	pools_settle(server);
+	keeper_keep_house(server);
 }
 
 void lease_server_renumber(struct lease_server *server, const uint32_t to[static UW_COMPONENTS_MAX])

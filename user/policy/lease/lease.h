@@ -534,6 +534,7 @@ struct lease_totals {
 
 void lease_component_view(const struct lease_ledger *ledger, uint32_t component, uint64_t now_us,
 			  struct lease_component_view *ret_view);
+bool lease_has_pools(const struct lease_ledger *ledger, uint32_t component);
 void lease_totals(const struct lease_ledger *ledger, struct lease_totals *ret_totals);
 
 /* The lease in slot, below LEASE_SLOTS; false when there is none. */

@@ -39,11 +39,16 @@ void lease_totals(const struct lease_ledger *ledger, struct lease_totals *ret_to
 		.expired = ledger->expired,
 		.revoked = ledger->revoked,
 	};
-	for (uint32_t i = 0; i < LEASE_CLIENTS; i++)
+	for (uint32_t i = 0; ledger->clients && i < LEASE_CLIENTS; i++)
 		ret_totals->awaited += ledger->client[i].used && !ledger->client[i].is_task &&
 				       ledger->client[i].awaited_until_us;
 	for (uint32_t i = 0; i < ledger->component_count; i++)
 		ret_totals->pools += ledger->account[i].pools;
+}
+
+bool lease_has_pools(const struct lease_ledger *ledger, uint32_t component)
+{
+	return ledger->account[component].pools;
 }
 
 bool lease_read(const struct lease_ledger *ledger, uint32_t slot, struct lease_view *ret_view)
