@@ -9,11 +9,13 @@
 
 #include <link.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "user/daemon/daemon.h"
 #include "user/daemon/memory.h"
 #include "user/policy/lease/lease.h"
 
@@ -68,6 +70,60 @@ static void test_libraries_are_let_go_once_they_have_started(void **state)
 	assert_true(sqlite3_complete("SELECT 1;"));
 }
 
+/* Of the program itself: its code that is there, and all of it. */
+static void read_own_code(uint64_t *ret_rss_kib, uint64_t *ret_kib)
+{
+	FILE *maps = fopen("/proc/self/smaps", "re");
+	uintptr_t code = (uintptr_t)read_own_code;
+	unsigned long long from, to, kib;
+	bool is_it = false;
+	char line[512];
+
+	assert_non_null(maps);
+	*ret_rss_kib = *ret_kib = 0;
+	while (fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%llx-%llx ", &from, &to) == 2)
+			is_it = code >= from && code < to;
+		if (is_it && sscanf(line, "Rss: %llu", &kib) == 1)
+			*ret_rss_kib = kib;
+		if (is_it && sscanf(line, "Size: %llu", &kib) == 1)
+			*ret_kib = kib;
+	}
+	fclose(maps);
+}
+
+static int let_own_code_go(struct dl_phdr_info *object, size_t size, void *data)
+{
+	(void)size, (void)data;
+	for (int i = 0; !*object->dlpi_name && i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+		uintptr_t from = (object->dlpi_addr + segment->p_vaddr) & ~4095UL;
+
+		if (segment->p_type == PT_LOAD && segment->p_flags & PF_X)
+			madvise((void *)from, segment->p_memsz, MADV_DONTNEED);
+	}
+	return 0;
+}
+
+/* So that there is as much of it as uwd has. */
+static __typeof__(daemon_open) *volatile linked = daemon_open;
+
+/* As after an exec: what of it is needed to act may not have been needed yet. */
+static void test_own_code_is_there_as_a_whole(void **state)
+{
+	uint64_t rss_kib, kib;
+
+	(void)state;
+	assert_non_null(linked);
+	dl_iterate_phdr(let_own_code_go, NULL);
+	read_own_code(&rss_kib, &kib);
+	assert_true(rss_kib < kib);
+	memory_settle();
+	read_own_code(&rss_kib, &kib);
+	assert_true(kib > 0);
+	assert_int_equal(rss_kib, kib);
+}
+
 static void test_what_was_written_is_kept(void **state)
 {
 	static char written[] = "written";
@@ -104,6 +160,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_libraries_are_let_go_once_they_have_started),
+		cmocka_unit_test(test_own_code_is_there_as_a_whole),
 		cmocka_unit_test(test_what_was_written_is_kept),
 		cmocka_unit_test(test_ledger_of_leases_takes_no_memory_before_it_is_used),
 	};

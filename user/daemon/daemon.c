@@ -56,6 +56,10 @@
  * many on a machine that thrashes. */
 #define HAND_OVER_US (30 * US_PER_SEC)
 
+/* By then the queue has been looked through for what is too old, which takes much of SQLite
+ * (MEND_US, user/jobs/recorder.c), and is rarely done again. */
+#define START_US (8 * US_PER_SEC)
+
 static int read_host(struct daemon *daemon, struct uw_err *err)
 {
 	int rc = cg_host_probe(&daemon->host, err);
@@ -251,6 +255,14 @@ static void open_leases(struct daemon *daemon)
 
 /* ---- the loop ---- */
 
+static void settle_once(struct daemon *daemon)
+{
+	if (daemon->is_settled || daemon->frame.now_us - daemon->stats.started_us < START_US)
+		return;
+	daemon->is_settled = true;
+	memory_settle();
+}
+
 /* A full frame, and what is done with each. */
 static int on_tick_timer(sd_event_source *source, uint64_t usec, void *data)
 {
@@ -267,6 +279,7 @@ static int on_tick_timer(sd_event_source *source, uint64_t usec, void *data)
 	if (alone_look(daemon))
 		leases_mend(daemon);
 	ipc_server_expire(daemon->server, daemon->frame.now_us);
+	settle_once(daemon);
 	return 0;
 }
 
@@ -425,7 +438,7 @@ int daemon_run(struct daemon *daemon, struct uw_err *err)
 		    daemon->kern ? "yes" : "no");
 	sd_notifyf(0, "READY=1\nSTATUS=%u components, %s", daemon->config.component_count,
 		   daemon->kern ? "BPF sensors" : "PSI triggers and polling");
-	memory_settle();
+	memory_trim();
 	urgency_begin(&daemon->urgency, clock_now_us());
 	rc = sd_event_loop(daemon->event);
 	sd_notify(0, "STOPPING=1");

@@ -14,8 +14,13 @@ void memory_begin(void);
 /* All memory there is and will be, page by page as it is touched. A failure is logged. */
 void memory_lock(void);
 
+/* What was allocated for the start and freed goes back. The heap is gone through: not for a turn of
+ * the loop. */
+void memory_trim(void);
+
 /* The start is over. Code and constants of libraries that it alone needed are let go; what the loop
- * needs is read anew, from the page cache as a rule, and stays. */
+ * needs is read anew, from the page cache as a rule, and stays. uwd's own are all there from now
+ * on. Some 100 system calls. */
 void memory_settle(void);
 
 #endif

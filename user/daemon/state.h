@@ -143,6 +143,9 @@ struct daemon {
 	struct record_conf recorded; /* as it was opened */
 	int record_error;            /* that was told of last */
 
+	/* daemon.c */
+	bool is_settled; /* what the start alone needed was let go */
+
 	/* spoken.c */
 	struct host_sample spoken_host; /* as last read for who gives out memory */
 
