@@ -71,6 +71,21 @@ static void test_what_another_wrote_is_mended_within_a_second(void **state)
 	}
 }
 
+static void test_what_is_there_and_not_wanted_goes_in_time(void **state)
+{
+	static const struct plan nothing;
+	struct fixture *f = *state;
+
+	act_plan(f->act, &nothing);
+	f->fake.pool_min = 500 * MIB;
+	for (uint32_t i = 0; i < 20; i++) {
+		assert_int_equal(f->fake.pool_min, 500 * MIB);
+		f->fake.now_us += US_PER_SEC;
+		act_plan(f->act, &nothing);
+	}
+	assert_int_equal(f->fake.pool_min, 0);
+}
+
 static void test_a_new_uwd_takes_back_what_is_too_much(void **state)
 {
 	static const struct plan nothing;
@@ -89,6 +104,7 @@ int main(void)
 		TEST(test_raise_that_fails_leaves_the_pool_as_it_was),
 		TEST(test_groups_that_nobody_tracks_count),
 		TEST(test_what_another_wrote_is_mended_within_a_second),
+		TEST(test_what_is_there_and_not_wanted_goes_in_time),
 		TEST(test_a_new_uwd_takes_back_what_is_too_much),
 	};
 

@@ -11,6 +11,7 @@
 #define BOUNDS_KNOBS (1U << CG_MIN | 1U << CG_CURRENT | 1U << CG_LIMIT)
 #define COUNT_US     20000000ULL /* others go without a word */
 #define KEEP_US      1000000ULL  /* systemd puts its own value there at each daemon-reload */
+#define KEEP_NONE_US 20000000ULL /* which harms nobody where no component has any */
 
 void act_bounds_open(struct act *act)
 {
@@ -72,11 +73,24 @@ static void set_one(struct act *act, const struct cg_group *group, bool raise, u
 		act_write_u64(act, group, CG_MIN, bytes);
 }
 
+static bool is_set(const struct act *act, uint64_t bytes)
+{
+	uint64_t now;
+
+	for (uint32_t i = 0; i < act->bounds.count; i++)
+		if (act->ops->read(act->ops_data, &act->bounds.group[i], CG_MIN, &now) ||
+		    now != bytes)
+			return false;
+	return true;
+}
+
 /* Raised from the outermost inwards, lowered outwards: no parent has less than its children. */
 static void set_all(struct act *act, uint64_t bytes)
 {
 	struct act_bounds *bounds = &act->bounds;
 
+	if (is_set(act, bytes))
+		return;
 	for (uint32_t i = bounds->count; i-- > 0;)
 		set_one(act, &bounds->group[i], true, bytes);
 	for (uint32_t i = 0; i < bounds->count; i++)
@@ -97,14 +111,16 @@ void act_bounds_after(struct act *act, struct act_component *component, uint64_t
 
 void act_bounds_keep(struct act *act, uint64_t now_us)
 {
+	uint64_t every_us = sum_now(act) ? KEEP_US : KEEP_NONE_US;
+
 	if (!act->bounds.count || act->ops->dry)
 		return;
-	if (now_us - act->bounds.kept_us < KEEP_US)
+	if (act->bounds.kept_us && now_us - act->bounds.kept_us < every_us)
 		return;
-	act->bounds.kept_us = now_us;
 	if (act->bounds.others_bytes && now_us - act->bounds.counted_us >= COUNT_US) {
 		act_bounds_count(act);
 		act->bounds.counted_us = now_us;
 	}
+	act->bounds.kept_us = now_us;
 	set_all(act, sum_now(act));
 }

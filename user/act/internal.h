@@ -178,7 +178,8 @@ void act_bounds_count(struct act *act);
 void act_bounds_before(struct act *act, const struct act_component *component, uint64_t bytes);
 void act_bounds_after(struct act *act, struct act_component *component, uint64_t bytes);
 
-/* Once a second, and after act_bounds_count: mends what another has written. */
+/* Once a second while it is wanted, else now and then, and after act_bounds_count: mends what
+ * another has written. */
 void act_bounds_keep(struct act *act, uint64_t now_us);
 
 /* Of the components that were dropped, closes those whose workers have ended (components.c). */
