@@ -16,10 +16,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "user/base/text.h"
@@ -340,6 +342,30 @@ static void test_keeper_without_pools_and_uwd_ends(void **state)
 	assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
 }
 
+static void limit_files_of_keeper(rlim_t count)
+{
+	const struct rlimit limit = {count, 1024};
+
+	assert_int_equal(prlimit(keeper, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+/* It has what must not be lost: where it cannot take the next uwd, it can later. */
+static void test_keeper_without_a_free_file_outlasts_that(void **state)
+{
+	const struct timespec while_it_lasts = {.tv_nsec = 50 * 1000 * 1000};
+	int fd = make(POOL, MIB), none;
+
+	(void)state;
+	limit_files_of_keeper(2); /* which are taken; poll(2) asks for as many */
+	close(uwd);
+	uwd = call_keeper();
+	nanosleep(&while_it_lasts, NULL);
+	assert_int_equal(waitpid(keeper, NULL, WNOHANG), 0);
+	limit_files_of_keeper(1024);
+	assert_int_equal(ask(KEEP_MAKE, POOL, 0, MIB, &none).result, -EEXIST);
+	close(fd);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
@@ -355,6 +381,7 @@ int main(void)
 		TEST(pool_of_an_earlier_keeper_is_taken),
 		TEST(bad_packet_ends_the_connection_and_no_pool),
 		TEST(keeper_without_pools_and_uwd_ends),
+		TEST(keeper_without_a_free_file_outlasts_that),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,9 @@
 #include "user/keep/message.h"
 #include "user/keep/pools.h"
 
-#define COMMITS_MAX 64U
+#define COMMITS_MAX     64U
+#define ACCEPT_AGAIN_MS 10
+#define KEEP_TAKEN      1
 
 /* A commit that is under way: [offset, offset + bytes) as asked, done up to at. */
 struct keep_commit {
@@ -195,12 +197,25 @@ static bool is_trusted(int fd)
 	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) && who.uid == geteuid();
 }
 
+/* The socket is of no use any more. All else passes: of files, or of memory, there may be enough
+ * later, and what is kept here would be lost. */
+static bool is_broken(int error)
+{
+	return error == EBADF || error == EINVAL || error == ENOTSOCK || error == EOPNOTSUPP;
+}
+
+/* KEEP_TAKEN where there is another one now. */
 static int take_uwd(struct keeper *keeper)
 {
 	int fd = accept4(keeper->listen, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0)
-		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ? 0 : -errno;
+	if (fd < 0 && is_broken(errno))
+		return -errno;
+	if (fd < 0) {
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			poll(NULL, 0, ACCEPT_AGAIN_MS); /* it stays ready */
+		return 0;
+	}
 	if (!is_trusted(fd)) {
 		close(fd);
 		return 0;
@@ -208,7 +223,7 @@ static int take_uwd(struct keeper *keeper)
 	if (keeper->uwd >= 0)
 		drop_uwd(keeper);
 	keeper->uwd = fd;
-	return 0;
+	return KEEP_TAKEN;
 }
 
 /* 1 when it is not needed any more. */
@@ -226,13 +241,13 @@ static int turn(struct keeper *keeper)
 		return 1;
 	if (ready[0].revents)
 		rc = take_uwd(keeper);
-	else if (ready[1].revents & POLLIN)
+	if (!rc && ready[1].revents & POLLIN)
 		read_uwd(keeper);
-	else if (ready[1].revents)
+	else if (!rc && ready[1].revents)
 		drop_uwd(keeper);
-	if (!rc && keeper->commits)
+	if (rc >= 0 && keeper->commits)
 		commit_piece(keeper);
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 /* It must outlive who asks it, and the OOM killer must find nobody in its leaf. Where it has no
