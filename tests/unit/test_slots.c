@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The file of running jobs: torn records, locks, a making that was cut short. */
 #include <errno.h>
+#include <pthread.h>
+#include <time.h>
 
 #include "tests/unit/tmp_pool.h"
 #include "user/shim/slots.h"
@@ -157,6 +159,36 @@ static void test_slots_remember_the_last_id_and_survive_a_cut_short_making(void 
 	close(fd);
 }
 
+static void *write_it_whole(void *data)
+{
+	const struct timespec later = {.tv_nsec = 20 * 1000 * 1000};
+	const struct slot_record slot = {.job = 3, .attempt = 1, .phase = SLOT_RUN};
+
+	nanosleep(&later, NULL);
+	slot_write(*(int *)data, 9, &slot, false);
+	return NULL;
+}
+
+/* As uw-login finds it while uw-shim enters the process that this one is. */
+static void test_slots_record_that_is_being_written_is_waited_for(void **state)
+{
+	const struct fixture *f = *state;
+	struct slot_record slot = {.job = 3, .attempt = 1, .phase = SLOT_TAKEN}, back;
+	struct uw_err err = {0};
+	pthread_t writer;
+	int fd = -1;
+
+	assert_int_equal(slots_open(f->pool.path, &fd, &err), 0);
+	assert_int_equal(slot_write(fd, 9, &slot, false), 0);
+	spoil(f, 9 * SLOT_SIZE + 40, "torn");
+	assert_int_equal(slot_read_again(fd, 9, &back), -EUCLEAN); /* nobody writes it */
+	assert_int_equal(pthread_create(&writer, NULL, write_it_whole, &fd), 0);
+	assert_int_equal(slot_read_again(fd, 9, &back), 0);
+	assert_int_equal(back.phase, SLOT_RUN);
+	assert_int_equal(pthread_join(writer, NULL), 0);
+	close(fd);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static void test_slots_are_found_after_a_power_loss(void **state)
@@ -179,6 +211,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_slots_torn_record_is_no_record),
+		TEST(test_slots_record_that_is_being_written_is_waited_for),
 		TEST(test_slots_records_of_an_older_shim_are_read),
 		TEST(test_slots_note_stands_beside_the_record),
 		TEST(test_slots_lock_is_seen_by_others_only),

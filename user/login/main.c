@@ -36,7 +36,7 @@ static int read_job(uint32_t number, struct job_spec *ret_spec, struct slot_reco
 		return -errno;
 	if (job_unpack(bytes, (size_t)file.st_size, ret_spec) < 0)
 		return -EBADMSG;
-	return slot_read(SHIM_FD_SLOTS, number, ret_slot);
+	return slot_read_again(SHIM_FD_SLOTS, number, ret_slot);
 }
 
 /* No more than what it has from uw-shim is open when the command runs. */

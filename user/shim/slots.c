@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
@@ -27,6 +28,8 @@
 #define FILE_SIZE   ((off_t)(SLOTS_COUNT + 1) * SLOT_SIZE)
 #define NOTE_OFFSET (SLOT_SIZE / 2)
 #define PATH_LEN    512
+#define AGAIN_NS    1000000 /* a record is written in a few us, by who may lose its processor */
+#define AGAIN_TIMES 100U
 
 struct slot_on_disk {
 	uint32_t magic;
@@ -239,6 +242,18 @@ int slot_read(int fd, uint32_t index, struct slot_record *ret_slot)
 		record.slot.began_us = record.slot.ran_us = 0;
 	*ret_slot = record.slot;
 	return 0;
+}
+
+int slot_read_again(int fd, uint32_t index, struct slot_record *ret_slot)
+{
+	const struct timespec nap = {.tv_nsec = AGAIN_NS};
+	int rc = slot_read(fd, index, ret_slot);
+
+	for (uint32_t i = 0; rc == -EUCLEAN && i < AGAIN_TIMES; i++) {
+		nanosleep(&nap, NULL);
+		rc = slot_read(fd, index, ret_slot);
+	}
+	return rc;
 }
 
 int slot_write(int fd, uint32_t index, const struct slot_record *slot, bool sync)

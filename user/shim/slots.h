@@ -80,6 +80,9 @@ int slots_sync(int fd); /* it is on disk */
  * *ret_slot is empty. */
 int slot_read(int fd, uint32_t index, struct slot_record *ret_slot);
 
+/* The same for who cannot come back: one that is torn is read again for a tenth of a second. */
+int slot_read_again(int fd, uint32_t index, struct slot_record *ret_slot);
+
 /* With sync it is on disk when this returns. */
 int slot_write(int fd, uint32_t index, const struct slot_record *slot, bool sync);
 
