@@ -7,6 +7,9 @@
 
 #include <cmocka.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "tests/unit/cli_fixture.h"
 #include "user/record/fields.h"
 #include "user/record/writer.h"
@@ -68,12 +71,93 @@ static void test_what_a_recording_says_cannot_steer_the_terminal(void **state)
 	assert_non_null(strstr(json, "freeze ml/?[2Jleaf?"));
 }
 
+struct export
+{
+	char recording[80], conf[80], out[80], other[80];
+};
+
+static void write_text(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* What there is to export, and a file in the place of the export, that everybody may read. */
+static void make_export(const struct fake *fake, struct export *ret)
+{
+	char text[160];
+
+	snprintf(ret->recording, sizeof(ret->recording), "%s/recording", fake->folder);
+	snprintf(ret->conf, sizeof(ret->conf), "%s/conf", fake->folder);
+	snprintf(ret->out, sizeof(ret->out), "%s/out", fake->folder);
+	snprintf(ret->other, sizeof(ret->other), "%s/other", fake->folder);
+	record_hostile(ret->recording);
+	snprintf(text, sizeof(text), "%s[record]\nfile = %s\n", config, ret->recording);
+	write_text(ret->conf, text);
+	write_text(ret->out, "as it was");
+	assert_int_equal(chmod(ret->out, 0644), 0);
+}
+
+static int export_it(const struct export *export)
+{
+	AUTO_FREE char *text = NULL, *said = NULL;
+
+	return UWCTL_LINE(80, &text, &said, "record", "--out", export->out, "--config",
+			  export->conf);
+}
+
+static void expect_as_it_was(const struct export *export)
+{
+	char text[32] = "";
+	FILE *file = fopen(export->out, "r");
+
+	assert_non_null(file);
+	assert_non_null(fgets(text, sizeof(text), file));
+	fclose(file);
+	assert_string_equal(text, "as it was");
+}
+
+static void test_recording_is_not_written_into_what_others_have(void **state)
+{
+	const struct fake *fake = *state;
+	struct export export;
+
+	make_export(fake, &export);
+	assert_int_equal(link(export.out, export.other), 0);
+	assert_int_not_equal(export_it(&export), 0);
+	expect_as_it_was(&export);
+	assert_int_equal(unlink(export.other), 0);
+	if (geteuid())
+		skip(); /* no right to make a file of another */
+	assert_int_equal(chown(export.out, 12345, 12345), 0);
+	assert_int_not_equal(export_it(&export), 0);
+	expect_as_it_was(&export);
+}
+
+static void test_recording_is_for_who_writes_it_whatever_was_there(void **state)
+{
+	const struct fake *fake = *state;
+	struct export export;
+	struct stat st;
+
+	make_export(fake, &export);
+	assert_int_equal(export_it(&export), 0);
+	assert_int_equal(stat(export.out, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_true(st.st_size > 1000);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			test_what_a_recording_says_cannot_steer_the_terminal, fake_setup,
-			fake_teardown),
+		TEST(test_what_a_recording_says_cannot_steer_the_terminal),
+		TEST(test_recording_is_not_written_into_what_others_have),
+		TEST(test_recording_is_for_who_writes_it_whatever_was_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,13 +31,37 @@ static int export_to(const struct cli *cli, const struct config *config, FILE *o
 	return record_export(config->record.file, FLIGHT_STAGE, since_us, out, ret_export, err);
 }
 
-/* A recording says what ran on the machine: it is its owner's. */
+/* A recording says what ran on the machine: it is for who writes it. A file that is there may be
+ * another's, or one that others may read or have open by another name. */
+static int claim(int fd, const char *path, struct uw_err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return err_set(err, -errno, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	if (st.st_uid != geteuid() || st.st_nlink > 1)
+		return err_set(err, -EPERM,
+			       "%s: is there and not yours alone; remove it, or name another",
+			       path);
+	return fchmod(fd, 0600) || ftruncate(fd, 0)
+		       ? err_set(err, -errno, "%s: cannot be written: %s", path, strerror(errno))
+		       : 0;
+}
+
 static FILE *open_out(const char *path, struct uw_err *err)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0600);
-	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+	AUTO_CLOSE int fd =
+		open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0600);
+	FILE *out;
 
-	if (!out)
+	if (fd >= 0 && claim(fd, path, err) < 0)
+		return NULL;
+	out = fd < 0 ? NULL : fdopen(fd, "w");
+	if (out)
+		(void)TAKE_FD(fd);
+	else
 		err_set(err, -errno, "%s: cannot be written: %s", path, strerror(errno));
 	return out;
 }
