@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -117,12 +119,70 @@ static void test_who_uses_much_comes_before_nobody_until_it_does_not(void **data
 	in_child(check_budget);
 }
 
+static void use_cpu_us(uint64_t us)
+{
+	uint64_t until_us = cpu_us() + us;
+
+	while (cpu_us() < until_us)
+		;
+}
+
+/* One that never sleeps, on the processor of this one. */
+static pid_t start_rival(void)
+{
+	cpu_set_t one;
+	pid_t pid;
+
+	CPU_ZERO(&one);
+	CPU_SET((size_t)sched_getcpu(), &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		return -1;
+	pid = fork();
+	while (!pid)
+		;
+	return pid;
+}
+
+static int check_ration(void)
+{
+	uint64_t now_us = clock_now_us();
+	struct urgency urgency;
+	pid_t rival;
+	int rc = 0;
+
+	urgency_begin(&urgency, now_us);
+	use_cpu_us(260 * US_PER_MS);
+	urgency_judge(&urgency, now_us + US_PER_SEC);
+	if (niceness() != 0 || urgency_pause_us(&urgency, now_us + US_PER_SEC, 100))
+		return 1;
+	rival = start_rival();
+	use_cpu_us(120 * US_PER_MS); /* and as much to the other one */
+	urgency_judge(&urgency, now_us + 2 * US_PER_SEC);
+	if (niceness() != -20)
+		rc = 2;
+	else if (urgency_pause_us(&urgency, now_us + 2 * US_PER_SEC, 100) != 700)
+		rc = 3; /* of eight parts those who ask have one */
+	else if (urgency_pause_us(&urgency, now_us + 63 * US_PER_SEC, 100))
+		rc = 4; /* for a minute */
+	if (rival > 0)
+		kill(rival, SIGKILL);
+	return rc;
+}
+
+static void test_who_waits_for_a_processor_comes_first_and_gives_those_who_ask_a_part(void **data)
+{
+	(void)data;
+	in_child(check_ration);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_it_starts_is_as_nice_as_anybody),
 		cmocka_unit_test(test_given_niceness_stays),
 		cmocka_unit_test(test_who_uses_much_comes_before_nobody_until_it_does_not),
+		cmocka_unit_test(
+			test_who_waits_for_a_processor_comes_first_and_gives_those_who_ask_a_part),
 	};
 
 	return cmocka_run_group_tests_name("urgency", tests, NULL, NULL);

@@ -13,6 +13,8 @@ struct urgency {
 	bool wanted;                 /* nobody gave this thread a niceness of its own, */
 	bool stands;                 /* and it has the highest now */
 	uint64_t judged_us, used_us; /* CPU time of the thread at that time */
+	uint64_t waited_us;          /* for a processor, when that was looked at last */
+	uint64_t rationed_until_us;  /* those who ask have a part of the time until then */
 };
 
 /*
@@ -24,8 +26,17 @@ void urgency_begin(struct urgency *urgency, uint64_t now_us);
 
 /*
  * To be called at least about once a second: a thread that has used more than a quarter of a
- * processor since, for a second or longer, is as nice as anybody until it has not.
+ * processor since, for a second or longer, is as nice as anybody until it has not. If it then waits
+ * for a processor for a twentieth of the time or more, it has its niceness back, and for the next
+ * minute whoever makes it work is to leave it pauses.
  */
 void urgency_judge(struct urgency *urgency, uint64_t now_us);
+
+/* CPU time of the calling thread. */
+uint64_t urgency_used_us(void);
+
+/* How long nothing more is to be done for those who have just had spent_us of CPU time, so that
+ * they use an eighth of a processor at most; 0 when nobody else wants it. */
+uint64_t urgency_pause_us(const struct urgency *urgency, uint64_t now_us, uint64_t spent_us);
 
 #endif

@@ -37,6 +37,7 @@
 #include "user/daemon/methods/wait.h"
 #include "user/daemon/pool.h"
 #include "user/daemon/queue.h"
+#include "user/daemon/ration.h"
 #include "user/daemon/reload.h"
 #include "user/daemon/state.h"
 #include "user/daemon/submitters.h"
@@ -286,9 +287,11 @@ static int on_tick_timer(sd_event_source *source, uint64_t usec, void *data)
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct daemon *daemon = data;
+	uint64_t began_us = ration_begin();
 	int rc = ipc_server_dispatch(daemon->server, clock_now_us());
 
 	(void)source, (void)fd, (void)revents;
+	ration_end(daemon, began_us);
 	if (rc < 0)
 		log_err("control socket failed error=%s", strerrorname_np(-rc));
 	return rc;
@@ -348,6 +351,8 @@ static int open_loop(struct daemon *daemon, struct uw_err *err)
 	if (rc >= 0)
 		rc = alone_watch(daemon);
 	if (rc >= 0)
+		rc = ration_watch(daemon);
+	if (rc >= 0)
 		rc = sd_event_set_watchdog(daemon->event, 1);
 	if (rc < 0)
 		return err_set(err, rc, "event loop: %s", strerror(-rc));
@@ -362,6 +367,7 @@ static void close_loop(struct daemon *daemon)
 	queue_unwatch(daemon);
 	leases_unwatch(daemon);
 	mover_unwatch(daemon);
+	ration_unwatch(daemon);
 	tick_unwatch(daemon);
 	daemon->client_source = sd_event_source_disable_unref(daemon->client_source);
 	daemon->tick_timer = sd_event_source_disable_unref(daemon->tick_timer);

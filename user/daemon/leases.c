@@ -19,6 +19,7 @@
 #include "user/daemon/keepers.h"
 #include "user/daemon/leases_report.h"
 #include "user/daemon/loop.h"
+#include "user/daemon/ration.h"
 #include "user/daemon/spoken.h"
 #include "user/daemon/tasks.h"
 #include "user/jobs/jobs.h"
@@ -274,9 +275,11 @@ int leases_take(struct daemon *daemon, uint64_t id)
 static int on_lease_client(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct daemon *daemon = data;
+	uint64_t began_us = ration_begin();
 	int rc = lease_server_dispatch(daemon->lease_server);
 
 	(void)source, (void)fd, (void)revents;
+	ration_end(daemon, began_us);
 	set_timer(daemon);
 	if (rc < 0)
 		log_err("lease socket failed error=%s", strerrorname_np(-rc));

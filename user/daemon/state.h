@@ -146,6 +146,9 @@ struct daemon {
 	/* daemon.c */
 	bool is_settled; /* what the start alone needed was let go */
 
+	/* ration.c */
+	uint64_t rationed_us; /* until when clients are, as was told; 0: they are not */
+
 	/* spoken.c */
 	struct host_sample spoken_host; /* as last read for who gives out memory */
 
@@ -191,6 +194,7 @@ struct daemon {
 	sd_event_source *client_source;  /* daemon.c */
 	sd_event_source *lease_source;   /* leases.c */
 	sd_event_source *lease_timer;    /* leases.c */
+	sd_event_source *ration_timer;   /* ration.c */
 };
 
 #endif
