@@ -2,17 +2,24 @@
 /*
  * Hands to the flight recorder what a tick has: the frame and the policy's state before the step,
  * the plan and the views after it. The configuration goes in as the text that uwctl config show
- * prints, made at the start and at a reload, since printing allocates.
+ * prints, made at the start and at a reload, since printing allocates. A reload that names another
+ * file has the one closed and the other opened by a thread.
  */
 #include "user/daemon/flight_log.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/log.h"
 #include "user/conf/conf.h"
+#include "user/daemon/loop.h"
 #include "user/policy/checkpoint.h"
 #include "user/record/flight.h"
 #include "user/sense/sense.h"
@@ -56,36 +63,125 @@ static int enter_config(struct daemon *daemon)
 	return flight_configure(daemon->flight, daemon->config.usable_bytes, text, len);
 }
 
-static void open_flight(struct daemon *daemon)
+static int open_flight(struct daemon *daemon, const struct record_conf *record,
+		       struct flight **ret_flight, struct uw_err *err)
 {
 	struct flight_conf conf = {
-		.path = daemon->config.record.file,
+		.path = record->file,
 		.stage = FLIGHT_STAGE,
-		.bytes = daemon->config.record.size_bytes,
+		.bytes = record->size_bytes,
 		.version = UW_VERSION,
 		.leaf_name = name_leaf,
 		.checkpoint = checkpoint,
 		.data = daemon,
 	};
-	struct uw_err err = {0};
-	int rc = flight_open(&conf, &daemon->flight, &err);
 
-	if (!rc) {
-		rc = enter_config(daemon);
-		if (rc)
-			err_set(&err, rc, "configuration: %s", strerror(-rc));
-	}
-	if (rc) {
-		flight_close(TAKE(daemon->flight));
-		log_err("nothing is recorded: %s", err.text);
-	}
+	if (!record->enabled || daemon->options.dry_run)
+		return 0;
+	return flight_open(&conf, ret_flight, err);
+}
+
+static void begin(struct daemon *daemon)
+{
+	if (!daemon->flight || enter_config(daemon) >= 0)
+		return;
+	log_err("nothing is recorded: the configuration is too long for it");
+	flight_log_close(daemon);
 }
 
 void flight_log_open(struct daemon *daemon)
 {
-	if (daemon->config.record.enabled && !daemon->options.dry_run)
-		open_flight(daemon);
+	struct uw_err err = {0};
+
 	daemon->recorded = daemon->config.record;
+	if (open_flight(daemon, &daemon->recorded, &daemon->flight, &err))
+		log_err("nothing is recorded: %s", err.text);
+	begin(daemon);
+}
+
+/* ---- another file, or none ---- */
+
+/* What is under way on a thread of its own: to close the one and to open the other wait for the
+ * disk. Meanwhile nothing is recorded. */
+struct flight_change {
+	struct daemon *daemon;
+	struct flight *before, *after; /* NULL: none */
+	struct record_conf record;     /* as it is to be */
+	struct uw_err err;
+	int rc, done; /* an eventfd; -1 */
+	pthread_t thread;
+	bool has_thread;
+	sd_event_source *source;
+};
+
+static void *run_change(void *data)
+{
+	struct flight_change *change = data;
+
+	flight_close(change->before);
+	change->rc = open_flight(change->daemon, &change->record, &change->after, &change->err);
+	if (change->done >= 0 && eventfd_write(change->done, 1) < 0)
+		return NULL; /* cannot be: it is new */
+	return NULL;
+}
+
+static void end_change(struct daemon *daemon)
+{
+	AUTO_FREE struct flight_change *change = TAKE(daemon->record_change);
+
+	if (change->has_thread)
+		pthread_join(change->thread, NULL);
+	sd_event_source_disable_unref(change->source);
+	if (change->done >= 0)
+		close(change->done);
+	daemon->flight = change->after;
+	if (change->rc)
+		log_err("nothing is recorded: %s", change->err.text);
+}
+
+static int on_changed(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	(void)source, (void)fd, (void)revents;
+	end_change(data);
+	flight_log_configure(data); /* as it is by now */
+	return 0;
+}
+
+static int start_change(struct flight_change *change)
+{
+	int rc;
+
+	change->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (change->done < 0)
+		return -errno;
+	rc = loop_add_io(change->daemon->event, change->done, EPOLLIN, on_changed, change->daemon,
+			 LOOP_REPAIR, &change->source);
+	if (rc >= 0)
+		rc = -pthread_create(&change->thread, NULL, run_change, change);
+	change->has_thread = !rc;
+	return rc;
+}
+
+static void begin_change(struct daemon *daemon)
+{
+	struct flight_change *change = calloc(1, sizeof(*change));
+
+	if (!change) {
+		log_err("it is recorded as before: out of memory");
+		return;
+	}
+	*change = (struct flight_change){
+		.daemon = daemon,
+		.before = TAKE(daemon->flight),
+		.record = daemon->config.record,
+	};
+	daemon->record_change = change;
+	daemon->recorded = daemon->config.record;
+	if (start_change(change) >= 0)
+		return;
+	run_change(change); /* here, then */
+	end_change(daemon);
+	begin(daemon);
 }
 
 static bool is_same(const struct record_conf *a, const struct record_conf *b)
@@ -96,13 +192,12 @@ static bool is_same(const struct record_conf *a, const struct record_conf *b)
 
 void flight_log_configure(struct daemon *daemon)
 {
-	if (!is_same(&daemon->recorded, &daemon->config.record)) {
-		flight_log_close(daemon);
-		flight_log_open(daemon);
-	} else if (daemon->flight && enter_config(daemon) < 0) {
-		log_err("nothing is recorded: the configuration is too long for it");
-		flight_log_close(daemon);
-	}
+	if (daemon->record_change)
+		return; /* its end comes here again */
+	if (is_same(&daemon->recorded, &daemon->config.record))
+		begin(daemon);
+	else
+		begin_change(daemon);
 }
 
 void flight_log_frame(struct daemon *daemon)
@@ -136,5 +231,7 @@ void flight_log_look(struct daemon *daemon)
 
 void flight_log_close(struct daemon *daemon)
 {
+	if (daemon->record_change)
+		end_change(daemon);
 	flight_close(TAKE(daemon->flight));
 }

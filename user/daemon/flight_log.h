@@ -11,7 +11,8 @@
 /* As configured; after the policy and sense are there. */
 void flight_log_open(struct daemon *daemon);
 
-/* After a reload: opened anew where that says so, else the new configuration is entered. */
+/* After a reload: opened anew where that says so, a moment later and without waiting, else the new
+ * configuration is entered. */
 void flight_log_configure(struct daemon *daemon);
 
 /* Around a step of the policy. */

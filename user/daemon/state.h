@@ -139,9 +139,10 @@ struct daemon {
 	struct mover *mover; /* mover.c */
 
 	/* flight_log.c */
-	struct flight *flight;       /* NULL: nothing is recorded */
-	struct record_conf recorded; /* as it was opened */
-	int record_error;            /* that was told of last */
+	struct flight *flight;               /* NULL: nothing is recorded */
+	struct record_conf recorded;         /* as it was opened */
+	int record_error;                    /* that was told of last */
+	struct flight_change *record_change; /* NULL: none is under way */
 
 	/* daemon.c */
 	bool is_settled; /* what the start alone needed was let go */
