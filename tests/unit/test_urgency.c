@@ -51,7 +51,7 @@ static int check_inheritance(void)
 	int of_thread = 99, status = 0;
 	pid_t pid;
 
-	urgency_begin(&urgency, clock_now_us());
+	urgency_begin(&urgency, URGENCY_UWD, clock_now_us());
 	if (!urgency.stands || niceness() != -20)
 		return 1;
 	if (pthread_create(&thread, NULL, tell_niceness, &of_thread) || pthread_join(thread, NULL))
@@ -74,7 +74,7 @@ static int check_given(void)
 	struct urgency urgency;
 
 	setpriority(PRIO_PROCESS, 0, 5);
-	urgency_begin(&urgency, clock_now_us());
+	urgency_begin(&urgency, URGENCY_UWD, clock_now_us());
 	urgency_judge(&urgency, clock_now_us() + 10 * US_PER_SEC);
 	return urgency.wanted || niceness() != 5;
 }
@@ -98,7 +98,7 @@ static int check_budget(void)
 	uint64_t now_us = clock_now_us(), until_us;
 	struct urgency urgency;
 
-	urgency_begin(&urgency, now_us);
+	urgency_begin(&urgency, URGENCY_UWD, now_us);
 	/* 300 ms of a second, whatever the machine's clock says of it. */
 	until_us = cpu_us() + 300 * US_PER_MS;
 	while (cpu_us() < until_us)
@@ -150,7 +150,7 @@ static int check_ration(void)
 	pid_t rival;
 	int rc = 0;
 
-	urgency_begin(&urgency, now_us);
+	urgency_begin(&urgency, URGENCY_UWD, now_us);
 	use_cpu_us(260 * US_PER_MS);
 	urgency_judge(&urgency, now_us + US_PER_SEC);
 	if (niceness() != 0 || urgency_pause_us(&urgency, now_us + US_PER_SEC, 100))

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * 64 tasks of niceness -10 leave one of 0 a six-hundredth of their processor, and one of -20 an
- * eighth, which it has at once, as it mostly sleeps. What users ask of it is done at that niceness
- * too, so it is given up while that is a lot: on a processor that nobody else wants this changes
- * nothing. Where the thread has to wait then, those who ask would keep it from what is urgent: they
- * are given a part of the time for a while, and the niceness comes back.
+ * eighth. A thread that mostly sleeps and must not wait comes before them all. What users ask of it
+ * is done with that right too, so it is given up while that is a lot: on a processor that nobody
+ * else wants this changes nothing. Where the thread has to wait then, those who ask would keep it
+ * from what is urgent: they are given a part of the time for a while, and the right comes back.
  */
 #include "user/base/urgency.h"
 
@@ -33,21 +33,30 @@ uint64_t urgency_used_us(void)
 	return (uint64_t)used.tv_sec * US_PER_SEC + (uint64_t)used.tv_nsec / NS_PER_US;
 }
 
-/* Of this thread alone: the kernel takes the id of one for that of a process. */
-static bool take_niceness(int niceness)
+/*
+ * Of this thread alone: the kernel takes the id of one for that of a process. A weight is a share
+ * of the processor, and who has used more than that a moment ago waits, 45 ms beside 64 of niceness
+ * -10 (6.12): so it is a real-time policy, and the niceness for where groups have no real time.
+ */
+static bool take(int priority)
 {
-	return setpriority(PRIO_PROCESS, (id_t)gettid(), niceness) == 0;
+	const struct sched_param first = {.sched_priority = priority}, none = {0};
+
+	if (setpriority(PRIO_PROCESS, (id_t)gettid(), priority ? NICENESS : 0))
+		return false;
+	return (priority && !sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first)) ||
+	       !sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &none);
 }
 
-void urgency_begin(struct urgency *urgency, uint64_t now_us)
+void urgency_begin(struct urgency *urgency, int priority, uint64_t now_us)
 {
-	const struct sched_param none = {0};
-
-	*urgency = (struct urgency){.judged_us = now_us, .used_us = urgency_used_us()};
-	if (getpriority(PRIO_PROCESS, (id_t)gettid()) ||
-	    sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &none) < 0)
-		return;
-	urgency->wanted = urgency->stands = take_niceness(NICENESS);
+	*urgency = (struct urgency){
+		.priority = priority,
+		.judged_us = now_us,
+		.used_us = urgency_used_us(),
+	};
+	if (sched_getscheduler(0) == SCHED_OTHER && !getpriority(PRIO_PROCESS, (id_t)gettid()))
+		urgency->wanted = urgency->stands = take(priority);
 }
 
 /* Ready and not running, so far (kernel/sched/stats.h). Where that is not counted nobody waits. */
@@ -84,7 +93,7 @@ void urgency_judge(struct urgency *urgency, uint64_t now_us)
 		urgency->rationed_until_us = now_us + RATION_US;
 		stands = true;
 	}
-	if (stands != urgency->stands && take_niceness(stands ? NICENESS : 0)) {
+	if (stands != urgency->stands && take(stands ? urgency->priority : 0)) {
 		urgency->stands = stands;
 		urgency->waited_us = waited_us();
 	}

@@ -445,7 +445,7 @@ int daemon_run(struct daemon *daemon, struct uw_err *err)
 	sd_notifyf(0, "READY=1\nSTATUS=%u components, %s", daemon->config.component_count,
 		   daemon->kern ? "BPF sensors" : "PSI triggers and polling");
 	memory_trim();
-	urgency_begin(&daemon->urgency, clock_now_us());
+	urgency_begin(&daemon->urgency, URGENCY_UWD, clock_now_us());
 	rc = sd_event_loop(daemon->event);
 	sd_notify(0, "STOPPING=1");
 	return rc < 0 ? err_set(err, rc, "event loop: %s", strerror(-rc)) : 0;

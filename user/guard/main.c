@@ -67,7 +67,7 @@ int main(int argc, char **argv)
 		return print_usage(STDERR_FILENO, 2);
 	if (log_goes_to_journal())
 		journal_open(JOURNAL_SOCKET); /* where that fails stderr goes on */
-	urgency_begin(&urgency, clock_now_us());
+	urgency_begin(&urgency, URGENCY_GUARD, clock_now_us());
 	if (once ? guard_undo_once(&options, &err) : guard_run(&options, &err)) {
 		log_err("%s", err.text);
 		return EXIT_FAILURE;
