@@ -89,6 +89,7 @@ static void made_end(struct made *made)
 struct retiming {
 	const char *leaf_name;        /* of all leaves, NULL: as they are */
 	uint64_t gap_at_us, gap_us;   /* since its begin: frames are left out */
+	uint64_t late_us;             /* from gap_at_us on, so much later */
 	uint64_t back_at_us, back_us; /* the wall clock is set back */
 	const char *config_from,
 		*config_to; /* replaced in the text, from the begin of the gap on */
@@ -115,6 +116,7 @@ static void made_of_golden(const char *golden, const char *path, const struct re
 		if (r->kind == RECORD_FRAME) {
 			first_us = first_us ?: r->frame.now_us;
 			since_us = r->frame.now_us - first_us;
+			since_us += since_us > how->gap_at_us ? how->late_us : 0;
 		}
 		wall_us = MADE_WALL_US + since_us;
 		if (how->back_us && since_us > how->back_at_us)

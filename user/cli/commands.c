@@ -127,15 +127,20 @@ static const struct command rows[] = {
 	},
 	{
 		.name = "top",
-		.brief = "components, jobs, actions and their reasons, live",
-		.words = "",
+		.brief = "components, jobs, actions and their reasons, live or as recorded",
+		.words = "[FILE]",
 		.detail =
 			"Worst first; ? lists the keys. Root may freeze, thaw and reclaim, users "
 			"hold and cancel their jobs: the writes are shown, and y is asked for. Waits through a restart of uwd. -b prints the screen as "
-			"text, --json one object a line. Exits 3 when uwd does not run.",
-		.example = "uwctl top\nuwctl top -b -n 1\nuwctl top --json -d 5s",
+			"text, --json one object a line. Exits 3 when uwd does not run. --replay shows "
+			"what was recorded, in FILE or here: Left and Right a frame, [ and ] an "
+			"action, { and } five minutes, g a time, Space plays.",
+		.example = "uwctl top\nuwctl top -b -n 1\nuwctl top --json -d 5s\n"
+			   "uwctl top --replay incident.recording --at 22:18",
 		.options = CLIENT | OPTION_BIT(OPTION_BATCH) | OPTION_BIT(OPTION_FRAMES) |
-			   OPTION_BIT(OPTION_DELAY) | OPTION_BIT(OPTION_READ_ONLY),
+			   OPTION_BIT(OPTION_DELAY) | OPTION_BIT(OPTION_READ_ONLY) |
+			   OPTION_BIT(OPTION_REPLAY) | OPTION_BIT(OPTION_AT),
+		.words_max = 1,
 		.run = command_top,
 	},
 	{

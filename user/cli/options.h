@@ -62,6 +62,8 @@ enum option_id {
 	OPTION_FRAMES,
 	OPTION_DELAY,
 	OPTION_READ_ONLY,
+	OPTION_REPLAY,
+	OPTION_AT,
 	/* Of report. */
 	OPTION_PAGE,
 	OPTION_AROUND,
@@ -112,8 +114,9 @@ struct options {
 	enum screen_colour colour;
 	const char *config, *socket, *name, *file, *out;
 	const char *component, *key, *tag, *state, *output, *sort;
-	bool batch, read_only, redact;
-	const char *policy, *capacity, *stretch, *jitter, *ramp, *seed, *runs, *html, *recording;
+	bool batch, read_only, redact, replay;
+	const char *policy, *capacity, *stretch, *jitter, *ramp, *seed, *runs, *html, *recording,
+		*at;
 	uint64_t count, lines, frames, around;
 	uint64_t for_us, timeout_us, grace_us, since_us, delay_us;
 	uint32_t setting_count;

@@ -15,11 +15,9 @@
 #include "user/base/clock.h"
 #include "user/cli/command.h"
 #include "user/cli/draw/times.h"
+#include "user/cli/flight_copy.h"
 #include "user/cli/report/html.h"
 #include "user/cli/report/story.h"
-#include "user/conf/conf.h"
-#include "user/record/flight.h"
-#include "user/record/load.h"
 
 #define SINCE_DEFAULT_US (3600 * US_PER_SEC)
 #define BEFORE_US        (120 * US_PER_SEC) /* of the action that a report is around */
@@ -28,49 +26,10 @@
 
 struct report {
 	const struct cli *cli;
-	struct recording *recording;
-	void *bytes; /* ours */
-	size_t size;
+	struct flight_copy copy;
 	struct incident *incident;
 	struct incident_sum sum;
 };
-
-/* ---- what is read ---- */
-
-/* Of this machine, from the disk and from memory. */
-static int read_live(struct report *report, struct uw_err *err)
-{
-	struct record_export done;
-	struct config config;
-	char *bytes = NULL;
-	FILE *out;
-	int r = conf_load(NULL, NULL, &config, err);
-
-	if (r < 0)
-		return r;
-	out = open_memstream(&bytes, &report->size);
-	if (!out)
-		return err_set(err, -ENOMEM, "not enough memory");
-	r = record_export(config.record.file, FLIGHT_STAGE, 0, out, &done, err);
-	fclose(out);
-	report->bytes = bytes;
-	return r;
-}
-
-static int open_recording(struct report *report, struct uw_err *err)
-{
-	const char *file = report->cli->options.recording;
-	int r;
-
-	report->recording = malloc(sizeof(*report->recording));
-	if (!report->recording)
-		return err_set(err, -ENOMEM, "not enough memory");
-	r = file ? record_read_file(file, &report->bytes, &report->size, err)
-		 : read_live(report, err);
-	if (!r)
-		r = recording_open(report->recording, report->bytes, report->size, err);
-	return r;
-}
 
 /* ---- which time ---- */
 
@@ -86,7 +45,7 @@ static bool has_action(const struct plan *plan, uint64_t id)
 static int find_action(struct report *report, uint64_t id, uint64_t *ret_wall_us,
 		       struct uw_err *err)
 {
-	struct recording *r = report->recording;
+	struct recording *r = report->copy.recording;
 	bool found = false;
 
 	recording_rewind(r);
@@ -107,11 +66,11 @@ static int choose_window(struct report *report, struct series_window *ret_window
 	uint64_t at_us = 0, since_us = options->since_us;
 	int r = 0;
 
-	if (!recording_seek(report->recording, UINT64_MAX))
+	if (!recording_seek(report->copy.recording, UINT64_MAX))
 		return err_set(err, -ENODATA, "nothing is recorded");
-	all.to_us = report->recording->wall_us + 1;
-	recording_seek(report->recording, 0);
-	all.from_us = report->recording->wall_us;
+	all.to_us = report->copy.recording->wall_us + 1;
+	recording_seek(report->copy.recording, 0);
+	all.from_us = report->copy.recording->wall_us;
 	if (all.from_us >= all.to_us)
 		return err_set(err, -ENODATA, "the clock was set back from one end to the other");
 	window = all;
@@ -246,12 +205,12 @@ static int make(struct report *report, struct uw_err *err)
 	const struct cli *cli = report->cli;
 	struct series_window window;
 	uint32_t subject = INCIDENT_NONE;
-	int r = open_recording(report, err);
+	int r = flight_copy_open(&report->copy, cli->options.recording, err);
 
 	if (!r)
 		r = choose_window(report, &window, err);
 	if (!r)
-		r = incident_gather(report->recording, &window, cli->options.redact,
+		r = incident_gather(report->copy.recording, &window, cli->options.redact,
 				    &report->incident, err);
 	if (!r && cli->argc) {
 		subject = incident_find(report->incident, cli->argv[0]);
@@ -276,7 +235,6 @@ int command_report(struct cli *cli)
 		return cli_usage(cli, "--since and --around are two ways to say when");
 	status = make(&report, &err) ? cli_fail(cli, &err) : say(&report);
 	incident_free(report.incident);
-	free(report.recording);
-	free(report.bytes);
+	flight_copy_done(&report.copy);
 	return status;
 }

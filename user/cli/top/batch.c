@@ -82,6 +82,20 @@ static void print_line(const struct top *top, json_t *object)
 	fputc('\n', out);
 }
 
+/* Frame after frame, a second apart, to its end. */
+static int run_tape(struct top *top, struct canvas *canvas)
+{
+	uint64_t frames = top->frames;
+
+	do {
+		tape_show(top->tape, top->model);
+		print_text(top, canvas);
+		if (fflush(top->cli->screen.out) != 0)
+			return CLI_FAILED;
+	} while ((frames == UINT64_MAX || --frames) && tape_play(top->tape, US_PER_SEC));
+	return CLI_OK;
+}
+
 static void show(struct top *top, struct canvas *canvas)
 {
 	model_take(top->model, source_frame(&top->source));
@@ -121,6 +135,11 @@ int batch_run(struct top *top)
 	int r, status = CLI_OK;
 
 	canvas.width = wanted_width(top->cli);
+	if (top->tape) {
+		status = run_tape(top, &canvas);
+		canvas_done(&canvas);
+		return status;
+	}
 	while (status == CLI_OK) {
 		r = round_of(top, canvas.width, &err);
 		if (r == -EACCES || r == -EPERM)

@@ -44,6 +44,7 @@ enum top_view {
 struct top_head {
 	char version[24];
 	char clock[TOP_CLOCK_LEN]; /* the time of day of the frame */
+	char date[TOP_CLOCK_LEN];  /* of a replay */
 	char root[128];            /* of the pool, below the mount of cgroups */
 	uint64_t pid, up_us, guard_pid, dropped;
 	uint32_t sensors_on, sensors_wanted;

@@ -247,6 +247,35 @@ static enum keys_intent act_on_job(struct top_model *model, int key)
 	return confirm(model, row->held == row->count ? TOP_ACT_RELEASE : TOP_ACT_HOLD);
 }
 
+/* ---- of a replay ---- */
+
+static enum keys_intent travel(struct top_model *model, int key)
+{
+	static const struct {
+		int key;
+		enum model_travel travel;
+		int by;
+	} trips[] = {
+		{KEYS_LEFT, TRAVEL_FRAME, -1}, {KEYS_RIGHT, TRAVEL_FRAME, 1},
+		{'[', TRAVEL_ACTION, -1},      {']', TRAVEL_ACTION, 1},
+		{'{', TRAVEL_TIME, -300},      {'}', TRAVEL_TIME, 300},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(trips); i++)
+		if (trips[i].key == key) {
+			model->travel = trips[i].travel;
+			model->travel_by = trips[i].by;
+		}
+	return KEYS_TRAVEL;
+}
+
+static enum keys_intent ask_time(struct top_model *model, int key)
+{
+	(void)key;
+	ask(model, PROMPT_TIME);
+	return KEYS_STAY;
+}
+
 #define VIEW(view) (1U << (view))
 #define ALL        (VIEW(TOP_VIEW__COUNT) - 1)
 
@@ -273,6 +302,8 @@ static const struct key_row {
 	{"\n", VIEW(TOP_JOBS), 0, enter_job},
 	{"l", VIEW(TOP_JOBS) | VIEW(TOP_STEPS), 0, output},
 	{"ftr", VIEW(TOP_COMPONENTS), offsetof(struct top_model, may_act), act_on_component},
+	{"[]{}", ALL, offsetof(struct top_model, replay), travel},
+	{"g", ALL, offsetof(struct top_model, replay), ask_time},
 	{"hx", VIEW(TOP_JOBS), offsetof(struct top_model, may_change_jobs), act_on_job},
 };
 
@@ -287,6 +318,8 @@ static enum keys_intent press(struct top_model *model, int key)
 {
 	if (key == KEYS_BACKSPACE)
 		key = KEYS_ESCAPE;
+	if (key == KEYS_LEFT || key == KEYS_RIGHT)
+		return model->replay ? travel(model, key) : KEYS_STAY;
 	if (key >= KEYS_UP)
 		return move(model, key);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -302,10 +335,13 @@ static void type(struct top_model *model, int key)
 {
 	size_t length = strlen(model->text);
 
-	if (key == KEYS_BACKSPACE && length)
+	if (key == KEYS_BACKSPACE && length) {
 		model->text[length - 1] = '\0';
-	else if (key >= ' ' && key <= '~' && length + 1 < sizeof(model->text))
+	} else if (key >= ' ' && key <= '~' && length + 1 < sizeof(model->text)) {
+		/* Behind it may be what was typed at an earlier prompt. */
 		model->text[length] = (char)key;
+		model->text[length + 1] = '\0';
+	}
 }
 
 static enum keys_intent press_filter(struct top_model *model, int key)
@@ -336,6 +372,15 @@ static enum keys_intent press_bytes(struct top_model *model, int key)
 	return KEYS_STAY;
 }
 
+static enum keys_intent press_time(struct top_model *model, int key)
+{
+	if (key == KEYS_ESCAPE || key == KEYS_ENTER)
+		model->prompt = PROMPT_NONE;
+	type(model, key);
+	model->travel = TRAVEL_TO;
+	return key == KEYS_ENTER ? KEYS_TRAVEL : KEYS_STAY;
+}
+
 static enum keys_intent press_columns(struct top_model *model, int key)
 {
 	int column = columns_by_letter(key);
@@ -360,6 +405,7 @@ enum keys_intent keys_press(struct top_model *model, int key)
 {
 	static enum keys_intent (*const prompts[])(struct top_model * model, int key) = {
 		[PROMPT_NONE] = press,
+		[PROMPT_TIME] = press_time,
 		[PROMPT_FILTER] = press_filter,
 		[PROMPT_BYTES] = press_bytes,
 		[PROMPT_COLUMNS] = press_columns,

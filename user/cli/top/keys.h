@@ -13,6 +13,8 @@ enum keys_named {
 	KEYS_PAGE_DOWN,
 	KEYS_HOME,
 	KEYS_END,
+	KEYS_LEFT,
+	KEYS_RIGHT,
 	KEYS_BACKSPACE,
 };
 
@@ -21,9 +23,10 @@ enum keys_named {
 #define KEYS_ESCAPE 0x1b
 
 enum keys_intent {
-	KEYS_STAY, /* draw again */
-	KEYS_ASK,  /* and ask uwd at once: another thing is looked at */
-	KEYS_ACT,  /* and have model->act done: it was shown, and y was said */
+	KEYS_STAY,   /* draw again */
+	KEYS_ASK,    /* and ask uwd at once: another thing is looked at */
+	KEYS_ACT,    /* and have model->act done: it was shown, and y was said */
+	KEYS_TRAVEL, /* and go to another moment of the recording: model->travel */
 	KEYS_QUIT,
 };
 

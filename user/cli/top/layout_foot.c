@@ -42,6 +42,11 @@ static void draw_keys(struct canvas *canvas, int x, const char *text)
 
 static const char *keys_of(const struct top_model *model)
 {
+	if (model->replay)
+		return model->paused
+			       ? "Left Right frame  [ ] action  { } 5 min  g time  Space play  ? help  "
+				 "q quit"
+			       : "Space stop  + faster  - slower  ? help  q quit";
 	switch (model->view) {
 	case TOP_COMPONENTS:
 		return model->may_act
@@ -137,6 +142,10 @@ static void draw_prompt(const struct top_model *model, struct canvas *canvas)
 	char text[128];
 
 	switch (model->prompt) {
+	case PROMPT_TIME:
+		canvas_printf(canvas, 1, y, canvas->width - 1, PAINT_PLAIN,
+			      "go to (22:18, 22:18:30, or -3m before the end): %s_", model->text);
+		break;
 	case PROMPT_FILTER:
 		canvas_printf(canvas, 1, y, canvas->width - 1, PAINT_PLAIN, "/%s_", model->text);
 		break;
@@ -184,6 +193,8 @@ void layout_help(const struct top_model *model, struct canvas *canvas)
 		"c            columns off and on",
 		"l            the end of what a job has written",
 		"Space        pause; + - faster, slower",
+		"Left Right   a frame back, a frame on; Space plays a second each turn",
+		"[ ] { } g    the action before, the next; five minutes; to a time",
 		"f t r        freeze, thaw, reclaim: shows the writes, asks for y",
 		"h x          hold or release, cancel a job: asks for y",
 		"q            quit",
@@ -195,6 +206,9 @@ void layout_help(const struct top_model *model, struct canvas *canvas)
 	int y = HEAD_HEIGHT;
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		if (!model->replay &&
+		    (!strncmp(lines[i], "Left", 4) || !strncmp(lines[i], "[ ]", 3)))
+			continue;
 		if (!model->may_act && !strncmp(lines[i], "f t r", 5))
 			continue;
 		if (!model->may_change_jobs && !strncmp(lines[i], "h x", 3))

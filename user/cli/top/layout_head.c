@@ -21,6 +21,8 @@ static void period_text(const struct top_model *model, char *buf, size_t size)
 
 	if (*model->away)
 		snprintf(buf, size, "uwd is away, waiting");
+	else if (model->replay)
+		snprintf(buf, size, "REPLAY%s", model->paused ? "" : " >");
 	else if (model->paused)
 		snprintf(buf, size, "PAUSED");
 	else if (ms % 1000)
@@ -40,14 +42,18 @@ static void draw_uwd(const struct top_model *model, struct canvas *canvas)
 	period_text(model, live, sizeof(live));
 	x = right - (int)strlen(live) - 1;
 	canvas_text(canvas, x > 0 ? x : 0, 0, (int)strlen(live),
-		    *model->away    ? PAINT_BAD | STYLE_REVERSE
-		    : model->paused ? STYLE_REVERSE
-				    : PAINT_GOOD,
+		    *model->away                     ? PAINT_BAD | STYLE_REVERSE
+		    : model->paused || model->replay ? STYLE_REVERSE
+						     : PAINT_GOOD,
 		    live);
 	right = x - 1;
 	if (!model->has_frame)
 		return;
 	x = canvas_printf(canvas, 0, 0, right, STYLE_STRONG, "uwd %s", head->version);
+	if (model->replay) {
+		canvas_printf(canvas, x, 0, right - x, PAINT_PLAIN, " on %s", head->date);
+		return;
+	}
 	x = canvas_printf(canvas, x, 0, right - x, PAINT_PLAIN, " up %s",
 			  layout_time(head->up_us, text));
 	x = canvas_printf(canvas, x + 2, 0, right - x - 2,

@@ -76,6 +76,13 @@ static void keep_component(struct top_model *model)
 			  model->frame.component[listed ? model->row[0].first : 0].name);
 }
 
+void model_jump(struct top_model *model)
+{
+	history_init(&model->history);
+	model->record_count = 0;
+	model->has_frame = false;
+}
+
 void model_take(struct top_model *model, const struct top_frame *frame)
 {
 	/* A frame that came late stands for what lies before it, a gap of uwd's does not. */
@@ -84,7 +91,7 @@ void model_take(struct top_model *model, const struct top_frame *frame)
 	history_take(&model->history, frame, within_us);
 	take_records(model, frame);
 	model->away[0] = '\0';
-	if (model->paused && model_has_view(model)) {
+	if (model->paused && !model->replay && model_has_view(model)) {
 		/* Rows go by places, and the oldest records may have gone. */
 		model_arrange(model);
 		return;

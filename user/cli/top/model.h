@@ -29,8 +29,17 @@ enum model_sort {
 	SORT__COUNT
 };
 
+/* Where a replay is to go to. */
+enum model_travel {
+	TRAVEL_FRAME,  /* so many frames */
+	TRAVEL_ACTION, /* to the next one that acts, or the one before */
+	TRAVEL_TIME,   /* so many seconds */
+	TRAVEL_TO,     /* to the time that was typed */
+};
+
 enum model_prompt {
 	PROMPT_NONE,
+	PROMPT_TIME,
 	PROMPT_FILTER,
 	PROMPT_BYTES,
 	PROMPT_COLUMNS,
@@ -76,6 +85,9 @@ struct top_model {
 	struct model_row row[MODEL_ROWS];
 	uint32_t page; /* rows that found room when it was last drawn */
 
+	bool replay; /* of a recording: nothing can be done, and paused is not playing */
+	enum model_travel travel;
+	int travel_by;
 	bool paused, help;
 	uint64_t paused_at;         /* records that came later are not shown while it is */
 	bool may_act;               /* on components: root, and not --read-only */
@@ -90,6 +102,9 @@ struct top_model {
 };
 
 void model_init(struct top_model *model, uint64_t period_us);
+
+/* Another moment of a recording: what was known is forgotten. */
+void model_jump(struct top_model *model);
 
 /* The next frame. While paused it goes into the history and is not shown. */
 void model_take(struct top_model *model, const struct top_frame *frame);

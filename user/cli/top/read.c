@@ -134,8 +134,8 @@ static const struct top_leaf *leaf_before(const struct top_frame *before, uint64
 	return NULL;
 }
 
-static int64_t growth_per_s(const struct top_frame *before, const struct top_frame *frame,
-			    const struct top_leaf *leaf)
+int64_t read_growth(const struct top_frame *before, const struct top_frame *frame,
+		    const struct top_leaf *leaf)
 {
 	const struct top_leaf *was = leaf_before(before, leaf->id);
 	uint64_t passed_ms = was ? (frame->at_us - before->at_us) / US_PER_MS : 0;
@@ -161,7 +161,7 @@ static void read_leaves(const json_t *leaves, const struct top_frame *before,
 		leaf->component = frame->component_count - 1;
 		leaf->id = json_get_u64(from, "id");
 		leaf->current_bytes = json_get_u64_or(from, "current_bytes", 0);
-		leaf->growth_bytes_per_s = growth_per_s(before, frame, leaf);
+		leaf->growth_bytes_per_s = read_growth(before, frame, leaf);
 		leaf->populated = json_get_bool(from, "populated");
 		leaf->frozen = json_get_bool(from, "frozen");
 		leaf->by_other = !strcmp(json_get_text(from, "frozen_by"), "other");

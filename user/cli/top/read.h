@@ -36,6 +36,10 @@ void read_steps(const json_t *answer, int width, struct top_frame *frame);
 /* Of Logs: the end of what the job wrote, out of its file. */
 void read_output(const json_t *answer, struct top_frame *frame);
 
+/* How fast a leaf grew since the frame before, in which it may not have been. */
+int64_t read_growth(const struct top_frame *before, const struct top_frame *frame,
+		    const struct top_leaf *leaf);
+
 /* Time of day, "22:18:31". */
 void read_clock(uint64_t wall_us, char buf[static TOP_CLOCK_LEN]);
 

@@ -267,7 +267,7 @@ static void fill_actions(struct top_model *model)
 		uint32_t at = newest ? model->record_count - 1 - i : i;
 		const struct top_record *record = &model->record[at];
 
-		if (model->paused && record->sequence > model->paused_at)
+		if (model->paused && !model->replay && record->sequence > model->paused_at)
 			continue;
 		if (passes(model, record->component) || passes(model, record->what) ||
 		    passes(model, record->reason))

@@ -205,16 +205,10 @@ int terminal_key(void)
 	static const struct {
 		int theirs, ours;
 	} rows[] = {
-		{KEY_UP, KEYS_UP},
-		{KEY_DOWN, KEYS_DOWN},
-		{KEY_PPAGE, KEYS_PAGE_UP},
-		{KEY_NPAGE, KEYS_PAGE_DOWN},
-		{KEY_HOME, KEYS_HOME},
-		{KEY_END, KEYS_END},
-		{KEY_BACKSPACE, KEYS_BACKSPACE},
-		{0x7f, KEYS_BACKSPACE},
-		{'\b', KEYS_BACKSPACE},
-		{KEY_ENTER, KEYS_ENTER},
+		{KEY_UP, KEYS_UP},      {KEY_LEFT, KEYS_LEFT},     {KEY_RIGHT, KEYS_RIGHT},
+		{KEY_DOWN, KEYS_DOWN},  {KEY_PPAGE, KEYS_PAGE_UP}, {KEY_NPAGE, KEYS_PAGE_DOWN},
+		{KEY_HOME, KEYS_HOME},  {KEY_END, KEYS_END},       {KEY_BACKSPACE, KEYS_BACKSPACE},
+		{0x7f, KEYS_BACKSPACE}, {'\b', KEYS_BACKSPACE},    {KEY_ENTER, KEYS_ENTER},
 		{'\r', KEYS_ENTER},
 	};
 	int key;

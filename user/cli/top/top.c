@@ -46,6 +46,27 @@ static int run(struct top *top)
 	return options->batch || options->json ? batch_run(top) : watch_run(top);
 }
 
+static int run_tape(struct top *top)
+{
+	const struct cli *cli = top->cli;
+	struct uw_err err = {0};
+	int r;
+
+	if (cli->options.json)
+		return cli_usage(cli,
+				 "--replay has no --json; 'uwctl report --json' tells a recording");
+	top->tape = calloc(1, sizeof(*top->tape));
+	r = top->tape ? tape_open(top->tape, cli->argc ? cli->argv[0] : NULL, &err)
+		      : err_set(&err, -ENOMEM, "not enough memory");
+	if (!r && cli->options.at)
+		r = tape_go_to(top->tape, cli->options.at, &err);
+	if (r < 0)
+		return cli_fail(cli, &err);
+	top->model->replay = top->model->paused = true;
+	top->model->may_act = top->model->may_change_jobs = false;
+	return cli->options.batch ? batch_run(top) : watch_run(top);
+}
+
 int command_top(struct cli *cli)
 {
 	const struct options *options = &cli->options;
@@ -53,6 +74,8 @@ int command_top(struct cli *cli)
 	struct uw_err err = {0};
 	int status;
 
+	if (!options->replay && (cli->argc || options->at))
+		return cli_usage(cli, "a file and --at are for --replay");
 	if (!top.model) {
 		err_set(&err, -ENOMEM, "not enough memory");
 		return cli_fail(cli, &err);
@@ -63,8 +86,11 @@ int command_top(struct cli *cli)
 	find_mount(top.model);
 	if (option_given(options, OPTION_FRAMES))
 		top.frames = options->frames;
-	status = run(&top);
-	source_done(&top.source);
+	status = options->replay ? run_tape(&top) : run(&top);
+	if (!options->replay)
+		source_done(&top.source);
+	tape_done(top.tape);
+	free(top.tape);
 	free(top.model);
 	return status;
 }

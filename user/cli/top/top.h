@@ -6,13 +6,15 @@
 #include "user/cli/cli.h"
 #include "user/cli/top/model.h"
 #include "user/cli/top/source.h"
+#include "user/cli/top/tape.h"
 
 /* One run of top. The first round of source has been begun. */
 struct top {
 	const struct cli *cli;
 	struct top_model *model;
 	struct top_source source;
-	uint64_t frames; /* to show before it ends; UINT64_MAX: no end */
+	struct tape *tape; /* in its place: what is shown is recorded; NULL: it is not */
+	uint64_t frames;   /* to show before it ends; UINT64_MAX: no end */
 };
 
 /* What the next round is to bring. */

@@ -21,6 +21,8 @@
 #include "user/cli/top/terminal.h"
 #include "user/cli/top/top.h"
 
+#define IDLE_US (60 * US_PER_SEC)
+
 struct watch {
 	struct top *top;
 	struct canvas canvas;
@@ -69,6 +71,20 @@ static void away(struct watch *watch, int r)
 	watch->redraw = true;
 }
 
+/* A second of it each period while it plays; else it stays where it is until a key. */
+static void play(struct watch *watch)
+{
+	struct top_model *model = watch->top->model;
+
+	if (!model->paused && !tape_play(watch->top->tape, US_PER_SEC)) {
+		model->paused = true;
+		text_copy(model->message, sizeof(model->message), "that is its end");
+	}
+	tape_show(watch->top->tape, model);
+	watch->next_us = clock_now_us() + (model->paused ? IDLE_US : model->period_us);
+	watch->redraw = true;
+}
+
 static void begin_round(struct watch *watch)
 {
 	struct top_model *model = watch->top->model;
@@ -112,6 +128,9 @@ static void on_keys(struct watch *watch)
 			source_order(&watch->top->source, &model->act);
 			watch->next_us = 0;
 			break;
+		case KEYS_TRAVEL:
+			tape_travel(watch->top->tape, model);
+			/* fall through */
 		case KEYS_ASK:
 			watch->next_us = 0;
 			break;
@@ -144,7 +163,7 @@ static int timeout_ms(const struct watch *watch)
 	const struct top_source *source = &watch->top->source;
 	uint64_t now_us = clock_now_us(), until_us = watch->next_us;
 
-	if (source_fd(source) >= 0)
+	if (!watch->top->tape && source_fd(source) >= 0)
 		until_us = source->sent_us + REMOTE_TIMEOUT_US;
 	return until_us > now_us ? (int)((until_us - now_us) / US_PER_MS + 1) : 0;
 }
@@ -154,7 +173,7 @@ static void turn(struct watch *watch)
 	struct pollfd fd[] = {
 		{.fd = STDIN_FILENO, .events = POLLIN},
 		{.fd = watch->signal_fd, .events = POLLIN},
-		{.fd = source_fd(&watch->top->source), .events = POLLIN},
+		{.fd = watch->top->tape ? -1 : source_fd(&watch->top->source), .events = POLLIN},
 	};
 	bool waits = fd[2].fd >= 0;
 	int ready = poll(fd, ARRAY_SIZE(fd), timeout_ms(watch));
@@ -183,7 +202,10 @@ static void loop(struct watch *watch)
 {
 	watch->redraw = true;
 	while (!watch->done) {
-		if (source_fd(&watch->top->source) < 0 && clock_now_us() >= watch->next_us)
+		if (watch->top->tape && clock_now_us() >= watch->next_us)
+			play(watch);
+		else if (!watch->top->tape && source_fd(&watch->top->source) < 0 &&
+			 clock_now_us() >= watch->next_us)
 			begin_round(watch);
 		if (watch->redraw && !watch->done)
 			draw(watch);
