@@ -154,6 +154,17 @@ static bool all_asked(const struct admit_key *key)
 	return true;
 }
 
+/* The last one, and the most that one has risen over the one before. */
+static uint64_t last_with_rise(const struct admit_key *key, measure_fn measure)
+{
+	uint64_t rise = 0;
+
+	for (uint32_t back = 0; back + 1 < key->count; back++)
+		rise = max_u64(rise, sub_sat(measure(run_back(key, back)),
+					     measure(run_back(key, back + 1))));
+	return measure(run_back(key, 0)) + rise;
+}
+
 static uint32_t mean_share(const struct admit_key *key)
 {
 	uint64_t sum = 0;
@@ -181,13 +192,17 @@ void admit_key_digest(const struct admit_key *key, struct admit_digest *ret)
 		max_u64(with_margin(&peaks, key->count, KIB), max_u64(key->least_kib * KIB, 1));
 	ret->most_bytes = max_u64(peaks.most, key->least_kib) * KIB;
 	ret->run_us = mean_run(key);
+	ret->last_bytes = last_with_rise(key, peak_of) * KIB;
 	ret->share_permyriad = mean_share(key);
-	admit_line_fit(key, &ret->line);
+	admit_line_fit(key, false, &ret->run_line);
+	admit_line_fit(key, true, &ret->peak_line);
 	if (!all_asked(key))
 		return;
 	shares = sample_of(key, share_of);
-	if (shares.spread <= peaks.spread)
-		ret->base_ppm = max_u64(with_margin(&shares, key->count, 1), 1);
+	if (shares.spread > peaks.spread)
+		return;
+	ret->base_ppm = max_u64(with_margin(&shares, key->count, 1), 1);
+	ret->last_ppm = last_with_rise(key, share_of);
 }
 
 static void forget_oldest(struct admit_pace *pace)
@@ -223,24 +238,34 @@ uint32_t admit_pace_of(const struct admit_pace *pace)
 	return pace->count ? pace->sorted[(pace->count - 1) * PACE_PCT / 100] : PERMYRIAD_ONE;
 }
 
+/* Where the best way cannot say - no input was named - as ever. */
+static uint64_t peak_of_next(const struct admit_digest *digest, const struct admit_score *score,
+			     const struct admit_wish *wish)
+{
+	uint64_t bytes = admit_predict_peak(digest, (enum admit_peak_by)score->peak_by,
+					    wish->request_bytes, wish->input_bytes);
+
+	return bytes ?: admit_predict_peak(digest, ADMIT_PEAK_QUANTILE, wish->request_bytes, 0);
+}
+
 void admit_key_estimate(const struct admit_digest *digest, const struct admit_score *score,
 			const struct admit_wish *wish, uint64_t shown_bytes, bool settled,
 			struct admit_estimate *ret)
 {
-	uint64_t request_bytes = wish->request_bytes, declared_us = wish->declared_us;
-	uint64_t run_us = admit_predict_run(digest, score->run_by, declared_us, wish->input_bytes);
+	uint64_t request = wish->request_bytes, declared_us = wish->declared_us;
+	bool as_ever = score->peak_by == ADMIT_PEAK_QUANTILE && !digest->base_ppm;
 
 	ret->canary = !digest->base_bytes;
-	ret->run_us = run_us ?: digest->run_us ?: declared_us;
+	ret->run_us = admit_predict_run(digest, (enum admit_run_by)score->run_by, declared_us,
+					wish->input_bytes);
+	ret->run_us = ret->run_us ?: digest->run_us ?: declared_us;
 	if (declared_us && ret->run_us > declared_us)
 		ret->run_us = declared_us;
-	if (digest->base_ppm)
-		ret->bytes = mul_div(request_bytes, digest->base_ppm, PPM);
-	else if (digest->base_bytes)
-		ret->bytes = max_u64(digest->base_bytes, shown_bytes);
+	if (digest->base_bytes)
+		ret->bytes = max_u64(peak_of_next(digest, score, wish), as_ever ? shown_bytes : 0);
 	else if (settled && shown_bytes)
 		ret->bytes = percent_of(shown_bytes, SHOWN_PCT);
 	else
-		ret->bytes = request_bytes;
-	ret->bytes = min_u64(ret->bytes, request_bytes);
+		ret->bytes = request;
+	ret->bytes = min_u64(ret->bytes, request);
 }

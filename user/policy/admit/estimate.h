@@ -16,8 +16,9 @@
  * That is about what lets the first of a key in early, for its siblings to learn from. Never more
  * than the declared time.
  *
- * Other ways to tell the time stand beside that: a line by the size of the input, and the share of
- * the declared time. Each key goes by the one that was best for it so far (predict.h).
+ * Beside these stand other ways, of which each key goes by the one that was best for it: lines by
+ * the size of the input, the last peak, the share of the declared time; or, where nothing helps,
+ * the request (predict.h).
  */
 #ifndef UW_POLICY_ADMIT_ESTIMATE_H
 #define UW_POLICY_ADMIT_ESTIMATE_H
@@ -56,17 +57,28 @@ enum admit_run_by {
 	ADMIT_RUN__COUNT
 };
 
-/* How far off each was, in permille, and which to go by: predict.h. */
-struct admit_score {
-	uint32_t tried; /* runs */
-	uint32_t run_error[ADMIT_RUN__COUNT];
-	enum admit_run_by run_by;
+/* And its memory. */
+enum admit_peak_by {
+	ADMIT_PEAK_QUANTILE, /* as above */
+	ADMIT_PEAK_INPUT,   /* on a line by the size of the input, and what that was too low at most
+			     */
+	ADMIT_PEAK_LAST,    /* the last peak, and the most that one rose over the one before */
+	ADMIT_PEAK_REQUEST, /* as asked: what was learned does not help */
+	ADMIT_PEAK__COUNT
 };
 
-/* y, in ms, at x and slope sxy / sxx; x in KiB >> shift. */
+/* How far off each was, and which to go by: predict.h. In permille. */
+struct admit_score {
+	uint32_t tried; /* runs */
+	uint32_t run_error[ADMIT_RUN__COUNT], peak_error[ADMIT_PEAK__COUNT];
+	uint8_t run_by, peak_by;
+};
+
+/* y at x and slope sxy / sxx; x in KiB >> shift. Runs: ms; peaks: KiB. */
 struct admit_line {
 	uint64_t x, y, sxx, sxy; /* sxx 0: there is none */
-	uint64_t least, most;    /* of the ys */
+	uint64_t least, most;    /* of y, */
+	uint64_t offset;         /* and how far above the line at most */
 	uint8_t shift;
 	bool falls;
 };
@@ -77,8 +89,10 @@ struct admit_digest {
 	uint64_t base_ppm;        /* the same of peak / request, in millionths; 0: bytes say more */
 	uint64_t most_bytes;      /* highest peak kept */
 	uint64_t run_us;          /* 0: none is known */
-	uint32_t share_permyriad; /* of the declared time, by the last two; 0: unknown */
-	struct admit_line line;
+	uint64_t last_bytes;      /* of ADMIT_PEAK_LAST, without a margin */
+	uint64_t last_ppm;        /* the same of shares, where base_ppm is */
+	uint32_t share_permyriad; /* of ADMIT_RUN_SHARE; 0: unknown */
+	struct admit_line run_line, peak_line;
 };
 
 struct admit_estimate {

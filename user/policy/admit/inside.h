@@ -78,7 +78,7 @@ struct key_state {
 	struct admit_key key;
 	struct admit_score score;
 	struct admit_digest digest, told; /* told: what the version is of, or near to it */
-	enum admit_run_by told_by;
+	struct admit_score told_score;
 	uint64_t shown_bytes; /* highest peak of those that run */
 	uint32_t first, last; /* queued and parked ones, the stale ones first */
 	uint32_t running, waiting;

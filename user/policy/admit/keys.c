@@ -185,7 +185,8 @@ static bool is_news(const struct key_state *key)
 
 	return !is_near(a->base_bytes, b->base_bytes) || !is_near(a->base_ppm, b->base_ppm) ||
 	       !is_near(a->run_us, b->run_us) || !b->base_bytes ||
-	       key->score.run_by != key->told_by;
+	       key->score.run_by != key->told_score.run_by ||
+	       key->score.peak_by != key->told_score.peak_by;
 }
 
 /* A key is in the list of dirty ones as long as its dirty_next is not itself. */
@@ -195,7 +196,7 @@ static void set_dirty(struct admit *admit, uint32_t k)
 
 	key->version++;
 	key->told = key->digest;
-	key->told_by = key->score.run_by;
+	key->told_score = key->score;
 	if (key->dirty_next != k || key->first == NONE)
 		return;
 	key->dirty_next = NONE;

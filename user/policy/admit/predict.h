@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Several ways to tell how long the next run of a key will take, and which of them has told it best
- * for that key so far. Pure integers. Each is asked before a run's own time is learned, so its
- * error is of predictions and not of fits: the difference, as a share of the longer of both. What
- * always stands is left only for one that was better by a tenth over the last runs.
+ * Several ways to tell what the next run of a key will take, and which of them has told it best for
+ * that key so far. Pure integers. Each is asked before a run's own figures are learned, so its
+ * error is of predictions and not of fits; what always stands is left only for one that was better
+ * by a tenth over the last runs.
+ *
+ * Memory. Error of a footprint: what it had and did not use, as a share of the request; of one that
+ * was too little all that it had, and what twice as much (but at most the request) has too much.
+ * Time. Error: the difference, as a share of the longer of both.
  */
 #ifndef UW_POLICY_ADMIT_PREDICT_H
 #define UW_POLICY_ADMIT_PREDICT_H
@@ -12,16 +16,19 @@
 
 /* The error of a run that is over, in permille; predicted 0: could not say. */
 uint32_t admit_run_error(uint64_t predicted_us, uint64_t took_us);
+uint32_t admit_peak_error(uint64_t predicted_bytes, uint64_t peak_bytes, uint64_t request_bytes);
 
-/* Of one way; 0 where it cannot say. */
+/* Of one way each; 0 where it cannot say. */
 uint64_t admit_predict_run(const struct admit_digest *digest, enum admit_run_by by,
 			   uint64_t declared_us, uint64_t input_bytes);
+uint64_t admit_predict_peak(const struct admit_digest *digest, enum admit_peak_by by,
+			    uint64_t request_bytes, uint64_t input_bytes);
 
 /* What each way would have said of this run, and then which one to go by from now on. */
 void admit_score_learn(struct admit_score *score, const struct admit_digest *digest,
 		       const struct admit_run *run);
 
-/* Through the runs kept, where the size of every input is known; sxx 0: no line. */
-void admit_line_fit(const struct admit_key *key, struct admit_line *ret);
+/* Through the runs kept for which the size of the input is known; sxx 0: no line. */
+void admit_line_fit(const struct admit_key *key, bool peaks, struct admit_line *ret);
 
 #endif
