@@ -456,13 +456,15 @@ static uint64_t first_of_two(uint64_t apart_us)
 	return first;
 }
 
-/* LOW has 90 min more delay than CRITICAL: so long before it goes first, and not less. */
-static void test_a_lower_class_goes_first_only_by_its_delay(void **data)
+/* LOW has 90 min more delay than CRITICAL, and 10 times the run: so long before it goes first. */
+static void test_a_lower_class_goes_first_only_by_its_delay_and_weight(void **data)
 {
+	const uint64_t apart = (5400 + 10 * 100) * US_PER_SEC;
+
 	(void)data;
 	assert_int_equal(first_of_two(1), 3);
-	assert_int_equal(first_of_two(5400 * US_PER_SEC - 1), 3);
-	assert_int_equal(first_of_two(5400 * US_PER_SEC + 1), 2);
+	assert_int_equal(first_of_two(apart - 1), 3);
+	assert_int_equal(first_of_two(apart + 1), 2);
 }
 
 static void test_equals_start_in_the_order_of_their_classes(void **data)
@@ -505,7 +507,7 @@ static void test_turns_lie_within_their_span(void **data)
 	struct admit_view old;
 
 	(void)data;
-	assert_int_equal(span, 5 * declared + (10800 + 540) * US_PER_SEC);
+	assert_int_equal(span, 29 * declared + (10800 + 540) * US_PER_SEC);
 	submit(admit, 1, 0, GIB, declared, 5);
 	admit_started(admit, 1, 0, 0);
 	/* The worst there is, and the best, submitted once the span is over. */
@@ -533,7 +535,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_is_promised_twice_and_all_ends),
 		cmocka_unit_test(test_equal_input_gives_equal_decisions),
 		cmocka_unit_test(test_a_wide_task_starts_within_the_bound),
-		cmocka_unit_test(test_a_lower_class_goes_first_only_by_its_delay),
+		cmocka_unit_test(test_a_lower_class_goes_first_only_by_its_delay_and_weight),
 		cmocka_unit_test(test_equals_start_in_the_order_of_their_classes),
 		cmocka_unit_test(test_turns_lie_within_their_span),
 	};

@@ -188,7 +188,7 @@ static void test_a_head_starts_by_the_limits_of_what_ran(void **data)
 	uint32_t late = 0, past = 0;
 
 	(void)data;
-	for (uint64_t seed = 1; seed <= 30; seed++) {
+	for (uint64_t seed = 1; seed <= 50; seed++) {
 		play(&load, seed);
 		late += load.heads_late;
 		past += load.overtaken_late;

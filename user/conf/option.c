@@ -310,7 +310,7 @@ const struct option option_table[] = {
 		.offset = offsetof(struct config, admission.bypass_us),
 		.min = US_PER_SEC,
 		.max = 24 * US_PER_HOUR,
-		.fallback = "30min",
+		.fallback = "1h",
 		.help = "Blocked so long at its turn, a job is passed only by who ends in time",
 	},
 	{

@@ -12,12 +12,20 @@
  * Not inside: dependencies (--after): submit a task when it may run, with its true submit_us.
  *             Names: tasks, keys and components are numbers here. Storage.
  *
- * Order. A task's turn is K = submit + 5 * predicted run + delay[class]
- *        + 60 s * (10 - memory_priority), ties by id; smallest first (policy: bonuses as delays).
- *        The predicted run is never more than the declared one, and 24 h where nothing is known.
+ * Order. A task's turn is K = submit + weight[class] * r + delay[class]
+ *        + 60 s * (10 - memory_priority), ties by id; smallest first. r is the predicted run up to
+ *        an hour and a quarter of what is over that, up to 24 h and as if of 24 h where nothing is
+ *        known. Weights are 14, 17, 20, 24 and 29. The predicted run is never more than the
+ *        declared one. While nothing is known of a key and two of it are here, its first is its
+ *        scout: its turn comes ADMIT_SCOUT_US earlier.
+ * Classes. Of two tasks that are the same but for their class, the lower one goes first in turn
+ *        only if it was submitted earlier by the difference of the delays and of the weights times
+ *        r: 3 h and 15 r between deferred and critical. Scouts are the exception.
+ *
  * Bounded bypass, two parts:
- *  1. In turn: a turn lies at most admit_turn_span() after the submit - by default 5 times the
- *     declared time and 3 h 9 min - so no task submitted later than that ever stands before it.
+ *  1. In turn: a turn lies at most admit_turn_span() after the submit - by default 29 times r of
+ *     the declared time, and 3 h 9 min - and at most ADMIT_SCOUT_US before it: no task that is
+ *     submitted later than both together ever stands before it.
  *  2. Backfill: out of turn the briefest goes first, ties by id, whatever its class; such a start
  *     must not delay the head's reservation as predicted. A prediction that has passed is replaced
  *     by what was declared. A head is no longer passed on predictions once it is later than the
@@ -363,7 +371,11 @@ int admit_key_import(struct admit *admit, const struct admit_key *key);
  */
 int admit_key_teach(struct admit *admit, uint64_t key, const struct admit_run *run);
 
-/* How long after its submit a task's turn comes at the latest; 5 * 24 h + with declared_us 0. */
+/* How much earlier the turn of a scout comes. As long as queues get on the traces of the bench;
+ * with half of it waits on nfmix x5 are a tenth longer, twice as much changes them by less. */
+#define ADMIT_SCOUT_US (12 * 3600 * 1000000ULL)
+
+/* How long after its submit a task's turn comes at the latest; 199 h with declared_us 0. */
 uint64_t admit_turn_span(const struct admit_config *config, uint64_t declared_us);
 
 enum admit_class admit_class_of(uint32_t priority);

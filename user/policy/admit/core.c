@@ -11,7 +11,7 @@
 
 #define TASKS_MAX         (1U << 24)
 #define KEYS_MAX          (1U << 20)
-#define BYPASS_DEFAULT_US (3600 * US_PER_SEC)
+#define BYPASS_DEFAULT_US (3600 * US_PER_SEC) /* as that of uw.conf */
 
 /* Half empty at least, so that a search ends soon. */
 static uint32_t hash_size(uint32_t count)
@@ -168,6 +168,8 @@ int admit_configure(struct admit *admit, const struct admit_config *config)
 		queue_remove(admit, i);
 		queue_add(admit, i);
 	}
+	for (uint32_t k = 0; k < admit->keys; k++)
+		queue_next_scout(admit, k);
 	return 0;
 }
 

@@ -55,9 +55,12 @@ static void leave(struct admit *admit, uint32_t i)
 
 static void forget(struct admit *admit, uint32_t i)
 {
-	if (admit->ticket[i].key != NONE)
-		admit->key[admit->ticket[i].key].waiting--;
+	uint32_t k = admit->ticket[i].key;
+
+	if (k != NONE)
+		admit->key[k].waiting--;
 	ticket_give(admit, i);
+	queue_next_scout(admit, k);
 }
 
 int admit_submit(struct admit *admit, const struct admit_task *task, uint64_t now_us)
@@ -77,6 +80,7 @@ int admit_submit(struct admit *admit, const struct admit_task *task, uint64_t no
 	if (admit->ticket[i].key != NONE)
 		admit->key[admit->ticket[i].key].waiting++;
 	enter(admit, i);
+	queue_next_scout(admit, admit->ticket[i].key);
 	return 0;
 }
 
@@ -245,10 +249,12 @@ int admit_exit(struct admit *admit, uint64_t id, enum admit_exit_how how, uint64
 			ticket->task.attempts++;
 	}
 	run_end(admit, i);
-	if (again)
+	if (again) {
 		enter(admit, i);
-	else
+		queue_next_scout(admit, ticket->key);
+	} else {
 		forget(admit, i);
+	}
 	return again ? ADMIT_REQUEUED : ADMIT_GONE;
 }
 
@@ -275,6 +281,7 @@ static int set_held(struct admit *admit, uint64_t id, bool held)
 	leave(admit, i);
 	admit->ticket[i].task.flags ^= ADMIT_HELD;
 	enter(admit, i);
+	queue_next_scout(admit, admit->ticket[i].key);
 	return 0;
 }
 

@@ -79,9 +79,10 @@ struct key_state {
 	struct admit_score score;
 	struct admit_digest digest, told; /* told: what the version is of, or near to it */
 	struct admit_score told_score;
-	uint64_t shown_bytes; /* highest peak of those that run */
-	uint32_t first, last; /* queued and parked ones, the stale ones first */
-	uint32_t running, waiting;
+	uint64_t shown_bytes;      /* highest peak of those that run */
+	uint32_t first, last;      /* queued and parked ones, the stale ones first */
+	uint32_t running, waiting; /* waiting: those that are known, running ones too */
+	uint32_t scout; /* the queued one that goes first, for the others to learn from; NONE */
 	uint32_t version;
 	uint32_t dirty_next;   /* NONE: the last; itself: not in the list */
 	uint32_t newer, older; /* by last use */
@@ -196,6 +197,9 @@ void ticket_estimate(struct admit *admit, uint32_t i);
 void queue_add(struct admit *admit, uint32_t i); /* estimates too */
 void queue_remove(struct admit *admit, uint32_t i);
 void queue_unpark(struct admit *admit, uint32_t component);
+/* The first of a key of which nothing is known becomes its scout where it has none and others wait.
+ * k may be NONE. */
+void queue_next_scout(struct admit *admit, uint32_t k);
 void queue_refresh(struct admit *admit, bool second); /* a few stale estimates, or more */
 uint64_t admit_delay_us(const struct admit_config *config, enum admit_class class);
 

@@ -108,6 +108,7 @@ uint32_t key_use(struct admit *admit, uint64_t id)
 	admit_key_init(&admit->key[k].key, id);
 	admit->key[k].first = admit->key[k].last = NONE;
 	admit->key[k].dirty_next = k;
+	admit->key[k].scout = NONE;
 	admit->key_hash[hash_place(admit, id)] = k + 1;
 	use_link(admit, k);
 	return k;

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The first task of a key of which nothing is known goes ahead of its turn once others of the key
+ * wait for what it teaches. One of a key does, and another where that one goes away.
+ */
+#include "tests/unit/admit_fixture.h"
+
+/* Those of key 1 hold 60 MiB each until one of them has run; 7 and 8 are of no key. */
+static void queue_behind_wide_ones(struct fixture *f)
+{
+	submit(f, task(7, 100, 100));
+	step(f);
+	submit(f, task(8, 100, 100));
+	f->now_us += S(1);
+}
+
+static void test_the_first_of_an_unknown_key_goes_first(void **data)
+{
+	struct fixture *f = *data;
+
+	queue_behind_wide_ones(f);
+	submit(f, keyed(1, 60, 100));
+	assert_int_equal(view(f, 8).position, 1);
+	submit(f, keyed(2, 60, 100));
+	submit(f, keyed(3, 60, 100));
+	assert_int_equal(view(f, 1).position, 1);
+	assert_int_equal(view(f, 8).position, 2);
+	end_task(f, 7, 100);
+	step(f);
+	must(f, ADMIT_START, 1);
+	assert_null(find(f, ADMIT_START, 2));
+	assert_int_equal(view(f, 8).position, 1);
+}
+
+static void test_a_scout_that_goes_leaves_its_place_to_the_next(void **data)
+{
+	struct fixture *f = *data;
+
+	queue_behind_wide_ones(f);
+	for (uint64_t id = 1; id <= 3; id++)
+		submit(f, keyed(id, 60, 100));
+	assert_int_equal(admit_cancel(f->admit, 1), 0);
+	assert_int_equal(view(f, 2).position, 1);
+	assert_int_equal(admit_hold(f->admit, 2), 0);
+	assert_int_equal(view(f, 3).position, 1);
+	end_task(f, 7, 100);
+	step(f);
+	must(f, ADMIT_START, 3);
+	assert_int_equal(admit_release(f->admit, 2), 0);
+	assert_int_equal(view(f, 8).position, 1);
+	/* It taught nothing. */
+	admit_exit(f->admit, 3, ADMIT_EXIT_FAILED, 0, f->now_us);
+	submit(f, keyed(4, 60, 100));
+	assert_int_equal(view(f, 2).position, 1);
+}
+
+static void test_a_preview_makes_nobody_a_scout(void **data)
+{
+	struct fixture *f = *data;
+	struct admit_view got;
+	struct admit_task t = keyed(2, 60, 100);
+
+	queue_behind_wide_ones(f);
+	submit(f, keyed(1, 60, 100));
+	t.submit_us = f->now_us;
+	assert_int_equal(admit_preview(f->admit, &t, f->now_us, &got), 0);
+	assert_int_equal(view(f, 8).position, 1);
+}
+
+static void test_no_scout_is_sent_for_a_key_that_is_known(void **data)
+{
+	struct fixture *f = *data;
+
+	teach(f, 4, 40, 60);
+	queue_behind_wide_ones(f);
+	submit(f, keyed(1, 60, 100));
+	submit(f, keyed(2, 60, 100));
+	assert_int_equal(view(f, 8).position, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_first_of_an_unknown_key_goes_first),
+		TEST(a_scout_that_goes_leaves_its_place_to_the_next),
+		TEST(a_preview_makes_nobody_a_scout),
+		TEST(no_scout_is_sent_for_a_key_that_is_known),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
