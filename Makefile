@@ -47,24 +47,27 @@ PROGRAMS := $(O)/uwd $(O)/uwctl $(O)/uw-guard $(O)/uw-shim $(O)/uw-keep $(O)/uw-
 LIBUW    := $(O)/libuw.so.0 $(O)/libuw.so $(O)/uw.pc
 MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.scd))
 
-BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror -I.
+BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror -I. -ffile-prefix-map=$(CURDIR)=.
 
-.PHONY: all demo demo-host check unit pages python sim sim-long chaos chaos-sample vm kills-long bench bench-sched fuzz lint layers install install-python uninstall uninstall-python clean help guests fuzzers
+.PHONY: all deb demo demo-host check unit pages python sim sim-long chaos chaos-sample vm kills-long bench bench-sched fuzz lint layers install install-python uninstall uninstall-python clean help guests fuzzers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 all: $(PROGRAMS) $(LIBUW) $(MAN) ## build uwd, uwctl, uw-exporter, uw-guard, uw-shim, uw-keep, uw-login, libuw and the man pages (the default)
 
 # ---- dependencies: each stamp is newer than scripts/deps once its packages are there ----
+# DEPS=: where somebody else sees to them, as who builds packages does.
+DEPS ?= scripts/deps
 build/deps/%: scripts/deps
 	$(Q)mkdir -p $(@D)
-	$(Q)scripts/deps $*
+	$(Q)$(DEPS) $*
 	$(Q)touch $@
 
 # One apt at a time under -j.
 build/deps/test: | build/deps/build
-build/deps/vm build/deps/lint: | build/deps/test
-build/deps/lint: | build/deps/vm
+build/deps/vm build/deps/deb build/deps/lint: | build/deps/test
+build/deps/deb build/deps/lint: | build/deps/vm
+build/deps/lint: | build/deps/deb
 
 # ---- BPF ----
 $(B)/%.bpf.o: bpf/%.bpf.c | build/deps/build
@@ -87,6 +90,13 @@ $(O)/obj/%.o: %.c | build/deps/build
 	$(Q)mkdir -p $(@D)
 	@echo "  CC      $@"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# What is made for one PREFIX is made anew for another.
+.PHONY: FORCE
+$(O)/prefix: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)echo $(PREFIX) | cmp -s - $@ || echo $(PREFIX) >$@
+$(call OBJ,user/jobs/ops.c user/daemon/keepers.c cgroups/pool.c): $(O)/prefix
 
 # A unit test runs for a moment and is compiled for longer; what it tests is optimised as ever.
 $(O)/obj/tests/unit/%.o: CFLAGS += -Og
@@ -163,9 +173,10 @@ comma := ,
 $(O)/libuw.so: $(O)/libuw.so.0
 	$(Q)ln -sf libuw.so.0 $@
 
-$(O)/uw.pc: user/lib/uw.pc.in Makefile
+$(O)/uw.pc: user/lib/uw.pc.in FORCE
 	$(Q)mkdir -p $(@D)
-	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' $< >$@
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' $< >$@.new
+	$(Q)cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 build/man/%: scripts/man/%.scd | build/deps/build
 	$(Q)mkdir -p $(@D)
@@ -312,9 +323,10 @@ fuzz: | build/deps/build build/deps/test ## every parser under libFuzzer, FUZZ_S
 		CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" fuzzers
 	$(Q)scripts/run-fuzz $(FUZZ_S) build/fuzz/tests/fuzz
 
-layers: all ## who includes whom, what pure objects import, what lies where
+layers: all ## who includes whom, what pure objects import, what lies where, and what packages are made of
 	$(Q)scripts/check-layers
 	$(Q)scripts/check-tree
+	$(Q)scripts/check-deb
 
 lint: $(SKEL) | build/deps/lint ## clang-format, clang-tidy, cppcheck, shellcheck
 	$(Q)scripts/lint
@@ -341,6 +353,9 @@ chaos-sample: $(O)/tests/chaos $(O)/uw-shim ## CHAOS_S=20 seconds of it, drawn b
 check: ## everything but the benches; some twenty minutes on 2 cores without KVM
 	$(Q)$(MAKE) --no-print-directory -j2 all
 	+$(Q)MAKE='$(MAKE)' scripts/check
+
+deb: ## Debian packages for bookworm and trixie, each in a clean root, into build/deb
+	$(Q)scripts/deb
 
 demo: all guests | build/deps/vm ## a leak beside a trading stack, without and with uwctl, in a VM
 	$(Q)scripts/demo
