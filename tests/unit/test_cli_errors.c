@@ -127,7 +127,7 @@ static void test_a_wrong_command_line_says_what_is_missing_or_too_much(void **st
 		{{"lease"}, "say what to do: list [COMPONENT] | free ID...\n", 2},
 		{{"status", "a", "b"}, "'b' is one word too many\n", 2},
 		{{"jobs"}, "uwctl: unknown command 'jobs': did you mean 'queue'?\n", 2},
-		{{"report"}, "uwctl: unknown command 'report'; 'uwctl help' lists them\n", 2},
+		{{"document"}, "uwctl: unknown command 'document'; 'uwctl help' lists them\n", 2},
 		{{"--colour", "status"},
 		 "uwctl: unknown option '--colour': did you mean '--color'?\n",
 		 2},
