@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
+#include <inttypes.h>
 #include <pthread.h>
-#include <sched.h>
-#include <signal.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -76,7 +76,7 @@ static int check_given(void)
 	setpriority(PRIO_PROCESS, 0, 5);
 	urgency_begin(&urgency, URGENCY_UWD, clock_now_us());
 	urgency_judge(&urgency, clock_now_us() + 10 * US_PER_SEC);
-	return urgency.wanted || niceness() != 5;
+	return urgency.stands || niceness() != 5;
 }
 
 static void test_given_niceness_stays(void **data)
@@ -93,86 +93,98 @@ static uint64_t cpu_us(void)
 	return (uint64_t)used.tv_sec * US_PER_SEC + (uint64_t)used.tv_nsec / NS_PER_US;
 }
 
-static int check_budget(void)
+static void use_cpu_us(uint64_t us)
 {
-	uint64_t now_us = clock_now_us(), until_us;
+	uint64_t until_us = cpu_us() + us; /* whatever the machine's clock says of it */
+
+	while (cpu_us() < until_us)
+		;
+}
+
+#define PRESSURE "/tmp/uw-test-urgency-pressure"
+
+static void set_waited(uint64_t us)
+{
+	FILE *out = fopen(PRESSURE, "we");
+
+	fprintf(out, "some avg10=0.00 avg60=0.00 avg300=0.00 total=%" PRIu64 "\n", us);
+	fclose(out);
+}
+
+/* A second in which it has used so much, and somebody has waited for so long. */
+static void pass(struct urgency *urgency, uint64_t *now_us, uint64_t used_us, uint64_t waited_us)
+{
+	use_cpu_us(used_us);
+	set_waited(waited_us);
+	*now_us += US_PER_SEC;
+	urgency_judge(urgency, *now_us);
+}
+
+static int check_alone(void)
+{
+	uint64_t now_us = clock_now_us();
 	struct urgency urgency;
 
 	urgency_begin(&urgency, URGENCY_UWD, now_us);
-	/* 300 ms of a second, whatever the machine's clock says of it. */
-	until_us = cpu_us() + 300 * US_PER_MS;
-	while (cpu_us() < until_us)
-		;
-	urgency_judge(&urgency, now_us + US_PER_SEC / 2);
-	if (niceness() != -20)
-		return 1; /* too early to tell */
-	urgency_judge(&urgency, now_us + US_PER_SEC);
-	if (niceness() != 0)
-		return 2;
-	urgency_judge(&urgency, now_us + 3 * US_PER_SEC);
-	return niceness() == -20 ? 0 : 3;
+	urgency.pressure = PRESSURE;
+	for (int i = 0; i < 3; i++)
+		pass(&urgency, &now_us, 260 * US_PER_MS, 1000);
+	unlink(PRESSURE);
+	return niceness() != -20 || urgency_pause_us(&urgency, now_us, 100) != 0;
 }
 
-static void test_who_uses_much_comes_before_nobody_until_it_does_not(void **data)
+static void test_who_uses_much_while_nobody_waits_goes_on(void **data)
 {
 	(void)data;
-	in_child(check_budget);
-}
-
-static void use_cpu_us(uint64_t us)
-{
-	uint64_t until_us = cpu_us() + us;
-
-	while (cpu_us() < until_us)
-		;
-}
-
-/* One that never sleeps, on the processor of this one. */
-static pid_t start_rival(void)
-{
-	cpu_set_t one;
-	pid_t pid;
-
-	CPU_ZERO(&one);
-	CPU_SET((size_t)sched_getcpu(), &one);
-	if (sched_setaffinity(0, sizeof(one), &one))
-		return -1;
-	pid = fork();
-	while (!pid)
-		;
-	return pid;
+	in_child(check_alone);
 }
 
 static int check_ration(void)
 {
 	uint64_t now_us = clock_now_us();
 	struct urgency urgency;
-	pid_t rival;
 	int rc = 0;
 
 	urgency_begin(&urgency, URGENCY_UWD, now_us);
-	use_cpu_us(260 * US_PER_MS);
-	urgency_judge(&urgency, now_us + US_PER_SEC);
-	if (niceness() != 0 || urgency_pause_us(&urgency, now_us + US_PER_SEC, 100))
-		return 1;
-	rival = start_rival();
-	use_cpu_us(120 * US_PER_MS); /* and as much to the other one */
-	urgency_judge(&urgency, now_us + 2 * US_PER_SEC);
+	urgency.pressure = PRESSURE;
+	pass(&urgency, &now_us, 100 * US_PER_MS, 500000);
+	pass(&urgency, &now_us, 260 * US_PER_MS, 900000);
+	if (urgency_pause_us(&urgency, now_us, 100))
+		rc = 1; /* a second alone may be a tick that was long */
+	pass(&urgency, &now_us, 260 * US_PER_MS, 950000);
 	if (niceness() != -20)
-		rc = 2;
-	else if (urgency_pause_us(&urgency, now_us + 2 * US_PER_SEC, 100) != 700)
+		rc = 2; /* it would starve beside many */
+	else if (urgency_pause_us(&urgency, now_us, 100) != 700)
 		rc = 3; /* of eight parts those who ask have one */
-	else if (urgency_pause_us(&urgency, now_us + 63 * US_PER_SEC, 100))
+	else if (urgency_pause_us(&urgency, now_us + 60 * US_PER_SEC, 100))
 		rc = 4; /* for a minute */
-	if (rival > 0)
-		kill(rival, SIGKILL);
+	unlink(PRESSURE);
 	return rc;
 }
 
-static void test_who_waits_for_a_processor_comes_first_and_gives_those_who_ask_a_part(void **data)
+static void test_who_uses_much_while_others_wait_comes_first_and_gives_who_ask_a_part(void **data)
 {
 	(void)data;
 	in_child(check_ration);
+}
+
+static int check_uncounted(void)
+{
+	uint64_t now_us = clock_now_us();
+	struct urgency urgency;
+
+	urgency_begin(&urgency, URGENCY_UWD, now_us);
+	urgency.pressure = "/nonexistent";
+	for (int i = 0; i < 2; i++)
+		pass(&urgency, &now_us, 260 * US_PER_MS, 0);
+	unlink(PRESSURE);
+	return urgency_pause_us(&urgency, now_us, 100) != 700;
+}
+
+static void test_where_waiting_is_not_counted_somebody_waits(void **data)
+{
+	(void)data;
+	in_child(check_uncounted);
 }
 
 int main(void)
@@ -180,9 +192,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_it_starts_is_as_nice_as_anybody),
 		cmocka_unit_test(test_given_niceness_stays),
-		cmocka_unit_test(test_who_uses_much_comes_before_nobody_until_it_does_not),
+		cmocka_unit_test(test_who_uses_much_while_nobody_waits_goes_on),
 		cmocka_unit_test(
-			test_who_waits_for_a_processor_comes_first_and_gives_those_who_ask_a_part),
+			test_who_uses_much_while_others_wait_comes_first_and_gives_who_ask_a_part),
+		cmocka_unit_test(test_where_waiting_is_not_counted_somebody_waits),
 	};
 
 	return cmocka_run_group_tests_name("urgency", tests, NULL, NULL);

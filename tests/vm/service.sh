@@ -81,6 +81,10 @@ expect_rc 3 as redis uwctl enter cache --name shell -- sh -c 'grep -q cache/shel
 wait_until 5 test ! -d "$POOL/cache/shell"
 
 systemctl stop redis-server
+expect "what it entered before uwd was restarted" "$(grep populated "$POOL/cache/redis/cgroup.events")" 'populated 0'
+start redis-server
+is_in cache/redis "$(main_of redis-server)" || fail "an empty leaf of its name is not taken"
+systemctl stop redis-server
 wait_until 5 test ! -d "$POOL/cache/redis"
 
 # ---- in the background ----

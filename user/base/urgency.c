@@ -2,12 +2,13 @@
 /*
  * 64 tasks of niceness -10 leave one of 0 a six-hundredth of their processor, and one of -20 an
  * eighth. A thread that mostly sleeps and must not wait comes before them all. What users ask of it
- * is done with that right too, so it is given up while that is a lot: on a processor that nobody
- * else wants this changes nothing. Where the thread has to wait then, those who ask would keep it
- * from what is urgent: they are given a part of the time for a while, and the right comes back.
+ * is done with that right too, and must not become a way to take the processor from everybody: who
+ * uses much of one while others wait for one, gives those who ask a part of the time for a while.
+ * Giving up the right instead would have it starve where it is needed.
  */
 #include "user/base/urgency.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@
 #define NICENESS    (-20)
 #define JUDGED_US   US_PER_SEC
 #define USED_PART   4  /* of the time */
-#define WAIT_PART   20 /* of the time: others want the processor */
+#define WAIT_PART   20 /* of the time: somebody waits for a processor */
 #define RATION_US   (60 * US_PER_SEC)
 #define RATION_PART 8 /* half of what may be used: work follows from what they ask */
 
@@ -42,61 +43,59 @@ static bool take(int priority)
 {
 	const struct sched_param first = {.sched_priority = priority}, none = {0};
 
-	if (setpriority(PRIO_PROCESS, (id_t)gettid(), priority ? NICENESS : 0))
+	if (setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS))
 		return false;
-	return (priority && !sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first)) ||
+	return !sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first) ||
 	       !sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &none);
+}
+
+/* How long somebody has waited for a processor, so far; -ENOENT where that is not counted. */
+static int read_waited(const char *pressure, uint64_t *ret_us)
+{
+	unsigned long long us;
+	char text[256];
+
+	if (text_read_at(AT_FDCWD, pressure, text, sizeof(text)) < 0 ||
+	    sscanf(text, "some %*s %*s %*s total=%llu", &us) != 1)
+		return -ENOENT;
+	*ret_us = us;
+	return 0;
 }
 
 void urgency_begin(struct urgency *urgency, int priority, uint64_t now_us)
 {
 	*urgency = (struct urgency){
-		.priority = priority,
+		.pressure = "/proc/pressure/cpu",
 		.judged_us = now_us,
 		.used_us = urgency_used_us(),
 	};
 	if (sched_getscheduler(0) == SCHED_OTHER && !getpriority(PRIO_PROCESS, (id_t)gettid()))
-		urgency->wanted = urgency->stands = take(priority);
+		urgency->stands = take(priority);
 }
 
-/* Ready and not running, so far (kernel/sched/stats.h). Where that is not counted nobody waits. */
-static uint64_t waited_us(void)
-{
-	char text[96];
-	unsigned long long waited_ns = 0;
-
-	if (text_read_at(AT_FDCWD, "/proc/thread-self/schedstat", text, sizeof(text)) < 0 ||
-	    sscanf(text, "%*u %llu", &waited_ns) != 1)
-		return 0;
-	return waited_ns / NS_PER_US;
-}
-
-/* It has waited much since it was asked last. */
+/* Since it was judged last. Where nobody counts that, somebody does. */
 static bool others_want_it(struct urgency *urgency, uint64_t passed_us)
 {
 	uint64_t before_us = urgency->waited_us;
 
-	urgency->waited_us = waited_us();
-	return urgency->waited_us - before_us > passed_us / WAIT_PART;
+	return read_waited(urgency->pressure, &urgency->waited_us) < 0 ||
+	       urgency->waited_us - before_us >= passed_us / WAIT_PART;
 }
 
 void urgency_judge(struct urgency *urgency, uint64_t now_us)
 {
 	uint64_t passed_us = now_us - urgency->judged_us, used_us;
-	bool stands;
+	bool is_over;
 
-	if (!urgency->wanted || passed_us < JUDGED_US)
+	if (!urgency->stands || passed_us < JUDGED_US)
 		return;
 	used_us = urgency_used_us();
-	stands = used_us - urgency->used_us <= passed_us / USED_PART;
-	if (!urgency->stands && others_want_it(urgency, passed_us)) {
+	is_over = used_us - urgency->used_us > passed_us / USED_PART;
+	if (is_over && !urgency->over)
+		(void)read_waited(urgency->pressure, &urgency->waited_us); /* from here on */
+	else if (is_over && others_want_it(urgency, passed_us))
 		urgency->rationed_until_us = now_us + RATION_US;
-		stands = true;
-	}
-	if (stands != urgency->stands && take(stands ? urgency->priority : 0)) {
-		urgency->stands = stands;
-		urgency->waited_us = waited_us();
-	}
+	urgency->over = is_over;
 	urgency->judged_us = now_us;
 	urgency->used_us = used_us;
 }

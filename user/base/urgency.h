@@ -13,11 +13,11 @@
 #define URGENCY_GUARD 2 /* it acts when uwd hangs, and that may be on its processor */
 
 struct urgency {
-	bool wanted; /* nobody gave this thread a niceness or a policy of its own, */
-	bool stands; /* and it comes first now */
-	int priority;
-	uint64_t judged_us, used_us; /* CPU time of the thread at that time */
-	uint64_t waited_us;          /* for a processor, when that was looked at last */
+	bool stands;                 /* it comes first */
+	const char *pressure;        /* where the kernel tells who waits for a processor */
+	bool over;                   /* it had used much when it was judged last, */
+	uint64_t judged_us, used_us; /* CPU time of the thread at that time, */
+	uint64_t waited_us;          /* and how long somebody had waited by then */
 	uint64_t rationed_until_us;  /* those who ask have a part of the time until then */
 };
 
@@ -30,10 +30,9 @@ struct urgency {
 void urgency_begin(struct urgency *urgency, int priority, uint64_t now_us);
 
 /*
- * To be called at least about once a second: a thread that has used more than a quarter of a
- * processor since, for a second or longer, is as nice as anybody until it has not. If it then waits
- * for a processor for a twentieth of the time or more, it comes first again, and for the next
- * minute whoever makes it work is to leave it pauses.
+ * To be called at least about once a second: when the thread has used more than a quarter of a
+ * processor, twice in a row, and somebody has waited for one for a twentieth of the time or more,
+ * then for the next minute whoever makes it work is to leave it pauses.
  */
 void urgency_judge(struct urgency *urgency, uint64_t now_us);
 

@@ -27,7 +27,7 @@ static void tell(struct daemon *daemon, uint64_t now_us)
 {
 	if (now_us >= daemon->rationed_us)
 		log_notice("clients keep uwd busy while others want the processor: they get a "
-			   "small part of one until nobody has waited for a minute");
+			   "small part of one, for a minute at a time");
 	daemon->rationed_us = daemon->urgency.rationed_until_us;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Clients of both sockets wait while others want the processor that they make uwd use, so that it
- * has time, and its niceness, for what is urgent.
+ * has time for what is urgent.
  */
 #ifndef UW_DAEMON_RATION_H
 #define UW_DAEMON_RATION_H
