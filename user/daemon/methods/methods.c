@@ -338,7 +338,8 @@ static void method_freeze(struct daemon *daemon, const struct ipc_call *call,
 	    !may_freeze(daemon, call, wanted.component, answer) ||
 	    !is_ours_to_freeze(daemon, wanted.leaf, answer))
 		return;
-	if (!has_leaf(daemon, wanted.component)) {
+	/* One that is named may have come since the last look. */
+	if (!wanted.leaf && !has_leaf(daemon, wanted.component)) {
 		ipc_answer_fail(answer, IPC_ERROR_REFUSED, "nothing runs in %s",
 				daemon->config.component[wanted.component].name);
 		return;

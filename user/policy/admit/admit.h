@@ -372,7 +372,7 @@ int admit_key_import(struct admit *admit, const struct admit_key *key);
 int admit_key_teach(struct admit *admit, uint64_t key, const struct admit_run *run);
 
 /* How much earlier the turn of a scout comes. As long as queues get on the traces of the bench;
- * with half of it waits on nfmix x5 are a tenth longer, twice as much changes them by less. */
+ * with half of it waits on nfmix x5 were 13 % longer (by a run weight of 5). */
 #define ADMIT_SCOUT_US (12 * 3600 * 1000000ULL)
 
 /* How long after its submit a task's turn comes at the latest; 199 h with declared_us 0. */
