@@ -17,8 +17,13 @@ rm /run/uw/uwd.sock
 wait_until 5 uwctl status
 logged 'the control socket was removed, and is there again' || fail "and nobody says so"
 
+# remove_run: uwd may just be making there anew what was removed first
+remove_run() {
+	until rm -rf /run/uw 2>/dev/null; do :; done
+}
+
 # All of /run/uw, and at once another uwd: it waits for the first, which ends, and takes over.
-rm -rf /run/uw
+remove_run
 uwd 2>>/tmp/uwd.log &
 SECOND=$!
 wait "$UWD_PID" && fail "the first ended as if all was well"
@@ -30,7 +35,7 @@ stop_uwd
 # The first cannot see it, as it stands still: the second is refused by the lock on the pool.
 start_uwd
 kill -STOP "$UWD_PID"
-rm -rf /run/uw
+remove_run
 expect_rc 1 timeout 20 uwd
 expect_match "says who" "$OUT" 'another uwd runs on this pool'
 kill -CONT "$UWD_PID"
