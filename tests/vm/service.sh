@@ -46,7 +46,7 @@ systemctl cat redis-server | grep -qx "ExecStart=$(block 1 | sed -n 's/.* -- //p
 	fail "the package's command is another one: $(systemctl cat redis-server | grep ExecStart)"
 systemctl daemon-reload
 start redis-server
-expect "uwd came with it" "$(systemctl is-active uwd)" active
+[ "$(systemctl is-active uwd)" = active ] || fail "uwd did not come with it: $(journalctl -q --no-pager -u uwd | tail -n 8)"
 pid=$(main_of redis-server)
 is_in cache/redis "$pid" || fail "redis is in $(cat "/proc/$pid/cgroup"): $(journalctl -u redis-server | tail -n 3)"
 expect "its program" "$(cat "/proc/$pid/comm")" redis-server

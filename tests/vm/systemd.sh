@@ -19,7 +19,7 @@ priority = 3
 freeze = yes
 END
 
-systemctl start uwd
+systemctl start uwd || fail "$(journalctl -q --no-pager -u uwd | tail -n 8)"
 expect "the unit runs" "$(systemctl is-active uwd)" active
 expect "budget" "$(cg cache/memory.high)" $((240 << 20))
 grep -q . "$POOL/holder/cgroup.procs" || fail "no guard in holder/"
