@@ -6,12 +6,13 @@
 
 static void test_leases_end_with_the_process_though_its_socket_lives(void **state)
 {
-	int fds[2], status;
+	int fds[2], seen[2], status;
 	char byte = 0;
 	pid_t pid;
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(pipe2(seen, O_CLOEXEC), 0);
 	pid = fork();
 	if (!pid) {
 		int fd = call_in(), pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
@@ -30,13 +31,14 @@ static void test_leases_end_with_the_process_though_its_socket_lives(void **stat
 		}
 		recv(fd, bytes, sizeof(bytes), 0);
 		recv(fd, bytes, sizeof(bytes), 0);
-		_exit(0);
+		_exit(read(seen[0], &byte, 1) != 1);
 	}
 	for (int i = 0; i < 2000 && !leases(); i++) {
 		serve();
 		usleep(1000);
 	}
 	assert_int_equal(leases(), 1);
+	assert_int_equal(write(seen[1], &byte, 1), 1);
 	for (int i = 0; i < 2000 && leases(); i++) {
 		serve();
 		usleep(1000);
@@ -46,6 +48,8 @@ static void test_leases_end_with_the_process_though_its_socket_lives(void **stat
 	waitpid(pid, &status, 0);
 	close(fds[0]);
 	close(fds[1]);
+	close(seen[0]);
+	close(seen[1]);
 }
 
 static void restart(void)
