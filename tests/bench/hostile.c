@@ -31,6 +31,7 @@
 #include "user/conf/conf.h"
 #include "user/daemon/methods/methods.h"
 #include "user/daemon/methods/wait.h"
+#include "user/daemon/mover.h"
 #include "user/daemon/state.h"
 #include "user/ipc/server.h"
 #include "user/jobs/jobs.h"
@@ -193,6 +194,10 @@ static void open_daemon(struct hostile *hostile)
 	    sense_new(&daemon->config, -1, &daemon->sense, &err) < 0 ||
 	    ipc_server_new(&conf, &daemon->server, &err) < 0)
 		die(err.text);
+	daemon->pool.dir = -1; /* nobody is moved anywhere, and is told so */
+	pthread_mutex_init(&daemon->pool_lock, NULL);
+	if (mover_open(daemon))
+		die("no mover");
 	hostile->slots = slots_reopen(hostile->dir);
 }
 
@@ -201,6 +206,8 @@ static void close_daemon(struct hostile *hostile)
 	jobs_close(hostile->daemon.jobs);
 	hostile->daemon.jobs = NULL;
 	ipc_server_free(hostile->daemon.server);
+	mover_close(&hostile->daemon);
+	free(hostile->daemon.entered);
 	sense_free(hostile->daemon.sense);
 }
 
@@ -277,11 +284,16 @@ static void turn(struct hostile *hostile, int timeout_ms)
 	struct pollfd fd[] = {
 		{.fd = jobs_fd(daemon->jobs), .events = POLLIN},
 		{.fd = ipc_server_fd(daemon->server), .events = POLLIN},
+		{.fd = mover_fd(daemon), .events = POLLIN},
 	};
 	struct stretch_of_work work;
 
-	if (poll(fd, 2, timeout_ms) <= 0)
+	if (poll(fd, 3, timeout_ms) <= 0)
 		return;
+	work = begin_work();
+	if (fd[2].revents)
+		mover_dispatch(daemon);
+	end_work(hostile, &work, "moves");
 	work = begin_work();
 	if (fd[0].revents)
 		jobs_dispatch(daemon->jobs);

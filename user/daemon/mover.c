@@ -71,15 +71,24 @@ static struct moved *moved_free(struct moved *moved)
 	return next;
 }
 
-static int on_wake(sd_event_source *source, int fd, uint32_t revents, void *data)
+int mover_fd(const struct daemon *daemon)
 {
-	struct daemon *daemon = data;
+	return daemon->mover->wake;
+}
+
+void mover_dispatch(struct daemon *daemon)
+{
 	eventfd_t count;
 
-	(void)source, (void)revents;
-	eventfd_read(fd, &count);
+	eventfd_read(daemon->mover->wake, &count);
 	for (struct moved *moved = take_all(daemon->mover); moved; moved = moved_free(moved))
 		moved->done(daemon, moved->data, moved->rc, moved->cgid);
+}
+
+static int on_wake(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	(void)source, (void)fd, (void)revents;
+	mover_dispatch(data);
 	return 0;
 }
 
@@ -153,8 +162,8 @@ void mover_close(struct daemon *daemon)
 
 int mover_watch(struct daemon *daemon)
 {
-	return loop_add_io(daemon->event, daemon->mover->wake, EPOLLIN, on_wake, daemon,
-			   LOOP_CLIENTS, &daemon->mover->source);
+	return loop_add_io(daemon->event, mover_fd(daemon), EPOLLIN, on_wake, daemon, LOOP_CLIENTS,
+			   &daemon->mover->source);
 }
 
 void mover_unwatch(struct daemon *daemon)

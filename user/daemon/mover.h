@@ -12,6 +12,10 @@
 int mover_open(struct daemon *daemon);   /* -errno */
 void mover_close(struct daemon *daemon); /* what was not told of yet is not told of any more */
 
+/* Readable when somebody is to be told; what the loop does then. */
+int mover_fd(const struct daemon *daemon);
+void mover_dispatch(struct daemon *daemon);
+
 int mover_watch(struct daemon *daemon);
 void mover_unwatch(struct daemon *daemon);
 
