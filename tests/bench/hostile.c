@@ -36,6 +36,7 @@
 #include "user/ipc/server.h"
 #include "user/jobs/jobs.h"
 #include "user/jobs/reader.h"
+#include "user/policy/step.h"
 #include "user/sense/sense.h"
 #include "user/shim/slots.h"
 
@@ -194,6 +195,9 @@ static void open_daemon(struct hostile *hostile)
 	    sense_new(&daemon->config, -1, &daemon->sense, &err) < 0 ||
 	    ipc_server_new(&conf, &daemon->server, &err) < 0)
 		die(err.text);
+	daemon->policy = calloc(1, policy_state_size()); /* as policy_init would make it */
+	if (!daemon->policy)
+		die("out of memory");
 	daemon->pool.dir = -1; /* nobody is moved anywhere, and is told so */
 	pthread_mutex_init(&daemon->pool_lock, NULL);
 	if (mover_open(daemon))
@@ -208,6 +212,7 @@ static void close_daemon(struct hostile *hostile)
 	ipc_server_free(hostile->daemon.server);
 	mover_close(&hostile->daemon);
 	free(hostile->daemon.entered);
+	free(hostile->daemon.policy);
 	sense_free(hostile->daemon.sense);
 }
 
