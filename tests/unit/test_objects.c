@@ -424,6 +424,30 @@ static void test_one_that_is_there_twice_costs_no_other(void **data)
 	uw_objects_free(pool);
 }
 
+/* Each was put twice at once and got since: the depot is full of what is in use. */
+static void test_depot_full_of_twins_loses_no_object(void **data)
+{
+	static struct uw_object object[300];
+	struct uw_objects *pool = make(300, 8);
+
+	(void)data;
+	for (int i = 0; i < 300; i++)
+		assert_int_equal(uw_objects_get(pool, &object[i]), 0);
+	for (int i = 0; i < 300; i++)
+		objects_give(pool,
+			     (struct uw_objects_round){object[i].index, object[i].generation - 1});
+	for (int i = 0; i < 300; i++)
+		assert_int_equal(uw_objects_put(pool, &object[i]), 0);
+	for (int i = 0; i < 300; i++)
+		objects_give(pool,
+			     (struct uw_objects_round){object[i].index, object[i].generation + 1});
+	for (int i = 0; i < 300; i++)
+		assert_int_equal(uw_objects_get(pool, &object[i]), 0);
+	assert_int_equal(stats_of(pool).in_use, 300);
+	assert_int_equal(uw_objects_get(pool, &object[0]), -EAGAIN);
+	uw_objects_free(pool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -436,6 +460,7 @@ int main(void)
 		cmocka_unit_test(test_threads_share_no_object_and_give_all_back),
 		cmocka_unit_test(test_puts_of_many_threads_double_no_object),
 		cmocka_unit_test(test_one_that_is_there_twice_costs_no_other),
+		cmocka_unit_test(test_depot_full_of_twins_loses_no_object),
 		cmocka_unit_test(test_a_thread_knows_many_pools),
 		cmocka_unit_test(test_child_finds_what_other_threads_had),
 	};

@@ -699,7 +699,7 @@ void uw_objects_free(struct uw_objects *pool);
 struct uw_objects_entry {
 	void *object;        /* NULL: to be made */
 	uint32_t generation; /* odd while it is in use */
-	uint32_t zero;
+	uint32_t swept;      /* the depot's last sweep that found it */
 };
 
 /* A free object, as of one generation: when that has gone on meanwhile it is in here twice. */

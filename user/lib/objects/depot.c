@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * What no thread has at hand. Free objects come and go a magazine at a time, so that its lock is
- * taken once in so many gets or puts. It has room for each object once.
+ * taken once in so many gets or puts. It has room for each object once; when it is full it is rid
+ * of those that two puts at once have brought twice.
  */
 #include <errno.h>
 #include <string.h>
@@ -54,11 +55,34 @@ int objects_refill(struct uw_objects *pool, struct objects_cache *cache,
 	return rc;
 }
 
-/* There is room for each object once: what is in here twice, and has been used since, may go. */
+/* What has been used since goes, and of what is in here twice one. */
+static void sweep(struct uw_objects *pool)
+{
+	uint32_t count = 0;
+
+	pool->sweeps++;
+	for (uint32_t i = 0; i < pool->depot_count; i++) {
+		struct uw_objects_round round = pool->depot[i];
+		struct uw_objects_entry *entry = &pool->head.entry[round.index];
+
+		if (objects_generation(entry) != round.generation || entry->swept == pool->sweeps)
+			continue;
+		entry->swept = pool->sweeps;
+		pool->depot[count++] = round;
+	}
+	pool->depot_count = count;
+}
+
+/* A depot that is full of what is free and there once has all that there is: the rest is twins. */
 static void put_down(struct uw_objects *pool, const struct uw_objects_round *round, uint32_t count)
 {
-	for (uint32_t i = 0; i < count && pool->depot_count < pool->options.max; i++)
+	for (uint32_t i = 0; i < count; i++) {
+		if (pool->depot_count == pool->options.max)
+			sweep(pool);
+		if (pool->depot_count == pool->options.max)
+			return;
 		pool->depot[pool->depot_count++] = round[i];
+	}
 }
 
 void objects_flush(struct uw_objects *pool, struct objects_cache *cache, bool all)

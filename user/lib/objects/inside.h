@@ -33,6 +33,7 @@ struct uw_objects {
 	pthread_mutex_t lock; /* of all that follows */
 	uint32_t made;        /* indices below it were in use once */
 	uint32_t depot_count;
+	uint32_t sweeps; /* of the depot, up to now */
 	struct uw_objects_round *depot;
 	struct objects_cache *caches;
 };
