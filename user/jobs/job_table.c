@@ -8,30 +8,17 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
+
+#include "user/base/sparse.h"
 
 #define BUCKETS (JOBS_MAX * 2U)
-
-static void *map(size_t bytes)
-{
-	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return at == MAP_FAILED ? NULL : at;
-}
-
-static void unmap(void *at, size_t bytes)
-{
-	if (at)
-		munmap(at, bytes);
-}
 
 int job_table_init(struct job_table *table)
 {
 	*table = (struct job_table){
-		.job = map(JOBS_MAX * sizeof(*table->job)),
-		.bucket = map(BUCKETS * sizeof(*table->bucket)),
-		.free = map(JOBS_MAX * sizeof(*table->free)),
+		.job = sparse_map(JOBS_MAX * sizeof(*table->job)),
+		.bucket = sparse_map(BUCKETS * sizeof(*table->bucket)),
+		.free = sparse_map(JOBS_MAX * sizeof(*table->free)),
 	};
 	if (table->job && table->bucket && table->free)
 		return 0;
@@ -41,9 +28,9 @@ int job_table_init(struct job_table *table)
 
 void job_table_done(struct job_table *table)
 {
-	unmap(table->job, JOBS_MAX * sizeof(*table->job));
-	unmap(table->bucket, BUCKETS * sizeof(*table->bucket));
-	unmap(table->free, JOBS_MAX * sizeof(*table->free));
+	sparse_unmap(table->job, JOBS_MAX * sizeof(*table->job));
+	sparse_unmap(table->bucket, BUCKETS * sizeof(*table->bucket));
+	sparse_unmap(table->free, JOBS_MAX * sizeof(*table->free));
 	*table = (struct job_table){0};
 }
 

@@ -15,12 +15,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
+#include "user/base/sparse.h"
 #include "user/base/text.h"
 #include "user/jobs/adopt.h"
 #include "user/jobs/daily_check.h"
@@ -204,16 +204,13 @@ static int make_dirs(struct jobs *jobs, struct uw_err *err)
 static int open_core(struct jobs *jobs, struct uw_err *err)
 {
 	struct admit_limits limits = {.tasks = JOBS_MAX, .keys = JOBS_KEYS_MAX};
-	void *at;
 	int rc;
 
 	jobs->admit_bytes = admit_size(&limits);
-	at = mmap(NULL, jobs->admit_bytes, PROT_READ | PROT_WRITE,
-		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (at == MAP_FAILED)
+	jobs->admit = sparse_map(jobs->admit_bytes);
+	if (!jobs->admit)
 		return err_set(err, -errno, "queue: %" PRIu64 " bytes for the core: %s",
 			       jobs->admit_bytes, strerror(errno));
-	jobs->admit = at;
 	rc = admit_init(jobs->admit, &limits, &jobs->admit_config);
 	return rc ? err_set(err, rc, "queue: the core takes no such configuration") : 0;
 }
@@ -409,8 +406,7 @@ void jobs_close(struct jobs *jobs)
 	accounts_done(&jobs->accounts);
 	after_done(&jobs->after);
 	job_table_done(&jobs->table);
-	if (jobs->admit)
-		munmap(jobs->admit, jobs->admit_bytes);
+	sparse_unmap(jobs->admit, jobs->admit_bytes);
 	if (jobs->slots >= 0)
 		close(jobs->slots);
 	if (jobs->turn_fd >= 0)
