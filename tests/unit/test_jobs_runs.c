@@ -94,6 +94,72 @@ static void test_jobs_queued_again_wait_for_their_component(void **state)
 	assert_int_equal(row_of(f, id).job.attempts, 2);
 }
 
+/* ---- many at once ---- */
+
+#define MANY 6
+
+static struct jobs_range many = {1, MANY};
+
+static uint32_t slots_used(const struct jobs_fixture *f)
+{
+	return (uint32_t)f->jobs->stats.slots_used;
+}
+
+/* With no time for it at all, one starts in a turn, and each once and in its order. */
+static void test_jobs_start_as_turns_have_time(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256], text[192];
+	struct jobs_item item;
+
+	f->no_ticks = true;
+	f->jobs->part_us = 0;
+	snprintf(text, sizeof(text), "echo x >>%s; " AT_GATE, f->ran);
+	item = sh_item(text, buf, sizeof(buf));
+	item.range_count = 1;
+	item.range = &many;
+	submit(f, &item, 1);
+	assert_in_range(slots_used(f), 0, 1);
+	for (uint32_t used = slots_used(f); used < MANY;) {
+		jobs_fixture_turn(f);
+		assert_in_range(slots_used(f), used, used + 1);
+		used = slots_used(f);
+	}
+	JOBS_UNTIL(f, times_ran(f) == MANY);
+	for (uint64_t id = f->first_id + 1; id < f->first_id + MANY; id++)
+		assert_true(jobs_find(f->jobs, id)->start_us >
+			    jobs_find(f->jobs, id - 1)->start_us);
+}
+
+static uint32_t running(const struct jobs_fixture *f)
+{
+	struct jobs_stats stats;
+
+	jobs_stats(f->jobs, &stats);
+	return stats.count[JOB_RUNNING];
+}
+
+static void test_jobs_end_as_turns_have_time(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item(AT_GATE "; exit 3", buf, sizeof(buf));
+
+	item.range_count = 1;
+	item.range = &many;
+	submit(f, &item, 1);
+	JOBS_UNTIL(f, f->jobs->stats.started == MANY);
+	f->jobs->part_us = 0;
+	open_gate(f, MANY);
+	for (uint32_t run = MANY; run;) {
+		jobs_fixture_turn(f);
+		assert_in_range(running(f), run - 1, run);
+		run = running(f);
+	}
+	JOBS_UNTIL(f, f->ended == MANY);
+	assert_int_equal(row_of(f, f->first_id).result.status, 3);
+}
+
 /* ---- Wait ---- */
 
 static json_t *ask_wait(struct jobs_fixture *f, uint64_t id)
@@ -443,6 +509,8 @@ int main(void)
 		TEST(test_jobs_past_max_running_say_so),
 		TEST(test_jobs_as_large_as_their_component_say_so),
 		TEST(test_jobs_without_room_to_grow_fail_where_that_is_asked),
+		TEST(test_jobs_start_as_turns_have_time),
+		TEST(test_jobs_end_as_turns_have_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,7 @@
 
 #define TAG_RECORDER    0U /* slots count from 1 */
 #define EVENTS_A_TURN   64
+#define PART_US         1000U /* a fifth of what a turn of the loop may take */
 #define TAG_READER      UINT32_MAX
 #define TAG_TURN        (UINT32_MAX - 1)
 #define KEEP_RUNS_A_KEY 200U
@@ -366,6 +367,7 @@ static int try_to_open(const struct jobs_setup *setup, struct jobs **ret_jobs, s
 	take_components(jobs);
 	jobs->slots = -1;
 	jobs->oldest.least_us = jobs->oldest.found_us = UINT64_MAX;
+	jobs->part_us = PART_US;
 	jobs->turn_fd = -1;
 	jobs->clock_offset_us = clock_wall_us() - clock_now_us();
 	jobs->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -424,8 +426,26 @@ int jobs_fd(const struct jobs *jobs)
 	return jobs->epoll;
 }
 
+/* A first one is always for now; what there is no time for is heard of again in the next turn. */
+static void hear_of_end(struct jobs *jobs, uint32_t slot, uint64_t *until_us)
+{
+	struct run *run = jobs->run[slot];
+
+	if (!run || !run->launched) {
+		if (run)
+			run->gone = true; /* seen before its start is through */
+		return;
+	}
+	if (*until_us && clock_now_us() >= *until_us && !run_watch(jobs, slot, run->pidfd))
+		return;
+	if (!*until_us)
+		*until_us = clock_now_us() + jobs->part_us;
+	end_attempt(jobs, slot);
+}
+
 void jobs_dispatch(struct jobs *jobs)
 {
+	uint64_t until_us = 0; /* for ends */
 	struct epoll_event events[EVENTS_A_TURN];
 	int count = epoll_wait(jobs->epoll, events, EVENTS_A_TURN, 0);
 
@@ -438,10 +458,8 @@ void jobs_dispatch(struct jobs *jobs)
 			reader_thread_dispatch(jobs->reader_thread);
 		else if (tag == TAG_TURN)
 			continue;
-		else if (jobs->run[tag] && jobs->run[tag]->launched)
-			end_attempt(jobs, tag);
-		else if (jobs->run[tag])
-			jobs->run[tag]->gone = true; /* seen before its start is through */
+		else
+			hear_of_end(jobs, tag, &until_us);
 	}
 	enter_some(jobs);
 	enqueue_waiting(jobs);

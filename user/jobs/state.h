@@ -61,6 +61,7 @@ struct jobs {
 	struct store_awaited awaited[JOB_AFTER_MAX];
 	bool awaited_kept;
 	struct submission *coming, **coming_last; /* on disk, and not all in the table */
+	uint64_t part_us;                         /* of a turn: for starts, and as much for ends */
 	int turn_fd;              /* an eventfd: there is something to do in another turn */
 	uint32_t unresolved;      /* locked slots whose shim has not said its pid */
 	uint64_t *loaded_waiting; /* between load and adoption: jobs that wait for others */
