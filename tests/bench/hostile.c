@@ -16,6 +16,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -411,15 +412,18 @@ static void submit_quiet(struct hostile *hostile)
 
 /* ---- the crowd ---- */
 
+/* Not by fork, as it would take the loop's pages from it, one fault each. */
 static pid_t start_crowd(const struct hostile *hostile, const char *program, const char *seconds)
 {
-	pid_t pid = fork();
+	char *argv[] = {(char *)program, (char *)hostile->path, (char *)seconds, NULL};
+	pid_t pid;
+	int rc = posix_spawn(&pid, program, NULL, NULL, argv, environ);
 
-	if (pid)
-		return pid;
-	execl(program, program, hostile->path, seconds, (char *)NULL);
-	perror(program);
-	_exit(127);
+	if (rc) {
+		fprintf(stderr, "hostile: %s: %s\n", program, strerror(rc));
+		exit(1);
+	}
+	return pid;
 }
 
 static void serve_crowd(struct hostile *hostile, const char *program, const char *seconds)

@@ -274,6 +274,26 @@ static void test_cancel_and_refusals(void **data)
 	submit(f, task(100, 50, 1));
 }
 
+static void test_an_answer_holds_what_it_may(void **data)
+{
+	struct fixture *f = *data;
+	uint64_t next = 1;
+
+	f->config.answer_max = ADMIT_DECISIONS_MAX + 1;
+	assert_int_equal(admit_configure(f->admit, &f->config), -EINVAL);
+	f->config.answer_max = 3;
+	configure(f);
+	for (uint64_t id = 1; id <= 8; id++)
+		submit(f, task(id, 10, 1));
+	do {
+		admit_decide(f->admit, f->now_us, &f->got);
+		assert_in_range(f->got.count, 0, 3);
+		for (uint32_t i = 0; i < f->got.count; i++)
+			assert_int_equal(f->got.decision[i].id, next++);
+	} while (f->got.more);
+	assert_int_equal(next, 9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +308,7 @@ int main(void)
 		TEST(a_head_out_of_patience_is_passed_by_limits_only),
 		TEST(who_was_promised_a_long_wait_is_patient_for_half_of_it),
 		TEST(cancel_and_refusals),
+		TEST(an_answer_holds_what_it_may),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

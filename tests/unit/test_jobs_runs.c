@@ -96,7 +96,8 @@ static void test_jobs_queued_again_wait_for_their_component(void **state)
 
 /* ---- many at once ---- */
 
-#define MANY 6
+#define MANY 20
+#define SOME 8 /* that one answer of the core holds */
 
 static struct jobs_range many = {1, MANY};
 
@@ -105,7 +106,7 @@ static uint32_t slots_used(const struct jobs_fixture *f)
 	return (uint32_t)f->jobs->stats.slots_used;
 }
 
-/* With no time for it at all, one starts in a turn, and each once and in its order. */
+/* With no time for it at all, few start in a turn, and each once and in its order. */
 static void test_jobs_start_as_turns_have_time(void **state)
 {
 	struct jobs_fixture *f = *state;
@@ -116,18 +117,19 @@ static void test_jobs_start_as_turns_have_time(void **state)
 	f->jobs->part_us = 0;
 	snprintf(text, sizeof(text), "echo x >>%s; " AT_GATE, f->ran);
 	item = sh_item(text, buf, sizeof(buf));
+	item.spec.memory_bytes = 1 << 20;
 	item.range_count = 1;
 	item.range = &many;
 	submit(f, &item, 1);
-	assert_in_range(slots_used(f), 0, 1);
+	assert_in_range(slots_used(f), 0, SOME);
 	for (uint32_t used = slots_used(f); used < MANY;) {
 		jobs_fixture_turn(f);
-		assert_in_range(slots_used(f), used, used + 1);
+		assert_in_range(slots_used(f), used, used + SOME);
 		used = slots_used(f);
 	}
 	JOBS_UNTIL(f, times_ran(f) == MANY);
 	for (uint64_t id = f->first_id + 1; id < f->first_id + MANY; id++)
-		assert_true(jobs_find(f->jobs, id)->start_us >
+		assert_true(jobs_find(f->jobs, id)->start_us >=
 			    jobs_find(f->jobs, id - 1)->start_us);
 }
 
@@ -145,6 +147,7 @@ static void test_jobs_end_as_turns_have_time(void **state)
 	char buf[256];
 	struct jobs_item item = sh_item(AT_GATE "; exit 3", buf, sizeof(buf));
 
+	item.spec.memory_bytes = 1 << 20;
 	item.range_count = 1;
 	item.range = &many;
 	submit(f, &item, 1);

@@ -2,8 +2,7 @@
 /*
  * The core is asked what to do, and each of its decisions is carried out: a start is written to the
  * disk and then launched, a job that runs grows, shrinks, stands still, goes on or is begun anew.
- * What came of a start is told back to the core. Starts of which there is no time in this turn of
- * the loop go back to the core as well, which gives them again in the next.
+ * What came of a start is told back to the core.
  */
 #include "user/jobs/decide.h"
 
@@ -237,31 +236,9 @@ static void carry_out(struct jobs *jobs, const struct admit_decision *decision)
 	}
 }
 
-/* A first start is always for now. False: there were more than there was time for. */
-static bool carry_out_all(struct jobs *jobs, uint64_t until_us)
-{
-	bool begun = false, late = false;
-
-	for (uint32_t i = 0; i < jobs->decisions.count; i++) {
-		const struct admit_decision *decision = &jobs->decisions.decision[i];
-
-		if (decision->verdict == ADMIT_START) {
-			late = begun && clock_now_us() >= until_us;
-			begun = true;
-		}
-		if (late && decision->verdict == ADMIT_START)
-			admit_exit(jobs->admit, decision->id, ADMIT_EXIT_AGAIN, 0,
-				   jobs_now_us(jobs));
-		else
-			carry_out(jobs, decision);
-	}
-	return !late;
-}
-
 void decide_if_due(struct jobs *jobs)
 {
 	uint64_t until_us = clock_now_us() + jobs->part_us;
-	bool done;
 
 	if (!jobs->decide_due)
 		return;
@@ -271,8 +248,9 @@ void decide_if_due(struct jobs *jobs)
 	slot_share_let_go(jobs);
 	do {
 		admit_decide(jobs->admit, jobs_now_us(jobs), &jobs->decisions);
-		done = carry_out_all(jobs, until_us);
-	} while (done && jobs->decisions.more && clock_now_us() < until_us);
-	if (!done || jobs->decisions.more)
+		for (uint32_t i = 0; i < jobs->decisions.count; i++)
+			carry_out(jobs, &jobs->decisions.decision[i]);
+	} while (jobs->decisions.more && clock_now_us() < until_us);
+	if (jobs->decisions.more)
 		state_decide_next_turn(jobs);
 }

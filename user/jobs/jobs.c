@@ -36,6 +36,7 @@
 #define TAG_RECORDER    0U /* slots count from 1 */
 #define EVENTS_A_TURN   64
 #define PART_US         1000U /* a fifth of what a turn of the loop may take */
+#define ANSWER_MAX      8U    /* starts between two looks at the clock */
 #define TAG_READER      UINT32_MAX
 #define TAG_TURN        (UINT32_MAX - 1)
 #define KEEP_RUNS_A_KEY 200U
@@ -155,6 +156,12 @@ static struct store_keep what_to_keep(struct jobs *jobs)
 	};
 }
 
+static void take_admit_config(struct jobs *jobs, const struct admit_config *admit)
+{
+	jobs->admit_config = *admit;
+	jobs->admit_config.answer_max = ANSWER_MAX;
+}
+
 int jobs_configure(struct jobs *jobs, const struct admit_config *admit, struct uw_err *err)
 {
 	struct store_keep keep = what_to_keep(jobs);
@@ -162,10 +169,10 @@ int jobs_configure(struct jobs *jobs, const struct admit_config *admit, struct u
 
 	recorder_configure(jobs->recorder, &keep);
 	outputs_limit(jobs->outputs, jobs->setup.config->admission.output_total_bytes);
-	jobs->admit_config = *admit;
+	take_admit_config(jobs, admit);
 	if (!components_are_the_same(jobs))
 		return enter_all_again(jobs, err);
-	rc = admit_configure(jobs->admit, admit);
+	rc = admit_configure(jobs->admit, &jobs->admit_config);
 	return rc ? err_set(err, rc, "queue: the core refuses this configuration: %s",
 			    strerror(-rc))
 		  : 0;
@@ -363,7 +370,7 @@ static int try_to_open(const struct jobs_setup *setup, struct jobs **ret_jobs, s
 	if (!jobs)
 		return err_set(err, -ENOMEM, "queue: out of memory");
 	jobs->setup = *setup;
-	jobs->admit_config = *setup->admit;
+	take_admit_config(jobs, setup->admit);
 	take_components(jobs);
 	jobs->slots = -1;
 	jobs->oldest.least_us = jobs->oldest.found_us = UINT64_MAX;

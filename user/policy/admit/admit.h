@@ -87,6 +87,7 @@ struct admit_config {
 	/* Critical 0, high 45 min, normal 60 min, low 90 min, deferred 3 h. All 0: these. */
 	uint64_t delay_us[ADMIT_CLASS__COUNT];
 	uint32_t component_count; /* 1 to UW_COMPONENTS_MAX */
+	uint32_t answer_max;      /* decisions of one answer; 0: ADMIT_DECISIONS_MAX */
 };
 
 /* How many there may be at once. Keys over the limit push out the least recently used one. */
@@ -200,7 +201,7 @@ struct admit_decision {
 #define ADMIT_DECISIONS_MAX 64
 
 struct admit_decisions {
-	uint32_t count;
+	uint32_t count, room;
 	bool more; /* ask again */
 	struct admit_decision decision[ADMIT_DECISIONS_MAX];
 };

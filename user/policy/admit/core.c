@@ -68,7 +68,7 @@ static int config_check(const struct admit_config *config)
 {
 	if (!config->component_count || config->component_count > UW_COMPONENTS_MAX ||
 	    config->order >= ADMIT_ORDER__COUNT || config->trust >= ADMIT_TRUST__COUNT ||
-	    config->strategy >= ADMIT_STRATEGY__COUNT)
+	    config->strategy >= ADMIT_STRATEGY__COUNT || config->answer_max > ADMIT_DECISIONS_MAX)
 		return -EINVAL;
 	return 0;
 }
@@ -78,6 +78,8 @@ static void set_config(struct admit *admit, const struct admit_config *config)
 	admit->config = *config;
 	if (!config->bypass_us)
 		admit->config.bypass_us = BYPASS_DEFAULT_US;
+	if (!config->answer_max)
+		admit->config.answer_max = ADMIT_DECISIONS_MAX;
 	if (config->strategy != ADMIT_ADAPTIVE)
 		admit->strategy = config->strategy;
 }

@@ -310,6 +310,7 @@ int admit_cancel(struct admit *admit, uint64_t id)
 void admit_decide(struct admit *admit, uint64_t now_us, struct admit_decisions *ret)
 {
 	ret->count = 0;
+	ret->room = admit->config.answer_max;
 	ret->more = false;
 	queue_refresh(admit, false);
 	run_expire(admit, now_us);

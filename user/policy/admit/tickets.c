@@ -115,7 +115,7 @@ void need_remove(struct admit *admit, uint32_t i)
 
 bool decide_push(struct admit_decisions *ret, const struct admit_decision *decision)
 {
-	if (ret->count == ADMIT_DECISIONS_MAX) {
+	if (ret->count == ret->room) {
 		ret->more = true;
 		return false;
 	}
