@@ -244,13 +244,94 @@ static void test_who_is_cleaned_is_said_by_type_and_configuration(void **data)
 	}
 }
 
+/* Anonymous pages that no look has found old stay behind all files. */
+static void test_ages_are_awaited_where_anonymous_pages_go_first(void **data)
+{
+	struct fixture *f = *data;
+	struct action a;
+
+	f->config.component[REDIS].clean = CLEAN_NO;
+	hold(f, TYPE_MODELS, 200 * MIB);
+	assert_int_equal(first_reclaim(f, 5 * US_PER_SEC).amount, 0);
+	assert_int_equal(f->plan.ages_wanted, 0);
+	assert_int_equal(first_reclaim(f, 20 * US_PER_SEC).amount, 0);
+	assert_int_equal(f->plan.ages_wanted, 1U << HOG);
+	know(f, 50 * MIB, 0);
+	a = first_reclaim(f, US_PER_SEC);
+	assert_int_equal(a.why.reason, REASON_CLEANUP);
+	assert_int_equal(a.swappiness, CLEANUP_ANON_FIRST);
+}
+
+/* Beside it there may be groups that have no anonymous page, of which files would go. */
+static void test_models_are_cleaned_by_the_leaf_with_most_cold_pages(void **data)
+{
+	struct fixture *f = *data;
+	struct leaf_sample *leaf = fixture_leaf(f, LEAF_OF(HOG));
+	struct action a;
+
+	hold(f, TYPE_MODELS, 200 * MIB);
+	f->frame.leaf[f->frame.leaf_count++] = *leaf;
+	f->frame.leaf[f->frame.leaf_count - 1].cgid += 1000;
+	leaf->ages = (struct ages_sample){.valid = true, .cold_anon_bytes = 2 * MIB};
+	f->frame.leaf[f->frame.leaf_count - 1].ages =
+		(struct ages_sample){.valid = true, .cold_anon_bytes = 3 * MIB};
+	know(f, 5 * MIB, 0);
+	a = first_reclaim(f, 20 * US_PER_SEC);
+	assert_int_equal(a.swappiness, CLEANUP_ANON_FIRST);
+	assert_int_equal(a.leaf, LEAF_OF(HOG) + 1000);
+	assert_in_range(a.amount, 2 * MIB, 3 * MIB);
+}
+
+static void test_ages_that_nobody_tells_are_awaited_once(void **data)
+{
+	struct fixture *f = *data;
+	uint64_t first_us;
+
+	hold(f, TYPE_CACHE, 200 * MIB);
+	assert_int_equal(first_reclaim(f, 40 * US_PER_SEC).amount, 0);
+	assert_true(first_reclaim(f, 10 * US_PER_SEC).amount > 0);
+	first_us = f->frame.now_us;
+	assert_true(first_reclaim(f, 10 * US_PER_SEC).amount > 0);
+	assert_int_equal(f->frame.now_us - first_us, 6 * US_PER_SEC);
+}
+
+static void test_a_feed_needs_no_ages(void **data)
+{
+	struct fixture *f = *data;
+
+	hold(f, TYPE_FEED, 200 * MIB);
+	assert_true(first_reclaim(f, 10 * US_PER_SEC).amount > 0);
+	assert_int_equal(f->plan.ages_wanted, 0);
+}
+
+/* A look costs time of the processor: one that gets nothing to clean, or a week apart, has none. */
+static void test_ages_are_asked_for_when_a_cleanup_is_due(void **data)
+{
+	struct fixture *f = *data;
+	uint64_t asked = 0;
+
+	hold(f, TYPE_MODELS, 200 * MIB);
+	f->config.policy.clean_interval_us = 600 * US_PER_SEC;
+	know(f, 50 * MIB, 0);
+	for (int s = 0; s < 1800; s++) {
+		fixture_next(f, US_PER_SEC);
+		asked += f->plan.ages_wanted >> HOG & 1;
+	}
+	assert_in_range(asked, 60, 200);
+	f->frame.host.swap_free_bytes = 0; /* now nothing may go */
+	fixture_run(f, 120 * US_PER_SEC);
+	f->config.policy.clean_interval_us = 6 * US_PER_SEC;
+	fixture_run(f, 30 * US_PER_SEC);
+	assert_int_equal(f->plan.ages_wanted, 0);
+}
+
 /* Half of swap stays for who is in need. */
 static void test_cold_pages_fill_half_of_swap_at_most(void **data)
 {
 	struct fixture *f = *data;
 
 	hold(f, TYPE_MODELS, 0);
-	assert_int_equal(first_reclaim(f, 20 * US_PER_SEC).swappiness, CLEANUP_ANON_FIRST);
+	assert_int_equal(first_reclaim(f, 60 * US_PER_SEC).swappiness, CLEANUP_ANON_FIRST);
 	f->frame.host.swap_free_bytes = f->frame.host.swap_total_bytes / 2;
 	fixture_next(f, 100 * US_PER_MS);
 	assert_int_equal(first_reclaim(f, 60 * US_PER_SEC).amount, 0);
@@ -270,6 +351,11 @@ int main(void)
 		WITH_FIXTURE(test_who_reads_it_back_is_cleaned_half_as_often_then_not),
 		WITH_FIXTURE(test_who_is_cleaned_is_said_by_type_and_configuration),
 		WITH_FIXTURE(test_cold_pages_fill_half_of_swap_at_most),
+		WITH_FIXTURE(test_ages_are_awaited_where_anonymous_pages_go_first),
+		WITH_FIXTURE(test_models_are_cleaned_by_the_leaf_with_most_cold_pages),
+		WITH_FIXTURE(test_ages_that_nobody_tells_are_awaited_once),
+		WITH_FIXTURE(test_a_feed_needs_no_ages),
+		WITH_FIXTURE(test_ages_are_asked_for_when_a_cleanup_is_due),
 	};
 
 	return cmocka_run_group_tests_name("cleanup", tests, NULL, NULL);

@@ -1,10 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 25
+# seconds: 40
 # kernels: 6.1 6.12
 # Two programs alike, cleaned while nobody lacks memory: a feed loses the file that it has read and nothing to swap,
-# and what was done and what came of it is told. Where memory.reclaim takes no swappiness= check says what is lost, and
-# the feed keeps its memory all the same.
+# models lose what they leave alone to swap and no file, once the ages of their pages are known, and what was done and
+# what came of it is told. Where memory.reclaim takes no swappiness= check says what is lost, and the feed keeps its
+# memory all the same.
 
 MIB=$((1 << 20))
 config <<'END_OF_CONFIG'
@@ -48,7 +49,12 @@ wait_until 30 lost_files
 expect "the feed in swap" "$(cg feed/memory.swap.current)" 0
 logged 'act=reclaim component=feed reason=cleanup .*tier=light' || fail "the log does not say why"
 
-if ! kernel_at_least 6.9; then
+if kernel_at_least 6.9; then
+	swapped() { [ "$(cg models/memory.swap.current)" -ge $((8 * MIB)) ]; }
+	wait_until 60 swapped
+	expect_in "files of the models, cleaned" $(($(file_of models) / MIB)) 45 70
+	logged 'act=reclaim component=models reason=cleanup .*tier=light' || fail "the log does not say why"
+else
 	expect_match "check" "$(uwctl check | tr -s "\n " " ")" 'swappiness=.*type = models'
 fi
 uwctl status feed

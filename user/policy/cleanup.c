@@ -4,7 +4,8 @@
  * cleanup takes. That of who is calm follows Senpai of oomd and TMO (ASPLOS'22): one hundredth of
  * what it holds at an interval, scaled down as its stalls come near the target. What is read back
  * is judged by payoff.c like any reclaim: after one poor result the interval is doubled, after two
- * nothing is taken for a while.
+ * nothing is taken for a while. Of whom other pages than files go first the ages are awaited
+ * before.
  */
 #include "user/policy/cleanup.h"
 
@@ -19,6 +20,8 @@
 #define FIRST_LEAST          MIB /* of the pages that go first: with less the others go too */
 #define CLEAN_LEAST          (16 * MIB) /* held; less is not worth it */
 #define SWAP_KEPT_PART       2          /* of swap, for who is in need */
+/* Two looks ten seconds apart tell the first ages; where the kernel tells none they never come. */
+#define AGES_AWAITED_US (40 * US_PER_SEC)
 
 /* The pages that go first. */
 enum cleanup_first {
@@ -103,11 +106,28 @@ static uint64_t first_bytes(const struct step *step, uint32_t component, enum ti
 					  : min_u64(bytes, tier_bytes(step, component, tier));
 }
 
+/*
+ * In a reclaim of the whole component each group below it gives, and one without anonymous pages
+ * gives files: what leaves that have gone had read above all.
+ */
+static struct cleanup_take coldest_first(const struct step *step, uint32_t component,
+					 uint64_t most_bytes)
+{
+	struct cleanup_take take = {CLEANUP_ANON_FIRST, most_bytes, NULL};
+	const struct leaf_state *leaf = idle_coldest(step, component);
+
+	if (!leaf || leaf->ages.cold_anon_bytes < FIRST_LEAST)
+		return take;
+	take.leaf = leaf;
+	take.most_bytes = min_u64(most_bytes, leaf->ages.cold_anon_bytes);
+	return take;
+}
+
 struct cleanup_take cleanup_take_of(const struct step *step, uint32_t component, enum tier tier,
 				    int32_t swappiness, bool still)
 {
 	enum cleanup_first first = rule_of(step, component)->first;
-	struct cleanup_take take = {swappiness, BYTES_MAX};
+	struct cleanup_take take = {swappiness, BYTES_MAX, NULL};
 	uint64_t bytes;
 
 	if (first == FIRST_OLDEST) {
@@ -120,7 +140,10 @@ struct cleanup_take cleanup_take_of(const struct step *step, uint32_t component,
 	bytes = still ? BYTES_MAX : first_bytes(step, component, tier);
 	if (bytes < FIRST_LEAST || (still && first == FIRST_FILE))
 		return take;
-	return (struct cleanup_take){first == FIRST_FILE ? 0 : CLEANUP_ANON_FIRST, bytes};
+	if (first == FIRST_FILE)
+		return (struct cleanup_take){0, bytes, NULL};
+	return still ? (struct cleanup_take){CLEANUP_ANON_FIRST, bytes, NULL}
+		     : coldest_first(step, component, bytes);
 }
 
 uint64_t cleanup_spare_bytes(const struct step *step, uint32_t component)
@@ -158,6 +181,28 @@ static bool may_take(const struct step *step, uint32_t component)
 	       host->swap_free_bytes > host->swap_total_bytes / SWAP_KEPT_PART;
 }
 
+/*
+ * Until it has looked at them twice the kernel takes anonymous pages for young, and leaves them
+ * behind all files whatever swappiness says (mm/vmscan.c, isolate_folios). A look is asked for when
+ * a cleanup is due and no sooner, so that a long interval has few.
+ */
+static bool awaits_ages(struct step *step, uint32_t component)
+{
+	enum cleanup_first first = rule_of(step, component)->first;
+	struct component_state *cs = &step->state->component[component];
+
+	if (first != FIRST_ANON && first != FIRST_OLDEST)
+		return false;
+	idle_ask(cs, step->now_us);
+	if (idle_is_known(step, component)) {
+		cs->cleanup.awaits_since_us = 0;
+		return false;
+	}
+	if (!cs->cleanup.awaits_since_us)
+		cs->cleanup.awaits_since_us = step->now_us;
+	return step->now_us - cs->cleanup.awaits_since_us < AGES_AWAITED_US;
+}
+
 uint64_t cleanup_due(struct step *step, uint32_t component, enum tier *ret_tier,
 		     struct why *ret_why)
 {
@@ -165,14 +210,17 @@ uint64_t cleanup_due(struct step *step, uint32_t component, enum tier *ret_tier,
 	struct component_state *cs = &step->state->component[component];
 	struct cleanup_state *cleanup = &cs->cleanup;
 	uint64_t us = step->now_us - cleanup->at_us, target = conf->clean_target_permyriad, some;
-	bool begun = cleanup->at_us && cs->signal.stalled_us >= cleanup->stalled_us;
+	bool begun = cleanup->at_us && cs->signal.stalled_us >= cleanup->stalled_us, may;
 
 	if (begun && us < conf->clean_interval_us << cs->payoff.poor)
 		return 0;
 	some = permyriad_of(cs->signal.stalled_us - cleanup->stalled_us, us);
-	*cleanup = (struct cleanup_state){step->now_us, cs->signal.stalled_us};
-	if (!begun || !cleanup_is_on(step, component) || !may_take(step, component) ||
-	    some >= target)
+	may = begun && cleanup_is_on(step, component) && may_take(step, component) && some < target;
+	if (may && awaits_ages(step, component))
+		return 0;
+	cleanup->at_us = step->now_us;
+	cleanup->stalled_us = cs->signal.stalled_us;
+	if (!may)
 		return 0;
 	*ret_tier = cs->level.level >= LEVEL_HIGH ? TIER_MODERATE : TIER_LIGHT;
 	*ret_why = (struct why){REASON_CLEANUP, some, target};

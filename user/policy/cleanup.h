@@ -11,10 +11,12 @@
 #define CLEANUP_ANON_FIRST 200 /* swappiness: files only where nothing anonymous is left */
 #define CLEANUP_BY_AGE     100 /* files and anonymous pages cost the same, so age decides */
 
-/* What a reclaim takes: swappiness as in struct action, and no more than most_bytes. */
+/* What a reclaim takes: swappiness as in struct action, no more than most_bytes, and where leaf is
+ * one of that alone. */
 struct cleanup_take {
 	int32_t swappiness;
 	uint64_t most_bytes;
+	const struct leaf_state *leaf;
 };
 
 /* What of the component one reclaim may take that would be done with swappiness; still: of who

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Keeps the last ages that frames had. They are asked for where somebody may soon have to give: of
- * who holds more than its budget on a host that is not roomy, of all near the margin, and beside a
- * leaf that grows or stands still; elsewhere nobody looks. The kernel takes the oldest pages first,
- * so that a reclaim of no more than is cold touches nothing else.
+ * who holds more than its budget on a host that is not roomy, of all near the margin, beside a leaf
+ * that grows or stands still, and before a cleanup by age; elsewhere nobody looks. The kernel takes
+ * the oldest pages first, so that a reclaim of no more than is cold touches nothing else.
  */
 #include "user/policy/idle.h"
 
@@ -79,6 +79,29 @@ uint64_t idle_cold_bytes(const struct step *step, uint32_t component, bool file_
 	return sub_sat(cold, idle->freed_bytes);
 }
 
+static bool is_colder(const struct leaf_state *a, const struct leaf_state *b)
+{
+	if (a->ages.cold_anon_bytes != b->ages.cold_anon_bytes)
+		return a->ages.cold_anon_bytes > b->ages.cold_anon_bytes;
+	return a->cgid < b->cgid;
+}
+
+const struct leaf_state *idle_coldest(const struct step *step, uint32_t component)
+{
+	const struct leaf_state *coldest = NULL;
+
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
+		const struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (!leaf->cgid || leaf->component != component || !leaf->ages.valid ||
+		    leaf->cause != FREEZE_NOT)
+			continue;
+		if (!coldest || is_colder(leaf, coldest))
+			coldest = leaf;
+	}
+	return coldest;
+}
+
 uint64_t idle_long_bytes(const struct step *step, uint32_t component)
 {
 	const struct ages_sample *ages = &step->state->component[component].idle.ages;
@@ -133,6 +156,11 @@ static bool is_asked_about(const struct step *step, uint32_t i, uint64_t free)
 	return held > step->config->component[i].budget_bytes && !headroom_is_roomy(step);
 }
 
+void idle_ask(struct component_state *cs, uint64_t now_us)
+{
+	cs->idle.asked_until_us = now_us + HOLD_US;
+}
+
 void idle_step(struct step *step)
 {
 	uint64_t free = headroom_free(step);
@@ -141,7 +169,7 @@ void idle_step(struct step *step)
 		struct component_state *cs = &step->state->component[i];
 
 		if (is_asked_about(step, i, free))
-			cs->idle.asked_until_us = step->now_us + HOLD_US;
+			idle_ask(cs, step->now_us);
 		if (step->now_us < cs->idle.asked_until_us)
 			step->plan->ages_wanted |= 1U << i;
 	}

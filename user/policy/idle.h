@@ -14,6 +14,9 @@ void idle_take(struct step *step);
 /* Says whose ages the next frames are to have: plan->ages_wanted. */
 void idle_step(struct step *step);
 
+/* Asks for the ages of one that is to be cleaned, for a minute; before idle_step. */
+void idle_ask(struct component_state *cs, uint64_t now_us);
+
 /* A reclaim of the whole component has freed so much, of which its ages do not tell yet. */
 void idle_note_freed(struct component_state *cs, uint64_t bytes, uint64_t now_us);
 
@@ -22,6 +25,10 @@ bool idle_is_known(const struct step *step, uint32_t component);
 
 /* Bytes of it that are cold and still there, anonymous ones as far as swap reaches. */
 uint64_t idle_cold_bytes(const struct step *step, uint32_t component, bool file_only);
+
+/* Of its leaves that run the one with most cold anonymous memory; NULL when of none the ages are
+ * known. */
+const struct leaf_state *idle_coldest(const struct step *step, uint32_t component);
 
 /* Of its anonymous memory, what lay untouched for a minute, at least; 0 when nothing is known. */
 uint64_t idle_long_bytes(const struct step *step, uint32_t component);

@@ -231,6 +231,11 @@ static const struct leaf_state *frozen_donor(const struct step *step, uint32_t c
 				 : freeze_largest(step, component);
 }
 
+static uint64_t id_of(const struct leaf_state *leaf)
+{
+	return leaf ? leaf->cgid : 0;
+}
+
 static void begin(struct step *step, uint32_t component, struct reclaim_wish wish)
 {
 	struct component_state *cs = &step->state->component[component];
@@ -242,13 +247,13 @@ static void begin(struct step *step, uint32_t component, struct reclaim_wish wis
 	const struct leaf_state *from = frozen ? frozen : wish.leaf;
 	bool all = by_hand || from; /* else of who runs, what is cold */
 	struct cleanup_take take =
-		files_alone ? (struct cleanup_take){0, BYTES_MAX}
+		files_alone ? (struct cleanup_take){0, BYTES_MAX, NULL}
 			    : cleanup_take_of(step, component, wish.tier, wish.swappiness, from);
 	struct action action = {
 		.kind = ACTION_RECLAIM,
 		.tier = wish.tier,
 		.component = component,
-		.leaf = from ? from->cgid : 0,
+		.leaf = id_of(from ? from : take.leaf),
 		.swappiness = take.swappiness,
 		.deadline_us = step->now_us + step->config->policy.reclaim_deadline_us,
 		.why = wish.why,

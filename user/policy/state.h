@@ -243,6 +243,7 @@ struct idle_state {
 /* The interval that goes on, from its begin. */
 struct cleanup_state {
 	uint64_t at_us, stalled_us;
+	uint64_t awaits_since_us; /* ages; 0 = they are known, or were not asked for */
 };
 
 /* ---- thresholds.c ---- */
