@@ -96,7 +96,7 @@ struct retiming {
 };
 
 /* Frames at MADE_WALL_US and what their own clock says after the first one. */
-static void made_of_golden(const char *golden, const char *path, const struct retiming *how)
+static inline void made_of_golden(const char *golden, const char *path, const struct retiming *how)
 {
 	AUTO_FREE struct recording *r = malloc(sizeof(*r));
 	AUTO_FREE void *bytes = NULL;

@@ -56,6 +56,13 @@ expect_rc 0 uwctl replay /tmp/both.recording --json
 [ "$(frames)" -gt $((before + 3)) ] || fail "the next uwd recorded nothing: $OUT"
 expect "both are whole" "$(jq -c '[.equal, .cold_starts, .torn, .refused]' <<<"$OUT")" '[true,0,0,0]'
 
+# ---- what it worked on, of a uwd that runs and one that was killed ----
+budgets() { uwctl recommend --budgets --json "$@"; }
+wanted=$(budgets | json_at '.budgets[0].wanted_permyriad')
+expect_in "permyriad of 800 MB for 200 below level medium" "$wanted" 3000 4000
+expect "by a copy" "$(budgets --recording /tmp/both.recording | json_at '.budgets[0].component')" cache
+expect "of the hog, that stood still" "$(budgets | json_at '.budgets[1].at_least')" 1
+
 # ---- by another configuration ----
 base no >/tmp/no-freeze.conf
 expect_rc 1 uwctl replay /tmp/killed.recording --config /tmp/no-freeze.conf --lines 0

@@ -428,10 +428,16 @@ static const struct command rows[] = {
 			  "want of memory, so that more may be needed. By component, for root: "
 			  "the same of what its jobs held at the same time, by time; SERVES is "
 			  "the share for the 95th percentile of it and 5 %, and no less than "
-			  "its largest job; SAVES is what the budget has beyond.",
-		.example = "uwctl recommend\nuwctl recommend --key ml_models/train.py --json",
+			  "its largest job; SAVES is what the budget has beyond. --budgets goes by "
+			  "what uwd has recorded, and needs no uwd: what each component worked on, "
+			  "AGED where the kernel told the age of its pages, and the share that it "
+			  "WANTS to be below level medium for 95% of the time. >= where it stalled "
+			  "or stood still, so that it may have wanted more.",
+		.example = "uwctl recommend\nuwctl recommend --key ml_models/train.py --json\n"
+			   "uwctl recommend --budgets --since 2d",
 		.options = CLIENT | OPTION_BIT(OPTION_OF_COMPONENT) | OPTION_BIT(OPTION_OF_KEY) |
-			   OPTION_BIT(OPTION_LINES),
+			   OPTION_BIT(OPTION_LINES) | OPTION_BIT(OPTION_BUDGETS) |
+			   OPTION_BIT(OPTION_RECORDING) | OPTION_BIT(OPTION_SINCE),
 		.run = command_recommend,
 	},
 	{

@@ -2,7 +2,7 @@
 /*
  * uwctl recommend prints what jobs asked for, what they used and what would have been enough, in a
  * table by key and user and, for root, one by component. uwd does the statistics; here are the
- * tables.
+ * tables. With --budgets it is about components alone, by what was recorded: budgets.c.
  */
 #include "user/cli/jobs/recommend.h"
 
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
+#include "user/cli/budgets.h"
 #include "user/cli/command.h"
 #include "user/cli/jobs/job_text.h"
 #include "user/cli/jobs/pages.h"
@@ -130,15 +131,35 @@ static void print_page(struct pages *pages, const json_t *answer)
 	recommend_print(&pages->table, &pages->cli->screen, answer, !pages->table.row);
 }
 
+/* What the other options would say is of the other table. */
+static int refuse_mixture(const struct cli *cli)
+{
+	const struct options *options = &cli->options;
+
+	if (!options->budgets)
+		return cli_usage(cli, "--recording and --since are of --budgets");
+	return cli_usage(cli, "--budgets is of all components, and not of jobs: no --key, "
+			      "--component or --lines");
+}
+
 int command_recommend(struct cli *cli)
 {
+	const struct options *options = &cli->options;
+	option_mask of_jobs = OPTION_BIT(OPTION_OF_KEY) | OPTION_BIT(OPTION_OF_COMPONENT) |
+			      OPTION_BIT(OPTION_LINES);
+	option_mask of_budgets = OPTION_BIT(OPTION_RECORDING) | OPTION_BIT(OPTION_SINCE);
 	struct pages pages = {.cli = cli,
 			      .method = IPC_RECOMMEND,
 			      .print = print_page,
 			      .most = cli->options.lines};
-	int status = pages_read(&pages, json_pack("{s:s*, s:s*}", "key", cli->options.key,
-						  "component", cli->options.component));
+	int status;
 
+	if (options->given & (options->budgets ? of_jobs : of_budgets))
+		return refuse_mixture(cli);
+	if (options->budgets)
+		return budgets_print(cli);
+	status = pages_read(&pages, json_pack("{s:s*, s:s*}", "key", options->key, "component",
+					      options->component));
 	if (status == CLI_OK && !cli->options.json && !pages.count)
 		fprintf(cli->screen.out, "nothing has been learned yet: no job with a key has "
 					 "ended\n");
