@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 48
+# seconds: 53
 # kernels: 6.12
 # Programs in Python: the examples and what the README shows, outside of the components and in one;
-# what a killed one held is free; a level reaches a callback.
+# what a killed one held is free; a level reaches a callback; a document that asks for too much.
 
 cat <<-'END' | config
 	[pool]
@@ -77,3 +77,21 @@ HEARS=$!
 grow cache hog 114
 wait_until 60 grep -Eq '^cache (critical|emergency) True$' /tmp/levels
 kill "$HEARS"
+
+# ---- a document that asks for more than there is: what is large is denied, the rest works ----
+if [ -f "$PUT/document.md" ]; then
+	cat <<-'END' | config
+		[pool]
+		usable = 1000M
+		[component trading_data]
+		share = 60%
+		[component ml_models]
+		share = 15%
+		[component database]
+		share = 10%
+		[component cache]
+		share = 10%
+	END
+	uwctl reload
+	python3 "$PUT/document.py" --small "$PUT/document.md"
+fi
