@@ -6,6 +6,7 @@ What it serves is read by the parsers of others: promtool, and prometheus_client
 import http.client
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -74,6 +75,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def few_files(soft, hard):
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 class Case(unittest.TestCase):
     answer = None
 
@@ -115,9 +120,9 @@ class Case(unittest.TestCase):
             self.process.stderr.close()
         return self.process.wait(GUARD_S)
 
-    def serve(self, *words):
+    def serve(self, *words, **more):
         self.port = free_port()
-        self.start("--listen", f"127.0.0.1:{self.port}", *words)
+        self.start("--listen", f"127.0.0.1:{self.port}", *words, **more)
 
     def get(self, path="/metrics", accept=None, method="GET"):
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=GUARD_S)
@@ -263,9 +268,26 @@ class UnderLoad(Case):
             self.assertEqual(self.get()[0].status, 200)
         self.assertLessEqual(uwd.calls, time.monotonic() - began + 1)
 
+    def test_a_soft_limit_on_files_is_raised_to_what_it_takes(self):
+        self.fill(preexec_fn=few_files(10, 4096))
+
+    def test_with_too_few_files_it_does_not_start(self):
+        result = subprocess.run(
+            [f"{BUILD}/uw-exporter", "--listen", f"127.0.0.1:{free_port()}"],
+            capture_output=True,
+            text=True,
+            timeout=GUARD_S,
+            preexec_fn=few_files(20, 20),
+        )
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("no more than 20 files may be open", result.stderr)
+
     def test_connections_are_bounded_and_those_that_end_make_room(self):
+        self.fill()
+
+    def fill(self, **more):
         self.uwd(self.answer)
-        self.serve()
+        self.serve(**more)
         before = len(os.listdir(f"/proc/{self.process.pid}/fd"))
         # No more than the kernel keeps for a listener, or connect(2) waits.
         idle = [socket.create_connection(("127.0.0.1", self.port)) for _ in range(CONNECTIONS + 14)]

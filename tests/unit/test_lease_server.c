@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The socket of leases: what is asked there, and what is answered. */
+#include "tests/unit/few_fds.h"
 #include "tests/unit/lease_server_fixture.h"
 
 static void test_lease_comes_and_goes_over_the_socket(void **state)
@@ -192,6 +193,35 @@ static void test_levels_are_pushed_and_the_latest_wins(void **state)
 	close(other);
 }
 
+static bool is_ready(void)
+{
+	struct pollfd ready = {.fd = lease_server_fd(server), .events = POLLIN};
+
+	return poll(&ready, 1, 0) == 1;
+}
+
+/* Nobody is let in, the loop has nothing to do, and who is in is served. */
+static void test_without_a_file_to_spare_it_rests_and_goes_on(void **state)
+{
+	int before = join(), after = call_in();
+
+	(void)state;
+	few_fds_begin(0);
+	assert_int_equal(lease_server_dispatch(server), 0);
+	assert_false(is_ready());
+	get(before, "trading_data", MIB);
+	lease_server_keep_house(server); /* looks again, for nothing */
+	assert_int_equal(lease_server_dispatch(server), 0);
+	assert_false(is_ready());
+	few_fds_end();
+	lease_server_keep_house(server);
+	hello(after, 0, 0);
+	get(after, "trading_data", MIB);
+	close(before);
+	close(after);
+	serve();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -204,6 +234,7 @@ int main(void)
 		TEST(test_wait_is_told_later_and_ends_in_time),
 		TEST(test_report_comes_as_text),
 		TEST(test_levels_are_pushed_and_the_latest_wins),
+		TEST(test_without_a_file_to_spare_it_rests_and_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/few_fds.h"
 #include "tests/unit/server_fixture.h"
 #include "user/ipc/client.h"
 
@@ -80,6 +82,43 @@ static void test_server_whose_path_was_removed_listens_again(void **state)
 	send_calls(after, 1);
 	turns(fixture, 2);
 	assert_int_equal(answers(before), 1);
+	assert_int_equal(answers(after), 1);
+	close(before);
+	close(after);
+	turns(fixture, 2);
+}
+
+static bool is_ready(const struct fixture *fixture)
+{
+	struct pollfd ready = {.fd = ipc_server_fd(fixture->server), .events = POLLIN};
+
+	return poll(&ready, 1, 0) == 1;
+}
+
+/* Nobody is let in and the loop has nothing to do; who is in is served, who waits is let in later.
+ */
+static void test_server_without_a_file_to_spare_rests_and_goes_on(void **state)
+{
+	struct fixture *fixture = *state;
+	int before = connect_to(fixture), after;
+
+	turns(fixture, 1);
+	after = connect_to(fixture);
+	few_fds_begin(0);
+	turns(fixture, 1);
+	assert_false(is_ready(fixture));
+	send_calls(before, 1);
+	assert_true(is_ready(fixture));
+	turns(fixture, 1);
+	assert_int_equal(answers(before), 1);
+	ipc_server_expire(fixture->server, fixture->now_us); /* looks again, for nothing */
+	turns(fixture, 1);
+	assert_false(is_ready(fixture));
+	few_fds_end();
+	send_calls(after, 1);
+	assert_false(is_ready(fixture));
+	ipc_server_expire(fixture->server, fixture->now_us);
+	turns(fixture, 2);
 	assert_int_equal(answers(after), 1);
 	close(before);
 	close(after);
@@ -425,6 +464,7 @@ int main(void)
 		SERVER_TEST(test_server_second_one_on_a_path_is_refused),
 		SERVER_TEST(test_server_replaces_a_dead_socket),
 		SERVER_TEST(test_server_whose_path_was_removed_listens_again),
+		SERVER_TEST(test_server_without_a_file_to_spare_rests_and_goes_on),
 		SERVER_TEST(test_server_leaves_the_path_to_another_one_there),
 		SERVER_TEST(test_server_takes_few_calls_of_a_client_a_turn),
 		SERVER_TEST(test_server_unread_answer_stops_its_client_then_drops_it),

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "user/base/cleanup.h"
@@ -21,6 +22,7 @@
 #define CONNECTION_MEMORY    16384U /* of a request's head and an answer's */
 #define CONNECTION_TIMEOUT_S 10U
 #define BACKLOG              16
+#define FILES                (SERVE_CONNECTIONS + 16) /* and the three, epoll, uwd, what libraries have */
 
 struct serve {
 	struct MHD_Daemon *http;
@@ -148,12 +150,36 @@ static bool is_ipv6(int fd)
 	       address.ss_family == AF_INET6;
 }
 
+/* libmicrohttpd that can take no connection for want of a file tries again at once, for ever. */
+static int make_room_for_files(struct uw_err *err)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return err_set(err, -errno, "getrlimit: %s", strerror(errno));
+	if (files.rlim_cur >= FILES)
+		return 0;
+	if (files.rlim_max < FILES)
+		return err_set(
+			err, -EMFILE,
+			"no more than %llu files may be open, wanted: %d; see 'ulimit -Hn', or "
+			"LimitNOFILE= of the unit",
+			(unsigned long long)files.rlim_max, FILES);
+	files.rlim_cur = FILES;
+	return setrlimit(RLIMIT_NOFILE, &files) < 0
+		       ? err_set(err, -errno, "setrlimit: %s", strerror(errno))
+		       : 0;
+}
+
 int serve_start(int listen_fd, struct ask *ask, struct serve **ret_serve, struct uw_err *err)
 {
 	AUTO_CLOSE int fd = listen_fd;
 	AUTO_FREE struct serve *serve = malloc(sizeof(*serve));
 	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | (is_ipv6(fd) ? MHD_USE_IPv6 : 0);
+	int rc = make_room_for_files(err);
 
+	if (rc < 0)
+		return rc;
 	if (!serve)
 		return err_set(err, -ENOMEM, "HTTP: %s", strerror(ENOMEM));
 	serve->ask = ask;

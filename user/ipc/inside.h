@@ -40,6 +40,7 @@ struct ipc_server {
 	gid_t gid;
 	bool has_group;
 	int epoll, listen, kick;
+	bool starved;    /* of files or memory: nobody is let in until the next look */
 	uint64_t now_us; /* of this turn */
 	uint64_t last_token;
 	uint32_t at; /* in client: whose call comes next */

@@ -102,6 +102,18 @@ int listen_open(const struct listen_place *place, int *ret_fd, struct uw_err *er
 	return 0;
 }
 
+bool listen_is_starved(int error)
+{
+	return error != EAGAIN && error != EINTR && error != ECONNABORTED;
+}
+
+int listen_report(int epoll, int fd, epoll_data_t known_by, bool report)
+{
+	struct epoll_event event = {.events = report ? EPOLLIN : 0, .data = known_by};
+
+	return epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) < 0 ? -errno : 0;
+}
+
 /* Those beyond IPC_GROUPS_MAX are left out: they give no rights then. */
 static void peer_groups(int fd, struct ipc_peer *peer)
 {

@@ -66,7 +66,16 @@ static void server_turn_away(struct ipc_server *server, int fd)
 		return;
 }
 
-/* 0 when one was taken or turned away, -EAGAIN when nobody waits. */
+/* Those who wait do so in the socket's backlog. */
+static void server_let_in(struct ipc_server *server, bool let)
+{
+	epoll_data_t known_by = {.u32 = TAG_LISTEN};
+
+	if (server->starved == let && !listen_report(server->epoll, server->listen, known_by, let))
+		server->starved = !let;
+}
+
+/* 0 when one was taken or turned away, -EAGAIN when nobody waits or can be taken now. */
 static int server_accept(struct ipc_server *server)
 {
 	AUTO_CLOSE int fd = accept4(server->listen, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -74,8 +83,10 @@ static int server_accept(struct ipc_server *server)
 	struct client *client;
 	struct ipc_peer peer;
 
-	if (fd < 0)
-		return -errno;
+	if (fd < 0) {
+		server_let_in(server, !listen_is_starved(errno));
+		return -EAGAIN;
+	}
 	if (listen_peer(fd, server->has_group, server->gid, &peer) < 0)
 		return 0;
 	client = server_free_slot(server, &peer);
@@ -144,6 +155,7 @@ static bool is_overdue(const struct client *client, uint64_t now_us)
 
 void ipc_server_expire(struct ipc_server *server, uint64_t now_us)
 {
+	server_let_in(server, true);
 	for (uint32_t i = 0; server->stats.clients && i < IPC_CLIENTS_MAX; i++) {
 		struct client *client = &server->client[i];
 
@@ -328,6 +340,7 @@ int ipc_server_listen_again(struct ipc_server *server, struct uw_err *err)
 		return r;
 	close(server->listen); /* leaves the epoll with it */
 	server->listen = fd;
+	server->starved = false;
 	server->place = file_id_at(server->path);
 	r = server_watch(server, server->listen, TAG_LISTEN);
 	return r < 0 ? err_set(err, r, "control socket: epoll_ctl: %s", strerror(-r)) : 0;

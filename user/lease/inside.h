@@ -90,6 +90,7 @@ struct lease_server {
 	char *path;
 	struct file_id place;
 	int epoll, listen;
+	bool starved;    /* of files or memory: nobody is let in until the next look */
 	uint64_t now_us; /* of this turn */
 	uint32_t look_at;
 	struct lease_server_stats stats;

@@ -78,14 +78,25 @@ static void seat_peer(struct lease_server *server, int fd, struct lease_peer *pe
 	close(fd);
 }
 
-/* False when nobody waits. */
+/* Those who wait do so in the socket's backlog. */
+static void let_in(struct lease_server *server, bool let)
+{
+	epoll_data_t known_by = {.u64 = SEAT_LISTEN};
+
+	if (server->starved == let && !listen_report(server->epoll, server->listen, known_by, let))
+		server->starved = !let;
+}
+
+/* False when nobody waits, or can be taken now. */
 static bool accept_one(struct lease_server *server)
 {
 	int fd = accept4(server->listen, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct lease_peer peer;
 
-	if (fd < 0)
+	if (fd < 0) {
+		let_in(server, !listen_is_starved(errno));
 		return false;
+	}
 	if (lease_peer_read(fd, &peer) < 0)
 		close(fd);
 	else
@@ -276,6 +287,7 @@ void lease_server_keep_house(struct lease_server *server)
 	struct lease_totals totals;
 
 	server->now_us = server->conf.now_us();
+	let_in(server, true);
 	drop_overdue(server);
 	lease_totals(server->conf.ledger, &totals);
 	if (totals.clients)
@@ -385,6 +397,7 @@ int lease_server_listen_again(struct lease_server *server, struct uw_err *err)
 		return rc;
 	close(server->listen);
 	server->listen = TAKE_FD(fd);
+	server->starved = false;
 	return 0;
 }
 
