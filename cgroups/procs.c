@@ -16,6 +16,7 @@
 #include "cgroups/internal.h"
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
+#include "user/base/dir.h"
 #include "user/base/text.h"
 
 #define BATCH       256
@@ -103,13 +104,6 @@ int cg_procs_wait_empty(int dirfd, int timeout_ms)
 	}
 }
 
-/* NULL with errno 0 is the end. */
-static const struct dirent *next_entry(DIR *dir)
-{
-	errno = 0;
-	return readdir(dir);
-}
-
 int cg_each_child(int dirfd, cg_leaf_fn fn, void *data)
 {
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret = 0;
@@ -122,7 +116,7 @@ int cg_each_child(int dirfd, cg_leaf_fn fn, void *data)
 			close(fd);
 		return ret;
 	}
-	while (!ret && (entry = next_entry(dir)))
+	while (!ret && (entry = dir_next(dir)))
 		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
 			ret = fn(data, entry->d_name);
 	return ret ? (ret < 0 ? ret : 0) : -errno;

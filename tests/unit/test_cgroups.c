@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -19,26 +17,10 @@
 #include <cmocka.h>
 
 #include "cgroups/internal.h"
+#include "tests/unit/cut_folder.h"
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/units.h"
-
-/* ---- a folder that cannot be read to its end, once ---- */
-
-static bool names_end;
-
-struct dirent *readdir(DIR *dir)
-{
-	struct dirent *(*next)(DIR * dir);
-
-	if (names_end) {
-		names_end = false;
-		errno = EIO;
-		return NULL;
-	}
-	*(void **)&next = dlsym(RTLD_NEXT, "readdir");
-	return next(dir);
-}
 
 static int count_child(void *data, const char *name)
 {
@@ -60,7 +42,7 @@ static void test_children_that_cannot_all_be_read_are_an_error(void **state)
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(cg_leaf_each(fd, count_child, &count), 0);
 	assert_int_equal(count, 1);
-	names_end = true;
+	names_left = 0;
 	assert_int_equal(cg_leaf_each(fd, count_child, &count), -EIO);
 	assert_int_equal(rmdir(child), 0);
 	assert_int_equal(rmdir(dir), 0);

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,25 +12,10 @@
 #include <cmocka.h>
 
 #include "cgroups/cgroups.h"
+#include "tests/unit/cut_folder.h"
 #include "user/base/cleanup.h"
 #include "user/base/units.h"
 #include "user/conf/conf.h"
-
-/* ---- a folder that cannot be read to its end, once ---- */
-
-static long names_left = -1; /* until then; < 0: it can */
-
-struct dirent *readdir(DIR *dir)
-{
-	struct dirent *(*next)(DIR * dir);
-
-	if (names_left >= 0 && !names_left--) {
-		errno = EIO;
-		return NULL;
-	}
-	*(void **)&next = dlsym(RTLD_NEXT, "readdir");
-	return next(dir);
-}
 
 static void fail_change(const struct conf_change *change, void *arg)
 {

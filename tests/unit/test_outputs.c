@@ -2,6 +2,7 @@
 /* Which outputs go, of files in a directory and a store that knows who has ended. */
 #include <errno.h>
 
+#include "tests/unit/cut_folder.h"
 #include "tests/unit/tmp_pool.h"
 #include "user/base/cleanup.h"
 #include "user/base/log.h"
@@ -223,6 +224,25 @@ static void test_outputs_are_counted_without_their_holes(void **state)
 	assert_int_equal(bytes_of(f), KIB64);
 }
 
+/* The next job would get an id whose output is there. */
+static void test_outputs_that_cannot_all_be_read_tell_no_highest_id(void **state)
+{
+	struct fixture *f = *state;
+	char dir[128];
+	uint64_t id = 7;
+
+	make_file(f, 12, false, 0);
+	snprintf(dir, sizeof(dir), "%s/pool", f->pool.path);
+	names_left = 0;
+	assert_int_equal(outputs_highest_id(dir, &id), -EIO);
+	assert_int_equal(id, 7);
+	assert_int_equal(outputs_highest_id(dir, &id), 0);
+	assert_int_equal(id, 12);
+	snprintf(dir, sizeof(dir), "%s/none", f->pool.path);
+	assert_int_equal(outputs_highest_id(dir, &id), 0);
+	assert_int_equal(id, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -233,6 +253,7 @@ int main(void)
 		TEST(test_outputs_of_a_job_queued_again_stay),
 		TEST(test_outputs_of_a_job_started_again_or_forgotten_are_not_counted),
 		TEST(test_outputs_are_counted_without_their_holes),
+		TEST(test_outputs_that_cannot_all_be_read_tell_no_highest_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "cgroups/cgroups.h"
+#include "user/base/cleanup.h"
+#include "user/base/dir.h"
 #include "user/base/units.h"
 #include "user/cli/changes.h"
 #include "user/cli/command.h"
@@ -39,37 +41,51 @@ static int tree_add(struct tree *tree, pid_t pid)
 	return 0;
 }
 
-/* Of one thread; none when it has ended. */
+/* What is left of a process, or a thread, that has ended meanwhile: it has no children any more. */
+static bool has_ended(int error)
+{
+	return error == ENOENT || error == ESRCH;
+}
+
 static int add_children_of(struct tree *tree, pid_t pid, const char *thread)
 {
 	char path[64];
-	FILE *in;
 	int child, r = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%.20s/children", pid, thread);
-	in = fopen(path, "re");
-	while (in && r >= 0 && fscanf(in, "%d", &child) == 1)
+	AUTO_FCLOSE FILE *in = fopen(path, "re");
+
+	if (!in)
+		return has_ended(errno) ? 0 : -errno;
+	while (r >= 0 && fscanf(in, "%d", &child) == 1)
 		r = tree_add(tree, child);
-	if (in)
-		fclose(in);
-	return r;
+	return r >= 0 && ferror(in) && !has_ended(errno) ? -errno : r;
 }
 
 static int add_children(struct tree *tree, pid_t pid)
 {
 	const struct dirent *entry;
 	char path[32];
-	DIR *threads;
 	int r = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	threads = opendir(path);
-	while (threads && r >= 0 && (entry = readdir(threads)))
+	AUTO_CLOSEDIR DIR *threads = opendir(path);
+
+	if (!threads)
+		return has_ended(errno) ? 0 : -errno;
+	while (r >= 0 && (entry = dir_next(threads)))
 		if (*entry->d_name != '.')
 			r = add_children_of(tree, pid, entry->d_name);
-	if (threads)
-		closedir(threads);
-	return r;
+	return r < 0 || has_ended(errno) ? r : -errno;
+}
+
+static int add_tree(struct tree *tree, pid_t pid, struct uw_err *err)
+{
+	int r = add_children(tree, pid);
+
+	return r < 0 ? err_set(err, r, "not all children of process %d can be found: %s", pid,
+			       strerror(-r))
+		     : 0;
 }
 
 static int attach_one(const struct place *place, const struct cli *cli, pid_t pid,
@@ -97,8 +113,8 @@ static int attach(const struct place *place, const struct cli *cli, pid_t pid,
 		r = attach_one(place, cli, tree.pid[i], component, changes, err);
 		if (r == -ESRCH && i)
 			r = 0;
-		else if (r >= 0 && cli->options.tree && add_children(&tree, tree.pid[i]) < 0)
-			r = err_set(err, -ENOMEM, "out of memory");
+		else if (r >= 0 && cli->options.tree)
+			r = add_tree(&tree, tree.pid[i], err);
 	}
 	free(tree.pid);
 	return r;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/dir.h"
 #include "user/base/text.h"
 #include "user/conf/build.h"
 
@@ -117,13 +118,6 @@ static int insert_dropin(struct dropins *dropins, const char *dir, const char *n
 	return 0;
 }
 
-/* NULL with errno 0 is the end. */
-static const struct dirent *next_entry(DIR *dir)
-{
-	errno = 0;
-	return readdir(dir);
-}
-
 static int list_dropins(struct dropins *dropins, const char *dir, struct uw_err *err)
 {
 	AUTO_CLOSEDIR DIR *handle = opendir(dir);
@@ -131,7 +125,7 @@ static int list_dropins(struct dropins *dropins, const char *dir, struct uw_err 
 
 	if (!handle)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : fail(err, -errno, dir);
-	while ((entry = next_entry(handle)))
+	while ((entry = dir_next(handle)))
 		if (is_dropin(entry->d_name) && insert_dropin(dropins, dir, entry->d_name))
 			return err_set(err, -EINVAL, "%s: too many drop-ins, allowed: %d", dir,
 				       DROPINS_MAX);

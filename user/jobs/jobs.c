@@ -277,16 +277,18 @@ static int start_recorder(struct jobs *jobs, struct store *store, struct uw_err 
 }
 
 /* The database that knew it is set aside. Where what stands beside it is torn, outputs tell. */
-static uint64_t find_last_id(const struct jobs *jobs)
+static int find_last_id(const struct jobs *jobs, uint64_t *ret_id)
 {
 	char path[JOBS_DIR_LEN + 8];
-	uint64_t written = 0, used;
+	uint64_t written = 0, used = 0;
+	int torn = slots_read_last_id(jobs->slots, &written), rc;
 
 	snprintf(path, sizeof(path), "%s/%s", jobs->dir, JOBS_LOG_DIR);
-	used = outputs_highest_id(path);
-	if (slots_read_last_id(jobs->slots, &written))
-		written = 0;
-	return written > used ? written : used;
+	rc = outputs_highest_id(path, &used);
+	if (torn && rc)
+		return rc;
+	*ret_id = !torn && written > used ? written : used;
+	return 0;
 }
 
 static int open_store(struct jobs *jobs, struct uw_err *err)
@@ -299,9 +301,12 @@ static int open_store(struct jobs *jobs, struct uw_err *err)
 	if (set_aside < 0)
 		return err_set(err, set_aside, "%s", aside.text);
 	memcpy(jobs->secret, store_secret(store), sizeof(jobs->secret));
-	if (set_aside)
-		jobs->last_id = find_last_id(jobs);
-	rc = store_reader_open(&options, &jobs->reader, err);
+	rc = set_aside ? find_last_id(jobs, &jobs->last_id) : 0;
+	if (rc)
+		err_set(err, rc, "ids of jobs that were cannot be told from outputs in %s: %s",
+			jobs->dir, strerror(-rc));
+	else
+		rc = store_reader_open(&options, &jobs->reader, err);
 	if (!rc)
 		rc = adopt_load(jobs, store, err);
 	if (rc == -EUCLEAN)

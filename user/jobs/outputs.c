@@ -20,6 +20,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
+#include "user/base/dir.h"
 #include "user/base/log.h"
 
 /* Of what is done at a time, as commits wait for it: under 1 ms while files are small. */
@@ -274,16 +275,21 @@ static bool is_output(const char *name, uint64_t *ret_id)
 	return !errno && !strcmp(end, ".out");
 }
 
-uint64_t outputs_highest_id(const char *dir)
+int outputs_highest_id(const char *dir, uint64_t *ret_id)
 {
 	AUTO_CLOSEDIR DIR *files = opendir(dir);
 	const struct dirent *entry;
 	uint64_t highest = 0, id;
 
-	while (files && (entry = readdir(files)))
+	if (!files && errno != ENOENT)
+		return -errno;
+	while (files && (entry = dir_next(files)))
 		if (is_output(entry->d_name, &id) && id > highest)
 			highest = id;
-	return highest;
+	if (files && errno)
+		return -errno;
+	*ret_id = highest;
+	return 0;
 }
 
 /* Of a job that nobody knows, as of a database that was set aside, the last line is its end. */
@@ -308,10 +314,13 @@ static void end_scan(struct outputs *outputs)
 static void scan_some(struct outputs *outputs, struct store *store)
 {
 	for (uint32_t i = 0; i < SCAN_FILES; i++) {
-		const struct dirent *entry = readdir(outputs->scan);
+		const struct dirent *entry = dir_next(outputs->scan);
 		uint64_t id;
 
 		if (!entry) {
+			if (errno)
+				log_warning("outputs are counted in part dir=%s error=%s",
+					    outputs->dir, strerrorname_np(errno));
 			end_scan(outputs);
 			return;
 		}

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/dir.h"
 #include "user/kern/kern.h"
 
 #define BPFFS_DIR   "/sys/fs/bpf"
@@ -79,9 +80,11 @@ static int remove_folder(int dirfd, const char *name)
 
 	if (!dir)
 		return -errno;
-	while ((entry = readdir(dir)))
+	while ((entry = dir_next(dir)))
 		if (!is_dot(entry->d_name) && unlinkat(fd, entry->d_name, 0))
 			return -errno;
+	if (errno)
+		return -errno;
 	return unlinkat(dirfd, name, AT_REMOVEDIR) ? -errno : 0;
 }
 
@@ -95,10 +98,10 @@ int pins_drop_generations(uint32_t except)
 	if (!dir)
 		return errno == ENOENT ? 0 : -errno;
 	snprintf(keep, sizeof(keep), PROGRAMS "%u", except);
-	while (!r && (entry = readdir(dir)))
+	while (!r && (entry = dir_next(dir)))
 		if (!strncmp(entry->d_name, PROGRAMS, PROGRAMS_AT) && strcmp(entry->d_name, keep))
 			r = remove_folder(dirfd(dir), entry->d_name);
-	return r;
+	return r ? r : -errno;
 }
 
 uint32_t pins_count(uint32_t generation)
