@@ -323,9 +323,10 @@ fuzz: | build/deps/build build/deps/test ## every parser under libFuzzer, FUZZ_S
 		CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" fuzzers
 	$(Q)scripts/run-fuzz $(FUZZ_S) build/fuzz/tests/fuzz
 
-layers: all ## who includes whom, what pure objects import, what lies where, and what packages are made of
+layers: all | build/deps/test ## who includes whom, what pure objects import, what lies where and looks how, what packages are made of
 	$(Q)scripts/check-layers
 	$(Q)scripts/check-tree
+	$(Q)scripts/lint format
 	$(Q)scripts/check-deb
 
 lint: $(SKEL) | build/deps/lint ## clang-format, clang-tidy, cppcheck, shellcheck

@@ -90,8 +90,7 @@ static void test_stopped_leaf_is_expected_to_grow_on(void **data)
 	assert_non_null(grow_both(f, &pair, 20 * MIB, 20 * MIB, 500 * MIB));
 	fixture_run(f, 500 * US_PER_MS);
 	leaf = leaf_find(f->state, pair.second->cgid);
-	assert_int_equal(leaf->size_bytes - leaf->rise_from_bytes,
-			 pair.second->current_bytes);
+	assert_int_equal(leaf->size_bytes - leaf->rise_from_bytes, pair.second->current_bytes);
 }
 
 static void test_component_that_may_not_be_frozen_is_left_alone(void **data)

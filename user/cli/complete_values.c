@@ -326,6 +326,7 @@ static const struct word_kind {
 	kind_fn offer;
 	const char *words;
 } word_kinds[] = {
+	/* clang-format off */ /* a row a line */
 	{"run", NULL, 0, offer_components, NULL},
 	{"enter", NULL, 0, offer_components, NULL},
 	{"attach", NULL, 0, offer_pids, NULL},
@@ -361,6 +362,7 @@ static const struct word_kind {
 	{"history", NULL, 0, offer_ended, NULL},
 	{"export", NULL, 0, NULL, "metrics"},
 	{"help", NULL, 0, complete_commands, NULL},
+	/* clang-format on */
 };
 
 bool complete_knows_option(enum option_id id)

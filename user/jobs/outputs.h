@@ -39,7 +39,7 @@ void outputs_again(struct outputs *outputs, uint64_t id);
 /* A job is forgotten, and its output goes. */
 void outputs_forget(struct outputs *outputs, uint64_t id);
 
-/* The highest id of a job that has output in dir; 0: there is none. As of opendir(3), readdir(3). */
+/* The highest id of a job that has output in dir; 0: none. As of opendir(3) and readdir(3). */
 int outputs_highest_id(const char *dir, uint64_t *ret_id);
 
 /* A little of what is to be done: of the scan, or of what is too much. True: there is more. */

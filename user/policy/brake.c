@@ -219,7 +219,8 @@ static uint32_t next_of_all(const struct step *step)
 {
 	uint64_t last_us = step->state->last_donor_us;
 
-	if (!host_is_under(step, HOST_STOPS) || (last_us && step->now_us - last_us < ANY_SPACING_US))
+	if (!host_is_under(step, HOST_STOPS) ||
+	    (last_us && step->now_us - last_us < ANY_SPACING_US))
 		return COMPONENT_NONE;
 	return donor_first(step, may_stop_any);
 }

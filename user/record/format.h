@@ -10,13 +10,13 @@
 
 #include <stdint.h>
 
-#define RECORD_MAGIC      "uwrecord"
-#define RECORD_SLOT_MAGIC "uwslot\0\0"
-#define RECORD_VERSION    1U
-#define RECORD_HEAD_BYTES 4096U
-#define RECORD_SLOT_BYTES (512U * 1024)
-#define RECORD_SLOTS_MIN  4U
-#define RECORD_SLOTS_MAX  2048U /* of a file; an export has those in memory too */
+#define RECORD_MAGIC       "uwrecord"
+#define RECORD_SLOT_MAGIC  "uwslot\0\0"
+#define RECORD_VERSION     1U
+#define RECORD_HEAD_BYTES  4096U
+#define RECORD_SLOT_BYTES  (512U * 1024)
+#define RECORD_SLOTS_MIN   4U
+#define RECORD_SLOTS_MAX   2048U /* of a file; an export has those in memory too */
 #define RECORD_STAGE_SLOTS 2U
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "recordings are little-endian");
