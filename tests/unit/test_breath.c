@@ -50,6 +50,42 @@ static void test_frozen_leaf_breathes_a_tenth_of_each_second(void **data)
 	}
 }
 
+static void hand_over(struct fixture *f)
+{
+	f->frame.request[0] = (struct frame_request){.kind = REQUEST_HAND_OVER};
+	f->frame.request_count = 1;
+	fixture_next(f, 10 * US_PER_MS);
+	f->frame.request_count = 0;
+}
+
+/* Who follows finds what stands, and would let it run on. */
+static void test_breath_ends_where_another_uwd_follows(void **data)
+{
+	struct fixture *f = *data;
+	uint64_t deadline_us;
+
+	fixture_freeze(f);
+	deadline_us = leaf_find(f->state, LEAF_OF(HOG))->deadline_us;
+	assert_true(run_to_breath(f, 60 * US_PER_SEC) != 0);
+	hand_over(f);
+	assert_non_null(fixture_breath(f, ACTION_FREEZE, LEAF_OF(HOG)));
+	assert_int_equal(fixture_breath(f, ACTION_FREEZE, LEAF_OF(HOG))->deadline_us, deadline_us);
+}
+
+static void test_nothing_else_is_stopped_where_another_uwd_follows(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_step(f);
+	hand_over(f);
+	assert_null(fixture_find_leaf(f, ACTION_FREEZE, LEAF_OF(HOG)));
+	assert_null(fixture_breath(f, ACTION_FREEZE, LEAF_OF(HOG)));
+	fixture_freeze(f);
+	hand_over(f); /* it stands, and goes on standing */
+	assert_null(fixture_breath(f, ACTION_FREEZE, LEAF_OF(HOG)));
+	assert_null(fixture_breath(f, ACTION_THAW, LEAF_OF(HOG)));
+}
+
 /* One at a time and with pauses, and none is left out. */
 static void test_many_that_are_frozen_take_turns_to_breathe(void **data)
 {
@@ -437,6 +473,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_frozen_leaf_breathes_a_tenth_of_each_second),
+		FIXTURE_TEST(test_breath_ends_where_another_uwd_follows),
+		FIXTURE_TEST(test_nothing_else_is_stopped_where_another_uwd_follows),
 		FIXTURE_TEST(test_many_that_are_frozen_take_turns_to_breathe),
 		FIXTURE_TEST(test_breath_is_no_thaw),
 		FIXTURE_TEST(test_who_only_grows_in_breaths_has_fewer),

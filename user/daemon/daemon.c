@@ -303,12 +303,25 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
 	return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 
+/* The next uwd knows a freeze by its entry, and of a leaf that breathes there is none. */
+static void end_breaths(struct daemon *daemon)
+{
+	const struct frame_request over = {.kind = REQUEST_HAND_OVER};
+
+	if (tick_request(daemon, &over) < 0) {
+		tick_run(daemon, FRAME_URGENT); /* takes what others asked for */
+		tick_request(daemon, &over);
+	}
+	tick_run(daemon, FRAME_URGENT);
+}
+
 /* Another uwd follows. */
 static int on_hand_over(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
 {
 	struct daemon *daemon = data;
 
 	daemon->hands_over = true;
+	end_breaths(daemon);
 	return on_stop(source, info, data);
 }
 

@@ -126,6 +126,7 @@ enum request_kind {
 	REQUEST_FREEZE,
 	REQUEST_THAW,
 	REQUEST_RECLAIM,
+	REQUEST_HAND_OVER, /* by who is to end, not a client: another uwd follows this frame */
 	REQUEST__COUNT
 };
 

@@ -328,12 +328,18 @@ static void stop_again(struct step *step, struct leaf_state *leaf, struct why wh
 		leaf->breath.frozen_us = leaf->frozen_us;
 }
 
+/* Nothing runs in it, or somebody else stopped it. */
+static bool needs_no_stop(const struct step *step, const struct leaf_state *leaf)
+{
+	return !leaf->populated || (step->frame->leaves_valid && leaf->kernel_frozen);
+}
+
 /* At the end of a term it goes on if there is room by now, or nobody is hurt by it any more. */
 static bool may_go_on(struct step *step, const struct leaf_state *leaf, bool taken)
 {
 	struct why why;
 
-	if (!leaf->populated || (step->frame->leaves_valid && leaf->kernel_frozen))
+	if (needs_no_stop(step, leaf))
 		return true;
 	return leaf->breath.new_term && (!contention_at_cost(step, leaf->component) ||
 					 (!taken && room_for_thaw(step, leaf, &why)));
@@ -372,6 +378,19 @@ bool breath_cut(struct step *step, struct why why)
 		return true;
 	}
 	return false;
+}
+
+void breath_end_all(struct step *step)
+{
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
+		struct leaf_state *leaf = &step->state->leaf[i];
+		struct why why = {REASON_BREATH, step->now_us - leaf->breath.from_us, BREATH_US};
+
+		if (!breathes(leaf) || needs_no_stop(step, leaf))
+			continue;
+		plan_next(step, leaf, false);
+		stop_again(step, leaf, why);
+	}
 }
 
 /* ---- the next frame ---- */

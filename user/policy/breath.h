@@ -39,6 +39,9 @@ bool breath_goes_on(const struct step *step, uint32_t component);
 /* Ends a breath that goes on anywhere, for why. False when there is none. */
 bool breath_cut(struct step *step, struct why why);
 
+/* Ends all of them. Who follows on this uwd finds what stands, and would let the others run on. */
+void breath_end_all(struct step *step);
+
 /* What the next frame should bring, and when it should come at the latest; UINT64_MAX: whenever. */
 uint32_t breath_looks(const struct step *step);
 uint64_t breath_next_us(const struct step *step);

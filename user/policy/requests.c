@@ -5,6 +5,7 @@
  */
 #include "user/policy/requests.h"
 
+#include "user/policy/breath.h"
 #include "user/policy/freeze.h"
 #include "user/policy/num.h"
 
@@ -78,8 +79,17 @@ void requests_step(struct step *step)
 		case REQUEST_RECLAIM:
 			request_reclaim(step, request);
 			break;
+		case REQUEST_HAND_OVER: /* requests_end_step */
 		case REQUEST__COUNT:
 			break;
 		}
 	}
+}
+
+/* Last: whatever begins a breath has done so by then. */
+void requests_end_step(struct step *step)
+{
+	for (uint32_t i = 0; i < step->frame->request_count && i < FRAME_REQUESTS_MAX; i++)
+		if (step->frame->request[i].kind == REQUEST_HAND_OVER)
+			breath_end_all(step);
 }

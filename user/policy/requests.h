@@ -10,4 +10,7 @@
 
 void requests_step(struct step *step);
 
+/* At the end of the step: where uwd hands over, what was let run for a breath stands again. */
+void requests_end_step(struct step *step);
+
 #endif

@@ -305,6 +305,7 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 	siblings_step(&step);
 	marks_step(&step);
 	idle_step(&step);
+	requests_end_step(&step);
 
 	for (uint32_t i = 0; i < config->component_count; i++)
 		show(&step, i);
