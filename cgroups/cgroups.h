@@ -186,6 +186,12 @@ int cg_pool_reach(const struct cg_host *host, const char *root, struct cg_reach 
 /* The pool of a running setup: recorded by setup in /run/uw/pool. -ENOENT when there is none. */
 int cg_tree_root(char *ret_root, size_t size);
 
+/*
+ * The same; and where nothing is recorded, a pool that is found by its mark. -ENOENT: none of ours
+ * stands anywhere. Looks at each group of the machine then. Also what is left of one under systemd.
+ */
+int cg_tree_find(const struct cg_host *host, char *ret_root, size_t size);
+
 /* Opens the pool's directory. */
 int cg_tree_open(const struct cg_host *host, const char *root, int *ret_dirfd, struct uw_err *err);
 

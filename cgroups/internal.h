@@ -103,6 +103,11 @@ int cg_lib_create(const char *path, struct uw_err *err);
 int cg_lib_set(const char *path, const char *file, const char *value, struct uw_err *err);
 int cg_lib_attach(int leaf_dirfd, pid_t pid, struct uw_err *err);
 
+/* ---- find.c ---- */
+
+/* The path, below the mount, of a pool that is marked as ours. -ENOENT. */
+int cg_find_marked(const char *mount, char *ret_root, size_t size);
+
 /* ---- procs.c ---- */
 
 /* Reads up to max pids of dirfd's own cgroup.procs; the count or a negative errno. */

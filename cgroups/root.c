@@ -85,7 +85,7 @@ int cg_check_no_other(const struct cg_op *op, const char *root)
 	char other[CG_PATH_LEN], mark[32];
 	AUTO_CLOSE int dir = -1;
 
-	if (cg_tree_root(other, sizeof(other)) || !strcmp(other, root))
+	if (cg_tree_find(op->host, other, sizeof(other)) || !strcmp(other, root))
 		return 0;
 	dir = cg_op_dir(op, other);
 	if (dir < 0 || cg_mark_read(dir, mark, sizeof(mark)))

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # kernels: 6.12
 # seconds: 13
-# What uwd holds is removed beside it: it is found again, or ends and says so; never do two run on one pool.
+# What uwd holds is removed beside it: it is found again, or ends and says so; never do two run on one pool. In the
+# end the pool itself is found by its mark.
 config <<-EOF
 	[pool]
 	usable = 600M
@@ -49,3 +50,10 @@ logged '/var/lib/uw was removed or replaced' || fail "it does not say why"
 start_uwd
 expect_rc 0 uwctl submit -c batch -m 50M -- true
 stop_uwd
+
+# The pool: nothing says where it stands any more, and it is not taken for none.
+rm -rf /run/uw
+expect_rc 0 uwctl teardown --dry-run
+expect_match "what would go" "$OUT" 'remove'
+expect_rc 0 uwctl teardown
+[ ! -e "$POOL" ] || fail "teardown did not find the pool"

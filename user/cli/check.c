@@ -118,7 +118,8 @@ static void add_pool(struct findings *found)
 	char root[CG_PATH_LEN], low[UNITS_TEXT_LEN], want[UNITS_TEXT_LEN];
 	struct cg_reach reach;
 
-	if (cg_tree_root(root, sizeof(root)) || cg_pool_reach(&found->host, root, &reach))
+	if (cg_tree_find(&found->host, root, sizeof(root)) ||
+	    cg_pool_reach(&found->host, root, &reach))
 		return;
 	*feature = (struct kern_feature){
 		.name = "protection from outside of the pool",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Finds the pool that is set up on this machine, for commands that work without uwd: its path as
- * setup has recorded it, its directory, and whether it has a component of a name.
+ * setup has recorded it or by its mark, its directory, and whether it has a component of a name.
  */
 #include "user/cli/place.h"
 
@@ -26,12 +26,13 @@ int place_open(struct place *ret_place, struct uw_err *err)
 		return err_set(err, -EOPNOTSUPP,
 			       "the memory controller is not on cgroup v2 here; "
 			       "'uwctl check' says what to do");
-	r = cg_tree_root(place.root, sizeof(place.root));
+	r = cg_tree_find(&place.host, place.root, sizeof(place.root));
 	if (r == -ENOENT)
 		return err_set_as(err, "no-pool", r,
 				  "there is no pool yet; run 'uwctl setup' as root first");
 	if (r < 0)
-		return err_set(err, r, "/run/uw/pool: %s; run 'uwctl setup' as root", strerror(-r));
+		return err_set(err, r, "the pool cannot be found: %s; run 'uwctl setup' as root",
+			       strerror(-r));
 	r = cg_tree_open(&place.host, place.root, &place.dir, err);
 	if (r < 0)
 		return r;

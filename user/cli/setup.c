@@ -229,10 +229,10 @@ static int teardown(const struct cli *cli, const struct cg_host *host, struct ch
 
 	if (r < 0)
 		return r;
-	r = cg_tree_root(root, sizeof(root));
+	r = cg_tree_find(host, root, sizeof(root));
 	*ret_found = r != -ENOENT;
 	if (r < 0 && r != -ENOENT)
-		return err_set(err, r, "/run/uw/pool: %s", strerror(-r));
+		return err_set(err, r, "the pool cannot be found: %s", strerror(-r));
 	if (*ret_found) {
 		r = cg_tree_teardown(host, root, teardown_how(&cli->options), &changes->change,
 				     err);
