@@ -215,6 +215,13 @@ int cg_leaf_create(int pool_dirfd, const char *component, const char *name, char
 int cg_leaf_ensure(int pool_dirfd, const char *component, const char *name, int *ret_dirfd,
 		   struct uw_err *err);
 
+/*
+ * Notes on a leaf which user's process entered it and manages itself there: nobody waits for its
+ * end, so that any uwd removes the leaf once it is empty. -ENODATA: it was not entered.
+ */
+int cg_leaf_note_entered(int leaf_dirfd, uid_t uid);
+int cg_leaf_read_entered(int leaf_dirfd, uid_t *ret_uid);
+
 /* rmdir, with the groups that the workload made below it, when nothing runs in them; 0, -EBUSY,
  * -ENOENT. */
 int cg_leaf_remove(int pool_dirfd, const char *component, const char *name);

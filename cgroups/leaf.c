@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "cgroups/internal.h"
@@ -18,6 +19,8 @@
 
 #define RUNS_MAX  1000 /* leaves that one process may make at a time without naming them */
 #define VALUE_LEN 32
+
+#define ENTERED_XATTR "user.uw.entered" /* and the number of the user */
 
 static int open_group(int dirfd, const char *name)
 {
@@ -170,6 +173,29 @@ int cg_leaf_create(int pool_dirfd, const char *component, const char *name, char
 	if (!text_copy(ret_name, size, own))
 		return leaf_failed(-ENAMETOOLONG, component, own, err);
 	*ret_dirfd = TAKE_FD(leaf);
+	return 0;
+}
+
+int cg_leaf_note_entered(int leaf_dirfd, uid_t uid)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u", (unsigned int)uid);
+
+	return fsetxattr(leaf_dirfd, ENTERED_XATTR, text, (size_t)len, 0) ? -errno : 0;
+}
+
+int cg_leaf_read_entered(int leaf_dirfd, uid_t *ret_uid)
+{
+	char text[16];
+	ssize_t len = fgetxattr(leaf_dirfd, ENTERED_XATTR, text, sizeof(text) - 1);
+	uint64_t uid;
+
+	if (len < 0)
+		return -errno;
+	text[len] = '\0';
+	if (cg_parse_u64(text, &uid) || uid > UINT32_MAX)
+		return -ENODATA;
+	*ret_uid = (uid_t)uid;
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/tmp_pool.h"
 #include "user/base/cleanup.h"
 #include "user/daemon/methods/enter.h"
 #include "user/daemon/mover.h"
@@ -162,6 +163,70 @@ static void test_enter_never_moves_a_process_of_another_user(void **state)
 	assert_true(enter(test, "cache", "redis").later); /* what was refused holds no place */
 }
 
+/* A leaf in the pool, noted as entered by the user; UINT32_MAX: not at all. */
+static void make_leaf(const struct tmp_pool *pool, const char *path, uid_t uid)
+{
+	AUTO_CLOSE int dir = -1;
+
+	assert_int_equal(mkdirat(pool->dirfd, path, 0755), 0);
+	dir = openat(pool->dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (uid != UINT32_MAX && cg_leaf_note_entered(dir, uid))
+		skip(); /* a tmpfs before Linux 6.6 */
+}
+
+static bool is_there(const struct tmp_pool *pool, const char *path)
+{
+	return !faccessat(pool->dirfd, path, F_OK, 0);
+}
+
+/* By their notes, and by nothing else; each counts as its user's. */
+static void test_enter_finds_again_what_an_earlier_uwd_let_in(void **state)
+{
+	struct enter_test *test = *state;
+	struct tmp_pool pool;
+	struct stat st;
+
+	tmp_pool_init(&pool);
+	test->daemon.pool.dir = pool.dirfd;
+	assert_int_equal(mkdirat(pool.dirfd, "cache", 0755), 0);
+	make_leaf(&pool, "cache/redis", USER);
+	make_leaf(&pool, "cache/gone", USER);
+	make_leaf(&pool, "cache/run-7-0", UINT32_MAX);
+	enter_find_again(&test->daemon);
+	assert_int_equal(fstatat(pool.dirfd, "cache/redis", &st, 0), 0);
+	test->daemon.frame.leaf_count = 1;
+	test->daemon.frame.leaf[0] = (struct leaf_sample){.cgid = st.st_ino, .populated = true};
+	enter_keep_house(&test->daemon);
+	assert_true(is_there(&pool, "cache/redis"));
+	assert_false(is_there(&pool, "cache/gone"));
+	assert_true(is_there(&pool, "cache/run-7-0"));
+	test->daemon.frame.leaf[0].populated = false;
+	enter_keep_house(&test->daemon);
+	assert_false(is_there(&pool, "cache/redis"));
+	test->daemon.pool.dir = -1;
+	tmp_pool_done(&pool);
+}
+
+static void test_enter_counts_what_an_earlier_uwd_let_in(void **state)
+{
+	struct enter_test *test = *state;
+	struct tmp_pool pool;
+	char path[32];
+
+	tmp_pool_init(&pool);
+	test->daemon.pool.dir = pool.dirfd;
+	assert_int_equal(mkdirat(pool.dirfd, "cache", 0755), 0);
+	for (unsigned int i = 0; i < ENTERED_MAX_USER; i++) {
+		snprintf(path, sizeof(path), "cache/leaf-%u", i);
+		make_leaf(&pool, path, USER);
+	}
+	enter_find_again(&test->daemon);
+	expect_refused(test, "cache", "another", IPC_ERROR_REFUSED,
+		       "uid 4711 has entered 32 leaves of 32 in all");
+	test->daemon.pool.dir = -1;
+	tmp_pool_done(&pool);
+}
+
 static void test_enter_writes_nothing_in_a_dry_run(void **state)
 {
 	struct enter_test *test = *state;
@@ -180,6 +245,8 @@ int main(void)
 		TEST(test_enter_of_one_leaf_is_one_at_a_time),
 		TEST(test_enter_bounds_the_leaves_of_a_user),
 		TEST(test_enter_never_moves_a_process_of_another_user),
+		TEST(test_enter_finds_again_what_an_earlier_uwd_let_in),
+		TEST(test_enter_counts_what_an_earlier_uwd_let_in),
 		TEST(test_enter_writes_nothing_in_a_dry_run),
 	};
 

@@ -29,7 +29,9 @@ static int enter_alone(const char *component, const char *name, struct uw_err *e
 	if (r >= 0)
 		r = cg_leaf_create(place.dir, component, name, leaf, sizeof(leaf), &dir, err);
 	if (r >= 0) {
-		r = text_write_at(dir, "cgroup.procs", "0");
+		r = cg_leaf_note_entered(dir, geteuid());
+		if (r >= 0)
+			r = text_write_at(dir, "cgroup.procs", "0");
 		if (r < 0)
 			err_set(err, r, "%s/%s: %s", component, leaf, strerror(-r));
 	}

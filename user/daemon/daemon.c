@@ -435,6 +435,7 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 			err_set(err, rc, "uwd: %s", strerror(-rc));
 	}
 	if (rc >= 0) {
+		enter_find_again(daemon);
 		flight_log_open(daemon);
 		open_queue(daemon);
 		open_leases(daemon);

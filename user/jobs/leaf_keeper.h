@@ -36,6 +36,8 @@ struct leaf_move {
 	int pidfd;      /* the keeper makes its own of it */
 	pid_t pid;      /* the same process's */
 	uint64_t bytes; /* memory.high, in force before it gets there */
+	bool entered;   /* by itself: the leaf is noted as its user's, see cg_leaf_note_entered */
+	uid_t uid;
 	/* On the keeper's thread, when it is there or the leaf is gone again; cgid is the leaf's.
 	 * -ECANCELED: the keeper ended before, and calls it itself. */
 	void (*done)(void *data, int rc, uint64_t cgid);

@@ -34,8 +34,10 @@ static int write_number(int dir, const char *file, uint64_t number)
 
 static int put_in(int dir, const struct leaf_move *move)
 {
-	int rc = write_number(dir, cg_knob_file(CG_HIGH), move->bytes);
+	int rc = move->entered ? cg_leaf_note_entered(dir, move->uid) : 0;
 
+	if (!rc)
+		rc = write_number(dir, cg_knob_file(CG_HIGH), move->bytes);
 	if (!rc && !runs(move->pidfd))
 		rc = -ESRCH;
 	if (!rc)

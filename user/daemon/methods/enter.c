@@ -3,15 +3,17 @@
  * Who calls is known by the socket, and is moved on the mover's thread: the answer comes when it is
  * there. A leaf in which somebody runs is entered by nobody else. Each leaf that was entered stands
  * in a list until nothing runs in it any more, and is removed then: a user cannot leave more of
- * them than the list lets one have. Of a uwd that is started anew the list is empty; what was
- * entered before stays where it is, and an empty leaf is taken by who next enters by its name.
+ * them than the list lets one have. A uwd that is started anew finds them again by a note on the
+ * leaf, which is there before anybody runs in it.
  */
 #include "user/daemon/methods/enter.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
@@ -97,6 +99,51 @@ static bool put(struct daemon *daemon, const struct entered *place, struct ipc_a
 	*(before ? before : &list->at[list->count++]) = *place;
 	return true;
 }
+
+/* ---- those of a uwd before ---- */
+
+struct entered_scan {
+	struct daemon *daemon;
+	const char *component;
+	int dir; /* of it */
+};
+
+static int find_entered(void *data, const char *name)
+{
+	const struct entered_scan *scan = data;
+	struct entered_list *list = scan->daemon->entered;
+	AUTO_CLOSE int leaf = openat(scan->dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct entered place = {0};
+	struct stat st;
+
+	if (list->count == ENTERED_MAX)
+		return -ENOSPC; /* the rest is entered again, or found by the next uwd */
+	if (leaf < 0 || cg_leaf_read_entered(leaf, &place.uid) || fstat(leaf, &st) ||
+	    !text_copy(place.leaf, sizeof(place.leaf), name))
+		return 0;
+	text_copy(place.component, sizeof(place.component), scan->component);
+	place.cgid = st.st_ino;
+	list->at[list->count++] = place;
+	return 0;
+}
+
+void enter_find_again(struct daemon *daemon)
+{
+	if (daemon->options.dry_run)
+		return;
+	daemon->entered = calloc(1, sizeof(*daemon->entered));
+	for (uint32_t i = 0; daemon->entered && i < daemon->config.component_count; i++) {
+		const char *name = daemon->config.component[i].name;
+		AUTO_CLOSE int dir =
+			openat(daemon->pool.dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		struct entered_scan scan = {daemon, name, dir};
+
+		if (dir >= 0)
+			cg_leaf_each(dir, find_entered, &scan);
+	}
+}
+
+/* ---- those that were left ---- */
 
 static bool is_populated(const struct frame *frame, uint64_t cgid)
 {
@@ -210,7 +257,11 @@ static int begin(struct daemon *daemon, const struct ipc_call *call, const struc
 {
 	AUTO_FREE struct entering *entering = malloc(sizeof(*entering));
 	AUTO_CLOSE int pidfd = lease_peer_hold(call->peer);
-	struct leaf_move leaf = {.pidfd = pidfd, .pid = call->peer->pid, .bytes = UINT64_MAX};
+	struct leaf_move leaf = {.pidfd = pidfd,
+				 .pid = call->peer->pid,
+				 .bytes = UINT64_MAX,
+				 .entered = true,
+				 .uid = call->peer->uid};
 	int rc = !entering ? -ENOMEM : pidfd < 0 ? pidfd : 0;
 
 	if (rc)

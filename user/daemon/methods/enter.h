@@ -15,6 +15,9 @@
 
 void method_enter(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer);
 
+/* At the start, with the pool: what was entered by way of an earlier uwd, or without one. */
+void enter_find_again(struct daemon *daemon);
+
 /* Removes what was entered and left; once a second. */
 void enter_keep_house(struct daemon *daemon);
 
