@@ -53,7 +53,7 @@ stop_uwd
 
 # The pool: nothing says where it stands any more, and it is not taken for none.
 rm -rf /run/uw
-expect_rc 0 uwctl teardown --dry-run
-expect_match "what would go" "$OUT" 'remove'
-expect_rc 0 uwctl teardown
+expect_rc 0 uwctl teardown --kill --dry-run
+expect_match "what would go" "$OUT" 'rmdir /sys/fs/cgroup/uw'
+expect_rc 0 uwctl teardown --kill
 [ ! -e "$POOL" ] || fail "teardown did not find the pool"
