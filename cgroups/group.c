@@ -59,6 +59,14 @@ static int open_knob(int dir, enum cg_knob k)
 	return fd < 0 ? -errno : fd;
 }
 
+/* A kernel may have no such file, and its reader no right to it: the group goes without it then.
+ * Any other failure passes, and would leave a group without it for as long as it is kept open. */
+static bool may_lack(int error)
+{
+	return error == -ENOENT || error == -EACCES || error == -EPERM || error == -EROFS ||
+	       error == -EOPNOTSUPP;
+}
+
 static void clear(struct cg_group *group)
 {
 	memset(group, 0, sizeof(*group));
@@ -91,7 +99,7 @@ int cg_group_open(int dirfd, const char *name, uint32_t knobs, struct cg_group *
 		fd = open_knob(group.dir, k);
 		if (fd >= 0)
 			group.fd[k] = fd;
-		else if (fd == -EMFILE || fd == -ENFILE) {
+		else if (!may_lack(fd)) {
 			cg_group_close(&group);
 			return fd;
 		}

@@ -17,6 +17,8 @@ const struct chaos_driver *const chaos_driver[] = {
 	&chaos_conf,      /* what is read at a start */
 	&chaos_ipc,       /* the control socket */
 	&chaos_lease,     /* the server of leases */
+	&chaos_keep,      /* the keeper of pools */
+	&chaos_sense,     /* what fills a frame */
 };
 
 const uint32_t chaos_drivers = ARRAY_SIZE(chaos_driver);

@@ -25,8 +25,10 @@ struct sense_leaf {
 	struct cg_group group;
 	uint32_t component;
 	uint64_t born_us;
-	bool seen;          /* by the search that is going on */
-	bool frozen;        /* as read last */
+	bool seen;  /* by the search that is going on */
+	bool known; /* all that follows was read once; it is as read last */
+	bool populated, frozen;
+	uint64_t current_bytes, swap_bytes;
 	uint64_t frozen_us; /* when it was seen so last; 0 = never */
 };
 

@@ -74,17 +74,18 @@ static struct sense_leaf *find_leaf(struct sense *sense, uint32_t component, uin
 
 static void add_leaf(struct sense *sense, uint32_t component, const char *name)
 {
-	struct sense_leaf *leaf = &sense->leaf[sense->leaf_count];
+	struct sense_leaf leaf = {.component = component, .born_us = clock_now_us(), .seen = true};
+	int rc;
 
 	if (sense->leaf_count == FRAME_LEAVES_MAX || strlen(name) >= CG_NAME_LEN)
 		return;
-	if (cg_group_open(sense->component[component].group.dir, name, LEAF_KNOBS, &leaf->group))
+	rc = cg_group_open(sense->component[component].group.dir, name, LEAF_KNOBS, &leaf.group);
+	if (rc) {
+		sense->leaves_dirty |= rc != -ENOENT; /* it is searched for again */
 		return;
-	leaf->component = component;
-	leaf->born_us = clock_now_us();
-	leaf->seen = true;
-	sense->leaf_count++;
-	tell(sense, leaf, true);
+	}
+	sense->leaf[sense->leaf_count] = leaf;
+	tell(sense, &sense->leaf[sense->leaf_count++], true);
 }
 
 /* ---- the search ---- */
@@ -105,13 +106,25 @@ static void see_entry(struct sense *sense, uint32_t component, const struct dire
 		add_leaf(sense, component, entry->d_name);
 }
 
+/* Who could not be looked for is not gone. */
+static void keep_all(struct sense *sense, uint32_t component)
+{
+	for (uint32_t i = 0; i < sense->leaf_count; i++)
+		sense->leaf[i].seen |= sense->leaf[i].component == component;
+	sense->leaves_dirty = true;
+}
+
 static void search_component(struct sense *sense, uint32_t component)
 {
 	int dir = sense->component[component].group.dir;
-	ssize_t n;
+	ssize_t n = -1;
 
-	if (dir < 0 || lseek(dir, 0, SEEK_SET) < 0)
+	if (dir < 0)
 		return;
+	if (lseek(dir, 0, SEEK_SET) < 0) {
+		keep_all(sense, component);
+		return;
+	}
 	while ((n = getdents64(dir, sense->text, sizeof(sense->text))) > 0)
 		for (ssize_t at = 0; at < n;) {
 			const struct dirent64 *entry = (const void *)(sense->text + at);
@@ -119,6 +132,8 @@ static void search_component(struct sense *sense, uint32_t component)
 			see_entry(sense, component, entry);
 			at += entry->d_reclen;
 		}
+	if (n < 0)
+		keep_all(sense, component);
 }
 
 static void search(struct sense *sense)
@@ -165,42 +180,59 @@ static void search_when_due(struct sense *sense)
 
 /* ---- the frame ---- */
 
-static bool read_value(struct sense *sense, const struct cg_group *group, enum cg_knob knob,
-		       uint64_t *ret_bytes)
+/* False when it could not be read this time. A file that this kernel lacks leaves the value alone.
+ */
+static bool renew(struct sense *sense, const struct cg_group *group, enum cg_knob knob,
+		  uint64_t *value)
 {
-	return group->fd[knob] >= 0 &&
-	       cg_read_text(group, knob, sense->text, sizeof(sense->text)) >= 0 &&
-	       parse_bytes(sense->text, ret_bytes);
+	return group->fd[knob] < 0 ||
+	       (cg_read_text(group, knob, sense->text, sizeof(sense->text)) >= 0 &&
+		parse_bytes(sense->text, value));
 }
 
 /*
  * Frozen is what cgroup.freeze says: "frozen 1" of cgroup.events comes only once the last task has
  * stopped, and one in the kernel's depths can hold it off for seconds.
  */
+static int renew_leaf(struct sense *sense, struct sense_leaf *leaf)
+{
+	const struct cg_group *group = &leaf->group;
+	long length = cg_read_text(group, CG_CGROUP_EVENTS, sense->text, sizeof(sense->text));
+	bool stopped = leaf->frozen, whole;
+	uint64_t frozen;
+
+	if (length == -ENODEV || length == -ENOENT)
+		return (int)length;
+	whole = length >= 0 && parse_cgroup_events(sense->text, &leaf->populated, &stopped);
+	frozen = group->fd[CG_FREEZE] < 0 ? stopped : leaf->frozen;
+	whole &= renew(sense, group, CG_FREEZE, &frozen);
+	whole &= renew(sense, group, CG_CURRENT, &leaf->current_bytes);
+	whole &= renew(sense, group, CG_SWAP_CURRENT, &leaf->swap_bytes);
+	leaf->frozen = frozen;
+	leaf->known |= whole;
+	return 0;
+}
+
+/* What could not be read this time is as it was: who lacks a leaf in a frame takes it for gone, and
+ * one that has nothing for small. Before that -EAGAIN. */
 static int read_leaf(struct sense *sense, struct sense_leaf *leaf, uint64_t now_us,
 		     struct leaf_sample *ret_sample)
 {
-	uint64_t frozen = 0;
-	bool stopped;
-	long length;
-	struct leaf_sample sample = {
+	int rc = renew_leaf(sense, leaf);
+
+	if (rc || !leaf->known)
+		return rc ? rc : -EAGAIN;
+	if (leaf->frozen)
+		leaf->frozen_us = now_us;
+	*ret_sample = (struct leaf_sample){
 		.cgid = leaf->group.id,
 		.component = leaf->component,
 		.born_us = leaf->born_us,
+		.populated = leaf->populated,
+		.frozen = leaf->frozen,
+		.current_bytes = leaf->current_bytes,
+		.swap_bytes = leaf->swap_bytes,
 	};
-
-	length = cg_read_text(&leaf->group, CG_CGROUP_EVENTS, sense->text, sizeof(sense->text));
-	if (length < 0)
-		return (int)length;
-	if (!parse_cgroup_events(sense->text, &sample.populated, &stopped))
-		return -EBADMSG;
-	sample.frozen = read_value(sense, &leaf->group, CG_FREEZE, &frozen) ? frozen : stopped;
-	read_value(sense, &leaf->group, CG_CURRENT, &sample.current_bytes);
-	read_value(sense, &leaf->group, CG_SWAP_CURRENT, &sample.swap_bytes);
-	leaf->frozen = sample.frozen;
-	if (sample.frozen)
-		leaf->frozen_us = now_us;
-	*ret_sample = sample;
 	return 0;
 }
 
@@ -225,7 +257,7 @@ void sense_read_leaves(struct sense *sense, struct frame *frame, uint32_t looks)
 		if (!rc)
 			count++;
 		else if (rc == -ENODEV || rc == -ENOENT)
-			drop_leaf(sense, i); /* any other failure passes */
+			drop_leaf(sense, i);
 	}
 	frame->leaf_count = count;
 	frame->leaves_valid = true;

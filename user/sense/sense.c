@@ -96,20 +96,26 @@ static bool read_limits(struct sense *sense, const struct cg_group *group,
 	       read_bytes(sense, group, CG_MIN, &sample->min_bytes);
 }
 
-/* memory.current decides whether the group is alive: it is in every kernel and every group. */
-static bool read_usage(struct sense *sense, uint32_t index, struct component_sample *sample)
+/*
+ * memory.current decides whether the group is alive: it is in every kernel and every group.
+ * -ENODEV: it is not; -EAGAIN: only this read failed, and its leaves are where they were.
+ */
+static int read_usage(struct sense *sense, uint32_t index, struct component_sample *sample)
 {
 	const struct cg_group *group = &sense->component[index].group;
+	long length = -ENODEV;
 
 	sample->cgid = group->id;
-	if (group->dir < 0)
-		return false;
-	if (read_bytes(sense, group, CG_CURRENT, &sample->current_bytes)) {
+	if (group->dir >= 0 && group->fd[CG_CURRENT] >= 0)
+		length = cg_read_text(group, CG_CURRENT, sense->text, sizeof(sense->text));
+	if (length < 0 && length != -ENODEV && length != -ENOENT)
+		return -EAGAIN;
+	if (length >= 0 && parse_bytes(sense->text, &sample->current_bytes)) {
 		sample->valid |= SAMPLE_USAGE;
-		return true;
+		return 0;
 	}
 	lose_component(sense, index);
-	return false;
+	return -ENODEV;
 }
 
 /*
@@ -164,15 +170,18 @@ static void read_component(struct sense *sense, uint32_t index, bool calm, uint6
 {
 	struct sense_component *component = &sense->component[index];
 	const struct cg_group *group = &component->group;
+	int rc;
 
 	sample->valid = 0;
 	open_component(sense, component);
-	if (!read_usage(sense, index, sample)) {
+	rc = read_usage(sense, index, sample);
+	if (rc == -ENODEV) {
 		*sample = (struct component_sample){0};
 		open_component(sense, component);
-		if (!read_usage(sense, index, sample))
-			return;
+		rc = read_usage(sense, index, sample);
 	}
+	if (rc)
+		return;
 	read_pressure(sense, component, calm, now_us, sample);
 	if (!is_settled(component, sample, now_us)) {
 		read_rest(sense, group, sample);
@@ -185,8 +194,16 @@ static void read_component(struct sense *sense, uint32_t index, bool calm, uint6
 
 /* ---- the host ---- */
 
+/* There may have been no file for it when it was wanted first. */
+static void open_once(int *fd, const char *path)
+{
+	if (*fd < 0)
+		*fd = open(path, O_RDONLY | O_CLOEXEC);
+}
+
 static void read_meminfo(struct sense *sense, struct host_sample *host)
 {
+	open_once(&sense->meminfo, "/proc/meminfo");
 	host->valid = sense->meminfo >= 0 &&
 		      text_pread(sense->meminfo, sense->text, sizeof(sense->text)) >= 0 &&
 		      parse_meminfo(sense->text, host);
@@ -196,6 +213,7 @@ void sense_host(struct sense *sense, struct host_sample *ret_host)
 {
 	*ret_host = (struct host_sample){0};
 	read_meminfo(sense, ret_host);
+	open_once(&sense->pressure, "/proc/pressure/memory");
 	/* Without PSI the totals stand still at 0. */
 	if (sense->pressure >= 0 &&
 	    text_pread(sense->pressure, sense->text, sizeof(sense->text)) >= 0)
@@ -315,9 +333,9 @@ int sense_new(const struct config *config, int pool_dirfd, struct sense **ret_se
 	if (!sense)
 		return err_set(err, -ENOMEM, "sense: out of memory");
 	raise_file_limit();
-	sense->meminfo = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
-	sense->locks = -1;
-	sense->pressure = open("/proc/pressure/memory", O_RDONLY | O_CLOEXEC);
+	sense->meminfo = sense->pressure = sense->locks = -1;
+	open_once(&sense->meminfo, "/proc/meminfo");
+	open_once(&sense->pressure, "/proc/pressure/memory");
 	sense->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	sense_sync(sense, config, pool_dirfd);
 	*ret_sense = sense;
