@@ -32,7 +32,7 @@ CFLAGS  := -O1 -g -std=gnu17 $(WARN) -fsanitize=address,undefined -fno-sanitize-
 LDFLAGS := -fsanitize=address,undefined
 endif
 
-LAYERS   := base model policy conf record kern sense ledger act guard keep store shim login jobs ipc lib lease metrics exporter cli daemon
+LAYERS   := base model policy conf record kern sense ledger act guard keep store shim launcher login jobs ipc lib lease metrics exporter cli daemon
 LIBS     := $(LAYERS:%=$(O)/lib/%.a) $(O)/lib/cgroups.a
 SRC       = $(filter-out %/main.c,$(wildcard user/$1/*.c user/$1/*/*.c))
 OBJ       = $(patsubst %.c,$(O)/obj/%.o,$1)
@@ -43,7 +43,7 @@ SIMS     := $(patsubst tests/sim/%.c,$(O)/tests/sim/%,$(wildcard tests/sim/test_
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BOOSTED  := $(patsubst tests/%_boost.cc,$(O)/tests/%,$(wildcard tests/bench/*_boost.cc))
 GUESTS   := $(filter-out $(BOOSTED),$(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/vm/*.c) $(wildcard tests/bench/*.c)))
-PROGRAMS := $(O)/uwd $(O)/uwctl $(O)/uw-guard $(O)/uw-shim $(O)/uw-keep $(O)/uw-login $(O)/uw-exporter
+PROGRAMS := $(O)/uwd $(O)/uwctl $(O)/uw-guard $(O)/uw-shim $(O)/uw-launcher $(O)/uw-keep $(O)/uw-login $(O)/uw-exporter
 LIBUW    := $(O)/libuw.so.0 $(O)/libuw.so $(O)/uw.pc
 MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.scd))
 
@@ -53,7 +53,7 @@ BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(PROGRAMS) $(LIBUW) $(MAN) ## build uwd, uwctl, uw-exporter, uw-guard, uw-shim, uw-keep, uw-login, libuw and the man pages (the default)
+all: $(PROGRAMS) $(LIBUW) $(MAN) ## build uwd, uwctl, uw-exporter, uw-guard, uw-shim, uw-launcher, uw-keep, uw-login, libuw and the man pages (the default)
 
 # ---- dependencies: each stamp is newer than scripts/deps once its packages are there ----
 # DEPS=: where somebody else sees to them, as who builds packages does.
@@ -114,7 +114,7 @@ $(O)/lib/%.a:
 
 libs = -Wl,--start-group $(patsubst %,$(O)/lib/%.a,$1) -Wl,--end-group
 CLI_LAYERS    := cli metrics conf policy record ipc cgroups kern act ledger sense model base
-DAEMON_LAYERS := daemon lease keep lib jobs shim store conf policy record ipc cgroups kern act ledger sense model base
+DAEMON_LAYERS := daemon lease keep lib jobs launcher shim store conf policy record ipc cgroups kern act ledger sense model base
 
 $(O)/uwctl: $(O)/obj/user/cli/main.o $(CLI_LAYERS:%=$(O)/lib/%.a)
 	@echo "  LINK    $@"
@@ -141,6 +141,13 @@ $(O)/uw-guard: $(GUARD_OBJ)
 SHIM_OBJ := $(call OBJ,$(wildcard user/shim/*.c) user/model/job_pack.c user/model/job_block.c \
 	cgroups/guard.c cgroups/procs.c cgroups/group.c $(wildcard user/base/*.c))
 $(O)/uw-shim: $(SHIM_OBJ)
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-static) $^ -o $@
+
+# And what makes them, whose page tables each of them begins with.
+LAUNCHER_OBJ := $(call OBJ,$(filter-out user/launcher/link.c,$(wildcard user/launcher/*.c)) \
+	cgroups/guard.c cgroups/procs.c cgroups/group.c $(wildcard user/base/*.c))
+$(O)/uw-launcher: $(LAUNCHER_OBJ)
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-static) $^ -o $@
 
@@ -183,7 +190,7 @@ build/man/%: scripts/man/%.scd | build/deps/build
 	$(Q)scdoc <$< >$@
 
 # ---- tests ----
-TEST_LAYERS := cli exporter metrics daemon lease jobs store login shim guard keep conf policy record ipc lib cgroups kern act ledger sense model base
+TEST_LAYERS := cli exporter metrics daemon lease jobs store login launcher shim guard keep conf policy record ipc lib cgroups kern act ledger sense model base
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_LAYERS:%=$(O)/lib/%.a) | build/deps/test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lmicrohttpd $(CLILIBS) -lcmocka -o $@
@@ -247,7 +254,7 @@ $(O)/tests/bench/admit: $(O)/obj/tests/bench/admit.o $(O)/lib/policy.a $(O)/lib/
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,policy model base) -o $@
 
 # The daemon's own queue, with starts that start nothing.
-QUEUE_LAYERS := jobs shim store policy model cgroups base
+QUEUE_LAYERS := jobs launcher shim store policy model cgroups base
 $(O)/tests/bench/queue: $(O)/obj/tests/bench/queue.o $(QUEUE_LAYERS:%=$(O)/lib/%.a)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(QUEUE_LAYERS)) $(LDLIBS) -o $@
@@ -290,7 +297,7 @@ $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o | build/deps/build
 guests: $(GUESTS)
 fuzzers: $(FUZZERS)
 
-unit: $(UNITS) $(O)/uw-shim $(O)/uw-login $(O)/uw-exporter $(O)/uwctl $(O)/tests/bench/scene python | build/deps/test ## unit tests: no root, under a minute
+unit: $(UNITS) $(O)/uw-shim $(O)/uw-launcher $(O)/uw-login $(O)/uw-exporter $(O)/uwctl $(O)/tests/bench/scene python | build/deps/test ## unit tests: no root, under a minute
 	$(Q)scripts/run-units $(UNITS)
 	$(Q)tests/unit/test_completion.sh
 	$(Q)UW_BUILD=$(O) /usr/bin/python3 -B tests/unit/test_top_screen.py
@@ -392,6 +399,7 @@ install: all install-python ## DESTDIR= PREFIX=/usr
 	install -Dm755 $(O)/uw-exporter $(DESTDIR)$(PREFIX)/sbin/uw-exporter
 	install -Dm755 $(O)/uw-guard $(DESTDIR)$(PREFIX)/libexec/uw/uw-guard
 	install -Dm755 $(O)/uw-shim $(DESTDIR)$(PREFIX)/libexec/uw/uw-shim
+	install -Dm755 $(O)/uw-launcher $(DESTDIR)$(PREFIX)/libexec/uw/uw-launcher
 	install -Dm755 $(O)/uw-keep $(DESTDIR)$(PREFIX)/libexec/uw/uw-keep
 	install -Dm755 $(O)/uw-login $(DESTDIR)$(PREFIX)/libexec/uw/uw-login
 	$(Q)test -e $(DESTDIR)/etc/pam.d/uw || install -Dm644 scripts/uw.pam $(DESTDIR)/etc/pam.d/uw
@@ -399,8 +407,9 @@ install: all install-python ## DESTDIR= PREFIX=/usr
 	ln -sf libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so
 	install -Dm644 user/lib/uw.h $(DESTDIR)$(PREFIX)/include/uw.h
 	install -Dm644 $(O)/uw.pc $(DESTDIR)$(LIBDIR)/pkgconfig/uw.pc
-	$(Q)for u in uwd uw-exporter; do sed 's|=\(-\{0,1\}\)/usr/|=\1$(PREFIX)/|' scripts/$$u.service | \
-		install -Dm644 /dev/stdin $(DESTDIR)$(PREFIX)/lib/systemd/system/$$u.service || exit; done
+	$(Q)for u in uwd.service uw-launcher.socket uw-launcher@.service uw-exporter.service; do \
+		sed 's|=\(-\{0,1\}\)/usr/|=\1$(PREFIX)/|' scripts/$$u | \
+		install -Dm644 /dev/stdin $(DESTDIR)$(PREFIX)/lib/systemd/system/$$u || exit; done
 	install -Dm644 scripts/prometheus/uw.rules.yml $(DESTDIR)$(PREFIX)/share/uw/uw.rules.yml
 	install -Dm644 scripts/prometheus/uw.dashboard.json $(DESTDIR)$(PREFIX)/share/uw/uw.dashboard.json
 	install -Dm644 scripts/uw.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/uw.catalog
@@ -417,7 +426,7 @@ uninstall: uninstall-python ## what install put there; configuration in /etc/uw 
 	rm -f $(DESTDIR)$(PREFIX)/sbin/uwd $(DESTDIR)$(PREFIX)/bin/uwctl $(DESTDIR)$(PREFIX)/sbin/uw-exporter
 	rm -f $(DESTDIR)$(LIBDIR)/libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so
 	rm -f $(DESTDIR)$(PREFIX)/include/uw.h $(DESTDIR)$(LIBDIR)/pkgconfig/uw.pc
-	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/uwd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/uw-exporter.service
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,uwd.service uw-launcher.socket uw-launcher@.service uw-exporter.service)
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/uw.conf $(DESTDIR)$(PREFIX)/lib/systemd/catalog/uw.catalog
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/uwctl
 	rm -f $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_uwctl

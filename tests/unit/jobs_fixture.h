@@ -55,7 +55,8 @@ struct jobs_fixture {
 	char cleaned[UW_NAME_LEN]; /* the component of the last leaf that was removed */
 	int launches_until_exit;   /* < 0: never; the process ends in launch */
 	bool exit_before_launch;
-	bool launch_waits; /* until the shim has ended */
+	bool launch_waits;         /* until the shim has ended */
+	struct launcher *launcher; /* who makes shims; NULL: this process */
 };
 
 /* ---- the machine ---- */
@@ -65,6 +66,7 @@ static int fake_launch(void *data, const struct jobs_launch *launch, struct uw_e
 	struct jobs_fixture *f = data;
 	struct launch_place place = {
 		.dir = f->dir,
+		.launcher = f->launcher,
 		.program = f->shim,
 		.log_limit_bytes = 1 << 20,
 		.shims_dirfd = -1,

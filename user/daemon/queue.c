@@ -22,6 +22,7 @@
 #include "user/ipc/server.h"
 #include "user/jobs/jobs.h"
 #include "user/jobs/ops.h"
+#include "user/launcher/launcher.h"
 #include "user/policy/admit/admit.h"
 #include "user/policy/lease/lease.h"
 
@@ -198,6 +199,7 @@ int queue_open(struct daemon *daemon, struct uw_err *err)
 		.freeze = freeze_leaf,
 		.reclaim = reclaim_leaf,
 		.data = daemon,
+		.launcher = jobs_ops_launcher(),
 	};
 	resolve_allowed(daemon);
 	rc = leaf_keeper_new(pool_own_dir, daemon, &daemon->jobs_machine.keeper);
@@ -217,6 +219,7 @@ void queue_close(struct daemon *daemon)
 	daemon->jobs = NULL;
 	leaf_keeper_free(daemon->jobs_machine.keeper);
 	daemon->jobs_machine.keeper = NULL;
+	launcher_close(&daemon->jobs_machine.launcher);
 }
 
 void queue_look(struct daemon *daemon)

@@ -70,10 +70,14 @@ static void row_is_gone(struct jobs *jobs, struct job *job, const struct job_ent
 	state_decide_soon(jobs);
 }
 
-/* The slot says whether something ran: as a rule nothing did. */
-static void not_launched(struct jobs *jobs, struct run *run, const struct job_entry *entry)
+/* The slot says whether something ran: as a rule nothing did. It may run by now where the launcher
+ * was lost, and is adopted then. */
+static void not_launched(struct jobs *jobs, struct job *job, const struct job_entry *entry)
 {
-	run->error = -entry->launched;
+	if (entry->launched == -EINPROGRESS)
+		admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
+	else
+		jobs->run[entry->slot]->error = -entry->launched;
 	end_attempt(jobs, entry->slot);
 }
 
@@ -94,7 +98,7 @@ static void start_done(struct job_entry *entry)
 		return;
 	}
 	if (entry->launched < 0) {
-		not_launched(jobs, run, entry);
+		not_launched(jobs, job, entry);
 		return;
 	}
 	run->pidfd = TAKE_FD(entry->launched);

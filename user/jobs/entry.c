@@ -120,7 +120,10 @@ static void launch(const struct jobs *jobs, struct job_entry *entry)
 		err_set(&err, rc, "slot %u: %s", entry->slot, strerror(-rc));
 	else
 		rc = jobs->setup.ops->launch(jobs->setup.ops_data, &launch, &err);
-	if (rc < 0)
+	if (rc == -EINPROGRESS)
+		log_warning("job may have been started, its slot will say job=%llu: %s",
+			    (unsigned long long)launch.id, err.text);
+	else if (rc < 0)
 		log_warning("job could not be started, no starts for a while job=%llu error=%s: %s",
 			    (unsigned long long)launch.id, strerrorname_np(-rc), err.text);
 	else

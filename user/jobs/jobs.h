@@ -12,7 +12,8 @@
  *				the slot is not this attempt's: nothing ran, queued again
  *  3 slot locked and TAKEN, no shim
  *				unlocked and TAKEN: nothing ran, queued again
- *  4 shim made			locked: it lives, and is adopted
+ *  4 shim made			locked: it lives, and is adopted; so too when not uwd died but
+ *				uw-launcher, and uwd was not told of it
  *  5 shim killed before RUN	unlocked, SHIM: nothing ran, queued again
  *  6 RUN on disk, command not begun, or running and shim killed
  *				unlocked, RUN: it may have run; what is in its leaf is killed; lost,
@@ -74,7 +75,8 @@ struct jobs_launch {
 /* How the machine is touched; a bench and tests have their own. launch and clean are called on the
  * recorder's thread, all else on the loop's. */
 struct jobs_ops {
-	/* Starts a shim for it: its pidfd, or a negative errno; then nothing has run. */
+	/* Starts a shim for it: its pidfd, or a negative errno; then nothing has run, but for
+	 * -EINPROGRESS: its slot says whether it does. */
 	int (*launch)(void *data, const struct jobs_launch *launch, struct uw_err *err);
 	/* Ends what is left in the leaf and removes it, soon. */
 	void (*clean)(void *data, const char *component, const char *leaf);

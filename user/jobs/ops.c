@@ -22,8 +22,8 @@
 #include "user/base/text.h"
 #include "user/jobs/shim_start.h"
 
-#define SHIM_PROGRAM UW_LIBEXEC_DIR "/uw-shim"
-#define STAT_LEN     4096
+#define LAUNCHER_PROGRAM UW_LIBEXEC_DIR "/uw-launcher"
+#define STAT_LEN         4096
 
 /* An attempt that follows the one before at once waits so long for its leaf. */
 #define NAME_TRIES   10
@@ -97,11 +97,11 @@ static int make_leaf(int pool, const struct jobs_launch *launch, char ret_name[J
 
 static int op_launch(void *data, const struct jobs_launch *launch, struct uw_err *err)
 {
-	const struct jobs_machine *machine = data;
+	struct jobs_machine *machine = data;
 	AUTO_CLOSE int pool = machine->pool_dir(machine->data), shims = -1, leaf = -1;
 	struct launch_place place = {
 		.dir = machine->state_dir,
-		.program = SHIM_PROGRAM,
+		.launcher = &machine->launcher,
 		.log_limit_bytes = launch->output_bytes,
 	};
 	char name[JOBS_LEAF_LEN] = "";
@@ -116,9 +116,18 @@ static int op_launch(void *data, const struct jobs_launch *launch, struct uw_err
 		place.leaf_dirfd = leaf;
 		rc = launch_shim(&place, launch, err);
 	}
-	if (rc < 0 && *name)
+	if (rc < 0 && rc != -EINPROGRESS && *name)
 		cg_leaf_remove(pool, launch->component, name);
 	return rc;
+}
+
+struct launcher jobs_ops_launcher(void)
+{
+	return (struct launcher){
+		.path = LAUNCHER_SOCKET,
+		.program = LAUNCHER_PROGRAM,
+		.answer_ms = LAUNCHER_ANSWER_MS,
+	};
 }
 
 /* ---- on the loop's thread ---- */

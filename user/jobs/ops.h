@@ -8,6 +8,7 @@
 
 #include "user/jobs/jobs.h"
 #include "user/jobs/leaf_keeper.h"
+#include "user/launcher/launcher.h"
 
 struct jobs_machine {
 	const char *state_dir; /* as in struct jobs_setup */
@@ -19,10 +20,14 @@ struct jobs_machine {
 	int (*reclaim)(void *data, uint32_t component, uint64_t leaf, uint64_t bytes);
 	void *data;
 	struct leaf_keeper *keeper; /* for what would hold up whoever asks */
+	struct launcher launcher;   /* the recorder's thread's */
 };
 
 /* Its ops_data is a struct jobs_machine, which lives as long as the jobs do. */
 extern const struct jobs_ops jobs_ops_real;
+
+/* The launcher of uwd: systemd's, or one that is installed beside uw-shim. */
+struct launcher jobs_ops_launcher(void);
 
 /* Removes leaves of jobs that an uwd before us could not remove any more. Once, after jobs_open. */
 void jobs_ops_sweep(const struct jobs_machine *machine, const struct jobs *jobs,

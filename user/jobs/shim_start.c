@@ -1,54 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Makes the shim of one job. All that it is to have is opened first: the job's specification in a
- * memory file, its slot with the lock taken, its leaf, its two output files. Then comes one fork,
- * straight into the shims' cgroup, and in the child nothing but what is safe between fork and exec
- * of a program with threads.
+ * memory file, its slot with the lock taken, its leaf, its two output files. The shim that is to
+ * have them is a child of uw-launcher, as it may do what uwd itself may not.
  */
 #include "user/jobs/shim_start.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/text.h"
 #include "user/jobs/output_file.h"
-#include "user/shim/shim.h"
 #include "user/shim/slots.h"
 
-#define FIRST_FD   64 /* ours, out of the way of the numbers that the shim wants */
-#define EXIT_NO_GO 127
-
-struct prepared {
-	int fd[SHIM_FD__END]; /* by the number that it shall have */
-	const char *program, *submit;
-	char slot[16], limit[24];
-};
-
-static void prepared_close(struct prepared *prepared)
+/* fd may be a negative errno. */
+static int keep(struct launcher_start *start, enum launcher_fd as, int fd)
 {
-	for (int i = SHIM_FD_SPEC; i < SHIM_FD__END; i++)
-		if (prepared->fd[i] >= 0)
-			close(prepared->fd[i]);
-}
-
-/* Moves fd, which may be a negative errno, out of the way. */
-static int keep(struct prepared *prepared, enum shim_fd as, int fd)
-{
-	int moved = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD);
-	int rc = fd < 0 ? fd : moved < 0 ? -errno : 0;
-
-	if (fd >= 0)
-		close(fd);
-	prepared->fd[as] = moved;
-	return rc;
+	start->fd[as] = fd < 0 ? -1 : fd;
+	return fd < 0 ? fd : 0;
 }
 
 static int make_pack(const struct jobs_launch *launch)
@@ -84,104 +59,58 @@ static int open_log(const struct launch_place *place, const struct jobs_launch *
 
 static int open_leaf(const struct launch_place *place)
 {
-	int fd = place->leaf_dirfd >= 0 ? fcntl(place->leaf_dirfd, F_DUPFD_CLOEXEC, FIRST_FD)
+	int fd = place->leaf_dirfd >= 0 ? fcntl(place->leaf_dirfd, F_DUPFD_CLOEXEC, 0)
 					: open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
 }
 
 static int prepare(const struct launch_place *place, const struct jobs_launch *launch,
-		   struct prepared *prepared)
+		   struct launcher_start *start)
 {
-	int rc = keep(prepared, SHIM_FD_SPEC, make_pack(launch));
+	int rc = keep(start, LAUNCHER_SPEC, make_pack(launch));
 
 	if (!rc)
-		rc = keep(prepared, SHIM_FD_SLOTS, lock_slot(place, launch));
+		rc = keep(start, LAUNCHER_SLOTS, lock_slot(place, launch));
 	if (!rc)
-		rc = keep(prepared, SHIM_FD_LEAF, open_leaf(place));
+		rc = keep(start, LAUNCHER_LEAF, open_leaf(place));
 	if (!rc)
-		rc = keep(prepared, SHIM_FD_OUT, open_log(place, launch, false));
+		rc = keep(start, LAUNCHER_OUT, open_log(place, launch, false));
 	if (!rc)
-		rc = keep(prepared, SHIM_FD_ERR, open_log(place, launch, true));
-	prepared->program = place->program;
-	prepared->submit = launch->submit;
-	snprintf(prepared->slot, sizeof(prepared->slot), "%" PRIu32, launch->slot);
-	snprintf(prepared->limit, sizeof(prepared->limit), "%" PRIu64, place->log_limit_bytes);
+		rc = keep(start, LAUNCHER_ERR, open_log(place, launch, true));
+	start->slot = launch->slot;
+	start->log_limit_bytes = place->log_limit_bytes;
+	text_copy(start->submit, sizeof(start->submit), launch->submit);
 	return rc;
 }
 
-/* Between fork and exec of a threaded program: only what is safe in a signal handler. */
-static _Noreturn void run_child(const struct prepared *prepared)
+static int start_itself(const struct launch_place *place, const struct launcher_start *start,
+			struct uw_err *err)
 {
-	char *argv[] = {(char *)"uw-shim", (char *)prepared->slot, (char *)prepared->limit,
-			(char *)prepared->submit, NULL};
-	int null = open("/dev/null", O_RDWR);
+	int rc = launcher_fork(place->program, start);
 
-	setsid();
-	for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
-		if (null < 0 || (i < STDERR_FILENO && dup2(null, i) < 0))
-			_exit(EXIT_NO_GO);
-	for (int i = SHIM_FD_SPEC; i < SHIM_FD__END; i++)
-		if (dup2(prepared->fd[i], i) < 0)
-			_exit(EXIT_NO_GO);
-	close_range(SHIM_FD__END, ~0U, 0);
-	if (chdir("/"))
-		_exit(EXIT_NO_GO);
-	execv(prepared->program, argv);
-	_exit(EXIT_NO_GO);
-}
-
-static pid_t fork_shim(const struct launch_place *place, int *ret_pidfd)
-{
-	pid_t pid;
-
-	if (place->shims_dirfd >= 0)
-		return cg_fork_into(place->shims_dirfd, ret_pidfd);
-	pid = fork();
-	if (pid > 0)
-		*ret_pidfd = pidfd_open(pid, 0);
-	return pid < 0 ? -errno : pid;
-}
-
-static int start(const struct launch_place *place, const struct prepared *prepared)
-{
-	int pidfd = -1;
-	sigset_t term, before;
-	pid_t pid;
-
-	/* Born with them blocked: until the shim waits for one, it waits, as it is meant for the
-	 * command. */
-	sigemptyset(&term);
-	sigaddset(&term, SIGTERM);
-	sigaddset(&term, SIGUSR1);
-	pthread_sigmask(SIG_BLOCK, &term, &before);
-	pid = fork_shim(place, &pidfd);
-	if (!pid)
-		run_child(prepared);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (pid > 0 && pidfd < 0) { /* not to be followed: how far it came says its slot */
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-		return -EMFILE;
-	}
-	return pid < 0 ? pid : pidfd;
+	return rc < 0 ? err_set(err, rc, "%s: %s", place->program, strerror(-rc)) : rc;
 }
 
 int launch_shim(const struct launch_place *place, const struct jobs_launch *launch,
 		struct uw_err *err)
 {
-	struct prepared prepared = {.fd = {[SHIM_FD_SPEC... SHIM_FD_ERR] = -1}};
-	int rc = access(place->program, X_OK) ? -errno : 0;
+	struct launcher_start start = {
+		.fd = {[LAUNCHER_SPEC... LAUNCHER_ERR] = -1,
+		       [LAUNCHER_LOG] = STDERR_FILENO,
+		       [LAUNCHER_GROUP] = place->shims_dirfd},
+	};
+	int rc = prepare(place, launch, &start);
 
 	if (rc)
-		return err_set(err, rc, "%s: %s; is uwctl installed in full?", place->program,
-			       strerror(-rc));
-	rc = prepare(place, launch, &prepared);
-	if (!rc)
-		rc = start(place, &prepared);
-	prepared_close(&prepared);
+		err_set(err, rc, "%s", strerror(-rc));
+	else
+		rc = place->launcher ? launcher_start(place->launcher, &start, err)
+				     : start_itself(place, &start, err);
+	for (int i = LAUNCHER_SPEC; i <= LAUNCHER_ERR; i++)
+		if (start.fd[i] >= 0)
+			close(start.fd[i]);
 	if (rc < 0)
-		return err_set(err, rc, "start uw-shim for job %" PRIu64 ": %s", launch->id,
-			       strerror(-rc));
+		err_prefix(err, "start uw-shim for job %" PRIu64, launch->id);
 	return rc;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * uw-shim: the parent of one queued job, started by uwd. It reads its arguments, finds uw-login
- * and goes on in shim.c.
+ * uw-shim: the parent of one queued job, started by uw-launcher. It reads its arguments, finds
+ * uw-login and goes on in shim.c.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -14,9 +14,10 @@
 #include "user/shim/shim.h"
 #include "user/shim/slots.h"
 
-static const char usage[] = "Usage: uw-shim SLOT LOG-LIMIT-BYTES SUBMIT\n"
-			    "Started by uwd for each queued job, never by hand: it starts the\n"
-			    "job's command as its submitter and keeps its exit status.\n";
+static const char usage[] =
+	"Usage: uw-shim SLOT LOG-LIMIT-BYTES SUBMIT\n"
+	"Started by uw-launcher for each queued job, never by hand: it starts the\n"
+	"job's command as its submitter and keeps its exit status.\n";
 
 /* Beside this program, wherever that is. NULL: it cannot be said where. */
 static const char *find_login(char *path, size_t size)

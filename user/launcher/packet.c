@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Packets between uwd and uw-launcher. The kernel takes files in flight along in an array: those of
+ * a request stand in it by enum launcher_fd, and the last may be missing.
+ */
+#include "user/launcher/packet.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/text.h"
+
+#define START_MAGIC  0x316c7775U /* "uwl1": another layout is another number */
+#define RESULT_MAGIC 0x31727775U /* "uwr1" */
+
+struct start_packet {
+	uint32_t magic, slot;
+	uint64_t log_limit_bytes;
+	char submit[SUBMIT_LEN];
+};
+
+struct result_packet {
+	uint32_t magic;
+	int32_t result;
+};
+
+_Static_assert(sizeof(struct start_packet) == 144, "a layout of the wire");
+
+union launcher_control {
+	struct cmsghdr head;
+	char room[CMSG_SPACE(LAUNCHER_FD__COUNT * sizeof(int))];
+};
+
+static int send_packet(int socket, const void *bytes, size_t size, const int *fds, size_t count)
+{
+	struct iovec from = {(void *)bytes, size};
+	union launcher_control control = {
+		.head = {CMSG_LEN(count * sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	struct msghdr header = {.msg_iov = &from, .msg_iovlen = 1};
+
+	if (count) {
+		memcpy(CMSG_DATA(&control.head), fds, count * sizeof(int));
+		header.msg_control = &control;
+		header.msg_controllen = CMSG_SPACE(count * sizeof(int));
+	}
+	while (sendmsg(socket, &header, MSG_NOSIGNAL) < 0) {
+		if (errno == EINTR)
+			continue;
+		return errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM ? -EAGAIN : -EPIPE;
+	}
+	return 0;
+}
+
+static size_t take_files(struct msghdr *header, int fds[LAUNCHER_FD__COUNT])
+{
+	struct cmsghdr *control = CMSG_FIRSTHDR(header);
+	size_t count;
+
+	if (!control || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
+		return 0;
+	count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	memcpy(fds, CMSG_DATA(control), count * sizeof(int));
+	return count;
+}
+
+/* 1: a packet of that size, or of none that is known (-EBADMSG); 0: the end. */
+static int receive_packet(int socket, void *bytes, size_t size, int fds[LAUNCHER_FD__COUNT],
+			  size_t *ret_count)
+{
+	struct iovec into = {bytes, size};
+	union launcher_control control;
+	struct msghdr header = {
+		.msg_iov = &into,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_LEN(LAUNCHER_FD__COUNT * sizeof(int)), /* no padding */
+	};
+	ssize_t n;
+
+	do
+		n = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? -EAGAIN : -EPIPE;
+	*ret_count = take_files(&header, fds);
+	if (!n && !*ret_count)
+		return 0;
+	return (size_t)n == size && !(header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ? 1 : -EBADMSG;
+}
+
+static void no_files(int fds[LAUNCHER_FD__COUNT])
+{
+	for (int i = 0; i < LAUNCHER_FD__COUNT; i++)
+		fds[i] = -1;
+}
+
+void packet_close_files(struct launcher_start *start)
+{
+	for (int i = 0; i < LAUNCHER_FD__COUNT; i++)
+		if (start->fd[i] >= 0)
+			close(start->fd[i]);
+	no_files(start->fd);
+}
+
+/* ---- a start ---- */
+
+int packet_send_start(int socket, const struct launcher_start *start)
+{
+	struct start_packet packet = {
+		.magic = START_MAGIC,
+		.slot = start->slot,
+		.log_limit_bytes = start->log_limit_bytes,
+	};
+	bool has_group = start->fd[LAUNCHER_GROUP] >= 0;
+
+	text_copy(packet.submit, sizeof(packet.submit), start->submit);
+	return send_packet(socket, &packet, sizeof(packet), start->fd,
+			   has_group ? LAUNCHER_FD__COUNT : LAUNCHER_GROUP);
+}
+
+static bool is_start(const struct start_packet *packet, size_t files)
+{
+	return packet->magic == START_MAGIC && files >= LAUNCHER_GROUP &&
+	       memchr(packet->submit, '\0', sizeof(packet->submit));
+}
+
+int packet_receive_start(int socket, struct launcher_start *ret_start)
+{
+	struct start_packet packet;
+	size_t files = 0;
+	int rc;
+
+	no_files(ret_start->fd);
+	rc = receive_packet(socket, &packet, sizeof(packet), ret_start->fd, &files);
+	if (rc > 0 && !is_start(&packet, files))
+		rc = -EBADMSG;
+	if (rc <= 0) {
+		packet_close_files(ret_start);
+		return rc;
+	}
+	ret_start->slot = packet.slot;
+	ret_start->log_limit_bytes = packet.log_limit_bytes;
+	memcpy(ret_start->submit, packet.submit, sizeof(packet.submit));
+	return 1;
+}
+
+/* ---- what came of it ---- */
+
+int packet_send_result(int socket, int result)
+{
+	const struct result_packet packet = {RESULT_MAGIC, result < 0 ? result : 0};
+
+	return send_packet(socket, &packet, sizeof(packet), &result, result < 0 ? 0 : 1);
+}
+
+int packet_receive_result(int socket, int *ret_result)
+{
+	struct launcher_start files;
+	struct result_packet packet;
+	size_t count = 0;
+	int rc;
+
+	no_files(files.fd);
+	rc = receive_packet(socket, &packet, sizeof(packet), files.fd, &count);
+	if (!rc)
+		rc = -EPIPE;
+	if (rc > 0 &&
+	    (packet.magic != RESULT_MAGIC || count != (packet.result ? 0 : 1) || packet.result > 0))
+		rc = -EBADMSG;
+	if (rc > 0)
+		*ret_result = packet.result ? packet.result : TAKE_FD(files.fd[0]);
+	packet_close_files(&files);
+	return rc > 0 ? 0 : rc;
+}

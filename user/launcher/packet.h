@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What uwd and uw-launcher say to each other over a SEQPACKET socket: a request with the files that
+ * the shim is to have, and one reply with its pidfd. Neither believes the other more than the
+ * layout: what does not fit is -EBADMSG, and every file that came with it is closed.
+ */
+#ifndef UW_LAUNCHER_PACKET_H
+#define UW_LAUNCHER_PACKET_H
+
+#include "user/launcher/launcher.h"
+
+/* 0, -EAGAIN when there is no room for it within the socket's timeout, -EPIPE. */
+int packet_send_start(int socket, const struct launcher_start *start);
+
+/* 1: there is one, and its files are the caller's; 0: the other end was closed; -EBADMSG, -EPIPE.
+ */
+int packet_receive_start(int socket, struct launcher_start *ret_start);
+
+/* result: a pidfd, which stays the caller's, or a negative errno. */
+int packet_send_result(int socket, int result);
+
+/* *ret_result: a pidfd, now the caller's, or a negative errno. -EAGAIN within the socket's timeout,
+ * -EPIPE, -EBADMSG; so too when there was no room for the pidfd. */
+int packet_receive_result(int socket, int *ret_result);
+
+void packet_close_files(struct launcher_start *start);
+
+#endif

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Answers one connection: a request comes with the files of a shim, the shim is made, its pidfd
+ * goes back. A request that cannot be read ends the connection, as what comes after it cannot be
+ * believed.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/launcher/packet.h"
+
+static int answer(int socket, const char *program, struct launcher_start *start)
+{
+	AUTO_CLOSE int pidfd = launcher_fork(program, start);
+
+	packet_close_files(
+		start); /* the slot's lock is the shim's alone before anybody hears of it */
+	return packet_send_result(socket, pidfd);
+}
+
+int launcher_serve(int socket, const char *program, struct uw_err *err)
+{
+	struct launcher_start start;
+	int rc;
+
+	for (;;) {
+		rc = packet_receive_start(socket, &start);
+		if (rc > 0)
+			rc = answer(socket, program, &start);
+		else if (!rc || rc == -EPIPE)
+			return 0;
+		if (rc == -EPIPE) /* who asked looks at the slot */
+			return 0;
+		if (rc)
+			return err_set(err, rc, "uw-launcher: a start could not be %s: %s",
+				       rc == -EBADMSG ? "read" : "answered", strerror(-rc));
+	}
+}
