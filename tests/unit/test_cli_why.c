@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What uwctl why says of leases that programs did not get, or lost, and of mappings that failed. */
+/* What uwctl why says of leases that programs did not get, or lost, and of mappings that failed; and
+ * what forget says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,6 +87,22 @@ static void test_why_says_when_nothing_is_refused_at_the_moment(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 
+static void test_forget_says_how_far_the_edges_had_moved(void **state)
+{
+	struct fake *fake = *state;
+	AUTO_FREE char *done = NULL, *dry = NULL;
+
+	fake->answer[IPC_FORGET][0] = "{\"edge_shift_permyriad\": -350}";
+	fake->answer[IPC_STATUS][0] = "{\"components\": [{\"edge_shift_permyriad\": 50}]}";
+	assert_int_equal(UWCTL(fake, 0, &done, "forget", "cache"), 0);
+	assert_string_equal(done, "cache: the edges are where uw.conf has them; they had moved by "
+				  "-3.50 points\n");
+	assert_int_equal(UWCTL(fake, 0, &dry, "forget", "cache", "--dry-run"), 0);
+	assert_non_null(strstr(dry, "the edges would be where uw.conf has them"));
+	assert_non_null(strstr(dry, "+0.50 points"));
+	assert_int_equal(fake->calls[IPC_FORGET], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -93,6 +110,7 @@ int main(void)
 		TEST(test_why_says_nothing_of_leases_where_all_is_well),
 		TEST(test_why_says_what_was_refused_last_and_to_whom),
 		TEST(test_why_says_when_nothing_is_refused_at_the_moment),
+		TEST(test_forget_says_how_far_the_edges_had_moved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

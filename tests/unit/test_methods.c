@@ -118,9 +118,28 @@ static void test_what_is_normal_has_no_reason(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* It is done by the next step of the policy, so that a recording has it. */
+static void test_forget_is_a_request_and_says_what_was_learned(void **state)
+{
+	struct daemon *daemon = *state;
+	AUTO_JSON json_t *said = json_loads("{\"component\": \"ml\"}", 0, NULL);
+	struct ipc_call call = {.method = IPC_FORGET, .parameters = said};
+	struct ipc_answer answer = {0};
+
+	daemon->component[1].view.edge_shift_permyriad = -250;
+	methods_handle(daemon, &call, &answer);
+	assert_null(answer.error);
+	assert_int_equal(json_get_i64(answer.parameters, "edge_shift_permyriad"), -250);
+	assert_int_equal(daemon->request_count, 1);
+	assert_int_equal(daemon->request[0].kind, REQUEST_FORGET);
+	assert_int_equal(daemon->request[0].component, 1);
+	ipc_answer_done(&answer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_forget_is_a_request_and_says_what_was_learned),
 		TEST(test_freeze_of_what_is_not_to_be_frozen_needs_force),
 		TEST(test_freeze_for_too_long_is_cut_and_says_so),
 		TEST(test_freeze_where_nothing_runs_is_refused),

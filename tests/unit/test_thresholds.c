@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Edges that follow where a component's stalls begin. */
+/* Edges that follow where the use of a component begins to hurt others. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,18 +11,26 @@
 
 #include "tests/unit/policy_fixture.h"
 #include "user/daemon/thresholds_file.h"
+#include "user/policy/conditions.h"
 #include "user/policy/thresholds.h"
 
-/* Hours at use_pct of the budget, 10 s a frame; one look in stalled_each has 2 s of stalls. */
-static void live_on(struct fixture *f, uint64_t use_pct, unsigned int hours,
-		    unsigned int stalled_each)
+/* Hours at use_pct of the budget, 10 s a frame; in one look in stalled_each who stalls does for 2
+ * s. */
+static void live_beside(struct fixture *f, uint64_t use_pct, unsigned int hours,
+			unsigned int stalled_each, uint32_t who)
 {
 	fixture_use(f, REDIS, f->config.component[REDIS].budget_bytes / 100 * use_pct + MIB / 4);
 	for (unsigned int i = 0; i < hours * 360; i++) {
 		if (stalled_each && i % stalled_each == 0)
-			f->frame.component[REDIS].psi_some_us += 2 * US_PER_SEC;
+			f->frame.component[who].psi_some_us += 2 * US_PER_SEC;
 		fixture_next(f, 10 * US_PER_SEC);
 	}
+}
+
+static void live_on(struct fixture *f, uint64_t use_pct, unsigned int hours,
+		    unsigned int stalled_each)
+{
+	live_beside(f, use_pct, hours, stalled_each, HOG);
 }
 
 static int32_t shift_of(struct fixture *f)
@@ -50,6 +58,66 @@ static void test_stalls_below_the_knee_move_the_edges_down(void **data)
 	assert_in_range(shift_of(f) + 1000, 900, 950);
 	live_on(f, 84, 20, 10);
 	assert_int_equal(shift_of(f), -600); /* 82, 83 and 84 speak together: 82 - 88 */
+}
+
+/* That is full and waits for its own pages, which harms nobody: it may be full. */
+static void test_its_own_stalls_move_nothing_down(void **data)
+{
+	struct fixture *f = *data;
+
+	live_beside(f, 84, 20, 3, REDIS);
+	assert_int_equal(shift_of(f), 0);
+	live_beside(f, 89, 20, 3, REDIS);
+	assert_int_equal(shift_of(f), THRESHOLDS_SHIFT_MAX);
+}
+
+static void test_who_stalls_at_its_own_limit_is_not_hurt(void **data)
+{
+	struct fixture *f = *data;
+	struct component_sample *hog = &f->frame.component[HOG];
+
+	hog->valid |= SAMPLE_LIMITS;
+	hog->high_bytes = hog->current_bytes + MIB;
+	for (int i = 0; i < 5; i++) { /* let it be written, and keep it there */
+		fixture_next(f, 10 * US_PER_SEC);
+		hog->high_bytes = hog->current_bytes + MIB;
+	}
+	f->config.component[HOG].budget_bytes = hog->current_bytes + MIB;
+	live_on(f, 84, 20, 3);
+	assert_int_equal(shift_of(f), 0);
+}
+
+/* Others that stall whatever it uses are hurt by somebody else. */
+static void test_stalls_that_are_as_many_below_move_nothing(void **data)
+{
+	struct fixture *f = *data;
+
+	for (int hour = 0; hour < 20; hour++) {
+		live_on(f, 40, 1, 5);
+		live_on(f, 84, 1, 5);
+	}
+	assert_int_equal(shift_of(f), 0);
+	for (int hour = 0; hour < 20; hour++) {
+		live_on(f, 40, 1, 0);
+		live_on(f, 84, 1, 5);
+	}
+	assert_true(shift_of(f) < 0);
+}
+
+static void test_forgotten_is_where_the_configuration_has_it(void **data)
+{
+	struct fixture *f = *data;
+
+	live_on(f, 84, 20, 5);
+	assert_true(shift_of(f) < 0);
+	f->frame.request[0] = (struct frame_request){.kind = REQUEST_FORGET, .component = REDIS};
+	f->frame.request_count = 1;
+	fixture_next(f, US_PER_SEC);
+	f->frame.request_count = 0;
+	assert_int_equal(shift_of(f), 0);
+	assert_int_equal(fixture_view(f, REDIS).edge_shift_permyriad, 0);
+	live_on(f, 30, 2, 0); /* and of before nothing is known */
+	assert_int_equal(shift_of(f), 0);
 }
 
 static void test_half_a_point_an_hour_is_the_fastest(void **data)
@@ -119,6 +187,23 @@ static void test_restored_shift_is_held_to_its_range(void **data)
 	assert_int_equal(shift_of(f), THRESHOLDS_SHIFT_MAX);
 }
 
+static void test_explain_says_how_far_edges_have_moved(void **data)
+{
+	struct fixture *f = *data;
+	struct component_view view;
+	struct conditions all;
+
+	policy_restore_thresholds(f->state, &f->config, REDIS, -350);
+	fixture_next(f, US_PER_SEC);
+	view = fixture_view(f, REDIS);
+	conditions_of(&f->config.policy, &f->config.component[REDIS], &view, f->frame.now_us, &all);
+	assert_int_equal(all.condition[LEVEL_HIGH - 1].threshold, 8150);
+	assert_non_null(strstr(all.condition[LEVEL_HIGH - 1].text, "; moved by -3.50 points"));
+	view.edge_shift_permyriad = 0;
+	conditions_of(&f->config.policy, &f->config.component[REDIS], &view, f->frame.now_us, &all);
+	assert_null(strstr(all.condition[LEVEL_HIGH - 1].text, "moved"));
+}
+
 /* ---- what the daemon keeps of it ---- */
 
 static void write_file(const char *path, const char *text)
@@ -147,6 +232,7 @@ static void test_shifts_outlive_the_daemon(void **data)
 	assert_int_equal(access(path, F_OK), -1); /* not while it presses */
 	daemon->component[REDIS].view.level = LEVEL_NORMAL;
 	thresholds_file_save(daemon, path, false);
+	thresholds_file_save(daemon, path, true); /* waits */
 	thresholds_file_load(daemon, path);
 	assert_int_equal(shift_of(f), -250);
 	assert_int_equal(daemon->component[REDIS].shift_kept_permyriad, -250);
@@ -169,12 +255,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_stalls_below_the_knee_move_the_edges_down),
+		FIXTURE_TEST(test_its_own_stalls_move_nothing_down),
+		FIXTURE_TEST(test_who_stalls_at_its_own_limit_is_not_hurt),
+		FIXTURE_TEST(test_stalls_that_are_as_many_below_move_nothing),
+		FIXTURE_TEST(test_forgotten_is_where_the_configuration_has_it),
 		FIXTURE_TEST(test_half_a_point_an_hour_is_the_fastest),
 		FIXTURE_TEST(test_calm_up_there_moves_the_edges_up),
 		FIXTURE_TEST(test_rare_stalls_are_no_edge),
 		FIXTURE_TEST(test_use_that_never_gets_there_says_nothing),
 		FIXTURE_TEST(test_without_leave_nothing_moves),
 		FIXTURE_TEST(test_restored_shift_is_held_to_its_range),
+		FIXTURE_TEST(test_explain_says_how_far_edges_have_moved),
 		FIXTURE_TEST(test_shifts_outlive_the_daemon),
 	};
 

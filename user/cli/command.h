@@ -61,6 +61,7 @@ int command_reload(struct cli *cli);
 int command_freeze(struct cli *cli);
 int command_thaw(struct cli *cli);
 int command_reclaim(struct cli *cli);
+int command_forget(struct cli *cli);
 int command_lease(struct cli *cli);
 int command_pool(struct cli *cli);
 int command_simulate(struct cli *cli);

@@ -241,6 +241,18 @@ static const struct command rows[] = {
 		.run = command_reclaim,
 	},
 	{
+		.name = "forget",
+		.brief = "what adaptive edges have learned of a component",
+		.words = "COMPONENT",
+		.detail = "Its edges are where uw.conf has them again, and it is learned anew "
+			  "where they should be. Says how far they had moved.",
+		.example = "uwctl forget database",
+		.options = CLIENT | OPTION_BIT(OPTION_DRY_RUN),
+		.words_min = 1,
+		.words_max = 1,
+		.run = command_forget,
+	},
+	{
 		.name = "lease",
 		.brief = "what is promised to programs, and taking it away",
 		.words = "list [COMPONENT] | free ID...",

@@ -341,6 +341,7 @@ static const struct word_kind {
 	{"config", "diff", 1, offer_files, NULL},
 	{"freeze", NULL, 0, offer_targets, NULL},
 	{"thaw", NULL, 0, offer_targets, NULL},
+	{"forget", NULL, 0, offer_components, NULL},
 	{"reclaim", NULL, 0, offer_components, NULL},
 	{"reclaim", NULL, 1, NULL, "16M 64M 256M 1G"},
 	{"lease", NULL, 0, NULL, "list free"},

@@ -100,18 +100,6 @@ struct component_line {
 	const char *(*text)(const json_t *object, const char *key, char buf[static VALUE_LEN]);
 };
 
-static const char *value_points(const json_t *object, const char *key, char buf[static VALUE_LEN])
-{
-	int64_t permyriad = json_get_i64(object, key);
-	uint64_t size = permyriad < 0 ? (uint64_t)-permyriad : (uint64_t)permyriad;
-
-	if (!size)
-		return "0";
-	snprintf(buf, VALUE_LEN, "%c%" PRIu64 ".%02" PRIu64 " points", permyriad < 0 ? '-' : '+',
-		 size / 100, size % 100);
-	return buf;
-}
-
 static const char *value_ago(const json_t *object, const char *key, char buf[static VALUE_LEN])
 {
 	uint64_t us = json_get_u64(object, key);

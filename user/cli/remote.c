@@ -129,6 +129,18 @@ const char *value_percent(const json_t *object, const char *key, char buf[static
 		       ?: units_print_permyriad((value + 5) / 10 * 10, buf);
 }
 
+const char *value_points(const json_t *object, const char *key, char buf[static VALUE_LEN])
+{
+	int64_t permyriad = json_get_i64(object, key);
+	uint64_t size = permyriad < 0 ? (uint64_t)-permyriad : (uint64_t)permyriad;
+
+	if (!size)
+		return "0";
+	snprintf(buf, VALUE_LEN, "%c%" PRIu64 ".%02" PRIu64 " points", permyriad < 0 ? '-' : '+',
+		 size / 100, size % 100);
+	return buf;
+}
+
 /* Below a page a second it stands still. */
 const char *value_rate(const json_t *object, const char *key, char buf[static VALUE_LEN])
 {

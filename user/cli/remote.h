@@ -47,6 +47,9 @@ const char *value_bytes(const json_t *object, const char *key, char buf[static V
 const char *value_limit(const json_t *object, const char *key, char buf[static VALUE_LEN]);
 const char *value_us(const json_t *object, const char *key, char buf[static VALUE_LEN]);
 
+/* Points that edges have moved by: "-2.50 points", "0". */
+const char *value_points(const json_t *object, const char *key, char buf[static VALUE_LEN]);
+
 /* The user of "uid", by number where there is no name; valid until the next one. */
 const char *value_user(const json_t *object, char buf[static VALUE_LEN]);
 const char *value_permyriad(const json_t *object, const char *key, char buf[static VALUE_LEN]);

@@ -87,7 +87,7 @@ const struct option option_table[] = {
 		.kind = KIND_BOOL,
 		.offset = offsetof(struct config, policy.edges_adapt),
 		.fallback = "no",
-		.help = "Edges move, by -8 to +3 points, to where a component begins to stall",
+		.help = "Edges move, by -8 to +3 points, to where a component hurts others",
 	},
 	{
 		.section = SECTION_POLICY,

@@ -91,6 +91,16 @@ struct daemon_component {
 	int32_t shift_kept_permyriad;   /* as written; thresholds_file.c */
 };
 
+/* What is being written to the disk by a thread. */
+struct thresholds_write {
+	pthread_t thread;
+	bool runs;         /* and is to be joined */
+	_Atomic bool done; /* with error, a negative errno or 0 */
+	int error;
+	char path[256];
+	char text[UW_COMPONENTS_MAX * (UW_NAME_LEN + 16)];
+};
+
 struct daemon_options {
 	const char *config_file; /* NULL: the standard places */
 	const char *root;        /* NULL: as configured */
@@ -181,8 +191,9 @@ struct daemon {
 	struct entered_list *entered; /* NULL: nobody has entered; methods/enter.c */
 	struct change *changes;       /* methods/change.c */
 
-	struct queue_page *pages; /* methods/queue_page.c */
-	uint32_t page_uid;        /* whose the last one was */
+	struct queue_page *pages;           /* methods/queue_page.c */
+	struct thresholds_write thresholds; /* thresholds_file.c */
+	uint32_t page_uid;                  /* whose the last one was */
 
 	/* What wakes the loop; each source is its owner's. */
 	sd_event *event;

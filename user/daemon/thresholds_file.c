@@ -2,21 +2,27 @@
 /*
  * Policy shifts the thresholds of a component by what it sees of its stalls, over hours and days; a
  * restart must not begin that anew. The file is read at the start, and written when a shift differs
- * from what it holds: beside its place first and then renamed, so that a crash leaves the old one.
+ * from what it holds: beside its place first, synced, and then renamed, so that a crash or a loss
+ * of power leaves the old one or the new one. The disk may take seconds for that, so a thread
+ * waits.
  */
 #include "user/daemon/thresholds_file.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/log.h"
+#include "user/base/sync.h"
 #include "user/base/text.h"
 #include "user/policy/step.h"
 
-#define LINE_LEN 128
+#define LINE_LEN    128
+#define STACK_BYTES (64U << 10)
 
 void thresholds_file_load(struct daemon *daemon, const char *path)
 {
@@ -48,30 +54,100 @@ static bool is_kept(const struct daemon *daemon)
 	return true;
 }
 
-static bool write_shifts(const struct daemon *daemon, const char *path)
+/* ---- the thread's ---- */
+
+static int write_text(const char *path, const char *text)
 {
 	FILE *file = fopen(path, "we");
-	bool written = true;
+	int rc = 0;
 
 	if (!file)
-		return false;
-	for (uint32_t i = 0; i < daemon->config.component_count; i++)
-		written &= fprintf(file, "%s %d\n", daemon->config.component[i].name,
-				   daemon->component[i].view.edge_shift_permyriad) > 0;
-	return fclose(file) == 0 && written;
+		return -errno;
+	if (fputs(text, file) < 0 || fflush(file) || fsync(fileno(file)))
+		rc = errno ? -errno : -EIO;
+	if (fclose(file) && !rc)
+		rc = -errno;
+	return rc;
 }
 
-static bool make_parent(const char *path)
+/* parent: of path, made where it is missing. */
+static int make_parent(const char *path, char *parent, size_t size)
 {
-	char parent[256];
 	char *slash;
 
-	text_copy(parent, sizeof(parent), path);
+	text_copy(parent, size, path);
 	slash = strrchr(parent, '/');
-	if (!slash || slash == parent)
-		return true;
+	if (!slash || slash == parent) {
+		text_copy(parent, size, slash ? "/" : ".");
+		return 0;
+	}
 	*slash = '\0';
-	return mkdir(parent, 0755) == 0 || errno == EEXIST;
+	return mkdir(parent, 0755) && errno != EEXIST ? -errno : 0;
+}
+
+static void *write_file(void *data)
+{
+	struct thresholds_write *write = data;
+	char fresh[sizeof(write->path) + 8], parent[sizeof(write->path)];
+	int rc = make_parent(write->path, parent, sizeof(parent));
+
+	snprintf(fresh, sizeof(fresh), "%s.new", write->path);
+	if (!rc)
+		rc = write_text(fresh, write->text);
+	if (!rc && rename(fresh, write->path))
+		rc = -errno;
+	write->error = rc ? rc : sync_dir(parent);
+	atomic_store(&write->done, true);
+	return NULL;
+}
+
+/* ---- the loop's ---- */
+
+/* False while it is under way, unless it is waited for. */
+static bool reap(struct thresholds_write *write, bool wait)
+{
+	if (!write->runs)
+		return true;
+	if (!wait && !atomic_load(&write->done))
+		return false;
+	pthread_join(write->thread, NULL);
+	write->runs = false;
+	if (write->error)
+		log_warning("adaptive edges are not kept over a restart file=%s error=%s",
+			    write->path, strerror(-write->error));
+	return true;
+}
+
+static void begin(struct thresholds_write *write)
+{
+	pthread_attr_t small;
+
+	atomic_store(&write->done, false);
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, STACK_BYTES);
+	write->error = -pthread_create(&write->thread, &small, write_file, write);
+	pthread_attr_destroy(&small);
+	write->runs = !write->error;
+	if (write->error)
+		log_warning("adaptive edges are not kept over a restart file=%s error=%s",
+			    write->path, strerror(-write->error));
+}
+
+/* It is tried once, also when it fails: the next change tries again. */
+static void take_shifts(struct daemon *daemon)
+{
+	struct thresholds_write *write = &daemon->thresholds;
+	size_t at = 0;
+
+	write->text[0] = '\0';
+	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
+		struct daemon_component *component = &daemon->component[i];
+
+		component->shift_kept_permyriad = component->view.edge_shift_permyriad;
+		at += (size_t)snprintf(write->text + at, sizeof(write->text) - at, "%s %d\n",
+				       daemon->config.component[i].name,
+				       component->shift_kept_permyriad);
+	}
 }
 
 /* A write may wait for the disk that is being swapped to. */
@@ -86,16 +162,14 @@ static bool is_calm(const struct daemon *daemon)
 
 void thresholds_file_save(struct daemon *daemon, const char *path, bool last)
 {
-	char fresh[256];
+	struct thresholds_write *write = &daemon->thresholds;
 
-	if (!daemon->config.policy.edges_adapt || is_kept(daemon) || (!last && !is_calm(daemon)))
+	if (!reap(write, last) || !daemon->config.policy.edges_adapt || is_kept(daemon) ||
+	    (!last && !is_calm(daemon)))
 		return;
-	/* Once, also when it fails: the next change tries again. */
-	for (uint32_t i = 0; i < daemon->config.component_count; i++)
-		daemon->component[i].shift_kept_permyriad =
-			daemon->component[i].view.edge_shift_permyriad;
-	snprintf(fresh, sizeof(fresh), "%s.new", path);
-	if (!make_parent(path) || !write_shifts(daemon, fresh) || rename(fresh, path))
-		log_warning("adaptive edges are not kept over a restart file=%s error=%s", path,
-			    strerror(errno));
+	text_copy(write->path, sizeof(write->path), path);
+	take_shifts(daemon);
+	begin(write);
+	if (last)
+		reap(write, true);
 }

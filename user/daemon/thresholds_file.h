@@ -14,8 +14,12 @@
 /* After policy_init. */
 void thresholds_file_load(struct daemon *daemon, const char *path);
 
-/* Written anew, whole, when a shift differs from what was written last: hourly at most, and while
- * all is calm; last is the daemon's end, when it no longer waits. */
+/*
+ * Written anew, whole, when a shift differs from what was written last: while all is calm, hourly
+ * or when one is forgotten. The disk is waited for by a thread; one write is under way at a time,
+ * and what changes meanwhile is written at a later call. last is the daemon's end: then it waits,
+ * and all is on the disk when it returns.
+ */
 void thresholds_file_save(struct daemon *daemon, const char *path, bool last);
 
 #endif

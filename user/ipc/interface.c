@@ -333,6 +333,15 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.out = "(after: int)",
 			.needs_root = true,
 		},
+	[IPC_FORGET] =
+		{
+			.name = "Forget",
+			.doc = "Puts the edges of a component back to where the configuration has them, and says how\n"
+			       "# far adaptive-edges had moved them",
+			.in = "(component: string)",
+			.out = "(edge_shift_permyriad: int)",
+			.needs_root = true,
+		},
 	[IPC_SUBMIT] =
 		{
 			.name = "Submit",

@@ -22,6 +22,7 @@ enum ipc_method {
 	IPC_FREEZE,
 	IPC_THAW,
 	IPC_RECLAIM,
+	IPC_FORGET,
 	IPC_SUBMIT,
 	IPC_QUEUE,
 	IPC_JOB,

@@ -127,6 +127,7 @@ enum request_kind {
 	REQUEST_THAW,
 	REQUEST_RECLAIM,
 	REQUEST_HAND_OVER, /* by who is to end, not a client: another uwd follows this frame */
+	REQUEST_FORGET,    /* what adaptive thresholds have learned */
 	REQUEST__COUNT
 };
 

@@ -97,7 +97,7 @@ static bool component_is_sound(const struct component_state *cs)
 	       cs->signal.stall_next < STALL_HISTORY && cs->freeze_next < FREEZES_KEPT &&
 	       cs->level.level < LEVEL__COUNT && cs->level.rising < LEVEL__COUNT &&
 	       cs->level.seen < LEVEL__COUNT && cs->tier < TIER__COUNT &&
-	       cs->thresholds.look_point < THRESHOLDS_POINTS;
+	       cs->thresholds.look_point <= THRESHOLDS_BELOW;
 }
 
 static bool leaf_is_sound(const struct leaf_state *leaf)

@@ -8,6 +8,7 @@
 #include "user/policy/conditions.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/units.h"
@@ -56,6 +57,17 @@ static void room_text(const struct component_view *view, uint64_t edge_permyriad
 			 units_print_bytes(slope, rate));
 }
 
+/* Adaptive edges are said where they have moved. */
+static void moved_text(int32_t shift_permyriad, char buf[static CONDITION_TEXT_LEN])
+{
+	uint32_t size = (uint32_t)(shift_permyriad < 0 ? -shift_permyriad : shift_permyriad);
+	size_t at = strlen(buf);
+
+	if (size)
+		snprintf(buf + at, CONDITION_TEXT_LEN - at, "; moved by %c%u.%02u points",
+			 shift_permyriad < 0 ? '-' : '+', size / 100, size % 100);
+}
+
 static void add_usage(const struct policy_conf *policy, const struct component_view *view,
 		      struct conditions *all)
 {
@@ -68,8 +80,11 @@ static void add_usage(const struct policy_conf *policy, const struct component_v
 			.unit = REASON_UNIT_PERMYRIAD,
 			.leads_to = level_name(level),
 		};
+		struct condition *place;
 
-		room_text(view, condition.threshold, add(all, &condition)->text);
+		place = add(all, &condition);
+		room_text(view, condition.threshold, place->text);
+		moved_text(view->edge_shift_permyriad, place->text);
 	}
 }
 

@@ -29,6 +29,7 @@
 #define ROUNDING         (64 * KIB) /* the kernel rounds limits to pages */
 #define MIN_AHEAD_US     (2 * US_PER_SEC)
 #define MIN_HOST_PERCENT 80 /* overcommitted memory.min kills: never more of the host */
+#define AT_HIGH_PCT      98
 
 static const struct limit_row {
 	enum action_kind action;
@@ -144,6 +145,13 @@ uint64_t limits_high(const struct component_state *cs)
 	const struct limit_state *l = &cs->limit[LIMIT_HIGH];
 
 	return l->known ? l->kernel_bytes : BYTES_MAX;
+}
+
+bool limits_is_at_high(const struct component_state *cs)
+{
+	uint64_t high = limits_high(cs);
+
+	return high != BYTES_MAX && cs->signal.current_bytes >= percent_of(high, AT_HIGH_PCT);
 }
 
 uint64_t limits_slack(uint64_t budget_bytes)

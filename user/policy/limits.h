@@ -26,6 +26,9 @@ uint32_t limits_set_high(struct step *step, uint32_t component, uint64_t bytes,
 /* memory.high as far as is known; BYTES_MAX when it is not. */
 uint64_t limits_high(const struct component_state *cs);
 
+/* It is so near to memory.high that what it stalls for is its own limit. */
+bool limits_is_at_high(const struct component_state *cs);
+
 /* Room that a lowered memory.high leaves above what a component holds. */
 uint64_t limits_slack(uint64_t budget_bytes);
 

@@ -8,6 +8,7 @@
 #include "user/policy/breath.h"
 #include "user/policy/freeze.h"
 #include "user/policy/num.h"
+#include "user/policy/thresholds.h"
 
 #define SPARE_US   (5 * US_PER_SEC)
 #define RECLAIM_US (30 * US_PER_SEC)
@@ -78,6 +79,9 @@ void requests_step(struct step *step)
 			break;
 		case REQUEST_RECLAIM:
 			request_reclaim(step, request);
+			break;
+		case REQUEST_FORGET:
+			thresholds_forget(step, request->component);
 			break;
 		case REQUEST_HAND_OVER: /* requests_end_step */
 		case REQUEST__COUNT:

@@ -19,7 +19,6 @@
 #define ROOM_MIN_PCT     5                 /* of the limit in force, below it */
 #define SWAP_BACK_PCT    120
 #define DONOR_MARGIN_PCT 5 /* of the host: thawed later than frozen */
-#define OWN_LIMIT_PCT    98
 
 bool room_has_swap(const struct host_state *host)
 {
@@ -37,11 +36,9 @@ bool room_on_host(const struct step *step, uint64_t need_bytes)
 static bool is_protected_stalled(const struct step *step, uint32_t component, uint64_t permyriad)
 {
 	const struct component_state *cs = &step->state->component[component];
-	uint64_t high = limits_high(cs);
 
 	return component_is_protected(&step->config->component[component]) &&
-	       cs->signal.some_permyriad >= permyriad &&
-	       (high == BYTES_MAX || cs->signal.current_bytes < percent_of(high, OWN_LIMIT_PCT));
+	       cs->signal.some_permyriad >= permyriad && !limits_is_at_high(cs);
 }
 
 static bool protected_are_calm(const struct step *step)

@@ -251,14 +251,16 @@ struct cleanup_state {
 #define THRESHOLDS_FIRST_PCT 70
 #define THRESHOLDS_POINTS    31 /* 70 to 100 % of the limit; what is above counts as 100 */
 
+#define THRESHOLDS_BELOW THRESHOLDS_POINTS /* the point of all use under these */
+
 struct thresholds_state {
 	int32_t shift_permyriad; /* of all its thresholds */
 	uint64_t judged_us;
 	uint64_t look_at_us; /* the observation that goes on; 0 = none */
 	uint32_t look_point;
-	uint64_t look_stalled_us;
-	uint32_t seen[THRESHOLDS_POINTS];    /* observations, */
-	uint32_t stalled[THRESHOLDS_POINTS]; /* and those with stalls */
+	uint64_t hurt_at_us, hurt_us;            /* others stalled for so long in it, until then */
+	uint32_t seen[THRESHOLDS_POINTS + 1];    /* observations, */
+	uint32_t stalled[THRESHOLDS_POINTS + 1]; /* and those in which others stalled */
 };
 
 struct component_state {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Adaptive thresholds: at which use of its budget a component really begins to stall. Each ten
- * seconds one observation: the use at its begin, and whether some task stalled for more than 5 % of
- * it. Once an hour all thresholds of the component move, by half a point at most, so that "high"
- * ends where stalls begin. O(1) a step, O(points) an hour.
+ * Adaptive thresholds: at which use of its budget a component begins to hurt others. Each ten
+ * seconds one observation: its use at the begin, and whether some task of another one stalled for
+ * more than 5 % of it. That it is full, or stalls itself, harms nobody and moves nothing. Once an
+ * hour all thresholds of the component move, by half a point at most, so that "high" ends where
+ * stalls begin. O(components) a step, O(points) an hour.
  */
 #ifndef UW_POLICY_THRESHOLDS_H
 #define UW_POLICY_THRESHOLDS_H
@@ -24,5 +25,8 @@ void thresholds_step(struct step *step, uint32_t component);
 
 /* The threshold under level as it is in force for the component, in permyriad of its limit. */
 uint64_t thresholds_of(const struct step *step, uint32_t component, enum level level);
+
+/* Back to where the configuration has them, and nothing is known of it any more. */
+void thresholds_forget(struct step *step, uint32_t component);
 
 #endif

@@ -2,10 +2,10 @@
 /*
  * One function a method, found by a table. A method first reads its parameters, each by a function
  * that answers for itself what is wrong with it, and then either encodes what uwd knows at this
- * moment or queues a request for the next frame. Freeze, Thaw and Reclaim are such requests: policy
- * carries them out, and what becomes of them is in the log after the entry that the answer names.
- * Methods of jobs and of leases are in files of their own, which methods_queue_handle and
- * methods_lease_handle dispatch to.
+ * moment or queues a request for the next frame. Freeze, Thaw, Reclaim and Forget are such
+ * requests: policy carries them out, and what becomes of them is in the log after the entry that
+ * the answer names. Methods of jobs and of leases are in files of their own, which
+ * methods_queue_handle and methods_lease_handle dispatch to.
  */
 #include "user/daemon/methods/methods.h"
 
@@ -381,6 +381,22 @@ static void method_reclaim(struct daemon *daemon, const struct ipc_call *call,
 		request(daemon, &wanted, answer);
 }
 
+static void method_forget(struct daemon *daemon, const struct ipc_call *call,
+			  struct ipc_answer *answer)
+{
+	struct frame_request wanted = {.kind = REQUEST_FORGET};
+
+	if (!read_component(daemon, call, true, answer, &wanted.component))
+		return;
+	request(daemon, &wanted, answer);
+	if (answer->error)
+		return;
+	json_decref(answer->parameters);
+	answer->parameters = json_pack(
+		"{s:I}", "edge_shift_permyriad",
+		(json_int_t)daemon->component[wanted.component].view.edge_shift_permyriad);
+}
+
 typedef void (*method_fn)(struct daemon *daemon, const struct ipc_call *call,
 			  struct ipc_answer *answer);
 
@@ -390,7 +406,7 @@ static const method_fn methods[IPC_METHOD__COUNT] = {
 	[IPC_CONFIG] = method_config,   [IPC_RELOAD] = method_reload,
 	[IPC_FREEZE] = method_freeze,   [IPC_THAW] = method_thaw,
 	[IPC_RECLAIM] = method_reclaim, [IPC_METRICS] = method_metrics,
-	[IPC_ENTER] = method_enter,
+	[IPC_ENTER] = method_enter,     [IPC_FORGET] = method_forget,
 };
 
 void methods_handle(void *data, const struct ipc_call *call, struct ipc_answer *answer)
