@@ -2,14 +2,16 @@
 /*
  * Rings beside others: items of eight bytes between two threads (boost's spsc_queue, ck_ring),
  * between two and two (boost's queue, ck_ring), records of 128 bytes between processes (boost's
- * message_queue, a pipe), and 100 MB handed to another process over one pickle of them. Prints
- * "NAME VALUE" lines, each a ratio of medians: how many times as much is done in the same processor
- * time.
+ * message_queue, a pipe), and 100 MB handed to another process over one pickle of them. What is of
+ * one length goes through the ring that is made for that, and through the one of any length too.
+ * Prints "NAME VALUE" lines, each a ratio of medians: how many times as much is done in the same
+ * processor time.
  */
 #include "pools.h"
 
 #include <ck_ring.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -23,13 +25,14 @@
 
 static struct uw_ring *make_ring(uint32_t flags, uint32_t record_bytes)
 {
+	bool is_headed = !(flags & UW_RING_FIXED), is_of_any = !flags;
+	uint64_t slot_bytes = flags & UW_RING_MANY ? 64 : record_bytes + (is_headed ? 8 : 0);
 	struct uw_ring_options options = {
 		.size = sizeof(options),
 		.flags = flags,
 		.name = "bench",
-		.bytes = flags & UW_RING_MANY ? POOLS_SLOTS * 64ULL
-					      : POOLS_SLOTS * (8ULL + record_bytes),
-		.record_bytes = flags & UW_RING_MANY ? record_bytes : 0,
+		.bytes = POOLS_SLOTS * slot_bytes,
+		.record_bytes = is_of_any ? 0 : record_bytes,
 	};
 	struct uw_ring *ring = NULL;
 
@@ -92,33 +95,109 @@ static void *read_items(void *data)
 	return (void *)(uintptr_t)sum;
 }
 
-static double run_ring(uint32_t flags, uint32_t batch, int of_each)
+/* The size of a batch is known to the compiler, as it is in a program. */
+static inline void *write_spans(const struct traffic *traffic, uint32_t batch)
+{
+	struct uw_ring *ring = traffic->ring;
+	uint64_t item = 0;
+	unsigned tries = 0;
+	void *bytes;
+
+	while (item < POOLS_ITEMS) {
+		uint64_t left = POOLS_ITEMS - item;
+		int got = uw_ring_reserve_span(ring, left < batch ? (uint32_t)left : batch, &bytes);
+
+		if (got < 0) {
+			pools_wait(&tries);
+			continue;
+		}
+		for (int i = 0; i < got; i++)
+			((uint64_t *)bytes)[i] = item++;
+		uw_ring_commit_span(ring, (uint32_t)got);
+	}
+	return NULL;
+}
+
+static inline void *read_spans(const struct traffic *traffic, uint32_t batch)
+{
+	struct uw_ring *ring = traffic->ring;
+	uint64_t sum = 0, left = POOLS_ITEMS;
+	unsigned tries = 0;
+	void *bytes;
+
+	while (left) {
+		int got = uw_ring_peek_span(ring, left < batch ? (uint32_t)left : batch, &bytes);
+
+		if (got < 0) {
+			pools_wait(&tries);
+			continue;
+		}
+		for (int i = 0; i < got; i++)
+			sum += ((const uint64_t *)bytes)[i];
+		uw_ring_release_span(ring, (uint32_t)got);
+		left -= (uint64_t)got;
+	}
+	return (void *)(uintptr_t)sum;
+}
+
+static void *write_one_by_one(void *data)
+{
+	return write_spans(data, 1);
+}
+
+static void *read_one_by_one(void *data)
+{
+	return read_spans(data, 1);
+}
+
+static void *write_by_32(void *data)
+{
+	return write_spans(data, BATCH);
+}
+
+static void *read_by_32(void *data)
+{
+	return read_spans(data, BATCH);
+}
+
+static double run_ring(uint32_t flags, uint32_t batch, int of_each, pools_work write_all,
+		       pools_work read_all)
 {
 	struct traffic traffic = {.ring = make_ring(flags, 8), .batch = batch};
-	double ns = pools_run(write_items, read_items, of_each, &traffic);
+	double ns = pools_run(write_all, read_all, of_each, &traffic);
 
 	uw_ring_close(traffic.ring);
 	return ns / ((double)of_each * POOLS_ITEMS);
 }
 
-static double uw_single(void)
+static double uw_fixed(void)
 {
-	return run_ring(0, 1, 1);
+	return run_ring(UW_RING_FIXED, 1, 1, write_one_by_one, read_one_by_one);
 }
 
-static double uw_single_by_32(void)
+static double uw_fixed_by_32(void)
 {
-	return run_ring(0, BATCH, 1);
+	return run_ring(UW_RING_FIXED, BATCH, 1, write_by_32, read_by_32);
+}
+
+static double uw_any(void)
+{
+	return run_ring(0, 1, 1, write_items, read_items);
+}
+
+static double uw_any_by_32(void)
+{
+	return run_ring(0, BATCH, 1, write_items, read_items);
 }
 
 static double uw_many(void)
 {
-	return run_ring(UW_RING_MANY, 1, 2);
+	return run_ring(UW_RING_MANY, 1, 2, write_items, read_items);
 }
 
 static double uw_many_by_32(void)
 {
-	return run_ring(UW_RING_MANY, BATCH, 2);
+	return run_ring(UW_RING_MANY, BATCH, 2, write_items, read_items);
 }
 
 static ck_ring_t ck;
@@ -222,9 +301,52 @@ static void read_records(struct uw_ring *ring)
 	}
 }
 
-static double uw_records(void)
+static void write_record_spans(struct uw_ring *ring)
 {
-	struct uw_ring *ring = make_ring(0, POOLS_RECORD), *theirs = NULL;
+	uint8_t *bytes;
+	void *span;
+
+	for (uint32_t at = 0; at < RECORDS;) {
+		uint32_t left = RECORDS - at;
+		int got = uw_ring_reserve_span(ring, left < BATCH ? left : BATCH, &span);
+
+		if (got < 0) {
+			uw_ring_wait(ring, UW_RING_WRITE, UINT64_MAX);
+			continue;
+		}
+		bytes = span;
+		for (int i = 0; i < got; i++, bytes += POOLS_RECORD) {
+			memset(bytes, 0, POOLS_RECORD);
+			memcpy(bytes, &at, sizeof(at));
+		}
+		at += (uint32_t)got;
+		uw_ring_commit_span(ring, (uint32_t)got);
+	}
+}
+
+static void read_record_spans(struct uw_ring *ring)
+{
+	char taken[POOLS_RECORD];
+	void *span;
+
+	for (uint32_t left = RECORDS; left;) {
+		int got = uw_ring_peek_span(ring, BATCH, &span);
+
+		if (got < 0) {
+			uw_ring_wait(ring, UW_RING_READ, UINT64_MAX);
+			continue;
+		}
+		for (int i = 0; i < got; i++)
+			memcpy(taken, (uint8_t *)span + i * POOLS_RECORD, sizeof(taken));
+		left -= (uint32_t)got;
+		uw_ring_release_span(ring, (uint32_t)got);
+	}
+}
+
+static double run_records(uint32_t flags, void (*write_all)(struct uw_ring *ring),
+			  void (*read_all)(struct uw_ring *ring))
+{
+	struct uw_ring *ring = make_ring(flags, POOLS_RECORD), *theirs = NULL;
 	int fd = dup(uw_ring_fd(ring));
 	double began_ns = pools_now_ns(), ns;
 	pid_t pid = fork();
@@ -232,15 +354,25 @@ static double uw_records(void)
 	if (!pid) {
 		if (uw_ring_attach_fd(fd, UW_READ_WRITE, &theirs))
 			_exit(1);
-		write_records(theirs);
+		write_all(theirs);
 		_exit(0);
 	}
-	read_records(ring);
+	read_all(ring);
 	waitpid(pid, NULL, 0);
 	ns = pools_now_ns() - began_ns;
 	close(fd);
 	uw_ring_close(ring);
 	return ns / RECORDS;
+}
+
+static double uw_records(void)
+{
+	return run_records(UW_RING_FIXED, write_record_spans, read_record_spans);
+}
+
+static double uw_any_records(void)
+{
+	return run_records(0, write_records, read_records);
 }
 
 static double pipe_records(void)
@@ -326,31 +458,37 @@ static void print_ratio(const char *name, const struct pools_contender *peer,
 
 int main(void)
 {
-	struct pools_contender one[] = {{"spsc uw", uw_single, {0}},
-					{"spsc uw by 32", uw_single_by_32, {0}},
+	struct pools_contender one[] = {{"spsc uw", uw_fixed, {0}},
+					{"spsc uw by 32", uw_fixed_by_32, {0}},
 					{"spsc boost", boost_spsc, {0}},
-					{"spsc ck", ck_spsc, {0}}};
+					{"spsc ck", ck_spsc, {0}},
+					{"spsc uw of any length", uw_any, {0}},
+					{"spsc uw of any length by 32", uw_any_by_32, {0}}};
 	struct pools_contender many[] = {{"mpmc uw", uw_many, {0}},
 					 {"mpmc uw by 32", uw_many_by_32, {0}},
 					 {"mpmc boost", boost_queue, {0}},
 					 {"mpmc ck", ck_mpmc, {0}}};
 	struct pools_contender records[] = {{"records uw", uw_records, {0}},
 					    {"records boost", boost_message_queue, {0}},
-					    {"records pipe", pipe_records, {0}}};
+					    {"records pipe", pipe_records, {0}},
+					    {"records uw of any length", uw_any_records, {0}}};
 	struct pools_contender large[] = {{"100 MB uw", uw_pass, {0}},
 					  {"100 MB pickle", python_pickle, {0}}};
 
-	pools_take_turns(one, 4);
+	pools_take_turns(one, 6);
 	print_ratio("spsc_over_boost", &one[2], &one[0]);
 	print_ratio("spsc_over_ck", &one[3], &one[0]);
 	print_ratio("spsc_by_32_over_boost", &one[2], &one[1]);
+	print_ratio("spsc_any_length_over_boost", &one[2], &one[4]);
+	print_ratio("spsc_any_length_by_32_over_boost", &one[2], &one[5]);
 	pools_take_turns(many, 4);
 	print_ratio("mpmc_over_ck", &many[3], &many[0]);
 	print_ratio("mpmc_over_boost", &many[2], &many[0]);
 	print_ratio("mpmc_by_32_over_ck", &many[3], &many[1]);
-	pools_take_turns(records, 3);
+	pools_take_turns(records, 4);
 	print_ratio("records_by_32_over_boost_message_queue", &records[1], &records[0]);
 	print_ratio("records_by_32_over_pipe", &records[2], &records[0]);
+	print_ratio("records_any_length_by_32_over_boost_message_queue", &records[1], &records[3]);
 	pools_take_turns(large, 2);
 	printf("100_mb_passed_over_pickle %.3g\n", large[0].ns[0] / large[1].ns[0]);
 	return 0;
