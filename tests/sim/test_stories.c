@@ -365,6 +365,59 @@ static void test_owner_that_comes_back_hardly_waits(void **data)
 }
 
 /*
+ * A guest whose processor pages out 40 MB a second while an owner grows, and whose kernel and
+ * services hold 150 MB. The borrower uses all that it has, and the owner is gone between its
+ * returns.
+ */
+static void test_owner_that_came_back_once_is_late_no_more(void **data)
+{
+	struct plant plant;
+	struct plant_leaf *borrower, *owner;
+	uint64_t began_us, came_us, lag_ms, in_bytes, bytes;
+
+	(void)data;
+	stack(&plant, 256 * MIB);
+	plant.system_bytes = 150 * MIB;
+	plant.reclaim_per_s = 40 * MIB;
+	plant.fault_us = 100;
+	borrower = plant_add_leaf(&plant, ML, 0);
+	borrower->phase = (struct plant_phase){.target_bytes = 913 * MIB,
+					       .grow_per_s = 200 * MIB,
+					       .hot_bytes = 913 * MIB,
+					       .touches_per_s = 100000};
+	plant_run(&plant, 15 * US_PER_SEC);
+	began_us = plant.now_us;
+	in_bytes = plant.counts.swapped_in_bytes;
+	for (int time = 0; time < 2; time++) {
+		came_us = plant.now_us;
+		owner = plant_add_leaf(&plant, TRADING, 0);
+		owner->phase = (struct plant_phase){.target_bytes = 250 * MIB,
+						    .grow_per_s = 200 * MIB,
+						    .hot_bytes = 250 * MIB,
+						    .touches_per_s = 1};
+		while (owner->resident_bytes < 250 * MIB)
+			plant_run(&plant, PLANT_STEP_US);
+		lag_ms = (plant.now_us - came_us) / US_PER_MS - 1250;
+		bytes = plant_current(&plant, ML);
+		say(time ? "slow guest, lag learned, ms" : "slow guest, lag first, ms", lag_ms);
+		assert_true(lag_ms <= (time ? 300 : 1000));
+		plant_run(&plant, 3 * US_PER_SEC);
+		say("  paged out after it was whole, MiB",
+		    (bytes - plant_current(&plant, ML)) / MIB);
+		assert_int_equal(plant_swapped(&plant, TRADING), 0);
+		plant_exit_leaf(&plant, owner);
+		plant_run(&plant, 10 * US_PER_SEC);
+		say("  borrower resident, MiB", borrower->resident_bytes / MIB);
+	}
+	bytes = plant.counts.swapped_in_bytes - in_bytes;
+	say("  read back, kB/s", bytes / 1024 * US_PER_SEC / (plant.now_us - began_us));
+	assert_int_equal(plant.counts.oom + plant.counts.oom_pool, 0);
+	plant_exit_leaf(&plant, borrower);
+	assert_nothing_is_left(&plant);
+	plant_done(&plant);
+}
+
+/*
  * A borrower of 800 MB works on 300 MB of them and had the host to itself; the owner comes back for
  * 300 MB. What is cold pays for all of it: not a page that is in use is taken, and the borrower
  * never stands still. Without ages it is frozen, and has 11,000 of its pages to wait for.
@@ -485,6 +538,7 @@ int main(void)
 		cmocka_unit_test(test_three_hot_jobs_take_turns),
 		cmocka_unit_test(test_hot_services_change_places),
 		cmocka_unit_test(test_owner_that_comes_back_hardly_waits),
+		cmocka_unit_test(test_owner_that_came_back_once_is_late_no_more),
 		cmocka_unit_test(test_donor_gives_what_is_cold_and_nothing_else),
 		cmocka_unit_test(test_freeze_does_not_stop_who_waits_for_the_frozen),
 	};

@@ -103,19 +103,26 @@ static void test_what_is_lacking_is_growth_that_meets_its_limit(void **data)
 	}
 }
 
-static void test_owners_take_ahead_what_is_within_their_budgets(void **data)
+static void test_owner_takes_ahead_what_is_within_its_budget(void **data)
 {
 	struct fixture *f = *data;
 	struct step step = fixture_ask(f);
 
 	set(f, REDIS, (struct want){100, 400, 400, 20, 0, 0, 1});
 	set(f, HOG, (struct want){590, 600, 600, 60, 0, 0, 1});
-	assert_int_equal(contention_owners_ahead(&step, US_PER_SEC), 30 * MIB);
-	assert_int_equal(contention_owners_ahead(&step, US_PER_SEC / 2), 20 * MIB);
+	assert_int_equal(contention_owner_ahead(&step, REDIS, US_PER_SEC, BYTES_MAX), 20 * MIB);
+	assert_int_equal(contention_owner_ahead(&step, HOG, US_PER_SEC, BYTES_MAX), 10 * MIB);
+	assert_int_equal(contention_owners_growth(&step, US_PER_SEC), 30 * MIB);
+	assert_int_equal(contention_owners_growth(&step, US_PER_SEC / 2), 20 * MIB);
+	/* No more growth than the caller expects, and what is queued beside. */
+	assert_int_equal(contention_owner_ahead(&step, REDIS, US_PER_SEC, 5 * MIB), 5 * MIB);
+	f->state->component[REDIS].queued_bytes = 50 * MIB;
+	assert_int_equal(contention_owner_ahead(&step, REDIS, US_PER_SEC, 5 * MIB), 55 * MIB);
+	f->state->component[REDIS].queued_bytes = 0;
 	set(f, HOG, (struct want){600, 600, 600, 60, 0, 0, 1});
-	assert_int_equal(contention_owners_ahead(&step, US_PER_SEC), 20 * MIB);
+	assert_int_equal(contention_owner_ahead(&step, HOG, US_PER_SEC, BYTES_MAX), 0);
 	f->state->component[REDIS].used = false;
-	assert_int_equal(contention_owners_ahead(&step, US_PER_SEC), 0);
+	assert_int_equal(contention_owner_ahead(&step, REDIS, US_PER_SEC, BYTES_MAX), 0);
 }
 
 static void test_growth_has_a_cost_when_somebody_is_there_to_pay(void **data)
@@ -160,7 +167,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_what_is_lacking_is_growth_that_meets_its_limit),
-		FIXTURE_TEST(test_owners_take_ahead_what_is_within_their_budgets),
+		FIXTURE_TEST(test_owner_takes_ahead_what_is_within_its_budget),
 		FIXTURE_TEST(test_growth_has_a_cost_when_somebody_is_there_to_pay),
 	};
 

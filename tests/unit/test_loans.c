@@ -253,101 +253,6 @@ static void test_what_is_held_beyond_a_loan_is_no_debt_while_no_owner_grows(void
 	assert_true(f->frame.component[HOG].high_bytes <= 910 * MIB);
 }
 
-static void test_borrower_is_frozen_at_once_when_an_owner_outruns_what_is_free(void **data)
-{
-	struct fixture *f = *data;
-	const struct action *freeze = NULL;
-
-	lend_all_but(f, 60 * MIB);
-	for (int tick = 0; tick < 3 && !freeze; tick++) {
-		fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes + 15 * MIB);
-		fixture_next(f, 100 * US_PER_MS);
-		freeze = fixture_find(f, ACTION_FREEZE, HOG);
-	}
-	assert_non_null(freeze);
-	assert_int_equal(freeze->why.reason, REASON_OWNER_PAYBACK);
-}
-
-/* What an owner takes is there, since the borrower pays as much, but never all that it owes. */
-static void test_borrower_that_does_not_pay_is_frozen_after_eight_seconds(void **data)
-{
-	struct fixture *f = *data;
-	uint64_t owes_us = 0, frozen_us = 0;
-
-	lend_all_but(f, 22 * MIB);
-	for (int tick = 0; tick < 120 && !frozen_us; tick++) {
-		const struct action *freeze;
-
-		fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes + MIB);
-		fixture_use(f, HOG, f->frame.component[HOG].current_bytes - MIB);
-		fixture_next(f, 100 * US_PER_MS);
-		freeze = fixture_find(f, ACTION_FREEZE, HOG);
-		if (!owes_us)
-			owes_us = f->state->component[HOG].loans.owes_since_us;
-		if (freeze) {
-			assert_int_equal(freeze->why.reason, REASON_OWNER_PAYBACK);
-			frozen_us = f->frame.now_us;
-		}
-	}
-	assert_true(owes_us > 0);
-	assert_int_equal(frozen_us, owes_us + 8 * US_PER_SEC);
-}
-
-/* Its pages are in use: to take them from it while it runs has not paid, so it stops first. */
-static void test_debtor_that_is_hot_is_frozen_before_anything_is_taken(void **data)
-{
-	struct fixture *f = *data;
-
-	lend_all_but(f, 60 * MIB);
-	f->state->component[HOG].payoff.hot_until_us = BYTES_MAX;
-	while (!fixture_find(f, ACTION_FREEZE, HOG)) {
-		assert_true(f->frame.component[REDIS].current_bytes < 150 * MIB);
-		assert_null(fixture_find(f, ACTION_RECLAIM, HOG));
-		fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes + 4 * MIB);
-		fixture_next(f, 100 * US_PER_MS);
-	}
-	assert_int_equal(fixture_find(f, ACTION_FREEZE, HOG)->why.reason, REASON_OWNER_PAYBACK);
-	assert_int_equal(f->state->component[HOG].loans.owes_since_us, f->frame.now_us);
-}
-
-/* The owner takes 40 MiB a second of 60; so much of what the hog holds is known to be cold. */
-static const struct action *owner_returns_beside(struct fixture *f, uint64_t cold_bytes)
-{
-	const struct action *freeze = NULL;
-
-	lend_all_but(f, 60 * MIB);
-	f->frame.leaf[HOG].ages = (struct ages_sample){
-		.valid = true,
-		.looked_us = f->frame.now_us,
-		.cold_anon_bytes = cold_bytes,
-		.hot_bytes = 870 * MIB - cold_bytes,
-		.read_us = f->frame.now_us,
-	};
-	frame_sum_ages(&f->frame);
-	for (int tick = 0; tick < 8 && !freeze; tick++) {
-		fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes + 4 * MIB);
-		fixture_next(f, 100 * US_PER_MS);
-		freeze = fixture_find(f, ACTION_FREEZE, HOG);
-	}
-	assert_true(f->state->component[HOG].loans.owes_since_us > 0);
-	return freeze;
-}
-
-/* It can give nothing while it runs, and what is free lasts no two seconds. */
-static void test_debtor_without_cold_pages_is_frozen_before_the_owner_outruns_it(void **data)
-{
-	struct fixture *f = *data;
-	const struct action *freeze = owner_returns_beside(f, 0);
-
-	assert_non_null(freeze);
-	assert_int_equal(freeze->why.reason, REASON_OWNER_PAYBACK);
-}
-
-static void test_debtor_that_pays_from_cold_pages_runs_on(void **data)
-{
-	assert_null(owner_returns_beside(*data, 200 * MIB));
-}
-
 /* Nobody runs there yet. */
 static void test_queued_job_of_an_owner_calls_back_what_it_waits_for(void **data)
 {
@@ -576,11 +481,6 @@ int main(void)
 		FIXTURE_TEST(test_lender_keeps_a_second_of_its_growth),
 		FIXTURE_TEST(test_growing_owner_has_what_it_takes_ahead_and_borrowers_owe_it),
 		FIXTURE_TEST(test_what_is_held_beyond_a_loan_is_no_debt_while_no_owner_grows),
-		FIXTURE_TEST(test_borrower_is_frozen_at_once_when_an_owner_outruns_what_is_free),
-		FIXTURE_TEST(test_borrower_that_does_not_pay_is_frozen_after_eight_seconds),
-		FIXTURE_TEST(test_debtor_that_is_hot_is_frozen_before_anything_is_taken),
-		FIXTURE_TEST(test_debtor_without_cold_pages_is_frozen_before_the_owner_outruns_it),
-		FIXTURE_TEST(test_debtor_that_pays_from_cold_pages_runs_on),
 		FIXTURE_TEST(test_queued_job_of_an_owner_calls_back_what_it_waits_for),
 		FIXTURE_TEST(test_debt_names_the_lenders),
 		FIXTURE_TEST(test_debt_that_is_called_has_a_deadline),

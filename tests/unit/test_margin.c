@@ -52,10 +52,12 @@ static void test_margin_is_what_an_owner_took_that_outran_it(void **data)
 		uint64_t margin; /* in bytes */
 	} rows[] = {
 		{100, 160, 860, 500 * US_PER_MS, 900, 60 * MIB},
-		{100, 160, 700, 500 * US_PER_MS, 900, LEAST},    /* free was more */
-		{100, 160, 700, 500 * US_PER_MS, 40, 60 * MIB},  /* but not on the host */
-		{100, 160, 590, 500 * US_PER_MS, 40, LEAST},     /* nobody borrows */
-		{100, 160, 860, US_PER_SEC, 900, LEAST},         /* not within a second */
+		{100, 160, 700, 500 * US_PER_MS, 900, LEAST},   /* free was more */
+		{100, 160, 700, 500 * US_PER_MS, 40, 60 * MIB}, /* but not on the host */
+		{100, 160, 590, 500 * US_PER_MS, 40, LEAST},    /* nobody borrows */
+		{100, 160, 860, 2900 * US_PER_MS, 900, 60 * MIB},
+		{100, 160, 860, 3 * US_PER_SEC, 900, LEAST},     /* not within three seconds */
+		{100, 109, 910, 2900 * US_PER_MS, 900, LEAST},   /* it hardly grew */
 		{160, 100, 910, 500 * US_PER_MS, 900, LEAST},    /* it shrank */
 		{380, 440, 610, 500 * US_PER_MS, 900, LEAST},    /* not within its right */
 		{200, 340, 680, 500 * US_PER_MS, 900, 60 * MIB}, /* which is all it may take */
@@ -91,15 +93,28 @@ static void test_margin_learns_nothing_of_growth_beyond_a_budget(void **data)
 	assert_in_range(margin(f), LEAST, LEAST + 128);
 }
 
-static void test_margin_is_the_largest_second_and_not_the_last(void **data)
+static void test_margin_is_the_largest_burst_and_not_the_last(void **data)
 {
 	struct fixture *f = *data;
 
 	look(f, 100 * MIB, 860 * MIB, 0);
 	look(f, 180 * MIB, 860 * MIB, 500 * US_PER_MS);
+	look(f, 180 * MIB, 830 * MIB, 3 * US_PER_SEC);
 	look(f, 180 * MIB, 830 * MIB, US_PER_SEC);
 	look(f, 190 * MIB, 830 * MIB, 500 * US_PER_MS);
 	assert_int_equal(margin(f), 80 * MIB);
+}
+
+/* Whatever the time of its looks, it is counted from where growth began. */
+static void test_margin_counts_a_burst_from_its_beginning(void **data)
+{
+	struct fixture *f = *data;
+
+	for (int look_at = 0; look_at < 28; look_at++)
+		look(f, 100 * MIB, 860 * MIB, 100 * US_PER_MS);
+	for (uint64_t held = 110 * MIB; held <= 220 * MIB; held += 10 * MIB)
+		look(f, held, 860 * MIB, 100 * US_PER_MS);
+	assert_int_equal(margin(f), 120 * MIB);
 }
 
 static void test_margin_fades_by_half_in_ten_minutes(void **data)
@@ -109,12 +124,42 @@ static void test_margin_fades_by_half_in_ten_minutes(void **data)
 	look(f, 100 * MIB, 860 * MIB, 0);
 	look(f, 220 * MIB, 860 * MIB, 500 * US_PER_MS);
 	assert_int_equal(margin(f), 120 * MIB);
+	look(f, 100 * MIB, 600 * MIB, 3 * US_PER_SEC);
 	for (int minute = 0; minute < 10; minute++)
 		look(f, 100 * MIB, 600 * MIB, 60 * US_PER_SEC);
 	assert_in_range(margin(f), 57 * MIB, 63 * MIB);
 	/* One look after an hour fades as much as sixty. */
 	look(f, 100 * MIB, 600 * MIB, 3600 * US_PER_SEC);
 	assert_in_range(margin(f), LEAST, LEAST + 128);
+}
+
+static uint64_t expects(struct fixture *f)
+{
+	struct step step = fixture_ask(f);
+
+	return margin_expects(&step, REDIS);
+}
+
+static void test_owner_is_expected_to_take_what_it_took_before(void **data)
+{
+	struct fixture *f = *data;
+
+	look(f, 100 * MIB, 860 * MIB, 0);
+	assert_true(expects(f) == BYTES_MAX);
+	look(f, 180 * MIB, 860 * MIB, 500 * US_PER_MS);
+	assert_true(expects(f) == BYTES_MAX);
+	look(f, 100 * MIB, 860 * MIB, 3 * US_PER_SEC);
+	assert_int_equal(expects(f), 80 * MIB);
+	look(f, 130 * MIB, 860 * MIB, 500 * US_PER_MS);
+	assert_int_equal(expects(f), 50 * MIB);
+	look(f, 185 * MIB, 860 * MIB, 500 * US_PER_MS);
+	assert_int_equal(expects(f), 0);
+	look(f, 195 * MIB, 860 * MIB, 100 * US_PER_MS);
+	assert_true(expects(f) == BYTES_MAX);
+	/* It goes on: that is no new one. */
+	look(f, 225 * MIB, 860 * MIB, 2 * US_PER_SEC);
+	look(f, 230 * MIB, 860 * MIB, 500 * US_PER_MS);
+	assert_true(expects(f) == BYTES_MAX);
 }
 
 /* What it holds already needs no margin. */
@@ -138,9 +183,11 @@ int main(void)
 		FIXTURE_TEST(test_margin_begins_at_three_percent),
 		FIXTURE_TEST(test_margin_is_what_an_owner_took_that_outran_it),
 		FIXTURE_TEST(test_margin_learns_nothing_of_growth_beyond_a_budget),
-		FIXTURE_TEST(test_margin_is_the_largest_second_and_not_the_last),
+		FIXTURE_TEST(test_margin_is_the_largest_burst_and_not_the_last),
+		FIXTURE_TEST(test_margin_counts_a_burst_from_its_beginning),
 		FIXTURE_TEST(test_margin_fades_by_half_in_ten_minutes),
 		FIXTURE_TEST(test_margin_for_an_owner_is_no_more_than_its_right_left),
+		FIXTURE_TEST(test_owner_is_expected_to_take_what_it_took_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,7 +130,7 @@ static void test_who_stands_still_gives_what_others_lack(void **data)
 	assert_in_range(reclaim->amount, 16 * MIB, 40 * MIB);
 }
 
-/* The hog holds all that it was lent but 22 MiB, and the owner takes as much as it pays. */
+/* The hog holds all that it was lent but 18 MiB, and the owner takes as much as it pays. */
 static void test_debt_is_reclaimed_harder_after_three_seconds(void **data)
 {
 	struct fixture *f = *data;
@@ -138,7 +138,7 @@ static void test_debt_is_reclaimed_harder_after_three_seconds(void **data)
 	uint32_t asked = 0;
 
 	f->config.component[REDIS].lend = f->config.component[HOG].borrow = true;
-	fixture_use(f, HOG, 908 * MIB);
+	fixture_use(f, HOG, 912 * MIB);
 	fixture_step(f);
 	fixture_run(f, US_PER_SEC);
 	for (int tick = 0; tick < 70; tick++) {

@@ -32,6 +32,7 @@
 #define OUTRUN_US          (500 * US_PER_MS) /* of owners' growth must be free, */
 #define OUTRUN_HOT_US      (2 * US_PER_SEC)  /* where who pays must stand still to pay at all, */
 #define OUTRUN_BYTES       (4 * MIB)         /* and what one sees too late */
+#define REFAULTS_HOT       1024              /* pages a second: it does little but wait for them */
 #define DONOR_SPACING_US   (500 * US_PER_MS)
 #define ANY_SPACING_US     (5 * US_PER_SEC)
 #define ANY_LEAST          (16 * MIB)
@@ -48,10 +49,12 @@ static bool is_at_threshold(const struct step *step, const struct component_stat
 	return cs->level.seen >= threshold;
 }
 
-/* It has no cold pages for all that it owes: what is taken while it runs it reads back at once. */
+/* It has no cold pages for all that it owes: what is taken while it runs it reads back at once, as
+ * it does with what was taken before. */
 static bool owes_hot(const struct step *step, uint32_t i)
 {
-	return idle_is_known(step, i) && idle_cold_bytes(step, i, false) < loans_owed(step, i);
+	return step->state->component[i].signal.refaults_per_s > REFAULTS_HOT ||
+	       (idle_is_known(step, i) && idle_cold_bytes(step, i, false) < loans_owed(step, i));
 }
 
 /* Reclaim had its time, or what is free does not last until it has brought something. */

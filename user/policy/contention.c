@@ -101,30 +101,28 @@ static bool takes_by_right(const struct step *step, uint32_t component)
 	       contention_ahead(step, component, US_PER_SEC) > 0;
 }
 
-static uint64_t of_owners(const struct step *step, uint64_t us,
-			  uint64_t (*ahead)(const struct step *step, uint32_t component,
-					    uint64_t us))
+uint64_t contention_owner_ahead(const struct step *step, uint32_t component, uint64_t us,
+				uint64_t growth_most)
 {
-	uint64_t sum = 0;
+	const struct component_state *cs = &step->state->component[component];
+	uint64_t growth = min_u64(growth_ahead(step, component, us), growth_most);
 
-	for (uint32_t i = 0; i < step->config->component_count; i++) {
-		uint64_t budget = step->config->component[i].budget_bytes;
-
-		if (takes_by_right(step, i))
-			sum += min_u64(ahead(step, i, us),
-				       budget - step->state->component[i].signal.current_bytes);
-	}
-	return sum;
-}
-
-uint64_t contention_owners_ahead(const struct step *step, uint64_t us)
-{
-	return of_owners(step, us, contention_ahead);
+	if (!takes_by_right(step, component))
+		return 0;
+	return min_u64(growth + min_u64(cs->queued_bytes, BYTES_SANE),
+		       step->config->component[component].budget_bytes - cs->signal.current_bytes);
 }
 
 uint64_t contention_owners_growth(const struct step *step, uint64_t us)
 {
-	return of_owners(step, us, growth_ahead);
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < step->config->component_count; i++)
+		if (takes_by_right(step, i))
+			sum += min_u64(growth_ahead(step, i, us),
+				       step->config->component[i].budget_bytes -
+					       step->state->component[i].signal.current_bytes);
+	return sum;
 }
 
 static uint64_t lacks_within(const struct step *step, uint32_t component, uint64_t us)

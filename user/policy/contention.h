@@ -18,10 +18,12 @@ bool contention_is_watched(const struct step *step);
  * once what a queued job waits for. */
 uint64_t contention_ahead(const struct step *step, uint32_t component, uint64_t us);
 
-/* Bytes that all owners take by right in a time. */
-uint64_t contention_owners_ahead(const struct step *step, uint64_t us);
+/* Bytes that it takes by right in a time, as an owner: growth, but no more than so much, and what a
+ * queued job waits for. */
+uint64_t contention_owner_ahead(const struct step *step, uint32_t component, uint64_t us,
+				uint64_t growth_most);
 
-/* The same without what queued jobs wait for, which do not outrun anybody. */
+/* Growth of all owners by right, without what queued jobs wait for, which do not outrun anybody. */
 uint64_t contention_owners_growth(const struct step *step, uint64_t us);
 
 /* What it will lack within a second of its limit in force; 0 when it has room. */

@@ -104,14 +104,30 @@ static uint64_t weight_of(const struct step *step, uint32_t i)
 	return contention_ahead(step, i, AHEAD_US) ? weight * GROWS_WEIGHT : weight;
 }
 
+/* Who came back before is expected to take as much again; of who did not nobody knows how far it
+ * goes, so that some more is called. */
+static uint64_t owners_ahead(const struct step *step, uint64_t slack_most)
+{
+	uint64_t sum = 0, unknown = 0;
+
+	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		uint64_t most = margin_expects(step, i);
+		bool known = most != BYTES_MAX;
+		uint64_t ahead =
+			contention_owner_ahead(step, i, known ? MARGIN_BURST_US : AHEAD_US, most);
+
+		sum += ahead;
+		unknown += known ? 0 : ahead;
+	}
+	return sum + min_u64(unknown, slack_most);
+}
+
 /* What owners take by right and is not free. */
 static uint64_t called_back(const struct step *step, const struct loan_stock *stock)
 {
-	uint64_t ahead = contention_owners_ahead(step, AHEAD_US);
+	uint64_t ahead = owners_ahead(step, stock->margin / 2);
 
-	return ahead ? min_u64(sub_sat(ahead + stock->margin / 2, headroom_free(step)),
-			       stock->over_sum)
-		     : 0;
+	return min_u64(sub_sat(ahead, headroom_free(step)), stock->over_sum);
 }
 
 /* The borrowers share what may stay lent. */

@@ -34,6 +34,7 @@
 #define SHORT_MAX        2
 #define EXHAUSTED_US     (30 * US_PER_SEC)
 #define PIECE_BYTES      (16 * MIB) /* of a frozen leaf at a time, as others grow */
+#define PAYBACK_PART     4 /* of a second's page-out: who is paid back may be whole by then */
 #define LIGHT_EVERY_US   US_PER_SEC
 #define HOST_TARGET_PCT  3 /* beyond the reserve: the least margin of a pool */
 
@@ -165,6 +166,12 @@ static struct reclaim_wish by_dependence(const struct step *step, uint32_t compo
 	};
 }
 
+/* No more at once than is on its way when the owner needs nothing more. */
+static uint64_t payback_piece(const struct step *step)
+{
+	return max_u64(turns_swap_speed(step) / PAYBACK_PART, PIECE_BYTES);
+}
+
 /* An owner's memory comes back in steps: reclaim, and harder after 3 s; the brake freezes later. */
 static struct reclaim_wish by_payback(const struct step *step, uint32_t component)
 {
@@ -173,7 +180,7 @@ static struct reclaim_wish by_payback(const struct step *step, uint32_t componen
 	bool hard = step->now_us - cs->loans.owes_since_us >= PAYBACK_HARD_US;
 
 	return (struct reclaim_wish){
-		.bytes = owed,
+		.bytes = min_u64(owed, payback_piece(step)),
 		.tier = hard ? TIER_AGGRESSIVE : TIER_MODERATE,
 		.swappiness = hard ? 100 : -1,
 		.why = host_lacks(step)

@@ -84,9 +84,12 @@ struct loan_state {
 
 /* How an owner outran the margin. */
 struct margin_state {
-	uint64_t largest_bytes; /* taken in one second, fading */
+	uint64_t largest_bytes; /* taken in one burst, fading */
 	uint64_t faded_us;
-	uint64_t from_us, from_bytes; /* of the second that is watched */
+	uint64_t from_us, from_bytes; /* where the burst that is watched began, */
+	uint64_t began_bytes;         /* and the growth that it is part of, */
+	uint64_t before_bytes;        /* and the largest burst before that growth */
+	uint64_t burst_bytes;         /* taken in it, if it outran the margin */
 };
 
 /* ---- limits.c ---- */
