@@ -19,6 +19,7 @@ static struct level_input at(uint64_t use_permyriad)
 		.limit_bytes = GIB,
 		.room_bytes = use_permyriad < 10000 ? GIB / 10000 * (10000 - use_permyriad) : 0,
 		.time_to_limit_us = TTL_NEVER,
+		.risen_bytes = GIB / 2,
 		.host_roomy = true,
 	};
 }
@@ -186,6 +187,24 @@ static void test_forecast_counts_in_two_of_three_samples(void **data)
 	assert_int_equal(ls.seen_why.reason, REASON_FORECAST);
 }
 
+/* However fast it is: bursts of a moment come and go. */
+static void test_forecast_goes_no_farther_than_growth_has_come(void **data)
+{
+	struct level_state ls = {0};
+	struct level_input in = at(8200);
+
+	(void)data;
+	in.time_to_limit_us = US_PER_SEC;
+	in.risen_bytes = in.room_bytes - 1;
+	for (uint64_t i = 0; i < 5; i++)
+		step(&ls, in, 1000000 + i * TICK_US);
+	assert_int_equal(ls.seen, LEVEL_MEDIUM);
+	in.risen_bytes = in.room_bytes;
+	step(&ls, in, 2000000);
+	step(&ls, in, 2100000);
+	assert_int_equal(ls.seen, LEVEL_CRITICAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +213,7 @@ int main(void)
 		cmocka_unit_test(test_forecast_alone_never_makes_an_emergency),
 		cmocka_unit_test(test_full_of_cache_is_not_pressure),
 		cmocka_unit_test(test_thrashing_is_at_least_high),
+		cmocka_unit_test(test_forecast_goes_no_farther_than_growth_has_come),
 		cmocka_unit_test(test_level_rises_when_seen_twice),
 		cmocka_unit_test(test_critical_and_emergency_rise_at_once),
 		cmocka_unit_test(test_level_falls_one_step_a_dwell),

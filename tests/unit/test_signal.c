@@ -55,6 +55,21 @@ static void test_working_set_leaves_out_cold_pages(void **data)
 	assert_int_equal(s.current_bytes, 100 * MIB);
 }
 
+static void test_rise_begins_anew_after_a_rest(void **data)
+{
+	struct signal s = {0};
+
+	(void)data;
+	ramp(&s, 100 * MIB, 50 * MIB, 20);
+	assert_in_range(s.ws_bytes - s.rise_from_bytes, 85 * MIB, 95 * MIB);
+	for (uint32_t i = 0; i < 20; i++) {
+		struct component_sample c = anon(195 * MIB);
+
+		signal_update(&s, &c, 0, START_US + (20 + i) * TICK_US);
+	}
+	assert_int_equal(s.rise_from_bytes, 195 * MIB);
+}
+
 static void test_cold_beyond_current_gives_no_working_set(void **data)
 {
 	struct signal s = {0};
@@ -269,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mul_div_is_exact_and_saturates),
 		cmocka_unit_test(test_working_set_leaves_out_cold_pages),
+		cmocka_unit_test(test_rise_begins_anew_after_a_rest),
 		cmocka_unit_test(test_cold_beyond_current_gives_no_working_set),
 		cmocka_unit_test(test_ramp_is_forecast_within_a_fifth),
 		cmocka_unit_test(test_steady_use_never_reaches_the_limit),

@@ -122,7 +122,7 @@ static void add_forecast(const struct component_view *view, struct conditions *a
 				 .unit = REASON_UNIT_US,
 				 .at_most = true,
 				 .leads_to = rows[i].leads_to,
-				 .text = "twice in three samples",
+				 .text = "twice in three samples, and no farther than it has grown",
 			 });
 }
 

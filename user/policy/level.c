@@ -92,12 +92,14 @@ enum level level_of(const struct level_input *in, const struct policy_conf *conf
 	return level;
 }
 
-/* A forecast counts when two of the last three samples agree. */
+/* A forecast counts when two of the last three samples agree. Growth is taken to go on for as far
+ * as it has come (rise.c): a burst of a moment would reach any limit if it went on. */
 static unsigned int forecast_boost(struct level_state *ls, const struct level_input *in)
 {
 	bool close = in->room_bytes <= percent_of(in->limit_bytes, FORECAST_ROOM_PCT);
 	bool hit = in->time_to_limit_us <= LEVEL_FORECAST_FAR_US &&
-		   (close || in->time_to_limit_us <= LEVEL_FORECAST_NEAR_US);
+		   (close || in->time_to_limit_us <= LEVEL_FORECAST_NEAR_US) &&
+		   in->room_bytes <= in->risen_bytes;
 	unsigned int hits;
 
 	ls->forecast_hits = (uint8_t)((ls->forecast_hits << 1 | hit) & 7);

@@ -27,6 +27,7 @@ struct level_input {
 	uint64_t solid_permyriad; /* the same without active page cache */
 	uint64_t room_bytes, limit_bytes;
 	uint64_t time_to_limit_us;
+	uint64_t risen_bytes; /* since its growth began */
 	uint64_t some_permyriad, full_permyriad;
 	uint64_t refaults_per_s, refault_limit_per_s;
 	bool thrashing;

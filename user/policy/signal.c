@@ -96,6 +96,7 @@ static void take_trend(struct signal *s, uint64_t now_us)
 		s->holt_bytes = ws;
 		s->slope_per_s = 0;
 		s->holt_at_us = now_us;
+		s->rise_from_bytes = s->ws_bytes;
 		return;
 	}
 	if (dt < HOLT_STEP_MIN_US)
@@ -109,6 +110,8 @@ static void take_trend(struct signal *s, uint64_t now_us)
 		s->slope_per_s = -SLOPE_SANE;
 	s->holt_bytes = level;
 	s->holt_at_us = now_us;
+	if (s->slope_per_s <= GROWTH_MIN_PER_S)
+		s->rise_from_bytes = s->ws_bytes;
 }
 
 static void take_usage(struct signal *s, uint64_t current, uint64_t now_us)
@@ -222,6 +225,7 @@ void signal_forget_trend(struct signal *s, uint64_t now_us)
 	s->holt_bytes = (int64_t)s->ws_bytes;
 	s->holt_at_us = now_us;
 	s->slope_per_s = s->step_per_s = 0;
+	s->rise_from_bytes = s->ws_bytes;
 }
 
 uint64_t signal_time_to(const struct signal *s, uint64_t limit_bytes, uint64_t budget_bytes)

@@ -34,6 +34,7 @@ struct signal {
 
 	uint64_t holt_at_us;
 	int64_t holt_bytes, slope_per_s;
+	uint64_t rise_from_bytes; /* working set when it began to grow */
 
 	bool stat_seen;
 	uint64_t stat_at_us, stat_current_bytes;

@@ -148,6 +148,7 @@ static void level_of_component(struct step *step, uint32_t i)
 		.room_bytes = sub_sat(limit, s->ws_bytes),
 		.limit_bytes = limit,
 		.time_to_limit_us = signal_time_to(s, limit, budget),
+		.risen_bytes = sub_sat(s->ws_bytes, s->rise_from_bytes),
 		.some_permyriad = s->some_permyriad,
 		.full_permyriad = s->full_permyriad,
 		.refaults_per_s = s->refaults_per_s,
