@@ -183,6 +183,7 @@ static bool is_there(const struct tmp_pool *pool, const char *path)
 static void test_enter_finds_again_what_an_earlier_uwd_let_in(void **state)
 {
 	struct enter_test *test = *state;
+	pid_t own = test->peer.pid;
 	struct tmp_pool pool;
 	struct stat st;
 
@@ -200,6 +201,10 @@ static void test_enter_finds_again_what_an_earlier_uwd_let_in(void **state)
 	assert_true(is_there(&pool, "cache/redis"));
 	assert_false(is_there(&pool, "cache/gone"));
 	assert_true(is_there(&pool, "cache/run-7-0"));
+	test->peer.pid = start_child(USER + 1);
+	expect_refused(test, "cache", "redis", IPC_ERROR_FAILED, NULL); /* and is still listed */
+	end_child(test->peer.pid);
+	test->peer.pid = own;
 	test->daemon.frame.leaf[0].populated = false;
 	enter_keep_house(&test->daemon);
 	assert_false(is_there(&pool, "cache/redis"));

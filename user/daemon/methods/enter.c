@@ -40,6 +40,7 @@ struct entered_list {
 struct entering {
 	uint64_t token;
 	struct entered place;
+	struct entered before; /* as it stood in the list; no component: it did not */
 };
 
 /* ---- the list ---- */
@@ -71,8 +72,20 @@ static uint32_t count_of(const struct entered_list *list, uid_t uid)
 	return count;
 }
 
+/* Nobody has come: what was there before is still to be removed once it is empty. */
+static void take_back(struct daemon *daemon, const struct entering *entering)
+{
+	struct entered *entered = find(daemon, &entering->place);
+
+	if (*entering->before.component)
+		*entered = entering->before;
+	else
+		forget(daemon, entered);
+}
+
 /* Puts the place on the list; false when that is answered. */
-static bool put(struct daemon *daemon, const struct entered *place, struct ipc_answer *answer)
+static bool put(struct daemon *daemon, const struct entered *place, struct entered *ret_before,
+		struct ipc_answer *answer)
 {
 	struct entered_list *list = daemon->entered ? daemon->entered : calloc(1, sizeof(*list));
 	struct entered *before = find(daemon, place);
@@ -96,6 +109,7 @@ static bool put(struct daemon *daemon, const struct entered *place, struct ipc_a
 				ENTERED_MAX_USER, ENTERED_MAX);
 		return false;
 	}
+	*ret_before = before ? *before : (struct entered){0};
 	*(before ? before : &list->at[list->count++]) = *place;
 	return true;
 }
@@ -243,7 +257,7 @@ static void on_moved(struct daemon *daemon, void *data, int rc, uint64_t cgid)
 
 	if (rc) {
 		fail(&answer, &entering->place, rc);
-		forget(daemon, entered);
+		take_back(daemon, entering);
 	} else {
 		entered->on_its_way = false;
 		entered->cgid = cgid;
@@ -253,8 +267,9 @@ static void on_moved(struct daemon *daemon, void *data, int rc, uint64_t cgid)
 	ipc_server_answer(daemon->server, entering->token, &answer, clock_now_us());
 }
 
-static int begin(struct daemon *daemon, const struct ipc_call *call, const struct entered *place)
+static int begin(struct daemon *daemon, const struct ipc_call *call, const struct entering *first)
 {
+	const struct entered *place = &first->place;
 	AUTO_FREE struct entering *entering = malloc(sizeof(*entering));
 	AUTO_CLOSE int pidfd = lease_peer_hold(call->peer);
 	struct leaf_move leaf = {.pidfd = pidfd,
@@ -266,7 +281,7 @@ static int begin(struct daemon *daemon, const struct ipc_call *call, const struc
 
 	if (rc)
 		return rc;
-	*entering = (struct entering){.token = call->token, .place = *place};
+	*entering = *first;
 	text_copy(leaf.component, sizeof(leaf.component), place->component);
 	text_copy(leaf.leaf, sizeof(leaf.leaf), place->leaf);
 	rc = mover_move(daemon, &leaf, on_moved, entering);
@@ -277,19 +292,21 @@ static int begin(struct daemon *daemon, const struct ipc_call *call, const struc
 
 void method_enter(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer)
 {
-	struct entered place = {.uid = call->peer->uid, .on_its_way = true};
+	struct entering entering = {.token = call->token,
+				    .place = {.uid = call->peer->uid, .on_its_way = true}};
 	int rc;
 
 	if (daemon->options.dry_run) {
 		ipc_answer_fail(answer, IPC_ERROR_REFUSED, "this uwd is a dry run");
 		return;
 	}
-	if (!read_place(daemon, call, answer, &place) || !put(daemon, &place, answer))
+	if (!read_place(daemon, call, answer, &entering.place) ||
+	    !put(daemon, &entering.place, &entering.before, answer))
 		return;
-	rc = begin(daemon, call, &place);
+	rc = begin(daemon, call, &entering);
 	if (rc) {
-		fail(answer, &place, rc);
-		forget(daemon, find(daemon, &place));
+		fail(answer, &entering.place, rc);
+		take_back(daemon, &entering);
 		return;
 	}
 	answer->later = true;
