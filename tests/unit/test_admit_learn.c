@@ -142,8 +142,14 @@ static void test_a_footprint_that_grows_with_the_input_is_told_by_it(void **data
 	t.input_bytes = M(8);
 	submit(f, t);
 	assert_in_range(view(f, 1).footprint_bytes, M(36), M(38));
+	assert_int_equal(view(f, 1).told.peak_by, ADMIT_PEAK_INPUT);
+	assert_int_equal(view(f, 1).told.run_by, ADMIT_RUN_RECENT);
+	assert_int_equal(view(f, 1).told.runs, 8);
+	assert_in_range(view(f, 1).told.peak_error, 1, 100);
 	submit(f, keyed(2, 90, 1000));
 	assert_in_range(view(f, 2).footprint_bytes, M(68), M(85));
+	assert_int_equal(view(f, 2).told.peak_by, ADMIT_PEAK_QUANTILE);
+	assert_true(view(f, 2).told.peak_error > view(f, 1).told.peak_error);
 }
 
 /*
@@ -187,6 +193,29 @@ static void test_where_learning_does_not_help_it_is_the_request(void **data)
 	admit_key_estimate(&digest, &score, &wish, 0, false, &estimate);
 	assert_int_equal(score.peak_by, ADMIT_PEAK_REQUEST);
 	assert_int_equal(estimate.bytes, M(90));
+}
+
+static void expect_told(struct fixture *f, uint64_t id, enum admit_peak_by peak,
+			enum admit_run_by run)
+{
+	assert_string_equal(admit_peak_by_name(view(f, id).told.peak_by), admit_peak_by_name(peak));
+	assert_string_equal(admit_run_by_name(view(f, id).told.run_by), admit_run_by_name(run));
+}
+
+/* Nothing known; known, but it may not start again, so that it has all that it asked for. */
+static void test_it_is_told_what_an_estimate_is_of(void **data)
+{
+	struct fixture *f = *data;
+	struct admit_task t = keyed(3, 90, 1000);
+
+	submit(f, keyed(1, 90, 1000));
+	expect_told(f, 1, ADMIT_PEAK_REQUEST, ADMIT_RUN_DECLARED);
+	teach_inputs(f, 10, 0);
+	submit(f, keyed(2, 90, 1000));
+	expect_told(f, 2, ADMIT_PEAK_QUANTILE, ADMIT_RUN_RECENT);
+	t.flags = 0;
+	submit(f, t);
+	expect_told(f, 3, ADMIT_PEAK_REQUEST, ADMIT_RUN_RECENT);
 }
 
 static void test_requests_that_vary_are_learned_as_shares(void **data)
@@ -526,6 +555,7 @@ int main(void)
 		TEST(where_learning_does_not_help_it_is_the_request),
 		TEST(a_footprint_that_grows_with_the_input_is_told_by_it),
 		TEST(a_key_that_turns_to_another_way_tells_its_queued_tasks),
+		TEST(it_is_told_what_an_estimate_is_of),
 		TEST(requests_that_vary_are_learned_as_shares),
 		TEST(what_may_not_run_twice_has_its_request),
 		TEST(growth_takes_free_memory_at_once),

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -103,6 +104,92 @@ static void write_text(const char *path, const char *text)
 
 	assert_non_null(file);
 	fputs(text, file);
+}
+
+/* Of the one call since this was last asked. */
+static uint64_t take_input(struct fake *fake)
+{
+	AUTO_JSON json_t *said = TAKE(fake->said[IPC_SUBMIT][0]);
+	const json_t *jobs = json_object_get(said, "jobs");
+
+	fake->calls[IPC_SUBMIT] = 0;
+	return json_get_u64_or(json_array_get(jobs, 0), "input_bytes", 0);
+}
+
+static void in_directory(char dir[static 32])
+{
+	strcpy(dir, "/tmp/uw-input-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chdir(dir), 0);
+	assert_int_equal(mkdir("d", 0700), 0);
+	assert_int_equal(mkdir("d/e", 0700), 0);
+	write_text("a.fq", "12345");
+	write_text("run.py", "pass and more");
+	write_text("d/b", "1234567");
+	write_text("d/e/c", "12");
+}
+
+static void leave_directory(const char *dir)
+{
+	char command[64];
+
+	assert_int_equal(chdir("/"), 0);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	assert_int_equal(system(command), 0);
+}
+
+/* What the command names counts but for its own program, a directory only where it is said; what
+ * is said replaces that, and says with its unit how much. */
+static void test_input_is_what_is_said_or_what_the_command_names(void **state)
+{
+	static const struct {
+		const char *words[8];
+		uint64_t bytes;
+	} rows[] = {
+		{{"python3", "run.py", "a.fq"}, 5},
+		{{"./run.py", "a.fq", "d/b", "out.bam"}, 12},
+		{{"fold", "--in=a.fq", "d"}, 5},
+		{{"fold", "a.fq", "x=a.fq"}, 5},
+		{{"--input", "d", "fold", "a.fq"}, 9},
+		{{"--input", "a.fq", "-i", "d/b", "fold"}, 12},
+		{{"--input=2K", "-i", "a.fq", "fold", "d/b"}, 2053},
+		{{"--input=0", "fold", "a.fq"}, 0},
+		{{"--cwd", "d", "fold", "b", "e/c", "a.fq"}, 9},
+		{{"--after", "7", "--input", "not-yet", "fold", "a.fq"}, 0},
+		{{"fold", "/dev/null", "/dev/zero"}, 0},
+	};
+	struct fake *fake = *state;
+	char dir[32];
+
+	in_directory(dir);
+	fake->answer[IPC_SUBMIT][0] = one_job;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *const *w = rows[i].words;
+		AUTO_FREE char *text = NULL;
+		uint64_t bytes;
+
+		assert_int_equal(UWCTL(fake, 0, &text, "submit", "-c", "ml", w[0], w[1], w[2], w[3],
+				       w[4], w[5], w[6]),
+				 0);
+		bytes = take_input(fake);
+		if (bytes != rows[i].bytes)
+			fail_msg("%s %s: %llu", w[0], w[1], (unsigned long long)bytes);
+	}
+	leave_directory(dir);
+}
+
+static void test_an_input_that_is_not_there_or_has_no_unit_is_refused(void **state)
+{
+	AUTO_FREE char *out = NULL, *err = NULL, *plain = NULL, *none = NULL;
+
+	(void)state;
+	assert_int_equal(
+		UWCTL_LINE(0, &out, &err, "submit", "-c", "ml", "--input", "/no/such", "ls"),
+		CLI_USAGE);
+	assert_non_null(strstr(err, "input: '/no/such': No such file or directory"));
+	assert_int_equal(UWCTL_LINE(0, &none, &plain, "submit", "-c", "ml", "--input", "300", "ls"),
+			 CLI_USAGE);
+	assert_non_null(strstr(plain, "--input: '300' is not understood, allowed: a path"));
 }
 
 static void test_a_file_goes_as_one_call(void **state)
@@ -385,6 +472,8 @@ int main(void)
 		TEST(test_options_of_a_task_reach_uwd),
 		TEST(test_little_is_said_where_little_was_given),
 		TEST(test_no_env_leaves_what_a_login_has),
+		TEST(test_input_is_what_is_said_or_what_the_command_names),
+		TEST(test_an_input_that_is_not_there_or_has_no_unit_is_refused),
 		TEST(test_a_file_goes_as_one_call),
 		TEST(test_what_is_wrong_is_said_and_nothing_is_sent),
 		TEST(test_a_call_that_is_too_long_is_refused_here),

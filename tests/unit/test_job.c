@@ -18,6 +18,7 @@ static const struct job_spec good = {
 	.key = "train/fold-3",
 	.memory_bytes = 800 << 20,
 	.time_us = 60000000,
+	.input_bytes = 5 << 20,
 	.priority = 7,
 	.memory_priority = 3,
 	.retries = 2,
@@ -50,6 +51,7 @@ static void test_pack_gives_back_what_it_was_given(void **state)
 	assert_int_equal(job_unpack(bytes, size, &back), 0);
 	assert_string_equal(back.component, good.component);
 	assert_string_equal(back.cwd, good.cwd);
+	assert_true(back.input_bytes == good.input_bytes);
 	assert_int_equal(back.group[1], 27);
 	assert_int_equal(back.after[0], 17);
 	assert_memory_equal(back.env.data, good.env.data, good.env.size);
@@ -66,6 +68,27 @@ static void test_pack_says_its_size_without_room(void **state)
 	assert_true(job_pack(&good, true, small, 0) > sizeof(small));
 	assert_int_equal(small[0], 'x');
 	assert_true(job_pack(&good, false, NULL, 0) < job_pack(&good, true, NULL, 0));
+}
+
+/* One of the version before: the same without the size of the input. */
+static void test_unpack_reads_what_an_older_uwd_packed(void **state)
+{
+	const unsigned long at = 4 + 4 + strlen(good.component) + 1 + 4 + strlen(good.key) + 1 + 4 +
+				 strlen(good.name) + 1 + 3 * sizeof(uint64_t);
+	char bytes[1024];
+	unsigned long size = job_pack(&good, true, bytes, sizeof(bytes));
+	struct job_spec back;
+
+	(void)state;
+	assert_memory_equal(bytes + at, &good.input_bytes, sizeof(good.input_bytes));
+	size -= sizeof(good.input_bytes);
+	memmove(bytes + at, bytes + at + sizeof(good.input_bytes), size - at);
+	memcpy(bytes, "UWJ1", 4);
+	assert_int_equal(job_unpack(bytes, size, &back), 0);
+	assert_int_equal(back.input_bytes, 0);
+	assert_int_equal(back.priority, good.priority);
+	assert_string_equal(back.cwd, good.cwd);
+	assert_int_equal(job_unpack(bytes, size - 1, &back), -EBADMSG);
 }
 
 static void test_unpack_refuses_every_cut_and_every_spoiled_length(void **state)
@@ -287,6 +310,7 @@ int main(void)
 		cmocka_unit_test(test_pack_gives_back_what_it_was_given),
 		cmocka_unit_test(test_pack_says_its_size_without_room),
 		cmocka_unit_test(test_unpack_refuses_every_cut_and_every_spoiled_length),
+		cmocka_unit_test(test_unpack_reads_what_an_older_uwd_packed),
 		cmocka_unit_test(test_check_names_what_is_wrong),
 		cmocka_unit_test(test_every_value_has_a_word_of_its_own),
 		cmocka_unit_test(test_reasons_say_their_numbers),

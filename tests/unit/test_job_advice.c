@@ -92,6 +92,45 @@ static const json_t *first(const json_t *page, const char *list)
 	return json_array_get(json_object_get(page, list), 0);
 }
 
+/* The last eight of the key, by their input: 4 MiB a MiB and 4 of 90 that were asked. */
+static void put_key(const struct fixture *f, const char *name, uint32_t uid)
+{
+	uint64_t id = jobs_hash_key(f->query.secret, "ml", uid, name);
+	struct admit_key key;
+
+	admit_key_init(&key, id);
+	for (uint32_t i = 0; i < 16; i++)
+		admit_key_learn(&key, &(struct admit_run){.peak_kib = (4 + i * 7 % 16 * 4) << 10,
+							  .input_kib = (1 + i * 7 % 16) << 10,
+							  .run_ms = 10000,
+							  .asked_kib = 90 << 10});
+	assert_int_equal(store_begin(f->store), 0);
+	assert_int_equal(store_put_key(f->store, id, 1, &key, sizeof(key)), 0);
+	assert_int_equal(store_commit(f->store), 0);
+}
+
+static void test_advice_says_what_a_key_is_predicted_by(void **state)
+{
+	static const struct past_run runs[] = {{"a", 1, JOB_DONE, false, 0, 1, 40},
+					       {"b", 1, JOB_DONE, false, 0, 1, 40}};
+	struct fixture *f = *state;
+	AUTO_JSON json_t *page = NULL;
+	const json_t *by;
+
+	f->query.secret[3] = 7;
+	add_runs(f, runs, ARRAY_SIZE(runs));
+	put_key(f, "a", 1);
+	page = recommend_page(f->reader, &f->query);
+	by = json_object_get(first(page, "keys"), "predicted_by");
+	assert_string_equal(json_get_text(by, "memory"), "input");
+	assert_in_range(json_get_u64(by, "memory_off_permyriad"), 10, 1000);
+	assert_string_equal(json_get_text(by, "time"), "recent");
+	assert_int_equal(json_get_u64(by, "time_off_permyriad"), 0);
+	assert_int_equal(json_get_u64(by, "runs"), 8);
+	by = json_object_get(json_array_get(json_object_get(page, "keys"), 1), "predicted_by");
+	assert_true(json_is_null(by));
+}
+
 /* ---- at the same time ---- */
 
 static void test_together_sums_by_time(void **state)
@@ -406,6 +445,7 @@ int main(void)
 		TEST(test_advice_of_a_component_has_room_for_its_largest_job),
 		TEST(test_advice_of_a_key_counts_what_outgrew_its_memory),
 		TEST(test_advice_keeps_users_apart_and_goes_on_where_it_ended),
+		TEST(test_advice_says_what_a_key_is_predicted_by),
 		TEST(test_advice_samples_evenly),
 		TEST(test_history_has_each_job_once_page_by_page),
 		TEST(test_history_looks_at_so_many_rows_a_page),

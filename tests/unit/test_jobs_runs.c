@@ -323,6 +323,37 @@ static uint64_t cramp_one(struct jobs_fixture *f, const char *text)
 	return id;
 }
 
+/* From the submission to the core, to the key's runs, and to the next one's prediction. */
+static void test_jobs_learn_by_the_size_of_their_input(void **state)
+{
+	struct jobs_fixture *f = *state;
+	char buf[256];
+	struct jobs_item item = sh_item("true", buf, sizeof(buf));
+	struct admit_key known;
+	struct admit_view view;
+	json_t *by;
+
+	f->current_bytes = 3 << 20;
+	item.spec.input_bytes = 5 << 20;
+	strcpy(item.spec.key, "by-input");
+	submit(f, &item, 1);
+	JOBS_UNTIL(f, f->ended == 1);
+	assert_int_equal(admit_key_export(jobs_admit(f->jobs),
+					  jobs_learn_key(f->jobs, item.spec.component,
+							 item.spec.uid, item.spec.key),
+					  &known),
+			 0);
+	assert_int_equal(known.run[0].input_kib, 5 << 10);
+	item.spec.held = true;
+	submit(f, &item, 1);
+	JOBS_UNTIL(f, !admit_view(jobs_admit(f->jobs), f->first_id, jobs_now_us(f->jobs), &view));
+	assert_true(view.task.input_bytes == item.spec.input_bytes);
+	by = encode_predicted_by(f->jobs, jobs_find(f->jobs, f->first_id));
+	assert_string_equal(json_get_text(by, "time"), "recent");
+	assert_true(json_is_null(json_object_get(by, "time_off_permyriad")));
+	json_decref(by);
+}
+
 static void test_jobs_without_room_to_grow_say_so(void **state)
 {
 	struct jobs_fixture *f = *state;
@@ -508,6 +539,7 @@ int main(void)
 		TEST(test_jobs_without_a_leaf_freeze_nobody),
 		TEST(test_jobs_limit_follows_use_down),
 		TEST(test_jobs_that_end_before_their_start_is_through_have_ended),
+		TEST(test_jobs_learn_by_the_size_of_their_input),
 		TEST(test_jobs_without_room_to_grow_say_so),
 		TEST(test_jobs_past_max_running_say_so),
 		TEST(test_jobs_as_large_as_their_component_say_so),

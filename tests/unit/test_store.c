@@ -14,6 +14,7 @@ static const struct job_spec some_spec = {
 	.component = "ml_models",
 	.key = "train",
 	.memory_bytes = 800 << 20,
+	.input_bytes = 3 << 20,
 	.priority = 7,
 	.memory_priority = 5,
 	.index = JOB_NO_INDEX,
@@ -107,6 +108,7 @@ static int see_live(void *data, const struct store_live *live)
 	seen->state[seen->count] = live->job.state;
 	seen->slot[seen->count++] = live->slot;
 	assert_string_equal(live->spec.tag[0], "night");
+	assert_true(live->job.input_bytes == some_spec.input_bytes);
 	assert_string_equal(live->key, "train");
 	return 0;
 }
@@ -329,7 +331,7 @@ static void test_store_of_a_newer_schema_is_refused_and_left(void **state)
 	assert_null(store);
 	assert_non_null(strstr(err.text, "newer uwd (schema 99"));
 	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 2", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
 	store = open_store(f);
 	assert_int_equal(see(store).count, 1);

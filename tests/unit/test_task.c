@@ -154,6 +154,7 @@ static void test_file_every_key_reaches_its_field(void **state)
 				   "hold = yes\n"
 				   "env = OMP_NUM_THREADS=4 'NOTE=a b' PATH\n"
 				   "cwd = '/srv/a b'\n"
+				   "input = 'a b.fq' 300M\n"
 				   "command = python3 prepare.py \\\n"
 				   "\t--out \"a b\"\n"
 				   "  ; a comment ; too\n"
@@ -178,6 +179,8 @@ static void test_file_every_key_reaches_its_field(void **state)
 	assert_int_equal(t->priority, 7);
 	assert_int_equal(t->memory_priority, 9);
 	assert_string_equal(t->key, "prep/v1");
+	assert_string_equal(t->input.data, "a b.fq");
+	assert_int_equal(job_block_count(&t->input), 2);
 	assert_int_equal(t->tag_count, 2);
 	assert_string_equal(t->tag[1], "v2");
 	assert_int_equal(t->after_count, 2);
@@ -315,6 +318,12 @@ static void test_file_what_is_wrong_is_said_with_its_line(void **state)
 		 "bytes"},
 		{T "tag = a/b c,d \x1b[31m\n",
 		 "t:4: byte 0x1b at column 15, allowed: plain UTF-8 text outside of comments"},
+		{T "input = 12345\n", "t:4: input: '12345' has no unit, allowed: paths, and sizes "
+				      "with their unit as 300M or 2.5GiB; a file of that name is "
+				      "./300M"},
+		{T "input = a \"\"\n",
+		 "t:4: input: 'a \"\"' is not understood, allowed: paths, and sizes with their "
+		 "unit as 300M or 2.5GiB; a file of that name is ./300M"},
 		{T "tag = a!\n", "t:4: tag: 'a!' is not understood, allowed: up to 8 words, each "
 				 "up to 31 letters, digits and _-.:@/+"},
 		{"[task a]\ncommand =\n",

@@ -316,6 +316,7 @@ static const struct option_kind option_kinds[OPTION__COUNT] = {
 	[OPTION_RETRIES] = {.offer = offer_nothing},
 	[OPTION_ARRAY] = {.offer = offer_nothing},
 	[OPTION_ENV] = {.offer = offer_nothing},
+	[OPTION_INPUT] = {.offer = offer_files},
 	[OPTION_CWD] = {.offer = offer_dirs},
 };
 

@@ -260,6 +260,10 @@ static const struct option_full {
 	[OPTION_ENV] = {{"env", 'E', "NAME[=VALUE]", "a variable; without =, its value here"},
 			TYPE_TASK,
 			0},
+	[OPTION_INPUT] = {{"input", 'i', "PATH|SIZE",
+			   "what it reads (the files that the command names)"},
+			  TYPE_TASK,
+			  0},
 	[OPTION_CWD] = {{"cwd", 'D', "DIR", "the directory it runs in (this one)"}, TYPE_TASK, 0},
 };
 

@@ -273,6 +273,41 @@ static int set_environment(struct setting *setting)
 	return 0;
 }
 
+int task_input_size(const char *word, uint64_t *ret_bytes)
+{
+	uint64_t bytes = 0;
+	int rc = units_parse_bytes(word, &bytes);
+
+	if (rc == -EINVAL)
+		return 1;
+	if (!rc && bytes > INT64_MAX)
+		rc = -ERANGE;
+	if (!rc)
+		*ret_bytes = bytes;
+	return rc;
+}
+
+static int set_input(struct setting *setting)
+{
+	struct job_block block = {0};
+	int rc = split_value(setting, &block);
+	uint64_t bytes;
+
+	if (rc)
+		return rc;
+	for (const char *at = job_block_next(&block, NULL); at; at = job_block_next(&block, at)) {
+		if (!*at)
+			return -EINVAL;
+		rc = task_input_size(at, &bytes);
+		if (rc < 0)
+			return rc;
+	}
+	if (!block.size)
+		return -EINVAL;
+	setting->task->input = block;
+	return 0;
+}
+
 static int set_cwd(struct setting *setting)
 {
 	struct job_block block = {0};
@@ -329,6 +364,10 @@ static const struct task_row rows[] = {
 	 .set = set_environment,
 	 .allowed = "NAME=VALUE or NAME, quoted "
 		    "where it has blanks"},
+	{.option = {.key = "input"},
+	 .set = set_input,
+	 .allowed = "paths, and sizes with their unit as 300M or 2.5GiB; a file of that name is "
+		    "./300M"},
 	{.option = {.key = "cwd"},
 	 .set = set_cwd,
 	 .allowed = "one absolute path, up to 1023 bytes"},

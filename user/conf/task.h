@@ -42,6 +42,7 @@ struct task {
 	uint32_t range_count;
 	struct task_range range[TASK_RANGES_MAX];
 	const char *cwd;
+	struct job_block input; /* what it reads, each a size or a path: task_input_size() */
 	struct job_block command;
 	struct job_block environment; /* NAME=VALUE, or NAME for the submitter's value */
 };
@@ -68,6 +69,10 @@ int task_set(struct task *task, const char *key, const char *value, task_find_fn
 
 /* A key within two typing errors, or NULL. */
 const char *task_key_near(const char *key);
+
+/* A word of `input`: 0 with the size that it says, 1 for a path; -ENOKEY: a size without a unit,
+ * which may as well be a file's name; -ERANGE. */
+int task_input_size(const char *word, uint64_t *ret_bytes);
 
 /* Elements of its array; 1 without one. */
 uint32_t task_elements(const struct task *task);

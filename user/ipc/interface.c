@@ -367,7 +367,7 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			       "it",
 			.in = "(job: JobRange)",
 			.out = "(queued: ?QueueEntry, ended: ?HistoryEntry, argv: []string, cwd: string, "
-			       "after: []int, steps: []JobStep)",
+			       "after: []int, predicted_by: ?PredictedBy, steps: []JobStep)",
 			.by_job = true,
 		},
 	[IPC_WAIT] =

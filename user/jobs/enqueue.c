@@ -106,6 +106,7 @@ static struct admit_task task_of(const struct jobs *jobs, const struct job *job)
 		.request_bytes = job->memory_bytes,
 		.declared_us = job->time_us ? job->time_us : job->time_limit_us,
 		.limit_us = job->time_limit_us,
+		.input_bytes = job->input_bytes,
 		.least_bytes = job->attempts ? job->reserved_bytes : 0,
 		.component = job->component,
 		.priority = job->priority,

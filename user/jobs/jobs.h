@@ -291,6 +291,10 @@ struct reader_thread *jobs_reader_thread(const struct jobs *jobs);
 uint64_t jobs_learn_key(const struct jobs *jobs, const char *component, uint32_t uid,
 			const char *key);
 
+/* The same for other threads, which take the secret with them: HASH_SECRET_LEN bytes. */
+const uint8_t *jobs_secret(const struct jobs *jobs);
+uint64_t jobs_hash_key(const uint8_t *secret, const char *component, uint32_t uid, const char *key);
+
 /* What was learned of a key, from memory or from the disk. -ENOENT. */
 int jobs_recall(const struct jobs *jobs, uint64_t key, struct admit_key *ret_key);
 

@@ -299,9 +299,19 @@ const char *jobs_tags(const struct jobs *jobs, const struct job *job)
 	return strings_text(jobs->strings, job->tags);
 }
 
-/* Of each user by itself: nobody may teach the scheduler about the jobs of others. */
 uint64_t jobs_learn_key(const struct jobs *jobs, const char *component, uint32_t uid,
 			const char *key)
+{
+	return jobs_hash_key(jobs->secret, component, uid, key);
+}
+
+const uint8_t *jobs_secret(const struct jobs *jobs)
+{
+	return jobs->secret;
+}
+
+/* Of each user by itself: nobody may teach the scheduler about the jobs of others. */
+uint64_t jobs_hash_key(const uint8_t *secret, const char *component, uint32_t uid, const char *key)
 {
 	char text[sizeof("4294967295//") + UW_NAME_LEN + JOB_KEY_LEN];
 	uint64_t hash;
@@ -309,8 +319,7 @@ uint64_t jobs_learn_key(const struct jobs *jobs, const char *component, uint32_t
 
 	if (!*key)
 		return 0;
-	hash = hash_keyed(jobs->secret, text,
-			  (size_t)size < sizeof(text) ? (size_t)size : sizeof(text));
+	hash = hash_keyed(secret, text, (size_t)size < sizeof(text) ? (size_t)size : sizeof(text));
 	return hash >> 1 ? hash >> 1 : 1; /* SQLite's integers have a sign */
 }
 

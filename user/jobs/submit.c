@@ -15,6 +15,8 @@
 #include "user/jobs/enqueue.h"
 #include "user/jobs/enter.h"
 #include "user/jobs/state.h"
+#include "user/policy/admit/predict.h"
+#include "user/policy/num.h"
 
 #define IDS_AHEAD 1000U
 
@@ -478,16 +480,22 @@ int jobs_check(struct jobs *jobs, struct jobs_item *items, uint32_t count, struc
 	return jobs_submit(jobs, items, count, NULL, NULL, err);
 }
 
-/* In bytes, and never as a share of what was asked for, as nothing was. */
+/* In bytes, and never as a share of what was asked for, as nothing was; what its input tells, where
+ * that is more than any run of the key had. */
 int jobs_learned_memory(struct jobs *jobs, const struct job_spec *spec, uint64_t *ret_bytes)
 {
 	uint64_t key = jobs_learn_key(jobs, spec->component, spec->uid, spec->key);
 	struct admit_digest digest;
+	struct admit_score score;
 	struct admit_key known;
 
 	if (!key || jobs_recall(jobs, key, &known) || !known.count)
 		return -ENOENT;
 	admit_key_digest(&known, &digest);
+	admit_score_again(&known, &score);
 	*ret_bytes = digest.base_bytes;
+	if (score.peak_by == ADMIT_PEAK_INPUT)
+		*ret_bytes = max_u64(*ret_bytes, admit_predict_peak(&digest, ADMIT_PEAK_INPUT, 0,
+								    spec->input_bytes));
 	return 0;
 }

@@ -172,6 +172,7 @@ struct job {
 	uint64_t reserved_bytes; /* while it runs; before that what it will start with */
 	uint64_t time_us;        /* how long it says it takes; 0 = unknown */
 	uint64_t time_limit_us;  /* ended after that; 0 = never */
+	uint64_t input_bytes;    /* size of what it reads; 0 = unknown */
 	uint64_t peak_bytes;     /* memory.peak of the last attempt, so far */
 	uint64_t observed, threshold; /* of reason */
 	uint64_t array;               /* id of the array's first element; its own otherwise */
@@ -204,6 +205,7 @@ struct job_spec {
 	char name[JOB_NAME_LEN]; /* "" = after the key or the command */
 	uint64_t memory_bytes;
 	uint64_t time_us, time_limit_us;
+	uint64_t input_bytes; /* as of struct job */
 	uint32_t priority, memory_priority;
 	uint32_t retries;
 	uint32_t flags; /* JOB_FREEZABLE, JOB_RERUN, JOB_AFTER_ANY */
@@ -287,7 +289,8 @@ const char *job_command_text(const struct job_spec *spec, char *buf, unsigned lo
  */
 unsigned long job_pack(const struct job_spec *spec, bool with_env, char *buf, unsigned long size);
 
-/* The reverse; ret_spec points into buf. -EBADMSG: not such bytes, or not of this version. */
+/* The reverse; ret_spec points into buf. -EBADMSG: not such bytes, or of no version that is known:
+ * this one or the one before, which had no input. */
 int job_unpack(const char *buf, unsigned long size, struct job_spec *ret_spec);
 
 /* Number of strings in block; UINT32_MAX when its last one has no end. */

@@ -10,7 +10,8 @@
 
 #include "user/model/job.h"
 
-#define PACK_VERSION 0x314a5755U /* "UWJ1" */
+#define PACK_VERSION  0x324a5755U /* "UWJ2" */
+#define PACK_NO_INPUT 0x314a5755U /* "UWJ1", the same but for the size of the input */
 
 struct job_packer {
 	char *buf;
@@ -61,6 +62,7 @@ unsigned long job_pack(const struct job_spec *spec, bool with_env, char *buf, un
 	put_u64(&to, spec->memory_bytes);
 	put_u64(&to, spec->time_us);
 	put_u64(&to, spec->time_limit_us);
+	put_u64(&to, spec->input_bytes);
 	put_u32(&to, spec->priority);
 	put_u32(&to, spec->memory_priority);
 	put_u32(&to, spec->retries);
@@ -166,13 +168,16 @@ static void take_text(struct job_unpacker *from, char *to, unsigned long size)
 
 static void take_head(struct job_unpacker *from, struct job_spec *spec)
 {
-	from->bad |= take_u32(from) != PACK_VERSION;
+	uint32_t version = take_u32(from);
+
+	from->bad |= version != PACK_VERSION && version != PACK_NO_INPUT;
 	take_text(from, spec->component, sizeof(spec->component));
 	take_text(from, spec->key, sizeof(spec->key));
 	take_text(from, spec->name, sizeof(spec->name));
 	spec->memory_bytes = take_u64(from);
 	spec->time_us = take_u64(from);
 	spec->time_limit_us = take_u64(from);
+	spec->input_bytes = version == PACK_VERSION ? take_u64(from) : 0;
 	spec->priority = take_u32(from);
 	spec->memory_priority = take_u32(from);
 	spec->retries = take_u32(from);

@@ -208,10 +208,11 @@ static int read_row(sqlite3_stmt *statement, struct store_row *to)
 	to->result.oom_kills = next_int(&row);
 	to->result.out_dropped = next_int(&row);
 	to->result.err_dropped = next_int(&row);
-	return job_unpack(sqlite3_column_blob(statement, row.at),
-			  (unsigned long)sqlite3_column_bytes(statement, row.at), &to->spec) < 0
-		       ? -EUCLEAN
-		       : 0;
+	if (job_unpack(sqlite3_column_blob(statement, row.at),
+		       (unsigned long)sqlite3_column_bytes(statement, row.at), &to->spec) < 0)
+		return -EUCLEAN;
+	job->input_bytes = to->spec.input_bytes;
+	return 0;
 }
 
 struct row_call {

@@ -55,9 +55,10 @@ struct store {
 };
 
 extern const char *const store_sql[ST__COUNT];
-extern const char store_schema[], store_indexes[], store_secret_sql[];
+#define STORE_SCHEMA_VERSION 2
 
-#define STORE_SCHEMA_VERSION 1
+extern const char store_schema[], store_indexes[], store_secret_sql[];
+extern const char *const store_steps[STORE_SCHEMA_VERSION]; /* [0]: none, store_schema makes it */
 
 /* A ready statement, prepared when it is first used; NULL with the error in the connection. */
 sqlite3_stmt *store_prepare(struct store *store, enum store_statement which);

@@ -17,6 +17,7 @@ static int read_live(sqlite3_stmt *statement, struct store_live *live)
 {
 	struct columns row = {.statement = statement};
 	struct job *job = &live->job;
+	int rc;
 
 	*live = (struct store_live){0};
 	job->id = next_int(&row);
@@ -48,8 +49,10 @@ static int read_live(sqlite3_stmt *statement, struct store_live *live)
 	live->env = next_int(&row);
 	live->env_bytes = next_int(&row);
 	job->bytes = (uint32_t)sqlite3_column_bytes(statement, row.at);
-	return job_unpack(sqlite3_column_blob(statement, row.at),
-			  (unsigned long)sqlite3_column_bytes(statement, row.at), &live->spec);
+	rc = job_unpack(sqlite3_column_blob(statement, row.at),
+			(unsigned long)sqlite3_column_bytes(statement, row.at), &live->spec);
+	job->input_bytes = live->spec.input_bytes;
+	return rc;
 }
 
 int store_each_live(struct store *store, store_live_fn fn, void *data)

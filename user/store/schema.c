@@ -46,7 +46,7 @@ const char store_schema[] =
 	" state INTEGER NOT NULL, asked INTEGER NOT NULL, reserved_first INTEGER NOT NULL,"
 	" reserved INTEGER NOT NULL, peak INTEGER NOT NULL, cpu INTEGER NOT NULL,"
 	" wait INTEGER NOT NULL, run INTEGER NOT NULL, end INTEGER NOT NULL,"
-	" outgrew INTEGER NOT NULL);"
+	" outgrew INTEGER NOT NULL, input INTEGER NOT NULL DEFAULT 0);"
 	"CREATE INDEX runs_key ON runs (key, component, uid, id);"
 	"CREATE TABLE totals ("
 	" component TEXT NOT NULL, class INTEGER NOT NULL, state INTEGER NOT NULL,"
@@ -60,6 +60,11 @@ const char store_schema[] =
 	" PRIMARY KEY (component, what, bucket)) WITHOUT ROWID;"
 	"CREATE TABLE keys (key INTEGER PRIMARY KEY, used INTEGER NOT NULL, data BLOB NOT NULL);"
 	"CREATE INDEX keys_used ON keys (used);";
+
+/* By the version that they lead from. 1: the size of a run's input. */
+const char *const store_steps[STORE_SCHEMA_VERSION] = {
+	[1] = "ALTER TABLE runs ADD COLUMN input INTEGER NOT NULL DEFAULT 0;",
+};
 
 /* Made where they are missing, as in databases that are older than they are. */
 const char store_indexes[] =
@@ -92,8 +97,8 @@ const char *const store_sql[ST__COUNT] = {
 			   " (SELECT rowid FROM events WHERE job = ?1"
 			   " ORDER BY rowid DESC LIMIT 1 OFFSET 64)",
 	[ST_ADD_RUN] = "INSERT INTO runs (job, attempt, uid, component, key, class, state, asked,"
-		       " reserved_first, reserved, peak, cpu, wait, run, end, outgrew)"
-		       " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		       " reserved_first, reserved, peak, cpu, wait, run, end, outgrew,"
+		       " input) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ST_ADD_TOTALS] = "INSERT INTO totals VALUES (?1,?2,?3,?4,?11,?5,?6,?6,?7,?8,?9,?10)"
 			  " ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs,"
 			  " runs = runs + excluded.runs, sufficed = sufficed + excluded.sufficed,"

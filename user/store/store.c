@@ -178,21 +178,36 @@ static int pragma_int(sqlite3 *db, const char *sql, int *ret_value)
 	return result == SQLITE_ROW ? 0 : store_errno(result);
 }
 
-static int make_schema(struct store *store, struct uw_err *err)
+/* A new one at once, an older one by a step a version. */
+static int run_steps(sqlite3 *db, int version)
+{
+	int result = SQLITE_OK;
+
+	if (!version)
+		return sqlite3_exec(db, store_schema, NULL, NULL, NULL);
+	for (; version < STORE_SCHEMA_VERSION && result == SQLITE_OK; version++)
+		result = sqlite3_exec(db, store_steps[version], NULL, NULL, NULL);
+	return result;
+}
+
+/* All of it or nothing. */
+static int make_schema(struct store *store, int from, struct uw_err *err)
 {
 	char version[48];
-	int result = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	int result = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL), rc;
 
 	snprintf(version, sizeof(version), "PRAGMA user_version = %d", STORE_SCHEMA_VERSION);
 	if (result == SQLITE_OK)
-		result = sqlite3_exec(store->db, store_schema, NULL, NULL, NULL);
+		result = run_steps(store->db, from);
 	if (result == SQLITE_OK)
 		result = sqlite3_exec(store->db, version, NULL, NULL, NULL);
 	if (result == SQLITE_OK)
 		result = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
-	return result == SQLITE_OK ? 0
-				   : err_set(err, store_errno(result), "cannot be made: %s",
-					     store_error(store));
+	if (result == SQLITE_OK)
+		return 0;
+	rc = err_set(err, store_errno(result), "cannot be made: %s", store_error(store));
+	store_rollback(store);
+	return rc;
 }
 
 static int make_indexes(struct store *store, struct uw_err *err)
@@ -245,15 +260,17 @@ static int check_schema(struct store *store, bool due, struct uw_err *err)
 		return err_set(err, rc, "is no database: %s", store_error(store));
 	if (rc < 0)
 		return err_set(err, rc, "cannot be read: %s", store_error(store));
+	if (version < 0)
+		return err_set(err, -EUCLEAN, "is of no schema (%d)", version);
 	if (version > STORE_SCHEMA_VERSION)
 		return err_set(err, -EPROTONOSUPPORT,
 			       "is of a newer uwd (schema %d, known is %d) and is left as it is; "
 			       "install that uwd again, or move the file away for an empty queue",
 			       version, STORE_SCHEMA_VERSION);
-	if (!version)
-		rc = make_schema(store, err);
-	else if (due)
+	if (version && due)
 		rc = store_quick_check(store->db, err);
+	if (rc == 0 && version < STORE_SCHEMA_VERSION)
+		rc = make_schema(store, version, err);
 	if (rc < 0)
 		return rc;
 	if (due)

@@ -283,6 +283,7 @@ static int add_run(struct store *store, const struct store_run *run_row)
 	bind_int(&add, since(result->end_us, result->start_us));
 	bind_int(&add, result->end_us);
 	bind_int(&add, run_row->outgrew);
+	bind_int(&add, job->input_bytes);
 	return run(store, &add);
 }
 

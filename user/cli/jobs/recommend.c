@@ -60,12 +60,22 @@ static void add_enough(struct table *table, const json_t *advice, const char *ke
 		   value_bytes(advice, key, text));
 }
 
+/* What tells its memory, and how far off that was, of what was asked. */
+static void add_predictor(struct table *table, const json_t *by)
+{
+	const char *word = json_get_text(by, "memory");
+	char text[VALUE_LEN];
+
+	table_cell(table, PAINT_PLAIN, "%s", *word ? word : "-");
+	table_cell(table, PAINT_PLAIN, "%s", value_percent(by, "memory_off_permyriad", text));
+}
+
 static void print_keys(struct table *table, const struct screen *screen, const json_t *keys)
 {
 	static const struct column columns[] = {
 		{"KEY", false, 0},  {"USER", false, 5},  {"RUNS", true, 3}, {"ASKED", true, 0},
 		{"P50", true, 2},   {"P95", true, 0},    {"MAX", true, 0},  {"ENOUGH", true, 0},
-		{"SAVES", true, 0}, {"IN ALL", true, 4},
+		{"SAVES", true, 0}, {"IN ALL", true, 4}, {"BY", false, 6},  {"OFF", true, 6},
 	};
 	const json_t *advice;
 	char text[JOB_TEXT_LEN];
@@ -80,6 +90,7 @@ static void print_keys(struct table *table, const struct screen *screen, const j
 		add_enough(table, advice, "request_bytes");
 		table_cell(table, PAINT_GOOD, "%s", value_bytes(advice, "saved_bytes", text));
 		table_cell(table, PAINT_PLAIN, "%s", saved_text(advice, text));
+		add_predictor(table, json_object_get(advice, "predicted_by"));
 	}
 	if (table->rows)
 		table_print(table, screen);

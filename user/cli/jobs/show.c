@@ -150,6 +150,54 @@ static void print_expected(const struct screen *screen, const json_t *job)
 	}
 }
 
+/* The words of PredictedBy, as one says them. */
+static const char *predictor_text(const char *word)
+{
+	static const char *const rows[][2] = {
+		{"peaks", "its key's last peaks"},
+		{"input", "the size of its input"},
+		{"last", "its key's last peak"},
+		{"request", "what was asked"},
+		{"running", "one of its key that runs"},
+		{"recent", "its key's last two runs"},
+		{"share", "its key's share of the declared time"},
+		{"declared", "what was declared"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (!strcmp(rows[i][0], word))
+			return rows[i][1];
+	return word;
+}
+
+static void print_predictor(const struct screen *screen, const json_t *by, const char *what,
+			    const char *off)
+{
+	uint64_t permyriad = json_get_u64(by, off);
+	char text[160], percent[VALUE_LEN];
+	int at = snprintf(text, sizeof(text), "%s by %s", what,
+			  predictor_text(json_get_text(by, what)));
+
+	if (permyriad != UINT64_MAX)
+		snprintf(text + at, sizeof(text) - (size_t)at, ", %s off over %" PRIu64 " run%s",
+			 value_percent(by, off, percent), json_get_u64_or(by, "runs", 0),
+			 json_get_u64_or(by, "runs", 0) == 1 ? "" : "s");
+	line(screen, "predicted", text);
+}
+
+static void print_input(const struct screen *screen, const json_t *answer, const json_t *job)
+{
+	const json_t *by = json_object_get(answer, "predicted_by");
+	char text[VALUE_LEN];
+
+	if (json_get_u64(job, "input_bytes") != UINT64_MAX)
+		line(screen, "input", value_bytes(job, "input_bytes", text));
+	if (!json_is_object(by))
+		return;
+	print_predictor(screen, by, "memory", "memory_off_permyriad");
+	print_predictor(screen, by, "time", "time_off_permyriad");
+}
+
 static void print_times(const struct screen *screen, const json_t *job)
 {
 	char then[WHEN_LEN], wait[JOB_TEXT_LEN], run[JOB_TEXT_LEN], cpu[JOB_TEXT_LEN], text[160];
@@ -199,6 +247,7 @@ void show_print(const struct screen *screen, const json_t *answer)
 	line(screen, "why", job_text_clause(job, clause));
 	print_expected(screen, job);
 	print_memory(screen, job);
+	print_input(screen, answer, job);
 	print_killed(screen, job);
 	print_priority(screen, job);
 	print_times(screen, job);

@@ -15,6 +15,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/hash.h"
+#include "user/cli/jobs/input.h"
 #include "user/cli/jobs/tasks.h"
 #include "user/ipc/json.h"
 
@@ -58,12 +59,17 @@ static const char *script_of(const struct job_block *command)
 	return at && *at ? at : NULL;
 }
 
+/* NULL where the command is the program itself. */
+static const char *command_script(const struct task *task)
+{
+	return is_interpreter(last_part(task->command.data)) ? script_of(&task->command) : NULL;
+}
+
 static const char *command_name(const struct task *task)
 {
-	const char *name = last_part(task->command.data);
-	const char *script = is_interpreter(name) ? script_of(&task->command) : NULL;
+	const char *script = command_script(task);
 
-	return script ? last_part(script) : name;
+	return last_part(script ?: task->command.data);
 }
 
 /* Cuts text to what may stand in a key or name. */
@@ -211,6 +217,7 @@ static int spec_json(const struct task *task, json_t **ret_spec, struct uw_err *
 {
 	AUTO_JSON json_t *spec = json_object();
 	char key[JOB_KEY_LEN], name[JOB_NAME_LEN];
+	uint64_t input_bytes = 0;
 	int r;
 
 	put(spec, "name", json_string(job_name(task, name)));
@@ -219,6 +226,8 @@ static int spec_json(const struct task *task, json_t **ret_spec, struct uw_err *
 	r = put_command(spec, task, err);
 	if (r >= 0)
 		r = put_environment(spec, task, err);
+	if (r >= 0)
+		r = input_size(task, command_script(task), &input_bytes, err);
 	if (r < 0 && task->line)
 		err_prefix(err, "task '%s'", task->name);
 	if (r < 0)
@@ -226,6 +235,7 @@ static int spec_json(const struct task *task, json_t **ret_spec, struct uw_err *
 	put_number(spec, "memory_bytes", task->memory_bytes);
 	put_number(spec, "time_us", task->time_us);
 	put_number(spec, "time_limit_us", task->time_limit_us);
+	put_number(spec, "input_bytes", input_bytes);
 	put_number(spec, "priority", task->priority);
 	put_number(spec, "memory_priority", task->memory_priority);
 	put_number(spec, "retries", task->retries);

@@ -38,7 +38,7 @@ static bool is_list(enum option_id id)
 /* Options whose value is taken as it is, without the quoting that a file has. */
 static bool is_raw(enum option_id id)
 {
-	return id == OPTION_ENV || id == OPTION_CWD;
+	return id == OPTION_ENV || id == OPTION_INPUT || id == OPTION_CWD;
 }
 
 static int set_task(struct task *task, enum option_id id, const char *value, struct uw_err *err)
@@ -92,6 +92,20 @@ static int check_environment(const struct job_block *block, struct uw_err *err)
 	return 0;
 }
 
+static int check_input(const struct job_block *block, struct uw_err *err)
+{
+	uint64_t bytes;
+
+	for (const char *at = job_block_next(block, NULL); at; at = job_block_next(block, at)) {
+		if (!*at || task_input_size(at, &bytes) < 0)
+			return err_set(err, -EINVAL,
+				       "--input: '%s' is not understood, allowed: a path, or a "
+				       "size with its unit as 300M; a file of that name is ./300M",
+				       at);
+	}
+	return 0;
+}
+
 /* The directory from here, as the daemon stands elsewhere. */
 static int take_cwd(const struct options *options, char **at, const char **ret_cwd,
 		    struct uw_err *err)
@@ -124,6 +138,9 @@ static int take_raw(const struct options *options, struct task_list *list, struc
 		return err_set(err, -ENOMEM, "out of memory");
 	task->environment = take_block(options, OPTION_ENV, &at);
 	if (check_environment(&task->environment, err) < 0)
+		return -EINVAL;
+	task->input = take_block(options, OPTION_INPUT, &at);
+	if (check_input(&task->input, err) < 0)
 		return -EINVAL;
 	return take_cwd(options, &at, &task->cwd, err);
 }

@@ -142,6 +142,31 @@ static json_t *command_of(const struct jobs *jobs, const struct job *job)
 	return json_string(command);
 }
 
+json_t *encode_told(const struct admit_told *told)
+{
+	json_t *object = json_object();
+	bool memory = told->runs && told->peak_by < ADMIT_PEAK__COUNT;
+	bool time = told->runs && told->run_by < ADMIT_RUN__COUNT;
+
+	json_put(object, "memory", json_string(admit_peak_by_name(told->peak_by)));
+	json_put(object, "memory_off_permyriad",
+		 memory ? json_number(told->peak_error * 10ULL) : json_null());
+	json_put(object, "time", json_string(admit_run_by_name(told->run_by)));
+	json_put(object, "time_off_permyriad",
+		 time ? json_number(told->run_error * 10ULL) : json_null());
+	json_put(object, "runs", json_number(told->runs));
+	return object;
+}
+
+json_t *encode_predicted_by(const struct jobs *jobs, const struct job *job)
+{
+	struct admit_view view;
+
+	if (!job || admit_view(jobs_admit(jobs), job->id, jobs_now_us(jobs), &view))
+		return json_null();
+	return encode_told(&view.told);
+}
+
 json_t *encode_queue_entry(const struct jobs *jobs, const struct job *job)
 {
 	struct admit_view view = {0};
@@ -165,6 +190,7 @@ json_t *encode_queue_entry(const struct jobs *jobs, const struct job *job)
 	json_put(object, "current_bytes", runs ? json_number(current_bytes) : json_null());
 	json_put(object, "peak_bytes", runs ? json_number(peak_bytes) : json_null());
 	json_put(object, "time_us", known(job->time_us));
+	json_put(object, "input_bytes", known(job->input_bytes));
 	json_put(object, "submit_wall_us", json_number(jobs_wall_us(jobs, job->submit_us)));
 	json_put(object, "start_wall_us", known(jobs_wall_us(jobs, job->start_us)));
 	put_prediction(object, jobs, job, &view);
@@ -238,6 +264,7 @@ json_t *encode_history_entry(const struct store_row *row)
 	json_put(object, "reserved_bytes", json_number(job->reserved_bytes));
 	json_put(object, "peak_bytes", known(result->peak_bytes));
 	json_put(object, "time_us", known(job->time_us));
+	json_put(object, "input_bytes", known(job->input_bytes));
 	json_put(object, "submit_wall_us", json_number(job->submit_us));
 	json_put(object, "queued_wall_us", json_number(job->queued_us));
 	json_put(object, "start_wall_us", known(job->start_us));

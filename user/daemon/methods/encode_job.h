@@ -13,6 +13,9 @@ json_t *encode_history_entry(const struct store_row *row);
 json_t *encode_job_end(const struct job *job, const struct job_result *result);
 json_t *encode_job_why(const struct job_why *why);
 json_t *encode_admit_why(const struct jobs *jobs, const struct admit_why *why);
+json_t *encode_told(const struct admit_told *told);
+/* Null of one that is not in the core: NULL, ended, or it waits for others. */
+json_t *encode_predicted_by(const struct jobs *jobs, const struct job *job);
 json_t *encode_job_step(const struct job_event *event);
 
 /* array and index, which many types have: null outside of an array. */

@@ -146,6 +146,8 @@ static void encode_one(struct daemon *daemon, const struct store_row *row,
 	/* Last, as it reads too, and the strings of row live until the next read. */
 	json_object_set_new(answer->parameters, "queued",
 			    live ? encode_queue_entry(daemon->jobs, live) : json_null());
+	json_object_set_new(answer->parameters, "predicted_by",
+			    encode_predicted_by(daemon->jobs, live));
 	json_object_set_new(answer->parameters, "steps", encode_steps(daemon, &job));
 }
 

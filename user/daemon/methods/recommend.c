@@ -13,6 +13,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
 #include "user/base/units.h"
+#include "user/daemon/methods/encode_job.h"
 #include "user/daemon/methods/history.h"
 #include "user/daemon/methods/together.h"
 #include "user/ipc/json.h"
@@ -40,6 +41,7 @@ struct key_runs {
 
 struct recommendation {
 	const struct recommend_query *query;
+	struct store_reader *reader;
 	struct key_runs group;
 	struct store_key_at last; /* of the page */
 	bool more;
@@ -111,6 +113,25 @@ static double saved_mib_s(const struct key_runs *group, uint64_t request_bytes)
 	return group->samples ? sum / group->samples * (double)group->usable : 0;
 }
 
+/* What was stored of the key; nothing of one that was forgotten. */
+static json_t *predicted_by(const struct recommendation *page)
+{
+	const struct store_key_at *at = &page->group.at;
+	uint64_t id = jobs_hash_key(page->query->secret, at->component, at->uid, at->key);
+	struct admit_told told;
+	struct admit_key known;
+	const void *bytes;
+	unsigned long size;
+
+	if (store_find_key(page->reader, id, &bytes, &size) || size != sizeof(known))
+		return json_null();
+	memcpy(&known, bytes, sizeof(known));
+	if (!admit_key_is_sane(&known))
+		return json_null();
+	admit_key_told(&known, &told);
+	return encode_told(&told);
+}
+
 static json_t *encode_key(struct key_runs *group)
 {
 	uint64_t asked = (uint64_t)(group->asked_bytes / (double)group->runs);
@@ -143,9 +164,13 @@ static bool is_of(const struct key_runs *group, const struct store_run_row *run)
 
 static void end_key(struct recommendation *page)
 {
+	json_t *key;
+
 	if (!page->group.runs)
 		return;
-	json_array_append_new(page->keys, encode_key(&page->group));
+	key = encode_key(&page->group);
+	json_put(key, "predicted_by", predicted_by(page));
+	json_array_append_new(page->keys, key);
 	page->last = page->group.at;
 	page->group.runs = 0;
 }
@@ -319,6 +344,7 @@ json_t *recommend_page(struct store_reader *reader, const void *data)
 		return NULL;
 	}
 	page->query = query;
+	page->reader = reader;
 	page->keys = json_array();
 	rc = read_keys(reader, page);
 	if (!rc && !page->more)
@@ -344,6 +370,7 @@ void method_recommend(struct daemon *daemon, const struct ipc_call *call, struct
 		return;
 	}
 	query->config = daemon->config;
+	memcpy(query->secret, jobs_secret(daemon->jobs), sizeof(query->secret));
 	query->component = json_string_value(json_object_get(parameters, "component"));
 	text_copy(query->key, sizeof(query->key), json_get_text(parameters, "key"));
 	query->count = json_get_u64_or(parameters, "count", IPC_JOBS_A_PAGE);

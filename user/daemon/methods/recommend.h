@@ -8,6 +8,9 @@
  * is the largest peak and 5 %, as the estimator adds at the least (policy/admit); where the largest
  * is of one that outgrew its memory it is only a bound from below (at_least).
  *
+ * Beside it stands by what the key's next run is predicted, memory and time, and how far off that
+ * was for the last runs (policy/admit/predict.h).
+ *
  * A component, from its last runs, whatever their key: how much they held at the same time
  * (together.h). What would have served is the 95th percentile of that over the time in which
  * any ran, but the largest single peak at the least, and 5 %. Not the maximum: in the 20th part of
@@ -18,6 +21,7 @@
 #ifndef UW_DAEMON_METHODS_RECOMMEND_H
 #define UW_DAEMON_METHODS_RECOMMEND_H
 
+#include "user/base/hash.h"
 #include "user/daemon/state.h"
 #include "user/ipc/server.h"
 #include "user/store/history.h"
@@ -30,6 +34,7 @@ struct recommend_query {
 	bool one_user, has_after;
 	uint32_t uid;
 	struct store_key_at after;
+	uint8_t secret[HASH_SECRET_LEN]; /* that keys are stored by */
 };
 json_t *recommend_page(struct store_reader *reader, const void *query);
 

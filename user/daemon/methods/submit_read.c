@@ -265,6 +265,7 @@ static void read_numbers(const json_t *from, struct job_spec *spec)
 	spec->memory_bytes = json_get_u64_or(from, "memory_bytes", 0);
 	spec->time_us = json_get_u64_or(from, "time_us", 0);
 	spec->time_limit_us = json_get_u64_or(from, "time_limit_us", 0);
+	spec->input_bytes = json_get_u64_or(from, "input_bytes", 0);
 	spec->priority = small(from, "priority", JOB_PRIORITY_DEFAULT);
 	spec->memory_priority = small(from, "memory_priority", JOB_MEMORY_PRIORITY_DEFAULT);
 	spec->retries = small(from, "retries", 0);

@@ -217,6 +217,15 @@ enum admit_exit_how {
 	ADMIT_EXIT_HOW__COUNT
 };
 
+/* What told a task's footprint and its time, and how far off it was for its key so far: predict.h.
+ */
+struct admit_told {
+	enum admit_peak_by peak_by;
+	enum admit_run_by run_by;
+	uint32_t peak_error, run_error; /* permille; of what has no score 0 */
+	uint32_t runs;                  /* that it was tried on; 0: it was not */
+};
+
 /* What is known of a task, for `queue` and `status`. */
 struct admit_view {
 	enum admit_state state;
@@ -231,6 +240,7 @@ struct admit_view {
 	uint32_t overtaken;                 /* starts before it, in its component, of later turns */
 	bool outgrown;                      /* started, and wants more than it has reserved */
 	bool canary;                        /* the footprint is the request, as nothing is known */
+	struct admit_told told;
 };
 
 struct admit_summary {
@@ -366,6 +376,9 @@ uint32_t admit_running(const struct admit *admit, uint32_t from, uint64_t *ret_i
 int admit_key_export(const struct admit *admit, uint64_t key, struct admit_key *ret);
 int admit_key_import(struct admit *admit, const struct admit_key *key);
 
+/* Bytes from a disk, before anything is asked of them. */
+bool admit_key_is_sane(const struct admit_key *key);
+
 /*
  * A run of the key that was none of the core's tasks. Import what is known of the key before.
  * -ENOSPC: no room for another key.
@@ -387,6 +400,11 @@ const char *admit_strategy_name(enum admit_strategy strategy);
 const char *admit_state_name(enum admit_state state);
 const char *admit_verdict_name(enum admit_verdict verdict);
 const char *admit_reason_name(enum admit_reason reason);
+const char *admit_peak_by_name(enum admit_peak_by by);
+const char *admit_run_by_name(enum admit_run_by by);
+
+/* Of a key as it was stored: what it goes by, where a task names its input. */
+void admit_key_told(const struct admit_key *key, struct admit_told *ret);
 
 /* One clause a person reads, with both numbers in their unit: "needs 800M, free 512M". Times are
  * told relative to now_us. Writes at most size bytes, terminated; returns buf. */

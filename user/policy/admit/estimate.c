@@ -239,33 +239,49 @@ uint32_t admit_pace_of(const struct admit_pace *pace)
 }
 
 /* Where the best way cannot say - no input was named - as ever. */
-static uint64_t peak_of_next(const struct admit_digest *digest, const struct admit_score *score,
-			     const struct admit_wish *wish)
+static void tell_peak(const struct admit_digest *digest, const struct admit_score *score,
+		      const struct admit_wish *wish, struct admit_estimate *ret)
 {
-	uint64_t bytes = admit_predict_peak(digest, (enum admit_peak_by)score->peak_by,
-					    wish->request_bytes, wish->input_bytes);
+	ret->peak_by = score->peak_by;
+	ret->bytes = admit_predict_peak(digest, (enum admit_peak_by)score->peak_by,
+					wish->request_bytes, wish->input_bytes);
+	if (ret->bytes)
+		return;
+	ret->peak_by = ADMIT_PEAK_QUANTILE;
+	ret->bytes = admit_predict_peak(digest, ADMIT_PEAK_QUANTILE, wish->request_bytes, 0);
+}
 
-	return bytes ?: admit_predict_peak(digest, ADMIT_PEAK_QUANTILE, wish->request_bytes, 0);
+static void tell_run(const struct admit_digest *digest, const struct admit_score *score,
+		     const struct admit_wish *wish, struct admit_estimate *ret)
+{
+	ret->run_by = score->run_by;
+	ret->run_us = admit_predict_run(digest, (enum admit_run_by)score->run_by, wish->declared_us,
+					wish->input_bytes);
+	if (!ret->run_us) {
+		ret->run_by = digest->run_us ? ADMIT_RUN_RECENT : ADMIT_RUN_DECLARED;
+		ret->run_us = digest->run_us ?: wish->declared_us;
+	}
+	if (wish->declared_us && ret->run_us > wish->declared_us)
+		ret->run_us = wish->declared_us;
 }
 
 void admit_key_estimate(const struct admit_digest *digest, const struct admit_score *score,
 			const struct admit_wish *wish, uint64_t shown_bytes, bool settled,
 			struct admit_estimate *ret)
 {
-	uint64_t request = wish->request_bytes, declared_us = wish->declared_us;
 	bool as_ever = score->peak_by == ADMIT_PEAK_QUANTILE && !digest->base_ppm;
 
 	ret->canary = !digest->base_bytes;
-	ret->run_us = admit_predict_run(digest, (enum admit_run_by)score->run_by, declared_us,
-					wish->input_bytes);
-	ret->run_us = ret->run_us ?: digest->run_us ?: declared_us;
-	if (declared_us && ret->run_us > declared_us)
-		ret->run_us = declared_us;
-	if (digest->base_bytes)
-		ret->bytes = max_u64(peak_of_next(digest, score, wish), as_ever ? shown_bytes : 0);
-	else if (settled && shown_bytes)
+	tell_run(digest, score, wish, ret);
+	if (digest->base_bytes) {
+		tell_peak(digest, score, wish, ret);
+		ret->bytes = max_u64(ret->bytes, as_ever ? shown_bytes : 0);
+	} else if (settled && shown_bytes) {
+		ret->peak_by = ADMIT_PEAK_RUNNING;
 		ret->bytes = percent_of(shown_bytes, SHOWN_PCT);
-	else
-		ret->bytes = request;
-	ret->bytes = min_u64(ret->bytes, request);
+	} else {
+		ret->peak_by = ADMIT_PEAK_REQUEST;
+		ret->bytes = wish->request_bytes;
+	}
+	ret->bytes = min_u64(ret->bytes, wish->request_bytes);
 }

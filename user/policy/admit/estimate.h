@@ -54,7 +54,8 @@ enum admit_run_by {
 	ADMIT_RUN_RECENT, /* as the last two */
 	ADMIT_RUN_INPUT,  /* on a line by the size of the input */
 	ADMIT_RUN_SHARE,  /* the last two's share of what they declared */
-	ADMIT_RUN__COUNT
+	ADMIT_RUN__COUNT,
+	ADMIT_RUN_DECLARED = ADMIT_RUN__COUNT, /* no run is known: by the pace of all keys */
 };
 
 /* And its memory. */
@@ -63,8 +64,9 @@ enum admit_peak_by {
 	ADMIT_PEAK_INPUT,   /* on a line by the size of the input, and what that was too low at most
 			     */
 	ADMIT_PEAK_LAST,    /* the last peak, and the most that one rose over the one before */
-	ADMIT_PEAK_REQUEST, /* as asked: what was learned does not help */
-	ADMIT_PEAK__COUNT
+	ADMIT_PEAK_REQUEST, /* as asked: nothing is known, or it does not help */
+	ADMIT_PEAK__COUNT,
+	ADMIT_PEAK_RUNNING = ADMIT_PEAK__COUNT, /* no run is known: as one that goes on */
 };
 
 /* How far off each was, and which to go by: predict.h. In permille. */
@@ -97,8 +99,9 @@ struct admit_digest {
 
 struct admit_estimate {
 	uint64_t bytes;
-	uint64_t run_us; /* 0: nothing is known or declared */
-	bool canary;     /* no run of the key is known: bytes is the request */
+	uint64_t run_us;         /* 0: nothing is known or declared */
+	bool canary;             /* no run of the key is known: bytes is the request */
+	uint8_t peak_by, run_by; /* what told them */
 };
 
 /* How much of their declared time runs take, of all keys. */

@@ -71,6 +71,7 @@ struct ticket {
 	uint8_t place;
 	uint8_t state;
 	uint8_t need;
+	uint8_t peak_by, run_by; /* what told bytes and run_us */
 	bool canary, settled, ending, outgrew;
 };
 

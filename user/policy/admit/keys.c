@@ -14,8 +14,6 @@
 #define NEWS_PERCENT 102
 /* Of an imported key: so many runs teach the pace of all, so that no key drowns the others. */
 #define PACE_IMPORT 8
-/* And so many its score: each costs a digest. */
-#define SCORE_IMPORT 8
 
 static uint32_t hash_of(uint64_t id, uint32_t mask)
 {
@@ -121,7 +119,9 @@ void ticket_estimate(struct admit *admit, uint32_t i)
 	const struct key_state *key = ticket->key == NONE ? &unknown : &admit->key[ticket->key];
 	const struct admit_task *task = &ticket->task;
 	struct admit_estimate estimate = {.bytes = task->request_bytes,
-					  .run_us = task->declared_us};
+					  .run_us = task->declared_us,
+					  .peak_by = ADMIT_PEAK_REQUEST,
+					  .run_by = ADMIT_RUN_DECLARED};
 
 	if (admit->config.trust == ADMIT_TRUST_LEARNED)
 		admit_key_estimate(&key->digest, &key->score,
@@ -133,11 +133,15 @@ void ticket_estimate(struct admit *admit, uint32_t i)
 			mul_div(task->declared_us, admit_pace_of(&admit->pace), PERMYRIAD_ONE);
 	if (task->limit_us && (!estimate.run_us || estimate.run_us > task->limit_us))
 		estimate.run_us = task->limit_us;
-	if (!(task->flags & ADMIT_RESTARTABLE))
+	if (!(task->flags & ADMIT_RESTARTABLE)) {
 		estimate.bytes = task->request_bytes;
+		estimate.peak_by = ADMIT_PEAK_REQUEST;
+	}
 	ticket->bytes = max_u64(estimate.bytes, task->least_bytes);
 	ticket->run_us = estimate.run_us;
 	ticket->canary = estimate.canary;
+	ticket->peak_by = estimate.peak_by;
+	ticket->run_by = estimate.run_by;
 	ticket->version = key->version;
 }
 
@@ -295,45 +299,24 @@ int admit_key_export(const struct admit *admit, uint64_t key, struct admit_key *
 	return 0;
 }
 
-static bool key_is_sane(const struct admit_key *key)
+bool admit_key_is_sane(const struct admit_key *key)
 {
 	return key->version == ADMIT_KEY_VERSION && key->key && key->count <= ADMIT_KEY_RUNS &&
 	       key->first < ADMIT_KEY_RUNS;
-}
-
-/* Which way is best for it follows from its runs, and is not stored. */
-static void score_again(struct key_state *key)
-{
-	const struct admit_key *known = &key->key;
-	struct admit_digest digest;
-	struct admit_key before;
-
-	admit_key_init(&before, known->key);
-	before.outgrown = known->outgrown;
-	key->score = (struct admit_score){0};
-	for (uint32_t i = 0; i < known->count; i++) {
-		const struct admit_run *run = &known->run[(known->first + i) % ADMIT_KEY_RUNS];
-
-		if (i + SCORE_IMPORT >= known->count) {
-			admit_key_digest(&before, &digest);
-			admit_score_learn(&key->score, &digest, run);
-		}
-		admit_key_learn(&before, run);
-	}
 }
 
 int admit_key_import(struct admit *admit, const struct admit_key *key)
 {
 	uint32_t k;
 
-	if (!key_is_sane(key))
+	if (!admit_key_is_sane(key))
 		return -EINVAL;
 	k = key_use(admit, key->key);
 	if (k == NONE)
 		return -ENOSPC;
 	admit->key[k].key = *key;
 	admit_key_digest(key, &admit->key[k].digest);
-	score_again(&admit->key[k]);
+	admit_score_again(key, &admit->key[k].score);
 	for (uint32_t i = key->count > PACE_IMPORT ? key->count - PACE_IMPORT : 0; i < key->count;
 	     i++)
 		admit_pace_learn(&admit->pace, &key->run[(key->first + i) % ADMIT_KEY_RUNS]);

@@ -32,6 +32,19 @@ static const char *const verdicts[] = {
 	[ADMIT_THAW] = "thaw",     [ADMIT_RESTART] = "restart",   [ADMIT_SWITCH] = "switch",
 };
 
+static const char *const peaks_by[] = {
+	[ADMIT_PEAK_QUANTILE] = "peaks",  [ADMIT_PEAK_INPUT] = "input",
+	[ADMIT_PEAK_LAST] = "last",       [ADMIT_PEAK_REQUEST] = "request",
+	[ADMIT_PEAK_RUNNING] = "running",
+};
+
+static const char *const runs_by[] = {
+	[ADMIT_RUN_RECENT] = "recent",
+	[ADMIT_RUN_INPUT] = "input",
+	[ADMIT_RUN_SHARE] = "share",
+	[ADMIT_RUN_DECLARED] = "declared",
+};
+
 enum why_unit {
 	UNIT_NONE,
 	UNIT_BYTES,
@@ -100,6 +113,16 @@ const char *admit_verdict_name(enum admit_verdict verdict)
 const char *admit_reason_name(enum admit_reason reason)
 {
 	return (unsigned int)reason < ADMIT_REASON__COUNT ? reasons[reason].name : "?";
+}
+
+const char *admit_peak_by_name(enum admit_peak_by by)
+{
+	return NAME(peaks_by, by);
+}
+
+const char *admit_run_by_name(enum admit_run_by by)
+{
+	return NAME(runs_by, by);
 }
 
 static const char *number(enum why_unit unit, uint64_t value, uint64_t now_us,

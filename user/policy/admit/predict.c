@@ -2,7 +2,6 @@
 /*
  * Lines by least squares in integers: inputs are scaled to 24 bits, so that sums of 64 products of
  * differences fit 63. A line says nothing outside of half the least and twice the most it is of.
- * The mean error of each way is kept over some eight runs.
  */
 #include "user/policy/admit/predict.h"
 
@@ -10,9 +9,6 @@
 
 #define INPUT_BITS    24
 #define LINE_RUNS     4 /* fewer runs are no line */
-#define SCORE_RUNS    8 /* over so many an error is a mean */
-#define SURE_RUNS     3 /* before so many nothing is left for another */
-#define BETTER_PCT    90
 #define PERMILLE      1000
 #define MARGIN_PERMIL 1030
 #define PPM           1000000
@@ -138,69 +134,4 @@ uint64_t admit_predict_peak(const struct admit_digest *digest, enum admit_peak_b
 		return digest->base_ppm ? mul_div(request_bytes, digest->base_ppm, PPM)
 					: digest->base_bytes;
 	}
-}
-
-uint32_t admit_run_error(uint64_t predicted_us, uint64_t took_us)
-{
-	uint64_t most = max_u64(predicted_us, took_us), least = min_u64(predicted_us, took_us);
-
-	return predicted_us ? (uint32_t)mul_div(most - least, PERMILLE, most) : PERMILLE;
-}
-
-uint32_t admit_peak_error(uint64_t predicted_bytes, uint64_t peak_bytes, uint64_t request_bytes)
-{
-	uint64_t had = min_u64(predicted_bytes, request_bytes), wasted;
-
-	if (!had)
-		return 2 * PERMILLE;
-	if (had >= peak_bytes)
-		wasted = had - peak_bytes;
-	else
-		wasted = had +
-			 sub_sat(min_u64(max_u64(2 * had, peak_bytes), request_bytes), peak_bytes);
-	return (uint32_t)min_u64(mul_div(wasted, PERMILLE, request_bytes), 2 * PERMILLE);
-}
-
-static void add(uint32_t *mean, uint32_t error, uint32_t n)
-{
-	*mean = (uint32_t)(((uint64_t)*mean * (n - 1) + error) / n);
-}
-
-static uint8_t best_of(const uint32_t *error, uint8_t count)
-{
-	uint8_t best = 0;
-
-	for (uint8_t by = 1; by < count; by++)
-		if (error[by] < error[best] && (best || error[by] < error[0] * BETTER_PCT / 100))
-			best = by;
-	return best;
-}
-
-void admit_score_learn(struct admit_score *score, const struct admit_digest *digest,
-		       const struct admit_run *run)
-{
-	uint64_t took = (uint64_t)run->run_ms * US_PER_MS, input = run->input_kib * KIB;
-	uint64_t request = run->asked_kib * KIB, declared = run->declared_s * US_PER_SEC;
-	uint32_t n;
-
-	if (!digest->base_bytes || !run->run_ms || !request)
-		return;
-	score->tried += score->tried < UINT32_MAX;
-	n = (uint32_t)min_u64(score->tried, SCORE_RUNS);
-	for (int by = 0; by < ADMIT_RUN__COUNT; by++)
-		add(&score->run_error[by],
-		    admit_run_error(
-			    admit_predict_run(digest, (enum admit_run_by)by, declared, input),
-			    took),
-		    n);
-	for (int by = 0; by < ADMIT_PEAK__COUNT; by++)
-		add(&score->peak_error[by],
-		    admit_peak_error(
-			    admit_predict_peak(digest, (enum admit_peak_by)by, request, input),
-			    run->peak_kib * KIB, request),
-		    n);
-	if (score->tried < SURE_RUNS)
-		return;
-	score->run_by = best_of(score->run_error, ADMIT_RUN__COUNT);
-	score->peak_by = best_of(score->peak_error, ADMIT_PEAK__COUNT);
 }

@@ -28,6 +28,10 @@ uint64_t admit_predict_peak(const struct admit_digest *digest, enum admit_peak_b
 void admit_score_learn(struct admit_score *score, const struct admit_digest *digest,
 		       const struct admit_run *run);
 
+/* The same of the runs that are kept, for a key that is read back: over the last 8, each of which
+ * costs a digest. */
+void admit_score_again(const struct admit_key *key, struct admit_score *ret);
+
 /* Through the runs kept for which the size of the input is known; sxx 0: no line. */
 void admit_line_fit(const struct admit_key *key, bool peaks, struct admit_line *ret);
 

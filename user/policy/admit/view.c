@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "user/policy/admit/inside.h"
+#include "user/policy/admit/predict.h"
 
 static bool is_waiting(const struct ticket *ticket)
 {
@@ -62,6 +63,36 @@ static void view_queued(const struct admit *admit, uint32_t i, uint64_t now_us,
 		ret->why = (struct admit_why){ADMIT_WHY_TURN, ret->position - 1, 0};
 }
 
+static struct admit_told told_of(const struct admit_score *score, uint8_t peak_by, uint8_t run_by)
+{
+	struct admit_told told = {.peak_by = (enum admit_peak_by)peak_by,
+				  .run_by = (enum admit_run_by)run_by,
+				  .runs = score->tried};
+
+	if (peak_by < ADMIT_PEAK__COUNT)
+		told.peak_error = score->peak_error[peak_by];
+	if (run_by < ADMIT_RUN__COUNT)
+		told.run_error = score->run_error[run_by];
+	return told;
+}
+
+void admit_key_told(const struct admit_key *key, struct admit_told *ret)
+{
+	struct admit_score score;
+
+	admit_score_again(key, &score);
+	*ret = key->count ? told_of(&score, score.peak_by, score.run_by)
+			  : told_of(&score, ADMIT_PEAK_REQUEST, ADMIT_RUN_DECLARED);
+}
+
+static struct admit_told told_of_ticket(const struct admit *admit, const struct ticket *ticket)
+{
+	static const struct admit_score unknown;
+
+	return told_of(ticket->key == NONE ? &unknown : &admit->key[ticket->key].score,
+		       ticket->peak_by, ticket->run_by);
+}
+
 int admit_view(const struct admit *admit, uint64_t id, uint64_t now_us, struct admit_view *ret)
 {
 	uint32_t i = ticket_find(admit, id);
@@ -81,6 +112,7 @@ int admit_view(const struct admit *admit, uint64_t id, uint64_t now_us, struct a
 		.why = {ticket->why, ticket->why_observed, ticket->why_threshold},
 		.overtaken = ticket->overtaken,
 		.canary = ticket->canary,
+		.told = told_of_ticket(admit, ticket),
 	};
 	if (ticket->state == ADMIT_QUEUED)
 		view_queued(admit, i, now_us, ret);
