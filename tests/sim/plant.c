@@ -261,7 +261,7 @@ static void step(struct plant *plant)
 		return;
 	if (plant->now_us >= plant->next_full_us)
 		decide(plant, true);
-	else if (frame_take_marks(plant))
+	else if (frame_take_marks(plant) || plant->worker_is_done)
 		decide(plant, false);
 }
 

@@ -156,6 +156,7 @@ struct plant {
 	struct plan plan;
 	struct outcome outcome[FRAME_OUTCOMES_MAX];
 	uint32_t outcome_count;
+	bool worker_is_done; /* a reclaim or a page-in has ended, which wakes the loop */
 	struct plant_counts counts;
 	bool trace;
 	/* called before and after each step of the policy */

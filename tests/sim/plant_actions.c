@@ -31,6 +31,7 @@ void actions_report(struct plant *plant, const struct action *a, enum outcome_re
 {
 	if (plant->outcome_count >= FRAME_OUTCOMES_MAX)
 		abort();
+	plant->worker_is_done |= a->kind == ACTION_RECLAIM || a->kind == ACTION_PAGE_IN;
 	plant->outcome[plant->outcome_count++] = (struct outcome){
 		.id = a->id,
 		.kind = a->kind,

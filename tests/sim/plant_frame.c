@@ -114,6 +114,7 @@ void frame_make(struct plant *plant, bool full)
 	memcpy(f->outcome, plant->outcome, plant->outcome_count * sizeof(f->outcome[0]));
 	f->outcome_count = plant->outcome_count;
 	plant->outcome_count = 0;
+	plant->worker_is_done = false;
 }
 
 bool frame_take_marks(struct plant *plant)

@@ -99,6 +99,33 @@ static void test_loans_are_called_by_the_host_too(void **data)
 }
 
 /* A hog that stands within its budget and does not grow; somebody outside took the memory. */
+/* Redis takes 10 MiB more, and then nothing: what it has may be free again soon. */
+static void test_pages_in_use_are_spared_for_a_while_after_somebody_took_memory(void **data)
+{
+	static const struct {
+		uint64_t after_us;
+		bool spared;
+	} rows[] = {{100 * US_PER_MS, false}, {4 * US_PER_SEC, true}, {8 * US_PER_SEC, false}};
+
+	(void)data;
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		void *row;
+		struct fixture *f;
+		struct step step;
+
+		assert_int_equal(fixture_setup(&row), 0);
+		f = row;
+		for (int tick = 0; tick < 5; tick++) {
+			fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes + 2 * MIB);
+			fixture_next(f, 100 * US_PER_MS);
+		}
+		fixture_run(f, rows[i].after_us);
+		step = fixture_ask(f);
+		assert_int_equal(host_spares_hot(&step), rows[i].spared);
+		fixture_teardown(&row);
+	}
+}
+
 static void test_lowest_priority_stops_within_its_budget_and_is_paged_out(void **data)
 {
 	struct fixture *f = *data;
@@ -157,6 +184,7 @@ int main(void)
 		WITH_FIXTURE(test_nobody_is_stopped_where_nobody_waits),
 		WITH_FIXTURE(test_what_is_told_is_a_level_with_the_hosts_numbers),
 		WITH_FIXTURE(test_loans_are_called_by_the_host_too),
+		WITH_FIXTURE(test_pages_in_use_are_spared_for_a_while_after_somebody_took_memory),
 		WITH_FIXTURE(test_lowest_priority_stops_within_its_budget_and_is_paged_out),
 		WITH_FIXTURE(test_last_resort_takes_its_time_and_only_who_may_be_killed),
 	};

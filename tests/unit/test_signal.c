@@ -194,6 +194,24 @@ static void test_stall_shares_are_of_their_windows(void **data)
 	assert_int_equal(s.full_permyriad, 1000);
 }
 
+static void test_stalls_are_over_a_moment_after_the_last(void **data)
+{
+	struct signal s = {0};
+	struct component_sample c = anon(100 * MIB);
+
+	(void)data;
+	stalls(&s, 10, 30 * US_PER_MS, 0);
+	assert_true(signal_stalls_now(&s));
+	c.valid |= SAMPLE_PSI;
+	c.psi_some_us = 9 * 30 * US_PER_MS;
+	for (uint32_t i = 10; i < 13; i++) {
+		assert_true(signal_stalls_now(&s));
+		signal_update(&s, &c, 0, START_US + i * TICK_US);
+	}
+	assert_false(signal_stalls_now(&s));
+	assert_true(s.some_permyriad > 1000);
+}
+
 static void test_first_burst_is_held_against_the_whole_window(void **data)
 {
 	struct signal s = {0};
@@ -294,6 +312,7 @@ int main(void)
 		cmocka_unit_test(test_event_alone_updates_use),
 		cmocka_unit_test(test_absent_sample_changes_nothing),
 		cmocka_unit_test(test_stall_shares_are_of_their_windows),
+		cmocka_unit_test(test_stalls_are_over_a_moment_after_the_last),
 		cmocka_unit_test(test_first_burst_is_held_against_the_whole_window),
 		cmocka_unit_test(test_totals_going_back_start_anew),
 		cmocka_unit_test(test_livelock_needs_stillness_at_the_limit),

@@ -26,13 +26,16 @@ uint64_t headroom_reserve(const struct step *step)
 	return max_u64(reserve, step->state->host.total_bytes / 100);
 }
 
+uint64_t headroom_of_host(const struct step *step)
+{
+	return sub_sat(step->state->host.available_bytes, headroom_reserve(step));
+}
+
 uint64_t headroom_free(const struct step *step)
 {
-	const struct host_state *host = &step->state->host;
 	uint64_t free = sub_sat(step->config->usable_bytes, headroom_held(step));
 
-	return host->valid ? min_u64(free, sub_sat(host->available_bytes, headroom_reserve(step)))
-			   : free;
+	return step->state->host.valid ? min_u64(free, headroom_of_host(step)) : free;
 }
 
 bool headroom_is_roomy(const struct step *step)

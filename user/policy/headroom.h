@@ -14,6 +14,9 @@ uint64_t headroom_reserve(const struct step *step);
 /* Bytes that the pool may still take: up to usable, and while the host keeps its reserve. */
 uint64_t headroom_free(const struct step *step);
 
+/* What the host has beyond the reserve; where it is sampled. */
+uint64_t headroom_of_host(const struct step *step);
+
 /* So much of usable is free that nothing would be done soon. */
 bool headroom_is_roomy(const struct step *step);
 

@@ -7,16 +7,19 @@
  */
 #include "user/policy/host.h"
 
+#include "user/policy/contention.h"
 #include "user/policy/headroom.h"
 #include "user/policy/num.h"
+#include "user/policy/signal.h"
 
 #define UP_US       (2 * US_PER_SEC)  /* policy of tiers: seldom up, */
 #define DOWN_US     (10 * US_PER_SEC) /* more seldom down */
-#define WINDOW_US   (2 * US_PER_SEC)  /* in which stalls are counted */
-#define CALM_PCT    5                 /* of the host beyond the reserve, as room.c thaws donors */
-#define KILLS_PCT   2                 /* of the host: last_resort.c has the same */
-#define STALLED_ANY 1000              /* permyriad: the second stage needs some task to wait so, */
-#define STALLED_ALL 2000              /* and the last one all of them */
+#define PASSES_US   (5 * US_PER_SEC) /* who has come for memory and left by then came for a while */
+#define WINDOW_US   (2 * US_PER_SEC) /* in which stalls are counted */
+#define CALM_PCT    5                /* of the host beyond the reserve, as room.c thaws donors */
+#define KILLS_PCT   2                /* of the host: last_resort.c has the same */
+#define STALLED_ANY 1000             /* permyriad: the second stage needs some task to wait so, */
+#define STALLED_ALL 2000             /* and the last one all of them */
 
 static uint64_t threshold_of(const struct step *step, enum host_stage stage)
 {
@@ -55,6 +58,17 @@ static void take_stalls(struct step *step)
 	e->full_us = sample->psi_full_us;
 }
 
+/* Those aside whose leaves stand still: they grow and stall in breaths. */
+static bool anybody_wants(const struct step *step)
+{
+	for (uint32_t i = 0; i < step->config->component_count; i++)
+		if (!step->state->component[i].frozen_leaves &&
+		    (contention_grows(step, i) ||
+		     signal_stalls_now(&step->state->component[i].signal)))
+			return true;
+	return false;
+}
+
 /* Few free bytes alone are no harm where nobody waits for them. */
 static bool is_due(const struct step *step, enum host_stage stage)
 {
@@ -72,6 +86,8 @@ void host_step(struct step *step)
 	struct emergency_state *e = &step->state->emergency;
 	bool up, down;
 
+	if (anybody_wants(step))
+		e->wanted_us = step->now_us;
 	if (!step->state->host.valid)
 		return;
 	if (step->frame->host.valid)
@@ -114,9 +130,16 @@ struct why host_why(const struct step *step, enum host_stage stage)
 			    threshold_of(step, stage)};
 }
 
-uint64_t host_lacks(const struct step *step)
+bool host_spares_hot(const struct step *step)
+{
+	uint64_t quiet_us = step->now_us - step->state->emergency.wanted_us;
+
+	return quiet_us && quiet_us < PASSES_US;
+}
+
+uint64_t host_lacks(const struct step *step, enum host_stage stage)
 {
 	if (host_stage(step) == HOST_CALM)
 		return 0;
-	return sub_sat(threshold_of(step, HOST_CALM), step->state->host.available_bytes);
+	return sub_sat(threshold_of(step, stage), step->state->host.available_bytes);
 }

@@ -26,7 +26,11 @@ bool host_is_under(const struct step *step, enum host_stage stage);
 /* What is available on it, and under which much a stage begins. */
 struct why host_why(const struct step *step, enum host_stage stage);
 
-/* Bytes that it lacks to be calm again, while it is not. */
-uint64_t host_lacks(const struct step *step);
+/* What was taken lately may be free again soon, so that pages in use are better left: nobody takes
+ * more or waits for it now, but somebody did a few seconds ago. */
+bool host_spares_hot(const struct step *step);
+
+/* Bytes that it lacks to what that stage begins under, while it is not calm. */
+uint64_t host_lacks(const struct step *step, enum host_stage stage);
 
 #endif

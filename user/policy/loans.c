@@ -11,6 +11,7 @@
 #include "user/policy/contention.h"
 #include "user/policy/headroom.h"
 #include "user/policy/host.h"
+#include "user/policy/idle.h"
 #include "user/policy/margin.h"
 #include "user/policy/num.h"
 
@@ -104,30 +105,68 @@ static uint64_t weight_of(const struct step *step, uint32_t i)
 	return contention_ahead(step, i, AHEAD_US) ? weight * GROWS_WEIGHT : weight;
 }
 
-/* Who came back before is expected to take as much again; of who did not nobody knows how far it
- * goes, so that some more is called. */
-static uint64_t owners_ahead(const struct step *step, uint64_t slack_most)
+/* What owners take ahead. */
+struct owners_ahead {
+	uint64_t known, unknown; /* bytes of who came back before, and of who did not */
+};
+
+/* Who came back before is expected to take as much again. */
+static struct owners_ahead owners_ahead(const struct step *step)
 {
-	uint64_t sum = 0, unknown = 0;
+	struct owners_ahead sum = {0};
 
 	for (uint32_t i = 0; i < step->config->component_count; i++) {
 		uint64_t most = margin_expects(step, i);
-		bool known = most != BYTES_MAX;
-		uint64_t ahead =
-			contention_owner_ahead(step, i, known ? MARGIN_BURST_US : AHEAD_US, most);
 
-		sum += ahead;
-		unknown += known ? 0 : ahead;
+		if (most == BYTES_MAX)
+			sum.unknown += contention_owner_ahead(step, i, AHEAD_US, most);
+		else
+			sum.known += contention_owner_ahead(step, i, MARGIN_BURST_US, most);
 	}
-	return sum + min_u64(unknown, slack_most);
+	return sum;
 }
 
-/* What owners take by right and is not free. */
-static uint64_t called_back(const struct step *step, const struct loan_stock *stock)
+/* What owners take by right and is not free. Of who did not come back before nobody knows how far
+ * it goes, so that some more is called. */
+static uint64_t called_back(const struct step *step, const struct loan_stock *stock,
+			    const struct owners_ahead *ahead)
 {
-	uint64_t ahead = owners_ahead(step, stock->margin / 2);
+	uint64_t takes = ahead->known + ahead->unknown + min_u64(ahead->unknown, stock->margin / 2);
 
-	return min_u64(sub_sat(ahead, headroom_free(step)), stock->over_sum);
+	return min_u64(sub_sat(takes, headroom_free(step)), stock->over_sum);
+}
+
+/* The pool's ceiling gives way to an owner: of a burst that is known to end only what the host has
+ * not is taken from borrowers meanwhile. */
+static uint64_t taken_meanwhile(const struct step *step, const struct owners_ahead *ahead,
+				uint64_t called)
+{
+	if (ahead->unknown || !step->state->host.valid)
+		return called;
+	return min_u64(sub_sat(ahead->known, headroom_of_host(step)), called);
+}
+
+/* Of what borrowers hold beyond their budgets, what they would not miss. */
+static uint64_t cold_over(const struct step *step, const struct loan_stock *stock)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < step->config->component_count; i++)
+		sum += min_u64(idle_is_known(step, i) ? idle_cold_bytes(step, i, false)
+						      : step->state->component[i].signal.cold_bytes,
+			       stock->over[i]);
+	return sum;
+}
+
+/* Of who uses its pages no more than the reserve needs, as long as that may pass. */
+static uint64_t called_for_host(const struct step *step, const struct loan_stock *stock)
+{
+	uint64_t calm = host_lacks(step, HOST_CALM), bytes = calm;
+
+	if (host_spares_hot(step))
+		bytes = max_u64(host_lacks(step, HOST_CALLS),
+				min_u64(calm, cold_over(step, stock)));
+	return min_u64(bytes, stock->over_sum);
 }
 
 /* The borrowers share what may stay lent. */
@@ -224,13 +263,19 @@ static void settle(struct step *step, uint32_t i, bool called)
 
 void loans_step(struct step *step)
 {
+	struct owners_ahead ahead = owners_ahead(step);
 	struct loan_stock stock;
-	uint64_t owners, bytes;
+	uint64_t owners, host, bytes;
 
 	take_stock(step, &stock);
 	step->state->lendable_bytes = 0;
-	owners = called_back(step, &stock);
-	bytes = max_u64(owners, min_u64(host_lacks(step), stock.over_sum));
+	owners = called_back(step, &stock, &ahead);
+	host = called_for_host(step, &stock);
+	bytes = max_u64(owners, host);
+	step->state->payback = (struct payback_state){
+		.for_host = host > owners,
+		.bytes = max_u64(taken_meanwhile(step, &ahead, owners), host),
+	};
 	if (bytes)
 		keep_lent(step, &stock,
 			  min_u64(stock.over_sum - bytes,

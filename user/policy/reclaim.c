@@ -34,7 +34,7 @@
 #define SHORT_MAX        2
 #define EXHAUSTED_US     (30 * US_PER_SEC)
 #define PIECE_BYTES      (16 * MIB) /* of a frozen leaf at a time, as others grow */
-#define PAYBACK_PART     4 /* of a second's page-out: who is paid back may be whole by then */
+#define PIECE_PART       4          /* of a second's page-out: who needs it may be whole by then */
 #define LIGHT_EVERY_US   US_PER_SEC
 #define HOST_TARGET_PCT  3 /* beyond the reserve: the least margin of a pool */
 
@@ -134,10 +134,14 @@ static struct reclaim_wish by_contention(const struct step *step, uint32_t compo
 	bool frozen = freeze_largest(step, component) != NULL;
 	bool cold = !frozen && has_cold_over(step, component);
 	uint64_t lacks = contention_others_lack(step, component);
+	/* Where nobody runs beside it what it gives makes room for itself, if it has to wait long.
+	 */
+	bool own = frozen && (cs->active_leaves || !host_spares_hot(step));
 
+	if (own)
+		lacks = max_u64(lacks, contention_lacks_soon(step, component));
 	if (frozen)
-		lacks = max_u64(max_u64(lacks, contention_lacks_soon(step, component)),
-				turns_lacks(step, component));
+		lacks = max_u64(lacks, turns_lacks(step, component));
 	else if (!cold && step->now_us - cs->reclaim.last_us < LIGHT_EVERY_US)
 		lacks = 0;
 	return (struct reclaim_wish){
@@ -166,37 +170,44 @@ static struct reclaim_wish by_dependence(const struct step *step, uint32_t compo
 	};
 }
 
-/* No more at once than is on its way when the owner needs nothing more. */
-static uint64_t payback_piece(const struct step *step)
+/* Of pages in use no more at once than may be on its way when nobody needs anything more. */
+static uint64_t piece(const struct step *step)
 {
-	return max_u64(turns_swap_speed(step) / PAYBACK_PART, PIECE_BYTES);
+	return max_u64(turns_swap_speed(step) / PIECE_PART, PIECE_BYTES);
 }
 
 /* An owner's memory comes back in steps: reclaim, and harder after 3 s; the brake freezes later. */
 static struct reclaim_wish by_payback(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
+	const struct payback_state *payback = &step->state->payback;
 	uint64_t owed = loans_owed(step, component);
 	bool hard = step->now_us - cs->loans.owes_since_us >= PAYBACK_HARD_US;
+	bool all = payback->for_host ? !host_spares_hot(step) : hard;
 
 	return (struct reclaim_wish){
-		.bytes = min_u64(owed, payback_piece(step)),
+		.bytes = min_u64(all ? owed : min_u64(owed, payback->bytes), piece(step)),
 		.tier = hard ? TIER_AGGRESSIVE : TIER_MODERATE,
 		.swappiness = hard ? 100 : -1,
-		.why = host_lacks(step)
+		.why = payback->for_host
 			       ? host_why(step, HOST_CALLS)
 			       : (struct why){REASON_OWNER_PAYBACK, owed, cs->in_force_bytes},
 	};
 }
 
-/* The host is short: what it lacks to its target. */
-static struct reclaim_wish by_host(const struct step *step)
+/* The host is short: what it lacks to its target, or, of who stands still and may soon go on with
+ * what it has, to its reserve. */
+static struct reclaim_wish by_host(const struct step *step, uint32_t donor)
 {
 	const struct host_state *host = &step->state->host;
-	uint64_t target = headroom_reserve(step) + percent_of(host->total_bytes, HOST_TARGET_PCT);
+	bool frozen = freeze_largest(step, donor) != NULL;
+	bool spares = frozen && host_spares_hot(step);
+	uint64_t beyond = spares ? 0 : percent_of(host->total_bytes, HOST_TARGET_PCT);
+	uint64_t target = headroom_reserve(step) + beyond;
 
 	return (struct reclaim_wish){
-		.bytes = sub_sat(target, host->available_bytes),
+		.bytes = min_u64(sub_sat(target, host->available_bytes),
+				 frozen ? piece(step) : ACTION_MAX_BYTES),
 		.tier = TIER_AGGRESSIVE,
 		.swappiness = -1,
 		.why = {REASON_HOST_AVAILABLE, host->available_bytes, target},
@@ -339,7 +350,7 @@ void reclaim_step(struct step *step)
 			wish = largest(wish, by_schedule(step, i));
 		}
 		if (i == donor)
-			wish = largest(wish, by_host(step));
+			wish = largest(wish, by_host(step, i));
 		begin(step, i, wish);
 	}
 }

@@ -18,6 +18,8 @@
 #define RATE_STEP_MIN_US  (900 * US_PER_MS)
 #define STALL_STEP_MIN_US (90 * US_PER_MS)
 #define WINDOW_FULL_US    (5 * US_PER_SEC)
+#define STALL_NOW_US      (300 * US_PER_MS)
+#define STALL_NOW_LEAST   100  /* permyriad */
 #define FULL_LASTING      6000 /* systemd-oomd's threshold: 60 % */
 #define PAGE_BYTES        4096ULL
 #define SLOPE_SANE        (1LL << 45)
@@ -151,6 +153,15 @@ static uint64_t stall_share(const struct signal *s, const struct stall_sample *n
 		full ? sub_sat(now->full_us, then->full_us) : sub_sat(now->some_us, then->some_us);
 	span = max_u64(now->at_us - then->at_us, window_us);
 	return min_u64(permyriad_of(stalled, span), PERMYRIAD_ONE);
+}
+
+bool signal_stalls_now(const struct signal *s)
+{
+	struct stall_sample now = {.some_us = s->stalled_us};
+	uint64_t newest = (s->stall_next + STALL_HISTORY - 1) % STALL_HISTORY;
+
+	now.at_us = s->stall[newest].at_us;
+	return s->stall_count && stall_share(s, &now, STALL_NOW_US, false) > STALL_NOW_LEAST;
 }
 
 static void take_stalls(struct signal *s, const struct component_sample *c, uint64_t now_us)

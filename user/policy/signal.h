@@ -28,6 +28,9 @@ uint64_t signal_time_to(const struct signal *s, uint64_t limit_bytes, uint64_t b
 /* Growing by more than a thousandth of the budget a second, and 1 MiB/s. */
 bool signal_is_growing(const struct signal *s, uint64_t budget_bytes);
 
+/* Some task of it stalled within the last third of a second: for more than a hundredth of that. */
+bool signal_stalls_now(const struct signal *s);
+
 /* More refaults than the file cache can explain, or reclaim that finds little under stalls. */
 bool signal_is_thrashing(const struct signal *s);
 

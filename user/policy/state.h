@@ -81,6 +81,12 @@ struct loan_state {
 	uint64_t owes_since_us; /* holds more than is in force, because an owner takes back */
 };
 
+/* What borrowers are to give back now: for an owner, or for the host. */
+struct payback_state {
+	bool for_host;
+	uint64_t bytes;
+};
+
 /* ---- margin.c ---- */
 
 /* How an owner outran the margin. */
@@ -319,6 +325,7 @@ struct emergency_state {
 	uint32_t stage; /* enum host_stage */
 	uint64_t since_us;
 	uint64_t up_since_us, down_since_us;
+	uint64_t wanted_us;                      /* when somebody last took memory or waited */
 	uint64_t window_us, some_us, full_us;    /* in which stalls of the host are counted */
 	uint64_t some_permyriad, full_permyriad; /* of the last one */
 };
@@ -348,6 +355,7 @@ struct policy_state {
 	uint64_t last_thaw_us, last_kill_us, last_donor_us;
 	uint64_t changed_us;     /* the last freeze, thaw or breath */
 	uint64_t lendable_bytes; /* what is free beyond what all keep and the margin */
+	struct payback_state payback;
 	struct ceiling_state ceiling;
 	bool host_wants; /* the host or a protected component needs memory from a donor */
 	struct component_view view[UW_COMPONENTS_MAX];
