@@ -563,6 +563,35 @@ static void test_freeze_does_not_stop_who_waits_for_the_frozen(void **data)
 	}
 }
 
+/* Three that want more than RAM and swap hold. Nobody may be killed, so they stand still in the
+ * end, and who comes after meets what is left: each gets a leaf in, and none takes the last. */
+static void test_growers_fill_ram_and_swap_and_nobody_is_killed(void **data)
+{
+	static const struct plant_phase wants[] = {
+		{.target_bytes = 2 * GIB, .grow_per_s = 60 * MIB},
+		{.target_bytes = 2 * GIB, .grow_per_s = 400 * MIB},
+		{.target_bytes = 2 * GIB, .grow_per_s = 2 * GIB, .shared = true},
+	};
+
+	(void)data;
+	for (uint64_t swap_bytes = 0; swap_bytes <= 256 * MIB; swap_bytes += 256 * MIB) {
+		struct plant plant;
+
+		stack(&plant, swap_bytes);
+		service(&plant);
+		for (size_t i = 0; i < 9; i++) {
+			plant_add_job(&plant, i % 2 ? CACHE : ML, &wants[i % 3], 1);
+			plant_run(&plant, 40 * US_PER_SEC);
+		}
+		say("full of growers: free on the host, MB", plant_free(&plant) / MIB);
+		assert_nothing_was_hurt(&plant);
+		for (uint32_t i = 1; i < plant.leaf_count; i++)
+			plant_exit_leaf(&plant, &plant.leaf[i]);
+		assert_nothing_is_left(&plant);
+		plant_done(&plant);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -579,6 +608,7 @@ int main(void)
 		cmocka_unit_test(test_borrower_goes_on_beside_an_owner_that_stays),
 		cmocka_unit_test(test_donor_gives_what_is_cold_and_nothing_else),
 		cmocka_unit_test(test_freeze_does_not_stop_who_waits_for_the_frozen),
+		cmocka_unit_test(test_growers_fill_ram_and_swap_and_nobody_is_killed),
 	};
 
 	int failed = cmocka_run_group_tests_name("stories with ages", tests, NULL, NULL);

@@ -64,7 +64,7 @@ static void test_others_are_not_squeezed(void **data)
 		bool freeze;
 		uint64_t to_mib, budget_mib, swap_free;
 	} rows[] = {
-		{"may be frozen", true, 910, 600, 0},
+		{"may be frozen", true, 895, 600, 0},
 		{"leaves the margin", false, 890, 600, 0},
 		{"holds what is its own", false, 910, 915, 0},
 		{"costs nobody", false, 910, 600, 256 * MIB},
@@ -89,6 +89,39 @@ static void test_others_are_not_squeezed(void **data)
 		}
 		fixture_teardown(&row);
 	}
+}
+
+/* What it stopped with stays: who comes or breathes beside it finds memory.high far below, and is
+ * stopped all the same. */
+static void test_who_stands_still_in_a_full_machine_is_squeezed_until_there_is_room(void **data)
+{
+	struct fixture *f = *data;
+	struct leaf_sample *newcomer;
+
+	setup_borrower(f);
+	f->config.component[HOG].freeze = true;
+	while (!fixture_find(f, ACTION_FREEZE, HOG)) {
+		assert_true(f->frame.component[HOG].current_bytes < 925 * MIB);
+		fixture_use(f, HOG, f->frame.component[HOG].current_bytes + 5 * MIB);
+		fixture_next(f, 100 * US_PER_MS);
+		assert_false(fixture_view(f, HOG).squeezed);
+	}
+	fixture_use(f, HOG, 910 * MIB);
+	fixture_run(f, US_PER_SEC);
+	assert_true(fixture_view(f, HOG).squeezed);
+	assert_int_equal(fixture_view(f, HOG).frozen_leaves, 1);
+	newcomer = fixture_sibling(f, HOG, 4 * MIB);
+	for (int tick = 0; tick < 30 && !fixture_find_leaf(f, ACTION_FREEZE, newcomer->cgid);
+	     tick++) {
+		newcomer->current_bytes += MIB;
+		fixture_use(f, HOG, f->frame.component[HOG].current_bytes + MIB);
+		fixture_next(f, 100 * US_PER_MS);
+	}
+	assert_non_null(fixture_find_leaf(f, ACTION_FREEZE, newcomer->cgid));
+	f->frame.host.swap_free_bytes = 256 * MIB;
+	fixture_use(f, HOG, 700 * MIB);
+	fixture_run(f, US_PER_SEC);
+	assert_false(fixture_view(f, HOG).squeezed);
 }
 
 /* It was thawed by hand a moment ago: it is frozen again soon enough. */
@@ -225,6 +258,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_who_eats_into_the_margin_is_squeezed_and_told),
 		FIXTURE_TEST(test_others_are_not_squeezed),
+		FIXTURE_TEST(
+			test_who_stands_still_in_a_full_machine_is_squeezed_until_there_is_room),
 		FIXTURE_TEST(test_who_may_be_frozen_later_is_not_squeezed_meanwhile),
 		FIXTURE_TEST(test_squeeze_ends_when_there_is_room),
 		FIXTURE_TEST(test_squeeze_does_not_end_while_the_host_is_short),

@@ -76,15 +76,18 @@ static bool contends(const struct step *step, uint32_t i)
 	       freeze_pick(step, i);
 }
 
-/* Of those who lack memory at once, one stops. */
+/* Of those who lack memory at once, one stops. The last that runs beside those that stand still is
+ * left to run, but not until the kernel kills one of them. */
 static bool costs_others(const struct step *step, uint32_t i)
 {
 	const struct component_state *cs = &step->state->component[i];
 
 	if (!contention_at_cost(step, i))
 		return false;
-	if (cs->active_leaves > 1 || !contention_others_lack(step, i))
-		return cs->active_leaves > 1 || !cs->frozen_leaves;
+	if (cs->active_leaves > 1 || contention_fills_up(step, i))
+		return true;
+	if (!contention_others_lack(step, i))
+		return !cs->frozen_leaves;
 	return donor_first(step, contends) == i;
 }
 
@@ -136,15 +139,32 @@ static struct leaf_state *pick_grower(const struct step *step, uint32_t i)
 	return leaf && leaf->growth_per_s <= (int64_t)MIB && grows_by_spared(step, i) ? NULL : leaf;
 }
 
-/* Before they meet: what the one holds that is stopped now is not much yet. */
-static void part_growers(struct step *step, uint32_t i)
+/* By the kernel, in place of a freeze. */
+static bool is_held(const struct step *step, uint32_t i)
+{
+	return step->state->component[i].squeezed && !step->config->component[i].freeze;
+}
+
+/* By right or not: what it takes within a second is nowhere, neither free nor in swap. */
+static bool takes_the_last(const struct step *step, uint32_t i, struct why *ret_why)
+{
+	uint64_t last = headroom_last(step), ahead = contention_ahead(step, i, US_PER_SEC);
+
+	*ret_why = (struct why){REASON_ROOM, last, ahead};
+	return contention_swap_is_full(step) && contention_grows(step, i) && ahead > last &&
+	       !breath_goes_on(step, i);
+}
+
+/* Before they meet, or the end of memory: what the one holds that is stopped now is not much yet.
+ */
+static void stop_ahead(struct step *step, uint32_t i)
 {
 	const struct component_state *cs = &step->state->component[i];
 	struct leaf_state *leaf;
 	struct why why;
 
-	if (cs->squeezed || step->now_us - cs->last_freeze_us < TAKES_EFFECT_US ||
-	    !collision_is_ahead(step, i, &why))
+	if (is_held(step, i) || step->now_us - cs->last_freeze_us < TAKES_EFFECT_US ||
+	    (!collision_is_ahead(step, i, &why) && !takes_the_last(step, i, &why)))
 		return;
 	leaf = freeze_pick_grower(step, i);
 	if (leaf)
@@ -159,7 +179,7 @@ static void brake_component(struct step *step, uint32_t i)
 	bool due = payback_is_due(step, i) && !cs->frozen_leaves;
 	struct leaf_state *leaf;
 
-	if (cs->squeezed || breath_goes_on(step, i) || (!is_at_threshold(step, cs) && !due))
+	if (is_held(step, i) || breath_goes_on(step, i) || (!is_at_threshold(step, cs) && !due))
 		return;
 	if (!due && !contention_grows(step, i) && cs->signal.full_permyriad < STALL_FULL_PRESSING)
 		return;
@@ -244,7 +264,6 @@ static bool stop_donor(struct step *step, struct why why)
 	}
 	if (donor == COMPONENT_NONE)
 		return false;
-	step->state->component[donor].squeezed = false;
 	if (!freeze_leaf(step, freeze_pick(step, donor), FREEZE_DONOR,
 			 step->config->policy.freeze_max_us, why))
 		return false;
@@ -364,7 +383,7 @@ void brake_step(struct step *step)
 	step->state->host_wants = false;
 	for (uint32_t i = 0; i < step->config->component_count; i++)
 		if (step->state->component[i].signal.seen) {
-			part_growers(step, i);
+			stop_ahead(step, i);
 			brake_component(step, i);
 		}
 	if (host->valid && host->available_bytes < need) {

@@ -16,6 +16,7 @@
 #include "user/policy/headroom.h"
 #include "user/policy/limits.h"
 #include "user/policy/loans.h"
+#include "user/policy/margin.h"
 #include "user/policy/num.h"
 #include "user/policy/room.h"
 #include "user/policy/signal.h"
@@ -37,8 +38,9 @@
 #define WASTED_SWAPPED 3
 #define SWAPPED_PART   8 /* of its size in swap: it would only fault */
 #define GREW           MIB
-#define FREE_PART      2 /* of what is free for all */
-#define SWAP_PART      8 /* of free swap: what it could not take again is kept */
+#define FREE_PART      2          /* of what is free for all */
+#define LAST_SLACK     (64 * KIB) /* where nothing goes out: who does not grow breathes on */
+#define SWAP_PART      8          /* of free swap: what it could not take again is kept */
 
 #define FRESH_US       (500 * US_PER_MS) /* a freeze that nobody would miss yet */
 #define PAYS_US        (3 * US_PER_SEC)  /* as long as reclaim is given before it becomes harder */
@@ -52,7 +54,10 @@ static uint64_t slack_in_all(const struct step *step)
 {
 	const struct host_state *host = &step->state->host;
 	uint64_t slack = min_u64(BREATH_SLACK, headroom_free(step) / FREE_PART);
+	uint64_t spare = sub_sat(headroom_free(step), margin_bytes(step) / 2);
 
+	if (contention_swap_is_full(step))
+		return max_u64(min_u64(slack, spare / FREE_PART), LAST_SLACK);
 	if (host->valid && host->swap_total_bytes)
 		slack = min_u64(slack, host->swap_free_bytes / SWAP_PART);
 	return slack;
@@ -105,11 +110,13 @@ bool breath_goes_on(const struct step *step, uint32_t component)
 /* ---- begin ---- */
 
 /* A breath that is to tell who waits has to be long enough for that. */
-static uint64_t slack_of(const struct leaf_state *leaf)
+static uint64_t slack_of(const struct step *step, const struct leaf_state *leaf)
 {
 	uint64_t left = sub_sat(leaf->breath.most_bytes, leaf->size_bytes);
 
-	if (leaf->came_back)
+	if (contention_swap_is_full(step))
+		left = min_u64(left, slack_in_all(step));
+	else if (leaf->came_back)
 		return BREATH_SLACK / 2;
 	return min_u64(max_u64(BREATH_SLACK >> leaf->breath.wasted, MIB), left);
 }
@@ -118,7 +125,7 @@ static uint64_t slack_of(const struct leaf_state *leaf)
 static void give_slack(struct step *step, struct leaf_state *leaf, struct why why)
 {
 	const struct component_state *cs = &step->state->component[leaf->component];
-	uint64_t held = cs->signal.current_bytes, slack = slack_of(leaf);
+	uint64_t held = cs->signal.current_bytes, slack = slack_of(step, leaf);
 	uint64_t want = held + slack, high = limits_high(cs);
 
 	leaf->breath.high_bytes = 0;
@@ -155,7 +162,7 @@ static bool begin(struct step *step, struct leaf_state *leaf, uint64_t us, struc
 	leaf->breath_cause = leaf->cause;
 	leaf->breath.from_us = step->now_us;
 	leaf->breath.size_bytes = leaf->size_bytes;
-	leaf->breath.slack_bytes = max_u64(slack_of(leaf), MIB);
+	leaf->breath.slack_bytes = max_u64(slack_of(step, leaf), MIB);
 	leaf->breath.component_bytes = cs->signal.current_bytes;
 	leaf->breath.for_lock = why.reason == REASON_LOCK;
 	leaf->breath.new_term = false;

@@ -187,11 +187,15 @@ static bool has_room_ahead(const struct step *step, uint32_t component)
 	       max_u64(contention_ahead(step, component, AHEAD_US), least_step(held));
 }
 
+bool contention_fills_up(const struct step *step, uint32_t component)
+{
+	return contention_swap_is_full(step) && !has_room_ahead(step, component);
+}
+
 bool contention_at_cost(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
 
 	return cs->active_leaves + cs->frozen_leaves > 1 ||
-	       contention_others_lack(step, component) ||
-	       (contention_swap_is_full(step) && !has_room_ahead(step, component));
+	       contention_others_lack(step, component) || contention_fills_up(step, component);
 }

@@ -39,6 +39,9 @@ uint64_t contention_others_lack(const struct step *step, uint32_t component);
 /* So little of swap is left that nothing more can be put there; true where there is none. */
 bool contention_swap_is_full(const struct step *step);
 
+/* It takes the last of RAM, and swap takes nothing more. */
+bool contention_fills_up(const struct step *step, uint32_t component);
+
 /*
  * Somebody pays for growth in this component: another leaf there, another component that lacks
  * memory, or all, where the rest of swap is at stake. Alone it runs as far as its limit lets it.

@@ -335,6 +335,7 @@ static bool stop(struct step *step, struct leaf_state *leaf, enum freeze_cause c
 		leaf->waits_since_us = step->now_us;
 	leaf->page_in_id = ID_NONE;
 	leaf->paged_in = false;
+	leaf->short_at_bytes = 0;
 	leaf->room_then_bytes = cs->in_force_bytes;
 	if (!leaf->breath_until_us) {
 		cs->frozen_leaves++;

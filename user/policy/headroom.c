@@ -38,6 +38,18 @@ uint64_t headroom_free(const struct step *step)
 	return step->state->host.valid ? min_u64(free, headroom_of_host(step)) : free;
 }
 
+uint64_t headroom_last(const struct step *step)
+{
+	uint64_t files = 0;
+
+	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		const struct signal *s = &step->state->component[i].signal;
+
+		files += s->inactive_file_bytes + s->active_file_bytes / 2;
+	}
+	return add_sat(headroom_free(step), files);
+}
+
 bool headroom_is_roomy(const struct step *step)
 {
 	return headroom_free(step) >= step->config->usable_bytes / ROOMY_PART;

@@ -17,6 +17,9 @@ uint64_t headroom_free(const struct step *step);
 /* What the host has beyond the reserve; where it is sampled. */
 uint64_t headroom_of_host(const struct step *step);
 
+/* headroom_free with the file pages that reclaim finds at once: all that there is without swap. */
+uint64_t headroom_last(const struct step *step);
+
 /* So much of usable is free that nothing would be done soon. */
 bool headroom_is_roomy(const struct step *step);
 

@@ -2,9 +2,9 @@
 /*
  * Near its limit the kernel throttles softly: with 4 % over memory.high a task still takes 2 MB a
  * second, and where swap is full that goes on into what others have. An eighth over, it takes some
- * 100 kB. A squeeze ends when there is room, or at its deadline, and begins anew if it must. A
- * component that the kernel holds at its limit without any progress is frozen where that helps
- * somebody, and told of in any case.
+ * 100 kB. A squeeze ends when there is room, or at its deadline, and begins anew if it must. Who
+ * stands still while RAM and swap are full is squeezed too. A component that the kernel holds at its
+ * limit without any progress is frozen where that helps somebody, and told of in any case.
  */
 #include "user/policy/squeeze.h"
 
@@ -13,6 +13,7 @@
 #include "user/policy/freeze.h"
 #include "user/policy/headroom.h"
 #include "user/policy/limits.h"
+#include "user/policy/margin.h"
 #include "user/policy/num.h"
 #include "user/policy/room.h"
 #include "user/policy/signal.h"
@@ -75,11 +76,36 @@ static void watch_livelock(struct step *step, uint32_t component)
 		emit_notice(step, component, why);
 }
 
+static bool all_stand_still(const struct step *step, uint32_t component)
+{
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
+		const struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (leaf->cgid && leaf->component == component && leaf->populated &&
+		    (leaf->cause == FREEZE_NOT || leaf->thaw_sent_us))
+			return false;
+	}
+	return step->state->component[component].frozen_leaves > 0;
+}
+
+/* Each newcomer and each breath would take of the last that is free, and there is no swap for it.
+ */
+bool squeeze_is_due(const struct step *step, uint32_t component)
+{
+	return !step->state->component[component].squeezed && step->frame->leaves_valid &&
+	       step->now_us > step->state->changed_us && contention_fills_up(step, component) &&
+	       headroom_last(step) < margin_bytes(step) && all_stand_still(step, component);
+}
+
 void squeeze_step(struct step *step)
 {
 	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		struct why why = {REASON_ROOM, headroom_last(step), margin_bytes(step)};
+
 		if (step->state->component[i].squeezed)
 			follow_squeeze(step, i);
+		else if (squeeze_is_due(step, i))
+			squeeze_begin(step, i, why);
 		else
 			watch_livelock(step, i);
 	}

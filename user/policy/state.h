@@ -189,6 +189,7 @@ struct leaf_state {
 	uint64_t thawed_us;
 	uint64_t waits_since_us;  /* stands still since then, but for breaths */
 	uint64_t next_try_us;     /* to change places with it */
+	uint64_t short_at_bytes;  /* its size when it went on without room; 0 = there was room */
 	uint32_t relapses;        /* frozen again soon after a thaw, in a row */
 	uint64_t spared_until_us; /* not frozen again before */
 	uint64_t low_bytes;       /* memory.low, as written; BYTES_MAX: not known */

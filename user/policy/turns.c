@@ -10,9 +10,12 @@
 
 #include "user/policy/contention.h"
 #include "user/policy/freeze.h"
+#include "user/policy/headroom.h"
+#include "user/policy/margin.h"
 #include "user/policy/num.h"
 #include "user/policy/rise.h"
 #include "user/policy/room.h"
+#include "user/policy/squeeze.h"
 
 #define QUANTUM_LEAST_US (10 * US_PER_SEC)
 #define IDLE_US          US_PER_SEC
@@ -22,6 +25,8 @@
 #define MEASURED_BYTES   (4 * MIB) /* less says little about the speed */
 #define MEASURED_PART    4         /* weight of the newest, one in so many */
 #define SWAP_KEPT_PART   16        /* of swap that a change leaves free */
+#define SHORT_GROWS      (2 * MIB) /* who goes on without room and takes more is stopped */
+#define SHORT_FREE_PART  4         /* of the margin is left, or nobody goes on without room */
 
 uint64_t turns_quantum(uint64_t bytes, uint64_t bytes_per_s)
 {
@@ -244,8 +249,8 @@ static bool can_change(const struct step *step, const struct leaf_state *next, u
 
 /*
  * Nobody runs, and no change would make room for all of it: larger than what its component may ever
- * have, or swap is full. It goes on with what there is, for a quantum; who is hurt is nobody but
- * those that stand still beside it.
+ * have, or swap is full. It goes on with what there is, for a quantum or until it grows; who is
+ * hurt is nobody but those that stand still beside it.
  */
 static bool run_short(struct step *step, struct leaf_state *next)
 {
@@ -254,11 +259,30 @@ static bool run_short(struct step *step, struct leaf_state *next)
 	struct why why;
 
 	if (!for_siblings || cs->active_leaves || cs->frozen_leaves < 2 ||
-	    contention_others_lack(step, next->component) || !room_on_host(step, 0))
+	    contention_others_lack(step, next->component) || !room_on_host(step, 0) ||
+	    headroom_last(step) < margin_bytes(step) / SHORT_FREE_PART ||
+	    squeeze_is_due(step, next->component))
 		return false;
 	room_for_thaw(step, next, &why);
 	next->spared_until_us = step->now_us + QUANTUM_LEAST_US;
+	next->short_at_bytes = max_u64(next->size_bytes, 1);
 	return thaw_leaf(step, next, why);
+}
+
+/* What it takes is the last that is free, and swap takes nothing for it. */
+static void stop_short(struct step *step, struct leaf_state *leaf)
+{
+	struct why why = {REASON_ROOM, headroom_last(step), margin_bytes(step)};
+
+	if (!leaf->short_at_bytes || leaf->cause != FREEZE_NOT)
+		return;
+	if (room_to_grow(step, leaf->component))
+		leaf->short_at_bytes = max_u64(leaf->size_bytes, 1);
+	if (step->now_us >= leaf->spared_until_us)
+		leaf->short_at_bytes = 0;
+	else if (leaf->size_bytes > leaf->short_at_bytes + SHORT_GROWS &&
+		 freeze_again(step, leaf, FREEZE_TURN, step->config->policy.freeze_max_us, why))
+		leaf->next_try_us = step->now_us + QUANTUM_LEAST_US;
 }
 
 /* What it lacks with its growth, or, where others do not hold so much or swap cannot take it,
@@ -307,6 +331,8 @@ static void follow(struct step *step)
 
 void turns_step(struct step *step)
 {
+	for (uint32_t i = 0; i < step->state->leaf_end; i++)
+		stop_short(step, &step->state->leaf[i]);
 	if (step->state->turn.leaf)
 		follow(step);
 	if (!step->state->turn.leaf && step->frame->kind == FRAME_FULL)
