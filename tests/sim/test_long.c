@@ -30,6 +30,8 @@
 #define SWINGS_A_MIN   1
 #define SWING_PART     10 /* of the budget: what is less is no change */
 #define SWAP_FULL_PART 16
+#define RAM_FULL_PART  32 /* of usable: the least margin of the policy */
+#define HELD_S         60 /* who fills RAM and swap is stopped long before they are full */
 
 /* What an hour is judged by. */
 struct hour {
@@ -44,8 +46,9 @@ struct hour {
 	uint64_t turned_at[UW_COMPONENTS_MAX]; /* where a limit last changed direction */
 	int direction[UW_COMPONENTS_MAX];
 	uint32_t swings[UW_COMPONENTS_MAX];
-	uint64_t ooms;
-	bool is_kind; /* nobody may be killed */
+	uint64_t ooms, ooms_early;
+	uint32_t full_s; /* neither RAM nor swap had room, in a row */
+	bool is_kind;    /* nobody may be killed */
 };
 
 /* Over all hours. */
@@ -269,18 +272,31 @@ static void judge_debts(struct hour *hour)
 	}
 }
 
-/* RAM and swap were not both full, and nobody may be killed. */
+static bool ram_is_full(const struct plant *plant)
+{
+	return plant->pool_bytes + plant->config.usable_bytes / RAM_FULL_PART >=
+	       plant->config.usable_bytes;
+}
+
+/* Nobody may be killed, and RAM and swap held all: swap would have held more, or both were full for
+ * so short that somebody must have grown until the end. What newcomers and breaths take of a full
+ * machine, page by page, is nobody's fault. */
 static void judge_kills(struct hour *hour)
 {
 	const struct plant_counts *counts = &hour->plant.counts;
+	uint64_t ooms = counts->oom + counts->oom_pool;
+	bool early = counts->oom_early > hour->ooms_early;
 
-	if (counts->oom_early > hour->ooms && hour->is_kind) {
+	if (hour->is_kind && ooms > hour->ooms && (early || hour->full_s < HELD_S)) {
 		totals.killed++;
 		fprintf(stderr, "hour %llu: the kernel killed at %llu s\n",
 			(unsigned long long)totals.hours,
 			(unsigned long long)(hour->plant.now_us / US_PER_SEC));
 	}
-	hour->ooms = counts->oom_early;
+	hour->full_s =
+		ram_is_full(&hour->plant) && swap_is_full(&hour->plant) ? hour->full_s + 1 : 0;
+	hour->ooms = ooms;
+	hour->ooms_early = counts->oom_early;
 }
 
 static void judge_swings(struct hour *hour)
