@@ -74,6 +74,7 @@ static void serve(struct chaos *c, struct ipc_server *server)
 		if (poll(&ready, 1, 10) < 0 && errno != EINTR)
 			chaos_violate(c, "poll: %d", errno);
 		chaos_done(c, "ipc_server_dispatch", ipc_server_dispatch(server, clock_now_us()));
+		ipc_server_expire(server, clock_now_us()); /* lets in again who waits */
 	}
 	if (c->note[NOTE_ANSWERS] < enough)
 		chaos_violate(c, "the client is not answered any more");
