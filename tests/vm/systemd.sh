@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# seconds: 18
+# seconds: 35
 # kernels: 6.1 7.x
 # vm: --systemd
-# Under systemd the pool is a delegated scope that survives uwd, its crash, and daemon-reload.
+# Under systemd the pool is a delegated scope that survives uwd, its crash, and daemon-reload. uwd is
+# locked up by its unit and sees all there is to see, and its jobs are not.
 
 POOL=/sys/fs/cgroup/uw.slice/uw-pool.scope
 config <<'END'
@@ -17,8 +18,13 @@ protect = working-set
 share = 40%
 priority = 3
 freeze = yes
+submit = games
+refuse = 64M
+[sense]
+pages = full
 END
 
+rm -rf /sys/fs/bpf/uw # no sensor may have been made by a uwd that was not locked up
 systemctl start uwd || fail "$(journalctl -q --no-pager -u uwd | tail -n 8)"
 expect "the unit runs" "$(systemctl is-active uwd)" active
 expect "budget" "$(cg cache/memory.high)" $((240 << 20))
@@ -30,6 +36,65 @@ new_guard() {
 	[ -n "$now" ] && [ "$now" != "$guard" ]
 }
 
+# ---- the sandbox ----
+expect "sensors that a uwd that is locked up has not loaded, of how many" \
+	"$(uwctl status --json | jq -c '.daemon.sensors | [.[] | select(.on | not) | .name + .text], length' | xargs)" "[] 6"
+main=$(systemctl show -p MainPID --value uwd)
+status=$(cat "/proc/$main/status")
+expect_match "its privileges" "$status" $'NoNewPrivs:\t1'
+expect_match "its system calls" "$status" $'Seccomp:\t2'
+expect "its network" "$(nsenter -t "$main" -n ip -o link | grep -cv ' lo:' || true)" 0
+nsenter -t "$main" -m touch /usr/written 2>/dev/null && fail "uwd may write to /usr"
+expect_match "its policy" "$(chrt -p "$main")" SCHED_FIFO
+cp /etc/security/limits.conf /tmp/
+install -m 4755 /usr/bin/id /usr/local/bin/setuid-id
+trap 'cp /tmp/limits.conf /etc/security/; rm -f /usr/local/bin/setuid-id' EXIT
+echo 'games hard nofile 600000' >>/etc/security/limits.conf # more than the launcher has
+as_games() {
+	setpriv --reuid games --regid games --clear-groups -- "$@"
+}
+id=$(as_games uwctl submit -c jobs -m 40M -- bash -c 'setuid-id -u; ulimit -Hn; readlink /proc/self/ns/net
+	grep -E "^(NoNewPrivs|Seccomp):" /proc/self/status | xargs')
+expect_rc 0 uwctl wait "$id" --timeout 60s
+expect "what a job of a user may" "$(uwctl logs "$id")" "0
+600000
+$(readlink /proc/1/ns/net)
+NoNewPrivs: 0 Seccomp: 0"
+id=$(uwctl submit -c jobs -m 40M -- sh -c 'touch /usr/written && rm /usr/written && mount -t tmpfs none /mnt && umount /mnt')
+expect_rc 0 uwctl wait "$id" --timeout 60s
+
+# ---- its launcher ----
+launcher() {
+	systemctl show -p MainPID --value 'uw-launcher@*' | grep -v '^$'
+}
+expect "launchers" "$(launcher | wc -l)" 1
+expect "whose socket it is" "$(stat -c '%a %U' /run/uw/launcher)" "600 root"
+as_games test -w /run/uw/launcher && fail "anybody can have things started as root"
+before=$(launcher)
+id=$(uwctl submit -c jobs -m 40M -- sh -c 'sleep 600; true')
+wait_until 10 grep -q . "$POOL/jobs/job-$id/cgroup.procs"
+kill -KILL "$before"
+again=$(uwctl submit -c jobs -m 40M -- sh -c 'exit 7')
+expect_rc 7 uwctl wait "$again" --timeout 60s
+[ "$(launcher)" != "$before" ] || fail "not another one"
+grep -q . "$POOL/jobs/job-$id/cgroup.procs" || fail "a job went with its launcher"
+uwctl cancel "$id"
+wait_until 10 test ! -d "$POOL/jobs/job-$id"
+# Without the socket uwd starts nothing, as it would lock that up too, and says so; it tries again.
+systemctl stop uw-launcher.socket
+kill -KILL "$(launcher)"
+id=$(uwctl submit -c jobs -m 40M -- sh -c 'exit 8')
+in_log() {
+	journalctl -q --no-pager -u uwd | grep -q "$1"
+}
+wait_until 10 in_log 'is uw-launcher.socket active?'
+systemctl start uw-launcher.socket
+expect_rc 8 uwctl wait "$id" --timeout 60s
+trap - EXIT
+cp /tmp/limits.conf /etc/security/
+rm /usr/local/bin/setuid-id
+
+# ---- the scope ----
 # Idle, the scope goes with its guard, and uwd makes both anew.
 guard=$(head -n 1 "$POOL/holder/cgroup.procs")
 kill -KILL "$guard"
