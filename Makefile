@@ -49,7 +49,7 @@ MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.sc
 
 BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror -I. -ffile-prefix-map=$(CURDIR)=.
 
-.PHONY: all deb demo demo-host check unit pages python sim sim-long chaos chaos-sample vm kills-long bench bench-sched fuzz lint layers install install-python uninstall uninstall-python clean help guests fuzzers
+.PHONY: all deb deb-check demo demo-host check unit pages python sim sim-long chaos chaos-sample vm kills-long bench bench-sched fuzz lint layers install install-python uninstall uninstall-python clean help guests fuzzers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -364,6 +364,9 @@ check: ## everything but the benches; some twenty minutes on 2 cores without KVM
 
 deb: ## Debian packages for bookworm and trixie, each in a clean root, into build/deb
 	$(Q)scripts/deb
+
+deb-check: | build/deps/vm ## each built twice, same bytes; then installed, upgraded and purged in a guest of its suite
+	$(Q)scripts/deb --twice --try
 
 demo: all guests | build/deps/vm ## a leak beside a trading stack, without and with uwctl, in a VM
 	$(Q)scripts/demo

@@ -55,6 +55,11 @@ wait_until() {
 	within $(($1 * 5)) "${@:2}"
 }
 
+# page_block N: what uw-services(7) shows
+page_block() {
+	awk -v want="$1" '/^```/ { on = !on; count += on; next } on && count == want' "$PUT/uw-services.7.scd"
+}
+
 config() {
 	mkdir -p /etc/uw
 	cat >/etc/uw/uw.conf

@@ -30,19 +30,14 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# block N: of the page
-block() {
-	awk -v want="$1" '/^```/ { on = !on; count += on; next } on && count == want' "$PUT/uw-services.7.scd"
-}
-
 main_of() { systemctl show -p MainPID --value "$1"; }
 is_in() { grep -qx "$2" "$POOL/$1/cgroup.procs"; }
 
 # ---- in the foreground ----
 mkdir -p "$UNITS/redis-server.service.d"
-block 1 >"$UNITS/redis-server.service.d/uw.conf"
-expect_match "the page" "$(block 1)" 'ExecStart=/usr/bin/uwctl enter cache'
-systemctl cat redis-server | grep -qx "ExecStart=$(block 1 | sed -n 's/.* -- //p')" ||
+page_block 1 >"$UNITS/redis-server.service.d/uw.conf"
+expect_match "the page" "$(page_block 1)" 'ExecStart=/usr/bin/uwctl enter cache'
+systemctl cat redis-server | grep -qx "ExecStart=$(page_block 1 | sed -n 's/.* -- //p')" ||
 	fail "the package's command is another one: $(systemctl cat redis-server | grep ExecStart)"
 systemctl daemon-reload
 start redis-server
@@ -93,7 +88,7 @@ cat >"$UNITS/forker.service" <<-END
 	Type=forking
 	PIDFile=/run/forker.pid
 	ExecStart=/bin/sh -c '(sleep 600 & exec sleep 601) & echo \$\$! >/run/forker.pid'
-	$(block 4 | sed -n '/^ExecStartPost=/p')
+	$(page_block 4 | sed -n '/^ExecStartPost=/p')
 END
 systemctl daemon-reload
 start forker
