@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/units.h"
 #include "user/cli/simulate/figures.h"
@@ -163,6 +164,27 @@ static void test_equal_seeds_give_equal_schedules(void **data)
 	trace_done(&trace);
 }
 
+/* As a daemon asks, which has time for few starts at once: the same ones at the same times. */
+static void test_answers_of_any_length_give_equal_schedules(void **data)
+{
+	static const uint32_t most[] = {0, 1, 3, 8};
+	struct replay_options options = options_of(REPLAY_UW);
+	struct replay replay[ARRAY_SIZE(most)];
+	struct trace trace;
+	struct uw_err err = {0};
+
+	(void)data;
+	make_trace(&trace, 5);
+	for (size_t i = 0; i < ARRAY_SIZE(most); i++) {
+		options.answer_max = most[i];
+		assert_int_equal(replay_run(&trace, &options, &replay[i], &err), 0);
+		assert_memory_equal(replay[0].job, replay[i].job, JOBS * sizeof(struct replay_job));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(most); i++)
+		replay_done(&replay[i]);
+	trace_done(&trace);
+}
+
 static void test_stretched_submits_wait_less(void **data)
 {
 	struct replay_options options = options_of(REPLAY_UW);
@@ -207,6 +229,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_learned_beats_what_is_asked),
 		cmocka_unit_test(test_spans_never_sum_up_to_more_than_the_capacity),
 		cmocka_unit_test(test_equal_seeds_give_equal_schedules),
+		cmocka_unit_test(test_answers_of_any_length_give_equal_schedules),
 		cmocka_unit_test(test_stretched_submits_wait_less),
 		cmocka_unit_test(test_jobs_wider_than_the_machine_are_left_out),
 	};

@@ -499,6 +499,7 @@ static int begin_core(struct play *play, uint32_t keys)
 	struct admit_config config = {
 		.order = policy->order, .trust = policy->trust, .component_count = 1};
 
+	config.answer_max = play->options->answer_max;
 	play->admit = malloc(admit_size(&limits));
 	if (!play->admit || admit_init(play->admit, &limits, &config) < 0)
 		return -ENOMEM;

@@ -30,6 +30,7 @@ struct replay_options {
 	uint64_t jitter_us;        /* submit times, uniform, both ways */
 	uint64_t seed;
 	uint32_t ramp_permille; /* 0 to 1000 of the run */
+	uint32_t answer_max;    /* as of struct admit_config; no schedule depends on it */
 	/* Called now and then with the share of jobs that ended; may be NULL. */
 	void (*progress)(uint32_t permille, void *data);
 	void *progress_data;

@@ -87,7 +87,8 @@ struct admit_config {
 	/* Critical 0, high 45 min, normal 60 min, low 90 min, deferred 3 h. All 0: these. */
 	uint64_t delay_us[ADMIT_CLASS__COUNT];
 	uint32_t component_count; /* 1 to UW_COMPONENTS_MAX */
-	uint32_t answer_max;      /* decisions of one answer; 0: ADMIT_DECISIONS_MAX */
+	uint32_t answer_max;      /* decisions of one answer, which change with it in nothing else;
+				     0: ADMIT_DECISIONS_MAX */
 };
 
 /* How many there may be at once. Keys over the limit push out the least recently used one. */

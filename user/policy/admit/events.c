@@ -307,14 +307,29 @@ int admit_cancel(struct admit *admit, uint64_t id)
 	return 0;
 }
 
+/* Those that run are looked at once a round: beside what it starts growth looks farther off. */
+static bool run_step(struct admit *admit, uint64_t now_us, struct admit_decisions *ret)
+{
+	if (admit->part == ROUND_STARTS)
+		return true;
+	admit->part = ROUND_GROWTH;
+	if (!grow_step(admit, now_us, ret))
+		return false;
+	admit->part = ROUND_STARTS;
+	return true;
+}
+
 void admit_decide(struct admit *admit, uint64_t now_us, struct admit_decisions *ret)
 {
 	ret->count = 0;
 	ret->room = admit->config.answer_max;
 	ret->more = false;
-	queue_refresh(admit, false);
+	if (admit->part == ROUND_FRESH)
+		queue_refresh(admit, false);
 	run_expire(admit, now_us);
-	if (strategy_step(admit, now_us, ret) && grow_step(admit, now_us, ret) &&
+	if (strategy_step(admit, now_us, ret) && run_step(admit, now_us, ret) &&
 	    start_step(admit, now_us, ret))
 		pause_step(admit, now_us, ret);
+	if (!ret->more)
+		admit->part = ROUND_FRESH;
 }

@@ -117,6 +117,14 @@ struct component_queue {
 	enum admit_reason announced;
 };
 
+/* What the next answer begins with. An answer that is full is no end of its round: what is decided
+ * next does not depend on how many decisions an answer holds. */
+enum round_part {
+	ROUND_FRESH,  /* estimates first */
+	ROUND_GROWTH, /* those that run, which the last answer did not get through */
+	ROUND_STARTS, /* it did, and no other wants to grow since */
+};
+
 struct admit {
 	struct admit_limits limits;
 	struct admit_config config;
@@ -132,6 +140,7 @@ struct admit {
 	struct index_list dirty, needs;
 	uint32_t key_newest, key_oldest;
 	uint32_t queued, held, paused, started;
+	enum round_part part;
 	struct admit_pace pace;
 	struct btree host_ends, host_limits;
 	uint64_t reserved_bytes;

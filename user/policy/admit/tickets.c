@@ -83,6 +83,8 @@ void need_add(struct admit *admit, uint32_t i, enum need need)
 {
 	struct ticket *ticket = &admit->ticket[i];
 
+	if (admit->part == ROUND_STARTS)
+		admit->part = ROUND_GROWTH;
 	if (ticket->need == NEED_NOTHING) {
 		ticket->prev = admit->needs.last;
 		ticket->next = NONE;
