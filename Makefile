@@ -350,7 +350,7 @@ kills-long: all guests | build/deps/vm ## KILLS=1000 random kills of what has to
 		env KILLS=$(KILLS) SEED=$(SEED) bash /run/put/run.sh kills
 
 CHAOS_S ?= 20
-chaos: $(O)/tests/chaos $(O)/uw-shim ## each system call of what acts and keeps fails once, is the last one of its process, or of the machine
+chaos: $(O)/tests/chaos $(O)/uw-shim ## each system call of what acts and keeps fails once, begins a shortage, is the last one of its process, or of the machine
 	$(Q)mkdir -p $(O)/chaos
 	$(Q)$< --jobs $$(nproc) --results $(O)/chaos/results.json
 

@@ -22,6 +22,8 @@
 enum chaos_how {
 	CHAOS_COUNT, /* nothing happens */
 	CHAOS_FAIL,  /* the call fails, or does half of what it was asked for */
+	CHAOS_LACK,  /* so do the next ones that can: of disk, files, memory or processes is no more
+		      */
 	CHAOS_KILL,  /* whoever calls is killed before the call */
 	CHAOS_POWER, /* all are killed, and what was not synced is gone or half there */
 	CHAOS__COUNT
@@ -49,7 +51,8 @@ struct chaos_driver {
 	void (*check)(struct chaos *c);
 };
 
-#define CHAOS_FAILS (1U << CHAOS_FAIL)
+#define CHAOS_ONE   (1U << CHAOS_FAIL)
+#define CHAOS_FAILS (CHAOS_ONE | 1U << CHAOS_LACK)
 #define CHAOS_KILLS (1U << CHAOS_KILL)
 #define CHAOS_CUTS  (1U << CHAOS_POWER)
 

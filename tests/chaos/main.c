@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Each driver is run once to see which calls it makes, and then once for each of them and each way
- * in which it can fail; then it is killed at each, and the power is cut at each. A sample is as
- * many of these, drawn by a seed, as there is time for. Violations are told with the words that run
- * the same fault again.
+ * in which it can fail; from every fifth on what it takes runs out for a while; then it is killed
+ * at each, and the power is cut at each. A sample is as many of these, drawn by a seed, as there is
+ * time for. Violations are told with the words that run the same fault again.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +17,12 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 
-#define SHOWN_MAX 40 /* violations that are told, of each driver */
+#define LACK_EVERY 5  /* where it begins: a shortage reaches over the calls between */
+#define SHOWN_MAX  40 /* violations that are told, of each driver */
 
 static const char *const how_name[CHAOS__COUNT] = {
-	[CHAOS_COUNT] = "count",
-	[CHAOS_FAIL] = "fail",
-	[CHAOS_KILL] = "kill",
-	[CHAOS_POWER] = "power",
+	[CHAOS_COUNT] = "count", [CHAOS_FAIL] = "fail",   [CHAOS_LACK] = "lack",
+	[CHAOS_KILL] = "kill",   [CHAOS_POWER] = "power",
 };
 
 struct options {
@@ -39,28 +39,23 @@ struct tally {
 };
 
 static const struct option long_options[] = {
-	{"driver", required_argument, NULL, 'd'},
-	{"fail", required_argument, NULL, 'f'},
-	{"kill", required_argument, NULL, 'k'},
-	{"power", required_argument, NULL, 'p'},
-	{"error", required_argument, NULL, 'e'},
-	{"sample", required_argument, NULL, 's'},
-	{"seed", required_argument, NULL, 'r'},
-	{"cuts", required_argument, NULL, 'c'},
-	{"only", required_argument, NULL, 'n'},
-	{"jobs", required_argument, NULL, 'j'},
-	{"results", required_argument, NULL, 'o'},
-	{"help", no_argument, NULL, 'h'},
-	{0},
+	{"driver", required_argument, NULL, 'd'}, {"fail", required_argument, NULL, 'f'},
+	{"lack", required_argument, NULL, 'l'},   {"kill", required_argument, NULL, 'k'},
+	{"power", required_argument, NULL, 'p'},  {"error", required_argument, NULL, 'e'},
+	{"sample", required_argument, NULL, 's'}, {"seed", required_argument, NULL, 'r'},
+	{"cuts", required_argument, NULL, 'c'},   {"only", required_argument, NULL, 'n'},
+	{"jobs", required_argument, NULL, 'j'},   {"results", required_argument, NULL, 'o'},
+	{"help", no_argument, NULL, 'h'},         {0},
 };
 
 static void usage(void)
 {
 	puts("usage: chaos [--driver NAME] [--sample SECONDS] [--seed N] [--cuts N] [--only HOW]\n"
 	     "             [--jobs N] [--results FILE]\n"
-	     "       chaos --driver NAME (--fail N --error ERRNO | --kill N | --power N --seed N)\n\n"
+	     "       chaos --driver NAME (--fail N --error ERRNO | --lack N --error ERRNO |\n"
+	     "             --kill N | --power N --seed N)\n\n"
 	     "--cuts is how many remains of each cut of power are tried, 3 by default; --error -1\n"
-	     "is a call that does half of what it was asked for. HOW is fail, kill or power. Drivers:");
+	     "is a call that does half of what it was asked for. HOW is fail, lack, kill or power. Drivers:");
 	for (uint32_t i = 0; i < chaos_drivers; i++)
 		printf("  %s\n", chaos_driver[i]->name);
 	exit(0);
@@ -94,6 +89,9 @@ static void read_options(int argc, char **argv, struct options *o)
 			break;
 		case 'f':
 			set_one(o, CHAOS_FAIL);
+			break;
+		case 'l':
+			set_one(o, CHAOS_LACK);
 			break;
 		case 'k':
 			set_one(o, CHAOS_KILL);
@@ -137,7 +135,7 @@ static void tell(const struct chaos_driver *driver, const struct fault *fault, u
 {
 	printf("  VIOLATION %s: %s\n    at %s: chaos --driver %s --%s %u", driver->name,
 	       outcome->violation, outcome->where, driver->name, how_name[fault->how], fault->at);
-	if (fault->how == CHAOS_FAIL)
+	if (fault->how == CHAOS_FAIL || fault->how == CHAOS_LACK)
 		printf(" --error %d # %s", fault->error,
 		       fault->error < 0 ? "half" : strerrorname_np(fault->error));
 	if (fault->how == CHAOS_POWER)
@@ -180,15 +178,27 @@ static void plan_add(struct plan *plan, const struct fault *fault, uint32_t seed
 	plan->seed[plan->count++] = seed;
 }
 
+/* Of what there can be too little for a while: a disk or its inodes, files, memory, processes. */
+static bool is_lack(int error)
+{
+	return error == ENOSPC || error == EMFILE || error == ENOMEM || error == EAGAIN;
+}
+
 static void plan_call(struct plan *plan, const struct chaos_driver *driver, const struct options *o,
 		      const struct chaos_syscall *call, uint32_t at)
 {
 	struct fault fault = {.how = CHAOS_FAIL, .at = at};
 	unsigned int how = driver->how & o->how;
 
-	for (int i = 0; how & CHAOS_FAILS && i < CHAOS_ERRORS && call->error[i]; i++) {
+	for (int i = 0; how & 1U << CHAOS_FAIL && i < CHAOS_ERRORS && call->error[i]; i++) {
 		fault.error = call->error[i];
 		plan_add(plan, &fault, 0);
+	}
+	fault.how = CHAOS_LACK;
+	for (int i = 0; how & 1U << CHAOS_LACK && at % LACK_EVERY == 0 && i < CHAOS_ERRORS; i++) {
+		fault.error = call->error[i];
+		if (is_lack(fault.error))
+			plan_add(plan, &fault, 0);
 	}
 	fault.how = CHAOS_KILL;
 	if (how & CHAOS_KILLS)
@@ -284,9 +294,9 @@ static void run_driver(const struct chaos_driver *driver, const struct options *
 	if (o->sample_s > 0)
 		shuffle(&plan, o->seed);
 	run_parts(driver, o, &plan, until_us, tally);
-	printf("  %-10s %5u calls: %5u failed, %5u killed, %5u power cuts: %u violations\n",
-	       driver->name, tally->calls, tally->hit[CHAOS_FAIL], tally->hit[CHAOS_KILL],
-	       tally->hit[CHAOS_POWER], tally->violations);
+	printf("  %-10s %5u calls: %5u failed, %4u lacked, %5u killed, %5u power cuts: %u violations\n",
+	       driver->name, tally->calls, tally->hit[CHAOS_FAIL], tally->hit[CHAOS_LACK],
+	       tally->hit[CHAOS_KILL], tally->hit[CHAOS_POWER], tally->violations);
 	fflush(stdout);
 	free(plan.fault);
 	free(plan.seed);
@@ -295,10 +305,10 @@ static void run_driver(const struct chaos_driver *driver, const struct options *
 static void put_driver(FILE *out, const char *name, const struct tally *tally, bool last)
 {
 	fprintf(out,
-		"    \"%s\": {\"calls\": %u, \"failed\": %u, \"killed\": %u, \"power_cuts\": %u, "
+		"    \"%s\": {\"calls\": %u, \"failed\": %u, \"lacked\": %u, \"killed\": %u, \"power_cuts\": %u, "
 		"\"violations\": %u, \"calls_by_class\": {",
-		name, tally->calls, tally->hit[CHAOS_FAIL], tally->hit[CHAOS_KILL],
-		tally->hit[CHAOS_POWER], tally->violations);
+		name, tally->calls, tally->hit[CHAOS_FAIL], tally->hit[CHAOS_LACK],
+		tally->hit[CHAOS_KILL], tally->hit[CHAOS_POWER], tally->violations);
 	for (int i = 0; i < CLASS__COUNT; i++)
 		fprintf(out, "%s\"%s\": %u", i ? ", " : "", chaos_class_name((enum chaos_class)i),
 			tally->by_class[i]);

@@ -250,7 +250,7 @@ void chaos_run(const struct chaos_driver *driver, const struct fault *fault, uin
 	if (fault->how == CHAOS_POWER)
 		s.disk = disk_new(c->disk, kept);
 	status = supervise(&s, pid);
-	if (!s.hit || s.hit_pid != pid || fault->how == CHAOS_FAIL)
+	if (!s.hit || s.hit_pid != pid || fault->how == CHAOS_FAIL || fault->how == CHAOS_LACK)
 		explain_end(c, "it", status);
 	c->died = fault->how == CHAOS_KILL && s.hit && s.hit_pid == pid;
 	s.armed = false;

@@ -27,7 +27,8 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 
-#define HALF_MAX 65536
+#define HALF_MAX   65536
+#define LACK_CALLS 25 /* then there is enough again: who waits for it gets on */
 
 /* ---- the caller ---- */
 
@@ -206,14 +207,42 @@ static bool is_ours(uint32_t thread)
 	return readlink(link, exe, sizeof(exe) - 1) > 0 && !strncmp(exe, own, strlen(own));
 }
 
-/* Whether this is the one. */
+/* A disk that is full fails who makes or writes files on it, and nothing else. */
+static bool is_of_a_disk(const struct seccomp_notif *call)
+{
+	char link[64], name[8] = "";
+
+	switch (chaos_syscall_find(call->data.nr)->class) {
+	case CLASS_OPEN:
+		return call->data.nr == SYS_openat && call->data.args[2] & O_CREAT;
+	case CLASS_WRITE:
+	case CLASS_SYNC:
+		snprintf(link, sizeof(link), "/proc/%u/fd/%d", call->pid, (int)call->data.args[0]);
+		return readlink(link, name, sizeof(name) - 1) > 0 && *name == '/' &&
+		       strncmp(name, "/proc/", 6) != 0;
+	case CLASS_NAME:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool fails(const struct supervisor *s)
+{
+	return s->fault.how == CHAOS_FAIL || s->fault.how == CHAOS_LACK;
+}
+
+/* Whether this is the one, or one of those. */
 static bool is_due(const struct supervisor *s, const struct seccomp_notif *call)
 {
-	if (s->hit || s->fault.how == CHAOS_COUNT || s->calls - 1 < s->fault.at)
+	uint32_t most = s->fault.how == CHAOS_LACK ? LACK_CALLS : 1;
+
+	if (s->hits == most || s->fault.how == CHAOS_COUNT || s->calls - 1 < s->fault.at)
 		return false;
-	return s->fault.how != CHAOS_FAIL ||
-	       (has_error(chaos_syscall_find(call->data.nr), s->fault.error) &&
-		!is_the_kernels_own(call));
+	if (s->fault.how == CHAOS_LACK && s->fault.error == ENOSPC && !is_of_a_disk(call))
+		return false;
+	return !fails(s) || (has_error(chaos_syscall_find(call->data.nr), s->fault.error) &&
+			     !is_the_kernels_own(call));
 }
 
 static void fail_it(const struct supervisor *s, const struct seccomp_notif *call, pid_t pid)
@@ -235,11 +264,13 @@ static void hit(struct supervisor *s, const struct seccomp_notif *call)
 {
 	pid_t pid = process_of(call->pid);
 
-	s->hit = true;
-	s->hit_nr = call->data.nr;
-	s->hit_pid = pid;
-	name_it(s, pid, &call->data);
-	if (s->fault.how == CHAOS_FAIL) {
+	if (!s->hits++) {
+		s->hit = true;
+		s->hit_nr = call->data.nr;
+		s->hit_pid = pid;
+		name_it(s, pid, &call->data);
+	}
+	if (fails(s)) {
 		fail_it(s, call, pid);
 		return;
 	}

@@ -22,7 +22,8 @@ struct disk;
 struct fault {
 	enum chaos_how how;
 	uint32_t at; /* the number of the call, from 0 */
-	int error; /* of FAIL: errno or CHAOS_SHORT; where the call cannot have it, the next can */
+	int error;   /* of FAIL and LACK: errno or CHAOS_SHORT; where the call cannot have it, the
+			next can */
 };
 
 struct supervisor {
@@ -30,6 +31,7 @@ struct supervisor {
 	struct fault fault;
 	struct disk *disk; /* told of syncs and names; NULL: nobody asks */
 	bool armed, hit;
+	uint32_t hits;               /* of LACK several */
 	bool cut;                    /* there is no power any more */
 	uint32_t calls;              /* while armed */
 	int16_t nr[CHAOS_CALLS_MAX]; /* of each */
