@@ -132,6 +132,14 @@ static void go_up(struct level_state *ls, enum level seen, uint64_t now_us)
 	ls->calm_since_us = 0;
 }
 
+/* One by one: padding of a state is to stay as it is. */
+static void keep_why(struct why *kept, struct why why)
+{
+	kept->reason = why.reason;
+	kept->observed = why.observed;
+	kept->threshold = why.threshold;
+}
+
 static void go_down(struct level_state *ls, const struct level_input *in,
 		    const struct policy_conf *conf, uint64_t now_us)
 {
@@ -149,7 +157,7 @@ static void go_down(struct level_state *ls, const struct level_input *in,
 		return;
 	set_level(ls, (enum level)(ls->level - 1), now_us);
 	ls->calm_since_us = now_us;
-	ls->why = (struct why){REASON_RECOVERED, in->use_permyriad, threshold};
+	keep_why(&ls->why, (struct why){REASON_RECOVERED, in->use_permyriad, threshold});
 }
 
 void level_step(struct level_state *ls, const struct level_input *in,
@@ -159,15 +167,15 @@ void level_step(struct level_state *ls, const struct level_input *in,
 	struct why why;
 
 	ls->seen = level_of(in, conf, boost, &why);
-	ls->seen_why = why;
+	keep_why(&ls->seen_why, why);
 	ls->use_permyriad = in->use_permyriad;
 	if (ls->seen > ls->level) {
 		go_up(ls, ls->seen, now_us);
-		ls->why = why;
+		keep_why(&ls->why, why);
 	} else if (ls->seen == ls->level) {
 		ls->calm_since_us = 0;
 		ls->rising = ls->seen;
-		ls->why = why;
+		keep_why(&ls->why, why);
 	} else {
 		go_down(ls, in, conf, now_us);
 	}

@@ -272,10 +272,9 @@ void loans_step(struct step *step)
 	owners = called_back(step, &stock, &ahead);
 	host = called_for_host(step, &stock);
 	bytes = max_u64(owners, host);
-	step->state->payback = (struct payback_state){
-		.for_host = host > owners,
-		.bytes = max_u64(taken_meanwhile(step, &ahead, owners), host),
-	};
+	/* One by one: padding is to stay as it is in a state. */
+	step->state->payback.for_host = host > owners;
+	step->state->payback.bytes = max_u64(taken_meanwhile(step, &ahead, owners), host);
 	if (bytes)
 		keep_lent(step, &stock,
 			  min_u64(stock.over_sum - bytes,
