@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What uwctl why says of leases that programs did not get, or lost, and of mappings that failed; and
- * what forget says. */
+/* What uwctl why says of leases that programs did not get, or lost, and of mappings that failed;
+ * and what forget says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

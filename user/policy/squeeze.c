@@ -3,8 +3,8 @@
  * Near its limit the kernel throttles softly: with 4 % over memory.high a task still takes 2 MB a
  * second, and where swap is full that goes on into what others have. An eighth over, it takes some
  * 100 kB. A squeeze ends when there is room, or at its deadline, and begins anew if it must. Who
- * stands still while RAM and swap are full is squeezed too. A component that the kernel holds at its
- * limit without any progress is frozen where that helps somebody, and told of in any case.
+ * stands still while RAM and swap are full is squeezed too. A component that the kernel holds at
+ * its limit without any progress is frozen where that helps somebody, and told of in any case.
  */
 #include "user/policy/squeeze.h"
 
