@@ -159,11 +159,11 @@ static void test_without_a_launcher_a_start_fails_and_is_tried_again(void **stat
 	struct launcher_fixture *f = *state;
 	char there[sizeof(f->program)];
 	struct uw_err err = {0};
-	struct launcher_start start = {.fd = {0, 0, 0, 0, 0, 0, -1}};
+	struct shim_request start = {.fd = {0, 0, 0, 0, 0, 0, -1}};
 
 	strcpy(there, f->program);
 	strcpy(f->program, "/nowhere/uw-launcher");
-	assert_int_equal(launcher_start(&f->launcher, &start, &err), -ENOENT);
+	assert_int_equal(launcher_make_shim(&f->launcher, &start, &err), -ENOENT);
 	assert_string_equal(err.text, "/nowhere/uw-launcher: No such file or directory; is uwctl "
 				      "installed in full?");
 	submit_writers(&f->jobs, 1, "true");
@@ -178,14 +178,14 @@ static void test_without_a_launcher_a_start_fails_and_is_tried_again(void **stat
 static void test_who_may_not_gain_rights_starts_none_and_names_the_unit(void **state)
 {
 	struct launcher_fixture *f = *state;
-	struct launcher_start start = {.fd = {0, 0, 0, 0, 0, 0, -1}};
+	struct shim_request start = {.fd = {0, 0, 0, 0, 0, 0, -1}};
 	struct uw_err err = {0};
 	pid_t pid = fork();
 	int status;
 
 	if (!pid) {
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		_exit(launcher_start(&f->launcher, &start, &err) == -ENOENT &&
+		_exit(launcher_make_shim(&f->launcher, &start, &err) == -ENOENT &&
 		      strstr(err.text, "is uw-launcher.socket active?") && !f->launcher.child);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -206,7 +206,7 @@ static void listen_at(struct launcher_fixture *f)
 }
 
 /* Takes the first request, which comes while the loop is turned, and no other. */
-static int take_request(struct launcher_fixture *f, struct launcher_start *start)
+static int take_request(struct launcher_fixture *f, struct shim_request *start)
 {
 	struct pollfd waiting = {.fd = f->listener, .events = POLLIN};
 	int fd;
@@ -214,7 +214,7 @@ static int take_request(struct launcher_fixture *f, struct launcher_start *start
 	JOBS_UNTIL(&f->jobs, poll(&waiting, 1, 0) == 1);
 	fd = accept4(f->listener, NULL, NULL, SOCK_CLOEXEC);
 	assert_true(fd >= 0);
-	assert_int_equal(packet_receive_start(fd, start), 1);
+	assert_int_equal(packet_receive_request(fd, start), 1);
 	close(f->listener);
 	f->listener = -1;
 	unlink(f->path); /* from now on it is the program */
@@ -224,7 +224,7 @@ static int take_request(struct launcher_fixture *f, struct launcher_start *start
 static void test_one_that_died_before_it_forked_costs_nothing(void **state)
 {
 	struct launcher_fixture *f = *state;
-	struct launcher_start start;
+	struct shim_request start;
 	int fd;
 
 	listen_at(f);
@@ -239,7 +239,7 @@ static void test_one_that_died_before_it_forked_costs_nothing(void **state)
 static void test_what_one_forked_before_it_died_is_adopted(void **state)
 {
 	struct launcher_fixture *f = *state;
-	struct launcher_start start;
+	struct shim_request start;
 	int fd, pidfd;
 
 	listen_at(f);
@@ -258,7 +258,7 @@ static void test_what_one_forked_before_it_died_is_adopted(void **state)
 static void test_what_one_that_hung_forks_later_is_adopted(void **state)
 {
 	struct launcher_fixture *f = *state;
-	struct launcher_start start;
+	struct shim_request start;
 	int fd, pidfd;
 
 	listen_at(f);
@@ -284,7 +284,7 @@ static void test_what_one_that_hung_forks_later_is_adopted(void **state)
 static void test_a_job_in_doubt_that_is_cancelled_ends(void **state)
 {
 	struct launcher_fixture *f = *state;
-	struct launcher_start start;
+	struct shim_request start;
 	int fd, pidfd;
 
 	listen_at(f);
@@ -415,14 +415,14 @@ static void test_the_program_serves_nobody_but_root(void **state)
 static void test_shims_that_end_at_once_are_followed_all_the_same(void **state)
 {
 	struct launcher_fixture *f = *state;
-	struct launcher_start start = {.slot = 17, .fd = {[LAUNCHER_GROUP] = -1}};
+	struct shim_request start = {.slot = 17, .fd = {[LAUNCHER_GROUP] = -1}};
 	AUTO_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	for (int i = 0; i <= LAUNCHER_LOG; i++)
 		start.fd[i] = null;
 	for (uint32_t i = 0; i < JOBS_MANY; i++) {
 		struct uw_err err = {0};
-		AUTO_CLOSE int pidfd = launcher_start(&f->launcher, &start, &err);
+		AUTO_CLOSE int pidfd = launcher_make_shim(&f->launcher, &start, &err);
 
 		if (pidfd < 0)
 			fail_msg("%s", err.text);
@@ -435,10 +435,10 @@ static void test_a_shim_has_what_it_is_to_have_and_nothing_else(void **state)
 {
 	struct launcher_fixture *f = *state;
 	char script[192], out[192], said[256] = "";
-	struct launcher_start start = {.slot = 17,
-				       .log_limit_bytes = 99,
-				       .submit = "root, @adm",
-				       .fd = {[LAUNCHER_GROUP] = -1}};
+	struct shim_request start = {.slot = 17,
+				     .log_limit_bytes = 99,
+				     .submit = "root, @adm",
+				     .fd = {[LAUNCHER_GROUP] = -1}};
 	AUTO_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC), file = -1, pidfd = -1;
 	AUTO_FCLOSE FILE *text = NULL;
 

@@ -95,7 +95,7 @@ struct change_listener {
 	void *arg;
 };
 
-/* Of the sensors it is the only one that a reload brings. */
+/* The gate is the only sensor that a reload brings. */
 static void configure_kern(struct daemon *daemon)
 {
 	struct kern_options options = pool_kern_options(daemon);
@@ -165,12 +165,16 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 {
 	struct daemon *daemon = data;
 	struct uw_err err = {0};
+	int code;
 
 	(void)source, (void)info;
 	sd_notify(0, "RELOADING=1");
 	if (reload_run(daemon, NULL, NULL, &err) < 0)
-		journal_say(LOG_LEVEL_ERR, MESSAGE_RELOAD_REFUSED,
-			    "reload refused, nothing changed: %s", err.text);
+		journal_say(LOG_LEVEL_ERR, MESSAGE_RELOAD_REFUSED, "%s: %s",
+			    sd_event_get_exit_code(daemon->event, &code) < 0
+				    ? "reload refused, nothing changed"
+				    : "reload failed half way, uwd ends",
+			    err.text);
 	sd_notify(0, "READY=1");
 	return 0;
 }

@@ -36,7 +36,7 @@
 #define TAG_RECORDER    0U /* slots count from 1 */
 #define EVENTS_A_TURN   64
 #define PART_US         1000U /* a fifth of what a turn of the loop may take */
-#define ANSWER_MAX      8U    /* starts between two looks at the clock */
+#define ANSWER_MAX      8U    /* decisions between two looks at the clock */
 #define TAG_READER      UINT32_MAX
 #define TAG_TURN        (UINT32_MAX - 1)
 #define KEEP_RUNS_A_KEY 200U

@@ -249,7 +249,7 @@ static int sweep_leaf(void *data, const char *name)
 
 	if (strncmp(name, JOBS_LEAF_PREFIX, strlen(JOBS_LEAF_PREFIX)) != 0)
 		return 0;
-	id = strtoull(name + 4, &end, 10);
+	id = strtoull(name + strlen(JOBS_LEAF_PREFIX), &end, 10);
 	if ((*end && *end != '-') || !id || jobs_find(sweep->jobs, id))
 		return 0;
 	if (!store_find(jobs_reader(sweep->jobs), id, &row) &&

@@ -100,7 +100,7 @@ void run_open_leaf(struct jobs *jobs, struct run *run)
 	}
 }
 
-/* ---- what the core says of those that run ---- */
+/* ---- limits ---- */
 
 /*
  * A memory.high below what is there is reclaimed down to within the write: what is there, read just

@@ -20,7 +20,7 @@
 #include "user/shim/slots.h"
 
 /* fd may be a negative errno. */
-static int keep(struct launcher_start *start, enum launcher_fd as, int fd)
+static int keep(struct shim_request *start, enum launcher_fd as, int fd)
 {
 	start->fd[as] = fd < 0 ? -1 : fd;
 	return fd < 0 ? fd : 0;
@@ -66,7 +66,7 @@ static int open_leaf(const struct launch_place *place)
 }
 
 static int prepare(const struct launch_place *place, const struct jobs_launch *launch,
-		   struct launcher_start *start)
+		   struct shim_request *start)
 {
 	int rc = keep(start, LAUNCHER_SPEC, make_pack(launch));
 
@@ -84,7 +84,7 @@ static int prepare(const struct launch_place *place, const struct jobs_launch *l
 	return rc;
 }
 
-static int start_itself(const struct launch_place *place, const struct launcher_start *start,
+static int start_itself(const struct launch_place *place, const struct shim_request *start,
 			struct uw_err *err)
 {
 	int rc = launcher_fork(place->program, start);
@@ -95,7 +95,7 @@ static int start_itself(const struct launch_place *place, const struct launcher_
 int launch_shim(const struct launch_place *place, const struct jobs_launch *launch,
 		struct uw_err *err)
 {
-	struct launcher_start start = {
+	struct shim_request start = {
 		.fd = {[LAUNCHER_SPEC... LAUNCHER_ERR] = -1,
 		       [LAUNCHER_LOG] = STDERR_FILENO,
 		       [LAUNCHER_GROUP] = place->shims_dirfd},
@@ -105,7 +105,7 @@ int launch_shim(const struct launch_place *place, const struct jobs_launch *laun
 	if (rc)
 		err_set(err, rc, "%s", strerror(-rc));
 	else
-		rc = place->launcher ? launcher_start(place->launcher, &start, err)
+		rc = place->launcher ? launcher_make_shim(place->launcher, &start, err)
 				     : start_itself(place, &start, err);
 	for (int i = LAUNCHER_SPEC; i <= LAUNCHER_ERR; i++)
 		if (start.fd[i] >= 0)

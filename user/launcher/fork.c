@@ -25,12 +25,12 @@ struct shim_words {
 	char slot[16], limit[24];
 };
 
-static void place_files(const struct launcher_start *start)
+static void place_files(const struct shim_request *request)
 {
 	int null = open("/dev/null", O_RDWR), above[LAUNCHER_GROUP];
 
 	for (int i = 0; i < LAUNCHER_GROUP; i++) {
-		above[i] = fcntl(start->fd[i], F_DUPFD, ABOVE);
+		above[i] = fcntl(request->fd[i], F_DUPFD, ABOVE);
 		if (above[i] < 0)
 			_exit(EXIT_NO_GO);
 	}
@@ -45,15 +45,15 @@ static void place_files(const struct launcher_start *start)
 	close_range(SHIM_FD__END, ~0U, 0);
 }
 
-static _Noreturn void run_child(const char *program, const struct launcher_start *start,
+static _Noreturn void run_child(const char *program, const struct shim_request *request,
 				const struct shim_words *words, const sigset_t *blocked)
 {
 	char *argv[] = {(char *)"uw-shim", (char *)words->slot, (char *)words->limit,
-			(char *)start->submit, NULL},
+			(char *)request->submit, NULL},
 	     *env[] = {NULL};
 
 	setsid();
-	place_files(start);
+	place_files(request);
 	if (chdir("/") || sigprocmask(SIG_SETMASK, blocked, NULL))
 		_exit(EXIT_NO_GO);
 	execve(program, argv, env);
@@ -80,7 +80,7 @@ static void block_for_shim(sigset_t *set)
 	sigaddset(set, SIGUSR1);
 }
 
-int launcher_fork(const char *program, const struct launcher_start *start)
+int launcher_fork(const char *program, const struct shim_request *request)
 {
 	sigset_t all, before, blocked;
 	struct shim_words words;
@@ -89,15 +89,15 @@ int launcher_fork(const char *program, const struct launcher_start *start)
 
 	if (access(program, X_OK))
 		return -errno;
-	snprintf(words.slot, sizeof(words.slot), "%" PRIu32, start->slot);
-	snprintf(words.limit, sizeof(words.limit), "%" PRIu64, start->log_limit_bytes);
+	snprintf(words.slot, sizeof(words.slot), "%" PRIu32, request->slot);
+	snprintf(words.limit, sizeof(words.limit), "%" PRIu64, request->log_limit_bytes);
 	sigfillset(&all); /* a handler that reaps would take one that ends before it has a pidfd */
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	blocked = before;
 	block_for_shim(&blocked);
-	pid = fork_shim(start->fd[LAUNCHER_GROUP], &pidfd);
+	pid = fork_shim(request->fd[LAUNCHER_GROUP], &pidfd);
 	if (!pid)
-		run_child(program, start, &words, &blocked);
+		run_child(program, request, &words, &blocked);
 	if (pid > 0 && pidfd < 0) { /* not to be followed: how far it came says its slot */
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);

@@ -35,7 +35,7 @@ enum launcher_fd {
 	LAUNCHER_FD__COUNT
 };
 
-struct launcher_start {
+struct shim_request {
 	uint32_t slot;
 	uint64_t log_limit_bytes;
 	char submit[SUBMIT_LEN];
@@ -44,7 +44,7 @@ struct launcher_start {
 
 /* The shim's pidfd, or a negative errno: then no shim is left. About 0.3 ms, all of it the fork of
  * whoever calls. */
-int launcher_fork(const char *program, const struct launcher_start *start);
+int launcher_fork(const char *program, const struct shim_request *request);
 
 /* Serves a connection until its other end is closed (0), or says what it should not (-EBADMSG). */
 int launcher_serve(int socket, const char *program, struct uw_err *err);
@@ -65,8 +65,8 @@ struct launcher {
  * -EINPROGRESS: the launcher was lost, or has not answered for answer_ms, and the shim's
  * slot says what came of it: it is locked while that is not sure.
  */
-int launcher_start(struct launcher *launcher, const struct launcher_start *start,
-		   struct uw_err *err);
+int launcher_make_shim(struct launcher *launcher, const struct shim_request *request,
+		       struct uw_err *err);
 
 /* Ends the connection, and the launcher with it. What it has started goes on. */
 void launcher_close(struct launcher *launcher);

@@ -74,7 +74,7 @@ static int spawn(const char *program, int socket, pid_t *ret_pid)
 	return -rc;
 }
 
-static int start_launcher(struct launcher *launcher)
+static int spawn_launcher(struct launcher *launcher)
 {
 	AUTO_CLOSE int ours = -1, its = -1;
 	int ends[2], rc;
@@ -103,7 +103,7 @@ static int open_link(struct launcher *launcher, struct uw_err *err)
 		return err_set(err, fd, "%s: %s; is uw-launcher.socket active?", launcher->path,
 			       strerror(-fd));
 	if (fd < 0)
-		fd = start_launcher(launcher);
+		fd = spawn_launcher(launcher);
 	if (fd < 0)
 		return err_set(err, fd, "%s: %s; is uwctl installed in full?", launcher->program,
 			       strerror(-fd));
@@ -128,10 +128,10 @@ void launcher_close(struct launcher *launcher)
 /* ---- a start ---- */
 
 /* Into one that was there before, which may have gone since, or into a new one. */
-static int send_start(struct launcher *launcher, const struct launcher_start *start,
-		      struct uw_err *err)
+static int send_request(struct launcher *launcher, const struct shim_request *request,
+			struct uw_err *err)
 {
-	int rc = launcher->connected ? packet_send_start(launcher->socket, start) : -EPIPE;
+	int rc = launcher->connected ? packet_send_request(launcher->socket, request) : -EPIPE;
 
 	if (!rc)
 		return 0;
@@ -139,14 +139,14 @@ static int send_start(struct launcher *launcher, const struct launcher_start *st
 	rc = open_link(launcher, err);
 	if (rc)
 		return rc;
-	rc = packet_send_start(launcher->socket, start);
+	rc = packet_send_request(launcher->socket, request);
 	return rc ? err_set(err, rc, "uw-launcher: %s", strerror(-rc)) : 0;
 }
 
-int launcher_start(struct launcher *launcher, const struct launcher_start *start,
-		   struct uw_err *err)
+int launcher_make_shim(struct launcher *launcher, const struct shim_request *request,
+		       struct uw_err *err)
 {
-	int rc = send_start(launcher, start, err), result = -1;
+	int rc = send_request(launcher, request, err), result = -1;
 
 	if (rc) {
 		launcher_close(launcher);

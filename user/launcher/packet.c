@@ -98,27 +98,27 @@ static void no_files(int fds[LAUNCHER_FD__COUNT])
 		fds[i] = -1;
 }
 
-void packet_close_files(struct launcher_start *start)
+void packet_close_files(struct shim_request *request)
 {
 	for (int i = 0; i < LAUNCHER_FD__COUNT; i++)
-		if (start->fd[i] >= 0)
-			close(start->fd[i]);
-	no_files(start->fd);
+		if (request->fd[i] >= 0)
+			close(request->fd[i]);
+	no_files(request->fd);
 }
 
 /* ---- a start ---- */
 
-int packet_send_start(int socket, const struct launcher_start *start)
+int packet_send_request(int socket, const struct shim_request *request)
 {
 	struct start_packet packet = {
 		.magic = START_MAGIC,
-		.slot = start->slot,
-		.log_limit_bytes = start->log_limit_bytes,
+		.slot = request->slot,
+		.log_limit_bytes = request->log_limit_bytes,
 	};
-	bool has_group = start->fd[LAUNCHER_GROUP] >= 0;
+	bool has_group = request->fd[LAUNCHER_GROUP] >= 0;
 
-	text_copy(packet.submit, sizeof(packet.submit), start->submit);
-	return send_packet(socket, &packet, sizeof(packet), start->fd,
+	text_copy(packet.submit, sizeof(packet.submit), request->submit);
+	return send_packet(socket, &packet, sizeof(packet), request->fd,
 			   has_group ? LAUNCHER_FD__COUNT : LAUNCHER_GROUP);
 }
 
@@ -128,23 +128,23 @@ static bool is_start(const struct start_packet *packet, size_t files)
 	       memchr(packet->submit, '\0', sizeof(packet->submit));
 }
 
-int packet_receive_start(int socket, struct launcher_start *ret_start)
+int packet_receive_request(int socket, struct shim_request *ret_request)
 {
 	struct start_packet packet;
 	size_t files = 0;
 	int rc;
 
-	no_files(ret_start->fd);
-	rc = receive_packet(socket, &packet, sizeof(packet), ret_start->fd, &files);
+	no_files(ret_request->fd);
+	rc = receive_packet(socket, &packet, sizeof(packet), ret_request->fd, &files);
 	if (rc > 0 && !is_start(&packet, files))
 		rc = -EBADMSG;
 	if (rc <= 0) {
-		packet_close_files(ret_start);
+		packet_close_files(ret_request);
 		return rc;
 	}
-	ret_start->slot = packet.slot;
-	ret_start->log_limit_bytes = packet.log_limit_bytes;
-	memcpy(ret_start->submit, packet.submit, sizeof(packet.submit));
+	ret_request->slot = packet.slot;
+	ret_request->log_limit_bytes = packet.log_limit_bytes;
+	memcpy(ret_request->submit, packet.submit, sizeof(packet.submit));
 	return 1;
 }
 
@@ -159,7 +159,7 @@ int packet_send_result(int socket, int result)
 
 int packet_receive_result(int socket, int *ret_result)
 {
-	struct launcher_start files;
+	struct shim_request files;
 	struct result_packet packet;
 	size_t count = 0;
 	int rc;

@@ -10,11 +10,11 @@
 #include "user/launcher/launcher.h"
 
 /* 0, -EAGAIN when there is no room for it within the socket's timeout, -EPIPE. */
-int packet_send_start(int socket, const struct launcher_start *start);
+int packet_send_request(int socket, const struct shim_request *request);
 
 /* 1: there is one, and its files are the caller's; 0: the other end was closed; -EBADMSG, -EPIPE.
  */
-int packet_receive_start(int socket, struct launcher_start *ret_start);
+int packet_receive_request(int socket, struct shim_request *ret_request);
 
 /* result: a pidfd, which stays the caller's, or a negative errno. */
 int packet_send_result(int socket, int result);
@@ -23,6 +23,6 @@ int packet_send_result(int socket, int result);
  * -EPIPE, -EBADMSG; so too when there was no room for the pidfd. */
 int packet_receive_result(int socket, int *ret_result);
 
-void packet_close_files(struct launcher_start *start);
+void packet_close_files(struct shim_request *request);
 
 #endif

@@ -11,9 +11,9 @@
 #include "user/base/cleanup.h"
 #include "user/launcher/packet.h"
 
-static int answer(int socket, const char *program, struct launcher_start *start)
+static int answer(int socket, const char *program, struct shim_request *request)
 {
-	AUTO_CLOSE int pidfd = launcher_fork(program, start);
+	AUTO_CLOSE int pidfd = launcher_fork(program, request);
 
 	packet_close_files(
 		start); /* the slot's lock is the shim's alone before anybody hears of it */
@@ -22,13 +22,13 @@ static int answer(int socket, const char *program, struct launcher_start *start)
 
 int launcher_serve(int socket, const char *program, struct uw_err *err)
 {
-	struct launcher_start start;
+	struct shim_request request;
 	int rc;
 
 	for (;;) {
-		rc = packet_receive_start(socket, &start);
+		rc = packet_receive_request(socket, &request);
 		if (rc > 0)
-			rc = answer(socket, program, &start);
+			rc = answer(socket, program, &request);
 		else if (!rc || rc == -EPIPE)
 			return 0;
 		if (rc == -EPIPE) /* who asked looks at the slot */

@@ -98,7 +98,7 @@ int command_make(const struct job_spec *spec, const struct slot_record *slot,
 /* ---- in the child ---- */
 
 /*
- * uwd raised these for itself; a job gets what a login would have: files that select(2) can hold,
+ * uw-launcher may have them higher; a job gets what a login would have: files that select(2) can hold,
  * and but for root the 8 MiB of locked memory that the kernel gives since 5.16.
  */
 #define FILES_SOFT   1024U
@@ -123,7 +123,7 @@ static int set_limits(uint32_t uid)
 	return rc || !uid ? rc : lower(RLIMIT_MEMLOCK, LOCKED_BYTES, true);
 }
 
-/* Written with uwd's rights it also becomes the least that the job may choose. */
+/* Written with root's rights it also becomes the least that the job may choose. */
 static int set_oom_score(void)
 {
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC), rc = 0;

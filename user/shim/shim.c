@@ -160,7 +160,7 @@ static void drop_rights(void)
 		return;
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (syscall(SYS_capset, &head, caps))
-		return; /* the rights that uwd has itself: no less safe than it */
+		return; /* the rights that uw-launcher has itself: no less safe than it */
 }
 
 static void pass_on(const struct shim *shim)
