@@ -217,6 +217,22 @@ static void test_donor_is_not_thawed_while_the_protected_stalls(void **data)
 	assert_int_equal(fixture_view(f, HOG).frozen_leaves, 0);
 }
 
+/* What waits in its queue takes nothing: who runs there is not stopped for it. */
+static void test_who_waits_in_a_queue_takes_not_the_last(void **data)
+{
+	struct fixture *f = *data;
+
+	f->frame.host.swap_total_bytes = f->frame.host.swap_free_bytes = 0;
+	fixture_step(f);
+	f->frame.component[HOG].queued_bytes = 500 * MIB;
+	fixture_grow(f, HOG, 300 * MIB, 20 * MIB);
+	f->frame.host.available_bytes = 350 * MIB;
+	for (int i = 0; i < 20; i++) {
+		fixture_next(f, 100 * US_PER_MS);
+		assert_null(fixture_find(f, ACTION_FREEZE, HOG));
+	}
+}
+
 static void test_no_host_sample_is_no_alarm(void **data)
 {
 	struct fixture *f = *data;
@@ -260,6 +276,7 @@ int main(void)
 		FIXTURE_TEST(test_watch_for_a_cause_ends),
 		FIXTURE_TEST(test_stall_at_its_own_limit_is_nobody_elses_fault),
 		FIXTURE_TEST(test_donor_is_not_thawed_while_the_protected_stalls),
+		FIXTURE_TEST(test_who_waits_in_a_queue_takes_not_the_last),
 		FIXTURE_TEST(test_no_host_sample_is_no_alarm),
 		FIXTURE_TEST(test_short_host_reclaims_from_the_unprotected),
 	};

@@ -148,7 +148,7 @@ static bool is_held(const struct step *step, uint32_t i)
 /* By right or not: what it takes within a second is nowhere, neither free nor in swap. */
 static bool takes_the_last(const struct step *step, uint32_t i, struct why *ret_why)
 {
-	uint64_t last = headroom_last(step), ahead = contention_ahead(step, i, US_PER_SEC);
+	uint64_t last = headroom_last(step), ahead = contention_growth_ahead(step, i, US_PER_SEC);
 
 	*ret_why = (struct why){REASON_ROOM, last, ahead};
 	return contention_swap_is_full(step) && contention_grows(step, i) && ahead > last &&

@@ -66,7 +66,7 @@ static uint64_t least_step(uint64_t held)
 	return min_u64(max_u64(held / STEP_PART, STEP_MIN), STEP_MAX);
 }
 
-static uint64_t growth_ahead(const struct step *step, uint32_t component, uint64_t us)
+uint64_t contention_growth_ahead(const struct step *step, uint32_t component, uint64_t us)
 {
 	const struct component_state *cs = &step->state->component[component];
 	const struct signal *s = &cs->signal;
@@ -88,7 +88,7 @@ uint64_t contention_ahead(const struct step *step, uint32_t component, uint64_t 
 {
 	uint64_t queued = step->state->component[component].queued_bytes;
 
-	return add_sat(growth_ahead(step, component, us), min_u64(queued, BYTES_SANE));
+	return add_sat(contention_growth_ahead(step, component, us), min_u64(queued, BYTES_SANE));
 }
 
 /* It grows within its budget: what it takes is its right. */
@@ -105,7 +105,7 @@ uint64_t contention_owner_ahead(const struct step *step, uint32_t component, uin
 				uint64_t growth_most)
 {
 	const struct component_state *cs = &step->state->component[component];
-	uint64_t growth = min_u64(growth_ahead(step, component, us), growth_most);
+	uint64_t growth = min_u64(contention_growth_ahead(step, component, us), growth_most);
 
 	if (!takes_by_right(step, component))
 		return 0;
@@ -119,7 +119,7 @@ uint64_t contention_owners_growth(const struct step *step, uint64_t us)
 
 	for (uint32_t i = 0; i < step->config->component_count; i++)
 		if (takes_by_right(step, i))
-			sum += min_u64(growth_ahead(step, i, us),
+			sum += min_u64(contention_growth_ahead(step, i, us),
 				       step->config->component[i].budget_bytes -
 					       step->state->component[i].signal.current_bytes);
 	return sum;
@@ -184,7 +184,7 @@ static bool has_room_ahead(const struct step *step, uint32_t component)
 	if (!c->borrow)
 		free = min_u64(free, sub_sat(c->budget_bytes, held));
 	return max_u64(sub_sat(cs->in_force_bytes, held), free) >=
-	       max_u64(contention_ahead(step, component, AHEAD_US), least_step(held));
+	       max_u64(contention_growth_ahead(step, component, AHEAD_US), least_step(held));
 }
 
 bool contention_fills_up(const struct step *step, uint32_t component)

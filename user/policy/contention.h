@@ -18,6 +18,9 @@ bool contention_is_watched(const struct step *step);
  * once what a queued job waits for. */
 uint64_t contention_ahead(const struct step *step, uint32_t component, uint64_t us);
 
+/* The same by growth alone: who waits in a queue takes nothing. */
+uint64_t contention_growth_ahead(const struct step *step, uint32_t component, uint64_t us);
+
 /* Bytes that it takes by right in a time, as an owner: growth, but no more than so much, and what a
  * queued job waits for. */
 uint64_t contention_owner_ahead(const struct step *step, uint32_t component, uint64_t us,
