@@ -2,8 +2,10 @@
 /* Shims without a cgroup: a slots file, a command, and what the slot says in the end. */
 #include <errno.h>
 #include <grp.h>
+#include <linux/keyctl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "tests/unit/hang_guard.h"
@@ -292,6 +294,33 @@ static void test_nothing_of_the_shim_reaches_the_command(void **state)
 	assert_file(f->out, "4\n0\n"); /* 0, 1, 2, and the folder that ls reads */
 }
 
+static long session_keyring(void)
+{
+	return syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+}
+
+/* Who shares one may read and revoke what the other has put there. */
+static void test_the_command_has_a_session_keyring_of_its_own(void **state)
+{
+	const struct fixture *f = *state;
+	long ours = session_keyring();
+	char text[128];
+	FILE *out;
+
+	if (getuid() || ours < 0)
+		skip(); /* become() is root's, and keys are an option of the kernel */
+	snprintf(text, sizeof(text),
+		 "python3 -c 'import ctypes; print(ctypes.CDLL(None).syscall(%d, %d, %d, 0))'",
+		 SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING);
+	run_sh(f, text);
+	out = fopen(f->out, "re");
+	assert_non_null(out);
+	assert_non_null(fgets(text, sizeof(text), out));
+	fclose(out);
+	assert_true(strtol(text, NULL, 10) > 0);
+	assert_int_not_equal(strtol(text, NULL, 10), ours);
+}
+
 static void test_a_command_that_is_not_there_has_not_run(void **state)
 {
 	const struct fixture *f = *state;
@@ -537,6 +566,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nothing_of_the_shim_reaches_the_command, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_left_open_does_not_reach_the_command,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_command_has_a_session_keyring_of_its_own,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_command_that_is_not_there_has_not_run, setup,
 						teardown),

@@ -11,11 +11,13 @@
 #include <grp.h>
 #include <inttypes.h>
 #include <linux/close_range.h>
+#include <linux/keyctl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
@@ -98,8 +100,8 @@ int command_make(const struct job_spec *spec, const struct slot_record *slot,
 /* ---- in the child ---- */
 
 /*
- * uw-launcher may have them higher; a job gets what a login would have: files that select(2) can hold,
- * and but for root the 8 MiB of locked memory that the kernel gives since 5.16.
+ * uw-launcher may have them higher; a job gets what a login would have: files that select(2) can
+ * hold, and but for root the 8 MiB of locked memory that the kernel gives since 5.16.
  */
 #define FILES_SOFT   1024U
 #define LOCKED_BYTES (8U << 20)
@@ -169,6 +171,14 @@ static int set_files(const struct job_command *command)
 	return close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) ? -errno : 0;
 }
 
+/* A session keyring of its own, as a login has: that of uw-launcher all jobs would share. */
+static int join_keyring(void)
+{
+	return syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS
+		       ? -errno
+		       : 0;
+}
+
 /* Groups before user: afterwards there is no right to. What is not ours to change as no root (a
  * test) must be so already. */
 static int become(const struct job_spec *spec)
@@ -184,7 +194,7 @@ static int become(const struct job_spec *spec)
 		return -errno;
 	if (spec->uid && !setresuid(0, 0, 0))
 		return -EPERM; /* it must not be possible to come back */
-	return 0;
+	return join_keyring();
 }
 
 static int prepare(const struct job_command *command)
