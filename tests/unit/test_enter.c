@@ -232,6 +232,29 @@ static void test_enter_counts_what_an_earlier_uwd_let_in(void **state)
 	tmp_pool_done(&pool);
 }
 
+/* A name that was somebody else's counts as any other. */
+static void test_enter_counts_a_name_that_is_taken_over(void **state)
+{
+	struct enter_test *test = *state;
+	struct tmp_pool pool;
+	char path[32];
+
+	tmp_pool_init(&pool);
+	test->daemon.pool.dir = pool.dirfd;
+	assert_int_equal(mkdirat(pool.dirfd, "cache", 0755), 0);
+	make_leaf(&pool, "cache/other", USER + 1);
+	for (unsigned int i = 0; i < ENTERED_MAX_USER; i++) {
+		snprintf(path, sizeof(path), "cache/leaf-%u", i);
+		make_leaf(&pool, path, USER);
+	}
+	enter_find_again(&test->daemon);
+	expect_refused(test, "cache", "other", IPC_ERROR_REFUSED,
+		       "uid 4711 has entered 32 leaves of 33 in all");
+	assert_true(enter(test, "cache", "leaf-1").later); /* its own again */
+	test->daemon.pool.dir = -1;
+	tmp_pool_done(&pool);
+}
+
 static void test_enter_writes_nothing_in_a_dry_run(void **state)
 {
 	struct enter_test *test = *state;
@@ -252,6 +275,7 @@ int main(void)
 		TEST(test_enter_never_moves_a_process_of_another_user),
 		TEST(test_enter_finds_again_what_an_earlier_uwd_let_in),
 		TEST(test_enter_counts_what_an_earlier_uwd_let_in),
+		TEST(test_enter_counts_a_name_that_is_taken_over),
 		TEST(test_enter_writes_nothing_in_a_dry_run),
 	};
 

@@ -100,8 +100,9 @@ static bool put(struct daemon *daemon, const struct entered *place, struct enter
 				place->component, place->leaf);
 		return false;
 	}
-	if (!before && (list->count == ENTERED_MAX ||
-			(place->uid && count_of(list, place->uid) >= ENTERED_MAX_USER))) {
+	if ((!before && list->count == ENTERED_MAX) ||
+	    ((!before || before->uid != place->uid) && place->uid &&
+	     count_of(list, place->uid) >= ENTERED_MAX_USER)) {
 		ipc_answer_fail(answer, IPC_ERROR_REFUSED,
 				"uid %u has entered %u leaves of %u in all; a user may enter %u, "
 				"all together %u",
