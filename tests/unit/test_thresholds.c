@@ -229,7 +229,14 @@ static void test_shifts_outlive_the_daemon(void **data)
 	daemon->component[REDIS].view.edge_shift_permyriad = -250;
 	daemon->component[REDIS].view.level = LEVEL_HIGH;
 	thresholds_file_save(daemon, path, false);
-	assert_int_equal(access(path, F_OK), -1); /* not while it presses */
+	assert_int_equal(access(path, F_OK), -1); /* not while it presses, */
+	daemon->thresholds.asked = true;          /* but for who has been told that it is done */
+	thresholds_file_save(daemon, path, false);
+	thresholds_file_save(daemon, path, true);
+	assert_int_equal(unlink(path), 0);
+	daemon->component[REDIS].shift_kept_permyriad = 0;
+	thresholds_file_save(daemon, path, false);
+	assert_int_equal(access(path, F_OK), -1);
 	daemon->component[REDIS].view.level = LEVEL_NORMAL;
 	thresholds_file_save(daemon, path, false);
 	thresholds_file_save(daemon, path, true); /* waits */

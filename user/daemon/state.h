@@ -96,6 +96,7 @@ struct thresholds_write {
 	pthread_t thread;
 	bool runs;         /* and is to be joined */
 	_Atomic bool done; /* with error, a negative errno or 0 */
+	bool asked;        /* for at once, by who will not be told again */
 	int error;
 	char path[256];
 	char text[UW_COMPONENTS_MAX * (UW_NAME_LEN + 16)];

@@ -164,9 +164,11 @@ void thresholds_file_save(struct daemon *daemon, const char *path, bool last)
 {
 	struct thresholds_write *write = &daemon->thresholds;
 
-	if (!reap(write, last) || !daemon->config.policy.edges_adapt || is_kept(daemon) ||
-	    (!last && !is_calm(daemon)))
+	if (!reap(write, last) || is_kept(daemon))
 		return;
+	if (!write->asked && (!daemon->config.policy.edges_adapt || (!last && !is_calm(daemon))))
+		return;
+	write->asked = false;
 	text_copy(write->path, sizeof(write->path), path);
 	take_shifts(daemon);
 	begin(write);

@@ -391,6 +391,7 @@ static void method_forget(struct daemon *daemon, const struct ipc_call *call,
 	request(daemon, &wanted, answer);
 	if (answer->error)
 		return;
+	daemon->thresholds.asked = true;
 	json_decref(answer->parameters);
 	answer->parameters = json_pack(
 		"{s:I}", "edge_shift_permyriad",
