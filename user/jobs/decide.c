@@ -74,10 +74,12 @@ static void row_is_gone(struct jobs *jobs, struct job *job, const struct job_ent
  * was lost, and is adopted then. */
 static void not_launched(struct jobs *jobs, struct job *job, const struct job_entry *entry)
 {
-	if (entry->launched == -EINPROGRESS)
+	if (entry->launched == -EINPROGRESS) {
 		admit_started(jobs->admit, job->id, job->reserved_bytes, jobs_now_us(jobs));
-	else
+		supply_hold_back(jobs); /* the next may wait as long for its answer */
+	} else {
 		jobs->run[entry->slot]->error = -entry->launched;
+	}
 	end_attempt(jobs, entry->slot);
 }
 

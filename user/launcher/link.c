@@ -13,6 +13,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
@@ -20,6 +21,9 @@
 #include "user/launcher/packet.h"
 
 #define SOCKET_FLAGS (SOCK_SEQPACKET | SOCK_CLOEXEC)
+#define REAP_TRIES   100 /* one that the kernel holds is left behind */
+
+static const struct timespec reap_pause = {.tv_nsec = 1000000};
 
 static int set_timeouts(int fd, uint32_t ms)
 {
@@ -120,8 +124,8 @@ void launcher_close(struct launcher *launcher)
 	if (!launcher->child)
 		return;
 	kill(launcher->child, SIGKILL); /* it may hang, and it has nothing to save */
-	while (waitpid(launcher->child, NULL, 0) < 0 && errno == EINTR)
-		;
+	for (int i = 0; i < REAP_TRIES && !waitpid(launcher->child, NULL, WNOHANG); i++)
+		nanosleep(&reap_pause, NULL);
 	launcher->child = 0;
 }
 

@@ -16,7 +16,7 @@ static int answer(int socket, const char *program, struct shim_request *request)
 	AUTO_CLOSE int pidfd = launcher_fork(program, request);
 
 	packet_close_files(
-		start); /* the slot's lock is the shim's alone before anybody hears of it */
+		request); /* the slot's lock is the shim's alone before anybody hears of it */
 	return packet_send_result(socket, pidfd);
 }
 
