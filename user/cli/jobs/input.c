@@ -46,6 +46,12 @@ static uint64_t directory_size(char *path)
 	return bytes;
 }
 
+/* A word that only looks like a path mounts nothing. */
+static int look_at(const char *path, struct stat *ret_file)
+{
+	return fstatat(AT_FDCWD, path, ret_file, AT_NO_AUTOMOUNT);
+}
+
 /* -errno: there is nothing. */
 static int named_size(const struct task *task, const char *word, uint64_t *ret_bytes)
 {
@@ -53,7 +59,7 @@ static int named_size(const struct task *task, const char *word, uint64_t *ret_b
 	struct stat file;
 
 	snprintf(name, sizeof(name), "%s", path_of(task, word, path));
-	if (stat(name, &file))
+	if (look_at(name, &file))
 		return -errno;
 	*ret_bytes = S_ISDIR(file.st_mode) ? directory_size(name) : size_of(&file);
 	return 0;
@@ -83,9 +89,9 @@ static uint64_t word_size(const struct task *task, const char *word)
 	char path[PATH_MAX];
 	struct stat file;
 
-	if (!stat(path_of(task, word, path), &file))
+	if (!look_at(path_of(task, word, path), &file))
 		return size_of(&file);
-	if (*word == '-' && value && value[1] && !stat(path_of(task, value + 1, path), &file))
+	if (*word == '-' && value && value[1] && !look_at(path_of(task, value + 1, path), &file))
 		return size_of(&file);
 	return 0;
 }
