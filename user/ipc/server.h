@@ -23,7 +23,7 @@
 #define IPC_CLIENTS_USER 32U  /* of one user that is not root */
 #define IPC_GROUPS_MAX   64U
 #define IPC_CALLS_A_TURN 4U           /* of one client; the rest waits for the next turn */
-#define IPC_TURN_US      2000U        /* of all clients; a tenth of the shortest step of policy */
+#define IPC_TURN_US      500U         /* of all clients: a stall waits for the rest of it */
 #define IPC_PART_US      300U         /* of a work: its step looks at the clock by this */
 #define IPC_CLIENT_US    500U         /* of one; what it took more is taken off its next turns */
 #define IPC_CALL_HERE    (8U << 10)   /* bytes of a call that is parsed on the loop */
