@@ -212,20 +212,30 @@ static void test_enter_finds_again_what_an_earlier_uwd_let_in(void **state)
 	tmp_pool_done(&pool);
 }
 
+/* A uwd that finds all that one user may have, and a leaf of another one if it has a path. */
+static void start_with_all_of_a_user(struct enter_test *test, struct tmp_pool *pool,
+				     const char *others)
+{
+	char path[32];
+
+	tmp_pool_init(pool);
+	test->daemon.pool.dir = pool->dirfd;
+	assert_int_equal(mkdirat(pool->dirfd, "cache", 0755), 0);
+	if (others)
+		make_leaf(pool, others, USER + 1);
+	for (unsigned int i = 0; i < ENTERED_MAX_USER; i++) {
+		snprintf(path, sizeof(path), "cache/leaf-%u", i);
+		make_leaf(pool, path, USER);
+	}
+	enter_find_again(&test->daemon);
+}
+
 static void test_enter_counts_what_an_earlier_uwd_let_in(void **state)
 {
 	struct enter_test *test = *state;
 	struct tmp_pool pool;
-	char path[32];
 
-	tmp_pool_init(&pool);
-	test->daemon.pool.dir = pool.dirfd;
-	assert_int_equal(mkdirat(pool.dirfd, "cache", 0755), 0);
-	for (unsigned int i = 0; i < ENTERED_MAX_USER; i++) {
-		snprintf(path, sizeof(path), "cache/leaf-%u", i);
-		make_leaf(&pool, path, USER);
-	}
-	enter_find_again(&test->daemon);
+	start_with_all_of_a_user(test, &pool, NULL);
 	expect_refused(test, "cache", "another", IPC_ERROR_REFUSED,
 		       "uid 4711 has entered 32 leaves of 32 in all");
 	test->daemon.pool.dir = -1;
@@ -237,17 +247,8 @@ static void test_enter_counts_a_name_that_is_taken_over(void **state)
 {
 	struct enter_test *test = *state;
 	struct tmp_pool pool;
-	char path[32];
 
-	tmp_pool_init(&pool);
-	test->daemon.pool.dir = pool.dirfd;
-	assert_int_equal(mkdirat(pool.dirfd, "cache", 0755), 0);
-	make_leaf(&pool, "cache/other", USER + 1);
-	for (unsigned int i = 0; i < ENTERED_MAX_USER; i++) {
-		snprintf(path, sizeof(path), "cache/leaf-%u", i);
-		make_leaf(&pool, path, USER);
-	}
-	enter_find_again(&test->daemon);
+	start_with_all_of_a_user(test, &pool, "cache/other");
 	expect_refused(test, "cache", "other", IPC_ERROR_REFUSED,
 		       "uid 4711 has entered 32 leaves of 33 in all");
 	assert_true(enter(test, "cache", "leaf-1").later); /* its own again */

@@ -438,7 +438,7 @@ int jobs_fd(const struct jobs *jobs)
 	return jobs->epoll;
 }
 
-/* A first one is always for now; what there is no time for is heard of again in the next turn. */
+/* A first one has its end at once; what there is no time for is heard of again in the next turn. */
 static void hear_of_end(struct jobs *jobs, uint32_t slot, uint64_t *until_us)
 {
 	struct run *run = jobs->run[slot];
