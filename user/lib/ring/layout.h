@@ -51,9 +51,10 @@ struct ring_waits {
 
 struct ring_control {
 	struct ring_setup setup;
-	/* The writers' line. oldest (one writer, drop-oldest): nothing before it is intact. */
+	/* The writers' line. One writer: nothing before oldest is intact (drop-oldest), and newest
+	 * is where the last commit that had records begins. */
 	alignas(RING_LINE) _Atomic uint64_t tail;
-	_Atomic uint64_t oldest;
+	_Atomic uint64_t oldest, newest;
 	_Atomic uint32_t next_number;
 	alignas(RING_LINE) _Atomic uint64_t head; /* the readers' */
 	struct ring_waits waits[RING_SIDE__COUNT];

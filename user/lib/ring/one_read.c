@@ -34,14 +34,11 @@ static uint64_t first_intact(const struct uw_ring *ring)
 				    memory_order_relaxed);
 }
 
-static bool may_be_overtaken(const struct uw_ring *ring)
-{
-	return ring->drops || !ring->writable;
-}
-
 static bool was_overtaken(const struct uw_ring *ring, uint64_t position)
 {
-	return may_be_overtaken(ring) && (int64_t)(first_intact(ring) - position) > 0;
+	bool may_be = ring->drops || !ring->writable;
+
+	return may_be && (int64_t)(first_intact(ring) - position) > 0;
 }
 
 static void publish_head(struct uw_ring *ring, uint64_t head)
@@ -62,7 +59,8 @@ static int start_over(struct uw_ring *ring, uint64_t tail)
 	return -EBADMSG;
 }
 
-/* 0 when there is something between held and the known tail. */
+/* 0 when there is something between held and the known tail, or when the writer went on past held
+ * while it was looked for: then nothing is known, and peek_once finds it overtaken. */
 static int look_for_records(struct uw_ring *ring)
 {
 	struct ring_one_reader *reader = &ring->reader;
@@ -70,9 +68,11 @@ static int look_for_records(struct uw_ring *ring)
 
 	if (tail == reader->held)
 		return -EAGAIN;
-	if (may_be_overtaken(ring) && was_overtaken(ring, reader->held)) {
-		reader->held = first_intact(ring) & ~7ULL;
+	if (was_overtaken(ring, reader->held)) {
+		reader->held = reader->tail = first_intact(ring) & ~7ULL;
 		tail = atomic_load_explicit(&ring->control->tail, memory_order_acquire);
+		if (was_overtaken(ring, reader->held))
+			return 0;
 	}
 	if (tail % 8 || tail - reader->held > ring->data_bytes)
 		return start_over(ring, tail);
@@ -141,7 +141,7 @@ static int peek_once(struct uw_ring *ring, struct uw_record *records, uint32_t c
 		if (!got)
 			first = number;
 	}
-	if (may_be_overtaken(ring) && was_overtaken(ring, reader->held)) {
+	if (was_overtaken(ring, reader->held)) {
 		reader->tail = reader->held; /* so that the writer is asked again */
 		return 0;
 	}
@@ -155,14 +155,21 @@ static int peek_once(struct uw_ring *ring, struct uw_record *records, uint32_t c
 	return got ? (int)got : -EAGAIN;
 }
 
-/* Who was overtaken again and again is too slow for what is oldest, and goes on with the newest. */
-static int catch_up(struct uw_ring *ring)
+/* Who was overtaken again and again is too slow for what is oldest, and goes on with the newest, of
+ * which one look may give nothing as well. */
+static int catch_up(struct uw_ring *ring, struct uw_record *records, uint32_t count)
 {
 	struct ring_one_reader *reader = &ring->reader;
+	uint64_t tail = atomic_load_explicit(&ring->control->tail, memory_order_acquire) & ~7ULL;
+	uint64_t newest = atomic_load_explicit(&ring->control->newest, memory_order_relaxed);
+	int rc;
 
-	reader->held = reader->tail =
-		atomic_load_explicit(&ring->control->tail, memory_order_acquire) & ~7ULL;
-	return -EAGAIN;
+	if (newest % 8 || tail - newest > ring->data_bytes)
+		newest = tail; /* committed meanwhile, or no writer of ours */
+	reader->held = newest;
+	reader->tail = tail;
+	rc = peek_once(ring, records, count);
+	return rc ? rc : -EAGAIN;
 }
 
 int ring_one_peek(struct uw_ring *ring, struct uw_record *records, uint32_t count)
@@ -181,7 +188,7 @@ int ring_one_peek(struct uw_ring *ring, struct uw_record *records, uint32_t coun
 		if (rc)
 			return rc;
 	}
-	return catch_up(ring);
+	return catch_up(ring, records, count);
 }
 
 int ring_one_release(struct uw_ring *ring, const struct uw_record *records, uint32_t count)

@@ -190,13 +190,16 @@ static uint64_t position_of(const struct ring_one_writer *writer, uint32_t mark)
 	return writer->tail + (uint64_t)(uint32_t)(mark - (uint32_t)(writer->tail / 8)) * 8;
 }
 
-static void publish(struct uw_ring *ring, uint64_t tail, uint32_t count)
+static void publish(struct uw_ring *ring, uint64_t tail, uint32_t number, uint32_t count)
 {
 	struct ring_one_writer *writer = &ring->writer;
 
+	if (number != writer->number)
+		atomic_store_explicit(&ring->control->newest, writer->tail, memory_order_relaxed);
+	writer->number = number;
 	writer->tail = writer->reserved = tail;
 	writer->open = 0;
-	atomic_store_explicit(&ring->control->next_number, writer->number, memory_order_relaxed);
+	atomic_store_explicit(&ring->control->next_number, number, memory_order_relaxed);
 	atomic_store_explicit(&ring->control->tail, tail, memory_order_release);
 	ring_wake(ring, RING_READER, count);
 }
@@ -218,7 +221,6 @@ int ring_one_commit(struct uw_ring *ring, const struct uw_record *records, uint3
 			return -EINVAL;
 		at = next;
 	}
-	writer->number = number;
-	publish(ring, at, count);
+	publish(ring, at, number, count);
 	return 0;
 }
