@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Any bytes as a packed submission. What is taken packs to the same bytes again; what also passes
- * the checks of a submission can be made a job and shown.
+ * Any bytes as a packed submission. What is taken packs to bytes that are taken and pack to the same
+ * again, and are the same if they were not of an older form; what also passes the checks of a
+ * submission can be made a job and shown.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 
 #include "user/base/cleanup.h"
 #include "user/model/job.h"
+
+#define OLDER_LACKS sizeof(uint64_t) /* the size of the input */
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
@@ -34,17 +37,23 @@ static void show(const struct job_spec *spec)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-	AUTO_FREE char *own = malloc(len + 1), *again = malloc(len + 1); /* exact ends */
-	struct job_spec spec;
+	size_t room = len + OLDER_LACKS;
+	AUTO_FREE char *own = malloc(len + 1), *again = malloc(room), *third = malloc(room);
+	struct job_spec spec, same;
 	struct uw_err err;
+	size_t size;
 
-	if (!own || !again)
+	if (!own || !again || !third)
 		return 0;
-	memcpy(own, bytes, len);
+	memcpy(own, bytes, len); /* to its exact end */
 	if (job_unpack(own, len, &spec) < 0)
 		return 0;
-	require(job_pack(&spec, true, again, len) == len, "another size");
-	require(!memcmp(own, again, len), "other bytes");
+	size = job_pack(&spec, true, again, room);
+	require(size == len || size == room, "another size");
+	require(size == room || !memcmp(own, again, len), "other bytes");
+	require(job_unpack(again, size, &same) == 0, "not taken again");
+	require(job_pack(&same, true, third, room) == size, "another size again");
+	require(!memcmp(again, third, size), "other bytes again");
 	if (job_spec_check(&spec, &err) == 0)
 		show(&spec);
 	return 0;
