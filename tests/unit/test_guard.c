@@ -277,9 +277,10 @@ static void test_guard_takes_a_heart_for_stopped_after_two_seconds(void **state)
 	uint64_t beat_us = 5 * US_PER_SEC;
 
 	(void)state;
-	assert_false(guard_is_stale(beat_us, beat_us - 1)); /* another CPU's clock */
-	assert_false(guard_is_stale(beat_us, beat_us + 2 * US_PER_SEC));
-	assert_true(guard_is_stale(beat_us, beat_us + 2 * US_PER_SEC + 1));
+	assert_false(guard_is_stale(beat_us, 0, beat_us - 1)); /* another CPU's clock */
+	assert_false(guard_is_stale(beat_us, 0, beat_us + 2 * US_PER_SEC));
+	assert_true(guard_is_stale(beat_us, 0, beat_us + 2 * US_PER_SEC + 1));
+	assert_false(guard_is_stale(beat_us, US_PER_SEC, beat_us + 3 * US_PER_SEC));
 }
 
 /* Its last heartbeat lies in the future, and then as far back as says that it hangs. */
@@ -294,6 +295,27 @@ static void test_guard_undoes_what_a_stopped_uwd_holds(void **state)
 	await_two_turns(f);
 	assert_false(is_clean(f));
 	beat(f, clock_now_us() - LEDGER_STALE_US);
+	await_clean(f);
+	end(uwd, SIGKILL);
+	end(guard, SIGTERM);
+}
+
+/* A machine that stands still makes both late. What uwd is silent beyond that, it is taken for. */
+static void test_guard_that_stood_still_itself_takes_nobody_for_stopped(void **state)
+{
+	struct fixture *f = *state;
+	pid_t uwd = start_uwd(f, 1), guard;
+
+	assert_int_equal(kill(uwd, SIGSTOP), 0);
+	beat(f, clock_now_us() + FAR_US);
+	guard = start_guard(f);
+	await_two_turns(f);
+	assert_int_equal(kill(guard, SIGSTOP), 0);
+	beat(f, clock_now_us() - LEDGER_STALE_US / 2);
+	usleep(LEDGER_STALE_US);
+	assert_int_equal(kill(guard, SIGCONT), 0);
+	await_two_turns(f);
+	assert_false(is_clean(f));
 	await_clean(f);
 	end(uwd, SIGKILL);
 	end(guard, SIGTERM);
@@ -476,6 +498,7 @@ int main(void)
 		TEST(test_guard_second_one_gives_way),
 		TEST(test_guard_takes_a_heart_for_stopped_after_two_seconds),
 		TEST(test_guard_undoes_what_a_stopped_uwd_holds),
+		TEST(test_guard_that_stood_still_itself_takes_nobody_for_stopped),
 		TEST(test_guard_thaws_at_a_deadline_and_leaves_a_squeeze_to_a_live_uwd),
 		TEST(test_guard_outlasts_the_last_thread),
 		TEST(test_guard_keeps_what_is_handed_over),

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -35,6 +36,8 @@ struct guard {
 	struct ledger *ledger;    /* NULL: none that is ours to read, poll for one */
 	uint64_t hang_beat_us;    /* the heartbeat at which a hang was noted, 0 = none */
 	uint64_t orphan_since_us; /* the lock is held, its holder is dead; 0 = not so */
+	uint64_t beat_us;         /* the last heartbeat that was seen ... */
+	uint64_t late_us;         /* ... and how much of the time since then nobody ran */
 };
 
 /* The only way out of the loop; set by SIGTERM and SIGINT. */
@@ -114,7 +117,7 @@ static void drop_ledger(struct guard *guard)
 {
 	ledger_close(guard->ledger);
 	guard->ledger = NULL;
-	guard->hang_beat_us = 0;
+	guard->hang_beat_us = guard->beat_us = guard->late_us = 0;
 	guard->orphan_since_us = 0;
 }
 
@@ -232,22 +235,53 @@ static void watch_orphan(struct guard *guard, uint64_t now_us)
 	drop_ledger(guard);
 }
 
-bool guard_is_stale(uint64_t beat_us, uint64_t now_us)
+bool guard_is_stale(uint64_t beat_us, uint64_t late_us, uint64_t now_us)
 {
-	return now_us > beat_us + LEDGER_STALE_US;
+	return now_us > beat_us + late_us + LEDGER_STALE_US;
+}
+
+/*
+ * How long uwd has been silent for no fault of its own. The guard runs before uwd wherever both
+ * want the processor: what it got up too late, the machine stood still, or something stood above
+ * both, and uwd's next beat is as late.
+ */
+static void count_late(struct guard *guard, uint64_t beat_us, uint64_t due_us, uint64_t now_us)
+{
+	if (guard->beat_us != beat_us)
+		guard->late_us = 0;
+	guard->beat_us = beat_us;
+	if (due_us < beat_us)
+		due_us = beat_us; /* before that is another beat's */
+	if (now_us > due_us)
+		guard->late_us += now_us - due_us;
+}
+
+/* The function of the kernel in which its main thread waits; "0": in none. */
+static void report_hang(const struct ledger_peer *uwd, const struct ledger_undone *undone,
+			uint64_t took_us)
+{
+	char path[32], place[64], what[sizeof(place) + 16];
+
+	snprintf(path, sizeof(path), "/proc/%d/wchan", uwd->pid);
+	if (text_read_at(AT_FDCWD, path, place, sizeof(place)) <= 0)
+		snprintf(place, sizeof(place), "?");
+	snprintf(what, sizeof(what), "uwd hangs in=%s", place);
+	report(what, undone, took_us);
 }
 
 /* Its entries stay: it may come back, and is their only writer. */
-static void watch_hang(struct guard *guard, uint64_t beat_us, uint64_t now_us)
+static void watch_hang(struct guard *guard, const struct ledger_peer *uwd, uint64_t now_us)
 {
 	struct ledger_undone undone = {0};
+	uint64_t took_us;
 
 	undo_all(guard, LEDGER_UNDO_KEEP, &undone);
-	if (guard->hang_beat_us == beat_us)
+	if (guard->hang_beat_us == uwd->beat_us)
 		return;
-	guard->hang_beat_us = beat_us;
-	ledger_note_undone(guard->ledger, &undone, clock_now_us() - now_us, true);
-	report("uwd hangs", &undone, clock_now_us() - now_us);
+	guard->hang_beat_us = uwd->beat_us;
+	took_us = clock_now_us() - now_us;
+	ledger_note_undone(guard->ledger, &undone, took_us, true);
+	report_hang(uwd, &undone, took_us);
 }
 
 /*
@@ -255,7 +289,7 @@ static void watch_hang(struct guard *guard, uint64_t beat_us, uint64_t now_us)
  * holds the squeeze over its deadline while all that is in it is frozen; a second writer of
  * memory.high would only fight it. Squeezes are undone once uwd hangs or is gone.
  */
-static void watch_uwd(struct guard *guard)
+static void watch_uwd(struct guard *guard, uint64_t due_us)
 {
 	uint64_t now_us = clock_now_us();
 	struct ledger_peer uwd;
@@ -268,8 +302,9 @@ static void watch_uwd(struct guard *guard)
 	}
 	guard->orphan_since_us = 0;
 	ledger_read_peer(guard->ledger, LEDGER_UWD, &uwd);
-	if (guard_is_stale(uwd.beat_us, now_us))
-		watch_hang(guard, uwd.beat_us, now_us);
+	count_late(guard, uwd.beat_us, due_us, now_us);
+	if (guard_is_stale(uwd.beat_us, guard->late_us, now_us))
+		watch_hang(guard, &uwd, now_us);
 	else
 		thaw_late(guard, now_us);
 }
@@ -293,19 +328,21 @@ static int open_again(struct guard *guard, struct uw_err *err)
 
 static int turn(struct guard *guard, struct uw_err *err)
 {
+	uint64_t now_us = clock_now_us(), wait_us;
 	int rc;
 
 	if (!guard->ledger)
 		return open_again(guard, err);
-	ledger_beat(guard->ledger, LEDGER_GUARD, clock_now_us());
-	rc = ledger_take(guard->ledger, LEDGER_GUARD, wait_of(guard));
+	ledger_beat(guard->ledger, LEDGER_GUARD, now_us);
+	wait_us = wait_of(guard);
+	rc = ledger_take(guard->ledger, LEDGER_GUARD, wait_us);
 	if (rc >= 0) {
 		take_over(guard);
 		ledger_release_and_wait(guard->ledger, IDLE_US);
 		if (ledger_is_replaced(guard->ledger))
 			drop_ledger(guard);
 	} else if (rc == -EBUSY) {
-		watch_uwd(guard);
+		watch_uwd(guard, now_us + wait_us);
 	} else {
 		log_err("guard: the ledger's lock is broken: %s", strerror(-rc));
 		drop_ledger(guard);

@@ -26,8 +26,8 @@ int guard_run(const struct guard_options *options, struct uw_err *err);
  * when something could not be undone. */
 int guard_undo_once(const struct guard_options *options, struct uw_err *err);
 
-/* A living uwd whose last heartbeat was at beat_us hangs: it has been silent for LEDGER_STALE_US.
- */
-bool guard_is_stale(uint64_t beat_us, uint64_t now_us);
+/* A living uwd whose last heartbeat was at beat_us hangs: it has been silent for LEDGER_STALE_US
+ * and the late_us of that time in which nobody ran. */
+bool guard_is_stale(uint64_t beat_us, uint64_t late_us, uint64_t now_us);
 
 #endif
