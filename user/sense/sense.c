@@ -232,9 +232,10 @@ static bool host_is_roomy(void)
 static void read_host(struct sense *sense, uint64_t now_us, struct host_sample *host)
 {
 	bool at_rest = now_us - sense->full_us >= REST_US;
+	bool is_known = sense->meminfo_us && now_us - sense->meminfo_us < ROOMY_HOST_US;
 
 	*host = (struct host_sample){0};
-	if (at_rest && now_us - sense->meminfo_us < ROOMY_HOST_US && host_is_roomy())
+	if (at_rest && is_known && host_is_roomy())
 		return;
 	read_meminfo(sense, host);
 	sense->meminfo_us = now_us;
