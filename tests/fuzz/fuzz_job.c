@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Any bytes as a packed submission. What is taken packs to bytes that are taken and pack to the same
- * again, and are the same if they were not of an older form; what also passes the checks of a
+ * Any bytes as a packed submission. What is taken packs to bytes that are taken and pack to the
+ * same again, and are the same if they were not of an older form; what also passes the checks of a
  * submission can be made a job and shown.
  */
 #include <stdio.h>

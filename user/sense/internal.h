@@ -7,6 +7,7 @@
 
 #include "cgroups/cgroups.h"
 #include "user/sense/ages_thread.h"
+#include "user/sense/locks_thread.h"
 #include "user/sense/sense.h"
 
 #define SENSE_TEXT_LEN 16384 /* memory.stat of 7.x is 1.5 KiB; numbers grow, keys are added */
@@ -35,7 +36,7 @@ struct sense_leaf {
 struct sense {
 	int pool; /* borrowed */
 	int meminfo, pressure;
-	int locks; /* /proc/locks; -1 until it is looked at */
+	struct locks_thread locks;
 	int inotify;
 	uint64_t generation;
 	uint32_t component_count;
@@ -62,7 +63,8 @@ void sense_read_leaves(struct sense *sense, struct frame *frame, uint32_t looks)
 
 /* ---- locks.c ---- */
 
-/* If looks asks for it, counts who waits for locks of the leaves in the frame. */
+/* If looks asks for it, counts who waits for locks of the leaves in the frame, by what was read
+ * since it was asked last; valid from the second question on. */
 void sense_read_locks(struct sense *sense, struct frame *frame, uint32_t looks);
 
 #endif

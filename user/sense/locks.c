@@ -1,24 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Finds out whether somebody waits for a lock that a frozen leaf holds. /proc/locks says who waits
- * for whom by pid; whose pids they are is looked up in cgroup.procs, and only when anybody waits at
- * all. A pid below a leaf's own subgroups, one among more than fit into a text, and the holder of
- * an open file description lock, which the kernel does not name, are not known: for them a frozen
- * leaf has its breaths. Nothing is read unless it was asked for.
+ * Finds out whether somebody waits for a lock that a frozen leaf holds. /proc/locks, which a thread
+ * reads between two frames, says who waits for whom by pid; whose pids they are is looked up in
+ * cgroup.procs, and only when anybody waits at all. A pid below a leaf's own subgroups, one among
+ * more than fit into a text, and the holder of an open file description lock, which the kernel does
+ * not name, are not known: for them a frozen leaf has its breaths. Nothing is read unless it was
+ * asked for.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "user/base/clock.h"
 #include "user/base/text.h"
 #include "user/sense/internal.h"
 #include "user/sense/parse.h"
 
-/* The kernel holds up whoever locks while it writes this: a few thousand rows and no more. */
-#define READ_MAX  (256 * 1024)
 #define RECENT_US (5 * US_PER_SEC)
 
 /* By index into the frame's leaves, or NOBODY. */
@@ -27,38 +23,6 @@
 struct lock_owners {
 	uint32_t holder[PARSE_LOCK_WAITS], waiter[PARSE_LOCK_WAITS];
 };
-
-/* Whole lines of the text, of which used bytes are there; moves what is left of the last one up. */
-static size_t take_lines(char *text, size_t used, struct lock_waits *waits)
-{
-	char *line = text, *end;
-
-	while ((end = memchr(line, '\n', used - (size_t)(line - text)))) {
-		*end = '\0';
-		parse_lock_line(line, waits);
-		line = end + 1;
-	}
-	used -= (size_t)(line - text);
-	memmove(text, line, used);
-	return used;
-}
-
-static bool read_waits(struct sense *sense, struct lock_waits *waits)
-{
-	size_t used = 0, in_all = 0;
-	ssize_t got;
-
-	if (sense->locks < 0)
-		sense->locks = open("/proc/locks", O_RDONLY | O_CLOEXEC);
-	if (sense->locks < 0 || lseek(sense->locks, 0, SEEK_SET) < 0)
-		return false;
-	while (in_all < READ_MAX && used < sizeof(sense->text) &&
-	       (got = read(sense->locks, sense->text + used, sizeof(sense->text) - used)) > 0) {
-		in_all += (size_t)got;
-		used = take_lines(sense->text, used + (size_t)got, waits);
-	}
-	return true;
-}
 
 /* pids is a text of one a line. */
 static bool has_pid(const char *pids, int64_t pid)
@@ -125,7 +89,7 @@ void sense_read_locks(struct sense *sense, struct frame *frame, uint32_t looks)
 {
 	struct lock_waits waits = {0};
 
-	frame->locks_valid = looks & PLAN_LOOK_LOCKS && read_waits(sense, &waits);
+	frame->locks_valid = looks & PLAN_LOOK_LOCKS && locks_thread_ask(&sense->locks, &waits);
 	if (waits.count)
 		match(sense, frame, &waits);
 }

@@ -334,7 +334,8 @@ int sense_new(const struct config *config, int pool_dirfd, struct sense **ret_se
 	if (!sense)
 		return err_set(err, -ENOMEM, "sense: out of memory");
 	raise_file_limit();
-	sense->meminfo = sense->pressure = sense->locks = -1;
+	sense->meminfo = sense->pressure = -1;
+	locks_thread_init(&sense->locks, LOCKS_FILE);
 	open_once(&sense->meminfo, "/proc/meminfo");
 	open_once(&sense->pressure, "/proc/pressure/memory");
 	sense->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -359,7 +360,7 @@ void sense_free(struct sense *sense)
 		lose_component(sense, i);
 	close_fd(sense->meminfo);
 	close_fd(sense->pressure);
-	close_fd(sense->locks);
+	locks_thread_done(&sense->locks);
 	close_fd(sense->inotify);
 	free(sense);
 }

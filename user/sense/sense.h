@@ -42,7 +42,8 @@ uint64_t sense_generation(const struct sense *sense);
  * Bit i of calm says that no task of component i stalled since the last full frame: its pressure
  * stands where it was and is read every 5 s only. Of the host only meminfo, without its pressure;
  * at rest, and while a quarter of it is free, every 5 s, absent in between. looks (enum plan_look)
- * is read beside that. Writes frame->host, ->component*, ->leaf*, ->locks_valid; nothing else.
+ * is read beside that; locks by a thread, for a later frame. Writes frame->host, ->component*,
+ * ->leaf*, ->locks_valid; nothing else.
  * Cost: 10 pread(2) a component, 3 a leaf; while nothing moves and all is calm 1 a component.
  */
 void sense_full(struct sense *sense, struct frame *frame, uint32_t calm, uint32_t looks);
