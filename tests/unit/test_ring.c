@@ -237,6 +237,59 @@ static void test_nothing_but_left_out_records_frees_the_room(void **data)
 	}
 }
 
+/* What is behind the last record that was handed out goes with it: a writer that waits for that
+ * room and a reader that waits for records would wait for ever. */
+static void test_room_behind_a_shortened_record_is_given_back(void **data)
+{
+	(void)data;
+	for (uint32_t apart = 0; apart < 2; apart++) {
+		struct uw_ring *ring = ring_make(0, 4096);
+		struct uw_record in[4] = {{.length = 8}, {.length = 1000}, {.length = 1000}},
+				 out[4];
+
+		assert_int_equal(uw_ring_reserve(ring, in, 3), 3);
+		in[1].length = in[2].length = UW_RECORD_NONE;
+		assert_int_equal(uw_ring_commit(ring, in, 3), 0);
+		assert_int_equal(uw_ring_peek(ring, out, apart ? 1 : 4), 1);
+		if (apart)
+			assert_int_equal(uw_ring_peek(ring, out + 1, 1), -EAGAIN);
+		assert_int_equal(uw_ring_release(ring, out, 1), 0);
+		assert_int_equal(ring_stats(ring).used_bytes, 0);
+		for (int i = 0; i < 4; i++)
+			in[i].length = 1000;
+		assert_int_equal(uw_ring_reserve(ring, in, 4), 4);
+		uw_ring_close(ring);
+	}
+}
+
+/* A mark has 32 bits, and so counts 32 GiB: a reader that sleeps for longer, or comes to a ring
+ * that had none, is as any other. */
+static void test_reader_wakes_after_more_than_a_mark_counts(void **data)
+{
+	(void)data;
+	for (uint32_t observes = 0; observes < 2; observes++) {
+		struct uw_ring *ring = ring_make(DROP, 4096);
+		struct uw_ring *reader = ring_attach(ring, observes ? UW_READ_ONLY : UW_READ_WRITE);
+		struct uw_record held;
+		uint64_t far = (1ULL << 35) + 48, number = 0;
+
+		ring_put(ring, 1, 1);
+		assert_int_equal(uw_ring_peek(reader, &held, 1), 1);
+		ring->writer.tail = ring->writer.reserved = ring->writer.oldest = far;
+		atomic_store(&ring->control->oldest, far);
+		for (uint64_t i = 2; i < 5; i++)
+			ring_put(ring, i, 1);
+		assert_int_equal(uw_ring_release(reader, &held, 1), UW_STALE);
+		for (uint64_t i = 2; i < 5; i++) {
+			assert_int_equal(ring_take(reader, &number), 0);
+			assert_int_equal(number, i);
+		}
+		assert_int_equal(uw_ring_release(reader, &held, 1), UW_STALE);
+		uw_ring_close(reader);
+		uw_ring_close(ring);
+	}
+}
+
 static void test_wrong_calls_are_refused(void **data)
 {
 	struct uw_ring *one = ring_make(0, 4096), *many = ring_make(MANY, 4096);
@@ -407,6 +460,8 @@ int main(void)
 		cmocka_unit_test(test_batch_is_cut_where_the_room_ends),
 		cmocka_unit_test(test_records_are_shortened_and_left_out),
 		cmocka_unit_test(test_nothing_but_left_out_records_frees_the_room),
+		cmocka_unit_test(test_room_behind_a_shortened_record_is_given_back),
+		cmocka_unit_test(test_reader_wakes_after_more_than_a_mark_counts),
 		cmocka_unit_test(test_wrong_calls_are_refused),
 		cmocka_unit_test(test_wrong_options_are_refused),
 		cmocka_unit_test(test_one_writer_and_one_reader_at_a_time),

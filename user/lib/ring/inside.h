@@ -39,11 +39,13 @@ struct ring_one_writer {
 
 struct ring_one_reader {
 	alignas(RING_LINE) uint64_t head; /* released */
-	uint64_t held;                    /* end of what was handed out */
+	uint64_t held;                    /* looked at up to here */
+	uint64_t end;                     /* of the last record handed out; up to held: fillers */
 	uint64_t tail;                    /* of the writer, when it was last looked at */
 	uint64_t lost;
 	uint32_t number;    /* expected of the next record */
 	bool is_it, counts; /* counts: number is known */
+	bool jumped;        /* over something that may have been in hand */
 };
 
 struct uw_ring {

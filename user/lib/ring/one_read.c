@@ -18,7 +18,7 @@ static int become_reader(struct uw_ring *ring)
 	if (rc)
 		return rc;
 	reader->head = atomic_load(&ring->control->head) & ~7ULL;
-	reader->held = reader->tail = reader->head;
+	reader->held = reader->end = reader->tail = reader->head;
 	reader->counts = ring->writable && !reader->head; /* the first record is number 0 */
 	reader->is_it = true;
 	return 0;
@@ -54,9 +54,17 @@ static void publish_head(struct uw_ring *ring, uint64_t head)
 static int start_over(struct uw_ring *ring, uint64_t tail)
 {
 	atomic_fetch_add(&ring->torn, 1);
-	ring->reader.held = ring->reader.tail = tail & ~7ULL;
+	ring->reader.held = ring->reader.end = ring->reader.tail = tail & ~7ULL;
 	publish_head(ring, tail & ~7ULL);
 	return -EBADMSG;
+}
+
+/* On from there, over what was lost. Nothing before it is in hand any more, so that all that is
+ * lies within a ring of held, and its mark says where. */
+static void jump(struct ring_one_reader *reader, uint64_t to)
+{
+	reader->head = reader->held = reader->end = to;
+	reader->jumped = true;
 }
 
 /* 0 when there is something between held and the known tail, or when the writer went on past held
@@ -69,7 +77,8 @@ static int look_for_records(struct uw_ring *ring)
 	if (tail == reader->held)
 		return -EAGAIN;
 	if (was_overtaken(ring, reader->held)) {
-		reader->held = reader->tail = first_intact(ring) & ~7ULL;
+		jump(reader, first_intact(ring) & ~7ULL);
+		reader->tail = reader->held;
 		tail = atomic_load_explicit(&ring->control->tail, memory_order_acquire);
 		if (was_overtaken(ring, reader->held))
 			return 0;
@@ -130,7 +139,7 @@ static void count_lost(struct ring_one_reader *reader, uint32_t first, uint32_t 
 static int peek_once(struct uw_ring *ring, struct uw_record *records, uint32_t count)
 {
 	struct ring_one_reader *reader = &ring->reader;
-	uint64_t at = reader->held;
+	uint64_t at = reader->held, end = reader->end;
 	uint32_t got = 0, number, first = 0;
 	int rc = 0;
 
@@ -140,6 +149,7 @@ static int peek_once(struct uw_ring *ring, struct uw_record *records, uint32_t c
 			break;
 		if (!got)
 			first = number;
+		end = at;
 	}
 	if (was_overtaken(ring, reader->held)) {
 		reader->tail = reader->held; /* so that the writer is asked again */
@@ -150,6 +160,7 @@ static int peek_once(struct uw_ring *ring, struct uw_record *records, uint32_t c
 	if (!got && reader->head == reader->held && at != reader->held)
 		publish_head(ring, at); /* nothing but fillers: nobody would release them */
 	reader->held = at;
+	reader->end = end;
 	if (got)
 		count_lost(reader, first, got);
 	return got ? (int)got : -EAGAIN;
@@ -166,7 +177,7 @@ static int catch_up(struct uw_ring *ring, struct uw_record *records, uint32_t co
 
 	if (newest % 8 || tail - newest > ring->data_bytes)
 		newest = tail; /* committed meanwhile, or no writer of ours */
-	reader->held = newest;
+	jump(reader, newest);
 	reader->tail = tail;
 	rc = peek_once(ring, records, count);
 	return rc ? rc : -EAGAIN;
@@ -191,6 +202,15 @@ int ring_one_peek(struct uw_ring *ring, struct uw_record *records, uint32_t coun
 	return catch_up(ring, records, count);
 }
 
+/* Where a record is that was handed out: before held by a ring at most. */
+static uint64_t position_of(const struct ring_one_reader *reader, const struct uw_record *record)
+{
+	uint32_t back = (uint32_t)(reader->held / 8) - record->mark;
+
+	return reader->held - (uint64_t)back * 8;
+}
+
+/* Fillers behind the last record handed out go with it: nobody would release them. */
 int ring_one_release(struct uw_ring *ring, const struct uw_record *records, uint32_t count)
 {
 	struct ring_one_reader *reader = &ring->reader;
@@ -199,14 +219,16 @@ int ring_one_release(struct uw_ring *ring, const struct uw_record *records, uint
 
 	if (!count)
 		return 0;
-	last = &records[count - 1];
-	first = reader->head +
-		(uint64_t)(uint32_t)(records->mark - (uint32_t)(reader->head / 8)) * 8;
-	end = reader->head + (uint64_t)(uint32_t)(last->mark - (uint32_t)(reader->head / 8)) * 8 +
-	      ring_span(last->length);
-	if (!reader->is_it || end > reader->held || first >= end)
+	if (!reader->is_it)
 		return -EINVAL;
-	publish_head(ring, end);
+	last = &records[count - 1];
+	first = position_of(reader, records);
+	end = position_of(reader, last) + ring_span(last->length);
+	if ((int64_t)(first - reader->head) < 0)
+		return reader->jumped ? UW_STALE : -EINVAL;
+	if ((int64_t)(end - reader->held) > 0 || first >= end)
+		return -EINVAL;
+	publish_head(ring, (int64_t)(end - reader->end) < 0 ? end : reader->held);
 	return was_overtaken(ring, first) ? UW_STALE : 0;
 }
 
