@@ -290,6 +290,18 @@ static void test_reader_wakes_after_more_than_a_mark_counts(void **data)
 	}
 }
 
+/* Where the oldest go, the readers' position may be far behind. */
+static void test_full_ring_of_many_is_all_in_use(void **data)
+{
+	struct uw_ring *ring = ring_make(MANY | DROP, 4096);
+
+	(void)data;
+	for (uint64_t i = 0; i < 1000; i++)
+		assert_int_equal(ring_put(ring, i, 1), 0);
+	assert_int_equal(ring_stats(ring).used_bytes, ring_stats(ring).bytes);
+	uw_ring_close(ring);
+}
+
 static void test_wrong_calls_are_refused(void **data)
 {
 	struct uw_ring *one = ring_make(0, 4096), *many = ring_make(MANY, 4096);
@@ -462,6 +474,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_but_left_out_records_frees_the_room),
 		cmocka_unit_test(test_room_behind_a_shortened_record_is_given_back),
 		cmocka_unit_test(test_reader_wakes_after_more_than_a_mark_counts),
+		cmocka_unit_test(test_full_ring_of_many_is_all_in_use),
 		cmocka_unit_test(test_wrong_calls_are_refused),
 		cmocka_unit_test(test_wrong_options_are_refused),
 		cmocka_unit_test(test_one_writer_and_one_reader_at_a_time),

@@ -60,16 +60,21 @@ int uw_ring_wait(struct uw_ring *ring, uint32_t what, uint64_t timeout_us)
 	return ring_wait(ring, what == UW_RING_READ ? RING_READER : RING_WRITER, timeout_us);
 }
 
+/* Between the two loads others go on, so that there may seem to be more than a ring in it, as there
+ * is where writers of many have left the readers' position behind. */
 static uint64_t used_bytes(const struct uw_ring *ring)
 {
 	const struct ring_control *control = ring->control;
 	uint64_t head = atomic_load(ring->kind == RING_ONE && ring->drops ? &control->oldest
 									  : &control->head);
 	uint64_t used = atomic_load(&control->tail) - head;
+	uint64_t all = ring->kind == RING_ONE ? ring->data_bytes : ring->slot_count;
 
-	if (ring->kind != RING_ONE && used <= ring->slot_count)
-		used *= ring->stride;
-	return (int64_t)used < 0 ? 0 : used < ring->data_bytes ? used : ring->data_bytes;
+	if ((int64_t)used < 0)
+		return 0;
+	if (used > all)
+		used = all;
+	return ring->kind == RING_ONE ? used : used * ring->stride;
 }
 
 int uw_ring_stats(const struct uw_ring *ring, struct uw_ring_stats *ret_stats)
