@@ -24,14 +24,15 @@ static int become_reader(struct uw_ring *ring)
 	return 0;
 }
 
-/* Nothing before this is intact; what is written to comes after it by a ring at most. */
+/* Nothing before this is intact; what is written to comes after it by a ring at most. A tail that
+ * is read afterwards is not before it. */
 static uint64_t first_intact(const struct uw_ring *ring)
 {
 	const struct ring_control *control = ring->control;
 
 	atomic_thread_fence(memory_order_acquire);
 	return atomic_load_explicit(ring->drops ? &control->oldest : &control->head,
-				    memory_order_relaxed);
+				    memory_order_acquire);
 }
 
 static bool was_overtaken(const struct uw_ring *ring, uint64_t position)

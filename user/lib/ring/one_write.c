@@ -87,6 +87,8 @@ static int look_for_room(struct uw_ring *ring, uint64_t end)
 	if (head % 8 || writer->tail - head > ring->data_bytes)
 		return -EBADMSG;
 	writer->head = head;
+	/* An observer that reads what is written there finds that the head went on. */
+	atomic_thread_fence(memory_order_release);
 	return end - head <= ring->data_bytes ? 0 : -EAGAIN;
 }
 
@@ -110,7 +112,8 @@ static int drop_oldest(struct uw_ring *ring, uint64_t end)
 		oldest += span;
 	}
 	writer->oldest = oldest;
-	atomic_store_explicit(&ring->control->oldest, oldest, memory_order_relaxed);
+	/* After the tail, which is never before it. */
+	atomic_store_explicit(&ring->control->oldest, oldest, memory_order_release);
 	/* Before anything is written there. */
 	atomic_thread_fence(memory_order_release);
 	return 0;
