@@ -136,7 +136,7 @@ static void count_lost(struct ring_one_reader *reader, uint32_t first, uint32_t 
 	reader->number = first + count;
 }
 
-/* One look at what is there. */
+/* One look at what is there. 0: to be looked at anew. */
 static int peek_once(struct uw_ring *ring, struct uw_record *records, uint32_t count)
 {
 	struct ring_one_reader *reader = &ring->reader;
@@ -164,7 +164,7 @@ static int peek_once(struct uw_ring *ring, struct uw_record *records, uint32_t c
 	reader->end = end;
 	if (got)
 		count_lost(reader, first, got);
-	return got ? (int)got : -EAGAIN;
+	return (int)got; /* behind fillers there may be more by now */
 }
 
 /* Who was overtaken again and again is too slow for what is oldest, and goes on with the newest, of
@@ -200,7 +200,7 @@ int ring_one_peek(struct uw_ring *ring, struct uw_record *records, uint32_t coun
 		if (rc)
 			return rc;
 	}
-	return catch_up(ring, records, count);
+	return was_overtaken(ring, reader->held) ? catch_up(ring, records, count) : -EAGAIN;
 }
 
 /* Where a record is that was handed out: before held by a ring at most. */
