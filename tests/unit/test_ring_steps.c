@@ -109,6 +109,40 @@ static void test_observer_is_overtaken_at_any_instruction(void **data)
 		overtake_at_any_step(0, UW_READ_ONLY, counts[i], true);
 }
 
+static void leave_out_a_ring(void *data)
+{
+	struct pair *pair = data;
+
+	for (int i = 0; i < 40; i++) {
+		struct uw_record record = {.length = 8};
+
+		if (uw_ring_reserve(pair->ring, &record, 1) != 1)
+			return; /* it was one that is being written */
+		record.length = UW_RECORD_NONE;
+		assert_int_equal(uw_ring_commit(pair->ring, &record, 1), 0);
+	}
+}
+
+/* One that is left out has no length; the reader under which it takes the slot finds none. */
+static void test_record_that_is_left_out_is_never_torn(void **data)
+{
+	struct pair pair = {.ring = ring_make(MANY | DROP, 4096)};
+	uint64_t number = 0;
+	bool came = true;
+
+	(void)data;
+	for (unsigned steps = 1; came; steps++) {
+		assert_int_equal(ring_put(pair.ring, steps, 1), 0);
+		any_step_begin(steps, leave_out_a_ring, &pair);
+		ring_take(pair.ring, &number);
+		came = any_step_end();
+		while (ring_take(pair.ring, &number) != -EAGAIN)
+			continue;
+		assert_int_equal(ring_stats(pair.ring).torn, 0);
+	}
+	uw_ring_close(pair.ring);
+}
+
 /* ---- figures ---- */
 
 static void pass_some(void *data)
@@ -158,6 +192,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reader_is_overtaken_at_any_instruction),
 		cmocka_unit_test(test_observer_is_overtaken_at_any_instruction),
+		cmocka_unit_test(test_record_that_is_left_out_is_never_torn),
 		cmocka_unit_test(test_figures_are_possible_at_any_instruction),
 	};
 

@@ -56,8 +56,9 @@ static enum take take_slot(struct uw_ring *ring, uint64_t position, struct uw_re
 		return TAKE_RACED;
 	length = atomic_load_explicit(&slot->length, memory_order_relaxed);
 	if (length > ring->record_bytes) {
-		atomic_fetch_add(&ring->torn, 1);
-		free_slot(slot, mine);
+		/* Unless it is that of a writer who took the slot meanwhile. */
+		if (free_slot(slot, mine))
+			atomic_fetch_add(&ring->torn, 1);
 		return TAKE_GONE;
 	}
 	*ret_record = (struct uw_record){slot->bytes, length, (uint32_t)position};
