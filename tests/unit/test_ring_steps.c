@@ -2,6 +2,8 @@
 /* Rings whose other side goes on between any two instructions of a call. */
 #include "tests/unit/ring_fixture.h"
 
+#include <sys/wait.h>
+
 #include "tests/unit/any_step.h"
 
 #define STEPS_MAX 20000U /* no call takes so many */
@@ -179,6 +181,57 @@ static void test_figures_are_possible_at_any_instruction(void **data)
 	}
 }
 
+/* ---- roles ---- */
+
+struct heir {
+	struct uw_ring *ring, *third;
+	int rc;
+};
+
+/* The writer that died is forgotten, and its place in the table goes to one that writes. */
+static void inherit(void *data)
+{
+	struct heir *heir = data;
+
+	heir->third = ring_attach(heir->ring, UW_READ_WRITE);
+	heir->rc = ring_put(heir->third, 3, 1);
+}
+
+static void leave_dead_writer(const struct uw_ring *ring)
+{
+	int fd = dup(uw_ring_fd(ring));
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct uw_ring *theirs = NULL;
+
+		_exit(uw_ring_attach_fd(fd, UW_READ_WRITE, &theirs) || ring_put(theirs, 1, 1));
+	}
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	close(fd);
+}
+
+static void test_two_never_write_whenever_one_died(void **data)
+{
+	bool came = true;
+
+	(void)data;
+	for (unsigned steps = 1; came; steps++) {
+		struct heir heir = {.ring = ring_make(0, 4096), .rc = -EBUSY};
+		struct uw_record record = {.length = 8};
+		int rc;
+
+		leave_dead_writer(heir.ring);
+		any_step_begin(steps, inherit, &heir);
+		rc = uw_ring_reserve(heir.ring, &record, 1);
+		came = any_step_end();
+		assert_true(rc == 1 || rc == -EBUSY);
+		assert_true(rc == -EBUSY || heir.rc == -EBUSY);
+		uw_ring_close(heir.third);
+		uw_ring_close(heir.ring);
+	}
+}
+
 static int skip_elsewhere(void **state)
 {
 	(void)state;
@@ -194,6 +247,7 @@ int main(void)
 		cmocka_unit_test(test_observer_is_overtaken_at_any_instruction),
 		cmocka_unit_test(test_record_that_is_left_out_is_never_torn),
 		cmocka_unit_test(test_figures_are_possible_at_any_instruction),
+		cmocka_unit_test(test_two_never_write_whenever_one_died),
 	};
 
 	return cmocka_run_group_tests(tests, skip_elsewhere, NULL);

@@ -141,9 +141,11 @@ static void clear_client(struct uw_ring *ring, uint32_t client)
 	struct ring_control *control = ring->control;
 
 	for (int side = 0; side < RING_SIDE__COUNT; side++) {
-		uint32_t mine = client + 1;
+		uint32_t role = atomic_load(&control->role[side]);
 
-		atomic_compare_exchange_strong(&control->role[side], &mine, 0);
+		if (ring_role_client(role) == client + 1)
+			atomic_compare_exchange_strong(&control->role[side], &role,
+						       role - (client + 1));
 	}
 	if (ring->kind != RING_MANY)
 		return;
@@ -190,10 +192,11 @@ int ring_take_role(struct uw_ring *ring, enum ring_side side)
 {
 	_Atomic uint32_t *role = &ring->control->role[side];
 	uint32_t mine = ring->client + 1, there = atomic_load(role);
+	uint32_t client = ring_role_client(there), taken = ((there >> 8) + 1) << 8 | mine;
 
-	if (there == mine)
+	if (client == mine)
 		return 0;
-	if (there && !client_is_dead(ring, there - 1))
+	if (client && !client_is_dead(ring, client - 1))
 		return -EBUSY;
-	return atomic_compare_exchange_strong(role, &there, mine) ? 0 : -EBUSY;
+	return atomic_compare_exchange_strong(role, &there, taken) ? 0 : -EBUSY;
 }

@@ -58,12 +58,19 @@ struct ring_control {
 	_Atomic uint32_t next_number;
 	alignas(RING_LINE) _Atomic uint64_t head; /* the readers' */
 	struct ring_waits waits[RING_SIDE__COUNT];
-	/* Rarely written. One writer: the client that is it, from 1 on; 0: nobody. */
+	/* Rarely written. One writer: how often the role was taken << 8 | the client that has it,
+	 * from 1 on; 0: nobody. So one that found the client dead does not take it from who has
+	 * the same place in the table since. */
 	alignas(RING_LINE) _Atomic uint32_t role[RING_SIDE__COUNT];
 	_Atomic uint64_t dropped;              /* many, drop-oldest: records overwritten */
 	_Atomic uint64_t abandoned;            /* claims of clients that died */
 	_Atomic uint64_t client[RING_CLIENTS]; /* pid << 32 | start time; 0: free */
 };
+
+static inline uint32_t ring_role_client(uint32_t role)
+{
+	return role & 0xff;
+}
 
 /* ---- one writer ---- */
 
