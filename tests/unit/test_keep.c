@@ -24,6 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/unit/fast_clock.h"
+#include "user/base/clock.h"
 #include "user/base/text.h"
 #include "user/base/units.h"
 #include "user/keep/keep.h"
@@ -328,17 +330,32 @@ static void test_bad_packet_ends_the_connection_and_no_pool(void **state)
 	close(fd);
 }
 
+static int setup_fast(void **state)
+{
+	fast_clock_rate = 20;
+	return setup(state);
+}
+
+static int teardown_fast(void **state)
+{
+	fast_clock_rate = 1;
+	return teardown(state);
+}
+
 /* An uwd that restarts comes back within that time. */
 static void test_keeper_without_pools_and_uwd_ends(void **state)
 {
 	int status, fd = make(POOL, MIB), none;
+	uint64_t began_us;
 
 	(void)state;
 	ask(KEEP_DROP, POOL, 0, 0, &none);
 	close(fd);
+	began_us = clock_now_us();
 	close(uwd);
 	uwd = -1;
 	assert_int_equal(waitpid(keeper, &status, 0), keeper);
+	assert_true(clock_now_us() - began_us >= (KEEP_LONELY_MS - 100) * US_PER_MS);
 	assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
 }
 
@@ -380,7 +397,8 @@ int main(void)
 		TEST(next_uwd_gets_the_pools_back),
 		TEST(pool_of_an_earlier_keeper_is_taken),
 		TEST(bad_packet_ends_the_connection_and_no_pool),
-		TEST(keeper_without_pools_and_uwd_ends),
+		cmocka_unit_test_setup_teardown(test_keeper_without_pools_and_uwd_ends, setup_fast,
+						teardown_fast),
 		TEST(keeper_without_a_free_file_outlasts_that),
 	};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* libuw: leases, waits, threads, fork, and an uwd that is killed under it. */
-#include "tests/unit/uw_fixture.h"
+#include "tests/unit/uw_fast.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -443,6 +443,7 @@ static void test_own_loop_hears_the_latest_level(void **data)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, uw_fixture_setup, uw_fixture_teardown)
+#define FAST(name) cmocka_unit_test_setup_teardown(name, uw_fast_setup, uw_fast_teardown)
 
 int main(void)
 {
@@ -460,7 +461,7 @@ int main(void)
 		TEST(test_child_has_no_leases_and_the_parent_keeps_them),
 		TEST(test_leases_outlive_an_uwd_that_is_killed),
 		TEST(test_call_waits_for_an_uwd_that_restarts),
-		TEST(test_call_gives_up_after_five_seconds),
+		FAST(test_call_gives_up_after_five_seconds),
 		TEST(test_nothing_is_lost_or_doubled_by_kills),
 		TEST(test_levels_reach_the_thread_and_survive_a_restart),
 		TEST(test_own_loop_hears_the_latest_level),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* libuw: small leases without asking. What crosses is told apart by a server that stands still. */
-#include "tests/unit/uw_fixture.h"
+#include "tests/unit/uw_fast.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -125,7 +125,7 @@ static void test_credit_that_comes_late_goes_back_too(void **data)
 	assert_int_equal(uw_start_thread(uw), 0);
 	kill(f->server, SIGSTOP);
 	assert_int_equal(pthread_create(&thread, NULL, get_one, uw), 0);
-	usleep(2200 * 1000);
+	usleep(2200 * 1000 / (useconds_t)fast_clock_rate);
 	kill(f->server, SIGCONT);
 	pthread_join(thread, &failed);
 	assert_null(failed);
@@ -414,6 +414,7 @@ static void test_nothing_is_lost_when_uwd_is_killed(void **data)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, uw_fixture_setup, uw_fixture_teardown)
+#define FAST(name) cmocka_unit_test_setup_teardown(name, uw_fast_setup, uw_fast_teardown)
 
 int main(void)
 {
@@ -421,18 +422,18 @@ int main(void)
 		TEST(test_small_lease_does_not_cross),
 		TEST(test_what_is_too_large_or_not_to_be_crosses),
 		TEST(test_without_a_loop_there_is_no_credit),
-		TEST(test_idle_credit_goes_back),
-		TEST(test_credit_that_comes_late_goes_back_too),
+		FAST(test_idle_credit_goes_back),
+		FAST(test_credit_that_comes_late_goes_back_too),
 		TEST(test_more_than_the_credit_is_asked_for),
 		TEST(test_ids_never_come_again),
 		TEST(test_lease_out_of_credit_is_resized_and_renewed),
 		TEST(test_own_loop_tells_in_time),
 		TEST(test_many_in_a_packet_are_decided_one_by_one),
 		TEST(test_many_of_credit_are_freed_told_or_not),
-		TEST(test_many_are_freed_in_a_packet),
+		FAST(test_many_are_freed_in_a_packet),
 		TEST(test_dead_client_has_nothing),
 		TEST(test_child_of_fork_has_no_credit),
-		TEST(test_threads_share_the_credit),
+		FAST(test_threads_share_the_credit),
 		TEST(test_nothing_is_lost_when_uwd_is_killed),
 	};
 
