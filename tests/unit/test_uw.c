@@ -271,10 +271,17 @@ static void test_leases_outlive_an_uwd_that_is_killed(void **data)
 	uw_close(other);
 }
 
-static void *start_again(void *data)
+struct freeing {
+	struct uw *uw;
+	uint64_t id;
+	int rc;
+};
+
+static void *free_one(void *data)
 {
-	usleep(300 * 1000);
-	uw_fixture_start(data);
+	struct freeing *freeing = data;
+
+	freeing->rc = uw_free(freeing->uw, freeing->id);
 	return NULL;
 }
 
@@ -283,16 +290,18 @@ static void test_call_waits_for_an_uwd_that_restarts(void **data)
 	struct uw_fixture *f = *data;
 	struct uw *uw = uw_fixture_open(f);
 	struct patient patient = {.uw = uw};
-	uint64_t id = uw_get(uw, 400);
-	pthread_t thread, starter;
+	struct freeing freeing = {uw, uw_get(uw, 400), -1};
+	pthread_t thread, other;
 
 	pthread_create(&thread, NULL, wait_for_much, &patient);
 	usleep(50 * 1000);
 	uw_fixture_kill(f);
-	pthread_create(&starter, NULL, start_again, f);
-	assert_int_equal(uw_free(uw, id), 0);
+	pthread_create(&other, NULL, free_one, &freeing);
+	usleep(300 * 1000);
+	uw_fixture_start(f); /* by this thread: the server ends with who started it */
+	pthread_join(other, NULL);
 	pthread_join(thread, NULL);
-	pthread_join(starter, NULL);
+	assert_int_equal(freeing.rc, 0);
 	assert_int_equal(patient.rc, 0); /* its wait was asked for again */
 	assert_int_equal(uw_fixture_leases(f), 1);
 	uw_close(uw);
@@ -308,6 +317,7 @@ static void test_call_gives_up_after_five_seconds(void **data)
 	assert_int_equal(uw_free(uw, id), -ENOTCONN);
 	assert_in_range(clock_now_us() - began_us, 4900000, 20000000);
 	uw_fixture_start(f);
+	uw_fixture_leases(f); /* it listens */
 	assert_int_equal(uw_free(uw, id), 0);
 	uw_close(uw);
 }

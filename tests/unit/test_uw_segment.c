@@ -293,6 +293,7 @@ static void test_without_uwd_only_what_is_there_is_given_out(void **state)
 	uw_pool_close(brief); /* waits for nobody */
 	assert_true(clock_now_us() - began_us < 4 * US_PER_SEC);
 	uw_fixture_start(fixture);
+	uw_fixture_leases(fixture); /* it listens */
 	put(pool, 4 * MIB, &other, &memory);
 	uw_fixture_await(fixture, 1);
 	uw_pool_close(pool);
