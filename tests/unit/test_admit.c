@@ -246,6 +246,39 @@ static void test_who_was_promised_a_long_wait_is_patient_for_half_of_it(void **d
 	}
 }
 
+/*
+ * 2 starts late and is back at once, as it was, before 6 leaves it room: what it was promised at
+ * first still tells who may pass it.
+ */
+static void test_who_is_queued_again_as_it_was_keeps_its_promise(void **data)
+{
+	struct fixture *f = *data;
+
+	f->config.trust = ADMIT_TRUST_LEARNED;
+	teach(f, 8, 1, 0);
+	submit_limited(f, 1, 60, 20000);
+	admit_started(f->admit, 1, M(60), f->now_us);
+	submit(f, task(2, 90, 10));
+	step(f);
+	assert_int_equal(must(f, ADMIT_WAIT, 2)->until_us, f->now_us + S(100));
+	f->now_us += S(4000);
+	admit_exit(f->admit, 1, ADMIT_EXIT_NOT_RUN, 0, f->now_us);
+	decide(f);
+	must(f, ADMIT_START, 2);
+	submit_limited(f, 6, 60, 20000);
+	admit_started(f->admit, 6, M(60), f->now_us);
+	assert_int_equal(admit_exit(f->admit, 2, ADMIT_EXIT_AGAIN, 0, f->now_us), ADMIT_REQUEUED);
+	for (uint64_t id = 3; id <= 5; id += 2) {
+		struct admit_task t = task(id, 20, 10);
+
+		t.limit_us = id == 5 ? S(15000) : S(30000);
+		submit(f, t);
+	}
+	step(f);
+	assert_null(find(f, ADMIT_START, 3));
+	assert_int_equal(must(f, ADMIT_START, 5)->why.reason, ADMIT_WHY_ENDS_BEFORE);
+}
+
 static void test_cancel_and_refusals(void **data)
 {
 	struct fixture *f = *data;
@@ -307,6 +340,7 @@ int main(void)
 		TEST(without_a_word_it_is_taken_to_be_half_through),
 		TEST(a_head_out_of_patience_is_passed_by_limits_only),
 		TEST(who_was_promised_a_long_wait_is_patient_for_half_of_it),
+		TEST(who_is_queued_again_as_it_was_keeps_its_promise),
 		TEST(cancel_and_refusals),
 		TEST(an_answer_holds_what_it_may),
 	};

@@ -28,7 +28,6 @@ static void enter(struct admit *admit, uint32_t i)
 {
 	struct ticket *ticket = &admit->ticket[i];
 
-	ticket->promised_start_us = 0;
 	if (ticket->task.flags & ADMIT_HELD) {
 		ticket->state = ADMIT_ONHOLD;
 		ticket->place = PLACE_ASIDE;
@@ -249,6 +248,8 @@ int admit_exit(struct admit *admit, uint64_t id, enum admit_exit_how how, uint64
 			ticket->task.attempts++;
 	}
 	run_end(admit, i);
+	if (how != ADMIT_EXIT_AGAIN)
+		ticket->promised_start_us = 0; /* it was kept */
 	if (again) {
 		enter(admit, i);
 		queue_next_scout(admit, ticket->key);
@@ -280,6 +281,7 @@ static int set_held(struct admit *admit, uint64_t id, bool held)
 		return r;
 	leave(admit, i);
 	admit->ticket[i].task.flags ^= ADMIT_HELD;
+	admit->ticket[i].promised_start_us = 0;
 	enter(admit, i);
 	queue_next_scout(admit, admit->ticket[i].key);
 	return 0;

@@ -51,11 +51,11 @@ struct ticket {
 	uint64_t bytes;  /* queued: footprint; else reserved */
 	uint64_t run_us; /* predicted */
 	uint64_t current_bytes, swapped_bytes, peak_bytes;
-	uint64_t since_us;    /* its start */
-	uint64_t grown_us;    /* when the peak last rose noticeably, */
-	uint64_t grown_bytes; /* and to what */
+	uint64_t since_us;          /* its start */
+	uint64_t grown_us;          /* when the peak last rose noticeably, */
+	uint64_t grown_bytes;       /* and to what */
+	uint64_t promised_start_us; /* 0 before it was a head */
 	union {
-		uint64_t promised_start_us;  /* queued; 0 before it was a head */
 		uint64_t throttled_until_us; /* started; 0 before it was throttled */
 		uint64_t paused_since_us;    /* NEED_BACK */
 	};
