@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Adds up the sizes of files. Of a command each word counts that is the path of a file, alone or
- * behind the = of an option, so that output files which are there already count too: what matters
- * is that alike runs are counted alike. Directories count only where they were named as input.
+ * behind the = of an option, but what an option says is written: that is there from the second run
+ * on, so that alike runs would be counted differently. An output file that no option tells from the
+ * others counts. Directories count only where they were named as input.
  */
 #include "user/cli/jobs/input.h"
 
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "user/base/cleanup.h"
 #include "user/policy/num.h"
 
 #define ENTRIES_MAX 10000 /* of a directory: some 50 ms */
@@ -83,6 +85,18 @@ static int said_size(const struct task *task, uint64_t *ret_bytes, struct uw_err
 	return 0;
 }
 
+/* Is it an option that is followed by the name of what is written? */
+static bool is_output(const char *word, size_t length)
+{
+	static const char *const names[] = {"-o",        "--out",         "--output",
+					    "--outfile", "--output-file", "--out-file"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strlen(names[i]) == length && !strncmp(word, names[i], length))
+			return true;
+	return false;
+}
+
 static uint64_t word_size(const struct task *task, const char *word)
 {
 	const char *value = strchr(word, '=');
@@ -91,19 +105,23 @@ static uint64_t word_size(const struct task *task, const char *word)
 
 	if (!look_at(path_of(task, word, path), &file))
 		return size_of(&file);
-	if (*word == '-' && value && value[1] && !look_at(path_of(task, value + 1, path), &file))
+	if (*word == '-' && value && value[1] && !is_output(word, (size_t)(value - word)) &&
+	    !look_at(path_of(task, value + 1, path), &file))
 		return size_of(&file);
 	return 0;
 }
 
 static uint64_t command_size(const struct task *task, const char *program)
 {
+	bool is_written = false;
 	uint64_t bytes = 0;
 
 	for (const char *at = job_block_next(&task->command, task->command.data); at;
-	     at = job_block_next(&task->command, at))
-		if (at != program)
+	     at = job_block_next(&task->command, at)) {
+		if (at != program && !is_written)
 			bytes = add_sat(bytes, word_size(task, at));
+		is_written = is_output(at, strlen(at));
+	}
 	return bytes;
 }
 

@@ -12,8 +12,9 @@
 /*
  * The sum of what its `input` says: sizes, and the files at paths, of directories those within, up
  * to 10,000. Without one it is that of the files that the command names, but for program (NULL: the
- * first word alone). Paths are from its directory, or else from here. 0: not known. -EINVAL: there
- * is no such file, where no other job has to end first that could make it.
+ * first word alone) and what an output option names. Paths are from its directory, or else from
+ * here. 0: not known. -EINVAL: there is no such file, where no other job has to end first that
+ * could make it.
  */
 int input_size(const struct task *task, const char *program, uint64_t *ret_bytes,
 	       struct uw_err *err);
