@@ -92,6 +92,31 @@ static void test_components_have_budgets_of_their_own_and_share_the_host(void **
 	must(f, ADMIT_START, 3);
 }
 
+/* What one waits for by right is called back from who borrows it; what its own have is not. */
+static void test_what_is_kept_from_who_has_a_right_is_wanted(void **data)
+{
+	struct fixture *f = *data;
+	struct admit_task t = task(3, 80, 100);
+
+	f->supply.host_valid = true;
+	f->supply.host_available_bytes = M(120);
+	admit_supply(f->admit, &f->supply, f->now_us);
+	submit(f, task(1, 80, 100));
+	submit(f, task(2, 80, 100));
+	t.component = 1;
+	submit(f, t);
+	step(f);
+	must(f, ADMIT_START, 1);
+	assert_int_equal(must(f, ADMIT_WAIT, 3)->why.reason, ADMIT_WHY_NO_ROOM_HOST);
+	assert_int_equal(admit_wanted(f->admit, 0), 0);
+	assert_int_equal(admit_wanted(f->admit, 1), M(80));
+	f->supply.host_available_bytes = M(200);
+	admit_supply(f->admit, &f->supply, f->now_us);
+	step(f);
+	must(f, ADMIT_START, 3);
+	assert_int_equal(admit_wanted(f->admit, 1), 0);
+}
+
 static void test_leases_leave_less_of_a_budget(void **data)
 {
 	struct fixture *f = *data;
@@ -333,6 +358,7 @@ int main(void)
 		TEST(golden_schedule),
 		TEST(turn_follows_class_runtime_and_memory_priority),
 		TEST(components_have_budgets_of_their_own_and_share_the_host),
+		TEST(what_is_kept_from_who_has_a_right_is_wanted),
 		TEST(leases_leave_less_of_a_budget),
 		TEST(wider_than_a_shrunk_budget_does_not_block_others),
 		TEST(held_keeps_its_turn),
