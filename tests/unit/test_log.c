@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,9 +54,40 @@ static void test_log_line_is_one_line(void **state)
 	}
 }
 
+/* A full pipe that nobody reads stands for a journal that gets no processor. */
+static void test_log_that_nobody_reads_holds_nobody_up(void **state)
+{
+	static char text[64 << 10];
+	int old = dup(STDERR_FILENO), fds[2];
+	ssize_t count;
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	assert_true(dup2(fds[1], STDERR_FILENO) >= 0);
+	alarm(20);
+	for (int i = 0; i < 2000; i++)
+		log_err("%0500d", i);
+	alarm(0);
+	while ((count = read(fds[0], text, sizeof(text))) == sizeof(text))
+		;
+	log_err("again");
+	assert_true(dup2(old, STDERR_FILENO) >= 0);
+	count = read(fds[0], text, sizeof(text) - 1);
+	assert_true(count > 0);
+	text[count] = '\0';
+	assert_non_null(strstr(text, " lines were left out"));
+	assert_non_null(strstr(text, "again\n"));
+	close(fds[0]);
+	close(fds[1]);
+	close(old);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_log_line_is_one_line)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_log_line_is_one_line),
+		cmocka_unit_test(test_log_that_nobody_reads_holds_nobody_up),
+	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }

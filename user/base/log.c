@@ -2,12 +2,15 @@
 /*
  * Writes the log to stderr, a line a call in a single write. Under systemd each line begins with
  * its priority, which the journal takes off; on a terminal a word stands in its place. What could
- * begin another line, or move a cursor, becomes a blank, in the program's name too.
+ * begin another line, or move a cursor, becomes a blank, in the program's name too. Nobody is held
+ * up by a reader that is not: what finds no room is left out, and the next line says how many were.
  */
 #include "user/base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +23,7 @@
 #define LOG_LINE_LEN 1024
 
 static enum log_level log_max = LOG_LEVEL_INFO;
+static atomic_uint lost; /* lines that found no room */
 
 /* priority: sd-daemon(3); word: what a terminal shows in its place. */
 static const struct {
@@ -90,12 +94,46 @@ static size_t add_prefix(char *line, size_t size, enum log_level level)
 	return len < 0 ? 0 : (size_t)len < size ? (size_t)len : size - 1;
 }
 
+/* A pipe or a socket that poll calls writable takes a line without waiting. */
+static bool has_room(void)
+{
+	struct pollfd to = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&to, 1, 0) != 0;
+}
+
+/* A log that cannot be written has nowhere to complain. */
+static void put(char *line, size_t end)
+{
+	ssize_t written;
+
+	for (size_t i = 0; i < end; i++)
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+			line[i] = ' ';
+	line[end++] = '\n';
+	written = write(STDERR_FILENO, line, end);
+	(void)written;
+}
+
+static void tell_lost(void)
+{
+	unsigned int count = atomic_exchange(&lost, 0);
+	char line[LOG_LINE_LEN];
+	size_t begin;
+
+	if (!count)
+		return;
+	begin = add_prefix(line, sizeof(line) - 1, LOG_LEVEL_WARNING);
+	snprintf(line + begin, sizeof(line) - 1 - begin,
+		 "%u lines were left out, as nobody read the log", count);
+	put(line, strlen(line));
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	char line[LOG_LINE_LEN];
 	int saved_errno = errno;
-	size_t begin, end;
-	ssize_t written;
+	size_t begin;
 	va_list args;
 
 	if (level > log_max)
@@ -106,13 +144,11 @@ void log_line(enum log_level level, const char *fmt, ...)
 	if (vsnprintf(line + begin, sizeof(line) - 1 - begin, fmt, args) < 0)
 		line[begin] = '\0';
 	va_end(args);
-	end = begin + strlen(line + begin);
-	for (size_t i = 0; i < end; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			line[i] = ' ';
-	line[end++] = '\n';
-	/* A log that cannot be written has nowhere to complain. */
-	written = write(STDERR_FILENO, line, end);
-	(void)written;
+	if (has_room())
+		tell_lost();
+	if (has_room())
+		put(line, strlen(line));
+	else
+		atomic_fetch_add(&lost, 1);
 	errno = saved_errno;
 }
