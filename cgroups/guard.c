@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 #define EXIT_NOT_STARTED 125
 #define FIRST_FREE_FD    3
 #define OOM_NEVER        "-1000"
+#define GUARD_EXEC_MS    500 /* a quarter of what the guard takes for a hang */
 
 static pid_t clone_into(int cgroup_dirfd, int *ret_pidfd)
 {
@@ -277,20 +279,31 @@ void cg_guard_abort(struct cg_guard_start *start)
 	close(start->pidfd);
 }
 
+/* What could not be done, or 0; also when the child has not come so far in time: who waits may be
+ * uwd's loop, the child is as nice as anybody, and one that fails later is seen to end. */
+static int read_report(int report, int *ret_failure)
+{
+	struct pollfd come = {.fd = report, .events = POLLIN};
+	ssize_t n;
+
+	if (!poll(&come, 1, GUARD_EXEC_MS))
+		return 0;
+	do
+		n = read(report, ret_failure, sizeof(*ret_failure));
+	while (n < 0 && errno == EINTR);
+	return n != 0;
+}
+
 int cg_guard_finish(struct cg_guard_start *start, const char *program, int *ret_pidfd,
 		    struct uw_err *err)
 {
 	int failure = 0;
-	ssize_t n;
 
 	if (write(start->go, "", 1) != 1) {
 		cg_guard_abort(start);
 		return err_set(err, -EPIPE, "guard: it died before it started");
 	}
-	do
-		n = read(start->report, &failure, sizeof(failure));
-	while (n < 0 && errno == EINTR);
-	if (n) {
+	if (read_report(start->report, &failure)) {
 		cg_guard_abort(start);
 		return err_set(err, -failure, "guard: exec %s: %s", program, strerror(failure));
 	}

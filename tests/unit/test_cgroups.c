@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -507,6 +509,25 @@ static void test_unsuitable_hosts_are_refused_with_a_remedy(void **state)
 	}
 }
 
+/* The child stands still as one that gets no processor. */
+static void test_a_guard_that_is_slow_to_start_is_not_waited_for(void **state)
+{
+	struct cg_guard_start start;
+	struct uw_err err = {0};
+	int pidfd = -1, status = 0;
+
+	(void)state;
+	assert_int_equal(cg_guard_begin("/bin/true", "/nowhere", -1, &start, &err), 0);
+	assert_int_equal(kill(start.pid, SIGSTOP), 0);
+	alarm(20);
+	assert_int_equal(cg_guard_finish(&start, "/bin/true", &pidfd, &err), 0);
+	alarm(0);
+	assert_int_equal(kill(start.pid, SIGCONT), 0);
+	assert_int_equal(waitpid(start.pid, &status, 0), start.pid);
+	assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
+	close(pidfd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -519,6 +540,7 @@ int main(void)
 		cmocka_unit_test(test_each_limit_of_a_unit_has_a_property),
 		cmocka_unit_test(test_a_wait_ends_when_it_has_to),
 		cmocka_unit_test(test_a_silent_bus_is_given_up_in_time),
+		cmocka_unit_test(test_a_guard_that_is_slow_to_start_is_not_waited_for),
 		cmocka_unit_test(test_groups_below_a_leaf_are_removed_at_any_depth),
 		cmocka_unit_test(test_a_namespace_with_processes_at_its_top_takes_no_pool),
 		cmocka_unit_test(test_pool_root_auto_follows_systemd),
