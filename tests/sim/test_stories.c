@@ -369,6 +369,45 @@ static void test_growers_fill_ram_and_swap_and_nobody_is_killed(void **data)
 	}
 }
 
+/* Two in components of their own fill a machine without swap and are stopped, then want no more.
+ * Neither could make room for the other: each goes on with what it has, not in breaths alone. */
+static void test_single_leaves_of_a_full_machine_get_quanta(void **data)
+{
+	struct plant plant;
+	struct plant_leaf *leaf[2];
+	uint64_t touches[2], longest;
+
+	(void)data;
+	stack(&plant, 0);
+	service(&plant);
+	for (unsigned int i = 0; i < ROWS(leaf); i++) {
+		leaf[i] = plant_add_leaf(&plant, i ? CACHE : ML, 0);
+		leaf[i]->phase = (struct plant_phase){.target_bytes = 600 * MIB,
+						      .grow_per_s = 60 * MIB,
+						      .hot_bytes = 600 * MIB,
+						      .touches_per_s = TOUCHES_PER_S};
+	}
+	plant_run(&plant, 60 * US_PER_SEC);
+	assert_true(plant.counts.actions[ACTION_FREEZE] >= ROWS(leaf));
+	for (unsigned int i = 0; i < ROWS(leaf); i++) {
+		touches[i] = leaf[i]->touches;
+		leaf[i]->phase.target_bytes = leaf[i]->phase.hot_bytes = leaf[i]->resident_bytes;
+	}
+	longest = longest_wait(&plant, leaf, ROWS(leaf), 600 * US_PER_SEC);
+	say("single leaves without swap, longest wait, s", longest / US_PER_SEC);
+	for (unsigned int i = 0; i < ROWS(leaf); i++) {
+		touches[i] = (leaf[i]->touches - touches[i]) / (6 * TOUCHES_PER_S);
+		say("  share of the time, %", touches[i]);
+		assert_true(touches[i] >= 30);
+	}
+	assert_true(longest <= 30 * US_PER_SEC);
+	assert_nothing_was_hurt(&plant);
+	for (unsigned int i = 0; i < ROWS(leaf); i++)
+		plant_exit_leaf(&plant, leaf[i]);
+	assert_nothing_is_left(&plant);
+	plant_done(&plant);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +422,7 @@ int main(void)
 		cmocka_unit_test(test_donor_gives_what_is_cold_and_nothing_else),
 		cmocka_unit_test(test_freeze_does_not_stop_who_waits_for_the_frozen),
 		cmocka_unit_test(test_growers_fill_ram_and_swap_and_nobody_is_killed),
+		cmocka_unit_test(test_single_leaves_of_a_full_machine_get_quanta),
 	};
 
 	int failed = cmocka_run_group_tests_name("stories with ages", tests, NULL, NULL);

@@ -22,11 +22,12 @@
 #define CHANGE_US        (5 * US_PER_SEC) /* and four times what it should take */
 #define SWAP_PER_S       (32 * MIB)       /* until it was measured: a disk that turns */
 #define SWAP_LEAST_PER_S MIB
-#define MEASURED_BYTES   (4 * MIB) /* less says little about the speed */
-#define MEASURED_PART    4         /* weight of the newest, one in so many */
-#define SWAP_KEPT_PART   16        /* of swap that a change leaves free */
-#define SHORT_GROWS      (2 * MIB) /* who goes on without room and takes more is stopped */
-#define SHORT_FREE_PART  4         /* of the margin is left, or nobody goes on without room */
+#define MEASURED_BYTES   (4 * MIB)  /* less says little about the speed */
+#define MEASURED_PART    4          /* weight of the newest, one in so many */
+#define SWAP_KEPT_PART   16         /* of swap that a change leaves free */
+#define SHORT_GROWS      (2 * MIB)  /* who goes on without room and takes more is stopped */
+#define SHORT_BREATH     (64 * KIB) /* and who took no more in a breath wants nothing */
+#define SHORT_FREE_PART  4          /* of the margin is left, or nobody goes on without room */
 
 uint64_t turns_quantum(uint64_t bytes, uint64_t bytes_per_s)
 {
@@ -71,11 +72,12 @@ static bool waits(const struct leaf_state *leaf)
 	       leaf->cause != FREEZE_CLIENT;
 }
 
-/* And is not about to run. */
-static bool stands(const struct leaf_state *leaf)
+/* And is not about to run, nor stopped by this very plan, at first or after a breath. */
+static bool stands(const struct step *step, const struct leaf_state *leaf)
 {
 	return leaf->cause != FREEZE_NOT && !leaf->thaw_sent_us && leaf->page_in_id == ID_NONE &&
-	       !leaf->paged_in;
+	       !leaf->paged_in && leaf->frozen_us < step->now_us &&
+	       leaf->breath.stood_us < step->now_us;
 }
 
 static uint32_t priority_of(const struct step *step, const struct leaf_state *leaf)
@@ -247,18 +249,27 @@ static bool can_change(const struct step *step, const struct leaf_state *next, u
 	return bytes && swap_can_take(step, bytes) && all_can_give(step, next, 0) >= bytes;
 }
 
+/* Alone in its component, where nothing can go out for it: its last breath shows that it has what
+ * it needs. */
+static bool wants_no_more(const struct step *step, const struct leaf_state *leaf)
+{
+	return contention_swap_is_full(step) && leaf->breath.count &&
+	       leaf->size_bytes <= leaf->breath.size_bytes + SHORT_BREATH;
+}
+
 /*
- * Nobody runs, and no change would make room for all of it: larger than what its component may ever
- * have, or swap is full. It goes on with what there is, for a quantum or until it grows; who is
- * hurt is nobody but those that stand still beside it.
+ * Nobody runs in its component, and no change would make room for all of it: larger than what its
+ * component may ever have, or swap is full. It goes on with what there is, for a quantum or until
+ * it grows; who is hurt is nobody but those that stand still beside it.
  */
 static bool run_short(struct step *step, struct leaf_state *next)
 {
 	const struct component_state *cs = &step->state->component[next->component];
-	bool for_siblings = next->cause == FREEZE_PRESSURE || next->cause == FREEZE_TURN;
+	bool for_room = next->cause == FREEZE_PRESSURE || next->cause == FREEZE_TURN;
 	struct why why;
 
-	if (!for_siblings || cs->active_leaves || cs->frozen_leaves < 2 ||
+	if (!for_room || cs->active_leaves ||
+	    (cs->frozen_leaves < 2 && !wants_no_more(step, next)) ||
 	    contention_others_lack(step, next->component) || !room_on_host(step, 0) ||
 	    headroom_last(step) < margin_bytes(step) / SHORT_FREE_PART ||
 	    squeeze_is_due(step, next->component))
@@ -302,7 +313,7 @@ static void change(struct step *step)
 	struct leaf_state *next = first_to_wait(step);
 	uint64_t bytes, quantum_us;
 
-	if (!next || !stands(next))
+	if (!next || !stands(step, next))
 		return;
 	bytes = room_lacking(step, next, rise_to_come(next));
 	quantum_us = turns_quantum(max_u64(bytes, next->swap_bytes), turns_swap_speed(step));
