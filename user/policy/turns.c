@@ -15,6 +15,7 @@
 #include "user/policy/num.h"
 #include "user/policy/rise.h"
 #include "user/policy/room.h"
+#include "user/policy/signal.h"
 #include "user/policy/squeeze.h"
 
 #define QUANTUM_LEAST_US (10 * US_PER_SEC)
@@ -250,11 +251,12 @@ static bool can_change(const struct step *step, const struct leaf_state *next, u
 }
 
 /* Alone in its component, where nothing can go out for it: its last breath shows that it has what
- * it needs. */
+ * it needs. Who stalls was kept from taking more. */
 static bool wants_no_more(const struct step *step, const struct leaf_state *leaf)
 {
 	return contention_swap_is_full(step) && leaf->breath.count &&
-	       leaf->size_bytes <= leaf->breath.size_bytes + SHORT_BREATH;
+	       leaf->size_bytes <= leaf->breath.size_bytes + SHORT_BREATH &&
+	       !signal_stalls_now(&step->state->component[leaf->component].signal);
 }
 
 /*
