@@ -235,9 +235,27 @@ static void test_thin_slot_with_a_damaged_head_is_left_behind(void **state)
 	assert_int_equal(record_thin_file(fd, FULL_SLOTS, THIN_SLOTS, 0), 0);
 	assert_int_equal(fstat(fd, &now), 0);
 	assert_int_equal(now.st_size, record_file_at(SLOTS));
-	head = record_file_head(fd, FULL_SLOTS);
+	assert_int_equal(record_file_head(fd, FULL_SLOTS, &head), 0);
 	assert_int_equal(head.sequence, 2);
 	assert_in_range(head.used, sizeof(head) + 1, RECORD_SLOT_BYTES);
+	close(fd);
+}
+
+/* As where the disk fails: it is said, and nothing is taken for empty and written over. */
+static void test_what_cannot_be_read_is_not_empty(void **data)
+{
+	struct fixture *f = *data;
+	struct record_slot_head head;
+	struct uw_err err = {0};
+	int fd = -1;
+
+	assert_int_equal(record_file_open(f->disk, SLOTS, THIN_SLOTS, &fd, &err), 0);
+	assert_int_equal(record_file_head(fd, FULL_SLOTS, &head), 0);
+	assert_int_equal(head.sequence, 0);
+	atomic_store(&unreadable, true);
+	assert_int_equal(record_file_head(fd, FULL_SLOTS, &head), -EIO);
+	atomic_store(&unreadable, true);
+	assert_int_equal(record_thin_file(fd, FULL_SLOTS, THIN_SLOTS, 0), -EIO);
 	close(fd);
 }
 
@@ -323,6 +341,7 @@ int main(void)
 		TEST(test_head_on_the_disk_tells_of_what_is_there),
 		TEST(test_thin_slot_with_a_damaged_head_is_left_behind),
 		TEST(test_news_at_the_end_of_a_thin_slot_is_kept),
+		TEST(test_what_cannot_be_read_is_not_empty),
 		TEST(test_recording_that_cannot_be_read_now_is_not_replaced),
 	};
 

@@ -140,12 +140,13 @@ int record_file_open(const char *path, uint32_t slots, uint32_t thin_slots, int 
 	return rc ? err_set(err, rc, "recording: %s: %s", path, strerror(-rc)) : 0;
 }
 
-struct record_slot_head record_file_head(int fd, uint32_t slot)
+int record_file_head(int fd, uint32_t slot, struct record_slot_head *ret_head)
 {
-	struct record_slot_head head;
+	ssize_t n = pread(fd, ret_head, sizeof(*ret_head), (off_t)record_file_at(slot));
 
-	if (pread(fd, &head, sizeof(head), (off_t)record_file_at(slot)) != (ssize_t)sizeof(head) ||
-	    memcmp(head.magic, RECORD_SLOT_MAGIC, sizeof(head.magic)))
-		memset(&head, 0, sizeof(head));
-	return head;
+	if (n == (ssize_t)sizeof(*ret_head) &&
+	    !memcmp(ret_head->magic, RECORD_SLOT_MAGIC, sizeof(ret_head->magic)))
+		return 0;
+	memset(ret_head, 0, sizeof(*ret_head));
+	return n < 0 ? -errno : 0;
 }

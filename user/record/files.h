@@ -22,7 +22,8 @@ static inline uint64_t record_file_at(uint32_t slot)
 	return RECORD_HEAD_BYTES + (uint64_t)slot * RECORD_SLOT_BYTES;
 }
 
-/* The head of a slot; zeros where it cannot be read. */
-struct record_slot_head record_file_head(int fd, uint32_t slot);
+/* The head of a slot; zeros where nothing was written yet. 0, or a negative errno where it cannot
+ * be read: what it holds must not be taken for nothing then. */
+int record_file_head(int fd, uint32_t slot, struct record_slot_head *ret_head);
 
 #endif

@@ -19,6 +19,7 @@
 
 #include "user/base/clock.h"
 #include "user/base/text.h"
+#include "user/base/thread.h"
 #include "user/record/fields.h"
 #include "user/record/files.h"
 #include "user/record/thinning.h"
@@ -94,8 +95,11 @@ static int write_all(int fd, const void *bytes, size_t count, uint64_t at)
 /* What is in the place of another slot is thinned before it goes. */
 static int keep_thin(const struct flight *flight, uint32_t index, uint64_t sequence)
 {
-	if (record_file_head(flight->disk, index).sequence == sequence)
-		return 0;
+	struct record_slot_head head;
+	int rc = record_file_head(flight->disk, index, &head);
+
+	if (rc || head.sequence == sequence)
+		return rc;
 	return record_thin_file(flight->disk, flight->slots, flight->thin_slots, index);
 }
 
@@ -177,16 +181,12 @@ static void *write_slots(void *data)
 
 static int start_thread(struct flight *flight)
 {
-	pthread_attr_t attr;
 	int rc;
 
 	sem_init(&flight->wake, 0, 0);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	rc = pthread_create(&flight->thread, &attr, write_slots, flight);
-	pthread_attr_destroy(&attr);
+	rc = thread_start(&flight->thread, STACK_BYTES, 0, write_slots, flight);
 	flight->has_thread = !rc;
-	return -rc;
+	return rc;
 }
 
 /* ---- opening ---- */
@@ -203,17 +203,22 @@ static int map_stage(struct flight *flight)
 	return 0;
 }
 
-static uint64_t newest_on_disk(const struct flight *flight)
+/* Where one cannot be read there is no telling which: what follows would be written over what is
+ * newer. */
+static int newest_on_disk(const struct flight *flight, uint64_t *ret_newest)
 {
-	uint64_t newest = 0;
+	struct record_slot_head head;
 
+	*ret_newest = 0;
 	for (uint32_t i = 0; i < flight->slots; i++) {
-		uint64_t sequence = record_file_head(flight->disk, i).sequence;
+		int rc = record_file_head(flight->disk, i, &head);
 
-		if (sequence > newest)
-			newest = sequence;
+		if (rc)
+			return rc;
+		if (head.sequence > *ret_newest)
+			*ret_newest = head.sequence;
 	}
-	return newest;
+	return 0;
 }
 
 /* Older than the whole file reaches, or of another file that was here: not to overwrite what is. */
@@ -223,10 +228,14 @@ static bool belongs(const struct flight_slot *slot, uint64_t newest, uint32_t sl
 }
 
 /* What an earlier uwd left in memory goes to the disk, and the writer behind it. */
-static void take_over(struct flight *flight)
+static int take_over(struct flight *flight)
 {
-	uint64_t newest = newest_on_disk(flight);
+	uint64_t newest;
 	uint32_t last = 0;
+	int rc = newest_on_disk(flight, &newest);
+
+	if (rc)
+		return rc;
 
 	for (uint32_t i = 0; i < STAGE_SLOTS; i++) {
 		struct flight_slot *slot = &flight->slot[i];
@@ -244,6 +253,7 @@ static void take_over(struct flight *flight)
 	flight->next_sequence = newest + 1;
 	if (flight->slot[last].head->sequence == newest && newest)
 		record_slot_resume(&flight->writer, flight->slot[last].head, RECORD_SLOT_BYTES);
+	return 0;
 }
 
 /* A quarter of it for what is thinned, which reaches back ten times as far and more. */
@@ -259,6 +269,29 @@ static void share_slots(struct flight *flight)
 	flight->slots = (uint32_t)slots - flight->thin_slots;
 }
 
+static int open_files(struct flight *flight, struct uw_err *err)
+{
+	const struct flight_conf *conf = &flight->conf;
+	int rc = record_file_open(conf->path, flight->slots + flight->thin_slots,
+				  flight->thin_slots, &flight->disk, err);
+
+	return rc ? rc : record_file_open(conf->stage, STAGE_SLOTS, 0, &flight->stage, err);
+}
+
+static int begin_writing(struct flight *flight, struct uw_err *err)
+{
+	const struct flight_conf *conf = &flight->conf;
+	int rc = map_stage(flight);
+
+	if (rc)
+		return err_set(err, rc, "recording: %s: %s", conf->stage, strerror(-rc));
+	rc = take_over(flight);
+	if (rc)
+		return err_set(err, rc, "recording: %s: %s", conf->path, strerror(-rc));
+	rc = start_thread(flight);
+	return rc ? err_set(err, rc, "recording: no thread: %s", strerror(-rc)) : 0;
+}
+
 int flight_open(const struct flight_conf *conf, struct flight **ret_flight, struct uw_err *err)
 {
 	struct flight *flight = calloc(1, sizeof(*flight));
@@ -271,25 +304,14 @@ int flight_open(const struct flight_conf *conf, struct flight **ret_flight, stru
 	flight->disk = flight->stage = -1;
 	clock_boot_id(flight->boot_id); /* or none: nothing here depends on it */
 	flight->schema_len = record_schema_print(flight->schema, sizeof(flight->schema));
-	rc = record_file_open(conf->path, flight->slots + flight->thin_slots, flight->thin_slots,
-			      &flight->disk, err);
+	rc = open_files(flight, err);
 	if (!rc)
-		rc = record_file_open(conf->stage, STAGE_SLOTS, 0, &flight->stage, err);
-	if (!rc) {
-		rc = map_stage(flight);
-		if (!rc) {
-			take_over(flight);
-			rc = start_thread(flight);
-		}
-		if (rc)
-			err_set(err, rc, "recording: %s: %s", conf->stage, strerror(-rc));
-	}
-	if (rc) {
+		rc = begin_writing(flight, err);
+	if (rc)
 		flight_close(flight);
-		return rc;
-	}
-	*ret_flight = flight;
-	return 0;
+	else
+		*ret_flight = flight;
+	return rc;
 }
 
 void flight_close(struct flight *flight)

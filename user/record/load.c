@@ -98,10 +98,12 @@ static bool is_same_stage(const struct source *source, const char *path)
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	for (uint32_t i = 0; fd >= 0 && i < STAGE_SLOTS; i++) {
-		struct record_slot_head now = record_file_head(fd, i), then;
+		struct record_slot_head now, then;
 
 		if (source->size < record_file_at(i + 1))
 			return true; /* none of uwd's: it is as it is */
+		if (record_file_head(fd, i, &now))
+			return false;
 		memcpy(&then, (const char *)source->bytes + record_file_at(i), sizeof(then));
 		if (then.sequence != now.sequence)
 			return false;

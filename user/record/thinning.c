@@ -66,13 +66,15 @@ static bool next_slot(void *data, struct record_writer *writer, uint64_t wall_us
 /* The newest thin slot, to go on in it. */
 static int take_up(struct thinning *thinning)
 {
+	struct record_slot_head head;
 	int rc;
 
 	for (uint32_t i = 0; i < thinning->count; i++) {
-		uint64_t sequence = record_file_head(thinning->fd, thinning->first + i).sequence;
-
-		if (sequence > thinning->sequence)
-			thinning->sequence = sequence;
+		rc = record_file_head(thinning->fd, thinning->first + i, &head);
+		if (rc)
+			return rc;
+		if (head.sequence > thinning->sequence)
+			thinning->sequence = head.sequence;
 	}
 	if (!thinning->sequence)
 		return 0;
@@ -101,10 +103,14 @@ static int thin(struct thinning *thinning, uint32_t index)
 int record_thin_file(int fd, uint32_t full_slots, uint32_t thin_slots, uint32_t index)
 {
 	struct thinning *thinning;
+	struct record_slot_head head;
 	int rc;
 
-	if (!thin_slots || !record_file_head(fd, index).sequence)
+	if (!thin_slots)
 		return 0;
+	rc = record_file_head(fd, index, &head);
+	if (rc || !head.sequence)
+		return rc;
 	thinning = mmap(NULL, sizeof(*thinning), PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (thinning == MAP_FAILED)
