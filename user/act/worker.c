@@ -15,6 +15,7 @@
 #include "user/act/internal.h"
 #include "user/base/clock.h"
 #include "user/base/text.h"
+#include "user/base/thread.h"
 
 #define STACK_BYTES      (64 * 1024UL)
 #define STACK_USED_BYTES (16 * 1024UL) /* four times what a reclaim was seen to use */
@@ -193,25 +194,6 @@ static void *worker_main(void *data)
 	return NULL;
 }
 
-/* The thread takes no signal but its own: those of the process are the loop's. */
-static int create_thread(struct act_worker *worker)
-{
-	sigset_t all, before;
-	pthread_attr_t attr;
-	long least = sysconf(_SC_THREAD_STACK_MIN);
-	int rc;
-
-	sigfillset(&all);
-	sigdelset(&all, SIGUSR1);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, (least > 0 ? (size_t)least : 0) + STACK_BYTES);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&worker->thread, &attr, worker_main, worker);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return -rc;
-}
-
 int act_worker_start(struct act_worker *worker, struct act *act, struct cg_group *group)
 {
 	int rc;
@@ -220,7 +202,7 @@ int act_worker_start(struct act_worker *worker, struct act *act, struct cg_group
 	worker->act = act;
 	pthread_mutex_init(&worker->lock, NULL);
 	pthread_cond_init(&worker->wake, NULL);
-	rc = create_thread(worker);
+	rc = thread_start(&worker->thread, STACK_BYTES, SIGUSR1, worker_main, worker);
 	if (rc)
 		return rc;
 	worker->started = true;

@@ -21,6 +21,7 @@
 #include "user/base/clock.h"
 #include "user/base/journal.h"
 #include "user/base/log.h"
+#include "user/base/thread.h"
 #include "user/daemon/alone.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/tick.h"
@@ -151,7 +152,7 @@ static int on_psi(sd_event_source *source, int fd, uint32_t revents, void *data)
 	(void)source, (void)fd;
 	if (revents & (EPOLLERR | EPOLLHUP)) { /* the group is gone, and it would fire for ever */
 		psi->source = sd_event_source_disable_unref(psi->source);
-		close(psi->fd);
+		thread_close(psi->fd);
 		return 0;
 	}
 	psi->fired = true;
@@ -169,7 +170,7 @@ static int add_psi(struct daemon *daemon, uint32_t component, int fd)
 	rc = loop_add_io(daemon->event, fd, EPOLLPRI, on_psi, psi, LOOP_KERNEL_EVENTS,
 			 &psi->source);
 	if (rc < 0)
-		close(fd);
+		thread_close(fd);
 	return rc;
 }
 
@@ -180,7 +181,7 @@ void pool_unwatch_psi(struct daemon *daemon)
 
 		if (psi->source) {
 			sd_event_source_disable_unref(psi->source);
-			close(psi->fd);
+			thread_close(psi->fd);
 		}
 		*psi = (struct daemon_psi){0};
 	}

@@ -19,6 +19,7 @@
 #include "user/base/log.h"
 #include "user/base/sync.h"
 #include "user/base/text.h"
+#include "user/base/thread.h"
 #include "user/policy/step.h"
 
 #define LINE_LEN    128
@@ -120,13 +121,8 @@ static bool reap(struct thresholds_write *write, bool wait)
 
 static void begin(struct thresholds_write *write)
 {
-	pthread_attr_t small;
-
 	atomic_store(&write->done, false);
-	pthread_attr_init(&small);
-	pthread_attr_setstacksize(&small, STACK_BYTES);
-	write->error = -pthread_create(&write->thread, &small, write_file, write);
-	pthread_attr_destroy(&small);
+	write->error = thread_start(&write->thread, STACK_BYTES, 0, write_file, write);
 	write->runs = !write->error;
 	if (write->error)
 		log_warning("adaptive edges are not kept over a restart file=%s error=%s",

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/thread.h"
 #include "user/ipc/wire.h"
 
 #define STACK_BYTES (256U << 10)
@@ -89,13 +90,8 @@ static void *run(void *data)
 
 static int start_thread(struct parser *parser)
 {
-	pthread_attr_t small;
-	int rc;
+	int rc = thread_start(&parser->thread, STACK_BYTES, 0, run, parser);
 
-	pthread_attr_init(&small);
-	pthread_attr_setstacksize(&small, STACK_BYTES);
-	rc = pthread_create(&parser->thread, &small, run, parser);
-	pthread_attr_destroy(&small);
 	parser->has_thread = !rc;
 	return rc ? -EAGAIN : 0;
 }

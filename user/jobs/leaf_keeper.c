@@ -25,6 +25,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
+#include "user/base/thread.h"
 #include "user/jobs/leaf_move.h"
 
 #define STACK_BYTES (64UL << 10)
@@ -378,25 +379,12 @@ static void on_signal(int number)
 	(void)number;
 }
 
-/* The thread takes no signal but its own: those of the process are the loop's. */
 static int start_thread(struct leaf_keeper *keeper)
 {
 	struct sigaction action = {.sa_handler = on_signal};
-	long least = sysconf(_SC_THREAD_STACK_MIN);
-	sigset_t all, before;
-	pthread_attr_t attr;
-	int rc;
 
 	sigaction(SIGUSR1, &action, NULL);
-	sigfillset(&all);
-	sigdelset(&all, SIGUSR1);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, (least > 0 ? (size_t)least : 0) + STACK_BYTES);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&keeper->thread, &attr, keeper_main, keeper);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return -rc;
+	return thread_start(&keeper->thread, STACK_BYTES, SIGUSR1, keeper_main, keeper);
 }
 
 int leaf_keeper_new(int (*pool_dir)(void *data), void *data, struct leaf_keeper **ret_keeper)

@@ -13,6 +13,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "user/base/thread.h"
+
 #define STACK_BYTES (256U << 10)
 #define NICE        10
 
@@ -102,13 +104,8 @@ static void *run(void *data)
 
 static int start_thread(struct reader_thread *reading)
 {
-	pthread_attr_t small;
-	int rc;
+	int rc = thread_start(&reading->thread, STACK_BYTES, 0, run, reading);
 
-	pthread_attr_init(&small);
-	pthread_attr_setstacksize(&small, STACK_BYTES);
-	rc = pthread_create(&reading->thread, &small, run, reading);
-	pthread_attr_destroy(&small);
 	reading->has_thread = !rc;
 	return rc ? -EAGAIN : 0;
 }

@@ -20,6 +20,7 @@
 #include "user/base/clock.h"
 #include "user/base/journal.h"
 #include "user/base/log.h"
+#include "user/base/thread.h"
 #include "user/jobs/aging.h"
 
 #define BATCH_MAX       1024U
@@ -440,19 +441,13 @@ static void *run(void *data)
 static int start_thread(struct recorder *recorder)
 {
 	pthread_condattr_t clock;
-	pthread_attr_t small;
-	int rc;
 
 	pthread_mutex_init(&recorder->lock, NULL);
 	pthread_condattr_init(&clock);
 	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
 	pthread_cond_init(&recorder->wake, &clock);
 	pthread_condattr_destroy(&clock);
-	pthread_attr_init(&small);
-	pthread_attr_setstacksize(&small, STACK_BYTES);
-	rc = pthread_create(&recorder->thread, &small, run, recorder);
-	pthread_attr_destroy(&small);
-	return -rc;
+	return thread_start(&recorder->thread, STACK_BYTES, 0, run, recorder);
 }
 
 int recorder_new(struct store *store, const struct store_keep *keep, recorder_tidy_fn tidy,

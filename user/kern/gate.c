@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/thread.h"
 #include "user/kern/inside.h"
 #include "user/kern/pins.h"
 
@@ -59,7 +60,7 @@ void gate_open(struct kern *kern)
 void gate_close(struct kern *kern)
 {
 	if (kern->gate >= 0)
-		close(kern->gate);
+		thread_close(kern->gate);
 	kern->gate = -1;
 }
 

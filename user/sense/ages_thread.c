@@ -21,6 +21,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/text.h"
+#include "user/base/thread.h"
 
 #define STACK_BYTES (64U << 10)
 #define NICE        10
@@ -245,19 +246,13 @@ void ages_thread_read_stats(struct ages_thread *thread, struct ages_stats *ret_s
 static int start(struct ages_thread *thread)
 {
 	pthread_condattr_t monotonic;
-	pthread_attr_t small;
-	int rc;
 
 	pthread_mutex_init(&thread->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&thread->wake, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	pthread_attr_init(&small);
-	pthread_attr_setstacksize(&small, STACK_BYTES);
-	rc = pthread_create(&thread->thread, &small, run, thread);
-	pthread_attr_destroy(&small);
-	return -rc;
+	return thread_start(&thread->thread, STACK_BYTES, 0, run, thread);
 }
 
 static void close_files(struct ages_thread *thread)

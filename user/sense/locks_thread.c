@@ -13,6 +13,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
+#include "user/base/thread.h"
 
 #define STACK_BYTES (64U << 10)
 /* seq_file gives a page at a time however much one asks for (fs/seq_file.c). */
@@ -84,15 +85,10 @@ static void *run(void *data)
 
 static bool start(struct locks_thread *thread)
 {
-	pthread_attr_t small;
-	int rc;
+	int rc = thread_start(&thread->thread, STACK_BYTES, 0, run, thread);
 
-	pthread_attr_init(&small);
-	pthread_attr_setstacksize(&small, STACK_BYTES);
-	rc = pthread_create(&thread->thread, &small, run, thread);
-	pthread_attr_destroy(&small);
 	if (rc)
-		log_warning("%s is not read, no thread: %s", thread->path, strerror(rc));
+		log_warning("%s is not read, no thread: %s", thread->path, strerror(-rc));
 	return !rc;
 }
 
