@@ -284,14 +284,14 @@ void cg_guard_abort(struct cg_guard_start *start)
 static int read_report(int report, int *ret_failure)
 {
 	struct pollfd come = {.fd = report, .events = POLLIN};
-	ssize_t n;
+	int rc;
 
-	if (!poll(&come, 1, GUARD_EXEC_MS))
-		return 0;
 	do
-		n = read(report, ret_failure, sizeof(*ret_failure));
-	while (n < 0 && errno == EINTR);
-	return n != 0;
+		rc = poll(&come, 1, GUARD_EXEC_MS);
+	while (rc < 0 && errno == EINTR); /* nobody signals uwd so often that this never ends */
+	if (rc <= 0)
+		return 0;
+	return read(report, ret_failure, sizeof(*ret_failure)) != 0;
 }
 
 int cg_guard_finish(struct cg_guard_start *start, const char *program, int *ret_pidfd,
