@@ -99,7 +99,8 @@ static void test_what_is_kept_from_who_has_a_right_is_wanted(void **data)
 	struct admit_task t = task(3, 80, 100);
 
 	f->supply.host_valid = true;
-	f->supply.host_available_bytes = M(120);
+	f->supply.host_available_bytes = M(130);
+	f->supply.host_reserve_bytes = M(10);
 	admit_supply(f->admit, &f->supply, f->now_us);
 	submit(f, task(1, 80, 100));
 	submit(f, task(2, 80, 100));
@@ -109,8 +110,9 @@ static void test_what_is_kept_from_who_has_a_right_is_wanted(void **data)
 	must(f, ADMIT_START, 1);
 	assert_int_equal(must(f, ADMIT_WAIT, 3)->why.reason, ADMIT_WHY_NO_ROOM_HOST);
 	assert_int_equal(admit_wanted(f->admit, 0), 0);
-	assert_int_equal(admit_wanted(f->admit, 1), M(80));
-	f->supply.host_available_bytes = M(200);
+	/* Its own, what 1 has not taken yet, and what nobody is to take. */
+	assert_int_equal(admit_wanted(f->admit, 1), M(80 + 80 + 10));
+	f->supply.host_available_bytes = admit_wanted(f->admit, 1);
 	admit_supply(f->admit, &f->supply, f->now_us);
 	step(f);
 	must(f, ADMIT_START, 3);

@@ -279,8 +279,10 @@ int admit_configure(struct admit *admit, const struct admit_config *config);
 void admit_supply(struct admit *admit, const struct admit_supply *supply, uint64_t now_us);
 
 /*
- * Bytes that the first of a component's queue waits for though its component has them free: others
- * hold what is its right. 0 when none waits so.
+ * Bytes that must be free on the host for the first of a component's queue, which waits though its
+ * component has the memory free: others hold what is its right. What the host keeps in reserve and
+ * what was promised to those who run is in it too, of one component: less would be called back from
+ * who borrows and the job still wait. 0 when none waits so.
  */
 uint64_t admit_wanted(const struct admit *admit, uint32_t component);
 

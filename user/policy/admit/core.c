@@ -175,7 +175,8 @@ int admit_configure(struct admit *admit, const struct admit_config *config)
 	return 0;
 }
 
-uint64_t admit_wanted(const struct admit *admit, uint32_t component)
+/* The first of a component's queue waits though its component has the memory free. */
+static uint64_t waits_by_right(const struct admit *admit, uint32_t component)
 {
 	uint32_t head = admit->component[component].reservation.head;
 	const struct ticket *ticket;
@@ -186,6 +187,18 @@ uint64_t admit_wanted(const struct admit *admit, uint32_t component)
 	if (ticket->place != PLACE_QUEUE || ticket->bytes > free_of_component(admit, component))
 		return 0;
 	return ticket->bytes;
+}
+
+uint64_t admit_wanted(const struct admit *admit, uint32_t component)
+{
+	uint64_t bytes = waits_by_right(admit, component);
+	uint32_t before = 0;
+
+	while (before < component && !waits_by_right(admit, before))
+		before++;
+	if (!bytes || before < component)
+		return bytes;
+	return add_sat(bytes, add_sat(admit->supply.host_reserve_bytes, admit->promised_bytes));
 }
 
 void admit_supply(struct admit *admit, const struct admit_supply *supply, uint64_t now_us)
