@@ -55,7 +55,11 @@ static const char why_text[] =
 	"\"tier\": \"" tier "\", \"text\": \"" text "\"}"
 
 static const char explain_text[] =
-	"{\"components\": [{\"component\": \"" LONG_A "\", \"level\": \"emergency\", "
+	"{\"host\": {\"stage\": \"calls\", \"conditions\": [{\"name\": \"available\", "
+	"\"observed\": 9437184, \"op\": \"at_most\", \"threshold\": 10485760, "
+	"\"unit\": \"bytes\", \"met\": true, \"leads_to\": \"lowest stops\", "
+	"\"tier\": \"freeze\", \"text\": \"for 2s, and:\"}]}, "
+	"\"components\": [{\"component\": \"" LONG_A "\", \"level\": \"emergency\", "
 	"\"tier\": \"none\", \"allowed\": [\"light\", \"freeze\"], \"conditions\": [" CONDITION(
 		"use of budget", "at_least", "permyriad", "true", "emergency", "none",
 		"1.2G more, in 12s at +100M/s") ", " CONDITION("all stalled (5s)", "at_least",
@@ -130,7 +134,12 @@ static void test_what_one_needs_is_there(void **state)
 		 "12  queued  a-name-of-23-characters  " LONG_A "    320M\n    128M free\n"
 		 "13  held    a-name-of-23-characters  " LONG_B "    320M\n    held by root\n"},
 		{"explain",
-		 "CONDITION            NOW  FIRES AT  MET  LEVEL        TIER  DISTANCE\n"
+		 "host: stage calls\n"
+		 "CONDITION   NOW  FIRES AT  MET  LEADS TO      TIER    DISTANCE\n"
+		 "available  9.0M    <= 10M  yes  lowest stops  freeze  for 2s, and:\n\n" LONG_A
+		 ": level emergency, tier none\n"},
+		{"explain",
+		 "CONDITION            NOW  FIRES AT  MET  LEADS TO     TIER  DISTANCE\n"
 		 "use of budget     93.16%    >= 90%  yes  emergency          1.2G more, in 12s at\n"
 		 "                                                            +100M/s\n"
 		 "all stalled (5s)  93.16%    >= 90%  no   critical           89 points more\n"

@@ -9,6 +9,7 @@
 
 #include "tests/unit/policy_fixture.h"
 
+#include "user/policy/conditions.h"
 #include "user/policy/host.h"
 
 #define CALLS_BYTES (25 * MIB)
@@ -176,6 +177,42 @@ static void test_last_resort_takes_its_time_and_only_who_may_be_killed(void **da
 	assert_int_equal(stage_after(f, 50 * MIB, 50, 50, US_PER_SEC), HOST_KILLS);
 }
 
+static struct conditions looked_at(struct fixture *f, struct host_view *ret_view)
+{
+	struct conditions all;
+
+	host_view_of(f->state, &f->config, ret_view);
+	conditions_of_host(ret_view, f->frame.now_us, &all);
+	return all;
+}
+
+static void test_who_looks_sees_each_stage_with_its_numbers(void **data)
+{
+	struct fixture *f = *data;
+	struct host_view view;
+	struct conditions all;
+
+	stage_after(f, CALM_BYTES, 0, 0, 5 * US_PER_SEC);
+	all = looked_at(f, &view);
+	assert_int_equal(view.stage, HOST_CALM);
+	assert_int_equal(all.count, 5);
+	for (uint32_t i = 0; i < all.count; i++)
+		assert_false(condition_is_met(&all.condition[i]));
+	assert_int_equal(all.condition[0].threshold / MIB, 29); /* 2.91 % of usable */
+
+	stage_after(f, STOPS_BYTES, 50, 0, 10 * US_PER_SEC);
+	all = looked_at(f, &view);
+	assert_int_equal(view.stage, HOST_STOPS);
+	assert_int_equal(all.count, 6);
+	assert_string_equal(all.condition[1].text, "reached");
+	assert_true(condition_is_met(&all.condition[2])); /* some wait, */
+	assert_int_equal(all.condition[2].observed, 5000);
+	assert_false(condition_is_met(&all.condition[4])); /* not all of them */
+	assert_string_equal(all.condition[5].leads_to, "a stage back");
+	assert_int_equal(all.condition[5].threshold, all.condition[0].threshold + 65 * MIB);
+	assert_false(condition_is_met(&all.condition[5]));
+}
+
 int main(void)
 {
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -187,6 +224,7 @@ int main(void)
 		WITH_FIXTURE(test_pages_in_use_are_spared_for_a_while_after_somebody_took_memory),
 		WITH_FIXTURE(test_lowest_priority_stops_within_its_budget_and_is_paged_out),
 		WITH_FIXTURE(test_last_resort_takes_its_time_and_only_who_may_be_killed),
+		WITH_FIXTURE(test_who_looks_sees_each_stage_with_its_numbers),
 	};
 
 	return cmocka_run_group_tests_name("host", tests, NULL, NULL);

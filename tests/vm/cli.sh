@@ -337,6 +337,7 @@ expect_match "log" "$OUT" "freeze job: a client asked; done in"
 expect_rc 0 uwctl why ml_models
 expect_match "why" "$OUT" "reason +request"
 expect_rc 0 uwctl explain
+expect_match "the host" "$OUT" "^host: stage (calm|calls)"
 expect_match "explain" "$OUT" "use of budget +[0-9.]+% +>= 70%"
 uwctl log --follow --json >/tmp/follow.txt &
 follow=$!

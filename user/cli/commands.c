@@ -172,7 +172,8 @@ static const struct command rows[] = {
 		.name = "explain",
 		.brief = "each condition with its live value, and how far it is from firing",
 		.words = "[COMPONENT]",
-		.detail = "What would make each tier act, for one component or for all.",
+		.detail =
+			"What would make each tier act, for one component or for all and the host.",
 		.example = "uwctl explain ml_models",
 		.options = CLIENT,
 		.words_max = 1,

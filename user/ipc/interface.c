@@ -250,6 +250,12 @@ static const char types[] =
 	"\tconditions: []Condition\n"
 	")\n"
 	"\n"
+	"# The stages of the host's emergency; each adds a step to those before it.\n"
+	"type HostExplanation (\n"
+	"\tstage: (calm, calls, stops, kills),\n"
+	"\tconditions: []Condition\n"
+	")\n"
+	"\n"
 	"# Refused: it could be done, and is not: nothing is there for it, or the configuration forbids it.\n"
 	"error Failed (reason: string)\n"
 	"error Refused (reason: string)\n"
@@ -289,9 +295,9 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 	[IPC_EXPLAIN] =
 		{
 			.name = "Explain",
-			.doc = "Each condition of each tier with its live value",
+			.doc = "Each condition of each tier and of the host's emergency with its live value",
 			.in = "(component: ?string)",
-			.out = "(components: []Explanation)",
+			.out = "(host: HostExplanation, components: []Explanation)",
 		},
 	[IPC_CONFIG] =
 		{

@@ -12,6 +12,13 @@ static const char *const level_names[LEVEL__COUNT] = {
 	[LEVEL_HIGH] = "high",     [LEVEL_CRITICAL] = "critical", [LEVEL_EMERGENCY] = "emergency",
 };
 
+static const char *const host_stage_names[HOST_STAGE__COUNT] = {
+	[HOST_CALM] = "calm",
+	[HOST_CALLS] = "calls",
+	[HOST_STOPS] = "stops",
+	[HOST_KILLS] = "kills",
+};
+
 static const char *const tier_names[TIER__COUNT] = {
 	[TIER_NONE] = "none",           [TIER_LIGHT] = "light",
 	[TIER_MODERATE] = "moderate",   [TIER_AGGRESSIVE] = "aggressive",
@@ -44,6 +51,11 @@ static const char *const clean_rule_names[CLEAN__COUNT] = {
 const char *level_name(enum level level)
 {
 	return (unsigned int)level < LEVEL__COUNT ? level_names[level] : "?";
+}
+
+const char *host_stage_name(enum host_stage stage)
+{
+	return (unsigned int)stage < HOST_STAGE__COUNT ? host_stage_names[stage] : "?";
 }
 
 const char *tier_name(enum tier tier)

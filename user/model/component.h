@@ -13,6 +13,15 @@
 #include "bpf/uw_abi.h"
 
 /* Pressure levels, by percent of the budget in force; edges are in struct config. */
+/* The emergency of the host: each stage adds a step to those before it. */
+enum host_stage {
+	HOST_CALM,
+	HOST_CALLS, /* loans are called in, levels are high, so that programs are told */
+	HOST_STOPS, /* the lowest priority is frozen and paged out, over budget or not */
+	HOST_KILLS, /* where that is allowed */
+	HOST_STAGE__COUNT
+};
+
 enum level {
 	LEVEL_NORMAL,
 	LEVEL_LOW,
@@ -104,6 +113,7 @@ bool component_is_cleaned(const struct component *c);
 
 /* Names as they stand in configuration, status and logs; "?" out of range. */
 const char *level_name(enum level level);
+const char *host_stage_name(enum host_stage stage);
 const char *tier_name(enum tier tier);
 const char *protect_name(enum protect protect);
 const char *kill_rule_name(enum kill_rule kill);

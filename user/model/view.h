@@ -21,6 +21,17 @@ struct tier_payoff {
 	uint64_t freed_bytes, back_bytes;
 };
 
+/* The host's emergency, and under which much that is available each stage begins: of HOST_CALM, how
+ * much there must be for it to go back. */
+struct host_view {
+	bool valid; /* what is available is known */
+	enum host_stage stage;
+	uint64_t stage_since_us;
+	uint64_t available_bytes;
+	uint64_t threshold_bytes[HOST_STAGE__COUNT];
+	uint64_t some_permyriad, full_permyriad; /* stall share of the host, last 2 s */
+};
+
 struct component_view {
 	enum level level;
 	enum tier tier;

@@ -12,6 +12,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/units.h"
+#include "user/policy/host.h"
 #include "user/policy/level.h"
 
 #define ROWS (LEVEL__COUNT - 1 + LEVEL_STALL_RULES + 2 + 1 + 1)
@@ -173,4 +174,67 @@ void conditions_of(const struct policy_conf *policy, const struct component *com
 		add_last_resort(policy, view, now_us, ret_conditions);
 	if (component_is_cleaned(component))
 		add_cleanup(policy, component, view, ret_conditions);
+}
+
+/* Memory that is available under the stage's threshold, and what else it needs. */
+static void add_stage(const struct host_view *view, enum host_stage stage, const char *leads_to,
+		      enum tier tier, const char *also, struct conditions *all)
+{
+	char up[UNITS_TEXT_LEN];
+	struct condition *place = add(all, &(struct condition){
+						   .name = "available",
+						   .observed = view->available_bytes,
+						   .threshold = view->threshold_bytes[stage],
+						   .unit = REASON_UNIT_BYTES,
+						   .at_most = true,
+						   .leads_to = leads_to,
+						   .tier = tier,
+					   });
+
+	if (view->stage >= stage)
+		snprintf(place->text, sizeof(place->text), "reached");
+	else
+		snprintf(place->text, sizeof(place->text), "for %s%s",
+			 units_print_us(HOST_UP_US, up), also);
+}
+
+static void add_host_stall(const char *name, uint64_t observed, uint64_t threshold,
+			   const char *leads_to, enum tier tier, struct conditions *all)
+{
+	add(all, &(struct condition){.name = name,
+				     .observed = observed,
+				     .threshold = threshold,
+				     .unit = REASON_UNIT_PERMYRIAD,
+				     .leads_to = leads_to,
+				     .tier = tier});
+}
+
+void conditions_of_host(const struct host_view *view, uint64_t now_us,
+			struct conditions *ret_conditions)
+{
+	char down[UNITS_TEXT_LEN], since[UNITS_TEXT_LEN];
+	struct condition *back;
+
+	ret_conditions->count = 0;
+	if (!view->valid)
+		return;
+	add_stage(view, HOST_CALLS, "loans called", TIER_NONE, "", ret_conditions);
+	add_stage(view, HOST_STOPS, "lowest stops", TIER_FREEZE, ", and:", ret_conditions);
+	add_host_stall("some stalled (2s)", view->some_permyriad, HOST_STOPS_SOME, "lowest stops",
+		       TIER_FREEZE, ret_conditions);
+	add_stage(view, HOST_KILLS, "last resort", TIER_KILL, ", and:", ret_conditions);
+	add_host_stall("all stalled (2s)", view->full_permyriad, HOST_KILLS_ALL, "last resort",
+		       TIER_KILL, ret_conditions);
+	if (view->stage == HOST_CALM)
+		return;
+	back = add(ret_conditions, &(struct condition){
+					   .name = "available",
+					   .observed = view->available_bytes,
+					   .threshold = view->threshold_bytes[HOST_CALM],
+					   .unit = REASON_UNIT_BYTES,
+					   .leads_to = "a stage back",
+				   });
+	snprintf(back->text, sizeof(back->text), "for %s; at %s for %s",
+		 units_print_us(HOST_DOWN_US, down), host_stage_name(view->stage),
+		 units_print_us(now_us - view->stage_since_us, since));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The policy's conditions for one component with their values, for who explains them: of a uwd, or
- * of a moment of a recording. Nobody decides from this.
+ * The policy's conditions for one component, or for the host, with their values, for who explains
+ * them: of a uwd, or of a moment of a recording. Nobody decides from this.
  */
 #ifndef UW_POLICY_CONDITIONS_H
 #define UW_POLICY_CONDITIONS_H
@@ -35,6 +35,10 @@ struct conditions {
 void conditions_of(const struct policy_conf *policy, const struct component *component,
 		   const struct component_view *view, uint64_t now_us,
 		   struct conditions *ret_conditions);
+
+/* Of the stages of the host's emergency; the forecast and the levels of components are theirs. */
+void conditions_of_host(const struct host_view *view, uint64_t now_us,
+			struct conditions *ret_conditions);
 
 bool condition_is_met(const struct condition *condition);
 

@@ -18,12 +18,16 @@ uint64_t headroom_held(const struct step *step)
 	return sum;
 }
 
+uint64_t headroom_reserve_in(const struct policy_state *state, const struct config *config)
+{
+	uint64_t reserve = mul_div(config->usable_bytes, config->reserve_permyriad, PERMYRIAD_ONE);
+
+	return max_u64(reserve, state->host.total_bytes / 100);
+}
+
 uint64_t headroom_reserve(const struct step *step)
 {
-	uint64_t reserve =
-		mul_div(step->config->usable_bytes, step->config->reserve_permyriad, PERMYRIAD_ONE);
-
-	return max_u64(reserve, step->state->host.total_bytes / 100);
+	return headroom_reserve_in(step->state, step->config);
 }
 
 uint64_t headroom_of_host(const struct step *step)

@@ -10,6 +10,7 @@ uint64_t headroom_held(const struct step *step);
 
 /* What the host must keep available: the reserve, and a hundredth of it all. */
 uint64_t headroom_reserve(const struct step *step);
+uint64_t headroom_reserve_in(const struct policy_state *state, const struct config *config);
 
 /* Bytes that the pool may still take: up to usable, and while the host keeps its reserve. */
 uint64_t headroom_free(const struct step *step);

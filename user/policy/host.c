@@ -12,30 +12,33 @@
 #include "user/policy/num.h"
 #include "user/policy/signal.h"
 
-#define UP_US       (2 * US_PER_SEC)  /* policy of tiers: seldom up, */
-#define DOWN_US     (10 * US_PER_SEC) /* more seldom down */
-#define PASSES_US   (5 * US_PER_SEC) /* who has come for memory and left by then came for a while */
-#define WINDOW_US   (2 * US_PER_SEC) /* in which stalls are counted */
-#define CALM_PCT    5                /* of the host beyond the reserve, as room.c thaws donors */
-#define KILLS_PCT   2                /* of the host: last_resort.c has the same */
-#define STALLED_ANY 1000             /* permyriad: the second stage needs some task to wait so, */
-#define STALLED_ALL 2000             /* and the last one all of them */
+#define PASSES_US (5 * US_PER_SEC) /* who has come for memory and left by then came for a while */
+#define WINDOW_US (2 * US_PER_SEC) /* in which stalls are counted */
+#define CALM_PCT  5                /* of the host beyond the reserve, as room.c thaws donors */
+#define KILLS_PCT 2                /* of the host: last_resort.c has the same */
 
-static uint64_t threshold_of(const struct step *step, enum host_stage stage)
+static uint64_t threshold_in(const struct policy_state *state, const struct config *config,
+			     enum host_stage stage)
 {
-	uint64_t reserve = headroom_reserve(step);
+	uint64_t reserve = headroom_reserve_in(state, config);
 
 	switch (stage) {
 	case HOST_CALM:
-		return reserve + percent_of(step->state->host.total_bytes, CALM_PCT);
+		return reserve + percent_of(state->host.total_bytes, CALM_PCT);
 	case HOST_CALLS:
 		return reserve;
 	case HOST_STOPS:
 		return reserve / 2;
 	case HOST_KILLS:
+	case HOST_STAGE__COUNT:
 		break;
 	}
-	return min_u64(reserve / 4, percent_of(step->state->host.total_bytes, KILLS_PCT));
+	return min_u64(reserve / 4, percent_of(state->host.total_bytes, KILLS_PCT));
+}
+
+static uint64_t threshold_of(const struct step *step, enum host_stage stage)
+{
+	return threshold_in(step->state, step->config, stage);
 }
 
 /* Stalls of the host since the window began; none are known without PSI. */
@@ -77,8 +80,8 @@ static bool is_due(const struct step *step, enum host_stage stage)
 	if (stage > HOST_KILLS || step->state->host.available_bytes >= threshold_of(step, stage))
 		return false;
 	if (stage == HOST_STOPS)
-		return e->some_permyriad >= STALLED_ANY;
-	return stage < HOST_STOPS || e->full_permyriad >= STALLED_ALL;
+		return e->some_permyriad >= HOST_STOPS_SOME;
+	return stage < HOST_STOPS || e->full_permyriad >= HOST_KILLS_ALL;
 }
 
 void host_step(struct step *step)
@@ -102,11 +105,11 @@ void host_step(struct step *step)
 		e->down_since_us = 0;
 	else if (!e->down_since_us)
 		e->down_since_us = step->now_us;
-	if (up && step->now_us - e->up_since_us >= UP_US) {
+	if (up && step->now_us - e->up_since_us >= HOST_UP_US) {
 		e->stage++;
 		e->since_us = step->now_us;
 		e->up_since_us = 0;
-	} else if (down && step->now_us - e->down_since_us >= DOWN_US) {
+	} else if (down && step->now_us - e->down_since_us >= HOST_DOWN_US) {
 		e->stage--;
 		e->since_us = step->now_us;
 		e->down_since_us = 0;
@@ -135,6 +138,24 @@ bool host_spares_hot(const struct step *step)
 	uint64_t quiet_us = step->now_us - step->state->emergency.wanted_us;
 
 	return quiet_us && quiet_us < PASSES_US;
+}
+
+void host_view_of(const struct policy_state *state, const struct config *config,
+		  struct host_view *ret_view)
+{
+	const struct emergency_state *e = &state->emergency;
+
+	*ret_view = (struct host_view){
+		.valid = state->host.valid,
+		.stage = (enum host_stage)e->stage,
+		.stage_since_us = e->since_us,
+		.available_bytes = state->host.available_bytes,
+		.some_permyriad = e->some_permyriad,
+		.full_permyriad = e->full_permyriad,
+	};
+	for (int stage = HOST_CALM; stage < HOST_STAGE__COUNT; stage++)
+		ret_view->threshold_bytes[stage] =
+			threshold_in(state, config, (enum host_stage)stage);
 }
 
 uint64_t host_lacks(const struct step *step, enum host_stage stage)

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The emergency of the host, whoever caused it: how far it has gone. Each stage adds a step to
- * those before it, and takes effect where that step is decided; back it goes one at a time.
+ * The emergency of the host, whoever caused it: how far it has gone. Each stage takes effect where
+ * its step is decided (loans.c and level.c call, brake.c stops, last_resort.c kills); back it goes
+ * one at a time.
  */
 #ifndef UW_POLICY_HOST_H
 #define UW_POLICY_HOST_H
 
+#include "user/model/view.h"
 #include "user/policy/state.h"
 
-enum host_stage {
-	HOST_CALM,
-	HOST_CALLS, /* loans are called in, levels are high, so that programs are told (loans.c) */
-	HOST_STOPS, /* the lowest priority is frozen and paged out, over budget or not (brake.c) */
-	HOST_KILLS, /* where that is allowed (last_resort.c) */
-};
+#define HOST_UP_US      (2 * US_PER_SEC)  /* policy of tiers: seldom up, */
+#define HOST_DOWN_US    (10 * US_PER_SEC) /* more seldom down */
+#define HOST_STOPS_SOME 1000 /* permyriad: the second stage needs some task to wait so, */
+#define HOST_KILLS_ALL  2000 /* and the last one all of them */
 
 /* After the samples of a frame were taken. */
 void host_step(struct step *step);
@@ -29,6 +29,10 @@ struct why host_why(const struct step *step, enum host_stage stage);
 /* What was taken lately may be free again soon, so that pages in use are better left: nobody takes
  * more or waits for it now, but somebody did a few seconds ago. */
 bool host_spares_hot(const struct step *step);
+
+/* As it stands after a step, for who looks at it. */
+void host_view_of(const struct policy_state *state, const struct config *config,
+		  struct host_view *ret_view);
 
 /* Bytes that it lacks to what that stage begins under, while it is not calm. */
 uint64_t host_lacks(const struct step *step, enum host_stage stage);

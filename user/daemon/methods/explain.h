@@ -13,4 +13,7 @@
 /* An Explanation of the control interface. */
 json_t *explain_component(const struct daemon *daemon, uint32_t component);
 
+/* The stages of the host's emergency. */
+json_t *explain_host(const struct daemon *daemon);
+
 #endif

@@ -160,7 +160,8 @@ static void method_explain(struct daemon *daemon, const struct ipc_call *call,
 	json_t *components = encode_named(daemon, call, answer, explain_component);
 
 	if (components)
-		answer->parameters = json_pack("{s:o}", "components", components);
+		answer->parameters = json_pack("{s:o, s:o}", "host", explain_host(daemon),
+					       "components", components);
 }
 
 static bool entry_is_of(const struct action_entry *entry, const char *component)
