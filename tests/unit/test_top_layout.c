@@ -182,6 +182,32 @@ static void test_names_cannot_steer_the_terminal(void **state)
 	assert_shows(top, 80, 24, "a?[2Jb???");
 }
 
+/* In a column of its own where somebody refuses, and as news for a minute. */
+static void test_refused_mappings_are_shown(void **state)
+{
+	struct top_fixture *top = *state;
+	struct top_component *models;
+
+	add_component(top, "cache", LEVEL_NORMAL, 16 * MIB, 99 * MIB);
+	models = add_component(top, "ml_models", LEVEL_NORMAL, 50 * MIB, 100 * MIB);
+	take(top);
+	assert_hides(top, 200, 50, "REFUSED");
+	models->refused_bytes = 0;
+	take(top);
+	assert_shows(top, 200, 50, " REFUSED ");
+	models->refused_bytes = 700 * MIB;
+	models->refused_last_bytes = 300 * MIB;
+	models->refused_ago_us = 5 * US_PER_SEC;
+	take(top);
+	assert_shows(top, 200, 50, "   700M ");
+	assert_shows(top, 200, 50, " refused 300M");
+	assert_shows(top, 80, 24, " refused 3");
+	models->refused_ago_us = 61 * US_PER_SEC;
+	take(top);
+	assert_hides(top, 200, 50, " refused 300M");
+	assert_shows(top, 200, 50, "   700M ");
+}
+
 static void test_history_is_drawn_with_its_gaps(void **state)
 {
 	struct top_fixture *top = *state;
@@ -393,6 +419,7 @@ int main(void)
 		TOP_TEST(test_a_bar_has_eighths_and_a_mark),
 		TOP_TEST(test_a_frozen_leaf_is_never_green_and_the_worst_is_red),
 		TOP_TEST(test_names_cannot_steer_the_terminal),
+		TOP_TEST(test_refused_mappings_are_shown),
 		TOP_TEST(test_history_is_drawn_with_its_gaps),
 		TOP_TEST(test_rows_that_find_no_room_are_scrolled_to),
 		TOP_TEST(test_drawing_chooses_nothing),

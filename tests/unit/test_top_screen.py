@@ -21,6 +21,7 @@ except ImportError as missing:
 BUILD = Path(os.environ.get("UW_BUILD", "build")).resolve()
 UWCTL = str(BUILD / "uwctl")
 NAMES = ["trading_data", "ml_models", "cache", "a-name-of-thirty-one-characters"]
+RECORDING = str(Path(__file__).resolve().parents[1] / "sim/golden/freeze.recording")
 SIZES = [(80, 24), (200, 50), (60, 15)]
 
 
@@ -232,6 +233,32 @@ class Top(unittest.TestCase):
                 self.assertIn(says, said.stderr)
         self.stop_uwd(self.uwd)
         self.assertEqual(self.uwctl("top", "-b").returncode, 3)
+
+    def test_a_recording_is_travelled_through(self):
+        terminal = Terminal([UWCTL, "top", "--replay", RECORDING], 80, 24)
+        self.addCleanup(terminal.close)
+
+        terminal.wait_for_text("REPLAY")
+        terminal.wait_for_text("freeze 59s")  # it begins with the end
+        terminal.press("]")
+        terminal.wait_for_text("there is none after this")
+        terminal.press("{")
+        terminal.wait_for(lambda screen: "freeze 59s" not in screen, "five minutes before")
+        terminal.press("[")
+        terminal.wait_for_text("there is none before this")
+        terminal.press("\x1b[C\x1b[C")  # Right
+        terminal.wait_for(lambda screen: "there is none" not in screen, "two frames further")
+        terminal.press("g25:00\r")
+        terminal.wait_for_text("25:00")
+        terminal.press("\x1b}")
+        terminal.wait_for_text("freeze 59s")
+        terminal.press("e")
+        terminal.wait_for_text("use of budget")
+        terminal.press("\x1bfty")  # nothing may be done to what is past
+        terminal.press("q")
+        self.assertEqual(terminal.end(), 0)
+        self.assertNotIn(b"would write", terminal.sent)
+        self.assert_given_back(terminal)
 
     def test_a_terminal_without_a_screen_is_refused(self):
         terminal = self.top(TERM="dumb")

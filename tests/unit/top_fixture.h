@@ -47,6 +47,8 @@ static inline struct top_component *add_component(struct top_fixture *top, const
 		.use_permyriad = used * PERMYRIAD_ONE / force,
 		.time_to_limit_us = FRAME_ABSENT,
 		.thaw_in_us = FRAME_ABSENT,
+		.refused_bytes = FRAME_ABSENT,
+		.refused_ago_us = FRAME_ABSENT,
 	};
 	text_copy(component->name, sizeof(component->name), name);
 	top->frame.head.used_bytes += used;

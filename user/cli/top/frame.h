@@ -63,6 +63,8 @@ struct top_component {
 	uint64_t current_bytes, in_force_bytes, budget_bytes, lent_bytes, borrowed_bytes;
 	uint64_t working_set_bytes, swap_bytes, promised_bytes, high_bytes, owed_bytes;
 	uint64_t use_permyriad, some_permyriad, time_to_limit_us, thaw_in_us, frozen_leaves;
+	uint64_t refused_bytes;                      /* mappings, since uwd came; absent: no gate */
+	uint64_t refused_last_bytes, refused_ago_us; /* the last of them */
 	int64_t growth_bytes_per_s;
 	bool squeezed;
 };

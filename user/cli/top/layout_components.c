@@ -14,11 +14,12 @@
 #include "user/cli/top/columns.h"
 #include "user/cli/top/layout_inside.h"
 
-#define TALL       40 /* rows of a screen from which on components may have two lines */
-#define WIDE       120
-#define STALLS     100 /* permyriad from which on a stall is coloured */
-#define LEAF_SHIFT 2
-#define SOON_US    600000000ULL /* a limit that is further away is none for NOW */
+#define TALL            40 /* rows of a screen from which on components may have two lines */
+#define WIDE            120
+#define STALLS          100 /* permyriad from which on a stall is coloured */
+#define LEAF_SHIFT      2
+#define SOON_US         600000000ULL /* a limit that is further away is none for NOW */
+#define REFUSED_NEWS_US 60000000ULL  /* a mapping that was refused longer ago neither */
 
 struct cell_place {
 	struct canvas *canvas;
@@ -165,6 +166,11 @@ static void draw_promised(const struct cell_place *at, const struct top_componen
 	bytes(at, component->promised_bytes);
 }
 
+static void draw_refused(const struct cell_place *at, const struct top_component *component)
+{
+	bytes(at, component->refused_bytes);
+}
+
 static bool is_frozen(const struct top_component *component)
 {
 	return component->frozen_leaves && component->frozen_leaves != FRAME_ABSENT;
@@ -184,6 +190,9 @@ static void now_text(const struct top_component *component, char *buf, size_t si
 		snprintf(buf, size, "owes %s", units_print_bytes(component->owed_bytes, text));
 	else if (component->squeezed)
 		snprintf(buf, size, "squeezed");
+	else if (component->refused_ago_us < REFUSED_NEWS_US)
+		snprintf(buf, size, "refused %s",
+			 units_print_bytes(component->refused_last_bytes, text));
 	else if (component->time_to_limit_us < SOON_US)
 		snprintf(buf, size, "full %s", layout_time(component->time_to_limit_us, text));
 }
@@ -205,7 +214,8 @@ static void (*const draw_cell[COLUMN__COUNT])(const struct cell_place *at,
 	[COLUMN_BORROWED] = draw_borrowed, [COLUMN_SET] = draw_set,
 	[COLUMN_SWAP] = draw_swap,         [COLUMN_STALL] = draw_stall,
 	[COLUMN_GROWTH] = draw_growth,     [COLUMN_FULL] = draw_full,
-	[COLUMN_PROMISED] = draw_promised, [COLUMN_NOW] = draw_now,
+	[COLUMN_PROMISED] = draw_promised, [COLUMN_REFUSED] = draw_refused,
+	[COLUMN_NOW] = draw_now,
 };
 
 static void draw_leaf(const struct top_leaf *leaf, struct cell_place at, int column)
@@ -295,12 +305,21 @@ static int longest_name(const struct top_model *model)
 	return longest < UW_NAME_LEN - 1 ? longest : UW_NAME_LEN - 1;
 }
 
+/* A column that nobody has anything in is no use. */
+static uint32_t columns_off(const struct top_model *model)
+{
+	for (uint32_t i = 0; i < model->frame.component_count; i++)
+		if (model->frame.component[i].refused_bytes != FRAME_ABSENT)
+			return model->columns_off;
+	return model->columns_off | 1U << COLUMN_REFUSED;
+}
+
 void layout_components(struct top_model *model, struct canvas *canvas, int y, int height)
 {
 	bool two = canvas->height >= TALL && canvas->width >= WIDE;
 	int width[COLUMNS_MAX];
 
-	columns_fit(columns_of_components, COLUMN__COUNT, longest_name(model), model->columns_off,
+	columns_fit(columns_of_components, COLUMN__COUNT, longest_name(model), columns_off(model),
 		    canvas->width - LAYOUT_MARGIN, width);
 	layout_titles(canvas, y, columns_of_components, COLUMN__COUNT, width);
 	layout_rows(model, canvas, y + 1, height - 1, two ? 2 : 1, draw_row, width);

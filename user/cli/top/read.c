@@ -89,6 +89,15 @@ static enum level read_level(const char *name)
 	return LEVEL_NORMAL;
 }
 
+static void read_gate(const json_t *gate, struct top_component *to)
+{
+	const json_t *last = json_object_get(gate, "last");
+
+	to->refused_bytes = json_get_u64(gate, "refused_bytes");
+	to->refused_last_bytes = json_get_u64(last, "bytes");
+	to->refused_ago_us = json_get_u64(last, "ago_us");
+}
+
 static void read_component(const json_t *from, struct top_component *to)
 {
 	static const struct {
@@ -123,6 +132,7 @@ static void read_component(const json_t *from, struct top_component *to)
 	to->growth_bytes_per_s = json_get_i64(from, "growth_bytes_per_s");
 	to->owed_bytes = json_get_u64_or(json_object_get(from, "debt"), "owed_bytes", 0);
 	to->squeezed = json_get_bool(from, "squeezed");
+	read_gate(json_object_get(from, "refuse"), to);
 }
 
 static const struct top_leaf *leaf_before(const struct top_frame *before, uint64_t id)

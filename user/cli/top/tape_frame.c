@@ -77,7 +77,9 @@ static void fill_components(const struct tape *tape, struct top_frame *frame)
 		struct top_component *to = &frame->component[i];
 
 		*to = (struct top_component){.current_bytes = sample->current_bytes,
-					     .promised_bytes = sample->promised_bytes};
+					     .promised_bytes = sample->promised_bytes,
+					     .refused_bytes = FRAME_ABSENT,
+					     .refused_ago_us = FRAME_ABSENT};
 		to->swap_bytes = known_or_absent(sample, SAMPLE_SWAP, sample->swap_bytes);
 		to->high_bytes = known_or_absent(sample, SAMPLE_LIMITS, sample->high_bytes);
 		text_copy(to->name, sizeof(to->name), tape->name[i]);
