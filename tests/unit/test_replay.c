@@ -115,6 +115,54 @@ static void test_what_is_learned_beats_what_is_asked(void **data)
 	}
 }
 
+/* Half of what is asked is used, and which key a job has tells nothing of it. */
+static void make_keyless(struct trace *trace, uint64_t seed, uint64_t keys)
+{
+	uint64_t state = seed;
+
+	*trace = (struct trace){.job = calloc(JOBS, sizeof(*trace->job)), .count = JOBS};
+	assert_non_null(trace->job);
+	for (uint32_t i = 0; i < JOBS; i++) {
+		uint64_t run = (10 + draw(&state, 110)) * US_PER_SEC;
+		uint64_t peak = (20 + draw(&state, 360)) * MIB, key = draw(&state, 500);
+
+		trace->job[i] = (struct trace_job){
+			.submit_us = i * 2 * US_PER_SEC,
+			.run_us = run,
+			.declared_us = 300 * US_PER_SEC,
+			.asked_bytes = 400 * MIB,
+			.peak_bytes = peak,
+			.key = (keys ? key : i) + 1,
+			.class = ADMIT_NORMAL,
+			.memory_priority = 5,
+		};
+	}
+}
+
+/* What says nothing is not believed: it costs nothing beside having learned nothing. */
+static void test_keys_that_say_nothing_cost_nothing(void **data)
+{
+	static const uint64_t capacities[] = {6 * GIB, 9 * GIB, 11 * GIB, 14 * GIB};
+
+	(void)data;
+	for (uint64_t seed = 1; seed <= 3; seed++)
+		for (size_t i = 0; i < ARRAY_SIZE(capacities); i++) {
+			struct replay_options options = options_of(REPLAY_UW);
+			struct figures by[2];
+
+			options.capacity_bytes = capacities[i];
+			for (uint64_t keyed = 0; keyed < 2; keyed++) {
+				struct trace trace;
+
+				make_keyless(&trace, seed, keyed);
+				by[keyed] = play(&trace, &options);
+				free(trace.job);
+			}
+			assert_true(by[1].wait_s.mean <= by[0].wait_s.mean * 1.01);
+			assert_true(by[1].slowdown.mean <= by[0].slowdown.mean * 1.01);
+		}
+}
+
 /* At each moment what is reserved fits, and what is used is within it. */
 static void test_spans_never_sum_up_to_more_than_the_capacity(void **data)
 {
@@ -227,6 +275,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_learned_beats_what_is_asked),
+		cmocka_unit_test(test_keys_that_say_nothing_cost_nothing),
 		cmocka_unit_test(test_spans_never_sum_up_to_more_than_the_capacity),
 		cmocka_unit_test(test_equal_seeds_give_equal_schedules),
 		cmocka_unit_test(test_answers_of_any_length_give_equal_schedules),
