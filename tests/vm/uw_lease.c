@@ -5,10 +5,10 @@
  *	uw_lease COMPONENT MIB [WORD[=NUMBER]]...	until its input has a line, or ends
  *	uw_lease report
  *
- * Words: wait=MS ttl=MS priority=N adaptive revocable thread touch (uses what it was granted) small
- * (allocates and frees 4 KiB again and again meanwhile)
- *first=MIB (asked for before the other). It prints one line when it is decided, with the wall
- *clock, and one when it has freed it.
+ * Words: wait=MS ttl=MS priority=N adaptive revocable gives (back what it is asked for) hears (of
+ *it, and does nothing) thread touch (uses what it was granted) small (allocates and frees 4 KiB
+ *again and again meanwhile) first=MIB (asked for before the other). It prints one line when it is
+ * decided, with the wall clock, one when it is asked back and one when it has freed it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -25,7 +25,7 @@
 struct lease_wish {
 	struct uw_request request;
 	uint64_t first_mib;
-	int adaptive, thread, touch, small;
+	int adaptive, thread, touch, small, gives, hears;
 };
 
 static uint64_t wall_ms(void)
@@ -60,6 +60,10 @@ static int read_word(struct lease_wish *wish, const char *word)
 		wish->touch = 1;
 	else if (!strncmp(word, "small", length))
 		wish->small = 1;
+	else if (!strncmp(word, "gives", length))
+		wish->gives = wish->hears = 1;
+	else if (!strncmp(word, "hears", length))
+		wish->hears = 1;
 	else
 		return -EINVAL;
 	return 0;
@@ -123,18 +127,43 @@ static void allocate_small(struct uw *uw, const struct lease_wish *wish)
 			uw_free(uw, grant.id);
 }
 
+struct asked {
+	struct uw *uw;
+	int gives;
+};
+
+static void on_shrink(void *data, const struct uw_shrink *shrink)
+{
+	const struct asked *asked = data;
+	int rc = 0;
+
+	if (asked->gives && shrink->target)
+		rc = uw_resize(asked->uw, shrink->id, shrink->target, NULL, NULL);
+	else if (asked->gives)
+		rc = uw_free(asked->uw, shrink->id);
+	printf("asked-back target=%llu why=%s component=%s answer=%d at=%llu\n",
+	       (unsigned long long)(shrink->target / MIB), shrink->why, shrink->component, rc,
+	       (unsigned long long)wall_ms());
+	fflush(stdout);
+}
+
 static int hold(struct uw *uw, const struct lease_wish *wish)
 {
 	struct uw_grant grant = {.size = sizeof(grant)};
 	struct uw_denial denial = {.size = sizeof(denial)};
 	char buf[64];
-	int rc = wish->thread ? uw_start_thread(uw) : 0;
+	struct asked asked = {uw, wish->gives};
+	int rc = wish->hears ? uw_on_shrink(uw, NULL, on_shrink, &asked, NULL) : 0;
 
+	if (!rc && wish->thread)
+		rc = uw_start_thread(uw);
 	if (!rc)
 		rc = ask(uw, wish, &grant, &denial);
 	say(rc, &grant, &denial);
-	if (rc)
+	if (rc) {
+		uw_close(uw);
 		return rc > 0 ? 1 : 2;
+	}
 	if (wish->touch)
 		use(grant.bytes);
 	if (wish->small)
@@ -143,6 +172,7 @@ static int hold(struct uw *uw, const struct lease_wish *wish)
 		printf("input: %s\n", strerrorname_np(errno));
 	rc = uw_free(uw, grant.id);
 	printf("freed %d\n", rc);
+	uw_close(uw); /* asked lies on this stack */
 	return rc ? 1 : 0;
 }
 
@@ -174,7 +204,7 @@ int main(int argc, char **argv)
 		wish.request.bytes = strtoull(argv[2], NULL, 10) * MIB;
 		for (int i = 3; i < argc && !rc; i++)
 			rc = read_word(&wish, argv[i]);
-		rc = rc ? 2 : hold(uw, &wish);
+		return rc ? 2 : hold(uw, &wish);
 	}
 	uw_close(uw);
 	return rc;
