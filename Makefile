@@ -22,10 +22,11 @@ CPPFLAGS := -I. -isystem $(B) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DUW_VERSION=
 	-DUW_LIBEXEC_DIR='"$(PREFIX)/libexec/uw"' -DUW_VENDOR_DIR='"$(PREFIX)/lib/uw"'
 CFLAGS   ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 CFLAGS   += -std=gnu17 $(WARN) $(EXTRA_CFLAGS)
-# uwd's code is resident: what nothing calls of an archive's object is left out.
+# uwd's code is resident: what nothing calls of an archive's object is left out, and relocations are
+# packed (DT_RELR, glibc 2.36).
 CFLAGS   += -ffunction-sections -fdata-sections
 LDFLAGS  ?= -Wl,-z,relro,-z,now
-LDFLAGS  += -Wl,--gc-sections
+LDFLAGS  += -Wl,--gc-sections -Wl,-z,pack-relative-relocs
 LDLIBS   := -lbpf -lelf -lz -lcgroup -linih -ljansson -lsystemd -lsqlite3 -lpthread
 CLILIBS  := -lncursesw -ltinfo
 
