@@ -13,8 +13,8 @@
 
 #include "user/base/err.h"
 
-#define CG_PATH_LEN 512
-#define CG_NAME_LEN 64
+#define CG_PATH_LEN 640
+#define CG_NAME_LEN 128 /* a container's scope has 64 digits and more; the kernel takes 255 */
 #define CG_MAX      UINT64_MAX /* "max" */
 
 /* ---- the host ---- */

@@ -339,6 +339,24 @@ expect_match "why" "$OUT" "reason +request"
 expect_rc 0 uwctl explain
 expect_match "the host" "$OUT" "^host: stage (calm|calls)"
 expect_match "explain" "$OUT" "use of budget +[0-9.]+% +>= 70%"
+# ---- a leaf with a container's name ----
+scope=libpod-$(printf '%064d' 7).scope
+mkdir "$POOL/ml_models/$scope"
+sleep 600 &
+inside=$!
+echo $inside >"$POOL/ml_models/$scope/cgroup.procs"
+has_scope() {
+	uwctl status ml_models --json | grep -q "$scope"
+}
+wait_until 10 has_scope
+expect_rc 0 uwctl freeze "ml_models/$scope" --for 30s
+wait_until 5 is_frozen "ml_models/$scope"
+expect_rc 0 uwctl thaw "ml_models/$scope"
+wait_until 5 eval '! is_frozen "ml_models/$scope"'
+kill $inside
+wait $inside || true
+rmdir "$POOL/ml_models/$scope"
+
 uwctl log --follow --json >/tmp/follow.txt &
 follow=$!
 wait_until 10 test -s /tmp/follow.txt # what there was, and then what comes

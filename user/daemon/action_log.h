@@ -14,7 +14,7 @@
 #include "user/model/plan.h"
 
 #define ACTION_LOG_MAX  512
-#define ACTION_LEAF_LEN 64
+#define ACTION_LEAF_LEN 128
 
 struct action_entry {
 	uint64_t sequence; /* from 1, never reused in the life of the daemon */

@@ -15,7 +15,7 @@
 #include "user/ledger/ledger.h"
 
 #define LEDGER_MAGIC       "uwledger"
-#define LEDGER_VERSION     3
+#define LEDGER_VERSION     4
 #define LEDGER_BOOT_ID_LEN 40
 
 enum ledger_state {
@@ -64,7 +64,7 @@ struct ledger_file {
 };
 
 _Static_assert(sizeof(pthread_mutex_t) <= 64, "the lock's room is part of the layout");
-_Static_assert(sizeof(struct ledger_slot) == 160, "a slot is part of the layout");
+_Static_assert(sizeof(struct ledger_slot) == 224, "a slot is part of the layout");
 _Static_assert(offsetof(struct ledger_file, slot) == 832, "the header is part of the layout");
 
 struct ledger {

@@ -34,7 +34,7 @@
 #include "user/base/err.h"
 
 #define LEDGER_PATH     "/run/uw/ledger"
-#define LEDGER_PATH_LEN 112 /* component/leaf: 31 + 1 + 63 characters, terminated */
+#define LEDGER_PATH_LEN 176 /* component/leaf: 31 + 1 + 127 characters, terminated */
 #define LEDGER_POOL_LEN 512
 #define LEDGER_ENTRIES  384 /* 256 leaves frozen, and four entries of each of 32 components */
 #define LEDGER_MAX      UINT64_MAX /* "max" */

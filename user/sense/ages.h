@@ -13,7 +13,7 @@
 #include "user/model/frame.h"
 #include "user/sense/lru_gen.h"
 
-#define AGES_PATH_LEN     112        /* component/leaf: 31 + 1 + 63 characters, terminated */
+#define AGES_PATH_LEN     176        /* component/leaf: 31 + 1 + 127 characters, terminated */
 #define AGES_RUNS_US      2000000ULL /* who stood still is not looked at within its breaths */
 #define AGES_COMMANDS_MAX 64         /* of one reading; what is left over is due at the next */
 /* An older look says too little. A leaf of 100 GB is aged every four minutes at most, and not told

@@ -44,6 +44,7 @@ struct sense {
 	uint32_t leaf_count;
 	struct sense_leaf leaf[FRAME_LEAVES_MAX];
 	bool leaves_dirty;    /* something said that leaves came or went */
+	bool unseen_told;     /* that one is not followed */
 	uint64_t searched_us; /* of the last search */
 	sense_leaf_fn leaf_fn;
 	void *leaf_data;

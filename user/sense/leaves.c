@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "user/base/clock.h"
+#include "user/base/log.h"
 #include "user/base/text.h"
 #include "user/sense/internal.h"
 #include "user/sense/parse.h"
@@ -72,13 +73,28 @@ static struct sense_leaf *find_leaf(struct sense *sense, uint32_t component, uin
 	return NULL;
 }
 
+/* Once: a person has to change something, and they come and go. */
+static void tell_unseen(struct sense *sense, uint32_t component, const char *name)
+{
+	if (!sense->unseen_told)
+		log_warning("a leaf is not followed, and neither stopped nor protected by itself "
+			    "component=%s leaf=%s why=\"%s\"",
+			    sense->component[component].name, name,
+			    sense->leaf_count == FRAME_LEAVES_MAX
+				    ? "256 are followed already"
+				    : "its name has more than 127 characters");
+	sense->unseen_told = true;
+}
+
 static void add_leaf(struct sense *sense, uint32_t component, const char *name)
 {
 	struct sense_leaf leaf = {.component = component, .born_us = clock_now_us(), .seen = true};
 	int rc;
 
-	if (sense->leaf_count == FRAME_LEAVES_MAX || strlen(name) >= CG_NAME_LEN)
+	if (sense->leaf_count == FRAME_LEAVES_MAX || strlen(name) >= CG_NAME_LEN) {
+		tell_unseen(sense, component, name);
 		return;
+	}
 	rc = cg_group_open(sense->component[component].group.dir, name, LEAF_KNOBS, &leaf.group);
 	if (rc) {
 		sense->leaves_dirty |= rc != -ENOENT; /* it is searched for again */

@@ -23,7 +23,7 @@
 #define TOP_LINES_MAX      256 /* of what is shown at length */
 
 #define TOP_CLOCK_LEN 16
-#define TOP_LEAF_LEN  64
+#define TOP_LEAF_LEN  128
 #define TOP_WHY_LEN   160
 #define TOP_WORDS_LEN 96
 #define TOP_LINE_LEN  256
