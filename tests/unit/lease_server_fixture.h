@@ -78,12 +78,14 @@ static char asked_leaf[LEASE_LEAF_LEN], ended_leaf[LEASE_LEAF_LEN], found_leaf[L
 static char ended_key[PACKET_KEY_LEN];
 static bool ended_by_itself;
 static int moves, ends, move_rc;
-static uint64_t learned_bytes;
+static uint64_t learned_bytes, ended_input_bytes;
 
-static inline uint64_t learned(void *data, uint32_t component, uint32_t uid, const char *key)
+/* So much and twice the input. */
+static inline uint64_t learned(void *data, uint32_t component, uint32_t uid, const char *key,
+			       uint64_t input_bytes)
 {
 	(void)data, (void)component, (void)uid, (void)key;
-	return learned_bytes;
+	return learned_bytes ? learned_bytes + 2 * input_bytes : 0;
 }
 
 static inline int move(void *data, const struct lease_move *wanted)
@@ -100,6 +102,7 @@ static inline void end(void *data, const struct lease_leaf_end *over)
 	(void)data;
 	strcpy(ended_leaf, over->leaf);
 	strcpy(ended_key, over->key);
+	ended_input_bytes = over->input_bytes;
 	ended_by_itself = over->by_itself;
 	ends++;
 }

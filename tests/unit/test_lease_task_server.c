@@ -49,9 +49,14 @@ static uint64_t submit(int fd, uint64_t size)
 	return answer.reply.id;
 }
 
+static uint64_t begun_input_bytes; /* as the next ones say */
+
 static union packet_answer begin(int fd, uint64_t id, int pidfd)
 {
-	union packet_request request = {.begin = {.item.cookie = 5, .id = id, .key = "bert"}};
+	union packet_request request = {.begin = {.item.cookie = 5,
+						  .id = id,
+						  .key = "bert",
+						  .input_bytes = begun_input_bytes}};
 
 	packet_start(&out, bytes, PACKET_REQUESTS);
 	packet_add_request(&out, PACKET_TASK_BEGIN, &request);
@@ -130,7 +135,75 @@ static void test_size_that_is_not_given_is_what_was_learned(void **state)
 	close(fd);
 }
 
+static void test_size_that_is_not_given_is_learned_by_the_input_too(void **state)
+{
+	union packet_request request = task(0, 1);
+	int fd = join();
+
+	(void)state;
+	learned_bytes = 70 * MIB;
+	strcpy(request.task.key, "bert");
+	request.task.input_bytes = 10 * MIB;
+	assert_int_equal(ask_one(fd, PACKET_TASK_SUBMIT, request).reply.bytes, 90 * MIB);
+	request.task.input_bytes = 40 * MIB;
+	assert_int_equal(ask_one(fd, PACKET_TASK_SUBMIT, request).reply.bytes, 150 * MIB);
+	request.task.bytes = 20 * MIB;
+	assert_int_equal(ask_one(fd, PACKET_TASK_SUBMIT, request).reply.bytes, 20 * MIB);
+	close(fd);
+}
+
 /* ---- with a child ---- */
+
+static void test_child_that_ends_tells_of_its_input(void **state)
+{
+	const uint64_t inputs[] = {40 * MIB, 0};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct child child = start_child();
+		int fd = join();
+
+		begun_input_bytes = inputs[i];
+		begin_all(fd, submit(fd, 100 * MIB), &child);
+		begun_input_bytes = 0;
+		end_child(&child);
+		serve();
+		assert_int_equal(ends, i + 1);
+		assert_string_equal(ended_key, "bert");
+		assert_int_equal(ended_input_bytes, inputs[i]);
+		close(fd);
+	}
+}
+
+/* One of a later client, say: it is dropped, and others are not. */
+static void test_longer_task_drops_its_client(void **state)
+{
+	int fd = join(), other = join();
+	union packet_request request = task(MIB, 1);
+	const uint16_t length = sizeof(struct packet_task) + 8;
+	struct packet_header header;
+	struct lease_server_stats stats;
+
+	(void)state;
+	request.task.input_bytes = 1;
+	packet_start(&out, bytes, PACKET_REQUESTS);
+	packet_add_request(&out, PACKET_TASK_SUBMIT, &request);
+	memset(bytes + out.used, 0, 8);
+	out.used += 8;
+	memcpy(&header, bytes, sizeof(header));
+	header.size = (uint32_t)out.used;
+	memcpy(bytes, &header, sizeof(header));
+	memcpy(bytes + sizeof(header) + offsetof(struct packet_item, length), &length,
+	       sizeof(length));
+	send_out(fd, -1);
+	serve();
+	lease_server_stats(server, &stats);
+	assert_int_equal(stats.dropped_bad, 1);
+	assert_int_equal(stats.connected, 1);
+	submit(other, MIB);
+	close(fd);
+	close(other);
+}
 
 static void test_child_is_moved_before_its_caller_hears(void **state)
 {
@@ -457,6 +530,9 @@ int main(void)
 		TEST(test_queued_task_hears_when_it_may_begin),
 		TEST(test_withdrawn_task_is_not_heard_of),
 		TEST(test_size_that_is_not_given_is_what_was_learned),
+		TEST(test_size_that_is_not_given_is_learned_by_the_input_too),
+		TEST(test_child_that_ends_tells_of_its_input),
+		TEST(test_longer_task_drops_its_client),
 		TEST(test_child_is_moved_before_its_caller_hears),
 		TEST(test_child_outlives_its_caller),
 		TEST(test_child_of_a_job_ends_with_its_caller),

@@ -37,6 +37,9 @@ static const union packet_request task = {.task = {
 						  .key = "bert",
 					  }};
 
+static const union packet_request big_task = {
+	.task = {.component = "ml_models", .key = "bert", .input_bytes = 3ULL << 30}};
+
 static void test_requests_come_out_as_they_went_in(void **state)
 {
 	union packet_request got;
@@ -275,6 +278,84 @@ static void test_what_is_bent_is_refused(void **state)
 		assert_int_equal(read_bent(rows[i].op, &none, rows[i].at, rows[i].to), -EBADMSG);
 }
 
+/* ---- items of two lengths ---- */
+
+/* One request, written and read again; its length, and its input as it came out. */
+static uint16_t length_of(enum packet_op op, const union packet_request *request,
+			  uint64_t *ret_input_bytes)
+{
+	union packet_request got;
+
+	packet_start(&out, bytes, PACKET_REQUESTS);
+	assert_int_equal(packet_add_request(&out, op, request), 0);
+	assert_int_equal(packet_open(&in, bytes, out.used), 0);
+	assert_int_equal(packet_next_request(&in, &got), 1);
+	assert_string_equal(op == PACKET_TASK_SUBMIT ? got.task.key : got.begin.key, "bert");
+	*ret_input_bytes = op == PACKET_TASK_SUBMIT ? got.task.input_bytes : got.begin.input_bytes;
+	return got.item.length;
+}
+
+/* What earlier clients send, and earlier servers take. */
+static void test_task_is_longer_only_where_it_names_its_input(void **state)
+{
+	union packet_request begin = {.begin = {.id = 8, .key = "bert"}};
+	uint64_t input_bytes;
+
+	(void)state;
+	assert_int_equal(length_of(PACKET_TASK_SUBMIT, &task, &input_bytes), 208);
+	assert_int_equal(input_bytes, 0);
+	assert_int_equal(length_of(PACKET_TASK_SUBMIT, &big_task, &input_bytes), 216);
+	assert_true(input_bytes == big_task.task.input_bytes);
+	assert_int_equal(length_of(PACKET_TASK_BEGIN, &begin, &input_bytes), 80);
+	assert_int_equal(input_bytes, 0);
+	begin.begin.input_bytes = 5;
+	assert_int_equal(length_of(PACKET_TASK_BEGIN, &begin, &input_bytes), 88);
+	assert_int_equal(input_bytes, 5);
+}
+
+/* A task with an input, as if it were that long. */
+static int read_as_long(uint16_t length)
+{
+	struct packet_header header;
+	union packet_request got;
+
+	packet_start(&out, bytes, PACKET_REQUESTS);
+	assert_int_equal(packet_add_request(&out, PACKET_TASK_SUBMIT, &big_task), 0);
+	memset(bytes + out.used, 0, 64);
+	memcpy(bytes + sizeof(header) + offsetof(struct packet_item, length), &length,
+	       sizeof(length));
+	memcpy(&header, bytes, sizeof(header));
+	header.size = (uint32_t)sizeof(header) + length;
+	memcpy(bytes, &header, sizeof(header));
+	assert_int_equal(packet_open(&in, bytes, header.size), 0);
+	return packet_next_request(&in, &got);
+}
+
+static void test_task_of_another_length_is_refused(void **state)
+{
+	const uint16_t lengths[] = {8, 88, 200, 224, 232, 264};
+
+	(void)state;
+	assert_int_equal(read_as_long(208), 1);
+	assert_int_equal(read_as_long(216), 1);
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+		assert_int_equal(read_as_long(lengths[i]), -EBADMSG);
+}
+
+/* One that says that nobody knows is shorter. */
+static void test_input_of_no_size_is_refused(void **state)
+{
+	union packet_request request = task;
+
+	(void)state;
+	request.task.input_bytes = 7;
+	assert_int_equal(
+		read_bent(PACKET_TASK_SUBMIT, &request,
+			  sizeof(struct packet_header) + offsetof(struct packet_task, input_bytes),
+			  0),
+		-EBADMSG);
+}
+
 static void test_text_without_an_end_is_refused(void **state)
 {
 	union packet_request bad = grant;
@@ -326,6 +407,9 @@ int main(void)
 		cmocka_unit_test(test_events_come_out_as_they_went_in),
 		cmocka_unit_test(test_packet_takes_512_of_the_longest_and_no_more),
 		cmocka_unit_test(test_what_is_bent_is_refused),
+		cmocka_unit_test(test_task_is_longer_only_where_it_names_its_input),
+		cmocka_unit_test(test_task_of_another_length_is_refused),
+		cmocka_unit_test(test_input_of_no_size_is_refused),
 		cmocka_unit_test(test_text_without_an_end_is_refused),
 		cmocka_unit_test(test_cut_packet_is_refused),
 	};

@@ -2,7 +2,7 @@
 /*
  * Between the server of leases, which knows whose task may begin, and the mover, which makes, fills
  * and removes leaves. A leaf that ends is read before it goes, and what its task came to is learned
- * of its key, as of a job's.
+ * of its key and the size of its input, as of a job's.
  */
 #include "user/daemon/tasks.h"
 
@@ -103,10 +103,15 @@ static void learn(struct daemon *daemon, const struct lease_leaf_end *end)
 	uint64_t peak = read_u64(daemon, end->component, end->leaf, CG_PEAK);
 	bool well =
 		end->by_itself && !read_key(daemon, end->component, end->leaf, CG_EVENTS, "high");
+	const struct jobs_run run = {
+		.asked_bytes = end->bytes,
+		.peak_bytes = peak,
+		.input_bytes = end->input_bytes,
+		.run_us = well ? end->run_us : 0,
+	};
 
 	if (daemon->jobs && *end->key && peak)
-		jobs_learn(daemon->jobs, end->component, end->uid, end->key, end->bytes, peak,
-			   well ? end->run_us : 0);
+		jobs_learn(daemon->jobs, end->component, end->uid, end->key, &run);
 }
 
 static void end(void *data, const struct lease_leaf_end *end)
@@ -117,15 +122,16 @@ static void end(void *data, const struct lease_leaf_end *end)
 	mover_clean(daemon, end->component, end->leaf);
 }
 
-static uint64_t learned(void *data, uint32_t component, uint32_t uid, const char *key)
+static uint64_t learned(void *data, uint32_t component, uint32_t uid, const char *key,
+			uint64_t input_bytes)
 {
 	const struct daemon *daemon = data;
-	struct job_spec spec = {.uid = uid};
+	struct job_spec spec = {.uid = uid, .input_bytes = input_bytes};
 	uint64_t bytes = 0;
 
 	text_copy(spec.component, sizeof(spec.component), daemon->config.component[component].name);
 	text_copy(spec.key, sizeof(spec.key), key);
-	return daemon->jobs && !jobs_learned_memory(daemon->jobs, &spec, &bytes) ? bytes : 0;
+	return daemon->jobs && !jobs_learned_footprint(daemon->jobs, &spec, &bytes) ? bytes : 0;
 }
 
 /* ---- what an earlier uwd left ---- */

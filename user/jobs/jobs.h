@@ -194,17 +194,29 @@ int jobs_preview(struct jobs *jobs, const struct job_spec *spec, struct admit_vi
 /* The checks of jobs_submit and nothing else; sets count of each item. */
 int jobs_check(struct jobs *jobs, struct jobs_item *items, uint32_t count, struct uw_err *err);
 
-/* The memory for a spec that gives none: what was learned of the component, user and key in it.
- * -ENOENT when that is nothing. */
-int jobs_learned_memory(struct jobs *jobs, const struct job_spec *spec, uint64_t *ret_bytes);
+/* The memory for a spec that gives none: what was learned of the component, user and key in it;
+ * what its input tells, where that is more than any run of the key had. -ENOENT when that is
+ * nothing. */
+int jobs_learned_memory(const struct jobs *jobs, const struct job_spec *spec, uint64_t *ret_bytes);
+
+/* The same for who reserves as much and does not ask for more than that: what its input tells,
+ * where it told most so far, also when that is less. */
+int jobs_learned_footprint(const struct jobs *jobs, const struct job_spec *spec,
+			   uint64_t *ret_bytes);
+
+struct jobs_run {
+	uint64_t asked_bytes, peak_bytes;
+	uint64_t input_bytes; /* 0: unknown */
+	uint64_t run_us;      /* 0: it did not end well, and the peak is a lower bound */
+};
 
 /*
  * A run of a user's key that was no job's teaches what one of a job does: how large it was, and how
- * long it took where it ended well (run_us is not 0). The peak of one that did not is a lower
- * bound. -EINVAL: no key, or nothing to learn; -ENOSPC, -ENOMEM.
+ * long it took where it ended well, with an input of that size. -EINVAL: no key, or nothing to
+ * learn; -ENOSPC, -ENOMEM.
  */
 int jobs_learn(struct jobs *jobs, const char *component, uint32_t uid, const char *key,
-	       uint64_t asked_bytes, uint64_t peak_bytes, uint64_t run_us);
+	       const struct jobs_run *run);
 
 /* Called when a change is on disk; rc 0 or a negative errno. */
 typedef void (*jobs_changed_fn)(void *data, int rc);

@@ -47,27 +47,28 @@ static int keep(struct jobs *jobs, uint64_t key)
 
 static uint32_t in_units(uint64_t value, uint64_t unit)
 {
-	uint64_t units = (value + unit - 1) / unit;
+	uint64_t units = value / unit + (value % unit != 0);
 
 	return units < UINT32_MAX ? (uint32_t)units : UINT32_MAX;
 }
 
 int jobs_learn(struct jobs *jobs, const char *component, uint32_t uid, const char *key,
-	       uint64_t asked_bytes, uint64_t peak_bytes, uint64_t run_us)
+	       const struct jobs_run *run)
 {
 	uint64_t id = jobs_learn_key(jobs, component, uid, key);
-	const struct admit_run run = {
-		.peak_kib = in_units(peak_bytes, 1024),
-		.asked_kib = in_units(asked_bytes, 1024),
-		.run_ms = in_units(run_us, US_PER_MS),
+	const struct admit_run lesson = {
+		.peak_kib = in_units(run->peak_bytes, 1024),
+		.input_kib = in_units(run->input_bytes, 1024),
+		.asked_kib = in_units(run->asked_bytes, 1024),
+		.run_ms = in_units(run->run_us, US_PER_MS),
 	};
 	struct admit_key known;
 	int rc;
 
-	if (!id || !run.peak_kib)
+	if (!id || !lesson.peak_kib)
 		return -EINVAL;
 	if (admit_key_export(jobs->admit, id, NULL) && !jobs_recall(jobs, id, &known))
 		admit_key_import(jobs->admit, &known);
-	rc = admit_key_teach(jobs->admit, id, &run);
+	rc = admit_key_teach(jobs->admit, id, &lesson);
 	return rc ? rc : keep(jobs, id);
 }

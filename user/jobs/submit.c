@@ -480,9 +480,11 @@ int jobs_check(struct jobs *jobs, struct jobs_item *items, uint32_t count, struc
 	return jobs_submit(jobs, items, count, NULL, NULL, err);
 }
 
-/* In bytes, and never as a share of what was asked for, as nothing was; what its input tells, where
- * that is more than any run of the key had. */
-int jobs_learned_memory(struct jobs *jobs, const struct job_spec *spec, uint64_t *ret_bytes)
+/* In bytes, and never as a share of what was asked for, as nothing was. *ret_by_input is 0 where an
+ * input tells no more than the key; it is no less than one had that was too small, as no line goes
+ * through that. */
+static int tell_learned(const struct jobs *jobs, const struct job_spec *spec, uint64_t *ret_by_key,
+			uint64_t *ret_by_input)
 {
 	uint64_t key = jobs_learn_key(jobs, spec->component, spec->uid, spec->key);
 	struct admit_digest digest;
@@ -493,9 +495,33 @@ int jobs_learned_memory(struct jobs *jobs, const struct job_spec *spec, uint64_t
 		return -ENOENT;
 	admit_key_digest(&known, &digest);
 	admit_score_again(&known, &score);
-	*ret_bytes = digest.base_bytes;
-	if (score.peak_by == ADMIT_PEAK_INPUT)
-		*ret_bytes = max_u64(*ret_bytes, admit_predict_peak(&digest, ADMIT_PEAK_INPUT, 0,
-								    spec->input_bytes));
+	*ret_by_key = digest.base_bytes;
+	*ret_by_input =
+		score.peak_by == ADMIT_PEAK_INPUT
+			? admit_predict_peak(&digest, ADMIT_PEAK_INPUT, 0, spec->input_bytes)
+			: 0;
+	if (*ret_by_input)
+		*ret_by_input = max_u64(*ret_by_input, known.least_kib * KIB);
 	return 0;
+}
+
+int jobs_learned_memory(const struct jobs *jobs, const struct job_spec *spec, uint64_t *ret_bytes)
+{
+	uint64_t by_key, by_input;
+	int rc = tell_learned(jobs, spec, &by_key, &by_input);
+
+	if (!rc)
+		*ret_bytes = max_u64(by_key, by_input);
+	return rc;
+}
+
+int jobs_learned_footprint(const struct jobs *jobs, const struct job_spec *spec,
+			   uint64_t *ret_bytes)
+{
+	uint64_t by_key, by_input;
+	int rc = tell_learned(jobs, spec, &by_key, &by_input);
+
+	if (!rc)
+		*ret_bytes = by_input ?: by_key;
+	return rc;
 }

@@ -91,6 +91,7 @@ void child_drop(struct lease_server *server, uint32_t client, bool by_itself)
 		.uid = identity.uid,
 		.bytes = child->bytes,
 		.run_us = server->now_us - child->began_us,
+		.input_bytes = child->input_bytes,
 		.by_itself = by_itself && !child->kill_us,
 	};
 	if (*child->leaf)

@@ -77,7 +77,7 @@ struct lease_child {
 	char component[UW_NAME_LEN];
 	char leaf[LEASE_LEAF_LEN]; /* "": none yet */
 	char key[PACKET_KEY_LEN];
-	uint64_t bytes, began_us;
+	uint64_t bytes, input_bytes, began_us;
 	uint64_t kill_us; /* 0: nobody has cancelled it */
 	uint32_t with;    /* a client that it ends with; LEASE_NO_CLIENT: none */
 	bool moving;

@@ -158,6 +158,8 @@ static int hello(struct lease_call *call, const struct packet_hello *request,
 			     : enter(call->server, connection, request, &reply->id);
 	else if (lease_client_read(call->server->conf.ledger, connection->client, &identity))
 		reply->id = identity.key;
+	if (!rc)
+		reply->flags = PACKET_INPUTS;
 	if (!rc && request->flags & PACKET_ATTENDS)
 		lease_client_attend(call->server->conf.ledger, connection->client);
 	return rc;
@@ -317,10 +319,10 @@ static uint64_t learned_bytes(const struct lease_call *call, const struct packet
 	uint8_t priority;
 	int component = conf->component(conf->data, from->component, &priority);
 
-	return component < 0 || !*from->key
-		       ? 0
-		       : conf->learned(conf->data, (uint32_t)component,
-				       call->connection->peer.who.uid, from->key);
+	return component < 0 || !*from->key ? 0
+					    : conf->learned(conf->data, (uint32_t)component,
+							    call->connection->peer.who.uid,
+							    from->key, from->input_bytes);
 }
 
 static void submit(struct lease_call *call, const struct packet_task *from,

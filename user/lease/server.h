@@ -46,6 +46,7 @@ struct lease_leaf_end {
 	const char *component, *leaf, *key;
 	uint32_t uid;
 	uint64_t bytes, run_us; /* reserved; since it began */
+	uint64_t input_bytes;   /* 0: unknown */
 	bool by_itself;         /* its process has ended, and nobody asked for that */
 };
 
@@ -68,8 +69,9 @@ struct lease_server_conf {
 	int (*keeper)(void *data, uint32_t component, bool start, int *ret_fd);
 	/* Slots for more leases, if there can be any. */
 	void (*grow)(void *data);
-	/* The memory that was learned of a user's key; 0: none. */
-	uint64_t (*learned)(void *data, uint32_t component, uint32_t uid, const char *key);
+	/* The memory that was learned of a user's key, for an input of that size; 0: none. */
+	uint64_t (*learned)(void *data, uint32_t component, uint32_t uid, const char *key,
+			    uint64_t input_bytes);
 	/* Begins to, and has lease_server_moved called later. -errno: nothing has begun. */
 	int (*move)(void *data, const struct lease_move *move);
 	/* Kills what runs in a leaf and removes it, soon; after a move into it that goes on. */

@@ -103,6 +103,7 @@ static int hand_over(struct lease_server *server, const struct lease_connection 
 	text_copy(child->component, sizeof(child->component),
 		  server->conf.name(server->conf.data, view.component));
 	text_copy(child->key, sizeof(child->key), request->key);
+	child->input_bytes = request->input_bytes;
 	return 0;
 }
 

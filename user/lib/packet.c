@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Items are copied in and out whole, by a table of their lengths. What makes an item bad besides a
- * wrong length stands in one function for each layout. Nothing is read through a pointer into a
- * packet, so that a packet needs no alignment and cannot change between the check and the use.
+ * Items are copied in and out whole, by a table of their lengths; a task that does not name its
+ * input is as long as before inputs had a size, so that both ends may be older. What makes an item
+ * bad besides a wrong length stands in one function for each layout. Nothing is read through a
+ * pointer into a packet, so that a packet needs no alignment and cannot change between the check
+ * and the use.
  */
 #include "user/lib/packet.h"
 
@@ -18,8 +20,10 @@ _Static_assert(sizeof(struct packet_watch) == 48, "a layout of the wire");
 _Static_assert(sizeof(struct packet_range) == 32, "a layout of the wire");
 _Static_assert(sizeof(struct packet_attach) == 48, "a layout of the wire");
 _Static_assert(sizeof(struct packet_share) == 32, "a layout of the wire");
-_Static_assert(sizeof(struct packet_task) == 208, "a layout of the wire");
-_Static_assert(sizeof(struct packet_begin) == 80, "a layout of the wire");
+_Static_assert(sizeof(struct packet_task) == 216, "a layout of the wire");
+_Static_assert(offsetof(struct packet_task, input_bytes) == 208, "a layout of the wire");
+_Static_assert(sizeof(struct packet_begin) == 88, "a layout of the wire");
+_Static_assert(offsetof(struct packet_begin, input_bytes) == 80, "a layout of the wire");
 _Static_assert(sizeof(struct packet_reply) == 40, "a layout of the wire");
 _Static_assert(sizeof(struct packet_denial) == 240, "a layout of the wire");
 _Static_assert(sizeof(struct packet_look) == 96, "a layout of the wire");
@@ -50,6 +54,12 @@ static const uint16_t request_length[PACKET_OP__COUNT] = {
 	[PACKET_TASK_END] = sizeof(struct packet_lease),
 	[PACKET_TASK_CANCEL] = sizeof(struct packet_lease),
 	[PACKET_TASK_LOOK] = sizeof(struct packet_lease),
+};
+
+/* Of what may end before the size of an input. */
+static const uint16_t inputless_length[PACKET_OP__COUNT] = {
+	[PACKET_TASK_SUBMIT] = offsetof(struct packet_task, input_bytes),
+	[PACKET_TASK_BEGIN] = offsetof(struct packet_begin, input_bytes),
 };
 
 static const uint16_t event_length[PACKET_EVENT__COUNT] = {
@@ -102,13 +112,23 @@ static int append(struct packet_out *out, const void *item, size_t length, const
 	return 0;
 }
 
+/* The only length that an item of these contents has. */
+static uint16_t length_of(const union packet_request *request)
+{
+	uint16_t op = request->item.op;
+	uint64_t input_bytes =
+		op == PACKET_TASK_SUBMIT ? request->task.input_bytes : request->begin.input_bytes;
+
+	return inputless_length[op] && !input_bytes ? inputless_length[op] : request_length[op];
+}
+
 int packet_add_request(struct packet_out *out, enum packet_op op,
 		       const union packet_request *request)
 {
 	union packet_request copy = *request;
 
 	copy.item.op = (uint16_t)op;
-	return append(out, &copy, request_length[op], NULL, 0);
+	return append(out, &copy, length_of(&copy), NULL, 0);
 }
 
 static size_t answer_length(const struct packet_reply *reply)
@@ -251,12 +271,12 @@ int packet_next_request(struct packet_in *in, union packet_request *ret_request)
 	if (rc <= 0)
 		return rc;
 	if (in->kind != PACKET_REQUESTS || head.op >= PACKET_OP__COUNT ||
-	    head.length != request_length[head.op])
+	    head.length > sizeof(*ret_request))
 		return -EBADMSG;
 	memset(ret_request, 0, sizeof(*ret_request));
 	memcpy(ret_request, in->bytes + in->at, head.length);
 	pass(in, head.length);
-	return request_is_good(ret_request) ? 1 : -EBADMSG;
+	return head.length == length_of(ret_request) && request_is_good(ret_request) ? 1 : -EBADMSG;
 }
 
 static bool look_is_good(const struct packet_look *look)

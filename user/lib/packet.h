@@ -96,6 +96,8 @@ enum packet_flag {
 	PACKET_ENDING = 1U << 9,
 	/* Of a reply to LIST: it is of a pool whose owner is gone. */
 	PACKET_ORPHAN = 1U << 10,
+	/* Of the reply to HELLO: sizes of inputs are taken; an earlier uwd refuses their length. */
+	PACKET_INPUTS = 1U << 11,
 };
 
 #define PACKET_ANYBODY UINT32_MAX /* as a uid or gid */
@@ -142,12 +144,14 @@ struct packet_task {
 	char component[PACKET_NAME_LEN];
 	char text[PACKET_TEXT_LEN]; /* its name, terminated twice */
 	char key[PACKET_KEY_LEN];   /* "": nothing is learned of it */
+	uint64_t input_bytes;       /* what it reads; 0: nobody knows, and the item ends here */
 };
 
 struct packet_begin {
 	struct packet_item item;
 	uint64_t id;
 	char key[PACKET_KEY_LEN];
+	uint64_t input_bytes; /* as of the task */
 };
 
 struct packet_watch {
@@ -261,8 +265,8 @@ struct packet_out {
 
 void packet_start(struct packet_out *out, uint8_t *bytes, enum packet_kind kind);
 
-/* Appends an item of op, whose length follows from that. The item is copied, and its length need
- * not be set. -EMSGSIZE when the packet is full. */
+/* Appends an item of op, whose length follows from that and from whether a task names its input.
+ * The item is copied, and its length need not be set. -EMSGSIZE when the packet is full. */
 int packet_add_request(struct packet_out *out, enum packet_op op,
 		       const union packet_request *request);
 
