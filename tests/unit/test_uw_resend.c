@@ -38,6 +38,8 @@ struct resend_server {
 	uint8_t in[PACKET_MAX], out[PACKET_MAX];
 	uint32_t grants; /* that came and have no answer */
 	bool answers;    /* also those */
+	bool takes_inputs;
+	uint16_t task_length; /* of the last that came */
 };
 
 /* ---- the server ---- */
@@ -66,8 +68,10 @@ static void end_server(struct resend_server *server)
 
 static int32_t outcome_of(struct resend_server *server, const union packet_request *request)
 {
-	if (request->item.op == PACKET_TASK_SUBMIT)
+	if (request->item.op == PACKET_TASK_SUBMIT) {
+		server->task_length = request->item.length;
 		return PACKET_WAITS;
+	}
 	if (request->item.op == PACKET_GRANT)
 		server->grants++;
 	return request->item.op == PACKET_GRANT ? -EACCES : 0;
@@ -89,8 +93,10 @@ static void serve_once(struct resend_server *server)
 		union packet_answer answer = {.reply = {.item = request.item}};
 
 		answer.reply.outcome = outcome_of(server, &request);
-		if (request.item.op == PACKET_HELLO)
+		if (request.item.op == PACKET_HELLO) {
 			answer.reply.id = KEY;
+			answer.reply.flags = server->takes_inputs ? PACKET_INPUTS : 0;
+		}
 		answers = request.item.op != PACKET_GRANT || server->answers;
 		packet_add_answer(&out, &answer, NULL);
 	}
@@ -209,8 +215,11 @@ struct resend_task {
 
 static void *submit(void *data)
 {
-	const struct uw_task task = {
-		.size = sizeof(task), .component = "trading_data", .bytes = 4096};
+	const struct uw_task task = {.size = sizeof(task),
+				     .component = "trading_data",
+				     .key = "train",
+				     .bytes = 4096,
+				     .input_bytes = 1};
 	struct resend_task *submitted = data;
 
 	submitted->rc = uw_task_submit(submitted->uw, &task, &submitted->id, NULL);
@@ -294,9 +303,30 @@ static void test_task_that_ends_while_it_is_sent_again_is_let_be(void **state)
 	end_server(&server);
 }
 
+/* As it is asked: an earlier one would drop its client for it, again and again. */
+static void test_uwd_is_told_of_inputs_if_it_takes_them(void **state)
+{
+	struct resend_server server;
+	struct uw *uw;
+
+	(void)state;
+	for (int takes = 0; takes < 2; takes++) {
+		setup_server(&server);
+		server.takes_inputs = takes;
+		uw = connect_client(&server);
+		submit_task(&server, uw);
+		assert_int_equal(server.task_length,
+				 takes ? sizeof(struct packet_task)
+				       : offsetof(struct packet_task, input_bytes));
+		uw_close(uw);
+		end_server(&server);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_uwd_is_told_of_inputs_if_it_takes_them),
 		cmocka_unit_test(test_task_that_ends_while_it_is_sent_again_is_let_be),
 	};
 

@@ -147,6 +147,37 @@ static void test_what_never_fits_and_what_is_wrong_is_refused(void **state)
 	uw_close(uw);
 }
 
+static void test_what_was_learned_is_of_the_input_too(void **state)
+{
+	struct uw *uw = uw_fixture_open(*state);
+	struct uw_task task = wish(0);
+	uint64_t id;
+
+	task.key = "known";
+	task.input_bytes = 10 * MIB;
+	assert_int_equal(uw_task_submit(uw, &task, &id, NULL), 0);
+	assert_int_equal(status_of(uw, id).bytes, 70 * MIB);
+	task.input_bytes = 40 * MIB;
+	assert_int_equal(uw_task_submit(uw, &task, &id, NULL), 0);
+	assert_int_equal(status_of(uw, id).bytes, 130 * MIB);
+	uw_close(uw);
+}
+
+/* Its struct ended with the priority: what stands behind that is not its. */
+static void test_earlier_program_names_no_input(void **state)
+{
+	struct uw *uw = uw_fixture_open(*state);
+	struct uw_task task = wish(0);
+	uint64_t id;
+
+	task.size = offsetof(struct uw_task, input_bytes);
+	task.key = "known";
+	task.input_bytes = 40 * MIB;
+	assert_int_equal(uw_task_submit(uw, &task, &id, NULL), 0);
+	assert_int_equal(status_of(uw, id).bytes, 50 * MIB);
+	uw_close(uw);
+}
+
 static void test_child_has_the_lease_until_it_ends(void **state)
 {
 	struct uw *uw = uw_fixture_open(*state);
@@ -280,6 +311,8 @@ int main(void)
 		TEST(test_task_waits_for_its_turn),
 		TEST(test_ready_is_called_when_it_may_begin),
 		TEST(test_what_never_fits_and_what_is_wrong_is_refused),
+		TEST(test_what_was_learned_is_of_the_input_too),
+		TEST(test_earlier_program_names_no_input),
 		TEST(test_child_has_the_lease_until_it_ends),
 		TEST(test_child_that_has_ended_is_over),
 		TEST(test_child_that_is_refused_may_be_tried_again),

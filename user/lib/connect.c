@@ -88,6 +88,7 @@ static int say_hello(struct uw *uw, int fd)
 	if (answer.reply.outcome)
 		return answer.reply.outcome < 0 ? answer.reply.outcome : -EPROTO;
 	uw->key = answer.reply.id;
+	uw->takes_inputs = answer.reply.flags & PACKET_INPUTS;
 	return 0;
 }
 

@@ -57,7 +57,6 @@ struct lib_task {
 	struct lib_call call;
 	union packet_request request;
 	union packet_answer answer;
-	char key[PACKET_KEY_LEN];
 	uint64_t lease; /* of uwd; 0: it has none */
 	bool begins, has_begun, has_child, is_cancelled;
 	bool is_told; /* nothing is due for ready */
@@ -139,6 +138,7 @@ struct uw {
 	int timer;    /* when to try to connect again, for who has no call */
 	uint64_t key; /* by which uwd knows us again; 0: not yet */
 	bool attends, forked, reads, connects;
+	bool takes_inputs; /* PACKET_INPUTS, of this connection */
 	uint32_t cookie;
 	struct lib_call *calls;
 	uint64_t *lease; /* ids of what we have */

@@ -101,13 +101,30 @@ bool lib_is_open(const struct lib_call *call, uint32_t i)
 	return !call->answer[i].reply.item.length; /* set by what came */
 }
 
+/* To an earlier uwd, which does without: it would take the longer item for no packet. */
+static void put_inputless(enum packet_op op, const union packet_request *request,
+			  struct packet_out *out)
+{
+	union packet_request copy = *request;
+
+	if (op == PACKET_TASK_SUBMIT)
+		copy.task.input_bytes = 0;
+	if (op == PACKET_TASK_BEGIN)
+		copy.begin.input_bytes = 0;
+	packet_add_request(out, op, &copy);
+}
+
 static void put_call(struct uw *uw, struct lib_call *call, struct packet_out *out)
 {
 	packet_start(out, uw->out, PACKET_REQUESTS);
 	for (uint32_t i = 0; i < call->count; i++) {
 		call->request[i].item.cookie = call->cookie + i;
-		if (lib_is_open(call, i))
+		if (!lib_is_open(call, i))
+			continue;
+		if (uw->takes_inputs)
 			packet_add_request(out, call->op, &call->request[i]);
+		else
+			put_inputless(call->op, &call->request[i], out);
 	}
 }
 

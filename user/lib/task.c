@@ -12,7 +12,8 @@
 
 #include "user/lib/inside.h"
 
-#define TASK_SIZE_MIN offsetof(struct uw_task, priority) + 1
+#define TASK_SIZE_MIN   offsetof(struct uw_task, priority) + 1
+#define TASK_SIZE_INPUT offsetof(struct uw_task, input_bytes) + sizeof(uint64_t)
 
 static struct lib_task *find(struct uw *uw, uint64_t id)
 {
@@ -60,7 +61,7 @@ static int put_task(const struct uw_task *from, struct lib_task *to)
 	task->priority = from->priority;
 	strcpy(task->component, from->component);
 	strcpy(task->key, from->key ? from->key : "");
-	strcpy(to->key, task->key);
+	task->input_bytes = from->size >= TASK_SIZE_INPUT ? from->input_bytes : 0;
 	lib_add_text(task->text, 0, from->name ? from->name : "");
 	to->ready = from->ready;
 	to->data = from->data;
@@ -184,7 +185,7 @@ static int call_lease(struct uw *uw, enum packet_op op, uint64_t id, uint64_t va
 	return lib_call(uw, &call, 0);
 }
 
-static int call_begin(struct uw *uw, uint64_t lease, const char *key, int pidfd,
+static int call_begin(struct uw *uw, const struct lib_task *task, int pidfd,
 		      union packet_answer *answer)
 {
 	union packet_request request;
@@ -199,8 +200,9 @@ static int call_begin(struct uw *uw, uint64_t lease, const char *key, int pidfd,
 
 	memset(&request, 0, sizeof(request));
 	memset(answer, 0, sizeof(*answer));
-	request.begin.id = lease;
-	strcpy(request.begin.key, key);
+	request.begin.id = task->lease;
+	request.begin.input_bytes = task->request.task.input_bytes;
+	strcpy(request.begin.key, task->request.task.key);
 	return lib_call(uw, &call, 0);
 }
 
@@ -269,7 +271,7 @@ int uw_task_begin(struct uw *uw, uint64_t id, int pidfd)
 		return rc;
 	if (pidfd < 0)
 		return note_begun(uw, id, task.lease, false);
-	rc = call_begin(uw, task.lease, task.key, pidfd, &answer);
+	rc = call_begin(uw, &task, pidfd, &answer);
 	if (!rc)
 		rc = lib_give_answer(&answer, NULL, NULL);
 	if (!rc)

@@ -160,7 +160,7 @@ static inline void uw_lease_end(struct uw_lease *lease)
  * as long as it takes, and has a lease from then on. A thread of the caller does it, and nothing
  * moves; or a child, which is moved into a cgroup of its own in the component: memory.high there is
  * what is reserved, it may be frozen, it is killed as a whole, and what it used is learned of its
- * key.
+ * key and the size of its input.
  */
 typedef void (*uw_task_fn)(void *data, uint64_t task);
 
@@ -170,11 +170,12 @@ struct uw_task {
 	const char *component;
 	const char *name; /* as a description; NULL: none */
 	const char *key;  /* tasks of one key are alike: up to 63 bytes; NULL: nothing is learned */
-	uint64_t bytes;   /* 0: what was learned of key */
+	uint64_t bytes;   /* 0: what was learned of key, and of inputs like this one */
 	uint64_t run_us;  /* how long it is thought to take; 0: nobody knows */
 	uw_task_fn ready; /* called as a callback of pressure when it may begin, or never will */
 	void *data;
-	uint8_t priority; /* as of a lease */
+	uint8_t priority;     /* as of a lease */
+	uint64_t input_bytes; /* size of what it reads; 0: nobody knows. Earlier uwds do without */
 };
 
 enum uw_task_state {

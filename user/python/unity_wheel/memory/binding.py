@@ -59,7 +59,8 @@ class Pressure(ctypes.Structure):
 class Task(ctypes.Structure):
     _fields_ = [("size", c_uint32), ("flags", c_uint32), ("component", c_char_p),
                 ("name", c_char_p), ("key", c_char_p), ("bytes", c_uint64), ("run_us", c_uint64),
-                ("ready", c_void_p), ("data", c_void_p), ("priority", c_uint8)]
+                ("ready", c_void_p), ("data", c_void_p), ("priority", c_uint8),
+                ("input_bytes", c_uint64)]
 
 
 class TaskStatus(ctypes.Structure):
