@@ -8,6 +8,7 @@
  *
  *	level NAME LEVEL PERMYRIAD	the component's level, and how much of its limit is used
  *	leases				how many there are
+ *	ended				MiB of the input of the last task whose child has ended
  *	free				all of them are taken away
  */
 #include <errno.h>
@@ -147,9 +148,12 @@ static void tell_moved(struct lease_server *server)
 		lease_server_moved(server, moved.client, moved.id, 0, LEAF + 1);
 }
 
+static uint64_t ended_input_bytes;
+
 static void end_leaf(void *data, const struct lease_leaf_end *end)
 {
-	(void)data, (void)end;
+	(void)data;
+	ended_input_bytes = end->input_bytes;
 }
 
 static int look(void *data, const char *component, const char *leaf,
@@ -212,7 +216,10 @@ static void obey(struct served *s)
 		set_level(s, name, level, use);
 	else if (!strncmp(line, "free", 4))
 		free_all(s);
-	printf("%u\n", count(s));
+	if (!strncmp(line, "ended", 5))
+		printf("%u\n", (unsigned int)(ended_input_bytes / MIB));
+	else
+		printf("%u\n", count(s));
 	fflush(stdout);
 }
 

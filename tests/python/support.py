@@ -60,13 +60,16 @@ class Server:
         self._folder.cleanup()
 
     def say(self, line):
-        """Returns how many leases there are."""
+        """Returns the number that answers it: how many leases there are, but for "ended"."""
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
     def leases(self):
         return self.say("leases")
+
+    def ended_input_mib(self):
+        return self.say("ended")
 
 
 def fresh():

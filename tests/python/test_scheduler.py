@@ -117,10 +117,26 @@ class Tasks(Submitter):
                              (TypeError, (1, None, 7)), (ValueError, (1, None, None, 0))):
             with self.assertRaises(error, msg=str(wrong)):
                 ResourceRequirements(*wrong)
+        for error, wrong in ((TypeError, {"memory_mb": None}), (ValueError, {"key": ""}),
+                             (ValueError, {"key": "x" * 64}), (ValueError, {"key": "a\0b"}),
+                             (TypeError, {"key": 7}), (ValueError, {"input_bytes": 1}),
+                             (ValueError, {"key": "train", "input_bytes": -1}),
+                             (ValueError, {"key": "train", "input_bytes": 1 << 64}),
+                             (TypeError, {"key": "train", "input_bytes": 1.5})):
+            with self.assertRaises(error, msg=str(wrong)):
+                ResourceRequirements(**{"memory_mb": 1, **wrong})
         with self.assertRaises(KeyError):
             self.scheduler.get_task_status("task-0")
         with self.assertRaises(KeyError):
             self.scheduler.cancel("task-0")
+
+    def test_nothing_that_was_learned_is_a_lookup_error(self):
+        task = schedule_ml_task("train", add, None, requirements=ResourceRequirements(
+            None, key="unknown", input_bytes=1 << 20), first=1)
+        status = self.scheduler.get_task_status(task)
+        with self.assertRaisesRegex(LookupError, "'unknown' in ml_models"):
+            status.result(support.HANG_S)
+        self.assertEqual(self.leased("ml_models"), 0)
 
     def test_error_of_the_function_is_that_of_result(self):
         status = self.submit(divide, args=(0,))
@@ -269,6 +285,42 @@ class Children(Submitter, ServerCase):
             status.result(support.HANG_S)
         self.assertIs(status.state, TaskState.CANCELLED)
         self.assertEqual(self.leased("cache"), 0)
+
+
+class Learned(Submitter, ServerCase):
+    """The server knows one key: 10 MiB, and twice the input."""
+
+    def submit_known(self, func, memory_mb=None, input_mib=None, **more):
+        return self.scheduler.get_task_status(self.scheduler.submit_task(
+            "train", func, ResourceRequirements(
+                memory_mb, component="cache", key="known",
+                input_bytes=None if input_mib is None else input_mib * support.MIB), **more))
+
+    def test_memory_is_what_was_learned_of_key_and_input(self):
+        for input_mib, reserved in ((None, 10), (0, 10), (1, 12), (4, 18)):
+            status = self.submit_known(lambda: self.leased("cache"), input_mib=input_mib)
+            self.assertEqual(status.result(support.HANG_S), reserved, input_mib)
+        status = self.submit_known(lambda: self.leased("cache"), memory_mb=30, input_mib=4)
+        self.assertEqual(status.result(support.HANG_S), 30)
+
+    def test_status_of_what_was_learned_is_told(self):
+        lease, gate = self.manager.allocate("cache", 195), threading.Event()
+        status = self.submit_known(gate.wait, input_mib=4)
+        wait_until(lambda: self.ledger.report()["components"]["cache"]["lease_waits"])
+        self.assertEqual(status.why, "waits for what was learned of 'known' in cache")
+        self.assertEqual(self.scheduler.get_statistics()["memory"]["queued_mb"], 0)
+        self.manager.deallocate(lease)
+        wait_until(lambda: status.state is TaskState.RUNNING)
+        self.assertEqual(self.scheduler.get_statistics()["memory"]["running_mb"], 18)
+        gate.set()
+        status.result(support.HANG_S)
+
+    def test_child_that_ends_teaches_its_input(self):
+        for input_mib in (3, 0):
+            status = self.submit_known(pid_and_leases, memory_mb=20, input_mib=input_mib,
+                                       isolation="fork")
+            self.assertNotEqual(status.result(support.HANG_S)[0], os.getpid())
+            wait_until(lambda: self.server.ended_input_mib() == input_mib)
 
 
 class LocalTasks(Tasks, LocalCase):

@@ -25,7 +25,8 @@ def main():
     model = schedule_ml_task(name="fit", func=fit, memory_mb=20, priority=TaskPriority.NORMAL,
                              config={"mb": 10})
     needs = ResourceRequirements(memory_mb=20, estimated_duration_seconds=5,
-                                 component="ml_models", memory_priority=7)
+                                 component="ml_models", memory_priority=7,
+                                 key="fit", input_bytes=12 << 20)  # learned for the next ones
     child = scheduler.submit_task("fit apart", fit, requirements=needs,
                                   priority=TaskPriority.CRITICAL, isolation="fork",
                                   config={"mb": 12})

@@ -12,6 +12,7 @@ from typing import Iterable, Optional, Tuple, Union
 MB = 1 << 20
 BYTES_MAX = 1 << 50  # a lease of more is refused as wrong, not as too much
 SECONDS_MAX = 366 * 86400.0
+KEY_MAX = 63  # bytes
 
 
 class TaskPriority(enum.IntEnum):
@@ -53,6 +54,22 @@ def count_of(number: object, what: str) -> int:
     if number <= 0:
         raise ValueError(f"{what} must be more than 0, not {number}")
     return int(number)
+
+
+def input_of(input_bytes: object) -> int:
+    """Bytes of an input, which may be empty."""
+    if isinstance(input_bytes, bool) or not isinstance(input_bytes, numbers.Integral):
+        raise TypeError(f"input_bytes must be an int, not {type(input_bytes).__name__}")
+    if not 0 <= input_bytes < 1 << 64:
+        raise ValueError(f"input_bytes must be from 0 to 2^64 - 1, not {input_bytes}")
+    return int(input_bytes)
+
+
+def key_of(key: object) -> str:
+    text = text_of(key, "key")
+    if not 0 < len(text.encode()) <= KEY_MAX:
+        raise ValueError(f"key must be of 1 to {KEY_MAX} bytes, not {key!r}")
+    return text
 
 
 def priority_of(priority: Optional[Priority], default: int = 0) -> int:

@@ -25,6 +25,13 @@ class Request(NamedTuple):
     ttl_us: int = 0
     revocable: bool = True
     min_bytes: int = 0  # of an adaptive one
+    key: str = ""  # of a task: bytes may be 0, for what was learned of it
+    input_bytes: int = 0  # what a task reads; 0: nobody knows
+
+
+def nothing_learned(request: Request) -> LookupError:
+    return LookupError(f"nothing was learned of the key '{request.key}' in {request.component}: "
+                       "give memory_mb")
 
 
 class Grant(NamedTuple):
@@ -77,9 +84,12 @@ class Ledger(abc.ABC):
 
 
     def place(self, request: Request, run_s: Optional[float] = None) -> Place:
-        """In line, for a task that is thought to take so many seconds."""
+        """In line, for a task that is thought to take so many seconds. LookupError when it is to
+        have what was learned, and nothing was."""
         from .places import LeasePlace
 
+        if not request.bytes:
+            raise nothing_learned(request)
         return LeasePlace(self, request)
 
 

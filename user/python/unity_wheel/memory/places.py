@@ -35,6 +35,10 @@ class Place(abc.ABC):
         its own now."""
         return False
 
+    def reserved_bytes(self) -> int:
+        """Once it may begin; 0: what was asked for."""
+        return 0
+
     def is_frozen(self) -> bool:
         return False
 

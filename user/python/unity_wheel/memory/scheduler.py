@@ -121,7 +121,8 @@ class ResourceScheduler:
 
     def get_statistics(self) -> Dict[str, Any]:
         """Of this process: ``performance`` with completion_rate (0.0 to 1.0, of those that ended),
-        average_wait_time and average_run_time in seconds; ``tasks`` by state; ``memory`` in MB."""
+        average_wait_time and average_run_time in seconds; ``tasks`` by state; ``memory`` in MB, of
+        what is queued without those that are to have what was learned."""
         with self._lock:
             tasks = list(self._open.values())
             ended, started = dict(self._ended), self._started
@@ -132,7 +133,7 @@ class ResourceScheduler:
         for task in tasks:
             state = task.state()
             counts[str(state)] += 1
-            if task.needs:
+            if task.needs and task.needs.memory_mb is not None:
                 which = "queued_mb" if state is TaskState.QUEUED else "running_mb"
                 memory[which] += task.needs.memory_mb
         finished = ended[TaskState.DONE] + ended[TaskState.FAILED]
@@ -149,7 +150,7 @@ class ResourceScheduler:
         found = self._manager.ledger.report()["components"].get(component)
         if found is None:
             raise ValueError(f"there is no component '{component}'")
-        if size_bytes(needs.memory_mb) > found["most_bytes"]:
+        if needs.memory_mb is not None and size_bytes(needs.memory_mb) > found["most_bytes"]:
             raise LeaseDenied(component, "never", float(needs.memory_mb), 0.0,
                               found["most_bytes"] / MB, level=found["level"])
         return replace(needs, component=component)
@@ -247,12 +248,15 @@ class ResourceScheduler:
         needs = task.needs
         assert needs and needs.component
         place = self._manager.ledger.place(
-            Request(needs.component, size_bytes(needs.memory_mb), task.name,
-                    priority=task.priority, timeout_us=int(SECONDS_MAX * 1e6)),
+            Request(needs.component, 0 if needs.memory_mb is None else size_bytes(needs.memory_mb),
+                    task.name, priority=task.priority, timeout_us=int(SECONDS_MAX * 1e6),
+                    key=needs.key or "", input_bytes=needs.input_bytes or 0),
             needs.estimated_duration_seconds)
         try:
             task.stand(place)
             place.wait()
+            if needs.memory_mb is None:
+                task.needs = replace(needs, memory_mb=place.reserved_bytes() / MB)
         except BaseException:
             self._manager.tell(place.end)
             raise
@@ -348,7 +352,7 @@ def _forget() -> None:
 os.register_at_fork(after_in_child=_forget)
 
 
-def _schedule(component: str, name: str, func: Callable[..., Any], memory_mb: float,
+def _schedule(component: str, name: str, func: Callable[..., Any], memory_mb: Optional[float],
               priority: Priority, requirements: Optional[ResourceRequirements],
               more: Mapping[str, Any]) -> str:
     needs = replace(requirements or ResourceRequirements(memory_mb), memory_mb=memory_mb)
@@ -356,16 +360,17 @@ def _schedule(component: str, name: str, func: Callable[..., Any], memory_mb: fl
         name, func, replace(needs, component=needs.component or component), priority, **more)
 
 
-def schedule_trading_task(name: str, func: Callable[..., Any], memory_mb: float,
+def schedule_trading_task(name: str, func: Callable[..., Any], memory_mb: Optional[float],
                           priority: Priority = TaskPriority.NORMAL, *,
                           requirements: Optional[ResourceRequirements] = None,
                           **more: Any) -> str:
     """``submit_task`` with so much of ``trading_data``; what else is given reaches ``func``, but
-    for args, kwargs and isolation. ``requirements`` add the rest: a duration, another component."""
+    for args, kwargs and isolation. ``requirements`` add the rest: a duration, another component, a
+    key and the size of the input."""
     return _schedule("trading_data", name, func, memory_mb, priority, requirements, more)
 
 
-def schedule_ml_task(name: str, func: Callable[..., Any], memory_mb: float,
+def schedule_ml_task(name: str, func: Callable[..., Any], memory_mb: Optional[float],
                      priority: Priority = TaskPriority.NORMAL, *,
                      requirements: Optional[ResourceRequirements] = None, **more: Any) -> str:
     """The same of ``ml_models``."""

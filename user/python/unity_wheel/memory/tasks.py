@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Callable, Mapping, Optional, Sequence
 
-from .arguments import Priority, priority_of, size_bytes, text_of
+from .arguments import Priority, input_of, key_of, priority_of, size_bytes, text_of
 from .places import Place
 from .waits import Left
 
@@ -33,15 +33,29 @@ class TaskState(str, enum.Enum):
 class ResourceRequirements:
     """What a task needs: memory in MB, of a component (None: the one that this process runs in, or
     else the first that it may use). ``memory_priority`` is that of the memory once it has it, 1 to
-    10; the task's own priority is its place in line."""
+    10; the task's own priority is its place in line.
 
-    memory_mb: float
+    Tasks of one ``key`` are alike: what children (``isolation``) of it used is learned, together
+    with the user's jobs of that key and component, and by the size of what each reads,
+    ``input_bytes``. With a key ``memory_mb`` may be None, for what was learned; LookupError is what
+    the task raises when that is nothing."""
+
+    memory_mb: Optional[float]
     estimated_duration_seconds: Optional[float] = None
     component: Optional[str] = None
     memory_priority: Priority = 5
+    key: Optional[str] = None
+    input_bytes: Optional[int] = None
 
     def __post_init__(self) -> None:
-        size_bytes(self.memory_mb, "memory_mb")
+        if self.memory_mb is not None or self.key is None:
+            size_bytes(self.memory_mb, "memory_mb")
+        if self.key is not None:
+            key_of(self.key)
+        if self.input_bytes is not None:
+            input_of(self.input_bytes)
+            if self.key is None:
+                raise ValueError("input_bytes is learned of a key, and none is given")
         priority_of(self.memory_priority)
         if self.component is not None:
             text_of(self.component, "component")
@@ -150,6 +164,8 @@ class TaskStatus:
         """Of that state, in words; "" where there is nothing to say."""
         state, needs = self.state, self._task.needs
         if state is TaskState.QUEUED and not self._task.note and needs:
+            if needs.memory_mb is None:
+                return f"waits for what was learned of '{needs.key}' in {needs.component}"
             return f"waits for {needs.memory_mb:.10g} MB of {needs.component}"
         if state is TaskState.FROZEN:
             return "uwd stopped it until others have room"

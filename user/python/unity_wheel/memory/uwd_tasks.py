@@ -13,7 +13,7 @@ from typing import Any, Optional
 from . import binding
 from .arguments import BYTES_MAX
 from .errors import UwNotRunning
-from .ledger import Request
+from .ledger import Request, nothing_learned
 from .places import STOP_S, Place
 from .uwd import UwdLedger, denied, fail, room
 from .waits import Left
@@ -37,17 +37,21 @@ class TaskPlace(Place):
         self._ledger = ledger
         self._request = request
         self._over = False
+        self._reserved = 0
         self._task = ctypes.c_uint64()
         _, denial = room()
         task = binding.Task(
             size=ctypes.sizeof(binding.Task), flags=binding.REVOCABLE if request.revocable else 0,
             component=request.component.encode(), name=request.description.encode("utf-8", "replace"),
             bytes=min(request.bytes, BYTES_MAX), run_us=int((run_s or 0) * 1e6),
-            priority=request.priority)
+            key=request.key.encode() or None, priority=request.priority,
+            input_bytes=request.input_bytes)
         rc = binding.library().uw_task_submit(ledger.handle(), ctypes.byref(task),
                                               ctypes.byref(self._task), ctypes.byref(denial))
         if rc > 0:
             raise denied(rc, request.component, denial)
+        if rc == -errno.ENODATA:
+            raise nothing_learned(request)
         if rc < 0:
             fail(rc, request.component)
 
@@ -72,6 +76,10 @@ class TaskPlace(Place):
             fail(status.error or -errno.ENOTCONN, self._request.component)
         if status.state != binding.TASK_READY:
             raise Left
+        self._reserved = int(status.bytes)
+
+    def reserved_bytes(self) -> int:
+        return self._reserved
 
     def begin(self, pid: Optional[int] = None) -> bool:
         rc = 0
