@@ -172,6 +172,19 @@ static void test_task_that_was_held_to_too_little_has_more_next_time(void **stat
 	assert_true(learned(f, "train", 4) >= 30 * MIB);
 }
 
+/* Its peak is a lower bound, and less than others came to. */
+static void test_task_that_was_cancelled_teaches_nothing_that_is_known(void **state)
+{
+	const struct ran cancelled = {16, 400, 57, .by_itself = false};
+	struct fixture *f = *state;
+	uint64_t before;
+
+	run_all(f, "train");
+	before = learned(f, "train", 4);
+	run_as(f, "train", &cancelled);
+	assert_int_equal(learned(f, "train", 4), before);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -180,6 +193,7 @@ int main(void)
 		TEST(test_tasks_of_one_key_are_told_by_the_size_of_their_input),
 		TEST(test_tasks_without_an_input_teach_their_key_alone),
 		TEST(test_task_that_was_held_to_too_little_has_more_next_time),
+		TEST(test_task_that_was_cancelled_teaches_nothing_that_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

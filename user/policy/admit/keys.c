@@ -324,12 +324,22 @@ int admit_key_import(struct admit *admit, const struct admit_key *key)
 	return 0;
 }
 
+/* The peak of one that did not end well is a lower bound: of no use below what is known, unless it
+ * was held to what it had. */
+static bool says_nothing(const struct admit_digest *digest, const struct admit_run *run)
+{
+	return !run->run_ms && run->peak_kib <= run->asked_kib &&
+	       run->peak_kib * KIB <= digest->most_bytes;
+}
+
 int admit_key_teach(struct admit *admit, uint64_t key, const struct admit_run *run)
 {
 	uint32_t k = key_use(admit, key);
 
 	if (k == NONE)
 		return -ENOSPC;
+	if (says_nothing(&admit->key[k].digest, run))
+		return 0;
 	admit_score_learn(&admit->key[k].score, &admit->key[k].digest, run);
 	admit_key_learn(&admit->key[k].key, run);
 	admit_key_digest(&admit->key[k].key, &admit->key[k].digest);
