@@ -428,6 +428,9 @@ int uw_pool_trim(struct uw_pool *pool, uint64_t keep_bytes, uint64_t *ret_bytes)
 typedef void (*uw_evict_fn)(void *data, uint64_t id, void *memory, uint64_t bytes);
 int uw_pool_on_evict(struct uw_pool *pool, uw_evict_fn fn, void *data);
 
+/* Exact when no other thread allocates or frees meanwhile. Else used_bytes may be off by what those
+ * threads have at hand; it is never more than there is, and frees are never more than allocations.
+ */
 struct uw_pool_stats {
 	uint32_t size;
 	uint32_t fragmentation_permyriad; /* 10000 * (1 - largest_bytes / free_bytes) */

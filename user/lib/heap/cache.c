@@ -32,18 +32,27 @@ static uint32_t magazine_room(uint32_t class)
 	return room < MAGAZINE_LEAST ? MAGAZINE_LEAST : room;
 }
 
+/* count of them come, or go if it is less than 0. */
+static void move(struct magazine *magazine, int64_t count)
+{
+	magazine->moved += (uint64_t)count;
+	magazine_add(magazine, (uint64_t)count);
+}
+
 static void give(struct heap_cache *cache, struct magazine *magazine, uint32_t count)
 {
+	uint32_t left = magazine_count(magazine) - count;
+
 	for (uint32_t i = 0; i < count; i++)
 		slabs_give(&cache->heap->slabs, magazine->unit[i]);
-	magazine->count -= count;
-	memmove(magazine->unit, magazine->unit + count, magazine->count * sizeof(*magazine->unit));
+	move(magazine, -(int64_t)count);
+	memmove(magazine->unit, magazine->unit + count, left * sizeof(*magazine->unit));
 }
 
 void cache_flush(struct heap_cache *cache)
 {
 	for (uint32_t i = 0; i < CLASS_COUNT; i++)
-		give(cache, &cache->magazine[i], cache->magazine[i].count);
+		give(cache, &cache->magazine[i], magazine_count(&cache->magazine[i]));
 	cache->flushed = cache->heap->flushes;
 }
 
@@ -57,13 +66,15 @@ int cache_refill(struct heap_cache *cache, uint32_t class)
 {
 	struct magazine *magazine = &cache->magazine[class];
 	struct heap *heap = cache->heap;
+	uint32_t count;
 	int rc;
 
 	pthread_mutex_lock(&heap->lock);
 	follow(cache);
-	magazine->count = slabs_take(&heap->slabs, class, magazine->room / 2, magazine->unit, &rc);
+	count = slabs_take(&heap->slabs, class, magazine->room / 2, magazine->unit, &rc);
+	move(magazine, count);
 	pthread_mutex_unlock(&heap->lock);
-	return magazine->count ? 0 : rc;
+	return count ? 0 : rc;
 }
 
 void cache_drain(struct heap_cache *cache, uint32_t class)
@@ -72,7 +83,7 @@ void cache_drain(struct heap_cache *cache, uint32_t class)
 
 	pthread_mutex_lock(&cache->heap->lock);
 	follow(cache);
-	give(cache, magazine, (magazine->count + 1) / 2);
+	give(cache, magazine, (magazine_count(magazine) + 1) / 2);
 	pthread_mutex_unlock(&cache->heap->lock);
 }
 
@@ -87,9 +98,8 @@ static void leave_heap(struct heap_cache *cache)
 	for (uint32_t i = 0; i < CLASS_COUNT; i++) {
 		const struct magazine *magazine = &cache->magazine[i];
 
-		heap->allocated += magazine->allocated;
-		heap->freed += magazine->freed;
-		heap->used_bytes += class_bytes(i) * (magazine->allocated - magazine->freed);
+		heap->allocated += magazine_allocated(magazine);
+		heap->freed += magazine_freed(magazine);
 	}
 	for (struct heap_cache **at = &heap->caches; *at; at = &(*at)->next)
 		if (*at == cache) {

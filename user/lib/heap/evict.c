@@ -16,16 +16,26 @@ void evict_nothing(struct heap *heap, struct heap_cache *cache)
 	slabs_release(&heap->slabs);
 }
 
-uint64_t evict_used_bytes(const struct heap *heap)
+static uint64_t at_hand(const struct heap *heap, uint32_t class)
 {
-	uint64_t bytes = heap->used_bytes;
+	uint64_t count = 0;
 
 	for (const struct heap_cache *cache = heap->caches; cache; cache = cache->next)
-		for (uint32_t i = 0; i < CLASS_COUNT; i++) {
-			const struct magazine *magazine = &cache->magazine[i];
+		count += magazine_count(&cache->magazine[class]);
+	return count;
+}
 
-			bytes += class_bytes(i) * (magazine->allocated - magazine->freed);
-		}
+/* What slabs gave out and no thread has at hand. What one thread allocates and another one frees
+ * while they are asked one after the other may be found with both of them. */
+uint64_t evict_used_bytes(const struct heap *heap)
+{
+	uint64_t bytes = heap->block_bytes;
+
+	for (uint32_t i = 0; i < CLASS_COUNT; i++) {
+		uint64_t taken = heap->slabs.taken[i], kept = at_hand(heap, i);
+
+		bytes += class_bytes(i) * (kept < taken ? taken - kept : 0);
+	}
 	return bytes;
 }
 

@@ -231,19 +231,22 @@ void heap_keep_less(struct heap *heap)
 
 /* ---- figures ---- */
 
-static uint64_t count_of_threads(const struct heap *heap, bool freed)
+static uint64_t count_of_threads(const struct heap *heap,
+				 uint64_t (*count_of)(const struct magazine *magazine))
 {
 	uint64_t count = 0;
 
 	for (const struct heap_cache *cache = heap->caches; cache; cache = cache->next)
 		for (uint32_t i = 0; i < CLASS_COUNT; i++)
-			count += freed ? cache->magazine[i].freed : cache->magazine[i].allocated;
+			count += count_of(&cache->magazine[i]);
 	return count;
 }
 
 static void fill_stats(const struct heap *heap, struct heap_stats *stats)
 {
 	int64_t zombies = (int64_t)heap->zombie_bytes;
+	/* First what was freed: what of it was allocated meanwhile is counted then as well. */
+	uint64_t freed = heap->freed + count_of_threads(heap, magazine_freed);
 
 	*stats = (struct heap_stats){
 		.bytes = heap->end - heap->from,
@@ -253,8 +256,8 @@ static void fill_stats(const struct heap *heap, struct heap_stats *stats)
 		.committed_bytes = heap->pages.committed_bytes,
 		.free_bytes = heap->tlsf.free_bytes,
 		.largest_bytes = tlsf_largest(&heap->tlsf),
-		.allocations = heap->allocated + count_of_threads(heap, false),
-		.frees = heap->freed + count_of_threads(heap, true),
+		.allocations = heap->allocated + count_of_threads(heap, magazine_allocated),
+		.frees = freed,
 		.evictions = heap->evicted,
 		.trimmed_bytes = heap->trimmed_bytes,
 	};

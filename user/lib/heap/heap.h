@@ -37,6 +37,8 @@ enum heap_flag {
  * anything but heap_close; what it allocates evicts nothing. */
 typedef void (*heap_evict_fn)(void *data, uint64_t id, uint64_t tag, const struct heap_span *span);
 
+/* While other threads allocate and free: used_bytes may be off by what they have at hand, but is
+ * possible, and frees are no more than allocations. */
 struct heap_stats {
 	uint64_t bytes;           /* of the heap */
 	uint64_t used_bytes;      /* of allocations, rounded up */

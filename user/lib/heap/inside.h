@@ -29,10 +29,47 @@
 #define MAGAZINE_BYTES 32768U
 
 struct magazine {
-	uint32_t count, room;
-	_Atomic uint64_t allocated, freed; /* written by the thread alone */
+	/* Allocations that came out of it << 8 | how many it has: of one instant for whoever reads.
+	 * Written by the thread alone. */
+	_Atomic uint64_t word;
 	uint64_t *unit;
+	uint64_t moved; /* out of slabs, less what went back there; with the lock */
+	uint32_t room;
 };
+
+#define MAGAZINE_COUNT     0xffU
+#define MAGAZINE_ALLOCATED 0x100U
+
+static inline uint64_t magazine_word(const struct magazine *magazine)
+{
+	return atomic_load_explicit(&magazine->word, memory_order_acquire);
+}
+
+/* For the thread itself. Who sees what was freed sees that it was allocated. */
+static inline void magazine_add(struct magazine *magazine, uint64_t change)
+{
+	uint64_t word = atomic_load_explicit(&magazine->word, memory_order_relaxed);
+
+	atomic_store_explicit(&magazine->word, word + change, memory_order_release);
+}
+
+static inline uint32_t magazine_count(const struct magazine *magazine)
+{
+	return magazine_word(magazine) & MAGAZINE_COUNT;
+}
+
+static inline uint64_t magazine_allocated(const struct magazine *magazine)
+{
+	return magazine_word(magazine) / MAGAZINE_ALLOCATED;
+}
+
+/* With the lock. */
+static inline uint64_t magazine_freed(const struct magazine *magazine)
+{
+	uint64_t word = magazine_word(magazine);
+
+	return word / MAGAZINE_ALLOCATED + (word & MAGAZINE_COUNT) - magazine->moved;
+}
 
 /* Of one thread and heap. Only the thread changes it, but for a heap that is closed. */
 struct heap_cache {
@@ -64,7 +101,8 @@ struct heap {
 	bool keeps;       /* nothing is punched */
 	heap_evict_fn evict;
 	void *evict_data;
-	uint64_t used_bytes, allocated, freed; /* of blocks, and of threads that are gone */
+	uint64_t block_bytes;      /* of blocks that are allocations */
+	uint64_t allocated, freed; /* of blocks, and by threads that are gone */
 	uint64_t evictable_bytes, evicted, trimmed_bytes;
 	_Atomic uint64_t zombie_bytes;
 };
@@ -138,6 +176,8 @@ void large_end_evict(struct heap *heap, uint64_t id);
 /* What can be had back without evicting: what this thread keeps, now, and others, soon. */
 void evict_nothing(struct heap *heap, struct heap_cache *cache);
 
+/* The lock is held. Exact when no other thread allocates or frees meanwhile; else off by no more
+ * than they have at hand, and neither less than nothing nor more than there is. */
 uint64_t evict_used_bytes(const struct heap *heap);
 
 /* The lock is held, and given up while the callback runs. False: there is nothing to evict, or this

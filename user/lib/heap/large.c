@@ -56,7 +56,7 @@ static void release(struct heap *heap, uint64_t id)
 {
 	struct tlsf_block *block = &heap->tlsf.block[(uint32_t)id];
 
-	heap->used_bytes -= block->bytes;
+	heap->block_bytes -= block->bytes;
 	tlsf_give(&heap->tlsf, (uint32_t)id);
 }
 
@@ -78,7 +78,7 @@ static int alloc(struct heap *heap, uint64_t bytes, uint64_t *ret_id, struct hea
 	block->generation++;
 	block->pins = 0;
 	block->flags = 0;
-	heap->used_bytes += block->bytes;
+	heap->block_bytes += block->bytes;
 	heap->allocated++;
 	*ret_id = ID_BLOCK | (uint64_t)(block->generation & ID_BLOCK_GENERATIONS) << ID_INDEX_BITS |
 		  index;

@@ -234,6 +234,7 @@ static uint32_t take_some(struct slabs *slabs, uint32_t index, uint32_t count, u
 	while (got < count)
 		ret_unit[got++] = first + slab->fresh++ * units;
 	slab->taken = (uint16_t)(slab->taken + got);
+	slabs->taken[slab->class] += got;
 	if (is_full(slabs, slab))
 		take_out(slabs, &slabs->room[slab->class], index);
 	return got;
@@ -279,6 +280,7 @@ void slabs_give(struct slabs *slabs, uint64_t unit)
 	atomic_store_explicit(mark, word | slab->first, memory_order_relaxed);
 	slab->first = (uint16_t)place;
 	slab->unused++;
+	slabs->taken[slab->class]--;
 	if (!--slab->taken && (slab->next != SLAB_NONE || slab->previous != SLAB_NONE))
 		undress(slabs, index);
 }

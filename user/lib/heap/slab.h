@@ -52,9 +52,10 @@ struct slabs {
 	_Atomic uint64_t *place; /* the same for slab_find: 0, or PLACE_BUSY, marks_at, class */
 	uint64_t count;
 	uint32_t generation;
-	uint32_t room[CLASS_COUNT]; /* slabs of the class with room */
-	uint32_t empty;             /* slabs without a class */
-	uint32_t spare;             /* a chunk of nothing but those, TLSF_NONE: none is kept */
+	uint32_t room[CLASS_COUNT];  /* slabs of the class with room */
+	uint64_t taken[CLASS_COUNT]; /* of the class, handed out now */
+	uint32_t empty;              /* slabs without a class */
+	uint32_t spare;              /* a chunk of nothing but those, TLSF_NONE: none is kept */
 };
 
 #define PLACE_BUSY       (1ULL << 63)

@@ -71,12 +71,6 @@ static struct heap_span span(const struct heap *heap, const struct small *small)
 	return span_of(heap, small->unit * CLASS_UNIT, class_bytes(small->at.class));
 }
 
-static void count(_Atomic uint64_t *counter)
-{
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
-			      memory_order_relaxed);
-}
-
 /* ---- to and from the magazine ---- */
 
 int small_alloc(struct heap *heap, struct heap_cache *cache, uint32_t class, uint64_t *ret_id,
@@ -86,13 +80,13 @@ int small_alloc(struct heap *heap, struct heap_cache *cache, uint32_t class, uin
 	struct small small;
 	int rc;
 
-	if (!magazine->count) {
+	if (!magazine_count(magazine)) {
 		rc = cache_refill(cache, class);
 		if (rc)
 			return rc;
 	}
-	small.unit = magazine->unit[--magazine->count];
-	count(&magazine->allocated);
+	small.unit = magazine->unit[magazine_count(magazine) - 1];
+	magazine_add(magazine, MAGAZINE_ALLOCATED - 1);
 	small.at.class = class;
 	small.at.mark = slab_mark(&heap->slabs, small.unit, class);
 	small.generation = (read_mark(&small) >> MARK_GENERATION_SHIFT) + 1;
@@ -111,15 +105,14 @@ static void put_back(struct heap *heap, const struct small *small)
 		pthread_mutex_lock(&heap->lock);
 		slabs_give(&heap->slabs, small->unit);
 		heap->freed++;
-		heap->used_bytes -= class_bytes(small->at.class);
 		pthread_mutex_unlock(&heap->lock);
 		return;
 	}
 	magazine = &cache->magazine[small->at.class];
-	if (magazine->count == magazine->room)
+	if (magazine_count(magazine) == magazine->room)
 		cache_drain(cache, small->at.class);
-	magazine->unit[magazine->count++] = small->unit;
-	count(&magazine->freed);
+	magazine->unit[magazine_count(magazine)] = small->unit;
+	magazine_add(magazine, 1);
 }
 
 /* ---- evictable ones: with the lock ---- */
@@ -237,7 +230,6 @@ void small_end_evict(struct heap *heap, uint64_t id)
 
 	if (!find(heap, id, &small))
 		return;
-	heap->used_bytes -= class_bytes(small.at.class);
 	slabs_give(&heap->slabs, small.unit);
 }
 
