@@ -144,12 +144,22 @@ static void test_pools_without_a_name_get_one_each(void **state)
 
 /* ---- others attach ---- */
 
+static void await_orphan(struct uw *uw, struct uw_pool *pool)
+{
+	struct pollfd ready = {.fd = uw_fd(uw), .events = POLLIN};
+
+	for (int i = 0; i < 100 && !uw_pool_is_orphan(pool); i++) {
+		poll(&ready, 1, 100);
+		uw_dispatch(uw);
+	}
+	assert_int_equal(uw_pool_is_orphan(pool), 1);
+}
+
 static void test_pool_is_read_by_its_name_and_outlives_its_owner(void **state)
 {
 	struct uw_fixture *fixture = *state;
 	struct uw *uw = uw_fixture_open(fixture), *other = uw_fixture_open(fixture);
 	struct uw_pool *pool = make(uw, "prices"), *reader = NULL;
-	struct pollfd ready = {.fd = uw_fd(other), .events = POLLIN};
 	uint64_t id = put_tensor(pool, "here");
 
 	assert_int_equal(uw_pool_share(pool, UW_NOBODY, UW_NOBODY, 0444), 0);
@@ -164,11 +174,7 @@ static void test_pool_is_read_by_its_name_and_outlives_its_owner(void **state)
 	assert_int_equal(uw_pool_share(reader, UW_NOBODY, UW_NOBODY, 0666), -EPERM);
 	assert_int_equal(uw_pool_is_orphan(reader), 0);
 	uw_pool_close(pool);
-	for (int i = 0; i < 100 && !uw_pool_is_orphan(reader); i++) {
-		poll(&ready, 1, 100);
-		uw_dispatch(other);
-	}
-	assert_int_equal(uw_pool_is_orphan(reader), 1);
+	await_orphan(other, reader);
 	assert_string_equal(text_of(reader, id), "here");
 	uw_pool_close(reader);
 	assert_int_equal(uw_fixture_leases(fixture), 0);
@@ -318,6 +324,109 @@ static void test_uwd_that_forgot_the_pool_gives_it_no_pages(void **state)
 	uw_close(uw);
 }
 
+/* ---- pins of the dead ---- */
+
+/* A process that does its part, says so, and waits to be killed. */
+static pid_t start_client(const struct uw_fixture *fixture, int (*part)(struct uw *uw))
+{
+	int ends[2];
+	char none;
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (!pid) {
+		struct uw *uw = NULL;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (uw_open(fixture->socket, &uw) || part(uw) || write(ends[1], "", 1) != 1)
+			_exit(1);
+		pause();
+	}
+	close(ends[1]);
+	assert_int_equal(read(ends[0], &none, 1), 1);
+	close(ends[0]);
+	return pid;
+}
+
+static void kill_client(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static uint64_t held_id; /* of the tensor that the client is after */
+
+static int hold_all_a_reader_can(struct uw *uw)
+{
+	struct uw_pool *pool = NULL;
+	void *memory, *managed = NULL;
+
+	return uw_pool_attach(uw, "prices", UW_READ_WRITE, &pool) ||
+	       uw_pool_pin(pool, held_id, &memory) != -EPERM ||
+	       uw_pool_unpin(pool, held_id) != -EPERM ||
+	       uw_tensor_dlpack(pool, held_id, 0, &managed) || !managed;
+}
+
+/* Pins are the owner's alone, in its own memory: an export elsewhere holds the mapping there. */
+static void test_reader_that_is_killed_leaves_no_pin(void **state)
+{
+	struct uw_fixture *fixture = *state;
+	struct uw *uw = uw_fixture_open(fixture);
+	struct uw_pool *pool = make(uw, "prices");
+	struct uw_pool_stats stats = {.size = sizeof(stats)};
+	const char *place;
+	pid_t reader;
+
+	held_id = put_tensor(pool, "here");
+	place = text_of(pool, held_id);
+	reader = start_client(fixture, hold_all_a_reader_can);
+	kill_client(reader);
+	assert_int_equal(uw_pool_free(pool, held_id), 0);
+	assert_int_equal(uw_pool_stats(pool, &stats), 0);
+	assert_int_equal(stats.zombie_bytes, 0);
+	assert_int_equal(stats.used_bytes, 0);
+	assert_ptr_equal(text_of(pool, put_tensor(pool, "next")), place);
+	uw_pool_close(pool);
+	uw_fixture_await(fixture, 0);
+	uw_close(uw);
+}
+
+/* One is pinned; one was freed while it is; one is held by an export. */
+static int hold_all_an_owner_can(struct uw *uw)
+{
+	struct uw_pool *pool = make(uw, "prices");
+	uint64_t freed = put_tensor(pool, "freed"), exported = put_tensor(pool, "exported");
+	uint64_t pinned = put_tensor(pool, "pinned");
+	void *memory, *managed = NULL;
+
+	return uw_pool_pin(pool, pinned, &memory) || uw_pool_pin(pool, freed, &memory) ||
+	       uw_pool_free(pool, freed) || uw_tensor_dlpack(pool, exported, 0, &managed) ||
+	       !managed;
+}
+
+static void test_owner_that_is_killed_takes_its_pins_with_it(void **state)
+{
+	struct uw_fixture *fixture = *state;
+	struct uw *uw = uw_fixture_open(fixture);
+	struct uw_pool *pool = NULL, *next;
+	pid_t owner;
+	uint64_t id;
+
+	owner = start_client(fixture, hold_all_an_owner_can);
+	assert_int_equal(uw_pool_attach(uw, "prices", UW_READ_WRITE, &pool), 0);
+	kill_client(owner);
+	await_orphan(uw, pool);
+	assert_int_equal(uw_fixture_leases(fixture), 1); /* which is read on */
+	uw_pool_close(pool);
+	uw_fixture_await(fixture, 0);
+	next = make(uw, "prices");
+	id = put_tensor(next, "next");
+	assert_string_equal(text_of(next, id), "next");
+	uw_pool_close(next);
+	uw_close(uw);
+}
+
 /* ---- ends ---- */
 
 /* DLManagedTensor of dlpack.h, as far as it is used */
@@ -387,6 +496,8 @@ int main(void)
 		TEST(pool_gets_pages_after_a_restart),
 		FAST(without_uwd_only_what_is_there_is_given_out),
 		TEST(uwd_that_forgot_the_pool_gives_it_no_pages),
+		TEST(reader_that_is_killed_leaves_no_pin),
+		TEST(owner_that_is_killed_takes_its_pins_with_it),
 		TEST(export_outlives_the_handle),
 		TEST(child_of_fork_may_only_close),
 	};

@@ -405,8 +405,9 @@ int uw_pool_get(struct uw_pool *pool, uint64_t id, void **ret_memory, uint64_t *
 
 /*
  * While it is pinned it is not evicted, and when it is freed its memory is not used for others
- * before it is unpinned as often. ret_memory may be NULL. UW_STALE, of uw_pool_unpin also when it
- * is not pinned; -EOVERFLOW: it has 1023 pins, of more than 8 KiB 2^32-1.
+ * before it is unpinned as often. ret_memory may be NULL. Pins are the owner's alone, and stand in
+ * its own memory: of a process that dies, whichever, none is left. UW_STALE, of uw_pool_unpin also
+ * when it is not pinned; -EOVERFLOW: it has 1023 pins, of more than 8 KiB 2^32-1.
  */
 int uw_pool_pin(struct uw_pool *pool, uint64_t id, void **ret_memory);
 int uw_pool_unpin(struct uw_pool *pool, uint64_t id);
