@@ -36,7 +36,7 @@ static uint32_t magazine_room(uint32_t class)
 static void move(struct magazine *magazine, int64_t count)
 {
 	magazine->moved += (uint64_t)count;
-	magazine_add(magazine, (uint64_t)count);
+	magazine_set(magazine, magazine_word(magazine) + (uint64_t)count);
 }
 
 static void give(struct heap_cache *cache, struct magazine *magazine, uint32_t count)

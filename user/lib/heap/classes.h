@@ -17,11 +17,8 @@
 /* The class of bytes, 1 to CLASS_BYTES_MAX. */
 static inline uint32_t class_of(uint64_t bytes)
 {
-	uint32_t log;
+	uint32_t log = 63U - (uint32_t)__builtin_clzll((bytes - 1) | 128);
 
-	if (bytes <= 128)
-		return (uint32_t)(bytes - 1) / CLASS_UNIT;
-	log = 63U - (uint32_t)__builtin_clzll(bytes - 1);
 	return (log - 7) * 8 + (uint32_t)((bytes - 1) >> (log - 3));
 }
 

@@ -147,8 +147,8 @@ static int make_evictable(struct heap *heap, uint64_t id)
 	return rc;
 }
 
-int heap_alloc(struct heap *heap, uint64_t bytes, uint32_t flags, uint64_t *ret_id,
-	       struct heap_span *ret_span)
+static __attribute__((noinline)) int alloc_slowly(struct heap *heap, uint64_t bytes, uint32_t flags,
+						  uint64_t *ret_id, struct heap_span *ret_span)
 {
 	struct heap_cache *cache;
 	int rc;
@@ -170,6 +170,57 @@ int heap_alloc(struct heap *heap, uint64_t bytes, uint32_t flags, uint64_t *ret_
 	if (!rc && flags & HEAP_EVICTABLE)
 		rc = make_evictable(heap, *ret_id);
 	return rc;
+}
+
+/* Out of what the thread has at hand. */
+static inline bool alloc_at_once(struct heap *heap, uint64_t bytes, uint32_t flags,
+				 uint64_t *ret_id)
+{
+	struct magazine *magazine;
+	uint32_t class;
+	uint64_t held;
+
+	if (cache_latest.serial != heap->serial || heap->forked || flags ||
+	    bytes - 1 >= CLASS_BYTES_MAX)
+		return false;
+	class = class_of(bytes);
+	magazine = &cache_latest.cache->magazine[class];
+	held = magazine_word(magazine);
+	if (!(held & MAGAZINE_COUNT))
+		return false;
+	*ret_id = small_take(heap, magazine, held, class);
+	return true;
+}
+
+int heap_alloc(struct heap *heap, uint64_t bytes, uint32_t flags, uint64_t *ret_id,
+	       struct heap_span *ret_span)
+{
+	if (!alloc_at_once(heap, bytes, flags, ret_id))
+		return alloc_slowly(heap, bytes, flags, ret_id, ret_span);
+	*ret_span = span_of(heap, small_unit(*ret_id) * CLASS_UNIT, class_bytes(class_of(bytes)));
+	return 0;
+}
+
+static __attribute__((noinline)) int alloc_memory_slowly(struct heap *heap, uint64_t bytes,
+							 uint32_t flags, uint64_t *ret_id,
+							 void **ret_memory)
+{
+	struct heap_span span;
+	int rc = alloc_slowly(heap, bytes, flags, ret_id, &span);
+
+	if (!rc && ret_memory)
+		*ret_memory = span.memory;
+	return rc;
+}
+
+int heap_alloc_memory(struct heap *heap, uint64_t bytes, uint32_t flags, uint64_t *ret_id,
+		      void **ret_memory)
+{
+	if (!alloc_at_once(heap, bytes, flags, ret_id))
+		return alloc_memory_slowly(heap, bytes, flags, ret_id, ret_memory);
+	if (ret_memory)
+		*ret_memory = heap->base + small_unit(*ret_id) * CLASS_UNIT;
+	return 0;
 }
 
 void heap_set_tag(struct heap *heap, uint64_t id, uint64_t tag)

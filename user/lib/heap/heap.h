@@ -67,6 +67,10 @@ void heap_on_evict(struct heap *heap, heap_evict_fn fn, void *data);
 int heap_alloc(struct heap *heap, uint64_t bytes, uint32_t flags, uint64_t *ret_id,
 	       struct heap_span *ret_span);
 
+/* The same, told only where it is, which may be NULL. */
+int heap_alloc_memory(struct heap *heap, uint64_t bytes, uint32_t flags, uint64_t *ret_id,
+		      void **ret_memory);
+
 /* A number that the callback is told of an evictable allocation, 0 until then. Called while it has
  * the pin that it was made with. */
 void heap_set_tag(struct heap *heap, uint64_t id, uint64_t tag);

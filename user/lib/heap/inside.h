@@ -45,12 +45,10 @@ static inline uint64_t magazine_word(const struct magazine *magazine)
 	return atomic_load_explicit(&magazine->word, memory_order_acquire);
 }
 
-/* For the thread itself. Who sees what was freed sees that it was allocated. */
-static inline void magazine_add(struct magazine *magazine, uint64_t change)
+/* By the thread itself. Who sees what was freed sees that it was allocated. */
+static inline void magazine_set(struct magazine *magazine, uint64_t word)
 {
-	uint64_t word = atomic_load_explicit(&magazine->word, memory_order_relaxed);
-
-	atomic_store_explicit(&magazine->word, word + change, memory_order_release);
+	atomic_store_explicit(&magazine->word, word, memory_order_release);
 }
 
 static inline uint32_t magazine_count(const struct magazine *magazine)
@@ -144,6 +142,25 @@ int cache_refill(struct heap_cache *cache, uint32_t class);
 void cache_drain(struct heap_cache *cache, uint32_t class);
 
 /* ---- small.c ---- */
+
+/* One of a magazine, of which held, with some in it, is the word; its id. */
+static inline uint64_t small_take(const struct heap *heap, struct magazine *magazine, uint64_t held,
+				  uint32_t class)
+{
+	uint64_t unit = magazine->unit[(held & MAGAZINE_COUNT) - 1];
+	mark_word *mark = slab_mark(&heap->slabs, unit, class);
+	uint32_t word = atomic_load_explicit(mark, memory_order_relaxed);
+
+	magazine_set(magazine, held + MAGAZINE_ALLOCATED - 1);
+	word = ((word >> MARK_GENERATION_SHIFT) + 1) << MARK_GENERATION_SHIFT;
+	atomic_store_explicit(mark, word, memory_order_release);
+	return (uint64_t)word << (ID_UNIT_BITS - MARK_GENERATION_SHIFT) | unit;
+}
+
+static inline uint64_t small_unit(uint64_t id)
+{
+	return id & ((1ULL << ID_UNIT_BITS) - 1);
+}
 
 /* The lock is not held. UW_FULL; -ENOMEM. */
 int small_alloc(struct heap *heap, struct heap_cache *cache, uint32_t class, uint64_t *ret_id,

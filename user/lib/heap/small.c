@@ -17,11 +17,6 @@ struct small {
 	uint32_t generation;
 };
 
-static uint64_t unit_of(uint64_t id)
-{
-	return id & ((1ULL << ID_UNIT_BITS) - 1);
-}
-
 static uint32_t read_mark(const struct small *small)
 {
 	return atomic_load_explicit(small->at.mark, memory_order_acquire);
@@ -43,9 +38,9 @@ static bool swap_mark(const struct small *small, uint32_t from, uint32_t to)
 						     memory_order_acq_rel, memory_order_relaxed);
 }
 
-static bool find(const struct heap *heap, uint64_t id, struct small *ret_small)
+static inline bool find(const struct heap *heap, uint64_t id, struct small *ret_small)
 {
-	ret_small->unit = unit_of(id);
+	ret_small->unit = small_unit(id);
 	ret_small->generation = (uint32_t)(id >> ID_UNIT_BITS);
 	return ret_small->generation & 1 &&
 	       slab_find(&heap->slabs, ret_small->unit, &ret_small->at);
@@ -77,23 +72,20 @@ int small_alloc(struct heap *heap, struct heap_cache *cache, uint32_t class, uin
 		struct heap_span *ret_span)
 {
 	struct magazine *magazine = &cache->magazine[class];
-	struct small small;
-	int rc;
+	int rc = magazine_count(magazine) ? 0 : cache_refill(cache, class);
 
-	if (!magazine_count(magazine)) {
-		rc = cache_refill(cache, class);
-		if (rc)
-			return rc;
-	}
-	small.unit = magazine->unit[magazine_count(magazine) - 1];
-	magazine_add(magazine, MAGAZINE_ALLOCATED - 1);
-	small.at.class = class;
-	small.at.mark = slab_mark(&heap->slabs, small.unit, class);
-	small.generation = (read_mark(&small) >> MARK_GENERATION_SHIFT) + 1;
-	write_mark(&small, small.generation << MARK_GENERATION_SHIFT);
-	*ret_id = (uint64_t)small.generation << ID_UNIT_BITS | small.unit;
-	*ret_span = span(heap, &small);
+	if (rc)
+		return rc;
+	*ret_id = small_take(heap, magazine, magazine_word(magazine), class);
+	*ret_span = span_of(heap, small_unit(*ret_id) * CLASS_UNIT, class_bytes(class));
 	return 0;
+}
+
+/* held is the magazine's word. */
+static inline void put_into(struct magazine *magazine, uint64_t held, uint64_t unit)
+{
+	magazine->unit[held & MAGAZINE_COUNT] = unit;
+	magazine_set(magazine, held + 1);
 }
 
 static void put_back(struct heap *heap, const struct small *small)
@@ -111,8 +103,7 @@ static void put_back(struct heap *heap, const struct small *small)
 	magazine = &cache->magazine[small->at.class];
 	if (magazine_count(magazine) == magazine->room)
 		cache_drain(cache, small->at.class);
-	magazine->unit[magazine_count(magazine)] = small->unit;
-	magazine_add(magazine, 1);
+	put_into(magazine, magazine_word(magazine), small->unit);
 }
 
 /* ---- evictable ones: with the lock ---- */
@@ -315,7 +306,7 @@ static void free_evictable(struct heap *heap, const struct small *small)
 	pthread_mutex_unlock(&heap->lock);
 }
 
-int small_free(struct heap *heap, uint64_t id)
+static __attribute__((noinline)) int free_slowly(struct heap *heap, uint64_t id)
 {
 	struct small small;
 	uint32_t word;
@@ -337,4 +328,28 @@ int small_free(struct heap *heap, uint64_t id)
 	else
 		put_back(heap, &small);
 	return 0;
+}
+
+/* One that is neither pinned nor evictable, where the thread has room for it. */
+static inline bool free_at_once(struct heap *heap, uint64_t id)
+{
+	struct magazine *magazine;
+	struct small small;
+	uint64_t held;
+
+	if (cache_latest.serial != heap->serial || !find(heap, id, &small))
+		return false;
+	magazine = &cache_latest.cache->magazine[small.at.class];
+	held = magazine_word(magazine);
+	if ((held & MAGAZINE_COUNT) == magazine->room ||
+	    read_mark(&small) != small.generation << MARK_GENERATION_SHIFT ||
+	    !swap_mark(&small, small.generation << MARK_GENERATION_SHIFT, freed_mark(&small)))
+		return false;
+	put_into(magazine, held, small.unit);
+	return true;
+}
+
+int small_free(struct heap *heap, uint64_t id)
+{
+	return free_at_once(heap, id) ? 0 : free_slowly(heap, id);
 }

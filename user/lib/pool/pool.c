@@ -180,6 +180,8 @@ int uw_pool_fd(const struct uw_pool *pool)
 
 /* ---- allocations ---- */
 
+_Static_assert((int)UW_EVICTABLE == (int)HEAP_EVICTABLE, "passed on as they are");
+
 /* Why the caller may do nothing with it but read tensors; 0 when it may. */
 static int refusal(const struct uw_pool *pool)
 {
@@ -191,18 +193,11 @@ static int refusal(const struct uw_pool *pool)
 int uw_pool_alloc(struct uw_pool *pool, uint64_t bytes, uint32_t flags, uint64_t *ret_id,
 		  void **ret_memory)
 {
-	struct heap_span span;
-	int rc = refusal(pool);
-
-	if (rc)
-		return rc;
+	if (!pool->heap)
+		return refusal(pool);
 	if (flags & ~UW_EVICTABLE || !ret_id)
 		return -EINVAL;
-	rc = heap_alloc(pool->heap, bytes, flags & UW_EVICTABLE ? HEAP_EVICTABLE : 0, ret_id,
-			&span);
-	if (!rc && ret_memory)
-		*ret_memory = span.memory;
-	return rc;
+	return heap_alloc_memory(pool->heap, bytes, flags, ret_id, ret_memory);
 }
 
 static bool is_tensor(uint64_t id)
@@ -247,11 +242,12 @@ int uw_pool_unpin(struct uw_pool *pool, uint64_t id)
 
 int uw_pool_free(struct uw_pool *pool, uint64_t id)
 {
-	int rc = refusal(pool);
+	int rc;
 
-	if (rc)
-		return rc;
-	return is_tensor(id) ? tensor_free(pool, id) : heap_free(pool->heap, id);
+	if (pool->heap && !is_tensor(id))
+		return heap_free(pool->heap, id);
+	rc = refusal(pool);
+	return rc ? rc : tensor_free(pool, id);
 }
 
 /* ---- the pool as a whole ---- */
