@@ -116,13 +116,18 @@ static bool clear_slot(struct uw_ring *ring, struct ring_slot *slot, uint64_t wo
 	return true;
 }
 
+static bool is_in_hand(uint64_t word)
+{
+	return ring_state(word) == RING_CLAIMED || ring_state(word) == RING_READING;
+}
+
 /* One that died has seldom one claim alone: the next ones are looked at without delay. */
 bool ring_bury(struct uw_ring *ring, uint64_t position)
 {
 	struct ring_slot *slot = ring_slot_at(ring, position);
 	uint64_t word = atomic_load(&slot->word);
-	bool buried = (ring_state(word) == RING_CLAIMED || ring_state(word) == RING_READING) &&
-		      client_is_dead(ring, ring_owner(word)) && clear_slot(ring, slot, word);
+	bool buried = is_in_hand(word) && client_is_dead(ring, ring_owner(word)) &&
+		      clear_slot(ring, slot, word);
 	uint64_t next_us = buried ? 0 : ring_now_us() + RING_LOOK_US;
 
 	atomic_store_explicit(&ring->look_us, next_us, memory_order_relaxed);
@@ -131,9 +136,13 @@ bool ring_bury(struct uw_ring *ring, uint64_t position)
 
 bool ring_bury_if_due(struct uw_ring *ring, uint64_t position)
 {
+	uint64_t word =
+		atomic_load_explicit(&ring_slot_at(ring, position)->word, memory_order_relaxed);
 	uint64_t due_us = atomic_load_explicit(&ring->look_us, memory_order_relaxed);
 
-	return ring_now_us() >= due_us && ring_bury(ring, position);
+	/* Of a ring that is empty or full nobody has anything, and the time costs more than this.
+	 */
+	return is_in_hand(word) && ring_now_us() >= due_us && ring_bury(ring, position);
 }
 
 static void clear_client(struct uw_ring *ring, uint32_t client)
