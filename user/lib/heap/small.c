@@ -336,14 +336,17 @@ static inline bool free_at_once(struct heap *heap, uint64_t id)
 	struct magazine *magazine;
 	struct small small;
 	uint64_t held;
+	uint32_t word;
 
 	if (cache_latest.serial != heap->serial || !find(heap, id, &small))
+		return false;
+	word = small.generation << MARK_GENERATION_SHIFT;
+	if (read_mark(&small) != word)
 		return false;
 	magazine = &cache_latest.cache->magazine[small.at.class];
 	held = magazine_word(magazine);
 	if ((held & MAGAZINE_COUNT) == magazine->room ||
-	    read_mark(&small) != small.generation << MARK_GENERATION_SHIFT ||
-	    !swap_mark(&small, small.generation << MARK_GENERATION_SHIFT, freed_mark(&small)))
+	    !swap_mark(&small, word, freed_mark(&small)))
 		return false;
 	put_into(magazine, held, small.unit);
 	return true;

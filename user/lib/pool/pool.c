@@ -182,8 +182,9 @@ int uw_pool_fd(const struct uw_pool *pool)
 
 _Static_assert((int)UW_EVICTABLE == (int)HEAP_EVICTABLE, "passed on as they are");
 
-/* Why the caller may do nothing with it but read tensors; 0 when it may. */
-static int refusal(const struct uw_pool *pool)
+/* Why the caller may do nothing with it but read tensors; 0 when it may. Not inline, as what is
+ * called most seldom comes here and needs no frame without it. */
+static __attribute__((noinline)) int refusal(const struct uw_pool *pool)
 {
 	if (pool_is_forked(pool))
 		return -ECHILD;
@@ -240,14 +241,16 @@ int uw_pool_unpin(struct uw_pool *pool, uint64_t id)
 	return is_tensor(id) ? tensor_unpin(pool, id) : heap_unpin(pool->heap, id);
 }
 
+static __attribute__((noinline)) int free_tensor(struct uw_pool *pool, uint64_t id)
+{
+	int rc = refusal(pool);
+
+	return rc ? rc : tensor_free(pool, id);
+}
+
 int uw_pool_free(struct uw_pool *pool, uint64_t id)
 {
-	int rc;
-
-	if (pool->heap && !is_tensor(id))
-		return heap_free(pool->heap, id);
-	rc = refusal(pool);
-	return rc ? rc : tensor_free(pool, id);
+	return pool->heap && !is_tensor(id) ? heap_free(pool->heap, id) : free_tensor(pool, id);
 }
 
 /* ---- the pool as a whole ---- */
