@@ -125,7 +125,7 @@ static struct chart chart_of(const struct html_page *page, int height)
 static void put_layer(const struct chart *chart, const double *value, double *base, int layer)
 {
 	struct chart_span span[BUCKETS];
-	char class[8];
+	char class[16];
 	double most = 0;
 
 	for (int i = 0; i < BUCKETS; i++) {
@@ -148,7 +148,7 @@ static void put_layers(const struct chart *chart, const struct html_series *seri
 
 static void put_legend(const struct html_page *page, bool with_failed)
 {
-	char class[8];
+	char class[16];
 
 	for (int layer = 0; layer < LAYERS; layer++) {
 		if (layer == FAILED ? !with_failed : !page->figures->class[layer].jobs)
