@@ -148,11 +148,12 @@ class Tasks(Submitter):
         self.assertEqual(self.leased("cache"), 0)
 
     def test_tasks_wait_for_memory_by_priority(self):
-        lease, order = self.manager.allocate("cache", 200), []
-        found = [self.submit(order.append, 150, args=(name,), priority=priority)
-                 for name, priority in (("deferred", TaskPriority.DEFERRED), ("first", 5),
-                                        ("second", 5), ("critical", TaskPriority.CRITICAL))]
-        wait_until(lambda: self.ledger.report()["components"]["cache"]["lease_waits"] == 4)
+        lease, order, found = self.manager.allocate("cache", 200), [], []
+        for name, priority in (("deferred", TaskPriority.DEFERRED), ("first", 5), ("second", 5),
+                               ("critical", TaskPriority.CRITICAL)):
+            found.append(self.submit(order.append, 150, args=(name,), priority=priority))
+            # Each stands in line by a thread of its own: of two at once either may be there first.
+            wait_until(lambda: self.ledger.report()["components"]["cache"]["lease_waits"] == len(found))
         self.assertEqual({str(each.state) for each in found}, {"queued"})
         self.assertEqual((found[1].why, found[1].eta), ("waits for 150 MB of cache", None))
         with self.assertRaises(TimeoutError):
