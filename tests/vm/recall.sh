@@ -35,7 +35,7 @@ hold() {
 }
 
 said() {
-	wait_until 10 grep -q "$2" "/tmp/$1.lease"
+	(wait_until 10 grep -q "$2" "/tmp/$1.lease") || fail "it said: $(cat "/tmp/$1.lease"); $(free -m | sed -n 2,3p)"
 }
 
 # release NAME: what it held is free, and it was there to be freed
@@ -53,8 +53,8 @@ at() {
 	sed -n "s/^$2.* at=\([0-9]*\)$/\1/p" "/tmp/$1.lease"
 }
 
-# Somebody has to run where something is borrowed.
-uwctl run borrower --name runs -- "$PUT/hog" --max 170 --hold 600 --touch 0 --log /tmp/runs.log &
+# Who is over its budget borrows, and only then a lease may be of what others lend.
+uwctl run borrower --name runs -- "$PUT/hog" --max 190 --hold 600 --touch 0 --log /tmp/runs.log &
 wait_until 20 grown runs
 looks 2
 
