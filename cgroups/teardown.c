@@ -16,6 +16,7 @@
 
 #define KILL_WAIT_MS  10000 /* a group with swap needed 680 ms */
 #define SHIMS_WAIT_MS 2000  /* they write one record to a disk */
+#define GUARD_KILLS   3     /* one that was just being started comes behind the first */
 #define NESTING_MAX   16
 #define KEPT_MAX      64
 
@@ -277,8 +278,14 @@ static int end_guard(struct cg_op *op, const char *root)
 	dir = ret ? ret : cg_op_dir(op, holder);
 	if (dir < 0)
 		return 0;
-	ret = kill_part(op, dir, holder);
-	return ret ? ret : cg_op_remove(op, holder);
+	for (int i = 0; i < GUARD_KILLS; i++) {
+		ret = kill_part(op, dir, holder);
+		if (!ret)
+			ret = cg_op_remove(op, holder);
+		if (ret != -EBUSY)
+			break;
+	}
+	return ret;
 }
 
 static int name_leftover(void *data, const char *name)
