@@ -369,6 +369,32 @@ static void test_growers_fill_ram_and_swap_and_nobody_is_killed(void **data)
 	}
 }
 
+/* They grow too slowly for a trend that is called growth, one in each component, beside growers
+ * that filled RAM and swap. They are stopped before the last is gone, and nobody is killed. */
+static void test_slow_leaks_of_a_full_machine_do_not_take_the_last(void **data)
+{
+	static const struct plant_phase grower = {.target_bytes = 2 * GIB, .grow_per_s = 60 * MIB};
+	static const struct plant_phase leak = {.target_bytes = 2 * GIB, .grow_per_s = MIB};
+
+	(void)data;
+	for (uint64_t swap_bytes = 0; swap_bytes <= 256 * MIB; swap_bytes += 256 * MIB) {
+		struct plant plant;
+
+		stack(&plant, swap_bytes);
+		service(&plant);
+		plant_add_job(&plant, ML, &leak, 1);
+		plant_add_job(&plant, CACHE, &leak, 1);
+		plant_add_job(&plant, ML, &grower, 1);
+		plant_run(&plant, 900 * US_PER_SEC);
+		say("full of leaks: free on the host, MB", plant_free(&plant) / MIB);
+		assert_nothing_was_hurt(&plant);
+		for (uint32_t i = 1; i < plant.leaf_count; i++)
+			plant_exit_leaf(&plant, &plant.leaf[i]);
+		assert_nothing_is_left(&plant);
+		plant_done(&plant);
+	}
+}
+
 /* Two in components of their own fill a machine without swap and are stopped, then want no more.
  * Neither could make room for the other: each goes on with what it has, not in breaths alone. */
 static void test_single_leaves_of_a_full_machine_get_quanta(void **data)
@@ -422,6 +448,7 @@ int main(void)
 		cmocka_unit_test(test_donor_gives_what_is_cold_and_nothing_else),
 		cmocka_unit_test(test_freeze_does_not_stop_who_waits_for_the_frozen),
 		cmocka_unit_test(test_growers_fill_ram_and_swap_and_nobody_is_killed),
+		cmocka_unit_test(test_slow_leaks_of_a_full_machine_do_not_take_the_last),
 		cmocka_unit_test(test_single_leaves_of_a_full_machine_get_quanta),
 	};
 

@@ -27,6 +27,9 @@
 #include "user/policy/signal.h"
 #include "user/policy/squeeze.h"
 
+#define LAST_EFFECT_US     (50 * US_PER_MS) /* that is too long for who takes the last */
+#define LAST_PART          4                /* of the margin is left: nobody grows any more */
+#define CREEPS_PER_S       ((int64_t)MIB / 4)
 #define HORIZON_US         (2 * US_PER_SEC)
 #define TAKES_EFFECT_US    (300 * US_PER_MS) /* a freeze shows in use within this */
 #define OUTRUN_US          (500 * US_PER_MS) /* of owners' growth must be free, */
@@ -155,16 +158,65 @@ static bool takes_the_last(const struct step *step, uint32_t i, struct why *ret_
 	       !breath_goes_on(step, i);
 }
 
+static bool is_at_the_end(const struct step *step)
+{
+	return contention_swap_is_full(step) &&
+	       headroom_last(step) < margin_bytes(step) / LAST_PART;
+}
+
+/* Too slowly for a trend that would be called growth. */
+static bool creeps_into_the_last(const struct step *step, uint32_t i, struct why *ret_why)
+{
+	*ret_why = (struct why){REASON_ROOM, headroom_last(step), margin_bytes(step) / LAST_PART};
+	return is_at_the_end(step) &&
+	       step->state->component[i].signal.slope_per_s >= CREEPS_PER_S &&
+	       !breath_goes_on(step, i);
+}
+
+/* Who may not be frozen is held by the kernel, and that takes a while: from the margin on. */
+static void hold_unstoppable(struct step *step, uint32_t i)
+{
+	struct why why = {REASON_ROOM, headroom_last(step), margin_bytes(step)};
+
+	if (!component_is_protected(&step->config->component[i]) &&
+	    !step->state->component[i].squeezed && contention_swap_is_full(step) &&
+	    why.observed < why.threshold && contention_grows(step, i))
+		squeeze_begin(step, i, why);
+}
+
+/* The freeze of another is not waited for, and in the end nobody is spared. What it grew by is what
+ * has to be there before it goes on. */
+static void stop_at_the_last(struct step *step, uint32_t i, struct why why)
+{
+	struct leaf_state *leaf = is_at_the_end(step) ? freeze_pick_fastest(step, i) : NULL;
+
+	if (!leaf)
+		leaf = freeze_pick_grower(step, i);
+	if (!leaf)
+		return;
+	leaf->slope_then_per_s = leaf->growth_per_s;
+	if (leaf->growth_per_s <= 0)
+		leaf->slope_then_per_s = (int64_t)contention_growth_ahead(step, i, US_PER_SEC);
+	freeze_again(step, leaf, FREEZE_PRESSURE, step->config->policy.freeze_max_us, why);
+}
+
 /* Before they meet, or the end of memory: what the one holds that is stopped now is not much yet.
  */
 static void stop_ahead(struct step *step, uint32_t i)
 {
-	const struct component_state *cs = &step->state->component[i];
+	uint64_t since_us = step->now_us - step->state->component[i].last_freeze_us;
 	struct leaf_state *leaf;
 	struct why why;
 
-	if (is_held(step, i) || step->now_us - cs->last_freeze_us < TAKES_EFFECT_US ||
-	    (!collision_is_ahead(step, i, &why) && !takes_the_last(step, i, &why)))
+	if (!step->config->component[i].freeze)
+		hold_unstoppable(step, i);
+	if (is_held(step, i) || since_us < LAST_EFFECT_US)
+		return;
+	if (takes_the_last(step, i, &why) || creeps_into_the_last(step, i, &why)) {
+		stop_at_the_last(step, i, why);
+		return;
+	}
+	if (since_us < TAKES_EFFECT_US || !collision_is_ahead(step, i, &why))
 		return;
 	leaf = freeze_pick_grower(step, i);
 	if (leaf)

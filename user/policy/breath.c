@@ -4,7 +4,8 @@
  * breath changes elsewhere is known to be its work (dependence.c). A breath that brought its leaf
  * more memory and nobody else more progress doubles the time to the next and halves what it may
  * take; who has used up what all of them together may bring breathes only at the end of a term. One
- * that lies in swap would spend them on faults, and breathes seldom. Looks at locks only while
+ * that lies in swap would spend them on faults, and breathes seldom; one that was stopped in its
+ * growth, while RAM and swap are full, only at the end of a term. Looks at locks only while
  * something is frozen.
  */
 #include "user/policy/breath.h"
@@ -18,6 +19,7 @@
 #include "user/policy/loans.h"
 #include "user/policy/margin.h"
 #include "user/policy/num.h"
+#include "user/policy/rise.h"
 #include "user/policy/room.h"
 #include "user/policy/signal.h"
 #include "user/policy/turns.h"
@@ -27,20 +29,23 @@
  * the median and 6.3 s at most with 100 ms a second on 6.12; where its CPU time tells of it, which
  * takes three breaths, .5 s at most on 6.12 and 7.x.
  */
-#define BREATH_US      (100 * US_PER_MS)
-#define BREATH_LAST_US (200 * US_PER_MS) /* at the end of a term */
-#define EVERY_US       US_PER_SEC
-#define QUIET_US       (400 * US_PER_MS) /* after another's: then rates of CPU time can be told */
-#define AHEAD_US       (600 * US_PER_MS) /* of a breath rates are taken */
-#define UNEVEN_US      (130 * US_PER_MS) /* lest it keeps step with who works once a second */
-#define LOOK_US        (25 * US_PER_MS)  /* while one breathes: at 1 GB/s 25 MB are taken */
-#define WASTED_MAX     5                 /* so at least one in half a minute */
-#define WASTED_SWAPPED 3
-#define SWAPPED_PART   8 /* of its size in swap: it would only fault */
-#define GREW           MIB
-#define FREE_PART      2          /* of what is free for all */
-#define LAST_SLACK     (64 * KIB) /* where nothing goes out: who does not grow breathes on */
-#define SWAP_PART      8          /* of free swap: what it could not take again is kept */
+#define BREATH_US       (100 * US_PER_MS)
+#define BREATH_LAST_US  (200 * US_PER_MS) /* at the end of a term */
+#define BREATH_BRIEF_US US_PER_MS         /* so that a freeze ends, but nothing comes of it */
+#define EVERY_US        US_PER_SEC
+#define QUIET_US        (400 * US_PER_MS) /* after another's: then rates of CPU time can be told */
+#define AHEAD_US        (600 * US_PER_MS) /* of a breath rates are taken */
+#define UNEVEN_US       (130 * US_PER_MS) /* lest it keeps step with who works once a second */
+#define LOOK_US         (25 * US_PER_MS)  /* while one breathes: at 1 GB/s 25 MB are taken */
+#define WASTED_MAX      5                 /* so at least one in half a minute */
+#define WASTED_SWAPPED  3
+#define SWAPPED_PART    8 /* of its size in swap: it would only fault */
+#define GREW            MIB
+#define LAST_PART       2          /* of the margin is left, where swap is full */
+#define AT_ONCE_PART    4          /* of what is left, before it is looked at */
+#define FREE_PART       2          /* of what is free for all */
+#define LAST_SLACK      (64 * KIB) /* where nothing goes out: who does not grow breathes on */
+#define SWAP_PART       8          /* of free swap: what it could not take again is kept */
 
 #define FRESH_US       (500 * US_PER_MS) /* a freeze that nobody would miss yet */
 #define PAYS_US        (3 * US_PER_SEC)  /* as long as reclaim is given before it becomes harder */
@@ -181,22 +186,36 @@ static bool is_spent(const struct leaf_state *leaf)
 	return leaf->size_bytes >= leaf->breath.most_bytes;
 }
 
-static bool may_breathe(const struct leaf_state *leaf)
+/* Stopped in its growth, it would go on with that, and there is nothing left for it. */
+static bool would_take_the_last(const struct step *step, const struct leaf_state *leaf)
 {
-	return is_by_policy(leaf) && !leaf->thaw_sent_us && !leaf->paged_in &&
-	       leaf->page_in_id == ID_NONE && !is_spent(leaf);
+	return contention_swap_is_full(step) &&
+	       headroom_last(step) < margin_bytes(step) / LAST_PART && rise_to_come(leaf) >= GREW;
+}
+
+/* And before anybody sees it. */
+static bool takes_it_at_once(const struct step *step, const struct leaf_state *leaf)
+{
+	return would_take_the_last(step, leaf) &&
+	       grown(leaf->slope_then_per_s, LOOK_US) > headroom_last(step) / AT_ONCE_PART;
+}
+
+static bool may_breathe(const struct step *step, const struct leaf_state *leaf)
+{
+	return is_by_policy(leaf) && !would_take_the_last(step, leaf) && !leaf->thaw_sent_us &&
+	       !leaf->paged_in && leaf->page_in_id == ID_NONE && !is_spent(leaf);
 }
 
 /* Of many that are due the one that waits longest is next. */
 static bool is_due(const struct step *step, const struct leaf_state *leaf)
 {
-	if (!may_breathe(leaf) || step->now_us < leaf->breath.next_us ||
+	if (!may_breathe(step, leaf) || step->now_us < leaf->breath.next_us ||
 	    step->now_us - step->state->changed_us < QUIET_US)
 		return false;
 	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
 		const struct leaf_state *other = &step->state->leaf[i];
 
-		if (may_breathe(other) && other->breath.next_us < leaf->breath.next_us)
+		if (may_breathe(step, other) && other->breath.next_us < leaf->breath.next_us)
 			return false;
 	}
 	return true;
@@ -222,7 +241,9 @@ bool breath_begin(struct step *step, struct leaf_state *leaf)
 
 bool breath_at_deadline(struct step *step, struct leaf_state *leaf, struct why late)
 {
-	uint64_t us = is_spent(leaf) ? BREATH_US : BREATH_LAST_US;
+	uint64_t us = takes_it_at_once(step, leaf) ? BREATH_BRIEF_US
+		      : is_spent(leaf)             ? BREATH_US
+						   : BREATH_LAST_US;
 
 	if (!contention_at_cost(step, leaf->component) || !begin(step, leaf, us, late))
 		return false;
@@ -427,6 +448,11 @@ uint32_t breath_looks(const struct step *step)
 	return looks;
 }
 
+static uint64_t look_us(const struct leaf_state *leaf)
+{
+	return min_u64(sub_sat(leaf->breath_until_us, leaf->breath.from_us), LOOK_US);
+}
+
 uint64_t breath_next_us(const struct step *step)
 {
 	uint64_t next_us = UINT64_MAX;
@@ -435,7 +461,7 @@ uint64_t breath_next_us(const struct step *step)
 		const struct leaf_state *leaf = &step->state->leaf[i];
 
 		if (breathes(leaf))
-			next_us = min_u64(next_us, step->now_us + LOOK_US);
+			next_us = min_u64(next_us, step->now_us + look_us(leaf));
 		else if (is_by_policy(leaf) && leaf->frozen_us == step->now_us)
 			next_us = step->now_us; /* does anybody wait for a lock of it? */
 	}

@@ -7,6 +7,7 @@
  */
 #include "user/policy/contention.h"
 
+#include "user/policy/headroom.h"
 #include "user/policy/ladder.h"
 #include "user/policy/num.h"
 #include "user/policy/signal.h"
@@ -183,7 +184,7 @@ static bool has_room_ahead(const struct step *step, uint32_t component)
 
 	if (!c->borrow)
 		free = min_u64(free, sub_sat(c->budget_bytes, held));
-	return max_u64(sub_sat(cs->in_force_bytes, held), free) >=
+	return min_u64(max_u64(sub_sat(cs->in_force_bytes, held), free), headroom_last(step)) >=
 	       max_u64(contention_growth_ahead(step, component, AHEAD_US), least_step(held));
 }
 

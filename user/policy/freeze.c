@@ -221,11 +221,15 @@ void freeze_take(struct step *step)
 	count_leaves(step);
 }
 
-static bool may_freeze(const struct leaf_state *leaf, uint32_t component, uint64_t now_us)
+static bool runs_in(const struct leaf_state *leaf, uint32_t component)
 {
 	return leaf->cgid && leaf->component == component && leaf->populated &&
-	       leaf->cause == FREEZE_NOT && !leaf->breath_until_us && !leaf->kernel_frozen &&
-	       now_us >= leaf->spared_until_us;
+	       leaf->cause == FREEZE_NOT && !leaf->breath_until_us && !leaf->kernel_frozen;
+}
+
+static bool may_freeze(const struct leaf_state *leaf, uint32_t component, uint64_t now_us)
+{
+	return runs_in(leaf, component) && now_us >= leaf->spared_until_us;
 }
 
 /* Of growth in MiB/s, or a size in MiB, by powers of four: a little more or less is noise. */
@@ -282,6 +286,22 @@ struct leaf_state *freeze_pick_grower(const struct step *step, uint32_t componen
 		return leaf;
 	return leaf->growth_per_s > (int64_t)MIB || step->now_us - leaf->born_us < YOUNG_US ? leaf
 											    : NULL;
+}
+
+struct leaf_state *freeze_pick_fastest(const struct step *step, uint32_t component)
+{
+	struct leaf_state *most = NULL;
+
+	if (!step->config->component[component].freeze)
+		return NULL;
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
+		struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (runs_in(leaf, component) && leaf->growth_per_s > 0 &&
+		    (!most || leaf->growth_per_s > most->growth_per_s))
+			most = leaf;
+	}
+	return most;
 }
 
 uint32_t freeze_count(const struct step *step, uint32_t component)

@@ -20,6 +20,10 @@ struct leaf_state *freeze_pick(const struct step *step, uint32_t component);
  * swap is full, since at its limit the kernel hides what creeps. */
 struct leaf_state *freeze_pick_grower(const struct step *step, uint32_t component);
 
+/* The one that grows most, however slowly and though it is spared: for when there is nothing left.
+ * NULL when none grows, or may be frozen. */
+struct leaf_state *freeze_pick_fastest(const struct step *step, uint32_t component);
+
 /* Which of two leaves is stopped first: negative when a. A total order. */
 int freeze_order(const struct leaf_state *a, const struct leaf_state *b);
 

@@ -271,6 +271,13 @@ static uint64_t slack_for_dependents(const struct step *step, uint32_t i, uint64
 		       : want;
 }
 
+/* A limit that follows what is held, where nothing is left that could be lent, holds nobody. */
+static bool only_follows(const struct step *step, uint32_t i, uint64_t want)
+{
+	return want > step->config->component[i].budget_bytes && contention_fills_up(step, i) &&
+	       want <= step->state->component[i].signal.current_bytes + ROUNDING;
+}
+
 static void keep_high(struct step *step, uint32_t i)
 {
 	const struct component *c = &step->config->component[i];
@@ -289,6 +296,8 @@ static void keep_high(struct step *step, uint32_t i)
 		return;
 	if (want > has) {
 		l->lower_since_us = 0;
+		if (!cs->squeezed && only_follows(step, i, want))
+			return;
 		if ((near || want - has >= deadband || want == c->budget_bytes) &&
 		    differ(want, has))
 			set_limit(step, i, LIMIT_HIGH, want, 0, high_reason(step, i, want, has));

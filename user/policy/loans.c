@@ -169,6 +169,15 @@ static uint64_t called_for_host(const struct step *step, const struct loan_stock
 	return min_u64(bytes, stock->over_sum);
 }
 
+/* Where swap is full nobody can pay anything back: who stands still keeps what it has, and who
+ * grows gets no more for that. */
+static uint64_t weight_to_keep(const struct step *step, uint32_t i)
+{
+	if (!contention_swap_is_full(step))
+		return weight_of(step, i);
+	return contention_growth_ahead(step, i, AHEAD_US) ? 1 : GROWS_WEIGHT;
+}
+
 /* The borrowers share what may stay lent. */
 static void keep_lent(struct step *step, const struct loan_stock *stock, uint64_t bytes)
 {
@@ -176,7 +185,7 @@ static void keep_lent(struct step *step, const struct loan_stock *stock, uint64_
 	uint32_t n = step->config->component_count;
 
 	for (uint32_t i = 0; i < n; i++)
-		wish[i] = (struct loan_wish){stock->over[i], weight_of(step, i), 0};
+		wish[i] = (struct loan_wish){stock->over[i], weight_to_keep(step, i), 0};
 	loans_fill(wish, n, bytes);
 	for (uint32_t i = 0; i < n; i++)
 		step->state->component[i].in_force_bytes = stock->keep[i] + wish[i].got_bytes;

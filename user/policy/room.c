@@ -63,7 +63,8 @@ uint64_t room_to_grow(const struct step *step, uint32_t component)
 
 	if (!c->borrow)
 		free = min_u64(free, sub_sat(c->budget_bytes, held));
-	return max_u64(sub_sat(cs->in_force_bytes, held), free);
+	free = max_u64(sub_sat(cs->in_force_bytes, held), free);
+	return contention_swap_is_full(step) ? min_u64(free, headroom_last(step)) : free;
 }
 
 /* Somebody else runs or waits where it would: then it goes on whole or not at all. */
@@ -80,10 +81,12 @@ static uint64_t back_of(const struct step *step, const struct leaf_state *leaf)
 	return leaf->paged_in || !has_rivals(step, leaf->component) ? 0 : idle_missing_bytes(leaf);
 }
 
-/* Who stands still beside it gives what it grows by. */
-static uint64_t growth_at_cost(const struct component_state *cs, const struct leaf_state *leaf)
+/* Who stands still beside it gives what it grows by, as far as swap takes that. */
+static uint64_t growth_at_cost(const struct step *step, const struct component_state *cs,
+			       const struct leaf_state *leaf)
 {
-	if (!cs->active_leaves && (leaf->cause == FREEZE_PRESSURE || leaf->cause == FREEZE_TURN))
+	if (!contention_swap_is_full(step) && !cs->active_leaves &&
+	    (leaf->cause == FREEZE_PRESSURE || leaf->cause == FREEZE_TURN))
 		return 0;
 	return grown(leaf->slope_then_per_s, US_PER_SEC);
 }
@@ -117,7 +120,7 @@ bool room_for_thaw(const struct step *step, const struct leaf_state *leaf, struc
 	uint64_t in_force = cs->in_force_bytes;
 	uint64_t room = room_to_grow(step, leaf->component);
 	uint64_t back = back_of(step, leaf);
-	uint64_t growth = max_u64(growth_at_cost(cs, leaf), planned_growth(step, leaf));
+	uint64_t growth = max_u64(growth_at_cost(step, cs, leaf), planned_growth(step, leaf));
 	uint64_t need = back + max_u64(room_least(in_force), growth) +
 			contention_ahead(step, leaf->component, GROWERS_US);
 	uint64_t host_need =

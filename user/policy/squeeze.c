@@ -2,9 +2,10 @@
 /*
  * Near its limit the kernel throttles softly: with 4 % over memory.high a task still takes 2 MB a
  * second, and where swap is full that goes on into what others have. An eighth over, it takes some
- * 100 kB. A squeeze ends when there is room, or at its deadline, and begins anew if it must. Who
- * stands still while RAM and swap are full is squeezed too. A component that the kernel holds at
- * its limit without any progress is frozen where that helps somebody, and told of in any case.
+ * 200 kB, and a fifth over 128. A squeeze ends when there is room, or at its deadline, and begins
+ * anew if it must. Who stands still while RAM and swap are full is squeezed too. A component that
+ * the kernel holds at its limit without any progress is frozen where that helps somebody, and told
+ * of in any case.
  */
 #include "user/policy/squeeze.h"
 
@@ -19,7 +20,8 @@
 #include "user/policy/signal.h"
 
 #define SQUEEZE_US   (10 * US_PER_SEC)
-#define SQUEEZE_PART 8          /* of what it holds, below that */
+#define SQUEEZE_PART 8          /* of what it holds, below that: a task sleeps for 1.3 s */
+#define FULL_PART    6          /* where nothing can go out: for 2 s, which is the most */
 #define ROUNDING     (64 * KIB) /* the kernel rounds limits to pages */
 
 void squeeze_release(struct step *step, uint32_t component, struct why why)
@@ -38,12 +40,39 @@ void squeeze_begin(struct step *step, uint32_t component, struct why why)
 	uint64_t held = cs->signal.current_bytes;
 
 	if (!cs->squeezed)
-		cs->squeeze_bytes = held - held / SQUEEZE_PART;
+		cs->squeeze_bytes =
+			held - held / (contention_swap_is_full(step) ? FULL_PART : SQUEEZE_PART);
 	cs->squeezed = true;
 	cs->squeeze_until_us = step->now_us + SQUEEZE_US;
 	limits_set_high(step, component, cs->squeeze_bytes, cs->squeeze_until_us + SQUEEZE_US / 2,
 			why);
 	emit_notice(step, component, why);
+}
+
+static bool all_stand_still(const struct step *step, uint32_t component)
+{
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
+		const struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (leaf->cgid && leaf->component == component && leaf->populated &&
+		    (leaf->cause == FREEZE_NOT || leaf->thaw_sent_us))
+			return false;
+	}
+	return step->state->component[component].frozen_leaves > 0;
+}
+
+/* Each newcomer and each breath would take of the last that is free, and there is no swap for it.
+ */
+static bool stands_at_the_last(const struct step *step, uint32_t component)
+{
+	return contention_swap_is_full(step) && headroom_last(step) < margin_bytes(step) &&
+	       all_stand_still(step, component);
+}
+
+bool squeeze_is_due(const struct step *step, uint32_t component)
+{
+	return !step->state->component[component].squeezed && step->frame->leaves_valid &&
+	       step->now_us > step->state->changed_us && stands_at_the_last(step, component);
 }
 
 static void follow_squeeze(struct step *step, uint32_t component)
@@ -54,7 +83,7 @@ static void follow_squeeze(struct step *step, uint32_t component)
 
 	if (!cs->used)
 		squeeze_release(step, component, (struct why){REASON_RECOVERED, 0, 0});
-	else if (room >= need && free >= need)
+	else if (room >= need && free >= need && !stands_at_the_last(step, component))
 		squeeze_release(step, component, (struct why){REASON_ROOM, room, need});
 	else if (step->now_us >= cs->squeeze_until_us)
 		squeeze_begin(step, component, (struct why){REASON_ROOM, room, need});
@@ -74,27 +103,6 @@ static void watch_livelock(struct step *step, uint32_t component)
 		freeze_leaf(step, leaf, FREEZE_PRESSURE, step->config->policy.freeze_max_us, why);
 	else
 		emit_notice(step, component, why);
-}
-
-static bool all_stand_still(const struct step *step, uint32_t component)
-{
-	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
-		const struct leaf_state *leaf = &step->state->leaf[i];
-
-		if (leaf->cgid && leaf->component == component && leaf->populated &&
-		    (leaf->cause == FREEZE_NOT || leaf->thaw_sent_us))
-			return false;
-	}
-	return step->state->component[component].frozen_leaves > 0;
-}
-
-/* Each newcomer and each breath would take of the last that is free, and there is no swap for it.
- */
-bool squeeze_is_due(const struct step *step, uint32_t component)
-{
-	return !step->state->component[component].squeezed && step->frame->leaves_valid &&
-	       step->now_us > step->state->changed_us && contention_fills_up(step, component) &&
-	       headroom_last(step) < margin_bytes(step) && all_stand_still(step, component);
 }
 
 void squeeze_step(struct step *step)

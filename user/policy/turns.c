@@ -28,7 +28,9 @@
 #define SWAP_KEPT_PART   16         /* of swap that a change leaves free */
 #define SHORT_GROWS      (2 * MIB)  /* who goes on without room and takes more is stopped */
 #define SHORT_BREATH     (64 * KIB) /* and who took no more in a breath wants nothing */
-#define SHORT_FREE_PART  4          /* of the margin is left, or nobody goes on without room */
+#define SHORT_ROOM_PART  2          /* of the margin is left, or what it takes is no room it had */
+#define SHORT_SEEN_US    (100 * US_PER_MS) /* until its growth is seen */
+#define SHORT_FREE_PART  4 /* of the margin is left, or nobody goes on without room */
 
 uint64_t turns_quantum(uint64_t bytes, uint64_t bytes_per_s)
 {
@@ -274,6 +276,7 @@ static bool run_short(struct step *step, struct leaf_state *next)
 	    (cs->frozen_leaves < 2 && !wants_no_more(step, next)) ||
 	    contention_others_lack(step, next->component) || !room_on_host(step, 0) ||
 	    headroom_last(step) < margin_bytes(step) / SHORT_FREE_PART ||
+	    headroom_last(step) < grown(next->slope_then_per_s, SHORT_SEEN_US) ||
 	    squeeze_is_due(step, next->component))
 		return false;
 	room_for_thaw(step, next, &why);
@@ -289,7 +292,7 @@ static void stop_short(struct step *step, struct leaf_state *leaf)
 
 	if (!leaf->short_at_bytes || leaf->cause != FREEZE_NOT)
 		return;
-	if (room_to_grow(step, leaf->component))
+	if (room_to_grow(step, leaf->component) && why.observed >= why.threshold / SHORT_ROOM_PART)
 		leaf->short_at_bytes = max_u64(leaf->size_bytes, 1);
 	if (step->now_us >= leaf->spared_until_us)
 		leaf->short_at_bytes = 0;
