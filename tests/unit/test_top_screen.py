@@ -156,7 +156,7 @@ class Top(unittest.TestCase):
 
     def test_a_restart_of_uwd_is_waited_for(self):
         terminal = self.top()
-        terminal.wait_for_text("LIVE")
+        terminal.wait_for(lambda screen: "LIVE" in screen and "ml_models" in screen, "a frame")  # the head comes first
         self.stop_uwd(self.uwd)
         terminal.wait_for_text("uwd is away, waiting")
         self.assertIn("ml_models", terminal.text())
