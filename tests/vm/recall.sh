@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 15
+# seconds: 25
 # kernels: 6.12
 # What a component borrows for its programs' leases its owner gets back: who listens gives at once, who
 # hears and does nothing loses it two seconds later.
@@ -19,7 +19,7 @@ borrow = yes
 END
 start_uwd
 
-declare -A PIDS FDS
+declare -A FDS
 AS=() # in front of the program
 
 # hold NAME ARGUMENT...: in the background; its lines go to /tmp/NAME.lease
@@ -29,7 +29,6 @@ hold() {
 	rm -f "/tmp/$name.in" "/tmp/$name.lease"
 	mkfifo "/tmp/$name.in"
 	"${AS[@]}" "$PUT/uw_lease" "$@" <"/tmp/$name.in" >"/tmp/$name.lease" 2>&1 &
-	PIDS[$name]=$!
 	exec {fd}>"/tmp/$name.in"
 	FDS[$name]=$fd
 }
@@ -56,7 +55,15 @@ at() {
 # Who is over its budget borrows, and only then a lease may be of what others lend.
 uwctl run borrower --name runs -- "$PUT/hog" --max 190 --hold 600 --touch 0 --log /tmp/runs.log &
 wait_until 20 grown runs
+# At a high level nobody is given more.
+is_calm() {
+	case "$(status_of borrower level)" in
+	normal | low | medium) ;;
+	*) false ;;
+	esac
+}
 looks 2
+wait_until 30 is_calm
 
 # ---- who listens gives at once ----
 hold lent borrower 200 revocable gives thread
@@ -76,6 +83,7 @@ wait_until 10 leased_is borrower 0
 
 # ---- who hears and does nothing loses it at the deadline ----
 looks 3
+wait_until 30 is_calm
 hold keeps borrower 200 revocable hears thread
 said keeps '^granted 200 '
 hold wants owner 340 wait=20000
