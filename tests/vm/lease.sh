@@ -16,19 +16,13 @@ cat <<-'END' | config
 END
 start_uwd
 
-declare -A PIDS FDS
 AS=() # in front of the program
 
 # hold NAME ARGUMENT...: in the background; its lines go to /tmp/NAME.lease
 hold() {
-	local name=$1 fd
+	local name=$1
 	shift
-	rm -f "/tmp/$name.in" "/tmp/$name.lease"
-	mkfifo "/tmp/$name.in"
-	"${AS[@]}" "$PUT/uw_lease" "$@" <"/tmp/$name.in" >"/tmp/$name.lease" 2>&1 &
-	PIDS[$name]=$!
-	exec {fd}>"/tmp/$name.in"
-	FDS[$name]=$fd
+	speak_to "$name" "/tmp/$name.lease" "${AS[@]}" "$PUT/uw_lease" "$@"
 }
 
 said() {

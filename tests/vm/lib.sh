@@ -181,6 +181,24 @@ grown() {
 	grep -q '^FULL' "/tmp/$1.log"
 }
 
+# ---- programs that are told what to do ----
+
+# shellcheck disable=SC2034 # cases read it
+declare -A PIDS FDS
+
+# speak_to NAME LOG COMMAND...: runs it in the background, with /tmp/NAME.in as its input, which is
+# written by way of FDS[NAME]; its lines go to LOG
+speak_to() {
+	local name=$1 log=$2 fd
+	shift 2
+	rm -f "/tmp/$name.in" "$log"
+	mkfifo "/tmp/$name.in"
+	"$@" <"/tmp/$name.in" >"$log" 2>&1 &
+	PIDS[$name]=$!
+	exec {fd}>"/tmp/$name.in"
+	FDS[$name]=$fd
+}
+
 # ---- the kernel's sensors without the daemon: cgroups under uw-kern, and the program kern ----
 
 KERN=/sys/fs/cgroup/uw-kern

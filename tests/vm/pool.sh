@@ -16,19 +16,13 @@ cat <<-'END' | config
 END
 start_uwd
 
-declare -A PIDS FDS
 AS=() # in front of the program
 
 # hold NAME ARGUMENT...: in the background; its lines go to /tmp/NAME.pool
 hold() {
-	local name=$1 fd
+	local name=$1
 	shift
-	rm -f "/tmp/$name.in" "/tmp/$name.pool"
-	mkfifo "/tmp/$name.in"
-	"${AS[@]}" "$PUT/uw_pool" "$@" <"/tmp/$name.in" >"/tmp/$name.pool" 2>&1 &
-	PIDS[$name]=$!
-	exec {fd}>"/tmp/$name.in"
-	FDS[$name]=$fd
+	speak_to "$name" "/tmp/$name.pool" "${AS[@]}" "$PUT/uw_pool" "$@"
 	wait_until 20 grep -q . "/tmp/$name.pool"
 }
 
