@@ -301,12 +301,12 @@ $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o | build/deps/build
 guests: $(GUESTS)
 fuzzers: $(FUZZERS)
 
-unit: $(UNITS) $(O)/uw-shim $(O)/uw-launcher $(O)/uw-login $(O)/uw-exporter $(O)/uwctl $(O)/tests/bench/scene python | build/deps/test ## unit tests: no root, under a minute
+unit: $(UNITS) $(O)/uw-shim $(O)/uw-launcher $(O)/uw-login $(O)/uw-exporter $(O)/uwctl $(O)/tests/bench/scene $(O)/tests/bench/probe python | build/deps/test ## unit tests: no root, under a minute
 	$(Q)scripts/run-units $(UNITS)
 	$(Q)tests/unit/test_completion.sh
 	$(Q)UW_BUILD=$(O) /usr/bin/python3 -B tests/unit/test_top_screen.py
 	$(Q)/usr/bin/python3 -B tests/pages/test_pages.py -q
-	$(Q)python3 -B -m unittest discover -q -s tests/bench
+	$(Q)UW_BUILD=$(O) python3 -B -m unittest discover -q -s tests/bench
 	$(Q)UW_BUILD=$(O) /usr/bin/python3 -B -m unittest discover -q -s tests/exporter
 
 pages: $(O)/tests/unit/test_report | build/deps/pages ## the pages of report and simulate, opened in a headless Chromium, which it installs; screenshots in build/report

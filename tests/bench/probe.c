@@ -28,7 +28,8 @@ static const char *out_path = "probe.csv";
 static const struct bench_option options[] = {
 	{"port", BENCH_LONG, &port, "TCP port on 127.0.0.1"},
 	{"rate", BENCH_DOUBLE, &rate_per_s, "requests a second"},
-	{"seconds", BENCH_DOUBLE, &seconds, "how long; SIGTERM ends it sooner"},
+	{"seconds", BENCH_DOUBLE, &seconds,
+	 "how long; SIGTERM ends it sooner, and it waits for answers"},
 	{"keys", BENCH_LONG, &keys, "keys key:0 to key:N-1 exist"},
 	{"seed", BENCH_LONG, &seed, "seed of the choice of keys"},
 	{"out", BENCH_TEXT, &out_path, "latency record: due_ms,latency_us (-1 = lost)"},
@@ -210,9 +211,9 @@ static void probe_wait(struct probe *probe, int64_t until_us)
 static void probe_run(struct probe *probe)
 {
 	int64_t start_us = bench_now_us() + 1000;
-	size_t limit = request_limit();
 
-	while (!bench_stopped) {
+	for (;;) {
+		size_t limit = bench_stopped ? probe->record.count : request_limit();
 		int64_t now_us = bench_now_us();
 		int64_t due_us =
 			start_us + (int64_t)((double)probe->record.count * 1e6 / rate_per_s);
