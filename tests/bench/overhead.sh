@@ -33,7 +33,7 @@ start_gate() {
 }
 
 gate_is_open() {
-	uwctl status ml_models --json | grep -Eq '"room_bytes": *[1-9]'
+	[[ $(uwctl status ml_models --json) =~ \"room_bytes\":\ *[1-9] ]]
 }
 
 start_sensing() {
