@@ -9,7 +9,17 @@
 #include "user/act/page_in.h"
 #include "user/base/cleanup.h"
 #include "user/sense/lru_gen.h"
+#include "user/sense/pagesets.h"
 #include "user/sense/parse.h"
+
+static void read_pagesets(const char *text, size_t size)
+{
+	size_t piece = size && *text ? (uint8_t)*text : 4096;
+	struct pagesets_reader reader = {0};
+
+	for (size_t at = 0; at < size; at += piece)
+		pagesets_feed(&reader, text + at, size - at < piece ? size - at : piece);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
 
@@ -80,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	cg_parse_state(text, &populated, &frozen);
 	cg_check_root(text, NULL);
 	read_lru_gen(text, size);
+	read_pagesets(text, size);
 	read_mounts(text, size);
 	return 0;
 }

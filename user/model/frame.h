@@ -26,7 +26,8 @@ enum frame_kind {
 
 struct host_sample {
 	bool valid;
-	uint64_t total_bytes, available_bytes; /* /proc/meminfo MemTotal, MemAvailable */
+	uint64_t total_bytes;     /* /proc/meminfo MemTotal, */
+	uint64_t available_bytes; /* MemAvailable; where it is little, and what page sets hold */
 	uint64_t swap_total_bytes, swap_free_bytes;
 	uint64_t psi_some_us, psi_full_us; /* running totals of /proc/pressure/memory */
 };

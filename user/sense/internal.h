@@ -8,6 +8,7 @@
 #include "cgroups/cgroups.h"
 #include "user/sense/ages_thread.h"
 #include "user/sense/locks_thread.h"
+#include "user/sense/pagesets.h"
 #include "user/sense/sense.h"
 
 #define SENSE_TEXT_LEN 16384 /* memory.stat of 7.x is 1.5 KiB; numbers grow, keys are added */
@@ -36,6 +37,7 @@ struct sense_leaf {
 struct sense {
 	int pool; /* borrowed */
 	int meminfo, pressure;
+	struct pagesets pagesets;
 	struct locks_thread locks;
 	int inotify;
 	uint64_t generation;

@@ -201,18 +201,21 @@ static void open_once(int *fd, const char *path)
 		*fd = open(path, O_RDONLY | O_CLOEXEC);
 }
 
-static void read_meminfo(struct sense *sense, struct host_sample *host)
+/* What lies in page sets is free, and is looked for where that can make a difference. */
+static void read_meminfo(struct sense *sense, uint64_t now_us, struct host_sample *host)
 {
 	open_once(&sense->meminfo, "/proc/meminfo");
 	host->valid = sense->meminfo >= 0 &&
 		      text_pread(sense->meminfo, sense->text, sizeof(sense->text)) >= 0 &&
 		      parse_meminfo(sense->text, host);
+	if (host->valid && host->available_bytes < host->total_bytes / ROOMY_PART)
+		host->available_bytes += pagesets_bytes(&sense->pagesets, now_us);
 }
 
 void sense_host(struct sense *sense, struct host_sample *ret_host)
 {
 	*ret_host = (struct host_sample){0};
-	read_meminfo(sense, ret_host);
+	read_meminfo(sense, clock_now_us(), ret_host);
 	open_once(&sense->pressure, "/proc/pressure/memory");
 	/* Without PSI the totals stand still at 0. */
 	if (sense->pressure >= 0 &&
@@ -237,7 +240,7 @@ static void read_host(struct sense *sense, uint64_t now_us, struct host_sample *
 	*host = (struct host_sample){0};
 	if (at_rest && is_known && host_is_roomy())
 		return;
-	read_meminfo(sense, host);
+	read_meminfo(sense, now_us, host);
 	sense->meminfo_us = now_us;
 }
 
@@ -264,7 +267,7 @@ void sense_urgent(struct sense *sense, struct frame *frame)
 		frame->component[i].valid = 0;
 		read_usage(sense, i, &frame->component[i]);
 	}
-	read_meminfo(sense, &frame->host);
+	read_meminfo(sense, frame->now_us, &frame->host);
 	frame->leaves_valid = frame->locks_valid = false;
 }
 
@@ -338,6 +341,7 @@ int sense_new(const struct config *config, int pool_dirfd, struct sense **ret_se
 	locks_thread_init(&sense->locks, LOCKS_FILE);
 	open_once(&sense->meminfo, "/proc/meminfo");
 	open_once(&sense->pressure, "/proc/pressure/memory");
+	pagesets_open(&sense->pagesets);
 	sense->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	sense_sync(sense, config, pool_dirfd);
 	*ret_sense = sense;
@@ -360,6 +364,7 @@ void sense_free(struct sense *sense)
 		lose_component(sense, i);
 	close_fd(sense->meminfo);
 	close_fd(sense->pressure);
+	pagesets_close(&sense->pagesets);
 	locks_thread_done(&sense->locks);
 	close_fd(sense->inotify);
 	free(sense);
