@@ -42,6 +42,8 @@ struct fake {
 	atomic_bool is_blocked;
 	atomic_bool holds; /* and signals do not end that either */
 	bool populated;
+	bool no_niceness; /* may not be set */
+	atomic_int niceness;
 	struct ledger *ledger; /* looked at by each write: */
 	uint32_t entered_at_freeze, entered_at_high;
 	pthread_t loop;
@@ -170,11 +172,23 @@ static inline uint64_t fake_now(void *data)
 	return now_us;
 }
 
+static inline int fake_set_niceness(void *data, pid_t tid, int niceness)
+{
+	struct fake *fake = data;
+
+	if (fake->no_niceness)
+		return -EACCES;
+	assert_int_not_equal(tid, 0);
+	atomic_store(&fake->niceness, niceness);
+	return 0;
+}
+
 static const struct act_ops fake_ops = {
 	.write = fake_write,
 	.read = fake_read,
 	.populated = fake_populated,
 	.now_us = fake_now,
+	.set_niceness = fake_set_niceness,
 };
 
 static inline int arm_mark(void *data, uint32_t component, uint64_t bytes)
@@ -200,7 +214,7 @@ static inline void sync_names(struct act *act, const char *first, const char *se
 	assert_int_equal(act_sync(act, &config, NULL), 0);
 }
 
-static inline int setup(void **state)
+static inline int setup_as(void **state, bool no_niceness)
 {
 	static const struct policy_conf conf = {.reclaim_chunk_bytes = CHUNK_BYTES,
 						.reclaim_deadline_us = DEADLINE_US};
@@ -223,6 +237,7 @@ static inline int setup(void **state)
 	/* A worker's timer is real: by this clock's deadlines it goes off in an hour. */
 	f.fake.now_us = clock_now_us() + 3600 * US_PER_SEC;
 	f.fake.populated = true;
+	f.fake.no_niceness = no_niceness;
 	f.fake.ledger = act.ledger = f.ledger;
 	f.fake.loop = pthread_self();
 	act.pool_dirfd = f.pool.dirfd;
@@ -231,6 +246,16 @@ static inline int setup(void **state)
 	assert_int_equal(act_track_leaf(f.act, 0, "train", &f.leaf), 0);
 	*state = &f;
 	return 0;
+}
+
+static inline int setup(void **state)
+{
+	return setup_as(state, false);
+}
+
+static inline int setup_without_niceness(void **state)
+{
+	return setup_as(state, true);
 }
 
 static inline int teardown(void **state)

@@ -110,6 +110,74 @@ static void test_reclaim_of_a_gone_group_is_told(void **state)
 
 /* ---- who gives way ---- */
 
+/* The next write of the worker stands in the kernel until it is let go. */
+static void hold(struct fixture *f)
+{
+	f->fake.blocks = true;
+	atomic_store(&f->fake.holds, true);
+}
+
+static void let_go(struct fixture *f)
+{
+	f->fake.blocks = false;
+	atomic_store(&f->fake.holds, false);
+}
+
+static void look_at_it(struct fixture *f, uint32_t patient)
+{
+	const struct plan nothing = {.patient = patient};
+
+	act_plan(f->act, &nothing);
+}
+
+static void test_patient_reclaim_gives_way_until_it_is_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	int before = atomic_load(&f->fake.niceness);
+
+	hold(f);
+	plan(f, reclaim_of(100 * MIB));
+	await_blocked(f);
+	assert_int_equal(atomic_load(&f->fake.niceness), before);
+	look_at_it(f, 1);
+	assert_int_equal(atomic_load(&f->fake.niceness), 19);
+	look_at_it(f, 0);
+	assert_int_equal(atomic_load(&f->fake.niceness), before);
+	look_at_it(f, 1);
+	let_go(f);
+	await(f);
+	look_at_it(f, 1); /* it has no reclaim any more */
+	assert_int_equal(atomic_load(&f->fake.niceness), before);
+}
+
+static void test_patience_is_not_for_limits(void **state)
+{
+	struct fixture *f = *state;
+	int before = atomic_load(&f->fake.niceness);
+
+	hold(f);
+	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = HOME_HIGH / 2});
+	await_blocked(f);
+	look_at_it(f, 1);
+	assert_int_equal(atomic_load(&f->fake.niceness), before);
+	let_go(f);
+	await(f);
+}
+
+/* What it could not take back it does not give. */
+static void test_who_may_not_take_a_niceness_back_keeps_it(void **state)
+{
+	struct fixture *f = *state;
+
+	hold(f);
+	plan(f, reclaim_of(100 * MIB));
+	await_blocked(f);
+	look_at_it(f, 1);
+	assert_int_equal(atomic_load(&f->fake.niceness), 0);
+	let_go(f);
+	await(f);
+}
+
 static void test_more_urgent_interrupts_what_is_at_work(void **state)
 {
 	struct fixture *f = *state;
@@ -303,6 +371,10 @@ int main(void)
 		TEST(test_reclaim_stops_at_its_deadline),
 		TEST(test_reclaim_of_a_leaf_is_done_there),
 		TEST(test_reclaim_of_a_gone_group_is_told),
+		TEST(test_patient_reclaim_gives_way_until_it_is_waited_for),
+		TEST(test_patience_is_not_for_limits),
+		cmocka_unit_test_setup_teardown(test_who_may_not_take_a_niceness_back_keeps_it,
+						setup_without_niceness, teardown),
 		TEST(test_more_urgent_interrupts_what_is_at_work),
 		TEST(test_thaw_does_not_wait_for_a_page_out_and_ends_it),
 		TEST(test_freeze_ends_a_reclaim_of_the_component),

@@ -162,6 +162,36 @@ static void test_owner_is_expected_to_take_what_it_took_before(void **data)
 	assert_true(expects(f) == BYTES_MAX);
 }
 
+/* Redis took 120 MiB within a second, of which 65 can be paged out until .3 s later. */
+static void test_margin_is_not_kept_from_a_borrower_that_could_be_paged_out_in_time(void **data)
+{
+	struct fixture *f = *data;
+	struct step step;
+
+	look(f, 50 * MIB, 860 * MIB, 0);
+	look(f, 170 * MIB, 860 * MIB, US_PER_SEC);
+	look(f, 170 * MIB, 860 * MIB, 5 * US_PER_SEC);
+	step = fixture_ask(f);
+	assert_int_equal(margin_kept(&step), 120 * MIB);
+	f->state->component[HOG].signal.refaults_per_s = 300;
+	f->state->swap_speed.hurried_per_s = 50 * MIB;
+	look(f, 170 * MIB, 860 * MIB, 0);
+	step = fixture_ask(f);
+	assert_int_equal(margin_bytes(&step), 120 * MIB);
+	assert_int_equal(margin_kept(&step), 55 * MIB);
+	f->state->swap_speed.hurried_per_s = GIB;
+	assert_in_range(margin_kept(&step), LEAST, LEAST + 128);
+
+	/* A minute after the last of it, and of who holds no more than its own. */
+	f->state->component[HOG].signal.refaults_per_s = 0;
+	look(f, 170 * MIB, 590 * MIB, 0);
+	step = fixture_ask(f);
+	assert_int_equal(margin_kept(&step), 120 * MIB);
+	look(f, 170 * MIB, 860 * MIB, 61 * US_PER_SEC);
+	step = fixture_ask(f);
+	assert_in_range(margin_kept(&step), 100 * MIB, 120 * MIB);
+}
+
 /* What it holds already needs no margin. */
 static void test_margin_for_an_owner_is_no_more_than_its_right_left(void **data)
 {
@@ -186,6 +216,8 @@ int main(void)
 		FIXTURE_TEST(test_margin_is_the_largest_burst_and_not_the_last),
 		FIXTURE_TEST(test_margin_counts_a_burst_from_its_beginning),
 		FIXTURE_TEST(test_margin_fades_by_half_in_ten_minutes),
+		FIXTURE_TEST(
+			test_margin_is_not_kept_from_a_borrower_that_could_be_paged_out_in_time),
 		FIXTURE_TEST(test_margin_for_an_owner_is_no_more_than_its_right_left),
 		FIXTURE_TEST(test_owner_is_expected_to_take_what_it_took_before),
 	};

@@ -108,6 +108,38 @@ static const struct action *owner_returns_beside(struct fixture *f, uint64_t col
 	return freeze;
 }
 
+static uint64_t free_now(const struct fixture *f)
+{
+	return f->config.usable_bytes - f->frame.component[REDIS].current_bytes -
+	       f->frame.component[HOG].current_bytes;
+}
+
+/* The owner takes 150 MiB a second: its page-out is in nobody's way as long as the next fifth of a
+ * second's is free, and in a hurry then. */
+static void test_page_out_gives_way_to_an_owner_as_long_as_free_memory_lasts(void **data)
+{
+	struct fixture *f = *data;
+	bool paging_out = false;
+
+	lend_all_but(f, 160 * MIB);
+	while (free_now(f) > 15 * MIB) {
+		const struct action *reclaim;
+		bool patient;
+
+		fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes + 15 * MIB);
+		fixture_next(f, 100 * US_PER_MS);
+		reclaim = fixture_find(f, ACTION_RECLAIM, HOG);
+		paging_out |= reclaim && reclaim->leaf;
+		patient = f->plan.patient >> HOG & 1;
+		if (!paging_out || free_now(f) < 28 * MIB)
+			assert_false(patient);
+		else if (free_now(f) > 44 * MIB)
+			assert_true(patient);
+		assert_false(f->plan.patient >> REDIS & 1);
+	}
+	assert_true(paging_out);
+}
+
 /* It can give nothing while it runs, and what is free lasts no two seconds. */
 static void test_debtor_without_cold_pages_is_frozen_before_the_owner_outruns_it(void **data)
 {
@@ -172,6 +204,7 @@ int main(void)
 		FIXTURE_TEST(test_borrower_is_frozen_at_once_when_an_owner_outruns_what_is_free),
 		FIXTURE_TEST(test_borrower_that_does_not_pay_is_frozen_after_eight_seconds),
 		FIXTURE_TEST(test_debtor_that_is_hot_is_frozen_before_anything_is_taken),
+		FIXTURE_TEST(test_page_out_gives_way_to_an_owner_as_long_as_free_memory_lasts),
 		FIXTURE_TEST(test_debtor_without_cold_pages_is_frozen_before_the_owner_outruns_it),
 		FIXTURE_TEST(test_debtor_that_pays_from_cold_pages_runs_on),
 		FIXTURE_TEST(test_debtor_that_waits_for_its_pages_is_frozen_whatever_their_age),

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "cgroups/cgroups.h"
 #include "user/base/err.h"
@@ -29,6 +30,7 @@ struct act_ops {
 		    uint64_t *ret_value);
 	int (*populated)(void *data, const struct cg_group *group, bool *ret_populated);
 	uint64_t (*now_us)(void *data);
+	int (*set_niceness)(void *data, pid_t tid, int niceness);
 };
 
 /* Writes through the kept fds of cgroups.h; data is not used. */
@@ -131,6 +133,9 @@ void act_untrack_leaf(struct act *act, uint64_t cgid);
  * limit is replaced by a newer one, a waiting reclaim by one of at least its tier; what is pushed
  * out is FAILED with ECANCELED, what is not let in FAILED with EBUSY. RECLAIM takes a leaf or, with
  * 0, the component; limits are the component's only (EINVAL).
+ *
+ * What workers reclaim from the components of plan->patient, by this plan or before it, they do
+ * with a niceness of 19 from now on, and with their own again once a plan does not name them.
  */
 void act_plan(struct act *act, const struct plan *plan);
 

@@ -379,4 +379,7 @@ void act_plan(struct act *act, const struct plan *plan)
 	act_bounds_keep(act, act->ops->now_us(act->ops_data));
 	for (uint32_t i = 0; i < plan->action_count; i++)
 		execute(act, &plan->action[i]);
+	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++)
+		if (act->component[i])
+			act_worker_be_patient(&act->component[i]->worker, plan->patient >> i & 1);
 }

@@ -59,7 +59,10 @@ struct act_worker {
 
 	/* under lock */
 	bool ready, stop, busy;
-	bool moved; /* next_group is to be its group before it does anything else */
+	pid_t tid;          /* 0: it may not go back to the niceness it has, and keeps that */
+	int niceness;       /* of its own */
+	bool patient, nice; /* its reclaim is to give way to whoever wants a processor; it does */
+	bool moved;         /* next_group is to be its group before it does anything else */
 	struct cg_group next_group;
 	int ready_error;
 	struct act_work now, next[WORK__COUNT];
@@ -90,6 +93,9 @@ void act_worker_stop(struct act_worker *worker);
 /* Hands over as act.h says; whatever is pushed out or refused gets its outcome here. */
 void act_worker_submit(struct act_worker *worker, enum act_work_kind kind,
 		       const struct action *action, const char *leaf);
+
+/* Whether what it reclaims, now and later, has only what nobody else wants of the processors. */
+void act_worker_be_patient(struct act_worker *worker, bool patient);
 
 /* Ends a reclaim that is aimed at the leaf, "" at the component at large; one that waits is told as
  * cancelled. */

@@ -4,7 +4,9 @@
  * which reads for real and tells each write instead of doing it. Tests bring a third. All writes of
  * numbers go through act_write_u64, which counts those that fail.
  */
+#include <errno.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "user/act/internal.h"
 #include "user/base/clock.h"
@@ -38,6 +40,12 @@ static uint64_t real_now_us(void *data)
 	return clock_now_us();
 }
 
+static int real_set_niceness(void *data, pid_t tid, int niceness)
+{
+	(void)data;
+	return setpriority(PRIO_PROCESS, (id_t)tid, niceness) ? -errno : 0;
+}
+
 static int dry_write(void *data, const struct cg_group *group, enum cg_knob knob, const char *value)
 {
 	const struct act_dry *dry = data;
@@ -53,6 +61,7 @@ const struct act_ops act_ops_real = {
 	.read = real_read,
 	.populated = real_populated,
 	.now_us = real_now_us,
+	.set_niceness = real_set_niceness,
 };
 
 const struct act_ops act_ops_dry_run = {
@@ -61,6 +70,7 @@ const struct act_ops act_ops_dry_run = {
 	.read = real_read,
 	.populated = real_populated,
 	.now_us = real_now_us,
+	.set_niceness = real_set_niceness,
 };
 
 const char *act_print_u64(uint64_t value, char buf[static ACT_VALUE_LEN])

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,6 +27,9 @@
 /* How long the kernel may reclaim for a lowered memory.high: prototypes saw 10 to 21 s unbounded.
  */
 #define HIGH_WRITE_US 2000000ULL
+
+/* Beside one task of niceness 0 it has a seventieth of a processor (sched_prio_to_weight). */
+#define PATIENT_NICENESS 19
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -104,6 +108,19 @@ static void write_raise(struct act_worker *worker)
 	}
 }
 
+/* Under lock. */
+static void set_pace(struct act_worker *worker)
+{
+	struct act *act = worker->act;
+	bool nice = worker->patient && worker->busy && worker->tid &&
+		    worker->now.action.kind == ACTION_RECLAIM;
+
+	if (nice != worker->nice &&
+	    !act->ops->set_niceness(act->ops_data, worker->tid,
+				    nice ? PATIENT_NICENESS : worker->niceness))
+		worker->nice = nice;
+}
+
 /* Under lock. The higher tier first. */
 static struct act_work *pick(struct act_worker *worker)
 {
@@ -128,6 +145,7 @@ static void run_work(struct act_worker *worker, struct act_work *next)
 	worker->now = *next;
 	next->waiting = false;
 	worker->busy = true;
+	set_pace(worker);
 	atomic_store(&worker->interrupted, false);
 	until_us = until_of(worker, &worker->now.action, act->ops->now_us(act->ops_data));
 	arm_timer(worker, until_us);
@@ -139,6 +157,7 @@ static void run_work(struct act_worker *worker, struct act_work *next)
 	write_raise(worker);
 	arm_timer(worker, 0);
 	worker->busy = false;
+	set_pace(worker);
 	/* Last: whoever has the outcome finds the worker done with it. */
 	act_outcomes_put(&act->outcomes, &outcome, true);
 }
@@ -160,6 +179,19 @@ static int make_timer(struct act_worker *worker)
 	return timer_create(CLOCK_MONOTONIC, &event, &worker->timer) ? -errno : 0;
 }
 
+/* Who may take less of a processor may not have it back without CAP_SYS_NICE (setpriority(2)). */
+static void learn_niceness(struct act_worker *worker)
+{
+	const struct act_ops *ops = worker->act->ops;
+	pid_t tid = gettid();
+
+	worker->niceness = getpriority(PRIO_PROCESS, (id_t)tid);
+	if (worker->niceness < PATIENT_NICENESS &&
+	    !ops->set_niceness(worker->act->ops_data, tid, worker->niceness - 1) &&
+	    !ops->set_niceness(worker->act->ops_data, tid, worker->niceness))
+		worker->tid = tid;
+}
+
 /* With MCL_ONFAULT only what was touched is there when memory has run out. */
 static void touch_stack(void)
 {
@@ -176,6 +208,7 @@ static void *worker_main(void *data)
 	touch_stack();
 	pthread_mutex_lock(&worker->lock);
 	worker->ready_error = make_timer(worker);
+	learn_niceness(worker);
 	worker->ready = true;
 	pthread_cond_broadcast(&worker->wake);
 	while (!worker->ready_error && !worker->stop) {
@@ -303,6 +336,16 @@ void act_worker_submit(struct act_worker *worker, enum act_work_kind kind,
 		}
 		pthread_cond_signal(&worker->wake);
 	}
+	pthread_mutex_unlock(&worker->lock);
+}
+
+void act_worker_be_patient(struct act_worker *worker, bool patient)
+{
+	if (!worker->started || worker->patient == patient)
+		return;
+	pthread_mutex_lock(&worker->lock);
+	worker->patient = patient;
+	set_pace(worker);
 	pthread_mutex_unlock(&worker->lock);
 }
 

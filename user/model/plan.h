@@ -128,6 +128,8 @@ struct plan {
 	uint32_t actions_dropped; /* did not fit; counted and logged, never silent */
 	uint64_t next_us;         /* absolute time at which policy wants the next full frame */
 	uint32_t looks;           /* enum plan_look */
+	uint32_t patient;         /* bit i: who grows needs the processor more than component i's
+				     reclaim does */
 };
 
 const char *action_name(enum action_kind kind);

@@ -9,7 +9,7 @@
 #include "user/policy/num.h"
 #include "user/policy/rise.h"
 #include "user/policy/room.h"
-#include "user/policy/turns.h"
+#include "user/policy/swap_speed.h"
 
 #define SOON_US  (5 * US_PER_SEC) /* where what is free lasts longer, nothing is done yet */
 #define TOO_FAST 3                /* times what swap takes: who waits for it then had better not */
@@ -49,5 +49,5 @@ bool collision_is_ahead(const struct step *step, uint32_t component, struct why 
 	*ret_why = (struct why){REASON_CONTENTION, growers.ahead_bytes, free};
 	return growers.count > 1 && free < growers.ahead_bytes &&
 	       free < grown((int64_t)growers.per_s, SOON_US) &&
-	       growers.per_s > TOO_FAST * turns_swap_speed(step);
+	       growers.per_s > TOO_FAST * swap_speed(step);
 }

@@ -241,12 +241,13 @@ static void share_out(struct step *step, const struct loan_stock *stock)
 {
 	uint64_t taken = stock->keep_sum + stock->over_sum;
 	uint64_t free = sub_sat(headroom_free(step) + headroom_held(step), taken);
-	uint64_t most = sub_sat(step->config->usable_bytes, stock->margin);
+	uint64_t margin = margin_kept(step);
+	uint64_t most = sub_sat(step->config->usable_bytes, margin);
 
 	keep_lent(step, stock, min_u64(sub_sat(most, stock->keep_sum), stock->over_sum));
-	step->state->lendable_bytes = sub_sat(free, stock->margin);
+	step->state->lendable_bytes = sub_sat(free, margin);
 	if (stock->borrowing) {
-		hand_out(step, stock, min_u64(free, stock->margin / 2), false);
+		hand_out(step, stock, min_u64(free, margin / 2), false);
 		hand_out(step, stock, step->state->lendable_bytes, true);
 	} else {
 		hand_out(step, stock, free, false);

@@ -18,6 +18,10 @@ void margin_step(struct step *step);
 /* Bytes that are kept free now. */
 uint64_t margin_bytes(const struct step *step);
 
+/* Of them, what is not lent: beside a borrower that is short of what it works on no more than what
+ * it could not be paged out of while an owner takes its burst. */
+uint64_t margin_kept(const struct step *step);
+
 /* What is left of its largest burst for it to take in the one that goes on or that would begin now;
  * BYTES_MAX where it has had none, or takes more than ever. */
 uint64_t margin_expects(const struct step *step, uint32_t component);

@@ -26,6 +26,7 @@
 #include "user/policy/payoff.h"
 #include "user/policy/room.h"
 #include "user/policy/signal.h"
+#include "user/policy/swap_speed.h"
 #include "user/policy/turns.h"
 
 #define ACTION_MAX_BYTES (64 * MIB)
@@ -36,7 +37,9 @@
 #define PIECE_BYTES      (16 * MIB) /* of a frozen leaf at a time, as others grow */
 #define PIECE_PART       4          /* of a second's page-out: who needs it may be whole by then */
 #define LIGHT_EVERY_US   US_PER_SEC
-#define HOST_TARGET_PCT  3 /* beyond the reserve: the least margin of a pool */
+#define HURRY_US         (200 * US_PER_MS) /* two frames of who grows, */
+#define HURRY_BYTES      (4 * MIB)         /* and what one sees too late */
+#define HOST_TARGET_PCT  3                 /* beyond the reserve: the least margin of a pool */
 
 /* One wish to take memory from a component. */
 struct reclaim_wish {
@@ -173,7 +176,7 @@ static struct reclaim_wish by_dependence(const struct step *step, uint32_t compo
 /* Of pages in use no more at once than may be on its way when nobody needs anything more. */
 static uint64_t piece(const struct step *step)
 {
-	return max_u64(turns_swap_speed(step) / PIECE_PART, PIECE_BYTES);
+	return max_u64(swap_speed(step) / PIECE_PART, PIECE_BYTES);
 }
 
 /* An owner's memory comes back in steps: reclaim, and harder after 3 s; the brake freezes later. */
@@ -295,6 +298,9 @@ static void begin(struct step *step, uint32_t component, struct reclaim_wish wis
 	if (frozen)
 		leaf_find(step->state, frozen->cgid)->paged_in = false;
 	cs->reclaim.id = sent->id;
+	cs->reclaim.gave_way = false;
+	cs->reclaim.for_others = frozen && (wish.why.reason == REASON_OWNER_PAYBACK ||
+					    wish.why.reason == REASON_CONTENTION);
 	cs->reclaim.until_us = action.deadline_us;
 	cs->reclaim.last_us = step->now_us;
 	emit_tier(step, component, wish.tier);
@@ -326,6 +332,34 @@ static bool may_give(const struct step *step, uint32_t component)
 	       reclaimable(step, component, !room_has_swap(&step->state->host)) >= ACTION_MIN_BYTES;
 }
 
+/* What all take for a while is there for them: a page-out beside them would only slow them down. */
+static bool nobody_waits(const struct step *step)
+{
+	uint64_t ahead = HURRY_BYTES;
+
+	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		if (contention_lacks_soon(step, i))
+			return false;
+		ahead += contention_ahead(step, i, HURRY_US);
+	}
+	return headroom_free(step) >= ahead;
+}
+
+/* Neither who runs nor who stands still until there is room. */
+static void say_who_can_wait(struct step *step)
+{
+	bool waits = nobody_waits(step);
+
+	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		struct reclaim_state *r = &step->state->component[i].reclaim;
+
+		if (!waits || r->id == ID_NONE || !r->for_others || turns_lacks(step, i))
+			continue;
+		step->plan->patient |= 1U << i;
+		r->gave_way = true;
+	}
+}
+
 static struct reclaim_wish largest(struct reclaim_wish a, struct reclaim_wish b)
 {
 	return b.bytes > a.bytes ? b : a;
@@ -353,4 +387,5 @@ void reclaim_step(struct step *step)
 			wish = largest(wish, by_host(step, i));
 		begin(step, i, wish);
 	}
+	say_who_can_wait(step);
 }

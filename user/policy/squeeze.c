@@ -49,13 +49,20 @@ void squeeze_begin(struct step *step, uint32_t component, struct why why)
 	emit_notice(step, component, why);
 }
 
+/* It waits for room of its own. Who was stopped for others, and is being paged out for them, takes
+ * nothing of what is free. */
+static bool stands(const struct leaf_state *leaf)
+{
+	return leaf->cause != FREEZE_NOT && leaf->cause != FREEZE_PAYBACK &&
+	       leaf->cause != FREEZE_DONOR && !leaf->thaw_sent_us;
+}
+
 static bool all_stand_still(const struct step *step, uint32_t component)
 {
 	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
 		const struct leaf_state *leaf = &step->state->leaf[i];
 
-		if (leaf->cgid && leaf->component == component && leaf->populated &&
-		    (leaf->cause == FREEZE_NOT || leaf->thaw_sent_us))
+		if (leaf->cgid && leaf->component == component && leaf->populated && !stands(leaf))
 			return false;
 	}
 	return step->state->component[component].frozen_leaves > 0;

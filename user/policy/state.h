@@ -91,12 +91,15 @@ struct payback_state {
 
 /* How an owner outran the margin. */
 struct margin_state {
-	uint64_t largest_bytes; /* taken in one burst, fading */
+	uint64_t largest_bytes; /* taken in one burst, fading, */
+	uint64_t largest_us;    /* and within this */
 	uint64_t faded_us;
 	uint64_t from_us, from_bytes; /* where the burst that is watched began, */
 	uint64_t began_bytes;         /* and the growth that it is part of, */
 	uint64_t before_bytes;        /* and the largest burst before that growth */
-	uint64_t burst_bytes;         /* taken in it, if it outran the margin */
+	uint64_t burst_bytes;         /* taken in it, if it outran the margin, */
+	uint64_t burst_us;            /* until then */
+	uint64_t hot_until_us;        /* as a borrower it reads back what it has no room for */
 };
 
 /* ---- limits.c ---- */
@@ -205,7 +208,13 @@ struct turn_state {
 	uint64_t leaf; /* who goes on next; 0 = no change is under way */
 	uint64_t until_us;
 	uint64_t ahead_bytes; /* room for its growth, beside what it holds */
-	uint64_t swap_per_s;  /* bytes; 0 = not measured yet */
+};
+
+/* ---- swap_speed.c ---- */
+
+struct swap_speed_state {
+	uint64_t per_s;         /* bytes; 0 = not measured yet */
+	uint64_t hurried_per_s; /* of reclaims that gave way to nobody */
 };
 
 /* ---- thaw.c ---- */
@@ -228,6 +237,8 @@ struct reclaim_state {
 	uint64_t exhausted_until_us;
 	uint64_t requested_bytes, requested_until_us;
 	uint64_t requested_leaf; /* cgid: of it alone, while it is frozen; 0: of anybody */
+	bool for_others;         /* of who stands still, for who runs: the outstanding action, */
+	bool gave_way;           /* which was in no hurry, and tells little of the speed of swap */
 };
 
 /* ---- payoff.c ---- */
@@ -353,6 +364,7 @@ struct policy_state {
 	struct leaf_state leaf[FRAME_LEAVES_MAX];
 	struct freeze_watch watch;
 	struct turn_state turn;
+	struct swap_speed_state swap_speed;
 	uint64_t last_thaw_us, last_kill_us, last_donor_us;
 	uint64_t changed_us;     /* the last freeze, thaw or breath */
 	uint64_t lendable_bytes; /* what is free beyond what all keep and the margin */

@@ -32,6 +32,7 @@
 #include "user/policy/signal.h"
 #include "user/policy/squeeze.h"
 #include "user/policy/state.h"
+#include "user/policy/swap_speed.h"
 #include "user/policy/thaw.h"
 #include "user/policy/thresholds.h"
 #include "user/policy/turns.h"
@@ -271,6 +272,7 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 	ret_plan->action_count = 0;
 	ret_plan->actions_dropped = 0;
 	ret_plan->ages_wanted = 0;
+	ret_plan->patient = 0;
 	state->last_us = step.now_us;
 	roster_match(state, config);
 	roster_renew(state, frame);
@@ -282,7 +284,7 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 	dependence_take(&step);
 	reclaim_take(&step);
 	limits_take(&step);
-	turns_take(&step);
+	swap_speed_take(&step);
 	idle_take(&step);
 
 	margin_step(&step);

@@ -17,14 +17,12 @@
 #include "user/policy/room.h"
 #include "user/policy/signal.h"
 #include "user/policy/squeeze.h"
+#include "user/policy/swap_speed.h"
 
 #define QUANTUM_LEAST_US (10 * US_PER_SEC)
 #define IDLE_US          US_PER_SEC
 #define CHANGE_US        (5 * US_PER_SEC) /* and four times what it should take */
-#define SWAP_PER_S       (32 * MIB)       /* until it was measured: a disk that turns */
 #define SWAP_LEAST_PER_S MIB
-#define MEASURED_BYTES   (4 * MIB)  /* less says little about the speed */
-#define MEASURED_PART    4          /* weight of the newest, one in so many */
 #define SWAP_KEPT_PART   16         /* of swap that a change leaves free */
 #define SHORT_GROWS      (2 * MIB)  /* who goes on without room and takes more is stopped */
 #define SHORT_BREATH     (64 * KIB) /* and who took no more in a breath wants nothing */
@@ -37,33 +35,6 @@ uint64_t turns_quantum(uint64_t bytes, uint64_t bytes_per_s)
 	uint64_t change_us = mul_div(2 * bytes, US_PER_SEC, max_u64(bytes_per_s, SWAP_LEAST_PER_S));
 
 	return max_u64(TURNS_PER_CHANGE * change_us, QUANTUM_LEAST_US);
-}
-
-uint64_t turns_swap_speed(const struct step *step)
-{
-	uint64_t measured = step->state->turn.swap_per_s;
-
-	return measured ? measured : SWAP_PER_S;
-}
-
-void turns_take(struct step *step)
-{
-	struct turn_state *turn = &step->state->turn;
-
-	for (uint32_t i = 0; i < step->frame->outcome_count && i < FRAME_OUTCOMES_MAX; i++) {
-		const struct outcome *o = &step->frame->outcome[i];
-		uint64_t per_s;
-
-		if (o->kind != ACTION_RECLAIM || !o->leaf || o->done < MEASURED_BYTES ||
-		    o->ended_us <= o->began_us)
-			continue;
-		per_s = mul_div(min_u64(o->done, BYTES_SANE), US_PER_SEC,
-				o->ended_us - o->began_us);
-		turn->swap_per_s = turn->swap_per_s
-					   ? turn->swap_per_s - turn->swap_per_s / MEASURED_PART +
-						     per_s / MEASURED_PART
-					   : per_s;
-	}
 }
 
 /* ---- who is next ---- */
@@ -321,7 +292,7 @@ static void change(struct step *step)
 	if (!next || !stands(step, next))
 		return;
 	bytes = room_lacking(step, next, rise_to_come(next));
-	quantum_us = turns_quantum(max_u64(bytes, next->swap_bytes), turns_swap_speed(step));
+	quantum_us = turns_quantum(max_u64(bytes, next->swap_bytes), swap_speed(step));
 	bytes = plan_change(step, next, bytes);
 	if (can_change(step, next, bytes)) {
 		if (all_can_give(step, next, quantum_us) >= bytes)

@@ -15,9 +15,6 @@
  * change is small beside the time between two). */
 #define TURNS_PER_CHANGE 20
 
-/* Learns the speed of swap from the outcomes of reclaims of leaves that stand still. */
-void turns_take(struct step *step);
-
 /* Stops who has had its turn, one change at a time. */
 void turns_step(struct step *step);
 
@@ -29,9 +26,6 @@ bool turns_is_changing(const struct step *step);
 
 /* Bytes that who is next lacks; to be taken from those of component that made place for it. */
 uint64_t turns_lacks(const struct step *step, uint32_t component);
-
-/* Bytes a second that swap was seen to take; a guess until then. */
-uint64_t turns_swap_speed(const struct step *step);
 
 /* The quantum against a leaf of the same priority, when so much has to go out and to come in. */
 uint64_t turns_quantum(uint64_t bytes, uint64_t bytes_per_s);
