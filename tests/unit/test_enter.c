@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Who may enter a component, by which names, and how many leaves one user may have so. The caller
- * is a child of the test that is another user; where it is moved to is the VM case service.
+ * Who may enter a component, by which names, and how many leaves one user may have so; what root
+ * may ask for besides. The caller is a child of the test that is another user; where it is moved to
+ * is the VM case service.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -19,6 +20,7 @@
 
 #include "tests/unit/tmp_pool.h"
 #include "user/base/cleanup.h"
+#include "user/daemon/entered.h"
 #include "user/daemon/methods/enter.h"
 #include "user/daemon/mover.h"
 #include "user/ipc/json.h"
@@ -79,14 +81,20 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct ipc_answer enter(struct enter_test *test, const char *component, const char *leaf)
+static struct ipc_answer call_enter(struct enter_test *test, const json_t *said)
 {
-	AUTO_JSON json_t *said = json_pack("{s:s, s:s*}", "component", component, "leaf", leaf);
 	struct ipc_call call = {.method = IPC_ENTER, .parameters = said, .peer = &test->peer};
 	struct ipc_answer answer = {0};
 
 	method_enter(&test->daemon, &call, &answer);
 	return answer;
+}
+
+static struct ipc_answer enter(struct enter_test *test, const char *component, const char *leaf)
+{
+	AUTO_JSON json_t *said = json_pack("{s:s, s:s*}", "component", component, "leaf", leaf);
+
+	return call_enter(test, said);
 }
 
 static void expect_refused(struct enter_test *test, const char *component, const char *leaf,
@@ -98,6 +106,29 @@ static void expect_refused(struct enter_test *test, const char *component, const
 	assert_string_equal(answer.error, error);
 	if (text)
 		assert_non_null(strstr(json_get_text(answer.parameters, "reason"), text));
+	ipc_answer_done(&answer);
+}
+
+/* As root does for a user's job. */
+static struct ipc_answer enter_for(struct enter_test *test, const char *leaf, uid_t uid,
+				   json_int_t bytes)
+{
+	AUTO_JSON json_t *said = json_pack("{s:s, s:s, s:{s:I, s:i, s:[i]}, s:I, s:b}", "component",
+					   "cache", "leaf", leaf, "user", "uid", (json_int_t)uid,
+					   "gid", 7, "groups", 8, "bytes", bytes, "join", 1);
+
+	return call_enter(test, said);
+}
+
+static void expect_not_for(struct ipc_answer answer, const char *error, const char *text)
+{
+	assert_false(answer.later);
+	assert_string_equal(answer.error, error);
+	assert_non_null(
+		strstr(json_get_text(answer.parameters, json_object_get(answer.parameters, "reason")
+								? "reason"
+								: "parameter"),
+		       text));
 	ipc_answer_done(&answer);
 }
 
@@ -163,6 +194,99 @@ static void test_enter_never_moves_a_process_of_another_user(void **state)
 	assert_true(enter(test, "cache", "redis").later); /* what was refused holds no place */
 }
 
+/* ---- what root may ask for ---- */
+
+static void become_root(struct enter_test *test)
+{
+	test->peer.uid = 0;
+	test->peer.gid = 0;
+}
+
+static void test_enter_for_others_is_roots_alone(void **state)
+{
+	static const char *const only[] = {"{\"uid\": 4711, \"gid\": 7}", "1", "true"};
+	static const char *const key[] = {"user", "bytes", "join"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(key); i++) {
+		AUTO_JSON json_t *said = json_pack("{s:s}", "component", "cache");
+
+		json_put(said, key[i], json_loads(only[i], JSON_DECODE_ANY, NULL));
+		expect_not_for(call_enter(*state, said), IPC_ERROR_NOT_PERMITTED,
+			       "only root may enter for a user");
+	}
+}
+
+/* It is the user whom submit has to name, by itself or by a group. */
+static void test_enter_for_a_user_is_by_what_that_user_may(void **state)
+{
+	struct enter_test *test = *state;
+
+	become_root(test);
+	assert_true(enter_for(test, "slurm-1", USER, 1).later);
+	expect_not_for(enter_for(test, "slurm-2", USER + 1, 1), IPC_ERROR_NOT_PERMITTED,
+		       "uid 4712 may not enter cache");
+	test->daemon.component[0].allow.gid[test->daemon.component[0].allow.gid_count++] = 8;
+	assert_true(enter_for(test, "slurm-2", USER + 1, 1).later);
+}
+
+static void test_enter_takes_no_user_and_no_size_that_is_none(void **state)
+{
+	static const struct {
+		const char *key, *value;
+	} rows[] = {
+		{"user", "7"},
+		{"user", "{}"},
+		{"user", "{\"uid\": -1, \"gid\": 0}"},
+		{"user", "{\"uid\": 4294967295, \"gid\": 0}"},
+		{"user", "{\"uid\": 1, \"gid\": \"0\"}"},
+		{"user", "{\"uid\": 1, \"gid\": 0, \"groups\": 3}"},
+		{"user", "{\"uid\": 1, \"gid\": 0, \"groups\": [3, \"x\"]}"},
+		{"bytes", "0"},
+		{"bytes", "-5"},
+		{"bytes", "1.5"},
+		{"bytes", "9223372036854775807"},
+	};
+	struct enter_test *test = *state;
+
+	become_root(test);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_JSON json_t *said = json_pack("{s:s}", "component", "cache");
+
+		json_put(said, rows[i].key, json_loads(rows[i].value, JSON_DECODE_ANY, NULL));
+		expect_not_for(call_enter(test, said), IPC_ERROR_INVALID_PARAMETER, rows[i].key);
+	}
+}
+
+/* Several of a job come at once, in any order with those that are there. */
+static void test_enter_lets_a_users_processes_join_each_other(void **state)
+{
+	struct enter_test *test = *state;
+	AUTO_JSON json_t *alone = json_pack("{s:s, s:s}", "component", "cache", "leaf", "slurm-1");
+	struct ipc_answer answer;
+
+	become_root(test);
+	test->daemon.component[0].allow.all = true;
+	assert_true(enter_for(test, "slurm-1", USER, 1).later);
+	assert_true(enter_for(test, "slurm-1", USER, 1).later);
+	assert_int_equal(entered_find(&test->daemon, "cache", "slurm-1")->coming, 2);
+	expect_not_for(enter_for(test, "slurm-1", USER + 1, 1), IPC_ERROR_BUSY, "on its way");
+	answer = call_enter(test, alone);
+	expect_not_for(answer, IPC_ERROR_BUSY, "on its way");
+}
+
+static void test_enter_for_a_user_is_not_bounded_by_what_a_user_may(void **state)
+{
+	struct enter_test *test = *state;
+	char name[16];
+
+	become_root(test);
+	for (unsigned int i = 0; i < ENTERED_MAX; i++) {
+		snprintf(name, sizeof(name), "slurm-%u", i);
+		assert_true(enter_for(test, name, USER, 1).later);
+	}
+	expect_not_for(enter_for(test, "another", USER, 1), IPC_ERROR_REFUSED, "all together 256");
+}
+
 /* A leaf in the pool, noted as entered by the user; UINT32_MAX: not at all. */
 static void make_leaf(const struct tmp_pool *pool, const char *path, uid_t uid)
 {
@@ -193,11 +317,11 @@ static void test_enter_finds_again_what_an_earlier_uwd_let_in(void **state)
 	make_leaf(&pool, "cache/redis", USER);
 	make_leaf(&pool, "cache/gone", USER);
 	make_leaf(&pool, "cache/run-7-0", UINT32_MAX);
-	enter_find_again(&test->daemon);
+	entered_find_again(&test->daemon);
 	assert_int_equal(fstatat(pool.dirfd, "cache/redis", &st, 0), 0);
 	test->daemon.frame.leaf_count = 1;
 	test->daemon.frame.leaf[0] = (struct leaf_sample){.cgid = st.st_ino, .populated = true};
-	enter_keep_house(&test->daemon);
+	entered_keep_house(&test->daemon);
 	assert_true(is_there(&pool, "cache/redis"));
 	assert_false(is_there(&pool, "cache/gone"));
 	assert_true(is_there(&pool, "cache/run-7-0"));
@@ -206,9 +330,42 @@ static void test_enter_finds_again_what_an_earlier_uwd_let_in(void **state)
 	end_child(test->peer.pid);
 	test->peer.pid = own;
 	test->daemon.frame.leaf[0].populated = false;
-	enter_keep_house(&test->daemon);
+	entered_keep_house(&test->daemon);
 	assert_false(is_there(&pool, "cache/redis"));
 	test->daemon.pool.dir = -1;
+	tmp_pool_done(&pool);
+}
+
+/* What it does not use of its size is spoken for; what it uses beyond it is in use. */
+static void test_enter_reserves_what_is_the_leafs_limit(void **state)
+{
+	struct enter_test *test = *state;
+	struct daemon *daemon = &test->daemon;
+	uint64_t promised[UW_COMPONENTS_MAX];
+	struct tmp_pool pool;
+	struct stat st;
+
+	tmp_pool_init(&pool);
+	daemon->pool.dir = pool.dirfd;
+	assert_int_equal(mkdirat(pool.dirfd, "database", 0755), 0);
+	make_leaf(&pool, "database/slurm-1", USER);
+	make_leaf(&pool, "database/postgres", USER);
+	tmp_pool_write(&pool, "database/slurm-1", "memory.high", "1000000");
+	tmp_pool_write(&pool, "database/postgres", "memory.high", "max");
+	assert_int_equal(fstatat(pool.dirfd, "database/slurm-1", &st, 0), 0);
+	entered_find_again(daemon);
+	entered_promised(daemon, promised);
+	assert_int_equal(promised[0], 0);
+	assert_int_equal(promised[1], 1000000);
+	assert_int_equal(entered_reserved_in(daemon, st.st_ino), 1000000);
+	daemon->frame.leaf_count = 1;
+	daemon->frame.leaf[0] = (struct leaf_sample){.cgid = st.st_ino, .current_bytes = 300000};
+	entered_promised(daemon, promised);
+	assert_int_equal(promised[1], 700000);
+	daemon->frame.leaf[0].current_bytes = 1200000;
+	entered_promised(daemon, promised);
+	assert_int_equal(promised[1], 0);
+	daemon->pool.dir = -1;
 	tmp_pool_done(&pool);
 }
 
@@ -227,7 +384,7 @@ static void start_with_all_of_a_user(struct enter_test *test, struct tmp_pool *p
 		snprintf(path, sizeof(path), "cache/leaf-%u", i);
 		make_leaf(pool, path, USER);
 	}
-	enter_find_again(&test->daemon);
+	entered_find_again(&test->daemon);
 }
 
 static void test_enter_counts_what_an_earlier_uwd_let_in(void **state)
@@ -278,6 +435,12 @@ int main(void)
 		TEST(test_enter_counts_what_an_earlier_uwd_let_in),
 		TEST(test_enter_counts_a_name_that_is_taken_over),
 		TEST(test_enter_writes_nothing_in_a_dry_run),
+		TEST(test_enter_for_others_is_roots_alone),
+		TEST(test_enter_for_a_user_is_by_what_that_user_may),
+		TEST(test_enter_takes_no_user_and_no_size_that_is_none),
+		TEST(test_enter_lets_a_users_processes_join_each_other),
+		TEST(test_enter_for_a_user_is_not_bounded_by_what_a_user_may),
+		TEST(test_enter_reserves_what_is_the_leafs_limit),
 	};
 
 	if (geteuid()) {

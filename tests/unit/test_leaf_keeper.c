@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/pidfd.h>
 
 #include "tests/unit/hang_guard.h"
 #include "tests/unit/tmp_pool.h"
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
+#include "user/jobs/leaf_move.h"
 #include "user/jobs/ops.h"
 
 #define SOON_US US_PER_SEC /* what waited took two seconds, or had no end */
@@ -134,6 +136,36 @@ static void test_the_limit_asked_for_last_stands(void **state)
 	cg_group_close(&leaf);
 }
 
+/* Those who join take the leaf as it is, and only from who has entered it as the same user. */
+static void test_a_process_joins_its_users_others_alone(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_CLOSE int self = pidfd_open(getpid(), 0);
+	AUTO_CLOSE int dir = -1;
+	struct leaf_move move = {.component = "batch",
+				 .leaf = "slurm-7",
+				 .pidfd = self,
+				 .pid = getpid(),
+				 .bytes = 1000,
+				 .entered = true,
+				 .uid = 4711};
+	uint64_t cgid = 0, made = tmp_pool_group(&f->pool, "batch/slurm-7");
+
+	tmp_pool_write(&f->pool, "batch/slurm-7", "cgroup.procs", "");
+	dir = openat(f->pool.dirfd, "batch/slurm-7", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (cg_leaf_note_entered(dir, 4712))
+		skip(); /* a tmpfs before Linux 6.6 */
+	assert_int_equal(leaf_move_in(f->pool.dirfd, &move, &cgid), -EEXIST);
+	move.joins = true;
+	assert_int_equal(leaf_move_in(f->pool.dirfd, &move, &cgid), -EEXIST);
+	assert_int_equal(tmp_pool_read(&f->pool, "batch/slurm-7", "cgroup.procs"), 0);
+	move.uid = 4712;
+	assert_int_equal(leaf_move_in(f->pool.dirfd, &move, &cgid), 0);
+	assert_int_equal(cgid, made);
+	assert_int_equal(tmp_pool_read(&f->pool, "batch/slurm-7", "cgroup.procs"), getpid());
+	assert_int_equal(tmp_pool_read(&f->pool, "batch/slurm-7", "memory.high"), UINT64_MAX);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -142,6 +174,7 @@ int main(void)
 		TEST(test_a_leaf_that_cannot_be_removed_holds_nobody_up),
 		TEST(test_a_limit_that_cannot_be_lowered_holds_nobody_up),
 		TEST(test_the_limit_asked_for_last_stands),
+		TEST(test_a_process_joins_its_users_others_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

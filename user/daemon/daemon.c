@@ -25,13 +25,13 @@
 #include "user/base/journal.h"
 #include "user/base/log.h"
 #include "user/daemon/alone.h"
+#include "user/daemon/entered.h"
 #include "user/daemon/flight_log.h"
 #include "user/daemon/gate.h"
 #include "user/daemon/leases.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/memory.h"
 #include "user/daemon/mover.h"
-#include "user/daemon/methods/enter.h"
 #include "user/daemon/methods/methods.h"
 #include "user/daemon/methods/queue.h"
 #include "user/daemon/methods/wait.h"
@@ -276,7 +276,7 @@ static int on_tick_timer(sd_event_source *source, uint64_t usec, void *data)
 	gate_look(daemon);
 	leases_look(daemon);
 	queue_look(daemon);
-	enter_keep_house(daemon);
+	entered_keep_house(daemon);
 	if (alone_look(daemon))
 		leases_mend(daemon);
 	ipc_server_expire(daemon->server, daemon->frame.now_us);
@@ -435,7 +435,7 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 			err_set(err, rc, "uwd: %s", strerror(-rc));
 	}
 	if (rc >= 0) {
-		enter_find_again(daemon);
+		entered_find_again(daemon);
 		flight_log_open(daemon);
 		open_queue(daemon);
 		open_leases(daemon);

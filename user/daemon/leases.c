@@ -16,6 +16,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
+#include "user/daemon/entered.h"
 #include "user/daemon/keepers.h"
 #include "user/daemon/leases_report.h"
 #include "user/daemon/loop.h"
@@ -40,6 +41,7 @@ static void read_headroom(struct daemon *daemon, struct lease_headroom *headroom
 {
 	const struct config *config = &daemon->config;
 	uint64_t room = spoken_room(daemon), kept = spoken_reserve(daemon);
+	uint64_t promised[UW_COMPONENTS_MAX];
 	struct spoken_jobs jobs;
 
 	*headroom = (struct lease_headroom){
@@ -47,6 +49,7 @@ static void read_headroom(struct daemon *daemon, struct lease_headroom *headroom
 		.usable_bytes = config->usable_bytes,
 	};
 	spoken_by_jobs(daemon, &jobs);
+	entered_promised(daemon, promised);
 	for (uint32_t i = 0; i < config->component_count; i++) {
 		const struct component_view *view = &daemon->component[i].view;
 		uint64_t budget = config->component[i].budget_bytes;
@@ -55,10 +58,10 @@ static void read_headroom(struct daemon *daemon, struct lease_headroom *headroom
 		headroom->component[i].limit_bytes =
 			view->in_force_bytes > budget ? view->in_force_bytes : budget;
 		headroom->component[i].used_bytes =
-			spoken_by_others(daemon, i, &jobs) + jobs.reserved_bytes[i];
+			spoken_by_others(daemon, i, &jobs) + jobs.reserved_bytes[i] + promised[i];
 		headroom->component[i].level = view->level;
 		headroom->component[i].borrows = config->component[i].borrow;
-		kept += jobs.reserved_bytes[i] - jobs.current_bytes[i];
+		kept += jobs.reserved_bytes[i] - jobs.current_bytes[i] + promised[i];
 	}
 	headroom->host_free_bytes = sub_bytes(room, kept);
 }
@@ -75,17 +78,6 @@ static uint64_t solid_bytes(const struct daemon *daemon, uint32_t component, uin
 	return bytes - (uint64_t)((unsigned __int128)bytes * room / sample->current_bytes);
 }
 
-static uint64_t reserved_in(const struct daemon *daemon, uint64_t cgid)
-{
-	uint32_t slot = 0;
-	const struct job *job;
-
-	while (daemon->jobs && (job = jobs_next_active(daemon->jobs, &slot)))
-		if (jobs_leaf_of(daemon->jobs, job) == cgid)
-			return job->reserved_bytes;
-	return 0;
-}
-
 static void tell_leaves(struct daemon *daemon)
 {
 	for (uint32_t i = 0; i < daemon->frame.leaf_count; i++) {
@@ -93,7 +85,7 @@ static void tell_leaves(struct daemon *daemon)
 
 		lease_leaf_use(daemon->leases, leaf->cgid,
 			       solid_bytes(daemon, leaf->component, leaf->current_bytes),
-			       reserved_in(daemon, leaf->cgid));
+			       spoken_reserved_in(daemon, leaf->cgid));
 	}
 }
 
@@ -150,7 +142,7 @@ static void read_leaf(const struct daemon *daemon, char *position, struct lease_
 	leaf[strcspn(leaf, "/")] = '\0';
 	place->leaf = sense_leaf_find(daemon->sense, place->component, leaf);
 	place->use_bytes = read_use(daemon, place->component, leaf);
-	place->reserved_bytes = reserved_in(daemon, place->leaf);
+	place->reserved_bytes = spoken_reserved_in(daemon, place->leaf);
 }
 
 static void place_peer(void *data, const struct lease_peer *peer, struct lease_place *ret_place)

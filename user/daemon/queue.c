@@ -15,6 +15,7 @@
 #include "user/base/clock.h"
 #include "user/base/journal.h"
 #include "user/base/log.h"
+#include "user/daemon/entered.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/pool.h"
 #include "user/daemon/spoken.h"
@@ -126,17 +127,22 @@ static struct admit_config core_config(const struct config *config)
 	};
 }
 
-/* What is promised to programs and not in use yet, of all components. */
-static uint64_t read_leases(const struct daemon *daemon, struct admit_supply *supply)
+/* What is promised to programs, or reserved for who was let in, and not in use yet, of all
+ * components. */
+static uint64_t read_promised(const struct daemon *daemon, struct admit_supply *supply)
 {
-	uint64_t sum = 0;
+	uint64_t entered[UW_COMPONENTS_MAX], sum = 0;
 
-	for (uint32_t i = 0; daemon->leases && i < daemon->config.component_count; i++) {
-		struct lease_component_view view;
+	entered_promised(daemon, entered);
+	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
+		struct lease_component_view view = {0};
+		uint64_t promised;
 
-		lease_component_view(daemon->leases, i, daemon->frame.now_us, &view);
-		supply->component[i].other_bytes += view.promised_bytes;
-		sum += view.promised_bytes;
+		if (daemon->leases)
+			lease_component_view(daemon->leases, i, daemon->frame.now_us, &view);
+		promised = view.promised_bytes + entered[i];
+		supply->component[i].other_bytes += promised;
+		sum += promised;
 	}
 	return sum;
 }
@@ -166,7 +172,7 @@ static void read_supply(struct daemon *daemon, struct admit_supply *supply)
 		if (view->level > supply->level)
 			supply->level = view->level;
 	}
-	promised = read_leases(daemon, supply);
+	promised = read_promised(daemon, supply);
 	supply->host_available_bytes = room > promised ? room - promised : 0;
 }
 

@@ -8,6 +8,7 @@
 #include "user/daemon/spoken.h"
 
 #include "user/base/units.h"
+#include "user/daemon/entered.h"
 #include "user/jobs/jobs.h"
 #include "user/policy/lease/lease.h"
 #include "user/sense/sense.h"
@@ -33,6 +34,17 @@ void spoken_by_jobs(const struct daemon *daemon, struct spoken_jobs *ret_jobs)
 		ret_jobs->reserved_bytes[job->component] +=
 			current_bytes > job->reserved_bytes ? current_bytes : job->reserved_bytes;
 	}
+}
+
+uint64_t spoken_reserved_in(const struct daemon *daemon, uint64_t cgid)
+{
+	uint32_t slot = 0;
+	const struct job *job;
+
+	while (daemon->jobs && (job = jobs_next_active(daemon->jobs, &slot)))
+		if (jobs_leaf_of(daemon->jobs, job) == cgid)
+			return job->reserved_bytes;
+	return entered_reserved_in(daemon, cgid);
 }
 
 uint64_t spoken_reclaimable(const struct component_sample *sample)

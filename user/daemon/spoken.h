@@ -14,6 +14,9 @@ struct spoken_jobs {
 
 void spoken_by_jobs(const struct daemon *daemon, struct spoken_jobs *ret_jobs);
 
+/* What is reserved for who runs in this leaf: a job, or who was let in with a size. 0: nothing. */
+uint64_t spoken_reserved_in(const struct daemon *daemon, uint64_t cgid);
+
 /* File pages and slab that reclaim finds: room, whoever read them. */
 uint64_t spoken_reclaimable(const struct component_sample *sample);
 

@@ -189,7 +189,7 @@ struct daemon {
 
 	/* Calls that are being answered. */
 	struct wait_call *waits;      /* methods/wait.c */
-	struct entered_list *entered; /* NULL: nobody has entered; methods/enter.c */
+	struct entered_list *entered; /* NULL: nobody has entered; entered.c */
 	struct change *changes;       /* methods/change.c */
 
 	struct queue_page *pages;           /* methods/queue_page.c */

@@ -17,6 +17,7 @@
 #include "user/base/clock.h"
 #include "user/base/journal.h"
 #include "user/daemon/action_journal.h"
+#include "user/daemon/entered.h"
 #include "user/daemon/flight_log.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/pool.h"
@@ -188,12 +189,14 @@ static void end_hand_over(struct daemon *daemon)
 	log_notice("goes on with what the uwd before had frozen leaves=%u", kept);
 }
 
-/* What the queue and leases wait for is demand as growth is, and what leases were given is spoken
- * for before it is used. */
+/* What the queue and leases wait for is demand as growth is, and what leases were given, or was
+ * reserved for who entered, is spoken for before it is used. */
 static void add_queued(struct daemon *daemon)
 {
 	const struct admit *core = daemon->jobs ? jobs_admit(daemon->jobs) : NULL;
+	uint64_t entered[UW_COMPONENTS_MAX];
 
+	entered_promised(daemon, entered);
 	for (uint32_t i = 0; i < daemon->frame.component_count; i++) {
 		struct component_sample *sample = &daemon->frame.component[i];
 		struct lease_component_view view = {0};
@@ -202,7 +205,7 @@ static void add_queued(struct daemon *daemon)
 			lease_component_view(daemon->leases, i, daemon->frame.now_us, &view);
 		sample->queued_bytes = core ? admit_wanted(core, i) : 0;
 		sample->wanted_bytes = view.wanted_bytes;
-		sample->promised_bytes = view.promised_bytes;
+		sample->promised_bytes = view.promised_bytes + entered[i];
 	}
 }
 
@@ -213,10 +216,13 @@ static void tell_leases(struct daemon *daemon)
 
 	if (daemon->leases)
 		lease_totals(daemon->leases, &totals);
-	for (uint32_t i = 0; i < daemon->frame.leaf_count; i++)
-		daemon->frame.leaf[i].leased_bytes =
-			totals.leases ? lease_leaf_firm(daemon->leases, daemon->frame.leaf[i].cgid)
-				      : 0;
+	for (uint32_t i = 0; i < daemon->frame.leaf_count; i++) {
+		struct leaf_sample *leaf = &daemon->frame.leaf[i];
+
+		leaf->leased_bytes = entered_reserved_in(daemon, leaf->cgid);
+		if (totals.leases)
+			leaf->leased_bytes += lease_leaf_firm(daemon->leases, leaf->cgid);
+	}
 }
 
 /* As many may be lost in the next frame again: said now and then. */

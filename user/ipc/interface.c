@@ -110,6 +110,7 @@ static const char types[] =
 	"# frozen_by is uwd, other (somebody else did, and thaws it), or empty. cold_bytes lay untouched\n"
 	"# for 10 s when the kernel looked last, looked_us ago; idle_bytes of them, which are anonymous,\n"
 	"# for a minute at least; hot_bytes are all others. null while nobody asks, or nothing tells.\n"
+	"# reserved_bytes: of a job, or of who was let in with a size; null for all others.\n"
 	"type Leaf (\n"
 	"\tname: string,\n"
 	"\tid: int,\n"
@@ -119,6 +120,7 @@ static const char types[] =
 	"\tage_us: int,\n"
 	"\tcurrent_bytes: int,\n"
 	"\tswap_bytes: int,\n"
+	"\treserved_bytes: ?int,\n"
 	"\thot_bytes: ?int,\n"
 	"\tcold_bytes: ?int,\n"
 	"\tidle_bytes: ?int,\n"
@@ -126,6 +128,9 @@ static const char types[] =
 	")\n"
 	"\n"
 	"type Share (component: string, bytes: int)\n"
+	"\n"
+	"# A user for whom root starts a process\n"
+	"type EnterUser (uid: int, gid: int, groups: ?[]int)\n"
 	"\n"
 	"# What it holds beyond its budget, of whose, and what of that an owner takes back now: paid\n"
 	"# within freeze_in_us, or it is frozen; null where nothing is owed, or it may not be frozen.\n"
@@ -472,8 +477,10 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 		{
 			.name = "Enter",
 			.doc = "Moves the caller into a leaf of a component that its submit lets one use;\n"
-			       "# it goes on there",
-			.in = "(component: string, leaf: ?string)",
+			       "# it goes on there. Root may do it for a user, whose submit it then is, with\n"
+			       "# bytes reserved as the leaf's limit, and join others of the user there",
+			.in = "(component: string, leaf: ?string, user: ?EnterUser, bytes: ?int, "
+			      "join: ?bool)",
 			.out = "(component: string, leaf: string)",
 			.by_job = true,
 		},

@@ -30,13 +30,14 @@ int leaf_keeper_clean(struct leaf_keeper *keeper, const char *component, const c
 int leaf_keeper_limit(struct leaf_keeper *keeper, const struct cg_group *leaf, uint64_t bytes,
 		      bool raised);
 
-/* A process that is to run in a new leaf. */
+/* A process that is to run in a leaf, mostly a new one. */
 struct leaf_move {
 	char component[UW_NAME_LEN], leaf[JOBS_LEAF_LEN];
 	int pidfd;      /* the keeper makes its own of it */
 	pid_t pid;      /* the same process's */
 	uint64_t bytes; /* memory.high, in force before it gets there */
 	bool entered;   /* by itself: the leaf is noted as its user's, see cg_leaf_note_entered */
+	bool joins;     /* those of its user who have entered it, if any run there */
 	uid_t uid;
 	/* On the keeper's thread, when it is there or the leaf is gone again; cgid is the leaf's.
 	 * -ECANCELED: the keeper ended before, and calls it itself. */

@@ -32,17 +32,37 @@ static int write_number(int dir, const char *file, uint64_t number)
 	return text_write_at(dir, file, text);
 }
 
+static int move_in(int dir, const struct leaf_move *move)
+{
+	int rc = runs(move->pidfd) ? 0 : -ESRCH;
+
+	if (!rc)
+		rc = write_number(dir, "cgroup.procs", (uint64_t)move->pid);
+	return rc || runs(move->pidfd) ? rc : -ESRCH;
+}
+
 static int put_in(int dir, const struct leaf_move *move)
 {
 	int rc = move->entered ? cg_leaf_note_entered(dir, move->uid) : 0;
 
 	if (!rc)
 		rc = write_number(dir, cg_knob_file(CG_HIGH), move->bytes);
-	if (!rc && !runs(move->pidfd))
-		rc = -ESRCH;
-	if (!rc)
-		rc = write_number(dir, "cgroup.procs", (uint64_t)move->pid);
-	return rc || runs(move->pidfd) ? rc : -ESRCH;
+	return rc ? rc : move_in(dir, move);
+}
+
+/* As its user has entered it: what is noted there and its limit stay. */
+static int join(int pool, const struct leaf_move *move)
+{
+	AUTO_CLOSE int dir = -1;
+	struct uw_err err;
+	uid_t uid;
+	int rc = cg_leaf_ensure(pool, move->component, move->leaf, &dir, &err);
+
+	if (rc)
+		return rc;
+	if (cg_leaf_read_entered(dir, &uid) || uid != move->uid)
+		return -EEXIST;
+	return move_in(dir, move);
 }
 
 static void give_up(int pool, int dir, const struct leaf_move *move)
@@ -76,6 +96,8 @@ int leaf_move_in(int pool, const struct leaf_move *move, uint64_t *ret_cgid)
 	struct uw_err err;
 	int rc = cg_leaf_create(pool, move->component, move->leaf, name, sizeof(name), &dir, &err);
 
+	if (rc == -EEXIST && move->joins)
+		return join(pool, move) ?: read_id(pool, move, ret_cgid);
 	if (rc)
 		return rc;
 	rc = read_id(pool, move, ret_cgid);

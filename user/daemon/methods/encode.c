@@ -14,6 +14,7 @@
 #include "user/base/clock.h"
 #include "user/daemon/gate.h"
 #include "user/daemon/leases_report.h"
+#include "user/daemon/spoken.h"
 #include "user/ipc/json.h"
 #include "user/ipc/server.h"
 #include "user/kern/kern.h"
@@ -218,6 +219,7 @@ static const char *frozen_by(const struct leaf_sample *leaf)
 
 static json_t *encode_leaf(const struct daemon *daemon, const struct leaf_sample *leaf)
 {
+	uint64_t reserved = spoken_reserved_in(daemon, leaf->cgid);
 	json_t *object = json_object();
 	char name[ACTION_LEAF_LEN];
 
@@ -230,6 +232,7 @@ static json_t *encode_leaf(const struct daemon *daemon, const struct leaf_sample
 	json_put(object, "age_us", json_number(since(leaf->born_us, clock_now_us())));
 	json_put(object, "current_bytes", json_number(leaf->current_bytes));
 	json_put(object, "swap_bytes", json_number(leaf->swap_bytes));
+	json_put(object, "reserved_bytes", reserved ? json_u64(reserved) : json_null());
 	put_ages(object, &leaf->ages);
 	return object;
 }

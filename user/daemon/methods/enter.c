@@ -1,186 +1,94 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Who calls is known by the socket, and is moved on the mover's thread: the answer comes when it is
- * there. A leaf in which somebody runs is entered by nobody else. Each leaf that was entered stands
- * in a list until nothing runs in it any more, and is removed then: a user cannot leave more of
- * them than the list lets one have. A uwd that is started anew finds them again by a note on the
- * leaf, which is there before anybody runs in it.
+ * there. A leaf in which somebody runs is entered by nobody else, unless root says so, who starts
+ * several processes for one user.
  */
 #include "user/daemon/methods/enter.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/text.h"
+#include "user/daemon/entered.h"
 #include "user/daemon/mover.h"
 #include "user/daemon/submitters.h"
 #include "user/ipc/json.h"
 #include "user/lease/peer.h"
 #include "user/lease/server.h"
-
-struct entered {
-	char component[UW_NAME_LEN], leaf[JOBS_LEAF_LEN];
-	uid_t uid;
-	uint64_t cgid;
-	bool on_its_way;
-};
-
-struct entered_list {
-	uint32_t count;
-	struct entered at[ENTERED_MAX];
-};
+#include "user/policy/lease/lease.h"
 
 /* Of one call, until it is answered. */
 struct entering {
 	uint64_t token;
 	struct entered place;
 	struct entered before; /* as it stood in the list; no component: it did not */
+	bool joins;            /* those who run there already */
 };
 
-/* ---- the list ---- */
-
-static struct entered *find(struct daemon *daemon, const struct entered *place)
-{
-	struct entered_list *list = daemon->entered;
-
-	for (uint32_t i = 0; list && i < list->count; i++)
-		if (!strcmp(list->at[i].leaf, place->leaf) &&
-		    !strcmp(list->at[i].component, place->component))
-			return &list->at[i];
-	return NULL;
-}
-
-static void forget(struct daemon *daemon, struct entered *entered)
-{
-	struct entered_list *list = daemon->entered;
-
-	*entered = list->at[--list->count];
-}
-
-static uint32_t count_of(const struct entered_list *list, uid_t uid)
-{
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < list->count; i++)
-		count += list->at[i].uid == uid;
-	return count;
-}
+/* ---- its place in the list ---- */
 
 /* Nobody has come: what was there before is still to be removed once it is empty. */
 static void take_back(struct daemon *daemon, const struct entering *entering)
 {
-	struct entered *entered = find(daemon, &entering->place);
+	struct entered *entered =
+		entered_find(daemon, entering->place.component, entering->place.leaf);
 
+	if (--entered->coming || entered->cgid)
+		return; /* others may still come, or have */
 	if (*entering->before.component)
 		*entered = entering->before;
 	else
-		forget(daemon, entered);
+		entered_forget(daemon, entered);
+}
+
+/* One user's leaves are bounded, but for those that root makes for it. */
+static bool has_room(const struct daemon *daemon, const struct ipc_peer *peer,
+		     const struct entered *place, const struct entered *before,
+		     struct ipc_answer *answer)
+{
+	uint32_t all, own = entered_count(daemon, place->uid, &all);
+
+	if ((before || all < ENTERED_MAX) &&
+	    (!peer->uid || (before && before->uid == place->uid) || own < ENTERED_MAX_USER))
+		return true;
+	ipc_answer_fail(answer, IPC_ERROR_REFUSED,
+			"uid %u has entered %u leaves of %u in all; a user may enter %u, "
+			"all together %u",
+			(unsigned int)place->uid, own, all, ENTERED_MAX_USER, ENTERED_MAX);
+	return false;
 }
 
 /* Puts the place on the list; false when that is answered. */
-static bool put(struct daemon *daemon, const struct entered *place, struct entered *ret_before,
+static bool put(struct daemon *daemon, const struct ipc_peer *peer, struct entering *entering,
 		struct ipc_answer *answer)
 {
-	struct entered_list *list = daemon->entered ? daemon->entered : calloc(1, sizeof(*list));
-	struct entered *before = find(daemon, place);
+	const struct entered *place = &entering->place;
+	struct entered *before = entered_find(daemon, place->component, place->leaf);
 
-	daemon->entered = list;
-	if (!list) {
-		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
-		return false;
+	if (before && entering->joins && before->uid == place->uid) {
+		before->coming++;
+		return true;
 	}
-	if (before && before->on_its_way) {
+	if (before && before->coming) {
 		ipc_answer_fail(answer, IPC_ERROR_BUSY, "another process is on its way into %s/%s",
 				place->component, place->leaf);
 		return false;
 	}
-	if ((!before && list->count == ENTERED_MAX) ||
-	    ((!before || before->uid != place->uid) && place->uid &&
-	     count_of(list, place->uid) >= ENTERED_MAX_USER)) {
-		ipc_answer_fail(answer, IPC_ERROR_REFUSED,
-				"uid %u has entered %u leaves of %u in all; a user may enter %u, "
-				"all together %u",
-				(unsigned int)place->uid, count_of(list, place->uid), list->count,
-				ENTERED_MAX_USER, ENTERED_MAX);
+	if (!has_room(daemon, peer, place, before, answer))
+		return false;
+	if (before) {
+		entering->before = *before;
+		*before = *place;
+	} else if (!entered_add(daemon, place)) {
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
 		return false;
 	}
-	*ret_before = before ? *before : (struct entered){0};
-	*(before ? before : &list->at[list->count++]) = *place;
 	return true;
-}
-
-/* ---- those of a uwd before ---- */
-
-struct entered_scan {
-	struct daemon *daemon;
-	const char *component;
-	int dir; /* of it */
-};
-
-static int find_entered(void *data, const char *name)
-{
-	const struct entered_scan *scan = data;
-	struct entered_list *list = scan->daemon->entered;
-	AUTO_CLOSE int leaf = openat(scan->dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct entered place = {0};
-	struct stat st;
-
-	if (list->count == ENTERED_MAX)
-		return -ENOSPC; /* the rest is entered again, or found by the next uwd */
-	if (leaf < 0 || cg_leaf_read_entered(leaf, &place.uid) || fstat(leaf, &st) ||
-	    !text_copy(place.leaf, sizeof(place.leaf), name))
-		return 0;
-	text_copy(place.component, sizeof(place.component), scan->component);
-	place.cgid = st.st_ino;
-	list->at[list->count++] = place;
-	return 0;
-}
-
-void enter_find_again(struct daemon *daemon)
-{
-	if (daemon->options.dry_run)
-		return;
-	daemon->entered = calloc(1, sizeof(*daemon->entered));
-	for (uint32_t i = 0; daemon->entered && i < daemon->config.component_count; i++) {
-		const char *name = daemon->config.component[i].name;
-		AUTO_CLOSE int dir =
-			openat(daemon->pool.dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		struct entered_scan scan = {daemon, name, dir};
-
-		if (dir >= 0)
-			cg_leaf_each(dir, find_entered, &scan);
-	}
-}
-
-/* ---- those that were left ---- */
-
-static bool is_populated(const struct frame *frame, uint64_t cgid)
-{
-	for (uint32_t i = 0; i < frame->leaf_count; i++)
-		if (frame->leaf[i].cgid == cgid)
-			return frame->leaf[i].populated;
-	return false;
-}
-
-void enter_keep_house(struct daemon *daemon)
-{
-	struct entered_list *list = daemon->entered;
-
-	for (uint32_t i = list ? list->count : 0; i-- > 0;) {
-		struct entered *entered = &list->at[i];
-
-		if (entered->on_its_way || is_populated(&daemon->frame, entered->cgid))
-			continue;
-		/* The kernel has the last word: it refuses while somebody is there. */
-		if (cg_leaf_remove(daemon->pool.dir, entered->component, entered->leaf) != -EBUSY)
-			forget(daemon, entered);
-	}
 }
 
 /* ---- what is asked for ---- */
@@ -214,8 +122,69 @@ static bool read_leaf(const struct ipc_call *call, struct ipc_answer *answer,
 	return false;
 }
 
+static bool has(const struct ipc_call *call, const char *key)
+{
+	const json_t *value = json_object_get(call->parameters, key);
+
+	return value && !json_is_null(value);
+}
+
+static bool read_id(const json_t *value, uint32_t *ret_id)
+{
+	json_int_t id = json_is_integer(value) ? json_integer_value(value) : -1;
+
+	if (id < 0 || id >= UINT32_MAX)
+		return false;
+	*ret_id = (uint32_t)id;
+	return true;
+}
+
+/* Who is more than IPC_GROUPS_MAX groups is known by the first of them, as a caller is. */
+static bool read_user(const json_t *user, struct ipc_peer *who)
+{
+	const json_t *groups = json_object_get(user, "groups");
+
+	if (!read_id(json_object_get(user, "uid"), &who->uid) ||
+	    !read_id(json_object_get(user, "gid"), &who->gid) || (groups && !json_is_array(groups)))
+		return false;
+	who->group_count = 0;
+	for (size_t i = 0; i < json_array_size(groups) && i < IPC_GROUPS_MAX; i++)
+		if (!read_id(json_array_get(groups, i), &who->group[who->group_count++]))
+			return false;
+	return true;
+}
+
+/* What only root may ask: for whom, how much is reserved, and to be beside others. */
+static bool read_service(const struct ipc_call *call, struct ipc_answer *answer,
+			 struct ipc_peer *who, struct entering *entering)
+{
+	const json_t *bytes = json_object_get(call->parameters, "bytes");
+
+	*who = *call->peer;
+	if (!has(call, "user") && !has(call, "bytes") && !has(call, "join"))
+		return true;
+	if (call->peer->uid) {
+		ipc_answer_fail(answer, IPC_ERROR_NOT_PERMITTED,
+				"only root may enter for a user, with bytes, or beside others");
+		return false;
+	}
+	if (has(call, "user") && !read_user(json_object_get(call->parameters, "user"), who)) {
+		ipc_answer_bad_parameter(answer, "user");
+		return false;
+	}
+	if (has(call, "bytes") && (!json_is_integer(bytes) || json_integer_value(bytes) <= 0 ||
+				   (uint64_t)json_integer_value(bytes) > LEASE_BYTES_MAX)) {
+		ipc_answer_bad_parameter(answer, "bytes");
+		return false;
+	}
+	entering->place.bytes = json_get_u64_or(call->parameters, "bytes", 0);
+	entering->joins = json_get_bool(call->parameters, "join");
+	return true;
+}
+
 static bool read_place(const struct daemon *daemon, const struct ipc_call *call,
-		       struct ipc_answer *answer, struct entered *ret_place)
+		       const struct ipc_peer *who, struct ipc_answer *answer,
+		       struct entered *ret_place)
 {
 	const char *name = json_get_text(call->parameters, "component");
 	int at = config_find(&daemon->config, name);
@@ -225,13 +194,14 @@ static bool read_place(const struct daemon *daemon, const struct ipc_call *call,
 				"there is no component '%.64s'; uw.conf names them", name);
 		return false;
 	}
-	if (!submitters_include(&daemon->component[at].allow, call->peer)) {
+	if (!submitters_include(&daemon->component[at].allow, who)) {
 		ipc_answer_fail(answer, IPC_ERROR_NOT_PERMITTED,
 				"uid %u may not enter %s; 'submit' of [component %s] in uw.conf "
 				"says who may",
-				(unsigned int)call->peer->uid, name, name);
+				(unsigned int)who->uid, name, name);
 		return false;
 	}
+	ret_place->uid = who->uid;
 	text_copy(ret_place->component, sizeof(ret_place->component),
 		  daemon->config.component[at].name);
 	return read_leaf(call, answer, ret_place);
@@ -253,17 +223,20 @@ static void fail(struct ipc_answer *answer, const struct entered *place, int rc)
 static void on_moved(struct daemon *daemon, void *data, int rc, uint64_t cgid)
 {
 	const struct entering *entering = data;
-	struct entered *entered = find(daemon, &entering->place);
+	const struct entered *place = &entering->place;
+	struct entered *entered = entered_find(daemon, place->component, place->leaf);
 	struct ipc_answer answer = {0};
 
 	if (rc) {
-		fail(&answer, &entering->place, rc);
+		fail(&answer, place, rc);
 		take_back(daemon, entering);
 	} else {
-		entered->on_its_way = false;
+		entered->coming--;
+		if (entered->cgid != cgid)
+			entered->bytes = place->bytes; /* it was made for this one */
 		entered->cgid = cgid;
-		answer.parameters = json_pack("{s:s, s:s}", "component", entering->place.component,
-					      "leaf", entering->place.leaf);
+		answer.parameters =
+			json_pack("{s:s, s:s}", "component", place->component, "leaf", place->leaf);
 	}
 	ipc_server_answer(daemon->server, entering->token, &answer, clock_now_us());
 }
@@ -275,9 +248,10 @@ static int begin(struct daemon *daemon, const struct ipc_call *call, const struc
 	AUTO_CLOSE int pidfd = lease_peer_hold(call->peer);
 	struct leaf_move leaf = {.pidfd = pidfd,
 				 .pid = call->peer->pid,
-				 .bytes = UINT64_MAX,
+				 .bytes = place->bytes ? place->bytes : UINT64_MAX,
 				 .entered = true,
-				 .uid = call->peer->uid};
+				 .joins = first->joins,
+				 .uid = place->uid};
 	int rc = !entering ? -ENOMEM : pidfd < 0 ? pidfd : 0;
 
 	if (rc)
@@ -293,16 +267,17 @@ static int begin(struct daemon *daemon, const struct ipc_call *call, const struc
 
 void method_enter(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer)
 {
-	struct entering entering = {.token = call->token,
-				    .place = {.uid = call->peer->uid, .on_its_way = true}};
+	struct entering entering = {.token = call->token, .place = {.coming = 1}};
+	struct ipc_peer who;
 	int rc;
 
 	if (daemon->options.dry_run) {
 		ipc_answer_fail(answer, IPC_ERROR_REFUSED, "this uwd is a dry run");
 		return;
 	}
-	if (!read_place(daemon, call, answer, &entering.place) ||
-	    !put(daemon, &entering.place, &entering.before, answer))
+	if (!read_service(call, answer, &who, &entering) ||
+	    !read_place(daemon, call, &who, answer, &entering.place) ||
+	    !put(daemon, call->peer, &entering, answer))
 		return;
 	rc = begin(daemon, call, &entering);
 	if (rc) {

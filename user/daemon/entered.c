@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A user cannot leave more of them than the list lets one have. A uwd that is started anew finds
+ * them again by a note on the leaf, which is there before anybody runs in it, and what is reserved
+ * by the leaf's limit, which is the same.
+ */
+#include "user/daemon/entered.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/text.h"
+
+struct entered_list {
+	uint32_t count;
+	struct entered at[ENTERED_MAX];
+};
+
+/* ---- the list ---- */
+
+struct entered *entered_find(struct daemon *daemon, const char *component, const char *leaf)
+{
+	struct entered_list *list = daemon->entered;
+
+	for (uint32_t i = 0; list && i < list->count; i++)
+		if (!strcmp(list->at[i].leaf, leaf) && !strcmp(list->at[i].component, component))
+			return &list->at[i];
+	return NULL;
+}
+
+uint32_t entered_count(const struct daemon *daemon, uid_t uid, uint32_t *ret_all)
+{
+	const struct entered_list *list = daemon->entered;
+	uint32_t count = 0;
+
+	*ret_all = list ? list->count : 0;
+	for (uint32_t i = 0; i < *ret_all; i++)
+		count += list->at[i].uid == uid;
+	return count;
+}
+
+struct entered *entered_add(struct daemon *daemon, const struct entered *place)
+{
+	struct entered_list *list = daemon->entered ? daemon->entered : calloc(1, sizeof(*list));
+
+	daemon->entered = list;
+	if (!list || list->count == ENTERED_MAX)
+		return NULL;
+	list->at[list->count] = *place;
+	return &list->at[list->count++];
+}
+
+void entered_forget(struct daemon *daemon, struct entered *entered)
+{
+	struct entered_list *list = daemon->entered;
+
+	*entered = list->at[--list->count];
+}
+
+/* ---- those of a uwd before ---- */
+
+struct entered_scan {
+	struct daemon *daemon;
+	const char *component;
+	int dir; /* of it */
+};
+
+/* "max" is no number. */
+static uint64_t read_limit(int leaf)
+{
+	char text[32];
+
+	return text_read_at(leaf, cg_knob_file(CG_HIGH), text, sizeof(text)) > 0
+		       ? strtoull(text, NULL, 10)
+		       : 0;
+}
+
+static int find_entered(void *data, const char *name)
+{
+	const struct entered_scan *scan = data;
+	AUTO_CLOSE int leaf = openat(scan->dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct entered place = {0};
+	struct stat st;
+
+	if (leaf < 0 || cg_leaf_read_entered(leaf, &place.uid) || fstat(leaf, &st) ||
+	    !text_copy(place.leaf, sizeof(place.leaf), name))
+		return 0;
+	text_copy(place.component, sizeof(place.component), scan->component);
+	place.cgid = st.st_ino;
+	place.bytes = read_limit(leaf);
+	/* The rest is entered again, or found by the next uwd. */
+	return entered_add(scan->daemon, &place) ? 0 : -ENOSPC;
+}
+
+void entered_find_again(struct daemon *daemon)
+{
+	if (daemon->options.dry_run)
+		return;
+	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
+		const char *name = daemon->config.component[i].name;
+		AUTO_CLOSE int dir =
+			openat(daemon->pool.dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		struct entered_scan scan = {daemon, name, dir};
+
+		if (dir >= 0)
+			cg_leaf_each(dir, find_entered, &scan);
+	}
+}
+
+/* ---- those that were left ---- */
+
+static const struct leaf_sample *sample_of(const struct daemon *daemon, uint64_t cgid)
+{
+	for (uint32_t i = 0; cgid && i < daemon->frame.leaf_count; i++)
+		if (daemon->frame.leaf[i].cgid == cgid)
+			return &daemon->frame.leaf[i];
+	return NULL;
+}
+
+void entered_keep_house(struct daemon *daemon)
+{
+	struct entered_list *list = daemon->entered;
+
+	for (uint32_t i = list ? list->count : 0; i-- > 0;) {
+		struct entered *entered = &list->at[i];
+		const struct leaf_sample *sample = sample_of(daemon, entered->cgid);
+
+		if (entered->coming || (sample && sample->populated))
+			continue;
+		/* The kernel has the last word: it refuses while somebody is there. */
+		if (cg_leaf_remove(daemon->pool.dir, entered->component, entered->leaf) != -EBUSY)
+			entered_forget(daemon, entered);
+	}
+}
+
+/* ---- what is reserved ---- */
+
+uint64_t entered_reserved_in(const struct daemon *daemon, uint64_t cgid)
+{
+	const struct entered_list *list = daemon->entered;
+
+	for (uint32_t i = 0; cgid && list && i < list->count; i++)
+		if (list->at[i].cgid == cgid)
+			return list->at[i].bytes;
+	return 0;
+}
+
+void entered_promised(const struct daemon *daemon, uint64_t ret_bytes[static UW_COMPONENTS_MAX])
+{
+	const struct entered_list *list = daemon->entered;
+
+	memset(ret_bytes, 0, UW_COMPONENTS_MAX * sizeof(*ret_bytes));
+	for (uint32_t i = 0; list && i < list->count; i++) {
+		const struct entered *entered = &list->at[i];
+		int component =
+			entered->bytes ? config_find(&daemon->config, entered->component) : -1;
+		const struct leaf_sample *sample;
+		uint64_t used;
+
+		if (component < 0)
+			continue;
+		sample = sample_of(daemon, entered->cgid);
+		used = sample ? sample->current_bytes : 0;
+		ret_bytes[component] += entered->bytes > used ? entered->bytes - used : 0;
+	}
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Leaves that were entered by processes which somebody else starts and waits for: a service's
+ * manager, or Slurm. Each stands in a list until nothing runs in it any more, and is removed then.
+ * Of some a size is reserved, which the queue and leases do not give away.
+ */
+#ifndef UW_DAEMON_ENTERED_H
+#define UW_DAEMON_ENTERED_H
+
+#include "user/daemon/state.h"
+
+#define ENTERED_MAX      256U /* at once: as many as are sampled */
+#define ENTERED_MAX_USER 32U  /* of one user that is not root, by itself */
+
+struct entered {
+	char component[UW_NAME_LEN], leaf[JOBS_LEAF_LEN];
+	uid_t uid;
+	uint64_t cgid;   /* 0: nobody has come yet */
+	uint64_t bytes;  /* that are reserved; 0 = none are */
+	uint32_t coming; /* on their way */
+};
+
+/* NULL: not in the list. Valid until the list changes. */
+struct entered *entered_find(struct daemon *daemon, const char *component, const char *leaf);
+
+/* How many there are, and of them the user's. */
+uint32_t entered_count(const struct daemon *daemon, uid_t uid, uint32_t *ret_all);
+
+/* A copy of place, added; NULL: no memory, or ENTERED_MAX are there. */
+struct entered *entered_add(struct daemon *daemon, const struct entered *place);
+void entered_forget(struct daemon *daemon, struct entered *entered);
+
+/* At the start, with the pool: what was entered by way of an earlier uwd, or without one. */
+void entered_find_again(struct daemon *daemon);
+
+/* Removes what was entered and left; once a second. */
+void entered_keep_house(struct daemon *daemon);
+
+/* Reserved in this leaf. */
+uint64_t entered_reserved_in(const struct daemon *daemon, uint64_t cgid);
+
+/* Of each component what is reserved so and was not in use in the last frame. */
+void entered_promised(const struct daemon *daemon, uint64_t ret_bytes[static UW_COMPONENTS_MAX]);
+
+#endif
