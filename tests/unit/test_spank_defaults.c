@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a line of plugstack.conf may say, which component a step goes to by it, and what uwd is
+ * asked. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/units.h"
+#include "user/ipc/json.h"
+#include "user/slurm/defaults.h"
+#include "user/slurm/place.h"
+
+#define WORDS_MAX 40
+
+static int read_line(int argc, char *const *argv, struct slurm_defaults *defaults,
+		     struct uw_err *err)
+{
+	*err = (struct uw_err){0};
+	return slurm_defaults_read(argc, argv, "/run/uwd.sock", defaults, err);
+}
+
+static void test_an_empty_line_leaves_steps_alone(void **state)
+{
+	struct slurm_defaults defaults;
+	struct uw_err err;
+
+	(void)state;
+	assert_int_equal(read_line(0, NULL, &defaults, &err), 0);
+	assert_string_equal(defaults.socket, "/run/uwd.sock");
+	assert_string_equal(slurm_component_of(&defaults, NULL, NULL), "");
+	assert_string_equal(slurm_component_of(&defaults, NULL, "debug"), "");
+	assert_string_equal(slurm_component_of(&defaults, "batch", "debug"), "batch");
+}
+
+static void test_what_is_asked_for_goes_before_the_partition_and_that_before_the_default(
+	void **state)
+{
+	static char *const words[] = {"partition=debug:services", "component=batch",
+				      "partition=gpu:ml", "socket=/tmp/uwd.sock"};
+	static const struct {
+		const char *asked, *partition, *component;
+	} rows[] = {
+		{NULL, NULL, "batch"},       {NULL, "", "batch"},      {NULL, "long", "batch"},
+		{NULL, "debug", "services"}, {NULL, "gpu", "ml"},      {NULL, "gp", "batch"},
+		{"cache", "gpu", "cache"},   {"cache", NULL, "cache"},
+	};
+	struct slurm_defaults defaults;
+	struct uw_err err;
+
+	(void)state;
+	assert_int_equal(read_line(ARRAY_SIZE(words), words, &defaults, &err), 0);
+	assert_string_equal(defaults.socket, "/tmp/uwd.sock");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_string_equal(slurm_component_of(&defaults, rows[i].asked, rows[i].partition),
+				    rows[i].component);
+}
+
+/* Each in one line that names the word; what was read before it is not given out. */
+static void test_a_bad_word_is_refused_in_a_line(void **state)
+{
+	static const struct {
+		const char *word, *text;
+	} rows[] = {
+		{"", "'': there are component=NAME"},
+		{"batch", "'batch': there are component=NAME"},
+		{"Component=batch", "'Component=batch': there are"},
+		{"component", "'component': there are"},
+		{"component=", "component '': want the name of a component"},
+		{"component=Batch", "component 'Batch': want"},
+		{"component=a/b", "component 'a/b': want"},
+		{"component=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "want the name of a component"},
+		{"partition=debug", "partition=debug: want PARTITION:COMPONENT"},
+		{"partition=:batch", "partition=:batch: want PARTITION:COMPONENT"},
+		{"partition=debug:", "partition=debug:: component '': want"},
+		{"partition=debug:a b", "partition=debug:a b: component 'a b': want"},
+		{"socket=uwd.sock", "socket=uwd.sock: want a path from /"},
+		{"socket=", "socket=: want a path from /"},
+	};
+	struct slurm_defaults defaults = {.component = "as-it-was"};
+	struct uw_err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char *words[] = {"component=good", (char *)(uintptr_t)rows[i].word};
+
+		assert_int_equal(read_line(2, words, &defaults, &err), -EINVAL);
+		assert_non_null(strstr(err.text, rows[i].text));
+		assert_ptr_equal(strstr(err.text, "plugstack.conf: spank_uw.so: "), err.text);
+		assert_null(strchr(err.text, '\n'));
+		assert_string_equal(defaults.component, "as-it-was");
+	}
+}
+
+static void test_words_that_are_too_long_or_too_many_are_refused(void **state)
+{
+	char path[256] = "socket=/", partition[256] = "partition=", text[WORDS_MAX][32];
+	char *words[WORDS_MAX], *one[1];
+	struct slurm_defaults defaults;
+	struct uw_err err;
+
+	(void)state;
+	memset(path + 8, 'x', SLURM_SOCKET_LEN - 2);
+	one[0] = path;
+	assert_int_equal(read_line(1, one, &defaults, &err), 0);
+	path[8 + SLURM_SOCKET_LEN - 2] = 'x';
+	assert_int_equal(read_line(1, one, &defaults, &err), -EINVAL);
+	memset(partition + 10, 'p', SLURM_PARTITION_LEN);
+	strcpy(partition + 10 + SLURM_PARTITION_LEN, ":batch");
+	one[0] = partition;
+	assert_int_equal(read_line(1, one, &defaults, &err), -EINVAL);
+	memmove(partition + 10, partition + 11, strlen(partition + 10));
+	assert_int_equal(read_line(1, one, &defaults, &err), 0);
+	for (unsigned int i = 0; i < WORDS_MAX; i++) {
+		snprintf(text[i], sizeof(text[i]), "partition=p%u:c%u", i, i);
+		words[i] = text[i];
+	}
+	assert_int_equal(read_line(SLURM_PARTITIONS_MAX, words, &defaults, &err), 0);
+	assert_string_equal(slurm_component_of(&defaults, NULL, "p31"), "c31");
+	assert_int_equal(read_line(SLURM_PARTITIONS_MAX + 1, words, &defaults, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "partition=p32:c32: 32 have a component already"));
+}
+
+static void expect_parameters(const struct slurm_task *task, const char *text)
+{
+	AUTO_JSON json_t *parameters = slurm_place_parameters(task);
+	AUTO_FREE char *got = json_dumps(parameters, JSON_SORT_KEYS);
+
+	assert_string_equal(got, text);
+}
+
+/* A size that Slurm does not know is none, rather than all there is. */
+static void test_uwd_is_asked_for_the_jobs_user_and_size(void **state)
+{
+	static const gid_t groups[] = {100, 4294967294};
+	struct slurm_task task = {.component = "batch", .job = 7, .uid = 4711, .gid = 100};
+
+	(void)state;
+	expect_parameters(&task,
+			  "{\"component\": \"batch\", \"join\": true, \"leaf\": \"slurm-7\", "
+			  "\"user\": {\"gid\": 100, \"groups\": [], \"uid\": 4711}}");
+	task.job = UINT32_MAX;
+	task.group = groups;
+	task.group_count = 2;
+	task.mem_mib = 100;
+	expect_parameters(&task, "{\"bytes\": 104857600, \"component\": \"batch\", \"join\": true, "
+				 "\"leaf\": \"slurm-4294967295\", \"user\": {\"gid\": 100, "
+				 "\"groups\": [100, 4294967294], \"uid\": 4711}}");
+	task.mem_mib = UINT64_MAX - 1; /* NO_VAL64 */
+	task.group_count = 0;
+	task.job = 7;
+	expect_parameters(&task,
+			  "{\"component\": \"batch\", \"join\": true, \"leaf\": \"slurm-7\", "
+			  "\"user\": {\"gid\": 100, \"groups\": [], \"uid\": 4711}}");
+}
+
+static void test_a_uwd_that_is_away_is_no_refusal(void **state)
+{
+	const struct slurm_task task = {.component = "batch", .job = 7};
+	struct uw_err err = {0};
+
+	(void)state;
+	assert_int_equal(slurm_place("/nonexistent/uwd.sock", &task, &err), SLURM_PLACE_AWAY);
+	assert_non_null(strstr(err.text, "uwd is not running"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_an_empty_line_leaves_steps_alone),
+		cmocka_unit_test(
+			test_what_is_asked_for_goes_before_the_partition_and_that_before_the_default),
+		cmocka_unit_test(test_a_bad_word_is_refused_in_a_line),
+		cmocka_unit_test(test_words_that_are_too_long_or_too_many_are_refused),
+		cmocka_unit_test(test_uwd_is_asked_for_the_jobs_user_and_size),
+		cmocka_unit_test(test_a_uwd_that_is_away_is_no_refusal),
+	};
+
+	return cmocka_run_group_tests_name("spank_defaults", tests, NULL, NULL);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What plugstack.conf says behind the name of spank_uw.so, and which component that makes it. Words
+ * only: nothing is asked or opened.
+ */
+#ifndef UW_SLURM_DEFAULTS_H
+#define UW_SLURM_DEFAULTS_H
+
+#include <stdint.h>
+
+#include "user/base/err.h"
+#include "user/model/component.h"
+
+#define SLURM_PARTITIONS_MAX 32U /* that have a component of their own here */
+#define SLURM_PARTITION_LEN  64U
+#define SLURM_SOCKET_LEN     108U /* of sun_path */
+
+struct slurm_partition {
+	char name[SLURM_PARTITION_LEN];
+	char component[UW_NAME_LEN];
+};
+
+struct slurm_defaults {
+	char component[UW_NAME_LEN]; /* "" = none */
+	char socket[SLURM_SOCKET_LEN];
+	uint32_t partition_count;
+	struct slurm_partition partition[SLURM_PARTITIONS_MAX];
+};
+
+/*
+ * Reads component=NAME, partition=PARTITION:NAME (again for each) and socket=PATH. socket is the
+ * one of uwd where nothing is said. -EINVAL with the word and what is allowed.
+ */
+int slurm_defaults_read(int argc, char *const *argv, const char *socket,
+			struct slurm_defaults *ret_defaults, struct uw_err *err);
+
+/*
+ * The component of a step: what it asked for, else its partition's, else the default. asked and
+ * partition may be NULL. "" = none, and the step is no business of uwd's.
+ */
+const char *slurm_component_of(const struct slurm_defaults *defaults, const char *asked,
+			       const char *partition);
+
+/* What can be the name of a component. 0, or -EINVAL with what it has to be like. */
+int slurm_check_component(const char *name, struct uw_err *err);
+
+#endif

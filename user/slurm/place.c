@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One call of uwd's Enter. A uwd that is away, just ends, or hangs does not hold up the cluster:
+ * what Slurm has promised stands without it.
+ */
+#include "user/slurm/place.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "user/base/clock.h"
+#include "user/base/units.h"
+#include "user/ipc/client.h"
+#include "user/ipc/json.h"
+
+#define ANSWER_US (5 * US_PER_SEC) /* uwd answers between two ticks, so within milliseconds */
+
+/* Beyond it is no size, but a mark of Slurm's that there is none. */
+#define MEM_MIB_MAX (1ULL << 30)
+
+static json_t *groups_of(const struct slurm_task *task)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < task->group_count; i++)
+		json_array_append_new(list, json_integer(task->group[i]));
+	return list;
+}
+
+json_t *slurm_place_parameters(const struct slurm_task *task)
+{
+	char leaf[32];
+	json_t *parameters;
+
+	snprintf(leaf, sizeof(leaf), "slurm-%" PRIu32, task->job);
+	parameters = json_pack("{s:s, s:s, s:{s:I, s:I, s:o}, s:b}", "component", task->component,
+			       "leaf", leaf, "user", "uid", (json_int_t)task->uid, "gid",
+			       (json_int_t)task->gid, "groups", groups_of(task), "join", 1);
+	if (parameters && task->mem_mib && task->mem_mib <= MEM_MIB_MAX)
+		json_put(parameters, "bytes", json_number(task->mem_mib * MIB));
+	return parameters;
+}
+
+static bool is_away(int rc)
+{
+	return rc == -ECONNREFUSED || rc == -EPIPE || rc == -EBUSY || rc == -ETIMEDOUT;
+}
+
+int slurm_place(const char *socket, const struct slurm_task *task, struct uw_err *err)
+{
+	struct ipc_client client = {.fd = -1};
+	AUTO_JSON json_t *answer = NULL;
+	int rc = ipc_client_open(socket, &client, err);
+
+	if (!rc)
+		rc = ipc_client_call(&client, IPC_ENTER, slurm_place_parameters(task), ANSWER_US,
+				     &answer, err);
+	ipc_client_close(&client);
+	return rc >= 0 ? 0 : is_away(rc) ? SLURM_PLACE_AWAY : rc;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Has uwd move the calling process, which is about to become a task of a step, into its job's leaf.
+ * All tasks of a job on a node are in one leaf, as --mem is what all of them have there.
+ */
+#ifndef UW_SLURM_PLACE_H
+#define UW_SLURM_PLACE_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "user/base/err.h"
+
+struct slurm_task {
+	const char *component;
+	uint32_t job;
+	uid_t uid;
+	gid_t gid;
+	const gid_t *group; /* supplementary ones */
+	int group_count;
+	uint64_t mem_mib; /* of its job on this node; 0 = Slurm does not say */
+};
+
+/* The parameters of uwd's Enter for it; the caller's. NULL: out of memory. */
+json_t *slurm_place_parameters(const struct slurm_task *task);
+
+/*
+ * 0: it is there. SLURM_PLACE_AWAY: there is no uwd to be had now, err says why. Else a negative
+ * errno: uwd has refused, in its own words.
+ */
+#define SLURM_PLACE_AWAY 1
+int slurm_place(const char *socket, const struct slurm_task *task, struct uw_err *err);
+
+#endif

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * spank_uw.so, which Slurm loads into srun, sbatch, salloc and slurmstepd: an option that names a
+ * component, and on the node each task of a step goes there while it is still root, so that it is
+ * there at its first instruction as its user. A task that is refused ends its step; afterwards
+ * Slurm would no longer pass that on as a status. Nothing is kept between two calls.
+ */
+#include <slurm/spank.h>
+#include <stdbool.h>
+
+#include "user/ipc/interface.h"
+#include "user/slurm/defaults.h"
+#include "user/slurm/place.h"
+
+SPANK_PLUGIN(spank_uw, 1)
+
+/* Once, where it was typed. */
+static int on_component(int value, const char *name, int remote)
+{
+	struct uw_err err = {0};
+	int rc = slurm_check_component(name, &err);
+
+	(void)value;
+	if (rc && !remote)
+		slurm_error("--uw-component: %s", err.text);
+	return rc;
+}
+
+static struct spank_option component_option = {
+	.name = "uw-component",
+	.arginfo = "NAME",
+	.usage = "run in this component of uwctl",
+	.has_arg = 1,
+	.cb = on_component,
+};
+
+/* slurmd itself, and what it runs before and after a job, have no options. */
+int slurm_spank_init(spank_t spank, int argc, char *argv[])
+{
+	struct slurm_defaults defaults;
+	struct uw_err err = {0};
+	spank_context_t context = spank_context();
+
+	if (slurm_defaults_read(argc, argv, IPC_SOCKET_PATH, &defaults, &err)) {
+		slurm_error("%s", err.text);
+		return err.code;
+	}
+	if (context != S_CTX_LOCAL && context != S_CTX_ALLOCATOR && context != S_CTX_REMOTE)
+		return 0;
+	return spank_option_register(spank, &component_option) == ESPANK_SUCCESS ? 0 : -1;
+}
+
+/* Any task's, or 0 where Slurm does not know. */
+static int read_task(spank_t spank, struct slurm_task *task)
+{
+	gid_t *group = NULL;
+	int rc = spank_get_item(spank, S_JOB_ID, &task->job);
+
+	if (rc == ESPANK_SUCCESS)
+		rc = spank_get_item(spank, S_JOB_UID, &task->uid);
+	if (rc == ESPANK_SUCCESS)
+		rc = spank_get_item(spank, S_JOB_GID, &task->gid);
+	if (rc == ESPANK_SUCCESS)
+		rc = spank_get_item(spank, S_JOB_SUPPLEMENTARY_GIDS, &group, &task->group_count);
+	if (rc == ESPANK_SUCCESS)
+		rc = spank_get_item(spank, S_JOB_ALLOC_MEM, &task->mem_mib);
+	task->group = group;
+	return rc;
+}
+
+/* Of the tasks of a step on a node one speaks for all. */
+static bool speaks(spank_t spank)
+{
+	int id = 0;
+
+	return spank_get_item(spank, S_TASK_ID, &id) != ESPANK_SUCCESS || !id;
+}
+
+static int place(spank_t spank, const char *socket, const char *component)
+{
+	struct slurm_task task = {.component = component};
+	struct uw_err err = {0};
+	int rc = read_task(spank, &task);
+
+	if (rc) {
+		slurm_error("spank_uw: Slurm does not say whose task it is: %s",
+			    spank_strerror((spank_err_t)rc));
+		return -1;
+	}
+	rc = slurm_place(socket, &task, &err);
+	if (rc == SLURM_PLACE_AWAY && speaks(spank))
+		slurm_spank_log("spank_uw: %s; the step runs outside of %s", err.text, component);
+	else if (rc < 0 && speaks(spank))
+		slurm_error("spank_uw: %s", err.text);
+	return rc < 0 ? rc : 0;
+}
+
+int slurm_spank_task_init_privileged(spank_t spank, int argc, char *argv[])
+{
+	char partition[SLURM_PARTITION_LEN], *asked = NULL;
+	struct slurm_defaults defaults;
+	struct uw_err err = {0};
+	const char *component;
+	bool has_partition;
+
+	if (slurm_defaults_read(argc, argv, IPC_SOCKET_PATH, &defaults, &err))
+		return err.code; /* was said at the start */
+	if (spank_option_getopt(spank, &component_option, &asked) != ESPANK_SUCCESS)
+		asked = NULL;
+	has_partition = spank_getenv(spank, "SLURM_JOB_PARTITION", partition, sizeof(partition)) ==
+			ESPANK_SUCCESS;
+	component = slurm_component_of(&defaults, asked, has_partition ? partition : NULL);
+	return *component ? place(spank, defaults.socket, component) : 0;
+}
