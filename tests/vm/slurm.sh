@@ -1,0 +1,236 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# seconds: 30
+# kernels: 6.1
+# vm: --with slurm
+# Steps of Slurm in components: by Debian's Slurm, a controller and two nodes in one guest. A step is in
+# its job's leaf at its first instruction, with --mem reserved; statuses, signals, scancel, suspend and
+# time limits are what they are without; who may not is refused, and without uwd it runs as ever.
+
+LOGS=/tmp/slurm
+SUSER=games
+
+cat <<-'END' | config
+	[pool]
+	usable = 600M
+	[component batch]
+	share = 60%
+	submit = games
+	[component services]
+	share = 30%
+END
+
+# plugin WORD...: what plugstack.conf says of it
+plugin() {
+	echo "required /usr/lib/slurm-wlm/spank_uw.so $*" >/etc/slurm/plugstack.conf
+}
+
+# A host that has but lo has no address to Slurm.
+make_network() {
+	ip link add dummy0 type dummy
+	ip addr add 10.0.0.1/24 dev dummy0
+	ip link set dummy0 up
+}
+
+write_conf() {
+	mkdir -p /etc/slurm "$LOGS" /sys/fs/cgroup/system.slice
+	cat >/etc/slurm/slurm.conf <<-END
+		ClusterName=uw
+		SlurmctldHost=$(hostname)(127.0.0.1)
+		AuthType=auth/munge
+		SlurmUser=root
+		StateSaveLocation=$LOGS/state
+		SlurmctldPidFile=$LOGS/slurmctld.pid
+		SlurmctldLogFile=$LOGS/slurmctld.log
+		SlurmdSpoolDir=$LOGS/%n
+		SlurmdPidFile=$LOGS/slurmd-%n.pid
+		SlurmdLogFile=$LOGS/slurmd-%n.log
+		ProctrackType=proctrack/linuxproc
+		TaskPlugin=task/none
+		JobAcctGatherType=jobacct_gather/none
+		SelectType=select/cons_tres
+		SelectTypeParameters=CR_CPU_Memory
+		MpiDefault=none
+		KillWait=2
+		NodeName=n[1-2] NodeHostname=$(hostname) NodeAddr=127.0.0.1 Port=[17001-17002] CPUs=1 RealMemory=600
+		PartitionName=batch Nodes=n1 Default=YES
+		PartitionName=debug Nodes=n2
+	END
+	printf 'CgroupPlugin=cgroup/v2\nIgnoreSystemd=yes\n' >/etc/slurm/cgroup.conf
+}
+
+all_idle() {
+	[ "$(sinfo -h -N -o %T | sort -u)" = idle ]
+}
+
+start_slurm() {
+	make_network
+	write_conf
+	plugin
+	install -d -o munge -g munge /run/munge
+	setpriv --reuid munge --regid munge --clear-groups munged
+	slurmctld
+	slurmd -N n1
+	slurmd -N n2
+	wait_until 20 all_idle
+}
+
+# shellcheck disable=SC2317 # called by the trap
+end_slurm() {
+	local file
+	tail -q -n 5 "$LOGS"/*.log
+	for file in "$LOGS"/*.pid /run/munge/munged.pid; do
+		kill -KILL "$(cat "$file")" || true
+	done
+	ip link del dummy0
+}
+
+as_user() {
+	setpriv --reuid "$SUSER" --regid "$SUSER" --clear-groups -- "$@"
+}
+
+# step OPTION... COMMAND...: of the user's, and waited for; output in $OUT, status in $RC
+step() {
+	RC=0
+	OUT=$(cd /tmp && as_user timeout 60 srun --mem=100M "$@" 2>/tmp/srun.err) || RC=$?
+}
+
+# begin NAME OPTION... COMMAND...: one in the background, its id in $JOB
+begin() {
+	local name=$1
+	shift
+	(cd /tmp && as_user srun -J "$name" --uw-component=batch "$@" >"/tmp/$name.out" 2>"/tmp/$name.err") &
+	SRUN=$!
+	wait_until 10 runs "$name"
+	JOB=$(squeue -h -n "$name" -o %A)
+	wait_until 10 grep -q . "$POOL/batch/slurm-$JOB/cgroup.procs"
+}
+
+runs() {
+	squeue -h -t R -n "$1" -o %A | grep -q .
+}
+
+# ended WANT: the step that was begun, with this status of srun's
+ended() {
+	local rc=0
+	wait "$SRUN" || rc=$?
+	expect "status of srun" "$rc" "$1"
+	wait_until 5 test ! -e "$POOL/batch/slurm-$JOB"
+}
+
+# reserved_is MB: for the job that was begun, as of a look of uwd's at its leaf
+reserved_is() {
+	[ "$(uwctl status batch --json | jq --arg name "slurm-$JOB" '.components[0].leaves[] |
+		select(.name == $name).reserved_bytes')" = $(($1 << 20)) ]
+}
+
+start_uwd
+trap end_slurm EXIT
+start_slurm
+
+# ---- where it is, and what it has, at its first instruction ----
+# shellcheck disable=SC2016 # expanded in the step
+step --uw-component=batch sh -c 'cat /proc/self/cgroup /sys/fs/cgroup/$(cut -d: -f3 /proc/self/cgroup)/memory.high; id -u; exit 7'
+expect "its status" "$RC" 7
+expect_match "its group" "$OUT" '^0::/uw/batch/slurm-[0-9]+'
+expect "its limit and its user" "$(tail -n 2 <<<"$OUT" | xargs)" "$((100 << 20)) $(id -u "$SUSER")"
+expect "what else it says" "$(grep -v 'Exited with exit code 7' /tmp/srun.err)" ""
+step cat /proc/self/cgroup
+expect "one that asked for nothing: status" "$RC" 0
+[[ $OUT != */uw/* ]] || fail "it is in $OUT"
+
+# ---- what is reserved is there for nobody else, while the job has it ----
+begin holds --mem=200M sleep 600
+wait_until 5 reserved_is 200
+expect_in "its limit" "$(cg "batch/slurm-$JOB/memory.high")" $((200 << 20)) $((200 << 20))
+id=$(uwctl submit -c batch -m 200M -- true)
+looks 2
+expect "a job that does not fit beside it" "$(job_state "$id")" queued
+# A uwd that is started anew knows of it, and of nothing else.
+kill -KILL "$UWD_PID"
+wait "$UWD_PID" 2>/dev/null || true
+start_uwd
+wait_until 5 reserved_is 200
+looks 2
+expect "the job, by the next uwd" "$(job_state "$id")" queued
+
+# ---- scancel ends it ----
+scancel "$JOB"
+ended 143
+expect_rc 0 uwctl wait "$id" --timeout 60s
+
+# ---- all tasks of a job are in one leaf, and the steps of its script with it ----
+step -n 3 --overcommit --uw-component=batch cat /proc/self/cgroup
+expect "status of three tasks" "$RC" 0
+expect "their leaves" "$(sort -u <<<"$OUT" | wc -l), $(wc -l <<<"$OUT") tasks" "1, 3 tasks"
+cat >/tmp/batch.sh <<-'END'
+	#!/bin/sh
+	cat /proc/self/cgroup
+	srun --overlap cat /proc/self/cgroup
+	exit 3
+END
+expect_rc 3 as_user sbatch -D /tmp -W --mem=100M --uw-component=batch -o /tmp/sbatch.out /tmp/batch.sh
+expect_match "the script, and its step" "$(sort -u /tmp/sbatch.out)" '^0::/uw/batch/slurm-[0-9]+$'
+expect "lines of both" "$(wc -l </tmp/sbatch.out)" 2
+
+# ---- signals, suspend and time limits are what they are without ----
+# shellcheck disable=SC2016 # expanded in the step
+step --uw-component=batch sh -c 'kill -USR1 $$'
+expect "status of one that a signal ended" "$RC" $((128 + 10))
+
+is_stopped() {
+	grep -q '^State:.T' "/proc/$1/status"
+}
+begin stands --mem=100M sleep 600
+pid=$(tail -n 1 "$POOL/batch/slurm-$JOB/cgroup.procs")
+scontrol suspend "$JOB"
+wait_until 10 is_stopped "$pid"
+expect "frozen by uwd" "$(grep -c 'frozen 1' "$POOL/batch/slurm-$JOB/cgroup.events" || true)" 0
+scontrol resume "$JOB"
+is_not_stopped() { ! is_stopped "$1"; }
+wait_until 10 is_not_stopped "$pid"
+scancel -s INT "$JOB"
+ended 130
+
+# A minute is the least, so the clock is set: by that the controller goes.
+begin limited --mem=100M --time=1 sleep 600
+date -s '+3 minutes' >/dev/null
+ended 143
+date -s '-3 minutes' >/dev/null
+expect_match "what srun says" "$(cat /tmp/limited.err)" 'DUE TO TIME LIMIT'
+
+# ---- who may not, and what is none ----
+# refused TEXT OPTION...: the step does not run, and says so once
+refused() {
+	local text=$1
+	shift
+	step "$@" echo ran
+	[ "$RC" != 0 ] || fail "$*: status 0"
+	expect "what it has run" "$OUT" ""
+	expect "lines that say '$text' of: $(cat /tmp/srun.err)" "$(grep -c "$text" /tmp/srun.err)" 1
+}
+refused "there is no component 'nothing'; uw.conf names them" -n 3 --overcommit --uw-component=nothing
+refused "uid 5 may not enter services; 'submit' of .component services. in uw.conf says who may" --uw-component=services
+refused "component 'A/B': want the name of a component" --uw-component=A/B
+
+# ---- what the administrator sets for all, and for a partition ----
+plugin component=batch partition=debug:services
+sed -i '/^.component services/a submit = games' /etc/uw/uw.conf
+uwctl reload
+step cat /proc/self/cgroup
+expect_match "by default" "$OUT" '^0::/uw/batch/slurm-'
+step -p debug cat /proc/self/cgroup
+expect_match "by its partition" "$OUT" '^0::/uw/services/slurm-'
+step -p debug --uw-component=batch cat /proc/self/cgroup
+expect_match "by its own word" "$OUT" '^0::/uw/batch/slurm-'
+plugin componet=batch
+refused "plugstack.conf: spank_uw.so: 'componet=batch': there are component=NAME" -n 1
+plugin component=batch
+
+# ---- without uwd it runs as ever, and says so once ----
+stop_uwd
+step -n 3 --overcommit sh -c 'cat /proc/self/cgroup; exit 7'
+expect "its status" "$RC" 7
+[[ $OUT != */uw/* ]] || fail "it is in $OUT"
+expect "it says so: $(cat /tmp/srun.err)" \
+	"$(grep -c 'spank_uw: uwd is not running .*; the step runs outside of batch' /tmp/srun.err)" 1
