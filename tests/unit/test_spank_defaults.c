@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a line of plugstack.conf may say, which component a step goes to by it, and what uwd is
- * asked. */
+/* What a line of plugstack.conf may say, which component a step goes to by it, what uwd is asked,
+ * and which step it is not asked for. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +16,7 @@
 #include "user/ipc/json.h"
 #include "user/slurm/defaults.h"
 #include "user/slurm/place.h"
+#include "user/slurm/tracked.h"
 
 #define WORDS_MAX 40
 
@@ -170,6 +171,34 @@ static void test_a_uwd_that_is_away_is_no_refusal(void **state)
 	assert_non_null(strstr(err.text, "uwd is not running"));
 }
 
+/* Its own group of version 2 counts, by whatever is above and below. */
+static void test_a_step_that_slurm_tracks_by_cgroup_is_known_by_its_group(void **state)
+{
+	static const struct {
+		const char *cgroups;
+		bool tracked;
+	} rows[] = {
+		{"", false},
+		{"0::/\n", false},
+		{"0::/system.slice/slurmstepd.scope/system\n", false},
+		{"0::/system.slice/slurmd.service\n", false},
+		{"0::/system.slice/n1_slurmstepd.scope/job_2/step_0/slurm\n", true},
+		{"0::/system.slice/slurmstepd.scope/job_4294967295/step_batch/user/task_0\n", true},
+		{"1:name=systemd:/\n0::/slurm/uid_0/job_7/step_extern\n", true},
+		{"4:freezer:/slurm/uid_0/job_7/step_0\n0::/system.slice\n", false},
+		{"0::/uw/batch/job_7\n", false},
+		{"0::/job_/step_0\n", false},
+		{"0::/job_7/steps\n", false},
+		{"0::/job_7x/step_0\n", false},
+		{"0::/job_x/job_7/step_0\n", true},
+		{"10::/job_7/step_0\n", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(slurm_is_tracked(rows[i].cgroups), rows[i].tracked);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +209,7 @@ int main(void)
 		cmocka_unit_test(test_words_that_are_too_long_or_too_many_are_refused),
 		cmocka_unit_test(test_uwd_is_asked_for_the_jobs_user_and_size),
 		cmocka_unit_test(test_a_uwd_that_is_away_is_no_refusal),
+		cmocka_unit_test(test_a_step_that_slurm_tracks_by_cgroup_is_known_by_its_group),
 	};
 
 	return cmocka_run_group_tests_name("spank_defaults", tests, NULL, NULL);

@@ -69,10 +69,23 @@ start_slurm() {
 	plugin
 	install -d -o munge -g munge /run/munge
 	setpriv --reuid munge --regid munge --clear-groups munged
+	start_daemons
+}
+
+start_daemons() {
 	slurmctld
 	slurmd -N n1
 	slurmd -N n2
 	wait_until 20 all_idle
+}
+
+end_daemons() {
+	local file pid
+	for file in "$LOGS"/*.pid; do
+		pid=$(cat "$file")
+		kill -TERM "$pid"
+		wait_until 10 test ! -d "/proc/$pid"
+	done
 }
 
 # shellcheck disable=SC2317 # called by the trap
@@ -226,6 +239,18 @@ expect_match "by its own word" "$OUT" '^0::/uw/batch/slurm-'
 plugin componet=batch
 refused "plugstack.conf: spank_uw.so: 'componet=batch': there are component=NAME" -n 1
 plugin component=batch
+
+# ---- where Slurm itself keeps steps in cgroups it would lose them ----
+end_daemons
+sed -i 's,proctrack/linuxproc,proctrack/cgroup,' /etc/slurm/slurm.conf
+start_daemons
+step -n 3 --overcommit sh -c 'cat /proc/self/cgroup; exit 7'
+expect "status of one that is tracked" "$RC" 7
+[[ $OUT != */uw/* ]] || fail "it is in $OUT"
+expect "it says so: $(cat /tmp/srun.err)" "$(grep -c 'Slurm keeps its steps in cgroups' /tmp/srun.err)" 1
+end_daemons
+sed -i 's,proctrack/cgroup,proctrack/linuxproc,' /etc/slurm/slurm.conf
+start_daemons
 
 # ---- without uwd it runs as ever, and says so once ----
 stop_uwd

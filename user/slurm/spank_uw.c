@@ -5,12 +5,15 @@
  * there at its first instruction as its user. A task that is refused ends its step; afterwards
  * Slurm would no longer pass that on as a status. Nothing is kept between two calls.
  */
+#include <fcntl.h>
 #include <slurm/spank.h>
 #include <stdbool.h>
 
+#include "user/base/text.h"
 #include "user/ipc/interface.h"
 #include "user/slurm/defaults.h"
 #include "user/slurm/place.h"
+#include "user/slurm/tracked.h"
 
 SPANK_PLUGIN(spank_uw, 1)
 
@@ -76,6 +79,14 @@ static bool speaks(spank_t spank)
 	return spank_get_item(spank, S_TASK_ID, &id) != ESPANK_SUCCESS || !id;
 }
 
+static bool is_tracked(void)
+{
+	char text[4096];
+
+	return text_read_at(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) > 0 &&
+	       slurm_is_tracked(text);
+}
+
 static int place(spank_t spank, const char *socket, const char *component)
 {
 	struct slurm_task task = {.component = component};
@@ -110,5 +121,15 @@ int slurm_spank_task_init_privileged(spank_t spank, int argc, char *argv[])
 	has_partition = spank_getenv(spank, "SLURM_JOB_PARTITION", partition, sizeof(partition)) ==
 			ESPANK_SUCCESS;
 	component = slurm_component_of(&defaults, asked, has_partition ? partition : NULL);
-	return *component ? place(spank, defaults.socket, component) : 0;
+	if (!*component)
+		return 0;
+	if (!is_tracked())
+		return place(spank, defaults.socket, component);
+	if (speaks(spank))
+		slurm_spank_log(
+			"spank_uw: Slurm keeps its steps in cgroups, and would lose this one "
+			"in %s; the step runs outside: spank_uw(8) says what to set in "
+			"slurm.conf",
+			component);
+	return 0;
 }
