@@ -55,9 +55,9 @@ wait_until() {
 	within $(($1 * 5)) "${@:2}"
 }
 
-# page_block N: what uw-services(7) shows
+# page_block N [PAGE]: what uw-services(7) shows, or PAGE
 page_block() {
-	awk -v want="$1" '/^```/ { on = !on; count += on; next } on && count == want' "$PUT/uw-services.7.scd"
+	awk -v want="$1" '/^```/ { on = !on; count += on; next } on && count == want' "$PUT/${2-uw-services.7}.scd"
 }
 
 config() {

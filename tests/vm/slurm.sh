@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 30
+# seconds: 45
 # kernels: 6.1
 # vm: --with slurm
 # Steps of Slurm in components: by Debian's Slurm, a controller and two nodes in one guest. A step is in
@@ -10,19 +10,30 @@
 LOGS=/tmp/slurm
 SUSER=games
 
-cat <<-'END' | config
+page() { # page N: what spank_uw(8) shows
+	page_block "$1" spank_uw.8
+}
+
+config <<-END
 	[pool]
 	usable = 600M
-	[component batch]
-	share = 60%
-	submit = games
+	$(page 1)
 	[component services]
 	share = 30%
 END
+# Where the package has it.
+ln -s /usr/lib/slurm-wlm/spank_uw.so /usr/lib/x86_64-linux-gnu/slurm-wlm/
 
 # plugin WORD...: what plugstack.conf says of it
 plugin() {
-	echo "required /usr/lib/slurm-wlm/spank_uw.so $*" >/etc/slurm/plugstack.conf
+	echo "required spank_uw.so $*" >/etc/slurm/plugstack.conf
+}
+
+# put_clock MINUTES: on or back. The controller does nothing for as long as it was put back.
+CLOCK=0
+put_clock() {
+	date -s "$1 minutes" >/dev/null
+	CLOCK=$((CLOCK + $1))
 }
 
 # A host that has but lo has no address to Slurm.
@@ -45,11 +56,7 @@ write_conf() {
 		SlurmdSpoolDir=$LOGS/%n
 		SlurmdPidFile=$LOGS/slurmd-%n.pid
 		SlurmdLogFile=$LOGS/slurmd-%n.log
-		ProctrackType=proctrack/linuxproc
-		TaskPlugin=task/none
-		JobAcctGatherType=jobacct_gather/none
-		SelectType=select/cons_tres
-		SelectTypeParameters=CR_CPU_Memory
+		$(page 3)
 		MpiDefault=none
 		KillWait=2
 		NodeName=n[1-2] NodeHostname=$(hostname) NodeAddr=127.0.0.1 Port=[17001-17002] CPUs=1 RealMemory=600
@@ -96,6 +103,7 @@ end_slurm() {
 		kill -KILL "$(cat "$file")" || true
 	done
 	ip link del dummy0
+	put_clock $((-CLOCK))
 }
 
 as_user() {
@@ -205,11 +213,10 @@ wait_until 10 is_not_stopped "$pid"
 scancel -s INT "$JOB"
 ended 130
 
-# A minute is the least, so the clock is set: by that the controller goes.
+# A minute is the least, so the clock is put on.
 begin limited --mem=100M --time=1 sleep 600
-date -s '+3 minutes' >/dev/null
+put_clock +3
 ended 143
-date -s '-3 minutes' >/dev/null
 expect_match "what srun says" "$(cat /tmp/limited.err)" 'DUE TO TIME LIMIT'
 
 # ---- who may not, and what is none ----
@@ -227,7 +234,7 @@ refused "uid 5 may not enter services; 'submit' of .component services. in uw.co
 refused "component 'A/B': want the name of a component" --uw-component=A/B
 
 # ---- what the administrator sets for all, and for a partition ----
-plugin component=batch partition=debug:services
+page 2 >/etc/slurm/plugstack.conf
 sed -i '/^.component services/a submit = games' /etc/uw/uw.conf
 uwctl reload
 step cat /proc/self/cgroup
@@ -236,6 +243,18 @@ step -p debug cat /proc/self/cgroup
 expect_match "by its partition" "$OUT" '^0::/uw/services/slurm-'
 step -p debug --uw-component=batch cat /proc/self/cgroup
 expect_match "by its own word" "$OUT" '^0::/uw/batch/slurm-'
+# shellcheck disable=SC2001 # at each line
+commands=$(page 4 | sed 's/^\$ //')
+[ "$(wc -l <<<"$commands")" = 4 ] || fail "the page shows: $commands"
+while IFS= read -r command <&3; do
+	expect_rc 0 as_user sh -c "cd /tmp && $command"
+done 3<<<"$commands"
+expect_rc 0 as_user salloc -D /tmp --mem=100M --uw-component=services srun cat /proc/self/cgroup
+expect_match "a step of an allocation" "$OUT" '0::/uw/services/slurm-'
+sed -i 's/^required/optional/' /etc/slurm/plugstack.conf
+step --uw-component=nothing cat /proc/self/cgroup
+expect "one that is refused, where that is optional" "$RC $OUT" "0 ${OUT%%/uw/*}"
+expect_match "what it says" "$(cat /tmp/srun.err)" "no component 'nothing'"
 plugin componet=batch
 refused "plugstack.conf: spank_uw.so: 'componet=batch': there are component=NAME" -n 1
 plugin component=batch
@@ -257,5 +276,4 @@ stop_uwd
 step -n 3 --overcommit sh -c 'cat /proc/self/cgroup; exit 7'
 expect "its status" "$RC" 7
 [[ $OUT != */uw/* ]] || fail "it is in $OUT"
-expect "it says so: $(cat /tmp/srun.err)" \
-	"$(grep -c 'spank_uw: uwd is not running .*; the step runs outside of batch' /tmp/srun.err)" 1
+expect "it says so: $(cat /tmp/srun.err)" "$(grep -cF "$(page 5)" /tmp/srun.err)" 1
