@@ -204,8 +204,8 @@ static void become_root(struct enter_test *test)
 
 static void test_enter_for_others_is_roots_alone(void **state)
 {
-	static const char *const only[] = {"{\"uid\": 4711, \"gid\": 7}", "1", "true"};
-	static const char *const key[] = {"user", "bytes", "join"};
+	static const char *const only[] = {"{\"uid\": 4711, \"gid\": 7}", "1", "true", "\"fold\""};
+	static const char *const key[] = {"user", "bytes", "join", "key"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(key); i++) {
 		AUTO_JSON json_t *said = json_pack("{s:s}", "component", "cache");
@@ -245,6 +245,10 @@ static void test_enter_takes_no_user_and_no_size_that_is_none(void **state)
 		{"bytes", "-5"},
 		{"bytes", "1.5"},
 		{"bytes", "9223372036854775807"},
+		{"key", "\"\""},
+		{"key", "\"a b\""},
+		{"key", "7"},
+		{"key", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\""},
 	};
 	struct enter_test *test = *state;
 
@@ -272,6 +276,35 @@ static void test_enter_lets_a_users_processes_join_each_other(void **state)
 	expect_not_for(enter_for(test, "slurm-1", USER + 1, 1), IPC_ERROR_BUSY, "on its way");
 	answer = call_enter(test, alone);
 	expect_not_for(answer, IPC_ERROR_BUSY, "on its way");
+}
+
+static struct ipc_answer ended(struct enter_test *test, const char *leaf, json_t *well)
+{
+	AUTO_JSON json_t *said =
+		json_pack("{s:s, s:s, s:o}", "component", "cache", "leaf", leaf, "well", well);
+	struct ipc_call call = {.method = IPC_ENDED, .parameters = said, .peer = &test->peer};
+	struct ipc_answer answer = {0};
+
+	method_ended(&test->daemon, &call, &answer);
+	return answer;
+}
+
+/* One that ended badly tells of the leaf, whatever others of it say. */
+static void test_ended_is_kept_until_the_leaf_goes(void **state)
+{
+	struct enter_test *test = *state;
+	const struct entered *entered;
+
+	become_root(test);
+	assert_true(enter_for(test, "slurm-1", USER, 1).later);
+	entered = entered_find(&test->daemon, "cache", "slurm-1");
+	expect_not_for(ended(test, "slurm-2", json_true()), IPC_ERROR_NO_LEAF, "cache/slurm-2");
+	expect_not_for(ended(test, "slurm-1", json_null()), IPC_ERROR_INVALID_PARAMETER, "well");
+	assert_false(entered->ended_well || entered->ended_badly);
+	assert_null(ended(test, "slurm-1", json_true()).error);
+	assert_true(entered->ended_well && !entered->ended_badly);
+	assert_null(ended(test, "slurm-1", json_false()).error);
+	assert_true(entered->ended_well && entered->ended_badly);
 }
 
 static void test_enter_for_a_user_is_not_bounded_by_what_a_user_may(void **state)
@@ -440,6 +473,7 @@ int main(void)
 		TEST(test_enter_takes_no_user_and_no_size_that_is_none),
 		TEST(test_enter_lets_a_users_processes_join_each_other),
 		TEST(test_enter_for_a_user_is_not_bounded_by_what_a_user_may),
+		TEST(test_ended_is_kept_until_the_leaf_goes),
 		TEST(test_enter_reserves_what_is_the_leafs_limit),
 	};
 

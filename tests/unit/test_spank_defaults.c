@@ -63,6 +63,23 @@ static void test_what_is_asked_for_goes_before_the_partition_and_that_before_the
 				    rows[i].component);
 }
 
+static void test_a_key_is_what_one_of_a_job_is(void **state)
+{
+	char longest[65] = "";
+	struct uw_err err;
+
+	(void)state;
+	memset(longest, 'k', 63);
+	assert_int_equal(slurm_check_key(longest, &err), 0);
+	assert_int_equal(slurm_check_key("model-v2.1:fold", &err), 0);
+	longest[63] = 'k';
+	assert_int_equal(slurm_check_key(longest, &err), -EINVAL);
+	assert_int_equal(slurm_check_key("", &err), -EINVAL);
+	assert_int_equal(slurm_check_key(NULL, &err), -EINVAL);
+	assert_int_equal(slurm_check_key("a b", &err), -EINVAL);
+	assert_string_equal(err.text, "key 'a b': want 1 to 63 letters, digits and _-.:@/+");
+}
+
 /* Each in one line that names the word; what was read before it is not given out. */
 static void test_a_bad_word_is_refused_in_a_line(void **state)
 {
@@ -156,6 +173,11 @@ static void test_uwd_is_asked_for_the_jobs_user_and_size(void **state)
 	task.mem_mib = UINT64_MAX - 1; /* NO_VAL64 */
 	task.group_count = 0;
 	task.job = 7;
+	task.key = "fold";
+	expect_parameters(&task, "{\"component\": \"batch\", \"join\": true, \"key\": \"fold\", "
+				 "\"leaf\": \"slurm-7\", "
+				 "\"user\": {\"gid\": 100, \"groups\": [], \"uid\": 4711}}");
+	task.key = NULL;
 	expect_parameters(&task,
 			  "{\"component\": \"batch\", \"join\": true, \"leaf\": \"slurm-7\", "
 			  "\"user\": {\"gid\": 100, \"groups\": [], \"uid\": 4711}}");
@@ -205,6 +227,7 @@ int main(void)
 		cmocka_unit_test(test_an_empty_line_leaves_steps_alone),
 		cmocka_unit_test(
 			test_what_is_asked_for_goes_before_the_partition_and_that_before_the_default),
+		cmocka_unit_test(test_a_key_is_what_one_of_a_job_is),
 		cmocka_unit_test(test_a_bad_word_is_refused_in_a_line),
 		cmocka_unit_test(test_words_that_are_too_long_or_too_many_are_refused),
 		cmocka_unit_test(test_uwd_is_asked_for_the_jobs_user_and_size),

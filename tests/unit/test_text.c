@@ -60,6 +60,19 @@ static void test_names_are_short_and_safe_in_a_path(void **state)
 			fail_msg("'%s' was taken for a name", bad[i]);
 }
 
+static void test_a_word_is_of_few_characters_and_fits(void **state)
+{
+	static const char *const good[] = {"a", "Z9", "model-v2.1:fold@x/y+z_", "-", "abcdefg"};
+	static const char *const bad[] = {"", "a b", "a\n", "a%n", "\xc3\xa4", "a,b", "abcdefgh"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		assert_true(text_is_word(good[i], strlen(good[i]) + 1));
+	for (size_t i = 0; i + 1 < ARRAY_SIZE(bad); i++)
+		assert_false(text_is_word(bad[i], 16));
+	assert_false(text_is_word("abcdefgh", 8)); /* its end is not in there */
+}
+
 static int file_of(size_t len)
 {
 	int fd = memfd_create("test", MFD_CLOEXEC);
@@ -159,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copy_truncates_and_says_so),
 		cmocka_unit_test(test_names_are_short_and_safe_in_a_path),
+		cmocka_unit_test(test_a_word_is_of_few_characters_and_fits),
 		cmocka_unit_test(test_pread_takes_the_whole_file_or_none_of_it),
 		cmocka_unit_test(test_files_below_a_directory_are_read_and_written),
 		cmocka_unit_test(test_keys_are_found_at_line_starts_only),

@@ -131,6 +131,10 @@ runs() {
 	squeue -h -t R -n "$1" -o %A | grep -q .
 }
 
+no_leaf() {
+	[ -z "$(find "$POOL/batch" -name 'slurm-*')" ]
+}
+
 # ended WANT: the step that was begun, with this status of srun's
 ended() {
 	local rc=0
@@ -194,6 +198,19 @@ expect_rc 3 as_user sbatch -D /tmp -W --mem=100M --uw-component=batch -o /tmp/sb
 expect_match "the script, and its step" "$(sort -u /tmp/sbatch.out)" '^0::/uw/batch/slurm-[0-9]+$'
 expect "lines of both" "$(wc -l </tmp/sbatch.out)" 2
 
+# ---- what a key's jobs use is learned, and goes for a job of uwd's ----
+as_user uwctl submit -c batch --key fold --hold -- true && fail "of a key that nothing is known of"
+for _ in 1 2 3; do
+	step --uw-component=batch --uw-key=fold python3 -c 'x = bytearray(40 << 20)'
+	expect "status" "$RC" 0
+	wait_until 10 no_leaf
+	step --uw-component=batch --uw-key=fold false # teaches nothing
+	wait_until 10 no_leaf
+done
+id=$(as_user uwctl submit -c batch --key fold --hold -- true)
+expect_in "what it is given, MB" $(($(uwctl queue "$id" --json | json_at .queued.memory_bytes) >> 20)) 40 70
+uwctl cancel "$id"
+
 # ---- signals, suspend and time limits are what they are without ----
 # shellcheck disable=SC2016 # expanded in the step
 step --uw-component=batch sh -c 'kill -USR1 $$'
@@ -232,6 +249,7 @@ refused() {
 refused "there is no component 'nothing'; uw.conf names them" -n 3 --overcommit --uw-component=nothing
 refused "uid 5 may not enter services; 'submit' of .component services. in uw.conf says who may" --uw-component=services
 refused "component 'A/B': want the name of a component" --uw-component=A/B
+refused "key 'a b': want 1 to 63 letters" --uw-key='a b'
 
 # ---- what the administrator sets for all, and for a partition ----
 page 2 >/etc/slurm/plugstack.conf

@@ -49,6 +49,19 @@ bool text_is_name(const char *name)
 	return true;
 }
 
+bool text_is_word(const char *text, size_t size)
+{
+	static const char others[] = "_-.:@/+";
+
+	if (!memchr(text, '\0', size) || !*text)
+		return false;
+	for (; *text; text++)
+		if (!is_alnum(*text) && !(*text >= 'A' && *text <= 'Z') &&
+		    !memchr(others, *text, sizeof(others) - 1))
+			return false;
+	return true;
+}
+
 long text_pread(int fd, char *buf, size_t size)
 {
 	size_t len = 0;

@@ -13,6 +13,9 @@ bool text_copy(char *dst, size_t size, const char *src);
 /* A component, run or job name: 1 to 31 characters of [a-z0-9_-], first one a letter or digit. */
 bool text_is_name(const char *name);
 
+/* A key or tag in size bytes: terminated, and at least one of letters, digits and _-.:@/+. */
+bool text_is_word(const char *text, size_t size);
+
 /* Reads a whole small file through a kept fd with pread(2) at 0. Terminates. Returns the length or
  * a negative errno; -ENOBUFS when it did not fit. */
 long text_pread(int fd, char *buf, size_t size);

@@ -14,6 +14,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
+#include "user/daemon/leaf_files.h"
 
 struct entered_list {
 	uint32_t count;
@@ -121,6 +122,28 @@ static const struct leaf_sample *sample_of(const struct daemon *daemon, uint64_t
 	return NULL;
 }
 
+/* 0: one ended badly, none has ended as far as was said, or it began under a uwd before. */
+static uint64_t run_us(const struct daemon *daemon, const struct entered *entered)
+{
+	bool well = entered->ended_well && !entered->ended_badly && entered->began_us;
+
+	return well ? daemon->frame.now_us - entered->began_us : 0;
+}
+
+/* The kernel has the last word: it refuses to remove it while somebody is there. */
+static int end_of(struct daemon *daemon, const struct entered *entered)
+{
+	struct jobs_run run = {.asked_bytes = entered->bytes, .run_us = run_us(daemon, entered)};
+	int rc;
+
+	if (*entered->key)
+		leaf_read_run(daemon, entered->component, entered->leaf, &run);
+	rc = cg_leaf_remove(daemon->pool.dir, entered->component, entered->leaf);
+	if (!rc && daemon->jobs && run.peak_bytes)
+		jobs_learn(daemon->jobs, entered->component, entered->uid, entered->key, &run);
+	return rc;
+}
+
 void entered_keep_house(struct daemon *daemon)
 {
 	struct entered_list *list = daemon->entered;
@@ -131,8 +154,7 @@ void entered_keep_house(struct daemon *daemon)
 
 		if (entered->coming || (sample && sample->populated))
 			continue;
-		/* The kernel has the last word: it refuses while somebody is there. */
-		if (cg_leaf_remove(daemon->pool.dir, entered->component, entered->leaf) != -EBUSY)
+		if (end_of(daemon, entered) != -EBUSY)
 			entered_forget(daemon, entered);
 	}
 }

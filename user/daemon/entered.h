@@ -15,9 +15,12 @@
 struct entered {
 	char component[UW_NAME_LEN], leaf[JOBS_LEAF_LEN];
 	uid_t uid;
-	uint64_t cgid;   /* 0: nobody has come yet */
-	uint64_t bytes;  /* that are reserved; 0 = none are */
-	uint32_t coming; /* on their way */
+	uint64_t cgid;         /* 0: nobody has come yet */
+	uint64_t bytes;        /* that are reserved; 0 = none are */
+	uint32_t coming;       /* on their way */
+	char key[JOB_KEY_LEN]; /* what it uses is learned of; "" = of none */
+	uint64_t began_us;
+	bool ended_well, ended_badly; /* one who ran there did, as was said */
 };
 
 /* NULL: not in the list. Valid until the list changes. */
@@ -33,7 +36,7 @@ void entered_forget(struct daemon *daemon, struct entered *entered);
 /* At the start, with the pool: what was entered by way of an earlier uwd, or without one. */
 void entered_find_again(struct daemon *daemon);
 
-/* Removes what was entered and left; once a second. */
+/* Removes what was entered and left, and learns of it; once a second. */
 void entered_keep_house(struct daemon *daemon);
 
 /* Reserved in this leaf. */

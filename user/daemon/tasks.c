@@ -16,6 +16,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/log.h"
 #include "user/base/text.h"
+#include "user/daemon/leaf_files.h"
 #include "user/daemon/mover.h"
 #include "user/jobs/jobs.h"
 #include "user/lease/peer.h"
@@ -60,57 +61,30 @@ static int move(void *data, const struct lease_move *wanted)
 
 /* ---- leaves ---- */
 
-static uint64_t read_u64(const struct daemon *daemon, const char *component, const char *leaf,
-			 enum cg_knob knob)
-{
-	char path[CG_PATH_LEN], text[32];
-
-	snprintf(path, sizeof(path), "%s/%s/%s", component, leaf, cg_knob_file(knob));
-	if (text_read_at(daemon->pool.dir, path, text, sizeof(text)) <= 0)
-		return 0;
-	return strtoull(text, NULL, 10);
-}
-
-static uint64_t read_key(const struct daemon *daemon, const char *component, const char *leaf,
-			 enum cg_knob knob, const char *key)
-{
-	char path[CG_PATH_LEN], text[512];
-	uint64_t value = 0;
-
-	snprintf(path, sizeof(path), "%s/%s/%s", component, leaf, cg_knob_file(knob));
-	if (text_read_at(daemon->pool.dir, path, text, sizeof(text)) > 0)
-		text_key_u64(text, key, &value);
-	return value;
-}
-
 static int look(void *data, const char *component, const char *leaf,
 		struct lease_leaf_look *ret_look)
 {
 	const struct daemon *daemon = data;
 
 	*ret_look = (struct lease_leaf_look){
-		.frozen = read_key(daemon, component, leaf, CG_CGROUP_EVENTS, "frozen"),
-		.used_bytes = read_u64(daemon, component, leaf, CG_CURRENT),
-		.peak_bytes = read_u64(daemon, component, leaf, CG_PEAK),
-		.throttled = read_key(daemon, component, leaf, CG_EVENTS, "high"),
+		.frozen = leaf_read_key(daemon, component, leaf, CG_CGROUP_EVENTS, "frozen"),
+		.used_bytes = leaf_read_u64(daemon, component, leaf, CG_CURRENT),
+		.peak_bytes = leaf_read_u64(daemon, component, leaf, CG_PEAK),
+		.throttled = leaf_read_key(daemon, component, leaf, CG_EVENTS, "high"),
 	};
 	return 0;
 }
 
-/* One that went over what it had was held to it, and might have been larger. */
 static void learn(struct daemon *daemon, const struct lease_leaf_end *end)
 {
-	uint64_t peak = read_u64(daemon, end->component, end->leaf, CG_PEAK);
-	bool well =
-		end->by_itself && !read_key(daemon, end->component, end->leaf, CG_EVENTS, "high");
-	const struct jobs_run run = {
+	struct jobs_run run = {
 		.asked_bytes = end->bytes,
-		.peak_bytes = peak,
 		.input_bytes = end->input_bytes,
-		.run_us = well ? end->run_us : 0,
+		.run_us = end->by_itself ? end->run_us : 0,
 	};
 
-	if (daemon->jobs && *end->key && peak)
+	leaf_read_run(daemon, end->component, end->leaf, &run);
+	if (daemon->jobs && *end->key && run.peak_bytes)
 		jobs_learn(daemon->jobs, end->component, end->uid, end->key, &run);
 }
 

@@ -478,11 +478,21 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.name = "Enter",
 			.doc = "Moves the caller into a leaf of a component that its submit lets one use;\n"
 			       "# it goes on there. Root may do it for a user, whose submit it then is, with\n"
-			       "# bytes reserved as the leaf's limit, and join others of the user there",
+			       "# bytes reserved as the leaf's limit, a key that its use is learned of, and\n"
+			       "# join others of the user there",
 			.in = "(component: string, leaf: ?string, user: ?EnterUser, bytes: ?int, "
-			      "join: ?bool)",
+			      "key: ?string, join: ?bool)",
 			.out = "(component: string, leaf: string)",
 			.by_job = true,
+		},
+	[IPC_ENDED] =
+		{
+			.name = "Ended",
+			.doc = "How a process has ended that root had let into a leaf: what the leaf used\n"
+			       "# teaches its key more where all of them ended well",
+			.in = "(component: string, leaf: string, well: bool)",
+			.out = "()",
+			.needs_root = true,
 		},
 	[IPC_METRICS] =
 		{

@@ -39,6 +39,7 @@ enum ipc_method {
 	IPC_POOLS,
 	IPC_METRICS,
 	IPC_ENTER,
+	IPC_ENDED,
 	IPC_METHOD__COUNT
 };
 

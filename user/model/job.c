@@ -296,32 +296,16 @@ const char *job_why_text_of(const struct job_why *why, const struct job_spec *sp
 
 /* ---- a submission ---- */
 
-static bool is_word(const char *text, size_t size, bool may_be_empty)
-{
-	static const char others[] = "_-.:@/+";
-
-	if (!memchr(text, '\0', size) || (!*text && !may_be_empty))
-		return false;
-	for (; *text; text++) {
-		char c = *text;
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		      memchr(others, c, sizeof(others) - 1)))
-			return false;
-	}
-	return true;
-}
-
 static int check_words(const struct job_spec *spec, struct uw_err *err)
 {
 	if (!memchr(spec->component, '\0', sizeof(spec->component)) ||
 	    !text_is_name(spec->component))
 		return err_set(err, -EINVAL, "submit: component: not a name");
-	if (!is_word(spec->name, sizeof(spec->name), true))
+	if (spec->name[0] && !text_is_word(spec->name, sizeof(spec->name)))
 		return err_set(err, -EINVAL,
 			       "submit: name: at most %d letters, digits and _-.:@/+ are allowed",
 			       JOB_NAME_LEN - 1);
-	if (!is_word(spec->key, sizeof(spec->key), true))
+	if (spec->key[0] && !text_is_word(spec->key, sizeof(spec->key)))
 		return err_set(err, -EINVAL,
 			       "submit: key: at most %d letters, digits and _-.:@/+ are allowed",
 			       JOB_KEY_LEN - 1);
@@ -329,7 +313,7 @@ static int check_words(const struct job_spec *spec, struct uw_err *err)
 		return err_set(err, -EINVAL, "submit: tags: %u of them, at most %d are allowed",
 			       spec->tag_count, JOB_TAGS_MAX);
 	for (uint32_t i = 0; i < spec->tag_count; i++)
-		if (!is_word(spec->tag[i], sizeof(spec->tag[i]), false))
+		if (!text_is_word(spec->tag[i], sizeof(spec->tag[i])))
 			return err_set(
 				err, -EINVAL,
 				"submit: tags: 1 to %d letters, digits and _-.:@/+ are allowed",

@@ -11,6 +11,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
+#include "user/model/job.h"
 
 int slurm_check_component(const char *name, struct uw_err *err)
 {
@@ -20,6 +21,16 @@ int slurm_check_component(const char *name, struct uw_err *err)
 		       "component '%.64s': want the name of a component of uw.conf, up to 31 of "
 		       "a-z, 0-9, _ and -",
 		       name ? name : "");
+}
+
+int slurm_check_key(const char *key, struct uw_err *err)
+{
+	char own[JOB_KEY_LEN];
+
+	if (key && text_copy(own, sizeof(own), key) && text_is_word(own, sizeof(own)))
+		return 0;
+	return err_set(err, -EINVAL, "key '%.64s': want 1 to %d letters, digits and _-.:@/+",
+		       key ? key : "", JOB_KEY_LEN - 1);
 }
 
 /* ---- one word each ---- */

@@ -41,7 +41,8 @@ int slurm_defaults_read(int argc, char *const *argv, const char *socket,
 const char *slurm_component_of(const struct slurm_defaults *defaults, const char *asked,
 			       const char *partition);
 
-/* What can be the name of a component. 0, or -EINVAL with what it has to be like. */
+/* What can be the name of a component, and a key. 0, or -EINVAL with what it has to be like. */
 int slurm_check_component(const char *name, struct uw_err *err);
+int slurm_check_key(const char *key, struct uw_err *err);
 
 #endif

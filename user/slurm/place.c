@@ -28,17 +28,24 @@ static json_t *groups_of(const struct slurm_task *task)
 	return list;
 }
 
+static const char *leaf_of(const struct slurm_task *task, char buf[static 32])
+{
+	snprintf(buf, 32, "slurm-%" PRIu32, task->job);
+	return buf;
+}
+
 json_t *slurm_place_parameters(const struct slurm_task *task)
 {
 	char leaf[32];
 	json_t *parameters;
 
-	snprintf(leaf, sizeof(leaf), "slurm-%" PRIu32, task->job);
 	parameters = json_pack("{s:s, s:s, s:{s:I, s:I, s:o}, s:b}", "component", task->component,
-			       "leaf", leaf, "user", "uid", (json_int_t)task->uid, "gid",
-			       (json_int_t)task->gid, "groups", groups_of(task), "join", 1);
+			       "leaf", leaf_of(task, leaf), "user", "uid", (json_int_t)task->uid,
+			       "gid", (json_int_t)task->gid, "groups", groups_of(task), "join", 1);
 	if (parameters && task->mem_mib && task->mem_mib <= MEM_MIB_MAX)
 		json_put(parameters, "bytes", json_number(task->mem_mib * MIB));
+	if (parameters && task->key)
+		json_put(parameters, "key", json_string(task->key));
 	return parameters;
 }
 
@@ -47,15 +54,34 @@ static bool is_away(int rc)
 	return rc == -ECONNREFUSED || rc == -EPIPE || rc == -EBUSY || rc == -ETIMEDOUT;
 }
 
-int slurm_place(const char *socket, const struct slurm_task *task, struct uw_err *err)
+static int call(const char *socket, enum ipc_method method, json_t *parameters, struct uw_err *err)
 {
 	struct ipc_client client = {.fd = -1};
 	AUTO_JSON json_t *answer = NULL;
 	int rc = ipc_client_open(socket, &client, err);
 
-	if (!rc)
-		rc = ipc_client_call(&client, IPC_ENTER, slurm_place_parameters(task), ANSWER_US,
-				     &answer, err);
+	if (rc)
+		json_decref(parameters);
+	else
+		rc = ipc_client_call(&client, method, parameters, ANSWER_US, &answer, err);
 	ipc_client_close(&client);
+	return rc;
+}
+
+int slurm_place(const char *socket, const struct slurm_task *task, struct uw_err *err)
+{
+	int rc = call(socket, IPC_ENTER, slurm_place_parameters(task), err);
+
 	return rc >= 0 ? 0 : is_away(rc) ? SLURM_PLACE_AWAY : rc;
+}
+
+void slurm_tell_end(const char *socket, const struct slurm_task *task, bool well)
+{
+	struct uw_err err;
+	char leaf[32];
+
+	(void)call(socket, IPC_ENDED,
+		   json_pack("{s:s, s:s, s:b}", "component", task->component, "leaf",
+			     leaf_of(task, leaf), "well", well),
+		   &err);
 }

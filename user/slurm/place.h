@@ -7,6 +7,7 @@
 #define UW_SLURM_PLACE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -20,6 +21,7 @@ struct slurm_task {
 	const gid_t *group; /* supplementary ones */
 	int group_count;
 	uint64_t mem_mib; /* of its job on this node; 0 = Slurm does not say */
+	const char *key;  /* NULL: nothing is learned of it */
 };
 
 /* The parameters of uwd's Enter for it; the caller's. NULL: out of memory. */
@@ -31,5 +33,9 @@ json_t *slurm_place_parameters(const struct slurm_task *task);
  */
 #define SLURM_PLACE_AWAY 1
 int slurm_place(const char *socket, const struct slurm_task *task, struct uw_err *err);
+
+/* Tells uwd how it has ended, for its key; component and job are looked at. Nobody hears of it when
+ * that fails: uwd learns less then. */
+void slurm_tell_end(const char *socket, const struct slurm_task *task, bool well);
 
 #endif

@@ -18,15 +18,27 @@
 SPANK_PLUGIN(spank_uw, 1)
 
 /* Once, where it was typed. */
+static int say_bad(const char *option, int rc, const struct uw_err *err, int remote)
+{
+	if (rc && !remote)
+		slurm_error("--%s: %s", option, err->text);
+	return rc;
+}
+
 static int on_component(int value, const char *name, int remote)
 {
 	struct uw_err err = {0};
-	int rc = slurm_check_component(name, &err);
 
 	(void)value;
-	if (rc && !remote)
-		slurm_error("--uw-component: %s", err.text);
-	return rc;
+	return say_bad("uw-component", slurm_check_component(name, &err), &err, remote);
+}
+
+static int on_key(int value, const char *key, int remote)
+{
+	struct uw_err err = {0};
+
+	(void)value;
+	return say_bad("uw-key", slurm_check_key(key, &err), &err, remote);
 }
 
 static struct spank_option component_option = {
@@ -36,6 +48,21 @@ static struct spank_option component_option = {
 	.has_arg = 1,
 	.cb = on_component,
 };
+
+static struct spank_option key_option = {
+	.name = "uw-key",
+	.arginfo = "KEY",
+	.usage = "jobs of this key are alike: uwctl learns what they use",
+	.has_arg = 1,
+	.cb = on_key,
+};
+
+static const char *asked_for(spank_t spank, struct spank_option *option)
+{
+	char *value = NULL;
+
+	return spank_option_getopt(spank, option, &value) == ESPANK_SUCCESS ? value : NULL;
+}
 
 /* slurmd itself, and what it runs before and after a job, have no options. */
 int slurm_spank_init(spank_t spank, int argc, char *argv[])
@@ -50,7 +77,10 @@ int slurm_spank_init(spank_t spank, int argc, char *argv[])
 	}
 	if (context != S_CTX_LOCAL && context != S_CTX_ALLOCATOR && context != S_CTX_REMOTE)
 		return 0;
-	return spank_option_register(spank, &component_option) == ESPANK_SUCCESS ? 0 : -1;
+	return spank_option_register(spank, &component_option) == ESPANK_SUCCESS &&
+			       spank_option_register(spank, &key_option) == ESPANK_SUCCESS
+		       ? 0
+		       : -1;
 }
 
 /* Any task's, or 0 where Slurm does not know. */
@@ -89,7 +119,7 @@ static bool is_tracked(void)
 
 static int place(spank_t spank, const char *socket, const char *component)
 {
-	struct slurm_task task = {.component = component};
+	struct slurm_task task = {.component = component, .key = asked_for(spank, &key_option)};
 	struct uw_err err = {0};
 	int rc = read_task(spank, &task);
 
@@ -106,21 +136,26 @@ static int place(spank_t spank, const char *socket, const char *component)
 	return rc < 0 ? rc : 0;
 }
 
+/* Of the step; "": none. Valid as long as defaults are. */
+static const char *component_of(spank_t spank, const struct slurm_defaults *defaults)
+{
+	char partition[SLURM_PARTITION_LEN];
+	bool known = spank_getenv(spank, "SLURM_JOB_PARTITION", partition, sizeof(partition)) ==
+		     ESPANK_SUCCESS;
+
+	return slurm_component_of(defaults, asked_for(spank, &component_option),
+				  known ? partition : NULL);
+}
+
 int slurm_spank_task_init_privileged(spank_t spank, int argc, char *argv[])
 {
-	char partition[SLURM_PARTITION_LEN], *asked = NULL;
 	struct slurm_defaults defaults;
 	struct uw_err err = {0};
 	const char *component;
-	bool has_partition;
 
 	if (slurm_defaults_read(argc, argv, IPC_SOCKET_PATH, &defaults, &err))
 		return err.code; /* was said at the start */
-	if (spank_option_getopt(spank, &component_option, &asked) != ESPANK_SUCCESS)
-		asked = NULL;
-	has_partition = spank_getenv(spank, "SLURM_JOB_PARTITION", partition, sizeof(partition)) ==
-			ESPANK_SUCCESS;
-	component = slurm_component_of(&defaults, asked, has_partition ? partition : NULL);
+	component = component_of(spank, &defaults);
 	if (!*component)
 		return 0;
 	if (!is_tracked())
@@ -131,5 +166,24 @@ int slurm_spank_task_init_privileged(spank_t spank, int argc, char *argv[])
 			"in %s; the step runs outside: spank_uw(8) says what to set in "
 			"slurm.conf",
 			component);
+	return 0;
+}
+
+/* In slurmstepd, which waits for it. */
+int slurm_spank_task_exit(spank_t spank, int argc, char *argv[])
+{
+	struct slurm_task task = {0};
+	struct slurm_defaults defaults;
+	struct uw_err err = {0};
+	int status = -1;
+
+	if (!asked_for(spank, &key_option) ||
+	    slurm_defaults_read(argc, argv, IPC_SOCKET_PATH, &defaults, &err) ||
+	    spank_get_item(spank, S_JOB_ID, &task.job) != ESPANK_SUCCESS ||
+	    spank_get_item(spank, S_TASK_EXIT_STATUS, &status) != ESPANK_SUCCESS)
+		return 0;
+	task.component = component_of(spank, &defaults);
+	if (*task.component)
+		slurm_tell_end(defaults.socket, &task, !status);
 	return 0;
 }

@@ -154,6 +154,12 @@ static bool read_user(const json_t *user, struct ipc_peer *who)
 	return true;
 }
 
+static bool read_key(const struct ipc_call *call, char ret_key[static JOB_KEY_LEN])
+{
+	return text_copy(ret_key, JOB_KEY_LEN, json_get_text(call->parameters, "key")) &&
+	       text_is_word(ret_key, JOB_KEY_LEN);
+}
+
 /* What only root may ask: for whom, how much is reserved, and to be beside others. */
 static bool read_service(const struct ipc_call *call, struct ipc_answer *answer,
 			 struct ipc_peer *who, struct entering *entering)
@@ -161,11 +167,12 @@ static bool read_service(const struct ipc_call *call, struct ipc_answer *answer,
 	const json_t *bytes = json_object_get(call->parameters, "bytes");
 
 	*who = *call->peer;
-	if (!has(call, "user") && !has(call, "bytes") && !has(call, "join"))
+	if (!has(call, "user") && !has(call, "bytes") && !has(call, "join") && !has(call, "key"))
 		return true;
 	if (call->peer->uid) {
 		ipc_answer_fail(answer, IPC_ERROR_NOT_PERMITTED,
-				"only root may enter for a user, with bytes, or beside others");
+				"only root may enter for a user, with bytes or a key, or beside "
+				"others");
 		return false;
 	}
 	if (has(call, "user") && !read_user(json_object_get(call->parameters, "user"), who)) {
@@ -175,6 +182,10 @@ static bool read_service(const struct ipc_call *call, struct ipc_answer *answer,
 	if (has(call, "bytes") && (!json_is_integer(bytes) || json_integer_value(bytes) <= 0 ||
 				   (uint64_t)json_integer_value(bytes) > LEASE_BYTES_MAX)) {
 		ipc_answer_bad_parameter(answer, "bytes");
+		return false;
+	}
+	if (has(call, "key") && !read_key(call, entering->place.key)) {
+		ipc_answer_bad_parameter(answer, "key");
 		return false;
 	}
 	entering->place.bytes = json_get_u64_or(call->parameters, "bytes", 0);
@@ -220,6 +231,16 @@ static void fail(struct ipc_answer *answer, const struct entered *place, int rc)
 				place->leaf, strerror(-rc));
 }
 
+/* The leaf was made for this one. */
+static void note_made(struct entered *entered, const struct entered *place, uint64_t cgid)
+{
+	entered->cgid = cgid;
+	entered->bytes = place->bytes;
+	text_copy(entered->key, sizeof(entered->key), place->key);
+	entered->began_us = clock_now_us();
+	entered->ended_well = entered->ended_badly = false;
+}
+
 static void on_moved(struct daemon *daemon, void *data, int rc, uint64_t cgid)
 {
 	const struct entering *entering = data;
@@ -233,8 +254,7 @@ static void on_moved(struct daemon *daemon, void *data, int rc, uint64_t cgid)
 	} else {
 		entered->coming--;
 		if (entered->cgid != cgid)
-			entered->bytes = place->bytes; /* it was made for this one */
-		entered->cgid = cgid;
+			note_made(entered, place, cgid);
 		answer.parameters =
 			json_pack("{s:s, s:s}", "component", place->component, "leaf", place->leaf);
 	}
@@ -286,4 +306,22 @@ void method_enter(struct daemon *daemon, const struct ipc_call *call, struct ipc
 		return;
 	}
 	answer->later = true;
+}
+
+void method_ended(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer)
+{
+	const char *component = json_get_text(call->parameters, "component");
+	const char *leaf = json_get_text(call->parameters, "leaf");
+	const json_t *well = json_object_get(call->parameters, "well");
+	struct entered *entered = entered_find(daemon, component, leaf);
+
+	if (!json_is_boolean(well)) {
+		ipc_answer_bad_parameter(answer, "well");
+	} else if (!entered) {
+		ipc_answer_fail(answer, IPC_ERROR_NO_LEAF, "nobody has entered %.64s/%.64s",
+				component, leaf);
+	} else {
+		entered->ended_well |= json_is_true(well);
+		entered->ended_badly |= !json_is_true(well);
+	}
 }

@@ -13,4 +13,8 @@
 
 void method_enter(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer);
 
+/* Ended: how a process has ended that root had let in: by that its run is a lesson, or only shows
+ * how large the next one may be. */
+void method_ended(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer);
+
 #endif
