@@ -7,7 +7,8 @@
 # its job's leaf at its first instruction, with --mem reserved; statuses, signals, scancel, suspend and
 # time limits are what they are without; who may not is refused, and without uwd it runs as ever.
 
-LOGS=/tmp/slurm
+# shellcheck source=tests/bench/slurm_nodes.sh
+. "$PUT/slurm_nodes.sh"
 SUSER=games
 
 page() { # page N: what spank_uw(8) shows
@@ -21,11 +22,10 @@ config <<-END
 	[component services]
 	share = 30%
 END
-# Where the package has it.
-ln -s /usr/lib/slurm-wlm/spank_uw.so /usr/lib/x86_64-linux-gnu/slurm-wlm/
 
 # plugin WORD...: what plugstack.conf says of it
 plugin() {
+	mkdir -p /etc/slurm
 	echo "required spank_uw.so $*" >/etc/slurm/plugstack.conf
 }
 
@@ -36,73 +36,10 @@ put_clock() {
 	CLOCK=$((CLOCK + $1))
 }
 
-# A host that has but lo has no address to Slurm.
-make_network() {
-	ip link add dummy0 type dummy
-	ip addr add 10.0.0.1/24 dev dummy0
-	ip link set dummy0 up
-}
-
-write_conf() {
-	mkdir -p /etc/slurm "$LOGS" /sys/fs/cgroup/system.slice
-	cat >/etc/slurm/slurm.conf <<-END
-		ClusterName=uw
-		SlurmctldHost=$(hostname)(127.0.0.1)
-		AuthType=auth/munge
-		SlurmUser=root
-		StateSaveLocation=$LOGS/state
-		SlurmctldPidFile=$LOGS/slurmctld.pid
-		SlurmctldLogFile=$LOGS/slurmctld.log
-		SlurmdSpoolDir=$LOGS/%n
-		SlurmdPidFile=$LOGS/slurmd-%n.pid
-		SlurmdLogFile=$LOGS/slurmd-%n.log
-		$(page 3)
-		MpiDefault=none
-		KillWait=2
-		NodeName=n[1-2] NodeHostname=$(hostname) NodeAddr=127.0.0.1 Port=[17001-17002] CPUs=1 RealMemory=600
-		PartitionName=batch Nodes=n1 Default=YES
-		PartitionName=debug Nodes=n2
-	END
-	printf 'CgroupPlugin=cgroup/v2\nIgnoreSystemd=yes\n' >/etc/slurm/cgroup.conf
-}
-
-all_idle() {
-	[ "$(sinfo -h -N -o %T | sort -u)" = idle ]
-}
-
-start_slurm() {
-	make_network
-	write_conf
-	plugin
-	install -d -o munge -g munge /run/munge
-	setpriv --reuid munge --regid munge --clear-groups munged
-	start_daemons
-}
-
-start_daemons() {
-	slurmctld
-	slurmd -N n1
-	slurmd -N n2
-	wait_until 20 all_idle
-}
-
-end_daemons() {
-	local file pid
-	for file in "$LOGS"/*.pid; do
-		pid=$(cat "$file")
-		kill -TERM "$pid"
-		wait_until 10 test ! -d "/proc/$pid"
-	done
-}
-
 # shellcheck disable=SC2317 # called by the trap
 end_slurm() {
-	local file
-	tail -q -n 5 "$LOGS"/*.log
-	for file in "$LOGS"/*.pid /run/munge/munged.pid; do
-		kill -KILL "$(cat "$file")" || true
-	done
-	ip link del dummy0
+	tail -q -n 5 "$SLURM_LOGS"/*.log
+	slurm_kill
 	put_clock $((-CLOCK))
 }
 
@@ -151,7 +88,9 @@ reserved_is() {
 
 start_uwd
 trap end_slurm EXIT
-start_slurm
+plugin
+slurm_configure 1 600 "$(page 3)" "PartitionName=batch Nodes=n1 Default=YES" "PartitionName=debug Nodes=n2"
+slurm_start
 
 # ---- where it is, and what it has, at its first instruction ----
 # shellcheck disable=SC2016 # expanded in the step
@@ -278,16 +217,16 @@ refused "plugstack.conf: spank_uw.so: 'componet=batch': there are component=NAME
 plugin component=batch
 
 # ---- where Slurm itself keeps steps in cgroups it would lose them ----
-end_daemons
+slurm_end_daemons
 sed -i 's,proctrack/linuxproc,proctrack/cgroup,' /etc/slurm/slurm.conf
-start_daemons
+slurm_start_daemons
 step -n 3 --overcommit sh -c 'cat /proc/self/cgroup; exit 7'
 expect "status of one that is tracked" "$RC" 7
 [[ $OUT != */uw/* ]] || fail "it is in $OUT"
 expect "it says so: $(cat /tmp/srun.err)" "$(grep -c 'Slurm keeps its steps in cgroups' /tmp/srun.err)" 1
-end_daemons
+slurm_end_daemons
 sed -i 's,proctrack/cgroup,proctrack/linuxproc,' /etc/slurm/slurm.conf
-start_daemons
+slurm_start_daemons
 
 # ---- without uwd it runs as ever, and says so once ----
 stop_uwd
