@@ -306,7 +306,11 @@ static inline const struct action *fixture_find_leaf(const struct fixture *f, en
 /* To ask a part of the policy directly, between steps. */
 static inline struct step fixture_ask(struct fixture *f)
 {
-	return (struct step){f->state, &f->config, &f->frame, &f->plan, f->frame.now_us};
+	return (struct step){.state = f->state,
+			     .config = &f->config,
+			     .frame = &f->frame,
+			     .plan = &f->plan,
+			     .now_us = f->frame.now_us};
 }
 
 /* Up to the emergency edge at 60 MiB/s, of which the hog's own leaf does the growing; the last plan

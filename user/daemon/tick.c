@@ -23,6 +23,7 @@
 #include "user/daemon/pool.h"
 #include "user/kern/kern.h"
 #include "user/ledger/ledger.h"
+#include "user/model/leaf_index.h"
 #include "user/policy/lease/lease.h"
 #include "user/policy/step.h"
 #include "user/sense/sense.h"
@@ -133,6 +134,33 @@ static void add_psi_events(struct daemon *daemon)
 	}
 }
 
+static void tell_freeze(struct leaf_sample *leaf, const struct ledger_entry *entry, bool is_kept)
+{
+	leaf->ours = true;
+	leaf->kept_asked = is_kept && entry->new_value == LEDGER_FREEZE_ASKED;
+	leaf->kept_until_us = is_kept ? entry->deadline_us : 0;
+}
+
+/* Each entry once: there may be many that stand still. */
+static void tell_entered(struct daemon *daemon)
+{
+	struct frame *frame = &daemon->frame;
+	bool is_kept = ledger_is_handed_over(daemon->ledger, frame->now_us);
+	struct leaf_index index;
+	struct ledger_entry entry;
+
+	leaf_index_build(&index, LEAF_IDS(frame->leaf, cgid), frame->leaf_count, frame->leaf_count);
+	for (uint32_t slot = 0; slot < LEDGER_ENTRIES; slot++) {
+		uint32_t at;
+
+		if (!ledger_read(daemon->ledger, slot, &entry) || entry.kind != LEDGER_FREEZE)
+			continue;
+		at = leaf_index_find(&index, LEAF_IDS(frame->leaf, cgid), entry.cgid);
+		if (at != LEAF_NONE && frame->leaf[at].frozen)
+			tell_freeze(&frame->leaf[at], &entry, is_kept);
+	}
+}
+
 /*
  * Whose freezes they are the ledger says. One that is new over a pool that an earlier uwd had is
  * another than that uwd's, which was lost: then nobody knows, and they are taken for ours. A
@@ -140,24 +168,18 @@ static void add_psi_events(struct daemon *daemon)
  */
 static void tell_freezes(struct daemon *daemon)
 {
-	bool is_lost = daemon->pool_had_uwd && !ledger_is_adopted(daemon->ledger);
-	bool is_kept = ledger_is_handed_over(daemon->ledger, daemon->frame.now_us);
+	bool is_lost = daemon->pool_had_uwd && !ledger_is_adopted(daemon->ledger), any = false;
 
 	for (uint32_t i = 0; i < daemon->frame.leaf_count; i++) {
 		struct leaf_sample *leaf = &daemon->frame.leaf[i];
-		struct ledger_entry entry;
 
-		leaf->ours = leaf->kept_asked = false;
+		leaf->kept_asked = false;
 		leaf->kept_until_us = 0;
-		if (!leaf->frozen)
-			continue;
-		leaf->ours = is_lost;
-		if (!ledger_find(daemon->ledger, LEDGER_FREEZE, leaf->cgid, &entry))
-			continue;
-		leaf->ours = true;
-		leaf->kept_asked = is_kept && entry.new_value == LEDGER_FREEZE_ASKED;
-		leaf->kept_until_us = is_kept ? entry.deadline_us : 0;
+		leaf->ours = leaf->frozen && is_lost;
+		any |= leaf->frozen;
 	}
+	if (any)
+		tell_entered(daemon);
 }
 
 /* Of what was handed over some may be gone, or was thawed meanwhile. */

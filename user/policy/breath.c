@@ -233,10 +233,12 @@ bool breath_begin(struct step *step, struct leaf_state *leaf)
 {
 	struct why why = {REASON_BREATH, step->now_us - leaf->breath.stood_us, EVERY_US};
 
-	if (!is_by_policy(leaf) || leaf->paged_in || who_breathes(step) ||
-	    turns_is_changing(step) || is_paying(step, leaf))
+	if (!is_by_policy(leaf) || leaf->paged_in || turns_is_changing(step) ||
+	    is_paying(step, leaf))
 		return false;
-	return (is_due(step, leaf) || is_awaited(step, leaf)) && begin(step, leaf, BREATH_US, why);
+	/* What goes through all leaves comes last: there may be many that stand. */
+	return (is_due(step, leaf) || is_awaited(step, leaf)) && !who_breathes(step) &&
+	       begin(step, leaf, BREATH_US, why);
 }
 
 bool breath_at_deadline(struct step *step, struct leaf_state *leaf, struct why late)

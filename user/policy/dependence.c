@@ -71,6 +71,19 @@ static void add_point(struct cpu_state *cpu, struct cpu_point point, bool calm)
 	cpu->mid = point;
 }
 
+/* Since the last freeze, thaw or breath has had its effect. */
+static bool knows_rate(const struct step *step, const struct cpu_state *cpu)
+{
+	return cpu->old.at_us >= step->state->changed_us + SETTLE_US &&
+	       cpu->now.at_us == step->now_us && cpu->old.at_us < cpu->now.at_us;
+}
+
+static bool has_fallen(const struct step *step, const struct cpu_state *cpu)
+{
+	return cpu->before_permyriad >= RATE_LEAST && knows_rate(step, cpu) &&
+	       rate_between(cpu->old, cpu->now) <= cpu->before_permyriad / FALL;
+}
+
 void dependence_take(struct step *step)
 {
 	const struct frame *frame = step->frame;
@@ -80,8 +93,7 @@ void dependence_take(struct step *step)
 	     i++) {
 		const struct leaf_sample *sample = &frame->leaf[i];
 		struct cpu_point point = {step->now_us, sample->cpu_us};
-		struct leaf_state *leaf =
-			sample->cgid ? leaf_find(step->state, sample->cgid) : NULL;
+		struct leaf_state *leaf = leaf_of(step, sample);
 
 		if (!leaf)
 			continue;
@@ -89,6 +101,7 @@ void dependence_take(struct step *step)
 		if (sample->cpu_valid)
 			add_point(&leaf->cpu, point,
 				  calm && leaf->cpu.mid.at_us >= step->state->changed_us);
+		step->fell |= has_fallen(step, &leaf->cpu);
 	}
 }
 
@@ -120,22 +133,12 @@ static bool counts(const struct step *step, const struct leaf_state *leaf,
 	       is_of_account(step, leaf, frozen);
 }
 
-/* Since the last freeze, thaw or breath has had its effect. */
-static bool knows_rate(const struct step *step, const struct cpu_state *cpu)
-{
-	return cpu->old.at_us >= step->state->changed_us + SETTLE_US &&
-	       cpu->now.at_us == step->now_us && cpu->old.at_us < cpu->now.at_us;
-}
-
 bool dependence_suspects(const struct step *step, const struct leaf_state *frozen)
 {
-	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
+	for (uint32_t i = 0; step->fell && i < step->state->leaf_end; i++) {
 		const struct leaf_state *leaf = &step->state->leaf[i];
-		uint32_t before = leaf->cpu.before_permyriad;
 
-		if (counts(step, leaf, frozen) && before >= RATE_LEAST &&
-		    knows_rate(step, &leaf->cpu) &&
-		    rate_between(leaf->cpu.old, leaf->cpu.now) <= before / FALL)
+		if (counts(step, leaf, frozen) && has_fallen(step, &leaf->cpu))
 			return true;
 	}
 	return false;

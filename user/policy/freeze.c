@@ -30,36 +30,59 @@ struct leaf_state *leaf_find(struct policy_state *state, uint64_t cgid)
 	return NULL;
 }
 
-/* A free slot; NULL when there are more leaves than are followed. */
-static struct leaf_state *leaf_new(struct policy_state *state)
+struct leaf_state *leaf_of(const struct step *step, const struct leaf_sample *sample)
 {
-	struct leaf_state *hole = leaf_find(state, 0);
+	uint32_t at = leaf_index_find(step->index, LEAF_IDS(step->state->leaf, cgid), sample->cgid);
 
-	if (!hole && state->leaf_end < FRAME_LEAVES_MAX)
-		hole = &state->leaf[state->leaf_end++];
-	return hole;
+	return at == LEAF_NONE ? NULL : &step->state->leaf[at];
 }
 
-static void take_leaf(struct policy_state *state, const struct leaf_sample *sample, uint64_t now_us)
+/* In the first slot that is free; NULL when there are more leaves than are followed. */
+static struct leaf_state *leaf_new(struct step *step, const struct leaf_sample *sample)
 {
-	struct leaf_state *leaf = leaf_find(state, sample->cgid);
-	uint64_t current = min_u64(sample->current_bytes, BYTES_SANE), dt;
-	uint64_t size = current + min_u64(sample->swap_bytes, BYTES_SANE);
+	struct policy_state *state = step->state;
+	struct leaf_state *leaf;
 
-	if (sample->component >= state->component_count)
+	while (step->hole < state->leaf_end && state->leaf[step->hole].cgid)
+		step->hole++;
+	if (step->hole == FRAME_LEAVES_MAX)
+		return NULL;
+	if (step->hole == state->leaf_end)
+		state->leaf_end++;
+	leaf = &state->leaf[step->hole];
+	*leaf = (struct leaf_state){.cgid = sample->cgid, .born_us = sample->born_us};
+	leaf_index_add(step->index, LEAF_IDS(state->leaf, cgid), step->hole);
+	return leaf;
+}
+
+static struct leaf_state *welcome(struct step *step, const struct leaf_sample *sample,
+				  uint64_t current, uint64_t size)
+{
+	bool adopted = step->state->adopted;
+	struct leaf_state *leaf = leaf_new(step, sample);
+
+	if (!leaf)
+		return NULL;
+	leaf->low_bytes = adopted ? 0 : BYTES_MAX;
+	leaf->current_bytes = current;
+	leaf->size_bytes = size;
+	leaf->rise_from_bytes = adopted ? 0 : size;
+	leaf->seen_us = step->now_us;
+	return leaf;
+}
+
+static void take_leaf(struct step *step, const struct leaf_sample *sample)
+{
+	struct leaf_state *leaf = leaf_of(step, sample);
+	uint64_t current = min_u64(sample->current_bytes, BYTES_SANE), dt;
+	uint64_t size = current + min_u64(sample->swap_bytes, BYTES_SANE), now_us = step->now_us;
+
+	if (sample->component >= step->state->component_count)
 		return;
 	if (!leaf)
-		leaf = leaf_new(state);
+		leaf = welcome(step, sample, current, size);
 	if (!leaf)
 		return;
-	if (!leaf->cgid) {
-		*leaf = (struct leaf_state){.cgid = sample->cgid, .born_us = sample->born_us};
-		leaf->low_bytes = state->adopted ? 0 : BYTES_MAX;
-		leaf->current_bytes = current;
-		leaf->size_bytes = size;
-		leaf->rise_from_bytes = state->adopted ? 0 : size;
-		leaf->seen_us = now_us;
-	}
 	dt = now_us - leaf->seen_us;
 	if (dt >= 50 * US_PER_MS) {
 		leaf->growth_per_s = rate_of(leaf->size_bytes, size, dt);
@@ -76,25 +99,48 @@ static void take_leaf(struct policy_state *state, const struct leaf_sample *samp
 	leaf->leased_bytes = min_u64(sample->leased_bytes, BYTES_SANE);
 }
 
-static bool in_frame(const struct frame *frame, uint64_t cgid)
+/* A full frame that is not itself cut short names every leaf: what it lacks is gone. True if
+ * any. */
+static bool forget_gone(struct step *step)
 {
-	for (uint32_t i = 0; i < frame->leaf_count && i < FRAME_LEAVES_MAX; i++)
-		if (frame->leaf[i].cgid == cgid)
-			return true;
-	return false;
+	struct policy_state *state = step->state;
+	bool is_there[FRAME_LEAVES_MAX] = {false}, any = false;
+
+	if (step->frame->kind != FRAME_FULL || step->frame->leaf_count >= FRAME_LEAVES_MAX)
+		return false;
+	for (uint32_t i = 0; i < step->frame->leaf_count; i++) {
+		const struct leaf_state *leaf = leaf_of(step, &step->frame->leaf[i]);
+
+		if (leaf)
+			is_there[leaf - state->leaf] = true;
+	}
+	for (uint32_t i = 0; i < state->leaf_end; i++) {
+		if (!state->leaf[i].cgid || is_there[i])
+			continue;
+		state->leaf[i] = (struct leaf_state){0};
+		any = true;
+	}
+	return any;
 }
 
-/* A full frame that is not itself cut short names every leaf: what it lacks is gone. */
-static void forget_gone(struct step *step)
+static void index_leaves(struct step *step)
 {
-	if (step->frame->kind != FRAME_FULL || step->frame->leaf_count >= FRAME_LEAVES_MAX)
-		return;
-	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
-		struct leaf_state *leaf = &step->state->leaf[i];
+	struct policy_state *state = step->state;
+	uint32_t room = state->leaf_end + step->frame->leaf_count;
 
-		if (leaf->cgid && !in_frame(step->frame, leaf->cgid))
-			*leaf = (struct leaf_state){0};
-	}
+	leaf_index_build(step->index, LEAF_IDS(state->leaf, cgid), state->leaf_end,
+			 room < FRAME_LEAVES_MAX ? room : FRAME_LEAVES_MAX);
+}
+
+static void take_leaves(struct step *step)
+{
+	step->hole = 0;
+	index_leaves(step);
+	if (forget_gone(step))
+		index_leaves(step); /* those that went have no room in it any more */
+	for (uint32_t i = 0; i < step->frame->leaf_count && i < FRAME_LEAVES_MAX; i++)
+		if (step->frame->leaf[i].cgid)
+			take_leaf(step, &step->frame->leaf[i]);
 }
 
 static void forget_freeze(struct leaf_state *leaf, uint64_t now_us)
@@ -122,8 +168,7 @@ static void adopt(struct step *step)
 	step->state->adopted = true;
 	for (uint32_t i = 0; i < step->frame->leaf_count && i < FRAME_LEAVES_MAX; i++) {
 		const struct leaf_sample *sample = &step->frame->leaf[i];
-		struct leaf_state *leaf =
-			sample->cgid ? leaf_find(step->state, sample->cgid) : NULL;
+		struct leaf_state *leaf = leaf_of(step, sample);
 
 		if (!leaf || !leaf->ours || leaf->cause != FREEZE_NOT)
 			continue;
@@ -209,10 +254,7 @@ void freeze_take(struct step *step)
 	for (uint32_t i = 0; i < frame->outcome_count && i < FRAME_OUTCOMES_MAX; i++)
 		take_outcome(step, &frame->outcome[i]);
 	if (frame->leaves_valid) {
-		forget_gone(step);
-		for (uint32_t i = 0; i < frame->leaf_count && i < FRAME_LEAVES_MAX; i++)
-			if (frame->leaf[i].cgid)
-				take_leaf(step->state, &frame->leaf[i], step->now_us);
+		take_leaves(step);
 		if (!step->state->adopted)
 			adopt(step);
 		for (uint32_t i = 0; i < step->state->leaf_end; i++)
@@ -459,9 +501,10 @@ const struct leaf_state *freeze_largest(const struct step *step, uint32_t compon
 
 uint64_t freeze_until(const struct step *step, uint32_t component)
 {
+	uint32_t end = step->state->component[component].frozen_leaves ? step->state->leaf_end : 0;
 	uint64_t until = 0;
 
-	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
+	for (uint32_t i = 0; i < end; i++) {
 		const struct leaf_state *leaf = &step->state->leaf[i];
 
 		if (leaf->cgid && leaf->component == component && leaf->cause != FREEZE_NOT)

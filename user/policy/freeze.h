@@ -47,6 +47,9 @@ bool thaw_leaf(struct step *step, struct leaf_state *leaf, struct why why);
 /* The leaf with that cgroup id, or NULL. */
 struct leaf_state *leaf_find(struct policy_state *state, uint64_t cgid);
 
+/* The same by the index, for who asks it of each leaf of a frame with leaves_valid. */
+struct leaf_state *leaf_of(const struct step *step, const struct leaf_sample *sample);
+
 /* That leaf of the component while uwd keeps it frozen, or NULL. */
 const struct leaf_state *freeze_find(const struct step *step, uint32_t component, uint64_t cgid);
 

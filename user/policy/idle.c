@@ -41,7 +41,7 @@ void idle_take(struct step *step)
 	if (!frame->leaves_valid)
 		return;
 	for (uint32_t i = 0; i < frame->leaf_count && i < FRAME_LEAVES_MAX; i++) {
-		struct leaf_state *leaf = leaf_find(step->state, frame->leaf[i].cgid);
+		struct leaf_state *leaf = leaf_of(step, &frame->leaf[i]);
 
 		if (leaf)
 			take_leaf(leaf, &frame->leaf[i].ages);

@@ -12,6 +12,7 @@
 
 #include "user/model/config.h"
 #include "user/model/frame.h"
+#include "user/model/leaf_index.h"
 #include "user/model/plan.h"
 #include "user/model/view.h"
 
@@ -381,6 +382,11 @@ struct step {
 	const struct frame *frame;
 	struct plan *plan;
 	uint64_t now_us;
+	/* While leaves are taken from a full frame: where they are, and that all slots before this
+	 * one are in use. */
+	struct leaf_index *index;
+	uint32_t hole;
+	bool fell; /* the rate of CPU time of some leaf, as that of one would that waits */
 };
 
 #endif

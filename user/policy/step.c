@@ -267,7 +267,15 @@ static void show(struct step *step, uint32_t i)
 void policy_step(struct policy_state *state, const struct config *config, const struct frame *frame,
 		 struct plan *ret_plan)
 {
-	struct step step = {state, config, frame, ret_plan, max_u64(frame->now_us, state->last_us)};
+	struct leaf_index index; /* large: only what is used of it is ever touched */
+	struct step step = {
+		.state = state,
+		.config = config,
+		.frame = frame,
+		.plan = ret_plan,
+		.now_us = max_u64(frame->now_us, state->last_us),
+		.index = &index,
+	};
 
 	ret_plan->action_count = 0;
 	ret_plan->actions_dropped = 0;

@@ -153,10 +153,12 @@ static bool thaw_into_room(struct step *step, struct leaf_state *leaf, bool due)
 	struct why why = {REASON_ROOM, 0, 0};
 	bool has_room = room_for_thaw(step, leaf, &why);
 
-	if (!has_room || is_taken(step, leaf) || age_us < STANDS_US)
+	if (!has_room || age_us < STANDS_US)
 		return false;
 	if (!due && !leaf->paged_in && !turns_is_next(step, leaf) &&
 	    (is_too_soon(step) || age_us < shortest_freeze(step, leaf, why)))
+		return false;
+	if (is_taken(step, leaf))
 		return false;
 	squeeze_release(step, leaf->component, why);
 	return page_in(step, leaf, why) || thaw_leaf(step, leaf, why);

@@ -28,21 +28,15 @@ int ages_init(struct ages *ages, const char *root, uint64_t page_bytes)
 
 /* ---- who is asked about ---- */
 
-static const struct ages_wish *find_wish(const struct ages_wish *wish, uint32_t count,
-					 uint64_t cgid)
+/* Of a path of a leaf, "component/leaf", or of a group below it. */
+static uint64_t name_of(const char *path)
 {
-	for (uint32_t i = 0; i < count; i++)
-		if (wish[i].cgid == cgid)
-			return &wish[i];
-	return NULL;
-}
+	uint64_t hash = 0xcbf29ce484222325ULL; /* FNV-1a */
+	int parts = 2;
 
-static bool is_known(const struct ages *ages, uint64_t cgid)
-{
-	for (uint32_t i = 0; i < ages->leaf_count; i++)
-		if (ages->leaf[i].wish.cgid == cgid)
-			return true;
-	return false;
+	for (; *path && (*path != '/' || --parts); path++)
+		hash = (hash ^ (uint8_t)*path) * 0x100000001b3ULL;
+	return hash;
 }
 
 /* Time in which it stood still says nothing of its pages: it is as one that was never looked at. */
@@ -57,19 +51,42 @@ static void renew_wish(struct ages_leaf *leaf, const struct ages_wish *wish, uin
 	leaf->wish = *wish;
 }
 
-void ages_ask(struct ages *ages, const struct ages_wish *wish, uint32_t count, uint64_t now_us)
+static void renew_wishes(struct ages *ages, const struct ages_wish *wish, uint32_t count,
+			 uint64_t now_us)
 {
-	for (uint32_t i = ages->leaf_count; i-- > 0;) {
-		const struct ages_wish *still = find_wish(wish, count, ages->leaf[i].wish.cgid);
+	struct leaf_ids ids = LEAF_IDS(wish, cgid);
 
-		if (still)
-			renew_wish(&ages->leaf[i], still, now_us);
+	leaf_index_build(&ages->scratch, ids, count, count);
+	for (uint32_t i = ages->leaf_count; i-- > 0;) {
+		uint32_t at = leaf_index_find(&ages->scratch, ids, ages->leaf[i].wish.cgid);
+
+		if (at != LEAF_NONE)
+			renew_wish(&ages->leaf[i], &wish[at], now_us);
 		else
 			ages->leaf[i] = ages->leaf[--ages->leaf_count];
 	}
-	for (uint32_t i = 0; i < count && ages->leaf_count < FRAME_LEAVES_MAX; i++)
-		if (!is_known(ages, wish[i].cgid))
-			ages->leaf[ages->leaf_count++] = (struct ages_leaf){.wish = wish[i]};
+}
+
+static void add_wishes(struct ages *ages, const struct ages_wish *wish, uint32_t count)
+{
+	struct leaf_ids ids = LEAF_IDS(ages->leaf, wish.cgid);
+
+	leaf_index_build(&ages->scratch, ids, ages->leaf_count, FRAME_LEAVES_MAX);
+	for (uint32_t i = 0; i < count && ages->leaf_count < FRAME_LEAVES_MAX; i++) {
+		if (leaf_index_find(&ages->scratch, ids, wish[i].cgid) != LEAF_NONE)
+			continue;
+		ages->leaf[ages->leaf_count] =
+			(struct ages_leaf){.wish = wish[i], .name = name_of(wish[i].path)};
+		leaf_index_add(&ages->scratch, ids, ages->leaf_count++);
+	}
+}
+
+void ages_ask(struct ages *ages, const struct ages_wish *wish, uint32_t count, uint64_t now_us)
+{
+	renew_wishes(ages, wish, count, now_us);
+	add_wishes(ages, wish, count);
+	leaf_index_build(&ages->by_name, LEAF_IDS(ages->leaf, name), ages->leaf_count,
+			 ages->leaf_count);
 }
 
 /* ---- a reading ---- */
@@ -93,21 +110,22 @@ void ages_begin(struct ages *ages, uint64_t now_us)
 /* The leaf that the group is, or is below of; *ret_is_it: is. */
 static struct ages_leaf *leaf_of(struct ages *ages, const char *path, bool *ret_is_it)
 {
-	size_t root_len = strlen(ages->root);
+	size_t root_len = strlen(ages->root), len;
+	struct ages_leaf *leaf;
+	uint32_t at;
 
 	if (strncmp(path, ages->root, root_len) != 0)
 		return NULL;
 	path += root_len;
-	for (uint32_t i = 0; i < ages->leaf_count; i++) {
-		const struct ages_wish *wish = &ages->leaf[i].wish;
-		size_t len = strlen(wish->path);
-
-		if (strncmp(path, wish->path, len) != 0 || (path[len] && path[len] != '/'))
-			continue;
-		*ret_is_it = !path[len];
-		return &ages->leaf[i];
-	}
-	return NULL;
+	at = leaf_index_find(&ages->by_name, LEAF_IDS(ages->leaf, name), name_of(path));
+	if (at == LEAF_NONE)
+		return NULL;
+	leaf = &ages->leaf[at];
+	len = strlen(leaf->wish.path);
+	if (strncmp(path, leaf->wish.path, len) != 0 || (path[len] && path[len] != '/'))
+		return NULL;
+	*ret_is_it = !path[len];
+	return leaf;
 }
 
 static const struct ages_look *last_look(const struct ages_leaf *leaf)

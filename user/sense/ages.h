@@ -2,7 +2,7 @@
 /*
  * How old the pages of leaves are, worked out of readings of lru_gen, and which of them the kernel
  * is to be asked to look at anew. Pure: the file is read and written by ages_thread.c, and no clock
- * is looked at. O(leaves) a block of the file.
+ * is looked at. O(1) a block of the file.
  */
 #ifndef UW_SENSE_AGES_H
 #define UW_SENSE_AGES_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "user/model/frame.h"
+#include "user/model/leaf_index.h"
 #include "user/sense/lru_gen.h"
 
 #define AGES_PATH_LEN     176        /* component/leaf: 31 + 1 + 127 characters, terminated */
@@ -43,6 +44,7 @@ struct ages_look {
 
 struct ages_leaf {
 	struct ages_wish wish;
+	uint64_t name; /* a hash of its path */
 	struct ages_sample sample;
 	bool aged; /* since the last reading */
 	uint64_t agings;
@@ -66,6 +68,7 @@ struct ages {
 	uint64_t now_us; /* of the reading */
 	uint32_t leaf_count, command_count;
 	struct ages_leaf leaf[FRAME_LEAVES_MAX];
+	struct leaf_index by_name, scratch;
 	struct ages_command command[AGES_COMMANDS_MAX];
 };
 

@@ -58,6 +58,7 @@ struct ages_thread {
 	/* the loop's own: the last that it could copy */
 	uint32_t seen_count;
 	struct told seen[FRAME_LEAVES_MAX];
+	struct leaf_index index; /* of these */
 };
 
 static uint64_t cpu_us(void)
@@ -215,6 +216,8 @@ static void copy_told(struct ages_thread *thread)
 	thread->seen_count = thread->wish_count ? thread->told_count : 0;
 	memcpy(thread->seen, thread->told, thread->seen_count * sizeof(thread->seen[0]));
 	pthread_mutex_unlock(&thread->lock);
+	leaf_index_build(&thread->index, LEAF_IDS(thread->seen, cgid), thread->seen_count,
+			 thread->seen_count);
 }
 
 void ages_thread_tell(struct ages_thread *thread, struct leaf_sample *leaf, uint32_t count,
@@ -222,15 +225,12 @@ void ages_thread_tell(struct ages_thread *thread, struct leaf_sample *leaf, uint
 {
 	copy_told(thread);
 	for (uint32_t i = 0; i < count; i++) {
-		leaf[i].ages = (struct ages_sample){0};
-		for (uint32_t k = 0; k < thread->seen_count; k++) {
-			const struct told *told = &thread->seen[k];
+		uint32_t at =
+			leaf_index_find(&thread->index, LEAF_IDS(thread->seen, cgid), leaf[i].cgid);
 
-			if (told->cgid != leaf[i].cgid)
-				continue;
-			leaf[i].ages = ages_told(&told->sample, told->held, now_us);
-			break;
-		}
+		leaf[i].ages = at == LEAF_NONE ? (struct ages_sample){0}
+					       : ages_told(&thread->seen[at].sample,
+							   thread->seen[at].held, now_us);
 	}
 }
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "cgroups/cgroups.h"
+#include "user/model/leaf_index.h"
 #include "user/sense/ages_thread.h"
 #include "user/sense/locks_thread.h"
 #include "user/sense/pagesets.h"
@@ -45,9 +46,10 @@ struct sense {
 	struct sense_component component[UW_COMPONENTS_MAX];
 	uint32_t leaf_count;
 	struct sense_leaf leaf[FRAME_LEAVES_MAX];
-	bool leaves_dirty;    /* something said that leaves came or went */
-	bool unseen_told;     /* that one is not followed */
-	uint64_t searched_us; /* of the last search */
+	struct leaf_index index; /* of them */
+	bool leaves_dirty;       /* something said that leaves came or went */
+	bool unseen_told;        /* that one is not followed */
+	uint64_t searched_us;    /* of the last search */
 	sense_leaf_fn leaf_fn;
 	void *leaf_data;
 	uint64_t full_us, meminfo_us; /* of the last full frame, and of its last meminfo */
@@ -61,6 +63,8 @@ struct sense {
 void sense_watch_component(struct sense *sense, struct sense_component *component);
 void sense_unwatch_component(struct sense *sense, const struct sense_component *component);
 void sense_forget_leaves(struct sense *sense, uint32_t component);
+/* Its place in the table; LEAF_NONE: it is not followed. */
+uint32_t sense_leaf_at(const struct sense *sense, uint64_t cgid);
 /* Searches when it is due, then reads each leaf into the frame. */
 void sense_read_leaves(struct sense *sense, struct frame *frame, uint32_t looks);
 

@@ -49,6 +49,14 @@ static void tell(const struct sense *sense, const struct sense_leaf *leaf, bool 
 			       came ? leaf->group.name : NULL);
 }
 
+#define IDS(sense) LEAF_IDS((sense)->leaf, group.id)
+
+/* After drop_leaf, which moves another one. */
+static void renew_index(struct sense *sense)
+{
+	leaf_index_build(&sense->index, IDS(sense), sense->leaf_count, sense->leaf_count);
+}
+
 static void drop_leaf(struct sense *sense, uint32_t index)
 {
 	tell(sense, &sense->leaf[index], false);
@@ -61,16 +69,14 @@ void sense_forget_leaves(struct sense *sense, uint32_t component)
 	for (uint32_t i = sense->leaf_count; i-- > 0;)
 		if (sense->leaf[i].component == component)
 			drop_leaf(sense, i);
+	renew_index(sense);
 	sense->leaves_dirty = true;
 }
 
 /* The id, not the name: a leaf that was removed and made anew is another leaf. */
-static struct sense_leaf *find_leaf(struct sense *sense, uint32_t component, uint64_t cgid)
+uint32_t sense_leaf_at(const struct sense *sense, uint64_t cgid)
 {
-	for (uint32_t i = 0; i < sense->leaf_count; i++)
-		if (sense->leaf[i].group.id == cgid && sense->leaf[i].component == component)
-			return &sense->leaf[i];
-	return NULL;
+	return leaf_index_find(&sense->index, IDS(sense), cgid);
 }
 
 /* Once: a person has to change something, and they come and go. */
@@ -102,6 +108,10 @@ static void add_leaf(struct sense *sense, uint32_t component, const char *name)
 	}
 	sense->leaf[sense->leaf_count] = leaf;
 	tell(sense, &sense->leaf[sense->leaf_count++], true);
+	if (2 * sense->leaf_count > sense->index.mask)
+		renew_index(sense); /* a larger one */
+	else
+		leaf_index_add(&sense->index, IDS(sense), sense->leaf_count - 1);
 }
 
 /* ---- the search ---- */
@@ -111,13 +121,13 @@ static void add_leaf(struct sense *sense, uint32_t component, const char *name)
  * them smaller. */
 static void see_entry(struct sense *sense, uint32_t component, const struct dirent64 *entry)
 {
-	struct sense_leaf *leaf;
+	uint32_t at;
 
 	if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || !strcmp(entry->d_name, CG_POOLS))
 		return;
-	leaf = find_leaf(sense, component, entry->d_ino);
-	if (leaf)
-		leaf->seen = true;
+	at = sense_leaf_at(sense, entry->d_ino);
+	if (at != LEAF_NONE && sense->leaf[at].component == component)
+		sense->leaf[at].seen = true;
 	else
 		add_leaf(sense, component, entry->d_name);
 }
@@ -154,13 +164,20 @@ static void search_component(struct sense *sense, uint32_t component)
 
 static void search(struct sense *sense)
 {
+	bool any_gone = false;
+
 	for (uint32_t i = 0; i < sense->leaf_count; i++)
 		sense->leaf[i].seen = false;
 	for (uint32_t i = 0; i < sense->component_count; i++)
 		search_component(sense, i);
-	for (uint32_t i = sense->leaf_count; i-- > 0;)
-		if (!sense->leaf[i].seen)
-			drop_leaf(sense, i);
+	for (uint32_t i = sense->leaf_count; i-- > 0;) {
+		if (sense->leaf[i].seen)
+			continue;
+		drop_leaf(sense, i);
+		any_gone = true;
+	}
+	if (any_gone)
+		renew_index(sense);
 }
 
 /* What exactly changed is not asked: the search finds out. */
@@ -260,21 +277,26 @@ static void read_cpu(struct sense *sense, const struct sense_leaf *leaf, struct 
 		parse_cpu_stat(sense->text, &sample->cpu_us);
 }
 
+/* In the order of the table, so that most stand in the frame where they stood in the last one. */
 void sense_read_leaves(struct sense *sense, struct frame *frame, uint32_t looks)
 {
-	uint32_t count = 0;
+	uint32_t count = 0, i = 0, before;
 
 	search_when_due(sense);
-	for (uint32_t i = sense->leaf_count; i-- > 0;) {
+	before = sense->leaf_count;
+	while (i < sense->leaf_count) {
 		int rc = read_leaf(sense, &sense->leaf[i], frame->now_us, &frame->leaf[count]);
 
 		if (!rc && looks & PLAN_LOOK_CPU)
 			read_cpu(sense, &sense->leaf[i], &frame->leaf[count]);
-		if (!rc)
-			count++;
-		else if (rc == -ENODEV || rc == -ENOENT)
+		if (rc == -ENODEV || rc == -ENOENT)
 			drop_leaf(sense, i);
+		else
+			i++;
+		count += !rc;
 	}
+	if (sense->leaf_count != before)
+		renew_index(sense);
 	frame->leaf_count = count;
 	frame->leaves_valid = true;
 }
@@ -283,14 +305,10 @@ void sense_read_leaves(struct sense *sense, struct frame *frame, uint32_t looks)
 
 uint32_t sense_leaf_name(const struct sense *sense, uint64_t cgid, char *buf, size_t size)
 {
-	for (uint32_t i = 0; i < sense->leaf_count; i++) {
-		if (sense->leaf[i].group.id != cgid)
-			continue;
-		text_copy(buf, size, sense->leaf[i].group.name);
-		return sense->leaf[i].component;
-	}
-	text_copy(buf, size, "");
-	return COMPONENT_NONE;
+	uint32_t at = sense_leaf_at(sense, cgid);
+
+	text_copy(buf, size, at == LEAF_NONE ? "" : sense->leaf[at].group.name);
+	return at == LEAF_NONE ? COMPONENT_NONE : sense->leaf[at].component;
 }
 
 /* A client may name a leaf that came after the last full frame, or another of the same name. */

@@ -55,24 +55,16 @@ static bool is_asked_about(const struct sense_leaf *leaf, uint64_t now_us)
 	return leaf->frozen || (leaf->frozen_us && now_us - leaf->frozen_us < RECENT_US);
 }
 
-static const struct sense_leaf *leaf_of(const struct sense *sense, uint64_t cgid)
-{
-	for (uint32_t i = 0; i < sense->leaf_count; i++)
-		if (sense->leaf[i].group.id == cgid)
-			return &sense->leaf[i];
-	return NULL;
-}
-
 static void match(struct sense *sense, struct frame *frame, const struct lock_waits *waits)
 {
 	struct lock_owners owners;
 
 	memset(&owners, 0xff, sizeof(owners));
 	for (uint32_t i = 0; i < frame->leaf_count; i++) {
-		const struct sense_leaf *leaf = leaf_of(sense, frame->leaf[i].cgid);
+		uint32_t at = sense_leaf_at(sense, frame->leaf[i].cgid);
 
-		if (leaf && is_asked_about(leaf, frame->now_us) &&
-		    text_read_at(leaf->group.dir, "cgroup.procs", sense->text,
+		if (at != LEAF_NONE && is_asked_about(&sense->leaf[at], frame->now_us) &&
+		    text_read_at(sense->leaf[at].group.dir, "cgroup.procs", sense->text,
 				 sizeof(sense->text)) >= 0)
 			find_owners(sense->text, i, waits, &owners);
 	}
