@@ -73,7 +73,8 @@ static void made_slot(struct made *made, uint64_t wall_us)
 /* In a slot that has room for it. */
 static void made_frame(struct made *made, const struct frame *frame, uint64_t wall_us)
 {
-	if (!made->slots || record_room(&made->writer) < record_tick_words(frame) + 4096)
+	if (!made->slots ||
+	    record_room(&made->writer) < record_tick_words(&made->writer, frame) + 4096)
 		made_slot(made, wall_us);
 	assert_true(record_put_frame(&made->writer, frame, wall_us));
 }

@@ -311,7 +311,7 @@ static void test_news_at_the_end_of_a_thin_slot_is_kept(void **state)
 	f->frame.kind = FRAME_URGENT;
 	f->frame.outcome_count = 1;
 	put_tick(f);
-	f->end += record_tick_words(&f->frame) + 1;
+	f->end += record_tick_words(&f->writer, &f->frame) + 1;
 	thin_to_b(f);
 	assert_int_equal(outcomes_in_b(f), 1);
 }

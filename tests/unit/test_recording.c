@@ -208,7 +208,7 @@ static void test_frames_come_back_as_they_were(void **state)
 		if (i)
 			frames[i] = frames[i - 1];
 		change(&frames[i], &seed);
-		assert_true(record_room(&f->writer) > record_tick_words(&frames[i]));
+		assert_true(record_room(&f->writer) > record_tick_words(&f->writer, &frames[i]));
 		assert_true(record_put_frame(&f->writer, &frames[i], i));
 	}
 	open_again(f);
@@ -230,6 +230,50 @@ static void test_frames_come_back_as_they_were(void **state)
 	}
 	assert_false(recording_next(r));
 	assert_int_equal(r->torn + r->refused, 0);
+}
+
+/* Of what a tick may take, leaves count by what of them has changed: else a slot would be left half
+ * empty wherever there are many. */
+static void test_leaves_that_stand_still_take_no_room(void **state)
+{
+	struct fixture *f = *state;
+	static struct frame frame = {.component_count = 2, .leaves_valid = true};
+	uint32_t few, at;
+
+	few = record_tick_words(&f->writer, &frame);
+	frame.leaf_count = 200;
+	for (uint32_t i = 0; i < frame.leaf_count; i++)
+		frame.leaf[i] = (struct leaf_sample){.cgid = i + 1, .current_bytes = i};
+	assert_in_range(record_tick_words(&f->writer, &frame), few + 200 * 2, few + 200 * 5);
+	assert_true(record_put_frame(&f->writer, &frame, 1));
+	assert_int_equal(record_tick_words(&f->writer, &frame), few);
+	frame.leaf[7].current_bytes++;
+	frame.leaf[9].current_bytes++;
+	frame.leaf[9].ages.long_bytes++;
+	at = f->writer.at;
+	assert_int_equal(record_tick_words(&f->writer, &frame), few + 2 + 4);
+	assert_true(record_put_frame(&f->writer, &frame, 2));
+	assert_true(f->writer.at - at < 12);
+}
+
+/* What a longer frame left behind in the writer is not there for the next slot. */
+static void test_slot_begins_from_no_leaves_at_all(void **state)
+{
+	struct fixture *f = *state;
+	static struct frame frame = {.component_count = 1, .leaf_count = 3, .leaves_valid = true};
+
+	for (uint32_t i = 0; i < 3; i++)
+		frame.leaf[i] = (struct leaf_sample){.cgid = i + 1, .current_bytes = 5000};
+	assert_true(record_put_frame(&f->writer, &frame, 1));
+	frame.leaf_count = 1;
+	assert_true(record_put_frame(&f->writer, &frame, 2));
+	begin(f, f->schema, f->schema_len);
+	frame.leaf_count = 3;
+	assert_true(record_put_frame(&f->writer, &frame, 3));
+	open_again(f);
+	assert_true(recording_next(&f->recording));
+	assert_true(recording_next(&f->recording));
+	assert_elements_equal(&f->recording.frame, &frame, leaf, 3);
 }
 
 static void test_values_that_no_uwd_writes_are_refused(void **state)
@@ -283,7 +327,7 @@ static void test_full_slot_takes_no_half_record(void **state)
 	do {
 		change(&frame, &seed);
 		written += record_put_frame(&f->writer, &frame, 1);
-	} while (record_room(&f->writer) > record_tick_words(&frame));
+	} while (record_room(&f->writer) > record_tick_words(&f->writer, &frame));
 	open_again(f);
 	while (recording_next(&f->recording))
 		frames += f->recording.kind == RECORD_FRAME;
@@ -400,6 +444,8 @@ int main(void)
 		test(test_field_that_is_not_there_is_zero),
 		test(test_schema_that_leads_out_of_its_image_is_refused),
 		test(test_frames_come_back_as_they_were),
+		test(test_leaves_that_stand_still_take_no_room),
+		test(test_slot_begins_from_no_leaves_at_all),
 		test(test_values_that_no_uwd_writes_are_refused),
 		test(test_plans_that_differ_in_one_field_are_told),
 		test(test_full_slot_takes_no_half_record),

@@ -19,7 +19,7 @@
 
 struct field {
 	const char *name;
-	uint16_t at, bytes;
+	uint32_t at, bytes;
 	uint32_t below; /* values are under it */
 };
 
@@ -174,7 +174,7 @@ enum {
 
 _Static_assert(GROUP__COUNT == FIELDS_GROUPS, "a schema has a place for each");
 _Static_assert(ARRAY_SIZE(component_fields) <= FIELDS_GROUP_MAX, "and for each field");
-_Static_assert(sizeof(struct frame) <= UINT16_MAX, "a field's place fits");
+_Static_assert(sizeof(struct frame) <= IMAGE_BYTES_MAX, "ours can be read");
 
 #define ONE(image, name, type, table)                                     \
 	{                                                                 \
@@ -287,11 +287,10 @@ static void note_field(struct record_schema *schema, int group, const struct sch
 	for (uint32_t i = 0; i < groups[group].fields; i++) {
 		const struct field *field = &groups[group].field[i];
 
-		if (strcmp(field->name, line->name) || field->bytes != line->b ||
-		    line->a > UINT16_MAX)
+		if (strcmp(field->name, line->name) || field->bytes != line->b)
 			continue;
-		schema->group[group].field[i].at = (uint16_t)line->a;
-		schema->group[group].field[i].bytes = (uint16_t)line->b;
+		schema->group[group].field[i].at = line->a;
+		schema->group[group].field[i].bytes = line->b;
 	}
 }
 

@@ -33,8 +33,8 @@ struct record_schema {
 	struct {
 		uint32_t at, stride, count;
 		struct {
-			uint16_t at;
-			uint16_t bytes; /* 0: not there */
+			uint32_t at;
+			uint32_t bytes; /* 0: not there */
 		} field[FIELDS_GROUP_MAX];
 	} group[FIELDS_GROUPS];
 };

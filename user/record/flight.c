@@ -373,9 +373,38 @@ static bool next_slot(struct flight *flight, uint64_t wall_us)
 	return true;
 }
 
-static void put_start(struct flight *flight, const struct frame *frame, uint64_t wall_us)
+/* Of leaves that were elsewhere, or not there, in the frame before. */
+static uint32_t name_words(const struct flight *flight, const struct frame *frame)
+{
+	uint32_t words = 0;
+
+	for (uint32_t i = 0; i < frame->leaf_count; i++)
+		if (frame->leaf[i].cgid != flight->writer.frame.leaf[i].cgid)
+			words += RECORD_LEAF_WORDS;
+	return words;
+}
+
+static uint32_t words_of(const struct flight *flight, const struct frame *frame)
+{
+	return record_tick_words(&flight->writer, frame) + name_words(flight, frame) + GAP_WORDS;
+}
+
+/* With very many leaves there is no room for it: then this slot can be looked at, and be replayed
+ * only from another one on. */
+static void put_state(struct flight *flight, const struct frame *frame)
 {
 	struct flight_state state;
+	uint32_t words;
+
+	flight->conf.checkpoint(flight->conf.data, &state);
+	words = record_state_words(state.state, state.area, state.areas);
+	if (record_room(&flight->writer) > words + words_of(flight, frame))
+		record_put_state(&flight->writer, state.layout, state.state, state.bytes,
+				 state.area, state.areas);
+}
+
+static void put_start(struct flight *flight, const struct frame *frame, uint64_t wall_us)
+{
 	struct record_begin begin = {
 		.wall_us = wall_us,
 		.now_us = frame->now_us,
@@ -387,18 +416,15 @@ static void put_start(struct flight *flight, const struct frame *frame, uint64_t
 	record_put_begin(&flight->writer, &begin, flight->schema);
 	record_put_config(&flight->writer, flight->usable_bytes, flight->config,
 			  flight->config_len);
-	flight->conf.checkpoint(flight->conf.data, &state);
-	record_put_state(&flight->writer, state.layout, state.state, state.bytes, state.area,
-			 state.areas);
+	put_state(flight, frame);
 }
 
 /* The room for what follows in the current slot, or else in the other one. */
 static bool has_place(struct flight *flight, const struct frame *frame)
 {
-	uint32_t words = record_tick_words(frame) + GAP_WORDS;
 	uint64_t wall_us;
 
-	if (flight->begun && record_room(&flight->writer) >= words)
+	if (flight->begun && record_room(&flight->writer) >= words_of(flight, frame))
 		return true;
 	wall_us = clock_wall_us();
 	/* Of one who ended: behind what it wrote, where there is much room. */
@@ -411,13 +437,20 @@ static bool has_place(struct flight *flight, const struct frame *frame)
 	return true;
 }
 
+/* As many as leave room for the frame. */
 static void put_names(struct flight *flight, const struct frame *frame)
 {
+	uint32_t words = 0;
+
 	for (uint32_t i = 0; i < frame->leaf_count; i++) {
 		struct record_leaf leaf = {.cgid = frame->leaf[i].cgid};
 
 		if (leaf.cgid == flight->writer.frame.leaf[i].cgid)
 			continue;
+		if (!words)
+			words = record_tick_words(&flight->writer, frame) + RECORD_LEAF_WORDS;
+		if (record_room(&flight->writer) < words)
+			return;
 		leaf.component = flight->conf.leaf_name(flight->conf.data, leaf.cgid, leaf.name,
 							sizeof(leaf.name));
 		if (leaf.component < UW_COMPONENTS_MAX)

@@ -8,8 +8,26 @@
 
 #include <string.h>
 
-/* Schema and configuration, with room for the first frames behind them. */
+/* Schema, configuration and names, with room for the first frames behind them. */
 #define BEGIN_WORDS (RECORD_SLOT_BYTES / 8 / 2)
+
+/* Also with the samples of the frame before, which may be more than its own. */
+static uint32_t tick_words(const struct thin *thin, const struct recording *recording)
+{
+	return record_tick_words(&thin->writer, &recording->frame) +
+	       record_tick_words(&thin->writer, &thin->frame);
+}
+
+/* As many as leave room for the frame. */
+static void put_names(struct thin *thin, const struct recording *recording)
+{
+	uint32_t words = tick_words(thin, recording) + RECORD_LEAF_WORDS;
+
+	for (uint32_t i = 0; thin->begun && i < recording->names && i < RECORDING_NAMES &&
+			     record_room(&thin->writer) > words;
+	     i++)
+		record_put_leaf(&thin->writer, &recording->name[i]);
+}
 
 static bool put_begin(struct thin *thin, const struct recording *recording)
 {
@@ -24,16 +42,14 @@ static bool put_begin(struct thin *thin, const struct recording *recording)
 	if (thin->begun && recording->config)
 		record_put_config(&thin->writer, recording->usable_bytes, recording->config,
 				  recording->config_len);
-	for (uint32_t i = 0; thin->begun && i < recording->names && i < RECORDING_NAMES; i++)
-		record_put_leaf(&thin->writer, &recording->name[i]);
+	put_names(thin, recording);
 	return thin->begun;
 }
 
-/* So that this frame with its plan has room in a slot that has begun, also with the samples of the
- * one before, which may be more than its own. */
+/* So that this frame with its plan has room in a slot that has begun. */
 static bool make_room(struct thin *thin, const struct recording *recording)
 {
-	uint32_t words = record_tick_words(&recording->frame) + record_tick_words(&thin->frame);
+	uint32_t words = tick_words(thin, recording);
 
 	if (!thin->begun && record_room(&thin->writer) > BEGIN_WORDS)
 		return put_begin(thin, recording);

@@ -37,6 +37,22 @@ static inline void add_word(struct record_run *run, record_word *base, const rec
 	run->last = i;
 }
 
+uint32_t record_count_runs(const record_word *base, const record_word *now, struct record_area area)
+{
+	uint32_t words = 0, last = 0;
+	bool any = false;
+
+	for (uint32_t i = area.from; i < area.to; i++) {
+		if (base[i] == now[i])
+			continue;
+		/* Its own, and the head of a run, or the equal one between. */
+		words += !any || i - last > 1 ? 2 : 1;
+		any = true;
+		last = i;
+	}
+	return words;
+}
+
 record_word *record_put_runs(record_word *to, record_word *base, const record_word *now,
 			     struct record_area area)
 {

@@ -17,16 +17,9 @@ struct record_area {
 	uint32_t from, to;
 };
 
-/* The most words that the runs of these areas take: each run is followed by two equal words, or by
- * the end of its area. */
-static inline uint32_t record_runs_max(const struct record_area *area, uint32_t count)
-{
-	uint32_t words = 0;
-
-	for (uint32_t i = 0; i < count; i++)
-		words += area[i].to - area[i].from + 1;
-	return words;
-}
+/* The words that record_put_runs would write. */
+uint32_t record_count_runs(const record_word *base, const record_word *now,
+			   struct record_area area);
 
 /* Writes the runs that make base equal to now within area, and makes it so. Returns their end. */
 record_word *record_put_runs(record_word *to, record_word *base, const record_word *now,

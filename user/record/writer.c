@@ -32,9 +32,14 @@ static struct record_slot_head *head_of(const struct record_writer *writer)
 	return (struct record_slot_head *)writer->slot;
 }
 
+/* There is room for many more leaves than there ever are as a rule. */
 static void forget(struct record_writer *writer)
 {
-	memset(&writer->frame, 0, sizeof(writer->frame));
+	struct frame *frame = &writer->frame;
+
+	memset(frame, 0, offsetof(struct frame, leaf) + writer->leaf_end * sizeof(frame->leaf[0]));
+	memset(&frame->event_count, 0, sizeof(*frame) - offsetof(struct frame, event_count));
+	writer->leaf_end = 0;
 	memset(&writer->plan, 0, sizeof(writer->plan));
 	memset(writer->view, 0, sizeof(writer->view));
 }
@@ -156,11 +161,36 @@ static record_word *put_nonzero(record_word *to, const record_word *now, struct 
 	return to;
 }
 
+static uint32_t count_nonzero(const record_word *now, struct record_area area)
+{
+	uint32_t words = 0, i = area.from;
+
+	while (i < area.to) {
+		if (!now[i]) {
+			i++;
+			continue;
+		}
+		words++;
+		for (; i < area.to && (now[i] || (i + 1 < area.to && now[i + 1])); i++)
+			words++;
+	}
+	return words;
+}
+
+uint32_t record_state_words(const void *state, const struct record_area *area, uint32_t areas)
+{
+	uint32_t words = WORDS(sizeof(struct record_state)) + 1;
+
+	for (uint32_t i = 0; i < areas; i++)
+		words += count_nonzero(state, area[i]);
+	return words;
+}
+
 bool record_put_state(struct record_writer *writer, uint64_t layout, const void *state,
 		      uint32_t bytes, const struct record_area *area, uint32_t areas)
 {
 	struct record_state about = {layout, bytes};
-	record_word *to = begin(writer, WORDS(sizeof(about)) + record_runs_max(area, areas));
+	record_word *to = begin(writer, record_state_words(state, area, areas) - 1);
 
 	if (!to)
 		return false;
@@ -179,19 +209,31 @@ bool record_put_state(struct record_writer *writer, uint64_t layout, const void 
 /* What an element takes at most: its words and the head of its run. */
 #define ELEMENT_WORDS(type) (WORDS(sizeof(type)) + 1)
 
-static uint32_t frame_words(const struct frame *frame)
+/* Exactly: of many leaves few have changed, and not much of these. */
+static uint32_t leaf_words(const struct record_writer *writer, const struct frame *frame)
+{
+	uint32_t words = 0;
+
+	for (uint32_t i = 0; i < frame->leaf_count; i++)
+		if (memcmp(&writer->frame.leaf[i], &frame->leaf[i], sizeof(frame->leaf[i])))
+			words += record_count_runs(
+				(const record_word *)&writer->frame.leaf[i],
+				(const record_word *)&frame->leaf[i],
+				(struct record_area){0, WORDS(sizeof(frame->leaf[i]))});
+	return words;
+}
+
+static uint32_t frame_words(const struct record_writer *writer, const struct frame *frame)
 {
 	return frame->component_count * ELEMENT_WORDS(frame->component[0]) +
-	       frame->leaf_count * ELEMENT_WORDS(frame->leaf[0]) +
-	       frame->event_count * ELEMENT_WORDS(frame->event[0]) +
+	       leaf_words(writer, frame) + frame->event_count * ELEMENT_WORDS(frame->event[0]) +
 	       frame->outcome_count * ELEMENT_WORDS(frame->outcome[0]) +
 	       frame->request_count * ELEMENT_WORDS(frame->request[0]) + 64;
 }
 
-uint32_t record_tick_words(const struct frame *frame)
+uint32_t record_tick_words(const struct record_writer *writer, const struct frame *frame)
 {
-	return TICK_WORDS + frame_words(frame) + frame->component_count * (VIEW_WORDS + 1) +
-	       frame->leaf_count * ELEMENT_WORDS(struct record_leaf);
+	return TICK_WORDS + frame_words(writer, frame) + frame->component_count * (VIEW_WORDS + 1);
 }
 
 #define FRAME_HEAD(from, to)   \
@@ -229,10 +271,12 @@ bool record_put_frame(struct record_writer *writer, const struct frame *frame, u
 {
 	record_word *base = (record_word *)&writer->frame;
 	const record_word *now = (const record_word *)frame;
-	record_word *at = begin(writer, frame_words(frame));
+	record_word *at = begin(writer, frame_words(writer, frame));
 
 	if (!at)
 		return false;
+	if (writer->leaf_end < frame->leaf_count)
+		writer->leaf_end = frame->leaf_count;
 	*at++ = wall_us;
 	at = FRAME_HEAD(now_us, component);
 	at = FRAME_ARRAY(component, frame->component_count);

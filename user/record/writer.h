@@ -22,7 +22,8 @@ struct record_writer {
 	record_word *slot; /* NULL: none is begun */
 	uint32_t at, end;  /* words: the next record, the slot's end */
 	uint64_t sequence;
-	/* As the last records left them. */
+	/* As the last records left them. Of the frame all behind so many leaves is zero. */
+	uint32_t leaf_end;
 	struct frame frame;
 	struct plan plan;
 	struct component_view view[UW_COMPONENTS_MAX];
@@ -38,8 +39,13 @@ bool record_slot_resume(struct record_writer *writer, void *slot, uint32_t bytes
 /* Words that are free. */
 uint32_t record_room(const struct record_writer *writer);
 
-/* The most words of the records of one tick, its plan and views unknown yet. */
-uint32_t record_tick_words(const struct frame *frame);
+/* The most words of the records of one tick, its plan and views unknown yet, after what was put
+ * last. O(leaves), as putting it is. */
+uint32_t record_tick_words(const struct record_writer *writer, const struct frame *frame);
+
+/* Of a record_put_leaf, and of a record_put_state. */
+#define RECORD_LEAF_WORDS (sizeof(struct record_leaf) / sizeof(record_word) + 1)
+uint32_t record_state_words(const void *state, const struct record_area *area, uint32_t areas);
 
 /* Each returns false when there is no room, and nothing is written. begin comes first, and all that
  * was before it is forgotten; its schema is that of fields.h. */
