@@ -116,6 +116,39 @@ static void test_leaf_out_of_sight_keeps_its_entry(void **state)
 	assert_int_equal(ledger_count(f->ledger), 0);
 }
 
+/* Many come and go; each is acted upon by its own id, and by no other's place. */
+static void test_each_of_many_leaves_is_told_apart(void **state)
+{
+	enum {
+		MANY = 300
+	};
+	struct fixture *f = *state;
+	uint64_t cgid[MANY];
+	char name[32];
+
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < MANY; i++) {
+			snprintf(name, sizeof(name), "jobs/leaf%d.%d", round, i);
+			tmp_pool_group(&f->pool, name);
+			assert_int_equal(act_track_leaf(f->act, 0, name + 5, &cgid[i]), 0);
+		}
+		for (int i = 0; i < MANY; i += 60)
+			plan(f, (struct action){.kind = ACTION_FREEZE, .leaf = cgid[i]});
+		for (int i = 0; i < MANY; i += 60)
+			assert_int_equal(await(f).result, OUTCOME_DONE);
+		assert_int_equal(ledger_count(f->ledger), MANY / 60);
+		f->fake.gone = true;
+		for (int i = 0; i < MANY; i++)
+			act_untrack_leaf(f->act, cgid[i]);
+		f->fake.gone = false;
+		assert_int_equal(ledger_count(f->ledger), 0);
+		plan(f, (struct action){.kind = ACTION_FREEZE, .leaf = cgid[60]});
+		assert_int_equal(await(f).result, OUTCOME_GONE);
+	}
+	plan(f, (struct action){.kind = ACTION_FREEZE, .leaf = f->leaf});
+	assert_int_equal(await(f).result, OUTCOME_DONE);
+}
+
 static void test_kill_of_an_empty_leaf_is_not_written(void **state)
 {
 	struct fixture *f = *state;
@@ -375,6 +408,7 @@ int main(void)
 		TEST(test_hand_over_leaves_freezes_alone),
 		TEST(test_leaf_gone_clears_its_entry),
 		TEST(test_leaf_out_of_sight_keeps_its_entry),
+		TEST(test_each_of_many_leaves_is_told_apart),
 		TEST(test_kill_of_an_empty_leaf_is_not_written),
 		TEST(test_mark_is_passed_on),
 		TEST(test_untracked_component_is_gone),

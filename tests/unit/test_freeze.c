@@ -28,6 +28,38 @@ static void test_growing_hog_is_frozen_at_the_emergency_edge(void **data)
 	assert_int_equal(fixture_view(f, HOG).thaw_by_us, freeze->deadline_us);
 }
 
+/* Each of some 2,000 leaves is told from the others, however they come and go. */
+static void test_of_very_many_leaves_the_one_that_grows_is_stopped(void **data)
+{
+	struct fixture *f = *data;
+	struct leaf_sample *grower;
+	const struct action *freeze;
+	uint32_t end;
+
+	for (int i = 0; i < 1900; i++)
+		fixture_sibling(f, HOG, 64 * KIB);
+	fixture_step(f);
+	assert_int_equal(f->state->leaf_end, f->frame.leaf_count);
+	memmove(&f->frame.leaf[100], &f->frame.leaf[700], 1202 * sizeof(f->frame.leaf[0]));
+	f->frame.leaf_count = 1302;
+	fixture_next(f, US_PER_SEC);
+	for (int i = 0; i < 300; i++) /* in the places of those that went */
+		fixture_sibling(f, HOG, 64 * KIB)->cgid = 9000 + (uint64_t)i;
+	end = f->state->leaf_end;
+	fixture_next(f, US_PER_SEC);
+	assert_int_equal(f->state->leaf_end, end);
+	grower = &f->frame.leaf[1000];
+	while (f->frame.component[HOG].current_bytes < HOG_EDGE) {
+		grower->current_bytes += 6 * MIB;
+		f->frame.component[HOG].current_bytes += 6 * MIB;
+		f->frame.component[HOG].anon_bytes += 6 * MIB;
+		fixture_next(f, 100 * US_PER_MS);
+	}
+	freeze = fixture_find(f, ACTION_FREEZE, HOG);
+	assert_non_null(freeze);
+	assert_int_equal(freeze->leaf, grower->cgid);
+}
+
 enum cost {
 	COSTS_NOBODY,
 	COSTS_A_SIBLING,
@@ -497,6 +529,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_in_which_leaves_are_stopped),
 		FIXTURE_TEST(test_growing_hog_is_frozen_at_the_emergency_edge),
+		FIXTURE_TEST(test_of_very_many_leaves_the_one_that_grows_is_stopped),
 		FIXTURE_TEST(test_growth_is_stopped_only_where_it_costs_somebody),
 		FIXTURE_TEST(test_of_two_who_lack_at_once_one_is_stopped),
 		FIXTURE_TEST(test_mark_in_the_fast_lane_freezes_without_psi_or_stat),

@@ -69,7 +69,7 @@ static void test_one_that_comes_is_found_and_one_that_goes_is_not(void **data)
 	leaf_index_build(&index_of, IDS, 10, 11);
 	things[10].id = 77;
 	assert_int_equal(leaf_index_find(&index_of, IDS, 77), LEAF_NONE);
-	leaf_index_add(&index_of, IDS, 10);
+	assert_true(leaf_index_add(&index_of, IDS, 10));
 	assert_int_equal(leaf_index_find(&index_of, IDS, 77), 10);
 	things[3].id = 0;
 	assert_int_equal(leaf_index_find(&index_of, IDS, 5000 + 3 * 3), LEAF_NONE);
@@ -98,6 +98,21 @@ static void test_ids_that_collide_are_found(void **data)
 		assert_int_equal(leaf_index_find(&index_of, IDS, things[i].id), i);
 }
 
+static void test_one_too_many_finds_no_room(void **data)
+{
+	static struct leaf_index none;
+
+	(void)data;
+	fill(40);
+	assert_false(leaf_index_add(&none, IDS, 0));
+	leaf_index_build(&index_of, IDS, 32, 32);
+	assert_false(leaf_index_add(&index_of, IDS, 32));
+	assert_int_equal(leaf_index_find(&index_of, IDS, 5000 + 3 * 32), LEAF_NONE);
+	leaf_index_build(&index_of, IDS, 33, 33);
+	assert_int_equal(leaf_index_find(&index_of, IDS, 5000 + 3 * 32), 32);
+	assert_true(leaf_index_add(&index_of, IDS, 33));
+}
+
 /* Few leaves touch few of its pages. */
 static void test_few_touch_no_more_than_they_need(void **data)
 {
@@ -118,6 +133,7 @@ int main(void)
 		cmocka_unit_test(test_one_that_comes_is_found_and_one_that_goes_is_not),
 		cmocka_unit_test(test_of_two_with_one_id_the_first_is_found),
 		cmocka_unit_test(test_ids_that_collide_are_found),
+		cmocka_unit_test(test_one_too_many_finds_no_room),
 		cmocka_unit_test(test_few_touch_no_more_than_they_need),
 	};
 

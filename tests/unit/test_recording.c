@@ -141,7 +141,7 @@ static void test_schema_that_leads_out_of_its_image_is_refused(void **state)
 		{"image 1 ", "image 7 "},         /* none of the plan */
 		{"[component] ", "[component]x"}, /* no number */
 		{"component_count ", "component_count-"},
-		{"count 256 0", "count 999 0"},     /* more than fit */
+		{"count 2048 0", "count 9999 0"},   /* more than fit */
 		{"image 2 10752", "image 2 00752"}, /* the views in less */
 		{"sequence 8 8", "sequence 8 x"},
 	};

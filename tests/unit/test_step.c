@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/policy_fixture.h"
+#include "user/policy/checkpoint.h"
 
 static void test_equal_states_and_frames_give_equal_plans(void **data)
 {
@@ -206,6 +207,30 @@ static void test_time_that_goes_back_is_no_time(void **data)
 	assert_int_equal(f->plan.next_us, 101 * US_PER_SEC);
 }
 
+/* As a uwd wrote it that had room for 256 leaves. */
+static void test_state_of_before_there_were_so_many_leaves_is_taken(void **data)
+{
+	struct fixture *f = *data;
+	uint64_t layout = policy_layout_of(256);
+	uint32_t less = (FRAME_LEAVES_MAX - 256) * sizeof(struct leaf_state);
+	uint32_t bytes = policy_layout_bytes(layout);
+	struct policy_state *old = calloc(1, policy_state_size());
+
+	fixture_freeze(f);
+	f->state->turn.leaf = 5;
+	assert_int_equal(bytes, policy_state_size() - less);
+	assert_int_equal(policy_layout_bytes(policy_layout()), policy_state_size());
+	assert_int_equal(policy_layout_bytes(layout + 1), 0);
+	memcpy(old, f->state, offsetof(struct policy_state, leaf[256]));
+	memcpy(&old->leaf[256], &f->state->watch,
+	       sizeof(*old) - offsetof(struct policy_state, watch));
+	policy_renew(old, layout);
+	assert_memory_equal(old, f->state, policy_state_size());
+	policy_renew(old, policy_layout());
+	assert_memory_equal(old, f->state, policy_state_size());
+	free(old);
+}
+
 static uint64_t roll(uint64_t *seed)
 {
 	*seed ^= *seed << 13;
@@ -255,6 +280,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_equal_states_and_frames_give_equal_plans),
+		FIXTURE_TEST(test_state_of_before_there_were_so_many_leaves_is_taken),
 		FIXTURE_TEST(test_rest_ticks_slowly_and_pressure_fast),
 		FIXTURE_TEST(test_urgent_frames_do_not_put_off_the_full_one),
 		FIXTURE_TEST(test_mark_without_a_known_leaf_looks_again_at_once),

@@ -83,7 +83,7 @@ void act_close(struct act *act)
 	stop_workers(act);
 	for (uint32_t i = 0; i < ACT_SLOTS; i++)
 		cg_group_close(&act->slot[i].group);
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
+	for (uint32_t i = 0; i < act->leaf_end; i++)
 		cg_group_close(&act->leaf[i].group);
 	act_bounds_close(act);
 	act_outcomes_done(&act->outcomes);

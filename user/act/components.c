@@ -100,17 +100,21 @@ static void end_loan(struct act *act, struct act_component *component)
 
 /* ---- components that go ---- */
 
-static void drop_leaf(struct act_leaf *leaf)
+static void drop_leaf(struct act *act, uint32_t at)
 {
-	cg_group_close(&leaf->group);
-	*leaf = (struct act_leaf){0};
+	cg_group_close(&act->leaf[at].group);
+	act->leaf[at] = (struct act_leaf){0};
+	if (act->leaf_hole > at)
+		act->leaf_hole = at;
+	while (act->leaf_end && !act->leaf[act->leaf_end - 1].used)
+		act->leaf_end--;
 }
 
 static void drop_leaves(struct act *act, const struct act_component *component)
 {
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
+	for (uint32_t i = act->leaf_end; i-- > 0;)
 		if (act->leaf[i].used && act->leaf[i].component == component)
-			drop_leaf(&act->leaf[i]);
+			drop_leaf(act, i);
 }
 
 /* With its worker ended. What that may have written on its way out is undone too. */
@@ -319,31 +323,42 @@ uint64_t act_component_cgid(const struct act *act, uint32_t index)
 
 /* ---- leaves ---- */
 
+#define IDS(act) LEAF_IDS((act)->leaf, group.id)
+
 struct act_leaf *act_find_leaf(struct act *act, uint64_t cgid)
 {
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
-		if (act->leaf[i].used && act->leaf[i].group.id == cgid)
-			return &act->leaf[i];
-	return NULL;
+	uint32_t at = leaf_index_find(&act->leaf_index, IDS(act), cgid);
+
+	return at == LEAF_NONE ? NULL : &act->leaf[at];
 }
 
-static struct act_leaf *unused_leaf(struct act *act)
+static void add_leaf(struct act *act, const struct act_component *component,
+		     const struct cg_group *group)
 {
-	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
-		if (!act->leaf[i].used)
-			return &act->leaf[i];
-	return NULL;
+	uint32_t at = act->leaf_hole;
+
+	act->leaf[at] = (struct act_leaf){.used = true, .component = component, .group = *group};
+	if (act->leaf_end == at)
+		act->leaf_end++;
+	if (!leaf_index_add(&act->leaf_index, IDS(act), at))
+		leaf_index_build(&act->leaf_index, IDS(act), act->leaf_end, act->leaf_end);
+}
+
+static bool has_room(struct act *act)
+{
+	while (act->leaf_hole < act->leaf_end && act->leaf[act->leaf_hole].used)
+		act->leaf_hole++;
+	return act->leaf_hole < FRAME_LEAVES_MAX;
 }
 
 int act_track_leaf(struct act *act, uint32_t index, const char *name, uint64_t *ret_cgid)
 {
-	struct act_leaf *leaf = unused_leaf(act);
 	struct cg_group group;
 	int rc;
 
 	if (index >= UW_COMPONENTS_MAX || !act->component[index])
 		return -EINVAL;
-	if (!leaf)
+	if (!has_room(act))
 		return -ENOSPC;
 	rc = cg_group_open(act->component[index]->group.dir, name, LEAF_KNOBS, &group);
 	if (rc)
@@ -353,7 +368,7 @@ int act_track_leaf(struct act *act, uint32_t index, const char *name, uint64_t *
 		cg_group_close(&group);
 		return 0;
 	}
-	*leaf = (struct act_leaf){.used = true, .component = act->component[index], .group = group};
+	add_leaf(act, act->component[index], &group);
 	return 0;
 }
 
@@ -368,7 +383,7 @@ void act_untrack_leaf(struct act *act, uint64_t cgid)
 	/* Lost from sight only, its freeze stands, and so does the entry: for who finds it again,
 	 * or undoes it. */
 	is_gone = act->ops->read(act->ops_data, &leaf->group, CG_FREEZE, &frozen) == -ENODEV;
-	drop_leaf(leaf);
+	drop_leaf(act, (uint32_t)(leaf - act->leaf));
 	if (!act->ops->dry && (is_gone || !frozen))
 		ledger_clear(act->ledger, LEDGER_FREEZE, cgid);
 	if (!act->ops->dry && is_gone)

@@ -11,6 +11,7 @@
 
 #include "user/act/act.h"
 #include "user/model/frame.h"
+#include "user/model/leaf_index.h"
 
 #define ACT_OUTCOMES  256 /* a power of two; four full plans */
 #define ACT_LIMITS    3   /* LEDGER_HIGH, LEDGER_MIN, LEDGER_LOW */
@@ -165,7 +166,9 @@ struct act {
 	struct act_outcomes outcomes;
 	struct act_component slot[ACT_SLOTS];
 	struct act_component *component[UW_COMPONENTS_MAX]; /* by index; NULL: not there */
+	uint32_t leaf_end, leaf_hole; /* all slots from here on are free; none before here is */
 	struct act_leaf leaf[FRAME_LEAVES_MAX];
+	struct leaf_index leaf_index;
 };
 
 struct act_leaf *act_find_leaf(struct act *act, uint64_t cgid);

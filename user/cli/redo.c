@@ -56,6 +56,17 @@ static int take_config(struct redo *redo, struct uw_err *err)
 	return 0;
 }
 
+static bool take_state(struct redo *redo)
+{
+	uint64_t layout = redo->recording->state_about.layout;
+	uint32_t bytes = policy_layout_bytes(layout);
+
+	if (!bytes || !recording_state(redo->recording, layout, redo->state, bytes))
+		return false;
+	policy_renew(redo->state, layout);
+	return !policy_check_state(redo->state);
+}
+
 /* The state before this frame. */
 static void settle(struct redo *redo)
 {
@@ -65,10 +76,7 @@ static void settle(struct redo *redo)
 
 	if (goes_on)
 		return;
-	redo->has_state =
-		redo->fresh &&
-		recording_state(r, policy_layout(), redo->state, (uint32_t)policy_state_size()) &&
-		!policy_check_state(redo->state);
+	redo->has_state = redo->fresh && take_state(redo);
 	if (redo->has_state) {
 		redo->starts++;
 		return;

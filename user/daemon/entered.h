@@ -9,7 +9,7 @@
 
 #include "user/daemon/state.h"
 
-#define ENTERED_MAX      256U /* at once: as many as are sampled */
+#define ENTERED_MAX      256U /* at once */
 #define ENTERED_MAX_USER 32U  /* of one user that is not root, by itself */
 
 struct entered {

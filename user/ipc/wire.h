@@ -14,8 +14,8 @@
 
 #include "user/base/err.h"
 
-/* A full status of 32 components and 256 leaves is under 100 KiB; an answer to 2000 jobs that were
- * submitted at once is the longest. */
+/* A full status of 32 components and 2,048 leaves is under 700 KiB; an answer to 2000 jobs that
+ * were submitted at once is the longest. */
 #define WIRE_MESSAGE_MAX (2U << 20)
 
 /* Our deepest message nests 5 deep; jansson recurses, so this also bounds its stack. */

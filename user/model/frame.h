@@ -14,7 +14,9 @@
 #include "user/model/component.h"
 #include "user/model/plan.h"
 
-#define FRAME_LEAVES_MAX   256
+/* That are followed; arrays of them lie in pages that only the leaves there are touch. So many have
+ * room in one slot of a recording, whatever changes of them. */
+#define FRAME_LEAVES_MAX   2048
 #define FRAME_EVENTS_MAX   64
 #define FRAME_OUTCOMES_MAX 64
 #define FRAME_REQUESTS_MAX 16

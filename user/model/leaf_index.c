@@ -33,21 +33,26 @@ void leaf_index_build(struct leaf_index *index, struct leaf_ids ids, uint32_t co
 	while (places < 2 * room && places < LEAF_INDEX_PLACES)
 		places *= 2;
 	index->mask = places - 1;
+	index->taken = 0;
 	memset(index->place, 0, places * sizeof(index->place[0]));
 	for (uint32_t i = 0; i < count; i++)
 		leaf_index_add(index, ids, i);
 }
 
-void leaf_index_add(struct leaf_index *index, struct leaf_ids ids, uint32_t at)
+bool leaf_index_add(struct leaf_index *index, struct leaf_ids ids, uint32_t at)
 {
 	uint64_t id = id_at(ids, at);
 	uint32_t place = first_place(index, id);
 
 	if (!id)
-		return;
+		return true;
+	if (2 * (index->taken + 1) > index->mask + 1)
+		return false;
 	while (index->place[place])
 		place = (place + 1) & index->mask;
 	index->place[place] = (uint16_t)(at + 1);
+	index->taken++;
+	return true;
 }
 
 uint32_t leaf_index_find(const struct leaf_index *index, struct leaf_ids ids, uint64_t id)

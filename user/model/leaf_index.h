@@ -8,6 +8,7 @@
 #ifndef UW_MODEL_LEAF_INDEX_H
 #define UW_MODEL_LEAF_INDEX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,18 +30,18 @@ struct leaf_ids {
 		sizeof((array)[0]), \
 	})
 
-/* All zero is one in which nothing is found. */
+/* All zero is one in which nothing is found, and that has no room. */
 struct leaf_index {
-	uint32_t mask;
+	uint32_t mask, taken;
 	uint16_t place[LEAF_INDEX_PLACES]; /* in the array, and 1; 0: free */
 };
 
 /* Of the first count elements, with room for as many in all, at most FRAME_LEAVES_MAX. O(room). */
 void leaf_index_build(struct leaf_index *index, struct leaf_ids ids, uint32_t count, uint32_t room);
 
-/* One that came since. Who has lost its id since, or has another one, is not found by the old one,
- * but has its room still. */
-void leaf_index_add(struct leaf_index *index, struct leaf_ids ids, uint32_t at);
+/* One that came since. False when there is no room for it: then it is to be built anew. Who has
+ * lost its id since, or has another one, is not found by the old one, but has its room still. */
+bool leaf_index_add(struct leaf_index *index, struct leaf_ids ids, uint32_t at);
 
 /* The place in the array; of several the one that was added first. LEAF_NONE. */
 uint32_t leaf_index_find(const struct leaf_index *index, struct leaf_ids ids, uint64_t id);

@@ -2,19 +2,21 @@
 /*
  * Tells which parts of the policy's state are in use, which layout it has, and whether bytes read
  * back can be one; a slot of a recording begins with it. The state has room for 32 components and
- * 256 leaves: of these only those that are there are spanned. The layout is a number made of where
- * its parts lie, and of a count that whoever gives a field another meaning, but not another place,
- * has to raise.
+ * 2,048 leaves: of these only those that are there are spanned. The layout is a number made of
+ * where its parts lie, and of a count that whoever gives a field another meaning, but not another
+ * place, has to raise. Before there was room for 256 leaves; what lies behind them is only moved.
  */
 #include "user/policy/checkpoint.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "user/policy/state.h"
 
-#define MEANING 1 /* of the fields; see above */
+#define MEANING       1 /* of the fields; see above */
+#define LEAVES_BEFORE 256
 
 #define WORD     sizeof(uint64_t)
 #define PLACE(f) (uint32_t) offsetof(struct policy_state, f)
@@ -40,18 +42,25 @@ const struct component_view *policy_views(const struct policy_state *state)
 	return state->view;
 }
 
-uint64_t policy_layout(void)
+/* What a state has less of than ours. */
+static uint32_t less_bytes(uint32_t leaves)
 {
-	static const uint32_t places[] = {
+	return (FRAME_LEAVES_MAX - leaves) * (uint32_t)sizeof(struct leaf_state);
+}
+
+uint64_t policy_layout_of(uint32_t leaves)
+{
+	const uint32_t less = less_bytes(leaves);
+	const uint32_t places[] = {
 		MEANING,
-		sizeof(struct policy_state),
+		(uint32_t)sizeof(struct policy_state) - less,
 		PLACE(host),
 		PLACE(component),
 		PLACE(leaf),
-		PLACE(watch),
-		PLACE(turn),
-		PLACE(last_thaw_us),
-		PLACE(view),
+		PLACE(watch) - less,
+		PLACE(turn) - less,
+		PLACE(last_thaw_us) - less,
+		PLACE(view) - less,
 		sizeof(struct component_state),
 		sizeof(struct signal),
 		sizeof(struct level_state),
@@ -89,6 +98,31 @@ uint64_t policy_layout(void)
 	for (unsigned int i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 		layout = (layout ^ places[i]) * 0x100000001b3ULL;
 	return layout;
+}
+
+uint64_t policy_layout(void)
+{
+	return policy_layout_of(FRAME_LEAVES_MAX);
+}
+
+uint32_t policy_layout_bytes(uint64_t layout)
+{
+	if (layout == policy_layout())
+		return sizeof(struct policy_state);
+	if (layout == policy_layout_of(LEAVES_BEFORE))
+		return (uint32_t)sizeof(struct policy_state) - less_bytes(LEAVES_BEFORE);
+	return 0;
+}
+
+void policy_renew(struct policy_state *state, uint64_t layout)
+{
+	const uint32_t rest = (uint32_t)sizeof(*state) - PLACE(watch);
+	char *end = (char *)&state->leaf[LEAVES_BEFORE];
+
+	if (layout != policy_layout_of(LEAVES_BEFORE))
+		return;
+	memmove(&state->watch, end, rest);
+	memset(end, 0, less_bytes(LEAVES_BEFORE));
 }
 
 static bool component_is_sound(const struct component_state *cs)

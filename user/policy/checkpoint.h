@@ -24,6 +24,16 @@ void policy_spans(const struct policy_state *state, struct policy_span ret_span[
 /* Equal for two builds whose states mean the same by the same bytes. */
 uint64_t policy_layout(void);
 
+/* Bytes of a state of another layout that can be read: one that has room for fewer leaves, and is
+ * ours but for that. 0 when it is no such one. */
+uint32_t policy_layout_bytes(uint64_t layout);
+
+/* Makes of so many bytes of a state of that layout one of ours, in its place. */
+void policy_renew(struct policy_state *state, uint64_t layout);
+
+/* Of a build with room for so many leaves, at most FRAME_LEAVES_MAX. */
+uint64_t policy_layout_of(uint32_t leaves);
+
 /* 0, or -EBADMSG when a step from it would lead out of its bounds. */
 int policy_check_state(const struct policy_state *state);
 

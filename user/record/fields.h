@@ -23,7 +23,7 @@ enum record_image {
 	IMAGE__COUNT
 };
 
-#define IMAGE_BYTES_MAX  (256U * 1024) /* of a schema that is read */
+#define IMAGE_BYTES_MAX  (512U * 1024) /* of a schema that is read */
 #define FIELDS_GROUP_MAX 48            /* rows of a group */
 #define FIELDS_GROUPS    9
 

@@ -25,7 +25,7 @@
 #include "user/record/fields.h"
 #include "user/record/format.h"
 
-#define RECORDING_NAMES 1024 /* of leaves, the last ones */
+#define RECORDING_NAMES 4096 /* of leaves, the last ones: twice as many as there are at once */
 #define RECORDING_SLOTS (RECORD_SLOTS_MAX + RECORD_STAGE_SLOTS)
 
 struct recording_slot {

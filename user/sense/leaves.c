@@ -80,17 +80,17 @@ uint32_t sense_leaf_at(const struct sense *sense, uint64_t cgid)
 }
 
 /* Once: a person has to change something, and they come and go. */
-static void tell_unseen(struct sense *sense, uint32_t component, const char *name)
+static void tell_unseen(struct sense *sense, uint32_t component, const char *name, const char *why)
 {
 	if (!sense->unseen_told)
 		log_warning("a leaf is not followed, and neither stopped nor protected by itself "
 			    "component=%s leaf=%s why=\"%s\"",
-			    sense->component[component].name, name,
-			    sense->leaf_count == FRAME_LEAVES_MAX
-				    ? "256 are followed already"
-				    : "its name has more than 127 characters");
+			    sense->component[component].name, name, why);
 	sense->unseen_told = true;
 }
+
+#define NUMBER_OF(max) #max
+#define ALL_TAKEN(max) NUMBER_OF(max) " are followed already"
 
 static void add_leaf(struct sense *sense, uint32_t component, const char *name)
 {
@@ -98,20 +98,23 @@ static void add_leaf(struct sense *sense, uint32_t component, const char *name)
 	int rc;
 
 	if (sense->leaf_count == FRAME_LEAVES_MAX || strlen(name) >= CG_NAME_LEN) {
-		tell_unseen(sense, component, name);
+		tell_unseen(sense, component, name,
+			    sense->leaf_count == FRAME_LEAVES_MAX
+				    ? ALL_TAKEN(FRAME_LEAVES_MAX)
+				    : "its name has more than 127 characters");
 		return;
 	}
 	rc = cg_group_open(sense->component[component].group.dir, name, LEAF_KNOBS, &leaf.group);
-	if (rc) {
-		sense->leaves_dirty |= rc != -ENOENT; /* it is searched for again */
+	if (rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM)
+		tell_unseen(sense, component, name, strerror(-rc)); /* with the next search again */
+	else if (rc)
+		sense->leaves_dirty |= rc != -ENOENT; /* with the next frame again */
+	if (rc)
 		return;
-	}
 	sense->leaf[sense->leaf_count] = leaf;
 	tell(sense, &sense->leaf[sense->leaf_count++], true);
-	if (2 * sense->leaf_count > sense->index.mask)
+	if (!leaf_index_add(&sense->index, IDS(sense), sense->leaf_count - 1))
 		renew_index(sense); /* a larger one */
-	else
-		leaf_index_add(&sense->index, IDS(sense), sense->leaf_count - 1);
 }
 
 /* ---- the search ---- */

@@ -44,7 +44,7 @@ uint64_t sense_generation(const struct sense *sense);
  * at rest, and while a quarter of it is free, every 5 s, absent in between. looks (enum plan_look)
  * is read beside that; locks by a thread, for a later frame. Writes frame->host, ->component*,
  * ->leaf*, ->locks_valid; nothing else.
- * Cost: 10 pread(2) a component, 3 a leaf; while nothing moves and all is calm 1 a component.
+ * Cost: 10 pread(2) a component, 4 a leaf; while nothing moves and all is calm 1 a component.
  */
 void sense_full(struct sense *sense, struct frame *frame, uint32_t calm, uint32_t looks);
 

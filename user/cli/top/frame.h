@@ -8,6 +8,7 @@
 #define UW_CLI_TOP_FRAME_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "user/cli/screen.h"
@@ -16,9 +17,9 @@
 
 #define FRAME_ABSENT UINT64_MAX
 
-#define TOP_LEAVES_MAX     256 /* as many as uwd looks at: FRAME_LEAVES_MAX */
-#define TOP_JOBS_MAX       500 /* a page of Queue */
-#define TOP_RECORDS_MAX    64  /* that come at a time */
+#define TOP_LEAVES_MAX     2048 /* as many as uwd looks at: FRAME_LEAVES_MAX */
+#define TOP_JOBS_MAX       500  /* a page of Queue */
+#define TOP_RECORDS_MAX    64   /* that come at a time */
 #define TOP_CONDITIONS_MAX 64
 #define TOP_LINES_MAX      256 /* of what is shown at length */
 
@@ -110,7 +111,6 @@ struct top_frame {
 	struct top_head head;
 	uint32_t component_count, leaf_count;
 	struct top_component component[UW_COMPONENTS_MAX];
-	struct top_leaf leaf[TOP_LEAVES_MAX];
 	uint32_t record_count; /* new ones and those that have ended since */
 	struct top_record record[TOP_RECORDS_MAX];
 
@@ -125,6 +125,14 @@ struct top_frame {
 	struct top_condition condition[TOP_CONDITIONS_MAX];
 	char title[TOP_WORDS_LEN];
 	struct top_line line[TOP_LINES_MAX];
+
+	struct top_leaf leaf[TOP_LEAVES_MAX]; /* last: there are few of so many as a rule */
 };
+
+/* Up to the last of its leaves. */
+static inline size_t top_frame_bytes(const struct top_frame *frame)
+{
+	return offsetof(struct top_frame, leaf) + frame->leaf_count * sizeof(frame->leaf[0]);
+}
 
 #endif

@@ -98,7 +98,7 @@ void model_take(struct top_model *model, const struct top_frame *frame)
 	}
 	model->stall_permyriad =
 		model->has_frame ? stalled_share(&model->frame, frame) : FRAME_ABSENT;
-	model->frame = *frame;
+	memcpy(&model->frame, frame, top_frame_bytes(frame));
 	model->has_frame = true;
 	model_arrange(model);
 	keep_component(model);

@@ -135,8 +135,11 @@ static void read_component(const json_t *from, struct top_component *to)
 	read_gate(json_object_get(from, "refuse"), to);
 }
 
-static const struct top_leaf *leaf_before(const struct top_frame *before, uint64_t id)
+/* Most stand where they stood. */
+static const struct top_leaf *leaf_before(const struct top_frame *before, uint32_t at, uint64_t id)
 {
+	if (before && at < before->leaf_count && before->leaf[at].id == id)
+		return &before->leaf[at];
 	for (uint32_t i = 0; before && i < before->leaf_count; i++) {
 		if (before->leaf[i].id == id)
 			return &before->leaf[i];
@@ -147,7 +150,7 @@ static const struct top_leaf *leaf_before(const struct top_frame *before, uint64
 int64_t read_growth(const struct top_frame *before, const struct top_frame *frame,
 		    const struct top_leaf *leaf)
 {
-	const struct top_leaf *was = leaf_before(before, leaf->id);
+	const struct top_leaf *was = leaf_before(before, (uint32_t)(leaf - frame->leaf), leaf->id);
 	uint64_t passed_ms = was ? (frame->at_us - before->at_us) / US_PER_MS : 0;
 
 	if (!passed_ms)

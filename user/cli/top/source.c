@@ -150,7 +150,7 @@ static void begin_frame(struct top_source *source)
 
 	source->was = source->now;
 	source->now = was;
-	memset(source->now, 0, sizeof(*source->now));
+	memset(source->now, 0, top_frame_bytes(source->now));
 	source->now->at_us = clock_now_us();
 	source->now->view = source->want.view;
 	source->now->about_job = source->want.job;
