@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 6
+# seconds: 12
 # Sensing: every file of user/sense against the kernel's own figures; leaves that come and go; a
 # component that is removed and made again; more leaves than fit; a PSI trigger.
 

@@ -364,6 +364,17 @@ static void meter_components(struct daemon *daemon, uint64_t for_us)
 	}
 }
 
+/* What is frozen, or goes on, shows in the next frames. */
+static void expect_freezes(struct daemon *daemon)
+{
+	for (uint32_t i = 0; i < daemon->plan.action_count; i++) {
+		const struct action *action = &daemon->plan.action[i];
+
+		if (action->kind == ACTION_FREEZE || action->kind == ACTION_THAW)
+			sense_expect(daemon->sense, action->leaf);
+	}
+}
+
 static void step(struct daemon *daemon, enum frame_kind kind)
 {
 	uint64_t took_us, last_us = daemon->frame.now_us;
@@ -373,6 +384,7 @@ static void step(struct daemon *daemon, enum frame_kind kind)
 	flight_log_frame(daemon);
 	policy_step(daemon->policy, &daemon->config, &daemon->frame, &daemon->plan);
 	act_plan(daemon->act, &daemon->plan);
+	expect_freezes(daemon);
 	if (kind == FRAME_FULL)
 		sense_ask_ages(daemon->sense, &daemon->frame, daemon->plan.ages_wanted);
 	took_us = clock_now_us() - daemon->frame.now_us;

@@ -22,13 +22,19 @@ struct sense_component {
 	uint64_t psi_some_us, psi_full_us, pressure_us;
 	/* When everything was last read, and what it was by: see is_settled. */
 	uint64_t settled_us, settled_bytes, settled_psi_us;
+	uint64_t swap_bytes; /* as read last */
+	bool swap_moved;     /* and something else before */
 };
 
 struct sense_leaf {
 	struct cg_group group;
 	uint32_t component;
 	uint64_t born_us;
-	bool seen;  /* by the search that is going on */
+	bool seen;      /* by the search that is going on */
+	uint64_t watch; /* inotify of its cgroup.events; 0: none */
+	bool changed;   /* that says something else, or it is not known what it says */
+	/* When all of it is read in any case, and until when with each frame: see wants_all. */
+	uint64_t whole_us, expect_until_us;
 	bool known; /* all that follows was read once; it is as read last */
 	bool populated, frozen;
 	uint64_t current_bytes, swap_bytes;
@@ -46,10 +52,10 @@ struct sense {
 	struct sense_component component[UW_COMPONENTS_MAX];
 	uint32_t leaf_count;
 	struct sense_leaf leaf[FRAME_LEAVES_MAX];
-	struct leaf_index index; /* of them */
-	bool leaves_dirty;       /* something said that leaves came or went */
-	bool unseen_told;        /* that one is not followed */
-	uint64_t searched_us;    /* of the last search */
+	struct leaf_index index, by_watch; /* of them */
+	bool leaves_dirty;                 /* something said that leaves came or went */
+	bool unseen_told;                  /* that one is not followed */
+	uint64_t searched_us;              /* of the last search */
 	sense_leaf_fn leaf_fn;
 	void *leaf_data;
 	uint64_t full_us, meminfo_us; /* of the last full frame, and of its last meminfo */

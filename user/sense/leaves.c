@@ -2,7 +2,8 @@
 /*
  * Finds the leaves below the components and reads each into the frame. Leaves come and go by uwctl
  * run, by jobs and by hand. inotify on each component's directory says when to search; a search now
- * and then covers a lost notification.
+ * and then covers a lost notification. There may be thousands, so that one file of each is read
+ * with a frame and kept open for it; inotify says of the others when it is worth while.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,8 +20,10 @@
 
 #define SEARCH_US      US_PER_SEC /* without inotify */
 #define SEARCH_IDLE_US (10 * US_PER_SEC)
-#define LEAF_KNOBS \
-	(1U << CG_CURRENT | 1U << CG_SWAP_CURRENT | 1U << CG_CGROUP_EVENTS | 1U << CG_FREEZE)
+#define LEAF_KNOBS     (1U << CG_CURRENT)
+
+#define WHOLE_US  (60 * US_PER_SEC)
+#define EXPECT_US (5 * US_PER_SEC) /* the freezer is asynchronous: up to 1 s was seen */
 
 void sense_watch_component(struct sense *sense, struct sense_component *component)
 {
@@ -31,6 +34,17 @@ void sense_watch_component(struct sense *sense, struct sense_component *componen
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", component->group.dir);
 	component->watch =
 		inotify_add_watch(sense->inotify, path, IN_CREATE | IN_DELETE | IN_ONLYDIR);
+}
+
+/* Not for ever without it: a read of all of it asks for it again. */
+static void watch_leaf(const struct sense *sense, struct sense_leaf *leaf)
+{
+	char path[64];
+	int watch;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/cgroup.events", leaf->group.dir);
+	watch = sense->inotify < 0 ? -1 : inotify_add_watch(sense->inotify, path, IN_MODIFY);
+	leaf->watch = watch < 0 ? 0 : (uint64_t)watch;
 }
 
 /* One that was removed has lost its watch already. */
@@ -49,17 +63,21 @@ static void tell(const struct sense *sense, const struct sense_leaf *leaf, bool 
 			       came ? leaf->group.name : NULL);
 }
 
-#define IDS(sense) LEAF_IDS((sense)->leaf, group.id)
+#define IDS(sense)     LEAF_IDS((sense)->leaf, group.id)
+#define WATCHES(sense) LEAF_IDS((sense)->leaf, watch)
 
 /* After drop_leaf, which moves another one. */
 static void renew_index(struct sense *sense)
 {
 	leaf_index_build(&sense->index, IDS(sense), sense->leaf_count, sense->leaf_count);
+	leaf_index_build(&sense->by_watch, WATCHES(sense), sense->leaf_count, sense->leaf_count);
 }
 
 static void drop_leaf(struct sense *sense, uint32_t index)
 {
 	tell(sense, &sense->leaf[index], false);
+	if (sense->leaf[index].watch)
+		inotify_rm_watch(sense->inotify, (int)sense->leaf[index].watch);
 	cg_group_close(&sense->leaf[index].group);
 	sense->leaf[index] = sense->leaf[--sense->leaf_count];
 }
@@ -105,16 +123,18 @@ static void add_leaf(struct sense *sense, uint32_t component, const char *name)
 		return;
 	}
 	rc = cg_group_open(sense->component[component].group.dir, name, LEAF_KNOBS, &leaf.group);
-	if (rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM)
-		tell_unseen(sense, component, name, strerror(-rc)); /* with the next search again */
-	else if (rc)
-		sense->leaves_dirty |= rc != -ENOENT; /* with the next frame again */
-	if (rc)
+	if (rc == -EMFILE || rc == -ENFILE)
+		tell_unseen(sense, component, name, strerror(-rc));
+	if (rc) {
+		sense->leaves_dirty |= rc != -ENOENT; /* it is searched for again */
 		return;
+	}
+	watch_leaf(sense, &leaf);
 	sense->leaf[sense->leaf_count] = leaf;
 	tell(sense, &sense->leaf[sense->leaf_count++], true);
-	if (!leaf_index_add(&sense->index, IDS(sense), sense->leaf_count - 1))
-		renew_index(sense); /* a larger one */
+	if (!leaf_index_add(&sense->index, IDS(sense), sense->leaf_count - 1) ||
+	    !leaf_index_add(&sense->by_watch, WATCHES(sense), sense->leaf_count - 1))
+		renew_index(sense); /* larger ones */
 }
 
 /* ---- the search ---- */
@@ -183,13 +203,39 @@ static void search(struct sense *sense)
 		renew_index(sense);
 }
 
-/* What exactly changed is not asked: the search finds out. */
+/* True when it is not about a leaf that is known. Of directories is not asked what exactly changed:
+ * the search finds out. */
+static bool take_event(struct sense *sense, const struct inotify_event *event)
+{
+	uint32_t at = event->wd < 0 ? LEAF_NONE
+				    : leaf_index_find(&sense->by_watch, WATCHES(sense),
+						      (uint64_t)event->wd);
+
+	if (event->mask & IN_Q_OVERFLOW)
+		for (uint32_t i = 0; i < sense->leaf_count; i++)
+			sense->leaf[i].changed = true;
+	if (at == LEAF_NONE)
+		return !(event->mask & IN_MODIFY);
+	sense->leaf[at].changed = true;
+	if (event->mask & IN_IGNORED)
+		sense->leaf[at].watch = 0;
+	return false;
+}
+
+/* True when leaves may have come or gone. */
 static bool drain_inotify(struct sense *sense)
 {
 	bool any = false;
+	ssize_t n;
 
-	while (sense->inotify >= 0 && read(sense->inotify, sense->text, sizeof(sense->text)) > 0)
-		any = true;
+	while (sense->inotify >= 0 &&
+	       (n = read(sense->inotify, sense->text, sizeof(sense->text))) > 0)
+		for (ssize_t at = 0; at < n;) {
+			const struct inotify_event *event = (const void *)(sense->text + at);
+
+			any |= take_event(sense, event);
+			at += (ssize_t)(sizeof(*event) + event->len);
+		}
 	return any;
 }
 
@@ -216,37 +262,85 @@ static void search_when_due(struct sense *sense)
 
 /* ---- the frame ---- */
 
-/* False when it could not be read this time. A file that this kernel lacks leaves the value alone.
- */
-static bool renew(struct sense *sense, const struct cg_group *group, enum cg_knob knob,
-		  uint64_t *value)
+#define LACKS 1 /* this kernel has no such file, and the value is as it was */
+
+/* -ENODEV: the group is gone; else that it could not be read this time. */
+static int renew(struct sense *sense, const struct cg_group *group, enum cg_knob knob,
+		 uint64_t *value)
 {
-	return group->fd[knob] < 0 ||
-	       (cg_read_text(group, knob, sense->text, sizeof(sense->text)) >= 0 &&
-		parse_bytes(sense->text, value));
+	long length = cg_read_text(group, knob, sense->text, sizeof(sense->text));
+
+	if (length == -ENOENT || length == -EACCES || length == -EOPNOTSUPP)
+		return LACKS;
+	if (length < 0)
+		return (int)length;
+	return parse_bytes(sense->text, value) ? 0 : -EBADMSG;
 }
 
 /*
  * Frozen is what cgroup.freeze says: "frozen 1" of cgroup.events comes only once the last task has
  * stopped, and one in the kernel's depths can hold it off for seconds.
  */
-static int renew_leaf(struct sense *sense, struct sense_leaf *leaf)
+static int renew_state(struct sense *sense, struct sense_leaf *leaf)
 {
 	const struct cg_group *group = &leaf->group;
 	long length = cg_read_text(group, CG_CGROUP_EVENTS, sense->text, sizeof(sense->text));
-	bool stopped = leaf->frozen, whole;
+	bool stopped;
 	uint64_t frozen;
+	int rc;
 
-	if (length == -ENODEV || length == -ENOENT)
+	if (length < 0)
 		return (int)length;
-	whole = length >= 0 && parse_cgroup_events(sense->text, &leaf->populated, &stopped);
-	frozen = group->fd[CG_FREEZE] < 0 ? stopped : leaf->frozen;
-	whole &= renew(sense, group, CG_FREEZE, &frozen);
-	whole &= renew(sense, group, CG_CURRENT, &leaf->current_bytes);
-	whole &= renew(sense, group, CG_SWAP_CURRENT, &leaf->swap_bytes);
-	leaf->frozen = frozen;
-	leaf->known |= whole;
+	if (!parse_cgroup_events(sense->text, &leaf->populated, &stopped))
+		return -EBADMSG;
+	frozen = stopped;
+	rc = renew(sense, group, CG_FREEZE, &frozen);
+	if (rc >= 0)
+		leaf->frozen = frozen;
+	return rc < 0 ? rc : 0;
+}
+
+static int renew_all(struct sense *sense, struct sense_leaf *leaf, uint64_t now_us)
+{
+	int rc;
+
+	if (!leaf->watch) {
+		watch_leaf(sense, leaf);
+		if (!leaf_index_add(&sense->by_watch, WATCHES(sense),
+				    (uint32_t)(leaf - sense->leaf)))
+			renew_index(sense);
+	}
+	rc = renew_state(sense, leaf);
+	if (!rc)
+		rc = renew(sense, &leaf->group, CG_SWAP_CURRENT, &leaf->swap_bytes);
+	if (rc < 0)
+		return rc;
+	leaf->changed = false;
+	/* Not of all in the same frame. */
+	leaf->whole_us = now_us + WHOLE_US / 2 + leaf->group.id * 7919 * US_PER_MS % (WHOLE_US / 2);
+	leaf->known = true;
 	return 0;
+}
+
+static bool wants_all(const struct sense_leaf *leaf, uint64_t now_us)
+{
+	return !leaf->known || leaf->changed || !leaf->watch || leaf->frozen ||
+	       now_us < leaf->expect_until_us || now_us >= leaf->whole_us;
+}
+
+/* What fails is read again with the next frame. */
+static int renew_leaf(struct sense *sense, struct sense_leaf *leaf, uint64_t now_us)
+{
+	int rc = renew(sense, &leaf->group, CG_CURRENT, &leaf->current_bytes), more = 0;
+
+	if (rc == -ENODEV || (rc < 0 && !leaf->known))
+		return rc;
+	if (wants_all(leaf, now_us))
+		more = renew_all(sense, leaf, now_us);
+	else if (sense->component[leaf->component].swap_moved)
+		more = renew(sense, &leaf->group, CG_SWAP_CURRENT, &leaf->swap_bytes);
+	leaf->changed |= more < 0;
+	return more == -ENODEV ? more : 0;
 }
 
 /* What could not be read this time is as it was: who lacks a leaf in a frame takes it for gone, and
@@ -254,7 +348,7 @@ static int renew_leaf(struct sense *sense, struct sense_leaf *leaf)
 static int read_leaf(struct sense *sense, struct sense_leaf *leaf, uint64_t now_us,
 		     struct leaf_sample *ret_sample)
 {
-	int rc = renew_leaf(sense, leaf);
+	int rc = renew_leaf(sense, leaf, now_us);
 
 	if (rc || !leaf->known)
 		return rc ? rc : -EAGAIN;
@@ -292,7 +386,7 @@ void sense_read_leaves(struct sense *sense, struct frame *frame, uint32_t looks)
 
 		if (!rc && looks & PLAN_LOOK_CPU)
 			read_cpu(sense, &sense->leaf[i], &frame->leaf[count]);
-		if (rc == -ENODEV || rc == -ENOENT)
+		if (rc == -ENODEV)
 			drop_leaf(sense, i);
 		else
 			i++;
@@ -302,6 +396,14 @@ void sense_read_leaves(struct sense *sense, struct frame *frame, uint32_t looks)
 		renew_index(sense);
 	frame->leaf_count = count;
 	frame->leaves_valid = true;
+}
+
+void sense_expect(struct sense *sense, uint64_t cgid)
+{
+	uint32_t at = sense_leaf_at(sense, cgid);
+
+	if (at != LEAF_NONE)
+		sense->leaf[at].expect_until_us = sense->full_us + EXPECT_US;
 }
 
 /* ---- names ---- */

@@ -24,8 +24,8 @@
 #include "user/sense/internal.h"
 #include "user/sense/parse.h"
 
-/* 5 fds a leaf here and 4 in act, 15 a component: beyond the usual soft limit of 1024. */
-#define FILES_WANTED 20480
+/* 2 fds a leaf here and 4 in act, 15 a component: beyond the usual soft limit of 1024. */
+#define FILES_WANTED 16384
 
 #define COMPONENT_KNOBS                                                                           \
 	(1U << CG_CURRENT | 1U << CG_SWAP_CURRENT | 1U << CG_MIN | 1U << CG_LOW | 1U << CG_HIGH | \
@@ -48,6 +48,7 @@ static void set_absent(struct sense_component *component)
 		component->group.fd[k] = -1;
 	component->watch = -1;
 	component->settled_us = 0;
+	component->swap_bytes = UINT64_MAX;
 	component->pressure_known = false;
 }
 
@@ -189,6 +190,10 @@ static void read_component(struct sense *sense, uint32_t index, bool calm, uint6
 		component->settled_bytes = sample->current_bytes;
 		component->settled_psi_us = sample->psi_some_us;
 	}
+	component->swap_moved =
+		sample->valid & SAMPLE_SWAP && sample->swap_bytes != component->swap_bytes;
+	if (component->swap_moved)
+		component->swap_bytes = sample->swap_bytes;
 	sample->known |= sample->valid;
 }
 
@@ -273,13 +278,18 @@ void sense_urgent(struct sense *sense, struct frame *frame)
 
 /* ---- lifetime ---- */
 
+/* The hard one too where we may: an init without limits of its own leaves it at 4096. */
 static void raise_file_limit(void)
 {
-	struct rlimit limit;
+	struct rlimit limit, wanted = {.rlim_cur = FILES_WANTED, .rlim_max = FILES_WANTED};
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= FILES_WANTED)
 		return;
-	limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+	if (limit.rlim_max > FILES_WANTED)
+		wanted.rlim_max = limit.rlim_max;
+	if (!setrlimit(RLIMIT_NOFILE, &wanted))
+		return;
+	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 

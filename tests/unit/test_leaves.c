@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Leaves in frames, over plain files: which of them are read, and when what has changed is seen. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/tmp_pool.h"
+#include "user/base/clock.h"
+#include "user/base/log.h"
+#include "user/sense/sense.h"
+
+#define MANY (FRAME_LEAVES_MAX + 5)
+
+struct fixture {
+	struct tmp_pool pool;
+	struct config config;
+	struct sense *sense;
+	struct frame frame;
+};
+
+/* ---- how often files are read ---- */
+
+static unsigned int reads;
+
+ssize_t pread(int fd, void *bytes, size_t count, off_t at)
+{
+	reads++;
+	return syscall(SYS_pread64, fd, bytes, count, at);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	tmp_pool_init(&f->pool);
+	tmp_pool_group(&f->pool, "jobs");
+	tmp_pool_write(&f->pool, "jobs", "memory.swap.current", "0");
+	f->config.component_count = 1;
+	text_copy(f->config.component[0].name, UW_NAME_LEN, "jobs");
+	f->frame.now_us = 1000 * US_PER_SEC;
+	assert_int_equal(sense_new(&f->config, f->pool.dirfd, &f->sense, NULL), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	sense_free(f->sense);
+	tmp_pool_done(&f->pool);
+	free(f);
+	return 0;
+}
+
+static const char *leaf_name(int i, char buf[static 32])
+{
+	snprintf(buf, 32, "jobs/leaf%d", i);
+	return buf;
+}
+
+static void make_leaves(struct fixture *f, int from, int to)
+{
+	char name[32];
+
+	for (int i = from; i < to; i++) {
+		tmp_pool_group(&f->pool, leaf_name(i, name));
+		tmp_pool_write(&f->pool, name, "memory.swap.current", "0");
+	}
+}
+
+static void full(struct fixture *f)
+{
+	f->frame.now_us += US_PER_SEC;
+	sense_full(f->sense, &f->frame, 0, 0);
+}
+
+static struct leaf_sample *leaf_called(struct fixture *f, const char *name)
+{
+	uint64_t cgid = sense_leaf_find(f->sense, 0, name);
+
+	for (uint32_t i = 0; i < f->frame.leaf_count; i++)
+		if (f->frame.leaf[i].cgid == cgid)
+			return &f->frame.leaf[i];
+	fail_msg("%s is not in the frame", name);
+	return NULL;
+}
+
+/* ---- what is read ---- */
+
+static void test_one_file_of_a_leaf_is_read_with_each_frame(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int whole;
+
+	make_leaves(f, 0, 20);
+	full(f);
+	reads = 0;
+	sense_expect(f->sense, f->frame.leaf[0].cgid);
+	full(f);
+	whole = reads;
+	f->frame.now_us += 5 * US_PER_SEC;
+	full(f);
+	reads = 0;
+	full(f);
+	assert_in_range(reads, 20, 20 + 12); /* and the component's own */
+	assert_int_equal(whole, reads + 3);
+	tmp_pool_write(&f->pool, "jobs/leaf7", "memory.current", "12345");
+	full(f);
+	assert_int_equal(leaf_called(f, "leaf7")->current_bytes, 12345);
+}
+
+static void test_what_cgroup_events_says_is_seen(void **state)
+{
+	struct fixture *f = *state;
+
+	make_leaves(f, 0, 3);
+	full(f);
+	assert_true(leaf_called(f, "leaf1")->populated);
+	tmp_pool_write(&f->pool, "jobs/leaf1", "cgroup.freeze", "1");
+	tmp_pool_write(&f->pool, "jobs/leaf1", "cgroup.events", "populated 0\nfrozen 1\n");
+	full(f);
+	assert_false(leaf_called(f, "leaf1")->populated);
+	assert_true(leaf_called(f, "leaf1")->frozen);
+	assert_true(leaf_called(f, "leaf0")->populated);
+	/* While it stands frozen it is looked at with each frame. */
+	tmp_pool_write(&f->pool, "jobs/leaf1", "cgroup.freeze", "0");
+	full(f);
+	assert_false(leaf_called(f, "leaf1")->frozen);
+}
+
+/* Its last task may be long in coming to stand, and cgroup.events says nothing until then. */
+static void test_freeze_that_is_expected_is_seen_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	make_leaves(f, 0, 3);
+	full(f);
+	tmp_pool_write(&f->pool, "jobs/leaf2", "cgroup.freeze", "1");
+	full(f);
+	assert_false(leaf_called(f, "leaf2")->frozen);
+	sense_expect(f->sense, leaf_called(f, "leaf2")->cgid);
+	full(f);
+	assert_true(leaf_called(f, "leaf2")->frozen);
+}
+
+static void test_freeze_by_somebody_else_is_seen_within_a_minute(void **state)
+{
+	struct fixture *f = *state;
+
+	make_leaves(f, 0, 3);
+	full(f);
+	tmp_pool_write(&f->pool, "jobs/leaf2", "cgroup.freeze", "1");
+	for (int i = 0; i < 60; i++)
+		full(f);
+	assert_true(leaf_called(f, "leaf2")->frozen);
+}
+
+static void test_swap_of_a_leaf_is_read_when_that_of_its_component_moves(void **state)
+{
+	struct fixture *f = *state;
+
+	make_leaves(f, 0, 3);
+	full(f);
+	full(f);
+	tmp_pool_write(&f->pool, "jobs/leaf2", "memory.swap.current", "4096");
+	full(f);
+	assert_int_equal(leaf_called(f, "leaf2")->swap_bytes, 0);
+	tmp_pool_write(&f->pool, "jobs", "memory.swap.current", "4096");
+	tmp_pool_write(&f->pool, "jobs", "memory.current", "99000000"); /* it is at work */
+	full(f);
+	assert_int_equal(leaf_called(f, "leaf2")->swap_bytes, 4096);
+}
+
+/* ---- many of them ---- */
+
+static void test_leaves_keep_their_places_as_others_come(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t was[100];
+
+	make_leaves(f, 0, 100);
+	full(f);
+	assert_int_equal(f->frame.leaf_count, 100);
+	for (int i = 0; i < 100; i++)
+		was[i] = f->frame.leaf[i].cgid;
+	make_leaves(f, 100, 130);
+	full(f);
+	assert_int_equal(f->frame.leaf_count, 130);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(f->frame.leaf[i].cgid, was[i]);
+}
+
+static void remove_leaf(struct fixture *f, int i)
+{
+	char path[128], name[32];
+
+	snprintf(path, sizeof(path), "%s/pool/%s", f->pool.path, leaf_name(i, name));
+	nftw(path, tmp_pool_remove, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void test_more_leaves_than_are_followed_take_the_places_of_others(void **state)
+{
+	struct fixture *f = *state;
+
+	make_leaves(f, 0, MANY);
+	log_set_level(LOG_LEVEL_ERR);
+	full(f);
+	assert_int_equal(f->frame.leaf_count, FRAME_LEAVES_MAX);
+	for (int i = 0; i < 700; i++)
+		remove_leaf(f, i);
+	full(f);
+	assert_int_equal(f->frame.leaf_count, MANY - 700);
+	tmp_pool_write(&f->pool, "jobs/leaf1500", "memory.current", "777");
+	full(f);
+	assert_int_equal(leaf_called(f, "leaf1500")->current_bytes, 777);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_one_file_of_a_leaf_is_read_with_each_frame),
+		TEST(test_what_cgroup_events_says_is_seen),
+		TEST(test_freeze_that_is_expected_is_seen_at_once),
+		TEST(test_freeze_by_somebody_else_is_seen_within_a_minute),
+		TEST(test_swap_of_a_leaf_is_read_when_that_of_its_component_moves),
+		TEST(test_leaves_keep_their_places_as_others_come),
+		TEST(test_more_leaves_than_are_followed_take_the_places_of_others),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
