@@ -288,6 +288,11 @@ $(O)/tests/bench/scene: $(O)/obj/tests/bench/scene.o $(DAEMON_LAYERS:%=$(O)/lib/
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(DAEMON_LAYERS)) $(LDLIBS) -o $@
 
+# The parts of a tick, natively over plain files and in a guest over cgroups.
+$(O)/tests/bench/scale: $(O)/obj/tests/bench/scale.o $(DAEMON_LAYERS:%=$(O)/lib/%.a)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(DAEMON_LAYERS)) $(LDLIBS) -o $@
+
 # Natively, beside what others make: over the library as programs have it.
 $(O)/tests/bench/pools_%: $(O)/obj/tests/bench/pools_%.o $(O)/libuw.so
 	$(Q)mkdir -p $(@D)
@@ -394,7 +399,7 @@ demo-host: all guests ## the same on this machine, as root, where it can (uwctl 
 	$(Q)scripts/demo --host
 
 TRACES  ?= ../shared/data
-BENCHES := protect overhead daemon react queue pools hostile top lease jobs lend turns sibling crowd mix $(if $(wildcard $(TRACES)/*.jobs),sched)
+BENCHES := protect overhead daemon scale react queue pools hostile top lease jobs lend turns sibling crowd mix $(if $(wildcard $(TRACES)/*.jobs),sched)
 bench: $(BENCHES:%=bench-%) ## all benches; each writes build/bench/NAME.json
 bench-%: all guests | build/deps/vm ## one bench: scripts/bench --help names them
 	$(Q)scripts/bench $*

@@ -80,6 +80,21 @@ def show_daemon(metrics):
     ]
 
 
+def reduce_scale(records):
+    runs = {folder.name: cost.measure_scale(folder) for folder in run_folders(records)}
+    natives = [run for name, run in runs.items() if name.startswith("native")]
+    return cost.compare_scale(runs["guest"], natives), [{"run": name, "leaves": run} for name, run in runs.items()]
+
+
+def show_scale(metrics):
+    return ["leaves in 5 components", "a tick", "over memory.stat", "natively", "half of them changing"], [
+        [str(leaves), table.show_number(metrics["tick_us_by_leaves"][leaves], 0, " us"),
+         table.show_number(ratio, 3), table.show_number(metrics["native_tick_us_by_leaves"][leaves], 0, " us"),
+         table.show_number(metrics["native_moving_us_by_leaves"][leaves], 0, " us")]
+        for leaves, ratio in metrics["tick_over_stat_ratio_by_leaves"].items()
+    ]
+
+
 def reduce_react(records):
     runs = []
     metrics = {}
@@ -224,6 +239,7 @@ BENCHES = {
     "protect": (reduce_protect, show_protect),
     "overhead": (reduce_overhead, show_overhead),
     "daemon": (reduce_daemon, show_daemon),
+    "scale": (reduce_scale, show_scale),
     "react": (reduce_react, show_react),
     "queue": (reduce_queue, show_queue),
     "jobs": (reduce_jobs, show_jobs),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""bench-overhead and bench-daemon: what sensing costs a page fault, and what a daemon costs at rest."""
+"""bench-overhead, bench-daemon and bench-scale: what sensing costs a page fault, what a daemon costs at rest, and
+what a tick costs by the number of leaves."""
 
 import csv
 
@@ -64,4 +65,42 @@ def compare_daemons(runs):
             "idle_over_earlyoom": run["idle_ticks_per_s"] / peer if peer else None,
         }
         for run in runs
+    }
+
+
+def measure_scale(folder):
+    """By the number of leaves, which stands behind each name."""
+    rows = {}
+    for line in measure.read_text(folder / "scale.txt").splitlines():
+        name, value = line.split()
+        name, leaves = name.rsplit("_", 1)
+        rows.setdefault(int(leaves), {})[name] = float(value)
+    return rows
+
+
+SCALE_LEAVES = 1000  # of which the ratio is told
+
+
+def compare_scale(guest, natives):
+    """By leaves the medians of what was measured natively, and the guest's tick over its memory.stat. Growth is what a
+    leaf beyond the thousandth costs over one before: 1 is linear."""
+    counts = sorted(guest)
+    ticks = {count: guest[count]["tick_us"] for count in counts}
+    first, last = counts[0], counts[-1]
+
+    def a_leaf(few, many):
+        return (ticks[many] - ticks[few]) / (many - few)
+
+    def native(name):
+        return {count: measure.median([run[count][name] for run in natives]) for count in counts}
+
+    ratios = {count: ticks[count] / guest[count]["stat_us"] for count in counts}
+    return {
+        "tick_over_stat_ratio": ratios[SCALE_LEAVES],
+        "growth_ratio": a_leaf(SCALE_LEAVES, last) / a_leaf(first, SCALE_LEAVES),
+        "five_components_us": native("tick_us")[first],
+        "tick_over_stat_ratio_by_leaves": ratios,
+        "tick_us_by_leaves": ticks,
+        "native_tick_us_by_leaves": native("tick_us"),
+        "native_moving_us_by_leaves": native("moving_us"),
     }

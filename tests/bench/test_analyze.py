@@ -243,6 +243,26 @@ class TestReact(Folder):
         self.assertAlmostEqual(react.ratio_under_crowd(self.top / "react"), 1.375)
 
 
+class TestScale(Folder):
+    def write_run(self, name, ticks):
+        self.write(f"{name}/scale.txt", *(f"{what}_{leaves} {value}" for leaves, values in ticks.items()
+                                          for what, value in values.items()))
+
+    def test_ratio_is_of_a_thousand_leaves_and_growth_of_those_beyond(self):
+        self.write_run("guest", {5: {"tick_us": 100, "stat_us": 200}, 1000: {"tick_us": 2090, "stat_us": 20900},
+                                 2000: {"tick_us": 5090, "stat_us": 40000}})
+        for run, extra in enumerate((1, 2, 30)):
+            self.write_run(f"native-{run}", {leaves: {"tick_us": leaves + extra, "moving_us": 2 * leaves}
+                                             for leaves in (5, 1000, 2000)})
+        metrics, runs = analyze.reduce_scale(self.top)
+        self.assertAlmostEqual(metrics["tick_over_stat_ratio"], 0.1)
+        self.assertAlmostEqual(metrics["growth_ratio"], 1.5)
+        self.assertEqual(metrics["five_components_us"], 7)
+        self.assertEqual(metrics["native_moving_us_by_leaves"][2000], 4000)
+        self.assertEqual(len(runs), 4)
+        self.assertEqual(len(analyze.show_scale(metrics)[1]), 3)
+
+
 class TestDemo(Folder):
     def write_run(self, system, leak_event, oom):
         names = list(demo.WORKLOADS)
