@@ -41,16 +41,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	struct ledger_entry entry;
 	uint32_t readable = 0;
 
-	memset(&file.slot, 0, sizeof(file.slot));
-	memcpy(&file.slot, bytes, len < sizeof(file.slot) ? len : sizeof(file.slot));
-	for (uint32_t slot = 0; slot < LEDGER_ENTRIES; slot++) {
+	size_t size = LEDGER_ENTRIES * sizeof(file.slot[0]);
+
+	file.entries = LEDGER_ENTRIES;
+	ledger.taken = false;
+	memset((void *)file.slot, 0, size);
+	memcpy((void *)file.slot, bytes, len < size ? len : size);
+	for (uint32_t slot = 0; slot < ledger_slots(&ledger); slot++) {
 		if (!ledger_read(&ledger, slot, &entry))
 			continue;
 		readable++;
 		check_entry(&entry);
 	}
 	require(readable <= ledger_count(&ledger), "more entries than slots held");
-	for (uint32_t slot = 0; slot < LEDGER_ENTRIES; slot++)
+	readable = ledger_count(&ledger);
+	ledger.taken = true;
+	ledger_find_end(&ledger);
+	require(readable == ledger_count(&ledger), "a slot held behind the end");
+	for (uint32_t slot = 0; slot < ledger_slots(&ledger); slot++)
 		ledger_clear_slot(&ledger, slot);
 	require(!ledger_count(&ledger), "an entry that cannot be cleared");
 	return 0;

@@ -94,9 +94,9 @@ static inline int do_write(struct fake *fake, enum cg_knob knob, const char *tex
 		fake->write[fake->write_count].knob = knob;
 		text_copy(fake->write[fake->write_count++].value, 48, text);
 	}
-	for (uint32_t i = 0; knob == CG_FREEZE && i < LEDGER_ENTRIES; i++)
+	for (uint32_t i = 0; knob == CG_FREEZE && i < ledger_slots(fake->ledger); i++)
 		fake->entered_at_freeze += ledger_read(fake->ledger, i, &entry);
-	for (uint32_t i = 0; knob == CG_HIGH && i < LEDGER_ENTRIES; i++)
+	for (uint32_t i = 0; knob == CG_HIGH && i < ledger_slots(fake->ledger); i++)
 		fake->entered_at_high += ledger_read(fake->ledger, i, &entry);
 	if (knob == CG_RECLAIM) {
 		int rc = do_reclaim(fake, text);

@@ -54,6 +54,7 @@ rm /tmp/churn
 wait "$churn"
 wait_until 20 leaves_are 600
 ! logged 'is not followed' || fail "a leaf of 600 is not followed"
+expect_in "room in the ledger for a freeze and a limit of each" "$(stat -c %s /run/uw/ledger)" $((224 * 1200)) $((1 << 20))
 
 # Who is asked for by name is found among them.
 uwctl freeze hogs/beside --for 60s

@@ -100,7 +100,8 @@ void act_set_pool(struct act *act, int pool_dirfd);
 /* The cgroup that component index is acted upon by; 0 for none. */
 uint64_t act_component_cgid(const struct act *act, uint32_t component);
 
-/* Keeps three fds. 0 also when it is tracked already. -ENOENT, -ENOSPC beyond FRAME_LEAVES_MAX. */
+/* Keeps three fds, and makes room in the ledger. 0 also when it is tracked already. -ENOENT,
+ * -ENOSPC beyond FRAME_LEAVES_MAX, or what ledger_reserve says. */
 int act_track_leaf(struct act *act, uint32_t component, const char *name, uint64_t *ret_cgid);
 
 /* The leaf is gone: its entry is cleared. */

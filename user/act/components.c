@@ -344,6 +344,16 @@ static void add_leaf(struct act *act, const struct act_component *component,
 		leaf_index_build(&act->leaf_index, IDS(act), act->leaf_end, act->leaf_end);
 }
 
+/* What may have to be entered of each leaf: a freeze and a memory.low. */
+#define ENTRIES_OF(leaves) (4 * UW_COMPONENTS_MAX + 2 * (leaves))
+_Static_assert(ENTRIES_OF(FRAME_LEAVES_MAX) <= LEDGER_ENTRIES_MAX, "of all that are followed");
+
+/* Before it is needed: on the way to a freeze there is no time, and may be no memory. */
+static int reserve(struct act *act)
+{
+	return act->ops->dry ? 0 : ledger_reserve(act->ledger, ENTRIES_OF(act->leaf_end + 1));
+}
+
 static bool has_room(struct act *act)
 {
 	while (act->leaf_hole < act->leaf_end && act->leaf[act->leaf_hole].used)
@@ -360,6 +370,9 @@ int act_track_leaf(struct act *act, uint32_t index, const char *name, uint64_t *
 		return -EINVAL;
 	if (!has_room(act))
 		return -ENOSPC;
+	rc = reserve(act);
+	if (rc)
+		return rc;
 	rc = cg_group_open(act->component[index]->group.dir, name, LEAF_KNOBS, &group);
 	if (rc)
 		return rc;

@@ -150,7 +150,7 @@ static void tell_entered(struct daemon *daemon)
 	struct ledger_entry entry;
 
 	leaf_index_build(&index, LEAF_IDS(frame->leaf, cgid), frame->leaf_count, frame->leaf_count);
-	for (uint32_t slot = 0; slot < LEDGER_ENTRIES; slot++) {
+	for (uint32_t slot = 0; slot < ledger_slots(daemon->ledger); slot++) {
 		uint32_t at;
 
 		if (!ledger_read(daemon->ledger, slot, &entry) || entry.kind != LEDGER_FREEZE)
@@ -199,7 +199,7 @@ static void end_hand_over(struct daemon *daemon)
 
 	if (!ledger_is_handed_over(daemon->ledger, daemon->frame.now_us))
 		return;
-	for (uint32_t slot = 0; slot < LEDGER_ENTRIES; slot++) {
+	for (uint32_t slot = 0; slot < ledger_slots(daemon->ledger); slot++) {
 		if (!ledger_read(daemon->ledger, slot, &entry) || entry.kind != LEDGER_FREEZE)
 			continue;
 		if (is_frozen(&daemon->frame, entry.cgid))

@@ -41,21 +41,42 @@ static bool is_same(const struct ledger_slot *slot, enum ledger_kind kind, uint6
 	return cgid || !strncmp(slot->path, path, sizeof(slot->path));
 }
 
+/* The holder of the lock is the only one to enter, and knows how far that has come. */
+uint32_t ledger_slots(const struct ledger *ledger)
+{
+	return ledger->taken ? ledger->end
+			     : atomic_load_explicit(&ledger->file->entries, memory_order_acquire);
+}
+
+static void shorten(struct ledger *ledger)
+{
+	while (ledger->end && !is_held(&ledger->file->slot[ledger->end - 1]))
+		ledger->end--;
+}
+
+void ledger_find_end(struct ledger *ledger)
+{
+	ledger->end = ledger->file->entries;
+	shorten(ledger);
+}
+
 static struct ledger_slot *find_slot(const struct ledger *ledger, enum ledger_kind kind,
 				     uint64_t cgid, const char *path)
 {
-	for (uint32_t i = 0; i < LEDGER_ENTRIES; i++)
+	for (uint32_t i = 0; i < ledger_slots(ledger); i++)
 		if (is_same(&ledger->file->slot[i], kind, cgid, path))
 			return &ledger->file->slot[i];
 	return NULL;
 }
 
-static struct ledger_slot *free_slot(const struct ledger *ledger)
+static struct ledger_slot *free_slot(struct ledger *ledger)
 {
-	for (uint32_t i = 0; i < LEDGER_ENTRIES; i++)
+	for (uint32_t i = 0; i < ledger->end; i++)
 		if (!is_held(&ledger->file->slot[i]))
 			return &ledger->file->slot[i];
-	return NULL;
+	if (ledger->end >= ledger->file->entries)
+		return NULL;
+	return &ledger->file->slot[ledger->end++];
 }
 
 int ledger_enter(struct ledger *ledger, const struct ledger_entry *entry)
@@ -93,6 +114,7 @@ void ledger_clear(struct ledger *ledger, enum ledger_kind kind, uint64_t cgid)
 void ledger_clear_slot(struct ledger *ledger, uint32_t slot)
 {
 	atomic_store_explicit(&ledger->file->slot[slot].state, LEDGER_FREE, memory_order_release);
+	shorten(ledger);
 }
 
 bool ledger_read(const struct ledger *ledger, uint32_t index, struct ledger_entry *ret_entry)
@@ -133,7 +155,7 @@ uint32_t ledger_count(const struct ledger *ledger)
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < LEDGER_ENTRIES; i++)
+	for (uint32_t i = 0; i < ledger_slots(ledger); i++)
 		count += is_held(&ledger->file->slot[i]);
 	return count;
 }

@@ -15,7 +15,8 @@
 #include "user/ledger/ledger.h"
 
 #define LEDGER_MAGIC       "uwledger"
-#define LEDGER_VERSION     4
+#define LEDGER_VERSION     5
+#define LEDGER_VERSION_4   4 /* the same, with LEDGER_ENTRIES slots for good */
 #define LEDGER_BOOT_ID_LEN 40
 
 enum ledger_state {
@@ -46,7 +47,7 @@ struct ledger_line {
 struct ledger_file {
 	char magic[8];
 	uint32_t version;
-	uint32_t entries;
+	_Atomic uint32_t entries; /* slots that the file has; stored once they are there */
 	char boot_id[LEDGER_BOOT_ID_LEN];
 	_Atomic uint32_t
 		adopted; /* a uwd has looked at all that was frozen when this file was new */
@@ -60,8 +61,12 @@ struct ledger_file {
 	_Atomic uint64_t handed_until_us; /* 0 = not handed over */
 	uint64_t stats_pad[1];
 	char pool[LEDGER_POOL_LEN];
-	struct ledger_slot slot[LEDGER_ENTRIES];
+	struct ledger_slot slot[LEDGER_ENTRIES_MAX];
 };
+
+/* Of a file with so many slots. What is mapped behind them must not be touched. */
+#define LEDGER_BYTES(entries) \
+	(offsetof(struct ledger_file, slot) + (size_t)(entries) * sizeof(struct ledger_slot))
 
 _Static_assert(sizeof(pthread_mutex_t) <= 64, "the lock's room is part of the layout");
 _Static_assert(sizeof(struct ledger_slot) == 224, "a slot is part of the layout");
@@ -70,7 +75,11 @@ _Static_assert(offsetof(struct ledger_file, slot) == 832, "the header is part of
 struct ledger {
 	int fd;
 	bool taken;
+	uint32_t end; /* while it is taken: all slots from here on are free */
 	struct ledger_file *file;
 };
+
+/* Of who has just taken it (entry.c). */
+void ledger_find_end(struct ledger *ledger);
 
 #endif

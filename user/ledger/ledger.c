@@ -69,16 +69,45 @@ static int init_lock(pthread_mutex_t *lock)
 	return -rc;
 }
 
-static int fill_fresh(int fd)
+/* Slots are copied as they lie there, and judged when they are read. */
+static void copy_entries(const struct ledger_file *from, struct ledger_file *to)
+{
+	to->adopted = from->adopted;
+	to->handed_until_us = from->handed_until_us;
+	memcpy(to->pool, from->pool, sizeof(to->pool));
+	memcpy((void *)to->slot, (const void *)from->slot, LEDGER_ENTRIES * sizeof(to->slot[0]));
+}
+
+/* What a uwd of before has entered in this boot, if the file at path is of one. */
+static void carry_over(const char *path, struct ledger_file *file)
+{
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	const size_t bytes = LEDGER_BYTES(LEDGER_ENTRIES);
+	struct ledger_file *old;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size != (off_t)bytes)
+		return;
+	old = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+	if (old == MAP_FAILED)
+		return;
+	if (!memcmp(old->magic, LEDGER_MAGIC, sizeof(old->magic)) &&
+	    old->version == LEDGER_VERSION_4 && old->entries == LEDGER_ENTRIES &&
+	    !strncmp(old->boot_id, file->boot_id, LEDGER_BOOT_ID_LEN))
+		copy_entries(old, file);
+	munmap(old, bytes);
+}
+
+static int fill_fresh(int fd, const char *path)
 {
 	struct ledger_file *file;
 	int rc;
 
 	/* Now, not at the first store to a page that a full tmpfs cannot give. */
-	rc = posix_fallocate(fd, 0, sizeof(*file));
+	rc = posix_fallocate(fd, 0, LEDGER_BYTES(LEDGER_ENTRIES));
 	if (rc)
 		return -rc;
-	file = mmap(NULL, sizeof(*file), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	file = mmap(NULL, LEDGER_BYTES(LEDGER_ENTRIES), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (file == MAP_FAILED)
 		return -errno;
 	file->version = LEDGER_VERSION;
@@ -86,8 +115,10 @@ static int fill_fresh(int fd)
 	rc = read_boot_line(file->boot_id);
 	if (!rc)
 		rc = init_lock(&file->lock);
+	if (!rc)
+		carry_over(path, file);
 	memcpy(file->magic, LEDGER_MAGIC, sizeof(file->magic));
-	munmap(file, sizeof(*file));
+	munmap(file, LEDGER_BYTES(LEDGER_ENTRIES));
 	return rc;
 }
 
@@ -104,7 +135,7 @@ static int create_fresh(const char *path, bool replace)
 	fd = open(temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	rc = fill_fresh(fd);
+	rc = fill_fresh(fd, path);
 	if (!rc && (replace ? rename(temp, path) : link(temp, path)) && errno != EEXIST)
 		rc = -errno;
 	if (rc || !replace)
@@ -114,13 +145,15 @@ static int create_fresh(const char *path, bool replace)
 
 /* -EUCLEAN: another's, or of another boot. One whose boot cannot be told is neither: what is
  * entered in it may be all that tells of a freeze. */
-static int check_ours(const struct ledger_file *file)
+static int check_ours(const struct ledger_file *file, size_t bytes)
 {
 	char boot_id[LEDGER_BOOT_ID_LEN];
+	uint32_t entries = file->entries;
 	int rc;
 
 	if (memcmp(file->magic, LEDGER_MAGIC, sizeof(file->magic)) ||
-	    file->version != LEDGER_VERSION || file->entries != LEDGER_ENTRIES)
+	    file->version != LEDGER_VERSION || entries < LEDGER_ENTRIES ||
+	    entries > LEDGER_ENTRIES_MAX || bytes < LEDGER_BYTES(entries))
 		return -EUCLEAN;
 	rc = read_boot_line(boot_id);
 	if (rc)
@@ -140,12 +173,13 @@ static int map_existing(const char *path, int *ret_fd, struct ledger_file **ret_
 		return -errno;
 	if (fstat(fd, &st))
 		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size != sizeof(*file))
+	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)LEDGER_BYTES(LEDGER_ENTRIES))
 		return -EUCLEAN;
+	/* As far as it may ever grow; as much is brought in as there is. */
 	file = mmap(NULL, sizeof(*file), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
 	if (file == MAP_FAILED)
 		return -errno;
-	rc = check_ours(file);
+	rc = check_ours(file, (size_t)st.st_size);
 	if (rc) {
 		munmap(file, sizeof(*file));
 		return rc;
@@ -188,6 +222,26 @@ int ledger_open(const char *path, bool replace, struct ledger **ret_ledger, stru
 					      : strerror(-rc));
 	}
 	*ret_ledger = ledger;
+	return 0;
+}
+
+int ledger_reserve(struct ledger *ledger, uint32_t entries)
+{
+	uint32_t have = ledger->file->entries, want = have;
+	int rc;
+
+	if (entries > LEDGER_ENTRIES_MAX)
+		return -ENOSPC;
+	while (want < entries)
+		want *= 2;
+	if (want > LEDGER_ENTRIES_MAX)
+		want = LEDGER_ENTRIES_MAX;
+	if (want == have)
+		return 0;
+	rc = posix_fallocate(ledger->fd, 0, (off_t)LEDGER_BYTES(want));
+	if (rc)
+		return -rc;
+	atomic_store_explicit(&ledger->file->entries, want, memory_order_release);
 	return 0;
 }
 
@@ -353,6 +407,7 @@ int ledger_take(struct ledger *ledger, enum ledger_role role, uint64_t timeout_u
 		return -ESTALE;
 	}
 	ledger->taken = true;
+	ledger_find_end(ledger);
 	if (role == LEDGER_UWD)
 		sign(ledger, role);
 	return rc ? LEDGER_TAKEN_OVER : 0;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The ledger: a fixed-size mmapped file in /run/uw where every freeze and every changed limit is
- * entered, with the value it had before, *before* it is done, and cleared after it is undone. It
- * holds no policy. uwd and uw-guard map it; entering and clearing are a few stores to locked
- * memory, no system call.
+ * The ledger: an mmapped file in /run/uw where every freeze and every changed limit is entered,
+ *with the value it had before, *before* it is done, and cleared after it is undone. It holds no
+ *policy. uwd and uw-guard map it; entering and clearing are a few stores to locked memory, no
+ *system call. It grows ahead of what there is to enter, and never becomes smaller; who has mapped
+ *it has mapped all that it may become.
  *
  * Who may write entries: the holder of the ledger's one lock, a robust process-shared mutex. uwd's
  * main thread takes it at its start and keeps it for life. The hand-over is the lock's own: when
@@ -36,8 +37,12 @@
 #define LEDGER_PATH     "/run/uw/ledger"
 #define LEDGER_PATH_LEN 176 /* component/leaf: 31 + 1 + 127 characters, terminated */
 #define LEDGER_POOL_LEN 512
-#define LEDGER_ENTRIES  384 /* 256 leaves frozen, and four entries of each of 32 components */
 #define LEDGER_MAX      UINT64_MAX /* "max" */
+
+/* A fresh one, and the most: four entries of each of 32 components, a freeze and a memory.low of
+ * each of 128 leaves, and of 2,048. */
+#define LEDGER_ENTRIES     384
+#define LEDGER_ENTRIES_MAX 4224
 
 /* uwd beats at least once a second, ten times when pressed; two beats missed is a hang. */
 #define LEDGER_STALE_US 2000000ULL
@@ -99,7 +104,8 @@ struct ledger;
 
 /*
  * Maps the file at path, made when missing. A file that is not ours, of another version or of an
- * earlier boot is replaced when replace is set, else -EUCLEAN. *ret_ledger is the caller's, to be
+ * earlier boot is replaced when replace is set, else -EUCLEAN; what version 4 had entered in this
+ * boot goes along. *ret_ledger is the caller's, to be
  * closed. Also -errno of open, fallocate, mmap.
  */
 int ledger_open(const char *path, bool replace, struct ledger **ret_ledger, struct uw_err *err);
@@ -166,9 +172,13 @@ int ledger_open_peer(const struct ledger *ledger, enum ledger_role role, int *re
 /*
  * Enters, to be called before the change. An entry of the same kind and cgid (path when that is 0)
  * keeps old_value and at_us and takes new_value and deadline_us. -ENOSPC: the change must not be
- * made. O(LEDGER_ENTRIES).
+ * made. O(ledger_slots).
  */
 int ledger_enter(struct ledger *ledger, const struct ledger_entry *entry);
+
+/* Room for so many, before they are needed. -ENOSPC beyond LEDGER_ENTRIES_MAX, or where the file
+ * cannot grow, or what fallocate says: there is as much as there was. */
+int ledger_reserve(struct ledger *ledger, uint32_t entries);
 
 /* Clears, after the change was undone. No such entry is fine. */
 void ledger_clear(struct ledger *ledger, enum ledger_kind kind, uint64_t cgid);
@@ -180,7 +190,10 @@ void ledger_clear_slot(struct ledger *ledger, uint32_t slot);
 bool ledger_find(const struct ledger *ledger, enum ledger_kind kind, uint64_t cgid,
 		 struct ledger_entry *ret_entry);
 
-/* The entry in slot (below LEDGER_ENTRIES); false when it is free or not plausible. */
+/* Slots to look at: those behind them are free. */
+uint32_t ledger_slots(const struct ledger *ledger);
+
+/* The entry in slot (below ledger_slots); false when it is free or not plausible. */
 bool ledger_read(const struct ledger *ledger, uint32_t slot, struct ledger_entry *ret_entry);
 
 uint32_t ledger_count(const struct ledger *ledger);

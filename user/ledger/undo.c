@@ -49,8 +49,8 @@ struct undo {
 	uint64_t before_us;
 	const char *group; /* this one and what is below it; NULL: all */
 	enum undo_pass pass;
-	bool to_max[LEDGER_ENTRIES]; /* by PASS_RAISE */
-	enum undo_result result[LEDGER_ENTRIES];
+	bool to_max[LEDGER_ENTRIES_MAX];    /* by PASS_RAISE */
+	uint8_t result[LEDGER_ENTRIES_MAX]; /* enum undo_result */
 	struct ledger_undone sum;
 };
 
@@ -200,7 +200,7 @@ static void undo_entry(struct undo *undo, const struct ledger_entry *entry, uint
 	else
 		result = conclude(
 			undo, write_exact(dir, ledger_kind_name(entry->kind), entry->old_value));
-	undo->result[slot] = result;
+	undo->result[slot] = (uint8_t)result;
 }
 
 static bool is_below(const char *path, const char *group)
@@ -226,7 +226,7 @@ static void run_pass(struct undo *undo)
 	struct ledger_entry entry;
 
 	for (enum ledger_kind kind = 0; kind < LEDGER__COUNT; kind++)
-		for (uint32_t slot = 0; slot < LEDGER_ENTRIES; slot++)
+		for (uint32_t slot = 0; slot < ledger_slots(undo->ledger); slot++)
 			if (ledger_read(undo->ledger, slot, &entry) && entry.kind == kind &&
 			    is_due(undo, &entry) && is_of_pass(undo, &entry, slot))
 				undo_entry(undo, &entry, slot);
@@ -236,8 +236,8 @@ static void settle(struct undo *undo)
 {
 	struct ledger_entry entry;
 
-	for (uint32_t slot = 0; slot < LEDGER_ENTRIES; slot++) {
-		enum undo_result result = undo->result[slot];
+	for (uint32_t slot = 0; slot < ledger_slots(undo->ledger); slot++) {
+		enum undo_result result = (enum undo_result)undo->result[slot];
 
 		if (!ledger_read(undo->ledger, slot, &entry) || !is_due(undo, &entry))
 			continue;
