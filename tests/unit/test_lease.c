@@ -275,6 +275,20 @@ static void test_lease_that_is_in_use_counts_once(void **data)
 	assert_int_equal(lease_sums(f, TRADING).promised_bytes, 0);
 }
 
+static void test_leaves_are_those_with_clients(void **data)
+{
+	struct lease_fixture *f = *data;
+	uint64_t leaf[LEASE_CLIENTS] = {0};
+	uint32_t client;
+
+	assert_int_equal(lease_leaves(f->ledger, leaf), 0);
+	client = lease_join_leaf(f, 0, 30 * MIB);
+	assert_int_equal(lease_leaves(f->ledger, leaf), 1);
+	assert_int_equal(leaf[0], LEASE_LEAF);
+	lease_client_leave(f->ledger, client);
+	assert_int_equal(lease_leaves(f->ledger, leaf), 0);
+}
+
 static void test_lease_is_for_more_than_was_used_before_it(void **data)
 {
 	struct lease_fixture *f = *data;
@@ -437,6 +451,7 @@ int main(void)
 		TEST(test_borrowed_part_goes_first_when_it_shrinks),
 		TEST(test_lease_ends_with_its_time_unless_renewed),
 		TEST(test_lease_that_is_in_use_counts_once),
+		TEST(test_leaves_are_those_with_clients),
 		TEST(test_lease_is_for_more_than_was_used_before_it),
 		TEST(test_job_leases_within_its_reservation),
 		TEST(test_denied_and_waiting_are_wanted_within_the_right),

@@ -26,6 +26,7 @@
 #include "user/jobs/jobs.h"
 #include "user/lease/file.h"
 #include "user/lease/server.h"
+#include "user/model/leaf_index.h"
 #include "user/sense/sense.h"
 
 #define LOOK_PERIOD_US US_PER_SEC /* of what is done now and then */
@@ -78,11 +79,22 @@ static uint64_t solid_bytes(const struct daemon *daemon, uint32_t component, uin
 	return bytes - (uint64_t)((unsigned __int128)bytes * room / sample->current_bytes);
 }
 
+/* Of those that have clients: they are few, and leaves and jobs may be many. */
 static void tell_leaves(struct daemon *daemon)
 {
-	for (uint32_t i = 0; i < daemon->frame.leaf_count; i++) {
-		const struct leaf_sample *leaf = &daemon->frame.leaf[i];
+	const struct frame *frame = &daemon->frame;
+	uint64_t cgid[LEASE_CLIENTS];
+	uint32_t count = lease_leaves(daemon->leases, cgid);
+	struct leaf_index index;
 
+	leaf_index_build(&index, LEAF_IDS(frame->leaf, cgid), frame->leaf_count, frame->leaf_count);
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t at = leaf_index_find(&index, LEAF_IDS(frame->leaf, cgid), cgid[i]);
+		const struct leaf_sample *leaf;
+
+		if (at == LEAF_NONE)
+			continue;
+		leaf = &frame->leaf[at];
 		lease_leaf_use(daemon->leases, leaf->cgid,
 			       solid_bytes(daemon, leaf->component, leaf->current_bytes),
 			       spoken_reserved_in(daemon, leaf->cgid));

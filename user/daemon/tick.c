@@ -231,20 +231,35 @@ static void add_queued(struct daemon *daemon)
 	}
 }
 
+/* Of many leaves few have clients. */
+static void tell_firm(struct daemon *daemon)
+{
+	struct frame *frame = &daemon->frame;
+	uint64_t cgid[LEASE_CLIENTS];
+	uint32_t count = lease_leaves(daemon->leases, cgid);
+	struct leaf_index index;
+
+	leaf_index_build(&index, LEAF_IDS(frame->leaf, cgid), frame->leaf_count, frame->leaf_count);
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t at = leaf_index_find(&index, LEAF_IDS(frame->leaf, cgid), cgid[i]);
+
+		if (at != LEAF_NONE)
+			frame->leaf[at].leased_bytes += lease_leaf_firm(daemon->leases, cgid[i]);
+	}
+}
+
 /* Who runs in a leaf is to keep there what it was promised for good. */
 static void tell_leases(struct daemon *daemon)
 {
 	struct lease_totals totals = {0};
 
+	for (uint32_t i = 0; i < daemon->frame.leaf_count; i++)
+		daemon->frame.leaf[i].leased_bytes =
+			entered_reserved_in(daemon, daemon->frame.leaf[i].cgid);
 	if (daemon->leases)
 		lease_totals(daemon->leases, &totals);
-	for (uint32_t i = 0; i < daemon->frame.leaf_count; i++) {
-		struct leaf_sample *leaf = &daemon->frame.leaf[i];
-
-		leaf->leased_bytes = entered_reserved_in(daemon, leaf->cgid);
-		if (totals.leases)
-			leaf->leased_bytes += lease_leaf_firm(daemon->leases, leaf->cgid);
-	}
+	if (totals.leases)
+		tell_firm(daemon);
 }
 
 /* As many may be lost in the next frame again: said now and then. */

@@ -409,6 +409,9 @@ int lease_hand_over(struct lease_ledger *ledger, uint32_t client, uint64_t id,
 /* What is free is this from now on. */
 void lease_look(struct lease_ledger *ledger, const struct lease_headroom *headroom);
 
+/* The leaves that have clients; how many. */
+uint32_t lease_leaves(const struct lease_ledger *ledger, uint64_t ret_leaf[LEASE_CLIENTS]);
+
 /* What a leaf uses, and what is reserved for the job in it. One without clients is passed over. */
 void lease_leaf_use(struct lease_ledger *ledger, uint64_t leaf, uint64_t use_bytes,
 		    uint64_t reserved_bytes);

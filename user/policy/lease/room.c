@@ -42,6 +42,16 @@ static void leaf_hold(struct lease_ledger *ledger, struct lease_leaf *leaf, int6
 	account->beyond_bytes += leaf_beyond(leaf);
 }
 
+uint32_t lease_leaves(const struct lease_ledger *ledger, uint64_t ret_leaf[LEASE_CLIENTS])
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < LEASE_LEAVES; i++)
+		if (ledger->leaf[i].clients)
+			ret_leaf[count++] = ledger->leaf[i].cgid;
+	return count;
+}
+
 void lease_leaf_use(struct lease_ledger *ledger, uint64_t cgid, uint64_t use_bytes,
 		    uint64_t reserved_bytes)
 {
