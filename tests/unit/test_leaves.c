@@ -177,6 +177,38 @@ static void test_swap_of_a_leaf_is_read_when_that_of_its_component_moves(void **
 	assert_int_equal(leaf_called(f, "leaf2")->swap_bytes, 4096);
 }
 
+/* Of those that run; its file is kept open until nobody has asked for a while. */
+static void test_cpu_time_is_read_of_who_runs_while_it_is_asked_for(void **state)
+{
+	struct fixture *f = *state;
+
+	make_leaves(f, 0, 3);
+	for (int i = 0; i < 3; i++) {
+		char name[32];
+
+		tmp_pool_write(&f->pool, leaf_name(i, name), "cpu.stat", "usage_usec 5\n");
+	}
+	tmp_pool_write(&f->pool, "jobs/leaf1", "cgroup.events", "populated 0\nfrozen 0\n");
+	full(f);
+	assert_false(leaf_called(f, "leaf0")->cpu_valid);
+	f->frame.now_us += US_PER_SEC;
+	sense_full(f->sense, &f->frame, 0, PLAN_LOOK_CPU);
+	assert_true(leaf_called(f, "leaf0")->cpu_valid);
+	assert_int_equal(leaf_called(f, "leaf2")->cpu_us, 5);
+	assert_false(leaf_called(f, "leaf1")->cpu_valid);
+	tmp_pool_write(&f->pool, "jobs/leaf2", "cpu.stat", "usage_usec 9\n");
+	f->frame.now_us += US_PER_SEC;
+	sense_full(f->sense, &f->frame, 0, PLAN_LOOK_CPU);
+	assert_int_equal(leaf_called(f, "leaf2")->cpu_us, 9);
+	for (int i = 0; i < 12; i++)
+		full(f);
+	assert_false(leaf_called(f, "leaf2")->cpu_valid);
+	unlinkat(f->pool.dirfd, "jobs/leaf2/cpu.stat", 0);
+	sense_full(f->sense, &f->frame, 0, PLAN_LOOK_CPU);
+	assert_false(leaf_called(f, "leaf2")->cpu_valid); /* it had been closed */
+	assert_true(leaf_called(f, "leaf0")->cpu_valid);
+}
+
 /* ---- many of them ---- */
 
 static void test_leaves_keep_their_places_as_others_come(void **state)
@@ -231,6 +263,7 @@ int main(void)
 		TEST(test_freeze_that_is_expected_is_seen_at_once),
 		TEST(test_freeze_by_somebody_else_is_seen_within_a_minute),
 		TEST(test_swap_of_a_leaf_is_read_when_that_of_its_component_moves),
+		TEST(test_cpu_time_is_read_of_who_runs_while_it_is_asked_for),
 		TEST(test_leaves_keep_their_places_as_others_come),
 		TEST(test_more_leaves_than_are_followed_take_the_places_of_others),
 	};

@@ -39,6 +39,8 @@ struct sense_leaf {
 	bool populated, frozen;
 	uint64_t current_bytes, swap_bytes;
 	uint64_t frozen_us; /* when it was seen so last; 0 = never */
+	int cpu;            /* its cpu.stat, -1 while nobody asks for it */
+	uint64_t asked_us;  /* last */
 };
 
 struct sense {

@@ -7,6 +7,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -23,7 +24,8 @@
 #define LEAF_KNOBS     (1U << CG_CURRENT)
 
 #define WHOLE_US  (60 * US_PER_SEC)
-#define EXPECT_US (5 * US_PER_SEC) /* the freezer is asynchronous: up to 1 s was seen */
+#define ASKED_US  (10 * US_PER_SEC) /* longer than it is from one breath to the next */
+#define EXPECT_US (5 * US_PER_SEC)  /* the freezer is asynchronous: up to 1 s was seen */
 
 void sense_watch_component(struct sense *sense, struct sense_component *component)
 {
@@ -73,11 +75,19 @@ static void renew_index(struct sense *sense)
 	leaf_index_build(&sense->by_watch, WATCHES(sense), sense->leaf_count, sense->leaf_count);
 }
 
+static void close_cpu(struct sense_leaf *leaf)
+{
+	if (leaf->cpu >= 0)
+		close(leaf->cpu);
+	leaf->cpu = -1;
+}
+
 static void drop_leaf(struct sense *sense, uint32_t index)
 {
 	tell(sense, &sense->leaf[index], false);
 	if (sense->leaf[index].watch)
 		inotify_rm_watch(sense->inotify, (int)sense->leaf[index].watch);
+	close_cpu(&sense->leaf[index]);
 	cg_group_close(&sense->leaf[index].group);
 	sense->leaf[index] = sense->leaf[--sense->leaf_count];
 }
@@ -112,7 +122,8 @@ static void tell_unseen(struct sense *sense, uint32_t component, const char *nam
 
 static void add_leaf(struct sense *sense, uint32_t component, const char *name)
 {
-	struct sense_leaf leaf = {.component = component, .born_us = clock_now_us(), .seen = true};
+	struct sense_leaf leaf = {
+		.component = component, .born_us = clock_now_us(), .seen = true, .cpu = -1};
 	int rc;
 
 	if (sense->leaf_count == FRAME_LEAVES_MAX || strlen(name) >= CG_NAME_LEN) {
@@ -366,12 +377,28 @@ static int read_leaf(struct sense *sense, struct sense_leaf *leaf, uint64_t now_
 	return 0;
 }
 
-/* Opened each time: it is asked for seldom, and of few. */
-static void read_cpu(struct sense *sense, const struct sense_leaf *leaf, struct leaf_sample *sample)
+/* Of those that run. It is asked for while something is about to stand or stands, and then with
+ * each frame: so long it is kept open. */
+static void read_cpu(struct sense *sense, struct sense_leaf *leaf, struct leaf_sample *sample)
 {
-	sample->cpu_valid =
-		text_read_at(leaf->group.dir, "cpu.stat", sense->text, sizeof(sense->text)) >= 0 &&
-		parse_cpu_stat(sense->text, &sample->cpu_us);
+	if (!leaf->populated || leaf->frozen)
+		return;
+	if (leaf->cpu < 0)
+		leaf->cpu = openat(leaf->group.dir, "cpu.stat", O_RDONLY | O_CLOEXEC);
+	sample->cpu_valid = leaf->cpu >= 0 &&
+			    text_pread(leaf->cpu, sense->text, sizeof(sense->text)) >= 0 &&
+			    parse_cpu_stat(sense->text, &sample->cpu_us);
+}
+
+static void look_at_cpu(struct sense *sense, struct sense_leaf *leaf, uint64_t now_us, bool asked,
+			struct leaf_sample *sample)
+{
+	if (asked) {
+		leaf->asked_us = now_us;
+		read_cpu(sense, leaf, sample);
+	} else if (now_us - leaf->asked_us >= ASKED_US) {
+		close_cpu(leaf);
+	}
 }
 
 /* In the order of the table, so that most stand in the frame where they stood in the last one. */
@@ -384,8 +411,9 @@ void sense_read_leaves(struct sense *sense, struct frame *frame, uint32_t looks)
 	while (i < sense->leaf_count) {
 		int rc = read_leaf(sense, &sense->leaf[i], frame->now_us, &frame->leaf[count]);
 
-		if (!rc && looks & PLAN_LOOK_CPU)
-			read_cpu(sense, &sense->leaf[i], &frame->leaf[count]);
+		if (!rc)
+			look_at_cpu(sense, &sense->leaf[i], frame->now_us, looks & PLAN_LOOK_CPU,
+				    &frame->leaf[count]);
 		if (rc == -ENODEV)
 			drop_leaf(sense, i);
 		else

@@ -24,8 +24,8 @@
 #include "user/sense/internal.h"
 #include "user/sense/parse.h"
 
-/* 2 fds a leaf here and 4 in act, 15 a component: beyond the usual soft limit of 1024. */
-#define FILES_WANTED 16384
+/* 3 fds a leaf here and 4 in act, 15 a component: beyond the usual soft limit of 1024. */
+#define FILES_WANTED 20480
 
 #define COMPONENT_KNOBS                                                                           \
 	(1U << CG_CURRENT | 1U << CG_SWAP_CURRENT | 1U << CG_MIN | 1U << CG_LOW | 1U << CG_HIGH | \
