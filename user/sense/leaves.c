@@ -335,8 +335,27 @@ static int renew_all(struct sense *sense, struct sense_leaf *leaf, uint64_t now_
 
 static bool wants_all(const struct sense_leaf *leaf, uint64_t now_us)
 {
-	return !leaf->known || leaf->changed || !leaf->watch || leaf->frozen ||
-	       now_us < leaf->expect_until_us || now_us >= leaf->whole_us;
+	return !leaf->known || leaf->changed || !leaf->watch || now_us >= leaf->whole_us;
+}
+
+/* Kept open while it is read with each frame. */
+static int renew_freeze(struct sense *sense, struct sense_leaf *leaf, uint64_t now_us)
+{
+	int *fd = &leaf->group.fd[CG_FREEZE];
+	uint64_t frozen = leaf->frozen;
+	int rc;
+
+	if (!leaf->frozen && now_us >= leaf->expect_until_us) {
+		if (*fd >= 0)
+			close(*fd);
+		*fd = -1;
+		return 0;
+	}
+	if (*fd < 0)
+		*fd = openat(leaf->group.dir, cg_knob_file(CG_FREEZE), O_RDONLY | O_CLOEXEC);
+	rc = renew(sense, &leaf->group, CG_FREEZE, &frozen);
+	leaf->frozen = frozen;
+	return rc;
 }
 
 /* What fails is read again with the next frame. */
@@ -346,10 +365,13 @@ static int renew_leaf(struct sense *sense, struct sense_leaf *leaf, uint64_t now
 
 	if (rc == -ENODEV || (rc < 0 && !leaf->known))
 		return rc;
-	if (wants_all(leaf, now_us))
+	if (wants_all(leaf, now_us)) {
 		more = renew_all(sense, leaf, now_us);
-	else if (sense->component[leaf->component].swap_moved)
-		more = renew(sense, &leaf->group, CG_SWAP_CURRENT, &leaf->swap_bytes);
+	} else {
+		more = renew_freeze(sense, leaf, now_us);
+		if (more >= 0 && sense->component[leaf->component].swap_moved)
+			more = renew(sense, &leaf->group, CG_SWAP_CURRENT, &leaf->swap_bytes);
+	}
 	leaf->changed |= more < 0;
 	return more == -ENODEV ? more : 0;
 }
