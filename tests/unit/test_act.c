@@ -124,7 +124,7 @@ static void test_each_of_many_leaves_is_told_apart(void **state)
 	};
 	struct fixture *f = *state;
 	uint64_t cgid[MANY];
-	char name[32];
+	char name[48];
 
 	for (int round = 0; round < 3; round++) {
 		for (int i = 0; i < MANY; i++) {

@@ -239,6 +239,23 @@ static uint64_t roll(uint64_t *seed)
 	return *seed;
 }
 
+/* What is neither true nor false no frame can hold: that is no value in C. */
+static void make_flags(struct frame *frame, uint64_t *seed)
+{
+	frame->locks_valid = roll(seed) % 2;
+	for (uint32_t i = 0; i < FIXTURE_COMPONENTS; i++) {
+		struct ages_sample *ages = &frame->component[i].ages;
+
+		ages->valid = ages->held = roll(seed) % 2;
+	}
+	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++) {
+		struct leaf_sample *leaf = &frame->leaf[i];
+
+		leaf->populated = leaf->frozen = leaf->ours = i % 2;
+		leaf->kept_asked = leaf->cpu_valid = leaf->ages.valid = leaf->ages.held = i % 2;
+	}
+}
+
 /* Frames of random bytes where only the counts make sense. */
 static void test_random_bytes_are_survived(void **data)
 {
@@ -254,9 +271,7 @@ static void test_random_bytes_are_survived(void **data)
 		f->frame.host.valid = roll(&seed) % 2;
 		f->frame.leaves_valid = roll(&seed) % 2;
 		f->frame.component_count = FIXTURE_COMPONENTS;
-		for (int i = 0; i < FRAME_LEAVES_MAX; i++)
-			f->frame.leaf[i].populated = f->frame.leaf[i].frozen =
-				f->frame.leaf[i].ours = i % 2;
+		make_flags(&f->frame, &seed);
 		f->frame.now_us = f->frame.now_us % (1ULL << 40);
 		policy_step(f->state, &f->config, &f->frame, &f->plan);
 		assert_true(f->plan.action_count <= PLAN_ACTIONS_MAX);

@@ -103,7 +103,9 @@ static const struct leaf_state *who_breathes(const struct step *step)
 
 bool breath_goes_on(const struct step *step, uint32_t component)
 {
-	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
+	uint32_t end = step->state->component[component].frozen_leaves ? step->state->leaf_end : 0;
+
+	for (uint32_t i = 0; i < end; i++) {
 		const struct leaf_state *leaf = &step->state->leaf[i];
 
 		if (breathes(leaf) && leaf->component == component)

@@ -485,8 +485,9 @@ const struct leaf_state *freeze_find(const struct step *step, uint32_t component
 const struct leaf_state *freeze_largest(const struct step *step, uint32_t component)
 {
 	const struct leaf_state *best = NULL;
+	uint32_t end = step->state->component[component].frozen_leaves ? step->state->leaf_end : 0;
 
-	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
+	for (uint32_t i = 0; i < end; i++) {
 		const struct leaf_state *leaf = &step->state->leaf[i];
 
 		if (!leaf->cgid || leaf->component != component || leaf->cause == FREEZE_NOT ||

@@ -93,6 +93,24 @@ static bool is_worth_a_write(const struct leaf_state *leaf, uint64_t want, uint6
 	return want ? by >= max_u64(has / CHANGE_PART, CHANGE_MIN) : by > 0;
 }
 
+static bool write_low(struct step *step, struct leaf_state *leaf, uint64_t want)
+{
+	struct action action = {
+		.kind = ACTION_SET_LOW,
+		.component = leaf->component,
+		.leaf = leaf->cgid,
+		.amount = want,
+		.swappiness = -1,
+		.why = reason(leaf, want),
+	};
+
+	if (!emit_action(step, &action))
+		return false;
+	leaf->low_at_us = leaf->low_bytes == BYTES_MAX ? 0 : step->now_us;
+	leaf->low_bytes = want;
+	return true;
+}
+
 void siblings_step(struct step *step)
 {
 	unsigned int written = 0;
@@ -103,21 +121,8 @@ void siblings_step(struct step *step)
 	for (uint32_t i = 0; i < step->state->leaf_end && written < WRITES_MAX; i++) {
 		struct leaf_state *leaf = &step->state->leaf[i];
 		uint64_t want = leaf->cgid ? wanted(step, leaf) : 0;
-		struct action action = {
-			.kind = ACTION_SET_LOW,
-			.component = leaf->component,
-			.leaf = leaf->cgid,
-			.amount = want,
-			.swappiness = -1,
-			.why = reason(leaf, want),
-		};
 
-		if (!leaf->cgid || !is_worth_a_write(leaf, want, step->now_us))
-			continue;
-		if (emit_action(step, &action)) {
-			leaf->low_at_us = leaf->low_bytes == BYTES_MAX ? 0 : step->now_us;
-			leaf->low_bytes = want;
-			written++;
-		}
+		if (leaf->cgid && is_worth_a_write(leaf, want, step->now_us))
+			written += write_low(step, leaf, want);
 	}
 }

@@ -33,8 +33,8 @@ struct sense_leaf {
 	bool seen;      /* by the search that is going on */
 	uint64_t watch; /* inotify of its cgroup.events; 0: none */
 	bool changed;   /* that says something else, or it is not known what it says */
-	/* When all of it is read in any case, and until when cgroup.freeze with each frame. */
-	uint64_t whole_us, expect_until_us;
+	/* When cgroup.freeze is read though nothing is told of it; until when with each frame. */
+	uint64_t untold_us, expect_until_us;
 	bool known; /* all that follows was read once; it is as read last */
 	bool populated, frozen;
 	uint64_t current_bytes, swap_bytes;

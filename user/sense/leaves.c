@@ -23,7 +23,7 @@
 #define SEARCH_IDLE_US (10 * US_PER_SEC)
 #define LEAF_KNOBS     (1U << CG_CURRENT)
 
-#define WHOLE_US  (60 * US_PER_SEC)
+#define UNTOLD_US (60 * US_PER_SEC)
 #define ASKED_US  (10 * US_PER_SEC) /* longer than it is from one breath to the next */
 #define EXPECT_US (5 * US_PER_SEC)  /* the freezer is asynchronous: up to 1 s was seen */
 
@@ -311,6 +311,12 @@ static int renew_state(struct sense *sense, struct sense_leaf *leaf)
 	return rc < 0 ? rc : 0;
 }
 
+/* Not of all in the same frame. */
+static uint64_t untold_us(const struct sense_leaf *leaf, uint64_t now_us)
+{
+	return now_us + UNTOLD_US / 2 + leaf->group.id * 7919 * US_PER_MS % (UNTOLD_US / 2);
+}
+
 static int renew_all(struct sense *sense, struct sense_leaf *leaf, uint64_t now_us)
 {
 	int rc;
@@ -327,32 +333,39 @@ static int renew_all(struct sense *sense, struct sense_leaf *leaf, uint64_t now_
 	if (rc < 0)
 		return rc;
 	leaf->changed = false;
-	/* Not of all in the same frame. */
-	leaf->whole_us = now_us + WHOLE_US / 2 + leaf->group.id * 7919 * US_PER_MS % (WHOLE_US / 2);
+	leaf->untold_us = untold_us(leaf, now_us);
 	leaf->known = true;
 	return 0;
 }
 
-static bool wants_all(const struct sense_leaf *leaf, uint64_t now_us)
+static bool wants_all(const struct sense_leaf *leaf)
 {
-	return !leaf->known || leaf->changed || !leaf->watch || now_us >= leaf->whole_us;
+	return !leaf->known || leaf->changed || !leaf->watch;
 }
 
-/* Kept open while it is read with each frame. */
-static int renew_freeze(struct sense *sense, struct sense_leaf *leaf, uint64_t now_us)
+/* While it is read with each frame. */
+static void keep_freeze_open(struct sense_leaf *leaf, bool keep)
 {
 	int *fd = &leaf->group.fd[CG_FREEZE];
+
+	if (keep && *fd < 0) {
+		*fd = openat(leaf->group.dir, cg_knob_file(CG_FREEZE), O_RDONLY | O_CLOEXEC);
+	} else if (!keep && *fd >= 0) {
+		close(*fd);
+		*fd = -1;
+	}
+}
+
+static int renew_freeze(struct sense *sense, struct sense_leaf *leaf, uint64_t now_us)
+{
+	bool is_near = leaf->frozen || now_us < leaf->expect_until_us;
 	uint64_t frozen = leaf->frozen;
 	int rc;
 
-	if (!leaf->frozen && now_us >= leaf->expect_until_us) {
-		if (*fd >= 0)
-			close(*fd);
-		*fd = -1;
+	keep_freeze_open(leaf, is_near);
+	if (!is_near && now_us < leaf->untold_us)
 		return 0;
-	}
-	if (*fd < 0)
-		*fd = openat(leaf->group.dir, cg_knob_file(CG_FREEZE), O_RDONLY | O_CLOEXEC);
+	leaf->untold_us = untold_us(leaf, now_us);
 	rc = renew(sense, &leaf->group, CG_FREEZE, &frozen);
 	leaf->frozen = frozen;
 	return rc;
@@ -365,7 +378,7 @@ static int renew_leaf(struct sense *sense, struct sense_leaf *leaf, uint64_t now
 
 	if (rc == -ENODEV || (rc < 0 && !leaf->known))
 		return rc;
-	if (wants_all(leaf, now_us)) {
+	if (wants_all(leaf)) {
 		more = renew_all(sense, leaf, now_us);
 	} else {
 		more = renew_freeze(sense, leaf, now_us);
