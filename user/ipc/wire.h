@@ -14,7 +14,7 @@
 
 #include "user/base/err.h"
 
-/* A full status of 32 components and 2,048 leaves is under 700 KiB; an answer to 2000 jobs that
+/* A full status of 32 components and 2,048 leaves is under a MiB; an answer to 2000 jobs that
  * were submitted at once is the longest. */
 #define WIRE_MESSAGE_MAX (2U << 20)
 
