@@ -108,21 +108,49 @@ static void no_state(void *data, struct flight_state *ret_state)
 	*ret_state = (struct flight_state){0};
 }
 
-static struct flight *open_flight(const struct fixture *f)
+static uint32_t a_leaf(void *data, uint64_t cgid, char *buf, size_t size)
+{
+	(void)data;
+	snprintf(buf, size, "leaf%u", (unsigned int)cgid);
+	return 0;
+}
+
+/* Of very many leaves: all of it holds something. */
+static void large_state(void *data, struct flight_state *ret_state)
+{
+	static uint64_t state[RECORD_SLOT_BYTES / 8];
+
+	(void)data;
+	memset(state, 1, sizeof(state));
+	*ret_state = (struct flight_state){
+		.layout = 1,
+		.state = state,
+		.bytes = sizeof(state) / 4 * 3,
+		.areas = 1,
+		.area = {{0, RECORD_SLOT_BYTES / 8 / 4 * 3}},
+	};
+}
+
+static struct flight *open_flight_of(const struct fixture *f, bool many)
 {
 	const struct flight_conf conf = {
 		.path = f->disk,
 		.stage = f->stage,
 		.bytes = record_file_at(SLOTS),
 		.version = "test",
-		.leaf_name = no_leaf,
-		.checkpoint = no_state,
+		.leaf_name = many ? a_leaf : no_leaf,
+		.checkpoint = many ? large_state : no_state,
 	};
 	struct flight *flight = NULL;
 	struct uw_err err = {0};
 
 	assert_int_equal(flight_open(&conf, &flight, &err), 0);
 	return flight;
+}
+
+static struct flight *open_flight(const struct fixture *f)
+{
+	return open_flight_of(f, false);
 }
 
 static void read_slot(const char *path, uint32_t slot, void *to)
@@ -296,6 +324,43 @@ static uint32_t outcomes_in_b(struct fixture *f)
 	return count;
 }
 
+/* Where the policy's state leaves no room for the frame and the names it is left out. */
+static void test_frame_goes_before_the_state(void **state)
+{
+	struct fixture *f = *state;
+	struct flight *flight = open_flight_of(f, true);
+	uint32_t frames = 0, names = 0, states = 0;
+	struct flight_stats stats;
+
+	f->frame.component_count = 1;
+	f->frame.leaf_count = 1500;
+	for (uint32_t i = 0; i < f->frame.leaf_count; i++)
+		f->frame.leaf[i] = (struct leaf_sample){
+			.cgid = i + 1, .born_us = i + 1, .current_bytes = 4096 * i + 1};
+	for (int i = 0; i < 3; i++) {
+		f->frame.sequence++;
+		f->frame.leaf[7].current_bytes++;
+		flight_frame(flight, &f->frame);
+	}
+	flight_read_stats(flight, &stats);
+	flight_close(flight);
+	assert_int_equal(stats.frames, 3);
+	read_slot(f->disk, 1, f->a);
+	assert_true(recording_open_slot(&f->recording, f->a, RECORD_SLOT_BYTES));
+	while (recording_next(&f->recording)) {
+		if (f->recording.kind == RECORD_FRAME) {
+			assert_int_equal(f->recording.frame.leaf_count, 1500);
+			assert_string_equal(recording_leaf_name(&f->recording, 1500), "leaf1500");
+		}
+		frames += f->recording.kind == RECORD_FRAME;
+		names += f->recording.kind == RECORD_LEAF;
+		states += f->recording.kind == RECORD_STATE;
+	}
+	assert_int_equal(frames, 3);
+	assert_int_equal(names, 1500);
+	assert_int_equal(states, 0);
+}
+
 /* What is kept of it are the samples of the frame before, and those take more room than its own. */
 static void test_news_at_the_end_of_a_thin_slot_is_kept(void **state)
 {
@@ -340,6 +405,7 @@ int main(void)
 		TEST(test_what_came_during_the_last_write_is_on_the_disk),
 		TEST(test_head_on_the_disk_tells_of_what_is_there),
 		TEST(test_thin_slot_with_a_damaged_head_is_left_behind),
+		TEST(test_frame_goes_before_the_state),
 		TEST(test_news_at_the_end_of_a_thin_slot_is_kept),
 		TEST(test_what_cannot_be_read_is_not_empty),
 		TEST(test_recording_that_cannot_be_read_now_is_not_replaced),

@@ -256,6 +256,28 @@ static void test_leaves_that_stand_still_take_no_room(void **state)
 	assert_true(f->writer.at - at < 12);
 }
 
+/* Whatever changes of as many as there may be. */
+static void test_all_of_very_many_leaves_have_room_in_one_slot(void **state)
+{
+	struct fixture *f = *state;
+	static struct frame frame = {.component_count = UW_COMPONENTS_MAX,
+				     .leaf_count = FRAME_LEAVES_MAX,
+				     .leaves_valid = true};
+
+	memset(frame.component, 1, sizeof(frame.component));
+	memset(frame.leaf, 1, sizeof(frame.leaf));
+	for (uint32_t i = 0; i < FRAME_LEAVES_MAX; i++)
+		frame.leaf[i].component = i % UW_COMPONENTS_MAX;
+	assert_true(record_room(&f->writer) > record_tick_words(&f->writer, &frame));
+	assert_true(record_put_frame(&f->writer, &frame, 1));
+	open_again(f);
+	assert_true(recording_next(&f->recording));
+	assert_true(recording_next(&f->recording));
+	assert_int_equal(f->recording.frame.leaf_count, FRAME_LEAVES_MAX);
+	assert_int_equal(f->recording.frame.leaf[2047].current_bytes, frame.leaf[0].current_bytes);
+	assert_int_equal(f->recording.refused, 0);
+}
+
 /* What a longer frame left behind in the writer is not there for the next slot. */
 static void test_slot_begins_from_no_leaves_at_all(void **state)
 {
@@ -445,6 +467,7 @@ int main(void)
 		test(test_schema_that_leads_out_of_its_image_is_refused),
 		test(test_frames_come_back_as_they_were),
 		test(test_leaves_that_stand_still_take_no_room),
+		test(test_all_of_very_many_leaves_have_room_in_one_slot),
 		test(test_slot_begins_from_no_leaves_at_all),
 		test(test_values_that_no_uwd_writes_are_refused),
 		test(test_plans_that_differ_in_one_field_are_told),
