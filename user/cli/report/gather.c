@@ -187,6 +187,7 @@ static struct incident_lane *add_lane(struct gathering *g, const struct leaf_sam
 	lane = &incident->lane[incident->lane_count++];
 	lane->cgid = leaf->cgid;
 	lane->component = component;
+	lane->of_job = name && !strncmp(name, "job-", 4); /* as user/jobs calls it */
 	lane->first_bytes = leaf->current_bytes;
 	if (incident->redact)
 		snprintf(lane->shown, sizeof(lane->shown), "leaf-%u", incident->lane_count);
@@ -228,14 +229,6 @@ static enum incident_state state_of(const struct gathering *g, const struct leaf
 	return g->incident->component[component].squeezed ? STATE_THROTTLED : STATE_RUNNING;
 }
 
-/* A job's leaf is called as user/jobs calls it. */
-static bool is_of_job(const struct gathering *g, uint64_t cgid)
-{
-	const char *name = recording_leaf_name(g->recording, cgid);
-
-	return name && !strncmp(name, "job-", 4);
-}
-
 static void take_leaves(struct gathering *g)
 {
 	struct incident *incident = g->incident;
@@ -260,7 +253,7 @@ static void take_leaves(struct gathering *g)
 		series_put(&lane->state, &incident->window, at_us, state_of(g, leaf, component));
 		if (leaf->current_bytes > lane->most_bytes)
 			lane->most_bytes = leaf->current_bytes;
-		jobs_bytes += is_of_job(g, leaf->cgid) ? leaf->current_bytes : 0;
+		jobs_bytes += lane->of_job ? leaf->current_bytes : 0;
 	}
 	series_put(&incident->jobs_used, &incident->window, at_us, jobs_bytes);
 	for (uint32_t i = 0; i < incident->lane_count; i++)

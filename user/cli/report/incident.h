@@ -49,6 +49,7 @@ struct incident_component {
 struct incident_lane {
 	uint64_t cgid;
 	uint32_t component; /* index here */
+	bool of_job;
 	char shown[RECORD_LEAF_LEN];
 	struct series state;
 	uint64_t first_bytes, most_bytes;
