@@ -15,6 +15,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
 #include "user/daemon/leaf_files.h"
+#include "user/model/leaf_index.h"
 
 struct entered_list {
 	uint32_t count;
@@ -114,12 +115,18 @@ void entered_find_again(struct daemon *daemon)
 
 /* ---- those that were left ---- */
 
-static const struct leaf_sample *sample_of(const struct daemon *daemon, uint64_t cgid)
+static void build_index(const struct frame *frame, struct leaf_index *index)
 {
-	for (uint32_t i = 0; cgid && i < daemon->frame.leaf_count; i++)
-		if (daemon->frame.leaf[i].cgid == cgid)
-			return &daemon->frame.leaf[i];
-	return NULL;
+	leaf_index_build(index, LEAF_IDS(frame->leaf, cgid), frame->leaf_count, frame->leaf_count);
+}
+
+static const struct leaf_sample *sample_of(const struct frame *frame,
+					   const struct leaf_index *index, uint64_t cgid)
+{
+	uint32_t at =
+		cgid ? leaf_index_find(index, LEAF_IDS(frame->leaf, cgid), cgid) : LEAF_NONE;
+
+	return at == LEAF_NONE ? NULL : &frame->leaf[at];
 }
 
 /* 0: one ended badly, none has ended as far as was said, or it began under a uwd before. */
@@ -147,10 +154,15 @@ static int end_of(struct daemon *daemon, const struct entered *entered)
 void entered_keep_house(struct daemon *daemon)
 {
 	struct entered_list *list = daemon->entered;
+	struct leaf_index index;
 
-	for (uint32_t i = list ? list->count : 0; i-- > 0;) {
+	if (!list || !list->count)
+		return;
+	build_index(&daemon->frame, &index);
+	for (uint32_t i = list->count; i-- > 0;) {
 		struct entered *entered = &list->at[i];
-		const struct leaf_sample *sample = sample_of(daemon, entered->cgid);
+		const struct leaf_sample *sample =
+			sample_of(&daemon->frame, &index, entered->cgid);
 
 		if (entered->coming || (sample && sample->populated))
 			continue;
@@ -174,9 +186,13 @@ uint64_t entered_reserved_in(const struct daemon *daemon, uint64_t cgid)
 void entered_promised(const struct daemon *daemon, uint64_t ret_bytes[static UW_COMPONENTS_MAX])
 {
 	const struct entered_list *list = daemon->entered;
+	struct leaf_index index;
 
 	memset(ret_bytes, 0, UW_COMPONENTS_MAX * sizeof(*ret_bytes));
-	for (uint32_t i = 0; list && i < list->count; i++) {
+	if (!list || !list->count)
+		return;
+	build_index(&daemon->frame, &index);
+	for (uint32_t i = 0; i < list->count; i++) {
 		const struct entered *entered = &list->at[i];
 		int component =
 			entered->bytes ? config_find(&daemon->config, entered->component) : -1;
@@ -185,7 +201,7 @@ void entered_promised(const struct daemon *daemon, uint64_t ret_bytes[static UW_
 
 		if (component < 0)
 			continue;
-		sample = sample_of(daemon, entered->cgid);
+		sample = sample_of(&daemon->frame, &index, entered->cgid);
 		used = sample ? sample->current_bytes : 0;
 		ret_bytes[component] += entered->bytes > used ? entered->bytes - used : 0;
 	}
