@@ -228,9 +228,10 @@ void ages_thread_tell(struct ages_thread *thread, struct leaf_sample *leaf, uint
 		uint32_t at =
 			leaf_index_find(&thread->index, LEAF_IDS(thread->seen, cgid), leaf[i].cgid);
 
-		leaf[i].ages = at == LEAF_NONE ? (struct ages_sample){0}
-					       : ages_told(&thread->seen[at].sample,
-							   thread->seen[at].held, now_us);
+		leaf[i].ages = (struct ages_sample){0};
+		if (at != LEAF_NONE)
+			leaf[i].ages =
+				ages_told(&thread->seen[at].sample, thread->seen[at].held, now_us);
 	}
 }
 
