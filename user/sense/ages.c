@@ -83,8 +83,12 @@ static void add_wishes(struct ages *ages, const struct ages_wish *wish, uint32_t
 
 void ages_ask(struct ages *ages, const struct ages_wish *wish, uint32_t count, uint64_t now_us)
 {
-	renew_wishes(ages, wish, count, now_us);
-	add_wishes(ages, wish, count);
+	if (count) {
+		renew_wishes(ages, wish, count, now_us);
+		add_wishes(ages, wish, count);
+	} else {
+		ages->leaf_count = 0;
+	}
 	leaf_index_build(&ages->by_name, LEAF_IDS(ages->leaf, name), ages->leaf_count,
 			 ages->leaf_count);
 }

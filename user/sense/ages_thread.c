@@ -203,7 +203,8 @@ void ages_thread_ask(struct ages_thread *thread, const struct ages_wish *wish, u
 		return;
 	begins = count && !thread->wish_count;
 	thread->wish_count = count;
-	memcpy(thread->wish, wish, count * sizeof(*wish));
+	if (count)
+		memcpy(thread->wish, wish, count * sizeof(*wish));
 	if (begins)
 		pthread_cond_signal(&thread->wake);
 	pthread_mutex_unlock(&thread->lock);
