@@ -123,8 +123,7 @@ static void build_index(const struct frame *frame, struct leaf_index *index)
 static const struct leaf_sample *sample_of(const struct frame *frame,
 					   const struct leaf_index *index, uint64_t cgid)
 {
-	uint32_t at =
-		cgid ? leaf_index_find(index, LEAF_IDS(frame->leaf, cgid), cgid) : LEAF_NONE;
+	uint32_t at = cgid ? leaf_index_find(index, LEAF_IDS(frame->leaf, cgid), cgid) : LEAF_NONE;
 
 	return at == LEAF_NONE ? NULL : &frame->leaf[at];
 }
@@ -161,8 +160,7 @@ void entered_keep_house(struct daemon *daemon)
 	build_index(&daemon->frame, &index);
 	for (uint32_t i = list->count; i-- > 0;) {
 		struct entered *entered = &list->at[i];
-		const struct leaf_sample *sample =
-			sample_of(&daemon->frame, &index, entered->cgid);
+		const struct leaf_sample *sample = sample_of(&daemon->frame, &index, entered->cgid);
 
 		if (entered->coming || (sample && sample->populated))
 			continue;
@@ -181,6 +179,25 @@ uint64_t entered_reserved_in(const struct daemon *daemon, uint64_t cgid)
 		if (list->at[i].cgid == cgid)
 			return list->at[i].bytes;
 	return 0;
+}
+
+void entered_tell_leaves(struct daemon *daemon)
+{
+	const struct entered_list *list = daemon->entered;
+	struct frame *frame = &daemon->frame;
+	struct leaf_index index;
+
+	if (!list || !list->count)
+		return;
+	build_index(frame, &index);
+	for (uint32_t i = 0; i < list->count; i++) {
+		uint64_t cgid = list->at[i].cgid;
+		uint32_t at = cgid ? leaf_index_find(&index, LEAF_IDS(frame->leaf, cgid), cgid)
+				   : LEAF_NONE;
+
+		if (at != LEAF_NONE)
+			frame->leaf[at].leased_bytes = list->at[i].bytes;
+	}
 }
 
 void entered_promised(const struct daemon *daemon, uint64_t ret_bytes[static UW_COMPONENTS_MAX])

@@ -254,8 +254,8 @@ static void tell_leases(struct daemon *daemon)
 	struct lease_totals totals = {0};
 
 	for (uint32_t i = 0; i < daemon->frame.leaf_count; i++)
-		daemon->frame.leaf[i].leased_bytes =
-			entered_reserved_in(daemon, daemon->frame.leaf[i].cgid);
+		daemon->frame.leaf[i].leased_bytes = 0;
+	entered_tell_leaves(daemon);
 	if (daemon->leases)
 		lease_totals(daemon->leases, &totals);
 	if (totals.leases)
