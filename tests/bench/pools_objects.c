@@ -49,6 +49,24 @@ static double uw_alone(void)
 	return ns / POOLS_OBJECT_OPS;
 }
 
+/* What choosing an object and writing to it takes of the figures of all. */
+static double loop_alone(void)
+{
+	static uint64_t memory[POOLS_LIVE][POOLS_OBJECT / sizeof(uint64_t)];
+	static void *object[POOLS_LIVE];
+	unsigned at = 1;
+	double ns;
+
+	for (int i = 0; i < POOLS_LIVE; i++)
+		object[i] = memory[i];
+	ns = pools_now_ns();
+	for (unsigned i = 0; i < POOLS_OBJECT_OPS; i++) {
+		at = at * 1103515245 + 12345;
+		*(volatile uint64_t *)object[(at >> 16) % POOLS_LIVE] = i;
+	}
+	return (pools_now_ns() - ns) / POOLS_OBJECT_OPS;
+}
+
 static double glibc_alone(void)
 {
 	static void *object[POOLS_LIVE];
@@ -203,14 +221,17 @@ int main(void)
 {
 	struct pools_contender alone[] = {{"alone uw", uw_alone, {0}},
 					  {"alone glibc", glibc_alone, {0}},
-					  {"alone boost", boost_pool_alone, {0}}};
+					  {"alone boost", boost_pool_alone, {0}},
+					  {"alone loop", loop_alone, {0}}};
 	struct pools_contender elsewhere[] = {{"elsewhere uw", uw_elsewhere, {0}},
 					      {"elsewhere boost", boost_pool_elsewhere, {0}},
 					      {"elsewhere glibc", glibc_elsewhere, {0}}};
 
-	pools_take_turns(alone, 3);
+	pools_take_turns(alone, 4);
 	print_ratio("get_put_over_glibc", &alone[0], &alone[1]);
 	print_ratio("get_put_over_boost_pool", &alone[0], &alone[2]);
+	printf("get_put_less_the_loop_over_glibc %.3f\n",
+	       (alone[0].ns[0] - alone[3].ns[0]) / (alone[1].ns[0] - alone[3].ns[0]));
 	pools_take_turns(elsewhere, 3);
 	print_ratio("put_elsewhere_over_boost_pool", &elsewhere[0], &elsewhere[1]);
 	print_ratio("put_elsewhere_over_glibc", &elsewhere[0], &elsewhere[2]);

@@ -30,6 +30,11 @@ static struct uw_objects *make(uint32_t max, uint64_t bytes)
 	return pool;
 }
 
+static uint64_t use_of(const struct uw_object *object)
+{
+	return (uint64_t)object->generation << 32 | object->index;
+}
+
 static struct uw_objects_stats stats_of(struct uw_objects *pool)
 {
 	struct uw_objects_stats stats = {.size = sizeof(stats)};
@@ -122,6 +127,10 @@ static void test_what_is_not_of_the_pool_is_refused(void **data)
 	wrong.generation++;
 	assert_int_equal(uw_objects_put(pool, &wrong), -EINVAL);
 	wrong = (struct uw_object){.index = 7, .generation = 1};
+	assert_int_equal(uw_objects_put(pool, &wrong), -EINVAL);
+	wrong = (struct uw_object){NULL, 0, 0};
+	assert_int_equal(uw_objects_put(pool, &wrong), -EINVAL);
+	wrong = (struct uw_object){.index = 1U << 31};
 	assert_int_equal(uw_objects_put(pool, &wrong), -EINVAL);
 	assert_int_equal(uw_objects_put(pool, &object), 0);
 	uw_objects_free(pool);
@@ -341,6 +350,92 @@ static void test_a_thread_knows_many_pools(void **data)
 	}
 }
 
+/* A thread that uses one pool, and after its end another one, which may have its number. */
+struct two_pools {
+	struct uw_objects *pool;
+	pthread_barrier_t turn;
+	struct uw_object object[2];
+};
+
+static void *use_both(void *data)
+{
+	struct two_pools *two = data;
+
+	for (int i = 0; i < 2; i++) {
+		struct uw_object put;
+
+		if (uw_objects_get(two->pool, &put) || uw_objects_put(two->pool, &put) ||
+		    uw_objects_get(two->pool, &two->object[i]))
+			two->object[i].bytes = NULL;
+		if (uw_objects_get(two->pool, &put) || uw_objects_put(two->pool, &put))
+			two->object[i].bytes = NULL;
+		pthread_barrier_wait(&two->turn); /* used */
+		pthread_barrier_wait(&two->turn); /* another one is there */
+	}
+	return NULL;
+}
+
+static void test_threads_have_nothing_of_a_pool_that_was_there_before(void **data)
+{
+	struct two_pools two = {.pool = make(600, 64)};
+	pthread_t thread;
+
+	(void)data;
+	pthread_barrier_init(&two.turn, NULL, 2);
+	assert_int_equal(pthread_create(&thread, NULL, use_both, &two), 0);
+	for (int i = 0; i < 2; i++) {
+		pthread_barrier_wait(&two.turn);
+		assert_non_null(two.object[i].bytes);
+		assert_int_equal(stats_of(two.pool).in_use, 1);
+		assert_int_equal(uw_objects_put(two.pool, &two.object[i]), 0);
+		uw_objects_free(two.pool);
+		two.pool = make(600, 64);
+		pthread_barrier_wait(&two.turn);
+	}
+	pthread_join(thread, NULL);
+	assert_int_equal(stats_of(two.pool).at_hand, 0);
+	uw_objects_free(two.pool);
+	pthread_barrier_destroy(&two.turn);
+}
+
+static pthread_key_t late_key;
+static struct uw_objects *late_pool;
+static _Atomic int late_rounds;
+
+/* In each round of destructors that there is. */
+static void use_late(void *data)
+{
+	struct uw_object object;
+
+	if (!uw_objects_get(late_pool, &object) && !uw_objects_put(late_pool, &object))
+		late_rounds++;
+	pthread_setspecific(late_key, data);
+}
+
+static void *use_early_and_late(void *data)
+{
+	pthread_setspecific(late_key, data);
+	use_late(data);
+	return NULL;
+}
+
+static void test_thread_that_ends_keeps_nothing_even_of_its_last_calls(void **data)
+{
+	pthread_t thread;
+
+	(void)data;
+	late_pool = make(600, 64);
+	late_rounds = 0;
+	assert_int_equal(pthread_key_create(&late_key, use_late), 0);
+	assert_int_equal(pthread_create(&thread, NULL, use_early_and_late, &late_rounds), 0);
+	pthread_join(thread, NULL);
+	pthread_key_delete(late_key);
+	assert_in_range(late_rounds, 2, 100);
+	assert_int_equal(stats_of(late_pool).at_hand, 0);
+	assert_int_equal(stats_of(late_pool).free, stats_of(late_pool).made);
+	uw_objects_free(late_pool);
+}
+
 /* ---- fork ---- */
 
 static _Atomic bool stops;
@@ -417,7 +512,7 @@ static void test_one_that_is_there_twice_costs_no_other(void **data)
 	at_hand = stats_of(pool).at_hand;
 	for (uint32_t i = 1; i <= at_hand; i++)
 		assert_int_equal(uw_objects_get(pool, &object[i]), 0);
-	objects_give(pool, (struct uw_objects_round){object[0].index, object[0].generation - 1});
+	objects_give(pool, use_of(&object[0]) - UW_OBJECTS_TURN);
 	for (uint32_t i = at_hand + 1; i < 300; i++)
 		assert_int_equal(uw_objects_get(pool, &object[i]), 0);
 	assert_int_equal(stats_of(pool).in_use, 300);
@@ -434,13 +529,11 @@ static void test_depot_full_of_twins_loses_no_object(void **data)
 	for (int i = 0; i < 300; i++)
 		assert_int_equal(uw_objects_get(pool, &object[i]), 0);
 	for (int i = 0; i < 300; i++)
-		objects_give(pool,
-			     (struct uw_objects_round){object[i].index, object[i].generation - 1});
+		objects_give(pool, use_of(&object[i]) - UW_OBJECTS_TURN);
 	for (int i = 0; i < 300; i++)
 		assert_int_equal(uw_objects_put(pool, &object[i]), 0);
 	for (int i = 0; i < 300; i++)
-		objects_give(pool,
-			     (struct uw_objects_round){object[i].index, object[i].generation + 1});
+		objects_give(pool, use_of(&object[i]) + UW_OBJECTS_TURN);
 	for (int i = 0; i < 300; i++)
 		assert_int_equal(uw_objects_get(pool, &object[i]), 0);
 	assert_int_equal(stats_of(pool).in_use, 300);
@@ -462,6 +555,8 @@ int main(void)
 		cmocka_unit_test(test_one_that_is_there_twice_costs_no_other),
 		cmocka_unit_test(test_depot_full_of_twins_loses_no_object),
 		cmocka_unit_test(test_a_thread_knows_many_pools),
+		cmocka_unit_test(test_threads_have_nothing_of_a_pool_that_was_there_before),
+		cmocka_unit_test(test_thread_that_ends_keeps_nothing_even_of_its_last_calls),
 		cmocka_unit_test(test_child_finds_what_other_threads_had),
 	};
 

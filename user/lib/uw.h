@@ -644,7 +644,8 @@ int uw_ring_stats(const struct uw_ring *ring, struct uw_ring_stats *ret_stats);
 /*
  * A pool of objects of one kind, within a process: those that were put are got again, the last one
  * first. Each thread keeps up to 128 at hand, so that most calls take no lock; what a thread has at
- * hand others do not get, until it ends. Of pools of less than 512 it is a quarter of max.
+ * hand others do not get, until it ends. Of pools of less than 512 it is a quarter of max; of less
+ * than 8, and of a pool that is made while there are 15 others, it is nothing.
  */
 struct uw_objects;
 
@@ -700,64 +701,70 @@ void uw_objects_free(struct uw_objects *pool);
 #define UW_INLINE      extern inline __attribute__((gnu_inline, always_inline, artificial))
 #define UW_SELDOM(yes) __builtin_expect(!!(yes), 0)
 
-/* One of the pool's objects. */
+/*
+ * A use of an object is a word: the index, from 1 on, in the lowest 31 bits; above it a bit that is
+ * set while the object is free; then how often it was got. So get and put both add that bit, and
+ * the index and generation of a struct uw_object are the word of its use.
+ */
+#define UW_OBJECTS_TURN (1ULL << 31)
+
+/* One of the pool's objects. The word is written by who has the object, or has it at hand. */
 struct uw_objects_entry {
-	void *object;        /* NULL: to be made */
-	uint32_t generation; /* odd while it is in use */
-	uint32_t swept;      /* the depot's last sweep that found it */
+	void *object; /* NULL: to be made */
+	uint64_t use; /* as it is now; 0: it was not made yet */
 };
 
-/* A free object, as of one generation: when that has gone on meanwhile it is in here twice. */
-struct uw_objects_round {
-	uint32_t index, generation;
-};
-
-/* What one thread has at hand of one pool, the last one first. No other thread looks at it. */
+/* What one thread has at hand of one pool: the object that was put last, and others, the last one
+ * first. Each is told with its use: when that has gone on meanwhile it is in here twice. No other
+ * thread looks at it. */
 struct uw_objects_hand {
+	struct uw_objects_entry *last;
+	uint64_t last_use; /* 0: there is none */
 	uint32_t count;
-	uint32_t limit; /* 0: nothing is kept here */
-	struct uw_objects_round round[128];
+	uint32_t limit; /* of count */
+	uint64_t use[127];
 };
 
-/* Where a thread finds what it has of the pools that it used last, by their ids. */
-struct uw_objects_here {
-	uint64_t pool;
-	struct uw_objects_hand *hand;
-};
+#define UW_OBJECTS_HANDS 16
 
-#define UW_OBJECTS_HERE 8
-
-extern __thread struct uw_objects_here uw_objects_here[UW_OBJECTS_HERE]
+/* Of this thread. A hand of one object in use is that of pools for which the thread has none. */
+extern __thread struct uw_objects_hand *uw_objects_hands[UW_OBJECTS_HANDS]
 	__attribute__((tls_model("initial-exec")));
 
 /* How a pool begins. */
 struct uw_objects_head {
-	uint64_t id; /* never used again by the process */
 	struct uw_objects_entry *entry;
 	uint32_t plain; /* indices below it are put without a callback */
-	uint32_t zero;
+	uint32_t
+		hand; /* which one is the pool's in each thread, for as long as there is the pool */
 };
 
 /* From what is at hand; false: the library has to. */
 UW_INLINE int uw_objects_take(struct uw_objects *pool, struct uw_object *ret_object)
 {
 	const struct uw_objects_head *head = (const struct uw_objects_head *)pool;
-	const struct uw_objects_here *here = &uw_objects_here[head->id % UW_OBJECTS_HERE];
-	struct uw_objects_hand *hand = here->hand;
-	struct uw_objects_entry *entry;
-	struct uw_objects_round round;
+	struct uw_objects_hand *hand = uw_objects_hands[head->hand];
+	struct uw_objects_entry *entry = hand->last;
+	uint64_t use = hand->last_use;
 
-	if (UW_SELDOM(here->pool != head->id || !hand->count))
-		return 0;
-	round = hand->round[hand->count - 1];
-	entry = &head->entry[round.index];
-	if (UW_SELDOM(__atomic_load_n(&entry->generation, __ATOMIC_RELAXED) != round.generation))
-		return 0;
-	hand->count--;
-	__atomic_store_n(&entry->generation, round.generation + 1, __ATOMIC_RELAXED);
+	if (use) {
+		if (UW_SELDOM(entry->use != use))
+			return 0;
+		hand->last_use = 0;
+	} else {
+		if (UW_SELDOM(!hand->count))
+			return 0;
+		use = hand->use[hand->count - 1];
+		entry = &head->entry[use & (UW_OBJECTS_TURN - 1)];
+		if (UW_SELDOM(entry->use != use))
+			return 0;
+		hand->count--;
+	}
+	use += UW_OBJECTS_TURN;
+	entry->use = use;
 	ret_object->bytes = entry->object;
-	ret_object->index = round.index;
-	ret_object->generation = round.generation + 1;
+	ret_object->index = (uint32_t)use;
+	ret_object->generation = (uint32_t)(use >> 32);
 	return 1;
 }
 
@@ -765,18 +772,24 @@ UW_INLINE int uw_objects_take(struct uw_objects *pool, struct uw_object *ret_obj
 UW_INLINE int uw_objects_keep(struct uw_objects *pool, const struct uw_object *object)
 {
 	const struct uw_objects_head *head = (const struct uw_objects_head *)pool;
-	const struct uw_objects_here *here = &uw_objects_here[head->id % UW_OBJECTS_HERE];
-	struct uw_objects_hand *hand = here->hand;
-	struct uw_objects_entry *entry = &head->entry[object->index];
-	struct uw_objects_round round = {object->index, object->generation + 1};
+	struct uw_objects_hand *hand = uw_objects_hands[head->hand];
+	struct uw_objects_entry *entry;
+	uint64_t use = (uint64_t)object->generation << 32 | object->index;
 
-	if (UW_SELDOM(here->pool != head->id || hand->count >= hand->limit ||
-		      round.index >= head->plain || entry->object != object->bytes ||
-		      round.generation % 2 ||
-		      __atomic_load_n(&entry->generation, __ATOMIC_RELAXED) != object->generation))
+	if (UW_SELDOM((uint32_t)use >= head->plain))
 		return 0;
-	__atomic_store_n(&entry->generation, round.generation, __ATOMIC_RELAXED);
-	hand->round[hand->count++] = round;
+	entry = &head->entry[(uint32_t)use];
+	if (UW_SELDOM(entry->use != use || entry->object != object->bytes))
+		return 0;
+	if (hand->last_use) {
+		if (UW_SELDOM(hand->count >= hand->limit))
+			return 0;
+		hand->use[hand->count++] = hand->last_use;
+	}
+	use += UW_OBJECTS_TURN;
+	entry->use = use;
+	hand->last = entry;
+	hand->last_use = use;
 	return 1;
 }
 

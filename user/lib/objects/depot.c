@@ -5,6 +5,7 @@
  * of those that two puts at once have brought twice.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "user/lib/objects/inside.h"
@@ -12,47 +13,63 @@
 void objects_recover(struct uw_objects *pool)
 {
 	pool->depot_count = 0;
-	for (uint32_t i = 0; i < pool->made; i++) {
-		uint32_t generation = objects_generation(&pool->head.entry[i]);
+	for (uint32_t i = 1; i <= pool->made; i++) {
+		uint64_t use = objects_use(&pool->head.entry[i]);
 
-		if (!(generation & 1))
-			pool->depot[pool->depot_count++] = (struct uw_objects_round){i, generation};
+		if (objects_is_free(use))
+			pool->depot[pool->depot_count++] = use;
 	}
 }
 
-/* What could not be made stays in the depot: at hand is what can be used. What is at hand already,
- * as after a first look that found an object in use, stays there. */
-static void fill_cache(struct uw_objects *pool, struct objects_cache *cache)
+/* What could not be made stays in the depot: at hand is what can be used. */
+static void fill_hand(struct uw_objects *pool, struct uw_objects_hand *hand)
 {
 	uint32_t count = 0;
 
 	while (count < pool->magazine && pool->depot_count) {
-		struct uw_objects_round round = pool->depot[pool->depot_count - 1];
+		uint64_t use = pool->depot[pool->depot_count - 1];
+		const struct uw_objects_entry *entry = &pool->head.entry[objects_index(use)];
 
-		if (!pool->head.entry[round.index].object)
+		__builtin_prefetch(entry, 1);
+		if (!entry->object)
 			break;
-		cache->hand.round[count++] = round;
+		hand->use[count++] = use;
 		pool->depot_count--;
 	}
-	cache->hand.count = count;
+	hand->count = count;
 }
 
-int objects_refill(struct uw_objects *pool, struct objects_cache *cache,
-		   struct uw_objects_round *ret_round)
+static uint64_t new_one(struct uw_objects *pool)
+{
+	uint64_t use = ++pool->made | UW_OBJECTS_TURN;
+
+	__atomic_store_n(&pool->head.entry[pool->made].use, use, __ATOMIC_RELAXED);
+	return use;
+}
+
+/* What is at hand already, as after a first look that found an object in use, stays there. */
+int objects_refill(struct uw_objects *pool, struct uw_objects_hand *hand, uint64_t *ret_use)
 {
 	int rc = 0;
 
 	pthread_mutex_lock(&pool->lock);
 	if (pool->depot_count)
-		*ret_round = pool->depot[--pool->depot_count];
+		*ret_use = pool->depot[--pool->depot_count];
 	else if (pool->made < pool->options.max)
-		*ret_round = (struct uw_objects_round){pool->made++, 0};
+		*ret_use = new_one(pool);
 	else
 		rc = -EAGAIN;
-	if (!rc && cache && pool->magazine && !cache->hand.count)
-		fill_cache(pool, cache);
+	if (!rc && hand && !hand->count)
+		fill_hand(pool, hand);
 	pthread_mutex_unlock(&pool->lock);
 	return rc;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t one = *(const uint64_t *)a, other = *(const uint64_t *)b;
+
+	return (one > other) - (one < other);
 }
 
 /* What has been used since goes, and of what is in here twice one. */
@@ -60,46 +77,55 @@ static void sweep(struct uw_objects *pool)
 {
 	uint32_t count = 0;
 
-	pool->sweeps++;
+	qsort(pool->depot, pool->depot_count, sizeof(*pool->depot), by_value);
 	for (uint32_t i = 0; i < pool->depot_count; i++) {
-		struct uw_objects_round round = pool->depot[i];
-		struct uw_objects_entry *entry = &pool->head.entry[round.index];
+		uint64_t use = pool->depot[i];
 
-		if (objects_generation(entry) != round.generation || entry->swept == pool->sweeps)
-			continue;
-		entry->swept = pool->sweeps;
-		pool->depot[count++] = round;
+		if (objects_use(&pool->head.entry[objects_index(use)]) == use &&
+		    (!count || pool->depot[count - 1] != use))
+			pool->depot[count++] = use;
 	}
 	pool->depot_count = count;
 }
 
 /* A depot that is full of what is free and there once has all that there is: the rest is twins. */
-static void put_down(struct uw_objects *pool, const struct uw_objects_round *round, uint32_t count)
+static void put_down_one(struct uw_objects *pool, uint64_t use)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		if (pool->depot_count == pool->options.max)
-			sweep(pool);
-		if (pool->depot_count == pool->options.max)
-			return;
-		pool->depot[pool->depot_count++] = round[i];
+	if (pool->depot_count == pool->options.max)
+		sweep(pool);
+	if (pool->depot_count < pool->options.max)
+		pool->depot[pool->depot_count++] = use;
+}
+
+static void put_down(struct uw_objects *pool, const uint64_t *use, uint32_t count)
+{
+	if (count <= pool->options.max - pool->depot_count) {
+		memcpy(pool->depot + pool->depot_count, use, count * sizeof(*use));
+		pool->depot_count += count;
+		return;
 	}
+	for (uint32_t i = 0; i < count; i++)
+		put_down_one(pool, use[i]);
 }
 
-void objects_flush(struct uw_objects *pool, struct objects_cache *cache, bool all)
+void objects_flush(struct uw_objects *pool, struct uw_objects_hand *hand, bool all)
 {
-	struct uw_objects_hand *hand = &cache->hand;
-	uint32_t count = all ? hand->count : hand->count / 2;
+	uint32_t count = all ? hand->count : (hand->count + 1) / 2;
 
 	pthread_mutex_lock(&pool->lock);
-	put_down(pool, hand->round, count);
+	put_down(pool, hand->use, count);
+	if (all && hand->last_use)
+		put_down(pool, &hand->last_use, 1);
 	pthread_mutex_unlock(&pool->lock);
+	if (all)
+		hand->last_use = 0;
 	hand->count -= count;
-	memmove(hand->round, hand->round + count, hand->count * sizeof(*hand->round));
+	memmove(hand->use, hand->use + count, hand->count * sizeof(*hand->use));
 }
 
-void objects_give(struct uw_objects *pool, struct uw_objects_round round)
+void objects_give(struct uw_objects *pool, uint64_t use)
 {
 	pthread_mutex_lock(&pool->lock);
-	put_down(pool, &round, 1);
+	put_down(pool, &use, 1);
 	pthread_mutex_unlock(&pool->lock);
 }

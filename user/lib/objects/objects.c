@@ -2,8 +2,8 @@
 /*
  * Get and put, which mostly take one from, and put one on, what the thread has at hand, without an
  * instruction that locks. Two threads that put the same object within the same nanoseconds may both
- * succeed, and it is there twice; each time of the generation that it had. So get finds the second
- * one out, when the first has been got since, and passes over it.
+ * succeed, and it is there twice; each time with the use that it had. So get finds the second one
+ * out, when the first has been got since, and passes over it.
  */
 #define UW_NO_INLINE /* they are here */
 #include <errno.h>
@@ -11,29 +11,26 @@
 #include "user/lib/objects/inside.h"
 
 /* One that was never made is made now; without success it goes back. */
-static int make_object(struct uw_objects *pool, struct uw_objects_entry *entry,
-		       struct uw_objects_round round)
+static int make_object(struct uw_objects *pool, struct uw_objects_entry *entry, uint64_t use)
 {
 	if (pool->memory)
-		entry->object = pool->memory + round.index * pool->stride;
+		entry->object = pool->memory + (objects_index(use) - 1) * pool->stride;
 	else
 		entry->object = pool->options.create(pool->options.data);
 	if (entry->object)
 		return 0;
-	objects_give(pool, round);
+	objects_give(pool, use);
 	return -ENOMEM;
 }
 
 /* What comes of a free object: false when it is in use, having been here twice. */
-static bool hand_out(struct uw_objects_entry *entry, struct uw_objects_round round,
-		     struct uw_object *ret_object)
+static bool hand_out(struct uw_objects_entry *entry, uint64_t use, struct uw_object *ret_object)
 {
-	if (objects_generation(entry) != round.generation)
+	if (objects_use(entry) != use)
 		return false;
-	__atomic_store_n(&entry->generation, round.generation + 1, __ATOMIC_RELAXED);
-	ret_object->bytes = entry->object;
-	ret_object->index = round.index;
-	ret_object->generation = round.generation + 1;
+	use += UW_OBJECTS_TURN;
+	__atomic_store_n(&entry->use, use, __ATOMIC_RELAXED);
+	*ret_object = (struct uw_object){entry->object, (uint32_t)use, (uint32_t)(use >> 32)};
 	return true;
 }
 
@@ -41,29 +38,31 @@ static bool hand_out(struct uw_objects_entry *entry, struct uw_objects_round rou
 static int get_from_depot(struct uw_objects *pool, struct uw_object *ret_object)
 {
 	struct uw_objects_entry *entry;
-	struct uw_objects_round round;
+	uint64_t use;
 
 	do {
-		int rc = objects_refill(pool, objects_cache_of(pool), &round);
+		int rc = objects_refill(pool, objects_hand_of(pool), &use);
 
 		if (rc)
 			return rc;
-		entry = &pool->head.entry[round.index];
+		entry = &pool->head.entry[objects_index(use)];
 		if (!entry->object)
-			rc = make_object(pool, entry, round);
+			rc = make_object(pool, entry, use);
 		if (rc)
 			return rc;
-	} while (!hand_out(entry, round, ret_object));
+	} while (!hand_out(entry, use, ret_object));
 	return 0;
 }
 
 /* What is at hand and in use already, having been there twice, is passed over. */
 static void pass_over(struct uw_objects *pool, struct uw_objects_hand *hand)
 {
-	while (hand->count) {
-		struct uw_objects_round round = hand->round[hand->count - 1];
+	if (hand->last_use && objects_use(hand->last) != hand->last_use)
+		hand->last_use = 0;
+	while (!hand->last_use && hand->count) {
+		uint64_t use = hand->use[hand->count - 1];
 
-		if (objects_generation(&pool->head.entry[round.index]) == round.generation)
+		if (objects_use(&pool->head.entry[objects_index(use)]) == use)
 			return;
 		hand->count--;
 	}
@@ -71,46 +70,51 @@ static void pass_over(struct uw_objects *pool, struct uw_objects_hand *hand)
 
 int uw_objects_get(struct uw_objects *pool, struct uw_object *ret_object)
 {
-	struct objects_cache *cache = objects_cache_of(pool);
+	struct uw_objects_hand *hand;
 
 	if (uw_objects_take(pool, ret_object))
 		return 0;
-	if (cache)
-		pass_over(pool, &cache->hand);
+	hand = objects_hand_of(pool);
+	if (hand)
+		pass_over(pool, hand);
 	return uw_objects_take(pool, ret_object) ? 0 : get_from_depot(pool, ret_object);
 }
 
-static int keep(struct uw_objects *pool, struct uw_objects_round round)
+static void keep(struct uw_objects *pool, struct uw_objects_entry *entry, uint64_t use)
 {
-	struct objects_cache *cache = objects_cache_of(pool);
-	struct uw_objects_hand *hand = cache ? &cache->hand : NULL;
+	struct uw_objects_hand *hand = objects_hand_of(pool);
 
-	if (!hand || !hand->limit) {
-		objects_give(pool, round);
-		return 0;
+	if (!hand) {
+		objects_give(pool, use);
+		return;
 	}
-	if (hand->count == hand->limit)
-		objects_flush(pool, cache, false);
-	hand->round[hand->count++] = round;
-	return 0;
+	if (hand->last_use && hand->count == hand->limit)
+		objects_flush(pool, hand, false);
+	if (hand->last_use)
+		hand->use[hand->count++] = hand->last_use;
+	hand->last = entry;
+	hand->last_use = use;
 }
 
 int uw_objects_put(struct uw_objects *pool, const struct uw_object *object)
 {
-	struct uw_objects_round round = {object->index, object->generation + 1};
+	uint64_t use = (uint64_t)object->generation << 32 | object->index, now;
 	struct uw_objects_entry *entry;
 
 	if (uw_objects_keep(pool, object))
 		return 0;
-	if (round.index >= pool->options.max || round.generation & 1)
+	if (!object->bytes || object->index > pool->options.max)
 		return -EINVAL;
-	entry = &pool->head.entry[round.index];
-	if (entry->object != object->bytes || !object->bytes)
+	entry = &pool->head.entry[object->index];
+	now = objects_use(entry);
+	if (entry->object != object->bytes || (int64_t)(now - use) < 0)
 		return -EINVAL;
-	if (objects_generation(entry) != object->generation)
+	if (now != use)
 		return UW_STALE;
-	__atomic_store_n(&entry->generation, round.generation, __ATOMIC_RELAXED);
+	use += UW_OBJECTS_TURN;
+	__atomic_store_n(&entry->use, use, __ATOMIC_RELAXED);
 	if (pool->options.reset)
 		pool->options.reset(pool->options.data, object->bytes);
-	return keep(pool, round);
+	keep(pool, entry, use);
+	return 0;
 }

@@ -50,12 +50,13 @@ static int make_parts(struct uw_objects *pool)
 {
 	uint64_t max = pool->options.max;
 
-	pool->head.entry = set_aside(max * sizeof(*pool->head.entry));
+	pool->head.entry = set_aside((max + 1) * sizeof(*pool->head.entry));
 	pool->depot = set_aside(max * sizeof(*pool->depot));
 	if (!pool->options.create)
 		pool->memory = set_aside(max * pool->stride);
 	if (!pool->head.entry || !pool->depot || (!pool->options.create && !pool->memory))
 		return -ENOMEM;
+	pool->head.entry[0].use = UW_OBJECTS_TURN; /* nobody's: as if it were free */
 	return objects_enter(pool);
 }
 
@@ -69,7 +70,7 @@ static void free_parts(struct uw_objects *pool)
 		pool->caches = cache->next;
 		free(cache);
 	}
-	give_back(pool->head.entry, max * sizeof(*pool->head.entry));
+	give_back(pool->head.entry, (max + 1) * sizeof(*pool->head.entry));
 	give_back(pool->depot, max * sizeof(*pool->depot));
 	give_back(pool->memory, max * pool->stride);
 	pthread_mutex_destroy(&pool->lock);
@@ -87,7 +88,7 @@ int uw_objects_new(const struct uw_objects_options *options, struct uw_objects *
 	if (!pool)
 		return -ENOMEM;
 	pool->options = *options;
-	pool->head.plain = options->reset ? 0 : options->max;
+	pool->head.plain = options->reset ? 0 : options->max + 1;
 	pool->stride = stride_of(options->object_bytes);
 	pool->magazine = options->max / 8 < OBJECTS_MAGAZINE ? options->max / 8 : OBJECTS_MAGAZINE;
 	pthread_mutex_init(&pool->lock, NULL);
@@ -105,7 +106,7 @@ void uw_objects_free(struct uw_objects *pool)
 	if (!pool)
 		return;
 	objects_leave(pool);
-	for (uint32_t i = 0; i < pool->made && pool->options.destroy; i++)
+	for (uint32_t i = 1; i <= pool->made && pool->options.destroy; i++)
 		if (pool->head.entry[i].object)
 			pool->options.destroy(pool->options.data, pool->head.entry[i].object);
 	free_parts(pool);
@@ -115,8 +116,8 @@ static uint32_t count_in_use(const struct uw_objects *pool)
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < pool->made; i++)
-		count += objects_generation(&pool->head.entry[i]) % 2;
+	for (uint32_t i = 1; i <= pool->made; i++)
+		count += !objects_is_free(objects_use(&pool->head.entry[i]));
 	return count;
 }
 
