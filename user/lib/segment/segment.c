@@ -344,11 +344,25 @@ int segment_punch(struct segment *segment, uint64_t offset, uint64_t bytes)
 	return rc;
 }
 
+/* To find the next hole the kernel walks over all that is there, however far behind the end that
+ * is, about eight times as fast as it can be asked for each page. */
+static bool is_there(const struct segment *segment, uint64_t offset, uint64_t bytes)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), end = offset + bytes, at;
+
+	if (bytes > (segment->bytes - offset) / 8)
+		return (uint64_t)lseek(segment->fd, (off_t)offset, SEEK_HOLE) >= end;
+	for (at = offset - offset % page; at < end; at += page)
+		if ((uint64_t)lseek(segment->fd, (off_t)at, SEEK_DATA) != at)
+			return false;
+	return true;
+}
+
 static int show_steps(struct segment *segment, uint64_t offset, uint64_t bytes)
 {
 	if (are_open(segment, offset, bytes))
 		return 0;
-	if ((uint64_t)lseek(segment->fd, (off_t)offset, SEEK_HOLE) < offset + bytes)
+	if (!is_there(segment, offset, bytes))
 		return -ENODATA;
 	return open_steps(segment, offset, bytes);
 }
