@@ -136,13 +136,14 @@ int uw_pool_pin_cuda(struct uw_pool *pool)
 	return rc;
 }
 
+/* Who never pinned has no driver loaded by its end. */
 void cuda_unpin(struct uw_pool *pool)
 {
-	const struct cuda_driver *cuda = cuda_find();
+	const struct cuda_driver *cuda = pool->cuda ? cuda_find() : NULL;
 	void *context;
 	bool pushed;
 
-	if (!pool->cuda || !cuda || pool_is_forked(pool))
+	if (!cuda || pool_is_forked(pool))
 		return;
 	if (!enter_context(cuda, &pushed)) {
 		cuda->unregister(segment_base(pool->segment));
