@@ -146,7 +146,7 @@ double pools_hand_over(pools_work take, pools_work put, void *data)
 {
 	struct turns turns = {.take = take, .put = put, .data = data};
 
-	pools_run(taker, putter, 1, &turns);
+	pools_run(taker, putter, 1, 0, &turns); /* never both at once */
 	return (double)turns.busy_ns / (BATCH * (double)BATCHES);
 }
 
@@ -227,12 +227,12 @@ int main(void)
 					      {"elsewhere boost", boost_pool_elsewhere, {0}},
 					      {"elsewhere glibc", glibc_elsewhere, {0}}};
 
-	pools_take_turns(alone, 4);
+	pools_take_turns(alone, 4, pools_median);
 	print_ratio("get_put_over_glibc", &alone[0], &alone[1]);
 	print_ratio("get_put_over_boost_pool", &alone[0], &alone[2]);
 	printf("get_put_less_the_loop_over_glibc %.3f\n",
 	       (alone[0].ns[0] - alone[3].ns[0]) / (alone[1].ns[0] - alone[3].ns[0]));
-	pools_take_turns(elsewhere, 3);
+	pools_take_turns(elsewhere, 3, pools_median);
 	print_ratio("put_elsewhere_over_boost_pool", &elsewhere[0], &elsewhere[1]);
 	print_ratio("put_elsewhere_over_glibc", &elsewhere[0], &elsewhere[2]);
 	return 0;

@@ -18,10 +18,9 @@ using mpmc = boost::lockfree::queue<uint64_t, boost::lockfree::capacity<POOLS_SL
 template <class Queue> void *push_all(void *data)
 {
 	auto *queue = static_cast<Queue *>(data);
-	unsigned tries = 0;
 
 	for (uint64_t i = 0; i < POOLS_ITEMS; i++)
-		while (!queue->push(i))
+		for (unsigned tries = 0; !queue->push(i);)
 			pools_wait(&tries);
 	return nullptr;
 }
@@ -30,10 +29,9 @@ template <class Queue> void *pop_all(void *data)
 {
 	auto *queue = static_cast<Queue *>(data);
 	uint64_t item, sum = 0;
-	unsigned tries = 0;
 
 	for (uint64_t i = 0; i < POOLS_ITEMS; i++) {
-		while (!queue->pop(item))
+		for (unsigned tries = 0; !queue->pop(item);)
 			pools_wait(&tries);
 		sum += item;
 	}
@@ -45,20 +43,20 @@ double boost_spsc(void)
 {
 	static spsc queue;
 
-	return pools_run(push_all<spsc>, pop_all<spsc>, 1, &queue) / POOLS_ITEMS;
+	return pools_run(push_all<spsc>, pop_all<spsc>, 1, 1, &queue) / POOLS_ITEMS;
 }
 
 double boost_queue(void)
 {
 	static mpmc queue;
 
-	return pools_run(push_all<mpmc>, pop_all<mpmc>, 2, &queue) / (2.0 * POOLS_ITEMS);
+	return pools_run(push_all<mpmc>, pop_all<mpmc>, 2, 1, &queue) / (2.0 * POOLS_ITEMS);
 }
 
 double boost_message_queue(void)
 {
 	namespace ipc = boost::interprocess;
-	const unsigned count = POOLS_ITEMS / 8;
+	const unsigned count = POOLS_ITEMS / 4;
 	char name[64], record[POOLS_RECORD] = {}, taken[POOLS_RECORD];
 	unsigned priority;
 	size_t size;
@@ -69,6 +67,7 @@ double boost_message_queue(void)
 	double began_ns = pools_now_ns();
 	pid_t pid = fork();
 
+	pools_take_side(!pid);
 	if (!pid) {
 		ipc::message_queue writer(ipc::open_only, name);
 
@@ -82,6 +81,7 @@ double boost_message_queue(void)
 		queue.receive(taken, sizeof(taken), size, priority);
 	waitpid(pid, nullptr, 0);
 	double took_ns = pools_now_ns() - began_ns;
+	pools_take_side(POOLS_ANY);
 	ipc::message_queue::remove(name);
 	return took_ns / count;
 }
