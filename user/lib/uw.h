@@ -644,8 +644,7 @@ int uw_ring_stats(const struct uw_ring *ring, struct uw_ring_stats *ret_stats);
 /*
  * A pool of objects of one kind, within a process: those that were put are got again, the last one
  * first. Each thread keeps up to 128 at hand, so that most calls take no lock; what a thread has at
- * hand others do not get, until it ends. Of pools of less than 512 it is a quarter of max; of less
- * than 8, and of a pool that is made while there are 15 others, it is nothing.
+ * hand others do not get, until it ends. Of less than 512 it is a quarter; of a 16th pool nothing.
  */
 struct uw_objects;
 
@@ -707,26 +706,22 @@ void uw_objects_free(struct uw_objects *pool);
  * the index and generation of a struct uw_object are the word of its use.
  */
 #define UW_OBJECTS_TURN (1ULL << 31)
-
 /* One of the pool's objects. The word is written by who has the object, or has it at hand. */
 struct uw_objects_entry {
 	void *object; /* NULL: to be made */
 	uint64_t use; /* as it is now; 0: it was not made yet */
 };
 
-/* What one thread has at hand of one pool: the object that was put last, and others, the last one
- * first. Each is told with its use: when that has gone on meanwhile it is in here twice. No other
- * thread looks at it. */
+/* What one thread, and no other, has at hand of one pool: the object that was put last, and others,
+ * the last one first, by their uses: where that has gone on it is in here twice. */
 struct uw_objects_hand {
 	struct uw_objects_entry *last;
 	uint64_t last_use; /* 0: there is none */
-	uint32_t count;
-	uint32_t limit; /* of count */
+	uint32_t count, limit;
 	uint64_t use[127];
 };
 
 #define UW_OBJECTS_HANDS 16
-
 /* Of this thread. A hand of one object in use is that of pools for which the thread has none. */
 extern __thread struct uw_objects_hand *uw_objects_hands[UW_OBJECTS_HANDS]
 	__attribute__((tls_model("initial-exec")));
@@ -776,10 +771,9 @@ UW_INLINE int uw_objects_keep(struct uw_objects *pool, const struct uw_object *o
 	struct uw_objects_entry *entry;
 	uint64_t use = (uint64_t)object->generation << 32 | object->index;
 
-	if (UW_SELDOM((uint32_t)use >= head->plain))
-		return 0;
 	entry = &head->entry[(uint32_t)use];
-	if (UW_SELDOM(entry->use != use || entry->object != object->bytes))
+	if (UW_SELDOM((uint32_t)use >= head->plain || entry->use != use ||
+		      entry->object != object->bytes))
 		return 0;
 	if (hand->last_use) {
 		if (UW_SELDOM(hand->count >= hand->limit))
@@ -825,18 +819,25 @@ UW_INLINE void uw_ring_span_give(struct uw_ring_span *span, uint32_t count)
 
 #if defined(__OPTIMIZE__) && !defined(UW_NO_INLINE)
 
-/* The library's own, by other names. */
+/* The library's own, by other names. clang leaves out what is inline where it calls its own name: a
+ * first character of 1, which is not in the symbol, makes it another. */
+#ifdef __clang__
+#define UW_OTHER "\01"
+#else
+#define UW_OTHER ""
+#endif
 int uw_objects_get_called(struct uw_objects *pool,
-			  struct uw_object *ret_object) __asm__("uw_objects_get");
+			  struct uw_object *ret_object) __asm__(UW_OTHER "uw_objects_get");
 int uw_objects_put_called(struct uw_objects *pool,
-			  const struct uw_object *object) __asm__("uw_objects_put");
+			  const struct uw_object *object) __asm__(UW_OTHER "uw_objects_put");
 int uw_ring_reserve_span_called(struct uw_ring *ring, uint32_t count,
-				void **ret_bytes) __asm__("uw_ring_reserve_span");
-int uw_ring_commit_span_called(struct uw_ring *ring, uint32_t count) __asm__("uw_ring_commit_span");
+				void **ret_bytes) __asm__(UW_OTHER "uw_ring_reserve_span");
+int uw_ring_commit_span_called(struct uw_ring *ring,
+			       uint32_t count) __asm__(UW_OTHER "uw_ring_commit_span");
 int uw_ring_peek_span_called(struct uw_ring *ring, uint32_t count,
-			     void **ret_bytes) __asm__("uw_ring_peek_span");
+			     void **ret_bytes) __asm__(UW_OTHER "uw_ring_peek_span");
 int uw_ring_release_span_called(struct uw_ring *ring,
-				uint32_t count) __asm__("uw_ring_release_span");
+				uint32_t count) __asm__(UW_OTHER "uw_ring_release_span");
 
 UW_INLINE int uw_objects_get(struct uw_objects *pool, struct uw_object *ret_object)
 {
