@@ -56,8 +56,9 @@ struct uw_ring {
 	struct ring_control *control;
 	uint64_t data_bytes;
 	uint32_t stride, slot_count, slot_shift, record_bytes;
-	bool begun[RING_SIDE__COUNT]; /* fixed: we are it */
-	uint32_t client;              /* index of ours; RING_CLIENTS: none */
+	bool begun[RING_SIDE__COUNT];     /* fixed: we are it */
+	uint64_t ended[RING_SIDE__COUNT]; /* fixed: where there was nothing more, the last time */
+	uint32_t client;                  /* index of ours; RING_CLIENTS: none */
 	_Atomic uint64_t torn;
 	_Atomic uint64_t look_us; /* when to look next whether others live */
 	void *map;
@@ -171,6 +172,15 @@ static inline void ring_wake(struct uw_ring *ring, enum ring_side side, uint32_t
 }
 
 /* ---- wait.c ---- */
+
+static inline void ring_relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
 
 int ring_wait(struct uw_ring *ring, enum ring_side side, uint64_t timeout_us);
 

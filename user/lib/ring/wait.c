@@ -30,22 +30,13 @@ static bool is_ready(struct uw_ring *ring, enum ring_side side)
 	return side == RING_READER ? ring_many_has_record(ring) : ring_many_has_room(ring);
 }
 
-static void relax(void)
-{
-#if defined(__x86_64__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
 static bool spin(struct uw_ring *ring, enum ring_side side)
 {
 	for (int i = 0; i < SPINS; i++) {
 		if (is_ready(ring, side))
 			return true;
 		for (int pause = 0; pause < 1 + i / 4; pause++)
-			relax();
+			ring_relax();
 	}
 	return false;
 }
