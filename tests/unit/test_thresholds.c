@@ -139,7 +139,10 @@ static void test_calm_up_there_moves_the_edges_up(void **data)
 
 	live_on(f, 89, 20, 0);
 	assert_int_equal(shift_of(f), THRESHOLDS_SHIFT_MAX);
-	assert_int_equal(thresholds_of(&(struct step){f->state, &f->config, &f->frame, &f->plan, 0},
+	assert_int_equal(thresholds_of(&(struct step){.state = f->state,
+						      .config = &f->config,
+						      .frame = &f->frame,
+						      .plan = &f->plan},
 				       REDIS, LEVEL_EMERGENCY),
 			 9800);
 	assert_int_equal(fixture_view(f, REDIS).edge_shift_permyriad, THRESHOLDS_SHIFT_MAX);
@@ -169,7 +172,10 @@ static void test_without_leave_nothing_moves(void **data)
 	f->config.policy.edges_adapt = false;
 	live_on(f, 84, 5, 5);
 	assert_int_equal(fixture_view(f, REDIS).edge_shift_permyriad, 0);
-	assert_int_equal(thresholds_of(&(struct step){f->state, &f->config, &f->frame, &f->plan, 0},
+	assert_int_equal(thresholds_of(&(struct step){.state = f->state,
+						      .config = &f->config,
+						      .frame = &f->frame,
+						      .plan = &f->plan},
 				       REDIS, LEVEL_HIGH),
 			 8500);
 }
