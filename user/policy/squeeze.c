@@ -49,12 +49,11 @@ void squeeze_begin(struct step *step, uint32_t component, struct why why)
 	emit_notice(step, component, why);
 }
 
-/* It waits for room of its own. Who was stopped for others, and is being paged out for them, takes
- * nothing of what is free. */
+/* It waits for room of its own. Who was stopped for an owner, and is paged out for that one, takes
+ * nothing of what is free: and the pool's ceiling gives way to owners. */
 static bool stands(const struct leaf_state *leaf)
 {
-	return leaf->cause != FREEZE_NOT && leaf->cause != FREEZE_PAYBACK &&
-	       leaf->cause != FREEZE_DONOR && !leaf->thaw_sent_us;
+	return leaf->cause != FREEZE_NOT && leaf->cause != FREEZE_PAYBACK && !leaf->thaw_sent_us;
 }
 
 static bool all_stand_still(const struct step *step, uint32_t component)
