@@ -4,6 +4,7 @@
  * may ask for besides. The caller is a child of the test that is another user; where it is moved to
  * is the VM case service.
  */
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -147,7 +148,8 @@ static void test_enter_is_for_whom_submit_names(void **state)
 
 static void test_enter_takes_no_name_of_uwds_own(void **state)
 {
-	static const char *const own[] = {"adopted", "pools", "job-7", "task-1-00000000f"};
+	static const char *const own[] = {"adopted", "pools", "job-7", "task-1-00000000f",
+					  "slurm-7"};
 	static const char *const bad[] = {"",      "a/b", "..",
 					  "Upper", "-x",  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
 
@@ -163,6 +165,51 @@ static void test_enter_of_one_leaf_is_one_at_a_time(void **state)
 
 	assert_true(answer.later);
 	expect_refused(*state, "cache", "redis", IPC_ERROR_BUSY, "on its way into cache/redis");
+}
+
+/* Until each that is on its way is there, or is not. */
+static void wait_for_all(struct enter_test *test, const struct entered *entered)
+{
+	struct pollfd moved = {.fd = mover_fd(&test->daemon), .events = POLLIN};
+
+	while (entered->coming) {
+		assert_int_equal(poll(&moved, 1, 10000), 1);
+		mover_dispatch(&test->daemon);
+	}
+}
+
+/* A leaf of another user, which the kernel lets nobody enter here. */
+static struct entered *list_anothers(struct enter_test *test)
+{
+	const struct entered place = {
+		.component = "cache",
+		.leaf = "work",
+		.uid = USER + 1,
+		.cgid = 5,
+		.bytes = 1000,
+		.key = "fold",
+	};
+
+	return entered_add(&test->daemon, &place);
+}
+
+static void expect_anothers(const struct entered *entered)
+{
+	assert_int_equal(entered->uid, USER + 1);
+	assert_int_equal(entered->cgid, 5);
+	assert_int_equal(entered->bytes, 1000);
+	assert_string_equal(entered->key, "fold");
+}
+
+static void test_enter_leaves_the_place_of_others_as_it_is(void **state)
+{
+	struct enter_test *test = *state;
+	const struct entered *entered = list_anothers(test);
+
+	assert_true(enter(test, "cache", "work").later);
+	expect_anothers(entered);
+	wait_for_all(test, entered);
+	expect_anothers(entered);
 }
 
 static void test_enter_bounds_the_leaves_of_a_user(void **state)
@@ -276,6 +323,20 @@ static void test_enter_lets_a_users_processes_join_each_other(void **state)
 	expect_not_for(enter_for(test, "slurm-1", USER + 1, 1), IPC_ERROR_BUSY, "on its way");
 	answer = call_enter(test, alone);
 	expect_not_for(answer, IPC_ERROR_BUSY, "on its way");
+}
+
+/* Whichever of them fails last. */
+static void test_enter_of_several_that_fail_leaves_the_place_of_others(void **state)
+{
+	struct enter_test *test = *state;
+	const struct entered *entered = list_anothers(test);
+
+	become_root(test);
+	assert_true(enter_for(test, "work", USER, 1).later);
+	assert_true(enter_for(test, "work", USER, 1).later);
+	wait_for_all(test, entered);
+	assert_ptr_equal(entered_find(&test->daemon, "cache", "work"), entered);
+	expect_anothers(entered);
 }
 
 static struct ipc_answer ended(struct enter_test *test, const char *leaf, json_t *well)
@@ -462,6 +523,7 @@ int main(void)
 		TEST(test_enter_is_for_whom_submit_names),
 		TEST(test_enter_takes_no_name_of_uwds_own),
 		TEST(test_enter_of_one_leaf_is_one_at_a_time),
+		TEST(test_enter_leaves_the_place_of_others_as_it_is),
 		TEST(test_enter_bounds_the_leaves_of_a_user),
 		TEST(test_enter_never_moves_a_process_of_another_user),
 		TEST(test_enter_finds_again_what_an_earlier_uwd_let_in),
@@ -472,6 +534,7 @@ int main(void)
 		TEST(test_enter_for_a_user_is_by_what_that_user_may),
 		TEST(test_enter_takes_no_user_and_no_size_that_is_none),
 		TEST(test_enter_lets_a_users_processes_join_each_other),
+		TEST(test_enter_of_several_that_fail_leaves_the_place_of_others),
 		TEST(test_enter_for_a_user_is_not_bounded_by_what_a_user_may),
 		TEST(test_ended_is_kept_until_the_leaf_goes),
 		TEST(test_enter_reserves_what_is_the_leafs_limit),

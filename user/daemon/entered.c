@@ -40,8 +40,11 @@ uint32_t entered_count(const struct daemon *daemon, uid_t uid, uint32_t *ret_all
 	uint32_t count = 0;
 
 	*ret_all = list ? list->count : 0;
-	for (uint32_t i = 0; i < *ret_all; i++)
-		count += list->at[i].uid == uid;
+	for (uint32_t i = 0; i < *ret_all; i++) {
+		const struct entered *at = &list->at[i];
+
+		count += at->uid == uid || (at->coming && at->comer == uid);
+	}
 	return count;
 }
 

@@ -18,6 +18,7 @@ struct entered {
 	uint64_t cgid;         /* 0: nobody has come yet */
 	uint64_t bytes;        /* that are reserved; 0 = none are */
 	uint32_t coming;       /* on their way */
+	uid_t comer;           /* whose leaf it is once one of them is there */
 	char key[JOB_KEY_LEN]; /* what it uses is learned of; "" = of none */
 	uint64_t began_us;
 	bool ended_well, ended_badly; /* one who ran there did, as was said */
@@ -26,7 +27,7 @@ struct entered {
 /* NULL: not in the list. Valid until the list changes. */
 struct entered *entered_find(struct daemon *daemon, const char *component, const char *leaf);
 
-/* How many there are, and of them the user's. */
+/* How many there are, and of them the user's, or on the way to being. */
 uint32_t entered_count(const struct daemon *daemon, uid_t uid, uint32_t *ret_all);
 
 /* A copy of place, added; NULL: no memory, or ENTERED_MAX are there. */

@@ -26,23 +26,18 @@
 struct entering {
 	uint64_t token;
 	struct entered place;
-	struct entered before; /* as it stood in the list; no component: it did not */
-	bool joins;            /* those who run there already */
+	bool joins; /* those who run there already */
 };
 
 /* ---- its place in the list ---- */
 
-/* Nobody has come: what was there before is still to be removed once it is empty. */
+/* Nobody has come: who was there before is there still, or is yet to be removed. */
 static void take_back(struct daemon *daemon, const struct entering *entering)
 {
 	struct entered *entered =
 		entered_find(daemon, entering->place.component, entering->place.leaf);
 
-	if (--entered->coming || entered->cgid)
-		return; /* others may still come, or have */
-	if (*entering->before.component)
-		*entered = entering->before;
-	else
+	if (!--entered->coming && !entered->cgid)
 		entered_forget(daemon, entered);
 }
 
@@ -63,14 +58,15 @@ static bool has_room(const struct daemon *daemon, const struct ipc_peer *peer,
 	return false;
 }
 
-/* Puts the place on the list; false when that is answered. */
-static bool put(struct daemon *daemon, const struct ipc_peer *peer, struct entering *entering,
+/* On its way to the place, which stays as it stands on the list until it is there; false when that
+ * is answered. */
+static bool put(struct daemon *daemon, const struct ipc_peer *peer, const struct entering *entering,
 		struct ipc_answer *answer)
 {
 	const struct entered *place = &entering->place;
 	struct entered *before = entered_find(daemon, place->component, place->leaf);
 
-	if (before && entering->joins && before->uid == place->uid) {
+	if (before && before->coming && entering->joins && before->comer == place->uid) {
 		before->coming++;
 		return true;
 	}
@@ -82,8 +78,8 @@ static bool put(struct daemon *daemon, const struct ipc_peer *peer, struct enter
 	if (!has_room(daemon, peer, place, before, answer))
 		return false;
 	if (before) {
-		entering->before = *before;
-		*before = *place;
+		before->coming = 1;
+		before->comer = place->uid;
 	} else if (!entered_add(daemon, place)) {
 		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
 		return false;
@@ -93,8 +89,14 @@ static bool put(struct daemon *daemon, const struct ipc_peer *peer, struct enter
 
 /* ---- what is asked for ---- */
 
-static bool is_of_others(const char *leaf)
+/* Of a job of Slurm's: who could enter it first would have the job's tasks run without its size, or
+ * outside. Its number is known beforehand. */
+#define SLURM_LEAF_PREFIX "slurm-"
+
+static bool is_of_others(const char *leaf, uid_t caller)
 {
+	if (caller && !strncmp(leaf, SLURM_LEAF_PREFIX, strlen(SLURM_LEAF_PREFIX)))
+		return true;
 	return !strcmp(leaf, CG_ADOPTED) || !strcmp(leaf, CG_POOLS) ||
 	       !strncmp(leaf, JOBS_LEAF_PREFIX, strlen(JOBS_LEAF_PREFIX)) ||
 	       !strncmp(leaf, LEASE_LEAF_PREFIX, strlen(LEASE_LEAF_PREFIX));
@@ -115,10 +117,11 @@ static bool read_leaf(const struct ipc_call *call, struct ipc_answer *answer,
 		ipc_answer_bad_parameter(answer, "leaf");
 		return false;
 	}
-	if (!is_of_others(name))
+	if (!is_of_others(name, call->peer->uid))
 		return true;
 	ipc_answer_fail(answer, IPC_ERROR_REFUSED,
-			"leaves of the name '%s' are uwd's own; choose another --name", name);
+			"leaves of the name '%s' are uwd's own, or Slurm's; choose another --name",
+			name);
 	return false;
 }
 
@@ -212,7 +215,7 @@ static bool read_place(const struct daemon *daemon, const struct ipc_call *call,
 				(unsigned int)who->uid, name, name);
 		return false;
 	}
-	ret_place->uid = who->uid;
+	ret_place->uid = ret_place->comer = who->uid;
 	text_copy(ret_place->component, sizeof(ret_place->component),
 		  daemon->config.component[at].name);
 	return read_leaf(call, answer, ret_place);
@@ -231,14 +234,15 @@ static void fail(struct ipc_answer *answer, const struct entered *place, int rc)
 				place->leaf, strerror(-rc));
 }
 
-/* The leaf was made for this one. */
+/* The leaf was made for this one. Others may be on their way still. */
 static void note_made(struct entered *entered, const struct entered *place, uint64_t cgid)
 {
+	uint32_t coming = entered->coming;
+
+	*entered = *place;
+	entered->coming = coming;
 	entered->cgid = cgid;
-	entered->bytes = place->bytes;
-	text_copy(entered->key, sizeof(entered->key), place->key);
 	entered->began_us = clock_now_us();
-	entered->ended_well = entered->ended_badly = false;
 }
 
 static void on_moved(struct daemon *daemon, void *data, int rc, uint64_t cgid)
