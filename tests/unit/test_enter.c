@@ -245,8 +245,18 @@ static void test_enter_never_moves_a_process_of_another_user(void **state)
 
 static void become_root(struct enter_test *test)
 {
+	end_child(test->peer.pid);
+	test->peer = (struct ipc_peer){.pid = start_child(0)};
+}
+
+/* The call of one that gave up is read later: root's child is its user by then. */
+static void test_enter_moves_no_process_that_was_roots(void **state)
+{
+	struct enter_test *test = *state;
+
 	test->peer.uid = 0;
-	test->peer.gid = 0;
+	test->daemon.component[0].allow.all = true;
+	expect_refused(test, "cache", "redis", IPC_ERROR_FAILED, "Operation not permitted");
 }
 
 static void test_enter_for_others_is_roots_alone(void **state)
@@ -523,6 +533,7 @@ int main(void)
 		TEST(test_enter_is_for_whom_submit_names),
 		TEST(test_enter_takes_no_name_of_uwds_own),
 		TEST(test_enter_of_one_leaf_is_one_at_a_time),
+		TEST(test_enter_moves_no_process_that_was_roots),
 		TEST(test_enter_leaves_the_place_of_others_as_it_is),
 		TEST(test_enter_bounds_the_leaves_of_a_user),
 		TEST(test_enter_never_moves_a_process_of_another_user),

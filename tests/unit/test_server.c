@@ -391,6 +391,30 @@ static void test_server_answer_to_a_client_that_has_gone_is_dropped(void **state
 	assert_null(answer.parameters);
 }
 
+/* Its process may be another by then. */
+static void test_server_drops_what_is_about_a_caller_that_has_hung_up(void **state)
+{
+	static const char call[] = "{\"method\":\"io.uwctl.Control.Enter\"}";
+	struct fixture *fixture = *state;
+
+	for (unsigned int ended = 0; ended <= 1; ended++) {
+		int fd = connect_to(fixture);
+
+		assert_int_equal(send(fd, call, sizeof(call), 0), (int)sizeof(call));
+		if (ended)
+			close(fd);
+		else
+			shutdown(fd, SHUT_WR);
+		turns(fixture, 3);
+		assert_int_equal(fixture->handled, 1);
+		if (!ended)
+			close(fd);
+		turns(fixture, 3);
+		assert_int_equal(stats_of(fixture).clients, 0);
+	}
+	assert_int_equal(stats_of(fixture).dropped_bad, 0);
+}
+
 static mode_t mode_of(const struct fixture *fixture)
 {
 	struct stat file;
@@ -478,6 +502,7 @@ int main(void)
 		SERVER_TEST(test_server_answer_that_comes_later_holds_up_its_client_only),
 		SERVER_TEST(test_server_oneway_call_holds_up_its_client_until_it_is_done),
 		SERVER_TEST(test_server_answer_to_a_client_that_has_gone_is_dropped),
+		SERVER_TEST(test_server_drops_what_is_about_a_caller_that_has_hung_up),
 		SERVER_TEST(test_server_is_open_to_all_only_when_told),
 		cmocka_unit_test(test_client_without_a_server_says_what_to_do),
 		SERVER_TEST(test_client_silent_server_times_out),

@@ -484,6 +484,7 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			      "key: ?string, join: ?bool)",
 			.out = "(component: string, leaf: string)",
 			.by_job = true,
+			.of_caller = true,
 		},
 	[IPC_ENDED] =
 		{

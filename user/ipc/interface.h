@@ -51,6 +51,7 @@ struct ipc_method_row {
 	bool by_job;          /* ... or whoever may connect: whose jobs they are decides */
 	bool more;            /* may be called with "more" and then answers many times */
 	bool is_long;         /* a call may have IPC_REQUEST_MAX bytes, else IPC_CALL_SHORT */
+	bool of_caller;       /* is about the calling process, and nothing once that has hung up */
 };
 
 const struct ipc_method_row *ipc_method_row(enum ipc_method method);

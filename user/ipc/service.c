@@ -220,12 +220,27 @@ static void too_long(const char *name, struct ipc_answer *answer)
 			IPC_CALL_SHORT >> 10);
 }
 
-bool service_is_long(const json_t *message)
+/* NULL: no method of ours. */
+static const struct ipc_method_row *row_of(const json_t *message)
 {
 	const char *name = json_string_value(json_object_get(message, "method"));
 	int index = name ? ipc_method_find(name) : -1;
 
-	return index >= 0 && ipc_method_row((enum ipc_method)index)->is_long;
+	return index >= 0 ? ipc_method_row((enum ipc_method)index) : NULL;
+}
+
+bool service_is_long(const json_t *message)
+{
+	const struct ipc_method_row *row = row_of(message);
+
+	return row && row->is_long;
+}
+
+bool service_is_of_caller(const json_t *message)
+{
+	const struct ipc_method_row *row = row_of(message);
+
+	return row && row->of_caller;
 }
 
 static bool message_flag(const json_t *message, const char *key)

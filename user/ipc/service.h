@@ -25,6 +25,9 @@ int service_answer(const struct ipc_server_conf *conf, const struct ipc_peer *pe
 /* Whether its method is one whose calls may be long. */
 bool service_is_long(const json_t *message);
 
+/* Whether it is about the process that called, and for nobody else. */
+bool service_is_of_caller(const json_t *message);
+
 /* A reply object; steals parameters (NULL = {}). error NULL for success. NULL when out of memory.
  */
 json_t *service_reply(json_t *parameters, const char *error, bool continues);

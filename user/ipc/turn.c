@@ -8,6 +8,7 @@
 #include "user/ipc/turn.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 
 #include "user/base/cleanup.h"
@@ -23,6 +24,14 @@ void turn_kick(const struct ipc_server *server)
 		return; /* full counter: it is readable, which is all that is wanted */
 }
 
+/* Both ways: one that has said all it has to say may still listen. */
+static bool has_hung_up(const struct client *client)
+{
+	struct pollfd end = {.fd = client->fd};
+
+	return poll(&end, 1, 0) > 0 && (end.revents & POLLHUP);
+}
+
 static int client_answer(struct ipc_server *server, struct client *client, const json_t *message,
 			 size_t bytes)
 {
@@ -30,6 +39,8 @@ static int client_answer(struct ipc_server *server, struct client *client, const
 	size_t count = 0;
 	int r;
 
+	if (service_is_of_caller(message) && has_hung_up(client))
+		return -EPIPE;
 	server->stats.calls++;
 	r = service_answer(&server->conf, &client->peer, ++server->last_token, message,
 			   bytes > IPC_CALL_SHORT, &reply, &count, &client->follow);

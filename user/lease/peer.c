@@ -76,6 +76,8 @@ int lease_peer_take(struct lease_peer *peer, int fd)
 
 #define ANCESTORS 16
 
+#define EFFECTIVE 1 /* behind the real one */
+
 struct proc_status {
 	pid_t parent;
 	unsigned int uid[4];
@@ -145,7 +147,7 @@ int lease_peer_hold(const struct ipc_peer *who)
 	if (pidfd < 0)
 		return -errno;
 	rc = read_status(who->pid, &status);
-	if (!rc && !is_of_user(&status, who->uid))
+	if (!rc && (!is_of_user(&status, who->uid) || status.uid[EFFECTIVE] != who->uid))
 		rc = -EPERM;
 	if (!rc && !lease_peer_runs(pidfd))
 		rc = -ESRCH;

@@ -28,7 +28,8 @@ int lease_peer_take(struct lease_peer *peer, int fd);
 int lease_peer_open(int32_t pid, uint64_t start_ticks, int *ret_pidfd);
 
 /* A pidfd, the caller's, of the process that has the number of who: of the same user in all
- * respects (root's may be anybody's), or -EPERM. -ESRCH: it has gone. */
+ * respects, root's by its effective one, or -EPERM: it has become another's, or its number has.
+ * -ESRCH: it has gone. */
 int lease_peer_hold(const struct ipc_peer *who);
 
 /*
