@@ -388,7 +388,7 @@ static void test_enter_for_a_user_is_not_bounded_by_what_a_user_may(void **state
 		snprintf(name, sizeof(name), "slurm-%u", i);
 		assert_true(enter_for(test, name, USER, 1).later);
 	}
-	expect_not_for(enter_for(test, "another", USER, 1), IPC_ERROR_REFUSED, "all together 256");
+	expect_not_for(enter_for(test, "another", USER, 1), IPC_ERROR_FAILED, "all together 256");
 }
 
 /* A leaf in the pool, noted as entered by the user; UINT32_MAX: not at all. */
@@ -522,7 +522,7 @@ static void test_enter_writes_nothing_in_a_dry_run(void **state)
 	struct enter_test *test = *state;
 
 	test->daemon.options.dry_run = true;
-	expect_refused(test, "cache", NULL, IPC_ERROR_REFUSED, "dry run");
+	expect_refused(test, "cache", NULL, IPC_ERROR_FAILED, "dry run");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -140,6 +140,21 @@ static void test_server_leaves_the_path_to_another_one_there(void **state)
 	fixture->server = other.server;
 }
 
+/* All tasks of a step come at once. */
+static void test_server_lets_many_wait_to_be_let_in(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		fd[i] = connect_to(fixture);
+	turns(fixture, ARRAY_SIZE(fd));
+	assert_int_equal(stats_of(fixture).clients + stats_of(fixture).refused, ARRAY_SIZE(fd));
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		close(fd[i]);
+	turns(fixture, ARRAY_SIZE(fd));
+}
+
 static void test_server_takes_few_calls_of_a_client_a_turn(void **state)
 {
 	struct fixture *fixture = *state;
@@ -490,6 +505,7 @@ int main(void)
 		SERVER_TEST(test_server_whose_path_was_removed_listens_again),
 		SERVER_TEST(test_server_without_a_file_to_spare_rests_and_goes_on),
 		SERVER_TEST(test_server_leaves_the_path_to_another_one_there),
+		SERVER_TEST(test_server_lets_many_wait_to_be_let_in),
 		SERVER_TEST(test_server_takes_few_calls_of_a_client_a_turn),
 		SERVER_TEST(test_server_unread_answer_stops_its_client_then_drops_it),
 		SERVER_TEST(test_server_slow_reader_gets_the_whole_answer),

@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a line of plugstack.conf may say, which component a step goes to by it, what uwd is asked,
- * and which step it is not asked for. */
+/* What a line of plugstack.conf may say, which component a step goes to by it, what uwd is asked
+ * and what its answers are to a step, and which step it is not asked for. */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/units.h"
 #include "user/ipc/json.h"
+#include "user/ipc/server.h"
 #include "user/slurm/defaults.h"
 #include "user/slurm/place.h"
 #include "user/slurm/tracked.h"
@@ -193,6 +201,142 @@ static void test_a_uwd_that_is_away_is_no_refusal(void **state)
 	assert_non_null(strstr(err.text, "uwd is not running"));
 }
 
+/* ---- what uwd answers ---- */
+
+struct uwd {
+	char folder[32], path[64];
+	int listen;
+};
+
+static int setup_uwd(void **state)
+{
+	struct uwd *uwd = calloc(1, sizeof(*uwd));
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	snprintf(uwd->folder, sizeof(uwd->folder), "/tmp/uw-test-XXXXXX");
+	assert_non_null(mkdtemp(uwd->folder));
+	snprintf(uwd->path, sizeof(uwd->path), "%s/uwd.sock", uwd->folder);
+	strcpy(address.sun_path, uwd->path);
+	uwd->listen = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(uwd->listen, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(uwd->listen, 4), 0);
+	*state = uwd;
+	return 0;
+}
+
+static int teardown_uwd(void **state)
+{
+	struct uwd *uwd = *state;
+
+	close(uwd->listen);
+	unlink(uwd->path);
+	rmdir(uwd->folder);
+	free(uwd);
+	return 0;
+}
+
+/* A child that gives each who calls the next of these answers. */
+static pid_t start_answers(const struct uwd *uwd, const char *const *answer)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (; *answer; answer++) {
+		int fd = accept(uwd->listen, NULL, NULL);
+		char call[4096];
+
+		if (recv(fd, call, sizeof(call), 0) <= 0 ||
+		    send(fd, *answer, strlen(*answer) + 1, 0) < 0)
+			_exit(1);
+		close(fd);
+	}
+	_exit(0);
+}
+
+#define ANSWER_ERROR(name) "{\"error\":\"" name "\",\"parameters\":{\"reason\":\"why\"}}"
+#define ANSWER_GOOD        "{\"parameters\":{}}"
+
+/* Of many tasks that come at once each gets in. */
+static void test_who_finds_uwd_busy_comes_again(void **state)
+{
+	static const char *const answers[] = {ANSWER_ERROR(IPC_ERROR_BUSY),
+					      ANSWER_ERROR(IPC_ERROR_BUSY), ANSWER_GOOD, NULL};
+	const struct slurm_task task = {.component = "batch", .job = 7};
+	const struct uwd *uwd = *state;
+	struct uw_err err = {0};
+	int status = -1;
+	pid_t pid = start_answers(uwd, answers);
+
+	assert_int_equal(slurm_place(uwd->path, &task, &err), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* A step ends by what uwd says of it alone. */
+static void test_trouble_of_uwds_own_is_no_refusal(void **state)
+{
+	static const struct {
+		const char *answer;
+		int rc;
+	} rows[] = {
+		{ANSWER_ERROR(IPC_ERROR_REFUSED), -EPERM},
+		{ANSWER_ERROR(IPC_ERROR_NOT_PERMITTED), -EPERM},
+		{ANSWER_ERROR(IPC_ERROR_NO_COMPONENT), -ENOENT},
+		{ANSWER_ERROR(IPC_ERROR_INVALID_PARAMETER), -EINVAL},
+		{ANSWER_ERROR(IPC_ERROR_FAILED), SLURM_PLACE_AWAY},
+		{ANSWER_ERROR(IPC_ERROR_NO_METHOD), SLURM_PLACE_AWAY},
+		{ANSWER_ERROR("com.example.Unknown"), SLURM_PLACE_AWAY},
+		{"nonsense", SLURM_PLACE_AWAY},
+		{"[]", SLURM_PLACE_AWAY},
+	};
+	const struct slurm_task task = {.component = "batch", .job = 7};
+	const struct uwd *uwd = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *const answers[] = {rows[i].answer, NULL};
+		struct uw_err err = {0};
+		pid_t pid = start_answers(uwd, answers);
+
+		assert_int_equal(slurm_place(uwd->path, &task, &err), rows[i].rc);
+		assert_string_not_equal(err.text, "");
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+	}
+}
+
+static void test_an_end_that_nobody_hears_is_known(void **state)
+{
+	static const char *const answers[] = {ANSWER_GOOD, NULL};
+	const struct slurm_task task = {.component = "batch", .job = 7};
+	const struct uwd *uwd = *state;
+	pid_t pid;
+
+	assert_false(slurm_tell_end("/nonexistent/uwd.sock", &task, true));
+	assert_false(slurm_tell_end(uwd->path, &task, true));
+	close(accept(uwd->listen, NULL, NULL)); /* that call */
+	pid = start_answers(uwd, answers);
+	assert_true(slurm_tell_end(uwd->path, &task, true));
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* uwd looks at no more of them. */
+static void test_a_user_of_many_groups_names_the_first(void **state)
+{
+	static const gid_t groups[IPC_GROUPS_MAX + 1];
+	const struct slurm_task task = {
+		.component = "batch",
+		.group = groups,
+		.group_count = ARRAY_SIZE(groups),
+	};
+	AUTO_JSON json_t *parameters = slurm_place_parameters(&task);
+
+	(void)state;
+	assert_int_equal(
+		json_array_size(json_object_get(json_object_get(parameters, "user"), "groups")),
+		IPC_GROUPS_MAX);
+}
+
 /* Its own group of version 2 counts, by whatever is above and below. */
 static void test_a_step_that_slurm_tracks_by_cgroup_is_known_by_its_group(void **state)
 {
@@ -218,7 +362,9 @@ static void test_a_step_that_slurm_tracks_by_cgroup_is_known_by_its_group(void *
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		assert_int_equal(slurm_is_tracked(rows[i].cgroups), rows[i].tracked);
+		assert_int_equal(slurm_is_tracked(rows[i].cgroups, (long)strlen(rows[i].cgroups)),
+				 rows[i].tracked);
+	assert_true(slurm_is_tracked("", -ENOBUFS));
 }
 
 int main(void)
@@ -232,6 +378,13 @@ int main(void)
 		cmocka_unit_test(test_words_that_are_too_long_or_too_many_are_refused),
 		cmocka_unit_test(test_uwd_is_asked_for_the_jobs_user_and_size),
 		cmocka_unit_test(test_a_uwd_that_is_away_is_no_refusal),
+		cmocka_unit_test_setup_teardown(test_who_finds_uwd_busy_comes_again, setup_uwd,
+						teardown_uwd),
+		cmocka_unit_test_setup_teardown(test_trouble_of_uwds_own_is_no_refusal, setup_uwd,
+						teardown_uwd),
+		cmocka_unit_test_setup_teardown(test_an_end_that_nobody_hears_is_known, setup_uwd,
+						teardown_uwd),
+		cmocka_unit_test(test_a_user_of_many_groups_names_the_first),
 		cmocka_unit_test(test_a_step_that_slurm_tracks_by_cgroup_is_known_by_its_group),
 	};
 

@@ -127,6 +127,10 @@ expect_rc 0 uwctl wait "$id" --timeout 60s
 step -n 3 --overcommit --uw-component=batch cat /proc/self/cgroup
 expect "status of three tasks" "$RC" 0
 expect "their leaves" "$(sort -u <<<"$OUT" | wc -l), $(wc -l <<<"$OUT") tasks" "1, 3 tasks"
+# Many at once wait for uwd, and none of them runs outside.
+step -n 40 --overcommit --uw-component=batch cat /proc/self/cgroup
+expect "status of forty tasks: $(cat /tmp/srun.err)" "$RC" 0
+expect "their leaves" "$(sort -u <<<"$OUT" | wc -l), $(grep -c '^0::/uw/batch/slurm-' <<<"$OUT") tasks" "1, 40 tasks"
 cat >/tmp/batch.sh <<-'END'
 	#!/bin/sh
 	cat /proc/self/cgroup

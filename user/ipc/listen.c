@@ -17,8 +17,6 @@
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
 
-#define BACKLOG 16
-
 bool listen_group(const char *name, gid_t *ret_gid)
 {
 	const struct group *group = name && *name ? getgrnam(name) : NULL;
@@ -94,7 +92,7 @@ int listen_open(const struct listen_place *place, int *ret_fd, struct uw_err *er
 	if (fd < 0)
 		return err_set(err, -errno, "%s: socket: %s", what, strerror(errno));
 	r = bind_path(fd, &address, place->gid, place->open);
-	if (r == 0 && listen(fd, BACKLOG) < 0)
+	if (r == 0 && listen(fd, SOMAXCONN) < 0)
 		r = -errno;
 	if (r < 0)
 		return err_set(err, r, "%s: %s: %s", what, path, strerror(-r));

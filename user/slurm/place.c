@@ -1,29 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * One call of uwd's Enter. A uwd that is away, just ends, or hangs does not hold up the cluster:
- * what Slurm has promised stands without it.
+ * One call of uwd's Enter. A uwd that is away, just ends, hangs or has trouble of its own does not
+ * hold up the cluster: what Slurm has promised stands without it. Many tasks call at once: who
+ * finds uwd busy comes again.
  */
 #include "user/slurm/place.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "user/base/clock.h"
 #include "user/base/units.h"
 #include "user/ipc/client.h"
 #include "user/ipc/json.h"
+#include "user/ipc/server.h"
 
-#define ANSWER_US (5 * US_PER_SEC) /* uwd answers between two ticks, so within milliseconds */
+#define ANSWER_US (5 * US_PER_SEC)  /* uwd answers between two ticks, so within milliseconds */
+#define TOLD_US   (500 * US_PER_MS) /* slurmstepd waits, and only a lesson is lost */
+#define AGAIN_NS  (10 * (long)(US_PER_MS * NS_PER_US))
 
 /* Beyond it is no size, but a mark of Slurm's that there is none. */
 #define MEM_MIB_MAX (1ULL << 30)
 
+/* As many as uwd looks at. */
 static json_t *groups_of(const struct slurm_task *task)
 {
 	json_t *list = json_array();
 
-	for (int i = 0; i < task->group_count; i++)
+	for (int i = 0; i < task->group_count && i < (int)IPC_GROUPS_MAX; i++)
 		json_array_append_new(list, json_integer(task->group[i]));
 	return list;
 }
@@ -49,39 +55,59 @@ json_t *slurm_place_parameters(const struct slurm_task *task)
 	return parameters;
 }
 
-static bool is_away(int rc)
+/* What uwd says of the step. All else is about uwd, or the way to it. */
+static bool is_refusal(int rc)
 {
-	return rc == -ECONNREFUSED || rc == -EPIPE || rc == -EBUSY || rc == -ETIMEDOUT;
+	return rc == -ENOENT || rc == -EPERM || rc == -EINVAL;
 }
 
-static int call(const char *socket, enum ipc_method method, json_t *parameters, struct uw_err *err)
+static int call_once(const char *socket, enum ipc_method method, json_t *parameters,
+		     uint64_t within_us, struct uw_err *err)
 {
 	struct ipc_client client = {.fd = -1};
 	AUTO_JSON json_t *answer = NULL;
 	int rc = ipc_client_open(socket, &client, err);
 
-	if (rc)
-		json_decref(parameters);
-	else
-		rc = ipc_client_call(&client, method, parameters, ANSWER_US, &answer, err);
+	if (!rc)
+		rc = ipc_client_call(&client, method, json_incref(parameters), within_us, &answer,
+				     err);
 	ipc_client_close(&client);
+	return rc;
+}
+
+static int call(const char *socket, enum ipc_method method, json_t *steal, uint64_t within_us,
+		struct uw_err *err)
+{
+	const struct timespec pause = {.tv_nsec = AGAIN_NS};
+	AUTO_JSON json_t *parameters = steal;
+	uint64_t until_us = clock_now_us() + within_us, now_us;
+	int rc;
+
+	if (!parameters)
+		return err_set(err, -ENOMEM, "a call of uwd: out of memory");
+	rc = call_once(socket, method, parameters, within_us, err);
+	while (rc == -EBUSY && (now_us = clock_now_us()) < until_us) {
+		nanosleep(&pause, NULL);
+		rc = call_once(socket, method, parameters, until_us - now_us, err);
+	}
 	return rc;
 }
 
 int slurm_place(const char *socket, const struct slurm_task *task, struct uw_err *err)
 {
-	int rc = call(socket, IPC_ENTER, slurm_place_parameters(task), err);
+	int rc = call(socket, IPC_ENTER, slurm_place_parameters(task), ANSWER_US, err);
 
-	return rc >= 0 ? 0 : is_away(rc) ? SLURM_PLACE_AWAY : rc;
+	return rc >= 0 ? 0 : is_refusal(rc) ? rc : SLURM_PLACE_AWAY;
 }
 
-void slurm_tell_end(const char *socket, const struct slurm_task *task, bool well)
+bool slurm_tell_end(const char *socket, const struct slurm_task *task, bool well)
 {
 	struct uw_err err;
 	char leaf[32];
+	int rc = call(socket, IPC_ENDED,
+		      json_pack("{s:s, s:s, s:b}", "component", task->component, "leaf",
+				leaf_of(task, leaf), "well", well),
+		      TOLD_US, &err);
 
-	(void)call(socket, IPC_ENDED,
-		   json_pack("{s:s, s:s, s:b}", "component", task->component, "leaf",
-			     leaf_of(task, leaf), "well", well),
-		   &err);
+	return rc >= 0 || is_refusal(rc);
 }

@@ -28,14 +28,15 @@ struct slurm_task {
 json_t *slurm_place_parameters(const struct slurm_task *task);
 
 /*
- * 0: it is there. SLURM_PLACE_AWAY: there is no uwd to be had now, err says why. Else a negative
- * errno: uwd has refused, in its own words.
+ * 0: it is there. SLURM_PLACE_AWAY: there is no uwd to be had now, or it has trouble of its own,
+ * err says which. Else uwd has refused, in its own words: -ENOENT, -EPERM or -EINVAL. Takes 5 s at
+ * most.
  */
 #define SLURM_PLACE_AWAY 1
 int slurm_place(const char *socket, const struct slurm_task *task, struct uw_err *err);
 
-/* Tells uwd how it has ended, for its key; component and job are looked at. Nobody hears of it when
- * that fails: uwd learns less then. */
-void slurm_tell_end(const char *socket, const struct slurm_task *task, bool well);
+/* Tells uwd how it has ended, for its key; component and job are looked at. False: nobody answered
+ * within half a second, and uwd learns less then. */
+bool slurm_tell_end(const char *socket, const struct slurm_task *task, bool well);
 
 #endif

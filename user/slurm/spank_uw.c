@@ -3,7 +3,8 @@
  * spank_uw.so, which Slurm loads into srun, sbatch, salloc and slurmstepd: an option that names a
  * component, and on the node each task of a step goes there while it is still root, so that it is
  * there at its first instruction as its user. A task that is refused ends its step; afterwards
- * Slurm would no longer pass that on as a status. Nothing is kept between two calls.
+ * Slurm would no longer pass that on as a status. Of slurmstepd one word is kept between calls:
+ * that uwd did not answer.
  */
 #include <fcntl.h>
 #include <slurm/spank.h>
@@ -109,12 +110,29 @@ static bool speaks(spank_t spank)
 	return spank_get_item(spank, S_TASK_ID, &id) != ESPANK_SUCCESS || !id;
 }
 
+/* What the others would say again stands in slurmd's log alone. */
+static void say_outside(spank_t spank, const char *component, const char *why)
+{
+	if (speaks(spank))
+		slurm_spank_log("spank_uw: %s; the step runs outside of %s", why, component);
+	else
+		slurm_info("spank_uw: %s; a task runs outside of %s", why, component);
+}
+
+static void say_refused(spank_t spank, const char *component, const char *why)
+{
+	if (speaks(spank))
+		slurm_error("spank_uw: %s", why);
+	else
+		slurm_info("spank_uw: a task is refused in %s: %s", component, why);
+}
+
 static bool is_tracked(void)
 {
 	char text[4096];
 
-	return text_read_at(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) > 0 &&
-	       slurm_is_tracked(text);
+	return slurm_is_tracked(text,
+				text_read_at(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)));
 }
 
 static int place(spank_t spank, const char *socket, const char *component)
@@ -129,10 +147,10 @@ static int place(spank_t spank, const char *socket, const char *component)
 		return -1;
 	}
 	rc = slurm_place(socket, &task, &err);
-	if (rc == SLURM_PLACE_AWAY && speaks(spank))
-		slurm_spank_log("spank_uw: %s; the step runs outside of %s", err.text, component);
-	else if (rc < 0 && speaks(spank))
-		slurm_error("spank_uw: %s", err.text);
+	if (rc == SLURM_PLACE_AWAY)
+		say_outside(spank, component, err.text);
+	else if (rc < 0)
+		say_refused(spank, component, err.text);
 	return rc < 0 ? rc : 0;
 }
 
@@ -169,21 +187,22 @@ int slurm_spank_task_init_privileged(spank_t spank, int argc, char *argv[])
 	return 0;
 }
 
-/* In slurmstepd, which waits for it. */
+/* In slurmstepd, which waits for it: a uwd that hangs holds up one task of a step, not each. */
 int slurm_spank_task_exit(spank_t spank, int argc, char *argv[])
 {
 	struct slurm_task task = {0};
 	struct slurm_defaults defaults;
 	struct uw_err err = {0};
+	static bool unheard;
 	int status = -1;
 
-	if (!asked_for(spank, &key_option) ||
+	if (unheard || !asked_for(spank, &key_option) ||
 	    slurm_defaults_read(argc, argv, IPC_SOCKET_PATH, &defaults, &err) ||
 	    spank_get_item(spank, S_JOB_ID, &task.job) != ESPANK_SUCCESS ||
 	    spank_get_item(spank, S_TASK_EXIT_STATUS, &status) != ESPANK_SUCCESS)
 		return 0;
 	task.component = component_of(spank, &defaults);
 	if (*task.component)
-		slurm_tell_end(defaults.socket, &task, !status);
+		unheard = !slurm_tell_end(defaults.socket, &task, !status);
 	return 0;
 }

@@ -19,10 +19,13 @@ static const char *path_of(const char *cgroups)
 	return at ? strchr(at, '/') : NULL;
 }
 
-bool slurm_is_tracked(const char *cgroups)
+bool slurm_is_tracked(const char *cgroups, long length)
 {
 	static const char job[] = "/job_", step[] = "/step_";
-	const char *at = path_of(cgroups);
+	const char *at = length < 0 ? NULL : path_of(cgroups);
+
+	if (length < 0)
+		return true;
 
 	for (at = at ? strstr(at, job) : NULL; at; at = strstr(at, job)) {
 		size_t digits = strspn(at + strlen(job), DIGITS);

@@ -10,7 +10,11 @@
 
 #include <stdbool.h>
 
-/* Of what /proc/self/cgroup says in a task that slurmstepd has just forked. */
-bool slurm_is_tracked(const char *cgroups);
+/*
+ * Of what /proc/self/cgroup says in a task that slurmstepd has just forked: length bytes, or the
+ * negative errno of reading it as a whole, where it counts as tracked: a step that stays outside is
+ * not lost.
+ */
+bool slurm_is_tracked(const char *cgroups, long length);
 
 #endif

@@ -47,11 +47,12 @@ static bool has_room(const struct daemon *daemon, const struct ipc_peer *peer,
 		     struct ipc_answer *answer)
 {
 	uint32_t all, own = entered_count(daemon, place->uid, &all);
+	bool is_full = !before && all >= ENTERED_MAX;
 
-	if ((before || all < ENTERED_MAX) &&
+	if (!is_full &&
 	    (!peer->uid || (before && before->uid == place->uid) || own < ENTERED_MAX_USER))
 		return true;
-	ipc_answer_fail(answer, IPC_ERROR_REFUSED,
+	ipc_answer_fail(answer, is_full ? IPC_ERROR_FAILED : IPC_ERROR_REFUSED,
 			"uid %u has entered %u leaves of %u in all; a user may enter %u, "
 			"all together %u",
 			(unsigned int)place->uid, own, all, ENTERED_MAX_USER, ENTERED_MAX);
@@ -296,7 +297,7 @@ void method_enter(struct daemon *daemon, const struct ipc_call *call, struct ipc
 	int rc;
 
 	if (daemon->options.dry_run) {
-		ipc_answer_fail(answer, IPC_ERROR_REFUSED, "this uwd is a dry run");
+		ipc_answer_fail(answer, IPC_ERROR_FAILED, "this uwd is a dry run");
 		return;
 	}
 	if (!read_service(call, answer, &who, &entering) ||
