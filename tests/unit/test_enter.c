@@ -466,6 +466,12 @@ static void test_enter_reserves_what_is_the_leafs_limit(void **state)
 	daemon->frame.leaf[0] = (struct leaf_sample){.cgid = st.st_ino, .current_bytes = 300000};
 	entered_promised(daemon, promised);
 	assert_int_equal(promised[1], 700000);
+	/* Files that it read are no part of it. */
+	daemon->frame.component[1].current_bytes = 1000000;
+	daemon->frame.component[1].inactive_file_bytes = 900000;
+	entered_promised(daemon, promised);
+	assert_int_equal(promised[1], 970000);
+	daemon->frame.component[1] = (struct component_sample){0};
 	daemon->frame.leaf[0].current_bytes = 1200000;
 	entered_promised(daemon, promised);
 	assert_int_equal(promised[1], 0);

@@ -15,6 +15,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
 #include "user/daemon/leaf_files.h"
+#include "user/daemon/solid.h"
 #include "user/model/leaf_index.h"
 
 struct entered_list {
@@ -222,7 +223,9 @@ void entered_promised(const struct daemon *daemon, uint64_t ret_bytes[static UW_
 		if (component < 0)
 			continue;
 		sample = sample_of(&daemon->frame, &index, entered->cgid);
-		used = sample ? sample->current_bytes : 0;
+		used = sample ? solid_bytes(&daemon->frame.component[component],
+					    sample->current_bytes)
+			      : 0;
 		ret_bytes[component] += entered->bytes > used ? entered->bytes - used : 0;
 	}
 }

@@ -46,7 +46,8 @@ uint64_t entered_reserved_in(const struct daemon *daemon, uint64_t cgid);
 /* Says so in the leaves of the frame that is being filled. */
 void entered_tell_leaves(struct daemon *daemon);
 
-/* Of each component what is reserved so and was not in use in the last frame. */
+/* Of each component what is reserved so and was not in use in the last frame: pages of files that
+ * reclaim finds are not, as spoken_by_others leaves them out too. */
 void entered_promised(const struct daemon *daemon, uint64_t ret_bytes[static UW_COMPONENTS_MAX]);
 
 #endif

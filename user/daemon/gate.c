@@ -13,6 +13,7 @@
 #include "user/base/clock.h"
 #include "user/base/journal.h"
 #include "user/base/units.h"
+#include "user/daemon/solid.h"
 #include "user/daemon/spoken.h"
 #include "user/ipc/json.h"
 #include "user/kern/kern.h"
@@ -51,7 +52,7 @@ static uint64_t room_of(struct daemon *daemon, uint32_t i)
 		.budget_bytes = conf->budget_bytes,
 		.in_force_bytes = daemon->component[i].view.in_force_bytes,
 		.current_bytes = sample->current_bytes,
-		.reclaimable_bytes = spoken_reclaimable(sample),
+		.reclaimable_bytes = solid_reclaimable(sample),
 		.borrows = conf->borrow,
 	};
 

@@ -21,6 +21,7 @@
 #include "user/daemon/leases_report.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/ration.h"
+#include "user/daemon/solid.h"
 #include "user/daemon/spoken.h"
 #include "user/daemon/tasks.h"
 #include "user/jobs/jobs.h"
@@ -67,18 +68,6 @@ static void read_headroom(struct daemon *daemon, struct lease_headroom *headroom
 	headroom->host_free_bytes = sub_bytes(room, kept);
 }
 
-/* What reclaim would not find of a part of a component. Whose its file pages are is not known: each
- * leaf is taken to have them by its size. */
-static uint64_t solid_bytes(const struct daemon *daemon, uint32_t component, uint64_t bytes)
-{
-	const struct component_sample *sample = &daemon->frame.component[component];
-	uint64_t room = spoken_reclaimable(sample);
-
-	if (!sample->current_bytes || room >= sample->current_bytes)
-		return room ? 0 : bytes;
-	return bytes - (uint64_t)((unsigned __int128)bytes * room / sample->current_bytes);
-}
-
 /* Of those that have clients: they are few, and leaves and jobs may be many. */
 static void tell_leaves(struct daemon *daemon)
 {
@@ -95,9 +84,10 @@ static void tell_leaves(struct daemon *daemon)
 		if (at == LEAF_NONE)
 			continue;
 		leaf = &frame->leaf[at];
-		lease_leaf_use(daemon->leases, leaf->cgid,
-			       solid_bytes(daemon, leaf->component, leaf->current_bytes),
-			       spoken_reserved_in(daemon, leaf->cgid));
+		lease_leaf_use(
+			daemon->leases, leaf->cgid,
+			solid_bytes(&daemon->frame.component[leaf->component], leaf->current_bytes),
+			spoken_reserved_in(daemon, leaf->cgid));
 	}
 }
 
@@ -135,7 +125,7 @@ static uint64_t read_use(const struct daemon *daemon, uint32_t component, const 
 		 daemon->config.component[component].name, leaf);
 	if (text_read_at(daemon->pool.dir, path, text, sizeof(text)) <= 0)
 		return 0;
-	return solid_bytes(daemon, component, strtoull(text, NULL, 10));
+	return solid_bytes(&daemon->frame.component[component], strtoull(text, NULL, 10));
 }
 
 static void read_leaf(const struct daemon *daemon, char *position, struct lease_place *place)

@@ -9,6 +9,7 @@
 
 #include "user/base/units.h"
 #include "user/daemon/entered.h"
+#include "user/daemon/solid.h"
 #include "user/jobs/jobs.h"
 #include "user/policy/lease/lease.h"
 #include "user/sense/sense.h"
@@ -47,17 +48,11 @@ uint64_t spoken_reserved_in(const struct daemon *daemon, uint64_t cgid)
 	return entered_reserved_in(daemon, cgid);
 }
 
-uint64_t spoken_reclaimable(const struct component_sample *sample)
-{
-	return sample->active_file_bytes + sample->inactive_file_bytes +
-	       sample->slab_reclaimable_bytes;
-}
-
 uint64_t spoken_by_others(const struct daemon *daemon, uint32_t component,
 			  const struct spoken_jobs *jobs)
 {
 	const struct component_sample *sample = &daemon->frame.component[component];
-	uint64_t room = spoken_reclaimable(sample) + jobs->current_bytes[component];
+	uint64_t room = solid_reclaimable(sample) + jobs->current_bytes[component];
 
 	return sample->current_bytes - min_bytes(sample->current_bytes, room);
 }
@@ -90,7 +85,7 @@ uint64_t spoken_room(struct daemon *daemon)
 		const struct component_sample *sample = &daemon->frame.component[i];
 
 		held += sample->current_bytes -
-			min_bytes(sample->current_bytes, spoken_reclaimable(sample));
+			min_bytes(sample->current_bytes, solid_reclaimable(sample));
 	}
 	return min_bytes(spoken_host(daemon)->available_bytes, usable - min_bytes(held, usable));
 }

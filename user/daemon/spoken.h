@@ -17,9 +17,6 @@ void spoken_by_jobs(const struct daemon *daemon, struct spoken_jobs *ret_jobs);
 /* What is reserved for who runs in this leaf: a job, or who was let in with a size. 0: nothing. */
 uint64_t spoken_reserved_in(const struct daemon *daemon, uint64_t cgid);
 
-/* File pages and slab that reclaim finds: room, whoever read them. */
-uint64_t spoken_reclaimable(const struct component_sample *sample);
-
 /* What the component uses besides its jobs, and reclaim would not find. */
 uint64_t spoken_by_others(const struct daemon *daemon, uint32_t component,
 			  const struct spoken_jobs *jobs);
