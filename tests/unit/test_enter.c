@@ -388,7 +388,33 @@ static void test_enter_for_a_user_is_not_bounded_by_what_a_user_may(void **state
 		snprintf(name, sizeof(name), "slurm-%u", i);
 		assert_true(enter_for(test, name, USER, 1).later);
 	}
-	expect_not_for(enter_for(test, "another", USER, 1), IPC_ERROR_FAILED, "all together 256");
+	expect_not_for(enter_for(test, "another", USER, 1), IPC_ERROR_FAILED, "all together 1024");
+}
+
+/* What root has for jobs is none of a user's own, and users leave root its part of the list. */
+static void test_enter_leaves_users_and_root_their_parts(void **state)
+{
+	struct enter_test *test = *state;
+	const struct ipc_peer user = test->peer, root = {.pid = start_child(0)};
+	char name[16];
+
+	test->peer = root;
+	for (unsigned int i = 0; i < ENTERED_MAX_USER; i++) {
+		snprintf(name, sizeof(name), "slurm-%u", i);
+		assert_true(enter_for(test, name, USER, 1).later);
+	}
+	test->peer = user;
+	assert_true(enter(test, "cache", "own").later);
+	for (uid_t uid = USER + 1; uid <= USER + ENTERED_MAX_USERS; uid++) {
+		const struct entered place = {
+			.component = "cache", .leaf = "of-others", .uid = uid};
+
+		assert_non_null(entered_add(&test->daemon, &place));
+	}
+	expect_refused(test, "cache", "another", IPC_ERROR_FAILED, "all together 512");
+	test->peer = root;
+	assert_true(enter_for(test, "another", USER, 1).later);
+	end_child(user.pid);
 }
 
 /* A leaf in the pool, noted as entered by the user; UINT32_MAX: not at all. */
@@ -553,6 +579,7 @@ int main(void)
 		TEST(test_enter_lets_a_users_processes_join_each_other),
 		TEST(test_enter_of_several_that_fail_leaves_the_place_of_others),
 		TEST(test_enter_for_a_user_is_not_bounded_by_what_a_user_may),
+		TEST(test_enter_leaves_users_and_root_their_parts),
 		TEST(test_ended_is_kept_until_the_leaf_goes),
 		TEST(test_enter_reserves_what_is_the_leafs_limit),
 	};

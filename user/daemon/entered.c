@@ -18,9 +18,11 @@
 #include "user/daemon/solid.h"
 #include "user/model/leaf_index.h"
 
+#define ROOM_STEP 64U
+
 struct entered_list {
-	uint32_t count;
-	struct entered at[ENTERED_MAX];
+	uint32_t count, room;
+	struct entered at[];
 };
 
 /* ---- the list ---- */
@@ -35,26 +37,47 @@ struct entered *entered_find(struct daemon *daemon, const char *component, const
 	return NULL;
 }
 
+static bool counts_for(const struct entered *at, uid_t uid)
+{
+	return (at->uid == uid && !at->by_root) ||
+	       (at->coming && at->comer == uid && !at->comer_by_root);
+}
+
 uint32_t entered_count(const struct daemon *daemon, uid_t uid, uint32_t *ret_all)
 {
 	const struct entered_list *list = daemon->entered;
 	uint32_t count = 0;
 
 	*ret_all = list ? list->count : 0;
-	for (uint32_t i = 0; i < *ret_all; i++) {
-		const struct entered *at = &list->at[i];
-
-		count += at->uid == uid || (at->coming && at->comer == uid);
-	}
+	for (uint32_t i = 0; i < *ret_all; i++)
+		count += counts_for(&list->at[i], uid);
 	return count;
+}
+
+/* For one more. */
+static struct entered_list *need_room(struct daemon *daemon)
+{
+	struct entered_list *list = daemon->entered;
+	uint32_t count = list ? list->count : 0;
+
+	if (count == ENTERED_MAX)
+		return NULL;
+	if (list && count < list->room)
+		return list;
+	list = realloc(list, sizeof(*list) + (count + ROOM_STEP) * sizeof(*list->at));
+	if (!list)
+		return NULL;
+	list->count = count;
+	list->room = count + ROOM_STEP;
+	daemon->entered = list;
+	return list;
 }
 
 struct entered *entered_add(struct daemon *daemon, const struct entered *place)
 {
-	struct entered_list *list = daemon->entered ? daemon->entered : calloc(1, sizeof(*list));
+	struct entered_list *list = need_room(daemon);
 
-	daemon->entered = list;
-	if (!list || list->count == ENTERED_MAX)
+	if (!list)
 		return NULL;
 	list->at[list->count] = *place;
 	return &list->at[list->count++];
@@ -98,6 +121,8 @@ static int find_entered(void *data, const char *name)
 	text_copy(place.component, sizeof(place.component), scan->component);
 	place.cgid = st.st_ino;
 	place.bytes = read_limit(leaf);
+	place.by_root =
+		place.bytes || !strncmp(name, ENTERED_SLURM_PREFIX, strlen(ENTERED_SLURM_PREFIX));
 	/* The rest is entered again, or found by the next uwd. */
 	return entered_add(scan->daemon, &place) ? 0 : -ENOSPC;
 }

@@ -9,16 +9,22 @@
 
 #include "user/daemon/state.h"
 
-#define ENTERED_MAX      256U /* at once */
-#define ENTERED_MAX_USER 32U  /* of one user that is not root, by itself */
+#define ENTERED_MAX       1024U             /* at once, of FRAME_LEAVES_MAX */
+#define ENTERED_MAX_USERS (ENTERED_MAX / 2) /* where no user goes beyond: the rest is root's */
+#define ENTERED_MAX_USER  32U               /* of one user that is not root, by itself */
+
+/* Names of the leaves of Slurm's jobs, which root alone enters. */
+#define ENTERED_SLURM_PREFIX "slurm-"
 
 struct entered {
 	char component[UW_NAME_LEN], leaf[JOBS_LEAF_LEN];
 	uid_t uid;
-	uint64_t cgid;         /* 0: nobody has come yet */
-	uint64_t bytes;        /* that are reserved; 0 = none are */
-	uint32_t coming;       /* on their way */
-	uid_t comer;           /* whose leaf it is once one of them is there */
+	uint64_t cgid;   /* 0: nobody has come yet */
+	uint64_t bytes;  /* that are reserved; 0 = none are */
+	bool by_root;    /* who entered it for uid, or itself: not one of the user's */
+	uint32_t coming; /* on their way */
+	uid_t comer;     /* whose leaf it is once one of them is there */
+	bool comer_by_root;
 	char key[JOB_KEY_LEN]; /* what it uses is learned of; "" = of none */
 	uint64_t began_us;
 	bool ended_well, ended_badly; /* one who ran there did, as was said */
@@ -27,7 +33,7 @@ struct entered {
 /* NULL: not in the list. Valid until the list changes. */
 struct entered *entered_find(struct daemon *daemon, const char *component, const char *leaf);
 
-/* How many there are, and of them the user's, or on the way to being. */
+/* How many there are, and of them the user's by itself, or on the way to being. */
 uint32_t entered_count(const struct daemon *daemon, uid_t uid, uint32_t *ret_all);
 
 /* A copy of place, added; NULL: no memory, or ENTERED_MAX are there. */

@@ -41,21 +41,22 @@ static void take_back(struct daemon *daemon, const struct entering *entering)
 		entered_forget(daemon, entered);
 }
 
-/* One user's leaves are bounded, but for those that root makes for it. */
+/* One user's leaves are bounded, and all users' too, but for those that root makes for them. */
 static bool has_room(const struct daemon *daemon, const struct ipc_peer *peer,
 		     const struct entered *place, const struct entered *before,
 		     struct ipc_answer *answer)
 {
 	uint32_t all, own = entered_count(daemon, place->uid, &all);
-	bool is_full = !before && all >= ENTERED_MAX;
+	uint32_t most = peer->uid ? ENTERED_MAX_USERS : ENTERED_MAX;
+	bool is_full = !before && all >= most;
+	bool is_own = before && before->uid == place->uid && !before->by_root;
 
-	if (!is_full &&
-	    (!peer->uid || (before && before->uid == place->uid) || own < ENTERED_MAX_USER))
+	if (!is_full && (!peer->uid || is_own || own < ENTERED_MAX_USER))
 		return true;
 	ipc_answer_fail(answer, is_full ? IPC_ERROR_FAILED : IPC_ERROR_REFUSED,
 			"uid %u has entered %u leaves of %u in all; a user may enter %u, "
 			"all together %u",
-			(unsigned int)place->uid, own, all, ENTERED_MAX_USER, ENTERED_MAX);
+			(unsigned int)place->uid, own, all, ENTERED_MAX_USER, most);
 	return false;
 }
 
@@ -81,6 +82,7 @@ static bool put(struct daemon *daemon, const struct ipc_peer *peer, const struct
 	if (before) {
 		before->coming = 1;
 		before->comer = place->uid;
+		before->comer_by_root = place->by_root;
 	} else if (!entered_add(daemon, place)) {
 		ipc_answer_fail(answer, IPC_ERROR_FAILED, "out of memory");
 		return false;
@@ -90,13 +92,11 @@ static bool put(struct daemon *daemon, const struct ipc_peer *peer, const struct
 
 /* ---- what is asked for ---- */
 
-/* Of a job of Slurm's: who could enter it first would have the job's tasks run without its size, or
- * outside. Its number is known beforehand. */
-#define SLURM_LEAF_PREFIX "slurm-"
-
+/* Who could enter the leaf of a job of Slurm's first would have its tasks run without their size,
+ * or outside. The job's number is known beforehand. */
 static bool is_of_others(const char *leaf, uid_t caller)
 {
-	if (caller && !strncmp(leaf, SLURM_LEAF_PREFIX, strlen(SLURM_LEAF_PREFIX)))
+	if (caller && !strncmp(leaf, ENTERED_SLURM_PREFIX, strlen(ENTERED_SLURM_PREFIX)))
 		return true;
 	return !strcmp(leaf, CG_ADOPTED) || !strcmp(leaf, CG_POOLS) ||
 	       !strncmp(leaf, JOBS_LEAF_PREFIX, strlen(JOBS_LEAF_PREFIX)) ||
@@ -217,6 +217,7 @@ static bool read_place(const struct daemon *daemon, const struct ipc_call *call,
 		return false;
 	}
 	ret_place->uid = ret_place->comer = who->uid;
+	ret_place->by_root = ret_place->comer_by_root = !call->peer->uid;
 	text_copy(ret_place->component, sizeof(ret_place->component),
 		  daemon->config.component[at].name);
 	return read_leaf(call, answer, ret_place);
