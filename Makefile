@@ -197,7 +197,7 @@ SPANK_OBJ := $(patsubst %.c,$(O)/pic/%.o,$(call SRC,slurm) $(addprefix user/ipc/
 	interface_jobs.c interface_leases.c interface_metrics.c) $(wildcard user/base/*.c))
 $(O)/spank_uw.so: user/slurm/spank_uw.c user/slurm/spank_uw.map $(SPANK_OBJ)
 	$(Q)if [ ! -e $(SPANK_H) ]; then \
-		echo "  SKIP    $@: no $(SPANK_H), which libslurm-dev has"; \
+		echo "  SKIP    $@: no $(SPANK_H), which libslurm-dev has"; rm -f $@; \
 	else \
 		echo "  LINK    $@"; \
 		$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -MMD -MP -MF $(O)/spank_uw.d $(LDFLAGS) -shared \

@@ -225,12 +225,17 @@ static bool read_place(const struct daemon *daemon, const struct ipc_call *call,
 
 /* ---- the move ---- */
 
-static void fail(struct ipc_answer *answer, const struct entered *place, int rc)
+/* Who joins others did not choose the name. */
+static void fail(struct ipc_answer *answer, const struct entering *entering, int rc)
 {
+	const struct entered *place = &entering->place;
+
 	if (rc == -EEXIST)
-		ipc_answer_fail(answer, IPC_ERROR_REFUSED,
-				"%s/%s: something runs there; choose another --name",
-				place->component, place->leaf);
+		ipc_answer_fail(answer, IPC_ERROR_REFUSED, "%s/%s: %s", place->component,
+				place->leaf,
+				entering->joins ? "what runs there is another user's, or did not "
+						  "enter it"
+						: "something runs there; choose another --name");
 	else
 		ipc_answer_fail(answer, IPC_ERROR_FAILED, "%s/%s: %s", place->component,
 				place->leaf, strerror(-rc));
@@ -255,7 +260,7 @@ static void on_moved(struct daemon *daemon, void *data, int rc, uint64_t cgid)
 	struct ipc_answer answer = {0};
 
 	if (rc) {
-		fail(&answer, place, rc);
+		fail(&answer, entering, rc);
 		take_back(daemon, entering);
 	} else {
 		entered->coming--;
@@ -307,7 +312,7 @@ void method_enter(struct daemon *daemon, const struct ipc_call *call, struct ipc
 		return;
 	rc = begin(daemon, call, &entering);
 	if (rc) {
-		fail(answer, &entering.place, rc);
+		fail(answer, &entering, rc);
 		take_back(daemon, &entering);
 		return;
 	}
