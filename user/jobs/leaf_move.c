@@ -50,19 +50,29 @@ static int put_in(int dir, const struct leaf_move *move)
 	return rc ? rc : move_in(dir, move);
 }
 
-/* As its user has entered it: what is noted there and its limit stay. */
-static int join(int pool, const struct leaf_move *move)
+static int open_leaf(int pool, const struct leaf_move *move, struct cg_group *ret_leaf)
 {
-	AUTO_CLOSE int dir = -1;
-	struct uw_err err;
+	char path[CG_PATH_LEN];
+
+	snprintf(path, sizeof(path), "%s/%s", move->component, move->leaf);
+	return cg_group_open(pool, path, 0, ret_leaf);
+}
+
+/* As its user has entered it: what is noted there and its limit stay. */
+static int join(int pool, const struct leaf_move *move, uint64_t *ret_cgid)
+{
+	struct cg_group leaf;
 	uid_t uid;
-	int rc = cg_leaf_ensure(pool, move->component, move->leaf, &dir, &err);
+	int rc = open_leaf(pool, move, &leaf);
 
 	if (rc)
 		return rc;
-	if (cg_leaf_read_entered(dir, &uid) || uid != move->uid)
-		return -EEXIST;
-	return move_in(dir, move);
+	rc = cg_leaf_read_entered(leaf.dir, &uid) || uid != move->uid ? -EEXIST
+								      : move_in(leaf.dir, move);
+	if (!rc)
+		*ret_cgid = leaf.id;
+	cg_group_close(&leaf);
+	return rc;
 }
 
 static void give_up(int pool, int dir, const struct leaf_move *move)
@@ -76,28 +86,24 @@ static void give_up(int pool, int dir, const struct leaf_move *move)
 
 static int read_id(int pool, const struct leaf_move *move, uint64_t *ret_cgid)
 {
-	struct cg_group group = {0};
-	char path[CG_PATH_LEN];
-	int rc;
+	struct cg_group leaf;
+	int rc = open_leaf(pool, move, &leaf);
 
-	snprintf(path, sizeof(path), "%s/%s", move->component, move->leaf);
-	rc = cg_group_open(pool, path, 0, &group);
 	if (rc)
 		return rc;
-	*ret_cgid = group.id;
-	cg_group_close(&group);
+	*ret_cgid = leaf.id;
+	cg_group_close(&leaf);
 	return 0;
 }
 
-int leaf_move_in(int pool, const struct leaf_move *move, uint64_t *ret_cgid)
+/* -EEXIST: somebody runs there. */
+static int make(int pool, const struct leaf_move *move, uint64_t *ret_cgid)
 {
 	AUTO_CLOSE int dir = -1;
 	char name[JOBS_LEAF_LEN];
 	struct uw_err err;
 	int rc = cg_leaf_create(pool, move->component, move->leaf, name, sizeof(name), &dir, &err);
 
-	if (rc == -EEXIST && move->joins)
-		return join(pool, move) ?: read_id(pool, move, ret_cgid);
 	if (rc)
 		return rc;
 	rc = read_id(pool, move, ret_cgid);
@@ -106,4 +112,15 @@ int leaf_move_in(int pool, const struct leaf_move *move, uint64_t *ret_cgid)
 	if (rc)
 		give_up(pool, dir, move);
 	return rc;
+}
+
+int leaf_move_in(int pool, const struct leaf_move *move, uint64_t *ret_cgid)
+{
+	int rc = make(pool, move, ret_cgid);
+
+	if (rc != -EEXIST || !move->joins)
+		return rc;
+	rc = join(pool, move, ret_cgid);
+	/* They have left, and it went with them. */
+	return rc == -ENOENT || rc == -ENODEV ? make(pool, move, ret_cgid) : rc;
 }
