@@ -141,6 +141,19 @@ expect_rc 3 as_user sbatch -D /tmp -W --mem=100M --uw-component=batch -o /tmp/sb
 expect_match "the script, and its step" "$(sort -u /tmp/sbatch.out)" '^0::/uw/batch/slurm-[0-9]+$'
 expect "lines of both" "$(wc -l </tmp/sbatch.out)" 2
 
+# ---- what a job has put into the background ends with it ----
+cat >/tmp/leaves.sh <<-'END'
+	#!/bin/sh
+	setsid sh -c 'sleep 4711 &'
+END
+# By a pattern that is not in its own command line.
+sleeps() {
+	grep -lz '471[1]' /proc/[0-9]*/cmdline 2>/dev/null | wc -l
+}
+expect_rc 0 as_user sbatch -D /tmp -W --mem=100M --uw-component=batch -o /tmp/sbatch.out /tmp/leaves.sh
+wait_until 10 no_leaf
+expect "what it has left" "$(sleeps)" 0
+
 # ---- what a key's jobs use is learned, and goes for a job of uwd's ----
 as_user uwctl submit -c batch --key fold --hold -- true && fail "of a key that nothing is known of"
 for _ in 1 2 3; do

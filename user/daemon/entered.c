@@ -198,6 +198,31 @@ void entered_keep_house(struct daemon *daemon)
 	}
 }
 
+/* Of one that others are on their way into the next call sees more. */
+uint32_t entered_vacate(struct daemon *daemon, const char *leaf, entered_end_fn end)
+{
+	struct entered_list *list = daemon->entered;
+	uint32_t left = 0;
+
+	for (uint32_t i = list ? list->count : 0; i-- > 0;) {
+		struct entered *entered = &list->at[i];
+
+		if (!entered->by_root || strcmp(entered->leaf, leaf) != 0)
+			continue;
+		if (!entered->coming && end_of(daemon, entered) != -EBUSY) {
+			entered_forget(daemon, entered);
+			continue;
+		}
+		left++;
+		if (entered->coming)
+			continue;
+		entered->bytes = 0;
+		*entered->key = '\0'; /* its use is no longer the job's */
+		end(daemon, entered->component, leaf);
+	}
+	return left;
+}
+
 /* ---- what is reserved ---- */
 
 uint64_t entered_reserved_in(const struct daemon *daemon, uint64_t cgid)

@@ -46,6 +46,14 @@ void entered_find_again(struct daemon *daemon);
 /* Removes what was entered and left, and learns of it; once a second. */
 void entered_keep_house(struct daemon *daemon);
 
+/*
+ * Gives back what is reserved in the leaves of this name that root has entered, removes those that
+ * nobody is in, as above, and has end, which is mover_clean, called for the others: how many those
+ * are.
+ */
+typedef void (*entered_end_fn)(struct daemon *daemon, const char *component, const char *leaf);
+uint32_t entered_vacate(struct daemon *daemon, const char *leaf, entered_end_fn end);
+
 /* Reserved in this leaf. */
 uint64_t entered_reserved_in(const struct daemon *daemon, uint64_t cgid);
 

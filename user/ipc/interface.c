@@ -495,6 +495,15 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.out = "()",
 			.needs_root = true,
 		},
+	[IPC_VACATE] =
+		{
+			.name = "Vacate",
+			.doc = "Gives back what is reserved in the leaves of this name, of any component,\n"
+			       "# that root has entered, and kills who is still there; again until left is 0",
+			.in = "(leaf: string)",
+			.out = "(left: int)",
+			.needs_root = true,
+		},
 	[IPC_METRICS] =
 		{
 			.name = "Metrics",

@@ -40,6 +40,7 @@ enum ipc_method {
 	IPC_METRICS,
 	IPC_ENTER,
 	IPC_ENDED,
+	IPC_VACATE,
 	IPC_METHOD__COUNT
 };
 

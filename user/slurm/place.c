@@ -19,6 +19,7 @@
 
 #define ANSWER_US (5 * US_PER_SEC)  /* uwd answers between two ticks, so within milliseconds */
 #define TOLD_US   (500 * US_PER_MS) /* slurmstepd waits, and only a lesson is lost */
+#define ENDED_US  (2 * US_PER_SEC)  /* who is killed is gone within milliseconds, as a rule */
 #define AGAIN_NS  (10 * (long)(US_PER_MS * NS_PER_US))
 
 /* Beyond it is no size, but a mark of Slurm's that there is none. */
@@ -34,9 +35,9 @@ static json_t *groups_of(const struct slurm_task *task)
 	return list;
 }
 
-static const char *leaf_of(const struct slurm_task *task, char buf[static 32])
+static const char *leaf_of(uint32_t job, char buf[static 32])
 {
-	snprintf(buf, 32, "slurm-%" PRIu32, task->job);
+	snprintf(buf, 32, "slurm-%" PRIu32, job);
 	return buf;
 }
 
@@ -45,9 +46,10 @@ json_t *slurm_place_parameters(const struct slurm_task *task)
 	char leaf[32];
 	json_t *parameters;
 
-	parameters = json_pack("{s:s, s:s, s:{s:I, s:I, s:o}, s:b}", "component", task->component,
-			       "leaf", leaf_of(task, leaf), "user", "uid", (json_int_t)task->uid,
-			       "gid", (json_int_t)task->gid, "groups", groups_of(task), "join", 1);
+	parameters =
+		json_pack("{s:s, s:s, s:{s:I, s:I, s:o}, s:b}", "component", task->component,
+			  "leaf", leaf_of(task->job, leaf), "user", "uid", (json_int_t)task->uid,
+			  "gid", (json_int_t)task->gid, "groups", groups_of(task), "join", 1);
 	if (parameters && task->mem_mib && task->mem_mib <= MEM_MIB_MAX)
 		json_put(parameters, "bytes", json_number(task->mem_mib * MIB));
 	if (parameters && task->key)
@@ -61,6 +63,7 @@ static bool is_refusal(int rc)
 	return rc == -ENOENT || rc == -EPERM || rc == -EINVAL;
 }
 
+/* What its answer says to be left, or 0. */
 static int call_once(const char *socket, enum ipc_method method, json_t *parameters,
 		     uint64_t within_us, struct uw_err *err)
 {
@@ -72,7 +75,7 @@ static int call_once(const char *socket, enum ipc_method method, json_t *paramet
 		rc = ipc_client_call(&client, method, json_incref(parameters), within_us, &answer,
 				     err);
 	ipc_client_close(&client);
-	return rc;
+	return rc < 0 ? rc : (int)json_get_u64_or(answer, "left", 0);
 }
 
 static int call(const char *socket, enum ipc_method method, json_t *steal, uint64_t within_us,
@@ -106,8 +109,22 @@ bool slurm_tell_end(const char *socket, const struct slurm_task *task, bool well
 	char leaf[32];
 	int rc = call(socket, IPC_ENDED,
 		      json_pack("{s:s, s:s, s:b}", "component", task->component, "leaf",
-				leaf_of(task, leaf), "well", well),
+				leaf_of(task->job, leaf), "well", well),
 		      TOLD_US, &err);
 
 	return rc >= 0 || is_refusal(rc);
+}
+
+/* A new run of the same job, after a requeue, must not find the leaf that is being ended. */
+void slurm_end_job(const char *socket, uint32_t job)
+{
+	const struct timespec pause = {.tv_nsec = AGAIN_NS};
+	uint64_t until_us = clock_now_us() + ENDED_US;
+	struct uw_err err;
+	char leaf[32];
+
+	while (call(socket, IPC_VACATE, json_pack("{s:s}", "leaf", leaf_of(job, leaf)), TOLD_US,
+		    &err) > 0 &&
+	       clock_now_us() < until_us)
+		nanosleep(&pause, NULL);
 }

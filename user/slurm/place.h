@@ -39,4 +39,8 @@ int slurm_place(const char *socket, const struct slurm_task *task, struct uw_err
  * within half a second, and uwd learns less then. */
 bool slurm_tell_end(const char *socket, const struct slurm_task *task, bool well);
 
+/* Its job has ended on this node: has uwd end what is left of it, and waits for that, 2 s at most.
+ */
+void slurm_end_job(const char *socket, uint32_t job);
+
 #endif

@@ -206,3 +206,17 @@ int slurm_spank_task_exit(spank_t spank, int argc, char *argv[])
 		unheard = !slurm_tell_end(defaults.socket, &task, !status);
 	return 0;
 }
+
+/* Beside slurmd, as root, after the last step of the job here. Whatever it says other than 0 would
+ * drain the node. */
+int slurm_spank_job_epilog(spank_t spank, int argc, char *argv[])
+{
+	struct slurm_defaults defaults;
+	struct uw_err err = {0};
+	uint32_t job;
+
+	if (!slurm_defaults_read(argc, argv, IPC_SOCKET_PATH, &defaults, &err) &&
+	    spank_get_item(spank, S_JOB_ID, &job) == ESPANK_SUCCESS)
+		slurm_end_job(defaults.socket, job);
+	return 0;
+}

@@ -336,3 +336,14 @@ void method_ended(struct daemon *daemon, const struct ipc_call *call, struct ipc
 		entered->ended_badly |= !json_is_true(well);
 	}
 }
+
+void method_vacate(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer)
+{
+	const char *leaf = json_get_text(call->parameters, "leaf");
+
+	if (!text_is_name(leaf))
+		ipc_answer_bad_parameter(answer, "leaf");
+	else
+		answer->parameters =
+			json_pack("{s:i}", "left", (int)entered_vacate(daemon, leaf, mover_clean));
+}

@@ -17,4 +17,7 @@ void method_enter(struct daemon *daemon, const struct ipc_call *call, struct ipc
  * how large the next one may be. */
 void method_ended(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer);
 
+/* Vacate: what root had let in for has ended, and who is left of it ends too. */
+void method_vacate(struct daemon *daemon, const struct ipc_call *call, struct ipc_answer *answer);
+
 #endif

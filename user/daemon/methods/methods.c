@@ -409,7 +409,7 @@ static const method_fn methods[IPC_METHOD__COUNT] = {
 	[IPC_FREEZE] = method_freeze,   [IPC_THAW] = method_thaw,
 	[IPC_RECLAIM] = method_reclaim, [IPC_METRICS] = method_metrics,
 	[IPC_ENTER] = method_enter,     [IPC_FORGET] = method_forget,
-	[IPC_ENDED] = method_ended,
+	[IPC_ENDED] = method_ended,     [IPC_VACATE] = method_vacate,
 };
 
 void methods_handle(void *data, const struct ipc_call *call, struct ipc_answer *answer)

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What becomes of a leaf that root has entered when its job has ended: in a pool of plain files, in
+ * which a leaf that somebody is in is one that something is mounted on.
+ */
+#include <sched.h>
+#include <sys/mount.h>
+
+#include "tests/unit/hang_guard.h"
+#include "tests/unit/tmp_pool.h"
+#include "user/base/log.h"
+#include "user/daemon/entered.h"
+#include "user/daemon/mover.h"
+
+struct entered_test {
+	struct daemon daemon;
+	struct tmp_pool pool;
+};
+
+static int setup(void **state)
+{
+	struct entered_test *test = calloc(1, sizeof(*test));
+	struct daemon *daemon = &test->daemon;
+
+	tmp_pool_init(&test->pool);
+	log_set_level(LOG_LEVEL_ERR);
+	daemon->pool.dir = test->pool.dirfd;
+	pthread_mutex_init(&daemon->pool_lock, NULL);
+	assert_int_equal(mkdirat(test->pool.dirfd, "batch", 0755), 0);
+	assert_int_equal(mkdirat(test->pool.dirfd, "debug", 0755), 0);
+	*state = test;
+	return mover_open(daemon);
+}
+
+static int teardown(void **state)
+{
+	struct entered_test *test = *state;
+
+	mover_close(&test->daemon);
+	pthread_mutex_destroy(&test->daemon.pool_lock);
+	tmp_pool_done(&test->pool);
+	free(test->daemon.entered);
+	free(test);
+	return 0;
+}
+
+static struct entered *list(struct entered_test *test, const char *component, const char *leaf,
+			    bool by_root)
+{
+	struct entered place = {.cgid = 5, .bytes = 1000, .key = "fold", .by_root = by_root};
+	char path[80];
+
+	strcpy(place.component, component);
+	strcpy(place.leaf, leaf);
+	snprintf(path, sizeof(path), "%s/%s", component, leaf);
+	assert_int_equal(mkdirat(test->pool.dirfd, path, 0755), 0);
+	return entered_add(&test->daemon, &place);
+}
+
+static bool is_there(const struct entered_test *test, const char *path)
+{
+	return !faccessat(test->pool.dirfd, path, F_OK, 0);
+}
+
+static void test_a_job_that_has_left_leaves_nothing_in_any_component(void **state)
+{
+	struct entered_test *test = *state;
+
+	list(test, "batch", "slurm-7", true);
+	list(test, "batch", "slurm-70", true);
+	list(test, "debug", "slurm-7", true);
+	assert_int_equal(entered_vacate(&test->daemon, "slurm-7", mover_clean), 0);
+	assert_null(entered_find(&test->daemon, "batch", "slurm-7"));
+	assert_null(entered_find(&test->daemon, "debug", "slurm-7"));
+	assert_non_null(entered_find(&test->daemon, "batch", "slurm-70"));
+	assert_false(is_there(test, "batch/slurm-7"));
+	assert_false(is_there(test, "debug/slurm-7"));
+	assert_true(is_there(test, "batch/slurm-70"));
+}
+
+static void test_what_is_a_users_own_or_on_its_way_is_left_alone(void **state)
+{
+	struct entered_test *test = *state;
+	struct entered *comes = list(test, "debug", "work", true);
+
+	comes->coming = 1;
+	list(test, "batch", "work", false);
+	assert_int_equal(entered_vacate(&test->daemon, "work", mover_clean), 1);
+	assert_int_equal(entered_find(&test->daemon, "debug", "work")->bytes, 1000);
+	assert_true(is_there(test, "batch/work"));
+	assert_true(is_there(test, "debug/work"));
+}
+
+/* Who was put into the background outlives the job, and what was reserved for it does not. */
+static void test_who_is_left_of_a_job_is_killed(void **state)
+{
+	struct entered_test *test = *state;
+	const struct entered *entered = list(test, "batch", "slurm-7", true);
+	char leaf[160];
+
+	snprintf(leaf, sizeof(leaf), "%s/pool/batch/slurm-7", test->pool.path);
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", leaf, "tmpfs", 0, NULL))
+		skip();
+	tmp_pool_write(&test->pool, "batch/slurm-7", "cgroup.events", "populated 1\n");
+	tmp_pool_write(&test->pool, "batch/slurm-7", "cgroup.kill", "0");
+	assert_int_equal(entered_vacate(&test->daemon, "slurm-7", mover_clean), 1);
+	assert_int_equal(entered->bytes, 0);
+	assert_string_equal(entered->key, "");
+	UNTIL(tmp_pool_read(&test->pool, "batch/slurm-7", "cgroup.kill") == 1);
+	/* No files hold up the removal of a cgroup. */
+	assert_int_equal(unlinkat(test->pool.dirfd, "batch/slurm-7/cgroup.kill", 0), 0);
+	assert_int_equal(unlinkat(test->pool.dirfd, "batch/slurm-7/cgroup.events", 0), 0);
+	assert_int_equal(umount2(leaf, MNT_DETACH), 0);
+	UNTIL(!entered_vacate(&test->daemon, "slurm-7", mover_clean));
+	assert_false(is_there(test, "batch/slurm-7"));
+	assert_null(entered_find(&test->daemon, "batch", "slurm-7"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_a_job_that_has_left_leaves_nothing_in_any_component),
+		TEST(test_what_is_a_users_own_or_on_its_way_is_left_alone),
+		TEST(test_who_is_left_of_a_job_is_killed),
+	};
+
+	return cmocka_run_group_tests_name("entered", tests, NULL, NULL);
+}
