@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Reads single files of a leaf by its name, as it is asked for now and then, by who has no frame
+ * Reads single files of a leaf by its name, as it is wanted now and then, by who has no frame
  * for it: at the end of a task, or when a client looks.
  */
 #include "user/daemon/leaf_files.h"
