@@ -10,50 +10,7 @@
 
 #include <errno.h>
 
-#include "tests/unit/tmp_pool.h"
-#include "user/ledger/file.h"
-
-static int setup(void **state)
-{
-	static struct tmp_pool pool;
-
-	tmp_pool_init(&pool);
-	*state = &pool;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	tmp_pool_done(*state);
-	return 0;
-}
-
-static struct ledger *open_taken(const struct tmp_pool *pool)
-{
-	struct ledger *ledger;
-
-	assert_int_equal(ledger_open(pool->ledger, true, &ledger, NULL), 0);
-	assert_int_equal(ledger_take(ledger, LEDGER_UWD, 0), 0);
-	return ledger;
-}
-
-static const struct ledger_entry a_freeze = {
-	.kind = LEDGER_FREEZE,
-	.cgid = 42,
-	.new_value = 1,
-	.at_us = 7,
-	.deadline_us = 9,
-	.path = "jobs/train",
-};
-
-static const struct ledger_entry a_squeeze = {
-	.kind = LEDGER_HIGH,
-	.cgid = 43,
-	.old_value = 400,
-	.new_value = 300,
-	.at_us = 8,
-	.path = "jobs",
-};
+#include "tests/unit/ledger_fixture.h"
 
 /* Room is made before it is needed; who had it mapped before sees what is entered there. */
 static void test_ledger_grows_for_who_has_it_mapped_too(void **state)
