@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What tests of the Python package share: a lease server of their own, a fresh package, waiting."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -31,6 +34,26 @@ def wait_until(condition, what="it"):
         if time.monotonic() > end:
             raise AssertionError(f"{what} did not come in {HANG_S} s")
         time.sleep(0.005)
+
+
+@contextlib.contextmanager
+def interrupted(case, when):
+    """Its block is ended by SIGINT after when(). The signal comes to another thread: so it ends no
+    sleep, as one that comes just before a sleep does not."""
+    # In the background a shell has it ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    case.addCleanup(signal.signal, signal.SIGINT, before)
+
+    def interrupt():
+        when()
+        signal.raise_signal(signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with case.assertRaises(KeyboardInterrupt):
+        yield
+        thread.join()
+    thread.join()
 
 
 class Server:

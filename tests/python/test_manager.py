@@ -4,7 +4,6 @@
 import fractions
 import os
 import pickle
-import signal
 import threading
 import unittest
 import unittest.mock
@@ -145,21 +144,10 @@ class Leases:
         self.assertEqual(order, ["high", "normal", "low"])
 
     def test_interrupted_wait_leaves_nothing(self):
-        # In the background a shell has it ignored.
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)
-        self.addCleanup(signal.signal, signal.SIGINT, before)
         held = self.manager.allocate("cache", 200)
-        begun = threading.get_ident()
-
-        def interrupt():
-            wait_until(lambda: self.ledger.report()["components"]["cache"]["lease_waits"])
-            signal.pthread_kill(begun, signal.SIGINT)
-
-        thread = threading.Thread(target=interrupt)
-        thread.start()
-        with self.assertRaises(KeyboardInterrupt):
+        with support.interrupted(self, lambda: wait_until(
+                lambda: self.ledger.report()["components"]["cache"]["lease_waits"])):
             self.manager.allocate("cache", 100, timeout=None)
-        thread.join()
         self.manager.deallocate(held)
         wait_until(lambda: not self.ledger.report()["components"]["cache"]["lease_waits"])
         wait_until(lambda: self.leased("cache") == 0)

@@ -65,6 +65,12 @@ class Rings:
             self.assertEqual(pool.read(timeout=None), [b"late"])
             timer.join()
 
+    def test_reader_that_waits_is_interrupted(self):
+        with CircularPool(1, "cache") as pool:
+            with support.interrupted(self, lambda: time.sleep(0.05)):
+                pool.read(timeout=None)
+            self.assertEqual(pool.read(), [])
+
     def test_wrong_arguments_are_refused(self):
         for error, arguments, more in ((ValueError, (0,), {}), (ValueError, (1, "nowhere"), {}),
                                        (ValueError, (1,), {"many": True}),

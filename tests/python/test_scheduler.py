@@ -2,6 +2,7 @@
 """Tasks: in line, started when their memory is there, ended one way or the other."""
 
 import concurrent.futures
+import faulthandler
 import os
 import signal
 import threading
@@ -44,6 +45,7 @@ def raise_odd():
 
 
 def end_by(number):
+    faulthandler.disable()
     os.kill(os.getpid(), number)
     time.sleep(support.HANG_S)
 

@@ -21,10 +21,10 @@ from .manager import Number, UnifiedMemoryManager, get_memory_manager
 from .pools import explain_denial, has_library
 from .sharing import Shared, name_for, uwd_handle
 from .uwd import fail
+from .waits import HEARS_S
 
 BATCH = 256  # records a call of libuw
 BYTES_MIN = 4096
-FOR_EVER_US = (1 << 64) - 1
 
 _Circular = TypeVar("_Circular", bound="CircularPool")
 Bytes = Union[bytes, bytearray, memoryview]
@@ -90,7 +90,7 @@ class LocalRing(Ring):
 
     def wait(self, timeout_us: int) -> None:
         with self._turned:
-            self._turned.wait_for(lambda: self._records, min(timeout_us / 1e6, 1e6))
+            self._turned.wait_for(lambda: self._records, timeout_us / 1e6)
 
     def stats(self) -> Dict[str, int]:
         with self._turned:
@@ -307,7 +307,7 @@ class CircularPool:
             left = None if until is None else until - time.monotonic()
             if records or (left is not None and left <= 0):
                 return records
-            ring.wait(FOR_EVER_US if left is None else int(left * 1e6) + 1)
+            ring.wait(int(min(HEARS_S, HEARS_S if left is None else left) * 1e6) + 1)
 
     def stats(self) -> Dict[str, Any]:
         """size_mb, used_mb, and counts: lost, what was overwritten before it was read; abandoned,

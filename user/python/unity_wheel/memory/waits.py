@@ -10,6 +10,11 @@ from typing import Optional
 from .ledger import Grant, Ledger, Request
 
 
+# A signal that comes between the last instruction of Python and the sleep of a wait does not end
+# that sleep; its handler, so KeyboardInterrupt, runs when the wait returns. So none is longer.
+HEARS_S = 0.5
+
+
 class Left(Exception):
     """Who waited has left the line."""
 
@@ -54,7 +59,7 @@ class Wait:
     def result(self) -> Grant:
         with self._turned:
             while not self._left and not self._grant and not self._error:
-                self._turned.wait()
+                self._turned.wait(HEARS_S)
             if self._left:
                 raise Left
             if self._error:
