@@ -321,13 +321,18 @@ $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o | build/deps/build
 guests: $(GUESTS)
 fuzzers: $(FUZZERS)
 
+# One that hangs is ended, and says where.
+TEST_S      := 600
+PYTHON_TEST := -X faulthandler -B
+ENDS        := timeout --signal=ABRT --kill-after=10 $(TEST_S)
+
 unit: $(UNITS) $(O)/uw-shim $(O)/uw-launcher $(O)/uw-login $(O)/uw-exporter $(O)/uwctl $(O)/tests/bench/scene $(O)/tests/bench/probe python | build/deps/test ## unit tests: no root, under a minute
 	$(Q)scripts/run-units $(UNITS)
-	$(Q)tests/unit/test_completion.sh
-	$(Q)UW_BUILD=$(O) /usr/bin/python3 -B tests/unit/test_top_screen.py
-	$(Q)/usr/bin/python3 -B tests/pages/test_pages.py -q
-	$(Q)UW_BUILD=$(O) python3 -B -m unittest discover -q -s tests/bench
-	$(Q)UW_BUILD=$(O) /usr/bin/python3 -B -m unittest discover -q -s tests/exporter
+	$(Q)$(ENDS) tests/unit/test_completion.sh
+	$(Q)UW_BUILD=$(O) $(ENDS) /usr/bin/python3 $(PYTHON_TEST) tests/unit/test_top_screen.py
+	$(Q)$(ENDS) /usr/bin/python3 $(PYTHON_TEST) tests/pages/test_pages.py -q
+	$(Q)UW_BUILD=$(O) $(ENDS) python3 $(PYTHON_TEST) -m unittest discover -q -s tests/bench
+	$(Q)UW_BUILD=$(O) $(ENDS) /usr/bin/python3 $(PYTHON_TEST) -m unittest discover -q -s tests/exporter
 
 pages: $(O)/tests/unit/test_report | build/deps/pages ## the pages of report and simulate, opened in a headless Chromium, which it installs; screenshots in build/report
 	$(Q)$<
@@ -338,7 +343,7 @@ PYTHONS ?= $(sort $(shell readlink -f $$(command -v python3) /usr/bin/python3))
 python: $(LIBUW) $(O)/tests/python/lease_server | build/deps/test ## tests of the Python package, by each of PYTHONS
 	$(Q)for python in $(PYTHONS); do UW_BUILD=$(abspath $(O)) PYTHONPATH=user/python \
 		$(if $(SAN),LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0) \
-		$$python -B -m unittest discover -q -s tests/python || exit; done
+		$(ENDS) $$python $(PYTHON_TEST) -m unittest discover -q -s tests/python || exit; done
 
 sim: $(SIMS) ## the policy against a simulated machine: invariants under seeded load
 	$(Q)scripts/run-units $(SIMS)
