@@ -178,7 +178,8 @@ count_killed() {
 }
 
 begin_sides "$@"
-sysctl -qw vm.overcommit_memory=1
+# The batch is nice whatever session it was started in: jobs of the queue have their own.
+sysctl -qw vm.overcommit_memory=1 kernel.sched_autogroup_enabled=0
 write_batch
 one_after_the_other
 for name in $systems; do

@@ -55,12 +55,23 @@ static bool has_active_leaf(const struct plant *plant, uint32_t component)
 	return false;
 }
 
+/* Files that were used once the kernel drops at once. */
+static uint64_t held(const struct plant *plant, uint32_t component)
+{
+	uint64_t bytes = plant_current(plant, component);
+
+	for (uint32_t i = 0; i < plant->leaf_count; i++)
+		if (plant->leaf[i].component == component)
+			bytes -= frame_inactive_files(&plant->leaf[i]);
+	return bytes;
+}
+
 static void do_high(struct plant *plant, const struct action *a)
 {
 	struct plant_component *c = &plant->component[a->component];
 
 	if (plant->config.component[a->component].freeze && a->amount + ROUNDING < c->high_bytes &&
-	    a->amount < plant_current(plant, a->component) && has_active_leaf(plant, a->component))
+	    a->amount < held(plant, a->component) && has_active_leaf(plant, a->component))
 		plant->counts.lowered_under_growth++;
 	c->high_bytes = a->amount;
 	c->lowering = true;

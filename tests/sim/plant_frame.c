@@ -45,6 +45,14 @@ static void sample_component(struct plant *plant, uint32_t i, bool full)
 	s->min_bytes = c->min_bytes;
 }
 
+uint64_t frame_inactive_files(const struct plant_leaf *leaf)
+{
+	struct component_sample sum = {0};
+
+	sample_pages(&sum, leaf);
+	return sum.inactive_file_bytes;
+}
+
 static uint32_t lock_waiters(const struct plant *plant, const struct plant_leaf *holder)
 {
 	uint32_t count = 0;
@@ -79,6 +87,8 @@ static void sample_leaves(struct plant *plant)
 			.born_us = leaf->born_us,
 			.current_bytes = leaf->resident_bytes + leaf->cache_bytes,
 			.swap_bytes = leaf->swapped_bytes,
+			.spare_valid = plant->plan.ages_wanted >> leaf->component & 1,
+			.spare_bytes = frame_inactive_files(leaf),
 			.ages = ages_of(plant, leaf),
 			.cpu_valid = plant->plan.looks & PLAN_LOOK_CPU,
 			.cpu_us = leaf->cpu_us,

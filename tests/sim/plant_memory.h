@@ -114,4 +114,7 @@ void frame_make(struct plant *plant, bool full);
 /* Takes marks that were reached and makes events of them. */
 bool frame_take_marks(struct plant *plant);
 
+/* Bytes of files that memory.stat counts as inactive. */
+uint64_t frame_inactive_files(const struct plant_leaf *leaf);
+
 #endif

@@ -127,7 +127,7 @@ static bool foresees(struct foresight *f, uint64_t bytes, uint64_t current_bytes
 		.valid = SAMPLE_USAGE | SAMPLE_STAT, .current_bytes = bytes, .anon_bytes = bytes};
 	struct level_input in = {.limit_bytes = LIMIT, .host_roomy = true};
 
-	signal_update(&f->signal, &sample, 0, now_us);
+	signal_update(&f->signal, &sample, 0, false, now_us);
 	in.use_permyriad = in.solid_permyriad = permyriad_of(current_bytes, LIMIT);
 	in.room_bytes = sub_sat(LIMIT, current_bytes);
 	in.time_to_limit_us = signal_time_to(&f->signal, f->signal.ws_bytes + in.room_bytes, LIMIT);

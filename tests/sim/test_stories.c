@@ -434,6 +434,102 @@ static void test_single_leaves_of_a_full_machine_get_quanta(void **data)
 	plant_done(&plant);
 }
 
+/* Who reads files once fills all that is free with pages that nobody misses: others need not stand
+ * still for those, and lose nothing to them. */
+static void test_batch_beside_a_backup_ends(void **data)
+{
+	static const uint64_t hot[] = {330 * MIB, 330 * MIB, 100 * MIB};
+	struct plant_phase backup = {.stream_per_s = 100 * MIB, .us = 60 * US_PER_SEC};
+	struct plant_phase leak[] = {{.target_bytes = 380 * MIB, .grow_per_s = 40 * MIB},
+				     {.target_bytes = 380 * MIB, .us = 2 * US_PER_SEC}};
+	struct plant_phase program[ROWS(hot)][2];
+	struct plant_leaf *job[ROWS(hot) + 1];
+	uint64_t serial_us = 12 * US_PER_SEC, ended_us = 0;
+	struct plant plant;
+
+	(void)data;
+	stack(&plant, 256 * MIB);
+	service(&plant);
+	plant_add_job(&plant, ML, &backup, 1);
+	for (unsigned int i = 0; i < ROWS(hot); i++) {
+		job_of(program[i], hot[i], 5);
+		job[i] = plant_add_job(&plant, ML, program[i], ROWS(program[i]));
+		serial_us += alone_us(hot[i], 5);
+	}
+	job[ROWS(hot)] = plant_add_job(&plant, ML, leak, ROWS(leak));
+	for (unsigned int i = 0; i < ROWS(job); i++) {
+		assert_true(plant_run_until_end(&plant, job[i], 600 * US_PER_SEC));
+		ended_us = job[i]->ended_us > ended_us ? job[i]->ended_us : ended_us;
+	}
+	say("batch beside a backup, % of serial", (ended_us - job[0]->born_us) * 100 / serial_us);
+	assert_in_range((ended_us - job[0]->born_us) * 100 / serial_us, 20, 105);
+	assert_nothing_was_hurt(&plant);
+	assert_nothing_is_left(&plant);
+	plant_done(&plant);
+}
+
+static void serve(struct plant *plant, uint32_t component, uint64_t bytes)
+{
+	struct plant_leaf *leaf = plant_add_leaf(plant, component, 0);
+
+	leaf->phase = (struct plant_phase){.target_bytes = bytes,
+					   .grow_per_s = 200 * MIB,
+					   .hot_bytes = bytes,
+					   .touches_per_s = TOUCHES_PER_S / 10};
+}
+
+/* The batch of bench-mix: three services, and beside them at once what RAM and swap do not hold
+ * together, though one after the other it is done in half a minute. */
+static void test_batch_that_does_not_fit_is_done_one_by_one(void **data)
+{
+	static const uint64_t hot[] = {330 * MIB, 330 * MIB, 100 * MIB, 100 * MIB};
+	struct plant_phase backup = {.stream_per_s = 100 * MIB, .us = 20 * US_PER_SEC};
+	struct plant_phase leak[] = {{.target_bytes = 380 * MIB, .grow_per_s = 40 * MIB},
+				     {.target_bytes = 380 * MIB, .us = 2 * US_PER_SEC}};
+	struct plant_phase program[ROWS(hot)][2];
+	struct plant_leaf *job[ROWS(hot) + 1];
+	uint64_t serial_us = 12 * US_PER_SEC, ended_us = 0;
+	struct plant plant;
+
+	(void)data;
+	plant_init(&plant, 1217 * MIB, 90 * MIB, 256 * MIB);
+	plant.trace = getenv("SIM_TRACE") != NULL;
+	plant.config.reserve_permyriad = 500;
+	plant_add_component(&plant, "trading_data", 1000, 10, PROTECT_WORKING_SET);
+	plant_add_component(&plant, "ml_models", 5500, 4, PROTECT_NONE);
+	plant_add_component(&plant, "database", 1000, 8, PROTECT_WORKING_SET);
+	plant_add_component(&plant, "cache", 2000, 9, PROTECT_WORKING_SET);
+	plant.config.component[ML].freeze = plant.config.component[ML].borrow = true;
+	plant.protected_component = CACHE;
+	plant_start(&plant, 1014 * MIB);
+	plant.check = invariants_hold;
+	plant.without_ages = without_ages;
+	serve(&plant, TRADING, 51 * MIB);
+	serve(&plant, DATABASE, 33 * MIB);
+	serve(&plant, CACHE, 141 * MIB);
+	plant_run(&plant, 10 * US_PER_SEC);
+	for (unsigned int i = 0; i < ROWS(hot); i++) {
+		job_of(program[i], hot[i], 5);
+		program[i][0].grow_per_s = 100 * MIB;
+		job[i] = plant_add_job(&plant, ML, program[i], ROWS(program[i]));
+		serial_us += hot[i] / (100 * MIB) * US_PER_SEC + 5 * US_PER_SEC;
+	}
+	job[ROWS(hot)] = plant_add_job(&plant, ML, leak, ROWS(leak));
+	plant_add_job(&plant, ML, &backup, 1);
+	for (unsigned int i = 0; i < ROWS(job); i++) {
+		assert_true(plant_run_until_end(&plant, job[i], 600 * US_PER_SEC));
+		ended_us = job[i]->ended_us > ended_us ? job[i]->ended_us : ended_us;
+	}
+	say("batch that does not fit, % of serial", (ended_us - job[0]->born_us) * 100 / serial_us);
+	assert_in_range((ended_us - job[0]->born_us) * 100 / serial_us, 20, 105);
+	for (uint32_t i = 0; i < plant.config.component_count; i++)
+		assert_true(i == ML || !plant_swapped(&plant, i));
+	assert_int_equal(plant.counts.oom + plant.counts.oom_pool, 0);
+	assert_int_equal(plant.counts.actions[ACTION_KILL], 0);
+	assert_nothing_is_left(&plant);
+	plant_done(&plant);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -450,6 +546,8 @@ int main(void)
 		cmocka_unit_test(test_growers_fill_ram_and_swap_and_nobody_is_killed),
 		cmocka_unit_test(test_slow_leaks_of_a_full_machine_do_not_take_the_last),
 		cmocka_unit_test(test_single_leaves_of_a_full_machine_get_quanta),
+		cmocka_unit_test(test_batch_beside_a_backup_ends),
+		cmocka_unit_test(test_batch_that_does_not_fit_is_done_one_by_one),
 	};
 
 	int failed = cmocka_run_group_tests_name("stories with ages", tests, NULL, NULL);

@@ -31,6 +31,7 @@ static void set(struct fixture *f, uint32_t i, struct want w)
 		.seen = true,
 		.usage_at_us = f->frame.now_us,
 		.current_bytes = w.holds * MIB,
+		.held_bytes = w.holds * MIB,
 		.slope_per_s = w.slope * (int64_t)MIB,
 		.step_per_s = w.step * (int64_t)MIB,
 		.some_permyriad = w.some_permyriad,

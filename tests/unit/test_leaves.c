@@ -12,6 +12,7 @@
 #include "tests/unit/tmp_pool.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
+#include "user/base/units.h"
 #include "user/sense/sense.h"
 
 #define MANY (FRAME_LEAVES_MAX + 5)
@@ -211,6 +212,55 @@ static void test_cpu_time_is_read_of_who_runs_while_it_is_asked_for(void **state
 
 /* ---- many of them ---- */
 
+static void write_files(struct fixture *f, const char *name, uint64_t current, uint64_t inactive)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)current);
+	tmp_pool_write(&f->pool, name, "memory.current", text);
+	snprintf(text, sizeof(text),
+		 "anon 1\nactive_file 0\ninactive_file %llu\nfile_dirty 1048576\n"
+		 "file_writeback 1048576\n",
+		 (unsigned long long)inactive);
+	tmp_pool_write(&f->pool, name, "memory.stat", text);
+}
+
+/* Clean files that were used once: while it is asked for, and of a leaf that has any to speak of.
+ */
+static void test_spare_files_are_read_while_they_are_asked_for(void **state)
+{
+	struct fixture *f = *state;
+
+	make_leaves(f, 0, 2);
+	write_files(f, "jobs/leaf0", 32 * MIB, 20 * MIB);
+	write_files(f, "jobs/leaf1", 15 * MIB, 15 * MIB);
+	full(f);
+	assert_false(leaf_called(f, "leaf0")->spare_valid);
+	sense_ask_ages(f->sense, &f->frame, 1);
+	full(f);
+	assert_true(leaf_called(f, "leaf0")->spare_valid);
+	assert_int_equal(leaf_called(f, "leaf0")->spare_bytes, 18 * MIB);
+	assert_true(leaf_called(f, "leaf1")->spare_valid);
+	assert_int_equal(leaf_called(f, "leaf1")->spare_bytes, 0);
+	/* Within a second a small change is not looked at, and a large one is. */
+	write_files(f, "jobs/leaf0", 32 * MIB + 4096, 30 * MIB);
+	f->frame.now_us -= US_PER_SEC - 100 * US_PER_MS;
+	full(f);
+	assert_int_equal(leaf_called(f, "leaf0")->spare_bytes, 18 * MIB);
+	write_files(f, "jobs/leaf0", 33 * MIB, 1 * MIB);
+	f->frame.now_us -= US_PER_SEC - 100 * US_PER_MS;
+	full(f);
+	assert_int_equal(leaf_called(f, "leaf0")->spare_bytes, 0); /* all of it is dirty */
+	sense_ask_ages(f->sense, &f->frame, 0);
+	full(f);
+	assert_false(leaf_called(f, "leaf0")->spare_valid);
+	/* A leaf whose file cannot be read: nobody knows. */
+	sense_ask_ages(f->sense, &f->frame, 1);
+	tmp_pool_write(&f->pool, "jobs/leaf0", "memory.stat", "anon 1\n");
+	full(f);
+	assert_false(leaf_called(f, "leaf0")->spare_valid);
+}
+
 static void test_leaves_keep_their_places_as_others_come(void **state)
 {
 	struct fixture *f = *state;
@@ -264,6 +314,7 @@ int main(void)
 		TEST(test_freeze_by_somebody_else_is_seen_within_a_minute),
 		TEST(test_swap_of_a_leaf_is_read_when_that_of_its_component_moves),
 		TEST(test_cpu_time_is_read_of_who_runs_while_it_is_asked_for),
+		TEST(test_spare_files_are_read_while_they_are_asked_for),
 		TEST(test_leaves_keep_their_places_as_others_come),
 		TEST(test_more_leaves_than_are_followed_take_the_places_of_others),
 	};

@@ -23,6 +23,7 @@ static void look(struct fixture *f, uint64_t redis, uint64_t hog, uint64_t us)
 	for (uint32_t i = 0; i < FIXTURE_COMPONENTS; i++) {
 		f->state->component[i].signal.seen = true;
 		f->state->component[i].signal.current_bytes = held[i];
+		f->state->component[i].signal.held_bytes = held[i];
 	}
 	step = fixture_ask(f);
 	margin_step(&step);

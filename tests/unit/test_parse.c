@@ -144,13 +144,16 @@ static void test_stat_keys_match_whole_words_only(void **state)
 
 	(void)state;
 	assert_true(parse_memory_stat("anon_thp 9\nanon 1\ninactive_anon 8\ninactive_file 2\n"
-				      "active_file 3\npgscan_kswapd 7\npgscan 4\npgsteal 5",
+				      "active_file 3\npgscan_kswapd 7\npgscan 4\npgsteal 5\n"
+				      "file_dirty 6\nfile_writeback 10\nfile 99",
 				      &sample));
 	assert_int_equal(sample.anon_bytes, 1);
 	assert_int_equal(sample.inactive_file_bytes, 2);
 	assert_int_equal(sample.active_file_bytes, 3);
 	assert_int_equal(sample.pgscan, 4);
 	assert_int_equal(sample.pgsteal, 5);
+	assert_int_equal(sample.dirty_bytes, 6);
+	assert_int_equal(sample.writeback_bytes, 10);
 }
 
 static void test_stat_without_what_is_needed_changes_nothing(void **state)

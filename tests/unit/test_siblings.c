@@ -202,6 +202,42 @@ static void test_swinging_use_is_followed_slowly(void **data)
 	assert_in_range(writes, 1, 5);
 }
 
+/* What was brought back for it would go out again before the next write was due. */
+static void test_who_goes_on_is_sheltered_at_once(void **data)
+{
+	struct fixture *f = *data;
+	struct leaf_sample *sibling = fixture_freeze(f);
+	uint64_t end_us;
+
+	fixture_run(f, 10 * US_PER_SEC);
+	assert_int_equal(low_of(f, LEAF_OF(HOG)), 0);
+	assert_int_equal(low_of(f, sibling->cgid), 600 * MIB);
+	fixture_use(f, HOG, 480 * MIB);
+	assert_true(fixture_run_to_thaw(f, 70 * US_PER_SEC) != 0);
+	for (end_us = f->frame.now_us + US_PER_SEC; !low_of(f, LEAF_OF(HOG));) {
+		fixture_next(f, 100 * US_PER_MS);
+		assert_true(f->frame.now_us <= end_us);
+	}
+}
+
+/* Beside who reads files the kernel takes those, and not what stands still. */
+static void test_who_stands_still_is_kept_while_there_are_spare_files(void **data)
+{
+	struct fixture *f = *data;
+
+	fixture_freeze(f);
+	fixture_run(f, 10 * US_PER_SEC);
+	assert_int_equal(low_of(f, LEAF_OF(HOG)), 0);
+	f->frame.component[HOG].inactive_file_bytes = 33 * MIB;
+	f->frame.component[HOG].current_bytes += 33 * MIB; /* or there were room for it */
+	fixture_run(f, 200 * US_PER_MS);
+	assert_true(low_of(f, LEAF_OF(HOG)) > 400 * MIB);
+	f->frame.component[HOG].inactive_file_bytes = 10 * MIB;
+	f->frame.component[HOG].current_bytes -= 23 * MIB;
+	fixture_run(f, 200 * US_PER_MS);
+	assert_int_equal(low_of(f, LEAF_OF(HOG)), 0);
+}
+
 static uint32_t lows_of_leaves(const struct fixture *f)
 {
 	uint32_t count = 0;
@@ -277,6 +313,8 @@ int main(void)
 		FIXTURE_TEST(test_all_is_for_who_runs_beside_one_that_stands_frozen),
 		FIXTURE_TEST(test_small_changes_are_not_written_and_others_not_often),
 		FIXTURE_TEST(test_swinging_use_is_followed_slowly),
+		FIXTURE_TEST(test_who_goes_on_is_sheltered_at_once),
+		FIXTURE_TEST(test_who_stands_still_is_kept_while_there_are_spare_files),
 		FIXTURE_TEST(test_first_frames_bring_every_leaf_to_nothing),
 		FIXTURE_TEST(test_what_is_leased_for_good_is_kept_for_its_leaf),
 	};

@@ -28,7 +28,7 @@ static void ramp(struct signal *s, uint64_t from, uint64_t per_s, uint32_t ticks
 	for (uint32_t i = 0; i < ticks; i++) {
 		struct component_sample c = anon(from + per_s / 10 * i);
 
-		signal_update(s, &c, 0, START_US + i * TICK_US);
+		signal_update(s, &c, 0, false, START_US + i * TICK_US);
 	}
 }
 
@@ -50,9 +50,61 @@ static void test_working_set_leaves_out_cold_pages(void **data)
 	(void)data;
 	c.inactive_file_bytes = 30 * MIB;
 	c.slab_reclaimable_bytes = 5 * MIB;
-	signal_update(&s, &c, 0, START_US);
+	signal_update(&s, &c, 0, false, START_US);
 	assert_int_equal(s.ws_bytes, 65 * MIB);
 	assert_int_equal(s.current_bytes, 100 * MIB);
+}
+
+/* Who reads files once holds what it held before, and does not grow. */
+static void test_files_that_nobody_misses_are_not_held(void **data)
+{
+	struct signal s = {0};
+	struct component_sample c;
+	uint64_t now_us = START_US;
+
+	(void)data;
+	for (uint32_t i = 0; i < 20; i++, now_us += TICK_US) {
+		c = anon(100 * MIB + i * 10 * MIB);
+		c.anon_bytes = 100 * MIB;
+		c.inactive_file_bytes = i * 10 * MIB;
+		c.dirty_bytes = c.writeback_bytes = i ? MIB : 0;
+		c.slab_reclaimable_bytes = 3 * MIB; /* is not dropped so easily */
+		signal_update(&s, &c, 0, false, now_us);
+		assert_int_equal(s.held_bytes, (i ? 102 : 100) * MIB);
+		assert_true(i == 1 || s.step_per_s <= 0); /* these began to be dirty */
+	}
+	/* Between two looks at memory.stat growth is what it was. */
+	c = (struct component_sample){.valid = SAMPLE_USAGE, .current_bytes = 300 * MIB};
+	signal_update(&s, &c, 0, false, now_us);
+	assert_in_range(s.held_bytes, 100 * MIB, 104 * MIB);
+}
+
+static void test_files_that_are_read_again_are_held(void **data)
+{
+	struct signal s = {0};
+	struct component_sample c = anon(300 * MIB);
+
+	(void)data;
+	c.inactive_file_bytes = 200 * MIB;
+	signal_update(&s, &c, 0, false, START_US);
+	assert_int_equal(s.held_bytes, 100 * MIB);
+	signal_update(&s, &c, 0, true, START_US + US_PER_SEC); /* it is protected */
+	assert_int_equal(s.held_bytes, 300 * MIB);
+	c.refault_anon += 100000; /* are no files */
+	c.refault_file += 300;
+	signal_update(&s, &c, 0, false, START_US + 2 * US_PER_SEC);
+	assert_int_equal(s.held_bytes, 300 * MIB);
+	signal_update(&s, &c, 0, false, START_US + 11 * US_PER_SEC);
+	assert_int_equal(s.held_bytes, 300 * MIB);
+	signal_update(&s, &c, 0, false, START_US + 12 * US_PER_SEC);
+	assert_int_equal(s.held_bytes, 100 * MIB);
+	c.refault_file += 3000; /* of what was read ahead of a stream */
+	c.pgsteal += 25000;
+	signal_update(&s, &c, 0, false, START_US + 12900 * US_PER_MS);
+	assert_int_equal(s.held_bytes, 100 * MIB);
+	c.refault_file += 200;
+	signal_update(&s, &c, 0, false, START_US + 14 * US_PER_SEC);
+	assert_int_equal(s.held_bytes, 100 * MIB);
 }
 
 static void test_rise_begins_anew_after_a_rest(void **data)
@@ -65,7 +117,7 @@ static void test_rise_begins_anew_after_a_rest(void **data)
 	for (uint32_t i = 0; i < 20; i++) {
 		struct component_sample c = anon(195 * MIB);
 
-		signal_update(&s, &c, 0, START_US + (20 + i) * TICK_US);
+		signal_update(&s, &c, 0, false, START_US + (20 + i) * TICK_US);
 	}
 	assert_int_equal(s.rise_from_bytes, 195 * MIB);
 }
@@ -77,7 +129,7 @@ static void test_cold_beyond_current_gives_no_working_set(void **data)
 
 	(void)data;
 	c.inactive_file_bytes = 30 * MIB;
-	signal_update(&s, &c, 0, START_US);
+	signal_update(&s, &c, 0, false, START_US);
 	assert_int_equal(s.ws_bytes, 0);
 }
 
@@ -113,7 +165,7 @@ static void test_trend_starts_anew_after_a_gap(void **data)
 
 	(void)data;
 	ramp(&s, 100 * MIB, 60 * MIB, 20);
-	signal_update(&s, &c, 0, START_US + 60 * US_PER_SEC);
+	signal_update(&s, &c, 0, false, START_US + 60 * US_PER_SEC);
 	assert_int_equal(s.slope_per_s, 0);
 }
 
@@ -124,10 +176,10 @@ static void test_usage_without_stat_counts_growth_as_working_set(void **data)
 
 	(void)data;
 	c.inactive_file_bytes = 40 * MIB;
-	signal_update(&s, &c, 0, START_US);
+	signal_update(&s, &c, 0, false, START_US);
 	c.valid = SAMPLE_USAGE;
 	c.current_bytes = 160 * MIB;
-	signal_update(&s, &c, 0, START_US + TICK_US);
+	signal_update(&s, &c, 0, false, START_US + TICK_US);
 	assert_int_equal(s.ws_bytes, 120 * MIB);
 }
 
@@ -137,13 +189,13 @@ static void test_growth_of_cache_is_not_taken_for_working_set(void **data)
 	struct component_sample c = anon(100 * MIB);
 
 	(void)data;
-	signal_update(&s, &c, 0, START_US);
+	signal_update(&s, &c, 0, false, START_US);
 	c.current_bytes = 200 * MIB;
 	c.inactive_file_bytes = 100 * MIB;
-	signal_update(&s, &c, 0, START_US + TICK_US);
+	signal_update(&s, &c, 0, false, START_US + TICK_US);
 	c.valid = SAMPLE_USAGE;
 	c.current_bytes = 300 * MIB;
-	signal_update(&s, &c, 0, START_US + 2 * TICK_US);
+	signal_update(&s, &c, 0, false, START_US + 2 * TICK_US);
 	assert_int_equal(s.ws_bytes, 100 * MIB);
 }
 
@@ -154,8 +206,8 @@ static void test_event_alone_updates_use(void **data)
 	struct component_sample none = {0};
 
 	(void)data;
-	signal_update(&s, &c, 0, START_US);
-	signal_update(&s, &none, 130 * MIB, START_US + 10 * US_PER_MS);
+	signal_update(&s, &c, 0, false, START_US);
+	signal_update(&s, &none, 130 * MIB, false, START_US + 10 * US_PER_MS);
 	assert_int_equal(s.current_bytes, 130 * MIB);
 	assert_true(s.step_per_s > (int64_t)GIB);
 }
@@ -168,7 +220,7 @@ static void test_absent_sample_changes_nothing(void **data)
 	(void)data;
 	ramp(&s, 100 * MIB, 60 * MIB, 5);
 	before = s;
-	signal_update(&s, &none, 0, START_US + US_PER_SEC);
+	signal_update(&s, &none, 0, false, START_US + US_PER_SEC);
 	assert_memory_equal(&s, &before, sizeof(s));
 }
 
@@ -180,7 +232,7 @@ static void stalls(struct signal *s, uint32_t ticks, uint64_t some_us, uint64_t 
 	for (uint32_t i = 0; i < ticks; i++) {
 		c.psi_some_us = i * some_us;
 		c.psi_full_us = i * full_us;
-		signal_update(s, &c, 0, START_US + i * TICK_US);
+		signal_update(s, &c, 0, false, START_US + i * TICK_US);
 	}
 }
 
@@ -206,7 +258,7 @@ static void test_stalls_are_over_a_moment_after_the_last(void **data)
 	c.psi_some_us = 9 * 30 * US_PER_MS;
 	for (uint32_t i = 10; i < 13; i++) {
 		assert_true(signal_stalls_now(&s));
-		signal_update(&s, &c, 0, START_US + i * TICK_US);
+		signal_update(&s, &c, 0, false, START_US + i * TICK_US);
 	}
 	assert_false(signal_stalls_now(&s));
 	assert_true(s.some_permyriad > 1000);
@@ -230,7 +282,7 @@ static void test_totals_going_back_start_anew(void **data)
 	(void)data;
 	stalls(&s, 30, 30 * US_PER_MS, 0);
 	c.valid |= SAMPLE_PSI;
-	signal_update(&s, &c, 0, START_US + 31 * TICK_US);
+	signal_update(&s, &c, 0, false, START_US + 31 * TICK_US);
 	assert_int_equal(s.some_permyriad, 0);
 }
 
@@ -243,12 +295,12 @@ static void test_livelock_needs_stillness_at_the_limit(void **data)
 	c.valid |= SAMPLE_EVENTS | SAMPLE_PSI;
 	for (uint32_t i = 0; i <= 60; i++) {
 		c.ev_high = i * 200;
-		signal_update(&s, &c, 0, START_US + i * TICK_US);
+		signal_update(&s, &c, 0, false, START_US + i * TICK_US);
 	}
 	assert_true(signal_is_livelocked(&s, 500 * MIB, START_US + 60 * TICK_US));
 	assert_false(signal_is_livelocked(&s, 600 * MIB, START_US + 60 * TICK_US));
 	c.current_bytes = 450 * MIB;
-	signal_update(&s, &c, 0, START_US + 61 * TICK_US);
+	signal_update(&s, &c, 0, false, START_US + 61 * TICK_US);
 	assert_false(signal_is_livelocked(&s, 450 * MIB, START_US + 61 * TICK_US));
 }
 
@@ -263,7 +315,7 @@ static void test_livelock_shows_in_full_stalls_without_events(void **data)
 		c.psi_some_us = c.psi_full_us = i * 90 * US_PER_MS;
 		c.pgscan = i * 1000;
 		c.pgsteal = i * 10;
-		signal_update(&s, &c, 0, START_US + i * TICK_US);
+		signal_update(&s, &c, 0, false, START_US + i * TICK_US);
 	}
 	assert_true(signal_is_livelocked(&s, 500 * MIB, START_US + 70 * TICK_US));
 }
@@ -290,7 +342,7 @@ static void test_hostile_samples_stay_in_range(void **data)
 			.pgsteal = a,
 		};
 
-		signal_update(&s, &c, b, now);
+		signal_update(&s, &c, b, now % 2, now);
 		now += values[i % 3] % 7000000;
 		assert_true(s.ws_bytes <= s.current_bytes);
 		assert_true(s.some_permyriad <= 10000 && s.full_permyriad <= 10000);
@@ -302,6 +354,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mul_div_is_exact_and_saturates),
 		cmocka_unit_test(test_working_set_leaves_out_cold_pages),
+		cmocka_unit_test(test_files_that_nobody_misses_are_not_held),
+		cmocka_unit_test(test_files_that_are_read_again_are_held),
 		cmocka_unit_test(test_rise_begins_anew_after_a_rest),
 		cmocka_unit_test(test_cold_beyond_current_gives_no_working_set),
 		cmocka_unit_test(test_ramp_is_forecast_within_a_fifth),

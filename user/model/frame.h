@@ -76,8 +76,9 @@ struct component_sample {
 	uint64_t swap_bytes;
 	uint64_t anon_bytes, active_file_bytes, inactive_file_bytes, slab_reclaimable_bytes,
 		unevictable_bytes;
-	uint64_t pgscan, pgsteal;            /* pages */
-	uint64_t refault_anon, refault_file; /* pages */
+	uint64_t dirty_bytes, writeback_bytes; /* of files: on their way to the disk */
+	uint64_t pgscan, pgsteal;              /* pages */
+	uint64_t refault_anon, refault_file;   /* pages */
 	uint64_t ev_high, ev_max, ev_oom, ev_oom_kill;
 	uint64_t psi_some_us, psi_full_us;
 	uint64_t high_bytes, low_bytes, min_bytes;
@@ -101,10 +102,11 @@ struct leaf_sample {
 	uint64_t kept_until_us; /* of a freeze that the uwd before handed over; 0 = of no such */
 	uint64_t born_us;       /* first seen, CLOCK_MONOTONIC */
 	uint64_t current_bytes, swap_bytes;
+	uint64_t spare_bytes;  /* with spare_valid: clean pages of files that were used once */
 	uint64_t leased_bytes; /* by who runs in it, for good: not to be asked back */
 	struct ages_sample ages;
-	bool cpu_valid;
-	uint64_t cpu_us;       /* cpu.stat usage_usec, when PLAN_LOOK_CPU asked for it */
+	bool cpu_valid, spare_valid; /* spare: where plan.ages_wanted asked for it */
+	uint64_t cpu_us;             /* cpu.stat usage_usec, when PLAN_LOOK_CPU asked for it */
 	uint32_t lock_waiters; /* with locks_valid: processes that run and wait for a lock of it */
 };
 

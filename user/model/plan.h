@@ -124,7 +124,8 @@ enum plan_look {
 struct plan {
 	uint32_t action_count;
 	struct action action[PLAN_ACTIONS_MAX];
-	uint32_t ages_wanted;     /* bit i: the next frames are to have the ages of component i */
+	uint32_t ages_wanted; /* bit i: the next frames are to have the ages of component i, and of
+				 its leaves what is spare */
 	uint32_t actions_dropped; /* did not fit; counted and logged, never silent */
 	uint64_t next_us;         /* absolute time at which policy wants the next full frame */
 	uint32_t looks;           /* enum plan_look */

@@ -112,8 +112,7 @@ static void throttle(struct step *step, uint32_t i)
 	const struct leaf_state *spared = dependence_spared(step, i);
 	struct why why = {REASON_ROOM, free, margin};
 
-	if (step->state->component[i].signal.current_bytes <=
-	    step->config->component[i].budget_bytes)
+	if (step->state->component[i].signal.held_bytes <= step->config->component[i].budget_bytes)
 		return;
 	if (!step->config->component[i].freeze && free < margin)
 		squeeze_begin(step, i, why);
@@ -263,7 +262,7 @@ static uint64_t host_ahead(const struct step *step, uint64_t horizon_us)
 		    cs->signal.step_per_s > slope)
 			slope = cs->signal.step_per_s;
 		sum += min_u64(grown(slope, horizon_us),
-			       sub_sat(cs->in_force_bytes, cs->signal.current_bytes));
+			       sub_sat(cs->in_force_bytes, cs->signal.held_bytes));
 	}
 	return sum;
 }
@@ -273,7 +272,7 @@ static bool is_over_budget(const struct step *step, uint32_t i)
 	const struct component_state *cs = &step->state->component[i];
 	uint64_t budget = step->config->component[i].budget_bytes;
 
-	return cs->signal.current_bytes > budget + limits_slack(budget);
+	return cs->signal.held_bytes > budget + limits_slack(budget);
 }
 
 static bool may_stop(const struct step *step, uint32_t i)
@@ -329,8 +328,7 @@ static bool is_over_its_right(const struct step *step, uint32_t i)
 	const struct component_state *cs = &step->state->component[i];
 	uint64_t budget = step->config->component[i].budget_bytes;
 
-	return cs->signal.current_bytes >
-	       max_u64(budget, cs->in_force_bytes) + limits_slack(budget);
+	return cs->signal.held_bytes > max_u64(budget, cs->in_force_bytes) + limits_slack(budget);
 }
 
 static bool any_over_or_growing(const struct step *step, uint32_t but, bool growing)

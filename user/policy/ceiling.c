@@ -83,7 +83,7 @@ static void raise(struct step *step, uint64_t owed, uint32_t debtor)
 static void lower(struct step *step)
 {
 	struct ceiling_state ceiling = step->state->ceiling;
-	uint64_t room = sub_sat(step->config->usable_bytes, headroom_held(step));
+	uint64_t room = sub_sat(step->config->usable_bytes, headroom_charged(step));
 
 	if (ceiling.raised && room >= ROOM_BYTES)
 		write_ceiling(step, false, &ceiling, (struct why){REASON_ROOM, room, ROOM_BYTES});

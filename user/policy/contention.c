@@ -56,8 +56,7 @@ static bool is_held_down(const struct step *step, const struct component_state *
 		cs->breath_grew_us && step->now_us - cs->breath_grew_us < SIGNAL_SOME_WINDOW_US;
 
 	return high->known && cs->active_leaves && !by_breath &&
-	       cs->signal.current_bytes >=
-		       high->kernel_bytes - high->kernel_bytes / AT_LIMIT_PART &&
+	       cs->signal.held_bytes >= high->kernel_bytes - high->kernel_bytes / AT_LIMIT_PART &&
 	       cs->signal.some_permyriad > STALL_SOME_IDLE;
 }
 
@@ -80,8 +79,8 @@ uint64_t contention_growth_ahead(const struct step *step, uint32_t component, ui
 		ahead = grown(per_s, us);
 	}
 	if (ahead || is_held_down(step, cs))
-		ahead = max_u64(ahead, mul_div(least_step(s->current_bytes),
-					       min_u64(us, US_PER_SEC), US_PER_SEC));
+		ahead = max_u64(ahead, mul_div(least_step(s->held_bytes), min_u64(us, US_PER_SEC),
+					       US_PER_SEC));
 	return ahead;
 }
 
@@ -98,7 +97,7 @@ static bool takes_by_right(const struct step *step, uint32_t component)
 	const struct component_state *cs = &step->state->component[component];
 
 	return (cs->used || cs->queued_bytes) &&
-	       cs->signal.current_bytes < step->config->component[component].budget_bytes &&
+	       cs->signal.held_bytes < step->config->component[component].budget_bytes &&
 	       contention_ahead(step, component, US_PER_SEC) > 0;
 }
 
@@ -111,7 +110,7 @@ uint64_t contention_owner_ahead(const struct step *step, uint32_t component, uin
 	if (!takes_by_right(step, component))
 		return 0;
 	return min_u64(growth + min_u64(cs->queued_bytes, BYTES_SANE),
-		       step->config->component[component].budget_bytes - cs->signal.current_bytes);
+		       step->config->component[component].budget_bytes - cs->signal.held_bytes);
 }
 
 uint64_t contention_owners_growth(const struct step *step, uint64_t us)
@@ -122,14 +121,14 @@ uint64_t contention_owners_growth(const struct step *step, uint64_t us)
 		if (takes_by_right(step, i))
 			sum += min_u64(contention_growth_ahead(step, i, us),
 				       step->config->component[i].budget_bytes -
-					       step->state->component[i].signal.current_bytes);
+					       step->state->component[i].signal.held_bytes);
 	return sum;
 }
 
 static uint64_t lacks_within(const struct step *step, uint32_t component, uint64_t us)
 {
 	const struct component_state *cs = &step->state->component[component];
-	uint64_t room = sub_sat(cs->in_force_bytes, cs->signal.current_bytes);
+	uint64_t room = sub_sat(cs->in_force_bytes, cs->signal.held_bytes);
 
 	return sub_sat(contention_ahead(step, component, us), room);
 }
@@ -155,7 +154,7 @@ static uint64_t lacks_of_others(const struct step *step, uint32_t i)
 		return lacks;
 	if (cs->in_force_bytes >= c->budget_bytes)
 		return 0;
-	return min_u64(lacks, sub_sat(c->budget_bytes, cs->signal.current_bytes));
+	return min_u64(lacks, sub_sat(c->budget_bytes, cs->signal.held_bytes));
 }
 
 uint64_t contention_others_lack(const struct step *step, uint32_t component)
@@ -180,7 +179,7 @@ static bool has_room_ahead(const struct step *step, uint32_t component)
 {
 	const struct component *c = &step->config->component[component];
 	const struct component_state *cs = &step->state->component[component];
-	uint64_t held = cs->signal.current_bytes, free = step->state->lendable_bytes;
+	uint64_t held = cs->signal.held_bytes, free = step->state->lendable_bytes;
 
 	if (!c->borrow)
 		free = min_u64(free, sub_sat(c->budget_bytes, held));

@@ -14,13 +14,13 @@
 static uint64_t left_by(const struct policy_state *state, const struct config *config, uint32_t i)
 {
 	return config->component[i].lend ? sub_sat(config->component[i].budget_bytes,
-						   state->component[i].signal.current_bytes)
+						   state->component[i].signal.held_bytes)
 					 : 0;
 }
 
 static uint64_t beyond(const struct policy_state *state, const struct config *config, uint32_t i)
 {
-	return sub_sat(state->component[i].signal.current_bytes, config->component[i].budget_bytes);
+	return sub_sat(state->component[i].signal.held_bytes, config->component[i].budget_bytes);
 }
 
 void policy_debt(const struct policy_state *state, const struct config *config, uint32_t component,
@@ -33,7 +33,7 @@ void policy_debt(const struct policy_state *state, const struct config *config, 
 		.bytes = bytes,
 		.since_us = cs->loans.since_us,
 		.owed_bytes = cs->loans.owes_since_us
-				      ? sub_sat(cs->signal.current_bytes, cs->in_force_bytes)
+				      ? sub_sat(cs->signal.held_bytes, cs->in_force_bytes)
 				      : 0,
 		.owed_since_us = cs->loans.owes_since_us,
 	};

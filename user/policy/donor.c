@@ -34,7 +34,7 @@ struct donor_rank donor_rank_of(const struct step *step, uint32_t component)
 	const struct signal *s = &step->state->component[component].signal;
 
 	return (struct donor_rank){
-		.over_bytes = sub_sat(s->current_bytes, c->budget_bytes),
+		.over_bytes = sub_sat(s->held_bytes, c->budget_bytes),
 		.priority = c->priority,
 		.cold_bytes = idle_is_known(step, component)
 				      ? idle_cold_bytes(step, component, false)

@@ -15,6 +15,7 @@
 #include "user/policy/rise.h"
 #include "user/policy/signal.h"
 
+#define READS_PART   4                /* of what it holds of these */
 #define CONFIRM_US   (3 * US_PER_SEC) /* the freezer is asynchronous: up to 1 s was seen */
 #define RELAPSE_US   (20 * US_PER_SEC)
 #define RELAPSES_MAX 5
@@ -71,23 +72,39 @@ static struct leaf_state *welcome(struct step *step, const struct leaf_sample *s
 	return leaf;
 }
 
+static bool knows_spare(const struct step *step, const struct leaf_sample *sample)
+{
+	const struct component_state *cs = &step->state->component[sample->component];
+
+	return sample->spare_valid && !signal_misses_files(&cs->signal, step->now_us) &&
+	       !component_is_protected(&step->config->component[sample->component]);
+}
+
+static uint64_t spare_of(const struct step *step, const struct leaf_sample *sample,
+			 uint64_t current)
+{
+	return knows_spare(step, sample) ? min_u64(sample->spare_bytes, current) : 0;
+}
+
 static void take_leaf(struct step *step, const struct leaf_sample *sample)
 {
 	struct leaf_state *leaf = leaf_of(step, sample);
 	uint64_t current = min_u64(sample->current_bytes, BYTES_SANE), dt;
-	uint64_t size = current + min_u64(sample->swap_bytes, BYTES_SANE), now_us = step->now_us;
+	uint64_t spare = spare_of(step, sample, current), now_us = step->now_us;
+	uint64_t size = current - spare + min_u64(sample->swap_bytes, BYTES_SANE);
 
-	if (sample->component >= step->state->component_count)
-		return;
 	if (!leaf)
 		leaf = welcome(step, sample, current, size);
 	if (!leaf)
 		return;
 	dt = now_us - leaf->seen_us;
 	if (dt >= 50 * US_PER_MS) {
-		leaf->growth_per_s = rate_of(leaf->size_bytes, size, dt);
+		if (leaf->spare_known == knows_spare(step, sample))
+			leaf->growth_per_s = rate_of(leaf->size_bytes, size, dt);
+		leaf->spare_known = knows_spare(step, sample);
 		leaf->seen_us = now_us;
 		leaf->current_bytes = current;
+		leaf->spare_bytes = spare;
 		leaf->size_bytes = size;
 		rise_follow(leaf);
 	}
@@ -139,7 +156,8 @@ static void take_leaves(struct step *step)
 	if (forget_gone(step))
 		index_leaves(step); /* those that went have no room in it any more */
 	for (uint32_t i = 0; i < step->frame->leaf_count && i < FRAME_LEAVES_MAX; i++)
-		if (step->frame->leaf[i].cgid)
+		if (step->frame->leaf[i].cgid &&
+		    step->frame->leaf[i].component < step->state->component_count)
 			take_leaf(step, &step->frame->leaf[i]);
 }
 
@@ -210,6 +228,13 @@ static void take_outcome(struct step *step, const struct outcome *outcome)
 		forget_freeze(leaf, step->now_us);
 }
 
+/* It reads files once, and what else it holds is nothing beside these: it takes no room of others.
+ */
+static bool only_reads_files(const struct leaf_state *leaf)
+{
+	return leaf->spare_bytes && leaf_solid_bytes(leaf) < leaf->spare_bytes / READS_PART;
+}
+
 static void count_leaves(struct step *step)
 {
 	struct policy_state *state = step->state;
@@ -227,7 +252,7 @@ static void count_leaves(struct step *step)
 		any[leaf->component] |= leaf->populated;
 		if (leaf->cause != FREEZE_NOT || leaf->breath_until_us)
 			state->component[leaf->component].frozen_leaves++;
-		else if (leaf->populated && !leaf->kernel_frozen)
+		else if (leaf->populated && !leaf->kernel_frozen && !only_reads_files(leaf))
 			state->component[leaf->component].active_leaves++;
 	}
 	for (uint32_t i = 0; i < state->component_count; i++)
@@ -271,7 +296,8 @@ static bool runs_in(const struct leaf_state *leaf, uint32_t component)
 
 static bool may_freeze(const struct leaf_state *leaf, uint32_t component, uint64_t now_us)
 {
-	return runs_in(leaf, component) && now_us >= leaf->spared_until_us;
+	return runs_in(leaf, component) && now_us >= leaf->spared_until_us &&
+	       !only_reads_files(leaf);
 }
 
 /* Of growth in MiB/s, or a size in MiB, by powers of four: a little more or less is noise. */
@@ -482,8 +508,46 @@ const struct leaf_state *freeze_find(const struct step *step, uint32_t component
 		       : NULL;
 }
 
+/* Stands still until there is room for it. */
+static bool waits_for_room(const struct leaf_state *leaf, uint32_t component)
+{
+	return leaf->cgid && leaf->component == component && leaf->populated &&
+	       (leaf->cause == FREEZE_PRESSURE || leaf->cause == FREEZE_TURN);
+}
+
+static bool waits_longer(const struct leaf_state *a, const struct leaf_state *b)
+{
+	if (a->waits_since_us != b->waits_since_us)
+		return a->waits_since_us < b->waits_since_us;
+	return a->cgid < b->cgid;
+}
+
+const struct leaf_state *freeze_first(const struct step *step, uint32_t component)
+{
+	uint32_t end = step->state->component[component].frozen_leaves ? step->state->leaf_end : 0;
+	const struct leaf_state *first = NULL;
+
+	for (uint32_t i = 0; i < end; i++) {
+		const struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (waits_for_room(leaf, component) && (!first || waits_longer(leaf, first)))
+			first = leaf;
+	}
+	return first;
+}
+
+/* Who goes on first gives last: what is put out of it has to come back first. */
+static bool gives_before(const struct leaf_state *a, const struct leaf_state *b,
+			 const struct leaf_state *first)
+{
+	if (a == first || b == first)
+		return b == first;
+	return a->current_bytes > b->current_bytes;
+}
+
 const struct leaf_state *freeze_largest(const struct step *step, uint32_t component)
 {
+	const struct leaf_state *first = freeze_first(step, component);
 	const struct leaf_state *best = NULL;
 	uint32_t end = step->state->component[component].frozen_leaves ? step->state->leaf_end : 0;
 
@@ -494,7 +558,7 @@ const struct leaf_state *freeze_largest(const struct step *step, uint32_t compon
 		    leaf->current_bytes < LEFT_IN_IT || leaf->thaw_sent_us ||
 		    leaf->page_in_id != ID_NONE || leaf->cgid == step->state->turn.leaf)
 			continue;
-		if (!best || leaf->current_bytes > best->current_bytes)
+		if (!best || gives_before(leaf, best, first))
 			best = leaf;
 	}
 	return best;

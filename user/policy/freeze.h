@@ -47,14 +47,24 @@ bool thaw_leaf(struct step *step, struct leaf_state *leaf, struct why why);
 /* The leaf with that cgroup id, or NULL. */
 struct leaf_state *leaf_find(struct policy_state *state, uint64_t cgid);
 
+/* What it holds without what the kernel drops at once. */
+static inline uint64_t leaf_solid_bytes(const struct leaf_state *leaf)
+{
+	return leaf->current_bytes - leaf->spare_bytes;
+}
+
 /* The same by the index, for who asks it of each leaf of a frame with leaves_valid. */
 struct leaf_state *leaf_of(const struct step *step, const struct leaf_sample *sample);
 
 /* That leaf of the component while uwd keeps it frozen, or NULL. */
 const struct leaf_state *freeze_find(const struct step *step, uint32_t component, uint64_t cgid);
 
-/* The largest frozen leaf of a component, whose pages are taken first; NULL when none is, or has
- * anything left, or it is about to go on or next to. */
+/* Of those of a component that stand still until there is room, who has waited longest; NULL:
+ * nobody does. */
+const struct leaf_state *freeze_first(const struct step *step, uint32_t component);
+
+/* The largest frozen leaf of a component, but who is first in line, whose pages are taken first;
+ * NULL when none is, or has anything left, or it is about to go on or next to. */
 const struct leaf_state *freeze_largest(const struct step *step, uint32_t component);
 
 /* Latest deadline of a component's frozen leaves, 0 = none. */

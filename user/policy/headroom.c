@@ -14,6 +14,15 @@ uint64_t headroom_held(const struct step *step)
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < step->config->component_count; i++)
+		sum += step->state->component[i].signal.held_bytes;
+	return sum;
+}
+
+uint64_t headroom_charged(const struct step *step)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < step->config->component_count; i++)
 		sum += step->state->component[i].signal.current_bytes;
 	return sum;
 }
@@ -49,12 +58,16 @@ uint64_t headroom_last(const struct step *step)
 	for (uint32_t i = 0; i < step->config->component_count; i++) {
 		const struct signal *s = &step->state->component[i].signal;
 
-		files += s->inactive_file_bytes + s->active_file_bytes / 2;
+		files += sub_sat(s->inactive_file_bytes + s->active_file_bytes / 2,
+				 s->current_bytes - s->held_bytes);
 	}
 	return add_sat(headroom_free(step), files);
 }
 
 bool headroom_is_roomy(const struct step *step)
 {
-	return headroom_free(step) >= step->config->usable_bytes / ROOMY_PART;
+	uint64_t usable = step->config->usable_bytes;
+
+	return min_u64(headroom_free(step), sub_sat(usable, headroom_charged(step))) >=
+	       usable / ROOMY_PART;
 }

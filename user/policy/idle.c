@@ -133,7 +133,7 @@ uint64_t idle_hot_bytes(const struct leaf_state *leaf)
 uint64_t idle_missing_bytes(const struct leaf_state *leaf)
 {
 	uint64_t hot = idle_hot_bytes(leaf) + leaf->ages_swap_bytes;
-	uint64_t missing = sub_sat(hot, leaf->current_bytes);
+	uint64_t missing = sub_sat(hot, leaf_solid_bytes(leaf));
 
 	return leaf->ages.valid && !is_young(leaf) && missing <= FEW
 		       ? min_u64(missing, leaf->swap_bytes)

@@ -26,6 +26,7 @@
 #define LOWER_US         (5 * US_PER_SEC)
 #define LOWER_AHEAD_US   (200 * US_PER_MS) /* of growth, until the write is done */
 #define MIN_LOWER_US     (30 * US_PER_SEC)
+#define CROWDED_STEP     (4 * MIB)
 #define ROUNDING         (64 * KIB) /* the kernel rounds limits to pages */
 #define MIN_AHEAD_US     (2 * US_PER_SEC)
 #define MIN_HOST_PERCENT 80 /* overcommitted memory.min kills: never more of the host */
@@ -278,17 +279,53 @@ static bool only_follows(const struct step *step, uint32_t i, uint64_t want)
 	       want <= step->state->component[i].signal.current_bytes + ROUNDING;
 }
 
+/* Files fill the pool up to its memory.max, where the kernel asks nobody's leave: what is protected
+ * within a component is so up to the limit of that alone. How much of it is files a full frame
+ * says. */
+static bool is_crowded(const struct step *step)
+{
+	return step->frame->kind == FRAME_FULL &&
+	       sub_sat(step->config->usable_bytes, headroom_charged(step)) < margin_bytes(step);
+}
+
+/* What is on its way back from swap would go out again at a lower limit. */
+static uint64_t paging_in(const struct step *step, uint32_t component)
+{
+	uint32_t end = step->state->component[component].frozen_leaves ? step->state->leaf_end : 0;
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < end; i++) {
+		const struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (leaf->cgid && leaf->component == component && leaf->page_in_id != ID_NONE)
+			bytes += leaf->swap_bytes;
+	}
+	return bytes;
+}
+
+/* Lower it would take from who uses it, or stop who grows. */
+static uint64_t lowest_high(const struct step *step, uint32_t i, bool crowded)
+{
+	const struct signal *s = &step->state->component[i].signal;
+
+	return (crowded ? s->held_bytes : s->current_bytes) +
+	       limits_slack(step->config->component[i].budget_bytes) +
+	       contention_ahead(step, i, LOWER_AHEAD_US) + paging_in(step, i);
+}
+
 static void keep_high(struct step *step, uint32_t i)
 {
 	const struct component *c = &step->config->component[i];
 	struct component_state *cs = &step->state->component[i];
 	struct limit_state *l = &cs->limit[LIMIT_HIGH];
 	uint64_t want = max_u64(cs->in_force_bytes, c->budget_bytes);
-	uint64_t has = l->kernel_bytes, held = cs->signal.current_bytes;
-	uint64_t deadband = loans_deadband(max_u64(c->budget_bytes, has == BYTES_MAX ? 0 : has));
-	uint64_t floor =
-		held + limits_slack(c->budget_bytes) + contention_ahead(step, i, LOWER_AHEAD_US);
-	bool is_short = held >= c->budget_bytes && headroom_free(step) < 2 * margin_bytes(step);
+	uint64_t has = l->kernel_bytes, held = cs->signal.held_bytes;
+	bool crowded = is_crowded(step);
+	uint64_t deadband =
+		crowded ? CROWDED_STEP
+			: loans_deadband(max_u64(c->budget_bytes, has == BYTES_MAX ? 0 : has));
+	bool is_short = held >= c->budget_bytes &&
+			(headroom_free(step) < 2 * margin_bytes(step) || crowded);
 	bool near = held + 2 * limits_slack(c->budget_bytes) >= has;
 
 	want = cs->squeezed ? cs->squeeze_bytes : slack_for_dependents(step, i, want);
@@ -305,7 +342,7 @@ static void keep_high(struct step *step, uint32_t i)
 	}
 	if (cs->squeezed)
 		return;
-	want = max_u64(want, floor);
+	want = max_u64(want, lowest_high(step, i, crowded));
 	if (!is_short && !is_quiet(cs, c->budget_bytes))
 		want = has;
 	if (lower_is_due(l, want + deadband <= has, has == BYTES_MAX || is_short ? 0 : LOWER_US,

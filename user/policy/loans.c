@@ -68,7 +68,7 @@ static uint64_t kept(const struct step *step, uint32_t i)
 {
 	const struct component *c = &step->config->component[i];
 	const struct component_state *cs = &step->state->component[i];
-	uint64_t held = add_sat(cs->signal.current_bytes, cs->promised_bytes);
+	uint64_t held = add_sat(cs->signal.held_bytes, cs->promised_bytes);
 
 	if (!c->lend || !cs->signal.seen)
 		return c->budget_bytes;
@@ -89,7 +89,7 @@ static void take_stock(const struct step *step, struct loan_stock *stock)
 	*stock = (struct loan_stock){.margin = margin_bytes(step)};
 	for (uint32_t i = 0; i < step->config->component_count; i++) {
 		stock->keep[i] = kept(step, i);
-		stock->over[i] = sub_sat(step->state->component[i].signal.current_bytes,
+		stock->over[i] = sub_sat(step->state->component[i].signal.held_bytes,
 					 step->config->component[i].budget_bytes);
 		stock->keep_sum += stock->keep[i];
 		stock->over_sum += stock->over[i];
@@ -261,11 +261,11 @@ static void settle(struct step *step, uint32_t i, bool called)
 
 	cs->loans.loan_bytes = sub_sat(cs->in_force_bytes, budget);
 	cs->loans.lent_bytes = sub_sat(budget, cs->in_force_bytes);
-	if (cs->signal.current_bytes <= budget)
+	if (cs->signal.held_bytes <= budget)
 		cs->loans.since_us = 0;
 	else if (!cs->loans.since_us)
 		cs->loans.since_us = step->now_us;
-	if (!called || cs->signal.current_bytes <= cs->in_force_bytes)
+	if (!called || cs->signal.held_bytes <= cs->in_force_bytes)
 		cs->loans.owes_since_us = 0;
 	else if (!cs->loans.owes_since_us)
 		cs->loans.owes_since_us = step->now_us;
@@ -300,5 +300,5 @@ uint64_t loans_owed(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
 
-	return cs->loans.owes_since_us ? sub_sat(cs->signal.current_bytes, cs->in_force_bytes) : 0;
+	return cs->loans.owes_since_us ? sub_sat(cs->signal.held_bytes, cs->in_force_bytes) : 0;
 }

@@ -41,7 +41,7 @@ static void fade(struct margin_state *m, uint64_t now_us)
 
 static bool borrows(const struct step *step, uint32_t i)
 {
-	return step->state->component[i].signal.current_bytes >
+	return step->state->component[i].signal.held_bytes >
 	       step->config->component[i].budget_bytes;
 }
 
@@ -79,7 +79,7 @@ static void watch_owner(struct step *step, uint32_t i, bool short_of)
 {
 	struct component_state *cs = &step->state->component[i];
 	struct margin_state *m = &cs->margin;
-	uint64_t held = cs->signal.current_bytes;
+	uint64_t held = cs->signal.held_bytes;
 
 	fade(m, step->now_us);
 	if (!m->from_us || stands(m, held, step->now_us) ||
@@ -129,7 +129,7 @@ static uint64_t margin_beyond(const struct step *step, uint64_t per_s)
 	for (uint32_t i = 0; i < step->config->component_count; i++) {
 		const struct component_state *cs = &step->state->component[i];
 		uint64_t right =
-			sub_sat(step->config->component[i].budget_bytes, cs->signal.current_bytes);
+			sub_sat(step->config->component[i].budget_bytes, cs->signal.held_bytes);
 
 		margin = max_u64(margin, min_u64(burst_beyond(&cs->margin, per_s), right));
 	}
@@ -154,7 +154,7 @@ uint64_t margin_expects(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
 	uint64_t largest = min_u64(cs->margin.before_bytes, cs->margin.largest_bytes);
-	uint64_t took = sub_sat(cs->signal.current_bytes, cs->margin.began_bytes);
+	uint64_t took = sub_sat(cs->signal.held_bytes, cs->margin.began_bytes);
 
 	if (!largest || took > largest + largest / MORE_PART)
 		return BYTES_MAX;

@@ -58,7 +58,7 @@ uint64_t room_to_grow(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
 	const struct component *c = &step->config->component[component];
-	uint64_t held = cs->signal.current_bytes;
+	uint64_t held = cs->signal.held_bytes;
 	uint64_t free = step->state->lendable_bytes;
 
 	if (!c->borrow)
@@ -110,7 +110,7 @@ uint64_t room_lacking(const struct step *step, const struct leaf_state *leaf, ui
 /* Within its budget it takes nothing that others could lack. */
 static bool is_right_to(const struct step *step, uint32_t component, uint64_t bytes)
 {
-	return step->state->component[component].signal.current_bytes + bytes <=
+	return step->state->component[component].signal.held_bytes + bytes <=
 	       step->config->component[component].budget_bytes;
 }
 

@@ -12,6 +12,7 @@
 #include "user/policy/siblings.h"
 
 #include "user/policy/emit.h"
+#include "user/policy/freeze.h"
 #include "user/policy/idle.h"
 #include "user/policy/num.h"
 
@@ -22,6 +23,7 @@
 #define CHANGE_PART 16
 #define CHANGE_MIN  (4 * MIB)
 #define GROWS_PER_S ((int64_t)MIB)
+#define SPARE_LEAST (32 * MIB)
 
 static bool grows(const struct leaf_state *leaf)
 {
@@ -57,20 +59,44 @@ static uint64_t sheltered(const struct step *step, const struct leaf_state *leaf
 
 	if (step->now_us >= cs->shelter_until_us || cs->active_leaves + cs->frozen_leaves < 2)
 		return 0;
-	/* Who stands still gives, and who runs has all of it until somebody else does not. */
-	if (cs->frozen_leaves)
-		return cs->in_force_bytes - cs->in_force_bytes % MIB;
+	/* Who stands still gives, and who runs has all of it until somebody else does not; but for
+	 * files that are spare. */
+	if (cs->frozen_leaves) {
+		kept = cs->in_force_bytes;
+		if (leaf->spare_bytes)
+			kept = min_u64(kept, leaf_solid_bytes(leaf) + CHANGE_MIN +
+						     grown(leaf->growth_per_s, FOLLOW_US));
+		return kept - kept % MIB;
+	}
 	if (grows(leaf))
 		return 0;
 	kept = min_u64(idle_hot_bytes(leaf), leaf->current_bytes);
 	return kept - kept % MIB;
 }
 
+static bool stands(const struct leaf_state *leaf)
+{
+	return leaf->kernel_frozen || leaf->cause != FREEZE_NOT || leaf->breath_until_us;
+}
+
+/* Who reads files at the limit makes the kernel look for pages all the time: as long as there are
+ * spare ones it is not to put out for that who stands still and has to come back as a whole. What
+ * others lack is taken from it by reclaim.c, which its own memory.low does not hold off. */
+static uint64_t kept_of_standing(const struct step *step, const struct leaf_state *leaf)
+{
+	const struct signal *s = &step->state->component[leaf->component].signal;
+	bool comes_back = leaf->page_in_id != ID_NONE || leaf->paged_in;
+	uint64_t kept = comes_back ? leaf->size_bytes : leaf_solid_bytes(leaf);
+
+	return s->current_bytes - s->held_bytes >= SPARE_LEAST ? kept - kept % MIB : 0;
+}
+
 static uint64_t wanted(const struct step *step, const struct leaf_state *leaf)
 {
-	if (!leaf->populated || leaf->kernel_frozen || leaf->cause != FREEZE_NOT ||
-	    leaf->breath_until_us)
+	if (!leaf->populated)
 		return 0;
+	if (stands(leaf))
+		return kept_of_standing(step, leaf);
 	return max_u64(sheltered(step, leaf), leaf->leased_bytes - leaf->leased_bytes % MIB);
 }
 
@@ -81,6 +107,15 @@ static struct why reason(const struct leaf_state *leaf, uint64_t want)
 	return (struct why){REASON_WORKING_SET, leaf->current_bytes, leaf->low_bytes};
 }
 
+/* Who has just been stopped gives at once, before anybody who runs; and who has just gone on, or
+ * runs beside the first that was stopped, would give all that it was brought back for. */
+static bool is_urgent(const struct leaf_state *leaf, uint64_t want)
+{
+	if (want < leaf->low_bytes)
+		return stands(leaf) && !want;
+	return !leaf->low_bytes || stands(leaf) || leaf->thawed_us >= leaf->low_at_us;
+}
+
 static bool is_worth_a_write(const struct leaf_state *leaf, uint64_t want, uint64_t now_us)
 {
 	uint64_t has = leaf->low_bytes;
@@ -88,7 +123,7 @@ static bool is_worth_a_write(const struct leaf_state *leaf, uint64_t want, uint6
 
 	if (has == BYTES_MAX)
 		return true;
-	if (leaf->low_at_us && now_us - leaf->low_at_us < FOLLOW_US)
+	if (leaf->low_at_us && now_us - leaf->low_at_us < FOLLOW_US && !is_urgent(leaf, want))
 		return false;
 	return want ? by >= max_u64(has / CHANGE_PART, CHANGE_MIN) : by > 0;
 }

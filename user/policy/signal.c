@@ -19,7 +19,10 @@
 #define STALL_STEP_MIN_US (90 * US_PER_MS)
 #define WINDOW_FULL_US    (5 * US_PER_SEC)
 #define STALL_NOW_US      (300 * US_PER_MS)
-#define STALL_NOW_LEAST   100  /* permyriad */
+#define STALL_NOW_LEAST   100 /* permyriad */
+#define MISSED_PER_S      256 /* refaults of files: 1 MB, */
+#define MISSED_PART       8   /* and of what was taken */
+#define MISSED_US         (10 * US_PER_SEC)
 #define FULL_LASTING      6000 /* systemd-oomd's threshold: 60 % */
 #define PAGE_BYTES        4096ULL
 #define SLOPE_SANE        (1LL << 45)
@@ -37,6 +40,22 @@ static uint64_t cold_estimate(const struct signal *s, uint64_t current)
 		cold += mul_div(current - s->stat_current_bytes, s->file_growth_permyriad,
 				PERMYRIAD_ONE);
 	return min_u64(cold, current);
+}
+
+bool signal_misses_files(const struct signal *s, uint64_t now_us)
+{
+	return s->files_missed_us && now_us - s->files_missed_us < MISSED_US;
+}
+
+/* Dropped at once for whoever needs the room, unless what was dropped is read again. Reclaimable
+ * slab is not among it: to shrink it takes long, and may free nothing. */
+static uint64_t spare_estimate(const struct signal *s, uint64_t cold, uint64_t now_us)
+{
+	uint64_t kept = s->dirty_bytes + sub_sat(s->cold_bytes, s->inactive_file_bytes);
+
+	if (signal_misses_files(s, now_us))
+		return 0;
+	return sub_sat(cold, min_u64(kept, BYTES_SANE));
 }
 
 static void take_stat(struct signal *s, const struct component_sample *c, uint64_t now_us)
@@ -59,6 +78,17 @@ static void take_stat(struct signal *s, const struct component_sample *c, uint64
 	s->active_file_bytes = c->active_file_bytes;
 	s->anon_bytes = c->anon_bytes;
 	s->unreclaimable_bytes = c->unevictable_bytes;
+	s->dirty_bytes = add_sat(c->dirty_bytes, c->writeback_bytes);
+}
+
+/* Of what was dropped a good part was read again: beside a stream some always is, of what was read
+ * ahead of it. */
+static bool misses(const struct signal *s, const struct component_sample *c, uint64_t us)
+{
+	uint64_t again = sub_sat(c->refault_file, s->file_refaults);
+
+	return mul_div(again, US_PER_SEC, us) > MISSED_PER_S &&
+	       again > sub_sat(c->pgsteal, s->pgsteal) / MISSED_PART;
 }
 
 static void take_rates(struct signal *s, const struct component_sample *c, uint64_t now_us)
@@ -69,6 +99,8 @@ static void take_rates(struct signal *s, const struct component_sample *c, uint6
 	if (s->rate_at_us && dt < RATE_STEP_MIN_US)
 		return;
 	if (s->rate_at_us) {
+		if (misses(s, c, dt))
+			s->files_missed_us = now_us;
 		scanned = sub_sat(c->pgscan, s->pgscan);
 		s->scans_per_s = mul_div(scanned, US_PER_SEC, dt);
 		s->refaults_per_s = mul_div(sub_sat(refaults, s->refaults), US_PER_SEC, dt);
@@ -82,6 +114,7 @@ static void take_rates(struct signal *s, const struct component_sample *c, uint6
 	s->pgscan = c->pgscan;
 	s->pgsteal = c->pgsteal;
 	s->refaults = refaults;
+	s->file_refaults = c->refault_file;
 }
 
 /*
@@ -116,23 +149,26 @@ static void take_trend(struct signal *s, uint64_t now_us)
 		s->rise_from_bytes = s->ws_bytes;
 }
 
-static void take_usage(struct signal *s, uint64_t current, uint64_t now_us)
+static void take_usage(struct signal *s, uint64_t current, bool keeps_files, uint64_t now_us)
 {
-	uint64_t dt = now_us - s->step_at_us;
+	uint64_t dt = now_us - s->step_at_us, cold, held;
 
 	current = min_u64(current, BYTES_SANE);
-	if (s->seen && current >= s->step_from_bytes + BATCHES_BYTES)
-		s->step_per_s = rate_of(s->step_from_bytes, current, dt);
+	cold = cold_estimate(s, current);
+	held = keeps_files ? current : current - spare_estimate(s, cold, now_us);
+	if (s->seen && held >= s->step_from_bytes + BATCHES_BYTES)
+		s->step_per_s = rate_of(s->step_from_bytes, held, dt);
 	else if (!s->seen || dt >= STEP_MIN_US)
 		s->step_per_s = 0; /* sooner it is too early to say that growth has ended */
 	if (!s->seen || dt >= STEP_MIN_US) {
 		s->step_at_us = now_us;
-		s->step_from_bytes = current;
+		s->step_from_bytes = held;
 	}
 	s->seen = true;
 	s->usage_at_us = now_us;
 	s->current_bytes = current;
-	s->ws_bytes = current - cold_estimate(s, current);
+	s->held_bytes = held;
+	s->ws_bytes = current - cold;
 	take_trend(s, now_us);
 }
 
@@ -213,7 +249,7 @@ static void take_stillness(struct signal *s, uint64_t ev_high, uint64_t now_us)
 }
 
 void signal_update(struct signal *s, const struct component_sample *sample, uint64_t event_bytes,
-		   uint64_t now_us)
+		   bool keeps_files, uint64_t now_us)
 {
 	bool usage = sample->valid & SAMPLE_USAGE;
 
@@ -222,7 +258,8 @@ void signal_update(struct signal *s, const struct component_sample *sample, uint
 		take_rates(s, sample, now_us);
 	}
 	if (usage || event_bytes)
-		take_usage(s, max_u64(usage ? sample->current_bytes : 0, event_bytes), now_us);
+		take_usage(s, max_u64(usage ? sample->current_bytes : 0, event_bytes), keeps_files,
+			   now_us);
 	if (sample->valid & SAMPLE_SWAP)
 		s->swap_bytes = sample->swap_bytes;
 	if (sample->valid & (SAMPLE_PSI | SAMPLE_BPF))
@@ -267,7 +304,7 @@ bool signal_is_livelocked(const struct signal *s, uint64_t high_bytes, uint64_t 
 {
 	if (!s->high_seen || now_us - s->still_at_us < STILL_US)
 		return false;
-	if (s->current_bytes < high_bytes - high_bytes / 20)
+	if (s->held_bytes < high_bytes - high_bytes / 20)
 		return false;
 	if (s->high_events_per_s > SIGNAL_LIVELOCK_PER_S)
 		return true;

@@ -14,16 +14,20 @@
 
 /*
  * Takes what the frame has of one component. event_bytes is the usage that an event of this frame
- * reported, 0 when none did. Totals that go back (the group was made anew) start from there.
+ * reported, 0 when none did; keeps_files: it is protected, and its files are not dropped while
+ * others have something to give. Totals that go back (the group was made anew) start from there.
  */
 void signal_update(struct signal *s, const struct component_sample *sample, uint64_t event_bytes,
-		   uint64_t now_us);
+		   bool keeps_files, uint64_t now_us);
 
 /* What grew was stopped: the trend starts anew from here, so that nobody else is taken for it. */
 void signal_forget_trend(struct signal *s, uint64_t now_us);
 
 /* Microseconds until the working set reaches limit; 0 when it has, TTL_NEVER when not growing. */
 uint64_t signal_time_to(const struct signal *s, uint64_t limit_bytes, uint64_t budget_bytes);
+
+/* Files that were dropped were read again lately: none of them is spare. */
+bool signal_misses_files(const struct signal *s, uint64_t now_us);
 
 /* Growing by more than a thousandth of the budget a second, and 1 MiB/s. */
 bool signal_is_growing(const struct signal *s, uint64_t budget_bytes);

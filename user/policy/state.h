@@ -30,6 +30,8 @@ struct signal {
 	bool seen; /* a usage sample was ever taken */
 	uint64_t usage_at_us;
 	uint64_t current_bytes, ws_bytes, swap_bytes;
+	uint64_t held_bytes; /* current, less files that the kernel drops at once and nobody misses
+			      */
 	uint64_t step_at_us, step_from_bytes; /* a sample at least 20 ms old, */
 	int64_t step_per_s;                   /* and the growth since then */
 
@@ -41,8 +43,10 @@ struct signal {
 	uint64_t stat_at_us, stat_current_bytes;
 	uint64_t cold_bytes; /* inactive file and reclaimable slab: not working set */
 	uint64_t inactive_file_bytes, active_file_bytes, anon_bytes, unreclaimable_bytes;
+	uint64_t dirty_bytes;     /* of files */
+	uint64_t files_missed_us; /* when files were read again that had been dropped; 0 = never */
 	uint32_t file_growth_permyriad; /* how much of recent growth was page cache */
-	uint64_t rate_at_us, pgscan, pgsteal, refaults;
+	uint64_t rate_at_us, pgscan, pgsteal, refaults, file_refaults;
 	uint64_t refaults_per_s, scans_per_s;
 	uint64_t stalled_us;      /* by some task, in all */
 	uint32_t steal_permyriad; /* of what was scanned; all when nothing was */
@@ -166,8 +170,10 @@ struct leaf_state {
 	bool populated, kernel_frozen;
 	bool ours; /* kernel_frozen by us, or by nobody knows whom */
 	uint64_t born_us, seen_us, current_bytes, swap_bytes, leased_bytes;
-	uint64_t size_bytes;      /* with what it has in swap, which is growth too at its limit */
-	int64_t growth_per_s;     /* of its size */
+	bool spare_known;
+	uint64_t spare_bytes; /* of current: files that the kernel drops at once, unless missed */
+	uint64_t size_bytes;  /* without these, with what it has in swap: growth at its limit */
+	int64_t growth_per_s; /* of its size */
 	uint64_t rise_from_bytes; /* its size when that began */
 
 	enum freeze_cause cause;

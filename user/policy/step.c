@@ -104,7 +104,8 @@ static void take_samples(struct step *step)
 			i < step->frame->component_count ? &step->frame->component[i] : &nothing;
 		uint64_t event = sample->valid & SAMPLE_USAGE ? 0 : usage[i];
 
-		signal_update(&step->state->component[i].signal, sample, event, step->now_us);
+		signal_update(&step->state->component[i].signal, sample, event,
+			      component_is_protected(&step->config->component[i]), step->now_us);
 		step->state->component[i].queued_bytes =
 			add_sat(sample->queued_bytes, sample->wanted_bytes);
 		step->state->component[i].promised_bytes = sample->promised_bytes;

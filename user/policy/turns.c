@@ -106,9 +106,9 @@ static bool may_take_from(const struct step *step, const struct leaf_state *next
 	const struct component_state *cs = &step->state->component[leaf->component];
 
 	if (leaf->component != next->component &&
-	    cs->signal.current_bytes <= step->config->component[leaf->component].budget_bytes)
+	    cs->signal.held_bytes <= step->config->component[leaf->component].budget_bytes)
 		return false;
-	return leaf->current_bytes > fair_part(cs);
+	return leaf_solid_bytes(leaf) > fair_part(cs);
 }
 
 static bool had_its_turn(const struct step *step, const struct leaf_state *next,
@@ -142,7 +142,7 @@ static bool gives_before(const struct step *step, const struct leaf_state *next,
 		return a_own;
 	if (pa != pb)
 		return pa < pb;
-	return a->current_bytes > b->current_bytes;
+	return leaf_solid_bytes(a) > leaf_solid_bytes(b);
 }
 
 static struct leaf_state *first_to_give(const struct step *step, const struct leaf_state *next,
@@ -173,7 +173,7 @@ static uint64_t standing_can_give(const struct step *step, const struct leaf_sta
 
 	for (uint32_t i = 0; i < step->state->leaf_end; i++)
 		if (stands_by(next, &step->state->leaf[i]))
-			sum += step->state->leaf[i].current_bytes;
+			sum += leaf_solid_bytes(&step->state->leaf[i]);
 	return sum;
 }
 
@@ -184,7 +184,7 @@ static uint64_t all_can_give(const struct step *step, const struct leaf_state *n
 
 	for (uint32_t i = 0; i < step->state->leaf_end; i++)
 		if (may_make_place(step, next, &step->state->leaf[i], quantum_us))
-			sum += step->state->leaf[i].current_bytes;
+			sum += leaf_solid_bytes(&step->state->leaf[i]);
 	return sum;
 }
 
@@ -213,7 +213,7 @@ static void begin(struct step *step, struct leaf_state *next, uint64_t bytes, ui
 		    !freeze_again(step, leaf, FREEZE_TURN, step->config->policy.freeze_max_us, why))
 			return;
 		leaf->slope_then_per_s = 0;
-		taken += leaf->current_bytes;
+		taken += leaf_solid_bytes(leaf);
 	}
 }
 
@@ -248,9 +248,8 @@ static bool run_short(struct step *step, struct leaf_state *next)
 	    contention_others_lack(step, next->component) || !room_on_host(step, 0) ||
 	    headroom_last(step) < margin_bytes(step) / SHORT_FREE_PART ||
 	    headroom_last(step) < grown(next->slope_then_per_s, SHORT_SEEN_US) ||
-	    squeeze_is_due(step, next->component))
-		return false;
-	room_for_thaw(step, next, &why);
+	    squeeze_is_due(step, next->component) || room_for_thaw(step, next, &why))
+		return false; /* or thaw.c brings it back as a whole */
 	next->spared_until_us = step->now_us + QUANTUM_LEAST_US;
 	next->short_at_bytes = max_u64(next->size_bytes, 1);
 	return thaw_leaf(step, next, why);

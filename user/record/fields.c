@@ -75,6 +75,8 @@ static const struct field component_fields[] = {
 	C(inactive_file_bytes, ANY),
 	C(slab_reclaimable_bytes, ANY),
 	C(unevictable_bytes, ANY),
+	C(dirty_bytes, ANY),
+	C(writeback_bytes, ANY),
 	C(pgscan, ANY),
 	C(pgsteal, ANY),
 	C(refault_anon, ANY),
@@ -106,7 +108,8 @@ static const struct field leaf_fields[] = {
 	L(leased_bytes, ANY),  AGES(L),
 	L(cpu_valid, FLAG),    L(cpu_us, ANY),
 	L(lock_waiters, ANY),  L(kept_asked, FLAG),
-	L(kept_until_us, ANY),
+	L(kept_until_us, ANY), L(spare_valid, FLAG),
+	L(spare_bytes, ANY),
 };
 
 #define E(name, below) FIELD(struct frame_event, name, below)

@@ -38,9 +38,12 @@ struct sense_leaf {
 	bool known; /* all that follows was read once; it is as read last */
 	bool populated, frozen;
 	uint64_t current_bytes, swap_bytes;
-	uint64_t frozen_us; /* when it was seen so last; 0 = never */
-	int cpu;            /* its cpu.stat, -1 while nobody asks for it */
-	uint64_t asked_us;  /* last */
+	uint64_t frozen_us;                /* when it was seen so last; 0 = never */
+	int cpu;                           /* its cpu.stat, -1 while nobody asks for it */
+	uint64_t asked_us;                 /* last */
+	int stat;                          /* its memory.stat, as well */
+	uint64_t spare_asked_us, spare_us; /* when it was asked for, and read, last: */
+	uint64_t spare_bytes, spare_current_bytes;
 };
 
 struct sense {
@@ -64,6 +67,7 @@ struct sense {
 	char text[SENSE_TEXT_LEN];
 	struct ages_thread *ages; /* NULL: nobody tells the age of pages */
 	struct ages_wish wish[FRAME_LEAVES_MAX];
+	uint32_t ages_wanted; /* bit i: of component i, by the last plan */
 };
 
 /* ---- leaves.c ---- */
@@ -75,6 +79,13 @@ void sense_forget_leaves(struct sense *sense, uint32_t component);
 uint32_t sense_leaf_at(const struct sense *sense, uint64_t cgid);
 /* Searches when it is due, then reads each leaf into the frame. */
 void sense_read_leaves(struct sense *sense, struct frame *frame, uint32_t looks);
+
+/* ---- spare.c ---- */
+
+/* Where the last plan asked for it: what of the leaf the kernel would drop at once. */
+void sense_read_spare(struct sense *sense, struct sense_leaf *leaf, uint64_t now_us,
+		      struct leaf_sample *sample);
+void sense_close_spare(struct sense_leaf *leaf);
 
 /* ---- locks.c ---- */
 

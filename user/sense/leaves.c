@@ -88,6 +88,7 @@ static void drop_leaf(struct sense *sense, uint32_t index)
 	if (sense->leaf[index].watch)
 		inotify_rm_watch(sense->inotify, (int)sense->leaf[index].watch);
 	close_cpu(&sense->leaf[index]);
+	sense_close_spare(&sense->leaf[index]);
 	cg_group_close(&sense->leaf[index].group);
 	sense->leaf[index] = sense->leaf[--sense->leaf_count];
 }
@@ -122,8 +123,11 @@ static void tell_unseen(struct sense *sense, uint32_t component, const char *nam
 
 static void add_leaf(struct sense *sense, uint32_t component, const char *name)
 {
-	struct sense_leaf leaf = {
-		.component = component, .born_us = clock_now_us(), .seen = true, .cpu = -1};
+	struct sense_leaf leaf = {.component = component,
+				  .born_us = clock_now_us(),
+				  .seen = true,
+				  .cpu = -1,
+				  .stat = -1};
 	int rc;
 
 	if (sense->leaf_count == FRAME_LEAVES_MAX || strlen(name) >= CG_NAME_LEN) {
@@ -446,9 +450,12 @@ void sense_read_leaves(struct sense *sense, struct frame *frame, uint32_t looks)
 	while (i < sense->leaf_count) {
 		int rc = read_leaf(sense, &sense->leaf[i], frame->now_us, &frame->leaf[count]);
 
-		if (!rc)
+		if (!rc) {
 			look_at_cpu(sense, &sense->leaf[i], frame->now_us, looks & PLAN_LOOK_CPU,
 				    &frame->leaf[count]);
+			sense_read_spare(sense, &sense->leaf[i], frame->now_us,
+					 &frame->leaf[count]);
+		}
 		if (rc == -ENODEV)
 			drop_leaf(sense, i);
 		else

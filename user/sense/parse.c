@@ -36,6 +36,8 @@ static const struct sample_field stat_fields[] = {
 	FIELD("workingset_refault_file", struct component_sample, refault_file),
 	FIELD("pgscan", struct component_sample, pgscan),
 	FIELD("pgsteal", struct component_sample, pgsteal),
+	FIELD("file_dirty", struct component_sample, dirty_bytes),
+	FIELD("file_writeback", struct component_sample, writeback_bytes),
 };
 
 static const struct sample_field events_fields[] = {
@@ -141,6 +143,7 @@ bool parse_memory_stat(const char *text, struct component_sample *ret_sample)
 
 	read.unevictable_bytes = read.slab_reclaimable_bytes = 0;
 	read.refault_anon = read.refault_file = read.pgscan = read.pgsteal = 0;
+	read.dirty_bytes = read.writeback_bytes = 0;
 	if (!has_all(read_fields(text, stat_fields, ARRAY_SIZE(stat_fields), &read),
 		     NEED(0) | NEED(1) | NEED(2)))
 		return false;

@@ -412,6 +412,7 @@ void sense_ask_ages(struct sense *sense, const struct frame *frame, uint32_t com
 {
 	uint32_t count = 0;
 
+	sense->ages_wanted = components;
 	if (!sense->ages)
 		return;
 	for (uint32_t i = 0; i < frame->leaf_count && components; i++)
