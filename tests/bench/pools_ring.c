@@ -22,11 +22,14 @@
 
 #define BATCH   32
 #define RECORDS (POOLS_ITEMS / 4)
+#define RUNS    (UW_RING_MANY | UW_RING_FIXED)
 
 static struct uw_ring *make_ring(uint32_t flags, uint32_t record_bytes)
 {
 	bool is_headed = !(flags & UW_RING_FIXED), is_of_any = !flags;
-	uint64_t slot_bytes = flags & UW_RING_MANY ? 64 : record_bytes + (is_headed ? 8 : 0);
+	bool is_many = flags & UW_RING_MANY;
+	uint64_t slot_bytes =
+		is_many && is_headed ? 64 : record_bytes + (is_headed || is_many ? 8 : 0);
 	struct uw_ring_options options = {
 		.size = sizeof(options),
 		.flags = flags,
@@ -45,6 +48,8 @@ static struct uw_ring *make_ring(uint32_t flags, uint32_t record_bytes)
 struct traffic {
 	struct uw_ring *ring;
 	uint32_t batch;
+	struct uw_ring *handle[4];
+	unsigned handles, taken;
 };
 
 static void *write_items(void *data)
@@ -98,9 +103,8 @@ static void *read_items(void *data)
 }
 
 /* The size of a batch is known to the compiler, as it is in a program. */
-static inline void *write_spans(const struct traffic *traffic, uint32_t batch)
+static inline void *write_spans(struct uw_ring *ring, uint32_t batch)
 {
-	struct uw_ring *ring = traffic->ring;
 	uint64_t item = 0;
 	unsigned tries = 0;
 	void *bytes;
@@ -121,9 +125,8 @@ static inline void *write_spans(const struct traffic *traffic, uint32_t batch)
 	return NULL;
 }
 
-static inline void *read_spans(const struct traffic *traffic, uint32_t batch)
+static inline void *read_spans(struct uw_ring *ring, uint32_t batch)
 {
-	struct uw_ring *ring = traffic->ring;
 	uint64_t sum = 0, left = POOLS_ITEMS;
 	unsigned tries = 0;
 	void *bytes;
@@ -144,32 +147,53 @@ static inline void *read_spans(const struct traffic *traffic, uint32_t batch)
 	return (void *)(uintptr_t)sum;
 }
 
+/* Of many each thread has a handle of its own. */
+static struct uw_ring *own_handle(struct traffic *traffic)
+{
+	unsigned mine = __atomic_fetch_add(&traffic->taken, 1, __ATOMIC_RELAXED);
+
+	return mine < traffic->handles ? traffic->handle[mine] : traffic->ring;
+}
+
 static void *write_one_by_one(void *data)
 {
-	return write_spans(data, 1);
+	return write_spans(own_handle(data), 1);
 }
 
 static void *read_one_by_one(void *data)
 {
-	return read_spans(data, 1);
+	return read_spans(own_handle(data), 1);
 }
 
 static void *write_by_32(void *data)
 {
-	return write_spans(data, BATCH);
+	return write_spans(own_handle(data), BATCH);
 }
 
 static void *read_by_32(void *data)
 {
-	return read_spans(data, BATCH);
+	return read_spans(own_handle(data), BATCH);
+}
+
+static void attach_handles(struct traffic *traffic, unsigned count)
+{
+	for (; traffic->handles < count; traffic->handles++)
+		pools_require(!uw_ring_attach_fd(uw_ring_fd(traffic->ring), UW_READ_WRITE,
+						 &traffic->handle[traffic->handles]),
+			      "no handle");
 }
 
 static double run_ring(uint32_t flags, uint32_t batch, int of_each, pools_work write_all,
 		       pools_work read_all)
 {
 	struct traffic traffic = {.ring = make_ring(flags, 8), .batch = batch};
-	double ns = pools_run(write_all, read_all, of_each, 1, &traffic);
+	double ns;
 
+	if (flags == RUNS)
+		attach_handles(&traffic, 2 * (unsigned)of_each);
+	ns = pools_run(write_all, read_all, of_each, 1, &traffic);
+	while (traffic.handles)
+		uw_ring_close(traffic.handle[--traffic.handles]);
 	uw_ring_close(traffic.ring);
 	return ns / ((double)of_each * POOLS_ITEMS);
 }
@@ -196,10 +220,20 @@ static double uw_any_by_32(void)
 
 static double uw_many(void)
 {
-	return run_ring(UW_RING_MANY, 1, 2, write_items, read_items);
+	return run_ring(RUNS, 1, 2, write_one_by_one, read_one_by_one);
 }
 
 static double uw_many_by_32(void)
+{
+	return run_ring(RUNS, BATCH, 2, write_by_32, read_by_32);
+}
+
+static double uw_many_any(void)
+{
+	return run_ring(UW_RING_MANY, 1, 2, write_items, read_items);
+}
+
+static double uw_many_any_by_32(void)
 {
 	return run_ring(UW_RING_MANY, BATCH, 2, write_items, read_items);
 }
@@ -469,7 +503,9 @@ int main(void)
 	struct pools_contender many[] = {{"mpmc uw", uw_many, {0}},
 					 {"mpmc uw by 32", uw_many_by_32, {0}},
 					 {"mpmc boost", boost_queue, {0}},
-					 {"mpmc ck", ck_mpmc, {0}}};
+					 {"mpmc ck", ck_mpmc, {0}},
+					 {"mpmc uw of any length", uw_many_any, {0}},
+					 {"mpmc uw of any length by 32", uw_many_any_by_32, {0}}};
 	struct pools_contender records[] = {{"records uw", uw_records, {0}},
 					    {"records boost", boost_message_queue, {0}},
 					    {"records pipe", pipe_records, {0}},
@@ -483,10 +519,12 @@ int main(void)
 	print_ratio("spsc_by_32_over_boost", &one[2], &one[1]);
 	print_ratio("spsc_any_length_over_boost", &one[2], &one[4]);
 	print_ratio("spsc_any_length_by_32_over_boost", &one[2], &one[5]);
-	pools_take_turns(many, 4, pools_least);
+	pools_take_turns(many, 6, pools_least);
 	print_ratio("mpmc_over_ck", &many[3], &many[0]);
 	print_ratio("mpmc_over_boost", &many[2], &many[0]);
 	print_ratio("mpmc_by_32_over_ck", &many[3], &many[1]);
+	print_ratio("mpmc_any_length_over_ck", &many[3], &many[4]);
+	print_ratio("mpmc_any_length_by_32_over_ck", &many[3], &many[5]);
 	pools_take_turns(records, 4, pools_least);
 	print_ratio("records_by_32_over_boost_message_queue", &records[1], &records[0]);
 	print_ratio("records_by_32_over_pipe", &records[2], &records[0]);

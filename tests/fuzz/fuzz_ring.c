@@ -51,9 +51,9 @@ static struct uw_ring *make(uint32_t flags)
 		.flags = flags,
 		.name = "fuzz",
 		.bytes = BYTES,
-		.record_bytes = flags & UW_RING_MANY    ? 100
-				: flags & UW_RING_FIXED ? 24
-							: 0,
+		.record_bytes = flags & UW_RING_FIXED  ? 24
+				: flags & UW_RING_MANY ? 100
+						       : 0,
 	};
 	struct uw_ring *ring = NULL;
 
@@ -91,6 +91,8 @@ static void scribble_data(struct uw_ring *ring, struct input *input)
 
 	if (ring->kind == RING_MANY && next_byte(input) & 1)
 		at = at % ring->slot_count * ring->stride / 8;
+	if (ring->kind == RING_RUNS && next_byte(input) & 1)
+		at = (uint64_t)((uint64_t *)ring->words - words) + at % ring->slot_count;
 	words[at] = next_number(input);
 }
 
@@ -105,7 +107,8 @@ struct side {
 static void check_record(const struct uw_ring *ring, const struct uw_record *record)
 {
 	const uint8_t *bytes = record->bytes;
-	uint64_t room = ring->data_bytes * (ring->kind == RING_MANY ? 1 : 2);
+	uint64_t room =
+		ring->data_bytes * (ring->kind == RING_MANY || ring->kind == RING_RUNS ? 1 : 2);
 
 	require(bytes >= ring->data && record->length <= room &&
 			(uint64_t)(bytes - ring->data) <= room - record->length,
@@ -165,7 +168,7 @@ static void run_some(struct side *side, struct input *input, int writes)
 
 static void act(struct side *side, struct input *input, int writes)
 {
-	if (side->ring->kind == RING_FIXED) {
+	if (side->ring->kind == RING_FIXED || side->ring->kind == RING_RUNS) {
 		run_some(side, input, writes);
 	} else if (side->held) {
 		(writes ? uw_ring_commit : uw_ring_release)(side->ring, side->records, side->held);
@@ -191,7 +194,7 @@ struct scene {
 	struct uw_ring *ring; /* the stranger's */
 	struct side sides[2];
 	int attached; /* anew, by the last input */
-	uint8_t control[sizeof(struct ring_control)], data[2 * BYTES];
+	uint8_t control[sizeof(struct ring_control)], data[4 * BYTES];
 };
 
 static void set_up(struct scene *scene, uint32_t flags)
@@ -216,6 +219,7 @@ static void forget(struct side *side)
 	memset(&side->ring->writer, 0, sizeof(side->ring->writer));
 	memset(&side->ring->reader, 0, sizeof(side->ring->reader));
 	memset(side->ring->begun, 0, sizeof(side->ring->begun));
+	memset(side->ring->run, 0, sizeof(side->ring->run));
 	if (side->ring->kind == RING_FIXED)
 		ring_fixed_open(side->ring);
 	side->held = 0;
@@ -223,7 +227,7 @@ static void forget(struct side *side)
 
 static struct scene *scene_as_new(uint32_t flags)
 {
-	static struct scene scenes[5];
+	static struct scene scenes[6];
 	struct scene *scene = &scenes[flags];
 
 	if (scene->attached)
@@ -240,7 +244,7 @@ static struct scene *scene_as_new(uint32_t flags)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, data + size};
-	struct scene *scene = scene_as_new(next_byte(&input) % 5);
+	struct scene *scene = scene_as_new(next_byte(&input) % 6);
 
 	while (input.at < input.end) {
 		uint8_t op = next_byte(&input);

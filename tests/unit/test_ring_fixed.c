@@ -140,7 +140,7 @@ static void test_wrong_calls_and_options_are_refused(void **data)
 		uint32_t flags, record_bytes;
 	} wrong[] = {
 		{4096, FIXED, 0},        {4096, FIXED, 2049},     {4096, FIXED, UINT32_MAX},
-		{4096, FIXED | MANY, 8}, {4096, FIXED | DROP, 8}, {4095, FIXED, 8},
+		{4096, FIXED | MANY, 0}, {4096, FIXED | DROP, 8}, {4095, FIXED, 8},
 	};
 	struct uw_ring *ring = make(4096, 8), *other = ring_make(0, 4096), *none = NULL;
 	struct uw_record record = {.length = 8};
@@ -357,7 +357,7 @@ static void test_setups_that_do_not_agree_are_refused(void **data)
 		{offsetof(struct ring_setup, data_bytes), 4095, -EINVAL},
 		{offsetof(struct ring_setup, flags), 0, -EINVAL},
 		{offsetof(struct ring_setup, flags), MANY, -EINVAL},
-		{offsetof(struct ring_setup, flags), FIXED | MANY, -EPROTO},
+		{offsetof(struct ring_setup, flags), FIXED | DROP, -EPROTO},
 	};
 
 	(void)data;

@@ -532,7 +532,7 @@ struct uw_ring;
 
 #define UW_RING_MANY        (1U << 0)
 #define UW_RING_DROP_OLDEST (1U << 1) /* when full; without it reserve answers -EAGAIN */
-#define UW_RING_FIXED       (1U << 2) /* one writer, records of one length: see uw_ring_reserve_span */
+#define UW_RING_FIXED       (1U << 2) /* records of one length: see uw_ring_reserve_span */
 
 struct uw_ring_options {
 	uint32_t size;
@@ -609,12 +609,12 @@ int uw_ring_peek(struct uw_ring *ring, struct uw_record *records, uint32_t count
 int uw_ring_release(struct uw_ring *ring, const struct uw_record *records, uint32_t count);
 
 /*
- * With UW_RING_FIXED, alone, all records are of record_bytes, rounded up to 8, and stand back to
- * back; they come in runs, by these calls instead of the four before, and nobody observes. Room for
- * up to count records, the next ones at *ret_bytes: returns how many; the same again until they are
- * committed. Commit has the first count of them read; less may be committed than there was room
- * for. Peek and release are the same for who reads. -EAGAIN: none; -EBUSY, -EBADMSG, -EACCES as
- * above; -EINVAL: more than there were, or another kind of ring.
+ * With UW_RING_FIXED all records are of record_bytes, rounded up to 8, and stand back to back; they
+ * come in runs, by these calls instead of the four before; nothing is dropped, nobody observes.
+ * Room for up to count records at *ret_bytes: returns how many; the same again until they are
+ * committed. Commit has the first count of them read. Peek and release are the same for who reads.
+ * With UW_RING_MANY too a run has 255 records at most, what is not committed of it is left out, and
+ * each thread attaches for itself. -EAGAIN: none; -EINVAL: more than there were, or another kind.
  */
 int uw_ring_reserve_span(struct uw_ring *ring, uint32_t count, void **ret_bytes);
 int uw_ring_commit_span(struct uw_ring *ring, uint32_t count);

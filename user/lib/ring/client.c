@@ -90,7 +90,7 @@ static bool is_dead(uint64_t identity)
 	return began && began != (uint32_t)identity;
 }
 
-static bool client_is_dead(const struct uw_ring *ring, uint32_t client)
+bool ring_client_is_dead(const struct uw_ring *ring, uint32_t client)
 {
 	return client >= RING_CLIENTS || is_dead(atomic_load(&ring->control->client[client]));
 }
@@ -126,7 +126,7 @@ bool ring_bury(struct uw_ring *ring, uint64_t position)
 {
 	struct ring_slot *slot = ring_slot_at(ring, position);
 	uint64_t word = atomic_load(&slot->word);
-	bool buried = is_in_hand(word) && client_is_dead(ring, ring_owner(word)) &&
+	bool buried = is_in_hand(word) && ring_client_is_dead(ring, ring_owner(word)) &&
 		      clear_slot(ring, slot, word);
 	uint64_t next_us = buried ? 0 : ring_now_us() + RING_LOOK_US;
 
@@ -183,6 +183,8 @@ int ring_enter(struct uw_ring *ring)
 		ring->client = i;
 		if (there)
 			clear_client(ring, i);
+		for (int side = 0; side < RING_SIDE__COUNT && ring->kind == RING_RUNS; side++)
+			ring_write_down(ring, side, 0, 0);
 		return 0;
 	}
 	return -EMFILE;
@@ -205,7 +207,7 @@ int ring_take_role(struct uw_ring *ring, enum ring_side side)
 
 	if (client == mine)
 		return 0;
-	if (client && !client_is_dead(ring, client - 1))
+	if (client && !ring_client_is_dead(ring, client - 1))
 		return -EBUSY;
 	return atomic_compare_exchange_strong(role, &there, taken) ? 0 : -EBUSY;
 }

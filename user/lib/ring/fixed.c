@@ -175,20 +175,28 @@ static int give(struct uw_ring *ring, enum ring_side side, uint32_t count)
 
 int uw_ring_reserve_span(struct uw_ring *ring, uint32_t count, void **ret_bytes)
 {
+	if (ring->kind == RING_RUNS)
+		return ring_runs_take(ring, RING_WRITER, count, ret_bytes);
 	return take(ring, RING_WRITER, count, ret_bytes);
 }
 
 int uw_ring_commit_span(struct uw_ring *ring, uint32_t count)
 {
+	if (ring->kind == RING_RUNS)
+		return ring_runs_give(ring, RING_WRITER, count);
 	return give(ring, RING_WRITER, count);
 }
 
 int uw_ring_peek_span(struct uw_ring *ring, uint32_t count, void **ret_bytes)
 {
+	if (ring->kind == RING_RUNS)
+		return ring_runs_take(ring, RING_READER, count, ret_bytes);
 	return take(ring, RING_READER, count, ret_bytes);
 }
 
 int uw_ring_release_span(struct uw_ring *ring, uint32_t count)
 {
+	if (ring->kind == RING_RUNS)
+		return ring_runs_give(ring, RING_READER, count);
 	return give(ring, RING_READER, count);
 }

@@ -2,9 +2,9 @@
 /*
  * A ring, for its own files: open.c makes, maps and forks, client.c knows who lives, one_write.c
  * and one_read.c are the ring of one writer and one reader, fixed.c that with records of one
- * length, many_write.c and many_read.c that of many, wait.c sleeps and wakes, ring.c is what
- * programs call. All that decides where memory is touched stands in struct uw_ring and never
- * changes after it was checked.
+ * length, many_write.c and many_read.c that of many, runs.c that of many with records of one
+ * length, wait.c sleeps and wakes, ring.c is what programs call. All that decides where memory is
+ * touched stands in struct uw_ring and never changes after it was checked.
  */
 #ifndef UW_LIB_RING_INSIDE_H
 #define UW_LIB_RING_INSIDE_H
@@ -23,6 +23,7 @@ enum ring_kind {
 	RING_ONE,
 	RING_FIXED,
 	RING_MANY,
+	RING_RUNS,
 	RING_FORKED, /* the parent's: not mapped here */
 };
 
@@ -48,6 +49,12 @@ struct ring_one_reader {
 	bool jumped;        /* over something that may have been in hand */
 };
 
+/* Records in the hands of one side of a handle. */
+struct ring_run {
+	alignas(RING_LINE) uint64_t at;
+	uint32_t count;
+};
+
 struct uw_ring {
 	struct uw_ring_head head; /* the first member */
 	enum ring_kind kind;
@@ -67,6 +74,10 @@ struct uw_ring {
 	struct uw_ring *next; /* of the process */
 	struct ring_one_writer writer;
 	struct ring_one_reader reader;
+	struct ring_hands *hands; /* runs: one a client */
+	_Atomic uint64_t *words;  /* one a record */
+	uint8_t *records;
+	struct ring_run run[RING_SIDE__COUNT];
 };
 
 /* ---- client.c ---- */
@@ -75,6 +86,7 @@ struct uw_ring {
 int ring_enter(struct uw_ring *ring);
 void ring_leave(struct uw_ring *ring);
 uint64_t ring_pid_namespace(void);
+bool ring_client_is_dead(const struct uw_ring *ring, uint32_t client);
 
 /* Makes us the ring's writer or reader, in the place of one that died. -EBUSY: another one lives.
  */
@@ -110,6 +122,24 @@ bool ring_many_has_room(const struct uw_ring *ring);
 int ring_many_peek(struct uw_ring *ring, struct uw_record *records, uint32_t count);
 int ring_many_release(struct uw_ring *ring, const struct uw_record *records, uint32_t count);
 bool ring_many_has_record(const struct uw_ring *ring);
+
+/* runs: records, on the writer's side as reserve and commit, on the reader's as peek and release.
+ */
+int ring_runs_take(struct uw_ring *ring, enum ring_side side, uint32_t count, void **ret_bytes);
+int ring_runs_give(struct uw_ring *ring, enum ring_side side, uint32_t count);
+bool ring_runs_is_ready(const struct uw_ring *ring, enum ring_side side);
+/* The same for what holds up this side as ring_bury. */
+bool ring_runs_bury(struct uw_ring *ring, enum ring_side side);
+/* Gives up what we have, when we go. */
+void ring_runs_leave(struct uw_ring *ring);
+
+/* What a client has: before it takes anything it is not what a dead one in its place had. */
+static inline void ring_write_down(const struct uw_ring *ring, enum ring_side side, uint64_t at,
+				   uint32_t count)
+{
+	atomic_store_explicit(&ring->hands[ring->client].of[side], at << 8 | count,
+			      memory_order_release);
+}
 
 static inline struct ring_slot *ring_slot_at(const struct uw_ring *ring, uint64_t position)
 {

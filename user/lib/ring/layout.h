@@ -13,12 +13,17 @@
  * Many of both: slots of one size. The word of a slot says which turn of the ring it is in, what
  * its state is, and by whom: who claims it and that it is claimed are one store, so that a client
  * which dies at any instruction leaves its name.
+ *
+ * Many of both and records of one length: the words stand in a row before the records, and one word
+ * speaks for a run of them; what stands in the words of the others of a run means nothing. Who
+ * moves tail or head claims what it passes, and has written down before that it is about to.
  */
 #ifndef UW_LIB_RING_LAYOUT_H
 #define UW_LIB_RING_LAYOUT_H
 
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define RING_MAGIC   0x31676e6972777500ULL /* "\0uwring1" */
@@ -125,6 +130,37 @@ static inline enum ring_slot_state ring_state(uint64_t word)
 static inline uint32_t ring_owner(uint64_t word)
 {
 	return word >> 8 & 0xff;
+}
+
+/* ---- many, by runs ---- */
+
+#define RING_RUN_MAX       255U
+#define RING_RUN_TURN_MASK (~0ULL >> 24) /* turns are numbers of 40 bits */
+
+/* RING_FREE, RING_FULL or RING_TOMB. All zero is one record that is free. */
+static inline uint64_t ring_run_word(uint64_t turn, enum ring_slot_state state, uint32_t count)
+{
+	return turn << 24 | (uint64_t)(count - 1) << 16 | (uint64_t)state;
+}
+
+static inline uint64_t ring_run_turn(uint64_t word)
+{
+	return word >> 24;
+}
+
+static inline uint32_t ring_run_count(uint64_t word)
+{
+	return (word >> 16 & 0xff) + 1;
+}
+
+/* What a client has in its hands, or reaches for; a line for each, before the words. */
+struct ring_hands {
+	alignas(64) _Atomic uint64_t of[RING_SIDE__COUNT]; /* position << 8 | records */
+};
+
+static inline bool ring_hand_has(uint64_t hand, uint64_t position)
+{
+	return ((position << 8) - (hand & ~0xffULL)) >> 8 < (hand & 0xff);
 }
 
 #endif

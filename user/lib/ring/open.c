@@ -20,6 +20,7 @@
 #define BYTES_MAX  (4ULL << 30) /* a record's length has 31 bits, and is a quarter of it at most */
 #define SLOTS_MAX  (1U << 26)
 #define FLAGS      (UW_RING_MANY | UW_RING_DROP_OLDEST | UW_RING_FIXED)
+#define RUNS       (UW_RING_MANY | UW_RING_FIXED)
 #define ROUND_LINE 64
 
 static pthread_mutex_t rings_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -101,6 +102,37 @@ static int plan_slots(struct ring_setup *setup, uint64_t bytes, uint32_t record_
 	return 0;
 }
 
+static uint64_t fixed_stride(uint32_t record_bytes)
+{
+	return ((uint64_t)record_bytes + 7) & ~7ULL;
+}
+
+/* What stands before the records of runs. */
+static uint64_t words_bytes(uint32_t count)
+{
+	uint64_t bytes = (uint64_t)count * sizeof(uint64_t);
+
+	return (bytes + ROUND_LINE - 1) / ROUND_LINE * ROUND_LINE;
+}
+
+static uint64_t runs_bytes(uint32_t count, uint64_t stride)
+{
+	return RING_CLIENTS * sizeof(struct ring_hands) + words_bytes(count) + stride * count;
+}
+
+static int plan_runs(struct ring_setup *setup, uint64_t bytes, uint32_t record_bytes)
+{
+	uint64_t stride = fixed_stride(record_bytes), count = bytes / (stride + sizeof(uint64_t));
+
+	if (!record_bytes || stride > UINT32_MAX || count < 2 || count > SLOTS_MAX)
+		return -EINVAL;
+	setup->stride = (uint32_t)stride;
+	setup->slot_count = (uint32_t)(power_of_two(count + 1) / 2);
+	setup->record_bytes = record_bytes;
+	setup->data_bytes = runs_bytes(setup->slot_count, stride);
+	return 0;
+}
+
 static int plan_bytes(struct ring_setup *setup, uint64_t bytes, uint32_t record_bytes)
 {
 	uint64_t page = page_bytes();
@@ -108,11 +140,6 @@ static int plan_bytes(struct ring_setup *setup, uint64_t bytes, uint32_t record_
 	setup->data_bytes = power_of_two(bytes > page ? bytes : page);
 	setup->record_bytes = (uint32_t)(setup->data_bytes / 4 - RING_HEADER);
 	return record_bytes <= setup->record_bytes ? 0 : -EINVAL;
-}
-
-static uint64_t fixed_stride(uint32_t record_bytes)
-{
-	return ((uint64_t)record_bytes + 7) & ~7ULL;
 }
 
 /* Two of them at least. */
@@ -131,7 +158,7 @@ static int plan_fixed(struct ring_setup *setup, uint64_t bytes, uint32_t record_
 
 static bool are_possible(uint32_t flags)
 {
-	return !(flags & ~FLAGS) && (!(flags & UW_RING_FIXED) || flags == UW_RING_FIXED);
+	return !(flags & ~FLAGS) && (~flags & (UW_RING_FIXED | UW_RING_DROP_OLDEST));
 }
 
 static int plan(struct ring_setup *setup, const struct uw_ring_options *options)
@@ -146,6 +173,8 @@ static int plan(struct ring_setup *setup, const struct uw_ring_options *options)
 		.data_offset = page_bytes(),
 		.pid_namespace = ring_pid_namespace(),
 	};
+	if (options->flags == RUNS)
+		return plan_runs(setup, options->bytes, options->record_bytes);
 	if (options->flags & UW_RING_FIXED)
 		return plan_fixed(setup, options->bytes, options->record_bytes);
 	if (options->flags & UW_RING_MANY)
@@ -186,8 +215,18 @@ static bool fixed_agree(const struct ring_setup *setup)
 	       setup->slot_count == setup->data_bytes / setup->stride && setup->slot_count >= 2;
 }
 
+static bool runs_agree(const struct ring_setup *setup)
+{
+	return is_power_of_two(setup->slot_count) && setup->slot_count >= 2 &&
+	       setup->slot_count <= SLOTS_MAX && setup->record_bytes &&
+	       setup->stride == fixed_stride(setup->record_bytes) &&
+	       setup->data_bytes == runs_bytes(setup->slot_count, setup->stride);
+}
+
 static bool parts_agree(const struct ring_setup *setup)
 {
+	if (setup->flags == RUNS)
+		return runs_agree(setup);
 	if (setup->flags & UW_RING_FIXED)
 		return fixed_agree(setup);
 	return setup->flags & UW_RING_MANY ? slots_agree(setup) : bytes_agree(setup);
@@ -251,7 +290,8 @@ static int map_ring(struct uw_ring *ring, const struct ring_setup *setup)
 /* From here on nothing in the shared setup counts any more. */
 static void keep_setup(struct uw_ring *ring, const struct ring_setup *setup)
 {
-	ring->kind = setup->flags & UW_RING_MANY    ? RING_MANY
+	ring->kind = setup->flags == RUNS           ? RING_RUNS
+		     : setup->flags & UW_RING_MANY  ? RING_MANY
 		     : setup->flags & UW_RING_FIXED ? RING_FIXED
 						    : RING_ONE;
 	ring->drops = setup->flags & UW_RING_DROP_OLDEST;
@@ -260,6 +300,15 @@ static void keep_setup(struct uw_ring *ring, const struct ring_setup *setup)
 	ring->stride = setup->stride;
 	ring->slot_count = setup->slot_count;
 	ring->slot_shift = setup->slot_count ? (uint32_t)__builtin_ctz(setup->slot_count) : 0;
+}
+
+static void lay_out_runs(struct uw_ring *ring)
+{
+	uint8_t *words = ring->data + RING_CLIENTS * sizeof(struct ring_hands);
+
+	ring->hands = (struct ring_hands *)(void *)ring->data;
+	ring->words = (_Atomic uint64_t *)(void *)words;
+	ring->records = words + words_bytes(ring->slot_count);
 }
 
 /* ---- lifetime ---- */
@@ -286,6 +335,8 @@ static int open_parts(struct uw_ring *ring, const struct ring_setup *setup)
 	keep_setup(ring, setup);
 	if (ring->kind == RING_FIXED)
 		ring_fixed_open(ring);
+	if (ring->kind == RING_RUNS)
+		lay_out_runs(ring);
 	if (!ring->writable)
 		return 0;
 	return setup->pid_namespace == ring_pid_namespace() ? ring_enter(ring) : -EXDEV;
@@ -404,6 +455,8 @@ void uw_ring_close(struct uw_ring *ring)
 		return;
 	leave_rings(ring);
 	if (ring->kind != RING_FORKED) {
+		if (ring->kind == RING_RUNS && ring->client < RING_CLIENTS)
+			ring_runs_leave(ring);
 		if (ring->writable && ring->control)
 			ring_leave(ring);
 		if (ring->map)

@@ -27,6 +27,8 @@ static bool is_ready(struct uw_ring *ring, enum ring_side side)
 	if (ring->kind == RING_FIXED)
 		return side == RING_READER ? ring_fixed_has_record(ring)
 					   : ring_fixed_has_room(ring);
+	if (ring->kind == RING_RUNS)
+		return ring_runs_is_ready(ring, side);
 	return side == RING_READER ? ring_many_has_record(ring) : ring_many_has_room(ring);
 }
 
@@ -77,6 +79,8 @@ static bool look_for_dead(struct uw_ring *ring, enum ring_side side)
 {
 	const struct ring_control *control = ring->control;
 
+	if (ring->kind == RING_RUNS)
+		return ring_runs_bury(ring, side);
 	if (ring->kind != RING_MANY)
 		return false;
 	return ring_bury(ring, atomic_load(side == RING_READER ? &control->head : &control->tail));
