@@ -230,6 +230,8 @@ static void test_attached_reads_what_was_shown_to_it(void **data)
 	assert_int_equal(segment_show(other, STEP, 2 * PAGE), -ENODATA);
 	assert_int_equal(segment_show(other, STEP + 100, PAGE), -ENODATA);
 	assert_int_equal(segment_show(other, STEP, 2 * STEP), -ENODATA);
+	assert_int_equal(segment_show(other, STEP, 64 * PAGE), -ENODATA);
+	assert_int_equal(segment_show(other, STEP, 65 * PAGE), -ENODATA); /* its last page */
 	assert_int_equal(segment_show(other, STEP + 100, PAGE - 100), 0);
 	assert_string_equal((char *)segment_base(other) + STEP, "seen");
 	assert_int_equal(segment_commit(other, 0, PAGE), -EPERM);

@@ -22,6 +22,7 @@
 #endif
 
 #define LEAST_STEP (64ULL << 10)
+#define LOOKS      64 /* pages; a quarter of a millionth of a second each */
 
 /* ---- fork: a child has none of the mappings ---- */
 
@@ -100,19 +101,6 @@ static int map_file(struct segment *segment)
 	return madvise(base, segment->bytes, MADV_DONTFORK) < 0 ? -errno : 0;
 }
 
-static int open_step(struct segment *segment, uint64_t step)
-{
-	uint64_t offset = step * SEGMENT_STEP_BYTES, bytes = segment->bytes - offset;
-	int access = segment->writable ? PROT_READ | PROT_WRITE : PROT_READ;
-
-	if (bytes > SEGMENT_STEP_BYTES)
-		bytes = SEGMENT_STEP_BYTES;
-	if (mprotect(segment->base + offset, bytes, access) < 0)
-		return -errno;
-	segment->open[step / 64] |= 1ULL << step % 64;
-	return 0;
-}
-
 static bool is_open(const struct segment *segment, uint64_t step)
 {
 	return segment->open[step / 64] >> step % 64 & 1;
@@ -128,14 +116,34 @@ static bool are_open(const struct segment *segment, uint64_t offset, uint64_t by
 	return step > last;
 }
 
+static int open_range(struct segment *segment, uint64_t first, uint64_t end)
+{
+	uint64_t offset = first * SEGMENT_STEP_BYTES, bytes = (end - first) * SEGMENT_STEP_BYTES;
+	int access = segment->writable ? PROT_READ | PROT_WRITE : PROT_READ;
+
+	if (bytes > segment->bytes - offset)
+		bytes = segment->bytes - offset;
+	if (mprotect(segment->base + offset, bytes, access) < 0)
+		return -errno;
+	for (uint64_t step = first; step < end; step++)
+		segment->open[step / 64] |= 1ULL << step % 64;
+	return 0;
+}
+
+/* Those in a row at once. */
 static int open_steps(struct segment *segment, uint64_t offset, uint64_t bytes)
 {
-	uint64_t last = (offset + bytes - 1) / SEGMENT_STEP_BYTES;
+	uint64_t end = (offset + bytes - 1) / SEGMENT_STEP_BYTES + 1, next;
 	int rc = 0;
 
-	for (uint64_t step = offset / SEGMENT_STEP_BYTES; step <= last && !rc; step++)
-		if (!is_open(segment, step))
-			rc = open_step(segment, step);
+	for (uint64_t step = offset / SEGMENT_STEP_BYTES; step < end && !rc; step = next) {
+		bool closed = !is_open(segment, step);
+
+		for (next = step + 1; next < end && is_open(segment, next) != closed;)
+			next++;
+		if (closed)
+			rc = open_range(segment, step, next);
+	}
 	return rc;
 }
 
@@ -344,18 +352,24 @@ int segment_punch(struct segment *segment, uint64_t offset, uint64_t bytes)
 	return rc;
 }
 
-/* To find the next hole the kernel walks over all that is there, however far behind the end that
- * is, about eight times as fast as it can be asked for each page. */
+static bool page_is_there(const struct segment *segment, uint64_t at)
+{
+	return (uint64_t)lseek(segment->fd, (off_t)at, SEEK_DATA) == at;
+}
+
+/* What is given out was committed in one, and whoever may write the file can punch any of it the
+ * moment after. So this finds what never was there: to ask for each page of much, or for the next
+ * hole, has the kernel walk over all of them. The last page and one a step are asked for, and of
+ * little, where that is no more, all. */
 static bool is_there(const struct segment *segment, uint64_t offset, uint64_t bytes)
 {
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), end = offset + bytes, at;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), last = (offset + bytes - 1) / page * page;
+	uint64_t stride = bytes > LOOKS * page ? SEGMENT_STEP_BYTES : page;
 
-	if (bytes > (segment->bytes - offset) / 8)
-		return (uint64_t)lseek(segment->fd, (off_t)offset, SEEK_HOLE) >= end;
-	for (at = offset - offset % page; at < end; at += page)
-		if ((uint64_t)lseek(segment->fd, (off_t)at, SEEK_DATA) != at)
+	for (uint64_t at = offset / page * page; at < last; at += stride)
+		if (!page_is_there(segment, at))
 			return false;
-	return true;
+	return page_is_there(segment, last);
 }
 
 static int show_steps(struct segment *segment, uint64_t offset, uint64_t bytes)
