@@ -1,28 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Any packets to the keeper of pools, with and without files, while it runs in a thread. Each
- * well-formed request gets its reply, a list one for each pool before; what is malformed ends the
- * connection and nothing else, so that the next uwd finds the pools that a model of it has.
+ * Any packets to the keeper of pools, with and without files. Each well-formed request gets its
+ * reply, a list one for each pool before; what is malformed ends the connection and nothing else,
+ * so that the next uwd finds the pools that a model of it has, and no file is left open. The keeper
+ * takes its turns here, over a kernel that is none: no process, no socket and no file is made.
  *
  * An input is a row of steps of eight bytes: what to send, an id, a place and a size by tables.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
+#include "tests/fuzz/keep_kernel.h"
 
-#include "user/base/text.h"
-#include "user/keep/keep.h"
-#include "user/keep/message.h"
+#include "user/keep/keep.c"
+#include "user/keep/message.c"
+#include "user/keep/pools.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -38,60 +27,51 @@ static const uint64_t places[] = {
 	0, 1, 4095, 4096, 2ULL << 20, 3ULL << 20, KEEP_BYTES_MAX, UINT64_MAX - 4095,
 };
 
-static struct sockaddr_un address;
-static socklen_t address_size = sizeof(address);
-static int uwd = -1, file = -1;
+static struct keeper keeper;
+static struct connection *uwd;
 static uint64_t pool[IDS];        /* bytes that the model has; 0: none */
 static uint32_t expected, listed; /* replies; and pools in those to a list */
 static uint64_t cookie;
 
-static void require(int condition, const char *what)
-{
-	if (condition)
-		return;
-	fprintf(stderr, "fuzz_keep: %s\n", what);
-	abort();
-}
-
 /* ---- the keeper ---- */
-
-static void *run_keeper(void *data)
-{
-	const struct keep_options options = {.listen = *(int *)data, .group = -1};
-	struct uw_err err = {0};
-
-	keep_run(&options, &err);
-	require(0, "the keeper has ended");
-	return NULL;
-}
 
 static void start_keeper(void)
 {
-	static int listener;
-	pthread_t thread;
+	kernel.next = 0;
+	keeper = (struct keeper){.listen = open_fd(FD_LISTENER), .uwd = -1};
+	keeper.pools.group = -1;
+}
 
-	address.sun_family = AF_UNIX;
-	listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* Without a name the kernel gives it one. */
-	require(!bind(listener, (struct sockaddr *)&address, sizeof(sa_family_t)) &&
-			!listen(listener, 4) &&
-			!getsockname(listener, (struct sockaddr *)&address, &address_size),
-		"no socket");
-	file = memfd_create("fuzz", MFD_CLOEXEC);
-	require(file >= 0 && !ftruncate(file, 8192), "no file");
-	require(!pthread_create(&thread, NULL, run_keeper, &listener), "no thread");
+static bool has_something_to_do(void)
+{
+	struct pollfd ready[] = {{.fd = keeper.listen, .events = POLLIN},
+				 {.fd = keeper.uwd, .events = POLLIN}};
+
+	return keeper.commits || poll(ready, 2, 0);
+}
+
+static void run_keeper(void)
+{
+	while (has_something_to_do())
+		require(!turn(&keeper), "the keeper has ended");
 }
 
 static void connect_keeper(void)
 {
-	uwd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	require(!connect(uwd, (struct sockaddr *)&address, address_size), "no keeper");
+	uwd = kernel_connect();
 	expected = 0;
+	run_keeper();
+	require(uwd->fd >= 0, "no keeper");
+}
+
+static void leave_keeper(void)
+{
+	uwd->is_left = true;
 }
 
 /* ---- its replies ---- */
 
-static void take_reply(const struct keep_message *reply, int fd)
+static void take_reply(const struct keep_message *reply, bool has_fd)
 {
 	uint64_t id = reply->pool;
 
@@ -100,41 +80,40 @@ static void take_reply(const struct keep_message *reply, int fd)
 	require(reply->cookie && reply->cookie <= cookie, "a reply to what was not asked");
 	require(reply->result <= 0, "a result that is no errno");
 	if (reply->op == KEEP_LIST && id) {
-		require(id < IDS && pool[id] == reply->bytes && fd >= 0, "an unknown pool");
+		require(id < IDS && pool[id] == reply->bytes && has_fd, "an unknown pool");
 		listed++;
 		return;
 	}
-	require((fd >= 0) == (reply->op == KEEP_MAKE && !reply->result), "a file that is not due");
+	require(has_fd == (reply->op == KEEP_MAKE && !reply->result), "a file that is not due");
 	require(expected > 0, "more replies than requests");
 	expected--;
 }
 
-/* Until all is answered; what takes no time is told in the order in which it was asked. */
 static void take_replies(void)
 {
-	while (expected) {
-		struct keep_message reply;
-		int fd = -1, rc;
+	const struct packet *packet;
 
-		while ((rc = keep_receive(uwd, &reply, &fd)) == -EAGAIN)
-			usleep(20);
-		require(!rc, "the connection has ended");
-		take_reply(&reply, fd);
-		if (fd >= 0)
-			close(fd);
+	run_keeper();
+	while ((packet = get(&uwd->answered))) {
+		struct keep_message reply;
+
+		require(packet->size == sizeof(reply), "a reply of another size");
+		memcpy(&reply, packet->bytes, sizeof(reply));
+		take_reply(&reply, packet->has_fd);
 	}
+	require(!expected, "a request without a reply");
 }
 
 /* ---- what is sent ---- */
 
-static void expect(const struct keep_message *message, int fd)
+static void expect(const struct keep_message *message, bool has_fd)
 {
 	uint64_t id = message->pool;
 
 	expected++;
 	if (message->op == KEEP_MAKE && id && id < IDS && message->bytes && !pool[id])
 		pool[id] = message->bytes;
-	if (message->op == KEEP_TAKE && fd >= 0 && id && id < IDS && message->bytes && !pool[id])
+	if (message->op == KEEP_TAKE && has_fd && id && id < IDS && message->bytes && !pool[id])
 		pool[id] = message->bytes;
 	if (message->op == KEEP_DROP && id < IDS)
 		pool[id] = 0;
@@ -147,17 +126,12 @@ static bool is_well_formed(const struct keep_message *message)
 }
 
 /* After what it cannot read the keeper hangs up, and the next uwd comes. */
-static void send_malformed(const void *bytes, size_t size, int fd)
+static void send_malformed(const void *bytes, size_t size, bool has_fd)
 {
-	char none;
-
 	take_replies();
-	if (size == sizeof(struct keep_message))
-		keep_send(uwd, bytes, fd);
-	else
-		send(uwd, bytes, size, MSG_NOSIGNAL);
-	require(recv(uwd, &none, 1, 0) <= 0, "a malformed packet is answered");
-	close(uwd);
+	put(&uwd->asked, bytes, size, has_fd);
+	run_keeper();
+	require(uwd->fd < 0 && !uwd->answered.count, "a malformed packet is answered");
 	connect_keeper();
 }
 
@@ -168,7 +142,7 @@ static void ask(enum keep_op op, uint64_t id)
 
 	take_replies();
 	expected++;
-	require(!keep_send(uwd, &message, -1), "nothing can be sent");
+	put(&uwd->asked, &message, sizeof(message), false);
 	take_replies();
 }
 
@@ -193,16 +167,16 @@ static void step(const uint8_t *at)
 		.result = at[4],
 		.zero = at[7] & 2 ? 1 : 0,
 	};
-	int fd = at[5] & 1 ? file : -1;
+	bool has_fd = at[5] & 1;
 
 	message.bytes = message.op == KEEP_MAKE || message.op == KEEP_TAKE ? pool_sizes[at[6] % 8]
 									   : places[at[6] % 8];
 	if (!is_well_formed(&message)) {
-		send_malformed(&message, sizeof(message), fd);
+		send_malformed(&message, sizeof(message), has_fd);
 		return;
 	}
 	if (at[7] & 4) {
-		send_malformed(&message, sizeof(message) - 1 - at[4] % 40U, -1);
+		send_malformed(&message, sizeof(message) - 1 - at[4] % 40U, false);
 		return;
 	}
 	if (message.op == KEEP_LIST) {
@@ -210,33 +184,20 @@ static void step(const uint8_t *at)
 		return;
 	}
 	message.cookie = ++cookie;
-	expect(&message, fd);
-	require(!keep_send(uwd, &message, fd), "nothing can be sent");
+	expect(&message, has_fd);
+	put(&uwd->asked, &message, sizeof(message), has_fd);
 	if (at[3] & 2 || expected > 32)
 		take_replies();
 }
 
-/* It has had itself spared and locked into memory, which is not for who tries things out. */
-static void soften(void)
-{
-	connect_keeper();
-	ask_for_list();
-	close(uwd);
-	text_write_at(AT_FDCWD, "/proc/self/oom_score_adj", "0");
-	munlockall();
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	if (file < 0) {
-		start_keeper();
-		soften();
-	}
+	start_keeper();
 	connect_keeper();
 	for (size_t i = 0; i < STEPS && (i + 1) * STEP_SIZE <= size; i++)
 		step(data + i * STEP_SIZE);
 	take_replies();
-	close(uwd);
+	leave_keeper();
 	connect_keeper();
 	ask_for_list();
 	for (uint64_t id = 1; id < IDS; id++) {
@@ -244,6 +205,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ask(KEEP_DROP, id);
 	}
 	ask_for_list();
-	close(uwd);
+	leave_keeper();
+	run_keeper();
+	close(keeper.listen);
+	require(!kernel.open, "a file is left open");
 	return 0;
 }
