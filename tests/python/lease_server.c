@@ -125,11 +125,12 @@ static char *report(void *data)
 
 static struct lease_move moving;
 
-static uint64_t learned(void *data, uint32_t component, uint32_t uid, const char *key,
-			uint64_t input_bytes)
+static struct lease_learned learned(void *data, uint32_t component, uint32_t uid, const char *key,
+				    uint64_t input_bytes)
 {
 	(void)data, (void)component, (void)uid;
-	return strcmp(key, "known") ? 0 : 10 * MIB + 2 * input_bytes;
+	return (struct lease_learned){.bytes = strcmp(key, "known") ? 0
+								    : 10 * MIB + 2 * input_bytes};
 }
 
 static int move(void *data, const struct lease_move *wanted)

@@ -78,14 +78,17 @@ static char asked_leaf[LEASE_LEAF_LEN], ended_leaf[LEASE_LEAF_LEN], found_leaf[L
 static char ended_key[PACKET_KEY_LEN];
 static bool ended_by_itself;
 static int moves, ends, move_rc;
-static uint64_t learned_bytes, ended_input_bytes;
+static uint64_t learned_bytes, learned_run_us, ended_input_bytes;
 
 /* So much and twice the input. */
-static inline uint64_t learned(void *data, uint32_t component, uint32_t uid, const char *key,
-			       uint64_t input_bytes)
+static inline struct lease_learned learned(void *data, uint32_t component, uint32_t uid,
+					   const char *key, uint64_t input_bytes)
 {
 	(void)data, (void)component, (void)uid, (void)key;
-	return learned_bytes ? learned_bytes + 2 * input_bytes : 0;
+	return (struct lease_learned){
+		.bytes = learned_bytes ? learned_bytes + 2 * input_bytes : 0,
+		.run_us = learned_run_us,
+	};
 }
 
 static inline int move(void *data, const struct lease_move *wanted)
@@ -157,7 +160,7 @@ static inline int setup(void **state)
 	no_keepers = false;
 	job_bytes = 0;
 	moves = ends = move_rc = 0;
-	learned_bytes = 0;
+	learned_bytes = learned_run_us = 0;
 	*found_leaf = '\0';
 	strcpy(dir + strlen(dir) - 6, "XXXXXX");
 	if (!mkdtemp(dir))

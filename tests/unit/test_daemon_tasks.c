@@ -58,9 +58,10 @@ static void put(const struct fixture *f, const char *leaf, const char *file, con
 	close(fd);
 }
 
-/* How a child of 10 s ended. */
+/* How a child ended. */
 struct ran {
 	uint64_t input_mib, had_mib, peak_mib;
+	uint64_t run_s; /* 0: ten */
 	bool by_itself, was_held;
 };
 
@@ -73,7 +74,7 @@ static void run_as(struct fixture *f, const char *key, const struct ran *ran)
 		.key = key,
 		.uid = USER,
 		.bytes = ran->had_mib * MIB,
-		.run_us = 10 * US_PER_SEC,
+		.run_us = (ran->run_s ?: 10) * US_PER_SEC,
 		.input_bytes = ran->input_mib * MIB,
 		.by_itself = ran->by_itself,
 	};
@@ -89,10 +90,11 @@ static void run_as(struct fixture *f, const char *key, const struct ran *ran)
 	f->ask.end(&f->daemon, &end);
 }
 
-/* Of 10 MiB and three times its input, with more than enough. */
+/* Of 10 MiB and three times its input, with more than enough; in 5 s and 2 a MiB. */
 static void run_one(struct fixture *f, const char *key, uint64_t input_mib)
 {
-	const struct ran ran = {input_mib, 400, 10 + 3 * input_mib, .by_itself = true};
+	const struct ran ran = {input_mib, 400, 10 + 3 * input_mib, 5 + 2 * input_mib,
+				.by_itself = true};
 
 	run_as(f, key, &ran);
 }
@@ -106,7 +108,12 @@ static void run_all(struct fixture *f, const char *key)
 
 static uint64_t learned(struct fixture *f, const char *key, uint64_t input_mib)
 {
-	return f->ask.learned(&f->daemon, 0, USER, key, input_mib * MIB);
+	return f->ask.learned(&f->daemon, 0, USER, key, input_mib * MIB).bytes;
+}
+
+static uint64_t learned_run_s(struct fixture *f, const char *key, uint64_t input_mib)
+{
+	return f->ask.learned(&f->daemon, 0, USER, key, input_mib * MIB).run_us / US_PER_SEC;
 }
 
 /* What a job of the same key would have reserved. */
@@ -157,10 +164,23 @@ static void test_tasks_without_an_input_teach_their_key_alone(void **state)
 	assert_in_range(learned(f, "train", 0), 10 * MIB, 12 * MIB);
 }
 
+static void test_time_of_tasks_is_told_by_the_size_of_their_input(void **state)
+{
+	struct fixture *f = *state;
+
+	run_all(f, "train");
+	assert_in_range(learned_run_s(f, "train", 4), 12, 14);
+	assert_in_range(learned_run_s(f, "train", 16), 36, 38);
+	assert_int_equal(learned_run_s(f, "other", 4), 0);
+	for (uint64_t i = 0; i < 16; i++)
+		run_one(f, "alike", 0);
+	assert_int_equal(learned_run_s(f, "alike", 4), 5);
+}
+
 static void test_task_that_was_held_to_too_little_has_more_next_time(void **state)
 {
-	const struct ran held = {4, 22, 30, .by_itself = true, .was_held = true};
-	const struct ran well = {4, 30, 30, .by_itself = true};
+	const struct ran held = {4, 22, 30, 10, .by_itself = true, .was_held = true};
+	const struct ran well = {4, 30, 30, 10, .by_itself = true};
 	struct fixture *f = *state;
 
 	run_all(f, "train");
@@ -175,7 +195,7 @@ static void test_task_that_was_held_to_too_little_has_more_next_time(void **stat
 /* Its peak is a lower bound, and less than others came to. */
 static void test_task_that_was_cancelled_teaches_nothing_that_is_known(void **state)
 {
-	const struct ran cancelled = {16, 400, 57, .by_itself = false};
+	const struct ran cancelled = {16, 400, 57, 10, .by_itself = false};
 	struct fixture *f = *state;
 	uint64_t before;
 
@@ -192,6 +212,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_tasks_of_one_key_are_told_by_the_size_of_their_input),
 		TEST(test_tasks_without_an_input_teach_their_key_alone),
+		TEST(test_time_of_tasks_is_told_by_the_size_of_their_input),
 		TEST(test_task_that_was_held_to_too_little_has_more_next_time),
 		TEST(test_task_that_was_cancelled_teaches_nothing_that_is_known),
 	};

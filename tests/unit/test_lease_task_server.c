@@ -152,6 +152,41 @@ static void test_size_that_is_not_given_is_learned_by_the_input_too(void **state
 	close(fd);
 }
 
+static uint64_t start_in_us(int fd, uint32_t cookie)
+{
+	return ask_of(fd, PACKET_TASK_LOOK, 0, cookie).look.start_in_us;
+}
+
+/* Of one before it that does not say how long it takes. */
+static void test_start_is_told_by_the_time_that_was_learned(void **state)
+{
+	union packet_request before = task(600 * MIB, 1), after = task(100 * MIB, 2);
+	int fd = join();
+
+	(void)state;
+	strcpy(before.task.key, "bert");
+	learned_run_us = 40 * US_PER_SEC;
+	assert_int_equal(ask_one(fd, PACKET_TASK_SUBMIT, before).reply.outcome, 0);
+	ask_one(fd, PACKET_TASK_SUBMIT, after);
+	assert_int_equal(start_in_us(fd, 2), 40 * US_PER_SEC);
+	close(fd);
+}
+
+static void test_time_that_a_task_says_stands(void **state)
+{
+	union packet_request before = task(600 * MIB, 1), after = task(100 * MIB, 2);
+	int fd = join();
+
+	(void)state;
+	strcpy(before.task.key, "bert");
+	before.task.run_us = 70 * US_PER_SEC;
+	learned_run_us = 40 * US_PER_SEC;
+	assert_int_equal(ask_one(fd, PACKET_TASK_SUBMIT, before).reply.outcome, 0);
+	ask_one(fd, PACKET_TASK_SUBMIT, after);
+	assert_int_equal(start_in_us(fd, 2), 70 * US_PER_SEC);
+	close(fd);
+}
+
 /* ---- with a child ---- */
 
 static void test_child_that_ends_tells_of_its_input(void **state)
@@ -531,6 +566,8 @@ int main(void)
 		TEST(test_withdrawn_task_is_not_heard_of),
 		TEST(test_size_that_is_not_given_is_what_was_learned),
 		TEST(test_size_that_is_not_given_is_learned_by_the_input_too),
+		TEST(test_start_is_told_by_the_time_that_was_learned),
+		TEST(test_time_that_a_task_says_stands),
 		TEST(test_child_that_ends_tells_of_its_input),
 		TEST(test_longer_task_drops_its_client),
 		TEST(test_child_is_moved_before_its_caller_hears),

@@ -88,11 +88,12 @@ static inline char *uw_server_report(void *data)
 
 static struct lease_move uw_server_moving;
 
-static inline uint64_t uw_server_learned(void *data, uint32_t component, uint32_t uid,
-					 const char *key, uint64_t input_bytes)
+static inline struct lease_learned uw_server_learned(void *data, uint32_t component, uint32_t uid,
+						     const char *key, uint64_t input_bytes)
 {
 	(void)data, (void)component, (void)uid;
-	return strcmp(key, "known") ? 0 : 50 * MIB + 2 * input_bytes;
+	return (struct lease_learned){.bytes = strcmp(key, "known") ? 0
+								    : 50 * MIB + 2 * input_bytes};
 }
 
 static inline int uw_server_move(void *data, const struct lease_move *move)

@@ -96,16 +96,18 @@ static void end(void *data, const struct lease_leaf_end *end)
 	mover_clean(daemon, end->component, end->leaf);
 }
 
-static uint64_t learned(void *data, uint32_t component, uint32_t uid, const char *key,
-			uint64_t input_bytes)
+static struct lease_learned learned(void *data, uint32_t component, uint32_t uid, const char *key,
+				    uint64_t input_bytes)
 {
 	const struct daemon *daemon = data;
 	struct job_spec spec = {.uid = uid, .input_bytes = input_bytes};
-	uint64_t bytes = 0;
+	struct lease_learned of = {0};
 
 	text_copy(spec.component, sizeof(spec.component), daemon->config.component[component].name);
 	text_copy(spec.key, sizeof(spec.key), key);
-	return daemon->jobs && !jobs_learned_footprint(daemon->jobs, &spec, &bytes) ? bytes : 0;
+	if (daemon->jobs)
+		jobs_learned_task(daemon->jobs, &spec, &of.bytes, &of.run_us);
+	return of;
 }
 
 /* ---- what an earlier uwd left ---- */

@@ -200,9 +200,10 @@ int jobs_check(struct jobs *jobs, struct jobs_item *items, uint32_t count, struc
 int jobs_learned_memory(const struct jobs *jobs, const struct job_spec *spec, uint64_t *ret_bytes);
 
 /* The same for who reserves as much and does not ask for more than that: what its input tells,
- * where it told most so far, also when that is less. */
-int jobs_learned_footprint(const struct jobs *jobs, const struct job_spec *spec,
-			   uint64_t *ret_bytes);
+ * where it told most so far, also when that is less. And how long it will take, by what told that
+ * best so far. */
+int jobs_learned_task(const struct jobs *jobs, const struct job_spec *spec, uint64_t *ret_bytes,
+		      uint64_t *ret_run_us);
 
 struct jobs_run {
 	uint64_t asked_bytes, peak_bytes;

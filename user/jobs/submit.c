@@ -480,48 +480,59 @@ int jobs_check(struct jobs *jobs, struct jobs_item *items, uint32_t count, struc
 	return jobs_submit(jobs, items, count, NULL, NULL, err);
 }
 
-/* In bytes, and never as a share of what was asked for, as nothing was. *ret_by_input is 0 where an
- * input tells no more than the key; it is no less than one had that was too small, as no line goes
- * through that. */
-static int tell_learned(const struct jobs *jobs, const struct job_spec *spec, uint64_t *ret_by_key,
-			uint64_t *ret_by_input)
+/* What the runs of a spec's key tell of the next one. */
+struct learned {
+	uint64_t by_key;   /* in bytes, and never as a share of what was asked, as nothing was */
+	uint64_t by_input; /* 0 where an input tells no more than the key; else no less than one had
+			      that was too small, as no line goes through that */
+	uint64_t run_us;
+};
+
+static int tell_learned(const struct jobs *jobs, const struct job_spec *spec,
+			struct learned *ret_learned)
 {
 	uint64_t key = jobs_learn_key(jobs, spec->component, spec->uid, spec->key);
+	struct admit_wish wish = {.input_bytes = spec->input_bytes};
+	struct admit_estimate estimate;
 	struct admit_digest digest;
 	struct admit_score score;
 	struct admit_key known;
+	uint64_t by_input = 0;
 
 	if (!key || jobs_recall(jobs, key, &known) || !known.count)
 		return -ENOENT;
 	admit_key_digest(&known, &digest);
 	admit_score_again(&known, &score);
-	*ret_by_key = digest.base_bytes;
-	*ret_by_input =
-		score.peak_by == ADMIT_PEAK_INPUT
-			? admit_predict_peak(&digest, ADMIT_PEAK_INPUT, 0, spec->input_bytes)
-			: 0;
-	if (*ret_by_input)
-		*ret_by_input = max_u64(*ret_by_input, known.least_kib * KIB);
+	admit_key_estimate(&digest, &score, &wish, 0, false, &estimate);
+	if (score.peak_by == ADMIT_PEAK_INPUT)
+		by_input = admit_predict_peak(&digest, ADMIT_PEAK_INPUT, 0, spec->input_bytes);
+	*ret_learned = (struct learned){
+		.by_key = digest.base_bytes,
+		.by_input = by_input ? max_u64(by_input, known.least_kib * KIB) : 0,
+		.run_us = estimate.run_us,
+	};
 	return 0;
 }
 
 int jobs_learned_memory(const struct jobs *jobs, const struct job_spec *spec, uint64_t *ret_bytes)
 {
-	uint64_t by_key, by_input;
-	int rc = tell_learned(jobs, spec, &by_key, &by_input);
+	struct learned learned;
+	int rc = tell_learned(jobs, spec, &learned);
 
 	if (!rc)
-		*ret_bytes = max_u64(by_key, by_input);
+		*ret_bytes = max_u64(learned.by_key, learned.by_input);
 	return rc;
 }
 
-int jobs_learned_footprint(const struct jobs *jobs, const struct job_spec *spec,
-			   uint64_t *ret_bytes)
+int jobs_learned_task(const struct jobs *jobs, const struct job_spec *spec, uint64_t *ret_bytes,
+		      uint64_t *ret_run_us)
 {
-	uint64_t by_key, by_input;
-	int rc = tell_learned(jobs, spec, &by_key, &by_input);
+	struct learned learned;
+	int rc = tell_learned(jobs, spec, &learned);
 
-	if (!rc)
-		*ret_bytes = by_input ?: by_key;
-	return rc;
+	if (rc)
+		return rc;
+	*ret_bytes = learned.by_input ?: learned.by_key;
+	*ret_run_us = learned.run_us;
+	return 0;
 }

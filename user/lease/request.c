@@ -312,30 +312,36 @@ static void list(struct lease_call *call, uint64_t id, struct packet_reply *repl
 
 /* ---- tasks ---- */
 
-/* What its size is, where it does not say; 0: nobody knows. */
-static uint64_t learned_bytes(const struct lease_call *call, const struct packet_task *from)
+/* Its size and how long it will take, where it does not say either; 0: nobody knows. */
+static struct lease_learned learned_of(const struct lease_call *call,
+				       const struct packet_task *from)
 {
 	const struct lease_server_conf *conf = &call->server->conf;
+	struct lease_learned nothing = {0};
 	uint8_t priority;
-	int component = conf->component(conf->data, from->component, &priority);
+	int component;
 
-	return component < 0 || !*from->key ? 0
-					    : conf->learned(conf->data, (uint32_t)component,
-							    call->connection->peer.who.uid,
-							    from->key, from->input_bytes);
+	if (!*from->key || (from->bytes && from->run_us))
+		return nothing;
+	component = conf->component(conf->data, from->component, &priority);
+	return component < 0 ? nothing
+			     : conf->learned(conf->data, (uint32_t)component,
+					     call->connection->peer.who.uid, from->key,
+					     from->input_bytes);
 }
 
 static void submit(struct lease_call *call, const struct packet_task *from,
 		   union packet_answer *answer)
 {
+	struct lease_learned learned = learned_of(call, from);
 	struct lease_request request = {
 		.client = call->connection->client,
 		.cookie = from->item.cookie,
 		.priority = priority_of(from->priority),
 		.revocable = from->flags & PACKET_REVOCABLE,
 		.task = true,
-		.bytes = from->bytes ? from->bytes : learned_bytes(call, from),
-		.run_us = from->run_us,
+		.bytes = from->bytes ?: learned.bytes,
+		.run_us = from->run_us ?: learned.run_us,
 	};
 	struct lease_result result;
 

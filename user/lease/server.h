@@ -55,6 +55,11 @@ struct lease_leaf_look {
 	uint64_t used_bytes, peak_bytes, throttled; /* as memory.events high */
 };
 
+/* Of the next task of a key; 0: nothing. */
+struct lease_learned {
+	uint64_t bytes, run_us;
+};
+
 /* What the server asks of who has it. */
 struct lease_server_conf {
 	const char *path;
@@ -69,9 +74,9 @@ struct lease_server_conf {
 	int (*keeper)(void *data, uint32_t component, bool start, int *ret_fd);
 	/* Slots for more leases, if there can be any. */
 	void (*grow)(void *data);
-	/* The memory that was learned of a user's key, for an input of that size; 0: none. */
-	uint64_t (*learned)(void *data, uint32_t component, uint32_t uid, const char *key,
-			    uint64_t input_bytes);
+	/* What was learned of a user's key, for an input of that size. */
+	struct lease_learned (*learned)(void *data, uint32_t component, uint32_t uid,
+					const char *key, uint64_t input_bytes);
 	/* Begins to, and has lease_server_moved called later. -errno: nothing has begun. */
 	int (*move)(void *data, const struct lease_move *move);
 	/* Kills what runs in a leaf and removes it, soon; after a move into it that goes on. */

@@ -171,7 +171,7 @@ struct uw_task {
 	const char *name; /* as a description; NULL: none */
 	const char *key;  /* tasks of one key are alike: up to 63 bytes; NULL: nothing is learned */
 	uint64_t bytes;   /* 0: what was learned of key, and of inputs like this one */
-	uint64_t run_us;  /* how long it is thought to take; 0: nobody knows */
+	uint64_t run_us;  /* how long it is thought to take; 0: what was learned of key, as above */
 	uw_task_fn ready; /* called as a callback of pressure when it may begin, or never will */
 	void *data;
 	uint8_t priority;     /* as of a lease */
