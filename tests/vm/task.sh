@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 17
+# seconds: 22
 # Tasks of programs: a child is in a leaf of its own, with its limit, before it does anything; it is held to
 # that, cancelled, killed with what it left behind, and its leaf goes with it. A killed program's place in
 # the line is free at once, its child goes on; so it does when uwd is killed.
@@ -131,6 +131,21 @@ task unknown data 0 key=first # of root
 said unknown '^not-begun ENODATA'
 expect_rc 1 "$PUT/uw_task" data 400 </dev/null
 expect_match "more than there ever is" "$OUT" '^not-begun never'
+
+# ---- by the size of its input: of each 4 MB, it takes ten ----
+for i in 4 20 8 24 12 28 16 32 4 20 8 24 12 28 16 32; do
+	task reads data 100 key=reads input=$i use=$((i * 5 / 2)) ends
+	said reads '^touched'
+	leaf=$(in_child reads in)
+	leave reads
+	wait_until 10 leaf_gone "${leaf#/}"
+done
+task brief data 0 key=reads input=8 ends
+said brief '^begun 0 bytes=2[0-9] '
+leave brief
+task long data 0 key=reads input=32 ends
+said long '^begun 0 bytes=[89][0-9] '
+leave long
 
 # ---- held to what it has ----
 task grows data 50 use=120 key=grows

@@ -5,9 +5,10 @@
  *	uw_task COMPONENT MIB [WORD[=NUMBER]]...
  *
  * Words: use=MIB (that the child touches) deaf (it ignores SIGTERM) leaves (it leaves a process
- * behind) key=NAME priority=N ends (once it has touched all). The child says where it is as the
- * first thing that it does; the parent, when the memory was there. Then each line of the input is
- *one of: status, cancel MS, end; at its end the program exits, and the child stays.
+ * behind) key=NAME input=MIB (the size of what it reads) priority=N ends (once it has touched all).
+ * The child says where it is as the first thing that it does; the parent, when the memory was
+ * there. Then each line of the input is one of: status, cancel MS, end; at its end the program
+ * exits, and the child stays.
  */
 #include <errno.h>
 #include <signal.h>
@@ -51,6 +52,8 @@ static int read_word(struct task_wish *wish, const char *word)
 		wish->task.priority = (uint8_t)number;
 	else if (!strncmp(word, "key", length) && equals)
 		wish->task.key = equals + 1;
+	else if (!strncmp(word, "input", length))
+		wish->task.input_bytes = number * MIB;
 	else if (!strncmp(word, "deaf", length))
 		wish->deaf = 1;
 	else if (!strncmp(word, "leaves", length))
