@@ -134,10 +134,10 @@ static uint64_t footprint(struct fixture *f, const char *key, uint64_t input_mib
 	return view.footprint_bytes;
 }
 
-/* 10 and 3 a MiB, and a margin of 3 %. */
+/* 10 and 3 a MiB, and a margin of 1 %. */
 static uint64_t told_by_input(uint64_t input_mib)
 {
-	return (10 + 3 * input_mib) * MIB * 103 / 100;
+	return (10 + 3 * input_mib) * MIB * 101 / 100;
 }
 
 static void test_tasks_of_one_key_are_told_by_the_size_of_their_input(void **state)

@@ -17,10 +17,10 @@
  * changes less than the order of two seeds does. A margin that does not look at the spread, at 12x:
  * 540; no pace: 735; and the first of a key held to its request: 790.
  */
-#define QUANTILE_PCT   90
+#define QUANTILE_PCT   95
 #define RECENT         5
 #define RECENT_RUNS    2
-#define MARGIN_PERMIL  1030
+#define MARGIN_PERMIL  1010
 #define SPREAD_PERMIL  300 /* * min(1, 2 * spread) / sqrt(n) */
 #define SPREAD_COUNTED 2
 #define FEW_PERMIL     300 /* / n */
@@ -73,10 +73,11 @@ static uint64_t share_of(const struct admit_run *run)
 
 typedef uint64_t (*measure_fn)(const struct admit_run *run);
 
-/* Of the runs kept: what most of them stay within, and how much they differ, in permille. */
+/* Of the runs kept: what most of them stay within; and how much they differ, in permille: all of
+ * them, and the upper half. */
 struct peak_sample {
-	uint64_t least, base, most;
-	uint64_t spread;
+	uint64_t base, most;
+	uint64_t spread, upper_spread;
 };
 
 static void sort(const struct admit_key *key, measure_fn measure,
@@ -109,10 +110,10 @@ static struct peak_sample sample_of(const struct admit_key *key, measure_fn meas
 	struct peak_sample sample;
 
 	sort(key, measure, sorted);
-	sample.least = sorted[0];
 	sample.most = sorted[n - 1];
 	sample.base = max_u64(sorted[at], most_recent(key, measure));
-	sample.spread = mul_div(sample.most - sample.least, 1000, sample.most);
+	sample.spread = mul_div(sample.most - sorted[0], 1000, sample.most);
+	sample.upper_spread = mul_div(sample.most - sorted[(n - 1) / 2], 1000, sample.most);
 	return sample;
 }
 
@@ -139,7 +140,7 @@ static uint64_t mean_run(const struct admit_key *key)
 
 static uint64_t with_margin(const struct peak_sample *sample, uint32_t n, uint64_t scale)
 {
-	uint64_t counted = min_u64(SPREAD_COUNTED * sample->spread, 1000);
+	uint64_t counted = min_u64(SPREAD_COUNTED * sample->upper_spread, 1000);
 	uint64_t permille =
 		MARGIN_PERMIL + SPREAD_PERMIL * counted / root_permille(n) + FEW_PERMIL / n;
 

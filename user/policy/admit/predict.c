@@ -10,7 +10,7 @@
 #define INPUT_BITS    24
 #define LINE_RUNS     4 /* fewer runs are no line */
 #define PERMILLE      1000
-#define MARGIN_PERMIL 1030
+#define MARGIN_PERMIL 1010
 #define PPM           1000000
 
 static const struct admit_run *run_at(const struct admit_key *key, uint32_t i)
