@@ -78,6 +78,70 @@ static void test_no_scout_is_sent_for_a_key_that_is_known(void **data)
 	assert_int_equal(view(f, 8).position, 1);
 }
 
+/* Their requests do not fit beside 7, a quarter of one does. */
+static void queue_beside_a_wide_one(struct fixture *f, uint8_t flags)
+{
+	struct admit_task t = keyed(1, 60, 100);
+
+	submit(f, task(7, 80, 1000));
+	step(f);
+	t.flags = flags;
+	submit(f, t);
+	submit(f, keyed(2, 60, 100));
+	step(f);
+}
+
+static void test_a_scout_without_room_begins_with_a_part(void **data)
+{
+	struct fixture *f = *data;
+
+	queue_beside_a_wide_one(f, ADMIT_FREEZABLE | ADMIT_RESTARTABLE);
+	assert_int_equal(must(f, ADMIT_START, 1)->amount, M(15));
+	assert_int_equal(must(f, ADMIT_START, 1)->why.reason, ADMIT_WHY_CANARY);
+	assert_null(find(f, ADMIT_START, 2));
+	assert_int_equal(view(f, 2).footprint_bytes, M(60));
+	f->now_us += S(10);
+	end_task(f, 1, 2);
+	step(f);
+	assert_int_equal(must(f, ADMIT_START, 2)->why.reason, ADMIT_WHY_FITS);
+}
+
+static void test_a_scout_with_room_has_its_request(void **data)
+{
+	struct fixture *f = *data;
+
+	submit(f, task(7, 40, 1000));
+	submit(f, keyed(1, 60, 100));
+	submit(f, keyed(2, 60, 100));
+	step(f);
+	assert_int_equal(must(f, ADMIT_START, 1)->amount, M(60));
+}
+
+static void test_a_scout_that_may_not_run_twice_has_its_request(void **data)
+{
+	struct fixture *f = *data;
+
+	queue_beside_a_wide_one(f, 0);
+	assert_null(find(f, ADMIT_START, 1));
+}
+
+/* It grows where it can; here 7 has all the rest for long. */
+static void test_a_scout_that_needed_more_has_its_request_next_time(void **data)
+{
+	struct fixture *f = *data;
+
+	queue_beside_a_wide_one(f, ADMIT_FREEZABLE | ADMIT_RESTARTABLE);
+	f->now_us += S(10);
+	admit_usage(f->admit, 1, M(15), 0, M(15), f->now_us);
+	step(f);
+	assert_true(must(f, ADMIT_GROW, 1)->amount > M(15));
+	assert_int_equal(admit_exit(f->admit, 1, ADMIT_EXIT_MEMORY, M(18), f->now_us),
+			 ADMIT_REQUEUED);
+	step(f);
+	assert_null(find(f, ADMIT_START, 1));
+	assert_int_equal(view(f, 1).footprint_bytes, M(60));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -85,6 +149,10 @@ int main(void)
 		TEST(a_scout_that_goes_leaves_its_place_to_the_next),
 		TEST(a_preview_makes_nobody_a_scout),
 		TEST(no_scout_is_sent_for_a_key_that_is_known),
+		TEST(a_scout_without_room_begins_with_a_part),
+		TEST(a_scout_with_room_has_its_request),
+		TEST(a_scout_that_may_not_run_twice_has_its_request),
+		TEST(a_scout_that_needed_more_has_its_request_next_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,7 +72,7 @@ static const struct job_reason_row reasons[JOB_REASON__COUNT] = {
 	[JOB_BECAUSE_FITS] = {"fits", BYTES, BYTES, "needs ", ", ", " are free"},
 	[JOB_BECAUSE_BESIDE] = {"beside", BYTES, BYTES, "needs ", ", beside the head of the queue ",
 				" are free"},
-	[JOB_BECAUSE_CANARY] = {"canary", BYTES, BYTES, "nothing is known of its key: asks for ",
+	[JOB_BECAUSE_CANARY] = {"canary", BYTES, BYTES, "nothing is known of its key: takes ",
 				", free are ", ""},
 	[JOB_BECAUSE_TURN] = {"turn", COUNT, NONE, "", " jobs are before it", ""},
 	[JOB_BECAUSE_HEAD_FIRST] = {"head-first", BYTES, BYTES, "needs ",

@@ -71,7 +71,7 @@ enum job_reason {
 	JOB_BECAUSE_SLOTS,        /* observed jobs run, threshold may */
 	JOB_BECAUSE_FITS,         /* needs observed bytes, threshold are free */
 	JOB_BECAUSE_BESIDE,       /* needs observed bytes, beside the head are threshold to spare */
-	JOB_BECAUSE_CANARY, /* of its key nothing is known: asked observed, threshold are free */
+	JOB_BECAUSE_CANARY, /* of its key nothing is known: takes observed, threshold are free */
 	JOB_BECAUSE_TURN,   /* observed jobs are before it */
 	JOB_BECAUSE_HEAD_FIRST,   /* needs observed bytes, beside the head of another component are
 				     threshold */

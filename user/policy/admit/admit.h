@@ -17,7 +17,8 @@
  *        an hour and a quarter of what is over that, up to 24 h and as if of 24 h where nothing is
  *        known. Weights are 14, 17, 20, 24 and 29. The predicted run is never more than the
  *        declared one. While nothing is known of a key and two of it are here, its first is its
- *        scout: its turn comes ADMIT_SCOUT_US earlier.
+ *        scout: its turn comes ADMIT_SCOUT_US earlier, and where its request has no room, a
+ *        quarter of it will do for a start, if it may run twice.
  * Classes. Of two tasks that are the same but for their class, the lower one goes first in turn
  *        only if it was submitted earlier by the difference of the delays and of the weights times
  *        r: 3 h and 15 r between deferred and critical. Scouts are the exception.

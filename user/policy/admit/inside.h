@@ -207,6 +207,7 @@ void ticket_estimate(struct admit *admit, uint32_t i);
 void queue_add(struct admit *admit, uint32_t i); /* estimates too */
 void queue_remove(struct admit *admit, uint32_t i);
 void queue_unpark(struct admit *admit, uint32_t component);
+bool queue_is_scout(const struct admit *admit, const struct ticket *ticket);
 /* The first of a key of which nothing is known becomes its scout where it has none and others wait.
  * k may be NONE. */
 void queue_next_scout(struct admit *admit, uint32_t k);

@@ -65,7 +65,7 @@ static uint64_t run_delay_us(uint64_t run_us, enum admit_class class)
 	return run_weight[class] * (brief + rest / LONG_PART);
 }
 
-static bool is_scout(const struct admit *admit, const struct ticket *ticket)
+bool queue_is_scout(const struct admit *admit, const struct ticket *ticket)
 {
 	return ticket->key != NONE &&
 	       admit->key[ticket->key].scout == (uint32_t)(ticket - admit->ticket);
@@ -73,7 +73,7 @@ static bool is_scout(const struct admit *admit, const struct ticket *ticket)
 
 static void drop_scout(struct admit *admit, const struct ticket *ticket)
 {
-	if (is_scout(admit, ticket))
+	if (queue_is_scout(admit, ticket))
 		admit->key[ticket->key].scout = NONE;
 }
 
@@ -85,7 +85,7 @@ static uint64_t turn_of(const struct admit *admit, const struct ticket *ticket)
 
 	if (admit->config.order != ADMIT_ORDER_TURN)
 		return task->submit_us;
-	return add_sat(sub_sat(task->submit_us, is_scout(admit, ticket) ? ADMIT_SCOUT_US : 0),
+	return add_sat(sub_sat(task->submit_us, queue_is_scout(admit, ticket) ? ADMIT_SCOUT_US : 0),
 		       run_delay_us(run_of(ticket), class) + admit_delay_us(&admit->config, class) +
 			       (PRIORITY_MAX - memory) * MEMORY_WEIGHT_US);
 }
