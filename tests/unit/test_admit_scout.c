@@ -78,11 +78,17 @@ static void test_no_scout_is_sent_for_a_key_that_is_known(void **data)
 	assert_int_equal(view(f, 8).position, 1);
 }
 
-/* Their requests do not fit beside 7, a quarter of one does. */
-static void queue_beside_a_wide_one(struct fixture *f, uint8_t flags)
+/* Other runs took so much of 100. Requests do not fit beside 7, a quarter of one does. */
+static void queue_beside_a_wide_one(struct fixture *f, uint32_t others_mib, uint8_t flags)
 {
 	struct admit_task t = keyed(1, 60, 100);
+	struct admit_key others;
 
+	admit_key_init(&others, 2);
+	admit_key_learn(&others, &(struct admit_run){.peak_kib = others_mib * 1024,
+						     .run_ms = 1000,
+						     .asked_kib = 100 * 1024});
+	assert_int_equal(admit_key_import(f->admit, &others), 0);
 	submit(f, task(7, 80, 1000));
 	step(f);
 	t.flags = flags;
@@ -95,7 +101,7 @@ static void test_a_scout_without_room_begins_with_a_part(void **data)
 {
 	struct fixture *f = *data;
 
-	queue_beside_a_wide_one(f, ADMIT_FREEZABLE | ADMIT_RESTARTABLE);
+	queue_beside_a_wide_one(f, 10, ADMIT_FREEZABLE | ADMIT_RESTARTABLE);
 	assert_int_equal(must(f, ADMIT_START, 1)->amount, M(15));
 	assert_int_equal(must(f, ADMIT_START, 1)->why.reason, ADMIT_WHY_CANARY);
 	assert_null(find(f, ADMIT_START, 2));
@@ -121,7 +127,16 @@ static void test_a_scout_that_may_not_run_twice_has_its_request(void **data)
 {
 	struct fixture *f = *data;
 
-	queue_beside_a_wide_one(f, 0);
+	queue_beside_a_wide_one(f, 10, 0);
+	assert_null(find(f, ADMIT_START, 1));
+}
+
+/* Or each first run of such keys would be lost. */
+static void test_a_scout_has_its_request_where_others_need_theirs(void **data)
+{
+	struct fixture *f = *data;
+
+	queue_beside_a_wide_one(f, 40, ADMIT_FREEZABLE | ADMIT_RESTARTABLE);
 	assert_null(find(f, ADMIT_START, 1));
 }
 
@@ -130,7 +145,7 @@ static void test_a_scout_that_needed_more_has_its_request_next_time(void **data)
 {
 	struct fixture *f = *data;
 
-	queue_beside_a_wide_one(f, ADMIT_FREEZABLE | ADMIT_RESTARTABLE);
+	queue_beside_a_wide_one(f, 10, ADMIT_FREEZABLE | ADMIT_RESTARTABLE);
 	f->now_us += S(10);
 	admit_usage(f->admit, 1, M(15), 0, M(15), f->now_us);
 	step(f);
@@ -151,6 +166,7 @@ int main(void)
 		TEST(no_scout_is_sent_for_a_key_that_is_known),
 		TEST(a_scout_without_room_begins_with_a_part),
 		TEST(a_scout_with_room_has_its_request),
+		TEST(a_scout_has_its_request_where_others_need_theirs),
 		TEST(a_scout_that_may_not_run_twice_has_its_request),
 		TEST(a_scout_that_needed_more_has_its_request_next_time),
 	};

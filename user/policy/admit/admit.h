@@ -18,10 +18,10 @@
  *        known. Weights are 14, 17, 20, 24 and 29. The predicted run is never more than the
  *        declared one. While nothing is known of a key and two of it are here, its first is its
  *        scout: its turn comes ADMIT_SCOUT_US earlier, and where its request has no room, a
- *        quarter of it will do for a start, if it may run twice.
- * Classes. Of two tasks that are the same but for their class, the lower one goes first in turn
- *        only if it was submitted earlier by the difference of the delays and of the weights times
- *        r: 3 h and 15 r between deferred and critical. Scouts are the exception.
+ *        quarter of it will do for a start, if it may run twice and a third of all runs take no
+ * more. Classes. Of two tasks that are the same but for their class, the lower one goes first in
+ * turn only if it was submitted earlier by the difference of the delays and of the weights times r:
+ * 3 h and 15 r between deferred and critical. Scouts are the exception.
  *
  * Bounded bypass, two parts:
  *  1. In turn: a turn lies at most admit_turn_span() after the submit - by default 29 times r of

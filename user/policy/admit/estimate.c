@@ -206,37 +206,45 @@ void admit_key_digest(const struct admit_key *key, struct admit_digest *ret)
 	ret->last_ppm = last_with_rise(key, share_of);
 }
 
-static void forget_oldest(struct admit_pace *pace)
+static void forget_oldest(struct admit_shares *shares)
 {
 	uint32_t at = 0;
 
-	while (pace->sorted[at] != pace->ring[pace->next])
+	while (shares->sorted[at] != shares->ring[shares->next])
 		at++;
-	pace->count--;
-	for (; at < pace->count; at++)
-		pace->sorted[at] = pace->sorted[at + 1];
+	shares->count--;
+	for (; at < shares->count; at++)
+		shares->sorted[at] = shares->sorted[at + 1];
+}
+
+static void add_share(struct admit_shares *shares, uint64_t took, uint64_t asked)
+{
+	uint64_t share = permyriad_of(took, asked);
+	uint32_t at;
+
+	if (!asked)
+		return;
+	if (shares->count == ADMIT_PACE_RUNS)
+		forget_oldest(shares);
+	share = max_u64(min_u64(share, PERMYRIAD_ONE), 1);
+	for (at = shares->count++; at && shares->sorted[at - 1] > share; at--)
+		shares->sorted[at] = shares->sorted[at - 1];
+	shares->sorted[at] = (uint16_t)share;
+	shares->ring[shares->next] = (uint16_t)share;
+	shares->next = (shares->next + 1) % ADMIT_PACE_RUNS;
 }
 
 void admit_pace_learn(struct admit_pace *pace, const struct admit_run *run)
 {
-	uint64_t share = permyriad_of(run->run_ms, (uint64_t)run->declared_s * 1000);
-	uint32_t at;
-
-	if (!run->run_ms || !run->declared_s)
+	if (!run->run_ms)
 		return;
-	if (pace->count == ADMIT_PACE_RUNS)
-		forget_oldest(pace);
-	share = max_u64(min_u64(share, PERMYRIAD_ONE), 1);
-	for (at = pace->count++; at && pace->sorted[at - 1] > share; at--)
-		pace->sorted[at] = pace->sorted[at - 1];
-	pace->sorted[at] = (uint16_t)share;
-	pace->ring[pace->next] = (uint16_t)share;
-	pace->next = (pace->next + 1) % ADMIT_PACE_RUNS;
+	add_share(&pace->times, run->run_ms, (uint64_t)run->declared_s * 1000);
+	add_share(&pace->peaks, run->peak_kib, run->asked_kib);
 }
 
-uint32_t admit_pace_of(const struct admit_pace *pace)
+uint32_t admit_pace_of(const struct admit_shares *shares)
 {
-	return pace->count ? pace->sorted[(pace->count - 1) * PACE_PCT / 100] : PERMYRIAD_ONE;
+	return shares->count ? shares->sorted[(shares->count - 1) * PACE_PCT / 100] : 0;
 }
 
 /* Where the best way cannot say - no input was named - as ever. */

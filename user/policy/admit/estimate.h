@@ -105,19 +105,23 @@ struct admit_estimate {
 	uint8_t peak_by, run_by; /* what told them */
 };
 
-/* How much of their declared time runs take, of all keys. */
+/* How much of what is asked for them runs of all keys take: of declared times, and of requests. */
 #define ADMIT_PACE_RUNS 128
 
-struct admit_pace {
+struct admit_shares {
 	uint32_t count, next;
 	uint16_t ring[ADMIT_PACE_RUNS]; /* permyriad, in the order they came */
 	uint16_t sorted[ADMIT_PACE_RUNS];
 };
 
-/* One run more; without a declared time or a runtime it teaches nothing. */
+struct admit_pace {
+	struct admit_shares times, peaks;
+};
+
+/* One run more; one that did not end well teaches nothing. */
 void admit_pace_learn(struct admit_pace *pace, const struct admit_run *run);
-/* What 30 % of them stayed within, permyriad; PERMYRIAD_ONE before the first. */
-uint32_t admit_pace_of(const struct admit_pace *pace);
+/* What 30 % of them stayed within, permyriad; 0 before the first. */
+uint32_t admit_pace_of(const struct admit_shares *shares);
 
 /* Forgets all; names the key. */
 void admit_key_init(struct admit_key *key, uint64_t id);

@@ -130,7 +130,8 @@ void ticket_estimate(struct admit *admit, uint32_t i)
 				   key->shown_bytes, key->settled, &estimate);
 	if (estimate.canary && task->declared_us)
 		estimate.run_us =
-			mul_div(task->declared_us, admit_pace_of(&admit->pace), PERMYRIAD_ONE);
+			mul_div(task->declared_us,
+				admit_pace_of(&admit->pace.times) ?: PERMYRIAD_ONE, PERMYRIAD_ONE);
 	if (task->limit_us && (!estimate.run_us || estimate.run_us > task->limit_us))
 		estimate.run_us = task->limit_us;
 	if (!(task->flags & ADMIT_RESTARTABLE)) {

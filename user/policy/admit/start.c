@@ -10,8 +10,8 @@
 /* So many that there is room for are asked for their limit, for a start. */
 #define LOOKS 64
 
-/* What a scout begins with where there is no room for its request. Three of four first runs of a key
- * take less, in the traces of the bench. */
+/* What a scout begins with where there is no room for its request, as long as 30 % of all runs stay
+ * within so much of theirs. */
 #define SCOUT_PART 4
 
 /* Of the wait that a head was promised: so much more is no reason to close the way to others. */
@@ -320,7 +320,8 @@ static uint64_t bytes_of_head(const struct admit *admit, const struct ticket *ti
 		return ticket->bytes;
 	if (!(ticket->task.flags & ADMIT_RESTARTABLE) || ticket->task.least_bytes)
 		return ticket->bytes;
-	return part;
+	return admit_pace_of(&admit->pace.peaks) <= PERMYRIAD_ONE / SCOUT_PART ? part
+									       : ticket->bytes;
 }
 
 /* Heads in turn, as long as they fit. */
