@@ -248,7 +248,8 @@ $(O)/tests/sim/%: $(O)/obj/tests/sim/%.o $(call OBJ,$(filter-out tests/sim/test_
 
 # No more than what has parsers: each object is made anew for this.
 FUZZ_LAYERS := keep conf record ipc lib cgroups ledger sense model base
-FUZZ_OBJ    := $(call OBJ,user/act/page_in.c user/cli/simulate/replay.c user/cli/simulate/trace.c $(wildcard user/policy/admit/*.c))
+FUZZ_OBJ    := $(call OBJ,user/act/page_in.c user/cli/simulate/agenda.c user/cli/simulate/replay.c \
+		user/cli/simulate/trace.c $(wildcard user/policy/admit/*.c))
 $(O)/tests/fuzz/%: $(O)/obj/tests/fuzz/%.o $(FUZZ_OBJ) $(FUZZ_LAYERS:%=$(O)/lib/%.a)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer $(filter %.o,$^) $(call libs,$(FUZZ_LAYERS)) $(LDLIBS) -o $@

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Replays a trace through the admission core, which is the one that uwd uses. A heap holds what
- * happens next: a submit, an end, a job that would pass its reservation. Each event is told to the
- * core, its decisions are carried out on the pretended machine, and what each job got is noted.
- * Time jumps from event to event.
+ * Replays a trace through the admission core, which is the one that uwd uses: a submit, an end, a
+ * job that would pass its reservation. Each event is told to the core, its decisions are carried
+ * out on the pretended machine, and what each job got is noted. Time jumps from event to event.
  */
 #include "user/cli/simulate/replay.h"
 
@@ -12,6 +11,7 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
+#include "user/cli/simulate/agenda.h"
 #include "user/policy/num.h"
 
 #define REPORTS    8                 /* of memory in use, a run at least, */
@@ -30,20 +30,6 @@ static const struct policy_row {
 	[REPLAY_EASY_LEARNED] = {"easy-learned", ADMIT_ORDER_EASY, ADMIT_TRUST_LEARNED, false},
 	[REPLAY_UW] = {"uw", ADMIT_ORDER_TURN, ADMIT_TRUST_LEARNED, false},
 	[REPLAY_ORACLE] = {"oracle", ADMIT_ORDER_TURN, ADMIT_TRUST_REQUEST, true},
-};
-
-/* Ends first: what they free is there for what comes at the same time. */
-enum kind {
-	KIND_END,
-	KIND_BURNT,  /* the end of an attempt that failed */
-	KIND_REPORT, /* memory in use */
-	KIND_CROSS,  /* it would pass its reservation */
-};
-
-struct event {
-	uint64_t at_us;
-	uint32_t job, stamp;
-	enum kind kind;
 };
 
 enum phase {
@@ -71,64 +57,19 @@ struct play {
 	struct live *live;
 	uint32_t *order; /* of submits */
 	uint32_t submitted, ended, spans_max;
-	struct event *heap;
-	uint32_t events, events_max;
+	struct agenda agenda;
 	uint64_t now_us, tick_us, supplied_us;
 	uint64_t reserved_bytes, reserved_since_us;
 	uint64_t allocated_mib_ms;
 	bool failed; /* out of memory */
 };
 
-static bool event_before(const struct event *a, const struct event *b)
+static void at(struct play *play, uint32_t job, uint64_t when_us, enum agenda_kind kind)
 {
-	if (a->at_us != b->at_us)
-		return a->at_us < b->at_us;
-	if (a->kind != b->kind)
-		return a->kind < b->kind;
-	return a->job < b->job;
-}
+	struct agenda_event event = {when_us, job, play->live[job].stamp, kind};
 
-static void event_push(struct play *play, struct event event)
-{
-	uint32_t i = play->events, max = play->events_max ? 2 * play->events_max : 1024;
-	struct event *heap;
-
-	if (play->events == play->events_max) {
-		heap = reallocarray(play->heap, max, sizeof(*heap));
-		if (!heap) {
-			play->failed = true;
-			return;
-		}
-		play->heap = heap;
-		play->events_max = max;
-	}
-	play->events++;
-	for (; i && event_before(&event, &play->heap[(i - 1) / 2]); i = (i - 1) / 2)
-		play->heap[i] = play->heap[(i - 1) / 2];
-	play->heap[i] = event;
-}
-
-static struct event event_pop(struct play *play)
-{
-	struct event first = play->heap[0], last = play->heap[--play->events];
-	uint32_t i = 0, child;
-
-	while ((child = 2 * i + 1) < play->events) {
-		if (child + 1 < play->events &&
-		    event_before(&play->heap[child + 1], &play->heap[child]))
-			child++;
-		if (!event_before(&play->heap[child], &last))
-			break;
-		play->heap[i] = play->heap[child];
-		i = child;
-	}
-	play->heap[i] = last;
-	return first;
-}
-
-static void at(struct play *play, uint32_t job, uint64_t when_us, enum kind kind)
-{
-	event_push(play, (struct event){when_us, job, play->live[job].stamp, kind});
+	if (agenda_add(&play->agenda, &event) < 0)
+		play->failed = true;
 }
 
 static uint64_t ramp_of(const struct play *play, const struct trace_job *job)
@@ -162,15 +103,15 @@ static void go(struct play *play, uint32_t i)
 	live->since_us = play->now_us;
 	live->phase = PHASE_GOING;
 	live->stamp++;
-	at(play, i, play->now_us + job->run_us - live->done_us, KIND_END);
+	at(play, i, play->now_us + job->run_us - live->done_us, AGENDA_END);
 	if (job->peak_bytes > live->reserved_bytes) {
 		cross = mul_div(ramp, live->reserved_bytes, job->peak_bytes);
-		at(play, i, play->now_us + sub_sat(cross, live->done_us), KIND_CROSS);
+		at(play, i, play->now_us + sub_sat(cross, live->done_us), AGENDA_CROSS);
 	}
 	every = min_u64(job->run_us / REPORTS + 1, REPORT_US);
 	report = (live->done_us / every + 1) * every;
 	if (report < job->run_us && policies[play->options->policy].trust == ADMIT_TRUST_LEARNED)
-		at(play, i, play->now_us + report - live->done_us, KIND_REPORT);
+		at(play, i, play->now_us + report - live->done_us, AGENDA_REPORT);
 }
 
 static void stand_still(struct play *play, uint32_t i)
@@ -268,7 +209,7 @@ static void burn(struct play *play, uint32_t i)
 
 	live->phase = PHASE_BURNING;
 	live->stamp++;
-	at(play, i, play->now_us + left, KIND_BURNT);
+	at(play, i, play->now_us + left, AGENDA_BURNT);
 }
 
 static void carry_out(struct play *play, const struct admit_decision *decision)
@@ -369,13 +310,13 @@ static void cross(struct play *play, uint32_t i)
 	admit_usage(play->admit, i + 1, use, 0, use, play->now_us);
 }
 
-static void happen(struct play *play, const struct event *event)
+static void happen(struct play *play, const struct agenda_event *event)
 {
 	static void (*const by_kind[])(struct play * play, uint32_t i) = {
-		[KIND_END] = end,
-		[KIND_BURNT] = end_burnt,
-		[KIND_REPORT] = report,
-		[KIND_CROSS] = cross,
+		[AGENDA_END] = end,
+		[AGENDA_BURNT] = end_burnt,
+		[AGENDA_REPORT] = report,
+		[AGENDA_CROSS] = cross,
 	};
 
 	if (event->stamp == play->live[event->job].stamp)
@@ -423,8 +364,8 @@ static uint64_t next_time(const struct play *play)
 	const struct replay_job *job = play->out->job;
 	uint64_t next = play->tick_us;
 
-	if (play->events)
-		next = min_u64(next, play->heap[0].at_us);
+	if (play->agenda.count)
+		next = min_u64(next, play->agenda.event[0].at_us);
 	if (play->submitted < play->out->count)
 		next = min_u64(next, job[play->order[play->submitted]].submit_us);
 	return next;
@@ -440,8 +381,8 @@ static void play_on(struct play *play)
 {
 	for (uint32_t turn = 0; !is_over(play) && !play->failed; turn++) {
 		play->now_us = next_time(play);
-		while (play->events && play->heap[0].at_us <= play->now_us) {
-			struct event event = event_pop(play);
+		while (play->agenda.count && play->agenda.event[0].at_us <= play->now_us) {
+			struct agenda_event event = agenda_take(&play->agenda);
 
 			happen(play, &event);
 		}
@@ -571,7 +512,7 @@ int replay_run(const struct trace *trace, const struct replay_options *options, 
 	free(play.admit);
 	free(play.live);
 	free(play.order);
-	free(play.heap);
+	agenda_done(&play.agenda);
 	return r;
 }
 
