@@ -18,20 +18,24 @@
  *        known. Weights are 14, 17, 20, 24 and 29. The predicted run is never more than the
  *        declared one. While nothing is known of a key and two of it are here, its first is its
  *        scout: its turn comes ADMIT_SCOUT_US earlier, and where its request has no room, a
- *        quarter of it will do for a start, if it may run twice and a third of all runs take no
- * more. Classes. Of two tasks that are the same but for their class, the lower one goes first in
- * turn only if it was submitted earlier by the difference of the delays and of the weights times r:
- * 3 h and 15 r between deferred and critical. Scouts are the exception.
+ *        quarter of it will do for a start, if it may run twice and a third of all runs
+ *        take no more.
+ * Age.   Who has waited ADMIT_OVERDUE_US stands before all that have not, in the order of submits.
+ * Classes. Of two tasks that are the same but for their class, the lower one goes first in turn
+ *        only if it was submitted earlier by the difference of the delays and of the weights times
+ *        r: 3 h and 15 r between deferred and critical; or is overdue. Scouts are the exception.
  *
  * Bounded bypass, two parts:
  *  1. In turn: a turn lies at most admit_turn_span() after the submit - by default 29 times r of
  *     the declared time, and 3 h 9 min - and at most ADMIT_SCOUT_US before it: no task that is
- *     submitted later than both together ever stands before it.
+ *     submitted later than both together ever stands before it. And none that is submitted later
+ *     at all once it is overdue, which it is seen to be in the next round, of at most 16 more.
  *  2. Backfill: out of turn the briefest goes first, ties by id, whatever its class; such a start
  *     must not delay the head's reservation as predicted. A prediction that has passed is replaced
  *     by what was declared. A head is no longer passed on predictions once it is later than the
  *     start that was promised when it became the head of its component by bypass_us or by half of
- *     the wait that this promised it, whichever is longer (THROUGHPUT: twice that, LATENCY: half).
+ *     the wait that this promised it, whichever is longer (THROUGHPUT: twice that, LATENCY: half);
+ *     of what is overdue by bypass_us.
  *     Let D be when it has room by the limits of what runs at that moment: only what is over
  *     before, by its own limit, or fits beside it then still passes. So nothing that passes moves
  *     D, and the head starts by D, while no task with an earlier turn comes in, limits are kept,
@@ -393,7 +397,11 @@ int admit_key_teach(struct admit *admit, uint64_t key, const struct admit_run *r
  * with half of it waits on nfmix x5 were 13 % longer (by a run weight of 5). */
 #define ADMIT_SCOUT_US (12 * 3600 * 1000000ULL)
 
-/* How long after its submit a task's turn comes at the latest; 199 h with declared_us 0. */
+/* Who has waited for so long goes before all who have not. */
+#define ADMIT_OVERDUE_US (98 * 3600 * 1000000ULL)
+
+/* How long after its submit a task's turn comes at the latest; 199 h with declared_us 0. Or it is
+ * overdue before. */
 uint64_t admit_turn_span(const struct admit_config *config, uint64_t declared_us);
 
 enum admit_class admit_class_of(uint32_t priority);

@@ -36,11 +36,11 @@ static uint64_t rounded(uint64_t bytes)
 	return (bytes + LINE - 1) / LINE * LINE;
 }
 
-/* In a component: turn, parked, ends; by_runtime, and one of the host; limits. */
+/* In a component: turn, parked, ends; by_runtime, and one of the host; by_submit, limits. */
 static const uint32_t trees_over[] = {
 	[SPACE_FIRST] = 3 * UW_COMPONENTS_MAX,
 	[SPACE_SECOND] = UW_COMPONENTS_MAX + 1,
-	[SPACE_THIRD] = UW_COMPONENTS_MAX,
+	[SPACE_THIRD] = 2 * UW_COMPONENTS_MAX,
 	[SPACE_FOURTH] = 1,
 };
 
@@ -88,6 +88,7 @@ static void init_component(struct admit *admit, struct component_queue *queue)
 {
 	btree_init(&queue->turn, &admit->space[SPACE_FIRST], BTREE_SUM);
 	btree_init(&queue->by_runtime, &admit->space[SPACE_SECOND], BTREE_LEAST);
+	btree_init(&queue->by_submit, &admit->space[SPACE_THIRD], BTREE_SUM);
 	btree_init(&queue->parked, &admit->space[SPACE_FIRST], BTREE_SUM);
 	btree_init(&queue->ends, &admit->space[SPACE_FIRST], BTREE_SUM);
 	btree_init(&queue->limits, &admit->space[SPACE_THIRD], BTREE_SUM);

@@ -326,8 +326,10 @@ void admit_decide(struct admit *admit, uint64_t now_us, struct admit_decisions *
 	ret->count = 0;
 	ret->room = admit->config.answer_max;
 	ret->more = false;
-	if (admit->part == ROUND_FRESH)
+	if (admit->part == ROUND_FRESH) {
 		queue_refresh(admit, false);
+		queue_age(admit, now_us);
+	}
 	run_expire(admit, now_us);
 	if (strategy_step(admit, now_us, ret) && run_step(admit, now_us, ret) &&
 	    start_step(admit, now_us, ret))

@@ -18,7 +18,8 @@
 enum ticket_place {
 	PLACE_FREE,   /* in the list of free tickets */
 	PLACE_ASIDE,  /* on hold: in no tree */
-	PLACE_QUEUE,  /* in the trees turn and by_runtime of its component */
+	PLACE_QUEUE,  /* in the trees turn and by_runtime of its component and, until it is
+			 overdue, in by_submit */
 	PLACE_PARKED, /* wider than its component's budget: in the tree parked */
 	PLACE_ENDS,   /* started: in the trees ends and, with a limit, limits of its component and
 			 of the host */
@@ -32,7 +33,7 @@ enum ticket_place {
 enum space {
 	SPACE_FIRST,  /* turn, parked and ends of the components */
 	SPACE_SECOND, /* by_runtime of the components, ends of the host */
-	SPACE_THIRD,  /* limits of the components */
+	SPACE_THIRD,  /* by_submit and limits of the components */
 	SPACE_FOURTH, /* limits of the host */
 	SPACE__COUNT
 };
@@ -73,6 +74,7 @@ struct ticket {
 	uint8_t need;
 	uint8_t peak_by, run_by; /* what told bytes and run_us */
 	bool canary, settled, ending, outgrew;
+	bool overdue; /* it has waited ADMIT_OVERDUE_US */
 };
 
 struct key_state {
@@ -109,7 +111,7 @@ struct reservation {
 };
 
 struct component_queue {
-	struct btree turn, by_runtime, parked, ends, limits;
+	struct btree turn, by_runtime, by_submit, parked, ends, limits;
 	uint64_t reserved_bytes;
 	uint32_t started;
 	struct reservation reservation;
@@ -212,6 +214,7 @@ bool queue_is_scout(const struct admit *admit, const struct ticket *ticket);
  * k may be NONE. */
 void queue_next_scout(struct admit *admit, uint32_t k);
 void queue_refresh(struct admit *admit, bool second); /* a few stale estimates, or more */
+void queue_age(struct admit *admit, uint64_t now_us); /* some that became overdue go first */
 uint64_t admit_delay_us(const struct admit_config *config, enum admit_class class);
 
 /* running.c */

@@ -15,6 +15,8 @@
  * once a second: what keeps an event O(log n). */
 #define REFRESH_TASKS  1
 #define REFRESH_SECOND 512
+/* So many a round become overdue in each component, for the same reason. */
+#define AGE_TASKS 16
 /* With so many of a key that say nothing for each other yet, one is a scout. */
 #define SCOUT_OF 2
 
@@ -85,6 +87,8 @@ static uint64_t turn_of(const struct admit *admit, const struct ticket *ticket)
 
 	if (admit->config.order != ADMIT_ORDER_TURN)
 		return task->submit_us;
+	if (ticket->overdue)
+		return sub_sat(task->submit_us, ADMIT_SCOUT_US);
 	return add_sat(sub_sat(task->submit_us, queue_is_scout(admit, ticket) ? ADMIT_SCOUT_US : 0),
 		       run_delay_us(run_of(ticket), class) + admit_delay_us(&admit->config, class) +
 			       (PRIORITY_MAX - memory) * MEMORY_WEIGHT_US);
@@ -133,6 +137,8 @@ void queue_add(struct admit *admit, uint32_t i)
 	turn = turn_of(admit, ticket);
 	ticket->place = PLACE_QUEUE;
 	btree_insert(&queue->turn, i, turn, id, work_of(ticket));
+	if (!ticket->overdue)
+		btree_insert(&queue->by_submit, i, ticket->task.submit_us, id, 0);
 	btree_insert(&queue->by_runtime, i,
 		     admit->config.order == ADMIT_ORDER_TURN ? run_of(ticket) : turn, id,
 		     ticket->bytes);
@@ -151,6 +157,8 @@ void queue_remove(struct admit *admit, uint32_t i)
 		ticket->overtaken += btree_marks(&queue->turn, i);
 		btree_remove(&queue->turn, i);
 		btree_remove(&queue->by_runtime, i);
+		if (!ticket->overdue)
+			btree_remove(&queue->by_submit, i);
 	}
 	ticket->place = PLACE_ASIDE;
 }
@@ -219,6 +227,31 @@ static void refresh_ticket(struct admit *admit, uint32_t i)
 	*ticket = before;
 	queue_remove(admit, i);
 	queue_add(admit, i);
+}
+
+static void age_component(struct admit *admit, const struct btree *by_submit, uint64_t now_us)
+{
+	uint32_t i;
+
+	for (int n = 0; n < AGE_TASKS && (i = btree_first(by_submit)) != BTREE_NONE &&
+			add_sat(btree_key(by_submit, i), ADMIT_OVERDUE_US) <= now_us;
+	     n++) {
+		queue_remove(admit, i);
+		admit->ticket[i].overdue = true;
+		queue_add(admit, i);
+		queue_next_scout(admit, admit->ticket[i].key);
+	}
+}
+
+/*
+ * The longest waits are those of long ones of low classes, which all that is brief goes before.
+ * Days of overload leave as much to do for any order: where those whose time has come go first,
+ * few waits become longer and the longest much shorter.
+ */
+void queue_age(struct admit *admit, uint64_t now_us)
+{
+	for (uint32_t c = 0; c < admit->config.component_count; c++)
+		age_component(admit, &admit->component[c].by_submit, now_us);
 }
 
 void queue_refresh(struct admit *admit, bool second)

@@ -50,7 +50,7 @@ static uint64_t room_in(const struct round *round, uint32_t component)
 uint64_t start_patience_us(const struct admit *admit, const struct ticket *ticket)
 {
 	uint64_t wait = sub_sat(ticket->promised_start_us, ticket->task.submit_us);
-	uint64_t late = max_u64(admit->config.bypass_us, wait / LATE_PART);
+	uint64_t late = max_u64(admit->config.bypass_us, ticket->overdue ? 0 : wait / LATE_PART);
 
 	return add_sat(ticket->promised_start_us, late / 2 * strategy_rule_of(admit)->patience);
 }
