@@ -204,9 +204,11 @@ $(O)/spank_uw.so: user/slurm/spank_uw.c user/slurm/spank_uw.map $(SPANK_OBJ)
 			-Wl,--version-script=user/slurm/spank_uw.map $< $(SPANK_OBJ) -ljansson -o $@; \
 	fi
 
+# A page that has tables says so in its first line, or groff is not told to have tbl draw them.
 build/man/%: scripts/man/%.scd | build/deps/build
 	$(Q)mkdir -p $(@D)
 	$(Q)scdoc <$< >$@
+	$(Q)! grep -q '^\.TS' $@ || sed -i "1i '\\\\\" t" $@
 
 # ---- tests ----
 TEST_LAYERS := cli slurm exporter metrics daemon lease jobs store login launcher shim guard keep conf policy record ipc lib cgroups kern act ledger sense model base
