@@ -6,6 +6,7 @@
  */
 #include <dirent.h>
 #include <pthread.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -71,6 +72,18 @@ static uint32_t open_files(void)
 	return count;
 }
 
+/* Who serves the connection, which the one that uwd started has made; 0: none does yet. */
+static pid_t server_of(const struct launcher_fixture *f)
+{
+	pid_t maker = __atomic_load_n(&f->launcher.child, __ATOMIC_RELAXED);
+	char path[64], text[32] = "";
+	AUTO_CLOSE int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", maker, maker);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 || read(fd, text, sizeof(text) - 1) <= 0 ? 0 : (pid_t)atoi(text);
+}
+
 /* ---- a queue with the real one ---- */
 
 /* Each of jobs 1 to count has written its number once. */
@@ -110,22 +123,24 @@ static void test_jobs_of_a_launcher_run_and_say_how_they_ended(void **state)
 	await_ended(&f->jobs, 3);
 	expect_each_once(&f->jobs, 3);
 	assert_int_equal(f->jobs.result.status, 7);
-	assert_true(f->launcher.child > 0);
+	assert_true(server_of(f) > 0);
 }
 
 static void test_a_launcher_that_was_killed_is_another_one_at_the_next_start(void **state)
 {
 	struct launcher_fixture *f = *state;
-	pid_t before;
+	pid_t maker, before;
 
 	submit_writers(&f->jobs, 1, AT_GATE);
 	JOBS_UNTIL(&f->jobs, state_of(&f->jobs, 1) == JOB_RUNNING);
-	before = f->launcher.child;
+	maker = f->launcher.child;
+	before = server_of(f);
 	assert_int_equal(kill(before, SIGKILL), 0);
 	submit_writers(&f->jobs, 1, "exit 3");
 	await_ended(&f->jobs, 1);
 	assert_int_equal(f->jobs.result.status, 3);
-	assert_true(f->launcher.child > 0 && f->launcher.child != before);
+	assert_int_equal(f->launcher.child, maker);
+	assert_true(server_of(f) > 0 && server_of(f) != before);
 	assert_int_equal(state_of(&f->jobs, 1), JOB_RUNNING);
 	open_gate(&f->jobs, 1);
 	await_ended(&f->jobs, 2);
@@ -144,7 +159,7 @@ static void test_kills_of_the_launcher_lose_no_job_and_run_none_twice(void **sta
 	submit_writers(&f->jobs, JOBS_MANY, "true");
 	while (f->jobs.ended < JOBS_MANY) {
 		assert_true(clock_now_us() < hangs_us);
-		child = __atomic_load_n(&f->launcher.child, __ATOMIC_RELAXED);
+		child = server_of(f);
 		if (child > 0 && killed < JOBS_MANY)
 			killed += !kill(child, SIGKILL);
 		f->jobs.jobs->held_back_until_us = 0;
@@ -152,6 +167,23 @@ static void test_kills_of_the_launcher_lose_no_job_and_run_none_twice(void **sta
 	}
 	assert_true(killed > 0);
 	expect_each_once(&f->jobs, JOBS_MANY);
+}
+
+static void test_with_all_launchers_killed_another_is_started(void **state)
+{
+	struct launcher_fixture *f = *state;
+	pid_t maker;
+
+	submit_writers(&f->jobs, 1, "true");
+	await_ended(&f->jobs, 1);
+	maker = f->launcher.child;
+	assert_int_equal(kill(server_of(f), SIGKILL), 0);
+	assert_int_equal(kill(maker, SIGKILL), 0);
+	submit_writers(&f->jobs, 1, "exit 3");
+	await_ended(&f->jobs, 2);
+	assert_int_equal(f->jobs.result.status, 3);
+	assert_true(f->launcher.child != maker);
+	expect_each_once(&f->jobs, 2);
 }
 
 static void test_without_a_launcher_a_start_fails_and_is_tried_again(void **state)
@@ -190,6 +222,69 @@ static void test_who_may_not_gain_rights_starts_none_and_names_the_unit(void **s
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(WEXITSTATUS(status), 1);
+}
+
+/* uw-shim refuses what it is given and ends, with the copies of files that it was born with. */
+static int start_one(struct launcher_fixture *f, struct uw_err *err)
+{
+	struct shim_request start = {.slot = 17, .fd = {[LAUNCHER_GROUP] = -1}};
+	AUTO_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC), pidfd = -1;
+
+	for (int i = 0; i <= LAUNCHER_LOG; i++)
+		start.fd[i] = null;
+	pidfd = launcher_make_shim(&f->launcher, &start, err);
+	if (pidfd >= 0)
+		await_readable(pidfd);
+	return pidfd < 0 ? pidfd : 0;
+}
+
+static bool may_gain_rights(pid_t pid)
+{
+	char path[64], text[4096] = "";
+	AUTO_CLOSE int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return read(fd, text, sizeof(text) - 1) > 0 && strstr(text, "\nNoNewPrivs:\t0\n");
+}
+
+/* Until its connection is closed, and whoever it is of sees that. */
+static void end(pid_t pid)
+{
+	int pidfd = pidfd_open(pid, 0);
+
+	kill(pid, SIGKILL);
+	await_readable(pidfd);
+	close(pidfd);
+}
+
+/* As uwd without systemd. */
+static int go_on_locked_up(struct launcher_fixture *f)
+{
+	struct uw_err err = {0};
+	pid_t before;
+
+	if (launcher_begin(&f->launcher, &err) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    start_one(f, &err))
+		return 1;
+	before = server_of(f);
+	end(before);
+	if (start_one(f, &err) || server_of(f) == before || !may_gain_rights(server_of(f)))
+		return 2;
+	end(server_of(f));
+	end(f->launcher.child);
+	return start_one(f, &err) == -EPIPE && strstr(err.text, "restart uwd") ? 0 : 3;
+}
+
+static void test_launchers_of_one_begun_before_are_not_locked_up(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		_exit(go_on_locked_up(*state));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 /* ---- one that the test plays ---- */
@@ -474,8 +569,10 @@ int main(void)
 		TEST(test_jobs_of_a_launcher_run_and_say_how_they_ended),
 		TEST(test_a_launcher_that_was_killed_is_another_one_at_the_next_start),
 		TEST(test_kills_of_the_launcher_lose_no_job_and_run_none_twice),
+		TEST(test_with_all_launchers_killed_another_is_started),
 		TEST(test_without_a_launcher_a_start_fails_and_is_tried_again),
 		TEST(test_who_may_not_gain_rights_starts_none_and_names_the_unit),
+		TEST(test_launchers_of_one_begun_before_are_not_locked_up),
 		TEST(test_one_that_died_before_it_forked_costs_nothing),
 		TEST(test_what_one_forked_before_it_died_is_adopted),
 		TEST(test_what_one_that_hung_forks_later_is_adopted),

@@ -6,9 +6,10 @@
  * start after the other, and ends with it. It knows nothing of jobs and keeps nothing: a slot
  * (shim/slots.h) says what came of a start whose answer was lost.
  *
- * systemd makes one for each connection to LAUNCHER_SOCKET, which only root can connect to; where
- * that is not there, uwd starts it itself, with one end of a socket pair. It looks who is at the
- * other end, and serves nobody but root (or who it runs as itself).
+ * systemd makes one for each connection to LAUNCHER_SOCKET, which only root can connect to. Where
+ * that is not there, uwd starts one itself before it is locked up, which makes the others
+ * (LAUNCHER_EACH): what uwd started later would be locked up too. It looks who is at the other end,
+ * and serves nobody but root (or who it runs as itself).
  */
 #ifndef UW_LAUNCHER_LAUNCHER_H
 #define UW_LAUNCHER_LAUNCHER_H
@@ -22,6 +23,7 @@
 #define LAUNCHER_SOCKET    "/run/uw/launcher"
 #define LAUNCHER_ANSWER_MS 5000 /* a fork takes less than one, but on a host that is thrashing */
 #define LAUNCHER_FD        3 /* of the program: its connection; SD_LISTEN_FDS_START, sd_listen_fds(3) */
+#define LAUNCHER_EACH      "--each" /* connections come over it; a child each serves them */
 
 /* What the shim is to have open, in the order of the wire. */
 enum launcher_fd {
@@ -49,6 +51,10 @@ int launcher_fork(const char *program, const struct shim_request *request);
 /* Serves a connection until its other end is closed (0), or says what it should not (-EBADMSG). */
 int launcher_serve(int socket, const char *program, struct uw_err *err);
 
+/* Hands on the connections that come until the other end is closed (0): 1 in a child of its own
+ * with each, which is to serve it. */
+int launcher_hand_on(int socket, int *ret_connection, struct uw_err *err);
+
 /* uwd's side. One thread at a time. */
 struct launcher {
 	const char *path;    /* LAUNCHER_SOCKET */
@@ -56,8 +62,13 @@ struct launcher {
 	uint32_t answer_ms;  /* LAUNCHER_ANSWER_MS */
 	bool connected;      /* by socket */
 	int socket;
-	int child; /* its pid where this process started it; 0: it did not */
+	int child;   /* the pid of the one that makes others; 0: this process started none */
+	int control; /* of child */
 };
+
+/* Before this process is locked up: starts what makes launchers, unless somebody listens at path or
+ * it is too late (no_new_privs). */
+int launcher_begin(struct launcher *launcher, struct uw_err *err);
 
 /*
  * As launcher_fork, by the launcher, which is started where there is none. A process that may not
@@ -68,7 +79,8 @@ struct launcher {
 int launcher_make_shim(struct launcher *launcher, const struct shim_request *request,
 		       struct uw_err *err);
 
-/* Ends the connection, and the launcher with it. What it has started goes on. */
+/* Ends the connection, and launchers that this process has started. What they have started goes on.
+ */
 void launcher_close(struct launcher *launcher);
 
 #endif

@@ -3,6 +3,9 @@
  * uwd's side of uw-launcher. The connection is made when it is needed and kept; one that turns out
  * to be gone before a request went into it is made anew at once. After that only the slot of the
  * job can say what came of the request: the launcher may have died before it forked, or after.
+ *
+ * What this process starts itself is a launcher that only makes others, one for each connection
+ * that it is sent: it is killed by nobody but on purpose, and does nothing that could hang.
  */
 #include <errno.h>
 #include <signal.h>
@@ -56,7 +59,7 @@ static int call_launcher(const struct launcher *launcher)
 
 static int spawn(const char *program, int socket, pid_t *ret_pid)
 {
-	char *argv[] = {(char *)"uw-launcher", NULL}, *env[] = {NULL};
+	char *argv[] = {(char *)"uw-launcher", (char *)LAUNCHER_EACH, NULL}, *env[] = {NULL};
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t how;
 	sigset_t none, all;
@@ -78,7 +81,23 @@ static int spawn(const char *program, int socket, pid_t *ret_pid)
 	return -rc;
 }
 
-static int spawn_launcher(struct launcher *launcher)
+static bool may_gain_nothing(void)
+{
+	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+}
+
+static void end_child(struct launcher *launcher)
+{
+	if (!launcher->child)
+		return;
+	close(launcher->control);
+	kill(launcher->child, SIGKILL); /* it may hang, and it has nothing to save */
+	for (int i = 0; i < REAP_TRIES && !waitpid(launcher->child, NULL, WNOHANG); i++)
+		nanosleep(&reap_pause, NULL);
+	launcher->child = 0;
+}
+
+static int start_child(struct launcher *launcher)
 {
 	AUTO_CLOSE int ours = -1, its = -1;
 	int ends[2], rc;
@@ -94,39 +113,81 @@ static int spawn_launcher(struct launcher *launcher)
 	if (rc)
 		return rc;
 	launcher->child = pid;
-	return TAKE_FD(ours);
+	launcher->control = TAKE_FD(ours);
+	return 0;
+}
+
+/* A connection to a launcher that the child makes; -EPIPE: there is no child. */
+static int ask_child(struct launcher *launcher)
+{
+	AUTO_CLOSE int ours = -1, its = -1;
+	int ends[2], rc;
+
+	if (!launcher->child)
+		return -EPIPE;
+	if (socketpair(AF_UNIX, SOCKET_FLAGS, 0, ends))
+		return -errno;
+	ours = ends[0];
+	its = ends[1];
+	rc = set_timeouts(ours, launcher->answer_ms);
+	if (!rc)
+		rc = packet_send_connection(launcher->control, its);
+	return rc ? rc : TAKE_FD(ours);
+}
+
+static int ask_own(struct launcher *launcher)
+{
+	int fd = ask_child(launcher), rc;
+
+	if (fd != -EPIPE || may_gain_nothing())
+		return fd;
+	end_child(launcher);
+	rc = start_child(launcher);
+	return rc ? rc : ask_child(launcher);
 }
 
 /* ---- the connection ---- */
 
+static int say_why(const struct launcher *launcher, int called, int asked, struct uw_err *err)
+{
+	if (asked != -EPIPE)
+		return err_set(err, asked, "%s: %s; is uwctl installed in full?", launcher->program,
+			       strerror(-asked));
+	if (launcher->child)
+		return err_set(err, asked,
+			       "uw-launcher has gone, and uwd may start no other that "
+			       "is not locked up as it is itself; restart uwd");
+	return err_set(err, called, "%s: %s; is uw-launcher.socket active?", launcher->path,
+		       strerror(-called));
+}
+
 static int open_link(struct launcher *launcher, struct uw_err *err)
 {
-	int fd = call_launcher(launcher);
+	int called = call_launcher(launcher), fd = called < 0 ? ask_own(launcher) : called;
 
-	if (fd < 0 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
-		return err_set(err, fd, "%s: %s; is uw-launcher.socket active?", launcher->path,
-			       strerror(-fd));
 	if (fd < 0)
-		fd = spawn_launcher(launcher);
-	if (fd < 0)
-		return err_set(err, fd, "%s: %s; is uwctl installed in full?", launcher->program,
-			       strerror(-fd));
+		return say_why(launcher, called, fd, err);
 	launcher->socket = fd;
 	launcher->connected = true;
 	return 0;
 }
 
-void launcher_close(struct launcher *launcher)
+static void close_link(struct launcher *launcher)
 {
 	if (launcher->connected)
 		close(launcher->socket);
 	launcher->connected = false;
-	if (!launcher->child)
-		return;
-	kill(launcher->child, SIGKILL); /* it may hang, and it has nothing to save */
-	for (int i = 0; i < REAP_TRIES && !waitpid(launcher->child, NULL, WNOHANG); i++)
-		nanosleep(&reap_pause, NULL);
-	launcher->child = 0;
+}
+
+int launcher_begin(struct launcher *launcher, struct uw_err *err)
+{
+	return may_gain_nothing() ? 0 : open_link(launcher, err);
+}
+
+void launcher_close(struct launcher *launcher)
+{
+	close_link(launcher);
+	end_child(launcher);
 }
 
 /* ---- a start ---- */
@@ -139,7 +200,7 @@ static int send_request(struct launcher *launcher, const struct shim_request *re
 
 	if (!rc)
 		return 0;
-	launcher_close(launcher);
+	close_link(launcher);
 	rc = open_link(launcher, err);
 	if (rc)
 		return rc;
@@ -153,12 +214,12 @@ int launcher_make_shim(struct launcher *launcher, const struct shim_request *req
 	int rc = send_request(launcher, request, err), result = -1;
 
 	if (rc) {
-		launcher_close(launcher);
+		close_link(launcher);
 		return rc;
 	}
 	rc = packet_receive_result(launcher->socket, &result);
 	if (rc) {
-		launcher_close(launcher);
+		close_link(launcher);
 		return err_set(err, -EINPROGRESS, "uw-launcher %s before it answered",
 			       rc == -EAGAIN ? "was given up" : "went");
 	}

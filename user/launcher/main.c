@@ -21,9 +21,9 @@
 #include "user/launcher/launcher.h"
 
 static const char usage[] =
-	"Usage: uw-launcher\n"
+	"Usage: uw-launcher [--each]\n"
 	"Starts uw-shim for each queued job. Started by uwd or by uw-launcher.socket, never by hand,\n"
-	"with a connection to uwd as fd 3.\n"
+	"with a connection to uwd as fd 3; --each: connections come over it, and a child serves each.\n"
 	"Exit status: 0 uwd has gone, 1 failure, 2 usage.\n";
 
 static int print_usage(int fd, int status)
@@ -53,13 +53,12 @@ static void take_signals(void)
 	sigaction(SIGPIPE, &ignore, NULL);
 }
 
-static bool is_ours(void)
+static bool is_ours(int socket)
 {
 	struct ucred who;
 	socklen_t size = sizeof(who);
 
-	return !getsockopt(LAUNCHER_FD, SOL_SOCKET, SO_PEERCRED, &who, &size) &&
-	       who.uid == geteuid();
+	return !getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) && who.uid == geteuid();
 }
 
 /* Beside this program, wherever that is. */
@@ -75,27 +74,50 @@ static const char *find_shim(char *path, size_t size)
 	return text_copy(name, size - (size_t)(name - path), "uw-shim") ? path : NULL;
 }
 
-int main(int argc, char **argv)
+/* Neither of it comes with a fork. */
+static void begin_to_serve(void)
 {
-	char path[PATH_MAX];
 	struct urgency urgency = {0};
-	struct uw_err err = {0};
 
-	if (argc == 2 && (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")))
-		return print_usage(STDOUT_FILENO, EXIT_SUCCESS);
-	if (argc != 1 || !is_ours())
-		return print_usage(STDERR_FILENO, 2);
-	take_signals();
 	/* As uwd does, for when everybody wants a processor; its shims inherit nothing of that. */
 	urgency_begin(&urgency, URGENCY_UWD, clock_now_us());
 	/* A host that is thrashing is when it must not wait; where it may not, it does. */
 	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
 		log_debug("uw-launcher: its memory is not locked");
+}
+
+static int serve(int socket, const char *shim, bool each, struct uw_err *err)
+{
+	int rc, connection = socket;
+
+	begin_to_serve();
+	if (each) {
+		rc = launcher_hand_on(socket, &connection, err);
+		if (rc <= 0)
+			return rc;
+		if (!is_ours(connection))
+			return err_set(err, -EPERM, "uw-launcher: a connection of somebody else");
+		begin_to_serve();
+	}
+	return launcher_serve(connection, shim, err);
+}
+
+int main(int argc, char **argv)
+{
+	bool each = argc == 2 && !strcmp(argv[1], LAUNCHER_EACH);
+	char path[PATH_MAX];
+	struct uw_err err = {0};
+
+	if (argc == 2 && (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")))
+		return print_usage(STDOUT_FILENO, EXIT_SUCCESS);
+	if (argc != 1 + each || !is_ours(LAUNCHER_FD))
+		return print_usage(STDERR_FILENO, 2);
+	take_signals();
 	if (!find_shim(path, sizeof(path))) {
 		log_err("uw-launcher: it cannot be said where uw-shim is");
 		return EXIT_FAILURE;
 	}
-	if (launcher_serve(LAUNCHER_FD, path, &err)) {
+	if (serve(LAUNCHER_FD, path, each, &err)) {
 		log_err("%s", err.text);
 		return EXIT_FAILURE;
 	}

@@ -16,6 +16,7 @@
 
 #define START_MAGIC  0x316c7775U /* "uwl1": another layout is another number */
 #define RESULT_MAGIC 0x31727775U /* "uwr1" */
+#define JOIN_MAGIC   0x316a7775U /* "uwj1" */
 
 struct start_packet {
 	uint32_t magic, slot;
@@ -148,16 +149,16 @@ int packet_receive_request(int socket, struct shim_request *ret_request)
 	return 1;
 }
 
-/* ---- what came of it ---- */
+/* ---- one file, or why there is none ---- */
 
-int packet_send_result(int socket, int result)
+static int send_file(int socket, uint32_t magic, int file)
 {
-	const struct result_packet packet = {RESULT_MAGIC, result < 0 ? result : 0};
+	const struct result_packet packet = {magic, file < 0 ? file : 0};
 
-	return send_packet(socket, &packet, sizeof(packet), &result, result < 0 ? 0 : 1);
+	return send_packet(socket, &packet, sizeof(packet), &file, file < 0 ? 0 : 1);
 }
 
-int packet_receive_result(int socket, int *ret_result)
+static int receive_file(int socket, uint32_t magic, int *ret_file)
 {
 	struct shim_request files;
 	struct result_packet packet;
@@ -169,10 +170,30 @@ int packet_receive_result(int socket, int *ret_result)
 	if (!rc)
 		rc = -EPIPE;
 	if (rc > 0 &&
-	    (packet.magic != RESULT_MAGIC || count != (packet.result ? 0 : 1) || packet.result > 0))
+	    (packet.magic != magic || count != (packet.result ? 0 : 1) || packet.result > 0))
 		rc = -EBADMSG;
 	if (rc > 0)
-		*ret_result = packet.result ? packet.result : TAKE_FD(files.fd[0]);
+		*ret_file = packet.result ? packet.result : TAKE_FD(files.fd[0]);
 	packet_close_files(&files);
 	return rc > 0 ? 0 : rc;
+}
+
+int packet_send_result(int socket, int result)
+{
+	return send_file(socket, RESULT_MAGIC, result);
+}
+
+int packet_receive_result(int socket, int *ret_result)
+{
+	return receive_file(socket, RESULT_MAGIC, ret_result);
+}
+
+int packet_send_connection(int socket, int connection)
+{
+	return send_file(socket, JOIN_MAGIC, connection);
+}
+
+int packet_receive_connection(int socket, int *ret_connection)
+{
+	return receive_file(socket, JOIN_MAGIC, ret_connection);
 }

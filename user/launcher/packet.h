@@ -25,4 +25,12 @@ int packet_receive_result(int socket, int *ret_result);
 
 void packet_close_files(struct shim_request *request);
 
+/* To a launcher that serves several: one end of a connection, which stays the caller's. As
+ * packet_send_request. */
+int packet_send_connection(int socket, int connection);
+
+/* A connection, or what packet_receive_result says of the packet; -EPIPE: the other end was closed.
+ */
+int packet_receive_connection(int socket, int *ret_connection);
+
 #endif

@@ -2,7 +2,7 @@
 /*
  * Answers one connection: a request comes with the files of a shim, the shim is made, its pidfd
  * goes back. A request that cannot be read ends the connection, as what comes after it cannot be
- * believed.
+ * believed. A child for each connection keeps one that hangs or is killed from being the last.
  */
 #include <errno.h>
 #include <string.h>
@@ -36,5 +36,27 @@ int launcher_serve(int socket, const char *program, struct uw_err *err)
 		if (rc)
 			return err_set(err, rc, "uw-launcher: a start could not be %s: %s",
 				       rc == -EBADMSG ? "read" : "answered", strerror(-rc));
+	}
+}
+
+int launcher_hand_on(int socket, int *ret_connection, struct uw_err *err)
+{
+	for (;;) {
+		AUTO_CLOSE int connection = -1;
+		int rc = packet_receive_connection(socket, &connection);
+		pid_t pid;
+
+		if (rc == -EPIPE)
+			return 0;
+		if (rc || connection < 0)
+			return err_set(err, rc ? rc : connection,
+				       "uw-launcher: a connection could not be read: %s",
+				       strerror(rc ? -rc : -connection));
+		pid = fork();
+		if (pid) /* who finds it closed asks again */
+			continue;
+		close(socket);
+		*ret_connection = TAKE_FD(connection);
+		return 1;
 	}
 }
