@@ -32,6 +32,7 @@
 #include "user/daemon/loop.h"
 #include "user/daemon/memory.h"
 #include "user/daemon/mover.h"
+#include "user/daemon/narrow.h"
 #include "user/daemon/methods/methods.h"
 #include "user/daemon/methods/queue.h"
 #include "user/daemon/methods/wait.h"
@@ -105,6 +106,17 @@ static int make_run_dir(struct uw_err *err)
 		return err_set(err, -errno, "%s: cannot be made: %s; uwd runs as root", RUN_DIR,
 			       strerror(errno));
 	return 0;
+}
+
+/* As its unit does; what starts jobs may do more than it. */
+static void lock_up(struct daemon *daemon)
+{
+	struct uw_err err = {0};
+
+	if (!daemon->options.dry_run)
+		queue_begin(daemon);
+	if (narrow(&err) < 0)
+		log_warning("uwd may do more than it needs: %s", err.text);
 }
 
 /* Before the ledger, and so the guard, waits for a heartbeat: a switch may take seconds. A uwd that
@@ -405,10 +417,11 @@ int daemon_open(struct daemon *daemon, const struct daemon_options *options, str
 		rc = alone_before(daemon, err); /* first: a second uwd must change nothing */
 	if (rc >= 0)
 		rc = make_run_dir(err);
-	if (rc >= 0)
+	if (rc >= 0) {
+		lock_up(daemon);
 		switch_lru(daemon);
-	if (rc >= 0)
 		rc = open_ledger(daemon, err);
+	}
 	if (rc >= 0)
 		rc = pool_open(daemon, err);
 	if (rc >= 0)

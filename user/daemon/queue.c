@@ -184,6 +184,15 @@ static void resolve_allowed(struct daemon *daemon)
 		submitters_resolve(&daemon->config.component[i], &daemon->component[i].allow);
 }
 
+void queue_begin(struct daemon *daemon)
+{
+	struct uw_err err = {0};
+
+	daemon->jobs_machine.launcher = jobs_ops_launcher();
+	if (launcher_begin(&daemon->jobs_machine.launcher, &err) < 0)
+		log_err("no queued job can be started: %s", err.text);
+}
+
 int queue_open(struct daemon *daemon, struct uw_err *err)
 {
 	struct admit_config admit = core_config(&daemon->config);
@@ -205,7 +214,7 @@ int queue_open(struct daemon *daemon, struct uw_err *err)
 		.freeze = freeze_leaf,
 		.reclaim = reclaim_leaf,
 		.data = daemon,
-		.launcher = jobs_ops_launcher(),
+		.launcher = daemon->jobs_machine.launcher,
 	};
 	resolve_allowed(daemon);
 	rc = leaf_keeper_new(pool_own_dir, daemon, &daemon->jobs_machine.keeper);

@@ -10,7 +10,12 @@
 
 #define QUEUE_DIR "/var/lib/uw"
 
-/* Wants the pool and the components. Without a queue uwd goes on: err says why. Never in a dry run.
+/* Before uwd is locked up (narrow.h): what starts jobs is not. Where it fails no job is started,
+ * and the log says so. */
+void queue_begin(struct daemon *daemon);
+
+/* Wants the pool and the components. Without a queue uwd goes on: err says why. Neither of these in
+ * a dry run.
  */
 int queue_open(struct daemon *daemon, struct uw_err *err);
 void queue_close(struct daemon *daemon);
