@@ -173,15 +173,17 @@ uint64_t cg_low_sum(int pool_dirfd);
 uint32_t cg_pool_open_bounds(int pool_dirfd, uint32_t knobs,
 			     struct cg_group ret_group[static CG_BOUNDS_MAX]);
 
-/* How much of the components' memory.low counts against reclaim from outside of the pool. */
+/* How much of the components' memory.low or memory.min counts against reclaim from outside. */
 struct cg_reach {
 	uint64_t want_bytes;    /* the components' sum */
-	uint64_t low_bytes;     /* what the pool and all above it have at least, up to that */
+	uint64_t has_bytes;     /* what the groups above them have at least, up to that */
 	char path[CG_PATH_LEN]; /* the group that has so little; "" when nothing lacks */
 };
 
-/* -ENOENT: there is no pool. Needs no rights. */
-int cg_pool_reach(const struct cg_host *host, const char *root, struct cg_reach *ret_reach);
+/* knob: CG_LOW or CG_MIN, of which only what is not uwd's to keep is looked at. -ENOENT: there is
+ * no pool. Needs no rights. */
+int cg_pool_reach(const struct cg_host *host, const char *root, enum cg_knob knob,
+		  struct cg_reach *ret_reach);
 
 /* The pool of a running setup: recorded by setup in /run/uw/pool. -ENOENT when there is none. */
 int cg_tree_root(char *ret_root, size_t size);

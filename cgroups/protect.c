@@ -221,41 +221,55 @@ uint32_t cg_pool_open_bounds(int pool_dirfd, uint32_t knobs,
 }
 
 /* The least of what the groups from the pool up have. Their sum for it is the pool's own. */
-static void narrow(const struct cg_op *op, const char *path, struct cg_reach *reach)
+static void narrow(const struct cg_op *op, const char *path, enum cg_knob knob,
+		   struct cg_reach *reach)
 {
-	uint64_t low = cg_op_get(op, path, CG_LOW);
+	uint64_t has = cg_op_get(op, path, knob);
 
-	if (low >= reach->low_bytes)
+	if (has >= reach->has_bytes)
 		return;
-	reach->low_bytes = low;
+	reach->has_bytes = has;
 	text_copy(reach->path, sizeof(reach->path), path);
 }
 
-int cg_pool_reach(const struct cg_host *host, const char *root, struct cg_reach *ret_reach)
+/* uwd raises these before a component's and lowers them after it, so that between two reads it
+ * might look as if they lacked something. */
+static bool uwd_moves(const struct cg_op *op, const char *root, enum cg_knob knob, const char *path)
+{
+	return knob == CG_MIN && (!strcmp(path, root) || slice_is_ours(op, root));
+}
+
+static void look_at_chain(const struct cg_op *op, const char *root, enum cg_knob knob,
+			  struct cg_reach *reach)
+{
+	AUTO_CLOSE int pool = cg_op_dir(op, root);
+	char path[CG_PATH_LEN];
+
+	reach->want_bytes = pool < 0 ? 0 : knob == CG_MIN ? cg_min_sum(pool) : cg_low_sum(pool);
+	reach->has_bytes = reach->want_bytes;
+	text_copy(path, sizeof(path), root);
+	for (char *slash = path; slash; slash = strrchr(path, '/')) {
+		if (slash != path)
+			*slash = '\0';
+		if (!uwd_moves(op, root, knob, path))
+			narrow(op, path, knob, reach);
+	}
+}
+
+int cg_pool_reach(const struct cg_host *host, const char *root, enum cg_knob knob,
+		  struct cg_reach *ret_reach)
 {
 	const struct cg_change look = {.dry_run = true};
 	struct cg_reach reach = {0};
-	char path[CG_PATH_LEN];
 	struct cg_op op;
 	int ret = cg_op_open(&op, host, &look, NULL);
 
 	if (!ret && !cg_op_exists(&op, root))
 		ret = -ENOENT;
-	if (ret) {
-		cg_op_close(&op);
-		return ret;
-	}
-	AUTO_CLOSE int pool = cg_op_dir(&op, root);
-
-	reach.want_bytes = pool < 0 ? 0 : cg_low_sum(pool);
-	reach.low_bytes = reach.want_bytes;
-	text_copy(path, sizeof(path), root);
-	for (char *slash = path; slash; slash = strrchr(path, '/')) {
-		if (slash != path)
-			*slash = '\0';
-		narrow(&op, path, &reach);
-	}
+	if (!ret)
+		look_at_chain(&op, root, knob, &reach);
 	cg_op_close(&op);
-	*ret_reach = reach;
-	return 0;
+	if (!ret)
+		*ret_reach = reach;
+	return ret;
 }

@@ -279,6 +279,41 @@ static void test_a_namespace_with_processes_at_its_top_takes_no_pool(void **stat
 	assert_int_equal(system(command), 0);
 }
 
+/* above/pool/cache, where of memory.min the pool is uwd's to keep and above is not. */
+static void test_what_a_group_above_the_components_lacks_is_found(void **state)
+{
+	char path[] = "/tmp/uw-test-XXXXXX", command[64];
+	struct cg_host host = {.memory = CG_MEMORY_V2};
+	struct cg_reach reach;
+	AUTO_CLOSE int top = -1;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	snprintf(host.mount, sizeof(host.mount), "%s", path);
+	top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	make_dir(top, "above");
+	make_dir(top, "above/pool");
+	make_dir(top, "above/pool/cache");
+	put_file(top, "above/pool/cache/memory.low", "500\n");
+	put_file(top, "above/pool/cache/memory.min", "300\n");
+	put_file(top, "above/pool/memory.low", "500\n");
+	put_file(top, "above/pool/memory.min", "0\n");
+	put_file(top, "above/memory.low", "max\n");
+	put_file(top, "above/memory.min", "200\n");
+	assert_int_equal(cg_pool_reach(&host, "above/pool", CG_LOW, &reach), 0);
+	assert_string_equal(reach.path, "");
+	assert_int_equal(cg_pool_reach(&host, "above/pool", CG_MIN, &reach), 0);
+	assert_string_equal(reach.path, "above");
+	assert_int_equal(reach.want_bytes, 300);
+	assert_int_equal(reach.has_bytes, 200);
+	put_file(top, "above/pool/memory.low", "400\n");
+	assert_int_equal(cg_pool_reach(&host, "above/pool", CG_LOW, &reach), 0);
+	assert_string_equal(reach.path, "above/pool");
+	assert_int_equal(cg_pool_reach(&host, "above/none", CG_LOW, &reach), -ENOENT);
+	snprintf(command, sizeof(command), "rm -r %s", path);
+	assert_int_equal(system(command), 0);
+}
+
 static void test_groups_below_a_leaf_are_removed_at_any_depth(void **state)
 {
 	static const char deep[] =
@@ -541,6 +576,7 @@ int main(void)
 		cmocka_unit_test(test_a_wait_ends_when_it_has_to),
 		cmocka_unit_test(test_a_silent_bus_is_given_up_in_time),
 		cmocka_unit_test(test_a_guard_that_is_slow_to_start_is_not_waited_for),
+		cmocka_unit_test(test_what_a_group_above_the_components_lacks_is_found),
 		cmocka_unit_test(test_groups_below_a_leaf_are_removed_at_any_depth),
 		cmocka_unit_test(test_a_namespace_with_processes_at_its_top_takes_no_pool),
 		cmocka_unit_test(test_pool_root_auto_follows_systemd),

@@ -46,6 +46,16 @@ expect_match "its system calls" "$status" $'Seccomp:\t2'
 expect "its network" "$(nsenter -t "$main" -n ip -o link | grep -cv ' lo:' || true)" 0
 nsenter -t "$main" -m touch /usr/written 2>/dev/null && fail "uwd may write to /usr"
 expect_match "its policy" "$(chrt -p "$main")" SCHED_FIFO
+# A group is protected up to what each above it has (effective_protection(), mm/memcontrol.c).
+protected_bytes() { # protected_bytes GROUP
+	local at=$1 least
+	least=$(cat "$at/memory.min")
+	while at=${at%/*} && [ "$at" != /sys/fs/cgroup ]; do
+		[ "$(cat "$at/memory.min")" -ge "$least" ] || least=$(cat "$at/memory.min")
+	done
+	echo "$least"
+}
+expect "what is kept of it" "$(protected_bytes "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$main/cgroup")")" $((16 << 20))
 cp /etc/security/limits.conf /tmp/
 install -m 4755 /usr/bin/id /usr/local/bin/setuid-id
 trap 'cp /tmp/limits.conf /etc/security/; rm -f /usr/local/bin/setuid-id' EXIT

@@ -111,31 +111,52 @@ static void add_ages(struct findings *found)
 			 is_on ? "on" : "off", fd < 0 ? ", debugfs is closed" : "");
 }
 
+/* Of memory.low, or of memory.min where only that is short of something above the components. */
+static int find_reach(const struct findings *found, enum cg_knob *ret_knob,
+		      struct cg_reach *ret_reach)
+{
+	char root[CG_PATH_LEN];
+	struct cg_reach min;
+	int rc = cg_tree_find(&found->host, root, sizeof(root));
+
+	if (!rc)
+		rc = cg_pool_reach(&found->host, root, CG_LOW, ret_reach);
+	if (rc)
+		return rc;
+	*ret_knob = CG_LOW;
+	if (!*ret_reach->path && !cg_pool_reach(&found->host, root, CG_MIN, &min) && *min.path) {
+		*ret_reach = min;
+		*ret_knob = CG_MIN;
+	}
+	return 0;
+}
+
 /* Of a pool that is set up: a group above it may have less than it needs. */
 static void add_pool(struct findings *found)
 {
 	struct kern_feature *feature = &found->feature[found->count];
-	char root[CG_PATH_LEN], low[UNITS_TEXT_LEN], want[UNITS_TEXT_LEN];
+	char has[UNITS_TEXT_LEN], want[UNITS_TEXT_LEN];
 	struct cg_reach reach;
+	enum cg_knob knob;
 
-	if (cg_tree_find(&found->host, root, sizeof(root)) ||
-	    cg_pool_reach(&found->host, root, &reach))
+	if (find_reach(found, &knob, &reach))
 		return;
 	*feature = (struct kern_feature){
 		.name = "protection from outside of the pool",
 		.need = KERN_NEED_DEGRADED,
 		.present = !*reach.path,
 		.lost = "memory that grows outside of the pool is taken from the components too",
-		.remedy = "'uwctl setup' for the pool; 'systemctl set-property UNIT MemoryLow=' or "
-			  "memory.low for a group above it",
+		.remedy = "'uwctl setup' for the pool; for a group above it 'systemctl "
+			  "set-property UNIT MemoryLow=' or MemoryMin=, or the file",
 	};
-	units_print_bytes(reach.low_bytes, low);
+	units_print_bytes(reach.has_bytes, has);
 	units_print_bytes(reach.want_bytes, want);
 	if (feature->present)
-		snprintf(feature->detail, sizeof(feature->detail), "memory.low = %s", want);
+		snprintf(feature->detail, sizeof(feature->detail), "%s = %s", cg_knob_file(knob),
+			 want);
 	else
-		snprintf(feature->detail, sizeof(feature->detail),
-			 "%.40s has memory.low = %.12s of %.12s", reach.path, low, want);
+		snprintf(feature->detail, sizeof(feature->detail), "%.40s has %s = %.12s of %.12s",
+			 reach.path, cg_knob_file(knob), has, want);
 	found->count++;
 	add_lru(found);
 }
