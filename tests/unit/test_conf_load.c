@@ -134,6 +134,31 @@ static void test_dropins_extend_the_main_file_in_order(void **state)
 	assert_string_equal(config.component[1].name, "b");
 }
 
+static void join_path(const char *path, void *arg)
+{
+	strcat(arg, strrchr(path, '/') ?: path);
+}
+
+static void test_files_are_named_in_the_order_in_which_they_are_read(void **state)
+{
+	char names[256] = "";
+	struct uw_err err = {0};
+
+	assert_int_equal(conf_each_file(*state, NULL, join_path, names, &err), 0);
+	assert_string_equal(names, "built-in profile");
+	put(*state, "/usr/lib/uw/uw.conf.d/50-x.conf", "");
+	put(*state, "/usr/lib/uw/uw.conf.d/60-y.conf", "");
+	put(*state, "/etc/uw/uw.conf.d/50-x.conf", "");
+	put(*state, "/etc/uw/uw.conf.d/10-a.conf", "");
+	put(*state, "/etc/uw/uw.conf", "");
+	names[0] = '\0';
+	assert_int_equal(conf_each_file(*state, NULL, join_path, names, &err), 0);
+	assert_string_equal(names, "/uw.conf/10-a.conf/50-x.conf/60-y.conf");
+	names[0] = '\0';
+	assert_int_equal(conf_each_file(*state, "/nowhere/x.conf", join_path, names, &err), 0);
+	assert_string_equal(names, "/x.conf");
+}
+
 static void test_faults_in_a_dropin_name_it_and_its_line(void **state)
 {
 	struct config config, before;
@@ -185,6 +210,7 @@ int main(void)
 		cmocka_unit_test(test_shipped_profiles_fit_their_machines),
 		test_in_root(test_without_files_the_built_in_profile_holds),
 		test_in_root(test_dropins_extend_the_main_file_in_order),
+		test_in_root(test_files_are_named_in_the_order_in_which_they_are_read),
 		test_in_root(test_faults_in_a_dropin_name_it_and_its_line),
 		test_in_root(test_what_is_no_file_is_refused_and_does_not_hang),
 		test_in_root(test_folder_that_cannot_be_read_to_its_end_is_refused),

@@ -183,9 +183,11 @@ static const struct command rows[] = {
 		.name = "config",
 		.brief = "show, check or compare the configuration",
 		.words = "show | check [FILE] | diff [FILE]",
-		.detail = "show prints what is in force (with uwd: what uwd goes by). check reads "
-			  "FILE, or what is installed, and says what is wrong with it. diff "
-			  "compares that with what is in force, and exits 1 when it differs.",
+		.detail =
+			"show prints what is in force (with uwd: what uwd goes by). check reads "
+			"FILE, or what is installed, names the files, and says what is wrong with "
+			"them, or hardly meant on this machine. diff "
+			"compares that with what is in force, and exits 1 when it differs.",
 		.example = "uwctl config show\nuwctl config check new.conf\nuwctl config diff",
 		.options = CLIENT | OPTION_BIT(OPTION_CONFIG),
 		.words_min = 1,

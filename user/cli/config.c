@@ -10,6 +10,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/cli/command.h"
+#include "user/cli/config_warn.h"
 #include "user/cli/remote.h"
 #include "user/cli/suggest.h"
 #include "user/conf/conf.h"
@@ -67,20 +68,51 @@ static int config_show(const struct cli *cli)
 	return conf_print(&config, cli->screen.out) < 0 ? CLI_FAILED : CLI_OK;
 }
 
+static void add_file(const char *path, void *list)
+{
+	json_array_append_new(list, json_string(path));
+}
+
+/* Who reads the first line sees whether it is that of the machine at all. */
+static void print_check(const struct cli *cli, const json_t *files, const json_t *warnings,
+			uint32_t components)
+{
+	const struct screen *screen = &cli->screen;
+	const char *first = json_string_value(json_array_get(files, 0));
+	size_t i;
+	json_t *row;
+
+	fprintf(screen->out, "%s: ok, %u component%s\n", first, components,
+		components == 1 ? "" : "s");
+	if (*first != '/' && !named_file(cli))
+		fprintf(screen->out,
+			"  there is no /etc/uw/uw.conf: uwd would make the components of an example\n");
+	json_array_foreach (files, i, row)
+		if (i)
+			fprintf(screen->out, "  and %s\n", json_string_value(row));
+	json_array_foreach (warnings, i, row) {
+		screen_paint(screen, PAINT_WARN, "warning");
+		fprintf(screen->out, ": %s\n", json_string_value(row));
+	}
+}
+
 static int config_check(const struct cli *cli)
 {
+	AUTO_JSON json_t *files = json_array(), *warnings = json_array();
 	struct config config;
 	struct uw_err err = {0};
 
-	if (conf_load(NULL, named_file(cli), &config, &err) < 0) {
+	if (conf_load(NULL, named_file(cli), &config, &err) < 0 ||
+	    conf_each_file(NULL, named_file(cli), add_file, files, &err) < 0) {
 		cli_fail(cli, &err);
 		return CLI_USAGE;
 	}
+	config_warn(&config, warnings);
 	if (cli->options.json)
-		return cli_print_json(cli, json_pack("{s:b, s:i}", "ok", true, "components",
-						     (int)config.component_count));
-	fprintf(cli->screen.out, "%s: ok, %u components\n", named_file(cli) ?: "configuration",
-		config.component_count);
+		return cli_print_json(cli, json_pack("{s:b, s:i, s:O, s:O}", "ok", true,
+						     "components", (int)config.component_count,
+						     "files", files, "warnings", warnings));
+	print_check(cli, files, warnings, config.component_count);
 	return CLI_OK;
 }
 

@@ -33,6 +33,13 @@ void conf_defaults(struct config *ret_config);
  */
 int conf_load(const char *root, const char *file, struct config *ret_config, struct uw_err *err);
 
+typedef void (*conf_file_fn)(const char *path, void *arg);
+
+/* Names what conf_load reads in the order in which it does; of the built-in profile a name that is
+ * no path. 0, or what conf_load fails with for a folder that cannot be read. */
+int conf_each_file(const char *root, const char *file, conf_file_fn each, void *arg,
+		   struct uw_err *err);
+
 /* Reads one text; name stands in messages. As conf_load, without any file. */
 int conf_parse_text(const char *name, const char *text, size_t len, struct config *ret_config,
 		    struct uw_err *err);

@@ -80,17 +80,27 @@ static int add_file(struct build *build, const char *path, struct uw_err *err)
 	return rc ? rc : build_text(build, path, buf, len, err);
 }
 
-/* path has room for PATH_MAX; it names the main file in messages and outlives the build. */
-static int add_main(struct build *build, const char *root, char *path, struct uw_err *err)
+/* path has room for PATH_MAX. 0: it is there, 1: there is none. */
+static int find_main(const char *root, char *path, struct uw_err *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(main_files); i++) {
 		snprintf(path, PATH_MAX, "%s%s", root, main_files[i]);
 		if (access(path, F_OK) == 0)
-			return add_file(build, path, err);
+			return 0;
 		if (errno != ENOENT && errno != ENOTDIR)
 			return fail(err, -errno, path);
 	}
-	return build_text(build, profile_name, profile_text, profile_len, err);
+	return 1;
+}
+
+/* path names the main file in messages and outlives the build. */
+static int add_main(struct build *build, const char *root, char *path, struct uw_err *err)
+{
+	int rc = find_main(root, path, err);
+
+	if (rc > 0)
+		return build_text(build, profile_name, profile_text, profile_len, err);
+	return rc ? rc : add_file(build, path, err);
 }
 
 static bool is_dropin(const char *name)
@@ -132,8 +142,7 @@ static int list_dropins(struct dropins *dropins, const char *dir, struct uw_err 
 	return errno ? fail(err, -errno, dir) : 0;
 }
 
-static int add_dropins(struct build *build, const char *root, struct dropins *dropins,
-		       struct uw_err *err)
+static int find_dropins(const char *root, struct dropins *dropins, struct uw_err *err)
 {
 	char dir[PATH_MAX - NAME_MAX - 1];
 	int rc = 0;
@@ -143,6 +152,14 @@ static int add_dropins(struct build *build, const char *root, struct dropins *dr
 			return fail(err, -ENAMETOOLONG, root);
 		rc = list_dropins(dropins, dir, err);
 	}
+	return rc;
+}
+
+static int add_dropins(struct build *build, const char *root, struct dropins *dropins,
+		       struct uw_err *err)
+{
+	int rc = find_dropins(root, dropins, err);
+
 	for (unsigned int i = 0; !rc && i < dropins->count; i++)
 		rc = add_file(build, dropins->dropin[i].path, err);
 	return rc;
@@ -173,6 +190,33 @@ int conf_load(const char *root, const char *file, struct config *ret_config, str
 		return load_installed(&build, root ? root : "", ret_config, err);
 	rc = add_file(&build, file, err);
 	return rc ? rc : build_end(&build, ret_config, err);
+}
+
+static int each_installed(const char *root, conf_file_fn each, void *arg, struct uw_err *err)
+{
+	AUTO_FREE struct dropins *dropins = calloc(1, sizeof(*dropins));
+	char path[PATH_MAX];
+	int main_rc, rc;
+
+	if (!dropins)
+		return err_set(err, -ENOMEM, "configuration: no memory to read it");
+	main_rc = find_main(root, path, err);
+	rc = main_rc < 0 ? main_rc : find_dropins(root, dropins, err);
+	if (rc)
+		return rc;
+	each(main_rc ? profile_name : path, arg);
+	for (unsigned int i = 0; i < dropins->count; i++)
+		each(dropins->dropin[i].path, arg);
+	return 0;
+}
+
+int conf_each_file(const char *root, const char *file, conf_file_fn each, void *arg,
+		   struct uw_err *err)
+{
+	if (!file)
+		return each_installed(root ? root : "", each, arg, err);
+	each(file, arg);
+	return 0;
 }
 
 struct printer {
