@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What uwctl report makes of recordings; the pages stay in build/report for tests/pages. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -312,12 +313,29 @@ static int folder_setup(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, folder_setup, fake_teardown)
 
+static void test_without_a_recording_it_is_said_where_one_comes_from(void **state)
+{
+	AUTO_FREE char *bytes = NULL;
+	size_t size = 0;
+	AUTO_FCLOSE FILE *out = open_memstream(&bytes, &size);
+	struct record_export done;
+	struct uw_err err = {0};
+
+	(void)state;
+	assert_int_equal(record_export("/nowhere/recording", "/nowhere/stage", 0, out, &done, &err),
+			 -ENOENT);
+	assert_string_equal(err.text,
+			    "nothing is recorded in /nowhere/recording: uwd does that "
+			    "while it runs, unless [record] of uw.conf says enabled = no");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_incident_says_who_did_what_to_whom),
 		TEST(test_marks_and_rows_find_each_other),
 		TEST(test_same_recording_gives_the_same_bytes),
+		TEST(test_without_a_recording_it_is_said_where_one_comes_from),
 		TEST(test_names_of_others_are_text),
 		TEST(test_redacted_page_has_no_names),
 		TEST(test_gap_and_change_of_configuration_are_told),

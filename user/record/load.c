@@ -217,6 +217,19 @@ static int write_parts(const struct parts *parts, uint64_t since_wall_us, FILE *
 	return 0;
 }
 
+/* To one who named no file. */
+static int say_unrecorded(const char *path, int rc, struct uw_err *err)
+{
+	if (rc == -ENOENT)
+		return err_set(err, rc,
+			       "nothing is recorded in %s: uwd does that while it runs, unless "
+			       "[record] of uw.conf says enabled = no",
+			       path);
+	if (rc == -EACCES)
+		return err_set(err, rc, "%s is for root only; use sudo", path);
+	return rc;
+}
+
 int record_export(const char *path, const char *stage, uint64_t since_wall_us, FILE *out,
 		  struct record_export *ret_export, struct uw_err *err)
 {
@@ -233,6 +246,8 @@ int record_export(const char *path, const char *stage, uint64_t since_wall_us, F
 			rc = 0;
 		else if (!rc && stage_rc != -ENOENT)
 			rc = err_set(err, stage_rc, "%s", stage_err.text);
+		else if (rc)
+			say_unrecorded(path, rc, err);
 	}
 	if (!rc) {
 		add_parts(parts, &disk);
