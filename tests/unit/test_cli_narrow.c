@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/cli_fixture.h"
+#include "user/cli/commands.h"
 
 #define LONG_A "trading-data-of-the-first-floor"
 #define LONG_B "ml-models-of-the-second-floor_2"
@@ -114,6 +115,23 @@ static void test_no_line_is_wider_than_the_terminal(void **state)
 		for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
 			if (strcspn(line, "\n") > 80)
 				fail_msg("%s: %.*s", looks[i][0], (int)strcspn(line, "\n"), line);
+	}
+}
+
+static void test_no_line_of_help_is_either(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < commands.count; i++) {
+		AUTO_FREE char *text = NULL, *err = NULL;
+
+		if (commands.row[i].hidden)
+			continue;
+		assert_int_equal(UWCTL_LINE(80, &text, &err, "help", commands.row[i].name,
+					    "--color", "never"),
+				 0);
+		for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+			if (strcspn(line, "\n") > 80)
+				fail_msg("%.*s", (int)strcspn(line, "\n"), line);
 	}
 }
 
@@ -256,6 +274,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_no_line_is_wider_than_the_terminal),
+		TEST(test_no_line_of_help_is_either),
 		TEST(test_what_one_needs_is_there),
 		TEST(test_a_wide_terminal_shows_loans),
 		TEST(test_a_pipe_gets_a_line_a_record),

@@ -92,8 +92,12 @@ static void print_examples(const struct screen *screen, const char *text)
 
 void help_print_command(const struct screen *screen, const struct command *command)
 {
-	fprintf(screen->out, "usage: uwctl %s [OPTION...]%s%s\n\n", command->name,
-		*command->words ? " " : "", command->words);
+	char usage[256];
+	int first = fprintf(screen->out, "usage:");
+
+	snprintf(usage, sizeof(usage), "uwctl %s [OPTION...] %s", command->name, command->words);
+	screen_wrap(screen, PAINT_PLAIN, first, first + 1, usage);
+	fputc('\n', screen->out);
 	screen_wrap(screen, PAINT_BOLD, 0, 0, command->brief);
 	if (*command->detail) {
 		fputc('\n', screen->out);

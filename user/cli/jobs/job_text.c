@@ -116,7 +116,7 @@ static const struct short_row {
 	{"behind", "behind ", "observed", "count", ""},
 	{"after", "after ", "observed", "count", ""},
 	{"after-failed", "failed: ", "observed", "count", ""},
-	{"too-large", "at most ", "threshold", "bytes", ""},
+	{"too-large", "over the budget ", "threshold", "bytes", ""},
 	{"slots", "", "threshold", "count", " run"},
 	{"growth", "grew to ", "observed", "bytes", ""},
 	{"preempted", "for job ", "observed", "count", ""},
