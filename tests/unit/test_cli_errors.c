@@ -165,6 +165,27 @@ static void test_wrong_usage_is_an_error_in_json_too(void **state)
 	}
 }
 
+/* What is left of a service that is restarted is gone in a moment; what is refused stays so. */
+static void test_enter_waits_until_its_leaf_is_free(void **state)
+{
+	struct fake *fake = *state;
+	AUTO_FREE char *out = NULL, *err = NULL, *again = NULL, *refused = NULL;
+
+	fake->answer[IPC_ENTER][0] = "!Busy cache/web: something runs there";
+	fake->answer[IPC_ENTER][1] = "{}";
+	assert_int_equal(UWCTL_LINE(80, &out, &err, "enter", "-s", fake->path, "cache", "--name",
+				    "web", "--", "/nonexistent/program"),
+			 127);
+	assert_int_equal(fake->calls[IPC_ENTER], 2);
+	assert_null(strstr(err, "something runs"));
+	fake->answer[IPC_ENTER][1] = "!Refused leaves of that name are uwd's own";
+	fake->calls[IPC_ENTER] = 0;
+	assert_int_equal(UWCTL_LINE(80, &again, &refused, "enter", "-s", fake->path, "cache",
+				    "--name", "web", "--", "/nonexistent/program"),
+			 125);
+	assert_int_equal(fake->calls[IPC_ENTER], 2);
+}
+
 static void test_options_before_the_command_are_its_own(void **state)
 {
 	struct fake *fake = *state;
@@ -221,6 +242,7 @@ int main(void)
 		TEST(test_the_command_is_named_once),
 		cmocka_unit_test(test_a_wrong_command_line_says_what_is_missing_or_too_much),
 		cmocka_unit_test(test_wrong_usage_is_an_error_in_json_too),
+		TEST(test_enter_waits_until_its_leaf_is_free),
 		TEST(test_options_before_the_command_are_its_own),
 		cmocka_unit_test(test_colours_are_as_they_are_asked_for),
 	};

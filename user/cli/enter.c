@@ -9,15 +9,21 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cgroups/cgroups.h"
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/base/text.h"
 #include "user/cli/changes.h"
 #include "user/cli/command.h"
 #include "user/cli/place.h"
 #include "user/cli/remote.h"
+
+#define LEAVING_US (5 * US_PER_SEC)
+
+static const struct timespec look_again = {.tv_nsec = 100000000};
 
 static int enter_alone(const char *component, const char *name, struct uw_err *err)
 {
@@ -51,6 +57,21 @@ static int enter(const struct cli *cli, const char *component, struct uw_err *er
 	r = remote_call(cli, IPC_ENTER, parameters, &answer, err);
 	if (remote_is_absent(r) && geteuid() == 0)
 		return enter_alone(component, name, err);
+	return r;
+}
+
+/* A service that is restarted finds what is left of it on its way out: a container's cleanup, say.
+ */
+static int enter_when_free(const struct cli *cli, const char *component, struct uw_err *err)
+{
+	uint64_t until_us = clock_now_us() + LEAVING_US;
+	int r;
+
+	while ((r = enter(cli, component, err)) == -EBUSY || r == -EEXIST) {
+		if (clock_now_us() >= until_us)
+			break;
+		nanosleep(&look_again, NULL);
+	}
 	return r;
 }
 
@@ -88,7 +109,7 @@ int command_enter(struct cli *cli)
 
 	if (cli->options.dry_run)
 		return enter_dry(cli, component);
-	if (enter(cli, component, &err) < 0) {
+	if (enter_when_free(cli, component, &err) < 0) {
 		if (!cli->options.try)
 			return cli_fail(cli, &err);
 		fprintf(stderr, "uwctl enter: %s; %s runs outside of %s\n", err.text, argv[0],

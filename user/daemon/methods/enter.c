@@ -231,8 +231,8 @@ static void fail(struct ipc_answer *answer, const struct entering *entering, int
 	const struct entered *place = &entering->place;
 
 	if (rc == -EEXIST)
-		ipc_answer_fail(answer, IPC_ERROR_REFUSED, "%s/%s: %s", place->component,
-				place->leaf,
+		ipc_answer_fail(answer, entering->joins ? IPC_ERROR_REFUSED : IPC_ERROR_BUSY,
+				"%s/%s: %s", place->component, place->leaf,
 				entering->joins ? "what runs there is another user's, or did not "
 						  "enter it"
 						: "something runs there; choose another --name");
