@@ -530,6 +530,46 @@ static void test_batch_that_does_not_fit_is_done_one_by_one(void **data)
 	plant_done(&plant);
 }
 
+/* A ramp that was stopped beside services, and is behind its schedule when they leave: nobody else
+ * wants what they leave, and it ends, though it takes it faster than it could be given a second of
+ * its growth at once and swap is full of its own pages. */
+static void test_ramp_ends_when_the_services_leave(void **data)
+{
+	static const struct plant_phase leaves = {.grow_per_s = 1500 * MIB};
+	static const struct plant_phase ramp[] = {
+		{.target_bytes = 950 * MIB, .grow_per_s = 60 * MIB},
+		{.target_bytes = 950 * MIB,
+		 .hot_bytes = 20 * MIB,
+		 .touches_per_s = TOUCHES_PER_S,
+		 .touches = 5 * TOUCHES_PER_S},
+	};
+	struct plant plant;
+	struct plant_leaf *services[2], *job;
+	uint64_t left_us;
+
+	(void)data;
+	stack(&plant, 256 * MIB);
+	services[0] = service(&plant);
+	services[1] = plant_add_leaf(&plant, DATABASE, 0);
+	services[1]->phase = services[0]->phase;
+	plant_run(&plant, 10 * US_PER_SEC);
+	job = plant_add_job(&plant, ML, ramp, ROWS(ramp));
+	plant_run(&plant, 40 * US_PER_SEC);
+	assert_true(job->populated);
+	assert_nothing_was_hurt(&plant);
+	job->phase.grow_per_s = 450 * MIB;
+	services[0]->phase = services[1]->phase = leaves;
+	plant_run(&plant, 200 * US_PER_MS);
+	plant_exit_leaf(&plant, services[0]);
+	plant_exit_leaf(&plant, services[1]);
+	left_us = plant.now_us;
+	assert_true(plant_run_until_end(&plant, job, 120 * US_PER_SEC));
+	say("a ramp after its services, s", (job->ended_us - left_us) / US_PER_SEC);
+	assert_true(job->ended_us - left_us <= 15 * US_PER_SEC);
+	assert_nothing_is_left(&plant);
+	plant_done(&plant);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -548,6 +588,7 @@ int main(void)
 		cmocka_unit_test(test_single_leaves_of_a_full_machine_get_quanta),
 		cmocka_unit_test(test_batch_beside_a_backup_ends),
 		cmocka_unit_test(test_batch_that_does_not_fit_is_done_one_by_one),
+		cmocka_unit_test(test_ramp_ends_when_the_services_leave),
 	};
 
 	int failed = cmocka_run_group_tests_name("stories with ages", tests, NULL, NULL);

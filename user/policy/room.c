@@ -12,9 +12,11 @@
 #include "user/policy/idle.h"
 #include "user/policy/ladder.h"
 #include "user/policy/limits.h"
+#include "user/policy/margin.h"
 #include "user/policy/num.h"
 
 #define GROWTH_US        (500 * US_PER_MS) /* the brake catches what goes on longer */
+#define ALONE_US         (100 * US_PER_MS) /* and of who takes it from nobody, at the last of it */
 #define GROWERS_US       (5 * US_PER_SEC)  /* who grows already goes first */
 #define ROOM_MIN_PCT     5                 /* of the limit in force, below it */
 #define SWAP_BACK_PCT    120
@@ -81,14 +83,34 @@ static uint64_t back_of(const struct step *step, const struct leaf_state *leaf)
 	return leaf->paged_in || !has_rivals(step, leaf->component) ? 0 : idle_missing_bytes(leaf);
 }
 
+/* Nobody runs or stands beside it that would want the same room, wherever. */
+static bool is_wanted_by_none(const struct step *step, uint32_t component)
+{
+	uint32_t frozen = 0;
+
+	for (uint32_t i = 0; i < step->state->component_count; i++)
+		frozen += step->state->component[i].frozen_leaves;
+	return frozen == 1 && !has_rivals(step, component);
+}
+
+/* Where swap takes nothing more it goes on with what is left bit by bit, as long as that is more
+ * than the margin and nobody's but its. */
+static uint64_t growth_alone(const struct step *step, const struct leaf_state *leaf)
+{
+	uint64_t second = grown(leaf->slope_then_per_s, US_PER_SEC);
+
+	if (!is_wanted_by_none(step, leaf->component))
+		return second;
+	return min_u64(second, grown(leaf->slope_then_per_s, ALONE_US) + margin_bytes(step));
+}
+
 /* Who stands still beside it gives what it grows by, as far as swap takes that. */
 static uint64_t growth_at_cost(const struct step *step, const struct component_state *cs,
 			       const struct leaf_state *leaf)
 {
-	if (!contention_swap_is_full(step) && !cs->active_leaves &&
-	    (leaf->cause == FREEZE_PRESSURE || leaf->cause == FREEZE_TURN))
-		return 0;
-	return grown(leaf->slope_then_per_s, US_PER_SEC);
+	if (cs->active_leaves || (leaf->cause != FREEZE_PRESSURE && leaf->cause != FREEZE_TURN))
+		return grown(leaf->slope_then_per_s, US_PER_SEC);
+	return contention_swap_is_full(step) ? growth_alone(step, leaf) : 0;
 }
 
 /* Others have been stopped to make place for that too. */
