@@ -14,6 +14,8 @@ import jobs
 import measure
 import protect
 import react
+import rivals
+import rivals_page
 import sides
 import table
 
@@ -180,6 +182,10 @@ def reduce_sides(name, records):
     return sides.reduce(name, run_folders(records))
 
 
+def reduce_rivals(records):
+    return rivals.reduce(run_folders(records))
+
+
 def reduce_hostile(records):
     """The worst of the runs, but for a turn: the median of their longest, as others use the machine too."""
     runs = [jobs.measure_hostile(folder) for folder in run_folders(records) if (folder / "hostile.txt").exists()]
@@ -246,6 +252,7 @@ BENCHES = {
     "pools": (reduce_pools, show_pools),
     "top": (reduce_top, show_top),
     **{name: (functools.partial(reduce_sides, name), functools.partial(sides.show, name)) for name in sides.SHOWN},
+    "rivals": (reduce_rivals, rivals.show),
     "lease": (reduce_lease, show_lease),
     "hostile": (reduce_hostile, show_hostile),
 }
@@ -263,10 +270,20 @@ def main():
     kernel = " ".join(metrics) if options.kernel == "all" else options.kernel
     measure.write_result(options.out, options.name, kernel, metrics, runs)
     header, rows = show(metrics)
-    left = 1 + (options.name in sides.SHOWN)
+    left = 1 + (options.name in sides.SHOWN or options.name == "rivals")
     print("\n".join(["", *table.render(header, rows, table.wants_colour(), left=left), ""]))
     print(f"  {options.out}")
+    if options.name == "rivals":
+        show_rest_of_rivals(options.out, metrics, runs)
     return 0
+
+
+def show_rest_of_rivals(out, metrics, runs):
+    remarks = rivals.remarks(metrics)
+    page = Path(out).with_suffix(".html")
+    page.write_text(rivals_page.page(metrics, runs, remarks, rivals.name_of), encoding="utf-8")
+    print("\n".join(f"  {line}" for line in remarks))
+    print(f"  charts: {page}")
 
 
 if __name__ == "__main__":

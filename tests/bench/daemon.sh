@@ -11,14 +11,6 @@ set -euo pipefail
 settle_s=10 rest_s=60
 daemons='uwd uw-guard earlyoom systemd-oomd'
 
-cpu_ns() {
-	cat /proc/"$1"/task/*/schedstat 2>/dev/null | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
-}
-
-rss_kb() {
-	awk '/^VmRSS:/ { print $2 }' "/proc/$1/status"
-}
-
 start_rivals() {
 	systemctl start systemd-oomd || note 'systemd-oomd did not start'
 	inside "$CGROUP/daemon" earlyoom -r 3600 >>"$OUT/earlyoom.log" 2>&1 &

@@ -87,13 +87,30 @@ observe() {
 workload() {
 	local component=$1 name=$2
 	shift 2
-	if [ "$system" = uwctl ]; then
-		mortal uwctl run "$component" --name "$name" -- "$@" &
-	else
+	case $system in
+	uwctl) mortal uwctl run "$component" --name "$name" -- "$@" & ;;
+	systemd-oomd) mortal systemd-run --quiet --scope --slice="uw-$component.slice" --unit="$name" "$@" & ;;
+	*)
 		make_leaf "$component" "$name"
 		inside "$POOL/$component/$name" bash -c 'echo 0 >/proc/self/oom_score_adj && exec "$@"' - "$@" &
-	fi
+		;;
+	esac
 	started=$!
+}
+
+# component_of COMPONENT, leaf_of COMPONENT NAME: where their groups are; systemd names those that it makes.
+component_of() {
+	case $system in
+	systemd-oomd) echo "$CGROUP/uw.slice/uw-$1.slice" ;;
+	*) echo "$POOL/$1" ;;
+	esac
+}
+
+leaf_of() {
+	case $system in
+	systemd-oomd) echo "$(component_of "$1")/$2.scope" ;;
+	*) echo "$(component_of "$1")/$2" ;;
+	esac
 }
 
 mortal() {
@@ -123,9 +140,22 @@ daemon_command() {
 	uwctl) echo "uwd --config $config $uwd_options" ;;
 	earlyoom) echo "earlyoom -r 3600 --avoid ^(redis-server|probe|mon|feed|txn)\$" ;;
 	nohang) echo 'nohang --monitor --config /etc/nohang/nohang.conf' ;;
-	none | bounded | low | high | parallel) ;; # limits, or a launcher
+	psi-notify) echo 'psi-notify' ;;
+	oomd | senpai) echo "oomd --interval 1 --config $PUT/$(basename "$0" .sh)-$system.json" ;;
+	none | bounded | low | high | static | parallel) ;; # limits, or a launcher
+	systemd-oomd | damon) ;;                            # systemd's, the kernel's
 	*) die "unknown system $system" ;;
 	esac
+}
+
+# When it was said, before each line: only uwd's own lines have that.
+stamp_lines() {
+	local up rest line
+	while IFS= read -r line; do
+		read -r up rest </proc/uptime
+		: "$rest"
+		printf '%s0 %s\n' "${up/./}" "$line"
+	done
 }
 
 # The system under test; its pid in $daemon_pid, empty for none.
@@ -133,7 +163,11 @@ start_daemon() {
 	local -a command
 	read -r -a command <<<"$(daemon_command)"
 	[ ${#command[@]} -gt 0 ] || return 0
-	inside "$CGROUP/daemon" "${command[@]}" >>"$OUT/daemon.log" 2>&1 &
+	if [ "$system" = uwctl ]; then
+		inside "$CGROUP/daemon" "${command[@]}" >>"$OUT/daemon.log" 2>&1 &
+	else
+		inside "$CGROUP/daemon" "${command[@]}" > >(stamp_lines >>"$OUT/daemon.log") 2>&1 &
+	fi
 	daemon_pid=$!
 	if [ "$system" = uwctl ]; then
 		wait_until 30 test -S $DAEMON_SOCKET || die "uwd does not answer: $(tail -n 1 "$OUT/daemon.log")"
@@ -146,6 +180,15 @@ stop_daemon() {
 	kill -TERM "$daemon_pid" 2>/dev/null || true
 	wait "$daemon_pid" 2>/dev/null || true
 	daemon_pid=
+}
+
+# cpu_ns PID, rss_kb PID: what the scheduler accounted to all threads of it, and what it has in memory
+cpu_ns() {
+	cat /proc/"$1"/task/*/schedstat 2>/dev/null | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
+}
+
+rss_kb() {
+	awk '/^VmRSS:/ { print $2 }' "/proc/$1/status"
 }
 
 ask_redis() {

@@ -5,7 +5,8 @@
  * else, that it was lost.
  *
  * With --rate the ramp has a schedule: a hog that was stopped catches up at full speed, like a job
- * that has fallen behind.
+ * that has fallen behind. With --start it has some from the beginning, taken at full speed, and the
+ * ramp begins --settle seconds later: a slow leak of a program that is large already, or a step.
  */
 #include "growth.h"
 
@@ -17,9 +18,12 @@
 
 static double rate_mb_per_s;
 static long max_mb = 2048;
+static long start_mb;
+static double settle_s;
 static double hold_s = 10;
 static long touches_per_mb = 1;
 static bool incompressible;
+static bool shared;
 static bool wait_for_go;
 static const char *log_path = "/dev/stderr";
 static const char *growth_path;
@@ -27,9 +31,12 @@ static const char *growth_path;
 static const struct bench_option options[] = {
 	{"rate", BENCH_DOUBLE, &rate_mb_per_s, "MB/s to grow by; 0 = full speed (the default)"},
 	{"max", BENCH_LONG, &max_mb, "MB to grow to"},
+	{"start", BENCH_LONG, &start_mb, "MB to have before that, at full speed"},
+	{"settle", BENCH_DOUBLE, &settle_s, "seconds between those and the rest"},
 	{"hold", BENCH_DOUBLE, &hold_s, "seconds to hold the maximum"},
 	{"touch", BENCH_LONG, &touches_per_mb, "old pages to touch again for each MB grown"},
 	{"rand", BENCH_FLAG, &incompressible, "fill pages with data that does not compress"},
+	{"shmem", BENCH_FLAG, &shared, "shared memory, which is swapped as files of tmpfs are"},
 	{"log", BENCH_TEXT, &log_path, "file for START, P, FULL, DONE and SIG lines"},
 	{"publish", BENCH_TEXT, &growth_path, "growth file of a measuring program"},
 	{"wait", BENCH_FLAG, &wait_for_go, "wait for the go of that program"},
@@ -58,8 +65,9 @@ static void hog_init(struct hog *hog)
 	if (!hog->log)
 		bench_fail("%s", log_path);
 	setvbuf(hog->log, NULL, _IONBF, 0);
-	hog->memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	hog->memory =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		     (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (hog->memory == MAP_FAILED)
 		bench_fail("mmap %ld MB", max_mb);
 	madvise(hog->memory, bytes, MADV_NOHUGEPAGE);
@@ -106,10 +114,12 @@ static void hog_wait_for_go(struct hog *hog)
 		bench_sleep_until_us(bench_now_us() + 1000);
 }
 
-/* When the hog should have grown to `bytes`. */
+/* When the hog should have grown to `bytes`; `start_us` is when the ramp began. */
 static int64_t hog_due_us(int64_t start_us, size_t bytes)
 {
-	return start_us + (int64_t)((double)bytes / (double)MB / rate_mb_per_s * 1e6);
+	double ramp_mb = (double)bytes / (double)MB - (double)start_mb;
+
+	return start_us + (int64_t)(ramp_mb / rate_mb_per_s * 1e6);
 }
 
 static void hog_log_progress(struct hog *hog, int64_t start_us)
@@ -121,9 +131,24 @@ static void hog_log_progress(struct hog *hog, int64_t start_us)
 		now_ms(), lag_us / 1000);
 }
 
+/* Takes what it has from the beginning, and settles: when the ramp begins. */
+static int64_t hog_start(struct hog *hog)
+{
+	int64_t start_us;
+
+	while (!bench_stopped && hog->grown_bytes < (size_t)start_mb * MB)
+		hog_grow_step(hog);
+	start_us = bench_now_us() + (int64_t)(settle_s * 1e6);
+	if (start_mb > 0) {
+		hog_log_progress(hog, bench_now_us());
+		bench_sleep_until_us(start_us);
+	}
+	return start_us;
+}
+
 static void hog_grow(struct hog *hog)
 {
-	int64_t start_us = bench_now_us();
+	int64_t start_us = hog_start(hog);
 
 	while (!bench_stopped && hog->grown_bytes < (size_t)max_mb * MB) {
 		hog_grow_step(hog);

@@ -6,7 +6,7 @@
 # "SYSTEM,ROUND,NAME,VALUE" of $OUT/figures.csv.
 
 # shellcheck disable=SC2034 # for guest.sh and the benches
-round=1 rounds=1 failed=0 subject=
+round=1 rounds=1 failed=0 subject='' calm_s=10
 # A component's right in MB, of $USABLE_MB by the shares of shares.conf: for systems that know no shares.
 readonly USABLE_MB=1014
 declare -A RIGHT_MB=([trading_data]=355 [ml_models]=253 [database]=253 [cache]=101)
@@ -51,14 +51,22 @@ leave() {
 }
 
 # give_right COMPONENT NAME: what the system has for a leaf beside it: of "low" the component's right as memory.low, of
-# "high" as memory.high.
+# "high" as memory.high; of "static" the former, and of what works memory.high and a memory.max a tenth above.
 give_right() {
-	case $system in
-	low | high)
-		make_leaf "$1" "$2"
-		echo "${RIGHT_MB[$1]}M" >"$POOL/$1/memory.$system"
-		[ "$system" = high ] || { echo "${RIGHT_MB[$1]}M" >"$POOL/$1/$2/memory.low" && echo max >"$POOL/memory.low"; }
+	case $system:$1 in
+	low:* | high:* | static:*) make_leaf "$1" "$2" ;;
+	esac
+	case $system:$1 in
+	static:ml_models)
+		echo "${RIGHT_MB[$1]}M" >"$POOL/$1/memory.high"
+		echo "$((RIGHT_MB[$1] * 11 / 10))M" >"$POOL/$1/memory.max"
 		;;
+	low:* | static:*)
+		echo "${RIGHT_MB[$1]}M" >"$POOL/$1/memory.low"
+		echo "${RIGHT_MB[$1]}M" >"$POOL/$1/$2/memory.low"
+		echo max >"$POOL/memory.low"
+		;;
+	high:*) echo "${RIGHT_MB[$1]}M" >"$POOL/$1/memory.high" ;;
 	esac
 }
 
@@ -85,6 +93,23 @@ all_end() {
 		fi
 	done
 	return $late
+}
+
+# $calm_s of calm for services: processor time is wanted as by what comes, and no memory.
+be_calm() {
+	local n spinners=()
+	for n in 1 2; do
+		job ml_models "spinner-$n" nice -n 10 "$PUT/hot" --size 4 --touches 0 --log /dev/null
+		spinners+=("$started")
+	done
+	sleep 3
+	figure calm_from_ms "$(now_ms)"
+	sleep "$calm_s"
+	figure calm_to_ms "$(now_ms)"
+	for n in 1 2; do
+		stop_run "$(leaf_of ml_models "spinner-$n")"
+	done
+	all_end 10 "${spinners[@]}" || true
 }
 
 vmstat_of() {

@@ -12,6 +12,7 @@ static double rate_per_s = 20;
 static double seconds = 60;
 static long accounts = 100000;
 static long cache_mb = 32;
+static long checkpoint_pages = 1000;
 static long seed = 1;
 static const char *database_path = "bank.db";
 static const char *out_path = "txn.csv";
@@ -21,6 +22,8 @@ static const struct bench_option options[] = {
 	{"seconds", BENCH_DOUBLE, &seconds, "how long; SIGTERM ends it sooner"},
 	{"accounts", BENCH_LONG, &accounts, "rows of about 230 bytes, made before the run"},
 	{"cache", BENCH_LONG, &cache_mb, "MB of SQLite's page cache"},
+	{"checkpoint", BENCH_LONG, &checkpoint_pages,
+	 "pages of the log between two checkpoints, which whoever commits then waits for"},
 	{"seed", BENCH_LONG, &seed, "seed of the choice of accounts"},
 	{"db", BENCH_TEXT, &database_path, "database file; it is made anew"},
 	{"out", BENCH_TEXT, &out_path, "latency record: due_ms,latency_us"},
@@ -94,6 +97,8 @@ static void bank_open(struct bank *bank)
 	bank_run_sql(bank, "PRAGMA journal_mode = WAL");
 	bank_run_sql(bank, "PRAGMA synchronous = NORMAL");
 	snprintf(pragma, sizeof(pragma), "PRAGMA cache_size = -%ld", cache_mb << 10);
+	bank_run_sql(bank, pragma);
+	snprintf(pragma, sizeof(pragma), "PRAGMA wal_autocheckpoint = %ld", checkpoint_pages);
 	bank_run_sql(bank, pragma);
 	bank_fill(bank);
 	for (int i = 0; i < STATEMENT__COUNT; i++)
