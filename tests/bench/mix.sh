@@ -128,6 +128,23 @@ stop_services() {
 	done
 }
 
+# Calm: processor time is wanted as by the batch, and no memory.
+be_calm() {
+	local n spinners=()
+	for n in 1 2; do
+		job ml_models "spinner-$n" nice -n 10 "$PUT/hot" --size 4 --touches 0 --log /dev/null
+		spinners+=("$started")
+	done
+	sleep 3
+	figure calm_from_ms "$(now_ms)"
+	sleep "$calm_s"
+	figure calm_to_ms "$(now_ms)"
+	for n in 1 2; do
+		stop_run "$POOL/ml_models/spinner-$n"
+	done
+	all_end 10 "${spinners[@]}" || true
+}
+
 # beside_services NAME: "queue" is uwctl with another way into it.
 beside_services() {
 	local unfinished=0 ways=run_batch

@@ -11,7 +11,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=sides.sh
 . "${0%/*}/sides.sh"
 
-systems='alone uwctl' load=ramp60 resume_s=45 most_mb=950 begin_mb=500 step_mb=900
+systems='alone uwctl' load=ramp60 calm_s=10 resume_s=75 most_mb=950 begin_mb=500 step_mb=900
 keys=330000 key_bytes=1100 accounts=50000 transactions=50
 growth=/dev/shm/uw-growth state=/var/tmp
 RIGHT_MB=([cache]=480 [database]=90 [ml_models]=440)
@@ -34,11 +34,11 @@ the_load() {
 	esac
 }
 
-# Behind the services on the processor, as a job would be.
+# It has what the services leave of the processor: what it does to them, memory does.
 start_load() {
 	note 'load start'
 	# shellcheck disable=SC2086 # words
-	job ml_models hog nice -n 10 $work
+	job ml_models hog chrt --idle 0 $work
 	load_pid=$started
 }
 
@@ -129,11 +129,13 @@ system_pids() {
 	esac
 }
 
-# system_costs NAME: CPU time of the system so far, and its memory; nothing of the kernel's own ways.
+# system_costs NAME: CPU time of the system so far, and its memory; nothing of the kernel's own ways, and of who has
+# ended by itself.
 system_costs() {
 	local pid ns=0 kb=0
 	[ -n "$(system_pids)" ] || return 0
 	for pid in $(system_pids); do
+		[ -r "/proc/$pid/status" ] || { note "$system has ended" && return; }
 		ns=$((ns + $(cpu_ns "$pid")))
 		kb=$((kb + $(rss_kb "$pid")))
 	done
@@ -155,7 +157,9 @@ run() {
 	sleep 2
 	start_idler
 	system_costs begin
-	be_calm
+	figure calm_from_ms "$(now_ms)"
+	sleep "$calm_s"
+	figure calm_to_ms "$(now_ms)"
 	system_costs calm
 	start_load
 	end_of_load "$episode_s" || lives=1

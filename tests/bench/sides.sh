@@ -6,7 +6,7 @@
 # "SYSTEM,ROUND,NAME,VALUE" of $OUT/figures.csv.
 
 # shellcheck disable=SC2034 # for guest.sh and the benches
-round=1 rounds=1 failed=0 subject='' calm_s=10
+round=1 rounds=1 failed=0 subject=
 # A component's right in MB, of $USABLE_MB by the shares of shares.conf: for systems that know no shares.
 readonly USABLE_MB=1014
 declare -A RIGHT_MB=([trading_data]=355 [ml_models]=253 [database]=253 [cache]=101)
@@ -93,23 +93,6 @@ all_end() {
 		fi
 	done
 	return $late
-}
-
-# $calm_s of calm for services: processor time is wanted as by what comes, and no memory.
-be_calm() {
-	local n spinners=()
-	for n in 1 2; do
-		job ml_models "spinner-$n" nice -n 10 "$PUT/hot" --size 4 --touches 0 --log /dev/null
-		spinners+=("$started")
-	done
-	sleep 3
-	figure calm_from_ms "$(now_ms)"
-	sleep "$calm_s"
-	figure calm_to_ms "$(now_ms)"
-	for n in 1 2; do
-		stop_run "$(leaf_of ml_models "spinner-$n")"
-	done
-	all_end 10 "${spinners[@]}" || true
 }
 
 vmstat_of() {
