@@ -58,10 +58,19 @@ end_of_load() {
 	note "load exit rc=$rc"
 }
 
+# Something always runs, beside the load alone too, and makes way for the services at once: an idle guest wakes when the
+# machine below it sees to it, and a busy one by its own instructions.
+start_idler() {
+	inside "$CGROUP/observers" chrt --idle 0 "$PUT/hot" --size 1 --touches 0 --log /dev/null &
+	idler_pid=$!
+}
+
 alone() {
 	use none "$PUT/rivals.conf"
+	start_idler
 	start_load
 	end_of_load 300 || die "$load does not end alone"
+	finish_observer "$idler_pid"
 	grep -q DONE "$OUT/hog.log" || die "$load was killed alone"
 }
 
@@ -96,13 +105,6 @@ end_services() {
 	ask_redis shutdown nosave >/dev/null 2>&1 || true
 	rm -f "$state"/bank.db*
 	note 'memory free'
-}
-
-# While latencies are measured something always runs, and makes way for all others at once: an idle guest wakes when the
-# machine below it sees to it, and a busy one by its own instructions.
-start_idler() {
-	inside "$CGROUP/observers" chrt --idle 0 "$PUT/hot" --size 1 --touches 0 --log /dev/null &
-	idler_pid=$!
 }
 
 # ---- the system under test ----
