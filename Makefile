@@ -407,7 +407,7 @@ demo-host: all guests ## the same on this machine, as root, where it can (uwctl 
 	$(Q)scripts/demo --host
 
 TRACES  ?= ../shared/data
-BENCHES := protect overhead daemon scale react queue pools hostile top lease jobs lend turns sibling crowd mix rivals $(if $(wildcard $(TRACES)/*.jobs),sched)
+BENCHES := protect overhead daemon scale react queue pools hostile top lease jobs lend turns sibling crowd mix savings rivals $(if $(wildcard $(TRACES)/*.jobs),sched)
 bench: $(BENCHES:%=bench-%) ## all benches; each writes build/bench/NAME.json
 bench-%: all guests | build/deps/vm ## one bench: scripts/bench --help names them
 	$(Q)scripts/bench $*

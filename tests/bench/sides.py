@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The benches that look at both sides: lend, turns, sibling, crowd, mix. Their records are figures by system and round
+"""The benches that look at both sides: lend, turns, sibling, crowd, mix, savings. Their records are figures by system and round
 (tests/bench/sides.sh), one folder a kernel; a metric is the median over the rounds, a ratio that of each round's."""
 
 import csv
@@ -157,6 +157,36 @@ def mix_of(figures, system):
     return row
 
 
+# ---- savings ----
+
+SETTLED_PART = 3  # of the time that the work takes, the last part: what was taken by then stays so
+
+
+def held_bytes(figures, system):
+    """What all had in memory at the mean, of which some was read again by then."""
+    from_ms, to_ms = (figures.median(system, name) for name in ("from_ms", "to_ms"))
+    samples = measure.read_table(figures.folder / f"{system}-mon.csv")
+    if from_ms is None or to_ms is None:
+        return None
+    settled_ms = to_ms - (to_ms - from_ms) / SETTLED_PART
+    rows = [row["pool.current_kb"] for row in samples if settled_ms <= row["at_ms"] <= to_ms]
+    return sum(rows) / len(rows) * 1024 if rows else None
+
+
+def savings_of(figures, system):
+    """Over nothing: what was held less, without what the system itself takes; the slower of both works."""
+    held, whole = held_bytes(figures, system), held_bytes(figures, "none")
+    own = figures.median(system, "own_bytes")
+    ratios = [figures.ratio(system, name, "none") for name in ("service_ms", "job_ms")]
+    saved = None if None in (held, whole, own) else whole - held - own
+    cold = figures.median("stack", "cold_bytes")
+    return {
+        "net_saved_bytes": saved,
+        "of_cold": measure.ratio(saved, cold),
+        "slowdown": None if None in ratios else max(ratios),
+    }
+
+
 # ---- tables ----
 
 def over(row, name, unfinished):
@@ -201,6 +231,11 @@ SHOWN = {
         "killed": lambda row: table.show_number(row["killed"], 0),
         "longest wait": lambda row: table.show_number(row["longest_wait_s"], 1, " s"),
     }),
+    "savings": (savings_of, {
+        "saved, net": lambda row: table.show_bytes(row["net_saved_bytes"], zero_is_good=False),
+        "of what is cold": lambda row: table.show_number(row["of_cold"], 2),
+        "slowdown": lambda row: table.show_number(row["slowdown"], 3, "x"),
+    }),
     "mix": (mix_of, {
         "worst p99 of a service": lambda row: table.show_ratio(row["protected_p99_ratio"]),
         "services swapped": lambda row: table.show_bytes(row["protected_swapped_bytes"]),
@@ -217,7 +252,7 @@ def reduce(name, folders):
     metrics, runs = {}, []
     for folder in folders:
         figures = Figures(folder)
-        metrics[folder.name] = {system: of_system(figures, system) for system in figures.systems()}
+        metrics[folder.name] = {system: of_system(figures, system) for system in figures.systems() if system != "stack"}
         runs += [{"kernel": folder.name, "system": system, "figure": figure, "rounds": list(rounds.values())}
                  for (system, figure), rounds in figures.values.items()]
     return metrics, runs

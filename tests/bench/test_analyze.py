@@ -130,6 +130,19 @@ class TestSides(Folder):
         self.write("6.12/none-owner-1.log", "START pid=1 at_ms=5000", "P mb=64 at_ms=5400 lag_ms=0")
         self.assertEqual(sides.owner_lags_ms(figures.folder, "none"), [None])
 
+    def test_savings_are_of_what_nothing_held_less_what_the_system_takes(self):
+        figures = self.figures("stack,1,cold_bytes,104857600",
+                               *(f"{system},1,{name},{value}" for system, own, took in (("none", 0, 1000),
+                                                                                       ("senpai", 1048576, 1100))
+                                 for name, value in (("from_ms", 0), ("to_ms", 9000), ("own_bytes", own),
+                                                     ("service_ms", 1000), ("job_ms", took))))
+        for system, settled_kb in (("none", 307200), ("senpai", 255000)):
+            self.write(f"6.12/{system}-mon.csv", "at_ms,pool.current_kb", "3000,307200",
+                       f"7000,{settled_kb - 200}", f"8000,{settled_kb + 200}", "9500,0")
+        row = sides.savings_of(figures, "senpai")
+        self.assertEqual(row["net_saved_bytes"], (307200 - 255000 - 1024) * 1024)
+        self.assertEqual((row["of_cold"], row["slowdown"]), (row["net_saved_bytes"] / 104857600, 1.1))
+
     def test_mix_tells_the_worst_service_and_what_all_lost_to_swap(self):
         figures = self.figures("serial,1,makespan_ms,10000", "uwctl,1,calm_from_ms,1000", "uwctl,1,calm_to_ms,5000",
                                "uwctl,1,batch_from_ms,6000", "uwctl,1,makespan_ms,4000", "uwctl,1,batch_done,6")
