@@ -57,6 +57,9 @@ struct jobs_fixture {
 	bool exit_before_launch;
 	bool launch_waits;         /* until the shim has ended */
 	struct launcher *launcher; /* who makes shims; NULL: this process */
+	int no_shim;               /* errno of each start; 0: they are made */
+	uint64_t no_shim_id;       /* of this job alone; 0: of all */
+	_Atomic uint32_t failed_launches;
 };
 
 /* ---- the machine ---- */
@@ -75,6 +78,10 @@ static int fake_launch(void *data, const struct jobs_launch *launch, struct uw_e
 	bool last = f->launches_until_exit >= 0 && !f->launches_until_exit--;
 	int rc;
 
+	if (f->no_shim && (!f->no_shim_id || f->no_shim_id == launch->id)) {
+		f->failed_launches++;
+		return err_set(err, -f->no_shim, "no shim");
+	}
 	if (last && f->exit_before_launch)
 		_exit(77);
 	rc = launch_shim(&place, launch, err);
@@ -318,6 +325,17 @@ static inline void jobs_fixture_turn(struct jobs_fixture *f)
 			jobs_fixture_turn(f);                        \
 		}                                                    \
 	} while (0)
+
+/* So much time goes by that every job whose start came to nothing may be tried again. */
+static inline void jobs_fixture_retry(struct jobs_fixture *f)
+{
+	struct failed_starts *failed = &f->jobs->failed_starts;
+
+	for (uint32_t i = 0; i < failed->count; i++)
+		failed->start[i].failed_us = failed->start[i].wait_us = 0;
+	failed->due_us = 0;
+	f->jobs->held_back_until_us = 0;
+}
 
 /* Turns and ticks often enough for what must not happen to happen. */
 static inline void jobs_fixture_go_on(struct jobs_fixture *f)

@@ -16,6 +16,7 @@
 #include "user/jobs/end.h"
 #include "user/jobs/enqueue.h"
 #include "user/jobs/entry.h"
+#include "user/jobs/failed_starts.h"
 #include "user/jobs/meters.h"
 #include "user/jobs/outgrown.h"
 #include "user/jobs/pause.h"
@@ -252,6 +253,7 @@ void decide_if_due(struct jobs *jobs)
 	if (jobs->closed && !supply_is_closed(jobs))
 		supply_give(jobs);
 	slot_share_let_go(jobs);
+	failed_starts_let_go(jobs);
 	do {
 		admit_decide(jobs->admit, jobs_now_us(jobs), &jobs->decisions);
 		for (uint32_t i = 0; i < jobs->decisions.count; i++)

@@ -19,9 +19,9 @@
 #include "user/base/text.h"
 #include "user/jobs/enqueue.h"
 #include "user/jobs/entry.h"
+#include "user/jobs/failed_starts.h"
 #include "user/jobs/meters.h"
 #include "user/jobs/state.h"
-#include "user/jobs/supply.h"
 
 /* Another attempt that nobody asked for is one of its retries, if it may not run again at will. */
 static void count_attempt(struct job *job)
@@ -327,6 +327,31 @@ static void stay_in_doubt(struct jobs *jobs, struct run *run)
 	jobs->unresolved++;
 }
 
+/* Of one that a uwd before this one was about to start its end says nothing of the next start. */
+static bool is_failed_start(const struct run *run, const struct verdict *verdict)
+{
+	return verdict->how == ADMIT_EXIT_AGAIN && !verdict->has_run && !run->found;
+}
+
+static struct verdict judge_run(struct jobs *jobs, struct job *job, const struct run *run,
+				const struct slot_record *slot, bool is_ours,
+				const struct jobs_usage *usage)
+{
+	struct verdict verdict = end_judge(jobs, job, slot, is_ours, usage, run->error);
+
+	if (verdict.why.reason == JOB_BECAUSE_TIME_LIMIT &&
+	    verdict.why.observed > run->freeze.sum_us)
+		verdict.why.observed -= run->freeze.sum_us; /* it did not count */
+	if (is_failed_start(run, &verdict) && failed_starts_count(jobs, job)) {
+		verdict.state = JOB_FAILED;
+		verdict.step = JOB_STEP_ENDED;
+		verdict.how = ADMIT_EXIT_NOT_RUN;
+	}
+	if (verdict.has_run)
+		failed_starts_see_run(jobs, job, run->started_us);
+	return verdict;
+}
+
 void end_attempt(struct jobs *jobs, uint32_t index)
 {
 	struct run *run = jobs->run[index];
@@ -353,10 +378,7 @@ void end_attempt(struct jobs *jobs, uint32_t index)
 	run->ending = true;
 	entry->ended = TAKE_FD(run->pidfd);
 	read_usage(jobs, run, &usage);
-	verdict = end_judge(jobs, job, &slot, !rc, &usage, run->error);
-	if (verdict.why.reason == JOB_BECAUSE_TIME_LIMIT &&
-	    verdict.why.observed > run->freeze.sum_us)
-		verdict.why.observed -= run->freeze.sum_us; /* it did not count */
+	verdict = judge_run(jobs, job, run, &slot, !rc, &usage);
 	fill_result(jobs, job, run, &slot, &usage, &verdict, &entry->result);
 	entry->outgrew = has_outgrown(job, &slot, &usage, &verdict);
 	tell_core(jobs, job, &verdict, entry);
@@ -381,7 +403,7 @@ void end_attempt(struct jobs *jobs, uint32_t index)
 	entry_put(entry);
 	if (verdict.state == JOB_QUEUED && !is_known(jobs, job))
 		enqueue_job(jobs, job, NULL); /* held until its component is back */
-	if (verdict.how == ADMIT_EXIT_AGAIN && !verdict.has_run && !run->found)
-		supply_hold_back(jobs); /* its shim came to nothing, and so may the next */
+	if (is_failed_start(run, &verdict))
+		failed_starts_wait(jobs, job);
 	state_decide_soon(jobs);
 }

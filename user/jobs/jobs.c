@@ -28,6 +28,7 @@
 #include "user/jobs/end.h"
 #include "user/jobs/enqueue.h"
 #include "user/jobs/enter.h"
+#include "user/jobs/failed_starts.h"
 #include "user/jobs/pause.h"
 #include "user/jobs/slot_share.h"
 #include "user/jobs/state.h"
@@ -111,6 +112,7 @@ static int enter_all_again(struct jobs *jobs, struct uw_err *err)
 		return err_set(err, -EINVAL, "queue: the core takes no such configuration");
 	admit_supply(jobs->admit, &jobs->supply, jobs_now_us(jobs));
 	slot_share_done(jobs); /* who has no slot will wait again */
+	failed_starts_done(jobs);
 	jobs->entering = true;
 	jobs->without_component = 0;
 	for (const struct job *at = job_table_next(&jobs->table, NULL); at;
@@ -416,6 +418,7 @@ void jobs_close(struct jobs *jobs)
 		run_free(jobs, slot);
 	store_reader_close(jobs->reader);
 	strings_free(jobs->strings);
+	failed_starts_done(jobs);
 	slot_share_done(jobs);
 	accounts_done(&jobs->accounts);
 	after_done(&jobs->after);

@@ -10,6 +10,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/jobs/adopt.h"
+#include "user/jobs/failed_starts.h"
 #include "user/jobs/meters.h"
 #include "user/jobs/outgrown.h"
 #include "user/jobs/pause.h"
@@ -18,6 +19,7 @@
 #include "user/jobs/supply.h"
 
 #define EMPTY_US (3 * US_PER_SEC) /* one that ends is empty for a moment */
+#define RUNS_US  (1 * US_PER_SEC) /* a shim that comes to nothing is gone by then */
 
 static void end_overdue(struct jobs *jobs, struct job *job, struct run *run)
 {
@@ -85,6 +87,8 @@ static void look_at_run(struct jobs *jobs, uint32_t slot)
 		return;
 	if (run->unwatched)
 		run->unwatched = run_watch(jobs, slot, run->pidfd) != 0;
+	if (clock_now_us() - run->started_us >= RUNS_US)
+		failed_starts_see_run(jobs, job, run->started_us);
 	run_open_leaf(jobs, run); /* where that failed before */
 	if (run->leaf_open &&
 	    !jobs->setup.ops->usage(jobs->setup.ops_data, &run->leaf, false, &usage)) {

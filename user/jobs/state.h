@@ -11,6 +11,7 @@
 #include "user/base/hash.h"
 #include "user/jobs/accounts.h"
 #include "user/jobs/after.h"
+#include "user/jobs/failed_starts.h"
 #include "user/jobs/jobs.h"
 #include "user/jobs/outputs.h"
 #include "user/jobs/reader.h"
@@ -67,6 +68,7 @@ struct jobs {
 	uint64_t *loaded_waiting; /* between load and adoption: jobs that wait for others */
 	uint32_t loaded_waiting_count;
 	struct slot_wait *slot_wait; /* users whose jobs wait for a slot of their share */
+	struct failed_starts failed_starts;
 	uint64_t held_back_until_us; /* no starts before that, on clock_now_us */
 	bool decide_due;             /* at the end of this turn of the loop, or in the next */
 	bool entering;               /* all of them again */

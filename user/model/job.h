@@ -188,7 +188,8 @@ struct job {
 	uint8_t state;     /* enum job_state */
 	uint8_t reason;    /* enum job_reason: why it waits */
 	uint8_t priority, memory_priority;
-	uint8_t retries; /* left */
+	uint8_t retries;       /* left */
+	uint8_t failed_starts; /* against it: jobs/failed_starts.h */
 	char name[JOB_NAME_LEN];
 };
 

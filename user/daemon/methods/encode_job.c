@@ -118,7 +118,8 @@ static json_t *why_it_waits(const struct jobs *jobs, const struct job *job,
 	struct job_why why = {(enum job_reason)job->reason, job->observed, job->threshold};
 	struct job_why slots = {.reason = JOB_BECAUSE_SLOTS};
 
-	if (job->state == JOB_QUEUED && why.reason == JOB_BECAUSE_USER_SLOTS)
+	if (job->state == JOB_QUEUED &&
+	    (why.reason == JOB_BECAUSE_USER_SLOTS || why.reason == JOB_BECAUSE_START_FAILED))
 		return encode_job_why(&why);
 	/* The core, which counts memory only, is then told that the host has none. */
 	if (job->state == JOB_QUEUED && view->why.reason == ADMIT_WHY_NO_ROOM_HOST &&
