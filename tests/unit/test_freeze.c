@@ -450,57 +450,6 @@ static void test_failed_freeze_is_forgotten_and_not_repeated_at_once(void **data
 	assert_null(fixture_find(f, ACTION_FREEZE, HOG));
 }
 
-static void request(struct fixture *f, enum request_kind kind, uint64_t amount)
-{
-	f->frame.request[f->frame.request_count++] =
-		(struct frame_request){.kind = kind, .component = HOG, .amount = amount};
-}
-
-static void test_client_freeze_lasts_as_asked_and_no_longer(void **data)
-{
-	struct fixture *f = *data;
-	uint64_t asked_us;
-
-	fixture_step(f);
-	request(f, REQUEST_FREEZE, 7 * US_PER_SEC);
-	fixture_next(f, 100 * US_PER_MS);
-	assert_non_null(fixture_find(f, ACTION_FREEZE, HOG));
-	assert_int_equal(fixture_find(f, ACTION_FREEZE, HOG)->why.reason, REASON_REQUEST);
-	asked_us = f->frame.now_us;
-	assert_int_equal(fixture_run_to_thaw(f, 20 * US_PER_SEC), asked_us + 7 * US_PER_SEC);
-}
-
-static void test_client_does_not_touch_the_freeze_of_another_hand(void **data)
-{
-	struct fixture *f = *data;
-
-	fixture_step(f);
-	f->frame.leaf[HOG].frozen = true;
-	fixture_next(f, 100 * US_PER_MS);
-	request(f, REQUEST_FREEZE, 7 * US_PER_SEC);
-	fixture_next(f, 100 * US_PER_MS);
-	assert_null(fixture_find(f, ACTION_FREEZE, HOG));
-	request(f, REQUEST_THAW, 0);
-	fixture_next(f, 100 * US_PER_MS);
-	assert_null(fixture_find(f, ACTION_THAW, HOG));
-}
-
-static void test_client_thaw_ends_any_freeze_and_holds(void **data)
-{
-	struct fixture *f = *data;
-
-	fixture_freeze(f);
-	fixture_next(f, 100 * US_PER_MS);
-	request(f, REQUEST_THAW, 0);
-	fixture_next(f, 100 * US_PER_MS);
-	assert_non_null(fixture_find(f, ACTION_THAW, HOG));
-	for (int tick = 0; tick < 40; tick++) {
-		fixture_use(f, HOG, f->frame.component[HOG].current_bytes + 500 * KIB);
-		fixture_next(f, 100 * US_PER_MS);
-		assert_null(fixture_find(f, ACTION_FREEZE, HOG));
-	}
-}
-
 #define FIXTURE_TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
 static void test_order_in_which_leaves_are_stopped(void **data)
@@ -552,9 +501,6 @@ int main(void)
 		FIXTURE_TEST(test_freeze_of_another_hand_is_not_ours_later),
 		FIXTURE_TEST(test_thaw_by_another_hand_is_accepted),
 		FIXTURE_TEST(test_failed_freeze_is_forgotten_and_not_repeated_at_once),
-		FIXTURE_TEST(test_client_freeze_lasts_as_asked_and_no_longer),
-		FIXTURE_TEST(test_client_does_not_touch_the_freeze_of_another_hand),
-		FIXTURE_TEST(test_client_thaw_ends_any_freeze_and_holds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -168,7 +168,8 @@ struct leaf_state {
 	uint64_t cgid; /* 0 = free slot */
 	uint32_t component;
 	bool populated, kernel_frozen;
-	bool ours; /* kernel_frozen by us, or by nobody knows whom */
+	bool ours;     /* kernel_frozen by us, or by nobody knows whom */
+	uint8_t asked; /* of requests.c: 1 + what a client asked for, and the plan had no room */
 	uint64_t born_us, seen_us, current_bytes, swap_bytes, leased_bytes;
 	bool spare_known;
 	uint64_t spare_bytes; /* of current: files that the kernel drops at once, unless missed */

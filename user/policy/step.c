@@ -227,6 +227,7 @@ static void set_next(struct step *step)
 	if (looks_again(step))
 		next = step->now_us;
 	next = min_u64(next, breath_next_us(step));
+	next = min_u64(next, requests_next_us(step));
 	step->plan->looks = breath_looks(step);
 	state->next_full_us = next;
 	step->plan->next_us = next;
