@@ -498,6 +498,8 @@ static void test_keeper_without_pools_is_let_go(void **state)
 	lease_server_keep_house(server);
 	assert_int_equal(server->keeper[TRADING].fd, -1);
 	close(pool);
+	get_pool(fd, "orders", &pool); /* by another one, at once: the first did not die early */
+	close(pool);
 	close(fd);
 }
 

@@ -324,6 +324,7 @@ void keeper_keep_house(struct lease_server *server)
 
 		if (keeper->fd >= 0 && !is_needed(server, i)) {
 			keeper_lose(server, i); /* it ends by itself */
+			keeper->again_us = 0;
 			continue;
 		}
 		if (keeper->fd < 0 && is_needed(server, i))
