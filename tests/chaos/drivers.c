@@ -13,7 +13,8 @@ const struct chaos_driver *const chaos_driver[] = {
 	&chaos_guard,     /* who undoes what a dead uwd left */
 	&chaos_jobs,      /* the queue, and shims */
 	&chaos_flight,    /* the flight recorder */
-	&chaos_uw,        /* libuw in a program */
+	&chaos_uw,        /* leases, in a program with libuw */
+	&chaos_pools,     /* pools, rings and tasks there */
 	&chaos_conf,      /* what is read at a start */
 	&chaos_ipc,       /* the control socket */
 	&chaos_lease,     /* the server of leases */

@@ -6,7 +6,7 @@
 #include "tests/chaos/chaos.h"
 
 extern const struct chaos_driver chaos_store, chaos_store_new, chaos_slots, chaos_act, chaos_guard,
-	chaos_jobs, chaos_flight, chaos_uw, chaos_conf, chaos_ipc, chaos_lease, chaos_keep,
-	chaos_sense;
+	chaos_jobs, chaos_flight, chaos_uw, chaos_pools, chaos_conf, chaos_ipc, chaos_lease,
+	chaos_keep, chaos_sense;
 
 #endif
