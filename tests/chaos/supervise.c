@@ -191,6 +191,16 @@ static bool is_the_kernels_own(const struct seccomp_notif *call)
 	return readlink(link, name, sizeof(name) - 1) > 0 && !strncmp(name, "anon_inode:", 11);
 }
 
+/* Of a local file a lock is given up at once, and needs nothing for it. */
+static bool gives_up_a_lock(const struct seccomp_notif *call)
+{
+	struct flock lock;
+
+	return call->data.nr == SYS_fcntl &&
+	       copy_from(process_of(call->pid), call->data.args[2], &lock, sizeof(lock)) &&
+	       lock.l_type == F_UNLCK;
+}
+
 /* What jobs run is not. */
 static bool is_ours(uint32_t thread)
 {
@@ -242,7 +252,7 @@ static bool is_due(const struct supervisor *s, const struct seccomp_notif *call)
 	if (s->fault.how == CHAOS_LACK && s->fault.error == ENOSPC && !is_of_a_disk(call))
 		return false;
 	return !fails(s) || (has_error(chaos_syscall_find(call->data.nr), s->fault.error) &&
-			     !is_the_kernels_own(call));
+			     !is_the_kernels_own(call) && !gives_up_a_lock(call));
 }
 
 static void fail_it(const struct supervisor *s, const struct seccomp_notif *call, pid_t pid)
