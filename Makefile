@@ -332,6 +332,7 @@ ENDS        := timeout --signal=ABRT --kill-after=10 $(TEST_S)
 unit: $(UNITS) $(O)/uw-shim $(O)/uw-launcher $(O)/uw-login $(O)/uw-exporter $(O)/uwctl $(O)/tests/bench/scene $(O)/tests/bench/probe python | build/deps/test ## unit tests: no root, under a minute
 	$(Q)scripts/run-units $(UNITS)
 	$(Q)$(ENDS) tests/unit/test_completion.sh
+	$(Q)$(ENDS) tests/unit/test_node_health.sh
 	$(Q)UW_BUILD=$(O) $(ENDS) /usr/bin/python3 $(PYTHON_TEST) tests/unit/test_top_screen.py
 	$(Q)$(ENDS) /usr/bin/python3 $(PYTHON_TEST) tests/pages/test_pages.py -q
 	$(Q)UW_BUILD=$(O) $(ENDS) python3 $(PYTHON_TEST) -m unittest discover -q -s tests/bench
@@ -432,6 +433,7 @@ install: all install-python ## DESTDIR= PREFIX=/usr
 	install -Dm755 $(O)/uwd $(DESTDIR)$(PREFIX)/sbin/uwd
 	install -Dm755 $(O)/uwctl $(DESTDIR)$(PREFIX)/bin/uwctl
 	install -Dm755 $(O)/uw-exporter $(DESTDIR)$(PREFIX)/sbin/uw-exporter
+	install -Dm755 scripts/uw-node-health $(DESTDIR)$(PREFIX)/sbin/uw-node-health
 	install -Dm755 $(O)/uw-guard $(DESTDIR)$(PREFIX)/libexec/uw/uw-guard
 	install -Dm755 $(O)/uw-shim $(DESTDIR)$(PREFIX)/libexec/uw/uw-shim
 	install -Dm755 $(O)/uw-launcher $(DESTDIR)$(PREFIX)/libexec/uw/uw-launcher
@@ -459,7 +461,7 @@ install: all install-python ## DESTDIR= PREFIX=/usr
 		install -Dm644 $$m $(DESTDIR)$(PREFIX)/share/man/man$$s/$${m##*/}; done
 
 uninstall: uninstall-python ## what install put there; configuration in /etc/uw stays
-	rm -f $(DESTDIR)$(PREFIX)/sbin/uwd $(DESTDIR)$(PREFIX)/bin/uwctl $(DESTDIR)$(PREFIX)/sbin/uw-exporter
+	rm -f $(DESTDIR)$(PREFIX)/sbin/uwd $(DESTDIR)$(PREFIX)/bin/uwctl $(DESTDIR)$(PREFIX)/sbin/uw-exporter $(DESTDIR)$(PREFIX)/sbin/uw-node-health
 	rm -f $(DESTDIR)$(LIBDIR)/libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so $(DESTDIR)$(LIBDIR)/slurm-wlm/spank_uw.so
 	rm -f $(DESTDIR)$(PREFIX)/include/uw.h $(DESTDIR)$(LIBDIR)/pkgconfig/uw.pc
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,uwd.service uw-launcher.socket uw-launcher@.service uw-exporter.service)
