@@ -124,7 +124,7 @@ static void launch(const struct jobs *jobs, struct job_entry *entry)
 		log_warning("job may have been started, its slot will say job=%llu: %s",
 			    (unsigned long long)launch.id, err.text);
 	else if (rc < 0)
-		log_warning("job could not be started, no starts for a while job=%llu error=%s: %s",
+		log_warning("job could not be started job=%llu error=%s: %s",
 			    (unsigned long long)launch.id, strerrorname_np(-rc), err.text);
 	else
 		entry->unwatched = run_watch(jobs, entry->slot, rc) != 0;
