@@ -134,6 +134,13 @@ static inline bool uw_server_find_leaf(void *data, int32_t pid, char component[s
 	return true;
 }
 
+/* Nobody waits for it: who asks the server is told that there is none. */
+static inline void uw_server_fail(const struct uw_err *err)
+{
+	print_error("the server does not start: %s\n", err->text);
+	_exit(1);
+}
+
 static inline struct lease_server *uw_server_open(struct uw_server *s,
 						  const struct uw_fixture *fixture)
 {
@@ -159,14 +166,14 @@ static inline struct lease_server *uw_server_open(struct uw_server *s,
 
 	s->dir = fixture->dir;
 	if (lease_fixture_setup(&data) || lease_file_open(fixture->file, &s->file, &err))
-		_exit(1);
+		uw_server_fail(&err);
 	s->f = *(struct lease_fixture *)data;
 	s->f.slot = lease_file_slots(s->file);
 	lease_fixture_start(&s->f);
 	lease_adopt(s->f.ledger, lease_file_room(s->file), clock_now_us(), &freed);
 	conf.ledger = s->f.ledger;
 	if (lease_server_new(&conf, &server, &err))
-		_exit(1);
+		uw_server_fail(&err);
 	lease_server_adopt(server);
 	return server;
 }
