@@ -81,14 +81,15 @@ static void take_stat(struct signal *s, const struct component_sample *c, uint64
 	s->dirty_bytes = add_sat(c->dirty_bytes, c->writeback_bytes);
 }
 
-/* Of what was dropped a good part was read again: beside a stream some always is, of what was read
- * ahead of it. */
+/* Of the files that were dropped a good part was read again: beside a stream some always is, of what
+ * was read ahead of it. What was taken and is not in swap now was files. */
 static bool misses(const struct signal *s, const struct component_sample *c, uint64_t us)
 {
 	uint64_t again = sub_sat(c->refault_file, s->file_refaults);
+	uint64_t put_out = sub_sat(c->swap_bytes, s->rate_swap_bytes) / PAGE_BYTES;
+	uint64_t dropped = sub_sat(sub_sat(c->pgsteal, s->pgsteal), put_out);
 
-	return mul_div(again, US_PER_SEC, us) > MISSED_PER_S &&
-	       again > sub_sat(c->pgsteal, s->pgsteal) / MISSED_PART;
+	return mul_div(again, US_PER_SEC, us) > MISSED_PER_S && again > dropped / MISSED_PART;
 }
 
 static void take_rates(struct signal *s, const struct component_sample *c, uint64_t now_us)
@@ -115,6 +116,7 @@ static void take_rates(struct signal *s, const struct component_sample *c, uint6
 	s->pgsteal = c->pgsteal;
 	s->refaults = refaults;
 	s->file_refaults = c->refault_file;
+	s->rate_swap_bytes = c->swap_bytes;
 }
 
 /*

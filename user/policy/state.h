@@ -46,7 +46,7 @@ struct signal {
 	uint64_t dirty_bytes;     /* of files */
 	uint64_t files_missed_us; /* when files were read again that had been dropped; 0 = never */
 	uint32_t file_growth_permyriad; /* how much of recent growth was page cache */
-	uint64_t rate_at_us, pgscan, pgsteal, refaults, file_refaults;
+	uint64_t rate_at_us, pgscan, pgsteal, refaults, file_refaults, rate_swap_bytes;
 	uint64_t refaults_per_s, scans_per_s;
 	uint64_t stalled_us;      /* by some task, in all */
 	uint32_t steal_permyriad; /* of what was scanned; all when nothing was */
