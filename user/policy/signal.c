@@ -81,8 +81,8 @@ static void take_stat(struct signal *s, const struct component_sample *c, uint64
 	s->dirty_bytes = add_sat(c->dirty_bytes, c->writeback_bytes);
 }
 
-/* Of the files that were dropped a good part was read again: beside a stream some always is, of what
- * was read ahead of it. What was taken and is not in swap now was files. */
+/* Of the files that were dropped a good part was read again: beside a stream some always is, of
+ * what was read ahead of it. What was taken and is not in swap now was files. */
 static bool misses(const struct signal *s, const struct component_sample *c, uint64_t us)
 {
 	uint64_t again = sub_sat(c->refault_file, s->file_refaults);
