@@ -123,9 +123,9 @@ static void let_go(struct fixture *f)
 	atomic_store(&f->fake.holds, false);
 }
 
-static void look_at_it(struct fixture *f, uint32_t patient)
+static void look_at_it(struct fixture *f, enum plan_pace pace)
 {
-	const struct plan nothing = {.patient = patient};
+	const struct plan nothing = {.pace = {pace}};
 
 	act_plan(f->act, &nothing);
 }
@@ -139,14 +139,16 @@ static void test_patient_reclaim_gives_way_until_it_is_waited_for(void **state)
 	plan(f, reclaim_of(100 * MIB));
 	await_blocked(f);
 	assert_int_equal(atomic_load(&f->fake.niceness), before);
-	look_at_it(f, 1);
+	look_at_it(f, PACE_PATIENT);
 	assert_int_equal(atomic_load(&f->fake.niceness), 19);
-	look_at_it(f, 0);
+	look_at_it(f, PACE_POLITE);
+	assert_int_equal(atomic_load(&f->fake.niceness), 5);
+	look_at_it(f, PACE_OWN);
 	assert_int_equal(atomic_load(&f->fake.niceness), before);
-	look_at_it(f, 1);
+	look_at_it(f, PACE_PATIENT);
 	let_go(f);
 	await(f);
-	look_at_it(f, 1); /* it has no reclaim any more */
+	look_at_it(f, PACE_PATIENT); /* it has no reclaim any more */
 	assert_int_equal(atomic_load(&f->fake.niceness), before);
 }
 
@@ -158,7 +160,7 @@ static void test_patience_is_not_for_limits(void **state)
 	hold(f);
 	plan(f, (struct action){.kind = ACTION_SET_HIGH, .amount = HOME_HIGH / 2});
 	await_blocked(f);
-	look_at_it(f, 1);
+	look_at_it(f, PACE_PATIENT);
 	assert_int_equal(atomic_load(&f->fake.niceness), before);
 	let_go(f);
 	await(f);
@@ -172,7 +174,7 @@ static void test_who_may_not_take_a_niceness_back_keeps_it(void **state)
 	hold(f);
 	plan(f, reclaim_of(100 * MIB));
 	await_blocked(f);
-	look_at_it(f, 1);
+	look_at_it(f, PACE_PATIENT);
 	assert_int_equal(atomic_load(&f->fake.niceness), 0);
 	let_go(f);
 	await(f);

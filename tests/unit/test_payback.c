@@ -130,12 +130,12 @@ static void test_page_out_gives_way_to_an_owner_as_long_as_free_memory_lasts(voi
 		fixture_next(f, 100 * US_PER_MS);
 		reclaim = fixture_find(f, ACTION_RECLAIM, HOG);
 		paging_out |= reclaim && reclaim->leaf;
-		patient = f->plan.patient >> HOG & 1;
+		patient = f->plan.pace[HOG] == PACE_PATIENT;
 		if (!paging_out || free_now(f) < 28 * MIB)
 			assert_false(patient);
 		else if (free_now(f) > 44 * MIB)
 			assert_true(patient);
-		assert_false(f->plan.patient >> REDIS & 1);
+		assert_int_equal(f->plan.pace[REDIS], PACE_OWN);
 	}
 	assert_true(paging_out);
 }

@@ -135,8 +135,8 @@ void act_untrack_leaf(struct act *act, uint64_t cgid);
  * out is FAILED with ECANCELED, what is not let in FAILED with EBUSY. RECLAIM takes a leaf or, with
  * 0, the component; limits are the component's only (EINVAL).
  *
- * What workers reclaim from the components of plan->patient, by this plan or before it, they do
- * with a niceness of 19 from now on, and with their own again once a plan does not name them.
+ * What workers reclaim, by this plan or before it, they do at the plan's pace from now on: with
+ * their own niceness, one of 5 or one of 19.
  */
 void act_plan(struct act *act, const struct plan *plan);
 

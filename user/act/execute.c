@@ -381,5 +381,5 @@ void act_plan(struct act *act, const struct plan *plan)
 		execute(act, &plan->action[i]);
 	for (uint32_t i = 0; i < UW_COMPONENTS_MAX; i++)
 		if (act->component[i])
-			act_worker_be_patient(&act->component[i]->worker, plan->patient >> i & 1);
+			act_worker_keep_pace(&act->component[i]->worker, plan->pace[i]);
 }

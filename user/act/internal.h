@@ -60,10 +60,10 @@ struct act_worker {
 
 	/* under lock */
 	bool ready, stop, busy;
-	pid_t tid;          /* 0: it may not go back to the niceness it has, and keeps that */
-	int niceness;       /* of its own */
-	bool patient, nice; /* its reclaim is to give way to whoever wants a processor; it does */
-	bool moved;         /* next_group is to be its group before it does anything else */
+	pid_t tid;    /* 0: it may not go back to the niceness it has, and keeps that */
+	int niceness; /* of its own */
+	enum plan_pace asked_pace, pace; /* of its reclaim; that it has */
+	bool moved; /* next_group is to be its group before it does anything else */
 	struct cg_group next_group;
 	int ready_error;
 	struct act_work now, next[WORK__COUNT];
@@ -96,7 +96,7 @@ void act_worker_submit(struct act_worker *worker, enum act_work_kind kind,
 		       const struct action *action, const char *leaf);
 
 /* Whether what it reclaims, now and later, has only what nobody else wants of the processors. */
-void act_worker_be_patient(struct act_worker *worker, bool patient);
+void act_worker_keep_pace(struct act_worker *worker, enum plan_pace pace);
 
 /* Ends a reclaim that is aimed at the leaf, "" at the component at large; one that waits is told as
  * cancelled. */

@@ -7,6 +7,7 @@
  * that blocks holds the file it came by.
  */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -28,7 +29,8 @@
  */
 #define HIGH_WRITE_US 2000000ULL
 
-/* Beside one task of niceness 0 it has a seventieth of a processor (sched_prio_to_weight). */
+/* Beside one task of niceness 0 a third and a seventieth of it (sched_prio_to_weight). */
+#define POLITE_NICENESS  5
 #define PATIENT_NICENESS 19
 
 #ifndef sigev_notify_thread_id
@@ -108,17 +110,29 @@ static void write_raise(struct act_worker *worker)
 	}
 }
 
+/* Never more of a processor than its own niceness gives. */
+static int niceness_of(const struct act_worker *worker, enum plan_pace pace)
+{
+	static const int least[] = {
+		[PACE_OWN] = INT_MIN,
+		[PACE_POLITE] = POLITE_NICENESS,
+		[PACE_PATIENT] = PATIENT_NICENESS,
+	};
+
+	return worker->niceness > least[pace] ? worker->niceness : least[pace];
+}
+
 /* Under lock. */
 static void set_pace(struct act_worker *worker)
 {
 	struct act *act = worker->act;
-	bool nice = worker->patient && worker->busy && worker->tid &&
-		    worker->now.action.kind == ACTION_RECLAIM;
+	enum action_kind kind = worker->now.action.kind;
+	bool moves_pages = worker->busy && (kind == ACTION_RECLAIM || kind == ACTION_PAGE_IN);
+	enum plan_pace pace = moves_pages ? worker->asked_pace : PACE_OWN;
 
-	if (nice != worker->nice &&
-	    !act->ops->set_niceness(act->ops_data, worker->tid,
-				    nice ? PATIENT_NICENESS : worker->niceness))
-		worker->nice = nice;
+	if (worker->tid && pace != worker->pace &&
+	    !act->ops->set_niceness(act->ops_data, worker->tid, niceness_of(worker, pace)))
+		worker->pace = pace;
 }
 
 /* Under lock. The higher tier first. */
@@ -339,12 +353,12 @@ void act_worker_submit(struct act_worker *worker, enum act_work_kind kind,
 	pthread_mutex_unlock(&worker->lock);
 }
 
-void act_worker_be_patient(struct act_worker *worker, bool patient)
+void act_worker_keep_pace(struct act_worker *worker, enum plan_pace pace)
 {
-	if (!worker->started || worker->patient == patient)
+	if (!worker->started || worker->asked_pace == pace)
 		return;
 	pthread_mutex_lock(&worker->lock);
-	worker->patient = patient;
+	worker->asked_pace = pace;
 	set_pace(worker);
 	pthread_mutex_unlock(&worker->lock);
 }

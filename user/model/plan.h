@@ -121,6 +121,12 @@ enum plan_look {
 	PLAN_LOOK_LOCKS = 1U << 1, /* who waits for locks of frozen leaves */
 };
 
+enum plan_pace {
+	PACE_OWN,     /* as fast as it can */
+	PACE_POLITE,  /* for no service, so that it is not in their way */
+	PACE_PATIENT, /* nobody needs it as much as who grows needs the processor */
+};
+
 struct plan {
 	uint32_t action_count;
 	struct action action[PLAN_ACTIONS_MAX];
@@ -129,8 +135,7 @@ struct plan {
 	uint32_t actions_dropped; /* did not fit; counted and logged, never silent */
 	uint64_t next_us;         /* absolute time at which policy wants the next full frame */
 	uint32_t looks;           /* enum plan_look */
-	uint32_t patient;         /* bit i: who grows needs the processor more than component i's
-				     reclaim does */
+	enum plan_pace pace[UW_COMPONENTS_MAX]; /* of a component's reclaim */
 };
 
 const char *action_name(enum action_kind kind);

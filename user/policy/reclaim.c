@@ -355,8 +355,37 @@ static void say_who_can_wait(struct step *step)
 
 		if (!waits || r->id == ID_NONE || !r->for_others || turns_lacks(step, i))
 			continue;
-		step->plan->patient |= 1U << i;
+		step->plan->pace[i] = PACE_PATIENT;
 		r->gave_way = true;
+	}
+}
+
+/* For an owner or a service it is as urgent as they are. */
+static bool a_service_lacks(const struct step *step)
+{
+	for (uint32_t i = 0; i < step->config->component_count; i++)
+		if (component_is_protected(&step->config->component[i]) &&
+		    contention_lacks(step, i))
+			return true;
+	return false;
+}
+
+/* What those lack that make place for each other is no reason to be in a service's way, nor is what
+ * comes back before they go on. */
+static void say_who_is_polite(struct step *step)
+{
+	bool urgent = a_service_lacks(step);
+
+	for (uint32_t i = 0; i < step->config->component_count; i++) {
+		const struct component_state *cs = &step->state->component[i];
+		bool takes = cs->reclaim.id != ID_NONE;
+
+		if (component_is_protected(&step->config->component[i]) ||
+		    step->plan->pace[i] != PACE_OWN)
+			continue;
+		if (takes && (urgent || !cs->reclaim.for_others || cs->loans.owes_since_us))
+			continue;
+		step->plan->pace[i] = PACE_POLITE;
 	}
 }
 
@@ -388,4 +417,5 @@ void reclaim_step(struct step *step)
 		begin(step, i, wish);
 	}
 	say_who_can_wait(step);
+	say_who_is_polite(step);
 }

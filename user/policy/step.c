@@ -282,7 +282,7 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 	ret_plan->action_count = 0;
 	ret_plan->actions_dropped = 0;
 	ret_plan->ages_wanted = 0;
-	ret_plan->patient = 0;
+	memset(ret_plan->pace, 0, sizeof(ret_plan->pace));
 	state->last_us = step.now_us;
 	roster_match(state, config);
 	roster_renew(state, frame);
