@@ -168,10 +168,19 @@ static void publish(struct ages_thread *thread)
 	thread->stats = thread->done;
 }
 
+static uint64_t duty_part(void)
+{
+	long count = sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t processors = count < 1 ? 1 : (uint64_t)count;
+
+	return processors < AGES_PROCESSORS ? AGES_DUTY_PART * AGES_PROCESSORS / processors
+					    : AGES_DUTY_PART;
+}
+
 static void *run(void *data)
 {
 	struct ages_thread *thread = data;
-	uint64_t next_us = 0;
+	uint64_t next_us = 0, pause_us;
 
 	setpriority(PRIO_PROCESS, 0, NICE); /* of this thread alone, setpriority(2) */
 	pthread_mutex_lock(&thread->lock);
@@ -183,9 +192,8 @@ static void *run(void *data)
 		round_of(thread);
 		took_us = cpu_us() - began_us;
 		thread->done.cpu_us += took_us;
-		next_us =
-			clock_now_us() +
-			(took_us * AGES_DUTY_PART > ROUND_US ? took_us * AGES_DUTY_PART : ROUND_US);
+		pause_us = took_us * duty_part();
+		next_us = clock_now_us() + (pause_us > ROUND_US ? pause_us : ROUND_US);
 		pthread_mutex_lock(&thread->lock);
 		publish(thread);
 	}

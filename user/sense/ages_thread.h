@@ -15,6 +15,10 @@
 
 /* What uwd may cost at rest is less; this is while somebody lacks memory. */
 #define AGES_DUTY_PART 100
+/* Of fewer processors than these a smaller part: what the kernel looks through it does not leave
+ * for others (walk_pud_range asks once a GB whether it is to), 61 ms for 330 MB at 250 million
+ * instructions a second, and of one in a hundred requests nobody is to wait for that. */
+#define AGES_PROCESSORS 4
 
 struct ages_thread;
 
