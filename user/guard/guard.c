@@ -38,6 +38,8 @@ struct guard {
 	uint64_t orphan_since_us; /* the lock is held, its holder is dead; 0 = not so */
 	uint64_t beat_us;         /* the last heartbeat that was seen ... */
 	uint64_t late_us;         /* ... and how much of the time since then nobody ran */
+	struct ledger_peer uwd;   /* of whom uwd_pidfd is, below 0 = none */
+	int uwd_pidfd;
 };
 
 /* The only way out of the loop; set by SIGTERM and SIGINT. */
@@ -203,15 +205,30 @@ static int take_over(struct guard *guard)
 
 /* ---- while uwd lives ---- */
 
-static bool uwd_is_dead(const struct guard *guard)
+/* Opened once for each uwd: to find out that it is the one that signed costs more than all else
+ * that a turn does. */
+static int open_uwd(struct guard *guard)
 {
-	AUTO_CLOSE int pidfd = -1;
+	struct ledger_peer uwd;
+
+	ledger_read_peer(guard->ledger, LEDGER_UWD, &uwd);
+	if (guard->uwd_pidfd >= 0 && guard->uwd.pid == uwd.pid &&
+	    guard->uwd.start_ticks == uwd.start_ticks)
+		return 0;
+	if (guard->uwd_pidfd >= 0)
+		close(TAKE_FD(guard->uwd_pidfd));
+	guard->uwd = uwd;
+	return ledger_open_peer(guard->ledger, LEDGER_UWD, &guard->uwd_pidfd);
+}
+
+static bool uwd_is_dead(struct guard *guard)
+{
 	struct pollfd poll_fd;
-	int rc = ledger_open_peer(guard->ledger, LEDGER_UWD, &pidfd);
+	int rc = open_uwd(guard);
 
 	if (rc)
 		return rc == -ESRCH;
-	poll_fd = (struct pollfd){.fd = pidfd, .events = POLLIN};
+	poll_fd = (struct pollfd){.fd = guard->uwd_pidfd, .events = POLLIN};
 	return poll(&poll_fd, 1, 0) > 0;
 }
 
@@ -369,11 +386,13 @@ static void guard_done(struct guard *guard)
 	ledger_close(guard->ledger);
 	if (guard->pool_dirfd >= 0)
 		close(guard->pool_dirfd);
+	if (guard->uwd_pidfd >= 0)
+		close(guard->uwd_pidfd);
 }
 
 int guard_run(const struct guard_options *options, struct uw_err *err)
 {
-	struct guard guard = {.options = options, .pool_dirfd = -1};
+	struct guard guard = {.options = options, .pool_dirfd = -1, .uwd_pidfd = -1};
 	int rc;
 
 	take_signals();
@@ -419,7 +438,7 @@ static int undo_held(struct guard *guard, struct uw_err *err)
 
 int guard_undo_once(const struct guard_options *options, struct uw_err *err)
 {
-	struct guard guard = {.options = options, .pool_dirfd = -1};
+	struct guard guard = {.options = options, .pool_dirfd = -1, .uwd_pidfd = -1};
 	int rc;
 
 	if (access(options->ledger, F_OK))

@@ -173,16 +173,18 @@ static int write_exact(int dir, const char *file, uint64_t value)
 	return rc;
 }
 
-static bool is_of_pass(const struct undo *undo, const struct ledger_entry *entry, uint32_t slot)
+static bool is_of_pass(const struct undo *undo, enum ledger_kind kind)
 {
 	switch (undo->pass) {
 	case PASS_RAISE:
-		return entry->kind != LEDGER_FREEZE;
+		return kind != LEDGER_FREEZE;
 	case PASS_THAW:
-		return entry->kind == LEDGER_FREEZE;
-	default:
-		return entry->kind == LEDGER_HIGH && undo->to_max[slot];
+		return kind == LEDGER_FREEZE;
+	case PASS_EXACT:
+	case PASS__COUNT:
+		break;
 	}
+	return kind == LEDGER_HIGH;
 }
 
 static void undo_entry(struct undo *undo, const struct ledger_entry *entry, uint32_t slot)
@@ -223,13 +225,19 @@ static bool is_due(const struct undo *undo, const struct ledger_entry *entry)
 /* By kind within a pass: the order of enum ledger_kind is the order of undoing. */
 static void run_pass(struct undo *undo)
 {
+	bool is_last = undo->pass == PASS_EXACT;
 	struct ledger_entry entry;
 
-	for (enum ledger_kind kind = 0; kind < LEDGER__COUNT; kind++)
+	for (enum ledger_kind kind = 0; kind < LEDGER__COUNT; kind++) {
+		/* Ten times a second for freezes alone: each slot that is read counts. */
+		if (!(undo->kinds & (1U << kind)) || !is_of_pass(undo, kind))
+			continue;
 		for (uint32_t slot = 0; slot < ledger_slots(undo->ledger); slot++)
-			if (ledger_read(undo->ledger, slot, &entry) && entry.kind == kind &&
-			    is_due(undo, &entry) && is_of_pass(undo, &entry, slot))
+			if ((!is_last || undo->to_max[slot]) &&
+			    ledger_read(undo->ledger, slot, &entry) && entry.kind == kind &&
+			    is_due(undo, &entry))
 				undo_entry(undo, &entry, slot);
+	}
 }
 
 static void settle(struct undo *undo)
