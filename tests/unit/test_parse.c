@@ -21,7 +21,7 @@ struct kernel {
 	const char *name;
 	struct component_sample stat;
 	uint64_t high, some_us, full_us;
-	uint64_t total_kib, available_kib, swap_free_kib;
+	uint64_t total_kib, available_kib, swap_free_kib; /* SwapFree and SwapCached */
 };
 
 static const struct kernel kernels[] = {
@@ -39,7 +39,7 @@ static const struct kernel kernels[] = {
 		964946,
 		1251856,
 		1092884,
-		261892,
+		261892 + 124,
 	},
 	{
 		"6.12",
@@ -55,7 +55,7 @@ static const struct kernel kernels[] = {
 		787637,
 		1246392,
 		1097036,
-		261680,
+		261680 + 124,
 	},
 	{
 		"7.x",
@@ -145,7 +145,7 @@ static void test_stat_keys_match_whole_words_only(void **state)
 	(void)state;
 	assert_true(parse_memory_stat("anon_thp 9\nanon 1\ninactive_anon 8\ninactive_file 2\n"
 				      "active_file 3\npgscan_kswapd 7\npgscan 4\npgsteal 5\n"
-				      "file_dirty 6\nfile_writeback 10\nfile 99",
+				      "file_dirty 6\nfile_writeback 10\nfile_mapped 11\nfile 99",
 				      &sample));
 	assert_int_equal(sample.anon_bytes, 1);
 	assert_int_equal(sample.inactive_file_bytes, 2);
@@ -154,6 +154,7 @@ static void test_stat_keys_match_whole_words_only(void **state)
 	assert_int_equal(sample.pgsteal, 5);
 	assert_int_equal(sample.dirty_bytes, 6);
 	assert_int_equal(sample.writeback_bytes, 10);
+	assert_int_equal(sample.mapped_bytes, 11);
 }
 
 static void test_stat_without_what_is_needed_changes_nothing(void **state)
@@ -255,6 +256,22 @@ static void test_meminfo_without_available_or_too_large_is_refused(void **state)
 	assert_true(parse_meminfo("MemTotal: 100 kB\nMemAvailable: 3 kB\n", &host));
 	assert_int_equal(host.total_bytes, 100 * KIB);
 	assert_int_equal(host.swap_total_bytes, 0);
+}
+
+/* Who is in memory too goes out again into the place that it has there. */
+static void test_swap_that_holds_what_is_in_memory_too_is_free(void **state)
+{
+	struct host_sample host = {0};
+
+	(void)state;
+	assert_true(parse_meminfo("MemTotal: 100 kB\nMemAvailable: 3 kB\nSwapCached: 7 kB\n"
+				  "SwapTotal: 40 kB\nSwapFree: 2 kB\n",
+				  &host));
+	assert_int_equal(host.swap_free_bytes, 9 * KIB);
+	assert_true(parse_meminfo("MemTotal: 100 kB\nMemAvailable: 3 kB\nSwapCached: 7 kB\n"
+				  "SwapTotal: 40 kB\nSwapFree: 38 kB\n",
+				  &host));
+	assert_int_equal(host.swap_free_bytes, 40 * KIB); /* read at two moments */
 }
 
 static void test_cgroup_events_reads_both_and_does_without_frozen(void **state)
@@ -370,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_pressure_without_full_line_gives_some),
 		cmocka_unit_test(test_pressure_hostile_text_changes_nothing),
 		cmocka_unit_test(test_meminfo_without_available_or_too_large_is_refused),
+		cmocka_unit_test(test_swap_that_holds_what_is_in_memory_too_is_free),
 		cmocka_unit_test(test_cgroup_events_reads_both_and_does_without_frozen),
 		cmocka_unit_test(test_cpu_stat_gives_its_first_total),
 		cmocka_unit_test(test_locks_give_who_waits_for_whom),

@@ -30,7 +30,8 @@ struct host_sample {
 	bool valid;
 	uint64_t total_bytes;     /* /proc/meminfo MemTotal, */
 	uint64_t available_bytes; /* MemAvailable; where it is little, and what page sets hold */
-	uint64_t swap_total_bytes, swap_free_bytes;
+	uint64_t swap_total_bytes;
+	uint64_t swap_free_bytes;          /* SwapFree and SwapCached: what more could be put out */
 	uint64_t psi_some_us, psi_full_us; /* running totals of /proc/pressure/memory */
 };
 
@@ -77,6 +78,7 @@ struct component_sample {
 	uint64_t anon_bytes, active_file_bytes, inactive_file_bytes, slab_reclaimable_bytes,
 		unevictable_bytes;
 	uint64_t dirty_bytes, writeback_bytes; /* of files: on their way to the disk */
+	uint64_t mapped_bytes;                 /* of files: programs and what they map */
 	uint64_t pgscan, pgsteal;              /* pages */
 	uint64_t refault_anon, refault_file;   /* pages */
 	uint64_t ev_high, ev_max, ev_oom, ev_oom_kill;

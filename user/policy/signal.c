@@ -47,14 +47,16 @@ bool signal_misses_files(const struct signal *s, uint64_t now_us)
 	return s->files_missed_us && now_us - s->files_missed_us < MISSED_US;
 }
 
-/* Dropped at once for whoever needs the room, unless what was dropped is read again. Reclaimable
- * slab is not among it: to shrink it takes long, and may free nothing. */
+/* Dropped at once for whoever needs the room, unless what was dropped is read again. What programs
+ * map they work with: without its own text one does nothing but read it again. Reclaimable slab is
+ * not among it: to shrink it takes long, and may free nothing. */
 static uint64_t spare_estimate(const struct signal *s, uint64_t cold, uint64_t now_us)
 {
-	uint64_t kept = s->dirty_bytes + sub_sat(s->cold_bytes, s->inactive_file_bytes);
+	uint64_t kept = add_sat(s->dirty_bytes, s->mapped_bytes);
 
 	if (signal_misses_files(s, now_us))
 		return 0;
+	kept = add_sat(kept, sub_sat(s->cold_bytes, s->inactive_file_bytes));
 	return sub_sat(cold, min_u64(kept, BYTES_SANE));
 }
 
@@ -79,6 +81,7 @@ static void take_stat(struct signal *s, const struct component_sample *c, uint64
 	s->anon_bytes = c->anon_bytes;
 	s->unreclaimable_bytes = c->unevictable_bytes;
 	s->dirty_bytes = add_sat(c->dirty_bytes, c->writeback_bytes);
+	s->mapped_bytes = sub_sat(c->mapped_bytes, c->active_file_bytes);
 }
 
 /* Of the files that were dropped a good part was read again: beside a stream some always is, of

@@ -44,6 +44,7 @@ struct signal {
 	uint64_t cold_bytes; /* inactive file and reclaimable slab: not working set */
 	uint64_t inactive_file_bytes, active_file_bytes, anon_bytes, unreclaimable_bytes;
 	uint64_t dirty_bytes;     /* of files */
+	uint64_t mapped_bytes;    /* of files that are not active */
 	uint64_t files_missed_us; /* when files were read again that had been dropped; 0 = never */
 	uint32_t file_growth_permyriad; /* how much of recent growth was page cache */
 	uint64_t rate_at_us, pgscan, pgsteal, refaults, file_refaults, rate_swap_bytes;

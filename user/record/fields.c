@@ -77,6 +77,7 @@ static const struct field component_fields[] = {
 	C(unevictable_bytes, ANY),
 	C(dirty_bytes, ANY),
 	C(writeback_bytes, ANY),
+	C(mapped_bytes, ANY),
 	C(pgscan, ANY),
 	C(pgsteal, ANY),
 	C(refault_anon, ANY),

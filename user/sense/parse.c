@@ -38,6 +38,7 @@ static const struct sample_field stat_fields[] = {
 	FIELD("pgsteal", struct component_sample, pgsteal),
 	FIELD("file_dirty", struct component_sample, dirty_bytes),
 	FIELD("file_writeback", struct component_sample, writeback_bytes),
+	FIELD("file_mapped", struct component_sample, mapped_bytes),
 };
 
 static const struct sample_field events_fields[] = {
@@ -47,11 +48,16 @@ static const struct sample_field events_fields[] = {
 	FIELD("oom_kill", struct component_sample, ev_oom_kill),
 };
 
+struct meminfo {
+	uint64_t total, available, swap_total, swap_free, swap_cached; /* kB */
+};
+
 static const struct sample_field meminfo_fields[] = {
-	FIELD("MemTotal", struct host_sample, total_bytes),
-	FIELD("MemAvailable", struct host_sample, available_bytes),
-	FIELD("SwapTotal", struct host_sample, swap_total_bytes),
-	FIELD("SwapFree", struct host_sample, swap_free_bytes),
+	FIELD("MemTotal", struct meminfo, total),
+	FIELD("MemAvailable", struct meminfo, available),
+	FIELD("SwapTotal", struct meminfo, swap_total),
+	FIELD("SwapFree", struct meminfo, swap_free),
+	FIELD("SwapCached", struct meminfo, swap_cached),
 };
 
 struct cgroup_events {
@@ -143,7 +149,7 @@ bool parse_memory_stat(const char *text, struct component_sample *ret_sample)
 
 	read.unevictable_bytes = read.slab_reclaimable_bytes = 0;
 	read.refault_anon = read.refault_file = read.pgscan = read.pgsteal = 0;
-	read.dirty_bytes = read.writeback_bytes = 0;
+	read.dirty_bytes = read.writeback_bytes = read.mapped_bytes = 0;
 	if (!has_all(read_fields(text, stat_fields, ARRAY_SIZE(stat_fields), &read),
 		     NEED(0) | NEED(1) | NEED(2)))
 		return false;
@@ -163,21 +169,24 @@ bool parse_memory_events(const char *text, struct component_sample *ret_sample)
 	return true;
 }
 
+/* What is in memory too goes out again without room of its own: it takes none away. */
 bool parse_meminfo(const char *text, struct host_sample *ret_sample)
 {
-	struct host_sample read = *ret_sample;
+	struct meminfo read = {0};
 
-	read.swap_total_bytes = read.swap_free_bytes = 0;
 	if (!has_all(read_fields(text, meminfo_fields, ARRAY_SIZE(meminfo_fields), &read),
 		     NEED(0) | NEED(1)))
 		return false;
-	if ((read.total_bytes | read.available_bytes | read.swap_total_bytes |
-	     read.swap_free_bytes) > UINT64_MAX / KIB)
+	if ((read.total | read.available | read.swap_total | read.swap_free | read.swap_cached) >
+	    UINT64_MAX / KIB / 2)
 		return false;
-	ret_sample->total_bytes = read.total_bytes * KIB;
-	ret_sample->available_bytes = read.available_bytes * KIB;
-	ret_sample->swap_total_bytes = read.swap_total_bytes * KIB;
-	ret_sample->swap_free_bytes = read.swap_free_bytes * KIB;
+	read.swap_free += read.swap_cached;
+	if (read.swap_free > read.swap_total)
+		read.swap_free = read.swap_total;
+	ret_sample->total_bytes = read.total * KIB;
+	ret_sample->available_bytes = read.available * KIB;
+	ret_sample->swap_total_bytes = read.swap_total * KIB;
+	ret_sample->swap_free_bytes = read.swap_free * KIB;
 	return true;
 }
 

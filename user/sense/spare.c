@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a leaf holds of files that were used once, and are on the disk: by its memory.stat, which
- * the kernel first has to add up, so that only those of the components that were asked about are
- * read, and of them those that hold something and have changed.
+ * What a leaf holds of files that were used once, are on the disk and not mapped: by its
+ * memory.stat, which the kernel first has to add up, so that only those of the components that were
+ * asked about are read, and of them those that hold something and have changed.
  */
 #include <fcntl.h>
 #include <unistd.h>
@@ -45,6 +45,8 @@ static bool renew(struct sense *sense, struct sense_leaf *leaf, uint64_t now_us)
 	    !parse_memory_stat(sense->text, &stat))
 		return false;
 	kept = stat.dirty_bytes + stat.writeback_bytes;
+	if (stat.mapped_bytes > stat.active_file_bytes)
+		kept += stat.mapped_bytes - stat.active_file_bytes;
 	leaf->spare_bytes = stat.inactive_file_bytes > kept ? stat.inactive_file_bytes - kept : 0;
 	leaf->spare_current_bytes = leaf->current_bytes;
 	leaf->spare_us = now_us;
