@@ -238,6 +238,22 @@ static void test_who_stands_still_is_kept_while_there_are_spare_files(void **dat
 	assert_int_equal(low_of(f, LEAF_OF(HOG)), 0);
 }
 
+/* They go before what anybody works with, though it grows: none stands still beside it. */
+static void test_who_grows_is_kept_while_there_are_spare_files(void **data)
+{
+	struct fixture *f = *data;
+	struct leaf_sample *sibling = grow_beside(f, 60, 460, 10);
+
+	assert_int_equal(low_of(f, LEAF_OF(HOG)), 0);
+	f->frame.component[HOG].inactive_file_bytes = 33 * MIB;
+	for (int tick = 0; tick < 60; tick++) {
+		fixture_use(f, HOG, f->frame.component[HOG].current_bytes + MIB / 5);
+		fixture_next(f, 100 * US_PER_MS);
+	}
+	assert_true(low_of(f, LEAF_OF(HOG)) >= 400 * MIB);
+	assert_true(low_of(f, sibling->cgid) >= 60 * MIB);
+}
+
 static uint32_t lows_of_leaves(const struct fixture *f)
 {
 	uint32_t count = 0;
@@ -315,6 +331,7 @@ int main(void)
 		FIXTURE_TEST(test_swinging_use_is_followed_slowly),
 		FIXTURE_TEST(test_who_goes_on_is_sheltered_at_once),
 		FIXTURE_TEST(test_who_stands_still_is_kept_while_there_are_spare_files),
+		FIXTURE_TEST(test_who_grows_is_kept_while_there_are_spare_files),
 		FIXTURE_TEST(test_first_frames_bring_every_leaf_to_nothing),
 		FIXTURE_TEST(test_what_is_leased_for_good_is_kept_for_its_leaf),
 	};

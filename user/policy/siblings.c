@@ -52,6 +52,21 @@ static void watch(struct step *step)
 	}
 }
 
+/* Files that nobody misses. */
+static bool has_spare(const struct step *step, uint32_t component)
+{
+	const struct signal *s = &step->state->component[component].signal;
+
+	return s->current_bytes - s->held_bytes >= SPARE_LEAST;
+}
+
+/* The kernel looks through all of a leaf for pages that is a little above its memory.low. */
+static uint64_t all_of(uint64_t bytes)
+{
+	bytes += CHANGE_MIN;
+	return bytes - bytes % MIB;
+}
+
 static uint64_t sheltered(const struct step *step, const struct leaf_state *leaf)
 {
 	const struct component_state *cs = &step->state->component[leaf->component];
@@ -59,13 +74,13 @@ static uint64_t sheltered(const struct step *step, const struct leaf_state *leaf
 
 	if (step->now_us >= cs->shelter_until_us || cs->active_leaves + cs->frozen_leaves < 2)
 		return 0;
-	/* Who stands still gives, and who runs has all of it until somebody else does not; but for
-	 * files that are spare. */
-	if (cs->frozen_leaves) {
+	/* Spare files go, or who stands still gives; who runs has all of it until nobody else does
+	 * not. */
+	if (cs->frozen_leaves || has_spare(step, leaf->component)) {
 		kept = cs->in_force_bytes;
 		if (leaf->spare_bytes)
-			kept = min_u64(kept, leaf_solid_bytes(leaf) + CHANGE_MIN +
-						     grown(leaf->growth_per_s, FOLLOW_US));
+			kept = min_u64(kept, all_of(leaf_solid_bytes(leaf) +
+						    grown(leaf->growth_per_s, FOLLOW_US)));
 		return kept - kept % MIB;
 	}
 	if (grows(leaf))
@@ -84,11 +99,11 @@ static bool stands(const struct leaf_state *leaf)
  * others lack is taken from it by reclaim.c, which its own memory.low does not hold off. */
 static uint64_t kept_of_standing(const struct step *step, const struct leaf_state *leaf)
 {
-	const struct signal *s = &step->state->component[leaf->component].signal;
 	bool comes_back = leaf->page_in_id != ID_NONE || leaf->paged_in;
-	uint64_t kept = comes_back ? leaf->size_bytes : leaf_solid_bytes(leaf);
 
-	return s->current_bytes - s->held_bytes >= SPARE_LEAST ? kept - kept % MIB : 0;
+	if (!has_spare(step, leaf->component))
+		return 0;
+	return all_of(comes_back ? leaf->size_bytes : leaf_solid_bytes(leaf));
 }
 
 static uint64_t wanted(const struct step *step, const struct leaf_state *leaf)
