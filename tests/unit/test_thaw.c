@@ -177,6 +177,24 @@ static void test_pages_that_others_took_since_are_brought_back_again(void **data
 	assert_non_null(run_to_page_in(f));
 }
 
+/* It would stand still again at once, and what came back for it go out. */
+static void test_leaf_stands_on_where_a_sibling_took_the_room_meanwhile(void **data)
+{
+	struct fixture *f = *data;
+	struct leaf_sample *sibling = fixture_freeze(f);
+
+	fixture_use(f, HOG, 300 * MIB);
+	f->frame.leaf[HOG].swap_bytes = 96 * MIB;
+	assert_non_null(run_to_page_in(f));
+	sibling->current_bytes += 190 * MIB;
+	fixture_use(f, HOG, f->frame.component[HOG].current_bytes + 190 * MIB);
+	bring_back(f, 96 * MIB);
+	for (int tick = 0; tick < 20; tick++) {
+		assert_null(fixture_find_leaf(f, ACTION_THAW, LEAF_OF(HOG)));
+		fixture_next(f, 100 * US_PER_MS);
+	}
+}
+
 static void test_page_in_without_an_outcome_is_not_waited_for(void **data)
 {
 	struct fixture *f = *data;
@@ -441,6 +459,7 @@ int main(void)
 		FIXTURE_TEST(test_swapped_pages_are_back_before_the_thaw),
 		FIXTURE_TEST(test_cold_pages_are_not_waited_for),
 		FIXTURE_TEST(test_leaf_is_thawed_when_its_pages_are_back),
+		FIXTURE_TEST(test_leaf_stands_on_where_a_sibling_took_the_room_meanwhile),
 		FIXTURE_TEST(test_pages_that_others_took_since_are_brought_back_again),
 		FIXTURE_TEST(test_page_in_without_an_outcome_is_not_waited_for),
 		FIXTURE_TEST(test_leaf_is_not_thawed_where_a_sibling_grows_into_the_room),

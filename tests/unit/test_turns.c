@@ -110,6 +110,59 @@ static void test_change_that_fails_is_given_up(void **data)
 	assert_false(turns_is_changing(&step));
 }
 
+/* One more stands still with so much. */
+static void one_stands(struct fixture *f, struct leaf_sample *sample)
+{
+	struct leaf_state *leaf = leaf_find(f->state, sample->cgid);
+
+	sample->frozen = sample->ours = true;
+	sample->swap_bytes = 100 * MIB; /* or there were room for it */
+	leaf->cause = FREEZE_PRESSURE;
+	leaf->frozen_us = leaf->waits_since_us = f->frame.now_us;
+	leaf->deadline_us = f->frame.now_us + HOUR_US;
+	leaf->breath.frozen_us = leaf->breath.stood_us = leaf->frozen_us;
+	leaf->breath.next_us = UINT64_MAX;
+}
+
+/* It could give at once, but what the change costs pays no sooner than if somebody who runs had to:
+ * unless nobody does, or does with as much. */
+static void test_turn_at_the_cost_of_who_stands_waits_for_the_quantum_too(void **data)
+{
+	static const struct {
+		uint64_t runs_on, stands_with;
+		bool changes;
+	} rows[] = {
+		{380 * MIB, 100 * MIB, false},
+		{20 * MIB, 460 * MIB, true},
+	};
+
+	(void)data;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool changed = false;
+		void *row;
+		struct fixture *f;
+		struct leaf_sample *stander;
+
+		assert_int_equal(fixture_setup(&row), 0);
+		f = row;
+		stander = fixture_sibling(f, HOG, rows[i].stands_with);
+		one_waits(f, 80 * MIB, rows[i].runs_on);
+		one_stands(f, stander);
+		leaf_find(f->state, LEAF_OF(HOG))->rise_from_bytes = 180 * MIB; /* all of it */
+		fixture_use(f, HOG, 80 * MIB + rows[i].runs_on + rows[i].stands_with);
+		for (int tick = 0; tick < 200 && !changed; tick++) {
+			struct step step;
+
+			fixture_next(f, 100 * US_PER_MS);
+			step = fixture_ask(f);
+			changed = turns_is_changing(&step);
+		}
+		if (changed != rows[i].changes)
+			fail_msg("row %zu: %s", i, changed ? "changes" : "waits");
+		fixture_teardown(&row);
+	}
+}
+
 /* Nothing is begun that cannot end, and nobody is stopped for who is not to go on. */
 static void test_no_change_without_its_conditions(void **data)
 {
@@ -178,6 +231,7 @@ int main(void)
 						fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_change_that_fails_is_given_up, fixture_setup,
 						fixture_teardown),
+		cmocka_unit_test(test_turn_at_the_cost_of_who_stands_waits_for_the_quantum_too),
 		cmocka_unit_test(test_no_change_without_its_conditions),
 		cmocka_unit_test_setup_teardown(test_somebody_runs, fixture_setup,
 						fixture_teardown),

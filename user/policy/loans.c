@@ -218,7 +218,7 @@ static void hand_out(struct step *step, const struct loan_stock *stock, uint64_t
 {
 	struct loan_wish wish[UW_COMPONENTS_MAX];
 	uint32_t n = step->config->component_count;
-	uint64_t safe = repayable(step, stock);
+	uint64_t safe = step->state->safe_bytes;
 
 	for (uint32_t i = 0; i < n; i++) {
 		const struct component *c = &step->config->component[i];
@@ -279,6 +279,7 @@ void loans_step(struct step *step)
 
 	take_stock(step, &stock);
 	step->state->lendable_bytes = 0;
+	step->state->safe_bytes = repayable(step, &stock);
 	owners = called_back(step, &stock, &ahead);
 	host = called_for_host(step, &stock);
 	bytes = max_u64(owners, host);

@@ -14,6 +14,7 @@
 #include "user/policy/limits.h"
 #include "user/policy/margin.h"
 #include "user/policy/num.h"
+#include "user/policy/rise.h"
 
 #define GROWTH_US        (500 * US_PER_MS) /* the brake catches what goes on longer */
 #define ALONE_US         (100 * US_PER_MS) /* and of who takes it from nobody, at the last of it */
@@ -56,7 +57,9 @@ uint64_t room_least(uint64_t in_force_bytes)
 	return percent_of(in_force_bytes, ROOM_MIN_PCT);
 }
 
-uint64_t room_to_grow(const struct step *step, uint32_t component)
+/* More than could be paid back is no room while somebody works with what there is. What comes back
+ * from swap makes room there for as much. */
+static uint64_t room_beside(const struct step *step, uint32_t component, uint64_t back_bytes)
 {
 	const struct component_state *cs = &step->state->component[component];
 	const struct component *c = &step->config->component[component];
@@ -65,8 +68,15 @@ uint64_t room_to_grow(const struct step *step, uint32_t component)
 
 	if (!c->borrow)
 		free = min_u64(free, sub_sat(c->budget_bytes, held));
+	else if (c->kill == KILL_NO && cs->active_leaves)
+		free = min_u64(free, add_sat(step->state->safe_bytes, back_bytes));
 	free = max_u64(sub_sat(cs->in_force_bytes, held), free);
 	return contention_swap_is_full(step) ? min_u64(free, headroom_last(step)) : free;
+}
+
+uint64_t room_to_grow(const struct step *step, uint32_t component)
+{
+	return room_beside(step, component, 0);
 }
 
 /* Somebody else runs or waits where it would: then it goes on whole or not at all. */
@@ -104,13 +114,16 @@ static uint64_t growth_alone(const struct step *step, const struct leaf_state *l
 	return min_u64(second, grown(leaf->slope_then_per_s, ALONE_US) + margin_bytes(step));
 }
 
-/* Who stands still beside it gives what it grows by, as far as swap takes that. */
+/* Who stands still beside it gives what it grows by, as far as swap takes that, if only what itself
+ * has left there; and it waits for no more than it may yet take. */
 static uint64_t growth_at_cost(const struct step *step, const struct component_state *cs,
 			       const struct leaf_state *leaf)
 {
 	if (cs->active_leaves || (leaf->cause != FREEZE_PRESSURE && leaf->cause != FREEZE_TURN))
 		return grown(leaf->slope_then_per_s, US_PER_SEC);
-	return contention_swap_is_full(step) ? growth_alone(step, leaf) : 0;
+	if (!contention_swap_is_full(step))
+		return 0;
+	return sub_sat(min_u64(growth_alone(step, leaf), rise_to_come(leaf)), back_of(step, leaf));
 }
 
 /* Others have been stopped to make place for that too. */
@@ -124,9 +137,10 @@ static uint64_t planned_growth(const struct step *step, const struct leaf_state 
 uint64_t room_lacking(const struct step *step, const struct leaf_state *leaf, uint64_t ahead_bytes)
 {
 	const struct component_state *cs = &step->state->component[leaf->component];
+	uint64_t back = back_of(step, leaf);
 
-	return sub_sat(back_of(step, leaf) + max_u64(room_least(cs->in_force_bytes), ahead_bytes),
-		       room_to_grow(step, leaf->component));
+	return sub_sat(back + max_u64(room_least(cs->in_force_bytes), ahead_bytes),
+		       room_beside(step, leaf->component, back));
 }
 
 /* Within its budget it takes nothing that others could lack. */
@@ -140,17 +154,18 @@ bool room_for_thaw(const struct step *step, const struct leaf_state *leaf, struc
 {
 	const struct component_state *cs = &step->state->component[leaf->component];
 	uint64_t in_force = cs->in_force_bytes;
-	uint64_t room = room_to_grow(step, leaf->component);
 	uint64_t back = back_of(step, leaf);
+	uint64_t room = room_beside(step, leaf->component, back);
 	uint64_t growth = max_u64(growth_at_cost(step, cs, leaf), planned_growth(step, leaf));
 	uint64_t need = back + max_u64(room_least(in_force), growth) +
 			contention_ahead(step, leaf->component, GROWERS_US);
 	uint64_t host_need =
 		percent_of(back, SWAP_BACK_PCT) + grown(leaf->slope_then_per_s, GROWTH_US);
 
-	/* That there is room was found before it was brought back. */
+	/* That there is room was found before it was brought back; others may have taken it since.
+	 */
 	if (leaf->paged_in)
-		need = 0;
+		need = cs->active_leaves ? room_least(in_force) : 0;
 	*ret_why = (struct why){REASON_ROOM, room, need};
 	if (room < need || (!is_right_to(step, leaf->component, need) &&
 			    contention_others_lack(step, leaf->component)))

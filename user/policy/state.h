@@ -376,7 +376,8 @@ struct policy_state {
 	struct swap_speed_state swap_speed;
 	uint64_t last_thaw_us, last_kill_us, last_donor_us;
 	uint64_t changed_us;     /* the last freeze, thaw or breath */
-	uint64_t lendable_bytes; /* what is free beyond what all keep and the margin */
+	uint64_t lendable_bytes; /* what is free beyond what all keep and the margin, */
+	uint64_t safe_bytes;     /* and what of it those may have who may not be killed */
 	struct payback_state payback;
 	struct ceiling_state ceiling;
 	bool host_wants; /* the host or a protected component needs memory from a donor */

@@ -153,6 +153,7 @@ static bool thaw_into_room(struct step *step, struct leaf_state *leaf, bool due)
 	struct why why = {REASON_ROOM, 0, 0};
 	bool has_room = room_for_thaw(step, leaf, &why);
 
+	leaf->paged_in &= has_room;
 	if (!has_room || age_us < STANDS_US)
 		return false;
 	if (!due && !leaf->paged_in && !turns_is_next(step, leaf) &&

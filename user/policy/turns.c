@@ -167,6 +167,22 @@ static bool stands_by(const struct leaf_state *next, const struct leaf_state *le
 	       leaf->page_in_id == ID_NONE && leaf->component == next->component;
 }
 
+/* As much as it lacks is worked with in its place: a turn costs what it brings, and comes no sooner
+ * than those for whom somebody who runs is stopped. */
+static bool is_worked_with(const struct step *step, const struct leaf_state *next, uint64_t bytes)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
+		const struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (leaf->cgid && leaf->component == next->component && leaf->populated &&
+		    leaf->cause == FREEZE_NOT && !leaf->kernel_frozen && !leaf->breath_until_us)
+			sum += leaf_solid_bytes(leaf);
+	}
+	return sum >= bytes;
+}
+
 static uint64_t standing_can_give(const struct step *step, const struct leaf_state *next)
 {
 	uint64_t sum = 0;
@@ -294,7 +310,9 @@ static void change(struct step *step)
 	quantum_us = turns_quantum(max_u64(bytes, next->swap_bytes), swap_speed(step));
 	bytes = plan_change(step, next, bytes);
 	if (can_change(step, next, bytes)) {
-		if (all_can_give(step, next, quantum_us) >= bytes)
+		if (all_can_give(step, next, quantum_us) >= bytes &&
+		    (step->now_us - next->waits_since_us >= quantum_us ||
+		     !is_worked_with(step, next, bytes)))
 			begin(step, next, bytes, quantum_us);
 	} else if (!run_short(step, next)) {
 		next->next_try_us = step->now_us + QUANTUM_LEAST_US;
