@@ -204,10 +204,11 @@ $(O)/spank_uw.so: user/slurm/spank_uw.c user/slurm/spank_uw.map $(SPANK_OBJ)
 			-Wl,--version-script=user/slurm/spank_uw.map $< $(SPANK_OBJ) -ljansson -o $@; \
 	fi
 
-# A page that has tables says so in its first line, or groff is not told to have tbl draw them.
-build/man/%: scripts/man/%.scd | build/deps/build
+# A page that has tables says so in its first line, or groff is not told to have tbl draw them. This file is
+# the recipe of all of them, and says which version they are of.
+build/man/%: scripts/man/%.scd Makefile | build/deps/build
 	$(Q)mkdir -p $(@D)
-	$(Q)scdoc <$< >$@
+	$(Q)sed '1s/$$/ "uwctl $(VERSION)"/' $< | scdoc >$@
 	$(Q)! grep -q '^\.TS' $@ || sed -i "1i '\\\\\" t" $@
 
 # ---- tests ----
