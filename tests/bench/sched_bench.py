@@ -78,21 +78,24 @@ def simulate(uwctl, trace, options, policy):
     return json.loads(done.stdout)
 
 
-def figures_of(answer):
+def figures_of(answer, jobs):
     """The figures of a result, out of a mean or a run of the answer."""
+    def seconds(spread, of):
+        return round(spread[of + "_us"] / 1e6, 1)
+
     return {
-        "wait_s": round(answer["wait_s"]["mean"], 1),
+        "wait_s": seconds(answer["wait"], "mean"),
         "bsld": round(answer["slowdown"]["mean"], 3),
         "bsld_p95": round(answer["slowdown"]["p95"], 3),
-        "wait_max_s": round(answer["wait_s"]["max"], 1),
-        "failed_pct": round(answer["failed_pct"], 4),
+        "wait_max_s": seconds(answer["wait"], "max"),
+        "failed_pct": round(100 * answer["failed_jobs"] / jobs, 4),
         "inversions": round(answer["inversions"]["by_class"], 1),
-        "waste_gbh": round(answer["waste_gib_h"], 2),
-        "allocated_pct": round(answer["allocated_pct"], 2),
-        "used_pct": round(answer["used_pct"], 2),
+        "waste_gbh": round(answer["waste_byte_hours"] / 2**30, 2),
+        "allocated_pct": answer["allocated_permyriad"] / 100,
+        "used_pct": answer["used_permyriad"] / 100,
         "overtaken_max": answer["overtaken_max"],
-        "wait_critical_s": round(answer["classes"]["critical"]["wait_s"]["mean"], 1),
-        "wait_deferred_s": round(answer["classes"]["deferred"]["wait_s"]["mean"], 1),
+        "wait_critical_s": seconds(answer["classes"]["critical"]["wait"], "mean"),
+        "wait_deferred_s": seconds(answer["classes"]["deferred"]["wait"], "mean"),
     }
 
 
@@ -109,9 +112,9 @@ def identical_us_per_event(uwctl):
 
 def metric_of(answer):
     """Means over the runs, and of those the longest wait of all and the worst seed's figures."""
-    runs = [figures_of(run) for run in answer["runs"]]
+    runs = [figures_of(run, answer["jobs"]) for run in answer["runs"]]
     return {
-        **figures_of(answer["mean"]),
+        **figures_of(answer["mean"], answer["jobs"]),
         "wait_max_s": max(run["wait_max_s"] for run in runs),
         "worst_seed_wait_s": max(run["wait_s"] for run in runs),
         "worst_seed_bsld": max(run["bsld"] for run in runs),
@@ -136,7 +139,7 @@ def measure(uwctl, traces):
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for (name, policy), answer in zip(todo, pool.map(one, todo)):
             metrics[name][policy] = metric_of(answer)
-            runs += [{"workload": name, "policy": policy, "seed": run["seed"], **figures_of(run)}
+            runs += [{"workload": name, "policy": policy, "seed": run["seed"], **figures_of(run, answer["jobs"])}
                      for run in answer["runs"]]
     return metrics, runs
 

@@ -42,20 +42,20 @@ class TestMisses(unittest.TestCase):
 
 
 def answer(wait, longest):
-    return {"wait_s": {"mean": wait, "max": longest}, "slowdown": {"mean": 2.0001, "p95": 3}, "failed_pct": 0.5,
-            "allocated_pct": 50, "used_pct": 40, "overtaken_max": 7, "waste_gib_h": 1.234,
-            "inversions": {"by_class": 4}, "classes": {"critical": {"wait_s": {"mean": 1}},
-                                                       "deferred": {"wait_s": {"mean": 9}}}}
+    return {"wait": {"mean_us": wait * 1e6, "max_us": longest * 1e6}, "slowdown": {"mean": 2.0001, "p95": 3},
+            "failed_jobs": 1.5, "allocated_permyriad": 5000, "used_permyriad": 4000, "overtaken_max": 7,
+            "waste_byte_hours": 1.234 * 2**30, "inversions": {"by_class": 4},
+            "classes": {"critical": {"wait": {"mean_us": 1}}, "deferred": {"wait": {"mean_us": 9}}}}
 
 
 class TestFigures(unittest.TestCase):
     def test_figures_come_from_the_answer(self):
-        self.assertEqual(sched_bench.figures_of(answer(1.26, 5))["wait_s"], 1.3)
-        self.assertEqual(sched_bench.figures_of(answer(1.26, 5))["bsld"], 2.0)
-        self.assertEqual(sched_bench.figures_of(answer(1.26, 5))["waste_gbh"], 1.23)
+        found = sched_bench.figures_of(answer(1.26, 5), 300)
+        self.assertEqual((found["wait_s"], found["bsld"], found["waste_gbh"]), (1.3, 2.0, 1.23))
+        self.assertEqual((found["failed_pct"], found["allocated_pct"]), (0.5, 50))
 
     def test_the_worst_seed_and_the_longest_wait_are_of_all_runs(self):
-        metric = sched_bench.metric_of({"mean": answer(2, 6), "runs": [answer(1, 9), answer(3, 3)]})
+        metric = sched_bench.metric_of({"jobs": 1, "mean": answer(2, 6), "runs": [answer(1, 9), answer(3, 3)]})
         self.assertEqual((metric["wait_s"], metric["worst_seed_wait_s"], metric["wait_max_s"]), (2, 3, 9))
 
 

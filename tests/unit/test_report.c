@@ -293,6 +293,7 @@ static void test_schedule_is_a_page_like_them(void **state)
 	for (int i = 0; i < 60; i++)
 		fprintf(trace, "%d %d %d %d %d %d %d 5\n", i * 40, 60 + i * 37 % 900,
 			600 + i % 7 * 100, 1024 << i % 4, 512 << i % 4, i % 5, i % 5);
+	fputs("0 60 60 30000 30000 0 0 5\n", trace);
 	assert_int_equal(fclose(trace), 0);
 	assert_int_equal(UWCTL_LINE(80, &text, &said, "simulate", FOLDER "/schedule.trace",
 				    "--html", FOLDER "/schedule.html"),
@@ -300,7 +301,48 @@ static void test_schedule_is_a_page_like_them(void **state)
 	page = read_page("schedule", &size);
 	assert_int_equal(count(page, "Content-Security-Policy"), 1);
 	assert_int_equal(count(page, "class=\"chart\""), 2);
+	assert_int_equal(count(page, "class=\"key\""), 2);
 	assert_non_null(strstr(page, "min</text>"));
+	assert_non_null(strstr(page, "Left out: 1 that are wider than the capacity."));
+}
+
+/* As uwctl(8) says of all objects: times are whole microseconds, shares whole permyriads. */
+static void expect_units(const json_t *object)
+{
+	const char *name;
+	const json_t *value;
+	size_t i;
+
+	json_array_foreach (object, i, value)
+		expect_units(value);
+	json_object_foreach ((json_t *)object, name, value) {
+		const char *unit = strrchr(name, '_') ?: "";
+
+		assert_string_not_equal(unit, "_s");
+		assert_string_not_equal(unit, "_pct");
+		if (!strcmp(unit, "_us") || !strcmp(unit, "_permyriad"))
+			assert_true(json_is_integer(value));
+		expect_units(value);
+	}
+}
+
+static void test_schedule_in_json_has_the_units_of_all_objects(void **state)
+{
+	AUTO_FREE char *text = NULL, *said = NULL;
+	AUTO_JSON json_t *json = NULL;
+	const json_t *mean;
+
+	(void)state;
+	assert_int_equal(UWCTL_LINE(0, &text, &said, "simulate", FOLDER "/schedule.trace", "--json",
+				    "--runs", "2", "--jitter", "30s"),
+			 CLI_OK);
+	json = json_loads(text, 0, NULL);
+	expect_units(json);
+	mean = json_object_get(json, "mean");
+	assert_int_equal(json_get_u64(json, "jitter_us"), 30000000);
+	assert_true(json_get_u64(json_object_get(mean, "wait"), "max_us") > 1000000);
+	assert_in_range(json_get_u64(mean, "used_permyriad"), 1,
+			json_get_u64(mean, "allocated_permyriad"));
 }
 
 static int folder_setup(void **state)
@@ -342,6 +384,7 @@ int main(void)
 		TEST(test_clock_that_is_set_back_is_survived),
 		TEST(test_hour_of_32_components_fits),
 		TEST(test_schedule_is_a_page_like_them),
+		TEST(test_schedule_in_json_has_the_units_of_all_objects),
 		TEST(test_around_an_action_and_since),
 		TEST(test_component_that_is_not_there_is_refused),
 	};

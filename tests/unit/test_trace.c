@@ -12,6 +12,8 @@
 #include <cmocka.h>
 
 #include "user/base/units.h"
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/cli/simulate/figures.h"
 #include "user/cli/simulate/html.h"
 #include "user/cli/simulate/trace.h"
@@ -201,13 +203,14 @@ static void test_a_line_without_end_is_refused(void **data)
 }
 
 /* Two jobs of 60 MiB on 100 MiB: one after the other. */
-static void replay_two(struct trace *trace, struct replay *replay, enum replay_policy policy)
+static void replay_two(struct trace *trace, struct replay *replay, enum replay_policy policy,
+		       uint32_t ramp_permille)
 {
 	struct replay_options options = {
 		.policy = policy,
 		.capacity_bytes = 100 * MIB,
 		.stretch_permille = 1000,
-		.ramp_permille = 1000,
+		.ramp_permille = ramp_permille,
 	};
 	struct uw_err err;
 
@@ -225,15 +228,38 @@ static void test_replay_and_its_figures_are_as_by_hand(void **data)
 
 	(void)data;
 	for (int policy = 0; policy < REPLAY_POLICY__COUNT; policy++) {
-		replay_two(&trace, &replay, (enum replay_policy)policy);
+		replay_two(&trace, &replay, (enum replay_policy)policy, 1000);
 		assert_int_equal(replay.job[0].wait_us, 0);
 		assert_int_equal(replay.job[1].wait_us, 100000000);
 		assert_int_equal(replay.allocated_permyriad, 6000);
-		assert_int_equal(replay.used_permyriad, 6000);
 		assert_int_equal(figures_of(&trace, &replay, &figures, &err), 0);
 		assert_true(figures.wait_s.mean == 50);
 		assert_true(figures.slowdown.mean == 1.5);
 		assert_true(figures.makespan_s == 200);
+		replay_done(&replay);
+		trace_done(&trace);
+	}
+}
+
+/* What the figure says is the mean of the line that a page draws. */
+static void test_used_is_what_was_in_use_over_time(void **data)
+{
+	static const struct {
+		uint32_t ramp_permille, permyriad;
+	} rows[] = {{1000, 3000}, {500, 4500}, {0, 6000}};
+	struct trace trace;
+	struct replay replay;
+
+	(void)data;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint64_t used = 0;
+
+		replay_two(&trace, &replay, REPLAY_UW, rows[i].ramp_permille);
+		for (uint32_t k = 0; k < replay.spans; k++)
+			used += replay.span[k].used_bytes *
+				(replay.span[k].to_us - replay.span[k].from_us) / US_PER_SEC;
+		assert_int_equal(used / 200 / (MIB / 100), rows[i].permyriad);
+		assert_int_equal(replay.used_permyriad, rows[i].permyriad);
 		replay_done(&replay);
 		trace_done(&trace);
 	}
@@ -337,7 +363,7 @@ static void test_page_holds_the_pictures_and_escapes_its_title(void **data)
 
 	(void)data;
 	assert_true(fd >= 0);
-	replay_two(&trace, &replay, REPLAY_UW);
+	replay_two(&trace, &replay, REPLAY_UW, 1000);
 	assert_int_equal(figures_of(&trace, &replay, &figures, &err), 0);
 	assert_int_equal(html_write(path, "<b>&", &trace, &replay, &figures, &err), 0);
 	file = fdopen(fd, "r");
@@ -372,6 +398,7 @@ int main(void)
 		cmocka_unit_test(test_mistakes_are_named_with_line_and_field),
 		cmocka_unit_test(test_a_line_without_end_is_refused),
 		cmocka_unit_test(test_replay_and_its_figures_are_as_by_hand),
+		cmocka_unit_test(test_used_is_what_was_in_use_over_time),
 		cmocka_unit_test(test_who_is_passed_by_a_lower_class_is_counted),
 		cmocka_unit_test(test_page_holds_the_pictures_and_escapes_its_title),
 	};

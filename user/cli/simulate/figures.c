@@ -55,7 +55,7 @@ static double slowdown_of(double wait_s, double run_s)
 static void add_job(struct figures *f, const struct trace_job *job, const struct replay_job *out)
 {
 	f->class[job->class].jobs++;
-	f->failed_pct += out->failed > 0;
+	f->failed_jobs += out->failed > 0;
 	f->failed_attempts += out->failed;
 	f->grown += out->grown;
 	f->stood_s += (double)out->stood_us / US;
@@ -95,7 +95,7 @@ static void spread_all(struct figures *f, const struct job_figures *job, double 
 	for (int i = 0; i < ADMIT_CLASS__COUNT; i++)
 		spread_class(job, f->jobs, (enum admit_class)i, value, &f->class[i].wait_s,
 			     &f->class[i].slowdown);
-	f->failed_pct *= 100.0 / f->jobs;
+	f->failed_pct = f->failed_jobs * 100 / f->jobs;
 	f->overtaken_mean /= f->jobs;
 }
 
@@ -178,6 +178,7 @@ void figures_mean(const struct figures *figures, uint32_t count, struct figures 
 		}
 		ret->allocated_pct += share * f->allocated_pct;
 		ret->used_pct += share * f->used_pct;
+		ret->failed_jobs += share * f->failed_jobs;
 		ret->failed_pct += share * f->failed_pct;
 		ret->failed_attempts += share * f->failed_attempts;
 		ret->grown += share * f->grown;

@@ -33,7 +33,7 @@ struct figures {
 	struct figures_spread wait_s, slowdown;
 	struct figures_class class[ADMIT_CLASS__COUNT];
 	double allocated_pct, used_pct;
-	double failed_pct; /* of the jobs: those with a failed attempt */
+	double failed_jobs, failed_pct; /* those with a failed attempt, and of all */
 	double failed_attempts, grown, stood_s;
 	double overtaken_mean, overtaken_max;
 	double makespan_s;

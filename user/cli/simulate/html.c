@@ -150,12 +150,14 @@ static void put_legend(const struct html_page *page, bool with_failed)
 {
 	char class[16];
 
+	fputs("<ul class=\"key\">\n", page->out);
 	for (int layer = 0; layer < LAYERS; layer++) {
 		if (layer == FAILED ? !with_failed : !page->figures->class[layer].jobs)
 			continue;
 		snprintf(class, sizeof(class), "l%d", layer);
 		page_key(page->out, class, layer_name(layer));
 	}
+	fputs("</ul>\n", page->out);
 }
 
 static void put_memory(const struct html_page *page)
@@ -175,10 +177,9 @@ static void put_memory(const struct html_page *page)
 		used[i] = (struct chart_span){page->used[i], page->used[i]};
 	fprintf(page->out,
 		"<h2>%s reserved, by class</h2>\n<p>From the top class down, one on the other. The "
-		"line is what was in use; dashed, the capacity.</p>\n<ul class=\"key\">\n",
+		"line is what was in use; dashed, the capacity.</p>\n",
 		processors ? "Processors" : "Memory");
 	put_legend(page, page->replay->failed_attempts > 0);
-	fputs("</ul>\n", page->out);
 	chart_begin(&chart, "memory reserved over time");
 	put_layers(&chart, &page->reserved);
 	chart_line(&chart, used, "used", "in use");
@@ -204,6 +205,7 @@ static void put_waiting(const struct html_page *page)
 	fputs("<h2>Jobs that waited, by class</h2>\n<p>From their submit to their first start."
 	      "</p>\n",
 	      page->out);
+	put_legend(page, false);
 	chart_begin(&chart, "jobs waiting over time");
 	put_layers(&chart, &page->waiting);
 	chart_over(&chart);
@@ -225,6 +227,22 @@ static void put_tiles(const struct html_page *page)
 		"<div><dt>Failed</dt><dd>%.2f %%</dd></div></dl>\n",
 		f->jobs, units_print_us((uint64_t)(f->wait_s.mean * 1e6), buf), f->slowdown.mean,
 		f->slowdown.p95, f->allocated_pct, f->used_pct, f->failed_pct);
+}
+
+/* Jobs of the trace that are in none of the figures. */
+static void put_left_out(const struct html_page *page)
+{
+	const struct trace *trace = page->trace;
+
+	if (trace->left_out)
+		fprintf(page->out, "<p>Left out: %u that never ran or asked for nothing.</p>\n",
+			trace->left_out);
+	if (trace->faulty)
+		fprintf(page->out, "<p>Left out: %u lines that are not as they should be.</p>\n",
+			trace->faulty);
+	if (page->replay->never)
+		fprintf(page->out, "<p>Left out: %u that are wider than the capacity.</p>\n",
+			page->replay->never);
 }
 
 static void put_classes(const struct html_page *page)
@@ -254,6 +272,7 @@ static void put_page(const struct html_page *page, const char *title)
 	page_begin(page->out, title, &times);
 	fputs("<p>A replay by uwctl simulate.</p>\n", page->out);
 	put_tiles(page);
+	put_left_out(page);
 	put_memory(page);
 	put_waiting(page);
 	put_classes(page);

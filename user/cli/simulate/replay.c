@@ -41,11 +41,11 @@ enum phase {
 
 struct live {
 	enum phase phase;
-	uint32_t stamp;      /* events of an older one are void */
-	uint64_t from_us;    /* of the span */
-	uint64_t from_bytes; /* in use then */
-	uint64_t since_us;   /* of the phase */
-	uint64_t done_us;    /* of its run, before the phase */
+	uint32_t stamp;        /* events of an older one are void */
+	uint64_t from_us;      /* of the span */
+	uint64_t from_done_us; /* of its run, before the span */
+	uint64_t since_us;     /* of the phase */
+	uint64_t done_us;      /* of its run, before the phase */
 	uint64_t reserved_bytes;
 };
 
@@ -126,15 +126,27 @@ static void stand_still(struct play *play, uint32_t i)
 	live->stamp++;
 }
 
+/* In use since the span began: it rises to what there is now, and stays at that. */
+static uint64_t mean_use(const struct play *play, uint32_t i)
+{
+	const struct trace_job *job = &play->trace->job[i];
+	const struct live *live = &play->live[i];
+	uint64_t ramp = ramp_of(play, job), from = live->from_done_us, to = done_of(play, i);
+	uint64_t rise = min_u64(to, ramp) - min_u64(from, ramp), all = play->now_us - live->from_us;
+	uint64_t last = use_at(play, job, to);
+
+	if (!all)
+		return last;
+	return last - mul_div(last - use_at(play, job, from), rise, 2 * all);
+}
+
 static void note_span(struct play *play, uint32_t i, bool failed)
 {
-	uint64_t use = use_at(play, &play->trace->job[i], done_of(play, i));
 	struct live *live = &play->live[i];
 	struct replay *out = play->out;
 	uint32_t max = play->spans_max ? 2 * play->spans_max : 1024;
 	struct replay_span *span;
 
-	use = min_u64(use, live->reserved_bytes);
 	if (out->spans == play->spans_max) {
 		span = reallocarray(out->span, max, sizeof(*span));
 		if (!span) {
@@ -150,10 +162,10 @@ static void note_span(struct play *play, uint32_t i, bool failed)
 		.from_us = live->from_us,
 		.to_us = play->now_us,
 		.reserved_bytes = live->reserved_bytes,
-		.used_bytes = (live->from_bytes + use) / 2,
+		.used_bytes = min_u64(mean_use(play, i), live->reserved_bytes),
 	};
 	live->from_us = play->now_us;
-	live->from_bytes = use;
+	live->from_done_us = done_of(play, i);
 }
 
 static void set_reserved(struct play *play, uint32_t i, uint64_t bytes, bool failed)
@@ -179,7 +191,7 @@ static void start(struct play *play, uint32_t i, uint64_t bytes)
 	live->phase = PHASE_STILL;
 	live->done_us = 0;
 	live->from_us = live->since_us = play->now_us;
-	live->from_bytes = 0;
+	live->from_done_us = 0;
 	out->start_us = play->now_us;
 	if (!out->failed)
 		out->first_us = play->now_us;
@@ -483,13 +495,12 @@ static void sum_up(struct play *play)
 
 	out->end_us = play->now_us;
 	for (uint32_t i = 0; i < out->count; i++) {
-		const struct trace_job *job = &play->trace->job[i];
-
 		out->failed_attempts += out->job[i].failed;
 		out->failed_jobs += out->job[i].failed > 0;
-		if (!never_fits(job, out->capacity_bytes))
-			used += job->peak_bytes / KIB * (job->run_us / US_PER_MS) / KIB;
 	}
+	for (uint32_t i = 0; i < out->spans; i++)
+		used += out->span[i].used_bytes / KIB *
+			((out->span[i].to_us - out->span[i].from_us) / US_PER_MS) / KIB;
 	all = out->capacity_bytes / MIB * ((out->end_us - out->begin_us) / US_PER_MS);
 	out->allocated_permyriad = (uint32_t)permyriad_of(play->allocated_mib_ms, all);
 	out->used_permyriad = (uint32_t)permyriad_of(used, all);

@@ -172,32 +172,60 @@ static int run_all(struct simulation *sim, const char *html, struct uw_err *err)
 	return r;
 }
 
-static json_t *spread_json(const struct figures_spread *spread)
+static json_int_t microseconds(double s)
 {
-	return json_pack("{s:f, s:f, s:f, s:f, s:f}", "mean", spread->mean, "p50", spread->p50,
-			 "p95", spread->p95, "p99", spread->p99, "max", spread->max);
+	return (json_int_t)(s * 1e6 + .5);
 }
 
+static json_int_t permyriads(double pct)
+{
+	return (json_int_t)(pct * 100 + .5);
+}
+
+static json_t *times_json(const struct figures_spread *s)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "mean_us", microseconds(s->mean), "p50_us",
+			 microseconds(s->p50), "p95_us", microseconds(s->p95), "p99_us",
+			 microseconds(s->p99), "max_us", microseconds(s->max));
+}
+
+static json_t *ratios_json(const struct figures_spread *s)
+{
+	return json_pack("{s:f, s:f, s:f, s:f, s:f}", "mean", s->mean, "p50", s->p50, "p95", s->p95,
+			 "p99", s->p99, "max", s->max);
+}
+
+static json_t *class_json(const struct figures_class *class)
+{
+	return json_pack("{s:i, s:o, s:o, s:f}", "jobs", (int)class->jobs, "wait",
+			 times_json(&class->wait_s), "slowdown", ratios_json(&class->slowdown),
+			 "inverted", class->inverted);
+}
+
+static json_t *inversions_json(const struct figures_inversions *inversions)
+{
+	return json_pack("{s:f, s:f, s:f}", "by_class", inversions->by_class, "by_size",
+			 inversions->by_size, "by_length", inversions->by_length);
+}
+
+/* Counts are fractions where they are means of several runs. */
 static json_t *figures_json(const struct figures *f)
 {
 	json_t *classes = json_object();
 
 	for (int i = 0; i < ADMIT_CLASS__COUNT; i++)
 		json_object_set_new(classes, admit_class_name((enum admit_class)i),
-				    json_pack("{s:i, s:o, s:o, s:f}", "jobs", (int)f->class[i].jobs,
-					      "wait_s", spread_json(&f->class[i].wait_s),
-					      "slowdown", spread_json(&f->class[i].slowdown),
-					      "inverted", f->class[i].inverted));
-	return json_pack("{s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f,"
-			 " s:{s:f, s:f, s:f}}",
-			 "wait_s", spread_json(&f->wait_s), "slowdown", spread_json(&f->slowdown),
-			 "classes", classes, "allocated_pct", f->allocated_pct, "used_pct",
-			 f->used_pct, "failed_pct", f->failed_pct, "failed_attempts",
-			 f->failed_attempts, "grown", f->grown, "stood_s", f->stood_s,
-			 "overtaken_mean", f->overtaken_mean, "overtaken_max", f->overtaken_max,
-			 "makespan_s", f->makespan_s, "waste_gib_h", f->waste_gib_h, "inversions",
-			 "by_class", f->inversions.by_class, "by_size", f->inversions.by_size,
-			 "by_length", f->inversions.by_length);
+				    class_json(&f->class[i]));
+	return json_pack(
+		"{s:o, s:o, s:o, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:f, s:f, s:I, s:I, s:o}",
+		"wait", times_json(&f->wait_s), "slowdown", ratios_json(&f->slowdown), "classes",
+		classes, "allocated_permyriad", permyriads(f->allocated_pct), "used_permyriad",
+		permyriads(f->used_pct), "failed_permyriad", permyriads(f->failed_pct),
+		"failed_jobs", f->failed_jobs, "failed_attempts", f->failed_attempts, "grown",
+		f->grown, "stood_us", microseconds(f->stood_s), "overtaken_mean", f->overtaken_mean,
+		"overtaken_max", f->overtaken_max, "makespan_us", microseconds(f->makespan_s),
+		"waste_byte_hours", (json_int_t)(f->waste_gib_h * (double)GIB), "inversions",
+		inversions_json(&f->inversions));
 }
 
 static int print_json(const struct cli *cli, const struct simulation *sim,
@@ -215,12 +243,12 @@ static int print_json(const struct cli *cli, const struct simulation *sim,
 	}
 	return cli_print_json(
 		cli,
-		json_pack("{s:s, s:s, s:I, s:f, s:f, s:f, s:i, s:i, s:i, s:i, s:b, s:o, s:I, s:o}",
+		json_pack("{s:s, s:s, s:I, s:f, s:I, s:i, s:i, s:i, s:i, s:i, s:b, s:o, s:I, s:o}",
 			  "trace", sim->path, "policy", replay_policy_name(sim->options.policy),
 			  "capacity_bytes", (json_int_t)sim->options.capacity_bytes, "stretch",
-			  sim->options.stretch_permille / 1000.0, "jitter_s",
-			  (double)sim->options.jitter_us / 1e6, "ramp",
-			  sim->options.ramp_permille / 1000.0, "jobs", (int)mean->jobs, "left_out",
+			  sim->options.stretch_permille / 1000.0, "jitter_us",
+			  (json_int_t)sim->options.jitter_us, "ramp_permyriad",
+			  (int)sim->options.ramp_permille * 10, "jobs", (int)mean->jobs, "left_out",
 			  (int)sim->trace.left_out, "faulty_lines", (int)sim->trace.faulty,
 			  "never_fit", (int)sim->never, "processors", sim->trace.processors, "mean",
 			  figures_json(mean), "worst_seed", (json_int_t)(sim->seed + worst), "runs",
