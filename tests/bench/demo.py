@@ -162,6 +162,9 @@ def main():
     measure.write_result(options.out, "demo", options.kernel, runs, [])
     print("\n".join(picture(runs, table.wants_colour())))
     print(f"  {options.out}")
+    page = Path(options.records) / "uwctl" / "incident.html"
+    if page.is_file():
+        print(f"  {page}: the same told by uwctl report")
     return 0
 
 

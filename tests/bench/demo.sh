@@ -125,6 +125,8 @@ note 'phase stopping'
 if [ "$system" = uwctl ]; then
 	uwctl status >"$OUT/status.txt" 2>&1 || true
 	uwctl why ml_models >"$OUT/why.txt" 2>&1 || true
+	uwctl record --out "$OUT/incident.recording" >/dev/null
+	uwctl report --html "$OUT/incident.html" >"$OUT/incident.txt"
 fi
 stop_workloads
 stop_run "$leak"

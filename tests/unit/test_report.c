@@ -71,8 +71,10 @@ static void test_incident_says_who_did_what_to_whom(void **state)
 	(void)state;
 	page = report_golden("freeze", "incident", &(struct retiming){0}, "--color=never");
 	assert_non_null(strstr(page, "From 2027-01-15 08:00:00 to 08:00:12 (12s)"));
-	assert_non_null(strstr(page, "leaf1 in ml grew from 301M to 629M; ml held up to 629M"));
-	assert_non_null(strstr(page, "uwd decided on 1 freeze; "));
+	assert_non_null(strstr(page, "leaf1 in ml grew from 301M at 08:00:04 to 629M at 08:00:10; "
+				     "ml held up to 629M"));
+	assert_non_null(strstr(page, "uwd decided on 1 freeze; leaf1 stood still for 700ms, and "
+				     "did so at the end; "));
 	assert_non_null(strstr(page, "nothing was killed"));
 	assert_non_null(strstr(page, "<dt>Freezes</dt><dd>1</dd>"));
 	assert_non_null(strstr(page, "<td data-of=\"\">ml/leaf1</td><td data-of=\"\">freeze</td>"));
@@ -80,6 +82,21 @@ static void test_incident_says_who_did_what_to_whom(void **state)
 	assert_non_null(strstr(page, "[component ml]"));
 	assert_non_null(strstr(page, ">frozen</title>"));
 	assert_non_null(strstr(page, "<h2>Conditions of ml at its worst</h2>"));
+}
+
+static void test_numbers_of_an_axis_are_whole(void **state)
+{
+	static const char number[] = "<text class=\"y\" x=\"2\" y=\"";
+	AUTO_FREE char *page = NULL;
+	uint32_t seen = 0;
+
+	(void)state;
+	page = report_golden("freeze", "incident", &(struct retiming){0}, "--color=never");
+	for (const char *at = page; (at = strstr(at, number)); seen++) {
+		at += strlen(number);
+		assert_in_range(strtoul(at, NULL, 10), 11, 400);
+	}
+	assert_true(seen > 5);
 }
 
 /* Each number of a mark is that of a row, and the row's leads back to it. */
@@ -375,6 +392,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_incident_says_who_did_what_to_whom),
+		TEST(test_numbers_of_an_axis_are_whole),
 		TEST(test_marks_and_rows_find_each_other),
 		TEST(test_same_recording_gives_the_same_bytes),
 		TEST(test_without_a_recording_it_is_said_where_one_comes_from),

@@ -9,6 +9,8 @@
 #include "user/base/units.h"
 #include "user/cli/draw/page.h"
 
+#define TEXT_HEIGHT 11 /* pixels */
+
 /* In pixels from the top: in whole ones, or pages would be twice as long. */
 static int y_of(const struct chart *chart, double value)
 {
@@ -68,9 +70,13 @@ static void put_numbers(const struct chart *chart)
 {
 	double top, step = y_step(chart, &top);
 
-	for (int k = 1; k * step <= top; k++)
+	for (int k = 1; k * step <= top; k++) {
+		int y = y_of(chart, k * step * chart->scale);
+
+		/* Over its line; of one at the upper edge half of it would be outside. */
 		fprintf(chart->out, "<text class=\"y\" x=\"2\" y=\"%d\">%g%s</text>",
-			y_of(chart, k * step * chart->scale) - 2, k * step, chart->unit);
+			y < TEXT_HEIGHT ? y + TEXT_HEIGHT : y - 2, k * step, chart->unit);
+	}
 }
 
 void chart_begin(const struct chart *chart, const char *label)

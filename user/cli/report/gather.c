@@ -189,6 +189,7 @@ static struct incident_lane *add_lane(struct gathering *g, const struct leaf_sam
 	lane->component = component;
 	lane->of_job = name && !strncmp(name, "job-", 4); /* as user/jobs calls it */
 	lane->first_bytes = leaf->current_bytes;
+	lane->first_us = g->recording->wall_us;
 	if (incident->redact)
 		snprintf(lane->shown, sizeof(lane->shown), "leaf-%u", incident->lane_count);
 	else if (name && *name)
@@ -251,8 +252,10 @@ static void take_leaves(struct gathering *g)
 		g->seen[lane - incident->lane] = g->round;
 		meter_freeze(g, lane, leaf->frozen, at_us);
 		series_put(&lane->state, &incident->window, at_us, state_of(g, leaf, component));
-		if (leaf->current_bytes > lane->most_bytes)
+		if (leaf->current_bytes > lane->most_bytes) {
 			lane->most_bytes = leaf->current_bytes;
+			lane->most_us = at_us;
+		}
 		jobs_bytes += lane->of_job ? leaf->current_bytes : 0;
 	}
 	series_put(&incident->jobs_used, &incident->window, at_us, jobs_bytes);
@@ -507,8 +510,10 @@ static void finish(struct gathering *g)
 {
 	struct incident *incident = g->incident;
 
-	for (uint32_t i = 0; i < incident->lane_count; i++)
+	for (uint32_t i = 0; i < incident->lane_count; i++) {
+		incident->lane[i].stands = incident->lane[i].frozen_since_us != 0;
 		meter_freeze(g, &incident->lane[i], false, incident->last_us);
+	}
 	if (g->at_us && g->at_us + gap_after_us(g) < incident->window.to_us)
 		add_gap(g, g->at_us, incident->window.to_us);
 }

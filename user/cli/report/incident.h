@@ -53,7 +53,9 @@ struct incident_lane {
 	char shown[RECORD_LEAF_LEN];
 	struct series state;
 	uint64_t first_bytes, most_bytes;
+	uint64_t first_us, most_us; /* when it held them */
 	uint64_t frozen_since_us, frozen_us, longest_us;
+	bool stands; /* frozen at the end */
 };
 
 struct incident_action {
@@ -114,7 +116,7 @@ struct incident_sum {
 	uint32_t victim;  /* the protected component that stalled most, or INCIDENT_NONE */
 	uint64_t actions[ACTION__COUNT], failed;
 	uint64_t freed_bytes, killed, killed_by_kernel;
-	uint64_t frozen_us, longest_us, frozen_leaves;
+	uint64_t longest_us, frozen_leaves;
 	uint64_t protected_us; /* stalled, of all protected ones */
 };
 

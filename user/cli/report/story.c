@@ -53,13 +53,15 @@ static void tell_growth(struct story *story, const struct incident *incident,
 	const struct incident_lane *lane =
 		sum->lane == INCIDENT_NONE ? NULL : &incident->lane[sum->lane];
 	char from[UNITS_TEXT_LEN], to[UNITS_TEXT_LEN], use[UNITS_TEXT_LEN], force[UNITS_TEXT_LEN];
+	char began[TIMES_TEXT_LEN], ended[TIMES_TEXT_LEN];
 
 	units_print_bytes(series_most(&subject->use), use);
 	units_print_bytes(series_most(&subject->in_force), force);
 	if (lane && lane->most_bytes > lane->first_bytes)
-		tell(story, " %s in %s grew from %s to %s;", lane->shown, subject->shown,
-		     units_print_bytes(lane->first_bytes, from),
-		     units_print_bytes(lane->most_bytes, to));
+		tell(story, " %s in %s grew from %s at %.8s to %s at %.8s;", lane->shown,
+		     subject->shown, units_print_bytes(lane->first_bytes, from),
+		     times_clock(lane->first_us, began), units_print_bytes(lane->most_bytes, to),
+		     times_clock(lane->most_us, ended));
 	tell(story, " %s held up to %s, with up to %s in force, and was at level %s at worst.",
 	     subject->shown, use, force, level_name(subject->worst.level));
 }
@@ -73,7 +75,28 @@ static void tell_count(struct story *story, uint64_t count, const char *one, con
 	*comma = ", ";
 }
 
-static void tell_actions(struct story *story, const struct incident_sum *sum)
+/* In pieces where it breathed, or was frozen again. */
+static void tell_stood(struct story *story, const struct incident *incident,
+		       const struct incident_sum *sum)
+{
+	const struct incident_lane *lane =
+		sum->lane == INCIDENT_NONE ? NULL : &incident->lane[sum->lane];
+	char all[UNITS_TEXT_LEN], longest[UNITS_TEXT_LEN];
+
+	if (sum->frozen_leaves > 1)
+		tell(story, "; %" PRIu64 " leaves stood still, the longest time for %s",
+		     sum->frozen_leaves, units_print_us(sum->longest_us, longest));
+	if (!lane || !lane->frozen_us)
+		return;
+	tell(story, "; %s stood still for %s", lane->shown, units_print_us(lane->frozen_us, all));
+	if (lane->longest_us < lane->frozen_us)
+		tell(story, " in all, for %s at a time", units_print_us(lane->longest_us, longest));
+	if (lane->stands)
+		tell(story, ", and did so at the end");
+}
+
+static void tell_actions(struct story *story, const struct incident *incident,
+			 const struct incident_sum *sum)
 {
 	const uint64_t *actions = sum->actions;
 	const char *comma = " uwd decided on ";
@@ -84,9 +107,7 @@ static void tell_actions(struct story *story, const struct incident_sum *sum)
 	tell_count(story, actions[ACTION_KILL], "kill", "kills", &comma);
 	if (*comma != ',')
 		tell(story, " uwd froze, reclaimed and killed nothing");
-	if (sum->longest_us)
-		tell(story, "; the longest freeze went on for %s",
-		     units_print_us(sum->longest_us, text));
+	tell_stood(story, incident, sum);
 	if (sum->freed_bytes)
 		tell(story, "; reclaim freed %s", units_print_bytes(sum->freed_bytes, text));
 	if (actions[ACTION_FREEZE] + actions[ACTION_RECLAIM] && !actions[ACTION_KILL] &&
@@ -124,7 +145,7 @@ const char *story_text(const struct incident *incident, const struct incident_su
 		return buf;
 	}
 	tell_growth(&story, incident, sum);
-	tell_actions(&story, sum);
+	tell_actions(&story, incident, sum);
 	tell_victim(&story, incident, sum);
 	return buf;
 }

@@ -119,7 +119,6 @@ void incident_sum(const struct incident *incident, uint32_t subject, struct inci
 	for (uint32_t i = 0; i < incident->lane_count; i++) {
 		const struct incident_lane *lane = &incident->lane[i];
 
-		sum.frozen_us += lane->frozen_us;
 		sum.frozen_leaves += lane->frozen_us > 0;
 		if (lane->longest_us > sum.longest_us)
 			sum.longest_us = lane->longest_us;
