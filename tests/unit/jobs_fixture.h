@@ -233,6 +233,7 @@ static inline void jobs_fixture_init(struct jobs_fixture *f)
 	f->config.component_count = 2;
 	strcpy(f->config.component[0].name, "ml_models");
 	strcpy(f->config.component[1].name, "cache");
+	f->config.component[0].budget_bytes = f->config.component[1].budget_bytes = JOBS_BUDGET;
 	f->config.admission.max_queued = 1000;
 	f->config.admission.kill_grace_us = 200 * US_PER_MS;
 	f->config.admission.output_total_bytes = 1ULL << 30;

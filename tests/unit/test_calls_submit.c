@@ -147,6 +147,8 @@ static void test_calls_dry_run_tells_what_would_be(void **state)
 	job = dry_run(calls, "536870912", "");
 	assert_string_equal(reason(job), "memory");
 	assert_in_range(json_get_u64(job, "start_in_us"), 1, 7200 * US_PER_SEC);
+	calls->daemon.config.component[0].borrow = true;
+	calls->daemon.config.usable_bytes = 4 * JOBS_BUDGET;
 	job = dry_run(calls, "2147483648", "");
 	assert_string_equal(reason(job), "too-large");
 	job = dry_run(calls, "67108864", ", \"hold\": true");
@@ -156,6 +158,49 @@ static void test_calls_dry_run_tells_what_would_be(void **state)
 	f->config.admission.max_queued = 1;
 	assert_null(dry_run(calls, "67108864", ""));
 	open_gate(f, 1);
+	ask(calls, NULL);
+}
+
+/* Nothing that could never start is queued, and who asks for it is told the true budget. */
+static void test_calls_more_than_its_component_can_have_is_refused(void **state)
+{
+	static const struct {
+		const char *memory;
+		bool borrows, other_lends;
+		const char *refusal;
+	} rows[] = {
+		{"1073741824", false, false, NULL},
+		{"1073741825", false, false,
+		 "job: memory: 1073741825B is more than ml_models can ever have: 1073741824B"},
+		{"2147483648", true, false, NULL},
+		{"4294967296", true, true, NULL},
+		{"107374182400", true, false,
+		 "job: memory: 100G is more than ml_models can ever have: 3.0G, of which its "
+		 "budget is 1.0G"},
+	};
+	struct calls *calls = *state;
+	struct config *config = &calls->daemon.config;
+
+	let_in(calls, "*");
+	assert_int_equal(config->component[0].budget_bytes, 1ULL << 30);
+	config->usable_bytes = 4ULL << 30;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		json_t *parameters = submission(0, 0);
+		const json_t *answer;
+
+		config->component[0].borrow = rows[i].borrows;
+		config->component[1].lend = rows[i].other_lends;
+		json_object_set_new(json_array_get(json_object_get(parameters, "jobs"), 0),
+				    "memory_bytes",
+				    json_integer(strtoll(rows[i].memory, NULL, 10)));
+		answer = ask(calls, parameters);
+		assert_string_equal(error_of(answer), rows[i].refusal ? IPC_ERROR_BAD_JOB : "");
+		if (rows[i].refusal)
+			assert_string_equal(
+				json_get_text(json_object_get(answer, "parameters"), "reason"),
+				rows[i].refusal);
+	}
+	assert_int_equal(jobs_count(calls->jobs.jobs), 0);
 	ask(calls, NULL);
 }
 
@@ -256,6 +301,7 @@ int main(void)
 		CALLS_TEST(test_calls_environments_have_bounds),
 		CALLS_TEST(test_calls_many_environments_are_too_many_together),
 		CALLS_TEST(test_calls_dry_run_tells_what_would_be),
+		CALLS_TEST(test_calls_more_than_its_component_can_have_is_refused),
 		CALLS_TEST(test_submit_of_many_comes_in_parts),
 		CALLS_TEST(test_submit_is_given_up_with_its_caller),
 		CALLS_TEST(test_submit_two_at_once_do_not_share_places),

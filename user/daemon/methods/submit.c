@@ -15,6 +15,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
+#include "user/base/units.h"
 #include "user/daemon/methods/encode_job.h"
 #include "user/daemon/methods/submit_read.h"
 #include "user/daemon/submitters.h"
@@ -71,12 +72,54 @@ static bool find_memory(const struct daemon *daemon, const struct submit_call *s
 	return false;
 }
 
+/* The most that a component can come to: its budget and, where it borrows, all that nobody keeps.
+ */
+static uint64_t most_of(const struct config *config, const struct component *own)
+{
+	uint64_t most = config->usable_bytes;
+
+	if (!own->borrow)
+		return own->budget_bytes;
+	for (uint32_t i = 0; i < config->component_count; i++) {
+		const struct component *other = &config->component[i];
+
+		if (other != own && !other->lend)
+			most -= most < other->budget_bytes ? most : other->budget_bytes;
+	}
+	return most > own->budget_bytes ? most : own->budget_bytes;
+}
+
+/* What could never start is refused; what a smaller budget of later makes so waits, and says why.
+ */
+static bool can_ever_fit(const struct daemon *daemon, const struct submit_call *submit,
+			 const struct job_spec *spec)
+{
+	const struct config *config = &daemon->config;
+	const struct component *own = &config->component[config_find(config, spec->component)];
+	uint64_t most = most_of(config, own);
+	char asked[UNITS_TEXT_LEN], budget[UNITS_TEXT_LEN], loans[UNITS_TEXT_LEN];
+	struct admit_view view;
+
+	if (spec->memory_bytes <= most)
+		return true;
+	if (!jobs_preview(daemon->jobs, spec, &view) && view.footprint_bytes <= most)
+		return true;
+	units_print_bytes_apart(spec->memory_bytes, most, asked, loans);
+	units_print_bytes(own->budget_bytes, budget);
+	ipc_answer_fail(submit->answer, IPC_ERROR_BAD_JOB,
+			"%s: memory: %s is more than %s can ever have: %s%s%s",
+			*submit->name ? submit->name : "job", asked, own->name, loans,
+			own->borrow ? ", of which its budget is " : "", own->borrow ? budget : "");
+	return false;
+}
+
 static bool take_item(const struct daemon *daemon, struct submit_call *submit, uint32_t at)
 {
 	struct job_spec *spec = &submit->item[at].spec;
 
 	return submit_read_names(submit, at) && is_permitted(daemon, submit, spec->component) &&
-	       submit_read_rest(submit, at) && find_memory(daemon, submit, spec);
+	       submit_read_rest(submit, at) && find_memory(daemon, submit, spec) &&
+	       can_ever_fit(daemon, submit, spec);
 }
 
 /* ---- the answer ---- */
