@@ -457,6 +457,20 @@ static void test_calls_name_what_was_chosen(void **state)
 	}
 }
 
+/* As queue says it: not by a number. */
+static void test_a_held_job_says_who_held_it(void **state)
+{
+	struct top_fixture *top = *state;
+	AUTO_JSON json_t *answer =
+		json_loads("{\"jobs\": [{\"id\": 8, \"state\": \"held\", \"why\": {\"reason\": "
+			   "\"request\", \"observed\": 0, \"text\": \"uid 0 asked for it\"}}]}",
+			   0, NULL);
+
+	read_jobs(answer, 0, &top->frame);
+	assert_string_equal(top->frame.job[0].why, "held by root");
+	assert_string_equal(top->frame.job[0].brief, "held by root");
+}
+
 /* A line has room for so much, and a terminal may be wider. */
 static void test_what_is_told_at_length_is_whole_at_any_width(void **state)
 {
@@ -532,6 +546,7 @@ int main(void)
 		TOP_TEST(test_a_reclaim_asks_how_much),
 		TOP_TEST(test_writes_are_those_of_the_leaves_there_are),
 		TOP_TEST(test_calls_name_what_was_chosen),
+		TOP_TEST(test_a_held_job_says_who_held_it),
 		TOP_TEST(test_what_is_told_at_length_is_whole_at_any_width),
 		TOP_TEST(test_columns_go_by_rank_and_the_name_is_cut_last),
 	};

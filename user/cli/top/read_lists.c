@@ -29,6 +29,7 @@ static uint64_t late_us(const json_t *job, uint64_t wall_us)
 static void read_job(const json_t *from, uint64_t wall_us, struct top_job *job)
 {
 	const json_t *why = json_object_get(from, "why");
+	char clause[TABLE_CELL_LEN];
 
 	*job = (struct top_job){
 		.id = json_get_u64_or(from, "id", 0),
@@ -45,8 +46,11 @@ static void read_job(const json_t *from, uint64_t wall_us, struct top_job *job)
 	READ_TEXT(job->name, from, "name");
 	READ_TEXT(job->component, from, "component");
 	READ_TEXT(job->state, from, "state");
-	READ_TEXT(job->why, why, "text");
-	job_text_why(why, job->brief);
+	text_copy(job->why, sizeof(job->why), job_text_clause(from, clause));
+	if (!strcmp(json_get_text(why, "reason"), "request"))
+		text_copy(job->brief, sizeof(job->brief), job->why);
+	else
+		job_text_why(why, job->brief);
 }
 
 void read_jobs(const json_t *answer, uint64_t wall_us, struct top_frame *frame)
