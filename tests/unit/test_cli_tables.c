@@ -261,7 +261,8 @@ static const char history_text[] =
 	"\"why\": {\"text\": \"peaked at 800M, limit 800M\"}},"
 	"{\"id\": 7, \"state\": \"cancelled\", \"code\": 255, " QUEUED
 	"\"start_wall_us\": null, \"end_wall_us\": 999999999000000, \"wait_us\": 7000000, "
-	"\"run_us\": 0, \"peak_bytes\": null, \"attempts\": 0, \"why\": {\"text\": \"x\"}}]";
+	"\"run_us\": 0, \"peak_bytes\": null, \"attempts\": 0, \"why\": {\"reason\": "
+	"\"request\", \"observed\": 0, \"text\": \"uid 0 asked for it\"}}]";
 
 static const char history_80[] =
 	"ID    STATE      CODE  NAME      COMPONENT       ENDED    RAN  PEAK  ASKED\n"
@@ -272,9 +273,11 @@ static const char history_80[] =
 static void test_history_fits_the_terminal(void **state)
 {
 	AUTO_FREE char *narrow = table_of(history_print, history_text, 80);
+	AUTO_FREE char *wide = table_of(history_print, history_text, 200);
 
 	(void)state;
 	assert_string_equal(narrow, history_80);
+	assert_non_null(strstr(wide, "  cancelled by root\n"));
 }
 
 static const char advice_text[] =

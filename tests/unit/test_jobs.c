@@ -391,11 +391,15 @@ static void test_jobs_running_are_adopted(void **state)
 	struct jobs_fixture *f = *state;
 	uint64_t id = submit_sh(f, AT_GATE "; exit 8");
 	struct jobs_stats stats;
+	uint16_t reason;
 
 	JOBS_UNTIL(f, state_of(f, id) == JOB_RUNNING);
+	reason = jobs_find(f->jobs, id)->reason;
+	assert_int_not_equal(reason, JOB_BECAUSE_NONE);
 	restart(f);
 	JOBS_UNTIL(f, (jobs_stats(f->jobs, &stats), stats.adopted == 1));
 	assert_int_equal(state_of(f, id), JOB_RUNNING);
+	assert_int_equal(jobs_find(f->jobs, id)->reason, reason); /* why it runs is what it was */
 	open_gate(f, 1);
 	JOBS_UNTIL(f, f->ended == 1);
 	assert_int_equal(row_of(f, id).result.status, 8);

@@ -455,7 +455,7 @@ expect_rc 6 uwctl teardown --kill
 expect_match "teardown beside uwd" "$OUT" "stop it first"
 stop_uwd
 expect_rc 6 uwctl teardown
-expect_match "teardown while something runs" "$OUT" "process [0-9]+ runs in"
+expect_match "teardown while something runs" "$OUT" "^uwctl teardown: process [0-9]+ runs in"
 expect_rc 2 uwctl teardown --kill --keep-running
 expect_rc 0 uwctl teardown --kill --dry-run
 [ -d "$POOL/ml_models/job" ] || fail "a dry run tore down"

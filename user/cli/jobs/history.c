@@ -46,7 +46,7 @@ static const char *code_text(const json_t *job, char buf[static JOB_TEXT_LEN])
 static void add_row(struct table *table, const json_t *job, uint64_t now_us)
 {
 	const char *state = json_get_text(job, "state");
-	char text[JOB_TEXT_LEN];
+	char text[JOB_TEXT_LEN], clause[TABLE_CELL_LEN];
 
 	table_cell(table, PAINT_BOLD, "%s", job_text_id(job, text));
 	table_cell(table, job_text_paint(state), "%s", state);
@@ -61,7 +61,7 @@ static void add_row(struct table *table, const json_t *job, uint64_t now_us)
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(job, "memory_bytes", text));
 	table_cell(table, PAINT_PLAIN, "%s", value_bytes(job, "reserved_bytes", text));
 	table_cell(table, PAINT_PLAIN, "%" PRIu64, json_get_u64_or(job, "attempts", 0));
-	table_cell(table, PAINT_DIM, "%s", json_get_text(json_object_get(job, "why"), "text"));
+	table_cell(table, PAINT_DIM, "%s", job_text_clause(job, clause));
 }
 
 void history_print(struct table *table, const struct screen *screen, const json_t *jobs,

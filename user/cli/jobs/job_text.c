@@ -97,12 +97,14 @@ const char *job_text_user(const json_t *job, char buf[static JOB_TEXT_LEN])
 const char *job_text_clause(const json_t *job, char buf[static TABLE_CELL_LEN])
 {
 	const json_t *why = json_object_get(job, "why");
-	bool held = !strcmp(json_get_text(job, "state"), "held");
+	const char *state = json_get_text(job, "state"), *done = "asked for";
 	char name[JOB_TEXT_LEN];
 
 	if (strcmp(json_get_text(why, "reason"), "request") != 0)
 		return json_get_text(why, "text");
-	snprintf(buf, TABLE_CELL_LEN, "%s by %s", held ? "held" : "asked for",
+	if (!strcmp(state, "held") || !strcmp(state, "cancelled"))
+		done = state;
+	snprintf(buf, TABLE_CELL_LEN, "%s by %s", done,
 		 user_name(json_get_u64_or(why, "observed", 0), name));
 	return buf;
 }

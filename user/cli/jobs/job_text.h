@@ -33,7 +33,8 @@ const char *job_text_ago(const json_t *object, const char *key, uint64_t now_wal
 const char *job_text_user(const json_t *job, char buf[static JOB_TEXT_LEN]);
 
 /*
- * Why it is as it is, the whole clause: uwd's, or with users by name, "held by root".
+ * Why it is as it is, the whole clause: uwd's, or with users by name, "held by root", "cancelled by
+ * root".
  */
 const char *job_text_clause(const json_t *job, char buf[static TABLE_CELL_LEN]);
 

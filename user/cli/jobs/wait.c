@@ -34,14 +34,14 @@ static void say_end(const struct job_wait *waiting, const json_t *job)
 {
 	const struct screen *screen = &waiting->cli->screen;
 	const char *state = json_get_text(job, "state");
-	char id[JOB_TEXT_LEN], text[256];
+	char id[JOB_TEXT_LEN], text[256], clause[TABLE_CELL_LEN];
 
 	if (waiting->cli->options.json)
 		return;
 	screen_paint(screen, PAINT_BOLD, "%s", job_text_id(job, id));
 	fprintf(screen->out, "  ");
 	screen_paint(screen, job_text_paint(state), "%s", state);
-	snprintf(text, sizeof(text), "%s", json_get_text(json_object_get(job, "why"), "text"));
+	snprintf(text, sizeof(text), "%s", job_text_clause(job, clause));
 	fprintf(screen->out, "  %s\n", screen_clean(text));
 	fflush(screen->out);
 }
