@@ -289,6 +289,23 @@ static void test_view_of_no_component_is_empty(void **data)
 	assert_true(view.time_to_limit_us == TTL_NEVER);
 }
 
+/* A second of growth after a start says nothing of when the limit is reached. */
+static void test_time_to_limit_is_told_when_it_has_come_some_way(void **data)
+{
+	struct fixture *f = *data;
+	struct component_view view;
+
+	fixture_step(f);
+	for (uint64_t mib = 0; mib <= 120; mib += 2) {
+		fixture_use(f, HOG, (10 + mib) * MIB);
+		fixture_next(f, 100 * US_PER_MS);
+		policy_view(f->state, HOG, &view);
+		if (mib <= 50)
+			assert_true(view.time_to_limit_us == TTL_NEVER);
+	}
+	assert_in_range(view.time_to_limit_us, 15 * US_PER_SEC, 30 * US_PER_SEC);
+}
+
 #define FIXTURE_TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -307,6 +324,7 @@ int main(void)
 		FIXTURE_TEST(test_time_that_goes_back_is_no_time),
 		FIXTURE_TEST(test_random_bytes_are_survived),
 		FIXTURE_TEST(test_view_of_no_component_is_empty),
+		FIXTURE_TEST(test_time_to_limit_is_told_when_it_has_come_some_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

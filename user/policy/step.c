@@ -41,6 +41,7 @@
 #define WATCH_PERIOD_US    (5 * US_PER_MS)
 #define HOST_ROOMY_PERCENT 5
 #define PAGE_BYTES         4096ULL
+#define TOLD_PART          8 /* of the room, risen before it is told when it is used up */
 
 unsigned long policy_state_size(void)
 {
@@ -233,6 +234,16 @@ static void set_next(struct step *step)
 	step->plan->next_us = next;
 }
 
+/* For people: who has just begun would reach any limit if it went on. What the level goes by has
+ * come farther (level.c). */
+static uint64_t told_time_to(const struct signal *s, uint64_t limit, uint64_t budget)
+{
+	uint64_t risen = sub_sat(s->ws_bytes, s->rise_from_bytes);
+
+	return risen < sub_sat(limit, s->ws_bytes) / TOLD_PART ? TTL_NEVER
+							       : signal_time_to(s, limit, budget);
+}
+
 static void show(struct step *step, uint32_t i)
 {
 	const struct component *c = &step->config->component[i];
@@ -253,7 +264,7 @@ static void show(struct step *step, uint32_t i)
 		.swap_bytes = s->swap_bytes,
 		.use_permyriad = permyriad_of(s->ws_bytes, limit),
 		.slope_bytes_per_s = s->slope_per_s,
-		.time_to_limit_us = signal_time_to(s, limit, c->budget_bytes),
+		.time_to_limit_us = told_time_to(s, limit, c->budget_bytes),
 		.some_permyriad = s->some_permyriad,
 		.full_permyriad = s->full_permyriad,
 		.frozen_leaves = cs->frozen_leaves,
