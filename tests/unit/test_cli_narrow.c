@@ -182,6 +182,22 @@ static void test_what_one_needs_is_there(void **state)
 	}
 }
 
+/* Who stands still is not well, though its level is. */
+static void test_what_is_frozen_is_not_green(void **state)
+{
+	AUTO_FREE char *text = NULL;
+	const char *row;
+
+	answer_all(*state);
+	assert_int_equal(UWCTL((struct fake *)*state, 80, &text, "status", "--color=always"), 0);
+	row = strstr(text, LONG_B);
+	assert_non_null(row);
+	row += strcspn(row, "\n");
+	for (const char *at = strstr(text, LONG_B); at < row; at++)
+		assert_int_not_equal(strncmp(at, "\033[32m", 5), 0);
+	assert_non_null(memmem(row - 80, 80, "normal", 6));
+}
+
 static void test_a_wide_terminal_shows_loans(void **state)
 {
 	AUTO_FREE char *text = NULL;
@@ -276,6 +292,7 @@ int main(void)
 		TEST(test_no_line_is_wider_than_the_terminal),
 		TEST(test_no_line_of_help_is_either),
 		TEST(test_what_one_needs_is_there),
+		TEST(test_what_is_frozen_is_not_green),
 		TEST(test_a_wide_terminal_shows_loans),
 		TEST(test_a_pipe_gets_a_line_a_record),
 		TEST(test_log_leaves_out_what_is_older_than_since),

@@ -476,6 +476,7 @@ static void test_client_silent_server_times_out(void **state)
 	assert_int_equal(ipc_client_call(&client, IPC_STATUS, NULL, 1000, &answer, &err),
 			 -ETIMEDOUT);
 	assert_null(answer);
+	assert_non_null(strstr(err.text, "'systemctl restart uwd' ends a hang and keeps the jobs"));
 	ipc_client_close(&client);
 	turns(fixture, 2);
 }
