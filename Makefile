@@ -335,6 +335,7 @@ unit: $(UNITS) $(O)/uw-shim $(O)/uw-launcher $(O)/uw-login $(O)/uw-exporter $(O)
 	$(Q)$(ENDS) tests/unit/test_completion.sh
 	$(Q)$(ENDS) tests/unit/test_node_health.sh
 	$(Q)UW_BUILD=$(O) $(ENDS) /usr/bin/python3 $(PYTHON_TEST) tests/unit/test_top_screen.py
+	$(Q)$(if $(SAN),: ,)UW_BUILD=$(O) $(ENDS) /usr/bin/python3 $(PYTHON_TEST) tests/unit/test_answer_time.py -q
 	$(Q)$(ENDS) /usr/bin/python3 $(PYTHON_TEST) tests/pages/test_pages.py -q
 	$(Q)UW_BUILD=$(O) $(ENDS) python3 $(PYTHON_TEST) -m unittest discover -q -s tests/bench
 	$(Q)UW_BUILD=$(O) $(ENDS) /usr/bin/python3 $(PYTHON_TEST) -m unittest discover -q -s tests/exporter
