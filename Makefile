@@ -211,6 +211,12 @@ build/man/%: scripts/man/%.scd Makefile | build/deps/build
 	$(Q)sed '1s/$$/ "uwctl $(VERSION)"/' $< | scdoc >$@
 	$(Q)! grep -q '^\.TS' $@ || sed -i "1i '\\\\\" t" $@
 
+# Of what uwd answers, the page has what uwd says of it itself.
+build/man/uwctl-json.7: scripts/man/uwctl-json.7.scd Makefile $(O)/uwctl | build/deps/build
+	$(Q)mkdir -p $(@D)
+	$(Q)$(O)/uwctl help --interface | \
+		sed -e '1s/$$/ "uwctl $(VERSION)"/' -e '/^@INTERFACE@$$/{r /dev/stdin' -e 'd}' $< | scdoc >$@
+
 # ---- tests ----
 TEST_LAYERS := cli slurm exporter metrics daemon lease jobs store login launcher shim guard keep conf policy record ipc lib cgroups kern act ledger sense model base
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_LAYERS:%=$(O)/lib/%.a) | build/deps/test
@@ -335,7 +341,7 @@ unit: $(UNITS) $(O)/uw-shim $(O)/uw-launcher $(O)/uw-login $(O)/uw-exporter $(O)
 	$(Q)$(ENDS) tests/unit/test_completion.sh
 	$(Q)$(ENDS) tests/unit/test_node_health.sh
 	$(Q)UW_BUILD=$(O) $(ENDS) /usr/bin/python3 $(PYTHON_TEST) tests/unit/test_top_screen.py
-	$(Q)$(if $(SAN),: ,)UW_BUILD=$(O) $(ENDS) /usr/bin/python3 $(PYTHON_TEST) tests/unit/test_answer_time.py -q
+	$(Q)$(if $(SAN),: ,)UW_BUILD=$(O) $(ENDS) /usr/bin/python3 $(PYTHON_TEST) tests/unit/test_commands.py -q
 	$(Q)$(ENDS) /usr/bin/python3 $(PYTHON_TEST) tests/pages/test_pages.py -q
 	$(Q)UW_BUILD=$(O) $(ENDS) python3 $(PYTHON_TEST) -m unittest discover -q -s tests/bench
 	$(Q)UW_BUILD=$(O) $(ENDS) /usr/bin/python3 $(PYTHON_TEST) -m unittest discover -q -s tests/exporter

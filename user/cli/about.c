@@ -9,6 +9,7 @@
 #include "user/cli/command.h"
 #include "user/cli/help.h"
 #include "user/cli/remote.h"
+#include "user/ipc/interface.h"
 
 int command_version(struct cli *cli)
 {
@@ -73,11 +74,26 @@ static int print_help(const struct cli *cli, const struct command *command)
 	return CLI_OK;
 }
 
+/* Of this uwctl; a uwd that runs says it of itself. */
+static int print_interface(const struct cli *cli)
+{
+	AUTO_FREE char *text = ipc_interface_text();
+
+	if (!text)
+		return CLI_FAILED;
+	if (cli->options.json)
+		return cli_print_json(cli, json_pack("{s:s}", "description", text));
+	fputs(text, cli->screen.out);
+	return CLI_OK;
+}
+
 int command_help(struct cli *cli)
 {
 	const struct command *command;
 	const char *near;
 
+	if (cli->options.interface)
+		return print_interface(cli);
 	command = cli->argc ? command_find(cli->commands, cli->argv[0]) : NULL;
 	if (command || !cli->argc)
 		return print_help(cli, command);

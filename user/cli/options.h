@@ -69,7 +69,8 @@ enum option_id {
 	OPTION_AROUND,
 	OPTION_RECORDING,
 	OPTION_REDACT,
-	OPTION_BUDGETS, /* of recommend */
+	OPTION_BUDGETS,   /* of recommend */
+	OPTION_INTERFACE, /* of help */
 	/* What a task may say: the keys of user/conf/task.c but its command. */
 	OPTION_COMPONENT,
 	OPTION_MEMORY,
@@ -116,7 +117,7 @@ struct options {
 	enum screen_colour colour;
 	const char *config, *socket, *name, *file, *out;
 	const char *component, *key, *tag, *state, *output, *sort;
-	bool batch, read_only, redact, replay, budgets;
+	bool batch, read_only, redact, replay, budgets, interface;
 	const char *policy, *capacity, *stretch, *jitter, *ramp, *seed, *runs, *html, *recording,
 		*at;
 	uint64_t count, lines, frames, around;
