@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/policy_fixture.h"
+#include "user/policy/conditions.h"
 #include "user/policy/checkpoint.h"
 
 static void test_equal_states_and_frames_give_equal_plans(void **data)
@@ -289,6 +290,35 @@ static void test_view_of_no_component_is_empty(void **data)
 	assert_true(view.time_to_limit_us == TTL_NEVER);
 }
 
+/* Who looks at a condition that is not met, or is, is told by how much. */
+static void test_each_condition_says_how_far_it_is(void **data)
+{
+	static const struct {
+		uint32_t some, full;
+		const char *critical, *high, *medium;
+	} rows[] = {
+		{0, 50, "19.5 points more", "4.5 points more", "10 points more"},
+		{1250, 2300, "3 points over it", "18 points over it", "2.5 points over it"},
+	};
+	struct fixture *f = *data;
+	struct component_view view;
+	struct conditions all;
+
+	fixture_step(f);
+	policy_view(f->state, HOG, &view);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		view.some_permyriad = rows[i].some;
+		view.full_permyriad = rows[i].full;
+		conditions_of(&f->config.policy, &f->config.component[HOG], &view, f->frame.now_us,
+			      &all);
+		for (uint32_t k = 0; k < all.count; k++)
+			assert_true(*all.condition[k].text);
+		assert_string_equal(all.condition[5].text, rows[i].critical);
+		assert_string_equal(all.condition[6].text, rows[i].high);
+		assert_string_equal(all.condition[7].text, rows[i].medium);
+	}
+}
+
 /* A second of growth after a start says nothing of when the limit is reached. */
 static void test_time_to_limit_is_told_when_it_has_come_some_way(void **data)
 {
@@ -324,6 +354,7 @@ int main(void)
 		FIXTURE_TEST(test_time_that_goes_back_is_no_time),
 		FIXTURE_TEST(test_random_bytes_are_survived),
 		FIXTURE_TEST(test_view_of_no_component_is_empty),
+		FIXTURE_TEST(test_each_condition_says_how_far_it_is),
 		FIXTURE_TEST(test_time_to_limit_is_told_when_it_has_come_some_way),
 	};
 

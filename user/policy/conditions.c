@@ -58,6 +58,17 @@ static void room_text(const struct component_view *view, uint64_t edge_permyriad
 			 units_print_bytes(slope, rate));
 }
 
+/* "19.5 points more", "3 points over it" */
+static void share_text(uint64_t observed, uint64_t threshold, char buf[static CONDITION_TEXT_LEN])
+{
+	uint64_t size = observed < threshold ? threshold - observed : observed - threshold;
+	char share[UNITS_TEXT_LEN];
+
+	units_print_permyriad(size, share); /* without its sign of percent */
+	snprintf(buf, CONDITION_TEXT_LEN, "%.*s points %s", (int)strlen(share) - 1, share,
+		 observed < threshold ? "more" : "over it");
+}
+
 /* Adaptive edges are said where they have moved. */
 static void moved_text(int32_t shift_permyriad, char buf[static CONDITION_TEXT_LEN])
 {
@@ -93,15 +104,17 @@ static void add_stalls(const struct component_view *view, struct conditions *all
 {
 	for (uint32_t i = 0; i < LEVEL_STALL_RULES; i++) {
 		const struct level_stall_rule *rule = &level_stall_rules[i];
+		struct condition *place = add(
+			all, &(struct condition){
+				     .name = rule->full ? "all stalled (5s)" : "some stalled (2s)",
+				     .observed = rule->full ? view->full_permyriad
+							    : view->some_permyriad,
+				     .threshold = rule->permyriad,
+				     .unit = REASON_UNIT_PERMYRIAD,
+				     .leads_to = level_name(rule->level),
+			     });
 
-		add(all,
-		    &(struct condition){
-			    .name = rule->full ? "all stalled (5s)" : "some stalled (2s)",
-			    .observed = rule->full ? view->full_permyriad : view->some_permyriad,
-			    .threshold = rule->permyriad,
-			    .unit = REASON_UNIT_PERMYRIAD,
-			    .leads_to = level_name(rule->level),
-		    });
+		share_text(place->observed, place->threshold, place->text);
 	}
 }
 
