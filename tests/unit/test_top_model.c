@@ -471,6 +471,23 @@ static void test_a_held_job_says_who_held_it(void **state)
 	assert_string_equal(top->frame.job[0].brief, "held by root");
 }
 
+/* A column of ten letters has no room for why a job was started, and needs none. */
+static void test_a_running_job_says_why_where_there_is_room(void **state)
+{
+	struct top_fixture *top = *state;
+	AUTO_JSON json_t *answer = json_loads(
+		"{\"jobs\": [{\"id\": 1, \"state\": \"running\", \"at_limit_us\": null, \"why\": "
+		"{\"reason\": \"first\", \"text\": \"nothing is known of its key\"}}, "
+		"{\"id\": 2, \"state\": \"running\", \"at_limit_us\": 5, \"why\": {\"reason\": "
+		"\"first\", \"text\": \"grew\"}}]}",
+		0, NULL);
+
+	read_jobs(answer, 0, &top->frame);
+	assert_string_equal(top->frame.job[0].why, "nothing is known of its key");
+	assert_string_equal(top->frame.job[0].brief, "");
+	assert_string_equal(top->frame.job[1].brief, "grew");
+}
+
 /* A line has room for so much, and a terminal may be wider. */
 static void test_what_is_told_at_length_is_whole_at_any_width(void **state)
 {
@@ -547,6 +564,7 @@ int main(void)
 		TOP_TEST(test_writes_are_those_of_the_leaves_there_are),
 		TOP_TEST(test_calls_name_what_was_chosen),
 		TOP_TEST(test_a_held_job_says_who_held_it),
+		TOP_TEST(test_a_running_job_says_why_where_there_is_room),
 		TOP_TEST(test_what_is_told_at_length_is_whole_at_any_width),
 		TOP_TEST(test_columns_go_by_rank_and_the_name_is_cut_last),
 	};

@@ -14,12 +14,34 @@ import pyte
 HANGS_S = 60  # what has not come by then does not come
 
 
+class Screen(pyte.Screen):
+    """Scrolls too, which ncurses has done where lines that it draws stood elsewhere."""
+
+    def scroll(self, at_bottom, step, count):
+        margins, y = self.margins, self.cursor.y
+        self.cursor.y = (margins.bottom if margins else self.lines - 1) if at_bottom else (margins.top if margins else 0)
+        for _ in range(count or 1):
+            step()
+        self.cursor.y = y
+
+    def scroll_up(self, count=1):
+        self.scroll(True, self.index, count)
+
+    def scroll_down(self, count=1):
+        self.scroll(False, self.reverse_index, count)
+
+
+class Stream(pyte.ByteStream):
+    csi = {**pyte.ByteStream.csi, "S": "scroll_up", "T": "scroll_down"}
+    events = pyte.ByteStream.events | {"scroll_up", "scroll_down"}
+
+
 class Terminal:
     """Waits for what is on the screen, and never for time."""
 
     def __init__(self, argv, columns, rows, **environment):
-        self.screen = pyte.Screen(columns, rows)
-        self.stream = pyte.ByteStream(self.screen)
+        self.screen = Screen(columns, rows)
+        self.stream = Stream(self.screen)
         self.sent = b""  # all that the program wrote
         self.status = None
         self.fd, self.end_fd = os.openpty()  # ours, and that of the program, which tells its modes after it

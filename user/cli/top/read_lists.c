@@ -47,9 +47,10 @@ static void read_job(const json_t *from, uint64_t wall_us, struct top_job *job)
 	READ_TEXT(job->component, from, "component");
 	READ_TEXT(job->state, from, "state");
 	text_copy(job->why, sizeof(job->why), job_text_clause(from, clause));
+	/* Why it was started is of no use in few words, and when it ends has a column. */
 	if (!strcmp(json_get_text(why, "reason"), "request"))
 		text_copy(job->brief, sizeof(job->brief), job->why);
-	else
+	else if (strcmp(job->state, "running") != 0 || job->at_limit_us != FRAME_ABSENT)
 		job_text_why(why, job->brief);
 }
 
