@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "tests/unit/calls_fixture.h"
+#include "user/daemon/methods/totals.h"
 
 #define ITEMS 1500U
 
@@ -204,6 +205,31 @@ static void test_calls_more_than_its_component_can_have_is_refused(void **state)
 	ask(calls, NULL);
 }
 
+/* What is said to be queued in all is what is by class. */
+static void test_queued_means_the_same_in_each_sum(void **state)
+{
+	struct calls *calls = *state;
+	struct jobs_fixture *f = &calls->jobs;
+	char buf[256];
+	struct jobs_item item = sh_item("true", buf, sizeof(buf));
+	AUTO_JSON json_t *totals = NULL;
+	const json_t *class;
+	uint64_t queued = 0;
+	size_t i;
+
+	item.spec.memory_bytes = 4 * JOBS_BUDGET; /* it never starts */
+	submit(f, &item, 1);
+	item.spec.held = true;
+	submit(f, &item, 1);
+	totals = totals_encode(&calls->daemon);
+	assert_int_equal(json_get_u64(totals, "queued"), 1);
+	assert_int_equal(json_get_u64(totals, "held"), 1);
+	json_array_foreach (json_object_get(totals, "classes"), i, class)
+		queued += json_get_u64(class, "queued");
+	assert_int_equal(queued, 1);
+	assert_int_equal(json_get_u64(json_object_get(totals, "total"), "queued"), 1);
+}
+
 /* ---- many in one call ---- */
 
 static json_t *many(uint32_t count, bool dry_run)
@@ -300,6 +326,7 @@ int main(void)
 		CALLS_TEST(test_calls_who_may_not_submit_is_told_before_all_else),
 		CALLS_TEST(test_calls_environments_have_bounds),
 		CALLS_TEST(test_calls_many_environments_are_too_many_together),
+		CALLS_TEST(test_queued_means_the_same_in_each_sum),
 		CALLS_TEST(test_calls_dry_run_tells_what_would_be),
 		CALLS_TEST(test_calls_more_than_its_component_can_have_is_refused),
 		CALLS_TEST(test_submit_of_many_comes_in_parts),

@@ -135,6 +135,33 @@ static void test_one_job_is_shown_at_length(void **state)
 	assert_string_equal(old, record_80);
 }
 
+/* 23 hours is what the scheduler counts with, and no promise of anybody's. */
+static void test_a_job_without_a_time_is_not_expected_to_end(void **state)
+{
+	static const struct {
+		const char *time, *want;
+	} rows[] = {{"null", NULL}, {"90000000000", "  expected   to end in about 23h\n"}};
+	struct fake *fake = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_FREE char *text = NULL, *answer = NULL;
+
+		assert_true(
+			asprintf(
+				&answer,
+				"{\"ended\": null, \"queued\": {\"id\": 1, \"state\": \"running\", "
+				"\"end_in_us\": 82800000000, \"time_us\": %s}}",
+				rows[i].time) > 0);
+		fake->answer[IPC_QUEUE][0] =
+			"{\"jobs\": [{\"id\": 1}], \"total\": 1, \"next\": null}";
+		fake->answer[IPC_JOB][0] = answer;
+		assert_int_equal(UWCTL(fake, 80, &text, "queue", "1"), 0);
+		assert_int_equal(strstr(text, "expected") != NULL, rows[i].want != NULL);
+		if (rows[i].want)
+			assert_non_null(strstr(text, rows[i].want));
+	}
+}
+
 static void test_an_array_is_shown_as_a_table(void **state)
 {
 	struct fake *fake = *state;
@@ -387,6 +414,7 @@ int main(void)
 		TEST(test_queue_is_read_page_by_page),
 		TEST(test_filters_reach_uwd),
 		TEST(test_one_job_is_shown_at_length),
+		TEST(test_a_job_without_a_time_is_not_expected_to_end),
 		TEST(test_an_array_is_shown_as_a_table),
 		TEST(test_changes_are_told_one_by_one),
 		TEST(test_wait_passes_the_highest_status_on),

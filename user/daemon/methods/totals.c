@@ -54,11 +54,13 @@ static int add_total(void *data, const struct store_total *total)
 	return 0;
 }
 
+/* Held jobs and those that wait for others are counted by state alone, as in the queue's own
+ * figures. */
 static void add_live(struct sums *sums, enum job_state state, uint32_t count)
 {
 	if (job_state_is_active(state))
 		sums->running += count;
-	else if (!job_state_is_end(state))
+	else if (state == JOB_QUEUED)
 		sums->queued += count;
 }
 
