@@ -143,6 +143,33 @@ scrape() {
 }
 expect_match "what it says" "$(scrape)" 'uw_component_current_bytes\{component="cache"\} [1-9]'
 
+# ---- Prometheus of its own package, told of it as uw-exporter(8) says, with the rules of the package ----
+{
+	printf 'global:\n  scrape_interval: 1s\n  evaluation_interval: 1s\nrule_files: [/usr/share/uw/uw.rules.yml]\n'
+	page_block 1 uw-exporter.8
+} >/etc/prometheus/prometheus.yml
+systemctl restart prometheus
+prometheus_says() { # prometheus_says PATH: of its API
+	exec 5<>/dev/tcp/127.0.0.1/9090
+	printf 'GET /api/v1/%s HTTP/1.0\r\n\r\n' "$1" >&5
+	cat <&5
+	exec 5<&-
+}
+has_scraped() {
+	prometheus_says 'query?query=uw_up' 2>/dev/null | grep -q '"job":"uw"}.*"value":\[[0-9.]*,"1"\]'
+}
+wait_until 60 has_scraped
+expect_match "a series" "$(prometheus_says 'query?query=uw_component_current_bytes')" '"component":"cache"'
+rules_are_well() {
+	local said
+	said=$(prometheus_says rules)
+	[ "$(grep -o '"health":"ok"' <<<"$said" | wc -l)" = "$(grep -c 'alert:' /usr/share/uw/uw.rules.yml)" ]
+}
+wait_until 60 rules_are_well
+expect "alarms" "$(prometheus_says alerts | grep -o '"state":"firing"' || true)" ""
+systemctl stop prometheus
+echo "Prometheus: $SECONDS s"
+
 # ---- upgraded, with a job that runs and a leaf that is frozen ----
 job=$(uwctl submit -c jobs -m 40M --time-limit 1h -- sleep 600)
 job=${job//[!0-9]/}
