@@ -251,7 +251,7 @@ static int print_json(const struct cli *cli, const struct simulation *sim,
 			  (int)sim->options.ramp_permille * 10, "jobs", (int)mean->jobs, "left_out",
 			  (int)sim->trace.left_out, "faulty_lines", (int)sim->trace.faulty,
 			  "never_fit", (int)sim->never, "processors", sim->trace.processors, "mean",
-			  figures_json(mean), "worst_seed", (json_int_t)(sim->seed + worst), "runs",
+			  figures_json(mean), "worst_seed", (json_int_t)sim->seed + worst, "runs",
 			  runs));
 }
 
