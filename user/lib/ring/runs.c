@@ -222,6 +222,11 @@ static ALWAYS_INLINE int try_claim(struct uw_ring *ring, enum ring_side side, ui
 	return 1;
 }
 
+static inline void *records_of(const struct uw_ring *ring, const struct ring_run *run)
+{
+	return ring->records + (run->at & (ring->slot_count - 1)) * ring->stride;
+}
+
 static ALWAYS_INLINE int take(struct uw_ring *ring, enum ring_side side, uint32_t count,
 			      void **ret_bytes)
 {
@@ -237,14 +242,48 @@ static ALWAYS_INLINE int take(struct uw_ring *ring, enum ring_side side, uint32_
 	}
 	if (rc)
 		return rc < 0 ? rc : -EAGAIN;
-	*ret_bytes = ring->records + (run->at & (ring->slot_count - 1)) * ring->stride;
+	*ret_bytes = records_of(ring, run);
 	return (int)(count < run->count ? count : run->count);
+}
+
+static __attribute__((noinline)) int take_any(struct uw_ring *ring, enum ring_side side,
+					      uint32_t count, void **ret_bytes)
+{
+	return side == RING_WRITER ? take(ring, RING_WRITER, count, ret_bytes)
+				   : take(ring, RING_READER, count, ret_bytes);
+}
+
+/* What there mostly is, where all take as many at a time: one run of just so many. */
+static ALWAYS_INLINE bool claim_whole(struct uw_ring *ring, enum ring_side side, uint32_t count)
+{
+	uint64_t at = atomic_load_explicit(claimed_by(ring, side), memory_order_acquire), seen = at;
+	uint32_t room = ring->slot_count - (uint32_t)(at & (ring->slot_count - 1));
+	struct ring_run *run = &ring->run[side];
+
+	if (count - 1 >= RING_RUN_MAX || count > room || !ring->writable || run->count)
+		return false;
+	if (atomic_load_explicit(word_at(ring, at), memory_order_acquire) !=
+	    word_for(ring, at, ready_states[side], count))
+		return false;
+	ring_write_down(ring, side, at, count);
+	if (!atomic_compare_exchange_strong(claimed_by(ring, side), &seen, at + count)) {
+		ring_write_down(ring, side, 0, 0);
+		return false;
+	}
+	run->at = at;
+	run->count = count;
+	return true;
 }
 
 int ring_runs_take(struct uw_ring *ring, enum ring_side side, uint32_t count, void **ret_bytes)
 {
-	return side == RING_WRITER ? take(ring, RING_WRITER, count, ret_bytes)
-				   : take(ring, RING_READER, count, ret_bytes);
+	bool is_whole = side == RING_WRITER ? claim_whole(ring, RING_WRITER, count)
+					    : claim_whole(ring, RING_READER, count);
+
+	if (!is_whole)
+		return take_any(ring, side, count, ret_bytes);
+	*ret_bytes = records_of(ring, &ring->run[side]);
+	return (int)count;
 }
 
 /* What is committed of a run is published by one store, and the rest left out. */
