@@ -127,6 +127,7 @@ COLUMNS = [("mean wait", "wait_s", "{:,.0f} s"), ("worst seed", "worst_seed_wait
            ("slowdown", "bsld", "{:,.2f}"), ("worst seed", "worst_seed_bsld", "{:,.2f}"),
            ("p95", "bsld_p95", "{:,.1f}"), ("longest", "wait_max_s", "{:,.0f} s"), ("failed", "failed_pct", "{:.2f} %"),
            ("inversions", "inversions", "{:,.0f}"), ("waste", "waste_gbh", "{:,.0f} GiB h"),
+           ("sizing alone", "sizing_waste_gbh", "{:,.0f} GB h"), ("failed", "sizing_failed_pct", "{:.2f} %"),
            ("critical", "wait_critical_s", "{:,.0f} s"), ("deferred", "wait_deferred_s", "{:,.0f} s")]
 
 

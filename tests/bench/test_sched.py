@@ -11,6 +11,7 @@ import sched_page
 def figures(wait=1, bsld=1, p95=1, failed=0, longest=1):
     return {"wait_s": wait, "bsld": bsld, "bsld_p95": p95, "failed_pct": failed, "wait_max_s": longest,
             "worst_seed_wait_s": wait, "worst_seed_bsld": bsld, "inversions": 0, "waste_gbh": 2,
+            "sizing_waste_gbh": 100, "sizing_failed_pct": 3,
             "wait_critical_s": 0, "wait_deferred_s": 5}
 
 
@@ -31,6 +32,12 @@ class TestMisses(unittest.TestCase):
         self.assertEqual(len(lines), 5)
         self.assertIn("nfmix12 uw wait_s: 391, at most 390", lines)
 
+    def test_sizing_has_targets_of_its_own(self):
+        wasteful = {**figures(), "sizing_waste_gbh": 161, "sizing_failed_pct": 3.1}
+        self.assertEqual(sched_bench.misses({"nfmix12": {"uw": wasteful}, "nfmix5": {"uw": figures()}}),
+                         ["nfmix12 uw sizing_waste_gbh: 161, at most 160",
+                          "nfmix12 uw sizing_failed_pct: 3.1, at most 3"])
+
     def test_a_seed_on_which_easy_is_better_is_named(self):
         runs = [seed("easy", 10, 2), seed("uw", 10, 2), seed("easy", 10, 2, number=2), seed("uw", 9, 2.1, number=2)]
         self.assertEqual(sched_bench.misses({}, runs), ["kth seed 2 uw bsld: 2.1, EASY 2"])
@@ -45,6 +52,7 @@ def answer(wait, longest):
     return {"wait": {"mean_us": wait * 1e6, "max_us": longest * 1e6}, "slowdown": {"mean": 2.0001, "p95": 3},
             "failed_jobs": 1.5, "allocated_permyriad": 5000, "used_permyriad": 4000, "overtaken_max": 7,
             "waste_byte_hours": 1.234 * 2**30, "inversions": {"by_class": 4},
+            "sizing": {"waste_byte_hours": 5.678e9, "failed_permyriad": 150},
             "classes": {"critical": {"wait": {"mean_us": 1}}, "deferred": {"wait": {"mean_us": 9}}}}
 
 
@@ -53,6 +61,7 @@ class TestFigures(unittest.TestCase):
         found = sched_bench.figures_of(answer(1.26, 5), 300)
         self.assertEqual((found["wait_s"], found["bsld"], found["waste_gbh"]), (1.3, 2.0, 1.23))
         self.assertEqual((found["failed_pct"], found["allocated_pct"]), (0.5, 50))
+        self.assertEqual((found["sizing_waste_gbh"], found["sizing_failed_pct"]), (5.68, 1.5))
 
     def test_the_worst_seed_and_the_longest_wait_are_of_all_runs(self):
         metric = sched_bench.metric_of({"jobs": 1, "mean": answer(2, 6), "runs": [answer(1, 9), answer(3, 3)]})

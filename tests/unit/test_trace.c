@@ -291,6 +291,38 @@ static void test_waste_is_what_is_reserved_past_the_peaks(void **data)
 	trace_done(&trace);
 }
 
+/* Asked 128, used 64, for an hour; and asked 64, used 100, which fails once and then has 128. */
+static void test_sizing_wastes_what_failed_tries_had(void **data)
+{
+	static const struct {
+		const char *text;
+		enum replay_policy policy;
+		double least_mib_h, most_mib_h, failed_pct;
+	} cases[] = {
+		{"0 3600 7200 128 64 1 2 5\n0 3600 7200 128 64 1 2 5\n", REPLAY_EASY, 128, 128, 0},
+		{"0 3600 7200 128 64 1 2 5\n0 3600 7200 128 64 1 2 5\n", REPLAY_UW, 65, 100, 0},
+		{"0 3600 7200 128 64 1 2 5\n0 3600 7200 128 64 1 2 5\n", REPLAY_ORACLE, 0, 0, 0},
+		{"0 3600 7200 64 100 1 2 5\n", REPLAY_EASY, 64 + 28, 64 + 28, 100},
+		{"0 3600 7200 64 100 1 2 5\n0 1 2 512 1 1 2 5\n", REPLAY_FCFS, 92, 92, 100},
+	};
+	struct replay_options options = {.capacity_bytes = 256 * MIB, .seed = 1};
+	const double mib_in_gb = (double)MIB / 1e9;
+	struct uw_err err = {0};
+	struct sizing sizing;
+	struct trace trace;
+
+	(void)data;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(read_text(cases[i].text, &trace, &err), 0);
+		options.policy = cases[i].policy;
+		assert_int_equal(sizing_of(&trace, &options, &sizing, &err), 0);
+		assert_true(sizing.waste_gb_h >= cases[i].least_mib_h * mib_in_gb - 1e-9);
+		assert_true(sizing.waste_gb_h <= cases[i].most_mib_h * mib_in_gb + 1e-9);
+		assert_true(sizing.failed_pct == cases[i].failed_pct);
+		trace_done(&trace);
+	}
+}
+
 /* At 0, without a run: the clock of a trace begins there. */
 static void test_a_job_that_ends_at_once_has_ended(void **data)
 {
@@ -392,6 +424,7 @@ int main(void)
 		cmocka_unit_test(test_swf_with_memory_is_in_bytes_of_all_processors),
 		cmocka_unit_test(test_faulty_lines_of_swf_are_left_out_and_counted),
 		cmocka_unit_test(test_waste_is_what_is_reserved_past_the_peaks),
+		cmocka_unit_test(test_sizing_wastes_what_failed_tries_had),
 		cmocka_unit_test(test_a_job_that_ends_at_once_has_ended),
 		cmocka_unit_test(test_swf_pieces_of_a_job_are_not_counted),
 		cmocka_unit_test(test_trace_of_standard_input_is_read),

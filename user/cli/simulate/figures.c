@@ -187,6 +187,8 @@ void figures_mean(const struct figures *figures, uint32_t count, struct figures 
 		ret->overtaken_max += share * f->overtaken_max;
 		ret->waste_gib_h += share * f->waste_gib_h;
 		ret->makespan_s += share * f->makespan_s;
+		ret->sizing.waste_gb_h += share * f->sizing.waste_gb_h;
+		ret->sizing.failed_pct += share * f->sizing.failed_pct;
 		ret->inversions.by_class += share * f->inversions.by_class;
 		ret->inversions.by_size += share * f->inversions.by_size;
 		ret->inversions.by_length += share * f->inversions.by_length;

@@ -7,7 +7,7 @@
 #ifndef UW_CLI_SIMULATE_FIGURES_H
 #define UW_CLI_SIMULATE_FIGURES_H
 
-#include "user/cli/simulate/replay.h"
+#include "user/cli/simulate/sizing.h"
 
 struct figures_spread {
 	double mean, p50, p95, p99, max;
@@ -39,6 +39,7 @@ struct figures {
 	double makespan_s;
 	double waste_gib_h; /* reserved over time, less each job's peak over its run */
 	struct figures_inversions inversions;
+	struct sizing sizing; /* not of the schedule: sizing_of() */
 };
 
 /* -ENOMEM. */

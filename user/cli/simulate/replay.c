@@ -335,14 +335,15 @@ static void happen(struct play *play, const struct agenda_event *event)
 		by_kind[event->kind](play, event->job);
 }
 
-static void submit(struct play *play, uint32_t i)
+void replay_task(enum replay_policy by, const struct trace_job *job, uint32_t i, uint64_t submit_us,
+		 struct admit_task *ret)
 {
-	const struct policy_row *policy = &policies[play->options->policy];
-	const struct trace_job *job = &play->trace->job[i];
-	struct admit_task task = {
+	const struct policy_row *policy = &policies[by];
+
+	*ret = (struct admit_task){
 		.id = i + 1,
 		.key = job->key,
-		.submit_us = play->now_us,
+		.submit_us = submit_us,
 		.request_bytes =
 			policy->told_truth ? max_u64(job->peak_bytes, 1) : job->asked_bytes,
 		.declared_us = policy->told_truth ? job->run_us : job->declared_us,
@@ -352,7 +353,13 @@ static void submit(struct play *play, uint32_t i)
 		.memory_priority = job->memory_priority,
 		.flags = ADMIT_FREEZABLE | ADMIT_RESTARTABLE,
 	};
+}
 
+static void submit(struct play *play, uint32_t i)
+{
+	struct admit_task task;
+
+	replay_task(play->options->policy, &play->trace->job[i], i, play->now_us, &task);
 	if (admit_submit(play->admit, &task, play->now_us))
 		play->out->never++;
 }
@@ -412,7 +419,7 @@ static void play_on(struct play *play)
 	}
 }
 
-static uint64_t random_next(uint64_t *state)
+uint64_t replay_random(uint64_t *state)
 {
 	uint64_t z = *state += 0x9e3779b97f4a7c15ULL; /* splitmix64 */
 
@@ -430,7 +437,7 @@ static void set_submits(struct play *play)
 					  play->options->stretch_permille, PER_MILLE);
 
 		if (jitter)
-			submit = sub_sat(submit + random_next(&state) % (2 * jitter + 1), jitter);
+			submit = sub_sat(submit + replay_random(&state) % (2 * jitter + 1), jitter);
 		play->out->job[i].submit_us = submit;
 	}
 }
@@ -445,22 +452,22 @@ static int by_submit(const void *a, const void *b, void *data)
 	return x < y ? -1 : x > y;
 }
 
-static int begin_core(struct play *play, uint32_t keys)
-{
-	const struct policy_row *policy = &policies[play->options->policy];
-	struct admit_limits limits = {.tasks = play->out->count, .keys = keys};
-	struct admit_config config = {
-		.order = policy->order, .trust = policy->trust, .component_count = 1};
-
-	config.answer_max = play->options->answer_max;
-	play->admit = malloc(admit_size(&limits));
-	if (!play->admit || admit_init(play->admit, &limits, &config) < 0)
-		return -ENOMEM;
-	supply(play);
-	return 0;
-}
-
 #define KEYS_HELD 4096
+
+struct admit *replay_core(const struct replay_options *options, uint32_t tasks)
+{
+	const struct policy_row *policy = &policies[options->policy];
+	struct admit_limits limits = {.tasks = tasks, .keys = KEYS_HELD};
+	struct admit_config config = {.order = policy->order,
+				      .trust = policy->trust,
+				      .component_count = 1,
+				      .answer_max = options->answer_max};
+	AUTO_FREE struct admit *admit = malloc(admit_size(&limits));
+
+	if (!admit || admit_init(admit, &limits, &config) < 0)
+		return NULL;
+	return TAKE(admit);
+}
 
 static int begin(struct play *play, struct uw_err *err)
 {
@@ -472,8 +479,10 @@ static int begin(struct play *play, struct uw_err *err)
 	out->job = calloc(n, sizeof(*out->job));
 	play->live = calloc(n, sizeof(*play->live));
 	play->order = calloc(n, sizeof(*play->order));
-	if (!out->job || !play->live || !play->order || begin_core(play, KEYS_HELD) < 0)
+	play->admit = replay_core(play->options, n);
+	if (!out->job || !play->live || !play->order || !play->admit)
 		return err_set(err, -ENOMEM, "out of memory for %u jobs", n);
+	supply(play);
 	for (uint32_t i = 0; i < n; i++) {
 		play->order[i] = i;
 		out->never += never_fits(&play->trace->job[i], out->capacity_bytes);

@@ -76,6 +76,16 @@ int replay_run(const struct trace *trace, const struct replay_options *options, 
 	       struct uw_err *err);
 void replay_done(struct replay *replay);
 
+/* A core for so many tasks at once, as the policy wants it; free() it. NULL: out of memory. */
+struct admit *replay_core(const struct replay_options *options, uint32_t tasks);
+
+/* What the policy tells it of the job with index i. */
+void replay_task(enum replay_policy policy, const struct trace_job *job, uint32_t i,
+		 uint64_t submit_us, struct admit_task *ret);
+
+/* The next number of a series that state begins. */
+uint64_t replay_random(uint64_t *state);
+
 /* "fcfs" and so on; "?" out of range. -EINVAL. */
 const char *replay_policy_name(enum replay_policy policy);
 int replay_policy_parse(const char *text, enum replay_policy *ret_policy);

@@ -144,6 +144,8 @@ static int run_once(struct simulation *sim, uint32_t run, const char *html, stru
 	r = replay_run(&sim->trace, &sim->options, &replay, err);
 	if (!r)
 		r = figures_of(&sim->trace, &replay, &sim->figures[run], err);
+	if (!r)
+		r = sizing_of(&sim->trace, &sim->options, &sim->figures[run].sizing, err);
 	if (!r && html && run == 0) {
 		html_title(sim, title, sizeof(title));
 		r = html_write(html, title, &sim->trace, &replay, &sim->figures[0], err);
@@ -217,15 +219,16 @@ static json_t *figures_json(const struct figures *f)
 		json_object_set_new(classes, admit_class_name((enum admit_class)i),
 				    class_json(&f->class[i]));
 	return json_pack(
-		"{s:o, s:o, s:o, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:f, s:f, s:I, s:I, s:o}",
+		"{s:o, s:o, s:o, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:f, s:f, s:I, s:I, s:{s:I, s:I}, s:o}",
 		"wait", times_json(&f->wait_s), "slowdown", ratios_json(&f->slowdown), "classes",
 		classes, "allocated_permyriad", permyriads(f->allocated_pct), "used_permyriad",
 		permyriads(f->used_pct), "failed_permyriad", permyriads(f->failed_pct),
 		"failed_jobs", f->failed_jobs, "failed_attempts", f->failed_attempts, "grown",
 		f->grown, "stood_us", microseconds(f->stood_s), "overtaken_mean", f->overtaken_mean,
 		"overtaken_max", f->overtaken_max, "makespan_us", microseconds(f->makespan_s),
-		"waste_byte_hours", (json_int_t)(f->waste_gib_h * (double)GIB), "inversions",
-		inversions_json(&f->inversions));
+		"waste_byte_hours", (json_int_t)(f->waste_gib_h * (double)GIB), "sizing",
+		"waste_byte_hours", (json_int_t)(f->sizing.waste_gb_h * 1e9), "failed_permyriad",
+		permyriads(f->sizing.failed_pct), "inversions", inversions_json(&f->inversions));
 }
 
 static int print_json(const struct cli *cli, const struct simulation *sim,
@@ -349,6 +352,8 @@ static int print_text(const struct cli *cli, const struct simulation *sim, const
 		f->failed_attempts);
 	fprintf(out, "grew         %.0f times in place; stood still for it %s in all\n", f->grown,
 		seconds(f->stood_s, stood));
+	fprintf(out, "sizing       one by one: %.1f GB h wasted, %.2f failed tries in 100 jobs\n",
+		f->sizing.waste_gb_h, f->sizing.failed_pct);
 	fprintf(out, "overtaken    %.1f times a job, at most %.0f\n", f->overtaken_mean,
 		f->overtaken_max);
 	fprintf(out,
