@@ -15,8 +15,8 @@ static void test_first_of_a_key_gets_its_request_and_teaches(void **data)
 	f->now_us += S(100);
 	end_task(f, 1, 10);
 	admit_supply(f->admit, &f->supply, f->now_us);
-	/* 1.01 + 0 spread + .3 / 1 */
-	assert_int_equal(view(f, 2).footprint_bytes / KIB, M(10) * 131 / 100 / KIB);
+	/* 1.01 + 0 spread + .02 / 1 */
+	assert_int_equal(view(f, 2).footprint_bytes / KIB, M(10) * 103 / 100 / KIB);
 	assert_int_equal(view(f, 2).run_us / US_PER_SEC, 100);
 	assert_false(view(f, 2).canary);
 }

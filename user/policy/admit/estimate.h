@@ -3,10 +3,10 @@
  * What a key's runs teach: how much memory and how long the next one will take. Pure integers.
  * struct admit_key is plain values, fixed in size, for storage as one blob: version first.
  *
- * Memory, of n runs: min(request, base * (1.01 + .3 * min(1, 2 * spread) / sqrt(n) + .3 / n)) with
+ * Memory, of n runs: min(request, base * (1.01 + .3 * min(1, 2 * spread) / sqrt(n) + .02 / n)) with
  *   base = max(p95 of the last 64, max of the last 5),  spread = (max - median) / max.
  * So keys whose higher runs are alike get little on top, however low others were, and one run alone
- * gets a third. p95 and not more since growth in place mends what is missing; where more than a
+ * gets 3 %. p95 and not more since growth in place mends what is missing; where more than a
  * quarter of the runs outgrew what they had it is the highest. All of it of the shares that the
  * peaks are of their requests or, where they vary less, of the peaks. Without any run it is the
  * request; a run that still goes on stands in once its peak has not risen for as long as it took to

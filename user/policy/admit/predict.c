@@ -8,7 +8,7 @@
 #include "user/policy/num.h"
 
 #define INPUT_BITS    24
-#define LINE_RUNS     4 /* fewer runs are no line */
+#define LINE_RUNS     3 /* fewer runs are no line */
 #define PERMILLE      1000
 #define MARGIN_PERMIL 1010
 #define PPM           1000000
