@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/syscall.h>
 
 static void test_without_uwd_nothing_opens(void **data)
 {
@@ -322,6 +323,41 @@ static void test_call_gives_up_after_five_seconds(void **data)
 	uw_close(uw);
 }
 
+#define AGAIN_US 20000 /* LIB_AGAIN_US */
+
+static _Atomic uint32_t tries;
+
+int connect(int fd, const struct sockaddr *address, socklen_t size)
+{
+	tries++;
+	return (int)syscall(SYS_connect, fd, address, size);
+}
+
+/* Each that finds none wakes the others. */
+static void test_threads_without_uwd_look_for_it_as_seldom_as_one(void **data)
+{
+	struct uw_fixture *f = *data;
+	struct uw *uw = uw_fixture_open(f);
+	struct freeing freeing[4];
+	uint64_t began_us;
+	pthread_t thread[4];
+
+	for (int i = 0; i < 4; i++)
+		freeing[i] = (struct freeing){uw, uw_get(uw, 1), 0};
+	uw_fixture_kill(f);
+	tries = 0;
+	began_us = clock_now_us();
+	for (int i = 0; i < 4; i++)
+		pthread_create(&thread[i], NULL, free_one, &freeing[i]);
+	for (int i = 0; i < 4; i++) {
+		pthread_join(thread[i], NULL);
+		assert_int_equal(freeing[i].rc, -ENOTCONN);
+	}
+	assert_in_range(tries, 1, (clock_now_us() - began_us) / AGAIN_US + 1);
+	uw_fixture_start(f);
+	uw_close(uw);
+}
+
 static void *get_all_the_time(void *data)
 {
 	struct patient *patient = data;
@@ -472,6 +508,7 @@ int main(void)
 		TEST(test_leases_outlive_an_uwd_that_is_killed),
 		TEST(test_call_waits_for_an_uwd_that_restarts),
 		FAST(test_call_gives_up_after_five_seconds),
+		FAST(test_threads_without_uwd_look_for_it_as_seldom_as_one),
 		TEST(test_nothing_is_lost_or_doubled_by_kills),
 		TEST(test_levels_reach_the_thread_and_survive_a_restart),
 		TEST(test_own_loop_hears_the_latest_level),

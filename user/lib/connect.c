@@ -249,6 +249,8 @@ int lib_connect(struct uw *uw)
 		rc = settle_in(uw, fd);
 	if (rc && fd >= 0 && uw->socket != fd)
 		close(fd);
+	if (rc)
+		uw->again_us = lib_now_us() + LIB_AGAIN_US;
 	pthread_cond_broadcast(&uw->turned);
 	return rc;
 }

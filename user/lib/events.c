@@ -209,7 +209,7 @@ int uw_dispatch(struct uw *uw)
 	if (read(uw->timer, &ticks, sizeof(ticks)) < 0)
 		ticks = 0;
 	lib_take(uw, UINT32_MAX);
-	if (uw->socket < 0 && !uw->connects && lib_connect(uw))
+	if (uw->socket < 0 && !uw->connects && (lib_now_us() < uw->again_us || lib_connect(uw)))
 		lib_wake(uw, LIB_AGAIN_US);
 	else if (ticks)
 		lib_credit_tick(uw);

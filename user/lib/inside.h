@@ -134,9 +134,10 @@ struct uw {
 	int socket;          /* -1: not connected */
 	uint32_t connection; /* which one it is; never 0 */
 	int epoll, news,
-		kick; /* what uw_fd is; eventfds: callbacks are due; the reader is to look */
-	int timer;    /* when to try to connect again, for who has no call */
-	uint64_t key; /* by which uwd knows us again; 0: not yet */
+		kick;      /* what uw_fd is; eventfds: callbacks are due; the reader is to look */
+	int timer;         /* when to try to connect again, for who has no call */
+	uint64_t again_us; /* nobody tries before, whoever is woken meanwhile */
+	uint64_t key;      /* by which uwd knows us again; 0: not yet */
 	bool attends, forked, reads, connects;
 	bool takes_inputs; /* PACKET_INPUTS, of this connection */
 	uint32_t cookie;

@@ -52,13 +52,11 @@ static int find_back(struct uw *uw, uint64_t *lost_us)
 		*lost_us = now_us;
 	if (now_us - *lost_us > LIB_RECONNECT_US)
 		return -ENOTCONN;
-	if (uw->connects) {
-		sleep_until(uw, now_us + LIB_AGAIN_US);
+	if (uw->connects || now_us < uw->again_us) {
+		sleep_until(uw, uw->connects ? now_us + LIB_AGAIN_US : uw->again_us);
 		return 0;
 	}
 	rc = lib_connect(uw);
-	if (rc == -ENOTCONN)
-		sleep_until(uw, lib_now_us() + LIB_AGAIN_US);
 	return rc == -ENOTCONN ? 0 : rc;
 }
 
