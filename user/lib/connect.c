@@ -210,13 +210,18 @@ static struct lib_call *first_unsent(const struct uw *uw)
 	return call;
 }
 
+/* Takes fd. */
 static int settle_in(struct uw *uw, int fd)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
 	struct lib_call *call;
 
-	if (epoll_ctl(uw->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
-		return -errno;
+	if (epoll_ctl(uw->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
+		int rc = -errno;
+
+		close(fd);
+		return rc;
+	}
 	uw->socket = fd;
 	if (!++uw->connection)
 		uw->connection = 1;
@@ -235,8 +240,9 @@ int lib_connect(struct uw *uw)
 	int fd, rc;
 
 	uw->connects = true; /* so that nobody else sends, reads or has a lease come or go */
-	pthread_mutex_unlock(&uw->lock);
 	rc = fd = open_socket(uw->path);
+	uw->joining = fd >= 0 ? fd : -1;
+	pthread_mutex_unlock(&uw->lock);
 	if (fd >= 0)
 		rc = say_hello(uw, fd);
 	if (fd >= 0 && !rc && knew)
@@ -245,10 +251,11 @@ int lib_connect(struct uw *uw)
 		rc = offer_pools(uw, fd);
 	pthread_mutex_lock(&uw->lock);
 	uw->connects = false;
-	if (fd >= 0 && !rc)
-		rc = settle_in(uw, fd);
-	if (rc && fd >= 0 && uw->socket != fd)
+	uw->joining = -1;
+	if (fd >= 0 && rc)
 		close(fd);
+	else if (fd >= 0)
+		rc = settle_in(uw, fd);
 	if (rc)
 		uw->again_us = lib_now_us() + LIB_AGAIN_US;
 	pthread_cond_broadcast(&uw->turned);

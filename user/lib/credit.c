@@ -552,7 +552,6 @@ void lib_credit_return(struct uw *uw)
 
 void lib_credit_start(struct uw *uw)
 {
-	uw->small = NULL; /* a thread that is not there any more may have been making it larger */
 	uw->small_free = uw->untold_first = uw->untold_last = LIB_NONE;
 	uw->small_count = uw->small_pending = uw->credit_count = uw->owed_count = 0;
 	uw->to_tell = uw->soon = false;

@@ -2,8 +2,9 @@
 /*
  * Handles come and go. All of a process stand in one list, so that a child of fork can close what
  * it has of its parent's connections: a socket that it kept would keep its parent's end from being
- * seen. It forgets the leases, which are the parent's, and its locks are made anew, as a thread
- * that is not there any more may have held them.
+ * seen. Fork takes the locks of all: between the close of a socket and the note that it is closed
+ * its number may become another file's, which the child would close. The child forgets the leases,
+ * which are the parent's.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -32,7 +33,8 @@ static void start_locks(struct uw *uw)
 
 static void close_files(struct uw *uw)
 {
-	int *const files[] = {&uw->socket, &uw->epoll, &uw->news, &uw->kick, &uw->timer};
+	int *const files[] = {&uw->socket, &uw->joining, &uw->epoll,
+			      &uw->news,   &uw->kick,    &uw->timer};
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		if (*files[i] >= 0)
@@ -46,10 +48,14 @@ static void close_files(struct uw *uw)
 static void before_fork(void)
 {
 	pthread_mutex_lock(&handles_lock);
+	for (struct uw *uw = handles; uw; uw = uw->next)
+		pthread_mutex_lock(&uw->lock);
 }
 
 static void after_fork(void)
 {
+	for (struct uw *uw = handles; uw; uw = uw->next)
+		pthread_mutex_unlock(&uw->lock);
 	pthread_mutex_unlock(&handles_lock);
 }
 
@@ -72,8 +78,7 @@ static void in_child(void)
 		uw->threaded = uw->reads = uw->connects = false;
 		uw->running = 0;
 		uw->calls = NULL;
-		uw->lease = NULL; /* a thread that is not there any more may be moving it */
-		uw->lease_count = uw->lease_room = 0;
+		uw->lease_count = 0;
 		lib_credit_start(uw);
 	}
 	pthread_mutex_init(&handles_lock, NULL);
@@ -84,9 +89,14 @@ static void watch_forks(void)
 	pthread_atfork(before_fork, after_fork, in_child);
 }
 
-static void enter_list(struct uw *uw)
+void lib_watch_forks(void)
 {
 	pthread_once(&fork_once, watch_forks);
+}
+
+static void enter_list(struct uw *uw)
+{
+	lib_watch_forks();
 	pthread_mutex_lock(&handles_lock);
 	uw->next = handles;
 	handles = uw;
@@ -129,7 +139,6 @@ static int open_files(struct uw *uw)
 
 static void free_handle(struct uw *uw)
 {
-	close_files(uw);
 	while (uw->watchers) {
 		struct lib_watcher *watcher = uw->watchers;
 
@@ -152,7 +161,7 @@ int uw_open(const char *socket, struct uw **ret_uw)
 
 	if (!uw)
 		return -ENOMEM;
-	uw->socket = uw->epoll = uw->news = uw->kick = uw->timer = -1;
+	uw->socket = uw->joining = uw->epoll = uw->news = uw->kick = uw->timer = -1;
 	start_locks(uw);
 	lib_credit_start(uw);
 	uw->path = strdup(socket ? socket : LIB_SOCKET);
@@ -166,6 +175,7 @@ int uw_open(const char *socket, struct uw **ret_uw)
 			leave_list(uw);
 	}
 	if (rc) {
+		close_files(uw);
 		free_handle(uw);
 		return rc;
 	}
@@ -188,6 +198,9 @@ void uw_close(struct uw *uw)
 		return;
 	if (uw->threaded)
 		end_thread(uw);
+	pthread_mutex_lock(&uw->lock);
+	close_files(uw); /* while a child of fork would do the same */
+	pthread_mutex_unlock(&uw->lock);
 	leave_list(uw);
 	free_handle(uw);
 }

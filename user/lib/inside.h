@@ -132,6 +132,7 @@ struct uw {
 	pthread_cond_t turned; /* a call has ended, or nobody reads, or nothing runs any more */
 	char *path;
 	int socket;          /* -1: not connected */
+	int joining;         /* what may become the socket; -1: none */
 	uint32_t connection; /* which one it is; never 0 */
 	int epoll, news,
 		kick;      /* what uw_fd is; eventfds: callbacks are due; the reader is to look */

@@ -34,6 +34,7 @@ static void enter(struct lib_pool *pool)
 	pthread_mutex_unlock(&pool->uw->lock);
 }
 
+/* With its file, which a child of fork would not know of any more. */
 static void leave(const struct lib_pool *pool)
 {
 	lock_list(pool->uw);
@@ -42,6 +43,8 @@ static void leave(const struct lib_pool *pool)
 			*at = pool->next;
 			break;
 		}
+	if (pool->fd >= 0)
+		close(pool->fd);
 	pthread_mutex_unlock(&pool->uw->lock);
 }
 
@@ -180,8 +183,6 @@ void lib_pool_close(struct lib_pool *pool)
 	if (!pool)
 		return;
 	leave(pool);
-	if (pool->fd >= 0)
-		close(pool->fd);
 	if (!is_freed_later(pool))
 		uw_free(pool->uw, pool->id); /* of a child of fork it is the parent's: -ECHILD */
 	free(pool);

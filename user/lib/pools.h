@@ -23,6 +23,10 @@ struct lib_pool {
 	_Atomic bool gone; /* who owned it has ended, or uwd does not know it any more */
 };
 
+/* From now on fork takes the locks of all handles. Whoever calls with a lock of its own held that
+ * fork takes as well calls this first. */
+void lib_watch_forks(void);
+
 /* A pool of bytes, without memory. UW_DENIED as for a lease; -EEXIST: the user has one of that
  * name; -EINVAL: a name is 1 to 31 of a-z 0-9 _ -. */
 int lib_pool_create(struct uw *uw, const char *component, const char *name, uint64_t bytes,

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -32,8 +33,11 @@ void lib_wake(struct uw *uw, uint64_t us)
 
 void lib_disconnect(struct uw *uw)
 {
-	if (uw->socket >= 0)
-		close(uw->socket); /* leaves the epoll with it */
+	/* Closing it is not enough: a child that has a copy of it keeps it in the epoll. */
+	if (uw->socket >= 0) {
+		epoll_ctl(uw->epoll, EPOLL_CTL_DEL, uw->socket, NULL);
+		close(uw->socket);
+	}
 	uw->socket = -1;
 	uw->owed_count = 0;
 	for (struct lib_call *call = uw->calls; call; call = call->next)

@@ -59,8 +59,11 @@ static void in_child(void)
 	pthread_mutex_init(&segments_lock, NULL);
 }
 
+/* Who waits for uwd on behalf of a segment holds its lock, and takes the handle's: fork has to do
+ * so too, and what was registered first it does last. */
 static void watch_forks(void)
 {
+	lib_watch_forks();
 	pthread_atfork(before_fork, after_fork, in_child);
 }
 
@@ -73,6 +76,7 @@ static void enter_list(struct segment *segment)
 	pthread_mutex_unlock(&segments_lock);
 }
 
+/* With its file, which a child of fork would not know of any more. */
 static void leave_list(const struct segment *segment)
 {
 	pthread_mutex_lock(&segments_lock);
@@ -81,6 +85,8 @@ static void leave_list(const struct segment *segment)
 			*at = segment->next;
 			break;
 		}
+	if (segment->fd >= 0)
+		close(segment->fd);
 	pthread_mutex_unlock(&segments_lock);
 }
 
@@ -257,8 +263,6 @@ void segment_close(struct segment *segment)
 	leave_list(segment);
 	if (segment->base && !segment->forked)
 		munmap(segment->base, segment->bytes);
-	if (segment->fd >= 0)
-		close(segment->fd);
 	segment_leave(segment);
 	pthread_mutex_destroy(&segment->lock);
 	free(segment->open);
