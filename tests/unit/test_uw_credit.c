@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* libuw: small leases without asking. What crosses is told apart by a server that stands still. */
+#include "tests/unit/hang_guard.h"
 #include "tests/unit/uw_fast.h"
 
 #include <errno.h>
@@ -19,16 +20,26 @@ static int get_kib(struct uw *uw, uint64_t kib, uint32_t flags, uint64_t *ret_id
 	return rc ? rc : (grant.bytes == request.bytes ? 0 : -EIO);
 }
 
+/* Asks for it where there is none, as it may have gone back before one looked. */
+static bool has_credit_alone(const struct uw_fixture *f, struct uw *uw)
+{
+	uint32_t leases = uw_fixture_leases(f);
+	uint64_t id;
+
+	if (!leases) {
+		assert_int_equal(get_kib(uw, 4, 0, &id), 0);
+		assert_int_equal(uw_free(uw, id), 0);
+	}
+	return leases == 1;
+}
+
 /* A handle that has credit, and no lease but that. */
 static struct uw *open_with_credit(const struct uw_fixture *f)
 {
 	struct uw *uw = uw_fixture_open(f);
-	uint64_t id;
 
 	assert_int_equal(uw_start_thread(uw), 0);
-	assert_int_equal(get_kib(uw, 4, 0, &id), 0);
-	assert_int_equal(uw_free(uw, id), 0);
-	uw_fixture_await(f, 1);
+	UNTIL(has_credit_alone(f, uw));
 	return uw;
 }
 
@@ -53,7 +64,8 @@ static void test_small_lease_does_not_cross(void **data)
 	assert_int_equal(leased(f), LEASE_CREDIT_BYTES);
 	assert_int_equal(uw_free(uw, id), 0);
 	assert_int_equal(uw_free(uw, id), UW_STALE);
-	assert_int_equal(leased(f), LEASE_CREDIT_BYTES - 2 * MIB);
+	/* Later, where the library has not read yet under which id uwd knows it. */
+	UNTIL(leased(f) == LEASE_CREDIT_BYTES - 2 * MIB);
 	uw_close(uw);
 }
 
@@ -95,15 +107,13 @@ static void test_without_a_loop_there_is_no_credit(void **data)
 static void test_idle_credit_goes_back(void **data)
 {
 	struct uw_fixture *f = *data;
-	uint64_t began_us = clock_now_us(), id;
+	uint64_t began_us = clock_now_us();
 	struct uw *uw = open_with_credit(f);
 
 	uw_fixture_await(f, 0);
 	assert_true(clock_now_us() - began_us >= 900 * US_PER_MS);
 	assert_int_equal(leased(f), 0);
-	assert_int_equal(get_kib(uw, 1, 0, &id), 0);
-	assert_int_equal(uw_free(uw, id), 0);
-	uw_fixture_await(f, 1); /* and is there again when it is wanted */
+	UNTIL(has_credit_alone(f, uw)); /* and is there again when it is wanted */
 	uw_close(uw);
 }
 

@@ -190,9 +190,12 @@ static inline void uw_server_obey(struct uw_server *s, struct lease_server *serv
 	struct lease_totals totals;
 	struct uw_sums sums = {0};
 	uint8_t byte;
+	ssize_t size = read(fd, &byte, 1);
 
-	if (read(fd, &byte, 1) != 1)
-		_exit(0);
+	if (size < 0)
+		print_error("the server has lost its test: %s\n", strerror(errno));
+	if (size != 1)
+		_exit(size < 0);
 	if (byte < LEVEL__COUNT)
 		lease_server_level(server, MODELS, (enum level)byte, 100U * byte, clock_now_us());
 	if (byte >= UW_LENDS)
