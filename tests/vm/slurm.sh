@@ -192,6 +192,32 @@ put_clock +3
 ended 143
 expect_match "what srun says" "$(cat /tmp/limited.err)" 'DUE TO TIME LIMIT'
 
+# ---- a node whose host stays in an emergency ----
+mkdir /tmp/health
+look_at_health() {
+	PATH=/tmp/health:$PATH uw-node-health --node n2 --after 0 --calm 0 --state /tmp/health/kept
+}
+# As uwd says of a host that is short of memory; without this it says what is.
+emergency() {
+	printf '#!/bin/sh\necho "{ \\"host\\": { \\"stage\\": \\"stops\\" } }"\n' >/tmp/health/uwctl
+	chmod +x /tmp/health/uwctl
+	look_at_health
+	rm /tmp/health/uwctl
+}
+node_says() {
+	scontrol --oneliner show node n2 | grep -Eq "$1"
+}
+emergency
+wait_until 10 node_says ' State=[^ ]*DRAIN.* Reason=uw: memory emergency .stops for '
+expect "what uwd says of the host" "$(uwctl explain --json | json_at .host.stage)" calm
+look_at_health
+wait_until 10 node_says ' State=IDLE '
+scontrol update NodeName=n2 State=DRAIN Reason=disk
+emergency
+look_at_health
+wait_until 10 node_says ' State=[^ ]*DRAIN.* Reason=disk '
+scontrol update NodeName=n2 State=RESUME
+
 # ---- who may not, and what is none ----
 # refused TEXT OPTION...: the step does not run, and says so once
 refused() {
