@@ -45,17 +45,6 @@ is_restored() {
 	[ "$lent" = max ] || [ "$lent" -ge "$LENDER_HIGH" ]
 }
 
-now_us() {
-	local now=$EPOCHREALTIME
-	NOW_US=${now/./}
-}
-
-launch() {
-	uwd 2>>/tmp/uwd.log &
-	UWD_PID=$!
-	echo "$UWD_PID" >/run/uwd-under-test.pid
-}
-
 # Three ways to the instant of the kill: any time from the start of uwd on; soon after a client
 # froze the hog; and some seconds into an episode, when loans have been made.
 approach() {
@@ -97,7 +86,7 @@ for ((i = 1; i <= KILLS; i++)); do
 	[ "$took" -le "$worst" ] || worst=$took
 	[ "$took" -le "$PROMISED_US" ] || late=$((late + 1))
 	wait "$UWD_PID" 2>/dev/null || true
-	launch
+	launch_uwd
 done
 echo "kills=$KILLS frozen=$held_frozen squeezed=$held_squeezed late=$late worst_us=$worst"
 expect "kills after which something was held for over 1 s" "$late" 0
@@ -113,7 +102,7 @@ wait_until 30 is_frozen hogs/hog
 # Both killed: the next uwd mends it.
 kill -KILL "$(cat "$POOL/holder/cgroup.procs")" "$UWD_PID"
 wait "$UWD_PID" 2>/dev/null || true
-launch
+launch_uwd
 wait_until 10 grep -q . "$POOL/holder/cgroup.procs"
 wait_until 20 uwctl status
 
@@ -125,7 +114,7 @@ wait "$UWD_PID" 2>/dev/null || true
 is_restored || fail "uw-guard --undo left frozen=$frozen hogs=$high lender=$lent"
 
 # The guard alone: noticed and mended.
-launch
+launch_uwd
 wait_until 20 uwctl status
 guard=$(cat "$POOL/holder/cgroup.procs")
 kill -KILL "$guard"

@@ -94,9 +94,7 @@ while [ "$kills" -lt "$KILLS" ]; do
 	kill -KILL "$UWD_PID"
 	wait "$UWD_PID" 2>/dev/null || true
 	kills=$((kills + 1))
-	uwd 2>>/tmp/uwd.log &
-	UWD_PID=$!
-	echo "$UWD_PID" >/run/uwd-under-test.pid
+	launch_uwd
 done
 [ "$busy" -ge $((KILLS * 3 / 4)) ] || fail "only $busy of $KILLS kills found a job running"
 wait_until 20 uwctl status

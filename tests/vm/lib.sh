@@ -55,6 +55,16 @@ wait_until() {
 	within $(($1 * 5)) "${@:2}"
 }
 
+# figures NAME NUMBER...: a line of JSON for who counts over several cases
+figures() {
+	local out=''
+	while [ $# -gt 0 ]; do
+		out+=", \"$1\": $2"
+		shift 2
+	done
+	echo "figures {${out#, }}"
+}
+
 # page_block N [PAGE]: what uw-services(7) shows, or PAGE
 page_block() {
 	awk -v want="$1" '/^```/ { on = !on; count += on; next } on && count == want' "$PUT/${2-uw-services.7}.scd"
@@ -65,10 +75,14 @@ config() {
 	cat >/etc/uw/uw.conf
 }
 
-start_uwd() {
+launch_uwd() {
 	uwd "$@" 2>>/tmp/uwd.log &
 	UWD_PID=$!
 	echo "$UWD_PID" >/run/uwd-under-test.pid
+}
+
+start_uwd() {
+	launch_uwd "$@"
 	wait_until 20 uwctl status
 }
 
@@ -79,6 +93,13 @@ stop_uwd() {
 
 cg() {
 	cat "$POOL/$1"
+}
+
+# now_us: into $NOW_US, without a process
+now_us() {
+	local now=$EPOCHREALTIME
+	# shellcheck disable=SC2034 # for the cases
+	NOW_US=${now/./}
 }
 
 is_frozen() {

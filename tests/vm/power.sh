@@ -45,6 +45,7 @@ leave() {
 	umount "$STATE" || true
 	losetup --detach "$DISK"
 	umount "$BOOT_ID"
+	echo 500 >/proc/sys/vm/dirty_writeback_centisecs
 	kill "${PIDS[cutter]}"
 }
 
@@ -60,9 +61,7 @@ mount_disk() {
 boot() {
 	cat /proc/sys/kernel/random/uuid >"$SEEN/boot_id"
 	mount_disk || fail "the disk itself is broken"
-	uwd 2>>/tmp/uwd.log &
-	UWD_PID=$!
-	echo "$UWD_PID" >/run/uwd-under-test.pid
+	launch_uwd
 }
 
 kill_all() {
@@ -161,4 +160,4 @@ boot
 wait_until 20 uwctl status
 wait_until 60 no_jobs
 check_all || fail "after $LOSSES losses of power"
-echo "losses=$LOSSES seconds=$SECONDS"
+figures losses "$LOSSES" accepted "$(wc -l <"$SEEN/acked")" ran "$(wc -l <"$SEEN/ran")" seconds "$SECONDS"

@@ -1,0 +1,221 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2016 # single quotes hold what the jobs' shells expand
+# seconds: 60
+# timeout: 2400
+# kernels: 6.12
+# uwd and who works for it are killed at random, alone and in pairs: the guard, shims of jobs, launchers, the
+# keeper of pools, the exporter; with a hog that is frozen beside who is lent from, jobs that come and go, a
+# lease and a pool. A second after uwd has ended nothing is frozen or squeezed; no job is missing or ran twice,
+# and only those are lost whose shim was killed; the lease and what lies in the pool are there at the end.
+# `make chaos` has four hundred rounds of it.
+
+KILLS=${KILLS:-50} SEED=${SEED:-1}
+PROMISED_US=1000000
+SEEN=/tmp/pairs
+HOGS_HIGH=$((240 << 20)) LENDER_HIGH=$((300 << 20))
+
+config <<'END'
+[pool]
+usable = 1000M
+[policy]
+dwell = 1s
+[component hogs]
+share = 24%
+priority = 3
+freeze = yes
+lend = no
+borrow = yes
+[component lender]
+share = 30%
+priority = 5
+lend = yes
+[component owner]
+share = 30%
+priority = 9
+protect = budget
+[component batch]
+share = 10%
+END
+
+frozen=0 high=0 lent=0
+is_restored() {
+	read -r frozen <"$POOL/hogs/hog/cgroup.freeze"
+	read -r high <"$POOL/hogs/memory.high"
+	read -r lent <"$POOL/lender/memory.high"
+	[ "$frozen" = 0 ] || return 1
+	[ "$high" = max ] || [ "$high" -ge "$HOGS_HIGH" ] || return 1
+	[ "$lent" = max ] || [ "$lent" -ge "$LENDER_HIGH" ]
+}
+
+# ---- who is there ----
+
+start_hog() {
+	[ ! -d "$POOL/hogs/hog" ] || echo 1 >"$POOL/hogs/hog/cgroup.kill"
+	wait_until 10 test ! -d "$POOL/hogs/hog"
+	grow hogs hog 2000 --rate 60
+}
+
+start_exporter() {
+	uw-exporter --textfile "$SEEN/metrics" --every 1s 2>>"$SEEN/exporter.log" &
+	EXPORTER_PID=$!
+}
+
+submit() {
+	uwctl submit -c batch -m 3M -t 1s "$@" 2>/dev/null
+}
+
+submit_until_the_end() {
+	RANDOM=$SEED
+	while [ -e "$SEEN/on" ]; do
+		submit -- sh -c 'echo $UW_JOB_ID >>/tmp/pairs/ran; sleep 0.$((UW_JOB_ID % 10))' >>"$SEEN/acked" || true
+		sleep "0.$((RANDOM % 5))"
+	done
+}
+
+# ---- who is killed ----
+
+WAYS=(uwd uwd+guard uwd+guard uwd+shim uwd+shim uwd+launcher uwd+launcher uwd+keeper uwd+exporter
+	guard guard+shim shim shim+launcher launcher keeper exporter)
+declare -A killed
+
+# one_of PART: into $VICTIM, one of those that there are now, or none
+one_of() {
+	local found=()
+	case $1 in
+	uwd) found=("$UWD_PID") ;;
+	exporter) found=("$EXPORTER_PID") ;;
+	guard) mapfile -t found <"$POOL/holder/cgroup.procs" ;;
+	keeper) mapfile -t found <"$POOL/owner/pools/cgroup.procs" ;;
+	*) read -r -a found < <(pidof "uw-$1") || true ;;
+	esac
+	VICTIM=${found[*]:0:1}
+	[ ${#found[@]} -le 1 ] || VICTIM=${found[RANDOM % ${#found[@]}]}
+}
+
+# kill_way WAY: at once; $guard is the one that lives on
+kill_way() {
+	local part found=()
+	guard=
+	for part in ${1//+/ }; do
+		one_of "$part" 2>/dev/null
+		[ -z "$VICTIM" ] || found+=("$VICTIM")
+	done
+	[[ $1 = *guard* ]] || read -r guard <"$POOL/holder/cgroup.procs" || true
+	[ ${#found[@]} = 0 ] || kill -KILL "${found[@]}" 2>/dev/null || true
+	killed[$1]=$((${killed[$1]-0} + 1))
+	victims=$((victims + ${#found[@]}))
+}
+
+# Time runs from its end on, to which a kernel that has one processor for all of this may take a while.
+await_restored() { # await_restored WAY NUMBER
+	local began took
+	now_us
+	began=$NOW_US
+	wait "$UWD_PID" 2>/dev/null || true
+	now_us
+	took=$((NOW_US - began))
+	[ "$took" -le "$dying" ] || dying=$took
+	began=$NOW_US
+	[ -n "$guard" ] || /usr/libexec/uw/uw-guard --undo # as the unit does
+	until is_restored; do
+		now_us
+		[ $((NOW_US - began)) -lt $((3 * PROMISED_US)) ] ||
+			fail "kill $2 of $1: frozen=$frozen hogs=$high lender=$lent for 3 s"
+	done
+	now_us
+	took=$((NOW_US - began))
+	[ "$took" -le "$worst" ] || worst=$took
+	[ "$took" -le "$PROMISED_US" ] || late=$((late + 1))
+}
+
+after_kill() { # after_kill WAY NUMBER
+	if [[ $1 = *uwd* ]]; then
+		await_restored "$@"
+		launch_uwd
+	fi
+	if [[ $1 = *exporter* ]]; then
+		wait "$EXPORTER_PID" 2>/dev/null || true
+		start_exporter
+	fi
+}
+
+# Any time from the start of uwd on, or soon after a client froze the hog.
+approach() {
+	if [ $((RANDOM % 2)) = 0 ]; then
+		sleep "0.$((RANDOM % 10))"
+		return
+	fi
+	until uwctl freeze hogs/hog --for 60s >/dev/null 2>&1; do sleep 0.1; done
+	sleep "0.$((RANDOM % 3))"
+}
+
+# ---- and what must hold ----
+
+no_jobs() {
+	[ "$(uwctl queue --json | json_at .total)" = 0 ]
+}
+
+check_jobs() {
+	uwctl history --json --lines 0 >"$SEEN/history"
+	python3 - "$SEEN" <<-'END'
+		import collections, json, sys
+		lines = lambda name: [int(l) for l in open(f"{sys.argv[1]}/{name}") if l.strip()]
+		acked, ran = lines("acked"), collections.Counter(lines("ran"))
+		jobs = {job["id"]: job for job in json.load(open(f"{sys.argv[1]}/history"))["jobs"]}
+		states = collections.Counter(job["state"] for job in jobs.values())
+		wrong = [f"{i} was accepted and is missing" for i in acked if i not in jobs]
+		wrong += [f"{i} ran {n} times" for i, n in ran.items() if n > 1]
+		wrong += [f"{i} ran and is not known" for i in ran if i not in jobs]
+		wrong += [f"{i} is done and did not run" for i, job in jobs.items() if job["state"] == "done" and i not in ran]
+		wrong += [f"{i} is lost for {job['why']['reason']}" for i, job in jobs.items()
+		          if job["state"] == "lost" and job["why"]["reason"] != "shim-lost"]
+		wrong += [f"{i} has failed: {job['why']['reason']}" for i, job in jobs.items() if job["state"] == "failed"]
+		print(f"{len(acked)} accepted, {len(ran)} ran once, {dict(states)}")
+		print("\n".join(wrong[:20]))
+		sys.exit(len(wrong) > 0)
+	END
+}
+
+mkdir -p "$SEEN"
+touch "$SEEN/acked" "$SEEN/ran" "$SEEN/on"
+start_uwd
+speak_to lease "$SEEN/lease" "$PUT/uw_lease" owner 50 thread
+speak_to pool "$SEEN/pool" "$PUT/uw_pool" create owner one 16
+echo alloc 4 >&"${FDS[pool]}"
+echo fill >&"${FDS[pool]}"
+wait_until 10 grep -q 'fill ok' "$SEEN/pool"
+uwctl run hogs --name beside -- sleep infinity &
+wait_until 10 grep -q . "$POOL/hogs/beside/cgroup.procs"
+grow owner tenant 150 --rate 100
+start_hog
+start_exporter
+submit_until_the_end &
+submitter=$!
+
+RANDOM=$SEED
+late=0 worst=0 dying=0 victims=0
+for ((i = 1; i <= KILLS; i++)); do
+	[ $((i % 25)) != 0 ] || start_hog
+	approach
+	kill -0 "$UWD_PID" "${PIDS[lease]}" "${PIDS[pool]}" || fail "before kill $i: uwd or a program has ended"
+	way=${WAYS[RANDOM % ${#WAYS[@]}]}
+	kill_way "$way"
+	after_kill "$way" "$i"
+done
+rm "$SEEN/on"
+wait "$submitter" || true
+wait_until 20 uwctl status
+wait_until 60 no_jobs
+check_jobs || fail "after $KILLS kills"
+for way in "${!killed[@]}"; do printf '%s=%d ' "$way" "${killed[$way]}"; done
+figures rounds "$KILLS" killed "$victims" late "$late" slowest_us "$worst" dying_us "$dying" seconds "$SECONDS"
+expect "kills after which something was held for over 1 s" "$late" 0
+for leaf in hogs/hog hogs/beside owner/tenant; do
+	grep -q . "$POOL/$leaf/cgroup.procs" || fail "$leaf was lost"
+done
+echo read >&"${FDS[pool]}"
+wait_until 10 grep -q '^read' "$SEEN/pool"
+expect "what was filled" "$(grep '^read' "$SEEN/pool")" "read ok"
+expect "its lease" "$("$PUT/uw_lease" report | json_at .components.owner.leases)" 1
+wait_until 10 grep -q '^uw_up 1$' "$SEEN/metrics"
