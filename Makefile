@@ -391,11 +391,10 @@ kills-long: all guests | build/deps/vm ## KILLS=1000 random kills of what has to
 		env KILLS=$(KILLS) SEED=$(SEED) bash /run/put/run.sh kills
 
 CHAOS_S ?= 20
-chaos: $(O)/tests/chaos $(O)/uw-shim ## each system call of what acts and keeps fails once, begins a shortage, is the last one of its process, or of the machine
-	$(Q)mkdir -p $(O)/chaos
-	$(Q)$< --jobs $$(nproc) --results $(O)/chaos/results.json
+chaos: all guests $(O)/tests/chaos | build/deps/vm ## faults by number, kills, losses of power, what a machine lacks, fuzzers; half an hour on 2 cores
+	+$(Q)MAKE='$(MAKE)' scripts/chaos
 
-chaos-sample: $(O)/tests/chaos $(O)/uw-shim ## CHAOS_S=20 seconds of it, drawn by SEED=1
+chaos-sample: $(O)/tests/chaos $(O)/uw-shim ## CHAOS_S=20 seconds of its faults by number, drawn by SEED=1
 	$(Q)mkdir -p $(O)/chaos
 	$(Q)$< --sample $(CHAOS_S) --seed $(SEED) --results $(O)/chaos/sample.json
 

@@ -11,7 +11,6 @@ const struct chaos_driver *const chaos_driver[] = {
 	&chaos_slots,     /* where running jobs stand */
 	&chaos_act,       /* uwd's hands, over the ledger */
 	&chaos_guard,     /* who undoes what a dead uwd left */
-	&chaos_jobs,      /* the queue, and shims */
 	&chaos_flight,    /* the flight recorder */
 	&chaos_uw,        /* leases, in a program with libuw */
 	&chaos_pools,     /* pools, rings and tasks there */
@@ -20,6 +19,7 @@ const struct chaos_driver *const chaos_driver[] = {
 	&chaos_lease,     /* the server of leases */
 	&chaos_keep,      /* the keeper of pools */
 	&chaos_sense,     /* what fills a frame */
+	&chaos_jobs, /* the queue, and shims: the largest, which has the time that others leave */
 };
 
 const uint32_t chaos_drivers = ARRAY_SIZE(chaos_driver);

@@ -2,8 +2,9 @@
 /*
  * Each driver is run once to see which calls it makes, and then once for each of them and each way
  * in which it can fail; from every fifth on what it takes runs out for a while; then it is killed
- * at each, and the power is cut at each. A sample is as many of these, drawn by a seed, as there is
- * time for. Violations are told with the words that run the same fault again.
+ * at each, and the power is cut at each. Where time is bound, each driver has an equal part of what
+ * the ones before have left, and a seed draws which of these it is spent on. Violations are told
+ * with the words that run the same fault again.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -29,13 +30,14 @@ struct options {
 	const char *driver, *results;
 	struct fault one;
 	bool has_one;
-	double sample_s; /* 0: all */
+	double sample_s;   /* of all drivers; 0: no end */
+	uint64_t until_us; /* of that */
 	uint32_t seed, cuts, jobs;
 	unsigned int how; /* mask of 1U << enum chaos_how */
 };
 
 struct tally {
-	uint32_t calls, hit[CHAOS__COUNT], by_class[CLASS__COUNT], violations;
+	uint32_t calls, planned, tried, hit[CHAOS__COUNT], by_class[CLASS__COUNT], violations;
 };
 
 static const struct option long_options[] = {
@@ -150,6 +152,7 @@ static void try(const struct chaos_driver *driver, const struct fault *fault, ui
 	static struct outcome outcome;
 
 	chaos_run(driver, fault, seed, &outcome);
+	tally->tried++;
 	tally->hit[fault->how] += outcome.hit;
 	if (!outcome.violation[0])
 		return;
@@ -240,6 +243,7 @@ static void add_tally(struct tally *sum, const struct tally *part)
 {
 	for (int how = 0; how < CHAOS__COUNT; how++)
 		sum->hit[how] += part->hit[how];
+	sum->tried += part->tried;
 	sum->violations += part->violations;
 }
 
@@ -270,13 +274,20 @@ static void run_parts(const struct chaos_driver *driver, const struct options *o
 	munmap(part, o->jobs * sizeof(*part));
 }
 
-static void run_driver(const struct chaos_driver *driver, const struct options *o, double seconds,
-		       struct tally *tally)
+/* Of the time that is left, with so many drivers to come. */
+static uint64_t share_until_us(const struct options *o, uint32_t left)
+{
+	uint64_t now_us = clock_now_us();
+
+	return now_us + (o->until_us > now_us ? (o->until_us - now_us) / left : 0);
+}
+
+static void run_driver(const struct chaos_driver *driver, const struct options *o,
+		       uint64_t until_us, struct tally *tally)
 {
 	static struct outcome counted;
 	const struct fault none = {.how = CHAOS_COUNT};
 	struct plan plan = {0};
-	uint64_t until_us = clock_now_us() + (uint64_t)(seconds * US_PER_SEC);
 
 	chaos_run(driver, &none, 0, &counted);
 	tally->calls = counted.calls;
@@ -291,12 +302,15 @@ static void run_driver(const struct chaos_driver *driver, const struct options *
 		tally->by_class[call->class]++;
 		plan_call(&plan, driver, o, call, i);
 	}
+	tally->planned = plan.count;
 	if (o->sample_s > 0)
 		shuffle(&plan, o->seed);
 	run_parts(driver, o, &plan, until_us, tally);
-	printf("  %-10s %5u calls: %5u failed, %4u lacked, %5u killed, %5u power cuts: %u violations\n",
-	       driver->name, tally->calls, tally->hit[CHAOS_FAIL], tally->hit[CHAOS_LACK],
-	       tally->hit[CHAOS_KILL], tally->hit[CHAOS_POWER], tally->violations);
+	printf("  %-10s %5u calls, %5u of %5u faults: %5u failed, %4u lacked, %5u killed, %5u power cuts: "
+	       "%u violations\n",
+	       driver->name, tally->calls, tally->tried, tally->planned, tally->hit[CHAOS_FAIL],
+	       tally->hit[CHAOS_LACK], tally->hit[CHAOS_KILL], tally->hit[CHAOS_POWER],
+	       tally->violations);
 	fflush(stdout);
 	free(plan.fault);
 	free(plan.seed);
@@ -305,14 +319,24 @@ static void run_driver(const struct chaos_driver *driver, const struct options *
 static void put_driver(FILE *out, const char *name, const struct tally *tally, bool last)
 {
 	fprintf(out,
-		"    \"%s\": {\"calls\": %u, \"failed\": %u, \"lacked\": %u, \"killed\": %u, \"power_cuts\": %u, "
-		"\"violations\": %u, \"calls_by_class\": {",
-		name, tally->calls, tally->hit[CHAOS_FAIL], tally->hit[CHAOS_LACK],
-		tally->hit[CHAOS_KILL], tally->hit[CHAOS_POWER], tally->violations);
+		"    \"%s\": {\"calls\": %u, \"planned\": %u, \"tried\": %u, \"failed\": %u, \"lacked\": %u, "
+		"\"killed\": %u, \"power_cuts\": %u, \"violations\": %u, \"calls_by_class\": {",
+		name, tally->calls, tally->planned, tally->tried, tally->hit[CHAOS_FAIL],
+		tally->hit[CHAOS_LACK], tally->hit[CHAOS_KILL], tally->hit[CHAOS_POWER],
+		tally->violations);
 	for (int i = 0; i < CLASS__COUNT; i++)
 		fprintf(out, "%s\"%s\": %u", i ? ", " : "", chaos_class_name((enum chaos_class)i),
 			tally->by_class[i]);
 	fprintf(out, "}}%s\n", last ? "" : ",");
+}
+
+static bool is_whole(const struct options *o, const struct tally *tally)
+{
+	bool whole = !o->driver && o->how == ~0U;
+
+	for (uint32_t i = 0; i < chaos_drivers; i++)
+		whole = whole && tally[i].tried == tally[i].planned;
+	return whole;
 }
 
 static void put_results(const struct options *o, const struct tally *tally, uint32_t faults,
@@ -329,8 +353,8 @@ static void put_results(const struct options *o, const struct tally *tally, uint
 	fprintf(out,
 		"{\n  \"seed\": %u, \"whole\": %s,\n  \"faults\": %u, \"survived\": %u, "
 		"\"violations\": %u,\n  \"drivers\": {\n",
-		o->seed, o->sample_s > 0 || o->driver ? "false" : "true", faults,
-		faults - violations, violations);
+		o->seed, is_whole(o, tally) ? "true" : "false", faults, faults - violations,
+		violations);
 	for (uint32_t i = 0; i < chaos_drivers; i++)
 		put_driver(out, chaos_driver[i]->name, &tally[i], i + 1 == chaos_drivers);
 	fprintf(out, "  }\n}\n");
@@ -351,6 +375,7 @@ int main(int argc, char **argv)
 	read_options(argc, argv, &o);
 	if (!o.jobs)
 		return 2;
+	o.until_us = clock_now_us() + (uint64_t)(o.sample_s * US_PER_SEC);
 	log_set_level(LOG_LEVEL_ERR);
 	for (uint32_t i = 0; i < chaos_drivers; i++)
 		meant += is_meant(&o, i);
@@ -362,7 +387,7 @@ int main(int argc, char **argv)
 		if (o.has_one)
 			try(chaos_driver[i], &o.one, o.seed, &tally[i]);
 		else
-			run_driver(chaos_driver[i], &o, o.sample_s / meant, &tally[i]);
+			run_driver(chaos_driver[i], &o, share_until_us(&o, meant--), &tally[i]);
 		for (int how = CHAOS_COUNT; how < CHAOS__COUNT; how++)
 			faults += tally[i].hit[how];
 		violations += tally[i].violations;

@@ -39,8 +39,7 @@ counts_of() {
 is_braked() {
 	local actions
 	actions=$(uwctl log -l 300 --json)
-	uwctl run hogs --name beside -- sleep infinity &
-	wait_until 10 grep -q . "$POOL/hogs/beside/cgroup.procs"
+	somebody_beside
 	grow hogs "$1" 700 --rate 100
 	wait_until 20 is_frozen "hogs/$1"
 	expect_in "$1 at the freeze" "$(cg hogs/memory.current)" $((200 << 20)) $((400 << 20))

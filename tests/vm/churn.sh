@@ -27,7 +27,7 @@ leaves_are() {
 	[ "$(uwctl status hogs --json | jq '.components[0].leaves | length')" = "$1" ]
 }
 
-goes_on() {
+lives_on() {
 	kill -0 "$UWD_PID" && uwctl status --json | jq -e .v >/dev/null
 }
 
@@ -61,23 +61,14 @@ leaves() {
 	END
 }
 
-# stops_a_hog NAME: one that grows beside one that does not
-stops_a_hog() {
-	grow hogs "$1" 700 --rate 60
-	wait_until 30 is_frozen "hogs/$1"
-	echo 1 >"$POOL/hogs/$1/cgroup.kill"
-	wait_until 10 test ! -d "$POOL/hogs/$1"
-}
-
 grow owner tenant 480
 wait_until 20 grown tenant
-uwctl run hogs --name beside -- sleep infinity &
-wait_until 10 grep -q . "$POOL/hogs/beside/cgroup.procs"
+somebody_beside
 
 # ---- names of every byte ----
 leaves bytes 0
 wait_until 20 leaves_are 254
-goes_on || fail "names of every byte: uwd does not go on"
+lives_on || fail "names of every byte: uwd does not go on"
 ! uwctl status hogs | LC_ALL=C grep -q $'[\x01-\x08\x0b-\x1f\x7f]' || fail "a name steers the terminal"
 ! LC_ALL=C grep -q $'[\x01-\x08\x0b-\x1f\x7f]' /tmp/uwd.log || fail "a name steers the log"
 leaves no-bytes 0
@@ -90,11 +81,11 @@ stops_a_hog first
 wait "$churn"
 echo "leaves made and removed a second: $(cat /tmp/rate)"
 wait_until 20 leaves_are 1
-goes_on || fail "200 a second: uwd does not go on"
+lives_on || fail "200 a second: uwd does not go on"
 
 # ---- ten thousand ----
 leaves make 10000
-goes_on || fail "ten thousand: uwd does not go on"
+lives_on || fail "ten thousand: uwd does not go on"
 wait_until 20 logged 'is not followed'
 expect "lines about who is not followed" "$(grep -c 'is not followed' /tmp/uwd.log)" 1
 echo "uwd with ten thousand leaves: $(awk '/^VmRSS/ { print $2 }' "/proc/$UWD_PID/status") kB"
@@ -108,7 +99,7 @@ wait_until 30 is_frozen hogs/third
 uwctl reclaim hogs 50M >/dev/null || true
 without_swap
 looks 3
-goes_on || fail "swapoff: uwd does not go on"
+lives_on || fail "swapoff: uwd does not go on"
 echo 1 >"$POOL/hogs/third/cgroup.kill"
 wait_until 10 test ! -d "$POOL/hogs/third"
 xargs -n 1 swapon <"$SWAPPED_OFF"
@@ -125,12 +116,12 @@ for block in /sys/devices/system/memory/memory*; do
 done
 if [ -n "$offline" ]; then
 	looks 3
-	goes_on || fail "memory is offline: uwd does not go on"
+	lives_on || fail "memory is offline: uwd does not go on"
 	stops_a_hog fifth
 	echo online >"$offline/state"
 	looks 2
 else
 	echo "no block of memory can be taken offline here"
 fi
-goes_on || fail "uwd does not go on"
+lives_on || fail "uwd does not go on"
 stop_uwd

@@ -59,9 +59,7 @@ approach() {
 }
 
 start_uwd
-# Whom the hog's growth costs something: alone it would be left to swap.
-uwctl run hogs --name beside -- sleep infinity &
-wait_until 10 grep -q . "$POOL/hogs/beside/cgroup.procs"
+somebody_beside
 grow hogs hog 2000 --rate 60
 grow owner tenant 200 --rate 100
 wait_until 30 is_frozen hogs/hog

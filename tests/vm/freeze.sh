@@ -24,9 +24,7 @@ start_uwd
 grow owner tenant 480
 wait_until 20 grown tenant
 
-# Whom the hog's growth costs something: alone it would be left to swap, until that is full.
-uwctl run hogs --name beside -- sleep infinity &
-wait_until 10 grep -q . "$POOL/hogs/beside/cgroup.procs"
+somebody_beside
 grow hogs hog 700 --rate 100
 wait_until 20 is_frozen hogs/hog
 ! is_frozen hogs/beside || fail "who does not grow was stopped"

@@ -33,4 +33,6 @@ echo "$OUT"
 # shellcheck disable=SC2034 # for the next case
 UWD_PID=$(cat /run/uwd-under-test.pid)
 wait_until 20 leaf_is_gone || fail "a keeper without pools is there"
+[[ $OUT =~ killed\ ([0-9]+)\ programs,\ ([0-9]+)\ keepers,\ ([0-9]+)\ uwd,\ ([0-9]+)\ both ]] || fail "it does not say whom"
+figures killed $((BASH_REMATCH[1] + BASH_REMATCH[2] + BASH_REMATCH[3] + 2 * BASH_REMATCH[4]))
 wait_until 10 at_most $((BEFORE + 2 * MIB)) || fail "$BEFORE before, $(cg data/memory.current) after"

@@ -26,39 +26,23 @@ leave() {
 start_uwd
 trap leave EXIT
 
-submit() { # submit OPTION... -- COMMAND...
-	uwctl submit -c batch -m 20M "$@"
-}
-
-runs() {
-	uwctl status >/dev/null && kill -0 "$UWD_PID" && job_is "$steady" running
-}
-
 moves() {
 	! is_frozen "$1"
 }
 
-# goes_on WHAT: one that is submitted now is done
-goes_on() {
-	wait_until 20 submit -- true
-	expect_rc 0 submit --wait -- true
-	runs || fail "$1: uwd or its job does not go on"
-}
-
-steady=$(submit -t 10m --time-limit 10m -- sleep 500)
-wait_until 10 job_is "$steady" running
+begin_steady
 
 # ---- the clock: what has a time limit or a deadline is not over it, and what is ahead comes in time ----
 for way in '+1 year' '-2 years' '+1 year'; do
-	uwctl freeze "batch/job-$steady" --for 4s >/dev/null
+	uwctl freeze "batch/job-$STEADY" --for 4s >/dev/null
 	date -s "$way" >/dev/null
-	wait_until 6 is_frozen "batch/job-$steady"
-	wait_until 10 moves "batch/job-$steady"
-	wait_until 10 job_is "$steady" running
+	wait_until 6 is_frozen "batch/job-$STEADY"
+	wait_until 10 moves "batch/job-$STEADY"
+	wait_until 10 job_is "$STEADY" running
 	expect_rc 5 submit --wait -- sh -c 'exit 5'
 	goes_on "clock $way"
 done
-expect_match "a queue of another year" "$(uwctl queue "$steady")" running
+expect_match "a queue of another year" "$(uwctl queue "$STEADY")" running
 
 # ---- no inodes: an output file cannot be made ----
 fill_inodes() {
@@ -67,10 +51,7 @@ fill_inodes() {
 }
 fill_inodes
 late=$(submit -- sh -c 'echo late')
-says_why() {
-	uwctl queue "$1" | grep -q "$2"
-}
-wait_until 10 says_why "$late" 'No space left'
+wait_until 10 waits_with "$late" 'No space left'
 runs || fail "without inodes uwd or its job does not go on"
 rm /var/lib/uw/filler*
 expect_rc 0 uwctl wait "$late" --timeout 60s
@@ -92,7 +73,5 @@ prlimit --pid "$UWD_PID" --nofile="${before// /}:"
 wait_until 10 uwctl status
 goes_on "descriptors"
 
-uwctl cancel "$steady" >/dev/null
-uwctl wait "$steady" --timeout 60s || true
-expect "times that it ran" "$(uwctl history "$steady" --json | jq '[.steps[] | select(.step == "started")] | length')" 1
+end_steady
 stop_uwd

@@ -202,6 +202,55 @@ grown() {
 	grep -q '^FULL' "/tmp/$1.log"
 }
 
+# somebody_beside: in hogs, whom the growth of another there costs something; alone that is left to swap, until
+# it is full
+somebody_beside() {
+	uwctl run hogs --name beside -- sleep infinity &
+	wait_until 10 grep -q . "$POOL/hogs/beside/cgroup.procs"
+}
+
+# stops_a_hog NAME: one in hogs that grows is frozen, and is gone then
+stops_a_hog() {
+	grow hogs "$1" 700 --rate 60
+	wait_until 30 is_frozen "hogs/$1"
+	echo 1 >"$POOL/hogs/$1/cgroup.kill"
+	wait_until 10 test ! -d "$POOL/hogs/$1"
+}
+
+# ---- a machine that lacks something for a while: $STEADY is a job of the component batch that runs ----
+
+submit() { # submit OPTION... -- COMMAND...
+	uwctl submit -c batch -m 20M "$@"
+}
+
+begin_steady() {
+	STEADY=$(submit -t 10m --time-limit 10m -- sleep 500)
+	wait_until 10 job_is "$STEADY" running
+}
+
+runs() {
+	uwctl status >/dev/null && kill -0 "$UWD_PID" && job_is "$STEADY" running
+}
+
+# goes_on WHAT: one that is submitted now is done
+goes_on() {
+	wait_until 20 submit -- true
+	expect_rc 0 submit --wait -- true
+	runs || fail "$1: uwd or its job does not go on"
+}
+
+# waits_with ID TEXT: it is in the queue, which says why
+waits_with() {
+	uwctl queue "$1" | grep -q "$2"
+}
+
+end_steady() {
+	uwctl cancel "$STEADY" >/dev/null
+	uwctl wait "$STEADY" --timeout 60s || true
+	expect "times that it ran" \
+		"$(uwctl history "$STEADY" --json | jq '[.steps[] | select(.step == "started")] | length')" 1
+}
+
 # ---- programs that are told what to do ----
 
 # shellcheck disable=SC2034 # cases read it

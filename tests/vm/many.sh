@@ -39,8 +39,7 @@ come_and_go() {
 grow owner tenant 480
 wait_until 20 grown tenant
 mkdir "$POOL"/hogs/n{1..498}
-uwctl run hogs --name beside -- sleep infinity &
-wait_until 10 grep -q . "$POOL/hogs/beside/cgroup.procs"
+somebody_beside
 wait_until 20 leaves_are 499
 touch /tmp/churn
 come_and_go &

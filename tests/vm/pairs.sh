@@ -61,14 +61,14 @@ start_exporter() {
 	EXPORTER_PID=$!
 }
 
-submit() {
+submit_small() {
 	uwctl submit -c batch -m 3M -t 1s "$@" 2>/dev/null
 }
 
 submit_until_the_end() {
 	RANDOM=$SEED
 	while [ -e "$SEEN/on" ]; do
-		submit -- sh -c 'echo $UW_JOB_ID >>/tmp/pairs/ran; sleep 0.$((UW_JOB_ID % 10))' >>"$SEEN/acked" || true
+		submit_small -- sh -c 'echo $UW_JOB_ID >>/tmp/pairs/ran; sleep 0.$((UW_JOB_ID % 10))' >>"$SEEN/acked" || true
 		sleep "0.$((RANDOM % 5))"
 	done
 }
@@ -185,8 +185,7 @@ speak_to pool "$SEEN/pool" "$PUT/uw_pool" create owner one 16
 echo alloc 4 >&"${FDS[pool]}"
 echo fill >&"${FDS[pool]}"
 wait_until 10 grep -q 'fill ok' "$SEEN/pool"
-uwctl run hogs --name beside -- sleep infinity &
-wait_until 10 grep -q . "$POOL/hogs/beside/cgroup.procs"
+somebody_beside
 grow owner tenant 150 --rate 100
 start_hog
 start_exporter
@@ -208,7 +207,7 @@ wait "$submitter" || true
 wait_until 20 uwctl status
 wait_until 60 no_jobs
 check_jobs || fail "after $KILLS kills"
-for way in "${!killed[@]}"; do printf '%s=%d ' "$way" "${killed[$way]}"; done
+for way in "${!killed[@]}"; do echo "$way: ${killed[$way]}"; done
 figures rounds "$KILLS" killed "$victims" late "$late" slowest_us "$worst" dying_us "$dying" seconds "$SECONDS"
 expect "kills after which something was held for over 1 s" "$late" 0
 for leaf in hogs/hog hogs/beside owner/tenant; do

@@ -88,13 +88,13 @@ cut() { # cut N
 
 submit_one() {
 	case $((RANDOM % 4)) in
-	0) submit -- sh -c 'echo $UW_JOB_ID >>/tmp/power/ran; sleep 3' ;;
-	1) submit --retries 9 -- sh -c 'echo $UW_JOB_ID >>/tmp/power/ran-again; sleep 0.5' ;;
-	*) submit -- sh -c 'echo $UW_JOB_ID >>/tmp/power/ran' ;;
+	0) submit_small -- sh -c 'echo $UW_JOB_ID >>/tmp/power/ran; sleep 3' ;;
+	1) submit_small --retries 9 -- sh -c 'echo $UW_JOB_ID >>/tmp/power/ran-again; sleep 0.5' ;;
+	*) submit_small -- sh -c 'echo $UW_JOB_ID >>/tmp/power/ran' ;;
 	esac
 }
 
-submit() {
+submit_small() {
 	uwctl submit -c batch -m 4M -t 1s "$@" 2>/dev/null
 }
 
