@@ -474,7 +474,7 @@ int tick_watch(struct daemon *daemon)
 {
 	int rc = 0;
 
-	if (daemon->kern)
+	if (daemon->kern && kern_events_fd(daemon->kern) >= 0)
 		rc = loop_add_io(daemon->event, kern_events_fd(daemon->kern), EPOLLIN, on_urgent,
 				 daemon, LOOP_KERNEL_EVENTS, &daemon->kern_source);
 	if (rc >= 0)

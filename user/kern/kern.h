@@ -155,7 +155,7 @@ struct kern_event {
 
 typedef void (*kern_event_fn)(void *data, const struct kern_event *event);
 
-/* For epoll, EPOLLIN. Owned by kern. */
+/* For epoll, EPOLLIN. Owned by kern. -1 where all sensors that have events are off. */
 int kern_events_fd(const struct kern *kern);
 
 /* Calls fn for each waiting event. Returns their number or a negative errno. Events of the time
