@@ -159,5 +159,6 @@ done
 boot
 wait_until 20 uwctl status
 wait_until 60 no_jobs
+! logged 'sensor is off .*File exists' || fail "who loads the sensors outlived its uwd"
 check_all || fail "after $LOSSES losses of power"
 figures losses "$LOSSES" accepted "$(wc -l <"$SEEN/acked")" ran "$(wc -l <"$SEEN/ran")" seconds "$SECONDS"

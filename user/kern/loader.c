@@ -11,8 +11,10 @@
 #include <bpf/btf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -214,8 +216,8 @@ static void write_outcome(int fd, const struct loader_outcome *outcome)
 
 int loader_run(const struct kern_options *options, struct loader_outcome *ret_outcome)
 {
+	pid_t child, parent = getpid();
 	int ends[2];
-	pid_t child;
 	int r;
 
 	memset(ret_outcome, 0, sizeof(*ret_outcome));
@@ -229,6 +231,10 @@ int loader_run(const struct kern_options *options, struct loader_outcome *ret_ou
 		return err_set(&ret_outcome->err, r, "fork: %s", strerror(-r));
 	}
 	if (!child) {
+		/* One that outlived its uwd would pin beside the next one's. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
 		ret_outcome->code = load(options, ret_outcome);
 		write_outcome(ends[1], ret_outcome);
 		_exit(0);
