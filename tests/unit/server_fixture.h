@@ -35,7 +35,9 @@ struct fixture {
 	unsigned int handled;
 	bool later; /* answer nothing yet */
 	uint64_t token;
-	uint64_t cost_us; /* of a call, on turn_clock_us */
+	uint64_t cost_us;      /* of a call, on turn_clock_us */
+	unsigned int hurry_at; /* the call during which something comes that clients wait for */
+	bool hurry;
 };
 
 /* What turns are measured by: stands still but for what handlers and works say they take. */
@@ -53,6 +55,7 @@ static void handle(void *data, const struct ipc_call *call, struct ipc_answer *a
 
 	memset(padding, 'x', fixture->answer_bytes);
 	fixture->handled++;
+	fixture->hurry |= fixture->handled == fixture->hurry_at;
 	turn_clock_us += fixture->cost_us;
 	if (fixture->later) {
 		fixture->token = call->token;
@@ -64,6 +67,11 @@ static void handle(void *data, const struct ipc_call *call, struct ipc_answer *a
 		json_pack("{s:i, s:s}", "number", (int)fixture->handled, "padding", padding);
 }
 
+static bool is_in_hurry(void *data)
+{
+	return ((const struct fixture *)data)->hurry;
+}
+
 static int start(struct fixture *fixture)
 {
 	struct ipc_server_conf conf = {
@@ -71,6 +79,7 @@ static int start(struct fixture *fixture)
 		.group = fixture->group,
 		.version = "0",
 		.handle = handle,
+		.hurry = is_in_hurry,
 		.data = fixture,
 		.now_us = turn_clock,
 	};

@@ -47,6 +47,25 @@ static void test_server_turn_ends_by_time_however_many_call(void **state)
 	close_crowd(fixture, fd);
 }
 
+/* What the kernel tells waits for one call, and not for all that find their place in a turn. */
+static void test_server_turn_ends_for_who_comes_first(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd[CROWD];
+
+	connect_crowd(fixture, fd, 1);
+	fixture->cost_us = 10;
+	fixture->hurry_at = 5;
+	turns(fixture, 1);
+	assert_int_equal(fixture->handled, 5);
+	fixture->hurry = false;
+	turns(fixture, 1);
+	assert_int_equal(fixture->handled, CROWD);
+	for (uint32_t i = 0; i < CROWD; i++)
+		assert_int_equal(answers(fd[i]), 1);
+	close_crowd(fixture, fd);
+}
+
 static void test_server_goes_round_all_before_anybody_comes_twice(void **state)
 {
 	struct fixture *fixture = *state;
@@ -142,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SERVER_TEST(test_server_turn_ends_by_time_however_many_call),
+		SERVER_TEST(test_server_turn_ends_for_who_comes_first),
 		SERVER_TEST(test_server_goes_round_all_before_anybody_comes_twice),
 		SERVER_TEST(test_server_dear_call_is_made_good_in_later_turns),
 		SERVER_TEST(test_server_work_goes_on_in_parts_beside_the_clients),

@@ -204,6 +204,11 @@ static int open_act(struct daemon *daemon, struct uw_err *err)
 	return act_open(&setup, &daemon->act, err);
 }
 
+static bool is_in_hurry(void *daemon)
+{
+	return tick_is_urgent(daemon);
+}
+
 static int open_server(struct daemon *daemon, struct uw_err *err)
 {
 	struct ipc_server_conf conf = {
@@ -212,6 +217,7 @@ static int open_server(struct daemon *daemon, struct uw_err *err)
 		.version = UW_VERSION,
 		.open = submitters_beside_root(&daemon->config),
 		.handle = methods_handle,
+		.hurry = is_in_hurry,
 		.data = daemon,
 	};
 	int rc = ipc_server_new(&conf, &daemon->server, err);

@@ -10,10 +10,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 
 #include "user/act/act.h"
+#include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/journal.h"
 #include "user/daemon/action_journal.h"
@@ -468,6 +470,16 @@ static int on_urgent(sd_event_source *source, int fd, uint32_t revents, void *da
 	(void)source, (void)fd, (void)revents;
 	tick_run(data, FRAME_URGENT);
 	return 0;
+}
+
+bool tick_is_urgent(const struct daemon *daemon)
+{
+	struct pollfd ready[] = {
+		{.fd = daemon->kern ? kern_events_fd(daemon->kern) : -1, .events = POLLIN},
+		{.fd = act_outcomes_fd(daemon->act), .events = POLLIN},
+	};
+
+	return poll(ready, ARRAY_SIZE(ready), 0) > 0;
 }
 
 int tick_watch(struct daemon *daemon)

@@ -17,6 +17,9 @@ void tick_soon(struct daemon *daemon);
 /* Queues a client's request for the next frame and asks for that frame now. -EBUSY when full. */
 int tick_request(struct daemon *daemon, const struct frame_request *request);
 
+/* Whether an urgent tick waits for its turn of the loop: what is done meanwhile holds it up. */
+bool tick_is_urgent(const struct daemon *daemon);
+
 /* From now on events of the kernel and outcomes of act run urgent ticks. 0 or a negative errno. */
 int tick_watch(struct daemon *daemon);
 void tick_unwatch(struct daemon *daemon);

@@ -2,10 +2,10 @@
 /*
  * The listening side of the control socket. One fd, an epoll of its own, sits in the caller's loop;
  * the caller dispatches when it is readable, and never blocks here. Clients are guests of a loop
- * that has better things to do: a turn takes no more than IPC_TURN_US and one call, a client that
- * does not read its answers is dropped, and a client cannot make the server hold more than one
- * answer for it. What takes long is done in parts (struct ipc_work), which share the turns, and
- * what is long is parsed on another thread.
+ * that has better things to do: a turn takes no more than IPC_TURN_US and one call, and ends at
+ * once where the caller is in a hurry; a client that does not read its answers is dropped, and a
+ * client cannot make the server hold more than one answer for it. What takes long is done in parts
+ * (struct ipc_work), which share the turns, and what is long is parsed on another thread.
  * Allocates for messages only, never for anything that policy waits for.
  */
 #ifndef UW_IPC_SERVER_H
@@ -87,7 +87,9 @@ struct ipc_server_conf {
 	bool open;           /* any user may connect; who may what is for the handler to say */
 	ipc_handle_fn handle;
 	void *data;
-	uint64_t (*now_us)(void); /* what a turn is measured by; NULL: clock_now_us */
+	bool (*hurry)(void *data); /* something waits that comes before clients: the turn ends
+				    * after the call that it is at; NULL: nothing ever does */
+	uint64_t (*now_us)(void);  /* what a turn is measured by; NULL: clock_now_us */
 };
 
 struct ipc_server;

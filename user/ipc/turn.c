@@ -139,12 +139,16 @@ static bool client_has_turn(const struct client *client)
 
 struct turn {
 	uint64_t until_us;
-	bool busy; /* something was done in this round */
+	bool busy;  /* something was done in this round, */
+	bool began; /* or in this turn: one that is in a hurry from the start gets on too */
 };
 
 static bool turn_goes_on(const struct ipc_server *server, const struct turn *turn)
 {
-	return server_clock(server) < turn->until_us;
+	const struct ipc_server_conf *conf = &server->conf;
+
+	return server_clock(server) < turn->until_us &&
+	       !(turn->began && conf->hurry && conf->hurry(conf->data));
 }
 
 /* One call of each, from where the last turn stopped. */
@@ -157,7 +161,7 @@ static void serve_clients(struct ipc_server *server, struct turn *turn, bool roo
 		if (!client_has_turn(client) || (client->peer.uid == 0) != root)
 			continue;
 		client_serve(server, client);
-		turn->busy = true;
+		turn->busy = turn->began = true;
 	}
 }
 
@@ -190,7 +194,7 @@ static void serve_works(struct ipc_server *server, struct turn *turn)
 		was_last = end == &work->next;
 		if (work->step(work))
 			push_work(server, work);
-		turn->busy = true;
+		turn->busy = turn->began = true;
 	}
 }
 

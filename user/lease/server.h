@@ -21,7 +21,7 @@
 #include "user/policy/lease/lease.h"
 
 #define LEASE_SOCKET_PATH "/run/uw/lease.sock"
-#define LEASE_TURN_US     2000U      /* of all clients */
+#define LEASE_TURN_US     500U       /* of all clients: a stall waits for the rest of it */
 #define LEASE_HELLO_US    5000000ULL /* to say who it is */
 #define LEASE_UNREAD_US                                                          \
 	5000000ULL /* an answer that its socket has no room for drops its client \
