@@ -199,3 +199,8 @@ wait_until 60 grep -Eq 'data level=[45]' /tmp/watch2.out
 kill "$WATCHER"
 tail -n +2 /tmp/watch.out | sed 's/^/    /'
 tail -n +2 /tmp/watch2.out | sed 's/^/    /'
+# The first is of the level as it stood.
+told_us() {
+	tail -q -n +2 /tmp/watch.out /tmp/watch2.out | sed 's/.*after_us=//' | sort -n | awk '{ t[NR] = $1 } END { print t[int((NR + 1) / 2)] }'
+}
+expect_in "a level was told after, in the median of both, us" "$(told_us)" 0 10000
