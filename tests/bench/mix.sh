@@ -146,6 +146,11 @@ be_calm() {
 	all_end 10 "${spinners[@]}" || true
 }
 
+keep_records() {
+	uwctl status >"$records/status.txt" 2>&1 || true
+	uwctl record --out "$records/uw.recording" >>"$OUT/setup.log" 2>&1 || note 'no recording'
+}
+
 # beside_services NAME: "queue" is uwctl with another way into it.
 beside_services() {
 	local unfinished=0 ways=run_batch
@@ -159,7 +164,7 @@ beside_services() {
 	begin_batch
 	$ways || unfinished=1
 	makespan_ms=$(($(now_ms) - batch_ms))
-	[ "$system" != uwctl ] || uwctl status >"$records/status.txt" 2>&1 || true
+	[ "$system" != uwctl ] || keep_records
 	figure batch_from_ms "$batch_ms"
 	figure makespan_ms $makespan_ms
 	figure unfinished $unfinished

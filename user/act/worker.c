@@ -172,6 +172,7 @@ static void run_work(struct act_worker *worker, struct act_work *next)
 	arm_timer(worker, 0);
 	worker->busy = false;
 	set_pace(worker);
+	thread_settle();
 	/* Last: whoever has the outcome finds the worker done with it. */
 	act_outcomes_put(&act->outcomes, &outcome, true);
 }

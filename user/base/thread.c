@@ -3,6 +3,7 @@
 #include "user/base/thread.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <unistd.h>
@@ -43,4 +44,12 @@ void thread_close(int fd)
 		close(fd);
 	else
 		pthread_detach(thread);
+}
+
+void thread_settle(void)
+{
+	const struct sched_param first = {.sched_priority = 1}, none = {0};
+
+	if (sched_getscheduler(0) == SCHED_OTHER && !sched_setscheduler(0, SCHED_FIFO, &first))
+		sched_setscheduler(0, SCHED_OTHER, &none);
 }

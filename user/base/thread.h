@@ -21,4 +21,15 @@ int thread_start(pthread_t *ret_thread, size_t stack_bytes, int own_signal, void
  */
 void thread_close(int fd);
 
+/*
+ * To be called by a thread that is to sleep after it has held a processor for long in one piece, as
+ * the kernel does where it cannot be preempted. Since 6.12 whoever sleeps with more than its part
+ * of a processor behind it stays in the average that the others are measured by (DELAY_DEQUEUE,
+ * kernel/sched/features.h): those that run have fallen behind by it, and come before those that
+ * wake until they have caught up, for five times as long as the piece was, whatever the niceness
+ * of either. A change of the policy and back makes the scheduler forget it; without CAP_SYS_NICE,
+ * and where the thread has another policy, nothing is done.
+ */
+void thread_settle(void);
+
 #endif

@@ -27,7 +27,8 @@
 #define NICE        10
 #define ROUND_US    US_PER_SEC /* at the least: reclaim changes what is old meanwhile */
 /* A round that has aged for so long leaves the rest to the next. */
-#define AGING_MAX_US (500 * US_PER_MS)
+#define AGING_MAX_US  (500 * US_PER_MS)
+#define BREATH_MAX_US (100 * US_PER_MS)
 /* seq_file gives a page at a time however much one asks for (fs/seq_file.c). */
 #define PIECE_BYTES 4096
 
@@ -106,15 +107,27 @@ static bool age(struct ages_thread *thread, const struct ages_command *command)
 	return true;
 }
 
+/* The kernel walks through a gigabyte in one piece (walk_pud_range, mm/vmscan.c). */
+static void breathe(uint64_t took_us)
+{
+	const struct timespec pause = {
+		.tv_nsec = (long)((took_us < BREATH_MAX_US ? took_us : BREATH_MAX_US) * NS_PER_US)};
+
+	thread_settle();
+	nanosleep(&pause, NULL);
+}
+
 static bool age_what_is_due(struct ages_thread *thread)
 {
-	uint64_t began_us = cpu_us();
+	uint64_t began_us = cpu_us(), done_us = 0;
 	bool any = false;
 
 	for (uint32_t i = 0; i < thread->ages.command_count; i++) {
 		if (cpu_us() - began_us >= AGING_MAX_US)
 			break;
 		any |= age(thread, &thread->ages.command[i]);
+		breathe(cpu_us() - began_us - done_us);
+		done_us = cpu_us() - began_us;
 	}
 	thread->done.aging_us += cpu_us() - began_us;
 	return any;
