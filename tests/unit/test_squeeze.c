@@ -169,6 +169,30 @@ static void test_who_may_be_frozen_later_is_not_squeezed_meanwhile(void **data)
 	}
 }
 
+/* Begun while swap took for it what it holds above its limit: when swap takes no more the kernel
+ * lets it go on, up to the end of the pool. Who may be frozen is, in place of that. */
+static void test_squeeze_becomes_harder_when_swap_has_filled_up(void **data)
+{
+	struct fixture *f = *data;
+	struct component_state *hog = &f->state->component[HOG];
+	const struct action *high;
+	uint64_t held;
+
+	squeeze(f);
+	held = f->frame.component[HOG].current_bytes;
+	hog->squeeze_bytes = held - held / 8;
+	f->config.component[HOG].freeze = true;
+	leaf_find(f->state, LEAF_OF(HOG))->spared_until_us = BYTES_MAX;
+	fixture_run(f, US_PER_SEC);
+	assert_int_equal(f->frame.component[HOG].high_bytes, held - held / 8);
+	f->config.component[HOG].freeze = false;
+	fixture_next(f, 100 * US_PER_MS);
+	high = fixture_find(f, ACTION_SET_HIGH, HOG);
+	assert_non_null(high);
+	assert_int_equal(high->amount, held - held / 6);
+	assert_int_equal(high->deadline_us, f->frame.now_us + 15 * US_PER_SEC);
+}
+
 static void test_squeeze_ends_when_there_is_room(void **data)
 {
 	struct fixture *f = *data;
@@ -292,6 +316,7 @@ int main(void)
 			test_who_stands_still_in_a_full_machine_is_squeezed_until_there_is_room),
 		FIXTURE_TEST(test_who_was_stopped_for_an_owner_is_not_squeezed),
 		FIXTURE_TEST(test_who_may_be_frozen_later_is_not_squeezed_meanwhile),
+		FIXTURE_TEST(test_squeeze_becomes_harder_when_swap_has_filled_up),
 		FIXTURE_TEST(test_squeeze_ends_when_there_is_room),
 		FIXTURE_TEST(test_squeeze_does_not_end_while_the_host_is_short),
 		FIXTURE_TEST(test_squeeze_ends_with_who_it_was_for),

@@ -3,9 +3,9 @@
  * Near its limit the kernel throttles softly: with 4 % over memory.high a task still takes 2 MB a
  * second, and where swap is full that goes on into what others have. An eighth over, it takes some
  * 200 kB, and a fifth over 128. A squeeze ends when there is room, or at its deadline, and begins
- * anew if it must. Who stands still while RAM and swap are full is squeezed too. A component that
- * the kernel holds at its limit without any progress is frozen where that helps somebody, and told
- * of in any case.
+ * anew if it must, and harder where swap has filled up since. Who stands still while RAM and swap
+ * are full is squeezed too. A component that the kernel holds at its limit without any progress is
+ * frozen where that helps somebody, and told of in any case.
  */
 #include "user/policy/squeeze.h"
 
@@ -22,6 +22,7 @@
 #define SQUEEZE_US   (10 * US_PER_SEC)
 #define SQUEEZE_PART 8          /* of what it holds, below that: a task sleeps for 1.3 s */
 #define FULL_PART    6          /* where nothing can go out: for 2 s, which is the most */
+#define SOFT_PART    7          /* and nearer for less */
 #define ROUNDING     (64 * KIB) /* the kernel rounds limits to pages */
 
 void squeeze_release(struct step *step, uint32_t component, struct why why)
@@ -31,22 +32,6 @@ void squeeze_release(struct step *step, uint32_t component, struct why why)
 	cs->squeezed = false;
 	if (limits_high(cs) + ROUNDING < cs->in_force_bytes)
 		limits_set_high(step, component, cs->in_force_bytes, 0, why);
-}
-
-/* The write carries a deadline a little after ours: nobody stays squeezed without us. */
-void squeeze_begin(struct step *step, uint32_t component, struct why why)
-{
-	struct component_state *cs = &step->state->component[component];
-	uint64_t held = cs->signal.current_bytes;
-
-	if (!cs->squeezed)
-		cs->squeeze_bytes =
-			held - held / (contention_swap_is_full(step) ? FULL_PART : SQUEEZE_PART);
-	cs->squeezed = true;
-	cs->squeeze_until_us = step->now_us + SQUEEZE_US;
-	limits_set_high(step, component, cs->squeeze_bytes, cs->squeeze_until_us + SQUEEZE_US / 2,
-			why);
-	emit_notice(step, component, why);
 }
 
 /* It waits for room of its own. Who was stopped for an owner, and is paged out for that one, takes
@@ -75,6 +60,43 @@ static bool stands_at_the_last(const struct step *step, uint32_t component)
 	       all_stand_still(step, component);
 }
 
+/* A write of memory.high takes no hold of who may be frozen instead, nor is it in the way of a
+ * breath. */
+static bool may_be_lowered(const struct step *step, uint32_t component)
+{
+	if (!step->config->component[component].freeze)
+		return true;
+	return step->frame->leaves_valid && step->now_us > step->state->changed_us &&
+	       all_stand_still(step, component);
+}
+
+/* It began while swap took for it what it holds above it, which swap does no more: the kernel lets
+ * it go on now. */
+static bool is_soft(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+	uint64_t held = cs->signal.current_bytes;
+
+	return contention_swap_is_full(step) && headroom_last(step) < margin_bytes(step) &&
+	       cs->squeeze_bytes > held - held / SOFT_PART && may_be_lowered(step, component);
+}
+
+/* The write carries a deadline a little after ours: nobody stays squeezed without us. */
+void squeeze_begin(struct step *step, uint32_t component, struct why why)
+{
+	struct component_state *cs = &step->state->component[component];
+	uint64_t held = cs->signal.current_bytes;
+
+	if (!cs->squeezed || is_soft(step, component))
+		cs->squeeze_bytes =
+			held - held / (contention_swap_is_full(step) ? FULL_PART : SQUEEZE_PART);
+	cs->squeezed = true;
+	cs->squeeze_until_us = step->now_us + SQUEEZE_US;
+	limits_set_high(step, component, cs->squeeze_bytes, cs->squeeze_until_us + SQUEEZE_US / 2,
+			why);
+	emit_notice(step, component, why);
+}
+
 bool squeeze_is_due(const struct step *step, uint32_t component)
 {
 	return !step->state->component[component].squeezed && step->frame->leaves_valid &&
@@ -91,7 +113,7 @@ static void follow_squeeze(struct step *step, uint32_t component)
 		squeeze_release(step, component, (struct why){REASON_RECOVERED, 0, 0});
 	else if (room >= need && free >= need && !stands_at_the_last(step, component))
 		squeeze_release(step, component, (struct why){REASON_ROOM, room, need});
-	else if (step->now_us >= cs->squeeze_until_us)
+	else if (step->now_us >= cs->squeeze_until_us || is_soft(step, component))
 		squeeze_begin(step, component, (struct why){REASON_ROOM, room, need});
 }
 
