@@ -187,6 +187,23 @@ static void test_high_of_a_quiet_group_goes_down_to_what_it_holds(void **data)
 	assert_in_range(f->frame.component[HOG].high_bytes, 700 * MIB, 720 * MIB);
 }
 
+/* Its files came back for a higher limit: a lower one would drop them again, and so on. */
+static void test_high_of_who_missed_files_is_left_for_a_while(void **data)
+{
+	struct fixture *f = *data;
+
+	f->frame.component[HOG].high_bytes = 900 * MIB;
+	f->config.component[HOG].freeze = false;
+	f->frame.host.swap_free_bytes = 0;
+	fixture_use(f, HOG, 700 * MIB);
+	fixture_step(f);
+	f->state->component[HOG].signal.files_missed_us = f->frame.now_us;
+	fixture_run(f, 119 * US_PER_SEC);
+	assert_int_equal(f->frame.component[HOG].high_bytes, 900 * MIB);
+	fixture_run(f, 20 * US_PER_SEC);
+	assert_in_range(f->frame.component[HOG].high_bytes, 700 * MIB, 720 * MIB);
+}
+
 static void test_failed_write_is_tried_again(void **data)
 {
 	struct fixture *f = *data;
@@ -270,6 +287,7 @@ int main(void)
 		FIXTURE_TEST(test_high_is_not_lowered_under_a_growing_group),
 		FIXTURE_TEST(test_high_of_who_outgrows_its_budget_follows_it_when_little_is_free),
 		FIXTURE_TEST(test_high_of_a_quiet_group_goes_down_to_what_it_holds),
+		FIXTURE_TEST(test_high_of_who_missed_files_is_left_for_a_while),
 		FIXTURE_TEST(test_failed_write_is_tried_again),
 		FIXTURE_TEST(test_mark_is_the_next_edge_above_use),
 		FIXTURE_TEST(test_mark_counts_cold_cache_on_top_of_the_edge),

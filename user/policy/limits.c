@@ -24,7 +24,8 @@
 #define SETTLE_US        US_PER_SEC /* a write shows in samples within this */
 #define RETRY_US         (2 * US_PER_SEC)
 #define LOWER_US         (5 * US_PER_SEC)
-#define LOWER_AHEAD_US   (200 * US_PER_MS) /* of growth, until the write is done */
+#define LOWER_AHEAD_US   (200 * US_PER_MS)  /* of growth, until the write is done */
+#define MISSED_KEPT_US   (120 * US_PER_SEC) /* no limit goes up and down more than once in that */
 #define MIN_LOWER_US     (30 * US_PER_SEC)
 #define CROWDED_STEP     (4 * MIB)
 #define ROUNDING         (64 * KIB) /* the kernel rounds limits to pages */
@@ -288,6 +289,15 @@ static bool is_crowded(const struct step *step)
 	       sub_sat(step->config->usable_bytes, headroom_charged(step)) < margin_bytes(step);
 }
 
+/* Files that it read again came back for a higher limit: it would drop them anew for a lower one,
+ * which is of use to nobody. */
+static bool missed_files(const struct step *step, uint32_t i)
+{
+	const struct signal *s = &step->state->component[i].signal;
+
+	return s->files_missed_us && step->now_us - s->files_missed_us < MISSED_KEPT_US;
+}
+
 /* What is on its way back from swap would go out again at a lower limit. */
 static uint64_t paging_in(const struct step *step, uint32_t component)
 {
@@ -343,7 +353,7 @@ static void keep_high(struct step *step, uint32_t i)
 	if (cs->squeezed)
 		return;
 	want = max_u64(want, lowest_high(step, i, crowded));
-	if (!is_short && !is_quiet(cs, c->budget_bytes))
+	if (!is_short && (!is_quiet(cs, c->budget_bytes) || missed_files(step, i)))
 		want = has;
 	if (lower_is_due(l, want + deadband <= has, has == BYTES_MAX || is_short ? 0 : LOWER_US,
 			 step->now_us))
