@@ -110,6 +110,24 @@ static void test_change_that_fails_is_given_up(void **data)
 	assert_false(turns_is_changing(&step));
 }
 
+/* What was to make place went to somebody else: those who have room now would wait for nothing. */
+static void test_change_that_nobody_can_make_place_for_is_given_up_at_once(void **data)
+{
+	struct fixture *f = *data;
+	struct leaf_sample *runner = one_waits(f, 80 * MIB, 480 * MIB);
+	struct step step;
+
+	assert_non_null(run_to_change(f, runner, HOUR_US));
+	runner->current_bytes = 20 * MIB;
+	runner->swap_bytes = 460 * MIB;
+	fixture_sibling(f, HOG, 440 * MIB);
+	fixture_use(f, HOG, 540 * MIB);
+	step = fixture_ask(f);
+	assert_true(turns_is_changing(&step));
+	fixture_next(f, 100 * US_PER_MS);
+	assert_false(turns_is_changing(&step));
+}
+
 /* One more stands still with so much. */
 static void one_stands(struct fixture *f, struct leaf_sample *sample)
 {
@@ -231,6 +249,9 @@ int main(void)
 						fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_change_that_fails_is_given_up, fixture_setup,
 						fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_change_that_nobody_can_make_place_for_is_given_up_at_once,
+			fixture_setup, fixture_teardown),
 		cmocka_unit_test(test_turn_at_the_cost_of_who_stands_waits_for_the_quantum_too),
 		cmocka_unit_test(test_no_change_without_its_conditions),
 		cmocka_unit_test_setup_teardown(test_somebody_runs, fixture_setup,

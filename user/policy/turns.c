@@ -24,6 +24,7 @@
 #define CHANGE_US        (5 * US_PER_SEC) /* and four times what it should take */
 #define SWAP_LEAST_PER_S MIB
 #define SWAP_KEPT_PART   16         /* of swap that a change leaves free */
+#define FEW_LACK         (16 * MIB) /* nobody knows by so much what will be free */
 #define SHORT_GROWS      (2 * MIB)  /* who goes on without room and takes more is stopped */
 #define SHORT_BREATH     (64 * KIB) /* and who took no more in a breath wants nothing */
 #define SHORT_ROOM_PART  2          /* of the margin is left, or what it takes is no room it had */
@@ -319,14 +320,32 @@ static void change(struct step *step)
 	}
 }
 
-/* It goes on, or is gone, or it took too long: the others are as who waits. */
+/* Who makes place has not so much left, since others took what it gave: all would wait for
+ * nothing. */
+static bool comes_to_nothing(const struct step *step, const struct leaf_state *next)
+{
+	uint64_t left = FEW_LACK;
+
+	if (next->paged_in)
+		return false;
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
+		const struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (stands_by(next, leaf) || (leaf->cgid && leaf->cause == FREEZE_TURN))
+			left += leaf_solid_bytes(leaf);
+	}
+	return left < room_lacking(step, next, step->state->turn.ahead_bytes);
+}
+
+/* It goes on, or is gone, or it takes too long: the others are as who waits. */
 static void follow(struct step *step)
 {
 	struct turn_state *turn = &step->state->turn;
 	struct leaf_state *next = leaf_find(step->state, turn->leaf);
 
 	if (next && next->populated && next->waits_since_us &&
-	    (step->now_us < turn->until_us || next->page_in_id != ID_NONE))
+	    (next->page_in_id != ID_NONE ||
+	     (step->now_us < turn->until_us && !comes_to_nothing(step, next))))
 		return;
 	if (next)
 		next->next_try_us = step->now_us + QUANTUM_LEAST_US;
