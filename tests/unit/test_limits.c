@@ -257,6 +257,31 @@ static void test_mark_comes_early_when_the_host_is_short(void **data)
 	assert_in_range(a->amount, 140 * MIB, 160 * MIB);
 }
 
+/* Nothing can be made free any more where swap is full: half of the 100 MiB that the pool has left
+ * would be gone, though the host has 800. */
+static void test_mark_comes_early_in_a_pool_that_is_full_with_swap(void **data)
+{
+	static const struct {
+		uint64_t swap_free, at_least, at_most;
+	} rows[] = {{256 * MIB, 410 * MIB, 420 * MIB}, {0, 140 * MIB, 160 * MIB}};
+
+	(void)data;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		void *row;
+		struct fixture *f;
+
+		assert_int_equal(fixture_setup(&row), 0);
+		f = row;
+		f->config.usable_bytes = 300 * MIB;
+		f->frame.host.available_bytes = 830 * MIB;
+		f->frame.host.swap_free_bytes = rows[i].swap_free;
+		fixture_step(f);
+		assert_in_range(fixture_find(f, ACTION_ARM_MARK, HOG)->amount, rows[i].at_least,
+				rows[i].at_most);
+		fixture_teardown(&row);
+	}
+}
+
 static void test_mark_is_armed_again_only_when_it_fired_or_moved(void **data)
 {
 	struct fixture *f = *data;
@@ -292,6 +317,7 @@ int main(void)
 		FIXTURE_TEST(test_mark_is_the_next_edge_above_use),
 		FIXTURE_TEST(test_mark_counts_cold_cache_on_top_of_the_edge),
 		FIXTURE_TEST(test_mark_comes_early_when_the_host_is_short),
+		FIXTURE_TEST(test_mark_comes_early_in_a_pool_that_is_full_with_swap),
 		FIXTURE_TEST(test_mark_is_armed_again_only_when_it_fired_or_moved),
 	};
 

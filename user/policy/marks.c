@@ -3,11 +3,12 @@
  * Decides at which use of a component the kernel wakes uwd next, and arms that mark
  * (ACTION_ARM_MARK) when the one before has fired or is off by more than noise. The mark is the
  * lowest point at which something would have to be decided: the next threshold, half the way to a
- * lender's lowered limit, half of the room on the host. A threshold that growth passes within 20
- * ms is left out, unless it is the last one.
+ * lender's lowered limit, half of the room on the host, and of the pool where swap is full. A
+ * threshold that growth passes within 20 ms is left out, unless it is the last one.
  */
 #include "user/policy/marks.h"
 
+#include "user/policy/contention.h"
 #include "user/policy/emit.h"
 #include "user/policy/headroom.h"
 #include "user/policy/limits.h"
@@ -43,6 +44,14 @@ static uint64_t next_threshold(const struct step *step, uint32_t component)
 	return s->current_bytes + limits_slack(limit);
 }
 
+/* Of the host; and of the pool where reclaim can make no more of it. */
+static uint64_t room_left(const struct step *step)
+{
+	uint64_t room = headroom_of_host(step);
+
+	return contention_swap_is_full(step) ? min_u64(room, headroom_last(step)) : room;
+}
+
 uint64_t marks_next(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
@@ -54,9 +63,9 @@ uint64_t marks_next(const struct step *step, uint32_t component)
 
 	if (cs->loans.lent_bytes && in_force > current)
 		mark = min_u64(mark, current + (in_force - current) / 2);
-	/* Half of what the host has left: the rate since then says whether to wait for the rest. */
+	/* Half of what is left: the rate since then says whether to wait for the rest. */
 	if (host->valid) {
-		room = sub_sat(host->available_bytes, headroom_reserve(step)) / 2;
+		room = room_left(step) / 2;
 		mark = min_u64(mark, current + max_u64(room, limits_slack(budget)));
 	}
 	return max_u64(mark - mark % (4 * KIB), current + 4 * KIB);
