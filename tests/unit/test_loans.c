@@ -167,6 +167,23 @@ static void test_what_swap_would_not_hold_is_not_lent(void **data)
 	assert_near(fixture_view(f, HOG).borrowed_bytes, 430 * MIB - MARGIN);
 }
 
+/* Nothing of it could be paid back, and no more of it is there than before. */
+static void test_what_a_leaf_leaves_its_siblings_may_have_for_a_while(void **data)
+{
+	struct fixture *f = *data;
+
+	setup_lending(f);
+	f->frame.host.swap_free_bytes = 0;
+	fixture_use(f, HOG, 760 * MIB);
+	fixture_run(f, US_PER_SEC);
+	assert_near(fixture_view(f, HOG).in_force_bytes, 760 * MIB);
+	fixture_use(f, HOG, 640 * MIB);
+	fixture_run(f, 4 * US_PER_SEC);
+	assert_near(fixture_view(f, HOG).in_force_bytes, 760 * MIB);
+	fixture_run(f, 2 * US_PER_SEC);
+	assert_near(fixture_view(f, HOG).in_force_bytes, 640 * MIB);
+}
+
 /* Most of what is free goes where it will be used. */
 static void test_who_grows_is_lent_most(void **data)
 {
@@ -477,6 +494,7 @@ int main(void)
 		FIXTURE_TEST(test_only_who_runs_may_borrow_and_is_at_its_budget_is_lent_to),
 		FIXTURE_TEST(test_nothing_is_lent_by_who_does_not_lend),
 		FIXTURE_TEST(test_what_swap_would_not_hold_is_not_lent),
+		FIXTURE_TEST(test_what_a_leaf_leaves_its_siblings_may_have_for_a_while),
 		FIXTURE_TEST(test_who_grows_is_lent_most),
 		FIXTURE_TEST(test_lender_keeps_a_second_of_its_growth),
 		FIXTURE_TEST(test_growing_owner_has_what_it_takes_ahead_and_borrowers_owe_it),

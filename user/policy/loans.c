@@ -17,6 +17,7 @@
 
 #define AHEAD_US     US_PER_SEC /* of its growth an owner has at once */
 #define GROWS_WEIGHT 16         /* who grows, beside who stands still */
+#define LEFT_US      (5 * US_PER_SEC)
 
 struct loan_stock {
 	uint64_t keep[UW_COMPONENTS_MAX]; /* within its budget: held, taken ahead, or not lent */
@@ -82,6 +83,27 @@ static bool may_borrow(const struct step *step, const struct loan_stock *stock, 
 	const struct component *c = &step->config->component[i];
 
 	return c->borrow && step->state->component[i].used && stock->keep[i] >= c->budget_bytes;
+}
+
+/* What one of its leaves has left by ending or going out to swap, the others may have as long as
+ * nobody else wants it: that it cannot be paid back was so before. */
+static void watch_held(struct step *step, uint32_t i)
+{
+	struct component_state *cs = &step->state->component[i];
+	uint64_t held = cs->signal.held_bytes;
+
+	if (held < cs->loans.most_bytes && step->now_us - cs->loans.most_us < LEFT_US)
+		return;
+	cs->loans.most_bytes = held;
+	cs->loans.most_us = step->now_us;
+}
+
+uint64_t loans_safe(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+
+	return max_u64(step->state->safe_bytes,
+		       sub_sat(cs->loans.most_bytes, cs->signal.held_bytes));
 }
 
 static void take_stock(const struct step *step, struct loan_stock *stock)
@@ -218,14 +240,15 @@ static void hand_out(struct step *step, const struct loan_stock *stock, uint64_t
 {
 	struct loan_wish wish[UW_COMPONENTS_MAX];
 	uint32_t n = step->config->component_count;
-	uint64_t safe = step->state->safe_bytes;
 
 	for (uint32_t i = 0; i < n; i++) {
 		const struct component *c = &step->config->component[i];
 		uint64_t want = sub_sat(c->budget_bytes, stock->keep[i]);
 
 		if (to_borrowers)
-			want = !may_borrow(step, stock, i) ? 0 : c->kill == KILL_NO ? safe : bytes;
+			want = !may_borrow(step, stock, i) ? 0
+			       : c->kill == KILL_NO        ? loans_safe(step, i)
+							   : bytes;
 		wish[i] = (struct loan_wish){want, weight_of(step, i), 0};
 	}
 	loans_fill(wish, n, bytes);
@@ -277,6 +300,8 @@ void loans_step(struct step *step)
 	struct loan_stock stock;
 	uint64_t owners, host, bytes;
 
+	for (uint32_t i = 0; i < step->config->component_count; i++)
+		watch_held(step, i);
 	take_stock(step, &stock);
 	step->state->lendable_bytes = 0;
 	step->state->safe_bytes = repayable(step, &stock);

@@ -32,6 +32,10 @@ void loans_fill(struct loan_wish *wish, uint32_t count, uint64_t bytes);
 /* Decides the limit in force of every component for this frame. */
 void loans_step(struct step *step);
 
+/* What a component may yet be lent whose leaves may not be killed: what could be paid back, or what
+ * it has given up of late. */
+uint64_t loans_safe(const struct step *step, uint32_t component);
+
 /* How much above its limit in force a component holds because an owner takes back. */
 uint64_t loans_owed(const struct step *step, uint32_t component);
 

@@ -12,6 +12,7 @@
 #include "user/policy/idle.h"
 #include "user/policy/ladder.h"
 #include "user/policy/limits.h"
+#include "user/policy/loans.h"
 #include "user/policy/margin.h"
 #include "user/policy/num.h"
 #include "user/policy/rise.h"
@@ -69,7 +70,7 @@ static uint64_t room_beside(const struct step *step, uint32_t component, uint64_
 	if (!c->borrow)
 		free = min_u64(free, sub_sat(c->budget_bytes, held));
 	else if (c->kill == KILL_NO && cs->active_leaves)
-		free = min_u64(free, add_sat(step->state->safe_bytes, back_bytes));
+		free = min_u64(free, add_sat(loans_safe(step, component), back_bytes));
 	free = max_u64(sub_sat(cs->in_force_bytes, held), free);
 	return contention_swap_is_full(step) ? min_u64(free, headroom_last(step)) : free;
 }

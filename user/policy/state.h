@@ -84,7 +84,8 @@ struct level_state {
 struct loan_state {
 	uint64_t loan_bytes, lent_bytes; /* in force = budget + loan - lent */
 	uint64_t since_us;               /* holds more than its budget */
-	uint64_t owes_since_us; /* holds more than is in force, because an owner takes back */
+	uint64_t owes_since_us;       /* holds more than is in force, because an owner takes back */
+	uint64_t most_bytes, most_us; /* held at most of late, and when */
 };
 
 /* What borrowers are to give back now: for an owner, or for the host. */
