@@ -107,6 +107,25 @@ static void test_files_that_are_read_again_are_held(void **data)
 	assert_int_equal(s.held_bytes, 100 * MIB);
 }
 
+/* What is held is told in another way then: nothing was taken. */
+static void test_files_that_begin_to_be_missed_are_no_growth(void **data)
+{
+	struct signal s = {0};
+	struct component_sample c = anon(500 * MIB);
+
+	(void)data;
+	c.inactive_file_bytes = 400 * MIB;
+	signal_update(&s, &c, 0, false, START_US);
+	c.refault_file += 3000;
+	signal_update(&s, &c, 0, false, START_US + US_PER_SEC);
+	assert_int_equal(s.held_bytes, 500 * MIB);
+	assert_int_equal(s.step_per_s, 0);
+	c.current_bytes += 10 * MIB;
+	c.anon_bytes += 10 * MIB;
+	signal_update(&s, &c, 0, false, START_US + US_PER_SEC + TICK_US);
+	assert_in_range(s.step_per_s, 99 * MIB, 101 * MIB);
+}
+
 static void test_rise_begins_anew_after_a_rest(void **data)
 {
 	struct signal s = {0};
@@ -356,6 +375,7 @@ int main(void)
 		cmocka_unit_test(test_working_set_leaves_out_cold_pages),
 		cmocka_unit_test(test_files_that_nobody_misses_are_not_held),
 		cmocka_unit_test(test_files_that_are_read_again_are_held),
+		cmocka_unit_test(test_files_that_begin_to_be_missed_are_no_growth),
 		cmocka_unit_test(test_rise_begins_anew_after_a_rest),
 		cmocka_unit_test(test_cold_beyond_current_gives_no_working_set),
 		cmocka_unit_test(test_ramp_is_forecast_within_a_fifth),

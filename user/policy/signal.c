@@ -157,18 +157,21 @@ static void take_trend(struct signal *s, uint64_t now_us)
 static void take_usage(struct signal *s, uint64_t current, bool keeps_files, uint64_t now_us)
 {
 	uint64_t dt = now_us - s->step_at_us, cold, held;
+	bool counts_files = keeps_files || signal_misses_files(s, now_us);
+	bool starts = !s->seen || counts_files != s->counts_files;
 
 	current = min_u64(current, BYTES_SANE);
 	cold = cold_estimate(s, current);
 	held = keeps_files ? current : current - spare_estimate(s, cold, now_us);
-	if (s->seen && held >= s->step_from_bytes + BATCHES_BYTES)
+	if (!starts && held >= s->step_from_bytes + BATCHES_BYTES)
 		s->step_per_s = rate_of(s->step_from_bytes, held, dt);
-	else if (!s->seen || dt >= STEP_MIN_US)
+	else if (starts || dt >= STEP_MIN_US)
 		s->step_per_s = 0; /* sooner it is too early to say that growth has ended */
-	if (!s->seen || dt >= STEP_MIN_US) {
+	if (starts || dt >= STEP_MIN_US) {
 		s->step_at_us = now_us;
 		s->step_from_bytes = held;
 	}
+	s->counts_files = counts_files;
 	s->seen = true;
 	s->usage_at_us = now_us;
 	s->current_bytes = current;

@@ -39,6 +39,7 @@ struct signal {
 	int64_t holt_bytes, slope_per_s;
 	uint64_t rise_from_bytes; /* working set when it began to grow */
 
+	bool counts_files; /* its files are not spare, of which held_bytes is told without */
 	bool stat_seen;
 	uint64_t stat_at_us, stat_current_bytes;
 	uint64_t cold_bytes; /* inactive file and reclaimable slab: not working set */
