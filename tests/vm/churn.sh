@@ -6,21 +6,7 @@
 # made and removed, ten thousand at once, swap and memory that are taken away. It goes on, says what it
 # cannot follow, and a leaf that grows is stopped all the same.
 
-config <<'END'
-[pool]
-usable = 900M
-[component hogs]
-share = 30%
-priority = 3
-freeze = yes
-lend = no
-borrow = yes
-[component owner]
-share = 60%
-priority = 9
-lend = yes
-protect = budget
-END
+hogs_and_an_owner 60%
 start_uwd
 
 leaves_are() {
@@ -61,8 +47,7 @@ leaves() {
 	END
 }
 
-grow owner tenant 480
-wait_until 20 grown tenant
+owner_holds 480
 somebody_beside
 
 # ---- names of every byte ----

@@ -4,25 +4,10 @@
 # alone: 6.12
 # A hog at full speed is stopped by the freezer, never killed, and goes on when there is room.
 
-config <<'END'
-[pool]
-usable = 900M
-[component hogs]
-share = 30%
-priority = 3
-freeze = yes
-lend = no
-borrow = yes
-[component owner]
-share = 60%
-priority = 9
-lend = yes
-protect = budget
-END
+hogs_and_an_owner 60%
 start_uwd
 
-grow owner tenant 480
-wait_until 20 grown tenant
+owner_holds 480
 
 somebody_beside
 grow hogs hog 700 --rate 100

@@ -102,6 +102,12 @@ now_us() {
 	NOW_US=${now/./}
 }
 
+# nap: 5 ms, without a process
+exec {NAP_FD}<> <(:)
+nap() {
+	read -rt 0.005 -u "$NAP_FD" || true
+}
+
 is_frozen() {
 	grep -qx 'frozen 1' "$POOL/$1/cgroup.events"
 }
@@ -209,12 +215,105 @@ somebody_beside() {
 	wait_until 10 grep -q . "$POOL/hogs/beside/cgroup.procs"
 }
 
+# hogs_and_an_owner SHARE: a configuration in which one of hogs that grows is stopped for an owner with SHARE
+hogs_and_an_owner() {
+	config <<-END
+	[pool]
+	usable = 900M
+	[component hogs]
+	share = 30%
+	priority = 3
+	freeze = yes
+	lend = no
+	borrow = yes
+	[component owner]
+	share = $1
+	priority = 9
+	lend = yes
+	protect = budget
+	END
+}
+
+# owner_holds MB
+owner_holds() {
+	grow owner tenant "$1"
+	wait_until 20 grown tenant
+}
+
 # stops_a_hog NAME: one in hogs that grows is frozen, and is gone then
 stops_a_hog() {
 	grow hogs "$1" 700 --rate 60
 	wait_until 30 is_frozen "hogs/$1"
 	echo 1 >"$POOL/hogs/$1/cgroup.kill"
 	wait_until 10 test ! -d "$POOL/hogs/$1"
+}
+
+# ---- uwd that is killed with a hog frozen and who is lent from squeezed ----
+
+PROMISED_US=1000000 # after it nothing is any more
+EPISODE_HOGS_HIGH=$((240 << 20)) EPISODE_LENDER_HIGH=$((300 << 20))
+
+episode_config() {
+	config <<-'END'
+	[pool]
+	usable = 1000M
+	[policy]
+	dwell = 1s
+	[component hogs]
+	share = 24%
+	priority = 3
+	freeze = yes
+	lend = no
+	borrow = yes
+	[component lender]
+	share = 30%
+	priority = 5
+	lend = yes
+	[component owner]
+	share = 30%
+	priority = 9
+	protect = budget
+	END
+}
+
+# In an episode there are hogs/hog, who does not end by itself, and hogs/beside.
+start_hog() {
+	[ ! -d "$POOL/hogs/hog" ] || echo 1 >"$POOL/hogs/hog/cgroup.kill"
+	wait_until 10 test ! -d "$POOL/hogs/hog"
+	grow hogs hog 2000 --rate 60
+}
+
+# No process is started in what is timed: only the shell's own read.
+FROZEN=0 HOGS_HIGH=0 LENDER_HIGH=0
+is_restored() {
+	read -r FROZEN <"$POOL/hogs/hog/cgroup.freeze"
+	read -r HOGS_HIGH <"$POOL/hogs/memory.high"
+	read -r LENDER_HIGH <"$POOL/lender/memory.high"
+	[ "$FROZEN" = 0 ] || return 1
+	[ "$HOGS_HIGH" = max ] || [ "$HOGS_HIGH" -ge "$EPISODE_HOGS_HIGH" ] || return 1
+	[ "$LENDER_HIGH" = max ] || [ "$LENDER_HIGH" -ge "$EPISODE_LENDER_HIGH" ]
+}
+
+# await_restored WHAT: which was at $NOW_US
+LATE=0 SLOWEST_US=0
+await_restored() {
+	local began=$NOW_US took
+	until is_restored; do
+		nap # the processor may be the only one
+		now_us
+		[ $((NOW_US - began)) -lt $((3 * PROMISED_US)) ] ||
+			fail "$1: frozen=$FROZEN hogs=$HOGS_HIGH lender=$LENDER_HIGH for 3 s"
+	done
+	now_us
+	took=$((NOW_US - began))
+	[ "$took" -le "$SLOWEST_US" ] || SLOWEST_US=$took
+	[ "$took" -le "$PROMISED_US" ] || LATE=$((LATE + 1))
+}
+
+# To an instant soon after a client froze the hog.
+approach_frozen() {
+	until uwctl freeze hogs/hog --for 60s >/dev/null 2>&1; do sleep 0.1; done
+	sleep "0.$((RANDOM % 3))"
 }
 
 # ---- a machine that lacks something for a while: $STEADY is a job of the component batch that runs ----

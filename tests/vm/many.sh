@@ -4,21 +4,7 @@
 # Of more than 600 leaves the 500th grows: it is found and stopped while others come and go, and the recording of it
 # all decides the same again. The next uwd finds as many.
 
-config <<'END'
-[pool]
-usable = 900M
-[component hogs]
-share = 30%
-priority = 3
-freeze = yes
-lend = no
-borrow = yes
-[component owner]
-share = 60%
-priority = 9
-lend = yes
-protect = budget
-END
+hogs_and_an_owner 60%
 start_uwd
 
 leaves_are() {
@@ -36,8 +22,7 @@ come_and_go() {
 	done
 }
 
-grow owner tenant 480
-wait_until 20 grown tenant
+owner_holds 480
 mkdir "$POOL"/hogs/n{1..498}
 somebody_beside
 wait_until 20 leaves_are 499

@@ -6,23 +6,8 @@
 # room in the kernel's map of components. uwd and a job go on, a hog is stopped, and what was not possible is
 # done once it is there.
 
-config <<'END'
-[pool]
-usable = 900M
-[component hogs]
-share = 30%
-priority = 3
-freeze = yes
-lend = no
-borrow = yes
-[component owner]
-share = 50%
-priority = 9
-lend = yes
-protect = budget
-[component batch]
-share = 15%
-END
+hogs_and_an_owner 50%
+printf '[component batch]\nshare = 15%%\n' >>/etc/uw/uw.conf
 ROOT=/sys/fs/cgroup
 leave() {
 	rmdir "$ROOT/tight" 2>/dev/null || true
@@ -30,8 +15,7 @@ leave() {
 start_uwd
 trap leave EXIT
 begin_steady
-grow owner tenant 400
-wait_until 20 grown tenant
+owner_holds 400
 somebody_beside
 
 # ---- processes: of jobs, and then of uwd itself, with the guard gone too ----
