@@ -164,17 +164,36 @@ static void test_check_after_a_kill_waits(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-/* ---- a disk that fails a read, once ---- */
+/* ---- a disk that fails a read, once, or all ---- */
 
 static long reads_left = -1; /* < 0: none fails any more */
+static bool reads_fail;
+static int writes_fail; /* with this; 0: they do not */
 
 static ssize_t read_or_fail(int fd, void *to, size_t count, off_t at)
 {
-	if (reads_left >= 0 && !reads_left--) {
+	if (reads_fail || (reads_left >= 0 && !reads_left--)) {
 		errno = EIO;
 		return -1;
 	}
 	return pread(fd, to, count, at);
+}
+
+static ssize_t write_or_fail(int fd, const void *from, size_t count, off_t at)
+{
+	if (writes_fail) {
+		errno = writes_fail;
+		return -1;
+	}
+	return pwrite(fd, from, count, at);
+}
+
+static void take_calls(sqlite3_syscall_ptr reads, sqlite3_syscall_ptr writes)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+	vfs->xSetSystemCall(vfs, "pread64", reads);
+	vfs->xSetSystemCall(vfs, "pwrite64", writes);
 }
 
 static int count_live(void *data, const struct store_live *live)
@@ -197,12 +216,11 @@ static void expect_all(const struct fixture *f)
 static void test_check_that_could_not_read_sets_nothing_aside(void **state)
 {
 	const struct fixture *f = *state;
-	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
 	char mark[128];
 
 	snprintf(mark, sizeof(mark), "%s/checked", f->pool.path);
 	fill_and_close(f);
-	vfs->xSetSystemCall(vfs, "pread64", (sqlite3_syscall_ptr)read_or_fail);
+	take_calls((sqlite3_syscall_ptr)read_or_fail, NULL);
 	for (long n = 0; reads_left < 0; n++) {
 		struct store *store = NULL;
 		struct uw_err err = {0};
@@ -219,7 +237,63 @@ static void test_check_that_could_not_read_sets_nothing_aside(void **state)
 		expect_all(f);
 	}
 	reads_left = -1;
-	vfs->xSetSystemCall(vfs, "pread64", NULL);
+	take_calls(NULL, NULL);
+}
+
+/* What the first of two changes says, and the second, which meets what the first left. */
+static void expect_no_change(struct store *store, int want)
+{
+	for (uint64_t id = 1; id <= 2; id++) {
+		int rc = store_begin(store);
+
+		if (!rc)
+			rc = update(store, id);
+		if (!rc)
+			rc = store_commit(store);
+		assert_int_equal(rc, want);
+		store_rollback(store);
+	}
+}
+
+static void test_check_takes_a_disk_that_fails_for_no_damage(void **state)
+{
+	const struct fixture *f = *state;
+	struct store *store, *none = NULL;
+	struct uw_err err = {0};
+	char mark[128];
+
+	snprintf(mark, sizeof(mark), "%s/checked", f->pool.path);
+	fill_and_close(f);
+	take_calls((sqlite3_syscall_ptr)read_or_fail, (sqlite3_syscall_ptr)write_or_fail);
+	store = open_store(f);
+	reads_fail = true;
+	writes_fail = EIO;
+	expect_no_change(store, -EIO);
+	assert_int_equal(access(mark, F_OK), 0); /* it is not in doubt */
+	store_close(store);
+	assert_int_equal(store_open(&f->options, &none, &err), -EIO);
+	reads_fail = false;
+	writes_fail = 0;
+	expect_all(f);
+	take_calls(NULL, NULL);
+}
+
+static void test_check_names_a_disk_that_is_read_only(void **state)
+{
+	const struct fixture *f = *state;
+	struct store *store;
+
+	fill_and_close(f);
+	take_calls(NULL, (sqlite3_syscall_ptr)write_or_fail);
+	store = open_store(f);
+	writes_fail = EROFS;
+	expect_no_change(store, -EROFS);
+	writes_fail = 0;
+	assert_int_equal(store_begin(store), 0);
+	assert_int_equal(update(store, 1), 0);
+	assert_int_equal(store_commit(store), 0);
+	store_close(store);
+	take_calls(NULL, NULL);
 }
 
 int main(void)
@@ -231,6 +305,8 @@ int main(void)
 		TEST(test_check_is_made_at_the_first_start_of_a_boot),
 		TEST(test_check_after_a_kill_waits),
 		TEST(test_check_that_could_not_read_sets_nothing_aside),
+		TEST(test_check_takes_a_disk_that_fails_for_no_damage),
+		TEST(test_check_names_a_disk_that_is_read_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,6 +141,45 @@ uint64_t store_checked_us(const struct store *store)
 	return store->checked_us;
 }
 
+/* SQLite's own, as to close another of the same file would give up its locks; NULL: not open. */
+static sqlite3_file *file_of(sqlite3 *db, int which)
+{
+	sqlite3_file *file = NULL;
+
+	return sqlite3_file_control(db, "main", which, &file) || !file || !file->pMethods ? NULL
+											  : file;
+}
+
+static bool is_read(sqlite3_file *file)
+{
+	char head[16];
+	int result = file ? file->pMethods->xRead(file, head, sizeof(head), 0) : SQLITE_OK;
+
+	return result == SQLITE_OK || result == SQLITE_IOERR_SHORT_READ;
+}
+
+static bool is_read_only(sqlite3_file *file)
+{
+	int error = 0;
+
+	return file && !file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error) &&
+	       error == EROFS;
+}
+
+int store_failure(sqlite3 *db, int result)
+{
+	sqlite3_file *file, *log;
+	int rc = store_errno(result);
+
+	if (rc != -EUCLEAN && rc != -EIO)
+		return rc;
+	file = file_of(db, SQLITE_FCNTL_FILE_POINTER);
+	log = file_of(db, SQLITE_FCNTL_JOURNAL_POINTER);
+	if (rc == -EIO) /* looked at first: a read may set the errno anew */
+		return is_read_only(file) || is_read_only(log) ? -EROFS : rc;
+	return is_read(file) && is_read(log) ? rc : -EIO;
+}
+
 /* What could not be read to its end is not known to be damaged. */
 int store_quick_check(sqlite3 *db, struct uw_err *err)
 {
@@ -151,7 +190,7 @@ int store_quick_check(sqlite3 *db, struct uw_err *err)
 
 	if (result == SQLITE_OK)
 		result = sqlite3_step(statement);
-	rc = store_errno(result);
+	rc = store_failure(db, result);
 	if (result == SQLITE_INTERRUPT)
 		rc = -ECANCELED;
 	if (result == SQLITE_ROW)

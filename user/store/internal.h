@@ -82,6 +82,12 @@ void store_check_closed(const char *dir);
 int store_quick_check(sqlite3 *db, struct uw_err *err);
 sqlite3 *store_reader_db(struct store_reader *reader);
 
+/*
+ * The same as store_errno of what db has just said, with the disk asked: -EIO for damage on a disk
+ * that gives nothing back, of which SQLite says the same, and -EROFS where it may only be read.
+ */
+int store_failure(sqlite3 *db, int result);
+
 /* Frees what stands for bad weather, so that the next commit finds room. */
 void store_give_reserve_up(struct store *store);
 

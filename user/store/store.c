@@ -125,15 +125,16 @@ sqlite3_stmt *store_prepare(struct store *store, enum store_statement which)
 
 int store_run_statement(struct store *store, sqlite3_stmt *statement)
 {
-	int result = statement ? sqlite3_step(statement) : sqlite3_errcode(store->db);
+	int result = statement ? sqlite3_step(statement) : sqlite3_errcode(store->db), rc;
 
 	while (result == SQLITE_ROW)
 		result = sqlite3_step(statement);
 	sqlite3_reset(statement);
 	sqlite3_clear_bindings(statement);
-	if (store_errno(result) == -EUCLEAN)
+	rc = store_failure(store->db, result);
+	if (rc == -EUCLEAN)
 		store_doubt(store);
-	return store_errno(result);
+	return rc;
 }
 
 static int run_plain(struct store *store, enum store_statement which)

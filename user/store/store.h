@@ -38,7 +38,8 @@ struct store_options {
 /*
  * Opens or makes the database. STORE_SET_ASIDE: the one that was there is damaged; it was renamed,
  * a new one made, and err says so in one line. -EPROTONOSUPPORT: it is of a newer uwd, which may
- * come back, and was left as it is. -ENOSPC, -EACCES, -EBUSY: as it says in err.
+ * come back, and was left as it is. -EIO: its disk fails, which says nothing of what is on it.
+ * -ENOSPC, -EACCES, -EBUSY: as it says in err.
  */
 #define STORE_SET_ASIDE 1
 int store_open(const struct store_options *options, struct store **ret_store, struct uw_err *err);
@@ -58,7 +59,8 @@ uint64_t store_checked_us(const struct store *store);
 
 /*
  * All that writes happens between begin and commit. After any error of a write or of commit the
- * whole transaction is undone: call store_rollback. -ENOSPC, -EIO, -EUCLEAN (damaged), -ENOMEM.
+ * whole transaction is undone: call store_rollback. -ENOSPC, -EIO, -EROFS, -EUCLEAN (damaged),
+ * -ENOMEM.
  */
 int store_begin(struct store *store);
 int store_commit(struct store *store);
