@@ -58,6 +58,7 @@ struct recorder {
 	struct queue handed;         /* the loop's own: done, and not yet told */
 	uint32_t batches;            /* since house was kept */
 	bool grown;                  /* the thread's own: since its size was looked at */
+	bool told;                   /* ... that nothing can be written ... */
 	uint64_t mend_us, forget_us; /* ... when next ... */
 	uint64_t linger_us;          /* ... until when it looks by itself */
 	struct aging aging;          /* ... how far that goes ... */
@@ -182,9 +183,15 @@ static bool is_final(const struct entry *entry, int rc)
 	return !rc || rc == -ENOENT || !entry->must;
 }
 
+/* Not of what was to be written, nor of a disk that is full, which is told of by itself. */
+static bool is_of_disk(int rc)
+{
+	return rc == -EIO || rc == -EROFS || rc == -EACCES || rc == -EUCLEAN;
+}
+
 /* 0, or the error that something must be kept for. Behind that nothing is written: a start that
- * overtook the end before it would be undone by it. */
-static int write_each(struct recorder *recorder, struct queue *batch)
+ * overtook the end before it would be undone by it. *ret_refused: why something was not kept. */
+static int write_each(struct recorder *recorder, struct queue *batch, int *ret_refused)
 {
 	struct queue left, ready;
 	struct entry *entry;
@@ -195,6 +202,8 @@ static int write_each(struct recorder *recorder, struct queue *batch)
 	while ((entry = queue_take(batch))) {
 		rc = stuck ? stuck : write_alone(recorder, entry);
 		if (is_final(entry, rc)) {
+			if (is_of_disk(rc))
+				*ret_refused = rc;
 			finish(recorder, entry, rc, &ready);
 		} else {
 			stuck = rc;
@@ -207,13 +216,30 @@ static int write_each(struct recorder *recorder, struct queue *batch)
 	return stuck;
 }
 
+/* Said once, until something was written. */
+static void tell(struct recorder *recorder, int error)
+{
+	bool was_told = recorder->told;
+
+	recorder->told = error != 0;
+	if (was_told && !error)
+		log_notice("the queue can be written again");
+	if (was_told || !error)
+		return;
+	journal_say(LOG_LEVEL_ERR, MESSAGE_STORE_UNWRITABLE,
+		    "the queue cannot be written, %s error=%s: %s",
+		    error == -EUCLEAN ? "its database is damaged: restart uwd, which sets it "
+					"aside and begins another"
+				      : "trying on: jobs go on, new ones are refused",
+		    strerrorname_np(-error), store_error(recorder->store));
+}
+
 static void note(struct recorder *recorder, int rc, int stuck, uint64_t took_us)
 {
 	struct recorder_stats *stats = &recorder->stats;
-	bool full = store_is_full(recorder->store), was_stuck, was_full;
+	bool full = store_is_full(recorder->store), was_full;
 
 	pthread_mutex_lock(&recorder->lock);
-	was_stuck = stats->stuck;
 	was_full = stats->full;
 	stats->commits++;
 	stats->failures += rc != 0;
@@ -227,16 +253,6 @@ static void note(struct recorder *recorder, int rc, int stuck, uint64_t took_us)
 	if (full && !was_full)
 		journal_say(LOG_LEVEL_ERR, MESSAGE_STORE_UNWRITABLE,
 			    "the disk of the queue is full: jobs go on, new ones are refused");
-	if (stuck && !was_stuck)
-		journal_say(LOG_LEVEL_ERR, MESSAGE_STORE_UNWRITABLE,
-			    "the queue cannot be written, %s error=%s: %s",
-			    stuck == -EUCLEAN
-				    ? "its database is damaged: restart uwd, which sets it "
-				      "aside and begins another"
-				    : "trying on",
-			    strerrorname_np(-stuck), store_error(recorder->store));
-	if (!stuck && was_stuck)
-		log_notice("the queue can be written again");
 }
 
 static int write_batch(struct recorder *recorder, struct queue *batch)
@@ -244,16 +260,17 @@ static int write_batch(struct recorder *recorder, struct queue *batch)
 	uint64_t began_us = clock_now_us();
 	struct queue ready;
 	struct entry *entry;
-	int rc = write_all(recorder, batch), stuck = 0;
+	int rc = write_all(recorder, batch), stuck = 0, refused = 0;
 
 	queue_init(&ready);
 	if (rc)
-		stuck = write_each(recorder, batch);
+		stuck = write_each(recorder, batch, &refused);
 	while (!rc && (entry = queue_take(batch)))
 		finish(recorder, entry, 0, &ready);
 	hand_back(recorder, &ready);
 	recorder->linger_us = clock_now_us() + LINGER_US;
 	note(recorder, rc, stuck, clock_now_us() - began_us);
+	tell(recorder, stuck ? stuck : refused);
 	return stuck;
 }
 
