@@ -40,12 +40,12 @@ static __always_inline void check_mark(struct uw_component *component, __u64 cgi
 	mark_bytes = mark->bytes;
 	if (usage_bytes < mark_bytes || __sync_val_compare_and_swap(&mark->armed, 1, 0) != 1)
 		return;
-	uw_add(&component->marks_fired, 1);
 	event = uw_event_begin(UW_EVENT_MARK, cgid, UW_DROP_EVENT_MARK);
 	if (!event) {
 		mark->armed = 1; /* the next batch tries again */
 		return;
 	}
+	uw_add(&component->marks_fired, 1);
 	event->observed = usage_bytes;
 	event->threshold = mark_bytes;
 	uw_event_blame_current(event);

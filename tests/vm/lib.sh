@@ -316,6 +316,23 @@ approach_frozen() {
 	sleep "0.$((RANDOM % 3))"
 }
 
+# oom_kills LEAF COUNT: so many who want more than the leaf may have
+oom_kills() {
+	echo $((4 << 20)) >"$1/memory.max"
+	echo 0 >"$1/memory.swap.max"
+	python3 - "$@" <<-'END'
+		import os, sys
+		for _ in range(int(sys.argv[2])):
+		    child = os.fork()
+		    if not child:
+		        with open(sys.argv[1] + "/cgroup.procs", "w") as procs:
+		            procs.write("0")
+		        b"x" * (16 << 20)
+		        os._exit(0)
+		    os.waitpid(child, 0)
+	END
+}
+
 # ---- a machine that lacks something for a while: $STEADY is a job of the component batch that runs ----
 
 submit() { # submit OPTION... -- COMMAND...
