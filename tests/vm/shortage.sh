@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 45
+# seconds: 60
 # kernels: 6.12
-# What a machine may lack for a while beside what lacks.sh takes away: processes, for jobs and for uwd itself, and
-# room in the kernel's map of components. uwd and a job go on, a hog is stopped, and what was not possible is
-# done once it is there.
+# What a machine may lack for a while beside what lacks.sh takes away: processes, for jobs and for uwd itself, room
+# in the kernel's map of components, and in its ring of events. uwd and a job go on, a hog is stopped, and what
+# was not possible is done once it is there.
 
 hogs_and_an_owner 50%
 printf '[component batch]\nshare = 15%%\n' >>/etc/uw/uw.conf
@@ -75,6 +75,18 @@ stops_a_hog full
 change_map delete
 uwctl reload
 goes_on "the map"
+
+# ---- the ring of events: full, as nobody takes them ----
+mkdir "$POOL/batch/victims"
+kill -STOP "$UWD_PID"
+oom_kills "$POOL/batch/victims" 450
+kill -CONT "$UWD_PID"
+wait_until 10 uwctl status
+rmdir "$POOL/batch/victims"
+uwctl status | grep -q 'OOM events: ring full' || fail "nobody says that events are lost"
+logged 'events found no room' || fail "the log does not tell of it"
+goes_on "a ring that is full"
+stops_a_hog ring
 
 end_steady
 stop_uwd
