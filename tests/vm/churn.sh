@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# seconds: 95
+# seconds: 170
 # kernels: 6.12
 # Cgroups and a machine that change under uwd: leaves whose names are of every byte, 200 a second that are
-# made and removed, ten thousand at once, swap and memory that are taken away. It goes on, says what it
-# cannot follow, and a leaf that grows is stopped all the same.
+# made and removed, ten thousand at once, a thousand components, thirty at a time, swap and memory that are taken
+# away. It goes on, says what it cannot follow, and a leaf that grows is stopped all the same.
 
 hogs_and_an_owner 60%
 start_uwd
@@ -77,6 +77,43 @@ echo "uwd with ten thousand leaves: $(awk '/^VmRSS/ { print $2 }' "/proc/$UWD_PI
 leaves remove 10000
 wait_until 30 leaves_are 1
 stops_a_hog second
+
+# ---- a thousand components by name, of which it may have thirty-two at a time ----
+# few N: thirty of them beside hogs and the owner
+few() {
+	local i
+	cp /etc/uw/uw.conf.two /etc/uw/uw.conf
+	for ((i = 0; i < 30; i++)); do
+		printf '[component part%02d-%.*s]\nshare = 0.3%%\nfreeze = yes\n' "$1" $((i % 24 + 1)) "$i-abcdefghijklmnopqrstuvwxyz"
+	done >>/etc/uw/uw.conf
+}
+fds() {
+	find "/proc/$UWD_PID/fd" -mindepth 1 | wc -l
+}
+# What the kernel holds of them: cgroups, and rows of its maps.
+held() {
+	local map
+	echo "$(find "$POOL" -mindepth 1 -maxdepth 1 -type d | wc -l) cgroups"
+	for map in components counters marks stalls; do
+		echo "$map $(bpftool -j map dump pinned /sys/fs/bpf/uw/$map | jq length)"
+	done
+}
+mv /etc/uw/uw.conf /etc/uw/uw.conf.two
+few 0
+uwctl reload >/dev/null
+looks 1
+before=$(held) fds_before=$(fds)
+for ((n = 1; n < 34; n++)); do
+	few $n
+	uwctl reload >/dev/null
+done
+looks 1
+lives_on || fail "a thousand components: uwd does not go on"
+expect "what the kernel holds after a thousand" "$(held)" "$before"
+expect_in "file descriptors after a thousand" "$(fds)" 1 "$fds_before"
+stops_a_hog named
+cp /etc/uw/uw.conf.two /etc/uw/uw.conf
+uwctl reload >/dev/null
 
 # ---- swap that is taken away with a frozen job in it ----
 grow hogs third 700 --rate 60

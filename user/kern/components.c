@@ -65,6 +65,20 @@ static void drop_entries(struct kern *kern, uint64_t cgid)
 		memset(tracked, 0, sizeof(*tracked));
 }
 
+/* A cgroup that is removed takes its rows with it (uw_rmdir): an event of it that is still to come
+ * is nobody's, and there is room for another. */
+static void forget_removed(struct kern *kern)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kern->tracked); i++) {
+		struct uw_cgid key = {.cgid = kern->tracked[i].cgid};
+		struct uw_component component;
+
+		if (key.cgid && bpf_map_lookup_elem(kern->map[MAP_COMPONENTS], &key, &component) &&
+		    errno == ENOENT)
+			kern->tracked[i] = (struct tracked){0};
+	}
+}
+
 /* All of that name but cgid: the cgroup was recreated, its name is on another id. */
 static void drop_namesakes(struct kern *kern, const char *name, uint64_t cgid)
 {
@@ -80,6 +94,7 @@ static void drop_namesakes(struct kern *kern, const char *name, uint64_t cgid)
 		    !strncmp(component.name, name, sizeof(component.name)))
 			drop_entries(kern, key.cgid);
 	}
+	forget_removed(kern);
 }
 
 /* Adds a zeroed entry; one that is there stays as it is. */
@@ -104,17 +119,18 @@ int kern_track(struct kern *kern, const char *name, uint64_t cgid, uint32_t slot
 {
 	static const char no_stall[UW_STALL_SIZE] __attribute__((aligned(8)));
 	struct uw_component component = {0};
-	struct tracked *tracked = kern_find_tracked(kern, cgid);
 	uint64_t before_ns = now_ns();
+	struct tracked *tracked;
 	int r;
 
 	if (!cgid || !text_copy(component.name, sizeof(component.name), name))
 		return -EINVAL;
+	drop_namesakes(kern, name, cgid);
+	tracked = kern_find_tracked(kern, cgid);
 	if (!tracked)
 		tracked = kern_find_tracked(kern, 0);
 	if (!tracked)
 		return -ENOSPC;
-	drop_namesakes(kern, name, cgid);
 	r = add_entry(kern->map[MAP_COMPONENTS], cgid, &component);
 	if (!r)
 		r = add_entry(kern->map[MAP_STALLS], cgid, no_stall);
