@@ -96,6 +96,63 @@ static void test_jobs_predictions_are_held_against_what_came(void **state)
 	assert_int_equal(near[STORE_PREDICTED_TIME].bucket, STORE_BOUNDS);
 }
 
+struct taught_runs {
+	uint32_t count;
+	struct store_run_row last;
+};
+
+static int take_run(void *data, const struct store_run_row *run)
+{
+	struct taught_runs *to = data;
+
+	assert_string_equal(run->key, "fold");
+	assert_string_equal(run->component, "ml_models");
+	to->last = *run;
+	to->count++;
+	return 0;
+}
+
+static struct taught_runs runs_of(const struct jobs_fixture *f)
+{
+	struct taught_runs runs = {0};
+
+	assert_int_equal(store_each_run(jobs_reader(f->jobs), NULL, NULL, NULL, take_run, &runs),
+			 0);
+	return runs;
+}
+
+static int count_total(void *data, const struct store_total *total)
+{
+	(void)total;
+	++*(uint32_t *)data;
+	return 0;
+}
+
+/* What Slurm has started stands beside the runs of jobs, but is none of the queue's. */
+static void test_jobs_runs_of_others_stand_in_the_history_of_runs(void **state)
+{
+	struct jobs_fixture *f = *state;
+	struct jobs_run run = {.asked_bytes = 200 << 20, .peak_bytes = 40 << 20};
+	uint32_t totals = 0;
+
+	assert_int_equal(jobs_learn(f->jobs, "ml_models", 7, "fold", &run), 0);
+	run.ran_us = run.run_us = 3 * US_PER_SEC;
+	assert_int_equal(jobs_learn(f->jobs, "ml_models", 7, "fold", &run), 0);
+	JOBS_UNTIL(f, runs_of(f).count == 1);
+	assert_int_equal(runs_of(f).last.uid, 7);
+	assert_int_equal(runs_of(f).last.state, JOB_DONE);
+	assert_int_equal(runs_of(f).last.peak_bytes, 40 << 20);
+	assert_int_equal(runs_of(f).last.asked_bytes, 200 << 20);
+	assert_int_equal(runs_of(f).last.run_us, 3 * US_PER_SEC);
+	assert_false(runs_of(f).last.outgrew);
+	run.was_held = true;
+	assert_int_equal(jobs_learn(f->jobs, "ml_models", 7, "fold", &run), 0);
+	JOBS_UNTIL(f, runs_of(f).count == 2);
+	assert_true(runs_of(f).last.outgrew);
+	assert_int_equal(store_each_total(jobs_reader(f->jobs), count_total, &totals), 0);
+	assert_int_equal(totals, 0);
+}
+
 static bool has_output(const struct jobs_fixture *f, uint64_t id)
 {
 	char path[256];
@@ -278,6 +335,7 @@ int main(void)
 		TEST(test_jobs_estimates_survive_a_restart),
 		TEST(test_jobs_ids_do_not_come_again_after_a_power_loss),
 		TEST(test_jobs_predictions_are_held_against_what_came),
+		TEST(test_jobs_runs_of_others_stand_in_the_history_of_runs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,14 +161,16 @@ static const struct leaf_sample *sample_of(const struct frame *frame,
 static uint64_t run_us(const struct daemon *daemon, const struct entered *entered)
 {
 	bool well = entered->ended_well && !entered->ended_badly && entered->began_us;
+	uint64_t now_us = daemon->frame.now_us;
 
-	return well ? daemon->frame.now_us - entered->began_us : 0;
+	return well && now_us > entered->began_us ? now_us - entered->began_us : 0;
 }
 
 /* The kernel has the last word: it refuses to remove it while somebody is there. */
 static int end_of(struct daemon *daemon, const struct entered *entered)
 {
-	struct jobs_run run = {.asked_bytes = entered->bytes, .run_us = run_us(daemon, entered)};
+	uint64_t ran_us = run_us(daemon, entered);
+	struct jobs_run run = {.asked_bytes = entered->bytes, .run_us = ran_us, .ran_us = ran_us};
 	int rc;
 
 	if (*entered->key)

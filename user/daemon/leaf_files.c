@@ -38,6 +38,7 @@ void leaf_read_run(const struct daemon *daemon, const char *component, const cha
 		   struct jobs_run *run)
 {
 	run->peak_bytes = leaf_read_u64(daemon, component, leaf, CG_PEAK);
-	if (leaf_read_key(daemon, component, leaf, CG_EVENTS, "high"))
+	run->was_held = leaf_read_key(daemon, component, leaf, CG_EVENTS, "high");
+	if (run->was_held)
 		run->run_us = 0;
 }

@@ -209,12 +209,14 @@ struct jobs_run {
 	uint64_t asked_bytes, peak_bytes;
 	uint64_t input_bytes; /* 0: unknown */
 	uint64_t run_us;      /* 0: it did not end well, and the peak is a lower bound */
+	uint64_t ran_us;      /* whatever its end; with it the run stands in the history of runs */
+	bool was_held;        /* to what it had, and might have been larger */
 };
 
 /*
  * A run of a user's key that was no job's teaches what one of a job does: how large it was, and how
- * long it took where it ended well, with an input of that size. -EINVAL: no key, or nothing to
- * learn; -ENOSPC, -ENOMEM.
+ * long it took where it ended well, with an input of that size. With ran_us Recommend counts it
+ * too, as one that ended well or was held. -EINVAL: no key, or nothing to learn; -ENOSPC, -ENOMEM.
  */
 int jobs_learn(struct jobs *jobs, const char *component, uint32_t uid, const char *key,
 	       const struct jobs_run *run);

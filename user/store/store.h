@@ -111,6 +111,7 @@ struct store_run {
 	uint64_t predicted_us;         /* its run time at its start; 0: not known */
 	bool has_run;                  /* else only the job's end counts */
 	bool outgrew; /* ended for want of memory: its peak is less than it needed */
+	bool no_job;  /* somebody else's start, of a key: in no totals */
 };
 int store_add_run(struct store *store, const struct store_run *run);
 

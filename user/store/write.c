@@ -331,6 +331,8 @@ int store_add_run(struct store *store, const struct store_run *run_row)
 {
 	int rc = run_row->has_run ? add_run(store, run_row) : 0;
 
+	if (run_row->no_job)
+		return rc;
 	if (!rc && run_row->has_run)
 		rc = add_predictions(store, run_row);
 	return rc ? rc : add_totals(store, run_row);
