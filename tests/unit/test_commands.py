@@ -92,11 +92,13 @@ SHOWN = {
     "config check": ["config check"], "wait": ["wait 8 --timeout 100ms"], "replay": [f"replay {RECORDING}"],
     "report": [f"report --recording {RECORDING}"],
     "recommend --budgets": [f"recommend --budgets --recording {RECORDING}"], "simulate": ["simulate TRACE"],
+    "recommend --slurm": ["recommend --slurm NODE"],
     "version": ["version"], "help": ["help", "help status"],
 }
 ELSEWHERE = {"freeze", "thaw", "reclaim", "setup", "teardown", "run", "run --dry-run", "enter --dry-run", "attach", "record",
              "forget", "lease list", "lease free", "pool list"}
-NO_UWD = {"check", "config show", "config check", "replay", "report", "recommend --budgets", "simulate", "help"}
+NO_UWD = {"check", "config show", "config check", "replay", "report", "recommend --budgets", "recommend --slurm", "simulate",
+           "help"}
 
 
 def objects_of(page):
@@ -117,6 +119,8 @@ class Objects(Scene):
         cls.objects = objects_of(PAGE.read_text())
         cls.trace = f"{cls.scratch.name}/trace"
         Path(cls.trace).write_text("0 60 60 100 100 1 2 5\n")
+        cls.node = f"{cls.scratch.name}/node"
+        Path(cls.node).write_text('{"jobs": [{"key": "a", "user": 0, "state": "done", "peak_bytes": 1}]}')
 
     def test_each_heading_is_tried_or_said_to_be_elsewhere(self):
         self.assertEqual(set(self.objects), set(SHOWN) | ELSEWHERE)
@@ -128,7 +132,7 @@ class Objects(Scene):
             want = self.objects[heading] - ({"total"} if heading == "history" else set())
             for line in lines:
                 with self.subTest(line):
-                    command, *rest = line.replace("TRACE", self.trace).split()
+                    command, *rest = line.replace("TRACE", self.trace).replace("NODE", self.node).split()
                     ask = [] if heading in NO_UWD else ["--socket", self.socket]
                     done = self.run_once("--json", *ask, command, *rest)
                     self.assertEqual(set(json.loads(done.stdout)) - {"v"}, want, done.stderr)

@@ -436,7 +436,7 @@ static const struct command rows[] = {
 	{
 		.name = "recommend",
 		.brief = "what jobs asked for, what they used, and what would have served",
-		.words = "",
+		.words = "[FILE...]",
 		.detail = "By key and user: the median, the 95th percentile and the maximum of "
 			  "what a run used, the request that would have been ENOUGH, and what "
 			  "that would save a run and in all. >= where the largest run ended for "
@@ -449,12 +449,18 @@ static const struct command rows[] = {
 			  "what uwd has recorded, and needs no uwd: what each component worked on, "
 			  "AGED where the kernel told the age of its pages, and the share that it "
 			  "WANTS to be below level medium for 95% of the time. >= where it stalled "
-			  "or stood still, so that it may have wanted more.",
+			  "or stood still, so that it may have wanted more. --slurm needs no uwd "
+			  "either: each FILE (- is standard input) is what recommend or history "
+			  "printed with --json on a node, or sacct -P on any, and of each user's "
+			  "key it says which --mem would have served on all nodes.",
 		.example = "uwctl recommend\nuwctl recommend --key ml_models/train.py --json\n"
-			   "uwctl recommend --budgets --since 2d",
+			   "uwctl recommend --budgets --since 2d\n"
+			   "uwctl recommend --slurm node1.json node2.json",
 		.options = CLIENT | OPTION_BIT(OPTION_OF_COMPONENT) | OPTION_BIT(OPTION_OF_KEY) |
 			   OPTION_BIT(OPTION_LINES) | OPTION_BIT(OPTION_BUDGETS) |
-			   OPTION_BIT(OPTION_RECORDING) | OPTION_BIT(OPTION_SINCE),
+			   OPTION_BIT(OPTION_RECORDING) | OPTION_BIT(OPTION_SINCE) |
+			   OPTION_BIT(OPTION_SLURM),
+		.words_max = -1,
 		.run = command_recommend,
 	},
 	{

@@ -354,6 +354,7 @@ static const struct word_kind {
 	{"replay", NULL, 0, offer_files, NULL},
 	{"top", NULL, 0, offer_files, NULL},
 	{"report", NULL, 0, offer_components, NULL},
+	{"recommend", NULL, 0, offer_files, NULL},
 	{"queue", NULL, 0, offer_jobs, NULL},
 	{"wait", NULL, 0, offer_jobs, NULL},
 	{"cancel", NULL, 0, offer_queued, NULL},

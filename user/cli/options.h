@@ -70,6 +70,7 @@ enum option_id {
 	OPTION_RECORDING,
 	OPTION_REDACT,
 	OPTION_BUDGETS,   /* of recommend */
+	OPTION_SLURM,     /* of recommend */
 	OPTION_INTERFACE, /* of help */
 	/* What a task may say: the keys of user/conf/task.c but its command. */
 	OPTION_COMPONENT,
@@ -117,7 +118,7 @@ struct options {
 	enum screen_colour colour;
 	const char *config, *socket, *name, *file, *out;
 	const char *component, *key, *tag, *state, *output, *sort;
-	bool batch, read_only, redact, replay, budgets, interface;
+	bool batch, read_only, redact, replay, budgets, slurm, interface;
 	const char *policy, *capacity, *stretch, *jitter, *ramp, *seed, *runs, *html, *recording,
 		*at;
 	uint64_t count, lines, frames, around;

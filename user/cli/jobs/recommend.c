@@ -2,7 +2,8 @@
 /*
  * uwctl recommend prints what jobs asked for, what they used and what would have been enough, in a
  * table by key and user and, for root, one by component. uwd does the statistics; here are the
- * tables. With --budgets it is about components alone, by what was recorded: budgets.c.
+ * tables. With --budgets it is about components alone, by what was recorded: budgets.c; with
+ * --slurm about other nodes, by files: slurm_requests.c.
  */
 #include "user/cli/jobs/recommend.h"
 
@@ -15,6 +16,7 @@
 #include "user/cli/command.h"
 #include "user/cli/jobs/job_text.h"
 #include "user/cli/jobs/pages.h"
+#include "user/cli/jobs/slurm_requests.h"
 #include "user/cli/remote.h"
 
 #define MIB_S_PER_GIB_H (1024 * 3600ULL)
@@ -142,31 +144,44 @@ static void print_page(struct pages *pages, const json_t *answer)
 	recommend_print(&pages->table, &pages->cli->screen, answer, !pages->table.row);
 }
 
-/* What the other options would say is of the other table. */
+#define OF_JOBS \
+	(OPTION_BIT(OPTION_OF_KEY) | OPTION_BIT(OPTION_OF_COMPONENT) | OPTION_BIT(OPTION_LINES))
+#define OF_BUDGETS (OPTION_BIT(OPTION_RECORDING) | OPTION_BIT(OPTION_SINCE))
+
+/* What the other options would say is of the other table. CLI_OK: there are none. */
 static int refuse_mixture(const struct cli *cli)
 {
 	const struct options *options = &cli->options;
 
-	if (!options->budgets)
+	if (options->slurm && (options->budgets || (options->given & (OF_JOBS | OF_BUDGETS))))
+		return cli_usage(cli, "--slurm is of all keys in its files: no other table's "
+				      "options");
+	if (options->slurm && !cli->argc)
+		return cli_usage(cli, "--slurm wants files of what nodes have seen, as 'uwctl "
+				      "recommend --json' prints them there; - is standard input");
+	if (!options->slurm && cli->argc)
+		return cli_usage(cli, "'%s': files are of --slurm", cli->argv[0]);
+	if (!options->budgets && (options->given & OF_BUDGETS))
 		return cli_usage(cli, "--recording and --since are of --budgets");
-	return cli_usage(cli, "--budgets is of all components, and not of jobs: no --key, "
-			      "--component or --lines");
+	if (options->budgets && (options->given & OF_JOBS))
+		return cli_usage(cli, "--budgets is of all components, and not of jobs: no --key, "
+				      "--component or --lines");
+	return CLI_OK;
 }
 
 int command_recommend(struct cli *cli)
 {
 	const struct options *options = &cli->options;
-	option_mask of_jobs = OPTION_BIT(OPTION_OF_KEY) | OPTION_BIT(OPTION_OF_COMPONENT) |
-			      OPTION_BIT(OPTION_LINES);
-	option_mask of_budgets = OPTION_BIT(OPTION_RECORDING) | OPTION_BIT(OPTION_SINCE);
 	struct pages pages = {.cli = cli,
 			      .method = IPC_RECOMMEND,
 			      .print = print_page,
 			      .most = cli->options.lines};
-	int status;
+	int status = refuse_mixture(cli);
 
-	if (options->given & (options->budgets ? of_jobs : of_budgets))
-		return refuse_mixture(cli);
+	if (status != CLI_OK)
+		return status;
+	if (options->slurm)
+		return slurm_requests_print(cli);
 	if (options->budgets)
 		return budgets_print(cli);
 	status = pages_read(&pages, json_pack("{s:s*, s:s*}", "key", options->key, "component",
