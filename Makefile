@@ -38,7 +38,9 @@ endif
 
 LAYERS   := base model policy conf record kern sense ledger act guard keep store shim launcher login jobs ipc lib lease metrics exporter slurm cli daemon
 LIBS     := $(LAYERS:%=$(O)/lib/%.a) $(O)/lib/cgroups.a
-SRC       = $(filter-out %/main.c %/spank_uw.c,$(wildcard user/$1/*.c user/$1/*/*.c))
+# What Slurm loads.
+PLUGINS   := spank_uw job_submit_uw
+SRC       = $(filter-out %/main.c $(addprefix %/,$(PLUGINS:=.c)),$(wildcard user/$1/*.c user/$1/*/*.c))
 OBJ       = $(patsubst %.c,$(O)/obj/%.o,$1)
 BPF_OBJ  := $(patsubst bpf/%.bpf.c,$(B)/%.bpf.o,$(wildcard bpf/*.bpf.c))
 SKEL     := $(B)/uw.skel.h
@@ -49,7 +51,7 @@ BOOSTED  := $(patsubst tests/%_boost.cc,$(O)/tests/%,$(wildcard tests/bench/*_bo
 GUESTS   := $(filter-out $(BOOSTED),$(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/vm/*.c) $(wildcard tests/bench/*.c)))
 PROGRAMS := $(O)/uwd $(O)/uwctl $(O)/uw-guard $(O)/uw-shim $(O)/uw-launcher $(O)/uw-keep $(O)/uw-login $(O)/uw-exporter
 LIBUW    := $(O)/libuw.so.0 $(O)/libuw.so $(O)/uw.pc
-SPANK    := $(O)/spank_uw.so
+SLURM_SO := $(O)/spank_uw.so $(O)/job_submit_uw.so
 MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.scd))
 
 BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror -I. -ffile-prefix-map=$(CURDIR)=.
@@ -58,7 +60,7 @@ BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(PROGRAMS) $(LIBUW) $(SPANK) $(MAN) ## build uwd, uwctl, uw-exporter, uw-guard, uw-shim, uw-launcher, uw-keep, uw-login, libuw, the plug-in for Slurm and the man pages (the default)
+all: $(PROGRAMS) $(LIBUW) $(SLURM_SO) $(MAN) ## build uwd, uwctl, uw-exporter, uw-guard, uw-shim, uw-launcher, uw-keep, uw-login, libuw, the plug-ins for Slurm and the man pages (the default)
 
 # ---- dependencies: each stamp is newer than scripts/deps once its packages are there ----
 # DEPS=: where somebody else sees to them, as who builds packages does.
@@ -190,18 +192,18 @@ $(O)/uw.pc: user/lib/uw.pc.in FORCE
 	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' $< >$@.new
 	$(Q)cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-# The plug-in for Slurm: all else is built without it where Slurm's header is missing. What it calls of
-# Slurm is in who loads it.
-SPANK_H   := /usr/include/slurm/spank.h
-SPANK_OBJ := $(patsubst %.c,$(O)/pic/%.o,$(call SRC,slurm) $(addprefix user/ipc/,client.c json.c wire.c interface.c \
+# The plug-ins for Slurm: all else is built without them where Slurm's headers are missing. What they call of
+# Slurm is in who loads them.
+SLURM_H   := /usr/include/slurm/spank.h
+SLURM_OBJ := $(patsubst %.c,$(O)/pic/%.o,$(call SRC,slurm) $(addprefix user/ipc/,client.c json.c wire.c interface.c \
 	interface_jobs.c interface_leases.c interface_metrics.c) $(wildcard user/base/*.c))
-$(O)/spank_uw.so: user/slurm/spank_uw.c user/slurm/spank_uw.map $(SPANK_OBJ)
-	$(Q)if [ ! -e $(SPANK_H) ]; then \
-		echo "  SKIP    $@: no $(SPANK_H), which libslurm-dev has"; rm -f $@; \
+$(SLURM_SO): $(O)/%.so: user/slurm/%.c user/slurm/%.map $(SLURM_OBJ)
+	$(Q)if [ ! -e $(SLURM_H) ]; then \
+		echo "  SKIP    $@: no $(SLURM_H), which libslurm-dev has"; rm -f $@; \
 	else \
 		echo "  LINK    $@"; \
-		$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -MMD -MP -MF $(O)/spank_uw.d $(LDFLAGS) -shared \
-			-Wl,--version-script=user/slurm/spank_uw.map $< $(SPANK_OBJ) -ljansson -o $@; \
+		$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -MMD -MP -MF $(@:.so=.d) $(LDFLAGS) -shared \
+			-Wl,--version-script=user/slurm/$*.map $< $(SLURM_OBJ) -ljansson -o $@; \
 	fi
 
 # A page that has tables says so in its first line, or groff is not told to have tbl draw them. This file is
@@ -449,7 +451,7 @@ install: all install-python ## DESTDIR= PREFIX=/usr
 	$(Q)test -e $(DESTDIR)/etc/pam.d/uw || install -Dm644 scripts/uw.pam $(DESTDIR)/etc/pam.d/uw
 	install -Dm755 $(O)/libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so.0
 	ln -sf libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so
-	$(Q)test ! -e $(SPANK) || install -Dm644 $(SPANK) $(DESTDIR)$(LIBDIR)/slurm-wlm/spank_uw.so
+	$(Q)test ! -e $(O)/spank_uw.so || install -Dm644 -t $(DESTDIR)$(LIBDIR)/slurm-wlm $(SLURM_SO)
 	install -Dm644 user/lib/uw.h $(DESTDIR)$(PREFIX)/include/uw.h
 	install -Dm644 $(O)/uw.pc $(DESTDIR)$(LIBDIR)/pkgconfig/uw.pc
 	$(Q)for u in uwd.service uw-launcher.socket uw-launcher@.service uw-exporter.service; do \
@@ -469,7 +471,7 @@ install: all install-python ## DESTDIR= PREFIX=/usr
 
 uninstall: uninstall-python ## what install put there; configuration in /etc/uw stays
 	rm -f $(DESTDIR)$(PREFIX)/sbin/uwd $(DESTDIR)$(PREFIX)/bin/uwctl $(DESTDIR)$(PREFIX)/sbin/uw-exporter $(DESTDIR)$(PREFIX)/sbin/uw-node-health
-	rm -f $(DESTDIR)$(LIBDIR)/libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so $(DESTDIR)$(LIBDIR)/slurm-wlm/spank_uw.so
+	rm -f $(DESTDIR)$(LIBDIR)/libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so $(SLURM_SO:$(O)/%=$(DESTDIR)$(LIBDIR)/slurm-wlm/%)
 	rm -f $(DESTDIR)$(PREFIX)/include/uw.h $(DESTDIR)$(LIBDIR)/pkgconfig/uw.pc
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,uwd.service uw-launcher.socket uw-launcher@.service uw-exporter.service)
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/uw.conf $(DESTDIR)$(PREFIX)/lib/systemd/catalog/uw.catalog

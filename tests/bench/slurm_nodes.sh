@@ -29,7 +29,7 @@ slurm_configure() {
 	printf '%s\n' "$@" >>/etc/slurm/slurm.conf
 	printf 'CgroupPlugin=cgroup/v2\nIgnoreSystemd=yes\n' >/etc/slurm/cgroup.conf
 	# Where the package has it.
-	ln -sf /usr/lib/slurm-wlm/spank_uw.so /usr/lib/x86_64-linux-gnu/slurm-wlm/
+	ln -sf /usr/lib/slurm-wlm/{spank_uw,job_submit_uw}.so /usr/lib/x86_64-linux-gnu/slurm-wlm/
 }
 
 slurm_is_idle() {

@@ -89,7 +89,7 @@ reserved_is() {
 start_uwd
 trap end_slurm EXIT
 plugin
-slurm_configure 1 600 "$(page 3)" "PartitionName=batch Nodes=n1 Default=YES" "PartitionName=debug Nodes=n2"
+slurm_configure 1 600 "$(page 3)" "$(page 4)" "PartitionName=batch Nodes=n1 Default=YES" "PartitionName=debug Nodes=n2"
 slurm_start
 
 # ---- where it is, and what it has, at its first instruction ----
@@ -166,6 +166,40 @@ done
 id=$(as_user uwctl submit -c batch --key fold --hold -- true)
 expect_in "what it is given, MB" $(($(uwctl queue "$id" --json | json_at .queued.memory_bytes) >> 20)) 40 70
 uwctl cancel "$id"
+
+# ---- what nodes have seen says what to ask for, and a job asks for no more where the site has it so ----
+uwctl recommend --json >/tmp/n1.json
+expect "runs of the key that count" "$(jq '.keys[] | select(.key == "fold").runs' /tmp/n1.json)" 3
+requested() { # requested OPTION...: what a job of the key has after it was submitted, and its comment
+	(cd /tmp && as_user "$@")
+	scontrol --oneliner show job "$(squeue -h -n asks -o %A)"
+	scancel -n asks
+}
+submit_asks() {
+	requested sbatch -Q -H -J asks --uw-component=batch -o /dev/null --wrap true "$@"
+}
+expect_match "what it asks for, with no file" "$(submit_asks --mem=300M --uw-key=fold)" ' MinMemoryNode=300M '
+uwctl recommend --slurm /tmp/n1.json --json >/etc/slurm/uw-requests.json
+mib=$(jq '.requests[] | select(.key == "fold").memory_mib' /etc/slurm/uw-requests.json)
+expect_in "MB that are recommended" "$mib" 40 70
+uwctl recommend --slurm /tmp/n1.json >/tmp/advice
+option=$(awk '$1 == "fold" { print $NF }' /tmp/advice)
+expect "the option, for people" "$option" "--mem=${mib}M"
+expect_rc 0 as_user sh -c "cd /tmp && srun $option true"
+said=$(submit_asks --mem=300M --uw-key=fold --comment=mine)
+expect_match "what it asks for" "$said" " MinMemoryNode=${mib}M "
+expect_match "its comment" "$said" " Comment=mine; uw-key=fold; --mem=${mib}M by 3 runs, where --mem=300M was asked for "
+expect_match "less than that" "$(submit_asks --mem=20M --uw-key=fold)" ' MinMemoryNode=20M '
+expect_match "another key" "$(submit_asks --mem=300M --uw-key=other)" ' MinMemoryNode=300M '
+expect_match "no key" "$(submit_asks --mem=300M)" ' MinMemoryNode=300M '
+begin asked --mem=300M --uw-key=fold sleep 600
+wait_until 5 reserved_is "$mib"
+scancel "$JOB"
+ended 143
+echo '{}' >/etc/slurm/uw-requests.json
+expect_match "by a file that makes no sense" "$(submit_asks --mem=300M --uw-key=fold)" ' MinMemoryNode=300M '
+rm /etc/slurm/uw-requests.json
+expect_match "with the file gone" "$(submit_asks --mem=300M --uw-key=fold)" ' MinMemoryNode=300M '
 
 # ---- signals, suspend and time limits are what they are without ----
 # shellcheck disable=SC2016 # expanded in the step
@@ -244,7 +278,7 @@ expect_match "by its partition" "$OUT" '^0::/uw/services/slurm-'
 step -p debug --uw-component=batch cat /proc/self/cgroup
 expect_match "by its own word" "$OUT" '^0::/uw/batch/slurm-'
 # shellcheck disable=SC2001 # at each line
-commands=$(page 4 | sed 's/^\$ //')
+commands=$(page 6 | sed 's/^\$ //')
 [ "$(wc -l <<<"$commands")" = 4 ] || fail "the page shows: $commands"
 while IFS= read -r command <&3; do
 	expect_rc 0 as_user sh -c "cd /tmp && $command"
@@ -276,4 +310,4 @@ stop_uwd
 step -n 3 --overcommit sh -c 'cat /proc/self/cgroup; exit 7'
 expect "its status" "$RC" 7
 [[ $OUT != */uw/* ]] || fail "it is in $OUT"
-expect "it says so: $(cat /tmp/srun.err)" "$(grep -cF "$(page 5)" /tmp/srun.err)" 1
+expect "it says so: $(cat /tmp/srun.err)" "$(grep -cF "$(page 8)" /tmp/srun.err)" 1

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/base/text.h"
 #include "user/daemon/leaf_files.h"
 #include "user/daemon/solid.h"
@@ -157,19 +158,19 @@ static const struct leaf_sample *sample_of(const struct frame *frame,
 	return at == LEAF_NONE ? NULL : &frame->leaf[at];
 }
 
-/* 0: one ended badly, none has ended as far as was said, or it began under a uwd before. */
-static uint64_t run_us(const struct daemon *daemon, const struct entered *entered)
+/* 0: one ended badly, none has ended as far as was said, or it began under a uwd before. The last
+ * frame may be older than a job that has already left. */
+static uint64_t run_us(const struct entered *entered)
 {
 	bool well = entered->ended_well && !entered->ended_badly && entered->began_us;
-	uint64_t now_us = daemon->frame.now_us;
 
-	return well && now_us > entered->began_us ? now_us - entered->began_us : 0;
+	return well ? clock_now_us() - entered->began_us : 0;
 }
 
 /* The kernel has the last word: it refuses to remove it while somebody is there. */
 static int end_of(struct daemon *daemon, const struct entered *entered)
 {
-	uint64_t ran_us = run_us(daemon, entered);
+	uint64_t ran_us = run_us(entered);
 	struct jobs_run run = {.asked_bytes = entered->bytes, .run_us = ran_us, .ran_us = ran_us};
 	int rc;
 

@@ -3,8 +3,8 @@
  * spank_uw.so, which Slurm loads into srun, sbatch, salloc and slurmstepd: an option that names a
  * component, and on the node each task of a step goes there while it is still root, so that it is
  * there at its first instruction as its user. A task that is refused ends its step; afterwards
- * Slurm would no longer pass that on as a status. Of slurmstepd one word is kept between calls:
- * that uwd did not answer.
+ * Slurm would no longer pass that on as a status. Between calls little is kept: where it was typed
+ * the key, and in slurmstepd that uwd did not answer.
  */
 #include <fcntl.h>
 #include <slurm/spank.h>
@@ -12,7 +12,9 @@
 
 #include "user/base/text.h"
 #include "user/ipc/interface.h"
+#include "user/model/job.h"
 #include "user/slurm/defaults.h"
+#include "user/slurm/key_env.h"
 #include "user/slurm/place.h"
 #include "user/slurm/tracked.h"
 
@@ -34,12 +36,18 @@ static int on_component(int value, const char *name, int remote)
 	return say_bad("uw-component", slurm_check_component(name, &err), &err, remote);
 }
 
+/* What was typed, as Slurm does not say it again before the job has been asked for. */
+static char typed_key[JOB_KEY_LEN];
+
 static int on_key(int value, const char *key, int remote)
 {
 	struct uw_err err = {0};
+	int rc = slurm_check_key(key, &err);
 
 	(void)value;
-	return say_bad("uw-key", slurm_check_key(key, &err), &err, remote);
+	if (!rc && !remote)
+		text_copy(typed_key, sizeof(typed_key), key);
+	return say_bad("uw-key", rc, &err, remote);
 }
 
 static struct spank_option component_option = {
@@ -82,6 +90,18 @@ int slurm_spank_init(spank_t spank, int argc, char *argv[])
 			       spank_option_register(spank, &key_option) == ESPANK_SUCCESS
 		       ? 0
 		       : -1;
+}
+
+/* For job_submit/uw. What is set so early goes with the request of srun, sbatch and salloc. */
+int slurm_spank_init_post_opt(spank_t spank, int argc, char *argv[])
+{
+	spank_context_t context = spank_context();
+
+	(void)argc;
+	(void)argv;
+	if (*typed_key && (context == S_CTX_LOCAL || context == S_CTX_ALLOCATOR))
+		spank_job_control_setenv(spank, SLURM_KEY_ENV, typed_key, 1);
+	return 0;
 }
 
 /* Any task's, or 0 where Slurm does not know. */
