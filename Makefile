@@ -56,7 +56,7 @@ MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.sc
 
 BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror -I. -ffile-prefix-map=$(CURDIR)=.
 
-.PHONY: all deb deb-check demo demo-host check unit pages python sim sim-long chaos chaos-sample vm kills-long bench bench-sched fuzz lint layers install install-python uninstall uninstall-python clean help guests fuzzers
+.PHONY: all deb deb-check demo demo-slurm demo-host check unit pages python sim sim-long chaos chaos-sample vm kills-long bench bench-sched fuzz lint layers install install-python uninstall uninstall-python clean help guests fuzzers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -412,6 +412,9 @@ deb-check: | build/deps/vm ## each built twice, same bytes; then installed, upgr
 
 demo: all guests | build/deps/vm ## a leak beside a trading stack, without and with uwctl, in a VM
 	$(Q)scripts/demo
+
+demo-slurm: all guests | build/deps/vm ## jobs of Slurm beside a service on each node, without and with the plug-in, in a VM
+	$(Q)scripts/demo-slurm
 
 demo-host: all guests ## the same on this machine, as root, where it can (uwctl check says so)
 	$(Q)scripts/demo --host

@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# In the guest: slurm.sh system=uwctl|none: a redis for each of two nodes, and jobs of Slurm beside them, which
+# ask for 3 to 6 times of what they use. With uwctl the plug-in has each in its component, a few runs of each key
+# are what was seen before, and jobs are given what uwctl recommends.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=guest.sh
+. "${0%/*}/guest.sh"
+# shellcheck source-path=SCRIPTDIR source=slurm_nodes.sh
+. "${0%/*}/slurm_nodes.sh"
+
+jobs=60 node_mb=300 cpus=16 hold_s=20 calm_s=10 most_s=420
+keys=60000 key_bytes=1100
+
+# A key a row: what each of its runs asks for and uses, in MB.
+KINDS='wide 90 30
+tall 100 25
+thin 120 20'
+
+configure_slurm() {
+	local more=()
+	[ "$system" != uwctl ] || more=(JobSubmitPlugins=uw)
+	slurm_configure "$cpus" "$node_mb" ProctrackType=proctrack/linuxproc TaskPlugin=task/none \
+		JobAcctGatherType=jobacct_gather/none SelectType=select/cons_tres SelectTypeParameters=CR_CPU_Memory \
+		SlurmdParameters=config_overrides JobCompType=jobcomp/filetxt "JobCompLoc=$OUT/jobs" \
+		'PartitionName=batch Nodes=n[1-2] Default=YES' SchedulerParameters=batch_sched_delay=0,sched_interval=2 "${more[@]}"
+	[ "$system" != uwctl ] || echo 'required spank_uw.so component=batch' >/etc/slurm/plugstack.conf
+}
+
+start_service() { # start_service NODE: its redis, and who asks it all the time
+	REDIS_PORT=$((6378 + $1))
+	start_redis "service$1" "$keys" "$key_bytes"
+	observe "$PUT/probe" --port "$REDIS_PORT" --seconds "$((3 * most_s))" --keys "$keys" --out "$OUT/service$1.csv"
+	probes+=("$observer")
+}
+
+# submit COUNT: so many of each key, under the name of it
+submit() {
+	local key asks uses options=()
+	while read -r key asks uses; do
+		[ "$system" != uwctl ] || options=("--uw-key=$key")
+		sbatch -Q -J "$key" --array="1-$1" --mem="${asks}M" -t 10 -o /dev/null "${options[@]}" --wrap \
+			"exec $PUT/hog --max $uses --hold $hold_s --touch 1 --log /dev/null"
+	done <<<"$KINDS"
+}
+
+# watch_jobs SECONDS: until none is left; what they have and what they use, of both nodes
+watch_jobs() {
+	local left end=$((SECONDS + $1))
+	while left=$(squeue -h -r -t PD,R,CG -o %T | wc -l) && [ "$left" -gt 0 ] && [ $SECONDS -lt $end ]; do
+		note "memory $(scontrol -o show node | awk '{ for (i = 1; i <= NF; i++)
+			if ($i ~ /^AllocMem=/) sum += substr($i, 10) } END { print sum + 0 }') $(used_mb) $left"
+		sleep 3
+	done
+	[ "$left" = 0 ] || die "$left jobs have not ended in $1 s"
+}
+
+used_mb() {
+	awk '/^Name:/ { hog = $2 == "hog" } /^VmRSS:/ && hog { sum += $2 } END { print int(sum / 1024) }' \
+		/proc/[0-9]*/status 2>/dev/null || true
+}
+
+# Three runs of each key, as of the day before; then what is recommended of the nodes' history.
+learn() {
+	note 'phase runs of the day before'
+	submit 3
+	watch_jobs "$most_s"
+	sleep 3
+	uwctl recommend --json >"$OUT/node.json"
+	uwctl recommend --slurm "$OUT/node.json" --json >"$OUT/requests.json"
+	uwctl recommend --slurm "$OUT/node.json" >"$OUT/requests.txt"
+	cp "$OUT/requests.json" /etc/slurm/uw-requests.json
+}
+
+begin "$@"
+note 'phase starting redis and Slurm'
+set_up "$PUT/slurm.conf"
+probes=()
+start_daemon
+start_service 1
+start_service 2
+configure_slurm
+slurm_start
+[ "$system" != uwctl ] || learn
+note 'phase calm'
+sleep "$calm_s"
+note 'phase jobs'
+submit $((jobs / 3))
+watch_jobs "$most_s"
+note 'jobs end'
+for probe in "${probes[@]}"; do
+	finish_observer "$probe"
+done
+cp "$SLURM_LOGS"/*.log "$OUT/"
+[ "$system" != uwctl ] || uwctl status >"$OUT/status.txt" 2>&1 || true
+slurm_kill
+stop_run "$POOL/service1/redis"
+stop_run "$POOL/service2/redis"
+stop_daemon
+finish

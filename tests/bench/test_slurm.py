@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What of Slurm's record of jobs the demo tells."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+import slurm
+
+RECORD = """\
+JobId=2 UserId=root(0) Name=wide JobState=COMPLETED TimeLimit=10 StartTime=2026-11-29T12:40:00 EndTime=2026-11-29T12:40:04
+JobId=4 UserId=root(0) Name=tall JobState=TIMEOUT TimeLimit=10 StartTime=2026-11-29T12:45:01 EndTime=2026-11-29T12:46:31
+JobId=3 UserId=root(0) Name=wide JobState=COMPLETED TimeLimit=10 StartTime=2026-11-29T12:45:01 EndTime=2026-11-29T12:45:09
+torn
+"""
+EVENTS = """\
+1000 phase starting
+1500 memory 900 900 9
+2000 phase calm
+12000 phase jobs
+13000 memory 100 25 2
+16000 memory 100 35 1
+22000 jobs end
+"""
+OOM = "[ 9.1] Out of memory: Killed process 71 (hog) total-vm:1kB\n[ 9.2] oom_reaper: reaped process 71 (hog)\n"
+LATENCIES = "due_ms,latency_us\n3000,100\n13000,{}\n"
+
+
+class Jobs(unittest.TestCase):
+    def write(self, **files):
+        for name, text in files.items():
+            (self.folder / name.replace("_csv", ".csv").replace("_log", ".log")).write_text(text, encoding="utf-8")
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+        self.write(events=EVENTS, jobs=RECORD, oom_log=OOM, service1_csv=LATENCIES.format(300),
+                   service2_csv=LATENCIES.format(150))
+
+    def test_those_to_learn_from_are_not_counted(self):
+        jobs = slurm.counted(slurm.read_jobs(RECORD), 2)
+        self.assertEqual([job["JobId"] for job in jobs], ["3", "4"])
+        self.assertEqual(slurm.seconds_between(jobs), 90)
+
+    def test_a_run_is_told_by_its_records(self):
+        run = slurm.measure_run(self.folder, 2)
+        self.assertEqual((run["jobs"], run["states"], run["killed"]),
+                         (2, {"COMPLETED": 1, "TIMEOUT": 1}, {"hog": 1}))
+        self.assertEqual((run["makespan_s"], run["jobs_per_hour"], run["used_of_allocated"]), (90, 80, 0.3))
+        self.assertEqual((run["worst_p99_ratio"], run["services"]["service2"]["p99_ratio"]), (3, 1.5))
+
+    def test_a_run_that_is_incomplete_is_refused(self):
+        with self.assertRaises(ValueError):
+            slurm.measure_run(self.folder, 4)
+        self.write(events="1000 phase calm\n")
+        with self.assertRaises(ValueError):
+            slurm.measure_run(self.folder, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
