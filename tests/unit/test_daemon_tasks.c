@@ -145,8 +145,10 @@ static void test_tasks_of_one_key_are_told_by_the_size_of_their_input(void **sta
 	struct fixture *f = *state;
 
 	run_all(f, "train");
-	assert_in_range(learned(f, "train", 4), told_by_input(4) - MIB, told_by_input(4) + MIB);
-	assert_in_range(learned(f, "train", 16), told_by_input(16) - MIB, told_by_input(16) + MIB);
+	/* With up to 2 MiB on top, as for all that is small. */
+	assert_in_range(learned(f, "train", 4), told_by_input(4) - MIB, told_by_input(4) + 2 * MIB);
+	assert_in_range(learned(f, "train", 16), told_by_input(16) - MIB,
+			told_by_input(16) + 2 * MIB);
 	assert_int_equal(learned(f, "train", 4), footprint(f, "train", 4));
 	assert_int_equal(learned(f, "train", 16), footprint(f, "train", 16));
 	/* Without one as ever: as much as nearly all had, which has no use for the line. */

@@ -126,7 +126,7 @@ static void test_advice_says_what_a_key_is_predicted_by(void **state)
 	assert_in_range(json_get_u64(by, "memory_off_permyriad"), 10, 1000);
 	assert_string_equal(json_get_text(by, "time"), "recent");
 	assert_int_equal(json_get_u64(by, "time_off_permyriad"), 0);
-	assert_int_equal(json_get_u64(by, "runs"), 8);
+	assert_int_equal(json_get_u64(by, "runs"), 15);
 	by = json_object_get(json_array_get(json_object_get(page, "keys"), 1), "predicted_by");
 	assert_true(json_is_null(by));
 }

@@ -503,9 +503,10 @@ static int tell_learned(const struct jobs *jobs, const struct job_spec *spec,
 		return -ENOENT;
 	admit_key_digest(&known, &digest);
 	admit_score_again(&known, &score);
-	admit_key_estimate(&digest, &score, &wish, 0, false, &estimate);
-	if (score.peak_by == ADMIT_PEAK_INPUT)
-		by_input = admit_predict_peak(&digest, ADMIT_PEAK_INPUT, 0, spec->input_bytes);
+	admit_key_estimate(&known, &digest, &score, &wish, 0, false, &estimate);
+	if (score.peak_by == ADMIT_PEAK_INPUT || score.peak_by == ADMIT_PEAK_NEAR)
+		by_input = admit_predict_peak(&known, &digest, (enum admit_peak_by)score.peak_by, 0,
+					      spec->input_bytes);
 	*ret_learned = (struct learned){
 		.by_key = digest.base_bytes,
 		.by_input = by_input ? max_u64(by_input, known.least_kib * KIB) : 0,

@@ -158,6 +158,7 @@ static const char *predictor_text(const char *word)
 	static const char *const rows[][2] = {
 		{"peaks", "its key's last peaks"},
 		{"input", "the size of its input"},
+		{"near", "runs with as much input"},
 		{"last", "its key's last peak"},
 		{"request", "what was asked"},
 		{"running", "one of its key that runs"},

@@ -249,16 +249,17 @@ uint32_t admit_pace_of(const struct admit_shares *shares)
 }
 
 /* Where the best way cannot say - no input was named - as ever. */
-static void tell_peak(const struct admit_digest *digest, const struct admit_score *score,
-		      const struct admit_wish *wish, struct admit_estimate *ret)
+static void tell_peak(const struct admit_key *key, const struct admit_digest *digest,
+		      const struct admit_score *score, const struct admit_wish *wish,
+		      struct admit_estimate *ret)
 {
 	ret->peak_by = score->peak_by;
-	ret->bytes = admit_predict_peak(digest, (enum admit_peak_by)score->peak_by,
+	ret->bytes = admit_predict_peak(key, digest, (enum admit_peak_by)score->peak_by,
 					wish->request_bytes, wish->input_bytes);
 	if (ret->bytes)
 		return;
 	ret->peak_by = ADMIT_PEAK_QUANTILE;
-	ret->bytes = admit_predict_peak(digest, ADMIT_PEAK_QUANTILE, wish->request_bytes, 0);
+	ret->bytes = admit_predict_peak(key, digest, ADMIT_PEAK_QUANTILE, wish->request_bytes, 0);
 }
 
 static void tell_run(const struct admit_digest *digest, const struct admit_score *score,
@@ -275,16 +276,16 @@ static void tell_run(const struct admit_digest *digest, const struct admit_score
 		ret->run_us = wish->declared_us;
 }
 
-void admit_key_estimate(const struct admit_digest *digest, const struct admit_score *score,
-			const struct admit_wish *wish, uint64_t shown_bytes, bool settled,
-			struct admit_estimate *ret)
+void admit_key_estimate(const struct admit_key *key, const struct admit_digest *digest,
+			const struct admit_score *score, const struct admit_wish *wish,
+			uint64_t shown_bytes, bool settled, struct admit_estimate *ret)
 {
 	bool as_ever = score->peak_by == ADMIT_PEAK_QUANTILE && !digest->base_ppm;
 
 	ret->canary = !digest->base_bytes;
 	tell_run(digest, score, wish, ret);
 	if (digest->base_bytes) {
-		tell_peak(digest, score, wish, ret);
+		tell_peak(key, digest, score, wish, ret);
 		ret->bytes = max_u64(ret->bytes, as_ever ? shown_bytes : 0);
 	} else if (settled && shown_bytes) {
 		ret->peak_by = ADMIT_PEAK_RUNNING;

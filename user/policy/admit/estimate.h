@@ -18,8 +18,8 @@
  * than the declared time.
  *
  * Beside these stand other ways, of which each key goes by the one that was best for it: lines by
- * the size of the input, the last peak, the share of the declared time; or, where nothing helps,
- * the request (predict.h).
+ * the size of the input, the runs whose input was nearest in size, the last peak, the share of the
+ * declared time; or, where nothing helps, the request (predict.h).
  */
 #ifndef UW_POLICY_ADMIT_ESTIMATE_H
 #define UW_POLICY_ADMIT_ESTIMATE_H
@@ -64,6 +64,7 @@ enum admit_peak_by {
 	ADMIT_PEAK_QUANTILE, /* as above */
 	ADMIT_PEAK_INPUT,   /* on a line by the size of the input, and what that was too low at most
 			     */
+	ADMIT_PEAK_NEAR,    /* the highest of those whose input was nearest in size */
 	ADMIT_PEAK_LAST,    /* the last peak, and the most that one rose over the one before */
 	ADMIT_PEAK_REQUEST, /* as asked: nothing is known, or it does not help */
 	ADMIT_PEAK__COUNT,
@@ -138,11 +139,11 @@ struct admit_wish {
 };
 
 /*
- * By what the score says is best. shown_bytes: the highest peak so far among runs that go on;
- * settled: it has stopped growing. The pace of others is not in it.
+ * By what the score says is best; the digest is of the key. shown_bytes: the highest peak so far
+ * among runs that go on; settled: it has stopped growing. The pace of others is not in it.
  */
-void admit_key_estimate(const struct admit_digest *digest, const struct admit_score *score,
-			const struct admit_wish *wish, uint64_t shown_bytes, bool settled,
-			struct admit_estimate *ret);
+void admit_key_estimate(const struct admit_key *key, const struct admit_digest *digest,
+			const struct admit_score *score, const struct admit_wish *wish,
+			uint64_t shown_bytes, bool settled, struct admit_estimate *ret);
 
 #endif

@@ -124,7 +124,7 @@ void ticket_estimate(struct admit *admit, uint32_t i)
 					  .run_by = ADMIT_RUN_DECLARED};
 
 	if (admit->config.trust == ADMIT_TRUST_LEARNED)
-		admit_key_estimate(&key->digest, &key->score,
+		admit_key_estimate(&key->key, &key->digest, &key->score,
 				   &(struct admit_wish){task->request_bytes, task->declared_us,
 							task->input_bytes},
 				   key->shown_bytes, key->settled, &estimate);
@@ -281,7 +281,7 @@ void key_learn(struct admit *admit, uint32_t i, enum admit_exit_how how, uint64_
 	if (how == ADMIT_EXIT_DONE)
 		run.run_ms = (uint32_t)min_u64(sub_sat(now_us, ticket->since_us) / US_PER_MS + 1,
 					       UINT32_MAX);
-	admit_score_learn(&key->score, &key->digest, &run);
+	admit_score_learn(&key->score, &key->key, &key->digest, &run);
 	admit_key_learn(&key->key, &run);
 	admit_pace_learn(&admit->pace, &run);
 	admit_key_digest(&key->key, &key->digest);
@@ -341,7 +341,7 @@ int admit_key_teach(struct admit *admit, uint64_t key, const struct admit_run *r
 		return -ENOSPC;
 	if (says_nothing(&admit->key[k].digest, run))
 		return 0;
-	admit_score_learn(&admit->key[k].score, &admit->key[k].digest, run);
+	admit_score_learn(&admit->key[k].score, &admit->key[k].key, &admit->key[k].digest, run);
 	admit_key_learn(&admit->key[k].key, run);
 	admit_key_digest(&admit->key[k].key, &admit->key[k].digest);
 	set_dirty(admit, k);

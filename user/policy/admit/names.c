@@ -34,8 +34,8 @@ static const char *const verdicts[] = {
 
 static const char *const peaks_by[] = {
 	[ADMIT_PEAK_QUANTILE] = "peaks",  [ADMIT_PEAK_INPUT] = "input",
-	[ADMIT_PEAK_LAST] = "last",       [ADMIT_PEAK_REQUEST] = "request",
-	[ADMIT_PEAK_RUNNING] = "running",
+	[ADMIT_PEAK_NEAR] = "near",       [ADMIT_PEAK_LAST] = "last",
+	[ADMIT_PEAK_REQUEST] = "request", [ADMIT_PEAK_RUNNING] = "running",
 };
 
 static const char *const runs_by[] = {

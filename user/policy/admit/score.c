@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Keeps for each way of predicting how far off it was, as a mean over some eight runs, and says
- * which one to go by. A run is held against what each would have said before it; which way is best
- * follows from the runs that are kept, so that it is worked out again for a key that is read back.
+ * Keeps for each way of predicting how far off it was, as a mean over some eight runs of times and
+ * sixteen of memory, and says which one to go by. A run is held against what each would have said
+ * before it; which way is best follows from the runs that are kept, so that it is worked out again
+ * for a key that is read back.
  */
 #include "user/policy/admit/predict.h"
 
 #include "user/policy/num.h"
 
-#define SCORE_RUNS 8 /* over so many an error is a mean */
+/* Over so many an error is a mean. What is learned of times changes sooner. */
+#define RUN_RUNS   8
+#define PEAK_RUNS  16
 #define SURE_RUNS  3 /* before so many nothing is left for another */
 #define BETTER_PCT 90
 #define PERMILLE   1000
@@ -49,29 +52,41 @@ static uint8_t best_of(const uint32_t *error, uint8_t count)
 	return best;
 }
 
-void admit_score_learn(struct admit_score *score, const struct admit_digest *digest,
-		       const struct admit_run *run)
+/* Where a way cannot say, the peaks stand in for it. */
+static void add_peak_errors(struct admit_score *score, const struct admit_key *key,
+			    const struct admit_digest *digest, const struct admit_run *run)
+{
+	uint64_t request = run->asked_kib * KIB, input = run->input_kib * KIB;
+	uint64_t peaks = admit_predict_peak(key, digest, ADMIT_PEAK_QUANTILE, request, input);
+	uint32_t n = (uint32_t)min_u64(score->tried, PEAK_RUNS);
+
+	for (int by = 0; by < ADMIT_PEAK__COUNT; by++) {
+		uint64_t told =
+			admit_predict_peak(key, digest, (enum admit_peak_by)by, request, input);
+
+		add(&score->peak_error[by],
+		    admit_peak_error(told ?: peaks, run->peak_kib * KIB, request), n);
+	}
+}
+
+void admit_score_learn(struct admit_score *score, const struct admit_key *key,
+		       const struct admit_digest *digest, const struct admit_run *run)
 {
 	uint64_t took = (uint64_t)run->run_ms * US_PER_MS, input = run->input_kib * KIB;
-	uint64_t request = run->asked_kib * KIB, declared = run->declared_s * US_PER_SEC;
+	uint64_t declared = run->declared_s * US_PER_SEC;
 	uint32_t n;
 
-	if (!digest->base_bytes || !run->run_ms || !request)
+	if (!digest->base_bytes || !run->run_ms || !run->asked_kib)
 		return;
 	score->tried += score->tried < UINT32_MAX;
-	n = (uint32_t)min_u64(score->tried, SCORE_RUNS);
+	n = (uint32_t)min_u64(score->tried, RUN_RUNS);
 	for (int by = 0; by < ADMIT_RUN__COUNT; by++)
 		add(&score->run_error[by],
 		    admit_run_error(
 			    admit_predict_run(digest, (enum admit_run_by)by, declared, input),
 			    took),
 		    n);
-	for (int by = 0; by < ADMIT_PEAK__COUNT; by++)
-		add(&score->peak_error[by],
-		    admit_peak_error(
-			    admit_predict_peak(digest, (enum admit_peak_by)by, request, input),
-			    run->peak_kib * KIB, request),
-		    n);
+	add_peak_errors(score, key, digest, run);
 	if (score->tried < SURE_RUNS)
 		return;
 	score->run_by = best_of(score->run_error, ADMIT_RUN__COUNT);
@@ -89,9 +104,9 @@ void admit_score_again(const struct admit_key *key, struct admit_score *ret)
 	for (uint32_t i = 0; i < key->count; i++) {
 		const struct admit_run *run = &key->run[(key->first + i) % ADMIT_KEY_RUNS];
 
-		if (i + SCORE_RUNS >= key->count) {
+		if (i + PEAK_RUNS >= key->count) {
 			admit_key_digest(&before, &digest);
-			admit_score_learn(ret, &digest, run);
+			admit_score_learn(ret, &before, &digest, run);
 		}
 		admit_key_learn(&before, run);
 	}
