@@ -137,9 +137,9 @@ static void send_malformed(const void *bytes, size_t size, bool has_fd)
 
 static void ask(enum keep_op op, uint64_t id)
 {
-	const struct keep_message message = {
-		.magic = KEEP_MAGIC, .op = op, .cookie = ++cookie, .pool = id};
+	struct keep_message message = {.magic = KEEP_MAGIC, .op = op, .pool = id};
 
+	message.cookie = ++cookie;
 	take_replies();
 	expected++;
 	put(&uwd->asked, &message, sizeof(message), false);

@@ -79,10 +79,15 @@ static int open_fd(enum fd_kind kind)
 	return FIRST_FD + kernel.next++;
 }
 
+/* Of a number that no file has had: closed. */
+static enum fd_kind kind_of(int fd)
+{
+	return fd >= FIRST_FD && fd < FIRST_FD + FDS ? kernel.kind[fd - FIRST_FD] : FD_CLOSED;
+}
+
 static void require_fd(int fd, enum fd_kind kind)
 {
-	require(fd >= FIRST_FD && fd < FIRST_FD + FDS && kernel.kind[fd - FIRST_FD] == kind,
-		"a file that is not open, or another");
+	require(kind_of(fd) == kind, "a file that is not open, or another");
 }
 
 static struct connection *connection_of(int fd)
@@ -119,9 +124,8 @@ static const struct packet *get(struct queue *queue)
 
 static int kernel_close(int fd)
 {
-	require(fd >= FIRST_FD && fd < FIRST_FD + FDS && kernel.kind[fd - FIRST_FD],
-		"what is closed is not open");
-	if (kernel.kind[fd - FIRST_FD] == FD_CONNECTION)
+	require(kind_of(fd) != FD_CLOSED, "what is closed is not open");
+	if (kind_of(fd) == FD_CONNECTION)
 		connection_of(fd)->fd = -1;
 	kernel.kind[fd - FIRST_FD] = FD_CLOSED;
 	kernel.open--;
@@ -153,7 +157,7 @@ static short events_of(const struct pollfd *asked)
 
 	if (asked->fd < 0)
 		return 0;
-	if (kernel.kind[asked->fd - FIRST_FD] == FD_LISTENER)
+	if (kind_of(asked->fd) == FD_LISTENER)
 		return kernel.is_waiting ? POLLIN : 0;
 	connection = connection_of(asked->fd);
 	is_readable = connection->asked.count || connection->is_left;

@@ -170,11 +170,9 @@ static void begin_change(struct daemon *daemon)
 		log_err("it is recorded as before: out of memory");
 		return;
 	}
-	*change = (struct flight_change){
-		.daemon = daemon,
-		.before = TAKE(daemon->flight),
-		.record = daemon->config.record,
-	};
+	change->daemon = daemon;
+	change->before = TAKE(daemon->flight);
+	change->record = daemon->config.record;
 	daemon->record_change = change;
 	daemon->recorded = daemon->config.record;
 	if (start_change(change) >= 0)

@@ -222,7 +222,7 @@ static int claim(struct uw *uw, uint64_t id, struct lib_task *ret_task)
 		rc = -EAGAIN;
 	else if (!task->lease)
 		rc = UW_STALE;
-	if (!rc) {
+	else {
 		task->begins = true;
 		*ret_task = *task;
 	}

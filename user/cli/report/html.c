@@ -111,7 +111,7 @@ static int compare_ranks(const void *a, const void *b)
 
 static void put_pictures(FILE *out, const struct incident *incident, uint32_t subject)
 {
-	struct rank rank[INCIDENT_COMPONENTS];
+	struct rank rank[INCIDENT_COMPONENTS] = {0};
 
 	for (uint32_t i = 0; i < incident->component_count; i++)
 		rank[i] = (struct rank){.component = i,

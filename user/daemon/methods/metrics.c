@@ -290,12 +290,15 @@ static json_t *encode_jobs(const struct daemon *daemon, const struct admit_summa
 
 json_t *metrics_encode(struct daemon *daemon)
 {
-	struct admit_summary summary, *queue = daemon->jobs ? &summary : NULL;
+	const struct admit_summary *queue = NULL;
+	struct admit_summary summary;
 	json_t *components = json_array();
 	struct host_sample host = {0};
 
-	if (queue)
-		admit_summary(jobs_admit(daemon->jobs), jobs_now_us(daemon->jobs), queue);
+	if (daemon->jobs) {
+		admit_summary(jobs_admit(daemon->jobs), jobs_now_us(daemon->jobs), &summary);
+		queue = &summary;
+	}
 	if (daemon->sense)
 		sense_host(daemon->sense, &host);
 	for (uint32_t i = 0; i < daemon->config.component_count; i++)

@@ -211,8 +211,9 @@ int uw_pool_get(struct uw_pool *pool, uint64_t id, void **ret_memory, uint64_t *
 	struct heap_span span;
 	int rc = refusal(pool);
 
-	if (!rc)
-		rc = is_tensor(id) ? tensor_span(pool, id, &span) : heap_get(pool->heap, id, &span);
+	if (rc)
+		return rc;
+	rc = is_tensor(id) ? tensor_span(pool, id, &span) : heap_get(pool->heap, id, &span);
 	if (!rc && ret_memory)
 		*ret_memory = span.memory;
 	if (!rc && ret_bytes)
@@ -225,8 +226,9 @@ int uw_pool_pin(struct uw_pool *pool, uint64_t id, void **ret_memory)
 	struct heap_span span;
 	int rc = refusal(pool);
 
-	if (!rc)
-		rc = is_tensor(id) ? tensor_pin(pool, id, &span) : heap_pin(pool->heap, id, &span);
+	if (rc)
+		return rc;
+	rc = is_tensor(id) ? tensor_pin(pool, id, &span) : heap_pin(pool->heap, id, &span);
 	if (!rc && ret_memory)
 		*ret_memory = span.memory;
 	return rc;
