@@ -40,6 +40,7 @@ asked() { # asked SHELL LINE WORDS: how uwctl was asked
 	check "$1, asked" "$2" "$(<"$bin/asked")" "<complete><-->$3"
 }
 
+# shellcheck source=scripts/uwctl.bash-completion
 . "$scripts/uwctl.bash-completion"
 _command_offset() { COMPREPLY=("command at $1"); }
 

@@ -369,11 +369,11 @@ end_steady() {
 
 # ---- programs that are told what to do ----
 
-# shellcheck disable=SC2034 # cases read it
 declare -A PIDS FDS
 
 # speak_to NAME LOG COMMAND...: runs it in the background, with /tmp/NAME.in as its input, which is
 # written by way of FDS[NAME]; its lines go to LOG
+# shellcheck disable=SC2034 # cases read PIDS and FDS
 speak_to() {
 	local name=$1 log=$2 fd
 	shift 2
