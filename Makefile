@@ -376,7 +376,7 @@ fuzz: | build/deps/build build/deps/test ## every parser under libFuzzer, FUZZ_S
 layers: all $(O)/lib/slurm.a | build/deps/test ## who includes whom, what pure objects import, what lies where and looks how, what packages are made of
 	$(Q)scripts/check-layers
 	$(Q)scripts/check-tree
-	$(Q)scripts/lint format
+	$(Q)scripts/lint format shell
 	$(Q)scripts/check-deb
 
 lint: $(SKEL) | build/deps/lint ## clang-format, clang-tidy, cppcheck, shellcheck
