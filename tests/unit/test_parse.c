@@ -274,6 +274,22 @@ static void test_swap_that_holds_what_is_in_memory_too_is_free(void **state)
 	assert_int_equal(host.swap_free_bytes, 40 * KIB); /* read at two moments */
 }
 
+/* The kernel passes over all anonymous pages then. */
+static void test_swap_without_a_free_slot_takes_nothing(void **state)
+{
+	struct host_sample host = {0};
+
+	(void)state;
+	assert_true(parse_meminfo("MemTotal: 1000 kB\nMemAvailable: 3 kB\nSwapCached: 200 kB\n"
+				  "SwapTotal: 640 kB\nSwapFree: 9 kB\n",
+				  &host));
+	assert_int_equal(host.swap_free_bytes, 9 * KIB);
+	assert_true(parse_meminfo("MemTotal: 1000 kB\nMemAvailable: 3 kB\nSwapCached: 200 kB\n"
+				  "SwapTotal: 640 kB\nSwapFree: 10 kB\n",
+				  &host));
+	assert_int_equal(host.swap_free_bytes, 210 * KIB);
+}
+
 static void test_cgroup_events_reads_both_and_does_without_frozen(void **state)
 {
 	bool populated = false, frozen = true;
@@ -388,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_pressure_hostile_text_changes_nothing),
 		cmocka_unit_test(test_meminfo_without_available_or_too_large_is_refused),
 		cmocka_unit_test(test_swap_that_holds_what_is_in_memory_too_is_free),
+		cmocka_unit_test(test_swap_without_a_free_slot_takes_nothing),
 		cmocka_unit_test(test_cgroup_events_reads_both_and_does_without_frozen),
 		cmocka_unit_test(test_cpu_stat_gives_its_first_total),
 		cmocka_unit_test(test_locks_give_who_waits_for_whom),

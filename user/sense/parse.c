@@ -12,7 +12,8 @@
 #include "user/base/cleanup.h"
 #include "user/base/units.h"
 
-#define NEED(i) (1U << (i))
+#define NEED(i)         (1U << (i))
+#define SWAP_LOOKS_PART 64 /* of swap free: below, what is in memory too takes part no more */
 
 /* The first fields of each table are those that are needed. */
 struct sample_field {
@@ -169,7 +170,20 @@ bool parse_memory_events(const char *text, struct component_sample *ret_sample)
 	return true;
 }
 
-/* What is in memory too goes out again without room of its own: it takes none away. */
+/*
+ * What is in memory too goes out again without room of its own: it takes none away. But only as
+ * long as the kernel looks through anonymous pages at all, which it does not once no slot is free
+ * (mm/vmscan.c, get_swappiness).
+ */
+static uint64_t swap_free_kib(const struct meminfo *read)
+{
+	if (read->swap_free < read->swap_total / SWAP_LOOKS_PART)
+		return read->swap_free;
+	return read->swap_free + read->swap_cached > read->swap_total
+		       ? read->swap_total
+		       : read->swap_free + read->swap_cached;
+}
+
 bool parse_meminfo(const char *text, struct host_sample *ret_sample)
 {
 	struct meminfo read = {0};
@@ -180,13 +194,10 @@ bool parse_meminfo(const char *text, struct host_sample *ret_sample)
 	if ((read.total | read.available | read.swap_total | read.swap_free | read.swap_cached) >
 	    UINT64_MAX / KIB / 2)
 		return false;
-	read.swap_free += read.swap_cached;
-	if (read.swap_free > read.swap_total)
-		read.swap_free = read.swap_total;
 	ret_sample->total_bytes = read.total * KIB;
 	ret_sample->available_bytes = read.available * KIB;
 	ret_sample->swap_total_bytes = read.swap_total * KIB;
-	ret_sample->swap_free_bytes = read.swap_free * KIB;
+	ret_sample->swap_free_bytes = swap_free_kib(&read) * KIB;
 	return true;
 }
 
