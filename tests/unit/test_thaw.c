@@ -158,6 +158,22 @@ static void test_leaf_is_thawed_when_its_pages_are_back(void **data)
 	}
 }
 
+/* Else whoever it was brought back for would be stopped again for what we did. */
+static void test_what_is_brought_back_is_no_growth(void **data)
+{
+	struct fixture *f = *data;
+	const struct signal *hog = &f->state->component[HOG].signal;
+
+	fixture_freeze(f);
+	fixture_use(f, HOG, 300 * MIB);
+	f->frame.leaf[HOG].swap_bytes = 130 * MIB;
+	assert_non_null(run_to_page_in(f));
+	bring_back(f, 130 * MIB);
+	assert_true(hog->held_bytes >= 430 * MIB);
+	assert_true(hog->slope_per_s <= (int64_t)MIB);
+	assert_int_equal(hog->step_per_s, 0);
+}
+
 static void test_pages_that_others_took_since_are_brought_back_again(void **data)
 {
 	struct fixture *f = *data;
@@ -460,6 +476,7 @@ int main(void)
 		FIXTURE_TEST(test_cold_pages_are_not_waited_for),
 		FIXTURE_TEST(test_leaf_is_thawed_when_its_pages_are_back),
 		FIXTURE_TEST(test_leaf_stands_on_where_a_sibling_took_the_room_meanwhile),
+		FIXTURE_TEST(test_what_is_brought_back_is_no_growth),
 		FIXTURE_TEST(test_pages_that_others_took_since_are_brought_back_again),
 		FIXTURE_TEST(test_page_in_without_an_outcome_is_not_waited_for),
 		FIXTURE_TEST(test_leaf_is_not_thawed_where_a_sibling_grows_into_the_room),

@@ -15,7 +15,8 @@
 #include "user/policy/rise.h"
 #include "user/policy/signal.h"
 
-#define READS_PART   4                /* of what it holds of these */
+#define READS_PART   4 /* of what it holds of these */
+#define LEAF_STEP_US (50 * US_PER_MS)
 #define CONFIRM_US   (3 * US_PER_SEC) /* the freezer is asynchronous: up to 1 s was seen */
 #define RELAPSE_US   (20 * US_PER_SEC)
 #define RELAPSES_MAX 5
@@ -86,6 +87,32 @@ static uint64_t spare_of(const struct step *step, const struct leaf_sample *samp
 	return knows_spare(step, sample) ? min_u64(sample->spare_bytes, current) : 0;
 }
 
+static const struct leaf_sample *sample_of(const struct frame *frame, uint64_t cgid)
+{
+	for (uint32_t i = 0; i < frame->leaf_count; i++)
+		if (frame->leaf[i].cgid == cgid)
+			return &frame->leaf[i];
+	return NULL;
+}
+
+void freeze_discount_page_ins(struct step *step)
+{
+	for (uint32_t i = 0; step->frame->leaves_valid && i < step->state->leaf_end; i++) {
+		const struct leaf_state *leaf = &step->state->leaf[i];
+		bool comes_back = leaf->page_in_id != ID_NONE || leaf->paged_in;
+		const struct leaf_sample *sample;
+
+		if (!leaf->cgid || leaf->cause == FREEZE_NOT || !comes_back ||
+		    step->now_us - leaf->seen_us < LEAF_STEP_US)
+			continue;
+		sample = sample_of(step->frame, leaf->cgid);
+		if (sample)
+			signal_discount(&step->state->component[leaf->component].signal,
+					sub_sat(min_u64(sample->current_bytes, BYTES_SANE),
+						leaf->current_bytes));
+	}
+}
+
 static void take_leaf(struct step *step, const struct leaf_sample *sample)
 {
 	struct leaf_state *leaf = leaf_of(step, sample);
@@ -98,7 +125,7 @@ static void take_leaf(struct step *step, const struct leaf_sample *sample)
 	if (!leaf)
 		return;
 	dt = now_us - leaf->seen_us;
-	if (dt >= 50 * US_PER_MS) {
+	if (dt >= LEAF_STEP_US) {
 		if (leaf->spare_known == knows_spare(step, sample))
 			leaf->growth_per_s = rate_of(leaf->size_bytes, size, dt);
 		leaf->spare_known = knows_spare(step, sample);
@@ -259,23 +286,10 @@ static void count_leaves(struct step *step)
 		state->component[i].used = any[i] || !state->adopted;
 }
 
-/* What a page-in brings is nobody's growth. */
-static void pass_over_page_ins(struct step *step)
-{
-	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
-		const struct leaf_state *leaf = &step->state->leaf[i];
-
-		if (leaf->cgid && leaf->page_in_id != ID_NONE)
-			signal_forget_trend(&step->state->component[leaf->component].signal,
-					    step->now_us);
-	}
-}
-
 void freeze_take(struct step *step)
 {
 	const struct frame *frame = step->frame;
 
-	pass_over_page_ins(step);
 	for (uint32_t i = 0; i < frame->outcome_count && i < FRAME_OUTCOMES_MAX; i++)
 		take_outcome(step, &frame->outcome[i]);
 	if (frame->leaves_valid) {

@@ -12,6 +12,10 @@
 /* Takes leaves and the outcomes of freezes and thaws from the frame; adopts in the first one. */
 void freeze_take(struct step *step);
 
+/* Before the frame's samples are taken: what comes back from swap to who stands still is brought by
+ * us, and is no growth of its component. */
+void freeze_discount_page_ins(struct step *step);
+
 /* The leaf to stop in a component: the one that grows most, else the largest, else the youngest;
  * NULL when none may be frozen. */
 struct leaf_state *freeze_pick(const struct step *step, uint32_t component);

@@ -284,6 +284,13 @@ void signal_forget_trend(struct signal *s, uint64_t now_us)
 	s->rise_from_bytes = s->ws_bytes;
 }
 
+void signal_discount(struct signal *s, uint64_t bytes)
+{
+	s->holt_bytes += (int64_t)bytes;
+	s->step_from_bytes += bytes;
+	s->rise_from_bytes += bytes;
+}
+
 uint64_t signal_time_to(const struct signal *s, uint64_t limit_bytes, uint64_t budget_bytes)
 {
 	if (!signal_is_growing(s, budget_bytes))

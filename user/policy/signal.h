@@ -23,6 +23,9 @@ void signal_update(struct signal *s, const struct component_sample *sample, uint
 /* What grew was stopped: the trend starts anew from here, so that nobody else is taken for it. */
 void signal_forget_trend(struct signal *s, uint64_t now_us);
 
+/* So many bytes of what is used from the next sample on are no growth. */
+void signal_discount(struct signal *s, uint64_t bytes);
+
 /* Microseconds until the working set reaches limit; 0 when it has, TTL_NEVER when not growing. */
 uint64_t signal_time_to(const struct signal *s, uint64_t limit_bytes, uint64_t budget_bytes);
 

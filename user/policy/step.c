@@ -298,6 +298,7 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 	roster_match(state, config);
 	roster_renew(state, frame);
 
+	freeze_discount_page_ins(&step);
 	take_samples(&step);
 	take_host(&step);
 	host_step(&step);
