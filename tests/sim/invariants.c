@@ -87,7 +87,8 @@ static bool stands_still(const struct plant *plant, uint32_t component)
 	return false;
 }
 
-/* Who runs is asked for no more than is known to be cold, unless somebody asks by hand. */
+/* Who runs is asked for no more than is known to be cold, unless somebody asks by hand, and of
+ * files that were read once, which have no age, for no more than there are. */
 static void what_is_hot_stays(const struct plant *plant)
 {
 	for (uint32_t i = 0; i < plant->plan.action_count; i++) {
@@ -98,6 +99,12 @@ static void what_is_hot_stays(const struct plant *plant)
 		    !plant->frame->leaves_valid || !ages->valid ||
 		    stands_still(plant, a->component))
 			continue;
+		if (a->why.reason == REASON_FILES) {
+			assert_int_equal(a->swappiness, 0);
+			assert_true(a->amount <=
+				    plant->frame->component[a->component].inactive_file_bytes);
+			continue;
+		}
 		assert_true(a->amount <= ages->cold_anon_bytes + ages->cold_file_bytes);
 	}
 }

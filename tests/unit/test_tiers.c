@@ -256,6 +256,91 @@ static void test_hot_debtor_is_not_reclaimed_while_it_runs(void **data)
 	assert_true(owing > 2);
 }
 
+/* A sibling of the hog's that reads files, up to so much of room below the hog's limit. */
+static struct leaf_sample *read_files(struct fixture *f, uint64_t solid, uint64_t room)
+{
+	uint64_t files = f->config.component[HOG].budget_bytes - 100 * MIB - solid - room;
+	struct leaf_sample *reader = fixture_sibling(f, HOG, solid + files);
+
+	fixture_use(f, HOG, 100 * MIB + solid + files);
+	f->frame.component[HOG].anon_bytes = 100 * MIB + solid;
+	f->frame.component[HOG].inactive_file_bytes = files;
+	reader->spare_valid = true;
+	reader->spare_bytes = files;
+	return reader;
+}
+
+/* And goes on to read, below that. */
+static const struct action *read_on(struct fixture *f)
+{
+	f->frame.component[HOG].current_bytes -= MIB;
+	f->frame.component[HOG].inactive_file_bytes -= MIB;
+	fixture_step(f);
+	f->frame.component[HOG].current_bytes += MIB;
+	f->frame.component[HOG].inactive_file_bytes += MIB;
+	return first_reclaim(f, HOG, 100 * US_PER_MS);
+}
+
+/* Else each task of the component would look for them at its limit, among the pages of all. */
+static void test_files_read_once_go_before_they_fill_the_limit(void **data)
+{
+	static const struct {
+		uint64_t solid, room, takes;
+	} rows[] = {
+		{4 * MIB, 40 * MIB, 0},
+		{4 * MIB, 10 * MIB, 28160 * KIB},
+		{4 * MIB, 0, 38400 * KIB},
+	};
+
+	(void)data;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct action *taken;
+		struct leaf_sample *reader;
+		struct fixture *f;
+		void *row;
+
+		assert_int_equal(fixture_setup(&row), 0);
+		f = row;
+		reader = read_files(f, rows[i].solid, rows[i].room);
+		taken = read_on(f);
+		assert_int_equal(taken ? taken->amount : 0, rows[i].takes);
+		if (taken) {
+			assert_int_equal(taken->leaf, reader->cgid);
+			assert_int_equal(taken->swappiness, 0);
+			assert_int_equal(taken->why.reason, REASON_FILES);
+		}
+		fixture_teardown(&row);
+	}
+}
+
+/* Where no one leaf has read most of them, or who did is gone, all give of theirs. */
+static void test_files_that_nobody_reads_any_more_go_too(void **data)
+{
+	struct fixture *f = *data;
+	const struct action *taken;
+
+	f->frame.component[HOG].inactive_file_bytes = 495 * MIB;
+	f->frame.component[HOG].current_bytes = 595 * MIB;
+	taken = read_on(f);
+	assert_non_null(taken);
+	assert_int_equal(taken->leaf, 0);
+	assert_int_equal(taken->swappiness, 0);
+	assert_int_equal(taken->amount, 33280 * KIB);
+}
+
+static void test_files_that_are_missed_are_left(void **data)
+{
+	struct fixture *f = *data;
+
+	read_files(f, 4 * MIB, 0);
+	for (int tick = 0; tick < 20; tick++) {
+		f->frame.component[HOG].refault_file += 1000;
+		fixture_next(f, 100 * US_PER_MS);
+	}
+	f->frame.component[HOG].refault_file += 1000;
+	assert_null(read_on(f));
+}
+
 static void test_largest_of_several_wishes_is_met(void **data)
 {
 	struct fixture *f = *data;
@@ -468,6 +553,9 @@ int main(void)
 		FIXTURE_TEST(test_without_swap_only_file_pages_are_taken),
 		FIXTURE_TEST(test_hot_donor_is_left_alone_until_it_has_rested),
 		FIXTURE_TEST(test_hot_debtor_is_not_reclaimed_while_it_runs),
+		FIXTURE_TEST(test_files_read_once_go_before_they_fill_the_limit),
+		FIXTURE_TEST(test_files_that_nobody_reads_any_more_go_too),
+		FIXTURE_TEST(test_files_that_are_missed_are_left),
 		FIXTURE_TEST(test_largest_of_several_wishes_is_met),
 		FIXTURE_TEST(test_one_reclaim_at_a_time),
 		FIXTURE_TEST(test_reclaim_whose_outcome_never_comes_is_given_up),

@@ -80,6 +80,8 @@ static const struct plan_reason_row reasons[REASON__COUNT] = {
 	[REASON_STARTUP] = {"startup", REASON_UNIT_NONE, "left by an earlier instance", NULL},
 	[REASON_CLEANUP] = {"cleanup", REASON_UNIT_PERMYRIAD, "calm: some task stalled ",
 			    " of the interval, target "},
+	[REASON_FILES] = {"files", REASON_UNIT_BYTES, "files that are read once leave room for ",
+			  ", wanted "},
 };
 
 const char *action_name(enum action_kind kind)

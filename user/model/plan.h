@@ -64,6 +64,7 @@ enum reason {
 	REASON_REQUEST,         /* a client asked */
 	REASON_STARTUP,         /* adoption: undo what an earlier instance left */
 	REASON_CLEANUP,         /* calm for an interval: permyriad of it stalled, target */
+	REASON_FILES,           /* what is read once fills it up: bytes of room, wanted */
 	REASON__COUNT
 };
 

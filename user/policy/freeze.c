@@ -255,9 +255,7 @@ static void take_outcome(struct step *step, const struct outcome *outcome)
 		forget_freeze(leaf, step->now_us);
 }
 
-/* It reads files once, and what else it holds is nothing beside these: it takes no room of others.
- */
-static bool only_reads_files(const struct leaf_state *leaf)
+bool freeze_only_reads_files(const struct leaf_state *leaf)
 {
 	return leaf->spare_bytes && leaf_solid_bytes(leaf) < leaf->spare_bytes / READS_PART;
 }
@@ -279,7 +277,7 @@ static void count_leaves(struct step *step)
 		any[leaf->component] |= leaf->populated;
 		if (leaf->cause != FREEZE_NOT || leaf->breath_until_us)
 			state->component[leaf->component].frozen_leaves++;
-		else if (leaf->populated && !leaf->kernel_frozen && !only_reads_files(leaf))
+		else if (leaf->populated && !leaf->kernel_frozen && !freeze_only_reads_files(leaf))
 			state->component[leaf->component].active_leaves++;
 	}
 	for (uint32_t i = 0; i < state->component_count; i++)
@@ -311,7 +309,7 @@ static bool runs_in(const struct leaf_state *leaf, uint32_t component)
 static bool may_freeze(const struct leaf_state *leaf, uint32_t component, uint64_t now_us)
 {
 	return runs_in(leaf, component) && now_us >= leaf->spared_until_us &&
-	       !only_reads_files(leaf);
+	       !freeze_only_reads_files(leaf);
 }
 
 /* Of growth in MiB/s, or a size in MiB, by powers of four: a little more or less is noise. */

@@ -48,6 +48,10 @@ bool freeze_resume(struct step *step, struct leaf_state *leaf, struct why why);
 /* Thaws; who calls it raises a squeezed limit before, where there is room. */
 bool thaw_leaf(struct step *step, struct leaf_state *leaf, struct why why);
 
+/* It reads files once, and what else it holds is nothing beside these: it takes no room of others.
+ */
+bool freeze_only_reads_files(const struct leaf_state *leaf);
+
 /* The leaf with that cgroup id, or NULL. */
 struct leaf_state *leaf_find(struct policy_state *state, uint64_t cgid);
 

@@ -40,6 +40,11 @@
 #define HURRY_US         (200 * US_PER_MS) /* two frames of who grows, */
 #define HURRY_BYTES      (4 * MIB)         /* and what one sees too late */
 #define HOST_TARGET_PCT  3                 /* beyond the reserve: the least margin of a pool */
+#define FILES_LEAST      (16 * MIB)        /* of such files, or they are not worth a look */
+#define FILES_ROOM_PART  32                /* of the limit is left free of them, at the least, */
+#define FILES_ROOM_MOST  16                /* and at the most */
+#define FILES_ROOM_MIN   (8 * MIB)
+#define FILES_AHEAD_US   (500 * US_PER_MS) /* of growth: until what is asked for now is done */
 
 /* One wish to take memory from a component. */
 struct reclaim_wish {
@@ -48,6 +53,7 @@ struct reclaim_wish {
 	int32_t swappiness;
 	struct why why;
 	const struct leaf_state *leaf; /* of it alone, though it runs */
+	bool files;                    /* alone, whoever stands still */
 };
 
 static void take_outcome(struct component_state *cs, const struct outcome *o, bool runs,
@@ -58,11 +64,11 @@ static void take_outcome(struct component_state *cs, const struct outcome *o, bo
 	r->id = ID_NONE;
 	r->requested_bytes = sub_sat(r->requested_bytes, o->done);
 	payoff_begin(cs, o->tier, o->done, runs, now_us);
-	if (runs)
+	if (runs && !r->files)
 		idle_note_freed(cs, o->done, now_us);
 	if (o->error == ECANCELED)
 		return; /* taken back for something more urgent: says nothing of the donor */
-	if (o->done >= o->asked / 4) {
+	if (r->files || o->done >= o->asked / 4) {
 		r->short_count = 0;
 	} else if (++r->short_count >= SHORT_MAX) {
 		r->short_count = 0;
@@ -173,6 +179,72 @@ static struct reclaim_wish by_dependence(const struct step *step, uint32_t compo
 	};
 }
 
+/* Who reads most of what nobody misses. */
+static const struct leaf_state *reader_of(const struct step *step, uint32_t component)
+{
+	const struct leaf_state *most = NULL;
+
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
+		const struct leaf_state *leaf = &step->state->leaf[i];
+
+		if (leaf->cgid && leaf->component == component && leaf->populated &&
+		    leaf->cause == FREEZE_NOT && leaf->spare_bytes >= FILES_LEAST &&
+		    freeze_only_reads_files(leaf) &&
+		    (!most || leaf->spare_bytes > most->spare_bytes))
+			most = leaf;
+	}
+	return most;
+}
+
+/* Up to its limit, or to that of the pool, where the kernel asks nobody's leave. */
+static uint64_t room_for_files(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+
+	return min_u64(sub_sat(limits_high(cs), cs->signal.current_bytes),
+		       sub_sat(step->config->usable_bytes, headroom_charged(step)));
+}
+
+/* It takes more, files or not, or waits at its limit for more. */
+static bool takes_more(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+
+	return cs->signal.charged_per_s > (int64_t)MIB ||
+	       (limits_is_at_high(cs) && cs->signal.some_permyriad > STALL_SOME_IDLE);
+}
+
+/*
+ * A file that is read once fills whatever there is, and stays when its reader has gone. At the
+ * limit each task of the component has to look for pages before it gets one, among those of all:
+ * what it finds are these files, but it ages everybody's memory for that, and holds a processor
+ * meanwhile (mm/vmscan.c, walk_pud_range). So they are taken before, of the reader alone, which has
+ * next to no other memory to look at, or of all without a look at anonymous memory.
+ */
+static struct reclaim_wish by_files(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+	uint64_t room = room_for_files(step, component);
+	uint64_t wanted = max_u64(max_u64(cs->in_force_bytes / FILES_ROOM_PART, FILES_ROOM_MIN),
+				  min_u64(grown(cs->signal.charged_per_s, FILES_AHEAD_US),
+					  cs->in_force_bytes / FILES_ROOM_MOST));
+	uint64_t spare = (cs->signal.current_bytes - cs->signal.held_bytes) / 2;
+	struct reclaim_wish wish = {
+		.tier = TIER_LIGHT, .why = {REASON_FILES, room, wanted}, .files = true};
+
+	if (component_is_protected(&step->config->component[component]) || cs->squeezed ||
+	    room >= wanted || !takes_more(step, component))
+		return wish;
+	wish.leaf = reader_of(step, component);
+	wish.bytes = 2 * wanted - room;
+	if (wish.leaf && wish.leaf->spare_bytes >= min_u64(wish.bytes, spare))
+		spare = wish.leaf->spare_bytes;
+	else
+		wish.leaf = NULL;
+	wish.bytes = spare >= FILES_LEAST ? min_u64(wish.bytes, spare) : 0;
+	return wish;
+}
+
 /* Of pages in use no more at once than may be on its way when nobody needs anything more. */
 static uint64_t piece(const struct step *step)
 {
@@ -257,6 +329,23 @@ static uint64_t id_of(const struct leaf_state *leaf)
 	return leaf ? leaf->cgid : 0;
 }
 
+/* What is asked for of a leaf that stands still, or by hand, or of files: what can be found. Of who
+ * runs, what is cold. */
+static uint64_t amount_of(const struct step *step, uint32_t component,
+			  const struct reclaim_wish *wish, const struct leaf_state *from,
+			  int32_t swappiness)
+{
+	bool by_hand = wish->why.reason == REASON_REQUEST;
+	uint64_t bytes = min_u64(wish->bytes, ACTION_MAX_BYTES);
+
+	if (!wish->files)
+		bytes = min_u64(bytes, by_hand || from ? findable(step, component, !swappiness)
+						       : reclaimable(step, component, !swappiness));
+	if (!by_hand)
+		bytes = min_u64(bytes, cleanup_spare_bytes(step, component));
+	return from ? min_u64(bytes, from->current_bytes) : bytes;
+}
+
 static void begin(struct step *step, uint32_t component, struct reclaim_wish wish)
 {
 	struct component_state *cs = &step->state->component[component];
@@ -265,11 +354,11 @@ static void begin(struct step *step, uint32_t component, struct reclaim_wish wis
 	bool spared = !by_hand && component_is_protected(&step->config->component[component]);
 	bool files_alone = !room_has_swap(&step->state->host) || spared;
 	const struct leaf_state *frozen = frozen_donor(step, component, by_hand);
-	const struct leaf_state *from = frozen ? frozen : wish.leaf;
-	bool all = by_hand || from; /* else of who runs, what is cold */
+	const struct leaf_state *from = frozen && !wish.files ? frozen : wish.leaf;
 	struct cleanup_take take =
-		files_alone ? (struct cleanup_take){0, BYTES_MAX, NULL}
-			    : cleanup_take_of(step, component, wish.tier, wish.swappiness, from);
+		files_alone || wish.files
+			? (struct cleanup_take){0, BYTES_MAX, NULL}
+			: cleanup_take_of(step, component, wish.tier, wish.swappiness, from);
 	struct action action = {
 		.kind = ACTION_RECLAIM,
 		.tier = wish.tier,
@@ -281,26 +370,22 @@ static void begin(struct step *step, uint32_t component, struct reclaim_wish wis
 	};
 	const struct action *sent;
 
-	action.amount = min_u64(wish.bytes, all ? findable(step, component, !take.swappiness)
-						: reclaimable(step, component, !take.swappiness));
-	action.amount = min_u64(action.amount, take.most_bytes);
-	if (!by_hand)
-		action.amount = min_u64(action.amount, cleanup_spare_bytes(step, component));
-	if (from)
-		action.amount = min_u64(action.amount, from->current_bytes);
-	action.amount = min_u64(action.amount, ACTION_MAX_BYTES);
+	action.amount =
+		min_u64(amount_of(step, component, &wish, from, take.swappiness), take.most_bytes);
 	action.amount -= action.amount % (64 * KIB);
 	if (action.amount < ACTION_MIN_BYTES)
 		return;
 	sent = emit_action(step, &action);
 	if (!sent)
 		return;
-	if (frozen)
+	if (frozen && from == frozen)
 		leaf_find(step->state, frozen->cgid)->paged_in = false;
 	cs->reclaim.id = sent->id;
 	cs->reclaim.gave_way = false;
-	cs->reclaim.for_others = frozen && (wish.why.reason == REASON_OWNER_PAYBACK ||
-					    wish.why.reason == REASON_CONTENTION);
+	cs->reclaim.files = wish.files;
+	cs->reclaim.for_others =
+		frozen && from == frozen &&
+		(wish.why.reason == REASON_OWNER_PAYBACK || wish.why.reason == REASON_CONTENTION);
 	cs->reclaim.until_us = action.deadline_us;
 	cs->reclaim.last_us = step->now_us;
 	emit_tier(step, component, wish.tier);
@@ -401,7 +486,7 @@ void reclaim_step(struct step *step)
 	if (!room_on_host(step, 0) || step->state->host_wants)
 		donor = donor_first(step, may_give);
 	for (uint32_t i = 0; i < step->config->component_count; i++) {
-		struct reclaim_wish wish;
+		struct reclaim_wish wish, files;
 
 		if (!is_free(step, i))
 			continue;
@@ -414,7 +499,8 @@ void reclaim_step(struct step *step)
 		}
 		if (i == donor)
 			wish = largest(wish, by_host(step, i));
-		begin(step, i, wish);
+		files = by_files(step, i);
+		begin(step, i, files.bytes >= ACTION_MIN_BYTES ? files : wish);
 	}
 	say_who_can_wait(step);
 	say_who_is_polite(step);

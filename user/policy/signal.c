@@ -154,6 +154,17 @@ static void take_trend(struct signal *s, uint64_t now_us)
 		s->rise_from_bytes = s->ws_bytes;
 }
 
+static void take_charge(struct signal *s, uint64_t current, uint64_t now_us)
+{
+	uint64_t dt = now_us - s->charged_at_us;
+
+	if (s->charged_at_us && dt < HOLT_STEP_MIN_US)
+		return;
+	s->charged_per_s = s->charged_at_us ? rate_of(s->charged_from_bytes, current, dt) : 0;
+	s->charged_at_us = now_us;
+	s->charged_from_bytes = current;
+}
+
 static void take_usage(struct signal *s, uint64_t current, bool keeps_files, uint64_t now_us)
 {
 	uint64_t dt = now_us - s->step_at_us, cold, held;
@@ -161,6 +172,7 @@ static void take_usage(struct signal *s, uint64_t current, bool keeps_files, uin
 	bool starts = !s->seen || counts_files != s->counts_files;
 
 	current = min_u64(current, BYTES_SANE);
+	take_charge(s, current, now_us);
 	cold = cold_estimate(s, current);
 	held = keeps_files ? current : current - spare_estimate(s, cold, now_us);
 	if (!starts && held >= s->step_from_bytes + BATCHES_BYTES)
