@@ -299,6 +299,36 @@ static void test_neighbour_of_the_grower_is_not_frozen_with_it(void **data)
 }
 
 /* All stall at the edge, and none of two grows: none is the cause. */
+/* At the limit it would look for pages of the first. Else what that one had begun may be all. */
+static void test_next_grower_is_stopped_sooner_where_it_would_meet_the_limit(void **data)
+{
+	static const struct {
+		uint64_t per_s;
+		uint32_t ticks;
+	} rows[] = {{100 * MIB, 2}, {60 * MIB, 3}};
+
+	(void)data;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct leaf_sample *sibling;
+		struct fixture *f;
+		uint32_t ticks = 0;
+		void *row;
+
+		assert_int_equal(fixture_setup(&row), 0);
+		f = row;
+		fixture_sibling(f, HOG, 10 * MIB); /* the last would be left to run */
+		sibling = fixture_freeze(f);
+		while (ticks++ < 5 && !fixture_find_leaf(f, ACTION_FREEZE, sibling->cgid)) {
+			sibling->current_bytes += rows[i].per_s / 10;
+			f->frame.component[HOG].current_bytes += rows[i].per_s / 10;
+			f->frame.component[HOG].anon_bytes += rows[i].per_s / 10;
+			fixture_next(f, 100 * US_PER_MS);
+		}
+		assert_int_equal(ticks - 1, rows[i].ticks);
+		fixture_teardown(&row);
+	}
+}
+
 static void test_who_stands_still_is_not_stopped_for_a_stall(void **data)
 {
 	struct fixture *f = *data;
@@ -491,6 +521,7 @@ int main(void)
 		FIXTURE_TEST(test_who_may_not_be_frozen_is_not),
 		FIXTURE_TEST(test_leaf_that_grows_is_chosen_before_the_youngest),
 		FIXTURE_TEST(test_neighbour_of_the_grower_is_not_frozen_with_it),
+		FIXTURE_TEST(test_next_grower_is_stopped_sooner_where_it_would_meet_the_limit),
 		FIXTURE_TEST(test_who_stands_still_is_not_stopped_for_a_stall),
 		FIXTURE_TEST(test_pages_of_a_frozen_leaf_are_for_who_lacks_them),
 		FIXTURE_TEST(test_frozen_leaf_of_an_earlier_uwd_is_thawed_at_the_start),

@@ -31,7 +31,8 @@
 #define LAST_PART          4                /* of the margin is left: nobody grows any more */
 #define CREEPS_PER_S       ((int64_t)MIB / 4)
 #define HORIZON_US         (2 * US_PER_SEC)
-#define TAKES_EFFECT_US    (300 * US_PER_MS) /* a freeze shows in use within this */
+#define TAKES_EFFECT_US    (300 * US_PER_MS) /* a freeze shows in use within this, */
+#define SHOWS_US           (100 * US_PER_MS) /* and mostly within this */
 #define OUTRUN_US          (500 * US_PER_MS) /* of owners' growth must be free, */
 #define OUTRUN_HOT_US      (2 * US_PER_SEC)  /* where who pays must stand still to pay at all, */
 #define OUTRUN_BYTES       (4 * MIB)         /* and what one sees too late */
@@ -222,6 +223,18 @@ static void stop_ahead(struct step *step, uint32_t i)
 		freeze_leaf(step, leaf, FREEZE_PRESSURE, step->config->policy.freeze_max_us, why);
 }
 
+/* The last freeze has shown in what is used; or the growth that shows is that of others, who would
+ * be at the limit before, where each looks for pages of whoever was stopped. */
+static bool has_taken_effect(const struct step *step, uint32_t i)
+{
+	const struct component_state *cs = &step->state->component[i];
+	uint64_t since_us = step->now_us - cs->last_freeze_us;
+	uint64_t room = sub_sat(limits_high(cs), cs->signal.current_bytes);
+
+	return since_us >= TAKES_EFFECT_US ||
+	       (since_us >= SHOWS_US && contention_growth_ahead(step, i, TAKES_EFFECT_US) > room);
+}
+
 /* The component's own budget. */
 static void brake_component(struct step *step, uint32_t i)
 {
@@ -236,7 +249,7 @@ static void brake_component(struct step *step, uint32_t i)
 		return;
 	if (!due && !costs_others(step, i))
 		return;
-	if (cs->frozen_leaves && step->now_us - cs->last_freeze_us < TAKES_EFFECT_US)
+	if (cs->frozen_leaves && !has_taken_effect(step, i))
 		return;
 	leaf = due ? freeze_pick(step, i) : pick_grower(step, i);
 	if (!leaf)
