@@ -4,24 +4,26 @@
 # In the guest: mix.sh [NAME=VALUE]...: services with owners, and beside them a batch of fixed work whose hot sets
 # together are half as much again as is free: two trainings, a sort that spills, a compile, a backup that reads 2 GB, a
 # leak that ends. By each system in turn, started all at once; "queue" is uwctl with the batch submitted instead.
-# The batch alone, one job after the other, says how long it takes. Calm is the services beside two jobs that want
-# processor time and no memory: what the batch does to them beyond that, memory does.
+# The batch alone, one job after the other, says how long it takes. Calm is the services beside the same work in a tenth
+# of the memory, which fits: what the batch does to them beyond that, memory does.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=guest.sh
 . "${0%/*}/guest.sh"
 # shellcheck source-path=SCRIPTDIR source=sides.sh
 . "${0%/*}/sides.sh"
 
-systems='uwctl queue none low earlyoom nohang' calm_s=20 deadline=3
+systems='uwctl queue none low earlyoom nohang' deadline=3
 keys=100000 key_bytes=1100 accounts=50000 book_mb=48
-train_mb=330 train_touches=2000000 sort_mb=100 sort_lines=150000 functions=100 files=8 leak_mb=380
+train_mb=330 train_touches=2000000 sort_mb=100 sort_lines=150000 functions=100 files=8 file_mb=256 leak_mb=380
+part=10 # of the memory, in calm
 state=/var/tmp
 RIGHT_MB=([trading_data]=101 [cache]=203 [database]=101 [ml_models]=558) # by mix.conf
 batch='train_1 train_2 leak sort compile backup'
 declare -rA asked=([train_1]=340M [train_2]=340M [leak]=390M [sort]=130M [compile]=60M [backup]=40M)
 serial_ms=
 
-# ---- the batch: each job is a program $state/NAME, which adds NAME to $state/done when its work is done ----
+# ---- the batch: each job is a program $state/NAME, which adds NAME to $state/done when its work is done; of each
+# there is $state/calm_NAME too, which does as much in a part of the memory ----
 
 write_job() {
 	printf '#!/bin/sh\nset -e\nrenice -n 10 $$ >/dev/null\n%s\necho %s >>%s/done\n' "$2" "$1" "$state" >"$state/$1"
@@ -31,26 +33,35 @@ write_job() {
 # Some 100 kB each in memory that the compiler keeps to the end.
 write_source() {
 	local n
-	for ((n = 0; n < functions; n++)); do
+	for ((n = 0; n < $1; n++)); do
 		echo "int f$n(int *a, int n) { int s = 0; for (int i = 0; i < n; i++) { if (a[i] > $n) s += a[i] * $n;" \
 			"else s -= a[i] / ($n + 1); a[i] = s ^ i; } return s; }"
-	done
+	done >"$2"
 }
 
 write_batch() {
-	local n train="$PUT/hot --size $train_mb --rate 200 --touches $train_touches --log /dev/null"
-	write_source >"$state/source.c"
+	local n
+	write_source "$functions" "$state/source.c"
+	write_source $((functions / part)) "$state/calm_source.c"
 	seq "$sort_lines" | awk '{ print $1 * 7919 % 1000003, "of a table that is too large for memory, row", $1 }' \
 		>"$state/rows"
 	for ((n = 1; n <= files; n++)); do
-		truncate -s 256M "$state/file-$n"
+		truncate -s "${file_mb}M" "$state/file-$n"
+		truncate -s "$((file_mb / part))M" "$state/calm_file-$n"
 	done
-	write_job train_1 "$train"
-	write_job train_2 "$train"
-	write_job leak "$PUT/hog --rate 40 --max $leak_mb --hold 2 --log /dev/null"
-	write_job sort "LC_ALL=C sort -n -S ${sort_mb}M -T $state -o $state/sorted $state/rows"
-	write_job compile "$PUT/cc1 -quiet -O1 -o /dev/null $state/source.c"
-	write_job backup "cat $state/file-* >/dev/null"
+	write_jobs '' 1
+	write_jobs calm_ "$part"
+}
+
+# write_jobs PREFIX PART: as much work, in one of so many parts of the memory.
+write_jobs() {
+	local train="$PUT/hot --size $((train_mb / $2)) --rate 200 --touches $train_touches --log /dev/null"
+	write_job "$1train_1" "$train"
+	write_job "$1train_2" "$train"
+	write_job "$1leak" "$PUT/hog --rate $((40 / $2)) --max $((leak_mb / $2)) --hold 2 --log /dev/null"
+	write_job "$1sort" "LC_ALL=C sort -n -S $((sort_mb / $2))M -T $state -o $state/$1sorted $state/rows"
+	write_job "$1compile" "for n in \$(seq $2); do $PUT/cc1 -quiet -O1 -o /dev/null $state/$1source.c; done"
+	write_job "$1backup" "for n in \$(seq $2); do cat $state/$1file-*; done >/dev/null"
 }
 
 begin_batch() {
@@ -75,10 +86,11 @@ one_after_the_other() {
 	leave
 }
 
+# run_batch [PREFIX]
 run_batch() {
 	local name pids=()
 	for name in $batch; do
-		job ml_models "$name" "$state/$name"
+		job ml_models "${1:-}$name" "$state/${1:-}$name"
 		pids+=("$started")
 	done
 	all_end $((deadline * serial_ms / 1000)) "${pids[@]}"
@@ -104,7 +116,7 @@ print(sum(job["status"] != 0 for job in json.load(sys.stdin)["jobs"]))')
 # ---- the services; their records lie in $OUT/SYSTEM ----
 
 start_services() {
-	local seconds=$((calm_s + deadline * serial_ms / 1000 + 60))
+	local seconds=$(((deadline + 2) * serial_ms / 1000 + 60))
 	give_right cache redis
 	start_redis cache "$keys" "$key_bytes"
 	job trading_data feed "$PUT/feed" --seconds "$seconds" --book "$book_mb" --out "$records/trading_data.csv"
@@ -129,21 +141,11 @@ stop_services() {
 	done
 }
 
-# Calm: processor time is wanted as by the batch, and no memory.
 be_calm() {
-	local n spinners=()
-	for n in 1 2; do
-		job ml_models "spinner-$n" nice -n 10 "$PUT/hot" --size 4 --touches 0 --log /dev/null
-		spinners+=("$started")
-	done
 	sleep 3
 	figure calm_from_ms "$(now_ms)"
-	sleep "$calm_s"
+	run_batch calm_ || die 'the batch does not end in calm'
 	figure calm_to_ms "$(now_ms)"
-	for n in 1 2; do
-		stop_run "$POOL/ml_models/spinner-$n"
-	done
-	all_end 10 "${spinners[@]}" || true
 }
 
 keep_records() {
@@ -151,7 +153,7 @@ keep_records() {
 	uwctl record --out "$records/uw.recording" >>"$OUT/setup.log" 2>&1 || note 'no recording'
 }
 
-# beside_services NAME: "queue" is uwctl with another way into it.
+# beside_services NAME: "queue" is uwctl with another way into it, and calm is as with uwctl.
 beside_services() {
 	local unfinished=0 ways=run_batch
 	[ "$1" != queue ] || ways=submit_batch
