@@ -153,14 +153,21 @@ def reduce_lease(records):
 
 
 def show_lease(metrics):
+    """A machine of one processor has no figure of two."""
+    def apart(name, show):
+        return show(metrics[name]) if name in metrics else "-"
+
     rows = [
-        ["a lease", table.show_ratio(metrics["round_trip"]), table.show_number(metrics["grant_cpu_us"], 1, " us"),
+        ["a lease", table.show_ratio(metrics["round_trip"]), apart("round_trip_apart", table.show_ratio),
+         table.show_number(metrics["grant_cpu_us"], 1, " us"),
          table.show_number(metrics["grant_cpu_p99_us"], 1, " us"), table.show_ratio(metrics["grant_cpu_over_echo"]),
          table.show_bytes(metrics["leases_bytes"], zero_is_good=False)],
-        ["of 64 a packet", table.show_number(metrics["batched"], 3), *["-"] * 4],
-        ["on credit", table.show_number(metrics["credit"], 4), *["-"] * 4],
+        ["of 64 a packet", table.show_number(metrics["batched"], 3),
+         apart("batched_apart", lambda value: table.show_number(value, 3)), *["-"] * 4],
+        ["on credit", table.show_number(metrics["credit"], 4),
+         apart("credit_apart", lambda value: table.show_number(value, 4)), *["-"] * 4],
     ]
-    return ["lease", "over an echo", "uwd's CPU", "p99", "over the echo's", "10,000 of them"], rows
+    return ["lease", "over an echo", "on two processors", "uwd's CPU", "p99", "over the echo's", "10,000 of them"], rows
 
 
 def reduce_jobs(records):

@@ -3,15 +3,22 @@
  * What a lease costs, natively: the server of leases with its ledger and file in a process of its
  * own, as uwd has them, and libuw here. Beside it, in the same run, an echo over the same kind of
  * socket by a process that does nothing but epoll, recv and send: all round trips are multiples of
- * that, taken in turns of a few milliseconds, so that what else the machine does hits both. What a
- * grant costs the server is CPU time of its thread, beside that of the echo, most of which is the
- * kernel's; its memory is that of 10,000 leases, with their file. Prints "NAME VALUE" lines.
+ * that, taken in turns of a few milliseconds, so that what else the machine does hits both. Each
+ * round measures all of them with both ends on one processor, and, where there is another one, with
+ * the other end on that ("_apart"): it takes several times as long to wake a processor as to switch
+ * to another process, and left to itself the scheduler decides which of the two is compared with
+ * which. Of one processor the least of all rounds counts, as what else runs only adds; of two the
+ * median, as how deep the other one sleeps is part of it. What a grant costs the server is CPU time
+ * of its thread, without that of the clock, beside that of the echo, most of which is the kernel's,
+ * of the least disturbed round; its memory is that of 10,000 leases, with their file. Prints "NAME
+ * VALUE" lines.
  *
  *	lease DIR [ROUNDS]
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,10 +29,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tests/bench/no_keeper.h"
+#include "tests/bench/thread_time.h"
 #include "user/base/clock.h"
 #include "user/lease/file.h"
 #include "user/lease/server.h"
@@ -41,35 +48,12 @@
 #define HELD           10000U /* leases, of which the memory is asked */
 #define HANDLES        3U     /* that have them: one may have 4096 */
 #define LEASE_BYTES    4096
-#define SAMPLES_MAX    (1U << 22)
+#define SAMPLES_MAX    4096
 
 static void die(const char *what)
 {
 	fprintf(stderr, "lease: %s: %s\n", what, strerror(errno));
 	exit(EXIT_FAILURE);
-}
-
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static uint64_t part_of(uint64_t *values, size_t count, size_t percent)
-{
-	if (!count)
-		return 0;
-	qsort(values, count, sizeof(*values), by_size);
-	return values[(count - 1) * percent / 100];
 }
 
 /* ---- the server's process ---- */
@@ -80,7 +64,8 @@ struct side {
 	struct lease_file *file;
 	struct lease_ledger *ledger;
 	struct lease_server *server;
-	bool counts; /* the time of each dispatch, which takes time itself */
+	bool counts;       /* the time of each dispatch, */
+	uint64_t clock_ns; /* and this is not of it */
 	uint32_t samples;
 	uint64_t grant_ns[SAMPLES_MAX]; /* CPU time of a dispatch, by what was asked in it */
 };
@@ -167,9 +152,9 @@ static void serve(struct side *side)
 		lease_server_dispatch(side->server);
 		return;
 	}
-	began_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
+	began_ns = time_thread_ns();
 	lease_server_dispatch(side->server);
-	took_ns = now_ns(CLOCK_THREAD_CPUTIME_ID) - began_ns;
+	took_ns = time_less(time_thread_ns() - began_ns, side->clock_ns);
 	if (requests(side) > before && side->samples < SAMPLES_MAX)
 		side->grant_ns[side->samples++] = took_ns / (requests(side) - before);
 }
@@ -197,8 +182,8 @@ static void answer(struct side *side, const char *dir, int fd)
 {
 	struct side_figures figures = {
 		.memory_bytes = memory_bytes(dir),
-		.p50_ns = part_of(side->grant_ns, side->samples, 50),
-		.p99_ns = part_of(side->grant_ns, side->samples, 99),
+		.p50_ns = time_part_of(side->grant_ns, side->samples, 50),
+		.p99_ns = time_part_of(side->grant_ns, side->samples, 99),
 	};
 	char byte;
 
@@ -206,6 +191,7 @@ static void answer(struct side *side, const char *dir, int fd)
 		exit(0);
 	side->samples = 0;
 	side->counts = byte;
+	side->clock_ns = time_clock_cost_ns();
 	if (write(fd, &figures, sizeof(figures)) < 0)
 		exit(1);
 }
@@ -255,6 +241,7 @@ static void run_echo(const char *dir, int fd)
 	struct side_figures figures = {0};
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 	struct pollfd ready = {.fd = epoll, .events = POLLIN};
+	uint64_t clock_ns = 0;
 	uint32_t count = 0;
 	bool counts = false;
 	ssize_t size;
@@ -267,13 +254,14 @@ static void run_echo(const char *dir, int fd)
 
 		poll(&ready, 1, -1);
 		if (counts)
-			began_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
+			began_ns = time_thread_ns();
 		size = echo_one(fd, epoll, &counts);
 		if (began_ns && count < SAMPLES_MAX)
-			cost_ns[count++] = now_ns(CLOCK_THREAD_CPUTIME_ID) - began_ns;
+			cost_ns[count++] = time_less(time_thread_ns() - began_ns, clock_ns);
 		if (size != 1)
 			continue;
-		figures.p50_ns = part_of(cost_ns, count, 50);
+		clock_ns = time_clock_cost_ns();
+		figures.p50_ns = time_part_of(cost_ns, count, 50);
 		size = send(fd, &figures, sizeof(figures), MSG_NOSIGNAL);
 		count = 0;
 	} while (size > 0);
@@ -281,6 +269,37 @@ static void run_echo(const char *dir, int fd)
 }
 
 /* ---- this side ---- */
+
+struct ends {
+	char socket[256];
+	pid_t server_pid, echo_pid;
+	int server, echo;  /* to ask them for figures; to have it echo */
+	int processors;    /* that there are for all of this, */
+	cpu_set_t cpus[2]; /* the first of them, each alone */
+	struct uw *asks, *spends;
+};
+
+static void find_places(struct ends *ends)
+{
+	cpu_set_t all;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		die("sched_getaffinity");
+	for (size_t cpu = 0; cpu < CPU_SETSIZE && ends->processors < 2; cpu++)
+		if (CPU_ISSET(cpu, &all))
+			CPU_SET(cpu, &ends->cpus[ends->processors++]);
+}
+
+/* This process on the first processor, and the others there too, or apart. */
+static void take_places(const struct ends *ends, bool apart)
+{
+	const cpu_set_t *theirs = &ends->cpus[apart];
+
+	if (sched_setaffinity(0, sizeof(*theirs), &ends->cpus[0]) ||
+	    sched_setaffinity(ends->server_pid, sizeof(*theirs), theirs) ||
+	    sched_setaffinity(ends->echo_pid, sizeof(*theirs), theirs))
+		die("sched_setaffinity");
+}
 
 static pid_t start(void (*run)(const char *dir, int fd), const char *dir, int *ret_fd)
 {
@@ -354,22 +373,22 @@ static void get_many(struct uw *uw, struct uw_grant grant[BATCH])
 static uint64_t echo_trips(int fd)
 {
 	char buf[sizeof(struct packet_header) + sizeof(struct packet_grant)] = {0};
-	uint64_t began_ns = now_ns(CLOCK_MONOTONIC);
+	uint64_t began_ns = time_now_ns(CLOCK_MONOTONIC);
 
 	for (int i = 0; i < TRIPS; i++)
 		if (send(fd, buf, sizeof(buf), MSG_NOSIGNAL) < 0 ||
 		    recv(fd, buf, sizeof(buf), 0) <= 0)
 			die("echo");
-	return (now_ns(CLOCK_MONOTONIC) - began_ns) / TRIPS;
+	return (time_now_ns(CLOCK_MONOTONIC) - began_ns) / TRIPS;
 }
 
 static uint64_t lease_trips(struct uw *uw)
 {
-	uint64_t began_ns = now_ns(CLOCK_MONOTONIC);
+	uint64_t began_ns = time_now_ns(CLOCK_MONOTONIC);
 
 	for (int i = 0; i < TRIPS / 2; i++)
 		put(uw, get(uw, UW_NO_CREDIT));
-	return (now_ns(CLOCK_MONOTONIC) - began_ns) / TRIPS;
+	return (time_now_ns(CLOCK_MONOTONIC) - began_ns) / TRIPS;
 }
 
 static uint64_t batch_trips(struct uw *uw)
@@ -379,10 +398,10 @@ static uint64_t batch_trips(struct uw *uw)
 	int times = TRIPS / (int)BATCH + 1;
 
 	for (int k = 0; k < times; k++) {
-		uint64_t began_ns = now_ns(CLOCK_MONOTONIC);
+		uint64_t began_ns = time_now_ns(CLOCK_MONOTONIC);
 
 		get_many(uw, grant);
-		took_ns += now_ns(CLOCK_MONOTONIC) - began_ns;
+		took_ns += time_now_ns(CLOCK_MONOTONIC) - began_ns;
 		for (uint32_t i = 0; i < BATCH; i++)
 			put(uw, grant[i].id);
 	}
@@ -391,52 +410,44 @@ static uint64_t batch_trips(struct uw *uw)
 
 static uint64_t credit_turns(struct uw *uw)
 {
-	uint64_t began_ns = now_ns(CLOCK_MONOTONIC);
+	uint64_t began_ns = time_now_ns(CLOCK_MONOTONIC);
 
 	for (int i = 0; i < ON_CREDIT; i++)
 		put(uw, get(uw, 0));
-	return (now_ns(CLOCK_MONOTONIC) - began_ns) / ON_CREDIT;
+	return (time_now_ns(CLOCK_MONOTONIC) - began_ns) / ON_CREDIT;
 }
 
 struct rounds {
-	uint64_t echo_ns[ROUNDS_MAX], lease[ROUNDS_MAX], batch[ROUNDS_MAX], credit[ROUNDS_MAX];
+	uint64_t echo_ns[ROUNDS_MAX], lease_ns[ROUNDS_MAX], batch_ns[ROUNDS_MAX],
+		credit_ns[ROUNDS_MAX];
 };
 
-/* Of the echo of the same round, in millionths. */
-static uint64_t over(uint64_t ns, uint64_t echo_ns)
+static void run_round(const struct ends *ends, uint32_t i, struct rounds *rounds)
 {
-	return echo_ns ? ns * 1000000 / echo_ns : 0;
+	rounds->echo_ns[i] = echo_trips(ends->echo);
+	rounds->lease_ns[i] = lease_trips(ends->asks);
+	rounds->batch_ns[i] = batch_trips(ends->asks);
+	rounds->credit_ns[i] = credit_turns(ends->spends);
 }
 
-static void run_rounds(const char *socket, int echo, uint32_t count, struct rounds *rounds)
+static void run_rounds(struct ends *ends, uint32_t count, struct rounds *together,
+		       struct rounds *apart)
 {
-	struct uw *asks = NULL, *spends = NULL;
-
-	if (uw_open(socket, &asks) || uw_open(socket, &spends) || uw_start_thread(spends))
+	if (uw_open(ends->socket, &ends->asks) || uw_open(ends->socket, &ends->spends) ||
+	    uw_start_thread(ends->spends))
 		die("uw_open");
-	put(spends, get(spends, 0)); /* it has its credit with the next answer */
+	put(ends->spends, get(ends->spends, 0)); /* it has its credit with the next answer */
 	for (uint32_t i = 0; i < count; i++) {
-		uint64_t echo_ns = echo_trips(echo);
-
-		rounds->echo_ns[i] = echo_ns;
-		rounds->lease[i] = over(lease_trips(asks), echo_ns);
-		rounds->batch[i] = over(batch_trips(asks), echo_ns);
-		rounds->credit[i] = over(credit_turns(spends), echo_ns);
+		take_places(ends, false);
+		run_round(ends, i, together);
+		if (ends->processors < 2)
+			continue;
+		take_places(ends, true);
+		run_round(ends, i, apart);
 	}
-	uw_close(asks);
-	uw_close(spends);
-}
-
-/* Grants alone, one a packet. */
-static void count_grants(const char *socket, uint32_t rounds)
-{
-	struct uw *uw = NULL;
-
-	if (uw_open(socket, &uw))
-		die("uw_open");
-	for (uint32_t i = 0; i < rounds; i++)
-		lease_trips(uw);
-	uw_close(uw);
+	take_places(ends, false);
+	uw_close(ends->asks);
+	uw_close(ends->spends);
 }
 
 static void hold_many(const char *socket, struct uw *uw[HANDLES])
@@ -450,48 +461,94 @@ static void hold_many(const char *socket, struct uw *uw[HANDLES])
 		get_many(uw[held / BATCH % HANDLES], grant);
 }
 
-static void print_part(const char *name, uint64_t *values, uint32_t count)
+static void print_over(const char *name, const char *where, uint64_t ns, uint64_t echo_ns)
 {
-	printf("%s %.6f\n", name, (double)part_of(values, count, 50) / 1e6);
+	printf("%s%s %.6f\n", name, where, (double)ns / (double)echo_ns);
+}
+
+static void print_rounds(struct rounds *rounds, uint32_t count, size_t percent, const char *where)
+{
+	uint64_t echo_ns = time_part_of(rounds->echo_ns, count, percent);
+
+	print_over("round_trip", where, time_part_of(rounds->lease_ns, count, percent), echo_ns);
+	print_over("batched", where, time_part_of(rounds->batch_ns, count, percent), echo_ns);
+	print_over("credit", where, time_part_of(rounds->credit_ns, count, percent), echo_ns);
+	printf("echo%s_us %.3f\n", where, (double)echo_ns / 1e3);
+}
+
+static void measure_trips(struct ends *ends, uint32_t count)
+{
+	struct rounds *together = calloc(1, sizeof(*together));
+	struct rounds *apart = calloc(1, sizeof(*apart));
+
+	if (!together || !apart)
+		die("memory");
+	run_rounds(ends, count, together, apart);
+	print_rounds(together, count, 0, "");
+	if (ends->processors > 1)
+		print_rounds(apart, count, 50, "_apart");
+	free(together);
+	free(apart);
+}
+
+/* What those that are asked of a side cost it, the least of all rounds. */
+static void keep_least(struct side_figures *least, const struct side_figures *figures)
+{
+	if (!least->p50_ns || figures->p50_ns < least->p50_ns)
+		least->p50_ns = figures->p50_ns;
+	if (!least->p99_ns || figures->p99_ns < least->p99_ns)
+		least->p99_ns = figures->p99_ns;
+}
+
+static void measure_grants(struct ends *ends, uint32_t count)
+{
+	struct side_figures grants = {0}, echoes = {0}, figures;
+
+	if (uw_open(ends->socket, &ends->asks))
+		die("uw_open");
+	for (uint32_t i = 0; i < count; i++) {
+		ask_side(ends->echo, true);
+		echo_trips(ends->echo);
+		figures = ask_side(ends->echo, false);
+		keep_least(&echoes, &figures);
+		ask_side(ends->server, true);
+		lease_trips(ends->asks);
+		figures = ask_side(ends->server, false);
+		keep_least(&grants, &figures);
+	}
+	uw_close(ends->asks);
+	printf("grant_cpu_us %.3f\n", (double)grants.p50_ns / 1e3);
+	printf("grant_cpu_p99_us %.3f\n", (double)grants.p99_ns / 1e3);
+	printf("grant_cpu_over_echo %.3f\n", (double)grants.p50_ns / (double)echoes.p50_ns);
+}
+
+static void measure_memory(const struct ends *ends)
+{
+	struct side_figures empty = ask_side(ends->server, false), full;
+	struct uw *held[HANDLES] = {NULL};
+
+	hold_many(ends->socket, held);
+	full = ask_side(ends->server, false);
+	for (uint32_t i = 0; i < HANDLES; i++)
+		uw_close(held[i]);
+	printf("leases_bytes %" PRIu64 "\n", full.memory_bytes - empty.memory_bytes);
 }
 
 static int measure(const char *dir, uint32_t count)
 {
-	struct rounds *rounds = calloc(1, sizeof(*rounds));
-	struct uw *held[HANDLES] = {NULL};
-	struct side_figures empty, grants, full, echoes;
-	int side, echo;
-	char socket[256], byte;
+	struct ends ends = {.processors = 0};
+	char byte;
 
-	if (!rounds)
-		die("memory");
-	start(run_side, dir, &side);
-	start(run_echo, dir, &echo);
-	snprintf(socket, sizeof(socket), "%s/lease.sock", dir);
-	if (read(side, &byte, 1) != 1)
+	find_places(&ends);
+	ends.server_pid = start(run_side, dir, &ends.server);
+	ends.echo_pid = start(run_echo, dir, &ends.echo);
+	snprintf(ends.socket, sizeof(ends.socket), "%s/lease.sock", dir);
+	take_places(&ends, false);
+	if (read(ends.server, &byte, 1) != 1)
 		die("the server did not start");
-	empty = ask_side(side, false);
-	hold_many(socket, held);
-	full = ask_side(side, false);
-	for (uint32_t i = 0; i < HANDLES; i++)
-		uw_close(held[i]);
-	run_rounds(socket, echo, count, rounds);
-	ask_side(echo, true);
-	for (uint32_t i = 0; i < count; i++)
-		echo_trips(echo);
-	echoes = ask_side(echo, false);
-	ask_side(side, true);
-	count_grants(socket, count);
-	grants = ask_side(side, false);
-	print_part("round_trip", rounds->lease, count);
-	print_part("batched", rounds->batch, count);
-	print_part("credit", rounds->credit, count);
-	printf("echo_us %.3f\n", (double)part_of(rounds->echo_ns, count, 50) / 1e3);
-	printf("grant_cpu_us %.3f\n", (double)grants.p50_ns / 1e3);
-	printf("grant_cpu_p99_us %.3f\n", (double)grants.p99_ns / 1e3);
-	printf("grant_cpu_over_echo %.3f\n", (double)grants.p50_ns / (double)echoes.p50_ns);
-	printf("leases_bytes %" PRIu64 "\n", full.memory_bytes - empty.memory_bytes);
-	free(rounds);
+	measure_memory(&ends);
+	measure_trips(&ends, count);
+	measure_grants(&ends, count);
 	return 0;
 }
 

@@ -326,6 +326,23 @@ class TestTop(Folder):
         self.assertEqual([len(row) for row in rows], [4, 4, 4])
 
 
+class TestLease(Folder):
+    def measure(self, *apart):
+        self.write("records/1/lease.txt", "leases_bytes 2097152", "round_trip 1.25", "batched 0.05", "credit 0.01",
+                   "grant_cpu_us 5.0", "grant_cpu_p99_us 5.5", "grant_cpu_over_echo 1.2", *apart)
+        metrics, _ = analyze.reduce_lease(self.top / "records")
+        header, rows = analyze.show_lease(metrics)
+        self.assertEqual([len(row) for row in rows], [len(header)] * 3)
+        return rows
+
+    def test_both_placements_are_shown(self):
+        rows = self.measure("round_trip_apart 1.1", "batched_apart 0.02", "credit_apart 0.001")
+        self.assertEqual([row[2].text for row in rows], ["1.1x", "0.020", "0.0010"])
+
+    def test_one_processor_has_no_figure_of_two(self):
+        self.assertEqual([row[2] for row in self.measure()], ["-"] * 3)
+
+
 class TestResult(Folder):
     def test_result_has_the_agreed_form(self):
         for mode in ("none", "default", "full", "map-none", "map-default", "map-beside", "map-gated"):
