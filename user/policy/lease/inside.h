@@ -133,6 +133,7 @@ struct lease_ledger {
 	uint16_t heap[LEASE_SLOTS];
 	struct lease_node node[LEASE_SLOTS];
 	struct lease_pool pool[LEASE_POOLS];
+	bool pool_news; /* one may have ended or lost its owner, which is to be told */
 };
 
 /* ---- slots.c ---- */

@@ -107,6 +107,7 @@ void lease_pool_leave(struct lease_ledger *ledger, uint32_t slot)
 		pool->owner = LEASE_SLOTS;
 		pool->orphaned = pool->readers;
 	}
+	ledger->pool_news = true;
 	if (pool->owner != LEASE_SLOTS || pool->readers)
 		return;
 	count(ledger, pool, -1);
@@ -171,7 +172,7 @@ void lease_pool_made(struct lease_ledger *ledger, uint32_t index, uint64_t inode
 
 bool lease_pool_next(struct lease_ledger *ledger, struct lease_pool_news *ret_news)
 {
-	for (uint32_t i = 0; i < LEASE_POOLS; i++) {
+	for (uint32_t i = 0; ledger->pool_news && i < LEASE_POOLS; i++) {
 		struct lease_pool *pool = &ledger->pool[i];
 
 		if (pool->state != LEASE_POOL_ENDED && !pool->orphaned)
@@ -187,6 +188,7 @@ bool lease_pool_next(struct lease_ledger *ledger, struct lease_pool_news *ret_ne
 			pool->state = LEASE_POOL_NONE;
 		return true;
 	}
+	ledger->pool_news = false;
 	return false;
 }
 
