@@ -31,21 +31,30 @@ union lease_control {
 	char room[CMSG_SPACE(sizeof(int))];
 };
 
-/* 0, -EAGAIN when there is no room (or no memory for the kernel's copy), -EPIPE. fd goes with it
- * unless it is -1. */
-static int send_now(const struct lease_connection *connection, const uint8_t *bytes, size_t size,
-		    int fd)
+static ssize_t send_with(int socket, const uint8_t *bytes, size_t size, int fd)
 {
 	struct iovec from = {(void *)bytes, size};
 	union lease_control control = {.head = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
-	struct msghdr message = {.msg_iov = &from, .msg_iovlen = 1};
+	struct msghdr message = {
+		.msg_iov = &from,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
 
-	if (fd >= 0) {
-		memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
-	}
-	if (sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* 0, -EAGAIN when there is no room (or no memory for the kernel's copy), -EPIPE. fd goes with it
+ * unless it is -1, as is usual: send(2) has less to look at. */
+static int send_now(const struct lease_connection *connection, const uint8_t *bytes, size_t size,
+		    int fd)
+{
+	ssize_t sent = fd < 0 ? send(connection->fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT)
+			      : send_with(connection->fd, bytes, size, fd);
+
+	if (sent >= 0)
 		return 0;
 	return errno == EAGAIN || errno == EINTR || errno == ENOBUFS || errno == ENOMEM ? -EAGAIN
 											: -EPIPE;

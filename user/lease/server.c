@@ -156,26 +156,6 @@ static void serve_event(struct lease_server *server, const struct epoll_event *e
 	}
 }
 
-int lease_server_dispatch(struct lease_server *server)
-{
-	struct epoll_event events[EVENTS_A_TURN];
-	int count = epoll_wait(server->epoll, events, EVENTS_A_TURN, 0);
-	uint64_t began_us = server->conf.now_us(), took_us = 0;
-
-	if (count < 0)
-		return errno == EINTR ? 0 : -errno;
-	/* What is not served now is reported again, behind the others. */
-	for (int i = 0; i < count && took_us < LEASE_TURN_US; i++) {
-		server->now_us = server->conf.now_us();
-		serve_event(server, &events[i]);
-		took_us = server->conf.now_us() - began_us;
-	}
-	lease_server_settle(server);
-	if (took_us > server->stats.turn_max_us)
-		server->stats.turn_max_us = took_us;
-	return 0;
-}
-
 static void tell_recalls(struct lease_server *server)
 {
 	struct lease_recall recall;
@@ -189,16 +169,43 @@ static void tell_recalls(struct lease_server *server)
 	}
 }
 
-void lease_server_settle(struct lease_server *server)
+/* As of server->now_us. */
+static void settle(struct lease_server *server)
 {
 	struct lease_result result;
 
-	server->now_us = server->conf.now_us();
 	lease_recall_step(server->conf.ledger, server->now_us);
 	tell_recalls(server);
 	while (lease_next(server->conf.ledger, server->now_us, &result))
 		request_tell(server, &result);
 	pools_settle(server);
+}
+
+int lease_server_dispatch(struct lease_server *server)
+{
+	struct epoll_event events[EVENTS_A_TURN];
+	int count = epoll_wait(server->epoll, events, EVENTS_A_TURN, 0);
+	uint64_t began_us = server->conf.now_us(), took_us = 0;
+
+	if (count < 0)
+		return errno == EINTR ? 0 : -errno;
+	server->now_us = began_us;
+	/* What is not served now is reported again, behind the others. */
+	for (int i = 0; i < count && took_us < LEASE_TURN_US; i++) {
+		serve_event(server, &events[i]);
+		server->now_us = server->conf.now_us();
+		took_us = server->now_us - began_us;
+	}
+	settle(server);
+	if (took_us > server->stats.turn_max_us)
+		server->stats.turn_max_us = took_us;
+	return 0;
+}
+
+void lease_server_settle(struct lease_server *server)
+{
+	server->now_us = server->conf.now_us();
+	settle(server);
 }
 
 void lease_server_moved(struct lease_server *server, uint32_t client, uint64_t id, int rc,

@@ -213,8 +213,15 @@ static int take_packet(struct uw *uw, size_t size, int *fd)
 	return rc;
 }
 
-/* A packet, with the fd that came with it or -1. */
-static ssize_t receive(struct uw *uw, int *ret_fd)
+static bool awaits_fd(const struct uw *uw)
+{
+	for (const struct lib_call *call = uw->calls; call; call = call->next)
+		if (lib_brings_fd(call->op))
+			return true;
+	return false;
+}
+
+static ssize_t receive_with(struct uw *uw, int *ret_fd)
 {
 	struct iovec into = {uw->in, sizeof(uw->in)};
 	union {
@@ -230,10 +237,18 @@ static ssize_t receive(struct uw *uw, int *ret_fd)
 	ssize_t size = recvmsg(uw->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	struct cmsghdr *passed = size > 0 ? CMSG_FIRSTHDR(&message) : NULL;
 
-	*ret_fd = -1;
 	if (passed && passed->cmsg_level == SOL_SOCKET && passed->cmsg_type == SCM_RIGHTS)
 		memcpy(ret_fd, CMSG_DATA(passed), sizeof(*ret_fd));
 	return size;
+}
+
+/* A packet, with the fd that came with it or -1. One that nobody waits for the kernel closes when
+ * there is no room for it, and recv(2) has less to do. */
+static ssize_t receive(struct uw *uw, int *ret_fd)
+{
+	*ret_fd = -1;
+	return awaits_fd(uw) ? receive_with(uw, ret_fd)
+			     : recv(uw->socket, uw->in, sizeof(uw->in), MSG_DONTWAIT);
 }
 
 int lib_take(struct uw *uw, uint32_t most)

@@ -77,12 +77,12 @@ static int await_answers(struct uw *uw, struct lib_call *call, uint64_t until_us
 	uint64_t lost_us = 0;
 
 	while (call->open) {
-		int rc = uw->socket >= 0 && lib_now_us() >= until_us
-				 ? -ETIMEDOUT
-				 : lib_wait(uw, until_us, &lost_us);
+		int rc = lib_wait(uw, until_us, &lost_us);
 
 		if (rc)
 			return rc;
+		if (call->open && uw->socket >= 0 && lib_now_us() >= until_us)
+			return -ETIMEDOUT;
 	}
 	return 0;
 }
