@@ -44,6 +44,7 @@
 #define ROUNDS_MAX     10000U
 #define TRIPS          200 /* of each kind in a round */
 #define BATCH          64U
+#define BATCHES        32
 #define ON_CREDIT      20000
 #define HELD           10000U /* leases, of which the memory is asked */
 #define HANDLES        3U     /* that have them: one may have 4096 */
@@ -391,21 +392,30 @@ static uint64_t lease_trips(struct uw *uw)
 	return (time_now_ns(CLOCK_MONOTONIC) - began_ns) / TRIPS;
 }
 
+static void put_many(struct uw *uw, const struct uw_grant grant[BATCH])
+{
+	uint64_t id[BATCH];
+	int outcome[BATCH];
+
+	for (uint32_t i = 0; i < BATCH; i++)
+		id[i] = grant[i].id;
+	if (uw_free_many(uw, id, BATCH, outcome) || outcome[BATCH - 1])
+		die("uw_free_many");
+}
+
 static uint64_t batch_trips(struct uw *uw)
 {
 	struct uw_grant grant[BATCH];
 	uint64_t took_ns = 0;
-	int times = TRIPS / (int)BATCH + 1;
 
-	for (int k = 0; k < times; k++) {
+	for (int k = 0; k < BATCHES; k++) {
 		uint64_t began_ns = time_now_ns(CLOCK_MONOTONIC);
 
 		get_many(uw, grant);
 		took_ns += time_now_ns(CLOCK_MONOTONIC) - began_ns;
-		for (uint32_t i = 0; i < BATCH; i++)
-			put(uw, grant[i].id);
+		put_many(uw, grant);
 	}
-	return took_ns / ((uint64_t)times * BATCH);
+	return took_ns / (BATCHES * (uint64_t)BATCH);
 }
 
 static uint64_t credit_turns(struct uw *uw)
@@ -422,32 +432,33 @@ struct rounds {
 		credit_ns[ROUNDS_MAX];
 };
 
-static void run_round(const struct ends *ends, uint32_t i, struct rounds *rounds)
+typedef void (*round_of)(const struct ends *ends, uint32_t i, struct rounds *rounds);
+
+static void run_trips(const struct ends *ends, uint32_t i, struct rounds *rounds)
 {
 	rounds->echo_ns[i] = echo_trips(ends->echo);
 	rounds->lease_ns[i] = lease_trips(ends->asks);
 	rounds->batch_ns[i] = batch_trips(ends->asks);
+}
+
+/* What it spent is told within some milliseconds, which would fall on whatever came next. */
+static void run_credit(const struct ends *ends, uint32_t i, struct rounds *rounds)
+{
 	rounds->credit_ns[i] = credit_turns(ends->spends);
 }
 
-static void run_rounds(struct ends *ends, uint32_t count, struct rounds *together,
-		       struct rounds *apart)
+static void run_rounds(const struct ends *ends, uint32_t count, round_of run,
+		       struct rounds *together, struct rounds *apart)
 {
-	if (uw_open(ends->socket, &ends->asks) || uw_open(ends->socket, &ends->spends) ||
-	    uw_start_thread(ends->spends))
-		die("uw_open");
-	put(ends->spends, get(ends->spends, 0)); /* it has its credit with the next answer */
 	for (uint32_t i = 0; i < count; i++) {
 		take_places(ends, false);
-		run_round(ends, i, together);
+		run(ends, i, together);
 		if (ends->processors < 2)
 			continue;
 		take_places(ends, true);
-		run_round(ends, i, apart);
+		run(ends, i, apart);
 	}
 	take_places(ends, false);
-	uw_close(ends->asks);
-	uw_close(ends->spends);
 }
 
 static void hold_many(const char *socket, struct uw *uw[HANDLES])
@@ -483,7 +494,15 @@ static void measure_trips(struct ends *ends, uint32_t count)
 
 	if (!together || !apart)
 		die("memory");
-	run_rounds(ends, count, together, apart);
+	if (uw_open(ends->socket, &ends->asks))
+		die("uw_open");
+	run_rounds(ends, count, run_trips, together, apart);
+	uw_close(ends->asks);
+	if (uw_open(ends->socket, &ends->spends) || uw_start_thread(ends->spends))
+		die("uw_open");
+	put(ends->spends, get(ends->spends, 0)); /* it has its credit with the next answer */
+	run_rounds(ends, count, run_credit, together, apart);
+	uw_close(ends->spends);
 	print_rounds(together, count, 0, "");
 	if (ends->processors > 1)
 		print_rounds(apart, count, 50, "_apart");
