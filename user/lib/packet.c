@@ -86,36 +86,47 @@ void packet_start(struct packet_out *out, uint8_t *bytes, enum packet_kind kind)
 	memcpy(bytes, &header, sizeof(header));
 }
 
-/* The item of length bytes, with its length set; then text, filled up to eight. */
-static int append(struct packet_out *out, const void *item, size_t length, const char *text,
-		  size_t text_length)
+/* Room for an item of so many bytes at the end of the packet, of which it is from now on a part;
+ * NULL when there is none. */
+static uint8_t *extend(struct packet_out *out, size_t length)
 {
-	size_t whole = length + (text_length + 7) / 8 * 8;
+	uint8_t *at = out->bytes + out->used;
 	struct packet_header header;
-	struct packet_item head;
 
 	memcpy(&header, out->bytes, sizeof(header));
-	if (header.count == PACKET_ITEMS_MAX || whole > UINT16_MAX ||
-	    out->used + whole > PACKET_MAX)
-		return -EMSGSIZE;
-	memset(out->bytes + out->used, 0, whole);
-	memcpy(out->bytes + out->used, item, length);
-	if (text_length)
-		memcpy(out->bytes + out->used + length, text, text_length);
-	memcpy(&head, item, sizeof(head));
-	head.length = (uint16_t)whole;
-	memcpy(out->bytes + out->used, &head, sizeof(head));
-	out->used += whole;
+	if (header.count == PACKET_ITEMS_MAX || length > UINT16_MAX ||
+	    out->used + length > PACKET_MAX)
+		return NULL;
+	out->used += length;
 	header.count++;
 	header.size = (uint32_t)out->used;
 	memcpy(out->bytes, &header, sizeof(header));
+	return at;
+}
+
+/* The item of length bytes, with head as its head but for the length, which is set; then text,
+ * filled up to eight. */
+static int append(struct packet_out *out, struct packet_item head, const void *item, size_t length,
+		  const char *text)
+{
+	size_t text_length = text ? strlen(text) : 0, padded = (text_length + 7) / 8 * 8;
+	uint8_t *at = extend(out, length + padded);
+
+	if (!at)
+		return -EMSGSIZE;
+	head.length = (uint16_t)(length + padded);
+	memcpy(at, item, length);
+	memcpy(at, &head, sizeof(head));
+	if (!text_length)
+		return 0;
+	memcpy(at + length, text, text_length);
+	memset(at + length + text_length, 0, padded - text_length);
 	return 0;
 }
 
 /* The only length that an item of these contents has. */
-static uint16_t length_of(const union packet_request *request)
+static uint16_t length_of(uint16_t op, const union packet_request *request)
 {
-	uint16_t op = request->item.op;
 	uint64_t input_bytes =
 		op == PACKET_TASK_SUBMIT ? request->task.input_bytes : request->begin.input_bytes;
 
@@ -125,13 +136,13 @@ static uint16_t length_of(const union packet_request *request)
 int packet_add_request(struct packet_out *out, enum packet_op op,
 		       const union packet_request *request)
 {
-	union packet_request copy = *request;
+	struct packet_item head = request->item;
 
-	copy.item.op = (uint16_t)op;
-	return append(out, &copy, length_of(&copy), NULL, 0);
+	head.op = (uint16_t)op;
+	return append(out, head, request, length_of(head.op, request), NULL);
 }
 
-static size_t answer_length(const struct packet_reply *reply)
+size_t packet_answer_length(const struct packet_reply *reply)
 {
 	if (reply->outcome == PACKET_DENIED || reply->outcome == PACKET_TIMED_OUT)
 		return sizeof(struct packet_denial);
@@ -141,23 +152,23 @@ static size_t answer_length(const struct packet_reply *reply)
 
 int packet_add_answer(struct packet_out *out, const union packet_answer *answer, const char *text)
 {
-	return append(out, answer, answer_length(&answer->reply), text, text ? strlen(text) : 0);
+	return append(out, answer->reply.item, answer, packet_answer_length(&answer->reply), text);
 }
 
 int packet_add_event(struct packet_out *out, enum packet_event_op op,
 		     const union packet_event *event)
 {
-	union packet_event copy = *event;
+	struct packet_item head = event->item;
 
-	copy.item.op = (uint16_t)op;
-	return append(out, &copy, event_length[op], NULL, 0);
+	head.op = (uint16_t)op;
+	return append(out, head, event, event_length[op], NULL);
 }
 
 int packet_add_gone(struct packet_out *out, uint64_t id)
 {
 	const struct packet_lease gone = {.item.op = PACKET_POOL_ATTACH, .id = id};
 
-	return append(out, &gone, sizeof(gone), NULL, 0);
+	return append(out, gone.item, &gone, sizeof(gone), NULL);
 }
 
 /* ---- reading ---- */
@@ -194,6 +205,13 @@ static int next_head(struct packet_in *in, struct packet_item *ret_head)
 	    ret_head->length > in->size - in->at)
 		return -EBADMSG;
 	return 1;
+}
+
+/* What a layout of so many bytes has at the place, and zeros behind it. */
+static void copy_out(void *to, size_t size, const struct packet_in *in, size_t length)
+{
+	memcpy(to, in->bytes + in->at, length);
+	memset((uint8_t *)to + length, 0, size - length);
 }
 
 static void pass(struct packet_in *in, size_t length)
@@ -273,10 +291,11 @@ int packet_next_request(struct packet_in *in, union packet_request *ret_request)
 	if (in->kind != PACKET_REQUESTS || head.op >= PACKET_OP__COUNT ||
 	    head.length > sizeof(*ret_request))
 		return -EBADMSG;
-	memset(ret_request, 0, sizeof(*ret_request));
-	memcpy(ret_request, in->bytes + in->at, head.length);
+	copy_out(ret_request, sizeof(*ret_request), in, head.length);
 	pass(in, head.length);
-	return head.length == length_of(ret_request) && request_is_good(ret_request) ? 1 : -EBADMSG;
+	return head.length == length_of(head.op, ret_request) && request_is_good(ret_request)
+		       ? 1
+		       : -EBADMSG;
 }
 
 static bool look_is_good(const struct packet_look *look)
@@ -305,6 +324,7 @@ static bool answer_is_good(const union packet_answer *answer, size_t length)
 int packet_next_answer(struct packet_in *in, union packet_answer *ret_answer, const char **ret_text,
 		       size_t *ret_length)
 {
+	struct packet_reply reply;
 	struct packet_item head;
 	size_t length;
 	int rc = next_head(in, &head);
@@ -314,14 +334,13 @@ int packet_next_answer(struct packet_in *in, union packet_answer *ret_answer, co
 	if ((in->kind != PACKET_ANSWER && in->kind != PACKET_LATER) ||
 	    head.op >= PACKET_OP__COUNT || head.length < sizeof(struct packet_reply))
 		return -EBADMSG;
-	memset(ret_answer, 0, sizeof(*ret_answer));
-	memcpy(ret_answer, in->bytes + in->at, sizeof(struct packet_reply));
-	if (ret_answer->reply.outcome >= PACKET_OUTCOME__COUNT)
+	memcpy(&reply, in->bytes + in->at, sizeof(reply));
+	if (reply.outcome >= PACKET_OUTCOME__COUNT)
 		return -EBADMSG;
-	length = answer_length(&ret_answer->reply);
+	length = packet_answer_length(&reply);
 	if (head.length < length || (head.length > length && head.op != PACKET_REPORT))
 		return -EBADMSG;
-	memcpy(ret_answer, in->bytes + in->at, length);
+	copy_out(ret_answer, sizeof(*ret_answer), in, length);
 	*ret_text = head.length > length ? (const char *)in->bytes + in->at + length : NULL;
 	*ret_length = *ret_text ? strnlen(*ret_text, head.length - length) : 0;
 	pass(in, head.length);
@@ -346,8 +365,7 @@ int packet_next_event(struct packet_in *in, union packet_event *ret_event)
 	if (in->kind != PACKET_EVENTS || head.op >= PACKET_EVENT__COUNT ||
 	    head.length != event_length[head.op])
 		return -EBADMSG;
-	memset(ret_event, 0, sizeof(*ret_event));
-	memcpy(ret_event, in->bytes + in->at, head.length);
+	copy_out(ret_event, sizeof(*ret_event), in, head.length);
 	pass(in, head.length);
 	return event_is_good(ret_event) ? 1 : -EBADMSG;
 }

@@ -270,6 +270,9 @@ void packet_start(struct packet_out *out, uint8_t *bytes, enum packet_kind kind)
 int packet_add_request(struct packet_out *out, enum packet_op op,
 		       const union packet_request *request);
 
+/* How much of an answer there is, which its op and outcome tell; behind that it is all zero. */
+size_t packet_answer_length(const struct packet_reply *reply);
+
 /* Appends a reply, as long as its outcome asks for; text (NULL: none) goes behind it. */
 int packet_add_answer(struct packet_out *out, const union packet_answer *answer, const char *text);
 int packet_add_event(struct packet_out *out, enum packet_event_op op,

@@ -172,7 +172,7 @@ static void take_answer(struct uw *uw, const union packet_answer *answer, const 
 	call->waits |= answer->reply.outcome == PACKET_WAITS;
 	if (answer->reply.outcome == PACKET_WAITS || !lib_is_open(call, i))
 		return;
-	call->answer[i] = *answer;
+	memcpy(&call->answer[i], answer, packet_answer_length(&answer->reply));
 	call->answer[i].reply.item.length = 1;
 	note_leases(uw, call, i, &call->answer[i]);
 	call->open--;
