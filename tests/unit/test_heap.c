@@ -218,6 +218,36 @@ static void test_id_stays_stale_when_its_place_is_used_again(void **data)
 	model_close(&model);
 }
 
+/* ---- places ---- */
+
+/* Of two free blocks whose sizes differ by less than a sixty-fourth, whichever was freed last. */
+static void smaller_of_two_is_taken(bool smaller_first)
+{
+	struct heap_model model;
+	uint64_t offset;
+
+	model_open(&model, 8 * MODEL_MIB, 5, 1);
+	assert_int_equal(model_alloc(&model, 0, 1000000, 0), 0);
+	assert_int_equal(model_alloc(&model, 1, 65536, 0), 0);
+	assert_int_equal(model_alloc(&model, 2, 1003000, 0), 0);
+	assert_int_equal(model_alloc(&model, 3, 65536, 0), 0);
+	offset = model.allocation[0].span.offset;
+	model_free(&model, smaller_first ? 0 : 2);
+	model_free(&model, smaller_first ? 2 : 0);
+	assert_int_equal(model_alloc(&model, 4, 990000, 0), 0);
+	assert_int_equal(model.allocation[4].span.offset, offset);
+	model_free_all(&model);
+	empty_again(&model);
+	model_close(&model);
+}
+
+static void test_smallest_of_those_that_fit_is_taken(void **data)
+{
+	(void)data;
+	smaller_of_two_is_taken(true);
+	smaller_of_two_is_taken(false);
+}
+
 /* ---- trim ---- */
 
 static void test_trim_gives_back_what_lies_between(void **data)
@@ -427,6 +457,7 @@ int main(void)
 		cmocka_unit_test(test_heap_needs_room_and_a_place),
 		cmocka_unit_test(test_ids_of_nothing_are_stale),
 		cmocka_unit_test(test_id_stays_stale_when_its_place_is_used_again),
+		cmocka_unit_test(test_smallest_of_those_that_fit_is_taken),
 		cmocka_unit_test(test_trim_gives_back_what_lies_between),
 		cmocka_unit_test(test_threads_free_what_others_allocated),
 		cmocka_unit_test(test_double_free_by_two_threads_frees_once),

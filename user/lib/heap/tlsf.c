@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Sizes below 64 units have a list each; above, a list holds sizes that differ by a sixty-fourth at
- * most. A request looks from the first list on whose blocks all fit, and only when those are empty
- * at a few blocks of the list before, some of which may. Descriptions of blocks are kept in one
- * array, so the call that splits sees to room first and cannot fail half-way.
+ * most. A request looks at a few blocks of the list of its own size, some of which may fit, and
+ * then of the first list whose blocks all do, and takes the smallest: what is left over is what is
+ * hard to use again. Descriptions of blocks are kept in one array, so the call that splits sees to
+ * room first and cannot fail half-way.
  */
 #include "user/lib/heap/tlsf.h"
 
@@ -11,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECOND_LOG  6U
-#define LINEAR      (TLSF_UNIT * TLSF_SECOND) /* below, a list for each size */
-#define LINEAR_LOG  12U
-#define FIRST_ROOM  64U
-#define EXACT_TRIES 8U
+#define SECOND_LOG 6U
+#define LINEAR     (TLSF_UNIT * TLSF_SECOND) /* below, a list for each size */
+#define LINEAR_LOG 12U
+#define FIRST_ROOM 64U
+#define FIT_TRIES  8U
 
 /* ---- lists ---- */
 
@@ -98,19 +99,29 @@ static uint32_t find_from(const struct tlsf *tlsf, uint32_t at)
 	return tlsf->list[first * TLSF_SECOND + (uint32_t)__builtin_ctzll(second)];
 }
 
+/* Of the first few blocks from index on in its list the smallest that has bytes. */
+static uint32_t smallest(const struct tlsf *tlsf, uint32_t index, uint64_t bytes)
+{
+	uint64_t least = UINT64_MAX;
+	uint32_t found = TLSF_NONE;
+
+	for (uint32_t i = 0; i < FIT_TRIES && index && least > bytes; i++) {
+		const struct tlsf_block *block = &tlsf->block[index];
+
+		if (block->bytes >= bytes && block->bytes < least) {
+			found = index;
+			least = block->bytes;
+		}
+		index = block->next;
+	}
+	return found;
+}
+
 static uint32_t find(const struct tlsf *tlsf, uint64_t bytes)
 {
-	uint32_t index = find_from(tlsf, list_from(bytes));
+	uint32_t found = smallest(tlsf, tlsf->list[list_of(bytes)], bytes);
 
-	if (index)
-		return index;
-	index = tlsf->list[list_of(bytes)];
-	for (uint32_t i = 0; i < EXACT_TRIES && index; i++) {
-		if (tlsf->block[index].bytes >= bytes)
-			return index;
-		index = tlsf->block[index].next;
-	}
-	return TLSF_NONE;
+	return found ? found : smallest(tlsf, find_from(tlsf, list_from(bytes)), bytes);
 }
 
 /* ---- descriptions ---- */
