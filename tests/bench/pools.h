@@ -96,9 +96,9 @@ static inline void *pools_start(void *data)
 	return side->work(side->data);
 }
 
-/* So many threads of each, all of them; returns how long that took. Apart, one of each have a
- * processor each; of more, pairs have: who publishes in order, as ck_ring does, would spin where
- * the one before it waits for the same processor. */
+/* So many threads of each, all of them; returns how long that took. Not apart, all are on one
+ * processor. Apart, one of each have a processor each; of more, pairs have: who publishes in order,
+ * as ck_ring does, would spin where the one before it waits for the same processor. */
 static inline double pools_run(pools_work first, pools_work second, int of_each, int apart,
 			       void *data)
 {
@@ -110,7 +110,7 @@ static inline double pools_run(pools_work first, pools_work second, int of_each,
 	for (int i = 0; i < 2 * of_each; i++) {
 		side[i].work = i % 2 ? second : first;
 		side[i].data = data;
-		side[i].side = apart ? (of_each == 1 ? i : i / 2) % 2 : POOLS_ANY;
+		side[i].side = apart ? (of_each == 1 ? i : i / 2) % 2 : 0;
 		pools_require(!pthread_create(&thread[i], NULL, pools_start, &side[i]),
 			      "no thread");
 	}
@@ -174,12 +174,13 @@ double boost_spsc(void);
 double boost_queue(void);
 double boost_message_queue(void);
 double boost_pool_alone(void);
-double boost_pool_elsewhere(void);
+double boost_pool_elsewhere(int apart);
 
 /* ---- pools_objects.c ---- */
 
-/* Batches that one thread takes and another one puts: ns of both for each object. */
-double pools_hand_over(pools_work take, pools_work put, void *data);
+/* Batches that one thread takes and another one puts, on one processor or apart: ns of both for
+ * each object. */
+double pools_hand_over(pools_work take, pools_work put, int apart, void *data);
 
 #ifdef __cplusplus
 }

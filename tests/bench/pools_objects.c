@@ -2,7 +2,8 @@
 /*
  * Pools of objects of 256 bytes beside malloc(3) of glibc and boost::pool: a random
  * one of a thousand is put and another one got, in one thread; and batches that one thread gets and
- * another one puts. Prints "NAME VALUE" lines, ratios of medians of processor time.
+ * another one puts, both on one processor and each on its own ("_apart"), where what both write to
+ * crosses. Prints "NAME VALUE" lines, ratios of medians of processor time.
  */
 #include "pools.h"
 
@@ -142,11 +143,11 @@ static void *putter(void *data)
 	return NULL;
 }
 
-double pools_hand_over(pools_work take, pools_work put, void *data)
+double pools_hand_over(pools_work take, pools_work put, int apart, void *data)
 {
 	struct turns turns = {.take = take, .put = put, .data = data};
 
-	pools_run(taker, putter, 1, 0, &turns); /* never both at once */
+	pools_run(taker, putter, 1, apart, &turns); /* never both at once */
 	return (double)turns.busy_ns / (BATCH * (double)BATCHES);
 }
 
@@ -175,13 +176,13 @@ static void *uw_put_batch(void *data)
 	return NULL;
 }
 
-static double uw_elsewhere(void)
+static double uw_elsewhere(int apart)
 {
 	static struct uw_shelf shelf;
 	double ns;
 
 	shelf.pool = make_pool();
-	ns = pools_hand_over(uw_take_batch, uw_put_batch, &shelf);
+	ns = pools_hand_over(uw_take_batch, uw_put_batch, apart, &shelf);
 	uw_objects_free(shelf.pool);
 	return ns;
 }
@@ -204,9 +205,39 @@ static void *glibc_put_batch(void *data)
 	return data;
 }
 
-static double glibc_elsewhere(void)
+static double glibc_elsewhere(int apart)
 {
-	return pools_hand_over(glibc_take_batch, glibc_put_batch, NULL);
+	return pools_hand_over(glibc_take_batch, glibc_put_batch, apart, NULL);
+}
+
+static double uw_together(void)
+{
+	return uw_elsewhere(0);
+}
+
+static double uw_apart(void)
+{
+	return uw_elsewhere(1);
+}
+
+static double boost_together(void)
+{
+	return boost_pool_elsewhere(0);
+}
+
+static double boost_apart(void)
+{
+	return boost_pool_elsewhere(1);
+}
+
+static double glibc_together(void)
+{
+	return glibc_elsewhere(0);
+}
+
+static double glibc_apart(void)
+{
+	return glibc_elsewhere(1);
 }
 
 /* ---- all of them ---- */
@@ -223,17 +254,20 @@ int main(void)
 					  {"alone glibc", glibc_alone, {0}},
 					  {"alone boost", boost_pool_alone, {0}},
 					  {"alone loop", loop_alone, {0}}};
-	struct pools_contender elsewhere[] = {{"elsewhere uw", uw_elsewhere, {0}},
-					      {"elsewhere boost", boost_pool_elsewhere, {0}},
-					      {"elsewhere glibc", glibc_elsewhere, {0}}};
+	struct pools_contender elsewhere[] = {
+		{"elsewhere uw", uw_together, {0}},       {"elsewhere boost", boost_together, {0}},
+		{"elsewhere glibc", glibc_together, {0}}, {"apart uw", uw_apart, {0}},
+		{"apart boost", boost_apart, {0}},        {"apart glibc", glibc_apart, {0}}};
 
 	pools_take_turns(alone, 4, pools_median);
 	print_ratio("get_put_over_glibc", &alone[0], &alone[1]);
 	print_ratio("get_put_over_boost_pool", &alone[0], &alone[2]);
 	printf("get_put_less_the_loop_over_glibc %.3f\n",
 	       (alone[0].ns[0] - alone[3].ns[0]) / (alone[1].ns[0] - alone[3].ns[0]));
-	pools_take_turns(elsewhere, 3, pools_median);
+	pools_take_turns(elsewhere, 6, pools_median);
 	print_ratio("put_elsewhere_over_boost_pool", &elsewhere[0], &elsewhere[1]);
 	print_ratio("put_elsewhere_over_glibc", &elsewhere[0], &elsewhere[2]);
+	print_ratio("put_elsewhere_apart_over_boost_pool", &elsewhere[3], &elsewhere[4]);
+	print_ratio("put_elsewhere_apart_over_glibc", &elsewhere[3], &elsewhere[5]);
 	return 0;
 }

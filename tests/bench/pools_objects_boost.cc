@@ -63,9 +63,9 @@ static void *take_batch(void *data)
 	return nullptr;
 }
 
-double boost_pool_elsewhere(void)
+double boost_pool_elsewhere(int apart)
 {
 	static shelf all;
 
-	return pools_hand_over(take_batch, free_batch, &all);
+	return pools_hand_over(take_batch, free_batch, apart, &all);
 }
