@@ -123,6 +123,102 @@ static void test_a_scout_with_room_has_its_request(void **data)
 	assert_int_equal(must(f, ADMIT_START, 1)->amount, M(60));
 }
 
+/* Of a key of which nothing is known. */
+static struct admit_task fresh(uint64_t id)
+{
+	struct admit_task t = keyed(id, 80, 100);
+
+	t.key = 4;
+	return t;
+}
+
+/* Keys of which each has run once, or more often. */
+static void teach_keys(struct fixture *f, uint64_t keys, uint32_t runs, uint32_t peak_mib)
+{
+	const struct admit_run run = {
+		.peak_kib = peak_mib * 1024, .run_ms = 100000, .asked_kib = 90 * 1024};
+
+	for (uint64_t id = 10; id < 10 + keys; id++) {
+		struct admit_key key;
+
+		admit_key_init(&key, id);
+		for (uint32_t i = 0; i < runs; i++)
+			admit_key_learn(&key, &run);
+		assert_int_equal(admit_key_import(f->admit, &key), 0);
+	}
+}
+
+static void test_one_alone_begins_with_a_part_though_there_is_room(void **data)
+{
+	struct fixture *f = *data;
+
+	teach_keys(f, 8, 1, 10);
+	submit(f, fresh(1));
+	step(f);
+	assert_int_equal(must(f, ADMIT_START, 1)->amount, M(20));
+	assert_int_equal(must(f, ADMIT_START, 1)->why.reason, ADMIT_WHY_CANARY);
+	f->now_us += S(10);
+	assert_int_equal(admit_exit(f->admit, 1, ADMIT_EXIT_MEMORY, M(20), f->now_us),
+			 ADMIT_REQUEUED);
+	assert_int_equal(view(f, 1).footprint_bytes, M(80));
+}
+
+/* Then there is one to learn from it. */
+static void test_one_that_is_joined_has_its_request(void **data)
+{
+	struct fixture *f = *data;
+
+	teach_keys(f, 8, 1, 10);
+	queue_behind_wide_ones(f);
+	submit(f, fresh(1));
+	assert_int_equal(view(f, 1).footprint_bytes, M(20));
+	submit(f, fresh(2));
+	assert_int_equal(view(f, 1).footprint_bytes, M(80));
+	assert_int_equal(view(f, 2).footprint_bytes, M(80));
+}
+
+static void test_what_ends_here_is_a_first_run_too(void **data)
+{
+	struct fixture *f = *data;
+
+	for (uint64_t id = 20; id < 28; id++) {
+		struct admit_task t = keyed(id, 80, 100);
+
+		t.key = id;
+		submit(f, t);
+		step(f);
+		assert_int_equal(must(f, ADMIT_START, id)->amount, M(80));
+		f->now_us += S(100);
+		end_task(f, id, 20);
+	}
+	submit(f, fresh(1));
+	assert_int_equal(view(f, 1).footprint_bytes, M(20));
+}
+
+static void test_one_alone_has_its_request_where_others_need_theirs(void **data)
+{
+	struct fixture *f = *data;
+
+	submit(f, fresh(1)); /* nothing is known of any */
+	assert_int_equal(view(f, 1).footprint_bytes, M(80));
+	assert_int_equal(admit_cancel(f->admit, 1), 0);
+	teach_keys(f, 5, 1, 80);
+	teach_keys(f, 9, 1, 10);
+	submit(f, fresh(3));
+	assert_int_equal(view(f, 3).footprint_bytes, M(80));
+}
+
+/* Keys that run often and take little do not stand for those that come once and take all. */
+static void test_later_runs_say_nothing_of_first_ones(void **data)
+{
+	struct fixture *f = *data;
+
+	teach(f, ADMIT_KEY_RUNS + 1, 10, 90);
+	teach_keys(f, 7, 8, 10);
+	submit(f, fresh(1));
+	assert_int_equal(view(f, 1).footprint_bytes, M(80));
+}
+
 static void test_a_scout_that_may_not_run_twice_has_its_request(void **data)
 {
 	struct fixture *f = *data;
@@ -167,6 +263,11 @@ int main(void)
 		TEST(a_scout_without_room_begins_with_a_part),
 		TEST(a_scout_with_room_has_its_request),
 		TEST(a_scout_has_its_request_where_others_need_theirs),
+		TEST(one_alone_begins_with_a_part_though_there_is_room),
+		TEST(one_that_is_joined_has_its_request),
+		TEST(what_ends_here_is_a_first_run_too),
+		TEST(one_alone_has_its_request_where_others_need_theirs),
+		TEST(later_runs_say_nothing_of_first_ones),
 		TEST(a_scout_that_may_not_run_twice_has_its_request),
 		TEST(a_scout_that_needed_more_has_its_request_next_time),
 	};

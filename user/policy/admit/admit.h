@@ -19,7 +19,8 @@
  *        declared one. While nothing is known of a key and two of it are here, its first is its
  *        scout: its turn comes ADMIT_SCOUT_US earlier, and where its request has no room, a
  *        quarter of it will do for a start, if it may run twice and a third of all runs
- *        take no more.
+ *        take no more. One that is alone of its key begins so though there is room, where two
+ *        thirds of the first runs of others took no more.
  * Age.   Who has waited ADMIT_OVERDUE_US stands before all that have not, in the order of submits.
  * Classes. Of two tasks that are the same but for their class, the lower one goes first in turn
  *        only if it was submitted earlier by the difference of the delays and of the weights times
@@ -169,7 +170,7 @@ enum admit_reason {
 	ADMIT_WHY_FITS,           /* in turn: footprint, free */
 	ADMIT_WHY_ENDS_BEFORE,    /* out of turn: predicted end, reservation of the head; us */
 	ADMIT_WHY_BESIDE,         /* out of turn: footprint, spare beside the head */
-	ADMIT_WHY_CANARY,         /* nothing is known of its key: request, free */
+	ADMIT_WHY_CANARY,         /* nothing is known of its key: footprint, free */
 	ADMIT_WHY_NO_ROOM_HOST,   /* footprint, free on the host */
 	ADMIT_WHY_NO_ROOM_BUDGET, /* footprint, free in its component */
 	ADMIT_WHY_NEVER_FITS,     /* footprint, budget of its component */
@@ -245,7 +246,7 @@ struct admit_view {
 	struct admit_why why;               /* why it waits, or why it was started */
 	uint32_t overtaken;                 /* starts before it, in its component, of later turns */
 	bool outgrown;                      /* started, and wants more than it has reserved */
-	bool canary;                        /* the footprint is the request, as nothing is known */
+	bool canary; /* nothing is known: the footprint is the request, or a part of it */
 	struct admit_told told;
 };
 

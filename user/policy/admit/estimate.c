@@ -26,9 +26,16 @@
 #define SPREAD_COUNTED 2
 #define FEW_PERMIL     20 /* / n */
 #define PACE_PCT       30
-#define OUTGROWN_PART  4
-#define PPM            1000000ULL
-#define SHOWN_PCT      133 /* of the peak of a run that goes on, where no other is known */
+/*
+ * Of 4,000 keys that run once and take 15 or 95 % of what they ask for, mean wait and failed jobs
+ * in 100 with the request and with a quarter to begin with: where a third take 15 % 1,781 s (1.2)
+ * and 6,175 (15), so not then; where two thirds do 21,714 (.6) and 10,976 (3.6).
+ */
+#define WITHIN_PCT    67
+#define WITHIN_LEAST  8
+#define OUTGROWN_PART 4
+#define PPM           1000000ULL
+#define SHOWN_PCT     133 /* of the peak of a run that goes on, where no other is known */
 
 void admit_key_init(struct admit_key *key, uint64_t id)
 {
@@ -243,9 +250,22 @@ void admit_pace_learn(struct admit_pace *pace, const struct admit_run *run)
 	add_share(&pace->peaks, run->peak_kib, run->asked_kib);
 }
 
+void admit_pace_learn_first(struct admit_pace *pace, const struct admit_run *run)
+{
+	if (run->run_ms)
+		add_share(&pace->firsts, run->peak_kib, run->asked_kib);
+}
+
 uint32_t admit_pace_of(const struct admit_shares *shares)
 {
 	return shares->count ? shares->sorted[(shares->count - 1) * PACE_PCT / 100] : 0;
+}
+
+bool admit_pace_is_within(const struct admit_shares *shares, uint32_t permyriad)
+{
+	uint32_t n = shares->count;
+
+	return n >= WITHIN_LEAST && shares->sorted[(n * WITHIN_PCT + 99) / 100 - 1] <= permyriad;
 }
 
 /* Where the best way cannot say - no input was named - as ever. */

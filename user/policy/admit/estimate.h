@@ -117,12 +117,17 @@ struct admit_shares {
 
 struct admit_pace {
 	struct admit_shares times, peaks;
+	struct admit_shares firsts; /* of the peaks those of first runs of keys */
 };
 
 /* One run more; one that did not end well teaches nothing. */
 void admit_pace_learn(struct admit_pace *pace, const struct admit_run *run);
+/* The first run of a key. */
+void admit_pace_learn_first(struct admit_pace *pace, const struct admit_run *run);
 /* What 30 % of them stayed within, permyriad; 0 before the first. */
 uint32_t admit_pace_of(const struct admit_shares *shares);
+/* There are a few of them, and two thirds stayed within so much. */
+bool admit_pace_is_within(const struct admit_shares *shares, uint32_t permyriad);
 
 /* Forgets all; names the key. */
 void admit_key_init(struct admit_key *key, uint64_t id);

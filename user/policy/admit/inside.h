@@ -204,6 +204,7 @@ void key_ended(struct admit *admit, uint32_t i);
 void key_learn(struct admit *admit, uint32_t i, enum admit_exit_how how, uint64_t now_us);
 void key_show(struct admit *admit, uint32_t i); /* the ticket's peak or its settling is news */
 void ticket_estimate(struct admit *admit, uint32_t i);
+#define CANARY_PART 4 /* of its request: what a first of a key may begin with */
 
 /* queue.c */
 void queue_add(struct admit *admit, uint32_t i); /* estimates too */

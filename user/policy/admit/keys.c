@@ -112,6 +112,18 @@ uint32_t key_use(struct admit *admit, uint64_t id)
 	return k;
 }
 
+/*
+ * The first of a key, alone here: nobody waits for what it teaches, so that it may begin with less
+ * than its request where most that were the first of theirs took less.
+ */
+static bool is_lone_canary(const struct admit *admit, const struct ticket *ticket,
+			   const struct admit_estimate *estimate)
+{
+	return estimate->canary && estimate->peak_by == ADMIT_PEAK_REQUEST && ticket->key != NONE &&
+	       admit->key[ticket->key].waiting == 1 && !ticket->task.least_bytes &&
+	       admit_pace_is_within(&admit->pace.firsts, PERMYRIAD_ONE / CANARY_PART);
+}
+
 void ticket_estimate(struct admit *admit, uint32_t i)
 {
 	static const struct key_state unknown;
@@ -132,6 +144,8 @@ void ticket_estimate(struct admit *admit, uint32_t i)
 		estimate.run_us =
 			mul_div(task->declared_us,
 				admit_pace_of(&admit->pace.times) ?: PERMYRIAD_ONE, PERMYRIAD_ONE);
+	if (is_lone_canary(admit, ticket, &estimate))
+		estimate.bytes /= CANARY_PART;
 	if (task->limit_us && (!estimate.run_us || estimate.run_us > task->limit_us))
 		estimate.run_us = task->limit_us;
 	if (!(task->flags & ADMIT_RESTARTABLE)) {
@@ -282,6 +296,8 @@ void key_learn(struct admit *admit, uint32_t i, enum admit_exit_how how, uint64_
 		run.run_ms = (uint32_t)min_u64(sub_sat(now_us, ticket->since_us) / US_PER_MS + 1,
 					       UINT32_MAX);
 	admit_score_learn(&key->score, &key->key, &key->digest, &run);
+	if (!key->key.total)
+		admit_pace_learn_first(&admit->pace, &run);
 	admit_key_learn(&key->key, &run);
 	admit_pace_learn(&admit->pace, &run);
 	admit_key_digest(&key->key, &key->digest);
@@ -321,6 +337,8 @@ int admit_key_import(struct admit *admit, const struct admit_key *key)
 	for (uint32_t i = key->count > PACE_IMPORT ? key->count - PACE_IMPORT : 0; i < key->count;
 	     i++)
 		admit_pace_learn(&admit->pace, &key->run[(key->first + i) % ADMIT_KEY_RUNS]);
+	if (key->count && key->total == key->count)
+		admit_pace_learn_first(&admit->pace, &key->run[key->first]);
 	set_dirty(admit, k);
 	return 0;
 }

@@ -64,7 +64,7 @@ static const struct why_row {
 	[ADMIT_WHY_ENDS_BEFORE] = {"ends-before", "ends in ", ", before the head starts in ", "",
 				   UNIT_TIMES},
 	[ADMIT_WHY_BESIDE] = {"beside", "needs ", ", spare beside the head ", "", UNIT_BYTES},
-	[ADMIT_WHY_CANARY] = {"canary", "the first of its key, gets its request ", ", free ", "",
+	[ADMIT_WHY_CANARY] = {"canary", "the first of its key, begins with ", ", free ", "",
 			      UNIT_BYTES},
 	[ADMIT_WHY_NO_ROOM_HOST] = {"no-room-host", "needs ", ", free on the host ", "",
 				    UNIT_BYTES},

@@ -10,10 +10,6 @@
 /* So many that there is room for are asked for their limit, for a start. */
 #define LOOKS 64
 
-/* What a scout begins with where there is no room for its request, as long as 30 % of all runs stay
- * within so much of theirs. */
-#define SCOUT_PART 4
-
 /* Of the wait that a head was promised: so much more is no reason to close the way to others. */
 #define LATE_PART 2
 
@@ -313,15 +309,15 @@ static void park(struct round *round, uint32_t i)
  */
 static uint64_t bytes_of_head(const struct admit *admit, const struct ticket *ticket, uint64_t room)
 {
-	uint64_t part = ticket->bytes / SCOUT_PART;
+	uint64_t part = ticket->bytes / CANARY_PART;
 
 	if (ticket->bytes <= room || part > room || !ticket->canary ||
 	    !queue_is_scout(admit, ticket) || admit->config.order != ADMIT_ORDER_TURN)
 		return ticket->bytes;
 	if (!(ticket->task.flags & ADMIT_RESTARTABLE) || ticket->task.least_bytes)
 		return ticket->bytes;
-	return admit_pace_of(&admit->pace.peaks) <= PERMYRIAD_ONE / SCOUT_PART ? part
-									       : ticket->bytes;
+	return admit_pace_of(&admit->pace.peaks) <= PERMYRIAD_ONE / CANARY_PART ? part
+										: ticket->bytes;
 }
 
 /* Heads in turn, as long as they fit. */
