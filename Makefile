@@ -36,7 +36,7 @@ CFLAGS  := -O1 -g -std=gnu17 $(WARN) -fsanitize=address,undefined -fno-sanitize-
 LDFLAGS := -fsanitize=address,undefined
 endif
 
-LAYERS   := base model policy conf record kern sense ledger act guard keep store shim launcher login jobs ipc lib lease metrics exporter slurm cli daemon
+LAYERS   := base model policy conf record kern sense plant ledger act guard keep store shim launcher login jobs ipc lib lease metrics exporter slurm cli daemon
 LIBS     := $(LAYERS:%=$(O)/lib/%.a) $(O)/lib/cgroups.a
 # What Slurm loads.
 PLUGINS   := spank_uw job_submit_uw
@@ -220,7 +220,7 @@ build/man/uwctl-json.7: scripts/man/uwctl-json.7.scd Makefile $(O)/uwctl | build
 		sed -e '1s/$$/ "uwctl $(VERSION)"/' -e '/^@INTERFACE@$$/{r /dev/stdin' -e 'd}' $< | scdoc >$@
 
 # ---- tests ----
-TEST_LAYERS := cli slurm exporter metrics daemon lease jobs store login launcher shim guard keep conf policy record ipc lib cgroups kern act ledger sense model base
+TEST_LAYERS := cli plant slurm exporter metrics daemon lease jobs store login launcher shim guard keep conf policy record ipc lib cgroups kern act ledger sense model base
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_LAYERS:%=$(O)/lib/%.a) | build/deps/test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(call libs,$(TEST_LAYERS)) $(LDLIBS) -lmicrohttpd $(CLILIBS) -lcmocka -o $@
@@ -251,9 +251,9 @@ $(O)/tests/examples/%: tests/examples/%.c user/lib/uw.h $(LIBUW) | build/deps/bu
 $(O)/tests/unit/test_examples: $(EXAMPLES)
 $(O)/obj/tests/unit/test_examples.o: CPPFLAGS += -DEXAMPLES='"$(O)/tests/examples"'
 
-SIM_LAYERS := record conf policy model base
+SIM_LAYERS := plant sense record conf policy model cgroups base
 $(O)/tests/sim/%: $(O)/obj/tests/sim/%.o $(call OBJ,$(filter-out tests/sim/test_%.c,$(wildcard tests/sim/*.c)) \
-		user/sense/ages.c user/sense/lru_gen.c user/cli/redo.c) $(SIM_LAYERS:%=$(O)/lib/%.a) | build/deps/test
+		user/cli/redo.c) $(SIM_LAYERS:%=$(O)/lib/%.a) | build/deps/test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(call libs,$(SIM_LAYERS)) -linih -lpthread -lcmocka -o $@
 

@@ -147,6 +147,7 @@ void invariants_hold(struct plant *plant)
 	what_is_hot_stays(plant);
 	actions_do_not_clash(plant);
 	time_goes_on(plant);
+	assert_int_equal(plant->counts.outcomes_lost, 0);
 	assert_int_equal(plant->counts.second_reclaim, 0);
 	assert_int_equal(plant->counts.lowered_under_growth, 0);
 }

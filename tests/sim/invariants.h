@@ -3,7 +3,7 @@
 #ifndef TESTS_SIM_INVARIANTS_H
 #define TESTS_SIM_INVARIANTS_H
 
-#include "tests/sim/plant.h"
+#include "user/plant/plant.h"
 
 /* For plant.check. */
 void invariants_hold(struct plant *plant);

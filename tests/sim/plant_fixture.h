@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/sim/plant.h"
+#include "user/plant/plant.h"
 #include "user/base/clock.h"
 #include "user/base/units.h"
 

@@ -3,7 +3,7 @@
 #ifndef TESTS_SIM_RECORDED_H
 #define TESTS_SIM_RECORDED_H
 
-#include "tests/sim/plant.h"
+#include "user/plant/plant.h"
 #include "user/record/flight.h"
 
 struct recorded {

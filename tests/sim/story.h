@@ -13,6 +13,7 @@
 
 #include "tests/sim/invariants.h"
 #include "tests/sim/plant_fixture.h"
+#include "tests/sim/trace.h"
 
 /* The components of the standard configuration, all of which lend. */
 enum {
@@ -28,7 +29,7 @@ static bool without_ages;
 static inline void stack(struct plant *plant, uint64_t swap_bytes)
 {
 	plant_init(plant, 1217 * MIB, 90 * MIB, swap_bytes);
-	plant->trace = getenv("SIM_TRACE") != NULL;
+	trace_by_env(plant);
 	plant->config.reserve_permyriad = 500;
 	plant_add_component(plant, "trading_data", 3500, 10, PROTECT_WORKING_SET);
 	plant_add_component(plant, "ml_models", 2500, 5, PROTECT_NONE);

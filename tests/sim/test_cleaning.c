@@ -14,6 +14,7 @@
 
 #include "tests/sim/invariants.h"
 #include "tests/sim/plant_fixture.h"
+#include "tests/sim/trace.h"
 
 #define MINUTE      (60 * US_PER_SEC)
 #define HOT_BYTES   (60 * MIB)
@@ -23,7 +24,7 @@
 static void machine(struct plant *plant, enum component_type a, enum component_type b)
 {
 	plant_init(plant, 1217 * MIB, 90 * MIB, 512 * MIB);
-	plant->trace = getenv("SIM_TRACE") != NULL;
+	trace_by_env(plant);
 	plant_add_component(plant, "a", 4500, 5, PROTECT_NONE);
 	plant_add_component(plant, "b", 4500, 5, PROTECT_NONE);
 	plant->config.component[0].type = a;

@@ -10,7 +10,8 @@
 #include <cmocka.h>
 
 #include "tests/sim/invariants.h"
-#include "tests/sim/plant.h"
+#include "tests/sim/trace.h"
+#include "user/plant/plant.h"
 #include "user/base/clock.h"
 #include "user/base/units.h"
 
@@ -19,7 +20,7 @@ static void small_machine(struct plant *plant, uint64_t swap_bytes, uint32_t *re
 			  uint32_t *ret_ml)
 {
 	plant_init(plant, 1217 * MIB, 90 * MIB, swap_bytes);
-	plant->trace = getenv("SIM_TRACE") != NULL;
+	trace_by_env(plant);
 	*ret_cache = plant_add_component(plant, "cache", 3500, 9, PROTECT_WORKING_SET);
 	*ret_ml = plant_add_component(plant, "ml_models", 6000, 3, PROTECT_BUDGET);
 	plant->config.component[*ret_ml].freeze = true;

@@ -18,6 +18,7 @@
 #include "tests/sim/invariants.h"
 #include "tests/sim/plant_fixture.h"
 #include "tests/sim/random.h"
+#include "tests/sim/trace.h"
 #include "user/policy/debts.h"
 
 #define HOURS_SAMPLE   12
@@ -432,7 +433,7 @@ static void run_hour(uint64_t seed)
 	hour = (struct hour){.random = {seed * 2654435761U + 1}};
 	totals.hours = seed;
 	make_machine(&hour);
-	hour.plant.trace = getenv("SIM_TRACE") != NULL;
+	trace_by_env(&hour.plant);
 	plant_add_leaf(&hour.plant, 0, 0)->phase =
 		steady(hour.plant.config.component[0].budget_bytes / 10 * 8);
 	run_busy(&hour);

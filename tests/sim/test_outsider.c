@@ -14,6 +14,7 @@
 
 #include "tests/sim/invariants.h"
 #include "tests/sim/plant_fixture.h"
+#include "tests/sim/trace.h"
 
 #define LEFT_BYTES (8 * MIB)
 
@@ -48,7 +49,7 @@ static void watch(struct plant *plant)
 static void machine(struct plant *plant, struct outsider *seen)
 {
 	plant_init(plant, 1217 * MIB, 90 * MIB, 512 * MIB);
-	plant->trace = getenv("SIM_TRACE") != NULL;
+	trace_by_env(plant);
 	plant_add_component(plant, "service", 3500, 10, PROTECT_WORKING_SET);
 	plant_add_component(plant, "batch", 3000, 3, PROTECT_NONE);
 	plant_add_component(plant, "crawler", 3000, 5, PROTECT_NONE);

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "tests/sim/plant_fixture.h"
-#include "tests/sim/plant_memory.h"
+#include "user/plant/memory.h"
 #include "user/policy/num.h"
 
 /* Touches each page once, then works on all of it. */

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "tests/sim/plant_fixture.h"
-#include "tests/sim/plant_memory.h"
+#include "user/plant/memory.h"
 #include "user/policy/num.h"
 
 static void test_shared_memory_is_not_paged_in_as_a_whole(void **data)

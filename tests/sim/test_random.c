@@ -13,8 +13,9 @@
 #include <cmocka.h>
 
 #include "tests/sim/invariants.h"
-#include "tests/sim/plant.h"
+#include "user/plant/plant.h"
 #include "tests/sim/random.h"
+#include "tests/sim/trace.h"
 #include "user/base/clock.h"
 #include "user/base/units.h"
 
@@ -99,7 +100,7 @@ static uint64_t run_seed(uint64_t seed)
 	uint64_t hash, set = 0;
 
 	make_machine(&plant, &r);
-	plant.trace = getenv("SIM_TRACE") != NULL;
+	trace_by_env(&plant);
 	for (uint32_t s = 0; s < EPISODE_S; s++) {
 		if (roll(&r, 3) == 0)
 			change_load(&plant, &r);

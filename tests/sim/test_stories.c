@@ -5,6 +5,7 @@
  * minute after all is over nothing is left frozen or squeezed.
  */
 #include "tests/sim/story.h"
+#include "tests/sim/trace.h"
 
 /* 913 MB of a machine of 1217, and nothing else on it. */
 static void test_job_alone_runs_as_if_nothing_watched_it(void **data)
@@ -493,7 +494,7 @@ static void test_batch_that_does_not_fit_is_done_one_by_one(void **data)
 
 	(void)data;
 	plant_init(&plant, 1217 * MIB, 90 * MIB, 256 * MIB);
-	plant.trace = getenv("SIM_TRACE") != NULL;
+	trace_by_env(&plant);
 	plant.config.reserve_permyriad = 500;
 	plant_add_component(&plant, "trading_data", 1000, 10, PROTECT_WORKING_SET);
 	plant_add_component(&plant, "ml_models", 5500, 4, PROTECT_NONE);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Between the files of the plant: pages of a leaf (plant_pages.c), reclaim over leaves and charges
- * (plant_reclaim.c), what leaves do (plant_program.c), plans (plant_actions.c) and frames
- * (plant_frame.c) with ages (plant_ages.c). Tests go by plant.h.
+ * Between the files of the plant: pages of a leaf (pages.c), reclaim over leaves and charges
+ * (reclaim.c), what leaves do (program.c), plans (actions.c) and frames
+ * (frame.c) with ages (ages.c). Tests go by plant.h.
  */
-#ifndef TESTS_SIM_PLANT_MEMORY_H
-#define TESTS_SIM_PLANT_MEMORY_H
+#ifndef UW_PLANT_MEMORY_H
+#define UW_PLANT_MEMORY_H
 
-#include "tests/sim/plant.h"
+#include "user/plant/plant.h"
 
-/* ---- plant_pages.c: each call keeps the sums of leaf, component and plant ---- */
+/* ---- pages.c: each call keeps the sums of leaf, component and plant ---- */
 
 static inline bool part_is_file(enum plant_part part)
 {
@@ -65,7 +65,7 @@ void pages_scan(struct plant *plant, struct plant_leaf *leaf, uint64_t scan, enu
 /* What could go at all. */
 uint64_t pages_evictable(const struct plant_leaf *leaf, bool anon);
 
-/* ---- plant_reclaim.c ---- */
+/* ---- reclaim.c ---- */
 
 struct claim {
 	uint64_t bytes;
@@ -92,23 +92,25 @@ uint64_t plant_throttle_us(uint64_t usage_bytes, uint64_t high_bytes, uint64_t c
 /* The reclaims of plans and of lowered limits, one step. */
 void plant_reclaim_step(struct plant *plant);
 
-/* ---- plant_program.c ---- */
+/* ---- program.c ---- */
 void program_step(struct plant *plant, struct plant_leaf *leaf);
 
-/* ---- plant_actions.c ---- */
+/* ---- actions.c ---- */
 void actions_do(struct plant *plant);
-/* A page-in has ended. */
-void actions_paged_in(struct plant *plant, struct plant_leaf *leaf);
-void actions_report(struct plant *plant, const struct action *action, enum outcome_result result,
-		    uint64_t done, uint64_t began_us);
 
-/* ---- plant_ages.c ---- */
+/* ---- outcomes.c ---- */
+void outcomes_add(struct plant *plant, const struct action *action, enum outcome_result result,
+		  uint64_t done, uint64_t began_us);
+/* A page-in has ended. */
+void outcomes_paged_in(struct plant *plant, struct plant_leaf *leaf);
+
+/* ---- ages.c ---- */
 
 /* Has the ages read that the last plan wants, and pages aged, as the thread of sense does. */
 void ages_step(struct plant *plant);
 struct ages_sample ages_of(const struct plant *plant, const struct plant_leaf *leaf);
 
-/* ---- plant_frame.c ---- */
+/* ---- frame.c ---- */
 void frame_make(struct plant *plant, bool full);
 
 /* Takes marks that were reached and makes events of them. */

@@ -5,7 +5,7 @@
  * over memory.high, and a victim where nothing more can go. A reclaim moves its bytes at once and
  * its time is owed by the one who asked: the task that charged, or the worker that pauses.
  */
-#include "tests/sim/plant_memory.h"
+#include "user/plant/memory.h"
 
 #include "user/base/clock.h"
 #include "user/policy/num.h"
@@ -337,9 +337,9 @@ static void reclaim_of_plan(struct plant *plant, struct plant_component *c, uint
 	    plant->now_us < c->reclaim.deadline_us)
 		return;
 	c->reclaiming = false;
-	actions_report(plant, &c->reclaim,
-		       c->reclaimed_bytes >= c->reclaim.amount ? OUTCOME_DONE : OUTCOME_SHORT,
-		       c->reclaimed_bytes, c->reclaim_began_us);
+	outcomes_add(plant, &c->reclaim,
+		     c->reclaimed_bytes >= c->reclaim.amount ? OUTCOME_DONE : OUTCOME_SHORT,
+		     c->reclaimed_bytes, c->reclaim_began_us);
 }
 
 /* What a write of memory.high does before it returns. */

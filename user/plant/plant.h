@@ -7,8 +7,8 @@
  * kernels stands in test_plant.c. Not in it: kswapd, huge pages, compressed swap, several nodes;
  * slots of pages that came back are free at once.
  */
-#ifndef TESTS_SIM_PLANT_H
-#define TESTS_SIM_PLANT_H
+#ifndef UW_PLANT_PLANT_H
+#define UW_PLANT_PLANT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -119,9 +119,10 @@ struct plant_component {
 
 struct plant_counts {
 	uint64_t actions[ACTION__COUNT]; /* but those of breaths */
-	uint64_t dropped;
-	uint64_t oom, oom_pool; /* by the host, at memory.max of the pool */
-	uint64_t oom_early;     /* of both, while swap would have held more */
+	uint64_t dropped;                /* actions, of plans that were full */
+	uint64_t outcomes_lost;          /* of more than a frame has room for */
+	uint64_t oom, oom_pool;          /* by the host, at memory.max of the pool */
+	uint64_t oom_early;              /* of both, while swap would have held more */
 	uint64_t frames, urgent_frames;
 	uint64_t lowered_under_growth; /* memory.high lowered below use of an active component
 					* that may be frozen instead */
@@ -158,29 +159,33 @@ struct plant {
 	uint32_t outcome_count;
 	bool worker_is_done; /* a reclaim or a page-in has ended, which wakes the loop */
 	struct plant_counts counts;
-	bool trace;
-	/* called before and after each step of the policy */
+	/* called before and after each step of the policy, and for each action but marks */
 	void (*before)(struct plant *plant);
 	void (*check)(struct plant *plant);
+	void (*acted)(const struct plant *plant, const struct action *action);
 	void *data; /* the caller's */
 };
 
-/* A machine with an empty configuration and the defaults of the policy. */
-void plant_init(struct plant *plant, uint64_t total_bytes, uint64_t system_bytes,
-		uint64_t swap_bytes);
+/* A machine with an empty configuration and the defaults of the policy. 0 or -ENOMEM; plant_done
+ * in either case. */
+int plant_init(struct plant *plant, uint64_t total_bytes, uint64_t system_bytes,
+	       uint64_t swap_bytes);
 void plant_done(struct plant *plant);
 
 /* Adds a component; call plant_start after the last one. Returns its index. */
 uint32_t plant_add_component(struct plant *plant, const char *name, uint32_t share_permyriad,
 			     uint32_t priority, enum protect protect);
 
-/* Limits are set as uwd sets them at its start; without_policy: there are none. */
-void plant_start(struct plant *plant, uint64_t usable_bytes);
+/* Limits are set as uwd sets them at its start; without_policy: there are none. -EINVAL where the
+ * budgets do not fit. */
+int plant_start(struct plant *plant, uint64_t usable_bytes);
 
-/* Adds a running leaf that holds bytes already, untouched; phase is what it does, for ever. */
+/* Adds a running leaf that holds bytes already, untouched; phase is what it does, for ever. NULL
+ * when there are PLANT_LEAVES_MAX. */
 struct plant_leaf *plant_add_leaf(struct plant *plant, uint32_t component, uint64_t bytes);
 
-/* Adds a leaf that holds nothing and runs count phases, which stay the caller's, then exits. */
+/* Adds a leaf that holds nothing and runs count phases, which stay the caller's, then exits; or
+ * NULL, as above. */
 struct plant_leaf *plant_add_job(struct plant *plant, uint32_t component,
 				 const struct plant_phase *program, uint32_t count);
 

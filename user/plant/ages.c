@@ -7,7 +7,7 @@
  */
 #include <stdio.h>
 
-#include "tests/sim/plant_memory.h"
+#include "user/plant/memory.h"
 #include "user/base/clock.h"
 #include "user/policy/num.h"
 #include "user/sense/ages_thread.h"

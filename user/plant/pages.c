@@ -6,7 +6,7 @@
  * pages differ from cold ones is known only by the touched share of each generation, so aging is
  * as good as its last scan.
  */
-#include "tests/sim/plant_memory.h"
+#include "user/plant/memory.h"
 
 #include "user/base/clock.h"
 #include "user/policy/num.h"

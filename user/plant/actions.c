@@ -5,10 +5,8 @@
  * so that equal runs can be told from others.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 
-#include "tests/sim/plant_memory.h"
+#include "user/plant/memory.h"
 #include "user/base/clock.h"
 #include "user/base/units.h"
 
@@ -24,26 +22,6 @@ static struct plant_leaf *find_leaf(struct plant *plant, uint64_t cgid)
 		if (plant->leaf[i].cgid == cgid)
 			return &plant->leaf[i];
 	return NULL;
-}
-
-void actions_report(struct plant *plant, const struct action *a, enum outcome_result result,
-		    uint64_t done, uint64_t began_us)
-{
-	if (plant->outcome_count >= FRAME_OUTCOMES_MAX)
-		abort();
-	plant->worker_is_done |= a->kind == ACTION_RECLAIM || a->kind == ACTION_PAGE_IN;
-	plant->outcome[plant->outcome_count++] = (struct outcome){
-		.id = a->id,
-		.kind = a->kind,
-		.tier = a->tier,
-		.component = a->component,
-		.leaf = a->leaf,
-		.result = result,
-		.asked = a->amount,
-		.done = done,
-		.began_us = began_us,
-		.ended_us = plant->now_us,
-	};
 }
 
 static bool has_active_leaf(const struct plant *plant, uint32_t component)
@@ -82,7 +60,7 @@ static void do_freeze(struct plant *plant, const struct action *a)
 	struct plant_leaf *leaf = find_leaf(plant, a->leaf);
 
 	if (!leaf || !leaf->populated) {
-		actions_report(plant, a, OUTCOME_GONE, 0, plant->now_us);
+		outcomes_add(plant, a, OUTCOME_GONE, 0, plant->now_us);
 		return;
 	}
 	if (!plant->counts.first_freeze_us)
@@ -90,7 +68,7 @@ static void do_freeze(struct plant *plant, const struct action *a)
 	leaf->frozen = true;
 	leaf->frozen_us = plant->now_us;
 	leaf->freeze_done_us = plant->now_us + FREEZE_TAKES_US;
-	actions_report(plant, a, OUTCOME_DONE, 0, plant->now_us);
+	outcomes_add(plant, a, OUTCOME_DONE, 0, plant->now_us);
 }
 
 /* As act does: its worker takes no more of what goes on. */
@@ -101,7 +79,7 @@ static void end_reclaim_of(struct plant *plant, const struct plant_leaf *leaf)
 	if (!c->reclaiming || c->reclaim.leaf != leaf->cgid)
 		return;
 	c->reclaiming = false;
-	actions_report(plant, &c->reclaim, OUTCOME_SHORT, c->reclaimed_bytes, c->reclaim_began_us);
+	outcomes_add(plant, &c->reclaim, OUTCOME_SHORT, c->reclaimed_bytes, c->reclaim_began_us);
 	plant->outcome[plant->outcome_count - 1].error = ECANCELED;
 }
 
@@ -113,7 +91,7 @@ static void do_thaw(struct plant *plant, const struct action *a)
 		leaf->frozen = false;
 		end_reclaim_of(plant, leaf);
 	}
-	actions_report(plant, a, leaf ? OUTCOME_DONE : OUTCOME_GONE, 0, plant->now_us);
+	outcomes_add(plant, a, leaf ? OUTCOME_DONE : OUTCOME_GONE, 0, plant->now_us);
 }
 
 static void do_reclaim(struct plant *plant, const struct action *a)
@@ -130,25 +108,17 @@ static void do_reclaim(struct plant *plant, const struct action *a)
 	c->reclaimed_bytes = 0;
 }
 
-/* Told when it has ended, in actions_paged_in. */
+/* Told when it has ended, in outcomes_paged_in. */
 static void do_page_in(struct plant *plant, const struct action *a)
 {
 	struct plant_leaf *leaf = find_leaf(plant, a->leaf);
 
 	if (!leaf || !leaf->populated) {
-		actions_report(plant, a, OUTCOME_GONE, 0, plant->now_us);
+		outcomes_add(plant, a, OUTCOME_GONE, 0, plant->now_us);
 		return;
 	}
 	leaf->page_in = *a;
 	plant_page_in(plant, leaf);
-}
-
-void actions_paged_in(struct plant *plant, struct plant_leaf *leaf)
-{
-	if (leaf->page_in.id)
-		actions_report(plant, &leaf->page_in, OUTCOME_DONE, leaf->page_in.amount,
-			       leaf->page_in_began_us);
-	leaf->page_in.id = 0;
 }
 
 static void do_action(struct plant *plant, const struct action *a)
@@ -193,18 +163,7 @@ static void do_action(struct plant *plant, const struct action *a)
 	case ACTION__COUNT:
 		break;
 	}
-	actions_report(plant, a, OUTCOME_DONE, 0, plant->now_us);
-}
-
-static void trace_action(const struct plant *plant, const struct action *a)
-{
-	char why[128];
-
-	printf("%8.2f %-12s %-9s leaf %-5llu %6lluM  %s\n",
-	       (double)(plant->now_us - 100 * US_PER_SEC) / 1e6,
-	       plant->config.component[a->component].name, action_name(a->kind),
-	       (unsigned long long)a->leaf, (unsigned long long)(a->amount / MIB),
-	       reason_text(&a->why, why, sizeof(why)));
+	outcomes_add(plant, a, OUTCOME_DONE, 0, plant->now_us);
 }
 
 static void hash_word(struct plant *plant, uint64_t word)
@@ -223,8 +182,8 @@ void actions_do(struct plant *plant)
 		hash_word(plant, a->component);
 		hash_word(plant, a->leaf);
 		hash_word(plant, a->amount);
-		if (plant->trace && a->kind != ACTION_ARM_MARK)
-			trace_action(plant, a);
+		if (plant->acted && a->kind != ACTION_ARM_MARK)
+			plant->acted(plant, a);
 		do_action(plant, a);
 	}
 }

@@ -5,7 +5,7 @@
  * touches done are the progress of a job. What a leaf waited is its stall; a component's stalls
  * are those of its worst and of its best leaf.
  */
-#include "tests/sim/plant_memory.h"
+#include "user/plant/memory.h"
 
 #include "user/base/clock.h"
 #include "user/policy/num.h"
@@ -291,7 +291,7 @@ static void page_in(struct plant *plant, struct plant_leaf *leaf)
 	if (leaf->part[PART_HOT].out + leaf->part[PART_REST].out)
 		return;
 	leaf->paging_in = false;
-	actions_paged_in(plant, leaf);
+	outcomes_paged_in(plant, leaf);
 	leaf->page_in_ended_us = plant->now_us + PLANT_STEP_US;
 }
 

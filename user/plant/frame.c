@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "tests/sim/plant_memory.h"
+#include "user/plant/memory.h"
 
 static void sample_pages(struct component_sample *s, const struct plant_leaf *leaf)
 {
