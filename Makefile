@@ -120,7 +120,7 @@ $(O)/lib/%.a:
 	$(Q)ar rcsD $@ $^
 
 libs = -Wl,--start-group $(patsubst %,$(O)/lib/%.a,$1) -Wl,--end-group
-CLI_LAYERS    := cli metrics conf policy record ipc cgroups kern act ledger sense model base
+CLI_LAYERS    := cli plant metrics conf policy record ipc cgroups kern act ledger sense model base
 DAEMON_LAYERS := daemon lease keep lib jobs launcher shim store conf policy record ipc cgroups kern act ledger sense model base
 
 $(O)/uwctl: $(O)/obj/user/cli/main.o $(CLI_LAYERS:%=$(O)/lib/%.a)
@@ -253,7 +253,7 @@ $(O)/obj/tests/unit/test_examples.o: CPPFLAGS += -DEXAMPLES='"$(O)/tests/example
 
 SIM_LAYERS := plant sense record conf policy model cgroups base
 $(O)/tests/sim/%: $(O)/obj/tests/sim/%.o $(call OBJ,$(filter-out tests/sim/test_%.c,$(wildcard tests/sim/*.c)) \
-		user/cli/redo.c) $(SIM_LAYERS:%=$(O)/lib/%.a) | build/deps/test
+		user/cli/redo.c user/cli/effect/demand.c user/cli/effect/machine.c) $(SIM_LAYERS:%=$(O)/lib/%.a) | build/deps/test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(call libs,$(SIM_LAYERS)) -linih -lpthread -lcmocka -o $@
 

@@ -71,6 +71,40 @@ static void test_what_a_recording_says_cannot_steer_the_terminal(void **state)
 	assert_non_null(strstr(json, "freeze ml/?[2Jleaf?"));
 }
 
+/* The recorded machine again, beside a simulated one with more swap. */
+static void test_effect_is_shown_beside_what_was_recorded(void **state)
+{
+	static const char golden[] = "tests/sim/golden/turns.recording";
+	AUTO_FREE char *text = NULL, *json = NULL, *said = NULL, *said_again = NULL;
+	AUTO_JSON json_t *root = NULL;
+	json_int_t stood_us = 0;
+
+	(void)state;
+	assert_int_equal(UWCTL_LINE(80, &text, &said, "replay", golden, "--swap", "4G"), CLI_OK);
+	assert_non_null(strstr(text, "otherwise"));
+	assert_non_null(strstr(text, "ml/leaf0  stood frozen"));
+	assert_int_equal(
+		UWCTL_LINE(0, &json, &said_again, "replay", golden, "--swap", "4G", "--json"),
+		CLI_OK);
+	root = json_loads(json, 0, NULL);
+	assert_int_equal(json_unpack(root, "{s:{s:{s:{s:{s:I}}}}}", "effect", "leaves", "ml/leaf0",
+				     "recorded", "stood_us", &stood_us),
+			 0);
+	assert_true(stood_us > 5 * 1000 * 1000);
+}
+
+static void test_swap_is_a_size(void **state)
+{
+	AUTO_FREE char *text = NULL, *said = NULL;
+
+	(void)state;
+	assert_int_equal(UWCTL_LINE(80, &text, &said, "replay", "tests/sim/golden/turns.recording",
+				    "--swap", "much"),
+			 CLI_USAGE);
+	assert_non_null(strstr(said, "--swap: 'much' is not a size from"));
+	assert_string_equal(text, "");
+}
+
 struct export
 {
 	char recording[80], conf[80], out[80], other[80];
@@ -156,6 +190,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_what_a_recording_says_cannot_steer_the_terminal),
+		TEST(test_effect_is_shown_beside_what_was_recorded),
+		TEST(test_swap_is_a_size),
 		TEST(test_recording_is_not_written_into_what_others_have),
 		TEST(test_recording_is_for_who_writes_it_whatever_was_there),
 	};

@@ -503,10 +503,16 @@ static const struct command rows[] = {
 			"prints what would have been decided otherwise, - for what was done and + "
 			"for what would have been, and exits 1 if anything. The frames stay as "
 			"they were: what another decision would have changed is not in them. "
+			"--effect puts what each leaf wanted on a simulated machine, once by the "
+			"recorded configuration and once by the other one or with other swap, and "
+			"shows both beside what was recorded: waits for memory, swap, work done "
+			"and lost. "
 			"Touches nothing and needs no uwd.",
 		.example = "uwctl replay incident.recording\n"
-			   "uwctl replay incident.recording --config new.conf --lines 1000",
-		.options = COMMON | OPTION_BIT(OPTION_CONFIG) | OPTION_BIT(OPTION_LINES),
+			   "uwctl replay incident.recording --config new.conf --lines 1000\n"
+			   "uwctl replay incident.recording --config new.conf --swap 512M",
+		.options = COMMON | OPTION_BIT(OPTION_CONFIG) | OPTION_BIT(OPTION_LINES) |
+			   OPTION_BIT(OPTION_EFFECT) | OPTION_BIT(OPTION_SWAP),
 		.words_min = 1,
 		.words_max = 1,
 		.run = command_replay,

@@ -295,6 +295,7 @@ static const struct option_kind option_kinds[OPTION__COUNT] = {
 				   "cancelled lost",
 			  .list = true},
 	[OPTION_LINES] = {.words = "0 20 100 1000"},
+	[OPTION_SWAP] = {.words = "256M 1G 4G"},
 	[OPTION_FRAMES] = {.words = "1 10 60"},
 	[OPTION_DELAY] = {.words = "500ms 1s 2s 5s"},
 	[OPTION_OUTPUT] = {.offer = offer_columns, .list = true},

@@ -64,6 +64,9 @@ enum option_id {
 	OPTION_READ_ONLY,
 	OPTION_REPLAY,
 	OPTION_AT,
+	/* Of replay. */
+	OPTION_EFFECT,
+	OPTION_SWAP,
 	/* Of report. */
 	OPTION_PAGE,
 	OPTION_AROUND,
@@ -118,9 +121,9 @@ struct options {
 	enum screen_colour colour;
 	const char *config, *socket, *name, *file, *out;
 	const char *component, *key, *tag, *state, *output, *sort;
-	bool batch, read_only, redact, replay, budgets, slurm, interface;
+	bool batch, read_only, redact, replay, budgets, slurm, interface, effect;
 	const char *policy, *capacity, *stretch, *jitter, *ramp, *seed, *runs, *html, *recording,
-		*at;
+		*at, *swap;
 	uint64_t count, lines, frames, around;
 	uint64_t for_us, timeout_us, grace_us, since_us, delay_us;
 	uint32_t setting_count;

@@ -15,12 +15,14 @@
 #include "user/base/units.h"
 #include "user/cli/command.h"
 #include "user/cli/draw/times.h"
+#include "user/cli/effect/effect.h"
 #include "user/cli/redo.h"
 #include "user/conf/conf.h"
 #include "user/record/load.h"
 
 #define TEXT_LEN      256
 #define LINES_DEFAULT 100
+#define SWAP_MAX      (1ULL << 50)
 
 struct replay_report {
 	const struct cli *cli;
@@ -29,7 +31,9 @@ struct replay_report {
 	uint64_t lines, lines_max, left_out; /* shown, at most (0: all), and not shown */
 	uint64_t recorded[ACTION__COUNT], replayed[ACTION__COUNT];
 	bool differs;
-	json_t *list; /* of changes */
+	json_t *list;        /* of changes */
+	uint64_t swap_bytes; /* of the simulated machine; 0: as recorded */
+	json_t *effect;
 };
 
 static const char *target_text(const struct replay_report *replay, const struct config *config,
@@ -243,23 +247,30 @@ static void print_notes(const struct replay_report *replay)
 		fprintf(out, "note: %u slots hold records that no uwd writes\n", r->refused);
 }
 
-static int report(struct replay_report *replay)
+static void print_json(const struct replay_report *replay)
 {
 	const struct recording *r = replay->recording;
+	const struct redo *redo = &replay->redo;
+
+	cli_print_json(replay->cli,
+		       json_pack("{s:I, s:b, s:O, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:O*}",
+				 "frames", (json_int_t)redo->frames, "equal", !replay->differs,
+				 "differences", replay->list, "actions", counts_json(replay),
+				 "left_out", (json_int_t)replay->left_out, "cold_starts",
+				 (json_int_t)redo->cold_starts, "lost", (json_int_t)redo->lost,
+				 "unplanned", (json_int_t)redo->unplanned, "torn",
+				 (json_int_t)r->torn, "refused", (json_int_t)r->refused, "effect",
+				 replay->effect));
+}
+
+static int report(struct replay_report *replay)
+{
 	const struct redo *redo = &replay->redo;
 	FILE *out = replay->cli->screen.out;
 	int status = replay->differs ? CLI_DIFFERENT : CLI_OK;
 
 	if (replay->list) {
-		cli_print_json(
-			replay->cli,
-			json_pack("{s:I, s:b, s:O, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "frames",
-				  (json_int_t)redo->frames, "equal", !replay->differs,
-				  "differences", replay->list, "actions", counts_json(replay),
-				  "left_out", (json_int_t)replay->left_out, "cold_starts",
-				  (json_int_t)redo->cold_starts, "lost", (json_int_t)redo->lost,
-				  "unplanned", (json_int_t)redo->unplanned, "torn",
-				  (json_int_t)r->torn, "refused", (json_int_t)r->refused));
+		print_json(replay);
 		return status;
 	}
 	if (replay->left_out)
@@ -289,6 +300,28 @@ static int run(struct replay_report *replay, struct uw_err *err)
 	return rc;
 }
 
+/* Behind the differences of decisions, or within their object. */
+static int show_effect(struct replay_report *replay, const struct config *other, struct uw_err *err)
+{
+	const struct cli *cli = replay->cli;
+
+	if (!cli->options.effect && !replay->swap_bytes)
+		return 0;
+	return effect_show(cli, replay->recording, cli->options.config ? other : NULL,
+			   replay->swap_bytes, replay->list ? &replay->effect : NULL, err);
+}
+
+static int read_swap(struct replay_report *replay, struct uw_err *err)
+{
+	const char *text = replay->cli->options.swap;
+
+	if (text && (units_parse_bytes(text, &replay->swap_bytes) < 0 || !replay->swap_bytes ||
+		     replay->swap_bytes > SWAP_MAX))
+		return err_set(err, -EINVAL, "--swap: '%s' is not a size from 1 byte to 1024T",
+			       text);
+	return 0;
+}
+
 int command_replay(struct cli *cli)
 {
 	AUTO_FREE struct recording *recording = malloc(sizeof(*recording));
@@ -302,8 +335,11 @@ int command_replay(struct cli *cli)
 	AUTO_FREE void *bytes = NULL;
 	size_t size = 0;
 	struct uw_err err = {0};
+	int status = CLI_FAILED;
 	int rc = recording ? 0 : err_set(&err, -ENOMEM, "out of memory");
 
+	if (!rc)
+		rc = read_swap(&replay, &err);
 	if (!rc && cli->options.config)
 		rc = conf_load(NULL, cli->options.config, &other, &err);
 	if (!rc)
@@ -316,11 +352,16 @@ int command_replay(struct cli *cli)
 		replay.list = cli->options.json ? json_array() : NULL;
 		rc = run(&replay, &err);
 	}
+	if (!rc && replay.list)
+		rc = show_effect(&replay, &other, &err);
 	if (!rc)
-		rc = report(&replay);
-	else
-		rc = cli_fail(cli, &err);
+		status = report(&replay);
+	if (!rc && !replay.list)
+		rc = show_effect(&replay, &other, &err);
+	if (rc)
+		status = cli_fail(cli, &err);
 	redo_done(&replay.redo);
 	json_decref(replay.list);
-	return rc;
+	json_decref(replay.effect);
+	return status;
 }
