@@ -27,6 +27,7 @@ struct view {
 	struct demand demand;
 	struct effect simulated, otherwise;
 	const struct effect *way[WAYS];
+	int ways; /* to be shown: nothing is otherwise where no change was asked about */
 };
 
 /* Of the recorded machine. */
@@ -45,20 +46,23 @@ static int run_both(struct view *view, const struct config *other, uint64_t swap
 					  demand->swap_bytes};
 	int rc = machine_run(demand, &options, &view->simulated, err);
 
-	if (rc)
+	view->ways = other || swap_bytes ? WAYS : OTHERWISE;
+	view->way[RECORDED] = &demand->came;
+	view->way[SIMULATED] = &view->simulated;
+	view->way[OTHERWISE] = &view->otherwise;
+	if (rc || view->ways < WAYS)
 		return rc;
 	options.config = other ? other : &demand->config;
 	options.usable_bytes = usable_of(demand, options.config);
 	options.swap_bytes = swap_bytes ? swap_bytes : demand->swap_bytes;
-	view->way[RECORDED] = &demand->came;
-	view->way[SIMULATED] = &view->simulated;
-	view->way[OTHERWISE] = &view->otherwise;
 	return machine_run(demand, &options, &view->otherwise, err);
 }
 
 /* ---- as text ---- */
 
-static const struct column column[] = {
+#define COLUMNS_OF_LEAF 2
+
+static const struct column column[COLUMNS_OF_LEAF + WAYS] = {
 	{"what", false, 0},     {"of", false, 0},       {"recorded", true, 0},
 	{"simulated", true, 0}, {"otherwise", true, 0},
 };
@@ -82,11 +86,11 @@ static void rows_of_component(const struct view *view, struct table *table, uint
 
 	table_cell(table, PAINT_PLAIN, "%s", name);
 	table_cell(table, PAINT_PLAIN, "waited for memory");
-	for (int way = 0; way < WAYS; way++)
+	for (int way = 0; way < view->ways; way++)
 		cell_seconds(table, view->way[way]->component[i].stalled_us);
 	table_cell(table, PAINT_PLAIN, "%s", name);
 	table_cell(table, PAINT_PLAIN, "in swap at most");
-	for (int way = 0; way < WAYS; way++)
+	for (int way = 0; way < view->ways; way++)
 		cell_bytes(table, view->way[way]->component[i].swapped_bytes);
 }
 
@@ -124,7 +128,7 @@ static void cell_stood(struct table *table, const struct effect_leaf *leaf)
 /* Nobody needs to be told of a leaf that it never stood still. */
 static bool was_stopped(const struct view *view, uint32_t i)
 {
-	for (int way = 0; way < WAYS; way++)
+	for (int way = 0; way < view->ways; way++)
 		if (view->way[way]->leaf[i].stood_us)
 			return true;
 	return false;
@@ -132,7 +136,7 @@ static bool was_stopped(const struct view *view, uint32_t i)
 
 static bool has_ended(const struct view *view, uint32_t i)
 {
-	for (int way = 0; way < WAYS; way++)
+	for (int way = 0; way < view->ways; way++)
 		if (view->way[way]->leaf[i].ended_us || view->way[way]->leaf[i].killed)
 			return true;
 	return false;
@@ -146,7 +150,7 @@ static void row_of_leaf(const struct view *view, struct table *table, uint32_t i
 	leaf_text(view, i, name, sizeof(name));
 	table_cell(table, PAINT_PLAIN, "%s", name);
 	table_cell(table, PAINT_PLAIN, "%s", of);
-	for (int way = 0; way < WAYS; way++)
+	for (int way = 0; way < view->ways; way++)
 		cell(table, &view->way[way]->leaf[i]);
 }
 
@@ -169,7 +173,7 @@ static void print_table(const struct cli *cli, const struct view *view)
 	fprintf(cli->screen.out,
 		"\nThe last %.1f s that are recorded in full, on a simulated machine of %s:\n",
 		(double)(demand->last_us - demand->first_us) / 1e6, size);
-	table_init(&table, column, sizeof(column) / sizeof(column[0]));
+	table_init(&table, column, COLUMNS_OF_LEAF + view->ways);
 	for (uint32_t i = 0; i < demand->config.component_count; i++)
 		rows_of_component(view, &table, i);
 	for (uint32_t i = 0; i < demand->leaves; i++)
@@ -209,7 +213,7 @@ static json_t *make_json(const struct view *view)
 	for (uint32_t i = 0; i < demand->config.component_count; i++) {
 		json_t *ways = json_object();
 
-		for (int way = 0; way < WAYS; way++)
+		for (int way = 0; way < view->ways; way++)
 			json_object_set_new(ways, way_name[way],
 					    component_json(&view->way[way]->component[i]));
 		json_object_set_new(components, demand->config.component[i].name, ways);
@@ -217,7 +221,7 @@ static json_t *make_json(const struct view *view)
 	for (uint32_t i = 0; i < demand->leaves; i++) {
 		json_t *ways = json_object();
 
-		for (int way = 0; way < WAYS; way++)
+		for (int way = 0; way < view->ways; way++)
 			json_object_set_new(ways, way_name[way],
 					    leaf_json(&view->way[way]->leaf[i]));
 		leaf_text(view, i, name, sizeof(name));
