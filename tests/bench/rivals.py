@@ -113,6 +113,19 @@ def outcome(folder, events, alone_ms):
     }
 
 
+def bystander_of(folder, figures):
+    """How long it took over what its pace wants; None when it was killed or did not come to its end."""
+    log = measure.read_text(folder / "bystander.log")
+    done = re.search(r"^DONE .*work_ms=(\d+)", log, re.MULTILINE)
+    pace_ms = figures.get("bystander_pace_ms")
+    if pace_ms is None:
+        return {"bystander_completion_ratio": None, "bystander_killed": 0}
+    return {
+        "bystander_completion_ratio": measure.ratio(float(done[1]), pace_ms) if done else None,
+        "bystander_killed": 0 if log else 1,
+    }
+
+
 def alone_ms_of(folder):
     log = measure.read_text(folder / "hog.log")
     start_ms, done_ms = log_time_ms(log, "START"), log_time_ms(log, "DONE")
@@ -141,6 +154,7 @@ def measure_run(folder, alone_ms):
         raise ValueError(f"{folder}: the run is incomplete")
 
     work = outcome(folder, events, alone_ms)
+    bystander = bystander_of(folder, figures)
     stall_ms, pressed_ms = onset_of(samples, load_ms)
     start_ms = stall_ms if stall_ms is not None else pressed_ms
     actions = actions_of(folder, system, samples, load_ms, work.pop("killed_ms"))
@@ -158,11 +172,12 @@ def measure_run(folder, alone_ms):
         "by_service": ratios,
         "protected_swapped_bytes": sum(peak_swapped(samples, name, load_ms, end_ms) for name in SERVICES),
         "protected_stall_s": stalled_s(samples, load_ms, end_ms),
-        "killed": work["load_killed"] + int(figures["services_killed"]),
+        "killed": work["load_killed"] + int(figures["services_killed"]) + bystander["bystander_killed"],
         "services_killed": int(figures["services_killed"]),
         "work_lost_s": work["work_lost_s"],
         "hog_completion_ratio": work["completion_ratio"],
         "hog_unfinished": work["load_unfinished"],
+        "bystander_completion_ratio": bystander["bystander_completion_ratio"],
         **costs(figures),
         "slowest_ms_by_second": {name: by_second(latencies[name], load_ms, end_ms) for name in SERVICES},
     }
@@ -174,7 +189,7 @@ def peak_swapped(samples, name, load_ms, end_ms):
 
 FIGURES = ("first_action_after_onset_s", "onset_s", "onset_of", "p50_ratio", "p99_ratio", "max_ratio",
            "protected_swapped_bytes", "protected_stall_s", "killed", "services_killed", "work_lost_s",
-           "hog_completion_ratio", "hog_unfinished", "rss_bytes", "calm_cpu_ms_per_s", "episode_cpu_ms")
+           "hog_completion_ratio", "hog_unfinished", "bystander_completion_ratio", "rss_bytes", "calm_cpu_ms_per_s", "episode_cpu_ms")
 
 
 def reduce(folders):
@@ -208,6 +223,7 @@ LESS_IS_BETTER = (
     ("killed", "killed", "{:.0f}", 1.0, 0),
     ("work_lost_s", "work lost", "{:.1f} s", 1.0, 0),
     ("hog_completion_ratio", "the load's time over alone", "{:.2f}x", 1.05, 0),
+    ("bystander_completion_ratio", "the bystander's time", "{:.2f}x", 1.05, 0),
 )
 
 
@@ -310,7 +326,7 @@ def completion(row):
 
 def show(metrics):
     header = ["load", "system", "first action", "p50", "p99", "slowest", "swapped", "stall", "killed", "lost",
-              "the load", "resident", "CPU calm", "in episode"]
+              "the load", "bystander", "resident", "CPU calm", "in episode"]
     rows = []
     for load, systems in metrics.items():
         if rows:
@@ -322,7 +338,8 @@ def show(metrics):
                 table.show_bytes(row["protected_swapped_bytes"]),
                 table.show_number(row["protected_stall_s"], 2, " s"),
                 table.show_number(row["killed"], 0), table.show_number(row["work_lost_s"], 1, " s"),
-                completion(row), table.show_bytes(row["rss_bytes"], zero_is_good=False),
+                completion(row), table.show_number(row["bystander_completion_ratio"], 2, "x"),
+                table.show_bytes(row["rss_bytes"], zero_is_good=False),
                 table.show_number(row["calm_cpu_ms_per_s"], 1, " ms/s"),
                 table.show_number(row["episode_cpu_ms"], 0, " ms")])
     return header, rows

@@ -3,8 +3,9 @@
 #
 # In the guest: rivals.sh load=LOAD systems=LIST [NAME=VALUE]...: bench-rivals, by each system in turn. A redis and a bank
 # in SQLite are probed in calm, then beside the load; then they go, and a load that lives has $resume_s to end its work.
-# Each load fits into the machine alone, and with the services not even into memory and swap together. "alone" is the
-# load without them: how long its work takes. The records of each system are in a folder of its own.
+# Each load fits into the machine alone, and with the services not even into memory and swap together. Beside it runs a
+# bystander, a small job in the same component that does no harm and has so much to do a second. "alone" is the load
+# without them: how long its work takes. The records of each system are in a folder of its own.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=guest.sh
 . "${0%/*}/guest.sh"
@@ -13,6 +14,7 @@ set -euo pipefail
 
 systems='alone uwctl' load=ramp60 calm_s=10 resume_s=75 most_mb=950 begin_mb=500 step_mb=900
 keys=330000 key_bytes=1100 accounts=50000 transactions=50
+bystander_mb=24 bystander_pace=1000000 bystander_touches=20000000
 growth=/dev/shm/uw-growth state=/var/tmp
 RIGHT_MB=([cache]=480 [database]=90 [ml_models]=440)
 
@@ -34,7 +36,9 @@ the_load() {
 	esac
 }
 
-# It has what the services leave of the processor: what it does to them, memory does.
+# It has what the services leave of the processor: what it does to them, memory does. That they are ahead of it by their
+# niceness alone is not enough: on 6.12 a service of nice -10 waited for 40 ms while a dozen tasks of SCHED_IDLE that
+# were all in reclaim had their slices of 4 ms, one after the other.
 start_load() {
 	note 'load start'
 	# shellcheck disable=SC2086 # words
@@ -80,8 +84,9 @@ start_services() {
 	local seconds=$((calm_s + episode_s + 60))
 	give_right cache redis
 	start_redis cache "$keys" "$key_bytes"
+	chrt --all-tasks --rr --pid 1 "$redis_pid"
 	# Small checkpoints, several in each second: of large ones a tail of latencies tells how many it had.
-	job database bank nice -n -10 "$PUT/txn" --seconds "$seconds" --rate "$transactions" --accounts "$accounts" \
+	job database bank chrt --rr 1 "$PUT/txn" --seconds "$seconds" --rate "$transactions" --accounts "$accounts" \
 		--checkpoint 50 --db "$state/bank.db" --out "$OUT/database.csv"
 	bank_pid=$started
 	wait_until 60 test -s "$state/bank.db-wal" || die 'the database was not filled'
@@ -89,8 +94,27 @@ start_services() {
 		"database=$(component_of database)" "hog=$(leaf_of ml_models hog)" "ml=$(component_of ml_models)"
 	monitor_pid=$observer
 	wait_until 10 test -s $growth || die 'the monitor did not start'
-	observe "$PUT/probe" --port "$REDIS_PORT" --seconds "$seconds" --keys "$keys" --out "$OUT/cache.csv"
+	observe chrt --rr 2 "$PUT/probe" --port "$REDIS_PORT" --seconds "$seconds" --keys "$keys" --out "$OUT/cache.csv"
 	probe_pid=$observer
+}
+
+# From the load's start on; of what it does a second no system takes much of the processor.
+start_bystander() {
+	job ml_models bystander "$PUT/hot" --size "$bystander_mb" --touches "$bystander_touches" --pace "$bystander_pace" \
+		--log "$OUT/bystander.log"
+	bystander_pid=$started
+}
+
+# It has until the load has, and is stopped then; of one that was killed there is no line.
+end_bystander() {
+	local end=$((SECONDS + resume_s))
+	while kill -0 "$bystander_pid" 2>/dev/null && [ $SECONDS -lt $end ]; do
+		pause 0.1
+	done
+	kill -TERM "$bystander_pid" 2>/dev/null || true
+	stop_run "$(leaf_of ml_models bystander)"
+	wait "$bystander_pid" 2>/dev/null || true
+	figure bystander_pace_ms $((bystander_touches * 1000 / bystander_pace))
 }
 
 # Those that were killed are counted; the others give their memory back.
@@ -164,6 +188,7 @@ run() {
 	figure calm_to_ms "$(now_ms)"
 	system_costs calm
 	start_load
+	start_bystander
 	end_of_load "$episode_s" || lives=1
 	note 'episode end'
 	[ -n "$lives" ] || sleep 4
@@ -171,6 +196,7 @@ run() {
 	finish_observer "$idler_pid"
 	end_services
 	[ -z "$lives" ] || end_of_load "$resume_s" || note 'load alive'
+	end_bystander
 	finish_observer "$monitor_pid"
 	[ "$system" != uwctl ] || keep_evidence
 	[ "$system" != systemd-oomd ] || journalctl --no-pager -o short-monotonic -u systemd-oomd >"$OUT/daemon.log"

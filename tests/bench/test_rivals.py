@@ -32,14 +32,17 @@ class Records(unittest.TestCase):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(lines) + "\n")
 
-    def run_of(self, system, hog, rows=(), log=(), killed=0, episode_us=150, events=()):
+    def run_of(self, system, hog, rows=(), log=(), killed=0, episode_us=150, events=(), bystander=()):
         folder = f"ramp60-{system}"
-        figures = {"calm_from_ms": 10000, "calm_to_ms": 20000, "services_killed": killed}
+        figures = {"calm_from_ms": 10000, "calm_to_ms": 20000, "services_killed": killed,
+                   "bystander_pace_ms": 20000}
         self.write(f"{folder}/figures.csv", "system,round,name,value",
                    *(f"{system},1,{name},{value}" for name, value in figures.items()))
         self.write(f"{folder}/events", "20000 load start", "40000 episode end", *events, "60000 end")
         self.write(f"{folder}/hog.log", *hog)
         self.write(f"{folder}/daemon.log", *log)
+        if bystander is not None:
+            self.write(f"{folder}/bystander.log", *(bystander or ["DONE size_mb=24 fill_ms=9 work_ms=20000"]))
         self.write(f"{folder}/cache.csv", *latencies(100, episode_us))
         self.write(f"{folder}/database.csv", *latencies(200, 200))
         rows = [{"at_ms": 19950}, *rows]
@@ -79,6 +82,17 @@ class TestReduce(Records):
         self.run_of("none", ["START lost=0 at_ms=20000", "LOST lost=7 at_ms=30000"], killed=1,
                     events=["30000 load exit rc=7"])
         self.assertEqual(self.reduce()[0]["ramp60"]["nothing"]["killed"], 8)
+
+    def test_a_bystander_has_its_time_over_its_pace(self):
+        self.run_of("oomd", ALONE, bystander=["DONE size_mb=24 fill_ms=9 work_ms=25000 longest_ms=1"])
+        self.run_of("nohang", ALONE, bystander=["STOPPED size_mb=24 fill_ms=9 work_ms=90000 longest_ms=1"])
+        self.run_of("earlyoom", ALONE, bystander=None)
+        rows = self.reduce()[0]["ramp60"]
+        self.assertEqual(rows["oomd"]["bystander_completion_ratio"], 1.25)
+        self.assertIsNone(rows["nohang"]["bystander_completion_ratio"])
+        self.assertIsNone(rows["earlyoom"]["bystander_completion_ratio"])
+        self.assertEqual([rows[name]["killed"] for name in ("oomd", "nohang", "earlyoom")],
+                         [rows["oomd"]["killed"]] * 2 + [rows["oomd"]["killed"] + 1])
 
     def test_a_limit_acts_where_the_kernel_says_so(self):
         self.run_of("static", ["START pid=1 at_ms=20000"],
