@@ -236,10 +236,10 @@ int effect_show(const struct cli *cli, struct recording *recording, const struct
 		uint64_t swap_bytes, json_t **ret_json, struct uw_err *err)
 {
 	AUTO_FREE struct view *view = calloc(1, sizeof(*view));
-	int rc = view ? 0 : err_set(err, -ENOMEM, "out of memory");
+	int rc;
 
-	if (rc)
-		return rc;
+	if (!view)
+		return err_set(err, -ENOMEM, "out of memory");
 	rc = demand_read(&view->demand, recording, err);
 	if (!rc)
 		rc = run_both(view, other, swap_bytes, err);
