@@ -176,6 +176,22 @@ static void test_calm_is_cleaned_by_a_hundredth_at_an_interval(void **data)
 	assert_int_equal(f->frame.now_us - first_us, 6 * US_PER_SEC);
 }
 
+/* Of 160 MB of files that were read once a hundredth of all would take minutes. */
+static void test_what_nobody_comes_back_to_goes_by_a_twentieth(void **data)
+{
+	struct fixture *f = *data;
+
+	hold(f, TYPE_FEED, 200 * MIB);
+	know(f, 0, 160 * MIB);
+	assert_in_range(first_reclaim(f, 10 * US_PER_SEC).amount, 8 * MIB - 64 * KIB, 8 * MIB);
+	f->config.component[HOG].type = TYPE_MODELS; /* of which files go last, */
+	know(f, 100 * MIB, 160 * MIB);               /* and ten seconds are not long */
+	assert_in_range(first_reclaim(f, 10 * US_PER_SEC).amount, 4 * MIB, 5 * MIB);
+	f->frame.component[HOG].ages.long_bytes = 160 * MIB;
+	f->frame.component[HOG].ages.cold_anon_bytes = 160 * MIB;
+	assert_in_range(first_reclaim(f, 10 * US_PER_SEC).amount, 7 * MIB, 8 * MIB);
+}
+
 static void test_near_the_target_less_is_taken_and_beyond_it_nothing(void **data)
 {
 	struct fixture *f = *data;
@@ -347,6 +363,7 @@ int main(void)
 		WITH_FIXTURE(test_database_keeps_what_it_works_on),
 		WITH_FIXTURE(test_database_standing_still_keeps_it_too),
 		WITH_FIXTURE(test_calm_is_cleaned_by_a_hundredth_at_an_interval),
+		WITH_FIXTURE(test_what_nobody_comes_back_to_goes_by_a_twentieth),
 		WITH_FIXTURE(test_near_the_target_less_is_taken_and_beyond_it_nothing),
 		WITH_FIXTURE(test_who_reads_it_back_is_cleaned_half_as_often_then_not),
 		WITH_FIXTURE(test_who_is_cleaned_is_said_by_type_and_configuration),

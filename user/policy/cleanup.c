@@ -2,10 +2,10 @@
 /*
  * Has a row for each type, with the pages that go first, and a part for each tier of what one
  * cleanup takes. That of who is calm follows Senpai of oomd and TMO (ASPLOS'22): one hundredth of
- * what it holds at an interval, scaled down as its stalls come near the target. What is read back
- * is judged by payoff.c like any reclaim: after one poor result the interval is doubled, after two
- * nothing is taken for a while. Of whom other pages than files go first the ages are awaited
- * before.
+ * what it holds at an interval, or a twentieth of what ages say that nobody comes back to where
+ * that is more, scaled down as its stalls come near the target. What is read back is judged by
+ * payoff.c like any reclaim: after one poor result the interval is doubled, after two nothing is
+ * taken for a while. Of whom other pages than files go first the ages are awaited before.
  */
 #include "user/policy/cleanup.h"
 
@@ -20,6 +20,7 @@
 #define FIRST_LEAST          MIB /* of the pages that go first: with less the others go too */
 #define CLEAN_LEAST          (16 * MIB) /* held; less is not worth it */
 #define SWAP_KEPT_PART       2          /* of swap, for who is in need */
+#define KNOWN_PART           20         /* of what nobody comes back to, at an interval */
 /* Two looks ten seconds apart tell the first ages; where the kernel tells none they never come. */
 #define AGES_AWAITED_US (40 * US_PER_SEC)
 
@@ -203,13 +204,28 @@ static bool awaits_ages(struct step *step, uint32_t component)
 	return step->now_us - cs->cleanup.awaits_since_us < AGES_AWAITED_US;
 }
 
+/* Of the pages that go first: files that were read once, and anonymous pages that were not touched
+ * for a minute. */
+static uint64_t known_bytes(const struct step *step, uint32_t component)
+{
+	enum cleanup_first first = rule_of(step, component)->first;
+	uint64_t files = idle_cold_bytes(step, component, true);
+	uint64_t anon = min_u64(idle_cold_bytes(step, component, false) - files,
+				idle_long_bytes(step, component));
+
+	if (first == FIRST_ANON)
+		return anon;
+	return first == FIRST_OLDEST ? files + anon : files;
+}
+
 uint64_t cleanup_due(struct step *step, uint32_t component, enum tier *ret_tier,
 		     struct why *ret_why)
 {
 	const struct policy_conf *conf = &step->config->policy;
 	struct component_state *cs = &step->state->component[component];
 	struct cleanup_state *cleanup = &cs->cleanup;
-	uint64_t us = step->now_us - cleanup->at_us, target = conf->clean_target_permyriad, some;
+	uint64_t us = step->now_us - cleanup->at_us, target = conf->clean_target_permyriad, some,
+		 bytes;
 	bool begun = cleanup->at_us && cs->signal.stalled_us >= cleanup->stalled_us, may;
 
 	if (begun && us < conf->clean_interval_us << cs->payoff.poor)
@@ -224,5 +240,7 @@ uint64_t cleanup_due(struct step *step, uint32_t component, enum tier *ret_tier,
 		return 0;
 	*ret_tier = cs->level.level >= LEVEL_HIGH ? TIER_MODERATE : TIER_LIGHT;
 	*ret_why = (struct why){REASON_CLEANUP, some, target};
-	return max_u64(mul_div(tier_bytes(step, component, *ret_tier), target - some, target), MIB);
+	bytes = max_u64(tier_bytes(step, component, *ret_tier),
+			known_bytes(step, component) / KNOWN_PART);
+	return max_u64(mul_div(bytes, target - some, target), MIB);
 }
