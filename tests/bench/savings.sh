@@ -10,18 +10,26 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=sides.sh
 . "${0%/*}/sides.sh"
 
-systems='none uwctl senpai damon' min_age_us=10000000 state=/var/tmp
+systems='none uwctl senpai damon' min_age_us=10000000 quota_ms=100 state=/var/tmp
 service_hot_mb=60 service_cold_mb=60 job_hot_mb=150 job_cold_mb=120 files_mb=120
 service_touches=300000000 job_touches=300000000
 damon=/sys/module/damon_reclaim/parameters
 
-# DAMON_RECLAIM waits until memory is scarce, and for two minutes, by default; here it is to begin at once.
+# DAMON_RECLAIM waits until memory is scarce, and for two minutes, by default; here it is to begin at once. Of each second
+# it may reclaim for 10 ms, which are a tenth of what they are on a processor of today.
 start_damon() {
 	local word
-	for word in "min_age $min_age_us" 'wmarks_high 1000' 'wmarks_mid 1000' 'wmarks_low 0' 'enabled Y'; do
+	for word in "min_age $min_age_us" "quota_ms $quota_ms" 'wmarks_high 1000' 'wmarks_mid 1000' 'wmarks_low 0' 'enabled Y'; do
 		echo "${word#* }" >"$damon/${word% *}"
 	done
 	[ "$(cat $damon/enabled)" = Y ] || die 'DAMON_RECLAIM does not start'
+}
+
+# What it says itself that it took, of which some may have come back.
+end_damon() {
+	figure damon_taken_bytes "$(cat $damon/bytes_reclaimed_regions)"
+	figure damon_tried_bytes "$(cat $damon/bytes_reclaim_tried_regions)"
+	echo N >$damon/enabled
 }
 
 # start_hot COMPONENT NAME HOT COLD TOUCHES: its pid in $started
@@ -60,7 +68,7 @@ by_system() {
 	figure job_ms "$(work_ms job)"
 	figure own_bytes "$(own_bytes)"
 	[ "$system" != uwctl ] || uwctl status >"$OUT/status.txt" 2>&1 || true
-	[ "$system" != damon ] || echo N >$damon/enabled
+	[ "$system" != damon ] || end_damon
 	finish_observer "$observer"
 	leave
 }
