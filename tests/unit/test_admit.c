@@ -354,10 +354,91 @@ static void test_an_answer_holds_what_it_may(void **data)
 	assert_int_equal(next, 9);
 }
 
+/* Room for 2 comes with the end of 1, of which nobody said when it is. */
+static void test_a_start_behind_what_nobody_knows_the_end_of_is_not_told(void **data)
+{
+	struct fixture *f = *data;
+	struct admit_summary summary;
+	struct admit_view preview;
+	struct admit_task third = task(3, 50, 20);
+
+	submit(f, task(1, 60, 0));
+	step(f);
+	must(f, ADMIT_START, 1);
+	submit(f, task(2, 60, 10));
+	step(f);
+	assert_int_equal(view(f, 1).end_us, 0);
+	assert_int_equal(view(f, 2).position, 1);
+	assert_int_equal(view(f, 2).start_us, 0);
+	assert_int_equal(view(f, 2).end_us, 0);
+	third.submit_us = f->now_us;
+	assert_int_equal(admit_preview(f->admit, &third, f->now_us, &preview), 0);
+	assert_int_equal(preview.start_us, 0);
+	admit_summary(f->admit, f->now_us, &summary);
+	assert_int_equal(summary.head_id, 2);
+	assert_int_equal(summary.head_start_us, 0);
+}
+
+/* 2 ends before it, and that makes the room. */
+static void test_a_start_that_waits_for_a_known_end_is_told_beside_an_unknown_one(void **data)
+{
+	struct fixture *f = *data;
+
+	submit(f, task(1, 30, 0));
+	submit(f, task(2, 60, 100));
+	step(f);
+	must(f, ADMIT_START, 1);
+	must(f, ADMIT_START, 2);
+	submit(f, task(3, 61, 110));
+	step(f);
+	assert_int_equal(view(f, 3).start_us, f->now_us + S(100));
+	assert_int_equal(view(f, 3).end_us, f->now_us + S(210));
+}
+
+/* Their work is not known: who stands before it in the queue makes the start unknown too. */
+static void test_a_start_behind_queued_work_of_unknown_length_is_not_told(void **data)
+{
+	struct fixture *f = *data;
+	struct admit_task deferred = task(4, 90, 80000);
+
+	submit(f, task(1, 90, 100));
+	step(f);
+	deferred.priority = 1;
+	submit(f, task(2, 90, 1));
+	submit(f, task(3, 90, 0));
+	submit(f, deferred);
+	step(f);
+	assert_int_equal(view(f, 2).start_us, f->now_us + S(100));
+	assert_int_equal(view(f, 3).position, 2);
+	assert_true(view(f, 3).start_us > f->now_us + S(100));
+	assert_int_equal(view(f, 3).end_us, 0);
+	assert_int_equal(view(f, 4).position, 3);
+	assert_int_equal(view(f, 4).start_us, 0);
+}
+
+/* Without a declared time what its key has learned will do: 100 s. */
+static void test_a_learned_time_tells_the_start_of_who_comes_after(void **data)
+{
+	struct fixture *f = *data;
+
+	teach(f, 8, 60, 60);
+	submit(f, keyed(1, 60, 0));
+	step(f);
+	must(f, ADMIT_START, 1);
+	submit(f, task(2, 60, 10));
+	step(f);
+	assert_int_equal(view(f, 1).end_us, f->now_us + S(100));
+	assert_int_equal(view(f, 2).start_us, f->now_us + S(100));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(golden_schedule),
+		TEST(a_start_behind_what_nobody_knows_the_end_of_is_not_told),
+		TEST(a_start_that_waits_for_a_known_end_is_told_beside_an_unknown_one),
+		TEST(a_start_behind_queued_work_of_unknown_length_is_not_told),
+		TEST(a_learned_time_tells_the_start_of_who_comes_after),
 		TEST(turn_follows_class_runtime_and_memory_priority),
 		TEST(components_have_budgets_of_their_own_and_share_the_host),
 		TEST(what_is_kept_from_who_has_a_right_is_wanted),

@@ -256,7 +256,7 @@ struct admit_summary {
 	uint64_t reserved_bytes;      /* all that started */
 	uint64_t free_bytes;          /* for a start now, host-wide */
 	uint64_t head_id;             /* first blocked one, or one that waits to grow; 0: none */
-	uint64_t head_start_us;       /* its reservation */
+	uint64_t head_start_us;       /* its reservation; 0: unknown */
 	enum admit_strategy strategy; /* in force, never ADAPTIVE */
 	uint64_t strategy_since_us;
 	struct admit_why strategy_why;

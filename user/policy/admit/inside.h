@@ -106,6 +106,7 @@ struct reservation {
 	uint32_t head;   /* ticket of a queued task, or of one that waits to grow; NONE: no such */
 	enum ends_by by; /* by which ends it is kept, once patience is over by limits */
 	uint64_t start_us;    /* as predicted */
+	bool guessed;         /* that is by the end of one of which nobody knows how long it runs */
 	uint64_t until_us;    /* no start out of turn may make it later than this */
 	uint64_t spare_bytes; /* beside the head then */
 };
@@ -232,6 +233,8 @@ void run_expire(struct admit *admit, uint64_t now_us);
  * are what is free beside them then. */
 uint64_t run_room_at(const struct admit *admit, uint32_t component, uint64_t bytes, enum ends_by by,
 		     uint64_t now_us, uint64_t *ret_spare, uint64_t *ret_host_spare);
+/* That is with the end of one that has no predicted run, which is only a stand-in. */
+bool run_room_is_guessed(const struct admit *admit, uint32_t component, uint64_t bytes);
 
 /* grow.c */
 /* False: no room in ret. */

@@ -233,3 +233,18 @@ uint64_t run_room_at(const struct admit *admit, uint32_t component, uint64_t byt
 	*ret_host_spare = sub_sat(host + btree_sum_until(host_ends, at), bytes);
 	return at;
 }
+
+static bool frees_by_guess(const struct admit *admit, const struct btree *ends, uint64_t free,
+			   uint64_t bytes)
+{
+	uint32_t i = free < bytes ? btree_reach(ends, bytes - free) : BTREE_NONE;
+
+	return i != BTREE_NONE && !admit->ticket[i].run_us;
+}
+
+bool run_room_is_guessed(const struct admit *admit, uint32_t component, uint64_t bytes)
+{
+	return frees_by_guess(admit, &admit->component[component].ends,
+			      free_of_component(admit, component), bytes) ||
+	       frees_by_guess(admit, &admit->host_ends, free_of_host(admit), bytes);
+}

@@ -177,11 +177,13 @@ static void reserve(struct round *round, uint32_t i, uint64_t bytes)
 	own->start_us = run_room_at(admit, c, bytes, ENDS_PREDICTED, round->now_us,
 				    &own->spare_bytes, &host_spare);
 	own->until_us = own->start_us;
+	own->guessed = run_room_is_guessed(admit, c, bytes);
 	if (admit->host.head == NONE) {
 		admit->host = *own;
 		admit->host.spare_bytes = host_spare;
 	} else {
 		own->until_us = own->start_us = max_u64(own->start_us, admit->host.start_us);
+		own->guessed = own->guessed || admit->host.guessed;
 	}
 	round->blocked |= 1U << c;
 }

@@ -22,14 +22,29 @@ static uint64_t time_for(const struct admit *admit, uint32_t component, uint64_t
 	return mib ? work / mib * US_PER_MS : 0;
 }
 
+/* 0: nobody knows. */
+static uint64_t known_start(const struct reservation *reservation)
+{
+	if (reservation->guessed || reservation->start_us == UINT64_MAX)
+		return 0;
+	return reservation->start_us;
+}
+
+static uint64_t known_end(uint64_t start_us, uint64_t run_us)
+{
+	return start_us && run_us ? add_sat(start_us, run_us) : 0;
+}
+
 /* The head has its reservation; who stands behind it, the work of those before on top of it. */
 static uint64_t predicted_start(const struct admit *admit, const struct ticket *ticket,
 				uint64_t ahead, uint64_t now_us)
 {
 	const struct reservation *by = &admit->component[ticket->task.component].reservation;
-	uint64_t at = by->head == NONE ? now_us : max_u64(by->start_us, now_us);
+	uint64_t at = by->head == NONE ? now_us : known_start(by);
 
-	return at == UINT64_MAX ? 0 : add_sat(at, time_for(admit, ticket->task.component, ahead));
+	if (!at || ahead == UINT64_MAX)
+		return 0;
+	return add_sat(max_u64(at, now_us), time_for(admit, ticket->task.component, ahead));
 }
 
 /* Too wide for what its component may ever have, or only for what others hold of it now. */
@@ -58,7 +73,7 @@ static void view_queued(const struct admit *admit, uint32_t i, uint64_t now_us,
 	ret->position = btree_rank(&queue->turn, i, &ahead) + 1;
 	ret->overtaken += btree_marks(&queue->turn, i);
 	ret->start_us = predicted_start(admit, ticket, ahead, now_us);
-	ret->end_us = ret->start_us ? add_sat(ret->start_us, ticket->run_us) : 0;
+	ret->end_us = known_end(ret->start_us, ticket->run_us);
 	if (ret->position > 1)
 		ret->why = (struct admit_why){ADMIT_WHY_TURN, ret->position - 1, 0};
 }
@@ -120,7 +135,7 @@ int admit_view(const struct admit *admit, uint64_t id, uint64_t now_us, struct a
 		return 0;
 	ret->start_us = ticket->since_us;
 	ret->outgrown = ticket_is_outgrown(ticket) || grow_is_pressing(ticket);
-	if (ticket->place == PLACE_ENDS)
+	if (ticket->place == PLACE_ENDS && ticket->run_us)
 		ret->end_us = btree_key(&admit->host_ends, i);
 	return 0;
 }
@@ -134,8 +149,8 @@ static void preview_head(const struct admit *admit, uint32_t component, uint64_t
 	uint64_t at =
 		run_room_at(admit, component, bytes, ENDS_PREDICTED, now_us, &spare, &host_spare);
 
-	view->start_us = at == UINT64_MAX ? 0 : at;
-	view->end_us = view->start_us ? add_sat(at, view->run_us) : 0;
+	view->start_us = at == UINT64_MAX || run_room_is_guessed(admit, component, bytes) ? 0 : at;
+	view->end_us = known_end(view->start_us, view->run_us);
 	if (free < bytes)
 		view->why = (struct admit_why){ADMIT_WHY_NO_ROOM_BUDGET, bytes, free};
 	else if (host < bytes)
@@ -170,8 +185,7 @@ void admit_summary(const struct admit *admit, uint64_t now_us, struct admit_summ
 		.paused = admit->paused,
 		.reserved_bytes = admit->reserved_bytes,
 		.head_id = host->head == NONE ? 0 : admit->ticket[host->head].task.id,
-		.head_start_us =
-			host->head == NONE || host->start_us == UINT64_MAX ? 0 : host->start_us,
+		.head_start_us = host->head == NONE ? 0 : known_start(host),
 		.strategy = admit->strategy,
 		.strategy_since_us = admit->strategy_us,
 		.strategy_why = admit->strategy_why,
