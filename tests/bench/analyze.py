@@ -218,20 +218,25 @@ def show_hostile(metrics):
 
 
 def reduce_top(records):
-    """Each figure's median, and the CPU time over that of htop in the same run."""
+    """Each figure's median, what uwd takes more than unwatched, and CPU time over that of htop in the same run."""
     runs = [jobs.read_values(folder / "top.txt") for folder in run_folders(records)]
     for run in runs:
-        run["cpu_over_htop"] = run["uwctl_cpu_pct"] / run["htop_cpu_pct"] if run["htop_cpu_pct"] else math.inf
+        run["uwd_more_cpu_pct"] = run["uwd_cpu_pct"] - run["uwd_alone_cpu_pct"]
+        both, htop = run["uwctl_cpu_pct"] + run["uwd_more_cpu_pct"], run["htop_cpu_pct"]
+        run["cpu_over_htop"] = run["uwctl_cpu_pct"] / htop if htop else math.inf
+        run["cpu_with_uwd_over_htop"] = both / htop if htop else math.inf
     return {name.removeprefix("uwctl_"): statistics.median(run[name] for run in runs) for name in runs[0]}, runs
 
 
 def show_top(metrics):
     rows = [[words, table.show_number(metrics[prefix + "cpu_pct"], 2, " %"),
              table.show_bytes(metrics[prefix + "rss_bytes"], zero_is_good=False),
-             table.show_number(metrics[prefix + "redraw_bytes"], 0, " B")]
-            for prefix, words in (("", "uwctl top"), ("htop_", "htop"))]
-    rows.append(["over htop", table.show_ratio(metrics["cpu_over_htop"]), "-", "-"])
-    return ["each second, 80x24", "CPU", "resident", "a redraw"], rows
+             table.show_number(metrics[prefix + "redraw_bytes"], 0, " B"), over]
+            for prefix, words, over in (
+                ("", "uwctl top", table.show_number(metrics["cpu_over_htop"], 2, "x")), ("htop_", "htop", "-"))]
+    rows.insert(1, ["uwd, more than unwatched", table.show_number(metrics["uwd_more_cpu_pct"], 2, " %"), "-", "-",
+                    table.show_number(metrics["cpu_with_uwd_over_htop"], 2, "x")])
+    return ["each second, 80x24", "CPU", "resident", "a redraw", "CPU over htop"], rows
 
 
 def reduce_pools(records):

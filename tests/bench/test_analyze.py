@@ -315,15 +315,17 @@ class TestTop(Folder):
         for run, (ours, theirs) in enumerate(((1.0, 2.0), (3.0, 4.0), (0.5, 5.0))):
             self.write(f"records/{run}/top.txt",
                        f"uwctl_cpu_pct {ours}", "uwctl_rss_bytes 1048576", "uwctl_redraw_bytes 200",
-                       f"htop_cpu_pct {theirs}", "htop_rss_bytes 2097152", "htop_redraw_bytes 900")
+                       "uwd_alone_cpu_pct 0.5", f"uwd_cpu_pct {0.5 + ours}", f"htop_cpu_pct {theirs}", "htop_rss_bytes 2097152", "htop_redraw_bytes 900")
         metrics, runs = analyze.reduce_top(self.top / "records")
         self.assertEqual(metrics["cpu_over_htop"], 0.5)
         self.assertEqual(metrics["cpu_pct"], 1.0)
+        self.assertEqual(metrics["uwd_more_cpu_pct"], 1.0)
+        self.assertEqual(metrics["cpu_with_uwd_over_htop"], 1.0)
         self.assertEqual(metrics["rss_bytes"], 1048576)
         self.assertEqual(metrics["htop_redraw_bytes"], 900)
         self.assertEqual(len(runs), 3)
         rows = analyze.show_top(metrics)[1]
-        self.assertEqual([len(row) for row in rows], [4, 4, 4])
+        self.assertEqual([len(row) for row in rows], [5, 5, 5])
 
 
 class TestLease(Folder):
