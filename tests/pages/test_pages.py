@@ -114,6 +114,18 @@ class Opened(unittest.TestCase):
         for path in self.pages:
             self.assertGreaterEqual(self.open(path, 400).value(least), LEAST_PX, path)
 
+    def test_texts_of_a_picture_are_whole_and_apart(self):
+        # Of the same picture, as they are shown: what sticks out, and what covers what.
+        faults = ("[...document.querySelectorAll('.chart')].flatMap(c=>{const e=c.getBoundingClientRect();"
+                  "const t=[...c.querySelectorAll('text')].filter(x=>x.getClientRects().length)"
+                  ".map(x=>[x.textContent,x.getBoundingClientRect()]);"
+                  "return t.flatMap(([s,a],i)=>[...(a.left<e.left-2||a.right>e.right+2?[s+' sticks out']:[]),"
+                  "...t.slice(i+1).filter(([,b])=>Math.min(a.right,b.right)-Math.max(a.left,b.left)>1&&"
+                  "Math.min(a.bottom,b.bottom)-Math.max(a.top,b.top)>4).map(([o])=>s+' covers '+o)])})")
+        for path in self.pages:
+            for width in (1280, 700, 420):
+                self.assertEqual(self.open(path, width).value(faults), [], f"{path} at {width}")
+
     def test_dark_print_and_without_script(self):
         (path,) = [p for p in self.pages if p.endswith("incident.html")]
         dark = self.open(path, 1280, dark=True)

@@ -235,9 +235,10 @@ void chart_boxes_end(const struct chart *chart, const char *title)
 	end_path(chart, title);
 }
 
-void chart_text(const struct chart *chart, double x, double y, const char *text)
+void chart_text(const struct chart *chart, double x, double y, const char *class, const char *text)
 {
-	fprintf(chart->out, "<text x=\"%.2f%%\" y=\"%g\">", x / chart->columns * 100, y);
+	fprintf(chart->out, "<text class=\"%s\" x=\"%.2f%%\" y=\"%g\">", class,
+		x / chart->columns * 100, y);
 	page_text(chart->out, text);
 	fputs("</text>\n", chart->out);
 }

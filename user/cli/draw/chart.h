@@ -54,6 +54,6 @@ void chart_boxes_end(const struct chart *chart, const char *title);
 
 /* Between chart_begin and chart_end: text over the plot, in pixels from the top, x in columns. */
 void chart_over(const struct chart *chart);
-void chart_text(const struct chart *chart, double x, double y, const char *text);
+void chart_text(const struct chart *chart, double x, double y, const char *class, const char *text);
 
 #endif

@@ -7,7 +7,7 @@
  */
 #include "user/cli/draw/look.h"
 
-const char look_style_hash[] = "FMnoxLtef2CNZ6haNZ13aKDvtOn3KIRcI0Z1ZbcYYQE=";
+const char look_style_hash[] = "ldmTVvY4WoYoFOvyglXr5yYK5YLVHo1acNFvUqmkeGc=";
 const char look_script_hash[] = "hiE6EJ6NxF2x05tzcCOBd4Wsir/9Lfgwki/2TS5ALdA=";
 
 const char look_style[] =
@@ -58,7 +58,8 @@ const char look_style[] =
 	"#at{position:fixed;top:0;bottom:0;width:1px;background:var(--soft);pointer-events:none}"
 	"#at b{position:absolute;top:0;left:4px;font-size:12px;font-weight:400;white-space:nowrap;"
 	"background:var(--page);padding:1px 4px}\n"
-	"@media(max-width:640px){.chart .odd{display:none}"
+	"@media(max-width:1000px){.chart .near{display:none}}\n"
+	"@media(max-width:640px){.chart .odd{display:none}.chart .lane{font-size:11px}"
 	".acts thead{display:none}.acts tr{display:block;padding:6px 0;"
 	"border-bottom:1px solid var(--grid)}.acts td{display:inline;border:0;padding:0 8px 0 0}"
 	".acts td[data-of]:not(:empty)::before{content:attr(data-of)' ';color:var(--soft)}"

@@ -16,6 +16,9 @@
 #include "user/cli/draw/page.h"
 
 #define MARK_APART   (SERIES_COLUMNS * 0.03) /* columns between two marks: 12 px of 400 */
+#define DIGIT_PX     7.5                     /* of a mark's number, at most; its + is as wide */
+#define APART_PX     4                       /* between two numbers */
+#define NAME_SHOWN   31                      /* of a leaf; with the rest 360 px */
 #define LANES_SHOWN  8                       /* of a component */
 #define LANE_HEIGHT  16
 #define LEVEL_HEIGHT 36 /* a line of text, and four pixels a level */
@@ -178,30 +181,69 @@ uint32_t pictures_mark_of(const struct incident *incident, uint32_t i)
 	return mark.first + 1;
 }
 
-static void put_mark(FILE *out, const struct picture_mark *mark)
+/* Half of one at an edge would be outside. */
+static double within_edges(double place)
+{
+	const double edge = SERIES_COLUMNS * 0.01;
+
+	return place < edge ? edge : place > SERIES_COLUMNS - edge ? SERIES_COLUMNS - edge : place;
+}
+
+/* What a picture has at least on a wide page, on a narrower one and on a telephone; of what has no
+ * room there, the class. Each is hidden where the next are. */
+static const struct {
+	double px;
+	const char *without;
+} widths[] = {{960, NULL}, {600, "near"}, {360, "odd"}};
+
+/* Where the numbers end at each of these, in columns. */
+struct number_row {
+	double end[ARRAY_SIZE(widths)];
+};
+
+static void put_number(FILE *out, const struct picture_mark *mark, struct number_row *row)
+{
+	const char *class = "";
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%" PRIu32 "%s", mark->first + 1,
+			      mark->last > mark->first ? "+" : "");
+
+	for (size_t i = 0; i < ARRAY_SIZE(widths); i++) {
+		double px = SERIES_COLUMNS / widths[i].px, half = length * DIGIT_PX / 2 * px;
+
+		if (mark->place - half < row->end[i]) {
+			class = widths[i].without;
+			break;
+		}
+		row->end[i] = mark->place + half + APART_PX * px;
+	}
+	if (class)
+		fprintf(out, "<text class=\"%s\" y=\"18\">%s</text>", class, text);
+}
+
+static void put_mark(FILE *out, const struct picture_mark *mark, struct number_row *row)
 {
 	double share = mark->place / SERIES_COLUMNS * 100;
 
-	share = share < 1 ? 1 : share > 99 ? 99 : share;
 	fprintf(out,
 		"<svg class=\"m\" id=\"m%" PRIu32 "\" x=\"%.2f%%\" y=\"8\" overflow=\"visible\">"
-		"<a href=\"#a%" PRIu32
-		"\"><title>%s</title><path d=\"%s\"/><text y=\"18\">%" PRIu32,
+		"<a href=\"#a%" PRIu32 "\"><title>%s</title><path d=\"%s\"/>",
 		mark->first + 1, share, mark->first + 1, action_name(mark->gravest),
-		shape_of(mark->gravest), mark->first + 1);
-	if (mark->last > mark->first)
-		fputs("+", out);
-	fputs("</text></a></svg>\n", out);
+		shape_of(mark->gravest));
+	put_number(out, mark, row);
+	fputs("</a></svg>\n", out);
 }
 
 static void put_marks(FILE *out, const struct incident *incident, uint32_t component)
 {
+	struct number_row row = {{-SERIES_COLUMNS, -SERIES_COLUMNS, -SERIES_COLUMNS}};
 	struct picture_mark mark;
 	uint32_t from = 0;
 
 	while (next_mark(incident, component, from, &mark)) {
-		put_mark(out, &mark);
 		from = mark.last + 1;
+		mark.place = within_edges(mark.place);
+		put_mark(out, &mark, &row);
 	}
 }
 
@@ -264,7 +306,7 @@ static void put_level(FILE *out, const struct incident *incident,
 		chart_boxes_end(&chart, level_name((enum level)level));
 	}
 	chart_over(&chart);
-	chart_text(&chart, worst < SERIES_COLUMNS * 0.75 ? worst : SERIES_COLUMNS * 0.75, 12,
+	chart_text(&chart, worst < SERIES_COLUMNS * 0.75 ? worst : SERIES_COLUMNS * 0.75, 12, "",
 		   level_name((enum level)most));
 	chart_end(&chart, NULL);
 }
@@ -335,17 +377,28 @@ static uint32_t pick_lanes(const struct incident *incident, uint32_t component,
 	return count;
 }
 
+/* How much of a name is shown: all of it, or whole characters. */
+static int shown_length(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length <= NAME_SHOWN)
+		return (int)length;
+	for (length = NAME_SHOWN; length && (name[length] & 0xc0) == 0x80;)
+		length--;
+	return (int)length;
+}
+
 static void name_lane(const struct chart *chart, const struct incident_lane *lane, double y)
 {
 	char most[UNITS_TEXT_LEN], frozen[UNITS_TEXT_LEN], text[RECORD_LEAF_LEN + 96];
+	int length = shown_length(lane->shown);
 
 	units_print_bytes(lane->most_bytes, most);
-	if (lane->frozen_us)
-		snprintf(text, sizeof(text), "%.40s: up to %s, frozen %s", lane->shown, most,
-			 units_print_us(lane->frozen_us, frozen));
-	else
-		snprintf(text, sizeof(text), "%.40s: up to %s", lane->shown, most);
-	chart_text(chart, 2, y, text);
+	snprintf(text, sizeof(text), "%.*s%s: up to %s%s%s", length, lane->shown,
+		 lane->shown[length] ? "..." : "", most, lane->frozen_us ? ", frozen " : "",
+		 lane->frozen_us ? units_print_us(lane->frozen_us, frozen) : "");
+	chart_text(chart, 2, y, "lane", text);
 }
 
 static void put_lanes(FILE *out, const struct incident *incident, uint32_t component)
