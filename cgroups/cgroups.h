@@ -224,6 +224,15 @@ int cg_leaf_ensure(int pool_dirfd, const char *component, const char *name, int 
 int cg_leaf_note_entered(int leaf_dirfd, uid_t uid);
 int cg_leaf_read_entered(int leaf_dirfd, uid_t *ret_uid);
 
+/* And what its user has said of it: how much it matters beside its like, and that it takes no harm
+ * from standing still. -ENODATA: nothing. */
+struct cg_said {
+	uint8_t priority; /* 0 = not said */
+	bool freezable;
+};
+int cg_leaf_note_said(int leaf_dirfd, const struct cg_said *said);
+int cg_leaf_read_said(int leaf_dirfd, struct cg_said *ret_said);
+
 /* rmdir, with the groups that the workload made below it, when nothing runs in them; 0, -EBUSY,
  * -ENOENT. */
 int cg_leaf_remove(int pool_dirfd, const char *component, const char *name);

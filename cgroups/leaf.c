@@ -21,6 +21,7 @@
 #define VALUE_LEN 32
 
 #define ENTERED_XATTR "user.uw.entered" /* and the number of the user */
+#define SAID_XATTR    "user.uw.said"    /* "PRIORITY FREEZABLE", in digits */
 
 static int open_group(int dirfd, const char *name)
 {
@@ -196,6 +197,31 @@ int cg_leaf_read_entered(int leaf_dirfd, uid_t *ret_uid)
 	if (cg_parse_u64(text, &uid) || uid > UINT32_MAX)
 		return -ENODATA;
 	*ret_uid = (uid_t)uid;
+	return 0;
+}
+
+int cg_leaf_note_said(int leaf_dirfd, const struct cg_said *said)
+{
+	char text[8];
+	int len = snprintf(text, sizeof(text), "%u %u", said->priority, said->freezable);
+
+	return fsetxattr(leaf_dirfd, SAID_XATTR, text, (size_t)len, 0) ? -errno : 0;
+}
+
+int cg_leaf_read_said(int leaf_dirfd, struct cg_said *ret_said)
+{
+	char text[8], *end;
+	ssize_t len = fgetxattr(leaf_dirfd, SAID_XATTR, text, sizeof(text) - 1);
+	unsigned long priority;
+
+	if (len < 0)
+		return -errno;
+	text[len] = '\0';
+	priority = strtoul(text, &end, 10);
+	if (end == text || priority > UINT8_MAX ||
+	    (strcmp(end, " 0") != 0 && strcmp(end, " 1") != 0))
+		return -ENODATA;
+	*ret_said = (struct cg_said){(uint8_t)priority, end[1] == '1'};
 	return 0;
 }
 

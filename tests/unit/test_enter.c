@@ -261,8 +261,9 @@ static void test_enter_moves_no_process_that_was_roots(void **state)
 
 static void test_enter_for_others_is_roots_alone(void **state)
 {
-	static const char *const only[] = {"{\"uid\": 4711, \"gid\": 7}", "1", "true", "\"fold\""};
-	static const char *const key[] = {"user", "bytes", "join", "key"};
+	static const char *const only[] = {
+		"{\"uid\": 4711, \"gid\": 7}", "1", "true", "\"fold\"", "3", "true"};
+	static const char *const key[] = {"user", "bytes", "join", "key", "priority", "freezable"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(key); i++) {
 		AUTO_JSON json_t *said = json_pack("{s:s}", "component", "cache");
@@ -305,6 +306,9 @@ static void test_enter_takes_no_user_and_no_size_that_is_none(void **state)
 		{"key", "\"\""},
 		{"key", "\"a b\""},
 		{"key", "7"},
+		{"priority", "0"},
+		{"priority", "11"},
+		{"freezable", "1"},
 		{"key", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\""},
 	};
 	struct enter_test *test = *state;

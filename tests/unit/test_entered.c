@@ -8,6 +8,7 @@
 
 #include "tests/unit/hang_guard.h"
 #include "tests/unit/tmp_pool.h"
+#include "user/base/cleanup.h"
 #include "user/base/log.h"
 #include "user/daemon/entered.h"
 #include "user/daemon/mover.h"
@@ -117,6 +118,38 @@ static void test_who_is_left_of_a_job_is_killed(void **state)
 	assert_null(entered_find(&test->daemon, "batch", "slurm-7"));
 }
 
+/* What was said of the others is gone from the frame by itself: see tell_leases() of tick.c. */
+static void test_what_is_said_of_a_leaf_stands_in_the_frame_and_is_found_again(void **state)
+{
+	struct entered_test *test = *state;
+	struct entered *entered = list(test, "batch", "slurm-7", true);
+	struct frame *frame = &test->daemon.frame;
+	AUTO_CLOSE int dir = openat(test->pool.dirfd, "batch/slurm-7", O_RDONLY | O_DIRECTORY);
+	struct stat st;
+
+	frame->leaf_count = 2;
+	frame->leaf[0] = (struct leaf_sample){.cgid = 4};
+	frame->leaf[1] = (struct leaf_sample){.cgid = 5};
+	entered->said = (struct cg_said){.priority = 2, .freezable = true};
+	entered_tell_leaves(&test->daemon);
+	assert_int_equal(frame->leaf[0].priority, 0);
+	assert_int_equal(frame->leaf[1].priority, 2);
+	assert_true(frame->leaf[1].freezable);
+	/* By a uwd that is started anew. */
+	if (cg_leaf_note_entered(dir, 4711) || cg_leaf_note_said(dir, &entered->said))
+		skip(); /* a tmpfs before Linux 6.6 */
+	entered_forget(&test->daemon, entered);
+	test->daemon.config.component_count = 1;
+	strcpy(test->daemon.config.component[0].name, "batch");
+	entered_find_again(&test->daemon);
+	assert_int_equal(fstat(dir, &st), 0);
+	entered = entered_find(&test->daemon, "batch", "slurm-7");
+	assert_non_null(entered);
+	assert_int_equal(entered->cgid, st.st_ino);
+	assert_int_equal(entered->said.priority, 2);
+	assert_true(entered->said.freezable);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -125,6 +158,7 @@ int main(void)
 		TEST(test_a_job_that_has_left_leaves_nothing_in_any_component),
 		TEST(test_what_is_a_users_own_or_on_its_way_is_left_alone),
 		TEST(test_who_is_left_of_a_job_is_killed),
+		TEST(test_what_is_said_of_a_leaf_stands_in_the_frame_and_is_found_again),
 	};
 
 	return cmocka_run_group_tests_name("entered", tests, NULL, NULL);

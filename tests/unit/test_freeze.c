@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/policy_fixture.h"
+#include "user/policy/blame.h"
 #include "user/policy/freeze.h"
 
 static void test_growing_hog_is_frozen_at_the_emergency_edge(void **data)
@@ -503,10 +504,35 @@ static void test_order_in_which_leaves_are_stopped(void **data)
 			assert_int_equal(freeze_order(&leaf[i], &leaf[k]) < 0, i < k);
 }
 
+/* What is said of leaves decides between the like of them, and not who is stopped for the growth.
+ */
+static void test_what_is_said_of_leaves_decides_between_their_like(void **data)
+{
+	static const struct leaf_state grows = {
+		.cgid = 1, .growth_per_s = 20 * MIB, .size_bytes = MIB, .priority = 10};
+	static const struct leaf_state larger = {
+		.cgid = 2, .size_bytes = 500 * MIB, .priority = 10};
+	static const struct leaf_state unsaid = {.cgid = 3, .size_bytes = 20 * MIB, .born_us = 9};
+	static const struct leaf_state low = {.cgid = 4, .size_bytes = 20 * MIB, .priority = 4};
+	static const struct leaf_state high = {.cgid = 5, .size_bytes = 20 * MIB, .priority = 6};
+	static const struct leaf_state freezable = {
+		.cgid = 6, .size_bytes = 20 * MIB, .priority = 9, .freezable = true};
+	const struct leaf_state *stopped[] = {&grows, &larger, &freezable, &low, &unsaid, &high};
+	const struct leaf_state *killed[] = {&grows, &larger, &low, &unsaid, &high, &freezable};
+
+	(void)data;
+	for (size_t i = 0; i < 6; i++)
+		for (size_t k = 0; k < 6; k++) {
+			assert_int_equal(freeze_order(stopped[i], stopped[k]) < 0, i < k);
+			assert_int_equal(kill_order(killed[i], killed[k]) < 0, i < k);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_in_which_leaves_are_stopped),
+		cmocka_unit_test(test_what_is_said_of_leaves_decides_between_their_like),
 		FIXTURE_TEST(test_growing_hog_is_frozen_at_the_emergency_edge),
 		FIXTURE_TEST(test_of_very_many_leaves_the_one_that_grows_is_stopped),
 		FIXTURE_TEST(test_growth_is_stopped_only_where_it_costs_somebody),

@@ -76,7 +76,7 @@ static void test_schema_has_every_field(void **state)
 			 sizeof(((struct frame *)0)->event) + sizeof(((struct frame *)0)->outcome) +
 			 sizeof(((struct frame *)0)->request) + 4 + 7 + 4 + 2 + 4 + 4 + 4 + 4},
 		{"[component]", sizeof(struct component_sample), 6},
-		{"[leaf]", sizeof(struct leaf_sample), 6 + 6 + 4},
+		{"[leaf]", sizeof(struct leaf_sample), 6 + 4 + 4},
 		{"[event]", sizeof(struct frame_event), 0},
 		{"[outcome]", sizeof(struct outcome), 0},
 		{"[request]", sizeof(struct frame_request), 0},
@@ -190,6 +190,8 @@ static void change(struct frame *frame, uint64_t *seed)
 		leaf->component = roll(seed) % UW_COMPONENTS_MAX;
 		leaf->ages.held = roll(seed) & 1;
 		leaf->lock_waiters = (uint32_t)roll(seed);
+		leaf->priority = (uint8_t)roll(seed);
+		leaf->freezable = roll(seed) & 1;
 		frame->event[i].observed = roll(seed);
 		frame->outcome[i].error = -(int)(roll(seed) % 100);
 	}

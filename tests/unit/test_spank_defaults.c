@@ -153,6 +153,25 @@ static void test_words_that_are_too_long_or_too_many_are_refused(void **state)
 	assert_non_null(strstr(err.text, "partition=p32:c32: 32 have a component already"));
 }
 
+static void test_a_priority_is_a_number_of_one_to_ten(void **state)
+{
+	static const char *const none[] = {NULL, "",   "0",    "11",        "-1",
+					   "5x", " 5", "high", "4294967298"};
+	uint8_t priority = 0;
+	struct uw_err err;
+
+	(void)state;
+	assert_int_equal(slurm_read_priority("1", &priority, &err), 0);
+	assert_int_equal(priority, 1);
+	assert_int_equal(slurm_read_priority("10", &priority, &err), 0);
+	assert_int_equal(priority, 10);
+	for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
+		assert_int_equal(slurm_read_priority(none[i], &priority, &err), -EINVAL);
+		assert_non_null(strstr(err.text, "want 1 to 10"));
+	}
+	assert_int_equal(priority, 10);
+}
+
 static void expect_parameters(const struct slurm_task *task, const char *text)
 {
 	AUTO_JSON json_t *parameters = slurm_place_parameters(task);
@@ -171,6 +190,13 @@ static void test_uwd_is_asked_for_the_jobs_user_and_size(void **state)
 	expect_parameters(&task,
 			  "{\"component\": \"batch\", \"join\": true, \"leaf\": \"slurm-7\", "
 			  "\"user\": {\"gid\": 100, \"groups\": [], \"uid\": 4711}}");
+	task.priority = 2;
+	task.freezable = true;
+	expect_parameters(&task, "{\"component\": \"batch\", \"freezable\": true, \"join\": true, "
+				 "\"leaf\": \"slurm-7\", \"priority\": 2, "
+				 "\"user\": {\"gid\": 100, \"groups\": [], \"uid\": 4711}}");
+	task.priority = 0;
+	task.freezable = false;
 	task.job = UINT32_MAX;
 	task.group = groups;
 	task.group_count = 2;
@@ -376,6 +402,7 @@ int main(void)
 		cmocka_unit_test(test_a_key_is_what_one_of_a_job_is),
 		cmocka_unit_test(test_a_bad_word_is_refused_in_a_line),
 		cmocka_unit_test(test_words_that_are_too_long_or_too_many_are_refused),
+		cmocka_unit_test(test_a_priority_is_a_number_of_one_to_ten),
 		cmocka_unit_test(test_uwd_is_asked_for_the_jobs_user_and_size),
 		cmocka_unit_test(test_a_uwd_that_is_away_is_no_refusal),
 		cmocka_unit_test_setup_teardown(test_who_finds_uwd_busy_comes_again, setup_uwd,

@@ -86,6 +86,12 @@ reserved_is() {
 		select(.name == $name).reserved_bytes')" = $(($1 << 20)) ]
 }
 
+# said_is JSON: its priority, and whether it is freezable, as reserved_is
+said_is() {
+	[ "$(uwctl status batch --json | jq -c --arg name "slurm-$JOB" '.components[0].leaves[] |
+		select(.name == $name) | [.priority, .freezable]')" = "$1" ]
+}
+
 start_uwd
 trap end_slurm EXIT
 plugin
@@ -118,10 +124,22 @@ wait_until 5 reserved_is 200
 looks 2
 expect "the job, by the next uwd" "$(job_state "$id")" queued
 
+said_is '[null,false]' || fail "something is said of a step that says nothing"
+
 # ---- scancel ends it ----
 scancel "$JOB"
 ended 143
 expect_rc 0 uwctl wait "$id" --timeout 60s
+
+# ---- what is said of it stands in its status, and the next uwd knows it too ----
+begin says --mem=20M --uw-priority=2 --uw-freezable sleep 600
+wait_until 5 said_is '[2,true]'
+kill -KILL "$UWD_PID"
+wait "$UWD_PID" 2>/dev/null || true
+start_uwd
+wait_until 5 said_is '[2,true]'
+scancel "$JOB"
+ended 143
 
 # ---- all tasks of a job are in one leaf, and the steps of its script with it ----
 step -n 3 --overcommit --uw-component=batch cat /proc/self/cgroup
@@ -266,6 +284,7 @@ refused "there is no component 'nothing'; uw.conf names them" -n 3 --overcommit 
 refused "uid 5 may not enter services; 'submit' of .component services. in uw.conf says who may" --uw-component=services
 refused "component 'A/B': want the name of a component" --uw-component=A/B
 refused "key 'a b': want 1 to 63 letters" --uw-key='a b'
+refused "priority '11': want 1 to 10" --uw-priority=11
 
 # ---- what the administrator sets for all, and for a partition ----
 page 2 >/etc/slurm/plugstack.conf

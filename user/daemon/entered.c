@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A user cannot leave more of them than the list lets one have. A uwd that is started anew finds
- * them again by a note on the leaf, which is there before anybody runs in it, and what is reserved
+ * them again by notes on the leaf, which are there before anybody runs in it, and what is reserved
  * by the leaf's limit, which is the same.
  */
 #include "user/daemon/entered.h"
@@ -122,6 +122,7 @@ static int find_entered(void *data, const char *name)
 	text_copy(place.component, sizeof(place.component), scan->component);
 	place.cgid = st.st_ino;
 	place.bytes = read_limit(leaf);
+	(void)cg_leaf_read_said(leaf, &place.said); /* of most nothing is */
 	place.by_root =
 		place.bytes || !strncmp(name, ENTERED_SLURM_PREFIX, strlen(ENTERED_SLURM_PREFIX));
 	/* The rest is entered again, or found by the next uwd. */
@@ -252,8 +253,11 @@ void entered_tell_leaves(struct daemon *daemon)
 		uint32_t at = cgid ? leaf_index_find(&index, LEAF_IDS(frame->leaf, cgid), cgid)
 				   : LEAF_NONE;
 
-		if (at != LEAF_NONE)
-			frame->leaf[at].leased_bytes = list->at[i].bytes;
+		if (at == LEAF_NONE)
+			continue;
+		frame->leaf[at].leased_bytes = list->at[i].bytes;
+		frame->leaf[at].priority = list->at[i].said.priority;
+		frame->leaf[at].freezable = list->at[i].said.freezable;
 	}
 }
 

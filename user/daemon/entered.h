@@ -25,6 +25,7 @@ struct entered {
 	uint32_t coming; /* on their way */
 	uid_t comer;     /* whose leaf it is once one of them is there */
 	bool comer_by_root;
+	struct cg_said said;
 	char key[JOB_KEY_LEN]; /* what it uses is learned of; "" = of none */
 	uint64_t began_us;
 	bool ended_well, ended_badly; /* one who ran there did, as was said */
@@ -57,7 +58,7 @@ uint32_t entered_vacate(struct daemon *daemon, const char *leaf, entered_end_fn 
 /* Reserved in this leaf. */
 uint64_t entered_reserved_in(const struct daemon *daemon, uint64_t cgid);
 
-/* Says so in the leaves of the frame that is being filled. */
+/* Says so in the leaves of the frame that is being filled, and what is said of them. */
 void entered_tell_leaves(struct daemon *daemon);
 
 /* Of each component what is reserved so and was not in use in the last frame: pages of files that

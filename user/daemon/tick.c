@@ -255,8 +255,11 @@ static void tell_leases(struct daemon *daemon)
 {
 	struct lease_totals totals = {0};
 
-	for (uint32_t i = 0; i < daemon->frame.leaf_count; i++)
+	for (uint32_t i = 0; i < daemon->frame.leaf_count; i++) {
 		daemon->frame.leaf[i].leased_bytes = 0;
+		daemon->frame.leaf[i].priority = 0;
+		daemon->frame.leaf[i].freezable = false;
+	}
 	entered_tell_leaves(daemon);
 	if (daemon->leases)
 		lease_totals(daemon->leases, &totals);

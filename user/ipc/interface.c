@@ -111,6 +111,7 @@ static const char types[] =
 	"# for 10 s when the kernel looked last, looked_us ago; idle_bytes of them, which are anonymous,\n"
 	"# for a minute at least; hot_bytes are all others. null while nobody asks, or nothing tells.\n"
 	"# reserved_bytes: of a job, or of who was let in with a size; null for all others.\n"
+	"# priority, freezable: as Slurm or another who started it says; null, false where nobody does.\n"
 	"type Leaf (\n"
 	"\tname: string,\n"
 	"\tid: int,\n"
@@ -121,6 +122,8 @@ static const char types[] =
 	"\tcurrent_bytes: int,\n"
 	"\tswap_bytes: int,\n"
 	"\treserved_bytes: ?int,\n"
+	"\tpriority: ?int,\n"
+	"\tfreezable: bool,\n"
 	"\thot_bytes: ?int,\n"
 	"\tcold_bytes: ?int,\n"
 	"\tidle_bytes: ?int,\n"
@@ -478,10 +481,11 @@ static const struct ipc_method_row methods[IPC_METHOD__COUNT] = {
 			.name = "Enter",
 			.doc = "Moves the caller into a leaf of a component that its submit lets one use;\n"
 			       "# it goes on there. Root may do it for a user, whose submit it then is, with\n"
-			       "# bytes reserved as the leaf's limit, a key that its use is learned of, and\n"
-			       "# join others of the user there",
+			       "# bytes reserved as the leaf's limit, a key that its use is learned of, a\n"
+			       "# priority of 1 to 10 beside its like, freezable where it takes no harm from\n"
+			       "# standing still, and join others of the user there",
 			.in = "(component: string, leaf: ?string, user: ?EnterUser, bytes: ?int, "
-			      "key: ?string, join: ?bool)",
+			      "key: ?string, join: ?bool, priority: ?int, freezable: ?bool)",
 			.out = "(component: string, leaf: string)",
 			.by_job = true,
 			.of_caller = true,

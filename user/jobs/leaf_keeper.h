@@ -39,6 +39,7 @@ struct leaf_move {
 	bool entered;   /* by itself: the leaf is noted as its user's, see cg_leaf_note_entered */
 	bool joins;     /* those of its user who have entered it, if any run there */
 	uid_t uid;
+	struct cg_said said; /* of one that entered, noted beside that */
 	/* On the keeper's thread, when it is there or the leaf is gone again; cgid is the leaf's.
 	 * -ECANCELED: the keeper ended before, and calls it itself. */
 	void (*done)(void *data, int rc, uint64_t cgid);

@@ -45,6 +45,8 @@ static int put_in(int dir, const struct leaf_move *move)
 {
 	int rc = move->entered ? cg_leaf_note_entered(dir, move->uid) : 0;
 
+	if (!rc && (move->said.priority || move->said.freezable))
+		rc = cg_leaf_note_said(dir, &move->said);
 	if (!rc)
 		rc = write_number(dir, cg_knob_file(CG_HIGH), move->bytes);
 	return rc ? rc : move_in(dir, move);

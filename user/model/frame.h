@@ -108,7 +108,9 @@ struct leaf_sample {
 	uint64_t leased_bytes; /* by who runs in it, for good: not to be asked back */
 	struct ages_sample ages;
 	bool cpu_valid, spare_valid; /* spare: where plan.ages_wanted asked for it */
-	uint64_t cpu_us;             /* cpu.stat usage_usec, when PLAN_LOOK_CPU asked for it */
+	bool freezable;        /* who runs in it says that it takes no harm from standing still, */
+	uint8_t priority;      /* and how much it matters beside its like; 0 = says nothing */
+	uint64_t cpu_us;       /* cpu.stat usage_usec, when PLAN_LOOK_CPU asked for it */
 	uint32_t lock_waiters; /* with locks_valid: processes that run and wait for a lock of it */
 };
 

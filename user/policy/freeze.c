@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "user/policy/blame.h"
 #include "user/policy/contention.h"
 #include "user/policy/emit.h"
 #include "user/policy/num.h"
@@ -141,6 +142,8 @@ static void take_leaf(struct step *step, const struct leaf_sample *sample)
 	leaf->ours = sample->frozen && sample->ours;
 	leaf->swap_bytes = sample->swap_bytes;
 	leaf->leased_bytes = min_u64(sample->leased_bytes, BYTES_SANE);
+	leaf->freezable = sample->freezable;
+	leaf->priority = sample->priority;
 }
 
 /* A full frame that is not itself cut short names every leaf: what it lacks is gone. True if
@@ -310,35 +313,6 @@ static bool may_freeze(const struct leaf_state *leaf, uint32_t component, uint64
 {
 	return runs_in(leaf, component) && now_us >= leaf->spared_until_us &&
 	       !freeze_only_reads_files(leaf);
-}
-
-/* Of growth in MiB/s, or a size in MiB, by powers of four: a little more or less is noise. */
-static unsigned int magnitude(int64_t bytes)
-{
-	unsigned int magnitude = 0;
-
-	for (int64_t mib = bytes / (int64_t)MIB; mib > 0; mib /= 4)
-		magnitude++;
-	return magnitude;
-}
-
-/* Who stands still is the more to blame the more it holds. */
-static unsigned int weight_of(const struct leaf_state *leaf)
-{
-	return magnitude((int64_t)leaf->size_bytes);
-}
-
-int freeze_order(const struct leaf_state *a, const struct leaf_state *b)
-{
-	unsigned int a_grows = magnitude(a->growth_per_s), b_grows = magnitude(b->growth_per_s);
-
-	if (a_grows != b_grows)
-		return a_grows > b_grows ? -1 : 1;
-	if (!a_grows && weight_of(a) != weight_of(b))
-		return weight_of(a) > weight_of(b) ? -1 : 1;
-	if (a->born_us != b->born_us)
-		return a->born_us > b->born_us ? -1 : 1;
-	return a->cgid < b->cgid ? -1 : a->cgid > b->cgid;
 }
 
 struct leaf_state *freeze_pick(const struct step *step, uint32_t component)

@@ -16,8 +16,8 @@ void freeze_take(struct step *step);
  * us, and is no growth of its component. */
 void freeze_discount_page_ins(struct step *step);
 
-/* The leaf to stop in a component: the one that grows most, else the largest, else the youngest;
- * NULL when none may be frozen. */
+/* The leaf to stop in a component: the one that grows most, else the largest; of like ones who says
+ * that it takes no harm, who matters least, the youngest. NULL when none may be frozen. */
 struct leaf_state *freeze_pick(const struct step *step, uint32_t component);
 
 /* The same, but one that grows, or is too young to tell, or is the only one that runs; any where
@@ -27,9 +27,6 @@ struct leaf_state *freeze_pick_grower(const struct step *step, uint32_t componen
 /* The one that grows most, however slowly and though it is spared: for when there is nothing left.
  * NULL when none grows, or may be frozen. */
 struct leaf_state *freeze_pick_fastest(const struct step *step, uint32_t component);
-
-/* Which of two leaves is stopped first: negative when a. A total order. */
-int freeze_order(const struct leaf_state *a, const struct leaf_state *b);
 
 /* Freezes of a component that count against its budget now. */
 uint32_t freeze_count(const struct step *step, uint32_t component);

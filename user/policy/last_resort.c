@@ -6,6 +6,7 @@
  */
 #include "user/policy/last_resort.h"
 
+#include "user/policy/blame.h"
 #include "user/policy/donor.h"
 #include "user/policy/emit.h"
 #include "user/policy/freeze.h"
@@ -58,7 +59,7 @@ static bool is_owed_too_long(const struct step *step, uint32_t component)
 	       !room_on_host(step, loans_owed(step, component));
 }
 
-/* The leaf that grows most or came last, frozen or not. */
+/* The leaf that grows most, matters least or came last, frozen or not. */
 static const struct leaf_state *pick_victim(const struct step *step, uint32_t component)
 {
 	const struct leaf_state *best = NULL;
@@ -67,7 +68,7 @@ static const struct leaf_state *pick_victim(const struct step *step, uint32_t co
 		const struct leaf_state *leaf = &step->state->leaf[i];
 
 		if (leaf->cgid && leaf->component == component && leaf->populated &&
-		    (!best || freeze_order(leaf, best) < 0))
+		    (!best || kill_order(leaf, best) < 0))
 			best = leaf;
 	}
 	return best;

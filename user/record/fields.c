@@ -110,7 +110,8 @@ static const struct field leaf_fields[] = {
 	L(cpu_valid, FLAG),    L(cpu_us, ANY),
 	L(lock_waiters, ANY),  L(kept_asked, FLAG),
 	L(kept_until_us, ANY), L(spare_valid, FLAG),
-	L(spare_bytes, ANY),
+	L(spare_bytes, ANY),   L(freezable, FLAG),
+	L(priority, ANY),
 };
 
 #define E(name, below) FIELD(struct frame_event, name, below)

@@ -11,6 +11,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/text.h"
+#include "user/base/units.h"
 #include "user/model/job.h"
 
 int slurm_check_component(const char *name, struct uw_err *err)
@@ -31,6 +32,18 @@ int slurm_check_key(const char *key, struct uw_err *err)
 		return 0;
 	return err_set(err, -EINVAL, "key '%.64s': want 1 to %d letters, digits and _-.:@/+",
 		       key ? key : "", JOB_KEY_LEN - 1);
+}
+
+int slurm_read_priority(const char *text, uint8_t *ret_priority, struct uw_err *err)
+{
+	uint64_t number;
+
+	if (text && !units_parse_uint(text, PRIORITY_MIN, PRIORITY_MAX, &number)) {
+		*ret_priority = (uint8_t)number;
+		return 0;
+	}
+	return err_set(err, -EINVAL, "priority '%.64s': want %d to %d", text ? text : "",
+		       PRIORITY_MIN, PRIORITY_MAX);
 }
 
 /* ---- one word each ---- */

@@ -45,4 +45,7 @@ const char *slurm_component_of(const struct slurm_defaults *defaults, const char
 int slurm_check_component(const char *name, struct uw_err *err);
 int slurm_check_key(const char *key, struct uw_err *err);
 
+/* 1 to 10. 0, or -EINVAL with that. */
+int slurm_read_priority(const char *text, uint8_t *ret_priority, struct uw_err *err);
+
 #endif

@@ -54,6 +54,10 @@ json_t *slurm_place_parameters(const struct slurm_task *task)
 		json_put(parameters, "bytes", json_number(task->mem_mib * MIB));
 	if (parameters && task->key)
 		json_put(parameters, "key", json_string(task->key));
+	if (parameters && task->priority)
+		json_put(parameters, "priority", json_integer(task->priority));
+	if (parameters && task->freezable)
+		json_put(parameters, "freezable", json_true());
 	return parameters;
 }
 

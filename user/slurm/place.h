@@ -22,6 +22,8 @@ struct slurm_task {
 	int group_count;
 	uint64_t mem_mib; /* of its job on this node; 0 = Slurm does not say */
 	const char *key;  /* NULL: nothing is learned of it */
+	uint8_t priority; /* beside its like in the component; 0 = not said */
+	bool freezable;   /* it takes no harm from standing still */
 };
 
 /* The parameters of uwd's Enter for it; the caller's. NULL: out of memory. */

@@ -10,6 +10,7 @@
 #include <slurm/spank.h>
 #include <stdbool.h>
 
+#include "user/base/cleanup.h"
 #include "user/base/text.h"
 #include "user/ipc/interface.h"
 #include "user/model/job.h"
@@ -50,6 +51,15 @@ static int on_key(int value, const char *key, int remote)
 	return say_bad("uw-key", rc, &err, remote);
 }
 
+static int on_priority(int value, const char *text, int remote)
+{
+	struct uw_err err = {0};
+	uint8_t priority;
+
+	(void)value;
+	return say_bad("uw-priority", slurm_read_priority(text, &priority, &err), &err, remote);
+}
+
 static struct spank_option component_option = {
 	.name = "uw-component",
 	.arginfo = "NAME",
@@ -66,11 +76,32 @@ static struct spank_option key_option = {
 	.cb = on_key,
 };
 
+static struct spank_option priority_option = {
+	.name = "uw-priority",
+	.arginfo = "1-10",
+	.usage = "how much it matters beside its like in the component",
+	.has_arg = 1,
+	.cb = on_priority,
+};
+
+static struct spank_option freezable_option = {
+	.name = "uw-freezable",
+	.usage = "it takes no harm from standing still for a while",
+};
+
+static struct spank_option *const options[] = {&component_option, &key_option, &priority_option,
+					       &freezable_option};
+
 static const char *asked_for(spank_t spank, struct spank_option *option)
 {
 	char *value = NULL;
 
 	return spank_option_getopt(spank, option, &value) == ESPANK_SUCCESS ? value : NULL;
+}
+
+static bool asked(spank_t spank, struct spank_option *option)
+{
+	return spank_option_getopt(spank, option, NULL) == ESPANK_SUCCESS;
 }
 
 /* slurmd itself, and what it runs before and after a job, have no options. */
@@ -86,10 +117,10 @@ int slurm_spank_init(spank_t spank, int argc, char *argv[])
 	}
 	if (context != S_CTX_LOCAL && context != S_CTX_ALLOCATOR && context != S_CTX_REMOTE)
 		return 0;
-	return spank_option_register(spank, &component_option) == ESPANK_SUCCESS &&
-			       spank_option_register(spank, &key_option) == ESPANK_SUCCESS
-		       ? 0
-		       : -1;
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (spank_option_register(spank, options[i]) != ESPANK_SUCCESS)
+			return -1;
+	return 0;
 }
 
 /* For job_submit/uw. What is set so early goes with the request of srun, sbatch and salloc. */
@@ -157,10 +188,15 @@ static bool is_tracked(void)
 
 static int place(spank_t spank, const char *socket, const char *component)
 {
-	struct slurm_task task = {.component = component, .key = asked_for(spank, &key_option)};
+	struct slurm_task task = {.component = component,
+				  .key = asked_for(spank, &key_option),
+				  .freezable = asked(spank, &freezable_option)};
+	const char *priority = asked_for(spank, &priority_option);
 	struct uw_err err = {0};
 	int rc = read_task(spank, &task);
 
+	if (priority)
+		(void)slurm_read_priority(priority, &task.priority, &err); /* was looked at */
 	if (rc) {
 		slurm_error("spank_uw: Slurm does not say whose task it is: %s",
 			    spank_strerror((spank_err_t)rc));

@@ -233,6 +233,8 @@ static json_t *encode_leaf(const struct daemon *daemon, const struct leaf_sample
 	json_put(object, "current_bytes", json_number(leaf->current_bytes));
 	json_put(object, "swap_bytes", json_number(leaf->swap_bytes));
 	json_put(object, "reserved_bytes", reserved ? json_u64(reserved) : json_null());
+	json_put(object, "priority", leaf->priority ? json_u64(leaf->priority) : json_null());
+	json_put(object, "freezable", json_boolean(leaf->freezable));
 	put_ages(object, &leaf->ages);
 	return object;
 }

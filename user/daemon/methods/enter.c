@@ -164,19 +164,47 @@ static bool read_key(const struct ipc_call *call, char ret_key[static JOB_KEY_LE
 	       text_is_word(ret_key, JOB_KEY_LEN);
 }
 
+/* Root's alone, as else each user would be the last to be stopped. NULL, or what makes no sense. */
+static const char *read_said(const struct ipc_call *call, struct cg_said *ret_said)
+{
+	const json_t *priority = json_object_get(call->parameters, "priority");
+	json_int_t number = has(call, "priority") ? json_integer_value(priority) : PRIORITY_MIN;
+
+	if (number < PRIORITY_MIN || number > PRIORITY_MAX)
+		return "priority";
+	if (has(call, "freezable") &&
+	    !json_is_boolean(json_object_get(call->parameters, "freezable")))
+		return "freezable";
+	ret_said->priority = has(call, "priority") ? (uint8_t)number : 0;
+	ret_said->freezable = json_get_bool(call->parameters, "freezable");
+	return NULL;
+}
+
+static bool asks_as_root(const struct ipc_call *call)
+{
+	static const char *const words[] = {"user", "bytes",    "join",
+					    "key",  "priority", "freezable"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (has(call, words[i]))
+			return true;
+	return false;
+}
+
 /* What only root may ask: for whom, how much is reserved, and to be beside others. */
 static bool read_service(const struct ipc_call *call, struct ipc_answer *answer,
 			 struct ipc_peer *who, struct entering *entering)
 {
 	const json_t *bytes = json_object_get(call->parameters, "bytes");
+	const char *bad;
 
 	*who = *call->peer;
-	if (!has(call, "user") && !has(call, "bytes") && !has(call, "join") && !has(call, "key"))
+	if (!asks_as_root(call))
 		return true;
 	if (call->peer->uid) {
 		ipc_answer_fail(answer, IPC_ERROR_NOT_PERMITTED,
-				"only root may enter for a user, with bytes or a key, or beside "
-				"others");
+				"only root may enter for a user, with bytes, a key, a priority or "
+				"as freezable, or beside others");
 		return false;
 	}
 	if (has(call, "user") && !read_user(json_object_get(call->parameters, "user"), who)) {
@@ -190,6 +218,11 @@ static bool read_service(const struct ipc_call *call, struct ipc_answer *answer,
 	}
 	if (has(call, "key") && !read_key(call, entering->place.key)) {
 		ipc_answer_bad_parameter(answer, "key");
+		return false;
+	}
+	bad = read_said(call, &entering->place.said);
+	if (bad) {
+		ipc_answer_bad_parameter(answer, bad);
 		return false;
 	}
 	entering->place.bytes = json_get_u64_or(call->parameters, "bytes", 0);
@@ -282,7 +315,8 @@ static int begin(struct daemon *daemon, const struct ipc_call *call, const struc
 				 .bytes = place->bytes ? place->bytes : UINT64_MAX,
 				 .entered = true,
 				 .joins = first->joins,
-				 .uid = place->uid};
+				 .uid = place->uid,
+				 .said = place->said};
 	int rc = !entering ? -ENOMEM : pidfd < 0 ? pidfd : 0;
 
 	if (rc)
