@@ -162,6 +162,20 @@ static void test_a_job_without_a_time_is_not_expected_to_end(void **state)
 	}
 }
 
+/* Behind one of which nobody knows when it ends. */
+static void test_a_job_whose_start_is_not_known_has_its_place(void **state)
+{
+	struct fake *fake = *state;
+	AUTO_FREE char *text = NULL;
+
+	fake->answer[IPC_QUEUE][0] = "{\"jobs\": [{\"id\": 1}], \"total\": 1, \"next\": null}";
+	fake->answer[IPC_JOB][0] =
+		"{\"ended\": null, \"queued\": {\"id\": 1, \"state\": \"queued\", "
+		"\"position\": 3, \"start_in_us\": null, \"end_in_us\": null}}";
+	assert_int_equal(UWCTL(fake, 80, &text, "queue", "1"), 0);
+	assert_non_null(strstr(text, "  expected   nobody knows when, at position 3\n"));
+}
+
 static void test_an_array_is_shown_as_a_table(void **state)
 {
 	struct fake *fake = *state;
@@ -415,6 +429,7 @@ int main(void)
 		TEST(test_filters_reach_uwd),
 		TEST(test_one_job_is_shown_at_length),
 		TEST(test_a_job_without_a_time_is_not_expected_to_end),
+		TEST(test_a_job_whose_start_is_not_known_has_its_place),
 		TEST(test_an_array_is_shown_as_a_table),
 		TEST(test_changes_are_told_one_by_one),
 		TEST(test_wait_passes_the_highest_status_on),

@@ -134,7 +134,8 @@ static void print_priority(const struct screen *screen, const json_t *job)
 	line(screen, "priority", text);
 }
 
-/* Of who promised no time nobody knows when it ends. */
+/* Of who promised no time nobody knows when it ends, and so of who waits for that when it starts.
+ */
 static void print_expected(const struct screen *screen, const json_t *job)
 {
 	char time[JOB_TEXT_LEN], text[128];
@@ -143,6 +144,9 @@ static void print_expected(const struct screen *screen, const json_t *job)
 	if (json_get_u64(job, "start_in_us") != UINT64_MAX && position != UINT64_MAX) {
 		snprintf(text, sizeof(text), "to start in about %s, at position %" PRIu64,
 			 job_text_time(job, "start_in_us", time), position);
+		line(screen, "expected", text);
+	} else if (position != UINT64_MAX) {
+		snprintf(text, sizeof(text), "nobody knows when, at position %" PRIu64, position);
 		line(screen, "expected", text);
 	} else if (json_get_u64(job, "end_in_us") != UINT64_MAX &&
 		   json_get_u64(job, "time_us") != UINT64_MAX) {
