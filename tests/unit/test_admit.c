@@ -395,6 +395,23 @@ static void test_a_start_that_waits_for_a_known_end_is_told_beside_an_unknown_on
 	assert_int_equal(view(f, 3).end_us, f->now_us + S(210));
 }
 
+/* Both ends are needed, and the unknown one stands before the other by its age. */
+static void test_a_start_that_takes_an_unknown_end_on_the_way_is_not_told(void **data)
+{
+	struct fixture *f = *data;
+
+	submit(f, task(1, 60, 0));
+	step(f);
+	must(f, ADMIT_START, 1);
+	f->now_us += S(23 * 3600);
+	submit(f, task(2, 30, 4 * 3600));
+	step(f);
+	must(f, ADMIT_START, 2);
+	submit(f, task(3, 100, 10));
+	step(f);
+	assert_int_equal(view(f, 3).start_us, 0);
+}
+
 /* Their work is not known: who stands before it in the queue makes the start unknown too. */
 static void test_a_start_behind_queued_work_of_unknown_length_is_not_told(void **data)
 {
@@ -437,6 +454,7 @@ int main(void)
 		TEST(golden_schedule),
 		TEST(a_start_behind_what_nobody_knows_the_end_of_is_not_told),
 		TEST(a_start_that_waits_for_a_known_end_is_told_beside_an_unknown_one),
+		TEST(a_start_that_takes_an_unknown_end_on_the_way_is_not_told),
 		TEST(a_start_behind_queued_work_of_unknown_length_is_not_told),
 		TEST(a_learned_time_tells_the_start_of_who_comes_after),
 		TEST(turn_follows_class_runtime_and_memory_priority),

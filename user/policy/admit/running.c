@@ -234,12 +234,21 @@ uint64_t run_room_at(const struct admit *admit, uint32_t component, uint64_t byt
 	return at;
 }
 
+/* Any end that it takes is one that nobody knows: it may come before the others or after them. */
 static bool frees_by_guess(const struct admit *admit, const struct btree *ends, uint64_t free,
 			   uint64_t bytes)
 {
-	uint32_t i = free < bytes ? btree_reach(ends, bytes - free) : BTREE_NONE;
+	uint32_t last = free < bytes ? btree_reach(ends, bytes - free) : BTREE_NONE;
 
-	return i != BTREE_NONE && !admit->ticket[i].run_us;
+	if (last == BTREE_NONE)
+		return false;
+	for (uint32_t i = btree_first(ends); i != BTREE_NONE; i = btree_next(ends, i)) {
+		if (!admit->ticket[i].run_us)
+			return true;
+		if (i == last)
+			break;
+	}
+	return false;
 }
 
 bool run_room_is_guessed(const struct admit *admit, uint32_t component, uint64_t bytes)
