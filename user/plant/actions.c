@@ -75,12 +75,15 @@ static void do_freeze(struct plant *plant, const struct action *a)
 static void end_reclaim_of(struct plant *plant, const struct plant_leaf *leaf)
 {
 	struct plant_component *c = &plant->component[leaf->component];
+	struct outcome *outcome;
 
 	if (!c->reclaiming || c->reclaim.leaf != leaf->cgid)
 		return;
 	c->reclaiming = false;
-	outcomes_add(plant, &c->reclaim, OUTCOME_SHORT, c->reclaimed_bytes, c->reclaim_began_us);
-	plant->outcome[plant->outcome_count - 1].error = ECANCELED;
+	outcome = outcomes_add(plant, &c->reclaim, OUTCOME_SHORT, c->reclaimed_bytes,
+			       c->reclaim_began_us);
+	if (outcome)
+		outcome->error = ECANCELED;
 }
 
 static void do_thaw(struct plant *plant, const struct action *a)
@@ -152,8 +155,10 @@ static void do_action(struct plant *plant, const struct action *a)
 		do_page_in(plant, a);
 		return;
 	case ACTION_KILL:
-		if (leaf)
+		if (leaf) {
+			leaf->killed = true;
 			plant_exit_leaf(plant, leaf);
+		}
 		break;
 	case ACTION_ARM_MARK:
 		c->mark_bytes = a->amount;

@@ -99,8 +99,8 @@ void program_step(struct plant *plant, struct plant_leaf *leaf);
 void actions_do(struct plant *plant);
 
 /* ---- outcomes.c ---- */
-void outcomes_add(struct plant *plant, const struct action *action, enum outcome_result result,
-		  uint64_t done, uint64_t began_us);
+struct outcome *outcomes_add(struct plant *plant, const struct action *action,
+			     enum outcome_result result, uint64_t done, uint64_t began_us);
 /* A page-in has ended. */
 void outcomes_paged_in(struct plant *plant, struct plant_leaf *leaf);
 

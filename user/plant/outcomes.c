@@ -2,17 +2,19 @@
 /*
  * What became of actions, for the next frame.
  */
+#include <stddef.h>
+
 #include "user/plant/memory.h"
 
-void outcomes_add(struct plant *plant, const struct action *a, enum outcome_result result,
-		  uint64_t done, uint64_t began_us)
+struct outcome *outcomes_add(struct plant *plant, const struct action *a,
+			     enum outcome_result result, uint64_t done, uint64_t began_us)
 {
 	if (plant->outcome_count >= FRAME_OUTCOMES_MAX) {
 		plant->counts.outcomes_lost++;
-		return;
+		return NULL;
 	}
 	plant->worker_is_done |= a->kind == ACTION_RECLAIM || a->kind == ACTION_PAGE_IN;
-	plant->outcome[plant->outcome_count++] = (struct outcome){
+	plant->outcome[plant->outcome_count] = (struct outcome){
 		.id = a->id,
 		.kind = a->kind,
 		.tier = a->tier,
@@ -24,6 +26,7 @@ void outcomes_add(struct plant *plant, const struct action *a, enum outcome_resu
 		.began_us = began_us,
 		.ended_us = plant->now_us,
 	};
+	return &plant->outcome[plant->outcome_count++];
 }
 
 void outcomes_paged_in(struct plant *plant, struct plant_leaf *leaf)

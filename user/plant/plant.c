@@ -105,7 +105,7 @@ int plant_start(struct plant *plant, uint64_t usable_bytes)
 		return -EINVAL;
 	set_limits(plant);
 	if (!plant->without_policy)
-		plant->pool_max_bytes = usable_bytes;
+		plant->pool_max_bytes = plant->config.usable_bytes;
 	plant->next_full_us = plant->without_policy ? PLANT_FOREVER : plant->now_us;
 	return 0;
 }

@@ -113,6 +113,16 @@ static uint64_t files_of(const struct component_sample *c, uint64_t bytes)
 	return mul_div(bytes, min_u64(files, c->current_bytes), max_u64(c->current_bytes, 1));
 }
 
+/* Counted once, as far as they are remembered. */
+static void leave_out(struct demand *demand, uint64_t cgid)
+{
+	for (uint32_t i = 0; i < demand->left_out; i++)
+		if (demand->left_cgid[i] == cgid)
+			return;
+	if (demand->left_out < PLANT_LEAVES_MAX)
+		demand->left_cgid[demand->left_out++] = cgid;
+}
+
 static void add_leaf(struct demand *demand, const struct recording *r, const struct leaf_sample *s)
 {
 	const struct component_sample *c = &r->frame.component[s->component];
@@ -120,7 +130,7 @@ static void add_leaf(struct demand *demand, const struct recording *r, const str
 	struct demand_leaf *leaf;
 
 	if (demand->leaves == PLANT_LEAVES_MAX) {
-		demand->left_out++;
+		leave_out(demand, s->cgid);
 		return;
 	}
 	leaf = &demand->leaf[demand->leaves++];
@@ -341,6 +351,7 @@ static int finish_leaf(struct demand *demand, struct demand_leaf *leaf)
 			return -ENOMEM;
 		*last = leaf->phase[leaf->phases - 2];
 		last->us = PLANT_FOREVER;
+		last->touches = 0; /* without an end */
 	}
 	settle_hot(leaf);
 	return rc;

@@ -64,7 +64,8 @@ struct demand {
 	uint64_t first_us, last_us;
 	uint32_t leaves;
 	struct demand_leaf leaf[PLANT_LEAVES_MAX];
-	uint32_t left_out;  /* leaves for which there was no room */
+	uint32_t left_out; /* leaves for which there was no room, PLANT_LEAVES_MAX at the most */
+	uint64_t left_cgid[PLANT_LEAVES_MAX];
 	struct effect came; /* as recorded */
 	/* While frames are read: */
 	uint64_t begin_wall_us, full_us[UW_COMPONENTS_MAX], some_us[UW_COMPONENTS_MAX],
