@@ -164,7 +164,8 @@ static bool read_key(const struct ipc_call *call, char ret_key[static JOB_KEY_LE
 	       text_is_word(ret_key, JOB_KEY_LEN);
 }
 
-/* Root's alone, as else each user would be the last to be stopped. NULL, or what makes no sense. */
+/* Root's alone, who starts tasks for others, as Slurm does, and may bound what these name. NULL, or
+ * what makes no sense. */
 static const char *read_said(const struct ipc_call *call, struct cg_said *ret_said)
 {
 	const json_t *priority = json_object_get(call->parameters, "priority");
