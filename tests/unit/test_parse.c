@@ -281,13 +281,14 @@ static void test_swap_without_a_free_slot_takes_nothing(void **state)
 
 	(void)state;
 	assert_true(parse_meminfo("MemTotal: 1000 kB\nMemAvailable: 3 kB\nSwapCached: 200 kB\n"
-				  "SwapTotal: 640 kB\nSwapFree: 9 kB\n",
+				  "SwapTotal: 640 kB\nSwapFree: 0 kB\n",
 				  &host));
-	assert_int_equal(host.swap_free_bytes, 9 * KIB);
-	assert_true(parse_meminfo("MemTotal: 1000 kB\nMemAvailable: 3 kB\nSwapCached: 200 kB\n"
-				  "SwapTotal: 640 kB\nSwapFree: 10 kB\n",
-				  &host));
-	assert_int_equal(host.swap_free_bytes, 210 * KIB);
+	assert_int_equal(host.swap_free_bytes, 0);
+	assert_true(
+		parse_meminfo("MemTotal: 1000 kB\nMemAvailable: 3 kB\nSwapCached: 200 kB\n"
+			      "SwapTotal: 640 kB\nSwapFree: 10 kB\n", /* counts for eight more */
+			      &host));
+	assert_int_equal(host.swap_free_bytes, 90 * KIB);
 }
 
 static void test_cgroup_events_reads_both_and_does_without_frozen(void **state)

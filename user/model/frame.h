@@ -31,7 +31,7 @@ struct host_sample {
 	uint64_t total_bytes;     /* /proc/meminfo MemTotal, */
 	uint64_t available_bytes; /* MemAvailable; where it is little, and what page sets hold */
 	uint64_t swap_total_bytes;
-	uint64_t swap_free_bytes;          /* SwapFree, and SwapCached unless it is none */
+	uint64_t swap_free_bytes;          /* SwapFree, and SwapCached up to 8 times that */
 	uint64_t psi_some_us, psi_full_us; /* running totals of /proc/pressure/memory */
 };
 

@@ -12,8 +12,8 @@
 #include "user/base/cleanup.h"
 #include "user/base/units.h"
 
-#define NEED(i)         (1U << (i))
-#define SWAP_LOOKS_PART 64 /* of swap free: below, what is in memory too takes part no more */
+#define NEED(i)          (1U << (i))
+#define SWAP_CACHED_PART 8 /* times what is free: more that is in memory too takes no part */
 
 /* The first fields of each table are those that are needed. */
 struct sample_field {
@@ -177,11 +177,10 @@ bool parse_memory_events(const char *text, struct component_sample *ret_sample)
  */
 static uint64_t swap_free_kib(const struct meminfo *read)
 {
-	if (read->swap_free < read->swap_total / SWAP_LOOKS_PART)
-		return read->swap_free;
-	return read->swap_free + read->swap_cached > read->swap_total
-		       ? read->swap_total
-		       : read->swap_free + read->swap_cached;
+	uint64_t most = read->swap_free * SWAP_CACHED_PART, free = read->swap_free;
+
+	free += read->swap_cached < most ? read->swap_cached : most;
+	return free < read->swap_total ? free : read->swap_total;
 }
 
 bool parse_meminfo(const char *text, struct host_sample *ret_sample)
@@ -192,7 +191,7 @@ bool parse_meminfo(const char *text, struct host_sample *ret_sample)
 		     NEED(0) | NEED(1)))
 		return false;
 	if ((read.total | read.available | read.swap_total | read.swap_free | read.swap_cached) >
-	    UINT64_MAX / KIB / 2)
+	    UINT64_MAX / KIB / 16)
 		return false;
 	ret_sample->total_bytes = read.total * KIB;
 	ret_sample->available_bytes = read.available * KIB;
