@@ -7,18 +7,20 @@
  *
  * What is read so stands in memory and in swap until somebody touches it, which a program may never
  * do: swap stayed full of what was in memory, and nothing could go out for anybody. So each such
- * page is touched here, the piece before while the next one is read, and where swap is more than
- * half full its slot is free then (mm/memory.c, should_try_to_free_swap).
+ * page is touched here where swap is more than half full, the piece before while the next one is
+ * read: its slot is free then (mm/memory.c, should_try_to_free_swap).
  */
 #include "user/act/page_in.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -27,7 +29,11 @@
 
 #define PIECE_BYTES (2 * MIB)
 #define PAGES_MAX   (PIECE_BYTES / 4096)
-#define SWAPPED     (UINT64_C(1) << 62) /* in pagemap: Documentation/admin-guide/mm/pagemap.rst */
+/* In pagemap (Documentation/admin-guide/mm/pagemap.rst): it is somewhere else, by its type in an
+ * area of swap; the highest types are memory of devices, and what is on its way (swapops.h). */
+#define SWAPPED     (UINT64_C(1) << 62)
+#define TYPE_OF(at) ((at)&0x1f)
+#define SWAP_TYPES  20
 #define MAPS_BUF \
 	2048 /* a line is an address range, and a path of which the rest is not looked at */
 
@@ -63,17 +69,33 @@ struct process {
 	uint64_t page_bytes;
 };
 
-static void touch(const struct process *process, uint64_t start, uint64_t end)
+static bool swap_is_half_full(void)
 {
-	uint64_t entry[PAGES_MAX], page = process->page_bytes;
-	ssize_t got = pread(process->pagemap, entry, (end - start) / page * sizeof(entry[0]),
-			    (off_t)(start / page * sizeof(entry[0])));
+	struct sysinfo info;
+
+	return !sysinfo(&info) && info.freeswap * 2 < info.totalswap;
+}
+
+static bool is_in_swap(uint64_t at)
+{
+	return at & SWAPPED && TYPE_OF(at) < SWAP_TYPES;
+}
+
+static void touch(const struct process *process, uint64_t start, uint64_t end, page_in_over over,
+		  void *data)
+{
+	uint64_t at[PAGES_MAX], page = process->page_bytes;
+	ssize_t got = 0;
 	char byte;
 
-	for (ssize_t i = 0; i < got / (ssize_t)sizeof(entry[0]); i++)
-		if (entry[i] & SWAPPED &&
-		    pread(process->mem, &byte, 1, (off_t)(start + (uint64_t)i * page)) < 0)
-			return; /* it is gone, or is not ours to touch */
+	if (start < end && swap_is_half_full())
+		got = pread(process->pagemap, at, (end - start) / page * sizeof(at[0]),
+			    (off_t)(start / page * sizeof(at[0])));
+	for (ssize_t i = 0; i < got / (ssize_t)sizeof(at[0]); i++)
+		if (is_in_swap(at[i]) &&
+		    (over(data) ||
+		     pread(process->mem, &byte, 1, (off_t)(start + (uint64_t)i * page)) < 0))
+			return; /* enough, or it is gone, or is not ours to touch */
 }
 
 static int ask_for(const struct process *process, uint64_t start, uint64_t end, page_in_over over,
@@ -92,11 +114,11 @@ static int ask_for(const struct process *process, uint64_t start, uint64_t end, 
 		if (syscall(SYS_process_madvise, process->pidfd, &piece, 1, MADV_WILLNEED, 0) < 0 &&
 		    errno != ENOMEM && errno != EINVAL && errno != EAGAIN)
 			return -errno;
-		touch(process, before, start);
+		touch(process, before, start, over, data);
 		before = start;
 		start += bytes;
 	}
-	touch(process, before, end);
+	touch(process, before, end, over, data);
 	return 0;
 }
 
@@ -157,6 +179,7 @@ int page_in_process(pid_t pid, page_in_over over, void *data)
 {
 	AUTO_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), maps = -1, pagemap = -1,
 		       mem = -1;
+	struct pollfd ended = {.events = POLLIN};
 	struct process process;
 
 	if (pidfd < 0)
@@ -166,6 +189,9 @@ int page_in_process(pid_t pid, page_in_over over, void *data)
 		return -errno;
 	pagemap = open_of(pid, "pagemap");
 	mem = open_of(pid, "mem");
+	ended.fd = pidfd;
+	if (poll(&ended, 1, 0))
+		return -ESRCH; /* and these may be of another one */
 	process = (struct process){
 		.pidfd = pidfd,
 		.maps = maps,

@@ -12,8 +12,10 @@ typedef bool (*page_in_over)(void *data);
 
 /*
  * Asks for the private anonymous memory of process pid, piece by piece, until all was asked for or
- * over says so. Shared memory and files are left to their faults. 0, -ESRCH when it has ended,
- * -ECANCELED when over said so, -EPERM, -ENOSYS and what else process_madvise(2) may say.
+ * over says so. Where swap is more than half full a byte of each page that was there is read, and
+ * not looked at, so that its slot goes. Shared memory and files are left to their faults. 0, -ESRCH
+ * when it has ended, -ECANCELED when over said so, -EPERM, -ENOSYS and what else process_madvise(2)
+ * may say.
  */
 int page_in_process(pid_t pid, page_in_over over, void *data);
 

@@ -20,7 +20,7 @@
 #include "user/base/thread.h"
 
 #define STACK_BYTES      (64 * 1024UL)
-#define STACK_USED_BYTES (16 * 1024UL) /* four times what a reclaim was seen to use */
+#define STACK_USED_BYTES (24 * 1024UL) /* half as much again as the buffers of a page-in */
 
 /* An interruption that comes just before the system call is lost on it, so it is repeated. */
 #define INTERRUPT_EVERY_NS 20000000L

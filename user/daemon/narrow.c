@@ -92,7 +92,8 @@ static const uint16_t refused[] = {
 	SYS_iopl,
 	SYS_ioperm,
 	SYS_modify_ldt,
-	/* other processes: their memory, registers and files */
+	/* other processes: their memory, registers and files; page_in.c reads a byte of a page by
+	 * /proc/PID/mem, which these do not hold off */
 	SYS_ptrace,
 	SYS_process_vm_readv,
 	SYS_process_vm_writev,
