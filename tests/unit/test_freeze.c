@@ -299,7 +299,6 @@ static void test_neighbour_of_the_grower_is_not_frozen_with_it(void **data)
 	}
 }
 
-/* All stall at the edge, and none of two grows: none is the cause. */
 /* At the limit it would look for pages of the first. Else what that one had begun may be all. */
 static void test_next_grower_is_stopped_sooner_where_it_would_meet_the_limit(void **data)
 {
@@ -330,6 +329,7 @@ static void test_next_grower_is_stopped_sooner_where_it_would_meet_the_limit(voi
 	}
 }
 
+/* All stall at the edge, and none of two grows: none is the cause. */
 static void test_who_stands_still_is_not_stopped_for_a_stall(void **data)
 {
 	struct fixture *f = *data;

@@ -223,16 +223,17 @@ static void stop_ahead(struct step *step, uint32_t i)
 		freeze_leaf(step, leaf, FREEZE_PRESSURE, step->config->policy.freeze_max_us, why);
 }
 
-/* The last freeze has shown in what is used; or the growth that shows is that of others, who would
- * be at the limit before, where each looks for pages of whoever was stopped. */
-static bool has_taken_effect(const struct step *step, uint32_t i)
+/* The last freeze has shown in what is used; or leaf goes on to grow since, and would be at the
+ * limit before, where each looks for pages of whoever was stopped. */
+static bool has_taken_effect(const struct step *step, uint32_t i, const struct leaf_state *leaf)
 {
 	const struct component_state *cs = &step->state->component[i];
 	uint64_t since_us = step->now_us - cs->last_freeze_us;
-	uint64_t room = sub_sat(limits_high(cs), cs->signal.current_bytes);
+	uint64_t room = sub_sat(limits_high(cs), cs->signal.held_bytes);
 
 	return since_us >= TAKES_EFFECT_US ||
-	       (since_us >= SHOWS_US && contention_growth_ahead(step, i, TAKES_EFFECT_US) > room);
+	       (since_us >= SHOWS_US && leaf && leaf->growth_per_s > (int64_t)MIB &&
+		contention_growth_ahead(step, i, TAKES_EFFECT_US) > room);
 }
 
 /* The component's own budget. */
@@ -249,9 +250,9 @@ static void brake_component(struct step *step, uint32_t i)
 		return;
 	if (!due && !costs_others(step, i))
 		return;
-	if (cs->frozen_leaves && !has_taken_effect(step, i))
-		return;
 	leaf = due ? freeze_pick(step, i) : pick_grower(step, i);
+	if (cs->frozen_leaves && !has_taken_effect(step, i, leaf))
+		return;
 	if (!leaf)
 		throttle(step, i);
 	else if (due)
