@@ -4,8 +4,8 @@
 # In the guest: mix.sh [NAME=VALUE]...: services with owners, and beside them a batch of fixed work whose hot sets
 # together are half as much again as is free: two trainings, a sort that spills, a compile, a backup that reads 2 GB, a
 # leak that ends. By each system in turn, started all at once; "queue" is uwctl with the batch submitted instead.
-# The batch alone, one job after the other, says how long it takes. Calm is the services beside the same work in a tenth
-# of the memory, which fits: what the batch does to them beyond that, memory does.
+# The batch alone, one job after the other, says how long it takes. Calm is the services beside nearly the same work in
+# a tenth of the memory, which fits (files are read from there again, and the sort spills more often).
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=guest.sh
 . "${0%/*}/guest.sh"
