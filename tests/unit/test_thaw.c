@@ -174,6 +174,31 @@ static void test_what_is_brought_back_is_no_growth(void **data)
 	assert_int_equal(hog->step_per_s, 0);
 }
 
+/* Somebody grows beside it, and that alone is growth, however the frames fall. */
+static void test_growth_beside_what_is_brought_back_is_seen(void **data)
+{
+	struct fixture *f = *data;
+	const struct signal *hog = &f->state->component[HOG].signal;
+	struct leaf_sample *sibling = fixture_freeze(f);
+
+	fixture_use(f, HOG, 300 * MIB);
+	f->frame.leaf[HOG].swap_bytes = 130 * MIB;
+	assert_non_null(run_to_page_in(f));
+	f->frame.outcome_count = 0; /* it goes on */
+	for (int tick = 0; tick < 6; tick++) {
+		fixture_use(f, HOG, f->frame.component[HOG].current_bytes + 8 * MIB);
+		fixture_urgent(f, 60 * US_PER_MS);
+		assert_int_equal(hog->step_per_s, 0);
+		sibling->current_bytes += 2 * MIB;
+		f->frame.component[HOG].current_bytes += 2 * MIB;
+		fixture_use(f, HOG, f->frame.component[HOG].current_bytes + 6 * MIB);
+		fixture_next(f, 40 * US_PER_MS);
+		f->frame.outcome_count = 0;
+		assert_in_range(hog->slope_per_s + (int64_t)MIB, 0, 25 * MIB);
+	}
+	assert_in_range(hog->slope_per_s, 15 * MIB, 25 * MIB);
+}
+
 static void test_pages_that_others_took_since_are_brought_back_again(void **data)
 {
 	struct fixture *f = *data;
@@ -477,6 +502,7 @@ int main(void)
 		FIXTURE_TEST(test_leaf_is_thawed_when_its_pages_are_back),
 		FIXTURE_TEST(test_leaf_stands_on_where_a_sibling_took_the_room_meanwhile),
 		FIXTURE_TEST(test_what_is_brought_back_is_no_growth),
+		FIXTURE_TEST(test_growth_beside_what_is_brought_back_is_seen),
 		FIXTURE_TEST(test_pages_that_others_took_since_are_brought_back_again),
 		FIXTURE_TEST(test_page_in_without_an_outcome_is_not_waited_for),
 		FIXTURE_TEST(test_leaf_is_not_thawed_where_a_sibling_grows_into_the_room),

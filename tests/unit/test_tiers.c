@@ -273,12 +273,12 @@ static struct leaf_sample *read_files(struct fixture *f, uint64_t solid, uint64_
 /* And goes on to read, below that. */
 static const struct action *read_on(struct fixture *f)
 {
-	f->frame.component[HOG].current_bytes -= MIB;
-	f->frame.component[HOG].inactive_file_bytes -= MIB;
+	f->frame.component[HOG].current_bytes -= 2 * MIB;
+	f->frame.component[HOG].inactive_file_bytes -= 2 * MIB;
 	fixture_step(f);
-	f->frame.component[HOG].current_bytes += MIB;
-	f->frame.component[HOG].inactive_file_bytes += MIB;
-	return first_reclaim(f, HOG, 100 * US_PER_MS);
+	f->frame.component[HOG].current_bytes += 2 * MIB;
+	f->frame.component[HOG].inactive_file_bytes += 2 * MIB;
+	return first_reclaim(f, HOG, 300 * US_PER_MS);
 }
 
 /* Else each task of the component would look for them at its limit, among the pages of all. */
@@ -326,6 +326,33 @@ static void test_files_that_nobody_reads_any_more_go_too(void **data)
 	assert_int_equal(taken->leaf, 0);
 	assert_int_equal(taken->swappiness, 0);
 	assert_int_equal(taken->amount, 33280 * KIB);
+}
+
+/* They come first, but in turns with what is lacking otherwise, and not at all where they do not
+ * come. What they say of swap and of what reclaim brings is nothing. */
+static void test_files_go_in_turns_with_what_others_lack(void **data)
+{
+	struct fixture *f = *data;
+	const struct action *taken;
+	struct outcome *told;
+	uint64_t until_us;
+
+	read_files(f, 4 * MIB, 10 * MIB);
+	taken = read_on(f);
+	assert_int_equal(taken->why.reason, REASON_FILES);
+	told = &f->frame.outcome[f->frame.outcome_count - 1];
+	told->done = told->asked;
+	told->began_us = f->frame.now_us;
+	told->ended_us = f->frame.now_us + US_PER_MS;
+	until_us = f->frame.now_us + 2 * US_PER_SEC;
+	fixture_lack(f, REDIS);
+	do {
+		taken = first_reclaim(f, HOG, US_PER_SEC);
+		assert_non_null(taken);
+	} while (taken->why.reason == REASON_FILES && f->frame.now_us < until_us);
+	assert_int_equal(taken->why.reason, REASON_CONTENTION);
+	assert_int_equal(f->state->swap_speed.per_s, 0);
+	assert_int_equal(f->state->component[HOG].payoff.freed_bytes, 0);
 }
 
 static void test_files_that_are_missed_are_left(void **data)
@@ -555,6 +582,7 @@ int main(void)
 		FIXTURE_TEST(test_hot_debtor_is_not_reclaimed_while_it_runs),
 		FIXTURE_TEST(test_files_read_once_go_before_they_fill_the_limit),
 		FIXTURE_TEST(test_files_that_nobody_reads_any_more_go_too),
+		FIXTURE_TEST(test_files_go_in_turns_with_what_others_lack),
 		FIXTURE_TEST(test_files_that_are_missed_are_left),
 		FIXTURE_TEST(test_largest_of_several_wishes_is_met),
 		FIXTURE_TEST(test_one_reclaim_at_a_time),

@@ -96,21 +96,30 @@ static const struct leaf_sample *sample_of(const struct frame *frame, uint64_t c
 	return NULL;
 }
 
+static void discount(struct step *step, const struct leaf_state *leaf)
+{
+	struct signal *s = &step->state->component[leaf->component].signal;
+	const struct leaf_sample *sample = NULL;
+
+	if (step->frame->leaves_valid && step->now_us - leaf->seen_us >= LEAF_STEP_US)
+		sample = sample_of(step->frame, leaf->cgid);
+	if (sample)
+		signal_discount(s, sub_sat(min_u64(sample->current_bytes, BYTES_SANE),
+					   leaf->current_bytes));
+	else
+		s->holds_trend = true;
+}
+
 void freeze_discount_page_ins(struct step *step)
 {
-	for (uint32_t i = 0; step->frame->leaves_valid && i < step->state->leaf_end; i++) {
+	for (uint32_t i = 0; i < step->config->component_count; i++)
+		step->state->component[i].signal.holds_trend = false;
+	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
 		const struct leaf_state *leaf = &step->state->leaf[i];
-		bool comes_back = leaf->page_in_id != ID_NONE || leaf->paged_in;
-		const struct leaf_sample *sample;
 
-		if (!leaf->cgid || leaf->cause == FREEZE_NOT || !comes_back ||
-		    step->now_us - leaf->seen_us < LEAF_STEP_US)
-			continue;
-		sample = sample_of(step->frame, leaf->cgid);
-		if (sample)
-			signal_discount(&step->state->component[leaf->component].signal,
-					sub_sat(min_u64(sample->current_bytes, BYTES_SANE),
-						leaf->current_bytes));
+		if (leaf->cgid && leaf->cause != FREEZE_NOT &&
+		    (leaf->page_in_id != ID_NONE || leaf->paged_in))
+			discount(step, leaf);
 	}
 }
 

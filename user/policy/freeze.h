@@ -13,7 +13,8 @@
 void freeze_take(struct step *step);
 
 /* Before the frame's samples are taken: what comes back from swap to who stands still is brought by
- * us, and is no growth of its component. */
+ * us, and is no growth of its component. Where the frame does not tell how much came, the trend
+ * stays as it is until one does. */
 void freeze_discount_page_ins(struct step *step);
 
 /* The leaf to stop in a component: the one that grows most, else the largest; of like ones who says

@@ -63,12 +63,17 @@ static void take_outcome(struct component_state *cs, const struct outcome *o, bo
 
 	r->id = ID_NONE;
 	r->requested_bytes = sub_sat(r->requested_bytes, o->done);
-	payoff_begin(cs, o->tier, o->done, runs, now_us);
-	if (runs && !r->files)
+	payoff_begin(cs, o->tier, o->done, runs && !r->files, now_us);
+	if (runs)
 		idle_note_freed(cs, o->done, now_us);
 	if (o->error == ECANCELED)
 		return; /* taken back for something more urgent: says nothing of the donor */
-	if (r->files || o->done >= o->asked / 4) {
+	if (r->files) {
+		if (o->done < o->asked / 4)
+			r->files_rest_us = now_us + EXHAUSTED_US;
+		return;
+	}
+	if (o->done >= o->asked / 4) {
 		r->short_count = 0;
 	} else if (++r->short_count >= SHORT_MAX) {
 		r->short_count = 0;
@@ -232,13 +237,14 @@ static struct reclaim_wish by_files(const struct step *step, uint32_t component)
 	struct reclaim_wish wish = {
 		.tier = TIER_LIGHT, .why = {REASON_FILES, room, wanted}, .files = true};
 
-	if (component_is_protected(&step->config->component[component]) || cs->squeezed ||
+	if (step->frame->kind != FRAME_FULL || step->now_us < cs->reclaim.files_rest_us ||
+	    component_is_protected(&step->config->component[component]) || cs->squeezed ||
 	    room >= wanted || !takes_more(step, component))
 		return wish;
 	wish.leaf = reader_of(step, component);
 	wish.bytes = 2 * wanted - room;
-	if (wish.leaf && wish.leaf->spare_bytes >= min_u64(wish.bytes, spare))
-		spare = wish.leaf->spare_bytes;
+	if (wish.leaf && wish.leaf->spare_bytes / 2 >= min_u64(wish.bytes, spare))
+		spare = wish.leaf->spare_bytes / 2;
 	else
 		wish.leaf = NULL;
 	wish.bytes = spare >= FILES_LEAST ? min_u64(wish.bytes, spare) : 0;
@@ -346,7 +352,8 @@ static uint64_t amount_of(const struct step *step, uint32_t component,
 	return from ? min_u64(bytes, from->current_bytes) : bytes;
 }
 
-static void begin(struct step *step, uint32_t component, struct reclaim_wish wish)
+/* False when there is nothing to take. */
+static bool begin(struct step *step, uint32_t component, struct reclaim_wish wish)
 {
 	struct component_state *cs = &step->state->component[component];
 	/* Who asks for it by hand may swap out even what is protected or in use. */
@@ -374,10 +381,10 @@ static void begin(struct step *step, uint32_t component, struct reclaim_wish wis
 		min_u64(amount_of(step, component, &wish, from, take.swappiness), take.most_bytes);
 	action.amount -= action.amount % (64 * KIB);
 	if (action.amount < ACTION_MIN_BYTES)
-		return;
+		return false;
 	sent = emit_action(step, &action);
 	if (!sent)
-		return;
+		return false;
 	if (frozen && from == frozen)
 		leaf_find(step->state, frozen->cgid)->paged_in = false;
 	cs->reclaim.id = sent->id;
@@ -389,6 +396,7 @@ static void begin(struct step *step, uint32_t component, struct reclaim_wish wis
 	cs->reclaim.until_us = action.deadline_us;
 	cs->reclaim.last_us = step->now_us;
 	emit_tier(step, component, wish.tier);
+	return true;
 }
 
 static bool is_free(const struct step *step, uint32_t component)
@@ -479,6 +487,20 @@ static struct reclaim_wish largest(struct reclaim_wish a, struct reclaim_wish b)
 	return b.bytes > a.bytes ? b : a;
 }
 
+/* Files go at once and make room for all, but not always before what else is wished, and never
+ * before what somebody asks by hand. */
+static void begin_one(struct step *step, uint32_t component, struct reclaim_wish wish)
+{
+	struct reclaim_wish files = by_files(step, component);
+	bool last = wish.bytes && (wish.why.reason == REASON_REQUEST ||
+				   step->state->component[component].reclaim.files);
+
+	if (last && begin(step, component, wish))
+		return;
+	if ((!files.bytes || !begin(step, component, files)) && !last)
+		begin(step, component, wish);
+}
+
 void reclaim_step(struct step *step)
 {
 	uint32_t donor = COMPONENT_NONE;
@@ -486,7 +508,7 @@ void reclaim_step(struct step *step)
 	if (!room_on_host(step, 0) || step->state->host_wants)
 		donor = donor_first(step, may_give);
 	for (uint32_t i = 0; i < step->config->component_count; i++) {
-		struct reclaim_wish wish, files;
+		struct reclaim_wish wish;
 
 		if (!is_free(step, i))
 			continue;
@@ -499,8 +521,7 @@ void reclaim_step(struct step *step)
 		}
 		if (i == donor)
 			wish = largest(wish, by_host(step, i));
-		files = by_files(step, i);
-		begin(step, i, files.bytes >= ACTION_MIN_BYTES ? files : wish);
+		begin_one(step, i, wish);
 	}
 	say_who_can_wait(step);
 	say_who_is_polite(step);

@@ -11,6 +11,7 @@
 
 #include "user/policy/num.h"
 
+#define CHARGE_STEP_US    (200 * US_PER_MS)
 #define HOLT_STEP_MIN_US  (50 * US_PER_MS) /* closer samples are noise of charge batches */
 #define HOLT_GAP_MAX_US   (5 * US_PER_SEC) /* after a longer gap the trend says nothing */
 #define STEP_MIN_US       (20 * US_PER_MS)
@@ -158,9 +159,11 @@ static void take_charge(struct signal *s, uint64_t current, uint64_t now_us)
 {
 	uint64_t dt = now_us - s->charged_at_us;
 
-	if (s->charged_at_us && dt < HOLT_STEP_MIN_US)
+	if (s->charged_at_us && dt < CHARGE_STEP_US)
 		return;
-	s->charged_per_s = s->charged_at_us ? rate_of(s->charged_from_bytes, current, dt) : 0;
+	s->charged_per_s = 0;
+	if (s->charged_at_us && current >= s->charged_from_bytes + BATCHES_BYTES)
+		s->charged_per_s = rate_of(s->charged_from_bytes, current, dt);
 	s->charged_at_us = now_us;
 	s->charged_from_bytes = current;
 }
@@ -175,11 +178,13 @@ static void take_usage(struct signal *s, uint64_t current, bool keeps_files, uin
 	take_charge(s, current, now_us);
 	cold = cold_estimate(s, current);
 	held = keeps_files ? current : current - spare_estimate(s, cold, now_us);
-	if (!starts && held >= s->step_from_bytes + BATCHES_BYTES)
+	if (s->holds_trend)
+		s->step_per_s = 0;
+	else if (!starts && held >= s->step_from_bytes + BATCHES_BYTES)
 		s->step_per_s = rate_of(s->step_from_bytes, held, dt);
 	else if (starts || dt >= STEP_MIN_US)
 		s->step_per_s = 0; /* sooner it is too early to say that growth has ended */
-	if (starts || dt >= STEP_MIN_US) {
+	if (!s->holds_trend && (starts || dt >= STEP_MIN_US)) {
 		s->step_at_us = now_us;
 		s->step_from_bytes = held;
 	}
@@ -189,7 +194,8 @@ static void take_usage(struct signal *s, uint64_t current, bool keeps_files, uin
 	s->current_bytes = current;
 	s->held_bytes = held;
 	s->ws_bytes = current - cold;
-	take_trend(s, now_us);
+	if (!s->holds_trend)
+		take_trend(s, now_us);
 }
 
 /* The share of a window in which tasks stalled. Short of history it is held against the whole
@@ -299,6 +305,7 @@ void signal_forget_trend(struct signal *s, uint64_t now_us)
 void signal_discount(struct signal *s, uint64_t bytes)
 {
 	s->holt_bytes += (int64_t)bytes;
+	s->charged_from_bytes += bytes;
 	s->step_from_bytes += bytes;
 	s->rise_from_bytes += bytes;
 }

@@ -35,7 +35,8 @@ struct signal {
 	uint64_t step_at_us, step_from_bytes;       /* a sample at least 20 ms old, */
 	int64_t step_per_s;                         /* and the growth since then */
 	uint64_t charged_at_us, charged_from_bytes; /* the same of current_bytes, files and all, */
-	int64_t charged_per_s;                      /* by one at least 50 ms old */
+	int64_t charged_per_s;                      /* by one at least 200 ms old */
+	bool holds_trend; /* what comes back in this frame is not known: neither is what grows */
 
 	uint64_t holt_at_us;
 	int64_t holt_bytes, slope_per_s;
@@ -254,7 +255,8 @@ struct reclaim_state {
 	uint64_t requested_leaf; /* cgid: of it alone, while it is frozen; 0: of anybody */
 	bool for_others;         /* of who stands still, for who runs: the outstanding action, */
 	bool gave_way;           /* which was in no hurry, and tells little of the speed of swap */
-	bool files; /* which takes what is read once, and tells nothing of other pages */
+	bool files; /* which takes what is read once, and tells nothing of other pages; */
+	uint64_t files_rest_us; /* and nothing is asked of it until then */
 };
 
 /* ---- payoff.c ---- */

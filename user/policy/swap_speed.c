@@ -36,6 +36,13 @@ static bool gave_way(const struct step *step, uint32_t component)
 	       step->state->component[component].reclaim.gave_way;
 }
 
+/* Files that were dropped say nothing of swap. */
+static bool was_of_files(const struct step *step, uint32_t component)
+{
+	return component < step->config->component_count &&
+	       step->state->component[component].reclaim.files;
+}
+
 void swap_speed_take(struct step *step)
 {
 	struct swap_speed_state *speed = &step->state->swap_speed;
@@ -45,7 +52,7 @@ void swap_speed_take(struct step *step)
 		uint64_t per_s;
 
 		if (o->kind != ACTION_RECLAIM || !o->leaf || o->done < MEASURED_BYTES ||
-		    o->ended_us <= o->began_us)
+		    was_of_files(step, o->component) || o->ended_us <= o->began_us)
 			continue;
 		per_s = mul_div(min_u64(o->done, BYTES_SANE), US_PER_SEC,
 				o->ended_us - o->began_us);
