@@ -352,4 +352,15 @@ static inline uint64_t fixture_run_to_thaw(struct fixture *f, uint64_t us)
 	return 0;
 }
 
+/* The first reclaim that is asked of a component within us. */
+static inline const struct action *fixture_first_reclaim(struct fixture *f, uint32_t i, uint64_t us)
+{
+	for (uint64_t t = 0; t < us; t += 100 * US_PER_MS) {
+		fixture_next(f, 100 * US_PER_MS);
+		if (fixture_find(f, ACTION_RECLAIM, i))
+			return fixture_find(f, ACTION_RECLAIM, i);
+	}
+	return NULL;
+}
+
 #endif

@@ -9,16 +9,6 @@
 
 #include "tests/unit/policy_fixture.h"
 
-static const struct action *first_reclaim(struct fixture *f, uint32_t i, uint64_t us)
-{
-	for (uint64_t t = 0; t < us; t += 100 * US_PER_MS) {
-		fixture_next(f, 100 * US_PER_MS);
-		if (fixture_find(f, ACTION_RECLAIM, i))
-			return fixture_find(f, ACTION_RECLAIM, i);
-	}
-	return NULL;
-}
-
 static void add_cache(struct fixture *f, uint32_t i, uint64_t bytes)
 {
 	f->frame.component[i].inactive_file_bytes = bytes;
@@ -42,7 +32,8 @@ static void test_fullness_alone_takes_nothing(void **data)
 		add_cache(f, REDIS, 80 * MIB);
 		f->stalls_us[HOG] = f->stalls_us[REDIS] = 500; /* microseconds: calm */
 		fixture_step(f);
-		if (first_reclaim(f, HOG, 20 * US_PER_SEC) || first_reclaim(f, REDIS, US_PER_SEC))
+		if (fixture_first_reclaim(f, HOG, 20 * US_PER_SEC) ||
+		    fixture_first_reclaim(f, REDIS, US_PER_SEC))
 			fail_msg("at %u %%", percents[i]);
 		fixture_teardown(&row);
 	}
@@ -77,7 +68,7 @@ static void test_who_runs_gives_unused_file_pages_to_who_lacks(void **data)
 		add_cache(f, rows[i].giver, rows[i].unused);
 		fixture_lack(f, rows[i].taker);
 		fixture_step(f);
-		reclaim = first_reclaim(f, rows[i].giver, 3 * US_PER_SEC);
+		reclaim = fixture_first_reclaim(f, rows[i].giver, 3 * US_PER_SEC);
 		if ((reclaim ? reclaim->amount : 0) != rows[i].gives)
 			fail_msg("row %zu", i);
 		if (reclaim) {
@@ -105,7 +96,7 @@ static void test_who_runs_is_asked_once_a_second(void **data)
 	assert_in_range(asked, 9, 10);
 	f->stalls_us[REDIS] = 0;
 	fixture_run(f, 2 * US_PER_SEC);
-	assert_null(first_reclaim(f, HOG, 10 * US_PER_SEC));
+	assert_null(fixture_first_reclaim(f, HOG, 10 * US_PER_SEC));
 }
 
 /* To its sibling too, and as much as that lacks. */
@@ -207,7 +198,7 @@ static void test_protected_gives_nothing_to_the_host(void **data)
 	f->frame.component[HOG].current_bytes = f->frame.component[HOG].anon_bytes = 0;
 	f->frame.host.available_bytes = 20 * MIB;
 	fixture_step(f);
-	assert_null(first_reclaim(f, REDIS, 10 * US_PER_SEC));
+	assert_null(fixture_first_reclaim(f, REDIS, 10 * US_PER_SEC));
 }
 
 static void test_without_swap_only_file_pages_are_taken(void **data)
@@ -217,9 +208,9 @@ static void test_without_swap_only_file_pages_are_taken(void **data)
 
 	f->frame.host.swap_total_bytes = f->frame.host.swap_free_bytes = 0;
 	short_host(f);
-	assert_null(first_reclaim(f, HOG, 5 * US_PER_SEC));
+	assert_null(fixture_first_reclaim(f, HOG, 5 * US_PER_SEC));
 	add_cache(f, HOG, 20 * MIB);
-	reclaim = first_reclaim(f, HOG, 5 * US_PER_SEC);
+	reclaim = fixture_first_reclaim(f, HOG, 5 * US_PER_SEC);
 	assert_non_null(reclaim);
 	assert_int_equal(reclaim->swappiness, 0);
 	assert_int_equal(reclaim->amount, 20 * MIB);
@@ -233,8 +224,8 @@ static void test_hot_donor_is_left_alone_until_it_has_rested(void **data)
 	f->config.component[HOG].freeze = false;
 	short_host(f);
 	f->state->component[HOG].payoff.hot_until_us = f->frame.now_us + 30 * US_PER_SEC;
-	assert_null(first_reclaim(f, HOG, 29 * US_PER_SEC));
-	assert_non_null(first_reclaim(f, HOG, 2 * US_PER_SEC));
+	assert_null(fixture_first_reclaim(f, HOG, 29 * US_PER_SEC));
+	assert_non_null(fixture_first_reclaim(f, HOG, 2 * US_PER_SEC));
 }
 
 static void test_hot_debtor_is_not_reclaimed_while_it_runs(void **data)
@@ -254,118 +245,6 @@ static void test_hot_debtor_is_not_reclaimed_while_it_runs(void **data)
 		owing += f->state->component[HOG].loans.owes_since_us > 0;
 	}
 	assert_true(owing > 2);
-}
-
-/* A sibling of the hog's that reads files, up to so much of room below the hog's limit. */
-static struct leaf_sample *read_files(struct fixture *f, uint64_t solid, uint64_t room)
-{
-	uint64_t files = f->config.component[HOG].budget_bytes - 100 * MIB - solid - room;
-	struct leaf_sample *reader = fixture_sibling(f, HOG, solid + files);
-
-	fixture_use(f, HOG, 100 * MIB + solid + files);
-	f->frame.component[HOG].anon_bytes = 100 * MIB + solid;
-	f->frame.component[HOG].inactive_file_bytes = files;
-	reader->spare_valid = true;
-	reader->spare_bytes = files;
-	return reader;
-}
-
-/* And goes on to read, below that. */
-static const struct action *read_on(struct fixture *f)
-{
-	f->frame.component[HOG].current_bytes -= 2 * MIB;
-	f->frame.component[HOG].inactive_file_bytes -= 2 * MIB;
-	fixture_step(f);
-	f->frame.component[HOG].current_bytes += 2 * MIB;
-	f->frame.component[HOG].inactive_file_bytes += 2 * MIB;
-	return first_reclaim(f, HOG, 300 * US_PER_MS);
-}
-
-/* Else each task of the component would look for them at its limit, among the pages of all. */
-static void test_files_read_once_go_before_they_fill_the_limit(void **data)
-{
-	static const struct {
-		uint64_t solid, room, takes;
-	} rows[] = {
-		{4 * MIB, 40 * MIB, 0},
-		{4 * MIB, 10 * MIB, 28160 * KIB},
-		{4 * MIB, 0, 38400 * KIB},
-	};
-
-	(void)data;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct action *taken;
-		struct leaf_sample *reader;
-		struct fixture *f;
-		void *row;
-
-		assert_int_equal(fixture_setup(&row), 0);
-		f = row;
-		reader = read_files(f, rows[i].solid, rows[i].room);
-		taken = read_on(f);
-		assert_int_equal(taken ? taken->amount : 0, rows[i].takes);
-		if (taken) {
-			assert_int_equal(taken->leaf, reader->cgid);
-			assert_int_equal(taken->swappiness, 0);
-			assert_int_equal(taken->why.reason, REASON_FILES);
-		}
-		fixture_teardown(&row);
-	}
-}
-
-/* Where no one leaf has read most of them, or who did is gone, all give of theirs. */
-static void test_files_that_nobody_reads_any_more_go_too(void **data)
-{
-	struct fixture *f = *data;
-	const struct action *taken;
-
-	f->frame.component[HOG].inactive_file_bytes = 495 * MIB;
-	f->frame.component[HOG].current_bytes = 595 * MIB;
-	taken = read_on(f);
-	assert_non_null(taken);
-	assert_int_equal(taken->leaf, 0);
-	assert_int_equal(taken->swappiness, 0);
-	assert_int_equal(taken->amount, 33280 * KIB);
-}
-
-/* They come first, but in turns with what is lacking otherwise, and not at all where they do not
- * come. What they say of swap and of what reclaim brings is nothing. */
-static void test_files_go_in_turns_with_what_others_lack(void **data)
-{
-	struct fixture *f = *data;
-	const struct action *taken;
-	struct outcome *told;
-	uint64_t until_us;
-
-	read_files(f, 4 * MIB, 10 * MIB);
-	taken = read_on(f);
-	assert_int_equal(taken->why.reason, REASON_FILES);
-	told = &f->frame.outcome[f->frame.outcome_count - 1];
-	told->done = told->asked;
-	told->began_us = f->frame.now_us;
-	told->ended_us = f->frame.now_us + US_PER_MS;
-	until_us = f->frame.now_us + 2 * US_PER_SEC;
-	fixture_lack(f, REDIS);
-	do {
-		taken = first_reclaim(f, HOG, US_PER_SEC);
-		assert_non_null(taken);
-	} while (taken->why.reason == REASON_FILES && f->frame.now_us < until_us);
-	assert_int_equal(taken->why.reason, REASON_CONTENTION);
-	assert_int_equal(f->state->swap_speed.per_s, 0);
-	assert_int_equal(f->state->component[HOG].payoff.freed_bytes, 0);
-}
-
-static void test_files_that_are_missed_are_left(void **data)
-{
-	struct fixture *f = *data;
-
-	read_files(f, 4 * MIB, 0);
-	for (int tick = 0; tick < 20; tick++) {
-		f->frame.component[HOG].refault_file += 1000;
-		fixture_next(f, 100 * US_PER_MS);
-	}
-	f->frame.component[HOG].refault_file += 1000;
-	assert_null(read_on(f));
 }
 
 static void test_largest_of_several_wishes_is_met(void **data)
@@ -580,10 +459,6 @@ int main(void)
 		FIXTURE_TEST(test_without_swap_only_file_pages_are_taken),
 		FIXTURE_TEST(test_hot_donor_is_left_alone_until_it_has_rested),
 		FIXTURE_TEST(test_hot_debtor_is_not_reclaimed_while_it_runs),
-		FIXTURE_TEST(test_files_read_once_go_before_they_fill_the_limit),
-		FIXTURE_TEST(test_files_that_nobody_reads_any_more_go_too),
-		FIXTURE_TEST(test_files_go_in_turns_with_what_others_lack),
-		FIXTURE_TEST(test_files_that_are_missed_are_left),
 		FIXTURE_TEST(test_largest_of_several_wishes_is_met),
 		FIXTURE_TEST(test_one_reclaim_at_a_time),
 		FIXTURE_TEST(test_reclaim_whose_outcome_never_comes_is_given_up),

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What is read once and fills a limit: how much of it is taken, of whom, and what comes before. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/policy_fixture.h"
+
+/* A sibling of the hog's that reads files, up to so much of room below the hog's limit. */
+static struct leaf_sample *read_files(struct fixture *f, uint64_t solid, uint64_t room)
+{
+	uint64_t files = f->config.component[HOG].budget_bytes - 100 * MIB - solid - room;
+	struct leaf_sample *reader = fixture_sibling(f, HOG, solid + files);
+
+	fixture_use(f, HOG, 100 * MIB + solid + files);
+	f->frame.component[HOG].anon_bytes = 100 * MIB + solid;
+	f->frame.component[HOG].inactive_file_bytes = files;
+	reader->spare_valid = true;
+	reader->spare_bytes = files;
+	return reader;
+}
+
+/* And goes on to read, below that. */
+static const struct action *read_on(struct fixture *f)
+{
+	f->frame.component[HOG].current_bytes -= 2 * MIB;
+	f->frame.component[HOG].inactive_file_bytes -= 2 * MIB;
+	fixture_step(f);
+	f->frame.component[HOG].current_bytes += 2 * MIB;
+	f->frame.component[HOG].inactive_file_bytes += 2 * MIB;
+	return fixture_first_reclaim(f, HOG, 300 * US_PER_MS);
+}
+
+/* Else each task of the component would look for them at its limit, among the pages of all. */
+static void test_files_read_once_go_before_they_fill_the_limit(void **data)
+{
+	static const struct {
+		uint64_t solid, room, takes;
+	} rows[] = {
+		{4 * MIB, 40 * MIB, 0},
+		{4 * MIB, 10 * MIB, 28160 * KIB},
+		{4 * MIB, 0, 38400 * KIB},
+	};
+
+	(void)data;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct action *taken;
+		struct leaf_sample *reader;
+		struct fixture *f;
+		void *row;
+
+		assert_int_equal(fixture_setup(&row), 0);
+		f = row;
+		reader = read_files(f, rows[i].solid, rows[i].room);
+		taken = read_on(f);
+		assert_int_equal(taken ? taken->amount : 0, rows[i].takes);
+		if (taken) {
+			assert_int_equal(taken->leaf, reader->cgid);
+			assert_int_equal(taken->swappiness, 0);
+			assert_int_equal(taken->why.reason, REASON_FILES);
+		}
+		fixture_teardown(&row);
+	}
+}
+
+/* Where no one leaf has read most of them, or who did is gone, all give of theirs. */
+static void test_files_that_nobody_reads_any_more_go_too(void **data)
+{
+	struct fixture *f = *data;
+	const struct action *taken;
+
+	f->frame.component[HOG].inactive_file_bytes = 495 * MIB;
+	f->frame.component[HOG].current_bytes = 595 * MIB;
+	taken = read_on(f);
+	assert_non_null(taken);
+	assert_int_equal(taken->leaf, 0);
+	assert_int_equal(taken->swappiness, 0);
+	assert_int_equal(taken->amount, 33280 * KIB);
+}
+
+/* They come first, but in turns with what is lacking otherwise, and not at all where they do not
+ * come. What they say of swap and of what reclaim brings is nothing. */
+static void test_files_go_in_turns_with_what_others_lack(void **data)
+{
+	struct fixture *f = *data;
+	const struct action *taken;
+	struct outcome *told;
+	uint64_t until_us;
+
+	read_files(f, 4 * MIB, 10 * MIB);
+	taken = read_on(f);
+	assert_int_equal(taken->why.reason, REASON_FILES);
+	told = &f->frame.outcome[f->frame.outcome_count - 1];
+	told->done = told->asked;
+	told->began_us = f->frame.now_us;
+	told->ended_us = f->frame.now_us + US_PER_MS;
+	until_us = f->frame.now_us + 2 * US_PER_SEC;
+	fixture_lack(f, REDIS);
+	do {
+		taken = fixture_first_reclaim(f, HOG, US_PER_SEC);
+		assert_non_null(taken);
+	} while (taken->why.reason == REASON_FILES && f->frame.now_us < until_us);
+	assert_int_equal(taken->why.reason, REASON_CONTENTION);
+	assert_int_equal(f->state->swap_speed.per_s, 0);
+	assert_int_equal(f->state->component[HOG].payoff.freed_bytes, 0);
+}
+
+static void test_files_that_are_missed_are_left(void **data)
+{
+	struct fixture *f = *data;
+
+	read_files(f, 4 * MIB, 0);
+	for (int tick = 0; tick < 20; tick++) {
+		f->frame.component[HOG].refault_file += 1000;
+		fixture_next(f, 100 * US_PER_MS);
+	}
+	f->frame.component[HOG].refault_file += 1000;
+	assert_null(read_on(f));
+}
+
+#define FIXTURE_TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FIXTURE_TEST(test_files_read_once_go_before_they_fill_the_limit),
+		FIXTURE_TEST(test_files_that_nobody_reads_any_more_go_too),
+		FIXTURE_TEST(test_files_go_in_turns_with_what_others_lack),
+		FIXTURE_TEST(test_files_that_are_missed_are_left),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
