@@ -116,7 +116,8 @@ int cg_procs_read(int dirfd, pid_t *ret_pids, int max);
 /* Moves every process of one group to another, until none is left. -EBUSY when they keep coming. */
 int cg_procs_move(int from_dirfd, int to_dirfd);
 
-/* Whether something runs in the group or below it; true when that cannot be read. */
+/* Whether something runs in the group or below it. Of one that is gone nobody does; true when that
+ * cannot be read otherwise. */
 bool cg_populated(int dirfd);
 
 /* Waits until the group and all below it are empty. -ETIMEDOUT. */

@@ -73,8 +73,11 @@ bool cg_populated(int dirfd)
 {
 	char text[128];
 	bool populated = true, frozen;
+	long len = text_read_at(dirfd, "cgroup.events", text, sizeof(text));
 
-	if (text_read_at(dirfd, "cgroup.events", text, sizeof(text)) >= 0)
+	if (len == -ENOENT || len == -ENODEV)
+		return false; /* removed by another meanwhile, as a scope by systemd */
+	if (len >= 0)
 		cg_parse_state(text, &populated, &frozen);
 	return populated;
 }

@@ -19,36 +19,9 @@
 #include <cmocka.h>
 
 #include "cgroups/internal.h"
-#include "tests/unit/cut_folder.h"
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/units.h"
-
-static int count_child(void *data, const char *name)
-{
-	(void)name;
-	++*(int *)data;
-	return 0;
-}
-
-static void test_children_that_cannot_all_be_read_are_an_error(void **state)
-{
-	char dir[] = "/tmp/uw-test-XXXXXX", child[64];
-	AUTO_CLOSE int fd = -1;
-	int count = 0;
-
-	(void)state;
-	assert_non_null(mkdtemp(dir));
-	snprintf(child, sizeof(child), "%s/leaf", dir);
-	assert_int_equal(mkdir(child, 0700), 0);
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(cg_leaf_each(fd, count_child, &count), 0);
-	assert_int_equal(count, 1);
-	names_left = 0;
-	assert_int_equal(cg_leaf_each(fd, count_child, &count), -EIO);
-	assert_int_equal(rmdir(child), 0);
-	assert_int_equal(rmdir(dir), 0);
-}
 
 static void test_root_hostile_paths_are_refused(void **state)
 {
@@ -567,7 +540,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_root_hostile_paths_are_refused),
-		cmocka_unit_test(test_children_that_cannot_all_be_read_are_an_error),
 		cmocka_unit_test(test_root_too_long_is_refused),
 		cmocka_unit_test(test_component_and_leaf_hostile_names_are_refused),
 		cmocka_unit_test(test_unit_roots_are_told_by_their_first_part),
