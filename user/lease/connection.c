@@ -26,35 +26,10 @@ static int watch(struct lease_server *server, struct lease_connection *connectio
 	return epoll_ctl(server->epoll, EPOLL_CTL_MOD, connection->fd, &event) < 0 ? -errno : 0;
 }
 
-union lease_control {
-	struct cmsghdr head;
-	char room[CMSG_SPACE(sizeof(int))];
-};
-
-static ssize_t send_with(int socket, const uint8_t *bytes, size_t size, int fd)
+/* 0, -EAGAIN when there is no room (or no memory for the kernel's copy), -EPIPE. */
+static int send_now(const struct lease_connection *connection, const struct packet_out *out, int fd)
 {
-	struct iovec from = {(void *)bytes, size};
-	union lease_control control = {.head = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
-	struct msghdr message = {
-		.msg_iov = &from,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-
-	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
-	return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-/* 0, -EAGAIN when there is no room (or no memory for the kernel's copy), -EPIPE. fd goes with it
- * unless it is -1, as is usual: send(2) has less to look at. */
-static int send_now(const struct lease_connection *connection, const uint8_t *bytes, size_t size,
-		    int fd)
-{
-	ssize_t sent = fd < 0 ? send(connection->fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT)
-			      : send_with(connection->fd, bytes, size, fd);
-
-	if (sent >= 0)
+	if (packet_send(connection->fd, out, fd, MSG_DONTWAIT) >= 0)
 		return 0;
 	return errno == EAGAIN || errno == EINTR || errno == ENOBUFS || errno == ENOMEM ? -EAGAIN
 											: -EPIPE;
@@ -87,7 +62,7 @@ static int keep(struct lease_server *server, struct lease_connection *connection
 int connection_send(struct lease_server *server, struct lease_connection *connection,
 		    const struct packet_out *out, int fd)
 {
-	int rc = connection->unsent ? -EAGAIN : send_now(connection, out->bytes, out->used, fd);
+	int rc = connection->unsent ? -EAGAIN : send_now(connection, out, fd);
 
 	if (rc == -EAGAIN)
 		return keep(server, connection, out, fd);
@@ -115,8 +90,9 @@ void connection_drop_unsent(struct lease_connection *connection)
 int connection_flush(struct lease_server *server, struct lease_connection *connection)
 {
 	while (connection->unsent) {
-		int rc = send_now(connection, connection->unsent->bytes, connection->unsent->size,
-				  connection->unsent->fd);
+		struct lease_unsent *first = connection->unsent;
+		const struct packet_out out = {first->bytes, first->size};
+		int rc = send_now(connection, &out, first->fd);
 
 		if (rc)
 			return rc == -EAGAIN ? 0 : rc;
@@ -182,7 +158,7 @@ int connection_tell_events(struct lease_server *server, struct lease_connection 
 	put_levels(server, connection, &out);
 	recalls = put_recalls(server, connection, &out);
 	if ((connection->stale || recalls) && !connection->unsent)
-		rc = send_now(connection, out.bytes, out.used, -1);
+		rc = send_now(connection, &out, -1);
 	if (!rc) {
 		connection->stale = 0;
 		recalls = 0;
@@ -208,7 +184,10 @@ long connection_receive(struct lease_server *server, struct lease_connection *co
 			int *ret_fd)
 {
 	struct iovec into = {server->in, sizeof(server->in)};
-	union lease_control control;
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
 	struct msghdr message = {
 		.msg_iov = &into,
 		.msg_iovlen = 1,

@@ -61,7 +61,7 @@ static void turn_away(struct lease_server *server, int fd, int error)
 	server->stats.refused++;
 	packet_start(&out, server->out, PACKET_ANSWER);
 	packet_add_answer(&out, &answer, NULL);
-	if (send(fd, out.bytes, out.used, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+	if (packet_send(fd, &out, -1, MSG_DONTWAIT) < 0)
 		return;
 }
 

@@ -41,7 +41,7 @@ static void send_hello(int fd, const struct packet_out *out)
 {
 	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 
-	lib_send_packet(fd, out, self, 0); /* when it fails the answer says more */
+	packet_send(fd, out, self, 0); /* when it fails the answer says more */
 	if (self >= 0)
 		close(self);
 }
@@ -66,8 +66,7 @@ static int receive_answer(struct uw *uw, int fd, struct packet_in *ret_in)
 static int exchange(struct uw *uw, int socket, const struct packet_out *out, int fd,
 		    struct packet_in *ret_in)
 {
-	return lib_send_packet(socket, out, fd, 0) < 0 ? -ENOTCONN
-						       : receive_answer(uw, socket, ret_in);
+	return packet_send(socket, out, fd, 0) < 0 ? -ENOTCONN : receive_answer(uw, socket, ret_in);
 }
 
 static int say_hello(struct uw *uw, int fd)
@@ -197,7 +196,7 @@ static void watch_again(struct uw *uw)
 		memcpy(watch.watch.component, watcher->component, UW_NAME_MAX);
 		any |= !packet_add_request(&out, PACKET_WATCH, &watch);
 	}
-	if (any && send(uw->socket, out.bytes, out.used, MSG_NOSIGNAL) < 0)
+	if (any && packet_send(uw->socket, &out, -1, 0) < 0)
 		lib_disconnect(uw);
 }
 

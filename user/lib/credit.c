@@ -340,7 +340,7 @@ static bool tell_some(struct uw *uw, uint64_t now_us)
 	asked = told < PUT_MAX ? put_wanted(uw, now_us, &out) : 0;
 	if (!told && !asked)
 		return false;
-	if (send(uw->socket, out.bytes, out.used, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+	if (packet_send(uw->socket, &out, -1, MSG_DONTWAIT) < 0) {
 		if (errno != EAGAIN)
 			lib_disconnect(uw);
 		return false;

@@ -194,9 +194,6 @@ static inline bool lib_brings_fd(enum packet_op op)
 int lib_send_call(struct uw *uw, struct lib_call *call);
 bool lib_is_open(const struct lib_call *call, uint32_t i);
 
-/* One packet, with fd where that is not -1. As sendmsg(2). */
-long lib_send_packet(int socket, const struct packet_out *out, int fd, int flags);
-
 /* Frees a lease that nobody asked for any more; now, or when there is room to send. */
 void lib_give_back(struct uw *uw, uint64_t id);
 void lib_pay(struct uw *uw);

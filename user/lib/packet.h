@@ -5,14 +5,15 @@
  * packet with a reply to each, in their order; what comes later (a wait that ends, a level that
  * changes) comes in packets of its own, and so does a pool that is made. A packet carries one fd at
  * most: with HELLO, POOL_OFFER and TASK_BEGIN to uwd, with the reply that says that a pool is there
- * from it. Pure: encodes into and decodes from memory, and believes nothing: what was not written
- * by these functions is -EBADMSG. Used by both ends.
+ * from it. Pure but for packet_send(): encodes into and decodes from memory, and believes nothing:
+ * what was not written by these functions is -EBADMSG. Used by both ends.
  */
 #ifndef UW_LIB_PACKET_H
 #define UW_LIB_PACKET_H
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define PACKET_MAGIC     0x316c7775U /* "uwl1": another layout is another number */
 #define PACKET_ITEMS_MAX 512U
@@ -278,6 +279,10 @@ int packet_add_answer(struct packet_out *out, const union packet_answer *answer,
 int packet_add_event(struct packet_out *out, enum packet_event_op op,
 		     const union packet_event *event);
 int packet_add_gone(struct packet_out *out, uint64_t id);
+
+/* Sends it, with fd where that is not -1: nearly all go without, and of these the kernel has less
+ * to look at. As sendmsg(2), and never a signal. */
+ssize_t packet_send(int socket, const struct packet_out *out, int fd, int flags);
 
 /* ---- reading ---- */
 

@@ -83,32 +83,6 @@ int lib_lease_reserve(struct uw *uw)
 
 /* ---- sending ---- */
 
-static long send_with(int socket, const struct packet_out *out, int fd, int flags)
-{
-	struct iovec from = {out->bytes, out->used};
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = {.head = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
-	struct msghdr message = {
-		.msg_iov = &from,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-
-	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
-	return sendmsg(socket, &message, flags);
-}
-
-/* Nearly all go without an fd, and of these send(2) has less to look at. */
-long lib_send_packet(int socket, const struct packet_out *out, int fd, int flags)
-{
-	flags |= MSG_NOSIGNAL;
-	return fd < 0 ? send(socket, out->bytes, out->used, flags)
-		      : send_with(socket, out, fd, flags);
-}
-
 bool lib_is_open(const struct lib_call *call, uint32_t i)
 {
 	return !call->answer[i].reply.item.length; /* set by what came */
@@ -160,8 +134,8 @@ int lib_send_call(struct uw *uw, struct lib_call *call)
 		struct packet_out out;
 
 		put_call(uw, call, &out);
-		if (lib_send_packet(uw->socket, &out, call->passes ? call->passed : -1,
-				    MSG_DONTWAIT) >= 0)
+		if (packet_send(uw->socket, &out, call->passes ? call->passed : -1, MSG_DONTWAIT) >=
+		    0)
 			return 0;
 		if (errno != EAGAIN) {
 			lib_disconnect(uw);
@@ -188,7 +162,7 @@ static int send_free(struct uw *uw, uint64_t id)
 
 	packet_start(&out, bytes, PACKET_REQUESTS);
 	packet_add_request(&out, PACKET_FREE, &request);
-	if (send(uw->socket, out.bytes, out.used, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+	if (packet_send(uw->socket, &out, -1, MSG_DONTWAIT) >= 0)
 		return 0;
 	if (errno == EAGAIN)
 		return -EAGAIN;
