@@ -44,7 +44,7 @@
 #define FILES_ROOM_PART  32                /* of the limit is left free of them, at the least, */
 #define FILES_ROOM_MOST  16                /* and at the most */
 #define FILES_ROOM_MIN   (8 * MIB)
-#define FILES_AHEAD_US   (500 * US_PER_MS) /* of growth: until what is asked for now is done */
+#define FILES_AHEAD_US   (500 * US_PER_MS) /* of growth: as long as one reclaim of them may take */
 
 /* One wish to take memory from a component. */
 struct reclaim_wish {
