@@ -58,7 +58,7 @@ struct hour {
 /* Over all hours. */
 static struct totals {
 	uint64_t hours, freezes, reclaims, jobs_ended, jobs_left, ooms;
-	uint32_t longest_wait_s, longest_owed_s, most_swings;
+	uint32_t longest_wait_s, longest_owed_s, most_swings, standing_s;
 	uint32_t idle, unpaid, swinging, killed, left;
 } totals;
 
@@ -354,8 +354,26 @@ static void judge_swings(struct hour *hour)
 	}
 }
 
+/* Jobs are there, and none of them runs. */
+static void count_standing(const struct plant *plant)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < plant->leaf_count; i++) {
+		const struct plant_leaf *leaf = &plant->leaf[i];
+
+		if (!leaf->populated || !leaf->component)
+			continue;
+		if (!leaf->frozen)
+			return;
+		any = true;
+	}
+	totals.standing_s += any;
+}
+
 static void judge(struct hour *hour)
 {
+	count_standing(&hour->plant);
 	judge_waits(hour);
 	judge_debts(hour);
 	judge_kills(hour);
@@ -454,12 +472,13 @@ static void test_hours_of_hostile_load(void **data)
 		run_hour(seed);
 	fprintf(stderr,
 		"%llu hours: %llu jobs ended, %llu were left; %llu freezes, %llu reclaims; "
-		"longest wait %u s, longest debt %u s, most swings %u in 9 minutes; "
+		"longest wait %u s, all stood still for %u s, longest debt %u s, most swings %u in 9 minutes; "
 		"%llu killed by the kernel with RAM and swap full\n",
 		(unsigned long long)hours, (unsigned long long)totals.jobs_ended,
 		(unsigned long long)totals.jobs_left, (unsigned long long)totals.freezes,
-		(unsigned long long)totals.reclaims, totals.longest_wait_s, totals.longest_owed_s,
-		totals.most_swings, (unsigned long long)(totals.ooms - totals.killed));
+		(unsigned long long)totals.reclaims, totals.longest_wait_s, totals.standing_s,
+		totals.longest_owed_s, totals.most_swings,
+		(unsigned long long)(totals.ooms - totals.killed));
 	assert_int_equal(totals.idle, 0);
 	assert_int_equal(totals.unpaid, 0);
 	assert_int_equal(totals.swinging, 0);

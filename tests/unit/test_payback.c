@@ -196,6 +196,71 @@ static void test_payback_goes_on_in_pieces(void **data)
 	assert_true(a->amount <= 16 * MIB);
 }
 
+/* An owner comes back, and of two that borrowed the smaller one is stopped, which grows. */
+static struct leaf_sample *stop_the_smaller(struct fixture *f, uint64_t bytes)
+{
+	struct leaf_sample *small;
+
+	lend_all_but(f, 60 * MIB);
+	small = fixture_sibling(f, HOG, bytes);
+	fixture_run(f, US_PER_SEC);
+	while (!fixture_find(f, ACTION_FREEZE, HOG)) {
+		assert_true(f->frame.component[REDIS].current_bytes < 300 * MIB);
+		small->current_bytes += MIB;
+		fixture_use(f, HOG, f->frame.component[HOG].current_bytes);
+		fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes + 4 * MIB);
+		fixture_next(f, 100 * US_PER_MS);
+	}
+	assert_true(small->frozen);
+	assert_false(f->frame.leaf[HOG].frozen);
+	return small;
+}
+
+static void owner_goes_on(struct fixture *f)
+{
+	fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes + MIB);
+	fixture_next(f, 100 * US_PER_MS);
+}
+
+static void test_who_stands_still_with_nothing_left_does_not_pay_for_all(void **data)
+{
+	struct fixture *f = *data;
+	struct leaf_sample *small = stop_the_smaller(f, 20 * MIB);
+
+	small->swap_bytes = 19 * MIB;
+	small->current_bytes = MIB;
+	fixture_use(f, HOG, f->frame.component[HOG].current_bytes - 19 * MIB);
+	for (int tick = 0; tick < 100 && !f->frame.leaf[HOG].frozen; tick++)
+		owner_goes_on(f);
+	assert_true(f->frame.leaf[HOG].frozen);
+}
+
+/* What the next reclaim of the debtor is to take it from, if the last of such brought nothing. */
+static uint64_t next_asked(struct fixture *f, uint64_t gives_nothing)
+{
+	const struct action *a;
+
+	do {
+		for (uint32_t i = 0; i < f->frame.outcome_count; i++)
+			if (f->frame.outcome[i].leaf == gives_nothing)
+				f->frame.outcome[i].done = 0;
+		owner_goes_on(f);
+		a = fixture_find(f, ACTION_RECLAIM, HOG);
+	} while (!a);
+	return a->leaf;
+}
+
+static void test_who_stands_still_and_gives_nothing_is_passed_over(void **data)
+{
+	struct fixture *f = *data;
+	const struct leaf_sample *small = stop_the_smaller(f, 20 * MIB);
+	uint64_t asked = small->cgid;
+
+	for (int reclaims = 0; reclaims < 4 && asked == small->cgid; reclaims++)
+		asked = next_asked(f, small->cgid);
+	assert_int_not_equal(asked, small->cgid);
+}
+
 #define FIXTURE_TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -210,6 +275,8 @@ int main(void)
 		FIXTURE_TEST(test_debtor_that_waits_for_its_pages_is_frozen_whatever_their_age),
 		FIXTURE_TEST(test_owner_that_comes_back_calls_for_no_more_than_it_took_before),
 		FIXTURE_TEST(test_payback_goes_on_in_pieces),
+		FIXTURE_TEST(test_who_stands_still_with_nothing_left_does_not_pay_for_all),
+		FIXTURE_TEST(test_who_stands_still_and_gives_nothing_is_passed_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -241,7 +241,7 @@ static void brake_component(struct step *step, uint32_t i)
 {
 	const struct policy_conf *conf = &step->config->policy;
 	struct component_state *cs = &step->state->component[i];
-	bool due = payback_is_due(step, i) && !cs->frozen_leaves;
+	bool due = payback_is_due(step, i) && !freeze_largest(step, i);
 	struct leaf_state *leaf;
 
 	if (is_held(step, i) || breath_goes_on(step, i) || (!is_at_threshold(step, cs) && !due))

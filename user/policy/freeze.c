@@ -448,6 +448,7 @@ bool freeze_leaf(struct step *step, struct leaf_state *leaf, enum freeze_cause c
 	if (!stop(step, leaf, cause, step->now_us + max_us, why))
 		return false;
 	leaf->frozen_us = step->now_us;
+	leaf->exhausted_until_us = 0;
 	if (cause == FREEZE_CLIENT)
 		return true;
 	count_freeze(step, leaf);
@@ -463,6 +464,7 @@ bool freeze_again(struct step *step, struct leaf_state *leaf, enum freeze_cause 
 	if (!stop(step, leaf, cause, step->now_us + max_us, why))
 		return false;
 	leaf->frozen_us = step->now_us;
+	leaf->exhausted_until_us = 0;
 	signal_forget_trend(&step->state->component[leaf->component].signal, step->now_us);
 	return true;
 }
@@ -493,9 +495,9 @@ bool thaw_leaf(struct step *step, struct leaf_state *leaf, struct why why)
 	return true;
 }
 
-const struct leaf_state *freeze_find(const struct step *step, uint32_t component, uint64_t cgid)
+struct leaf_state *freeze_find(const struct step *step, uint32_t component, uint64_t cgid)
 {
-	const struct leaf_state *leaf = cgid ? leaf_find(step->state, cgid) : NULL;
+	struct leaf_state *leaf = cgid ? leaf_find(step->state, cgid) : NULL;
 
 	return leaf && leaf->component == component && leaf->cause != FREEZE_NOT &&
 			       !leaf->thaw_sent_us
@@ -551,7 +553,8 @@ const struct leaf_state *freeze_largest(const struct step *step, uint32_t compon
 
 		if (!leaf->cgid || leaf->component != component || leaf->cause == FREEZE_NOT ||
 		    leaf->current_bytes < LEFT_IN_IT || leaf->thaw_sent_us ||
-		    leaf->page_in_id != ID_NONE || leaf->cgid == step->state->turn.leaf)
+		    step->now_us < leaf->exhausted_until_us || leaf->page_in_id != ID_NONE ||
+		    leaf->cgid == step->state->turn.leaf)
 			continue;
 		if (!best || gives_before(leaf, best, first))
 			best = leaf;

@@ -63,7 +63,7 @@ static inline uint64_t leaf_solid_bytes(const struct leaf_state *leaf)
 struct leaf_state *leaf_of(const struct step *step, const struct leaf_sample *sample);
 
 /* That leaf of the component while uwd keeps it frozen, or NULL. */
-const struct leaf_state *freeze_find(const struct step *step, uint32_t component, uint64_t cgid);
+struct leaf_state *freeze_find(const struct step *step, uint32_t component, uint64_t cgid);
 
 /* Of those of a component that stand still until there is room, who has waited longest; NULL:
  * nobody does. */

@@ -56,15 +56,44 @@ struct reclaim_wish {
 	bool files;                    /* alone, whoever stands still */
 };
 
-static void take_outcome(struct component_state *cs, const struct outcome *o, bool runs,
-			 uint64_t now_us)
+/* True when so many in a row have brought little that it is let be. */
+static bool has_no_more(uint32_t *count, const struct outcome *o)
+{
+	*count = o->done >= o->asked / 4 ? 0 : *count + 1;
+	if (*count < SHORT_MAX)
+		return false;
+	*count = 0;
+	return true;
+}
+
+/* Who stands still and gives nothing is no reason not to ask the next. */
+static void judge_leaf(struct leaf_state *leaf, const struct outcome *o, uint64_t now_us)
+{
+	uint32_t count = leaf->short_count;
+
+	if (has_no_more(&count, o))
+		leaf->exhausted_until_us = now_us + EXHAUSTED_US;
+	leaf->short_count = (uint8_t)count;
+}
+
+static void judge_component(struct reclaim_state *r, const struct outcome *o, uint64_t now_us)
+{
+	if (!has_no_more(&r->short_count, o))
+		return;
+	r->exhausted_until_us = now_us + EXHAUSTED_US;
+	r->requested_bytes = 0;
+}
+
+/* stands: of whom alone it was taken, or NULL. */
+static void take_outcome(struct component_state *cs, const struct outcome *o,
+			 struct leaf_state *stands, uint64_t now_us)
 {
 	struct reclaim_state *r = &cs->reclaim;
 
 	r->id = ID_NONE;
 	r->requested_bytes = sub_sat(r->requested_bytes, o->done);
-	payoff_begin(cs, o->tier, o->done, runs && !r->files, now_us);
-	if (runs)
+	payoff_begin(cs, o->tier, o->done, !stands && !r->files, now_us);
+	if (!stands)
 		idle_note_freed(cs, o->done, now_us);
 	if (o->error == ECANCELED)
 		return; /* taken back for something more urgent: says nothing of the donor */
@@ -73,13 +102,10 @@ static void take_outcome(struct component_state *cs, const struct outcome *o, bo
 			r->files_rest_us = now_us + EXHAUSTED_US;
 		return;
 	}
-	if (o->done >= o->asked / 4) {
-		r->short_count = 0;
-	} else if (++r->short_count >= SHORT_MAX) {
-		r->short_count = 0;
-		r->exhausted_until_us = now_us + EXHAUSTED_US;
-		r->requested_bytes = 0;
-	}
+	if (stands)
+		judge_leaf(stands, o, now_us);
+	else
+		judge_component(r, o, now_us);
 }
 
 void reclaim_take(struct step *step)
@@ -93,7 +119,7 @@ void reclaim_take(struct step *step)
 		for (uint32_t i = 0; i < frame->outcome_count && i < FRAME_OUTCOMES_MAX; i++)
 			if (r->id != ID_NONE && frame->outcome[i].id == r->id)
 				take_outcome(cs, &frame->outcome[i],
-					     !freeze_find(step, k, frame->outcome[i].leaf),
+					     freeze_find(step, k, frame->outcome[i].leaf),
 					     step->now_us);
 		if (r->id != ID_NONE && step->now_us > r->until_us + LOST_AFTER_US)
 			r->id = ID_NONE;

@@ -178,8 +178,10 @@ struct leaf_state {
 	uint8_t asked; /* of requests.c: 1 + what a client asked for, and the plan had no room */
 	uint64_t born_us, seen_us, current_bytes, swap_bytes, leased_bytes;
 	bool spare_known;
-	bool freezable;       /* as who runs in it says, */
-	uint8_t priority;     /* and 0 where it says nothing */
+	bool freezable;              /* as who runs in it says, */
+	uint8_t priority;            /* and 0 where it says nothing */
+	uint8_t short_count;         /* reclaims of it in a row that brought little; after that */
+	uint64_t exhausted_until_us; /* others are asked */
 	uint64_t spare_bytes; /* of current: files that the kernel drops at once, unless missed */
 	uint64_t size_bytes;  /* without these, with what it has in swap: growth at its limit */
 	int64_t growth_per_s; /* of its size */
