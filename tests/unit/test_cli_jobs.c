@@ -135,12 +135,16 @@ static void test_one_job_is_shown_at_length(void **state)
 	assert_string_equal(old, record_80);
 }
 
-/* 23 hours is what the scheduler counts with, and no promise of anybody's. */
-static void test_a_job_without_a_time_is_not_expected_to_end(void **state)
+/* Of one without a time it is what its key took, and nobody's promise. */
+static void test_when_a_job_is_expected_to_end_says_by_whose_word(void **state)
 {
 	static const struct {
-		const char *time, *want;
-	} rows[] = {{"null", NULL}, {"90000000000", "  expected   to end in about 23h\n"}};
+		const char *end, *time, *want;
+	} rows[] = {
+		{"null", "null", NULL},
+		{"82800000000", "null", "  expected   to end in about 23h, as others of its key\n"},
+		{"82800000000", "90000000000", "  expected   to end in about 23h\n"},
+	};
 	struct fake *fake = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -150,8 +154,8 @@ static void test_a_job_without_a_time_is_not_expected_to_end(void **state)
 			asprintf(
 				&answer,
 				"{\"ended\": null, \"queued\": {\"id\": 1, \"state\": \"running\", "
-				"\"end_in_us\": 82800000000, \"time_us\": %s}}",
-				rows[i].time) > 0);
+				"\"end_in_us\": %s, \"time_us\": %s}}",
+				rows[i].end, rows[i].time) > 0);
 		fake->answer[IPC_QUEUE][0] =
 			"{\"jobs\": [{\"id\": 1}], \"total\": 1, \"next\": null}";
 		fake->answer[IPC_JOB][0] = answer;
@@ -428,7 +432,7 @@ int main(void)
 		TEST(test_queue_is_read_page_by_page),
 		TEST(test_filters_reach_uwd),
 		TEST(test_one_job_is_shown_at_length),
-		TEST(test_a_job_without_a_time_is_not_expected_to_end),
+		TEST(test_when_a_job_is_expected_to_end_says_by_whose_word),
 		TEST(test_a_job_whose_start_is_not_known_has_its_place),
 		TEST(test_an_array_is_shown_as_a_table),
 		TEST(test_changes_are_told_one_by_one),

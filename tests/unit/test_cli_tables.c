@@ -204,13 +204,15 @@ static void test_queue_fits_the_terminal(void **state)
 	assert_memory_equal(piped, queue_pipe, 60);
 }
 
-/* Nobody knows when a job ends that promised nothing; one that is over its time is late. */
+/* When a job ends that promised nothing is a guess, if anything is known of its key; one that is
+ * over its time is late. */
 static void test_queue_says_when_it_ends_and_how_late_it_is(void **state)
 {
 	static const struct {
 		const char *times, *end, *why;
 	} rows[] = {
-		{"\"time_us\": null, \"end_in_us\": 82800000000", "-", ""},
+		{"\"time_us\": null, \"end_in_us\": null", "-", ""},
+		{"\"time_us\": null, \"end_in_us\": 240000000", "~4min", "ends in ~4min"},
 		{"\"time_us\": 600000000, \"end_in_us\": 120000000", "2min", "ends in 2min"},
 		{"\"time_us\": 600000000, \"end_in_us\": 0", "3min late", "3min late"},
 	};
@@ -235,6 +237,21 @@ static void test_queue_says_when_it_ends_and_how_late_it_is(void **state)
 		snprintf(want, sizeof(want), " %s ", rows[i].end);
 		assert_non_null(strstr(strchr(wide, '\n'), want));
 	}
+}
+
+/* A job that waits and promised no time ends when its key's runs say. */
+static void test_queue_guesses_the_end_of_one_that_waits(void **state)
+{
+	AUTO_FREE char *table = table_of(
+		queue_print,
+		"[{\"id\": 1, \"state\": \"queued\", \"name\": \"x\", \"component\": \"c\", "
+		"\"user\": 0, \"start_wall_us\": null, \"start_in_us\": 120000000, "
+		"\"end_in_us\": 360000000, \"time_us\": null, \"why\": {\"reason\": "
+		"\"memory\", \"text\": \"t\"}}]",
+		150);
+
+	(void)state;
+	assert_non_null(strstr(table, "in 2min  ~6min"));
 }
 
 static void test_no_control_character_reaches_the_terminal(void **state)
@@ -373,6 +390,7 @@ int main(void)
 		cmocka_unit_test(test_an_arrays_id_matches_all_of_it),
 		cmocka_unit_test(test_queue_fits_the_terminal),
 		cmocka_unit_test(test_queue_says_when_it_ends_and_how_late_it_is),
+		cmocka_unit_test(test_queue_guesses_the_end_of_one_that_waits),
 		cmocka_unit_test(test_no_control_character_reaches_the_terminal),
 		cmocka_unit_test(test_history_fits_the_terminal),
 		cmocka_unit_test(test_recommend_shows_what_would_have_served),

@@ -68,15 +68,21 @@ static const char *position_text(const json_t *job, char buf[static JOB_TEXT_LEN
 	return buf;
 }
 
-/* Without a time that was promised nobody knows; one that is over is late. */
+/* Without a time that was promised it is a guess, by what its key took; one that is over its time
+ * is late. */
 static const char *end_text(const json_t *job, uint64_t now_us, char buf[static JOB_TEXT_LEN])
 {
 	uint64_t left_us = json_get_u64(job, "end_in_us");
 	uint64_t time_us = json_get_u64(job, "time_us");
 	uint64_t start_us = json_get_u64(job, "start_wall_us");
+	char time[JOB_TEXT_LEN];
 
-	if (left_us == UINT64_MAX || time_us == UINT64_MAX)
+	if (left_us == UINT64_MAX)
 		return "-";
+	if (time_us == UINT64_MAX) {
+		snprintf(buf, JOB_TEXT_LEN, "~%.20s", job_text_time(job, "end_in_us", time));
+		return buf;
+	}
 	if (left_us || start_us == UINT64_MAX || now_us < start_us + time_us)
 		return job_text_time(job, "end_in_us", buf);
 	return job_text_span(now_us - start_us - time_us, " late", buf);

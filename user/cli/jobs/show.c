@@ -134,8 +134,8 @@ static void print_priority(const struct screen *screen, const json_t *job)
 	line(screen, "priority", text);
 }
 
-/* Of who promised no time nobody knows when it ends, and so of who waits for that when it starts.
- */
+/* Where nothing is known of who promised no time, nobody knows when it ends, and so of who waits
+ * for that when it starts. */
 static void print_expected(const struct screen *screen, const json_t *job)
 {
 	char time[JOB_TEXT_LEN], text[128];
@@ -148,10 +148,11 @@ static void print_expected(const struct screen *screen, const json_t *job)
 	} else if (position != UINT64_MAX) {
 		snprintf(text, sizeof(text), "nobody knows when, at position %" PRIu64, position);
 		line(screen, "expected", text);
-	} else if (json_get_u64(job, "end_in_us") != UINT64_MAX &&
-		   json_get_u64(job, "time_us") != UINT64_MAX) {
-		snprintf(text, sizeof(text), "to end in about %s",
-			 job_text_time(job, "end_in_us", time));
+	} else if (json_get_u64(job, "end_in_us") != UINT64_MAX) {
+		snprintf(text, sizeof(text), "to end in about %s%s",
+			 job_text_time(job, "end_in_us", time),
+			 json_get_u64(job, "time_us") == UINT64_MAX ? ", as others of its key"
+								    : "");
 		line(screen, "expected", text);
 	}
 }
