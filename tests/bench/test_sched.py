@@ -5,6 +5,7 @@ import unittest
 from xml.etree import ElementTree
 
 import sched_bench
+import sched_bound
 import sched_page
 
 
@@ -66,6 +67,32 @@ class TestFigures(unittest.TestCase):
     def test_the_worst_seed_and_the_longest_wait_are_of_all_runs(self):
         metric = sched_bench.metric_of({"jobs": 1, "mean": answer(2, 6), "runs": [answer(1, 9), answer(3, 3)]})
         self.assertEqual((metric["wait_s"], metric["worst_seed_wait_s"], metric["wait_max_s"]), (2, 3, 9))
+
+
+class TestBound(unittest.TestCase):
+    def test_a_try_that_fails_wastes_all_it_had_and_the_next_has_twice_as_much(self):
+        task = ("k", 10, 100, 50, 0)
+        self.assertEqual(sched_bound.cost(task, 60), (100, 0))
+        self.assertEqual(sched_bound.cost(task, 20), ((20 + 40 + 80 - 50) * 10, 2))
+        self.assertEqual(sched_bound.cost(task, 40), ((40 + 80 - 50) * 10, 1))
+        self.assertEqual(sched_bound.cost(task, 1000), (500, 0))
+
+    def test_the_nearest_are_those_of_the_nearest_inputs_without_oneself(self):
+        tasks = [("k", 1, 100, peak, size) for peak, size in ((50, 1), (7, 10), (5, 11), (6, 30))]
+        self.assertEqual(sched_bound.nearest(tasks)[2], [7, 50, 50, 7])
+
+    def test_keys_whose_rule_is_exact_waste_nothing_but_their_first_run(self):
+        alike = [("a", 3600, 1024, 512, 0)] * 200
+        by_share = [("b", 3600, asked, asked / 2, 0) for asked in range(100, 300)]
+        by_input = [("c", 3600, 1024, 100 + 2 * size, size) for size in range(1, 201)]
+        self.assertAlmostEqual(sched_bound.bound(alike + by_share), 0)
+        self.assertLess(sched_bound.bound(alike + by_share + by_input), 512 * 2**20 / 1e9)
+
+    def test_what_no_rule_tells_is_wasted_and_failures_are_no_way_out(self):
+        tasks = [("k", 3600, 1000, 500 + i * 379 % 500, 0) for i in range(400)]
+        least, by_most = sched_bound.bound(tasks), sum(1000 - task[3] for task in tasks) * 2**20 / 1e9
+        self.assertGreater(least, by_most / 2)
+        self.assertLess(least, by_most)
 
 
 class TestPage(unittest.TestCase):
