@@ -71,12 +71,27 @@ static void test_what_a_recording_says_cannot_steer_the_terminal(void **state)
 	assert_non_null(strstr(json, "freeze ml/?[2Jleaf?"));
 }
 
+static json_t *leaf_of(const json_t *root, uint64_t cgid)
+{
+	const json_t *leaves = json_object_get(json_object_get(root, "effect"), "leaves");
+	json_t *leaf;
+	size_t i;
+
+	json_array_foreach (leaves, i, leaf) {
+		if (json_integer_value(json_object_get(leaf, "cgid")) == (json_int_t)cgid)
+			return leaf;
+	}
+	fail_msg("no leaf %llu", (unsigned long long)cgid);
+	return NULL;
+}
+
 /* The recorded machine again, beside a simulated one with more swap. */
 static void test_effect_is_shown_beside_what_was_recorded(void **state)
 {
 	static const char golden[] = "tests/sim/golden/turns.recording";
 	AUTO_FREE char *text = NULL, *json = NULL, *said = NULL, *said_again = NULL;
 	AUTO_JSON json_t *root = NULL;
+	json_t *leaf;
 	json_int_t stood_us = 0;
 
 	(void)state;
@@ -87,10 +102,97 @@ static void test_effect_is_shown_beside_what_was_recorded(void **state)
 		UWCTL_LINE(0, &json, &said_again, "replay", golden, "--swap", "4G", "--json"),
 		CLI_OK);
 	root = json_loads(json, 0, NULL);
-	assert_int_equal(json_unpack(root, "{s:{s:{s:{s:{s:I}}}}}", "effect", "leaves", "ml/leaf0",
-				     "recorded", "stood_us", &stood_us),
-			 0);
+	leaf = leaf_of(root, 1000);
+	assert_string_equal(json_string_value(json_object_get(leaf, "name")), "leaf0");
+	assert_string_equal(json_string_value(json_object_get(leaf, "component")), "ml");
+	assert_int_equal(json_unpack(leaf, "{s:{s:I}}", "recorded", "stood_us", &stood_us), 0);
 	assert_true(stood_us > 5 * 1000 * 1000);
+}
+
+static void put_frame(struct record_writer *writer, uint64_t at_us)
+{
+	static const struct plan nothing;
+	static struct frame frame;
+
+	frame = (struct frame){.kind = FRAME_FULL,
+			       .now_us = at_us,
+			       .sequence = at_us / US_PER_SEC,
+			       .component_count = 1};
+	frame.host = (struct host_sample){
+		.valid = true, .total_bytes = 1ULL << 30, .available_bytes = 1ULL << 29};
+	frame.leaves_valid = true;
+	for (uint32_t i = 0; i < 2; i++)
+		frame.leaf[frame.leaf_count++] = (struct leaf_sample){
+			.cgid = 7 + i, .populated = true, .current_bytes = 64 << 20};
+	assert_true(record_put_frame(writer, &frame, at_us));
+	assert_true(record_put_plan(writer, &nothing));
+}
+
+/* Two leaves of one name for five seconds, and one frame by another configuration. */
+static void record_reload(const char *path)
+{
+	static uint64_t bytes[(RECORD_HEAD_BYTES + RECORD_SLOT_BYTES) / 8];
+	static const char reloaded[] = "[component ml]\nshare = 20%\n";
+	static struct record_writer writer;
+	struct record_head head = {.version = RECORD_VERSION, .slot_bytes = RECORD_SLOT_BYTES};
+	struct record_begin about = {.wall_us = 1, .version = "test"};
+	char schema[RECORD_SCHEMA_MAX];
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	about.schema_bytes = record_schema_print(schema, sizeof(schema));
+	memcpy(head.magic, RECORD_MAGIC, sizeof(head.magic));
+	memcpy(bytes, &head, sizeof(head));
+	record_slot_begin(&writer, bytes + RECORD_HEAD_BYTES / 8, RECORD_SLOT_BYTES, 1, 0, 1);
+	assert_true(record_put_begin(&writer, &about, schema));
+	assert_true(record_put_config(&writer, (1ULL << 30), config, sizeof(config) - 1));
+	for (uint64_t cgid = 7; cgid <= 8; cgid++)
+		assert_true(record_put_leaf(&writer,
+					    &(struct record_leaf){.cgid = cgid, .name = "job"}));
+	for (uint64_t at_us = US_PER_SEC; at_us <= 5 * US_PER_SEC; at_us += US_PER_SEC)
+		put_frame(&writer, at_us);
+	assert_true(record_put_config(&writer, (1ULL << 30), reloaded, sizeof(reloaded) - 1));
+	put_frame(&writer, 6 * US_PER_SEC);
+	assert_int_equal(fwrite(bytes, sizeof(bytes), 1, file), 1);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* A configuration that was reloaded just before the copy leaves what was before to be told. */
+static void test_effect_is_of_the_last_stretch_that_tells_something(void **state)
+{
+	const struct fake *fake = *state;
+	AUTO_FREE char *json = NULL, *said = NULL;
+	AUTO_JSON json_t *root = NULL;
+	char path[80];
+
+	snprintf(path, sizeof(path), "%s/recording", fake->folder);
+	record_reload(path);
+	UWCTL_LINE(0, &json, &said, "replay", path, "--effect", "--json");
+	unlink(path);
+	assert_string_equal(said, "");
+	root = json_loads(json, 0, NULL);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(root, "effect"), "span_us")),
+		4 * US_PER_SEC);
+}
+
+static void test_leaves_of_one_name_are_told_apart(void **state)
+{
+	const struct fake *fake = *state;
+	AUTO_FREE char *text = NULL, *json = NULL, *said = NULL, *said_again = NULL;
+	AUTO_JSON json_t *root = NULL;
+	char path[80];
+
+	snprintf(path, sizeof(path), "%s/recording", fake->folder);
+	record_reload(path);
+	UWCTL_LINE(80, &text, &said, "replay", path, "--effect");
+	UWCTL_LINE(0, &json, &said_again, "replay", path, "--effect", "--json");
+	unlink(path);
+	assert_non_null(strstr(text, "ml/job (7)"));
+	assert_non_null(strstr(text, "ml/job (8)"));
+	root = json_loads(json, 0, NULL);
+	assert_string_equal(json_string_value(json_object_get(leaf_of(root, 7), "name")), "job");
+	assert_string_equal(json_string_value(json_object_get(leaf_of(root, 8), "name")), "job");
 }
 
 static void test_swap_is_a_size(void **state)
@@ -191,6 +293,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_what_a_recording_says_cannot_steer_the_terminal),
 		TEST(test_effect_is_shown_beside_what_was_recorded),
+		TEST(test_effect_is_of_the_last_stretch_that_tells_something),
+		TEST(test_leaves_of_one_name_are_told_apart),
 		TEST(test_swap_is_a_size),
 		TEST(test_recording_is_not_written_into_what_others_have),
 		TEST(test_recording_is_for_who_writes_it_whatever_was_there),

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/units.h"
 #include "user/conf/conf.h"
@@ -22,6 +23,7 @@
 #define WANTED_LEAST  (64 * KIB) /* something to touch */
 #define FILE_ROUND_US (10 * US_PER_SEC)
 #define GAP_US        (60 * US_PER_SEC) /* longer is of a machine that slept, or of lost frames */
+#define SPAN_LEAST_US STEP_US           /* of a stretch; a shorter one tells nothing */
 #define COLD_PART     20
 #define BACK_PART     4
 
@@ -299,7 +301,25 @@ static bool goes_on(const struct demand *demand, const struct recording *r)
 	       r->frame.now_us > demand->last_us && r->frame.now_us - demand->last_us < GAP_US;
 }
 
-static int take_frame(struct demand *demand, const struct recording *r, struct uw_err *err)
+static uint64_t span_us(const struct demand *demand)
+{
+	return demand->last_us - demand->first_us;
+}
+
+/* What is told of when the stretch that begins now does not come to anything. */
+static void set_aside(struct demand *demand, struct demand *former)
+{
+	if (span_us(demand) < SPAN_LEAST_US && span_us(demand) <= span_us(former)) {
+		forget(demand);
+		return;
+	}
+	forget(former);
+	*former = *demand;
+	*demand = (struct demand){0};
+}
+
+static int take_frame(struct demand *demand, struct demand *former, const struct recording *r,
+		      struct uw_err *err)
 {
 	const struct frame *f = &r->frame;
 	int rc;
@@ -307,7 +327,7 @@ static int take_frame(struct demand *demand, const struct recording *r, struct u
 	if (r->thin || !r->config || f->kind != FRAME_FULL || !f->leaves_valid || !f->host.valid)
 		return 0;
 	if (!goes_on(demand, r)) {
-		forget(demand);
+		set_aside(demand, former);
 		rc = take_config(demand, r, err);
 		if (rc)
 			return rc;
@@ -357,19 +377,38 @@ static int finish_leaf(struct demand *demand, struct demand_leaf *leaf)
 	return rc;
 }
 
-int demand_read(struct demand *demand, struct recording *recording, struct uw_err *err)
+static int read_stretches(struct demand *demand, struct demand *former, struct recording *recording,
+			  struct uw_err *err)
 {
 	int rc = 0;
 
-	*demand = (struct demand){0};
 	recording_rewind(recording);
 	while (!rc && recording_next(recording)) {
 		if (recording->kind == RECORD_FRAME)
-			rc = take_frame(demand, recording, err);
+			rc = take_frame(demand, former, recording, err);
 		else if (recording->kind == RECORD_PLAN && demand->frames)
 			take_plan(demand, &recording->plan);
 	}
-	if (!rc && demand->first_us == demand->last_us)
+	/* A reload just before the copy begins one of a frame or two. */
+	if (span_us(demand) < SPAN_LEAST_US && span_us(former) > span_us(demand)) {
+		forget(demand);
+		*demand = *former;
+		*former = (struct demand){0};
+	}
+	forget(former);
+	return rc;
+}
+
+int demand_read(struct demand *demand, struct recording *recording, struct uw_err *err)
+{
+	AUTO_FREE struct demand *former = calloc(1, sizeof(*former));
+	int rc;
+
+	*demand = (struct demand){0};
+	if (!former)
+		return err_set(err, -ENOMEM, "out of memory");
+	rc = read_stretches(demand, former, recording, err);
+	if (!rc && !span_us(demand))
 		return err_set(err, -ENODATA, "no stretch that is recorded in full");
 	for (uint32_t i = 0; !rc && i < demand->leaves; i++)
 		if (finish_leaf(demand, &demand->leaf[i]) < 0)

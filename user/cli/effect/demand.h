@@ -76,7 +76,8 @@ struct demand {
 	uint32_t text_len;
 };
 
-/* Of the last stretch that is recorded in full under one configuration. 0; -ENODATA when there is
+/* Of the last stretch of a second or more that is recorded in full under one configuration; where
+ * there is none, of the longest. 0; -ENODATA when there is
  * none, -ENOMEM, or -EINVAL for a configuration that cannot be read. demand_done in any case. */
 int demand_read(struct demand *demand, struct recording *recording, struct uw_err *err);
 void demand_done(struct demand *demand);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/units.h"
@@ -104,15 +105,34 @@ static void cell_end(struct table *table, const struct effect_leaf *leaf)
 		table_cell(table, PAINT_DIM, "-");
 }
 
+static const char *component_of(const struct view *view, uint32_t i)
+{
+	return view->demand.config.component[view->demand.leaf[i].component].name;
+}
+
+/* Who is started again under its name is another leaf. */
+static bool has_namesake(const struct view *view, uint32_t i)
+{
+	const struct demand *demand = &view->demand;
+
+	for (uint32_t k = 0; k < demand->leaves; k++)
+		if (k != i && demand->leaf[k].component == demand->leaf[i].component &&
+		    !strcmp(demand->leaf[k].name, demand->leaf[i].name))
+			return true;
+	return false;
+}
+
 static void leaf_text(const struct view *view, uint32_t i, char *buf, size_t size)
 {
 	const struct demand_leaf *leaf = &view->demand.leaf[i];
-	const char *component = view->demand.config.component[leaf->component].name;
 
-	if (*leaf->name)
-		snprintf(buf, size, "%s/%s", component, leaf->name);
+	if (!*leaf->name)
+		snprintf(buf, size, "%s/%" PRIu64, component_of(view, i), leaf->cgid);
+	else if (has_namesake(view, i))
+		snprintf(buf, size, "%s/%s (%" PRIu64 ")", component_of(view, i), leaf->name,
+			 leaf->cgid);
 	else
-		snprintf(buf, size, "%s/%" PRIu64, component, leaf->cgid);
+		snprintf(buf, size, "%s/%s", component_of(view, i), leaf->name);
 }
 
 static void cell_work(struct table *table, const struct effect_leaf *leaf)
@@ -204,11 +224,25 @@ static json_t *leaf_json(const struct effect_leaf *leaf)
 			 "killed", leaf->killed);
 }
 
+/* An entry of a list, and not by its name: there may be two of one name. */
+static json_t *entry_json(const struct view *view, uint32_t i)
+{
+	const struct demand_leaf *leaf = &view->demand.leaf[i];
+	char name[RECORD_LEAF_LEN];
+	json_t *entry;
+
+	snprintf(name, sizeof(name), "%s", leaf->name);
+	entry = json_pack("{s:s, s:s, s:I}", "component", component_of(view, i), "name",
+			  screen_clean(name), "cgid", (json_int_t)leaf->cgid);
+	for (int way = 0; way < view->ways; way++)
+		json_object_set_new(entry, way_name[way], leaf_json(&view->way[way]->leaf[i]));
+	return entry;
+}
+
 static json_t *make_json(const struct view *view)
 {
 	const struct demand *demand = &view->demand;
-	json_t *components = json_object(), *leaves = json_object();
-	char name[TABLE_CELL_LEN];
+	json_t *components = json_object(), *leaves = json_array();
 
 	for (uint32_t i = 0; i < demand->config.component_count; i++) {
 		json_t *ways = json_object();
@@ -218,15 +252,8 @@ static json_t *make_json(const struct view *view)
 					    component_json(&view->way[way]->component[i]));
 		json_object_set_new(components, demand->config.component[i].name, ways);
 	}
-	for (uint32_t i = 0; i < demand->leaves; i++) {
-		json_t *ways = json_object();
-
-		for (int way = 0; way < view->ways; way++)
-			json_object_set_new(ways, way_name[way],
-					    leaf_json(&view->way[way]->leaf[i]));
-		leaf_text(view, i, name, sizeof(name));
-		json_object_set_new(leaves, screen_clean(name), ways);
-	}
+	for (uint32_t i = 0; i < demand->leaves; i++)
+		json_array_append_new(leaves, entry_json(view, i));
 	return json_pack("{s:I, s:o, s:o, s:I}", "span_us",
 			 (json_int_t)(demand->last_us - demand->first_us), "components", components,
 			 "leaves", leaves, "left_out", (json_int_t)demand->left_out);
