@@ -176,7 +176,7 @@ static void test_calm_is_cleaned_by_a_hundredth_at_an_interval(void **data)
 	assert_int_equal(f->frame.now_us - first_us, 6 * US_PER_SEC);
 }
 
-/* Of 160 MB of files that were read once a hundredth of all would take minutes. */
+/* Of 160 MB of files that lie untouched a hundredth of all would take minutes. */
 static void test_what_nobody_comes_back_to_goes_by_a_twentieth(void **data)
 {
 	struct fixture *f = *data;

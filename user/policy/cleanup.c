@@ -204,8 +204,9 @@ static bool awaits_ages(struct step *step, uint32_t component)
 	return step->now_us - cs->cleanup.awaits_since_us < AGES_AWAITED_US;
 }
 
-/* Of the pages that go first: files that were read once, and anonymous pages that were not touched
- * for a minute. */
+/* Of the pages that go first: file pages that lay untouched for AGES_COLD_US, as those that were
+ * read once do from the start, and anonymous pages that did for a minute: to miss these costs a
+ * read of swap. */
 static uint64_t known_bytes(const struct step *step, uint32_t component)
 {
 	enum cleanup_first first = rule_of(step, component)->first;
