@@ -92,6 +92,31 @@ static void test_all_that_is_free_above_the_margin_is_lent_at_once(void **data)
 	assert_int_equal(f->frame.component[HOG].high_bytes, fixture_view(f, HOG).in_force_bytes);
 }
 
+/* What is cleaned off an owner, or what its margin decays by, comes in pieces that are worth no
+ * write each. */
+static void test_small_pieces_are_lent_once_a_second(void **data)
+{
+	struct fixture *f = *data;
+	uint32_t writes = 0;
+
+	setup_lending(f);
+	fixture_use(f, HOG, 560 * MIB);
+	fixture_run(f, 10 * US_PER_SEC);
+	fixture_use(f, HOG, f->frame.component[HOG].high_bytes - MIB);
+	f->frame.host.available_bytes =
+		900 * MIB - f->frame.component[HOG].current_bytes + 560 * MIB;
+	fixture_run(f, 10 * US_PER_SEC);
+	for (int tick = 0; tick < 50; tick++) {
+		fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes - 200 * KIB);
+		fixture_next(f, 100 * US_PER_MS);
+		writes += fixture_find(f, ACTION_SET_HIGH, HOG) != NULL;
+	}
+	assert_in_range(writes, 4, 6);
+	/* Of 10 MiB all but the last second's are. */
+	assert_in_range(fixture_view(f, HOG).in_force_bytes - f->frame.component[HOG].high_bytes, 0,
+			2 * MIB + 64 * KIB);
+}
+
 static void test_what_the_host_has_not_is_not_lent(void **data)
 {
 	struct fixture *f = *data;
@@ -490,6 +515,7 @@ int main(void)
 		cmocka_unit_test(test_fill_hands_on_what_small_wishes_leave),
 		cmocka_unit_test(test_fill_never_gives_more_than_wanted_or_there),
 		FIXTURE_TEST(test_all_that_is_free_above_the_margin_is_lent_at_once),
+		FIXTURE_TEST(test_small_pieces_are_lent_once_a_second),
 		FIXTURE_TEST(test_what_the_host_has_not_is_not_lent),
 		FIXTURE_TEST(test_only_who_runs_may_borrow_and_is_at_its_budget_is_lent_to),
 		FIXTURE_TEST(test_nothing_is_lent_by_who_does_not_lend),

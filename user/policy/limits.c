@@ -28,6 +28,7 @@
 #define MISSED_KEPT_US   (120 * US_PER_SEC) /* no limit goes up and down more than once in that */
 #define MIN_LOWER_US     (30 * US_PER_SEC)
 #define CROWDED_STEP     (4 * MIB)
+#define LOAN_STEP        (4 * MIB)  /* less is lent once in SETTLE_US */
 #define ROUNDING         (64 * KIB) /* the kernel rounds limits to pages */
 #define MIN_AHEAD_US     (2 * US_PER_SEC)
 #define MIN_HOST_PERCENT 80 /* overcommitted memory.min kills: never more of the host */
@@ -323,6 +324,16 @@ static uint64_t lowest_high(const struct step *step, uint32_t i, bool crowded)
 	       contention_ahead(step, i, LOWER_AHEAD_US) + paging_in(step, i);
 }
 
+/* What a margin that decays or a cleanup leaves is lent bit by bit: by so little no more often than
+ * it shows in samples. Nobody waits for its own like that. */
+static bool is_worth_a_raise(const struct step *step, uint32_t i, uint64_t want)
+{
+	const struct limit_state *l = &step->state->component[i].limit[LIMIT_HIGH];
+
+	return want <= step->config->component[i].budget_bytes ||
+	       want - l->kernel_bytes >= LOAN_STEP || step->now_us - l->written_us >= SETTLE_US;
+}
+
 static void keep_high(struct step *step, uint32_t i)
 {
 	const struct component *c = &step->config->component[i];
@@ -346,7 +357,7 @@ static void keep_high(struct step *step, uint32_t i)
 		if (!cs->squeezed && only_follows(step, i, want))
 			return;
 		if ((near || want - has >= deadband || want == c->budget_bytes) &&
-		    differ(want, has))
+		    differ(want, has) && is_worth_a_raise(step, i, want))
 			set_limit(step, i, LIMIT_HIGH, want, 0, high_reason(step, i, want, has));
 		return;
 	}
