@@ -81,6 +81,31 @@ static void test_files_that_nobody_reads_any_more_go_too(void **data)
 	assert_int_equal(taken->amount, 33280 * KIB);
 }
 
+/* Below 16 MiB of them 6.1, which takes no swappiness=, takes anonymous pages too. */
+static void test_so_many_files_stay_that_no_other_pages_go(void **data)
+{
+	static const struct {
+		uint64_t files;
+		bool taken;
+	} rows[] = {{24 * MIB, false}, {30 * MIB, false}, {40 * MIB, true}, {64 * MIB, true}};
+
+	(void)data;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct action *taken;
+		struct fixture *f;
+		void *row;
+
+		assert_int_equal(fixture_setup(&row), 0);
+		f = row;
+		read_files(f, 490 * MIB - rows[i].files, 10 * MIB);
+		taken = read_on(f);
+		assert_int_equal(taken && taken->why.reason == REASON_FILES, rows[i].taken);
+		if (taken)
+			assert_true(rows[i].files - 2 * MIB - taken->amount >= 16 * MIB);
+		fixture_teardown(&row);
+	}
+}
+
 /* They come first, but in turns with what is lacking otherwise, and not at all where they do not
  * come. What they say of swap and of what reclaim brings is nothing. */
 static void test_files_go_in_turns_with_what_others_lack(void **data)
@@ -128,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_files_read_once_go_before_they_fill_the_limit),
 		FIXTURE_TEST(test_files_that_nobody_reads_any_more_go_too),
+		FIXTURE_TEST(test_so_many_files_stay_that_no_other_pages_go),
 		FIXTURE_TEST(test_files_go_in_turns_with_what_others_lack),
 		FIXTURE_TEST(test_files_that_are_missed_are_left),
 	};

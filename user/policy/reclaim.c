@@ -40,11 +40,13 @@
 #define HURRY_US         (200 * US_PER_MS) /* two frames of who grows, */
 #define HURRY_BYTES      (4 * MIB)         /* and what one sees too late */
 #define HOST_TARGET_PCT  3                 /* beyond the reserve: the least margin of a pool */
-#define FILES_LEAST      (16 * MIB)        /* of such files, or they are not worth a look */
-#define FILES_ROOM_PART  32                /* of the limit is left free of them, at the least, */
-#define FILES_ROOM_MOST  16                /* and at the most */
-#define FILES_ROOM_MIN   (8 * MIB)
-#define FILES_AHEAD_US   (500 * US_PER_MS) /* of growth: as long as one reclaim of them may take */
+/* Of such files so many stay, and fewer are not worth a look: kernels without swappiness= (6.1)
+ * take anonymous pages too below that, see file_floor in cleanup.c. */
+#define FILES_LEAST     (16 * MIB)
+#define FILES_ROOM_PART 32 /* of the limit is left free of them, at the least, */
+#define FILES_ROOM_MOST 16 /* and at the most */
+#define FILES_ROOM_MIN  (8 * MIB)
+#define FILES_AHEAD_US  (500 * US_PER_MS) /* of growth: as long as one reclaim of them may take */
 
 /* One wish to take memory from a component. */
 struct reclaim_wish {
