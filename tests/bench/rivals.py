@@ -306,7 +306,9 @@ def slow(load, own, systems):
     if own["p99_ratio"] is None or own["p99_ratio"] > P99_AT_MOST:
         lines.append(f"{load} p99_ratio: {say(own['p99_ratio'], '{:.2f}')}, at most {P99_AT_MOST}")
     if best is not None and own["p99_ratio"] is not None and own["p99_ratio"] * TIMES_BETTER > best:
-        lines.append(f"{load} p99_ratio: {own['p99_ratio']:.2f}, a third of the best killing rival's is {best / 3:.2f}")
+        beyond = ", which is below calm: out of reach" if best < TIMES_BETTER else ""
+        lines.append(f"{load} p99_ratio: {own['p99_ratio']:.2f}, a third of the best killing rival's is "
+                     f"{best / TIMES_BETTER:.2f}{beyond}")
     return lines
 
 

@@ -132,6 +132,14 @@ class TestRemarks(Records):
                        "p99_ratio: 2.00, a third"):
             self.assertTrue(any(figure in line for line in lines), figure)
 
+    def test_three_times_better_than_who_is_near_calm_is_out_of_reach(self):
+        self.own()
+        self.run_of("senpai", ["START pid=1 at_ms=20000", "DONE mb=950 at_ms=45000"], episode_us=250,
+                    events=["45000 load exit rc=0"])
+        self.assertEqual([line for line in rivals.misses(self.reduce()[0]) if "third" in line],
+                         ["ramp60 p99_ratio: 1.50, a third of the best killing rival's is 0.83, "
+                          "which is below calm: out of reach"])
+
 
 class TestPage(Records):
     def test_page_is_well_formed_and_names_all(self):
