@@ -106,6 +106,54 @@ static void test_so_many_files_stay_that_no_other_pages_go(void **data)
 	}
 }
 
+/* A look a second would see a reader of 40 MB/s with the limit met in between: each task of the
+ * component looks for pages there then, and where it finds cold ones they go to swap. */
+static void test_who_reads_towards_its_limit_is_looked_at_closely(void **data)
+{
+	static const struct {
+		uint64_t room, per_s, period_us;
+	} rows[] = {
+		{200 * MIB, 40 * MIB, US_PER_SEC},
+		{50 * MIB, 40 * MIB, 100 * US_PER_MS},
+		{50 * MIB, 0, US_PER_SEC},
+	};
+
+	(void)data;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fixture *f;
+		void *row;
+
+		assert_int_equal(fixture_setup(&row), 0);
+		f = row;
+		read_files(f, 4 * MIB, rows[i].room + 4 * rows[i].per_s);
+		fixture_step(f);
+		for (int second = 0; second < 4; second++) {
+			f->frame.component[HOG].current_bytes += rows[i].per_s;
+			f->frame.component[HOG].inactive_file_bytes += rows[i].per_s;
+			fixture_next(f, US_PER_SEC);
+		}
+		assert_int_equal(f->plan.next_us - f->frame.now_us, rows[i].period_us);
+		fixture_teardown(&row);
+	}
+}
+
+/* What was taken of its files is no sign that it has stopped to read. */
+static void test_who_is_taken_from_reads_on(void **data)
+{
+	struct fixture *f = *data;
+	const struct action *taken;
+	uint64_t done;
+
+	read_files(f, 4 * MIB, 10 * MIB);
+	taken = read_on(f);
+	assert_int_equal(taken->why.reason, REASON_FILES);
+	done = taken->amount;
+	f->frame.component[HOG].current_bytes += 4 * MIB - done;
+	f->frame.component[HOG].inactive_file_bytes += 4 * MIB - done;
+	fixture_next(f, 200 * US_PER_MS);
+	assert_in_range(f->state->component[HOG].signal.charged_per_s, 15 * MIB, 25 * MIB);
+}
+
 /* They come first, but in turns with what is lacking otherwise, and not at all where they do not
  * come. What they say of swap and of what reclaim brings is nothing. */
 static void test_files_go_in_turns_with_what_others_lack(void **data)
@@ -154,6 +202,8 @@ int main(void)
 		FIXTURE_TEST(test_files_read_once_go_before_they_fill_the_limit),
 		FIXTURE_TEST(test_files_that_nobody_reads_any_more_go_too),
 		FIXTURE_TEST(test_so_many_files_stay_that_no_other_pages_go),
+		FIXTURE_TEST(test_who_reads_towards_its_limit_is_looked_at_closely),
+		FIXTURE_TEST(test_who_is_taken_from_reads_on),
 		FIXTURE_TEST(test_files_go_in_turns_with_what_others_lack),
 		FIXTURE_TEST(test_files_that_are_missed_are_left),
 	};

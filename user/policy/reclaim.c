@@ -110,6 +110,23 @@ static void take_outcome(struct component_state *cs, const struct outcome *o,
 		judge_component(r, o, now_us);
 }
 
+void reclaim_discount(struct step *step)
+{
+	const struct frame *frame = step->frame;
+
+	for (uint32_t i = 0; i < frame->outcome_count && i < FRAME_OUTCOMES_MAX; i++) {
+		const struct outcome *o = &frame->outcome[i];
+		struct component_state *cs;
+
+		if (o->component >= step->config->component_count || o->id == ID_NONE)
+			continue;
+		cs = &step->state->component[o->component];
+		if (o->id == cs->reclaim.id)
+			cs->signal.charged_from_bytes =
+				sub_sat(cs->signal.charged_from_bytes, o->done);
+	}
+}
+
 void reclaim_take(struct step *step)
 {
 	const struct frame *frame = step->frame;
@@ -247,6 +264,25 @@ static bool takes_more(const struct step *step, uint32_t component)
 	       (limits_is_at_high(cs) && cs->signal.some_permyriad > STALL_SOME_IDLE);
 }
 
+/* So much is to be left free of such files. */
+static uint64_t files_room_wanted(const struct component_state *cs)
+{
+	return max_u64(max_u64(cs->in_force_bytes / FILES_ROOM_PART, FILES_ROOM_MIN),
+		       min_u64(grown(cs->signal.charged_per_s, FILES_AHEAD_US),
+			       cs->in_force_bytes / FILES_ROOM_MOST));
+}
+
+bool reclaim_files_come_near(const struct step *step, uint32_t component)
+{
+	const struct component_state *cs = &step->state->component[component];
+	uint64_t unseen = grown(cs->signal.charged_per_s, step->config->rest_period_us);
+
+	return !component_is_protected(&step->config->component[component]) &&
+	       takes_more(step, component) &&
+	       cs->signal.current_bytes - cs->signal.held_bytes >= 2 * FILES_LEAST &&
+	       room_for_files(step, component) < files_room_wanted(cs) + unseen;
+}
+
 /*
  * A file that is read once fills whatever there is, and stays when its reader has gone. At the
  * limit each task of the component has to look for pages before it gets one, among those of all:
@@ -258,9 +294,7 @@ static struct reclaim_wish by_files(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
 	uint64_t room = room_for_files(step, component);
-	uint64_t wanted = max_u64(max_u64(cs->in_force_bytes / FILES_ROOM_PART, FILES_ROOM_MIN),
-				  min_u64(grown(cs->signal.charged_per_s, FILES_AHEAD_US),
-					  cs->in_force_bytes / FILES_ROOM_MOST));
+	uint64_t wanted = files_room_wanted(cs);
 	uint64_t spare = (cs->signal.current_bytes - cs->signal.held_bytes) / 2;
 	struct reclaim_wish wish = {
 		.tier = TIER_LIGHT, .why = {REASON_FILES, room, wanted}, .files = true};
@@ -422,7 +456,8 @@ static bool begin(struct step *step, uint32_t component, struct reclaim_wish wis
 		frozen && from == frozen &&
 		(wish.why.reason == REASON_OWNER_PAYBACK || wish.why.reason == REASON_CONTENTION);
 	cs->reclaim.until_us = action.deadline_us;
-	cs->reclaim.last_us = step->now_us;
+	if (!wish.files) /* which come often, and are no answer to who lacks memory */
+		cs->reclaim.last_us = step->now_us;
 	emit_tier(step, component, wish.tier);
 	return true;
 }

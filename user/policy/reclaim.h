@@ -9,9 +9,15 @@
 
 #include "user/policy/state.h"
 
+/* What a reclaim has freed is not in what the component charged since: before samples are taken. */
+void reclaim_discount(struct step *step);
+
 /* Takes the outcomes of reclaims. */
 void reclaim_take(struct step *step);
 
 void reclaim_step(struct step *step);
+
+/* What is read once would fill the component's limit before the next look at rest. */
+bool reclaim_files_come_near(const struct step *step, uint32_t component);
 
 #endif

@@ -193,7 +193,7 @@ static bool is_pressed(const struct step *step)
 
 		if (cs->level.level >= LEVEL_MEDIUM || cs->level.seen >= LEVEL_MEDIUM ||
 		    cs->frozen_leaves || cs->squeezed || cs->loans.owes_since_us ||
-		    cs->reclaim.id != ID_NONE ||
+		    cs->reclaim.id != ID_NONE || reclaim_files_come_near(step, i) ||
 		    signal_time_to(&cs->signal, limit, budget) < WATCH_FORECAST_US)
 			return true;
 	}
@@ -299,6 +299,7 @@ void policy_step(struct policy_state *state, const struct config *config, const 
 	roster_renew(state, frame);
 
 	freeze_discount_page_ins(&step);
+	reclaim_discount(&step);
 	take_samples(&step);
 	take_host(&step);
 	host_step(&step);
