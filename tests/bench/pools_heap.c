@@ -7,7 +7,8 @@
  *
  * A load has as many bytes as it may hold, all the time: each step allocates, of a size whose
  * logarithm is even, or frees a random one when there is no room for the next. First all bytes of
- * each are written, for the figures of memory; then both ends, for those of time.
+ * each are written, for the figures of memory; then both ends, for those of time. The paced load is
+ * the mixed one by a program that does something else between, a step each millisecond.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -32,11 +34,13 @@ struct load {
 	double bytes_min, bytes_max;
 	uint64_t live_bytes, pool_bytes;
 	uint32_t written, timed; /* steps of either kind */
+	useconds_t pause_us;     /* after each that is written */
 };
 
 static const struct load loads[] = {
-	{"mixed", 64, 4 << 20, 128 << 20, 1ULL << 28, 2000, 96000},
-	{"small", 64, 4096, 48 << 20, 1ULL << 27, 400000, 1600000},
+	{"mixed", 64, 4 << 20, 128 << 20, 1ULL << 28, 2000, 96000, 0},
+	{"paced", 64, 4 << 20, 128 << 20, 1ULL << 28, 2000, 0, 1000},
+	{"small", 64, 4096, 48 << 20, 1ULL << 27, 400000, 1600000, 0},
 };
 
 enum peer {
@@ -57,7 +61,8 @@ static const struct {
 };
 
 struct result {
-	double ns, resident, trimmed;
+	double ns, resident, trimmed, written_ns;
+	double given_back; /* bytes for each step that is written; of a pool alone */
 };
 
 /* ---- one of them ---- */
@@ -232,8 +237,27 @@ static void start(struct run *run, enum peer peer)
 		die("no pool");
 }
 
+static double cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static double given_back(const struct run *run)
+{
+	struct uw_pool_stats stats = {.size = sizeof(stats)};
+
+	if (run->pool && uw_pool_stats(run->pool, &stats))
+		die("no figures");
+	return (double)stats.trimmed_bytes;
+}
+
 static void write_all(struct run *run, struct result *result)
 {
+	double began = cpu_ns();
+
 	for (uint32_t i = 0; i < run->load->written; i++) {
 		const struct step *step = &run->step[i];
 		struct slot *slot = &run->slot[step->slot];
@@ -246,18 +270,14 @@ static void write_all(struct run *run, struct result *result)
 			give(run, slot);
 			run->live -= slot->bytes;
 		}
+		if (run->load->pause_us)
+			usleep(run->load->pause_us);
 	}
+	result->written_ns = (cpu_ns() - began) / run->load->written;
+	result->given_back = given_back(run) / run->load->written;
 	result->resident = (double)(resident(run) - run->resident_before) / (double)run->live;
 	trim(run);
 	result->trimmed = (double)(resident(run) - run->resident_before) / (double)run->live;
-}
-
-static double cpu_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
 /* Half of them first, untimed, so that what the trim took is there again. */
@@ -280,7 +300,8 @@ static void write_ends(struct run *run, struct result *result)
 		*(volatile uint64_t *)slot->memory = i;
 		((volatile uint8_t *)slot->memory)[step->bytes - 1] = 1;
 	}
-	result->ns = (cpu_ns() - began) / (run->steps - half);
+	if (run->steps > half)
+		result->ns = (cpu_ns() - began) / (run->steps - half);
 }
 
 static int run_one(enum peer peer, const struct load *load)
@@ -292,7 +313,8 @@ static int run_one(enum peer peer, const struct load *load)
 	start(&run, peer);
 	write_all(&run, &result);
 	write_ends(&run, &result);
-	printf("%.3f %.5f %.5f\n", result.ns, result.resident, result.trimmed);
+	printf("%.3f %.5f %.5f %.3f %.3f\n", result.ns, result.resident, result.trimmed,
+	       result.written_ns, result.given_back);
 	return 0;
 }
 
@@ -350,8 +372,8 @@ static struct result run_peer(const char *library, enum peer peer, const struct 
 	}
 	close(fds[1]);
 	from = fdopen(fds[0], "r");
-	if (!from ||
-	    fscanf(from, "%lf %lf %lf", &result.ns, &result.resident, &result.trimmed) != 3)
+	if (!from || fscanf(from, "%lf %lf %lf %lf %lf", &result.ns, &result.resident,
+			    &result.trimmed, &result.written_ns, &result.given_back) != 5)
 		die(peers[peer].name);
 	fclose(from);
 	if (waitpid(child, &status, 0) != child || status)
@@ -372,23 +394,84 @@ static double median(double *values, uint32_t count)
 	return values[count / 2];
 }
 
+/* Over jemalloc's in the same round. */
+static void report_ns(const char *load, const char *peer, const char *of, const double *ns,
+		      const double *jemalloc_ns)
+{
+	double over[ROUNDS];
+
+	for (uint32_t i = 0; i < ROUNDS; i++)
+		over[i] = ns[i] / jemalloc_ns[i];
+	printf("%s_%s_%s_over_jemalloc %.3f\n", load, peer, of, median(over, ROUNDS));
+}
+
 static void report(const struct load *load, enum peer peer, struct result result[ROUNDS][PEERS])
 {
-	double ns[ROUNDS], resident_over[ROUNDS], trimmed[ROUNDS];
+	double ns[ROUNDS], written[ROUNDS], jemalloc[ROUNDS], jemalloc_written[ROUNDS];
+	double resident_over[ROUNDS], trimmed[ROUNDS];
 	const char *name = peers[peer].name;
 
 	for (uint32_t i = 0; i < ROUNDS; i++) {
-		ns[i] = result[i][peer].ns / result[i][JEMALLOC].ns;
+		ns[i] = result[i][peer].ns;
+		written[i] = result[i][peer].written_ns;
+		jemalloc[i] = result[i][JEMALLOC].ns;
+		jemalloc_written[i] = result[i][JEMALLOC].written_ns;
 		resident_over[i] = result[i][peer].resident;
 		trimmed[i] = result[i][peer].trimmed;
 	}
+	if (peer != JEMALLOC && load->timed)
+		report_ns(load->name, name, "ns", ns, jemalloc);
 	if (peer != JEMALLOC)
-		printf("%s_%s_ns_over_jemalloc %.3f\n", load->name, name, median(ns, ROUNDS));
+		report_ns(load->name, name, "written_ns", written, jemalloc_written);
 	printf("%s_%s_resident_over_live %.3f\n", load->name, name, median(resident_over, ROUNDS));
 	printf("%s_%s_trimmed_over_live %.3f\n", load->name, name, median(trimmed, ROUNDS));
 }
 
-static void run_load(const struct load *load)
+/* ---- what it takes to keep resident low ---- */
+
+/* To give a page back, to commit it and to map it again, which is all that a pool's heap does of a
+ * page and none of what decides upon it. */
+static double page_ns(void)
+{
+	const off_t all = 64 << 20, step = 1 << 20;
+	int fd = memfd_create("page", MFD_CLOEXEC);
+	double began = 0;
+	uint8_t *base;
+
+	if (fd < 0 || ftruncate(fd, all))
+		die("no memory");
+	base = mmap(NULL, (size_t)all, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	for (int round = 0; base != MAP_FAILED && round < 2; round++) {
+		began = cpu_ns();
+		for (off_t at = 0; at < all; at += step)
+			if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, step) ||
+			    fallocate(fd, 0, at, step) ||
+			    madvise(base + at, (size_t)step, MADV_POPULATE_WRITE))
+				die("no pages");
+		began = cpu_ns() - began;
+	}
+	if (base == MAP_FAILED)
+		die("no memory");
+	munmap(base, (size_t)all);
+	close(fd);
+	return began / (double)(all / sysconf(_SC_PAGESIZE));
+}
+
+/* A bound of what a step costs a pool that is kept as low as the paced one at full speed: the pages
+ * that that one gave back in a step, over a step of jemalloc's that gives none. */
+static void report_bound(double jemalloc_ns, double given_back)
+{
+	double page = page_ns();
+
+	printf("page_given_back_over_mixed_jemalloc_ns %.3f\n", page / jemalloc_ns);
+	printf("paced_uw_pages_given_back_a_step %.3f\n",
+	       given_back / (double)sysconf(_SC_PAGESIZE));
+	printf("mixed_kept_as_paced_ns_over_jemalloc_bound %.3f\n",
+	       given_back / (double)sysconf(_SC_PAGESIZE) * page / jemalloc_ns);
+}
+
+/* jemalloc's of the loads before, 0: none. */
+static void run_load(const struct load *load, double *jemalloc_ns)
 {
 	static struct result result[ROUNDS][PEERS];
 	const char *library[PEERS];
@@ -400,6 +483,10 @@ static void run_load(const struct load *load)
 			result[i][peer] = run_peer(library[peer], peer, load);
 	for (int peer = 0; peer < PEERS; peer++)
 		report(load, peer, result);
+	if (load->timed)
+		*jemalloc_ns = *jemalloc_ns ? *jemalloc_ns : result[0][JEMALLOC].ns;
+	else
+		report_bound(*jemalloc_ns, result[0][OURS].given_back);
 }
 
 /* In a process that was started as one of the peers. */
@@ -415,8 +502,10 @@ static int be_peer(enum peer peer, const char *load)
 
 int main(int argc, char **argv)
 {
+	double jemalloc_ns = 0;
+
 	for (size_t i = 0; argc == 1 && i < sizeof(loads) / sizeof(loads[0]); i++)
-		run_load(&loads[i]);
+		run_load(&loads[i], &jemalloc_ns);
 	for (int peer = 0; argc == 3 && peer < PEERS; peer++)
 		if (!strcmp(argv[1], peers[peer].name))
 			return be_peer(peer, argv[2]);

@@ -220,13 +220,15 @@ static void test_id_stays_stale_when_its_place_is_used_again(void **data)
 
 /* ---- places ---- */
 
-/* Of two free blocks whose sizes differ by less than a sixty-fourth, whichever was freed last. */
+/* Of two free blocks whose sizes differ by less than a sixty-fourth, whichever was freed last. All
+ * pages are there. */
 static void smaller_of_two_is_taken(bool smaller_first)
 {
 	struct heap_model model;
 	uint64_t offset;
 
 	model_open(&model, 8 * MODEL_MIB, 5, 1);
+	assert_int_equal(heap_keep_all(model.heap), 0);
 	assert_int_equal(model_alloc(&model, 0, 1000000, 0), 0);
 	assert_int_equal(model_alloc(&model, 1, 65536, 0), 0);
 	assert_int_equal(model_alloc(&model, 2, 1003000, 0), 0);
@@ -237,6 +239,7 @@ static void smaller_of_two_is_taken(bool smaller_first)
 	assert_int_equal(model_alloc(&model, 4, 990000, 0), 0);
 	assert_int_equal(model.allocation[4].span.offset, offset);
 	model_free_all(&model);
+	heap_keep_less(model.heap);
 	empty_again(&model);
 	model_close(&model);
 }
@@ -248,23 +251,90 @@ static void test_smallest_of_those_that_fit_is_taken(void **data)
 	smaller_of_two_is_taken(false);
 }
 
+/* The smaller one fits better, and has no pages any more. */
+static void test_block_with_pages_is_taken_before_a_smaller_one(void **data)
+{
+	struct heap_model model;
+	uint64_t offset;
+
+	(void)data;
+	model_open(&model, 8 * MODEL_MIB, 5, 1);
+	assert_int_equal(model_alloc(&model, 0, 600000, 0), 0);
+	assert_int_equal(model_alloc(&model, 1, 65536, 0), 0);
+	assert_int_equal(model_alloc(&model, 2, 700000, 0), 0);
+	assert_int_equal(model_alloc(&model, 3, 65536, 0), 0);
+	offset = model.allocation[2].span.offset;
+	model_free(&model, 0);
+	assert_true(heap_trim(model.heap) > 0);
+	model_free(&model, 2);
+	assert_int_equal(model_alloc(&model, 4, 590000, 0), 0);
+	assert_int_equal(model.allocation[4].span.offset, offset);
+	model_free_all(&model);
+	empty_again(&model);
+	model_close(&model);
+}
+
+/* ---- pages that nobody uses ---- */
+
+static struct heap_stats free_half(struct heap_model *model)
+{
+	struct heap_stats stats;
+
+	for (uint32_t i = 0; i < 32; i++)
+		assert_int_equal(model_alloc(model, i, MODEL_MIB - 4096, 0), 0);
+	for (uint32_t i = 0; i < 32; i += 2)
+		model_free(model, i);
+	heap_get_stats(model->heap, &stats);
+	return stats;
+}
+
+/* 2 MiB at once, and more with time. */
+static void test_pages_beyond_a_tenth_go_unasked(void **data)
+{
+	struct heap_model model;
+	struct heap_stats stats;
+	uint64_t spare = 16 * (MODEL_MIB - 4096) / 10;
+
+	(void)data;
+	model_open(&model, 32 * MODEL_MIB, 32, 1);
+	stats = free_half(&model);
+	assert_true(stats.trimmed_bytes >= 2 * MODEL_MIB);
+	assert_true(stats.committed_bytes >= stats.used_bytes + spare);
+	assert_int_equal(model_there(&model), stats.committed_bytes);
+	model_free_all(&model);
+	model_close(&model);
+}
+
+static void test_pages_that_are_kept_do_not_go(void **data)
+{
+	struct heap_model model;
+
+	(void)data;
+	model_open(&model, 32 * MODEL_MIB, 32, 1);
+	assert_int_equal(heap_keep_all(model.heap), 0);
+	assert_int_equal(free_half(&model).trimmed_bytes, 0);
+	assert_int_equal(model_there(&model), 32 * MODEL_MIB);
+	model_free_all(&model);
+	model_close(&model);
+}
+
 /* ---- trim ---- */
 
 static void test_trim_gives_back_what_lies_between(void **data)
 {
 	struct heap_model model;
+	struct heap_stats stats;
 	uint64_t before, given;
 
 	(void)data;
 	model_open(&model, 32 * MODEL_MIB, 32, 1);
-	for (uint32_t i = 0; i < 32; i++)
-		assert_int_equal(model_alloc(&model, i, MODEL_MIB - 4096, 0), 0);
-	for (uint32_t i = 0; i < 32; i += 2)
-		model_free(&model, i);
+	free_half(&model);
 	before = model_there(&model);
 	given = heap_trim(model.heap);
 	assert_int_equal(model_there(&model), before - given);
-	assert_true(given >= 16 * (MODEL_MIB - 3 * 4096));
+	heap_get_stats(model.heap, &stats);
+	assert_true(given > 0);
+	assert_true(stats.trimmed_bytes >= 16 * (MODEL_MIB - 3 * 4096));
 	assert_int_equal(heap_trim(model.heap), 0);
 	check_figures(&model);
 	for (uint32_t i = 0; i < 32; i += 2)
@@ -458,6 +528,9 @@ int main(void)
 		cmocka_unit_test(test_ids_of_nothing_are_stale),
 		cmocka_unit_test(test_id_stays_stale_when_its_place_is_used_again),
 		cmocka_unit_test(test_smallest_of_those_that_fit_is_taken),
+		cmocka_unit_test(test_block_with_pages_is_taken_before_a_smaller_one),
+		cmocka_unit_test(test_pages_beyond_a_tenth_go_unasked),
+		cmocka_unit_test(test_pages_that_are_kept_do_not_go),
 		cmocka_unit_test(test_trim_gives_back_what_lies_between),
 		cmocka_unit_test(test_threads_free_what_others_allocated),
 		cmocka_unit_test(test_double_free_by_two_threads_frees_once),

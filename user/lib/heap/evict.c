@@ -7,8 +7,6 @@
  */
 #include "user/lib/heap/inside.h"
 
-#define RUN_BYTES 65536U /* free runs from here on are worth a system call */
-
 void evict_nothing(struct heap *heap, struct heap_cache *cache)
 {
 	heap->flushes++;
@@ -87,7 +85,7 @@ static uint64_t punch_free(struct heap *heap)
 	for (uint32_t i = tlsf_first_free(&heap->tlsf, RUN_BYTES); i;
 	     i = tlsf_next_free(&heap->tlsf, i))
 		bytes += pages_punch(&heap->pages, heap->tlsf.block[i].offset,
-				     heap->tlsf.block[i].bytes);
+				     heap->tlsf.block[i].bytes, UINT64_MAX);
 	return bytes;
 }
 

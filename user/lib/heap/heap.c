@@ -39,6 +39,8 @@ static int init_parts(struct heap *heap)
 		rc = tlsf_init(&heap->tlsf, heap->from, heap->end - heap->from, generation);
 	if (!rc)
 		rc = slabs_init(&heap->slabs, &heap->tlsf, &heap->pages, heap->end, generation);
+	if (!rc)
+		purge_init(heap);
 	return rc;
 }
 

@@ -28,6 +28,8 @@
 #define MAGAZINE_LEAST 8U
 #define MAGAZINE_BYTES 32768U
 
+#define RUN_BYTES 65536U /* free runs from here on are worth a system call */
+
 struct magazine {
 	/* Allocations that came out of it << 8 | how many it has: of one instant for whoever reads.
 	 * Written by the thread alone. */
@@ -80,6 +82,11 @@ struct heap_cache {
 	uint64_t units[];
 };
 
+/* What may be given back unasked: grows with time. */
+struct purge {
+	uint64_t bytes, at_us;
+};
+
 struct heap {
 	/* Of registry.c, under its lock. */
 	struct heap *next;
@@ -97,6 +104,7 @@ struct heap {
 	struct heap_cache *caches;
 	uint64_t flushes; /* when it rises threads give back what they keep */
 	bool keeps;       /* nothing is punched */
+	struct purge purge;
 	heap_evict_fn evict;
 	void *evict_data;
 	uint64_t block_bytes;      /* of blocks that are allocations */
@@ -200,6 +208,14 @@ uint64_t evict_used_bytes(const struct heap *heap);
 /* The lock is held, and given up while the callback runs. False: there is nothing to evict, or this
  * is called from the callback. */
 bool evict_oldest(struct heap *heap, struct heap_cache *cache);
+
+/* ---- purge.c: with the lock ---- */
+
+/* Allocations then like to be where pages are, which is what giving them back relies upon. */
+void purge_init(struct heap *heap);
+
+/* The free block with this index has grown. */
+void purge_after_free(struct heap *heap, uint32_t index);
 
 static inline struct heap_span span_of(const struct heap *heap, uint64_t offset, uint64_t bytes)
 {

@@ -57,7 +57,7 @@ static void release(struct heap *heap, uint64_t id)
 	struct tlsf_block *block = &heap->tlsf.block[(uint32_t)id];
 
 	heap->block_bytes -= block->bytes;
-	tlsf_give(&heap->tlsf, (uint32_t)id);
+	purge_after_free(heap, tlsf_give(&heap->tlsf, (uint32_t)id));
 }
 
 /* ---- with the lock ---- */

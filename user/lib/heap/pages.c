@@ -6,7 +6,6 @@
 #include "user/lib/heap/pages.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -89,14 +88,23 @@ int pages_commit(struct heap_pages *pages, uint64_t offset, uint64_t bytes)
 	return 0;
 }
 
-uint64_t pages_punch(struct heap_pages *pages, uint64_t offset, uint64_t bytes)
+bool pages_are_there(const struct heap_pages *pages, uint64_t offset, uint64_t bytes)
+{
+	uint64_t end = (offset + bytes + pages->page_bytes - 1) / pages->page_bytes;
+
+	return find(pages, offset / pages->page_bytes, end, false) == end;
+}
+
+uint64_t pages_punch(struct heap_pages *pages, uint64_t offset, uint64_t bytes, uint64_t most_bytes)
 {
 	uint64_t size = pages->page_bytes, end = (offset + bytes) / size, punched = 0;
 	uint64_t at = find(pages, (offset + size - 1) / size, end, true);
 
-	while (at < end) {
+	while (at < end && punched + size <= most_bytes) {
 		uint64_t last = find(pages, at, end, false);
 
+		if (last - at > (most_bytes - punched) / size)
+			last = at + (most_bytes - punched) / size;
 		if (!segment_punch(pages->segment, at * size, (last - at) * size)) {
 			mark(pages, at, last, false);
 			punched += (last - at) * size;

@@ -6,6 +6,7 @@
 #ifndef UW_LIB_HEAP_PAGES_H
 #define UW_LIB_HEAP_PAGES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct segment;
@@ -29,7 +30,12 @@ void pages_done(struct heap_pages *pages);
  * before, but for pages that may be there already. */
 int pages_commit(struct heap_pages *pages, uint64_t offset, uint64_t bytes);
 
-/* Gives back those that lie within. Returns how many bytes that was. */
-uint64_t pages_punch(struct heap_pages *pages, uint64_t offset, uint64_t bytes);
+/* Whether they are. */
+bool pages_are_there(const struct heap_pages *pages, uint64_t offset, uint64_t bytes);
+
+/* Gives back those that lie within, but no more than most_bytes. Returns how many bytes that was.
+ */
+uint64_t pages_punch(struct heap_pages *pages, uint64_t offset, uint64_t bytes,
+		     uint64_t most_bytes);
 
 #endif

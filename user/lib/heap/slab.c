@@ -304,7 +304,8 @@ uint64_t slabs_punch(struct slabs *slabs)
 	uint64_t bytes = 0;
 
 	for (uint32_t i = slabs->empty; i != SLAB_NONE; i = slabs->slab[i].next)
-		bytes += pages_punch(slabs->pages, (uint64_t)i * SLAB_BYTES, SLAB_BYTES);
+		bytes +=
+			pages_punch(slabs->pages, (uint64_t)i * SLAB_BYTES, SLAB_BYTES, SLAB_BYTES);
 	return bytes;
 }
 

@@ -117,11 +117,33 @@ static uint32_t smallest(const struct tlsf *tlsf, uint32_t index, uint64_t bytes
 	return found;
 }
 
+static bool is_preferred(const struct tlsf *tlsf, uint32_t index, uint64_t bytes)
+{
+	return tlsf->prefers(tlsf->prefers_data, tlsf->block[index].offset, bytes);
+}
+
+/* One that is preferred among the next larger ones; else the one that was found. */
+static uint32_t find_preferred(const struct tlsf *tlsf, uint32_t found, uint64_t bytes)
+{
+	uint32_t index = find_from(tlsf, list_from(bytes));
+
+	for (uint32_t i = 0; i < FIT_TRIES && index; i++) {
+		if (is_preferred(tlsf, index, bytes))
+			return index;
+		index = tlsf_next_free(tlsf, index);
+	}
+	return found;
+}
+
 static uint32_t find(const struct tlsf *tlsf, uint64_t bytes)
 {
 	uint32_t found = smallest(tlsf, tlsf->list[list_of(bytes)], bytes);
 
-	return found ? found : smallest(tlsf, find_from(tlsf, list_from(bytes)), bytes);
+	if (!found)
+		found = smallest(tlsf, find_from(tlsf, list_from(bytes)), bytes);
+	if (!found || !tlsf->prefers || is_preferred(tlsf, found, bytes))
+		return found;
+	return find_preferred(tlsf, found, bytes);
 }
 
 /* ---- descriptions ---- */
@@ -225,7 +247,7 @@ uint32_t tlsf_take(struct tlsf *tlsf, uint64_t bytes, uint64_t align)
 	return index;
 }
 
-void tlsf_give(struct tlsf *tlsf, uint32_t index)
+uint32_t tlsf_give(struct tlsf *tlsf, uint32_t index)
 {
 	uint32_t before = tlsf->block[index].before, after = tlsf->block[index].after;
 
@@ -239,6 +261,7 @@ void tlsf_give(struct tlsf *tlsf, uint32_t index)
 		index = before;
 	}
 	enter(tlsf, index);
+	return index;
 }
 
 /* ---- all of it ---- */

@@ -39,8 +39,13 @@ struct tlsf_block {
 	uint8_t flags;             /* of who has it */
 };
 
+/* Whether a block that begins at offset is the better choice for so many bytes. */
+typedef bool (*tlsf_prefers_fn)(const void *data, uint64_t offset, uint64_t bytes);
+
 struct tlsf {
 	struct tlsf_block *block;
+	tlsf_prefers_fn prefers; /* NULL: all are alike */
+	const void *prefers_data;
 	uint32_t room, used, unused; /* of block; unused: the first of those that are free to use */
 	uint32_t generation;         /* where new ones begin */
 	uint64_t free_bytes;
@@ -56,7 +61,9 @@ void tlsf_done(struct tlsf *tlsf);
 /* A block of at least bytes at a multiple of align, a power of two from TLSF_UNIT on. TLSF_NONE
  * when there is none, or no memory to describe it. */
 uint32_t tlsf_take(struct tlsf *tlsf, uint64_t bytes, uint64_t align);
-void tlsf_give(struct tlsf *tlsf, uint32_t index);
+
+/* Returns the free block that it is, or has become a part of. */
+uint32_t tlsf_give(struct tlsf *tlsf, uint32_t index);
 
 /* Of the largest free block, in bytes. Looks at its list alone. */
 uint64_t tlsf_largest(const struct tlsf *tlsf);
