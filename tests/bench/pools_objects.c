@@ -3,7 +3,8 @@
  * Pools of objects of 256 bytes beside malloc(3) of glibc and boost::pool: a random
  * one of a thousand is put and another one got, in one thread; and batches that one thread gets and
  * another one puts, both on one processor and each on its own ("_apart"), where what both write to
- * crosses. Prints "NAME VALUE" lines, ratios of medians of processor time.
+ * crosses. Prints "NAME VALUE" lines, ratios of medians of processor time; a bound is what a bare
+ * stack of pointers in each thread takes.
  */
 #include "pools.h"
 
@@ -90,6 +91,95 @@ static double glibc_alone(void)
 	for (int i = 0; i < POOLS_LIVE; i++)
 		free(object[i]);
 	return ns / POOLS_OBJECT_OPS;
+}
+
+/* ---- bounds: what no pool with something at hand in each thread can leave out ---- */
+
+#define BARE_MAGAZINE 64
+
+/* A stack of pointers in the thread's memory, no more: nothing tells a double put. */
+static __thread struct bare_stack {
+	uint32_t count;
+	void *object[2 * BARE_MAGAZINE];
+} bare;
+
+static double stack_alone(void)
+{
+	static uint64_t memory[POOLS_LIVE][POOLS_OBJECT / sizeof(uint64_t)];
+	static void *object[POOLS_LIVE];
+	unsigned at = 1;
+	double ns;
+
+	for (int i = 0; i < POOLS_LIVE; i++)
+		object[i] = memory[i];
+	ns = pools_now_ns();
+	for (unsigned i = 0; i < POOLS_OBJECT_OPS; i++) {
+		void **one;
+
+		at = at * 1103515245 + 12345;
+		one = &object[(at >> 16) % POOLS_LIVE];
+		if (bare.count < 2 * BARE_MAGAZINE)
+			bare.object[bare.count++] = *one;
+		__asm__ volatile("" ::: "memory"); /* put and get are two calls */
+		if (bare.count)
+			*one = bare.object[--bare.count];
+		*(volatile uint64_t *)*one = i;
+	}
+	return (pools_now_ns() - ns) / POOLS_OBJECT_OPS;
+}
+
+/* A magazine crosses at a time, under a lock. */
+struct bare_shelf {
+	pthread_mutex_t lock;
+	uint32_t count;
+	void *depot[BATCH], *object[BATCH];
+};
+
+static void *bare_take_batch(void *data)
+{
+	struct bare_shelf *shelf = data;
+
+	for (int i = 0; i < BATCH; i++) {
+		if (!bare.count) {
+			pthread_mutex_lock(&shelf->lock);
+			shelf->count -= BARE_MAGAZINE;
+			bare.count = BARE_MAGAZINE;
+			for (int j = 0; j < BARE_MAGAZINE; j++)
+				bare.object[j] = shelf->depot[shelf->count + (uint32_t)j];
+			pthread_mutex_unlock(&shelf->lock);
+		}
+		shelf->object[i] = bare.object[--bare.count];
+		*(volatile uint64_t *)shelf->object[i] = 1;
+	}
+	return NULL;
+}
+
+static void *bare_put_batch(void *data)
+{
+	struct bare_shelf *shelf = data;
+
+	for (int i = 0; i < BATCH; i++) {
+		bare.object[bare.count++] = shelf->object[i];
+		if (bare.count < BARE_MAGAZINE)
+			continue;
+		pthread_mutex_lock(&shelf->lock);
+		for (int j = 0; j < BARE_MAGAZINE; j++)
+			shelf->depot[shelf->count + (uint32_t)j] = bare.object[j];
+		shelf->count += BARE_MAGAZINE;
+		pthread_mutex_unlock(&shelf->lock);
+		bare.count = 0;
+	}
+	return NULL;
+}
+
+static double bare_elsewhere(int apart)
+{
+	static uint64_t memory[BATCH][POOLS_OBJECT / sizeof(uint64_t)];
+	static struct bare_shelf shelf = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+	for (shelf.count = 0; shelf.count < BATCH; shelf.count++)
+		shelf.depot[shelf.count] = memory[shelf.count];
+	return pools_hand_over(bare_take_batch, bare_put_batch, apart, &shelf);
 }
 
 /* ---- two threads ---- */
@@ -210,6 +300,16 @@ static double glibc_elsewhere(int apart)
 	return pools_hand_over(glibc_take_batch, glibc_put_batch, apart, NULL);
 }
 
+static double bare_together(void)
+{
+	return bare_elsewhere(0);
+}
+
+static double bare_apart(void)
+{
+	return bare_elsewhere(1);
+}
+
 static double uw_together(void)
 {
 	return uw_elsewhere(0);
@@ -253,20 +353,25 @@ int main(void)
 	struct pools_contender alone[] = {{"alone uw", uw_alone, {0}},
 					  {"alone glibc", glibc_alone, {0}},
 					  {"alone boost", boost_pool_alone, {0}},
-					  {"alone loop", loop_alone, {0}}};
+					  {"alone loop", loop_alone, {0}},
+					  {"alone stack", stack_alone, {0}}};
 	struct pools_contender elsewhere[] = {
 		{"elsewhere uw", uw_together, {0}},       {"elsewhere boost", boost_together, {0}},
 		{"elsewhere glibc", glibc_together, {0}}, {"apart uw", uw_apart, {0}},
-		{"apart boost", boost_apart, {0}},        {"apart glibc", glibc_apart, {0}}};
+		{"apart boost", boost_apart, {0}},        {"apart glibc", glibc_apart, {0}},
+		{"elsewhere bare", bare_together, {0}},   {"apart bare", bare_apart, {0}}};
 
-	pools_take_turns(alone, 4, pools_median);
+	pools_take_turns(alone, 5, pools_median);
 	print_ratio("get_put_over_glibc", &alone[0], &alone[1]);
 	print_ratio("get_put_over_boost_pool", &alone[0], &alone[2]);
 	printf("get_put_less_the_loop_over_glibc %.3f\n",
 	       (alone[0].ns[0] - alone[3].ns[0]) / (alone[1].ns[0] - alone[3].ns[0]));
-	pools_take_turns(elsewhere, 6, pools_median);
+	print_ratio("get_put_bound_over_glibc", &alone[4], &alone[1]);
+	pools_take_turns(elsewhere, 8, pools_median);
 	print_ratio("put_elsewhere_over_boost_pool", &elsewhere[0], &elsewhere[1]);
 	print_ratio("put_elsewhere_over_glibc", &elsewhere[0], &elsewhere[2]);
+	print_ratio("put_elsewhere_bound_over_boost_pool", &elsewhere[6], &elsewhere[1]);
+	print_ratio("put_elsewhere_apart_bound_over_boost_pool", &elsewhere[7], &elsewhere[4]);
 	print_ratio("put_elsewhere_apart_over_boost_pool", &elsewhere[3], &elsewhere[4]);
 	print_ratio("put_elsewhere_apart_over_glibc", &elsewhere[3], &elsewhere[5]);
 	return 0;
