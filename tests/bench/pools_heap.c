@@ -457,16 +457,16 @@ static double page_ns(void)
 	return began / (double)(all / sysconf(_SC_PAGESIZE));
 }
 
-/* A bound of what a step costs a pool that is kept as low as the paced one at full speed: the pages
- * that that one gave back in a step, over a step of jemalloc's that gives none. */
-static void report_bound(double jemalloc_ns, double given_back)
+/* What a step would cost a pool that is kept as low as the paced one, but at full speed: the pages
+ * that one gave back in a step, over a step of jemalloc's that gives none. */
+static void report_kept(double jemalloc_ns, double given_back)
 {
 	double page = page_ns();
 
 	printf("page_given_back_over_mixed_jemalloc_ns %.3f\n", page / jemalloc_ns);
 	printf("paced_uw_pages_given_back_a_step %.3f\n",
 	       given_back / (double)sysconf(_SC_PAGESIZE));
-	printf("mixed_kept_as_paced_ns_over_jemalloc_bound %.3f\n",
+	printf("mixed_kept_as_paced_ns_over_jemalloc %.3f\n",
 	       given_back / (double)sysconf(_SC_PAGESIZE) * page / jemalloc_ns);
 }
 
@@ -486,7 +486,7 @@ static void run_load(const struct load *load, double *jemalloc_ns)
 	if (load->timed)
 		*jemalloc_ns = *jemalloc_ns ? *jemalloc_ns : result[0][JEMALLOC].ns;
 	else
-		report_bound(*jemalloc_ns, result[0][OURS].given_back);
+		report_kept(*jemalloc_ns, result[0][OURS].given_back);
 }
 
 /* In a process that was started as one of the peers. */
