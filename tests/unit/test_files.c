@@ -66,6 +66,40 @@ static void test_files_read_once_go_before_they_fill_the_limit(void **data)
 	}
 }
 
+/* Of all together so few are not worth a look; who reads them has next to nothing else. */
+static void test_few_files_go_where_one_leaf_reads_them(void **data)
+{
+	static const struct {
+		uint64_t files, takes;
+	} rows[] = {
+		{28 * MIB, 21 * MIB},
+		{12 * MIB, 9 * MIB},
+		{10 * MIB, 0},
+	};
+
+	(void)data;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct action *taken;
+		struct leaf_sample *reader;
+		struct fixture *f;
+		void *row;
+
+		assert_int_equal(fixture_setup(&row), 0);
+		f = row;
+		reader = fixture_sibling(f, HOG, MIB + rows[i].files);
+		fixture_use(f, HOG, f->config.component[HOG].budget_bytes);
+		f->frame.component[HOG].inactive_file_bytes = rows[i].files;
+		f->frame.component[HOG].anon_bytes =
+			f->config.component[HOG].budget_bytes - rows[i].files;
+		reader->spare_valid = true;
+		reader->spare_bytes = rows[i].files;
+		taken = read_on(f);
+		assert_int_equal(taken ? taken->amount : 0, rows[i].takes);
+		assert_int_equal(taken ? taken->leaf : reader->cgid, reader->cgid);
+		fixture_teardown(&row);
+	}
+}
+
 /* Where no one leaf has read most of them, or who did is gone, all give of theirs. */
 static void test_files_that_nobody_reads_any_more_go_too(void **data)
 {
@@ -200,6 +234,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_files_read_once_go_before_they_fill_the_limit),
+		FIXTURE_TEST(test_few_files_go_where_one_leaf_reads_them),
 		FIXTURE_TEST(test_files_that_nobody_reads_any_more_go_too),
 		FIXTURE_TEST(test_so_many_files_stay_that_no_other_pages_go),
 		FIXTURE_TEST(test_who_reads_towards_its_limit_is_looked_at_closely),

@@ -247,6 +247,10 @@ static void test_spare_files_are_read_while_they_are_asked_for(void **state)
 	f->frame.now_us -= US_PER_SEC - 100 * US_PER_MS;
 	full(f);
 	assert_int_equal(leaf_called(f, "leaf0")->spare_bytes, 18 * MIB);
+	/* One that had such files is looked at until next to nothing is left of it. */
+	write_files(f, "jobs/leaf0", 6 * MIB, 5 * MIB);
+	full(f);
+	assert_in_range(leaf_called(f, "leaf0")->spare_bytes, MIB, 5 * MIB);
 	write_files(f, "jobs/leaf0", 33 * MIB, 1 * MIB);
 	f->frame.now_us -= US_PER_SEC - 100 * US_PER_MS;
 	full(f);

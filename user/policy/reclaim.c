@@ -42,11 +42,13 @@
 #define HOST_TARGET_PCT  3                 /* beyond the reserve: the least margin of a pool */
 /* Of such files so many stay, and fewer are not worth a look: kernels without swappiness= (6.1)
  * take anonymous pages too below that, see file_floor in cleanup.c. */
-#define FILES_LEAST     (16 * MIB)
-#define FILES_ROOM_PART 32 /* of the limit is left free of them, at the least, */
-#define FILES_ROOM_MOST 16 /* and at the most */
-#define FILES_ROOM_MIN  (8 * MIB)
-#define FILES_AHEAD_US  (500 * US_PER_MS) /* of growth: as long as one reclaim of them may take */
+#define FILES_LEAST      (16 * MIB)
+#define READER_LEAST     (8 * MIB) /* of those of a reader, of whom all else is next to nothing */
+#define READER_KEPT_PART 4         /* of its files, what it is just reading */
+#define FILES_ROOM_PART  32        /* of the limit is left free of them, at the least, */
+#define FILES_ROOM_MOST  16        /* and at the most */
+#define FILES_ROOM_MIN   (8 * MIB)
+#define FILES_AHEAD_US   (500 * US_PER_MS) /* of growth: as long as one reclaim of them may take */
 
 /* One wish to take memory from a component. */
 struct reclaim_wish {
@@ -238,12 +240,17 @@ static const struct leaf_state *reader_of(const struct step *step, uint32_t comp
 		const struct leaf_state *leaf = &step->state->leaf[i];
 
 		if (leaf->cgid && leaf->component == component && leaf->populated &&
-		    leaf->cause == FREEZE_NOT && leaf->spare_bytes >= FILES_LEAST &&
+		    leaf->cause == FREEZE_NOT && leaf->spare_bytes >= READER_LEAST &&
 		    freeze_only_reads_files(leaf) &&
 		    (!most || leaf->spare_bytes > most->spare_bytes))
 			most = leaf;
 	}
 	return most;
+}
+
+static uint64_t of_reader(const struct leaf_state *leaf)
+{
+	return leaf ? leaf->spare_bytes - leaf->spare_bytes / READER_KEPT_PART : 0;
 }
 
 /* Up to its limit, or to that of the pool, where the kernel asks nobody's leave. */
@@ -296,6 +303,7 @@ static struct reclaim_wish by_files(const struct step *step, uint32_t component)
 	uint64_t room = room_for_files(step, component);
 	uint64_t wanted = files_room_wanted(cs);
 	uint64_t spare = (cs->signal.current_bytes - cs->signal.held_bytes) / 2;
+	uint64_t least = FILES_LEAST;
 	struct reclaim_wish wish = {
 		.tier = TIER_LIGHT, .why = {REASON_FILES, room, wanted}, .files = true};
 
@@ -305,11 +313,13 @@ static struct reclaim_wish by_files(const struct step *step, uint32_t component)
 		return wish;
 	wish.leaf = reader_of(step, component);
 	wish.bytes = 2 * wanted - room;
-	if (wish.leaf && wish.leaf->spare_bytes / 2 >= min_u64(wish.bytes, spare))
-		spare = wish.leaf->spare_bytes / 2;
-	else
+	if (wish.leaf && of_reader(wish.leaf) >= min_u64(wish.bytes, spare)) {
+		spare = of_reader(wish.leaf);
+		least = READER_LEAST;
+	} else {
 		wish.leaf = NULL;
-	wish.bytes = spare >= FILES_LEAST ? min_u64(wish.bytes, spare) : 0;
+	}
+	wish.bytes = spare >= least ? min_u64(wish.bytes, spare) : 0;
 	return wish;
 }
 

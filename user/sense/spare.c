@@ -13,7 +13,8 @@
 #include "user/sense/internal.h"
 #include "user/sense/parse.h"
 
-#define LEAST_BYTES (16 * MIB) /* of a leaf: less is not worth a look */
+#define LEAST_BYTES (16 * MIB) /* of a leaf: less is not worth a look, */
+#define KEPT_BYTES  (4 * MIB)  /* but of one whose files uwd itself has taken */
 #define MOVED_BYTES MIB
 #define AGAIN_US    US_PER_SEC
 #define ASKED_US    (10 * US_PER_SEC)
@@ -62,7 +63,7 @@ void sense_read_spare(struct sense *sense, struct sense_leaf *leaf, uint64_t now
 		return;
 	}
 	leaf->spare_asked_us = now_us;
-	if (leaf->current_bytes < LEAST_BYTES)
+	if (leaf->current_bytes < (leaf->spare_bytes ? KEPT_BYTES : LEAST_BYTES))
 		leaf->spare_bytes = 0;
 	else if (is_due(leaf, now_us) && !renew(sense, leaf, now_us))
 		return;
