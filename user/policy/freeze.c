@@ -59,7 +59,7 @@ static struct leaf_state *leaf_new(struct step *step, const struct leaf_sample *
 }
 
 static struct leaf_state *welcome(struct step *step, const struct leaf_sample *sample,
-				  uint64_t current, uint64_t size)
+				  uint64_t current, uint64_t size, uint64_t counted)
 {
 	bool adopted = step->state->adopted;
 	struct leaf_state *leaf = leaf_new(step, sample);
@@ -69,23 +69,19 @@ static struct leaf_state *welcome(struct step *step, const struct leaf_sample *s
 	leaf->low_bytes = adopted ? 0 : BYTES_MAX;
 	leaf->current_bytes = current;
 	leaf->size_bytes = size;
+	leaf->files_counted_bytes = counted;
 	leaf->rise_from_bytes = adopted ? 0 : size;
 	leaf->seen_us = step->now_us;
 	return leaf;
 }
 
-static bool knows_spare(const struct step *step, const struct leaf_sample *sample)
+/* Whose files are missed is not known of a component: it may be those of any of its leaves. */
+static uint64_t counted_files(const struct step *step, const struct leaf_sample *sample)
 {
-	const struct component_state *cs = &step->state->component[sample->component];
-
-	return sample->spare_valid && !signal_misses_files(&cs->signal, step->now_us) &&
-	       !component_is_protected(&step->config->component[sample->component]);
-}
-
-static uint64_t spare_of(const struct step *step, const struct leaf_sample *sample,
-			 uint64_t current)
-{
-	return knows_spare(step, sample) ? min_u64(sample->spare_bytes, current) : 0;
+	if (!sample->spare_valid ||
+	    component_is_protected(&step->config->component[sample->component]))
+		return BYTES_MAX;
+	return signal_missed_files(&step->state->component[sample->component].signal, step->now_us);
 }
 
 static const struct leaf_sample *sample_of(const struct frame *frame, uint64_t cgid)
@@ -127,18 +123,19 @@ static void take_leaf(struct step *step, const struct leaf_sample *sample)
 {
 	struct leaf_state *leaf = leaf_of(step, sample);
 	uint64_t current = min_u64(sample->current_bytes, BYTES_SANE), dt;
-	uint64_t spare = spare_of(step, sample, current), now_us = step->now_us;
+	uint64_t counted = counted_files(step, sample), now_us = step->now_us;
+	uint64_t spare = sub_sat(min_u64(sample->spare_bytes, current), counted);
 	uint64_t size = current - spare + min_u64(sample->swap_bytes, BYTES_SANE);
 
 	if (!leaf)
-		leaf = welcome(step, sample, current, size);
+		leaf = welcome(step, sample, current, size, counted);
 	if (!leaf)
 		return;
 	dt = now_us - leaf->seen_us;
 	if (dt >= LEAF_STEP_US) {
-		if (leaf->spare_known == knows_spare(step, sample))
+		if (leaf->files_counted_bytes == counted)
 			leaf->growth_per_s = rate_of(leaf->size_bytes, size, dt);
-		leaf->spare_known = knows_spare(step, sample);
+		leaf->files_counted_bytes = counted;
 		leaf->seen_us = now_us;
 		leaf->current_bytes = current;
 		leaf->spare_bytes = spare;

@@ -43,9 +43,13 @@ static uint64_t cold_estimate(const struct signal *s, uint64_t current)
 	return min_u64(cold, current);
 }
 
-bool signal_misses_files(const struct signal *s, uint64_t now_us)
+/* Of as much as was dropped for what was read again, by the part from which on it counts: a stream
+ * beside it may hold all there is, which nobody misses. */
+uint64_t signal_missed_files(const struct signal *s, uint64_t now_us)
 {
-	return s->files_missed_us && now_us - s->files_missed_us < MISSED_US;
+	if (!s->files_missed_us || now_us - s->files_missed_us >= MISSED_US)
+		return 0;
+	return min_u64(s->files_missed_bytes, BYTES_SANE / MISSED_PART) * MISSED_PART;
 }
 
 /* Dropped at once for whoever needs the room, unless what was dropped is read again. What programs
@@ -55,8 +59,7 @@ static uint64_t spare_estimate(const struct signal *s, uint64_t cold, uint64_t n
 {
 	uint64_t kept = add_sat(s->dirty_bytes, s->mapped_bytes);
 
-	if (signal_misses_files(s, now_us))
-		return 0;
+	kept = add_sat(kept, signal_missed_files(s, now_us));
 	kept = add_sat(kept, sub_sat(s->cold_bytes, s->inactive_file_bytes));
 	return sub_sat(cold, min_u64(kept, BYTES_SANE));
 }
@@ -96,6 +99,19 @@ static bool misses(const struct signal *s, const struct component_sample *c, uin
 	return mul_div(again, US_PER_SEC, us) > MISSED_PER_S && again > dropped / MISSED_PART;
 }
 
+static void take_missed(struct signal *s, const struct component_sample *c, uint64_t now_us)
+{
+	uint64_t again = sub_sat(c->refault_file, s->file_refaults);
+	uint64_t us = min_u64(now_us - s->files_missed_us, MISSED_US);
+	uint64_t fades = mul_div(s->files_missed_bytes, us, MISSED_US);
+
+	if (!misses(s, c, now_us - s->rate_at_us))
+		return;
+	s->files_missed_bytes = s->files_missed_bytes - fades +
+				min_u64(again, BYTES_SANE / PAGE_BYTES) * PAGE_BYTES;
+	s->files_missed_us = now_us;
+}
+
 static void take_rates(struct signal *s, const struct component_sample *c, uint64_t now_us)
 {
 	uint64_t refaults = c->refault_anon + c->refault_file;
@@ -104,8 +120,7 @@ static void take_rates(struct signal *s, const struct component_sample *c, uint6
 	if (s->rate_at_us && dt < RATE_STEP_MIN_US)
 		return;
 	if (s->rate_at_us) {
-		if (misses(s, c, dt))
-			s->files_missed_us = now_us;
+		take_missed(s, c, now_us);
 		scanned = sub_sat(c->pgscan, s->pgscan);
 		s->scans_per_s = mul_div(scanned, US_PER_SEC, dt);
 		s->refaults_per_s = mul_div(sub_sat(refaults, s->refaults), US_PER_SEC, dt);
@@ -171,8 +186,8 @@ static void take_charge(struct signal *s, uint64_t current, uint64_t now_us)
 static void take_usage(struct signal *s, uint64_t current, bool keeps_files, uint64_t now_us)
 {
 	uint64_t dt = now_us - s->step_at_us, cold, held;
-	bool counts_files = keeps_files || signal_misses_files(s, now_us);
-	bool starts = !s->seen || counts_files != s->counts_files;
+	uint64_t counted = keeps_files ? BYTES_MAX : signal_missed_files(s, now_us);
+	bool starts = !s->seen || counted != s->files_counted_bytes;
 
 	current = min_u64(current, BYTES_SANE);
 	take_charge(s, current, now_us);
@@ -188,7 +203,7 @@ static void take_usage(struct signal *s, uint64_t current, bool keeps_files, uin
 		s->step_at_us = now_us;
 		s->step_from_bytes = held;
 	}
-	s->counts_files = counts_files;
+	s->files_counted_bytes = counted;
 	s->seen = true;
 	s->usage_at_us = now_us;
 	s->current_bytes = current;

@@ -29,8 +29,9 @@ void signal_discount(struct signal *s, uint64_t bytes);
 /* Microseconds until the working set reaches limit; 0 when it has, TTL_NEVER when not growing. */
 uint64_t signal_time_to(const struct signal *s, uint64_t limit_bytes, uint64_t budget_bytes);
 
-/* Files that were dropped were read again lately: none of them is spare. */
-bool signal_misses_files(const struct signal *s, uint64_t now_us);
+/* Files that were dropped were read again lately: so many bytes of those that are there are not
+ * spare. */
+uint64_t signal_missed_files(const struct signal *s, uint64_t now_us);
 
 /* Growing by more than a thousandth of the budget a second, and 1 MiB/s. */
 bool signal_is_growing(const struct signal *s, uint64_t budget_bytes);

@@ -42,14 +42,15 @@ struct signal {
 	int64_t holt_bytes, slope_per_s;
 	uint64_t rise_from_bytes; /* working set when it began to grow */
 
-	bool counts_files; /* its files are not spare, of which held_bytes is told without */
 	bool stat_seen;
+	uint64_t files_counted_bytes; /* of files that would be spare, in held_bytes */
 	uint64_t stat_at_us, stat_current_bytes;
 	uint64_t cold_bytes; /* inactive file and reclaimable slab: not working set */
 	uint64_t inactive_file_bytes, active_file_bytes, anon_bytes, unreclaimable_bytes;
 	uint64_t dirty_bytes;     /* of files */
 	uint64_t mapped_bytes;    /* of files that are not active */
 	uint64_t files_missed_us; /* when files were read again that had been dropped; 0 = never */
+	uint64_t files_missed_bytes;    /* how much of that lately, until then */
 	uint32_t file_growth_permyriad; /* how much of recent growth was page cache */
 	uint64_t rate_at_us, pgscan, pgsteal, refaults, file_refaults, rate_swap_bytes;
 	uint64_t refaults_per_s, scans_per_s;
@@ -177,11 +178,11 @@ struct leaf_state {
 	bool ours;     /* kernel_frozen by us, or by nobody knows whom */
 	uint8_t asked; /* of requests.c: 1 + what a client asked for, and the plan had no room */
 	uint64_t born_us, seen_us, current_bytes, swap_bytes, leased_bytes;
-	bool spare_known;
-	bool freezable;              /* as who runs in it says, */
-	uint8_t priority;            /* and 0 where it says nothing */
-	uint8_t short_count;         /* reclaims of it in a row that brought little; after that */
-	uint64_t exhausted_until_us; /* others are asked */
+	uint64_t files_counted_bytes; /* in size_bytes; all of them while nothing is known */
+	bool freezable;               /* as who runs in it says, */
+	uint8_t priority;             /* and 0 where it says nothing */
+	uint8_t short_count;          /* reclaims of it in a row that brought little; after that */
+	uint64_t exhausted_until_us;  /* others are asked */
 	uint64_t spare_bytes; /* of current: files that the kernel drops at once, unless missed */
 	uint64_t size_bytes;  /* without these, with what it has in swap: growth at its limit */
 	int64_t growth_per_s; /* of its size */
