@@ -56,7 +56,7 @@ MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.sc
 
 BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror -I. -ffile-prefix-map=$(CURDIR)=.
 
-.PHONY: all deb deb-check demo demo-slurm demo-host check unit pages python sim sim-long chaos chaos-sample vm kills-long bench bench-sched fuzz lint layers install install-python uninstall uninstall-python clean help guests fuzzers
+.PHONY: all deb deb-check demo demo-slurm demo-host check unit pages python sim sim-long soak chaos chaos-sample vm kills-long bench bench-sched fuzz lint layers install install-python uninstall uninstall-python clean help guests fuzzers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -391,6 +391,16 @@ SEED  ?= 1
 kills-long: all guests | build/deps/vm ## KILLS=1000 random kills of what has to do with leases and pools, SEED=1; half an hour
 	$(Q)scripts/vm --cpus 1 --timeout 3000 $(addprefix --put ,tests/vm/run.sh tests/vm/lib.sh tests/vm/kills.sh $(O)/tests/vm/uw_kills) -- \
 		env KILLS=$(KILLS) SEED=$(SEED) bash /run/put/run.sh kills
+
+SOAK_S ?= 7000
+SOAK := $(addprefix tests/vm/,run.sh lib.sh soak.sh soak.py) $(addprefix $(O)/tests/,vm/uw_lease vm/uw_pool bench/hog)
+soak: all guests | build/deps/vm ## SOAK_S=7000 seconds of jobs, leases, freezes and reloads on each of KERNELS: does uwd grow?
+	$(Q)mkdir -p $(O)/soak
+	$(Q)set -e; for kernel in $(KERNELS); do \
+		scripts/vm --kernel $$kernel --cpus 1 --timeout $$(($(SOAK_S) + 1800)) $(addprefix --put ,$(SOAK)) \
+			--get /tmp/soak.samples $(O)/soak/$$kernel -- \
+			"SOAK_S=$(SOAK_S) bash /run/put/run.sh soak; rc=\$$?; tail -n 20 /tmp/soak.log; exit \$$rc"; \
+	done
 
 CHAOS_S ?= 20
 chaos: all guests $(O)/tests/chaos | build/deps/vm ## faults by number, kills, losses of power, what a machine lacks, fuzzers; half an hour on 2 cores
