@@ -56,7 +56,7 @@ MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.sc
 
 BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror -I. -ffile-prefix-map=$(CURDIR)=.
 
-.PHONY: all deb deb-check demo demo-slurm demo-host check unit pages python sim sim-long soak chaos chaos-sample vm kills-long bench bench-sched fuzz lint layers install install-python uninstall uninstall-python clean help guests fuzzers
+.PHONY: all deb deb-check demo demo-slurm demo-host check unit pages python sim sim-long soak chaos chaos-sample vm kills-long bench bench-sched bench-nodes fuzz lint layers install install-python uninstall uninstall-python clean help guests fuzzers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -259,8 +259,8 @@ $(O)/tests/sim/%: $(O)/obj/tests/sim/%.o $(call OBJ,$(filter-out tests/sim/test_
 
 # No more than what has parsers: each object is made anew for this.
 FUZZ_LAYERS := keep conf record ipc lib cgroups ledger sense model base
-FUZZ_OBJ    := $(call OBJ,user/act/page_in.c user/cli/simulate/agenda.c user/cli/simulate/replay.c \
-		user/cli/simulate/trace.c $(wildcard user/policy/admit/*.c))
+FUZZ_OBJ    := $(call OBJ,user/act/page_in.c user/cli/jobs/footprints.c \
+		$(patsubst %,user/cli/simulate/%.c,agenda nodes placement replay trace) $(wildcard user/policy/admit/*.c))
 $(O)/tests/fuzz/%: $(O)/obj/tests/fuzz/%.o $(FUZZ_OBJ) $(FUZZ_LAYERS:%=$(O)/lib/%.a)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer $(filter %.o,$^) $(call libs,$(FUZZ_LAYERS)) $(LDLIBS) -o $@
@@ -438,6 +438,9 @@ bench-%: all guests | build/deps/vm ## one bench: scripts/bench --help names the
 # The scheduler on recorded workloads in TRACES, which are not part of the project; needs no guest.
 bench-sched: all
 	$(Q)python3 -B tests/bench/sched_bench.py $(TRACES)
+
+bench-nodes: all ## Slurm with 1,000 nodes on traces of the folder TRACES=, natively; a minute
+	$(Q)python3 -B tests/bench/nodes_bench.py $(TRACES)
 
 # ---- install ----
 # Where the python3 of PATH looks for what its distribution installs.

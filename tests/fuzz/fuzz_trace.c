@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "user/base/units.h"
-#include "user/cli/simulate/replay.h"
+#include "user/cli/simulate/nodes.h"
 
 #define JOBS_REPLAYED 24
 #define CAPACITY      (64 * GIB)
@@ -33,6 +33,39 @@ static void check_jobs(const struct trace *trace)
 		require(job->memory_priority >= 1 && job->memory_priority <= 10,
 			"memory priority out of range");
 		require(job->asked_bytes > 0, "a job that asks for nothing");
+	}
+}
+
+/* Slurm with two such machines. */
+static void check_cluster(const struct trace *trace, const struct replay_options *replay)
+{
+	struct nodes_options options = {
+		.replay = replay,
+		.placement = {.rule = PLACEMENT_LEAST,
+			      .nodes = 2,
+			      .node_bytes = replay->capacity_bytes,
+			      .backfill_us = PLACEMENT_BACKFILL_US,
+			      .tests = 4,
+			      .reserved = 4},
+	};
+	struct uw_err err = {0};
+	struct nodes nodes;
+
+	for (int way = 0; way < NODES_WAY__COUNT; way++) {
+		uint32_t ended = 0;
+		int r;
+
+		options.way = (enum nodes_way)way;
+		r = nodes_run(trace, &options, &nodes, &err);
+		require(!r || r == -EINVAL, "cluster failed");
+		require(nodes.most_given_bytes <= replay->capacity_bytes &&
+				nodes.most_kept_bytes <= replay->capacity_bytes,
+			"a node is given away twice");
+		for (uint32_t i = 0; !r && i < nodes.replay.count; i++)
+			ended += nodes.replay.job[i].ended;
+		require(r || ended >= nodes.replay.count - nodes.replay.never,
+			"a job of a cluster that never ended");
+		nodes_done(&nodes);
 	}
 }
 
@@ -61,6 +94,7 @@ static void check_replay(const struct trace *trace)
 		ended += replay.job[i].ended;
 	require(r || ended >= replay.count - replay.never, "a job that never ended");
 	replay_done(&replay);
+	check_cluster(trace, &options);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)

@@ -92,12 +92,13 @@ SHOWN = {
     "config check": ["config check"], "wait": ["wait 8 --timeout 100ms"], "replay": [f"replay {RECORDING}"],
     "report": [f"report --recording {RECORDING}"],
     "recommend --budgets": [f"recommend --budgets --recording {RECORDING}"], "simulate": ["simulate TRACE"],
+    "simulate --nodes": ["simulate TRACE --nodes 2"],
     "recommend --slurm": ["recommend --slurm NODE"],
     "version": ["version"], "help": ["help", "help status"],
 }
 ELSEWHERE = {"freeze", "thaw", "reclaim", "setup", "teardown", "run", "run --dry-run", "enter --dry-run", "attach", "record",
              "forget", "lease list", "lease free", "pool list"}
-NO_UWD = {"check", "config show", "config check", "replay", "report", "recommend --budgets", "recommend --slurm", "simulate",
+NO_UWD = {"check", "config show", "config check", "replay", "report", "recommend --budgets", "recommend --slurm", "simulate", "simulate --nodes",
            "help"}
 
 

@@ -297,15 +297,19 @@ static const struct command rows[] = {
 			"was, what failed, and who overtook whom. A job's memory rises to its peak in "
 			"a line over --ramp of its run; an attempt that outgrows what it was given and "
 			"cannot get more burns its whole run. oracle knows every peak and runtime: a "
-			"bound, not a policy. Touches nothing and needs no uwd.",
+			"bound, not a policy. With --nodes it is a cluster of Slurm, three times: with the "
+			"requests as they are declared, with what recommend --slurm would have them "
+			"ask for, and with uwctl on each node beside. Touches nothing and needs no uwd.",
 		.example =
 			"uwctl simulate jobs.trace --capacity 20G\n"
 			"uwctl simulate jobs.trace --policy easy --stretch 12 --jitter 2min --runs 5\n"
-			"uwctl simulate jobs.trace --html schedule.html",
+			"uwctl simulate jobs.trace --html schedule.html\n"
+			"uwctl simulate jobs.trace --nodes 1000 --capacity 64G --placement least",
 		.options = COMMON | OPTION_BIT(OPTION_POLICY) | OPTION_BIT(OPTION_CAPACITY) |
 			   OPTION_BIT(OPTION_STRETCH) | OPTION_BIT(OPTION_JITTER) |
 			   OPTION_BIT(OPTION_RAMP) | OPTION_BIT(OPTION_SEED) |
-			   OPTION_BIT(OPTION_RUNS) | OPTION_BIT(OPTION_HTML),
+			   OPTION_BIT(OPTION_RUNS) | OPTION_BIT(OPTION_HTML) |
+			   OPTION_BIT(OPTION_NODES) | OPTION_BIT(OPTION_PLACEMENT),
 		.words_min = 1,
 		.words_max = 1,
 		.run = command_simulate,

@@ -282,6 +282,8 @@ static const struct option_kind option_kinds[OPTION__COUNT] = {
 	[OPTION_RAMP] = {.offer = offer_nothing},
 	[OPTION_SEED] = {.offer = offer_nothing},
 	[OPTION_RUNS] = {.offer = offer_nothing},
+	[OPTION_NODES] = {.words = "10 100 1000"},
+	[OPTION_PLACEMENT] = {.words = "first least"},
 	[OPTION_HTML] = {.offer = offer_files},
 	[OPTION_FILE] = {.offer = offer_files},
 	[OPTION_OUT] = {.offer = offer_files},

@@ -37,6 +37,8 @@ enum option_id {
 	OPTION_RAMP,
 	OPTION_SEED,
 	OPTION_RUNS,
+	OPTION_NODES,
+	OPTION_PLACEMENT,
 	OPTION_HTML,
 	OPTION_FILE,
 	OPTION_WAIT,
@@ -122,8 +124,8 @@ struct options {
 	const char *config, *socket, *name, *file, *out;
 	const char *component, *key, *tag, *state, *output, *sort;
 	bool batch, read_only, redact, replay, budgets, slurm, interface, effect;
-	const char *policy, *capacity, *stretch, *jitter, *ramp, *seed, *runs, *html, *recording,
-		*at, *swap;
+	const char *policy, *capacity, *stretch, *jitter, *ramp, *seed, *runs, *html, *nodes,
+		*placement, *recording, *at, *swap;
 	uint64_t count, lines, frames, around;
 	uint64_t for_us, timeout_us, grace_us, since_us, delay_us;
 	uint32_t setting_count;

@@ -14,6 +14,7 @@ enum agenda_kind {
 	AGENDA_BURNT,  /* the end of an attempt that failed */
 	AGENDA_REPORT, /* memory in use */
 	AGENDA_CROSS,  /* it would pass its reservation */
+	AGENDA_NODE,   /* of no job: a node's core wants to be asked */
 };
 
 struct agenda_event {

@@ -428,17 +428,18 @@ uint64_t replay_random(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-static void set_submits(struct play *play)
+static void set_submits(const struct trace *trace, const struct replay_options *options,
+			struct replay_job *job)
 {
-	uint64_t jitter = play->options->jitter_us, state = play->options->seed;
+	uint64_t jitter = options->jitter_us, state = options->seed;
 
-	for (uint32_t i = 0; i < play->out->count; i++) {
-		uint64_t submit = mul_div(play->trace->job[i].submit_us,
-					  play->options->stretch_permille, PER_MILLE);
+	for (uint32_t i = 0; i < trace->count; i++) {
+		uint64_t submit =
+			mul_div(trace->job[i].submit_us, options->stretch_permille, PER_MILLE);
 
 		if (jitter)
 			submit = sub_sat(submit + replay_random(&state) % (2 * jitter + 1), jitter);
-		play->out->job[i].submit_us = submit;
+		job[i].submit_us = submit;
 	}
 }
 
@@ -450,6 +451,22 @@ static int by_submit(const void *a, const void *b, void *data)
 	if (job[x].submit_us != job[y].submit_us)
 		return job[x].submit_us < job[y].submit_us ? -1 : 1;
 	return x < y ? -1 : x > y;
+}
+
+uint32_t *replay_order(const struct trace *trace, const struct replay_options *options,
+		       struct replay_job *job)
+{
+	uint32_t *order = calloc(trace->count, sizeof(*order));
+
+	if (!order || !job) {
+		free(order);
+		return NULL;
+	}
+	set_submits(trace, options, job);
+	for (uint32_t i = 0; i < trace->count; i++)
+		order[i] = i;
+	qsort_r(order, trace->count, sizeof(*order), by_submit, job);
+	return order;
 }
 
 #define KEYS_HELD 4096
@@ -478,19 +495,15 @@ static int begin(struct play *play, struct uw_err *err)
 	out->capacity_bytes = play->options->capacity_bytes;
 	out->job = calloc(n, sizeof(*out->job));
 	play->live = calloc(n, sizeof(*play->live));
-	play->order = calloc(n, sizeof(*play->order));
+	play->order = replay_order(play->trace, play->options, out->job);
 	play->admit = replay_core(play->options, n);
 	if (!out->job || !play->live || !play->order || !play->admit)
 		return err_set(err, -ENOMEM, "out of memory for %u jobs", n);
 	supply(play);
-	for (uint32_t i = 0; i < n; i++) {
-		play->order[i] = i;
+	for (uint32_t i = 0; i < n; i++)
 		out->never += never_fits(&play->trace->job[i], out->capacity_bytes);
-	}
 	if (out->never == n)
 		return err_set(err, -EINVAL, "no job of the trace fits the capacity");
-	set_submits(play);
-	qsort_r(play->order, n, sizeof(*play->order), by_submit, out->job);
 	out->begin_us = out->job[play->order[0]].submit_us;
 	play->reserved_since_us = out->begin_us;
 	play->tick_us = UINT64_MAX;

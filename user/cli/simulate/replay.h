@@ -83,6 +83,11 @@ struct admit *replay_core(const struct replay_options *options, uint32_t tasks);
 void replay_task(enum replay_policy policy, const struct trace_job *job, uint32_t i,
 		 uint64_t submit_us, struct admit_task *ret);
 
+/* Gives each of the trace's jobs its time of submit, and tells the order of these; free() it. NULL:
+ * out of memory, as where job is NULL. */
+uint32_t *replay_order(const struct trace *trace, const struct replay_options *options,
+		       struct replay_job *job);
+
 /* The next number of a series that state begins. */
 uint64_t replay_random(uint64_t *state);
 

@@ -15,7 +15,9 @@
 #include "user/base/units.h"
 #include "user/cli/command.h"
 #include "user/cli/simulate/figures.h"
+#include "user/cli/simulate/figures_json.h"
 #include "user/cli/simulate/html.h"
+#include "user/cli/simulate/nodes_table.h"
 
 #define RUNS_MAX         1000
 #define CAPACITY_DEFAULT (20 * GIB)
@@ -31,6 +33,7 @@ struct progress {
 struct simulation {
 	const char *path;
 	struct replay_options options;
+	struct placement_options placement; /* nodes 0: one machine */
 	uint64_t seed;
 	uint32_t runs;
 	struct trace trace;
@@ -69,10 +72,35 @@ static int read_counts(const struct options *given, struct simulation *sim, stru
 	return 0;
 }
 
+/* What the table of a cluster does not tell, or tells of each system. */
+static int read_nodes(const struct options *given, struct simulation *sim, struct uw_err *err)
+{
+	struct placement_options *placement = &sim->placement;
+	uint64_t nodes = 0;
+
+	if (given->placement && !given->nodes)
+		return err_set(err, -EINVAL, "--placement is of a cluster: with --nodes");
+	if (!given->nodes)
+		return 0;
+	if (units_parse_uint(given->nodes, 1, PLACEMENT_NODES_MAX, &nodes) < 0)
+		return refuse(err, "nodes", given->nodes, "a number from 1 to 10000");
+	if (given->placement && placement_rule_parse(given->placement, &placement->rule) < 0)
+		return refuse(err, "placement", given->placement, "first or least");
+	if (given->policy || given->html)
+		return err_set(err, -EINVAL, "--%s: not with --nodes, where Slurm has the order",
+			       given->policy ? "policy" : "html");
+	placement->nodes = (uint32_t)nodes;
+	placement->node_bytes = sim->options.capacity_bytes;
+	placement->backfill_us = PLACEMENT_BACKFILL_US;
+	placement->tests = placement->reserved = PLACEMENT_TESTS;
+	return 0;
+}
+
 static int read_options(const struct options *given, struct simulation *sim, struct uw_err *err)
 {
 	struct replay_options *options = &sim->options;
 	uint32_t permyriad;
+	int r;
 
 	*options = (struct replay_options){
 		.policy = REPLAY_UW,
@@ -97,7 +125,8 @@ static int read_options(const struct options *given, struct simulation *sim, str
 			return refuse(err, "ramp", given->ramp, "a share from 0% to 100%");
 		options->ramp_permille = permyriad / 10;
 	}
-	return read_counts(given, sim, err);
+	r = read_counts(given, sim, err);
+	return r ? r : read_nodes(given, sim, err);
 }
 
 /* On a terminal, where one waits. */
@@ -174,34 +203,16 @@ static int run_all(struct simulation *sim, const char *html, struct uw_err *err)
 	return r;
 }
 
-static json_int_t microseconds(double s)
-{
-	return (json_int_t)(s * 1e6 + .5);
-}
-
 static json_int_t permyriads(double pct)
 {
 	return (json_int_t)(pct * 100 + .5);
 }
 
-static json_t *times_json(const struct figures_spread *s)
-{
-	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "mean_us", microseconds(s->mean), "p50_us",
-			 microseconds(s->p50), "p95_us", microseconds(s->p95), "p99_us",
-			 microseconds(s->p99), "max_us", microseconds(s->max));
-}
-
-static json_t *ratios_json(const struct figures_spread *s)
-{
-	return json_pack("{s:f, s:f, s:f, s:f, s:f}", "mean", s->mean, "p50", s->p50, "p95", s->p95,
-			 "p99", s->p99, "max", s->max);
-}
-
 static json_t *class_json(const struct figures_class *class)
 {
 	return json_pack("{s:i, s:o, s:o, s:f}", "jobs", (int)class->jobs, "wait",
-			 times_json(&class->wait_s), "slowdown", ratios_json(&class->slowdown),
-			 "inverted", class->inverted);
+			 figures_times_json(&class->wait_s), "slowdown",
+			 figures_ratios_json(&class->slowdown), "inverted", class->inverted);
 }
 
 static json_t *inversions_json(const struct figures_inversions *inversions)
@@ -220,14 +231,15 @@ static json_t *figures_json(const struct figures *f)
 				    class_json(&f->class[i]));
 	return json_pack(
 		"{s:o, s:o, s:o, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:f, s:f, s:I, s:I, s:{s:I, s:I}, s:o}",
-		"wait", times_json(&f->wait_s), "slowdown", ratios_json(&f->slowdown), "classes",
-		classes, "allocated_permyriad", permyriads(f->allocated_pct), "used_permyriad",
-		permyriads(f->used_pct), "failed_permyriad", permyriads(f->failed_pct),
-		"failed_jobs", f->failed_jobs, "failed_attempts", f->failed_attempts, "grown",
-		f->grown, "stood_us", microseconds(f->stood_s), "overtaken_mean", f->overtaken_mean,
-		"overtaken_max", f->overtaken_max, "makespan_us", microseconds(f->makespan_s),
-		"waste_byte_hours", (json_int_t)(f->waste_gib_h * (double)GIB), "sizing",
-		"waste_byte_hours", (json_int_t)(f->sizing.waste_gb_h * 1e9), "failed_permyriad",
+		"wait", figures_times_json(&f->wait_s), "slowdown",
+		figures_ratios_json(&f->slowdown), "classes", classes, "allocated_permyriad",
+		permyriads(f->allocated_pct), "used_permyriad", permyriads(f->used_pct),
+		"failed_permyriad", permyriads(f->failed_pct), "failed_jobs", f->failed_jobs,
+		"failed_attempts", f->failed_attempts, "grown", f->grown, "stood_us",
+		figures_us(f->stood_s), "overtaken_mean", f->overtaken_mean, "overtaken_max",
+		f->overtaken_max, "makespan_us", figures_us(f->makespan_s), "waste_byte_hours",
+		(json_int_t)(f->waste_gib_h * (double)GIB), "sizing", "waste_byte_hours",
+		(json_int_t)(f->sizing.waste_gb_h * 1e9), "failed_permyriad",
 		permyriads(f->sizing.failed_pct), "inversions", inversions_json(&f->inversions));
 }
 
@@ -366,6 +378,32 @@ static int print_text(const struct cli *cli, const struct simulation *sim, const
 	return CLI_OK;
 }
 
+static int simulate_nodes(const struct cli *cli, struct simulation *sim, struct uw_err *err)
+{
+	struct nodes_table table = {
+		.path = sim->path,
+		.trace = &sim->trace,
+		.replay = &sim->options,
+		.placement = &sim->placement,
+		.seed = sim->seed,
+		.runs = sim->runs,
+	};
+
+	if (isatty(STDERR_FILENO)) {
+		sim->options.progress = tell_progress;
+		sim->options.progress_data = &sim->progress;
+	}
+	sim->progress.runs = sim->runs * NODES_WAY__COUNT;
+	sim->progress.told_us = clock_now_us();
+	table.run = &sim->progress.run;
+	if (nodes_table_fill(&table, err) < 0) {
+		end_progress(sim);
+		return cli_fail(cli, err);
+	}
+	end_progress(sim);
+	return nodes_table_print(cli, &table);
+}
+
 static int simulate(const struct cli *cli, struct simulation *sim, struct uw_err *err)
 {
 	struct figures mean;
@@ -373,6 +411,8 @@ static int simulate(const struct cli *cli, struct simulation *sim, struct uw_err
 
 	if (!r)
 		r = trace_open(sim->path, &sim->trace, err);
+	if (!r && sim->placement.nodes)
+		return simulate_nodes(cli, sim, err);
 	if (!r)
 		r = run_all(sim, cli->options.html, err);
 	if (r < 0)
