@@ -88,6 +88,34 @@ static void test_a_key_is_what_one_of_a_job_is(void **state)
 	assert_string_equal(err.text, "key 'a b': want 1 to 63 letters, digits and _-.:@/+");
 }
 
+static void test_who_asks_for_more_than_is_allowed_is_refused_or_lowered(void **state)
+{
+	static char *const words[] = {"max-priority=4"};
+	struct slurm_defaults defaults;
+	struct uw_err err;
+
+	(void)state;
+	assert_int_equal(read_line(ARRAY_SIZE(words), words, &defaults, &err), 0);
+	assert_int_equal(slurm_check_priority(&defaults, 4, &err), 0);
+	assert_int_equal(slurm_check_priority(&defaults, 5, &err), -EINVAL);
+	assert_string_equal(err.text, "priority '5': 4 is the largest that may be asked for here");
+	assert_int_equal(slurm_priority_of(&defaults, 3), 3);
+	assert_int_equal(slurm_priority_of(&defaults, 9), 4);
+	assert_int_equal(slurm_priority_of(&defaults, 0), 4); /* which would be 5 */
+}
+
+static void test_without_a_bound_what_is_said_is_what_uwd_hears(void **state)
+{
+	struct slurm_defaults defaults;
+	struct uw_err err;
+
+	(void)state;
+	assert_int_equal(read_line(0, NULL, &defaults, &err), 0);
+	assert_int_equal(slurm_check_priority(&defaults, 10, &err), 0);
+	assert_int_equal(slurm_priority_of(&defaults, 10), 10);
+	assert_int_equal(slurm_priority_of(&defaults, 0), 0);
+}
+
 /* Each in one line that names the word; what was read before it is not given out. */
 static void test_a_bad_word_is_refused_in_a_line(void **state)
 {
@@ -106,6 +134,9 @@ static void test_a_bad_word_is_refused_in_a_line(void **state)
 		{"partition=:batch", "partition=:batch: want PARTITION:COMPONENT"},
 		{"partition=debug:", "partition=debug:: component '': want"},
 		{"partition=debug:a b", "partition=debug:a b: component 'a b': want"},
+		{"max-priority=", "max-priority: priority '': want 1 to 10"},
+		{"max-priority=0", "max-priority: priority '0': want 1 to 10"},
+		{"max-priority=11", "max-priority: priority '11': want 1 to 10"},
 		{"socket=uwd.sock", "socket=uwd.sock: want a path from /"},
 		{"socket=", "socket=: want a path from /"},
 	};
@@ -400,6 +431,8 @@ int main(void)
 		cmocka_unit_test(
 			test_what_is_asked_for_goes_before_the_partition_and_that_before_the_default),
 		cmocka_unit_test(test_a_key_is_what_one_of_a_job_is),
+		cmocka_unit_test(test_who_asks_for_more_than_is_allowed_is_refused_or_lowered),
+		cmocka_unit_test(test_without_a_bound_what_is_said_is_what_uwd_hears),
 		cmocka_unit_test(test_a_bad_word_is_refused_in_a_line),
 		cmocka_unit_test(test_words_that_are_too_long_or_too_many_are_refused),
 		cmocka_unit_test(test_a_priority_is_a_number_of_one_to_ten),

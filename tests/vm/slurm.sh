@@ -310,6 +310,13 @@ expect "one that is refused, where that is optional" "$RC $OUT" "0 ${OUT%%/uw/*}
 expect_match "what it says" "$(cat /tmp/srun.err)" "no component 'nothing'"
 plugin componet=batch
 refused "plugstack.conf: spank_uw.so: 'componet=batch': there are component=NAME" -n 1
+plugin component=batch max-priority=3
+refused "priority '4': 3 is the largest that may be asked for here" --uw-priority=4
+begin bounded --mem=20M sleep 600
+wait_until 10 said_is '[3,false]'
+scancel "$JOB"
+wait "$SRUN" || true
+wait_until 5 test ! -e "$POOL/batch/slurm-$JOB"
 plugin component=batch
 
 # ---- where Slurm itself keeps steps in cgroups it would lose them ----

@@ -46,6 +46,22 @@ int slurm_read_priority(const char *text, uint8_t *ret_priority, struct uw_err *
 		       PRIORITY_MIN, PRIORITY_MAX);
 }
 
+int slurm_check_priority(const struct slurm_defaults *defaults, uint8_t priority,
+			 struct uw_err *err)
+{
+	if (priority <= defaults->max_priority)
+		return 0;
+	return err_set(err, -EINVAL, "priority '%d': %d is the largest that may be asked for here",
+		       priority, defaults->max_priority);
+}
+
+uint8_t slurm_priority_of(const struct slurm_defaults *defaults, uint8_t said)
+{
+	uint8_t meant = said ? said : JOB_PRIORITY_DEFAULT;
+
+	return meant > defaults->max_priority ? defaults->max_priority : said;
+}
+
 /* ---- one word each ---- */
 
 static int read_component(const char *value, struct slurm_defaults *defaults, struct uw_err *err)
@@ -63,6 +79,13 @@ static int read_socket(const char *value, struct slurm_defaults *defaults, struc
 		return 0;
 	return err_set(err, -EINVAL, "socket=%.64s: want a path from /, shorter than %u bytes",
 		       value, SLURM_SOCKET_LEN);
+}
+
+static int read_max_priority(const char *value, struct slurm_defaults *defaults, struct uw_err *err)
+{
+	if (slurm_read_priority(value, &defaults->max_priority, err))
+		return err_prefix(err, "max-priority");
+	return 0;
 }
 
 static int read_partition(const char *value, struct slurm_defaults *defaults, struct uw_err *err)
@@ -96,6 +119,7 @@ static const struct {
 } words[] = {
 	{"component=", read_component},
 	{"partition=", read_partition},
+	{"max-priority=", read_max_priority},
 	{"socket=", read_socket},
 };
 
@@ -108,15 +132,15 @@ static int read_word(const char *word, struct slurm_defaults *defaults, struct u
 			return words[i].read(word + length, defaults, err);
 	}
 	return err_set(err, -EINVAL,
-		       "'%.64s': there are component=NAME, partition=PARTITION:NAME and "
-		       "socket=PATH",
+		       "'%.64s': there are component=NAME, partition=PARTITION:NAME, "
+		       "max-priority=N and socket=PATH",
 		       word);
 }
 
 int slurm_defaults_read(int argc, char *const *argv, const char *socket,
 			struct slurm_defaults *ret_defaults, struct uw_err *err)
 {
-	struct slurm_defaults defaults = {0};
+	struct slurm_defaults defaults = {.max_priority = PRIORITY_MAX};
 
 	text_copy(defaults.socket, sizeof(defaults.socket), socket);
 	for (int i = 0; i < argc; i++)

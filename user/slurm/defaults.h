@@ -23,13 +23,15 @@ struct slurm_partition {
 struct slurm_defaults {
 	char component[UW_NAME_LEN]; /* "" = none */
 	char socket[SLURM_SOCKET_LEN];
+	uint8_t max_priority; /* that a user may name */
 	uint32_t partition_count;
 	struct slurm_partition partition[SLURM_PARTITIONS_MAX];
 };
 
 /*
- * Reads component=NAME, partition=PARTITION:NAME (again for each) and socket=PATH. socket is the
- * one of uwd where nothing is said. -EINVAL with the word and what is allowed.
+ * Reads component=NAME, partition=PARTITION:NAME (again for each), max-priority=N and socket=PATH.
+ * socket is the one of uwd where nothing is said, and max_priority 10. -EINVAL with the word and
+ * what is allowed.
  */
 int slurm_defaults_read(int argc, char *const *argv, const char *socket,
 			struct slurm_defaults *ret_defaults, struct uw_err *err);
@@ -47,5 +49,15 @@ int slurm_check_key(const char *key, struct uw_err *err);
 
 /* 1 to 10. 0, or -EINVAL with that. */
 int slurm_read_priority(const char *text, uint8_t *ret_priority, struct uw_err *err);
+
+/* 0, or -EINVAL with what is allowed here. */
+int slurm_check_priority(const struct slurm_defaults *defaults, uint8_t priority,
+			 struct uw_err *err);
+
+/*
+ * What uwd is told of a task whose user said that, 0 being nothing: no more than is allowed. On the
+ * node it is what counts, as the file of who submits may be another. 0: nothing.
+ */
+uint8_t slurm_priority_of(const struct slurm_defaults *defaults, uint8_t said);
 
 #endif

@@ -51,13 +51,19 @@ static int on_key(int value, const char *key, int remote)
 	return say_bad("uw-key", rc, &err, remote);
 }
 
+/* As plugstack.conf says where the command line is read: on the node more is lowered. */
+static struct slurm_defaults typed_by = {.max_priority = PRIORITY_MAX};
+
 static int on_priority(int value, const char *text, int remote)
 {
 	struct uw_err err = {0};
 	uint8_t priority;
+	int rc = slurm_read_priority(text, &priority, &err);
 
 	(void)value;
-	return say_bad("uw-priority", slurm_read_priority(text, &priority, &err), &err, remote);
+	if (!rc && !remote)
+		rc = slurm_check_priority(&typed_by, priority, &err);
+	return say_bad("uw-priority", rc, &err, remote);
 }
 
 static struct spank_option component_option = {
@@ -117,6 +123,7 @@ int slurm_spank_init(spank_t spank, int argc, char *argv[])
 	}
 	if (context != S_CTX_LOCAL && context != S_CTX_ALLOCATOR && context != S_CTX_REMOTE)
 		return 0;
+	typed_by = defaults;
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		if (spank_option_register(spank, options[i]) != ESPANK_SUCCESS)
 			return -1;
@@ -186,7 +193,7 @@ static bool is_tracked(void)
 				text_read_at(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)));
 }
 
-static int place(spank_t spank, const char *socket, const char *component)
+static int place(spank_t spank, const struct slurm_defaults *defaults, const char *component)
 {
 	struct slurm_task task = {.component = component,
 				  .key = asked_for(spank, &key_option),
@@ -197,12 +204,13 @@ static int place(spank_t spank, const char *socket, const char *component)
 
 	if (priority)
 		(void)slurm_read_priority(priority, &task.priority, &err); /* was looked at */
+	task.priority = slurm_priority_of(defaults, task.priority);
 	if (rc) {
 		slurm_error("spank_uw: Slurm does not say whose task it is: %s",
 			    spank_strerror((spank_err_t)rc));
 		return -1;
 	}
-	rc = slurm_place(socket, &task, &err);
+	rc = slurm_place(defaults->socket, &task, &err);
 	if (rc == SLURM_PLACE_AWAY)
 		say_outside(spank, component, err.text);
 	else if (rc < 0)
@@ -233,7 +241,7 @@ int slurm_spank_task_init_privileged(spank_t spank, int argc, char *argv[])
 	if (!*component)
 		return 0;
 	if (!is_tracked())
-		return place(spank, defaults.socket, component);
+		return place(spank, &defaults, component);
 	if (speaks(spank))
 		slurm_spank_log(
 			"spank_uw: Slurm keeps its steps in cgroups, and would lose this one "
