@@ -70,8 +70,9 @@ second=$(submit --after "$first" -- true)
 expect "waiting" "$(job_state "$second")" waiting
 expect_match "why" "$(uwctl queue "$second")" "$first has not ended"
 expect_rc 0 uwctl wait "$first" "$second"
-long=$(submit -T nightly -- sleep 1000)
+long=$(submit -T nightly --priority 3 -- sleep 1000)
 wait_until 10 job_is "$long" running
+wait_until 5 eval '[ "$(status_of batch "leaves[0].priority")" = 3 ]'
 expect_rc 0 uwctl cancel --tag nightly --dry-run
 job_is "$long" running || fail "a dry run ended a job"
 expect_rc 0 uwctl cancel --tag nightly

@@ -37,15 +37,22 @@ void spoken_by_jobs(const struct daemon *daemon, struct spoken_jobs *ret_jobs)
 	}
 }
 
-uint64_t spoken_reserved_in(const struct daemon *daemon, uint64_t cgid)
+const struct job *spoken_job_in(const struct daemon *daemon, uint64_t cgid)
 {
 	uint32_t slot = 0;
 	const struct job *job;
 
 	while (daemon->jobs && (job = jobs_next_active(daemon->jobs, &slot)))
 		if (jobs_leaf_of(daemon->jobs, job) == cgid)
-			return job->reserved_bytes;
-	return entered_reserved_in(daemon, cgid);
+			return job;
+	return NULL;
+}
+
+uint64_t spoken_reserved_in(const struct daemon *daemon, uint64_t cgid)
+{
+	const struct job *job = spoken_job_in(daemon, cgid);
+
+	return job ? job->reserved_bytes : entered_reserved_in(daemon, cgid);
 }
 
 uint64_t spoken_by_others(const struct daemon *daemon, uint32_t component,

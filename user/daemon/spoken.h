@@ -14,6 +14,9 @@ struct spoken_jobs {
 
 void spoken_by_jobs(const struct daemon *daemon, struct spoken_jobs *ret_jobs);
 
+/* The job of the queue whose leaf this is, or NULL. */
+const struct job *spoken_job_in(const struct daemon *daemon, uint64_t cgid);
+
 /* What is reserved for who runs in this leaf: a job, or who was let in with a size. 0: nothing. */
 uint64_t spoken_reserved_in(const struct daemon *daemon, uint64_t cgid);
 

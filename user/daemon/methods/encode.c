@@ -219,7 +219,9 @@ static const char *frozen_by(const struct leaf_sample *leaf)
 
 static json_t *encode_leaf(const struct daemon *daemon, const struct leaf_sample *leaf)
 {
+	const struct job *job = spoken_job_in(daemon, leaf->cgid);
 	uint64_t reserved = spoken_reserved_in(daemon, leaf->cgid);
+	uint32_t priority = job ? job->priority : leaf->priority;
 	json_t *object = json_object();
 	char name[ACTION_LEAF_LEN];
 
@@ -233,7 +235,7 @@ static json_t *encode_leaf(const struct daemon *daemon, const struct leaf_sample
 	json_put(object, "current_bytes", json_number(leaf->current_bytes));
 	json_put(object, "swap_bytes", json_number(leaf->swap_bytes));
 	json_put(object, "reserved_bytes", reserved ? json_u64(reserved) : json_null());
-	json_put(object, "priority", leaf->priority ? json_u64(leaf->priority) : json_null());
+	json_put(object, "priority", priority ? json_u64(priority) : json_null());
 	json_put(object, "freezable", json_boolean(leaf->freezable));
 	put_ages(object, &leaf->ages);
 	return object;
