@@ -37,11 +37,28 @@ def seconds_between(jobs):
 
 
 def windows(events):
-    """The calm and the jobs' window, in ms."""
-    marks = [measure.event_ms(events, text) for text in ("phase calm", "phase jobs", "jobs end")]
+    """Without any job, with some of them in a tenth of their memory, and with all as they are, in ms."""
+    marks = [measure.event_ms(events, text) for text in ("phase calm", "phase same", "phase jobs", "jobs end")]
     if None in marks:
         raise ValueError("the run is incomplete: see its events")
-    return (marks[0], marks[1]), (marks[1], marks[2])
+    return tuple(zip(marks, marks[1:]))
+
+
+def stalled(text, name, episode):
+    """(memory, processor): the shares of the window in which the service waited for them."""
+    rows = [tuple(map(int, row)) for row in re.findall(rf"^(\d+) stalls {name} (\d+) (\d+)$", text, re.M)]
+    first = next(row for row in rows if row[0] >= episode[0])
+    last = next(row for row in rows if row[0] >= episode[1])
+    window_us = (episode[1] - episode[0]) * 1000
+    return (last[1] - first[1]) / window_us, (last[2] - first[2]) / window_us
+
+
+def measure_service(folder, name, text, idle, same, episode):
+    samples = measure.read_samples(folder / f"{name}.csv")
+    service = measure.latency_ratios(samples, same, episode)
+    service["p99_over_idle_ratio"] = measure.latency_ratios(samples, idle, episode)["p99_ratio"]
+    service["memory_stalled"], service["cpu_stalled"] = stalled(text, name, episode)
+    return service
 
 
 def read_memory(text, episode):
@@ -57,14 +74,13 @@ def used_of_allocated(memory):
 
 def measure_run(folder, count):
     text = measure.read_text(folder / "events")
-    calm, episode = windows(measure.read_events(folder / "events"))
+    idle, same, episode = windows(measure.read_events(folder / "events"))
     jobs = counted(read_jobs(measure.read_text(folder / "jobs")), count)
     if len(jobs) < count:
         raise ValueError(f"{len(jobs)} of {count} jobs have ended: see its events")
     killed = re.findall(r"Killed process \d+ \(([^)]*)\)", measure.read_text(folder / "oom.log"))
     seconds = seconds_between(jobs)
-    services = {name: measure.latency_ratios(measure.read_samples(folder / f"{name}.csv"), calm, episode)
-                for name in SERVICES}
+    services = {name: measure_service(folder, name, text, idle, same, episode) for name in SERVICES}
     return {
         "jobs": len(jobs),
         "states": dict(Counter(job["JobState"] for job in jobs)),
@@ -89,9 +105,15 @@ def rows_of(runs):
         ("memory used of allocated", lambda run: f"{run['used_of_allocated'] * 100:.0f}%"),
         ("killed by the kernel", lambda run: counts_text(run["killed"])),
     ]
-    figures += [(f"p99 of the service of node {at}, over its calm",
-                 lambda run, name=name: table.show_ratio(run["services"][name]["p99_ratio"]))
-                for at, name in enumerate(SERVICES, 1)]
+    for at, name in enumerate(SERVICES, 1):
+        figures += [
+            (f"p99 of the service of node {at}, over that beside such jobs in a tenth of the memory",
+             lambda run, name=name: table.show_ratio(run["services"][name]["p99_ratio"])),
+            ("  over that without any job",
+             lambda run, name=name: table.show_ratio(run["services"][name]["p99_over_idle_ratio"])),
+            ("  of its time it waited for memory, for the processor",
+             lambda run, name=name: "{memory_stalled:.2%}, {cpu_stalled:.2%}".format(**run["services"][name])),
+        ]
     return [[title, *(text(runs[system]) for system in SYSTEMS)] for title, text in figures]
 
 

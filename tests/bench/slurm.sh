@@ -4,6 +4,12 @@
 # In the guest: slurm.sh system=uwctl|none: a redis for each of two nodes, and jobs of Slurm beside them, which
 # ask for 3 to 6 times of what they use. With uwctl the plug-in has each in its component, a few runs of each key
 # are what was seen before, and jobs are given what uwctl recommends.
+#
+# Both nodes have the one processor of this guest, on which Slurm starts and ends its jobs: who may run when is not what
+# is compared. So the services and who asks them are SCHED_RR, as in bench-rivals, and something always runs, so that
+# a calm guest wakes as a busy one does. What of their time the services waited for memory and for the processor is
+# noted beside. And who is calm here has beside it what Slurm does: as in bench-mix that is nearly the same work, some of
+# the jobs with all that they ask for, in a tenth of the memory.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=guest.sh
 . "${0%/*}/guest.sh"
@@ -31,17 +37,31 @@ configure_slurm() {
 start_service() { # start_service NODE: its redis, and who asks it all the time
 	REDIS_PORT=$((6378 + $1))
 	start_redis "service$1" "$keys" "$key_bytes"
-	observe "$PUT/probe" --port "$REDIS_PORT" --seconds "$((3 * most_s))" --keys "$keys" --out "$OUT/service$1.csv"
+	chrt --all-tasks --rr --pid 1 "$redis_pid"
+	observe chrt --rr 2 "$PUT/probe" --port "$REDIS_PORT" --seconds "$((3 * most_s))" --keys "$keys" --out "$OUT/service$1.csv"
 	probes+=("$observer")
 }
 
-# submit COUNT: so many of each key, under the name of it
+# note_stalls: of each service so far, in us
+note_stalls() {
+	local at
+	for at in 1 2; do
+		note "stalls service$at $(stalled_us "$at" memory) $(stalled_us "$at" cpu)"
+	done
+}
+
+# stalled_us SERVICE memory|cpu
+stalled_us() {
+	sed -n 's/^some .*total=//p' "$POOL/service$1/$2.pressure"
+}
+
+# submit COUNT [PART]: so many of each key, under the name of it, which use a PART-th of what they do
 submit() {
-	local key asks uses options=()
+	local key asks uses options=() part=${2:-1}
 	while read -r key asks uses; do
 		[ "$system" != uwctl ] || options=("--uw-key=$key")
 		sbatch -Q -J "$key" --array="1-$1" --mem="${asks}M" -t 10 -o /dev/null "${options[@]}" --wrap \
-			"exec $PUT/hog --max $uses --hold $hold_s --touch 1 --log /dev/null"
+			"exec $PUT/hog --max $((uses / part)) --hold $hold_s --touch 1 --log /dev/null"
 	done <<<"$KINDS"
 }
 
@@ -78,18 +98,27 @@ note 'phase starting redis and Slurm'
 set_up "$PUT/slurm.conf"
 probes=()
 start_daemon
+inside "$CGROUP/observers" chrt --idle 0 "$PUT/hot" --size 1 --touches 0 --log /dev/null &
+idler=$!
 start_service 1
 start_service 2
 configure_slurm
 slurm_start
 [ "$system" != uwctl ] || learn
 note 'phase calm'
+note_stalls
 sleep "$calm_s"
+note 'phase same'
+note_stalls
+submit $((jobs / 10)) 10
+watch_jobs "$most_s"
 note 'phase jobs'
+note_stalls
 submit $((jobs / 3))
 watch_jobs "$most_s"
 note 'jobs end'
-for probe in "${probes[@]}"; do
+note_stalls
+for probe in "${probes[@]}" "$idler"; do
 	finish_observer "$probe"
 done
 cp "$SLURM_LOGS"/*.log "$OUT/"

@@ -17,13 +17,20 @@ EVENTS = """\
 1000 phase starting
 1500 memory 900 900 9
 2000 phase calm
+7000 phase same
+7001 stalls service1 0 0
+7002 stalls service2 0 0
 12000 phase jobs
+12010 stalls service1 1000 100000
+12020 stalls service2 0 0
 13000 memory 100 25 2
 16000 memory 100 35 1
 22000 jobs end
+22010 stalls service1 101000 600000
+22020 stalls service2 0 0
 """
 OOM = "[ 9.1] Out of memory: Killed process 71 (hog) total-vm:1kB\n[ 9.2] oom_reaper: reaped process 71 (hog)\n"
-LATENCIES = "due_ms,latency_us\n3000,100\n13000,{}\n"
+LATENCIES = "due_ms,latency_us\n3000,50\n8000,100\n13000,{}\n"
 
 
 class Jobs(unittest.TestCase):
@@ -49,6 +56,15 @@ class Jobs(unittest.TestCase):
                          (2, {"COMPLETED": 1, "TIMEOUT": 1}, {"hog": 1}))
         self.assertEqual((run["makespan_s"], run["jobs_per_hour"], run["used_of_allocated"]), (90, 80, 0.3))
         self.assertEqual((run["worst_p99_ratio"], run["services"]["service2"]["p99_ratio"]), (3, 1.5))
+
+    def test_calm_is_beside_such_jobs_and_the_idle_one_is_told_too(self):
+        service = slurm.measure_run(self.folder, 2)["services"]["service1"]
+        self.assertEqual((service["p99_ratio"], service["p99_over_idle_ratio"]), (3, 6))
+
+    def test_what_a_service_waited_for_is_of_the_window(self):
+        services = slurm.measure_run(self.folder, 2)["services"]
+        self.assertEqual((services["service1"]["memory_stalled"], services["service1"]["cpu_stalled"]), (0.01, 0.05))
+        self.assertEqual(services["service2"]["memory_stalled"], 0)
 
     def test_a_run_that_is_incomplete_is_refused(self):
         with self.assertRaises(ValueError):
