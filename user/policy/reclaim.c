@@ -15,17 +15,16 @@
 #include "user/policy/dependence.h"
 #include "user/policy/donor.h"
 #include "user/policy/emit.h"
+#include "user/policy/files.h"
 #include "user/policy/freeze.h"
 #include "user/policy/headroom.h"
 #include "user/policy/host.h"
 #include "user/policy/idle.h"
 #include "user/policy/ladder.h"
-#include "user/policy/limits.h"
 #include "user/policy/loans.h"
 #include "user/policy/num.h"
 #include "user/policy/payoff.h"
 #include "user/policy/room.h"
-#include "user/policy/signal.h"
 #include "user/policy/swap_speed.h"
 #include "user/policy/turns.h"
 
@@ -40,25 +39,6 @@
 #define HURRY_US         (200 * US_PER_MS) /* two frames of who grows, */
 #define HURRY_BYTES      (4 * MIB)         /* and what one sees too late */
 #define HOST_TARGET_PCT  3                 /* beyond the reserve: the least margin of a pool */
-/* Of such files so many stay, and fewer are not worth a look: kernels without swappiness= (6.1)
- * take anonymous pages too below that, see file_floor in cleanup.c. */
-#define FILES_LEAST      (16 * MIB)
-#define READER_LEAST     (8 * MIB) /* of those of a reader, of whom all else is next to nothing */
-#define READER_KEPT_PART 4         /* of its files, what it is just reading */
-#define FILES_ROOM_PART  32        /* of the limit is left free of them, at the least, */
-#define FILES_ROOM_MOST  16        /* and at the most */
-#define FILES_ROOM_MIN   (8 * MIB)
-#define FILES_AHEAD_US   (500 * US_PER_MS) /* of growth: as long as one reclaim of them may take */
-
-/* One wish to take memory from a component. */
-struct reclaim_wish {
-	uint64_t bytes;
-	enum tier tier;
-	int32_t swappiness;
-	struct why why;
-	const struct leaf_state *leaf; /* of it alone, though it runs */
-	bool files;                    /* alone, whoever stands still */
-};
 
 /* True when so many in a row have brought little that it is let be. */
 static bool has_no_more(uint32_t *count, const struct outcome *o)
@@ -229,98 +209,6 @@ static struct reclaim_wish by_dependence(const struct step *step, uint32_t compo
 		.why = {REASON_SPARED, held, cs->in_force_bytes},
 		.leaf = leaf,
 	};
-}
-
-/* Who reads most of what nobody misses. */
-static const struct leaf_state *reader_of(const struct step *step, uint32_t component)
-{
-	const struct leaf_state *most = NULL;
-
-	for (uint32_t i = 0; i < step->state->leaf_end; i++) {
-		const struct leaf_state *leaf = &step->state->leaf[i];
-
-		if (leaf->cgid && leaf->component == component && leaf->populated &&
-		    leaf->cause == FREEZE_NOT && leaf->spare_bytes >= READER_LEAST &&
-		    freeze_only_reads_files(leaf) &&
-		    (!most || leaf->spare_bytes > most->spare_bytes))
-			most = leaf;
-	}
-	return most;
-}
-
-static uint64_t of_reader(const struct leaf_state *leaf)
-{
-	return leaf ? leaf->spare_bytes - leaf->spare_bytes / READER_KEPT_PART : 0;
-}
-
-/* Up to its limit, or to that of the pool, where the kernel asks nobody's leave. */
-static uint64_t room_for_files(const struct step *step, uint32_t component)
-{
-	const struct component_state *cs = &step->state->component[component];
-
-	return min_u64(sub_sat(limits_high(cs), cs->signal.current_bytes),
-		       sub_sat(step->config->usable_bytes, headroom_charged(step)));
-}
-
-/* It takes more, files or not, or waits at its limit for more. */
-static bool takes_more(const struct step *step, uint32_t component)
-{
-	const struct component_state *cs = &step->state->component[component];
-
-	return cs->signal.charged_per_s > (int64_t)MIB ||
-	       (limits_is_at_high(cs) && cs->signal.some_permyriad > STALL_SOME_IDLE);
-}
-
-/* So much is to be left free of such files. */
-static uint64_t files_room_wanted(const struct component_state *cs)
-{
-	return max_u64(max_u64(cs->in_force_bytes / FILES_ROOM_PART, FILES_ROOM_MIN),
-		       min_u64(grown(cs->signal.charged_per_s, FILES_AHEAD_US),
-			       cs->in_force_bytes / FILES_ROOM_MOST));
-}
-
-bool reclaim_files_come_near(const struct step *step, uint32_t component)
-{
-	const struct component_state *cs = &step->state->component[component];
-	uint64_t unseen = grown(cs->signal.charged_per_s, step->config->rest_period_us);
-
-	return !component_is_protected(&step->config->component[component]) &&
-	       takes_more(step, component) &&
-	       cs->signal.current_bytes - cs->signal.held_bytes >= 2 * FILES_LEAST &&
-	       room_for_files(step, component) < files_room_wanted(cs) + unseen;
-}
-
-/*
- * A file that is read once fills whatever there is, and stays when its reader has gone. At the
- * limit each task of the component has to look for pages before it gets one, among those of all:
- * what it finds are these files, but it ages everybody's memory for that, and holds a processor
- * meanwhile (mm/vmscan.c, walk_pud_range). So they are taken before, of the reader alone, which has
- * next to no other memory to look at, or of all without a look at anonymous memory.
- */
-static struct reclaim_wish by_files(const struct step *step, uint32_t component)
-{
-	const struct component_state *cs = &step->state->component[component];
-	uint64_t room = room_for_files(step, component);
-	uint64_t wanted = files_room_wanted(cs);
-	uint64_t spare = (cs->signal.current_bytes - cs->signal.held_bytes) / 2;
-	uint64_t least = FILES_LEAST;
-	struct reclaim_wish wish = {
-		.tier = TIER_LIGHT, .why = {REASON_FILES, room, wanted}, .files = true};
-
-	if (step->frame->kind != FRAME_FULL || step->now_us < cs->reclaim.files_rest_us ||
-	    component_is_protected(&step->config->component[component]) || cs->squeezed ||
-	    room >= wanted || !takes_more(step, component))
-		return wish;
-	wish.leaf = reader_of(step, component);
-	wish.bytes = 2 * wanted - room;
-	if (wish.leaf && of_reader(wish.leaf) >= min_u64(wish.bytes, spare)) {
-		spare = of_reader(wish.leaf);
-		least = READER_LEAST;
-	} else {
-		wish.leaf = NULL;
-	}
-	wish.bytes = spare >= least ? min_u64(wish.bytes, spare) : 0;
-	return wish;
 }
 
 /* Of pages in use no more at once than may be on its way when nobody needs anything more. */
@@ -564,7 +452,7 @@ static struct reclaim_wish largest(struct reclaim_wish a, struct reclaim_wish b)
  * before what somebody asks by hand. */
 static void begin_one(struct step *step, uint32_t component, struct reclaim_wish wish)
 {
-	struct reclaim_wish files = by_files(step, component);
+	struct reclaim_wish files = files_wish(step, component);
 	bool last = wish.bytes && (wish.why.reason == REASON_REQUEST ||
 				   step->state->component[component].reclaim.files);
 

@@ -9,6 +9,16 @@
 
 #include "user/policy/state.h"
 
+/* One wish to take memory from a component. */
+struct reclaim_wish {
+	uint64_t bytes;
+	enum tier tier;
+	int32_t swappiness;
+	struct why why;
+	const struct leaf_state *leaf; /* of it alone, though it runs */
+	bool files;                    /* alone, whoever stands still */
+};
+
 /* What a reclaim has freed is not in what the component charged since: before samples are taken. */
 void reclaim_discount(struct step *step);
 
@@ -16,8 +26,5 @@ void reclaim_discount(struct step *step);
 void reclaim_take(struct step *step);
 
 void reclaim_step(struct step *step);
-
-/* What is read once would fill the component's limit before the next look at rest. */
-bool reclaim_files_come_near(const struct step *step, uint32_t component);
 
 #endif

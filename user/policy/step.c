@@ -11,6 +11,7 @@
 #include "user/policy/brake.h"
 #include "user/policy/breath.h"
 #include "user/policy/ceiling.h"
+#include "user/policy/files.h"
 #include "user/policy/freeze.h"
 #include "user/policy/last_resort.h"
 #include "user/policy/contention.h"
@@ -193,7 +194,7 @@ static bool is_pressed(const struct step *step)
 
 		if (cs->level.level >= LEVEL_MEDIUM || cs->level.seen >= LEVEL_MEDIUM ||
 		    cs->frozen_leaves || cs->squeezed || cs->loans.owes_since_us ||
-		    cs->reclaim.id != ID_NONE || reclaim_files_come_near(step, i) ||
+		    cs->reclaim.id != ID_NONE || files_come_near(step, i) ||
 		    signal_time_to(&cs->signal, limit, budget) < WATCH_FORECAST_US)
 			return true;
 	}
