@@ -261,6 +261,31 @@ static void test_who_stands_still_and_gives_nothing_is_passed_over(void **data)
 	assert_int_not_equal(asked, small->cgid);
 }
 
+/* It has come back by then: what it gave before it went on says nothing of what it has now. */
+static void test_who_is_stopped_again_is_judged_anew(void **data)
+{
+	struct fixture *f = *data;
+	struct leaf_sample *small = stop_the_smaller(f, 20 * MIB);
+	struct leaf_state *leaf = NULL;
+
+	for (uint32_t i = 0; i < f->state->leaf_end; i++)
+		if (f->state->leaf[i].cgid == small->cgid)
+			leaf = &f->state->leaf[i];
+	fixture_use(f, REDIS, 100 * MIB);
+	assert_true(fixture_run_to_thaw(f, 120 * US_PER_SEC));
+	fixture_next(f, 100 * US_PER_MS);
+	assert_int_equal(leaf->cause, FREEZE_NOT);
+	leaf->short_count = 1;
+	for (int tick = 0; tick < 3000 && leaf->cause == FREEZE_NOT; tick++) {
+		small->current_bytes += MIB;
+		fixture_use(f, HOG, f->frame.component[HOG].current_bytes);
+		fixture_use(f, REDIS, f->frame.component[REDIS].current_bytes + 4 * MIB);
+		fixture_next(f, 100 * US_PER_MS);
+	}
+	assert_int_not_equal(leaf->cause, FREEZE_NOT);
+	assert_int_equal(leaf->short_count, 0);
+}
+
 #define FIXTURE_TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -277,6 +302,7 @@ int main(void)
 		FIXTURE_TEST(test_payback_goes_on_in_pieces),
 		FIXTURE_TEST(test_who_stands_still_with_nothing_left_does_not_pay_for_all),
 		FIXTURE_TEST(test_who_stands_still_and_gives_nothing_is_passed_over),
+		FIXTURE_TEST(test_who_is_stopped_again_is_judged_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

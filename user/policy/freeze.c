@@ -445,7 +445,7 @@ bool freeze_leaf(struct step *step, struct leaf_state *leaf, enum freeze_cause c
 	if (!stop(step, leaf, cause, step->now_us + max_us, why))
 		return false;
 	leaf->frozen_us = step->now_us;
-	leaf->exhausted_until_us = 0;
+	leaf->exhausted_until_us = leaf->short_count = 0;
 	if (cause == FREEZE_CLIENT)
 		return true;
 	count_freeze(step, leaf);
@@ -461,7 +461,7 @@ bool freeze_again(struct step *step, struct leaf_state *leaf, enum freeze_cause 
 	if (!stop(step, leaf, cause, step->now_us + max_us, why))
 		return false;
 	leaf->frozen_us = step->now_us;
-	leaf->exhausted_until_us = 0;
+	leaf->exhausted_until_us = leaf->short_count = 0;
 	signal_forget_trend(&step->state->component[leaf->component].signal, step->now_us);
 	return true;
 }
