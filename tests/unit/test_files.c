@@ -188,6 +188,31 @@ static void test_who_is_taken_from_reads_on(void **data)
 	assert_in_range(f->state->component[HOG].signal.charged_per_s, 15 * MIB, 25 * MIB);
 }
 
+/* What went bit by bit while it lasted was missing from each look before: it is not charged anew
+ * when the outcome comes. */
+static void test_what_a_long_reclaim_has_freed_is_no_charge(void **data)
+{
+	struct fixture *f = *data;
+	struct outcome late;
+
+	read_files(f, 4 * MIB, 10 * MIB);
+	assert_int_equal(read_on(f)->why.reason, REASON_FILES);
+	assert_int_equal(f->frame.outcome_count, 1);
+	late = f->frame.outcome[0];
+	f->frame.outcome_count = 0;
+	for (int tick = 0; tick < 10; tick++) {
+		fixture_next(f, 100 * US_PER_MS);
+		f->frame.component[HOG].current_bytes -= late.asked / 10;
+		f->frame.component[HOG].inactive_file_bytes -= late.asked / 10;
+	}
+	late.ended_us = f->frame.now_us + 100 * US_PER_MS;
+	f->frame.outcome[f->frame.outcome_count++] = late;
+	for (int tick = 0; tick < 4; tick++) {
+		fixture_next(f, 100 * US_PER_MS);
+		assert_int_equal(f->state->component[HOG].signal.charged_per_s, 0);
+	}
+}
+
 /* They come first, but in turns with what is lacking otherwise, and not at all where they do not
  * come. What they say of swap and of what reclaim brings is nothing. */
 static void test_files_go_in_turns_with_what_others_lack(void **data)
@@ -239,6 +264,7 @@ int main(void)
 		FIXTURE_TEST(test_so_many_files_stay_that_no_other_pages_go),
 		FIXTURE_TEST(test_who_reads_towards_its_limit_is_looked_at_closely),
 		FIXTURE_TEST(test_who_is_taken_from_reads_on),
+		FIXTURE_TEST(test_what_a_long_reclaim_has_freed_is_no_charge),
 		FIXTURE_TEST(test_files_go_in_turns_with_what_others_lack),
 		FIXTURE_TEST(test_files_that_are_missed_are_left),
 	};

@@ -92,6 +92,16 @@ static void take_outcome(struct component_state *cs, const struct outcome *o,
 		judge_component(r, o, now_us);
 }
 
+/* Evenly as it went on: what was gone when charges were last looked at is not missing there. */
+static uint64_t freed_since(const struct outcome *o, uint64_t at_us)
+{
+	uint64_t from_us = max_u64(at_us, o->began_us);
+
+	if (o->ended_us <= o->began_us)
+		return o->ended_us >= at_us ? o->done : 0;
+	return mul_div(o->done, sub_sat(o->ended_us, from_us), o->ended_us - o->began_us);
+}
+
 void reclaim_discount(struct step *step)
 {
 	const struct frame *frame = step->frame;
@@ -99,13 +109,15 @@ void reclaim_discount(struct step *step)
 	for (uint32_t i = 0; i < frame->outcome_count && i < FRAME_OUTCOMES_MAX; i++) {
 		const struct outcome *o = &frame->outcome[i];
 		struct component_state *cs;
+		struct signal *s;
 
 		if (o->component >= step->config->component_count || o->id == ID_NONE)
 			continue;
 		cs = &step->state->component[o->component];
+		s = &cs->signal;
 		if (o->id == cs->reclaim.id)
-			cs->signal.charged_from_bytes =
-				sub_sat(cs->signal.charged_from_bytes, o->done);
+			s->charged_from_bytes =
+				sub_sat(s->charged_from_bytes, freed_since(o, s->charged_at_us));
 	}
 }
 
