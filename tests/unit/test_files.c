@@ -213,6 +213,40 @@ static void test_what_a_long_reclaim_has_freed_is_no_charge(void **data)
 	}
 }
 
+static const struct leaf_state *state_of(const struct fixture *f, uint64_t cgid)
+{
+	const struct leaf_state *leaf = f->state->leaf;
+
+	while (leaf->cgid != cgid)
+		leaf++;
+	return leaf;
+}
+
+/* How much of the files counts changes each second while some are missed. */
+static void test_who_grows_beside_missed_files_is_seen_to_grow(void **data)
+{
+	struct fixture *f = *data;
+	struct component_sample *hog = &f->frame.component[HOG];
+	struct leaf_sample *reader, *grows = &f->frame.leaf[HOG];
+
+	reader = read_files(f, 4 * MIB, 200 * MIB);
+	grows->spare_valid = true;
+	fixture_next(f, US_PER_SEC);
+	for (int second = 0; second < 4; second++) {
+		hog->refault_file += 1000;
+		hog->current_bytes += 20 * MIB;
+		hog->anon_bytes += 20 * MIB;
+		grows->current_bytes += 20 * MIB;
+		fixture_next(f, US_PER_SEC);
+		assert_in_range(state_of(f, grows->cgid)->growth_per_s, 20 * MIB - 1000, 20 * MIB);
+		assert_int_equal(state_of(f, reader->cgid)->growth_per_s, 0);
+	}
+	/* And has grown by no more than that. */
+	assert_int_equal(state_of(f, grows->cgid)->size_bytes -
+				 state_of(f, grows->cgid)->rise_from_bytes,
+			 80 * MIB);
+}
+
 /* They come first, but in turns with what is lacking otherwise, and not at all where they do not
  * come. What they say of swap and of what reclaim brings is nothing. */
 static void test_files_go_in_turns_with_what_others_lack(void **data)
@@ -265,6 +299,7 @@ int main(void)
 		FIXTURE_TEST(test_who_reads_towards_its_limit_is_looked_at_closely),
 		FIXTURE_TEST(test_who_is_taken_from_reads_on),
 		FIXTURE_TEST(test_what_a_long_reclaim_has_freed_is_no_charge),
+		FIXTURE_TEST(test_who_grows_beside_missed_files_is_seen_to_grow),
 		FIXTURE_TEST(test_files_go_in_turns_with_what_others_lack),
 		FIXTURE_TEST(test_files_that_are_missed_are_left),
 	};

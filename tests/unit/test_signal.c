@@ -130,6 +130,24 @@ static void test_files_count_as_far_as_they_are_missed(void **data)
 	assert_in_range(s.held_bytes, 180 * MIB, 200 * MIB);
 }
 
+/* Each second others count while some are missed: what is taken beside them is a step as ever. */
+static void test_a_step_shows_beside_files_that_are_missed(void **data)
+{
+	struct signal s = {0};
+	struct component_sample c = anon(500 * MIB);
+
+	(void)data;
+	c.inactive_file_bytes = 400 * MIB;
+	signal_update(&s, &c, 0, false, START_US);
+	for (uint32_t i = 1; i <= 5; i++) {
+		c.refault_file += MIB / PAGE * i;
+		c.current_bytes += 20 * MIB;
+		c.anon_bytes += 20 * MIB;
+		signal_update(&s, &c, 0, false, START_US + i * US_PER_SEC);
+		assert_in_range(s.step_per_s, 20 * MIB - 1000, 20 * MIB);
+	}
+}
+
 /* What is held is told in another way then: nothing was taken. */
 static void test_files_that_begin_to_be_missed_are_no_growth(void **data)
 {
@@ -399,6 +417,7 @@ int main(void)
 		cmocka_unit_test(test_files_that_nobody_misses_are_not_held),
 		cmocka_unit_test(test_files_that_are_read_again_are_held),
 		cmocka_unit_test(test_files_count_as_far_as_they_are_missed),
+		cmocka_unit_test(test_a_step_shows_beside_files_that_are_missed),
 		cmocka_unit_test(test_files_that_begin_to_be_missed_are_no_growth),
 		cmocka_unit_test(test_rise_begins_anew_after_a_rest),
 		cmocka_unit_test(test_cold_beyond_current_gives_no_working_set),

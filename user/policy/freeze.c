@@ -119,13 +119,34 @@ void freeze_discount_page_ins(struct step *step)
 	}
 }
 
+/* Without files, but for so many of them. */
+static uint64_t size_of(const struct leaf_sample *sample, uint64_t counted)
+{
+	uint64_t current = min_u64(sample->current_bytes, BYTES_SANE);
+
+	return current - sub_sat(min_u64(sample->spare_bytes, current), counted) +
+	       min_u64(sample->swap_bytes, BYTES_SANE);
+}
+
+/* Told by as many files as before: while files are missed these are others each second. */
+static void take_growth(struct leaf_state *leaf, const struct leaf_sample *sample, uint64_t counted,
+			uint64_t dt)
+{
+	uint64_t before = leaf->files_counted_bytes, as_before = size_of(sample, before);
+
+	if (counted == BYTES_MAX && before != BYTES_MAX)
+		return; /* they are not known any more */
+	leaf->growth_per_s = rate_of(leaf->size_bytes, as_before, dt);
+	leaf->rise_from_bytes =
+		sub_sat(leaf->rise_from_bytes + size_of(sample, counted), as_before);
+}
+
 static void take_leaf(struct step *step, const struct leaf_sample *sample)
 {
 	struct leaf_state *leaf = leaf_of(step, sample);
 	uint64_t current = min_u64(sample->current_bytes, BYTES_SANE), dt;
 	uint64_t counted = counted_files(step, sample), now_us = step->now_us;
-	uint64_t spare = sub_sat(min_u64(sample->spare_bytes, current), counted);
-	uint64_t size = current - spare + min_u64(sample->swap_bytes, BYTES_SANE);
+	uint64_t size = size_of(sample, counted);
 
 	if (!leaf)
 		leaf = welcome(step, sample, current, size, counted);
@@ -133,12 +154,11 @@ static void take_leaf(struct step *step, const struct leaf_sample *sample)
 		return;
 	dt = now_us - leaf->seen_us;
 	if (dt >= LEAF_STEP_US) {
-		if (leaf->files_counted_bytes == counted)
-			leaf->growth_per_s = rate_of(leaf->size_bytes, size, dt);
+		take_growth(leaf, sample, counted, dt);
 		leaf->files_counted_bytes = counted;
 		leaf->seen_us = now_us;
 		leaf->current_bytes = current;
-		leaf->spare_bytes = spare;
+		leaf->spare_bytes = sub_sat(min_u64(sample->spare_bytes, current), counted);
 		leaf->size_bytes = size;
 		rise_follow(leaf);
 	}

@@ -55,11 +55,11 @@ uint64_t signal_missed_files(const struct signal *s, uint64_t now_us)
 /* Dropped at once for whoever needs the room, unless what was dropped is read again. What programs
  * map they work with: without its own text one does nothing but read it again. Reclaimable slab is
  * not among it: to shrink it takes long, and may free nothing. */
-static uint64_t spare_estimate(const struct signal *s, uint64_t cold, uint64_t now_us)
+static uint64_t spare_estimate(const struct signal *s, uint64_t cold, uint64_t counted)
 {
 	uint64_t kept = add_sat(s->dirty_bytes, s->mapped_bytes);
 
-	kept = add_sat(kept, signal_missed_files(s, now_us));
+	kept = add_sat(kept, counted);
 	kept = add_sat(kept, sub_sat(s->cold_bytes, s->inactive_file_bytes));
 	return sub_sat(cold, min_u64(kept, BYTES_SANE));
 }
@@ -185,14 +185,17 @@ static void take_charge(struct signal *s, uint64_t current, uint64_t now_us)
 
 static void take_usage(struct signal *s, uint64_t current, bool keeps_files, uint64_t now_us)
 {
-	uint64_t dt = now_us - s->step_at_us, cold, held;
+	uint64_t dt = now_us - s->step_at_us, cold, held, as_before;
 	uint64_t counted = keeps_files ? BYTES_MAX : signal_missed_files(s, now_us);
-	bool starts = !s->seen || counted != s->files_counted_bytes;
+	bool starts = !s->seen;
 
 	current = min_u64(current, BYTES_SANE);
 	take_charge(s, current, now_us);
 	cold = cold_estimate(s, current);
-	held = keeps_files ? current : current - spare_estimate(s, cold, now_us);
+	held = current - spare_estimate(s, cold, counted);
+	/* Files that count otherwise than they did are no step. */
+	as_before = current - spare_estimate(s, cold, s->files_counted_bytes);
+	s->step_from_bytes = sub_sat(s->step_from_bytes + held, as_before);
 	if (s->holds_trend)
 		s->step_per_s = 0;
 	else if (!starts && held >= s->step_from_bytes + BATCHES_BYTES)
