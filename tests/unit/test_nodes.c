@@ -144,6 +144,38 @@ static void test_what_is_over_its_time_still_has_its_memory(void **state)
 	placement_free(placement);
 }
 
+static void test_a_place_is_kept_though_one_is_over_its_time(void **state)
+{
+	struct placement *placement = new_placement(1, PLACEMENT_FIRST);
+
+	(void)state;
+	placement_submit(placement, 0, 6 * GIB, 10 * S);
+	placement_submit(placement, 1, 2 * GIB, 20 * S + S / 2);
+	starts(placement, 0, 0, 0);
+	starts(placement, 0, 1, 0);
+	placement_submit(placement, 2, 10 * GIB, S / 4); /* from 21 s on, though 1 is over before */
+	placement_submit(placement, 3, 2 * GIB, 100 * S);
+	nobody_starts(placement, 20 * S);
+	placement_free(placement);
+}
+
+static void test_who_leaves_within_a_pass_makes_room_at_once(void **state)
+{
+	struct placement *placement = new_placement(1, PLACEMENT_FIRST);
+
+	(void)state;
+	placement_submit(placement, 0, 6 * GIB, 100 * S);
+	starts(placement, 0, 0, 0);
+	placement_submit(placement, 1, 8 * GIB, 50 * S);
+	placement_submit(placement, 2, 2 * GIB, 10 * S);
+	starts(placement, S, 2, 0);
+	placement_end(placement, 0); /* its node's core has ended it for 2 */
+	placement_submit(placement, 0, 10 * GIB, 100 * S);
+	starts(placement, S, 1, 0);
+	nobody_starts(placement, S);
+	placement_free(placement);
+}
+
 /* ---- clusters ---- */
 
 static uint64_t draw(uint64_t *state, uint64_t below)
@@ -384,6 +416,8 @@ int main(void)
 		cmocka_unit_test(test_backfill_passes_only_what_moves_no_place),
 		cmocka_unit_test(test_backfill_waits_for_its_interval),
 		cmocka_unit_test(test_what_is_over_its_time_still_has_its_memory),
+		cmocka_unit_test(test_a_place_is_kept_though_one_is_over_its_time),
+		cmocka_unit_test(test_who_leaves_within_a_pass_makes_room_at_once),
 		cmocka_unit_test(test_no_node_is_given_away_twice_and_no_job_is_lost),
 		cmocka_unit_test(test_one_node_without_backfill_is_one_machine_with_fcfs),
 		cmocka_unit_test(test_one_node_with_one_place_kept_is_one_machine_with_easy),

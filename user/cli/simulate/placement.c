@@ -130,12 +130,15 @@ static uint64_t end_of(uint64_t now_us, uint64_t declared_us)
 	return declared_us ? now_us + declared_us : NEVER;
 }
 
-/* As it is seen now. */
-static uint64_t expected_end(const struct placement *placement, uint32_t job, uint64_t now_us)
+/* As it is seen now; before_us is that of who ends before it, and who is over its time may be
+ * behind in that who is not quite. */
+static uint64_t expected_end(const struct placement *placement, uint32_t job, uint64_t now_us,
+			     uint64_t before_us)
 {
 	uint64_t end = placement->job[job].end_us;
 
-	return end > now_us ? end : now_us + MOMENT_US;
+	end = end > now_us ? end : now_us + MOMENT_US;
+	return end > before_us ? end : before_us;
 }
 
 static void put_on(struct placement *placement, uint32_t job, uint32_t n, uint64_t now_us)
@@ -151,7 +154,8 @@ static void put_on(struct placement *placement, uint32_t job, uint32_t n, uint64
 		node->job[at] = node->job[at - 1];
 	node->job[at] = job;
 	node->free_bytes -= placed->bytes;
-	placement->changed = true;
+	/* What a pass itself starts is no reason for another one. */
+	placement->changed |= !placement->passing;
 	placement->head_waits = false;
 }
 
@@ -204,7 +208,8 @@ static int look_out(const struct placement *placement, struct node *node, uint64
 	outlook->step[0] = (struct outlook_step){now_us, free_bytes};
 	outlook->count = 1;
 	for (uint32_t i = 0; i < node->count; i++) {
-		uint64_t end_us = expected_end(placement, node->job[i], now_us);
+		uint64_t end_us = expected_end(placement, node->job[i], now_us,
+					       outlook->step[outlook->count - 1].at_us);
 
 		free_bytes += placement->job[node->job[i]].bytes;
 		if (outlook->step[outlook->count - 1].at_us == end_us)
@@ -269,7 +274,7 @@ static uint64_t earliest_by_ends(const struct placement *placement, const struct
 	uint64_t at_us = now_us;
 
 	for (uint32_t i = 0; free_bytes < bytes && i < node->count && at_us < best_us; i++) {
-		at_us = expected_end(placement, node->job[i], now_us);
+		at_us = expected_end(placement, node->job[i], now_us, at_us);
 		free_bytes += placement->job[node->job[i]].bytes;
 	}
 	return at_us;
@@ -422,9 +427,8 @@ bool placement_next(struct placement *placement, uint64_t now_us, uint32_t *ret_
 	if (go_through(placement, now_us, ret_job, ret_node))
 		return true;
 	end_pass(placement);
-	/* What this pass itself has started is no reason for another one. */
-	placement->changed = false;
-	return false;
+	/* One may have left its node because of whom the pass has started there. */
+	return start_head(placement, now_us, ret_job, ret_node);
 }
 
 uint64_t placement_next_us(const struct placement *placement)
