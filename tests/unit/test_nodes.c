@@ -393,6 +393,34 @@ static void test_three_runs_of_a_key_teach_the_next(void **state)
 	nodes_done(&learned);
 }
 
+/* Three machines of 16 TiB for 30 years: MiB times milliseconds are more than 64 bits hold. */
+static void test_years_of_a_large_cluster_are_added_up(void **state)
+{
+	struct trace_job job[3];
+	struct trace trace = three(job);
+	struct nodes_options options = {
+		.replay = &base,
+		.placement = {.nodes = 3, .node_bytes = 16384 * GIB, .tests = 1},
+	};
+	struct uw_err err = {0};
+
+	(void)state;
+	for (uint64_t i = 0; i < 3; i++) {
+		job[i].asked_bytes = job[i].peak_bytes = 16384 * GIB;
+		job[i].run_us = job[i].declared_us = 30ULL * 365 * 24 * 3600 * S;
+	}
+	for (int way = 0; way < NODES_WAY__COUNT; way++) {
+		struct nodes nodes;
+
+		options.way = (enum nodes_way)way;
+		assert_int_equal(nodes_run(&trace, &options, &nodes, &err), 0);
+		assert_in_range(nodes.replay.allocated_permyriad, 9990, 10000);
+		assert_in_range(nodes.replay.used_permyriad, 4990, 5000); /* it rises in a line */
+		assert_in_range(nodes.used_of_permyriad, 4990, 5000);
+		nodes_done(&nodes);
+	}
+}
+
 static void test_a_trace_wider_than_a_node_is_refused(void **state)
 {
 	struct trace_job job[3];
@@ -425,6 +453,7 @@ int main(void)
 		cmocka_unit_test(test_who_passes_its_request_fails_with_slurm_and_grows_with_uwctl),
 		cmocka_unit_test(test_who_finds_no_room_to_grow_stands_until_there_is),
 		cmocka_unit_test(test_three_runs_of_a_key_teach_the_next),
+		cmocka_unit_test(test_years_of_a_large_cluster_are_added_up),
 		cmocka_unit_test(test_a_trace_wider_than_a_node_is_refused),
 	};
 

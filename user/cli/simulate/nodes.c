@@ -41,8 +41,8 @@ struct cluster {
 	uint32_t submitted, ended;
 	struct agenda agenda;
 	uint64_t now_us;
-	uint64_t given_mib_ms, used_mib_ms;
-	bool failed; /* out of memory */
+	double given_mib_s, used_mib_s; /* of years of a large cluster: more than 64 bits hold */
+	bool failed;                    /* out of memory */
 };
 
 static void at(struct cluster *cluster, uint32_t job, uint64_t when_us, enum agenda_kind kind)
@@ -159,15 +159,18 @@ static uint64_t mean_use(const struct cluster *cluster, uint32_t job)
 	return done ? last - mul_div(last, min_u64(done, ramp), 2 * done) : last;
 }
 
+static double mib_s(uint64_t bytes, uint64_t us)
+{
+	return (double)bytes / MIB * ((double)us / US_PER_SEC);
+}
+
 /* It leaves its node: what it was given and used counts, whether it ended well or not. */
 static void leave(struct cluster *cluster, uint32_t job)
 {
 	struct node_job *live = &cluster->live[job];
-	uint64_t here_ms = (cluster->now_us - live->placed_us) / US_PER_MS;
 
-	cluster->given_mib_ms += mul_div(live->asked_bytes, here_ms, MIB);
-	cluster->used_mib_ms +=
-		mul_div(mean_use(cluster, job), done_of(cluster, job) / US_PER_MS, MIB);
+	cluster->given_mib_s += mib_s(live->asked_bytes, cluster->now_us - live->placed_us);
+	cluster->used_mib_s += mib_s(mean_use(cluster, job), done_of(cluster, job));
 	placement_end(cluster->placement, job);
 	live->goes = false;
 	live->stamp++;
@@ -519,22 +522,26 @@ static int begin(struct cluster *cluster, struct uw_err *err)
 	return 0;
 }
 
+static uint32_t permyriad(double part, double whole)
+{
+	return whole > 0 ? (uint32_t)(part * PERMYRIAD_ONE / whole) : 0;
+}
+
 static void sum_up(struct cluster *cluster)
 {
 	struct nodes *out = cluster->out;
 	struct replay *replay = &out->replay;
-	uint64_t all;
+	double all;
 
 	replay->end_us = cluster->now_us;
 	for (uint32_t i = 0; i < replay->count; i++) {
 		replay->failed_attempts += replay->job[i].failed;
 		replay->failed_jobs += replay->job[i].failed > 0;
 	}
-	all = mul_div(replay->capacity_bytes / MIB, replay->end_us - replay->begin_us, US_PER_MS);
-	replay->allocated_permyriad = (uint32_t)permyriad_of(cluster->given_mib_ms, all);
-	replay->used_permyriad = (uint32_t)permyriad_of(cluster->used_mib_ms, all);
-	out->used_of_permyriad =
-		(uint32_t)permyriad_of(cluster->used_mib_ms, cluster->given_mib_ms);
+	all = mib_s(replay->capacity_bytes, replay->end_us - replay->begin_us);
+	replay->allocated_permyriad = permyriad(cluster->given_mib_s, all);
+	replay->used_permyriad = permyriad(cluster->used_mib_s, all);
+	out->used_of_permyriad = permyriad(cluster->used_mib_s, cluster->given_mib_s);
 }
 
 static void cluster_done(struct cluster *cluster)
