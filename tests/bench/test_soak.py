@@ -40,6 +40,12 @@ class Fit(unittest.TestCase):
     def test_what_falls_passes(self):
         self.assertEqual(self.fit("cgroups", [50 - at // 10 for at in range(100)])[0], 0)
 
+    def test_who_was_not_there_did_not_stay_as_it_was(self):
+        status, said = self.fit("exporter_fds", [7] * 40 + [0] * 20)
+        self.assertEqual(status, 1)
+        self.assertIn("not there in each sample: uw-exporter", said)
+        self.assertEqual(self.fit("guard_fds", [0] * 60)[0], 1)
+
     def test_too_few_samples_fail(self):
         self.assertEqual(self.fit("cgroups", [7, 7, 7])[0], 1)
         self.assertEqual(self.fit("cgroups", [])[0], 1)

@@ -116,6 +116,10 @@ def fit(path):
     if len(rows) < LEAST_ROWS:
         print(f"{len(rows)} samples, which is too few for a line")
         return 1
+    gone = [name for column, name in PROCESSES.items() if not all(row[f"{column}_fds"] for row in rows)]
+    if gone:
+        print(f"not there in each sample: {', '.join(gone)}")
+        return 1
     verdicts = judge(rows)
     print(f"{len(rows)} samples over {rows[-1]['s'] - rows[0]['s']:.0f} s")
     for name, first, last, grown, bound in verdicts:
