@@ -159,6 +159,23 @@ static void test_a_place_is_kept_though_one_is_over_its_time(void **state)
 	placement_free(placement);
 }
 
+static void test_a_node_takes_so_many_jobs_and_no_more(void **state)
+{
+	struct placement_options options = {.nodes = 1, .node_bytes = 10 * GIB};
+	struct placement *placement = placement_new(&options, PLACEMENT_JOBS_MAX + 1);
+
+	(void)state;
+	assert_non_null(placement);
+	for (uint32_t i = 0; i <= PLACEMENT_JOBS_MAX; i++)
+		placement_submit(placement, i, MIB, 100 * S);
+	for (uint32_t i = 0; i < PLACEMENT_JOBS_MAX; i++)
+		starts(placement, S, i, 0);
+	nobody_starts(placement, S);
+	placement_end(placement, 7);
+	starts(placement, 2 * S, PLACEMENT_JOBS_MAX, 0);
+	placement_free(placement);
+}
+
 static void test_who_leaves_within_a_pass_makes_room_at_once(void **state)
 {
 	struct placement *placement = new_placement(1, PLACEMENT_FIRST);
@@ -446,6 +463,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_over_its_time_still_has_its_memory),
 		cmocka_unit_test(test_a_place_is_kept_though_one_is_over_its_time),
 		cmocka_unit_test(test_who_leaves_within_a_pass_makes_room_at_once),
+		cmocka_unit_test(test_a_node_takes_so_many_jobs_and_no_more),
 		cmocka_unit_test(test_no_node_is_given_away_twice_and_no_job_is_lost),
 		cmocka_unit_test(test_one_node_without_backfill_is_one_machine_with_fcfs),
 		cmocka_unit_test(test_one_node_with_one_place_kept_is_one_machine_with_easy),

@@ -18,9 +18,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PLACEMENT_NODES_MAX \
-	10000U                  /* more than the largest of today has; each costs 100 to 300 KiB */
-#define PLACEMENT_JOBS_MAX 256U /* on a node at a time: no machine has more jobs than so */
+/* Bounds of this program, not of Slurm: a node costs 100 to 300 KiB, the more the more jobs it may
+ * have at a time. A node with so many takes no other, as if it had so many processors. */
+#define PLACEMENT_NODES_MAX 10000U
+#define PLACEMENT_JOBS_MAX  256U
 
 /* slurm.conf(5): bf_interval and bf_max_job_test, as they are when nobody sets them. */
 #define PLACEMENT_BACKFILL_US (30 * 1000000ULL)
