@@ -316,7 +316,7 @@ int uw_start_thread(struct uw *uw);
  * and there, uw_pool_free gives those of the larger block that it frees back, at 96 MB/s and 2 MiB
  * at once; all others stay until uw_pool_trim. What describes the allocations is private to whoever
  * made the pool: it alone allocates and frees; who attaches to the pool reads its tensors, or
- * writes them. Small allocations, to 8 KiB, seldom lock; pages of the kernel aside all take as long.
+ * writes them. Small allocations, to 8 KiB, seldom lock; all take as long but for kernel pages.
  *
  * An id names an allocation or a tensor. One that was freed or evicted, or is another pool's, is
  * answered with UW_STALE: surely, until its place was used half a million times more. In a child of
