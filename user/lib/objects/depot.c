@@ -22,28 +22,42 @@ void objects_recover(struct uw_objects *pool)
 }
 
 /* What could not be made stays in the depot: at hand is what can be used. */
-static void fill_hand(struct uw_objects *pool, struct uw_objects_hand *hand)
+static uint32_t count_made(const struct uw_objects *pool, uint32_t most)
 {
 	uint32_t count = 0;
 
-	while (count < pool->magazine && pool->depot_count) {
-		uint64_t use = pool->depot[pool->depot_count - 1];
-		const struct uw_objects_entry *entry = &pool->head.entry[objects_index(use)];
+	while (count < most) {
+		uint64_t use = pool->depot[pool->depot_count - count - 1];
 
-		__builtin_prefetch(entry, 1);
-		if (!entry->object)
+		if (!pool->head.entry[objects_index(use)].object)
 			break;
-		hand->use[count++] = use;
-		pool->depot_count--;
+		count++;
 	}
+	return count;
+}
+
+/* No object is looked at where that can be helped: each is a line of memory. */
+static void fill_hand(struct uw_objects *pool, struct uw_objects_hand *hand)
+{
+	uint32_t count = pool->magazine < pool->depot_count ? pool->magazine : pool->depot_count;
+
+	if (!pool->memory)
+		count = count_made(pool, count);
+	pool->depot_count -= count;
+	memcpy(hand->use, pool->depot + pool->depot_count, count * sizeof(*hand->use));
 	hand->count = count;
 }
 
+/* One in memory of the pool is there from now on; what a callback makes is made without the lock.
+ */
 static uint64_t new_one(struct uw_objects *pool)
 {
 	uint64_t use = ++pool->made | UW_OBJECTS_TURN;
+	struct uw_objects_entry *entry = &pool->head.entry[pool->made];
 
-	__atomic_store_n(&pool->head.entry[pool->made].use, use, __ATOMIC_RELAXED);
+	if (pool->memory)
+		entry->object = pool->memory + (pool->made - 1) * pool->stride;
+	__atomic_store_n(&entry->use, use, __ATOMIC_RELAXED);
 	return use;
 }
 

@@ -13,10 +13,7 @@
 /* One that was never made is made now; without success it goes back. */
 static int make_object(struct uw_objects *pool, struct uw_objects_entry *entry, uint64_t use)
 {
-	if (pool->memory)
-		entry->object = pool->memory + (objects_index(use) - 1) * pool->stride;
-	else
-		entry->object = pool->options.create(pool->options.data);
+	entry->object = pool->options.create(pool->options.data);
 	if (entry->object)
 		return 0;
 	objects_give(pool, use);
