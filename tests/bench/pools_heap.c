@@ -5,6 +5,9 @@
  * lines, all of them ratios and medians of rounds: processor time over jemalloc's in the same
  * round, and resident over live bytes, as it is and after a trim.
  *
+ * Each round has a sequence of its own: what lies free differs by a twentieth of what is live from
+ * one sequence to the next, so that of one alone any change would look better or worse.
+ *
  * A load has as many bytes as it may hold, all the time: each step allocates, of a size whose
  * logarithm is even, or frees a random one when there is no room for the next. First all bytes of
  * each are written, for the figures of memory; then both ends, for those of time. The paced load is
@@ -26,7 +29,7 @@
 
 #include "user/lib/uw.h"
 
-#define ROUNDS     5U
+#define ROUNDS     9U                 /* 10 at most: one digit */
 #define ALL_ARENAS "arena.4096.purge" /* jemalloc: MALLCTL_ARENAS_ALL */
 
 struct load {
@@ -204,10 +207,10 @@ static void plan_steps(struct run *run, struct plan *plan, uint32_t *bytes)
 	}
 }
 
-static void prepare(struct run *run, const struct load *load)
+static void prepare(struct run *run, const struct load *load, uint64_t round)
 {
 	uint32_t slots = (uint32_t)(load->live_bytes / (uint64_t)load->bytes_min);
-	struct plan plan = {.state = 0x9e3779b97f4a7c15ULL};
+	struct plan plan = {.state = (2 * round + 1) * 0x9e3779b97f4a7c15ULL};
 	uint32_t *bytes = calloc(slots, sizeof(*bytes));
 
 	run->load = load;
@@ -304,12 +307,12 @@ static void write_ends(struct run *run, struct result *result)
 		result->ns = (cpu_ns() - began) / (run->steps - half);
 }
 
-static int run_one(enum peer peer, const struct load *load)
+static int run_one(enum peer peer, const struct load *load, uint64_t round)
 {
 	struct run run = {0};
 	struct result result = {0};
 
-	prepare(&run, load);
+	prepare(&run, load, round);
 	start(&run, peer);
 	write_all(&run, &result);
 	write_ends(&run, &result);
@@ -320,10 +323,10 @@ static int run_one(enum peer peer, const struct load *load)
 
 /* ---- all of them ---- */
 
-static void exec_one(const char *library, const char *peer, const char *load)
+static void exec_one(const char *library, const char *peer, const char *load, const char *round)
 {
 	char *const words[] = {"pools_heap", (char *)(uintptr_t)peer, (char *)(uintptr_t)load,
-			       NULL};
+			       (char *)(uintptr_t)round, NULL};
 
 	if (library)
 		setenv("LD_PRELOAD", library, 1);
@@ -341,7 +344,7 @@ static int serves(const char *library, enum peer peer)
 		int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 		dup2(nowhere, STDERR_FILENO);
-		exec_one(library, peers[peer].name, "serves");
+		exec_one(library, peers[peer].name, "serves", "0");
 	}
 	return child > 0 && waitpid(child, &status, 0) == child && !status;
 }
@@ -356,8 +359,10 @@ static const char *library_of(enum peer peer)
 	return NULL;
 }
 
-static struct result run_peer(const char *library, enum peer peer, const struct load *load)
+static struct result run_peer(const char *library, enum peer peer, const struct load *load,
+			      uint32_t round)
 {
+	char number[] = {(char)('0' + round), '\0'};
 	struct result result;
 	int fds[2], status;
 	FILE *from;
@@ -368,7 +373,7 @@ static struct result run_peer(const char *library, enum peer peer, const struct 
 	if (!child) {
 		dup2(fds[1], STDOUT_FILENO);
 		close(fds[0]);
-		exec_one(library, peers[peer].name, load->name);
+		exec_one(library, peers[peer].name, load->name, number);
 	}
 	close(fds[1]);
 	from = fdopen(fds[0], "r");
@@ -470,6 +475,15 @@ static void report_kept(double jemalloc_ns, double given_back)
 	       given_back / (double)sysconf(_SC_PAGESIZE) * page / jemalloc_ns);
 }
 
+static double given_back_of(struct result result[ROUNDS][PEERS])
+{
+	double bytes[ROUNDS];
+
+	for (uint32_t i = 0; i < ROUNDS; i++)
+		bytes[i] = result[i][OURS].given_back;
+	return median(bytes, ROUNDS);
+}
+
 /* jemalloc's of the loads before, 0: none. */
 static void run_load(const struct load *load, double *jemalloc_ns)
 {
@@ -480,23 +494,23 @@ static void run_load(const struct load *load, double *jemalloc_ns)
 		library[peer] = library_of(peer);
 	for (uint32_t i = 0; i < ROUNDS; i++)
 		for (int peer = 0; peer < PEERS; peer++)
-			result[i][peer] = run_peer(library[peer], peer, load);
+			result[i][peer] = run_peer(library[peer], peer, load, i);
 	for (int peer = 0; peer < PEERS; peer++)
 		report(load, peer, result);
 	if (load->timed)
 		*jemalloc_ns = *jemalloc_ns ? *jemalloc_ns : result[0][JEMALLOC].ns;
 	else
-		report_kept(*jemalloc_ns, result[0][OURS].given_back);
+		report_kept(*jemalloc_ns, given_back_of(result));
 }
 
 /* In a process that was started as one of the peers. */
-static int be_peer(enum peer peer, const char *load)
+static int be_peer(enum peer peer, const char *load, const char *round)
 {
 	if (!strcmp(load, "serves"))
 		return !dlsym(RTLD_DEFAULT, peers[peer].symbol);
 	for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++)
 		if (!strcmp(load, loads[i].name))
-			return run_one(peer, &loads[i]);
+			return run_one(peer, &loads[i], strtoull(round, NULL, 10));
 	return 2;
 }
 
@@ -506,8 +520,8 @@ int main(int argc, char **argv)
 
 	for (size_t i = 0; argc == 1 && i < sizeof(loads) / sizeof(loads[0]); i++)
 		run_load(&loads[i], &jemalloc_ns);
-	for (int peer = 0; argc == 3 && peer < PEERS; peer++)
+	for (int peer = 0; argc == 4 && peer < PEERS; peer++)
 		if (!strcmp(argv[1], peers[peer].name))
-			return be_peer(peer, argv[2]);
+			return be_peer(peer, argv[2], argv[3]);
 	return argc == 1 ? 0 : 2;
 }
