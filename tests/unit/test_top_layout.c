@@ -296,6 +296,9 @@ static void test_jobs_are_folded_and_say_when_they_are_late(void **state)
 	}
 	job = add_job_of(top, 8, "running");
 	job->late_us = 180 * US_PER_SEC;
+	job = add_job_of(top, 7, "running");
+	job->end_in_us = 300 * US_PER_SEC;
+	job->end_is_guess = true;
 	press(top, "2");
 	take(top);
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -306,13 +309,14 @@ static void test_jobs_are_folded_and_say_when_they_are_late(void **state)
 		assert_shows(top, width, height, "60/600M");
 		assert_shows(top, width, height, "3min late");
 		assert_shows(top, width, height, "in 12s");
+		assert_shows(top, width, height, "in ~5min");
 	}
 	assert_shows(top, 200, 50, "needs 100M, free are 140M");
 	assert_shows(top, 80, 24, "140M free");
 	assert_hides(top, 80, 24, "needs");
 	top->frame.job_total = 900;
 	take(top);
-	assert_shows(top, 80, 24, "and 893 more");
+	assert_shows(top, 80, 24, "and 892 more");
 	press(top, "\x1b");
 	top->frame.job_count = 0;
 	top->frame.job_total = 0;

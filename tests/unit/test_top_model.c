@@ -488,6 +488,20 @@ static void test_a_running_job_says_why_where_there_is_room(void **state)
 	assert_string_equal(top->frame.job[1].brief, "grew");
 }
 
+static void test_an_end_is_a_guess_where_no_time_was_promised(void **state)
+{
+	struct top_fixture *top = *state;
+	AUTO_JSON json_t *answer =
+		json_loads("{\"jobs\": [{\"id\": 1, \"state\": \"running\", \"end_in_us\": 9, "
+			   "\"time_us\": null}, {\"id\": 2, \"state\": \"running\", "
+			   "\"end_in_us\": 9, \"time_us\": 10}]}",
+			   0, NULL);
+
+	read_jobs(answer, 0, &top->frame);
+	assert_true(top->frame.job[0].end_is_guess);
+	assert_false(top->frame.job[1].end_is_guess);
+}
+
 /* A line has room for so much, and a terminal may be wider. */
 static void test_what_is_told_at_length_is_whole_at_any_width(void **state)
 {
@@ -565,6 +579,7 @@ int main(void)
 		TOP_TEST(test_calls_name_what_was_chosen),
 		TOP_TEST(test_a_held_job_says_who_held_it),
 		TOP_TEST(test_a_running_job_says_why_where_there_is_room),
+		TOP_TEST(test_an_end_is_a_guess_where_no_time_was_promised),
 		TOP_TEST(test_what_is_told_at_length_is_whole_at_any_width),
 		TOP_TEST(test_columns_go_by_rank_and_the_name_is_cut_last),
 	};

@@ -83,6 +83,7 @@ struct top_job {
 	char name[32], component[UW_NAME_LEN], state[16];
 	char why[TOP_WHY_LEN], brief[TOP_WORDS_LEN]; /* the whole clause, and for a column */
 	uint64_t used_bytes, reserved_bytes, end_in_us, start_in_us, late_us, at_limit_us, position;
+	bool end_is_guess; /* by what others of its key took */
 };
 
 struct top_record {

@@ -96,7 +96,8 @@ static void job_end(const struct top_job *job, char *buf, size_t size)
 	if (job->late_us != FRAME_ABSENT)
 		snprintf(buf, size, "%s late", layout_time(job->late_us, text));
 	else if (job->end_in_us != FRAME_ABSENT)
-		snprintf(buf, size, "in %s", layout_time(job->end_in_us, text));
+		snprintf(buf, size, "in %s%s", job->end_is_guess ? "~" : "",
+			 layout_time(job->end_in_us, text));
 	else
 		snprintf(buf, size, "-");
 }

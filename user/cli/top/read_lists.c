@@ -42,6 +42,7 @@ static void read_job(const json_t *from, uint64_t wall_us, struct top_job *job)
 		.late_us = late_us(from, wall_us),
 		.at_limit_us = json_get_u64(from, "at_limit_us"),
 		.position = json_get_u64(from, "position"),
+		.end_is_guess = json_get_u64(from, "time_us") == UINT64_MAX,
 	};
 	READ_TEXT(job->name, from, "name");
 	READ_TEXT(job->component, from, "component");
