@@ -73,11 +73,12 @@ configuration_changes() {
 }
 
 # One that gets all that it wants before it is stopped is none the worse: others were swapped for it, or were cold.
+# By one name, and so by one key: uwd keeps up to 2,048 of these, a kilobyte each.
 hog_comes_and_goes() {
-	grow hogs "$1" 700 --rate 60
-	wait_until 30 eval "is_frozen hogs/$1 || grown $1"
-	echo 1 >"$POOL/hogs/$1/cgroup.kill"
-	wait_until 10 test ! -d "$POOL/hogs/$1"
+	grow hogs hog 700 --rate 60
+	wait_until 30 eval "is_frozen hogs/hog || grown hog"
+	echo 1 >"$POOL/hogs/hog/cgroup.kill"
+	wait_until 10 test ! -d "$POOL/hogs/hog"
 }
 
 round() {
@@ -85,8 +86,7 @@ round() {
 	jobs_come_and_go
 	programs_come_and_go
 	clients_ask
-	hog_comes_and_goes "hog$1"
-	rm -f "/tmp/hog$1.log"
+	hog_comes_and_goes
 }
 
 # ---- and what is there then ----
