@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What is reclaimed, from whom, how much and of which kind of page: for who lacks memory, for an
- * owner that is owed, for the host, and for clients. One reclaim at a time and component; a
- * component that twice gives less than a quarter of what was asked is left alone for 30 s.
+ * owner that is owed, for the host, and for clients. One reclaim at a time and component; a leaf
+ * that stands still, or a component without one, that twice gives less than a quarter of what was
+ * asked is left alone for 30 s.
  */
 #ifndef UW_POLICY_RECLAIM_H
 #define UW_POLICY_RECLAIM_H
