@@ -38,13 +38,15 @@ start_uwd
 expect_rc 7 uwctl submit --wait -c batch -m 50M -- sh -c 'echo out; echo err >&2; exit 7'
 expect_rc 0 uwctl submit --json -c batch -m 50M -- sh -c '
 	cat /proc/self/cgroup; cat /sys/fs/cgroup/uw/batch/job-$UW_JOB_ID/memory.high
-	cat /proc/self/oom_score_adj; echo $UW_JOB_ID; id -u'
+	cat /proc/self/oom_score_adj; echo $UW_JOB_ID; id -u; grep THP_enabled /proc/self/status'
 id=2
 expect_rc 0 uwctl wait "$id"
 log=$(uwctl logs "$id")
 expect_match "where it ran" "$log" "/uw/batch/job-$id"
 expect_match "its limit" "$log" "52428800"
 expect_match "its OOM score" "$log" $'\n0\n'
+expect_match "its huge pages" "$log" $'THP_enabled:\t1'
+expect "uwd's huge pages" "$(awk '/^THP_enabled/ { print $2 }' "/proc/$UWD_PID/status")" 0
 wait_until 5 test ! -d "$POOL/batch/job-$id"
 expect "output of the first job" "$(cat /var/lib/uw/log/1.out /var/lib/uw/log/1.err)" "$(printf 'out\nerr')"
 [ "$(stat -c %a /var/lib/uw/log/1.out)" = 600 ] || fail "output that others may read"

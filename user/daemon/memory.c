@@ -6,6 +6,8 @@
  * at a time (fault_around_bytes, mm/memory.c): afterwards the read-only parts of all libraries are
  * let go, locked as they are. uwd's own code and constants are brought in whole, so that it does
  * not wait for a disk to know what to do; of libraries that is so only for what it has used since.
+ * khugepaged would make two megabytes of any page of a table (max_ptes_none is 511 unless set), now
+ * or an hour from now: uwd is not its business.
  */
 #include "user/daemon/memory.h"
 
@@ -16,6 +18,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "user/base/log.h"
@@ -33,6 +36,7 @@
 void memory_begin(void)
 {
 	mallopt(M_MMAP_THRESHOLD, OWN_MAPPING_BYTES);
+	prctl(PR_SET_THP_DISABLE, 1UL, 0UL, 0UL, 0UL); /* or they come, and take more */
 }
 
 void memory_lock(void)

@@ -8,7 +8,7 @@
 #define UW_DAEMON_MEMORY_H
 
 /* Before the first allocation: large blocks come as untouched zeros, and go back when they are
- * freed. */
+ * freed; none of it is made into huge pages. What uwd starts inherits the latter, prctl(2). */
 void memory_begin(void);
 
 /* All memory there is and will be, page by page as it is touched. A failure is logged. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -113,6 +114,7 @@ int main(int argc, char **argv)
 	if (argc != 1 + each || !is_ours(LAUNCHER_FD))
 		return print_usage(STDERR_FILENO, 2);
 	take_signals();
+	prctl(PR_SET_THP_DISABLE, 0UL, 0UL, 0UL, 0UL); /* as uwd has set for itself alone */
 	if (!find_shim(path, sizeof(path))) {
 		log_err("uw-launcher: it cannot be said where uw-shim is");
 		return EXIT_FAILURE;
