@@ -368,7 +368,7 @@ static const struct type_row {
 } types[TYPE__COUNT] = {
 	[TYPE_FLAG] = {set_flag, ""},
 	[TYPE_COLOUR] = {set_colour, "auto, always or never"},
-	[TYPE_TEXT] = {set_text, "some text"},
+	[TYPE_TEXT] = {set_text, "a word or more"},
 	[TYPE_LEAF_NAME] = {set_leaf_name,
 			    "1 to 31 of a-z 0-9 _ -, the first one a letter or a digit"},
 	[TYPE_COUNT] = {set_count, "a number from 1 to 512"},
