@@ -32,6 +32,7 @@ static int taken = -1;                        /* the number of what was closed, 
 static int closed, reached = -1, forked = -1; /* the number, and events: it was, another has */
 static int bad_closes;
 static struct uw_fixture *dies_when_watched; /* its server, as soon as a connection is */
+static int watched;                          /* files that an epoll was given */
 static int passed_on = -1;                   /* how a child ended that was forked at a hello */
 static bool fork_at_hello;
 static struct segment *local; /* that nobody is asked for */
@@ -75,6 +76,7 @@ int epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
 	int rc = (int)syscall(SYS_epoll_ctl, epoll, op, fd, event);
 	struct uw_fixture *f = dies_when_watched;
 
+	watched += op == EPOLL_CTL_ADD;
 	if (f && op == EPOLL_CTL_ADD) {
 		dies_when_watched = NULL;
 		uw_fixture_kill(f);
@@ -214,6 +216,7 @@ static void test_connection_lost_as_soon_as_made_is_closed_once(void **state)
 	struct uw_fixture *f = *state;
 	struct uw *uw = uw_fixture_open(f);
 
+	assert_true(uw_fd(uw) >= 0);
 	assert_int_equal(uw_on_pressure(uw, "ml_models", hear_nothing, NULL, NULL), 0);
 	uw_fixture_kill(f);
 	uw_fixture_start(f);
@@ -224,6 +227,25 @@ static void test_connection_lost_as_soon_as_made_is_closed_once(void **state)
 	assert_null(dies_when_watched);
 	assert_int_equal(bad_closes, 0);
 	uw_fixture_start(f);
+	uw_close(uw);
+}
+
+/* Whom uwd answers pays for each look that an epoll has at its socket: so does uwd. */
+static void test_connection_is_watched_from_when_somebody_looks(void **state)
+{
+	struct uw_fixture *f = *state;
+	struct uw *uw = uw_fixture_open(f);
+	int before = watched, fd;
+
+	uw_fixture_kill(f);
+	uw_fixture_start(f);
+	uw_get(uw, 1);
+	assert_int_equal(watched, before);
+	fd = uw_fd(uw);
+	assert_true(fd >= 0);
+	assert_int_equal(watched, before + 1);
+	assert_int_equal(uw_fd(uw), fd);
+	assert_int_equal(watched, before + 1);
 	uw_close(uw);
 }
 
@@ -332,6 +354,7 @@ int main(void)
 		TEST(child_has_no_copy_of_a_pool_that_is_closed),
 		TEST(child_has_no_copy_of_a_connection_that_is_made),
 		TEST(connection_lost_as_soon_as_made_is_closed_once),
+		TEST(connection_is_watched_from_when_somebody_looks),
 		TEST(lost_connection_is_not_reported_for_a_copy_of_it),
 		TEST(fork_takes_no_lock_that_who_is_before_it_needs),
 	};

@@ -209,15 +209,20 @@ static struct lib_call *first_unsent(const struct uw *uw)
 	return call;
 }
 
+int lib_watch(const struct uw *uw, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	return epoll_ctl(uw->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
 /* Takes fd. */
 static int settle_in(struct uw *uw, int fd)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
 	struct lib_call *call;
+	int rc = uw->attends ? lib_watch(uw, fd) : 0;
 
-	if (epoll_ctl(uw->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
-		int rc = -errno;
-
+	if (rc) {
 		close(fd);
 		return rc;
 	}

@@ -225,6 +225,21 @@ int uw_dispatch(struct uw *uw)
 
 /* ---- whose turn it is ---- */
 
+/* Each packet that uwd sends into a socket that an epoll has costs uwd a call of it, so that one
+ * that nobody looks at has none. */
+static int attend_socket(struct uw *uw, bool *ret_before)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&uw->lock);
+	*ret_before = uw->attends;
+	if (!uw->attends && uw->socket >= 0)
+		rc = lib_watch(uw, uw->socket);
+	uw->attends = !rc;
+	pthread_mutex_unlock(&uw->lock);
+	return rc;
+}
+
 /* From now on the connection is watched, which uwd has to know. */
 static int attend(struct uw *uw)
 {
@@ -233,13 +248,10 @@ static int attend(struct uw *uw)
 	struct lib_call call = {
 		.request = &hello, .op = PACKET_HELLO, .count = 1, .answer = &answer};
 	bool before;
+	int rc = attend_socket(uw, &before);
 
-	pthread_mutex_lock(&uw->lock);
-	before = uw->attends;
-	uw->attends = true;
-	pthread_mutex_unlock(&uw->lock);
-	if (before)
-		return 0;
+	if (rc || before)
+		return rc;
 	memset(&hello, 0, sizeof(hello));
 	memset(&answer, 0, sizeof(answer));
 	hello.hello.flags = PACKET_ATTENDS;

@@ -116,13 +116,6 @@ static void leave_list(const struct uw *uw)
 
 /* ---- lifetime ---- */
 
-static int watch(const struct uw *uw, int fd)
-{
-	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-
-	return epoll_ctl(uw->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
-
 static int open_files(struct uw *uw)
 {
 	int rc;
@@ -133,8 +126,8 @@ static int open_files(struct uw *uw)
 	uw->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (uw->epoll < 0 || uw->news < 0 || uw->kick < 0 || uw->timer < 0)
 		return -errno;
-	rc = watch(uw, uw->news);
-	return rc ? rc : watch(uw, uw->timer);
+	rc = lib_watch(uw, uw->news);
+	return rc ? rc : lib_watch(uw, uw->timer);
 }
 
 static void free_handle(struct uw *uw)

@@ -266,6 +266,9 @@ void lib_pool_note_gone(const struct uw *uw, uint64_t id);
 
 /* ---- connect.c ---- */
 
+/* uw_fd tells when there is something to read in fd. */
+int lib_watch(const struct uw *uw, int fd);
+
 /* One try, with all that makes the new connection as good as the old one. The lock is held, and
  * given up in between. 0, -ENOTCONN, or what uwd says. */
 int lib_connect(struct uw *uw);
