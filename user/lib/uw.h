@@ -313,10 +313,10 @@ int uw_start_thread(struct uw *uw);
 /*
  * A pool is memory of a fixed size that programs allocate from, and that other processes can map.
  * Pages are there, and charged, once allocated. When more than a tenth of what is in use is free
- * and there, uw_pool_free gives those of the larger block that it frees back, at 96 MB/s and 2 MiB
- * at once; all others stay until uw_pool_trim. What describes the allocations is private to whoever
- * made the pool: it alone allocates and frees; who attaches to the pool reads its tensors, or
- * writes them. Small allocations, to 8 KiB, seldom lock; all take as long but for kernel pages.
+ * and there, uw_pool_free gives those of the larger block that it frees back, and of others where
+ * frees are few, at 96 MB/s, 2 MiB at once and 8 after a pause; uw_pool_trim the rest. What
+ * describes allocations is private to whoever made the pool: it alone allocates and frees; who
+ * attaches reads its tensors, or writes them. Small ones, to 8 KiB, seldom lock.
  *
  * An id names an allocation or a tensor. One that was freed or evicted, or is another pool's, is
  * answered with UW_STALE: surely, until its place was used half a million times more. In a child of

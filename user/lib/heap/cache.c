@@ -84,6 +84,7 @@ void cache_drain(struct heap_cache *cache, uint32_t class)
 	pthread_mutex_lock(&cache->heap->lock);
 	follow(cache);
 	give(cache, magazine, (magazine_count(magazine) + 1) / 2);
+	purge_in_calm(cache->heap);
 	pthread_mutex_unlock(&cache->heap->lock);
 }
 
