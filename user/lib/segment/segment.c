@@ -23,6 +23,7 @@
 
 #define LEAST_STEP (64ULL << 10)
 #define LOOKS      64 /* pages; a quarter of a millionth of a second each */
+#define LOOKS_FAR  16 /* of a range with more pages than that */
 
 /* ---- fork: a child has none of the mappings ---- */
 
@@ -363,12 +364,12 @@ static bool page_is_there(const struct segment *segment, uint64_t at)
 
 /* What is given out was committed in one, and whoever may write the file can punch any of it the
  * moment after. So this finds what never was there: to ask for each page of much, or for the next
- * hole, has the kernel walk over all of them. The last page and one a step are asked for, and of
- * little, where that is no more, all. */
+ * hole, has the kernel walk over all of them. The last page and some far apart are asked for, and
+ * of little all. */
 static bool is_there(const struct segment *segment, uint64_t offset, uint64_t bytes)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), last = (offset + bytes - 1) / page * page;
-	uint64_t stride = bytes > LOOKS * page ? SEGMENT_STEP_BYTES : page;
+	uint64_t stride = bytes > LOOKS * page ? bytes / LOOKS_FAR / page * page : page;
 
 	for (uint64_t at = offset / page * page; at < last; at += stride)
 		if (!page_is_there(segment, at))
