@@ -25,8 +25,9 @@ def read_jobs(text):
 
 
 def counted(jobs, count):
-    """The last ones to be submitted; those before were to learn from."""
-    return sorted(jobs, key=lambda job: int(job["JobId"]))[-count:]
+    """The last ones to be submitted but those that go over; those before were to learn from, and calm."""
+    usual = [job for job in jobs if job["Name"] != "over"]
+    return sorted(usual, key=lambda job: int(job["JobId"]))[-count:]
 
 
 def seconds_between(jobs):
@@ -37,28 +38,44 @@ def seconds_between(jobs):
 
 
 def windows(events):
-    """Without any job, with some of them in a tenth of their memory, and with all as they are, in ms."""
-    marks = [measure.event_ms(events, text) for text in ("phase calm", "phase same", "phase jobs", "jobs end")]
-    if None in marks:
+    """Without any job, with them in a tenth of their memory, with them as they are, and where the run has it, with some
+    beyond what they were given, in ms."""
+    marks = {"idle": ("phase calm", "phase same"), "same": ("phase same", "phase jobs"),
+             "jobs": ("phase jobs", "jobs end"), "over": ("phase over", "over end")}
+    phases = {name: tuple(measure.event_ms(events, text) for text in ends) for name, ends in marks.items()}
+    if phases["over"] == (None, None):
+        del phases["over"]
+    if any(None in window for window in phases.values()):
         raise ValueError("the run is incomplete: see its events")
-    return tuple(zip(marks, marks[1:]))
+    return phases
 
 
-def stalled(text, name, episode):
-    """(memory, processor): the shares of the window in which the service waited for them."""
+def stalled(text, name, window):
+    """The shares of the window in which the service waited for memory and for the processor."""
     rows = [tuple(map(int, row)) for row in re.findall(rf"^(\d+) stalls {name} (\d+) (\d+)$", text, re.M)]
-    first = next(row for row in rows if row[0] >= episode[0])
-    last = next(row for row in rows if row[0] >= episode[1])
-    window_us = (episode[1] - episode[0]) * 1000
-    return (last[1] - first[1]) / window_us, (last[2] - first[2]) / window_us
+    first, last = (next(row for row in rows if row[0] >= at_ms) for at_ms in window)
+    window_us = (window[1] - window[0]) * 1000
+    return {f"{what}_stalled": (last[at] - first[at]) / window_us for at, what in enumerate(("memory", "cpu"), 1)}
 
 
-def measure_service(folder, name, text, idle, same, episode):
+def measure_service(folder, name, text, phases):
+    """In the window of the jobs, over the same in a tenth of the memory; beside that the other windows."""
     samples = measure.read_samples(folder / f"{name}.csv")
-    service = measure.latency_ratios(samples, same, episode)
-    service["p99_over_idle_ratio"] = measure.latency_ratios(samples, idle, episode)["p99_ratio"]
-    service["memory_stalled"], service["cpu_stalled"] = stalled(text, name, episode)
+    service = measure.latency_ratios(samples, phases["same"], phases["jobs"])
+    service.update(stalled(text, name, phases["jobs"]))
+    service["calm_cpu_stalled"] = stalled(text, name, phases["same"])["cpu_stalled"]
+    service["p99_over_idle_ratio"] = measure.latency_ratios(samples, phases["idle"], phases["jobs"])["p99_ratio"]
+    if "over" in phases:
+        over = measure.latency_ratios(samples, phases["same"], phases["over"])
+        service["over"] = {"p99_ratio": over["p99_ratio"], "max_ratio": over["max_ratio"],
+                           **stalled(text, name, phases["over"])}
     return service
+
+
+def read_killed(text, window):
+    """{program: how often the kernel killed it} in the window."""
+    rows = re.findall(r"^\[ *([\d.]+)\].*Killed process \d+ \(([^)]*)\)", text, re.M)
+    return dict(Counter(name for at_s, name in rows if window[0] <= float(at_s) * 1000 < window[1]))
 
 
 def read_memory(text, episode):
@@ -74,27 +91,44 @@ def used_of_allocated(memory):
 
 def measure_run(folder, count):
     text = measure.read_text(folder / "events")
-    idle, same, episode = windows(measure.read_events(folder / "events"))
+    phases = windows(measure.read_events(folder / "events"))
     jobs = counted(read_jobs(measure.read_text(folder / "jobs")), count)
     if len(jobs) < count:
         raise ValueError(f"{len(jobs)} of {count} jobs have ended: see its events")
-    killed = re.findall(r"Killed process \d+ \(([^)]*)\)", measure.read_text(folder / "oom.log"))
+    oom = measure.read_text(folder / "oom.log")
     seconds = seconds_between(jobs)
-    services = {name: measure_service(folder, name, text, idle, same, episode) for name in SERVICES}
-    return {
+    services = {name: measure_service(folder, name, text, phases) for name in SERVICES}
+    run = {
         "jobs": len(jobs),
         "states": dict(Counter(job["JobState"] for job in jobs)),
         "makespan_s": seconds,
         "jobs_per_hour": len(jobs) * 3600 / seconds,
-        "used_of_allocated": used_of_allocated(read_memory(text, episode)),
-        "killed": dict(Counter(killed)),
+        "used_of_allocated": used_of_allocated(read_memory(text, phases["jobs"])),
+        "killed": read_killed(oom, phases["jobs"]),
         "services": services,
         "worst_p99_ratio": max(service["p99_ratio"] for service in services.values()),
     }
+    if "over" in phases:
+        run["over_killed"] = read_killed(oom, phases["over"])
+    return run
 
 
 def counts_text(counts):
     return ", ".join(f"{count} {name.lower()}" for name, count in sorted(counts.items())) or "none"
+
+
+def service_texts(service):
+    """Of one window; without it nothing."""
+    if not service:
+        return "", ""
+    return table.show_ratio(service["p99_ratio"]), "{memory_stalled:.2%}, {cpu_stalled:.2%}".format(**service)
+
+
+def service_rows(title, service_of):
+    return [
+        (title, lambda run: service_texts(service_of(run))[0]),
+        ("  of its time it waited for memory, for the processor", lambda run: service_texts(service_of(run))[1]),
+    ]
 
 
 def rows_of(runs):
@@ -106,14 +140,13 @@ def rows_of(runs):
         ("killed by the kernel", lambda run: counts_text(run["killed"])),
     ]
     for at, name in enumerate(SERVICES, 1):
-        figures += [
-            (f"p99 of the service of node {at}, over that beside such jobs in a tenth of the memory",
-             lambda run, name=name: table.show_ratio(run["services"][name]["p99_ratio"])),
-            ("  over that without any job",
-             lambda run, name=name: table.show_ratio(run["services"][name]["p99_over_idle_ratio"])),
-            ("  of its time it waited for memory, for the processor",
-             lambda run, name=name: "{memory_stalled:.2%}, {cpu_stalled:.2%}".format(**run["services"][name])),
-        ]
+        title = f"p99 of the service of node {at}, over that beside the same jobs in a tenth of the memory"
+        figures += service_rows(title, lambda run, name=name: run["services"][name])
+        figures.append(("  p99 over that without any job",
+                        lambda run, name=name: table.show_ratio(run["services"][name]["p99_over_idle_ratio"])))
+    for at, name in enumerate(SERVICES, 1):
+        figures += service_rows(f"to compare, beside jobs beyond what the machine has: p99 of the service of node {at}",
+                                lambda run, name=name: run["services"][name].get("over"))
     return [[title, *(text(runs[system]) for system in SYSTEMS)] for title, text in figures]
 
 
@@ -131,7 +164,8 @@ def main():
     runs = {system: measure_run(Path(options.records) / system, options.jobs) for system in SYSTEMS}
     measure.write_result(options.out, "slurm", options.kernel, {**runs, "gain": gain_of(runs)}, [])
     lines = table.render(["", *SYSTEMS.values()], rows_of(runs), table.wants_colour(), left=3)
-    print("\n".join(["", "  Jobs of Slurm that ask for 3 to 6 times what they need, beside a redis on each node", "", *lines, ""]))
+    title = "Jobs of Slurm that ask for 3 to 6 times what they need, beside a redis on each node"
+    print(f"\n  {title}\n", *lines, "", sep="\n")
     print(f"  {gain_of(runs):.2f} times the jobs an hour; {options.out}")
     return 0
 

@@ -11,6 +11,7 @@ RECORD = """\
 JobId=2 UserId=root(0) Name=wide JobState=COMPLETED TimeLimit=10 StartTime=2026-11-29T12:40:00 EndTime=2026-11-29T12:40:04
 JobId=4 UserId=root(0) Name=tall JobState=TIMEOUT TimeLimit=10 StartTime=2026-11-29T12:45:01 EndTime=2026-11-29T12:46:31
 JobId=3 UserId=root(0) Name=wide JobState=COMPLETED TimeLimit=10 StartTime=2026-11-29T12:45:01 EndTime=2026-11-29T12:45:09
+JobId=5 UserId=root(0) Name=over JobState=CANCELLED TimeLimit=10 StartTime=2026-11-29T12:50:00 EndTime=2026-11-29T12:50:20
 torn
 """
 EVENTS = """\
@@ -28,9 +29,19 @@ EVENTS = """\
 22000 jobs end
 22010 stalls service1 101000 600000
 22020 stalls service2 0 0
+22030 phase over
+22040 stalls service1 101000 600000
+22050 stalls service2 0 0
+32030 over end
+32040 stalls service1 5101000 700000
+32050 stalls service2 0 0
 """
-OOM = "[ 9.1] Out of memory: Killed process 71 (hog) total-vm:1kB\n[ 9.2] oom_reaper: reaped process 71 (hog)\n"
-LATENCIES = "due_ms,latency_us\n3000,50\n8000,100\n13000,{}\n"
+OOM = """\
+[ 19.1] Out of memory: Killed process 71 (hog) total-vm:1kB
+[ 19.2] oom_reaper: reaped process 71 (hog)
+[   23.000001] Memory cgroup out of memory: Killed process 72 (redis-server) total-vm:1kB
+"""
+LATENCIES = "due_ms,latency_us\n3000,50\n8000,100\n13000,{}\n23000,7000\n"
 
 
 class Jobs(unittest.TestCase):
@@ -64,7 +75,23 @@ class Jobs(unittest.TestCase):
     def test_what_a_service_waited_for_is_of_the_window(self):
         services = slurm.measure_run(self.folder, 2)["services"]
         self.assertEqual((services["service1"]["memory_stalled"], services["service1"]["cpu_stalled"]), (0.01, 0.05))
-        self.assertEqual(services["service2"]["memory_stalled"], 0)
+        self.assertEqual((services["service2"]["memory_stalled"], services["service1"]["calm_cpu_stalled"]), (0, 0.02))
+
+    def test_what_jobs_beyond_their_memory_do_is_told_apart(self):
+        run = slurm.measure_run(self.folder, 2)
+        self.assertEqual((run["killed"], run["over_killed"]), ({"hog": 1}, {"redis-server": 1}))
+        self.assertEqual(run["services"]["service1"]["over"],
+                         {"p99_ratio": 70, "max_ratio": 70, "memory_stalled": 0.5, "cpu_stalled": 0.01})
+        self.assertEqual(run["worst_p99_ratio"], 3)
+
+    def test_a_run_without_such_jobs_is_whole(self):
+        self.write(events=EVENTS[:EVENTS.index("22030")])
+        run = slurm.measure_run(self.folder, 2)
+        self.assertNotIn("over_killed", run)
+        self.assertNotIn("over", run["services"]["service1"])
+        self.assertEqual(run["worst_p99_ratio"], 3)
+        self.assertIn(["jobs", "1 completed, 1 timeout", "1 completed, 1 timeout"],
+                      slurm.rows_of({"none": slurm.measure_run(self.folder, 2), "uwctl": run}))
 
     def test_a_run_that_is_incomplete_is_refused(self):
         with self.assertRaises(ValueError):
