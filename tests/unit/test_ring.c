@@ -403,6 +403,33 @@ static void test_close_gives_up_what_is_in_hand(void **data)
 	uw_ring_close(ring);
 }
 
+static uint64_t thread_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* A wait that spins first takes a hundred times as long as one look. */
+static void test_wait_without_a_timeout_only_looks(void **data)
+{
+	enum {
+		LOOKS = 1000,
+		LOOK_US = 5
+	};
+	struct uw_ring *ring = ring_make(0, 4096);
+	uint64_t began_us = thread_us();
+
+	(void)data;
+	for (int i = 0; i < LOOKS; i++)
+		assert_int_equal(uw_ring_wait(ring, UW_RING_READ, 0), UW_TIMED_OUT);
+	assert_true(thread_us() - began_us < LOOKS * LOOK_US);
+	ring_put(ring, 1, 1);
+	assert_int_equal(uw_ring_wait(ring, UW_RING_READ, 0), 0);
+	uw_ring_close(ring);
+}
+
 static void test_observer_sees_all_and_takes_none(void **data)
 {
 	struct uw_ring *ring = ring_make(0, 4096), *observer = ring_attach(ring, UW_READ_ONLY);
@@ -479,6 +506,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_options_are_refused),
 		cmocka_unit_test(test_one_writer_and_one_reader_at_a_time),
 		cmocka_unit_test(test_close_gives_up_what_is_in_hand),
+		cmocka_unit_test(test_wait_without_a_timeout_only_looks),
 		cmocka_unit_test(test_observer_sees_all_and_takes_none),
 		cmocka_unit_test(test_child_of_fork_has_no_ring),
 	};

@@ -624,7 +624,7 @@ int uw_ring_release_span(struct uw_ring *ring, uint32_t count);
 #define UW_RING_READ  0U /* until peek may find a record */
 #define UW_RING_WRITE 1U /* until there may be room for what reserve had none for */
 
-/* Spins for a moment, then sleeps. 0, or UW_TIMED_OUT after timeout_us; UINT64_MAX is for ever. */
+/* Spins, then sleeps. 0, or UW_TIMED_OUT after timeout_us: 0 looks once, UINT64_MAX is for ever. */
 int uw_ring_wait(struct uw_ring *ring, uint32_t what, uint64_t timeout_us);
 
 struct uw_ring_stats {

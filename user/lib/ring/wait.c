@@ -90,7 +90,7 @@ int ring_wait(struct uw_ring *ring, enum ring_side side, uint64_t timeout_us)
 {
 	uint64_t began_us;
 
-	if (spin(ring, side))
+	if (timeout_us ? spin(ring, side) : is_ready(ring, side))
 		return 0;
 	began_us = ring_now_us();
 	for (;;) {
