@@ -248,8 +248,9 @@ void build_begin(struct build *build)
 	memset(build, 0, sizeof(*build));
 	for (enum section section = SECTION_POOL; section < SECTION_COMPONENT; section++)
 		set_defaults(&build->config, section, 0);
-	for (unsigned int i = 0; i < UW_COMPONENTS_MAX; i++)
-		set_defaults(&build->config, SECTION_COMPONENT, i);
+	set_defaults(&build->config, SECTION_COMPONENT, 0);
+	for (unsigned int i = 1; i < UW_COMPONENTS_MAX; i++)
+		build->config.component[i] = build->config.component[0];
 }
 
 int build_text(struct build *build, const char *name, const char *text, size_t len,
