@@ -134,6 +134,44 @@ static void test_field_that_is_not_there_is_zero(void **state)
 	assert_int_equal(f->recording.wall_us, 9);
 }
 
+/* The fields of each group from the last to the first. */
+static size_t turn_round(const char *schema, char ret_text[static RECORD_SCHEMA_MAX])
+{
+	size_t used = 0, fields = 0; /* fields: where those of this group begin */
+
+	for (const char *line = schema, *end; *line; line = end) {
+		size_t len;
+
+		end = strchr(line, '\n') + 1;
+		len = (size_t)(end - line);
+		if (*line == '[' || !strncmp(line, "image ", 6) || !strncmp(line, "count ", 6)) {
+			memcpy(ret_text + used, line, len);
+			fields = used + len;
+		} else {
+			memmove(ret_text + fields + len, ret_text + fields, used - fields);
+			memcpy(ret_text + fields, line, len);
+		}
+		used += len;
+	}
+	return used;
+}
+
+static void test_schema_in_another_order_says_the_same(void **state)
+{
+	struct fixture *f = *state;
+	struct record_schema there, turned;
+	char text[RECORD_SCHEMA_MAX];
+
+	f->schema[f->schema_len] = '\0';
+	assert_int_equal(turn_round(f->schema, text), f->schema_len);
+	assert_memory_not_equal(text, f->schema, f->schema_len);
+	assert_int_equal(record_schema_parse(f->schema, f->schema_len, &there), 0);
+	assert_int_equal(record_schema_parse(text, f->schema_len, &turned), 0);
+	assert_memory_equal(&turned, &there, sizeof(there));
+	for (int i = 0; i < FIELDS_GROUPS; i++)
+		assert_int_not_equal(there.group[i].field[0].bytes, 0);
+}
+
 static void test_schema_that_leads_out_of_its_image_is_refused(void **state)
 {
 	static const struct {
@@ -467,6 +505,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(test_schema_has_every_field),
 		test(test_field_that_is_not_there_is_zero),
+		test(test_schema_in_another_order_says_the_same),
 		test(test_schema_that_leads_out_of_its_image_is_refused),
 		test(test_frames_come_back_as_they_were),
 		test(test_leaves_that_stand_still_take_no_room),

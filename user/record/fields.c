@@ -280,22 +280,30 @@ static const char *take_line(const char *at, const char *end, struct schema_line
 
 static int group_of(const char *name)
 {
-	for (int i = 0; i < GROUP__COUNT; i++)
+	for (int i = 0; *name == '[' && i < GROUP__COUNT; i++)
 		if (!strcmp(groups[i].name, name))
 			return i;
 	return -1;
 }
 
-/* A field that nobody here knows is passed over, as is one of another size. */
-static void note_field(struct record_schema *schema, int group, const struct schema_line *line)
+/* A field that nobody here knows is passed over, as is one of another size. Most schemas are in the
+ * order of the table: the search begins at *next, which is moved behind what is found. */
+static void note_field(struct record_schema *schema, int group, const struct schema_line *line,
+		       uint32_t *next)
 {
-	for (uint32_t i = 0; i < groups[group].fields; i++) {
-		const struct field *field = &groups[group].field[i];
+	uint32_t fields = groups[group].fields;
 
-		if (strcmp(field->name, line->name) || field->bytes != line->b)
+	for (uint32_t tried = 0; tried < fields; tried++) {
+		uint32_t i = (*next + tried) % fields;
+
+		if (strcmp(groups[group].field[i].name, line->name))
 			continue;
+		*next = i + 1;
+		if (groups[group].field[i].bytes != line->b)
+			return;
 		schema->group[group].field[i].at = line->a;
 		schema->group[group].field[i].bytes = line->b;
+		return;
 	}
 }
 
@@ -323,6 +331,7 @@ int record_schema_parse(const char *text, size_t len, struct record_schema *ret_
 	const char *at = text, *end = text + len;
 	struct schema_line line;
 	int group = -1, found;
+	uint32_t next = 0;
 
 	memset(ret_schema, 0, sizeof(*ret_schema));
 	while (at < end) {
@@ -334,12 +343,13 @@ int record_schema_parse(const char *text, size_t len, struct record_schema *ret_
 			ret_schema->image_bytes[line.a] = line.b;
 		} else if (found >= 0) {
 			group = found;
+			next = 0;
 			ret_schema->group[group].at = line.a;
 			ret_schema->group[group].stride = line.b;
 		} else if (group >= 0 && !strcmp(line.name, "count")) {
 			ret_schema->group[group].count = line.a;
 		} else if (group >= 0) {
-			note_field(ret_schema, group, &line);
+			note_field(ret_schema, group, &line, &next);
 		}
 	}
 	return is_whole(ret_schema) ? 0 : -EBADMSG;
