@@ -30,10 +30,11 @@ static void ignore_change(const struct conf_change *change, void *arg)
 
 static void check_refused(const struct config *config, const struct uw_err *err, int rc)
 {
-	const unsigned char *bytes = (const unsigned char *)config;
+	static struct config untouched;
 
-	for (size_t i = 0; i < sizeof(*config); i++)
-		require(bytes[i] == 0x5a, "a refused text changed the config");
+	if (!untouched.component_count)
+		memset(&untouched, 0x5a, sizeof(untouched));
+	require(!memcmp(config, &untouched, sizeof(*config)), "a refused text changed the config");
 	require(err->code == rc && rc < 0 && err->text[0], "a failure without a message");
 	for (const char *c = err->text; *c; c++)
 		require(*c >= 0x20 && *c < 0x7f, "a message that cannot be printed");
@@ -50,8 +51,10 @@ static void check_taken(const struct config *config)
 	require(out && !conf_print(config, out) && !fclose(out), "printing failed");
 	memset(&again, 0x5a, sizeof(again));
 	require(!conf_parse_text("again", text, len, &again, &err), err.text);
-	require(!conf_diff(config, &again, ignore_change, NULL), "differs after a round trip");
-	require(!memcmp(config, &again, sizeof(again)), "differs in a field that is not printed");
+	if (memcmp(config, &again, sizeof(again)))
+		require(0, conf_diff(config, &again, ignore_change, NULL)
+				   ? "differs after a round trip"
+				   : "differs in a field that is not printed");
 	conf_check_budget(config, 1ULL << 34, &err);
 	config_resolve(&again, 1ULL << 34);
 	require(!conf_diff(config, &again, ignore_change, NULL), "resolving changed an option");

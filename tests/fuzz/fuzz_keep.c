@@ -201,6 +201,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	connect_keeper();
 	ask_for_list();
 	for (uint64_t id = 1; id < IDS; id++) {
+		if (!pool[id])
+			continue;
 		pool[id] = 0;
 		ask(KEEP_DROP, id);
 	}

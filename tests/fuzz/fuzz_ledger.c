@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Any bytes as the ledger's slots, from the first one on. What is read as an entry is plausible:
- * its kind is known and its path stays below the pool. Counting, finding and clearing agree.
+ * Any bytes as the ledger's slots, from the first one on: as many as they fill, and a free one.
+ * What is read as an entry is plausible: its kind is known and its path stays below the pool.
+ * Counting, finding and clearing agree.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,15 +39,16 @@ static void check_entry(const struct ledger_entry *entry)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
+	size_t room = (LEDGER_ENTRIES - 1) * sizeof(file.slot[0]), size = len < room ? len : room;
 	struct ledger_entry entry;
 	uint32_t readable = 0;
 
-	size_t size = LEDGER_ENTRIES * sizeof(file.slot[0]);
-
-	file.entries = LEDGER_ENTRIES;
+	file.entries = (uint32_t)(size / sizeof(file.slot[0])) + 2;
+	if (file.entries > LEDGER_ENTRIES)
+		file.entries = LEDGER_ENTRIES;
 	ledger.taken = false;
-	memset((void *)file.slot, 0, size);
-	memcpy((void *)file.slot, bytes, len < size ? len : size);
+	memset((void *)file.slot, 0, file.entries * sizeof(file.slot[0]));
+	memcpy((void *)file.slot, bytes, size);
 	for (uint32_t slot = 0; slot < ledger_slots(&ledger); slot++) {
 		if (!ledger_read(&ledger, slot, &entry))
 			continue;

@@ -71,6 +71,7 @@ static uint32_t read_all(void)
 	return frames;
 }
 
+/* Where there is no frame, there is nothing to seek, and one reading of it is enough. */
 static void read_recording(const void *bytes, size_t len)
 {
 	uint64_t first_us, last_us;
@@ -79,23 +80,27 @@ static void read_recording(const void *bytes, size_t len)
 	if (recording_open(&recording, bytes, len, NULL))
 		return;
 	frames = read_all();
-	require(recording_span(&recording, &first_us, &last_us) == (frames > 0), "another span");
-	if (frames && recording_seek(&recording, first_us))
+	if (!frames)
+		return;
+	require(recording_span(&recording, &first_us, &last_us), "no span");
+	if (recording_seek(&recording, first_us))
 		require(recording.kind == RECORD_FRAME, "not on a frame");
 	recording_rewind(&recording);
 	require(read_all() == frames, "other frames when read again");
 }
 
-/* "KIND COUNT_LOW COUNT_HIGH", then so many words: records one behind the other. */
-static void make_recording(const uint8_t *bytes, size_t len)
+/* "KIND COUNT_LOW COUNT_HIGH", then so many words: records one behind the other, and a word of
+ * zeros where there is room for it. Returns the bytes to there: the slot goes on, and is not looked
+ * at. */
+static size_t make_recording(const uint8_t *bytes, size_t len)
 {
 	struct record_head head = {.version = RECORD_VERSION};
 	struct record_slot_head slot = {.sequence = 1, .bytes = RECORD_SLOT_BYTES};
 	uint64_t *at = made + RECORD_HEAD_BYTES / 8, *end = made + SLOT_BYTES / 8;
 
-	memset(made, 0, sizeof(made));
 	memcpy(head.magic, RECORD_MAGIC, sizeof(head.magic));
 	memcpy(slot.magic, RECORD_SLOT_MAGIC, sizeof(slot.magic));
+	memset(made, 0, RECORD_HEAD_BYTES);
 	memcpy(made, &head, sizeof(head));
 	memcpy(at, &slot, sizeof(slot));
 	at += sizeof(slot) / 8;
@@ -115,6 +120,9 @@ static void make_recording(const uint8_t *bytes, size_t len)
 		bytes += words * 8;
 		len -= words * 8;
 	}
+	if (at < end)
+		*at++ = 0;
+	return (size_t)(at - made) * 8;
 }
 
 static bool next_slot(void *data, struct record_writer *writer, uint64_t wall_us)
@@ -125,15 +133,18 @@ static bool next_slot(void *data, struct record_writer *writer, uint64_t wall_us
 	return true;
 }
 
-static void thin_made(void)
+static void thin_made(size_t len)
 {
 	static struct thin thin;
-	uint64_t sequence = 0;
+	static uint64_t sequence;
 
-	memset(&thin, 0, sizeof(thin));
+	if (sequence) /* else it is as it was: it writes nothing before it has a slot */
+		memset(&thin, 0, sizeof(thin));
+	sequence = 0;
 	thin.next = next_slot;
 	thin.data = &sequence;
-	if (recording_open(&recording, made, sizeof(made), NULL))
+	thin.begun = false;
+	if (recording_open(&recording, made, len, NULL))
 		return;
 	require(thin_slot(&thin, &recording), "an end before the end");
 	if (!sequence || !recording_open_slot(&recording, thinned, sizeof(thinned)))
@@ -144,16 +155,14 @@ static void thin_made(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-	if (len && bytes[0] == RECORD_MAGIC[0]) {
-		void *copy = malloc(len); /* aligned, and its end is its end */
+	bool is_one = len && bytes[0] == RECORD_MAGIC[0];
+	size_t size = is_one ? len : make_recording(bytes, len);
+	void *copy = malloc(size); /* aligned, and its end is its end */
 
-		memcpy(copy, bytes, len);
-		read_recording(copy, len);
-		free(copy);
-		return 0;
-	}
-	make_recording(bytes, len);
-	read_recording(made, sizeof(made));
-	thin_made();
+	memcpy(copy, is_one ? (const void *)bytes : made, size);
+	read_recording(copy, size);
+	free(copy);
+	if (!is_one)
+		thin_made(size);
 	return 0;
 }

@@ -2,15 +2,11 @@
 /*
  * A ring whose other clients write anything into it, between calls of each side and before one
  * attaches. What is given out lies within the ring; touching it, and whatever libuw touches, is
- * seen by the pages without access around it.
+ * seen by the pages without access around it. Whether a client lives is asked of no kernel.
  */
-#include <errno.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/fuzz/ring_kernel.h"
 
-#include "user/lib/ring/inside.h"
+#include "user/lib/ring/client.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -180,38 +176,51 @@ static void act(struct side *side, struct input *input, int writes)
 	}
 }
 
-static int attach_again(struct side *side, const struct uw_ring *to, uint8_t access)
-{
-	uw_ring_close(side->ring);
-	*side = (struct side){0};
-	uw_ring_attach_fd(uw_ring_fd(to), access & 1, &side->ring);
-	return 1;
-}
-
 /* ---- the scene, kept from one input to the next ---- */
 
 struct scene {
-	struct uw_ring *ring; /* the stranger's */
+	struct uw_ring *ring;   /* the stranger's */
+	struct uw_ring *own[2]; /* the first ones of the sides, which are not closed */
 	struct side sides[2];
-	int attached; /* anew, by the last input */
 	uint8_t control[sizeof(struct ring_control)], data[4 * BYTES];
 };
+
+static struct uw_ring *attach(const struct scene *scene, uint32_t access)
+{
+	struct uw_ring *ring = NULL;
+
+	uw_ring_attach_fd(uw_ring_fd(scene->ring), access, &ring);
+	return ring;
+}
 
 static void set_up(struct scene *scene, uint32_t flags)
 {
 	scene->ring = make(flags);
-	for (int i = 0; i < 2; i++)
-		attach_again(&scene->sides[i], scene->ring, 1);
+	for (uint32_t i = 0; i < 2; i++) {
+		scene->own[i] = scene->sides[i].ring = attach(scene, UW_READ_WRITE);
+		require(scene->own[i] && scene->own[i]->client == 1 + i, "no side");
+	}
 	memcpy(scene->control, (void *)scene->ring->control, sizeof(scene->control));
 	memcpy(scene->data, scene->ring->data, scene->ring->data_bytes);
 }
 
-static void tear_down(struct scene *scene)
+/* All that others see of a close. */
+static void leave(struct uw_ring *ring)
 {
-	for (int i = 0; i < 2; i++)
-		uw_ring_close(scene->sides[i].ring);
-	uw_ring_close(scene->ring);
-	memset(scene, 0, sizeof(*scene));
+	if (ring->kind == RING_RUNS && ring->client < RING_CLIENTS)
+		ring_runs_leave(ring);
+	ring_leave(ring);
+}
+
+static void attach_again(struct scene *scene, int i, uint8_t access)
+{
+	struct side *side = &scene->sides[i];
+
+	if (side->ring == scene->own[i])
+		leave(side->ring);
+	else
+		uw_ring_close(side->ring);
+	*side = (struct side){.ring = attach(scene, access & 1)};
 }
 
 static void forget(struct side *side)
@@ -230,8 +239,6 @@ static struct scene *scene_as_new(uint32_t flags)
 	static struct scene scenes[6];
 	struct scene *scene = &scenes[flags];
 
-	if (scene->attached)
-		tear_down(scene);
 	if (!scene->ring)
 		set_up(scene, flags);
 	memcpy((void *)scene->ring->control, scene->control, sizeof(scene->control));
@@ -241,6 +248,17 @@ static struct scene *scene_as_new(uint32_t flags)
 	return scene;
 }
 
+/* By the input that attached them, so that what this does wrong is found with it. */
+static void close_others(struct scene *scene)
+{
+	for (uint32_t i = 0; i < 2; i++) {
+		if (scene->sides[i].ring != scene->own[i])
+			uw_ring_close(scene->sides[i].ring);
+		scene->sides[i].ring = scene->own[i];
+		scene->own[i]->client = 1 + i;
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, data + size};
@@ -248,18 +266,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	while (input.at < input.end) {
 		uint8_t op = next_byte(&input);
-		struct side *side = &scene->sides[op & 1];
+		int i = op & 1;
+		struct side *side = &scene->sides[i];
 
-		if (op < 96)
+		if (op < 96) {
 			scribble_data(scene->ring, &input);
-		else if (op < 160)
+		} else if (op < 160) {
 			scribble_control(scene->ring, &input);
-		else if (op < 162)
-			scene->attached = attach_again(side, scene->ring, next_byte(&input));
-		else if (op < 164 && side->ring)
-			uw_ring_wait(side->ring, op & 1, 0);
-		else if (side->ring)
-			act(side, &input, op & 1);
+		} else if (op < 162) {
+			attach_again(scene, i, next_byte(&input));
+		} else if (op < 164 && side->ring) {
+			uw_ring_wait(side->ring, i, 0);
+		} else if (side->ring) {
+			act(side, &input, i);
+		}
 	}
+	close_others(scene);
 	return 0;
 }
