@@ -56,7 +56,7 @@ MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.sc
 
 BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror -I. -ffile-prefix-map=$(CURDIR)=.
 
-.PHONY: all deb deb-check demo demo-slurm demo-host check unit pages python sim sim-long soak chaos chaos-sample vm kills-long bench bench-sched bench-nodes fuzz lint layers install install-python uninstall uninstall-python clean help guests fuzzers
+.PHONY: all deb deb-check demo demo-slurm demo-host check unit pages python sim sim-long soak chaos chaos-sample vm kills-long bench bench-sched bench-nodes fuzz fuzz-long lint layers install install-python uninstall uninstall-python clean help guests fuzzers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -258,12 +258,13 @@ $(O)/tests/sim/%: $(O)/obj/tests/sim/%.o $(call OBJ,$(filter-out tests/sim/test_
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(call libs,$(SIM_LAYERS)) -linih -lpthread -lcmocka -o $@
 
 # No more than what has parsers: each object is made anew for this.
+FUZZ_ENGINE := -fsanitize=fuzzer
 FUZZ_LAYERS := keep conf record ipc lib cgroups ledger sense model base
 FUZZ_OBJ    := $(call OBJ,user/act/page_in.c user/cli/jobs/footprints.c \
 		$(patsubst %,user/cli/simulate/%.c,agenda nodes placement replay trace) $(wildcard user/policy/admit/*.c))
 $(O)/tests/fuzz/%: $(O)/obj/tests/fuzz/%.o $(FUZZ_OBJ) $(FUZZ_LAYERS:%=$(O)/lib/%.a)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer $(filter %.o,$^) $(call libs,$(FUZZ_LAYERS)) $(LDLIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(FUZZ_ENGINE) $(call libs,$(FUZZ_LAYERS)) $(LDLIBS) -o $@
 
 # Programs that run inside the guest.
 $(O)/tests/vm/%: $(O)/obj/tests/vm/%.o $(TEST_LAYERS:%=$(O)/lib/%.a)
@@ -347,6 +348,7 @@ unit: $(UNITS) $(O)/uw-shim $(O)/uw-launcher $(O)/uw-login $(O)/uw-exporter $(O)
 	$(Q)$(ENDS) /usr/bin/python3 $(PYTHON_TEST) tests/pages/test_pages.py -q
 	$(Q)UW_BUILD=$(O) $(ENDS) python3 $(PYTHON_TEST) -m unittest discover -q -s tests/bench
 	$(Q)UW_BUILD=$(O) $(ENDS) /usr/bin/python3 $(PYTHON_TEST) -m unittest discover -q -s tests/exporter
+	$(Q)$(ENDS) /usr/bin/python3 $(PYTHON_TEST) -m unittest discover -q -s tests/fuzz
 
 pages: $(O)/tests/unit/test_report | build/deps/pages ## the pages of report and simulate, opened in a headless Chromium, which it installs; screenshots in build/report
 	$(Q)$<
@@ -367,11 +369,27 @@ sim-long: $(O)/tests/sim/test_long ## LONG_HOURS=1000 simulated hours of hostile
 	$(Q)LONG_HOURS=$$(($(LONG_HOURS) / 2)) $< & LONG_FROM=$$(($(LONG_HOURS) / 2 + 1)) LONG_HOURS=$$(($(LONG_HOURS) - $(LONG_HOURS) / 2)) $<; \
 		status=$$?; wait $$! && exit $$status
 
+# fuzz_build FOLDER,LDFLAGS,CFLAGS: the fuzzers in build/fuzzFOLDER
+fuzz_build = +$(Q)$(MAKE) --no-print-directory O=build/fuzz$1 CC=clang VARIANT=fuzz LDFLAGS="$2" CFLAGS="-g $3" fuzzers
+checked_flags := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+checked_link := -fsanitize=address,undefined
+fuzz_checked = $(call fuzz_build,,$(checked_link),$(checked_flags))
 FUZZ_S ?= 5
 fuzz: | build/deps/build build/deps/test ## every parser under libFuzzer, FUZZ_S=5 seconds each
-	$(Q)$(MAKE) --no-print-directory O=build/fuzz CC=clang VARIANT=fuzz LDFLAGS=-fsanitize=address,undefined \
-		CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" fuzzers
+	$(fuzz_checked)
 	$(Q)scripts/run-fuzz $(FUZZ_S) build/fuzz/tests/fuzz
+
+# For volume: what is undefined traps; addresses, and what is learned of each comparison, are left to the other
+# build, which has a part of each turn.
+fuzz_flags := -O2 -D_FORTIFY_SOURCE=2 -fsanitize=fuzzer-no-link,undefined -fsanitize-trap=undefined -fno-sanitize-coverage=trace-cmp
+fuzz_engine = $(shell clang -print-file-name=libclang_rt.fuzzer-$(shell uname -m).a) -lstdc++ -lm
+FUZZ_EXECUTIONS ?= 1000000000
+FUZZ_LONG_S     ?= 0
+fuzz-long: | build/deps/build build/deps/test ## FUZZ_EXECUTIONS=1000000000 of each fuzzer, added up in build/fuzz/executions.json over sittings of FUZZ_LONG_S seconds
+	$(fuzz_checked)
+	$(call fuzz_build,/fast,,$(fuzz_flags)) FUZZ_ENGINE="$(fuzz_engine)"
+	$(Q)/usr/bin/python3 -B tests/fuzz/long.py --checked build/fuzz/tests/fuzz --fast build/fuzz/fast/tests/fuzz \
+		--executions $(FUZZ_EXECUTIONS) --seconds $(FUZZ_LONG_S) $(FUZZ)
 
 layers: all $(O)/lib/slurm.a | build/deps/test ## who includes whom, what pure objects import, what lies where and looks how, what packages are made of
 	$(Q)scripts/check-layers
