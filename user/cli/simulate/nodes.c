@@ -522,9 +522,12 @@ static int begin(struct cluster *cluster, struct uw_err *err)
 	return 0;
 }
 
+/* Of what was asked for, a job may use any number of times as much. */
 static uint32_t permyriad(double part, double whole)
 {
-	return whole > 0 ? (uint32_t)(part * PERMYRIAD_ONE / whole) : 0;
+	double share = whole > 0 ? part * PERMYRIAD_ONE / whole : 0;
+
+	return share < UINT32_MAX ? (uint32_t)share : UINT32_MAX;
 }
 
 static void sum_up(struct cluster *cluster)
