@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include "user/lib/heap/inside.h"
+
 #define COARSE_US 10000 /* a step of CLOCK_MONOTONIC_COARSE at 100 Hz */
 
 /* What is there goes by blocks of a MiB, none of them beside another. */
@@ -72,9 +74,44 @@ static void test_calm_heap_of_small_ones_comes_down_too(void **data)
 	model_close(&model);
 }
 
+/* Blocks of 80 KiB that have nothing left, and small ones that are there and give nothing: they are
+ * not gone through at each free, but as often as time buys it. */
+static void test_what_cannot_be_given_back_is_not_looked_for_at_each_free(void **data)
+{
+	uint64_t large[100], small[100], kept[200], id;
+	struct heap_model model;
+	struct heap_span span;
+
+	(void)data;
+	model_open(&model, 32 * MODEL_MIB, 1, 1);
+	for (uint32_t i = 0; i < 100; i++) {
+		assert_int_equal(heap_alloc(model.heap, 80 << 10, 0, &large[i], &span), 0);
+		assert_int_equal(heap_alloc(model.heap, 16384, 0, &kept[i], &span), 0);
+		assert_int_equal(heap_alloc(model.heap, 48 << 10, 0, &small[i], &span), 0);
+		assert_int_equal(heap_alloc(model.heap, 16384, 0, &kept[100 + i], &span), 0);
+	}
+	for (uint32_t i = 0; i < 100; i++) {
+		assert_int_equal(heap_free(model.heap, small[i]), 0);
+		assert_int_equal(heap_free(model.heap, large[i]), 0);
+	}
+	for (uint32_t turn = 0; turn < 12; turn++) {
+		assert_int_equal(heap_alloc(model.heap, 16384, 0, &id, &span), 0);
+		usleep(2 * COARSE_US + 2000000 / 96);
+		assert_int_equal(heap_free(model.heap, id), 0);
+	}
+	assert_true(model.heap->pages.committed_bytes >
+		    model.heap->end - model.heap->from - model.heap->tlsf.free_bytes +
+			    2 * MODEL_MIB);
+	assert_true(model.heap->purge.bytes < 65536);
+	for (uint32_t i = 0; i < 200; i++)
+		assert_int_equal(heap_free(model.heap, kept[i]), 0);
+	model_close(&model);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_cannot_be_given_back_is_not_looked_for_at_each_free),
 		cmocka_unit_test(test_calm_heap_comes_down_to_a_tenth),
 		cmocka_unit_test(test_calm_heap_of_small_ones_comes_down_too),
 	};

@@ -83,8 +83,8 @@ static uint64_t punch(struct heap *heap, uint32_t index, uint64_t most_bytes)
 }
 
 /* Of all free blocks, the large ones first: they are needed again last, and take the fewest calls.
- */
-static void punch_largest(struct heap *heap, uint64_t most_bytes)
+ * Returns what they did not have. */
+static uint64_t punch_largest(struct heap *heap, uint64_t most_bytes)
 {
 	uint64_t from = RUN_BYTES;
 
@@ -96,10 +96,19 @@ static void punch_largest(struct heap *heap, uint64_t most_bytes)
 		for (; i && heap->tlsf.block[i].bytes < 2 * from;
 		     i = tlsf_next_free(&heap->tlsf, i)) {
 			if (most_bytes < RUN_BYTES)
-				return;
+				return 0;
 			most_bytes -= punch(heap, i, most_bytes);
 		}
 	}
+	return most_bytes;
+}
+
+/* What is there may lie in blocks that are too small to give any: then each free would go through
+ * all others for nothing, so that the way costs what it could have brought. */
+static void punch_others(struct heap *heap, uint64_t most_bytes)
+{
+	if (most_bytes >= RUN_BYTES && punch_largest(heap, most_bytes) >= RUN_BYTES)
+		heap->purge.bytes = 0;
 }
 
 void purge_in_calm(struct heap *heap)
@@ -110,7 +119,7 @@ void purge_in_calm(struct heap *heap)
 		return;
 	may = may_purge(&heap->purge);
 	if (may >= PURGE_BYTES_MAX)
-		punch_largest(heap, may < beyond ? may : beyond);
+		punch_others(heap, may < beyond ? may : beyond);
 }
 
 void purge_after_free(struct heap *heap, uint32_t index)
@@ -127,5 +136,5 @@ void purge_after_free(struct heap *heap, uint32_t index)
 	if (may >= RUN_BYTES && heap->tlsf.block[index].bytes >= RUN_BYTES)
 		may -= punch(heap, index, may);
 	if (calm)
-		punch_largest(heap, may);
+		punch_others(heap, may);
 }
