@@ -80,9 +80,9 @@ static void read_recording(const void *bytes, size_t len)
 	if (recording_open(&recording, bytes, len, NULL))
 		return;
 	frames = read_all();
+	require(recording_span(&recording, &first_us, &last_us) == (frames > 0), "another span");
 	if (!frames)
 		return;
-	require(recording_span(&recording, &first_us, &last_us), "no span");
 	if (recording_seek(&recording, first_us))
 		require(recording.kind == RECORD_FRAME, "not on a frame");
 	recording_rewind(&recording);

@@ -4,8 +4,9 @@
 
 A sitting goes round in turns, one fuzzer a processor: of a turn most is done by its build for volume, the rest by the
 one with the address sanitizer, on the same corpus, so that what the one finds the other looks at. After each turn the
-counts are added up in OUT/executions.json. One that finds something is left out of the sitting, and its input stays in
-OUT/crash-NAME-*; its count stands."""
+counts are added up in OUT/executions.json; the corpus, which each process runs first, is among them. One that finds
+something is left out of the sitting: its input stays in OUT/crash-NAME-*, what it said in OUT/found-NAME-*, and its
+count stands."""
 
 import argparse
 import concurrent.futures
@@ -21,6 +22,7 @@ import time
 from pathlib import Path
 
 RUNS_MAX = 2**31 - 1  # libFuzzer's -runs is an int
+INTERRUPTED = 72      # libFuzzer's exit status, as 0 no finding
 CHECKED_PART = 10     # of the time of a turn one part in so many is with the address sanitizer
 NOTHING = {"executions": 0, "checked": 0, "cpu_s": 0.0, "checked_cpu_s": 0.0, "findings": 0}
 
@@ -92,7 +94,7 @@ class Sitting:
         for build, seconds in (("checked", checked_s), ("fast", max(1, int(turn_s) - checked_s))):
             if name not in self.failed and not self.is_over and self.left(name) > 0:
                 said[build] = self.run(name, build, seconds)
-        if not self.is_over:
+        if not self.is_over or name in self.failed:
             self.tell(name, said)
 
     def run(self, name, build, seconds):
@@ -114,11 +116,11 @@ class Sitting:
         count, cpu_s = int(executions[1]) if executions else 0, used.ru_utime + used.ru_stime
         with self.lock:
             self.children.discard(child)
-            found = child.returncode != 0 and not self.is_over
+            found = child.returncode not in ((0, INTERRUPTED, -signal.SIGINT) if self.is_over else (0,))
             self.counts.add(name, findings=int(found), **({"checked": count, "checked_cpu_s": cpu_s}
                             if build == "checked" else {"executions": count, "cpu_s": cpu_s}))
             if found:
-                self.failed[name] = log
+                self.failed[name] = log.rename(out / f"found-{name}-{self.counts.of[name]['findings']}.log")
         return count, cpu_s
 
     def tell(self, name, said):
@@ -144,7 +146,8 @@ class Sitting:
         for name in sorted(set(self.names) - set(reached)):
             print(f"  {self.left(name):,} to go: fuzz_{name}")
         print(f"{len(reached)} of {len(self.names)} fuzzers have their {self.options.executions:,} executions, "
-              f"{total:,} in all, {len(self.failed)} found something")
+              f"{total:,} in all, {len(self.failed)} found something; "
+              f"{sum(self.counts.of.get(name, NOTHING)['findings'] for name in self.names)} findings in all sittings")
 
 
 def parse(arguments):
@@ -163,7 +166,7 @@ def parse(arguments):
 
 
 def main(arguments):
-    """0: nothing was found; 1: something was, and its input is in OUT; 130: interrupted."""
+    """0: this sitting found nothing; 1: it did, and the input is in OUT; 130: interrupted before it did."""
     sitting = Sitting(parse(arguments))
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, sitting.interrupt)
@@ -175,7 +178,7 @@ def main(arguments):
             each.result()
     sitting.sum_up()
     sitting.counts.lock.close()
-    return 130 if sitting.is_over else 1 if sitting.failed else 0
+    return 1 if sitting.failed else 130 if sitting.is_over else 0
 
 
 if __name__ == "__main__":

@@ -104,6 +104,12 @@ class Long(unittest.TestCase):
         thread.join()
         self.assertEqual((status, counts["a"]["checked"], counts["a"]["findings"]), (130, 42, 0))
 
+    def test_what_a_finding_said_stays(self):
+        self.fuzzer("a", FINDS, builds=("fast",))
+        self.fuzzer("a", DOES_SOME, builds=("checked",))
+        self.assertEqual(self.sit(1000)[0], 1)
+        self.assertIn("executed_units: 7", (self.out / "found-a-1.log").read_text())
+
     def test_two_sittings_at_once_are_refused(self):
         self.fuzzer("a", DOES_SOME)
         (self.out / "executions.json").write_text('{}')

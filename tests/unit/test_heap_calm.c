@@ -99,9 +99,9 @@ static void test_what_cannot_be_given_back_is_not_looked_for_at_each_free(void *
 		usleep(2 * COARSE_US + 2000000 / 96);
 		assert_int_equal(heap_free(model.heap, id), 0);
 	}
-	assert_true(model.heap->pages.committed_bytes >
-		    model.heap->end - model.heap->from - model.heap->tlsf.free_bytes +
-			    2 * MODEL_MIB);
+	assert_true(model.heap->pages.committed_bytes > model.heap->end - model.heap->from -
+								model.heap->tlsf.free_bytes +
+								2 * MODEL_MIB);
 	assert_true(model.heap->purge.bytes < 65536);
 	for (uint32_t i = 0; i < 200; i++)
 		assert_int_equal(heap_free(model.heap, kept[i]), 0);
