@@ -217,7 +217,8 @@ void purge_init(struct heap *heap);
 /* The free block with this index has grown. */
 void purge_after_free(struct heap *heap, uint32_t index);
 
-/* Small allocations went back: costs a few ns where nothing is to go. */
+/* Small allocations went back: costs a few ns where nothing is to go, and a look at all free blocks
+ * once in 20 ms where what is there cannot. */
 void purge_in_calm(struct heap *heap);
 
 static inline struct heap_span span_of(const struct heap *heap, uint64_t offset, uint64_t bytes)
