@@ -263,6 +263,44 @@ static uint32_t lows_of_leaves(const struct fixture *f)
 	return count;
 }
 
+/* Twelve siblings are sheltered as one begins to grow, at a limit at their heels all but at once.
+ */
+static void test_what_can_wait_is_written_one_by_one(void **data)
+{
+	static const struct {
+		uint64_t use_mib;
+		uint32_t most; /* a step */
+	} rows[] = {{460, 1}, {590, 8}};
+
+	(void)data;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint32_t most = 0, sum = 0;
+		struct fixture *f;
+		void *row;
+
+		assert_int_equal(fixture_setup(&row), 0);
+		f = row;
+		for (int sibling = 0; sibling < 12; sibling++)
+			fixture_sibling(f, HOG, 10 * MIB);
+		fixture_use(f, HOG, rows[i].use_mib * MIB - 20 * MIB);
+		fixture_step(f);
+		fixture_run(f, 6 * US_PER_SEC);
+		for (int tick = 0; tick < 40; tick++) {
+			uint32_t lows;
+
+			if (tick < 20)
+				fixture_use(f, HOG, f->frame.component[HOG].current_bytes + MIB);
+			fixture_next(f, 100 * US_PER_MS);
+			lows = lows_of_leaves(f);
+			most = lows > most ? lows : most;
+			sum += lows;
+		}
+		assert_int_equal(most, rows[i].most);
+		assert_in_range(sum, 12, 13);
+		fixture_teardown(&row);
+	}
+}
+
 /* What an earlier uwd wrote is not known: each leaf is written once, eight of them a step. */
 static void test_first_frames_bring_every_leaf_to_nothing(void **data)
 {
@@ -332,6 +370,7 @@ int main(void)
 		FIXTURE_TEST(test_who_goes_on_is_sheltered_at_once),
 		FIXTURE_TEST(test_who_stands_still_is_kept_while_there_are_spare_files),
 		FIXTURE_TEST(test_who_grows_is_kept_while_there_are_spare_files),
+		cmocka_unit_test(test_what_can_wait_is_written_one_by_one),
 		FIXTURE_TEST(test_first_frames_bring_every_leaf_to_nothing),
 		FIXTURE_TEST(test_what_is_leased_for_good_is_kept_for_its_leaf),
 	};

@@ -2,24 +2,29 @@
 /*
  * While one leaf of a component grows, and for a minute after, every other that runs is given a
  * memory.low of what it works on, which is all that it holds unless its cold pages are known; who
- * grows has none. While one stands still, all that run are kept
- * whole: what their growth lacks comes from it. On 6.1, 6.12 and 7.x a
- * sibling of 100 MB beside a leak of 60 MB/s under one memory.high lost 4 to 86 MB without it and
- * nothing with it. What a program that runs in a leaf has leased for good is kept for it at any
- * time, unless it stands still: a lease is a promise. Small changes are not worth a write, and few
- * are written a step.
+ * grows has none. While one stands still, all that run are kept whole: what their growth lacks
+ * comes from it. On 6.1, 6.12 and 7.x a sibling of 100 MB beside a leak of 60 MB/s under one
+ * memory.high lost 4 to 86 MB without it and nothing with it. What a program that runs in a leaf
+ * has leased for good is kept for it at any time, unless it stands still: a lease is a promise.
+ * Small changes are not worth a write, and few are written a step, of what can wait fewer: whoever
+ * is asked for something at that moment waits for them.
  */
 #include "user/policy/siblings.h"
 
 #include "user/policy/emit.h"
 #include "user/policy/freeze.h"
+#include "user/policy/host.h"
 #include "user/policy/idle.h"
 #include "user/policy/num.h"
 
-#define SHELTER_US  (60 * US_PER_SEC)
-#define NEAR_PCT    75 /* of the limit in force */
-#define FOLLOW_US   (5 * US_PER_SEC)
-#define WRITES_MAX  8 /* a step */
+#define SHELTER_US (60 * US_PER_SEC)
+#define NEAR_PCT   75 /* of the limit in force */
+#define FOLLOW_US  (5 * US_PER_SEC)
+#define WRITES_MAX 8 /* a step */
+/* Of what can wait one for each so many leaves, one at the least: jobs begin side by side. */
+#define WRITES_LATE 32
+#define EACH_US     (50 * US_PER_MS) /* another one comes first */
+#define FULL_PCT    95 /* of the limit in force: who is above is looked through at any moment */
 #define CHANGE_PART 16
 #define CHANGE_MIN  (4 * MIB)
 #define GROWS_PER_S ((int64_t)MIB)
@@ -122,23 +127,37 @@ static struct why reason(const struct leaf_state *leaf, uint64_t want)
 	return (struct why){REASON_WORKING_SET, leaf->current_bytes, leaf->low_bytes};
 }
 
-/* Who has just been stopped gives at once, before anybody who runs; and who has just gone on, or
- * runs beside the first that was stopped, would give all that it was brought back for. */
-static bool is_urgent(const struct leaf_state *leaf, uint64_t want)
+/* Pages of its leaves are looked for now, or will be in a moment. */
+static bool is_taken_from(const struct step *step, uint32_t component)
 {
-	if (want < leaf->low_bytes)
-		return stands(leaf) && !want;
-	return !leaf->low_bytes || stands(leaf) || leaf->thawed_us >= leaf->low_at_us;
+	const struct component_state *cs = &step->state->component[component];
+
+	return cs->frozen_leaves || cs->reclaim.id != ID_NONE || host_stage(step) > HOST_CALM ||
+	       cs->signal.current_bytes >= percent_of(cs->in_force_bytes, FULL_PCT);
 }
 
-static bool is_worth_a_write(const struct leaf_state *leaf, uint64_t want, uint64_t now_us)
+/* Who has just been stopped gives at once, before anybody who runs, and who grows before those that
+ * do not; and who has just gone on, or runs beside the first that was stopped, would give all that
+ * it was brought back for. */
+static bool is_urgent(const struct step *step, const struct leaf_state *leaf, uint64_t want)
+{
+	if (leaf->low_bytes == BYTES_MAX)
+		return true; /* as uwd starts */
+	if (want < leaf->low_bytes)
+		return stands(leaf) && !want;
+	return stands(leaf) || (is_taken_from(step, leaf->component) &&
+				(!leaf->low_bytes || leaf->thawed_us >= leaf->low_at_us));
+}
+
+static bool is_worth_a_write(const struct step *step, const struct leaf_state *leaf, uint64_t want,
+			     bool urgent)
 {
 	uint64_t has = leaf->low_bytes;
 	uint64_t by = has > want ? has - want : want - has;
 
 	if (has == BYTES_MAX)
 		return true;
-	if (leaf->low_at_us && now_us - leaf->low_at_us < FOLLOW_US && !is_urgent(leaf, want))
+	if (leaf->low_at_us && step->now_us - leaf->low_at_us < FOLLOW_US && !urgent)
 		return false;
 	return want ? by >= max_u64(has / CHANGE_PART, CHANGE_MIN) : by > 0;
 }
@@ -161,18 +180,27 @@ static bool write_low(struct step *step, struct leaf_state *leaf, uint64_t want)
 	return true;
 }
 
+/* Not from the same on each time: what can wait would never come to the last of many. */
+static uint32_t first_leaf(const struct step *step)
+{
+	return (uint32_t)(step->now_us / EACH_US % max_u64(step->state->leaf_end, 1));
+}
+
 void siblings_step(struct step *step)
 {
-	unsigned int written = 0;
+	uint32_t end = step->state->leaf_end, first = first_leaf(step);
+	uint32_t urgent_left = WRITES_MAX, late_left = end > WRITES_LATE ? end / WRITES_LATE : 1;
 
 	if (!step->frame->leaves_valid)
 		return;
 	watch(step);
-	for (uint32_t i = 0; i < step->state->leaf_end && written < WRITES_MAX; i++) {
-		struct leaf_state *leaf = &step->state->leaf[i];
+	for (uint32_t i = 0; i < end; i++) {
+		struct leaf_state *leaf = &step->state->leaf[(first + i) % end];
 		uint64_t want = leaf->cgid ? wanted(step, leaf) : 0;
+		bool urgent = leaf->cgid && is_urgent(step, leaf, want);
+		uint32_t *left = urgent ? &urgent_left : &late_left;
 
-		if (leaf->cgid && is_worth_a_write(leaf, want, step->now_us))
-			written += write_low(step, leaf, want);
+		if (leaf->cgid && *left && is_worth_a_write(step, leaf, want, urgent))
+			*left -= write_low(step, leaf, want);
 	}
 }
