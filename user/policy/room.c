@@ -127,20 +127,32 @@ static uint64_t growth_at_cost(const struct step *step, const struct component_s
 	return sub_sat(min_u64(growth_alone(step, leaf), rise_to_come(leaf)), back_of(step, leaf));
 }
 
-/* Others have been stopped to make place for that too. */
-static uint64_t planned_growth(const struct step *step, const struct leaf_state *leaf)
+/* What a turn is planned with, beyond what comes back. */
+static uint64_t turn_beyond(const struct step *step, const struct leaf_state *leaf,
+			    uint64_t ahead_bytes)
 {
-	const struct turn_state *turn = &step->state->turn;
+	uint64_t in_force = step->state->component[leaf->component].in_force_bytes;
 
-	return turn->leaf == leaf->cgid ? turn->ahead_bytes : 0;
+	return max_u64(room_least(in_force), ahead_bytes);
+}
+
+/* Whose turn it is has the room that was planned for it: others have been stopped, and have gone
+ * out, for that and no more. */
+static uint64_t room_beyond(const struct step *step, const struct leaf_state *leaf)
+{
+	const struct component_state *cs = &step->state->component[leaf->component];
+
+	if (step->state->turn.leaf == leaf->cgid)
+		return turn_beyond(step, leaf, step->state->turn.ahead_bytes);
+	return max_u64(room_least(cs->in_force_bytes), growth_at_cost(step, cs, leaf)) +
+	       contention_ahead(step, leaf->component, GROWERS_US);
 }
 
 uint64_t room_lacking(const struct step *step, const struct leaf_state *leaf, uint64_t ahead_bytes)
 {
-	const struct component_state *cs = &step->state->component[leaf->component];
 	uint64_t back = back_of(step, leaf);
 
-	return sub_sat(back + max_u64(room_least(cs->in_force_bytes), ahead_bytes),
+	return sub_sat(back + turn_beyond(step, leaf, ahead_bytes),
 		       room_beside(step, leaf->component, back));
 }
 
@@ -154,19 +166,16 @@ static bool is_right_to(const struct step *step, uint32_t component, uint64_t by
 bool room_for_thaw(const struct step *step, const struct leaf_state *leaf, struct why *ret_why)
 {
 	const struct component_state *cs = &step->state->component[leaf->component];
-	uint64_t in_force = cs->in_force_bytes;
 	uint64_t back = back_of(step, leaf);
 	uint64_t room = room_beside(step, leaf->component, back);
-	uint64_t growth = max_u64(growth_at_cost(step, cs, leaf), planned_growth(step, leaf));
-	uint64_t need = back + max_u64(room_least(in_force), growth) +
-			contention_ahead(step, leaf->component, GROWERS_US);
+	uint64_t need = back + room_beyond(step, leaf);
 	uint64_t host_need =
 		percent_of(back, SWAP_BACK_PCT) + grown(leaf->slope_then_per_s, GROWTH_US);
 
 	/* That there is room was found before it was brought back; others may have taken it since.
 	 */
 	if (leaf->paged_in)
-		need = cs->active_leaves ? room_least(in_force) : 0;
+		need = cs->active_leaves ? room_least(cs->in_force_bytes) : 0;
 	*ret_why = (struct why){REASON_ROOM, room, need};
 	if (room < need || (!is_right_to(step, leaf->component, need) &&
 			    contention_others_lack(step, leaf->component)))

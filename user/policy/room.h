@@ -21,8 +21,9 @@ uint64_t room_least(uint64_t in_force_bytes);
  * be in force if it grew; of that, who may not borrow has its budget. */
 uint64_t room_to_grow(const struct step *step, uint32_t component);
 
-/* Its component has room for what it has swapped out and a second of its growth, nobody else lacks
- * that, and the host has 1.2 times of it. Observed and threshold go to *ret_why. */
+/* Its component has room for what it has swapped out and a second of its growth, or, where it is
+ * its turn, what was planned for that; nobody else lacks that, and the host has 1.2 times of it.
+ * Observed and threshold go to *ret_why. */
 bool room_for_thaw(const struct step *step, const struct leaf_state *leaf, struct why *ret_why);
 
 /* What is missing of room for that, with ahead_bytes for its growth, and what others may lack left
