@@ -225,6 +225,116 @@ static void write_files(struct fixture *f, const char *name, uint64_t current, u
 	tmp_pool_write(&f->pool, name, "memory.stat", text);
 }
 
+static void stalls(struct fixture *f, unsigned int some_us)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text),
+		 "some avg10=0.00 avg60=0.00 avg300=0.00 total=%u\n"
+		 "full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n",
+		 some_us);
+	tmp_pool_write(&f->pool, "jobs", "memory.pressure", text);
+}
+
+static bool reads_stat_after(struct fixture *f, uint64_t us)
+{
+	f->frame.now_us += us;
+	sense_full(f->sense, &f->frame, 0, 0);
+	return f->frame.component[0].valid & SAMPLE_STAT;
+}
+
+/* The kernel adds it up from all below: each frame only while use moves. */
+static void test_stat_of_a_component_is_read_as_its_use_moves(void **state)
+{
+	struct fixture *f = *state;
+
+	sense_free(f->sense);
+	write_files(f, "jobs", 64 * MIB, 20 * MIB);
+	stalls(f, 1000);
+	assert_int_equal(sense_new(&f->config, f->pool.dirfd, &f->sense, NULL), 0);
+	full(f);
+	stalls(f, 2000);
+	assert_true(reads_stat_after(f, US_PER_SEC));
+	stalls(f, 3000);
+	assert_false(reads_stat_after(f, 100 * US_PER_MS));
+	assert_true(reads_stat_after(f, 100 * US_PER_MS)); /* late, but it is read */
+	assert_false(reads_stat_after(f, US_PER_SEC));     /* neither has */
+	write_files(f, "jobs", 66 * MIB, 20 * MIB);
+	assert_true(reads_stat_after(f, 50 * US_PER_MS));
+	write_files(f, "jobs", 68 * MIB, 20 * MIB);
+	assert_true(reads_stat_after(f, 50 * US_PER_MS));
+	assert_int_equal(f->frame.component[0].inactive_file_bytes, 20 * MIB);
+}
+
+static void swap_of(struct fixture *f, uint64_t current_mib, uint64_t swap_mib,
+		    uint64_t swapcached_mib)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)(current_mib * MIB));
+	tmp_pool_write(&f->pool, "jobs/leaf0", "memory.current", text);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)(swap_mib * MIB));
+	tmp_pool_write(&f->pool, "jobs/leaf0", "memory.swap.current", text);
+	snprintf(text, sizeof(text),
+		 "anon 1\nswapcached %llu\nactive_file 0\ninactive_file 0\nfile_dirty 0\n",
+		 (unsigned long long)(swapcached_mib * MIB));
+	tmp_pool_write(&f->pool, "jobs/leaf0", "memory.stat", text);
+}
+
+/* Those of the component as well: that of a leaf is looked at as it moves. */
+static uint64_t swapped_after(struct fixture *f, uint64_t us)
+{
+	static unsigned int moved;
+	char text[32];
+
+	snprintf(text, sizeof(text), "%u", 4096 * ++moved);
+	tmp_pool_write(&f->pool, "jobs", "memory.swap.current", text);
+	snprintf(text, sizeof(text), "%u", (moved % 2 + 1) << 27);
+	tmp_pool_write(&f->pool, "jobs", "memory.current", text);
+	f->frame.now_us += us;
+	sense_full(f->sense, &f->frame, 0, 0);
+	return leaf_called(f, "leaf0")->swap_bytes / MIB;
+}
+
+/* A page that came back from swap and kept its slot is in memory: it counts once. */
+static void test_swap_is_what_is_not_in_memory_as_well(void **state)
+{
+	struct fixture *f = *state;
+
+	make_leaves(f, 0, 1);
+	swap_of(f, 32, 30, 20);
+	assert_int_equal(swapped_after(f, US_PER_SEC), 10);
+	/* Slots are given up. */
+	swap_of(f, 32, 12, 2);
+	assert_int_equal(swapped_after(f, 100 * US_PER_MS), 10);
+	/* It comes back as a whole, and then writes to its pages. */
+	swap_of(f, 42, 12, 12);
+	assert_int_equal(swapped_after(f, 300 * US_PER_MS), 0);
+	swap_of(f, 42, 0, 0);
+	assert_int_equal(swapped_after(f, 100 * US_PER_MS), 0);
+	/* Next to nothing is not looked at. */
+	swap_of(f, 42, 0, 0);
+	tmp_pool_write(&f->pool, "jobs/leaf0", "memory.swap.current", "524288");
+	swapped_after(f, US_PER_SEC);
+	assert_int_equal(leaf_called(f, "leaf0")->swap_bytes, 524288);
+}
+
+/* What the component's own files do not say, as nothing has moved there: both are read at once. */
+static void test_swap_of_a_leaf_that_is_asked_about_is_of_the_moment_of_its_stat(void **state)
+{
+	struct fixture *f = *state;
+
+	make_leaves(f, 0, 1);
+	swap_of(f, 195, 93, 93);
+	sense_ask_ages(f->sense, &f->frame, 1);
+	assert_int_equal(swapped_after(f, US_PER_SEC), 0);
+	swap_of(f, 195, 0, 0);
+	for (int i = 0; i < 20; i++) {
+		full(f);
+		assert_int_equal(leaf_called(f, "leaf0")->swap_bytes, 0);
+	}
+}
+
 /* Clean files that were used once: while it is asked for, and of a leaf that has any to speak of.
  */
 static void test_spare_files_are_read_while_they_are_asked_for(void **state)
@@ -318,6 +428,9 @@ int main(void)
 		TEST(test_freeze_by_somebody_else_is_seen_within_a_minute),
 		TEST(test_swap_of_a_leaf_is_read_when_that_of_its_component_moves),
 		TEST(test_cpu_time_is_read_of_who_runs_while_it_is_asked_for),
+		TEST(test_stat_of_a_component_is_read_as_its_use_moves),
+		TEST(test_swap_is_what_is_not_in_memory_as_well),
+		TEST(test_swap_of_a_leaf_that_is_asked_about_is_of_the_moment_of_its_stat),
 		TEST(test_spare_files_are_read_while_they_are_asked_for),
 		TEST(test_leaves_keep_their_places_as_others_come),
 		TEST(test_more_leaves_than_are_followed_take_the_places_of_others),

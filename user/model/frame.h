@@ -103,7 +103,8 @@ struct leaf_sample {
 	bool kept_asked; /* of the next one: a client had asked for it */
 	uint64_t kept_until_us; /* of a freeze that the uwd before handed over; 0 = of no such */
 	uint64_t born_us;       /* first seen, CLOCK_MONOTONIC */
-	uint64_t current_bytes, swap_bytes;
+	uint64_t current_bytes;
+	uint64_t swap_bytes;   /* and not in memory as well, as pages are that have come back */
 	uint64_t spare_bytes;  /* with spare_valid: clean pages of files that were used once */
 	uint64_t leased_bytes; /* by who runs in it, for good: not to be asked back */
 	struct ages_sample ages;

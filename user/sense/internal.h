@@ -22,8 +22,10 @@ struct sense_component {
 	uint64_t psi_some_us, psi_full_us, pressure_us;
 	/* When everything was last read, and what it was by: see is_settled. */
 	uint64_t settled_us, settled_bytes, settled_psi_us;
-	uint64_t swap_bytes; /* as read last */
-	bool swap_moved;     /* and something else before */
+	uint64_t stat_us, stat_bytes; /* the same of memory.stat, */
+	bool stat_owed;               /* which was put off in the last frame */
+	uint64_t swap_bytes;          /* as read last */
+	bool swap_moved;              /* and something else before */
 };
 
 struct sense_leaf {
@@ -43,7 +45,9 @@ struct sense_leaf {
 	uint64_t asked_us;                 /* last */
 	int stat;                          /* its memory.stat, as well */
 	uint64_t spare_asked_us, spare_us; /* when it was asked for, and read, last: */
-	uint64_t spare_bytes, spare_current_bytes;
+	uint64_t spare_bytes;
+	/* When memory.stat was tried last, and what the others said then. */
+	uint64_t stat_us, stat_current_bytes, stat_swap_bytes, swapcached_bytes;
 };
 
 struct sense {
@@ -82,7 +86,8 @@ void sense_read_leaves(struct sense *sense, struct frame *frame, uint32_t looks)
 
 /* ---- spare.c ---- */
 
-/* Where the last plan asked for it: what of the leaf the kernel would drop at once. */
+/* Where the last plan asked for it: what of the leaf the kernel would drop at once; and anywhere,
+ * what of its swap is not in memory as well. */
 void sense_read_spare(struct sense *sense, struct sense_leaf *leaf, uint64_t now_us,
 		      struct leaf_sample *sample);
 void sense_close_spare(struct sense_leaf *leaf);
