@@ -83,11 +83,11 @@ static void test_pagesets_are_not_read_twice_at_once(void **state)
 	pagesets_open(&pagesets);
 	if (pagesets.fd < 0)
 		skip();
-	bytes = pagesets_bytes(&pagesets, 1000000);
+	bytes = pagesets_bytes(&pagesets, 1000000, 50000);
 	pagesets.bytes = bytes + 1;
-	assert_int_equal(pagesets_bytes(&pagesets, 1049999), bytes + 1);
+	assert_int_equal(pagesets_bytes(&pagesets, 1049999, 50000), bytes + 1);
 	pagesets.bytes = UINT64_MAX;
-	assert_true(pagesets_bytes(&pagesets, 1050000) < UINT64_MAX);
+	assert_true(pagesets_bytes(&pagesets, 1050000, 50000) < UINT64_MAX);
 	pagesets_close(&pagesets);
 }
 

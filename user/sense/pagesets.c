@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Reads /proc/zoneinfo in pieces, of which the kernel gives a page at a time, and adds up the page
- * sets of all processors and zones. It has five lines for each of them, so that it is not read
- * twice within 50 ms.
+ * sets of all processors and zones. It has five lines for each of them and costs as much as two
+ * memory.stat, so that it is not read more often than who asks wants it.
  */
 #include "user/sense/pagesets.h"
 
@@ -12,7 +12,6 @@
 
 #include "user/base/clock.h"
 
-#define FRESH_US    (50 * US_PER_MS)
 #define PIECE_BYTES 4096
 
 /* "              count:    423" */
@@ -74,9 +73,9 @@ static uint64_t read_pages(int fd)
 	return reader.pages;
 }
 
-uint64_t pagesets_bytes(struct pagesets *pagesets, uint64_t now_us)
+uint64_t pagesets_bytes(struct pagesets *pagesets, uint64_t now_us, uint64_t fresh_us)
 {
-	if (!pagesets->read_us || now_us - pagesets->read_us >= FRESH_US) {
+	if (!pagesets->read_us || now_us - pagesets->read_us >= fresh_us) {
 		if (__builtin_mul_overflow(read_pages(pagesets->fd), pagesets->page_bytes,
 					   &pagesets->bytes))
 			pagesets->bytes = 0;

@@ -34,7 +34,7 @@ struct pagesets {
 void pagesets_open(struct pagesets *pagesets);
 void pagesets_close(struct pagesets *pagesets);
 
-/* Bytes in all of them, no older than 50 ms. 0 where nobody tells. */
-uint64_t pagesets_bytes(struct pagesets *pagesets, uint64_t now_us);
+/* Bytes in all of them, no older than fresh_us. 0 where nobody tells. */
+uint64_t pagesets_bytes(struct pagesets *pagesets, uint64_t now_us, uint64_t fresh_us);
 
 #endif

@@ -34,9 +34,13 @@
 #define SETTLED_US    (20 * US_PER_SEC)
 #define SETTLED_BYTES MIB
 
+#define STAT_US       (200 * US_PER_MS) /* while only stalls move: it is added up from all below */
 #define PRESSURE_US   (5 * US_PER_SEC)
 #define REST_US       (500 * US_PER_MS) /* frames further apart than that are of a host at rest */
 #define ROOMY_HOST_US (5 * US_PER_SEC)
+#define FRESH_US      (250 * US_PER_MS) /* of page sets; 60 MB/s of page-out bring 15 MB in that */
+#define SHORT_US      (50 * US_PER_MS)
+#define SHORT_PART    8 /* of the host free: near the reserve, by a burst */
 #define ROOMY_PART    4 /* of the host free: far from anything the policy would do */
 
 /* ---- one component ---- */
@@ -47,7 +51,7 @@ static void set_absent(struct sense_component *component)
 	for (int k = 0; k < CG_KNOB__COUNT; k++)
 		component->group.fd[k] = -1;
 	component->watch = -1;
-	component->settled_us = 0;
+	component->settled_us = component->stat_us = 0;
 	component->swap_bytes = UINT64_MAX;
 	component->pressure_known = false;
 }
@@ -119,6 +123,13 @@ static int read_usage(struct sense *sense, uint32_t index, struct component_samp
 	return -ENODEV;
 }
 
+static bool has_moved(const struct component_sample *sample, uint64_t from_bytes)
+{
+	uint64_t is = sample->current_bytes;
+
+	return (is > from_bytes ? is - from_bytes : from_bytes - is) >= SETTLED_BYTES;
+}
+
 /*
  * Usage stands still and nobody stalled: the rest has not changed either, but for slow drift, and
  * is read every SETTLED_US.
@@ -126,12 +137,25 @@ static int read_usage(struct sense *sense, uint32_t index, struct component_samp
 static bool is_settled(const struct sense_component *component,
 		       const struct component_sample *sample, uint64_t now_us)
 {
-	uint64_t moved = sample->current_bytes > component->settled_bytes
-				 ? sample->current_bytes - component->settled_bytes
-				 : component->settled_bytes - sample->current_bytes;
-
 	return component->settled_us && now_us - component->settled_us < SETTLED_US &&
-	       moved < SETTLED_BYTES && sample->psi_some_us == component->settled_psi_us;
+	       !has_moved(sample, component->settled_bytes) &&
+	       sample->psi_some_us == component->settled_psi_us;
+}
+
+/* What was put off is read even if nothing has moved since. */
+static void read_stat(struct sense *sense, struct sense_component *component, uint64_t now_us,
+		      struct component_sample *sample)
+{
+	component->stat_owed = component->stat_us && now_us - component->stat_us < STAT_US &&
+			       !has_moved(sample, component->stat_bytes);
+	if (component->stat_owed)
+		return;
+	if (!read_file(sense, &component->group, CG_STAT) ||
+	    !parse_memory_stat(sense->text, sample))
+		return;
+	sample->valid |= SAMPLE_STAT;
+	component->stat_us = now_us;
+	component->stat_bytes = sample->current_bytes;
 }
 
 static void read_rest(struct sense *sense, const struct cg_group *group,
@@ -139,8 +163,6 @@ static void read_rest(struct sense *sense, const struct cg_group *group,
 {
 	if (read_bytes(sense, group, CG_SWAP_CURRENT, &sample->swap_bytes))
 		sample->valid |= SAMPLE_SWAP;
-	if (read_file(sense, group, CG_STAT) && parse_memory_stat(sense->text, sample))
-		sample->valid |= SAMPLE_STAT;
 	if (read_file(sense, group, CG_EVENTS) && parse_memory_events(sense->text, sample))
 		sample->valid |= SAMPLE_EVENTS;
 	if (read_limits(sense, group, sample))
@@ -186,9 +208,12 @@ static void read_component(struct sense *sense, uint32_t index, bool calm, uint6
 	read_pressure(sense, component, calm, now_us, sample);
 	if (!is_settled(component, sample, now_us)) {
 		read_rest(sense, group, sample);
+		read_stat(sense, component, now_us, sample);
 		component->settled_us = now_us;
 		component->settled_bytes = sample->current_bytes;
 		component->settled_psi_us = sample->psi_some_us;
+	} else if (component->stat_owed) {
+		read_stat(sense, component, now_us, sample);
 	}
 	component->swap_moved =
 		sample->valid & SAMPLE_SWAP && sample->swap_bytes != component->swap_bytes;
@@ -206,7 +231,8 @@ static void open_once(int *fd, const char *path)
 		*fd = open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* What lies in page sets is free, and is looked for where that can make a difference. */
+/* What lies in page sets is free, and is looked for where that can make a difference, at once where
+ * it decides. */
 static void read_meminfo(struct sense *sense, uint64_t now_us, struct host_sample *host)
 {
 	open_once(&sense->meminfo, "/proc/meminfo");
@@ -214,7 +240,10 @@ static void read_meminfo(struct sense *sense, uint64_t now_us, struct host_sampl
 		      text_pread(sense->meminfo, sense->text, sizeof(sense->text)) >= 0 &&
 		      parse_meminfo(sense->text, host);
 	if (host->valid && host->available_bytes < host->total_bytes / ROOMY_PART)
-		host->available_bytes += pagesets_bytes(&sense->pagesets, now_us);
+		host->available_bytes += pagesets_bytes(
+			&sense->pagesets, now_us,
+			host->available_bytes < host->total_bytes / SHORT_PART ? SHORT_US
+									       : FRESH_US);
 }
 
 void sense_host(struct sense *sense, struct host_sample *ret_host)
@@ -306,7 +335,8 @@ static struct sense_component take_component(struct sense *sense, const char *na
 			continue;
 		ret_to[i] = to;
 		component = sense->component[i];
-		component.settled_us = 0; /* its sample is read whole into its new place */
+		/* Its sample is read whole into its new place. */
+		component.settled_us = component.stat_us = 0;
 		return component;
 	}
 	component = (struct sense_component){0};
