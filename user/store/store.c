@@ -21,11 +21,11 @@
 #define BUSY_WAIT_MS 2000 /* a reader of ours, at most; another uwd is kept out by the ledger */
 
 /* synchronous = FULL: without it a power cut takes the last commits in WAL mode. The log is cut
- * back to 16 MiB after a checkpoint. Memory: 2 MiB of pages. */
+ * back to 16 MiB after a checkpoint. Memory: half a MiB of pages. */
 static const char settings[] = "PRAGMA journal_mode = WAL;"
 			       "PRAGMA synchronous = FULL;"
 			       "PRAGMA journal_size_limit = 16777216;"
-			       "PRAGMA cache_size = -2048;"
+			       "PRAGMA cache_size = -512;"
 			       "PRAGMA foreign_keys = OFF;"
 			       "PRAGMA temp_store = MEMORY;";
 
