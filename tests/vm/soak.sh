@@ -6,19 +6,21 @@
 # Jobs, leases, pools, clients, freezes, levels and reloads, round after round for SOAK_S seconds: what uwd, its guard
 # and the exporter hold stays as it is - memory, descriptors, threads, cgroups, entries of BPF maps, the database. It
 # is sampled between rounds, a line is fitted over the last three quarters, and soak.py has the bounds. `make soak` runs
-# it for two hours on a kernel.
+# it for two hours on a kernel, with a round each half minute: three kernels side by side leave two processors some
+# time.
 
 SOAK_S=${SOAK_S:-60} SAMPLES=/tmp/soak.samples
 SAMPLE_S=$((SOAK_S >= 1200 ? 60 : SOAK_S / 10)) # once a minute, but ten of a short one
+ROUND_S=$((SOAK_S >= 1200 ? 30 : 0))            # from one round to the next, at the least
 LEAST_SAMPLES=6                                 # on a slow machine too: four are in the last three quarters
 
-# The history is full within the first quarter: a round of ten jobs takes some ten seconds.
+# The history is full within the first quarter: a round of ten jobs takes some ten seconds, or ROUND_S.
 soak_config() {
 	cat <<-END
 	[pool]
 	usable = 900M
 	[admission]
-	history-count = $((SOAK_S / 8))
+	history-count = $((SOAK_S / (ROUND_S ? 16 : 8)))
 	[component hogs]
 	share = 30%
 	priority = 3
@@ -116,7 +118,9 @@ done
 rm -f "$SAMPLES"
 began=$SECONDS next=$SECONDS samples=0
 for ((i = 1; SECONDS - began < SOAK_S || samples < LEAST_SAMPLES; i++)); do
+	round_ends=$((SECONDS + ROUND_S))
 	round "$i"
+	wait_until $((ROUND_S + 1)) eval "[ \$SECONDS -ge $round_ends ]"
 	[ $SECONDS -ge $next ] || continue
 	sample
 	samples=$((samples + 1)) next=$((SECONDS + SAMPLE_S))
