@@ -50,6 +50,7 @@ FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fu
 BOOSTED  := $(patsubst tests/%_boost.cc,$(O)/tests/%,$(wildcard tests/bench/*_boost.cc))
 GUESTS   := $(filter-out $(BOOSTED),$(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/vm/*.c) $(wildcard tests/bench/*.c)))
 PROGRAMS := $(O)/uwd $(O)/uwctl $(O)/uw-guard $(O)/uw-shim $(O)/uw-launcher $(O)/uw-keep $(O)/uw-login $(O)/uw-exporter
+UW_HEADERS := $(addprefix user/lib/,uw.h uw_objects.h uw_ring.h)
 LIBUW    := $(O)/libuw.so.0 $(O)/libuw.so $(O)/uw.pc
 SLURM_SO := $(O)/spank_uw.so $(O)/job_submit_uw.so
 MAN      := $(patsubst scripts/man/%.scd,build/man/%,$(wildcard scripts/man/*.scd))
@@ -244,7 +245,7 @@ $(O)/tests/examples/readme: $(O)/obj/tests/examples/readme.c $(LIBUW)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(UW_FLAGS) -o $@
 
-$(O)/tests/examples/%: tests/examples/%.c user/lib/uw.h $(LIBUW) | build/deps/build
+$(O)/tests/examples/%: tests/examples/%.c $(UW_HEADERS) $(LIBUW) | build/deps/build
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(UW_FLAGS) -o $@
 
@@ -486,7 +487,7 @@ install: all install-python ## DESTDIR= PREFIX=/usr
 	install -Dm755 $(O)/libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so.0
 	ln -sf libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so
 	$(Q)test ! -e $(O)/spank_uw.so || install -Dm644 -t $(DESTDIR)$(LIBDIR)/slurm-wlm $(SLURM_SO)
-	install -Dm644 user/lib/uw.h $(DESTDIR)$(PREFIX)/include/uw.h
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/include $(UW_HEADERS)
 	install -Dm644 $(O)/uw.pc $(DESTDIR)$(LIBDIR)/pkgconfig/uw.pc
 	$(Q)for u in uwd.service uw-launcher.socket uw-launcher@.service uw-exporter.service; do \
 		sed 's|=\(-\{0,1\}\)/usr/|=\1$(PREFIX)/|' scripts/$$u | \
@@ -506,7 +507,7 @@ install: all install-python ## DESTDIR= PREFIX=/usr
 uninstall: uninstall-python ## what install put there; configuration in /etc/uw stays
 	rm -f $(DESTDIR)$(PREFIX)/sbin/uwd $(DESTDIR)$(PREFIX)/bin/uwctl $(DESTDIR)$(PREFIX)/sbin/uw-exporter $(DESTDIR)$(PREFIX)/sbin/uw-node-health
 	rm -f $(DESTDIR)$(LIBDIR)/libuw.so.0 $(DESTDIR)$(LIBDIR)/libuw.so $(SLURM_SO:$(O)/%=$(DESTDIR)$(LIBDIR)/slurm-wlm/%)
-	rm -f $(DESTDIR)$(PREFIX)/include/uw.h $(DESTDIR)$(LIBDIR)/pkgconfig/uw.pc
+	rm -f $(UW_HEADERS:user/lib/%=$(DESTDIR)$(PREFIX)/include/%) $(DESTDIR)$(LIBDIR)/pkgconfig/uw.pc
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,uwd.service uw-launcher.socket uw-launcher@.service uw-exporter.service)
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/uw.conf $(DESTDIR)$(PREFIX)/lib/systemd/catalog/uw.catalog
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/uwctl

@@ -22,6 +22,11 @@ def structs():
     return found
 
 
+def header_text():
+    """Of uw.h and its parts."""
+    return "".join(path.read_text() for path in (support.TOP / "user/lib").glob("uw*.h"))
+
+
 @unittest.skipUnless(shutil.which("cc"), "no C compiler")
 class Layout(unittest.TestCase):
     def compiled(self, lines):
@@ -37,7 +42,7 @@ class Layout(unittest.TestCase):
 
     def test_layouts_are_those_of_the_header(self):
         lines, wanted = [], []
-        header = (support.TOP / "user/lib/uw.h").read_text()
+        header = header_text()
         for name, each in structs().items():
             if f"struct {name} {{" not in header:
                 continue
@@ -57,7 +62,7 @@ class Layout(unittest.TestCase):
 
     def test_library_has_all_that_is_declared(self):
         library = binding.library()
-        header = (support.TOP / "user/lib/uw.h").read_text()
+        header = header_text()
         for name in binding._SIGNATURES.keys() | binding._MORE.keys():
             self.assertEqual(hasattr(library, name), f"{name}(" in header, name)
 
