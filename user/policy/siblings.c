@@ -127,7 +127,7 @@ static struct why reason(const struct leaf_state *leaf, uint64_t want)
 	return (struct why){REASON_WORKING_SET, leaf->current_bytes, leaf->low_bytes};
 }
 
-/* Pages of its leaves are looked for now, or will be in a moment. */
+/* The kernel looks for pages of its leaves, or is about to. */
 static bool is_taken_from(const struct step *step, uint32_t component)
 {
 	const struct component_state *cs = &step->state->component[component];
