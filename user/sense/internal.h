@@ -84,6 +84,12 @@ uint32_t sense_leaf_at(const struct sense *sense, uint64_t cgid);
 /* Searches when it is due, then reads each leaf into the frame. */
 void sense_read_leaves(struct sense *sense, struct frame *frame, uint32_t looks);
 
+/* By so much, up or down. */
+static inline bool sense_has_moved(uint64_t is, uint64_t was, uint64_t least)
+{
+	return (is > was ? is - was : was - is) >= least;
+}
+
 /* ---- spare.c ---- */
 
 /* Where the last plan asked for it: what of the leaf the kernel would drop at once; and anywhere,

@@ -123,13 +123,6 @@ static int read_usage(struct sense *sense, uint32_t index, struct component_samp
 	return -ENODEV;
 }
 
-static bool has_moved(const struct component_sample *sample, uint64_t from_bytes)
-{
-	uint64_t is = sample->current_bytes;
-
-	return (is > from_bytes ? is - from_bytes : from_bytes - is) >= SETTLED_BYTES;
-}
-
 /*
  * Usage stands still and nobody stalled: the rest has not changed either, but for slow drift, and
  * is read every SETTLED_US.
@@ -138,7 +131,7 @@ static bool is_settled(const struct sense_component *component,
 		       const struct component_sample *sample, uint64_t now_us)
 {
 	return component->settled_us && now_us - component->settled_us < SETTLED_US &&
-	       !has_moved(sample, component->settled_bytes) &&
+	       !sense_has_moved(sample->current_bytes, component->settled_bytes, SETTLED_BYTES) &&
 	       sample->psi_some_us == component->settled_psi_us;
 }
 
@@ -146,8 +139,9 @@ static bool is_settled(const struct sense_component *component,
 static void read_stat(struct sense *sense, struct sense_component *component, uint64_t now_us,
 		      struct component_sample *sample)
 {
-	component->stat_owed = component->stat_us && now_us - component->stat_us < STAT_US &&
-			       !has_moved(sample, component->stat_bytes);
+	component->stat_owed =
+		component->stat_us && now_us - component->stat_us < STAT_US &&
+		!sense_has_moved(sample->current_bytes, component->stat_bytes, SETTLED_BYTES);
 	if (component->stat_owed)
 		return;
 	if (!read_file(sense, &component->group, CG_STAT) ||

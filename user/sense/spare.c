@@ -34,18 +34,13 @@ void sense_close_spare(struct sense_leaf *leaf)
 	leaf->spare_us = 0;
 }
 
-static bool has_moved(uint64_t is, uint64_t was, uint64_t least)
-{
-	return (is > was ? is - was : was - is) >= least;
-}
-
 /* By what memory.current says. */
 static bool moves(const struct sense_leaf *leaf, uint64_t now_us)
 {
 	bool soon = leaf->spare_bytes || leaf->frozen || now_us - leaf->stat_us >= SEEN_US;
 
-	return has_moved(leaf->current_bytes, leaf->stat_current_bytes,
-			 soon ? MOVED_BYTES : LEAST_BYTES);
+	return sense_has_moved(leaf->current_bytes, leaf->stat_current_bytes,
+			       soon ? MOVED_BYTES : LEAST_BYTES);
 }
 
 static bool spare_is_due(const struct sense_leaf *leaf, uint64_t now_us)
@@ -56,7 +51,7 @@ static bool spare_is_due(const struct sense_leaf *leaf, uint64_t now_us)
 static bool swap_is_due(const struct sense_leaf *leaf, uint64_t now_us)
 {
 	return leaf->swap_bytes >= MOVED_BYTES &&
-	       (has_moved(leaf->swap_bytes, leaf->stat_swap_bytes, MOVED_BYTES) ||
+	       (sense_has_moved(leaf->swap_bytes, leaf->stat_swap_bytes, MOVED_BYTES) ||
 		moves(leaf, now_us));
 }
 
