@@ -247,6 +247,28 @@ static void step_leaf(struct bench *bench)
 	check(bench, bench->frame.leaf_count == 0 && bench->told.went == 1, "a removed one goes");
 }
 
+/* By whom else, and before any frame saw it. */
+static void step_frozen_when_found(struct bench *bench)
+{
+	const struct leaf_sample *leaf = &bench->frame.leaf[0];
+	pid_t pid;
+
+	must(mkdir(POOL "/jobs/stands", 0755), "mkdir a leaf");
+	pid = start_holder(POOL "/jobs/stands", MIB);
+	must(text_write_at(AT_FDCWD, POOL "/jobs/stands/cgroup.freeze", "1"), "freeze");
+	wait_for(POOL "/jobs/stands/cgroup.events", "frozen 1");
+	full(bench);
+	check(bench, bench->frame.leaf_count == 1 && leaf->frozen, "a new leaf that stands");
+	must(text_write_at(AT_FDCWD, POOL "/jobs/stands/cgroup.freeze", "0"), "thaw");
+	full_until(bench, &leaf->frozen, false);
+	check(bench, !leaf->frozen && leaf->populated, "and goes on");
+	end_holder(pid);
+	full_until(bench, &leaf->populated, false);
+	must(rmdir(POOL "/jobs/stands"), "rmdir the leaf");
+	full(bench);
+	check(bench, !bench->frame.leaf_count, "and is gone");
+}
+
 static uint64_t cpu_of(const char *path)
 {
 	char text[512] = "";
@@ -467,8 +489,10 @@ int main(void)
 {
 	static const char *const names[COMPONENTS] = {"cache", "jobs", "missing"};
 	static void (*const steps[])(struct bench *) = {
-		step_components, step_leaf,        step_found_by_name, step_recreated, step_locks,
-		step_synced,     step_many_leaves, step_psi_trigger,   step_cost,
+		step_components,    step_leaf,        step_frozen_when_found,
+		step_found_by_name, step_recreated,   step_locks,
+		step_synced,        step_many_leaves, step_psi_trigger,
+		step_cost,
 	};
 	static struct bench bench;
 

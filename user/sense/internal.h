@@ -18,6 +18,8 @@ struct sense_component {
 	char name[UW_NAME_LEN];
 	struct cg_group group; /* dir is -1 while it is not there */
 	int watch;             /* inotify, -1 without */
+	bool changed;          /* leaves may have come or gone */
+	bool searched;         /* those that were there before are known */
 	bool pressure_known;   /* these are as memory.pressure said last */
 	uint64_t psi_some_us, psi_full_us, pressure_us;
 	/* When everything was last read, and what it was by: see is_settled. */
@@ -33,6 +35,7 @@ struct sense_leaf {
 	uint32_t component;
 	uint64_t born_us;
 	bool seen;      /* by the search that is going on */
+	bool is_new;    /* it was made while its component was watched */
 	uint64_t watch; /* inotify of its cgroup.events; 0: none */
 	bool changed;   /* that says something else, or it is not known what it says */
 	/* When cgroup.freeze is read though nothing is told of it; until when with each frame. */
@@ -62,7 +65,6 @@ struct sense {
 	uint32_t leaf_count;
 	struct sense_leaf leaf[FRAME_LEAVES_MAX];
 	struct leaf_index index, by_watch; /* of them */
-	bool leaves_dirty;                 /* something said that leaves came or went */
 	bool unseen_told;                  /* that one is not followed */
 	uint64_t searched_us;              /* of the last search */
 	sense_leaf_fn leaf_fn;

@@ -38,13 +38,15 @@ void sense_watch_component(struct sense *sense, struct sense_component *componen
 		inotify_add_watch(sense->inotify, path, IN_CREATE | IN_DELETE | IN_ONLYDIR);
 }
 
-/* Not for ever without it: a read of all of it asks for it again. */
+/* By the component's directory, which the kernel has looked up in /proc before. Not for ever
+ * without it: a read of all of it asks for it again. */
 static void watch_leaf(const struct sense *sense, struct sense_leaf *leaf)
 {
-	char path[64];
+	char path[64 + CG_NAME_LEN];
 	int watch;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d/cgroup.events", leaf->group.dir);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s/cgroup.events",
+		 sense->component[leaf->component].group.dir, leaf->group.name);
 	watch = sense->inotify < 0 ? -1 : inotify_add_watch(sense->inotify, path, IN_MODIFY);
 	leaf->watch = watch < 0 ? 0 : (uint64_t)watch;
 }
@@ -99,7 +101,6 @@ void sense_forget_leaves(struct sense *sense, uint32_t component)
 		if (sense->leaf[i].component == component)
 			drop_leaf(sense, i);
 	renew_index(sense);
-	sense->leaves_dirty = true;
 }
 
 /* The id, not the name: a leaf that was removed and made anew is another leaf. */
@@ -121,27 +122,29 @@ static void tell_unseen(struct sense *sense, uint32_t component, const char *nam
 #define NUMBER_OF(max) #max
 #define ALL_TAKEN(max) NUMBER_OF(max) " are followed already"
 
-static void add_leaf(struct sense *sense, uint32_t component, const char *name)
+static void add_leaf(struct sense *sense, uint32_t index, const char *name)
 {
-	struct sense_leaf leaf = {.component = component,
+	struct sense_component *component = &sense->component[index];
+	struct sense_leaf leaf = {.component = index,
 				  .born_us = clock_now_us(),
 				  .seen = true,
+				  .is_new = component->searched && component->watch >= 0,
 				  .cpu = -1,
 				  .stat = -1};
 	int rc;
 
 	if (sense->leaf_count == FRAME_LEAVES_MAX || strlen(name) >= CG_NAME_LEN) {
-		tell_unseen(sense, component, name,
+		tell_unseen(sense, index, name,
 			    sense->leaf_count == FRAME_LEAVES_MAX
 				    ? ALL_TAKEN(FRAME_LEAVES_MAX)
 				    : "its name has more than 127 characters");
 		return;
 	}
-	rc = cg_group_open(sense->component[component].group.dir, name, LEAF_KNOBS, &leaf.group);
+	rc = cg_group_open(component->group.dir, name, LEAF_KNOBS, &leaf.group);
 	if (rc == -EMFILE || rc == -ENFILE)
-		tell_unseen(sense, component, name, strerror(-rc));
+		tell_unseen(sense, index, name, strerror(-rc));
 	if (rc) {
-		sense->leaves_dirty |= rc != -ENOENT; /* it is searched for again */
+		component->changed |= rc != -ENOENT; /* it is searched for again */
 		return;
 	}
 	watch_leaf(sense, &leaf);
@@ -175,7 +178,7 @@ static void keep_all(struct sense *sense, uint32_t component)
 {
 	for (uint32_t i = 0; i < sense->leaf_count; i++)
 		sense->leaf[i].seen |= sense->leaf[i].component == component;
-	sense->leaves_dirty = true;
+	sense->component[component].changed = true;
 }
 
 static void search_component(struct sense *sense, uint32_t component)
@@ -183,8 +186,6 @@ static void search_component(struct sense *sense, uint32_t component)
 	int dir = sense->component[component].group.dir;
 	ssize_t n = -1;
 
-	if (dir < 0)
-		return;
 	if (lseek(dir, 0, SEEK_SET) < 0) {
 		keep_all(sense, component);
 		return;
@@ -198,16 +199,24 @@ static void search_component(struct sense *sense, uint32_t component)
 		}
 	if (n < 0)
 		keep_all(sense, component);
+	else
+		sense->component[component].searched = true;
 }
 
+/* Where something has changed. */
 static void search(struct sense *sense)
 {
 	bool any_gone = false;
 
 	for (uint32_t i = 0; i < sense->leaf_count; i++)
-		sense->leaf[i].seen = false;
-	for (uint32_t i = 0; i < sense->component_count; i++)
-		search_component(sense, i);
+		sense->leaf[i].seen = !sense->component[sense->leaf[i].component].changed;
+	for (uint32_t i = 0; i < sense->component_count; i++) {
+		if (!sense->component[i].changed)
+			continue;
+		sense->component[i].changed = false;
+		if (sense->component[i].group.dir >= 0)
+			search_component(sense, i);
+	}
 	for (uint32_t i = sense->leaf_count; i-- > 0;) {
 		if (sense->leaf[i].seen)
 			continue;
@@ -218,9 +227,8 @@ static void search(struct sense *sense)
 		renew_index(sense);
 }
 
-/* True when it is not about a leaf that is known. Of directories is not asked what exactly changed:
- * the search finds out. */
-static bool take_event(struct sense *sense, const struct inotify_event *event)
+/* Of directories is not asked what exactly changed: the search finds out. */
+static void take_event(struct sense *sense, const struct inotify_event *event)
 {
 	uint32_t at = event->wd < 0 ? LEAF_NONE
 				    : leaf_index_find(&sense->by_watch, WATCHES(sense),
@@ -229,18 +237,18 @@ static bool take_event(struct sense *sense, const struct inotify_event *event)
 	if (event->mask & IN_Q_OVERFLOW)
 		for (uint32_t i = 0; i < sense->leaf_count; i++)
 			sense->leaf[i].changed = true;
+	for (uint32_t i = 0; i < sense->component_count; i++)
+		sense->component[i].changed |=
+			event->mask & IN_Q_OVERFLOW || event->wd == sense->component[i].watch;
 	if (at == LEAF_NONE)
-		return !(event->mask & IN_MODIFY);
+		return;
 	sense->leaf[at].changed = true;
 	if (event->mask & IN_IGNORED)
 		sense->leaf[at].watch = 0;
-	return false;
 }
 
-/* True when leaves may have come or gone. */
-static bool drain_inotify(struct sense *sense)
+static void drain_inotify(struct sense *sense)
 {
-	bool any = false;
 	ssize_t n;
 
 	while (sense->inotify >= 0 &&
@@ -248,10 +256,9 @@ static bool drain_inotify(struct sense *sense)
 		for (ssize_t at = 0; at < n;) {
 			const struct inotify_event *event = (const void *)(sense->text + at);
 
-			any |= take_event(sense, event);
+			take_event(sense, event);
 			at += (ssize_t)(sizeof(*event) + event->len);
 		}
-	return any;
 }
 
 static uint64_t search_period(const struct sense *sense)
@@ -265,14 +272,16 @@ static uint64_t search_period(const struct sense *sense)
 static void search_when_due(struct sense *sense)
 {
 	uint64_t now_us = clock_now_us();
-	bool changed = drain_inotify(sense);
+	bool is_due = !sense->searched_us || now_us - sense->searched_us >= search_period(sense);
+	bool any = false;
 
-	if (!changed && !sense->leaves_dirty && sense->searched_us &&
-	    now_us - sense->searched_us < search_period(sense))
-		return;
-	sense->leaves_dirty = false;
-	sense->searched_us = now_us;
-	search(sense);
+	drain_inotify(sense);
+	for (uint32_t i = 0; i < sense->component_count; i++)
+		any |= sense->component[i].changed |= is_due;
+	if (is_due)
+		sense->searched_us = now_us;
+	if (any)
+		search(sense);
 }
 
 /* ---- the frame ---- */
@@ -292,27 +301,43 @@ static int renew(struct sense *sense, const struct cg_group *group, enum cg_knob
 	return parse_bytes(sense->text, value) ? 0 : -EBADMSG;
 }
 
+/* uwd stops it or lets it go, or it stands. */
+static bool is_near(const struct sense_leaf *leaf, uint64_t now_us)
+{
+	return leaf->frozen || now_us < leaf->expect_until_us;
+}
+
 /*
  * Frozen is what cgroup.freeze says: "frozen 1" of cgroup.events comes only once the last task has
- * stopped, and one in the kernel's depths can hold it off for seconds.
+ * stopped, and one in the kernel's depths can hold it off for seconds. Where both say what they
+ * said, or it came just now and nobody wants it to stand, it need not be asked.
  */
-static int renew_state(struct sense *sense, struct sense_leaf *leaf)
+static int renew_state(struct sense *sense, struct sense_leaf *leaf, bool all)
 {
 	const struct cg_group *group = &leaf->group;
 	long length = cg_read_text(group, CG_CGROUP_EVENTS, sense->text, sizeof(sense->text));
 	bool stopped;
 	uint64_t frozen;
-	int rc;
+	int rc = 0;
 
 	if (length < 0)
 		return (int)length;
 	if (!parse_cgroup_events(sense->text, &leaf->populated, &stopped))
 		return -EBADMSG;
 	frozen = stopped;
-	rc = renew(sense, group, CG_FREEZE, &frozen);
+	if (all || stopped != leaf->frozen)
+		rc = renew(sense, group, CG_FREEZE, &frozen);
 	if (rc >= 0)
 		leaf->frozen = frozen;
 	return rc < 0 ? rc : 0;
+}
+
+/* One that came just now has no more of it than its component. */
+static bool may_have_swap(const struct sense *sense, const struct sense_leaf *leaf)
+{
+	const struct sense_component *component = &sense->component[leaf->component];
+
+	return component->swap_moved || (!leaf->known && component->swap_bytes);
 }
 
 /* Not of all in the same frame. */
@@ -321,8 +346,9 @@ static uint64_t untold_us(const struct sense_leaf *leaf, uint64_t now_us)
 	return now_us + UNTOLD_US / 2 + leaf->group.id * 7919 * US_PER_MS % (UNTOLD_US / 2);
 }
 
-static int renew_all(struct sense *sense, struct sense_leaf *leaf, uint64_t now_us)
+static int renew_told(struct sense *sense, struct sense_leaf *leaf, uint64_t now_us)
 {
+	bool all = !leaf->watch || (!leaf->known && !leaf->is_new);
 	int rc;
 
 	if (!leaf->watch) {
@@ -331,18 +357,19 @@ static int renew_all(struct sense *sense, struct sense_leaf *leaf, uint64_t now_
 				    (uint32_t)(leaf - sense->leaf)))
 			renew_index(sense);
 	}
-	rc = renew_state(sense, leaf);
-	if (!rc)
+	rc = renew_state(sense, leaf, all || is_near(leaf, now_us));
+	if (!rc && (all || may_have_swap(sense, leaf)))
 		rc = renew(sense, &leaf->group, CG_SWAP_CURRENT, &leaf->swap_bytes);
 	if (rc < 0)
 		return rc;
+	if (all || !leaf->known)
+		leaf->untold_us = untold_us(leaf, now_us);
 	leaf->changed = false;
-	leaf->untold_us = untold_us(leaf, now_us);
 	leaf->known = true;
 	return 0;
 }
 
-static bool wants_all(const struct sense_leaf *leaf)
+static bool is_told(const struct sense_leaf *leaf)
 {
 	return !leaf->known || leaf->changed || !leaf->watch;
 }
@@ -362,12 +389,12 @@ static void keep_freeze_open(struct sense_leaf *leaf, bool keep)
 
 static int renew_freeze(struct sense *sense, struct sense_leaf *leaf, uint64_t now_us)
 {
-	bool is_near = leaf->frozen || now_us < leaf->expect_until_us;
+	bool near = is_near(leaf, now_us);
 	uint64_t frozen = leaf->frozen;
 	int rc;
 
-	keep_freeze_open(leaf, is_near);
-	if (!is_near && now_us < leaf->untold_us)
+	keep_freeze_open(leaf, near);
+	if (!near && now_us < leaf->untold_us)
 		return 0;
 	leaf->untold_us = untold_us(leaf, now_us);
 	rc = renew(sense, &leaf->group, CG_FREEZE, &frozen);
@@ -382,11 +409,11 @@ static int renew_leaf(struct sense *sense, struct sense_leaf *leaf, uint64_t now
 
 	if (rc == -ENODEV || (rc < 0 && !leaf->known))
 		return rc;
-	if (wants_all(leaf)) {
-		more = renew_all(sense, leaf, now_us);
+	if (is_told(leaf)) {
+		more = renew_told(sense, leaf, now_us);
 	} else {
 		more = renew_freeze(sense, leaf, now_us);
-		if (more >= 0 && sense->component[leaf->component].swap_moved)
+		if (more >= 0 && may_have_swap(sense, leaf))
 			more = renew(sense, &leaf->group, CG_SWAP_CURRENT, &leaf->swap_bytes);
 	}
 	leaf->changed |= more < 0;

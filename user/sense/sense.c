@@ -51,6 +51,7 @@ static void set_absent(struct sense_component *component)
 	for (int k = 0; k < CG_KNOB__COUNT; k++)
 		component->group.fd[k] = -1;
 	component->watch = -1;
+	component->changed = component->searched = false;
 	component->settled_us = component->stat_us = 0;
 	component->swap_bytes = UINT64_MAX;
 	component->pressure_known = false;
@@ -63,7 +64,7 @@ static void open_component(struct sense *sense, struct sense_component *componen
 	if (cg_group_open(sense->pool, component->name, COMPONENT_KNOBS, &component->group))
 		return;
 	sense_watch_component(sense, component);
-	sense->leaves_dirty = true;
+	component->changed = true;
 	sense->generation++;
 }
 
