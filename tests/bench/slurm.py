@@ -154,6 +154,14 @@ def gain_of(runs):
     return runs["uwctl"]["jobs_per_hour"] / runs["none"]["jobs_per_hour"]
 
 
+def runs_of(records, jobs):
+    """Of each system what measure_run says; FileNotFoundError, in words for a user, without both."""
+    for system in SYSTEMS:
+        if not (records / system / "events").exists():
+            raise FileNotFoundError(f"{records / system} has no records to compare with: run demo-slurm --only {system}")
+    return {system: measure_run(records / system, jobs) for system in SYSTEMS}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("records")
@@ -161,7 +169,10 @@ def main():
     parser.add_argument("--jobs", type=int, default=60)
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
-    runs = {system: measure_run(Path(options.records) / system, options.jobs) for system in SYSTEMS}
+    try:
+        runs = runs_of(Path(options.records), options.jobs)
+    except FileNotFoundError as error:
+        sys.exit(f"slurm: {error}")
     measure.write_result(options.out, "slurm", options.kernel, {**runs, "gain": gain_of(runs)}, [])
     lines = table.render(["", *SYSTEMS.values()], rows_of(runs), table.wants_colour(), left=3)
     title = "Jobs of Slurm that ask for 3 to 6 times what they need, beside a redis on each node"

@@ -100,6 +100,12 @@ class Jobs(unittest.TestCase):
         with self.assertRaises(ValueError):
             slurm.measure_run(self.folder, 2)
 
+    def test_one_system_alone_is_refused_in_words(self):
+        (self.folder / "uwctl").mkdir()
+        (self.folder / "uwctl/events").write_text(EVENTS)
+        with self.assertRaisesRegex(FileNotFoundError, "none has no records to compare with: .* --only none"):
+            slurm.runs_of(self.folder, 2)
+
 
 if __name__ == "__main__":
     unittest.main()
