@@ -40,6 +40,7 @@ struct sense_leaf {
 	bool changed;   /* that says something else, or it is not known what it says */
 	/* When cgroup.freeze is read though nothing is told of it; until when with each frame. */
 	uint64_t untold_us, expect_until_us;
+	bool owed;  /* something of what follows could not be read: all of it is to be */
 	bool known; /* all that follows was read once; it is as read last */
 	bool populated, frozen;
 	uint64_t current_bytes, swap_bytes;

@@ -348,7 +348,7 @@ static uint64_t untold_us(const struct sense_leaf *leaf, uint64_t now_us)
 
 static int renew_told(struct sense *sense, struct sense_leaf *leaf, uint64_t now_us)
 {
-	bool all = !leaf->watch || (!leaf->known && !leaf->is_new);
+	bool all = !leaf->watch || leaf->owed || (!leaf->known && !leaf->is_new);
 	int rc;
 
 	if (!leaf->watch) {
@@ -364,14 +364,14 @@ static int renew_told(struct sense *sense, struct sense_leaf *leaf, uint64_t now
 		return rc;
 	if (all || !leaf->known)
 		leaf->untold_us = untold_us(leaf, now_us);
-	leaf->changed = false;
+	leaf->changed = leaf->owed = false;
 	leaf->known = true;
 	return 0;
 }
 
 static bool is_told(const struct sense_leaf *leaf)
 {
-	return !leaf->known || leaf->changed || !leaf->watch;
+	return !leaf->known || leaf->changed || leaf->owed || !leaf->watch;
 }
 
 /* While it is read with each frame. */
@@ -416,7 +416,7 @@ static int renew_leaf(struct sense *sense, struct sense_leaf *leaf, uint64_t now
 		if (more >= 0 && may_have_swap(sense, leaf))
 			more = renew(sense, &leaf->group, CG_SWAP_CURRENT, &leaf->swap_bytes);
 	}
-	leaf->changed |= more < 0;
+	leaf->owed |= more < 0;
 	return more == -ENODEV ? more : 0;
 }
 

@@ -45,9 +45,9 @@ uint64_t sense_generation(const struct sense *sense);
  * is read beside that; locks by a thread, for a later frame. Writes frame->host, ->component*,
  * ->leaf*, ->locks_valid; nothing else.
  * Of a leaf memory.current alone is read each time, its swap when that of its component has moved,
- * cgroup.freeze while it stands frozen or is expected to, and every minute, and all of it when
- * inotify says that its cgroup.events has changed: who freezes it behind uwd's back, and has to
- * wait for a task that the kernel does not let stop, is noticed that late.
+ * cgroup.freeze while it stands frozen or is expected to, and every minute, and cgroup.events when
+ * inotify says that it has changed: who freezes it behind uwd's back, and has to wait for a task
+ * that the kernel does not let stop, is noticed that late.
  * Cost: 10 pread(2) a component, 1 a leaf; while nothing moves and all is calm 1 a component.
  */
 void sense_full(struct sense *sense, struct frame *frame, uint32_t calm, uint32_t looks);
