@@ -19,7 +19,7 @@ struct sense_component {
 	struct cg_group group; /* dir is -1 while it is not there */
 	int watch;             /* inotify, -1 without */
 	bool changed;          /* leaves may have come or gone */
-	bool searched;         /* those that were there before are known */
+	bool searched;         /* all that were there then are known */
 	bool pressure_known;   /* these are as memory.pressure said last */
 	uint64_t psi_some_us, psi_full_us, pressure_us;
 	/* When everything was last read, and what it was by: see is_settled. */

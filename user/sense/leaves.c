@@ -200,7 +200,7 @@ static void search_component(struct sense *sense, uint32_t component)
 	if (n < 0)
 		keep_all(sense, component);
 	else
-		sense->component[component].searched = true;
+		sense->component[component].searched = !sense->component[component].changed;
 }
 
 /* Where something has changed. */
