@@ -309,8 +309,8 @@ static bool is_near(const struct sense_leaf *leaf, uint64_t now_us)
 
 /*
  * Frozen is what cgroup.freeze says: "frozen 1" of cgroup.events comes only once the last task has
- * stopped, and one in the kernel's depths can hold it off for seconds. Where both say what they
- * said, or it came just now and nobody wants it to stand, it need not be asked.
+ * stopped, and one in the kernel's depths can hold it off for seconds. While cgroup.events says
+ * what it said, and uwd is not about to stop the leaf or let it go, it need not be asked.
  */
 static int renew_state(struct sense *sense, struct sense_leaf *leaf, bool all)
 {
