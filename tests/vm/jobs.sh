@@ -130,12 +130,9 @@ echo "two of 700M and one beside them: $((SECONDS - began)) s"
 expect "OOM kills" "$(awk '$1 == "oom_kill" { print $2 }' "$POOL/memory.events")" 0
 
 # ---- a cancelled job that does not listen; what a job leaves behind ----
-uwctl submit -c batch -m 20M -- sh -c 'trap "" TERM; sleep 300 & sleep 301' >/dev/null
-some_job_runs() {
-	[ "$(uwctl queue --json | json_at '.jobs[0].state')" = running ]
-}
-wait_until 10 some_job_runs
-deaf=$(uwctl queue --json | json_at '.jobs[0].id')
+deaf=$(uwctl submit -c batch -m 20M -- \
+	sh -c 'trap "" TERM; echo >/tmp/jobs/deaf; sleep 300 & sleep 301')
+wait_until 10 test -e /tmp/jobs/deaf
 expect_rc 0 uwctl cancel "$deaf" --grace 2s
 expect_rc 137 uwctl wait "$deaf" --timeout 30s
 expect_rc 0 uwctl submit --wait -c batch -m 20M -- sh -c 'setsid sleep 300 & exit 0'
