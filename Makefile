@@ -207,6 +207,14 @@ $(SLURM_SO): $(O)/%.so: user/slurm/%.c user/slurm/%.map $(SLURM_OBJ)
 			-Wl,--version-script=user/slurm/$*.map $< $(SLURM_OBJ) -ljansson -o $@; \
 	fi
 
+# And for the next Debian's, whose Slurm a case runs.
+SLURM_NEXT := $(PLUGINS:%=$(O)/tests/vm/%_next.so)
+$(SLURM_NEXT): $(O)/tests/vm/%_next.so: user/slurm/%.c user/slurm/%.map $(call SRC,slurm) $(filter-out $(O)/pic/user/slurm/%,$(SLURM_OBJ)) | build/deps/vm
+	$(Q)mkdir -p $(@D)
+	@echo "  LINK    $@"
+	$(Q)headers=$$(scripts/vm-image slurm trixie) && $(CC) -isystem $$headers $(CPPFLAGS) $(CFLAGS) -fPIC $(LDFLAGS) -shared \
+		-Wl,--version-script=user/slurm/$*.map $(filter %.c %.o,$^) -ljansson -o $@
+
 # A page that has tables says so in its first line, or groff is not told to have tbl draw them. This file is
 # the recipe of all of them, and says which version they are of.
 build/man/%: scripts/man/%.scd Makefile | build/deps/build
@@ -332,7 +340,7 @@ $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o | build/deps/build
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static $< -lm -o $@
 
-guests: $(GUESTS)
+guests: $(GUESTS) $(SLURM_NEXT)
 fuzzers: $(FUZZERS)
 
 # One that hangs is ended, and says where.
