@@ -340,7 +340,7 @@ $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o | build/deps/build
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static $< -lm -o $@
 
-guests: $(GUESTS) $(SLURM_NEXT)
+guests: $(GUESTS)
 fuzzers: $(FUZZERS)
 
 # One that hangs is ended, and says where.
@@ -410,7 +410,7 @@ lint: $(SKEL) | build/deps/lint ## clang-format, clang-tidy, cppcheck, shellchec
 	$(Q)scripts/lint
 
 KERNELS ?= 6.1 6.12 7.x
-vm: all guests | build/deps/vm ## the kernel matrix: every VM case on KERNELS="6.1 6.12 7.x"
+vm: all guests $(SLURM_NEXT) | build/deps/vm ## the kernel matrix: every VM case on KERNELS="6.1 6.12 7.x"
 	$(Q)scripts/vm-matrix $(MATRIX) $(KERNELS)
 
 KILLS ?= 1000
