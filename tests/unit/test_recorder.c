@@ -203,8 +203,9 @@ static const struct job_spec some_spec = {.component = "c", .cwd = "/", .index =
 
 static int write_ended(struct store *store, struct entry *entry)
 {
-	struct job job = {.id = 7, .state = JOB_QUEUED, .index = JOB_NO_INDEX};
-	struct job_result result = {.state = JOB_DONE, .end_us = 1};
+	static uint64_t id;
+	struct job job = {.id = ++id, .state = JOB_QUEUED, .index = JOB_NO_INDEX};
+	struct job_result result = {.state = JOB_DONE, .end_us = id};
 	char pack[1024];
 	struct store_new new = {
 		.job = &job,
@@ -259,6 +260,53 @@ static void test_recorder_tells_of_who_is_forgotten_when_it_is_on_disk(void **st
 	recorder_configure(f->recorder, &keep);
 	UNTIL(atomic_load(&told.found) <= 0);
 	assert_int_equal(atomic_load(&told.found), -ENOENT);
+	recorder_free(f->recorder);
+	f->recorder = NULL;
+}
+
+struct said_again {
+	struct recorder *recorder;
+	_Atomic bool house_is_kept;
+};
+
+static void house_kept_again(void *data, uint64_t job)
+{
+	struct said_again *again = data;
+
+	(void)job;
+	again->house_is_kept = true;
+}
+
+/* While house is kept, by the thread that keeps it: it is not there to be woken. */
+static void say_again(void *data, uint64_t job)
+{
+	struct said_again *again = data;
+	struct store_keep keep = {.oldest_us = 1, .forget = house_kept_again, .data = data};
+
+	(void)job;
+	recorder_configure(again->recorder, &keep);
+}
+
+static void test_recorder_what_to_keep_may_change_while_house_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct said_again again = {.recorder = f->recorder};
+	struct store_keep keep = {
+		.jobs = 1, .oldest_us = UINT64_MAX, .forget = say_again, .data = &again};
+	struct entry ended[2];
+
+	for (uint32_t i = 0; i < 2; i++) {
+		ended[i] = (struct entry){
+			.must = true, .write = write_ended, .done = ended_is_written};
+		recorder_put(f->recorder, &ended[i]);
+		while (ended[i].next != &ended[i]) {
+			await_readable(recorder_fd(f->recorder));
+			recorder_dispatch(f->recorder);
+		}
+	}
+	poll(NULL, 0, 20); /* until it no longer naps, but waits to be woken */
+	recorder_configure(f->recorder, &keep);
+	UNTIL(again.house_is_kept);
 	recorder_free(f->recorder);
 	f->recorder = NULL;
 }
@@ -339,6 +387,7 @@ int main(void)
 		TEST(test_recorder_tells_the_loop_of_few_at_a_time),
 		TEST(test_recorder_what_is_gone_keeps_nobody),
 		TEST(test_recorder_tells_of_who_is_forgotten_when_it_is_on_disk),
+		TEST(test_recorder_what_to_keep_may_change_while_house_is_kept),
 		TEST(test_recorder_keeps_house_when_it_is_always_busy),
 	};
 

@@ -169,8 +169,8 @@ int jobs_configure(struct jobs *jobs, const struct admit_config *admit, struct u
 	struct store_keep keep = what_to_keep(jobs);
 	int rc;
 
-	recorder_configure(jobs->recorder, &keep);
 	outputs_limit(jobs->outputs, jobs->setup.config->admission.output_total_bytes);
+	recorder_configure(jobs->recorder, &keep);
 	take_admit_config(jobs, admit);
 	if (!components_are_the_same(jobs))
 		return enter_all_again(jobs, err);

@@ -417,6 +417,14 @@ static void wait_for_more(struct recorder *recorder, bool stuck)
 	recorder->idle = false;
 }
 
+/* What is to be kept may have changed when nobody waited here to be woken. On a full disk nothing
+ * is let go. */
+static bool has_more(const struct recorder *recorder)
+{
+	return recorder->waiting.first || recorder->taken.first ||
+	       (recorder->keep_is_new && !store_is_full(recorder->store));
+}
+
 /* False when it is time to end. stuck: what waits has just failed, so wait first. */
 static bool next_batch(struct recorder *recorder, bool stuck, struct queue *ret_batch)
 {
@@ -424,7 +432,7 @@ static bool next_batch(struct recorder *recorder, bool stuck, struct queue *ret_
 
 	queue_init(ret_batch);
 	pthread_mutex_lock(&recorder->lock);
-	if ((stuck || (!recorder->waiting.first && !recorder->taken.first)) && !recorder->closing)
+	if ((stuck || !has_more(recorder)) && !recorder->closing)
 		wait_for_more(recorder, stuck);
 	queue_splice(&recorder->waiting, &recorder->taken);
 	go_on = recorder->taken.first || !recorder->closing;
