@@ -21,6 +21,7 @@
 
 #include "tests/unit/tmp_pool.h"
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/daemon/entered.h"
 #include "user/daemon/methods/enter.h"
 #include "user/daemon/mover.h"
@@ -455,7 +456,7 @@ static void test_enter_finds_again_what_an_earlier_uwd_let_in(void **state)
 	assert_int_equal(fstatat(pool.dirfd, "cache/redis", &st, 0), 0);
 	test->daemon.frame.leaf_count = 1;
 	test->daemon.frame.leaf[0] = (struct leaf_sample){.cgid = st.st_ino, .populated = true};
-	entered_keep_house(&test->daemon);
+	entered_keep_house(&test->daemon, clock_now_us());
 	assert_true(is_there(&pool, "cache/redis"));
 	assert_false(is_there(&pool, "cache/gone"));
 	assert_true(is_there(&pool, "cache/run-7-0"));
@@ -464,7 +465,7 @@ static void test_enter_finds_again_what_an_earlier_uwd_let_in(void **state)
 	end_child(test->peer.pid);
 	test->peer.pid = own;
 	test->daemon.frame.leaf[0].populated = false;
-	entered_keep_house(&test->daemon);
+	entered_keep_house(&test->daemon, clock_now_us());
 	assert_false(is_there(&pool, "cache/redis"));
 	test->daemon.pool.dir = -1;
 	tmp_pool_done(&pool);

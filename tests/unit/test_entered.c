@@ -9,6 +9,7 @@
 #include "tests/unit/hang_guard.h"
 #include "tests/unit/tmp_pool.h"
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/daemon/entered.h"
 #include "user/daemon/mover.h"
@@ -150,6 +151,54 @@ static void test_what_is_said_of_a_leaf_stands_in_the_frame_and_is_found_again(v
 	assert_true(entered->said.freezable);
 }
 
+/* Whom somebody waits for is gone before that is said. */
+static void test_how_the_last_one_ended_is_waited_for(void **state)
+{
+	struct entered_test *test = *state;
+	uint64_t now_us = 1000 * US_PER_SEC;
+
+	list(test, "batch", "slurm-7", true)->unheard = 2;
+	entered_keep_house(&test->daemon, now_us);
+	entered_find(&test->daemon, "batch", "slurm-7")->unheard--;
+	entered_keep_house(&test->daemon, now_us + US_PER_SEC);
+	assert_true(is_there(test, "batch/slurm-7"));
+	entered_find(&test->daemon, "batch", "slurm-7")->unheard--;
+	entered_keep_house(&test->daemon, now_us + US_PER_SEC);
+	assert_false(is_there(test, "batch/slurm-7"));
+	assert_null(entered_find(&test->daemon, "batch", "slurm-7"));
+}
+
+static void test_a_word_that_does_not_come_is_not_waited_for_for_long(void **state)
+{
+	struct entered_test *test = *state;
+	struct frame *frame = &test->daemon.frame;
+	uint64_t now_us = 1000 * US_PER_SEC;
+
+	list(test, "batch", "slurm-7", true)->unheard = 1;
+	entered_keep_house(&test->daemon, now_us);
+	/* The next step of the job. */
+	frame->leaf_count = 1;
+	frame->leaf[0] = (struct leaf_sample){.cgid = 5, .populated = true};
+	entered_keep_house(&test->daemon, now_us += 60 * US_PER_SEC);
+	frame->leaf[0].populated = false;
+	entered_keep_house(&test->daemon, now_us += US_PER_SEC);
+	entered_keep_house(&test->daemon, now_us + 4 * US_PER_SEC);
+	assert_true(is_there(test, "batch/slurm-7"));
+	entered_keep_house(&test->daemon, now_us + 5 * US_PER_SEC);
+	assert_false(is_there(test, "batch/slurm-7"));
+}
+
+static void test_who_is_not_learned_of_is_not_waited_for(void **state)
+{
+	struct entered_test *test = *state;
+	struct entered *entered = list(test, "batch", "work", false);
+
+	entered->unheard = 1;
+	*entered->key = '\0';
+	entered_keep_house(&test->daemon, US_PER_SEC);
+	assert_false(is_there(test, "batch/work"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -159,6 +208,9 @@ int main(void)
 		TEST(test_what_is_a_users_own_or_on_its_way_is_left_alone),
 		TEST(test_who_is_left_of_a_job_is_killed),
 		TEST(test_what_is_said_of_a_leaf_stands_in_the_frame_and_is_found_again),
+		TEST(test_how_the_last_one_ended_is_waited_for),
+		TEST(test_a_word_that_does_not_come_is_not_waited_for_for_long),
+		TEST(test_who_is_not_learned_of_is_not_waited_for),
 	};
 
 	return cmocka_run_group_tests_name("entered", tests, NULL, NULL);

@@ -294,7 +294,7 @@ static int on_tick_timer(sd_event_source *source, uint64_t usec, void *data)
 	gate_look(daemon);
 	leases_look(daemon);
 	queue_look(daemon);
-	entered_keep_house(daemon);
+	entered_keep_house(daemon, clock_now_us());
 	if (alone_look(daemon))
 		leases_mend(daemon);
 	ipc_server_expire(daemon->server, daemon->frame.now_us);

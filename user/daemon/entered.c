@@ -21,6 +21,10 @@
 
 #define ROOM_STEP 64U
 
+/* From the end of the last one to the word of slurmstepd, which reaps it: some milliseconds, under
+ * load a second. Where it could not reach uwd none comes. */
+#define WORD_US (5 * US_PER_SEC)
+
 struct entered_list {
 	uint32_t count, room;
 	struct entered at[];
@@ -159,19 +163,19 @@ static const struct leaf_sample *sample_of(const struct frame *frame,
 	return at == LEAF_NONE ? NULL : &frame->leaf[at];
 }
 
-/* 0: one ended badly, none has ended as far as was said, or it began under a uwd before. The last
- * frame may be older than a job that has already left. */
-static uint64_t run_us(const struct entered *entered)
+/* 0: one ended badly, none has ended as far as was said, or it began under a uwd before. */
+static uint64_t run_us(const struct entered *entered, uint64_t now_us)
 {
 	bool well = entered->ended_well && !entered->ended_badly && entered->began_us;
+	uint64_t left_us = entered->left_us ? entered->left_us : now_us;
 
-	return well ? clock_now_us() - entered->began_us : 0;
+	return well ? left_us - entered->began_us : 0;
 }
 
 /* The kernel has the last word: it refuses to remove it while somebody is there. */
-static int end_of(struct daemon *daemon, const struct entered *entered)
+static int end_of(struct daemon *daemon, const struct entered *entered, uint64_t now_us)
 {
-	uint64_t ran_us = run_us(entered);
+	uint64_t ran_us = run_us(entered, now_us);
 	struct jobs_run run = {.asked_bytes = entered->bytes, .run_us = ran_us, .ran_us = ran_us};
 	int rc;
 
@@ -183,7 +187,19 @@ static int end_of(struct daemon *daemon, const struct entered *entered)
 	return rc;
 }
 
-void entered_keep_house(struct daemon *daemon)
+/* The last frame may be older than a job that has already left. */
+static bool is_over(struct entered *entered, const struct leaf_sample *sample, uint64_t now_us)
+{
+	if (entered->coming || (sample && sample->populated)) {
+		entered->left_us = 0;
+		return false;
+	}
+	if (!entered->left_us)
+		entered->left_us = now_us;
+	return !*entered->key || !entered->unheard || now_us - entered->left_us >= WORD_US;
+}
+
+void entered_keep_house(struct daemon *daemon, uint64_t now_us)
 {
 	struct entered_list *list = daemon->entered;
 	struct leaf_index index;
@@ -193,11 +209,9 @@ void entered_keep_house(struct daemon *daemon)
 	build_index(&daemon->frame, &index);
 	for (uint32_t i = list->count; i-- > 0;) {
 		struct entered *entered = &list->at[i];
-		const struct leaf_sample *sample = sample_of(&daemon->frame, &index, entered->cgid);
 
-		if (entered->coming || (sample && sample->populated))
-			continue;
-		if (end_of(daemon, entered) != -EBUSY)
+		if (is_over(entered, sample_of(&daemon->frame, &index, entered->cgid), now_us) &&
+		    end_of(daemon, entered, now_us) != -EBUSY)
 			entered_forget(daemon, entered);
 	}
 }
@@ -213,7 +227,7 @@ uint32_t entered_vacate(struct daemon *daemon, const char *leaf, entered_end_fn 
 
 		if (!entered->by_root || strcmp(entered->leaf, leaf) != 0)
 			continue;
-		if (!entered->coming && end_of(daemon, entered) != -EBUSY) {
+		if (!entered->coming && end_of(daemon, entered, clock_now_us()) != -EBUSY) {
 			entered_forget(daemon, entered);
 			continue;
 		}

@@ -28,6 +28,8 @@ struct entered {
 	struct cg_said said;
 	char key[JOB_KEY_LEN]; /* what it uses is learned of; "" = of none */
 	uint64_t began_us;
+	uint64_t left_us;             /* since when nobody has been seen there; 0 = somebody was */
+	uint32_t unheard;             /* who came there, and has not been said to have ended */
 	bool ended_well, ended_badly; /* one who ran there did, as was said */
 };
 
@@ -44,8 +46,9 @@ void entered_forget(struct daemon *daemon, struct entered *entered);
 /* At the start, with the pool: what was entered by way of an earlier uwd, or without one. */
 void entered_find_again(struct daemon *daemon);
 
-/* Removes what was entered and left, and learns of it; once a second. */
-void entered_keep_house(struct daemon *daemon);
+/* Removes what was entered and left, and learns of it; once a second. How the last of those who are
+ * learned of has ended is waited for: it is said a moment after they are gone. */
+void entered_keep_house(struct daemon *daemon, uint64_t now_us);
 
 /*
  * Gives back what is reserved in the leaves of this name that root has entered, removes those that

@@ -300,6 +300,7 @@ static void on_moved(struct daemon *daemon, void *data, int rc, uint64_t cgid)
 		entered->coming--;
 		if (entered->cgid != cgid)
 			note_made(entered, place, cgid);
+		entered->unheard++;
 		answer.parameters =
 			json_pack("{s:s, s:s}", "component", place->component, "leaf", place->leaf);
 	}
@@ -367,6 +368,7 @@ void method_ended(struct daemon *daemon, const struct ipc_call *call, struct ipc
 		ipc_answer_fail(answer, IPC_ERROR_NO_LEAF, "nobody has entered %.64s/%.64s",
 				component, leaf);
 	} else {
+		entered->unheard -= entered->unheard > 0;
 		entered->ended_well |= json_is_true(well);
 		entered->ended_badly |= !json_is_true(well);
 	}
