@@ -72,6 +72,12 @@ struct uw_gate {
 	__u64 let_bytes;   /* that passed since */
 };
 
+/*
+ * Map uw_gated, pinned as "gated": a bit of 64 for each key of uw_gates, by which most that have no
+ * gate are known without a lookup. One too many costs no more than that lookup.
+ */
+#define UW_GATED_BIT(cgid) (1ULL << ((cgid)&63))
+
 #define UW_GATE_LEAST_BYTES (1ULL << 20) /* smaller ones are not looked at, gate or not */
 
 /* Map uw_refusals, pinned as "refusals": totals since the component got its gate. */

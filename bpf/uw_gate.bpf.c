@@ -5,8 +5,8 @@
  * Hook: fmod_ret security_vm_enough_memory_mm, where the kernel asks whether memory that is to be
  * private or anonymous may be promised (lsm/vm_enough_memory itself takes no BPF program, and so
  * none by cgroup). Linux 6.1, 6.12, 7.x on x86-64. Attached only while a component has a gate.
- * Cost: a few instructions where less than UW_GATE_LEAST_BYTES is mapped, a lookup more elsewhere
- * than in a gated component. Nothing on a fault.
+ * Cost: a few instructions where less than UW_GATE_LEAST_BYTES is mapped, some more elsewhere than
+ * in a gated component, two lookups in it. Nothing on a fault.
  */
 #include "bpf/uw_gates.h"
 
@@ -69,25 +69,38 @@ static __always_inline void count_refusal(const struct uw_cgid *key, __u64 now, 
 	bpf_get_current_comm(refusals->last_comm, sizeof(refusals->last_comm));
 }
 
-/* 0, or -ENOMEM. */
+static __always_inline bool may_be_gated(__u64 cgid)
+{
+	__u32 zero = 0;
+	const __u64 *gated = bpf_map_lookup_elem(&uw_gated, &zero);
+
+	return gated && *gated & UW_GATED_BIT(cgid);
+}
+
+/* 0, or -ENOMEM. The clock is read for refusals alone. */
 static __always_inline int judge(const struct uw_settings *settings, __u64 bytes)
 {
 	struct uw_cgid key = {.cgid = uw_current_cgid(settings)};
-	struct uw_gate *gate = bpf_map_lookup_elem(&uw_gates, &key);
 	struct uw_component *component;
+	struct uw_gate *gate;
 	__u64 now, room_bytes;
 
+	if (!may_be_gated(key.cgid))
+		return 0;
+	gate = bpf_map_lookup_elem(&uw_gates, &key);
 	if (!gate || bytes < gate->least_bytes || !may_refuse_here())
 		return 0;
-	now = bpf_ktime_get_ns();
 	component = bpf_map_lookup_elem(&uw_components, &key);
-	if (!component || now >= gate->until_ns)
+	if (!component)
 		return 0;
 	room_bytes = room_left(gate, component->usage_bytes);
 	if (bytes <= room_bytes) {
 		uw_add(&gate->let_bytes, bytes);
 		return 0;
 	}
+	now = bpf_ktime_get_ns();
+	if (now >= gate->until_ns)
+		return 0;
 	count_refusal(&key, now, bytes, room_bytes);
 	return -ENOMEM;
 }

@@ -14,6 +14,13 @@ struct {
 } uw_gates __weak SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} uw_gated __weak SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, UW_ENTRIES_MAX);
 	__type(key, struct uw_cgid);

@@ -21,7 +21,7 @@ measure() {
 
 measure_maps() {
 	note "mappings $1"
-	workload "$2" "map-$1" "$PUT/mapping" >"$OUT/map-$1.txt"
+	workload "$2" "map-$1" setarch -R "$PUT/mapping" >"$OUT/map-$1.txt"
 	wait "$started" || die "mapping: $1"
 }
 

@@ -177,6 +177,7 @@ static void test_every_map_is_linked_in_once(void **state)
 		{"uw_drops", true},      {"uw_marks", true},        {"uw_stalls", true},
 		{"uw_events", false},    {"uw_stall_tasks", false}, {"uw_reclaim_tasks", false},
 		{"uw_pages", false},     {"uw_gates", true},        {"uw_refusals", true},
+		{"uw_gated", true},
 	};
 	struct uw *skel = uw__open();
 	struct bpf_map *map;

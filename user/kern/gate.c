@@ -31,6 +31,22 @@ static int attach(const struct kern *kern)
 	return link < 0 ? -errno : link;
 }
 
+/* After what uw_gates has was added to or taken from: one that is missing here is not asked. */
+static int tell_gated(struct kern *kern)
+{
+	uint64_t gated = 0;
+	uint32_t zero = 0;
+	struct uw_cgid key, next;
+	int r = bpf_map_get_next_key(kern->map[MAP_GATES], NULL, &next);
+
+	while (!r) {
+		key = next;
+		gated |= UW_GATED_BIT(key.cgid);
+		r = bpf_map_get_next_key(kern->map[MAP_GATES], &key, &next);
+	}
+	return bpf_map_update_elem(kern->map[MAP_GATED], &zero, &gated, BPF_ANY) ? -errno : 0;
+}
+
 static void lose(struct kern *kern, const char *why)
 {
 	kern->outcome.sensors &= ~(1U << KERN_GATE);
@@ -48,7 +64,9 @@ void gate_open(struct kern *kern)
 		lose(kern, "refuse needs the sensor pages, which is off");
 		return;
 	}
-	link = attach(kern);
+	link = tell_gated(kern);
+	if (!link)
+		link = attach(kern);
 	if (link >= 0) {
 		kern->gate = link;
 		return;
@@ -81,14 +99,19 @@ int kern_gate_set(struct kern *kern, uint64_t cgid, const struct kern_gate *gate
 	if (bpf_map_update_elem(kern->map[MAP_REFUSALS], &key, &none, BPF_NOEXIST) &&
 	    errno != EEXIST)
 		return -errno;
-	return bpf_map_update_elem(kern->map[MAP_GATES], &key, &told, BPF_ANY) ? -errno : 0;
+	if (!bpf_map_update_elem(kern->map[MAP_GATES], &key, &told, BPF_EXIST))
+		return 0;
+	if (errno != ENOENT || bpf_map_update_elem(kern->map[MAP_GATES], &key, &told, BPF_NOEXIST))
+		return -errno;
+	return tell_gated(kern);
 }
 
 void kern_gate_clear(struct kern *kern, uint64_t cgid)
 {
 	struct uw_cgid key = {.cgid = cgid};
 
-	bpf_map_delete_elem(kern->map[MAP_GATES], &key);
+	if (!bpf_map_delete_elem(kern->map[MAP_GATES], &key))
+		(void)tell_gated(kern); /* a bit too many does no harm */
 	bpf_map_delete_elem(kern->map[MAP_REFUSALS], &key);
 }
 

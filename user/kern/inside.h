@@ -17,6 +17,7 @@ enum kern_map {
 	MAP_EVENTS,
 	MAP_PAGES,
 	MAP_GATES,
+	MAP_GATED,
 	MAP_REFUSALS,
 	MAP__COUNT
 };

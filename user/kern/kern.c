@@ -33,6 +33,7 @@ static const struct {
 			1U << KERN_PAGES | 1U << KERN_STALL | 1U << KERN_OOM},
 	[MAP_PAGES] = {KERN_PIN_DIR "/pages", 1U << KERN_TRACE},
 	[MAP_GATES] = {KERN_PIN_DIR "/gates", 0},
+	[MAP_GATED] = {KERN_PIN_DIR "/gated", 0},
 	[MAP_REFUSALS] = {KERN_PIN_DIR "/refusals", 0},
 };
 
