@@ -45,7 +45,8 @@ beside_reader
 if kernel_at_least 6.9; then
 	expect_in "of the program in swap, MB" $((swapped / MIB)) 0 12
 else
-	expect "of the program in swap" "$swapped" 0
+	# Of 60 MB that it could be. A limit that is met all the same, on a machine that had other work, takes pages.
+	expect "of the program in swap, MB" $((swapped / MIB)) 0
 	expect_match "check" "$(uwctl check | tr -s "\n " " ")" 'swappiness=.*light reclaim takes anonymous pages too'
 	stop_uwd
 	configured on
