@@ -230,6 +230,36 @@ static void test_who_does_not_read_is_not_read_and_dropped(void **state)
 	close(good);
 }
 
+#define CALLS 16
+
+static uint64_t tell_slow(void)
+{
+	return now_us += LEASE_TURN_US;
+}
+
+/* Each turn is over with the first event, and there is one more at the socket in each. */
+static void test_who_connects_again_and_again_holds_nobody_up(void **state)
+{
+	union packet_request request = {.lease.id = 1};
+	struct pollfd answered = {.events = POLLIN};
+	int fd[CALLS] = {join()};
+
+	(void)state;
+	server->conf.now_us = tell_slow;
+	answered.fd = fd[0];
+	packet_start(&out, bytes, PACKET_REQUESTS);
+	packet_add_request(&out, PACKET_FREE, &request);
+	fd[1] = call_in();
+	send_out(fd[0], -1);
+	for (uint32_t i = 2; i < CALLS; i++) {
+		assert_int_equal(lease_server_dispatch(server), 0);
+		fd[i] = call_in();
+	}
+	assert_int_equal(poll(&answered, 1, 0), 1);
+	for (uint32_t i = 0; i < CALLS; i++)
+		close(fd[i]);
+}
+
 static void test_who_says_nothing_is_dropped(void **state)
 {
 	int fd = call_in();
@@ -341,6 +371,7 @@ int main(void)
 		TEST(test_rubbish_ends_a_connection_and_nothing_else),
 		TEST(test_pidfd_of_another_is_refused),
 		TEST(test_who_does_not_read_is_not_read_and_dropped),
+		TEST(test_who_connects_again_and_again_holds_nobody_up),
 		TEST(test_who_says_nothing_is_dropped),
 		TEST(test_crowd_is_turned_away_with_an_answer),
 		TEST(test_removed_socket_is_made_again),

@@ -8,10 +8,14 @@
 #ifndef UW_LEASE_INSIDE_H
 #define UW_LEASE_INSIDE_H
 
+#include <sys/epoll.h>
+
 #include "user/base/file_id.h"
 #include "user/keep/message.h"
 #include "user/lease/server.h"
 #include "user/lib/packet.h"
+
+#define LEASE_EVENTS 32U /* looked at at once */
 
 /* A packet that its socket had no room for. */
 struct lease_unsent {
@@ -92,6 +96,9 @@ struct lease_server {
 	int epoll, listen;
 	bool starved;    /* of files or memory: nobody is let in until the next look */
 	uint64_t now_us; /* of this turn */
+	/* Reported; those from event_at on are not served yet. */
+	struct epoll_event event[LEASE_EVENTS];
+	uint32_t event_at, event_count;
 	uint32_t look_at;
 	struct lease_server_stats stats;
 	struct lease_level level[UW_COMPONENTS_MAX];

@@ -20,7 +20,6 @@
 #include "user/lease/inside.h"
 #include "user/model/plan.h"
 
-#define EVENTS_A_TURN  32
 #define ACCEPTS_A_TURN 8
 #define MOVES_A_LOOK   8 /* clients whose place is asked in one look */
 
@@ -131,7 +130,7 @@ static void serve_connection(struct lease_server *server, struct lease_connectio
 		seat_drop(server, connection);
 	else if (ready & EPOLLOUT && connection_flush(server, connection) < 0)
 		seat_drop(server, connection);
-	else if (ready & EPOLLIN)
+	else if (ready & EPOLLIN && !connection->unsent)
 		serve_packet(server, connection);
 }
 
@@ -181,25 +180,40 @@ static void settle(struct lease_server *server)
 	pools_settle(server);
 }
 
-int lease_server_dispatch(struct lease_server *server)
+/*
+ * The next ones, once those before have been served: what is still ready the kernel reports in the
+ * same order again, and whoever is always ready (a socket at which others never cease to connect)
+ * would have each turn to itself.
+ */
+static int look_for_events(struct lease_server *server)
 {
-	struct epoll_event events[EVENTS_A_TURN];
-	int count = epoll_wait(server->epoll, events, EVENTS_A_TURN, 0);
-	uint64_t began_us = server->conf.now_us(), took_us = 0;
+	int count;
 
+	if (server->event_at < server->event_count)
+		return 0;
+	server->event_at = server->event_count = 0;
+	count = epoll_wait(server->epoll, server->event, LEASE_EVENTS, 0);
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
+	server->event_count = (uint32_t)count;
+	return 0;
+}
+
+int lease_server_dispatch(struct lease_server *server)
+{
+	uint64_t began_us = server->conf.now_us(), took_us = 0;
+	int rc = look_for_events(server);
+
 	server->now_us = began_us;
-	/* What is not served now is reported again, behind the others. */
-	for (int i = 0; i < count && took_us < LEASE_TURN_US; i++) {
-		serve_event(server, &events[i]);
+	while (server->event_at < server->event_count && took_us < LEASE_TURN_US) {
+		serve_event(server, &server->event[server->event_at++]);
 		server->now_us = server->conf.now_us();
 		took_us = server->now_us - began_us;
 	}
 	settle(server);
 	if (took_us > server->stats.turn_max_us)
 		server->stats.turn_max_us = took_us;
-	return 0;
+	return rc;
 }
 
 void lease_server_settle(struct lease_server *server)
