@@ -7,7 +7,7 @@
 #ifndef UW_ABI_H
 #define UW_ABI_H
 
-#define UW_ABI_VERSION 1 /* of pinned maps: a differing one is replaced, not reused */
+#define UW_ABI_VERSION 2 /* of pinned maps: a differing one is replaced, not reused */
 
 #define UW_NAME_LEN       32
 #define UW_COMM_LEN       16
@@ -30,7 +30,8 @@ struct uw_cgid {
  */
 struct uw_component {
 	char name[UW_NAME_LEN];
-	__u64 usage_bytes;     /* of the cgroup's page counter, as of the last batch */
+	__u64 counter;         /* address of the cgroup's page counter; 0: not known */
+	__u64 usage_bytes;     /* what it said at the last batch */
 	__u64 charged_bytes;   /* all that was ever charged, */
 	__u64 uncharged_bytes; /* and uncharged */
 	__u64 charge_batches;  /* the kernel charges about 64 pages at a time */
@@ -67,7 +68,8 @@ struct uw_mark {
 struct uw_gate {
 	__u64 least_bytes; /* smaller mappings pass; UW_GATE_LEAST_BYTES or more */
 	__u64 room_bytes;  /* what it may still have, */
-	__u64 usage_bytes; /* when its uw_component had this usage_bytes */
+	__u64 usage_bytes; /* when it had so much */
+	__u64 counter;     /* that says what it has: as in its uw_component */
 	__u64 until_ns;    /* CLOCK_MONOTONIC; from then on, not renewed, all pass */
 	__u64 let_bytes;   /* that passed since */
 };
@@ -185,9 +187,9 @@ struct uw_orders {
 
 #define UW_ABI_SIZE(type, size) _Static_assert(sizeof(struct type) == (size), "size of " #type)
 UW_ABI_SIZE(uw_cgid, 8);
-UW_ABI_SIZE(uw_component, 192);
+UW_ABI_SIZE(uw_component, 200);
 UW_ABI_SIZE(uw_mark, 16);
-UW_ABI_SIZE(uw_gate, 40);
+UW_ABI_SIZE(uw_gate, 48);
 UW_ABI_SIZE(uw_refusals, 64);
 UW_ABI_SIZE(uw_counter, 8);
 UW_ABI_SIZE(uw_settings, 56);

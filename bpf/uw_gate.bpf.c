@@ -6,7 +6,7 @@
  * private or anonymous may be promised (lsm/vm_enough_memory itself takes no BPF program, and so
  * none by cgroup). Linux 6.1, 6.12, 7.x on x86-64. Attached only while a component has a gate.
  * Cost: a few instructions where less than UW_GATE_LEAST_BYTES is mapped, some more elsewhere than
- * in a gated component, two lookups in it. Nothing on a fault.
+ * in a gated component, a lookup in it. Nothing on a fault.
  */
 #include "bpf/uw_gates.h"
 
@@ -53,6 +53,19 @@ static __always_inline __u64 room_left(const struct uw_gate *gate, __u64 usage_b
 	return gate->room_bytes > taken ? gate->room_bytes - taken : 0;
 }
 
+/* What the component has now. It is read by its address, as the counter stays as long as the gate.
+ */
+static __always_inline bool read_usage(const struct uw_gate *gate, __u64 *ret_bytes)
+{
+	const struct page_counter *counter = (const void *)gate->counter;
+	__s64 pages;
+
+	if (bpf_core_read(&pages, sizeof(pages), &counter->usage.counter))
+		return false;
+	*ret_bytes = (__u64)pages << uw_load.page_shift;
+	return true;
+}
+
 static __always_inline void count_refusal(const struct uw_cgid *key, __u64 now, __u64 bytes,
 					  __u64 room_bytes)
 {
@@ -81,19 +94,16 @@ static __always_inline bool may_be_gated(__u64 cgid)
 static __always_inline int judge(const struct uw_settings *settings, __u64 bytes)
 {
 	struct uw_cgid key = {.cgid = uw_current_cgid(settings)};
-	struct uw_component *component;
+	__u64 now, usage_bytes, room_bytes;
 	struct uw_gate *gate;
-	__u64 now, room_bytes;
 
 	if (!may_be_gated(key.cgid))
 		return 0;
 	gate = bpf_map_lookup_elem(&uw_gates, &key);
-	if (!gate || bytes < gate->least_bytes || !may_refuse_here())
+	if (!gate || bytes < gate->least_bytes || !may_refuse_here() ||
+	    !read_usage(gate, &usage_bytes))
 		return 0;
-	component = bpf_map_lookup_elem(&uw_components, &key);
-	if (!component)
-		return 0;
-	room_bytes = room_left(gate, component->usage_bytes);
+	room_bytes = room_left(gate, usage_bytes);
 	if (bytes <= room_bytes) {
 		uw_add(&gate->let_bytes, bytes);
 		return 0;

@@ -46,6 +46,7 @@ int uw_groups(struct bpf_iter__cgroup *ctx)
 	owner.seen_ns = bpf_ktime_get_ns();
 	if (bpf_map_update_elem(&uw_counters, &key, &owner, BPF_ANY))
 		uw_drop(UW_DROP_COUNTER_INSERT);
+	component->counter = key.address;
 	component->usage_bytes = (__u64)BPF_CORE_READ(counter, usage.counter) << uw_load.page_shift;
 	return 0;
 }

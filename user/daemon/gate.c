@@ -123,6 +123,7 @@ static void renew(struct daemon *daemon, uint32_t i, uint64_t cgid)
 	struct kern_gate told = {
 		.least_bytes = daemon->config.component[i].refuse_bytes,
 		.room_bytes = room_of(daemon, i),
+		.usage_bytes = daemon->frame.component[i].current_bytes,
 		.for_us = GATE_GOOD_US,
 	};
 

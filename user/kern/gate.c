@@ -86,13 +86,19 @@ int kern_gate_set(struct kern *kern, uint64_t cgid, const struct kern_gate *gate
 {
 	struct uw_cgid key = {.cgid = cgid};
 	struct uw_refusals none = {0};
-	struct uw_gate told = {.least_bytes = gate->least_bytes, .room_bytes = gate->room_bytes};
+	struct uw_gate told = {
+		.least_bytes = gate->least_bytes,
+		.room_bytes = gate->room_bytes,
+		.usage_bytes = gate->usage_bytes,
+	};
 	struct uw_component counts;
 	struct timespec now;
 
 	if (bpf_map_lookup_elem(kern->map[MAP_COMPONENTS], &key, &counts))
 		return -errno;
-	told.usage_bytes = counts.usage_bytes;
+	if (!counts.counter)
+		return -ENOENT;
+	told.counter = counts.counter;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	told.until_ns =
 		(uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec + gate->for_us * 1000;

@@ -127,12 +127,13 @@ int kern_read_pages(const struct kern *kern, uint64_t cgid, uint64_t ret_allocat
 
 struct kern_gate {
 	uint64_t least_bytes; /* smaller mappings pass */
-	uint64_t room_bytes;  /* what the component may still have at its usage now */
+	uint64_t room_bytes;  /* what the component may still have, */
+	uint64_t usage_bytes; /* when its memory.current was this */
 	uint64_t for_us;      /* from now on; then, not told anew, all mappings pass */
 };
 
 /* Tells the gate of a component that is tracked; counts of what it refuses begin with the first
- * time. -ENOENT when the component is not tracked. */
+ * time. -ENOENT when the component is not tracked, or its counter is not known. */
 int kern_gate_set(struct kern *kern, uint64_t cgid, const struct kern_gate *gate);
 
 /* All its mappings pass; the counts go. */
