@@ -56,6 +56,13 @@ case $rc in
 1) expect "verdict" "$verdict" degraded ;;
 esac
 
+# What the machine can change while it runs is told as it is now.
+preempt=/sys/kernel/debug/sched/preempt
+expect_match "Debian's kernel" "$(cat /tmp/check.txt)" 'without +preemption within the kernel \(voluntary\)'
+echo full >$preempt
+expect_match "told to preempt" "$(uwctl check)" 'ok +preemption within the kernel \(full\)'
+echo voluntary >$preempt
+
 # ---- setup: a dry run changes nothing and names what setup then does ----
 expect_rc 0 uwctl setup --dry-run
 expect_match "dry run" "$OUT" "write $POOL/cache/memory.high [0-9]+"

@@ -211,6 +211,24 @@ static bool look_lru_gen(const struct probe *probe, const struct row *row, struc
 	return strtoul(text, NULL, 16) != 0;
 }
 
+/* "none (voluntary) full": the one that is on. Kernels without the choice tell by uname(2). */
+static bool look_preemption(const struct probe *probe, const struct row *row,
+			    struct kern_feature *ret)
+{
+	char text[64] = "", mode[16] = "";
+	AUTO_CLOSE int fd = open(row->argument, O_RDONLY | O_CLOEXEC);
+	struct utsname host;
+
+	(void)probe;
+	if (fd >= 0 && text_pread(fd, text, sizeof(text)) > 0 &&
+	    sscanf(text + strcspn(text, "("), "(%15[a-z])", mode) == 1) {
+		say(ret, "%s", mode);
+		return !strcmp(mode, "full") || !strcmp(mode, "lazy");
+	}
+	return !uname(&host) &&
+	       (strstr(host.version, " PREEMPT ") || strstr(host.version, " PREEMPT_RT "));
+}
+
 #define UPGRADE "a newer kernel"
 #define CONFIG  "a kernel with this in its configuration, as Debian's is"
 
@@ -241,6 +259,13 @@ static const struct row rows[] = {
 	 "swapping goes to the device at once", "boot with zswap.enabled=1"},
 	{"multi-generational LRU", KERN_NEED_EXTRA, look_lru_gen, "/sys/kernel/mm/lru_gen/enabled",
 	 0, "reclaim finds cold pages less well", "echo y > /sys/kernel/mm/lru_gen/enabled"},
+	/* mm/vmscan.c, walk_pud_range: 47 ms for 450 MB at 500 million instructions a second. */
+	{"preemption within the kernel", KERN_NEED_EXTRA, look_preemption,
+	 "/sys/kernel/debug/sched/preempt", 0,
+	 "where the kernel looks through a gigabyte of pages, at the ages of a hot set or in "
+	 "reclaim, the processor is another's only when it is through: a service waits, "
+	 "real-time or not",
+	 "boot with preempt=full; or echo full >/sys/kernel/debug/sched/preempt"},
 	{"root", KERN_NEED_DEGRADED, look_privilege, NULL, 0,
 	 "no BPF sensors, and only what is delegated can be controlled", "run as root"},
 	{"BTF of the kernel", KERN_NEED_DEGRADED, look_btf, NULL, 0,
