@@ -32,7 +32,7 @@ static void use_cpu_us(uint64_t us)
 /* There is always something more to be read. */
 static int on_client(sd_event_source *source, int ready, uint32_t revents, void *data)
 {
-	uint64_t began_us = ration_begin();
+	uint64_t began_us = ration_begin(data);
 
 	(void)source, (void)ready, (void)revents;
 	turns++;

@@ -305,7 +305,7 @@ static int on_tick_timer(sd_event_source *source, uint64_t usec, void *data)
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct daemon *daemon = data;
-	uint64_t began_us = ration_begin();
+	uint64_t began_us = ration_begin(daemon);
 	int rc = ipc_server_dispatch(daemon->server, clock_now_us());
 
 	(void)source, (void)fd, (void)revents;

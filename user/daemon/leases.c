@@ -269,7 +269,7 @@ int leases_take(struct daemon *daemon, uint64_t id)
 static int on_lease_client(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct daemon *daemon = data;
-	uint64_t began_us = ration_begin();
+	uint64_t began_us = ration_begin(daemon);
 	int rc = lease_server_dispatch(daemon->lease_server);
 
 	(void)source, (void)fd, (void)revents;

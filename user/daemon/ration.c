@@ -17,9 +17,10 @@ static void look_at_clients(struct daemon *daemon, int enabled)
 		sd_event_source_set_enabled(daemon->lease_source, enabled);
 }
 
-uint64_t ration_begin(void)
+/* CPU time is asked of the kernel by a system call, where the time of day is none: in calm, not. */
+uint64_t ration_begin(const struct daemon *daemon)
 {
-	return urgency_used_us();
+	return clock_now_us() < daemon->urgency.rationed_until_us ? urgency_used_us() : 0;
 }
 
 /* Once for as long as it lasts. */
@@ -33,10 +34,12 @@ static void tell(struct daemon *daemon, uint64_t now_us)
 
 void ration_end(struct daemon *daemon, uint64_t began_us)
 {
-	uint64_t now_us = clock_now_us();
-	uint64_t pause_us =
-		urgency_pause_us(&daemon->urgency, now_us, urgency_used_us() - began_us);
+	uint64_t now_us, pause_us;
 
+	if (!began_us)
+		return;
+	now_us = clock_now_us();
+	pause_us = urgency_pause_us(&daemon->urgency, now_us, urgency_used_us() - began_us);
 	if (!pause_us)
 		return;
 	tell(daemon, now_us);

@@ -8,8 +8,9 @@
 
 #include "user/daemon/state.h"
 
-/* Around each turn of clients; what the first returns the second is given. */
-uint64_t ration_begin(void);
+/* Around each turn of clients; what the first returns the second is given: the CPU time used so
+ * far, 0 while nobody is rationed. */
+uint64_t ration_begin(const struct daemon *daemon);
 void ration_end(struct daemon *daemon, uint64_t began_us);
 
 int ration_watch(struct daemon *daemon);
