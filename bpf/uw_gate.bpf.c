@@ -53,8 +53,8 @@ static __always_inline __u64 room_left(const struct uw_gate *gate, __u64 usage_b
 	return gate->room_bytes > taken ? gate->room_bytes - taken : 0;
 }
 
-/* What the component has now. It is read by its address, as the counter stays as long as the gate.
- */
+/* What the component has now, read by the counter's address: of one that has gone any number, for
+ * as long as the gate is not told anew. */
 static __always_inline bool read_usage(const struct uw_gate *gate, __u64 *ret_bytes)
 {
 	const struct page_counter *counter = (const void *)gate->counter;

@@ -39,6 +39,8 @@ int uw_groups(struct bpf_iter__cgroup *ctx)
 	cgid.cgid = cgroup->kn->id;
 	component = bpf_map_lookup_elem(&uw_components, &cgid);
 	counter = memory_counter(cgroup);
+	if (component)
+		component->counter = (__u64)counter;
 	if (!component || !counter)
 		return 0;
 	key.address = (__u64)counter;
@@ -46,7 +48,6 @@ int uw_groups(struct bpf_iter__cgroup *ctx)
 	owner.seen_ns = bpf_ktime_get_ns();
 	if (bpf_map_update_elem(&uw_counters, &key, &owner, BPF_ANY))
 		uw_drop(UW_DROP_COUNTER_INSERT);
-	component->counter = key.address;
 	component->usage_bytes = (__u64)BPF_CORE_READ(counter, usage.counter) << uw_load.page_shift;
 	return 0;
 }

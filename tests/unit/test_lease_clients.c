@@ -256,6 +256,7 @@ static void test_who_connects_again_and_again_holds_nobody_up(void **state)
 		fd[i] = call_in();
 	}
 	assert_int_equal(poll(&answered, 1, 0), 1);
+	assert_int_equal(hear_answer(fd[0], PACKET_ANSWER).reply.outcome, PACKET_STALE);
 	for (uint32_t i = 0; i < CALLS; i++)
 		close(fd[i]);
 }

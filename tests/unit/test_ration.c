@@ -32,9 +32,11 @@ static void use_cpu_us(uint64_t us)
 /* There is always something more to be read. */
 static int on_client(sd_event_source *source, int ready, uint32_t revents, void *data)
 {
+	const struct daemon *daemon = data;
 	uint64_t began_us = ration_begin(data);
 
 	(void)source, (void)ready, (void)revents;
+	assert_int_equal(began_us != 0, clock_now_us() < daemon->urgency.rationed_until_us);
 	turns++;
 	use_cpu_us(2000);
 	ration_end(data, began_us);

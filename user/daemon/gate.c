@@ -139,7 +139,9 @@ void gate_look(struct daemon *daemon)
 {
 	for (uint32_t i = 0; i < daemon->config.component_count; i++) {
 		uint64_t cgid = sense_component_cgid(daemon->sense, i);
-		bool known = daemon->frame.component[i].known & SAMPLE_USAGE;
+		/* Of groups that were made anew the counters are not known yet. */
+		bool known = daemon->synced == sense_generation(daemon->sense) &&
+			     daemon->frame.component[i].known & SAMPLE_USAGE;
 
 		if (!daemon->config.component[i].refuse_bytes || !is_on(daemon) || !cgid)
 			drop(daemon, i);

@@ -211,7 +211,8 @@ static bool look_lru_gen(const struct probe *probe, const struct row *row, struc
 	return strtoul(text, NULL, 16) != 0;
 }
 
-/* "none (voluntary) full": the one that is on. Kernels without the choice tell by uname(2). */
+/* "none (voluntary) full": the one that is on. Kernels without the choice tell by uname(2); which
+ * one is on where that cannot be read is not known. */
 static bool look_preemption(const struct probe *probe, const struct row *row,
 			    struct kern_feature *ret)
 {
@@ -225,8 +226,11 @@ static bool look_preemption(const struct probe *probe, const struct row *row,
 		say(ret, "%s", mode);
 		return !strcmp(mode, "full") || !strcmp(mode, "lazy");
 	}
-	return !uname(&host) &&
-	       (strstr(host.version, " PREEMPT ") || strstr(host.version, " PREEMPT_RT "));
+	if (uname(&host))
+		return false;
+	if (strstr(host.version, " PREEMPT_DYNAMIC "))
+		say(ret, "not known: %s cannot be read", row->argument);
+	return strstr(host.version, " PREEMPT ") || strstr(host.version, " PREEMPT_RT ");
 }
 
 #define UPGRADE "a newer kernel"
